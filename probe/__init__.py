@@ -1,0 +1,1 @@
+"""What runs inside the training job: measure gradients, explain them, freeze parameters."""

@@ -1,0 +1,1 @@
+"""The demo job: handwritten digits, with gradient trouble built in."""

@@ -1,0 +1,1 @@
+"""The dashboard: ingest, store, REST and pages."""
