@@ -1,0 +1,71 @@
+"""The demo job as a process of its own, with no server in reach."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+
+import pytest
+
+
+def demo(*options: str) -> list[str]:
+    """Return the command of the demo job; nothing listens on the port that it is given."""
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        server = f"http://127.0.0.1:{unused.getsockname()[1]}"
+    return [sys.executable, "-m", "gradgate.probe.demo", "--server", server, *options]
+
+
+def test_300_steps_reach_95_percent() -> None:
+    """The job trains, prints its progress without a terminal and classifies the test digits."""
+    job = subprocess.run(
+        demo("--steps", "300"), capture_output=True, text=True, timeout=150, check=True
+    )
+
+    lines = job.stdout.splitlines()
+    assert [line.split(":")[0] for line in lines[:-1]] == [f"step {n}" for n in range(25, 301, 25)]
+    final = re.fullmatch(r"test accuracy (\d+\.\d)%", lines[-1])
+    assert final is not None, job.stdout
+    assert float(final[1]) > 95
+
+
+def test_seed_decides_the_outcome() -> None:
+    """Equal seeds print equal lines, different seeds do not."""
+    outputs = [
+        subprocess.run(
+            demo("--steps", "25", "--seed", seed), capture_output=True, timeout=60, check=True
+        ).stdout
+        for seed in ("3", "3", "4")
+    ]
+
+    assert outputs[0] == outputs[1] != outputs[2]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="sends POSIX signals")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_interrupt_ends_the_job_cleanly(number: signal.Signals) -> None:
+    """Without a number of steps it trains until interrupted, and then prints its accuracy."""
+    with subprocess.Popen(demo(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as job:
+        assert job.stdout is not None
+        assert job.stderr is not None
+        assert job.stdout.readline().startswith("step 25: loss ")
+        job.send_signal(number)
+        rest, errors = job.communicate(timeout=60)
+
+    assert job.returncode == 0
+    assert re.fullmatch(r"test accuracy \d+\.\d%", rest.splitlines()[-1])
+    assert "Traceback" not in errors
+
+
+@pytest.mark.parametrize("steps", ["0", "-1", "many"])
+def test_impossible_number_of_steps_is_refused(steps: str) -> None:
+    """The message names the option and what was given."""
+    job = subprocess.run(demo("--steps", steps), capture_output=True, text=True, timeout=60)
+
+    assert job.returncode == 2
+    assert "--steps" in job.stderr
+    assert repr(steps) in job.stderr
