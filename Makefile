@@ -1,0 +1,66 @@
+# make demo [STEPS=500] [PORT=8765]   a live, steerable training job with its dashboard
+# make test                           every test: JavaScript, Python, browser
+# make check                          linters, type checks and every test, as in CI
+# make venv | clean                   what the others need and what they left
+#
+# PYTHON=python3.12 picks another interpreter for the virtual environment.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+JS_TESTS := $(sort $(wildcard tests/js/*.test.js))
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-js test-python check lint types types-js venv clean
+
+help:
+	@sed -n 's/^# \{0,1\}//p' Makefile | sed '/^$$/q'
+
+demo: $(VENV)/.installed
+	@$(BIN)/gradgate demo $(if $(STEPS),--steps $(STEPS)) $(if $(PORT),--port $(PORT))
+
+test: test-js
+	@$(MAKE) --no-print-directory test-python
+
+test-js: $(VENV)/.installed-test
+	@$(if $(JS_TESTS),,echo "error: no JavaScript test found in tests/js" >&2; exit 1)
+	$(BIN)/node --test $(JS_TESTS)
+
+test-python: $(VENV)/.installed-test
+	@GRADGATE_CHROMIUM="$$($(BIN)/python tests/support/chromium.py)" && export GRADGATE_CHROMIUM && \
+		set -x && $(BIN)/python -m pytest
+
+check: lint types types-js
+	@$(MAKE) --no-print-directory test
+
+lint: $(VENV)/.installed-test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/.installed-test
+	$(BIN)/mypy probe server benchmarks
+
+types-js: node_modules/.package-lock.json
+	$(BIN)/node node_modules/typescript/bin/tsc --project tsconfig.json
+
+venv: $(VENV)/.installed-test
+
+clean:
+	rm -rf $(VENV) node_modules build dist *.egg-info tests/artifacts
+	rm -rf .pytest_cache .mypy_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(VENV)/.installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) install --constraint constraints.txt --editable .
+	@touch $@
+
+$(VENV)/.installed-test: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) install --constraint constraints.txt --editable '.[test]'
+	@touch $(VENV)/.installed $@
+
+node_modules/.package-lock.json: package.json package-lock.json $(VENV)/.installed-test
+	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/npm ci
+	@touch $@
