@@ -1,4 +1,4 @@
-"""Make sure of a Chromium for the browser tests: `python tests/support/chromium.py` prints its path.
+"""Make sure of a Chromium for the browser tests; run as a script, print its path.
 
 In this order: $GRADGATE_CHROMIUM; one on the PATH; the one that Playwright downloaded earlier; the
 distribution's package (as root on Debian or Ubuntu); a download by Playwright.
