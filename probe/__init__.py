@@ -1,1 +1,18 @@
-"""What runs inside the training job: measure gradients, explain them, freeze parameters."""
+"""What runs inside the training job: measure gradients, freeze parameters, tell the dashboard."""
+
+from .attach import attach
+from .errors import AttachError, CommandError, GradgateError, TargetError
+from .freezing import Freeze
+from .info import ParameterInfo
+from .run import Run
+
+__all__ = [
+    "AttachError",
+    "CommandError",
+    "Freeze",
+    "GradgateError",
+    "ParameterInfo",
+    "Run",
+    "TargetError",
+    "attach",
+]

@@ -1,0 +1,110 @@
+"""``attach``: the one line in the user's training script."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from torch import nn
+from torch.optim import Optimizer
+
+from .errors import AttachError
+from .link import ingest_url
+from .pace import Pace
+from .run import Run
+
+logger = logging.getLogger("gradgate")
+
+DEFAULT_SERVER = "http://127.0.0.1:8765"
+
+
+def attach(
+    model: nn.Module | Mapping[str, nn.Module],
+    optimizer: Optimizer | Sequence[Optimizer] | None = None,
+    *,
+    name: str | None = None,
+    server: str | bool | None = None,
+    token: str | None = None,
+    every: int | None = None,
+    budget: float = 0.01,
+) -> Run:
+    """Watch the gradients of a model while it trains, and let the dashboard steer them.
+
+    ``model``: a module, or a dict of names to modules (a GAN's two). ``optimizer``: one,
+    several, or None (then ``run.step()`` marks the end of each step). ``name``: what the
+    dashboard shows, by default the script's name. ``server``: the dashboard's URL, by
+    default ``$GRADGATE_SERVER`` or http://127.0.0.1:8765; False for none. ``token``: by
+    default ``$GRADGATE_TOKEN``. ``every``: sample each n-th step exactly; None samples as
+    often as ``budget``, a share of the step time, allows.
+
+    Raises :class:`AttachError` when the model or the optimizer is none, and ValueError for
+    an argument out of range. From then on nothing of the probe's own reaches the training
+    loop: without a server, the job trains on.
+    """
+    models = _models(model)
+    optimizers = _optimizers(optimizer)
+    if every is not None and (not isinstance(every, int) or every < 1):
+        raise ValueError(
+            f"every={every!r}: give a whole number of steps from 1 up, or None for as often "
+            "as the budget allows."
+        )
+    if not 0 < budget <= 1:
+        raise ValueError(f"budget={budget!r}: give a share of the step time above 0, at most 1.")
+    if not any(True for each in models.values() for _ in each.parameters()):
+        logger.warning(
+            "gradgate: the model has no parameters, so there is no gradient to watch; "
+            "attach after its layers are made."
+        )
+    return Run(
+        models,
+        optimizers,
+        name=(name or _script_name())[:512],
+        server=_server(server),
+        token=token or os.environ.get("GRADGATE_TOKEN"),
+        pace=Pace(every, budget),
+    )
+
+
+def _models(model: object) -> dict[str, nn.Module]:
+    named: dict[str, object] = dict(model) if isinstance(model, Mapping) else {"": model}
+    for key, value in named.items():
+        if not isinstance(value, nn.Module):
+            what = f"model[{key!r}]" if key else "model"
+            raise AttachError(
+                f"{what} is a {type(value).__name__}; attach() wants a torch.nn.Module "
+                "or a dict of names to modules."
+            )
+    return {key: value for key, value in named.items() if isinstance(value, nn.Module)}
+
+
+def _optimizers(optimizer: object) -> list[Optimizer]:
+    if optimizer is None:
+        return []
+    several = isinstance(optimizer, Sequence) and not isinstance(optimizer, str)
+    given: list[object] = list(optimizer) if several else [optimizer]  # type: ignore[call-overload]
+    for value in given:
+        if not isinstance(value, Optimizer):
+            raise AttachError(
+                f"optimizer is a {type(value).__name__}; attach() wants a torch.optim.Optimizer, "
+                "a list of them, or None (then call run.step() after each step)."
+            )
+    return [value for value in given if isinstance(value, Optimizer)]
+
+
+def _server(server: str | bool | None) -> str | None:
+    if server is False:
+        return None
+    default = os.environ.get("GRADGATE_SERVER") or DEFAULT_SERVER
+    url = server if isinstance(server, str) else default
+    ingest_url(url)
+    return url
+
+
+def _script_name() -> str:
+    script = Path(sys.argv[0] if sys.argv else "")
+    if script.stem == "__main__":
+        return script.parent.name
+    return script.stem or "python"

@@ -1,0 +1,249 @@
+"""The connection to the server: a background thread that the training thread never waits for."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+import threading
+from collections.abc import Callable, Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, InvalidHandshake
+
+from .frames import PROTOCOL
+from .guard import Guard
+from .outbox import Outbox
+
+logger = logging.getLogger("gradgate")
+
+HEARTBEAT = 1.0
+"""Seconds between heartbeats."""
+BATCHING = 0.02
+"""Seconds that the sender lets frames gather, so that a fast job wakes it 50 times a second."""
+OPEN_TIMEOUT = 5.0
+LONGEST_PAUSE = 5.0
+"""Seconds between two tries to connect, at most."""
+REFUSED_PAUSE = 30.0
+"""Seconds before another try after the server said that it would not help."""
+MAX_FRAME = 32 * 2**20
+
+Message = Mapping[str, Any]
+
+
+class _Refused(Exception):
+    """The server answered with an ``error`` message."""
+
+    def __init__(self, message: str, retry: bool) -> None:
+        super().__init__(message)
+        self.retry = retry
+
+
+class Link:
+    """Talks to the server until closed; connects again, with pauses, whenever it must.
+
+    All callbacks are called in the link's own thread.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        token: str | None,
+        outbox: Outbox,
+        guard: Guard,
+        *,
+        hello: Callable[[], Message],
+        heartbeat: Callable[[], Message],
+        on_command: Callable[[Message], None],
+    ) -> None:
+        self._url = ingest_url(url)
+        self._shown_url = url.rstrip("/")
+        self._token = token
+        self._outbox = outbox
+        self._guard = guard
+        self._hello = hello
+        self._heartbeat = heartbeat
+        self._on_command = on_command
+        self._said: set[str] = set()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._closing = asyncio.Event()
+        self._bye: Message | None = None
+        self.connected = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="gradgate-link", daemon=True)
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+
+    def close(self, bye: Message, timeout: float) -> None:
+        """Say goodbye and end the thread; waits ``timeout`` at most, and only for a server."""
+        loop = self._loop
+        if loop is None or not self._thread.is_alive():
+            return
+        if self.connected.is_set():
+            self._outbox.wait_empty(timeout)
+        self._bye = bye
+        with contextlib.suppress(RuntimeError):  # the loop may have ended by itself
+            loop.call_soon_threadsafe(self._closing.set)
+        self._thread.join(timeout)
+
+    def _run(self) -> None:
+        with self._guard:
+            asyncio.run(self._main())
+
+    async def _main(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        pause = 0.1
+        while not self._closing.is_set():
+            try:
+                async with self._connect() as socket:
+                    pause = 0.1
+                    await self._session(socket)
+            except _Refused as refusal:
+                self._say_once(f"the dashboard at {self._shown_url} refused: {refusal}")
+                pause = pause if refusal.retry else REFUSED_PAUSE
+            except InvalidHandshake as error:
+                self._say_once(
+                    f"the dashboard at {self._shown_url} refused the connection ({error}); "
+                    "check the server's address and the token. Training goes on."
+                )
+                pause = LONGEST_PAUSE
+            except (OSError, TimeoutError, ConnectionClosed):
+                self._say_once(
+                    f"no dashboard at {self._shown_url}; training goes on, and this run appears "
+                    "there as soon as one is started (gradgate serve)."
+                )
+            finally:
+                self.connected.clear()
+            await self._pause(pause)
+            pause = max(pause, min(LONGEST_PAUSE, pause * 1.7))
+
+    def _connect(self) -> connect:
+        host = urlsplit(self._url).hostname
+        local = host in ("localhost", "127.0.0.1", "::1")
+        headers = {"Authorization": f"Bearer {self._token}"} if self._token else None
+        # A proxy from the environment is right for a remote server and wrong for this machine.
+        proxy: dict[str, Any] = {"proxy": None} if local else {}
+        return connect(
+            self._url,
+            additional_headers=headers,
+            open_timeout=OPEN_TIMEOUT,
+            close_timeout=1.0,
+            max_size=MAX_FRAME,
+            compression=None,
+            logger=_silent_logger(),
+            **proxy,
+        )
+
+    async def _session(self, socket: ClientConnection) -> None:
+        await socket.send(_json(self._hello()))
+        welcome = await self._receive(socket, "welcome")
+        self._outbox.rewind(int(welcome["last_seq"]))
+        if welcome.get("notice"):
+            logger.warning("gradgate: %s", welcome["notice"])
+        logger.info("gradgate: watched at %s/runs/%s", self._shown_url, welcome["run"])
+        self.connected.set()
+        tasks = [
+            asyncio.create_task(self._send_frames(socket)),
+            asyncio.create_task(self._send_heartbeats(socket)),
+            asyncio.create_task(self._read(socket)),
+            asyncio.create_task(self._closing.wait()),
+        ]
+        try:
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            self._outbox.listen(None)
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+        for task in done:
+            task.result()
+        if self._closing.is_set() and self._bye is not None:
+            for frame in self._outbox.take():
+                await socket.send(frame)
+            await socket.send(_json(self._bye))
+
+    async def _send_frames(self, socket: ClientConnection) -> None:
+        loop = asyncio.get_running_loop()
+        ready = asyncio.Event()
+
+        def wake() -> None:
+            loop.call_soon_threadsafe(ready.set)
+
+        self._outbox.listen(wake)
+        while True:
+            await ready.wait()
+            ready.clear()
+            for frame in self._outbox.take():
+                await socket.send(frame)
+            await asyncio.sleep(BATCHING)
+
+    async def _send_heartbeats(self, socket: ClientConnection) -> None:
+        while True:
+            await socket.send(_json(self._heartbeat()))
+            await asyncio.sleep(HEARTBEAT)
+
+    async def _read(self, socket: ClientConnection) -> None:
+        async for text in socket:
+            message = self._parse(text)
+            if message["type"] == "ack":
+                self._outbox.acknowledge(int(message["seq"]))
+            elif message["type"] == "command":
+                self._on_command(message)
+
+    async def _receive(self, socket: ClientConnection, wanted: str) -> Message:
+        while True:
+            message = self._parse(await asyncio.wait_for(socket.recv(), OPEN_TIMEOUT))
+            if message["type"] == wanted:
+                return message
+
+    def _parse(self, text: str | bytes) -> Message:
+        message: Message = json.loads(text)
+        if message.get("type") == "error":
+            raise _Refused(str(message.get("message")), bool(message.get("retry", False)))
+        if message.get("type") == "welcome" and message.get("protocol") != PROTOCOL:
+            raise _Refused(
+                f"it speaks protocol {message.get('protocol')}, this probe {PROTOCOL}; "
+                "upgrade the older one with pip install --upgrade gradgate",
+                retry=False,
+            )
+        return message
+
+    async def _pause(self, seconds: float) -> None:
+        with contextlib.suppress(TimeoutError, asyncio.TimeoutError):
+            await asyncio.wait_for(self._closing.wait(), seconds)
+
+    def _say_once(self, text: str) -> None:
+        if text not in self._said and len(self._said) < 20:
+            self._said.add(text)
+            logger.warning("gradgate: %s", text)
+
+
+def ingest_url(url: str) -> str:
+    """Return the WebSocket address of a server: ``http://host:8765`` → ``ws://host:8765/api/ingest``.
+
+    Raises ValueError for an address of another kind.
+    """
+    parts = urlsplit(url)
+    scheme = {"http": "ws", "https": "wss"}.get(parts.scheme)
+    if scheme is None or not parts.hostname:
+        raise ValueError(
+            f"server={url!r} is no address of a dashboard; "
+            "give one such as 'http://127.0.0.1:8765', or False for none."
+        )
+    return f"{scheme}://{parts.netloc}{parts.path.rstrip('/')}/api/ingest"
+
+
+def _json(message: Message) -> str:
+    return json.dumps(message, separators=(",", ":"), allow_nan=False)
+
+
+def _silent_logger() -> logging.Logger:
+    """websockets logs each failed try with a traceback; the link speaks for itself."""
+    quiet = logging.getLogger("gradgate.websockets")
+    quiet.propagate = False
+    quiet.disabled = True
+    return quiet

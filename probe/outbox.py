@@ -1,0 +1,110 @@
+"""What is on its way to the server, bounded."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+Frame: TypeAlias = "bytes | str"
+
+
+@dataclass(frozen=True)
+class _Entry:
+    seq: int
+    frame: Frame
+
+
+class Outbox:
+    """Keeps frames until the server has stored them; bounded, and it drops the oldest first.
+
+    Thread-safe: the training thread puts, the link's thread sends. Samples and metrics may
+    be dropped (``dropped`` counts them); reports of commands may not, and are few.
+    """
+
+    def __init__(self, max_bytes: int = 32 * 2**20) -> None:
+        self._lock = threading.Lock()
+        self._changed = threading.Condition(self._lock)
+        self._max_bytes = max_bytes
+        self._bytes = 0
+        self._seq = 0
+        self._sent = 0
+        self._droppable: deque[_Entry] = deque()
+        self._kept: deque[_Entry] = deque()
+        self._wake: Callable[[], None] | None = None
+        self._woken = False
+        self.dropped = 0
+
+    def put(self, make: Callable[[int], Frame], *, keep: bool = False) -> None:
+        """Add the frame that ``make(seq)`` gives; ``keep``: it must never be dropped."""
+        with self._lock:
+            self._seq += 1
+            entry = _Entry(self._seq, make(self._seq))
+            if keep:
+                self._kept.append(entry)
+            else:
+                self._droppable.append(entry)
+                self._bytes += len(entry.frame)
+                while self._bytes > self._max_bytes:
+                    self._bytes -= len(self._droppable.popleft().frame)
+                    self.dropped += 1
+            if self._wake is not None and not self._woken:
+                self._woken = True
+                self._wake()
+
+    def listen(self, wake: Callable[[], None] | None) -> None:
+        """Call ``wake`` (from the putting thread) once when there is something to send."""
+        with self._lock:
+            self._wake = wake
+            self._woken = False
+            if wake is not None and self._seq > self._sent:
+                self._woken = True
+                wake()
+
+    def take(self) -> list[Frame]:
+        """Return the frames not sent yet over this connection, in order."""
+        with self._lock:
+            self._woken = False
+            entries = [
+                entry
+                for lane in (self._droppable, self._kept)
+                for entry in _after(lane, self._sent)
+            ]
+            entries.sort(key=lambda entry: entry.seq)
+            if entries:
+                self._sent = entries[-1].seq
+            return [entry.frame for entry in entries]
+
+    def acknowledge(self, seq: int) -> None:
+        """Forget what the server has stored."""
+        with self._lock:
+            while self._droppable and self._droppable[0].seq <= seq:
+                self._bytes -= len(self._droppable.popleft().frame)
+            while self._kept and self._kept[0].seq <= seq:
+                self._kept.popleft()
+            self._changed.notify_all()
+
+    def rewind(self, seq: int) -> None:
+        """Start over after a lost connection: the server has stored up to ``seq``."""
+        self.acknowledge(seq)
+        with self._lock:
+            self._sent = seq
+
+    def wait_empty(self, timeout: float) -> bool:
+        """Wait until all is stored; False when ``timeout`` seconds were not enough."""
+        with self._lock:
+            return self._changed.wait_for(
+                lambda: not self._droppable and not self._kept, timeout=timeout
+            )
+
+
+def _after(lane: deque[_Entry], seq: int) -> list[_Entry]:
+    """The entries above ``seq``, found from the end: what was sent is at the front."""
+    tail: list[_Entry] = []
+    for entry in reversed(lane):
+        if entry.seq <= seq:
+            break
+        tail.append(entry)
+    return tail

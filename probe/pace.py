@@ -1,0 +1,97 @@
+"""How often to sample, and what the probe costs."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from statistics import median
+
+MAX_INTERVAL = 100_000
+"""The probe never samples less often than this, in steps."""
+
+
+class Pace:
+    """Decides which steps are sampled, so that sampling stays within a budget.
+
+    ``every``: sample each n-th step exactly; or None, and the interval follows from the
+    measured cost of a sample, the measured time of a step and ``budget``, the share of
+    the step time that sampling may take. Medians of the latest few, so that neither the
+    first sample, which warms caches up, nor an evaluation between two steps counts.
+    """
+
+    def __init__(self, every: int | None, budget: float) -> None:
+        self._every = every
+        self._budget = budget
+        self._samples: deque[float] = deque(maxlen=5)
+        self._steps: deque[float] = deque(maxlen=15)
+        self._last_sampled = 0
+
+    @property
+    def interval(self) -> int:
+        """Each how many steps one is sampled at present."""
+        if self._every is not None:
+            return self._every
+        if not self._samples or not self._steps:
+            return 1
+        affordable = self._budget * median(self._steps)
+        if affordable <= 0:
+            return MAX_INTERVAL
+        return min(MAX_INTERVAL, max(1, math.ceil(median(self._samples) / affordable)))
+
+    def due(self, step: int) -> bool:
+        """Whether the coming step ``step`` is to be sampled."""
+        if self._every is not None:
+            return step % self._every == 0
+        return step - self._last_sampled >= self.interval
+
+    def record(self, step: int, seconds: float | None, spent: float, *, sampled: bool) -> None:
+        """Note a step: its wall time (None when unknown) and the probe's share of it."""
+        if seconds is not None:
+            self._steps.append(max(0.0, seconds - spent))
+        if sampled:
+            self._samples.append(spent)
+            self._last_sampled = step
+
+
+class Meter:
+    """The probe's share of the training thread's time and the steps per second, of late.
+
+    Both are averages that forget with a time constant of ``horizon`` seconds.
+    """
+
+    def __init__(self, horizon: float = 10.0) -> None:
+        self._horizon = horizon
+        self._elapsed = 0.0
+        self._spent = 0.0
+        self._steps = 0.0
+        self._last: float | None = None
+
+    def record(self, now: float, spent: float) -> float | None:
+        """Note a boundary at ``now`` (a monotonic clock) and return the step's wall time.
+
+        ``spent`` is the probe's own time since the boundary before, in seconds.
+        """
+        if self._last is None:
+            self._last = now
+            return None
+        seconds = now - self._last
+        self._last = now
+        keep = math.exp(-seconds / self._horizon)
+        self._elapsed = self._elapsed * keep + seconds
+        self._spent = self._spent * keep + spent
+        self._steps = self._steps * keep + 1
+        return seconds
+
+    def cost(self) -> float | None:
+        """The probe's share of the training thread's time, 0 to 1; None before two steps."""
+        return self._spent / self._elapsed if self._elapsed > 0 else None
+
+    def steps_per_second(self, now: float) -> float | None:
+        """Steps per second of late; it falls while no step is made. None before two steps."""
+        if self._last is None or self._elapsed <= 0:
+            return None
+        idle = max(0.0, now - self._last)
+        if idle <= 2 * self._elapsed / max(self._steps, 1.0):
+            return self._steps / self._elapsed
+        keep = math.exp(-idle / self._horizon)
+        return self._steps * keep / (self._elapsed * keep + idle)

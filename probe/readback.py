@@ -1,0 +1,42 @@
+"""From device to host without making the training stream wait."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+
+class Readback:
+    """One vector on its way from a device to the host.
+
+    On the CPU it is there at once. On CUDA it is copied to pinned memory in stream order,
+    and an event tells when it has arrived, so that nobody waits
+    (https://docs.pytorch.org/tutorials/intermediate/pinmem_nonblock.html). Other
+    accelerators have no such events in every release; there the copy waits.
+    """
+
+    def __init__(self, parts: Sequence[Tensor]) -> None:
+        """``parts``: one-dimensional tensors of one device and dtype."""
+        flat = torch.cat(list(parts))
+        self._event: torch.cuda.Event | None = None
+        if flat.is_cuda:
+            self._host = torch.empty(flat.shape, dtype=flat.dtype, pin_memory=True)
+            self._host.copy_(flat, non_blocking=True)
+            self._event = torch.cuda.Event()
+            self._event.record(torch.cuda.current_stream(flat.device))
+        else:
+            self._host = flat.cpu()
+
+    def ready(self) -> bool:
+        """Whether the values have arrived; never waits."""
+        return self._event is None or self._event.query()
+
+    def values(self) -> npt.NDArray[np.float64]:
+        """The values, float64 [n]; waits for them when they have not arrived."""
+        if self._event is not None:
+            self._event.synchronize()
+        return self._host.double().numpy()

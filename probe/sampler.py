@@ -1,0 +1,172 @@
+"""Measures every parameter's gradient at one step."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from .frames import GRAD_MAX, GRAD_NORM, Sample
+from .norms import grad_maxima, grad_norms
+from .parameters import ParameterTable, is_uninitialized
+from .readback import Readback
+from .states import State
+from .writes import WriteTracker
+
+MAX_EVERY = 10
+"""``grad_max`` is taken with every tenth sample: it costs several times an L2 norm."""
+
+MAX_PENDING = 8
+"""Samples that may be on their way from a device; a further one waits for the oldest."""
+
+
+@dataclass
+class _Draft:
+    """A sample in the making."""
+
+    states: bytearray
+    """One code a parameter. Plain bytes: numpy's element access costs five times as much."""
+    wants_max: bool
+    parts: list[_Part] = field(default_factory=list)
+
+
+@dataclass
+class _Part:
+    """Values of one statistic for some parameters, still on their device."""
+
+    statistic: int
+    indexes: list[int]
+    values: Tensor
+
+
+@dataclass
+class _Pending:
+    """A sample whose values are on their way to the host."""
+
+    step: int
+    time: float
+    skipped: bool
+    draft: _Draft
+    readbacks: list[tuple[list[_Part], Readback]]
+
+    def ready(self) -> bool:
+        return all(readback.ready() for _, readback in self.readbacks)
+
+
+class Sampler:
+    """Takes samples: norms by one multi-tensor call, one copy to the host per device.
+
+    A sample is made in parts, since each optimizer's gradients are what it is about to
+    apply only just before its own step: ``measure`` is called once per optimizer,
+    ``finish`` once per step.
+    """
+
+    def __init__(self, table: ParameterTable, writes: WriteTracker) -> None:
+        self._table = table
+        self._writes = writes
+        self._draft: _Draft | None = None
+        self._taken = 0
+        self._pending: deque[_Pending] = deque()
+
+    def measure(self, indexes: Iterable[int], grad_scale: Tensor | None = None) -> None:
+        """Measure the gradients of some parameters that this step has not covered yet.
+
+        ``grad_scale``: the factor that the gradients still carry (a fused optimizer under
+        a ``GradScaler`` unscales inside its own kernel), a tensor of one element.
+        """
+        if self._draft is None:
+            self._draft = _Draft(
+                states=bytearray(len(self._table)),
+                wants_max=self._taken % MAX_EVERY == 0,
+            )
+        draft = self._draft
+        uncovered = [i for i in indexes if draft.states[i] == State.UNMEASURED]
+        with torch.no_grad():
+            for group in self._look(draft, uncovered):
+                self._norms(draft, group, grad_scale)
+
+    def finish(self, step: int, *, skipped: bool = False) -> None:
+        """Complete the sample of ``step`` with the parameters no optimizer has stepped."""
+        self.measure(range(len(self._table)))
+        draft, self._draft = self._draft, None
+        assert draft is not None
+        by_device: dict[torch.device, list[_Part]] = {}
+        for part in draft.parts:
+            by_device.setdefault(part.values.device, []).append(part)
+        readbacks = [
+            (parts, Readback([part.values for part in parts])) for parts in by_device.values()
+        ]
+        self._pending.append(_Pending(step, time.time(), skipped, draft, readbacks))
+        self._taken += 1
+        self._writes.sampled()
+
+    def collect(self, *, wait: bool = False) -> list[Sample]:
+        """Return the samples whose values have arrived on the host, oldest first."""
+        samples = []
+        while self._pending:
+            full = len(self._pending) > MAX_PENDING
+            if not (wait or full or self._pending[0].ready()):
+                break
+            samples.append(_complete(self._pending.popleft()))
+        return samples
+
+    def _look(self, draft: _Draft, indexes: list[int]) -> list[list[tuple[int, Tensor]]]:
+        """Set the states that need no norm; return the gradients to norm, by device and dtype."""
+        groups: dict[tuple[torch.device, torch.dtype], list[tuple[int, Tensor]]] = {}
+        parameters = self._table.parameters
+        states = draft.states
+        for index in indexes:
+            parameter = parameters[index]
+            if not parameter.requires_grad:
+                states[index] = State.FROZEN
+                continue
+            grad = parameter.grad
+            if grad is None:
+                states[index] = State.UNMEASURED if is_uninitialized(parameter) else State.ABSENT
+                continue
+            states[index] = State.PRESENT if self._writes.is_new(index, grad) else State.STALE
+            dense = grad.coalesce().values() if grad.is_sparse else grad
+            if dense.numel() == 0:
+                if states[index] == State.PRESENT:
+                    states[index] = State.ZERO
+                continue
+            groups.setdefault((dense.device, dense.dtype), []).append((index, dense))
+        return list(groups.values())
+
+    @staticmethod
+    def _norms(draft: _Draft, group: list[tuple[int, Tensor]], grad_scale: Tensor | None) -> None:
+        indexes = [index for index, _ in group]
+        grads = [grad for _, grad in group]
+        statistics = [(GRAD_NORM, grad_norms(grads))]
+        if draft.wants_max:
+            statistics.append((GRAD_MAX, grad_maxima(grads)))
+        for code, values in statistics:
+            if grad_scale is not None:
+                values = values / grad_scale.to(values.device)
+            draft.parts.append(_Part(code, indexes, values))
+
+
+def _complete(pending: _Pending) -> Sample:
+    draft = pending.draft
+    codes = [GRAD_NORM, GRAD_MAX] if draft.wants_max else [GRAD_NORM]
+    states = np.frombuffer(draft.states, np.uint8)
+    wide = {code: np.full(len(states), np.nan) for code in codes}
+    for parts, readback in pending.readbacks:
+        values = readback.values()
+        start = 0
+        for part in parts:
+            end = start + len(part.indexes)
+            wide[part.statistic][part.indexes] = values[start:end]
+            start = end
+    norms = wide[GRAD_NORM]
+    present = states == State.PRESENT
+    states[present & (norms == 0)] = State.ZERO
+    states[present & ~np.isfinite(norms)] = State.NONFINITE
+    with np.errstate(over="ignore"):
+        narrow = {code: values.astype(np.float32) for code, values in wide.items()}
+    return Sample(pending.step, pending.time, states, narrow, pending.skipped)

@@ -1,0 +1,56 @@
+"""From a target (a parameter's name, a module's path or a glob) to parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from difflib import get_close_matches
+from fnmatch import fnmatchcase
+
+from .errors import TargetError
+
+
+def resolve(target: str, names: Sequence[Sequence[str]]) -> list[int]:
+    """Return the indexes of the parameters that ``target`` names, in order.
+
+    ``names`` holds, per parameter, all of its names. A target is, in this order, an
+    exact name, the path of a module (all parameters below it), or a glob in which ``*``
+    matches any characters, dots included.
+
+    Raises :class:`TargetError`, naming the nearest names, when nothing matches.
+    """
+    exact = [i for i, aliases in enumerate(names) if target in aliases]
+    if exact:
+        return exact
+    below = f"{target}."
+    inside = [
+        i for i, aliases in enumerate(names) if any(name.startswith(below) for name in aliases)
+    ]
+    if inside:
+        return inside
+    matched = [
+        i for i, aliases in enumerate(names) if any(fnmatchcase(name, target) for name in aliases)
+    ]
+    if matched:
+        return matched
+    raise TargetError(_no_match(target, names))
+
+
+def _no_match(target: str, names: Sequence[Sequence[str]]) -> str:
+    if not names:
+        return f"{target!r} matches nothing: this run has no parameters."
+    known = {name for aliases in names for name in aliases}
+    known |= {path for name in known for path in _modules_above(name)}
+    nearest = get_close_matches(target, sorted(known), n=3, cutoff=0.5)
+    if nearest:
+        hint = "did you mean " + " or ".join(repr(name) for name in nearest) + "?"
+    else:
+        hint = (
+            "give a parameter's name, a module's path or a glob such as 'encoder.*'; "
+            f"the first parameter is {names[0][0]!r}."
+        )
+    return f"{target!r} matches no parameter and no module: {hint}"
+
+
+def _modules_above(name: str) -> list[str]:
+    parts = name.split(".")[:-1]
+    return [".".join(parts[: i + 1]) for i in range(len(parts))]

@@ -1,0 +1,94 @@
+"""Which gradients did a backward write to since the last boundary?
+
+A gradient that is there is not always new: with ``zero_grad(set_to_none=False)``, or
+with no ``zero_grad`` at all, the tensor of an earlier step stays in place. Hooks on the
+parameters tell exactly, but cost 1.4 µs each in every backward (2 % of the step of a
+model of 400 small tensors). Most loops drop their gradients between steps, and there it
+is enough to mark those that exist at a boundary: one without a mark is new. So hooks are
+there for the first steps and stay only where gradients are seen to persist.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+
+from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
+
+LEARNING_STEPS = 2
+"""Sampled steps after which hooks are removed if no gradient persisted: one more than the
+first step, whose gradients are new in any loop."""
+
+
+class WriteTracker:
+    """Tells new gradients from those that were left from an earlier step."""
+
+    def __init__(self, parameters: Sequence[nn.Parameter]) -> None:
+        self._parameters = parameters
+        self._hooks: dict[int, RemovableHandle] = {}
+        self._written: list[Tensor | None] = [None] * len(parameters)
+        self._hooking = True
+        self._persisted = False
+        self._learned = 0
+        self.boundary(next_is_sampled=True)
+
+    def boundary(self, *, next_is_sampled: bool) -> None:
+        """Note the end of a step."""
+        if self._hooks:
+            self._written[:] = [None] * len(self._written)
+        if next_is_sampled:
+            self._mark()
+            if self._hooking:
+                self._hook()
+
+    def is_new(self, index: int, grad: Tensor) -> bool:
+        """Whether a backward wrote this gradient since the last boundary."""
+        mark = grad.__dict__.get("_gradgate_version")
+        if mark is None:
+            return True
+        self._persisted = True
+        if index in self._hooks:
+            return self._written[index] is not None
+        # Without a hook the version counter is all there is. It rises with any write in
+        # place, so this can call a zeroed or clipped old gradient new, but in one step
+        # only: from the next boundary on there are hooks.
+        return bool(grad._version != mark)
+
+    def sampled(self) -> None:
+        """Note that a sample was taken, and decide whether hooks are needed."""
+        self._learned += 1
+        if self._persisted:
+            self._hooking = True
+        elif self._hooking and self._learned >= LEARNING_STEPS:
+            self._hooking = False
+            self._unhook()
+
+    def remove(self) -> None:
+        """Remove every hook and mark."""
+        self._unhook()
+        for parameter in self._parameters:
+            if parameter.grad is not None:
+                parameter.grad.__dict__.pop("_gradgate_version", None)
+
+    def _mark(self) -> None:
+        for parameter in self._parameters:
+            grad = parameter.grad
+            if grad is not None:
+                # An attribute lives exactly as long as the gradient. A weak reference
+                # would do too; an id would not, since freed ids return at once.
+                grad.__dict__["_gradgate_version"] = grad._version
+
+    def _hook(self) -> None:
+        for index, parameter in enumerate(self._parameters):
+            # A frozen parameter cannot be given a hook; one given before survives.
+            if index not in self._hooks and parameter.requires_grad:
+                # A bound C function: no Python frame is made in the backward.
+                self._hooks[index] = parameter.register_post_accumulate_grad_hook(
+                    partial(self._written.__setitem__, index)
+                )
+
+    def _unhook(self) -> None:
+        for handle in self._hooks.values():
+            handle.remove()
+        self._hooks.clear()
