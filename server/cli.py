@@ -1,0 +1,107 @@
+"""The command `gradgate`."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+
+import click
+import platformdirs
+
+from .service import Service, ServiceError
+from .settings import DEFAULT_PORT, Settings
+from .store import StoreError
+from .version import VERSION
+
+_POLL = 0.5
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(VERSION, prog_name="gradgate")
+def main() -> None:
+    """Watch, explain and steer gradient flow in a PyTorch job while it trains."""
+
+
+@main.command()
+@click.option("--host", default="127.0.0.1", show_default=True, envvar="GRADGATE_HOST")
+@click.option(
+    "--port",
+    default=DEFAULT_PORT,
+    show_default=True,
+    type=click.IntRange(0, 65535),
+    envvar="GRADGATE_PORT",
+    help="0 takes a free port.",
+)
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path, file_okay=True),
+    default=lambda: platformdirs.user_data_path("gradgate"),
+    show_default="the user's data folder",
+    envvar="GRADGATE_DATA",
+    help="The folder that keeps every run.",
+)
+@click.option(
+    "--token",
+    envvar="GRADGATE_TOKEN",
+    help="Ask for this token; beyond this machine one is made when none is given.",
+)
+@click.option(
+    "--allow-host",
+    "allow_hosts",
+    multiple=True,
+    metavar="NAME",
+    help="Another name that the server is reached by. May be given several times.",
+)
+@click.option(
+    "--lost-after",
+    default=10.0,
+    show_default=True,
+    type=click.FloatRange(0.1),
+    metavar="SECONDS",
+    help="Call a run lost when nothing was heard of it for so long.",
+)
+def serve(
+    host: str,
+    port: int,
+    data: Path,
+    token: str | None,
+    allow_hosts: tuple[str, ...],
+    lost_after: float,
+) -> None:
+    """Start the dashboard, and keep it until Ctrl-C."""
+    if token is not None and not token.strip():
+        raise click.UsageError("--token is empty: give a token, or leave the option out.")
+    logging.basicConfig(format="%(levelname)s: %(message)s")
+    settings = Settings(data, host, port, token, allow_hosts, lost_after)
+    with _until_stopped() as stopped:
+        try:
+            service = Service(settings)
+            service.start()
+        except (ServiceError, StoreError) as error:
+            raise click.ClickException(str(error)) from error
+        click.echo(f"Gradgate dashboard: {service.url}")
+        while service.running and not stopped.wait(_POLL):
+            pass
+        service.stop()
+
+
+@contextmanager
+def _until_stopped() -> Iterator[threading.Event]:
+    """An event that Ctrl-C and SIGTERM set, instead of what they do otherwise."""
+    stopped = threading.Event()
+
+    def stop(_: int, __: FrameType | None) -> None:
+        stopped.set()
+
+    signals = (signal.SIGINT, signal.SIGTERM)
+    earlier = {number: signal.signal(number, stop) for number in signals}
+    try:
+        yield stopped
+    finally:
+        for number, handler in earlier.items():
+            signal.signal(number, handler)

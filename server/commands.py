@@ -1,0 +1,38 @@
+"""The life of a command, as a pure machine of states."""
+
+from __future__ import annotations
+
+from enum import Enum
+
+
+class CommandState(str, Enum):
+    """Where a command is between being asked for and being proved."""
+
+    REQUESTED = "requested"
+    DELIVERED = "delivered"
+    APPLIED = "applied"
+    VERIFIED = "verified"
+    REJECTED = "rejected"
+    SUPERSEDED = "superseded"
+
+    @property
+    def final(self) -> bool:
+        """Whether nothing can follow."""
+        return not _NEXT[self]
+
+    def leads_to(self, later: CommandState) -> bool:
+        """Whether a report of `later` moves the command on; one that would go back is ignored."""
+        return later in _NEXT[self]
+
+
+_NEXT: dict[CommandState, frozenset[CommandState]] = {
+    CommandState.REQUESTED: frozenset(CommandState) - {CommandState.REQUESTED},
+    CommandState.DELIVERED: frozenset(CommandState)
+    - {CommandState.REQUESTED, CommandState.DELIVERED},
+    CommandState.APPLIED: frozenset({CommandState.VERIFIED, CommandState.SUPERSEDED}),
+    CommandState.VERIFIED: frozenset(),
+    CommandState.REJECTED: frozenset(),
+    CommandState.SUPERSEDED: frozenset(),
+}
+
+UNAPPLIED = (CommandState.REQUESTED, CommandState.DELIVERED)

@@ -1,0 +1,280 @@
+"""Samples and metrics in the store."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import Connection, Row, Select, and_, func, insert, select
+
+from . import tiles as packing
+from .frames import Sample
+from .messages import Metrics
+from .series import History
+from .states import State, Statistic
+from .tables import metrics, spans, tiles
+from .tiles import BLOCK, RAW_LEVEL, STATES
+
+
+@dataclass(frozen=True, slots=True)
+class Latest:
+    """The latest figures of every parameter; `step` is None before the first sample."""
+
+    step: int | None
+    states: NDArray[np.uint8]
+    grad_norm: NDArray[np.float32]
+    grad_max: NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Recent:
+    """The last samples of one statistic, as (samples, parameters)."""
+
+    steps: list[int]
+    values: NDArray[np.float32]
+
+
+def append_samples(connection: Connection, run: str, first: int, samples: Sequence[Sample]) -> None:
+    """Append samples as one span; `first` is the number of the first among the run's samples."""
+    steps = [sample.step for sample in samples]
+    connection.execute(
+        insert(spans).values(
+            run=run,
+            level=RAW_LEVEL,
+            first=first,
+            samples=len(samples),
+            first_step=min(steps),
+            last_step=max(steps),
+            axis=packing.pack_axis(samples),
+        )
+    )
+    rows = [
+        {
+            "run": run,
+            "level": RAW_LEVEL,
+            "statistic": tile.statistic,
+            "block": tile.block,
+            "first": first,
+            "width": tile.width,
+            "data": tile.data,
+        }
+        for tile in packing.pack_tiles(samples)
+    ]
+    if rows:
+        connection.execute(insert(tiles), rows)
+
+
+def append_metrics(connection: Connection, run: str, frames: Sequence[Metrics]) -> None:
+    """Append what was logged; a number that is not finite is stored as null."""
+    rows = [
+        {
+            "run": run,
+            "name": name,
+            "seq": frame.seq,
+            "step": frame.step,
+            "time": frame.time,
+            "value": value if value is not None and np.isfinite(value) else None,
+        }
+        for frame in frames
+        for name, value in frame.values.items()
+    ]
+    if rows:
+        connection.execute(insert(metrics), rows)
+
+
+def read_history(
+    connection: Connection,
+    run: str,
+    parameter: int,
+    statistic: int,
+    first_step: int | None,
+    last_step: int | None,
+) -> History:
+    """One statistic of one parameter between two steps, both included."""
+    block, column = packing.block_of(parameter)
+    states, values = tiles.alias("states"), tiles.alias("numbers")
+    query = (
+        select(
+            spans.c.samples,
+            spans.c.axis,
+            states.c.width,
+            states.c.data.label("states"),
+            values.c.data.label("numbers"),
+            values.c.width.label("numbers_width"),
+        )
+        .join(states, _tile_of(states, STATES, block))
+        .outerjoin(values, _tile_of(values, statistic, block))
+        .where(spans.c.run == run, spans.c.level == RAW_LEVEL)
+        .order_by(spans.c.first)
+    )
+    parts = [
+        _column(row, column)
+        for row in connection.execute(_between(query, first_step, last_step))
+        if column < row.width
+    ]
+    whole = _joined(parts)
+    keep = np.ones(len(whole.steps), bool)
+    if first_step is not None:
+        keep &= whole.steps >= first_step
+    if last_step is not None:
+        keep &= whole.steps <= last_step
+    return History(whole.steps[keep], whole.values[keep], whole.states[keep])
+
+
+def read_latest(connection: Connection, run: str, parameters: int) -> Latest:
+    """The latest state and figures of every parameter."""
+    states = np.full(parameters, State.UNMEASURED, np.uint8)
+    norms = np.full(parameters, np.nan, np.float32)
+    largest = np.full(parameters, np.nan, np.float32)
+    span = connection.execute(_last_spans(run, 1)).one_or_none()
+    if span is None:
+        return Latest(None, states, norms, largest)
+    for tile in _tiles_from(connection, run, STATES, span.first):
+        _place(states, tile.block, packing.unpack_states(tile.data, span.samples, tile.width)[-1])
+    for tile in _tiles_from(connection, run, Statistic.GRAD_NORM, span.first):
+        _place(norms, tile.block, packing.unpack_values(tile.data, span.samples, tile.width)[-1])
+    for tile in _last_tiles(connection, run, Statistic.GRAD_MAX):
+        rows = packing.unpack_values(tile.data, tile.samples, tile.width)
+        measured = np.flatnonzero(~np.isnan(rows).all(axis=1))
+        if len(measured):
+            _place(largest, tile.block, rows[measured[-1]])
+    step = int(packing.unpack_axis(span.axis, span.samples).steps[-1])
+    return Latest(step, states, norms, largest)
+
+
+def read_recent(connection: Connection, run: str, parameters: int, points: int) -> Recent:
+    """The last `points` samples of `grad_norm` of every parameter."""
+    chosen: list[Row[Any]] = []
+    held = 0
+    for span in connection.execute(_last_spans(run, points)):
+        chosen.append(span)
+        held += span.samples
+        if held >= points:
+            break
+    chosen.reverse()
+    values = np.full((held, parameters), np.nan, np.float32)
+    steps: list[int] = []
+    if chosen:
+        found = _tiles_from(connection, run, Statistic.GRAD_NORM, chosen[0].first)
+        by_span = defaultdict(list)
+        for tile in found:
+            by_span[tile.first].append(tile)
+        for span in chosen:
+            rows = slice(len(steps), len(steps) + span.samples)
+            for tile in by_span[span.first]:
+                start = tile.block * BLOCK
+                values[rows, start : start + tile.width] = packing.unpack_values(
+                    tile.data, span.samples, tile.width
+                )
+            steps.extend(packing.unpack_axis(span.axis, span.samples).steps.tolist())
+    return Recent(steps[-points:], values[-points:])
+
+
+def read_metrics(
+    connection: Connection, run: str, limit: int
+) -> dict[str, tuple[list[int], list[float | None]]]:
+    """The latest `limit` values of every metric, as steps and values."""
+    names = connection.scalars(
+        select(metrics.c.name).where(metrics.c.run == run).distinct().order_by(metrics.c.name)
+    ).all()
+    found: dict[str, tuple[list[int], list[float | None]]] = {}
+    for name in names:
+        query = (
+            select(metrics.c.step, metrics.c.value)
+            .where(metrics.c.run == run, metrics.c.name == name)
+            .order_by(metrics.c.seq.desc())
+            .limit(limit)
+        )
+        rows = connection.execute(query).all()[::-1]
+        found[name] = ([row.step for row in rows], [row.value for row in rows])
+    return found
+
+
+def _tile_of(table: Any, statistic: int, block: int) -> Any:
+    return and_(
+        table.c.run == spans.c.run,
+        table.c.level == spans.c.level,
+        table.c.statistic == statistic,
+        table.c.block == block,
+        table.c.first == spans.c.first,
+    )
+
+
+def _between(query: Select[Any], first_step: int | None, last_step: int | None) -> Select[Any]:
+    if first_step is not None:
+        query = query.where(spans.c.last_step >= first_step)
+    if last_step is not None:
+        query = query.where(spans.c.first_step <= last_step)
+    return query
+
+
+def _column(row: Row[Any], column: int) -> History:
+    steps = packing.unpack_axis(row.axis, row.samples).steps.astype(np.int64)
+    states = packing.unpack_states(row.states, row.samples, row.width)[:, column]
+    values = np.full(row.samples, np.nan, np.float32)
+    if row.numbers is not None and column < row.numbers_width:
+        values = packing.unpack_values(row.numbers, row.samples, row.numbers_width)[:, column]
+    return History(steps, values, states)
+
+
+def _joined(parts: Sequence[History]) -> History:
+    if not parts:
+        return History(np.empty(0, np.int64), np.empty(0, np.float32), np.empty(0, np.uint8))
+    return History(
+        np.concatenate([part.steps for part in parts]),
+        np.concatenate([part.values for part in parts]),
+        np.concatenate([part.states for part in parts]),
+    )
+
+
+def _last_spans(run: str, limit: int) -> Select[Any]:
+    return (
+        select(spans)
+        .where(spans.c.run == run, spans.c.level == RAW_LEVEL)
+        .order_by(spans.c.first.desc())
+        .limit(limit)
+    )
+
+
+def _tiles_from(connection: Connection, run: str, statistic: int, first: int) -> Sequence[Any]:
+    return connection.execute(
+        select(tiles).where(
+            tiles.c.run == run,
+            tiles.c.level == RAW_LEVEL,
+            tiles.c.statistic == statistic,
+            tiles.c.first >= first,
+        )
+    ).all()
+
+
+def _last_tiles(connection: Connection, run: str, statistic: int) -> Sequence[Any]:
+    of_statistic = and_(
+        tiles.c.run == run, tiles.c.level == RAW_LEVEL, tiles.c.statistic == statistic
+    )
+    last = (
+        select(tiles.c.block, func.max(tiles.c.first).label("first"))
+        .where(of_statistic)
+        .group_by(tiles.c.block)
+        .subquery()
+    )
+    return connection.execute(
+        select(tiles.c.block, tiles.c.width, tiles.c.data, spans.c.samples)
+        .join(last, and_(tiles.c.block == last.c.block, tiles.c.first == last.c.first))
+        .join(
+            spans,
+            and_(
+                spans.c.run == tiles.c.run,
+                spans.c.level == tiles.c.level,
+                spans.c.first == tiles.c.first,
+            ),
+        )
+        .where(of_statistic)
+    ).all()
+
+
+def _place(target: NDArray[Any], block: int, row: NDArray[Any]) -> None:
+    target[block * BLOCK : block * BLOCK + len(row)] = row

@@ -1,0 +1,177 @@
+"""The runs that something is connected to, and which of them are lost."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from functools import partial
+
+from sqlalchemy import Connection
+from sqlalchemy.exc import SQLAlchemyError
+from starlette.concurrency import run_in_threadpool
+
+from . import limits
+from .connection import ProbeConnection, Refused
+from .ledger import unapplied
+from .live_run import LiveRun
+from .messages import Command, Hello
+from .recording import Changes
+from .registry import OpenedRun, live_runs, open_run, set_status
+from .rows import CommandRow, RunStatus
+from .store import Store
+from .subscriber import Subscriber
+from .writer import Writer
+
+_log = logging.getLogger("gradgate.server")
+
+
+class TooManyConnections(Refused):
+    """No more connections of a kind are taken."""
+
+    def __init__(self, kind: str, limit: int) -> None:
+        super().__init__(
+            f"This server has {limit} {kind} connections, and takes no more: close some, "
+            "or start another server.",
+            retry=True,
+        )
+
+
+class Hub:
+    """Brings probes, the writer and browsers together; made and used in the event loop.
+
+    `request_sent` alone may be called from any thread.
+    """
+
+    def __init__(self, store: Store, lost_after: float) -> None:
+        self._store = store
+        self._lost_after = lost_after
+        self._loop = asyncio.get_running_loop()
+        self._runs: dict[str, LiveRun] = {}
+        self._probes = 0
+        self._browsers = 0
+        self.writer = Writer(store, lambda changes: self._call(partial(self._committed, changes)))
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Write, and watch for runs that fall silent, as long as the context lasts."""
+        for run in await run_in_threadpool(self._stored_live):
+            self._live_run(run).heard()
+        self.writer.start()
+        watch = asyncio.create_task(self._watch())
+        try:
+            yield
+        finally:
+            watch.cancel()
+            await asyncio.gather(watch, return_exceptions=True)
+            await run_in_threadpool(self.writer.close)
+
+    @contextmanager
+    def probe(self, run: str, connection: ProbeConnection) -> Iterator[LiveRun]:
+        """A run with its probe connected, in place of an earlier connection of that run.
+
+        Raises `TooManyConnections`.
+        """
+        if self._probes >= limits.PROBE_CONNECTIONS:
+            raise TooManyConnections("probe", limits.PROBE_CONNECTIONS)
+        self._probes += 1
+        live = self._live_run(run)
+        if live.connection is not None:
+            live.connection.replace()
+        live.connection = connection
+        try:
+            yield live
+        finally:
+            self._probes -= 1
+            if live.connection is connection:
+                live.connection = None
+            self._forget(live)
+
+    @contextmanager
+    def browser(self, run: str) -> Iterator[Subscriber]:
+        """A browser that watches a run; raises `TooManyConnections`."""
+        if self._browsers >= limits.BROWSER_CONNECTIONS:
+            raise TooManyConnections("browser", limits.BROWSER_CONNECTIONS)
+        self._browsers += 1
+        live = self._live_run(run)
+        subscriber = Subscriber()
+        live.subscribe(subscriber)
+        try:
+            yield subscriber
+        finally:
+            self._browsers -= 1
+            live.unsubscribe(subscriber)
+            self._forget(live)
+
+    async def open(self, live: LiveRun, hello: Hello) -> tuple[OpenedRun, list[Command]]:
+        """Store that a probe is there, and return what it has to be told.
+
+        Raises `Refusal`, or `SQLAlchemyError` when the store cannot be written.
+        """
+
+        def work(connection: Connection) -> tuple[OpenedRun, list[Command]]:
+            opened = open_run(connection, hello, time.time())
+            return opened, unapplied(connection, hello.run)
+
+        opened, commands = await asyncio.wrap_future(self.writer.submit(work))
+        live.received_seq = opened.last_seq
+        live.names = opened.names
+        live.heard()
+        self._committed([Changes(live.id, opened.last_seq, parameters=True)])
+        return opened, commands
+
+    def request_sent(self, run: str, row: CommandRow) -> None:
+        """Pass a command that was just stored to the probe and to the browsers."""
+        command = Command.model_validate(row.model_dump(include=set(Command.model_fields)))
+        self._call(partial(self._requested, run, command))
+
+    def _requested(self, run: str, command: Command) -> None:
+        live = self._runs.get(run)
+        if live is not None:
+            if live.connection is not None:
+                live.connection.command(command)
+            live.command_requested(command.id)
+
+    def _committed(self, changes: Sequence[Changes]) -> None:
+        for change in changes:
+            live = self._runs.get(change.run)
+            if live is not None:
+                live.committed(change)
+
+    def _call(self, work: partial[None]) -> None:
+        self._loop.call_soon_threadsafe(work)
+
+    def _stored_live(self) -> list[str]:
+        with self._store.read() as connection:
+            return live_runs(connection)
+
+    def _live_run(self, run: str) -> LiveRun:
+        if run not in self._runs:
+            self._runs[run] = LiveRun(run, self._loop)
+        return self._runs[run]
+
+    def _forget(self, live: LiveRun) -> None:
+        if live.idle:
+            self._runs.pop(live.id, None)
+
+    async def _watch(self) -> None:
+        while True:
+            await asyncio.sleep(min(1.0, self._lost_after / 4))
+            silent_since = self._loop.time() - self._lost_after
+            for live in list(self._runs.values()):
+                if live.status is RunStatus.LIVE and live.heard_at < silent_since:
+                    await self._lose(live)
+
+    async def _lose(self, live: LiveRun) -> None:
+        live.status = RunStatus.LOST
+        work = partial(set_status, run=live.id, status=RunStatus.LOST)
+        try:
+            await asyncio.wrap_future(self.writer.submit(work))
+        except SQLAlchemyError as error:
+            _log.error("Run %s is lost, and that could not be stored: %s", live.id, error)
+            live.status = RunStatus.LIVE
+            return
+        live.announce()
+        self._forget(live)

@@ -1,0 +1,202 @@
+"""The WebSocket of a probe (docs/protocol.md, section 1)."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from pydantic import ValidationError
+from sqlalchemy.exc import SQLAlchemyError
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from . import limits
+from .connection import ProbeConnection, Refused
+from .frames import FrameError, FrameVersionError, Sample, decode
+from .hub import Hub
+from .live_run import LiveRun
+from .messages import (
+    STREAMED,
+    Bye,
+    FrozenState,
+    Greeting,
+    Heartbeat,
+    Hello,
+    Metrics,
+    Parameters,
+    Report,
+    Streamed,
+    Welcome,
+)
+from .registry import Refusal, check_indexes, check_positions, check_table
+from .rows import RunStatus
+from .tasks import first_to_end
+from .version import VERSION
+
+_HELLO_WITHIN = 10.0
+_PAUSE = 0.05
+_PROTOCOL_ERROR = 1002
+_TOO_LARGE = 1009
+
+_log = logging.getLogger("gradgate.server")
+
+
+async def serve_probe(websocket: WebSocket, hub: Hub, denied: str | None) -> None:
+    """Take what a probe sends until it goes; `denied` is why it may not, if so."""
+    await websocket.accept()
+    connection = ProbeConnection(websocket)
+    try:
+        if denied is not None:
+            raise Refused(denied)
+        await _converse(websocket, connection, hub)
+    except Refused as refused:
+        _log.warning("A probe was refused: %s", refused.message)
+        try:
+            await connection.refuse(refused)
+        except WebSocketDisconnect:
+            return
+    except WebSocketDisconnect:
+        return
+
+
+async def _converse(websocket: WebSocket, connection: ProbeConnection, hub: Hub) -> None:
+    hello = _parse_hello(await _first_frame(websocket))
+    with hub.probe(hello.run, connection) as live:
+        try:
+            opened, commands = await hub.open(live, hello)
+        except Refusal as refusal:
+            raise Refused(str(refusal)) from refusal
+        except SQLAlchemyError as error:
+            raise Refused(
+                "The server cannot write its store: see GET /healthz.", retry=True
+            ) from error
+        await connection.welcome(
+            Welcome(
+                run=hello.run,
+                last_seq=opened.last_seq,
+                server_version=VERSION,
+                notice=opened.notice,
+            )
+        )
+        for command in commands:
+            connection.command(command)
+        await first_to_end(connection.deliver(), _receive(websocket, connection, hub, live))
+
+
+async def _first_frame(websocket: WebSocket) -> str | bytes:
+    try:
+        return await asyncio.wait_for(_frame(websocket), _HELLO_WITHIN)
+    except asyncio.TimeoutError as error:
+        raise Refused(f"No `hello` came within {_HELLO_WITHIN:.0f} seconds.", retry=True) from error
+
+
+async def _frame(websocket: WebSocket) -> str | bytes:
+    message = await websocket.receive()
+    if message["type"] == "websocket.disconnect":
+        raise WebSocketDisconnect(message.get("code", 1005))
+    frame: str | bytes | None = message.get("text")
+    if frame is None:
+        frame = message["bytes"]
+    if len(frame) > limits.FRAME_BYTES:
+        raise Refused(
+            f"A frame has at most {limits.FRAME_BYTES} bytes and this one has {len(frame)}.",
+            _TOO_LARGE,
+        )
+    return frame
+
+
+def _parse_hello(frame: str | bytes) -> Hello:
+    if isinstance(frame, bytes):
+        raise Refused("The first frame is `hello`, and this one is binary.", _PROTOCOL_ERROR)
+    try:
+        greeting = Greeting.model_validate_json(frame)
+    except ValidationError as error:
+        raise Refused(
+            f"The first frame is `hello`, and this one is not: {_first_fault(error)}.",
+            _PROTOCOL_ERROR,
+        ) from error
+    if greeting.protocol != limits.PROTOCOL:
+        raise _other_version(greeting.protocol)
+    try:
+        return Hello.model_validate_json(frame)
+    except ValidationError as error:
+        raise Refused(f"`hello` is malformed: {_first_fault(error)}.") from error
+
+
+async def _receive(
+    websocket: WebSocket, connection: ProbeConnection, hub: Hub, live: LiveRun
+) -> None:
+    while True:
+        frame = await _frame(websocket)
+        if connection.replaced:
+            return
+        while hub.writer.overloaded:
+            await asyncio.sleep(_PAUSE)
+        if live.status is RunStatus.FINISHED:
+            continue
+        _accept(_decode(frame), len(frame), hub, live)
+
+
+def _decode(frame: str | bytes) -> Streamed | Sample:
+    try:
+        if isinstance(frame, bytes):
+            return decode(frame)
+        return STREAMED.validate_json(frame)
+    except FrameVersionError as error:
+        raise _other_version(error.version) from error
+    except FrameError as error:
+        raise Refused(f"The binary frame is malformed: {error}.") from error
+    except ValidationError as error:
+        raise Refused(f"The frame is malformed: {_first_fault(error)}.") from error
+
+
+def _accept(frame: Streamed | Sample, size: int, hub: Hub, live: LiveRun) -> None:
+    live.heard()
+    if not isinstance(frame, Heartbeat | Bye):
+        if frame.seq <= live.received_seq:
+            return
+        _check(frame, live)
+        live.received_seq = frame.seq
+    hub.writer.append(live.id, frame, size)
+    match frame:
+        case Sample():
+            live.sampled(frame)
+        case Metrics():
+            live.logged(frame)
+        case Parameters():
+            live.names = [item.names[0] for item in frame.parameters]
+        case Bye():
+            live.status = RunStatus.FINISHED
+
+
+def _check(frame: Parameters | FrozenState | Metrics | Report | Sample, live: LiveRun) -> None:
+    """Refuse what speaks of parameters that are not in the table."""
+    count = len(live.names)
+    try:
+        match frame:
+            case Sample() if len(frame.states) > count:
+                check_positions([len(frame.states) - 1], count)
+            case Parameters():
+                check_table(live.names, frame.parameters)
+            case FrozenState():
+                check_indexes(frame.frozen, count)
+            case Report():
+                check_positions(frame.parameters, count)
+    except Refusal as refusal:
+        raise Refused(str(refusal)) from refusal
+
+
+def _other_version(theirs: int) -> Refused:
+    ours = limits.PROTOCOL
+    older = "server" if theirs > ours else "probe"
+    where = "where the server runs" if older == "server" else "where the training job runs"
+    return Refused(
+        f"The probe speaks protocol version {theirs} and this server version {ours}: upgrade the "
+        f"{older} with `pip install --upgrade gradgate` {where}.",
+        _PROTOCOL_ERROR,
+    )
+
+
+def _first_fault(error: ValidationError) -> str:
+    fault = error.errors(include_url=False, include_input=False, include_context=False)[0]
+    place = ".".join(str(part) for part in fault["loc"])
+    return f"{place}: {fault['msg']}" if place else str(fault["msg"])

@@ -1,0 +1,127 @@
+"""The WebSocket of a browser (docs/protocol.md, section 2)."""
+
+from __future__ import annotations
+
+import asyncio
+
+from starlette.concurrency import run_in_threadpool
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from .connection import Refused
+from .hub import Hub
+from .ledger import command_rows
+from .messages import (
+    CommandsChanged,
+    LatestMetrics,
+    Message,
+    ParametersChanged,
+    RunChanged,
+)
+from .registry import UnknownRun, run_row
+from .rows import CommandRow, RunRow
+from .store import Store
+from .subscriber import Pending, Subscriber
+from .tasks import first_to_end
+
+RUN_AT_MOST_EVERY = 0.5
+RUN_AT_LEAST_EVERY = 2.0
+COMMANDS = 100
+
+
+async def serve_browser(
+    websocket: WebSocket, hub: Hub, store: Store, run: str, denied: str | None
+) -> None:
+    """Send a browser what happens in a run until it goes; `denied` is why it may not, if so."""
+    await websocket.accept()
+    try:
+        if denied is not None:
+            raise Refused(denied)
+        with hub.browser(run) as subscriber:
+            feed = _Feed(websocket, store, run, subscriber)
+            await first_to_end(feed.send(), _drain(websocket))
+    except (Refused, UnknownRun) as refused:
+        await websocket.close(1008, reason=_short(str(refused)))
+    except WebSocketDisconnect:
+        return
+
+
+class _Feed:
+    """What one browser is sent, in the order of its arrival, as fast as the browser reads."""
+
+    def __init__(
+        self, websocket: WebSocket, store: Store, run: str, subscriber: Subscriber
+    ) -> None:
+        self._websocket = websocket
+        self._store = store
+        self._run = run
+        self._subscriber = subscriber
+        self._run_changed = False
+        self._run_sent_at = 0.0
+        self._clock = asyncio.get_running_loop().time
+
+    async def send(self) -> None:
+        """Send all that is there, and then what comes."""
+        await self._send_run()
+        await self._send_commands(None)
+        while True:
+            await self._send_news(await self._wait())
+            if self._clock() >= self._run_due():
+                await self._send_run()
+
+    async def _wait(self) -> Pending:
+        patience = max(0.0, self._run_due() - self._clock())
+        try:
+            await asyncio.wait_for(self._subscriber.news.wait(), patience)
+        except asyncio.TimeoutError:
+            return Pending()
+        return self._subscriber.take()
+
+    async def _send_news(self, news: Pending) -> None:
+        self._run_changed |= news.run
+        if news.frame is not None:
+            await self._websocket.send_bytes(news.frame)
+        if news.parameters:
+            await self._send(ParametersChanged())
+        if news.commands:
+            await self._send_commands(news.commands)
+        if news.metrics:
+            await self._send(LatestMetrics(step=news.metrics_step, values=news.metrics))
+
+    def _run_due(self) -> float:
+        pause = RUN_AT_MOST_EVERY if self._run_changed else RUN_AT_LEAST_EVERY
+        return self._run_sent_at + pause
+
+    async def _send_run(self) -> None:
+        self._run_changed = False
+        row = await run_in_threadpool(self._read_run)
+        self._run_sent_at = self._clock()
+        await self._send(RunChanged(run=row))
+
+    async def _send_commands(self, ids: set[int] | None) -> None:
+        rows = await run_in_threadpool(self._read_commands, ids)
+        await self._send(CommandsChanged(commands=rows))
+
+    def _read_run(self) -> RunRow:
+        with self._store.read() as connection:
+            return run_row(connection, self._run)
+
+    def _read_commands(self, ids: set[int] | None) -> list[CommandRow]:
+        with self._store.read() as connection:
+            limit = COMMANDS if ids is None else len(ids)
+            return command_rows(connection, self._run, limit, ids)
+
+    async def _send(self, message: Message) -> None:
+        await self._websocket.send_text(message.model_dump_json())
+
+
+async def _drain(websocket: WebSocket) -> None:
+    """Wait until the browser goes; it has nothing to say."""
+    while True:
+        message = await websocket.receive()
+        if message["type"] == "websocket.disconnect":
+            return
+
+
+def _short(reason: str) -> str:
+    """A close reason has at most 123 bytes of UTF-8 (RFC 6455, section 5.5)."""
+    return reason.encode()[:123].decode(errors="ignore")

@@ -1,0 +1,225 @@
+"""Every JSON message of the wire protocol (docs/protocol.md), as pydantic models."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, StringConstraints, TypeAdapter
+
+from . import limits
+from .commands import CommandState
+from .rows import CommandRow, RunRow
+
+Name = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=limits.NAME_CHARACTERS, pattern=r"^[^\x00]*$"),
+]
+Text = Annotated[str, StringConstraints(max_length=limits.TEXT_CHARACTERS, pattern=r"^[^\x00]*$")]
+RunId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{16}$")]
+Count = Annotated[int, Field(ge=0, le=limits.NUMBER)]
+Seq = Annotated[int, Field(ge=1, le=limits.NUMBER)]
+Index = Annotated[int, Field(ge=0, lt=limits.PARAMETERS)]
+Indexes = Annotated[list[Index], Field(max_length=limits.PARAMETERS)]
+Figure = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Kind = Literal["freeze", "thaw"]
+Mode = Literal["grad"]
+
+
+class Message(BaseModel):
+    """A message; fields that this version does not know are ignored."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="ignore")
+
+
+class Parameter(Message):
+    """A row of the parameter table."""
+
+    names: Annotated[list[Name], Field(min_length=1, max_length=limits.TIED_NAMES)]
+    module: Annotated[str, StringConstraints(max_length=limits.NAME_CHARACTERS)]
+    shape: Annotated[list[Count], Field(max_length=limits.DIMENSIONS)]
+    numel: Count
+    dtype: Name
+    device: Name
+    in_optimizer: bool
+    requires_grad: bool
+
+
+class Frozen(Message):
+    """Parameters that one command keeps frozen."""
+
+    command: Count | None = None
+    by: Name
+    mode: Mode
+    since_step: Count
+    parameters: Indexes
+
+
+ParameterTable = Annotated[list[Parameter], Field(max_length=limits.PARAMETERS)]
+FrozenList = Annotated[list[Frozen], Field(max_length=limits.PARAMETERS)]
+
+
+class Greeting(Message):
+    """The part of `hello` that every version of the protocol has."""
+
+    type: Literal["hello"]
+    protocol: int
+
+
+class Hello(Message):
+    """The first frame of a probe."""
+
+    type: Literal["hello"]
+    protocol: Literal[1]
+    run: RunId
+    name: Name
+    started: FiniteFloat
+    host: Text
+    pid: Count
+    probe_version: Text
+    torch_version: Text
+    figures: Text
+    parameters: ParameterTable
+    frozen: FrozenList
+    step: Count
+
+
+class Parameters(Message):
+    """The whole parameter table again, after it changed."""
+
+    type: Literal["parameters"]
+    seq: Seq
+    parameters: ParameterTable
+
+
+class FrozenState(Message):
+    """What is frozen by command now: the absolute state, not a change."""
+
+    type: Literal["frozen"]
+    seq: Seq
+    frozen: FrozenList
+
+
+class Metrics(Message):
+    """What the user gave to `log(...)`."""
+
+    type: Literal["metrics"]
+    seq: Seq
+    step: Count
+    time: FiniteFloat
+    values: Annotated[dict[Name, float | None], Field(max_length=limits.METRICS)]
+
+
+class Report(Message):
+    """The progress of a command, one from the server (`id`) or one made in Python (`local`)."""
+
+    type: Literal["report"]
+    seq: Seq
+    id: Count | None = None
+    local: Count | None = None
+    state: CommandState
+    time: FiniteFloat
+    step: Count | None = None
+    parameters: Indexes = []
+    reason: Text | None = None
+    detail: Text | None = None
+    kind: Kind | None = None
+    target: Name | None = None
+
+
+class Heartbeat(Message):
+    """Sent once a second, also when no step is made."""
+
+    type: Literal["heartbeat"]
+    time: FiniteFloat
+    step: Count
+    steps_per_second: Figure | None = None
+    cost: Figure | None = None
+    every: Count | None = None
+    dropped: Count = 0
+    faults: Count = 0
+
+
+class Bye(Message):
+    """The job ends as it should."""
+
+    type: Literal["bye"]
+    time: FiniteFloat
+    step: Count
+
+
+class Welcome(Message):
+    """The answer to `hello`."""
+
+    type: Literal["welcome"] = "welcome"
+    protocol: Literal[1] = 1
+    run: RunId
+    last_seq: Count
+    server_version: Text
+    notice: Text | None = None
+
+
+class Ack(Message):
+    """Everything up to `seq` is stored."""
+
+    type: Literal["ack"] = "ack"
+    seq: Count
+
+
+class Command(Message):
+    """A command for the probe."""
+
+    type: Literal["command"] = "command"
+    id: Count
+    kind: Kind
+    target: Name
+    mode: Mode
+    by: Name
+
+
+class Error(Message):
+    """Why the server closes; `retry` says whether the probe may try again by itself."""
+
+    type: Literal["error"] = "error"
+    message: str
+    retry: bool
+
+
+class RunChanged(Message):
+    """To a browser: the row of the run."""
+
+    type: Literal["run"] = "run"
+    run: RunRow
+
+
+class CommandsChanged(Message):
+    """To a browser: rows of commands that are new or changed."""
+
+    type: Literal["commands"] = "commands"
+    commands: list[CommandRow]
+
+
+class ParametersChanged(Message):
+    """To a browser: the table or what is frozen changed, fetch the parameters again."""
+
+    type: Literal["parameters"] = "parameters"
+
+
+class LatestMetrics(Message):
+    """To a browser: the latest metrics."""
+
+    type: Literal["metrics"] = "metrics"
+    step: Count
+    values: dict[str, float | None]
+
+
+Streamed = Parameters | FrozenState | Metrics | Report | Heartbeat | Bye
+FromProbe = Annotated[
+    Hello | Parameters | FrozenState | Metrics | Report | Heartbeat | Bye,
+    Field(discriminator="type"),
+]
+ToProbe = Annotated[Welcome | Ack | Command | Error, Field(discriminator="type")]
+ToBrowser = Annotated[
+    RunChanged | CommandsChanged | ParametersChanged | LatestMetrics, Field(discriminator="type")
+]
+
+STREAMED: TypeAdapter[Streamed] = TypeAdapter(Annotated[Streamed, Field(discriminator="type")])

@@ -1,0 +1,95 @@
+"""What a batch of a run's frames changes in the store."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import Connection, Row, update
+
+from .frames import Sample
+from .history import append_metrics, append_samples
+from .ledger import record_report, reject_unapplied
+from .messages import Bye, FrozenState, Heartbeat, Metrics, Parameters, Report
+from .registry import run_record, save_table, table_summary
+from .rows import RunStatus
+from .states import State, count_states
+from .tables import runs
+
+Frame = Sample | Parameters | FrozenState | Metrics | Report | Heartbeat | Bye
+
+_OVER = "The run finished before the command was applied."
+
+
+@dataclass(slots=True)
+class Changes:
+    """What a commit changed of one run, for those who watch it."""
+
+    run: str
+    last_seq: int
+    commands: set[int] = field(default_factory=set)
+    parameters: bool = False
+
+
+def record(connection: Connection, run: str, frames: Sequence[Frame], now: float) -> Changes:
+    """Store the frames of one run, all of them and `last_seq` in the caller's transaction."""
+    row = run_record(connection, run)
+    changes = Changes(run, row.last_seq)
+    columns: dict[str, Any] = {"last_seen": now, "status": RunStatus.LIVE.value, "step": row.step}
+    samples = [frame for frame in frames if isinstance(frame, Sample)]
+    append_metrics(connection, run, [frame for frame in frames if isinstance(frame, Metrics)])
+    for frame in frames:
+        _record_one(connection, run, frame, columns, changes, now)
+    if samples:
+        append_samples(connection, run, row.samples, samples)
+        columns.update(_sample_columns(row, samples, columns))
+    columns["last_seq"] = changes.last_seq
+    connection.execute(update(runs).where(runs.c.id == run).values(**columns))
+    return changes
+
+
+def _record_one(
+    connection: Connection,
+    run: str,
+    frame: Frame,
+    columns: dict[str, Any],
+    changes: Changes,
+    now: float,
+) -> None:
+    match frame:
+        case Parameters():
+            save_table(connection, run, frame.parameters)
+            columns.update(table_summary(frame.parameters, []))
+            changes.parameters = True
+        case FrozenState():
+            columns["frozen"] = [item.model_dump() for item in frame.frozen]
+            columns["frozen_seq"] = frame.seq
+            changes.parameters = True
+        case Report():
+            number = record_report(connection, run, frame)
+            if number is not None:
+                changes.commands.add(number)
+        case Heartbeat():
+            columns.update(frame.model_dump(exclude={"type", "time", "step"}))
+        case Bye():
+            columns["status"] = RunStatus.FINISHED.value
+            changes.commands.update(reject_unapplied(connection, run, _OVER, now))
+    if not isinstance(frame, Parameters | FrozenState) and frame.step is not None:
+        columns["step"] = max(columns["step"], frame.step)
+    if not isinstance(frame, Heartbeat | Bye):
+        changes.last_seq = max(changes.last_seq, frame.seq)
+
+
+def _sample_columns(
+    row: Row[Any], samples: Sequence[Sample], columns: dict[str, Any]
+) -> dict[str, Any]:
+    latest = samples[-1]
+    states = count_states(latest.states)
+    parameters = columns.get("parameters", row.parameters)
+    return {
+        "samples": row.samples + len(samples),
+        "sample_seq": latest.seq,
+        "states": states,
+        "trainable": parameters - states.get(State.FROZEN.label, 0),
+    }

@@ -1,0 +1,227 @@
+"""The REST API (docs/protocol.md, section 3)."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import time
+from concurrent.futures import TimeoutError as FutureTimeoutError
+from functools import partial
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, HTTPException, Query, Response
+from sqlalchemy import Connection, select, update
+from sqlalchemy.exc import SQLAlchemyError
+
+from . import limits
+from .history import read_history, read_metrics, read_recent
+from .ledger import command_row, command_rows, request
+from .parameter_rows import parameter_rows
+from .parts import Parts, PartsOf, StoreOf
+from .registry import Refusal, parameter_names, run_record, run_row, run_rows
+from .rows import (
+    CommandRequest,
+    CommandRow,
+    CommandRows,
+    Health,
+    MetricRow,
+    MetricRows,
+    ParameterRows,
+    RunRow,
+    Runs,
+    SeriesRow,
+    SeriesRows,
+    Sparklines,
+    StoreHealth,
+)
+from .series import bucket, plain
+from .states import STORED_STATISTICS
+from .tables import meta, parameters
+from .version import VERSION
+
+router = APIRouter(prefix="/api/runs", tags=["runs"])
+health_router = APIRouter(tags=["health"])
+
+STORE_PATIENCE = 10.0
+HEALTH_PATIENCE = 3.0
+METRIC_VALUES = 2000
+
+Step = Annotated[int | None, Query(ge=0, le=limits.NUMBER)]
+
+
+class UnknownParameter(Refusal):
+    """There is no such parameter."""
+
+
+@router.get("")
+def list_runs(store: StoreOf) -> Runs:
+    """Every run, newest first."""
+    with store.read() as connection:
+        return Runs(runs=run_rows(connection))
+
+
+@router.get("/{run}")
+def get_run(run: str, store: StoreOf) -> RunRow:
+    """One run."""
+    with store.read() as connection:
+        return run_row(connection, run)
+
+
+@router.get("/{run}/parameters")
+def list_parameters(run: str, store: StoreOf) -> ParameterRows:
+    """Every parameter in model order, with its latest figures."""
+    with store.read() as connection:
+        return ParameterRows(parameters=parameter_rows(connection, run))
+
+
+@router.get("/{run}/series")
+def get_series(
+    run: str,
+    store: StoreOf,
+    parameter: Annotated[list[str], Query(min_length=1, max_length=100)],
+    stat: Literal["grad_norm", "grad_max"] = "grad_norm",
+    first_step: Annotated[Step, Query(alias="from")] = None,
+    last_step: Annotated[Step, Query(alias="to")] = None,
+    points: Annotated[int, Query(ge=1, le=10_000)] = 600,
+) -> SeriesRow | SeriesRows:
+    """The history of one parameter, or of several, in at most `points` buckets."""
+    with store.read() as connection:
+        run_record(connection, run)
+        rows = [
+            _series(connection, run, name, stat, first_step, last_step, points)
+            for name in parameter
+        ]
+    return rows[0] if len(rows) == 1 else SeriesRows(series=rows)
+
+
+@router.get("/{run}/sparklines", response_model=Sparklines)
+def get_sparklines(
+    run: str, store: StoreOf, points: Annotated[int, Query(ge=1, le=1000)] = 60
+) -> Response:
+    """The last samples of `grad_norm` of every parameter, in table order."""
+    with store.read() as connection:
+        count = run_record(connection, run).parameters
+        recent = read_recent(connection, run, count, points)
+    # Row by row, since one call for a million numbers would keep every other thread waiting.
+    rows = ",".join(json.dumps(plain(row)) for row in recent.values.T)
+    text = f'{{"steps":{json.dumps(recent.steps)},"rows":[{rows}]}}'
+    return Response(text, media_type="application/json")
+
+
+@router.get("/{run}/metrics")
+def get_metrics(run: str, store: StoreOf) -> MetricRows:
+    """The latest values of every metric that was logged."""
+    with store.read() as connection:
+        run_record(connection, run)
+        found = read_metrics(connection, run, METRIC_VALUES)
+    return MetricRows(
+        metrics={
+            name: MetricRow(steps=steps, values=values) for name, (steps, values) in found.items()
+        }
+    )
+
+
+@router.post("/{run}/commands", status_code=202)
+def post_command(run: str, asked: CommandRequest, parts: PartsOf) -> CommandRow:
+    """Ask for a change; the answer says that it was asked for, not that it was done."""
+    work = partial(request, run=run, asked=asked, now=time.time())
+    future = parts.hub.writer.submit(work)
+    try:
+        row = future.result(STORE_PATIENCE)
+    except FutureTimeoutError as error:
+        future.cancel()
+        raise HTTPException(
+            503, "The store is busy and the command was not taken: see GET /healthz, and try again."
+        ) from error
+    parts.hub.request_sent(run, row)
+    return row
+
+
+@router.get("/{run}/commands")
+def list_commands(
+    run: str, store: StoreOf, limit: Annotated[int, Query(ge=1, le=10_000)] = 100
+) -> CommandRows:
+    """The audit log, newest first."""
+    with store.read() as connection:
+        run_record(connection, run)
+        return CommandRows(commands=command_rows(connection, run, limit))
+
+
+@router.get("/{run}/commands/{number}")
+def get_command(run: str, number: int, store: StoreOf) -> CommandRow:
+    """One command."""
+    with store.read() as connection:
+        run_record(connection, run)
+        return command_row(connection, run, number)
+
+
+@health_router.get("/healthz", responses={503: {"model": Health}})
+def get_health(response: Response, parts: PartsOf) -> Health:
+    """Whether the server can write its store; it tries."""
+    error = _store_error(parts)
+    response.status_code = 200 if error is None else 503
+    writer = parts.hub.writer
+    return Health(
+        status="ok" if error is None else "failing",
+        version=VERSION,
+        store=StoreHealth(
+            kind=parts.store.kind,
+            queue=writer.waiting,
+            last_commit=writer.last_commit,
+            error=error,
+        ),
+    )
+
+
+def _store_error(parts: Parts) -> str | None:
+    future = parts.hub.writer.submit(_touch)
+    try:
+        future.result(HEALTH_PATIENCE)
+    except FutureTimeoutError:
+        future.cancel()
+        return f"The store did not take a write within {HEALTH_PATIENCE:.0f} seconds."
+    except SQLAlchemyError as error:
+        return f"The store cannot be written: {error}"
+    return None
+
+
+def _touch(connection: Connection) -> None:
+    connection.execute(
+        update(meta).where(meta.c.key == "schema_version").values(value=meta.c.value)
+    )
+
+
+def _series(
+    connection: Connection,
+    run: str,
+    name: str,
+    stat: str,
+    first_step: int | None,
+    last_step: int | None,
+    points: int,
+) -> SeriesRow:
+    position = connection.scalar(
+        select(parameters.c.position).where(parameters.c.run == run, parameters.c.name == name)
+    )
+    if position is None:
+        raise UnknownParameter(_unknown_parameter(connection, run, name))
+    history = read_history(
+        connection, run, position, STORED_STATISTICS[stat], first_step, last_step
+    )
+    buckets = bucket(history, points)
+    return SeriesRow(
+        parameter=name,
+        stat=stat,
+        steps=buckets.steps,
+        values=buckets.values,
+        min=buckets.low,
+        max=buckets.high,
+        states=buckets.states,
+        samples=len(history.steps),
+    )
+
+
+def _unknown_parameter(connection: Connection, run: str, name: str) -> str:
+    near = difflib.get_close_matches(name, parameter_names(connection, run), 3)
+    hint = f"did you mean {', '.join(map(repr, near))}?" if near else "none has a name like it."
+    return f"Run {run!r} has no parameter {name!r}: {hint}"

@@ -1,0 +1,186 @@
+"""The rows that the REST API and the live socket answer with, as pydantic models."""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from . import limits
+from .commands import CommandState
+
+
+class RunStatus(str, Enum):
+    """Whether a run's probe is there."""
+
+    LIVE = "live"
+    FINISHED = "finished"
+    LOST = "lost"
+
+
+class Row(BaseModel):
+    """A row of an answer."""
+
+    model_config = ConfigDict(frozen=True)
+
+
+class RunRow(Row):
+    """One training job; `states` counts the states of its latest sample."""
+
+    id: str
+    name: str
+    status: RunStatus
+    step: int
+    started: float
+    last_seen: float | None
+    steps_per_second: float | None
+    cost: float | None
+    every: int | None
+    dropped: int
+    faults: int
+    samples: int
+    parameters: int
+    trainable: int
+    numel: int
+    host: str
+    pid: int
+    probe_version: str
+    torch_version: str
+    figures: str
+    states: dict[str, int]
+
+
+class FrozenRow(Row):
+    """Who froze a parameter; `since_step` and `command` are null when the script did."""
+
+    by: str
+    mode: str
+    since_step: int | None
+    command: int | None
+
+
+class ParameterRow(Row):
+    """One parameter with its latest figures; one that is not a finite number is null."""
+
+    index: int
+    name: str
+    names: list[str]
+    module: str
+    shape: list[int]
+    numel: int
+    dtype: str
+    device: str
+    in_optimizer: bool
+    state: str
+    frozen: FrozenRow | None
+    grad_norm: float | None
+    grad_max: float | None
+    step: int | None
+
+
+class CommandRow(Row):
+    """One entry of the audit log."""
+
+    id: int
+    kind: str
+    target: str
+    mode: str
+    by: str
+    state: CommandState
+    step: int | None
+    parameters: list[str]
+    reason: str | None
+    detail: str | None
+    requested: float
+    times: dict[str, float]
+
+
+class SeriesRow(Row):
+    """One parameter's history in at most `points` buckets."""
+
+    parameter: str
+    stat: str
+    steps: list[int]
+    values: list[float | None]
+    min: list[float | None]
+    max: list[float | None]
+    states: list[str]
+    samples: int
+
+
+class MetricRow(Row):
+    """One metric's history."""
+
+    steps: list[int]
+    values: list[float | None]
+
+
+class Runs(Row):
+    """Answer of `GET /api/runs`."""
+
+    runs: list[RunRow]
+
+
+class ParameterRows(Row):
+    """Answer of `GET /api/runs/{run}/parameters`."""
+
+    parameters: list[ParameterRow]
+
+
+class SeriesRows(Row):
+    """Answer of `GET /api/runs/{run}/series` for several parameters."""
+
+    series: list[SeriesRow]
+
+
+class Sparklines(Row):
+    """The last samples of `grad_norm` for every parameter, in table order."""
+
+    steps: list[int]
+    rows: list[list[float | None]]
+
+
+class MetricRows(Row):
+    """Answer of `GET /api/runs/{run}/metrics`."""
+
+    metrics: dict[str, MetricRow]
+
+
+class CommandRows(Row):
+    """Answer of `GET /api/runs/{run}/commands`."""
+
+    commands: list[CommandRow]
+
+
+class StoreHealth(Row):
+    """The state of the store: frames that wait to be written, and the time of the last commit."""
+
+    kind: str
+    queue: int
+    last_commit: float | None
+    error: str | None = None
+
+
+class Health(Row):
+    """Answer of `GET /healthz`."""
+
+    status: Literal["ok", "failing"]
+    version: str
+    store: StoreHealth
+
+
+class CommandRequest(BaseModel):
+    """What a browser or a script asks of a job."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: Literal["freeze", "thaw"]
+    target: Annotated[
+        str,
+        StringConstraints(min_length=1, max_length=limits.NAME_CHARACTERS, pattern=r"^[^\x00]*$"),
+    ]
+    mode: Literal["grad"] = "grad"
+    by: Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[^\x00]*$")] = (
+        Field(default="api")
+    )

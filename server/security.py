@@ -1,0 +1,206 @@
+"""Who may talk to the server: Host, Origin and token, and the headers of every answer."""
+
+from __future__ import annotations
+
+import hmac
+import ipaddress
+import secrets
+import socket
+from collections.abc import Callable
+from dataclasses import replace
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import HTTPConnection
+from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from .settings import Settings, is_loopback
+
+CONTENT_SECURITY_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; "
+    "img-src 'self' data: blob:; connect-src 'self'; font-src 'self'; base-uri 'none'; "
+    "form-action 'self'; frame-ancestors 'none'"
+)
+HEADERS = {
+    "Content-Security-Policy": CONTENT_SECURITY_POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+TOKEN_WANTED = (
+    "This server wants a token: open the URL that `gradgate serve` printed, "
+    "or send the token as `Authorization: Bearer TOKEN`."
+)
+
+_SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+# A health check and the look of the page that asks for a token hold nothing of any run.
+_OPEN = ("/healthz", "/static/")
+_DATA = ("/api/", "/static/", "/vendor/", "/healthz", "/openapi.json")
+
+PageError = Callable[[int, str, str], Response]
+
+
+def secured(settings: Settings) -> Settings:
+    """Settings with a token, a new one when the address wants one and none was given."""
+    if settings.token is None and not settings.loopback:
+        return replace(settings, token=secrets.token_urlsafe(24))
+    return settings
+
+
+class Policy:
+    """What a server accepts, as questions without side effects."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._loopback = settings.loopback
+        self._token = settings.token
+        self._allowed = {name.lower() for name in settings.allow_hosts}
+        self._own = {settings.host.lower()}
+        if not settings.loopback:
+            name = socket.gethostname().lower()
+            self._own |= {name, name.partition(".")[0]}
+
+    def host_fault(self, host: str | None) -> str | None:
+        """Why a Host header is refused; this is what stops DNS rebinding."""
+        name = None if host is None else _host_name(host)
+        if name is not None and self._answers_to(name):
+            return None
+        return (
+            f"This server does not answer to the host {host!r}: "
+            f"start it with `--allow-host {name or 'NAME'}` if it should."
+        )
+
+    def origin_fault(self, origin: str | None, host: str | None) -> str | None:
+        """Why an Origin header is refused; none at all means that no browser is asking."""
+        if origin is None:
+            return None
+        parts = urlsplit(origin)
+        if parts.scheme in ("http", "https") and parts.netloc:
+            same = parts.netloc.lower() == (host or "").lower()
+            if same or _host_name(parts.netloc) in self._allowed:
+                return None
+        return (
+            f"A page of {origin!r} may not use this server: open the dashboard itself, "
+            "or start the server with `--allow-host` and the name of that page's host."
+        )
+
+    def knows(self, token: str | None) -> bool:
+        """Whether a token is the right one, in constant time."""
+        if self._token is None:
+            return True
+        return token is not None and hmac.compare_digest(token.encode(), self._token.encode())
+
+    def admits(self, connection: HTTPConnection) -> bool:
+        """Whether a request or a WebSocket brings the token, if one is wanted."""
+        scheme, _, bearer = connection.headers.get("authorization", "").partition(" ")
+        if scheme.lower() == "bearer":
+            return self.knows(bearer.strip())
+        return self.knows(connection.cookies.get(cookie_name(connection.scope)))
+
+    def _answers_to(self, name: str) -> bool:
+        if name in self._own or name in self._allowed or is_loopback(name):
+            return True
+        return not self._loopback and _is_address(name)
+
+
+class Guard:
+    """ASGI middleware that applies a policy and adds the security headers."""
+
+    def __init__(self, app: ASGIApp, policy: Policy, page_error: PageError) -> None:
+        self._app = app
+        self._policy = policy
+        self._page_error = page_error
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let a request through, or answer it."""
+        if scope["type"] == "lifespan":
+            await self._app(scope, receive, send)
+            return
+        answer = self._answer(scope)
+        sender = _with_headers(send) if scope["type"] == "http" else send
+        await (answer or self._app)(scope, receive, sender)
+
+    def _answer(self, scope: Scope) -> Response | None:
+        headers = Headers(scope=scope)
+        host = headers.get("host")
+        if fault := self._policy.host_fault(host):
+            return self._refusal(scope, 400, "Unknown host", fault)
+        changes = scope["type"] == "websocket" or scope["method"] not in _SAFE_METHODS
+        if changes and (fault := self._policy.origin_fault(headers.get("origin"), host)):
+            return self._refusal(scope, 403, "Unknown origin", fault)
+        if scope["type"] == "websocket":
+            return None  # The two sockets speak of a missing token in their own ways.
+        return self._token_answer(HTTPConnection(scope))
+
+    def _token_answer(self, connection: HTTPConnection) -> Response | None:
+        path: str = connection.scope["path"]
+        given = connection.query_params.get("token")
+        if given is not None and not path.startswith(_DATA) and self._policy.knows(given):
+            return _signed_in(connection, given)
+        if path.startswith(_OPEN) or (given is None and self._policy.admits(connection)):
+            return None
+        if path.startswith(_DATA) and self._policy.admits(connection):
+            return None
+        answer = self._refusal(connection.scope, 401, "A token is wanted", TOKEN_WANTED)
+        answer.headers["WWW-Authenticate"] = "Bearer"
+        return answer
+
+    def _refusal(self, scope: Scope, status: int, title: str, message: str) -> Response:
+        if scope["type"] == "websocket" or scope["path"].startswith(_DATA):
+            return JSONResponse({"detail": message}, status)
+        return self._page_error(status, title, message)
+
+
+def cookie_name(scope: Scope) -> str:
+    """The cookie that holds the token; cookies know no port, so the name has it."""
+    server = scope.get("server")
+    return f"gradgate_token_{server[1] if server else ''}"
+
+
+def _signed_in(connection: HTTPConnection, token: str) -> Response:
+    """Go to the same page without the token in its URL, and remember it in a cookie."""
+    query = [
+        (name, value)
+        for name, value in parse_qsl(connection.url.query, keep_blank_values=True)
+        if name != "token"
+    ]
+    # One slash only: "//name" would lead to another host.
+    target = "/" + quote(connection.scope["path"].lstrip("/"))
+    response = RedirectResponse(f"{target}?{urlencode(query)}" if query else target, 303)
+    response.set_cookie(
+        cookie_name(connection.scope),
+        token,
+        httponly=True,
+        samesite="strict",
+        secure=connection.url.scheme == "https",
+    )
+    return response
+
+
+def _with_headers(send: Send) -> Send:
+    async def sender(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers = MutableHeaders(scope=message)
+            for name, value in HEADERS.items():
+                headers.setdefault(name, value)
+        await send(message)
+
+    return sender
+
+
+def _host_name(host: str) -> str | None:
+    """The name in `name:port`, without the brackets of an IPv6 address."""
+    try:
+        return urlsplit(f"//{host}").hostname
+    except ValueError:
+        return None
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,139 @@
+"""The schema of the store, in SQLAlchemy Core; nothing in it is special to one data base."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    Float,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+SCHEMA_VERSION = 1
+
+metadata = MetaData()
+
+meta = Table(
+    "meta",
+    metadata,
+    Column("key", String(64), primary_key=True),
+    Column("value", Text, nullable=False),
+)
+
+runs = Table(
+    "runs",
+    metadata,
+    Column("id", String(16), primary_key=True),
+    Column("given_name", Text, nullable=False),
+    Column("name", Text, nullable=False, unique=True),
+    Column("status", String(16), nullable=False),
+    Column("created", Float(53), nullable=False),
+    Column("started", Float(53), nullable=False),
+    Column("last_seen", Float(53)),
+    Column("step", BigInteger, nullable=False),
+    Column("host", Text, nullable=False),
+    Column("pid", BigInteger, nullable=False),
+    Column("probe_version", Text, nullable=False),
+    Column("torch_version", Text, nullable=False),
+    Column("figures", Text, nullable=False),
+    Column("last_seq", BigInteger, nullable=False),
+    Column("sample_seq", BigInteger, nullable=False),
+    Column("frozen_seq", BigInteger, nullable=False),
+    Column("samples", BigInteger, nullable=False),
+    Column("steps_per_second", Float(53)),
+    Column("cost", Float(53)),
+    Column("every", BigInteger),
+    Column("dropped", BigInteger, nullable=False),
+    Column("faults", BigInteger, nullable=False),
+    Column("parameters", Integer, nullable=False),
+    Column("trainable", Integer, nullable=False),
+    Column("numel", BigInteger, nullable=False),
+    Column("states", JSON, nullable=False),
+    Column("frozen", JSON, nullable=False),
+    Index("runs_by_given_name", "given_name"),
+)
+
+parameters = Table(
+    "parameters",
+    metadata,
+    Column("run", String(16), primary_key=True),
+    Column("position", Integer, primary_key=True, autoincrement=False),
+    Column("name", Text, nullable=False),
+    Column("names", JSON, nullable=False),
+    Column("module", Text, nullable=False),
+    Column("shape", JSON, nullable=False),
+    Column("numel", BigInteger, nullable=False),
+    Column("dtype", Text, nullable=False),
+    Column("device", Text, nullable=False),
+    Column("in_optimizer", Boolean, nullable=False),
+    Column("requires_grad", Boolean, nullable=False),
+    Index("parameters_by_name", "run", "name"),
+)
+
+# A span is what one commit appended to a run's history: so many samples, the first of which is the
+# run's sample number `first`. `axis` holds their steps, times and flags, the tiles their figures.
+spans = Table(
+    "spans",
+    metadata,
+    Column("run", String(16), primary_key=True),
+    Column("level", Integer, primary_key=True, autoincrement=False),
+    Column("first", BigInteger, primary_key=True, autoincrement=False),
+    Column("samples", Integer, nullable=False),
+    Column("first_step", BigInteger, nullable=False),
+    Column("last_step", BigInteger, nullable=False),
+    Column("axis", LargeBinary, nullable=False),
+    Index("spans_by_step", "run", "level", "first_step"),
+)
+
+# A tile is one statistic (0: the states) of one block of parameters over one span.
+tiles = Table(
+    "tiles",
+    metadata,
+    Column("run", String(16), primary_key=True),
+    Column("level", Integer, primary_key=True, autoincrement=False),
+    Column("statistic", Integer, primary_key=True, autoincrement=False),
+    Column("block", Integer, primary_key=True, autoincrement=False),
+    Column("first", BigInteger, primary_key=True, autoincrement=False),
+    Column("width", Integer, nullable=False),
+    Column("data", LargeBinary, nullable=False),
+)
+
+metrics = Table(
+    "metrics",
+    metadata,
+    Column("run", String(16), primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("seq", BigInteger, primary_key=True, autoincrement=False),
+    Column("step", BigInteger, nullable=False),
+    Column("time", Float(53), nullable=False),
+    Column("value", Float(53)),
+)
+
+commands = Table(
+    "commands",
+    metadata,
+    Column("run", String(16), primary_key=True),
+    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("local", BigInteger),
+    Column("kind", String(16), nullable=False),
+    Column("target", Text, nullable=False),
+    Column("mode", String(16), nullable=False),
+    Column("by", Text, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("step", BigInteger),
+    Column("parameters", JSON, nullable=False),
+    Column("reason", Text),
+    Column("detail", Text),
+    Column("requested", Float(53), nullable=False),
+    Column("times", JSON, nullable=False),
+    UniqueConstraint("run", "local"),
+)

@@ -1,0 +1,191 @@
+"""A small probe written from docs/protocol.md alone."""
+
+from __future__ import annotations
+
+import json
+import struct
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from types import TracebackType
+from typing import Any
+
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import connect
+
+from .serving import ServerProcess
+
+PRESENT, ZERO, NONFINITE, ABSENT, STALE, FROZEN, GATED = range(1, 8)
+GRAD_NORM, GRAD_MAX = 1, 2
+
+_PATIENCE = 20
+
+
+def table_row(name: str, **changes: Any) -> dict[str, Any]:
+    """A row of the parameter table."""
+    return {
+        "names": [name],
+        "module": name.rpartition(".")[0],
+        "shape": [4, 2],
+        "numel": 8,
+        "dtype": "float32",
+        "device": "cpu",
+        "in_optimizer": True,
+        "requires_grad": True,
+        **changes,
+    }
+
+
+def hello(
+    run: str, names: Sequence[str] = ("a.weight", "a.bias"), **changes: Any
+) -> dict[str, Any]:
+    """A `hello` frame."""
+    return {
+        "type": "hello",
+        "protocol": 1,
+        "run": run,
+        "name": "digits",
+        "started": 1700000000.0,
+        "host": "node7",
+        "pid": 4711,
+        "probe_version": "0.1.0",
+        "torch_version": "2.13.0",
+        "figures": "Gradients as the optimizer is about to apply them.",
+        "parameters": [table_row(name) for name in names],
+        "frozen": [],
+        "step": 0,
+        **changes,
+    }
+
+
+def pack_sample(
+    seq: int,
+    step: int,
+    states: Sequence[int],
+    values: Mapping[int, Sequence[float]],
+    *,
+    version: int = 1,
+    skipped: bool = False,
+    at: float | None = None,
+) -> bytes:
+    """The binary frame of one sample."""
+    n, k = len(states), len(values)
+    moment = time.time() if at is None else at
+    head = struct.pack(
+        "<2sBBBBHQQdII", b"GG", version, 1, int(skipped), k, 0, seq, step, moment, n, 0
+    )
+    codes = bytes(values).ljust(-(-k // 8) * 8, b"\0")
+    packed_states = bytes(states).ljust(-(-n // 8) * 8, b"\0")
+    rows = b"".join(struct.pack(f"<{n}f", *row) for row in values.values())
+    return head + codes + packed_states + rows
+
+
+class FakeProbe:
+    """One connection of a probe; it says hello when it is entered."""
+
+    def __init__(self, server: ServerProcess, greeting: Mapping[str, Any], **options: Any) -> None:
+        self._resources = ExitStack()
+        self._socket = self._resources.enter_context(
+            connect(server.ws_url + "/api/ingest", max_size=None, compression=None, **options)
+        )
+        self.acked = 0
+        self.commands: list[dict[str, Any]] = []
+        self.send(greeting)
+        self.welcome = self.receive()
+
+    def send(self, frame: Mapping[str, Any] | bytes) -> None:
+        """Send a frame."""
+        self._socket.send(frame if isinstance(frame, bytes) else json.dumps(frame))
+
+    def receive(self) -> dict[str, Any]:
+        """The next frame of the server."""
+        answer: dict[str, Any] = json.loads(self._socket.recv(_PATIENCE))
+        if answer["type"] == "ack":
+            self.acked = answer["seq"]
+        elif answer["type"] == "command":
+            self.commands.append(answer)
+        return answer
+
+    def sample(
+        self, seq: int, norms: Sequence[float], states: Sequence[int] | None = None, **more: Any
+    ) -> None:
+        """Send a sample of gradient norms whose step is its number."""
+        step = more.pop("step", seq)
+        largest = more.pop("grad_max", None)
+        values = {GRAD_NORM: norms} | ({} if largest is None else {GRAD_MAX: largest})
+        self.send(pack_sample(seq, step, states or [PRESENT] * len(norms), values, **more))
+
+    def report(self, seq: int, number: int | None, state: str, **more: Any) -> None:
+        """Send a report on a command."""
+        self.send(
+            {
+                "type": "report",
+                "seq": seq,
+                "id": number,
+                "local": None,
+                "state": state,
+                "time": time.time(),
+                "step": None,
+                "parameters": [],
+                "reason": None,
+                "detail": None,
+                **more,
+            }
+        )
+
+    def heartbeat(self, step: int = 0, **more: Any) -> None:
+        """Send a heartbeat."""
+        self.send(
+            {
+                "type": "heartbeat",
+                "time": time.time(),
+                "step": step,
+                "steps_per_second": 12.5,
+                "cost": 0.004,
+                "every": 1,
+                "dropped": 0,
+                "faults": 0,
+                **more,
+            }
+        )
+
+    def bye(self, step: int = 0) -> None:
+        """Say that the job ends as it should."""
+        self.send({"type": "bye", "time": time.time(), "step": step})
+
+    def until_acked(self, seq: int) -> None:
+        """Wait until the server stored everything up to `seq`."""
+        while self.acked < seq:
+            self.receive()
+
+    def until_command(self, number: int) -> dict[str, Any]:
+        """Wait for a command."""
+        while True:
+            for command in self.commands:
+                if command["id"] == number:
+                    return command
+            self.receive()
+
+    def until_closed(self) -> tuple[int, dict[str, Any] | None]:
+        """Wait for the end: the close code, and the last frame that came before it."""
+        last = self.welcome if self.welcome["type"] == "error" else None
+        try:
+            while True:
+                last = self.receive()
+        except ConnectionClosed as closed:
+            assert closed.rcvd is not None, "the connection broke without a close frame"
+            return closed.rcvd.code, last
+
+    def close(self) -> None:
+        """Vanish without a `bye`."""
+        self._resources.close()
+
+    def __enter__(self) -> FakeProbe:
+        """The probe itself."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, fault: BaseException | None, _: TracebackType | None
+    ) -> None:
+        """Vanish."""
+        self.close()

@@ -1,0 +1,130 @@
+"""A real `gradgate serve` in a process of its own."""
+
+from __future__ import annotations
+
+import re
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from .waiting import wait_for
+
+_URL = re.compile(r"Gradgate dashboard: (http://\S+)")
+_STOPS_WITHIN = 20
+
+
+class ServerProcess:
+    """Starts a server on a free port; a restart keeps the port and the data folder."""
+
+    def __init__(self, data: Path, *options: str, port: int = 0) -> None:
+        self.data = data
+        self.port = port
+        self._options = options
+        self._process: subprocess.Popen[str] | None = None
+        self._output: list[str] = []
+        self.printed_url = ""
+
+    @property
+    def url(self) -> str:
+        """The address without a token, such as `http://127.0.0.1:40123`."""
+        return self.printed_url.partition("/?")[0]
+
+    @property
+    def ws_url(self) -> str:
+        """The same for WebSockets."""
+        return "ws" + self.url.removeprefix("http")
+
+    @property
+    def output(self) -> str:
+        """All that the server printed since it was last started."""
+        return "".join(self._output)
+
+    def start(self) -> ServerProcess:
+        """Start, and wait until the server accepts connections."""
+        assert self._process is None, "the server runs already"
+        self._output = []
+        self._process = process = spawn_serve(
+            "--port", str(self.port), "--data", str(self.data), *self._options
+        )
+        thread = threading.Thread(target=self._read, args=(process,), daemon=True)
+        thread.start()
+        match = wait_for(
+            lambda: _URL.search(self.output) or process.poll() is not None,
+            30,
+            "the server prints its URL",
+        )
+        assert isinstance(match, re.Match), f"the server ended at once: {self.output}"
+        self.printed_url = match[1]
+        self.port = int(self.url.rpartition(":")[2])
+        return self
+
+    def kill(self) -> None:
+        """End the server with SIGKILL, as a crash would."""
+        process = self._running()
+        process.kill()
+        process.wait(_STOPS_WITHIN)
+        self._process = None
+
+    def stop(self, number: int = signal.SIGTERM) -> int:
+        """End the server by a signal and return its exit code."""
+        process = self._running()
+        process.send_signal(number)
+        code = process.wait(_STOPS_WITHIN)
+        self._process = None
+        return code
+
+    def restart(self) -> None:
+        """Start again on the same port and data folder; stop or kill the server before."""
+        self.start()
+
+    def get(self, path: str, **query: Any) -> Any:
+        """The JSON of a GET request that must succeed."""
+        response = httpx.get(self.url + path, params=query, timeout=20)
+        assert response.status_code == 200, f"{path}: {response.status_code} {response.text}"
+        return response.json()
+
+    def post(self, path: str, body: object) -> httpx.Response:
+        """The answer to a POST request."""
+        return httpx.post(self.url + path, json=body, timeout=20)
+
+    def __enter__(self) -> ServerProcess:
+        """Start."""
+        return self.start()
+
+    def __exit__(self, *_: object) -> None:
+        """Stop, if it still runs."""
+        if self._process is not None:
+            self.stop()
+
+    def _running(self) -> subprocess.Popen[str]:
+        assert self._process is not None, "the server does not run"
+        return self._process
+
+    def _read(self, process: subprocess.Popen[str]) -> None:
+        assert process.stdout is not None
+        output = self._output
+        with process.stdout:
+            for line in process.stdout:
+                output.append(line)
+
+
+def spawn_serve(*arguments: str) -> subprocess.Popen[str]:
+    """Start `gradgate serve` with deprecation warnings as errors, stderr along with stdout."""
+    command: Sequence[str] = (
+        sys.executable,
+        "-W",
+        "error::DeprecationWarning",
+        "-c",
+        "from gradgate.server.cli import main; main(prog_name='gradgate')",
+        "serve",
+        *arguments,
+    )
+    return subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, encoding="utf-8"
+    )

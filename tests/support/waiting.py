@@ -1,0 +1,26 @@
+"""Waiting for a condition instead of for a time."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+T = TypeVar("T")
+
+_POLL = 0.02
+
+
+def wait_for(condition: Callable[[], T], timeout: float = 20.0, message: str = "") -> T:
+    """Call `condition` until its result is true, and return that; raises `AssertionError` late."""
+    deadline = time.monotonic() + timeout
+    while True:
+        result = condition()
+        if result:
+            return result
+        if time.monotonic() > deadline:
+            name = message or getattr(condition, "__name__", repr(condition))
+            raise AssertionError(
+                f"not within {timeout} seconds: {name} (the last result was {result!r})"
+            )
+        time.sleep(_POLL)
