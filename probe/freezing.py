@@ -11,7 +11,7 @@ from torch import nn
 
 from .anchor import Anchor
 from .errors import CommandError
-from .parameters import ParameterTable
+from .parameters import ParameterTable, is_uninitialized
 
 
 @dataclass(frozen=True)
@@ -69,6 +69,11 @@ class Freezer:
             )
         for index in indexes:
             parameter = self._table.parameters[index]
+            if is_uninitialized(parameter):
+                raise CommandError(
+                    f"{self._table.name(index)!r} belongs to a lazy module that has not run yet; "
+                    "try again after the first forward."
+                )
             if not (parameter.is_floating_point() or parameter.is_complex()):
                 raise CommandError(
                     f"{self._table.name(index)!r} has dtype {parameter.dtype}, and only "

@@ -15,8 +15,8 @@ class Membership:
     def __init__(self, table: ParameterTable, optimizers: Sequence[Optimizer]) -> None:
         self._table = table
         self._optimizers = optimizers
-        self._seen = self._fingerprint()
         self._read()
+        self._seen = self._fingerprint()
 
     def refresh(self) -> bool:
         """Read anew if a parameter group was added or a lazy parameter got its shape."""
@@ -41,4 +41,4 @@ class Membership:
     def _fingerprint(self) -> tuple[int, ...]:
         """What changes when the membership does; cheap, for it is taken with every sample."""
         sizes = [len(g["params"]) for optimizer in self._optimizers for g in optimizer.param_groups]
-        return (*sizes, -sum(is_uninitialized(p) for p in getattr(self, "_lazy", ())))
+        return (*sizes, sum(is_uninitialized(p) for p in self._lazy))

@@ -97,6 +97,7 @@ class Run:
             measure=self._measure,
             before=self._freezer.clear_gradients,
             boundary=self._end_step,
+            discarded=self._skip_step,
             watch=self._watch,
         )
         self._forward_hooks = [
@@ -212,22 +213,32 @@ class Run:
 
     def _measure(self, k: int) -> None:
         if self._sampling:
+            # A GradScaler sets these on a fused optimizer for the time of its step.
             scale = getattr(self._optimizers[k], "grad_scale", None)
+            found_inf = getattr(self._optimizers[k], "found_inf", None)
             self._sampler.measure(
-                self._members.groups[k], scale if isinstance(scale, Tensor) else None
+                self._members.groups[k],
+                scale if isinstance(scale, Tensor) else None,
+                may_skip=isinstance(found_inf, Tensor),
             )
 
     def _step_by_hand(self) -> None:
         self._freezer.clear_gradients()
         self._end_step()
 
-    def _end_step(self) -> None:
+    def _skip_step(self, k: int) -> None:
+        """Gradients are dropped unused: with a non-finite one among them, AMP skipped the step."""
+        if self._sampler.any_nonfinite(self._members.groups[k]):
+            self._end_step(skipped=True)
+
+    def _end_step(self, *, skipped: bool = False) -> None:
         self._step += 1
         self._between = True
         self._thread = threading.get_ident()
-        sampled = self._sampling
+        # A skipped step is trouble, so it is sampled whether its turn has come or not.
+        sampled = self._sampling or skipped
         if sampled:
-            self._sampler.finish(self._step)
+            self._sampler.finish(self._step, skipped=skipped)
             self._announce_members()
         if self._steering.boundary(self._step):
             self._announce_frozen()

@@ -32,6 +32,8 @@ class _Draft:
     states: bytearray
     """One code a parameter. Plain bytes: numpy's element access costs five times as much."""
     wants_max: bool
+    may_skip: bool = False
+    """A fused optimizer under a ``GradScaler`` decides in its kernel whether to skip."""
     parts: list[_Part] = field(default_factory=list)
 
 
@@ -73,11 +75,14 @@ class Sampler:
         self._taken = 0
         self._pending: deque[_Pending] = deque()
 
-    def measure(self, indexes: Iterable[int], grad_scale: Tensor | None = None) -> None:
+    def measure(
+        self, indexes: Iterable[int], grad_scale: Tensor | None = None, *, may_skip: bool = False
+    ) -> None:
         """Measure the gradients of some parameters that this step has not covered yet.
 
         ``grad_scale``: the factor that the gradients still carry (a fused optimizer under
         a ``GradScaler`` unscales inside its own kernel), a tensor of one element.
+        ``may_skip``: that optimizer will not apply the gradients if one is not finite.
         """
         if self._draft is None:
             self._draft = _Draft(
@@ -85,10 +90,22 @@ class Sampler:
                 wants_max=self._taken % MAX_EVERY == 0,
             )
         draft = self._draft
+        draft.may_skip |= may_skip
         uncovered = [i for i in indexes if draft.states[i] == State.UNMEASURED]
         with torch.no_grad():
             for group in self._look(draft, uncovered):
                 self._norms(draft, group, grad_scale)
+
+    def any_nonfinite(self, indexes: Iterable[int]) -> bool:
+        """Whether one of these gradients holds an infinity or a NaN; waits for the device."""
+        grads: dict[tuple[torch.device, torch.dtype], list[Tensor]] = {}
+        for index in indexes:
+            grad = self._table.parameters[index].grad
+            if grad is not None and not grad.is_sparse and grad.numel():
+                grads.setdefault((grad.device, grad.dtype), []).append(grad)
+        with torch.no_grad():
+            norms = [grad_norms(group) for group in grads.values()]
+            return any(not bool(torch.isfinite(values).all()) for values in norms)
 
     def finish(self, step: int, *, skipped: bool = False) -> None:
         """Complete the sample of ``step`` with the parameters no optimizer has stepped."""
@@ -167,6 +184,7 @@ def _complete(pending: _Pending) -> Sample:
     present = states == State.PRESENT
     states[present & (norms == 0)] = State.ZERO
     states[present & ~np.isfinite(norms)] = State.NONFINITE
+    skipped = pending.skipped or (draft.may_skip and bool((states == State.NONFINITE).any()))
     with np.errstate(over="ignore"):
         narrow = {code: values.astype(np.float32) for code, values in wide.items()}
-    return Sample(pending.step, pending.time, states, narrow, pending.skipped)
+    return Sample(pending.step, pending.time, states, narrow, skipped)

@@ -16,6 +16,8 @@ from functools import partial
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
+from .parameters import is_uninitialized
+
 LEARNING_STEPS = 2
 """Sampled steps after which hooks are removed if no gradient persisted: one more than the
 first step, whose gradients are new in any loop."""
@@ -81,8 +83,10 @@ class WriteTracker:
 
     def _hook(self) -> None:
         for index, parameter in enumerate(self._parameters):
-            # A frozen parameter cannot be given a hook; one given before survives.
-            if index not in self._hooks and parameter.requires_grad:
+            # Neither a frozen parameter nor one without a shape yet can be given a hook;
+            # one given before survives freeze and thaw.
+            hookable = parameter.requires_grad and not is_uninitialized(parameter)
+            if hookable and index not in self._hooks:
                 # A bound C function: no Python frame is made in the backward.
                 self._hooks[index] = parameter.register_post_accumulate_grad_hook(
                     partial(self._written.__setitem__, index)
