@@ -88,6 +88,8 @@ def serve(
         while service.running and not stopped.wait(_POLL):
             pass
         service.stop()
+        if not stopped.is_set():
+            raise click.ClickException("The server ended by itself: its log above says why.")
 
 
 @contextmanager

@@ -45,8 +45,9 @@ _PARTS: dict[str, Any] = {
 
 def protocol_schema() -> dict[str, Any]:
     """One document: each message of the protocol under `$defs`, each kind under `properties`."""
-    inputs = [(name, "validation", TypeAdapter(part)) for name, part in _PARTS.items()]
-    schemas, shared = TypeAdapter.json_schemas(inputs)
+    schemas, shared = TypeAdapter.json_schemas(
+        (name, "validation", TypeAdapter(part)) for name, part in _PARTS.items()
+    )
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": f"Gradgate's wire protocol, version {limits.PROTOCOL}",

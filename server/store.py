@@ -6,8 +6,9 @@ import sqlite3
 from contextlib import AbstractContextManager
 from pathlib import Path
 
-from sqlalchemy import URL, Connection, create_engine, event, insert, inspect, select
-from sqlalchemy.exc import DatabaseError, SQLAlchemyError
+from filelock import FileLock, Timeout
+from sqlalchemy import URL, Connection, create_engine, event, insert, inspect, select, update
+from sqlalchemy.exc import DatabaseError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from .tables import SCHEMA_VERSION, meta, metadata
@@ -28,25 +29,28 @@ class Store:
         Raises `StoreError` when the folder or the file cannot be written, is not a store, or was
         written by a newer version.
         """
-        _make_writable(folder)
+        self._lock = _locked(folder)
         path = folder / FILE_NAME
         self.kind = "sqlite"
-        self._engine = create_engine(URL.create("sqlite", database=str(path)))
+        self._engine = create_engine(
+            URL.create("sqlite", database=str(path)), pool_size=8, max_overflow=40
+        )
         event.listen(self._engine, "connect", _configure)
+        event.listen(self._engine, "begin", _begin)
         try:
             self._prepare(path)
         except DatabaseError as error:
-            self._engine.dispose()
+            self.close()
             raise StoreError(
                 f"The data base {path} cannot be used ({error.orig}): repair or remove it, "
                 "or choose another folder with --data."
             ) from error
         except StoreError:
-            self._engine.dispose()
+            self.close()
             raise
 
     def read(self) -> AbstractContextManager[Connection]:
-        """A connection for reading."""
+        """A connection for reading, which sees the store as it is at its first query."""
         return self._engine.connect()
 
     def write(self) -> AbstractContextManager[Connection]:
@@ -54,8 +58,9 @@ class Store:
         return self._engine.begin()
 
     def close(self) -> None:
-        """Close every connection."""
+        """Close every connection and let another server have the folder."""
         self._engine.dispose()
+        self._lock.release()
 
     def _prepare(self, path: Path) -> None:
         with self.write() as connection:
@@ -66,6 +71,8 @@ class Store:
                 )
                 return
             version = connection.scalar(select(meta.c.value).where(meta.c.key == "schema_version"))
+            # Nothing changes, but a file that cannot be written is found out now.
+            connection.execute(update(meta).values(value=meta.c.value))
         if version != str(SCHEMA_VERSION):
             raise StoreError(
                 f"The data base {path} has schema version {version} and this Gradgate knows "
@@ -74,23 +81,33 @@ class Store:
             )
 
 
-def _make_writable(folder: Path) -> None:
+def _locked(folder: Path) -> FileLock:
+    """Make the folder and take it for this server alone; the lock ends with the process."""
+    lock = FileLock(folder / "gradgate.lock", thread_local=False)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        probe = folder / ".writable"
-        probe.write_bytes(b"")
-        probe.unlink()
+        lock.acquire(timeout=0)
+    except Timeout as error:
+        raise StoreError(
+            f"The data folder {folder} is in use by another Gradgate server: stop that, "
+            "or choose another folder with --data."
+        ) from error
     except OSError as error:
         raise StoreError(
             f"The data folder {folder} cannot be written ({error.strerror}): "
             "choose another with --data."
         ) from error
+    return lock
 
 
 def _configure(connection: sqlite3.Connection, _: ConnectionPoolEntry) -> None:
+    # The driver would begin a transaction at the first write only, so that several reads could see
+    # different states of the store: "Serializable isolation" in SQLAlchemy's page on SQLite.
+    connection.isolation_level = None
     # `synchronous=FULL` makes what is acknowledged outlive a power cut, not only a killed server.
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=10000"):
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=2000"):
         connection.execute(f"PRAGMA {pragma}")
 
 
-__all__ = ["FILE_NAME", "SQLAlchemyError", "Store", "StoreError"]
+def _begin(connection: Connection) -> None:
+    connection.exec_driver_sql("BEGIN")
