@@ -1,0 +1,169 @@
+/**
+ * Lines over steps as a Plotly figure: selected parameters (log norm) or metrics.
+ *
+ * Each line is the last value of its bucket over a band from the lowest to the highest; a step
+ * where there was no value is a gap. Vertical marks stand where commands took effect.
+ *
+ * @typedef {import("../plotly.js").Figure} Figure
+ * @typedef {import("./flowfigure.js").Tokens} Tokens
+ *
+ * @typedef {object} Line
+ * @property {string} name
+ * @property {number[]} steps
+ * @property {(number | null)[]} values
+ * @property {(number | null)[]} [min]
+ * @property {(number | null)[]} [max]
+ * @property {string} color
+ * @property {string} dash
+ *
+ * @typedef {object} Lines
+ * @property {readonly Line[]} lines
+ * @property {readonly {step: number, label: string}[]} marks
+ * @property {boolean} log
+ * @property {string} uirevision
+ * @property {Tokens} tokens
+ */
+import { escapePlotly } from "./escape.js";
+import { formatNumber, shortenMiddle } from "./format.js";
+
+export const DASHES = Object.freeze(["solid", "dash", "dot", "dashdot"]);
+
+/**
+ * @param {Lines} chart
+ * @returns {{data: Figure[], layout: Figure}}
+ */
+export function linesFigure(chart) {
+  return {
+    data: [
+      ...chart.lines.filter((line) => line.min !== undefined).map((line) => bandTrace(line)),
+      ...chart.lines.map((line) => lineTrace(line, chart.log)),
+      markTrace(chart),
+    ],
+    layout: layout(chart),
+  };
+}
+
+/**
+ * Closed outlines from minimum to maximum, one for each stretch without a gap.
+ * @param {Line} line
+ */
+export function bandOutline({ steps, min = [], max = [] }) {
+  /** @type {(number | null)[]} */
+  const x = [];
+  /** @type {(number | null)[]} */
+  const y = [];
+  let start = 0;
+  const isValue = (/** @type {number} */ i) => (min[i] ?? 0) > 0 && (max[i] ?? 0) > 0;
+  while (start < steps.length) {
+    let end = start;
+    while (end < steps.length && isValue(end)) end += 1;
+    if (end > start) {
+      x.push(...steps.slice(start, end), ...steps.slice(start, end).reverse(), null);
+      y.push(...max.slice(start, end), ...min.slice(start, end).reverse(), null);
+    }
+    start = end + 1;
+  }
+  return { x, y };
+}
+
+/** @param {Line} line */
+function bandTrace(line) {
+  return {
+    type: "scatter",
+    mode: "lines",
+    ...bandOutline(line),
+    fill: "toself",
+    fillcolor: translucent(line.color),
+    line: { width: 0 },
+    hoverinfo: "skip",
+    showlegend: false,
+  };
+}
+
+/** @param {string} color `#rrggbb` */
+function translucent(color) {
+  return `${color}2e`;
+}
+
+/**
+ * @param {Line} line
+ * @param {boolean} log
+ */
+function lineTrace(line, log) {
+  const name = escapePlotly(shortenMiddle(line.name, 48));
+  return {
+    type: "scatter",
+    mode: "lines",
+    name,
+    x: line.steps,
+    y: line.values.map((value) => (value === null || (log && value <= 0) ? null : value)),
+    text: line.values.map((value, i) => `${name}<br>step ${line.steps[i]} · ${formatNumber(value)}`),
+    hovertemplate: "%{text}<extra></extra>",
+    line: { color: line.color, dash: line.dash, width: 1.5 },
+    connectgaps: false,
+    showlegend: false,
+  };
+}
+
+/** @param {Lines} chart */
+function markTrace({ marks, tokens }) {
+  return {
+    type: "scatter",
+    mode: "markers",
+    yaxis: "y2",
+    x: marks.map(({ step }) => step),
+    y: marks.map(() => 1),
+    text: marks.map(({ step, label }) => `${escapePlotly(shortenMiddle(label, 64))}<br>step ${step}`),
+    hovertemplate: "%{text}<extra></extra>",
+    marker: {
+      symbol: "asterisk-open",
+      size: 8,
+      color: tokens["state-frozen"],
+      line: { width: 1.5, color: tokens["state-frozen"] },
+    },
+    showlegend: false,
+    cliponaxis: false,
+  };
+}
+
+/** @param {Lines} chart */
+function layout({ marks, log, uirevision, tokens }) {
+  const axis = { gridcolor: tokens["line"], zeroline: false, ticks: "", ticklabelstandoff: 6 };
+  return {
+    uirevision,
+    autosize: true,
+    margin: { l: 76, r: 14, t: 10, b: 26 },
+    showlegend: false,
+    hovermode: "closest",
+    hoverdistance: 16,
+    paper_bgcolor: "rgba(0,0,0,0)",
+    plot_bgcolor: "rgba(0,0,0,0)",
+    font: { family: tokens["font"], size: 11, color: tokens["muted"] },
+    hoverlabel: {
+      bgcolor: tokens["panel"],
+      bordercolor: tokens["line-strong"],
+      font: { family: tokens["font"], size: 12, color: tokens["text"] },
+      align: "left",
+    },
+    xaxis: { ...axis, showgrid: false, nticks: 8, tickformat: ",d" },
+    yaxis: {
+      ...axis,
+      type: log ? "log" : "linear",
+      nticks: 5,
+      exponentformat: "power",
+      ...(log ? { dtick: undefined } : {}),
+    },
+    yaxis2: { overlaying: "y", range: [0, 1], visible: false, fixedrange: true },
+    shapes: marks.map(({ step }) => ({
+      type: "line",
+      layer: "below",
+      xref: "x",
+      yref: "paper",
+      x0: step,
+      x1: step,
+      y0: 0,
+      y1: 1,
+      line: { color: tokens["state-frozen"], width: 1, dash: "dot" },
+    })),
+  };
+}

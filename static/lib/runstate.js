@@ -1,0 +1,111 @@
+/**
+ * All that the page knows of one run, as the job and the server reported it.
+ *
+ * @typedef {import("../wire.js").RunRow} RunRow
+ * @typedef {import("../wire.js").ParameterRow} ParameterRow
+ * @typedef {import("../wire.js").CommandRow} CommandRow
+ * @typedef {import("../wire.js").Sparklines} Sparklines
+ * @typedef {import("./frame.js").Sample} Sample
+ */
+import { mergeCommands, pendingByParameter } from "./commands.js";
+import { History } from "./history.js";
+import { decadeDomain, isPlottable } from "./scale.js";
+import { stateCode } from "./states.js";
+import { buildTree } from "./tree.js";
+
+export const SPARK_SAMPLES = 60;
+
+export class RunState {
+  constructor() {
+    /** @type {RunRow | null} */
+    this.run = null;
+    /** @type {ParameterRow[]} */
+    this.parameters = [];
+    this.tree = buildTree([]);
+    /** @type {CommandRow[]} newest first */
+    this.commands = [];
+    /** @type {Map<number, CommandRow>} what is asked for and not yet reported, by position */
+    this.pending = new Map();
+    this.history = new History(0, SPARK_SAMPLES);
+    this.step = 0;
+    /** @type {number | null} when the latest sample was taken */
+    this.sampleTime = null;
+    this.skipped = false;
+    this.states = new Uint8Array(0);
+    this.norms = new Float32Array(0);
+    this.lows = new Float32Array(0);
+    this.highs = new Float32Array(0);
+    /** @type {readonly [number, number] | null} decades of the colour ramp */
+    this.domain = null;
+    /** @type {readonly [number, number] | null} decades of the axis */
+    this.extent = null;
+  }
+
+  /** @param {RunRow} run */
+  setRun(run) {
+    this.run = run;
+    this.step = Math.max(this.step, run.step);
+  }
+
+  /** @param {ParameterRow[]} rows the whole table, in model order */
+  setParameters(rows) {
+    const names = rows.map((row) => row.name).join("\n");
+    const same = names === this.parameters.map((row) => row.name).join("\n");
+    this.parameters = rows;
+    if (!same) {
+      this.tree = buildTree(rows);
+      this.history = new History(rows.length, SPARK_SAMPLES);
+      this.#measure(
+        rows.map((row) => stateCode(row.state)),
+        rows.map((row) => row.grad_norm ?? NaN),
+      );
+    }
+    this.pending = pendingByParameter(this.commands, rows);
+  }
+
+  /** @param {Sparklines} sparklines the samples before the first live one */
+  setSparklines({ steps, rows }) {
+    this.history = new History(this.parameters.length, SPARK_SAMPLES);
+    steps.forEach((_step, i) => {
+      const norms = rows.map((row) => row[i] ?? NaN);
+      this.history.push(
+        norms,
+        norms.map((norm) => (isPlottable(norm) ? 1 : 0)),
+      );
+    });
+  }
+
+  /** @param {Sample} sample */
+  applySample(sample) {
+    this.step = sample.step;
+    this.sampleTime = sample.time;
+    this.skipped = sample.skipped;
+    this.#measure(sample.states, sample.norms, sample.lows, sample.highs);
+    this.history.push(this.norms, this.states);
+  }
+
+  /** @param {readonly CommandRow[]} rows new or changed */
+  setCommands(rows) {
+    this.commands = mergeCommands(this.commands, rows);
+    this.pending = pendingByParameter(this.commands, this.parameters);
+  }
+
+  /**
+   * @param {ArrayLike<number>} states
+   * @param {ArrayLike<number>} norms
+   * @param {ArrayLike<number>} [lows]
+   * @param {ArrayLike<number>} [highs]
+   */
+  #measure(states, norms, lows = norms, highs = norms) {
+    const count = this.parameters.length;
+    const fit = (/** @type {ArrayLike<number>} */ from) =>
+      Float32Array.from({ length: count }, (_, i) => from[i] ?? NaN);
+    this.states = Uint8Array.from({ length: count }, (_, i) => states[i] ?? 0);
+    this.norms = fit(norms);
+    this.lows = fit(lows);
+    this.highs = fit(highs);
+    const latest = [...this.norms, ...this.lows, ...this.highs].filter(isPlottable);
+    this.domain = decadeDomain(this.norms, this.domain);
+    this.extent = decadeDomain(latest, this.extent, 0);
+  }
+}

@@ -1,0 +1,156 @@
+/**
+ * The tree of modules and parameters, and the rows of it that are in sight.
+ *
+ * @typedef {import("../wire.js").ParameterRow} ParameterRow
+ * @typedef {object} TreeNode
+ * @property {string} id `m:PATH` or `p:NAME`
+ * @property {"module" | "parameter"} kind
+ * @property {string} path a module's path (the root's is ""), or a parameter's name
+ * @property {string} label the last part of the path
+ * @property {number} depth 0 for the root
+ * @property {TreeNode | null} parent
+ * @property {TreeNode[]} children in model order
+ * @property {number[]} parameters positions of all parameters at or below the node
+ * @property {number} numel
+ *
+ * @typedef {object} Tree
+ * @property {TreeNode} root
+ * @property {Map<string, TreeNode>} nodes by id
+ */
+
+/**
+ * @param {readonly ParameterRow[]} parameters in model order
+ * @returns {Tree}
+ */
+export function buildTree(parameters) {
+  const root = makeNode("module", "", "model", null);
+  /** @type {Map<string, TreeNode>} */
+  const nodes = new Map([[root.id, root]]);
+  parameters.forEach((parameter, position) => {
+    const parent = moduleNode(nodes, root, parameter.module);
+    const prefix = parameter.module === "" ? "" : `${parameter.module}.`;
+    const label = parameter.name.startsWith(prefix)
+      ? parameter.name.slice(prefix.length)
+      : parameter.name;
+    const leaf = makeNode("parameter", parameter.name, label, parent);
+    nodes.set(leaf.id, leaf);
+    /** @type {TreeNode | null} */
+    let node = leaf;
+    while (node !== null) {
+      node.parameters.push(position);
+      node.numel += parameter.numel;
+      node = node.parent;
+    }
+  });
+  return { root, nodes };
+}
+
+/**
+ * @param {TreeNode["kind"]} kind
+ * @param {string} path
+ * @param {string} label
+ * @param {TreeNode | null} parent
+ * @returns {TreeNode}
+ */
+function makeNode(kind, path, label, parent) {
+  const node = {
+    id: `${kind === "module" ? "m" : "p"}:${path}`,
+    kind,
+    path,
+    label,
+    depth: parent === null ? 0 : parent.depth + 1,
+    parent,
+    children: [],
+    parameters: [],
+    numel: 0,
+  };
+  parent?.children.push(node);
+  return node;
+}
+
+/**
+ * @param {Map<string, TreeNode>} nodes
+ * @param {TreeNode} root
+ * @param {string} path
+ * @returns {TreeNode}
+ */
+function moduleNode(nodes, root, path) {
+  if (path === "") return root;
+  const known = nodes.get(`m:${path}`);
+  if (known !== undefined) return known;
+  const dot = path.lastIndexOf(".");
+  const parent = moduleNode(nodes, root, dot < 0 ? "" : path.slice(0, dot));
+  const node = makeNode("module", path, path.slice(dot + 1), parent);
+  nodes.set(node.id, node);
+  return node;
+}
+
+/**
+ * The rows in sight, top to bottom. A filter opens every module that holds a match.
+ * @param {Tree} tree
+ * @param {ReadonlySet<string>} collapsed paths of modules
+ * @param {Uint8Array | null} matched 1 for each parameter that the filter lets through
+ * @returns {TreeNode[]}
+ */
+export function visibleRows(tree, collapsed, matched) {
+  /** @type {TreeNode[]} */
+  const rows = [];
+  /** @type {TreeNode[]} */
+  const stack = [tree.root];
+  for (let node = stack.pop(); node !== undefined; node = stack.pop()) {
+    if (matched !== null && !node.parameters.some((position) => matched[position] === 1)) continue;
+    rows.push(node);
+    if (node.kind === "parameter" || (matched === null && collapsed.has(node.path))) continue;
+    for (let i = node.children.length - 1; i >= 0; i -= 1) stack.push(node.children[i]);
+  }
+  return rows;
+}
+
+/**
+ * Blocks of the model for an axis: the modules at the deepest level that still gives few blocks.
+ * @param {Tree} tree
+ * @param {number} most blocks at most
+ * @returns {{label: string, path: string, first: number, last: number}[]} in model order
+ */
+export function axisBlocks(tree, most) {
+  let level = [tree.root];
+  for (;;) {
+    const next = level.flatMap((node) =>
+      node.children.some((child) => child.kind === "module") ? node.children : [node],
+    );
+    if (next.length === level.length || next.length > most) break;
+    level = next;
+  }
+  return level
+    .filter((node) => node.parameters.length > 0)
+    .map((node) => ({
+      label: node === tree.root ? "model" : node.path,
+      path: node.path,
+      first: node.parameters[0],
+      last: node.parameters[node.parameters.length - 1],
+    }))
+    .sort((a, b) => a.first - b.first);
+}
+
+/**
+ * The three-valued state of a freeze toggle.
+ * @param {TreeNode} node
+ * @param {readonly ParameterRow[]} parameters
+ * @returns {"true" | "false" | "mixed"}
+ */
+export function frozenState(node, parameters) {
+  let frozen = 0;
+  for (const position of node.parameters) {
+    if (parameters[position].frozen !== null) frozen += 1;
+  }
+  if (frozen === 0) return "false";
+  return frozen === node.parameters.length ? "true" : "mixed";
+}
+
+/**
+ * What a command names to reach the node.
+ * @param {TreeNode} node
+ */
+export function targetOf(node) {
+  return node.kind === "module" && node.path === "" ? "*" : node.path;
+}

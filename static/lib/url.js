@@ -1,0 +1,44 @@
+/**
+ * The view is the URL: what a person chose survives a reload and can be sent to a colleague.
+ *
+ * @typedef {object} View
+ * @property {string} filter
+ * @property {string[]} selected names of parameters
+ * @property {string} tab
+ * @property {Set<string>} collapsed paths of modules
+ * @property {string[]} metrics names of the metrics shown; empty for the page's own choice
+ */
+
+export const TABS = Object.freeze(["parameters", "metrics"]);
+export const MAX_SELECTED = 8;
+
+/**
+ * @param {string} search the query string, with or without its `?`
+ * @returns {View}
+ */
+export function readView(search) {
+  const query = new URLSearchParams(search);
+  const tab = query.get("tab") ?? "";
+  return {
+    filter: query.get("filter") ?? "",
+    selected: [...new Set(query.getAll("selected"))].slice(0, MAX_SELECTED),
+    tab: TABS.includes(tab) ? tab : TABS[0],
+    collapsed: new Set(query.getAll("collapsed")),
+    metrics: [...new Set(query.getAll("metric"))],
+  };
+}
+
+/**
+ * The query string of a view: "" for the view that nobody changed.
+ * @param {View} view
+ */
+export function writeView(view) {
+  const query = new URLSearchParams();
+  if (view.filter !== "") query.set("filter", view.filter);
+  for (const name of view.selected) query.append("selected", name);
+  if (view.tab !== TABS[0]) query.set("tab", view.tab);
+  for (const path of view.collapsed) query.append("collapsed", path);
+  for (const name of view.metrics) query.append("metric", name);
+  const text = query.toString();
+  return text === "" ? "" : `?${text}`;
+}

@@ -1,0 +1,335 @@
+/** The entry of a run's page: holds the view, fetches, listens, and redraws at most 4 times a second. */
+import { effectMarks, oppositeKind } from "./lib/commands.js";
+import { parseFilter, toggleStateWord } from "./lib/filter.js";
+import { decodeSample } from "./lib/frame.js";
+import { freezeQuestion } from "./lib/question.js";
+import { RunState, SPARK_SAMPLES } from "./lib/runstate.js";
+import { stateOf } from "./lib/states.js";
+import { throttled } from "./lib/throttle.js";
+import { frozenState, targetOf, visibleRows } from "./lib/tree.js";
+import { MAX_SELECTED, readView, TABS, writeView } from "./lib/url.js";
+import { getJson, postJson } from "./view/api.js";
+import { CommandLog } from "./view/commandlog.js";
+import { Confirmation } from "./view/confirm.js";
+import { byId, setAttribute, setText } from "./view/dom.js";
+import { FlowChart } from "./view/flowchart.js";
+import { Header } from "./view/header.js";
+import { LineChart, lineHint } from "./view/linechart.js";
+import { LinesData } from "./view/linesdata.js";
+import { LiveConnection } from "./view/live.js";
+import { readTokens } from "./view/tokens.js";
+import { TreeView } from "./view/treeview.js";
+import { Trouble } from "./view/trouble.js";
+
+const REDRAW_MS = 250;
+const TICK_MS = 500;
+
+class RunPage {
+  constructor() {
+    this.api = `/api/runs/${encodeURIComponent(document.body.dataset["runId"] ?? "")}`;
+    this.control = document.body.dataset["control"] === "true";
+    this.state = new RunState();
+    this.view = readView(location.search);
+    this.tokens = readTokens();
+    this.redraw = throttled(() => this.#draw(), { interval: REDRAW_MS });
+    this.header = new Header();
+    this.filter = byId("filter", HTMLInputElement);
+    this.filter.value = this.view.filter;
+    this.trouble = new Trouble(byId("trouble", HTMLElement), (state) =>
+      this.setFilter(toggleStateWord(this.view.filter, state)),
+    );
+    this.tree = new TreeView(byId("tree", HTMLElement), {
+      onFreeze: (node, anchor) => this.askFreeze(node, anchor),
+      onSelect: (name, add) => this.select(name, add),
+      onCollapse: (path, collapsed) => this.collapse(path, collapsed),
+    });
+    this.confirmation = new Confirmation(byId("confirm", HTMLElement));
+    this.flow = new FlowChart(byId("flow", HTMLElement), byId("columns", HTMLElement), (position) =>
+      this.pick(position),
+    );
+    this.lines = new LineChart(
+      byId("lines", HTMLElement),
+      byId("key", HTMLElement),
+      byId("resolution", HTMLElement),
+      (name) => this.toggleLine(name),
+    );
+    this.linesData = new LinesData(this.api, (request) => this.guard(request));
+    this.log = new CommandLog(
+      byId("commands", HTMLElement),
+      byId("announcement", HTMLElement),
+      (command) => this.send(oppositeKind(command), command.target),
+    );
+    this.failure = byId("failure", HTMLElement);
+    this.live = new LiveConnection(`${this.api}/live`, {
+      onMessage: (message) => this.hear(message),
+      onFrame: (frame) => this.sample(frame),
+      onOpen: () => this.load(),
+      onLost: () => this.redraw(),
+    });
+  }
+
+  /** Why nothing can be changed now, or null. */
+  get locked() {
+    if (!this.control) return "You may look but not change anything: open the page with a control token";
+    if (!this.live.connected) return "No connection to the server";
+    const status = this.state.run?.status;
+    if (status === "finished") return "The run has finished";
+    if (status === "lost") return "The job is lost";
+    return null;
+  }
+
+  /** Fetch all that the live messages only add to. */
+  async load() {
+    await this.guard(async () => {
+      const [{ parameters }, { commands }] = await Promise.all([
+        getJson(`${this.api}/parameters`),
+        getJson(`${this.api}/commands`),
+      ]);
+      this.state.setParameters(parameters);
+      this.state.setCommands(commands);
+      this.state.setSparklines(await getJson(`${this.api}/sparklines?points=${SPARK_SAMPLES}`));
+      this.linesData.refresh();
+    });
+  }
+
+  async loadParameters() {
+    await this.guard(async () => {
+      const before = this.state.tree;
+      this.state.setParameters((await getJson(`${this.api}/parameters`)).parameters);
+      if (before !== this.state.tree) await this.load();
+    });
+  }
+
+  /**
+   * Run a request; what it says when it fails is shown, and cleared by the next that does not.
+   * @param {() => Promise<void>} request
+   */
+  async guard(request) {
+    try {
+      await request();
+      this.failure.hidden = true;
+    } catch (error) {
+      if (this.live.connected) {
+        setText(this.failure, error instanceof Error ? error.message : String(error));
+        this.failure.hidden = false;
+      }
+    }
+    this.redraw();
+  }
+
+  /** @param {import("./wire.js").LiveMessage} message */
+  hear(message) {
+    if (message.type === "run") this.state.setRun(message.run);
+    else if (message.type === "commands") this.state.setCommands(message.commands);
+    else if (message.type === "parameters") this.loadParameters();
+    else if (message.type === "metrics") this.linesData.addMetrics(message.step, message.values);
+    this.redraw();
+  }
+
+  /** @param {ArrayBuffer} frame */
+  sample(frame) {
+    this.state.applySample(decodeSample(frame));
+    this.redraw();
+  }
+
+  /**
+   * @param {import("./lib/tree.js").TreeNode} node
+   * @param {HTMLElement} anchor
+   */
+  async askFreeze(node, anchor) {
+    if (this.locked !== null) {
+      setText(this.failure, `${this.locked}.`);
+      this.failure.hidden = false;
+      return;
+    }
+    const checked = frozenState(node, this.state.parameters);
+    const kind = await this.confirmation.ask(anchor, freezeQuestion(node, checked, this.state.parameters));
+    if (kind !== null) await this.send(kind, targetOf(node));
+  }
+
+  /**
+   * @param {string} kind
+   * @param {string} target
+   */
+  async send(kind, target) {
+    await this.guard(async () => {
+      const command = await postJson(`${this.api}/commands`, { kind, target, mode: "grad", by: "browser" });
+      this.state.setCommands([command, ...this.state.commands.filter(({ id }) => id === command.id)]);
+    });
+  }
+
+  /** @param {string} text */
+  setFilter(text) {
+    if (this.filter.value !== text) this.filter.value = text;
+    this.view.filter = text;
+    this.changed();
+  }
+
+  /**
+   * @param {string} name
+   * @param {boolean} add
+   */
+  select(name, add) {
+    const { selected } = this.view;
+    if (!add) this.view.selected = selected.length === 1 && selected[0] === name ? [] : [name];
+    else if (selected.includes(name)) this.view.selected = selected.filter((each) => each !== name);
+    else this.view.selected = [...selected, name].slice(-MAX_SELECTED);
+    this.view.tab = TABS[0];
+    this.changed();
+    this.linesData.refresh();
+  }
+
+  /**
+   * A mark in the flow chart was clicked: select the parameter and show its row.
+   * @param {number} position
+   */
+  pick(position) {
+    const { name, module } = this.state.parameters[position];
+    for (const path of [...this.view.collapsed]) {
+      if (path === "" || module === path || module.startsWith(`${path}.`)) this.view.collapsed.delete(path);
+    }
+    if (!this.view.selected.includes(name)) this.select(name, false);
+    this.#draw();
+    this.tree.goTo(`p:${name}`);
+  }
+
+  /** @param {string} name */
+  toggleLine(name) {
+    if (this.view.tab === TABS[0]) {
+      this.select(name, true);
+      return;
+    }
+    const shown = this.linesData.shownMetrics(this.view.metrics);
+    const next = shown.includes(name) ? shown.filter((each) => each !== name) : [...shown, name];
+    this.view.metrics = next;
+    this.changed();
+  }
+
+  /**
+   * @param {string} path
+   * @param {boolean} collapsed
+   */
+  collapse(path, collapsed) {
+    if (collapsed) this.view.collapsed.add(path);
+    else this.view.collapsed.delete(path);
+    this.changed();
+  }
+
+  /** Close the modules right below the root, or open all. @param {boolean} collapsed */
+  collapseAll(collapsed) {
+    const modules = this.state.tree.root.children.filter(({ kind }) => kind === "module");
+    this.view.collapsed = new Set(collapsed ? modules.map(({ path }) => path) : []);
+    this.changed();
+  }
+
+  /** The view was changed by hand: write it to the URL and draw at once. */
+  changed() {
+    history.replaceState(null, "", location.pathname + writeView(this.view));
+    this.#draw();
+  }
+
+  /** The filter's verdict on every parameter, or null without a filter. */
+  matches() {
+    const { parameters, states } = this.state;
+    const predicate = parseFilter(this.view.filter);
+    if (predicate === null) return null;
+    return Uint8Array.from(parameters, ({ names }, i) =>
+      names.some((name) => predicate(name, stateOf(states[i]).name)) ? 1 : 0,
+    );
+  }
+
+  /** How a selected parameter is drawn over time, in every view alike. @param {string} name */
+  lineOf(name) {
+    const at = this.view.selected.indexOf(name);
+    return at < 0 ? null : this.linesData.styleOf(at, this.tokens);
+  }
+
+  #draw() {
+    const { state, view, tokens, locked } = this;
+    const matched = this.matches();
+    this.header.render(state, this.live.lostFor);
+    this.trouble.render(state.states, view.filter);
+    const count = matched?.reduce((sum, each) => sum + each, 0);
+    const total = state.parameters.length;
+    setText(byId("matches", HTMLElement), count === undefined ? `${total} parameters` : `${count} of ${total}`);
+    this.tree.render(visibleRows(state.tree, view.collapsed, matched), (node) => ({
+      state,
+      tokens,
+      locked,
+      expanded: matched !== null || !view.collapsed.has(node.path),
+      line: node.kind === "parameter" ? this.lineOf(node.path) : null,
+    }));
+    this.log.render(state.commands, locked);
+    this.#drawCharts(matched);
+  }
+
+  /** @param {Uint8Array | null} matched */
+  #drawCharts(matched) {
+    const { state, view, tokens } = this;
+    const selected = new Map(
+      state.parameters.flatMap(({ name }, position) => {
+        const line = this.lineOf(name);
+        return line === null ? [] : [/** @type {const} */ ([position, line.color])];
+      }),
+    );
+    this.flow.render(state, { selected, matched, tokens });
+    for (const tab of document.querySelectorAll("[data-tab]")) {
+      const chosen = tab.getAttribute("data-tab") === view.tab;
+      setAttribute(tab, "aria-selected", String(chosen));
+      setAttribute(tab, "tabindex", chosen ? "0" : "-1");
+    }
+    const tab = view.tab === "metrics" ? "metrics" : "parameters";
+    this.lines.render({
+      tab,
+      ...this.linesData.lines(view, this.lines.room, tokens),
+      marks: effectMarks(state.commands),
+      hint: lineHint(tab, MAX_SELECTED),
+      tokens,
+    });
+  }
+
+  /** @param {KeyboardEvent} event */
+  shortcut(event) {
+    const typing = event.target instanceof HTMLInputElement;
+    const slash = event.key === "/" && (event.ctrlKey || !typing);
+    if (slash) {
+      event.preventDefault();
+      this.filter.focus();
+      this.filter.select();
+    } else if (event.key === "Escape" && event.target === this.filter) {
+      this.setFilter("");
+      this.tree.grid.focus();
+    } else if ((event.key === "ArrowDown" || event.key === "Enter") && event.target === this.filter) {
+      event.preventDefault();
+      this.tree.grid.focus();
+    }
+  }
+}
+
+const page = new RunPage();
+page.filter.addEventListener("input", () => page.setFilter(page.filter.value));
+byId("collapse", HTMLElement).addEventListener("click", () => page.collapseAll(true));
+byId("expand", HTMLElement).addEventListener("click", () => page.collapseAll(false));
+document.addEventListener("keydown", (event) => page.shortcut(event));
+document.addEventListener("themechange", () => {
+  page.tokens = readTokens();
+  page.redraw();
+});
+for (const tab of document.querySelectorAll("[data-tab]")) {
+  tab.addEventListener("click", () => {
+    page.view.tab = tab.getAttribute("data-tab") ?? TABS[0];
+    page.changed();
+    page.linesData.refresh();
+  });
+}
+addEventListener("keydown", (event) => {
+  const at = event.target instanceof Element ? event.target.closest("[role=tab]") : null;
+  if (at === null || !["ArrowLeft", "ArrowRight"].includes(event.key)) return;
+  const other = [...document.querySelectorAll("[role=tab]")].find((tab) => tab !== at);
+  if (other instanceof HTMLElement) {
+    other.click();
+    other.focus();
+  }
+});
+new ResizeObserver(() => page.redraw()).observe(byId("flow", HTMLElement));
+setInterval(() => page.redraw(), TICK_MS);

@@ -1,0 +1,157 @@
+/** The entry of the list of runs: asks the server every second and keeps one row a run. */
+import { formatAge, formatCompact, formatCost, formatCount, formatRate, formatTime } from "./lib/format.js";
+import { stateCode, TROUBLES } from "./lib/states.js";
+import { getJson } from "./view/api.js";
+import { byId, element, find, setAttribute, setText, stateGlyph } from "./view/dom.js";
+import { ageOf } from "./view/header.js";
+
+/** @typedef {import("./wire.js").RunRow} RunRow */
+
+const POLL_MS = 1000;
+const DEFAULT_ORIGIN = "http://127.0.0.1:8765";
+
+class RunsPage {
+  constructor() {
+    this.table = byId("runs", HTMLElement);
+    this.body = find(this.table, "tbody");
+    this.empty = byId("empty", HTMLElement);
+    this.connection = byId("connection", HTMLElement);
+    this.banner = byId("banner", HTMLElement);
+    /** @type {Map<string, HTMLElement>} */
+    this.rows = new Map();
+    /** @type {number | null} */
+    this.lostSince = null;
+    setText(byId("attach", HTMLElement), attachLines(location.origin));
+  }
+
+  async poll() {
+    try {
+      this.#show((await getJson("/api/runs")).runs);
+      this.lostSince = null;
+    } catch (error) {
+      this.lostSince ??= performance.now();
+      const why = error instanceof TypeError ? "The server cannot be reached" : String(error);
+      this.#showLost(why, (performance.now() - this.lostSince) / 1000);
+    }
+    const lost = this.lostSince !== null;
+    this.banner.hidden = !lost;
+    setAttribute(this.connection, "data-status", lost ? "reconnecting" : "live");
+    setText(this.connection, lost ? "reconnecting" : "connected");
+    setTimeout(() => this.poll(), POLL_MS);
+  }
+
+  /**
+   * @param {string} why
+   * @param {number} seconds
+   */
+  #showLost(why, seconds) {
+    setText(this.banner, `${why} since ${Math.floor(seconds)} s, trying again. What you see is what was known then.`);
+  }
+
+  /** @param {RunRow[]} runs newest first */
+  #show(runs) {
+    this.empty.hidden = runs.length > 0;
+    this.table.hidden = runs.length === 0;
+    const ids = new Set(runs.map(({ id }) => id));
+    for (const [id, row] of this.rows) {
+      if (ids.has(id)) continue;
+      row.remove();
+      this.rows.delete(id);
+    }
+    runs.forEach((run, i) => {
+      const row = this.rows.get(run.id) ?? makeRow(run);
+      this.rows.set(run.id, row);
+      fillRow(row, run);
+      if (this.body.children[i] !== row) this.body.insertBefore(row, this.body.children[i] ?? null);
+    });
+  }
+}
+
+/**
+ * The three lines that attach a job; the server's address only where it is not the default.
+ * @param {string} origin
+ */
+function attachLines(origin) {
+  const server = origin === DEFAULT_ORIGIN ? "" : `, server="${origin}"`;
+  return [
+    "from gradgate import probe",
+    `run = probe.attach(model, optimizer${server})`,
+    "run.log(loss=loss.item())  # in the loop, if you like",
+  ].join("\n");
+}
+
+const CELLS = Object.freeze([
+  "status",
+  "trouble",
+  "step",
+  "rate",
+  "seen",
+  "cost",
+  "parameters",
+  "numel",
+  "started",
+  "job",
+  "id",
+]);
+const NUMBERS = new Set(["step", "rate", "seen", "parameters", "numel"]);
+
+/** @param {RunRow} run */
+function makeRow(run) {
+  const link = element("a", { class: "run-link", href: `/runs/${encodeURIComponent(run.id)}` });
+  const row = element("tr", { "data-run": run.id }, element("th", { scope: "row" }, link));
+  for (const cell of CELLS) {
+    row.append(element("td", { "data-cell": cell, class: NUMBERS.has(cell) ? "number" : "" }));
+  }
+  find(row, '[data-cell="status"]').append(element("span", { class: "status" }));
+  find(row, '[data-cell="id"]').classList.add("identifier");
+  return row;
+}
+
+/**
+ * @param {HTMLElement} row
+ * @param {RunRow} run
+ */
+function fillRow(row, run) {
+  const link = find(row, ".run-link");
+  setText(link, run.name);
+  setAttribute(link, "title", run.name);
+  const status = find(row, ".status");
+  setText(status, run.status);
+  setAttribute(status, "data-status", run.status);
+  const texts = {
+    step: formatCount(run.step),
+    rate: run.status === "live" ? formatRate(run.steps_per_second) : "–",
+    seen: run.last_seen === null ? "–" : `${formatAge(ageOf(run.last_seen))} ago`,
+    cost: formatCost(run.cost, run.every),
+    parameters: formatCount(run.parameters),
+    numel: formatCompact(run.numel),
+    started: formatTime(run.started),
+    job: `${run.host}, process ${run.pid}`,
+    id: run.id,
+  };
+  for (const [cell, text] of Object.entries(texts)) setText(find(row, `[data-cell="${cell}"]`), text);
+  fillTrouble(find(row, '[data-cell="trouble"]'), run);
+}
+
+/**
+ * @param {HTMLElement} cell
+ * @param {RunRow} run
+ */
+function fillTrouble(cell, { states, samples }) {
+  const troubles = TROUBLES.filter((name) => (states[name] ?? 0) > 0);
+  const key = JSON.stringify([samples > 0, troubles.map((name) => [name, states[name]])]);
+  if (cell.dataset["key"] === key) return;
+  cell.dataset["key"] = key;
+  if (troubles.length === 0) {
+    cell.replaceChildren(element("span", { class: "muted" }, samples > 0 ? "none" : "no sample yet"));
+    return;
+  }
+  const tallies = troubles.map((name) => {
+    const tally = element("span", { class: "status-tally" }, stateGlyph(stateCode(name)), ` ${states[name]} ${name}`);
+    tally.style.color = `var(--state-${name})`;
+    return tally;
+  });
+  cell.replaceChildren(element("span", { class: "troubles" }, ...tallies));
+}
+
+new RunsPage().poll();

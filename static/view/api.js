@@ -1,0 +1,43 @@
+/** The REST calls of the page; a refusal becomes an Error with the server's own sentence. */
+
+/**
+ * @param {string} path
+ * @returns {Promise<any>}
+ */
+export async function getJson(path) {
+  return answer(await fetch(path, { headers: { Accept: "application/json" } }), path);
+}
+
+/**
+ * @param {string} path
+ * @param {object} body
+ * @returns {Promise<any>}
+ */
+export async function postJson(path, body) {
+  const response = await fetch(path, {
+    method: "POST",
+    headers: { "Content-Type": "application/json", Accept: "application/json" },
+    body: JSON.stringify(body),
+  });
+  return answer(response, path);
+}
+
+/**
+ * @param {Response} response
+ * @param {string} path
+ */
+async function answer(response, path) {
+  if (response.ok) return response.json();
+  const body = response.headers.get("Content-Type")?.includes("json") ? await response.json() : {};
+  throw new Error(sentence(body.detail) ?? `${path}: the server answered ${response.status}`);
+}
+
+/**
+ * FastAPI's `detail`: a sentence, or a list of problems.
+ * @param {unknown} detail
+ */
+function sentence(detail) {
+  if (typeof detail === "string") return detail;
+  if (Array.isArray(detail)) return detail.map((problem) => String(problem.msg)).join("; ");
+  return null;
+}

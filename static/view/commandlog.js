@@ -1,0 +1,143 @@
+/**
+ * The command log: what was asked for, by whom, and how far it has come, newest first.
+ *
+ * @typedef {import("../wire.js").CommandRow} CommandRow
+ */
+import { canUndo, oppositeKind, stages, statement } from "../lib/commands.js";
+import { formatCount, formatTime, plural } from "../lib/format.js";
+import { element, setName, setText } from "./dom.js";
+
+export class CommandLog {
+  /**
+   * @param {HTMLElement} list
+   * @param {HTMLElement} announcement a polite live region
+   * @param {(command: CommandRow) => void} onUndo
+   */
+  constructor(list, announcement, onUndo) {
+    this.list = list;
+    this.announcement = announcement;
+    /** @type {Map<number, {key: string, element: HTMLElement}>} */
+    this.items = new Map();
+    /** @type {Map<number, string>} */
+    this.said = new Map();
+    /** @type {readonly CommandRow[]} */
+    this.commands = [];
+    list.addEventListener("click", (event) => {
+      const button = event.target instanceof Element && event.target.closest("[data-undo]");
+      const id = button && Number(button.getAttribute("data-undo"));
+      const command = this.commands.find((each) => each.id === id);
+      if (command !== undefined) onUndo(command);
+    });
+  }
+
+  /**
+   * @param {readonly CommandRow[]} commands newest first
+   * @param {string | null} locked why nothing can be changed, or null
+   */
+  render(commands, locked) {
+    this.commands = commands;
+    if (commands.length === 0) {
+      const empty = "Nothing was asked for yet. A click on a snowflake freezes; the job confirms it here.";
+      this.list.replaceChildren(element("li", { class: "empty" }, empty));
+      return;
+    }
+    this.list.querySelector(".empty")?.remove();
+    commands.forEach((command, i) => {
+      const undo = canUndo(command, commands);
+      const key = JSON.stringify([command, undo, locked]);
+      const known = this.items.get(command.id);
+      if (known?.key !== key) {
+        const made = this.#item(command, undo, locked);
+        if (known !== undefined) replace(known.element, made);
+        this.items.set(command.id, { key, element: made });
+      }
+      const item = this.items.get(command.id)?.element;
+      if (item !== undefined && this.list.children[i] !== item) {
+        this.list.insertBefore(item, this.list.children[i] ?? null);
+      }
+    });
+    this.#announce(commands);
+  }
+
+  /**
+   * @param {CommandRow} command
+   * @param {boolean} undo
+   * @param {string | null} locked
+   */
+  #item(command, undo, locked) {
+    const target = element("span", { class: "name" });
+    setName(target, command.target === "*" ? "* (the whole model)" : command.target, command.target);
+    const item = element(
+      "li",
+      { "data-command": String(command.id), "data-state": command.state },
+      element("span", { class: "what" }, element("strong", {}, command.kind), target),
+      stepper(command),
+      element("span", { class: "by", title: `asked for by ${command.by}` }, command.by),
+      element("span", { class: "when" }, formatTime(command.requested)),
+      undo ? undoButton(command, locked) : element("span"),
+    );
+    if (command.state === "rejected") {
+      item.append(element("p", { class: "detail reason" }, command.reason ?? "no reason was given"));
+    }
+    if (command.detail !== null) item.append(element("p", { class: "detail" }, command.detail));
+    if (command.parameters.length > 0) {
+      item.title = `${plural(command.parameters.length, "parameter")}: ${command.parameters.slice(0, 20).join(", ")}`;
+    }
+    return item;
+  }
+
+  /** @param {readonly CommandRow[]} commands */
+  #announce(commands) {
+    const first = this.said.size === 0;
+    const news = commands.filter((command) => this.said.get(command.id) !== command.state);
+    for (const command of news) this.said.set(command.id, command.state);
+    if (!first && news.length > 0) setText(this.announcement, news.map(statement).join(". "));
+  }
+}
+
+/**
+ * Put a newer item in an older one's place; the focus stays on its button.
+ * @param {HTMLElement} older
+ * @param {HTMLElement} newer
+ */
+function replace(older, newer) {
+  const focused = older.contains(document.activeElement);
+  older.replaceWith(newer);
+  if (focused) newer.querySelector("button")?.focus({ preventScroll: true });
+}
+
+/** @param {CommandRow} command */
+function stepper(command) {
+  const all = stages(command);
+  const latest = all.findLastIndex(({ progress }) => progress === "done" || progress === "ended");
+  return element(
+    "span",
+    { class: "stepper" },
+    ...all.map(({ label, progress, time }, i) => {
+      const word = label.split(" ", 1)[0];
+      const classes = `stage ${word} ${progress}${i === latest ? " latest" : ""}`;
+      const title = time === null ? `${word}: not yet` : `${word} ${formatTime(time)}`;
+      return element("span", { class: classes, title }, element("span", {}, withCount(label)));
+    }),
+  );
+}
+
+/** @param {string} label `applied at step 12345` */
+function withCount(label) {
+  return label.replace(/\d+$/, (digits) => formatCount(Number(digits)));
+}
+
+/**
+ * @param {CommandRow} command
+ * @param {string | null} locked
+ */
+function undoButton(command, locked) {
+  const title = locked ?? `${oppositeKind(command)} ${command.target}`;
+  const button = element(
+    "button",
+    { type: "button", class: "button quiet", "data-undo": String(command.id), title },
+    "Undo",
+  );
+  if (locked !== null) button.setAttribute("disabled", "");
+  return button;
+}

@@ -1,0 +1,84 @@
+/**
+ * The flow chart: draws what the run's state says, and tells which parameter was clicked.
+ *
+ * @typedef {import("../lib/runstate.js").RunState} RunState
+ * @typedef {import("../plotly.js").PlotlyElement} PlotlyElement
+ */
+import { toColumns } from "../lib/buckets.js";
+import { plural } from "../lib/format.js";
+import { flowFigure } from "../lib/flowfigure.js";
+import { SEVERITY, stateCode } from "../lib/states.js";
+import { axisBlocks } from "../lib/tree.js";
+import { find, setText } from "./dom.js";
+
+const CONFIG = Object.freeze({ displayModeBar: false, doubleClick: "reset", responsive: false });
+const COLUMN_PX = 2.5;
+
+export class FlowChart {
+  /**
+   * @param {HTMLElement} chart
+   * @param {HTMLElement} note
+   * @param {(position: number) => void} onPick
+   */
+  constructor(chart, note, onPick) {
+    this.chart = chart;
+    /** @type {PlotlyElement} */
+    this.plot = find(chart, ".plot");
+    this.hint = find(chart, ".hint");
+    this.note = note;
+    this.onPick = onPick;
+    this.listening = false;
+    /** @type {Set<number>} states that the strip has shown: a row stays, so that the chart is still */
+    this.stripStates = new Set();
+  }
+
+  /**
+   * @param {RunState} state
+   * @param {object} view
+   * @param {ReadonlyMap<number, string>} view.selected colours by position
+   * @param {Uint8Array | null} view.matched
+   * @param {Record<string, string>} view.tokens
+   */
+  async render(state, { selected, matched, tokens }) {
+    const count = state.parameters.length;
+    const empty = count === 0 || state.domain === null || state.extent === null;
+    this.hint.hidden = !empty;
+    if (empty) {
+      setText(this.hint, count === 0 ? "This model has no parameters." : "Waiting for the first sample.");
+      return;
+    }
+    const { clientWidth: width, clientHeight: height } = this.chart;
+    if (width === 0 || height === 0) return;
+    const columns = toColumns(state, Math.max(100, Math.floor(width / COLUMN_PX)));
+    for (const [code, marks] of columns.marks) {
+      if (marks.some((mark) => Number.isNaN(mark.norm))) this.stripStates.add(code);
+    }
+    const { data, layout } = flowFigure({
+      columns,
+      parameters: state.parameters,
+      blocks: axisBlocks(state.tree, 16),
+      domain: /** @type {readonly [number, number]} */ (state.domain),
+      extent: /** @type {readonly [number, number]} */ (state.extent),
+      stripStates: SEVERITY.map(stateCode).filter((code) => this.stripStates.has(code)),
+      selected,
+      matched,
+      step: state.step,
+      width,
+      height,
+      tokens,
+    });
+    setText(
+      this.note,
+      columns.perColumn > 1 ? `1 column = ${plural(columns.perColumn, "parameter")}, largest drawn` : "",
+    );
+    await Plotly.react(this.plot, data, { ...layout, width, height, autosize: false }, CONFIG);
+    if (!this.listening) this.#listen();
+  }
+
+  #listen() {
+    this.listening = true;
+    this.plot.on?.("plotly_click", ({ points: [point] }) => {
+      if (typeof point?.customdata === "number") this.onPick(point.customdata);
+    });
+  }
+}

@@ -1,0 +1,90 @@
+/**
+ * The head of a run's page: what the job said, how old it is, and whether the server is heard.
+ *
+ * @typedef {import("../lib/runstate.js").RunState} RunState
+ */
+import { formatAge, formatCost, formatCount, formatRate } from "../lib/format.js";
+import { byId, find, setAttribute, setText } from "./dom.js";
+
+/**
+ * Seconds of age, by this machine's clock.
+ * @param {number} time
+ */
+export function ageOf(time) {
+  return Math.max(0, Date.now() / 1000 - time);
+}
+
+export class Header {
+  constructor() {
+    this.facts = byId("facts", HTMLElement);
+    this.status = byId("status", HTMLElement);
+    this.connection = byId("connection", HTMLElement);
+    this.connectionBanner = byId("connection-banner", HTMLElement);
+    this.runBanner = byId("run-banner", HTMLElement);
+    this.figures = byId("figures", HTMLElement);
+  }
+
+  /**
+   * @param {RunState} state
+   * @param {number | null} lostFor seconds since the server was lost, or null
+   */
+  render(state, lostFor) {
+    this.#connection(lostFor);
+    const { run } = state;
+    if (run === null) return;
+    setAttribute(this.status, "data-status", run.status);
+    setText(this.status, run.status);
+    setText(this.figures, run.figures);
+    this.#fact("step", formatCount(state.step) + (state.skipped ? " (skipped)" : ""));
+    this.#fact("rate", run.status === "live" ? formatRate(run.steps_per_second) : "–");
+    this.#fact("age", state.sampleTime === null ? "none yet" : `${formatAge(ageOf(state.sampleTime))} ago`);
+    this.#fact("cost", formatCost(run.cost, run.every));
+    this.#fact("dropped", formatCount(run.dropped), run.dropped > 0);
+    this.#fact("faults", formatCount(run.faults), run.faults > 0);
+    this.#fact("job", `${run.host}, process ${run.pid}`);
+    this.#runBanner(state);
+  }
+
+  /**
+   * @param {string} name
+   * @param {string} text
+   * @param {boolean} [alarm]
+   */
+  #fact(name, text, alarm = false) {
+    const fact = find(this.facts, `[data-fact="${name}"]`);
+    setText(fact, text);
+    if (fact.parentElement) setAttribute(fact.parentElement, "data-alarm", alarm ? "true" : null);
+  }
+
+  /** @param {number | null} lostFor */
+  #connection(lostFor) {
+    const lost = lostFor !== null;
+    setAttribute(this.connection, "data-status", lost ? "reconnecting" : "live");
+    setText(this.connection, lost ? "reconnecting" : "connected");
+    if (lost) {
+      const text = `Connection to the server lost ${formatSeconds(lostFor)} ago, trying again. What you see is what was known then.`;
+      setText(this.connectionBanner, text);
+    }
+    this.connectionBanner.hidden = !lost;
+  }
+
+  /** @param {RunState} state */
+  #runBanner({ run }) {
+    if (run === null || run.status === "live") {
+      this.runBanner.hidden = true;
+      return;
+    }
+    const seen = run.last_seen === null ? "" : `, last heard ${formatAge(ageOf(run.last_seen))} ago`;
+    const text =
+      run.status === "finished"
+        ? `This run has finished at step ${formatCount(run.step)}${seen}. Nothing can be changed in it any more.`
+        : `The job is lost${seen}: it ended without a word, or cannot reach the server. Its page comes alive when the job is back.`;
+    setText(this.runBanner, text);
+    this.runBanner.hidden = false;
+  }
+}
+
+/** @param {number} seconds */
+function formatSeconds(seconds) {
+  return seconds < 90 ? `${Math.floor(seconds)} s` : formatAge(seconds);
+}

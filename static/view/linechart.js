@@ -1,0 +1,123 @@
+/**
+ * Lines over steps, with their key above: the selected parameters, or the metrics.
+ *
+ * @typedef {import("../lib/linesfigure.js").Line} Line
+ */
+import { formatNumber, plural } from "../lib/format.js";
+import { linesFigure } from "../lib/linesfigure.js";
+import { element, find, lineSample, setName, setText } from "./dom.js";
+
+const CONFIG = Object.freeze({ displayModeBar: false, doubleClick: "reset", responsive: false });
+
+/**
+ * @typedef {object} KeyEntry
+ * @property {string} name
+ * @property {string} color
+ * @property {string} dash
+ * @property {number | null | undefined} value the latest
+ * @property {boolean} shown
+ *
+ * @typedef {object} LineView
+ * @property {"parameters" | "metrics"} tab
+ * @property {readonly Line[]} lines
+ * @property {readonly KeyEntry[]} key
+ * @property {readonly {step: number, label: string}[]} marks
+ * @property {string} hint shown instead of a chart without lines
+ * @property {boolean} everySample nothing was bucketed
+ * @property {Record<string, string>} tokens
+ */
+
+export class LineChart {
+  /**
+   * @param {HTMLElement} chart
+   * @param {HTMLElement} key
+   * @param {HTMLElement} note
+   * @param {(name: string) => void} onToggle an entry of the key was clicked
+   */
+  constructor(chart, key, note, onToggle) {
+    this.chart = chart;
+    this.plot = find(chart, ".plot");
+    this.hint = find(chart, ".hint");
+    this.key = key;
+    this.note = note;
+    this.keyText = "";
+    key.addEventListener("click", (event) => {
+      const entry = event.target instanceof Element && event.target.closest("[data-line]");
+      if (entry) onToggle(entry.getAttribute("data-line") ?? "");
+    });
+  }
+
+  /** How many points the chart has room for: one a pixel. */
+  get room() {
+    return Math.max(100, this.chart.clientWidth - 90);
+  }
+
+  /** @param {LineView} view */
+  async render(view) {
+    this.#drawKey(view);
+    const empty = view.lines.length === 0;
+    this.hint.hidden = !empty;
+    this.plot.hidden = empty;
+    setText(this.hint, empty ? view.hint : "");
+    setText(this.note, empty ? "" : this.#resolution(view));
+    const { clientWidth: width, clientHeight: height } = this.chart;
+    if (empty || width === 0 || height === 0) return;
+    const first = Math.min(...view.lines.map(({ steps }) => steps[0] ?? Infinity));
+    const { data, layout } = linesFigure({
+      lines: view.lines,
+      marks: view.marks.filter(({ step }) => step >= first),
+      log: view.tab === "parameters",
+      uirevision: view.tab,
+      tokens: view.tokens,
+    });
+    await Plotly.react(this.plot, data, { ...layout, width, height, autosize: false }, CONFIG);
+  }
+
+  /** @param {LineView} view */
+  #resolution({ lines, everySample }) {
+    if (everySample) return "every sample drawn";
+    const ends = lines.flatMap(({ steps }) => [steps[0] ?? 0, steps[steps.length - 1] ?? 0]);
+    const steps = (Math.max(...ends) - Math.min(...ends)) / this.room;
+    const perPixel = steps < 10 ? formatNumber(Math.max(1, steps)) : String(Math.round(steps));
+    return `1 px = ${perPixel} steps: last value, band lowest to highest`;
+  }
+
+  /** @param {LineView} view */
+  #drawKey({ tab, key }) {
+    const text = JSON.stringify([tab, key]);
+    if (text === this.keyText) return;
+    this.keyText = text;
+    const focused = document.activeElement?.getAttribute("data-line") ?? null;
+    this.key.replaceChildren(...key.map((entry) => keyEntry(tab, entry)));
+    const again = [...this.key.children].find((each) => each.getAttribute("data-line") === focused);
+    if (focused !== null && again instanceof HTMLElement) again.focus({ preventScroll: true });
+  }
+}
+
+/**
+ * @param {LineView["tab"]} tab
+ * @param {KeyEntry} entry
+ */
+function keyEntry(tab, { name, color, dash, value, shown }) {
+  const label = element("span", { class: "name" });
+  setName(label, name);
+  const made = element("button", { type: "button", class: "entry", "data-line": name }, lineSample(color, dash), label);
+  if (value !== undefined) made.append(element("span", { class: "muted" }, formatNumber(value)));
+  if (tab === "metrics") made.setAttribute("aria-pressed", String(shown));
+  else {
+    made.setAttribute("aria-label", `Remove ${name} from the chart`);
+    made.append(element("span", { class: "remove", "aria-hidden": "true" }, "×"));
+  }
+  return made;
+}
+
+/**
+ * What a tab without lines says.
+ * @param {"parameters" | "metrics"} tab
+ * @param {number} most
+ */
+export function lineHint(tab, most) {
+  return tab === "metrics"
+    ? "No metrics yet: run.log(loss=loss) in the training loop shows them here."
+    : `Click a parameter to see it over time. Ctrl-click, or P, adds one: up to ${plural(most, "line")}.`;
+}

@@ -1,0 +1,169 @@
+/**
+ * One row of the parameter tree. Rows are reused as the tree scrolls.
+ *
+ * @typedef {import("../lib/tree.js").TreeNode} TreeNode
+ * @typedef {import("../lib/runstate.js").RunState} RunState
+ *
+ * @typedef {object} RowFacts
+ * @property {RunState} state
+ * @property {Record<string, string>} tokens
+ * @property {boolean} expanded
+ * @property {boolean} current
+ * @property {{color: string, dash: string} | null} line how the parameter is drawn over time, or null
+ * @property {string | null} locked why toggles cannot be used, or null
+ */
+import { formatCompact, formatNumber, formatShape, plural } from "../lib/format.js";
+import { isPlottable, place, rampColor } from "../lib/scale.js";
+import { countStates, stateCode, stateOf, TROUBLES } from "../lib/states.js";
+import { SPARK_SAMPLES } from "../lib/runstate.js";
+import { frozenState } from "../lib/tree.js";
+import { chevron, element, lineSample, setAttribute, setName, setText, snowflake, stateGlyph } from "./dom.js";
+import { drawSparkline } from "./sparkline.js";
+
+export class TreeRow {
+  constructor() {
+    this.name = element("span", { class: "name" });
+    this.swatch = element("span", { class: "swatch" });
+    this.label = element("span", { class: "cell label", role: "gridcell" });
+    this.label.append(chevron(), this.name, this.swatch);
+    this.toggle = element("span", { class: "toggle", role: "checkbox" });
+    this.toggle.append(snowflake());
+    this.stateCell = element("span", { class: "cell state", role: "gridcell" });
+    this.norm = element("span", { class: "cell norm", role: "gridcell" });
+    this.canvas = document.createElement("canvas");
+    this.canvas.setAttribute("aria-hidden", "true");
+    this.shape = element("span", { class: "cell shape", role: "gridcell" });
+    this.element = element(
+      "div",
+      { class: "row", role: "row" },
+      this.label,
+      element("span", { class: "freeze", role: "gridcell" }, this.toggle),
+      this.stateCell,
+      this.norm,
+      element("span", { class: "cell spark", role: "gridcell" }, this.canvas),
+      this.shape,
+    );
+    this.stateKey = "";
+    this.swatchKey = "";
+  }
+
+  /**
+   * @param {TreeNode} node
+   * @param {RowFacts} facts
+   */
+  update(node, facts) {
+    const { element: row } = this;
+    const module = node.kind === "module";
+    setAttribute(row, "data-path", node.path);
+    setAttribute(row, "data-kind", node.kind);
+    setAttribute(row, "aria-level", String(node.depth + 1));
+    setAttribute(row, "aria-expanded", module ? String(facts.expanded) : null);
+    setAttribute(row, "aria-selected", String(facts.line !== null));
+    row.classList.toggle("current", facts.current);
+    this.label.style.setProperty("--depth", String(Math.min(node.depth, 12)));
+    const [first] = node.parameters;
+    const tied = module ? [] : facts.state.parameters[first].names.slice(1);
+    const tiedNote = tied.length > 0 ? ` (also ${tied.join(", ")})` : "";
+    setName(this.name, node.label, (node.path || "the whole model") + tiedNote);
+    this.#drawSwatch(facts.line);
+    this.#drawToggle(node, facts);
+    if (module) this.#drawModule(node, facts);
+    else this.#drawParameter(first, facts);
+  }
+
+  /** @param {RowFacts["line"]} line */
+  #drawSwatch(line) {
+    const key = line === null ? "" : line.color + line.dash;
+    if (key === this.swatchKey) return;
+    this.swatchKey = key;
+    this.swatch.replaceWith(
+      (this.swatch = element("span", { class: "swatch" })),
+    );
+    if (line !== null) {
+      const sample = lineSample(line.color, line.dash);
+      sample.setAttribute("style", "display:block;margin-top:-3px");
+      this.swatch.append(sample);
+    }
+  }
+
+  /**
+   * @param {TreeNode} node
+   * @param {RowFacts} facts
+   */
+  #drawToggle(node, { state, locked }) {
+    const checked = frozenState(node, state.parameters);
+    const pending = node.parameters.map((position) => state.pending.get(position)).find(Boolean);
+    setAttribute(this.toggle, "aria-checked", checked);
+    setAttribute(this.toggle, "aria-disabled", locked === null ? null : "true");
+    setAttribute(this.toggle, "aria-label", `Frozen: ${node.path || "the whole model"}`);
+    setAttribute(this.toggle, "data-pending", pending?.kind ?? null);
+    const words = { true: "Frozen", false: "Not frozen", mixed: "Partly frozen" }[checked];
+    const asked = pending ? ` · ${pending.kind} ${pending.state}` : "";
+    setAttribute(this.toggle, "title", `${words}${asked}${locked === null ? "" : ` · ${locked}`}`);
+  }
+
+  /**
+   * @param {TreeNode} node
+   * @param {RowFacts} facts
+   */
+  #drawModule(node, { state }) {
+    const counts = countStates(Uint8Array.from(node.parameters, (position) => state.states[position]));
+    const troubles = TROUBLES.filter((name) => (counts.get(name) ?? 0) > 0);
+    const key = `m ${troubles.map((name) => `${name}${counts.get(name)}`).join(" ")}`;
+    if (key !== this.stateKey) {
+      this.stateKey = key;
+      this.stateCell.replaceChildren(
+        ...troubles.map((name) => {
+          const count = counts.get(name) ?? 0;
+          const title = `${plural(count, "parameter")} ${name}`;
+          return element("span", { class: "tally", title }, stateGlyph(stateCode(name)), String(count));
+        }),
+      );
+    }
+    let squares = 0;
+    for (const position of node.parameters) {
+      if (isPlottable(state.norms[position])) squares += state.norms[position] ** 2;
+    }
+    this.norm.classList.add("module");
+    setText(this.norm, squares > 0 ? formatNumber(Math.sqrt(squares)) : "");
+    setAttribute(this.norm, "title", "Norm of all gradients below together");
+    this.canvas.hidden = true;
+    setText(this.shape, formatCompact(node.numel));
+    setAttribute(this.shape, "title", `${plural(node.parameters.length, "parameter")}, ${plural(node.numel, "number")}`);
+  }
+
+  /**
+   * @param {number} position
+   * @param {RowFacts} facts
+   */
+  #drawParameter(position, { state, tokens }) {
+    const parameter = state.parameters[position];
+    const code = state.states[position];
+    const mark = stateOf(code);
+    if (this.stateKey !== mark.name) {
+      this.stateKey = mark.name;
+      const word = element("span", {}, mark.name);
+      if (mark.trouble) word.style.color = `var(--state-${mark.name})`;
+      this.stateCell.replaceChildren(stateGlyph(code), word);
+      setAttribute(this.stateCell, "title", mark.meaning);
+    }
+    const norm = state.norms[position];
+    if (mark.name === "present" && isPlottable(norm) && state.domain !== null) {
+      const path = this.stateCell.querySelector("path");
+      path?.setAttribute("fill", rampColor(place(norm, state.domain)));
+      path?.setAttribute("stroke", tokens["mark-outline"]);
+      path?.setAttribute("stroke-width", "1");
+    }
+    this.norm.classList.remove("module");
+    setText(this.norm, formatNumber(norm));
+    setAttribute(this.norm, "title", "L2 norm of the gradient");
+    this.canvas.hidden = false;
+    drawSparkline(this.canvas, state.history.column(position), SPARK_SAMPLES, tokens);
+    setText(this.shape, formatShape(parameter.shape));
+    setAttribute(
+      this.shape,
+      "title",
+      `${plural(parameter.numel, "number")}, ${parameter.dtype} on ${parameter.device}`,
+    );
+  }
+}
