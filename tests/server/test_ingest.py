@@ -1,0 +1,270 @@
+"""The probe's WebSocket: what is acknowledged is stored, once."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.support.probing import (
+    ABSENT,
+    FROZEN,
+    NONFINITE,
+    PRESENT,
+    FakeProbe,
+    hello,
+    pack_sample,
+    table_row,
+)
+from tests.support.serving import ServerProcess
+from tests.support.waiting import wait_for
+
+
+def test_welcome_tells_a_new_run_from_a_known_one(shared_server: ServerProcess, run: str) -> None:
+    """`last_seq` is 0 for a new run, and the last stored number after a reconnection."""
+    with FakeProbe(shared_server, hello(run)) as probe:
+        assert probe.welcome["last_seq"] == 0
+        assert probe.welcome["run"] == run
+        probe.sample(3, [1, 2])
+        probe.sample(8, [1, 2])
+        probe.until_acked(8)
+    with FakeProbe(shared_server, hello(run)) as probe:
+        assert probe.welcome["last_seq"] == 8
+        assert probe.welcome["notice"] is None
+
+
+def test_what_is_sent_again_is_stored_once(shared_server: ServerProcess, run: str) -> None:
+    """Frames whose number is not above the last stored one are ignored, and the rest are taken."""
+    with FakeProbe(shared_server, hello(run)) as probe:
+        for seq in range(1, 6):
+            probe.sample(seq, [seq, seq])
+        probe.until_acked(5)
+    with FakeProbe(shared_server, hello(run)) as probe:
+        for seq in range(3, 9):
+            probe.sample(seq, [100 + seq, seq])
+        probe.until_acked(8)
+    series = shared_server.get(f"/api/runs/{run}/series", parameter="a.weight")
+    assert series["values"] == [1, 2, 3, 4, 5, 106, 107, 108]
+    assert shared_server.get(f"/api/runs/{run}")["samples"] == 8
+
+
+def test_an_ack_comes_only_after_the_commit(server: ServerProcess, run: str) -> None:
+    """While another process holds the data base, nothing is acknowledged and healthz says 503."""
+    with FakeProbe(server, hello(run)) as probe:
+        probe.sample(1, [1, 2])
+        probe.until_acked(1)
+        blocker = sqlite3.connect(server.data / "gradgate.db", isolation_level=None)
+        blocker.execute("BEGIN IMMEDIATE")
+        probe.sample(2, [3, 4])
+        answer = httpx.get(server.url + "/healthz", timeout=30)
+        assert answer.status_code == 503
+        assert answer.json()["status"] == "failing"
+        assert "write" in answer.json()["store"]["error"]
+        assert server.get(f"/api/runs/{run}")["samples"] == 1
+        blocker.execute("ROLLBACK")
+        blocker.close()
+        probe.until_acked(2)
+    assert server.get(f"/api/runs/{run}")["samples"] == 2
+    assert server.get("/healthz")["status"] == "ok"
+
+
+def test_a_killed_server_keeps_all_that_it_acknowledged(server: ServerProcess, run: str) -> None:
+    """After SIGKILL in a stream of samples, what was acknowledged is there and the rest is taken."""
+    with FakeProbe(server, hello(run)) as probe:
+        probe.send(
+            {"type": "metrics", "seq": 1, "step": 1, "time": time.time(), "values": {"loss": 0.5}}
+        )
+        number = server.post(
+            f"/api/runs/{run}/commands", {"kind": "freeze", "target": "a.*"}
+        ).json()["id"]
+        probe.report(2, number, "applied", step=1, parameters=[0, 1])
+        probe.until_acked(2)
+        stop = threading.Event()
+        sender = threading.Thread(target=_stream, args=(probe, stop), daemon=True)
+        sender.start()
+        probe.until_acked(40)
+        server.kill()
+        stop.set()
+        sender.join(20)
+        acked = probe.acked
+    server.restart()
+    with FakeProbe(server, hello(run)) as probe:
+        stored = probe.welcome["last_seq"]
+        assert stored >= acked >= 40
+        series = server.get(f"/api/runs/{run}/series", parameter="a.bias", points=10_000)
+        assert series["values"] == [float(seq) for seq in range(3, stored + 1)]
+        probe.sample(stored + 1, [1, 2])
+        probe.until_acked(stored + 1)
+    assert server.get(f"/api/runs/{run}")["samples"] == stored - 1
+    assert server.get(f"/api/runs/{run}/metrics")["metrics"]["loss"]["values"] == [0.5]
+    (command,) = server.get(f"/api/runs/{run}/commands")["commands"]
+    assert (command["state"], command["parameters"]) == ("applied", ["a.weight", "a.bias"])
+    assert [row["name"] for row in server.get(f"/api/runs/{run}/parameters")["parameters"]] == [
+        "a.weight",
+        "a.bias",
+    ]
+
+
+def test_a_clean_stop_stores_what_arrived(server: ServerProcess, run: str) -> None:
+    """SIGTERM ends the server with exit code 0, and what it had taken is there afterwards."""
+    with FakeProbe(server, hello(run)) as probe:
+        for seq in range(1, 51):
+            probe.sample(seq, [seq, 1])
+        wait_for(lambda: server.get(f"/api/runs/{run}")["samples"] > 0)
+        assert server.stop() == 0
+        code, _ = probe.until_closed()
+        assert code == 1012
+    server.restart()
+    assert server.get(f"/api/runs/{run}")["samples"] >= probe.acked > 0
+
+
+def test_a_run_is_lost_and_live_again(shared_server: ServerProcess, run: str) -> None:
+    """A silent probe's run is lost after the time-out, and live when the probe is back."""
+    with FakeProbe(shared_server, hello(run)) as probe:
+        probe.sample(1, [1, 2])
+        probe.until_acked(1)
+        assert _status(shared_server, run) == "live"
+        wait_for(lambda: _status(shared_server, run) == "lost", 10, "a silent run is lost")
+        probe.heartbeat(step=2)
+        wait_for(lambda: _status(shared_server, run) == "live", 10, "a heard run is live")
+    wait_for(lambda: _status(shared_server, run) == "lost", 10, "a vanished run is lost")
+    with FakeProbe(shared_server, hello(run)):
+        assert _status(shared_server, run) == "live"
+
+
+def test_a_live_run_of_an_earlier_server_is_lost(tmp_path: Path, run: str) -> None:
+    """A run that was live when the server was killed is lost when its probe does not return."""
+    server = ServerProcess(tmp_path / "data", "--lost-after", "1")
+    with server:
+        with FakeProbe(server, hello(run)):
+            server.kill()
+        server.restart()
+        assert _status(server, run) == "live"
+        wait_for(lambda: _status(server, run) == "lost", 10, "the run is lost")
+
+
+def test_bye_finishes_a_run_for_good(shared_server: ServerProcess, run: str) -> None:
+    """After `bye` the run is finished, also when its connection stays open."""
+    with FakeProbe(shared_server, hello(run)) as probe:
+        asked = shared_server.post(
+            f"/api/runs/{run}/commands", {"kind": "freeze", "target": "a.*"}
+        ).json()
+        probe.bye(step=99)
+        probe.heartbeat(step=99)
+        wait_for(lambda: _status(shared_server, run) == "finished")
+    row = shared_server.get(f"/api/runs/{run}")
+    assert (row["status"], row["step"]) == ("finished", 99)
+    command = shared_server.get(f"/api/runs/{run}/commands/{asked['id']}")
+    assert command["state"] == "rejected"
+    assert "finished" in command["reason"]
+
+
+def test_two_jobs_of_one_name_are_two_runs(
+    shared_server: ServerProcess, new_name: Callable[[], str]
+) -> None:
+    """The later job's run gets a suffix, which it is told, and keeps it over a reconnection."""
+    name = new_name()
+    runs = ["a" * 16, "b" * 16, "c" * 16]
+    notices = []
+    for run in [*runs, runs[1]]:
+        with FakeProbe(shared_server, hello(run, name=name)) as probe:
+            notices.append(probe.welcome["notice"])
+    assert notices[0] is None
+    assert f"{name} (2)" in notices[1]
+    assert f"{name} (3)" in notices[2]
+    assert notices[3] is None
+    assert [shared_server.get(f"/api/runs/{run}")["name"] for run in runs] == [
+        name,
+        f"{name} (2)",
+        f"{name} (3)",
+    ]
+
+
+def test_a_newer_connection_replaces_the_older(shared_server: ServerProcess, run: str) -> None:
+    """The older connection of a run is told so and closed; the newer one goes on."""
+    with (
+        FakeProbe(shared_server, hello(run)) as older,
+        FakeProbe(shared_server, hello(run)) as newer,
+    ):
+        code, last = older.until_closed()
+        assert code == 1008
+        assert last is not None
+        assert "newer connection" in last["message"]
+        newer.sample(1, [1, 2])
+        newer.until_acked(1)
+
+
+def test_heartbeats_and_samples_fill_the_row_of_a_run(
+    shared_server: ServerProcess, run: str
+) -> None:
+    """Everything that a probe says about itself is in `GET /api/runs/{run}`."""
+    names = ["w", "x", "y"]
+    with FakeProbe(shared_server, hello(run, names, step=4)) as probe:
+        first = shared_server.get(f"/api/runs/{run}")
+        assert (first["step"], first["samples"], first["states"]) == (4, 0, {})
+        probe.heartbeat(step=5, every=3, dropped=2, faults=1)
+        probe.sample(1, [1, 1, 1], [PRESENT, ABSENT, FROZEN], step=6)
+        probe.sample(2, [1, 1, 1], [PRESENT, NONFINITE, FROZEN], step=7)
+        probe.until_acked(2)
+    row = shared_server.get(f"/api/runs/{run}")
+    assert {name: row[name] for name in ("step", "every", "dropped", "faults", "samples")} == {
+        "step": 7,
+        "every": 3,
+        "dropped": 2,
+        "faults": 1,
+        "samples": 2,
+    }
+    assert row["states"] == {"present": 1, "nonfinite": 1, "frozen": 1}
+    assert (row["parameters"], row["trainable"], row["numel"]) == (3, 2, 24)
+    assert (row["steps_per_second"], row["cost"]) == (12.5, 0.004)
+    assert abs(row["last_seen"] - time.time()) < 60
+
+
+def test_the_table_may_grow(shared_server: ServerProcess, run: str) -> None:
+    """New parameters are appended by `parameters`, and have no figures before they are measured."""
+    with FakeProbe(shared_server, hello(run, ["a"])) as probe:
+        probe.sample(1, [1])
+        table = [table_row("a"), table_row("b", requires_grad=False)]
+        probe.send({"type": "parameters", "seq": 2, "parameters": table})
+        probe.sample(3, [2, 5])
+        probe.until_acked(3)
+    rows = shared_server.get(f"/api/runs/{run}/parameters")["parameters"]
+    assert [(row["name"], row["grad_norm"]) for row in rows] == [("a", 2), ("b", 5)]
+    series = shared_server.get(f"/api/runs/{run}/series", parameter="b")
+    assert series["values"][-1:] == [5]
+    assert series["states"][-1:] == ["present"]
+
+
+@pytest.mark.parametrize("count", [0, 1, 300])
+def test_any_number_of_parameters(shared_server: ServerProcess, run: str, count: int) -> None:
+    """A model without parameters has a run too, and one with several blocks comes back whole."""
+    names = [f"p{place}" for place in range(count)]
+    with FakeProbe(shared_server, hello(run, names)) as probe:
+        probe.sample(1, [float(place) for place in range(count)])
+        probe.until_acked(1)
+    rows = shared_server.get(f"/api/runs/{run}/parameters")["parameters"]
+    assert [(row["name"], row["grad_norm"]) for row in rows] == [
+        (name, float(place)) for place, name in enumerate(names)
+    ]
+
+
+def _status(server: ServerProcess, run: str) -> str:
+    status: str = server.get(f"/api/runs/{run}")["status"]
+    return status
+
+
+def _stream(probe: FakeProbe, stop: threading.Event) -> None:
+    """Send samples as fast as the connection takes them, until it breaks."""
+    seq = 3
+    while not stop.is_set():
+        try:
+            probe.send(pack_sample(seq, seq, [PRESENT, PRESENT], {1: [1.0, float(seq)]}))
+        except ConnectionError:
+            return
+        seq += 1
+        stop.wait(0.001)

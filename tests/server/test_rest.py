@@ -1,0 +1,250 @@
+"""The REST API, route by route."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from tests.support.probing import (
+    ABSENT,
+    FROZEN,
+    NONFINITE,
+    PRESENT,
+    FakeProbe,
+    hello,
+    table_row,
+)
+from tests.support.serving import ServerProcess
+
+NAN = math.nan
+
+
+@pytest.fixture
+def probe(shared_server: ServerProcess, run: str) -> Iterator[FakeProbe]:
+    """A probe of a run with three parameters, one of them frozen by the script."""
+    table = [
+        table_row("encoder.weight", names=["encoder.weight", "decoder.weight"], shape=[4, 2]),
+        table_row("encoder.bias", in_optimizer=False),
+        table_row("head.weight", requires_grad=False),
+    ]
+    with FakeProbe(shared_server, hello(run, parameters=table)) as connected:
+        yield connected
+
+
+def test_runs_are_listed_newest_first(shared_server: ServerProcess) -> None:
+    """`GET /api/runs` has the same row as `GET /api/runs/{run}`, the latest run at the top."""
+    runs = ["1" * 16, "2" * 16]
+    for run in runs:
+        with FakeProbe(shared_server, hello(run)) as probe:
+            probe.bye()
+    listed = shared_server.get("/api/runs")["runs"]
+    ids = [row["id"] for row in listed]
+    assert ids.index(runs[1]) < ids.index(runs[0])
+    assert shared_server.get(f"/api/runs/{runs[0]}")["id"] == runs[0]
+    assert set(listed[0]) == set(shared_server.get(f"/api/runs/{runs[0]}"))
+
+
+def test_parameters_before_the_first_sample(
+    shared_server: ServerProcess, run: str, probe: FakeProbe
+) -> None:
+    """The table is there at once, every state `unmeasured`."""
+    rows = shared_server.get(f"/api/runs/{run}/parameters")["parameters"]
+    assert rows[0] == {
+        "index": 0,
+        "name": "encoder.weight",
+        "names": ["encoder.weight", "decoder.weight"],
+        "module": "encoder",
+        "shape": [4, 2],
+        "numel": 8,
+        "dtype": "float32",
+        "device": "cpu",
+        "in_optimizer": True,
+        "state": "unmeasured",
+        "frozen": None,
+        "grad_norm": None,
+        "grad_max": None,
+        "step": None,
+    }
+    assert [row["in_optimizer"] for row in rows] == [True, False, True]
+    script = {"by": "script", "mode": "grad", "since_step": None, "command": None}
+    assert [row["frozen"] for row in rows] == [None, None, script]
+
+
+def test_parameters_have_their_latest_figures(
+    shared_server: ServerProcess, run: str, probe: FakeProbe
+) -> None:
+    """States and norms are those of the last sample; `grad_max` is the last that was measured."""
+    probe.sample(1, [1, 2, 3], grad_max=[0.5, 0.25, 0.125])
+    probe.until_acked(1)
+    probe.sample(2, [math.inf, NAN, NAN], [NONFINITE, ABSENT, FROZEN], step=20)
+    probe.until_acked(2)
+    rows = shared_server.get(f"/api/runs/{run}/parameters")["parameters"]
+    assert [row["state"] for row in rows] == ["nonfinite", "absent", "frozen"]
+    assert [row["grad_norm"] for row in rows] == [None, None, None]
+    assert [row["grad_max"] for row in rows] == [0.5, 0.25, 0.125]
+    assert {row["step"] for row in rows} == {20}
+
+
+def test_parameters_say_who_froze_them(
+    shared_server: ServerProcess, run: str, probe: FakeProbe
+) -> None:
+    """A command's freeze names the command; when it is lifted, nothing is blamed on the script."""
+    item = {"command": 7, "by": "ada", "mode": "grad", "since_step": 12, "parameters": [0]}
+    probe.send({"type": "frozen", "seq": 1, "frozen": [item]})
+    probe.sample(2, [NAN, 1, NAN], [FROZEN, PRESENT, FROZEN])
+    probe.until_acked(2)
+    frozen = _frozen(shared_server, run)
+    assert frozen[0] == {"by": "ada", "mode": "grad", "since_step": 12, "command": 7}
+    assert frozen[1] is None
+    assert frozen[2]["by"] == "script"
+    probe.send({"type": "frozen", "seq": 3, "frozen": []})
+    probe.until_acked(3)
+    assert [item and item["by"] for item in _frozen(shared_server, run)] == [None, None, "script"]
+    probe.sample(4, [1, NAN, NAN], [PRESENT, FROZEN, FROZEN])
+    probe.until_acked(4)
+    assert [item and item["by"] for item in _frozen(shared_server, run)] == [
+        None,
+        "script",
+        "script",
+    ]
+
+
+def test_series_between_two_steps(shared_server: ServerProcess, run: str, probe: FakeProbe) -> None:
+    """`from` and `to` are both included, over commits and within them."""
+    for seq in range(1, 31):
+        probe.sample(seq, [seq, 1, 1], step=seq * 2)
+        if seq % 7 == 0:
+            probe.until_acked(seq)
+    probe.until_acked(30)
+    path = f"/api/runs/{run}/series"
+    query = {"parameter": "encoder.weight", "from": 9, "to": 20}
+    part = shared_server.get(path, **query)
+    assert part["steps"] == [10, 12, 14, 16, 18, 20]
+    assert part["values"] == [5, 6, 7, 8, 9, 10]
+    assert part["samples"] == 6
+    whole = shared_server.get(path, parameter="encoder.weight", points=4)
+    assert (whole["steps"][-1], whole["samples"], len(whole["steps"])) == (60, 30, 4)
+    assert (whole["min"][0], whole["max"][-1]) == (1, 30)
+
+
+def test_series_of_several_parameters_and_of_grad_max(
+    shared_server: ServerProcess, run: str, probe: FakeProbe
+) -> None:
+    """Several parameters come as a list, and a statistic that was not measured is null."""
+    probe.sample(1, [1, 2, 3])
+    probe.sample(2, [4, 5, 6], grad_max=[7, 8, 9])
+    probe.until_acked(2)
+    path = f"/api/runs/{run}/series"
+    found = shared_server.get(path, parameter=["head.weight", "encoder.bias"])["series"]
+    assert [(row["parameter"], row["values"]) for row in found] == [
+        ("head.weight", [3, 6]),
+        ("encoder.bias", [2, 5]),
+    ]
+    largest = shared_server.get(path, parameter="head.weight", stat="grad_max")
+    assert (largest["stat"], largest["values"]) == ("grad_max", [None, 9])
+
+
+def test_a_series_without_samples_is_empty(
+    shared_server: ServerProcess, run: str, probe: FakeProbe
+) -> None:
+    """Before the first sample there are no buckets."""
+    found = shared_server.get(f"/api/runs/{run}/series", parameter="head.weight")
+    assert (found["steps"], found["values"], found["samples"]) == ([], [], 0)
+
+
+def test_an_unknown_parameter_is_named_with_its_neighbours(
+    shared_server: ServerProcess, run: str, probe: FakeProbe
+) -> None:
+    """A misspelt name is a 404 that proposes names that exist."""
+    answer = httpx.get(f"{shared_server.url}/api/runs/{run}/series?parameter=encoder.wieght")
+    assert answer.status_code == 404
+    assert "did you mean 'encoder.weight'" in answer.json()["detail"]
+
+
+def test_sparklines_are_the_last_samples_in_table_order(
+    shared_server: ServerProcess, run: str, probe: FakeProbe
+) -> None:
+    """The last `points` samples of every parameter, also over several commits."""
+    assert shared_server.get(f"/api/runs/{run}/sparklines") == {"steps": [], "rows": [[], [], []]}
+    for seq in range(1, 11):
+        probe.sample(seq, [seq, NAN, seq / 8])
+        probe.until_acked(seq) if seq in (4, 7) else None
+    probe.until_acked(10)
+    assert shared_server.get(f"/api/runs/{run}/sparklines", points=5) == {
+        "steps": [6, 7, 8, 9, 10],
+        "rows": [[6, 7, 8, 9, 10], [None] * 5, [0.75, 0.875, 1, 1.125, 1.25]],
+    }
+    assert len(shared_server.get(f"/api/runs/{run}/sparklines")["steps"]) == 10
+
+
+def test_metrics_keep_their_order_and_their_gaps(
+    shared_server: ServerProcess, run: str, probe: FakeProbe
+) -> None:
+    """Each metric has the steps at which it was logged; what is not finite is null."""
+    for seq, values in enumerate([{"loss": 2.0}, {"loss": None, "lr": 0.1}, {"loss": NAN}], 1):
+        probe.send({"type": "metrics", "seq": seq, "step": seq * 5, "time": 1.0, "values": values})
+    probe.until_acked(3)
+    assert shared_server.get(f"/api/runs/{run}/metrics")["metrics"] == {
+        "loss": {"steps": [5, 10, 15], "values": [2.0, None, None]},
+        "lr": {"steps": [10], "values": [0.1]},
+    }
+
+
+def test_metrics_are_cut_to_the_latest(
+    shared_server: ServerProcess, run: str, probe: FakeProbe
+) -> None:
+    """A metric that was logged more than 2,000 times has its latest 2,000 values."""
+    for seq in range(1, 2011):
+        values = {"loss": float(seq)}
+        probe.send({"type": "metrics", "seq": seq, "step": seq, "time": 1.0, "values": values})
+    probe.until_acked(2010)
+    loss = shared_server.get(f"/api/runs/{run}/metrics")["metrics"]["loss"]
+    assert loss["steps"] == list(range(11, 2011))
+
+
+def test_health(shared_server: ServerProcess) -> None:
+    """`/healthz` says that the store can be written, and when it last was."""
+    health = shared_server.get("/healthz")
+    assert health["status"] == "ok"
+    assert health["store"]["kind"] == "sqlite"
+    assert health["store"]["last_commit"] is not None
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "",
+        "/parameters",
+        "/series?parameter=a",
+        "/sparklines",
+        "/metrics",
+        "/commands",
+        "/commands/1",
+    ],
+)
+def test_an_unknown_run_is_a_404_that_says_what_to_do(
+    shared_server: ServerProcess, path: str
+) -> None:
+    """Every route of a run that does not exist answers 404 with a sentence."""
+    answer = httpx.get(f"{shared_server.url}/api/runs/nosuchrun{path}")
+    assert answer.status_code == 404
+    assert "no run 'nosuchrun'" in answer.json()["detail"]
+    assert "/api/runs" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    "query", ["", "parameter=a&stat=nosuch", "parameter=a&points=0", "parameter=a&from=-1"]
+)
+def test_a_wrong_query_is_a_422(shared_server: ServerProcess, run: str, query: str) -> None:
+    """A query that cannot be meant is refused in FastAPI's own shape."""
+    answer = httpx.get(f"{shared_server.url}/api/runs/{run}/series?{query}")
+    assert answer.status_code == 422
+    assert answer.json()["detail"][0]["msg"]
+
+
+def _frozen(server: ServerProcess, run: str) -> list[dict[str, object]]:
+    rows = server.get(f"/api/runs/{run}/parameters")["parameters"]
+    return [row["frozen"] for row in rows]
