@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import logging
-import signal
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
 
 import click
 import platformdirs
 
+from .demo_command import demo
+from .interrupts import until_stopped
 from .service import Service, ServiceError
 from .settings import DEFAULT_PORT, Settings
 from .store import StoreError
@@ -78,7 +75,7 @@ def serve(
         raise click.UsageError("--token is empty: give a token, or leave the option out.")
     logging.basicConfig(format="%(levelname)s: %(message)s")
     settings = Settings(data, host, port, token, allow_hosts, lost_after)
-    with _until_stopped() as stopped:
+    with until_stopped() as stopped:
         try:
             service = Service(settings)
             service.start()
@@ -92,18 +89,4 @@ def serve(
             raise click.ClickException("The server ended by itself: its log above says why.")
 
 
-@contextmanager
-def _until_stopped() -> Iterator[threading.Event]:
-    """An event that Ctrl-C and SIGTERM set, instead of what they do otherwise."""
-    stopped = threading.Event()
-
-    def stop(_: int, __: FrameType | None) -> None:
-        stopped.set()
-
-    signals = (signal.SIGINT, signal.SIGTERM)
-    earlier = {number: signal.signal(number, stop) for number in signals}
-    try:
-        yield stopped
-    finally:
-        for number, handler in earlier.items():
-            signal.signal(number, handler)
+main.add_command(demo)

@@ -1,0 +1,125 @@
+"""What watching costs: the time of a training step with the probe and with its peers.
+
+A step is forward, backward, AdamW's step and zero_grad. The watchers take turns in one process, in
+rotating order, so that drifts of the machine's speed hit all alike; each block of steps is compared
+with the bare block of its own round, and the table shows the median of these ratios.
+
+    python benchmarks/probe_cost.py [--case gpt|resnet|small] [--rounds N] [--threads N]
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import statistics
+import time
+from collections import defaultdict
+
+import torch
+from cases import CASES, Case
+from dashboard import Dashboard, dashboard
+from torch.optim import AdamW, Optimizer
+from watchers import Bare, BareAgain, Probe, TensorBoard, Wandb
+
+WARM_UP = 0.5
+"""Seconds at the start of a block that are not timed; at least two steps."""
+LONGEST = 3.0
+"""Seconds after which a block ends, also when it has not made all its steps."""
+
+
+def main() -> None:
+    """Time every case and print a table for each."""
+    options = parse()
+    if options.threads:
+        torch.set_num_threads(options.threads)
+    torch.manual_seed(0)
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    print(f"{cores} cores, torch {torch.__version__}, {torch.get_num_threads()} threads")
+
+    peers = [Wandb(), TensorBoard()]
+    with dashboard() as server:
+        for name in options.case or CASES:
+            case = CASES[name]()
+            watching = Probe(server.url)
+            times = measure(case, [Bare(), BareAgain(), watching, *peers], options.rounds)
+            report(case, times)
+            confirm(server, watching)
+
+
+def measure(case: Case, watchers: list[Bare], rounds: int) -> dict[str, list[float]]:
+    """Return seconds a step, one for each round, for each watcher."""
+    optimizer = AdamW(case.model.parameters(), lr=1e-4)
+    times = defaultdict(list)
+    for turn in range(rounds):
+        first = turn % len(watchers)
+        for watcher in watchers[first:] + watchers[:first]:
+            times[watcher.label].append(block(case, optimizer, watcher))
+    return times
+
+
+def block(case: Case, optimizer: Optimizer, watcher: Bare) -> float:
+    """Attach, warm up, time some steps, detach; return seconds a step."""
+    watcher.attach(case.model, optimizer)
+    loop = Loop(case, optimizer, watcher)
+    warm = time.perf_counter() + WARM_UP
+    while loop.steps < 2 or time.perf_counter() < warm:
+        loop.step()
+    before, start = loop.steps, time.perf_counter()
+    while loop.steps - before < case.steps and time.perf_counter() - start < LONGEST:
+        loop.step()
+    seconds = (time.perf_counter() - start) / (loop.steps - before)
+    watcher.detach()
+    return seconds
+
+
+class Loop:
+    """A training loop that can be stepped."""
+
+    def __init__(self, case: Case, optimizer: Optimizer, watcher: Bare) -> None:
+        self.steps = 0
+        self._case = case
+        self._optimizer = optimizer
+        self._watcher = watcher
+
+    def step(self) -> None:
+        """Make one training step."""
+        self.steps += 1
+        loss = self._case.loss()
+        loss.backward()
+        self._watcher.after_backward(self.steps)
+        self._optimizer.step()
+        self._watcher.after_step(self.steps, loss.item())
+        self._optimizer.zero_grad()
+
+
+def report(case: Case, times: dict[str, list[float]]) -> None:
+    """Print the medians and, for the ratios, the middle half."""
+    bare = times[Bare.label]
+    print(f"\n{case.name}: {case.numel:,} elements in {case.tensors} tensors, {len(bare)} rounds")
+    print(f"{'':42}{'ms a step':>10}{'ratio':>8}   middle half")
+    for label, seconds in times.items():
+        ratios = [mine / base for mine, base in zip(seconds, bare, strict=True)]
+        low, ratio, high = statistics.quantiles(ratios, n=4, method="inclusive")
+        line = f"{label:42}{1000 * statistics.median(seconds):10.1f}"
+        print(line if label == Bare.label else f"{line}{ratio:8.3f}   {low:.3f}…{high:.3f}")
+
+
+def confirm(server: Dashboard, watching: Probe) -> None:
+    """Check that the server stored a sample for each step that the probe saw."""
+    for run, steps in watching.runs.items():
+        stored = server.get(f"/api/runs/{run}")["samples"]
+        if stored != steps:
+            raise RuntimeError(f"run {run} made {steps} steps, but {stored} samples were stored")
+
+
+def parse() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description="Time a training step, watched and not.")
+    parser.add_argument("--case", action="append", choices=sorted(CASES), help="default: all")
+    parser.add_argument("--rounds", type=int, default=20, metavar="N", help="default: 20")
+    parser.add_argument("--threads", type=int, metavar="N", help="default: torch's")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()
