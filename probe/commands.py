@@ -68,6 +68,7 @@ class Report:
     command: Command
     state: CommandState
     step: int | None = None
+    """The step at whose boundary it took effect, or was turned down."""
     parameters: list[int] = field(default_factory=list)
     reason: str | None = None
     detail: str | None = None

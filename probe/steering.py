@@ -143,7 +143,7 @@ class Steering:
                 Report(
                     check.command,
                     CommandState.APPLIED if problem else CommandState.VERIFIED,
-                    step=step,
+                    step=check.step,
                     parameters=check.indexes,
                     reason=problem,
                     detail=None if problem else self._evidence(check, step),

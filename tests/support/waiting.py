@@ -24,3 +24,20 @@ def wait_for(condition: Callable[[], T], timeout: float = 20.0, message: str = "
                 f"not within {timeout} seconds: {name} (the last result was {result!r})"
             )
         time.sleep(_POLL)
+
+
+def wait_until(
+    get: Callable[[], T], test: Callable[[T], object], timeout: float = 30.0, message: str = ""
+) -> T:
+    """Call `get` until `test` of its result is true, and return that result."""
+    latest: list[T] = []
+
+    def tried() -> bool:
+        latest[:] = [get()]
+        return bool(test(latest[0]))
+
+    try:
+        wait_for(tried, timeout, message)
+    except AssertionError as error:
+        raise AssertionError(f"{error}; the last value was {latest!r}") from None
+    return latest[0]

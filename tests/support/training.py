@@ -1,0 +1,85 @@
+"""A real training job in a process of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from .waiting import wait_for
+
+JOB = Path(__file__).with_name("job.py")
+
+
+class TrainingJob:
+    """Runs `job.py` against a server; reads which bits each parameter had after each step."""
+
+    def __init__(self, folder: Path, server: str, *options: str) -> None:
+        self.folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+        self._process = subprocess.Popen(
+            [sys.executable, "-W", "error::DeprecationWarning", str(JOB), str(folder), *options],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            encoding="utf-8",
+            env={**os.environ, "GRADGATE_SERVER": server, "GRADGATE_STRICT": "1"},
+        )
+        self.output = ""
+
+    @property
+    def run(self) -> str:
+        """The identifier of the run."""
+        path = self.folder / "run"
+        return wait_for(lambda: path.exists() and path.read_text(), 60, "the job attaches") or ""
+
+    @property
+    def step(self) -> int:
+        """The last step that the job made."""
+        return len(self.history())
+
+    def history(self) -> list[dict[str, str]]:
+        """Each parameter's digest after each step; the first entry is step 1."""
+        path = self.folder / "steps.jsonl"
+        if not path.exists():
+            return []
+        lines = path.read_text().split("\n")[:-1]
+        return [json.loads(line)["digests"] for line in lines]
+
+    def wait_for_step(self, step: int) -> None:
+        """Wait until the job has made so many steps."""
+        wait_for(lambda: self.step >= step or self.ended, 60, f"the job reaches step {step}")
+        assert self.step >= step, f"the job ended: {self.stop()}"
+
+    def wait_for_more(self, steps: int) -> int:
+        """Wait until the job has made so many steps more; returns the step reached."""
+        goal = self.step + steps
+        self.wait_for_step(goal)
+        return goal
+
+    @property
+    def ended(self) -> bool:
+        """Whether the process has ended."""
+        return self._process.poll() is not None
+
+    def stop(self) -> int:
+        """Ask the job to end, wait, and return its exit code."""
+        (self.folder / "stop").touch()
+        self.output += self._process.communicate(timeout=60)[0] or ""
+        return self._process.returncode
+
+    def kill(self) -> None:
+        """End the job with SIGKILL."""
+        self._process.kill()
+        self.output += self._process.communicate(timeout=60)[0] or ""
+
+    def __enter__(self) -> TrainingJob:
+        """Nothing more to start."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """End the job if it still runs."""
+        if not self.ended:
+            self.kill()
