@@ -1,5 +1,5 @@
 /** The entry of the list of runs: asks the server every second and keeps one row a run. */
-import { formatAge, formatCompact, formatCost, formatCount, formatRate, formatTime } from "./lib/format.js";
+import { formatAge, formatCost, formatCount, formatPercent, formatRate, formatTime, plural } from "./lib/format.js";
 import { stateCode, TROUBLES } from "./lib/states.js";
 import { getJson } from "./view/api.js";
 import { byId, element, find, setAttribute, setText, stateGlyph } from "./view/dom.js";
@@ -88,22 +88,20 @@ const CELLS = Object.freeze([
   "seen",
   "cost",
   "parameters",
-  "numel",
   "started",
   "job",
-  "id",
 ]);
-const NUMBERS = new Set(["step", "rate", "seen", "parameters", "numel"]);
+const NUMBERS = new Set(["step", "rate", "seen", "cost", "parameters"]);
 
 /** @param {RunRow} run */
 function makeRow(run) {
   const link = element("a", { class: "run-link", href: `/runs/${encodeURIComponent(run.id)}` });
-  const row = element("tr", { "data-run": run.id }, element("th", { scope: "row" }, link));
+  const identifier = element("span", { class: "identifier", title: run.id }, run.id.slice(0, 6));
+  const row = element("tr", { "data-run": run.id }, element("th", { scope: "row" }, link, identifier));
   for (const cell of CELLS) {
     row.append(element("td", { "data-cell": cell, class: NUMBERS.has(cell) ? "number" : "" }));
   }
   find(row, '[data-cell="status"]').append(element("span", { class: "status" }));
-  find(row, '[data-cell="id"]').classList.add("identifier");
   return row;
 }
 
@@ -122,14 +120,15 @@ function fillRow(row, run) {
     step: formatCount(run.step),
     rate: run.status === "live" ? formatRate(run.steps_per_second) : "–",
     seen: run.last_seen === null ? "–" : `${formatAge(ageOf(run.last_seen))} ago`,
-    cost: formatCost(run.cost, run.every),
+    cost: run.cost === null ? "–" : formatPercent(run.cost),
     parameters: formatCount(run.parameters),
-    numel: formatCompact(run.numel),
     started: formatTime(run.started),
     job: `${run.host}, process ${run.pid}`,
-    id: run.id,
   };
   for (const [cell, text] of Object.entries(texts)) setText(find(row, `[data-cell="${cell}"]`), text);
+  const size = `${plural(run.numel, "number")}, ${formatCount(run.trainable)} of the parameters trainable`;
+  setAttribute(find(row, '[data-cell="parameters"]'), "title", size);
+  setAttribute(find(row, '[data-cell="cost"]'), "title", formatCost(run.cost, run.every));
   fillTrouble(find(row, '[data-cell="trouble"]'), run);
 }
 
@@ -147,7 +146,8 @@ function fillTrouble(cell, { states, samples }) {
     return;
   }
   const tallies = troubles.map((name) => {
-    const tally = element("span", { class: "status-tally" }, stateGlyph(stateCode(name)), ` ${states[name]} ${name}`);
+    const word = element("span", { class: "word" }, name);
+    const tally = element("span", { class: "status-tally" }, stateGlyph(stateCode(name)), `${states[name]}`, word);
     tally.style.color = `var(--state-${name})`;
     return tally;
   });

@@ -13,7 +13,7 @@
  * @typedef {object} Flow
  * @property {Columns} columns
  * @property {readonly ParameterRow[]} parameters
- * @property {readonly {label: string, first: number, last: number}[]} blocks
+ * @property {readonly {label: string, path: string, first: number, last: number}[]} blocks
  * @property {readonly [number, number]} domain decades of the ramp
  * @property {readonly [number, number]} extent decades of the axis
  * @property {readonly number[]} stripStates wire codes of the strip's rows, top to bottom
@@ -31,7 +31,8 @@ import { stateOf } from "./states.js";
 
 const MARGIN = Object.freeze({ l: 76, r: 62, t: 8, b: 26 });
 const STRIP_ROW = 17;
-const CHARACTER = 6.4;
+const CHARACTER = 6;
+const LONGEST_LABEL = 20;
 
 /**
  * @param {Flow} flow
@@ -54,12 +55,13 @@ export function flowFigure(flow) {
 }
 
 /** @param {Flow} flow */
-function rangeTrace({ columns, tokens }) {
+function rangeTrace({ columns, matched, tokens }) {
+  const ranges = columns.ranges.filter(({ x }) => matched === null || matched[Math.round(x)] === 1);
   return {
     type: "scatter",
     mode: "lines",
-    x: columns.ranges.flatMap(({ x }) => [x, x, null]),
-    y: columns.ranges.flatMap(({ low, high }) => [low, high, null]),
+    x: ranges.flatMap(({ x }) => [x, x, null]),
+    y: ranges.flatMap(({ low, high }) => [low, high, null]),
     line: { color: tokens["band"], width: columns.perColumn > 1 ? 2 : 4 },
     hoverinfo: "skip",
     showlegend: false,
@@ -173,7 +175,8 @@ function selectedTrace({ selected, columns, tokens }) {
     marker: {
       symbol: "circle-open",
       size: markSize(columns) + 7,
-      line: { width: 2, color: placed.map((mark) => selected.get(mark.x) ?? tokens["text"]) },
+      color: placed.map((mark) => selected.get(mark.x) ?? tokens["text"]),
+      line: { width: 2 },
     },
     hoverinfo: "skip",
     showlegend: false,
@@ -277,18 +280,11 @@ function layout(flow, strip, inner) {
 /** @param {Flow} flow */
 function xAxis({ blocks, parameters, width, tokens }) {
   const count = Math.max(1, parameters.length);
-  const perParameter = (width - MARGIN.l - MARGIN.r) / count;
-  const labels = blocks.map(({ label, first, last }) => {
-    const room = Math.floor(((last - first + 1) * perParameter) / CHARACTER);
-    return {
-      at: (first + last) / 2,
-      text: room < 4 ? "" : escapePlotly(shortenMiddle(label, room)),
-    };
-  });
+  const labels = blockLabels(blocks, count / (width - MARGIN.l - MARGIN.r));
   return {
     range: [-0.6, count - 0.4],
     tickvals: labels.map(({ at }) => at),
-    ticktext: labels.map(({ text }) => text),
+    ticktext: labels.map(({ text }) => escapePlotly(text)),
     tickangle: 0,
     tickfont: { size: 11, color: tokens["muted"] },
     showgrid: false,
@@ -296,6 +292,35 @@ function xAxis({ blocks, parameters, width, tokens }) {
     ticks: "",
     ticklabelstandoff: 4,
   };
+}
+
+/**
+ * Names below the axis where they do not run into one another; the largest blocks come first.
+ * @param {Flow["blocks"]} blocks
+ * @param {number} perPixel parameters
+ */
+export function blockLabels(blocks, perPixel) {
+  const bySize = [...blocks].sort((a, b) => b.last - b.first - (a.last - a.first));
+  /** @type {{at: number, text: string, half: number}[]} */
+  const placed = [];
+  for (const { label, path, first, last } of bySize) {
+    const text = shortenMiddle(blockName(label, path), LONGEST_LABEL);
+    const half = ((text.length + 1) * CHARACTER * perPixel) / 2;
+    const at = (first + last) / 2;
+    if (placed.every((other) => Math.abs(other.at - at) > other.half + half)) {
+      placed.push({ at, text, half });
+    }
+  }
+  return placed.sort((a, b) => a.at - b.at);
+}
+
+/**
+ * A module's own name; a number says too little without the name before it.
+ * @param {string} label
+ * @param {string} path
+ */
+function blockName(label, path) {
+  return /^\d+$/.test(label) ? path.split(".").slice(-2).join(".") : label;
 }
 
 /**

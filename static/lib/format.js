@@ -82,12 +82,22 @@ export function ordinal(value) {
  */
 export function formatCost(cost, every) {
   const share = cost === null ? "not measured yet" : `${formatPercent(cost)} of step time`;
-  if (every === null) return share;
-  return `${share}, ${every === 1 ? "every step" : `every ${ordinal(every)} step`}`;
+  return every === null ? share : `${share}, ${formatEvery(every)}`;
 }
 
-/** @param {number} share */
-function formatPercent(share) {
+/**
+ * How often a sample is taken: every step, every 3rd step.
+ * @param {number} every
+ */
+export function formatEvery(every) {
+  return every === 1 ? "every step" : `every ${ordinal(every)} step`;
+}
+
+/**
+ * A share of 1 in per cent: 0.8 %, 12 %.
+ * @param {number} share
+ */
+export function formatPercent(share) {
   const percent = share * 100;
   if (percent > 0 && percent < 0.05) return "< 0.1 %";
   return `${percent < 9.95 ? percent.toFixed(1) : Math.round(percent)} %`;

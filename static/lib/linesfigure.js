@@ -14,7 +14,7 @@
  * @property {(number | null)[]} [min]
  * @property {(number | null)[]} [max]
  * @property {string} color
- * @property {string} dash
+ * @property {string} mark the line's number, drawn at its end and in every key: never colour alone
  *
  * @typedef {object} Lines
  * @property {readonly Line[]} lines
@@ -26,7 +26,7 @@
 import { escapePlotly } from "./escape.js";
 import { formatNumber, shortenMiddle } from "./format.js";
 
-export const DASHES = Object.freeze(["solid", "dash", "dot", "dashdot"]);
+const DECADES_FOR_POWERS = 2;
 
 /**
  * @param {Lines} chart
@@ -37,6 +37,7 @@ export function linesFigure(chart) {
     data: [
       ...chart.lines.filter((line) => line.min !== undefined).map((line) => bandTrace(line)),
       ...chart.lines.map((line) => lineTrace(line, chart.log)),
+      endTrace(chart),
       markTrace(chart),
     ],
     layout: layout(chart),
@@ -99,9 +100,32 @@ function lineTrace(line, log) {
     y: line.values.map((value) => (value === null || (log && value <= 0) ? null : value)),
     text: line.values.map((value, i) => `${name}<br>step ${line.steps[i]} · ${formatNumber(value)}`),
     hovertemplate: "%{text}<extra></extra>",
-    line: { color: line.color, dash: line.dash, width: 1.5 },
+    line: { color: line.color, width: 1.5 },
     connectgaps: false,
     showlegend: false,
+  };
+}
+
+/**
+ * The number of each line beside its last value.
+ * @param {Lines} chart
+ */
+function endTrace({ lines, log }) {
+  const ends = lines.flatMap(({ steps, values, mark, color }) => {
+    const at = values.findLastIndex((value) => value !== null && (!log || value > 0));
+    return at < 0 ? [] : [{ x: steps[at], y: values[at], mark, color }];
+  });
+  return {
+    type: "scatter",
+    mode: "text",
+    x: ends.map(({ x }) => x),
+    y: ends.map(({ y }) => y),
+    text: ends.map(({ mark }) => ` <b>${mark}</b>`),
+    textposition: "middle right",
+    textfont: { size: 11, color: ends.map(({ color }) => color) },
+    hoverinfo: "skip",
+    showlegend: false,
+    cliponaxis: false,
   };
 }
 
@@ -126,13 +150,26 @@ function markTrace({ marks, tokens }) {
   };
 }
 
+/** @param {readonly Line[]} lines */
+function decadesOf(lines) {
+  let low = Infinity;
+  let high = 0;
+  for (const value of lines.flatMap(({ values }) => values)) {
+    if (value === null || value <= 0) continue;
+    low = Math.min(low, value);
+    high = Math.max(high, value);
+  }
+  return high > low ? Math.log10(high / low) : 0;
+}
+
 /** @param {Lines} chart */
-function layout({ marks, log, uirevision, tokens }) {
+function layout({ lines, marks, log, uirevision, tokens }) {
+  const powers = log && decadesOf(lines) >= DECADES_FOR_POWERS;
   const axis = { gridcolor: tokens["line"], zeroline: false, ticks: "", ticklabelstandoff: 6 };
   return {
     uirevision,
     autosize: true,
-    margin: { l: 76, r: 14, t: 10, b: 26 },
+    margin: { l: 76, r: 24, t: 10, b: 26 },
     showlegend: false,
     hovermode: "closest",
     hoverdistance: 16,
@@ -150,8 +187,8 @@ function layout({ marks, log, uirevision, tokens }) {
       ...axis,
       type: log ? "log" : "linear",
       nticks: 5,
-      exponentformat: "power",
-      ...(log ? { dtick: undefined } : {}),
+      ...(log && !powers ? { tickformat: "~g" } : {}),
+      ...(powers ? { dtick: 1, exponentformat: "power" } : {}),
     },
     yaxis2: { overlaying: "y", range: [0, 1], visible: false, fixedrange: true },
     shapes: marks.map(({ step }) => ({

@@ -75,9 +75,9 @@ export const STATES = Object.freeze([
   {
     name: "gated",
     meaning: "A closed gate kept the gradient away.",
-    path: "M3 3H13V13H3zM3 13L13 3",
+    path: "M3 3H13V13H3zM3 3L13 13M3 13L13 3",
     filled: false,
-    symbol: "square-cross-open",
+    symbol: "square-x-open",
     trouble: false,
   },
 ]);

@@ -107,24 +107,29 @@ export function visibleRows(tree, collapsed, matched) {
 }
 
 /**
- * Blocks of the model for an axis: the modules at the deepest level that still gives few blocks.
+ * Blocks of the model for an axis: first the root's children, then the largest block is opened
+ * again and again while it holds over a quarter of the model and the blocks stay few.
  * @param {Tree} tree
  * @param {number} most blocks at most
  * @returns {{label: string, path: string, first: number, last: number}[]} in model order
  */
 export function axisBlocks(tree, most) {
-  let level = [tree.root];
+  /** @type {TreeNode[]} */
+  let blocks = [tree.root];
   for (;;) {
-    const next = level.flatMap((node) =>
-      node.children.some((child) => child.kind === "module") ? node.children : [node],
-    );
-    if (next.length === level.length || next.length > most) break;
-    level = next;
+    const largest = blocks
+      .filter((node) => node.children.some((child) => child.kind === "module"))
+      .sort((a, b) => b.parameters.length - a.parameters.length)[0];
+    if (largest === undefined) break;
+    const opened = blocks.flatMap((node) => (node === largest ? node.children : [node]));
+    const large = largest.parameters.length * 4 > tree.root.parameters.length;
+    if (!large || opened.length > most) break;
+    blocks = opened;
   }
-  return level
+  return blocks
     .filter((node) => node.parameters.length > 0)
     .map((node) => ({
-      label: node === tree.root ? "model" : node.path,
+      label: node.label,
       path: node.path,
       first: node.parameters[0],
       last: node.parameters[node.parameters.length - 1],

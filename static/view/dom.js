@@ -107,23 +107,13 @@ export function tick() {
 }
 
 /**
- * A short stroke in a line's own colour and dash.
- * @param {string} color
- * @param {string} dash
+ * The number of a line, in the line's colour.
+ * @param {{color: string, mark: string}} line
  */
-export function lineSample(color, dash) {
-  const pattern = { solid: "none", dash: "5 3", dot: "1.5 2.5", dashdot: "5 2 1.5 2" }[dash];
-  const svg = document.createElementNS(SVG, "svg");
-  svg.setAttribute("width", "18");
-  svg.setAttribute("height", "8");
-  svg.setAttribute("aria-hidden", "true");
-  const line = document.createElementNS(SVG, "path");
-  line.setAttribute("d", "M0 4H18");
-  line.setAttribute("stroke", color);
-  line.setAttribute("stroke-width", "2");
-  line.setAttribute("stroke-dasharray", pattern ?? "none");
-  svg.append(line);
-  return svg;
+export function lineBadge({ color, mark }) {
+  const badge = element("span", { class: "badge", "aria-hidden": "true" }, mark);
+  badge.style.background = color;
+  return badge;
 }
 
 /**

@@ -5,7 +5,7 @@
  */
 import { formatNumber, plural } from "../lib/format.js";
 import { linesFigure } from "../lib/linesfigure.js";
-import { element, find, lineSample, setName, setText } from "./dom.js";
+import { element, find, lineBadge, setName, setText } from "./dom.js";
 
 const CONFIG = Object.freeze({ displayModeBar: false, doubleClick: "reset", responsive: false });
 
@@ -13,7 +13,7 @@ const CONFIG = Object.freeze({ displayModeBar: false, doubleClick: "reset", resp
  * @typedef {object} KeyEntry
  * @property {string} name
  * @property {string} color
- * @property {string} dash
+ * @property {string} mark
  * @property {number | null | undefined} value the latest
  * @property {boolean} shown
  *
@@ -98,10 +98,10 @@ export class LineChart {
  * @param {LineView["tab"]} tab
  * @param {KeyEntry} entry
  */
-function keyEntry(tab, { name, color, dash, value, shown }) {
+function keyEntry(tab, { name, color, mark, value, shown }) {
   const label = element("span", { class: "name" });
   setName(label, name);
-  const made = element("button", { type: "button", class: "entry", "data-line": name }, lineSample(color, dash), label);
+  const made = element("button", { type: "button", class: "entry", "data-line": name }, lineBadge({ color, mark }), label);
   if (value !== undefined) made.append(element("span", { class: "muted" }, formatNumber(value)));
   if (tab === "metrics") made.setAttribute("aria-pressed", String(shown));
   else {

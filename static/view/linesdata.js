@@ -10,7 +10,6 @@
  * @typedef {import("../lib/linesfigure.js").Line} Line
  * @typedef {import("./linechart.js").KeyEntry} KeyEntry
  */
-import { DASHES } from "../lib/linesfigure.js";
 import { MAX_SELECTED } from "../lib/url.js";
 import { getJson } from "./api.js";
 
@@ -76,7 +75,7 @@ export class LinesData {
    */
   styleOf(at, tokens) {
     const color = tokens[`series-${(at % MAX_SELECTED) + 1}`];
-    return { color, dash: DASHES[at % DASHES.length] };
+    return { color, mark: String(at + 1) };
   }
 
   /**
@@ -105,10 +104,10 @@ export class LinesData {
     }));
     return {
       lines: all.filter(({ name }) => shown.includes(name)),
-      key: all.map(({ name, color, dash, values }) => ({
+      key: all.map(({ name, color, mark, values }) => ({
         name,
         color,
-        dash,
+        mark,
         value: values[values.length - 1] ?? null,
         shown: shown.includes(name),
       })),

@@ -9,7 +9,7 @@
  * @property {Record<string, string>} tokens
  * @property {boolean} expanded
  * @property {boolean} current
- * @property {{color: string, dash: string} | null} line how the parameter is drawn over time, or null
+ * @property {{color: string, mark: string} | null} line how the parameter is drawn over time, or null
  * @property {string | null} locked why toggles cannot be used, or null
  */
 import { formatCompact, formatNumber, formatShape, plural } from "../lib/format.js";
@@ -17,8 +17,10 @@ import { isPlottable, place, rampColor } from "../lib/scale.js";
 import { countStates, stateCode, stateOf, TROUBLES } from "../lib/states.js";
 import { SPARK_SAMPLES } from "../lib/runstate.js";
 import { frozenState } from "../lib/tree.js";
-import { chevron, element, lineSample, setAttribute, setName, setText, snowflake, stateGlyph } from "./dom.js";
+import { chevron, element, lineBadge, setAttribute, setName, setText, snowflake, stateGlyph } from "./dom.js";
 import { drawSparkline } from "./sparkline.js";
+
+const TALLY_ROOM = 108;
 
 export class TreeRow {
   constructor() {
@@ -73,17 +75,10 @@ export class TreeRow {
 
   /** @param {RowFacts["line"]} line */
   #drawSwatch(line) {
-    const key = line === null ? "" : line.color + line.dash;
+    const key = line === null ? "" : line.color + line.mark;
     if (key === this.swatchKey) return;
     this.swatchKey = key;
-    this.swatch.replaceWith(
-      (this.swatch = element("span", { class: "swatch" })),
-    );
-    if (line !== null) {
-      const sample = lineSample(line.color, line.dash);
-      sample.setAttribute("style", "display:block;margin-top:-3px");
-      this.swatch.append(sample);
-    }
+    this.swatch.replaceChildren(...(line === null ? [] : [lineBadge(line)]));
   }
 
   /**
@@ -112,13 +107,10 @@ export class TreeRow {
     const key = `m ${troubles.map((name) => `${name}${counts.get(name)}`).join(" ")}`;
     if (key !== this.stateKey) {
       this.stateKey = key;
-      this.stateCell.replaceChildren(
-        ...troubles.map((name) => {
-          const count = counts.get(name) ?? 0;
-          const title = `${plural(count, "parameter")} ${name}`;
-          return element("span", { class: "tally", title }, stateGlyph(stateCode(name)), String(count));
-        }),
-      );
+      const tallies = troubles.map((name) => ({ name, count: counts.get(name) ?? 0 }));
+      this.stateCell.replaceChildren(...tallyElements(tallies));
+      const words = tallies.map(({ name, count }) => `${count} ${name}`).join(", ");
+      setAttribute(this.stateCell, "title", words || "No trouble below");
     }
     let squares = 0;
     for (const position of node.parameters) {
@@ -143,7 +135,7 @@ export class TreeRow {
     if (this.stateKey !== mark.name) {
       this.stateKey = mark.name;
       const word = element("span", {}, mark.name);
-      if (mark.trouble) word.style.color = `var(--state-${mark.name})`;
+      word.style.color = mark.trouble ? `var(--state-${mark.name})` : "var(--muted)";
       this.stateCell.replaceChildren(stateGlyph(code), word);
       setAttribute(this.stateCell, "title", mark.meaning);
     }
@@ -166,4 +158,23 @@ export class TreeRow {
       `${plural(parameter.numel, "number")}, ${parameter.dtype} on ${parameter.device}`,
     );
   }
+}
+
+/**
+ * As many tallies as the cell has room for, worst first; the cell's title has them all.
+ * @param {{name: import("../wire.js").StateName, count: number}[]} tallies
+ */
+function tallyElements(tallies) {
+  let room = TALLY_ROOM;
+  /** @type {HTMLElement[]} */
+  const made = [];
+  for (const { name, count } of tallies) {
+    room -= 18 + 7.5 * String(count).length;
+    if (room < 0) {
+      made.push(element("span", { class: "muted" }, "…"));
+      break;
+    }
+    made.push(element("span", { class: "tally" }, stateGlyph(stateCode(name)), String(count)));
+  }
+  return made;
 }

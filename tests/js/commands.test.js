@@ -1,0 +1,126 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import {
+  canUndo,
+  effectMarks,
+  mergeCommands,
+  oppositeKind,
+  pendingByParameter,
+  stages,
+  statement,
+} from "../../static/lib/commands.js";
+import { coveredBy } from "../../static/lib/target.js";
+import { commandRow, parameterRow } from "./support/rows.js";
+
+/** @param {import("../../static/wire.js").CommandRow} command */
+function told(command) {
+  return stages(command).map(({ label, progress }) => `${label} ${progress}`);
+}
+
+test("a requested command waits for its delivery and is nowhere done", () => {
+  assert.deepEqual(told(commandRow(1)), [
+    "requested done",
+    "delivered waiting",
+    "applied ahead",
+    "verified ahead",
+  ]);
+});
+
+test("an applied command says at which step", () => {
+  const command = commandRow(1, { state: "applied", step: 120, times: { requested: 1, applied: 2 } });
+  assert.deepEqual(told(command), [
+    "requested done",
+    "delivered done",
+    "applied at step 120 done",
+    "verified waiting",
+  ]);
+});
+
+test("a rejected command ends where it had come to", () => {
+  const command = commandRow(1, {
+    state: "rejected",
+    reason: "nothing matches",
+    times: { requested: 1, delivered: 2, rejected: 3 },
+  });
+  assert.deepEqual(told(command), ["requested done", "delivered done", "rejected ended"]);
+});
+
+test("a command that was superseded before it was applied shows no step", () => {
+  const command = commandRow(1, { state: "superseded", step: 7, times: { requested: 1, superseded: 2 } });
+  assert.deepEqual(told(command), ["requested done", "superseded ended"]);
+});
+
+test("the announcement says what, where it stands and why", () => {
+  assert.equal(
+    statement(commandRow(1, { state: "applied", step: 9 })),
+    "freeze encoder applied at step 9",
+  );
+  assert.equal(
+    statement(commandRow(1, { state: "rejected", reason: "no such name" })),
+    "freeze encoder rejected: no such name",
+  );
+});
+
+test("newer rows replace older ones, newest first", () => {
+  const merged = mergeCommands(
+    [commandRow(2), commandRow(1)],
+    [commandRow(3), commandRow(1, { state: "applied" })],
+  );
+  assert.deepEqual(merged.map(({ id, state }) => [id, state]), [
+    [3, "requested"],
+    [2, "requested"],
+    [1, "applied"],
+  ]);
+});
+
+test("a target covers an exact name, else a module, else a glob", () => {
+  const rows = ["a", "a.b", "ab", "c[0]"].map((name) => parameterRow(name));
+  assert.deepEqual(coveredBy("a", rows), [0]);
+  assert.deepEqual(coveredBy("c[0]", rows), [3]);
+  assert.deepEqual(coveredBy("a*", rows), [0, 1, 2]);
+  assert.deepEqual(coveredBy("*", rows), [0, 1, 2, 3]);
+  assert.deepEqual(coveredBy("nothing", rows), []);
+});
+
+test("a tied parameter is covered by each of its names", () => {
+  const rows = [parameterRow("embed.weight", { names: ["embed.weight", "head.weight"] })];
+  assert.deepEqual(coveredBy("head", rows), [0]);
+});
+
+test("the newest pending command is what a parameter waits for", () => {
+  const rows = ["encoder.w", "head.w"].map((name) => parameterRow(name));
+  const pending = pendingByParameter(
+    [
+      commandRow(3, { target: "encoder.w", kind: "thaw", state: "delivered" }),
+      commandRow(2, { target: "*" }),
+      commandRow(1, { target: "head", state: "applied" }),
+    ],
+    rows,
+  );
+  assert.deepEqual([pending.get(0)?.id, pending.get(1)?.id], [3, 2]);
+});
+
+test("undo is the opposite, and only for the last word on a target", () => {
+  const done = commandRow(1, { state: "verified" });
+  assert.equal(oppositeKind(done), "thaw");
+  assert.equal(canUndo(done, [done]), true);
+  assert.equal(canUndo(done, [commandRow(2, { kind: "thaw" }), done]), false);
+  assert.equal(canUndo(done, [commandRow(2, { state: "rejected" }), done]), true);
+  assert.equal(canUndo(commandRow(1, { state: "rejected" }), []), false);
+});
+
+test("marks stand where commands took effect, one a step", () => {
+  const times = { requested: 1, applied: 2 };
+  const marks = effectMarks([
+    commandRow(4, { state: "requested" }),
+    commandRow(3, { state: "verified", step: 20, times, kind: "thaw" }),
+    commandRow(2, { state: "applied", step: 10, times, target: "head" }),
+    commandRow(1, { state: "applied", step: 10, times }),
+    commandRow(0, { state: "rejected", step: 5 }),
+  ]);
+  assert.deepEqual(marks, [
+    { step: 10, label: "freeze encoder, freeze head" },
+    { step: 20, label: "thaw encoder" },
+  ]);
+});

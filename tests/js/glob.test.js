@@ -1,0 +1,40 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { globMatcher, isGlob } from "../../static/lib/glob.js";
+
+test("globs match as Python's fnmatch does", () => {
+  const cases = /** @type {[string, string, boolean][]} */ ([
+    ["*", "anything.at.all", true],
+    ["encoder.*", "encoder.a.b", true],
+    ["encoder.*", "encoder", false],
+    ["a?c", "abc", true],
+    ["a?c", "ac", false],
+    ["[ab]1", "b1", true],
+    ["[!ab]1", "b1", false],
+    ["[!ab]1", "c1", true],
+    ["[a-c]1", "b1", true],
+    ["[z-a]1", "b1", false],
+    ["[]]", "]", true],
+    ["[", "[", true],
+    ["[^a]", "^", true],
+    ["a.b", "axb", false],
+    ["a+(b)|c$", "a+(b)|c$", true],
+    ["*a*", "b\na", true],
+    ["?", "𝛂", true],
+  ]);
+  for (const [pattern, name, wanted] of cases) {
+    assert.equal(globMatcher(pattern)(name), wanted, `${pattern} against ${name}`);
+  }
+});
+
+test("a plain name is no glob", () => {
+  assert.equal(isGlob("encoder.weight"), false);
+  assert.equal(isGlob("encoder.*"), true);
+});
+
+test("many stars do not take forever", () => {
+  const start = performance.now();
+  assert.equal(globMatcher("*".repeat(200) + "b")("a".repeat(500)), false);
+  assert.ok(performance.now() - start < 200);
+});

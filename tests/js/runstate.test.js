@@ -1,0 +1,90 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { RunState } from "../../static/lib/runstate.js";
+import { commandRow, parameterRow } from "./support/rows.js";
+
+/**
+ * @param {number[]} norms
+ * @param {number[]} states
+ */
+function sample(norms, states) {
+  const values = Float32Array.from(norms);
+  return {
+    covers: 1,
+    step: 7,
+    time: 100,
+    skipped: false,
+    states: Uint8Array.from(states),
+    norms: values,
+    lows: values,
+    highs: values,
+    maxima: null,
+  };
+}
+
+test("before the first live sample the table's own values are shown", () => {
+  const state = new RunState();
+  state.setParameters([parameterRow("a", { state: "present", grad_norm: 0.5 })]);
+  assert.deepEqual([...state.states], [1]);
+  assert.deepEqual([...state.norms], [0.5]);
+});
+
+test("a sample updates states, norms, step and history", () => {
+  const state = new RunState();
+  state.setParameters([parameterRow("a"), parameterRow("b")]);
+  state.applySample(sample([0.5, NaN], [1, 4]));
+  assert.equal(state.step, 7);
+  assert.equal(state.sampleTime, 100);
+  assert.deepEqual([...state.states], [1, 4]);
+  assert.deepEqual(state.history.column(1), [{ norm: NaN, state: 4 }]);
+});
+
+test("a sample of another length than the table is fitted to it", () => {
+  const state = new RunState();
+  state.setParameters([parameterRow("a"), parameterRow("b")]);
+  state.applySample(sample([0.5], [1]));
+  assert.deepEqual([...state.states], [1, 0]);
+  state.applySample(sample([1, 2, 3], [1, 1, 1]));
+  assert.deepEqual([...state.norms], [1, 2]);
+});
+
+test("a table with the same names keeps what was measured", () => {
+  const state = new RunState();
+  state.setParameters([parameterRow("a")]);
+  state.applySample(sample([0.5], [1]));
+  const frozen = { by: "browser", mode: "grad", since_step: 7, command: 1 };
+  state.setParameters([parameterRow("a", { frozen })]);
+  assert.deepEqual([...state.norms], [0.5]);
+  assert.equal(state.history.length, 1);
+});
+
+test("sparklines fill the history, gaps included", () => {
+  const state = new RunState();
+  state.setParameters([parameterRow("a")]);
+  state.setSparklines({ steps: [1, 2, 3], rows: [[1, null, 3]] });
+  assert.deepEqual(
+    state.history.column(0).map(({ norm, state: code }) => [norm, code]),
+    [
+      [1, 1],
+      [NaN, 0],
+      [3, 1],
+    ],
+  );
+});
+
+test("a pending command marks its parameters until the job has spoken", () => {
+  const state = new RunState();
+  state.setParameters([parameterRow("encoder.w"), parameterRow("head.w")]);
+  state.setCommands([commandRow(1)]);
+  assert.deepEqual([...state.pending.keys()], [0]);
+  state.setCommands([commandRow(1, { state: "applied", step: 9 })]);
+  assert.equal(state.pending.size, 0);
+});
+
+test("an older run row does not turn the step back", () => {
+  const state = new RunState();
+  state.applySample(sample([], []));
+  state.setRun(/** @type {any} */ ({ step: 3 }));
+  assert.equal(state.step, 7);
+});

@@ -1,0 +1,130 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { backoff } from "../../static/lib/backoff.js";
+import { freezeQuestion } from "../../static/lib/question.js";
+import { countStates, stateCode, stateOf, STATES } from "../../static/lib/states.js";
+import { throttled } from "../../static/lib/throttle.js";
+import { buildTree } from "../../static/lib/tree.js";
+import { rowsInSight, scrollToRow } from "../../static/lib/window.js";
+import { parameterRow } from "./support/rows.js";
+
+test("states have the protocol's codes", () => {
+  assert.deepEqual(
+    STATES.map(({ name }) => name),
+    ["unmeasured", "present", "zero", "nonfinite", "absent", "stale", "frozen", "gated"],
+  );
+  assert.equal(stateCode("stale"), 5);
+  assert.throws(() => stateCode(/** @type {any} */ ("odd")), /unknown state: odd/);
+});
+
+test("every state has a mark of its own in the tree and in the chart", () => {
+  const glyphs = new Set(STATES.map(({ path, filled }) => `${path}${filled}`));
+  assert.equal(glyphs.size, STATES.length);
+  assert.equal(new Set(STATES.map(({ symbol }) => symbol)).size, STATES.length);
+});
+
+test("a code from a newer protocol counts as unmeasured", () => {
+  assert.equal(stateOf(99).name, "unmeasured");
+  assert.equal(countStates(Uint8Array.from([99, 1, 1])).get("unmeasured"), 1);
+});
+
+test("reconnection waits longer each time, with an end and some spread", () => {
+  assert.deepEqual([0, 1, 2, 3, 4, 5, 50].map((attempt) => backoff(attempt, 0.5)), [
+    250, 500, 1000, 2000, 4000, 5000, 5000,
+  ]);
+  assert.ok(backoff(3, 0) < backoff(3, 1));
+});
+
+test("only the rows in sight are drawn, whatever their number", () => {
+  const list = { height: 240, rowHeight: 24, count: 10_000, spare: 2 };
+  assert.deepEqual(rowsInSight({ ...list, scrollTop: 0 }), { first: 0, end: 12 });
+  assert.deepEqual(rowsInSight({ ...list, scrollTop: 24_000 }), { first: 998, end: 1012 });
+  assert.deepEqual(rowsInSight({ ...list, scrollTop: 239_760 }), { first: 9988, end: 10_000 });
+  assert.deepEqual(rowsInSight({ ...list, scrollTop: 500, count: 0 }), { first: 0, end: 0 });
+});
+
+test("a row is brought into sight with the least movement", () => {
+  const list = { height: 240, rowHeight: 24, scrollTop: 100 };
+  assert.equal(scrollToRow({ ...list, row: 8 }), 100);
+  assert.equal(scrollToRow({ ...list, row: 2 }), 48);
+  assert.equal(scrollToRow({ ...list, row: 20 }), 264);
+});
+
+/** A clock that the test turns. */
+function fakeClock() {
+  let now = 0;
+  /** @type {{at: number, call: () => void}[]} */
+  const waiting = [];
+  return {
+    now: () => now,
+    later: (/** @type {() => void} */ call, /** @type {number} */ delay) =>
+      waiting.push({ at: now + delay, call }),
+    work: (/** @type {number} */ ms) => {
+      now += ms;
+    },
+    turn: (/** @type {number} */ to) => {
+      for (const due of waiting.splice(0).sort((a, b) => a.at - b.at)) {
+        if (due.at > to) waiting.push(due);
+        else {
+          now = Math.max(now, due.at);
+          due.call();
+        }
+      }
+      now = Math.max(now, to);
+    },
+  };
+}
+
+test("asking often draws four times a second, and the last asking is drawn", () => {
+  const clock = fakeClock();
+  let drawn = 0;
+  const redraw = throttled(() => (drawn += 1), { interval: 250, now: clock.now, later: clock.later });
+  for (let ms = 0; ms <= 1000; ms += 10) {
+    clock.turn(ms);
+    redraw();
+  }
+  clock.turn(2000);
+  assert.equal(drawn, 6);
+});
+
+test("a slow drawing is followed by a longer rest", () => {
+  const clock = fakeClock();
+  /** @type {number[]} */
+  const drawn = [];
+  const draw = () => {
+    drawn.push(clock.now());
+    clock.work(200);
+  };
+  const redraw = throttled(draw, { interval: 250, now: clock.now, later: clock.later });
+  redraw();
+  clock.turn(0);
+  redraw();
+  clock.turn(5000);
+  assert.deepEqual(drawn, [0, 800]);
+});
+
+test("the question before a freeze says what it touches", () => {
+  const frozen = { by: "python", mode: "grad", since_step: 1, command: null };
+  const rows = [
+    parameterRow("encoder.w", { numel: 4800 }),
+    parameterRow("encoder.b", { numel: 16, frozen }),
+  ];
+  const { nodes } = buildTree(rows);
+  const encoder = nodes.get("m:encoder");
+  assert.ok(encoder);
+  const asked = freezeQuestion(encoder, "mixed", rows);
+  assert.equal(asked.question, "Freeze encoder.*: 2 parameters, 4,816 numbers");
+  assert.match(asked.consequence, /1 parameter of these is frozen already/);
+  assert.deepEqual(asked.actions.map(({ answer }) => answer), ["freeze", "thaw"]);
+});
+
+test("the question before a thaw warns of a parameter that no optimizer has", () => {
+  const rows = [parameterRow("w", { in_optimizer: false })];
+  const { nodes } = buildTree(rows);
+  const node = nodes.get("p:w");
+  assert.ok(node);
+  const asked = freezeQuestion(node, "true", rows);
+  assert.equal(asked.question, "Thaw w: 1 parameter, 8 numbers");
+  assert.match(asked.consequence, /no optimizer applies/);
+});

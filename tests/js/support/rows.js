@@ -1,0 +1,85 @@
+/** Rows and frames as docs/protocol.md has them, for the tests. */
+
+/**
+ * @param {string} name
+ * @param {Partial<import("../../../static/wire.js").ParameterRow>} [changes]
+ * @returns {import("../../../static/wire.js").ParameterRow}
+ */
+export function parameterRow(name, changes = {}) {
+  const dot = name.lastIndexOf(".");
+  return {
+    index: 0,
+    name,
+    names: [name],
+    module: dot < 0 ? "" : name.slice(0, dot),
+    shape: [4, 2],
+    numel: 8,
+    dtype: "float32",
+    device: "cpu",
+    in_optimizer: true,
+    state: "unmeasured",
+    frozen: null,
+    grad_norm: null,
+    grad_max: null,
+    step: null,
+    ...changes,
+  };
+}
+
+/**
+ * @param {number} id
+ * @param {Partial<import("../../../static/wire.js").CommandRow>} [changes]
+ * @returns {import("../../../static/wire.js").CommandRow}
+ */
+export function commandRow(id, changes = {}) {
+  return {
+    id,
+    kind: "freeze",
+    target: "encoder",
+    mode: "grad",
+    by: "browser",
+    state: "requested",
+    step: null,
+    parameters: [],
+    reason: null,
+    detail: null,
+    requested: 1,
+    times: { requested: 1 },
+    ...changes,
+  };
+}
+
+/**
+ * A sample frame, byte by byte.
+ * @param {object} frame
+ * @param {number[]} frame.states
+ * @param {Record<number, number[]>} frame.values by statistic code
+ * @param {number} [frame.version]
+ * @param {number} [frame.flags]
+ */
+export function packSample({ states, values, version = 1, flags = 0 }) {
+  const codes = Object.keys(values).map(Number);
+  const pad = (/** @type {number} */ bytes) => Math.ceil(bytes / 8) * 8;
+  const statesAt = 40 + pad(codes.length);
+  const valuesAt = statesAt + pad(states.length);
+  const buffer = new ArrayBuffer(valuesAt + codes.length * states.length * 4);
+  const view = new DataView(buffer);
+  view.setUint8(0, 0x47);
+  view.setUint8(1, 0x47);
+  view.setUint8(2, version);
+  view.setUint8(3, 1);
+  view.setUint8(4, flags);
+  view.setUint8(5, codes.length);
+  view.setBigUint64(8, 3n, true);
+  view.setBigUint64(16, 120n, true);
+  view.setFloat64(24, 1700000000.5, true);
+  view.setUint32(32, states.length, true);
+  codes.forEach((code, i) => view.setUint8(40 + i, code));
+  states.forEach((state, i) => view.setUint8(statesAt + i, state));
+  codes.forEach((code, k) =>
+    values[code].forEach((value, i) =>
+      view.setFloat32(valuesAt + (k * states.length + i) * 4, value, true),
+    ),
+  );
+  return buffer;
+}

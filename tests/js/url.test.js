@@ -1,0 +1,28 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { readView, writeView } from "../../static/lib/url.js";
+
+test("a view survives the URL, hostile names included", () => {
+  const view = {
+    filter: "encoder.* state:absent & more",
+    selected: ["<script>alert(1)</script>", "a&b=c", "ü#?%"],
+    tab: "metrics",
+    collapsed: new Set(["encoder.blocks", ""]),
+    metrics: ["loss"],
+  };
+  assert.deepEqual(readView(writeView(view)), view);
+});
+
+test("the view that nobody changed leaves the URL bare", () => {
+  assert.equal(writeView(readView("")), "");
+});
+
+test("at most eight parameters are selected, each once", () => {
+  const many = Array.from({ length: 12 }, (_, i) => `selected=p${i % 10}`).join("&");
+  assert.deepEqual(readView(`?${many}&selected=p0`).selected.length, 8);
+});
+
+test("an unknown tab reads as the first", () => {
+  assert.equal(readView("?tab=heatmap").tab, "parameters");
+});
