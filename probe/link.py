@@ -33,6 +33,14 @@ MAX_FRAME = 32 * 2**20
 
 Message = Mapping[str, Any]
 
+_FIELDS: Mapping[str, frozenset[str]] = {
+    "welcome": frozenset({"protocol", "run", "last_seq"}),
+    "ack": frozenset({"seq"}),
+    "command": frozenset({"id", "kind", "target"}),
+    "error": frozenset({"message"}),
+}
+"""The messages of the server, and the fields without which they mean nothing."""
+
 
 class _Refused(Exception):
     """The server answered with an ``error`` message."""
@@ -40,6 +48,10 @@ class _Refused(Exception):
     def __init__(self, message: str, retry: bool) -> None:
         super().__init__(message)
         self.retry = retry
+
+
+class _Nonsense(Exception):
+    """What answers there does not speak this protocol."""
 
 
 class Link:
@@ -98,28 +110,40 @@ class Link:
         self._loop = asyncio.get_running_loop()
         pause = 0.1
         while not self._closing.is_set():
-            try:
-                async with self._connect() as socket:
-                    pause = 0.1
-                    await self._session(socket)
-            except _Refused as refusal:
-                self._say_once(f"the dashboard at {self._shown_url} refused: {refusal}")
-                pause = pause if refusal.retry else REFUSED_PAUSE
-            except InvalidHandshake as error:
-                self._say_once(
-                    f"the dashboard at {self._shown_url} refused the connection ({error}); "
-                    "check the server's address and the token. Training goes on."
-                )
-                pause = LONGEST_PAUSE
-            except (OSError, TimeoutError, ConnectionClosed):
-                self._say_once(
-                    f"no dashboard at {self._shown_url}; training goes on, and this run appears "
-                    "there as soon as one is started (gradgate serve)."
-                )
-            finally:
-                self.connected.clear()
+            # Guarded one by one: a fault of the probe's own ends the session, not the link.
+            with self._guard:
+                pause = await self._try(pause)
+            self.connected.clear()
             await self._pause(pause)
-            pause = max(pause, min(LONGEST_PAUSE, pause * 1.7))
+
+    async def _try(self, pause: float) -> float:
+        """Connect and talk until the connection ends; return the pause before the next try."""
+        try:
+            async with self._connect() as socket:
+                pause = 0.1
+                await self._session(socket)
+        except _Refused as refusal:
+            self._say_once(f"the dashboard at {self._shown_url} refused: {refusal}")
+            if not refusal.retry:
+                return REFUSED_PAUSE
+        except _Nonsense as nonsense:
+            self._say_once(
+                f"what answers at {self._shown_url} does not speak Gradgate's protocol "
+                f"({nonsense}); check the address. Training goes on."
+            )
+            return LONGEST_PAUSE
+        except InvalidHandshake as error:
+            self._say_once(
+                f"what answers at {self._shown_url} is no dashboard, or a proxy before it "
+                f"({error}); check the address. Training goes on."
+            )
+            return LONGEST_PAUSE
+        except (OSError, asyncio.TimeoutError, ConnectionClosed):
+            self._say_once(
+                f"no dashboard at {self._shown_url}; training goes on, and this run appears "
+                "there as soon as one is started (gradgate serve)."
+            )
+        return min(LONGEST_PAUSE, pause * 1.7)
 
     def _connect(self) -> connect:
         host = urlsplit(self._url).hostname
@@ -201,19 +225,27 @@ class Link:
                 return message
 
     def _parse(self, text: str | bytes) -> Message:
-        message: Message = json.loads(text)
-        if message.get("type") == "error":
+        try:
+            message = json.loads(text)
+        except ValueError:
+            raise _Nonsense(f"it sent {text[:60]!r}") from None
+        if not isinstance(message, dict) or message.get("type") not in _FIELDS:
+            raise _Nonsense(f"it sent {text[:60]!r}")
+        if message["type"] == "error":
             raise _Refused(str(message.get("message")), bool(message.get("retry", False)))
-        if message.get("type") == "welcome" and message.get("protocol") != PROTOCOL:
+        if message["type"] == "welcome" and message.get("protocol", PROTOCOL) != PROTOCOL:
             raise _Refused(
-                f"it speaks protocol {message.get('protocol')}, this probe {PROTOCOL}; "
+                f"it speaks protocol {message['protocol']}, this probe {PROTOCOL}; "
                 "upgrade the older one with pip install --upgrade gradgate",
                 retry=False,
             )
+        missing = _FIELDS[message["type"]] - message.keys()
+        if missing:
+            raise _Nonsense(f"its {message['type']} lacks {', '.join(sorted(missing))}")
         return message
 
     async def _pause(self, seconds: float) -> None:
-        with contextlib.suppress(TimeoutError, asyncio.TimeoutError):
+        with contextlib.suppress(asyncio.TimeoutError):
             await asyncio.wait_for(self._closing.wait(), seconds)
 
     def _say_once(self, text: str) -> None:

@@ -61,7 +61,7 @@ class MetricLog:
         pending = _Pending(step, time.time(), {})
         on_device: dict[torch.device, dict[str, Tensor]] = {}
         for name, value in list(metrics.items())[:MAX_NAMES]:
-            short = name[:MAX_NAME]
+            short = _clean(name)
             if isinstance(value, Tensor) and value.numel() == 1 and value.device.type != "cpu":
                 scalar = value.detach().reshape(1).to(torch.float32)
                 on_device.setdefault(value.device, {})[short] = scalar
@@ -102,3 +102,8 @@ class MetricLog:
                 type(value).__name__,
             )
         return None
+
+
+def _clean(name: object) -> str:
+    """A name that the wire protocol takes: not empty, not too long, without NUL."""
+    return str(name).replace("\0", "")[:MAX_NAME] or "metric"

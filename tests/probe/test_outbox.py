@@ -1,0 +1,75 @@
+"""What is on its way to the server, bounded."""
+
+from __future__ import annotations
+
+from gradgate.probe.outbox import Outbox
+
+
+def filled(count: int, max_bytes: int = 1000) -> Outbox:
+    """An outbox with frames "1", "2", … of 10 characters, every fifth of which must be kept."""
+    outbox = Outbox(max_bytes)
+    for number in range(1, count + 1):
+        outbox.put(lambda seq: f"{seq:010d}", keep=number % 5 == 0)
+    return outbox
+
+
+def numbers(outbox: Outbox) -> list[int]:
+    return [int(frame) for frame in outbox.take()]
+
+
+def test_frames_are_taken_once_and_in_order() -> None:
+    """Each frame is sent once over a connection, whichever lane it is in."""
+    outbox = filled(12)
+    assert numbers(outbox) == list(range(1, 13))
+    assert numbers(outbox) == []
+    outbox.put(lambda seq: str(seq))
+    assert numbers(outbox) == [13]
+
+
+def test_the_oldest_are_dropped_and_counted_but_never_what_must_be_kept() -> None:
+    """A full outbox drops its oldest samples; reports stay."""
+    outbox = filled(100, max_bytes=200)
+    kept = numbers(outbox)
+    assert [n for n in kept if n % 5] == [n for n in range(75, 101) if n % 5][-20:]
+    assert [n for n in kept if n % 5 == 0] == list(range(5, 101, 5))
+    assert outbox.dropped == 60
+
+
+def test_after_a_lost_connection_what_is_not_stored_is_sent_again() -> None:
+    """rewind(n) forgets up to n and sends the rest anew."""
+    outbox = filled(12)
+    numbers(outbox)
+    outbox.acknowledge(4)
+    outbox.rewind(7)
+    assert numbers(outbox) == [8, 9, 10, 11, 12]
+
+
+def test_a_server_that_knows_nothing_gets_all_that_is_kept() -> None:
+    """A fresh data folder (last_seq 0) gets every frame that was not acknowledged."""
+    outbox = filled(6)
+    numbers(outbox)
+    outbox.acknowledge(2)
+    outbox.rewind(0)
+    assert numbers(outbox) == [3, 4, 5, 6]
+
+
+def test_it_wakes_the_sender_once_until_it_has_looked() -> None:
+    """Puts between two looks wake the sender once; a late listener hears of the backlog."""
+    woken: list[int] = []
+    outbox = filled(2)
+    outbox.listen(lambda: woken.append(1))
+    assert len(woken) == 1
+    outbox.put(lambda seq: "x")
+    assert len(woken) == 1
+    outbox.take()
+    outbox.put(lambda seq: "x")
+    outbox.put(lambda seq: "x")
+    assert len(woken) == 2
+
+
+def test_waiting_ends_when_all_is_stored_or_time_is_up() -> None:
+    """wait_empty tells whether everything was acknowledged in time."""
+    outbox = filled(5)
+    assert not outbox.wait_empty(0.0)
+    outbox.acknowledge(5)
+    assert outbox.wait_empty(0.0)
