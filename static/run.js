@@ -7,7 +7,7 @@ import { RunState, SPARK_SAMPLES } from "./lib/runstate.js";
 import { stateOf } from "./lib/states.js";
 import { throttled } from "./lib/throttle.js";
 import { frozenState, targetOf, visibleRows } from "./lib/tree.js";
-import { MAX_SELECTED, readView, TABS, writeView } from "./lib/url.js";
+import { MAX_SELECTED, readView, tabOf, writeView } from "./lib/url.js";
 import { getJson, postJson } from "./view/api.js";
 import { CommandLog } from "./view/commandlog.js";
 import { Confirmation } from "./view/confirm.js";
@@ -22,7 +22,7 @@ import { TreeView } from "./view/treeview.js";
 import { Trouble } from "./view/trouble.js";
 
 const REDRAW_MS = 250;
-const TICK_MS = 500;
+const TICK_MS = 250;
 
 class RunPage {
   constructor() {
@@ -60,11 +60,15 @@ class RunPage {
       (command) => this.send(oppositeKind(command), command.target),
     );
     this.failure = byId("failure", HTMLElement);
+    this.refusal = "";
     this.live = new LiveConnection(`${this.api}/live`, {
       onMessage: (message) => this.hear(message),
       onFrame: (frame) => this.sample(frame),
       onOpen: () => this.load(),
-      onLost: () => this.redraw(),
+      onLost: (reason) => {
+        this.refusal = reason;
+        this.redraw();
+      },
     });
   }
 
@@ -174,7 +178,7 @@ class RunPage {
     if (!add) this.view.selected = selected.length === 1 && selected[0] === name ? [] : [name];
     else if (selected.includes(name)) this.view.selected = selected.filter((each) => each !== name);
     else this.view.selected = [...selected, name].slice(-MAX_SELECTED);
-    this.view.tab = TABS[0];
+    this.view.tab = "";
     this.changed();
     this.linesData.refresh();
   }
@@ -195,7 +199,7 @@ class RunPage {
 
   /** @param {string} name */
   toggleLine(name) {
-    if (this.view.tab === TABS[0]) {
+    if (tabOf(this.view) === "parameters") {
       this.select(name, true);
       return;
     }
@@ -244,10 +248,15 @@ class RunPage {
     return at < 0 ? null : this.linesData.styleOf(at, this.tokens);
   }
 
+  /** What changes with time alone. */
+  tick() {
+    this.header.render(this.state, this.live, this.refusal);
+  }
+
   #draw() {
     const { state, view, tokens, locked } = this;
     const matched = this.matches();
-    this.header.render(state, this.live.lostFor);
+    this.tick();
     this.trouble.render(state.states, view.filter);
     const count = matched?.reduce((sum, each) => sum + each, 0);
     const total = state.parameters.length;
@@ -273,12 +282,12 @@ class RunPage {
       }),
     );
     this.flow.render(state, { selected, matched, tokens });
-    for (const tab of document.querySelectorAll("[data-tab]")) {
-      const chosen = tab.getAttribute("data-tab") === view.tab;
-      setAttribute(tab, "aria-selected", String(chosen));
-      setAttribute(tab, "tabindex", chosen ? "0" : "-1");
+    const tab = tabOf(view);
+    for (const button of document.querySelectorAll("[data-tab]")) {
+      const chosen = button.getAttribute("data-tab") === tab;
+      setAttribute(button, "aria-selected", String(chosen));
+      setAttribute(button, "tabindex", chosen ? "0" : "-1");
     }
-    const tab = view.tab === "metrics" ? "metrics" : "parameters";
     this.lines.render({
       tab,
       ...this.linesData.lines(view, this.lines.room, tokens),
@@ -317,7 +326,7 @@ document.addEventListener("themechange", () => {
 });
 for (const tab of document.querySelectorAll("[data-tab]")) {
   tab.addEventListener("click", () => {
-    page.view.tab = tab.getAttribute("data-tab") ?? TABS[0];
+    page.view.tab = tab.getAttribute("data-tab") ?? "";
     page.changed();
     page.linesData.refresh();
   });
@@ -332,4 +341,4 @@ addEventListener("keydown", (event) => {
   }
 });
 new ResizeObserver(() => page.redraw()).observe(byId("flow", HTMLElement));
-setInterval(() => page.redraw(), TICK_MS);
+setInterval(() => page.tick(), TICK_MS);

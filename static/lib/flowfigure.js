@@ -24,22 +24,24 @@
  * @property {number} height px
  * @property {Tokens} tokens
  */
+import { blockNames, topOf } from "./blocknames.js";
 import { escapePlotly } from "./escape.js";
 import { formatNumber, plural, shortenMiddle } from "./format.js";
 import { COLORSCALE } from "./scale.js";
 import { stateOf } from "./states.js";
 
-const MARGIN = Object.freeze({ l: 76, r: 62, t: 8, b: 26 });
+const MARGIN = Object.freeze({ l: 76, r: 62, t: 8, b: 24 });
 const STRIP_ROW = 17;
-const CHARACTER = 6;
-const LONGEST_LABEL = 20;
+const NAMES_ROW = 15;
 
 /**
  * @param {Flow} flow
  * @returns {{data: Figure[], layout: Figure}}
  */
 export function flowFigure(flow) {
-  const inner = Math.max(60, flow.height - MARGIN.t - MARGIN.b);
+  const names = blockNames(flow.blocks, flow.parameters.length / (flow.width - MARGIN.l - MARGIN.r));
+  const bottom = MARGIN.b + (names.below.length > 0 ? NAMES_ROW : 0);
+  const inner = Math.max(60, flow.height - MARGIN.t - bottom);
   const rows = flow.stripStates.length;
   const strip = rows === 0 ? 0 : Math.min(0.55, (rows * STRIP_ROW) / inner);
   /** @type {Figure[]} */
@@ -51,7 +53,7 @@ export function flowFigure(flow) {
     if (unplaced.length > 0) data.push(stripTrace(flow, code, unplaced));
   }
   data.push(selectedTrace(flow));
-  return { data, layout: layout(flow, strip, inner) };
+  return { data, layout: { ...layout(flow, strip, inner), ...nameAxis(flow, names), margin: { ...MARGIN, b: bottom } } };
 }
 
 /** @param {Flow} flow */
@@ -229,7 +231,6 @@ function layout(flow, strip, inner) {
   return {
     uirevision: "flow",
     autosize: true,
-    margin: MARGIN,
     showlegend: false,
     hovermode: "closest",
     hoverdistance: 12,
@@ -241,11 +242,6 @@ function layout(flow, strip, inner) {
       bordercolor: tokens["line-strong"],
       font: { family: tokens["font"], size: 12, color: tokens["text"] },
       align: "left",
-    },
-    xaxis: {
-      ...xAxis(flow),
-      anchor: "free",
-      position: 0,
     },
     yaxis: {
       type: "log",
@@ -277,50 +273,38 @@ function layout(flow, strip, inner) {
   };
 }
 
-/** @param {Flow} flow */
-function xAxis({ blocks, parameters, width, tokens }) {
-  const count = Math.max(1, parameters.length);
-  const labels = blockLabels(blocks, count / (width - MARGIN.l - MARGIN.r));
+/**
+ * @param {Flow} flow
+ * @param {import("./blocknames.js").BlockNames} names
+ */
+function nameAxis({ parameters, tokens }, { near, below }) {
+  const font = { size: 11, color: tokens["muted"] };
   return {
-    range: [-0.6, count - 0.4],
-    tickvals: labels.map(({ at }) => at),
-    ticktext: labels.map(({ text }) => escapePlotly(text)),
-    tickangle: 0,
-    tickfont: { size: 11, color: tokens["muted"] },
-    showgrid: false,
-    zeroline: false,
-    ticks: "",
-    ticklabelstandoff: 4,
+    xaxis: {
+      anchor: "free",
+      position: 0,
+      range: [-0.6, Math.max(1, parameters.length) - 0.4],
+      tickvals: near.map(({ at }) => at),
+      ticktext: near.map(({ text }) => escapePlotly(text)),
+      tickangle: 0,
+      tickfont: font,
+      showgrid: false,
+      zeroline: false,
+      ticks: "",
+      ticklabelstandoff: 4,
+    },
+    annotations: below.map(({ at, text }) => ({
+      x: at,
+      xref: "x",
+      y: 0,
+      yref: "paper",
+      yshift: -20,
+      yanchor: "top",
+      text: escapePlotly(text),
+      showarrow: false,
+      font: { ...font, color: tokens["text"] },
+    })),
   };
-}
-
-/**
- * Names below the axis where they do not run into one another; the largest blocks come first.
- * @param {Flow["blocks"]} blocks
- * @param {number} perPixel parameters
- */
-export function blockLabels(blocks, perPixel) {
-  const bySize = [...blocks].sort((a, b) => b.last - b.first - (a.last - a.first));
-  /** @type {{at: number, text: string, half: number}[]} */
-  const placed = [];
-  for (const { label, path, first, last } of bySize) {
-    const text = shortenMiddle(blockName(label, path), LONGEST_LABEL);
-    const half = ((text.length + 1) * CHARACTER * perPixel) / 2;
-    const at = (first + last) / 2;
-    if (placed.every((other) => Math.abs(other.at - at) > other.half + half)) {
-      placed.push({ at, text, half });
-    }
-  }
-  return placed.sort((a, b) => a.at - b.at);
-}
-
-/**
- * A module's own name; a number says too little without the name before it.
- * @param {string} label
- * @param {string} path
- */
-function blockName(label, path) {
-  return /^\d+$/.test(label) ? path.split(".").slice(-2).join(".") : label;
 }
 
 /**
@@ -328,18 +312,19 @@ function blockName(label, path) {
  * @param {number} strip
  */
 function separators({ blocks, tokens }, strip) {
-  const line = { color: tokens["line"], width: 1 };
-  const ends = blocks.slice(1).map(({ first }) => first - 0.5);
-  const shapes = ends.map((x) => ({
+  const shapes = blocks.slice(1).map(({ first, path }, i) => ({
     type: "line",
     layer: "below",
     xref: "x",
     yref: "paper",
-    x0: x,
-    x1: x,
+    x0: first - 0.5,
+    x1: first - 0.5,
     y0: 0,
     y1: 1,
-    line,
+    line: {
+      color: tokens[topOf(path) === topOf(blocks[i].path) ? "line" : "line-strong"],
+      width: 1,
+    },
   }));
   if (strip === 0) return shapes;
   const band = {

@@ -4,7 +4,7 @@
  * @typedef {object} View
  * @property {string} filter
  * @property {string[]} selected names of parameters
- * @property {string} tab
+ * @property {string} tab "" for the page's own choice
  * @property {Set<string>} collapsed paths of modules
  * @property {string[]} metrics names of the metrics shown; empty for the page's own choice
  */
@@ -22,7 +22,7 @@ export function readView(search) {
   return {
     filter: query.get("filter") ?? "",
     selected: [...new Set(query.getAll("selected"))].slice(0, MAX_SELECTED),
-    tab: TABS.includes(tab) ? tab : TABS[0],
+    tab: TABS.includes(tab) ? tab : "",
     collapsed: new Set(query.getAll("collapsed")),
     metrics: [...new Set(query.getAll("metric"))],
   };
@@ -36,9 +36,19 @@ export function writeView(view) {
   const query = new URLSearchParams();
   if (view.filter !== "") query.set("filter", view.filter);
   for (const name of view.selected) query.append("selected", name);
-  if (view.tab !== TABS[0]) query.set("tab", view.tab);
+  if (view.tab !== "") query.set("tab", view.tab);
   for (const path of view.collapsed) query.append("collapsed", path);
   for (const name of view.metrics) query.append("metric", name);
   const text = query.toString();
   return text === "" ? "" : `?${text}`;
+}
+
+/**
+ * The tab in sight: the one that was chosen, else the parameters' when some are selected.
+ * @param {View} view
+ * @returns {"parameters" | "metrics"}
+ */
+export function tabOf({ tab, selected }) {
+  if (tab === "parameters" || tab === "metrics") return tab;
+  return selected.length > 0 ? "parameters" : "metrics";
 }

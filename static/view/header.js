@@ -26,10 +26,11 @@ export class Header {
 
   /**
    * @param {RunState} state
-   * @param {number | null} lostFor seconds since the server was lost, or null
+   * @param {{connected: boolean, lostFor: number | null}} live
+   * @param {string} refusal the server's own sentence, or ""
    */
-  render(state, lostFor) {
-    this.#connection(lostFor);
+  render(state, live, refusal) {
+    this.#connection(live, refusal);
     const { run } = state;
     if (run === null) return;
     setAttribute(this.status, "data-status", run.status);
@@ -56,13 +57,17 @@ export class Header {
     if (fact.parentElement) setAttribute(fact.parentElement, "data-alarm", alarm ? "true" : null);
   }
 
-  /** @param {number | null} lostFor */
-  #connection(lostFor) {
+  /**
+   * @param {{connected: boolean, lostFor: number | null}} live
+   * @param {string} refusal
+   */
+  #connection({ connected, lostFor }, refusal) {
     const lost = lostFor !== null;
-    setAttribute(this.connection, "data-status", lost ? "reconnecting" : "live");
-    setText(this.connection, lost ? "reconnecting" : "connected");
+    setAttribute(this.connection, "data-status", connected ? "live" : "reconnecting");
+    setText(this.connection, connected ? "connected" : lost ? "reconnecting" : "connecting");
     if (lost) {
-      const text = `Connection to the server lost ${formatSeconds(lostFor)} ago, trying again. What you see is what was known then.`;
+      const why = refusal || "What you see is what was known then.";
+      const text = `Connection to the server lost ${formatSeconds(lostFor)} ago, trying again. ${why}`;
       setText(this.connectionBanner, text);
     }
     this.connectionBanner.hidden = !lost;

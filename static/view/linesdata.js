@@ -10,7 +10,7 @@
  * @typedef {import("../lib/linesfigure.js").Line} Line
  * @typedef {import("./linechart.js").KeyEntry} KeyEntry
  */
-import { MAX_SELECTED } from "../lib/url.js";
+import { MAX_SELECTED, tabOf } from "../lib/url.js";
 import { getJson } from "./api.js";
 
 const REFETCH_MS = 1000;
@@ -86,7 +86,7 @@ export class LinesData {
    */
   lines(view, room, tokens) {
     this.#refetch(view, room);
-    return view.tab === "metrics"
+    return tabOf(view) === "metrics"
       ? this.#metricLines(view, tokens)
       : this.#seriesLines(view, room, tokens);
   }
@@ -143,15 +143,15 @@ export class LinesData {
    * @param {number} room
    */
   async #refetch(view, room) {
-    const wanted = view.tab === "metrics" ? "metrics" : JSON.stringify(view.selected);
+    const wanted = tabOf(view) === "metrics" ? "metrics" : JSON.stringify(view.selected);
     const early = performance.now() - this.fetchedAt < REFETCH_MS;
-    const live = view.tab !== "metrics" && view.selected.length > 0 && !document.hidden;
+    const live = tabOf(view) !== "metrics" && view.selected.length > 0 && !document.hidden;
     if (this.fetching || (wanted === this.fetchedFor && (early || !live))) return;
     this.fetching = true;
     this.fetchedFor = wanted;
     this.fetchedAt = performance.now();
     await this.guard(() =>
-      view.tab === "metrics" ? this.#fetchMetrics() : this.#fetchSeries(view.selected, room),
+      tabOf(view) === "metrics" ? this.#fetchMetrics() : this.#fetchSeries(view.selected, room),
     );
     this.fetching = false;
   }

@@ -7,12 +7,13 @@
  * @typedef {object} LiveHandlers
  * @property {(message: import("../wire.js").LiveMessage) => void} onMessage
  * @property {(frame: ArrayBuffer) => void} onFrame
- * @property {(again: boolean) => void} onOpen `again`: after it had been lost
- * @property {() => void} onLost
+ * @property {() => void} onOpen
+ * @property {(reason: string) => void} onLost with the server's own sentence, or ""
  */
 import { backoff } from "../lib/backoff.js";
 
 const SILENCE_MS = 8000;
+const REFUSED = 1008;
 
 export class LiveConnection {
   /**
@@ -26,7 +27,6 @@ export class LiveConnection {
     /** @type {number | null} when the connection was lost, by performance.now() */
     this.lostSince = null;
     this.attempt = 0;
-    this.everOpen = false;
     /** @type {ReturnType<typeof setTimeout> | undefined} */
     this.silence = undefined;
     this.#open();
@@ -46,29 +46,38 @@ export class LiveConnection {
     };
     heard();
     socket.addEventListener("open", () => {
-      const again = this.everOpen;
-      Object.assign(this, { connected: true, lostSince: null, attempt: 0, everOpen: true });
       heard();
-      this.handlers.onOpen(again);
+      socket.addEventListener("message", () => this.#stands(), { once: true });
     });
     socket.addEventListener("message", ({ data }) => {
       heard();
       if (typeof data === "string") this.handlers.onMessage(JSON.parse(data));
       else this.handlers.onFrame(data);
     });
-    socket.addEventListener("close", () => this.#dropped(socket), { once: true });
+    socket.addEventListener("close", ({ code, reason }) =>
+      this.#dropped(socket, code === REFUSED ? reason : ""),
+    );
     this.socket = socket;
   }
 
-  /** @param {WebSocket} socket */
-  #dropped(socket) {
+  /** The server has spoken: an opened socket alone may yet be refused. */
+  #stands() {
+    Object.assign(this, { connected: true, lostSince: null, attempt: 0 });
+    this.handlers.onOpen();
+  }
+
+  /**
+   * @param {WebSocket} socket
+   * @param {string} [reason]
+   */
+  #dropped(socket, reason = "") {
     if (socket !== this.socket) return;
     this.socket = undefined;
     clearTimeout(this.silence);
     socket.close();
     this.connected = false;
     this.lostSince ??= performance.now();
-    this.handlers.onLost();
+    this.handlers.onLost(reason);
     setTimeout(() => this.#open(), backoff(this.attempt));
     this.attempt += 1;
   }

@@ -2,8 +2,9 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { toColumns } from "../../static/lib/buckets.js";
+import { blockNames } from "../../static/lib/blocknames.js";
 import { escapePlotly } from "../../static/lib/escape.js";
-import { blockLabels, flowFigure } from "../../static/lib/flowfigure.js";
+import { flowFigure } from "../../static/lib/flowfigure.js";
 import { bandOutline, linesFigure } from "../../static/lib/linesfigure.js";
 import { parameterRow } from "./support/rows.js";
 
@@ -86,14 +87,27 @@ test("a chart keeps its zoom: the revision is constant", () => {
   assert.equal(flow().layout["uirevision"], flow({ step: 13 }).layout["uirevision"]);
 });
 
-test("block names do not run into one another, and a number is told with its parent", () => {
+test("names below the axis do not run into one another", () => {
   const blocks = [
     { label: "0", path: "encoder.blocks.0", first: 0, last: 9 },
-    { label: "tiny", path: "tiny", first: 10, last: 10 },
-    { label: "decoder", path: "decoder", first: 11, last: 20 },
+    { label: "1", path: "encoder.blocks.1", first: 10, last: 19 },
+    { label: "tiny", path: "tiny", first: 20, last: 20 },
+    { label: "decoder", path: "decoder", first: 21, last: 40 },
   ];
-  assert.deepEqual(blockLabels(blocks, 0.02).map(({ text }) => text), ["blocks.0", "tiny", "decoder"]);
-  assert.deepEqual(blockLabels(blocks, 0.2).map(({ text }) => text), ["blocks.0", "decoder"]);
+  const texts = (/** @type {number} */ perPixel) => {
+    const { near, below } = blockNames(blocks, perPixel);
+    return [near.map(({ text }) => text), below.map(({ text }) => text)];
+  };
+  assert.deepEqual(texts(0.02), [
+    ["blocks.0", "blocks.1"],
+    ["encoder", "tiny", "decoder"],
+  ]);
+  assert.deepEqual(texts(0.3), [["blocks.0"], ["encoder", "decoder"]]);
+});
+
+test("a model of one level has its names on one line", () => {
+  const blocks = [{ label: "a", path: "a", first: 0, last: 9 }];
+  assert.deepEqual(blockNames(blocks, 0.02), { near: [{ at: 4.5, text: "a" }], below: [] });
 });
 
 test("a band is a closed outline for each stretch without a gap", () => {

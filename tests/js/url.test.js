@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { readView, writeView } from "../../static/lib/url.js";
+import { readView, tabOf, writeView } from "../../static/lib/url.js";
 
 test("a view survives the URL, hostile names included", () => {
   const view = {
@@ -23,6 +23,12 @@ test("at most eight parameters are selected, each once", () => {
   assert.deepEqual(readView(`?${many}&selected=p0`).selected.length, 8);
 });
 
-test("an unknown tab reads as the first", () => {
-  assert.equal(readView("?tab=heatmap").tab, "parameters");
+test("an unknown tab reads as none", () => {
+  assert.equal(readView("?tab=heatmap").tab, "");
+});
+
+test("without a choice the tab follows the selection", () => {
+  assert.equal(tabOf(readView("")), "metrics");
+  assert.equal(tabOf(readView("?selected=a")), "parameters");
+  assert.equal(tabOf(readView("?selected=a&tab=metrics")), "metrics");
 });
