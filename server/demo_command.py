@@ -11,8 +11,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from threading import Event
 from typing import Any
 from urllib.request import ProxyHandler, build_opener
 
@@ -22,7 +24,7 @@ import platformdirs
 from .interrupts import until_stopped
 from .service import Service, ServiceError
 from .settings import DEFAULT_PORT, Settings
-from .store import StoreError
+from .store import StoreError, StoreInUseError
 
 _POLL = 0.2
 _CLOSE_WITHIN = 20.0
@@ -45,33 +47,49 @@ _ANSWER_WITHIN = 5.0
 @click.option(
     "--data",
     type=click.Path(path_type=Path),
-    default=lambda: platformdirs.user_data_path("gradgate"),
-    show_default="the user's data folder",
     envvar="GRADGATE_DATA",
-    help="The folder that keeps every run.",
+    help="The folder that keeps every run.  [default: the user's data folder]",
 )
-def demo(steps: int | None, port: int | None, data: Path) -> None:
+def demo(steps: int | None, port: int | None, data: Path | None) -> None:
     """Train on handwritten digits, live on a dashboard."""
     logging.basicConfig(format="%(levelname)s: %(message)s")
-    with until_stopped() as stopped:
+    try:
+        with until_stopped() as stopped, _service(port, data) as service:
+            code = _train(service, steps, stopped)
+    except (ServiceError, StoreError) as error:
+        raise click.ClickException(str(error)) from error
+    sys.exit(code)
+
+
+def _train(service: Service, steps: int | None, stopped: Event) -> int:
+    """Run the job until it ends or is stopped; the exit code, 0 when it was stopped."""
+    click.echo(f"Gradgate dashboard: {service.url}")
+    launched = time.time()
+    announced = False
+    with _job(service.url, steps) as job:
+        while job.poll() is None and not stopped.wait(_POLL):
+            if not service.running:
+                raise ServiceError("The server ended by itself: its log above says why.")
+            announced = announced or _announce(service.url, launched)
+    return 0 if stopped.is_set() else _exit_code(job.returncode)
+
+
+@contextmanager
+def _service(port: int | None, data: Path | None) -> Iterator[Service]:
+    """A server; what nobody asked for and another server has is replaced, and that is said."""
+    with ExitStack() as stack:
         try:
-            service = _service(data, port)
-        except (ServiceError, StoreError) as error:
-            raise click.ClickException(str(error)) from error
-        with service:
-            click.echo(f"Gradgate dashboard: {service.url}")
-            launched = time.time()
-            with _job(service.url, steps) as job:
-                announced = False
-                while job.poll() is None and not stopped.wait(_POLL):
-                    announced = announced or _announce(service.url, launched)
-                    if not service.running:
-                        raise click.ClickException("The server ended: its log above says why.")
-    if not stopped.is_set():
-        sys.exit(_exit_code(job.returncode))
+            service = _listening(port, data or platformdirs.user_data_path("gradgate"))
+        except StoreInUseError:
+            if data is not None:
+                raise
+            click.echo("Another Gradgate server uses the data folder: this run is not kept.")
+            folder = stack.enter_context(TemporaryDirectory(prefix="gradgate-"))
+            service = _listening(port, Path(folder))
+        yield stack.enter_context(service)
 
 
-def _service(data: Path, port: int | None) -> Service:
+def _listening(port: int | None, data: Path) -> Service:
     """A server on the port that was asked for, else on the default one or a free one."""
     try:
         return Service(Settings(data, port=DEFAULT_PORT if port is None else port))
@@ -80,29 +98,40 @@ def _service(data: Path, port: int | None) -> Service:
         in_use = isinstance(cause, OSError) and cause.errno == errno.EADDRINUSE
         if port is not None or not in_use:
             raise
-    click.echo(f"Port {DEFAULT_PORT} is in use, so a free one is taken.")
-    return Service(Settings(data, port=0))
+    service = Service(Settings(data, port=0))
+    click.echo(f"Port {DEFAULT_PORT} is in use: the dashboard takes port {service.port}.")
+    return service
 
 
 @contextmanager
 def _job(url: str, steps: int | None) -> Iterator[subprocess.Popen[bytes]]:
     """The training job, ended and waited for at the end.
 
-    It starts with SIGINT ignored, which lasts until it sets a handler of its own: a Ctrl-C in a
-    terminal goes to both processes, and one that is still importing torch would end in a traceback.
+    A Ctrl-C in a terminal goes to both processes. The job gets SIGINT blocked and unblocks it once
+    it has a handler, lest one that still imports torch end in a traceback.
     """
     command = [sys.executable, "-m", "gradgate.probe.demo"]
     if steps is not None:
         command += ["--steps", str(steps)]
-    handler = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
+    with _blocked(signal.SIGINT):
         job = subprocess.Popen(command, env={**os.environ, "GRADGATE_SERVER": url})
-    finally:
-        signal.signal(signal.SIGINT, handler)
     try:
         yield job
     finally:
         _end(job)
+
+
+@contextmanager
+def _blocked(number: signal.Signals) -> Iterator[None]:
+    """Hold a signal back from this thread, and from a process that it starts meanwhile."""
+    if sys.platform == "win32":
+        yield
+        return
+    earlier = signal.pthread_sigmask(signal.SIG_BLOCK, {number})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, earlier)
 
 
 def _end(job: subprocess.Popen[bytes]) -> None:

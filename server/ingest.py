@@ -45,9 +45,11 @@ async def serve_probe(websocket: WebSocket, hub: Hub, denied: str | None) -> Non
     await websocket.accept()
     connection = ProbeConnection(websocket)
     try:
+        # A probe listens after its `hello`, so it is read before it is refused.
+        first = await _first_frame(websocket)
         if denied is not None:
             raise Refused(denied)
-        await _converse(websocket, connection, hub)
+        await _converse(websocket, connection, hub, _parse_hello(first))
     except Refused as refused:
         _log.warning("A probe was refused: %s", refused.message)
         try:
@@ -58,8 +60,9 @@ async def serve_probe(websocket: WebSocket, hub: Hub, denied: str | None) -> Non
         return
 
 
-async def _converse(websocket: WebSocket, connection: ProbeConnection, hub: Hub) -> None:
-    hello = _parse_hello(await _first_frame(websocket))
+async def _converse(
+    websocket: WebSocket, connection: ProbeConnection, hub: Hub, hello: Hello
+) -> None:
     with hub.probe(hello.run, connection) as live:
         try:
             opened, commands = await hub.open(live, hello)

@@ -20,6 +20,10 @@ class StoreError(Exception):
     """The store cannot be used; the message says what to do."""
 
 
+class StoreInUseError(StoreError):
+    """Another server has the data folder."""
+
+
 class Store:
     """A data base of runs. Reads may come from any thread, writes from the writer's alone."""
 
@@ -88,7 +92,7 @@ def _locked(folder: Path) -> FileLock:
         folder.mkdir(parents=True, exist_ok=True)
         lock.acquire(timeout=0)
     except Timeout as error:
-        raise StoreError(
+        raise StoreInUseError(
             f"The data folder {folder} is in use by another Gradgate server: stop that, "
             "or choose another folder with --data."
         ) from error

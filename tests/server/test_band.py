@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
 from gradgate.server.band import Band
 from gradgate.server.frames import Sample, decode, encode
 from gradgate.server.states import Statistic
-from hypothesis import given
-from hypothesis import strategies as st
 
 rows = st.lists(st.lists(st.floats(0, 100, width=32), min_size=3, max_size=3), min_size=1)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from gradgate.server.commands import UNAPPLIED, CommandState
 
 ALLOWED = {

@@ -6,8 +6,8 @@ import math
 
 import numpy as np
 import pytest
-from gradgate.server.frames import FrameError, FrameVersionError, decode, encode
 
+from gradgate.server.frames import FrameError, FrameVersionError, decode, encode
 from tests.support.probing import pack_sample
 
 GOOD = pack_sample(7, 9, [1, 4, 6], {1: [0.5, math.nan, math.nan], 2: [0.25, 1, 2]}, at=12.5)

@@ -64,7 +64,7 @@ def test_a_late_report_changes_nothing(shared_server: ServerProcess, run: str) -
 
 
 def test_commands_that_were_not_applied_are_sent_again(server: ServerProcess, run: str) -> None:
-    """After a lost connection, or a killed server, the probe gets what it did not apply, in order."""
+    """After a killed server the probe gets, in order, the commands that it did not apply."""
     path = f"/api/runs/{run}/commands"
     with FakeProbe(server, hello(run)) as probe:
         for _ in range(4):

@@ -7,10 +7,11 @@ import math
 
 import numpy as np
 import pytest
-from gradgate.server.series import History, bucket, plain
-from gradgate.server.states import State
 from hypothesis import given
 from hypothesis import strategies as st
+
+from gradgate.server.series import History, bucket, plain
+from gradgate.server.states import State
 
 WORST_FIRST = [
     "nonfinite",

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from gradgate.server.frames import Sample
 from gradgate.server.tiles import (
     BLOCK,
@@ -14,8 +17,6 @@ from gradgate.server.tiles import (
     unpack_states,
     unpack_values,
 )
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 
 @st.composite

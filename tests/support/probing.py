@@ -86,16 +86,22 @@ class FakeProbe:
     def __init__(self, server: ServerProcess, greeting: Mapping[str, Any], **options: Any) -> None:
         self._resources = ExitStack()
         self._socket = self._resources.enter_context(
-            connect(server.ws_url + "/api/ingest", max_size=None, compression=None, **options)
+            connect(
+                server.ws_url + "/api/ingest",
+                max_size=None,
+                max_queue=None,
+                compression=None,
+                **options,
+            )
         )
         self.acked = 0
         self.commands: list[dict[str, Any]] = []
         self.send(greeting)
         self.welcome = self.receive()
 
-    def send(self, frame: Mapping[str, Any] | bytes) -> None:
-        """Send a frame."""
-        self._socket.send(frame if isinstance(frame, bytes) else json.dumps(frame))
+    def send(self, frame: Mapping[str, Any] | bytes | str) -> None:
+        """Send a frame; text and bytes go out as they are."""
+        self._socket.send(frame if isinstance(frame, bytes | str) else json.dumps(frame))
 
     def receive(self) -> dict[str, Any]:
         """The next frame of the server."""

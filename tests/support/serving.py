@@ -27,6 +27,7 @@ class ServerProcess:
         self.port = port
         self._options = options
         self._process: subprocess.Popen[str] | None = None
+        self._client: httpx.Client | None = None
         self._output: list[str] = []
         self.printed_url = ""
 
@@ -62,6 +63,8 @@ class ServerProcess:
         assert isinstance(match, re.Match), f"the server ended at once: {self.output}"
         self.printed_url = match[1]
         self.port = int(self.url.rpartition(":")[2])
+        # Reading the system's certificates takes longer than a request, and there is no TLS here.
+        self._client = httpx.Client(timeout=20, verify=False, trust_env=False)
         return self
 
     def kill(self) -> None:
@@ -69,14 +72,14 @@ class ServerProcess:
         process = self._running()
         process.kill()
         process.wait(_STOPS_WITHIN)
-        self._process = None
+        self._ended()
 
     def stop(self, number: int = signal.SIGTERM) -> int:
         """End the server by a signal and return its exit code."""
         process = self._running()
         process.send_signal(number)
         code = process.wait(_STOPS_WITHIN)
-        self._process = None
+        self._ended()
         return code
 
     def restart(self) -> None:
@@ -88,6 +91,10 @@ class ServerProcess:
         response = self._request("GET", path, params=query)
         assert response.status_code == 200, f"{path}: {response.status_code} {response.text}"
         return response.json()
+
+    def page(self, path: str, **options: Any) -> httpx.Response:
+        """The answer to a GET request, whatever it is."""
+        return self._request("GET", path, **options)
 
     def post(self, path: str, body: object) -> httpx.Response:
         """The answer to a POST request."""
@@ -103,12 +110,18 @@ class ServerProcess:
             self.stop()
 
     def _request(self, method: str, path: str, **options: Any) -> httpx.Response:
-        # Reading the system's certificates takes longer than the request, and there is no TLS here.
-        return httpx.request(method, self.url + path, timeout=20, verify=False, **options)
+        assert self._client is not None, "the server does not run"
+        return self._client.request(method, self.url + path, **options)
 
     def _running(self) -> subprocess.Popen[str]:
         assert self._process is not None, "the server does not run"
         return self._process
+
+    def _ended(self) -> None:
+        self._process = None
+        if self._client is not None:
+            self._client.close()
+            self._client = None
 
     def _read(self, process: subprocess.Popen[str]) -> None:
         assert process.stdout is not None

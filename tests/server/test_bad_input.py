@@ -1,0 +1,184 @@
+"""Bad input: a clear answer, a server that stays up, and nothing stored that is lost."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from websockets.exceptions import ConnectionClosed
+
+from tests.support.probing import (
+    PRESENT,
+    FakeProbe,
+    hello,
+    pack_sample,
+    table_row,
+)
+from tests.support.serving import ServerProcess
+
+RUN = "feedfacecafebeef"
+SAMPLE = pack_sample(2, 2, [PRESENT, PRESENT], {1: [1.0, 2.0]})
+MIB = 1024 * 1024
+
+BAD_HELLOS = [
+    ({"type": "heartbeat"}, 1002, "first frame is `hello`"),
+    ({"run": "not hexadecimal!"}, 1008, "run:"),
+    ({"run": RUN.upper()}, 1008, "run:"),
+    ({"name": ""}, 1008, "name:"),
+    ({"name": "x" * 513}, 1008, "name:"),
+    ({"name": "a\0b"}, 1008, "name:"),
+    ({"started": "yesterday"}, 1008, "started:"),
+    ({"pid": -1}, 1008, "pid:"),
+    ({"step": 2**60}, 1008, "step:"),
+    ({"parameters": [table_row("x" * 513)]}, 1008, "parameters.0.names.0:"),
+    ({"parameters": [table_row("x", names=[])]}, 1008, "parameters.0.names:"),
+    ({"parameters": [table_row("x", numel=-1)]}, 1008, "parameters.0.numel:"),
+    (
+        {"frozen": [{"command": 1, "by": "a", "mode": "grad", "since_step": 0, "parameters": [2]}]},
+        1008,
+        "outside the parameter table",
+    ),
+]
+
+BAD_FRAMES = [
+    ("not json", 1008, "malformed"),
+    ("[]", 1008, "malformed"),
+    (json.dumps({"type": "nonsense", "seq": 2}), 1008, "malformed"),
+    (json.dumps({"type": "metrics", "seq": 2}), 1008, "step: Field required"),
+    (json.dumps({"type": "metrics", "seq": 0, "step": 1, "time": 1, "values": {}}), 1008, "seq"),
+    (json.dumps(hello(RUN)), 1008, "malformed"),
+    (SAMPLE[:-1], 1008, "malformed"),
+    (b"GG", 1008, "malformed"),
+    (pack_sample(2, 2, [9, 1], {1: [1, 1]}), 1008, "9 is no state"),
+    (pack_sample(2, 2, [1] * 3, {1: [1] * 3}), 1008, "outside the parameter table of 2 rows"),
+    (json.dumps({"type": "parameters", "seq": 2, "parameters": []}), 1008, "shrank from 2 to 0"),
+    (
+        json.dumps(
+            {"type": "parameters", "seq": 2, "parameters": [table_row("b"), table_row("a")]}
+        ),
+        1008,
+        "'a.weight' and is now 'b'",
+    ),
+    (
+        json.dumps(
+            {"type": "report", "seq": 2, "id": 1, "state": "applied", "time": 1, "parameters": [2]}
+        ),
+        1008,
+        "outside the parameter table",
+    ),
+    (" " * (32 * MIB + 1), 1009, "at most 33554432 bytes"),
+    (b"\0" * (32 * MIB + 1), 1009, "at most 33554432 bytes"),
+]
+
+
+@pytest.mark.parametrize(("change", "code", "message"), BAD_HELLOS)
+def test_a_bad_hello_is_refused(
+    shared_server: ServerProcess, change: dict[str, Any], code: int, message: str
+) -> None:
+    """The error names the field, the close code is the protocol's, and no run is made."""
+    run = str(change.get("run", "badbadbadbadbad0"))
+    with FakeProbe(shared_server, {**hello(run), **change}) as probe:
+        assert_refused(probe, code, message)
+    assert run not in [row["id"] for row in shared_server.get("/api/runs")["runs"]]
+
+
+def test_a_binary_hello_is_refused(shared_server: ServerProcess) -> None:
+    """A sample cannot come first."""
+    with FakeProbe(shared_server, SAMPLE) as probe:
+        assert_refused(probe, 1002, "first frame is `hello`")
+
+
+@pytest.mark.parametrize(("frame", "code", "message"), BAD_FRAMES)
+def test_a_bad_frame_is_refused(
+    shared_server: ServerProcess, run: str, frame: str | bytes, code: int, message: str
+) -> None:
+    """The connection ends with a sentence, what came before is kept, and the run goes on."""
+    with FakeProbe(shared_server, hello(run)) as probe:
+        probe.sample(1, [1, 2])
+        probe.until_acked(1)
+        probe.send(frame)
+        assert_refused(probe, code, message)
+    with FakeProbe(shared_server, hello(run)) as probe:
+        assert probe.welcome["last_seq"] == 1
+        probe.send(SAMPLE)
+        probe.until_acked(2)
+    assert shared_server.get(f"/api/runs/{run}")["samples"] == 2
+
+
+def test_a_frame_beyond_all_measure_ends_the_connection(
+    shared_server: ServerProcess, run: str
+) -> None:
+    """A frame that is not even read ends the connection, and the server stays up."""
+    with FakeProbe(shared_server, hello(run)) as probe:
+        try:
+            probe.send(b"\0" * (65 * MIB))
+            code, _ = probe.until_closed()
+        except ConnectionClosed as closed:
+            code = 1006 if closed.rcvd is None else closed.rcvd.code
+        assert code in (1006, 1009)
+    with FakeProbe(shared_server, hello(run)) as probe:
+        assert probe.welcome["type"] == "welcome"
+
+
+@pytest.mark.parametrize(
+    ("version", "older", "where"),
+    [(2, "server", "where the server runs"), (0, "probe", "where the training job runs")],
+)
+def test_another_protocol_version_says_what_to_upgrade(
+    shared_server: ServerProcess, run: str, version: int, older: str, where: str
+) -> None:
+    """Both in `hello`, whatever else it has, and in a sample the older side is named."""
+    sentence = f"upgrade the {older} with `pip install --upgrade gradgate` {where}"
+    with FakeProbe(shared_server, {"type": "hello", "protocol": version, "new": 1}) as probe:
+        assert_refused(probe, 1002, sentence)
+    with FakeProbe(shared_server, hello(run)) as probe:
+        probe.send(pack_sample(1, 1, [1, 1], {1: [1, 1]}, version=version))
+        assert_refused(probe, 1002, sentence)
+
+
+def test_a_shrunken_or_renamed_table_is_refused_at_hello(
+    shared_server: ServerProcess, run: str
+) -> None:
+    """A run that comes back with other parameters is told to start anew, and stays as it was."""
+    with FakeProbe(shared_server, hello(run, ["a", "b"])):
+        pass
+    with FakeProbe(shared_server, hello(run, ["a"])) as probe:
+        assert_refused(probe, 1008, "shrank from 2 to 1")
+    with FakeProbe(shared_server, hello(run, ["a", "c"])) as probe:
+        assert_refused(probe, 1008, "'b' and is now 'c'")
+    rows = shared_server.get(f"/api/runs/{run}/parameters")["parameters"]
+    assert [row["name"] for row in rows] == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["<script>alert(1)</script>", "'; drop table runs; --", "\u202egradient \U0001f525", "%"],
+)
+def test_a_hostile_name_is_text(shared_server: ServerProcess, run: str, name: str) -> None:
+    """A parameter's or a run's name comes back as it was given, and is never markup."""
+    with FakeProbe(shared_server, hello(run, [name], name=name + run)) as probe:
+        probe.sample(1, [2.0])
+        probe.until_acked(1)
+    rows = shared_server.get(f"/api/runs/{run}/parameters")["parameters"]
+    assert [row["name"] for row in rows] == [name]
+    assert shared_server.get(f"/api/runs/{run}/series", parameter=name)["values"] == [2.0]
+    page = shared_server.page(f"/runs/{run}")
+    assert page.status_code == 200
+    assert "<script>alert" not in page.text
+
+
+def test_unknown_fields_are_ignored(shared_server: ServerProcess, run: str) -> None:
+    """A field of a later minor version does no harm."""
+    with FakeProbe(shared_server, hello(run, later="field")) as probe:
+        assert probe.welcome["type"] == "welcome"
+
+
+def assert_refused(probe: FakeProbe, code: int, message: str) -> None:
+    """The connection ended with the code, after an `error` that contains the message."""
+    found, last = probe.until_closed()
+    assert last is not None
+    assert last["type"] == "error"
+    assert message in last["message"]
+    assert last["retry"] is False
+    assert found == code
