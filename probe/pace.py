@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from statistics import median
+from statistics import fmean, median
 
 MAX_INTERVAL = 100_000
 """The probe never samples less often than this, in steps."""
+
+LEAST_SHARE = 0.2
+"""The part of the budget that is left to samples even where the hooks alone use it up."""
 
 
 class Pace:
@@ -15,15 +18,19 @@ class Pace:
 
     ``every``: sample each n-th step exactly; or None, and the interval follows from the
     measured cost of a sample, the measured time of a step and ``budget``, the share of
-    the step time that sampling may take. Medians of the latest few, so that neither the
-    first sample, which warms caches up, nor an evaluation between two steps counts.
+    the step time that the probe may take. What the probe costs in steps without a sample
+    comes off the budget first. The time of a step is the median of the latest, so that an
+    evaluation between two steps does not count; the cost of a sample is their mean, since
+    on a busy machine some samples cost several times the median, but without the worst,
+    since the first one warms caches up.
     """
 
     def __init__(self, every: int | None, budget: float) -> None:
         self._every = every
         self._budget = budget
-        self._samples: deque[float] = deque(maxlen=5)
-        self._steps: deque[float] = deque(maxlen=15)
+        self._samples: deque[float] = deque(maxlen=20)
+        self._idle: deque[float] = deque(maxlen=20)
+        self._steps: deque[float] = deque(maxlen=20)
         self._last_sampled = 0
 
     @property
@@ -33,10 +40,12 @@ class Pace:
             return self._every
         if not self._samples or not self._steps:
             return 1
-        affordable = self._budget * median(self._steps)
+        budget = self._budget * median(self._steps)
+        idle = median(self._idle) if self._idle else 0.0
+        affordable = max(budget - idle, LEAST_SHARE * budget)
         if affordable <= 0:
             return MAX_INTERVAL
-        return min(MAX_INTERVAL, max(1, math.ceil(median(self._samples) / affordable)))
+        return min(MAX_INTERVAL, max(1, math.ceil(self._sample_cost() / affordable)))
 
     def due(self, step: int) -> bool:
         """Whether the coming step ``step`` is to be sampled."""
@@ -51,6 +60,12 @@ class Pace:
         if sampled:
             self._samples.append(spent)
             self._last_sampled = step
+        else:
+            self._idle.append(spent)
+
+    def _sample_cost(self) -> float:
+        ordered = sorted(self._samples)
+        return fmean(ordered[:-1] or ordered)
 
 
 class Meter:

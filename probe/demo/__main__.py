@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import signal
+import sys
 from threading import Event
 
 from .train import train
@@ -15,6 +16,9 @@ def main() -> None:
     stop = Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
+    if sys.platform != "win32":
+        # `gradgate demo` blocks it, so that Ctrl-C while torch is imported is no traceback.
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     accuracy = train(options.steps, options.seed, options.server, stop)
     print(f"test accuracy {accuracy:.1%}")
 
