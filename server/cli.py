@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from pathlib import Path
 
 import click
@@ -16,6 +17,8 @@ from .store import StoreError
 from .version import VERSION
 
 _POLL = 0.5
+# What an Authorization header can carry (RFC 6750, section 2.1).
+_TOKEN = re.compile(r"[A-Za-z0-9._~+/=-]+")
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -71,8 +74,10 @@ def serve(
     lost_after: float,
 ) -> None:
     """Start the dashboard, and keep it until Ctrl-C."""
-    if token is not None and not token.strip():
-        raise click.UsageError("--token is empty: give a token, or leave the option out.")
+    if token is not None and not _TOKEN.fullmatch(token):
+        raise click.UsageError(
+            "--token is made of letters, digits and any of -._~+/=: give another, or leave it out."
+        )
     logging.basicConfig(format="%(levelname)s: %(message)s")
     settings = Settings(data, host, port, token, allow_hosts, lost_after)
     with until_stopped() as stopped:

@@ -33,10 +33,10 @@ class ProbeConnection:
         self._commands: dict[int, Command] = {}
         self._refusal: Refused | None = None
 
-    @property
-    def replaced(self) -> bool:
-        """Whether a newer connection of the run took over."""
-        return self._refusal is not None
+    def check(self) -> None:
+        """Raise `Refused` when a newer connection of the run took over."""
+        if self._refusal is not None:
+            raise self._refusal
 
     async def welcome(self, message: Welcome) -> None:
         """Send the answer to `hello`."""
@@ -62,8 +62,7 @@ class ProbeConnection:
         while True:
             await self._news.wait()
             self._news.clear()
-            if self._refusal is not None:
-                raise self._refusal
+            self.check()
             acked, self._acked = self._acked, None
             commands, self._commands = self._commands, {}
             if acked is not None:

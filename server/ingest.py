@@ -130,10 +130,9 @@ async def _receive(
 ) -> None:
     while True:
         frame = await _frame(websocket)
-        if connection.replaced:
-            return
         while hub.writer.overloaded:
             await asyncio.sleep(_PAUSE)
+        connection.check()
         if live.status is RunStatus.FINISHED:
             continue
         _accept(_decode(frame), len(frame), hub, live)

@@ -9,7 +9,7 @@ from concurrent.futures import TimeoutError as FutureTimeoutError
 from functools import partial
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, HTTPException, Query, Response
+from fastapi import APIRouter, HTTPException, Path, Query, Response
 from sqlalchemy import Connection, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -96,14 +96,17 @@ def get_series(
 
 @router.get("/{run}/sparklines", response_model=Sparklines)
 def get_sparklines(
-    run: str, store: StoreOf, points: Annotated[int, Query(ge=1, le=1000)] = 60
+    run: str, store: StoreOf, points: Annotated[int, Query(ge=1, le=200)] = 60
 ) -> Response:
     """The last samples of `grad_norm` of every parameter, in table order."""
     with store.read() as connection:
         count = run_record(connection, run).parameters
         recent = read_recent(connection, run, count, points)
+    length = len(recent.steps)
+    numbers = plain(recent.values.T.ravel())
+    starts = range(0, count * length, length) if length else [0] * count
     # Row by row, since one call for a million numbers would keep every other thread waiting.
-    rows = ",".join(json.dumps(plain(row)) for row in recent.values.T)
+    rows = ",".join(json.dumps(numbers[start : start + length]) for start in starts)
     text = f'{{"steps":{json.dumps(recent.steps)},"rows":[{rows}]}}'
     return Response(text, media_type="application/json")
 
@@ -148,7 +151,9 @@ def list_commands(
 
 
 @router.get("/{run}/commands/{number}")
-def get_command(run: str, number: int, store: StoreOf) -> CommandRow:
+def get_command(
+    run: str, number: Annotated[int, Path(ge=0, le=limits.NUMBER)], store: StoreOf
+) -> CommandRow:
     """One command."""
     with store.read() as connection:
         run_record(connection, run)

@@ -7,6 +7,7 @@ import socket
 import sys
 import threading
 import time
+from urllib.parse import quote
 
 import uvicorn
 
@@ -62,7 +63,9 @@ class Service:
     @property
     def url(self) -> str:
         """The address of the dashboard, with the token when one is wanted."""
-        query = "" if self.settings.token is None else f"/?token={self.settings.token}"
+        query = (
+            "" if self.settings.token is None else f"/?token={quote(self.settings.token, safe='')}"
+        )
         return f"http://{_display_host(self.settings.host)}:{self.port}{query}"
 
     @property

@@ -168,6 +168,14 @@ def test_a_hostile_name_is_text(shared_server: ServerProcess, run: str, name: st
     assert "<script>alert" not in page.text
 
 
+def test_half_a_character_is_refused(shared_server: ServerProcess) -> None:
+    """A lone surrogate is no text that could be stored."""
+    greeting = json.dumps(hello("badbadbadbadbad1")).replace('"digits"', '"\\ud800"')
+    assert "ud800" in greeting
+    with FakeProbe(shared_server, greeting) as probe:
+        assert_refused(probe, 1002, "first frame is `hello`")
+
+
 def test_unknown_fields_are_ignored(shared_server: ServerProcess, run: str) -> None:
     """A field of a later minor version does no harm."""
     with FakeProbe(shared_server, hello(run, later="field")) as probe:

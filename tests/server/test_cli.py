@@ -86,7 +86,8 @@ def test_a_file_that_is_no_store_is_said(tmp_path: Path) -> None:
         (("--host", "no.such.host.invalid"), "--host"),
         (("--host", "203.0.113.7"), "cannot be used"),
         (("--port", "70000"), "70000"),
-        (("--token", " "), "--token is empty"),
+        (("--token", " "), "--token is made of"),
+        (("--token", "gehört mir"), "--token is made of"),
         (("--lost-after", "0"), "--lost-after"),
     ],
 )

@@ -165,5 +165,7 @@ def test_unknown_runs_and_commands(shared_server: ServerProcess, run: str) -> No
     assert "no run 'nosuchrun'" in answer.json()["detail"]
     with FakeProbe(shared_server, hello(run)):
         answer = httpx.get(f"{shared_server.url}/api/runs/{run}/commands/9")
-    assert answer.status_code == 404
-    assert "has no command 9" in answer.json()["detail"]
+        assert answer.status_code == 404
+        assert "has no command 9" in answer.json()["detail"]
+        answer = httpx.get(f"{shared_server.url}/api/runs/{run}/commands/{2**70}")
+        assert answer.status_code == 422

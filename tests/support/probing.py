@@ -83,7 +83,9 @@ def pack_sample(
 class FakeProbe:
     """One connection of a probe; it says hello when it is entered."""
 
-    def __init__(self, server: ServerProcess, greeting: Mapping[str, Any], **options: Any) -> None:
+    def __init__(
+        self, server: ServerProcess, greeting: Mapping[str, Any] | bytes | str, **options: Any
+    ) -> None:
         self._resources = ExitStack()
         self._socket = self._resources.enter_context(
             connect(
