@@ -84,6 +84,8 @@ class Link:
         self._closing = asyncio.Event()
         self._bye: Message | None = None
         self.connected = threading.Event()
+        self._tried = threading.Event()
+        """The first try to connect has had an outcome."""
         self._thread = threading.Thread(target=self._run, name="gradgate-link", daemon=True)
 
     def start(self) -> None:
@@ -92,19 +94,22 @@ class Link:
 
     def close(self, bye: Message, timeout: float) -> None:
         """Say goodbye and end the thread; waits ``timeout`` at most, and only for a server."""
-        loop = self._loop
-        if loop is None or not self._thread.is_alive():
-            return
+        # A job of a few milliseconds ends before the first try to connect has.
+        self._tried.wait(timeout)
         if self.connected.is_set():
             self._outbox.wait_empty(timeout)
         self._bye = bye
-        with contextlib.suppress(RuntimeError):  # the loop may have ended by itself
-            loop.call_soon_threadsafe(self._closing.set)
+        if self._loop is not None:
+            with contextlib.suppress(RuntimeError):  # the loop may have ended by itself
+                self._loop.call_soon_threadsafe(self._closing.set)
         self._thread.join(timeout)
 
     def _run(self) -> None:
-        with self._guard:
-            asyncio.run(self._main())
+        try:
+            with self._guard:
+                asyncio.run(self._main())
+        finally:
+            self._tried.set()
 
     async def _main(self) -> None:
         self._loop = asyncio.get_running_loop()
@@ -114,6 +119,7 @@ class Link:
             with self._guard:
                 pause = await self._try(pause)
             self.connected.clear()
+            self._tried.set()
             await self._pause(pause)
 
     async def _try(self, pause: float) -> float:
@@ -170,6 +176,7 @@ class Link:
             logger.warning("gradgate: %s", welcome["notice"])
         logger.info("gradgate: watched at %s/runs/%s", self._shown_url, welcome["run"])
         self.connected.set()
+        self._tried.set()
         tasks = [
             asyncio.create_task(self._send_frames(socket)),
             asyncio.create_task(self._send_heartbeats(socket)),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,7 +18,7 @@ from websockets.sync.server import ServerConnection, serve
 
 from gradgate import probe
 from tests.support.serving import ServerProcess
-from tests.support.waiting import wait_for
+from tests.support.waiting import wait_for, wait_until
 
 
 @contextmanager
@@ -132,3 +133,24 @@ def test_flush_without_an_answer_gives_up_in_time() -> None:
     with run:
         step()
         assert not run.flush(0.05)
+
+
+def test_a_job_of_a_moment_is_kept_whole(server: ServerProcess) -> None:
+    """Detached right after its last step, before any connection was up, a run loses nothing."""
+    run, step = attached(server.url)
+    with run:
+        step()
+    row = wait_until(
+        lambda: server.get("/api/runs")["runs"],
+        lambda rows: rows and rows[0]["status"] == "finished",
+    )[0]
+    assert (row["step"], row["samples"]) == (1, 1)
+
+
+def test_detaching_without_a_server_does_not_wait() -> None:
+    """The end of a job is not held up by a dashboard that is not there."""
+    run, step = attached("http://127.0.0.1:9")
+    step()
+    begin = time.monotonic()
+    run.detach()
+    assert time.monotonic() - begin < 2
