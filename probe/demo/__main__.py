@@ -7,6 +7,8 @@ import signal
 import sys
 from threading import Event
 
+import torch
+
 from .train import train
 
 
@@ -19,6 +21,8 @@ def main() -> None:
     if sys.platform != "win32":
         # `gradgate demo` blocks it, so that Ctrl-C while torch is imported is no traceback.
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    # So small a model gains little from more, and a busy core would stall them all.
+    torch.set_num_threads(1)
     accuracy = train(options.steps, options.seed, options.server, stop)
     print(f"test accuracy {accuracy:.1%}")
 
