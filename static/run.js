@@ -1,5 +1,6 @@
 /** The entry of a run's page: holds the view, fetches, listens, and redraws at most 4 times a second. */
 import { effectMarks, oppositeKind } from "./lib/commands.js";
+import { plural } from "./lib/format.js";
 import { parseFilter, toggleStateWord } from "./lib/filter.js";
 import { decodeSample } from "./lib/frame.js";
 import { freezeQuestion } from "./lib/question.js";
@@ -260,8 +261,9 @@ class RunPage {
     this.trouble.render(state.states, view.filter);
     const count = matched?.reduce((sum, each) => sum + each, 0);
     const total = state.parameters.length;
-    setText(byId("matches", HTMLElement), count === undefined ? `${total} parameters` : `${count} of ${total}`);
-    this.tree.render(visibleRows(state.tree, view.collapsed, matched), (node) => ({
+    setText(byId("matches", HTMLElement), count === undefined ? plural(total, "parameter") : `${count} of ${total}`);
+    const rows = state.loaded ? visibleRows(state.tree, view.collapsed, matched) : [];
+    this.tree.render(rows, (node) => ({
       state,
       tokens,
       locked,

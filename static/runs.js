@@ -146,7 +146,7 @@ function fillTrouble(cell, { states, samples }) {
     return;
   }
   const tallies = troubles.map((name) => {
-    const word = element("span", { class: "word" }, name);
+    const word = element("span", { class: "word" }, ` ${name}`);
     const tally = element("span", { class: "status-tally" }, stateGlyph(stateCode(name)), `${states[name]}`, word);
     tally.style.color = `var(--state-${name})`;
     return tally;

@@ -21,6 +21,7 @@ export class RunState {
     this.run = null;
     /** @type {ParameterRow[]} */
     this.parameters = [];
+    this.loaded = false;
     this.tree = buildTree([]);
     /** @type {CommandRow[]} newest first */
     this.commands = [];
@@ -52,6 +53,7 @@ export class RunState {
     const names = rows.map((row) => row.name).join("\n");
     const same = names === this.parameters.map((row) => row.name).join("\n");
     this.parameters = rows;
+    this.loaded = true;
     if (!same) {
       this.tree = buildTree(rows);
       this.history = new History(rows.length, SPARK_SAMPLES);

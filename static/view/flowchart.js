@@ -44,7 +44,8 @@ export class FlowChart {
     const empty = count === 0 || state.domain === null || state.extent === null;
     this.hint.hidden = !empty;
     if (empty) {
-      setText(this.hint, count === 0 ? "This model has no parameters." : "Waiting for the first sample.");
+      const bare = state.loaded && count === 0;
+      setText(this.hint, bare ? "This model has no parameters." : "Waiting for the first sample.");
       return;
     }
     const { clientWidth: width, clientHeight: height } = this.chart;

@@ -1,0 +1,114 @@
+"""A real Chromium, and pages that fail their test when the console has an error."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+
+import pytest
+from playwright.sync_api import Browser, ConsoleMessage, Error, Page, sync_playwright
+
+from tests.page.run_page import RunPage
+from tests.support.chromium import NoChromium, find
+from tests.support.probing import FakeProbe, hello
+from tests.support.serving import ServerProcess
+
+# Quiet: nothing but the page itself talks to the network.
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+OpenPage = Callable[..., Page]
+OpenRun = Callable[..., RunPage]
+Play = Callable[..., FakeProbe]
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """A Chromium of this machine; its absence is a failure, since nothing replaces these tests."""
+    try:
+        path = find()
+    except NoChromium as error:
+        pytest.fail(str(error))
+    if path is None:
+        pytest.fail(
+            "no Chromium was found: install Chromium or Google Chrome, "
+            "set GRADGATE_CHROMIUM to the path of one, or run `playwright install chromium`"
+        )
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def open_page(browser: Browser) -> Iterator[OpenPage]:
+    """Opens pages; a console error or a breach of the content security policy fails the test.
+
+    `offline=True` is for a test that takes the server away: the browser's own notes of refused
+    connections are then no errors.
+    """
+    complaints: list[str] = []
+    with ExitStack() as contexts:
+
+        def open_page(*, offline: bool = False, **options: object) -> Page:
+            context = browser.new_context(**{"viewport": {"width": 1280, "height": 800}, **options})
+            contexts.callback(context.close)
+            page = context.new_page()
+
+            def heard(message: ConsoleMessage) -> None:
+                if message.type in ("error", "warning") and not (
+                    offline and "net::ERR_" in message.text
+                ):
+                    complaints.append(f"{message.type}: {message.text}")
+
+            def failed(error: Error) -> None:
+                complaints.append(f"exception: {error}")
+
+            page.on("console", heard)
+            page.on("pageerror", failed)
+            return page
+
+        yield open_page
+    assert complaints == []
+
+
+@pytest.fixture(scope="session")
+def page_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+    """One server for every test that leaves it running; a silent probe is not called lost."""
+    data = tmp_path_factory.mktemp("page") / "data"
+    with ServerProcess(data, "--lost-after", "600") as process:
+        yield process
+
+
+@pytest.fixture
+def open_run(open_page: OpenPage, page_server: ServerProcess) -> OpenRun:
+    """Opens the page of a run on the shared server."""
+
+    def open_run(run: str, query: str = "", **options: object) -> RunPage:
+        return RunPage(open_page(**options), f"{page_server.url}/runs/{run}{query}")
+
+    return open_run
+
+
+@pytest.fixture
+def play(page_server: ServerProcess) -> Iterator[Play]:
+    """Connects probes that a test plays itself."""
+    with ExitStack() as probes:
+
+        def play(run: str, *names: str, **changes: object) -> FakeProbe:
+            return probes.enter_context(FakeProbe(page_server, hello(run, names, **changes)))
+
+        yield play
+
+
+@pytest.fixture
+def run() -> str:
+    """The identifier of a new run."""
+    return secrets.token_hex(8)

@@ -1,0 +1,92 @@
+"""Nothing is shown as done before the job said so."""
+
+from __future__ import annotations
+
+from playwright.sync_api import expect
+
+from tests.page.conftest import OpenRun, Play
+from tests.support.probing import ABSENT, FROZEN, PRESENT
+
+
+def test_a_toggle_waits_for_the_job(play: Play, open_run: OpenRun, run: str) -> None:
+    """A freeze is pending through requested and delivered, and done only when it is applied."""
+    probe = play(run, "a.weight", "a.bias")
+    probe.sample(1, [0.5, 0.25])
+    page = open_run(run)
+    toggle = page.row("a.weight").get_by_role("checkbox")
+    toggle.click()
+    page.page.keyboard.press("Enter")
+
+    expect(toggle).to_have_attribute("data-pending", "freeze")
+    expect(toggle).to_have_attribute("aria-checked", "false")
+    entry = page.page.locator("#commands [data-command]")
+    expect(entry.locator(".requested.done")).to_be_visible()
+    expect(entry.locator(".delivered.waiting")).to_be_visible()
+    number = int(entry.get_attribute("data-command") or "")
+    assert probe.until_command(number)["target"] == "a.weight"
+
+    probe.report(2, number, "delivered")
+    expect(entry.locator(".delivered.done")).to_be_visible()
+    expect(toggle).to_have_attribute("aria-checked", "false")
+
+    probe.report(3, number, "applied", step=7, parameters=[0])
+    frozen = {"command": number, "by": "browser", "mode": "grad", "since_step": 7}
+    probe.send({"type": "frozen", "seq": 4, "frozen": [{**frozen, "parameters": [0]}]})
+    expect(entry).to_contain_text("applied at step 7")
+    expect(toggle).to_have_attribute("aria-checked", "true")
+    expect(toggle).not_to_have_attribute("data-pending", "freeze")
+    expect(page.page.locator("#announcement")).to_contain_text("applied at step 7")
+    expect(entry.locator(".verified.done")).to_have_count(0)
+
+    probe.report(5, number, "verified", step=7, parameters=[0])
+    expect(entry.locator(".verified.done")).to_be_visible()
+
+
+def test_a_state_is_never_shown_as_a_value(play: Play, open_run: OpenRun, run: str) -> None:
+    """An absent gradient has a word and no norm, and lies in the chart's strip."""
+    probe = play(run, "a.weight", "a.bias")
+    probe.sample(1, [0.5, float("nan")], [PRESENT, ABSENT])
+    page = open_run(run)
+    expect(page.row("a.bias").locator(".state")).to_have_text("absent")
+    expect(page.row("a.bias").locator(".norm")).to_have_text("–")
+    expect(
+        page.page.locator("#flow .ytick, #flow .y2tick").filter(has_text="absent")
+    ).to_be_visible()
+
+
+def test_no_trouble_is_said_in_words(play: Play, open_run: OpenRun, run: str) -> None:
+    """A run with nothing but present and frozen gradients says so, and counts the frozen calmly."""
+    probe = play(run, "a.weight", "a.bias")
+    probe.sample(1, [0.5, float("nan")], [PRESENT, FROZEN])
+    page = open_run(run)
+    expect(page.page.locator("#trouble")).to_contain_text("No trouble")
+    expect(page.page.get_by_role("button", name="1 frozen")).to_be_visible()
+
+
+def test_a_finished_run_cannot_be_changed(play: Play, open_run: OpenRun, run: str) -> None:
+    """The page says that the run has finished, and its toggles say why they do nothing."""
+    probe = play(run, "a.weight")
+    probe.sample(1, [0.5])
+    page = open_run(run)
+    probe.bye(1)
+    banner = page.page.locator("#run-banner")
+    expect(banner).to_contain_text("has finished")
+    toggle = page.row("a.weight").get_by_role("checkbox")
+    expect(toggle).to_have_attribute("aria-disabled", "true")
+    toggle.click(force=True)
+    expect(page.page.get_by_role("dialog")).to_be_hidden()
+    expect(page.page.locator("#failure")).to_have_text("The run has finished.")
+
+
+def test_the_probes_troubles_are_in_sight(play: Play, open_run: OpenRun, run: str) -> None:
+    """Cost, dropped frames and faults are told, and what the figures are."""
+    probe = play(run, "a.weight")
+    probe.sample(1, [0.5])
+    page = open_run(run)
+    probe.heartbeat(1, cost=0.0083, every=3, dropped=12, faults=1)
+    expect(page.page.locator('[data-fact="cost"]')).to_have_text(
+        "0.8 % of step time, every 3rd step"
+    )
+    expect(page.page.locator('[data-fact="dropped"]')).to_have_text("12")
+    expect(page.page.locator('[data-fact="faults"]')).to_have_text("1")
+    expect(page.page.locator("#figures")).to_contain_text("about to apply")

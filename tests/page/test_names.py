@@ -1,0 +1,63 @@
+"""Names that come from a job are text, whatever they hold."""
+
+from __future__ import annotations
+
+from playwright.sync_api import expect
+
+from tests.page.conftest import OpenRun, Play
+
+MARKUP = "<script>alert(1)</script>"
+IMAGE = "<img src=x onerror=alert(2)>&amp;%{x}$a$"
+LONG = "n" * 500
+
+
+def test_hostile_names_are_shown_as_they_are(play: Play, open_run: OpenRun, run: str) -> None:
+    """Markup in names is neither run nor parsed: in the tree, the charts, the log and the title."""
+    probe = play(run, MARKUP, IMAGE, LONG, name=MARKUP)
+    probe.sample(1, [0.5, 0.25, 0.125])
+    page = open_run(run)
+    dialogs: list[str] = []
+    page.page.on("dialog", lambda dialog: dialogs.append(dialog.message))
+    for name in (MARKUP, IMAGE, LONG):
+        expect(page.row(name).locator(".name")).to_have_text(name)
+    expect(page.page.locator("h1")).to_have_text(MARKUP)
+
+    page.row(MARKUP).locator(".label").click()
+    expect(page.page.locator("#key")).to_contain_text(MARKUP)
+    page.row(IMAGE).locator(".label").click(modifiers=["Control"])
+    page.row(LONG).locator(".label").click(modifiers=["Control"])
+    expect(page.page.locator("#lines .scatterlayer .js-line").first).to_be_attached()
+
+    page.row(MARKUP).get_by_role("checkbox").click()
+    expect(page.page.get_by_role("dialog")).to_contain_text(f"Freeze {MARKUP}")
+    page.page.keyboard.press("Enter")
+    expect(page.page.locator("#commands [data-command]")).to_contain_text(MARKUP)
+
+    point = page.page.locator("#flow .scatterlayer .point").first
+    point.hover(force=True)
+    expect(page.page.locator("#flow .hoverlayer")).to_contain_text(MARKUP)
+    assert page.page.locator("img[src=x], body script").count() == 0
+    assert dialogs == []
+
+
+def test_a_long_name_does_not_break_the_layout(play: Play, open_run: OpenRun, run: str) -> None:
+    """A name of 500 characters keeps its row's columns and the page's width."""
+    probe = play(run, "a.weight", LONG)
+    probe.sample(1, [0.5, 0.25])
+    page = open_run(run)
+    boxes = [page.row(name).locator(".norm").bounding_box() for name in ("a.weight", LONG)]
+    assert boxes[0] is not None
+    assert boxes[1] is not None
+    assert boxes[0]["x"] == boxes[1]["x"]
+    assert page.page.evaluate(
+        "document.documentElement.scrollWidth <= document.documentElement.clientWidth"
+    )
+    expect(page.row(LONG).locator(".name")).to_have_attribute("title", LONG)
+
+
+def test_a_model_without_parameters_says_so(play: Play, open_run: OpenRun, run: str) -> None:
+    """An empty model has a bare tree and a sentence in place of the chart."""
+    play(run)
+    page = open_run(run)
+    assert page.rows() == ["model"]
+    expect(page.page.locator("#flow .hint")).to_have_text("This model has no parameters.")

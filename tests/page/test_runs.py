@@ -1,0 +1,52 @@
+"""The list of runs."""
+
+from __future__ import annotations
+
+from playwright.sync_api import expect
+
+from tests.page.conftest import OpenPage
+from tests.support.probing import ABSENT, PRESENT, FakeProbe, hello
+from tests.support.serving import ServerProcess
+
+
+def test_an_empty_list_tells_how_to_attach(server: ServerProcess, open_page: OpenPage) -> None:
+    """A newcomer sees the lines to copy, with this server's address in them."""
+    page = open_page()
+    page.goto(server.url)
+    lines = page.locator("#attach").inner_text().splitlines()
+    assert lines[0] == "from gradgate import probe"
+    assert lines[1] == f'run = probe.attach(model, optimizer, server="{server.url}")'
+    assert len(lines) == 3
+
+
+def test_runs_appear_and_change_by_themselves(server: ServerProcess, open_page: OpenPage) -> None:
+    """A new run is listed without a reload, with its troubles; two of one name stay apart."""
+    page = open_page()
+    page.goto(server.url)
+    expect(page.locator("#empty")).to_be_visible()
+    with FakeProbe(server, hello("a" * 16)) as first, FakeProbe(server, hello("b" * 16)):
+        rows = page.locator("#runs tbody tr")
+        expect(rows).to_have_count(2)
+        expect(page.locator("#empty")).to_be_hidden()
+        first.sample(1, [0.5, float("nan")], [PRESENT, ABSENT])
+        first.heartbeat(1, cost=0.012)
+        row = page.locator(f'tr[data-run="{"a" * 16}"]')
+        expect(row).to_contain_text("1 absent")
+        expect(row).to_contain_text("1.2 %")
+        expect(row.locator(".status")).to_have_text("live")
+        first.bye(1)
+        expect(row.locator(".status")).to_have_text("finished")
+        row.get_by_role("link").click()
+        expect(page.locator("h1")).to_have_text("digits")
+        expect(page.locator("#run-banner")).to_contain_text("has finished")
+
+
+def test_an_unknown_run_is_told_in_a_sentence(server: ServerProcess, open_page: OpenPage) -> None:
+    """The page of a run that does not exist is a page with the way back, not a bare code."""
+    page = open_page()
+    page.route("**/missing", lambda route: route.fulfill(body=missing.text(), status=200))
+    missing = page.request.get(f"{server.url}/runs/missing", headers={"Accept": "text/html"})
+    assert missing.status == 404
+    page.goto(f"{server.url}/missing")
+    expect(page.locator("main")).to_contain_text("missing")
+    expect(page.get_by_role("link", name="All runs")).to_be_visible()
