@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.support.serving import ServerProcess
+
+
+def pytest_configure() -> None:
+    """Let torch compute in one thread, here and in training jobs.
+
+    The models are small, and a job that computes in as many threads as there are cores stalls
+    tenfold when a server and a browser want a core too.
+    """
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 @pytest.fixture
