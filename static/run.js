@@ -256,6 +256,7 @@ class RunPage {
 
   #draw() {
     const { state, view, tokens, locked } = this;
+    state.fitScales();
     const matched = this.matches();
     this.tick();
     this.trouble.render(state.states, view.filter);

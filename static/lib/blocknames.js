@@ -12,6 +12,7 @@ import { shortenMiddle } from "./format.js";
 
 const CHARACTER = 6.2;
 const LONGEST = 24;
+const SPARE_RIGHT = 40;
 
 /** @param {string} path */
 export function topOf(path) {
@@ -54,10 +55,12 @@ function topBlocks(blocks) {
 function placed(named, perPixel) {
   /** @type {(PlacedName & {half: number})[]} */
   const names = [];
+  const end = Math.max(...named.map(({ last }) => last)) + SPARE_RIGHT * perPixel;
   for (const block of [...named].sort((a, b) => b.last - b.first - (a.last - a.first))) {
     const text = shortenMiddle(block.text, LONGEST);
     const half = ((text.length + 1) * CHARACTER * perPixel) / 2;
     const at = (block.first + block.last) / 2;
+    if (at + half > end) continue;
     if (names.every((other) => Math.abs(other.at - at) > other.half + half)) names.push({ at, text, half });
   }
   return names.sort((a, b) => a.at - b.at).map(({ at, text }) => ({ at, text }));

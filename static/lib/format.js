@@ -2,6 +2,7 @@
 
 const MINUS = "−";
 const NONE = "–";
+const GROUPED = new Intl.NumberFormat("en-US", { maximumFractionDigits: 0 });
 
 /**
  * A number to three significant digits: 0.0123, 12.3, 1.23e−7.
@@ -25,7 +26,7 @@ export function formatNumber(value) {
  * @param {number} value
  */
 export function formatCount(value) {
-  return Math.round(value).toLocaleString("en-US");
+  return GROUPED.format(value);
 }
 
 /**

@@ -187,7 +187,7 @@ function layout({ lines, marks, log, uirevision, tokens }) {
       ...axis,
       type: log ? "log" : "linear",
       nticks: 5,
-      ...(log && !powers ? { tickformat: "~g" } : {}),
+      ...(log && !powers ? { dtick: "D2", tickformat: "~g" } : {}),
       ...(powers ? { dtick: 1, exponentformat: "power" } : {}),
     },
     yaxis2: { overlaying: "y", range: [0, 1], visible: false, fixedrange: true },

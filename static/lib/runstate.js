@@ -32,6 +32,7 @@ export class RunState {
     /** @type {number | null} when the latest sample was taken */
     this.sampleTime = null;
     this.skipped = false;
+    this.scaled = false;
     this.states = new Uint8Array(0);
     this.norms = new Float32Array(0);
     this.lows = new Float32Array(0);
@@ -106,8 +107,30 @@ export class RunState {
     this.norms = fit(norms);
     this.lows = fit(lows);
     this.highs = fit(highs);
-    const latest = [...this.norms, ...this.lows, ...this.highs].filter(isPlottable);
-    this.domain = decadeDomain(this.norms, this.domain);
-    this.extent = decadeDomain(latest, this.extent, 0);
+    this.scaled = false;
   }
+
+  /** Fit the scales to the latest sample; once a drawing is enough, samples come more often. */
+  fitScales() {
+    if (this.scaled) return;
+    this.scaled = true;
+    const ends = [this.norms, this.lows, this.highs].flatMap(plottableEnds);
+    this.domain = decadeDomain(this.norms, this.domain);
+    this.extent = decadeDomain(ends, this.extent, 0);
+  }
+}
+
+/**
+ * The lowest and highest norm that have a place on a log scale, if there are any.
+ * @param {Float32Array} norms
+ */
+function plottableEnds(norms) {
+  let low = Infinity;
+  let high = 0;
+  for (const norm of norms) {
+    if (!isPlottable(norm)) continue;
+    if (norm < low) low = norm;
+    if (norm > high) high = norm;
+  }
+  return high === 0 ? [] : [low, high];
 }

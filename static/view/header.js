@@ -33,8 +33,9 @@ export class Header {
     this.#connection(live, refusal);
     const { run } = state;
     if (run === null) return;
-    setAttribute(this.status, "data-status", run.status);
-    setText(this.status, run.status);
+    const known = live.lostFor === null;
+    setAttribute(this.status, "data-status", known ? run.status : "reconnecting");
+    setText(this.status, known ? run.status : `${run.status} when last heard`);
     setText(this.figures, run.figures);
     this.#fact("step", formatCount(state.step) + (state.skipped ? " (skipped)" : ""));
     this.#fact("rate", run.status === "live" ? formatRate(run.steps_per_second) : "–");

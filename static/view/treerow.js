@@ -20,7 +20,8 @@ import { frozenState } from "../lib/tree.js";
 import { chevron, element, lineBadge, setAttribute, setName, setText, snowflake, stateGlyph } from "./dom.js";
 import { drawSparkline } from "./sparkline.js";
 
-const TALLY_ROOM = 108;
+const NARROW = matchMedia("(max-width: 1180px)"); // as in tree.css
+const TALLY_ROOM = Object.freeze({ narrow: 88, wide: 108 });
 
 export class TreeRow {
   constructor() {
@@ -87,14 +88,15 @@ export class TreeRow {
    */
   #drawToggle(node, { state, locked }) {
     const checked = frozenState(node, state.parameters);
-    const pending = node.parameters.map((position) => state.pending.get(position)).find(Boolean);
+    const asked = node.parameters.map((position) => state.pending.get(position));
+    const pending = asked.every((command) => command === asked[0]) ? asked[0] : undefined;
     setAttribute(this.toggle, "aria-checked", checked);
     setAttribute(this.toggle, "aria-disabled", locked === null ? null : "true");
     setAttribute(this.toggle, "aria-label", `Frozen: ${node.path || "the whole model"}`);
     setAttribute(this.toggle, "data-pending", pending?.kind ?? null);
     const words = { true: "Frozen", false: "Not frozen", mixed: "Partly frozen" }[checked];
-    const asked = pending ? ` · ${pending.kind} ${pending.state}` : "";
-    setAttribute(this.toggle, "title", `${words}${asked}${locked === null ? "" : ` · ${locked}`}`);
+    const awaited = pending ? ` · ${pending.kind} ${pending.state}` : "";
+    setAttribute(this.toggle, "title", `${words}${awaited}${locked === null ? "" : ` · ${locked}`}`);
   }
 
   /**
@@ -104,7 +106,7 @@ export class TreeRow {
   #drawModule(node, { state }) {
     const counts = countStates(Uint8Array.from(node.parameters, (position) => state.states[position]));
     const troubles = TROUBLES.filter((name) => (counts.get(name) ?? 0) > 0);
-    const key = `m ${troubles.map((name) => `${name}${counts.get(name)}`).join(" ")}`;
+    const key = `m ${NARROW.matches} ${troubles.map((name) => `${name}${counts.get(name)}`).join(" ")}`;
     if (key !== this.stateKey) {
       this.stateKey = key;
       const tallies = troubles.map((name) => ({ name, count: counts.get(name) ?? 0 }));
@@ -165,7 +167,7 @@ export class TreeRow {
  * @param {{name: import("../wire.js").StateName, count: number}[]} tallies
  */
 function tallyElements(tallies) {
-  let room = TALLY_ROOM;
+  let room = NARROW.matches ? TALLY_ROOM.narrow : TALLY_ROOM.wide;
   /** @type {HTMLElement[]} */
   const made = [];
   for (const { name, count } of tallies) {

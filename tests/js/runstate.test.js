@@ -88,3 +88,13 @@ test("an older run row does not turn the step back", () => {
   state.setRun(/** @type {any} */ ({ step: 3 }));
   assert.equal(state.step, 7);
 });
+
+test("the axis holds every spike, and the ramp leaves outliers out", () => {
+  const state = new RunState();
+  const rows = Array.from({ length: 150 }, (_, i) => parameterRow(`p${i}`));
+  state.setParameters(rows);
+  state.applySample(sample(rows.map((_, i) => (i === 7 ? 2e9 : 0.5)), rows.map(() => 1)));
+  state.fitScales();
+  assert.ok((state.domain?.[1] ?? 99) <= 2);
+  assert.equal(state.extent?.[1], 10);
+});

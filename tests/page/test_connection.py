@@ -28,6 +28,7 @@ def test_a_lost_connection_is_seen_and_comes_back(
         server.kill()
         expect(banner).to_contain_text("Connection to the server lost")
         expect(banner).to_contain_text("2 s ago, trying again")
+        expect(page.page.locator("#status")).to_have_text("live when last heard")
         toggle = page.row("head.weight").get_by_role("checkbox")
         expect(toggle).to_have_attribute("aria-disabled", "true")
         seen = page.step
