@@ -1,0 +1,29 @@
+"""The public face of the probe."""
+
+from __future__ import annotations
+
+from gradgate import probe
+
+PUBLIC = [
+    "AttachError",
+    "CommandError",
+    "Freeze",
+    "GradgateError",
+    "ParameterInfo",
+    "Run",
+    "TargetError",
+    "attach",
+]
+
+
+def test_probe_exports_exactly_the_public_names() -> None:
+    """A name is added to or taken from the interface on purpose, here too."""
+    assert sorted(probe.__all__) == PUBLIC
+    for name in PUBLIC:
+        assert getattr(probe, name).__module__.startswith("gradgate.probe.")
+
+
+def test_run_has_exactly_the_public_methods() -> None:
+    """The same for what `attach` returns."""
+    methods = {name for name in vars(probe.Run) if not name.startswith("_")}
+    assert methods == {"detach", "flush", "freeze", "log", "parameters", "step", "thaw"}
