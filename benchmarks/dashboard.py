@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from typing import Any
 from urllib.request import urlopen
 
 COMMAND = Path(sys.executable).with_name("gradgate")
+KNOWN_WITHIN = 30
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,14 @@ class Dashboard:
         """Return what the REST interface answers."""
         with urlopen(self.url + path) as answer:
             return json.load(answer)
+
+    def wait_for_run(self, run: str) -> None:
+        """Wait until the server knows a run."""
+        deadline = time.monotonic() + KNOWN_WITHIN
+        while run not in {row["id"] for row in self.get("/api/runs")["runs"]}:
+            if time.monotonic() > deadline:
+                raise RuntimeError(f"the server did not hear of run {run} in {KNOWN_WITHIN} s")
+            time.sleep(0.05)
 
 
 @contextmanager
