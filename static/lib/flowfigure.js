@@ -27,7 +27,7 @@
 import { blockNames, topOf } from "./blocknames.js";
 import { escapePlotly } from "./escape.js";
 import { formatNumber, plural, shortenMiddle } from "./format.js";
-import { COLORSCALE } from "./scale.js";
+import { COLORSCALE, decadesBetween, powerOfTen } from "./scale.js";
 import { stateOf } from "./states.js";
 
 const MARGIN = Object.freeze({ l: 76, r: 62, t: 8, b: 24 });
@@ -100,7 +100,7 @@ function placedTrace(flow, code, marks) {
  * @param {Tokens} tokens
  */
 function colorAxis(domain, tokens) {
-  const decades = Array.from({ length: domain[1] - domain[0] + 1 }, (_, i) => domain[0] + i);
+  const decades = decadesBetween(domain);
   return {
     cmin: domain[0],
     cmax: domain[1],
@@ -212,11 +212,6 @@ function isDimmed({ matched }, mark) {
   return matched !== null && matched[mark.x] !== 1;
 }
 
-/** @param {number} exponent */
-function powerOfTen(exponent) {
-  return `10<sup>${String(exponent).replace("-", "−")}</sup>`;
-}
-
 /**
  * @param {Flow} flow
  * @param {number} strip the strip's share of the height
@@ -225,7 +220,7 @@ function powerOfTen(exponent) {
 function layout(flow, strip, inner) {
   const { tokens, extent } = flow;
   const gap = strip === 0 ? 0 : Math.min(0.1, 10 / inner);
-  const decades = Array.from({ length: extent[1] - extent[0] + 1 }, (_, i) => extent[0] + i);
+  const decades = decadesBetween(extent);
   const every = Math.max(1, Math.ceil(decades.length / Math.max(2, (inner * (1 - strip)) / 26)));
   const shown = decades.filter((decade) => (decade - extent[1]) % every === 0);
   return {

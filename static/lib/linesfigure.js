@@ -25,8 +25,10 @@
  */
 import { escapePlotly } from "./escape.js";
 import { formatNumber, shortenMiddle } from "./format.js";
+import { decadesBetween, powerOfTen } from "./scale.js";
 
 const DECADES_FOR_POWERS = 2;
+const MOST_POWERS = 6;
 
 /**
  * @param {Lines} chart
@@ -150,8 +152,11 @@ function markTrace({ marks, tokens }) {
   };
 }
 
-/** @param {readonly Line[]} lines */
-function decadesOf(lines) {
+/**
+ * Powers of ten where the lines span decades, else 1, 2 and 5 of each.
+ * @param {readonly Line[]} lines
+ */
+function logTicks(lines) {
   let low = Infinity;
   let high = 0;
   for (const value of lines.flatMap(({ values }) => values)) {
@@ -159,12 +164,17 @@ function decadesOf(lines) {
     low = Math.min(low, value);
     high = Math.max(high, value);
   }
-  return high > low ? Math.log10(high / low) : 0;
+  if (!(high > low) || Math.log10(high / low) < DECADES_FOR_POWERS) {
+    return { dtick: "D2", tickformat: "~g" };
+  }
+  const decades = decadesBetween([Math.floor(Math.log10(low)) - 1, Math.ceil(Math.log10(high)) + 1]);
+  const every = Math.ceil(decades.length / MOST_POWERS);
+  const shown = decades.filter((decade) => decade % every === 0);
+  return { tickvals: shown.map((decade) => 10 ** decade), ticktext: shown.map(powerOfTen) };
 }
 
 /** @param {Lines} chart */
 function layout({ lines, marks, log, uirevision, tokens }) {
-  const powers = log && decadesOf(lines) >= DECADES_FOR_POWERS;
   const axis = { gridcolor: tokens["line"], zeroline: false, ticks: "", ticklabelstandoff: 6 };
   return {
     uirevision,
@@ -187,8 +197,7 @@ function layout({ lines, marks, log, uirevision, tokens }) {
       ...axis,
       type: log ? "log" : "linear",
       nticks: 5,
-      ...(log && !powers ? { dtick: "D2", tickformat: "~g" } : {}),
-      ...(powers ? { dtick: 1, exponentformat: "power" } : {}),
+      ...(log ? logTicks(lines) : {}),
     },
     yaxis2: { overlaying: "y", range: [0, 1], visible: false, fixedrange: true },
     shapes: marks.map(({ step }) => ({

@@ -93,3 +93,19 @@ export function decadeDomain(norms, previous, outliers = 0.01) {
   const wastes = low - previous[0] >= 2 || previous[1] - high >= 2;
   return holds && !wastes ? previous : [low, high];
 }
+
+/**
+ * The exponents of a domain, both ends included.
+ * @param {readonly [number, number]} domain
+ */
+export function decadesBetween([low, high]) {
+  return Array.from({ length: high - low + 1 }, (_, i) => low + i);
+}
+
+/**
+ * A power of ten in Plotly's pseudo-HTML.
+ * @param {number} exponent
+ */
+export function powerOfTen(exponent) {
+  return `10<sup>${String(exponent).replace("-", "−")}</sup>`;
+}

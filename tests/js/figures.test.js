@@ -132,3 +132,19 @@ test("a zero is a gap on a log axis and a value on a linear one", () => {
   assert.deepEqual(values(true), [null, 1]);
   assert.deepEqual(values(false), [0, 1]);
 });
+
+test("the ticks of a log axis are powers over decades, and 1, 2, 5 within one", () => {
+  const axis = (/** @type {number[]} */ values) =>
+    /** @type {any} */ (
+      linesFigure({
+        lines: [{ name: "a", steps: [1, 2], values, color: "#112233", mark: "1" }],
+        marks: [],
+        log: true,
+        uirevision: "x",
+        tokens: {},
+      }).layout["yaxis"]
+    );
+  assert.equal(axis([0.2, 0.5]).dtick, "D2");
+  assert.deepEqual(axis([0.002, 5]).ticktext.includes("10<sup>−2</sup>"), true);
+  assert.ok(axis([1e-30, 1]).tickvals.length <= 6);
+});
