@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import queue
 import threading
 import time
@@ -20,7 +21,8 @@ from .registry import Refusal
 from .store import Store
 
 INTERVAL = 0.2
-RETRY_AFTER = 1.0
+RETRY_AFTER = 0.5
+CLOSE_PATIENCE = 5.0
 BACKLOG_BYTES = 256 * 1024 * 1024
 _BATCH_FRAMES = 4096
 
@@ -58,7 +60,7 @@ class Writer:
         self._on_commit = on_commit
         self._queue: queue.SimpleQueue[_Arrival | _Job[Any] | _Stop] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="gradgate-writer", daemon=True)
-        self._stopping = threading.Event()
+        self._give_up_at = math.inf
         self._tick = 0.0
         # Each of the two is written by one thread only, so neither needs a lock.
         self._bytes_in = 0
@@ -71,8 +73,8 @@ class Writer:
         self._thread.start()
 
     def close(self) -> None:
-        """Write what is queued and end the thread."""
-        self._stopping.set()
+        """Write what is queued and end the thread; a store that fails gets `CLOSE_PATIENCE`."""
+        self._give_up_at = time.monotonic() + CLOSE_PATIENCE
         self._queue.put(_Stop())
         self._thread.join()
 
@@ -130,7 +132,8 @@ class Writer:
         for arrival in arrivals:
             by_run[arrival.run].append(arrival.frame)
         while not self._try_commit(by_run):
-            if self._stopping.wait(RETRY_AFTER):
+            time.sleep(RETRY_AFTER)
+            if time.monotonic() > self._give_up_at:
                 _log.error("%d frames could not be stored: %s", len(arrivals), self.error)
                 break
         self._bytes_out += sum(arrival.size for arrival in arrivals)

@@ -11,6 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import connect
 
 from tests.support.probing import (
     ABSENT,
@@ -112,16 +113,28 @@ def test_a_killed_server_keeps_all_that_it_acknowledged(server: ServerProcess, r
 
 
 def test_a_clean_stop_stores_what_arrived(server: ServerProcess, run: str) -> None:
-    """SIGTERM ends the server with exit code 0, and what it had taken is there afterwards."""
+    """SIGTERM waits for a store that is busy, and ends with exit code 0 when all is in it."""
     with FakeProbe(server, hello(run)) as probe:
-        for seq in range(1, 51):
-            probe.sample(seq, [seq, 1])
-        wait_for(lambda: server.get(f"/api/runs/{run}")["samples"] > 0)
-        assert server.stop() == 0
-        code, _ = probe.until_closed()
-        assert code == 1012
+        probe.sample(1, [1, 2])
+        probe.until_acked(1)
+        with connect(f"{server.ws_url}/api/runs/{run}/live") as browser:
+            blocker = sqlite3.connect(server.data / "gradgate.db", isolation_level=None)
+            blocker.execute("BEGIN IMMEDIATE")
+            probe.sample(2, [3, 4])
+            while not isinstance(browser.recv(20), bytes):
+                pass  # The sample has arrived once a browser is shown it.
+            codes: list[int] = []
+            stopper = threading.Thread(target=lambda: codes.append(server.stop()))
+            stopper.start()
+            assert probe.until_closed()[0] == 1012
+            with pytest.raises(AssertionError, match="the server ends"):
+                wait_for(lambda: codes, 1.0, "the server ends although its store is busy")
+            blocker.execute("ROLLBACK")
+            blocker.close()
+            stopper.join(20)
+    assert codes == [0]
     server.restart()
-    assert server.get(f"/api/runs/{run}")["samples"] >= probe.acked > 0
+    assert server.get(f"/api/runs/{run}")["samples"] == 2
 
 
 def test_a_run_is_lost_and_live_again(shared_server: ServerProcess, run: str) -> None:

@@ -93,15 +93,18 @@ def test_a_command_made_in_python_enters_the_ledger_once(
         probe.report(1, None, "applied", step=8, parameters=[1], **made)
         probe.report(2, None, "verified", **made)
         probe.report(3, None, "applied", step=9, **{**made, "local": 2, "kind": "freeze"})
-        probe.until_acked(3)
-    later, first, asked = shared_server.get(path)["commands"]
+        probe.report(4, None, "delivered", **{**made, "local": 3})
+        probe.until_acked(4)
+    waiting, later, first, asked = shared_server.get(path)["commands"]
     assert [row["id"] for row in (asked, first, later)] == [1, 2, 3]
     assert (first["kind"], first["target"], first["by"]) == ("thaw", "a.bias", "python")
     assert (first["state"], first["step"], first["parameters"]) == ("verified", 8, ["a.bias"])
     assert (later["kind"], later["state"]) == ("freeze", "applied")
+    assert (waiting["id"], waiting["state"]) == (4, "delivered")
+    shared_server.post(path, FREEZE)
     with FakeProbe(shared_server, hello(run)) as probe:
-        probe.until_command(1)
-        assert [command["id"] for command in probe.commands] == [1]
+        probe.until_command(5)
+        assert [command["id"] for command in probe.commands] == [1, 5]
 
 
 def test_the_log_is_newest_first_and_limited(shared_server: ServerProcess, run: str) -> None:
