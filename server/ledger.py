@@ -55,11 +55,13 @@ def record_report(connection: Connection, run: str, report: Report) -> int | Non
     row = _find(connection, run, report)
     if row is None:
         return _enter_local(connection, run, report)
-    if not CommandState(row.state).leads_to(report.state):
+    # The same state again brings news of it: a freeze that was applied and found not to hold.
+    again = row.state == report.state.value and report.reason is not None
+    if not again and not CommandState(row.state).leads_to(report.state):
         return None
     changes: dict[str, Any] = {
         "state": report.state.value,
-        "times": {**row.times, report.state.value: report.time},
+        "times": {**row.times, report.state.value: row.times.get(report.state.value, report.time)},
     }
     for name in ("step", "reason", "detail"):
         if (value := getattr(report, name)) is not None:

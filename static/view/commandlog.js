@@ -76,9 +76,8 @@ export class CommandLog {
       element("span", { class: "when" }, formatTime(command.requested)),
       undo ? undoButton(command, locked) : element("span"),
     );
-    if (command.state === "rejected") {
-      item.append(element("p", { class: "detail reason" }, command.reason ?? "no reason was given"));
-    }
+    const reason = command.reason ?? (command.state === "rejected" ? "no reason was given" : null);
+    if (reason !== null) item.append(element("p", { class: "detail reason" }, reason));
     if (command.detail !== null) item.append(element("p", { class: "detail" }, command.detail));
     if (command.parameters.length > 0) {
       item.title = `${plural(command.parameters.length, "parameter")}: ${command.parameters.slice(0, 20).join(", ")}`;

@@ -63,6 +63,24 @@ def test_a_late_report_changes_nothing(shared_server: ServerProcess, run: str) -
     assert list(command["times"]) == ["requested", "verified"]
 
 
+def test_an_applied_command_can_be_found_not_to_hold(
+    shared_server: ServerProcess, run: str
+) -> None:
+    """A second report of the same state brings its reason, and keeps the time of the first."""
+    path = f"/api/runs/{run}/commands"
+    with FakeProbe(shared_server, hello(run)) as probe:
+        number = shared_server.post(path, FREEZE).json()["id"]
+        probe.report(1, number, "applied", step=5, parameters=[0])
+        probe.until_acked(1)
+        first = shared_server.get(f"{path}/{number}")
+        probe.report(2, number, "applied", step=5, reason="not verified: a.weight changed")
+        probe.until_acked(2)
+    second = shared_server.get(f"{path}/{number}")
+    assert (first["reason"], second["reason"]) == (None, "not verified: a.weight changed")
+    assert second["times"] == first["times"]
+    assert second["parameters"] == ["a.weight"]
+
+
 def test_commands_that_were_not_applied_are_sent_again(server: ServerProcess, run: str) -> None:
     """After a killed server the probe gets, in order, the commands that it did not apply."""
     path = f"/api/runs/{run}/commands"
