@@ -106,20 +106,29 @@ class RunPage {
   }
 
   /**
-   * Run a request; what it says when it fails is shown, and cleared by the next that does not.
+   * Run a request; what it says when it fails is shown until one of its kind succeeds.
    * @param {() => Promise<void>} request
+   * @param {"fetch" | "command"} [kind]
    */
-  async guard(request) {
+  async guard(request, kind = "fetch") {
     try {
       await request();
-      this.failure.hidden = true;
+      if (this.failure.dataset["kind"] === kind) this.failure.hidden = true;
     } catch (error) {
-      if (this.live.connected) {
-        setText(this.failure, error instanceof Error ? error.message : String(error));
-        this.failure.hidden = false;
-      }
+      // Without a connection the banner says all there is to say.
+      if (this.live.connected) this.fail(error instanceof Error ? error.message : String(error), kind);
     }
     this.redraw();
+  }
+
+  /**
+   * @param {string} sentence
+   * @param {"fetch" | "command"} kind
+   */
+  fail(sentence, kind) {
+    setText(this.failure, sentence);
+    this.failure.dataset["kind"] = kind;
+    this.failure.hidden = false;
   }
 
   /** @param {import("./wire.js").LiveMessage} message */
@@ -143,8 +152,7 @@ class RunPage {
    */
   async askFreeze(node, anchor) {
     if (this.locked !== null) {
-      setText(this.failure, `${this.locked}.`);
-      this.failure.hidden = false;
+      this.fail(`${this.locked}.`, "command");
       return;
     }
     const checked = frozenState(node, this.state.parameters);
@@ -160,7 +168,7 @@ class RunPage {
     await this.guard(async () => {
       const command = await postJson(`${this.api}/commands`, { kind, target, mode: "grad", by: "browser" });
       this.state.setCommands([command, ...this.state.commands.filter(({ id }) => id === command.id)]);
-    });
+    }, "command");
   }
 
   /** @param {string} text */

@@ -30,7 +30,7 @@ class RunsPage {
       this.lostSince = null;
     } catch (error) {
       this.lostSince ??= performance.now();
-      const why = error instanceof TypeError ? "The server cannot be reached" : String(error);
+      const why = error instanceof Error ? error.message : String(error);
       this.#showLost(why, (performance.now() - this.lostSince) / 1000);
     }
     const lost = this.lostSince !== null;

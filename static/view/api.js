@@ -5,7 +5,7 @@
  * @returns {Promise<any>}
  */
 export async function getJson(path) {
-  return answer(await fetch(path, { headers: { Accept: "application/json" } }), path);
+  return answer(await reach(path, { headers: { Accept: "application/json" } }), path);
 }
 
 /**
@@ -14,12 +14,25 @@ export async function getJson(path) {
  * @returns {Promise<any>}
  */
 export async function postJson(path, body) {
-  const response = await fetch(path, {
+  const response = await reach(path, {
     method: "POST",
     headers: { "Content-Type": "application/json", Accept: "application/json" },
     body: JSON.stringify(body),
   });
   return answer(response, path);
+}
+
+/**
+ * `fetch`, whose TypeError for an unreachable server says nothing to a person.
+ * @param {string} path
+ * @param {RequestInit} options
+ */
+async function reach(path, options) {
+  try {
+    return await fetch(path, options);
+  } catch (error) {
+    throw new Error("The server cannot be reached", { cause: error });
+  }
 }
 
 /**

@@ -90,3 +90,25 @@ def test_the_probes_troubles_are_in_sight(play: Play, open_run: OpenRun, run: st
     expect(page.page.locator('[data-fact="dropped"]')).to_have_text("12")
     expect(page.page.locator('[data-fact="faults"]')).to_have_text("1")
     expect(page.page.locator("#figures")).to_contain_text("about to apply")
+
+
+def test_a_refused_command_stays_in_sight(play: Play, open_run: OpenRun, run: str) -> None:
+    """The server's sentence is shown until a command succeeds, not until the next fetch does."""
+    probe = play(run, "a.weight")
+    probe.sample(1, [0.5])
+    page = open_run(run, "?selected=a.weight", offline=True)
+    commands = f"**/api/runs/{run}/commands"
+    page.page.route(commands, lambda route: route.abort("connectionrefused"))
+    page.row("a.weight").get_by_role("checkbox").click()
+    page.page.keyboard.press("Enter")
+    failure = page.page.locator("#failure")
+    expect(failure).to_have_text("The server cannot be reached")
+    with page.page.expect_response(lambda response: "/series" in response.url):
+        probe.sample(2, [0.25])
+    page.until_step(2)
+    expect(failure).to_be_visible()
+
+    page.page.unroute(commands)
+    page.row("a.weight").get_by_role("checkbox").click()
+    page.page.keyboard.press("Enter")
+    expect(failure).to_be_hidden()
