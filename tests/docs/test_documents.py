@@ -1,0 +1,59 @@
+"""What the documents say is what the code does."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support.serving import ServerProcess
+from tests.support.waiting import wait_until
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text("utf-8")
+PROTOCOL = (ROOT / "docs" / "protocol.md").read_text("utf-8")
+SCHEMA = json.loads((ROOT / "docs" / "protocol.schema.json").read_text("utf-8"))
+
+
+def test_the_readme_trains_and_steers(server: ServerProcess, tmp_path: Path) -> None:
+    """The README's Python, run as it stands, trains, freezes and thaws under a real server."""
+    script = tmp_path / "readme.py"
+    script.write_text("\n".join(re.findall(r"```python\n(.*?)```", README, re.DOTALL)))
+    job = subprocess.run(
+        [sys.executable, "-W", "error", script],
+        env={**os.environ, "GRADGATE_SERVER": server.url, "GRADGATE_STRICT": "1"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert job.returncode == 0, job.stderr
+    (run,) = wait_until(
+        lambda: server.get("/api/runs")["runs"], lambda runs: runs[0]["status"] == "finished"
+    )
+    assert (run["name"], run["step"]) == ("readme", 1000)
+    commands = server.get(f"/api/runs/{run['id']}/commands")["commands"]
+    assert [(row["kind"], row["by"]) for row in commands] == [
+        ("thaw", "python"),
+        ("freeze", "python"),
+    ]
+
+
+def test_the_readmes_make_targets_and_links_exist() -> None:
+    """Every make target and every file that the README names is there."""
+    makefile = (ROOT / "Makefile").read_text("utf-8")
+    for target in set(re.findall(r"make (\w+)", README)) - {"and"}:
+        assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
+    for link in re.findall(r"\]\(([^)#:]+)\)", README):
+        assert (ROOT / link).is_file(), link
+
+
+@pytest.mark.parametrize("definition", sorted(SCHEMA["$defs"]))
+def test_every_field_of_the_protocol_is_documented(definition: str) -> None:
+    """A message or row whose field the protocol's document does not name fails here."""
+    for field in SCHEMA["$defs"][definition].get("properties", {}):
+        assert re.search(rf"\b{re.escape(field)}\b", PROTOCOL), f"{definition}.{field}"
