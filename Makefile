@@ -9,6 +9,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
+# Skipped where a pip runs: an interrupted venv has none.
+MAKE_VENV = $(PIP) --version >/dev/null 2>&1 || $(PYTHON) -m venv $(VENV)
 JS_TESTS := $(sort $(wildcard tests/js/*.test.js))
 
 .DEFAULT_GOAL := help
@@ -52,12 +54,12 @@ clean:
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/.installed: pyproject.toml constraints.txt
-	$(PYTHON) -m venv $(VENV)
+	$(MAKE_VENV)
 	$(PIP) install --constraint constraints.txt --editable .
 	@touch $@
 
 $(VENV)/.installed-test: pyproject.toml constraints.txt
-	$(PYTHON) -m venv $(VENV)
+	$(MAKE_VENV)
 	$(PIP) install --constraint constraints.txt --editable '.[test]'
 	@touch $(VENV)/.installed $@
 
