@@ -5,6 +5,7 @@ rotating order, so that drifts of the machine's speed hit all alike; each block 
 with the bare block of its own round, and the table shows the median of these ratios.
 
     python benchmarks/probe_cost.py [--case gpt|resnet|small] [--rounds N] [--threads N]
+        [--without-peers]
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ def main() -> None:
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     print(f"{cores} cores, torch {torch.__version__}, {torch.get_num_threads()} threads")
 
-    peers = [Wandb(), TensorBoard()]
+    peers = [] if options.without_peers else [Wandb(), TensorBoard()]
     with dashboard() as server:
         for name in options.case or CASES:
             case = CASES[name]()
@@ -117,6 +118,9 @@ def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Time a training step, watched and not.")
     parser.add_argument("--case", action="append", choices=sorted(CASES), help="default: all")
     parser.add_argument("--rounds", type=int, default=20, metavar="N", help="default: 20")
+    parser.add_argument(
+        "--without-peers", action="store_true", help="time the probe alone, which is faster"
+    )
     parser.add_argument("--threads", type=int, metavar="N", help="default: torch's")
     return parser.parse_args()
 
