@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from statistics import median
-
-import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
 from tests.page.conftest import OpenRun, Play
 
@@ -18,8 +14,6 @@ NAMES = [
     for kind in ("weight", "bias")
 ]
 NORMS = [10 ** -(position % 7) for position in range(len(NAMES))]
-FRAMES = 12
-FASTEST_STEP = 0.5
 
 
 def test_only_the_rows_in_sight_exist(play: Play, open_run: OpenRun, run: str) -> None:
@@ -79,38 +73,3 @@ def test_a_large_model_is_frozen_as_one(play: Play, open_run: OpenRun, run: str)
     entry = page.page.locator("#commands [data-command]")
     number = int(entry.get_attribute("data-command") or "")
     assert probe.until_command(number)["target"] == "*"
-
-
-def step_shown_at(page: Page, step: int) -> float:
-    """When the page painted a step, in seconds since the epoch by the browser's clock."""
-    moment: float = page.evaluate(
-        """step => new Promise(resolve => {
-            const fact = document.querySelector('[data-fact="step"]');
-            const look = () => Number(fact.textContent.replace(/\\D/g, "")) >= step
-                ? requestAnimationFrame(() => resolve(Date.now() / 1000))
-                : requestAnimationFrame(look);
-            look();
-        })""",
-        step,
-    )
-    return moment
-
-
-@pytest.mark.timeout(120)
-def test_a_step_is_on_the_screen_within_half_a_second(
-    play: Play, open_run: OpenRun, run: str, record_property: object
-) -> None:
-    """From the probe's socket to a painted frame, for 1,000 parameters: the median of 12 steps."""
-    probe = play(run, *NAMES)
-    probe.sample(1, NORMS)
-    page = open_run(run)
-    page.until_step(1)
-    delays = []
-    for step in range(2, 2 + FRAMES):
-        sent = time.time()
-        probe.sample(step, NORMS)
-        delays.append(step_shown_at(page.page, step) - sent)
-    assert callable(record_property)
-    record_property("seconds_to_screen", round(median(delays), 3))
-    print(f"median {median(delays):.3f} s, worst {max(delays):.3f} s")
-    assert median(delays) < FASTEST_STEP

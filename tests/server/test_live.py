@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import numpy as np
 import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
@@ -72,24 +71,22 @@ def test_a_sample_crosses_at_once(shared_server: ServerProcess, run: str) -> Non
         assert browser.sample().values[2].tolist() == [0.5, 0.25]
 
 
-def test_latency_and_rate_are_bounded(shared_server: ServerProcess, run: str) -> None:
-    """A stream comes at once, as ten frames a second at most that together cover every sample."""
+def test_a_fast_stream_comes_as_few_frames(shared_server: ServerProcess, run: str) -> None:
+    """A stream comes as ten frames a second at most that together cover every sample."""
     count = 1000
-    frames, arrivals, delays = [], [], []
+    frames, arrivals = [], []
     with FakeProbe(shared_server, hello(run)) as probe, watching(shared_server, run) as browser:
         sender = threading.Thread(target=_stream, args=(probe, count))
         sender.start()
         while not frames or frames[-1].step < count:
             frames.append(browser.sample())
             arrivals.append(time.monotonic())
-            delays.append(time.time() - frames[-1].time)
         sender.join(PATIENCE)
     elapsed = arrivals[-1] - arrivals[0]
     assert sum(frame.seq for frame in frames) == count
     assert len(frames) <= elapsed * 10 + 2
     assert max(frame.values[130][0] for frame in frames) == 96
     assert min(frame.values[129][0] for frame in frames) == 0
-    assert np.median(delays) < 0.15
 
 
 def test_a_slow_browser_delays_nobody(shared_server: ServerProcess, run: str) -> None:
