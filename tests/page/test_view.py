@@ -35,7 +35,7 @@ def test_a_chosen_theme_is_kept(play: Play, open_run: OpenRun, run: str) -> None
     """Dark, once chosen, is there after a reload, before anything is painted."""
     play(run, "a.weight").sample(1, [0.5])
     page = open_run(run, color_scheme="light")
-    page.page.get_by_role("radio", name="Dark").click()
+    page.page.get_by_role("button", name="Dark").click()
     expect(page.page.locator("html")).to_have_attribute("data-theme", "dark")
     page.page.add_init_script(
         "new MutationObserver(() => document.body && (window.firstTheme ??= "
@@ -45,7 +45,7 @@ def test_a_chosen_theme_is_kept(play: Play, open_run: OpenRun, run: str) -> None
     page.page.reload()
     page.page.locator("#tree .row").first.wait_for()
     assert page.page.evaluate("window.firstTheme") == "dark"
-    page.page.get_by_role("radio", name="Auto").click()
+    page.page.get_by_role("button", name="Auto").click()
     expect(page.page.locator("html")).to_have_attribute("data-theme", "light")
 
 
