@@ -5,6 +5,8 @@ With every parameter frozen nothing that a model returns requires a gradient, an
 has frozen parameters, what the outermost module returns is tied to an anchor: a custom
 function with an extra input that requires a gradient, whose backward returns None. The
 graph below it does not exist, so the backward through it is free.
+
+A loss made of parameters alone, with no module called, cannot be tied.
 """
 
 from __future__ import annotations
@@ -14,33 +16,48 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils._pytree import tree_map_only
+from torch.utils._pytree import tree_map
 from torch.utils.hooks import RemovableHandle
 
+from .guard import Guard
 from .hooks import ModuleHook
 
 
 class _Tie(torch.autograd.Function):
-    """The identity on ``value``, whose result requires a gradient because ``anchor`` does."""
+    """The identity on ``value``, whose result requires a gradient because ``anchor`` does.
+
+    Written so that ``torch.func`` can transform it:
+    https://docs.pytorch.org/docs/stable/notes/extending.func.html
+    """
+
+    generate_vmap_rule = True
 
     @staticmethod
-    def forward(ctx: Any, anchor: Tensor, value: Tensor) -> Tensor:
-        ctx.set_materialize_grads(False)
+    def forward(anchor: Tensor, value: Tensor) -> Tensor:
         # A copy, not a view: the user may change the output in place, which autograd
         # forbids on a view made inside a custom function.
         return value.clone()
 
     @staticmethod
+    def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
+        ctx.set_materialize_grads(False)
+
+    @staticmethod
     def backward(ctx: Any, *grads: Tensor | None) -> tuple[None, None]:
         return None, None
+
+    @staticmethod
+    def jvp(ctx: Any, *tangents: Tensor | None) -> Tensor | None:
+        return None if tangents[1] is None else tangents[1].clone()
 
 
 class Anchor:
     """Ties the outputs of modules that hold parameters frozen by a command."""
 
-    def __init__(self, models: Mapping[str, nn.Module]) -> None:
+    def __init__(self, models: Mapping[str, nn.Module], guard: Guard) -> None:
         self._models = models
-        self._anchor = torch.empty(0, requires_grad=True)
+        self._guard = guard
+        self._anchor = torch.empty(0, device="cpu", requires_grad=True)
         self._handles: list[RemovableHandle] = []
         self._modules: set[int] = set()
         self._depth = 0
@@ -65,26 +82,55 @@ class Anchor:
                 module.register_forward_hook(ModuleHook(self._leave), always_call=True),
             ]
 
+    def reset(self) -> None:
+        """Forget calls that were under way: an interrupted forward (Ctrl-C) never leaves."""
+        self._depth = 0
+
     def remove(self) -> None:
         """Remove every hook."""
         for handle in self._handles:
             handle.remove()
         self._handles.clear()
         self._modules.clear()
-        self._depth = 0
+        self.reset()
 
     def _enter(self, module: nn.Module, args: Any) -> None:
+        if len(self._models) == 1 and module is next(iter(self._models.values())):
+            self.reset()
         self._depth += 1
 
     def _leave(self, module: nn.Module, args: Any, output: Any) -> Any:
         self._depth = max(0, self._depth - 1)
         # Only the outermost call: tying inside would make the modules above it compute
         # input gradients that nobody wants.
-        if self._depth or not torch.is_grad_enabled():
+        if self._depth or not torch.is_grad_enabled() or _must_not_tie():
             return None
-        return tree_map_only(Tensor, self._tie, output)
+        with self._guard:
+            return tree_map(self._tie, output)
 
-    def _tie(self, value: Tensor) -> Tensor:
+    def _tie(self, value: Any) -> Any:
+        if isinstance(value, Tensor):
+            return self._tie_tensor(value)
+        # A dataclass, a distribution and the like: the tensors that it holds itself.
+        for name, held in list(getattr(value, "__dict__", {}).items()):
+            if isinstance(held, Tensor) and not isinstance(value, nn.Module):
+                value.__dict__[name] = self._tie_tensor(held)
+        return value
+
+    def _tie_tensor(self, value: Tensor) -> Tensor:
         if value.requires_grad or not (value.is_floating_point() or value.is_complex()):
             return value
-        return _Tie.apply(self._anchor.to(value.device), value)  # type: ignore[no-any-return,no-untyped-call]
+        anchor = self._anchor.to(value.device)
+        return _Tie.apply(anchor, value)  # type: ignore[no-any-return,no-untyped-call]
+
+
+def _must_not_tie() -> bool:
+    """Whether the present call is one that activation checkpointing plays twice, or a trace.
+
+    A checkpointed function runs again inside the backward, where what was its inside looks
+    outermost; forward and recomputation must decide alike, or what they save differs.
+    """
+    if torch._C._get_tracing_state() is not None or torch._C._current_graph_task_id() != -1:
+        return True
+    hooks = torch._C._autograd._top_saved_tensors_default_hooks(False)
+    return hooks is not None and "_checkpoint_hook" in getattr(hooks[0], "__qualname__", "")

@@ -91,7 +91,20 @@ def _optimizers(optimizer: object) -> list[Optimizer]:
                 f"optimizer is a {type(value).__name__}; attach() wants a torch.optim.Optimizer, "
                 "a list of them, or None (then call run.step() after each step)."
             )
-    return [value for value in given if isinstance(value, Optimizer)]
+    return [_innermost(value) for value in given if isinstance(value, Optimizer)]
+
+
+def _innermost(optimizer: Optimizer) -> Optimizer:
+    """The optimizer that steps: wrappers such as Accelerate's hold it as ``optimizer``."""
+    while not hasattr(optimizer, "_optimizer_step_pre_hooks"):
+        inner = getattr(optimizer, "optimizer", None)
+        if not isinstance(inner, Optimizer):
+            raise AttachError(
+                f"optimizer is a {type(optimizer).__name__} that never called Optimizer.__init__, "
+                "so its steps cannot be seen; give attach() the optimizer inside it, or None."
+            )
+        optimizer = inner
+    return optimizer
 
 
 def _server(server: str | bool | None) -> str | None:

@@ -3,11 +3,35 @@
 from __future__ import annotations
 
 import functools
+import sys
 from collections.abc import Callable, Sequence
-from typing import Any
+from types import FrameType
+from typing import Any, Protocol
 
 from torch.optim import Optimizer
 from torch.utils.hooks import RemovableHandle
+
+
+class Stepping(Protocol):
+    """What is told of the optimizers' steps; ``k`` numbers the optimizers."""
+
+    def watch(self, body: Callable[[], None]) -> None:
+        """Run ``body`` guarded, on the probe's account."""
+
+    def before_step(self, k: int) -> None:
+        """Optimizer k is about to step."""
+
+    def measure(self, k: int) -> None:
+        """The gradients of optimizer k are those that it applies."""
+
+    def after_step(self, k: int) -> None:
+        """Optimizer k has stepped; after ``boundary`` if this ended the round."""
+
+    def boundary(self, *, late: bool) -> None:
+        """A step of the run has ended; ``late``: noticed only after the next backward."""
+
+    def discarded(self, k: int) -> bool:
+        """Gradients of optimizer k are dropped unused; return whether that was a skipped step."""
 
 
 class Boundaries:
@@ -21,32 +45,18 @@ class Boundaries:
     A step that a ``GradScaler`` skips because of an overflow calls no hook of a non-fused
     optimizer (https://docs.pytorch.org/docs/stable/amp.html#torch.amp.GradScaler.step). It
     shows itself when ``zero_grad`` throws gradients away that no step has used, so that
-    method is wrapped on the instance, as learning-rate schedulers wrap ``step``.
+    method is wrapped on the instance, as learning-rate schedulers wrap ``step``. A script
+    that clears gradients by the model's ``zero_grad`` does not show its skipped steps.
     """
 
-    def __init__(
-        self,
-        optimizers: Sequence[Optimizer],
-        *,
-        measure: Callable[[int], None],
-        before: Callable[[], None],
-        boundary: Callable[[], None],
-        discarded: Callable[[int], None],
-        watch: Callable[[Callable[[], None]], None],
-    ) -> None:
-        """``measure(k)``: the gradients of optimizer k are final, and it is about to apply them.
-
-        ``discarded(k)``: they are about to be dropped, and it has not applied them.
-        ``watch(f)`` runs f guarded.
-        """
+    def __init__(self, optimizers: Sequence[Optimizer], stepping: Stepping) -> None:
         self._optimizers = list(optimizers)
-        self._measure = measure
-        self._before = before
-        self._boundary = boundary
-        self._discarded = discarded
-        self._watch = watch
+        self._to = stepping
         self._stepped: set[int] = set()
         self._unused: set[int] = set(range(len(self._optimizers)))
+        self._open: dict[int, int] = {}
+        """How many calls of step() are under way, by optimizer: a subclass's may call its base's,
+        and torch calls the hooks for each."""
         self._wrappers: list[Any] = []
         self._handles: list[RemovableHandle] = []
         for k, optimizer in enumerate(self._optimizers):
@@ -70,13 +80,20 @@ class Boundaries:
 
     def _pre_hook(self, k: int) -> Callable[..., None]:
         def hook(optimizer: Optimizer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-            self._watch(lambda: self._begin(k, _has_closure(args, kwargs)))
+            if self._open.get(k):
+                # Nested, or an earlier step raised and never came to its end: the stack knows.
+                self._open[k] = _calls_under_way(optimizer) - 1
+            self._open[k] = self._open.get(k, 0) + 1
+            if self._open[k] == 1:
+                self._to.watch(lambda: self._begin(k, _has_closure(args, kwargs)))
 
         return hook
 
     def _post_hook(self, k: int) -> Callable[..., None]:
         def hook(optimizer: Optimizer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-            self._watch(lambda: self._end(k, _has_closure(args, kwargs)))
+            self._open[k] = self._open.get(k, 1) - 1
+            if self._open[k] == 0:
+                self._to.watch(lambda: self._end(k, _has_closure(args, kwargs)))
 
         return hook
 
@@ -85,39 +102,52 @@ class Boundaries:
 
         @functools.wraps(original)
         def zero_grad(*args: Any, **kwargs: Any) -> None:
-            if self._optimizers:
-                self._watch(lambda: self._drop(k))
+            # A closure's own zero_grad comes inside the step, and drops nothing that counts.
+            if self._optimizers and not self._open.get(k):
+                self._to.watch(lambda: self._drop(k))
             original(*args, **kwargs)
 
         optimizer.__dict__["zero_grad"] = zero_grad
         return zero_grad
 
     def _drop(self, k: int) -> None:
-        if k in self._unused:
-            self._discarded(k)
+        if k in self._unused and self._to.discarded(k):
+            self._stepped.clear()
         self._unused.add(k)
 
     def _begin(self, k: int, closure: bool) -> None:
         if k in self._stepped:
-            self._close()
-        self._before()
+            self._close(late=True)
+        self._to.before_step(k)
         if not closure:
-            self._measure(k)
+            self._to.measure(k)
 
     def _end(self, k: int, closure: bool) -> None:
         # A closure computes its gradients inside the step: they are there only now.
         if closure:
-            self._measure(k)
+            self._to.measure(k)
         self._unused.discard(k)
         self._stepped.add(k)
         if len(self._stepped) == len(self._optimizers):
-            self._close()
+            self._close(late=False)
+        self._to.after_step(k)
 
-    def _close(self) -> None:
+    def _close(self, *, late: bool) -> None:
         self._stepped.clear()
-        self._boundary()
+        self._to.boundary(late=late)
 
 
 def _has_closure(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
     """Whether ``step`` was given a closure; a hook's ``args`` start with the optimizer itself."""
     return callable(kwargs.get("closure")) or any(callable(value) for value in args[1:])
+
+
+def _calls_under_way(optimizer: Optimizer) -> int:
+    """How many of torch's wrappers around this optimizer's step() are on the stack."""
+    frame: FrameType | None = sys._getframe()
+    count = 0
+    while frame is not None:
+        if frame.f_code.co_name == "wrapper" and frame.f_locals.get("self") is optimizer:
+            count += 1
+        frame = frame.f_back
+    return count

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import torch
 from torch import nn
+from torch.optim import LBFGS, Optimizer
 
 from .anchor import Anchor
 from .errors import CommandError
+from .guard import Guard
 from .parameters import ParameterTable, is_uninitialized
 
 
@@ -32,10 +34,17 @@ class Freezer:
     zeros, AdamW would still move it by its momentum and its weight decay.
     """
 
-    def __init__(self, models: Mapping[str, nn.Module], table: ParameterTable) -> None:
+    def __init__(
+        self,
+        models: Mapping[str, nn.Module],
+        optimizers: Sequence[Optimizer],
+        table: ParameterTable,
+        guard: Guard,
+    ) -> None:
         self._models = models
+        self._optimizers = optimizers
         self._table = table
-        self._anchor = Anchor(models)
+        self._anchor = Anchor(models, guard)
         self._found: dict[int, bool] = {}
         """``requires_grad`` as it was before the first command touched the parameter."""
         self.freezes: dict[int, Freeze] = {}
@@ -67,12 +76,35 @@ class Freezer:
                 "DistributedDataParallel or FSDP crashes it or lets the ranks drift apart; "
                 "this version steers single-process jobs only."
             )
+        current = {id(p) for model in self._models.values() for p in model.parameters()}
+        held_by_lbfgs = {
+            id(p)
+            for optimizer in self._optimizers
+            if isinstance(optimizer, LBFGS)
+            for group in optimizer.param_groups
+            for p in group["params"]
+        }
         for index in indexes:
             parameter = self._table.parameters[index]
+            if id(parameter) not in current:
+                raise CommandError(
+                    f"{self._table.name(index)!r} was replaced by another tensor since attach(), "
+                    "so freezing the old one would do nothing; detach and attach again."
+                )
+            if id(parameter) in held_by_lbfgs:
+                raise CommandError(
+                    f"{self._table.name(index)!r} is trained by LBFGS, which moves parameters "
+                    "along past directions even without a gradient; it cannot be frozen here."
+                )
             if is_uninitialized(parameter):
                 raise CommandError(
                     f"{self._table.name(index)!r} belongs to a lazy module that has not run yet; "
                     "try again after the first forward."
+                )
+            if parameter.layout is not torch.strided:
+                raise CommandError(
+                    f"{self._table.name(index)!r} has layout {parameter.layout}, and only dense "
+                    "parameters can be frozen; choose a target without it."
                 )
             if not (parameter.is_floating_point() or parameter.is_complex()):
                 raise CommandError(
@@ -81,14 +113,22 @@ class Freezer:
                 )
 
     def clear_gradients(self) -> None:
-        """Drop gradients of frozen parameters before an optimizer sees them.
+        """Drop gradients that the script itself gave to frozen parameters (``p.grad = ...``).
 
-        A graph that was built before the freeze can still write one.
+        A backward writes none, not even through a graph from before the freeze.
         """
         for index in self.freezes:
             parameter = self._table.parameters[index]
             if parameter.grad is not None and not parameter.requires_grad:
                 parameter.grad = None
+
+    def boundary(self) -> bool:
+        """Forget freezes that the script undid by itself; return whether there were any."""
+        self._anchor.reset()
+        undone = [i for i in self.freezes if self._table.parameters[i].requires_grad]
+        for index in undone:
+            del self.freezes[index]
+        return bool(undone)
 
     def as_message(self) -> list[dict[str, Any]]:
         """What is frozen by command, as the wire protocol has it: one item a command."""

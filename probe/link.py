@@ -7,9 +7,11 @@ import contextlib
 import json
 import logging
 import threading
-from collections.abc import Callable, Mapping
-from typing import Any
-from urllib.parse import urlsplit
+import time
+import weakref
+from collections.abc import Mapping
+from typing import Any, Protocol
+from urllib.parse import SplitResult, urlsplit
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
@@ -25,6 +27,9 @@ HEARTBEAT = 1.0
 BATCHING = 0.02
 """Seconds that the sender lets frames gather, so that a fast job wakes it 50 times a second."""
 OPEN_TIMEOUT = 5.0
+FIRST_TRY = 2.0
+"""Seconds that the end of a job waits for the first try to connect to have an outcome."""
+FIRST_PAUSE = 0.1
 LONGEST_PAUSE = 5.0
 """Seconds between two tries to connect, at most."""
 REFUSED_PAUSE = 30.0
@@ -54,35 +59,40 @@ class _Nonsense(Exception):
     """What answers there does not speak this protocol."""
 
 
+class Peer(Protocol):
+    """Whom the link speaks for; all methods are called in the link's own thread."""
+
+    def hello(self) -> Message:
+        """The first message of a connection."""
+
+    def heartbeat(self) -> Message:
+        """What is told once a second."""
+
+    def on_command(self, message: Message) -> None:
+        """The server wants something."""
+
+
 class Link:
     """Talks to the server until closed; connects again, with pauses, whenever it must.
 
-    All callbacks are called in the link's own thread.
+    It holds its peer weakly: a run whose model and optimizer are gone is not kept alive by
+    its own thread, and the thread ends.
     """
 
     def __init__(
-        self,
-        url: str,
-        token: str | None,
-        outbox: Outbox,
-        guard: Guard,
-        *,
-        hello: Callable[[], Message],
-        heartbeat: Callable[[], Message],
-        on_command: Callable[[Message], None],
+        self, url: str, token: str | None, outbox: Outbox, guard: Guard, peer: Peer
     ) -> None:
         self._url = ingest_url(url)
         self._shown_url = url.rstrip("/")
         self._token = token
         self._outbox = outbox
         self._guard = guard
-        self._hello = hello
-        self._heartbeat = heartbeat
-        self._on_command = on_command
+        self._weak_peer = weakref.ref(peer)
         self._said: set[str] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._closing = asyncio.Event()
         self._bye: Message | None = None
+        self._last_step = 0
         self.connected = threading.Event()
         self._tried = threading.Event()
         """The first try to connect has had an outcome."""
@@ -92,17 +102,21 @@ class Link:
         """Start the thread."""
         self._thread.start()
 
-    def close(self, bye: Message, timeout: float) -> None:
-        """Say goodbye and end the thread; waits ``timeout`` at most, and only for a server."""
+    def close(self, bye: Message | None, timeout: float) -> None:
+        """End the thread, after a goodbye if one is given.
+
+        Waits ``timeout`` seconds at most, and only for a server that answers.
+        """
+        deadline = time.monotonic() + timeout
         # A job of a few milliseconds ends before the first try to connect has.
-        self._tried.wait(timeout)
+        self._tried.wait(min(timeout, FIRST_TRY))
         if self.connected.is_set():
-            self._outbox.wait_empty(timeout)
+            self._outbox.wait_empty(max(0.0, deadline - time.monotonic()))
         self._bye = bye
         if self._loop is not None:
             with contextlib.suppress(RuntimeError):  # the loop may have ended by itself
                 self._loop.call_soon_threadsafe(self._closing.set)
-        self._thread.join(timeout)
+        self._thread.join(max(0.1, deadline - time.monotonic()))
 
     def _run(self) -> None:
         try:
@@ -113,11 +127,18 @@ class Link:
 
     async def _main(self) -> None:
         self._loop = asyncio.get_running_loop()
-        pause = 0.1
-        while not self._closing.is_set():
+        pause = FIRST_PAUSE
+        while not self._closing.is_set() and self._weak_peer() is not None:
+            attempt = asyncio.create_task(self._try(pause))
+            closing = asyncio.create_task(self._closing.wait())
+            await asyncio.wait({attempt, closing}, return_when=asyncio.FIRST_COMPLETED)
+            closing.cancel()
+            if not self.connected.is_set() and not attempt.done():
+                attempt.cancel()
             # Guarded one by one: a fault of the probe's own ends the session, not the link.
-            with self._guard:
-                pause = await self._try(pause)
+            pause = LONGEST_PAUSE
+            with self._guard, contextlib.suppress(asyncio.CancelledError):
+                pause = await attempt
             self.connected.clear()
             self._tried.set()
             await self._pause(pause)
@@ -126,7 +147,7 @@ class Link:
         """Connect and talk until the connection ends; return the pause before the next try."""
         try:
             async with self._connect() as socket:
-                pause = 0.1
+                pause = FIRST_PAUSE
                 await self._session(socket)
         except _Refused as refusal:
             self._say_once(f"the dashboard at {self._shown_url} refused: {refusal}")
@@ -169,7 +190,7 @@ class Link:
         )
 
     async def _session(self, socket: ClientConnection) -> None:
-        await socket.send(_json(self._hello()))
+        await socket.send(_json(self._peer().hello()))
         welcome = await self._receive(socket, "welcome")
         self._outbox.rewind(int(welcome["last_seq"]))
         if welcome.get("notice"):
@@ -192,10 +213,10 @@ class Link:
             await asyncio.gather(*tasks, return_exceptions=True)
         for task in done:
             task.result()
-        if self._closing.is_set() and self._bye is not None:
-            for frame in self._outbox.take():
-                await socket.send(frame)
-            await socket.send(_json(self._bye))
+        if self._closing.is_set():
+            await self._send_all(socket)
+            if self._bye is not None:
+                await socket.send(_json(self._bye))
 
     async def _send_frames(self, socket: ClientConnection) -> None:
         loop = asyncio.get_running_loop()
@@ -208,13 +229,25 @@ class Link:
         while True:
             await ready.wait()
             ready.clear()
-            for frame in self._outbox.take():
-                await socket.send(frame)
+            await self._send_all(socket)
             await asyncio.sleep(BATCHING)
+
+    async def _send_all(self, socket: ClientConnection) -> None:
+        for entry in self._outbox.take():
+            await socket.send(entry.frame)
+            self._outbox.sent(entry)
 
     async def _send_heartbeats(self, socket: ClientConnection) -> None:
         while True:
-            await socket.send(_json(self._heartbeat()))
+            peer = self._weak_peer()
+            if peer is None:
+                self._bye = {"type": "bye", "time": time.time(), "step": self._last_step}
+                self._closing.set()
+                return
+            heartbeat = peer.heartbeat()
+            self._last_step = heartbeat["step"]
+            del peer
+            await socket.send(_json(heartbeat))
             await asyncio.sleep(HEARTBEAT)
 
     async def _read(self, socket: ClientConnection) -> None:
@@ -223,7 +256,13 @@ class Link:
             if message["type"] == "ack":
                 self._outbox.acknowledge(int(message["seq"]))
             elif message["type"] == "command":
-                self._on_command(message)
+                self._peer().on_command(message)
+
+    def _peer(self) -> Peer:
+        peer = self._weak_peer()
+        if peer is None:
+            raise ConnectionAbortedError("the run is gone")
+        return peer
 
     async def _receive(self, socket: ClientConnection, wanted: str) -> Message:
         while True:
@@ -268,12 +307,19 @@ def ingest_url(url: str) -> str:
     """
     parts = urlsplit(url)
     scheme = {"http": "ws", "https": "wss"}.get(parts.scheme)
-    if scheme is None or not parts.hostname:
+    if scheme is None or not parts.hostname or not _has_valid_port(parts):
         raise ValueError(
             f"server={url!r} is no address of a dashboard; "
             "give one such as 'http://127.0.0.1:8765', or False for none."
         )
     return f"{scheme}://{parts.netloc}{parts.path.rstrip('/')}/api/ingest"
+
+
+def _has_valid_port(parts: SplitResult) -> bool:
+    try:
+        return parts.port is None or parts.port > 0
+    except ValueError:
+        return False
 
 
 def _json(message: Message) -> str:

@@ -34,6 +34,8 @@ class Membership:
         ]
         """The parameters of each optimizer, by index."""
         held = {index for group in self.groups for index in group}
+        self.loose: list[int] = [index for index in range(len(self._table)) if index not in held]
+        """The parameters in no optimizer."""
         self.in_optimizer: list[bool] = [index in held for index in range(len(self._table))]
         self.rows: list[TableRow] = self._table.rows(self.in_optimizer)
         self._lazy = [p for p in self._table.parameters if is_uninitialized(p)]

@@ -73,13 +73,17 @@ class MetricLog:
             pending.readbacks.append((list(named), Readback(list(named.values()))))
         self._pending.append(pending)
 
+    @property
+    def full(self) -> bool:
+        """Whether so much waits that it should be collected before the next boundary."""
+        return len(self._pending) > MAX_PENDING
+
     def collect(self, *, wait: bool = False) -> list[MetricValues]:
         """Return the metrics whose values have arrived, oldest first."""
         arrived = []
         while self._pending:
             first = self._pending[0]
-            full = len(self._pending) > MAX_PENDING
-            if not (wait or full or all(readback.ready() for _, readback in first.readbacks)):
+            if not (wait or self.full or all(readback.ready() for _, readback in first.readbacks)):
                 break
             self._pending.popleft()
             for names, readback in first.readbacks:
@@ -93,7 +97,10 @@ class MetricLog:
         if isinstance(value, Tensor) and value.numel() == 1 and not value.is_complex():
             return float(value.detach())
         if hasattr(value, "__float__") and not isinstance(value, Tensor):
-            return float(value)
+            try:
+                return float(value)
+            except (TypeError, ValueError, OverflowError):
+                pass  # an array of several elements, say
         if name not in self._complained and len(self._complained) < MAX_NAMES:
             self._complained.add(name)
             logger.warning(

@@ -10,18 +10,27 @@ from typing import TypeAlias
 
 Frame: TypeAlias = "bytes | str"
 
+OVERHEAD = 250
+"""Bytes that an entry takes in memory beside its payload, about."""
+MAX_KEPT = 10_000
+"""Reports kept at most; only a script that freezes thousands of times offline gets there."""
 
-@dataclass(frozen=True)
-class _Entry:
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A frame and its sequence number."""
+
     seq: int
     frame: Frame
+    replaces: str | None = None
 
 
 class Outbox:
     """Keeps frames until the server has stored them; bounded, and it drops the oldest first.
 
-    Thread-safe: the training thread puts, the link's thread sends. Samples and metrics may
-    be dropped (``dropped`` counts them); reports of commands may not, and are few.
+    Thread-safe: the training thread puts, the link's thread sends. Samples and metrics are
+    dropped when they take more than ``max_bytes`` (``dropped`` counts them); reports of
+    commands are not, and are few.
     """
 
     def __init__(self, max_bytes: int = 32 * 2**20) -> None:
@@ -31,24 +40,30 @@ class Outbox:
         self._bytes = 0
         self._seq = 0
         self._sent = 0
-        self._droppable: deque[_Entry] = deque()
-        self._kept: deque[_Entry] = deque()
+        self._droppable: deque[Entry] = deque()
+        self._kept: deque[Entry] = deque()
         self._wake: Callable[[], None] | None = None
         self._woken = False
         self.dropped = 0
 
-    def put(self, make: Callable[[int], Frame], *, keep: bool = False) -> None:
-        """Add the frame that ``make(seq)`` gives; ``keep``: it must never be dropped."""
+    def put(
+        self, make: Callable[[int], Frame], *, keep: bool = False, replaces: str | None = None
+    ) -> None:
+        """Add the frame that ``make(seq)`` gives.
+
+        ``keep``: it must not be dropped. ``replaces``: an absolute state under this name,
+        of which only the latest counts.
+        """
         with self._lock:
             self._seq += 1
-            entry = _Entry(self._seq, make(self._seq))
+            entry = Entry(self._seq, make(self._seq), replaces)
             if keep:
-                self._kept.append(entry)
+                self._keep(entry)
             else:
                 self._droppable.append(entry)
-                self._bytes += len(entry.frame)
+                self._bytes += _size(entry)
                 while self._bytes > self._max_bytes:
-                    self._bytes -= len(self._droppable.popleft().frame)
+                    self._bytes -= _size(self._droppable.popleft())
                     self.dropped += 1
             if self._wake is not None and not self._woken:
                 self._woken = True
@@ -63,8 +78,8 @@ class Outbox:
                 self._woken = True
                 wake()
 
-    def take(self) -> list[Frame]:
-        """Return the frames not sent yet over this connection, in order."""
+    def take(self) -> list[Entry]:
+        """Return what was not sent yet over this connection, in order; note each by ``sent``."""
         with self._lock:
             self._woken = False
             entries = [
@@ -72,16 +87,18 @@ class Outbox:
                 for lane in (self._droppable, self._kept)
                 for entry in _after(lane, self._sent)
             ]
-            entries.sort(key=lambda entry: entry.seq)
-            if entries:
-                self._sent = entries[-1].seq
-            return [entry.frame for entry in entries]
+        return sorted(entries, key=lambda entry: entry.seq)
+
+    def sent(self, entry: Entry) -> None:
+        """Note that an entry was sent."""
+        with self._lock:
+            self._sent = max(self._sent, entry.seq)
 
     def acknowledge(self, seq: int) -> None:
         """Forget what the server has stored."""
         with self._lock:
             while self._droppable and self._droppable[0].seq <= seq:
-                self._bytes -= len(self._droppable.popleft().frame)
+                self._bytes -= _size(self._droppable.popleft())
             while self._kept and self._kept[0].seq <= seq:
                 self._kept.popleft()
             self._changed.notify_all()
@@ -99,10 +116,23 @@ class Outbox:
                 lambda: not self._droppable and not self._kept, timeout=timeout
             )
 
+    def _keep(self, entry: Entry) -> None:
+        if entry.replaces is not None:
+            others = (e for e in self._kept if e.replaces != entry.replaces)
+            self._kept = deque(others)
+        self._kept.append(entry)
+        if len(self._kept) > MAX_KEPT:
+            self._kept.popleft()
+            self.dropped += 1
 
-def _after(lane: deque[_Entry], seq: int) -> list[_Entry]:
+
+def _size(entry: Entry) -> int:
+    return len(entry.frame) + OVERHEAD
+
+
+def _after(lane: deque[Entry], seq: int) -> list[Entry]:
     """The entries above ``seq``, found from the end: what was sent is at the front."""
-    tail: list[_Entry] = []
+    tail: list[Entry] = []
     for entry in reversed(lane):
         if entry.seq <= seq:
             break

@@ -24,7 +24,7 @@ class Readback:
         flat = torch.cat(list(parts))
         self._event: torch.cuda.Event | None = None
         if flat.is_cuda:
-            self._host = torch.empty(flat.shape, dtype=flat.dtype, pin_memory=True)
+            self._host = torch.empty(flat.shape, dtype=flat.dtype, device="cpu", pin_memory=True)
             self._host.copy_(flat, non_blocking=True)
             self._event = torch.cuda.Event()
             self._event.record(torch.cuda.current_stream(flat.device))
@@ -40,3 +40,8 @@ class Readback:
         if self._event is not None:
             self._event.synchronize()
         return self._host.double().numpy()
+
+
+def capturing() -> bool:
+    """Whether a CUDA graph is being captured, in which nothing may be copied or waited for."""
+    return torch.cuda.is_initialized() and torch.cuda.is_current_stream_capturing()

@@ -7,8 +7,10 @@ import json
 import os
 import secrets
 import socket
+import sys
 import threading
 import time
+import weakref
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from importlib.metadata import version
@@ -33,6 +35,7 @@ from .metrics import MetricLog
 from .outbox import Outbox
 from .pace import Meter, Pace
 from .parameters import ParameterTable
+from .readback import capturing
 from .sampler import Sampler
 from .steering import Steering
 from .writes import WriteTracker
@@ -81,31 +84,31 @@ class Run:
         self._table = ParameterTable(models)
         self._members = Membership(self._table, optimizers)
         self._writes = WriteTracker(self._table.parameters)
-        self._sampler = Sampler(self._table, self._writes)
+        self._sampler = Sampler(self._table, self._writes, self._guard)
         self._sampling = pace.due(1)
         self._metrics = MetricLog()
-        self._freezer = Freezer(models, self._table)
+        self._freezer = Freezer(models, optimizers, self._table, self._guard)
         self._outbox = Outbox()
         self._steering = Steering(
             self._table,
             self._freezer,
+            self._guard,
             report=self._put_report,
             in_optimizer=lambda index: self._members.in_optimizer[index],
         )
-        self._boundaries = Boundaries(
-            optimizers,
-            measure=self._measure,
-            before=self._freezer.clear_gradients,
-            boundary=self._end_step,
-            discarded=self._skip_step,
-            watch=self._watch,
-        )
+        # Compiled optimizers trace their hooks; ours are to be left alone.
+        self._account = torch.compiler.disable(self._account_for)
+        self._boundaries = Boundaries(optimizers, self)
         self._forward_hooks = [
             model.register_forward_pre_hook(ModuleHook(self._forward_begins))
             for model in models.values()
         ]
-        self._link = self._start_link(server, token) if server is not None else None
-        atexit.register(self._at_exit)
+        self._link: Link | None = None
+        if server is not None:
+            self._link = Link(server, token, self._outbox, self._guard, self)
+            self._link.start()
+        self._exit_hook = _exit_hook(weakref.ref(self))
+        atexit.register(self._exit_hook)
 
     def __enter__(self) -> Run:
         return self
@@ -116,7 +119,7 @@ class Run:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self.detach()
+        self._end(failed=error is not None)
 
     def log(self, metrics: Mapping[str, object] | None = None, /, **more: object) -> None:
         """Note metrics of the present step: ``run.log(loss=loss, accuracy=0.93)``.
@@ -125,8 +128,12 @@ class Run:
         without stalling the job.
         """
         with self._guard:
+            if not self._attached:
+                return
             step = self._step if self._between else self._step + 1
             self._metrics.add(step, {**(metrics or {}), **more})
+            if self._metrics.full:
+                self._ship()
 
     def step(self) -> None:
         """Mark the end of a step, for a run that was attached without an optimizer.
@@ -138,7 +145,7 @@ class Run:
                 "run.step() is for runs attached without an optimizer; "
                 "here the optimizer's own step() marks the boundary, so drop the call."
             )
-        self._watch(self._step_by_hand)
+        self.watch(self._step_by_hand)
 
     def freeze(self, target: str, mode: str = "grad") -> tuple[str, ...]:
         """Stop training the parameters that ``target`` names, and return their names.
@@ -186,33 +193,22 @@ class Run:
 
     def detach(self) -> None:
         """Undo everything that the probe did to the model, and end the run. Idempotent."""
-        if not self._attached:
-            return
-        self._attached = False
-        atexit.unregister(self._at_exit)
-        with self._guard:
-            self._boundaries.remove()
-            for hook in self._forward_hooks:
-                hook.remove()
-            self._writes.remove()
-            self._freezer.restore()
-        self._close()
+        self._end(failed=False)
 
-    # In the training thread, from hooks.
+    # From the optimizers' hooks, in the training thread: see boundaries.Stepping.
 
-    def _watch(self, body: Callable[[], None]) -> None:
+    def watch(self, body: Callable[[], None]) -> None:
         """Run a hook's body guarded, and count its time as the probe's own."""
-        self._hook_began = time.perf_counter()
-        with self._guard:
-            body()
-        self._spent += time.perf_counter() - self._hook_began
+        if os.getpid() == self._process:  # a forked child trains without a link of its own
+            self._account(body)
 
-    def _forward_begins(self, *_: object) -> None:
-        if torch.is_grad_enabled():
-            self._between = False
+    def before_step(self, k: int) -> None:
+        """Keep gradients of frozen parameters from the optimizer."""
+        self._freezer.clear_gradients()
 
-    def _measure(self, k: int) -> None:
-        if self._sampling:
+    def measure(self, k: int) -> None:
+        """Measure the gradients of optimizer k, if this step is sampled."""
+        if self._sampling and not capturing():
             # A GradScaler sets these on a fused optimizer for the time of its step.
             scale = getattr(self._optimizers[k], "grad_scale", None)
             found_inf = getattr(self._optimizers[k], "found_inf", None)
@@ -222,37 +218,70 @@ class Run:
                 may_skip=isinstance(found_inf, Tensor),
             )
 
+    def after_step(self, k: int) -> None:
+        """Optimizer k has used its gradients."""
+        # Of several optimizers nobody knows whether the next step of this one is sampled.
+        mark = self._sampling or len(self._optimizers) > 1
+        self._writes.spend(self._members.groups[k], mark=mark)
+
+    def boundary(self, *, late: bool) -> None:
+        """A step has ended: complete its sample, apply commands, plan the next."""
+        self._end_step(late=late)
+
+    def discarded(self, k: int) -> bool:
+        """Gradients are dropped unused: with a non-finite one among them, AMP skipped the step."""
+        if capturing() or not self._sampler.any_nonfinite(self._members.groups[k]):
+            return False
+        self._end_step(skipped=True)
+        self._writes.spend(self._members.groups[k], mark=True)
+        return True
+
+    def _account_for(self, body: Callable[[], None]) -> None:
+        self._hook_began = time.perf_counter()
+        with self._guard:
+            body()
+        self._spent += time.perf_counter() - self._hook_began
+
+    def _forward_begins(self, *_: object) -> None:
+        if torch.is_grad_enabled():
+            self._between = False
+
     def _step_by_hand(self) -> None:
         self._freezer.clear_gradients()
         self._end_step()
 
-    def _skip_step(self, k: int) -> None:
-        """Gradients are dropped unused: with a non-finite one among them, AMP skipped the step."""
-        if self._sampler.any_nonfinite(self._members.groups[k]):
-            self._end_step(skipped=True)
-
-    def _end_step(self, *, skipped: bool = False) -> None:
+    def _end_step(self, *, skipped: bool = False, late: bool = False) -> None:
         self._step += 1
-        self._between = True
+        self._between = not late
         self._thread = threading.get_ident()
         # A skipped step is trouble, so it is sampled whether its turn has come or not.
-        sampled = self._sampling or skipped
+        sampled = (self._sampling or skipped) and not capturing()
+        # Guarded one by one: a fault in measuring must not keep commands from being applied.
         if sampled:
-            self._sampler.finish(self._step, skipped=skipped)
-            self._announce_members()
-        if self._steering.boundary(self._step):
-            self._announce_frozen()
-        self._ship()
-        self._settle(sampled)
+            with self._guard:
+                self._sampler.finish(self._step, skipped=skipped)
+            with self._guard:
+                self._announce_members()
+        with self._guard:
+            self._steer(skipped)
+        with self._guard:
+            self._ship()
+        self._settle(sampled, late)
 
-    def _settle(self, sampled: bool) -> None:
+    def _steer(self, skipped: bool) -> None:
+        undone = self._freezer.boundary()
+        if self._steering.boundary(self._step, skipped=skipped) or undone:
+            self._announce_frozen()
+
+    def _settle(self, sampled: bool, late: bool) -> None:
         """Account for the step that ended and plan the next one."""
         now = time.perf_counter()
         spent = self._spent + now - self._hook_began
         self._spent, self._hook_began = 0.0, now
         self._pace.record(self._step, self._meter.record(now, spent), spent, sampled=sampled)
         self._sampling = self._pace.due(self._step + 1)
-        self._writes.boundary(next_is_sampled=self._sampling)
+        if not late:
+            self._writes.spend(self._members.loose, mark=self._sampling)
 
     # Commands.
 
@@ -269,7 +298,8 @@ class Run:
             self._steering.submit(command)
         return tuple(self._table.name(index) for index in indexes)
 
-    def _on_command(self, message: Mapping[str, Any]) -> None:
+    def on_command(self, message: Mapping[str, Any]) -> None:
+        """The server wants something: in the link's thread."""
         self._steering.submit(Command.from_message(message))
 
     # What the server is told.
@@ -280,11 +310,19 @@ class Run:
     def _announce_members(self) -> None:
         if self._members.refresh():
             rows = [row.as_message() for row in self._members.rows]
-            self._put(lambda seq: {"type": "parameters", "seq": seq, "parameters": rows}, keep=True)
+            self._put(
+                lambda seq: {"type": "parameters", "seq": seq, "parameters": rows},
+                keep=True,
+                replaces="parameters",
+            )
 
     def _announce_frozen(self) -> None:
         self._frozen = frozen = self._freezer.as_message()
-        self._put(lambda seq: {"type": "frozen", "seq": seq, "frozen": frozen}, keep=True)
+        self._put(
+            lambda seq: {"type": "frozen", "seq": seq, "frozen": frozen},
+            keep=True,
+            replaces="frozen",
+        )
 
     def _ship(self, *, wait: bool = False) -> None:
         for sample in self._sampler.collect(wait=wait):
@@ -295,11 +333,18 @@ class Run:
         for metrics in self._metrics.collect(wait=wait):
             self._put(metrics.as_message)
 
-    def _put(self, make: Callable[[int], Mapping[str, Any]], *, keep: bool = False) -> None:
+    def _put(
+        self,
+        make: Callable[[int], Mapping[str, Any]],
+        *,
+        keep: bool = False,
+        replaces: str | None = None,
+    ) -> None:
         if self._link is not None:
-            self._outbox.put(lambda seq: _json(make(seq)), keep=keep)
+            self._outbox.put(lambda seq: _json(make(seq)), keep=keep, replaces=replaces)
 
-    def _hello(self) -> Mapping[str, Any]:
+    def hello(self) -> Mapping[str, Any]:
+        """The first message of a connection: in the link's thread."""
         return {
             "type": "hello",
             "protocol": PROTOCOL,
@@ -316,7 +361,8 @@ class Run:
             "step": self._step,
         }
 
-    def _heartbeat(self) -> Mapping[str, Any]:
+    def heartbeat(self) -> Mapping[str, Any]:
+        """What is told once a second: in the link's thread."""
         return {
             "type": "heartbeat",
             "time": time.time(),
@@ -330,30 +376,39 @@ class Run:
 
     # The end.
 
-    def _start_link(self, server: str, token: str | None) -> Link:
-        link = Link(
-            server,
-            token,
-            self._outbox,
-            self._guard,
-            hello=self._hello,
-            heartbeat=self._heartbeat,
-            on_command=self._on_command,
-        )
-        link.start()
-        return link
+    def _end(self, *, failed: bool) -> None:
+        if not self._attached:
+            return
+        self._attached = False
+        atexit.unregister(self._exit_hook)
+        with self._guard:
+            self._boundaries.remove()
+            for hook in self._forward_hooks:
+                hook.remove()
+            self._writes.remove()
+            self._freezer.restore()
+        self.close(failed=failed)
 
-    def _close(self) -> None:
+    def close(self, *, failed: bool) -> None:
+        """Send what is left and end the link; of a job that failed the run is not finished."""
+        # A forked child inherits the run, but not the thread that talks.
+        if os.getpid() != self._process:
+            return
         with self._guard:
             self._ship(wait=True)
             if self._link is not None:
                 bye = {"type": "bye", "time": time.time(), "step": self._step}
-                self._link.close(bye, CLOSE_TIMEOUT)
+                self._link.close(None if failed else bye, CLOSE_TIMEOUT)
 
-    def _at_exit(self) -> None:
-        # A forked child inherits the registration, but not the thread that talks.
-        if os.getpid() == self._process:
-            self._close()
+
+def _exit_hook(weak_run: weakref.ref[Run]) -> Callable[[], None]:
+    def at_exit() -> None:
+        run = weak_run()
+        if run is not None:
+            # Set when the interpreter has printed the traceback of an uncaught exception.
+            run.close(failed=hasattr(sys, "last_value"))
+
+    return at_exit
 
 
 def _json(message: Mapping[str, Any]) -> str:

@@ -6,12 +6,14 @@ import time
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from .frames import GRAD_MAX, GRAD_NORM, Sample
+from .guard import Guard
 from .norms import grad_maxima, grad_norms
 from .parameters import ParameterTable, is_uninitialized
 from .readback import Readback
@@ -23,6 +25,17 @@ MAX_EVERY = 10
 
 MAX_PENDING = 8
 """Samples that may be on their way from a device; a further one waits for the oldest."""
+
+
+_Group: TypeAlias = "list[tuple[int, State, Tensor]]"
+"""Gradients of one device and dtype, with the parameter's index and the state to be."""
+
+
+@runtime_checkable
+class _Sharded(Protocol):
+    """A DTensor, known by its method: importing its module would cost every job a second."""
+
+    def to_local(self) -> Tensor: ...
 
 
 @dataclass
@@ -68,8 +81,9 @@ class Sampler:
     ``finish`` once per step.
     """
 
-    def __init__(self, table: ParameterTable, writes: WriteTracker) -> None:
+    def __init__(self, table: ParameterTable, writes: WriteTracker, guard: Guard) -> None:
         self._table = table
+        self._guard = guard
         self._writes = writes
         self._draft: _Draft | None = None
         self._taken = 0
@@ -78,40 +92,34 @@ class Sampler:
     def measure(
         self, indexes: Iterable[int], grad_scale: Tensor | None = None, *, may_skip: bool = False
     ) -> None:
-        """Measure the gradients of some parameters that this step has not covered yet.
+        """Measure the gradients that an optimizer is about to apply.
 
+        Measured again, should a step that raised have left figures of an earlier try.
         ``grad_scale``: the factor that the gradients still carry (a fused optimizer under
         a ``GradScaler`` unscales inside its own kernel), a tensor of one element.
         ``may_skip``: that optimizer will not apply the gradients if one is not finite.
         """
-        if self._draft is None:
-            self._draft = _Draft(
-                states=bytearray(len(self._table)),
-                wants_max=self._taken % MAX_EVERY == 0,
-            )
-        draft = self._draft
+        draft = self._open_draft()
         draft.may_skip |= may_skip
-        uncovered = [i for i in indexes if draft.states[i] == State.UNMEASURED]
-        with torch.no_grad():
-            for group in self._look(draft, uncovered):
-                self._norms(draft, group, grad_scale)
+        self._measure(draft, indexes, grad_scale)
 
     def any_nonfinite(self, indexes: Iterable[int]) -> bool:
         """Whether one of these gradients holds an infinity or a NaN; waits for the device."""
         grads: dict[tuple[torch.device, torch.dtype], list[Tensor]] = {}
         for index in indexes:
             grad = self._table.parameters[index].grad
-            if grad is not None and not grad.is_sparse and grad.numel():
-                grads.setdefault((grad.device, grad.dtype), []).append(grad)
+            dense = None if grad is None else _dense(grad)
+            if dense is not None and dense.numel():
+                grads.setdefault((dense.device, dense.dtype), []).append(dense)
         with torch.no_grad():
             norms = [grad_norms(group) for group in grads.values()]
             return any(not bool(torch.isfinite(values).all()) for values in norms)
 
     def finish(self, step: int, *, skipped: bool = False) -> None:
         """Complete the sample of ``step`` with the parameters no optimizer has stepped."""
-        self.measure(range(len(self._table)))
-        draft, self._draft = self._draft, None
-        assert draft is not None
+        draft, self._draft = self._open_draft(), None
+        rest = [i for i, state in enumerate(draft.states) if state == State.UNMEASURED]
+        self._measure(draft, rest, None)
         by_device: dict[torch.device, list[_Part]] = {}
         for part in draft.parts:
             by_device.setdefault(part.values.device, []).append(part)
@@ -132,9 +140,26 @@ class Sampler:
             samples.append(_complete(self._pending.popleft()))
         return samples
 
-    def _look(self, draft: _Draft, indexes: list[int]) -> list[list[tuple[int, Tensor]]]:
+    def _open_draft(self) -> _Draft:
+        if self._draft is None:
+            self._draft = _Draft(
+                states=bytearray(len(self._table)), wants_max=self._taken % MAX_EVERY == 0
+            )
+        return self._draft
+
+    def _measure(self, draft: _Draft, indexes: Iterable[int], grad_scale: Tensor | None) -> None:
+        with torch.no_grad():
+            for group in self._look(draft, indexes):
+                # A kind of gradient that cannot be measured must not cost the others theirs:
+                # its parameters stay unmeasured, and the fault is counted.
+                with self._guard:
+                    self._norms(draft, group, grad_scale)
+                    for index, state, _ in group:
+                        draft.states[index] = state
+
+    def _look(self, draft: _Draft, indexes: Iterable[int]) -> list[_Group]:
         """Set the states that need no norm; return the gradients to norm, by device and dtype."""
-        groups: dict[tuple[torch.device, torch.dtype], list[tuple[int, Tensor]]] = {}
+        groups: dict[tuple[torch.device, torch.dtype], _Group] = {}
         parameters = self._table.parameters
         states = draft.states
         for index in indexes:
@@ -146,19 +171,21 @@ class Sampler:
             if grad is None:
                 states[index] = State.UNMEASURED if is_uninitialized(parameter) else State.ABSENT
                 continue
-            states[index] = State.PRESENT if self._writes.is_new(index, grad) else State.STALE
-            dense = grad.coalesce().values() if grad.is_sparse else grad
+            states[index] = State.UNMEASURED
+            state = State.PRESENT if self._writes.is_new(index, grad) else State.STALE
+            dense = _dense(grad)
             if dense.numel() == 0:
-                if states[index] == State.PRESENT:
-                    states[index] = State.ZERO
+                # No element at all is all zeros; a shard without elements says nothing of the rest.
+                whole = dense is grad or grad.is_sparse
+                states[index] = State.ZERO if state == State.PRESENT and whole else state
                 continue
-            groups.setdefault((dense.device, dense.dtype), []).append((index, dense))
+            groups.setdefault((dense.device, dense.dtype), []).append((index, state, dense))
         return list(groups.values())
 
     @staticmethod
-    def _norms(draft: _Draft, group: list[tuple[int, Tensor]], grad_scale: Tensor | None) -> None:
-        indexes = [index for index, _ in group]
-        grads = [grad for _, grad in group]
+    def _norms(draft: _Draft, group: _Group, grad_scale: Tensor | None) -> None:
+        indexes = [index for index, _, _ in group]
+        grads = [grad for _, _, grad in group]
         statistics = [(GRAD_NORM, grad_norms(grads))]
         if draft.wants_max:
             statistics.append((GRAD_MAX, grad_maxima(grads)))
@@ -166,6 +193,13 @@ class Sampler:
             if grad_scale is not None:
                 values = values / grad_scale.to(values.device)
             draft.parts.append(_Part(code, indexes, values))
+
+
+def _dense(grad: Tensor) -> Tensor:
+    """The elements of a gradient in one dense tensor: a sparse one's values, a shard's own part."""
+    if isinstance(grad, _Sharded):
+        grad = grad.to_local()
+    return grad.coalesce().values() if grad.is_sparse else grad
 
 
 def _complete(pending: _Pending) -> Sample:

@@ -7,10 +7,11 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from .checksums import checksums
+from .checksums import Checksum, checksums
 from .commands import Command, CommandState, Report
 from .errors import CommandError, TargetError
 from .freezing import Freeze, Freezer
+from .guard import Guard
 from .parameters import ParameterTable
 from .targets import resolve
 
@@ -24,7 +25,7 @@ class _Check:
     command: Command
     step: int
     indexes: list[int]
-    sums: list[int]
+    sums: list[Checksum]
     """Checksums at the time of applying, of a freeze; empty for a thaw."""
 
 
@@ -35,11 +36,13 @@ class Steering:
         self,
         table: ParameterTable,
         freezer: Freezer,
+        guard: Guard,
         report: Callable[[Report], None],
         in_optimizer: Callable[[int], bool],
     ) -> None:
         self._table = table
         self._freezer = freezer
+        self._guard = guard
         self._report = report
         self._in_optimizer = in_optimizer
         self._lock = threading.Lock()
@@ -54,8 +57,9 @@ class Steering:
                 if command.id in self._seen:
                     return
                 self._seen.add(command.id)
+            # Before it is queued: the training thread may apply it at once.
+            self._report(Report(command, CommandState.DELIVERED))
             self._inbox.append(command)
-        self._report(Report(command, CommandState.DELIVERED))
 
     def resolve(self, command: Command) -> list[int]:
         """Return the parameters that a command touches, or raise why it cannot be done."""
@@ -64,9 +68,12 @@ class Steering:
         self._freezer.check(indexes)
         return indexes
 
-    def boundary(self, step: int) -> bool:
-        """Verify and apply at the boundary after ``step``; return whether anything changed."""
-        if self._checks:
+    def boundary(self, step: int, *, skipped: bool = False) -> bool:
+        """Verify and apply at the boundary after ``step``; return whether anything changed.
+
+        ``skipped``: the optimizer did not apply that step, so it proves nothing.
+        """
+        if self._checks and not skipped:
             self._verify(step)
         if not self._inbox:
             return False
@@ -85,19 +92,18 @@ class Steering:
                 reason = f"a later command asked at the same step to {_OPPOSITE[command.kind]}"
                 self._supersede(command, reason, step)
             else:
-                self.apply(command, indexes, step)
+                self._apply_guarded(command, indexes, step)
         return bool(accepted)
 
     def apply(self, command: Command, indexes: list[int], step: int) -> None:
         """Do what a command asks, now: in the training thread, outside forward and backward."""
-        self._withdraw_checks(command, indexes, step)
+        sums: list[Checksum] = []
         if command.kind == "freeze":
-            freeze = Freeze(command.by, command.mode, step, command.id)
-            self._freezer.freeze(indexes, freeze)
             sums = checksums([self._table.parameters[i] for i in indexes])
+            self._freezer.freeze(indexes, Freeze(command.by, command.mode, step, command.id))
         else:
             self._freezer.thaw(indexes)
-            sums = []
+        self._withdraw_checks(command, indexes, step)
         self._checks.append(_Check(command, step, indexes, sums))
         self._report(
             Report(
@@ -108,6 +114,16 @@ class Steering:
                 detail=self._untrained(command, indexes),
             )
         )
+
+    def _apply_guarded(self, command: Command, indexes: list[int], step: int) -> None:
+        """Apply; a fault of the probe's own rejects this command, and the others go on."""
+        done = False
+        with self._guard:
+            self.apply(command, indexes, step)
+            done = True
+        if not done:
+            reason = "the probe failed inside; see the job's log"
+            self._report(Report(command, CommandState.REJECTED, step=step, reason=reason))
 
     def _accept(self, command: Command, step: int) -> list[int]:
         try:

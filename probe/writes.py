@@ -1,16 +1,16 @@
-"""Which gradients did a backward write to since the last boundary?
+"""Which gradients did a backward write to since the last step used them?
 
 A gradient that is there is not always new: with ``zero_grad(set_to_none=False)``, or
 with no ``zero_grad`` at all, the tensor of an earlier step stays in place. Hooks on the
 parameters tell exactly, but cost 1.4 µs each in every backward (2 % of the step of a
 model of 400 small tensors). Most loops drop their gradients between steps, and there it
-is enough to mark those that exist at a boundary: one without a mark is new. So hooks are
+is enough to mark those that exist after a step: one without a mark is new. So hooks are
 there for the first steps and stay only where gradients are seen to persist.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
 
 from torch import Tensor, nn
@@ -33,19 +33,24 @@ class WriteTracker:
         self._hooking = True
         self._persisted = False
         self._learned = 0
-        self.boundary(next_is_sampled=True)
+        self.spend(range(len(parameters)), mark=True)
 
-    def boundary(self, *, next_is_sampled: bool) -> None:
-        """Note the end of a step."""
+    def spend(self, indexes: Iterable[int], *, mark: bool) -> None:
+        """Note that a step has used (or dropped) these gradients: from here on they are old.
+
+        ``mark``: they will be asked about after the next backward.
+        """
+        spent = list(indexes)
         if self._hooks:
-            self._written[:] = [None] * len(self._written)
-        if next_is_sampled:
-            self._mark()
+            for index in spent:
+                self._written[index] = None
+        if mark:
+            self._mark(spent)
             if self._hooking:
                 self._hook()
 
     def is_new(self, index: int, grad: Tensor) -> bool:
-        """Whether a backward wrote this gradient since the last boundary."""
+        """Whether a backward wrote this gradient since the last step used it."""
         mark = grad.__dict__.get("_gradgate_version")
         if mark is None:
             return True
@@ -54,7 +59,7 @@ class WriteTracker:
             return self._written[index] is not None
         # Without a hook the version counter is all there is. It rises with any write in
         # place, so this can call a zeroed or clipped old gradient new, but in one step
-        # only: from the next boundary on there are hooks.
+        # only: from the next one on there are hooks.
         return bool(grad._version != mark)
 
     def sampled(self) -> None:
@@ -73,9 +78,9 @@ class WriteTracker:
             if parameter.grad is not None:
                 parameter.grad.__dict__.pop("_gradgate_version", None)
 
-    def _mark(self) -> None:
-        for parameter in self._parameters:
-            grad = parameter.grad
+    def _mark(self, indexes: Iterable[int]) -> None:
+        for index in indexes:
+            grad = self._parameters[index].grad
             if grad is not None:
                 # An attribute lives exactly as long as the gradient. A weak reference
                 # would do too; an id would not, since freed ids return at once.

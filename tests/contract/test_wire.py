@@ -51,10 +51,15 @@ def run(monkeypatch: pytest.MonkeyPatch) -> Iterator[probe.Run]:
         yield run
 
 
+def frames(run: probe.Run) -> list[str | bytes]:
+    """What waits to be sent."""
+    return [entry.frame for entry in run._outbox.take()]
+
+
 def test_every_json_frame_is_one_that_the_server_takes(run: probe.Run) -> None:
     """hello, heartbeat and all that streams validate against models and published schema."""
-    texts = [frame for frame in run._outbox.take() if isinstance(frame, str)]
-    texts += [json.dumps(run._hello()), json.dumps(run._heartbeat())]
+    texts = [frame for frame in frames(run) if isinstance(frame, str)]
+    texts += [json.dumps(run.hello()), json.dumps(run.heartbeat())]
     adapter: TypeAdapter[Any] = TypeAdapter(messages.FromProbe)
     kinds = {type(adapter.validate_json(text)) for text in texts}
     assert kinds == {
@@ -73,7 +78,7 @@ def test_every_json_frame_is_one_that_the_server_takes(run: probe.Run) -> None:
 def test_no_field_is_lost_on_the_way(run: probe.Run) -> None:
     """What the probe sends is what the server's models hold: no unknown field, none missing."""
     adapter: TypeAdapter[Any] = TypeAdapter(messages.FromProbe)
-    for frame in [*run._outbox.take(), json.dumps(run._hello()), json.dumps(run._heartbeat())]:
+    for frame in [*frames(run), json.dumps(run.hello()), json.dumps(run.heartbeat())]:
         if isinstance(frame, str):
             sent = json.loads(frame)
             held = json.loads(adapter.validate_json(frame).model_dump_json())
@@ -82,8 +87,7 @@ def test_no_field_is_lost_on_the_way(run: probe.Run) -> None:
 
 def test_samples_cross_with_every_state_and_value(run: probe.Run) -> None:
     """A binary frame decodes to the states and norms that were measured."""
-    frames = [frame for frame in run._outbox.take() if isinstance(frame, bytes)]
-    first, second = (decode(frame) for frame in frames)
+    first, second = (decode(frame) for frame in frames(run) if isinstance(frame, bytes))
     assert (first.step, second.step) == (1, 2)
     assert first.seq < second.seq
     assert not first.skipped

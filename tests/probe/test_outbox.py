@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from gradgate.probe.outbox import Outbox
+from gradgate.probe.outbox import MAX_KEPT, OVERHEAD, Outbox
 
 
-def filled(count: int, max_bytes: int = 1000) -> Outbox:
+def filled(count: int, room_for: int = 100) -> Outbox:
     """An outbox with frames "1", "2", … of 10 characters, every fifth of which must be kept."""
-    outbox = Outbox(max_bytes)
+    outbox = Outbox(room_for * (10 + OVERHEAD))
     for number in range(1, count + 1):
         outbox.put(lambda seq: f"{seq:010d}", keep=number % 5 == 0)
     return outbox
 
 
 def numbers(outbox: Outbox) -> list[int]:
-    return [int(frame) for frame in outbox.take()]
+    """Send everything, and return which frames that were."""
+    entries = outbox.take()
+    for entry in entries:
+        outbox.sent(entry)
+    return [int(entry.frame) for entry in entries]
 
 
 def test_frames_are_taken_once_and_in_order() -> None:
@@ -28,7 +32,7 @@ def test_frames_are_taken_once_and_in_order() -> None:
 
 def test_the_oldest_are_dropped_and_counted_but_never_what_must_be_kept() -> None:
     """A full outbox drops its oldest samples; reports stay."""
-    outbox = filled(100, max_bytes=200)
+    outbox = filled(100, room_for=20)
     kept = numbers(outbox)
     assert [n for n in kept if n % 5] == [n for n in range(75, 101) if n % 5][-20:]
     assert [n for n in kept if n % 5 == 0] == list(range(5, 101, 5))
@@ -73,3 +77,22 @@ def test_waiting_ends_when_all_is_stored_or_time_is_up() -> None:
     assert not outbox.wait_empty(0.0)
     outbox.acknowledge(5)
     assert outbox.wait_empty(0.0)
+
+
+def test_a_frame_that_was_taken_and_not_sent_is_taken_again() -> None:
+    """A connection that ends in the middle of a batch leaves the rest to be sent."""
+    outbox = filled(4)
+    outbox.sent(outbox.take()[1])
+    assert numbers(outbox) == [3, 4]
+
+
+def test_of_an_absolute_state_only_the_latest_is_kept() -> None:
+    """A thousand changes of what is frozen are one frame, and reports stay bounded."""
+    outbox = Outbox()
+    for _ in range(1000):
+        outbox.put(str, keep=True, replaces="frozen")
+    assert numbers(outbox) == [1000]
+    for _ in range(MAX_KEPT + 5):
+        outbox.put(str, keep=True)
+    assert len(outbox.take()) == MAX_KEPT
+    assert outbox.dropped == 6
