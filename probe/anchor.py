@@ -16,7 +16,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils._pytree import tree_map
+from torch.utils._pytree import tree_map, tree_map_only
 from torch.utils.hooks import RemovableHandle
 
 from .guard import Guard
@@ -76,9 +76,11 @@ class Anchor:
             return
         self.remove()
         self._modules = set(modules)
+        only = next(iter(self._models.values())) if len(self._models) == 1 else None
         for module in modules.values():
+            enter = self._enter_anew if module is only else self._enter
             self._handles += [
-                module.register_forward_pre_hook(ModuleHook(self._enter), prepend=True),
+                module.register_forward_pre_hook(ModuleHook(enter), prepend=True),
                 module.register_forward_hook(ModuleHook(self._leave), always_call=True),
             ]
 
@@ -95,15 +97,21 @@ class Anchor:
         self.reset()
 
     def _enter(self, module: nn.Module, args: Any) -> None:
-        if len(self._models) == 1 and module is next(iter(self._models.values())):
-            self.reset()
         self._depth += 1
+
+    def _enter_anew(self, module: nn.Module, args: Any) -> None:
+        """The one model is called: whatever was under way before was interrupted."""
+        self._depth = 1
 
     def _leave(self, module: nn.Module, args: Any, output: Any) -> Any:
         self._depth = max(0, self._depth - 1)
         # Only the outermost call: tying inside would make the modules above it compute
         # input gradients that nobody wants.
-        if self._depth or not torch.is_grad_enabled() or _must_not_tie():
+        if self._depth or not torch.is_grad_enabled():
+            return None
+        if torch.compiler.is_compiling():  # the rest is not for Dynamo to trace
+            return tree_map_only(Tensor, self._tie_tensor, output)
+        if _must_not_tie():
             return None
         with self._guard:
             return tree_map(self._tie, output)

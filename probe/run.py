@@ -97,7 +97,7 @@ class Run:
             in_optimizer=lambda index: self._members.in_optimizer[index],
         )
         # Compiled optimizers trace their hooks; ours are to be left alone.
-        self._account = torch.compiler.disable(self._account_for)
+        self.watch: Callable[[Callable[[], None]], None] = torch.compiler.disable(self._watch)
         self._boundaries = Boundaries(optimizers, self)
         self._forward_hooks = [
             model.register_forward_pre_hook(ModuleHook(self._forward_begins))
@@ -197,11 +197,6 @@ class Run:
 
     # From the optimizers' hooks, in the training thread: see boundaries.Stepping.
 
-    def watch(self, body: Callable[[], None]) -> None:
-        """Run a hook's body guarded, and count its time as the probe's own."""
-        if os.getpid() == self._process:  # a forked child trains without a link of its own
-            self._account(body)
-
     def before_step(self, k: int) -> None:
         """Keep gradients of frozen parameters from the optimizer."""
         self._freezer.clear_gradients()
@@ -236,7 +231,10 @@ class Run:
         self._writes.spend(self._members.groups[k], mark=True)
         return True
 
-    def _account_for(self, body: Callable[[], None]) -> None:
+    def _watch(self, body: Callable[[], None]) -> None:
+        """Run a hook's body guarded, and count its time as the probe's own."""
+        if os.getpid() != self._process:  # a forked child has no thread that talks
+            return
         self._hook_began = time.perf_counter()
         with self._guard:
             body()
