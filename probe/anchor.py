@@ -24,13 +24,7 @@ from .hooks import ModuleHook
 
 
 class _Tie(torch.autograd.Function):
-    """The identity on ``value``, whose result requires a gradient because ``anchor`` does.
-
-    Written so that ``torch.func`` can transform it:
-    https://docs.pytorch.org/docs/stable/notes/extending.func.html
-    """
-
-    generate_vmap_rule = True
+    """The identity on ``value``, whose result requires a gradient because ``anchor`` does."""
 
     @staticmethod
     def forward(anchor: Tensor, value: Tensor) -> Tensor:
@@ -45,6 +39,15 @@ class _Tie(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *grads: Tensor | None) -> tuple[None, None]:
         return None, None
+
+
+class _TransformableTie(_Tie):
+    """The same for ``torch.func``, whose rules Dynamo in turn does not trace.
+
+    https://docs.pytorch.org/docs/stable/notes/extending.func.html
+    """
+
+    generate_vmap_rule = True
 
     @staticmethod
     def jvp(ctx: Any, *tangents: Tensor | None) -> Tensor | None:
@@ -128,8 +131,9 @@ class Anchor:
     def _tie_tensor(self, value: Tensor) -> Tensor:
         if value.requires_grad or not (value.is_floating_point() or value.is_complex()):
             return value
+        tie = _Tie if torch.compiler.is_compiling() else _TransformableTie
         anchor = self._anchor.to(value.device)
-        return _Tie.apply(anchor, value)  # type: ignore[no-any-return,no-untyped-call]
+        return tie.apply(anchor, value)  # type: ignore[no-any-return,no-untyped-call]
 
 
 def _must_not_tie() -> bool:
