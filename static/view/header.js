@@ -28,8 +28,7 @@ export class Header {
     const { run } = state;
     if (run === null) return;
     const known = live.lostFor === null;
-    setText(this.name, visible(run.name));
-    setAttribute(this.name, "title", visible(run.name));
+    this.#nameRun(visible(run.name));
     setAttribute(this.status, "data-status", known ? run.status : "reconnecting");
     setText(this.status, known ? run.status : `${run.status} when last heard`);
     setText(this.figures, visible(run.figures));
@@ -42,6 +41,14 @@ export class Header {
     this.#fact("faults", formatCount(run.faults), run.faults > 0);
     this.#fact("job", `${visible(run.host)}, process ${run.pid}`);
     this.#runBanner(state);
+  }
+
+  /** @param {string} name */
+  #nameRun(name) {
+    if (this.name.textContent === name && document.title.startsWith(name)) return;
+    setText(this.name, name);
+    setAttribute(this.name, "title", name);
+    document.title = `${name} · Gradgate`;
   }
 
   /**

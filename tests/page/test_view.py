@@ -102,6 +102,17 @@ def test_the_view_survives_a_reload(play: Play, open_run: OpenRun, run: str) -> 
     assert page.rows() == ["model", "encoder", "conv", "bias"]
 
 
+def test_an_unknown_selection_is_dropped(play: Play, open_run: OpenRun, run: str) -> None:
+    """A name that is not in the table leaves the others' lines alone, and is no failure."""
+    play(run, "a.weight").sample(1, [0.5])
+    page = open_run(run, "?selected=gone&selected=a.weight").page
+    expect(page.locator("#key .entry")).to_have_count(1)
+    expect(page.locator("#lines .scatterlayer .js-line").first).to_be_attached()
+    assert parse_qs(urlsplit(page.url).query) == {"selected": ["a.weight"]}
+    expect(page.locator("#failure")).to_be_hidden()
+    expect(page.locator("#fetch-failure")).to_be_hidden()
+
+
 def test_a_click_in_the_flow_chart_finds_the_parameter(
     play: Play, open_run: OpenRun, run: str
 ) -> None:
