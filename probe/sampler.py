@@ -6,7 +6,7 @@ import time
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Protocol, TypeAlias, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -18,7 +18,7 @@ from .norms import grad_maxima, grad_norms
 from .parameters import ParameterTable, is_uninitialized
 from .readback import Readback
 from .states import State
-from .writes import WriteTracker
+from .writes import MARK, WriteTracker
 
 MAX_EVERY = 10
 """``grad_max`` is taken with every tenth sample: it costs several times an L2 norm."""
@@ -27,8 +27,12 @@ MAX_PENDING = 8
 """Samples that may be on their way from a device; a further one waits for the oldest."""
 
 
-_Group: TypeAlias = "list[tuple[int, State, Tensor]]"
-"""Gradients of one device and dtype, with the parameter's index and the state to be."""
+@dataclass
+class _Group:
+    """Gradients of one device and dtype, and the indexes of their parameters."""
+
+    indexes: list[int] = field(default_factory=list)
+    grads: list[Tensor] = field(default_factory=list)
 
 
 @runtime_checkable
@@ -152,52 +156,68 @@ class Sampler:
             for group in self._look(draft, indexes):
                 # A kind of gradient that cannot be measured must not cost the others theirs:
                 # its parameters stay unmeasured, and the fault is counted.
+                measured = False
                 with self._guard:
-                    self._norms(draft, group, grad_scale)
-                    for index, state, _ in group:
-                        draft.states[index] = state
+                    _norms(draft, group, grad_scale)
+                    measured = True
+                if not measured:
+                    for index in group.indexes:
+                        draft.states[index] = State.UNMEASURED
 
     def _look(self, draft: _Draft, indexes: Iterable[int]) -> list[_Group]:
-        """Set the states that need no norm; return the gradients to norm, by device and dtype."""
-        groups: dict[tuple[torch.device, torch.dtype], _Group] = {}
-        parameters = self._table.parameters
-        states = draft.states
+        """Set the states as far as they need no norm; return the gradients to norm.
+
+        This loop is what Python costs per parameter: it touches each attribute once, and
+        plain integers, for an enum's member costs a call to become a byte.
+        """
+        groups: dict[tuple[torch.dtype, int], _Group] = {}
+        group = _Group()
+        dtype: torch.dtype | None = None
+        device: int | None = None
+        present, stale, zero = int(State.PRESENT), int(State.STALE), int(State.ZERO)
+        parameters, states, is_new = self._table.parameters, draft.states, self._writes.is_new
         for index in indexes:
             parameter = parameters[index]
-            if not parameter.requires_grad:
-                states[index] = State.FROZEN
-                continue
             grad = parameter.grad
-            if grad is None:
-                states[index] = State.UNMEASURED if is_uninitialized(parameter) else State.ABSENT
+            if grad is None or not parameter.requires_grad:
+                states[index] = _state_without_gradient(parameter)
                 continue
-            states[index] = State.UNMEASURED
-            state = State.PRESENT if self._writes.is_new(index, grad) else State.STALE
-            dense = _dense(grad)
+            fresh = MARK not in grad.__dict__ or is_new(index, grad)
+            states[index] = present if fresh else stale
+            dense = grad if type(grad) is Tensor and not grad.is_sparse else _dense(grad)
             if dense.numel() == 0:
-                # No element at all is all zeros; a shard without elements says nothing of the rest.
-                whole = dense is grad or grad.is_sparse
-                states[index] = State.ZERO if state == State.PRESENT and whole else state
+                # No element at all is all zeros; a shard without any says nothing of the rest.
+                if fresh and (dense is grad or grad.is_sparse):
+                    states[index] = zero
                 continue
-            groups.setdefault((dense.device, dense.dtype), []).append((index, state, dense))
+            # A device's number hashes four times as fast as the device.
+            if dense.dtype is not dtype or dense.get_device() != device:
+                dtype, device = dense.dtype, dense.get_device()
+                group = groups.setdefault((dtype, device), _Group())
+            group.indexes.append(index)
+            group.grads.append(dense)
         return list(groups.values())
 
-    @staticmethod
-    def _norms(draft: _Draft, group: _Group, grad_scale: Tensor | None) -> None:
-        indexes = [index for index, _, _ in group]
-        grads = [grad for _, _, grad in group]
-        statistics = [(GRAD_NORM, grad_norms(grads))]
-        if draft.wants_max:
-            statistics.append((GRAD_MAX, grad_maxima(grads)))
-        for code, values in statistics:
-            if grad_scale is not None:
-                values = values / grad_scale.to(values.device)
-            draft.parts.append(_Part(code, indexes, values))
+
+def _norms(draft: _Draft, group: _Group, grad_scale: Tensor | None) -> None:
+    statistics = [(GRAD_NORM, grad_norms(group.grads))]
+    if draft.wants_max:
+        statistics.append((GRAD_MAX, grad_maxima(group.grads)))
+    for code, values in statistics:
+        if grad_scale is not None:
+            values = values / grad_scale.to(values.device)
+        draft.parts.append(_Part(code, group.indexes, values))
+
+
+def _state_without_gradient(parameter: Tensor) -> State:
+    if not parameter.requires_grad:
+        return State.FROZEN
+    return State.UNMEASURED if is_uninitialized(parameter) else State.ABSENT
 
 
 def _dense(grad: Tensor) -> Tensor:
     """The elements of a gradient in one dense tensor: a sparse one's values, a shard's own part."""
-    if isinstance(grad, _Sharded):
+    if type(grad) is not Tensor and isinstance(grad, _Sharded):
         grad = grad.to_local()
     return grad.coalesce().values() if grad.is_sparse else grad
 

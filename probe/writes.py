@@ -18,6 +18,9 @@ from torch.utils.hooks import RemovableHandle
 
 from .parameters import is_uninitialized
 
+MARK = "_gradgate_version"
+"""The attribute that marks a gradient as old; it holds the version counter of that time."""
+
 LEARNING_STEPS = 2
 """Sampled steps after which hooks are removed if no gradient persisted: one more than the
 first step, whose gradients are new in any loop."""
@@ -51,7 +54,7 @@ class WriteTracker:
 
     def is_new(self, index: int, grad: Tensor) -> bool:
         """Whether a backward wrote this gradient since the last step used it."""
-        mark = grad.__dict__.get("_gradgate_version")
+        mark = grad.__dict__.get(MARK)
         if mark is None:
             return True
         self._persisted = True
@@ -76,15 +79,16 @@ class WriteTracker:
         self._unhook()
         for parameter in self._parameters:
             if parameter.grad is not None:
-                parameter.grad.__dict__.pop("_gradgate_version", None)
+                parameter.grad.__dict__.pop(MARK, None)
 
     def _mark(self, indexes: Iterable[int]) -> None:
+        parameters = self._parameters
         for index in indexes:
-            grad = self._parameters[index].grad
+            grad = parameters[index].grad
             if grad is not None:
                 # An attribute lives exactly as long as the gradient. A weak reference
                 # would do too; an id would not, since freed ids return at once.
-                grad.__dict__["_gradgate_version"] = grad._version
+                grad.__dict__[MARK] = grad._version
 
     def _hook(self) -> None:
         for index, parameter in enumerate(self._parameters):
