@@ -1,5 +1,3 @@
-import { visible } from "./visible.js";
-
 /**
  * Text for Plotly, which reads a pseudo-HTML (`<b>`, `<br>`, `<a href>`) in labels and hovers.
  *
@@ -7,7 +5,7 @@ import { visible } from "./visible.js";
  * @param {string} text
  */
 export function escapePlotly(text) {
-  return visible(text)
+  return text
     .replaceAll("&", "&amp;")
     .replaceAll("<", "&lt;")
     .replaceAll(">", "&gt;")

@@ -41,7 +41,6 @@ export function commandRow(id, changes = {}) {
     state: "requested",
     step: null,
     parameters: [],
-    count: 0,
     reason: null,
     detail: null,
     requested: 1,
