@@ -18,6 +18,11 @@ _MAGIC = b"GG"
 _SAMPLE = 1
 _SKIPPED = 1
 
+STATES_CODE = 0
+"""The store's own code for the states: never a statistic of a frame."""
+LIVE_CODES = (129, 130)
+"""The lowest and highest norm, in frames to a browser only."""
+
 Values = NDArray[np.float32]
 States = NDArray[np.uint8]
 
@@ -84,6 +89,12 @@ def decode(data: bytes) -> Sample:
         for place, code in enumerate(codes)
     }
     return Sample(seq, step, time, bool(flags & _SKIPPED), states, values)
+
+
+def check_statistics(sample: Sample) -> None:
+    """Raise `FrameError` for a sample of a probe that holds statistics of the server's own."""
+    if bad := sorted({STATES_CODE, *LIVE_CODES} & sample.values.keys()):
+        raise FrameError(f"a probe does not send the statistics {bad}: they are the server's own")
 
 
 def encode(sample: Sample) -> bytes:

@@ -11,7 +11,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from . import limits
 from .connection import ProbeConnection, Refused
-from .frames import FrameError, FrameVersionError, Sample, decode
+from .frames import FrameError, FrameVersionError, Sample, check_statistics, decode
 from .hub import Hub
 from .live_run import LiveRun
 from .messages import (
@@ -141,7 +141,9 @@ async def _receive(
 def _decode(frame: str | bytes) -> Streamed | Sample:
     try:
         if isinstance(frame, bytes):
-            return decode(frame)
+            sample = decode(frame)
+            check_statistics(sample)
+            return sample
         return STREAMED.validate_json(frame)
     except FrameVersionError as error:
         raise _other_version(error.version) from error

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, StringConstraints, TypeAdapter
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    FiniteFloat,
+    StringConstraints,
+    TypeAdapter,
+    model_validator,
+)
 
 from . import limits
 from .commands import CommandState
@@ -54,7 +63,15 @@ class Frozen(Message):
     parameters: Indexes
 
 
-ParameterTable = Annotated[list[Parameter], Field(max_length=limits.PARAMETERS)]
+def _countable(table: list[Parameter]) -> list[Parameter]:
+    if sum(row.numel for row in table) > limits.NUMBER:
+        raise ValueError("the parameters together have 2**53 elements at most")
+    return table
+
+
+ParameterTable = Annotated[
+    list[Parameter], Field(max_length=limits.PARAMETERS), AfterValidator(_countable)
+]
 FrozenList = Annotated[list[Frozen], Field(max_length=limits.PARAMETERS)]
 
 
@@ -124,6 +141,14 @@ class Report(Message):
     detail: Text | None = None
     kind: Kind | None = None
     target: Name | None = None
+
+    @model_validator(mode="after")
+    def _says_which(self) -> Report:
+        if (self.id is None) == (self.local is None):
+            raise ValueError("a report has either `id` or `local`")
+        if self.local is not None and (self.kind is None or self.target is None):
+            raise ValueError("a report with `local` has `kind` and `target`")
+        return self
 
 
 class Heartbeat(Message):

@@ -35,6 +35,11 @@ BAD_HELLOS = [
     ({"parameters": [table_row("x", names=[])]}, 1008, "parameters.0.names:"),
     ({"parameters": [table_row("x", numel=-1)]}, 1008, "parameters.0.numel:"),
     (
+        {"parameters": [table_row(f"p{i}", numel=2**52) for i in range(3)]},
+        1008,
+        "2**53 elements at most",
+    ),
+    (
         {"frozen": [{"command": 1, "by": "a", "mode": "grad", "since_step": 0, "parameters": [2]}]},
         1008,
         "outside the parameter table",
@@ -66,6 +71,25 @@ BAD_FRAMES = [
         ),
         1008,
         "outside the parameter table",
+    ),
+    (pack_sample(2, 2, [1, 1], {0: [1, 1]}), 1008, "a probe does not send the statistics [0]"),
+    (pack_sample(2, 2, [1, 1], {1: [1, 1], 130: [1, 1]}), 1008, "the statistics [130]"),
+    (
+        json.dumps({"type": "report", "seq": 2, "state": "verified", "time": 1, "step": 3}),
+        1008,
+        "either `id` or `local`",
+    ),
+    (
+        json.dumps(
+            {"type": "report", "seq": 2, "id": 9, "local": 1, "state": "applied", "time": 1}
+        ),
+        1008,
+        "either `id` or `local`",
+    ),
+    (
+        json.dumps({"type": "report", "seq": 2, "local": 1, "state": "applied", "time": 1}),
+        1008,
+        "has `kind` and `target`",
     ),
     (" " * (32 * MIB + 1), 1009, "at most 33554432 bytes"),
     (b"\0" * (32 * MIB + 1), 1009, "at most 33554432 bytes"),
