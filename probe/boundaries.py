@@ -15,22 +15,22 @@ from torch.utils.hooks import RemovableHandle
 class Stepping(Protocol):
     """What is told of the optimizers' steps; ``k`` numbers the optimizers."""
 
-    def watch(self, body: Callable[[], None]) -> None:
+    def _watched(self, body: Callable[[], None]) -> None:
         """Run ``body`` guarded, on the probe's account."""
 
-    def before_step(self, k: int) -> None:
+    def _before_step(self, k: int) -> None:
         """Optimizer k is about to step."""
 
-    def measure(self, k: int) -> None:
+    def _measure(self, k: int) -> None:
         """The gradients of optimizer k are those that it applies."""
 
-    def after_step(self, k: int) -> None:
+    def _after_step(self, k: int) -> None:
         """Optimizer k has stepped; after ``boundary`` if this ended the round."""
 
-    def boundary(self, *, late: bool) -> None:
+    def _boundary(self, *, late: bool) -> None:
         """A step of the run has ended; ``late``: noticed only after the next backward."""
 
-    def discarded(self, k: int) -> bool:
+    def _discarded(self, k: int) -> bool:
         """Gradients of optimizer k are dropped unused; return whether that was a skipped step."""
 
 
@@ -85,7 +85,7 @@ class Boundaries:
                 self._open[k] = _calls_under_way(optimizer) - 1
             self._open[k] = self._open.get(k, 0) + 1
             if self._open[k] == 1:
-                self._to.watch(lambda: self._begin(k, _has_closure(args, kwargs)))
+                self._to._watched(lambda: self._begin(k, _has_closure(args, kwargs)))
 
         return hook
 
@@ -93,7 +93,7 @@ class Boundaries:
         def hook(optimizer: Optimizer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
             self._open[k] = self._open.get(k, 1) - 1
             if self._open[k] == 0:
-                self._to.watch(lambda: self._end(k, _has_closure(args, kwargs)))
+                self._to._watched(lambda: self._end(k, _has_closure(args, kwargs)))
 
         return hook
 
@@ -104,37 +104,37 @@ class Boundaries:
         def zero_grad(*args: Any, **kwargs: Any) -> None:
             # A closure's own zero_grad comes inside the step, and drops nothing that counts.
             if self._optimizers and not self._open.get(k):
-                self._to.watch(lambda: self._drop(k))
+                self._to._watched(lambda: self._drop(k))
             original(*args, **kwargs)
 
         optimizer.__dict__["zero_grad"] = zero_grad
         return zero_grad
 
     def _drop(self, k: int) -> None:
-        if k in self._unused and self._to.discarded(k):
+        if k in self._unused and self._to._discarded(k):
             self._stepped.clear()
         self._unused.add(k)
 
     def _begin(self, k: int, closure: bool) -> None:
         if k in self._stepped:
             self._close(late=True)
-        self._to.before_step(k)
+        self._to._before_step(k)
         if not closure:
-            self._to.measure(k)
+            self._to._measure(k)
 
     def _end(self, k: int, closure: bool) -> None:
         # A closure computes its gradients inside the step: they are there only now.
         if closure:
-            self._to.measure(k)
+            self._to._measure(k)
         self._unused.discard(k)
         self._stepped.add(k)
         if len(self._stepped) == len(self._optimizers):
             self._close(late=False)
-        self._to.after_step(k)
+        self._to._after_step(k)
 
     def _close(self, *, late: bool) -> None:
         self._stepped.clear()
-        self._to.boundary(late=late)
+        self._to._boundary(late=late)
 
 
 def _has_closure(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:

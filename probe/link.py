@@ -62,13 +62,13 @@ class _Nonsense(Exception):
 class Peer(Protocol):
     """Whom the link speaks for; all methods are called in the link's own thread."""
 
-    def hello(self) -> Message:
+    def _hello(self) -> Message:
         """The first message of a connection."""
 
-    def heartbeat(self) -> Message:
+    def _heartbeat(self) -> Message:
         """What is told once a second."""
 
-    def on_command(self, message: Message) -> None:
+    def _on_command(self, message: Message) -> None:
         """The server wants something."""
 
 
@@ -190,7 +190,7 @@ class Link:
         )
 
     async def _session(self, socket: ClientConnection) -> None:
-        await socket.send(_json(self._peer().hello()))
+        await socket.send(_json(self._peer()._hello()))
         welcome = await self._receive(socket, "welcome")
         self._outbox.rewind(int(welcome["last_seq"]))
         if welcome.get("notice"):
@@ -244,7 +244,7 @@ class Link:
                 self._bye = {"type": "bye", "time": time.time(), "step": self._last_step}
                 self._closing.set()
                 return
-            heartbeat = peer.heartbeat()
+            heartbeat = peer._heartbeat()
             self._last_step = heartbeat["step"]
             del peer
             await socket.send(_json(heartbeat))
@@ -256,7 +256,7 @@ class Link:
             if message["type"] == "ack":
                 self._outbox.acknowledge(int(message["seq"]))
             elif message["type"] == "command":
-                self._peer().on_command(message)
+                self._peer()._on_command(message)
 
     def _peer(self) -> Peer:
         peer = self._weak_peer()

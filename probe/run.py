@@ -97,7 +97,7 @@ class Run:
             in_optimizer=lambda index: self._members.in_optimizer[index],
         )
         # Compiled optimizers trace their hooks; ours are to be left alone.
-        self.watch: Callable[[Callable[[], None]], None] = torch.compiler.disable(self._watch)
+        self._watched: Callable[[Callable[[], None]], None] = torch.compiler.disable(self._watch)
         self._boundaries = Boundaries(optimizers, self)
         self._forward_hooks = [
             model.register_forward_pre_hook(ModuleHook(self._forward_begins))
@@ -145,7 +145,7 @@ class Run:
                 "run.step() is for runs attached without an optimizer; "
                 "here the optimizer's own step() marks the boundary, so drop the call."
             )
-        self.watch(self._step_by_hand)
+        self._watched(self._step_by_hand)
 
     def freeze(self, target: str, mode: str = "grad") -> tuple[str, ...]:
         """Stop training the parameters that ``target`` names, and return their names.
@@ -197,11 +197,11 @@ class Run:
 
     # From the optimizers' hooks, in the training thread: see boundaries.Stepping.
 
-    def before_step(self, k: int) -> None:
+    def _before_step(self, k: int) -> None:
         """Keep gradients of frozen parameters from the optimizer."""
         self._freezer.clear_gradients()
 
-    def measure(self, k: int) -> None:
+    def _measure(self, k: int) -> None:
         """Measure the gradients of optimizer k, if this step is sampled."""
         if self._sampling and not capturing():
             # A GradScaler sets these on a fused optimizer for the time of its step.
@@ -213,17 +213,17 @@ class Run:
                 may_skip=isinstance(found_inf, Tensor),
             )
 
-    def after_step(self, k: int) -> None:
+    def _after_step(self, k: int) -> None:
         """Optimizer k has used its gradients."""
         # Of several optimizers nobody knows whether the next step of this one is sampled.
         mark = self._sampling or len(self._optimizers) > 1
         self._writes.spend(self._members.groups[k], mark=mark)
 
-    def boundary(self, *, late: bool) -> None:
+    def _boundary(self, *, late: bool) -> None:
         """A step has ended: complete its sample, apply commands, plan the next."""
         self._end_step(late=late)
 
-    def discarded(self, k: int) -> bool:
+    def _discarded(self, k: int) -> bool:
         """Gradients are dropped unused: with a non-finite one among them, AMP skipped the step."""
         if capturing() or not self._sampler.any_nonfinite(self._members.groups[k]):
             return False
@@ -296,7 +296,7 @@ class Run:
             self._steering.submit(command)
         return tuple(self._table.name(index) for index in indexes)
 
-    def on_command(self, message: Mapping[str, Any]) -> None:
+    def _on_command(self, message: Mapping[str, Any]) -> None:
         """The server wants something: in the link's thread."""
         self._steering.submit(Command.from_message(message))
 
@@ -341,7 +341,7 @@ class Run:
         if self._link is not None:
             self._outbox.put(lambda seq: _json(make(seq)), keep=keep, replaces=replaces)
 
-    def hello(self) -> Mapping[str, Any]:
+    def _hello(self) -> Mapping[str, Any]:
         """The first message of a connection: in the link's thread."""
         return {
             "type": "hello",
@@ -359,7 +359,7 @@ class Run:
             "step": self._step,
         }
 
-    def heartbeat(self) -> Mapping[str, Any]:
+    def _heartbeat(self) -> Mapping[str, Any]:
         """What is told once a second: in the link's thread."""
         return {
             "type": "heartbeat",
@@ -385,9 +385,9 @@ class Run:
                 hook.remove()
             self._writes.remove()
             self._freezer.restore()
-        self.close(failed=failed)
+        self._close(failed=failed)
 
-    def close(self, *, failed: bool) -> None:
+    def _close(self, *, failed: bool) -> None:
         """Send what is left and end the link; of a job that failed the run is not finished."""
         # A forked child inherits the run, but not the thread that talks.
         if os.getpid() != self._process:
@@ -404,7 +404,7 @@ def _exit_hook(weak_run: weakref.ref[Run]) -> Callable[[], None]:
         run = weak_run()
         if run is not None:
             # Set when the interpreter has printed the traceback of an uncaught exception.
-            run.close(failed=hasattr(sys, "last_value"))
+            run._close(failed=hasattr(sys, "last_value"))
 
     return at_exit
 

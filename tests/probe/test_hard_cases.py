@@ -548,9 +548,9 @@ def test_a_command_that_comes_twice_is_applied_once() -> None:
     with probe.attach(model, optimizer, server=False, every=1) as run:
         reports = recorded(run)
         for _ in range(2):
-            run.on_command({"id": 4, "kind": "freeze", "target": "head", "by": "rest"})
+            run._on_command({"id": 4, "kind": "freeze", "target": "head", "by": "rest"})
             one_step(model, optimizer)
-        run.on_command({"id": 4, "kind": "freeze", "target": "head", "by": "rest"})
+        run._on_command({"id": 4, "kind": "freeze", "target": "head", "by": "rest"})
         one_step(model, optimizer)
     words = [report.state.value for report in reports]
     assert words == ["delivered", "applied", "verified"]
@@ -561,7 +561,7 @@ def test_after_a_reconnection_the_server_hears_what_is_frozen() -> None:
     model, optimizer = plain()
     with probe.attach(model, optimizer, server=False) as run:
         run.freeze("head")
-        (frozen,) = run.hello()["frozen"]
+        (frozen,) = run._hello()["frozen"]
         assert frozen["parameters"] == [4, 5]
         assert (frozen["by"], frozen["since_step"], frozen["command"]) == ("python", 0, None)
 
@@ -652,6 +652,6 @@ def test_steering_knows_its_opposites() -> None:
     with probe.attach(model, optimizer, server=False, every=1) as run:
         assert isinstance(run._steering, Steering)
         reports = recorded(run)
-        run.on_command({"id": 1, "kind": "gate", "target": "head", "by": "rest"})
+        run._on_command({"id": 1, "kind": "gate", "target": "head", "by": "rest"})
         one_step(model, optimizer)
         assert "upgrade gradgate in the training job" in reports[-1].reason
