@@ -25,6 +25,7 @@ from .security import TOKEN_WANTED, Guard, Policy
 from .settings import Settings
 from .store import Store
 from .version import VERSION
+from .writer import WriterEnded
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -89,8 +90,9 @@ def _add_error_answers(app: FastAPI, pages: Pages) -> None:
             return answer(request, 409, "Finished", str(refusal))
         return answer(request, 404, "Not found", str(refusal))
 
+    @app.exception_handler(WriterEnded)
     @app.exception_handler(SQLAlchemyError)
-    async def store_failed(request: Request, _: SQLAlchemyError) -> Response:
+    async def store_failed(request: Request, _: SQLAlchemyError | WriterEnded) -> Response:
         message = "The store cannot be read or written: see GET /healthz, and try again."
         return answer(request, 503, "The store fails", message)
 

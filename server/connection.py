@@ -34,7 +34,7 @@ class ProbeConnection:
         self._refusal: Refused | None = None
 
     def check(self) -> None:
-        """Raise `Refused` when a newer connection of the run took over."""
+        """Raise `Refused` when the connection has to end."""
         if self._refusal is not None:
             raise self._refusal
 
@@ -52,13 +52,13 @@ class ProbeConnection:
         self._commands[command.id] = command
         self._news.set()
 
-    def replace(self) -> None:
-        """End this connection, since the run has a newer one."""
-        self._refusal = Refused("A newer connection of the same run took over.")
+    def end(self, refused: Refused) -> None:
+        """End this connection, and say why."""
+        self._refusal = refused
         self._news.set()
 
     async def deliver(self) -> None:
-        """Send what comes until the connection is replaced, which raises `Refused`."""
+        """Send what comes until the connection has to end, which raises `Refused`."""
         while True:
             await self._news.wait()
             self._news.clear()

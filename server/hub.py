@@ -23,7 +23,12 @@ from .registry import OpenedRun, live_runs, open_run, set_status
 from .rows import CommandRow, RunStatus
 from .store import Store
 from .subscriber import Subscriber
-from .writer import Writer
+from .writer import Writer, WriterEnded
+
+_DROPPED = (
+    "The server cannot store what this run sent, and its log says why: nothing more of the run is "
+    "stored. Look there, and attach the probe anew."
+)
 
 _log = logging.getLogger("gradgate.server")
 
@@ -52,7 +57,11 @@ class Hub:
         self._runs: dict[str, LiveRun] = {}
         self._probes = 0
         self._browsers = 0
-        self.writer = Writer(store, lambda changes: self._call(partial(self._committed, changes)))
+        self.writer = Writer(
+            store,
+            lambda changes: self._call(partial(self._committed, changes)),
+            lambda run: self._call(partial(self._dropped, run)),
+        )
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -79,7 +88,7 @@ class Hub:
         self._probes += 1
         live = self._live_run(run)
         if live.connection is not None:
-            live.connection.replace()
+            live.connection.end(Refused("A newer connection of the same run took over."))
         live.connection = connection
         try:
             yield live
@@ -108,10 +117,11 @@ class Hub:
     async def open(self, live: LiveRun, hello: Hello) -> tuple[OpenedRun, list[Command]]:
         """Store that a probe is there, and return what it has to be told.
 
-        Raises `Refusal`, or `SQLAlchemyError` when the store cannot be written.
+        Raises `Refusal`, or `SQLAlchemyError` or `WriterEnded` when the store cannot be written.
         """
 
         def work(connection: Connection) -> tuple[OpenedRun, list[Command]]:
+            self.writer.resume(hello.run)
             opened = open_run(connection, hello, time.time())
             return opened, unapplied(connection, hello.run)
 
@@ -139,6 +149,11 @@ class Hub:
             live = self._runs.get(change.run)
             if live is not None:
                 live.committed(change)
+
+    def _dropped(self, run: str) -> None:
+        live = self._runs.get(run)
+        if live is not None and live.connection is not None:
+            live.connection.end(Refused(_DROPPED))
 
     def _call(self, work: partial[None]) -> None:
         self._loop.call_soon_threadsafe(work)
@@ -169,7 +184,7 @@ class Hub:
         work = partial(set_status, run=live.id, status=RunStatus.LOST)
         try:
             await asyncio.wrap_future(self.writer.submit(work))
-        except SQLAlchemyError as error:
+        except (SQLAlchemyError, WriterEnded) as error:
             _log.error("Run %s is lost, and that could not be stored: %s", live.id, error)
             live.status = RunStatus.LIVE
             return

@@ -31,6 +31,7 @@ from .registry import Refusal, check_indexes, check_positions, check_table
 from .rows import RunStatus
 from .tasks import first_to_end
 from .version import VERSION
+from .writer import WriterEnded
 
 _HELLO_WITHIN = 10.0
 _PAUSE = 0.05
@@ -68,7 +69,7 @@ async def _converse(
             opened, commands = await hub.open(live, hello)
         except Refusal as refusal:
             raise Refused(str(refusal)) from refusal
-        except SQLAlchemyError as error:
+        except (SQLAlchemyError, WriterEnded) as error:
             raise Refused(
                 "The server cannot write its store: see GET /healthz.", retry=True
             ) from error

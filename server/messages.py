@@ -69,8 +69,21 @@ def _countable(table: list[Parameter]) -> list[Parameter]:
     return table
 
 
+def _distinct(table: list[Parameter]) -> list[Parameter]:
+    seen: set[str] = set()
+    for row in table:
+        name = row.names[0]
+        if name in seen:
+            raise ValueError(f"two parameters are named {name!r}; each has a name of its own")
+        seen.add(name)
+    return table
+
+
 ParameterTable = Annotated[
-    list[Parameter], Field(max_length=limits.PARAMETERS), AfterValidator(_countable)
+    list[Parameter],
+    Field(max_length=limits.PARAMETERS),
+    AfterValidator(_countable),
+    AfterValidator(_distinct),
 ]
 FrozenList = Annotated[list[Frozen], Field(max_length=limits.PARAMETERS)]
 

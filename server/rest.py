@@ -38,6 +38,7 @@ from .series import bucket, plain
 from .states import STORED_STATISTICS
 from .tables import meta, parameters
 from .version import VERSION
+from .writer import WriterEnded
 
 router = APIRouter(prefix="/api/runs", tags=["runs"])
 health_router = APIRouter(tags=["health"])
@@ -185,6 +186,8 @@ def _store_error(parts: Parts) -> str | None:
     except FutureTimeoutError:
         future.cancel()
         return f"The store did not take a write within {HEALTH_PATIENCE:.0f} seconds."
+    except WriterEnded as error:
+        return str(error)
     except SQLAlchemyError as error:
         return f"The store cannot be written: {error}"
     return None

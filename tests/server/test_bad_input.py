@@ -40,6 +40,11 @@ BAD_HELLOS = [
         "2**53 elements at most",
     ),
     (
+        {"parameters": [table_row("a"), table_row("b"), table_row("a")]},
+        1008,
+        "two parameters are named 'a'",
+    ),
+    (
         {"frozen": [{"command": 1, "by": "a", "mode": "grad", "since_step": 0, "parameters": [2]}]},
         1008,
         "outside the parameter table",
@@ -71,6 +76,17 @@ BAD_FRAMES = [
         ),
         1008,
         "outside the parameter table",
+    ),
+    (
+        json.dumps(
+            {
+                "type": "parameters",
+                "seq": 2,
+                "parameters": [table_row(name) for name in ("a.weight", "a.bias", "c", "c")],
+            }
+        ),
+        1008,
+        "two parameters are named 'c'",
     ),
     (pack_sample(2, 2, [1, 1], {0: [1, 1]}), 1008, "a probe does not send the statistics [0]"),
     (pack_sample(2, 2, [1, 1], {1: [1, 1], 130: [1, 1]}), 1008, "the statistics [130]"),
