@@ -190,7 +190,9 @@ class Link:
         )
 
     async def _session(self, socket: ClientConnection) -> None:
-        await socket.send(_json(self._peer()._hello()))
+        # A server that refuses before it listens has said why, and `_receive` reads that.
+        with contextlib.suppress(ConnectionClosed):
+            await socket.send(_json(self._peer()._hello()))
         welcome = await self._receive(socket, "welcome")
         self._outbox.rewind(int(welcome["last_seq"]))
         if welcome.get("notice"):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 from fastapi.exception_handlers import http_exception_handler
+from fastapi.exceptions import RequestValidationError
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -14,6 +16,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.websockets import WebSocket
 
 from . import rest
+from .bodies import BodyLimit
 from .hub import Hub
 from .ingest import serve_probe
 from .ledger import FinishedRun
@@ -58,6 +61,7 @@ def create_app(settings: Settings) -> FastAPI:
     _add_sockets(app)
     add_pages(app, pages)
     _add_error_answers(app, pages)
+    app.add_middleware(BodyLimit)
     app.add_middleware(Guard, policy=policy, page_error=pages.error)
     return app
 
@@ -89,6 +93,14 @@ def _add_error_answers(app: FastAPI, pages: Pages) -> None:
         if isinstance(refusal, FinishedRun):
             return answer(request, 409, "Finished", str(refusal))
         return answer(request, 404, "Not found", str(refusal))
+
+    @app.exception_handler(RequestValidationError)
+    async def invalid(_: Request, error: RequestValidationError) -> Response:
+        # What was given stays out of the answer: NaN or half a character could not be written.
+        faults = [
+            {name: fault[name] for name in ("type", "loc", "msg")} for fault in error.errors()
+        ]
+        return Response(json.dumps({"detail": faults}), 422, media_type="application/json")
 
     @app.exception_handler(WriterEnded)
     @app.exception_handler(SQLAlchemyError)

@@ -78,14 +78,19 @@ class Hub:
             await run_in_threadpool(self.writer.close)
 
     @contextmanager
-    def probe(self, run: str, connection: ProbeConnection) -> Iterator[LiveRun]:
-        """A run with its probe connected, in place of an earlier connection of that run.
-
-        Raises `TooManyConnections`.
-        """
+    def probe_socket(self) -> Iterator[None]:
+        """Count a probe's connection, from before it says a word; raises `TooManyConnections`."""
         if self._probes >= limits.PROBE_CONNECTIONS:
             raise TooManyConnections("probe", limits.PROBE_CONNECTIONS)
         self._probes += 1
+        try:
+            yield
+        finally:
+            self._probes -= 1
+
+    @contextmanager
+    def probe(self, run: str, connection: ProbeConnection) -> Iterator[LiveRun]:
+        """A run with its probe connected, in place of an earlier connection of that run."""
         live = self._live_run(run)
         if live.connection is not None:
             live.connection.end(Refused("A newer connection of the same run took over."))
@@ -93,7 +98,6 @@ class Hub:
         try:
             yield live
         finally:
-            self._probes -= 1
             if live.connection is connection:
                 live.connection = None
             self._forget(live)

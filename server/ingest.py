@@ -46,11 +46,11 @@ async def serve_probe(websocket: WebSocket, hub: Hub, denied: str | None) -> Non
     await websocket.accept()
     connection = ProbeConnection(websocket)
     try:
-        # A probe listens after its `hello`, so it is read before it is refused.
-        first = await _first_frame(websocket)
         if denied is not None:
             raise Refused(denied)
-        await _converse(websocket, connection, hub, _parse_hello(first))
+        with hub.probe_socket():
+            hello = _parse_hello(await _first_frame(websocket))
+            await _converse(websocket, connection, hub, hello)
     except Refused as refused:
         _log.warning("A probe was refused: %s", refused.message)
         try:

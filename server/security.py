@@ -73,17 +73,16 @@ class Policy:
         )
 
     def origin_fault(self, origin: str | None, host: str | None) -> str | None:
-        """Why an Origin header is refused; none at all means that no browser is asking."""
-        if origin is None:
+        """Why an Origin header is refused; none at all means that no browser is asking.
+
+        A page is the server's own when its authority is the one that the request came to: another
+        port of the same name is another program's.
+        """
+        if origin is None or (host and _authority(origin) == host.lower()):
             return None
-        parts = urlsplit(origin)
-        if parts.scheme in ("http", "https") and parts.netloc:
-            same = parts.netloc.lower() == (host or "").lower()
-            if same or _host_name(parts.netloc) in self._allowed:
-                return None
         return (
-            f"A page of {origin!r} may not use this server: open the dashboard itself, "
-            "or start the server with `--allow-host` and the name of that page's host."
+            f"A page of {origin!r} may not use this server, which was asked as {host!r}: open the "
+            "dashboard itself; a proxy before it has to pass the Host header on."
         )
 
     def knows(self, token: str | None) -> bool:
@@ -196,6 +195,15 @@ def _host_name(host: str) -> str | None:
         return urlsplit(f"//{host}").hostname
     except ValueError:
         return None
+
+
+def _authority(origin: str) -> str | None:
+    """The `name:port` of an origin of the web."""
+    try:
+        parts = urlsplit(origin)
+    except ValueError:
+        return None
+    return parts.netloc.lower() if parts.scheme in ("http", "https") else None
 
 
 def _is_address(name: str) -> bool:

@@ -65,11 +65,15 @@ def test_a_server_of_another_version_is_named_as_the_reason(
             assert run.parameters()[0].state == "present"
 
 
-def test_a_refusal_is_passed_on_in_the_servers_words(caplog: pytest.LogCaptureFixture) -> None:
-    """What the server gives as its reason is in the job's log, once."""
+@pytest.mark.parametrize("listens", [True, False])
+def test_a_refusal_is_passed_on_in_the_servers_words(
+    listens: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What the server gives as its reason is in the job's log, once, before or after `hello`."""
 
     def talk(socket: ServerConnection) -> None:
-        socket.recv()
+        if listens:
+            socket.recv()
         socket.send(json.dumps({"type": "error", "message": "Too many runs.", "retry": True}))
 
     with other_server(talk) as url, caplog.at_level(logging.WARNING, "gradgate"):

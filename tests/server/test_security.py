@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import socket
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import httpx
@@ -75,15 +76,33 @@ def test_hosts_that_are_answered(host: str | None, bound: str, answered: bool) -
         ("http://127.0.0.1:9999", False),
         ("http://localhost:8765", False),
         ("https://evil.example", False),
-        ("https://gate.example", True),
+        ("https://gate.example", False),
+        ("http://gate.example:8765", False),
+        ("http://[::1", False),
         ("null", False),
         ("", False),
         ("file://127.0.0.1:8765", False),
     ],
 )
 def test_origins_that_are_accepted(origin: str | None, accepted: bool) -> None:
-    """The page's own origin, an allowed host's, or none at all."""
+    """The authority that was asked, or none at all."""
     fault = policy("127.0.0.1", "gate.example").origin_fault(origin, "127.0.0.1:8765")
+    assert (fault is None) == accepted
+
+
+@pytest.mark.parametrize(
+    ("origin", "accepted"),
+    [
+        ("https://gate.example", True),
+        ("http://gate.example:8080", False),
+        ("https://other.example", False),
+    ],
+)
+def test_an_allowed_host_is_one_origin_only(origin: str, accepted: bool) -> None:
+    """Another port of an allowed name is another program's page."""
+    fault = policy("127.0.0.1", "gate.example", "other.example").origin_fault(
+        origin, "gate.example"
+    )
     assert (fault is None) == accepted
 
 
@@ -154,6 +173,16 @@ def test_a_socket_opens_for_the_own_origin(shared_server: ServerProcess, run: st
         address = f"{shared_server.ws_url}/api/runs/{run}/live"
         with connect(address, origin=shared_server.url) as browser:  # type: ignore[arg-type]
             assert json.loads(browser.recv(20))["type"] == "run"
+
+
+def test_a_malformed_origin_is_refused(shared_server: ServerProcess) -> None:
+    """What is no origin at all is a 403 too."""
+    answer = httpx.post(
+        f"{shared_server.url}/api/runs/0000000000000000/commands",
+        json={"kind": "freeze", "target": "a"},
+        headers={"Origin": "http://[::1"},
+    )
+    assert answer.status_code == 403
 
 
 def test_every_answer_has_the_security_headers(shared_server: ServerProcess) -> None:
@@ -234,6 +263,26 @@ def test_a_probe_without_the_token_is_told_so(guarded: ServerProcess, run: str) 
     assert last is not None
     assert "wants a token" in last["message"]
     assert last["retry"] is False
+
+
+def test_a_probe_without_the_token_is_not_listened_to(guarded: ServerProcess) -> None:
+    """The refusal comes before the probe has said a word."""
+    with connect(f"{guarded.ws_url}/api/ingest") as silent:
+        assert "wants a token" in json.loads(silent.recv(5))["message"]
+
+
+def test_only_so_many_probes(server: ServerProcess, run: str) -> None:
+    """A connection counts before it says `hello`; one more than the limit is told to come again."""
+    address = f"{server.ws_url}/api/ingest"
+    with ExitStack() as resources:
+        for _ in range(256):
+            resources.enter_context(connect(address))
+        late = resources.enter_context(connect(address))
+        refusal = json.loads(late.recv(5))
+        assert "256 probe connections" in refusal["message"]
+        assert refusal["retry"] is True
+    with FakeProbe(server, hello(run)) as probe:
+        assert probe.welcome["type"] == "welcome"
 
 
 def test_a_browser_without_the_token_is_told_so(guarded: ServerProcess) -> None:

@@ -6,7 +6,7 @@ import json
 import struct
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from types import TracebackType
 from typing import Any
 
@@ -98,7 +98,9 @@ class FakeProbe:
         )
         self.acked = 0
         self.commands: list[dict[str, Any]] = []
-        self.send(greeting)
+        # A server that refuses before it listens has said why, all the same.
+        with suppress(ConnectionClosed):
+            self.send(greeting)
         self.welcome = self.receive()
 
     def send(self, frame: Mapping[str, Any] | bytes | str) -> None:
