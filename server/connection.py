@@ -48,7 +48,7 @@ class ProbeConnection:
         self._news.set()
 
     def command(self, command: Command) -> None:
-        """Send a command."""
+        """Send a command; those that wait go out in order of their ids."""
         self._commands[command.id] = command
         self._news.set()
 
@@ -67,8 +67,8 @@ class ProbeConnection:
             commands, self._commands = self._commands, {}
             if acked is not None:
                 await self._send(Ack(seq=acked))
-            for command in commands.values():
-                await self._send(command)
+            for number in sorted(commands):
+                await self._send(commands[number])
 
     async def refuse(self, refused: Refused) -> None:
         """Say why, and close."""

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
+from concurrent.futures import Future
 from contextlib import asynccontextmanager, contextmanager
 from functools import partial
 
@@ -15,12 +16,12 @@ from starlette.concurrency import run_in_threadpool
 
 from . import limits
 from .connection import ProbeConnection, Refused
-from .ledger import unapplied
+from .ledger import request, unapplied
 from .live_run import LiveRun
 from .messages import Command, Hello
 from .recording import Changes
 from .registry import OpenedRun, live_runs, open_run, set_status
-from .rows import CommandRow, RunStatus
+from .rows import CommandRequest, CommandRow, RunStatus
 from .store import Store
 from .subscriber import Subscriber
 from .writer import Writer, WriterEnded
@@ -47,7 +48,7 @@ class TooManyConnections(Refused):
 class Hub:
     """Brings probes, the writer and browsers together; made and used in the event loop.
 
-    `request_sent` alone may be called from any thread.
+    `request` alone may be called from any thread.
     """
 
     def __init__(self, store: Store, lost_after: float) -> None:
@@ -136,8 +137,20 @@ class Hub:
         self._committed([Changes(live.id, opened.last_seq, parameters=True)])
         return opened, commands
 
-    def request_sent(self, run: str, row: CommandRow) -> None:
-        """Pass a command that was just stored to the probe and to the browsers."""
+    def request(self, run: str, asked: CommandRequest) -> Future[CommandRow]:
+        """Store a command, and pass it to the probe and to the browsers when it is stored.
+
+        The future raises what `ledger.request` or `Writer.submit` raise.
+        """
+        future = self.writer.submit(partial(request, run=run, asked=asked, now=time.time()))
+        # Called in the writer's thread, so commands are passed on in the order of their ids.
+        future.add_done_callback(partial(self._answered, run))
+        return future
+
+    def _answered(self, run: str, future: Future[CommandRow]) -> None:
+        if future.cancelled() or future.exception() is not None:
+            return
+        row = future.result()
         command = Command.model_validate(row.model_dump(include=set(Command.model_fields)))
         self._call(partial(self._requested, run, command))
 

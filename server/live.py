@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 
+from sqlalchemy.exc import SQLAlchemyError
 from starlette.concurrency import run_in_threadpool
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
@@ -27,6 +29,8 @@ RUN_AT_MOST_EVERY = 0.5
 RUN_AT_LEAST_EVERY = 2.0
 COMMANDS = 100
 
+_log = logging.getLogger("gradgate.server")
+
 
 async def serve_browser(
     websocket: WebSocket, hub: Hub, store: Store, run: str, denied: str | None
@@ -41,6 +45,10 @@ async def serve_browser(
             await first_to_end(feed.send(), _drain(websocket))
     except (Refused, UnknownRun) as refused:
         await websocket.close(1008, reason=_short(str(refused)))
+    except SQLAlchemyError as error:
+        _log.error("The store cannot be read for a browser of run %s: %s", run, error)
+        reason = "The store cannot be read: see GET /healthz, and load the page again."
+        await websocket.close(1011, reason=reason)
     except WebSocketDisconnect:
         return
 

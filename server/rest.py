@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
-import time
 from concurrent.futures import TimeoutError as FutureTimeoutError
-from functools import partial
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, HTTPException, Path, Query, Response
@@ -15,7 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from . import limits
 from .history import read_history, read_metrics, read_recent
-from .ledger import command_row, command_rows, request
+from .ledger import command_row, command_rows
 from .parameter_rows import parameter_rows
 from .parts import Parts, PartsOf, StoreOf
 from .registry import Refusal, parameter_names, run_record, run_row, run_rows
@@ -128,17 +126,16 @@ def get_metrics(run: str, store: StoreOf) -> MetricRows:
 @router.post("/{run}/commands", status_code=202)
 def post_command(run: str, asked: CommandRequest, parts: PartsOf) -> CommandRow:
     """Ask for a change; the answer says that it was asked for, not that it was done."""
-    work = partial(request, run=run, asked=asked, now=time.time())
-    future = parts.hub.writer.submit(work)
+    future = parts.hub.request(run, asked)
     try:
-        row = future.result(STORE_PATIENCE)
+        return future.result(STORE_PATIENCE)
     except FutureTimeoutError as error:
-        future.cancel()
-        raise HTTPException(
-            503, "The store is busy and the command was not taken: see GET /healthz, and try again."
-        ) from error
-    parts.hub.request_sent(run, row)
-    return row
+        outcome = (
+            "the command was not taken: see GET /healthz, and try again."
+            if future.cancel()
+            else f"the command may still be taken: see GET /api/runs/{run}/commands."
+        )
+        raise HTTPException(503, f"The store is busy, and {outcome}") from error
 
 
 @router.get("/{run}/commands")

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import Any
 
 import pytest
@@ -167,6 +168,18 @@ def test_an_unknown_run_closes_the_socket(shared_server: ServerProcess) -> None:
         socket.recv(PATIENCE)
     assert caught.value.rcvd is not None
     assert caught.value.rcvd.code == 1008
+
+
+def test_a_store_that_cannot_be_read_closes_the_socket(server: ServerProcess, run: str) -> None:
+    """The browser is told so, and the log has no traceback."""
+    with FakeProbe(server, hello(run)), watching(server, run) as browser:
+        with closing(sqlite3.connect(server.data / "gradgate.db")) as store:
+            store.execute("DROP TABLE runs")
+        with pytest.raises(ConnectionClosed, match="store cannot be read") as caught:
+            browser.until(lambda _: False)
+    assert caught.value.rcvd is not None
+    assert caught.value.rcvd.code == 1011
+    assert "in serve_browser" not in server.output
 
 
 def _stream(probe: FakeProbe, count: int) -> None:
