@@ -1,8 +1,12 @@
-/** The entry of a run's page: holds the view, fetches, listens, and redraws at most 4 times a second. */
+/**
+ * The entry of a run's page: holds the view, fetches, listens, and redraws at most 4 times a second,
+ * the lines at most once, and nothing while nobody looks.
+ */
 import { effectMarks, oppositeKind } from "./lib/commands.js";
 import { plural } from "./lib/format.js";
 import { parseFilter, toggleStateWord } from "./lib/filter.js";
 import { decodeSample } from "./lib/frame.js";
+import { Memory } from "./lib/memory.js";
 import { freezeQuestion } from "./lib/question.js";
 import { RunState, SPARK_SAMPLES } from "./lib/runstate.js";
 import { stateOf } from "./lib/states.js";
@@ -12,17 +16,19 @@ import { MAX_SELECTED, readView, tabOf, writeView } from "./lib/url.js";
 import { getJson, postJson } from "./view/api.js";
 import { CommandLog } from "./view/commandlog.js";
 import { Confirmation } from "./view/confirm.js";
-import { byId, setAttribute, setText } from "./view/dom.js";
+import { byId, find, setText } from "./view/dom.js";
 import { FlowChart } from "./view/flowchart.js";
 import { Header } from "./view/header.js";
 import { LineChart, lineHint } from "./view/linechart.js";
 import { LinesData } from "./view/linesdata.js";
 import { LiveConnection } from "./view/live.js";
+import { Tabs } from "./view/tabs.js";
 import { readTokens } from "./view/tokens.js";
 import { TreeView } from "./view/treeview.js";
 import { Trouble } from "./view/trouble.js";
 
 const REDRAW_MS = 250;
+const REDRAW_LINES_MS = 1000;
 const TICK_MS = 250;
 
 class RunPage {
@@ -33,6 +39,8 @@ class RunPage {
     this.view = readView(location.search);
     this.tokens = readTokens();
     this.redraw = throttled(() => this.#draw(), { interval: REDRAW_MS });
+    this.redrawLines = throttled(() => this.#drawLines(), { interval: REDRAW_LINES_MS });
+    this.drawnLines = new Memory();
     this.header = new Header();
     this.filter = byId("filter", HTMLInputElement);
     this.filter.value = this.view.filter;
@@ -54,14 +62,22 @@ class RunPage {
       byId("resolution", HTMLElement),
       (name) => this.toggleLine(name),
     );
-    this.linesData = new LinesData(this.api, (request) => this.guard(request));
+    this.tabs = new Tabs(find(document, "[role=tablist]"), (tab) => this.chooseTab(tab));
+    this.linesData = new LinesData(
+      this.api,
+      (request) => this.guard(request),
+      () => this.#drawLines(),
+    );
     this.log = new CommandLog(
       byId("commands", HTMLElement),
       byId("announcement", HTMLElement),
       (command) => this.send(oppositeKind(command), command.target),
     );
-    this.failure = byId("failure", HTMLElement);
+    this.failures = { command: byId("failure", HTMLElement), fetch: byId("fetch-failure", HTMLElement) };
     this.refusal = "";
+    this.matchedFor = new Memory();
+    /** @type {Uint8Array | null} */
+    this.matched = null;
     this.live = new LiveConnection(`${this.api}/live`, {
       onMessage: (message) => this.hear(message),
       onFrame: (frame) => this.sample(frame),
@@ -90,7 +106,7 @@ class RunPage {
         getJson(`${this.api}/parameters`),
         getJson(`${this.api}/commands`),
       ]);
-      this.state.setParameters(parameters);
+      this.#setParameters(parameters);
       this.state.setCommands(commands);
       this.state.setSparklines(await getJson(`${this.api}/sparklines?points=${SPARK_SAMPLES}`));
       this.linesData.refresh();
@@ -100,9 +116,21 @@ class RunPage {
   async loadParameters() {
     await this.guard(async () => {
       const before = this.state.tree;
-      this.state.setParameters((await getJson(`${this.api}/parameters`)).parameters);
+      this.#setParameters((await getJson(`${this.api}/parameters`)).parameters);
       if (before !== this.state.tree) await this.load();
     });
+  }
+
+  /**
+   * Take the table over; what the view names and the table does not is dropped.
+   * @param {import("./wire.js").ParameterRow[]} rows
+   */
+  #setParameters(rows) {
+    this.state.setParameters(rows);
+    const names = new Set(rows.map(({ name }) => name));
+    if (this.view.selected.every((name) => names.has(name))) return;
+    this.view.selected = this.view.selected.filter((name) => names.has(name));
+    this.#keepView();
   }
 
   /**
@@ -113,7 +141,7 @@ class RunPage {
   async guard(request, kind = "fetch") {
     try {
       await request();
-      if (this.failure.dataset["kind"] === kind) this.failure.hidden = true;
+      this.failures[kind].hidden = true;
     } catch (error) {
       // Without a connection the banner says all there is to say.
       if (this.live.connected) this.fail(error instanceof Error ? error.message : String(error), kind);
@@ -126,9 +154,8 @@ class RunPage {
    * @param {"fetch" | "command"} kind
    */
   fail(sentence, kind) {
-    setText(this.failure, sentence);
-    this.failure.dataset["kind"] = kind;
-    this.failure.hidden = false;
+    setText(this.failures[kind], sentence);
+    this.failures[kind].hidden = false;
   }
 
   /** @param {import("./wire.js").LiveMessage} message */
@@ -136,7 +163,7 @@ class RunPage {
     if (message.type === "run") this.state.setRun(message.run);
     else if (message.type === "commands") this.state.setCommands(message.commands);
     else if (message.type === "parameters") this.loadParameters();
-    else if (message.type === "metrics") this.linesData.addMetrics(message.step, message.values);
+    else if (message.type === "metrics") this.linesData.addMetrics(message.points, message.complete);
     this.redraw();
   }
 
@@ -188,8 +215,8 @@ class RunPage {
     else if (selected.includes(name)) this.view.selected = selected.filter((each) => each !== name);
     else this.view.selected = [...selected, name].slice(-MAX_SELECTED);
     this.view.tab = "";
+    this.linesData.hurry();
     this.changed();
-    this.linesData.refresh();
   }
 
   /**
@@ -206,13 +233,20 @@ class RunPage {
     this.tree.goTo(`p:${name}`);
   }
 
+  /** @param {string} tab */
+  chooseTab(tab) {
+    this.view.tab = tab;
+    this.linesData.hurry();
+    this.changed();
+  }
+
   /** @param {string} name */
   toggleLine(name) {
     if (tabOf(this.view) === "parameters") {
       this.select(name, true);
       return;
     }
-    const shown = this.linesData.shownMetrics(this.view.metrics);
+    const shown = this.linesData.metrics.shown(this.view.metrics);
     const next = shown.includes(name) ? shown.filter((each) => each !== name) : [...shown, name];
     this.view.metrics = next;
     this.changed();
@@ -237,18 +271,31 @@ class RunPage {
 
   /** The view was changed by hand: write it to the URL and draw at once. */
   changed() {
-    history.replaceState(null, "", location.pathname + writeView(this.view));
+    this.#keepView();
     this.#draw();
+    this.#drawLines();
   }
 
-  /** The filter's verdict on every parameter, or null without a filter. */
+  #keepView() {
+    history.replaceState(null, "", location.pathname + writeView(this.view));
+  }
+
+  /**
+   * The filter's verdict on every parameter, or null without a filter.
+   * @returns {Uint8Array | null}
+   */
   matches() {
     const { parameters, states } = this.state;
-    const predicate = parseFilter(this.view.filter);
-    if (predicate === null) return null;
-    return Uint8Array.from(parameters, ({ names }, i) =>
-      names.some((name) => predicate(name, stateOf(states[i]).name)) ? 1 : 0,
-    );
+    const { filter } = this.view;
+    if (!this.matchedFor.differs(filter, parameters, states)) return this.matched;
+    const predicate = parseFilter(filter);
+    this.matched =
+      predicate === null
+        ? null
+        : Uint8Array.from(parameters, ({ names }, i) =>
+            names.some((name) => predicate(name, stateOf(states[i]).name)) ? 1 : 0,
+          );
+    return this.matched;
   }
 
   /** How a selected parameter is drawn over time, in every view alike. @param {string} name */
@@ -259,11 +306,14 @@ class RunPage {
 
   /** What changes with time alone. */
   tick() {
+    if (document.hidden) return;
     this.header.render(this.state, this.live, this.refusal);
   }
 
   #draw() {
+    if (document.hidden) return;
     const { state, view, tokens, locked } = this;
+    if (locked !== null) this.confirmation.close();
     state.fitScales();
     const matched = this.matches();
     this.tick();
@@ -280,12 +330,13 @@ class RunPage {
       line: node.kind === "parameter" ? this.lineOf(node.path) : null,
     }));
     this.log.render(state.commands, locked);
-    this.#drawCharts(matched);
+    this.#drawFlow(matched);
+    this.redrawLines();
   }
 
   /** @param {Uint8Array | null} matched */
-  #drawCharts(matched) {
-    const { state, view, tokens } = this;
+  #drawFlow(matched) {
+    const { state, tokens } = this;
     const selected = new Map(
       state.parameters.flatMap(({ name }, position) => {
         const line = this.lineOf(name);
@@ -293,15 +344,20 @@ class RunPage {
       }),
     );
     this.flow.render(state, { selected, matched, tokens });
+  }
+
+  #drawLines() {
+    if (document.hidden || !this.state.loaded) return;
+    const { state, view, tokens, lines, linesData } = this;
+    linesData.fetchMissing(view, lines.room, state.sampleStep);
     const tab = tabOf(view);
-    for (const button of document.querySelectorAll("[data-tab]")) {
-      const chosen = button.getAttribute("data-tab") === tab;
-      setAttribute(button, "aria-selected", String(chosen));
-      setAttribute(button, "tabindex", chosen ? "0" : "-1");
-    }
-    this.lines.render({
+    const { clientWidth: width, clientHeight: height } = lines.chart;
+    const chosen = [tab, view.selected, view.metrics];
+    if (!this.drawnLines.differs(linesData.version, state.commands, tokens, width, height, ...chosen)) return;
+    this.tabs.show(tab);
+    lines.render({
       tab,
-      ...this.linesData.lines(view, this.lines.room, tokens),
+      ...linesData.lines(view, lines.room, tokens),
       marks: effectMarks(state.commands),
       hint: lineHint(tab, MAX_SELECTED),
       tokens,
@@ -335,21 +391,6 @@ document.addEventListener("themechange", () => {
   page.tokens = readTokens();
   page.redraw();
 });
-for (const tab of document.querySelectorAll("[data-tab]")) {
-  tab.addEventListener("click", () => {
-    page.view.tab = tab.getAttribute("data-tab") ?? "";
-    page.changed();
-    page.linesData.refresh();
-  });
-}
-addEventListener("keydown", (event) => {
-  const at = event.target instanceof Element ? event.target.closest("[role=tab]") : null;
-  if (at === null || !["ArrowLeft", "ArrowRight"].includes(event.key)) return;
-  const other = [...document.querySelectorAll("[role=tab]")].find((tab) => tab !== at);
-  if (other instanceof HTMLElement) {
-    other.click();
-    other.focus();
-  }
-});
 new ResizeObserver(() => page.redraw()).observe(byId("flow", HTMLElement));
+document.addEventListener("visibilitychange", () => page.redraw());
 setInterval(() => page.tick(), TICK_MS);

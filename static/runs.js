@@ -1,9 +1,9 @@
 /** The entry of the list of runs: asks the server every second and keeps one row a run. */
 import { formatAge, formatCost, formatCount, formatPercent, formatRate, formatTime, plural } from "./lib/format.js";
 import { stateCode, TROUBLES } from "./lib/states.js";
+import { visible } from "./lib/visible.js";
 import { getJson } from "./view/api.js";
 import { byId, element, find, setAttribute, setText, stateGlyph } from "./view/dom.js";
-import { ageOf } from "./view/header.js";
 
 /** @typedef {import("./wire.js").RunRow} RunRow */
 
@@ -24,7 +24,12 @@ class RunsPage {
     setText(byId("attach", HTMLElement), attachLines(location.origin));
   }
 
+  /** Ask and show, again and again; while nobody looks, not at all. */
   async poll() {
+    if (document.hidden) {
+      document.addEventListener("visibilitychange", () => this.poll(), { once: true });
+      return;
+    }
     try {
       this.#show((await getJson("/api/runs")).runs);
       this.lostSince = null;
@@ -111,19 +116,19 @@ function makeRow(run) {
  */
 function fillRow(row, run) {
   const link = find(row, ".run-link");
-  setText(link, run.name);
-  setAttribute(link, "title", run.name);
+  setText(link, visible(run.name));
+  setAttribute(link, "title", visible(run.name));
   const status = find(row, ".status");
   setText(status, run.status);
   setAttribute(status, "data-status", run.status);
   const texts = {
     step: formatCount(run.step),
     rate: run.status === "live" ? formatRate(run.steps_per_second) : "–",
-    seen: run.last_seen === null ? "–" : `${formatAge(ageOf(run.last_seen))} ago`,
+    seen: run.last_seen === null ? "–" : `${formatAge(run.server_time - run.last_seen)} ago`,
     cost: run.cost === null ? "–" : formatPercent(run.cost),
     parameters: formatCount(run.parameters),
     started: formatTime(run.started),
-    job: `${run.host}, process ${run.pid}`,
+    job: `${visible(run.host)}, process ${run.pid}`,
   };
   for (const [cell, text] of Object.entries(texts)) setText(find(row, `[data-cell="${cell}"]`), text);
   const size = `${plural(run.numel, "number")}, ${formatCount(run.trainable)} of the parameters trainable`;

@@ -30,7 +30,7 @@
     root.dataset["theme"] = chosen === "auto" ? (dark.matches ? "dark" : "light") : chosen;
     for (const button of document.querySelectorAll("[data-choose-theme]")) {
       const own = button.getAttribute("data-choose-theme");
-      button.setAttribute("aria-checked", String(own === chosen));
+      button.setAttribute("aria-pressed", String(own === chosen));
     }
     document.dispatchEvent(new CustomEvent("themechange"));
   }

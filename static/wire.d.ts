@@ -18,7 +18,10 @@ export interface RunRow {
   status: RunStatus;
   step: number;
   started: number;
+  server_time: number;
   last_seen: number | null;
+  sample_time: number | null;
+  sample_step: number | null;
   steps_per_second: number | null;
   cost: number | null;
   every: number | null;
@@ -78,7 +81,9 @@ export interface CommandRow {
   by: string;
   state: CommandState;
   step: number | null;
+  /** the first 20 names */
   parameters: string[];
+  count: number;
   reason: string | null;
   detail: string | null;
   requested: number;
@@ -99,6 +104,7 @@ export interface Series {
 export interface Sparklines {
   steps: number[];
   rows: (number | null)[][];
+  states: number[][];
 }
 
 export interface Metric {
@@ -106,8 +112,13 @@ export interface Metric {
   values: (number | null)[];
 }
 
+export interface MetricPoint {
+  step: number;
+  values: Record<string, number | null>;
+}
+
 export type LiveMessage =
   | { type: "run"; run: RunRow }
   | { type: "commands"; commands: CommandRow[] }
   | { type: "parameters" }
-  | { type: "metrics"; step: number; values: Record<string, number | null> };
+  | { type: "metrics"; points: MetricPoint[]; complete: boolean };

@@ -10,6 +10,10 @@
  * @property {number | null} time
  */
 import { coveredBy } from "./target.js";
+import { visible } from "./visible.js";
+
+/** How many commands the page keeps: as many as the server sends at connect. */
+export const COMMANDS_KEPT = 100;
 
 /** @type {readonly CommandState[]} */
 const PATH = Object.freeze(["requested", "delivered", "applied", "verified"]);
@@ -57,25 +61,25 @@ function tookEffect({ state, times }) {
  * @param {CommandRow} command
  */
 export function statement(command) {
-  const what = `${command.kind} ${command.target}`;
+  const what = `${command.kind} ${visible(command.target)}`;
   const at =
     command.step !== null && (command.state === "applied" || command.state === "verified")
       ? ` at step ${command.step}`
       : "";
-  const why = command.state === "rejected" && command.reason ? `: ${command.reason}` : "";
+  const why = command.state === "rejected" && command.reason ? `: ${visible(command.reason)}` : "";
   const state = command.state === "verified" ? "applied and verified" : command.state;
   return `${what} ${state}${at}${why}`;
 }
 
 /**
- * Known commands with newer rows put in, newest first.
+ * Known commands with newer rows put in, newest first; the oldest are forgotten.
  * @param {readonly CommandRow[]} known
  * @param {readonly CommandRow[]} rows
  */
 export function mergeCommands(known, rows) {
   const byId = new Map(known.map((command) => [command.id, command]));
   for (const row of rows) byId.set(row.id, row);
-  return [...byId.values()].sort((a, b) => b.id - a.id);
+  return [...byId.values()].sort((a, b) => b.id - a.id).slice(0, COMMANDS_KEPT);
 }
 
 /** @param {CommandRow} command */
@@ -106,16 +110,21 @@ export function oppositeKind(command) {
 }
 
 /**
- * Has the command an effect left to undo: no later command took up the same target?
- * @param {CommandRow} command
- * @param {readonly CommandRow[]} commands
+ * The commands that have an effect left to undo: no later command took up the same target.
+ * @param {readonly CommandRow[]} commands newest first
+ * @returns {Set<number>} their ids
  */
-export function canUndo(command, commands) {
-  if (command.state === "rejected" || command.state === "superseded") return false;
-  return !commands.some(
-    (other) =>
-      other.id > command.id && other.target === command.target && other.state !== "rejected",
-  );
+export function undoable(commands) {
+  /** @type {Set<number>} */
+  const ids = new Set();
+  /** @type {Set<string>} */
+  const taken = new Set();
+  for (const { id, target, state } of commands) {
+    if (state === "rejected") continue;
+    if (state !== "superseded" && !taken.has(target)) ids.add(id);
+    taken.add(target);
+  }
+  return ids;
 }
 
 /**

@@ -1,3 +1,5 @@
+import { visible } from "./visible.js";
+
 /**
  * Text for Plotly, which reads a pseudo-HTML (`<b>`, `<br>`, `<a href>`) in labels and hovers.
  *
@@ -5,7 +7,7 @@
  * @param {string} text
  */
 export function escapePlotly(text) {
-  return text
+  return visible(text)
     .replaceAll("&", "&amp;")
     .replaceAll("<", "&lt;")
     .replaceAll(">", "&gt;")

@@ -19,7 +19,7 @@
  * @property {readonly number[]} stripStates wire codes of the strip's rows, top to bottom
  * @property {ReadonlyMap<number, string>} selected colours of the selected parameters, by position
  * @property {Uint8Array | null} matched 1 for each parameter that the filter lets through
- * @property {number} step
+ * @property {number | null} step of the sample
  * @property {number} width px
  * @property {number} height px
  * @property {Tokens} tokens
@@ -194,7 +194,8 @@ function hoverText({ parameters, step }, mark) {
   const name = escapePlotly(shortenMiddle(parameters[mark.x]?.name ?? "", 64));
   const norm = Number.isNaN(mark.norm) ? "no norm" : `norm ${formatNumber(mark.norm)}`;
   const others = mark.count > 1 ? `<br>largest of ${plural(mark.count, "parameter")} here` : "";
-  return `<b>${name}</b><br>${stateOf(mark.state).name} · ${norm} · step ${step}${others}`;
+  const at = step === null ? "" : ` · step ${step}`;
+  return `<b>${name}</b><br>${stateOf(mark.state).name} · ${norm}${at}${others}`;
 }
 
 /** @param {Columns} columns */

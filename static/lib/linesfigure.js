@@ -2,7 +2,8 @@
  * Lines over steps as a Plotly figure: selected parameters (log norm) or metrics.
  *
  * Each line is the last value of its bucket over a band from the lowest to the highest; a step
- * where there was no value is a gap. Vertical marks stand where commands took effect.
+ * where there was no value is a gap. Vertical marks stand where commands took effect, within the
+ * steps of the lines: no mark makes the axis wider.
  *
  * @typedef {import("../plotly.js").Figure} Figure
  * @typedef {import("./flowfigure.js").Tokens} Tokens
@@ -11,8 +12,8 @@
  * @property {string} name
  * @property {number[]} steps
  * @property {(number | null)[]} values
- * @property {(number | null)[]} [min]
- * @property {(number | null)[]} [max]
+ * @property {(number | null)[]} min
+ * @property {(number | null)[]} max
  * @property {string} color
  * @property {string} mark the line's number, drawn at its end and in every key: never colour alone
  *
@@ -29,34 +30,58 @@ import { decadesBetween, powerOfTen } from "./scale.js";
 
 const DECADES_FOR_POWERS = 2;
 const MOST_POWERS = 6;
+const ROOM_AT_END = 0.03;
 
 /**
  * @param {Lines} chart
  * @returns {{data: Figure[], layout: Figure}}
  */
 export function linesFigure(chart) {
+  const [first, last] = stepEnds(chart.lines);
+  const inside = { ...chart, marks: chart.marks.filter(({ step }) => step >= first && step <= last) };
   return {
     data: [
-      ...chart.lines.filter((line) => line.min !== undefined).map((line) => bandTrace(line)),
+      ...chart.lines.filter(hasBand).map((line) => bandTrace(line, chart.log)),
       ...chart.lines.map((line) => lineTrace(line, chart.log)),
       endTrace(chart),
-      markTrace(chart),
+      markTrace(inside),
     ],
-    layout: layout(chart),
+    layout: layout(inside, [first, last]),
   };
 }
 
 /**
- * Closed outlines from minimum to maximum, one for each stretch without a gap.
- * @param {Line} line
+ * The first and last step of all lines.
+ * @param {readonly Line[]} lines
+ * @returns {[number, number]}
  */
-export function bandOutline({ steps, min = [], max = [] }) {
+function stepEnds(lines) {
+  return [
+    Math.min(...lines.map(({ steps }) => steps[0] ?? Infinity)),
+    Math.max(...lines.map(({ steps }) => steps[steps.length - 1] ?? -Infinity)),
+  ];
+}
+
+/** Does the line stand for more than its points? @param {Line} line */
+function hasBand({ min, max }) {
+  return min.some((low, i) => low !== max[i]);
+}
+
+/**
+ * Closed outlines from minimum to maximum, one for each stretch without a gap.
+ * @param {Pick<Line, "steps" | "min" | "max">} line
+ * @param {boolean} log
+ */
+export function bandOutline({ steps, min, max }, log) {
   /** @type {(number | null)[]} */
   const x = [];
   /** @type {(number | null)[]} */
   const y = [];
   let start = 0;
-  const isValue = (/** @type {number} */ i) => (min[i] ?? 0) > 0 && (max[i] ?? 0) > 0;
+  const isValue = (/** @type {number} */ i) => {
+    const low = min[i] ?? null;
+    return low !== null && (!log || low > 0);
+  };
   while (start < steps.length) {
     let end = start;
     while (end < steps.length && isValue(end)) end += 1;
@@ -69,12 +94,15 @@ export function bandOutline({ steps, min = [], max = [] }) {
   return { x, y };
 }
 
-/** @param {Line} line */
-function bandTrace(line) {
+/**
+ * @param {Line} line
+ * @param {boolean} log
+ */
+function bandTrace(line, log) {
   return {
     type: "scatter",
     mode: "lines",
-    ...bandOutline(line),
+    ...bandOutline(line, log),
     fill: "toself",
     fillcolor: translucent(line.color),
     line: { width: 0 },
@@ -159,7 +187,7 @@ function markTrace({ marks, tokens }) {
 function logTicks(lines) {
   let low = Infinity;
   let high = 0;
-  for (const value of lines.flatMap(({ values }) => values)) {
+  for (const value of lines.flatMap(({ min, max }) => [...min, ...max])) {
     if (value === null || value <= 0) continue;
     low = Math.min(low, value);
     high = Math.max(high, value);
@@ -173,8 +201,11 @@ function logTicks(lines) {
   return { tickvals: shown.map((decade) => 10 ** decade), ticktext: shown.map(powerOfTen) };
 }
 
-/** @param {Lines} chart */
-function layout({ lines, marks, log, uirevision, tokens }) {
+/**
+ * @param {Lines} chart
+ * @param {[number, number]} ends
+ */
+function layout({ lines, marks, log, uirevision, tokens }, ends) {
   const axis = { gridcolor: tokens["line"], zeroline: false, ticks: "", ticklabelstandoff: 6 };
   return {
     uirevision,
@@ -192,7 +223,7 @@ function layout({ lines, marks, log, uirevision, tokens }) {
       font: { family: tokens["font"], size: 12, color: tokens["text"] },
       align: "left",
     },
-    xaxis: { ...axis, showgrid: false, nticks: 8, tickformat: ",d" },
+    xaxis: { ...axis, showgrid: false, nticks: 8, tickformat: ",d", autorangeoptions: stepRange(ends) },
     yaxis: {
       ...axis,
       type: log ? "log" : "linear",
@@ -212,4 +243,13 @@ function layout({ lines, marks, log, uirevision, tokens }) {
       line: { color: tokens["state-frozen"], width: 1, dash: "dot" },
     })),
   };
+}
+
+/**
+ * The automatic range of the step axis: the lines' own, with room for their numbers at the end.
+ * @param {[number, number]} ends
+ */
+function stepRange([first, last]) {
+  if (!(last > first)) return {};
+  return { minallowed: first, maxallowed: last + (last - first) * ROOM_AT_END };
 }

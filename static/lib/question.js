@@ -5,6 +5,7 @@
  * @typedef {import("../wire.js").ParameterRow} ParameterRow
  */
 import { plural } from "./format.js";
+import { visible } from "./visible.js";
 
 /**
  * @param {TreeNode} node
@@ -22,7 +23,7 @@ export function freezeQuestion(node, frozen, parameters) {
   /** @type {{label: string, answer: string}[]} */
   const actions = [{ label: verb, answer: kind }];
   if (frozen === "mixed") actions.push({ label: "Thaw", answer: "thaw" });
-  return { question: `${verb} ${what}: ${size}`, consequence: consequence(kind, rows, open), actions };
+  return { question: `${verb} ${visible(what)}: ${size}`, consequence: consequence(kind, rows, open), actions };
 }
 
 /**

@@ -29,8 +29,10 @@ export class RunState {
     this.pending = new Map();
     this.history = new History(0, SPARK_SAMPLES);
     this.step = 0;
-    /** @type {number | null} when the latest sample was taken */
-    this.sampleTime = null;
+    /** @type {number | null} of the latest sample */
+    this.sampleStep = null;
+    /** When the run's row came, by `performance.now()`. */
+    this.runCame = 0;
     this.skipped = false;
     this.scaled = false;
     this.states = new Uint8Array(0);
@@ -43,10 +45,26 @@ export class RunState {
     this.extent = null;
   }
 
-  /** @param {RunRow} run */
-  setRun(run) {
+  /**
+   * @param {RunRow} run
+   * @param {number} [now] ms, as performance.now() has it
+   */
+  setRun(run, now = performance.now()) {
     this.run = run;
+    this.runCame = now;
     this.step = Math.max(this.step, run.step);
+    this.sampleStep ??= run.sample_step;
+  }
+
+  /**
+   * Seconds since a time of the server's clock. Neither the job's clock nor this machine's is asked:
+   * the row says what the server's showed, and what went by since is measured.
+   * @param {number} time
+   * @param {number} [now] ms, as performance.now() has it
+   */
+  ageOf(time, now = performance.now()) {
+    if (this.run === null) throw new Error("an age was asked for before the run's row came");
+    return Math.max(0, this.run.server_time - time + (now - this.runCame) / 1000);
   }
 
   /** @param {ParameterRow[]} rows the whole table, in model order */
@@ -62,29 +80,34 @@ export class RunState {
         rows.map((row) => stateCode(row.state)),
         rows.map((row) => row.grad_norm ?? NaN),
       );
+      const steps = rows.flatMap(({ step }) => step ?? []);
+      this.sampleStep = steps.reduce((latest, step) => Math.max(latest, step), 0) || this.sampleStep;
     }
     this.pending = pendingByParameter(this.commands, rows);
   }
 
   /** @param {Sparklines} sparklines the samples before the first live one */
-  setSparklines({ steps, rows }) {
+  setSparklines({ steps, rows, states }) {
+    const live = this.history;
     this.history = new History(this.parameters.length, SPARK_SAMPLES);
-    steps.forEach((_step, i) => {
-      const norms = rows.map((row) => row[i] ?? NaN);
-      this.history.push(
-        norms,
-        norms.map((norm) => (isPlottable(norm) ? 1 : 0)),
-      );
-    });
+    steps.forEach((step, i) =>
+      this.history.push({
+        step,
+        norms: rows.map((row) => row[i] ?? NaN),
+        states: states.map((codes) => codes[i]),
+      }),
+    );
+    this.history.pushNewer(live);
   }
 
   /** @param {Sample} sample */
   applySample(sample) {
-    this.step = sample.step;
-    this.sampleTime = sample.time;
+    this.step = Math.max(this.step, sample.step);
+    this.sampleStep = sample.step;
     this.skipped = sample.skipped;
     this.#measure(sample.states, sample.norms, sample.lows, sample.highs);
-    this.history.push(this.norms, this.states);
+    const { states, norms, lows, highs } = this;
+    this.history.push({ step: sample.step, states, norms, lows, highs });
   }
 
   /** @param {readonly CommandRow[]} rows new or changed */
@@ -101,8 +124,9 @@ export class RunState {
    */
   #measure(states, norms, lows = norms, highs = norms) {
     const count = this.parameters.length;
+    // The REST rows have no infinity (JSON has none), so a live one is no norm either.
     const fit = (/** @type {ArrayLike<number>} */ from) =>
-      Float32Array.from({ length: count }, (_, i) => from[i] ?? NaN);
+      Float32Array.from({ length: count }, (_, i) => (Number.isFinite(from[i]) ? from[i] : NaN));
     this.states = Uint8Array.from({ length: count }, (_, i) => states[i] ?? 0);
     this.norms = fit(norms);
     this.lows = fit(lows);

@@ -3,8 +3,10 @@
  *
  * @typedef {import("../wire.js").CommandRow} CommandRow
  */
-import { canUndo, oppositeKind, stages, statement } from "../lib/commands.js";
+import { oppositeKind, stages, statement, undoable } from "../lib/commands.js";
 import { formatCount, formatTime, plural } from "../lib/format.js";
+import { Memory } from "../lib/memory.js";
+import { visible } from "../lib/visible.js";
 import { element, setName, setText } from "./dom.js";
 
 export class CommandLog {
@@ -22,6 +24,7 @@ export class CommandLog {
     this.said = new Map();
     /** @type {readonly CommandRow[]} */
     this.commands = [];
+    this.drawn = new Memory();
     list.addEventListener("click", (event) => {
       const button = event.target instanceof Element && event.target.closest("[data-undo]");
       const id = button && Number(button.getAttribute("data-undo"));
@@ -36,15 +39,17 @@ export class CommandLog {
    */
   render(commands, locked) {
     this.commands = commands;
+    if (!this.drawn.differs(commands, locked)) return;
     if (commands.length === 0) {
       const empty = "Nothing was asked for yet. A click on a snowflake freezes; the job confirms it here.";
       this.list.replaceChildren(element("li", { class: "empty" }, empty));
       return;
     }
     this.list.querySelector(".empty")?.remove();
+    const undos = undoable(commands);
     commands.forEach((command, i) => {
-      const undo = canUndo(command, commands);
-      const key = JSON.stringify([command, undo, locked]);
+      const undo = undos.has(command.id);
+      const key = `${command.id} ${command.state} ${undo} ${locked} ${command.reason} ${command.detail}`;
       const known = this.items.get(command.id);
       if (known?.key !== key) {
         const made = this.#item(command, undo, locked);
@@ -56,7 +61,18 @@ export class CommandLog {
         this.list.insertBefore(item, this.list.children[i] ?? null);
       }
     });
+    this.#forget(new Set(commands.map(({ id }) => id)));
     this.#announce(commands);
+  }
+
+  /** @param {ReadonlySet<number>} kept ids of the commands that the page keeps */
+  #forget(kept) {
+    for (const [id, { element: item }] of this.items) {
+      if (kept.has(id)) continue;
+      item.remove();
+      this.items.delete(id);
+      this.said.delete(id);
+    }
   }
 
   /**
@@ -72,16 +88,14 @@ export class CommandLog {
       { "data-command": String(command.id), "data-state": command.state },
       element("span", { class: "what" }, element("strong", {}, command.kind), target),
       stepper(command),
-      element("span", { class: "by", title: `asked for by ${command.by}` }, command.by),
+      element("span", { class: "by", title: `asked for by ${visible(command.by)}` }, visible(command.by)),
       element("span", { class: "when" }, formatTime(command.requested)),
       undo ? undoButton(command, locked) : element("span"),
     );
     const reason = command.reason ?? (command.state === "rejected" ? "no reason was given" : null);
-    if (reason !== null) item.append(element("p", { class: "detail reason" }, reason));
-    if (command.detail !== null) item.append(element("p", { class: "detail" }, command.detail));
-    if (command.parameters.length > 0) {
-      item.title = `${plural(command.parameters.length, "parameter")}: ${command.parameters.slice(0, 20).join(", ")}`;
-    }
+    if (reason !== null) item.append(element("p", { class: "detail reason" }, visible(reason)));
+    if (command.detail !== null) item.append(element("p", { class: "detail" }, visible(command.detail)));
+    if (command.count > 0) item.title = touched(command);
     return item;
   }
 
@@ -103,6 +117,15 @@ function replace(older, newer) {
   const focused = older.contains(document.activeElement);
   older.replaceWith(newer);
   if (focused) newer.querySelector("button")?.focus({ preventScroll: true });
+}
+
+/**
+ * How many parameters a command touched, and the first of them.
+ * @param {CommandRow} command
+ */
+function touched({ parameters, count }) {
+  const more = count > parameters.length ? `, and ${formatCount(count - parameters.length)} more` : "";
+  return `${plural(count, "parameter")}: ${parameters.map(visible).join(", ")}${more}`;
 }
 
 /** @param {CommandRow} command */
@@ -131,7 +154,7 @@ function withCount(label) {
  * @param {string | null} locked
  */
 function undoButton(command, locked) {
-  const title = locked ?? `${oppositeKind(command)} ${command.target}`;
+  const title = locked ?? `${oppositeKind(command)} ${visible(command.target)}`;
   const button = element(
     "button",
     { type: "button", class: "button quiet", "data-undo": String(command.id), title },

@@ -15,7 +15,7 @@ export class Confirmation {
     /** @type {((answer: string | null) => void) | null} */
     this.settle = null;
     dialog.addEventListener("keydown", (event) => {
-      if (event.key === "Escape") this.#close(null);
+      if (event.key === "Escape") this.close();
       event.stopPropagation();
     });
     dialog.addEventListener("click", (event) => {
@@ -23,9 +23,9 @@ export class Confirmation {
       if (button) this.#close(button.getAttribute("data-answer"));
     });
     document.addEventListener("pointerdown", (event) => {
-      if (!dialog.contains(/** @type {Node} */ (event.target))) this.#close(null);
+      if (!dialog.contains(/** @type {Node} */ (event.target))) this.close();
     });
-    addEventListener("resize", () => this.#close(null));
+    addEventListener("resize", () => this.close());
   }
 
   /**
@@ -35,7 +35,7 @@ export class Confirmation {
    * @returns {Promise<string | null>} the answer, or null when the person left
    */
   ask(anchor, { question, consequence, actions }) {
-    this.#close(null);
+    this.close();
     const before = document.activeElement;
     find(this.dialog, ".question").textContent = question;
     find(this.dialog, ".consequence").textContent = consequence;
@@ -67,6 +67,11 @@ export class Confirmation {
     const top = below + height > innerHeight - 8 ? anchor.top - height - 6 : below;
     this.dialog.style.left = `${left}px`;
     this.dialog.style.top = `${Math.max(8, top)}px`;
+  }
+
+  /** Leave the question unanswered, if one is asked. */
+  close() {
+    this.#close(null);
   }
 
   /** @param {string | null} answer */

@@ -1,6 +1,7 @@
 /** Small helpers over the DOM; text is always set as text. */
 import { splitTail } from "../lib/format.js";
 import { stateOf } from "../lib/states.js";
+import { visible } from "../lib/visible.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 const SNOWFLAKE = "M8 1.5V14.5M2.4 4.75L13.6 11.25M13.6 4.75L2.4 11.25M6 2.2L8 4L10 2.2M6 13.8L8 12L10 13.8";
@@ -117,15 +118,17 @@ export function lineBadge({ color, mark }) {
 }
 
 /**
- * A name that is shortened before its end, with the whole of it as its title.
+ * A name that is shortened before its end, with the whole of it as its title; nothing in it is hidden.
  * @param {HTMLElement} target an element of class `name`
  * @param {string} label what is shown
  * @param {string} [full] the whole name
  */
 export function setName(target, label, full = label) {
-  if (target.title === full && target.textContent === label) return;
-  const [head, tail] = splitTail(label);
-  target.title = full;
+  const shown = visible(label);
+  const title = visible(full);
+  if (target.title === title && target.textContent === shown) return;
+  const [head, tail] = splitTail(shown);
+  target.title = title;
   target.replaceChildren(
     element("span", { class: "head" }, head),
     element("span", { class: "tail" }, tail),

@@ -7,6 +7,7 @@
 import { toColumns } from "../lib/buckets.js";
 import { plural } from "../lib/format.js";
 import { flowFigure } from "../lib/flowfigure.js";
+import { Memory } from "../lib/memory.js";
 import { SEVERITY, stateCode } from "../lib/states.js";
 import { axisBlocks } from "../lib/tree.js";
 import { find, setText } from "./dom.js";
@@ -28,6 +29,7 @@ export class FlowChart {
     this.note = note;
     this.onPick = onPick;
     this.listening = false;
+    this.drawn = new Memory();
     /** @type {Set<number>} states that the strip has shown: a row stays, so that the chart is still */
     this.stripStates = new Set();
   }
@@ -50,6 +52,8 @@ export class FlowChart {
     }
     const { clientWidth: width, clientHeight: height } = this.chart;
     if (width === 0 || height === 0) return;
+    const chosen = [...selected].flat();
+    if (!this.drawn.differs(state.states, state.parameters, matched, tokens, width, height, ...chosen)) return;
     const columns = toColumns(state, Math.max(100, Math.floor(width / COLUMN_PX)));
     for (const [code, marks] of columns.marks) {
       if (marks.some((mark) => Number.isNaN(mark.norm))) this.stripStates.add(code);
@@ -63,7 +67,7 @@ export class FlowChart {
       stripStates: SEVERITY.map(stateCode).filter((code) => this.stripStates.has(code)),
       selected,
       matched,
-      step: state.step,
+      step: state.sampleStep,
       width,
       height,
       tokens,

@@ -4,19 +4,13 @@
  * @typedef {import("../lib/runstate.js").RunState} RunState
  */
 import { formatAge, formatCost, formatCount, formatRate } from "../lib/format.js";
+import { visible } from "../lib/visible.js";
 import { byId, find, setAttribute, setText } from "./dom.js";
-
-/**
- * Seconds of age, by this machine's clock.
- * @param {number} time
- */
-export function ageOf(time) {
-  return Math.max(0, Date.now() / 1000 - time);
-}
 
 export class Header {
   constructor() {
     this.facts = byId("facts", HTMLElement);
+    this.name = byId("run-name", HTMLElement);
     this.status = byId("status", HTMLElement);
     this.connection = byId("connection", HTMLElement);
     this.connectionBanner = byId("connection-banner", HTMLElement);
@@ -34,17 +28,27 @@ export class Header {
     const { run } = state;
     if (run === null) return;
     const known = live.lostFor === null;
+    this.#nameRun(visible(run.name));
     setAttribute(this.status, "data-status", known ? run.status : "reconnecting");
     setText(this.status, known ? run.status : `${run.status} when last heard`);
-    setText(this.figures, run.figures);
-    this.#fact("step", formatCount(state.step) + (state.skipped ? " (skipped)" : ""));
+    setText(this.figures, visible(run.figures));
+    const skipped = state.skipped && state.sampleStep === state.step;
+    this.#fact("step", formatCount(state.step) + (skipped ? " (skipped)" : ""));
     this.#fact("rate", run.status === "live" ? formatRate(run.steps_per_second) : "–");
-    this.#fact("age", state.sampleTime === null ? "none yet" : `${formatAge(ageOf(state.sampleTime))} ago`);
+    this.#fact("age", run.sample_time === null ? "none yet" : `${formatAge(state.ageOf(run.sample_time))} ago`);
     this.#fact("cost", formatCost(run.cost, run.every));
     this.#fact("dropped", formatCount(run.dropped), run.dropped > 0);
     this.#fact("faults", formatCount(run.faults), run.faults > 0);
-    this.#fact("job", `${run.host}, process ${run.pid}`);
+    this.#fact("job", `${visible(run.host)}, process ${run.pid}`);
     this.#runBanner(state);
+  }
+
+  /** @param {string} name */
+  #nameRun(name) {
+    if (this.name.textContent === name && document.title.startsWith(name)) return;
+    setText(this.name, name);
+    setAttribute(this.name, "title", name);
+    document.title = `${name} · Gradgate`;
   }
 
   /**
@@ -75,12 +79,13 @@ export class Header {
   }
 
   /** @param {RunState} state */
-  #runBanner({ run }) {
+  #runBanner(state) {
+    const { run } = state;
     if (run === null || run.status === "live") {
       this.runBanner.hidden = true;
       return;
     }
-    const seen = run.last_seen === null ? "" : `, last heard ${formatAge(ageOf(run.last_seen))} ago`;
+    const seen = run.last_seen === null ? "" : `, last heard ${formatAge(state.ageOf(run.last_seen))} ago`;
     const text =
       run.status === "finished"
         ? `This run has finished at step ${formatCount(run.step)}${seen}. Nothing can be changed in it any more.`

@@ -5,6 +5,8 @@
  */
 import { formatNumber, plural } from "../lib/format.js";
 import { linesFigure } from "../lib/linesfigure.js";
+import { Memory } from "../lib/memory.js";
+import { visible } from "../lib/visible.js";
 import { element, find, lineBadge, setName, setText } from "./dom.js";
 
 const CONFIG = Object.freeze({ displayModeBar: false, doubleClick: "reset", responsive: false });
@@ -24,6 +26,7 @@ const CONFIG = Object.freeze({ displayModeBar: false, doubleClick: "reset", resp
  * @property {readonly {step: number, label: string}[]} marks
  * @property {string} hint shown instead of a chart without lines
  * @property {boolean} everySample nothing was bucketed
+ * @property {boolean} cut earlier points are not kept
  * @property {Record<string, string>} tokens
  */
 
@@ -40,7 +43,7 @@ export class LineChart {
     this.hint = find(chart, ".hint");
     this.key = key;
     this.note = note;
-    this.keyText = "";
+    this.drawnKey = new Memory();
     key.addEventListener("click", (event) => {
       const entry = event.target instanceof Element && event.target.closest("[data-line]");
       if (entry) onToggle(entry.getAttribute("data-line") ?? "");
@@ -62,10 +65,9 @@ export class LineChart {
     setText(this.note, empty ? "" : this.#resolution(view));
     const { clientWidth: width, clientHeight: height } = this.chart;
     if (empty || width === 0 || height === 0) return;
-    const first = Math.min(...view.lines.map(({ steps }) => steps[0] ?? Infinity));
     const { data, layout } = linesFigure({
       lines: view.lines,
-      marks: view.marks.filter(({ step }) => step >= first),
+      marks: view.marks,
       log: view.tab === "parameters",
       uirevision: view.tab,
       tokens: view.tokens,
@@ -74,19 +76,19 @@ export class LineChart {
   }
 
   /** @param {LineView} view */
-  #resolution({ lines, everySample }) {
-    if (everySample) return "every sample drawn";
+  #resolution({ tab, lines, everySample, cut }) {
+    const noun = tab === "metrics" ? "point" : "sample";
+    if (everySample) return cut ? `every one of the latest ${noun}s drawn` : `every ${noun} drawn`;
     const ends = lines.flatMap(({ steps }) => [steps[0] ?? 0, steps[steps.length - 1] ?? 0]);
     const steps = (Math.max(...ends) - Math.min(...ends)) / this.room;
     const perPixel = steps < 10 ? formatNumber(Math.max(1, steps)) : String(Math.round(steps));
-    return `1 px = ${perPixel} steps: last value, band lowest to highest`;
+    return `1 px = ${perPixel} steps${cut ? " of the latest" : ""}: last value, band lowest to highest`;
   }
 
   /** @param {LineView} view */
   #drawKey({ tab, key }) {
-    const text = JSON.stringify([tab, key]);
-    if (text === this.keyText) return;
-    this.keyText = text;
+    const parts = key.flatMap(({ name, color, mark, value, shown }) => [name, color, mark, value, shown]);
+    if (!this.drawnKey.differs(tab, ...parts)) return;
     const focused = document.activeElement?.getAttribute("data-line") ?? null;
     this.key.replaceChildren(...key.map((entry) => keyEntry(tab, entry)));
     const again = [...this.key.children].find((each) => each.getAttribute("data-line") === focused);
@@ -105,7 +107,7 @@ function keyEntry(tab, { name, color, mark, value, shown }) {
   if (value !== undefined) made.append(element("span", { class: "muted" }, formatNumber(value)));
   if (tab === "metrics") made.setAttribute("aria-pressed", String(shown));
   else {
-    made.setAttribute("aria-label", `Remove ${name} from the chart`);
+    made.setAttribute("aria-label", `Remove ${visible(name)} from the chart`);
     made.append(element("span", { class: "remove", "aria-hidden": "true" }, "×"));
   }
   return made;

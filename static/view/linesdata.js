@@ -1,72 +1,69 @@
 /**
  * What the line chart draws: series of the selected parameters, and the metrics.
  *
- * Series are fetched again at most once a second while new samples come; metrics grow by the live
- * messages after one fetch.
+ * A series is fetched whole once; while samples come, only what is new is asked for, at most once a
+ * second. Metrics grow by the live messages after one fetch.
  *
  * @typedef {import("../wire.js").Series} Series
- * @typedef {import("../wire.js").Metric} Metric
+ * @typedef {import("../wire.js").MetricPoint} MetricPoint
  * @typedef {import("../lib/url.js").View} View
  * @typedef {import("../lib/linesfigure.js").Line} Line
+ * @typedef {import("../lib/track.js").Track} Track
  * @typedef {import("./linechart.js").KeyEntry} KeyEntry
  */
+import { Metrics, METRICS_KEPT } from "../lib/metrics.js";
+import { bucketed, joined, lastStep, trackOf } from "../lib/track.js";
 import { MAX_SELECTED, tabOf } from "../lib/url.js";
 import { getJson } from "./api.js";
 
-const REFETCH_MS = 1000;
-const METRICS_KEPT = 2000;
+const REFETCH_MS = 900;
+const MOST_OVERDRAW = 4;
 
 export class LinesData {
   /**
    * @param {string} api
-   * @param {(request: () => Promise<void>) => Promise<void>} guard runs a request, shows its failure, redraws
+   * @param {(request: () => Promise<void>) => Promise<void>} guard runs a request, shows its failure
+   * @param {() => void} onChange new data has come
    */
-  constructor(api, guard) {
+  constructor(api, guard, onChange) {
     this.api = api;
     this.guard = guard;
-    /** @type {Map<string, Series>} */
+    this.onChange = onChange;
+    /** @type {Map<string, Track>} */
     this.series = new Map();
-    /** @type {Record<string, Metric>} */
-    this.metrics = {};
+    /** @type {Set<string>} names of series that may have missed something */
+    this.stale = new Set();
+    this.metrics = new Metrics();
+    this.metricsStale = true;
+    /** @type {MetricPoint[]} that came while metrics were fetched */
+    this.since = [];
     this.fetchedAt = -Infinity;
-    this.fetchedFor = "";
     this.fetching = false;
+    /** Rises with every change. */
+    this.version = 0;
   }
 
-  /** Fetch everything anew at the next drawing. */
+  /** Fetch everything whole at the next drawing: something may have been missed. */
   refresh() {
+    this.stale = new Set(this.series.keys());
+    this.metricsStale = true;
     this.fetchedAt = -Infinity;
-    this.fetchedFor = "";
+  }
+
+  /** The selection or the tab was changed by hand: do not wait with the next fetch. */
+  hurry() {
+    this.fetchedAt = -Infinity;
   }
 
   /**
-   * @param {number} step
-   * @param {Record<string, number | null>} values
+   * @param {readonly MetricPoint[]} points
+   * @param {boolean} complete were none left out?
    */
-  addMetrics(step, values) {
-    for (const [name, value] of Object.entries(values)) {
-      const metric = (this.metrics[name] ??= { steps: [], values: [] });
-      const last = metric.steps[metric.steps.length - 1];
-      if (last !== undefined && step <= last) continue;
-      metric.steps.push(step);
-      metric.values.push(value);
-      if (metric.steps.length > METRICS_KEPT * 1.25) {
-        metric.steps.splice(0, metric.steps.length - METRICS_KEPT);
-        metric.values.splice(0, metric.values.length - METRICS_KEPT);
-      }
-    }
-  }
-
-  /**
-   * The metrics to show: what the person chose, else the loss, else the first.
-   * @param {readonly string[]} chosen
-   */
-  shownMetrics(chosen) {
-    const names = Object.keys(this.metrics);
-    const known = names.filter((name) => chosen.includes(name));
-    if (known.length > 0) return known;
-    const first = names.find((name) => name === "loss") ?? names[0];
-    return first === undefined ? [] : [first];
+  addMetrics(points, complete) {
+    if (!complete) this.metricsStale = true;
+    if (this.fetching) this.since.push(...points);
+    this.metrics.add(points);
+    this.version += 1;
   }
 
   /**
@@ -82,36 +79,32 @@ export class LinesData {
    * @param {View} view
    * @param {number} room points that the chart has room for
    * @param {Record<string, string>} tokens
-   * @returns {{lines: Line[], key: KeyEntry[], everySample: boolean}}
+   * @returns {{lines: Line[], key: KeyEntry[], everySample: boolean, cut: boolean}}
    */
   lines(view, room, tokens) {
-    this.#refetch(view, room);
     return tabOf(view) === "metrics"
-      ? this.#metricLines(view, tokens)
+      ? this.#metricLines(view, room, tokens)
       : this.#seriesLines(view, room, tokens);
   }
 
   /**
    * @param {View} view
+   * @param {number} room
    * @param {Record<string, string>} tokens
    */
-  #metricLines(view, tokens) {
-    const shown = this.shownMetrics(view.metrics);
-    const all = Object.entries(this.metrics).map(([name, metric], at) => ({
+  #metricLines(view, room, tokens) {
+    const shown = this.metrics.shown(view.metrics);
+    const all = [...this.metrics.byName].map(([name, metric], at) => ({
       name,
-      ...metric,
+      metric,
       ...this.styleOf(at, tokens),
+      shown: shown.includes(name),
     }));
+    const drawn = all.filter((each) => each.shown);
     return {
-      lines: all.filter(({ name }) => shown.includes(name)),
-      key: all.map(({ name, color, mark, values }) => ({
-        name,
-        color,
-        mark,
-        value: values[values.length - 1] ?? null,
-        shown: shown.includes(name),
-      })),
-      everySample: true,
+      ...drawnLines(drawn.map(({ metric, ...line }) => ({ ...line, track: trackOf(metric) })), room),
+      key: all.map(({ metric, ...entry }) => ({ ...entry, value: metric.values[metric.values.length - 1] ?? null })),
+      cut: drawn.some(({ metric }) => metric.steps.length >= METRICS_KEPT),
     };
   }
 
@@ -121,59 +114,126 @@ export class LinesData {
    * @param {Record<string, string>} tokens
    */
   #seriesLines(view, room, tokens) {
-    /** @type {Line[]} */
-    const lines = [];
-    /** @type {KeyEntry[]} */
-    const key = [];
-    view.selected.forEach((name, at) => {
-      const style = this.styleOf(at, tokens);
-      const series = this.series.get(name);
-      key.push({ name, ...style, value: undefined, shown: true });
-      if (series === undefined) return;
-      const { steps, values, min, max } = series;
-      lines.push({ name, steps, values, min, max, ...style });
+    const key = view.selected.map((name, at) => ({ name, ...this.styleOf(at, tokens), value: undefined, shown: true }));
+    const drawn = key.flatMap((entry) => {
+      const track = this.series.get(entry.name);
+      return track === undefined ? [] : [{ ...entry, track }];
     });
-    const samples = Math.max(0, ...[...this.series.values()].map((series) => series.samples));
-    return { lines, key, everySample: samples <= room };
+    return { ...drawnLines(drawn, room), key, cut: false };
   }
 
   /**
-   * Ask again for what is drawn, when it is due; a failed request is tried again a second later.
+   * Ask for what is drawn and missing, when it is due; a failed request is tried again later.
    * @param {View} view
    * @param {number} room
+   * @param {number | null} latest step of the latest sample
    */
-  async #refetch(view, room) {
-    const wanted = tabOf(view) === "metrics" ? "metrics" : JSON.stringify(view.selected);
-    const early = performance.now() - this.fetchedAt < REFETCH_MS;
-    const live = tabOf(view) !== "metrics" && view.selected.length > 0 && !document.hidden;
-    if (this.fetching || (wanted === this.fetchedFor && (early || !live))) return;
+  async fetchMissing(view, room, latest) {
+    if (this.fetching || performance.now() - this.fetchedAt < REFETCH_MS) return;
+    const missing = this.#missing(view, room, latest);
+    if (missing === null) return;
     this.fetching = true;
-    this.fetchedFor = wanted;
     this.fetchedAt = performance.now();
-    await this.guard(() =>
-      tabOf(view) === "metrics" ? this.#fetchMetrics() : this.#fetchSeries(view.selected, room),
-    );
+    await this.guard(missing);
     this.fetching = false;
+    this.since = [];
+    this.version += 1;
+    this.onChange();
+  }
+
+  /**
+   * The request for what is missing, or null.
+   * @param {View} view
+   * @param {number} room
+   * @param {number | null} latest
+   * @returns {(() => Promise<void>) | null}
+   */
+  #missing(view, room, latest) {
+    if (tabOf(view) === "metrics") return this.metricsStale ? () => this.#fetchMetrics() : null;
+    const byStart = this.#starts(view.selected, room, latest);
+    return byStart.size === 0 ? null : () => this.#fetchSeries(view.selected, byStart, room);
   }
 
   async #fetchMetrics() {
-    this.metrics = (await getJson(`${this.api}/metrics`)).metrics;
+    this.metricsStale = false;
+    this.since = [];
+    try {
+      this.metrics.replace((await getJson(`${this.api}/metrics`)).metrics, this.since);
+    } catch (error) {
+      this.metricsStale = true;
+      throw error;
+    }
   }
 
   /**
-   * @param {readonly string[]} names
+   * @param {readonly string[]} selected
+   * @param {Map<number | null, string[]>} byStart
    * @param {number} room
    */
-  async #fetchSeries(names, room) {
-    if (names.length === 0) {
-      this.series.clear();
-      return;
+  async #fetchSeries(selected, byStart, room) {
+    for (const [from, names] of byStart) {
+      const query = new URLSearchParams({ stat: "grad_norm", points: String(room) });
+      if (from !== null) query.set("from", String(from));
+      for (const name of names) query.append("parameter", name);
+      const answer = await getJson(`${this.api}/series?${query}`);
+      this.#take(answer.series ?? [answer], from);
     }
-    const query = new URLSearchParams({ stat: "grad_norm", points: String(room) });
-    for (const name of names) query.append("parameter", name);
-    const answer = await getJson(`${this.api}/series?${query}`);
-    /** @type {Series[]} */
-    const all = answer.series ?? [answer];
-    this.series = new Map(all.map((series) => [series.parameter, series]));
+    for (const name of this.series.keys()) if (!selected.includes(name)) this.series.delete(name);
   }
+
+  /**
+   * @param {(Series | {parameter: string, error: string})[]} answers
+   * @param {number | null} from
+   */
+  #take(answers, from) {
+    const errors = [];
+    for (const answer of answers) {
+      if ("error" in answer) {
+        errors.push(answer.error);
+        continue;
+      }
+      const known = from === null ? undefined : this.series.get(answer.parameter);
+      this.series.set(answer.parameter, known === undefined ? answer : joined(known, answer));
+      if (from === null) this.stale.delete(answer.parameter);
+    }
+    if (errors.length > 0) throw new Error(errors.join(" "));
+  }
+
+  /**
+   * From which step on each selected series is to be fetched; null for the whole of it.
+   * @param {readonly string[]} selected
+   * @param {number} room
+   * @param {number | null} latest
+   * @returns {Map<number | null, string[]>} names by start
+   */
+  #starts(selected, room, latest) {
+    /** @type {Map<number | null, string[]>} */
+    const byStart = new Map();
+    for (const name of selected) {
+      const track = this.series.get(name);
+      const start = this.stale.has(name) ? null : startOf(track, room * MOST_OVERDRAW);
+      if (track !== undefined && start !== null && start > (latest ?? -1)) continue;
+      byStart.set(start, [...(byStart.get(start) ?? []), name]);
+    }
+    return byStart;
+  }
+}
+
+/**
+ * @param {Track | undefined} track
+ * @param {number} most points
+ * @returns {number | null} null where the whole is needed
+ */
+function startOf(track, most) {
+  const last = track === undefined || track.steps.length > most ? null : lastStep(track);
+  return last === null ? null : last + 1;
+}
+
+/**
+ * @param {readonly {name: string, color: string, mark: string, track: Track}[]} drawn
+ * @param {number} room
+ */
+function drawnLines(drawn, room) {
+  const lines = drawn.map(({ name, color, mark, track }) => ({ name, color, mark, ...bucketed(track, room) }));
+  return { lines, everySample: lines.every(({ steps, samples }) => steps.length === samples) };
 }

@@ -13,10 +13,12 @@
  * @property {string | null} locked why toggles cannot be used, or null
  */
 import { formatCompact, formatNumber, formatShape, plural } from "../lib/format.js";
+import { Memory } from "../lib/memory.js";
 import { isPlottable, place, rampColor } from "../lib/scale.js";
 import { countStates, stateCode, stateOf, TROUBLES } from "../lib/states.js";
 import { SPARK_SAMPLES } from "../lib/runstate.js";
 import { frozenState } from "../lib/tree.js";
+import { visible } from "../lib/visible.js";
 import { chevron, element, lineBadge, setAttribute, setName, setText, snowflake, stateGlyph } from "./dom.js";
 import { drawSparkline } from "./sparkline.js";
 
@@ -48,6 +50,7 @@ export class TreeRow {
     );
     this.stateKey = "";
     this.swatchKey = "";
+    this.spark = new Memory();
   }
 
   /**
@@ -92,7 +95,7 @@ export class TreeRow {
     const pending = asked.every((command) => command === asked[0]) ? asked[0] : undefined;
     setAttribute(this.toggle, "aria-checked", checked);
     setAttribute(this.toggle, "aria-disabled", locked === null ? null : "true");
-    setAttribute(this.toggle, "aria-label", `Frozen: ${node.path || "the whole model"}`);
+    setAttribute(this.toggle, "aria-label", `Frozen: ${visible(node.path) || "the whole model"}`);
     setAttribute(this.toggle, "data-pending", pending?.kind ?? null);
     const words = { true: "Frozen", false: "Not frozen", mixed: "Partly frozen" }[checked];
     const awaited = pending ? ` · ${pending.kind} ${pending.state}` : "";
@@ -152,7 +155,10 @@ export class TreeRow {
     setText(this.norm, formatNumber(norm));
     setAttribute(this.norm, "title", "L2 norm of the gradient");
     this.canvas.hidden = false;
-    drawSparkline(this.canvas, state.history.column(position), SPARK_SAMPLES, tokens);
+    const { history } = state;
+    if (this.spark.differs(history, history.version, position, tokens)) {
+      drawSparkline(this.canvas, history.column(position), SPARK_SAMPLES, tokens);
+    }
     setText(this.shape, formatShape(parameter.shape));
     setAttribute(
       this.shape,

@@ -83,7 +83,10 @@ export class TreeView {
     const wanted = this.rows.slice(first, end);
     const ids = new Set(wanted.map((node) => node.id));
     const spare = [...this.shown].filter(([id]) => !ids.has(id));
-    for (const [id] of spare) this.shown.delete(id);
+    for (const [id, row] of spare) {
+      this.shown.delete(id);
+      row.element.remove();
+    }
     wanted.forEach((node, i) => {
       const row = this.shown.get(node.id) ?? spare.pop()?.[1] ?? this.#newRow();
       this.shown.set(node.id, row);
@@ -92,16 +95,29 @@ export class TreeView {
       setAttribute(row.element, "aria-rowindex", String(first + i + 2));
       row.update(node, this.factsOf(node));
     });
-    for (const [, row] of spare) row.element.remove();
+    this.#order(wanted);
     const at = this.rows.findIndex((node) => node.id === this.current);
     const inSight = at >= first && at < end;
     setAttribute(this.grid, "aria-activedescendant", inSight ? `row-${at}` : null);
   }
 
+  /**
+   * Put the rows' elements in the order of the rows, for readers that go by the document.
+   * @param {readonly TreeNode[]} wanted
+   */
+  #order(wanted) {
+    let next = this.spacer.nextElementSibling;
+    for (const { id } of wanted) {
+      const element = this.shown.get(id)?.element;
+      if (element === undefined) continue;
+      if (element === next) next = next.nextElementSibling;
+      else this.body.insertBefore(element, next);
+    }
+  }
+
   #newRow() {
     const row = new TreeRow();
     row.element.style.height = `${ROW_HEIGHT}px`;
-    this.body.append(row.element);
     return row;
   }
 

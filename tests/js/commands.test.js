@@ -2,13 +2,13 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import {
-  canUndo,
   effectMarks,
   mergeCommands,
   oppositeKind,
   pendingByParameter,
   stages,
   statement,
+  undoable,
 } from "../../static/lib/commands.js";
 import { coveredBy } from "../../static/lib/target.js";
 import { commandRow, parameterRow } from "./support/rows.js";
@@ -74,6 +74,13 @@ test("newer rows replace older ones, newest first", () => {
   ]);
 });
 
+test("the page keeps a hundred commands, the newest", () => {
+  const rows = Array.from({ length: 150 }, (_, i) => commandRow(i + 1));
+  const kept = mergeCommands([], rows);
+  assert.equal(kept.length, 100);
+  assert.deepEqual([kept[0].id, kept[99].id], [150, 51]);
+});
+
 test("a target covers an exact name, else a module, else a glob", () => {
   const rows = ["a", "a.b", "ab", "c[0]"].map((name) => parameterRow(name));
   assert.deepEqual(coveredBy("a", rows), [0]);
@@ -104,10 +111,12 @@ test("the newest pending command is what a parameter waits for", () => {
 test("undo is the opposite, and only for the last word on a target", () => {
   const done = commandRow(1, { state: "verified" });
   assert.equal(oppositeKind(done), "thaw");
-  assert.equal(canUndo(done, [done]), true);
-  assert.equal(canUndo(done, [commandRow(2, { kind: "thaw" }), done]), false);
-  assert.equal(canUndo(done, [commandRow(2, { state: "rejected" }), done]), true);
-  assert.equal(canUndo(commandRow(1, { state: "rejected" }), []), false);
+  const ids = (/** @type {import("../../static/wire.js").CommandRow[]} */ ...commands) => [...undoable(commands)];
+  assert.deepEqual(ids(done), [1]);
+  assert.deepEqual(ids(commandRow(2, { kind: "thaw" }), done), [2]);
+  assert.deepEqual(ids(commandRow(2, { state: "rejected" }), done), [1]);
+  assert.deepEqual(ids(commandRow(2, { state: "superseded" }), done), []);
+  assert.deepEqual(ids(commandRow(2, { target: "head" }), done), [2, 1]);
 });
 
 test("marks stand where commands took effect, one a step", () => {

@@ -10,6 +10,16 @@ import { parameterRow } from "./support/rows.js";
 
 const HOSTILE = "<script>alert(1)</script>";
 
+/**
+ * A line of which every sample is drawn.
+ * @param {number[]} steps
+ * @param {(number | null)[]} values
+ * @param {string} [name]
+ */
+function line(steps, values, name = "a") {
+  return { name, steps, values, min: values, max: values, color: "#112233", mark: "1" };
+}
+
 /** @param {object} [changes] */
 function flow(changes = {}) {
   const norms = Float32Array.from([0.5, NaN, 0.01, NaN]);
@@ -42,7 +52,7 @@ test("Plotly's pseudo-HTML, templates and MathJax are broken in names", () => {
 
 test("no hostile name reaches a figure as markup", () => {
   const text = JSON.stringify(flow()) + JSON.stringify(linesFigure({
-    lines: [{ name: HOSTILE, steps: [1], values: [1], color: "#112233", mark: "1" }],
+    lines: [line([1], [1], HOSTILE)],
     marks: [{ step: 1, label: `freeze ${HOSTILE}` }],
     log: true,
     uirevision: "x",
@@ -105,28 +115,69 @@ test("names below the axis do not run into one another", () => {
   assert.deepEqual(texts(0.3), [["blocks.0"], ["encoder", "decoder"]]);
 });
 
+test("the hover tells the sample's own step, and none where there is none", () => {
+  const text = (/** @type {number | null} */ step) => trace("present", flow({ step })).text[0];
+  assert.match(text(7), / · step 7$/);
+  assert.doesNotMatch(text(null), /step/);
+});
+
 test("a model of one level has its names on one line", () => {
   const blocks = [{ label: "a", path: "a", first: 0, last: 9 }];
   assert.deepEqual(blockNames(blocks, 0.02), { near: [{ at: 4.5, text: "a" }], below: [] });
 });
 
 test("a band is a closed outline for each stretch without a gap", () => {
-  const { x, y } = bandOutline({
-    name: "",
-    color: "",
-    mark: "",
-    steps: [1, 2, 3, 4],
-    values: [],
-    min: [1, 2, null, 4],
-    max: [5, 6, null, 8],
-  });
+  const { x, y } = bandOutline({ steps: [1, 2, 3, 4], min: [1, 2, null, 4], max: [5, 6, null, 8] }, true);
   assert.deepEqual(x, [1, 2, 2, 1, null, 4, 4, null]);
   assert.deepEqual(y, [5, 6, 2, 1, null, 8, 4, null]);
 });
 
+test("a band below zero is drawn on a linear axis", () => {
+  const { y } = bandOutline({ steps: [1, 2], min: [-3, -2], max: [-1, 0] }, false);
+  assert.deepEqual(y, [-1, 0, -2, -3, null]);
+});
+
+test("a step without a value is a gap: the line does not run across it", () => {
+  const { data } = linesFigure({
+    lines: [line([1, 2, 3], [0.5, null, 0.25])],
+    marks: [],
+    log: true,
+    uirevision: "x",
+    tokens: {},
+  });
+  const drawn = data.find((each) => each["name"] === "a");
+  assert.deepEqual(drawn?.["y"], [0.5, null, 0.25]);
+  assert.equal(drawn?.["connectgaps"], false);
+});
+
+test("a mark outside the lines' steps is not drawn, and the axis is the lines' own", () => {
+  const { data, layout } = linesFigure({
+    lines: [line([100, 200], [1, 2]), line([150, 300], [1, 2], "b")],
+    marks: [5, 100, 250, 301].map((step) => ({ step, label: "freeze a" })),
+    log: true,
+    uirevision: "x",
+    tokens: {},
+  });
+  assert.deepEqual(data.find((each) => each["yaxis"] === "y2")?.["x"], [100, 250]);
+  assert.equal(/** @type {any} */ (layout)["shapes"].length, 2);
+  assert.deepEqual(/** @type {any} */ (layout)["xaxis"].autorangeoptions, { minallowed: 100, maxallowed: 306 });
+});
+
+test("a line has a band where it stands for more than its points, and only there", () => {
+  const bands = (/** @type {(number | null)[]} */ max) =>
+    linesFigure({
+      lines: [{ ...line([1, 2], [1, 2]), max }],
+      marks: [],
+      log: false,
+      uirevision: "x",
+      tokens: {},
+    }).data.filter((each) => each["fill"] === "toself").length;
+  assert.equal(bands([1, 2]), 0);
+  assert.equal(bands([1, 9]), 1);
+});
+
 test("a zero is a gap on a log axis and a value on a linear one", () => {
-  const line = { name: "a", steps: [1, 2], values: [0, 1], color: "#112233", mark: "1" };
-  const chart = { lines: [line], marks: [], uirevision: "x", tokens: {} };
+  const chart = { lines: [line([1, 2], [0, 1])], marks: [], uirevision: "x", tokens: {} };
   const values = (/** @type {boolean} */ log) =>
     linesFigure({ ...chart, log }).data.find((each) => each["name"] === "a")?.["y"];
   assert.deepEqual(values(true), [null, 1]);
@@ -137,7 +188,7 @@ test("the ticks of a log axis are powers over decades, and 1, 2, 5 within one", 
   const axis = (/** @type {number[]} */ values) =>
     /** @type {any} */ (
       linesFigure({
-        lines: [{ name: "a", steps: [1, 2], values, color: "#112233", mark: "1" }],
+        lines: [line([1, 2], values)],
         marks: [],
         log: true,
         uirevision: "x",

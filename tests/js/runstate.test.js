@@ -35,9 +35,9 @@ test("a sample updates states, norms, step and history", () => {
   state.setParameters([parameterRow("a"), parameterRow("b")]);
   state.applySample(sample([0.5, NaN], [1, 4]));
   assert.equal(state.step, 7);
-  assert.equal(state.sampleTime, 100);
+  assert.equal(state.sampleStep, 7);
   assert.deepEqual([...state.states], [1, 4]);
-  assert.deepEqual(state.history.column(1), [{ norm: NaN, state: 4 }]);
+  assert.deepEqual(state.history.column(1), [{ norm: NaN, low: NaN, high: NaN, state: 4 }]);
 });
 
 test("a sample of another length than the table is fitted to it", () => {
@@ -62,15 +62,54 @@ test("a table with the same names keeps what was measured", () => {
 test("sparklines fill the history, gaps included", () => {
   const state = new RunState();
   state.setParameters([parameterRow("a")]);
-  state.setSparklines({ steps: [1, 2, 3], rows: [[1, null, 3]] });
+  state.setSparklines({ steps: [1, 2, 3], rows: [[1, null, 3]], states: [[1, 4, 1]] });
   assert.deepEqual(
     state.history.column(0).map(({ norm, state: code }) => [norm, code]),
     [
       [1, 1],
-      [NaN, 0],
+      [NaN, 4],
       [3, 1],
     ],
   );
+});
+
+test("what came live while the sparklines were fetched is behind them, once", () => {
+  const state = new RunState();
+  state.setParameters([parameterRow("a")]);
+  state.applySample({ ...sample([2], [1]), step: 3 });
+  state.applySample({ ...sample([4], [1]), step: 4 });
+  state.setSparklines({ steps: [2, 3], rows: [[1, 2]], states: [[1, 1]] });
+  assert.deepEqual(state.history.column(0).map(({ norm }) => norm), [1, 2, 4]);
+  state.applySample({ ...sample([4], [1]), step: 4 });
+  assert.equal(state.history.length, 3);
+});
+
+test("a spike between two live frames is in the history", () => {
+  const state = new RunState();
+  state.setParameters([parameterRow("a")]);
+  state.applySample({ ...sample([1], [1]), lows: Float32Array.of(0.5), highs: Float32Array.of(64) });
+  assert.deepEqual(state.history.column(0), [{ norm: 1, low: 0.5, high: 64, state: 1 }]);
+});
+
+test("an infinite norm is none, live as after a reload", () => {
+  const live = new RunState();
+  live.setParameters([parameterRow("a")]);
+  live.applySample(sample([Infinity], [3]));
+  const reloaded = new RunState();
+  reloaded.setParameters([parameterRow("a", { state: "nonfinite", grad_norm: null, step: 7 })]);
+  assert.deepEqual([...live.norms], [...reloaded.norms]);
+  assert.deepEqual([...live.states], [...reloaded.states]);
+  assert.equal(reloaded.sampleStep, live.sampleStep);
+});
+
+test("an age is by the server's clock and the time since its row came", () => {
+  const state = new RunState();
+  const row = /** @type {any} */ ({ step: 3, server_time: 1_000_000, sample_time: 999_990, sample_step: 2 });
+  state.setRun(row, 5000);
+  assert.equal(state.ageOf(999_990, 5000), 10);
+  assert.equal(state.ageOf(999_990, 7500), 12.5);
+  assert.equal(state.ageOf(1_000_100, 5000), 0);
+  assert.equal(state.sampleStep, 2);
 });
 
 test("a pending command marks its parameters until the job has spoken", () => {

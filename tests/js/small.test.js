@@ -5,6 +5,7 @@ import { backoff } from "../../static/lib/backoff.js";
 import { freezeQuestion } from "../../static/lib/question.js";
 import { countStates, stateCode, stateOf, STATES } from "../../static/lib/states.js";
 import { throttled } from "../../static/lib/throttle.js";
+import { Memory } from "../../static/lib/memory.js";
 import { buildTree } from "../../static/lib/tree.js";
 import { rowsInSight, scrollToRow } from "../../static/lib/window.js";
 import { parameterRow } from "./support/rows.js";
@@ -127,4 +128,13 @@ test("the question before a thaw warns of a parameter that no optimizer has", ()
   const asked = freezeQuestion(node, "true", rows);
   assert.equal(asked.question, "Thaw w: 1 parameter, 8 numbers");
   assert.match(asked.consequence, /no optimizer applies/);
+});
+
+test("what is made from the same things is not made again", () => {
+  const memory = new Memory();
+  const list = [1];
+  assert.equal(memory.differs(list, NaN), true);
+  assert.equal(memory.differs(list, NaN), false);
+  assert.equal(memory.differs([1], NaN), true);
+  assert.equal(memory.differs([1]), true);
 });

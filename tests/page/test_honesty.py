@@ -78,6 +78,18 @@ def test_a_finished_run_cannot_be_changed(play: Play, open_run: OpenRun, run: st
     expect(page.page.locator("#failure")).to_have_text("The run has finished.")
 
 
+def test_a_question_goes_when_the_run_ends(play: Play, open_run: OpenRun, run: str) -> None:
+    """What can no longer be asked for is not offered: the dialog closes by itself."""
+    probe = play(run, "a.weight")
+    probe.sample(1, [0.5])
+    page = open_run(run)
+    page.row("a.weight").get_by_role("checkbox").click()
+    expect(page.page.get_by_role("dialog")).to_be_visible()
+    probe.bye(1)
+    expect(page.page.get_by_role("dialog")).to_be_hidden()
+    expect(page.page.locator("#commands [data-command]")).to_have_count(0)
+
+
 def test_the_probes_troubles_are_in_sight(play: Play, open_run: OpenRun, run: str) -> None:
     """Cost, dropped frames and faults are told, and what the figures are."""
     probe = play(run, "a.weight")

@@ -61,3 +61,17 @@ def test_a_model_without_parameters_says_so(play: Play, open_run: OpenRun, run: 
     page = open_run(run)
     assert page.rows() == ["model"]
     expect(page.page.locator("#flow .hint")).to_have_text("This model has no parameters.")
+
+
+def test_no_name_is_disguised(play: Play, open_run: OpenRun, run: str) -> None:
+    """Control characters are seen as symbols, so that no name can pass for another."""
+    turned, broken = "a.weight\u202esaib", "a.weight\nbias"
+    play(run, turned, broken, name="digits\u202e2").sample(1, [0.5, 0.25])
+    page = open_run(run)
+    names = page.page.locator('#tree .row[data-kind="parameter"] .name')
+    expect(names).to_have_text(["weight⟨U+202E⟩saib", "weight␊bias"], use_inner_text=True)
+    expect(page.page.locator("h1")).to_have_text("digits⟨U+202E⟩2")
+    expect(page.page).to_have_title("digits⟨U+202E⟩2 · Gradgate")
+    names.first.click()
+    expect(page.page.locator("#key")).to_contain_text("⟨U+202E⟩")
+    assert "\u202e" not in page.page.locator("body").inner_text()

@@ -35,7 +35,7 @@ def test_a_chosen_theme_is_kept(play: Play, open_run: OpenRun, run: str) -> None
     """Dark, once chosen, is there after a reload, before anything is painted."""
     play(run, "a.weight").sample(1, [0.5])
     page = open_run(run, color_scheme="light")
-    page.page.get_by_role("radio", name="Dark").click()
+    page.page.get_by_role("button", name="Dark").click()
     expect(page.page.locator("html")).to_have_attribute("data-theme", "dark")
     page.page.add_init_script(
         "new MutationObserver(() => document.body && (window.firstTheme ??= "
@@ -45,7 +45,7 @@ def test_a_chosen_theme_is_kept(play: Play, open_run: OpenRun, run: str) -> None
     page.page.reload()
     page.page.locator("#tree .row").first.wait_for()
     assert page.page.evaluate("window.firstTheme") == "dark"
-    page.page.get_by_role("radio", name="Auto").click()
+    page.page.get_by_role("button", name="Auto").click()
     expect(page.page.locator("html")).to_have_attribute("data-theme", "light")
 
 
@@ -100,6 +100,17 @@ def test_the_view_survives_a_reload(play: Play, open_run: OpenRun, run: str) -> 
     expect(page.page.locator("#filter")).to_have_value("bias")
     expect(page.page.locator("#matches")).to_have_text("1 of 3")
     assert page.rows() == ["model", "encoder", "conv", "bias"]
+
+
+def test_an_unknown_selection_is_dropped(play: Play, open_run: OpenRun, run: str) -> None:
+    """A name that is not in the table leaves the others' lines alone, and is no failure."""
+    play(run, "a.weight").sample(1, [0.5])
+    page = open_run(run, "?selected=gone&selected=a.weight").page
+    expect(page.locator("#key .entry")).to_have_count(1)
+    expect(page.locator("#lines .scatterlayer .js-line").first).to_be_attached()
+    assert parse_qs(urlsplit(page.url).query) == {"selected": ["a.weight"]}
+    expect(page.locator("#failure")).to_be_hidden()
+    expect(page.locator("#fetch-failure")).to_be_hidden()
 
 
 def test_a_click_in_the_flow_chart_finds_the_parameter(

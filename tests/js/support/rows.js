@@ -41,6 +41,7 @@ export function commandRow(id, changes = {}) {
     state: "requested",
     step: null,
     parameters: [],
+    count: 0,
     reason: null,
     detail: null,
     requested: 1,

@@ -1,0 +1,88 @@
+/**
+ * Values over steps, and their buckets: a track grows while the run is live, and is divided into no
+ * more buckets than the chart has pixels. A bucket keeps its last value, its lowest and its highest,
+ * so that no spike is lost.
+ *
+ * @typedef {object} Track
+ * @property {number[]} steps rising; the last step of a bucket
+ * @property {(number | null)[]} values null where there was none
+ * @property {(number | null)[]} min
+ * @property {(number | null)[]} max
+ * @property {number} samples that the track stands for
+ */
+
+/**
+ * A track of which nothing was left out.
+ * @param {{steps: number[], values: (number | null)[]}} points
+ * @returns {Track}
+ */
+export function trackOf({ steps, values }) {
+  return { steps, values, min: values, max: values, samples: steps.length };
+}
+
+/**
+ * The last step of a track, or null when it has none.
+ * @param {Track} track
+ */
+export function lastStep({ steps }) {
+  return steps[steps.length - 1] ?? null;
+}
+
+/**
+ * A track with a later one behind it.
+ * @param {Track} track
+ * @param {Track} later all of its steps are after the track's
+ * @returns {Track}
+ */
+export function joined(track, later) {
+  return {
+    steps: [...track.steps, ...later.steps],
+    values: [...track.values, ...later.values],
+    min: [...track.min, ...later.min],
+    max: [...track.max, ...later.max],
+    samples: track.samples + later.samples,
+  };
+}
+
+/**
+ * The track in at most `most` buckets, each of as many steps.
+ * @param {Track} track
+ * @param {number} most
+ * @returns {Track}
+ */
+export function bucketed(track, most) {
+  const { steps, values, min, max, samples } = track;
+  if (steps.length <= most) return track;
+  const first = steps[0];
+  const width = (steps[steps.length - 1] - first + 1) / most;
+  /** @type {Track} */
+  const made = { steps: [], values: [], min: [], max: [], samples };
+  let bucket = -1;
+  steps.forEach((step, i) => {
+    const own = Math.floor((step - first) / width);
+    if (own !== bucket) {
+      bucket = own;
+      made.steps.push(step);
+      made.values.push(values[i]);
+      made.min.push(min[i]);
+      made.max.push(max[i]);
+      return;
+    }
+    const at = made.steps.length - 1;
+    made.steps[at] = step;
+    made.values[at] = values[i];
+    made.min[at] = extreme(Math.min, made.min[at], min[i]);
+    made.max[at] = extreme(Math.max, made.max[at], max[i]);
+  });
+  return made;
+}
+
+/**
+ * @param {(a: number, b: number) => number} choose
+ * @param {number | null} a
+ * @param {number | null} b
+ */
+function extreme(choose, a, b) {
+  if (a === null) return b;
+  return b === null ? a : choose(a, b);
+}

@@ -1,0 +1,189 @@
+"""What happened between two drawings, before the page was opened, or on another clock."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, Request, expect
+
+from tests.page.conftest import OpenRun, Play
+from tests.page.run_page import RunPage
+from tests.support.probing import ABSENT, FROZEN, NONFINITE, PRESENT
+from tests.support.waiting import wait_for
+
+NAN = float("nan")
+SPIKE = 900.0
+TWO_HOURS = 7200
+
+
+def line(page: Page, name: str) -> dict[str, list[Any]]:
+    """The steps and values of a line as Plotly draws it; empty before it does."""
+    found: dict[str, list[Any]] = page.locator("#lines .plot").evaluate(
+        """(plot, name) => {
+            const trace = (plot.data ?? []).find(each => each.name === name);
+            return {steps: [...(trace?.x ?? [])], values: [...(trace?.y ?? [])]};
+        }""",
+        name,
+    )
+    return found
+
+
+def ink(page: RunPage, path: str) -> dict[str, Any]:
+    """The colours at the foot of a row's sparkline, and the height of what is drawn in it."""
+    drawn: dict[str, Any] = (
+        page.row(path)
+        .locator("canvas")
+        .evaluate(
+            """canvas => {
+                const {width, height} = canvas;
+                const {data} = canvas.getContext("2d").getImageData(0, 0, width, height);
+                const foot = new Set();
+                const rows = new Set();
+                for (let y = 0; y < height; y += 1) for (let x = 0; x < width; x += 1) {
+                    const at = (y * width + x) * 4;
+                    if (data[at + 3] < 100) continue;
+                    rows.add(y);
+                    if (y === height - 1 && data[at + 3] > 110) {
+                        const part = data.slice(at, at + 3);
+                        foot.add(part.join());
+                    }
+                }
+                return {foot: [...foot], rows: rows.size, height};
+            }"""
+        )
+    )
+    return drawn
+
+
+def test_every_logged_point_is_drawn(play: Play, open_run: OpenRun, run: str) -> None:
+    """A metric's one-step spike in a burst is in the line, also under JavaScript's own names."""
+    probe = play(run, "a.weight")
+    probe.sample(1, [0.5])
+    page = open_run(run, "?metric=loss&metric=constructor&metric=__proto__").page
+    expect(page.locator("#connection")).to_have_text("connected")
+    for step in range(1, 201):
+        value = SPIKE if step == 77 else 1.0
+        values = {"loss": value, "constructor": value, "__proto__": value}
+        probe.send(
+            {"type": "metrics", "seq": step + 1, "step": step, "time": 1.0, "values": values}
+        )
+    for name in values:
+        wait_for(lambda name=name: line(page, name)["steps"][-1:] == [200], 15, f"{name} is drawn")
+        drawn = line(page, name)
+        assert drawn["steps"] == list(range(1, 201))
+        assert drawn["values"][76] == SPIKE
+    expect(page.locator("#resolution")).to_have_text("every point drawn")
+
+
+def test_more_points_than_pixels_are_a_band(play: Play, open_run: OpenRun, run: str) -> None:
+    """A bucketed metric says so, and its band holds the spike."""
+    probe = play(run, "a.weight")
+    for step in range(1, 1501):
+        values = {"loss": SPIKE if step == 777 else 1.0}
+        probe.send({"type": "metrics", "seq": step, "step": step, "time": 1.0, "values": values})
+    probe.until_acked(1500)
+    page = open_run(run).page
+    expect(page.locator("#resolution")).to_contain_text("last value, band lowest to highest")
+    highest = page.locator("#lines .plot").evaluate(
+        "plot => Math.max(...plot.data.find(each => each.fill === 'toself').y)"
+    )
+    assert highest == SPIKE
+
+
+def test_states_before_the_page_was_opened_have_their_ticks(
+    play: Play, open_run: OpenRun, run: str
+) -> None:
+    """Also in a finished run, a sparkline tells when there was no norm, and why."""
+    probe = play(run, "a.weight", "a.bias")
+    for step in range(1, 21):
+        state = {5: NONFINITE, 9: ABSENT, 14: FROZEN}.get(step, PRESENT)
+        probe.sample(step, [0.5 if state == PRESENT else NAN, 0.5], [state, PRESENT])
+    probe.until_acked(20)
+    probe.bye(20)
+    page = open_run(run)
+    expect(page.page.locator("#run-banner")).to_contain_text("has finished")
+    wait_for(lambda: len(ink(page, "a.weight")["foot"]) == 3, 10, "three states have ticks")
+    assert ink(page, "a.bias")["foot"] == []
+
+
+def test_a_spike_between_two_frames_is_in_the_sparkline(
+    play: Play, open_run: OpenRun, run: str
+) -> None:
+    """A burst becomes few frames; the range of the samples between them is drawn."""
+    probe = play(run, "a.weight")
+    probe.sample(1, [0.5])
+    page = open_run(run)
+    expect(page.page.locator("#connection")).to_have_text("connected")
+    wait_for(lambda: ink(page, "a.weight")["rows"] > 0, 10, "a first point is drawn")
+    for step in range(2, 102):
+        probe.sample(step, [5e6 if step == 51 else 0.5])
+    page.until_step(101)
+    wait_for(
+        lambda: (drawn := ink(page, "a.weight"))["rows"] > 0.7 * drawn["height"],
+        10,
+        "the spike reaches up",
+    )
+
+
+@pytest.mark.parametrize("shift", [-TWO_HOURS, TWO_HOURS])
+def test_the_jobs_clock_does_not_matter(
+    shift: int, play: Play, open_run: OpenRun, run: str
+) -> None:
+    """Ages are by the server's clock, while the run is live and after it has finished."""
+    probe = play(run, "a.weight")
+    probe.sample(1, [0.5], at=time.time() + shift)
+    page = open_run(run).page
+    age = page.locator('[data-fact="age"]')
+    expect(age).to_contain_text(" s ago")
+    probe.bye(1)
+    expect(page.locator("#run-banner")).to_contain_text(" s ago")
+    page.reload()
+    expect(age).to_contain_text(" s ago")
+
+
+def test_only_what_is_new_is_fetched(play: Play, open_run: OpenRun, run: str) -> None:
+    """While samples come, a series is asked for from its last step on, and the line grows."""
+    probe = play(run, "a.weight")
+    probe.sample(1, [0.5])
+    probe.until_acked(1)
+    queries: list[str] = []
+    page = open_run(run, "?selected=a.weight").page
+    wait_for(lambda: line(page, "a.weight")["steps"] == [1], 10, "the first sample is drawn")
+
+    def heard(request: Request) -> None:
+        if "/series" in request.url:
+            queries.append(request.url)
+
+    page.on("request", heard)
+    for step in (2, 3, 4):
+        probe.sample(step, [0.5])
+        steps = list(range(1, step + 1))
+        wait_for(lambda steps=steps: line(page, "a.weight")["steps"] == steps, 10, "it grows")
+    assert queries
+    assert all("from=" in query for query in queries)
+
+
+def test_a_hidden_page_draws_nothing(play: Play, open_run: OpenRun, run: str) -> None:
+    """While nobody looks the page only listens; what came is drawn when it is seen again."""
+    probe = play(run, "a.weight")
+    probe.sample(1, [0.5])
+    page = open_run(run)
+    page.until_step(1)
+    page.page.evaluate(
+        "Object.defineProperty(document, 'hidden', {get: () => window.away, configurable: true});"
+        "window.away = true; document.dispatchEvent(new Event('visibilitychange'));"
+        "window.changed = 0;"
+        "new MutationObserver(() => window.changed += 1)"
+        ".observe(document.body, {subtree: true, childList: true, attributes: true, "
+        "characterData: true});"
+    )
+    probe.sample(2, [0.125])
+    probe.until_acked(2)
+    with page.page.expect_response(lambda response: "/parameters" in response.url):
+        probe.send({"type": "frozen", "seq": 3, "frozen": []})
+    assert page.page.evaluate("window.changed") == 0
+    page.page.evaluate("window.away = false; document.dispatchEvent(new Event('visibilitychange'))")
+    page.until_step(2)
+    expect(page.row("a.weight").locator(".norm")).to_have_text("0.125")
