@@ -16,7 +16,7 @@ import { MAX_SELECTED, readView, tabOf, writeView } from "./lib/url.js";
 import { getJson, postJson } from "./view/api.js";
 import { CommandLog } from "./view/commandlog.js";
 import { Confirmation } from "./view/confirm.js";
-import { byId, find, setText } from "./view/dom.js";
+import { byId, find, setAttribute, setText } from "./view/dom.js";
 import { FlowChart } from "./view/flowchart.js";
 import { Header } from "./view/header.js";
 import { LineChart, lineHint } from "./view/linechart.js";
@@ -141,7 +141,7 @@ class RunPage {
   async guard(request, kind = "fetch") {
     try {
       await request();
-      this.failures[kind].hidden = true;
+      setAttribute(this.failures[kind], "hidden", "");
     } catch (error) {
       // Without a connection the banner says all there is to say.
       if (this.live.connected) this.fail(error instanceof Error ? error.message : String(error), kind);

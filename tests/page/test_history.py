@@ -38,7 +38,10 @@ def ink(page: RunPage, path: str) -> dict[str, Any]:
         .evaluate(
             """canvas => {
                 const {width, height} = canvas;
-                const {data} = canvas.getContext("2d").getImageData(0, 0, width, height);
+                const copy = new OffscreenCanvas(width, height)
+                    .getContext("2d", {willReadFrequently: true});
+                copy.drawImage(canvas, 0, 0);
+                const {data} = copy.getImageData(0, 0, width, height);
                 const foot = new Set();
                 const rows = new Set();
                 for (let y = 0; y < height; y += 1) for (let x = 0; x < width; x += 1) {
