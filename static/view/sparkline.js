@@ -85,9 +85,10 @@ function drawLine(context, points, x, y, color) {
   points.forEach(({ norm }, i) => {
     if (!drawn(i)) return;
     if (drawn(i - 1)) context.lineTo(x(i), y(norm));
+    else if (drawn(i + 1)) context.moveTo(x(i), y(norm));
     else {
-      context.moveTo(x(i), y(norm));
-      if (!drawn(i + 1)) context.lineTo(x(i) + 1, y(norm));
+      context.moveTo(x(i) - 1, y(norm));
+      context.lineTo(x(i) + 1, y(norm));
     }
   });
   context.strokeStyle = color;
