@@ -15,11 +15,6 @@ class CommandState(str, Enum):
     REJECTED = "rejected"
     SUPERSEDED = "superseded"
 
-    @property
-    def final(self) -> bool:
-        """Whether nothing can follow."""
-        return not _NEXT[self]
-
     def leads_to(self, later: CommandState) -> bool:
         """Whether a report of `later` moves the command on; one that would go back is ignored."""
         return later in _NEXT[self]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -71,8 +70,3 @@ def plain(values: NDArray[np.float32]) -> list[float | None]:
     for place in np.flatnonzero(~finite):
         numbers[place] = None
     return numbers
-
-
-def labels(states: Sequence[int] | NDArray[np.uint8]) -> list[str]:
-    """The words of state codes."""
-    return [_LABELS[code] for code in states]
