@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,10 +32,11 @@ class Latest:
 
 @dataclass(frozen=True, slots=True)
 class Recent:
-    """The last samples of one statistic, as (samples, parameters)."""
+    """The last samples of one statistic and of the states, both as (samples, parameters)."""
 
     steps: list[int]
     values: NDArray[np.float32]
+    states: NDArray[np.uint8]
 
 
 def append_samples(connection: Connection, run: str, first: int, samples: Sequence[Sample]) -> None:
@@ -86,16 +87,38 @@ def append_metrics(connection: Connection, run: str, frames: Sequence[Metrics]) 
         connection.execute(insert(metrics), rows)
 
 
-def read_history(
+def read_histories(
     connection: Connection,
     run: str,
-    parameter: int,
+    positions: Sequence[int],
     statistic: int,
     first_step: int | None,
     last_step: int | None,
-) -> History:
-    """One statistic of one parameter between two steps, both included."""
-    block, column = packing.block_of(parameter)
+) -> dict[int, History]:
+    """One statistic of several parameters between two steps, both included."""
+    by_block: dict[int, set[int]] = defaultdict(set)
+    for position in positions:
+        block, column = packing.block_of(position)
+        by_block[block].add(column)
+    return {
+        block * BLOCK + column: _between_steps(history, first_step, last_step)
+        for block, columns in by_block.items()
+        for column, history in _read_block(
+            connection, run, block, columns, statistic, first_step, last_step
+        ).items()
+    }
+
+
+def _read_block(
+    connection: Connection,
+    run: str,
+    block: int,
+    columns: Iterable[int],
+    statistic: int,
+    first_step: int | None,
+    last_step: int | None,
+) -> dict[int, History]:
+    """The spans that touch the steps; each tile is unpacked once, however many columns are read."""
     states, values = tiles.alias("states"), tiles.alias("numbers")
     query = (
         select(
@@ -111,18 +134,11 @@ def read_history(
         .where(spans.c.run == run, spans.c.level == RAW_LEVEL)
         .order_by(spans.c.first)
     )
-    parts = [
-        _column(row, column)
-        for row in connection.execute(_between(query, first_step, last_step))
-        if column < row.width
-    ]
-    whole = _joined(parts)
-    keep = np.ones(len(whole.steps), bool)
-    if first_step is not None:
-        keep &= whole.steps >= first_step
-    if last_step is not None:
-        keep &= whole.steps <= last_step
-    return History(whole.steps[keep], whole.values[keep], whole.states[keep])
+    parts: dict[int, list[History]] = {column: [] for column in columns}
+    for row in connection.execute(_between(query, first_step, last_step)):
+        for column, part in _columns(row, parts).items():
+            parts[column].append(part)
+    return {column: _joined(found) for column, found in parts.items()}
 
 
 def read_latest(connection: Connection, run: str, parameters: int) -> Latest:
@@ -147,7 +163,7 @@ def read_latest(connection: Connection, run: str, parameters: int) -> Latest:
 
 
 def read_recent(connection: Connection, run: str, parameters: int, points: int) -> Recent:
-    """The last `points` samples of `grad_norm` of every parameter."""
+    """The last `points` samples of every parameter: `grad_norm` and the state."""
     chosen: list[Row[Any]] = []
     held = 0
     for span in connection.execute(_last_spans(run, points)):
@@ -157,21 +173,18 @@ def read_recent(connection: Connection, run: str, parameters: int, points: int) 
             break
     chosen.reverse()
     values = np.full((held, parameters), np.nan, np.float32)
-    steps: list[int] = []
+    states = np.full((held, parameters), State.UNMEASURED, np.uint8)
     if chosen:
-        found = _tiles_from(connection, run, Statistic.GRAD_NORM, chosen[0].first)
-        by_span = defaultdict(list)
-        for tile in found:
-            by_span[tile.first].append(tile)
-        for span in chosen:
-            rows = slice(len(steps), len(steps) + span.samples)
-            for tile in by_span[span.first]:
-                start = tile.block * BLOCK
-                values[rows, start : start + tile.width] = packing.unpack_values(
-                    tile.data, span.samples, tile.width
-                )
-            steps.extend(packing.unpack_axis(span.axis, span.samples).steps.tolist())
-    return Recent(steps[-points:], values[-points:])
+        for tile, rows, samples in _placed(connection, run, Statistic.GRAD_NORM, chosen):
+            _fill(values, rows, tile, packing.unpack_values(tile.data, samples, tile.width))
+        for tile, rows, samples in _placed(connection, run, STATES, chosen):
+            _fill(states, rows, tile, packing.unpack_states(tile.data, samples, tile.width))
+    steps = [
+        step
+        for span in chosen
+        for step in packing.unpack_axis(span.axis, span.samples).steps.tolist()
+    ]
+    return Recent(steps[-points:], values[-points:], states[-points:])
 
 
 def read_metrics(
@@ -212,13 +225,29 @@ def _between(query: Select[Any], first_step: int | None, last_step: int | None) 
     return query
 
 
-def _column(row: Row[Any], column: int) -> History:
+def _between_steps(whole: History, first_step: int | None, last_step: int | None) -> History:
+    keep = np.ones(len(whole.steps), bool)
+    if first_step is not None:
+        keep &= whole.steps >= first_step
+    if last_step is not None:
+        keep &= whole.steps <= last_step
+    return History(whole.steps[keep], whole.values[keep], whole.states[keep])
+
+
+def _columns(row: Row[Any], columns: Iterable[int]) -> dict[int, History]:
+    """Those of the columns that the span has; a later parameter is not in an earlier span."""
     steps = packing.unpack_axis(row.axis, row.samples).steps.astype(np.int64)
-    states = packing.unpack_states(row.states, row.samples, row.width)[:, column]
-    values = np.full(row.samples, np.nan, np.float32)
-    if row.numbers is not None and column < row.numbers_width:
-        values = packing.unpack_values(row.numbers, row.samples, row.numbers_width)[:, column]
-    return History(steps, values, states)
+    states = packing.unpack_states(row.states, row.samples, row.width)
+    values = np.full(states.shape, np.nan, np.float32)
+    if row.numbers is not None:
+        values[:, : row.numbers_width] = packing.unpack_values(
+            row.numbers, row.samples, row.numbers_width
+        )
+    return {
+        column: History(steps, values[:, column], states[:, column])
+        for column in columns
+        if column < row.width
+    }
 
 
 def _joined(parts: Sequence[History]) -> History:
@@ -274,6 +303,21 @@ def _last_tiles(connection: Connection, run: str, statistic: int) -> Sequence[An
         )
         .where(of_statistic)
     ).all()
+
+
+def _placed(
+    connection: Connection, run: str, statistic: int, chosen: Sequence[Row[Any]]
+) -> Iterator[tuple[Row[Any], int, int]]:
+    """The tiles of neighbouring spans up to the last: each, its first row and its samples."""
+    first = chosen[0].first
+    samples = {span.first: span.samples for span in chosen}
+    for tile in _tiles_from(connection, run, statistic, first):
+        yield tile, tile.first - first, samples[tile.first]
+
+
+def _fill(target: NDArray[Any], row: int, tile: Row[Any], part: NDArray[Any]) -> None:
+    start = tile.block * BLOCK
+    target[row : row + len(part), start : start + tile.width] = part
 
 
 def _place(target: NDArray[Any], block: int, row: NDArray[Any]) -> None:

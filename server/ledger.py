@@ -12,6 +12,8 @@ from .registry import Refusal, parameter_names, status_of
 from .rows import CommandRequest, CommandRow, RunStatus
 from .tables import commands
 
+NAMES = 20
+
 
 class FinishedRun(Refusal):
     """The run has finished, so no command can reach it."""
@@ -109,25 +111,33 @@ def unapplied(connection: Connection, run: str) -> list[Command]:
 def command_rows(
     connection: Connection, run: str, limit: int, ids: set[int] | None = None
 ) -> list[CommandRow]:
-    """The latest commands of a run, or of those with the given ids, newest first."""
-    query = select(commands).where(commands.c.run == run)
-    if ids is not None:
-        query = query.where(commands.c.id.in_(ids))
-    rows = connection.execute(query.order_by(commands.c.id.desc()).limit(limit)).all()
-    named = any(row.parameters for row in rows)
-    names = parameter_names(connection, run) if named else []
-    return [_command_row(row, names) for row in rows]
+    """The latest commands of a run, or of those with the given ids, newest first.
+
+    A row has the names of its first `NAMES` parameters.
+    """
+    return _rows(connection, run, limit, ids, NAMES)
 
 
 def command_row(connection: Connection, run: str, number: int) -> CommandRow:
-    """One command; raises `UnknownCommand`."""
-    rows = command_rows(connection, run, 1, {number})
+    """One command with the names of all its parameters; raises `UnknownCommand`."""
+    rows = _rows(connection, run, 1, {number}, None)
     if not rows:
         raise UnknownCommand(
             f"Run {run!r} has no command {number}: "
             f"GET /api/runs/{run}/commands lists those that it has."
         )
     return rows[0]
+
+
+def _rows(
+    connection: Connection, run: str, limit: int, ids: set[int] | None, named: int | None
+) -> list[CommandRow]:
+    query = select(commands).where(commands.c.run == run)
+    if ids is not None:
+        query = query.where(commands.c.id.in_(ids))
+    rows = connection.execute(query.order_by(commands.c.id.desc()).limit(limit)).all()
+    names = parameter_names(connection, run) if any(row.parameters for row in rows) else []
+    return [_command_row(row, names, named) for row in rows]
 
 
 def _find(connection: Connection, run: str, report: Report) -> Row[Any] | None:
@@ -169,7 +179,7 @@ def _one(statement: Any, run: str, number: int) -> Any:
     return statement.where(commands.c.run == run, commands.c.id == number)
 
 
-def _command_row(row: Row[Any], names: list[str]) -> CommandRow:
-    fields = {name: row._mapping[name] for name in CommandRow.model_fields}
-    fields["parameters"] = [names[position] for position in row.parameters]
-    return CommandRow.model_validate(fields)
+def _command_row(row: Row[Any], names: list[str], named: int | None) -> CommandRow:
+    fields = {name: value for name, value in row._mapping.items() if name != "count"}
+    fields["parameters"] = [names[position] for position in row.parameters[:named]]
+    return CommandRow.model_validate({**fields, "count": len(row.parameters)})

@@ -14,20 +14,19 @@ from .hub import Hub
 from .ledger import command_rows
 from .messages import (
     CommandsChanged,
-    LatestMetrics,
     Message,
+    NewMetrics,
     ParametersChanged,
     RunChanged,
 )
 from .registry import UnknownRun, run_row
 from .rows import CommandRow, RunRow
 from .store import Store
-from .subscriber import Pending, Subscriber
+from .subscriber import COMMANDS, Pending, Subscriber
 from .tasks import first_to_end
 
 RUN_AT_MOST_EVERY = 0.5
 RUN_AT_LEAST_EVERY = 2.0
-COMMANDS = 100
 
 _log = logging.getLogger("gradgate.server")
 
@@ -93,7 +92,8 @@ class _Feed:
         if news.commands:
             await self._send_commands(news.commands)
         if news.metrics:
-            await self._send(LatestMetrics(step=news.metrics_step, values=news.metrics))
+            points = news.metrics.listed()
+            await self._send(NewMetrics(points=points, complete=news.metrics.complete))
 
     def _run_due(self) -> float:
         pause = RUN_AT_MOST_EVERY if self._run_changed else RUN_AT_LEAST_EVERY

@@ -9,6 +9,7 @@ from .band import Band
 from .connection import ProbeConnection
 from .frames import Sample, encode
 from .messages import Metrics
+from .points import Points
 from .recording import Changes
 from .rows import RunStatus
 from .subscriber import Subscriber
@@ -29,7 +30,7 @@ class LiveRun:
         self._loop = loop
         self._subscribers: set[Subscriber] = set()
         self._band: Band | None = None
-        self._metrics: Metrics | None = None
+        self._points = Points()
         self._flushed_at = -math.inf
         self._flush_due: asyncio.TimerHandle | None = None
 
@@ -67,14 +68,9 @@ class LiveRun:
             self._schedule()
 
     def logged(self, metrics: Metrics) -> None:
-        """Pass metrics to the browsers, the latest of each name."""
+        """Pass metrics to the browsers, together with those that come within the interval."""
         if self._subscribers:
-            earlier = {} if self._metrics is None else self._metrics.values
-            values = {
-                name: value if value is not None and math.isfinite(value) else None
-                for name, value in metrics.values.items()
-            }
-            self._metrics = metrics.model_copy(update={"values": {**earlier, **values}})
+            self._points.log(metrics)
             self._schedule()
 
     def command_requested(self, number: int) -> None:
@@ -106,12 +102,12 @@ class LiveRun:
         self._flush_due = None
         self._flushed_at = self._loop.time()
         band, self._band = self._band, None
-        metrics, self._metrics = self._metrics, None
+        points, self._points = self._points, Points()
         if not self._subscribers:
             return
         encoded = None if band is None else encode(band.sample())
         for subscriber in self._subscribers:
             if band is not None and encoded is not None:
                 subscriber.samples_arrived(band, encoded)
-            if metrics is not None:
-                subscriber.metrics_arrived(metrics)
+            if points:
+                subscriber.metrics_arrived(points)

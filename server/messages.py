@@ -242,12 +242,22 @@ class ParametersChanged(Message):
     type: Literal["parameters"] = "parameters"
 
 
-class LatestMetrics(Message):
-    """To a browser: the latest metrics."""
+class MetricPoint(Message):
+    """What was logged at one step; a number that is not finite is null."""
 
-    type: Literal["metrics"] = "metrics"
     step: Count
     values: dict[str, float | None]
+
+
+class NewMetrics(Message):
+    """To a browser: what was logged since the last message, oldest first.
+
+    `complete` is false when some of it was left out: fetch the metrics again.
+    """
+
+    type: Literal["metrics"] = "metrics"
+    points: list[MetricPoint]
+    complete: bool
 
 
 Streamed = Parameters | FrozenState | Metrics | Report | Heartbeat | Bye
@@ -257,7 +267,7 @@ FromProbe = Annotated[
 ]
 ToProbe = Annotated[Welcome | Ack | Command | Error, Field(discriminator="type")]
 ToBrowser = Annotated[
-    RunChanged | CommandsChanged | ParametersChanged | LatestMetrics, Field(discriminator="type")
+    RunChanged | CommandsChanged | ParametersChanged | NewMetrics, Field(discriminator="type")
 ]
 
 STREAMED: TypeAdapter[Streamed] = TypeAdapter(Annotated[Streamed, Field(discriminator="type")])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Row, update
 
@@ -19,6 +19,14 @@ from .tables import runs
 
 Frame = Sample | Parameters | FrozenState | Metrics | Report | Heartbeat | Bye
 
+
+class Received(NamedTuple):
+    """A frame, and when it was received."""
+
+    frame: Frame
+    at: float
+
+
 _OVER = "The run finished before the command was applied."
 
 
@@ -32,15 +40,19 @@ class Changes:
     parameters: bool = False
 
 
-def record(connection: Connection, run: str, frames: Sequence[Frame], now: float) -> Changes:
+def record(connection: Connection, run: str, received: Sequence[Received]) -> Changes:
     """Store the frames of one run, all of them and `last_seq` in the caller's transaction."""
     row = run_record(connection, run)
     changes = Changes(run, row.last_seq)
-    columns: dict[str, Any] = {"last_seen": now, "status": RunStatus.LIVE.value, "step": row.step}
-    samples = [frame for frame in frames if isinstance(frame, Sample)]
-    append_metrics(connection, run, [frame for frame in frames if isinstance(frame, Metrics)])
-    for frame in frames:
-        _record_one(connection, run, frame, columns, changes, now)
+    columns: dict[str, Any] = {
+        "last_seen": received[-1].at,
+        "status": RunStatus.LIVE.value,
+        "step": row.step,
+    }
+    samples = [frame for frame, _ in received if isinstance(frame, Sample)]
+    append_metrics(connection, run, [frame for frame, _ in received if isinstance(frame, Metrics)])
+    for frame, at in received:
+        _record_one(connection, run, frame, columns, changes, at)
     if samples:
         append_samples(connection, run, row.samples, samples)
         columns.update(_sample_columns(row, samples, columns))
@@ -55,9 +67,12 @@ def _record_one(
     frame: Frame,
     columns: dict[str, Any],
     changes: Changes,
-    now: float,
+    at: float,
 ) -> None:
     match frame:
+        case Sample():
+            columns["sample_time"] = at
+            columns["sample_step"] = frame.step
         case Parameters():
             save_table(connection, run, frame.parameters)
             columns.update(table_summary(frame.parameters, []))
@@ -74,7 +89,7 @@ def _record_one(
             columns.update(frame.model_dump(exclude={"type", "time", "step"}))
         case Bye():
             columns["status"] = RunStatus.FINISHED.value
-            changes.commands.update(reject_unapplied(connection, run, _OVER, now))
+            changes.commands.update(reject_unapplied(connection, run, _OVER, at))
     if not isinstance(frame, Parameters | FrozenState) and frame.step is not None:
         columns["step"] = max(columns["step"], frame.step)
     if not isinstance(frame, Heartbeat | Bye):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -184,9 +185,8 @@ def parameter_names(connection: Connection, run: str) -> list[str]:
 
 
 def _run_row(row: Row[Any]) -> RunRow:
-    return RunRow.model_validate(
-        {name: value for name, value in row._mapping.items() if name in RunRow.model_fields}
-    )
+    known = {name: value for name, value in row._mapping.items() if name in RunRow.model_fields}
+    return RunRow.model_validate({**known, "server_time": time.time()})
 
 
 def _free_name(connection: Connection, wanted: str) -> str:

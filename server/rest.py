@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
+from collections.abc import Sequence
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from typing import Annotated, Literal
 
@@ -12,7 +13,7 @@ from sqlalchemy import Connection, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
 from . import limits
-from .history import read_history, read_metrics, read_recent
+from .history import read_histories, read_metrics, read_recent
 from .ledger import command_row, command_rows
 from .parameter_rows import parameter_rows
 from .parts import Parts, PartsOf, StoreOf
@@ -27,12 +28,13 @@ from .rows import (
     ParameterRows,
     RunRow,
     Runs,
+    SeriesError,
     SeriesRow,
     SeriesRows,
     Sparklines,
     StoreHealth,
 )
-from .series import bucket, plain
+from .series import History, bucket, plain
 from .states import STORED_STATISTICS
 from .tables import meta, parameters
 from .version import VERSION
@@ -86,18 +88,28 @@ def get_series(
     """The history of one parameter, or of several, in at most `points` buckets."""
     with store.read() as connection:
         run_record(connection, run)
-        rows = [
-            _series(connection, run, name, stat, first_step, last_step, points)
+        places = _positions(connection, run, parameter)
+        known = list(places.values())
+        if len(parameter) == 1 and not known:
+            raise UnknownParameter(_unknown_parameter(connection, run, parameter[0]))
+        histories = read_histories(
+            connection, run, known, STORED_STATISTICS[stat], first_step, last_step
+        )
+        rows: list[SeriesRow | SeriesError] = [
+            _series_row(name, stat, histories[places[name]], points)
+            if name in places
+            else SeriesError(parameter=name, error=_unknown_parameter(connection, run, name))
             for name in parameter
         ]
-    return rows[0] if len(rows) == 1 else SeriesRows(series=rows)
+    first = rows[0]
+    return first if len(rows) == 1 and isinstance(first, SeriesRow) else SeriesRows(series=rows)
 
 
 @router.get("/{run}/sparklines", response_model=Sparklines)
 def get_sparklines(
     run: str, store: StoreOf, points: Annotated[int, Query(ge=1, le=200)] = 60
 ) -> Response:
-    """The last samples of `grad_norm` of every parameter, in table order."""
+    """The last samples of every parameter in table order: `grad_norm`, and codes of the states."""
     with store.read() as connection:
         count = run_record(connection, run).parameters
         recent = read_recent(connection, run, count, points)
@@ -106,7 +118,8 @@ def get_sparklines(
     starts = range(0, count * length, length) if length else [0] * count
     # Row by row, since one call for a million numbers would keep every other thread waiting.
     rows = ",".join(json.dumps(numbers[start : start + length]) for start in starts)
-    text = f'{{"steps":{json.dumps(recent.steps)},"rows":[{rows}]}}'
+    states = ",".join(json.dumps(codes) for codes in recent.states.T.tolist())
+    text = f'{{"steps":{json.dumps(recent.steps)},"rows":[{rows}],"states":[{states}]}}'
     return Response(text, media_type="application/json")
 
 
@@ -196,23 +209,16 @@ def _touch(connection: Connection) -> None:
     )
 
 
-def _series(
-    connection: Connection,
-    run: str,
-    name: str,
-    stat: str,
-    first_step: int | None,
-    last_step: int | None,
-    points: int,
-) -> SeriesRow:
-    position = connection.scalar(
-        select(parameters.c.position).where(parameters.c.run == run, parameters.c.name == name)
+def _positions(connection: Connection, run: str, names: Sequence[str]) -> dict[str, int]:
+    rows = connection.execute(
+        select(parameters.c.name, parameters.c.position).where(
+            parameters.c.run == run, parameters.c.name.in_(names)
+        )
     )
-    if position is None:
-        raise UnknownParameter(_unknown_parameter(connection, run, name))
-    history = read_history(
-        connection, run, position, STORED_STATISTICS[stat], first_step, last_step
-    )
+    return {row.name: row.position for row in rows}
+
+
+def _series_row(name: str, stat: str, history: History, points: int) -> SeriesRow:
     buckets = bucket(history, points)
     return SeriesRow(
         parameter=name,

@@ -26,14 +26,20 @@ class Row(BaseModel):
 
 
 class RunRow(Row):
-    """One training job; `states` counts the states of its latest sample."""
+    """One training job; `states` counts the states of its latest sample.
+
+    `server_time`, when the row was made, `last_seen` and `sample_time` are by the server's clock.
+    """
 
     id: str
     name: str
     status: RunStatus
     step: int
     started: float
+    server_time: float
     last_seen: float | None
+    sample_time: float | None
+    sample_step: int | None
     steps_per_second: float | None
     cost: float | None
     every: int | None
@@ -80,7 +86,7 @@ class ParameterRow(Row):
 
 
 class CommandRow(Row):
-    """One entry of the audit log."""
+    """One entry of the audit log; among others it names the first 20 of its `count` parameters."""
 
     id: int
     kind: str
@@ -90,6 +96,7 @@ class CommandRow(Row):
     state: CommandState
     step: int | None
     parameters: list[str]
+    count: int
     reason: str | None
     detail: str | None
     requested: float
@@ -107,6 +114,13 @@ class SeriesRow(Row):
     max: list[float | None]
     states: list[str]
     samples: int
+
+
+class SeriesError(Row):
+    """Takes the place of a series that there is not."""
+
+    parameter: str
+    error: str
 
 
 class MetricRow(Row):
@@ -131,14 +145,15 @@ class ParameterRows(Row):
 class SeriesRows(Row):
     """Answer of `GET /api/runs/{run}/series` for several parameters."""
 
-    series: list[SeriesRow]
+    series: list[SeriesRow | SeriesError]
 
 
 class Sparklines(Row):
-    """The last samples of `grad_norm` for every parameter, in table order."""
+    """The last samples of `grad_norm`, and of the states as codes, of every parameter."""
 
     steps: list[int]
     rows: list[list[float | None]]
+    states: list[list[int]]
 
 
 class MetricRows(Row):

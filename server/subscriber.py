@@ -1,4 +1,4 @@
-"""What one browser still has to be sent; it holds the latest only, however slow the browser is."""
+"""What one browser still has to be sent; bounded, however slow the browser is."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 
 from .band import Band
 from .frames import encode
-from .messages import Metrics
+from .points import Points
+
+COMMANDS = 100
 
 
 @dataclass(slots=True)
@@ -17,8 +19,7 @@ class Pending:
     run: bool = False
     parameters: bool = False
     commands: set[int] = field(default_factory=set)
-    metrics_step: int = 0
-    metrics: dict[str, float | None] = field(default_factory=dict)
+    metrics: Points = field(default_factory=Points)
     frame: bytes | None = None
 
 
@@ -41,8 +42,8 @@ class Subscriber:
         self.news.set()
 
     def commands_changed(self, ids: set[int]) -> None:
-        """Commands are new or changed."""
-        self._pending.commands |= ids
+        """Commands are new or changed; the latest `COMMANDS` of them are told of."""
+        self._pending.commands = set(sorted(self._pending.commands | ids)[-COMMANDS:])
         self.news.set()
 
     def samples_arrived(self, band: Band, encoded: bytes) -> None:
@@ -55,10 +56,9 @@ class Subscriber:
             self._pending.frame = None
         self.news.set()
 
-    def metrics_arrived(self, metrics: Metrics) -> None:
+    def metrics_arrived(self, points: Points) -> None:
         """The user logged something."""
-        self._pending.metrics_step = metrics.step
-        self._pending.metrics.update(metrics.values)
+        self._pending.metrics.extend(points)
         self.news.set()
 
     def take(self) -> Pending:

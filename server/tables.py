@@ -18,7 +18,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 metadata = MetaData()
 
@@ -39,6 +39,8 @@ runs = Table(
     Column("created", Float(53), nullable=False),
     Column("started", Float(53), nullable=False),
     Column("last_seen", Float(53)),
+    Column("sample_time", Float(53)),
+    Column("sample_step", BigInteger),
     Column("step", BigInteger, nullable=False),
     Column("host", Text, nullable=False),
     Column("pid", BigInteger, nullable=False),
@@ -91,7 +93,7 @@ spans = Table(
     Column("first_step", BigInteger, nullable=False),
     Column("last_step", BigInteger, nullable=False),
     Column("axis", LargeBinary, nullable=False),
-    Index("spans_by_step", "run", "level", "first_step"),
+    Index("spans_by_last_step", "run", "level", "last_step"),
 )
 
 # A tile is one statistic (0: the states) of one block of parameters over one span.

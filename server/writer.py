@@ -18,7 +18,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as NoConnection
 
-from .recording import Changes, Frame, record
+from .recording import Changes, Frame, Received, record
 from .store import Store
 
 INTERVAL = 0.2
@@ -35,7 +35,7 @@ _log = logging.getLogger("gradgate.server")
 @dataclass(frozen=True, slots=True)
 class _Arrival:
     run: str
-    frame: Frame
+    received: Received
     size: int
 
 
@@ -111,7 +111,7 @@ class Writer:
     def append(self, run: str, frame: Frame, size: int) -> None:
         """Queue a frame of a run; to be called from one thread only."""
         self._bytes_in += size
-        self._queue.put(_Arrival(run, frame, size))
+        self._queue.put(_Arrival(run, Received(frame, time.time()), size))
 
     def submit(self, work: Callable[[Connection], T]) -> Future[T]:
         """Queue a piece of work that wants a transaction, and return its result to come.
@@ -186,10 +186,10 @@ class Writer:
         return arrivals, entry
 
     def _commit(self, arrivals: Sequence[_Arrival]) -> None:
-        by_run: dict[str, list[Frame]] = defaultdict(list)
+        by_run: dict[str, list[Received]] = defaultdict(list)
         for arrival in arrivals:
             if arrival.run not in self._broken:
-                by_run[arrival.run].append(arrival.frame)
+                by_run[arrival.run].append(arrival.received)
         try:
             self._store_runs(by_run)
         except _Failed:
@@ -197,7 +197,7 @@ class Writer:
                 self._store_or_drop(run, frames)
         self._bytes_out += sum(arrival.size for arrival in arrivals)
 
-    def _store_or_drop(self, run: str, frames: Sequence[Frame]) -> None:
+    def _store_or_drop(self, run: str, frames: Sequence[Received]) -> None:
         try:
             self._store_runs({run: frames})
         except _Failed as failed:
@@ -207,7 +207,7 @@ class Writer:
             self._broken.add(run)
             self._on_drop(run)
 
-    def _store_runs(self, by_run: Mapping[str, Sequence[Frame]]) -> None:
+    def _store_runs(self, by_run: Mapping[str, Sequence[Received]]) -> None:
         """Commit frames, however often it takes; raises `_Failed` when no patience would help."""
         while not self._try_store(by_run):
             time.sleep(RETRY_AFTER)
@@ -216,9 +216,9 @@ class Writer:
                 _log.error("%d frames could not be stored: %s", count, self.error)
                 return
 
-    def _try_store(self, by_run: Mapping[str, Sequence[Frame]]) -> bool:
+    def _try_store(self, by_run: Mapping[str, Sequence[Received]]) -> bool:
         try:
-            changes = self._transact(partial(_record_runs, by_run=by_run, now=time.time()))
+            changes = self._transact(partial(_record_runs, by_run=by_run))
         except _Failed as failed:
             if not failed.passing:
                 raise
@@ -259,7 +259,5 @@ class Writer:
         self.error = str(failed)
 
 
-def _record_runs(
-    connection: Connection, by_run: Mapping[str, Sequence[Frame]], now: float
-) -> list[Changes]:
-    return [record(connection, run, frames, now) for run, frames in by_run.items()]
+def _record_runs(connection: Connection, by_run: Mapping[str, Sequence[Received]]) -> list[Changes]:
+    return [record(connection, run, frames) for run, frames in by_run.items()]

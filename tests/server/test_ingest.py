@@ -236,7 +236,50 @@ def test_heartbeats_and_samples_fill_the_row_of_a_run(
     assert row["states"] == {"present": 1, "nonfinite": 1, "frozen": 1}
     assert (row["parameters"], row["trainable"], row["numel"]) == (3, 2, 24)
     assert (row["steps_per_second"], row["cost"]) == (12.5, 0.004)
-    assert abs(row["last_seen"] - time.time()) < 60
+    assert row["sample_step"] == 7
+
+
+def test_a_store_of_the_first_version_is_taken_over(server: ServerProcess, run: str) -> None:
+    """What was stored before there were times of samples is there, and the run goes on."""
+    path = f"/api/runs/{run}"
+    with FakeProbe(server, hello(run)) as probe:
+        probe.sample(1, [1, 1])
+        probe.until_acked(1)
+    server.stop()
+    with sqlite3.connect(server.data / "gradgate.db") as store:
+        store.executescript(
+            "ALTER TABLE runs DROP COLUMN sample_time; ALTER TABLE runs DROP COLUMN sample_step;"
+            "DROP INDEX spans_by_last_step;"
+            "CREATE INDEX spans_by_step ON spans (run, level, first_step);"
+            "UPDATE meta SET value = '1' WHERE key = 'schema_version';"
+        )
+    store.close()
+    server.restart()
+    row = server.get(path)
+    assert (row["samples"], row["sample_time"], row["sample_step"]) == (1, None, None)
+    with FakeProbe(server, hello(run)) as probe:
+        probe.sample(2, [2, 2])
+        probe.until_acked(2)
+    assert server.get(path)["sample_step"] == 2
+    assert server.get(f"{path}/series", parameter="a.bias", **{"from": 2})["values"] == [2]
+
+
+def test_times_are_by_the_servers_clock(shared_server: ServerProcess, run: str) -> None:
+    """Whatever clock the job has, ages follow from the row alone."""
+    path = f"/api/runs/{run}"
+    with FakeProbe(shared_server, hello(run, started=1.0)) as probe:
+        before = shared_server.get(path)
+        probe.sample(1, [1, 1], step=9, at=1.0)
+        probe.until_acked(1)
+        after = shared_server.get(path)
+        probe.send({"type": "metrics", "seq": 2, "step": 30, "time": 1.0, "values": {"a": 1}})
+        probe.until_acked(2)
+        later = shared_server.get(path)
+    assert (before["sample_time"], before["sample_step"]) == (None, None)
+    assert before["server_time"] <= after["sample_time"] <= after["server_time"]
+    assert (after["sample_step"], after["last_seen"]) == (9, after["sample_time"])
+    assert (later["sample_step"], later["sample_time"]) == (9, after["sample_time"])
+    assert after["server_time"] <= later["last_seen"] <= later["server_time"]
 
 
 def test_the_table_may_grow(shared_server: ServerProcess, run: str) -> None:

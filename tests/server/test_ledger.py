@@ -48,6 +48,22 @@ def test_a_rejection_has_its_reason(shared_server: ServerProcess, run: str) -> N
     assert (command["state"], command["reason"]) == ("rejected", "'a.*' matches nothing")
 
 
+def test_a_long_list_of_parameters_is_cut_in_the_log(
+    shared_server: ServerProcess, run: str
+) -> None:
+    """The log has the first 20 names and their number; the command itself has all."""
+    path = f"/api/runs/{run}/commands"
+    names = [f"p{place}" for place in range(50)]
+    with FakeProbe(shared_server, hello(run, names)) as probe:
+        asked = shared_server.post(path, FREEZE).json()
+        probe.report(1, asked["id"], "applied", step=1, parameters=list(range(2, 50)))
+        probe.until_acked(1)
+    (row,) = shared_server.get(path)["commands"]
+    assert (row["count"], row["parameters"]) == (48, names[2:22])
+    assert shared_server.get(f"{path}/{asked['id']}") == {**row, "parameters": names[2:]}
+    assert asked["count"] == 0
+
+
 def test_a_late_report_changes_nothing(shared_server: ServerProcess, run: str) -> None:
     """A report that would lead back is ignored, and so is one of a command nobody knows."""
     path = f"/api/runs/{run}/commands"

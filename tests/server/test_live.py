@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import sqlite3
 import threading
 import time
@@ -137,7 +138,49 @@ def test_news_of_run_commands_parameters_and_metrics(
         browser.message("parameters")
         values = {"loss": 0.5, "lr": None}
         probe.send({"type": "metrics", "seq": 4, "step": 9, "time": 1.0, "values": values})
-        assert browser.message("metrics") == {"type": "metrics", "step": 9, "values": values}
+        assert browser.message("metrics") == {
+            "type": "metrics",
+            "points": [{"step": 9, "values": values}],
+            "complete": True,
+        }
+
+
+def test_every_metric_comes_in_order(shared_server: ServerProcess, run: str) -> None:
+    """What is logged faster than the page is told comes as several points of one message."""
+    count = 300
+    with FakeProbe(shared_server, hello(run)) as probe, watching(shared_server, run) as browser:
+        for seq in range(1, count + 1):
+            values = {"loss": seq / 8} if seq % 2 else {"lr": math.inf}
+            probe.send({"type": "metrics", "seq": seq, "step": seq, "time": 1.0, "values": values})
+        points: list[Any] = []
+        messages = 0
+        while len(points) < count:
+            message = browser.message("metrics")
+            assert message["complete"]
+            points += message["points"]
+            messages += 1
+    assert [point["step"] for point in points] == list(range(1, count + 1))
+    assert points[0]["values"] == {"loss": 0.125}
+    assert points[1]["values"] == {"lr": None}
+    assert messages < count
+
+
+def test_the_row_comes_at_most_twice_a_second(shared_server: ServerProcess, run: str) -> None:
+    """Against live frames, of which there are ten a second at most, rows are few."""
+    with FakeProbe(shared_server, hello(run)) as probe, watching(shared_server, run) as browser:
+        sender = threading.Thread(target=_stream, args=(probe, 2000))
+        sender.start()
+        browser.message("run")
+        kinds: list[str] = []
+
+        def last(frame: Any) -> bool:
+            kinds.append("sample" if isinstance(frame, Sample) else frame["type"])
+            return isinstance(frame, Sample) and frame.step == 2000
+
+        browser.until(last)
+        sender.join(PATIENCE)
+    assert kinds.count("run") >= 1
+    assert kinds.count("run") * 3 <= kinds.count("sample") + 3
 
 
 def test_a_quiet_run_is_still_told_of(shared_server: ServerProcess, run: str) -> None:

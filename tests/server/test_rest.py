@@ -13,6 +13,7 @@ from tests.support.probing import (
     FROZEN,
     NONFINITE,
     PRESENT,
+    ZERO,
     FakeProbe,
     hello,
     table_row,
@@ -164,18 +165,58 @@ def test_an_unknown_parameter_is_named_with_its_neighbours(
     assert "did you mean 'encoder.weight'" in answer.json()["detail"]
 
 
+def test_an_unknown_parameter_among_several_has_an_error_in_its_place(
+    shared_server: ServerProcess, run: str, probe: FakeProbe
+) -> None:
+    """The others are answered all the same, in the order in which they were asked for."""
+    probe.sample(1, [1, 2, 3])
+    probe.until_acked(1)
+    names = ["head.weight", "encoder.wieght", "encoder.bias", "head.weight"]
+    found = shared_server.get(f"/api/runs/{run}/series", parameter=names)["series"]
+    assert [row["parameter"] for row in found] == names
+    assert [row.get("values") for row in found] == [[3], None, [2], [3]]
+    assert "did you mean 'encoder.weight'" in found[1]["error"]
+
+
+def test_series_of_parameters_in_several_blocks(shared_server: ServerProcess, run: str) -> None:
+    """Each name has its own history, also where the table grew between two commits."""
+    names = [f"p{place}" for place in range(300)]
+    with FakeProbe(shared_server, hello(run, names[:130])) as probe:
+        probe.sample(1, list(range(130)))
+        probe.until_acked(1)
+        table = [table_row(name) for name in names]
+        probe.send({"type": "parameters", "seq": 2, "parameters": table})
+        probe.sample(3, [1000 + place for place in range(300)])
+        probe.until_acked(3)
+    asked = ["p299", "p0", "p128", "p129", "p130", "p5"]
+    found = shared_server.get(f"/api/runs/{run}/series", parameter=asked)["series"]
+    assert {row["parameter"]: row["values"] for row in found} == {
+        "p299": [1299],
+        "p0": [0, 1000],
+        "p128": [128, 1128],
+        "p129": [129, 1129],
+        "p130": [1130],
+        "p5": [5, 1005],
+    }
+
+
 def test_sparklines_are_the_last_samples_in_table_order(
     shared_server: ServerProcess, run: str, probe: FakeProbe
 ) -> None:
     """The last `points` samples of every parameter, also over several commits."""
-    assert shared_server.get(f"/api/runs/{run}/sparklines") == {"steps": [], "rows": [[], [], []]}
+    assert shared_server.get(f"/api/runs/{run}/sparklines") == {
+        "steps": [],
+        "rows": [[], [], []],
+        "states": [[], [], []],
+    }
     for seq in range(1, 11):
-        probe.sample(seq, [seq, NAN, seq / 8])
+        probe.sample(seq, [seq, NAN, seq / 8], [ZERO if seq == 8 else PRESENT, ABSENT, FROZEN])
         probe.until_acked(seq) if seq in (4, 7) else None
     probe.until_acked(10)
     assert shared_server.get(f"/api/runs/{run}/sparklines", points=5) == {
         "steps": [6, 7, 8, 9, 10],
         "rows": [[6, 7, 8, 9, 10], [None] * 5, [0.75, 0.875, 1, 1.125, 1.25]],
+        "states": [[1, 1, 2, 1, 1], [4] * 5, [6] * 5],
     }
     assert len(shared_server.get(f"/api/runs/{run}/sparklines")["steps"]) == 10
 
