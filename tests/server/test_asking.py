@@ -22,6 +22,7 @@ from gradgate.server.hub import Hub
 from gradgate.server.messages import Command, Hello
 from gradgate.server.rows import CommandRow
 from gradgate.server.settings import Settings
+from tests.support.loops import run_coroutine
 from tests.support.probing import FakeProbe, hello
 from tests.support.serving import ServerProcess
 
@@ -64,7 +65,7 @@ def test_a_command_that_was_not_taken_is_not_taken_later(
             await asyncio.wrap_future(hub.writer.submit(lambda _: None))
             return answer, (await client.get(PATH)).json()
 
-    answer, log = asyncio.run(ask())
+    answer, log = run_coroutine(ask())
     assert answer.status_code == 503
     assert "was not taken" in answer.json()["detail"]
     assert log == {"commands": []}
@@ -91,7 +92,7 @@ def test_a_command_that_is_being_stored_may_still_be_taken(
                 await asyncio.wait_for(subscriber.news.wait(), WITHIN)
                 return answer, subscriber.take().commands
 
-    answer, passed_on = asyncio.run(ask())
+    answer, passed_on = run_coroutine(ask())
     assert answer.status_code == 503
     assert "may still be taken" in answer.json()["detail"]
     assert passed_on == {1}
@@ -119,7 +120,7 @@ def test_what_waits_for_a_probe_goes_out_in_order_of_id() -> None:
             await asyncio.wait_for(connection.deliver(), 0.1)
         return [Command.model_validate_json(text).id for text in socket.sent]
 
-    assert asyncio.run(sent()) == [2, 4, 5]
+    assert run_coroutine(sent()) == [2, 4, 5]
 
 
 def test_commands_asked_for_at_once_arrive_in_order(shared_server: ServerProcess, run: str) -> None:

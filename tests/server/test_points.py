@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
-
 from gradgate.server.messages import Metrics
 from gradgate.server.points import POINTS, VALUES, Points
 from gradgate.server.subscriber import COMMANDS, Subscriber
+from tests.support.loops import run_coroutine
 
 
 def logged(first: int, last: int, width: int = 1) -> Points:
@@ -54,4 +53,4 @@ def test_a_browser_that_does_not_read_accumulates_the_latest_commands() -> None:
             subscriber.commands_changed({number})
         return subscriber.take().commands
 
-    assert asyncio.run(pending()) == set(range(1001 - COMMANDS, 1001))
+    assert run_coroutine(pending()) == set(range(1001 - COMMANDS, 1001))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import queue
 import sqlite3
 import sys
@@ -21,6 +20,7 @@ from gradgate.server.registry import open_run, run_record
 from gradgate.server.settings import Settings
 from gradgate.server.store import Store
 from gradgate.server.writer import Writer, WriterEnded
+from tests.support.loops import run_coroutine
 from tests.support.probing import FakeProbe, hello, pack_sample
 from tests.support.serving import ServerProcess
 from tests.support.waiting import wait_for
@@ -131,7 +131,7 @@ def test_health_tells_of_a_writer_that_ended(tmp_path: Path) -> None:
             app.state.parts.hub.writer.submit(lambda _: sys.exit())
             return [before, await client.get("/healthz")]
 
-    before, after = asyncio.run(healths())
+    before, after = run_coroutine(healths())
     assert before.status_code == 200
     assert after.status_code == 503
     assert "thread that writes the store has ended" in after.json()["store"]["error"]
