@@ -20,7 +20,7 @@ import torch
 from cases import CASES, Case
 from dashboard import Dashboard, dashboard
 from torch.optim import AdamW, Optimizer
-from watchers import Bare, BareAgain, Probe, TensorBoard, Wandb
+from watchers import Bare, BareAgain, Probe
 
 WARM_UP = 0.5
 """Seconds at the start of a block that are not timed; at least two steps."""
@@ -37,7 +37,7 @@ def main() -> None:
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     print(f"{cores} cores, torch {torch.__version__}, {torch.get_num_threads()} threads")
 
-    peers = [] if options.without_peers else [Wandb(), TensorBoard()]
+    peers = [] if options.without_peers else make_peers()
     with dashboard() as server:
         for name in options.case or CASES:
             case = CASES[name]()
@@ -45,6 +45,13 @@ def main() -> None:
             times = measure(case, [Bare(), BareAgain(), watching, *peers], options.rounds)
             report(case, times)
             confirm(server, watching)
+
+
+def make_peers() -> list[Bare]:
+    """Make the peers, whose packages are wanted only here."""
+    from peers import TensorBoard, Wandb
+
+    return [Wandb(), TensorBoard()]
 
 
 def measure(case: Case, watchers: list[Bare], rounds: int) -> dict[str, list[float]]:
