@@ -19,7 +19,6 @@ from . import rest
 from .bodies import BodyLimit
 from .hub import Hub
 from .ingest import serve_probe
-from .ledger import FinishedRun
 from .live import serve_browser
 from .pages import Pages, add_pages
 from .parts import Parts, parts_of
@@ -90,9 +89,7 @@ def _add_error_answers(app: FastAPI, pages: Pages) -> None:
 
     @app.exception_handler(Refusal)
     async def refused(request: Request, refusal: Refusal) -> Response:
-        if isinstance(refusal, FinishedRun):
-            return answer(request, 409, "Finished", str(refusal))
-        return answer(request, 404, "Not found", str(refusal))
+        return answer(request, refusal.status, refusal.title, str(refusal))
 
     @app.exception_handler(RequestValidationError)
     async def invalid(_: Request, error: RequestValidationError) -> Response:

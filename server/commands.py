@@ -12,6 +12,7 @@ class CommandState(str, Enum):
     DELIVERED = "delivered"
     APPLIED = "applied"
     VERIFIED = "verified"
+    DRIFTED = "drifted"
     REJECTED = "rejected"
     SUPERSEDED = "superseded"
 
@@ -24,8 +25,11 @@ _NEXT: dict[CommandState, frozenset[CommandState]] = {
     CommandState.REQUESTED: frozenset(CommandState) - {CommandState.REQUESTED},
     CommandState.DELIVERED: frozenset(CommandState)
     - {CommandState.REQUESTED, CommandState.DELIVERED},
-    CommandState.APPLIED: frozenset({CommandState.VERIFIED, CommandState.SUPERSEDED}),
-    CommandState.VERIFIED: frozenset(),
+    CommandState.APPLIED: frozenset(
+        {CommandState.VERIFIED, CommandState.DRIFTED, CommandState.SUPERSEDED}
+    ),
+    CommandState.VERIFIED: frozenset({CommandState.DRIFTED}),
+    CommandState.DRIFTED: frozenset(),
     CommandState.REJECTED: frozenset(),
     CommandState.SUPERSEDED: frozenset(),
 }

@@ -7,6 +7,7 @@ import asyncio
 from starlette.websockets import WebSocket
 
 from .messages import Ack, Command, Error, Message, Welcome
+from .questions import Questions
 
 
 class Refused(Exception):
@@ -31,6 +32,7 @@ class ProbeConnection:
         self._news = asyncio.Event()
         self._acked: int | None = None
         self._commands: dict[int, Command] = {}
+        self.questions = Questions(self._news)
         self._refusal: Refused | None = None
 
     def check(self) -> None:
@@ -69,6 +71,8 @@ class ProbeConnection:
                 await self._send(Ack(seq=acked))
             for number in sorted(commands):
                 await self._send(commands[number])
+            for question in self.questions.take():
+                await self._send(question)
 
     async def refuse(self, refused: Refused) -> None:
         """Say why, and close."""

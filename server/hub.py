@@ -16,12 +16,14 @@ from starlette.concurrency import run_in_threadpool
 
 from . import limits
 from .connection import ProbeConnection, Refused
-from .ledger import request, unapplied
+from .effects import Preview
+from .ledger import FinishedRun, request, unapplied
 from .live_run import LiveRun
 from .messages import Command, Hello
+from .questions import NoJob
 from .recording import Changes
-from .registry import OpenedRun, live_runs, open_run, set_status
-from .rows import CommandRequest, CommandRow, RunStatus
+from .registry import OpenedRun, live_runs, open_run, set_status, status_of
+from .rows import ChangeRequest, CommandRequest, CommandRow, RunStatus
 from .store import Store
 from .subscriber import Subscriber
 from .writer import Writer, WriterEnded
@@ -101,6 +103,7 @@ class Hub:
         finally:
             if live.connection is connection:
                 live.connection = None
+            connection.questions.abandon()
             self._forget(live)
 
     @contextmanager
@@ -147,6 +150,22 @@ class Hub:
         future.add_done_callback(partial(self._answered, run))
         return future
 
+    async def preview(self, run: str, asked: ChangeRequest) -> Preview:
+        """Ask a run's job what a command would touch.
+
+        Raises `UnknownRun`, `FinishedRun`, `NoJob`, or what `Questions.ask` raises.
+        """
+        status = await run_in_threadpool(self._status, run)
+        if status is RunStatus.FINISHED:
+            raise FinishedRun(run)
+        live = self._runs.get(run)
+        if live is None or live.connection is None:
+            raise NoJob(
+                f"The job of run {run!r} is not connected, so it cannot be asked: try again when "
+                "it is back, or send the command without a preview, and it waits for the job."
+            )
+        return await live.connection.questions.ask(asked)
+
     def _answered(self, run: str, future: Future[CommandRow]) -> None:
         if future.cancelled() or future.exception() is not None:
             return
@@ -174,6 +193,10 @@ class Hub:
 
     def _call(self, work: partial[None]) -> None:
         self._loop.call_soon_threadsafe(work)
+
+    def _status(self, run: str) -> RunStatus:
+        with self._store.read() as connection:
+            return status_of(connection, run)
 
     def _stored_live(self) -> list[str]:
         with self._store.read() as connection:

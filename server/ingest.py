@@ -23,6 +23,7 @@ from .messages import (
     Hello,
     Metrics,
     Parameters,
+    PreviewAnswer,
     Report,
     Streamed,
     Welcome,
@@ -136,10 +137,15 @@ async def _receive(
         connection.check()
         if live.status is RunStatus.FINISHED:
             continue
-        _accept(_decode(frame), len(frame), hub, live)
+        decoded = _decode(frame)
+        if isinstance(decoded, PreviewAnswer):
+            live.heard()
+            connection.questions.answer(decoded)
+        else:
+            _accept(decoded, len(frame), hub, live)
 
 
-def _decode(frame: str | bytes) -> Streamed | Sample:
+def _decode(frame: str | bytes) -> Streamed | PreviewAnswer | Sample:
     try:
         if isinstance(frame, bytes):
             sample = decode(frame)

@@ -18,6 +18,15 @@ NAMES = 20
 class FinishedRun(Refusal):
     """The run has finished, so no command can reach it."""
 
+    status = 409
+    title = "Finished"
+
+    def __init__(self, run: str) -> None:
+        super().__init__(
+            f"Run {run!r} has finished, so nothing can be changed in it any more: "
+            "start the job again and send the command to the new run."
+        )
+
 
 class UnknownCommand(Refusal):
     """There is no such command."""
@@ -26,10 +35,7 @@ class UnknownCommand(Refusal):
 def request(connection: Connection, run: str, asked: CommandRequest, now: float) -> CommandRow:
     """Store a command that a person asked for; raises `UnknownRun` and `FinishedRun`."""
     if status_of(connection, run) is RunStatus.FINISHED:
-        raise FinishedRun(
-            f"Run {run!r} has finished, so nothing can be changed in it any more: "
-            "start the job again and send the command to the new run."
-        )
+        raise FinishedRun(run)
     number = _next_id(connection, run)
     row = {
         "run": run,
@@ -41,6 +47,7 @@ def request(connection: Connection, run: str, asked: CommandRequest, now: float)
         "parameters": [],
         "reason": None,
         "detail": None,
+        "saved": None,
         "requested": now,
         "times": {CommandState.REQUESTED.value: now},
     }
@@ -57,8 +64,8 @@ def record_report(connection: Connection, run: str, report: Report) -> int | Non
     row = _find(connection, run, report)
     if row is None:
         return _enter_local(connection, run, report)
-    # The same state again brings news of it: a freeze that was applied and found not to hold.
-    again = row.state == report.state.value and report.reason is not None
+    # The same state again brings news of it, such as what a freeze saved.
+    again = row.state == report.state.value and report.has_news
     if not again and not CommandState(row.state).leads_to(report.state):
         return None
     changes: dict[str, Any] = {
@@ -68,6 +75,8 @@ def record_report(connection: Connection, run: str, report: Report) -> int | Non
     for name in ("step", "reason", "detail"):
         if (value := getattr(report, name)) is not None:
             changes[name] = value
+    if report.saved is not None:
+        changes["saved"] = report.saved.model_dump()
     if report.parameters:
         changes["parameters"] = report.parameters
     connection.execute(_one(update(commands), run, row.id).values(**changes))
@@ -102,8 +111,9 @@ def unapplied(connection: Connection, run: str) -> list[Command]:
         )
         .order_by(commands.c.id)
     )
+    fields = set(Command.model_fields)
     return [
-        Command(id=row.id, kind=row.kind, target=row.target, mode=row.mode, by=row.by)
+        Command.model_validate({name: row._mapping[name] for name in fields & row._mapping.keys()})
         for row in connection.execute(query)
     ]
 
@@ -156,13 +166,16 @@ def _enter_local(connection: Connection, run: str, report: Report) -> int | None
             local=report.local,
             kind=report.kind,
             target=report.target,
-            mode="grad",
+            mode=report.mode or "grad",
+            hold_stats=report.hold_stats or False,
+            reset_state=report.reset_state or False,
             by="python",
             state=report.state.value,
             step=report.step,
             parameters=report.parameters,
             reason=report.reason,
             detail=report.detail,
+            saved=None if report.saved is None else report.saved.model_dump(),
             requested=report.time,
             times={CommandState.REQUESTED.value: report.time, report.state.value: report.time},
         )

@@ -6,8 +6,11 @@ PROTOCOL = 1
 FRAME_BYTES = 32 * 1024 * 1024
 PARAMETERS = 100_000
 NAME_CHARACTERS = 512
+SUFFIX_CHARACTERS = 64
 PROBE_CONNECTIONS = 256
 BROWSER_CONNECTIONS = 256
+
+PREVIEWS = 16
 
 # Not in the protocol: bounds that keep texts and numbers within what the store can hold.
 TEXT_CHARACTERS = 8192

@@ -10,28 +10,27 @@ from pydantic import (
     ConfigDict,
     Field,
     FiniteFloat,
-    StringConstraints,
     TypeAdapter,
     model_validator,
 )
 
 from . import limits
 from .commands import CommandState
+from .effects import Preview, Saved
+from .fields import (
+    Count,
+    Figure,
+    Indexes,
+    Kind,
+    Mode,
+    ModulePath,
+    Name,
+    ParameterName,
+    RunId,
+    Seq,
+    Text,
+)
 from .rows import CommandRow, RunRow
-
-Name = Annotated[
-    str,
-    StringConstraints(min_length=1, max_length=limits.NAME_CHARACTERS, pattern=r"^[^\x00]*$"),
-]
-Text = Annotated[str, StringConstraints(max_length=limits.TEXT_CHARACTERS, pattern=r"^[^\x00]*$")]
-RunId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{16}$")]
-Count = Annotated[int, Field(ge=0, le=limits.NUMBER)]
-Seq = Annotated[int, Field(ge=1, le=limits.NUMBER)]
-Index = Annotated[int, Field(ge=0, lt=limits.PARAMETERS)]
-Indexes = Annotated[list[Index], Field(max_length=limits.PARAMETERS)]
-Figure = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-Kind = Literal["freeze", "thaw"]
-Mode = Literal["grad"]
 
 
 class Message(BaseModel):
@@ -43,14 +42,15 @@ class Message(BaseModel):
 class Parameter(Message):
     """A row of the parameter table."""
 
-    names: Annotated[list[Name], Field(min_length=1, max_length=limits.TIED_NAMES)]
-    module: Annotated[str, StringConstraints(max_length=limits.NAME_CHARACTERS)]
+    names: Annotated[list[ParameterName], Field(min_length=1, max_length=limits.TIED_NAMES)]
+    module: ModulePath
     shape: Annotated[list[Count], Field(max_length=limits.DIMENSIONS)]
     numel: Count
     dtype: Name
     device: Name
     in_optimizer: bool
     requires_grad: bool
+    removed: bool = False
 
 
 class Frozen(Message):
@@ -61,6 +61,7 @@ class Frozen(Message):
     mode: Mode
     since_step: Count
     parameters: Indexes
+    hold_stats: bool = False
 
 
 def _countable(table: list[Parameter]) -> list[Parameter]:
@@ -111,6 +112,8 @@ class Hello(Message):
     parameters: ParameterTable
     frozen: FrozenList
     step: Count
+    ranks: Annotated[int, Field(ge=1, le=limits.NUMBER)] = 1
+    compiled: bool = False
 
 
 class Parameters(Message):
@@ -152,8 +155,17 @@ class Report(Message):
     parameters: Indexes = []
     reason: Text | None = None
     detail: Text | None = None
+    saved: Saved | None = None
     kind: Kind | None = None
     target: Name | None = None
+    mode: Mode | None = None
+    hold_stats: bool | None = None
+    reset_state: bool | None = None
+
+    @property
+    def has_news(self) -> bool:
+        """Whether it tells more than a state, and so something new of a command in that state."""
+        return any(each is not None for each in (self.reason, self.detail, self.saved))
 
     @model_validator(mode="after")
     def _says_which(self) -> Report:
@@ -175,6 +187,21 @@ class Heartbeat(Message):
     every: Count | None = None
     dropped: Count = 0
     faults: Count = 0
+
+
+class PreviewAnswer(Message):
+    """What a command would touch, or why it would be rejected; answers a `PreviewQuestion`."""
+
+    type: Literal["preview"]
+    request: Count
+    preview: Preview | None = None
+    refused: Text | None = None
+
+    @model_validator(mode="after")
+    def _answers(self) -> PreviewAnswer:
+        if (self.preview is None) == (self.refused is None):
+            raise ValueError("an answer has either `preview` or `refused`")
+        return self
 
 
 class Bye(Message):
@@ -211,7 +238,21 @@ class Command(Message):
     kind: Kind
     target: Name
     mode: Mode
+    hold_stats: bool = False
+    reset_state: bool = False
     by: Name
+
+
+class PreviewQuestion(Message):
+    """Asks the probe what a command would touch."""
+
+    type: Literal["preview"] = "preview"
+    request: Count
+    kind: Kind
+    target: Name
+    mode: Mode
+    hold_stats: bool
+    reset_state: bool
 
 
 class Error(Message):
@@ -262,12 +303,14 @@ class NewMetrics(Message):
 
 Streamed = Parameters | FrozenState | Metrics | Report | Heartbeat | Bye
 FromProbe = Annotated[
-    Hello | Parameters | FrozenState | Metrics | Report | Heartbeat | Bye,
+    Hello | Parameters | FrozenState | Metrics | Report | Heartbeat | PreviewAnswer | Bye,
     Field(discriminator="type"),
 ]
-ToProbe = Annotated[Welcome | Ack | Command | Error, Field(discriminator="type")]
+ToProbe = Annotated[Welcome | Ack | Command | PreviewQuestion | Error, Field(discriminator="type")]
 ToBrowser = Annotated[
     RunChanged | CommandsChanged | ParametersChanged | NewMetrics, Field(discriminator="type")
 ]
 
-STREAMED: TypeAdapter[Streamed] = TypeAdapter(Annotated[Streamed, Field(discriminator="type")])
+STREAMED: TypeAdapter[Streamed | PreviewAnswer] = TypeAdapter(
+    Annotated[Streamed | PreviewAnswer, Field(discriminator="type")]
+)

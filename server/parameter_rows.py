@@ -13,7 +13,7 @@ from .series import plain
 from .states import State
 from .tables import parameters
 
-_BY_SCRIPT = FrozenRow(by="script", mode="grad", since_step=None, command=None)
+_BY_SCRIPT = FrozenRow(by="script", mode="grad", hold_stats=False, since_step=None, command=None)
 
 
 def parameter_rows(connection: Connection, run: str) -> list[ParameterRow]:
@@ -44,6 +44,7 @@ def parameter_rows(connection: Connection, run: str) -> list[ParameterRow]:
                 dtype=row.dtype,
                 device=row.device,
                 in_optimizer=row.in_optimizer,
+                removed=row.removed,
                 state=state.label,
                 frozen=frozen,
                 grad_norm=norms[row.position],
@@ -60,6 +61,8 @@ def _held(frozen: list[dict[str, Any]]) -> dict[int, FrozenRow]:
         row = FrozenRow(
             by=item["by"],
             mode=item["mode"],
+            # Stored by an earlier version, it has no such entry.
+            hold_stats=item.get("hold_stats", False),
             since_step=item["since_step"],
             command=item["command"],
         )

@@ -52,7 +52,7 @@ def record(connection: Connection, run: str, received: Sequence[Received]) -> Ch
     samples = [frame for frame, _ in received if isinstance(frame, Sample)]
     append_metrics(connection, run, [frame for frame, _ in received if isinstance(frame, Metrics)])
     for frame, at in received:
-        _record_one(connection, run, frame, columns, changes, at)
+        _record_one(connection, row, frame, columns, changes, at)
     if samples:
         append_samples(connection, run, row.samples, samples)
         columns.update(_sample_columns(row, samples, columns))
@@ -63,7 +63,7 @@ def record(connection: Connection, run: str, received: Sequence[Received]) -> Ch
 
 def _record_one(
     connection: Connection,
-    run: str,
+    row: Row[Any],
     frame: Frame,
     columns: dict[str, Any],
     changes: Changes,
@@ -74,22 +74,24 @@ def _record_one(
             columns["sample_time"] = at
             columns["sample_step"] = frame.step
         case Parameters():
-            save_table(connection, run, frame.parameters)
-            columns.update(table_summary(frame.parameters, []))
+            save_table(connection, row.id, frame.parameters)
+            frozen = columns.get("frozen", row.frozen)
+            held = {place for item in frozen for place in item["parameters"]}
+            columns.update(table_summary(frame.parameters, held))
             changes.parameters = True
         case FrozenState():
             columns["frozen"] = [item.model_dump() for item in frame.frozen]
             columns["frozen_seq"] = frame.seq
             changes.parameters = True
         case Report():
-            number = record_report(connection, run, frame)
+            number = record_report(connection, row.id, frame)
             if number is not None:
                 changes.commands.add(number)
         case Heartbeat():
             columns.update(frame.model_dump(exclude={"type", "time", "step"}))
         case Bye():
             columns["status"] = RunStatus.FINISHED.value
-            changes.commands.update(reject_unapplied(connection, run, _OVER, at))
+            changes.commands.update(reject_unapplied(connection, row.id, _OVER, at))
     if not isinstance(frame, Parameters | FrozenState) and frame.step is not None:
         columns["step"] = max(columns["step"], frame.step)
     if not isinstance(frame, Heartbeat | Bye):

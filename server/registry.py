@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from sqlalchemy import Connection, Row, insert, select, update
 
@@ -16,6 +16,9 @@ from .tables import parameters, runs
 
 class Refusal(Exception):
     """What was asked cannot be done; the message says why and what to do."""
+
+    status: ClassVar[int] = 404
+    title: ClassVar[str] = "Not found"
 
 
 class UnknownRun(Refusal):
@@ -49,8 +52,10 @@ def open_run(connection: Connection, hello: Hello, now: float) -> OpenedRun:
         "probe_version": hello.probe_version,
         "torch_version": hello.torch_version,
         "figures": hello.figures,
+        "ranks": hello.ranks,
+        "compiled": hello.compiled,
         "frozen": [item.model_dump() for item in hello.frozen],
-        **table_summary(table, hello.frozen),
+        **table_summary(table, {place for item in hello.frozen for place in item.parameters}),
     }
     if known is None:
         name = _free_name(connection, hello.name)
@@ -105,22 +110,20 @@ def check_table(known: Sequence[str], table: Sequence[Parameter]) -> None:
             f"The parameter table shrank from {len(known)} to {len(table)} rows; {advice}"
         )
     for position, (name, item) in enumerate(zip(known, table, strict=False)):
-        if name != item.names[0]:
+        if name != item.names[0] and not _was_removed(name, item):
             raise Refusal(
                 f"Parameter {position} was {name!r} and is now {item.names[0]!r}; {advice}"
             )
 
 
-def table_summary(table: Sequence[Parameter], frozen: Sequence[Frozen]) -> dict[str, int]:
-    """The columns of a run that follow from its table and from what commands froze."""
-    held = {position for item in frozen for position in item.parameters}
-    trainable = sum(
-        1 for place, item in enumerate(table) if item.requires_grad and place not in held
-    )
+def table_summary(table: Sequence[Parameter], held: Set[int]) -> dict[str, int]:
+    """The columns of a run that follow from its table and from what commands hold frozen."""
+    there = [(place, item) for place, item in enumerate(table) if not item.removed]
     return {
-        "parameters": len(table),
-        "trainable": trainable,
-        "numel": sum(item.numel for item in table),
+        "parameters": len(there),
+        "removed": len(table) - len(there),
+        "trainable": sum(1 for place, item in there if item.requires_grad and place not in held),
+        "numel": sum(item.numel for _, item in there),
     }
 
 
@@ -201,6 +204,11 @@ def _free_name(connection: Connection, wanted: str) -> str:
 
 def _name_notice(given: str, name: str) -> str:
     return f"Another run is already named {given!r}, so this one is shown as {name!r}."
+
+
+def _was_removed(name: str, item: Parameter) -> bool:
+    """Whether a row is that of a known parameter, under the name that it has since it is gone."""
+    return item.removed and item.names[0].startswith(f"{name} (")
 
 
 def _table_row(run: str, position: int, item: Parameter) -> dict[str, Any]:

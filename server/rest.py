@@ -13,15 +13,18 @@ from sqlalchemy import Connection, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
 from . import limits
+from .effects import Preview
 from .history import read_histories, read_metrics, read_recent
 from .ledger import command_row, command_rows
 from .parameter_rows import parameter_rows
 from .parts import Parts, PartsOf, StoreOf
 from .registry import Refusal, parameter_names, run_record, run_row, run_rows
 from .rows import (
+    ChangeRequest,
     CommandRequest,
     CommandRow,
     CommandRows,
+    Fault,
     Health,
     MetricRow,
     MetricRows,
@@ -111,7 +114,8 @@ def get_sparklines(
 ) -> Response:
     """The last samples of every parameter in table order: `grad_norm`, and codes of the states."""
     with store.read() as connection:
-        count = run_record(connection, run).parameters
+        record = run_record(connection, run)
+        count = record.parameters + record.removed
         recent = read_recent(connection, run, count, points)
     length = len(recent.steps)
     numbers = plain(recent.values.T.ravel())
@@ -149,6 +153,14 @@ def post_command(run: str, asked: CommandRequest, parts: PartsOf) -> CommandRow:
             else f"the command may still be taken: see GET /api/runs/{run}/commands."
         )
         raise HTTPException(503, f"The store is busy, and {outcome}") from error
+
+
+@router.get("/{run}/preview", responses={code: {"model": Fault} for code in (409, 429, 504)})
+async def get_preview(
+    run: str, asked: Annotated[ChangeRequest, Query()], parts: PartsOf
+) -> Preview:
+    """What a command would touch, asked of the job itself; nothing is changed."""
+    return await parts.hub.preview(run, asked)
 
 
 @router.get("/{run}/commands")

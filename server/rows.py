@@ -5,10 +5,11 @@ from __future__ import annotations
 from enum import Enum
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
-from . import limits
 from .commands import CommandState
+from .effects import Saved
+from .fields import Kind, Mode, Name
 
 
 class RunStatus(str, Enum):
@@ -28,6 +29,7 @@ class Row(BaseModel):
 class RunRow(Row):
     """One training job; `states` counts the states of its latest sample.
 
+    `parameters`, `trainable` and `numel` leave out the parameters that were removed.
     `server_time`, when the row was made, `last_seen` and `sample_time` are by the server's clock.
     """
 
@@ -49,6 +51,8 @@ class RunRow(Row):
     parameters: int
     trainable: int
     numel: int
+    ranks: int
+    compiled: bool
     host: str
     pid: int
     probe_version: str
@@ -62,6 +66,7 @@ class FrozenRow(Row):
 
     by: str
     mode: str
+    hold_stats: bool
     since_step: int | None
     command: int | None
 
@@ -78,6 +83,7 @@ class ParameterRow(Row):
     dtype: str
     device: str
     in_optimizer: bool
+    removed: bool
     state: str
     frozen: FrozenRow | None
     grad_norm: float | None
@@ -92,6 +98,8 @@ class CommandRow(Row):
     kind: str
     target: str
     mode: str
+    hold_stats: bool
+    reset_state: bool
     by: str
     state: CommandState
     step: int | None
@@ -99,6 +107,7 @@ class CommandRow(Row):
     count: int
     reason: str | None
     detail: str | None
+    saved: Saved | None
     requested: float
     times: dict[str, float]
 
@@ -185,17 +194,41 @@ class Health(Row):
     store: StoreHealth
 
 
-class CommandRequest(BaseModel):
-    """What a browser or a script asks of a job."""
+class Fault(Row):
+    """Why there is no answer, and what to do."""
+
+    detail: str
+
+
+class ChangeRequest(BaseModel):
+    """A change that a job may be asked for."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    kind: Literal["freeze", "thaw"]
-    target: Annotated[
-        str,
-        StringConstraints(min_length=1, max_length=limits.NAME_CHARACTERS, pattern=r"^[^\x00]*$"),
-    ]
-    mode: Literal["grad"] = "grad"
+    kind: Kind
+    target: Name
+    mode: Mode = "grad"
+    hold_stats: bool = False
+    reset_state: bool = False
+
+    @model_validator(mode="after")
+    def _fits_its_kind(self) -> ChangeRequest:
+        if self.kind == "thaw" and self.mode != "grad":
+            raise ValueError("`mode` is for a freeze: a thaw undoes every mode, so leave it out")
+        if self.kind == "thaw" and self.hold_stats:
+            raise ValueError(
+                "`hold_stats` is for a freeze: a thaw lets running statistics run, so leave it out"
+            )
+        if self.kind == "freeze" and self.reset_state:
+            raise ValueError(
+                "`reset_state` is for a thaw: a freeze keeps the optimizer's state, so leave it out"
+            )
+        return self
+
+
+class CommandRequest(ChangeRequest):
+    """What a browser or a script asks of a job."""
+
     by: Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[^\x00]*$")] = (
         Field(default="api")
     )

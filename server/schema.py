@@ -9,8 +9,10 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from . import limits
+from .effects import Preview
 from .messages import FromProbe, ToBrowser, ToProbe
 from .rows import (
+    ChangeRequest,
     CommandRequest,
     CommandRow,
     CommandRows,
@@ -36,6 +38,8 @@ _PARTS: dict[str, Any] = {
     "series": SeriesRow | SeriesRows,
     "sparklines": Sparklines,
     "metrics": MetricRows,
+    "change_request": ChangeRequest,
+    "preview": Preview,
     "command_request": CommandRequest,
     "command": CommandRow,
     "commands": CommandRows,

@@ -11,7 +11,8 @@ from sqlalchemy import URL, Connection, create_engine, event, insert, inspect, s
 from sqlalchemy.exc import DatabaseError
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from .tables import SCHEMA_VERSION, meta, metadata, spans
+from .migrations import migrate
+from .tables import SCHEMA_VERSION, meta, metadata
 
 FILE_NAME = "gradgate.db"
 
@@ -75,8 +76,8 @@ class Store:
                 )
                 return
             version = connection.scalar(select(meta.c.value).where(meta.c.key == "schema_version"))
-            if version == "1":
-                version = _upgrade(connection)
+            if version is not None and version.isdecimal():
+                version = str(migrate(connection, int(version)))
             # Nothing changes, but a file that cannot be written is found out now.
             connection.execute(update(meta).values(value=meta.c.value))
         if version != str(SCHEMA_VERSION):
@@ -85,18 +86,6 @@ class Store:
                 f"version {SCHEMA_VERSION}: upgrade with `pip install --upgrade gradgate`, "
                 "or choose another folder with --data."
             )
-
-
-def _upgrade(connection: Connection) -> str:
-    """Bring a store of version 1 to this version, which is returned."""
-    for column in ("sample_time FLOAT", "sample_step BIGINT"):
-        connection.exec_driver_sql(f"ALTER TABLE runs ADD COLUMN {column}")
-    connection.exec_driver_sql("DROP INDEX spans_by_step")
-    for index in spans.indexes:
-        index.create(connection)
-    version = str(SCHEMA_VERSION)
-    connection.execute(update(meta).where(meta.c.key == "schema_version").values(value=version))
-    return version
 
 
 def _locked(folder: Path) -> FileLock:

@@ -18,7 +18,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 metadata = MetaData()
 
@@ -59,6 +59,9 @@ runs = Table(
     Column("parameters", Integer, nullable=False),
     Column("trainable", Integer, nullable=False),
     Column("numel", BigInteger, nullable=False),
+    Column("removed", Integer, nullable=False),
+    Column("ranks", BigInteger, nullable=False),
+    Column("compiled", Boolean, nullable=False),
     Column("states", JSON, nullable=False),
     Column("frozen", JSON, nullable=False),
     Index("runs_by_given_name", "given_name"),
@@ -78,6 +81,7 @@ parameters = Table(
     Column("device", Text, nullable=False),
     Column("in_optimizer", Boolean, nullable=False),
     Column("requires_grad", Boolean, nullable=False),
+    Column("removed", Boolean, nullable=False),
     Index("parameters_by_name", "run", "name"),
 )
 
@@ -129,12 +133,15 @@ commands = Table(
     Column("kind", String(16), nullable=False),
     Column("target", Text, nullable=False),
     Column("mode", String(16), nullable=False),
+    Column("hold_stats", Boolean, nullable=False),
+    Column("reset_state", Boolean, nullable=False),
     Column("by", Text, nullable=False),
     Column("state", String(16), nullable=False),
     Column("step", BigInteger),
     Column("parameters", JSON, nullable=False),
     Column("reason", Text),
     Column("detail", Text),
+    Column("saved", JSON(none_as_null=True)),
     Column("requested", Float(53), nullable=False),
     Column("times", JSON, nullable=False),
     UniqueConstraint("run", "local"),

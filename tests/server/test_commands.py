@@ -10,14 +10,18 @@ ALLOWED = {
     ("requested", "delivered"),
     ("requested", "applied"),
     ("requested", "verified"),
+    ("requested", "drifted"),
     ("requested", "rejected"),
     ("requested", "superseded"),
     ("delivered", "applied"),
     ("delivered", "verified"),
+    ("delivered", "drifted"),
     ("delivered", "rejected"),
     ("delivered", "superseded"),
     ("applied", "verified"),
+    ("applied", "drifted"),
     ("applied", "superseded"),
+    ("verified", "drifted"),
 }
 
 

@@ -239,31 +239,6 @@ def test_heartbeats_and_samples_fill_the_row_of_a_run(
     assert row["sample_step"] == 7
 
 
-def test_a_store_of_the_first_version_is_taken_over(server: ServerProcess, run: str) -> None:
-    """What was stored before there were times of samples is there, and the run goes on."""
-    path = f"/api/runs/{run}"
-    with FakeProbe(server, hello(run)) as probe:
-        probe.sample(1, [1, 1])
-        probe.until_acked(1)
-    server.stop()
-    with sqlite3.connect(server.data / "gradgate.db") as store:
-        store.executescript(
-            "ALTER TABLE runs DROP COLUMN sample_time; ALTER TABLE runs DROP COLUMN sample_step;"
-            "DROP INDEX spans_by_last_step;"
-            "CREATE INDEX spans_by_step ON spans (run, level, first_step);"
-            "UPDATE meta SET value = '1' WHERE key = 'schema_version';"
-        )
-    store.close()
-    server.restart()
-    row = server.get(path)
-    assert (row["samples"], row["sample_time"], row["sample_step"]) == (1, None, None)
-    with FakeProbe(server, hello(run)) as probe:
-        probe.sample(2, [2, 2])
-        probe.until_acked(2)
-    assert server.get(path)["sample_step"] == 2
-    assert server.get(f"{path}/series", parameter="a.bias", **{"from": 2})["values"] == [2]
-
-
 def test_times_are_by_the_servers_clock(shared_server: ServerProcess, run: str) -> None:
     """Whatever clock the job has, ages follow from the row alone."""
     path = f"/api/runs/{run}"

@@ -10,6 +10,14 @@ from tests.support.serving import ServerProcess
 from tests.support.waiting import wait_for
 
 FREEZE = {"kind": "freeze", "target": "a.*", "mode": "grad", "by": "browser"}
+SAVED = {
+    "backward_before": 0.0123,
+    "backward_after": 0.0073,
+    "steps": 20,
+    "gradient_bytes": 210_000_000,
+    "memory_before": None,
+    "memory_after": None,
+}
 
 
 def test_a_command_goes_its_way(shared_server: ServerProcess, run: str) -> None:
@@ -24,6 +32,8 @@ def test_a_command_goes_its_way(shared_server: ServerProcess, run: str) -> None:
             "type": "command",
             "id": asked["id"],
             **FREEZE,
+            "hold_stats": False,
+            "reset_state": False,
         }
         probe.report(1, asked["id"], "delivered")
         probe.report(2, asked["id"], "applied", step=31, parameters=[1, 0])
@@ -79,22 +89,81 @@ def test_a_late_report_changes_nothing(shared_server: ServerProcess, run: str) -
     assert list(command["times"]) == ["requested", "verified"]
 
 
-def test_an_applied_command_can_be_found_not_to_hold(
-    shared_server: ServerProcess, run: str
+@pytest.mark.parametrize(
+    ("name", "value"), [("reason", "it took long"), ("detail", "2 of 2"), ("saved", SAVED)]
+)
+def test_a_second_report_of_a_state_brings_news(
+    shared_server: ServerProcess, run: str, name: str, value: object
 ) -> None:
-    """A second report of the same state brings its reason, and keeps the time of the first."""
+    """Its reason, detail or saving is entered beside the rest; one without any changes nothing."""
     path = f"/api/runs/{run}/commands"
     with FakeProbe(shared_server, hello(run)) as probe:
         number = shared_server.post(path, FREEZE).json()["id"]
-        probe.report(1, number, "applied", step=5, parameters=[0])
+        probe.report(1, number, "verified", step=5, parameters=[0])
         probe.until_acked(1)
         first = shared_server.get(f"{path}/{number}")
-        probe.report(2, number, "applied", step=5, reason="not verified: a.weight changed")
-        probe.until_acked(2)
-    second = shared_server.get(f"{path}/{number}")
-    assert (first["reason"], second["reason"]) == (None, "not verified: a.weight changed")
-    assert second["times"] == first["times"]
-    assert second["parameters"] == ["a.weight"]
+        probe.report(2, number, "verified", step=9)
+        probe.report(3, number, "verified", **{name: value})
+        probe.until_acked(3)
+    assert first[name] is None
+    assert shared_server.get(f"{path}/{number}") == {**first, name: value}
+
+
+def test_a_freeze_that_was_verified_can_drift(shared_server: ServerProcess, run: str) -> None:
+    """A drift is entered with its reason and time, and nothing follows it but news."""
+    path = f"/api/runs/{run}/commands"
+    with FakeProbe(shared_server, hello(run)) as probe:
+        number = shared_server.post(path, FREEZE).json()["id"]
+        probe.report(1, number, "verified", step=5, parameters=[0])
+        probe.report(2, number, "drifted", step=8, reason="a.weight was moved by SGD", time=3.5)
+        probe.report(3, number, "verified", detail="2 of 2 unchanged")
+        probe.until_acked(3)
+    command = shared_server.get(f"{path}/{number}")
+    assert (command["state"], command["step"]) == ("drifted", 8)
+    assert (command["reason"], command["detail"]) == ("a.weight was moved by SGD", None)
+    assert list(command["times"]) == ["requested", "verified", "drifted"]
+    assert command["times"]["drifted"] == 3.5
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"kind": "freeze", "target": "a", "mode": "no_grad", "hold_stats": True},
+        {"kind": "thaw", "target": "a", "reset_state": True},
+    ],
+)
+def test_the_options_of_a_command_cross(
+    server: ServerProcess, run: str, asked: dict[str, object]
+) -> None:
+    """They are in the answer, the log, and the command as sent at once and after a restart."""
+    path = f"/api/runs/{run}/commands"
+    options = {"mode": "grad", "hold_stats": False, "reset_state": False, **asked}
+    with FakeProbe(server, hello(run)) as probe:
+        row = server.post(path, asked).json()
+        assert {name: row[name] for name in options} == options
+        command = probe.until_command(1)
+        assert command == {"type": "command", "id": 1, "by": "api", **options}
+    server.kill()
+    server.restart()
+    assert server.get(f"{path}/1") == row
+    with FakeProbe(server, hello(run)) as probe:
+        assert probe.until_command(1) == command
+
+
+def test_the_options_of_a_command_made_in_python(shared_server: ServerProcess, run: str) -> None:
+    """They come with its reports; from a probe that does not tell them they are the usual ones."""
+    path = f"/api/runs/{run}/commands"
+    with FakeProbe(shared_server, hello(run)) as probe:
+        freeze = {"kind": "freeze", "target": "a", "mode": "no_grad", "hold_stats": True}
+        thaw = {"kind": "thaw", "target": "a", "mode": "grad", "reset_state": True}
+        probe.report(1, None, "applied", local=1, saved=SAVED, **freeze)
+        probe.report(2, None, "applied", local=2, **thaw)
+        probe.report(3, None, "applied", local=3, kind="thaw", target="a")
+        probe.until_acked(3)
+    rows = shared_server.get(path)["commands"][::-1]
+    options = [(row["mode"], row["hold_stats"], row["reset_state"]) for row in rows]
+    assert options == [("no_grad", True, False), ("grad", False, True), ("grad", False, False)]
+    assert [row["saved"] for row in rows] == [SAVED, None, None]
 
 
 def test_commands_that_were_not_applied_are_sent_again(server: ServerProcess, run: str) -> None:
@@ -183,6 +252,8 @@ def test_a_finished_run_takes_no_command(shared_server: ServerProcess, run: str)
         {"target": "a\0b"},
         {"mode": "sideways"},
         {"surprise": 1},
+        {"hold_stats": "perhaps"},
+        {"saved": None},
     ],
 )
 def test_a_wrong_command_is_a_422(
@@ -193,6 +264,31 @@ def test_a_wrong_command_is_a_422(
         answer = shared_server.post(f"/api/runs/{run}/commands", {**FREEZE, **change})
         assert answer.status_code == 422
         assert shared_server.get(f"/api/runs/{run}/commands")["commands"] == []
+
+
+@pytest.mark.parametrize(
+    ("asked", "sentence"),
+    [
+        ({"kind": "thaw", "hold_stats": True}, "`hold_stats` is for a freeze"),
+        ({"kind": "thaw", "mode": "no_grad"}, "`mode` is for a freeze"),
+        ({"kind": "freeze", "reset_state": True}, "`reset_state` is for a thaw"),
+    ],
+)
+def test_an_option_of_the_other_kind_is_a_422(
+    shared_server: ServerProcess, run: str, asked: dict[str, object], sentence: str
+) -> None:
+    """The sentence says which kind has the option, for a command and for its preview."""
+    path = f"/api/runs/{run}"
+    with FakeProbe(shared_server, hello(run)):
+        for answer in (
+            shared_server.post(f"{path}/commands", {"target": "a", **asked}),
+            shared_server.page(f"{path}/preview", params={"target": "a", **asked}),
+        ):
+            assert answer.status_code == 422
+            (fault,) = answer.json()["detail"]
+            assert sentence in fault["msg"]
+            assert "leave it out" in fault["msg"]
+        assert shared_server.get(f"{path}/commands")["commands"] == []
 
 
 def test_unknown_runs_and_commands(shared_server: ServerProcess, run: str) -> None:

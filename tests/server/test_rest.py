@@ -63,6 +63,7 @@ def test_parameters_before_the_first_sample(
         "dtype": "float32",
         "device": "cpu",
         "in_optimizer": True,
+        "removed": False,
         "state": "unmeasured",
         "frozen": None,
         "grad_norm": None,
@@ -70,7 +71,13 @@ def test_parameters_before_the_first_sample(
         "step": None,
     }
     assert [row["in_optimizer"] for row in rows] == [True, False, True]
-    script = {"by": "script", "mode": "grad", "since_step": None, "command": None}
+    script = {
+        "by": "script",
+        "mode": "grad",
+        "hold_stats": False,
+        "since_step": None,
+        "command": None,
+    }
     assert [row["frozen"] for row in rows] == [None, None, script]
 
 
@@ -98,7 +105,13 @@ def test_parameters_say_who_froze_them(
     probe.sample(2, [NAN, 1, NAN], [FROZEN, PRESENT, FROZEN])
     probe.until_acked(2)
     frozen = _frozen(shared_server, run)
-    assert frozen[0] == {"by": "ada", "mode": "grad", "since_step": 12, "command": 7}
+    assert frozen[0] == {
+        "by": "ada",
+        "mode": "grad",
+        "hold_stats": False,
+        "since_step": 12,
+        "command": 7,
+    }
     assert frozen[1] is None
     assert frozen[2]["by"] == "script"
     probe.send({"type": "frozen", "seq": 3, "frozen": []})

@@ -1,0 +1,45 @@
+"""Stores of earlier versions, brought to this one in place."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from sqlalchemy import Connection, update
+
+from .tables import meta
+
+# What leads from a version to the next. These are texts of their own, since the tables are those
+# of this version: a later change of a table must not change how an old store is read.
+_STEPS: Mapping[int, tuple[str, ...]] = {
+    1: (
+        "ALTER TABLE runs ADD COLUMN sample_time FLOAT",
+        "ALTER TABLE runs ADD COLUMN sample_step BIGINT",
+        "DROP INDEX spans_by_step",
+        "CREATE INDEX spans_by_last_step ON spans (run, level, last_step)",
+    ),
+    2: (
+        "ALTER TABLE runs ADD COLUMN removed INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE runs ADD COLUMN ranks BIGINT NOT NULL DEFAULT 1",
+        "ALTER TABLE runs ADD COLUMN compiled BOOLEAN NOT NULL DEFAULT FALSE",
+        "ALTER TABLE parameters ADD COLUMN removed BOOLEAN NOT NULL DEFAULT FALSE",
+        "ALTER TABLE commands ADD COLUMN hold_stats BOOLEAN NOT NULL DEFAULT FALSE",
+        "ALTER TABLE commands ADD COLUMN reset_state BOOLEAN NOT NULL DEFAULT FALSE",
+        "ALTER TABLE commands ADD COLUMN saved JSON",
+    ),
+}
+
+
+def migrate(connection: Connection, version: int) -> int:
+    """Bring a store from a version as far as is known, in the caller's transaction.
+
+    Returns the version reached; that of a newer Gradgate is returned as it is.
+    """
+    reached = version
+    while reached in _STEPS:
+        for statement in _STEPS[reached]:
+            connection.exec_driver_sql(statement)
+        reached += 1
+    if reached != version:
+        stamp = update(meta).where(meta.c.key == "schema_version")
+        connection.execute(stamp.values(value=str(reached)))
+    return reached

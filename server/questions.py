@@ -1,0 +1,112 @@
+"""What a probe is asked and has not answered yet."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import secrets
+
+from . import limits
+from .effects import Preview
+from .messages import PreviewAnswer, PreviewQuestion
+from .registry import Refusal
+from .rows import ChangeRequest
+
+ANSWER_WITHIN = 5.0
+
+
+class WouldBeRejected(Refusal):
+    """The job says that it would reject the command."""
+
+    status = 409
+    title = "Rejected"
+
+
+class NoJob(Refusal):
+    """There is no job to ask."""
+
+    status = 409
+    title = "No job"
+
+
+class TooManyQuestions(Refusal):
+    """So many questions wait for the job already that no more are asked."""
+
+    status = 429
+    title = "Too many questions"
+
+    def __init__(self) -> None:
+        super().__init__(
+            f"{limits.PREVIEWS} previews wait for this job already: try again in a moment."
+        )
+
+
+class NoAnswer(Refusal):
+    """The job did not answer in time."""
+
+    status = 504
+    title = "No answer"
+
+    def __init__(self) -> None:
+        super().__init__(
+            f"The job did not answer within {ANSWER_WITHIN:.0f} seconds, perhaps since a step "
+            "takes longer: try again, or send the command without a preview."
+        )
+
+
+class Questions:
+    """The questions to one connection of a probe; bounded, and used in the event loop only."""
+
+    def __init__(self, news: asyncio.Event) -> None:
+        """Set `news` whenever there is something to send."""
+        self._news = news
+        # A late answer to a question of an earlier connection, or server, must match none of these.
+        self._numbers = itertools.count(secrets.randbelow(2**32))
+        self._unsent: list[PreviewQuestion] = []
+        self._waiting: dict[int, asyncio.Future[PreviewAnswer]] = {}
+
+    async def ask(self, asked: ChangeRequest) -> Preview:
+        """What a command would touch.
+
+        Raises `WouldBeRejected`, `NoAnswer`, `TooManyQuestions`, or `NoJob` when the connection
+        ends before the answer.
+        """
+        if len(self._waiting) >= limits.PREVIEWS:
+            raise TooManyQuestions
+        number = next(self._numbers)
+        future: asyncio.Future[PreviewAnswer] = asyncio.get_running_loop().create_future()
+        self._waiting[number] = future
+        self._unsent.append(PreviewQuestion(request=number, **asked.model_dump()))
+        self._news.set()
+        try:
+            answer = await asyncio.wait_for(future, ANSWER_WITHIN)
+        except asyncio.TimeoutError as error:
+            raise NoAnswer from error
+        finally:
+            del self._waiting[number]
+            self._unsent = [each for each in self._unsent if each.request != number]
+        if answer.preview is None:
+            raise WouldBeRejected(answer.refused)
+        return answer.preview
+
+    def take(self) -> list[PreviewQuestion]:
+        """The questions that have to be sent; from now on they count as sent."""
+        unsent, self._unsent = self._unsent, []
+        return unsent
+
+    def answer(self, answer: PreviewAnswer) -> None:
+        """The probe answered; an answer that nobody waits for any more is ignored."""
+        future = self._waiting.get(answer.request)
+        if future is not None and not future.done():
+            future.set_result(answer)
+
+    def abandon(self) -> None:
+        """The connection ended, and no answer will come."""
+        for future in self._waiting.values():
+            if not future.done():
+                future.set_exception(
+                    NoJob(
+                        "The connection to the job ended while it was asked: "
+                        "try again when it is back."
+                    )
+                )
