@@ -24,8 +24,8 @@ logger = logging.getLogger("gradgate")
 
 HEARTBEAT = 1.0
 """Seconds between heartbeats."""
-BATCHING = 0.02
-"""Seconds that the sender lets frames gather, so that a fast job wakes it 50 times a second."""
+BATCHING = 0.1
+"""Seconds that the sender lets frames gather, so that a fast job wakes it 10 times a second."""
 OPEN_TIMEOUT = 5.0
 FIRST_TRY = 2.0
 """Seconds that the end of a job waits for the first try to connect to have an outcome."""

@@ -5,14 +5,26 @@ elements below about 1e-19 underflow and above about 1e19 overflow. On the CPU t
 gradients with such a norm are measured again, by their largest magnitude first. On an
 accelerator, where looking would stall the training stream, the sum of squares is taken
 in float64 from the start: a float32 squared can neither underflow nor overflow there.
+
+On the CPU the multi-tensor call is a loop that costs about 2 µs a tensor and, for maxima,
+2.7 ns an element. So small gradients of one shape are copied side by side and reduced by
+one call, and the maxima of the others are taken one by one.
 """
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
+
+SMALL = 4096
+"""Elements up to which gradients of one shape are stacked; above, the copy costs what it saves."""
+LEAST_STACK = 8
+"""Gradients that make a stack worth its calls."""
+STACK_ELEMENTS = 2**18
+"""Elements copied at once, at most: a stack stays within the caches and a few megabytes."""
 
 
 def grad_norms(grads: list[Tensor]) -> Tensor:
@@ -29,7 +41,12 @@ def grad_norms(grads: list[Tensor]) -> Tensor:
         # float64 on every device but Apple's, which has none.
         wide = torch.float32 if grads[0].device.type == "mps" else torch.float64
         return torch.stack(torch._foreach_norm(grads, 2, dtype=_wide(dtype, wide))).to(wide)
-    norms = torch.stack(torch._foreach_norm(grads, 2, dtype=_wide(dtype, torch.float32))).double()
+    wide = _wide(dtype, torch.float32)
+    norms = _reduce(
+        grads,
+        lambda rows: torch.linalg.vector_norm(rows, dim=1, dtype=wide),
+        lambda alone: torch.stack(torch._foreach_norm(alone, 2, dtype=wide)),
+    )
     suspects = ((norms == 0) | torch.isinf(norms)).nonzero().flatten().tolist()
     if suspects:
         norms[suspects] = _careful_norms([grads[i] for i in suspects])
@@ -41,8 +58,54 @@ def grad_maxima(grads: list[Tensor]) -> Tensor:
 
     A gradient with a NaN has the maximum NaN.
     """
+    if grads[0].device.type == "cpu" and not grads[0].dtype.is_complex:
+        return _reduce(grads, _row_maxima, _lone_maxima)
     maxima = torch.stack(torch._foreach_norm(grads, float("inf")))
     return maxima.to(torch.float32 if maxima.device.type == "mps" else torch.float64)
+
+
+def _reduce(
+    grads: list[Tensor],
+    reduce_rows: Callable[[Tensor], Tensor],
+    reduce_alone: Callable[[list[Tensor]], Tensor],
+) -> Tensor:
+    """One figure a gradient, float64, in order: small ones by rows of a stack, the rest alone."""
+    stacks, alone = _stacks(grads)
+    figures = [
+        reduce_rows(torch.stack([grads[i] for i in stack]).view(len(stack), -1)) for stack in stacks
+    ]
+    if alone:
+        figures.append(reduce_alone([grads[i] for i in alone]))
+    order = [i for part in (*stacks, alone) for i in part]
+    ordered = torch.empty(len(grads), dtype=torch.float64, device=grads[0].device)
+    ordered[order] = torch.cat(figures).double()
+    return ordered
+
+
+def _stacks(grads: list[Tensor]) -> tuple[list[list[int]], list[int]]:
+    """The indexes of gradients to copy side by side, each list of one shape, and of all others."""
+    by_shape: dict[torch.Size, list[int]] = {}
+    for index, grad in enumerate(grads):
+        by_shape.setdefault(grad.shape, []).append(index)
+    stacks: list[list[int]] = []
+    alone: list[int] = []
+    for shape, indexes in by_shape.items():
+        if shape.numel() > SMALL or len(indexes) < LEAST_STACK:
+            alone += indexes
+            continue
+        rows = STACK_ELEMENTS // shape.numel()
+        stacks += [indexes[i : i + rows] for i in range(0, len(indexes), rows)]
+    return stacks, alone
+
+
+def _row_maxima(rows: Tensor) -> Tensor:
+    return torch.maximum(rows.amax(1).abs(), rows.amin(1).abs())
+
+
+def _lone_maxima(grads: list[Tensor]) -> Tensor:
+    # Without a dim this is one vectorised pass; with one, and for the norm, it is not.
+    least, largest = zip(*(torch.aminmax(grad) for grad in grads), strict=True)
+    return torch.maximum(torch.stack(largest).abs(), torch.stack(least).abs())
 
 
 def _wide(dtype: torch.dtype, least: torch.dtype) -> torch.dtype:

@@ -122,7 +122,8 @@ class Sampler:
     def finish(self, step: int, *, skipped: bool = False) -> None:
         """Complete the sample of ``step`` with the parameters no optimizer has stepped."""
         draft, self._draft = self._open_draft(), None
-        rest = [i for i, state in enumerate(draft.states) if state == State.UNMEASURED]
+        unmeasured = int(State.UNMEASURED)
+        rest = [i for i, state in enumerate(draft.states) if state == unmeasured]
         self._measure(draft, rest, None)
         by_device: dict[torch.device, list[_Part]] = {}
         for part in draft.parts:
@@ -182,7 +183,7 @@ class Sampler:
             if grad is None or not parameter.requires_grad:
                 states[index] = _state_without_gradient(parameter)
                 continue
-            fresh = MARK not in grad.__dict__ or is_new(index, grad)
+            fresh = not hasattr(grad, MARK) or is_new(index, grad)
             states[index] = present if fresh else stale
             dense = grad if type(grad) is Tensor and not grad.is_sparse else _dense(grad)
             if dense.numel() == 0:

@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from gradgate.probe.norms import grad_maxima, grad_norms
+from gradgate.probe.norms import LEAST_STACK, SMALL, STACK_ELEMENTS, grad_maxima, grad_norms
 
 FLOATING = [torch.float32, torch.float64, torch.bfloat16, torch.float16]
 
@@ -56,3 +56,64 @@ def test_nonfinite_elements_make_the_norm_nonfinite(bad: float) -> None:
 def test_maxima_are_the_largest_magnitudes() -> None:
     """The maximum of a gradient is exact, sign dropped."""
     assert grad_maxima([torch.tensor([1.0, -3.0]), torch.zeros(2)]).tolist() == [3.0, 0.0]
+
+
+def mixed_grads(dtype: torch.dtype) -> list[torch.Tensor]:
+    """Gradients of many shapes in mixed order: in one stack, in several, or alone."""
+    torch.manual_seed(0)
+    stacked = [(32, 32), (32,), (4, 8), (), (1,)] * LEAST_STACK
+    chunked = [(SMALL,)] * (STACK_ELEMENTS // SMALL + 2)
+    alone = [(SMALL + 1,), (7, 5)]
+    shapes = [*stacked, *alone, *chunked, *alone, *stacked]
+    return [torch.randn(s, dtype=dtype) * 2 ** (i % 7) for i, s in enumerate(shapes)]
+
+
+@pytest.mark.parametrize("dtype", [*FLOATING, torch.complex64, torch.complex128], ids=str)
+def test_stacked_norms_agree_with_float64_in_order(dtype: torch.dtype) -> None:
+    """Each of many small gradients of mixed shapes gets its own norm, in the order given."""
+    grads = mixed_grads(dtype)
+    wide = torch.complex128 if dtype.is_complex else torch.float64
+    exact = [torch.linalg.vector_norm(grad.to(wide)).item() for grad in grads]
+    # torch adds complex squares one after the other, so that their rounding adds up.
+    tolerance = {torch.float64: 1e-14, torch.complex128: 1e-13, torch.complex64: 1e-5}
+    assert grad_norms(grads).tolist() == pytest.approx(exact, rel=tolerance.get(dtype, 1e-6))
+
+
+@pytest.mark.parametrize("dtype", [*FLOATING, torch.complex64], ids=str)
+def test_stacked_maxima_are_exact_in_order(dtype: torch.dtype) -> None:
+    """Each of many gradients of mixed shapes gets its own largest magnitude, in the order given."""
+    grads = mixed_grads(dtype)
+    exact = [grad.abs().max().item() for grad in grads]
+    assert grad_maxima(grads).tolist() == pytest.approx(exact, rel=1e-7 if dtype.is_complex else 0)
+
+
+@pytest.mark.parametrize("elements", [5, SMALL + 1], ids=["stacked", "alone"])
+@pytest.mark.parametrize("dtype", FLOATING, ids=str)
+def test_verdicts_among_many_are_exact(dtype: torch.dtype, elements: int) -> None:
+    """Among equals only zeros have the norm 0, and only non-finite elements a non-finite norm."""
+    limits = torch.finfo(dtype)
+    fills = [0.0, -0.0, limits.smallest_normal, limits.max, -1.0]
+    grads = [torch.full((elements,), fill, dtype=dtype) for fill in fills * LEAST_STACK]
+    for bad in (math.nan, math.inf, -math.inf):
+        grads.append(torch.ones(elements, dtype=dtype))
+        grads[-1][2] = bad
+    norms, maxima = grad_norms(grads), grad_maxima(grads)
+    zero = [not grad.any() for grad in grads]
+    finite = [bool(torch.isfinite(grad).all()) for grad in grads]
+    for figures in (norms, maxima):
+        assert (figures == 0).tolist() == zero
+        assert torch.isfinite(figures).tolist() == finite
+    assert maxima[:-3].tolist() == [abs(grad[0].item()) for grad in grads[:-3]]
+    assert math.isnan(maxima[-3])
+    assert maxima[-2:].tolist() == [math.inf, math.inf]
+
+
+def test_strides_do_not_matter() -> None:
+    """A gradient in another memory order, stacked or not, is measured like any other."""
+    torch.manual_seed(0)
+    images = torch.randn(LEAST_STACK, 3, 4, 5, 6).to(memory_format=torch.channels_last_3d)
+    large = torch.randn(80, 90).t()
+    grads = [*images.unbind(), large]
+    exact = [torch.linalg.vector_norm(grad.double()).item() for grad in grads]
+    assert grad_norms(grads).tolist() == pytest.approx(exact, rel=1e-6)
+    assert grad_maxima(grads).tolist() == [grad.abs().max().item() for grad in grads]
