@@ -1,0 +1,37 @@
+"""The data that every row trains on, and its loss."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+FEATURES, CLASSES, BATCH = 6, 3, 8
+WORDS = 12
+
+
+def inputs(step: int) -> Tensor:
+    """The inputs of a step, [8, 6]: the same in every run, whatever else draws random numbers."""
+    return torch.randn(BATCH, FEATURES, generator=torch.Generator().manual_seed(step))
+
+
+def labels(step: int) -> Tensor:
+    """The labels of a step, [8]: a rule on the inputs that a small model can learn."""
+    x = inputs(step)
+    return (x[:, 0] > x[:, 1]).long() + (x[:, 2] > x[:, 3]).long()
+
+
+def words(step: int) -> Tensor:
+    """Numbers of words, [8, 3], some of them twice."""
+    generator = torch.Generator().manual_seed(step)
+    return torch.randint(WORDS, (BATCH, 3), generator=generator)
+
+
+def loss(model: nn.Module, step: int) -> Tensor:
+    """Cross entropy on the data of a step."""
+    return nn.functional.cross_entropy(model(inputs(step)), labels(step))
+
+
+def backward(value: Tensor) -> None:
+    """Go backward, unless everything that reaches the loss was frozen by hand."""
+    if value.requires_grad:
+        value.backward()

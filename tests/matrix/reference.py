@@ -1,0 +1,129 @@
+"""What a sample must say, found without Gradgate: by torch's own hooks and by definition."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from .row import Job
+
+
+@dataclass(frozen=True)
+class Figure:
+    """The state and the L2 norm (float64; NaN without a gradient) of one gradient."""
+
+    state: str
+    norm: float
+    numel: int
+
+
+@dataclass
+class Reference:
+    """One step: every parameter's gradient as an optimizer was about to apply it."""
+
+    figures: dict[nn.Parameter, Figure] = field(default_factory=dict)
+    skipped: bool = False
+    names: dict[nn.Parameter, str] = field(default_factory=dict)
+    """The parameters' names at the end of the run: a script may move one to another module."""
+
+    def by_name(self) -> dict[str, Figure]:
+        """The figures by the parameters' names."""
+        return {self.names[parameter]: figure for parameter, figure in self.figures.items()}
+
+
+class Recorder:
+    """Clones the gradients of a job at the moment when an optimizer applies them.
+
+    That moment is the optimizer's step or, with a ``GradScaler``, the scaler's, whose
+    scale is then taken out; with a closure, which makes gradients within the step, its end.
+    """
+
+    def __init__(self, job: Job) -> None:
+        self._job = job
+        self._written: set[nn.Parameter] = set()
+        self._hooked: set[nn.Parameter] = set()
+        self._names: dict[nn.Parameter, str] = {}
+        self._now = Reference(names=self._names)
+        self.steps: list[Reference] = []
+        self._hook()
+        if job.scaler is not None:
+            self._tap_scaler(job.scaler)
+            return
+        for optimizer in job.optimizers:
+            before, after = optimizer.register_step_pre_hook, optimizer.register_step_post_hook
+            (after if job.closure else before)(lambda o, args, kwargs: self._apply(o))
+            after(lambda o, args, kwargs: self._spend(o))
+
+    def end_step(self) -> None:
+        """Complete a step by the parameters that no optimizer has applied in it."""
+        for name, parameter in self._job.parameters().items():
+            self._names[parameter] = name
+            if parameter not in self._now.figures:
+                self._now.figures[parameter] = self._figure(parameter)
+        self.steps.append(self._now)
+        self._now = Reference(names=self._names)
+        self._hook()
+
+    def _hook(self) -> None:
+        """Note every write of a backward to a gradient, of the parameters that are there now."""
+        for parameter in set(self._job.parameters().values()) - self._hooked:
+            self._hooked.add(parameter)
+            parameter.register_hook(lambda grad, p=parameter: self._written.add(p))
+
+    def _apply(self, optimizer: Optimizer, scale: float = 1.0) -> None:
+        held = {p for group in optimizer.param_groups for p in group["params"]}
+        for parameter in self._job.parameters().values():
+            if parameter in held:
+                self._now.figures[parameter] = self._figure(parameter, scale)
+
+    def _spend(self, optimizer: Optimizer) -> None:
+        for group in optimizer.param_groups:
+            self._written.difference_update(group["params"])
+
+    def _figure(self, parameter: nn.Parameter, scale: float = 1.0) -> Figure:
+        grad = parameter.grad
+        if not parameter.requires_grad:
+            return Figure("frozen", math.nan, parameter.numel())
+        if grad is None:
+            return Figure("absent", math.nan, parameter.numel())
+        dense = _dense(grad).double() / scale
+        # A parameter made within the step had no hook yet, and no gradient before it.
+        written = parameter in self._written or parameter not in self._hooked
+        return Figure(_state(dense, written), float(dense.norm()), dense.numel())
+
+    def _tap_scaler(self, scaler: torch.amp.GradScaler) -> None:
+        step, unscale = scaler.step, scaler.unscale_
+        unscaled: set[int] = set()
+
+        def tapped_unscale(optimizer: Optimizer) -> None:
+            unscale(optimizer)
+            unscaled.add(id(optimizer))
+
+        def tapped_step(optimizer: Optimizer, *args: Any, **kwargs: Any) -> Any:
+            self._apply(optimizer, 1.0 if id(optimizer) in unscaled else scaler.get_scale())
+            self._now.skipped |= any(f.state == "nonfinite" for f in self._now.figures.values())
+            result = step(optimizer, *args, **kwargs)
+            # Without a call of the script's, the step itself unscales.
+            unscaled.discard(id(optimizer))
+            self._spend(optimizer)
+            return result
+
+        scaler.unscale_ = tapped_unscale  # type: ignore[method-assign]
+        scaler.step = tapped_step  # type: ignore[method-assign]
+
+
+def _dense(grad: Tensor) -> Tensor:
+    return (grad.coalesce().to_dense() if grad.is_sparse else grad).detach().clone()
+
+
+def _state(grad: Tensor, written: bool) -> str:
+    if not written:
+        return "stale"
+    if not bool(grad.isfinite().all()):
+        return "nonfinite"
+    return "present" if bool(grad.any()) else "zero"

@@ -1,0 +1,62 @@
+"""A row of the matrix, and the training job that it builds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import pytest
+from torch import nn
+from torch.amp import GradScaler
+from torch.optim import Optimizer
+
+
+@dataclass
+class Job:
+    """A real training job, small and repeatable: built twice, it makes the same bits twice."""
+
+    model: nn.Module | Mapping[str, nn.Module]
+    """What the script gives to ``attach``."""
+    optimizers: list[Optimizer]
+    step: Callable[[int], None]
+    """Makes the step of a number, from 1 on: forward, backward and the optimizers' step."""
+    scaler: GradScaler | None = None
+    closure: bool = False
+    """The optimizer makes its gradients itself, by a closure."""
+
+    @property
+    def models(self) -> Mapping[str, nn.Module]:
+        """The models by the prefix of their parameters' names."""
+        if isinstance(self.model, nn.Module):
+            return {"": self.model}
+        return self.model
+
+    def parameters(self) -> dict[str, nn.Parameter]:
+        """Every parameter once, by its name of today."""
+        return {
+            f"{key}.{name}" if key else name: parameter
+            for key, model in self.models.items()
+            for name, parameter in model.named_parameters()
+        }
+
+
+@dataclass(frozen=True)
+class Row:
+    """One way to train."""
+
+    name: str
+    """As in ``docs/compatibility.md``."""
+    build: Callable[[], Job]
+    target: str
+    """What is frozen and thawed: a parameter's name, a module's path, or a glob."""
+    refusal: str | None = None
+    """What the error says, for a way to train under which a freeze is refused."""
+    skipped: frozenset[int] = frozenset()
+    """The steps that a ``GradScaler`` skips."""
+    unseen: frozenset[int] = frozenset()
+    """Of these the steps whose end nothing shows until their gradients are dropped."""
+    marks: tuple[pytest.MarkDecorator, ...] = ()
+
+    def as_parameter(self) -> object:
+        """The row as a parameter of pytest's."""
+        return pytest.param(self, id=self.name, marks=self.marks)

@@ -1,0 +1,59 @@
+"""Rows for ``torch.compile``."""
+
+from __future__ import annotations
+
+import shutil
+from functools import partial
+from typing import Any
+
+import pytest
+import torch
+from torch.optim import AdamW
+
+from .. import data, models
+from ..row import Job, Row
+
+
+def _compiled(backend: str, *, attached: str) -> Job:
+    """``attached``: to the model, "before" or "after" its compilation, or to the "wrapper"."""
+    torch._dynamo.reset()
+    torch.manual_seed(0)
+    model = models.Normalised()
+    optimizer = AdamW(model.parameters(), lr=0.05)
+    compiled: Any = torch.compile(model, backend=backend)
+
+    def step(number: int) -> None:
+        optimizer.zero_grad()
+        data.backward(data.loss(compiled, number))
+        optimizer.step()
+
+    if attached == "after":
+        step(0)
+    return Job(compiled if attached == "wrapper" else model, [optimizer], step)
+
+
+# Dynamo warns about its own use of deprecated and odd parts of torch.
+_QUIET = (
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor:UserWarning"),
+)
+_COMPILER = pytest.mark.skipif(
+    not (shutil.which("g++") or shutil.which("clang++")),
+    reason="inductor needs a C++ compiler, and there is none",
+)
+
+
+def _row(backend: str, attached: str, words: str) -> Row:
+    marks = (*_QUIET, _COMPILER) if backend == "inductor" else _QUIET
+    target = "_orig_mod.encoder" if attached == "wrapper" else "encoder"
+    build = partial(_compiled, backend, attached=attached)
+    return Row(f"torch.compile, {backend}, {words}", build, target, marks=marks)
+
+
+ROWS = (
+    _row("aot_eager", "before", "attached before compiling"),
+    _row("aot_eager", "after", "attached after compiling"),
+    _row("aot_eager", "wrapper", "attached to the compiled model"),
+    _row("inductor", "before", "attached before compiling"),
+    _row("inductor", "after", "attached after compiling"),
+)

@@ -1,0 +1,103 @@
+"""Rows for how a training loop is written."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+from torch.optim import SGD, AdamW
+
+from .. import data, models
+from ..row import Job, Row
+
+PARTS = 3
+
+
+def _accumulating() -> Job:
+    torch.manual_seed(0)
+    model = models.Plain()
+    optimizer = AdamW(model.parameters(), lr=0.05)
+
+    def step(number: int) -> None:
+        for part in range(PARTS):
+            data.backward(data.loss(model, PARTS * number + part) / PARTS)
+        optimizer.step()
+        optimizer.zero_grad()
+
+    return Job(model, [optimizer], step)
+
+
+def _clipping() -> Job:
+    torch.manual_seed(0)
+    model = models.Plain()
+    optimizer = SGD(model.parameters(), lr=0.1, momentum=0.9)
+
+    def step(number: int) -> None:
+        optimizer.zero_grad()
+        data.backward(data.loss(model, number))
+        nn.utils.clip_grad_norm_(model.parameters(), 0.3)
+        optimizer.step()
+
+    return Job(model, [optimizer], step)
+
+
+def _zeroing() -> Job:
+    torch.manual_seed(0)
+    model = models.Plain()
+    optimizer = AdamW(model.parameters(), lr=0.05)
+
+    def step(number: int) -> None:
+        optimizer.zero_grad(set_to_none=False)
+        data.backward(data.loss(model, number))
+        optimizer.step()
+
+    return Job(model, [optimizer], step)
+
+
+def _gan() -> Job:
+    torch.manual_seed(0)
+    generator = nn.Sequential(nn.Linear(2, 8), nn.ReLU(), nn.Linear(8, data.FEATURES))
+    discriminator = nn.Sequential(nn.Linear(data.FEATURES, 8), nn.LeakyReLU(), nn.Linear(8, 1))
+    of_generator = AdamW(generator.parameters(), lr=0.01)
+    of_discriminator = AdamW(discriminator.parameters(), lr=0.01)
+
+    def step(number: int) -> None:
+        real = data.inputs(number)
+        fake = generator(real[:, :2])
+        of_discriminator.zero_grad()
+        data.backward(discriminator(fake.detach()).mean() - discriminator(real).mean())
+        of_discriminator.step()
+        of_generator.zero_grad()
+        data.backward(-discriminator(fake).mean())
+        of_generator.step()
+
+    both = {"generator": generator, "discriminator": discriminator}
+    return Job(both, [of_discriminator, of_generator], step)
+
+
+def _alternating(*, set_to_none: bool) -> Job:
+    torch.manual_seed(0)
+    model = models.TwoHeads()
+    optimizer = AdamW(model.parameters(), lr=0.05)
+
+    def step(number: int) -> None:
+        optimizer.zero_grad(set_to_none=set_to_none)
+        output = model(data.inputs(number), number % 2)
+        data.backward(nn.functional.cross_entropy(output, data.labels(number)))
+        optimizer.step()
+
+    return Job(model, [optimizer], step)
+
+
+ROWS = (
+    Row("Gradient accumulation", _accumulating, "encoder"),
+    Row("Gradient clipping", _clipping, "encoder.0"),
+    Row("zero_grad(set_to_none=False)", _zeroing, "encoder"),
+    Row("Two optimizers (GAN), the discriminator frozen", _gan, "discriminator"),
+    Row("Two optimizers (GAN), a part of the generator frozen", _gan, "generator.0"),
+    Row("Alternating losses", lambda: _alternating(set_to_none=True), "heads.0"),
+    Row(
+        "Alternating losses, zero_grad(set_to_none=False)",
+        lambda: _alternating(set_to_none=False),
+        "heads.0",
+    ),
+)
