@@ -2,26 +2,25 @@
  * The entry of a run's page: holds the view, fetches, listens, and redraws at most 4 times a second,
  * the lines at most once, and nothing while nobody looks.
  */
-import { effectMarks, oppositeKind } from "./lib/commands.js";
+import { drifted, effectMarks } from "./lib/commands.js";
 import { plural } from "./lib/format.js";
 import { parseFilter, toggleStateWord } from "./lib/filter.js";
 import { decodeSample } from "./lib/frame.js";
 import { Memory } from "./lib/memory.js";
-import { freezeQuestion } from "./lib/question.js";
 import { RunState, SPARK_SAMPLES } from "./lib/runstate.js";
 import { stateOf } from "./lib/states.js";
 import { throttled } from "./lib/throttle.js";
-import { frozenState, targetOf, visibleRows } from "./lib/tree.js";
+import { visibleRows } from "./lib/tree.js";
 import { MAX_SELECTED, readView, tabOf, writeView } from "./lib/url.js";
-import { getJson, postJson } from "./view/api.js";
+import { getJson } from "./view/api.js";
 import { CommandLog } from "./view/commandlog.js";
-import { Confirmation } from "./view/confirm.js";
 import { byId, find, setAttribute, setText } from "./view/dom.js";
 import { FlowChart } from "./view/flowchart.js";
 import { Header } from "./view/header.js";
 import { LineChart, lineHint } from "./view/linechart.js";
 import { LinesData } from "./view/linesdata.js";
 import { LiveConnection } from "./view/live.js";
+import { Steering } from "./view/steering.js";
 import { Tabs } from "./view/tabs.js";
 import { readTokens } from "./view/tokens.js";
 import { TreeView } from "./view/treeview.js";
@@ -44,15 +43,16 @@ class RunPage {
     this.header = new Header();
     this.filter = byId("filter", HTMLInputElement);
     this.filter.value = this.view.filter;
-    this.trouble = new Trouble(byId("trouble", HTMLElement), (state) =>
-      this.setFilter(toggleStateWord(this.view.filter, state)),
-    );
+    this.trouble = new Trouble(byId("trouble", HTMLElement), {
+      onPick: (state) => this.setFilter(toggleStateWord(this.view.filter, state)),
+      onDrifted: (id) => this.log.goTo(id),
+    });
     this.tree = new TreeView(byId("tree", HTMLElement), {
       onFreeze: (node, anchor) => this.askFreeze(node, anchor),
       onSelect: (name, add) => this.select(name, add),
       onCollapse: (path, collapsed) => this.collapse(path, collapsed),
     });
-    this.confirmation = new Confirmation(byId("confirm", HTMLElement));
+    this.steering = new Steering(this.api, this.state, (request) => this.guard(request, "command"));
     this.flow = new FlowChart(byId("flow", HTMLElement), byId("columns", HTMLElement), (position) =>
       this.pick(position),
     );
@@ -71,7 +71,7 @@ class RunPage {
     this.log = new CommandLog(
       byId("commands", HTMLElement),
       byId("announcement", HTMLElement),
-      (command) => this.send(oppositeKind(command), command.target),
+      (command) => this.steering.undo(command),
     );
     this.failures = { command: byId("failure", HTMLElement), fetch: byId("fetch-failure", HTMLElement) };
     this.refusal = "";
@@ -182,20 +182,7 @@ class RunPage {
       this.fail(`${this.locked}.`, "command");
       return;
     }
-    const checked = frozenState(node, this.state.parameters);
-    const kind = await this.confirmation.ask(anchor, freezeQuestion(node, checked, this.state.parameters));
-    if (kind !== null) await this.send(kind, targetOf(node));
-  }
-
-  /**
-   * @param {string} kind
-   * @param {string} target
-   */
-  async send(kind, target) {
-    await this.guard(async () => {
-      const command = await postJson(`${this.api}/commands`, { kind, target, mode: "grad", by: "browser" });
-      this.state.setCommands([command, ...this.state.commands.filter(({ id }) => id === command.id)]);
-    }, "command");
+    await this.steering.ask(node, anchor);
   }
 
   /** @param {string} text */
@@ -313,14 +300,14 @@ class RunPage {
   #draw() {
     if (document.hidden) return;
     const { state, view, tokens, locked } = this;
-    if (locked !== null) this.confirmation.close();
+    if (locked !== null) this.steering.leave();
     state.fitScales();
     const matched = this.matches();
     this.tick();
-    this.trouble.render(state.states, view.filter);
+    this.trouble.render(state.states, view.filter, drifted(state.commands));
     const count = matched?.reduce((sum, each) => sum + each, 0);
-    const total = state.parameters.length;
-    setText(byId("matches", HTMLElement), count === undefined ? plural(total, "parameter") : `${count} of ${total}`);
+    const [total, live] = [state.parameters.length, state.tree.root.parameters.length];
+    setText(byId("matches", HTMLElement), count === undefined ? plural(live, "parameter") : `${count} of ${total}`);
     const rows = state.loaded ? visibleRows(state.tree, view.collapsed, matched) : [];
     this.tree.render(rows, (node) => ({
       state,

@@ -1,5 +1,5 @@
 /** The entry of the list of runs: asks the server every second and keeps one row a run. */
-import { formatAge, formatCost, formatCount, formatPercent, formatRate, formatTime, plural } from "./lib/format.js";
+import { formatAge, formatCost, formatCount, formatJob, formatPercent, formatRate, formatTime, plural } from "./lib/format.js";
 import { stateCode, TROUBLES } from "./lib/states.js";
 import { visible } from "./lib/visible.js";
 import { getJson } from "./view/api.js";
@@ -128,7 +128,7 @@ function fillRow(row, run) {
     cost: run.cost === null ? "–" : formatPercent(run.cost),
     parameters: formatCount(run.parameters),
     started: formatTime(run.started),
-    job: `${visible(run.host)}, process ${run.pid}`,
+    job: formatJob(run),
   };
   for (const [cell, text] of Object.entries(texts)) setText(find(row, `[data-cell="${cell}"]`), text);
   const size = `${plural(run.numel, "number")}, ${formatCount(run.trainable)} of the parameters trainable`;

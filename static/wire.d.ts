@@ -36,12 +36,18 @@ export interface RunRow {
   probe_version: string;
   torch_version: string;
   figures: string;
+  /** processes that train together */
+  ranks: number;
+  compiled: boolean;
   states: Partial<Record<StateName, number>>;
 }
 
+export type FreezeMode = "grad" | "no_grad";
+
 export interface Frozen {
   by: string;
-  mode: string;
+  mode: FreezeMode;
+  hold_stats: boolean;
   since_step: number | null;
   command: number | null;
 }
@@ -58,6 +64,8 @@ export interface ParameterRow {
   in_optimizer: boolean;
   state: StateName;
   frozen: Frozen | null;
+  /** replaced by another tensor, or gone from the model */
+  removed: boolean;
   grad_norm: number | null;
   grad_max: number | null;
   step: number | null;
@@ -68,16 +76,58 @@ export type CommandState =
   | "delivered"
   | "applied"
   | "verified"
+  | "drifted"
   | "rejected"
   | "superseded";
 
 export type CommandKind = "freeze" | "thaw";
 
-export interface CommandRow {
-  id: number;
+/** What a freeze or thaw asks for. */
+export interface Draft {
   kind: CommandKind;
   target: string;
-  mode: string;
+  mode: FreezeMode;
+  hold_stats: boolean;
+  reset_state: boolean;
+}
+
+/** What a freeze or thaw would touch; lists of names hold the first 20. */
+export interface Preview extends Draft {
+  parameters: string[];
+  count: number;
+  /** how many of the parameters are so already */
+  already: number;
+  numel: number;
+  /** of the model's elements, 0 to 1 */
+  share: number;
+  gradient_bytes: number;
+  state_bytes: number;
+  trainable_after: number;
+  trainable_numel_after: number;
+  not_in_optimizer: string[];
+  tied: string[][];
+  running_stats: string[];
+  cut_off: string[] | null;
+  recompiles: boolean;
+  /** most important first */
+  warnings: string[];
+}
+
+/** What a command saved, measured from the job's own steps. */
+export interface Saved {
+  /** seconds a step */
+  backward_before: number;
+  backward_after: number;
+  /** how many steps on each side */
+  steps: number;
+  /** freed; negative for a thaw */
+  gradient_bytes: number;
+  memory_before: number | null;
+  memory_after: number | null;
+}
+
+export interface CommandRow extends Draft {
+  id: number;
   by: string;
   state: CommandState;
   step: number | null;
@@ -86,6 +136,7 @@ export interface CommandRow {
   count: number;
   reason: string | null;
   detail: string | null;
+  saved: Saved | null;
   requested: number;
   times: Partial<Record<CommandState, number>>;
 }

@@ -5,7 +5,7 @@
  * norms, and every state that occurs in it, so neither a spike nor a trouble is lost.
  *
  * @typedef {object} Mark
- * @property {number} x the position of the parameter that the mark stands for
+ * @property {number} x the place of the parameter that the mark stands for
  * @property {number} norm NaN where the mark has no place on the scale
  * @property {number} count parameters that it stands for
  * @property {number} state wire code

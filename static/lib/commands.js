@@ -1,9 +1,10 @@
 /**
  * The life of a command, as the log shows it: requested → delivered → applied → verified,
- * or rejected, or superseded.
+ * or rejected, or superseded; and drifted, when what was applied does not hold.
  *
  * @typedef {import("../wire.js").CommandRow} CommandRow
  * @typedef {import("../wire.js").CommandState} CommandState
+ * @typedef {import("../wire.js").Draft} Draft
  * @typedef {object} Stage
  * @property {string} label
  * @property {"done" | "waiting" | "ahead" | "ended"} progress
@@ -17,6 +18,8 @@ export const COMMANDS_KEPT = 100;
 
 /** @type {readonly CommandState[]} */
 const PATH = Object.freeze(["requested", "delivered", "applied", "verified"]);
+/** States after which a command's path goes no further. @type {ReadonlySet<CommandState>} */
+const ENDS = new Set(["rejected", "superseded", "drifted"]);
 
 /**
  * The stages of one command. A report may skip stages; a skipped one counts as done.
@@ -24,10 +27,8 @@ const PATH = Object.freeze(["requested", "delivered", "applied", "verified"]);
  * @returns {Stage[]}
  */
 export function stages(command) {
-  const ended = command.state === "rejected" || command.state === "superseded";
-  const reached = ended
-    ? PATH.findLastIndex((state) => state in command.times)
-    : PATH.indexOf(command.state);
+  const ended = ENDS.has(command.state);
+  const reached = ended ? lastReached(command) : PATH.indexOf(command.state);
   /** @type {Stage[]} */
   const steps = PATH.map((state, i) => ({
     label: stageLabel(state, command),
@@ -43,6 +44,15 @@ export function stages(command) {
 }
 
 /**
+ * How far a command had come when it ended. Only what was applied can drift.
+ * @param {CommandRow} command
+ */
+function lastReached({ state, times }) {
+  const told = PATH.findLastIndex((each) => each in times);
+  return state === "drifted" ? Math.max(told, PATH.indexOf("applied")) : told;
+}
+
+/**
  * @param {CommandState} state
  * @param {CommandRow} command
  */
@@ -53,7 +63,7 @@ function stageLabel(state, command) {
 
 /** @param {CommandRow} command */
 function tookEffect({ state, times }) {
-  return state === "applied" || state === "verified" || "applied" in times;
+  return state === "applied" || state === "verified" || state === "drifted" || "applied" in times;
 }
 
 /**
@@ -61,12 +71,13 @@ function tookEffect({ state, times }) {
  * @param {CommandRow} command
  */
 export function statement(command) {
-  const what = `${command.kind} ${visible(command.target)}`;
+  const what = [`${command.kind} ${visible(command.target)}`, ...optionWords(command)].join(", ");
   const at =
     command.step !== null && (command.state === "applied" || command.state === "verified")
       ? ` at step ${command.step}`
       : "";
-  const why = command.state === "rejected" && command.reason ? `: ${visible(command.reason)}` : "";
+  const troubled = command.state === "rejected" || command.state === "drifted";
+  const why = troubled && command.reason ? `: ${visible(command.reason)}` : "";
   const state = command.state === "verified" ? "applied and verified" : command.state;
   return `${what} ${state}${at}${why}`;
 }
@@ -90,7 +101,7 @@ export function isPending(command) {
 /**
  * For each parameter, what was asked for it and not yet reported: the newest pending command.
  * @param {readonly CommandRow[]} commands newest first
- * @param {readonly {names: readonly string[]}[]} parameters
+ * @param {readonly {names: readonly string[], removed: boolean}[]} parameters
  * @returns {Map<number, CommandRow>} by position
  */
 export function pendingByParameter(commands, parameters) {
@@ -104,9 +115,51 @@ export function pendingByParameter(commands, parameters) {
   return pending;
 }
 
-/** @param {CommandRow} command */
-export function oppositeKind(command) {
-  return command.kind === "freeze" ? "thaw" : "freeze";
+/**
+ * What a command asks for beside its kind and target.
+ * @param {Draft} command
+ * @returns {string[]}
+ */
+export function optionWords({ kind, mode, hold_stats, reset_state }) {
+  const words = kind === "freeze" ? frozenWords({ mode, hold_stats }) : [];
+  return reset_state ? [...words, "optimizer state reset"] : words;
+}
+
+/**
+ * How something is frozen, where it is not the plain way.
+ * @param {{mode: import("../wire.js").FreezeMode, hold_stats: boolean}} frozen
+ * @returns {string[]}
+ */
+export function frozenWords({ mode, hold_stats }) {
+  return [
+    ...(mode === "no_grad" ? ["without a graph (no_grad)"] : []),
+    ...(hold_stats ? ["running statistics held"] : []),
+  ];
+}
+
+/**
+ * What undoes a command. A thaw is undone by freezing as it was frozen before.
+ * @param {CommandRow} command
+ * @param {readonly CommandRow[]} commands newest first
+ * @returns {Draft}
+ */
+export function oppositeOf({ id, kind, target }, commands) {
+  const plain = /** @type {const} */ ({ target, mode: "grad", hold_stats: false, reset_state: false });
+  if (kind === "freeze") return { ...plain, kind: "thaw" };
+  const before = commands.find(
+    (each) => each.id < id && each.kind === "freeze" && each.target === target && tookEffect(each),
+  );
+  const { mode, hold_stats } = before ?? plain;
+  return { ...plain, kind: "freeze", mode, hold_stats };
+}
+
+/**
+ * The commands that were applied and do not hold, as long as no later one took up their target.
+ * @param {readonly CommandRow[]} commands newest first
+ */
+export function drifted(commands) {
+  const standing = undoable(commands);
+  return commands.filter(({ id, state }) => state === "drifted" && standing.has(id));
 }
 
 /**

@@ -12,12 +12,12 @@
  *
  * @typedef {object} Flow
  * @property {Columns} columns
- * @property {readonly ParameterRow[]} parameters
+ * @property {readonly ParameterRow[]} parameters by place on the axis, as all that follows
  * @property {readonly {label: string, path: string, first: number, last: number}[]} blocks
  * @property {readonly [number, number]} domain decades of the ramp
  * @property {readonly [number, number]} extent decades of the axis
  * @property {readonly number[]} stripStates wire codes of the strip's rows, top to bottom
- * @property {ReadonlyMap<number, string>} selected colours of the selected parameters, by position
+ * @property {ReadonlyMap<number, string>} selected colours of the selected parameters, by place
  * @property {Uint8Array | null} matched 1 for each parameter that the filter lets through
  * @property {number | null} step of the sample
  * @property {number} width px

@@ -1,4 +1,5 @@
 /** Numbers, times and names as the page writes them: three significant digits, real minus signs. */
+import { visible } from "./visible.js";
 
 const MINUS = "−";
 const NONE = "–";
@@ -42,6 +43,21 @@ export function formatCompact(value) {
     unit += 1;
   }
   return unit === 0 ? String(value) : `${Number(rest.toPrecision(3))}${units[unit]}`;
+}
+
+/**
+ * Bytes in decimal units: 768 B, 1.5 kB, 210 MB.
+ * @param {number} bytes
+ */
+export function formatBytes(bytes) {
+  const units = ["B", "kB", "MB", "GB", "TB"];
+  let unit = 0;
+  let rest = bytes;
+  while (rest >= 999.5 && unit < units.length - 1) {
+    rest /= 1000;
+    unit += 1;
+  }
+  return `${Number(rest.toPrecision(3))} ${units[unit]}`;
 }
 
 /**
@@ -102,6 +118,17 @@ export function formatPercent(share) {
   const percent = share * 100;
   if (percent > 0 && percent < 0.05) return "< 0.1 %";
   return `${percent < 9.95 ? percent.toFixed(1) : Math.round(percent)} %`;
+}
+
+/**
+ * Where a run trains: its host and process, and what is special about it.
+ * @param {{host: string, pid: number, ranks: number, compiled: boolean}} run
+ */
+export function formatJob({ host, pid, ranks, compiled }) {
+  const parts = [visible(host), `process ${pid}`];
+  if (ranks > 1) parts.push(`${formatCount(ranks)} ranks`);
+  if (compiled) parts.push("compiled");
+  return parts.join(", ");
 }
 
 /**

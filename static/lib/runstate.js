@@ -69,8 +69,7 @@ export class RunState {
 
   /** @param {ParameterRow[]} rows the whole table, in model order */
   setParameters(rows) {
-    const names = rows.map((row) => row.name).join("\n");
-    const same = names === this.parameters.map((row) => row.name).join("\n");
+    const same = tableKey(rows) === tableKey(this.parameters);
     this.parameters = rows;
     this.loaded = true;
     if (!same) {
@@ -123,11 +122,15 @@ export class RunState {
    * @param {ArrayLike<number>} [highs]
    */
   #measure(states, norms, lows = norms, highs = norms) {
-    const count = this.parameters.length;
+    const { parameters } = this;
+    const count = parameters.length;
+    const isGone = (/** @type {number} */ i) => parameters[i].removed;
     // The REST rows have no infinity (JSON has none), so a live one is no norm either.
     const fit = (/** @type {ArrayLike<number>} */ from) =>
-      Float32Array.from({ length: count }, (_, i) => (Number.isFinite(from[i]) ? from[i] : NaN));
-    this.states = Uint8Array.from({ length: count }, (_, i) => states[i] ?? 0);
+      Float32Array.from({ length: count }, (_, i) =>
+        Number.isFinite(from[i]) && !isGone(i) ? from[i] : NaN,
+      );
+    this.states = Uint8Array.from({ length: count }, (_, i) => (isGone(i) ? 0 : (states[i] ?? 0)));
     this.norms = fit(norms);
     this.lows = fit(lows);
     this.highs = fit(highs);
@@ -142,6 +145,14 @@ export class RunState {
     this.domain = decadeDomain(this.norms, this.domain);
     this.extent = decadeDomain(ends, this.extent, 0);
   }
+}
+
+/**
+ * What the tree is made of.
+ * @param {readonly ParameterRow[]} rows
+ */
+function tableKey(rows) {
+  return rows.map(({ name, removed }) => `${name}${removed ? "\n(removed)" : ""}`).join("\n");
 }
 
 /**

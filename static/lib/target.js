@@ -7,7 +7,7 @@ import { globMatcher, isGlob } from "./glob.js";
 
 /**
  * @param {string} target
- * @param {readonly {names: readonly string[]}[]} parameters
+ * @param {readonly {names: readonly string[], removed: boolean}[]} parameters
  * @returns {number[]} positions in `parameters`
  */
 export function coveredBy(target, parameters) {
@@ -17,8 +17,8 @@ export function coveredBy(target, parameters) {
   ];
   if (isGlob(target)) matchers.push(globMatcher(target));
   for (const matches of matchers) {
-    const covered = parameters.flatMap(({ names }, position) =>
-      names.some(matches) ? [position] : [],
+    const covered = parameters.flatMap(({ names, removed }, position) =>
+      !removed && names.some(matches) ? [position] : [],
     );
     if (covered.length > 0) return covered;
   }

@@ -10,13 +10,15 @@
  * @property {number} depth 0 for the root
  * @property {TreeNode | null} parent
  * @property {TreeNode[]} children in model order
- * @property {number[]} parameters positions of all parameters at or below the node
- * @property {number} numel
+ * @property {number[]} parameters positions of all parameters of the model at or below the node
+ * @property {number[]} removed positions of those that the model has no longer
+ * @property {number} numel of the model's
  *
  * @typedef {object} Tree
  * @property {TreeNode} root
  * @property {Map<string, TreeNode>} nodes by id
  */
+import { frozenWords } from "./commands.js";
 
 /**
  * @param {readonly ParameterRow[]} parameters in model order
@@ -37,8 +39,8 @@ export function buildTree(parameters) {
     /** @type {TreeNode | null} */
     let node = leaf;
     while (node !== null) {
-      node.parameters.push(position);
-      node.numel += parameter.numel;
+      (parameter.removed ? node.removed : node.parameters).push(position);
+      if (!parameter.removed) node.numel += parameter.numel;
       node = node.parent;
     }
   });
@@ -62,6 +64,7 @@ function makeNode(kind, path, label, parent) {
     parent,
     children: [],
     parameters: [],
+    removed: [],
     numel: 0,
   };
   parent?.children.push(node);
@@ -98,7 +101,7 @@ export function visibleRows(tree, collapsed, matched) {
   /** @type {TreeNode[]} */
   const stack = [tree.root];
   for (let node = stack.pop(); node !== undefined; node = stack.pop()) {
-    if (matched !== null && !node.parameters.some((position) => matched[position] === 1)) continue;
+    if (matched !== null && !holdsMatch(node, matched)) continue;
     rows.push(node);
     if (node.kind === "parameter" || (matched === null && collapsed.has(node.path))) continue;
     for (let i = node.children.length - 1; i >= 0; i -= 1) stack.push(node.children[i]);
@@ -107,11 +110,37 @@ export function visibleRows(tree, collapsed, matched) {
 }
 
 /**
- * Blocks of the model for an axis: first the root's children, then the largest block is opened
+ * @param {TreeNode} node
+ * @param {Uint8Array} matched
+ */
+function holdsMatch({ parameters, removed }, matched) {
+  const isMatch = (/** @type {number} */ position) => matched[position] === 1;
+  return parameters.some(isMatch) || removed.some(isMatch);
+}
+
+/**
+ * Positions of the model's parameters in the order of the tree: what was added in mid-run stands
+ * beside its module's other parameters, and what was removed has no place.
+ * @param {Tree} tree
+ * @returns {number[]}
+ */
+export function treeOrder({ root }) {
+  /** @type {number[]} */
+  const order = [];
+  const stack = [root];
+  for (let node = stack.pop(); node !== undefined; node = stack.pop()) {
+    if (node.kind === "parameter") order.push(...node.parameters);
+    for (let i = node.children.length - 1; i >= 0; i -= 1) stack.push(node.children[i]);
+  }
+  return order;
+}
+
+/**
+ * Blocks of the model for an axis in the order of the tree: first the root's children, then the largest block is opened
  * again and again while it holds over a quarter of the model and the blocks stay few.
  * @param {Tree} tree
  * @param {number} most blocks at most
- * @returns {{label: string, path: string, first: number, last: number}[]} in model order
+ * @returns {{label: string, path: string, first: number, last: number}[]} by places in that order
  */
 export function axisBlocks(tree, most) {
   /** @type {TreeNode[]} */
@@ -126,15 +155,14 @@ export function axisBlocks(tree, most) {
     if (!large || opened.length > most) break;
     blocks = opened;
   }
+  let next = 0;
   return blocks
     .filter((node) => node.parameters.length > 0)
-    .map((node) => ({
-      label: node.label,
-      path: node.path,
-      first: node.parameters[0],
-      last: node.parameters[node.parameters.length - 1],
-    }))
-    .sort((a, b) => a.first - b.first);
+    .map(({ label, path, parameters }) => {
+      const first = next;
+      next += parameters.length;
+      return { label, path, first, last: next - 1 };
+    });
 }
 
 /**
@@ -150,6 +178,22 @@ export function frozenState(node, parameters) {
   }
   if (frozen === 0) return "false";
   return frozen === node.parameters.length ? "true" : "mixed";
+}
+
+/**
+ * How the parameters of a node are frozen, in words.
+ * @param {TreeNode} node
+ * @param {readonly ParameterRow[]} parameters
+ * @returns {string[]} none where nothing is, or all of it is the plain way
+ */
+export function frozenHow(node, parameters) {
+  const ways = node.parameters.flatMap((position) => {
+    const { frozen } = parameters[position];
+    return frozen === null ? [] : [frozenWords(frozen).join(", ")];
+  });
+  const different = new Set(ways);
+  if (different.size > 1) return ["in several ways"];
+  return [...different].filter(Boolean);
 }
 
 /**

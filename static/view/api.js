@@ -1,11 +1,17 @@
-/** The REST calls of the page; a refusal becomes an Error with the server's own sentence. */
+/** The REST calls of the page; what the server refuses becomes an Error with its own sentence. */
+
+const REFUSALS = Object.freeze([409, 422]);
+
+/** What was asked for is understood, and would not be done. */
+export class Refusal extends Error {}
 
 /**
  * @param {string} path
+ * @param {AbortSignal | null} [signal]
  * @returns {Promise<any>}
  */
-export async function getJson(path) {
-  return answer(await reach(path, { headers: { Accept: "application/json" } }), path);
+export async function getJson(path, signal = null) {
+  return answer(await reach(path, { headers: { Accept: "application/json" }, signal }), path);
 }
 
 /**
@@ -42,7 +48,8 @@ async function reach(path, options) {
 async function answer(response, path) {
   if (response.ok) return response.json();
   const body = response.headers.get("Content-Type")?.includes("json") ? await response.json() : {};
-  throw new Error(sentence(body.detail) ?? `${path}: the server answered ${response.status}`);
+  const why = sentence(body.detail) ?? `${path}: the server answered ${response.status}`;
+  throw REFUSALS.includes(response.status) ? new Refusal(why) : new Error(why);
 }
 
 /**

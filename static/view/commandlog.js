@@ -3,9 +3,10 @@
  *
  * @typedef {import("../wire.js").CommandRow} CommandRow
  */
-import { oppositeKind, stages, statement, undoable } from "../lib/commands.js";
+import { oppositeOf, optionWords, stages, statement, undoable } from "../lib/commands.js";
 import { formatCount, formatTime, plural } from "../lib/format.js";
 import { Memory } from "../lib/memory.js";
+import { formatSaved, howMeasured } from "../lib/saved.js";
 import { visible } from "../lib/visible.js";
 import { element, setName, setText } from "./dom.js";
 
@@ -49,7 +50,8 @@ export class CommandLog {
     const undos = undoable(commands);
     commands.forEach((command, i) => {
       const undo = undos.has(command.id);
-      const key = `${command.id} ${command.state} ${undo} ${locked} ${command.reason} ${command.detail}`;
+      const { id, state, reason, detail, saved } = command;
+      const key = JSON.stringify([id, state, undo, locked, reason, detail, saved]);
       const known = this.items.get(command.id);
       if (known?.key !== key) {
         const made = this.#item(command, undo, locked);
@@ -63,6 +65,18 @@ export class CommandLog {
     });
     this.#forget(new Set(commands.map(({ id }) => id)));
     this.#announce(commands);
+  }
+
+  /**
+   * Bring a command into sight and the focus to it.
+   * @param {number} id
+   */
+  goTo(id) {
+    const item = this.items.get(id)?.element;
+    if (item === undefined) return;
+    item.scrollIntoView({ block: "nearest" });
+    item.tabIndex = -1;
+    item.focus({ preventScroll: true });
   }
 
   /** @param {ReadonlySet<number>} kept ids of the commands that the page keeps */
@@ -90,11 +104,17 @@ export class CommandLog {
       stepper(command),
       element("span", { class: "by", title: `asked for by ${visible(command.by)}` }, visible(command.by)),
       element("span", { class: "when" }, formatTime(command.requested)),
-      undo ? undoButton(command, locked) : element("span"),
+      undo ? undoButton(oppositeOf(command, this.commands), command.id, locked) : element("span"),
     );
+    const words = optionWords(command);
+    if (words.length > 0) item.append(element("p", { class: "detail options" }, words.join(", ")));
     const reason = command.reason ?? (command.state === "rejected" ? "no reason was given" : null);
     if (reason !== null) item.append(element("p", { class: "detail reason" }, visible(reason)));
     if (command.detail !== null) item.append(element("p", { class: "detail" }, visible(command.detail)));
+    if (command.saved) {
+      const title = howMeasured(command.saved);
+      item.append(element("p", { class: "detail saved", title }, formatSaved(command.saved)));
+    }
     if (command.count > 0) item.title = touched(command);
     return item;
   }
@@ -150,14 +170,15 @@ function withCount(label) {
 }
 
 /**
- * @param {CommandRow} command
+ * @param {import("../wire.js").Draft} opposite
+ * @param {number} id of the command to undo
  * @param {string | null} locked
  */
-function undoButton(command, locked) {
-  const title = locked ?? `${oppositeKind(command)} ${visible(command.target)}`;
+function undoButton(opposite, id, locked) {
+  const title = locked ?? [`${opposite.kind} ${visible(opposite.target)}`, ...optionWords(opposite)].join(", ");
   const button = element(
     "button",
-    { type: "button", class: "button quiet", "data-undo": String(command.id), title },
+    { type: "button", class: "button quiet", "data-undo": String(id), title },
     "Undo",
   );
   if (locked !== null) button.setAttribute("disabled", "");

@@ -8,8 +8,9 @@ import { toColumns } from "../lib/buckets.js";
 import { plural } from "../lib/format.js";
 import { flowFigure } from "../lib/flowfigure.js";
 import { Memory } from "../lib/memory.js";
+import { inOrder } from "../lib/order.js";
 import { SEVERITY, stateCode } from "../lib/states.js";
-import { axisBlocks } from "../lib/tree.js";
+import { axisBlocks, treeOrder } from "../lib/tree.js";
 import { find, setText } from "./dom.js";
 
 const CONFIG = Object.freeze({ displayModeBar: false, doubleClick: "reset", responsive: false });
@@ -29,6 +30,8 @@ export class FlowChart {
     this.note = note;
     this.onPick = onPick;
     this.listening = false;
+    /** @type {readonly number[]} the position of the parameter at each place of the axis */
+    this.order = [];
     this.drawn = new Memory();
     /** @type {Set<number>} states that the strip has shown: a row stays, so that the chart is still */
     this.stripStates = new Set();
@@ -42,7 +45,7 @@ export class FlowChart {
    * @param {Record<string, string>} view.tokens
    */
   async render(state, { selected, matched, tokens }) {
-    const count = state.parameters.length;
+    const count = state.tree.root.parameters.length;
     const empty = count === 0 || state.domain === null || state.extent === null;
     this.hint.hidden = !empty;
     if (empty) {
@@ -54,19 +57,26 @@ export class FlowChart {
     if (width === 0 || height === 0) return;
     const chosen = [...selected].flat();
     if (!this.drawn.differs(state.states, state.parameters, matched, tokens, width, height, ...chosen)) return;
-    const columns = toColumns(state, Math.max(100, Math.floor(width / COLUMN_PX)));
+    this.order = treeOrder(state.tree);
+    const sample = inOrder(this.order, state);
+    const columns = toColumns(sample, Math.max(100, Math.floor(width / COLUMN_PX)));
     for (const [code, marks] of columns.marks) {
       if (marks.some((mark) => Number.isNaN(mark.norm))) this.stripStates.add(code);
     }
     const { data, layout } = flowFigure({
       columns,
-      parameters: state.parameters,
+      parameters: sample.parameters,
       blocks: axisBlocks(state.tree, 16),
       domain: /** @type {readonly [number, number]} */ (state.domain),
       extent: /** @type {readonly [number, number]} */ (state.extent),
       stripStates: SEVERITY.map(stateCode).filter((code) => this.stripStates.has(code)),
-      selected,
-      matched,
+      selected: new Map(
+        this.order.flatMap((position, place) => {
+          const color = selected.get(position);
+          return color === undefined ? [] : [/** @type {const} */ ([place, color])];
+        }),
+      ),
+      matched: matched && Uint8Array.from(this.order, (position) => matched[position]),
       step: state.sampleStep,
       width,
       height,
@@ -83,7 +93,7 @@ export class FlowChart {
   #listen() {
     this.listening = true;
     this.plot.on?.("plotly_click", ({ points: [point] }) => {
-      if (typeof point?.customdata === "number") this.onPick(point.customdata);
+      if (typeof point?.customdata === "number") this.onPick(this.order[point.customdata]);
     });
   }
 }

@@ -3,7 +3,7 @@
  *
  * @typedef {import("../lib/runstate.js").RunState} RunState
  */
-import { formatAge, formatCost, formatCount, formatRate } from "../lib/format.js";
+import { formatAge, formatCost, formatCount, formatJob, formatRate } from "../lib/format.js";
 import { visible } from "../lib/visible.js";
 import { byId, find, setAttribute, setText } from "./dom.js";
 
@@ -39,7 +39,7 @@ export class Header {
     this.#fact("cost", formatCost(run.cost, run.every));
     this.#fact("dropped", formatCount(run.dropped), run.dropped > 0);
     this.#fact("faults", formatCount(run.faults), run.faults > 0);
-    this.#fact("job", `${visible(run.host)}, process ${run.pid}`);
+    this.#fact("job", formatJob(run));
     this.#runBanner(state);
   }
 

@@ -12,12 +12,13 @@
  * @property {{color: string, mark: string} | null} line how the parameter is drawn over time, or null
  * @property {string | null} locked why toggles cannot be used, or null
  */
+import { frozenWords } from "../lib/commands.js";
 import { formatCompact, formatNumber, formatShape, plural } from "../lib/format.js";
 import { Memory } from "../lib/memory.js";
 import { isPlottable, place, rampColor } from "../lib/scale.js";
 import { countStates, stateCode, stateOf, TROUBLES } from "../lib/states.js";
 import { SPARK_SAMPLES } from "../lib/runstate.js";
-import { frozenState } from "../lib/tree.js";
+import { frozenHow, frozenState } from "../lib/tree.js";
 import { visible } from "../lib/visible.js";
 import { chevron, element, lineBadge, setAttribute, setName, setText, snowflake, stateGlyph } from "./dom.js";
 import { drawSparkline } from "./sparkline.js";
@@ -67,7 +68,8 @@ export class TreeRow {
     setAttribute(row, "aria-selected", String(facts.line !== null));
     row.classList.toggle("current", facts.current);
     this.label.style.setProperty("--depth", String(Math.min(node.depth, 12)));
-    const [first] = node.parameters;
+    const first = node.parameters[0] ?? node.removed[0];
+    row.classList.toggle("removed", node.parameters.length === 0 && node.removed.length > 0);
     const tied = module ? [] : facts.state.parameters[first].names.slice(1);
     const tiedNote = tied.length > 0 ? ` (also ${tied.join(", ")})` : "";
     setName(this.name, node.label, (node.path || "the whole model") + tiedNote);
@@ -93,13 +95,17 @@ export class TreeRow {
     const checked = frozenState(node, state.parameters);
     const asked = node.parameters.map((position) => state.pending.get(position));
     const pending = asked.every((command) => command === asked[0]) ? asked[0] : undefined;
+    const barred = locked ?? (node.parameters.length === 0 ? nothingThere(node) : null);
+    const how = frozenHow(node, state.parameters);
+    const what = visible(node.path) || "the whole model";
     setAttribute(this.toggle, "aria-checked", checked);
-    setAttribute(this.toggle, "aria-disabled", locked === null ? null : "true");
-    setAttribute(this.toggle, "aria-label", `Frozen: ${visible(node.path) || "the whole model"}`);
+    setAttribute(this.toggle, "aria-disabled", barred === null ? null : "true");
+    setAttribute(this.toggle, "aria-label", [`Frozen: ${what}`, ...how].join(", "));
     setAttribute(this.toggle, "data-pending", pending?.kind ?? null);
     const words = { true: "Frozen", false: "Not frozen", mixed: "Partly frozen" }[checked];
-    const awaited = pending ? ` · ${pending.kind} ${pending.state}` : "";
-    setAttribute(this.toggle, "title", `${words}${awaited}${locked === null ? "" : ` · ${locked}`}`);
+    const awaited = pending ? [`${pending.kind} ${pending.state}`] : [];
+    const title = [[words, ...how].join(", "), ...awaited, ...(barred === null ? [] : [barred])];
+    setAttribute(this.toggle, "title", title.join(" · "));
   }
 
   /**
@@ -137,15 +143,10 @@ export class TreeRow {
     const parameter = state.parameters[position];
     const code = state.states[position];
     const mark = stateOf(code);
-    if (this.stateKey !== mark.name) {
-      this.stateKey = mark.name;
-      const word = element("span", {}, mark.name);
-      word.style.color = mark.trouble ? `var(--state-${mark.name})` : "var(--muted)";
-      this.stateCell.replaceChildren(stateGlyph(code), word);
-      setAttribute(this.stateCell, "title", mark.meaning);
-    }
+    if (parameter.removed) this.#drawRemoved();
+    else this.#drawState(code, parameter.frozen);
     const norm = state.norms[position];
-    if (mark.name === "present" && isPlottable(norm) && state.domain !== null) {
+    if (!parameter.removed && mark.name === "present" && isPlottable(norm) && state.domain !== null) {
       const path = this.stateCell.querySelector("path");
       path?.setAttribute("fill", rampColor(place(norm, state.domain)));
       path?.setAttribute("stroke", tokens["mark-outline"]);
@@ -166,6 +167,38 @@ export class TreeRow {
       `${plural(parameter.numel, "number")}, ${parameter.dtype} on ${parameter.device}`,
     );
   }
+
+  /**
+   * @param {number} code
+   * @param {import("../wire.js").Frozen | null} frozen
+   */
+  #drawState(code, frozen) {
+    const mark = stateOf(code);
+    const how = mark.name === "frozen" && frozen !== null ? frozenWords(frozen) : [];
+    const key = [mark.name, ...how].join(" ");
+    if (key === this.stateKey) return;
+    this.stateKey = key;
+    const word = element("span", {}, mark.name);
+    word.style.color = mark.trouble ? `var(--state-${mark.name})` : "var(--muted)";
+    this.stateCell.replaceChildren(stateGlyph(code), word);
+    const title = how.length === 0 ? mark.meaning : `${mark.meaning} It is frozen ${how.join(", ")}.`;
+    setAttribute(this.stateCell, "title", title);
+  }
+
+  #drawRemoved() {
+    if (this.stateKey === "removed") return;
+    this.stateKey = "removed";
+    this.stateCell.replaceChildren(element("span", { class: "muted" }, "removed"));
+    setAttribute(this.stateCell, "title", "The model has this parameter no longer.");
+  }
+}
+
+/**
+ * Why a node without parameters cannot be switched.
+ * @param {TreeNode} node
+ */
+function nothingThere({ removed }) {
+  return removed.length > 0 ? "No longer in the model" : "Nothing here to freeze";
 }
 
 /**

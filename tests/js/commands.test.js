@@ -2,9 +2,11 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import {
+  drifted,
   effectMarks,
   mergeCommands,
-  oppositeKind,
+  oppositeOf,
+  optionWords,
   pendingByParameter,
   stages,
   statement,
@@ -46,6 +48,32 @@ test("a rejected command ends where it had come to", () => {
   assert.deepEqual(told(command), ["requested done", "delivered done", "rejected ended"]);
 });
 
+test("a command that drifted had been applied, whether or not that report came", () => {
+  const times = { requested: 1, drifted: 4 };
+  const seen = told(commandRow(1, { state: "drifted", step: 9, times: { ...times, applied: 2, verified: 3 } }));
+  assert.deepEqual(seen.slice(2), ["applied at step 9 done", "verified done", "drifted ended"]);
+  const skipped = told(commandRow(1, { state: "drifted", step: 9, times }));
+  assert.deepEqual(skipped.slice(2), ["applied at step 9 done", "drifted ended"]);
+});
+
+test("what drifted is a trouble until a later command takes up its target", () => {
+  const lost = commandRow(1, { state: "drifted", reason: "script moved it" });
+  const ids = (/** @type {import("../../static/wire.js").CommandRow[]} */ ...rows) => drifted(rows).map(({ id }) => id);
+  assert.deepEqual(ids(lost), [1]);
+  assert.deepEqual(ids(commandRow(2, { target: "head" }), lost), [1]);
+  assert.deepEqual(ids(commandRow(2, { kind: "thaw", state: "applied" }), lost), []);
+  assert.deepEqual(ids(commandRow(2, { state: "rejected" }), lost), [1]);
+});
+
+test("options are words, and the plain way needs none", () => {
+  assert.deepEqual(optionWords(commandRow(1)), []);
+  assert.deepEqual(optionWords(commandRow(1, { mode: "no_grad", hold_stats: true })), [
+    "without a graph (no_grad)",
+    "running statistics held",
+  ]);
+  assert.deepEqual(optionWords(commandRow(1, { kind: "thaw", reset_state: true })), ["optimizer state reset"]);
+});
+
 test("a command that was superseded before it was applied shows no step", () => {
   const command = commandRow(1, { state: "superseded", step: 7, times: { requested: 1, superseded: 2 } });
   assert.deepEqual(told(command), ["requested done", "superseded ended"]);
@@ -59,6 +87,10 @@ test("the announcement says what, where it stands and why", () => {
   assert.equal(
     statement(commandRow(1, { state: "rejected", reason: "no such name" })),
     "freeze encoder rejected: no such name",
+  );
+  assert.equal(
+    statement(commandRow(1, { state: "drifted", mode: "no_grad", reason: "the script moved it" })),
+    "freeze encoder, without a graph (no_grad) drifted: the script moved it",
   );
 });
 
@@ -110,7 +142,7 @@ test("the newest pending command is what a parameter waits for", () => {
 
 test("undo is the opposite, and only for the last word on a target", () => {
   const done = commandRow(1, { state: "verified" });
-  assert.equal(oppositeKind(done), "thaw");
+  assert.equal(oppositeOf(done, [done]).kind, "thaw");
   const ids = (/** @type {import("../../static/wire.js").CommandRow[]} */ ...commands) => [...undoable(commands)];
   assert.deepEqual(ids(done), [1]);
   assert.deepEqual(ids(commandRow(2, { kind: "thaw" }), done), [2]);
@@ -132,4 +164,20 @@ test("marks stand where commands took effect, one a step", () => {
     { step: 10, label: "freeze encoder, freeze head" },
     { step: 20, label: "thaw encoder" },
   ]);
+});
+
+test("undoing a thaw freezes as it was frozen before", () => {
+  const times = { requested: 1, applied: 2 };
+  const held = commandRow(1, { state: "verified", times, mode: "no_grad", hold_stats: true });
+  const plain = commandRow(2, { state: "verified", times, target: "head" });
+  const thaw = commandRow(3, { kind: "thaw", state: "verified", reset_state: true });
+  const opposite = { kind: "freeze", target: "encoder", mode: "no_grad", hold_stats: true, reset_state: false };
+  assert.deepEqual(oppositeOf(thaw, [thaw, plain, held]), opposite);
+  assert.deepEqual(oppositeOf(thaw, [thaw, plain]), { ...opposite, mode: "grad", hold_stats: false });
+  assert.equal(oppositeOf(held, [thaw, plain, held]).mode, "grad");
+});
+
+test("a pending command says nothing of a parameter that was replaced", () => {
+  const rows = [parameterRow("encoder.w (replaced at step 4)", { removed: true }), parameterRow("encoder.w")];
+  assert.deepEqual([...pendingByParameter([commandRow(1)], rows).keys()], [1]);
 });

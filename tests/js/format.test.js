@@ -3,9 +3,11 @@ import { test } from "node:test";
 
 import {
   formatAge,
+  formatBytes,
   formatCompact,
   formatCost,
   formatCount,
+  formatJob,
   formatNumber,
   formatRate,
   formatShape,
@@ -106,4 +108,17 @@ test("a time of another day has its date", () => {
   const at = (/** @type {Date} */ date) => date.getTime() / 1000;
   assert.equal(formatTime(at(new Date(2026, 4, 3, 9, 5, 7)), now), "09:05:07");
   assert.equal(formatTime(at(new Date(2026, 3, 3, 9, 5, 7)), now), "2026-04-03 09:05:07");
+});
+
+test("bytes are decimal, with three digits and a unit", () => {
+  assert.deepEqual(
+    [0, 768, 999.6, 1536, 210_000_000, 4.56e9].map(formatBytes),
+    ["0 B", "768 B", "1 kB", "1.54 kB", "210 MB", "4.56 GB"],
+  );
+});
+
+test("a job says its ranks when there are several, and that it is compiled", () => {
+  const job = { host: "node7", pid: 4711, ranks: 1, compiled: false };
+  assert.equal(formatJob(job), "node7, process 4711");
+  assert.equal(formatJob({ ...job, ranks: 8, compiled: true }), "node7, process 4711, 8 ranks, compiled");
 });

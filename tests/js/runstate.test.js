@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { RunState } from "../../static/lib/runstate.js";
-import { commandRow, parameterRow } from "./support/rows.js";
+import { commandRow, frozenBy, parameterRow } from "./support/rows.js";
 
 /**
  * @param {number[]} norms
@@ -53,7 +53,7 @@ test("a table with the same names keeps what was measured", () => {
   const state = new RunState();
   state.setParameters([parameterRow("a")]);
   state.applySample(sample([0.5], [1]));
-  const frozen = { by: "browser", mode: "grad", since_step: 7, command: 1 };
+  const frozen = frozenBy({ since_step: 7, command: 1 });
   state.setParameters([parameterRow("a", { frozen })]);
   assert.deepEqual([...state.norms], [0.5]);
   assert.equal(state.history.length, 1);
@@ -136,4 +136,23 @@ test("the axis holds every spike, and the ramp leaves outliers out", () => {
   state.fitScales();
   assert.ok((state.domain?.[1] ?? 99) <= 2);
   assert.equal(state.extent?.[1], 10);
+});
+
+test("a table that grows in mid-run has its new rows measured by the next sample", () => {
+  const state = new RunState();
+  state.setParameters([parameterRow("a")]);
+  state.applySample(sample([0.5], [1]));
+  state.setParameters([parameterRow("a"), parameterRow("b")]);
+  state.applySample({ ...sample([0.5, 0.25], [1, 4]), step: 8 });
+  assert.deepEqual([...state.norms], [0.5, 0.25]);
+  assert.deepEqual([...state.states], [1, 4]);
+  assert.equal(state.tree.root.parameters.length, 2);
+});
+
+test("a parameter that was replaced has no state and no norm, so it is no trouble", () => {
+  const state = new RunState();
+  state.setParameters([parameterRow("a (replaced at step 4)", { removed: true, grad_norm: 9 }), parameterRow("a")]);
+  state.applySample(sample([9, 0.5], [4, 1]));
+  assert.deepEqual([...state.states], [0, 1]);
+  assert.deepEqual([...state.norms], [NaN, 0.5]);
 });

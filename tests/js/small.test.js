@@ -2,13 +2,10 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { backoff } from "../../static/lib/backoff.js";
-import { freezeQuestion } from "../../static/lib/question.js";
 import { countStates, stateCode, stateOf, STATES } from "../../static/lib/states.js";
 import { throttled } from "../../static/lib/throttle.js";
 import { Memory } from "../../static/lib/memory.js";
-import { buildTree } from "../../static/lib/tree.js";
 import { rowsInSight, scrollToRow } from "../../static/lib/window.js";
-import { parameterRow } from "./support/rows.js";
 
 test("states have the protocol's codes", () => {
   assert.deepEqual(
@@ -103,31 +100,6 @@ test("a slow drawing is followed by a longer rest", () => {
   redraw();
   clock.turn(5000);
   assert.deepEqual(drawn, [0, 800]);
-});
-
-test("the question before a freeze says what it touches", () => {
-  const frozen = { by: "python", mode: "grad", since_step: 1, command: null };
-  const rows = [
-    parameterRow("encoder.w", { numel: 4800 }),
-    parameterRow("encoder.b", { numel: 16, frozen }),
-  ];
-  const { nodes } = buildTree(rows);
-  const encoder = nodes.get("m:encoder");
-  assert.ok(encoder);
-  const asked = freezeQuestion(encoder, "mixed", rows);
-  assert.equal(asked.question, "Freeze encoder.*: 2 parameters, 4,816 numbers");
-  assert.match(asked.consequence, /1 parameter of these is frozen already/);
-  assert.deepEqual(asked.actions.map(({ answer }) => answer), ["freeze", "thaw"]);
-});
-
-test("the question before a thaw warns of a parameter that no optimizer has", () => {
-  const rows = [parameterRow("w", { in_optimizer: false })];
-  const { nodes } = buildTree(rows);
-  const node = nodes.get("p:w");
-  assert.ok(node);
-  const asked = freezeQuestion(node, "true", rows);
-  assert.equal(asked.question, "Thaw w: 1 parameter, 8 numbers");
-  assert.match(asked.consequence, /no optimizer applies/);
 });
 
 test("what is made from the same things is not made again", () => {

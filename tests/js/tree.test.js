@@ -1,8 +1,16 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { axisBlocks, buildTree, frozenState, targetOf, visibleRows } from "../../static/lib/tree.js";
-import { parameterRow } from "./support/rows.js";
+import {
+  axisBlocks,
+  buildTree,
+  frozenHow,
+  frozenState,
+  targetOf,
+  treeOrder,
+  visibleRows,
+} from "../../static/lib/tree.js";
+import { frozenBy, parameterRow } from "./support/rows.js";
 
 const NAMES = ["scale", "encoder.conv.weight", "encoder.conv.bias", "encoder.norm.weight", "head.weight"];
 const ROWS = NAMES.map((name) => parameterRow(name));
@@ -58,7 +66,7 @@ test("a module and a parameter of the same path are two nodes", () => {
 });
 
 test("a toggle is mixed when only a part is frozen", () => {
-  const frozen = { by: "browser", mode: "grad", since_step: 3, command: 1 };
+  const frozen = frozenBy();
   const rows = ROWS.map((row, i) => ({ ...row, frozen: i === 1 || i === 4 ? frozen : null }));
   const { nodes, root } = buildTree(rows);
   const state = (/** @type {string} */ id) => {
@@ -70,6 +78,52 @@ test("a toggle is mixed when only a part is frozen", () => {
   assert.equal(state("m:encoder"), "mixed");
   assert.equal(state("p:scale"), "false");
   assert.equal(frozenState(root, rows), "mixed");
+});
+
+test("a node says how it is frozen, where that is not the plain way", () => {
+  const how = (/** @type {ReturnType<typeof frozenBy>[]} */ ...ways) => {
+    const rows = ways.map((frozen, i) => parameterRow(`m.${i}`, { frozen }));
+    return frozenHow(buildTree(rows).root, rows);
+  };
+  const held = frozenBy({ mode: "no_grad", hold_stats: true });
+  assert.deepEqual(how(frozenBy(), frozenBy()), []);
+  assert.deepEqual(how(held, held), ["without a graph (no_grad), running statistics held"]);
+  assert.deepEqual(how(held, frozenBy()), ["in several ways"]);
+});
+
+/** A weight that was replaced in mid-run: the new one is at the table's end. */
+const GROWN = [
+  parameterRow("encoder.weight (replaced at step 4)", { module: "encoder", removed: true }),
+  parameterRow("head.weight"),
+  parameterRow("encoder.weight"),
+];
+
+test("what was removed is shown, and counted and frozen no longer", () => {
+  const { nodes, root } = buildTree(GROWN);
+  assert.deepEqual(root.parameters, [1, 2]);
+  assert.equal(root.numel, 16);
+  const gone = nodes.get("p:encoder.weight (replaced at step 4)");
+  assert.deepEqual([gone?.parameters, gone?.removed, gone?.label], [[], [0], "weight (replaced at step 4)"]);
+  const matched = Uint8Array.from([1, 0, 0]);
+  assert.deepEqual(labels(visibleRows(buildTree(GROWN), NOTHING, matched)), [
+    "model",
+    " encoder",
+    "  weight (replaced at step 4)",
+  ]);
+  const all = GROWN.map((row) => (row.removed ? row : { ...row, frozen: frozenBy() }));
+  assert.equal(frozenState(buildTree(all).root, all), "true");
+});
+
+test("on an axis a new parameter stands in its module, and a removed one nowhere", () => {
+  const tree = buildTree(GROWN);
+  assert.deepEqual(treeOrder(tree), [2, 1]);
+  assert.deepEqual(
+    axisBlocks(tree, 8).map(({ path, first, last }) => [path, first, last]),
+    [
+      ["encoder", 0, 0],
+      ["head", 1, 1],
+    ],
+  );
 });
 
 test("targets are the name, the module's path, and * for the whole model", () => {

@@ -19,11 +19,20 @@ export function parameterRow(name, changes = {}) {
     in_optimizer: true,
     state: "unmeasured",
     frozen: null,
+    removed: false,
     grad_norm: null,
     grad_max: null,
     step: null,
     ...changes,
   };
+}
+
+/**
+ * @param {Partial<import("../../../static/wire.js").Frozen>} [changes]
+ * @returns {import("../../../static/wire.js").Frozen}
+ */
+export function frozenBy(changes = {}) {
+  return { by: "python", mode: "grad", hold_stats: false, since_step: 1, command: null, ...changes };
 }
 
 /**
@@ -37,6 +46,8 @@ export function commandRow(id, changes = {}) {
     kind: "freeze",
     target: "encoder",
     mode: "grad",
+    hold_stats: false,
+    reset_state: false,
     by: "browser",
     state: "requested",
     step: null,
@@ -44,8 +55,39 @@ export function commandRow(id, changes = {}) {
     count: 0,
     reason: null,
     detail: null,
+    saved: null,
     requested: 1,
     times: { requested: 1 },
+    ...changes,
+  };
+}
+
+/**
+ * @param {Partial<import("../../../static/wire.js").Preview>} [changes]
+ * @returns {import("../../../static/wire.js").Preview}
+ */
+export function previewOf(changes = {}) {
+  return {
+    kind: "freeze",
+    target: "encoder",
+    mode: "grad",
+    hold_stats: false,
+    reset_state: false,
+    parameters: ["encoder.weight", "encoder.bias"],
+    count: 2,
+    already: 0,
+    numel: 16,
+    share: 0.25,
+    gradient_bytes: 64,
+    state_bytes: 128,
+    trainable_after: 6,
+    trainable_numel_after: 48,
+    not_in_optimizer: [],
+    tied: [],
+    running_stats: [],
+    cut_off: null,
+    recompiles: false,
+    warnings: [],
     ...changes,
   };
 }

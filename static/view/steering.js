@@ -1,0 +1,59 @@
+/**
+ * Asks, and sends what was answered: every command of the page goes through here.
+ *
+ * @typedef {import("../lib/runstate.js").RunState} RunState
+ * @typedef {import("../lib/tree.js").TreeNode} TreeNode
+ * @typedef {import("../wire.js").CommandRow} CommandRow
+ * @typedef {import("../wire.js").Draft} Draft
+ */
+import { oppositeOf } from "../lib/commands.js";
+import { previewQuery } from "../lib/preview.js";
+import { freezeQuestion } from "../lib/question.js";
+import { getJson, postJson } from "./api.js";
+import { Confirmation } from "./confirm.js";
+import { byId } from "./dom.js";
+
+export class Steering {
+  /**
+   * @param {string} api
+   * @param {RunState} state
+   * @param {(request: () => Promise<void>) => Promise<void>} guard runs a request, shows its failure
+   */
+  constructor(api, state, guard) {
+    this.api = api;
+    this.state = state;
+    this.guard = guard;
+    this.confirmation = new Confirmation(byId("confirm", HTMLElement), (draft, signal) =>
+      getJson(`${api}/preview?${previewQuery(draft)}`, signal),
+    );
+  }
+
+  /**
+   * Ask how a node is to be frozen or thawed, and send it.
+   * @param {TreeNode} node
+   * @param {HTMLElement} anchor
+   */
+  async ask(node, anchor) {
+    if (node.parameters.length === 0) return;
+    const draft = await this.confirmation.ask(anchor, freezeQuestion(node, this.state.parameters));
+    if (draft !== null) await this.send(draft);
+  }
+
+  /** @param {CommandRow} command */
+  undo(command) {
+    return this.send(oppositeOf(command, this.state.commands));
+  }
+
+  /** @param {Draft} draft */
+  send(draft) {
+    return this.guard(async () => {
+      const command = await postJson(`${this.api}/commands`, { ...draft, by: "browser" });
+      this.state.setCommands([command, ...this.state.commands.filter(({ id }) => id === command.id)]);
+    });
+  }
+
+  /** Nothing can be changed now: what is asked goes away. */
+  leave() {
+    this.confirmation.close();
+  }
+}
