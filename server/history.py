@@ -129,7 +129,7 @@ def _read_block(
             values.c.data.label("numbers"),
             values.c.width.label("numbers_width"),
         )
-        .join(states, _tile_of(states, STATES, block))
+        .outerjoin(states, _tile_of(states, STATES, block))
         .outerjoin(values, _tile_of(values, statistic, block))
         .where(spans.c.run == run, spans.c.level == RAW_LEVEL)
         .order_by(spans.c.first)
@@ -235,19 +235,17 @@ def _between_steps(whole: History, first_step: int | None, last_step: int | None
 
 
 def _columns(row: Row[Any], columns: Iterable[int]) -> dict[int, History]:
-    """Those of the columns that the span has; a later parameter is not in an earlier span."""
+    """The columns in one span; parameters that came into the table later are unmeasured there."""
     steps = packing.unpack_axis(row.axis, row.samples).steps.astype(np.int64)
-    states = packing.unpack_states(row.states, row.samples, row.width)
-    values = np.full(states.shape, np.nan, np.float32)
+    states = np.full((row.samples, BLOCK), State.UNMEASURED, np.uint8)
+    values = np.full((row.samples, BLOCK), np.nan, np.float32)
+    if row.states is not None:
+        states[:, : row.width] = packing.unpack_states(row.states, row.samples, row.width)
     if row.numbers is not None:
         values[:, : row.numbers_width] = packing.unpack_values(
             row.numbers, row.samples, row.numbers_width
         )
-    return {
-        column: History(steps, values[:, column], states[:, column])
-        for column in columns
-        if column < row.width
-    }
+    return {column: History(steps, values[:, column], states[:, column]) for column in columns}
 
 
 def _joined(parts: Sequence[History]) -> History:

@@ -21,7 +21,6 @@ from tests.support.probing import (
     FakeProbe,
     hello,
     pack_sample,
-    table_row,
 )
 from tests.support.serving import ServerProcess
 from tests.support.waiting import wait_for
@@ -255,21 +254,6 @@ def test_times_are_by_the_servers_clock(shared_server: ServerProcess, run: str) 
     assert (after["sample_step"], after["last_seen"]) == (9, after["sample_time"])
     assert (later["sample_step"], later["sample_time"]) == (9, after["sample_time"])
     assert after["server_time"] <= later["last_seen"] <= later["server_time"]
-
-
-def test_the_table_may_grow(shared_server: ServerProcess, run: str) -> None:
-    """New parameters are appended by `parameters`, and have no figures before they are measured."""
-    with FakeProbe(shared_server, hello(run, ["a"])) as probe:
-        probe.sample(1, [1])
-        table = [table_row("a"), table_row("b", requires_grad=False)]
-        probe.send({"type": "parameters", "seq": 2, "parameters": table})
-        probe.sample(3, [2, 5])
-        probe.until_acked(3)
-    rows = shared_server.get(f"/api/runs/{run}/parameters")["parameters"]
-    assert [(row["name"], row["grad_norm"]) for row in rows] == [("a", 2), ("b", 5)]
-    series = shared_server.get(f"/api/runs/{run}/series", parameter="b")
-    assert series["values"][-1:] == [5]
-    assert series["states"][-1:] == ["present"]
 
 
 @pytest.mark.parametrize("count", [0, 1, 300])

@@ -96,11 +96,11 @@ def test_it_becomes_the_same_as_a_new_one(tmp_path: Path, version: int) -> None:
 def schema(folder: Path) -> set[tuple[object, ...]]:
     """The version, columns and indexes of a store; SQLite appends columns, so in no order."""
     columns = (
-        "SELECT t.name, c.name, c.type, c.\"notnull\", c.pk FROM sqlite_schema t"
+        'SELECT t.name, c.name, c.type, c."notnull", c.pk FROM sqlite_schema t'
         " JOIN pragma_table_info(t.name) c WHERE t.type = 'table'"
     )
     indexes = (
-        "SELECT t.name, i.name, i.\"unique\", c.seqno, c.name FROM sqlite_schema t"
+        'SELECT t.name, i.name, i."unique", c.seqno, c.name FROM sqlite_schema t'
         " JOIN pragma_index_list(t.name) i JOIN pragma_index_info(i.name) c"
     )
     with closing(sqlite3.connect(folder / "gradgate.db")) as store:

@@ -204,11 +204,11 @@ def test_series_of_parameters_in_several_blocks(shared_server: ServerProcess, ru
     asked = ["p299", "p0", "p128", "p129", "p130", "p5"]
     found = shared_server.get(f"/api/runs/{run}/series", parameter=asked)["series"]
     assert {row["parameter"]: row["values"] for row in found} == {
-        "p299": [1299],
+        "p299": [None, 1299],
         "p0": [0, 1000],
         "p128": [128, 1128],
         "p129": [129, 1129],
-        "p130": [1130],
+        "p130": [None, 1130],
         "p5": [5, 1005],
     }
 
