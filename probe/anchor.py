@@ -16,11 +16,12 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils._pytree import tree_map, tree_map_only
+from torch.nn.parallel import DistributedDataParallel
 from torch.utils.hooks import RemovableHandle
 
 from .guard import Guard
 from .hooks import ModuleHook
+from .nested import map_tensors
 
 
 class _Tie(torch.autograd.Function):
@@ -60,26 +61,32 @@ class Anchor:
     def __init__(self, models: Mapping[str, nn.Module], guard: Guard) -> None:
         self._models = models
         self._guard = guard
-        self._anchor = torch.empty(0, device="cpu", requires_grad=True)
+        self.leaf = torch.zeros(1, device=_device(models), requires_grad=True)
+        """What every tie leads to; its gradient is never defined by a tie."""
         self._handles: list[RemovableHandle] = []
         self._modules: set[int] = set()
         self._depth = 0
         """Calls of watched modules that are under way; a forward runs in one thread."""
 
     def cover(self, frozen: Iterable[Tensor]) -> None:
-        """Watch exactly the modules that hold one of ``frozen``, at any depth."""
+        """Watch exactly the modules that hold one of ``frozen``, at any depth.
+
+        DistributedDataParallel itself is left out: it looks for unused parameters in what
+        its inner module returns, so there the tie has to be.
+        """
         ids = {id(parameter) for parameter in frozen}
         modules = {
             id(module): module
             for model in self._models.values()
             for module in model.modules()
-            if any(id(parameter) in ids for parameter in module.parameters())
+            if not isinstance(module, DistributedDataParallel)
+            and any(id(parameter) in ids for parameter in module.parameters())
         }
         if set(modules) == self._modules:
             return
         self.remove()
         self._modules = set(modules)
-        only = next(iter(self._models.values())) if len(self._models) == 1 else None
+        only = _outermost(self._models)
         for module in modules.values():
             enter = self._enter_anew if module is only else self._enter
             self._handles += [
@@ -113,27 +120,33 @@ class Anchor:
         if self._depth or not torch.is_grad_enabled():
             return None
         if torch.compiler.is_compiling():  # the rest is not for Dynamo to trace
-            return tree_map_only(Tensor, self._tie_tensor, output)
+            return map_tensors(self._tie, output)
         if _must_not_tie():
             return None
         with self._guard:
-            return tree_map(self._tie, output)
+            return map_tensors(self._tie, output)
 
-    def _tie(self, value: Any) -> Any:
-        if isinstance(value, Tensor):
-            return self._tie_tensor(value)
-        # A dataclass, a distribution and the like: the tensors that it holds itself.
-        for name, held in list(getattr(value, "__dict__", {}).items()):
-            if isinstance(held, Tensor) and not isinstance(value, nn.Module):
-                value.__dict__[name] = self._tie_tensor(held)
-        return value
-
-    def _tie_tensor(self, value: Tensor) -> Tensor:
+    def _tie(self, value: Tensor) -> Tensor:
         if value.requires_grad or not (value.is_floating_point() or value.is_complex()):
             return value
         tie = _Tie if torch.compiler.is_compiling() else _TransformableTie
-        anchor = self._anchor.to(value.device)
+        anchor = self.leaf.to(value.device)
         return tie.apply(anchor, value)  # type: ignore[no-any-return,no-untyped-call]
+
+
+def _device(models: Mapping[str, nn.Module]) -> torch.device:
+    """Where the models are: a leaf elsewhere would have to be copied for every tie."""
+    parameters = (p for model in models.values() for p in model.parameters())
+    first = next(parameters, None)
+    return torch.device("cpu") if first is None or first.is_meta else first.device
+
+
+def _outermost(models: Mapping[str, nn.Module]) -> nn.Module | None:
+    """The one module that the script calls, where there is one."""
+    if len(models) != 1:
+        return None
+    model = next(iter(models.values()))
+    return model.module if isinstance(model, DistributedDataParallel) else model
 
 
 def _must_not_tie() -> bool:

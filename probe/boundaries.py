@@ -24,8 +24,14 @@ class Stepping(Protocol):
     def _measure(self, k: int) -> None:
         """The gradients of optimizer k are those that it applies."""
 
+    def _stepped(self, k: int) -> None:
+        """Optimizer k has stepped; before ``boundary`` if this ends the round."""
+
     def _after_step(self, k: int) -> None:
         """Optimizer k has stepped; after ``boundary`` if this ended the round."""
+
+    def _cleared(self) -> None:
+        """An optimizer's ``zero_grad`` has cleared gradients."""
 
     def _boundary(self, *, late: bool) -> None:
         """A step of the run has ended; ``late``: noticed only after the next backward."""
@@ -106,6 +112,8 @@ class Boundaries:
             if self._optimizers and not self._open.get(k):
                 self._to._watched(lambda: self._drop(k))
             original(*args, **kwargs)
+            if self._optimizers and not self._open.get(k):
+                self._to._cleared()
 
         optimizer.__dict__["zero_grad"] = zero_grad
         return zero_grad
@@ -123,6 +131,7 @@ class Boundaries:
             self._to._measure(k)
 
     def _end(self, k: int, closure: bool) -> None:
+        self._to._stepped(k)
         # A closure computes its gradients inside the step: they are there only now.
         if closure:
             self._to._measure(k)

@@ -11,7 +11,7 @@ from typing import Any
 from .errors import CommandError
 
 KINDS = ("freeze", "thaw")
-MODES = ("grad",)
+MODES = ("grad", "no_grad")
 
 
 class CommandState(str, Enum):
@@ -20,6 +20,7 @@ class CommandState(str, Enum):
     DELIVERED = "delivered"
     APPLIED = "applied"
     VERIFIED = "verified"
+    DRIFTED = "drifted"
     REJECTED = "rejected"
     SUPERSEDED = "superseded"
 
@@ -32,6 +33,8 @@ class Command:
     target: str
     by: str
     mode: str = "grad"
+    hold_stats: bool = False
+    reset_state: bool = False
     id: int | None = None
     """The server's number; None for a command made in Python."""
     local: int | None = None
@@ -45,11 +48,23 @@ class Command:
             target=str(message["target"]),
             by=str(message.get("by", "server")),
             mode=str(message.get("mode", "grad")),
+            hold_stats=bool(message.get("hold_stats", False)),
+            reset_state=bool(message.get("reset_state", False)),
             id=int(message["id"]),
         )
 
+    def asked(self) -> dict[str, Any]:
+        """What was asked for, without who asked: the same on every rank."""
+        return {
+            "kind": self.kind,
+            "target": self.target,
+            "mode": self.mode,
+            "hold_stats": self.hold_stats,
+            "reset_state": self.reset_state,
+        }
+
     def check(self) -> None:
-        """Raise :class:`CommandError` for a kind or a mode that this version does not know."""
+        """Raise :class:`CommandError` for what this version does not know or makes no sense."""
         if self.kind not in KINDS:
             raise CommandError(
                 f"this probe does not know commands of kind {self.kind!r}, only "
@@ -57,7 +72,14 @@ class Command:
             )
         if self.mode not in MODES:
             raise CommandError(
-                f"mode {self.mode!r} is not available in this version of the probe; use 'grad'."
+                f"mode {self.mode!r} is not available in this version of the probe; "
+                f"use {' or '.join(map(repr, MODES))}."
+            )
+        if self.kind == "thaw" and self.hold_stats:
+            raise CommandError("hold_stats belongs to a freeze; a thaw lets statistics run again.")
+        if self.kind == "freeze" and self.reset_state:
+            raise CommandError(
+                "reset_state belongs to a thaw: a freeze keeps the optimizer's state as it is."
             )
 
 
@@ -72,6 +94,8 @@ class Report:
     parameters: list[int] = field(default_factory=list)
     reason: str | None = None
     detail: str | None = None
+    saved: Mapping[str, Any] | None = None
+    """What the command saved, measured, as the wire protocol has it."""
     time: float = field(default_factory=time.time)
 
     def as_message(self, seq: int) -> dict[str, Any]:
@@ -87,7 +111,8 @@ class Report:
             "parameters": self.parameters,
             "reason": self.reason,
             "detail": self.detail,
+            "saved": self.saved,
         }
         if self.command.local is not None:
-            message |= {"kind": self.command.kind, "target": self.command.target}
+            message |= self.command.asked()
         return message

@@ -1,37 +1,46 @@
-"""Freezes and thaws parameters: ``requires_grad`` and ``grad``, nothing else."""
+"""Freezes and thaws parameters and modules: an absolute state, set at step boundaries."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import torch
 from torch import nn
-from torch.optim import LBFGS, Optimizer
+from torch.optim import Optimizer
 
 from .anchor import Anchor
+from .compiled import forget_compiled_code, is_compiled
 from .errors import CommandError
+from .graphless import GraphlessModules
 from .guard import Guard
-from .parameters import ParameterTable, is_uninitialized
+from .held import HeldStatistics
+from .loss_scaling import IdleOptimizers
+from .parameters import ParameterTable
+from .refusals import Refusals
+from .selection import Selection, module_paths
 
 
 @dataclass(frozen=True)
 class Freeze:
-    """Who froze a parameter, and when."""
+    """Who froze a parameter, how, and when."""
 
     by: str
     mode: str
     since_step: int
     command: int | None
     """The server's number of the command, None for one made in Python."""
+    hold_stats: bool = False
+    """The running statistics of the modules inside the target are held too."""
 
 
 class Freezer:
-    """Holds the freezes that commands made; the optimizer and its state are not touched.
+    """Holds the freezes that commands made; the optimizer's groups are not touched.
 
     A frozen parameter has ``requires_grad=False`` **and** ``grad=None``: with a gradient of
-    zeros, AdamW would still move it by its momentum and its weight decay.
+    zeros, AdamW would still move it by its momentum and its weight decay. A parameter that
+    joins a frozen module later is not frozen by that.
     """
 
     def __init__(
@@ -42,78 +51,76 @@ class Freezer:
         guard: Guard,
     ) -> None:
         self._models = models
-        self._optimizers = optimizers
         self._table = table
+        self._refusals = Refusals(models, optimizers, table)
         self._anchor = Anchor(models, guard)
+        self._graphless = GraphlessModules()
+        self._held = HeldStatistics()
+        self._idle = IdleOptimizers(optimizers, table)
         self._found: dict[int, bool] = {}
         """``requires_grad`` as it was before the first command touched the parameter."""
         self.freezes: dict[int, Freeze] = {}
 
-    def freeze(self, indexes: Iterable[int], freeze: Freeze) -> None:
-        """Freeze parameters: an absolute state, so freezing twice is freezing once."""
-        for index in indexes:
-            parameter = self._table.parameters[index]
-            self._found.setdefault(index, parameter.requires_grad)
-            parameter.requires_grad_(False)
-            parameter.grad = None
-            self.freezes[index] = freeze
-        self._cover()
+    @property
+    def leaf(self) -> torch.Tensor:
+        """The leaf that the probe itself ties outputs to."""
+        return self._anchor.leaf
 
-    def thaw(self, indexes: Iterable[int]) -> None:
-        """Make parameters trainable again, with the optimizer state that they had."""
-        for index in indexes:
-            parameter = self._table.parameters[index]
-            self._found.setdefault(index, parameter.requires_grad)
-            parameter.requires_grad_(True)
-            self.freezes.pop(index, None)
-        self._cover()
+    @property
+    def graphless(self) -> tuple[str, ...]:
+        """The modules that run without a graph."""
+        return self._graphless.paths
 
-    def check(self, indexes: Iterable[int]) -> None:
+    @property
+    def held(self) -> tuple[str, ...]:
+        """The modules whose running statistics are held."""
+        return self._held.paths
+
+    def check(self, selection: Selection, mode: str) -> None:
         """Raise :class:`CommandError` when freezing or thawing would not be safe."""
+        self._refusals.check(selection.indexes)
         if _is_distributed(self._models):
             raise CommandError(
                 "this job is distributed, and flipping requires_grad under "
                 "DistributedDataParallel or FSDP crashes it or lets the ranks drift apart; "
                 "this version steers single-process jobs only."
             )
-        current = {id(p) for model in self._models.values() for p in model.parameters()}
-        held_by_lbfgs = {
-            id(p)
-            for optimizer in self._optimizers
-            if isinstance(optimizer, LBFGS)
-            for group in optimizer.param_groups
-            for p in group["params"]
-        }
-        for index in indexes:
+        if mode == "no_grad" and is_compiled(self._models):
+            raise CommandError(
+                "a compiled model takes mode 'grad' only, and there it saves the activations "
+                "of frozen parts already; use mode 'grad'."
+            )
+
+    def freeze(self, selection: Selection, freeze: Freeze) -> None:
+        """Freeze parameters: an absolute state, so freezing twice is freezing once."""
+        for index in selection.indexes:
             parameter = self._table.parameters[index]
-            if id(parameter) not in current:
-                raise CommandError(
-                    f"{self._table.name(index)!r} was replaced by another tensor since attach(), "
-                    "so freezing the old one would do nothing; detach and attach again."
-                )
-            if id(parameter) in held_by_lbfgs:
-                raise CommandError(
-                    f"{self._table.name(index)!r} is trained by LBFGS, which moves parameters "
-                    "along past directions even without a gradient; it cannot be frozen here."
-                )
-            if is_uninitialized(parameter):
-                raise CommandError(
-                    f"{self._table.name(index)!r} belongs to a lazy module that has not run yet; "
-                    "try again after the first forward."
-                )
-            if parameter.layout is not torch.strided:
-                raise CommandError(
-                    f"{self._table.name(index)!r} has layout {parameter.layout}, and only dense "
-                    "parameters can be frozen; choose a target without it."
-                )
-            if not (parameter.is_floating_point() or parameter.is_complex()):
-                raise CommandError(
-                    f"{self._table.name(index)!r} has dtype {parameter.dtype}, and only "
-                    "floating-point parameters can be trained; choose a target without it."
-                )
+            self._found.setdefault(index, parameter.requires_grad)
+            parameter.requires_grad_(False)
+            parameter.grad = None
+            self.freezes[index] = freeze
+        graphless = set(self._graphless.paths)
+        if freeze.mode == "no_grad":
+            graphless.update(selection.modules)
+        paths = module_paths(self._models)
+        if freeze.hold_stats:
+            self._held.hold({path: paths[path] for path in selection.norms})
+        else:
+            self._held.release(selection.norms)
+        self._settle(graphless, paths)
+
+    def thaw(self, selection: Selection) -> None:
+        """Make parameters trainable again, and let running statistics run."""
+        for index in selection.indexes:
+            parameter = self._table.parameters[index]
+            self._found.setdefault(index, parameter.requires_grad)
+            parameter.requires_grad_(True)
+            self.freezes.pop(index, None)
+        self._held.release(selection.norms)
+        self._settle(self._graphless.paths, module_paths(self._models))
 
     def clear_gradients(self) -> None:
-        """Drop gradients that the script itself gave to frozen parameters (``p.grad = ...``).
+        """Drop gradients that somebody gave to frozen parameters (``p.grad = ...``).
 
         A backward writes none, not even through a graph from before the freeze.
         """
@@ -122,12 +129,19 @@ class Freezer:
             if parameter.grad is not None and not parameter.requires_grad:
                 parameter.grad = None
 
+    def feed_scaler(self) -> None:
+        """Before a ``GradScaler`` looks for gradients: see :mod:`gradgate.probe.loss_scaling`."""
+        self._idle.feed()
+
     def boundary(self) -> bool:
         """Forget freezes that the script undid by itself; return whether there were any."""
         self._anchor.reset()
+        self._held.reset()
         undone = [i for i in self.freezes if self._table.parameters[i].requires_grad]
         for index in undone:
             del self.freezes[index]
+        if undone:
+            self._settle(self._graphless.paths, module_paths(self._models))
         return bool(undone)
 
     def as_message(self) -> list[dict[str, Any]]:
@@ -139,18 +153,45 @@ class Freezer:
 
     def restore(self) -> None:
         """Give every parameter that a command touched the ``requires_grad`` it had before."""
+        changed = False
         for index, found in self._found.items():
             parameter = self._table.parameters[index]
             # Where the script has set it anew since, the script's word stands.
             commanded = index not in self.freezes
             if parameter.requires_grad == commanded:
+                changed |= found != commanded
                 parameter.requires_grad_(found)
         self._found.clear()
         self.freezes.clear()
+        self._idle.remove()
+        self._graphless.remove()
+        self._held.remove()
         self._anchor.remove()
+        if changed:
+            self._announce_to_torch()
 
-    def _cover(self) -> None:
+    def _settle(self, graphless: Iterable[str], paths: Mapping[str, nn.Module]) -> None:
+        """Bring hooks, compiled code and reducers in line with what is frozen now."""
+        whole = {path: paths[path] for path in graphless if self._is_whole(paths.get(path))}
+        self._graphless.set(whole)
+        inside = {id(p) for module in whole.values() for p in module.parameters()}
+        for index, freeze in self.freezes.items():
+            if freeze.mode == "no_grad" and id(self._table.parameters[index]) not in inside:
+                self.freezes[index] = replace(freeze, mode="grad")
         self._anchor.cover(self._table.parameters[index] for index in self.freezes)
+        self._idle.note(self.freezes)
+        self._announce_to_torch()
+
+    def _is_whole(self, module: nn.Module | None) -> bool:
+        """Whether every parameter below a module is still frozen in mode ``no_grad``."""
+        if module is None:
+            return False
+        indexes = self._table.indexes(module.parameters())
+        return all(i in self.freezes and self.freezes[i].mode == "no_grad" for i in indexes)
+
+    def _announce_to_torch(self) -> None:
+        """Make what holds on to the old ``requires_grad`` look again."""
+        forget_compiled_code()
 
 
 def _is_distributed(models: Mapping[str, nn.Module]) -> bool:

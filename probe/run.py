@@ -12,6 +12,7 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from importlib.metadata import version
 from types import TracebackType
@@ -22,22 +23,27 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from .boundaries import Boundaries
+from .checkpoint import freezes_from_state, freezes_to_state
 from .commands import Command, Report
 from .errors import CommandError
 from .frames import GRAD_MAX, PROTOCOL, Sample, encode_sample
 from .freezing import Freezer
+from .growth import Growth
 from .guard import Guard
 from .hooks import ModuleHook
 from .info import ParameterInfo, describe
 from .link import Link
 from .membership import Membership
 from .metrics import MetricLog
+from .optimizer_state import OptimizerState
 from .outbox import Outbox
 from .pace import Meter, Pace
-from .parameters import ParameterTable
+from .parameters import ParameterTable, TableRow
 from .readback import capturing
 from .sampler import Sampler
+from .selection import Selection, module_paths
 from .steering import Steering
+from .verification import SCRIPT, Verification
 from .writes import WriteTracker
 
 FIGURES = (
@@ -66,6 +72,7 @@ class Run:
         self._started = time.time()
         self._process = os.getpid()
         self._thread = threading.get_ident()
+        self._models = models
         self._optimizers = optimizers
         self._guard = Guard()
         self._pace = pace
@@ -82,26 +89,42 @@ class Run:
         self._frozen: list[dict[str, Any]] = []
 
         self._table = ParameterTable(models)
-        self._members = Membership(self._table, optimizers)
+        self._growth = Growth(
+            models, self._table, step=lambda: self._step if self._between else self._step + 1
+        )
+        self._members = Membership(
+            self._table, optimizers, self._growth, changed=self._announce_table
+        )
         self._writes = WriteTracker(self._table.parameters)
-        self._sampler = Sampler(self._table, self._writes, self._guard)
+        self._sampler = Sampler(
+            self._table, self._writes, self._guard, catch_up=self._members.catch_up
+        )
         self._sampling = pace.due(1)
         self._metrics = MetricLog()
         self._freezer = Freezer(models, optimizers, self._table, self._guard)
         self._outbox = Outbox()
+        self._verification = Verification(
+            self._table, in_optimizer=lambda index: self._members.in_optimizer[index]
+        )
         self._steering = Steering(
             self._table,
+            models,
             self._freezer,
+            OptimizerState(optimizers),
+            self._verification,
             self._guard,
             report=self._put_report,
-            in_optimizer=lambda index: self._members.in_optimizer[index],
         )
         # Compiled optimizers trace their hooks; ours are to be left alone.
         self._watched: Callable[[Callable[[], None]], None] = torch.compiler.disable(self._watch)
         self._boundaries = Boundaries(optimizers, self)
-        self._forward_hooks = [
-            model.register_forward_pre_hook(ModuleHook(self._forward_begins))
+        self._model_hooks = [
+            hook
             for model in models.values()
+            for hook in (
+                model.register_forward_pre_hook(ModuleHook(self._forward_begins)),
+                model.register_load_state_dict_post_hook(ModuleHook(self._weights_loaded)),
+            )
         ]
         self._link: Link | None = None
         if server is not None:
@@ -147,37 +170,80 @@ class Run:
             )
         self._watched(self._step_by_hand)
 
-    def freeze(self, target: str, mode: str = "grad") -> tuple[str, ...]:
+    def freeze(self, target: str, mode: str = "grad", hold_stats: bool = False) -> tuple[str, ...]:
         """Stop training the parameters that ``target`` names, and return their names.
 
         ``target`` is a parameter's name, a module's path (all below it) or a glob. The
         parameters get ``requires_grad=False`` and ``grad=None``; the optimizer and its
-        state are not touched. Between a step and the model's next forward this takes
-        effect at once; called at another moment, or in another thread, at the end of the
-        step.
+        state are not touched. With ``mode="no_grad"`` the modules that ``target`` names also
+        run without a graph; that is refused, after the next step, when a trainable parameter
+        would lose its gradient by it. ``hold_stats`` lets normalisation layers inside the
+        target use their running statistics and not update them. Between a step and the
+        model's next forward this takes effect at once; called at another moment, or in
+        another thread, at the end of the step.
 
         Raises :class:`TargetError` when nothing matches and :class:`CommandError` when it
         cannot be done safely.
         """
-        return self._command("freeze", target, mode)
+        return self._command("freeze", target, mode=mode, hold_stats=hold_stats)
 
-    def thaw(self, target: str) -> tuple[str, ...]:
-        """Resume training the parameters that ``target`` names, with their optimizer state.
+    def thaw(self, target: str, reset_state: bool = False) -> tuple[str, ...]:
+        """Resume training the parameters that ``target`` names.
 
-        When it takes effect and what it raises: as for :meth:`freeze`.
+        They go on with the optimizer state that they had, or, with ``reset_state``, with a
+        new one. When it takes effect and what it raises: as for :meth:`freeze`.
         """
-        return self._command("thaw", target, "grad")
+        return self._command("thaw", target, reset_state=reset_state)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return what is frozen by command, to go into the user's own checkpoint.
+
+        Plain dicts, lists and strings, so that ``torch.load(..., weights_only=True)`` reads it.
+        """
+        return freezes_to_state(self._freezer, self._table)
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Freeze what was frozen when ``state`` was made, and thaw what was not.
+
+        Call it between a step and the next forward, as right after :func:`attach`; what the
+        script froze by itself is left alone. Raises :class:`TargetError` when the state
+        names what this model does not have, and :class:`CommandError` when it is none or
+        cannot be brought about; then nothing is changed.
+        """
+        if not self._attached or not self._between or threading.get_ident() != self._thread:
+            raise CommandError(
+                "load_state_dict() takes effect at once, so call it in the training thread, "
+                "between a step and the next forward; right after attach() is the best place."
+            )
+        wanted = freezes_from_state(state, self._table, module_paths(self._models))
+        kept = {index for _, selection in wanted for index in selection.indexes}
+        thawed = Selection([i for i in self._freezer.freezes if i not in kept])
+        if thawed.indexes:
+            thaw = Command(
+                "thaw", f"{len(thawed.indexes)} parameters not in the checkpoint", "python"
+            )
+            wanted.insert(0, (thaw, thawed))
+        for command, selection in wanted:
+            self._freezer.check(selection, command.mode)
+        for command, selection in wanted:
+            self._local_commands += 1
+            numbered = replace(command, local=self._local_commands)
+            self._steering.restore(numbered, selection, self._step)
+        self._announce_frozen()
 
     def parameters(self) -> list[ParameterInfo]:
-        """Every parameter with its state as of the latest sample, in model order."""
-        maxima = self._latest_maxima
+        """Every parameter with its state as of the latest sample.
+
+        They are in model order; those that joined the model after ``attach`` come last. One
+        that left it, or was replaced by another, stays in the list as ``removed``, under a
+        name that says since when.
+        """
+        if self._attached and self._between and threading.get_ident() == self._thread:
+            with self._guard:
+                self._members.refresh(walk=True)
         return [
             describe(
-                index,
-                row,
-                self._freezer.freezes.get(index),
-                self._latest,
-                None if maxima is None else float(maxima[index]),
+                index, row, self._freezer.freezes.get(index), self._latest, self._latest_maxima
             )
             for index, row in enumerate(self._members.rows)
         ]
@@ -200,6 +266,8 @@ class Run:
     def _before_step(self, k: int) -> None:
         """Keep gradients of frozen parameters from the optimizer."""
         self._freezer.clear_gradients()
+        if self._sampling and self._verification.watching:
+            self._verification.note(SCRIPT, self._step + 1)
 
     def _measure(self, k: int) -> None:
         """Measure the gradients of optimizer k, if this step is sampled."""
@@ -212,6 +280,15 @@ class Run:
                 scale if isinstance(scale, Tensor) else None,
                 may_skip=isinstance(found_inf, Tensor),
             )
+
+    def _stepped(self, k: int) -> None:
+        """Optimizer k has written what it writes."""
+        if self._sampling and self._verification.watching:
+            self._verification.note(f"{type(self._optimizers[k]).__name__}.step()", self._step + 1)
+
+    def _cleared(self) -> None:
+        """Gradients were cleared: a scaler may look for some next."""
+        self._freezer.feed_scaler()
 
     def _after_step(self, k: int) -> None:
         """Optimizer k has used its gradients."""
@@ -243,6 +320,11 @@ class Run:
     def _forward_begins(self, *_: object) -> None:
         if torch.is_grad_enabled():
             self._between = False
+            self._freezer.feed_scaler()
+
+    def _weights_loaded(self, *_: object) -> None:
+        with self._guard:
+            self._verification.note("load_state_dict()", self._step + 1)
 
     def _step_by_hand(self) -> None:
         self._freezer.clear_gradients()
@@ -261,14 +343,14 @@ class Run:
             with self._guard:
                 self._announce_members()
         with self._guard:
-            self._steer(skipped)
+            self._steer(skipped=skipped, look=sampled)
         with self._guard:
             self._ship()
         self._settle(sampled, late)
 
-    def _steer(self, skipped: bool) -> None:
+    def _steer(self, *, skipped: bool, look: bool) -> None:
         undone = self._freezer.boundary()
-        if self._steering.boundary(self._step, skipped=skipped) or undone:
+        if self._steering.boundary(self._step, look=look, skipped=skipped) or undone:
             self._announce_frozen()
 
     def _settle(self, sampled: bool, late: bool) -> None:
@@ -283,18 +365,18 @@ class Run:
 
     # Commands.
 
-    def _command(self, kind: str, target: str, mode: str) -> tuple[str, ...]:
+    def _command(self, kind: str, target: str, **options: Any) -> tuple[str, ...]:
         if not self._attached:
             raise CommandError(f"cannot {kind} {target!r}: this run was detached.")
         self._local_commands += 1
-        command = Command(kind, target, by="python", mode=mode, local=self._local_commands)
-        indexes = self._steering.resolve(command)
+        command = Command(kind, target, by="python", local=self._local_commands, **options)
+        selection = self._steering.resolve(command)
         if self._between and threading.get_ident() == self._thread:
-            self._steering.apply(command, indexes, self._step)
+            self._steering.apply_now(command, selection, self._step)
             self._announce_frozen()
         else:
             self._steering.submit(command)
-        return tuple(self._table.name(index) for index in indexes)
+        return tuple(self._table.name(index) for index in selection.indexes)
 
     def _on_command(self, message: Mapping[str, Any]) -> None:
         """The server wants something: in the link's thread."""
@@ -306,12 +388,18 @@ class Run:
         self._put(report.as_message, keep=True)
 
     def _announce_members(self) -> None:
-        if self._members.refresh():
-            rows = [row.as_message() for row in self._members.rows]
-            self._put(
-                lambda seq: {"type": "parameters", "seq": seq, "parameters": rows},
+        self._members.refresh()
+
+    def _announce_table(self, rows: Sequence[TableRow]) -> None:
+        self._writes.forget(self._table.removed)
+        if self._link is not None:
+            table = [row.as_message() for row in rows]
+            # Samples that wait behind an earlier table may be longer than the one before it.
+            self._outbox.put(
+                lambda seq: _json({"type": "parameters", "seq": seq, "parameters": table}),
                 keep=True,
                 replaces="parameters",
+                in_place=True,
             )
 
     def _announce_frozen(self) -> None:
@@ -381,8 +469,9 @@ class Run:
         atexit.unregister(self._exit_hook)
         with self._guard:
             self._boundaries.remove()
-            for hook in self._forward_hooks:
+            for hook in self._model_hooks:
                 hook.remove()
+            self._growth.remove()
             self._writes.remove()
             self._freezer.restore()
         self._close(failed=failed)

@@ -2,31 +2,37 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections import deque
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 
-from .checksums import Checksum, checksums
+from torch import nn
+
 from .commands import Command, CommandState, Report
 from .errors import CommandError, TargetError
 from .freezing import Freeze, Freezer
 from .guard import Guard
+from .optimizer_state import OptimizerState
 from .parameters import ParameterTable
-from .targets import resolve
+from .selection import Selection, select
+from .upstream import Upstream, UpstreamObserver
+from .verification import Verification
+
+logger = logging.getLogger("gradgate")
 
 _OPPOSITE = {"freeze": "thaw", "thaw": "freeze"}
 
 
 @dataclass
-class _Check:
-    """An applied command that is to be verified after the next step."""
+class _Trial:
+    """A freeze in mode ``no_grad`` that waits for a forward to show what it would cut."""
 
     command: Command
-    step: int
-    indexes: list[int]
-    sums: list[Checksum]
-    """Checksums at the time of applying, of a freeze; empty for a thaw."""
+    selection: Selection
+    frozen: bool
+    """Made in Python between two steps: its parameters are frozen already."""
 
 
 class Steering:
@@ -35,20 +41,25 @@ class Steering:
     def __init__(
         self,
         table: ParameterTable,
+        models: Mapping[str, nn.Module],
         freezer: Freezer,
+        states: OptimizerState,
+        verification: Verification,
         guard: Guard,
         report: Callable[[Report], None],
-        in_optimizer: Callable[[int], bool],
     ) -> None:
         self._table = table
+        self._models = models
         self._freezer = freezer
+        self._states = states
+        self._verification = verification
         self._guard = guard
         self._report = report
-        self._in_optimizer = in_optimizer
+        self._observer = UpstreamObserver(models, table, freezer.leaf)
         self._lock = threading.Lock()
         self._inbox: deque[Command] = deque()
         self._seen: set[int] = set()
-        self._checks: list[_Check] = []
+        self._trials: list[_Trial] = []
 
     def submit(self, command: Command) -> None:
         """Queue a command for the next boundary; one that was seen before is ignored."""
@@ -61,153 +72,163 @@ class Steering:
             self._report(Report(command, CommandState.DELIVERED))
             self._inbox.append(command)
 
-    def resolve(self, command: Command) -> list[int]:
-        """Return the parameters that a command touches, or raise why it cannot be done."""
+    def resolve(self, command: Command) -> Selection:
+        """Return what a command touches, or raise why it cannot be done."""
         command.check()
-        indexes = resolve(command.target, self._table.names)
-        self._freezer.check(indexes)
-        return indexes
+        selection = select(command, self._table, self._models)
+        self._freezer.check(selection, command.mode)
+        if command.reset_state:
+            self._states.check(self._table.parameters[i] for i in selection.indexes)
+        return selection
 
-    def boundary(self, step: int, *, skipped: bool = False) -> bool:
+    def boundary(self, step: int, *, look: bool, skipped: bool = False) -> bool:
         """Verify and apply at the boundary after ``step``; return whether anything changed.
 
+        ``look``: look whether what is frozen was written to, also when no proof is due.
         ``skipped``: the optimizer did not apply that step, so it proves nothing.
         """
-        if self._checks and not skipped:
-            self._verify(step)
-        if not self._inbox:
-            return False
+        if not skipped:
+            for report in self._verification.boundary(step, look=look):
+                self._report(report)
+        tried = self._decide_trials(step)
         with self._lock:
             commands = list(self._inbox)
             self._inbox.clear()
-        accepted = [(c, indexes) for c in commands if (indexes := self._accept(c, step))]
-        for position, (command, indexes) in enumerate(accepted):
-            undone = {
-                index
-                for later, others in accepted[position + 1 :]
-                if later.kind == _OPPOSITE[command.kind]
-                for index in others
-            }
-            if undone.issuperset(indexes):
-                reason = f"a later command asked at the same step to {_OPPOSITE[command.kind]}"
-                self._supersede(command, reason, step)
-            else:
-                self._apply_guarded(command, indexes, step)
-        return bool(accepted)
+        accepted = [(c, chosen) for c in commands if (chosen := self._accept(c, step))]
+        for command, selection in accepted:
+            if command.mode == "no_grad":
+                self._try(command, selection)
+        batch = tried + [(c, chosen) for c, chosen in accepted if c.mode != "no_grad"]
+        for position, (command, selection) in enumerate(batch):
+            self._apply_unless_undone(command, selection, batch[position + 1 :], step)
+        return bool(batch)
 
-    def apply(self, command: Command, indexes: list[int], step: int) -> None:
-        """Do what a command asks, now: in the training thread, outside forward and backward."""
-        sums: list[Checksum] = []
-        if command.kind == "freeze":
-            sums = checksums([self._table.parameters[i] for i in indexes])
-            self._freezer.freeze(indexes, Freeze(command.by, command.mode, step, command.id))
-        else:
-            self._freezer.thaw(indexes)
-        self._withdraw_checks(command, indexes, step)
-        self._checks.append(_Check(command, step, indexes, sums))
+    def apply_now(self, command: Command, selection: Selection, step: int) -> None:
+        """Do what a command asks, in the training thread, between a boundary and a forward.
+
+        What mode ``no_grad`` would cut is known after the next forward only: until then
+        its parameters are frozen as in mode ``grad``.
+        """
+        if command.mode != "no_grad":
+            self._apply(command, selection, step)
+            return
+        self._change(replace(command, mode="grad"), selection, step)
+        self._try(command, selection, frozen=True)
+
+    def restore(self, command: Command, selection: Selection, step: int) -> None:
+        """Bring about what a checkpoint holds: it was tried when it was first commanded."""
+        self._apply(command, selection, step)
+
+    def _try(self, command: Command, selection: Selection, *, frozen: bool = False) -> None:
+        self._observer.watch(selection.modules)
+        self._trials.append(_Trial(command, selection, frozen))
+
+    def _decide_trials(self, step: int) -> list[tuple[Command, Selection]]:
+        """The commands whose trial has shown that they cut nothing; reject the others."""
+        passed = []
+        trials, self._trials = self._trials, []
+        seen = self._observer.take() if trials else {}
+        for trial in trials:
+            problem = next(
+                (
+                    problem
+                    for path in trial.selection.modules
+                    if (problem := self._cut(path, seen.get(path), trial.selection))
+                ),
+                None,
+            )
+            if problem is None:
+                passed.append((trial.command, trial.selection))
+                continue
+            if trial.frozen:
+                problem += " Its parameters are frozen in mode 'grad'."
+                logger.warning("gradgate: %s", problem)
+            self._reject(trial.command, problem, step)
+        return passed
+
+    def _cut(self, path: str, upstream: Upstream | None, selection: Selection) -> str | None:
+        """Why a module cannot run without a graph, as its latest forward has shown."""
+        shown = repr(path) if path else "the model"
+        if upstream is None or not upstream.called:
+            return (
+                f"{shown} did not run in the step that was to show what flows into it, so nobody "
+                "knows what running it without a graph would cut; use mode 'grad'."
+            )
+        losing = [index for index in upstream.indexes if index not in set(selection.indexes)]
+        if losing:
+            return (
+                f"{shown} cannot run without a graph: what flows into it carries the gradient of "
+                f"{self._verification.listed(losing)}, which would lose theirs; freeze those too, "
+                "or use mode 'grad'."
+            )
+        if upstream.foreign:
+            return (
+                f"{shown} cannot run without a graph: what flows into it carries the gradient of "
+                "a tensor that is no parameter of this model, which would be cut off; "
+                "use mode 'grad'."
+            )
+        return None
+
+    def _apply_unless_undone(
+        self,
+        command: Command,
+        selection: Selection,
+        later: list[tuple[Command, Selection]],
+        step: int,
+    ) -> None:
+        """Apply, unless later commands of the same boundary undo all of it."""
+        undone = {
+            index
+            for other, others in later
+            if other.kind == _OPPOSITE[command.kind]
+            for index in others.indexes
+        }
+        if undone.issuperset(selection.indexes):
+            reason = f"a later command asked at the same step to {_OPPOSITE[command.kind]}"
+            self._supersede(command, reason, step)
+            return
+        # A fault of the probe's own rejects this command, and the others go on.
+        done = False
+        with self._guard:
+            self._apply(command, selection, step)
+            done = True
+        if not done:
+            self._reject(command, "the probe failed inside; see the job's log", step)
+
+    def _apply(self, command: Command, selection: Selection, step: int) -> None:
+        self._change(command, selection, step)
+        for other in self._verification.applied(command, selection.indexes, step):
+            reason = f"a later {command.kind} came before it could be verified"
+            self._supersede(other, reason, step)
         self._report(
             Report(
                 command,
                 CommandState.APPLIED,
                 step=step,
-                parameters=indexes,
-                detail=self._untrained(command, indexes),
+                parameters=selection.indexes,
+                detail=self._verification.untrained(command, selection.indexes),
             )
         )
 
-    def _apply_guarded(self, command: Command, indexes: list[int], step: int) -> None:
-        """Apply; a fault of the probe's own rejects this command, and the others go on."""
-        done = False
-        with self._guard:
-            self.apply(command, indexes, step)
-            done = True
-        if not done:
-            reason = "the probe failed inside; see the job's log"
-            self._report(Report(command, CommandState.REJECTED, step=step, reason=reason))
+    def _change(self, command: Command, selection: Selection, step: int) -> None:
+        """Bring about what a command asks for; the same twice is the same once."""
+        if command.kind == "freeze":
+            freeze = Freeze(command.by, command.mode, step, command.id, command.hold_stats)
+            self._freezer.freeze(selection, freeze)
+            return
+        if command.reset_state:
+            self._states.reset(self._table.parameters[i] for i in selection.indexes)
+        self._freezer.thaw(selection)
 
-    def _accept(self, command: Command, step: int) -> list[int]:
+    def _accept(self, command: Command, step: int) -> Selection | None:
         try:
             return self.resolve(command)
         except (TargetError, CommandError) as error:
-            self._report(Report(command, CommandState.REJECTED, step=step, reason=str(error)))
-            return []
+            self._reject(command, str(error), step)
+            return None
+
+    def _reject(self, command: Command, reason: str, step: int) -> None:
+        self._report(Report(command, CommandState.REJECTED, step=step, reason=reason))
 
     def _supersede(self, command: Command, reason: str, step: int) -> None:
         self._report(Report(command, CommandState.SUPERSEDED, step=step, reason=reason))
-
-    def _withdraw_checks(self, command: Command, indexes: list[int], step: int) -> None:
-        """A command not verified yet is checked no longer where this one undoes it."""
-        touched = set(indexes)
-        for check in list(self._checks):
-            if check.command.kind != _OPPOSITE[command.kind]:
-                continue
-            kept = [p for p, index in enumerate(check.indexes) if index not in touched]
-            if not kept:
-                self._checks.remove(check)
-                reason = f"a later {command.kind} came before it could be verified"
-                self._supersede(check.command, reason, step)
-            else:
-                check.sums = [check.sums[p] for p in kept] if check.sums else []
-                check.indexes = [check.indexes[p] for p in kept]
-
-    def _verify(self, step: int) -> None:
-        due = [check for check in self._checks if check.step < step]
-        self._checks = [check for check in self._checks if check.step >= step]
-        for check in due:
-            problem = self._moved(check) if check.command.kind == "freeze" else self._shut(check)
-            self._report(
-                Report(
-                    check.command,
-                    CommandState.APPLIED if problem else CommandState.VERIFIED,
-                    step=check.step,
-                    parameters=check.indexes,
-                    reason=problem,
-                    detail=None if problem else self._evidence(check, step),
-                )
-            )
-
-    def _moved(self, check: _Check) -> str | None:
-        """Why a freeze does not hold: the parameters that changed or can still change."""
-        now = checksums([self._table.parameters[i] for i in check.indexes])
-        wrong = [
-            index
-            for index, before, after in zip(check.indexes, check.sums, now, strict=True)
-            if before != after or self._table.parameters[index].requires_grad
-        ]
-        if not wrong:
-            return None
-        return (
-            f"not verified: {self._listed(wrong)} changed after the freeze, "
-            "so something else than the optimizer's gradient step writes to it"
-        )
-
-    def _shut(self, check: _Check) -> str | None:
-        """Why a thaw does not hold."""
-        wrong = [i for i in check.indexes if not self._table.parameters[i].requires_grad]
-        if not wrong:
-            return None
-        return f"not verified: {self._listed(wrong)} was frozen again by the script"
-
-    def _evidence(self, check: _Check, step: int) -> str | None:
-        count = len(check.indexes)
-        if check.command.kind == "freeze":
-            return f"{count} of {count} bitwise unchanged after step {step}"
-        flowing = sum(self._table.parameters[i].grad is not None for i in check.indexes)
-        parts = [
-            f"{flowing} of {count} had a gradient in step {step}",
-            self._untrained(check.command, check.indexes),
-        ]
-        return "; ".join(part for part in parts if part)
-
-    def _untrained(self, command: Command, indexes: list[int]) -> str | None:
-        """Say which thawed parameters no optimizer holds: they will not be trained."""
-        if command.kind != "thaw":
-            return None
-        loose = [index for index in indexes if not self._in_optimizer(index)]
-        if not loose:
-            return None
-        return f"{self._listed(loose)} is in no optimizer and will not be trained"
-
-    def _listed(self, indexes: list[int]) -> str:
-        first = self._table.name(indexes[0])
-        return first if len(indexes) == 1 else f"{first} (and {len(indexes) - 1} more)"

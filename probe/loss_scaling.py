@@ -1,0 +1,58 @@
+"""Keeps a ``GradScaler`` working when everything that an optimizer holds is frozen.
+
+``scaler.step(optimizer)`` asserts "No inf checks were recorded for this optimizer" when
+none of its parameters has a gradient
+(https://docs.pytorch.org/docs/stable/amp.html#torch.amp.GradScaler.step). So where such a
+scaler exists, the smallest parameter of an optimizer that a freeze left idle is given a
+gradient of zeros for the scaler to look at. It is taken away again before the optimizer's
+own step, which therefore moves nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+import torch
+from torch import Tensor
+from torch.amp import GradScaler
+from torch.optim import Optimizer
+
+from .living import living
+from .parameters import ParameterTable
+
+
+class IdleOptimizers:
+    """The optimizers that freezes left without anything to do."""
+
+    def __init__(self, optimizers: Sequence[Optimizer], table: ParameterTable) -> None:
+        self._optimizers = optimizers
+        self._table = table
+        self._stand_ins: list[Tensor] = []
+
+    def note(self, frozen: Collection[int]) -> None:
+        """Find the optimizers whose parameters are all frozen, ``frozen`` by command."""
+        idle = [
+            min(held, key=Tensor.numel)
+            for optimizer in self._optimizers
+            if (held := [p for group in optimizer.param_groups for p in group["params"]])
+            and not any(p.requires_grad for p in held)
+            and frozen.__contains__(self._table.index_of.get(id(min(held, key=Tensor.numel)), -1))
+        ]
+        self._stand_ins = idle if idle and _scaler_exists() else []
+
+    def feed(self) -> None:
+        """Give each stand-in its zeros: after gradients were cleared, before the scaler looks."""
+        for parameter in self._stand_ins:
+            if parameter.grad is None:
+                parameter.grad = torch.zeros_like(parameter)
+
+    def remove(self) -> None:
+        """Take every stand-in's zeros away."""
+        for parameter in self._stand_ins:
+            parameter.grad = None
+        self._stand_ins = []
+
+
+def _scaler_exists() -> bool:
+    """Whether the job has an enabled ``GradScaler``: looked for only when an optimizer is idle."""
+    return any(scaler.is_enabled() for scaler in living(GradScaler))
