@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,12 @@ def test_answers_follow_the_schema(shared_server: ServerProcess, run: str) -> No
         validate("command", asked)
         validate("server_to_probe", probe.until_command(asked["id"]))
         probe.report(2, asked["id"], "applied", step=2, parameters=[0])
+        with ThreadPoolExecutor(1) as thread:
+            found = thread.submit(shared_server.get, f"{path}/preview", kind="freeze", target="a")
+            question = probe.until_question()
+            validate("server_to_probe", question)
+            probe.answer(question)
+            validate("preview", found.result(20))
         probe.until_acked(2)
     for part, route in [
         ("runs", "/api/runs"),

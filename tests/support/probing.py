@@ -18,6 +18,8 @@ from .serving import ServerProcess
 PRESENT, ZERO, NONFINITE, ABSENT, STALE, FROZEN, GATED = range(1, 8)
 GRAD_NORM, GRAD_MAX = 1, 2
 
+CHANGE = ("kind", "target", "mode", "hold_stats", "reset_state")
+
 _PATIENCE = 20
 
 
@@ -54,6 +56,33 @@ def hello(
         "parameters": [table_row(name) for name in names],
         "frozen": [],
         "step": 0,
+        **changes,
+    }
+
+
+def preview(**changes: Any) -> dict[str, Any]:
+    """What a freeze of `a.*` would touch."""
+    return {
+        "kind": "freeze",
+        "target": "a.*",
+        "mode": "grad",
+        "hold_stats": False,
+        "reset_state": False,
+        "parameters": ["a.weight", "a.bias"],
+        "count": 2,
+        "already": 0,
+        "numel": 16,
+        "share": 0.25,
+        "gradient_bytes": 64,
+        "state_bytes": 128,
+        "trainable_after": 4,
+        "trainable_numel_after": 48,
+        "not_in_optimizer": [],
+        "tied": [],
+        "running_stats": ["a.norm"],
+        "cut_off": None,
+        "recompiles": False,
+        "warnings": ["The running statistics of a.norm go on."],
         **changes,
     }
 
@@ -98,6 +127,7 @@ class FakeProbe:
         )
         self.acked = 0
         self.commands: list[dict[str, Any]] = []
+        self.questions: list[dict[str, Any]] = []
         # A server that refuses before it listens has said why, all the same.
         with suppress(ConnectionClosed):
             self.send(greeting)
@@ -114,6 +144,8 @@ class FakeProbe:
             self.acked = answer["seq"]
         elif answer["type"] == "command":
             self.commands.append(answer)
+        elif answer["type"] == "preview":
+            self.questions.append(answer)
         return answer
 
     def sample(
@@ -142,6 +174,19 @@ class FakeProbe:
                 **more,
             }
         )
+
+    def answer(self, question: Mapping[str, Any], refused: str | None = None) -> dict[str, Any]:
+        """Answer the server's question with a preview, which is returned, or a refusal."""
+        found = preview(**{name: question[name] for name in CHANGE})
+        self.send(
+            {
+                "type": "preview",
+                "request": question["request"],
+                "preview": None if refused else found,
+                "refused": refused,
+            }
+        )
+        return found
 
     def heartbeat(self, step: int = 0, **more: Any) -> None:
         """Send a heartbeat."""
@@ -175,6 +220,12 @@ class FakeProbe:
                 if command["id"] == number:
                     return command
             self.receive()
+
+    def until_question(self) -> dict[str, Any]:
+        """Wait for the next question of the server."""
+        while not self.questions:
+            self.receive()
+        return self.questions.pop(0)
 
     def until_closed(self) -> tuple[int, dict[str, Any] | None]:
         """Wait for the end: the close code, and the last frame that came before it."""
