@@ -5,6 +5,9 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+import numpy as np
+import numpy.typing as npt
+
 from .frames import GRAD_NORM, Sample
 from .freezing import Freeze
 from .parameters import TableRow
@@ -31,13 +34,24 @@ class ParameterInfo:
     grad_max: float | None
     """Largest magnitude, as of the latest sample that took it."""
     step: int | None
-    """The step of the latest sample; None before the first."""
+    """The step of the latest sample; None before the first that covers it."""
+    removed: bool
+    """It left the model, or another parameter has taken its place."""
 
 
 def describe(
-    index: int, row: TableRow, freeze: Freeze | None, sample: Sample | None, grad_max: float | None
+    index: int,
+    row: TableRow,
+    freeze: Freeze | None,
+    sample: Sample | None,
+    maxima: npt.NDArray[np.float32] | None,
 ) -> ParameterInfo:
-    """Put together what is known of a parameter."""
+    """Put together what is known of a parameter; samples may be older than it is, and shorter."""
+    if sample is not None and index >= len(sample.states):
+        sample = None
+    largest = None
+    if maxima is not None and index < len(maxima) and not row.removed:
+        largest = float(maxima[index])
     return ParameterInfo(
         name=row.names[0],
         names=tuple(row.names),
@@ -50,8 +64,9 @@ def describe(
         state=State(sample.states[index] if sample else State.UNMEASURED).word,
         frozen=freeze,
         grad_norm=_finite(float(sample.values[GRAD_NORM][index])) if sample else None,
-        grad_max=_finite(grad_max),
+        grad_max=_finite(largest),
         step=sample.step if sample else None,
+        removed=row.removed,
     )
 
 

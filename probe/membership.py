@@ -2,45 +2,84 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from torch.optim import Optimizer
 
+from .growth import Growth
 from .parameters import ParameterTable, TableRow, is_uninitialized
 
 
 class Membership:
-    """The parameters of each optimizer; kept up to date when groups are added later."""
+    """The parameters of each optimizer; it follows groups and parameters added later.
 
-    def __init__(self, table: ParameterTable, optimizers: Sequence[Optimizer]) -> None:
+    Whoever asks for ``groups`` or ``loose`` gets them as they are now: a parameter added
+    before a step is measured in that step.
+    """
+
+    def __init__(
+        self,
+        table: ParameterTable,
+        optimizers: Sequence[Optimizer],
+        growth: Growth,
+        changed: Callable[[list[TableRow]], None],
+    ) -> None:
         self._table = table
         self._optimizers = optimizers
-        self._read()
-        self._seen = self._fingerprint()
+        self._growth = growth
+        self._changed = changed
+        self.rows: list[TableRow] = self._read()
 
-    def refresh(self) -> bool:
-        """Read anew if a parameter group was added or a lazy parameter got its shape."""
-        now = self._fingerprint()
-        if now == self._seen:
-            return False
-        self._seen = now
-        self._read()
-        return True
+    @property
+    def groups(self) -> list[list[int]]:
+        """The parameters of each optimizer, by index."""
+        self.catch_up()
+        return self._groups
 
-    def _read(self) -> None:
-        self.groups: list[list[int]] = [
+    @property
+    def loose(self) -> list[int]:
+        """The parameters in no optimizer."""
+        self.catch_up()
+        return self._loose
+
+    def catch_up(self) -> None:
+        """Read anew if a parameter, a module or a parameter group is known to be new."""
+        if self._growth.noticed or self._count() != self._counted:
+            self._follow()
+
+    def refresh(self, *, walk: bool = False) -> None:
+        """Read anew if anything changed that a close look tells, or a ``walk`` of the models."""
+        if walk or self._growth.due or self._growth.noticed or self._fingerprint() != self._seen:
+            self._follow()
+
+    def _follow(self) -> None:
+        if self._growth.walk() or self._fingerprint() != self._seen:
+            rows = self._read()
+            # Told before it is shown: a new connection, which begins with what is shown,
+            # must not be ahead of what waits to be sent over it.
+            self._changed(rows)
+            self.rows = rows
+
+    def _read(self) -> list[TableRow]:
+        self._groups = [
             self._table.indexes(p for group in optimizer.param_groups for p in group["params"])
             for optimizer in self._optimizers
         ]
-        """The parameters of each optimizer, by index."""
-        held = {index for group in self.groups for index in group}
-        self.loose: list[int] = [index for index in range(len(self._table)) if index not in held]
-        """The parameters in no optimizer."""
+        held = {index for group in self._groups for index in group}
+        rest = [index for index in range(len(self._table)) if index not in held]
+        self._loose = [index for index in rest if index not in self._table.removed]
         self.in_optimizer: list[bool] = [index in held for index in range(len(self._table))]
-        self.rows: list[TableRow] = self._table.rows(self.in_optimizer)
         self._lazy = [p for p in self._table.parameters if is_uninitialized(p)]
+        self._counted = self._count()
+        self._seen = self._fingerprint()
+        return self._table.rows(self.in_optimizer)
+
+    def _count(self) -> int:
+        """How many parameter groups there are: what is asked at every step."""
+        return sum([len(optimizer.param_groups) for optimizer in self._optimizers])
 
     def _fingerprint(self) -> tuple[int, ...]:
         """What changes when the membership does; cheap, for it is taken with every sample."""
-        sizes = [len(g["params"]) for optimizer in self._optimizers for g in optimizer.param_groups]
-        return (*sizes, sum(is_uninitialized(p) for p in self._lazy))
+        groups = [group["params"] for o in self._optimizers for group in o.param_groups]
+        lazy = sum(is_uninitialized(p) for p in self._lazy)
+        return (*map(len, groups), *map(id, groups), lazy)

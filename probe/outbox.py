@@ -40,6 +40,7 @@ class Outbox:
         self._bytes = 0
         self._seq = 0
         self._sent = 0
+        self._taken = 0
         self._droppable: deque[Entry] = deque()
         self._kept: deque[Entry] = deque()
         self._wake: Callable[[], None] | None = None
@@ -47,14 +48,24 @@ class Outbox:
         self.dropped = 0
 
     def put(
-        self, make: Callable[[int], Frame], *, keep: bool = False, replaces: str | None = None
+        self,
+        make: Callable[[int], Frame],
+        *,
+        keep: bool = False,
+        replaces: str | None = None,
+        in_place: bool = False,
     ) -> None:
         """Add the frame that ``make(seq)`` gives.
 
         ``keep``: it must not be dropped. ``replaces``: an absolute state under this name,
-        of which only the latest counts.
+        of which only the latest counts. ``in_place``: it takes the very place of the one
+        that it replaces, if that still waits; for what frames behind it rely on.
         """
         with self._lock:
+            if in_place and (place := self._waiting(replaces)) is not None:
+                seq = self._kept[place].seq
+                self._kept[place] = Entry(seq, make(seq), replaces)
+                return
             self._seq += 1
             entry = Entry(self._seq, make(self._seq), replaces)
             if keep:
@@ -87,6 +98,7 @@ class Outbox:
                 for lane in (self._droppable, self._kept)
                 for entry in _after(lane, self._sent)
             ]
+            self._taken = max((entry.seq for entry in entries), default=self._taken)
         return sorted(entries, key=lambda entry: entry.seq)
 
     def sent(self, entry: Entry) -> None:
@@ -107,7 +119,7 @@ class Outbox:
         """Start over after a lost connection: the server has stored up to ``seq``."""
         self.acknowledge(seq)
         with self._lock:
-            self._sent = seq
+            self._sent = self._taken = seq
 
     def wait_empty(self, timeout: float) -> bool:
         """Wait until all is stored; False when ``timeout`` seconds were not enough."""
@@ -115,6 +127,13 @@ class Outbox:
             return self._changed.wait_for(
                 lambda: not self._droppable and not self._kept, timeout=timeout
             )
+
+    def _waiting(self, name: str | None) -> int | None:
+        """The position in the kept lane of the frame under ``name``, if nobody took it yet."""
+        for place, entry in enumerate(self._kept):
+            if entry.replaces == name and entry.seq > self._taken:
+                return place
+        return None
 
     def _keep(self, entry: Entry) -> None:
         if entry.replaces is not None:

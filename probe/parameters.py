@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping, Sequence, Set
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import torch
 from torch import nn
 from torch.nn.parameter import UninitializedParameter
+from torch.utils.weak import TensorWeakRef
 
 
 @dataclass(frozen=True)
@@ -25,18 +26,35 @@ class TableRow:
     device: str
     in_optimizer: bool
     requires_grad: bool
+    removed: bool = False
+    """It left the models, or another parameter has taken its place."""
 
     def as_message(self) -> dict[str, Any]:
         """The row as the wire protocol has it."""
         return asdict(self)
 
 
+@dataclass(frozen=True)
+class _Departed:
+    """A parameter that is no longer in any model."""
+
+    parameter: TensorWeakRef
+    """Weak, for nobody should pay for the memory of what he threw away."""
+    row: TableRow
+
+
 class ParameterTable:
-    """Every parameter of the models, once, in model order, with all of its names.
+    """Every parameter of the models, once, with all of its names.
 
     Names are those of ``named_parameters(remove_duplicate=False)``; a parameter that
     several modules share is one parameter with several names. With several models each
     name starts with the model's key: ``"generator.0.weight"``.
+
+    The table follows the models, and an index never changes its meaning. At first it is in
+    model order; parameters that are added later are appended. One that gets another name
+    keeps its index, and so does one that leaves: it is ``removed`` from then on, has no
+    name in ``names`` (so that no target matches it) and an empty stand-in in
+    ``parameters``, until it comes back.
     """
 
     def __init__(self, models: Mapping[str, nn.Module]) -> None:
@@ -44,39 +62,81 @@ class ParameterTable:
         self.names: list[list[str]] = []
         self.index_of: dict[int, int] = {}
         """From ``id(parameter)`` to its index; the table keeps the parameters alive."""
-        for key, model in models.items():
-            for name, parameter in model.named_parameters(remove_duplicate=False):
-                self._add(f"{key}.{name}" if key else name, parameter)
-
-    def _add(self, name: str, parameter: nn.Parameter) -> None:
-        index = self.index_of.get(id(parameter))
-        if index is None:
-            self.index_of[id(parameter)] = len(self.parameters)
-            self.parameters.append(parameter)
-            self.names.append([name])
-        else:
-            self.names[index].append(name)
+        self._departed: dict[int, _Departed] = {}
+        self._labels: set[str] = set()
+        """The names that departed parameters were given, of which no two may be the same."""
+        self.update(models, 0)
 
     def __len__(self) -> int:
         return len(self.parameters)
 
+    @property
+    def removed(self) -> Set[int]:
+        """The indexes of the parameters that are no longer in any model."""
+        return self._departed.keys()
+
     def name(self, index: int) -> str:
-        """The first name of a parameter."""
-        return self.names[index][0]
+        """The first name of a parameter; of a removed one, the name that says so."""
+        departed = self._departed.get(index)
+        return self.names[index][0] if departed is None else departed.row.names[0]
 
     def indexes(self, parameters: Iterable[torch.Tensor]) -> list[int]:
-        """The indexes of those of ``parameters`` that are in the table."""
+        """The indexes of those of ``parameters`` that are in the models."""
         found = (self.index_of.get(id(parameter)) for parameter in parameters)
         return [index for index in found if index is not None]
+
+    def update(self, models: Mapping[str, nn.Module], step: int) -> bool:
+        """Read the models anew, at ``step``; return whether anything changed."""
+        found = _named(models)
+        taken = {name for _, names in found.values() for name in names}
+        left = [index for key, index in self.index_of.items() if key not in found]
+        for index in left:
+            word = "removed" if taken.isdisjoint(self.names[index]) else "replaced"
+            self._take_out(index, f"{word} at step {step}")
+        away = {
+            id(parameter): index
+            for index, departed in self._departed.items()
+            if (parameter := departed.parameter()) is not None
+        }
+        changed = bool(left)
+        for key, (parameter, names) in found.items():
+            known = self.index_of.get(key, away.get(key))
+            changed |= known is None or self.names[known] != names
+            self._put(len(self) if known is None else known, parameter, names)
+        return changed
 
     def rows(self, in_optimizer: Sequence[bool]) -> list[TableRow]:
         """One row a parameter, as things are now."""
         return [
-            self._row(parameter, names, trained)
-            for parameter, names, trained in zip(
-                self.parameters, self.names, in_optimizer, strict=True
-            )
+            self._departed[index].row
+            if index in self._departed
+            else self._row(self.parameters[index], self.names[index], trained)
+            for index, trained in enumerate(in_optimizer)
         ]
+
+    def _put(self, index: int, parameter: nn.Parameter, names: list[str]) -> None:
+        if index == len(self):
+            self.parameters.append(parameter)
+            self.names.append(names)
+        self._departed.pop(index, None)
+        self.parameters[index] = parameter
+        self.names[index] = names
+        self.index_of[id(parameter)] = index
+
+    def _take_out(self, index: int, what: str) -> None:
+        parameter, names = self.parameters[index], self.names[index]
+        row = replace(self._row(parameter, names, False), names=[self._label(names[0], what)])
+        self._departed[index] = _Departed(TensorWeakRef(parameter), replace(row, removed=True))
+        del self.index_of[id(parameter)]
+        self.parameters[index] = nn.Parameter(torch.empty(0), requires_grad=False)
+        self.names[index] = []
+
+    def _label(self, name: str, what: str) -> str:
+        label, number = f"{name} ({what})", 2
+        while label in self._labels:
+            label, number = f"{name} ({number}) ({what})", number + 1
+        self._labels.add(label)
+        return label
 
     @staticmethod
     def _row(parameter: nn.Parameter, names: list[str], in_optimizer: bool) -> TableRow:
@@ -92,6 +152,16 @@ class ParameterTable:
             in_optimizer=in_optimizer,
             requires_grad=parameter.requires_grad,
         )
+
+
+def _named(models: Mapping[str, nn.Module]) -> dict[int, tuple[nn.Parameter, list[str]]]:
+    """Every parameter of the models and its names, by its id, in model order."""
+    found: dict[int, tuple[nn.Parameter, list[str]]] = {}
+    for key, model in models.items():
+        for name, parameter in model.named_parameters(remove_duplicate=False):
+            entry = found.setdefault(id(parameter), (parameter, []))
+            entry[1].append(f"{key}.{name}" if key else name)
+    return found
 
 
 def is_uninitialized(parameter: torch.Tensor) -> bool:

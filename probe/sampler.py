@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
@@ -85,8 +85,16 @@ class Sampler:
     ``finish`` once per step.
     """
 
-    def __init__(self, table: ParameterTable, writes: WriteTracker, guard: Guard) -> None:
+    def __init__(
+        self,
+        table: ParameterTable,
+        writes: WriteTracker,
+        guard: Guard,
+        catch_up: Callable[[], None],
+    ) -> None:
+        """``catch_up`` brings the table up to date with the models."""
         self._table = table
+        self._catch_up = catch_up
         self._guard = guard
         self._writes = writes
         self._draft: _Draft | None = None
@@ -123,7 +131,10 @@ class Sampler:
         """Complete the sample of ``step`` with the parameters no optimizer has stepped."""
         draft, self._draft = self._open_draft(), None
         unmeasured = int(State.UNMEASURED)
-        rest = [i for i, state in enumerate(draft.states) if state == unmeasured]
+        removed = self._table.removed
+        rest = [
+            i for i, state in enumerate(draft.states) if state == unmeasured and i not in removed
+        ]
         self._measure(draft, rest, None)
         by_device: dict[torch.device, list[_Part]] = {}
         for part in draft.parts:
@@ -146,10 +157,12 @@ class Sampler:
         return samples
 
     def _open_draft(self) -> _Draft:
+        self._catch_up()
         if self._draft is None:
-            self._draft = _Draft(
-                states=bytearray(len(self._table)), wants_max=self._taken % MAX_EVERY == 0
-            )
+            self._draft = _Draft(states=bytearray(), wants_max=self._taken % MAX_EVERY == 0)
+        states = self._draft.states
+        # Parameters may be added between the steps of two optimizers.
+        states.extend(bytes(len(self._table) - len(states)))
         return self._draft
 
     def _measure(self, draft: _Draft, indexes: Iterable[int], grad_scale: Tensor | None) -> None:

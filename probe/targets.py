@@ -12,9 +12,9 @@ from .errors import TargetError
 def resolve(target: str, names: Sequence[Sequence[str]]) -> list[int]:
     """Return the indexes of the parameters that ``target`` names, in order.
 
-    ``names`` holds, per parameter, all of its names. A target is, in this order, an
-    exact name, the path of a module (all parameters below it), or a glob in which ``*``
-    matches any characters, dots included.
+    ``names`` holds, per parameter, all of its names; one without any is never meant. A
+    target is, in this order, an exact name, the path of a module (all parameters below
+    it), or a glob in which ``*`` matches any characters, dots included.
 
     Raises :class:`TargetError`, naming the nearest names, when nothing matches.
     """
@@ -36,7 +36,7 @@ def resolve(target: str, names: Sequence[Sequence[str]]) -> list[int]:
 
 
 def _no_match(target: str, names: Sequence[Sequence[str]]) -> str:
-    if not names:
+    if not any(names):
         return f"{target!r} matches nothing: this run has no parameters."
     known = {name for aliases in names for name in aliases}
     known |= {path for name in known for path in _modules_above(name)}
@@ -46,7 +46,7 @@ def _no_match(target: str, names: Sequence[Sequence[str]]) -> str:
     else:
         hint = (
             "give a parameter's name, a module's path or a glob such as 'encoder.*'; "
-            f"the first parameter is {names[0][0]!r}."
+            f"the first parameter is {next(filter(None, names))[0]!r}."
         )
     return f"{target!r} matches no parameter and no module: {hint}"
 

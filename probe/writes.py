@@ -32,7 +32,7 @@ class WriteTracker:
     def __init__(self, parameters: Sequence[nn.Parameter]) -> None:
         self._parameters = parameters
         self._hooks: dict[int, RemovableHandle] = {}
-        self._written: list[Tensor | None] = [None] * len(parameters)
+        self._written: dict[int, Tensor | None] = {}
         self._hooking = True
         self._persisted = False
         self._learned = 0
@@ -59,7 +59,7 @@ class WriteTracker:
             return True
         self._persisted = True
         if index in self._hooks:
-            return self._written[index] is not None
+            return self._written.get(index) is not None
         # Without a hook the version counter is all there is. It rises with any write in
         # place, so this can call a zeroed or clipped old gradient new, but in one step
         # only: from the next one on there are hooks.
@@ -73,6 +73,14 @@ class WriteTracker:
         elif self._hooking and self._learned >= LEARNING_STEPS:
             self._hooking = False
             self._unhook()
+
+    def forget(self, indexes: Iterable[int]) -> None:
+        """Let go of parameters that are no longer in the models."""
+        for index in indexes:
+            self._written.pop(index, None)
+            handle = self._hooks.pop(index, None)
+            if handle is not None:
+                handle.remove()
 
     def remove(self) -> None:
         """Remove every hook and mark."""

@@ -96,3 +96,23 @@ def test_of_an_absolute_state_only_the_latest_is_kept() -> None:
         outbox.put(str, keep=True)
     assert len(outbox.take()) == MAX_KEPT
     assert outbox.dropped == 6
+
+
+def test_a_state_that_others_rely_on_takes_the_place_of_the_one_before() -> None:
+    """What waits behind a table finds it told already, and one that was taken is not touched."""
+    outbox = Outbox()
+
+    def put_table(text: str) -> None:
+        outbox.put(lambda seq: f"{text} {seq}", keep=True, replaces="table", in_place=True)
+
+    put_table("first")
+    outbox.put(lambda seq: f"sample {seq}")
+    put_table("second")
+    assert [entry.frame for entry in outbox.take()] == ["second 1", "sample 2"]
+    put_table("third")
+    outbox.put(lambda seq: f"sample {seq}")
+    outbox.sent(outbox.take()[1])
+    assert [entry.frame for entry in outbox.take()] == ["third 3", "sample 4"]
+    outbox.rewind(0)
+    put_table("fourth")
+    assert [entry.frame for entry in outbox.take()] == ["sample 2", "fourth 3", "sample 4"]
