@@ -1,7 +1,8 @@
 """A training script as a user would write it, which also notes every parameter's bits.
 
 Usage: python job.py FOLDER [--model NAME] [--name NAME]. It trains until the file FOLDER/stop is
-there and appends one JSON line per step to FOLDER/steps.jsonl.
+there and appends one JSON line per step to FOLDER/steps.jsonl. While FOLDER/hold is there it waits
+in the middle of a step and says so by FOLDER/holding.
 """
 
 from __future__ import annotations
@@ -85,9 +86,14 @@ def main() -> None:
             optimizer.zero_grad()
             loss = (model(inputs) - targets).square().mean()
             loss.backward()
+            while (options.folder / "hold").exists():
+                (options.folder / "holding").touch()
+                time.sleep(0.005)
             optimizer.step()
             run.log(loss=loss)
-            notes.write(json.dumps({"step": step, "digests": digests(model)}) + "\n")
+            frozen = [name for name, p in model.named_parameters() if not p.requires_grad]
+            note = {"step": step, "digests": digests(model), "frozen": frozen}
+            notes.write(json.dumps(note) + "\n")
             time.sleep(0.005)  # as if data had to be loaded
     print("trained", step, "steps", flush=True)
 

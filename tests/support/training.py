@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 from .waiting import wait_for
 
@@ -42,11 +43,25 @@ class TrainingJob:
 
     def history(self) -> list[dict[str, str]]:
         """Each parameter's digest after each step; the first entry is step 1."""
-        path = self.folder / "steps.jsonl"
-        if not path.exists():
-            return []
-        lines = path.read_text().split("\n")[:-1]
-        return [json.loads(line)["digests"] for line in lines]
+        return [note["digests"] for note in self._notes()]
+
+    def frozen(self) -> list[list[str]]:
+        """The parameters that were frozen after each step; the first entry is step 1."""
+        return [note["frozen"] for note in self._notes()]
+
+    def hold(self) -> None:
+        """Let the job wait in the middle of a step."""
+        (self.folder / "hold").touch()
+        wait_for((self.folder / "holding").exists, 60, "the job waits in the middle of a step")
+
+    def release(self) -> None:
+        """Let the job go on."""
+        (self.folder / "hold").unlink()
+        (self.folder / "holding").unlink()
+
+    def signal(self, number: int) -> None:
+        """Send a signal to the job's process."""
+        self._process.send_signal(number)
 
     def wait_for_step(self, step: int) -> None:
         """Wait until the job has made so many steps."""
@@ -63,6 +78,12 @@ class TrainingJob:
     def ended(self) -> bool:
         """Whether the process has ended."""
         return self._process.poll() is not None
+
+    def _notes(self) -> list[Any]:
+        path = self.folder / "steps.jsonl"
+        if not path.exists():
+            return []
+        return [json.loads(line) for line in path.read_text().split("\n")[:-1]]
 
     def stop(self) -> int:
         """Ask the job to end, wait, and return its exit code."""
