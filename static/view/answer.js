@@ -41,8 +41,7 @@ export class Answer {
    * @param {Touched} known
    */
   silent(sentence, known) {
-    const full = `${visible(sentence).replace(/[.\s]*$/, "")}. You can send it all the same.`;
-    this.#fill(note("verdict silent", full), facts(known, "not known"));
+    this.#fill(note("verdict silent", visible(sentence)), facts(known, "not known"));
   }
 
   /** @param {...HTMLElement} parts */

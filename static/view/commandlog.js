@@ -106,15 +106,11 @@ export class CommandLog {
       element("span", { class: "when" }, formatTime(command.requested)),
       undo ? undoButton(oppositeOf(command, this.commands), command.id, locked) : element("span"),
     );
-    const words = optionWords(command);
-    if (words.length > 0) item.append(element("p", { class: "detail options" }, words.join(", ")));
     const reason = command.reason ?? (command.state === "rejected" ? "no reason was given" : null);
     if (reason !== null) item.append(element("p", { class: "detail reason" }, visible(reason)));
     if (command.detail !== null) item.append(element("p", { class: "detail" }, visible(command.detail)));
-    if (command.saved) {
-      const title = howMeasured(command.saved);
-      item.append(element("p", { class: "detail saved", title }, formatSaved(command.saved)));
-    }
+    const facts = factsOf(command);
+    if (facts.length > 0) item.append(element("p", { class: "detail" }, ...facts));
     if (command.count > 0) item.title = touched(command);
     return item;
   }
@@ -146,6 +142,18 @@ function replace(older, newer) {
 function touched({ parameters, count }) {
   const more = count > parameters.length ? `, and ${formatCount(count - parameters.length)} more` : "";
   return `${plural(count, "parameter")}: ${parameters.map(visible).join(", ")}${more}`;
+}
+
+/**
+ * What a command asked for beside its target, and what it saved.
+ * @param {CommandRow} command
+ */
+function factsOf(command) {
+  /** @type {(HTMLElement | string)[]} */
+  const facts = optionWords(command);
+  const { saved } = command;
+  if (saved) facts.push(element("span", { class: "saved", title: howMeasured(saved) }, formatSaved(saved)));
+  return facts.flatMap((fact, i) => (i === 0 ? [fact] : [" · ", fact]));
 }
 
 /** @param {CommandRow} command */

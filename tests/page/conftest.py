@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 
 import pytest
@@ -51,20 +51,23 @@ def browser() -> Iterator[Browser]:
 def open_page(browser: Browser) -> Iterator[OpenPage]:
     """Opens pages; a console error or a breach of the content security policy fails the test.
 
-    `offline=True` is for a test that takes the server away: the browser's own notes of refused
-    connections are then no errors.
+    `offline=True` is for a test that takes the server away, and `refusals` for one that has it
+    answer with these statuses: the browser's own notes of them are then no errors.
     """
     complaints: list[str] = []
     with ExitStack() as contexts:
 
-        def open_page(*, offline: bool = False, **options: object) -> Page:
+        def open_page(
+            *, offline: bool = False, refusals: Sequence[int] = (), **options: object
+        ) -> Page:
+            expected = ["net::ERR_"] * offline + [f"status of {code} " for code in refusals]
             context = browser.new_context(**{"viewport": {"width": 1280, "height": 800}, **options})
             contexts.callback(context.close)
             page = context.new_page()
 
             def heard(message: ConsoleMessage) -> None:
-                if message.type in ("error", "warning") and not (
-                    offline and "net::ERR_" in message.text
+                if message.type in ("error", "warning") and not any(
+                    each in message.text for each in expected
                 ):
                     complaints.append(f"{message.type}: {message.text}")
 

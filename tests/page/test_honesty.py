@@ -82,7 +82,7 @@ def test_a_question_goes_when_the_run_ends(play: Play, open_run: OpenRun, run: s
     """What can no longer be asked for is not offered: the dialog closes by itself."""
     probe = play(run, "a.weight")
     probe.sample(1, [0.5])
-    page = open_run(run)
+    page = open_run(run, refusals=[409])
     page.row("a.weight").get_by_role("checkbox").click()
     expect(page.page.get_by_role("dialog")).to_be_visible()
     probe.bye(1)
