@@ -1,90 +1,129 @@
-"""Which trainable parameters flow into a module, as one forward shows it."""
+"""What flows into a module: the trainable parameters whose gradient passes through its inputs."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+import functools
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils.hooks import RemovableHandle
 
+from .guard import Guard
 from .hooks import ModuleHook
 from .nested import tensors_in
 from .parameters import ParameterTable
-from .selection import module_paths
 
 
-@dataclass
+@dataclass(frozen=True)
 class Upstream:
-    """What flowed into one module, over all of its calls."""
+    """What the inputs of modules carried, all calls together."""
 
-    called: bool = False
-    indexes: list[int] = field(default_factory=list)
-    """The parameters whose gradient comes through the module's inputs."""
-    foreign: bool = False
-    """Also a leaf that is no parameter of the table asks for its gradient there."""
+    called: bool
+    """A module was called with gradients enabled; otherwise nothing is known."""
+    indexes: list[int]
+    """The parameters that get a gradient through the inputs, in table order."""
+    foreign: bool
+    """Something else does, or may: a leaf that is no watched parameter (an input being
+    optimised), or the inside of a reentrant checkpoint."""
+
+    @property
+    def carries(self) -> bool:
+        """Whether a gradient passes through the inputs."""
+        return self.foreign or bool(self.indexes)
 
 
 class UpstreamObserver:
-    """Watches modules for one forward and walks the graph that leads to their inputs."""
+    """Watches calls of modules from its making until :meth:`remove`, and changes nothing.
+
+    It walks the autograd graph from the inputs to its leaves. A reentrant checkpoint hides
+    its inside from that walk: where it was given a module, the trainable parameters of that
+    module are taken; where it was given another function, its node counts as foreign. A
+    module *inside* a reentrant checkpoint is seen when the backward runs it again, and then
+    what enters the checkpoint looks like a foreign leaf; so ask after the backward. A call
+    inside a compiled function is not seen.
+    """
 
     def __init__(
-        self, models: Mapping[str, nn.Module], table: ParameterTable, ignored: Tensor
+        self,
+        modules: Iterable[nn.Module],
+        table: ParameterTable,
+        guard: Guard,
+        ignored: Iterable[Tensor] = (),
     ) -> None:
-        self._models = models
+        """``ignored``: leaves that do not count, such as the target's own parameters."""
         self._table = table
-        self._ignored = ignored
-        self._handles: list[RemovableHandle] = []
-        self._seen: dict[str, Upstream] = {}
-
-    def watch(self, paths: Iterable[str]) -> None:
-        """Watch these modules until :meth:`take`."""
-        modules = module_paths(self._models)
-        for path in paths:
-            upstream = self._seen.setdefault(path, Upstream())
-
-            def hook(module: nn.Module, args: Any, kwargs: Any, seen: Upstream = upstream) -> None:
-                self._look(seen, (args, kwargs))
-
-            self._handles.append(
-                modules[path].register_forward_pre_hook(
-                    ModuleHook(hook), prepend=True, with_kwargs=True
-                )
+        self._guard = guard
+        self._ignored = {id(tensor): tensor for tensor in ignored}
+        self._called = False
+        self._foreign = False
+        self._indexes: set[int] = set()
+        self._handles = [
+            module.register_forward_pre_hook(
+                ModuleHook(self._enter), prepend=True, with_kwargs=True
             )
+            for module in modules
+        ]
 
-    def take(self) -> dict[str, Upstream]:
-        """Return what was seen, by path, and watch no longer."""
+    def seen(self) -> Upstream:
+        """What the calls so far carried."""
+        return Upstream(self._called, sorted(self._indexes), self._foreign)
+
+    def remove(self) -> None:
+        """Watch no longer. Idempotent."""
         for handle in self._handles:
             handle.remove()
         self._handles.clear()
-        seen, self._seen = self._seen, {}
-        return seen
 
-    def _look(self, seen: Upstream, inputs: Any) -> None:
-        if not torch.is_grad_enabled():
+    def _enter(self, module: nn.Module, args: Any, kwargs: Any) -> None:
+        if torch.compiler.is_compiling() or not torch.is_grad_enabled():
             return
-        seen.called = True
-        for leaf in _leaves(tensors_in(inputs)):
-            index = self._table.index_of.get(id(leaf))
-            if index is not None and index not in seen.indexes:
-                seen.indexes.append(index)
-            seen.foreign |= index is None and leaf is not self._ignored
+        with self._guard:
+            for leaf in leaves(tensors_in((args, kwargs))):
+                self._note(leaf)
+            self._called = True
+
+    def _note(self, leaf: Tensor | None) -> None:
+        if id(leaf) in self._ignored:
+            return
+        index = None if leaf is None else self._table.index_of.get(id(leaf))
+        if index is None:
+            self._foreign = True
+        else:
+            self._indexes.add(index)
 
 
-def _leaves(tensors: Iterable[Tensor]) -> list[Tensor]:
-    """The leaves that a backward from ``tensors`` would reach."""
-    leaves = {id(t): t for t in tensors if t.requires_grad and t.grad_fn is None}
-    nodes = [t.grad_fn for t in tensors if t.grad_fn is not None]
-    visited = set(nodes)
-    while nodes:
-        node = nodes.pop()
-        variable = getattr(node, "variable", None)
-        if isinstance(variable, Tensor):
-            leaves[id(variable)] = variable
-        for below, _ in node.next_functions:
-            if below is not None and below not in visited:
-                visited.add(below)
-                nodes.append(below)
-    return list(leaves.values())
+def leaves(tensors: Iterable[Tensor]) -> Iterator[Tensor | None]:
+    """Yield the leaves that ``tensors`` pass a gradient to, and None for one that is hidden."""
+    pending: list[Any] = []
+    for tensor in tensors:
+        if tensor.grad_fn is not None:
+            pending.append(tensor.grad_fn)
+        elif tensor.requires_grad:
+            yield tensor
+    # The nodes themselves, not their ids: their Python objects live only as long as somebody
+    # holds them, and a freed id returns at once.
+    visited: set[Any] = set()
+    while pending:
+        node = pending.pop()
+        if node in visited:
+            continue
+        visited.add(node)
+        if hasattr(node, "variable"):  # AccumulateGrad
+            yield node.variable
+        if hasattr(node, "run_function"):  # a reentrant checkpoint, torch's or its kin's
+            yield from _inside(node.run_function)
+        pending += [following for following, _ in node.next_functions if following is not None]
+
+
+def _inside(function: Any) -> Iterator[Tensor | None]:
+    """The leaves that a checkpointed function uses by itself."""
+    while isinstance(function, functools.partial):
+        function = function.func
+    if getattr(function, "__name__", None) in ("forward", "__call__", "_wrapped_call_impl"):
+        function = getattr(function, "__self__", function)
+    if isinstance(function, nn.Module):
+        yield from (parameter for parameter in function.parameters() if parameter.requires_grad)
+    else:
+        yield None
