@@ -29,9 +29,3 @@ def words(step: int) -> Tensor:
 def loss(model: nn.Module, step: int) -> Tensor:
     """Cross entropy on the data of a step."""
     return nn.functional.cross_entropy(model(inputs(step)), labels(step))
-
-
-def backward(value: Tensor) -> None:
-    """Go backward, unless everything that reaches the loss was frozen by hand."""
-    if value.requires_grad:
-        value.backward()

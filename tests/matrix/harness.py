@@ -49,6 +49,7 @@ class History:
 def train_plainly(row: Row, at_boundary: Callable[[Job, int], None] | None = None) -> History:
     """Train without Gradgate, and record what samples would have to say."""
     job = row.build()
+    job.by_hand = at_boundary is not None
     recorder = Recorder(job)
     bits = [snapshot(job)]
     for step in range(1, STEPS + 1):

@@ -23,6 +23,8 @@ class Job:
     scaler: GradScaler | None = None
     closure: bool = False
     """The optimizer makes its gradients itself, by a closure."""
+    by_hand: bool = False
+    """Parameters are frozen by hand, so that a backward through nothing but those would raise."""
 
     @property
     def models(self) -> Mapping[str, nn.Module]:

@@ -24,7 +24,7 @@ def _compiled(backend: str, *, attached: str) -> Job:
 
     def step(number: int) -> None:
         optimizer.zero_grad()
-        data.backward(data.loss(compiled, number))
+        data.loss(compiled, number).backward()
         optimizer.step()
 
     if attached == "after":

@@ -19,7 +19,7 @@ def _accumulating() -> Job:
 
     def step(number: int) -> None:
         for part in range(PARTS):
-            data.backward(data.loss(model, PARTS * number + part) / PARTS)
+            (data.loss(model, PARTS * number + part) / PARTS).backward()
         optimizer.step()
         optimizer.zero_grad()
 
@@ -33,7 +33,7 @@ def _clipping() -> Job:
 
     def step(number: int) -> None:
         optimizer.zero_grad()
-        data.backward(data.loss(model, number))
+        data.loss(model, number).backward()
         nn.utils.clip_grad_norm_(model.parameters(), 0.3)
         optimizer.step()
 
@@ -47,7 +47,7 @@ def _zeroing() -> Job:
 
     def step(number: int) -> None:
         optimizer.zero_grad(set_to_none=False)
-        data.backward(data.loss(model, number))
+        data.loss(model, number).backward()
         optimizer.step()
 
     return Job(model, [optimizer], step)
@@ -64,14 +64,17 @@ def _gan() -> Job:
         real = data.inputs(number)
         fake = generator(real[:, :2])
         of_discriminator.zero_grad()
-        data.backward(discriminator(fake.detach()).mean() - discriminator(real).mean())
+        loss = discriminator(fake.detach()).mean() - discriminator(real).mean()
+        if loss.requires_grad or not job.by_hand:
+            loss.backward()
         of_discriminator.step()
         of_generator.zero_grad()
-        data.backward(-discriminator(fake).mean())
+        (-discriminator(fake).mean()).backward()
         of_generator.step()
 
     both = {"generator": generator, "discriminator": discriminator}
-    return Job(both, [of_discriminator, of_generator], step)
+    job = Job(both, [of_discriminator, of_generator], step)
+    return job
 
 
 def _alternating(*, set_to_none: bool) -> Job:
@@ -82,7 +85,7 @@ def _alternating(*, set_to_none: bool) -> Job:
     def step(number: int) -> None:
         optimizer.zero_grad(set_to_none=set_to_none)
         output = model(data.inputs(number), number % 2)
-        data.backward(nn.functional.cross_entropy(output, data.labels(number)))
+        nn.functional.cross_entropy(output, data.labels(number)).backward()
         optimizer.step()
 
     return Job(model, [optimizer], step)

@@ -20,7 +20,7 @@ def _tied() -> Job:
         words = data.words(number)
         optimizer.zero_grad()
         logits = model(words[:, :-1]).flatten(0, 1)
-        data.backward(nn.functional.cross_entropy(logits, words[:, 1:].flatten()))
+        nn.functional.cross_entropy(logits, words[:, 1:].flatten()).backward()
         optimizer.step()
 
     return Job(model, [optimizer], step)
@@ -31,7 +31,7 @@ def _sparse(model: models.Sparse, optimizers: list[torch.optim.Optimizer]) -> Jo
         for optimizer in optimizers:
             optimizer.zero_grad()
         logits = model(data.words(number))
-        data.backward(nn.functional.cross_entropy(logits, data.labels(number)))
+        nn.functional.cross_entropy(logits, data.labels(number)).backward()
         for optimizer in optimizers:
             optimizer.step()
 

@@ -17,7 +17,7 @@ def simple(model: nn.Module, optimizer: Optimizer) -> Job:
 
     def step(number: int) -> None:
         optimizer.zero_grad()
-        data.backward(data.loss(model, number))
+        data.loss(model, number).backward()
         optimizer.step()
 
     return Job(model, [optimizer], step)
@@ -41,7 +41,7 @@ def _lbfgs() -> Job:
         def closure() -> Tensor:
             optimizer.zero_grad()
             loss = data.loss(model, number)
-            data.backward(loss)
+            loss.backward()
             return loss
 
         optimizer.step(closure)
@@ -62,7 +62,7 @@ def _in_backward() -> Job:
     for parameter in model.parameters():
         parameter.register_post_accumulate_grad_hook(apply)
 
-    return Job(model, [*optimizers.values()], lambda n: data.backward(data.loss(model, n)))
+    return Job(model, [*optimizers.values()], lambda n: data.loss(model, n).backward())
 
 
 ROWS = (
