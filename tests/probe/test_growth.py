@@ -125,8 +125,31 @@ def test_training_is_the_same_with_and_without_the_probe() -> None:
     assert results[0] == results[1]
 
 
+class Frugal(torch.optim.SGD):
+    """Frees the gradients that it has used, so that they can be measured before only."""
+
+    def step(self, closure: Any = None) -> None:
+        super().step(closure)
+        for group in self.param_groups:
+            for parameter in group["params"]:
+                parameter.grad = None
+
+
 def test_the_first_sample_covers_what_was_added_before_its_forward() -> None:
-    """Under a loss scale a fused optimizer's new group has the right norms at once."""
+    """A parameter in a new group is measured where the optimizer's others are, from the start."""
+    model = plain()
+    optimizer = Frugal(model.parameters(), lr=0.1)
+    with probe.attach(model, optimizer, server=False, every=1) as run:
+        train(model, optimizer, step=1)
+        train(model, optimizer, step=2)
+        add_adapter(model, optimizer)
+        applied = train(model, optimizer, step=3)
+        assert "head.lora_A.weight" in applied
+        assert_measured(run, applied)
+
+
+def test_adapters_under_a_loss_scale() -> None:
+    """A fused optimizer's new group has unscaled norms at once."""
     model = plain()
     optimizer = torch.optim.AdamW(model.parameters(), lr=0.01, fused=True)
     scaler = torch.amp.GradScaler("cpu", init_scale=64.0)
@@ -543,18 +566,18 @@ def test_frames_of_a_growing_table_are_what_the_server_takes() -> None:
     model = plain()
     optimizer = adam(model)
     with probe.attach(model, optimizer, server=NOBODY, every=1) as run:
-        hello = json.loads(json.dumps(run._hello()))
+        hello = json.loads(json.dumps(run._uplink._hello()))
         train(model, optimizer, step=1)
-        sent = run._outbox.take()
+        sent = run._uplink._outbox.take()
         add_adapter(model, optimizer)
         train(model, optimizer, step=2)
-        sent += run._outbox.take()[len(sent) :]
+        sent += run._uplink._outbox.take()[len(sent) :]
         model.head = nn.Linear(16, 3)
         optimizer.add_param_group({"params": model.head.parameters()})
         train(model, optimizer, step=3)
         run.freeze("head")
-        sent += run._outbox.take()[len(sent) - 1 :]
-        final = run._hello()
+        sent += run._uplink._outbox.take()[len(sent) - 1 :]
+        final = run._uplink._hello()
     adapter: TypeAdapter[Any] = TypeAdapter(messages.FromProbe)
     assert isinstance(adapter.validate_python(final), messages.Hello)
     size, tables = len(hello["parameters"]), 0
