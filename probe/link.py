@@ -9,7 +9,8 @@ import logging
 import threading
 import time
 import weakref
-from collections.abc import Mapping
+from collections import deque
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 from urllib.parse import SplitResult, urlsplit
 
@@ -34,6 +35,8 @@ LONGEST_PAUSE = 5.0
 """Seconds between two tries to connect, at most."""
 REFUSED_PAUSE = 30.0
 """Seconds before another try after the server said that it would not help."""
+MAX_ANSWERS = 64
+"""Answers that wait to be sent, at most; more drop the oldest, whose asker waits no longer."""
 MAX_FRAME = 32 * 2**20
 
 Message = Mapping[str, Any]
@@ -42,6 +45,7 @@ _FIELDS: Mapping[str, frozenset[str]] = {
     "welcome": frozenset({"protocol", "run", "last_seq"}),
     "ack": frozenset({"seq"}),
     "command": frozenset({"id", "kind", "target"}),
+    "preview": frozenset({"request", "kind", "target"}),
     "error": frozenset({"message"}),
 }
 """The messages of the server, and the fields without which they mean nothing."""
@@ -68,8 +72,8 @@ class Peer(Protocol):
     def _heartbeat(self) -> Message:
         """What is told once a second."""
 
-    def _on_command(self, message: Message) -> None:
-        """The server wants something."""
+    def _on_message(self, message: Message) -> None:
+        """The server asks for something: a ``command`` or a ``preview``."""
 
 
 class Link:
@@ -92,6 +96,8 @@ class Link:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._closing = asyncio.Event()
         self._bye: Message | None = None
+        self._answers: deque[Message] = deque(maxlen=MAX_ANSWERS)
+        self._wake: Callable[[], None] | None = None
         self._last_step = 0
         self.connected = threading.Event()
         self._tried = threading.Event()
@@ -101,6 +107,14 @@ class Link:
     def start(self) -> None:
         """Start the thread."""
         self._thread.start()
+
+    def tell(self, message: Message) -> None:
+        """Send a message that is not sequenced, over the present connection only; any thread."""
+        self._answers.append(message)
+        wake = self._wake
+        if wake is not None:
+            with contextlib.suppress(RuntimeError):  # the loop may have ended by itself
+                wake()
 
     def close(self, bye: Message | None, timeout: float) -> None:
         """End the thread, after a goodbye if one is given.
@@ -209,6 +223,7 @@ class Link:
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
+            self._wake = None
             self._outbox.listen(None)
             for task in tasks:
                 task.cancel()
@@ -227,6 +242,8 @@ class Link:
         def wake() -> None:
             loop.call_soon_threadsafe(ready.set)
 
+        self._answers.clear()
+        self._wake = wake
         self._outbox.listen(wake)
         while True:
             await ready.wait()
@@ -235,6 +252,8 @@ class Link:
             await asyncio.sleep(BATCHING)
 
     async def _send_all(self, socket: ClientConnection) -> None:
+        while self._answers:
+            await socket.send(_json(self._answers.popleft()))
         for entry in self._outbox.take():
             await socket.send(entry.frame)
             self._outbox.sent(entry)
@@ -257,8 +276,8 @@ class Link:
             message = self._parse(text)
             if message["type"] == "ack":
                 self._outbox.acknowledge(int(message["seq"]))
-            elif message["type"] == "command":
-                self._peer()._on_command(message)
+            elif message["type"] in ("command", "preview"):
+                self._peer()._on_message(message)
 
     def _peer(self) -> Peer:
         peer = self._weak_peer()

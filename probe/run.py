@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import atexit
-import json
 import os
 import secrets
-import socket
 import sys
 import threading
 import time
 import weakref
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from functools import partial
-from importlib.metadata import version
 from types import TracebackType
 from typing import Any
 
@@ -24,25 +20,24 @@ from torch.optim import Optimizer
 
 from .boundaries import Boundaries
 from .checkpoint import freezes_from_state, freezes_to_state
-from .commands import Command, Report
+from .commands import Command
 from .errors import CommandError
-from .frames import GRAD_MAX, PROTOCOL, Sample, encode_sample
+from .frames import GRAD_MAX, Sample
 from .freezing import Freezer
 from .growth import Growth
 from .guard import Guard
 from .hooks import ModuleHook
 from .info import ParameterInfo, describe
-from .link import Link
 from .membership import Membership
 from .metrics import MetricLog
 from .optimizer_state import OptimizerState
-from .outbox import Outbox
 from .pace import Meter, Pace
 from .parameters import ParameterTable, TableRow
 from .readback import capturing
 from .sampler import Sampler
 from .selection import Selection, module_paths
 from .steering import Steering
+from .uplink import Identity, Uplink
 from .verification import SCRIPT, Verification
 from .writes import WriteTracker
 
@@ -69,7 +64,6 @@ class Run:
     ) -> None:
         self.id = secrets.token_hex(8)
         self.name = name
-        self._started = time.time()
         self._process = os.getpid()
         self._thread = threading.get_ident()
         self._models = models
@@ -86,14 +80,17 @@ class Run:
         self._local_commands = 0
         self._latest: Sample | None = None
         self._latest_maxima: Any = None
-        self._frozen: list[dict[str, Any]] = []
 
         self._table = ParameterTable(models)
         self._growth = Growth(
             models, self._table, step=lambda: self._step if self._between else self._step + 1
         )
+        identity = Identity(self.id, name, time.time(), self._process, FIGURES)
+        self._uplink = Uplink(
+            identity, lambda: self._members, self._meter, pace, self._guard, asked=self._asked
+        )
         self._members = Membership(
-            self._table, optimizers, self._growth, changed=self._announce_table
+            self._table, optimizers, self._growth, changed=self._table_changed
         )
         self._writes = WriteTracker(self._table.parameters)
         self._sampler = Sampler(
@@ -102,7 +99,6 @@ class Run:
         self._sampling = pace.due(1)
         self._metrics = MetricLog()
         self._freezer = Freezer(models, optimizers, self._table, self._guard)
-        self._outbox = Outbox()
         self._verification = Verification(
             self._table, in_optimizer=lambda index: self._members.in_optimizer[index]
         )
@@ -113,7 +109,7 @@ class Run:
             OptimizerState(optimizers),
             self._verification,
             self._guard,
-            report=self._put_report,
+            report=self._uplink.tell_report,
         )
         # Compiled optimizers trace their hooks; ours are to be left alone.
         self._watched: Callable[[Callable[[], None]], None] = torch.compiler.disable(self._watch)
@@ -126,10 +122,8 @@ class Run:
                 model.register_load_state_dict_post_hook(ModuleHook(self._weights_loaded)),
             )
         ]
-        self._link: Link | None = None
         if server is not None:
-            self._link = Link(server, token, self._outbox, self._guard, self)
-            self._link.start()
+            self._uplink.connect(server, token)
         self._exit_hook = _exit_hook(weakref.ref(self))
         atexit.register(self._exit_hook)
 
@@ -255,7 +249,7 @@ class Run:
         """
         with self._guard:
             self._ship(wait=True)
-        return self._link is None or self._outbox.wait_empty(timeout)
+        return self._uplink.wait_stored(timeout)
 
     def detach(self) -> None:
         """Undo everything that the probe did to the model, and end the run. Idempotent."""
@@ -332,6 +326,7 @@ class Run:
 
     def _end_step(self, *, skipped: bool = False, late: bool = False) -> None:
         self._step += 1
+        self._uplink.step = self._step
         self._between = not late
         self._thread = threading.get_ident()
         # A skipped step is trouble, so it is sampled whether its turn has come or not.
@@ -341,7 +336,7 @@ class Run:
             with self._guard:
                 self._sampler.finish(self._step, skipped=skipped)
             with self._guard:
-                self._announce_members()
+                self._members.refresh()
         with self._guard:
             self._steer(skipped=skipped, look=sampled)
         with self._guard:
@@ -368,6 +363,7 @@ class Run:
     def _command(self, kind: str, target: str, **options: Any) -> tuple[str, ...]:
         if not self._attached:
             raise CommandError(f"cannot {kind} {target!r}: this run was detached.")
+        self._members.catch_up()
         self._local_commands += 1
         command = Command(kind, target, by="python", local=self._local_commands, **options)
         selection = self._steering.resolve(command)
@@ -378,87 +374,26 @@ class Run:
             self._steering.submit(command)
         return tuple(self._table.name(index) for index in selection.indexes)
 
-    def _on_command(self, message: Mapping[str, Any]) -> None:
+    def _asked(self, message: Mapping[str, Any]) -> None:
         """The server wants something: in the link's thread."""
         self._steering.submit(Command.from_message(message))
 
     # What the server is told.
 
-    def _put_report(self, report: Report) -> None:
-        self._put(report.as_message, keep=True)
-
-    def _announce_members(self) -> None:
-        self._members.refresh()
-
-    def _announce_table(self, rows: Sequence[TableRow]) -> None:
+    def _table_changed(self, rows: Sequence[TableRow]) -> None:
         self._writes.forget(self._table.removed)
-        if self._link is not None:
-            table = [row.as_message() for row in rows]
-            # Samples that wait behind an earlier table may be longer than the one before it.
-            self._outbox.put(
-                lambda seq: _json({"type": "parameters", "seq": seq, "parameters": table}),
-                keep=True,
-                replaces="parameters",
-                in_place=True,
-            )
+        self._uplink.tell_table(rows)
 
     def _announce_frozen(self) -> None:
-        self._frozen = frozen = self._freezer.as_message()
-        self._put(
-            lambda seq: {"type": "frozen", "seq": seq, "frozen": frozen},
-            keep=True,
-            replaces="frozen",
-        )
+        self._uplink.tell_frozen(self._freezer.as_message())
 
     def _ship(self, *, wait: bool = False) -> None:
         for sample in self._sampler.collect(wait=wait):
             self._latest = sample
             self._latest_maxima = sample.values.get(GRAD_MAX, self._latest_maxima)
-            if self._link is not None:
-                self._outbox.put(partial(encode_sample, sample))
+            self._uplink.tell_sample(sample)
         for metrics in self._metrics.collect(wait=wait):
-            self._put(metrics.as_message)
-
-    def _put(
-        self,
-        make: Callable[[int], Mapping[str, Any]],
-        *,
-        keep: bool = False,
-        replaces: str | None = None,
-    ) -> None:
-        if self._link is not None:
-            self._outbox.put(lambda seq: _json(make(seq)), keep=keep, replaces=replaces)
-
-    def _hello(self) -> Mapping[str, Any]:
-        """The first message of a connection: in the link's thread."""
-        return {
-            "type": "hello",
-            "protocol": PROTOCOL,
-            "run": self.id,
-            "name": self.name,
-            "started": self._started,
-            "host": socket.gethostname(),
-            "pid": self._process,
-            "probe_version": version("gradgate"),
-            "torch_version": torch.__version__,
-            "figures": FIGURES,
-            "parameters": [row.as_message() for row in self._members.rows],
-            "frozen": self._frozen,
-            "step": self._step,
-        }
-
-    def _heartbeat(self) -> Mapping[str, Any]:
-        """What is told once a second: in the link's thread."""
-        return {
-            "type": "heartbeat",
-            "time": time.time(),
-            "step": self._step,
-            "steps_per_second": self._meter.steps_per_second(time.perf_counter()),
-            "cost": self._meter.cost(),
-            "every": self._pace.interval,
-            "dropped": self._outbox.dropped,
-            "faults": self._guard.faults,
-        }
+            self._uplink.tell_metrics(metrics)
 
     # The end.
 
@@ -473,6 +408,7 @@ class Run:
                 hook.remove()
             self._growth.remove()
             self._writes.remove()
+            self._steering.stop()
             self._freezer.restore()
         self._close(failed=failed)
 
@@ -483,9 +419,7 @@ class Run:
             return
         with self._guard:
             self._ship(wait=True)
-            if self._link is not None:
-                bye = {"type": "bye", "time": time.time(), "step": self._step}
-                self._link.close(None if failed else bye, CLOSE_TIMEOUT)
+            self._uplink.close(CLOSE_TIMEOUT, failed=failed)
 
 
 def _exit_hook(weak_run: weakref.ref[Run]) -> Callable[[], None]:
@@ -496,7 +430,3 @@ def _exit_hook(weak_run: weakref.ref[Run]) -> Callable[[], None]:
             run._close(failed=hasattr(sys, "last_value"))
 
     return at_exit
-
-
-def _json(message: Mapping[str, Any]) -> str:
-    return json.dumps(message, separators=(",", ":"), allow_nan=False)

@@ -16,8 +16,8 @@ from .freezing import Freeze, Freezer
 from .guard import Guard
 from .optimizer_state import OptimizerState
 from .parameters import ParameterTable
-from .selection import Selection, select
-from .upstream import Upstream, UpstreamObserver
+from .selection import Selection, module_paths, select
+from .upstream import UpstreamObserver
 from .verification import Verification
 
 logger = logging.getLogger("gradgate")
@@ -31,6 +31,8 @@ class _Trial:
 
     command: Command
     selection: Selection
+    observers: dict[str, UpstreamObserver]
+    """By the path of the module that each watches."""
     frozen: bool
     """Made in Python between two steps: its parameters are frozen already."""
 
@@ -55,7 +57,6 @@ class Steering:
         self._verification = verification
         self._guard = guard
         self._report = report
-        self._observer = UpstreamObserver(models, table, freezer.leaf)
         self._lock = threading.Lock()
         self._inbox: deque[Command] = deque()
         self._seen: set[int] = set()
@@ -115,28 +116,36 @@ class Steering:
         self._change(replace(command, mode="grad"), selection, step)
         self._try(command, selection, frozen=True)
 
+    def stop(self) -> None:
+        """Stop watching for trials: nothing more is decided."""
+        for trial in self._trials:
+            for observer in trial.observers.values():
+                observer.remove()
+        self._trials.clear()
+
     def restore(self, command: Command, selection: Selection, step: int) -> None:
         """Bring about what a checkpoint holds: it was tried when it was first commanded."""
         self._apply(command, selection, step)
 
     def _try(self, command: Command, selection: Selection, *, frozen: bool = False) -> None:
-        self._observer.watch(selection.modules)
-        self._trials.append(_Trial(command, selection, frozen))
+        self._trials.append(_Trial(command, selection, self._observe(selection), frozen))
+
+    def _observe(self, selection: Selection) -> dict[str, UpstreamObserver]:
+        """Watch what flows into each module; its own parameters and the probe's leaf aside."""
+        paths = module_paths(self._models)
+        own = [self._table.parameters[index] for index in selection.indexes]
+        ignored = [self._freezer.leaf, *own]
+        return {
+            path: UpstreamObserver([paths[path]], self._table, self._guard, ignored)
+            for path in selection.modules
+        }
 
     def _decide_trials(self, step: int) -> list[tuple[Command, Selection]]:
         """The commands whose trial has shown that they cut nothing; reject the others."""
         passed = []
         trials, self._trials = self._trials, []
-        seen = self._observer.take() if trials else {}
         for trial in trials:
-            problem = next(
-                (
-                    problem
-                    for path in trial.selection.modules
-                    if (problem := self._cut(path, seen.get(path), trial.selection))
-                ),
-                None,
-            )
+            problem = self._cut(trial)
             if problem is None:
                 passed.append((trial.command, trial.selection))
                 continue
@@ -146,27 +155,30 @@ class Steering:
             self._reject(trial.command, problem, step)
         return passed
 
-    def _cut(self, path: str, upstream: Upstream | None, selection: Selection) -> str | None:
-        """Why a module cannot run without a graph, as its latest forward has shown."""
-        shown = repr(path) if path else "the model"
-        if upstream is None or not upstream.called:
-            return (
-                f"{shown} did not run in the step that was to show what flows into it, so nobody "
-                "knows what running it without a graph would cut; use mode 'grad'."
-            )
-        losing = [index for index in upstream.indexes if index not in set(selection.indexes)]
-        if losing:
-            return (
-                f"{shown} cannot run without a graph: what flows into it carries the gradient of "
-                f"{self._verification.listed(losing)}, which would lose theirs; freeze those too, "
-                "or use mode 'grad'."
-            )
-        if upstream.foreign:
-            return (
-                f"{shown} cannot run without a graph: what flows into it carries the gradient of "
-                "a tensor that is no parameter of this model, which would be cut off; "
-                "use mode 'grad'."
-            )
+    def _cut(self, trial: _Trial) -> str | None:
+        """Why a module cannot run without a graph, as the latest forward has shown."""
+        for path, observer in trial.observers.items():
+            observer.remove()
+            upstream = observer.seen()
+            shown = repr(path) if path else "the model"
+            if not upstream.called:
+                return (
+                    f"{shown} was not seen to run in the step that was to show what flows into "
+                    "it, so nobody knows what running it without a graph would cut; "
+                    "use mode 'grad'."
+                )
+            if upstream.indexes:
+                return (
+                    f"{shown} cannot run without a graph: what flows into it carries the "
+                    f"gradient of {self._verification.listed(upstream.indexes)}, which would "
+                    "lose theirs; freeze those too, or use mode 'grad'."
+                )
+            if upstream.foreign:
+                return (
+                    f"{shown} cannot run without a graph: what flows into it carries the "
+                    "gradient of a tensor that is no parameter of this model, which would be "
+                    "cut off; use mode 'grad'."
+                )
         return None
 
     def _apply_unless_undone(

@@ -503,13 +503,17 @@ def test_a_freeze_drops_the_gradient_at_once() -> None:
         assert model.head.weight.grad is None
 
 
-def test_a_replaced_parameter_is_refused() -> None:
+def test_a_freeze_after_parameters_were_replaced_takes_the_present_ones() -> None:
     """load_state_dict(assign=True) makes new parameters: freezing the old ones would be a lie."""
     model, optimizer = plain()
     with probe.attach(model, optimizer, server=False) as run:
+        old = model.head.bias
         model.load_state_dict({k: v.clone() for k, v in model.state_dict().items()}, assign=True)
-        with pytest.raises(probe.CommandError, match="was replaced by another tensor"):
-            run.freeze("head")
+        run.freeze("head.bias")
+        assert not model.head.bias.requires_grad
+        assert old.requires_grad
+        with pytest.raises(probe.TargetError):
+            run.freeze("head.bias (replaced at step 0)")
 
 
 def test_another_wrapper_of_zero_grad_stays() -> None:
@@ -542,15 +546,20 @@ def test_a_command_from_another_thread_waits_for_the_boundary() -> None:
         assert not model.head.weight.requires_grad
 
 
+FREEZE = {"type": "command", "id": 4, "kind": "freeze", "target": "head", "by": "rest"}
+
+
 def test_a_command_that_comes_twice_is_applied_once() -> None:
     """After a reconnection the server sends what it does not know to be applied; we know."""
     model, optimizer = plain()
     with probe.attach(model, optimizer, server=False, every=1) as run:
         reports = recorded(run)
         for _ in range(2):
-            run._on_command({"id": 4, "kind": "freeze", "target": "head", "by": "rest"})
+            run._asked(
+                {"type": "command", "id": 4, "kind": "freeze", "target": "head", "by": "rest"}
+            )
             one_step(model, optimizer)
-        run._on_command({"id": 4, "kind": "freeze", "target": "head", "by": "rest"})
+        run._asked(FREEZE)
         one_step(model, optimizer)
     words = [report.state.value for report in reports]
     assert words == ["delivered", "applied", "verified"]
@@ -561,7 +570,7 @@ def test_after_a_reconnection_the_server_hears_what_is_frozen() -> None:
     model, optimizer = plain()
     with probe.attach(model, optimizer, server=False) as run:
         run.freeze("head")
-        (frozen,) = run._hello()["frozen"]
+        (frozen,) = run._uplink._hello()["frozen"]
         assert frozen["parameters"] == [4, 5]
         assert (frozen["by"], frozen["since_step"], frozen["command"]) == ("python", 0, None)
 
@@ -576,7 +585,7 @@ def test_a_run_whose_model_is_gone_lets_everything_go() -> None:
     run = probe.attach(model, optimizer, server=NOBODY, every=1)
     one_step(model, optimizer)
     ghosts = [weakref.ref(model), weakref.ref(run)]
-    thread = run._link._thread if run._link is not None else None
+    thread = run._uplink._link._thread if run._uplink._link is not None else None
     del model, optimizer, run
     gc.collect()
     assert [ghost() for ghost in ghosts] == [None, None]
@@ -652,6 +661,6 @@ def test_steering_knows_its_opposites() -> None:
     with probe.attach(model, optimizer, server=False, every=1) as run:
         assert isinstance(run._steering, Steering)
         reports = recorded(run)
-        run._on_command({"id": 1, "kind": "gate", "target": "head", "by": "rest"})
+        run._asked({"type": "command", "id": 1, "kind": "gate", "target": "head", "by": "rest"})
         one_step(model, optimizer)
         assert "upgrade gradgate in the training job" in reports[-1].reason
