@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import re
 from pathlib import Path
 
 import click
@@ -11,14 +10,14 @@ import platformdirs
 
 from .demo_command import demo
 from .interrupts import until_stopped
+from .runs_command import runs
 from .service import Service, ServiceError
-from .settings import DEFAULT_PORT, Settings
+from .settings import DEFAULT_PORT, TOKEN, Settings
+from .steer_command import freeze, thaw
 from .store import StoreError
 from .version import VERSION
 
 _POLL = 0.5
-# What an Authorization header can carry (RFC 6750, section 2.1).
-_TOKEN = re.compile(r"[A-Za-z0-9._~+/=-]+")
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -74,7 +73,7 @@ def serve(
     lost_after: float,
 ) -> None:
     """Start the dashboard, and keep it until Ctrl-C."""
-    if token is not None and not _TOKEN.fullmatch(token):
+    if token is not None and not TOKEN.fullmatch(token):
         raise click.UsageError(
             "--token is made of letters, digits and any of -._~+/=: give another, or leave it out."
         )
@@ -94,4 +93,5 @@ def serve(
             raise click.ClickException("The server ended by itself: its log above says why.")
 
 
-main.add_command(demo)
+for command in (demo, runs, freeze, thaw):
+    main.add_command(command)

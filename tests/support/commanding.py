@@ -1,0 +1,66 @@
+"""The command line against a real server, in this process or in one of its own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+
+from click.testing import CliRunner, Result
+
+from gradgate.server import following
+from gradgate.server.cli import main
+
+_VARIABLES = ("GRADGATE_SERVER", "GRADGATE_TOKEN")
+
+
+class Terminal:
+    """Runs `gradgate` commands one after the other, while the test plays the job."""
+
+    def __init__(self, threads: ThreadPoolExecutor) -> None:
+        self._threads = threads
+        self._runner = CliRunner()
+
+    def start(self, *arguments: str, **variables: str) -> Future[Result]:
+        """Start a command and return how it ends."""
+        return self._threads.submit(self.run, *arguments, **variables)
+
+    def run(self, *arguments: str, **variables: str) -> Result:
+        """Run a command to its end; an exception that is none of its endings is raised."""
+        environment = {**dict.fromkeys(_VARIABLES), **variables}
+        result = self._runner.invoke(main, arguments, env=environment, prog_name="gradgate")
+        if result.exception is not None and not isinstance(result.exception, SystemExit):
+            raise result.exception
+        return result
+
+
+def spawn_gradgate(
+    arguments: Sequence[str], patience: float = following.PATIENCE
+) -> subprocess.Popen[str]:
+    """Start a `gradgate` command in a process of its own, with deprecations as errors.
+
+    `patience` is how long it waits for a server that went, in seconds.
+    """
+    code = (
+        "from gradgate.server import cli, following\n"
+        f"following.PATIENCE = {patience}\n"
+        "cli.main(prog_name='gradgate')"
+    )
+    return subprocess.Popen(
+        [
+            sys.executable,
+            "-u",
+            "-W",
+            "error::DeprecationWarning",
+            "-c",
+            code,
+            *arguments,
+        ],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        encoding="utf-8",
+        env={name: value for name, value in os.environ.items() if name not in _VARIABLES},
+    )
