@@ -27,6 +27,12 @@ def is_compiled(models: Mapping[str, nn.Module]) -> bool:
     return any(id(module) in ours for wrapper in living(optimized) for module in wrapper.modules())
 
 
+def has_compiled_code() -> bool:
+    """Whether ``torch.compile`` has compiled anything in this process."""
+    dynamo = sys.modules.get("torch._dynamo.utils")
+    return dynamo is not None and bool(dynamo.counters["frames"]["ok"])
+
+
 def forget_compiled_code() -> None:
     """Drop compiled code, so that it is made anew from what hooks and flags are now.
 
@@ -35,6 +41,5 @@ def forget_compiled_code() -> None:
     (``torch._dynamo.config.recompile_limit``) with a log line only. Nothing happens where
     nothing was compiled (https://docs.pytorch.org/docs/stable/generated/torch.compiler.reset.html).
     """
-    dynamo = sys.modules.get("torch._dynamo.utils")
-    if dynamo is not None and dynamo.counters["frames"]["ok"]:
+    if has_compiled_code():
         torch.compiler.reset()

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from .backward_timer import BackwardTimer
 from .boundaries import Boundaries
 from .checkpoint import freezes_from_state, freezes_to_state
 from .commands import Command
@@ -122,6 +123,8 @@ class Run:
                 model.register_load_state_dict_post_hook(ModuleHook(self._weights_loaded)),
             )
         ]
+        self._timer = BackwardTimer(models.values(), self._guard)
+        self._timer.arm()
         if server is not None:
             self._uplink.connect(server, token)
         self._exit_hook = _exit_hook(weakref.ref(self))
@@ -338,6 +341,9 @@ class Run:
             with self._guard:
                 self._members.refresh()
         with self._guard:
+            for backward in self._timer.step_ended(self._step):
+                self._steering.measured(backward)
+        with self._guard:
             self._steer(skipped=skipped, look=sampled)
         with self._guard:
             self._ship()
@@ -385,6 +391,8 @@ class Run:
         self._uplink.tell_table(rows)
 
     def _announce_frozen(self) -> None:
+        # Behind the hooks that came with a freeze, for these may give an output its graph.
+        self._timer.arm()
         self._uplink.tell_frozen(self._freezer.as_message())
 
     def _ship(self, *, wait: bool = False) -> None:
@@ -408,6 +416,7 @@ class Run:
                 hook.remove()
             self._growth.remove()
             self._writes.remove()
+            self._timer.remove()
             self._steering.stop()
             self._freezer.restore()
         self._close(failed=failed)

@@ -10,12 +10,15 @@ from dataclasses import dataclass, replace
 
 from torch import nn
 
+from .backward_timer import Backward
 from .commands import Command, CommandState, Report
+from .compiled import has_compiled_code
 from .errors import CommandError, TargetError
 from .freezing import Freeze, Freezer
 from .guard import Guard
 from .optimizer_state import OptimizerState
 from .parameters import ParameterTable
+from .savings import Savings
 from .selection import Selection, module_paths, select
 from .upstream import UpstreamObserver
 from .verification import Verification
@@ -61,6 +64,9 @@ class Steering:
         self._inbox: deque[Command] = deque()
         self._seen: set[int] = set()
         self._trials: list[_Trial] = []
+        self._savings: Savings[Command] = Savings()
+        self._states_told: dict[Command, CommandState] = {}
+        """What was last told of the command whose savings are being measured."""
 
     def submit(self, command: Command) -> None:
         """Queue a command for the next boundary; one that was seen before is ignored."""
@@ -90,6 +96,8 @@ class Steering:
         """
         if not skipped:
             for report in self._verification.boundary(step, look=look):
+                if report.command in self._states_told:
+                    self._states_told[report.command] = report.state
                 self._report(report)
         tried = self._decide_trials(step)
         with self._lock:
@@ -115,6 +123,15 @@ class Steering:
             return
         self._change(replace(command, mode="grad"), selection, step)
         self._try(command, selection, frozen=True)
+
+    def measured(self, backward: Backward) -> None:
+        """Take in what a step's backward took, and report what a command saved once known."""
+        done = self._savings.add(backward)
+        if done is not None:
+            command, saved = done
+            state = self._states_told.pop(command, None)
+            if state is CommandState.VERIFIED:
+                self._report(Report(command, state, saved=saved.as_message()))
 
     def stop(self) -> None:
         """Stop watching for trials: nothing more is decided."""
@@ -208,7 +225,11 @@ class Steering:
             self._reject(command, "the probe failed inside; see the job's log", step)
 
     def _apply(self, command: Command, selection: Selection, step: int) -> None:
+        freed = self._gradient_bytes(selection)
         self._change(command, selection, step)
+        freed -= self._gradient_bytes(selection)
+        self._savings.began(command, step, freed, recompiles=has_compiled_code())
+        self._states_told = {command: CommandState.APPLIED}
         for other in self._verification.applied(command, selection.indexes, step):
             reason = f"a later {command.kind} came before it could be verified"
             self._supersede(other, reason, step)
@@ -231,6 +252,11 @@ class Steering:
         if command.reset_state:
             self._states.reset(self._table.parameters[i] for i in selection.indexes)
         self._freezer.thaw(selection)
+
+    def _gradient_bytes(self, selection: Selection) -> int:
+        """What the gradients of the trainable ones among the selected parameters take."""
+        parameters = [self._table.parameters[index] for index in selection.indexes]
+        return sum(p.numel() * p.element_size() for p in parameters if p.requires_grad)
 
     def _accept(self, command: Command, step: int) -> Selection | None:
         try:

@@ -490,3 +490,42 @@ def run_command(kind: str, target: str, **options: Any) -> Any:
     from gradgate.probe.commands import Command
 
     return Command(kind, target, by="browser", id=7, **options)
+
+
+# savings
+
+
+def test_a_freeze_reports_what_it_saved_and_a_thaw_what_it_costs() -> None:
+    """Backward's seconds before and after, from the job's own steps, with the gradients' bytes."""
+    model, optimizer = deep()
+    with probe.attach(model, optimizer, server=False, every=1) as run:
+        reports = reports_of(run)
+        inputs = torch.randn(64, 256)
+        train_on(model, optimizer, inputs, 10)
+        run.freeze("0.*")
+        train_on(model, optimizer, inputs, 15)
+        run.thaw("0.*")
+        train_on(model, optimizer, inputs, 15)
+    saved = [report for report in reports if report.saved is not None]
+    assert [report.state.value for report in saved] == ["verified", "verified"]
+    frozen, thawed = (report.saved for report in saved)
+    numbers = sum(parameter.numel() for parameter in model[0].parameters())
+    assert frozen["gradient_bytes"] == 4 * numbers == -thawed["gradient_bytes"]
+    assert frozen["backward_after"] < 0.6 * frozen["backward_before"]
+    assert thawed["backward_before"] < 0.6 * thawed["backward_after"]
+    assert frozen["steps"] == 10
+
+
+def deep() -> tuple[nn.Sequential, Optimizer]:
+    """Ten layers below, one above."""
+    torch.manual_seed(0)
+    below = nn.Sequential(*(nn.Linear(256, 256) for _ in range(10)))
+    model = nn.Sequential(below, nn.Linear(256, 3))
+    return model, SGD(model.parameters(), lr=1e-4)
+
+
+def train_on(model: nn.Module, optimizer: Optimizer, inputs: Tensor, count: int) -> None:
+    for _ in range(count):
+        optimizer.zero_grad()
+        model(inputs).square().mean().backward()
+        optimizer.step()
