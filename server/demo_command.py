@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import json
 import logging
 import os
 import signal
@@ -15,12 +14,11 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Event
-from typing import Any
-from urllib.request import ProxyHandler, build_opener
 
 import click
 import platformdirs
 
+from .client import Client, ClientError
 from .interrupts import until_stopped
 from .service import Service, ServiceError
 from .settings import DEFAULT_PORT, Settings
@@ -28,7 +26,6 @@ from .store import StoreError, StoreInUseError
 
 _POLL = 0.2
 _CLOSE_WITHIN = 20.0
-_ANSWER_WITHIN = 5.0
 
 
 @click.command()
@@ -147,22 +144,15 @@ def _end(job: subprocess.Popen[bytes]) -> None:
 
 def _announce(url: str, launched: float) -> bool:
     """Print the address of the job's page once the server knows the job."""
-    for run in _runs(url):
-        if run["started"] >= launched:
-            _say(f"This run: {url}/runs/{run['id']}")
+    try:
+        runs = Client(url, None).runs()
+    except ClientError:
+        return False
+    for run in runs:
+        if run.started >= launched:
+            _say(f"This run: {url}/runs/{run.id}")
             return True
     return False
-
-
-def _runs(url: str) -> list[dict[str, Any]]:
-    """The runs that the server knows; none while it does not answer."""
-    straight = build_opener(ProxyHandler({}))
-    try:
-        with straight.open(f"{url}/api/runs", timeout=_ANSWER_WITHIN) as answer:
-            runs: list[dict[str, Any]] = json.load(answer)["runs"]
-    except OSError:
-        return []
-    return runs
 
 
 def _say(line: str) -> None:
