@@ -83,14 +83,16 @@ def test_what_would_be_rejected_cannot_be_sent(
     freeze = dialog.get_by_role("button", name="Freeze")
     expect(freeze).to_be_disabled()
     freeze.click(force=True)
+    expect(dialog.locator(".refused")).to_have_text(reason)
     page.page.keyboard.press("Enter")
-    expect(dialog).to_be_visible()
+    expect(dialog.locator(".refused")).to_have_text(reason)
 
     dialog.get_by_label("Stop its gradients").check()
     answer(probe, until_asked(probe))
     expect(freeze).to_be_enabled()
     freeze.click()
     expect(page.page.locator("#commands [data-command]")).to_have_count(1)
+    assert probe.until_command(1)["mode"] == "grad"
 
 
 def test_a_silent_job_can_be_sent_to_all_the_same(
