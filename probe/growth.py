@@ -17,8 +17,8 @@ PERIOD = 5.0
 """Seconds after which the models are walked for changes that no hook sees."""
 SHARE = 0.01
 """The part of the time that walks may take. One costs 2 to 5 µs a parameter."""
-BURST = 20
-"""Walks that may follow each other at once, before they are held to their share."""
+ALLOWANCE = 0.25
+"""Seconds that walks may take at once, before they are held to their share."""
 MOST_ROWS = 100_000
 """The protocol's limit for a table."""
 
@@ -45,7 +45,6 @@ class Growth:
         self._next_time = time.monotonic() + PERIOD
         self._debt = 0.0
         """Seconds that walks took above their share."""
-        self._cost = 0.0
         self._counted = time.monotonic()
 
     @property
@@ -73,8 +72,7 @@ class Growth:
             self._give_up(step)
         now = time.monotonic()
         self._next_step, self._next_time = max(1, 2 * step), now + PERIOD
-        self._cost = now - began
-        self._debt += self._cost
+        self._debt += now - began
         return changed
 
     def remove(self) -> None:
@@ -86,7 +84,7 @@ class Growth:
         now = time.monotonic()
         self._debt = max(0.0, self._debt - SHARE * (now - self._counted))
         self._counted = now
-        return self._debt <= BURST * self._cost
+        return self._debt <= ALLOWANCE
 
     def _give_up(self, step: int) -> None:
         self.remove()
