@@ -4,6 +4,7 @@ from .attach import attach
 from .errors import AttachError, CommandError, GradgateError, TargetError
 from .freezing import Freeze
 from .info import ParameterInfo
+from .preview import Preview
 from .run import Run
 
 __all__ = [
@@ -12,6 +13,7 @@ __all__ = [
     "Freeze",
     "GradgateError",
     "ParameterInfo",
+    "Preview",
     "Run",
     "TargetError",
     "attach",

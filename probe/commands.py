@@ -42,7 +42,7 @@ class Command:
 
     @classmethod
     def from_message(cls, message: Mapping[str, Any]) -> Command:
-        """Read a command of the wire protocol."""
+        """Read a ``command`` of the wire protocol, or the ``preview`` of one."""
         return cls(
             kind=str(message["kind"]),
             target=str(message["target"]),
@@ -50,7 +50,7 @@ class Command:
             mode=str(message.get("mode", "grad")),
             hold_stats=bool(message.get("hold_stats", False)),
             reset_state=bool(message.get("reset_state", False)),
-            id=int(message["id"]),
+            id=None if message["type"] == "preview" else int(message["id"]),
         )
 
     def asked(self) -> dict[str, Any]:

@@ -34,6 +34,8 @@ from .metrics import MetricLog
 from .optimizer_state import OptimizerState
 from .pace import Meter, Pace
 from .parameters import ParameterTable, TableRow
+from .preview import Preview
+from .previews import Previews
 from .readback import capturing
 from .sampler import Sampler
 from .selection import Selection, module_paths
@@ -112,6 +114,7 @@ class Run:
             self._guard,
             report=self._uplink.tell_report,
         )
+        self._previews = Previews(self._table, models, optimizers, self._steering)
         # Compiled optimizers trace their hooks; ours are to be left alone.
         self._watched: Callable[[Callable[[], None]], None] = torch.compiler.disable(self._watch)
         self._boundaries = Boundaries(optimizers, self)
@@ -191,6 +194,23 @@ class Run:
         new one. When it takes effect and what it raises: as for :meth:`freeze`.
         """
         return self._command("thaw", target, reset_state=reset_state)
+
+    def preview(
+        self,
+        kind: str,
+        target: str,
+        mode: str = "grad",
+        hold_stats: bool = False,
+        reset_state: bool = False,
+    ) -> Preview:
+        """Say what a ``freeze`` or ``thaw`` (``kind``) would touch, and change nothing.
+
+        What mode ``no_grad`` would cut off is known after a forward only: ``cut_off`` is
+        None. Raises as :meth:`freeze` and :meth:`thaw` would.
+        """
+        self._members.catch_up()
+        command = Command(kind, target, "python", mode, hold_stats, reset_state)
+        return self._previews.now(command)
 
     def state_dict(self) -> dict[str, Any]:
         """Return what is frozen by command, to go into the user's own checkpoint.
@@ -346,6 +366,8 @@ class Run:
         with self._guard:
             self._steer(skipped=skipped, look=sampled)
         with self._guard:
+            self._previews.boundary()
+        with self._guard:
             self._ship()
         self._settle(sampled, late)
 
@@ -382,7 +404,22 @@ class Run:
 
     def _asked(self, message: Mapping[str, Any]) -> None:
         """The server wants something: in the link's thread."""
-        self._steering.submit(Command.from_message(message))
+        command = Command.from_message(message)
+        if message["type"] == "command":
+            self._steering.submit(command)
+            return
+
+        def answer(preview: Preview | None, refused: str | None) -> None:
+            self._uplink.answer(
+                {
+                    "type": "preview",
+                    "request": message["request"],
+                    "preview": None if preview is None else preview.as_message(),
+                    "refused": refused,
+                }
+            )
+
+        self._previews.ask(command, answer, self._meter.steps_per_second(time.perf_counter()))
 
     # What the server is told.
 
@@ -418,6 +455,7 @@ class Run:
             self._writes.remove()
             self._timer.remove()
             self._steering.stop()
+            self._previews.stop()
             self._freezer.restore()
         self._close(failed=failed)
 

@@ -145,9 +145,9 @@ class Steering:
         self._apply(command, selection, step)
 
     def _try(self, command: Command, selection: Selection, *, frozen: bool = False) -> None:
-        self._trials.append(_Trial(command, selection, self._observe(selection), frozen))
+        self._trials.append(_Trial(command, selection, self.observe(selection), frozen))
 
-    def _observe(self, selection: Selection) -> dict[str, UpstreamObserver]:
+    def observe(self, selection: Selection) -> dict[str, UpstreamObserver]:
         """Watch what flows into each module; its own parameters and the probe's leaf aside."""
         paths = module_paths(self._models)
         own = [self._table.parameters[index] for index in selection.indexes]

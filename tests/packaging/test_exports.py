@@ -10,6 +10,7 @@ PUBLIC = [
     "Freeze",
     "GradgateError",
     "ParameterInfo",
+    "Preview",
     "Run",
     "TargetError",
     "attach",
@@ -26,4 +27,15 @@ def test_probe_exports_exactly_the_public_names() -> None:
 def test_run_has_exactly_the_public_methods() -> None:
     """The same for what `attach` returns."""
     methods = {name for name in vars(probe.Run) if not name.startswith("_")}
-    assert methods == {"detach", "flush", "freeze", "log", "parameters", "step", "thaw"}
+    assert methods == {
+        "detach",
+        "flush",
+        "freeze",
+        "load_state_dict",
+        "log",
+        "parameters",
+        "preview",
+        "state_dict",
+        "step",
+        "thaw",
+    }

@@ -555,9 +555,7 @@ def test_a_command_that_comes_twice_is_applied_once() -> None:
     with probe.attach(model, optimizer, server=False, every=1) as run:
         reports = recorded(run)
         for _ in range(2):
-            run._asked(
-                {"type": "command", "id": 4, "kind": "freeze", "target": "head", "by": "rest"}
-            )
+            run._asked(FREEZE)
             one_step(model, optimizer)
         run._asked(FREEZE)
         one_step(model, optimizer)
