@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import threading
+import importlib
 from collections.abc import Callable
 from typing import Any
 
@@ -14,7 +14,7 @@ from gradgate.probe.commands import Command
 from gradgate.probe.consistent import consistently
 from gradgate.probe.parameters import ParameterTable
 from gradgate.probe.preview import Preview, preview
-from gradgate.probe.selection import select
+from gradgate.probe.selection import Selection, select
 from gradgate.probe.upstream import Upstream
 
 from . import zoo
@@ -266,35 +266,24 @@ def test_a_lazy_module_counts_as_nothing_yet() -> None:
     assert (found.count, found.numel, found.share, found.gradient_bytes) == (2, 0, 0.0, 0)
 
 
-def test_it_may_be_asked_while_the_job_changes_its_model_and_its_state() -> None:
-    """Dicts that grow and shrink in the training thread do not make it fail."""
-    model = Net()
-    optimizer = trained(model)
-    command = wish("freeze", "*")
-    table = ParameterTable({"": model})
-    selection = select(command, table, {"": model})
-    done = threading.Event()
+def test_a_model_that_gets_a_layer_meanwhile_is_read_again() -> None:
+    """The training thread may add one at any time; the preview does not fail for it."""
+    importlib.import_module("torch._dynamo")
 
-    def train() -> None:
-        turn = 0
-        while not done.is_set():
-            turn += 1
-            model.add_module(f"more{turn % 7}", nn.Linear(1, 1))
-            optimizer.state[model.head.weight][f"more{turn}"] = torch.ones(1)
-            delattr(model, f"more{turn % 7}")
-            del optimizer.state[model.head.weight][f"more{turn}"]
+    class Growing(nn.Linear):
+        """Gives its parent another layer at the very moment when it is walked through."""
 
-    thread = threading.Thread(target=train)
-    thread.start()
-    try:
-        for _ in range(40):
-            found = preview(
-                command, selection, table=table, models={"": model}, optimizers=[optimizer]
-            )
-            assert found.count == 8
-    finally:
-        done.set()
-        thread.join()
+        def named_modules(self, *args: Any, **kwargs: Any) -> Any:
+            if len(model) < wanted:
+                model.append(nn.Linear(1, 1))
+            yield from super().named_modules(*args, **kwargs)
+
+    wanted = 0
+    model = nn.Sequential(Growing(1, 1))
+    command, table = wish("freeze", "*"), ParameterTable({"": model})
+    selection, wanted = Selection([0, 1]), 4
+    found = preview(command, selection, table=table, models={"": model}, optimizers=[])
+    assert (found.count, len(model)) == (2, 4)
 
 
 def test_reading_is_repeated_only_for_what_changes_under_it() -> None:
