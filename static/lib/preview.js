@@ -61,7 +61,7 @@ function lists({ kind, mode, cut_off, not_in_optimizer, running_stats, tied, rec
     ...named("Cut off upstream", cut_off ?? []),
     ...(unseen ? [{ term: "Cut off upstream", value: "known at the next forward" }] : []),
     ...(kind === "thaw" ? named("In no optimizer", not_in_optimizer) : []),
-    ...named("Statistics run on", running_stats),
+    ...named("Statistics run on", running_stats.map((path) => path || "the whole model")),
     ...named("Tied", equal),
     ...(recompiles ? [{ term: "torch.compile", value: "recompiles at the next forward" }] : []),
     ...(kind === "freeze" ? named("In no optimizer", not_in_optimizer) : []),

@@ -71,6 +71,10 @@ test("a long list is cut and kept whole beside it", () => {
   assert.equal(cut(20).value, "n0, n1, n2 and 17 or more others");
 });
 
+test("the root module has no path, and is named in words", () => {
+  assert.equal(told({ running_stats: [""] })[0], "Statistics run on: the whole model");
+});
+
 test("names of a job hide nothing", () => {
   assert.equal(told({ cut_off: ["a\u202eb"] })[0], "Cut off upstream: a⟨U+202E⟩b");
 });

@@ -75,6 +75,7 @@ def test_a_module_is_frozen_and_thawed_from_the_keyboard(
     entry = run.page.locator("#commands [data-command]").first
     expect(entry.locator(".verified.done")).to_be_visible(timeout=15_000)
     expect(entry).to_contain_text("applied at step")
+    expect(entry.locator(".saved")).to_contain_text("−1.54 kB gradients", timeout=15_000)
     expect(run.module("encoder").get_by_role("checkbox")).to_have_attribute("aria-checked", "true")
     expect(run.row("encoder.0.weight").locator(".state")).to_have_text("frozen")
     assert len(run.page.locator("#commands [data-command]").all()) == number + 1
@@ -91,6 +92,22 @@ def test_a_module_is_frozen_and_thawed_from_the_keyboard(
     expect(run.module("encoder").get_by_role("checkbox")).to_have_attribute("aria-checked", "false")
     thawed_since = job.step
     wait_for(lambda: moved(job, "encoder.0.weight", thawed_since), 30, "the encoder moves again")
+
+
+def test_the_job_says_what_a_freeze_would_touch(job: TrainingJob, open_run: OpenRun) -> None:
+    """The real job's answer is in the question, and its objection to running without a graph."""
+    run = open_run(job.run)
+    commands = run.page.locator("#commands [data-command]").count()
+    run.module("head").get_by_role("checkbox").click()
+    dialog = run.page.get_by_role("dialog")
+    expect(dialog).to_contain_text("No warnings", timeout=15_000)
+    expect(dialog).to_contain_text("204 B freed")
+    dialog.get_by_label("Run without a graph").check()
+    warnings = dialog.get_by_role("list", name="Warnings")
+    expect(warnings).to_contain_text("encoder.0.weight", timeout=15_000)
+    expect(dialog.locator('dt:text-is("Cut off upstream") + dd')).to_contain_text("encoder.0.bias")
+    run.page.keyboard.press("Escape")
+    assert run.page.locator("#commands [data-command]").count() == commands
 
 
 def test_one_parameter_is_frozen_with_the_mouse(job: TrainingJob, open_run: OpenRun) -> None:
