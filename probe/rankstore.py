@@ -1,0 +1,64 @@
+"""Small values shared by the ranks of a distributed job, in the store of its process group."""
+
+from __future__ import annotations
+
+import json
+import weakref
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+import torch.distributed as dist
+
+T = TypeVar("T")
+
+
+class StoreError(Exception):
+    """The store cannot be reached; the message says what it said."""
+
+
+class RankStore:
+    """JSON values by key, in the store that the default process group was made with.
+
+    Only operations that return at once are used: a ``get`` or ``wait`` for a key that is not
+    there holds the lock of the store's client, and everybody else in the process waits too.
+    The store is looked up each time: rank 0 often hosts it, and holding on to it would keep its
+    port open after ``destroy_process_group``.
+    """
+
+    def __init__(self, prefix: str) -> None:
+        self._prefix = prefix
+        self._group = weakref.ref(dist.group.WORLD)
+
+    def write(self, key: str, value: object) -> None:
+        """Set ``key``, without waiting until the store has it."""
+        self._do(lambda store: store.set(key, json.dumps(value)))
+
+    def read(self, keys: Sequence[str]) -> list[Any] | None:
+        """Return the values of ``keys``, or None while one of them is not there."""
+
+        def read(store: Any) -> list[bytes] | None:
+            return list(store.multi_get(list(keys))) if store.check(list(keys)) else None
+
+        found = self._do(read)
+        return None if found is None else [json.loads(value) for value in found]
+
+    def decide(self, key: str, value: object) -> Any:
+        """Set ``key`` unless it is set; return what it is set to now, the same on every rank."""
+        return json.loads(self._do(lambda store: store.compare_set(key, "", json.dumps(value))))
+
+    def count(self, key: str) -> int:
+        """Add one to the number at ``key`` and return it."""
+        return int(self._do(lambda store: store.add(key, 1)))
+
+    def _do(self, work: Callable[[Any], T]) -> T:
+        try:
+            if dist.group.WORLD is None or dist.group.WORLD is not self._group():
+                raise StoreError("the process group was destroyed.")
+            return work(self._open())
+        except (RuntimeError, ValueError) as error:
+            raise StoreError(f"{type(error).__name__}: {error}") from error
+
+    def _open(self) -> Any:
+        # Looked up here: a torch built without distributed has none of these names.
+        c10d = dist.distributed_c10d
+        return c10d.PrefixStore(self._prefix, c10d._get_default_store())
