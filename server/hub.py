@@ -135,7 +135,7 @@ class Hub:
 
         opened, commands = await asyncio.wrap_future(self.writer.submit(work))
         live.received_seq = opened.last_seq
-        live.names = opened.names
+        live.table = opened.table
         live.heard()
         self._committed([Changes(live.id, opened.last_seq, parameters=True)])
         return opened, commands

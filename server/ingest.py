@@ -28,7 +28,7 @@ from .messages import (
     Streamed,
     Welcome,
 )
-from .registry import Refusal, check_indexes, check_positions, check_table
+from .registry import Refusal, check_indexes, check_positions, check_table, known_rows
 from .rows import RunStatus
 from .tasks import first_to_end
 from .version import VERSION
@@ -174,20 +174,20 @@ def _accept(frame: Streamed | Sample, size: int, hub: Hub, live: LiveRun) -> Non
         case Metrics():
             live.logged(frame)
         case Parameters():
-            live.names = [item.names[0] for item in frame.parameters]
+            live.table = known_rows(frame.parameters)
         case Bye():
             live.status = RunStatus.FINISHED
 
 
 def _check(frame: Parameters | FrozenState | Metrics | Report | Sample, live: LiveRun) -> None:
     """Refuse what speaks of parameters that are not in the table."""
-    count = len(live.names)
+    count = len(live.table)
     try:
         match frame:
             case Sample() if len(frame.states) > count:
                 check_positions([len(frame.states) - 1], count)
             case Parameters():
-                check_table(live.names, frame.parameters)
+                check_table(live.table, frame.parameters)
             case FrozenState():
                 check_indexes(frame.frozen, count)
             case Report():

@@ -11,6 +11,7 @@ from .frames import Sample, encode
 from .messages import Metrics
 from .points import Points
 from .recording import Changes
+from .registry import Known
 from .rows import RunStatus
 from .subscriber import Subscriber
 
@@ -25,7 +26,7 @@ class LiveRun:
         self.status: RunStatus | None = None
         self.heard_at = loop.time()
         self.received_seq = 0
-        self.names: list[str] = []
+        self.table: list[Known] = []
         self.connection: ProbeConnection | None = None
         self._loop = loop
         self._subscribers: set[Subscriber] = set()

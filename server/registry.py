@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 from sqlalchemy import Connection, Row, insert, select, update
 
@@ -28,12 +28,19 @@ class UnknownRun(Refusal):
         super().__init__(f"There is no run {run!r}: GET /api/runs lists the runs that are known.")
 
 
+class Known(NamedTuple):
+    """A parameter as the latest table had it."""
+
+    name: str
+    numel: int
+
+
 @dataclass(frozen=True, slots=True)
 class OpenedRun:
     """What the store knows of a run when its probe says hello."""
 
     last_seq: int
-    names: list[str]
+    table: list[Known]
     notice: str | None
 
 
@@ -82,14 +89,14 @@ def open_run(connection: Connection, hello: Hello, now: float) -> OpenedRun:
         save_table(connection, hello.run, table)
         connection.execute(update(runs).where(runs.c.id == hello.run).values(**described))
         notice, last_seq = None, known.last_seq
-    return OpenedRun(last_seq=last_seq, names=[item.names[0] for item in table], notice=notice)
+    return OpenedRun(last_seq=last_seq, table=known_rows(table), notice=notice)
 
 
 def save_table(connection: Connection, run: str, table: Sequence[Parameter]) -> None:
     """Store a parameter table; raises `Refusal` when an index changed its meaning."""
     query = select(parameters).where(parameters.c.run == run).order_by(parameters.c.position)
     stored = connection.execute(query).all()
-    check_table([row.name for row in stored], table)
+    check_table([Known(row.name, row.numel) for row in stored], table)
     fresh = [_table_row(run, position, item) for position, item in enumerate(table)]
     for old, new in zip(stored, fresh, strict=False):
         if old._asdict() != new:
@@ -102,18 +109,28 @@ def save_table(connection: Connection, run: str, table: Sequence[Parameter]) -> 
         connection.execute(insert(parameters), added)
 
 
-def check_table(known: Sequence[str], table: Sequence[Parameter]) -> None:
-    """Raise `Refusal` when a table does not begin with the names that are known."""
+def check_table(known: Sequence[Known], table: Sequence[Parameter]) -> None:
+    """Raise `Refusal` when a row of a table cannot be the parameter that is known there.
+
+    A parameter may get another name, by a wrapper around its module or since it was replaced; one
+    that has another size as well is another parameter.
+    """
     advice = "indexes never change their meaning, so attach the probe anew to start a new run."
     if len(table) < len(known):
         raise Refusal(
             f"The parameter table shrank from {len(known)} to {len(table)} rows; {advice}"
         )
-    for position, (name, item) in enumerate(zip(known, table, strict=False)):
-        if name != item.names[0] and not _was_removed(name, item):
+    for position, (old, new) in enumerate(zip(known, known_rows(table), strict=False)):
+        if old.name != new.name and old.numel not in (new.numel, 0):
             raise Refusal(
-                f"Parameter {position} was {name!r} and is now {item.names[0]!r}; {advice}"
+                f"Parameter {position} was {old.name!r} of {old.numel} elements and is now "
+                f"{new.name!r} of {new.numel}; {advice}"
             )
+
+
+def known_rows(table: Sequence[Parameter]) -> list[Known]:
+    """What has to be known of a table to check the next."""
+    return [Known(row.names[0], row.numel) for row in table]
 
 
 def table_summary(table: Sequence[Parameter], held: Set[int]) -> dict[str, int]:
@@ -204,11 +221,6 @@ def _free_name(connection: Connection, wanted: str) -> str:
 
 def _name_notice(given: str, name: str) -> str:
     return f"Another run is already named {given!r}, so this one is shown as {name!r}."
-
-
-def _was_removed(name: str, item: Parameter) -> bool:
-    """Whether a row is that of a known parameter, under the name that it has since it is gone."""
-    return item.removed and item.names[0].startswith(f"{name} (")
 
 
 def _table_row(run: str, position: int, item: Parameter) -> dict[str, Any]:

@@ -31,7 +31,7 @@ BAD_HELLOS = [
     ({"started": "yesterday"}, 1008, "started:"),
     ({"pid": -1}, 1008, "pid:"),
     ({"step": 2**60}, 1008, "step:"),
-    ({"parameters": [table_row("x" * 513)]}, 1008, "parameters.0.names.0:"),
+    ({"parameters": [table_row("x" * 577)]}, 1008, "parameters.0.names.0:"),
     ({"parameters": [table_row("x", names=[])]}, 1008, "parameters.0.names:"),
     ({"parameters": [table_row("x", numel=-1)]}, 1008, "parameters.0.numel:"),
     (
@@ -65,10 +65,14 @@ BAD_FRAMES = [
     (json.dumps({"type": "parameters", "seq": 2, "parameters": []}), 1008, "shrank from 2 to 0"),
     (
         json.dumps(
-            {"type": "parameters", "seq": 2, "parameters": [table_row("b"), table_row("a")]}
+            {
+                "type": "parameters",
+                "seq": 2,
+                "parameters": [table_row("b", numel=9), table_row("a")],
+            }
         ),
         1008,
-        "'a.weight' and is now 'b'",
+        "'a.weight' of 8 elements and is now 'b' of 9",
     ),
     (
         json.dumps(
@@ -177,7 +181,7 @@ def test_another_protocol_version_says_what_to_upgrade(
         assert_refused(probe, 1002, sentence)
 
 
-def test_a_shrunken_or_renamed_table_is_refused_at_hello(
+def test_a_table_of_other_parameters_is_refused_at_hello(
     shared_server: ServerProcess, run: str
 ) -> None:
     """A run that comes back with other parameters is told to start anew, and stays as it was."""
@@ -185,8 +189,9 @@ def test_a_shrunken_or_renamed_table_is_refused_at_hello(
         pass
     with FakeProbe(shared_server, hello(run, ["a"])) as probe:
         assert_refused(probe, 1008, "shrank from 2 to 1")
-    with FakeProbe(shared_server, hello(run, ["a", "c"])) as probe:
-        assert_refused(probe, 1008, "'b' and is now 'c'")
+    table = [table_row("a"), table_row("c", numel=9)]
+    with FakeProbe(shared_server, hello(run, parameters=table)) as probe:
+        assert_refused(probe, 1008, "'b' of 8 elements and is now 'c' of 9")
     rows = shared_server.get(f"/api/runs/{run}/parameters")["parameters"]
     assert [row["name"] for row in rows] == ["a", "b"]
 

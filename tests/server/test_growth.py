@@ -177,26 +177,65 @@ def test_a_replaced_parameter_keeps_its_history_under_a_name_of_its_own(
         assert probe.welcome["type"] == "welcome"
 
 
-@pytest.mark.parametrize(
-    "row",
-    [
-        table_row(GONE),
-        table_row("b (replaced at step 3)", removed=True),
-        table_row("a2", removed=True),
-    ],
-)
-def test_no_other_row_changes_its_name(
-    shared_server: ServerProcess, run: str, row: dict[str, Any]
+def test_a_parameter_that_is_back_has_its_name_again(
+    shared_server: ServerProcess, run: str
 ) -> None:
-    """A new name that is not the old one of a removed parameter is refused, and nothing changes."""
+    """It is no longer marked, counts again, and its history goes on."""
+    gone = table_row("a (removed at step 2)", removed=True)
+    with FakeProbe(shared_server, hello(run, ["a", "b"])) as probe:
+        probe.sample(1, [1, 2])
+        for seq, first, parameters in [(2, gone, 1), (4, table_row("a"), 2)]:
+            grow(probe, seq, [first, table_row("b")])
+            probe.sample(seq + 1, [seq, seq])
+            probe.until_acked(seq + 1)
+            assert shared_server.get(f"/api/runs/{run}")["parameters"] == parameters
+    assert shared_server.get(f"/api/runs/{run}/series", parameter="a")["values"] == [1, 2, 4]
+
+
+def test_a_parameter_keeps_its_history_under_another_name(
+    shared_server: ServerProcess, run: str
+) -> None:
+    """A wrapper around a module renames its parameters, which may even take each other's names."""
+    with FakeProbe(shared_server, hello(run, ["a", "b"])) as probe:
+        probe.sample(1, [1, 2])
+        grow(probe, 2, [table_row("b"), table_row("inner.b")])
+        probe.sample(3, [3, 4])
+        probe.until_acked(3)
+    found = shared_server.get(f"/api/runs/{run}/series", parameter=["b", "inner.b"])["series"]
+    assert [row["values"] for row in found] == [[1, 3], [2, 4]]
+
+
+def test_another_parameter_in_a_place_is_refused(shared_server: ServerProcess, run: str) -> None:
+    """A row of another name and another size is no parameter that is known, and nothing changes."""
     with FakeProbe(shared_server, hello(run, ["a"])) as probe:
-        grow(probe, 1, [row])
+        grow(probe, 1, [table_row("b", numel=9)])
         code, last = probe.until_closed()
-        assert code == 1008
-        assert last is not None
-        assert "Parameter 0 was 'a' and is now" in last["message"]
+    assert code == 1008
+    assert last is not None
+    assert "Parameter 0 was 'a' of 8 elements and is now 'b' of 9" in last["message"]
     (kept,) = shared_server.get(f"/api/runs/{run}/parameters")["parameters"]
-    assert (kept["name"], kept["removed"]) == ("a", False)
+    assert (kept["name"], kept["numel"]) == ("a", 8)
+
+
+def test_a_lazy_parameter_may_get_its_size_and_a_name(
+    shared_server: ServerProcess, run: str
+) -> None:
+    """Before its first forward it has no elements."""
+    with FakeProbe(shared_server, hello(run, parameters=[table_row("a", numel=0)])) as probe:
+        grow(probe, 1, [table_row("inner.a", numel=12)])
+        probe.until_acked(1)
+    assert shared_server.get(f"/api/runs/{run}")["numel"] == 12
+
+
+def test_what_is_held_is_not_counted_as_trainable(shared_server: ServerProcess, run: str) -> None:
+    """Also after a larger table, whose rows do not say what commands hold."""
+    held = {"command": 1, "by": "ada", "mode": "grad", "since_step": 1, "parameters": [0]}
+    with FakeProbe(shared_server, hello(run, ["a", "b"])) as probe:
+        probe.send({"type": "frozen", "seq": 1, "frozen": [held]})
+        probe.until_acked(1)
+        grow(probe, 2, [table_row(name) for name in "abc"])
+        probe.until_acked(2)
+    assert shared_server.get(f"/api/runs/{run}")["trainable"] == 2
 
 
 def test_a_long_name_has_room_for_its_end(shared_server: ServerProcess, run: str) -> None:
