@@ -57,8 +57,8 @@ class Freezer:
         self._graphless = GraphlessModules()
         self._held = HeldStatistics()
         self._idle = IdleOptimizers(optimizers, table)
-        self._found: dict[int, bool] = {}
-        """``requires_grad`` as it was before the first command touched the parameter."""
+        self._found: dict[int, tuple[nn.Parameter, bool]] = {}
+        """Each parameter that a command touched, and ``requires_grad`` before the first did."""
         self.freezes: dict[int, Freeze] = {}
 
     @property
@@ -95,7 +95,7 @@ class Freezer:
         """Freeze parameters: an absolute state, so freezing twice is freezing once."""
         for index in selection.indexes:
             parameter = self._table.parameters[index]
-            self._found.setdefault(index, parameter.requires_grad)
+            self._found.setdefault(index, (parameter, parameter.requires_grad))
             parameter.requires_grad_(False)
             parameter.grad = None
             self.freezes[index] = freeze
@@ -113,7 +113,7 @@ class Freezer:
         """Make parameters trainable again, and let running statistics run."""
         for index in selection.indexes:
             parameter = self._table.parameters[index]
-            self._found.setdefault(index, parameter.requires_grad)
+            self._found.setdefault(index, (parameter, parameter.requires_grad))
             parameter.requires_grad_(True)
             self.freezes.pop(index, None)
         self._held.release(selection.norms)
@@ -154,8 +154,7 @@ class Freezer:
     def restore(self) -> None:
         """Give every parameter that a command touched the ``requires_grad`` it had before."""
         changed = False
-        for index, found in self._found.items():
-            parameter = self._table.parameters[index]
+        for index, (parameter, found) in self._found.items():
             # Where the script has set it anew since, the script's word stands.
             commanded = index not in self.freezes
             if parameter.requires_grad == commanded:

@@ -15,34 +15,28 @@ from types import TracebackType
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.optim import Optimizer
 
-from .backward_timer import BackwardTimer
 from .boundaries import Boundaries
 from .checkpoint import freezes_from_state, freezes_to_state
 from .commands import Command
 from .errors import CommandError
-from .frames import GRAD_MAX, Sample
 from .freezing import Freezer
-from .growth import Growth
 from .guard import Guard
 from .hooks import ModuleHook
-from .info import ParameterInfo, describe
-from .membership import Membership
-from .metrics import MetricLog
+from .info import ParameterInfo
 from .optimizer_state import OptimizerState
-from .pace import Meter, Pace
-from .parameters import ParameterTable, TableRow
+from .pace import Pace
+from .parameters import ParameterTable
 from .preview import Preview
 from .previews import Previews
 from .readback import capturing
-from .sampler import Sampler
 from .selection import Selection, module_paths
 from .steering import Steering
 from .uplink import Identity, Uplink
 from .verification import SCRIPT, Verification
-from .writes import WriteTracker
+from .watch import Watch
 
 FIGURES = (
     "Gradients as the optimizer is about to apply them: "
@@ -72,8 +66,6 @@ class Run:
         self._models = models
         self._optimizers = optimizers
         self._guard = Guard()
-        self._pace = pace
-        self._meter = Meter()
         self._step = 0
         self._spent = 0.0
         self._hook_began = 0.0
@@ -81,29 +73,21 @@ class Run:
         """Between a boundary and the next forward, when a command can take effect at once."""
         self._attached = True
         self._local_commands = 0
-        self._latest: Sample | None = None
-        self._latest_maxima: Any = None
-
         self._table = ParameterTable(models)
-        self._growth = Growth(
-            models, self._table, step=lambda: self._step if self._between else self._step + 1
+        self._measuring = Watch(
+            models,
+            optimizers,
+            self._table,
+            pace,
+            self._guard,
+            coming_step=lambda: self._step if self._between else self._step + 1,
+            table_changed=lambda rows: self._uplink.tell_table(rows),
         )
         identity = Identity(self.id, name, time.time(), self._process, FIGURES)
-        self._uplink = Uplink(
-            identity, lambda: self._members, self._meter, pace, self._guard, asked=self._asked
-        )
-        self._members = Membership(
-            self._table, optimizers, self._growth, changed=self._table_changed
-        )
-        self._writes = WriteTracker(self._table.parameters)
-        self._sampler = Sampler(
-            self._table, self._writes, self._guard, catch_up=self._members.catch_up
-        )
-        self._sampling = pace.due(1)
-        self._metrics = MetricLog()
+        self._uplink = Uplink(identity, self._measuring, self._guard, asked=self._asked)
         self._freezer = Freezer(models, optimizers, self._table, self._guard)
         self._verification = Verification(
-            self._table, in_optimizer=lambda index: self._members.in_optimizer[index]
+            self._table, in_optimizer=lambda index: self._measuring.members.in_optimizer[index]
         )
         self._steering = Steering(
             self._table,
@@ -126,8 +110,6 @@ class Run:
                 model.register_load_state_dict_post_hook(ModuleHook(self._weights_loaded)),
             )
         ]
-        self._timer = BackwardTimer(models.values(), self._guard)
-        self._timer.arm()
         if server is not None:
             self._uplink.connect(server, token)
         self._exit_hook = _exit_hook(weakref.ref(self))
@@ -154,8 +136,7 @@ class Run:
             if not self._attached:
                 return
             step = self._step if self._between else self._step + 1
-            self._metrics.add(step, {**(metrics or {}), **more})
-            if self._metrics.full:
+            if self._measuring.log(step, {**(metrics or {}), **more}):
                 self._ship()
 
     def step(self) -> None:
@@ -208,7 +189,7 @@ class Run:
         What mode ``no_grad`` would cut off is known after a forward only: ``cut_off`` is
         None. Raises as :meth:`freeze` and :meth:`thaw` would.
         """
-        self._members.catch_up()
+        self._follow_model()
         command = Command(kind, target, "python", mode, hold_stats, reset_state)
         return self._previews.now(command)
 
@@ -227,7 +208,7 @@ class Run:
         names what this model does not have, and :class:`CommandError` when it is none or
         cannot be brought about; then nothing is changed.
         """
-        if not self._attached or not self._between or threading.get_ident() != self._thread:
+        if not self._attached or not self._at_boundary():
             raise CommandError(
                 "load_state_dict() takes effect at once, so call it in the training thread, "
                 "between a step and the next forward; right after attach() is the best place."
@@ -255,15 +236,8 @@ class Run:
         that left it, or was replaced by another, stays in the list as ``removed``, under a
         name that says since when.
         """
-        if self._attached and self._between and threading.get_ident() == self._thread:
-            with self._guard:
-                self._members.refresh(walk=True)
-        return [
-            describe(
-                index, row, self._freezer.freezes.get(index), self._latest, self._latest_maxima
-            )
-            for index, row in enumerate(self._members.rows)
-        ]
+        self._follow_model()
+        return list(self._measuring.parameters(self._freezer.freezes))
 
     def flush(self, timeout: float = 10.0) -> bool:
         """Wait until the server has stored everything so far; False if it did not in time.
@@ -283,24 +257,16 @@ class Run:
     def _before_step(self, k: int) -> None:
         """Keep gradients of frozen parameters from the optimizer."""
         self._freezer.clear_gradients()
-        if self._sampling and self._verification.watching:
+        if self._measuring.sampling and self._verification.watching:
             self._verification.note(SCRIPT, self._step + 1)
 
     def _measure(self, k: int) -> None:
         """Measure the gradients of optimizer k, if this step is sampled."""
-        if self._sampling and not capturing():
-            # A GradScaler sets these on a fused optimizer for the time of its step.
-            scale = getattr(self._optimizers[k], "grad_scale", None)
-            found_inf = getattr(self._optimizers[k], "found_inf", None)
-            self._sampler.measure(
-                self._members.groups[k],
-                scale if isinstance(scale, Tensor) else None,
-                may_skip=isinstance(found_inf, Tensor),
-            )
+        self._measuring.measure(k)
 
     def _stepped(self, k: int) -> None:
         """Optimizer k has written what it writes."""
-        if self._sampling and self._verification.watching:
+        if self._measuring.sampling and self._verification.watching:
             self._verification.note(f"{type(self._optimizers[k]).__name__}.step()", self._step + 1)
 
     def _cleared(self) -> None:
@@ -309,9 +275,7 @@ class Run:
 
     def _after_step(self, k: int) -> None:
         """Optimizer k has used its gradients."""
-        # Of several optimizers nobody knows whether the next step of this one is sampled.
-        mark = self._sampling or len(self._optimizers) > 1
-        self._writes.spend(self._members.groups[k], mark=mark)
+        self._measuring.spend(k)
 
     def _boundary(self, *, late: bool) -> None:
         """A step has ended: complete its sample, apply commands, plan the next."""
@@ -319,10 +283,10 @@ class Run:
 
     def _discarded(self, k: int) -> bool:
         """Gradients are dropped unused: with a non-finite one among them, AMP skipped the step."""
-        if capturing() or not self._sampler.any_nonfinite(self._members.groups[k]):
+        if not self._measuring.any_nonfinite(k):
             return False
         self._end_step(skipped=True)
-        self._writes.spend(self._members.groups[k], mark=True)
+        self._measuring.spend(k, discarded=True)
         return True
 
     def _watch(self, body: Callable[[], None]) -> None:
@@ -353,17 +317,18 @@ class Run:
         self._between = not late
         self._thread = threading.get_ident()
         # A skipped step is trouble, so it is sampled whether its turn has come or not.
-        sampled = (self._sampling or skipped) and not capturing()
+        sampled = (self._measuring.sampling or skipped) and not capturing()
         # Guarded one by one: a fault in measuring must not keep commands from being applied.
         if sampled:
             with self._guard:
-                self._sampler.finish(self._step, skipped=skipped)
+                self._measuring.finish(self._step, skipped=skipped)
             with self._guard:
-                self._members.refresh()
+                self._measuring.members.refresh()
         with self._guard:
-            for backward in self._timer.step_ended(self._step):
+            for backward in self._measuring.backwards(self._step):
                 self._steering.measured(backward)
         with self._guard:
+            self._measuring.members.catch_up()
             self._steer(skipped=skipped, look=sampled)
         with self._guard:
             self._previews.boundary()
@@ -381,26 +346,33 @@ class Run:
         now = time.perf_counter()
         spent = self._spent + now - self._hook_began
         self._spent, self._hook_began = 0.0, now
-        self._pace.record(self._step, self._meter.record(now, spent), spent, sampled=sampled)
-        self._sampling = self._pace.due(self._step + 1)
-        if not late:
-            self._writes.spend(self._members.loose, mark=self._sampling)
+        self._measuring.settle(self._step, spent, sampled=sampled, late=late)
 
     # Commands.
 
     def _command(self, kind: str, target: str, **options: Any) -> tuple[str, ...]:
         if not self._attached:
             raise CommandError(f"cannot {kind} {target!r}: this run was detached.")
-        self._members.catch_up()
+        self._follow_model()
         self._local_commands += 1
         command = Command(kind, target, by="python", local=self._local_commands, **options)
         selection = self._steering.resolve(command)
-        if self._between and threading.get_ident() == self._thread:
+        if self._at_boundary():
             self._steering.apply_now(command, selection, self._step)
             self._announce_frozen()
         else:
             self._steering.submit(command)
         return tuple(self._table.name(index) for index in selection.indexes)
+
+    def _at_boundary(self) -> bool:
+        """Whether this is the training thread, between a boundary and the next forward."""
+        return self._between and threading.get_ident() == self._thread
+
+    def _follow_model(self) -> None:
+        """See what the script has just added to the models, where that can be done safely."""
+        if self._attached and self._at_boundary():
+            with self._guard:
+                self._measuring.members.refresh(walk=True)
 
     def _asked(self, message: Mapping[str, Any]) -> None:
         """The server wants something: in the link's thread."""
@@ -419,26 +391,22 @@ class Run:
                 }
             )
 
-        self._previews.ask(command, answer, self._meter.steps_per_second(time.perf_counter()))
+        speed = self._measuring.meter.steps_per_second(time.perf_counter())
+        self._previews.ask(command, answer, speed)
 
     # What the server is told.
 
-    def _table_changed(self, rows: Sequence[TableRow]) -> None:
-        self._writes.forget(self._table.removed)
-        self._uplink.tell_table(rows)
-
     def _announce_frozen(self) -> None:
         # Behind the hooks that came with a freeze, for these may give an output its graph.
-        self._timer.arm()
+        self._measuring.arm()
         self._uplink.tell_frozen(self._freezer.as_message())
 
     def _ship(self, *, wait: bool = False) -> None:
-        for sample in self._sampler.collect(wait=wait):
-            self._latest = sample
-            self._latest_maxima = sample.values.get(GRAD_MAX, self._latest_maxima)
+        samples, metrics = self._measuring.collect(wait=wait)
+        for sample in samples:
             self._uplink.tell_sample(sample)
-        for metrics in self._metrics.collect(wait=wait):
-            self._uplink.tell_metrics(metrics)
+        for values in metrics:
+            self._uplink.tell_metrics(values)
 
     # The end.
 
@@ -451,9 +419,7 @@ class Run:
             self._boundaries.remove()
             for hook in self._model_hooks:
                 hook.remove()
-            self._growth.remove()
-            self._writes.remove()
-            self._timer.remove()
+            self._measuring.remove()
             self._steering.stop()
             self._previews.stop()
             self._freezer.restore()

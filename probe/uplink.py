@@ -17,11 +17,10 @@ from .commands import Report
 from .frames import PROTOCOL, Sample, encode_sample
 from .guard import Guard
 from .link import Link, Message
-from .membership import Membership
 from .metrics import MetricValues
 from .outbox import Outbox
-from .pace import Meter, Pace
 from .parameters import TableRow
+from .watch import Watch
 
 
 @dataclass(frozen=True)
@@ -46,17 +45,13 @@ class Uplink:
     def __init__(
         self,
         identity: Identity,
-        members: Callable[[], Membership],
-        meter: Meter,
-        pace: Pace,
+        watch: Watch,
         guard: Guard,
         asked: Callable[[Message], None],
     ) -> None:
         """``asked`` is called in the link's thread with what the server wants."""
         self._identity = identity
-        self._members = members
-        self._meter = meter
-        self._pace = pace
+        self._watch = watch
         self._guard = guard
         self._asked = asked
         self._outbox = Outbox()
@@ -137,7 +132,7 @@ class Uplink:
             "figures": me.figures,
             "ranks": me.ranks,
             "compiled": me.compiled,
-            "parameters": [row.as_message() for row in self._members().rows],
+            "parameters": [row.as_message() for row in self._watch.members.rows],
             "frozen": self._frozen,
             "step": self.step,
         }
@@ -147,9 +142,9 @@ class Uplink:
             "type": "heartbeat",
             "time": time.time(),
             "step": self.step,
-            "steps_per_second": self._meter.steps_per_second(time.perf_counter()),
-            "cost": self._meter.cost(),
-            "every": self._pace.interval,
+            "steps_per_second": self._watch.meter.steps_per_second(time.perf_counter()),
+            "cost": self._watch.meter.cost(),
+            "every": self._watch.pace.interval,
             "dropped": self._outbox.dropped,
             "faults": self._guard.faults,
         }

@@ -127,7 +127,9 @@ class Verification:
         return [
             index
             for index, after in zip(check.indexes, now, strict=True)
-            if check.sums[index] != after or self._table.parameters[index].requires_grad
+            if check.sums[index] != after
+            or self._table.parameters[index].requires_grad
+            or index in self._table.removed
         ]
 
     def _shut(self, check: _Check) -> list[int]:
@@ -136,6 +138,8 @@ class Verification:
     def _drift(self, check: _Check, wrong: list[int], step: int) -> str:
         if check.command.kind == "thaw":
             return f"{self.listed(wrong)} was frozen again by the script"
+        if wrong[0] in self._table.removed:
+            return f"{self.listed(wrong)}: what is there now is another tensor, and not frozen"
         if self._table.parameters[wrong[0]].requires_grad:
             return f"{self.listed(wrong)} was made trainable again by the script"
         uncounted = "a write through .data or the raw storage, which PyTorch does not count"

@@ -12,10 +12,11 @@ import torch
 from torch import Tensor, nn
 
 from gradgate import probe
+from gradgate.probe.commands import Report
 from gradgate.probe.frames import GRAD_NORM, Sample
 from gradgate.probe.states import State
 
-from .reference import Figure, Recorder, Reference
+from .reference import Figure, Recorder, Reference, local
 from .row import Job, Row
 
 STEPS = 30
@@ -43,6 +44,8 @@ class History:
     """What the probe calls frozen by a command, after each step."""
     targeted: set[str] = field(default_factory=set)
     """The names of what was to be frozen, found without the probe."""
+    reports: list[tuple[str, str, str | None]] = field(default_factory=list)
+    """What was reported of the commands: kind, state and reason."""
     refusals: list[str] = field(default_factory=list)
 
 
@@ -58,7 +61,7 @@ def train_plainly(row: Row, at_boundary: Callable[[Job, int], None] | None = Non
         if at_boundary is not None:
             at_boundary(job, step)
         bits.append(snapshot(job))
-    return History(bits + _afterwards(job), None, reference=recorder.steps)
+    return History(bits + _afterwards(job), None, reference=recorder.references())
 
 
 def train_untouched(row: Row, steps: int) -> object:
@@ -83,26 +86,37 @@ def train_by_hand(row: Row) -> History:
         elif step == THAW_AT:
             for parameter in targeted(job, row.target).values():
                 parameter.requires_grad_(True)
+        if step in (FREEZE_AT, THAW_AT) and job.rewrap is not None:
+            job.rewrap()
 
     return train_plainly(row, at_boundary)
 
 
 def train_watched(
-    row: Row, commands: Mapping[int, str] | None = None, *, steps: int = STEPS
+    row: Row,
+    commands: Mapping[int, str] | None = None,
+    *,
+    target: str | None = None,
+    steps: int = STEPS,
 ) -> History:
-    """Train with Gradgate, and call ``freeze`` or ``thaw`` at the boundaries of ``commands``."""
+    """Train with Gradgate, and call ``freeze`` or ``thaw`` at the boundaries of ``commands``.
+
+    ``target``: the row's own, if not another.
+    """
+    target = target or row.target
     job = row.build()
     bits = [snapshot(job)]
     history = History(bits, None)
     with probe.attach(job.model, job.optimizers, server=False, every=1) as run:
         _keep_samples(run, history.samples)
+        _keep_reports(run, history.reports)
         for step in range(1, steps + 1):
             job.step(step)
             kind = (commands or {}).get(step)
             if kind is not None:
-                history.targeted = set(targeted(job, row.target))
+                history.targeted = set(targeted(job, target))
                 try:
-                    getattr(run, kind)(row.target)
+                    getattr(run, kind)(target)
                 except probe.CommandError as error:
                     history.refusals.append(str(error))
             bits.append(snapshot(job))
@@ -166,15 +180,14 @@ def sample_differences(
         if sample.skipped != truth.skipped:
             wrong.append(f"step {sample.step}: skipped is {sample.skipped}")
         seen = _readings(sample, names)
-        figures = truth.by_name()
-        for name, figure in figures.items():
+        for name, figure in truth.figures.items():
             state, norm = seen.pop(name, ("missing", math.nan))
             # The protocol lets a sample leave out a parameter that was made in its step.
             new = name not in known and state in ("missing", "unmeasured") and sample.step > 1
             if not (new or (state == figure.state and _agree(norm, figure))):
                 wrong.append(f"step {sample.step}: {name} is {state} {norm}, not {figure}")
         wrong += [f"step {sample.step}: {n} is {s}" for n, (s, _) in seen.items() if s in _CLAIMS]
-        known = set(figures)
+        known = set(truth.figures)
     return wrong
 
 
@@ -226,14 +239,25 @@ def _names_and_modules(job: Job, parameter: nn.Parameter) -> list[str]:
 
 def _keep_samples(run: probe.Run, samples: list[Sample]) -> None:
     """Keep every sample that the run would send."""
-    collect = run._sampler.collect
+    collect = run._measuring._sampler.collect
 
     def keeping(*, wait: bool = False) -> list[Sample]:
         arrived = collect(wait=wait)
         samples.extend(arrived)
         return arrived
 
-    run._sampler.collect = keeping  # type: ignore[method-assign]
+    run._measuring._sampler.collect = keeping  # type: ignore[method-assign]
+
+
+def _keep_reports(run: probe.Run, reports: list[tuple[str, str, str | None]]) -> None:
+    """Keep what the run would report of every command."""
+    put = run._steering._report
+
+    def keeping(report: Report) -> None:
+        reports.append((report.command.kind, report.state.value, report.reason))
+        put(report)
+
+    run._steering._report = keeping
 
 
 def _afterwards(job: Job) -> list[Bits]:
@@ -265,7 +289,7 @@ def _agree(norm: float, figure: Figure) -> bool:
 
 def _as_bits(value: Any) -> object:
     if isinstance(value, Tensor):
-        dense = value.detach()
+        dense = local(value.detach())
         dense = dense.coalesce().to_dense() if dense.is_sparse else dense
         return (str(value.dtype), value.is_sparse, tuple(dense.shape), _bytes(dense))
     if isinstance(value, (list, tuple)):

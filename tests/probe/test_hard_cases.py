@@ -598,11 +598,11 @@ def test_logging_without_steps_or_after_the_end_stays_bounded() -> None:
     run = probe.attach(nn.Linear(1, 1), server=False)
     for number in range(10_000):
         run.log(loss=number)
-    assert len(run._metrics._pending) < 100
+    assert len(run._measuring._metrics._pending) < 100
     run.detach()
     for number in range(1_000):
         run.log(loss=number)
-    assert len(run._metrics._pending) == 0
+    assert len(run._measuring._metrics._pending) == 0
 
 
 def test_an_array_among_the_metrics_is_named_and_the_rest_arrives(
@@ -611,7 +611,7 @@ def test_an_array_among_the_metrics_is_named_and_the_rest_arrives(
     """log(loss=1, acc=array of two) keeps the loss and is no fault of the probe's."""
     with probe.attach(nn.Linear(1, 1), server=False) as run:
         run.log(loss=1.0, acc=np.array([0.1, 0.2]))
-        (values,) = run._metrics.collect()
+        (values,) = run._measuring._metrics.collect()
         assert values.values == {"loss": 1.0}
         assert run._guard.faults == 0
     assert "log(acc=...) was given a ndarray" in caplog.text

@@ -571,3 +571,31 @@ def test_a_preview_in_python_says_what_a_command_would_touch() -> None:
         with pytest.raises(probe.TargetError, match="did you mean 'body'"):
             run.preview("freeze", "bdoy")
         assert ask(run, "bdoy")[0][1].startswith("'bdoy' matches no parameter")
+
+
+# a model that changes
+
+
+def test_a_frozen_parameter_that_is_replaced_has_drifted_by_that() -> None:
+    """A new head is another tensor, and nobody froze that one; the old one is given back."""
+    model, optimizer = chain()
+    with probe.attach(model, optimizer, server=False, every=1) as run:
+        reports = reports_of(run)
+        run.freeze("head.bias")
+        steps(model, optimizer, 1, 2)
+        old = model.head
+        model.head = nn.Linear(16, 3)
+        steps(model, optimizer, 3, 4)
+        assert not old.bias.requires_grad
+    assert told(reports, 1) == ["applied", "verified", "drifted"]
+    assert "another tensor, and not frozen" in reports[-1].reason
+    assert old.bias.requires_grad
+
+
+def test_an_adapter_can_be_frozen_as_soon_as_it_is_added() -> None:
+    """A freeze in Python sees what the line before has added."""
+    model, optimizer = chain()
+    with probe.attach(model, optimizer, server=False, every=1) as run:
+        model.adapter = nn.Linear(2, 2)
+        assert run.freeze("adapter") == ("adapter.weight", "adapter.bias")
+        assert not model.adapter.weight.requires_grad
