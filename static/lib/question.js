@@ -100,6 +100,15 @@ export function optionsOf({ kinds, module }, draft, preview) {
 }
 
 /**
+ * Is the job sure to reject what the preview is of? A module whose input carries the gradient of a
+ * trainable parameter does not run without a graph.
+ * @param {Preview} preview
+ */
+export function isBarred({ mode, cut_off }) {
+  return mode === "no_grad" && cut_off !== null && cut_off.length > 0;
+}
+
+/**
  * @param {Question} question
  * @param {Draft} draft
  * @param {Touched} touched

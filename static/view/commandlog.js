@@ -106,11 +106,11 @@ export class CommandLog {
       element("span", { class: "when" }, formatTime(command.requested)),
       undo ? undoButton(oppositeOf(command, this.commands), command.id, locked) : element("span"),
     );
+    const facts = factsOf(command);
+    if (facts.length > 0) item.append(element("p", { class: "detail" }, ...facts));
     const reason = command.reason ?? (command.state === "rejected" ? "no reason was given" : null);
     if (reason !== null) item.append(element("p", { class: "detail reason" }, visible(reason)));
     if (command.detail !== null) item.append(element("p", { class: "detail" }, visible(command.detail)));
-    const facts = factsOf(command);
-    if (facts.length > 0) item.append(element("p", { class: "detail" }, ...facts));
     if (command.count > 0) item.title = touched(command);
     return item;
   }

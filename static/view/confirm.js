@@ -6,7 +6,7 @@
  * @typedef {import("../wire.js").Draft} Draft
  * @typedef {import("../wire.js").Preview} Preview
  */
-import { changed, consequence, firstDraft, headline, knownOf, optionsOf, verb } from "../lib/question.js";
+import { changed, consequence, firstDraft, headline, isBarred, knownOf, optionsOf, verb } from "../lib/question.js";
 import { Answer } from "./answer.js";
 import { Refusal } from "./api.js";
 import { find, setAttribute, setText } from "./dom.js";
@@ -96,6 +96,7 @@ export class Confirmation {
       if (asking.signal.aborted) return;
       this.known = preview;
       this.#showDraft(headline(question, draft, preview));
+      if (isBarred(preview)) setAttribute(this.primary, "aria-disabled", "true");
       this.answer.show(preview);
     } catch (error) {
       if (asking.signal.aborted) return;

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { changed, consequence, firstDraft, freezeQuestion, headline, knownOf, optionsOf } from "../../static/lib/question.js";
+import { changed, consequence, firstDraft, freezeQuestion, headline, isBarred, knownOf, optionsOf } from "../../static/lib/question.js";
 import { buildTree } from "../../static/lib/tree.js";
 import { frozenBy, parameterRow, previewOf } from "./support/rows.js";
 
@@ -91,4 +91,12 @@ test("the whole model is named in words", () => {
   const question = about("m:", open("a.w"));
   assert.equal(headline(question, firstDraft(question), previewOf()), "Freeze the whole model: 2 parameters, 16 numbers");
   assert.equal(question.target, "*");
+});
+
+test("what would cut a trainable parameter off is sure to be rejected", () => {
+  const noGrad = /** @type {const} */ ({ mode: "no_grad" });
+  assert.equal(isBarred(previewOf({ ...noGrad, cut_off: ["stem.w"] })), true);
+  assert.equal(isBarred(previewOf({ ...noGrad, cut_off: [] })), false);
+  assert.equal(isBarred(previewOf({ ...noGrad, cut_off: null })), false);
+  assert.equal(isBarred(previewOf({ cut_off: ["stem.w"] })), false);
 });

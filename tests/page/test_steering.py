@@ -106,6 +106,7 @@ def test_the_job_says_what_a_freeze_would_touch(job: TrainingJob, open_run: Open
     warnings = dialog.get_by_role("list", name="Warnings")
     expect(warnings).to_contain_text("encoder.0.weight", timeout=15_000)
     expect(dialog.locator('dt:text-is("Cut off upstream") + dd')).to_contain_text("encoder.0.bias")
+    expect(dialog.get_by_role("button", name="Freeze")).to_be_disabled()
     run.page.keyboard.press("Escape")
     assert run.page.locator("#commands [data-command]").count() == commands
 
