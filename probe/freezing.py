@@ -8,8 +8,10 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.nn.parallel import DistributedDataParallel
 from torch.optim import Optimizer
 
+from . import reducers
 from .anchor import Anchor
 from .compiled import forget_compiled_code, is_compiled
 from .errors import CommandError
@@ -79,12 +81,12 @@ class Freezer:
     def check(self, selection: Selection, mode: str) -> None:
         """Raise :class:`CommandError` when freezing or thawing would not be safe."""
         self._refusals.check(selection.indexes)
-        if _is_distributed(self._models):
-            raise CommandError(
-                "this job is distributed, and flipping requires_grad under "
-                "DistributedDataParallel or FSDP crashes it or lets the ranks drift apart; "
-                "this version steers single-process jobs only."
-            )
+        targets = {self._table.name(i): self._table.parameters[i] for i in selection.indexes}
+        refused = reducers.distributed_refusal(self._models, targets)
+        for wrapper in _wrappers(targets.values()):
+            refused = refused or reducers.refusal(wrapper)
+        if refused is not None:
+            raise CommandError(refused)
         if mode == "no_grad" and is_compiled(self._models):
             raise CommandError(
                 "a compiled model takes mode 'grad' only, and there it saves the activations "
@@ -93,11 +95,9 @@ class Freezer:
 
     def freeze(self, selection: Selection, freeze: Freeze) -> None:
         """Freeze parameters: an absolute state, so freezing twice is freezing once."""
+        flipped = self._flip(selection.indexes, trainable=False)
         for index in selection.indexes:
-            parameter = self._table.parameters[index]
-            self._found.setdefault(index, (parameter, parameter.requires_grad))
-            parameter.requires_grad_(False)
-            parameter.grad = None
+            self._table.parameters[index].grad = None
             self.freezes[index] = freeze
         graphless = set(self._graphless.paths)
         if freeze.mode == "no_grad":
@@ -107,17 +107,15 @@ class Freezer:
             self._held.hold({path: paths[path] for path in selection.norms})
         else:
             self._held.release(selection.norms)
-        self._settle(graphless, paths)
+        self._settle(graphless, paths, flipped)
 
     def thaw(self, selection: Selection) -> None:
         """Make parameters trainable again, and let running statistics run."""
+        flipped = self._flip(selection.indexes, trainable=True)
         for index in selection.indexes:
-            parameter = self._table.parameters[index]
-            self._found.setdefault(index, (parameter, parameter.requires_grad))
-            parameter.requires_grad_(True)
             self.freezes.pop(index, None)
         self._held.release(selection.norms)
-        self._settle(self._graphless.paths, module_paths(self._models))
+        self._settle(self._graphless.paths, module_paths(self._models), flipped)
 
     def clear_gradients(self) -> None:
         """Drop gradients that somebody gave to frozen parameters (``p.grad = ...``).
@@ -141,7 +139,7 @@ class Freezer:
         for index in undone:
             del self.freezes[index]
         if undone:
-            self._settle(self._graphless.paths, module_paths(self._models))
+            self._settle(self._graphless.paths, module_paths(self._models), [])
         return bool(undone)
 
     def as_message(self) -> list[dict[str, Any]]:
@@ -153,23 +151,43 @@ class Freezer:
 
     def restore(self) -> None:
         """Give every parameter that a command touched the ``requires_grad`` it had before."""
-        changed = False
+        flipped = []
         for index, (parameter, found) in self._found.items():
             # Where the script has set it anew since, the script's word stands.
             commanded = index not in self.freezes
-            if parameter.requires_grad == commanded:
-                changed |= found != commanded
+            if parameter.requires_grad == commanded != found:
                 parameter.requires_grad_(found)
+                flipped.append(parameter)
         self._found.clear()
         self.freezes.clear()
         self._idle.remove()
         self._graphless.remove()
         self._held.remove()
         self._anchor.remove()
-        if changed:
-            self._announce_to_torch()
+        self._announce_to_torch(flipped)
 
-    def _settle(self, graphless: Iterable[str], paths: Mapping[str, nn.Module]) -> None:
+    @property
+    def restores(self) -> bool:
+        """Whether :meth:`restore` has anything to undo."""
+        return bool(self._found)
+
+    def _flip(self, indexes: Iterable[int], *, trainable: bool) -> list[nn.Parameter]:
+        """Set ``requires_grad``; return the parameters on which that changed it."""
+        flipped = []
+        for index in indexes:
+            parameter = self._table.parameters[index]
+            self._found.setdefault(index, (parameter, parameter.requires_grad))
+            if parameter.requires_grad != trainable:
+                parameter.requires_grad_(trainable)
+                flipped.append(parameter)
+        return flipped
+
+    def _settle(
+        self,
+        graphless: Iterable[str],
+        paths: Mapping[str, nn.Module],
+        flipped: Sequence[nn.Parameter],
+    ) -> None:
         """Bring hooks, compiled code and reducers in line with what is frozen now."""
         whole = {path: paths[path] for path in graphless if self._is_whole(paths.get(path))}
         self._graphless.set(whole)
@@ -179,7 +197,7 @@ class Freezer:
                 self.freezes[index] = replace(freeze, mode="grad")
         self._anchor.cover(self._table.parameters[index] for index in self.freezes)
         self._idle.note(self.freezes)
-        self._announce_to_torch()
+        self._announce_to_torch(flipped)
 
     def _is_whole(self, module: nn.Module | None) -> bool:
         """Whether every parameter below a module is still frozen in mode ``no_grad``."""
@@ -188,17 +206,14 @@ class Freezer:
         indexes = self._table.indexes(module.parameters())
         return all(i in self.freezes and self.freezes[i].mode == "no_grad" for i in indexes)
 
-    def _announce_to_torch(self) -> None:
+    def _announce_to_torch(self, flipped: Sequence[nn.Parameter]) -> None:
         """Make what holds on to the old ``requires_grad`` look again."""
         forget_compiled_code()
+        for wrapper in _wrappers(flipped) if flipped else ():
+            reducers.rebuild(wrapper, self._anchor.leaf)
 
 
-def _is_distributed(models: Mapping[str, nn.Module]) -> bool:
-    if not torch.distributed.is_available():
-        return False
-    if torch.distributed.is_initialized() and torch.distributed.get_world_size() > 1:
-        return True
-    wrapper = nn.parallel.DistributedDataParallel
-    return any(
-        isinstance(module, wrapper) for model in models.values() for module in model.modules()
-    )
+def _wrappers(parameters: Iterable[nn.Parameter]) -> list[DistributedDataParallel]:
+    """The DistributedDataParallel wrappers that hold one of ``parameters``."""
+    distributed = torch.distributed.is_available() and torch.distributed.is_initialized()
+    return reducers.find_wrappers(parameters) if distributed else []

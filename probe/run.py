@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import logging
 import os
 import secrets
 import sys
@@ -21,7 +22,9 @@ from torch.optim import Optimizer
 from .boundaries import Boundaries
 from .checkpoint import freezes_from_state, freezes_to_state
 from .commands import Command
+from .compiled import is_compiled
 from .errors import CommandError
+from .figures import figures
 from .freezing import Freezer
 from .guard import Guard
 from .hooks import ModuleHook
@@ -31,6 +34,7 @@ from .pace import Pace
 from .parameters import ParameterTable
 from .preview import Preview
 from .previews import Previews
+from .ranks import Ranks
 from .readback import capturing
 from .selection import Selection, module_paths
 from .steering import Steering
@@ -38,10 +42,8 @@ from .uplink import Identity, Uplink
 from .verification import SCRIPT, Verification
 from .watch import Watch
 
-FIGURES = (
-    "Gradients as the optimizer is about to apply them: "
-    "after accumulation and clipping, without the loss scale of AMP."
-)
+logger = logging.getLogger("gradgate")
+
 CLOSE_TIMEOUT = 5.0
 """Seconds that ``detach`` and the end of the program wait for a connected server, at most."""
 
@@ -83,7 +85,16 @@ class Run:
             coming_step=lambda: self._step if self._between else self._step + 1,
             table_changed=lambda rows: self._uplink.tell_table(rows),
         )
-        identity = Identity(self.id, name, time.time(), self._process, FIGURES)
+        self._ranks = Ranks.join(self._guard)
+        identity = Identity(
+            self.id,
+            name,
+            time.time(),
+            self._process,
+            figures(models, self._ranks),
+            ranks=1 if self._ranks is None else self._ranks.size,
+            compiled=is_compiled(models),
+        )
         self._uplink = Uplink(identity, self._measuring, self._guard, asked=self._asked)
         self._freezer = Freezer(models, optimizers, self._table, self._guard)
         self._verification = Verification(
@@ -97,6 +108,7 @@ class Run:
             self._verification,
             self._guard,
             report=self._uplink.tell_report,
+            ranks=self._ranks,
         )
         self._previews = Previews(self._table, models, optimizers, self._steering)
         # Compiled optimizers trace their hooks; ours are to be left alone.
@@ -110,7 +122,8 @@ class Run:
                 model.register_load_state_dict_post_hook(ModuleHook(self._weights_loaded)),
             )
         ]
-        if server is not None:
+        # One rank talks; the others hear from it what was asked for.
+        if server is not None and (self._ranks is None or self._ranks.leader):
             self._uplink.connect(server, token)
         self._exit_hook = _exit_hook(weakref.ref(self))
         atexit.register(self._exit_hook)
@@ -223,6 +236,8 @@ class Run:
             wanted.insert(0, (thaw, thawed))
         for command, selection in wanted:
             self._freezer.check(selection, command.mode)
+        if self._ranks is not None:
+            self._ranks.agree(self._step, {"load_state_dict": state})
         for command, selection in wanted:
             self._local_commands += 1
             numbered = replace(command, local=self._local_commands)
@@ -358,9 +373,11 @@ class Run:
         command = Command(kind, target, by="python", local=self._local_commands, **options)
         selection = self._steering.resolve(command)
         if self._at_boundary():
+            if self._ranks is not None:
+                self._ranks.agree(self._step, command.asked())
             self._steering.apply_now(command, selection, self._step)
             self._announce_frozen()
-        else:
+        elif self._ranks is None or self._ranks.leader:
             self._steering.submit(command)
         return tuple(self._table.name(index) for index in selection.indexes)
 
@@ -422,8 +439,24 @@ class Run:
             self._measuring.remove()
             self._steering.stop()
             self._previews.stop()
-            self._freezer.restore()
+            if self._may_restore(failed):
+                self._freezer.restore()
+            if self._ranks is not None:
+                self._ranks.leave()
         self._close(failed=failed)
+
+    def _may_restore(self, failed: bool) -> bool:
+        """Whether all ranks detach together: one alone must not flip anything."""
+        if self._ranks is None or not self._freezer.restores:
+            return True
+        if failed:
+            return False
+        try:
+            self._ranks.agree(self._step, {"detach": True})
+        except CommandError as error:
+            logger.warning("gradgate: what was frozen by command stays frozen: %s", error)
+            return False
+        return True
 
     def _close(self, *, failed: bool) -> None:
         """Send what is left and end the link; of a job that failed the run is not finished."""

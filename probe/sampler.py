@@ -36,10 +36,11 @@ class _Group:
 
 
 @runtime_checkable
-class _Sharded(Protocol):
+class Sharded(Protocol):
     """A DTensor, known by its method: importing its module would cost every job a second."""
 
-    def to_local(self) -> Tensor: ...
+    def to_local(self) -> Tensor:
+        """This rank's own part."""
 
 
 @dataclass
@@ -231,7 +232,7 @@ def _state_without_gradient(parameter: Tensor) -> State:
 
 def _dense(grad: Tensor) -> Tensor:
     """The elements of a gradient in one dense tensor: a sparse one's values, a shard's own part."""
-    if type(grad) is not Tensor and isinstance(grad, _Sharded):
+    if type(grad) is not Tensor and isinstance(grad, Sharded):
         grad = grad.to_local()
     return grad.coalesce().values() if grad.is_sparse else grad
 

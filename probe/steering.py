@@ -6,8 +6,9 @@ import logging
 import threading
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 
+import torch
 from torch import nn
 
 from .backward_timer import Backward
@@ -18,9 +19,11 @@ from .freezing import Freeze, Freezer
 from .guard import Guard
 from .optimizer_state import OptimizerState
 from .parameters import ParameterTable
+from .ranks import Ranks
 from .savings import Savings
 from .selection import Selection, module_paths, select
 from .upstream import UpstreamObserver
+from .verdicts import Verdicts
 from .verification import Verification
 
 logger = logging.getLogger("gradgate")
@@ -52,6 +55,7 @@ class Steering:
         verification: Verification,
         guard: Guard,
         report: Callable[[Report], None],
+        ranks: Ranks | None,
     ) -> None:
         self._table = table
         self._models = models
@@ -60,6 +64,8 @@ class Steering:
         self._verification = verification
         self._guard = guard
         self._report = report
+        self._ranks = ranks
+        self._verdicts = None if ranks is None else Verdicts(ranks, table)
         self._lock = threading.Lock()
         self._inbox: deque[Command] = deque()
         self._seen: set[int] = set()
@@ -82,6 +88,8 @@ class Steering:
     def resolve(self, command: Command) -> Selection:
         """Return what a command touches, or raise why it cannot be done."""
         command.check()
+        if self._ranks is None:
+            _refuse_unjoined_ranks()
         selection = select(command, self._table, self._models)
         self._freezer.check(selection, command.mode)
         if command.reset_state:
@@ -95,22 +103,46 @@ class Steering:
         ``skipped``: the optimizer did not apply that step, so it proves nothing.
         """
         if not skipped:
-            for report in self._verification.boundary(step, look=look):
+            reports = self._verification.boundary(step, look=look)
+            for report in self._verdicts.settle(reports) if self._verdicts else reports:
                 if report.command in self._states_told:
                     self._states_told[report.command] = report.state
                 self._report(report)
-        tried = self._decide_trials(step)
-        with self._lock:
-            commands = list(self._inbox)
-            self._inbox.clear()
-        accepted = [(c, chosen) for c in commands if (chosen := self._accept(c, step))]
-        for command, selection in accepted:
-            if command.mode == "no_grad":
-                self._try(command, selection)
-        batch = tried + [(c, chosen) for c, chosen in accepted if c.mode != "no_grad"]
+        batch = self._asked_for(step)
+        if self._ranks is not None:
+            batch = self._agreed(self._ranks, batch, step)
         for position, (command, selection) in enumerate(batch):
             self._apply_unless_undone(command, selection, batch[position + 1 :], step)
         return bool(batch)
+
+    def _asked_for(self, step: int) -> list[tuple[Command, Selection]]:
+        """The commands that can be applied, in order; the others are rejected or tried."""
+        passed = self._decide_trials(step)
+        with self._lock:
+            commands = list(self._inbox)
+            self._inbox.clear()
+        for command in commands:
+            selection = self._accept(command, step)
+            if selection is None:
+                continue
+            if command.mode == "no_grad":
+                self._try(command, selection)
+            else:
+                passed.append((command, selection))
+        return passed
+
+    def _agreed(
+        self, ranks: Ranks, batch: list[tuple[Command, Selection]], step: int
+    ) -> list[tuple[Command, Selection]]:
+        """Give the leader's commands to all ranks; return those that all apply after ``step``."""
+        received = ranks.receive(step)
+        for message, reason in ranks.called_off():
+            for fields in message["commands"]:
+                self._reject(Command(**fields), reason, step)
+        if batch and ranks.leader:
+            ranks.publish({"commands": [asdict(command) for command, _ in batch]})
+        due = [Command(**fields) for message in received for fields in message["commands"]]
+        return [(c, chosen) for c in due if (chosen := self._accept(c, step)) is not None]
 
     def apply_now(self, command: Command, selection: Selection, step: int) -> None:
         """Do what a command asks, in the training thread, between a boundary and a forward.
@@ -122,7 +154,8 @@ class Steering:
             self._apply(command, selection, step)
             return
         self._change(replace(command, mode="grad"), selection, step)
-        self._try(command, selection, frozen=True)
+        if self._ranks is None or self._ranks.leader:
+            self._try(command, selection, frozen=True)
 
     def measured(self, backward: Backward) -> None:
         """Take in what a step's backward took, and report what a command saved once known."""
@@ -270,3 +303,12 @@ class Steering:
 
     def _supersede(self, command: Command, reason: str, step: int) -> None:
         self._report(Report(command, CommandState.SUPERSEDED, step=step, reason=reason))
+
+
+def _refuse_unjoined_ranks() -> None:
+    distributed = torch.distributed.is_available() and torch.distributed.is_initialized()
+    if distributed and torch.distributed.get_world_size() > 1:
+        raise CommandError(
+            "this run was attached before init_process_group, so it cannot agree with the other "
+            "ranks; call attach() after it, on every rank."
+        )

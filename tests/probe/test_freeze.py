@@ -426,20 +426,6 @@ def test_opposite_commands_at_one_boundary_leave_the_later_one(plain: Any) -> No
     ]
 
 
-def test_a_distributed_model_is_not_steered(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Under DistributedDataParallel a freeze is refused with the reason, before anything flips."""
-    wrapped = nn.parallel.DistributedDataParallel.__new__(nn.parallel.DistributedDataParallel)
-    nn.Module.__init__(wrapped)
-    wrapped.module = zoo.Plain()
-    optimizer = torch.optim.SGD(wrapped.parameters(), lr=0.1)
-    with (
-        probe.attach(wrapped, optimizer, server=False) as run,
-        pytest.raises(probe.CommandError, match="ranks drift apart"),
-    ):
-        run.freeze("module.head")
-    assert all(p.requires_grad for p in wrapped.parameters())
-
-
 def test_a_parameter_that_cannot_carry_a_gradient_is_refused() -> None:
     """An integer parameter in the target rejects the command, by name."""
     model = zoo.Plain()
