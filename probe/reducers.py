@@ -24,6 +24,7 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from .errors import CommandError
+from .hooks import ModuleHook
 
 _NEEDED = (
     "_build_params_for_reducer",
@@ -117,8 +118,7 @@ def rebuild(wrapper: DistributedDataParallel, stand_in: Tensor | None = None) ->
                 "needs at least one parameter; give a stand_in."
             )
         parameters, sparse, names = [stand_in], [False], {0: "stand_in"}
-    # Somebody may hold on to the old reducer, and its hooks would fire beside the new one's.
-    wrapper._remove_autograd_hooks()
+    _retire_reducer(wrapper)
     wrapper._ddp_init_helper(parameters, sparse, names, wrapper.static_graph)
     wrapper._has_rebuilt_buckets = False
     if wrapper.static_graph:
@@ -127,6 +127,23 @@ def rebuild(wrapper: DistributedDataParallel, stand_in: Tensor | None = None) ->
         wrapper.reducer._set_static_graph()
         wrapper.logger._set_static_graph()  # type: ignore[union-attr]
     _register_hooks(wrapper, builtin)
+
+
+def _retire_reducer(wrapper: DistributedDataParallel) -> None:
+    """Let the present reducer serve what waits for its backward, until the next forward.
+
+    A graph that the wrapper made before (a generator's, while the discriminator steps) is
+    reduced by the reducer that was there: the new one ignores a backward before its first
+    forward. From then on the old one must not hear of any gradient.
+    """
+    reducer = wrapper.reducer
+
+    def retire(*_: object) -> None:
+        if torch.is_grad_enabled():
+            handle.remove()
+            reducer._remove_autograd_hooks()
+
+    handle = wrapper.register_forward_pre_hook(ModuleHook(retire), prepend=True)
 
 
 def _parameters(wrapper: DistributedDataParallel) -> list[Tensor]:

@@ -1,0 +1,91 @@
+"""DDP models are frozen and thawed in mid-training, in two and three processes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.support import reducing
+from tests.support.world import run_world
+
+
+@pytest.fixture(scope="module")
+def two(tmp_path_factory: pytest.TempPathFactory) -> list[Any]:
+    """What two ranks noted of every scenario."""
+    names = [*reducing.SETTINGS, *reducing.OTHERS]
+    return run_world(reducing, 2, tmp_path_factory.mktemp("two"), names)
+
+
+@pytest.fixture(scope="module")
+def three(tmp_path_factory: pytest.TempPathFactory) -> list[Any]:
+    """What three ranks noted of the settings that differ in how gradients are reduced."""
+    return run_world(reducing, 3, tmp_path_factory.mktemp("three"), THREE)
+
+
+THREE = ["plain", "find_unused_parameters", "gradient_as_bucket_view", "static_graph", "no_sync"]
+
+
+def check(notes: list[Any], setting: str) -> None:
+    mine = notes[0][setting]
+    assert mine["rebuilt"] == mine["anew"]
+    weights = mine["rebuilt"]["weights"]
+    assert len(set(weights)) == len(weights) - 1, "only with all frozen the weights stay"
+    assert weights[2] == weights[3]
+    for other in notes[1:]:
+        assert other[setting]["rebuilt"]["weights"] == weights
+
+
+@pytest.mark.parametrize("setting", reducing.SETTINGS)
+def test_a_rebuilt_reducer_trains_as_a_new_wrapper_does(two: list[Any], setting: str) -> None:
+    """Weights are bitwise equal between ranks, and to those of a DDP made anew by hand."""
+    check(two, setting)
+
+
+@pytest.mark.parametrize("setting", THREE)
+def test_three_ranks_stay_equal(three: list[Any], setting: str) -> None:
+    """The same with three processes, where an average is not exact."""
+    check(three, setting)
+
+
+def test_without_a_rebuild_ranks_drift_and_ddp_raises(two: list[Any]) -> None:
+    """The flips that the other tests make are harmful when the reducer is left as it was."""
+    assert two[0]["without"]["weights"] != two[1]["without"]["weights"]
+    assert "Expected to have finished reduction" in two[0]["without"]["error"]
+
+
+def test_a_graph_that_waits_for_its_backward_is_still_reduced(two: list[Any]) -> None:
+    """A rebuild between forward and backward leaves that backward to the old reducer."""
+    assert two[0]["pending"] == two[1]["pending"]
+
+
+def test_fifty_rebuilds_leave_one_reducer(two: list[Any]) -> None:
+    """Old reducers, their hooks and the accumulators of frozen parameters are freed."""
+    for notes in two:
+        assert notes["lasting"]["reducers"] == 1
+        assert notes["lasting"]["hooks"] == 0
+        # One that stayed trainable shows that the mark is seen where the node lives on.
+        assert notes["lasting"]["accumulators"] == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("how", "named"),
+    [
+        ("fully_shard", "fully_shard (FSDP2)"),
+        ("inside of fully_shard", "DTensor"),
+        ("FullyShardedDataParallel", "FullyShardedDataParallel"),
+        ("not wrapped", "'first.weight' (and 9 more) is in no DistributedDataParallel"),
+    ],
+)
+def test_what_is_not_ddp_is_refused_by_name(two: list[Any], how: str, named: str) -> None:
+    """Sharded models, and models that nothing known averages, are refused with the reason."""
+    for notes in two:
+        assert named in notes["sharding"][how]
+
+
+def test_a_wrapper_is_found_from_the_model_inside(two: list[Any]) -> None:
+    """A model that DDP wraps is not refused, whether the wrapper or its inside is asked about."""
+    sharding = two[0]["sharding"]
+    assert sharding["wrapped"] is None
+    assert sharding["inside of a wrapper"] is None
+    assert sharding["found"]
