@@ -52,7 +52,8 @@ def main() -> None:
     case = gpt()
     optimizer = AdamW(case.model.parameters(), lr=1e-4)
     print(f"{case.name}: {case.numel:,} numbers in {case.tensors} tensors, {options.rounds} rounds")
-    times, peaks = defaultdict(list), {}
+    times: dict[str, list[Backward]] = defaultdict(list)
+    peaks: dict[str, int] = {}
     for turn in range(options.rounds):
         order = ways()
         first = turn % len(order)
