@@ -33,7 +33,7 @@ class _Question:
     command: Command
     selection: Selection
     answer: Answer
-    observers: list[UpstreamObserver] = field(default_factory=list)
+    observers: dict[str, UpstreamObserver] = field(default_factory=dict)
 
 
 class Previews:
@@ -86,16 +86,21 @@ class Previews:
             new, self._waiting = self._waiting, []
         done, self._observed = self._observed, new
         for question in done:
-            upstream = _together([observer.seen() for observer in question.observers])
-            self._forget(question)
-            question.answer(self._preview(question.command, question.selection, upstream), None)
+            upstream = _together([observer.seen() for observer in question.observers.values()])
+            problem = self._steering.cut(question.observers)
+            if problem is not None and not upstream.indexes:
+                question.answer(None, problem)
+            else:
+                seen = self._preview(question.command, question.selection, upstream)
+                question.answer(seen, None)
         for question in new:
-            question.observers = list(self._steering.observe(question.selection).values())
+            question.observers = self._steering.observe(question.selection)
 
     def stop(self) -> None:
         """Answer no more."""
         for question in self._observed:
-            self._forget(question)
+            for observer in question.observers.values():
+                observer.remove()
         self._observed.clear()
 
     def _preview(
@@ -109,11 +114,6 @@ class Previews:
             optimizers=self._optimizers,
             upstream=upstream,
         )
-
-    @staticmethod
-    def _forget(question: _Question) -> None:
-        for observer in question.observers:
-            observer.remove()
 
 
 def _together(seen: Sequence[Upstream]) -> Upstream:

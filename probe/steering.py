@@ -195,7 +195,7 @@ class Steering:
         passed = []
         trials, self._trials = self._trials, []
         for trial in trials:
-            problem = self._cut(trial)
+            problem = self.cut(trial.observers)
             if problem is None:
                 passed.append((trial.command, trial.selection))
                 continue
@@ -205,10 +205,11 @@ class Steering:
             self._reject(trial.command, problem, step)
         return passed
 
-    def _cut(self, trial: _Trial) -> str | None:
-        """Why a module cannot run without a graph, as the latest forward has shown."""
-        for path, observer in trial.observers.items():
+    def cut(self, observers: Mapping[str, UpstreamObserver]) -> str | None:
+        """Why modules cannot run without a graph, as was observed; the observers go."""
+        for observer in observers.values():
             observer.remove()
+        for path, observer in observers.items():
             upstream = observer.seen()
             shown = repr(path) if path else "the model"
             if not upstream.called:

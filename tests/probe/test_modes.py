@@ -545,15 +545,18 @@ def ask(run: Any, target: str, **options: Any) -> list[Any]:
 def test_a_preview_of_no_grad_waits_for_a_forward_and_names_what_it_cuts() -> None:
     """Nothing is changed by asking, and the answer comes with the next boundary but one."""
     model, optimizer = chain()
+    model.spare = nn.Linear(2, 2)
     with probe.attach(model, optimizer, server=False, every=1) as run:
         hooks = hook_counts(model)
         answers = ask(run, "body", mode="no_grad")
         free = ask(run, "stem", mode="no_grad")
+        unused = ask(run, "spare", mode="no_grad")
         steps(model, optimizer, 1, 1)
         assert not answers
         steps(model, optimizer, 2, 2)
         assert answers[0][0].cut_off == ["stem.weight", "stem.bias"]
         assert free[0][0].cut_off == []
+        assert "'spare' was not seen to run" in unused[0][1]
         assert hook_counts(model) == hooks
         assert all(info.frozen is None for info in run.parameters())
 

@@ -1,0 +1,88 @@
+"""A real distributed job: one process for each rank."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from .waiting import wait_for
+
+JOB = Path(__file__).with_name("ddp_job.py")
+
+
+class RankedJob:
+    """Runs `ddp_job.py` in several processes; only rank 0 is told of a server."""
+
+    def __init__(self, folder: Path, server: str, size: int, *options: str) -> None:
+        self.folder = folder
+        self.size = size
+        folder.mkdir(parents=True)
+        self._processes = [
+            subprocess.Popen(
+                [sys.executable, str(JOB), str(folder), str(rank), str(size), *options],
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                encoding="utf-8",
+                env={**os.environ, "GRADGATE_SERVER": server, "GRADGATE_STRICT": "1"},
+            )
+            for rank in range(size)
+        ]
+        self.output = ""
+
+    @property
+    def run(self) -> str:
+        """The identifier of the run."""
+        path = self.folder / "run"
+        return wait_for(lambda: path.exists() and path.read_text(), 60, "rank 0 attaches") or ""
+
+    def notes(self, rank: int) -> list[Any]:
+        """What a rank noted after each step; the first entry is step 1."""
+        path = self.folder / f"rank{rank}.jsonl"
+        if not path.exists():
+            return []
+        return [json.loads(line) for line in path.read_text().split("\n")[:-1]]
+
+    def wait_for_more(self, steps: int) -> int:
+        """Wait until every rank has made so many steps more; returns the step reached."""
+        goal = max(len(self.notes(rank)) for rank in range(self.size)) + steps
+        wait_for(
+            lambda: self.ended or all(len(self.notes(r)) >= goal for r in range(self.size)),
+            90,
+            f"every rank reaches step {goal}",
+        )
+        assert not self.ended, f"the job ended: {self.stop()} {self.output}"
+        return goal
+
+    @property
+    def ended(self) -> bool:
+        """Whether a process has ended."""
+        return any(process.poll() is not None for process in self._processes)
+
+    def stop(self) -> list[int]:
+        """Ask the job to end, wait, and return the exit codes."""
+        (self.folder / "stop").touch()
+        return [self._finish(process) for process in self._processes]
+
+    def _finish(self, process: subprocess.Popen[str]) -> int:
+        try:
+            self.output += process.communicate(timeout=60)[0] or ""
+        except subprocess.TimeoutExpired:
+            process.kill()
+            self.output += process.communicate()[0] or ""
+        return process.returncode
+
+    def __enter__(self) -> RankedJob:
+        """Nothing more to start."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """End what still runs."""
+        for process in self._processes:
+            if process.poll() is None:
+                process.kill()
+            process.communicate()
