@@ -193,7 +193,7 @@ def _unusual(wrapper: DistributedDataParallel) -> str | None:
     if any(hasattr(parameter, "_in_backward_optimizers") for parameter in _parameters(wrapper)):
         return "has its optimizer in the backward (_apply_optimizer_in_backward)"
     if wrapper._join_config.enable:
-        return "is in a join() context, in which ranks that have run out of data take no part"
+        return "was used with join(), in which a rank that has run out of data takes no part"
     return None
 
 
