@@ -17,11 +17,8 @@ from gradgate.probe.frames import GRAD_NORM, Sample
 from gradgate.probe.states import State
 
 from .reference import Figure, Recorder, Reference, local
-from .row import Job, Row
+from .row import STEPS, Job, Row
 
-STEPS = 30
-FREEZE_AT, THAW_AT = 6, 26
-"""The boundaries after these steps: 20 steps in between."""
 AFTERWARDS = 2
 """Steps made after ``detach``."""
 
@@ -76,17 +73,14 @@ def train_by_hand(row: Row) -> History:
     """Train, and freeze and thaw as a careful person writes it."""
 
     def at_boundary(job: Job, step: int) -> None:
-        if step == FREEZE_AT:
-            for parameter in targeted(job, row.target).values():
-                parameter.requires_grad_(False)
-                # Where it shows only by gradients being dropped that a step is over, it is
-                # with them that a freeze takes effect.
-                if step not in row.unseen:
-                    parameter.grad = None
-        elif step == THAW_AT:
-            for parameter in targeted(job, row.target).values():
-                parameter.requires_grad_(True)
-        if step in (FREEZE_AT, THAW_AT) and job.rewrap is not None:
+        kind = row.commands.get(step)
+        for parameter in targeted(job, row.target).values() if kind else ():
+            parameter.requires_grad_(kind == "thaw")
+            # Where it shows only by gradients being dropped that a step is over, it is
+            # with them that a freeze takes effect.
+            if kind == "freeze" and step not in row.unseen:
+                parameter.grad = None
+        if kind and job.rewrap is not None:
             job.rewrap()
 
     return train_plainly(row, at_boundary)
@@ -165,6 +159,35 @@ def differences(actual: Iterable[Bits], expected: Iterable[Bits]) -> list[str]:
         if wrong:
             return [f"step {step}: {name}" for name in wrong]
     return []
+
+
+def hold_differences(row: Row, steered: History) -> list[str]:
+    """Where the target moved while it was frozen, did not move while it was not, or was called
+    frozen at another time."""
+    names, commands = steered.targeted, {} if row.refusal else row.commands
+    bits = [own(each, names) for each in steered.bits]
+    wrong, frozen = [], {}
+    for start, end in row.held if commands else ():
+        wrong += differences(bits[start : end + 1], [bits[start]] * (end + 1 - start))
+        if start in commands:
+            frozen |= dict.fromkeys(range(start + 1, end + 1), names)
+    for start, end in row.trained:
+        wrong += [f"{n} never moved" for n in names if bits[start].get(n) == bits[end][n]]
+    for step, told in steered.frozen.items():
+        if step not in commands and told != frozen.get(step, set()):
+            wrong.append(f"step {step}: called frozen: {told}")
+    return wrong
+
+
+def own(bits: Bits, names: set[str]) -> Bits:
+    """Of all that training changes the weights and the optimizer state of some parameters."""
+    prefixes = tuple(f"{name}: " for name in names)
+    return {
+        key: value
+        for key, value in bits.items()
+        if key in names
+        or (key.startswith("state ") and key.partition(" of ")[2].startswith(prefixes))
+    }
 
 
 def sample_differences(

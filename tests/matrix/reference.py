@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.distributed.tensor import DTensor
 from torch.optim import Optimizer
 
 from .row import Job
@@ -26,14 +27,9 @@ class Figure:
 class Reference:
     """One step: every parameter's gradient as an optimizer was about to apply it."""
 
-    figures: dict[nn.Parameter, Figure] = field(default_factory=dict)
-    skipped: bool = False
-    names: dict[nn.Parameter, str] = field(default_factory=dict)
-    """The parameters' names at the end of the run: a script may move one to another module."""
-
-    def by_name(self) -> dict[str, Figure]:
-        """The figures by the parameters' names."""
-        return {self.names[parameter]: figure for parameter, figure in self.figures.items()}
+    figures: dict[str, Figure]
+    """By the names at the end of the run: a script may move a parameter to another module."""
+    skipped: bool
 
 
 class Recorder:
@@ -47,9 +43,12 @@ class Recorder:
         self._job = job
         self._written: set[nn.Parameter] = set()
         self._hooked: set[nn.Parameter] = set()
+        self._spent: dict[nn.Parameter, Tensor | None] = {}
+        """The gradients that a step has used."""
         self._names: dict[nn.Parameter, str] = {}
-        self._now = Reference(names=self._names)
-        self.steps: list[Reference] = []
+        self._figures: dict[nn.Parameter, Figure] = {}
+        self._skipped = False
+        self._steps: list[tuple[dict[nn.Parameter, Figure], bool]] = []
         self._hook()
         if job.scaler is not None:
             self._tap_scaler(job.scaler)
@@ -63,27 +62,39 @@ class Recorder:
         """Complete a step by the parameters that no optimizer has applied in it."""
         for name, parameter in self._job.parameters().items():
             self._names[parameter] = name
-            if parameter not in self._now.figures:
-                self._now.figures[parameter] = self._figure(parameter)
-        self.steps.append(self._now)
-        self._now = Reference(names=self._names)
+            if parameter not in self._figures:
+                self._figures[parameter] = self._figure(parameter)
+        self._steps.append((self._figures, self._skipped))
+        self._figures, self._skipped = {}, False
         self._hook()
+
+    def references(self) -> list[Reference]:
+        """Every step so far."""
+        return [
+            Reference({self._names[p]: figure for p, figure in figures.items()}, skipped)
+            for figures, skipped in self._steps
+        ]
 
     def _hook(self) -> None:
         """Note every write of a backward to a gradient, of the parameters that are there now."""
         for parameter in set(self._job.parameters().values()) - self._hooked:
             self._hooked.add(parameter)
+            # Only what is trainable can be hooked; a hook stays when it is frozen.
+            trainable = parameter.requires_grad
+            parameter.requires_grad_(True)
             parameter.register_hook(lambda grad, p=parameter: self._written.add(p))
+            parameter.requires_grad_(trainable)
 
     def _apply(self, optimizer: Optimizer, scale: float = 1.0) -> None:
         held = {p for group in optimizer.param_groups for p in group["params"]}
         for parameter in self._job.parameters().values():
             if parameter in held:
-                self._now.figures[parameter] = self._figure(parameter, scale)
+                self._figures[parameter] = self._figure(parameter, scale)
 
     def _spend(self, optimizer: Optimizer) -> None:
         for group in optimizer.param_groups:
             self._written.difference_update(group["params"])
+            self._spent |= {parameter: parameter.grad for parameter in group["params"]}
 
     def _figure(self, parameter: nn.Parameter, scale: float = 1.0) -> Figure:
         grad = parameter.grad
@@ -92,8 +103,8 @@ class Recorder:
         if grad is None:
             return Figure("absent", math.nan, parameter.numel())
         dense = _dense(grad).double() / scale
-        # A parameter made within the step had no hook yet, and no gradient before it.
-        written = parameter in self._written or parameter not in self._hooked
+        # fully_shard puts gradients in place itself: no backward ever comes to a shard.
+        written = parameter in self._written or grad is not self._spent.get(parameter)
         return Figure(_state(dense, written), float(dense.norm()), dense.numel())
 
     def _tap_scaler(self, scaler: torch.amp.GradScaler) -> None:
@@ -106,7 +117,7 @@ class Recorder:
 
         def tapped_step(optimizer: Optimizer, *args: Any, **kwargs: Any) -> Any:
             self._apply(optimizer, 1.0 if id(optimizer) in unscaled else scaler.get_scale())
-            self._now.skipped |= any(f.state == "nonfinite" for f in self._now.figures.values())
+            self._skipped |= any(f.state == "nonfinite" for f in self._figures.values())
             result = step(optimizer, *args, **kwargs)
             # Without a call of the script's, the step itself unscales.
             unscaled.discard(id(optimizer))
@@ -117,8 +128,14 @@ class Recorder:
         scaler.step = tapped_step  # type: ignore[method-assign]
 
 
+def local(tensor: Tensor) -> Tensor:
+    """Of a sharded tensor this rank's own part."""
+    return tensor.to_local() if isinstance(tensor, DTensor) else tensor
+
+
 def _dense(grad: Tensor) -> Tensor:
-    return (grad.coalesce().to_dense() if grad.is_sparse else grad).detach().clone()
+    own = local(grad)
+    return (own.coalesce().to_dense() if own.is_sparse else own).detach().clone()
 
 
 def _state(grad: Tensor, written: bool) -> str:

@@ -10,6 +10,10 @@ from torch import nn
 from torch.amp import GradScaler
 from torch.optim import Optimizer
 
+STEPS = 30
+FIRST_AT, SECOND_AT = 6, 26
+"""The boundaries, after these steps, of the freeze and of the thaw: 20 steps in between."""
+
 
 @dataclass
 class Job:
@@ -23,6 +27,8 @@ class Job:
     scaler: GradScaler | None = None
     closure: bool = False
     """The optimizer makes its gradients itself, by a closure."""
+    rewrap: Callable[[], None] | None = None
+    """Wraps the model anew, where parameters must not be flipped by hand under a wrapper."""
     by_hand: bool = False
     """Parameters are frozen by hand, so that a backward through nothing but those would raise."""
 
@@ -57,7 +63,31 @@ class Row:
     """The steps that a ``GradScaler`` skips."""
     unseen: frozenset[int] = frozenset()
     """Of these the steps whose end nothing shows until their gradients are dropped."""
+    sharded: bool = False
+    """Of several processes each has a part of every parameter."""
+    thaws_first: bool = False
+    """The script froze the target itself: it is thawed, then frozen again."""
     marks: tuple[pytest.MarkDecorator, ...] = ()
+
+    @property
+    def commands(self) -> dict[int, str]:
+        """What is commanded, by the step at whose boundary."""
+        first, second = ("thaw", "freeze") if self.thaws_first else ("freeze", "thaw")
+        return {FIRST_AT: first, SECOND_AT: second}
+
+    @property
+    def held(self) -> tuple[tuple[int, int], ...]:
+        """The times in which the target is frozen: after which step, and until after which."""
+        if self.thaws_first:
+            return (0, FIRST_AT), (SECOND_AT, STEPS)
+        return ((FIRST_AT, SECOND_AT),)
+
+    @property
+    def trained(self) -> tuple[tuple[int, int], ...]:
+        """The times in which it is not."""
+        if self.thaws_first:
+            return ((FIRST_AT, SECOND_AT),)
+        return (0, FIRST_AT), (SECOND_AT, STEPS)
 
     def as_parameter(self) -> object:
         """The row as a parameter of pytest's."""

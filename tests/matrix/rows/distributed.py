@@ -1,0 +1,102 @@
+"""Rows that train in several processes, each of which builds the job for itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import nullcontext
+from functools import partial
+
+import torch
+from torch import Tensor, distributed, nn
+from torch.distributed.device_mesh import init_device_mesh
+from torch.distributed.fsdp import fully_shard
+from torch.nn.parallel import DistributedDataParallel
+from torch.optim import AdamW
+
+from .. import data, models
+from ..row import Job, Row
+
+
+def _loss(model: nn.Module, number: int, *more: int) -> Tensor:
+    """The loss on this rank's own data."""
+    own = number * distributed.get_world_size() + distributed.get_rank()
+    return nn.functional.cross_entropy(model(data.inputs(own), *more), data.labels(own))
+
+
+def _parallel(
+    make: Callable[[], nn.Module], *, parts: int = 1, unused: bool = False, frozen: bool = False
+) -> Job:
+    """``parts``: backwards to a step, reduced by the last; ``unused``: the heads take turns;
+    ``frozen``: the encoder is, when it is wrapped."""
+    torch.manual_seed(0)
+    model = make()
+    if frozen:
+        model.encoder.requires_grad_(False)
+    optimizer = AdamW(model.parameters(), lr=0.05)
+
+    def wrap() -> DistributedDataParallel:
+        return DistributedDataParallel(model, find_unused_parameters=unused)
+
+    def step(number: int) -> None:
+        parallel = job.model
+        assert isinstance(parallel, DistributedDataParallel)
+        optimizer.zero_grad()
+        for part in range(parts):
+            with nullcontext() if part == parts - 1 else parallel.no_sync():
+                heads = (number % 2,) if unused else ()
+                _loss(parallel, parts * number + part, *heads).backward()
+        optimizer.step()
+
+    def rewrap() -> None:
+        job.model = wrap()
+
+    job = Job(wrap(), [optimizer], step, rewrap=rewrap)
+    return job
+
+
+def _sharded() -> Job:
+    torch.manual_seed(0)
+    model = models.Twice()
+    mesh = init_device_mesh("cpu", (distributed.get_world_size(),))
+    for part in (model.stem, model.shared, model.head, model):
+        fully_shard(part, mesh=mesh)
+    optimizer = AdamW(model.parameters(), lr=0.05)
+
+    def step(number: int) -> None:
+        optimizer.zero_grad()
+        _loss(model, number).backward()
+        optimizer.step()
+
+    return Job(model, [optimizer], step)
+
+
+ROWS = (
+    Row(
+        "DistributedDataParallel",
+        partial(_parallel, models.Plain),
+        "module.encoder.0",
+    ),
+    Row(
+        "DistributedDataParallel, find_unused_parameters",
+        partial(_parallel, models.TwoHeads, unused=True),
+        "module.heads.0",
+    ),
+    Row(
+        "DistributedDataParallel, accumulation under no_sync",
+        partial(_parallel, models.Plain, parts=3),
+        "module.encoder",
+    ),
+    Row(
+        "DistributedDataParallel, a part frozen when it was wrapped",
+        partial(_parallel, models.Plain, frozen=True),
+        "module.encoder",
+        thaws_first=True,
+    ),
+    Row(
+        "FSDP2 (fully_shard)",
+        _sharded,
+        "shared",
+        refusal="sharded by fully_shard (FSDP2)",
+        sharded=True,
+    ),
+)
