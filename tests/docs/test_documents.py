@@ -43,6 +43,22 @@ def test_the_readme_trains_and_steers(server: ServerProcess, tmp_path: Path) -> 
     ]
 
 
+@pytest.mark.parametrize("document", ["freezing.md"])
+def test_the_snippets_of_a_document_run(tmp_path: Path, document: str) -> None:
+    """Every Python snippet of a document runs as it stands, one after the other."""
+    text = (ROOT / "docs" / document).read_text("utf-8")
+    script = tmp_path / "snippets.py"
+    script.write_text("\n".join(re.findall(r"```python\n(.*?)```", text, re.DOTALL)))
+    job = subprocess.run(
+        [sys.executable, "-W", "error", script],
+        env={**os.environ, "GRADGATE_STRICT": "1"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert job.returncode == 0, job.stderr
+
+
 def test_the_readmes_make_targets_and_links_exist() -> None:
     """Every make target and every file that the README names is there."""
     makefile = (ROOT / "Makefile").read_text("utf-8")
