@@ -30,7 +30,7 @@ import torch.distributed as dist
 
 from .errors import AttachError, CommandError
 from .guard import Guard
-from .rankstore import RankStore, StoreError
+from .rankstore import RankStore, StoreError, StoreGone
 
 PATIENCE = 5.0
 """Seconds that a rank waits for the promises of the others, at most."""
@@ -44,9 +44,10 @@ _PAUSE = 0.05
 _LOOKS = 500.0
 """Looks into the store that all ranks together may take in a second."""
 
-_PAUSE_AFTER_ERROR = 1.0
+_LONGEST_PAUSE = 10.0
 _PAUSE_IN_VOTE = 0.001
 _OFF = "off"
+_FAREWELL = "the leader has left"
 
 
 class Ranks:
@@ -59,6 +60,7 @@ class Ranks:
         """What the store said when it last failed; None while it works."""
         self._guard = guard
         self._patience = patience
+        self._pause = max(_PAUSE, self.size / _LOOKS)
         # The k-th run of this rank talks with the k-th run of the others.
         try:
             number = RankStore("gradgate").count(f"attached/{self.rank}")
@@ -76,7 +78,7 @@ class Ranks:
         self._off: list[tuple[dict[str, Any], str]] = []
         self._wanted: dict[str, dict[int, Any] | None] = {}
         self._unpublished: deque[tuple[float, dict[str, Any]]] = deque()
-        self._unsent: deque[tuple[str, Any]] = deque([(self._attendance(self.rank), True)])
+        self._unsent: deque[tuple[str, Any]] = deque([(_attendance(self.rank), True)])
         self._batches = 0
         """Batches that were decided."""
         self._calls = (0, 0)
@@ -105,7 +107,15 @@ class Ranks:
         :meth:`called_off` says so.
         """
         with self._changed:
-            self._unpublished.append((time.monotonic() + self._patience, dict(batch)))
+            if self._left:
+                self._off.append(
+                    (
+                        dict(batch),
+                        f"the ranks do not talk any more: {self.problem or 'this run has ended'}.",
+                    )
+                )
+            else:
+                self._unpublished.append((time.monotonic() + self._patience, dict(batch)))
         self._wake.set()
 
     def receive(self, step: int) -> list[dict[str, Any]]:
@@ -137,6 +147,11 @@ class Ranks:
         :class:`CommandError` on every rank that called when one did not within ``timeout``
         seconds, or called differently; then none of them may do it.
         """
+        if self._left:
+            raise CommandError(
+                f"cannot agree on {dict(call)} with the other ranks: "
+                f"{self.problem or 'rank 0 has ended its run'}."
+            )
         self._calls = (step, self._calls[1] + 1 if self._calls[0] == step else 1)
         where = f"call/{step}/{self._calls[1]}"
         try:
@@ -165,59 +180,89 @@ class Ranks:
             return found
 
     def leave(self) -> None:
-        """Stop taking part; the others are told. Idempotent."""
-        with self._changed:
-            if self._left:
-                return
-            self._left = True
-            self._unsent.append((self._attendance(self.rank), False))
-            self._promise = None
-            self._changed.notify_all()
+        """Stop taking part; the others are told. Idempotent, and done in a second at most."""
+        self._left = True
         self._wake.set()
         self._thread.join(1.0)
 
     # In the thread that talks.
 
     def _run(self) -> None:
-        while True:
-            left = self._left
-            pause = max(_PAUSE, self.size / _LOOKS)
+        pause = self._pause
+        while not self._left:
             with self._guard:
                 try:
                     self._talk()
-                    self.problem = None
-                except StoreError as error:
+                    self.problem, pause = None, self._pause
+                except StoreGone as error:
                     self.problem = str(error)
-                    pause = _PAUSE_AFTER_ERROR
-            if left:
-                return
+                    break
+                except StoreError as error:
+                    self.problem, pause = str(error), min(2 * pause, _LONGEST_PAUSE)
             self._wake.wait(pause)
             self._wake.clear()
+        with self._guard:
+            self._end()
 
     def _talk(self) -> None:
-        while self._unsent:  # only this thread takes from it
-            self._store.write(*self._unsent[0])
-            self._unsent.popleft()
-        self._gather()
-        if self._left:
-            return
+        self._send()
+        for topic in [topic for topic, found in list(self._wanted.items()) if found is None]:
+            self._gather(topic)
         if self._unpublished:
             self._propose()
         batch = self._store.read([f"batch/{self._batches}"])
-        if batch is not None:
+        if batch == [_FAREWELL]:
+            self._left = True
+        elif batch is not None:
             self._vote(batch[0])
 
-    def _gather(self) -> None:
-        for topic in [topic for topic, found in list(self._wanted.items()) if found is None]:
-            found = self._store.read([f"topic/{topic}/{rank}" for rank in range(self.size)])
-            if found is not None:
-                with self._changed:
-                    self._wanted[topic] = dict(enumerate(found))
+    def _send(self) -> None:
+        while self._unsent:  # only this thread takes from it
+            self._store.write(*self._unsent[0])
+            self._unsent.popleft()
+
+    def _end(self) -> None:
+        """Let go of the training thread, and tell the others, if they can still be told."""
+        with self._changed:
+            self._left = True
+            self._promise = None
+            reason = f"the ranks do not talk any more: {self.problem or 'this run has ended'}."
+            self._off += [(batch, reason) for _, batch in self._unpublished]
+            self._unpublished.clear()
+            self._changed.notify_all()
+        if self.problem is not None:
+            return
+        try:
+            self._unsent.append((_attendance(self.rank), False))
+            self._send()
+            if self.leader:
+                self._dismiss()
+        except StoreError as error:
+            self.problem = str(error)
+
+    def _dismiss(self) -> None:
+        """See to it that no rank asks the store any more, which may end with this process.
+
+        Torch prints a long trace where a store's client finds its host gone.
+        """
+        if self._store.read([f"batch/{self._batches}"]) is not None:
+            self._store.decide(f"batch/{self._batches}/step", _OFF)
+            self._batches += 1
+        self._store.write(f"batch/{self._batches}", _FAREWELL)
+        deadline = time.monotonic() + 4 * self._pause
+        while len(self._without(_attendance)) < self.size and time.monotonic() < deadline:
+            time.sleep(_PAUSE_IN_VOTE)
+
+    def _gather(self, topic: str) -> None:
+        found = self._store.read([f"topic/{topic}/{rank}" for rank in range(self.size)])
+        if found is not None:
+            with self._changed:
+                self._wanted[topic] = dict(enumerate(found))
 
     def _propose(self) -> None:
         """Publish the next batch once all ranks are there, or give it up."""
         deadline, batch = self._unpublished[0]
-        missing = self._without(self._attendance)
+        missing = self._without(_attendance)
         if missing and time.monotonic() < deadline:
             return
         self._unpublished.popleft()
@@ -259,6 +304,9 @@ class Ranks:
             promises = self._store.read([f"{where}/{rank}" for rank in range(self.size)])
             if promises is not None:
                 return self._store.decide(f"{where}/step", max(promises)), []
+            decided = self._store.read([f"{where}/step"])
+            if decided is not None:
+                return decided[0], []
             if time.monotonic() > deadline or self._left:
                 missing = self._without(lambda rank: f"{where}/{rank}")
                 return self._store.decide(f"{where}/step", _OFF), missing
@@ -299,9 +347,6 @@ class Ranks:
             "rank, after the same step; nothing was done."
         )
 
-    def _attendance(self, rank: int) -> str:
-        return f"attended/{rank}"
-
     def _without(self, key: Callable[[int], str]) -> list[int]:
         """The ranks that have nothing, or only a False, at ``key(rank)``."""
         found = self._store.read([key(rank) for rank in range(self.size)])
@@ -319,6 +364,10 @@ class Ranks:
         return self._changed.wait_for(
             lambda: self._is_free() or self._batches != batches, self._patience + 1.0
         )
+
+
+def _attendance(rank: int) -> str:
+    return f"attended/{rank}"
 
 
 def _listed(ranks: list[int]) -> str:

@@ -13,7 +13,11 @@ T = TypeVar("T")
 
 
 class StoreError(Exception):
-    """The store cannot be reached; the message says what it said."""
+    """An operation on the store failed; the message says what it said."""
+
+
+class StoreGone(StoreError):
+    """The store will not come back: its host has ended, or the process group was destroyed."""
 
 
 class RankStore:
@@ -53,8 +57,10 @@ class RankStore:
     def _do(self, work: Callable[[Any], T]) -> T:
         try:
             if dist.group.WORLD is None or dist.group.WORLD is not self._group():
-                raise StoreError("the process group was destroyed.")
+                raise StoreGone("the process group was destroyed")
             return work(self._open())
+        except dist.DistNetworkError as error:
+            raise StoreGone(str(error)) from error
         except (RuntimeError, ValueError) as error:
             raise StoreError(f"{type(error).__name__}: {error}") from error
 

@@ -1,0 +1,259 @@
+"""Ranks that take batches and make calls together, with delays on either side.
+
+Usage: python -m tests.support.agreeing RANK SIZE FOLDER SCENARIO...
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable
+from typing import Any
+
+import torch
+import torch.distributed as dist
+
+from gradgate.probe.errors import CommandError
+from gradgate.probe.guard import Guard
+from gradgate.probe.ranks import Ranks
+from tests.support.waiting import wait_for
+from tests.support.world import play
+
+
+def joined(patience: float = 20.0) -> Ranks:
+    ranks = Ranks.join(Guard(), patience)
+    assert ranks is not None
+    return ranks
+
+
+def lockstep(rank: int, size: int) -> object:
+    """Steps that end together, after delays that differ; six batches, two of them at once."""
+    ranks = joined()
+    delays = random.Random(rank)
+    taken = []
+    for step in range(1, 121):
+        time.sleep(0.004 * delays.random())
+        dist.all_reduce(torch.ones(1))
+        if rank == 0 and step in (5, 20, 21, 50, 90):
+            ranks.publish({"number": step})
+            if step == 50:
+                ranks.publish({"number": -step})
+        taken += [[step, batch["number"]] for batch in ranks.receive(step)]
+    dist.barrier()
+    ranks.leave()
+    return taken
+
+
+def running_ahead(rank: int, size: int) -> object:
+    """Hosts that nothing holds together: the others are far ahead of rank 0, as with NCCL."""
+    ranks = joined()
+    taken: list[int] = []
+    step = 0
+    while not taken:
+        step += 1
+        time.sleep(0.02 if rank == 0 else 0.001)
+        if rank == 0 and step == 10:
+            ranks.publish({})
+        taken += [step for _ in ranks.receive(step)]
+    dist.barrier()
+    ranks.leave()
+    return taken
+
+
+def blocked(rank: int, size: int) -> object:
+    """Rank 0 publishes while another is late, and waits for it in the middle of a step."""
+    ranks = joined()
+    taken: list[int] = []
+    step = 0
+    while not taken:
+        step += 1
+        if rank == 1:
+            time.sleep(0.3)
+        dist.all_reduce(torch.ones(1))
+        if rank == 0 and step == 2:
+            ranks.publish({})
+        taken += [step for _ in ranks.receive(step)]
+        # Another collective, in which those who wait for a decision would be missed.
+        dist.all_reduce(torch.ones(1))
+    dist.barrier()
+    ranks.leave()
+    return taken
+
+
+class Mute(Ranks):
+    """A rank whose thread sees no batch, as if it were starved."""
+
+    mute = True
+
+    def _vote(self, batch: dict[str, Any]) -> None:
+        if not self.mute:
+            super()._vote(batch)
+
+
+def mute(rank: int, size: int) -> object:
+    """One rank does not answer; what comes after is taken by all again."""
+    kind = Mute if rank == 1 else Ranks
+    ranks = kind.join(Guard(), 0.5)
+    assert ranks is not None
+    dist.barrier()
+    if rank == 0:
+        ranks.publish({"number": 1})
+        ranks.publish({"number": 2})
+    longest = 0.0
+    taken: list[Any] = []
+    off: list[Any] = []
+    step = 0
+    done = torch.zeros(1)
+    while not done:
+        step += 1
+        began = time.monotonic()
+        taken += [batch["number"] for batch in ranks.receive(step)]
+        longest = max(longest, time.monotonic() - began)
+        off += ranks.called_off()
+        if isinstance(ranks, Mute) and step > 2:  # the others have given up the first by then
+            ranks.mute = False
+        done.fill_(bool(taken))
+        dist.all_reduce(done, dist.ReduceOp.MIN)
+    dist.barrier()
+    ranks.leave()
+    return {"taken": taken, "off": off, "longest": longest}
+
+
+def missing(rank: int, size: int) -> object:
+    """The last rank has no run: what is asked is refused by its name, and nobody waits."""
+    longest, off = 0.0, []
+    ranks = None if rank == size - 1 else joined(0.5)
+    if ranks is not None:
+        if rank == 0:
+            ranks.publish({"number": 1})
+        step = 0
+        deadline = time.monotonic() + 20
+        while rank == 0 and not off and time.monotonic() < deadline:
+            step += 1
+            began = time.monotonic()
+            assert ranks.receive(step) == []
+            longest = max(longest, time.monotonic() - began)
+            off = ranks.called_off()
+            time.sleep(0.005)
+        call = failure(lambda: ranks.agree(1, {"kind": "freeze"}, timeout=0.5))
+        ranks.leave()
+    dist.barrier()
+    if ranks is None:
+        call = None
+        # The k-th run of a rank talks with the k-th of the others: catch up.
+        joined().leave()
+    return {"off": off, "longest": longest, "call": call}
+
+
+def failure(call: Callable[[], object]) -> str | None:
+    try:
+        call()
+    except CommandError as error:
+        return str(error)
+    return None
+
+
+def calls(rank: int, size: int) -> object:
+    """Calls that the script makes: on all ranks, late, on one only, and different ones."""
+    ranks = joined()
+    same = {"kind": "freeze", "target": "encoder"}
+
+    def late() -> None:
+        time.sleep(0.3 * rank)
+        ranks.agree(2, same)
+
+    def other() -> None:
+        ranks.agree(4, {"kind": "freeze", "target": f"layer{rank}"}, timeout=20)
+
+    noted = {
+        "same": failure(lambda: ranks.agree(1, same)),
+        "again": failure(lambda: ranks.agree(1, same)),
+        "late": failure(late),
+        "alone": failure(lambda: ranks.agree(3, same, timeout=0.5)) if rank == 0 else None,
+        "other": failure(other),
+    }
+    if rank != 0:
+        noted["after all"] = failure(lambda: ranks.agree(3, same, timeout=20))
+    noted["together again"] = failure(lambda: ranks.agree(5, same))
+    dist.barrier()
+    ranks.leave()
+    return noted
+
+
+def outcomes(rank: int, size: int) -> object:
+    """Every rank posts, and the leader reads when all are there."""
+    ranks = joined()
+    first = ranks.collect("sums") if rank == 0 else None
+    if rank == 0:
+        ranks.post("sums", {"rank": 0})
+    dist.barrier()
+    incomplete = ranks.collect("sums") if rank == 0 else None
+    if rank != 0:
+        ranks.post("sums", {"rank": rank})
+    found = wait_for(lambda: ranks.collect("sums")) if rank == 0 else None
+    dist.barrier()
+    ranks.leave()
+    return {"first": first, "incomplete": incomplete, "found": found}
+
+
+def two_runs(rank: int, size: int) -> object:
+    """Two runs in one process do not hear each other's batches."""
+    runs = [joined(), joined()]
+    if rank == 0:
+        runs[0].publish({"run": 0})
+        runs[1].publish({"run": 1})
+    taken: list[list[Any]] = [[], []]
+    done = torch.zeros(1)
+    step = 0
+    while not done:
+        step += 1
+        for run, batches in zip(runs, taken, strict=True):
+            batches += run.receive(step)
+        done.fill_(all(taken))
+        dist.all_reduce(done, dist.ReduceOp.MIN)
+    for run in runs:
+        run.leave()
+    return taken
+
+
+def destroyed(rank: int, size: int) -> object:
+    """The script destroys its process group and goes on: nothing raises and nothing waits."""
+    ranks = joined()
+    ranks.agree(1, {})
+    group = dist.new_group()
+    dist.barrier()
+    saved = dist.distributed_c10d._world.default_pg
+    dist.distributed_c10d._update_default_pg(None)
+    try:
+        wait_for(lambda: ranks.problem, message="the thread notices")
+        began = time.monotonic()
+        taken = ranks.receive(2)
+        refused = failure(lambda: ranks.agree(2, {"kind": "freeze"}))
+        if rank == 0:
+            ranks.publish({"number": 1})
+        off = ranks.called_off()
+        ranks.leave()
+        took = time.monotonic() - began
+    finally:
+        dist.distributed_c10d._update_default_pg(saved)
+    dist.destroy_process_group(group)
+    return {"taken": taken, "call": refused, "off": off, "took": took}
+
+
+SCENARIOS = {
+    scenario.__name__: scenario
+    for scenario in (
+        lockstep,
+        running_ahead,
+        blocked,
+        mute,
+        missing,
+        calls,
+        outcomes,
+        two_runs,
+        destroyed,
+    )
+}
+
+if __name__ == "__main__":
+    play(SCENARIOS)
