@@ -44,6 +44,18 @@ class Normalised(nn.Module):
         return self.head(self.middle(self.encoder(x)))  # type: ignore[no-any-return]
 
 
+class Compact(nn.Module):
+    """Little to compile, with running statistics."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.encoder = nn.Sequential(nn.Linear(FEATURES, HIDDEN), nn.BatchNorm1d(HIDDEN), nn.ReLU())
+        self.head = nn.Linear(HIDDEN, CLASSES)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.head(self.encoder(x))  # type: ignore[no-any-return]
+
+
 class Tied(nn.Module):
     """A language model whose embedding is also its output layer."""
 

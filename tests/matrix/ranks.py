@@ -7,7 +7,6 @@ import time
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
@@ -23,8 +22,10 @@ from .harness import (
 from .row import FIRST_AT
 from .rows.distributed import ROWS
 
+WORLDS = (3, 2)
+"""The numbers of processes; the processes of the first train on in the second."""
 PATIENCE = 120
-"""Seconds for all rows of one number of processes: beyond it, something hangs."""
+"""Seconds for all rows: beyond it, something hangs."""
 
 
 @dataclass
@@ -38,37 +39,51 @@ class Outcome:
     untouched: object
 
 
-def train_in(world: int, folder: Path) -> dict[str, list[Outcome]]:
-    """Train every row in ``world`` processes; by the row's name, the outcome of each rank."""
-    ranks = multiprocessing.spawn(_rank, (world, str(folder)), nprocs=world, join=False)
+def train_in_ranks(folder: Path) -> dict[int, dict[str, list[Outcome]]]:
+    """Train every row in as many processes as ``WORLDS`` has; by it and the row's name, the
+    outcome of each rank."""
+    ranks = multiprocessing.spawn(_rank, (str(folder),), nprocs=max(WORLDS), join=False)
     deadline = time.monotonic() + PATIENCE
     while not ranks.join(timeout=1):
         if time.monotonic() > deadline:
             for process in ranks.processes:
                 process.kill()
-            pytest.fail(f"{world} ranks were not done after {PATIENCE} s")
-    outcomes = [pickle.loads((folder / f"rank{rank}").read_bytes()) for rank in range(world)]
-    return {row.name: [outcome[row.name] for outcome in outcomes] for row in ROWS}
+            pytest.fail(f"the ranks were not done after {PATIENCE} s")
+    return {
+        world: {
+            row.name: [
+                pickle.loads((folder / f"{world}.{rank}.{number}").read_bytes())
+                for rank in range(world)
+            ]
+            for number, row in enumerate(ROWS)
+        }
+        for world in WORLDS
+    }
 
 
-def _rank(rank: int, world: int, folder: str) -> None:
+def _rank(rank: int, folder: str) -> None:
     torch.set_num_threads(1)
+    for world in WORLDS:
+        if rank < world:
+            _train(rank, world, Path(folder))
+
+
+def _train(rank: int, world: int, folder: Path) -> None:
     distributed.init_process_group(
         "gloo",
-        init_method=f"file://{folder}/rendezvous",
+        init_method=f"file://{folder}/{world}",
         rank=rank,
         world_size=world,
         timeout=timedelta(seconds=PATIENCE),
     )
-    outcomes: dict[str, Any] = {}
-    for row in ROWS:
+    for number, row in enumerate(ROWS):
         plain = train_plainly(row)
-        outcomes[row.name] = Outcome(
+        outcome = Outcome(
             plain,
             train_watched(row),
             plain if row.refusal else train_by_hand(row),
             train_watched(row, row.commands),
             train_untouched(row, FIRST_AT),
         )
-    Path(folder, f"rank{rank}").write_bytes(pickle.dumps(outcomes))
+        (folder / f"{world}.{rank}.{number}").write_bytes(pickle.dumps(outcome))
     distributed.destroy_process_group()

@@ -5,17 +5,23 @@ from __future__ import annotations
 import pytest
 
 from .harness import differences, hold_differences, sample_differences
-from .ranks import Outcome, train_in
+from .ranks import WORLDS, Outcome, train_in_ranks
 from .row import STEPS, Row
 from .rows.distributed import ROWS
 
 
-@pytest.fixture(scope="module", params=[2, 3], ids=["2 ranks", "3 ranks"])
-def outcomes(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> dict[str, list[Outcome]]:
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> dict[int, dict[str, list[Outcome]]]:
     """Every row, trained by real processes that reduce over gloo."""
-    return train_in(request.param, tmp_path_factory.mktemp("ranks"))
+    return train_in_ranks(tmp_path_factory.mktemp("ranks"))
+
+
+@pytest.fixture(params=WORLDS, ids=lambda world: f"{world} ranks")
+def outcomes(
+    request: pytest.FixtureRequest, trained: dict[int, dict[str, list[Outcome]]]
+) -> dict[str, list[Outcome]]:
+    """The outcomes in each number of processes."""
+    return trained[request.param]
 
 
 @pytest.fixture(params=[row.as_parameter() for row in ROWS])
