@@ -101,6 +101,14 @@ def test_two_runs_keep_apart(notes: list[Any]) -> None:
         assert taken == [[{"run": 0}], [{"run": 1}]]
 
 
+def test_when_the_leader_leaves_nobody_asks_its_store(notes: list[Any]) -> None:
+    """Its process may end then; torch prints a long trace where a store's host is gone."""
+    for rank in of(notes, "parting"):
+        assert not rank["talking"]
+        assert rank["problem"] is None
+        assert "has ended its run" in rank["call"]
+
+
 def test_a_destroyed_process_group_neither_raises_nor_waits(notes: list[Any]) -> None:
     """Boundaries go on, a call is refused with the reason, and a batch is called off."""
     for number, rank in enumerate(of(notes, "destroyed")):

@@ -44,9 +44,18 @@ def lockstep(rank: int, size: int) -> object:
     return taken
 
 
+class Slow(Ranks):
+    """A rank whose thread is slow to answer."""
+
+    def _vote(self, batch: dict[str, Any]) -> None:
+        time.sleep(0.2)
+        super()._vote(batch)
+
+
 def running_ahead(rank: int, size: int) -> object:
     """Hosts that nothing holds together: the others are far ahead of rank 0, as with NCCL."""
-    ranks = joined()
+    ranks = (Slow if rank == 0 else Ranks).join(Guard(), 20.0)
+    assert ranks is not None
     taken: list[int] = []
     step = 0
     while not taken:
@@ -81,12 +90,10 @@ def blocked(rank: int, size: int) -> object:
 
 
 class Mute(Ranks):
-    """A rank whose thread sees no batch, as if it were starved."""
-
-    mute = True
+    """A rank whose thread answers only after the others have given up, as if it were starved."""
 
     def _vote(self, batch: dict[str, Any]) -> None:
-        if not self.mute:
+        if self._store.read(["batch/0/step"]) is not None:
             super()._vote(batch)
 
 
@@ -110,8 +117,6 @@ def mute(rank: int, size: int) -> object:
         taken += [batch["number"] for batch in ranks.receive(step)]
         longest = max(longest, time.monotonic() - began)
         off += ranks.called_off()
-        if isinstance(ranks, Mute) and step > 2:  # the others have given up the first by then
-            ranks.mute = False
         done.fill_(bool(taken))
         dist.all_reduce(done, dist.ReduceOp.MIN)
     dist.barrier()
@@ -216,6 +221,19 @@ def two_runs(rank: int, size: int) -> object:
     return taken
 
 
+def parting(rank: int, size: int) -> object:
+    """Rank 0 leaves first, and its process with the store may end: does anybody still ask it?"""
+    ranks = joined()
+    ranks.agree(1, {})
+    if rank == 0:
+        ranks.leave()
+    dist.barrier()
+    talking = ranks._thread.is_alive()
+    refused = failure(lambda: ranks.agree(2, {}, timeout=20))
+    ranks.leave()
+    return {"talking": talking, "problem": ranks.problem, "call": refused}
+
+
 def destroyed(rank: int, size: int) -> object:
     """The script destroys its process group and goes on: nothing raises and nothing waits."""
     ranks = joined()
@@ -251,6 +269,7 @@ SCENARIOS = {
         calls,
         outcomes,
         two_runs,
+        parting,
         destroyed,
     )
 }
