@@ -6,7 +6,6 @@ import json
 import signal
 import subprocess
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -25,10 +24,9 @@ WITHIN = 30
 
 
 @pytest.fixture
-def terminal() -> Iterator[Terminal]:
+def terminal() -> Terminal:
     """A terminal."""
-    with ThreadPoolExecutor(1) as threads:
-        yield Terminal(threads)
+    return Terminal()
 
 
 def test_a_freeze_is_followed_until_it_is_verified(

@@ -6,7 +6,8 @@ import os
 import subprocess
 import sys
 from collections.abc import Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
+from threading import Thread
 
 from click.testing import CliRunner, Result
 
@@ -19,13 +20,21 @@ _VARIABLES = ("GRADGATE_SERVER", "GRADGATE_TOKEN")
 class Terminal:
     """Runs `gradgate` commands one after the other, while the test plays the job."""
 
-    def __init__(self, threads: ThreadPoolExecutor) -> None:
-        self._threads = threads
+    def __init__(self) -> None:
         self._runner = CliRunner()
 
     def start(self, *arguments: str, **variables: str) -> Future[Result]:
-        """Start a command and return how it ends."""
-        return self._threads.submit(self.run, *arguments, **variables)
+        """Start a command and return how it ends; one that never does keeps no test from ending."""
+        ended: Future[Result] = Future()
+
+        def work() -> None:
+            try:
+                ended.set_result(self.run(*arguments, **variables))
+            except Exception as error:  # noqa: BLE001 - raised again by the future
+                ended.set_exception(error)
+
+        Thread(target=work, daemon=True).start()
+        return ended
 
     def run(self, *arguments: str, **variables: str) -> Result:
         """Run a command to its end; an exception that is none of its endings is raised."""
