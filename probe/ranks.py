@@ -38,8 +38,9 @@ PATIENCE = 5.0
 AGREE_TIMEOUT = 10.0
 """Seconds that a call made in the script waits for the same call on the other ranks, at most."""
 
-_PAUSE = 0.05
-"""Seconds between two looks into the store; more when there are many ranks."""
+_PAUSE = 0.1
+"""Seconds between two looks into the store; more when there are many ranks. A rank that has
+promised first may wait so long at a boundary, once a batch."""
 
 _LOOKS = 500.0
 """Looks into the store that all ranks together may take in a second."""

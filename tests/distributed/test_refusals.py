@@ -177,7 +177,11 @@ def test_the_buckets_shrink_by_what_was_frozen() -> None:
 def test_every_wrapper_of_a_parameter_is_found() -> None:
     """A parameter in two wrappers needs both reducers rebuilt; one in none has none."""
     module = nn.Linear(2, 2)
-    wrappers = [DistributedDataParallel(module), DistributedDataParallel(nn.Sequential(module))]
+
+    class Wrapper(DistributedDataParallel):
+        pass
+
+    wrappers = [DistributedDataParallel(module), Wrapper(nn.Sequential(module))]
     assert {id(found) for found in find_wrappers(module.parameters())} == set(map(id, wrappers))
     assert find_wrappers(nn.Linear(2, 2).parameters()) == []
 
