@@ -1,9 +1,10 @@
 """The errors that the probe raises to its caller.
 
 GradgateError
-├── AttachError   the model or the optimizer given to ``attach`` cannot be watched
-├── TargetError   a target of ``freeze`` or ``thaw`` names nothing
-└── CommandError  a command is understood but cannot be done
+├── AttachError     the model or the optimizer given to ``attach`` cannot be watched
+├── TargetError     a target of ``freeze`` or ``thaw`` names nothing
+├── ConditionError  the condition of a gate cannot be read, or not be decided now
+└── CommandError    a command is understood but cannot be done
 
 They are raised only from calls that the user's own code makes. Inside hooks and in
 the background thread nothing is raised: see :mod:`gradgate.probe.guard`.
@@ -22,6 +23,23 @@ class AttachError(GradgateError, TypeError):
 
 class TargetError(GradgateError, ValueError):
     """A target names no parameter; the message names the nearest names."""
+
+
+class ConditionError(GradgateError, ValueError):
+    """The condition of a gate cannot be read, or not be decided now.
+
+    ``message`` is one sentence and ``column`` (from 0, or None) the place in the condition
+    that it is about. Where ``text``, the condition, is given, ``str(error)`` has two more
+    lines: the text, and a caret under that place.
+    """
+
+    def __init__(self, message: str, column: int | None = None, text: str | None = None) -> None:
+        pointed = ""
+        if column is not None and text is not None and text.isprintable():
+            pointed = f"\n  {text}\n  {' ' * column}^"
+        super().__init__(message + pointed)
+        self.message = message
+        self.column = column
 
 
 class CommandError(GradgateError, ValueError):
