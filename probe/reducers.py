@@ -149,7 +149,10 @@ def _retire_reducer(wrapper: DistributedDataParallel) -> None:
 
 
 def _with_subclasses(kind: type) -> set[type]:
-    return {kind}.union(*(_with_subclasses(below) for below in kind.__subclasses__()))
+    found = {kind}
+    for below in kind.__subclasses__():
+        found |= _with_subclasses(below)
+    return found
 
 
 def _parameters(wrapper: DistributedDataParallel) -> list[Tensor]:
