@@ -148,7 +148,7 @@ def _retire_reducer(wrapper: DistributedDataParallel) -> None:
     handle = wrapper.register_forward_pre_hook(ModuleHook(retire), prepend=True)
 
 
-def _with_subclasses(kind: type) -> set[type]:
+def _with_subclasses(kind: type[object]) -> set[type[object]]:
     found = {kind}
     for below in kind.__subclasses__():
         found |= _with_subclasses(below)
