@@ -125,6 +125,7 @@ class Steering:
             selection = self._accept(command, step)
             if selection is None:
                 continue
+            self._outdate(command, selection, step)
             if command.mode == "no_grad":
                 self._try(command, selection)
             else:
@@ -150,6 +151,7 @@ class Steering:
         What mode ``no_grad`` would cut is known after the next forward only: until then
         its parameters are frozen as in mode ``grad``.
         """
+        self._outdate(command, selection, step)
         if command.mode != "no_grad":
             self._apply(command, selection, step)
             return
@@ -175,10 +177,28 @@ class Steering:
 
     def restore(self, command: Command, selection: Selection, step: int) -> None:
         """Bring about what a checkpoint holds: it was tried when it was first commanded."""
+        self._outdate(command, selection, step)
         self._apply(command, selection, step)
 
     def _try(self, command: Command, selection: Selection, *, frozen: bool = False) -> None:
         self._trials.append(_Trial(command, selection, self.observe(selection), frozen))
+
+    def _outdate(self, command: Command, selection: Selection, step: int) -> None:
+        """Let a command stand over earlier ones that still wait for their trial."""
+        touched, norms = set(selection.indexes), set(selection.norms)
+        for trial in list(self._trials):
+            earlier = trial.selection
+            trial.selection = replace(
+                earlier,
+                indexes=[index for index in earlier.indexes if index not in touched],
+                norms=tuple(path for path in earlier.norms if path not in norms),
+            )
+            if not trial.selection.indexes:
+                for observer in trial.observers.values():
+                    observer.remove()
+                self._trials.remove(trial)
+                reason = f"a later {command.kind} came before the step that was to show its effect"
+                self._supersede(trial.command, reason, step)
 
     def observe(self, selection: Selection) -> dict[str, UpstreamObserver]:
         """Watch what flows into each module; its own parameters and the probe's leaf aside."""
