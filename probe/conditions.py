@@ -101,7 +101,7 @@ def _parse(text: str) -> ast.expr:
     except SyntaxError as error:
         indent = len(text) - len(text.lstrip(" "))
         # An offset of 0 is the parser's word for the end of the text.
-        column = min(error.offset - 1 + indent, len(text)) if error.offset else len(text)
+        column = min((error.offset or len(text) + 1) - 1 + indent, len(text))
         # Python's guess about a forgotten comma is misleading where there are no tuples.
         said = error.msg.partition(". Perhaps")[0]
         rest = text[column:].strip()
