@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 from time import perf_counter
@@ -47,8 +47,15 @@ class BackwardTimer:
     the clock starts with that second forward.
     """
 
-    def __init__(self, models: Iterable[nn.Module], guard: Guard) -> None:
+    def __init__(
+        self,
+        models: Iterable[nn.Module],
+        guard: Guard,
+        ended: Callable[[], None] = lambda: None,
+    ) -> None:
+        """``ended`` is called when a backward that was timed is over."""
         self._models = list(models)
+        self._backward_ended = ended
         self._guard = guard
         self._handles: list[RemovableHandle] = []
         self._running: _Clock | None = None
@@ -138,6 +145,7 @@ class BackwardTimer:
             self._running = None
             clock.stop()
             self._clocks.append(clock)
+            self._backward_ended()
 
     def _abandon(self) -> None:
         """A backward began and never came to its end: it raised, and its step has no figure."""

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from types import FrameType
 from typing import Any, Protocol
 
+import torch
 from torch.optim import Optimizer
 from torch.utils.hooks import RemovableHandle
 
@@ -46,7 +47,7 @@ class Boundaries:
     With one optimizer a step of the run is a step of it. With several, a step is a round
     in which each steps at most once: it ends when all have stepped, or just before one
     steps again (a GAN whose discriminator steps five times per step of its generator has
-    five steps).
+    five steps). Where they step inside a backward, its end is the end of the round.
 
     A step that a ``GradScaler`` skips because of an overflow calls no hook of a non-fused
     optimizer (https://docs.pytorch.org/docs/stable/amp.html#torch.amp.GradScaler.step). It
@@ -63,6 +64,10 @@ class Boundaries:
         self._open: dict[int, int] = {}
         """How many calls of step() are under way, by optimizer: a subclass's may call its base's,
         and torch calls the hooks for each."""
+        self._inside_backward = False
+        """Steps are made inside a backward, as a hook on each parameter may do."""
+        self._closed_inside = False
+        """The backward under way has ended a round already."""
         self._wrappers: list[Any] = []
         self._handles: list[RemovableHandle] = []
         for k, optimizer in enumerate(self._optimizers):
@@ -130,7 +135,17 @@ class Boundaries:
         if not closure:
             self._to._measure(k)
 
+    def backward_ended(self) -> None:
+        """A backward is over: where optimizers step inside it, that ends the round.
+
+        So it also ends for those that did not step, since all that they hold is frozen.
+        """
+        if self._inside_backward and not self._closed_inside:
+            self._to._watched(lambda: self._close(late=False))
+        self._closed_inside = False
+
     def _end(self, k: int, closure: bool) -> None:
+        self._inside_backward |= torch._C._current_graph_task_id() != -1
         self._to._stepped(k)
         # A closure computes its gradients inside the step: they are there only now.
         if closure:
@@ -143,6 +158,7 @@ class Boundaries:
 
     def _close(self, *, late: bool) -> None:
         self._stepped.clear()
+        self._closed_inside = torch._C._current_graph_task_id() != -1
         self._to._boundary(late=late)
 
 

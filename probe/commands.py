@@ -10,7 +10,8 @@ from typing import Any
 
 from .errors import CommandError
 
-KINDS = ("freeze", "thaw")
+KINDS = ("freeze", "thaw", "gate", "ungate")
+GATE_KINDS = ("gate", "ungate")
 MODES = ("grad", "no_grad")
 
 
@@ -35,6 +36,17 @@ class Command:
     mode: str = "grad"
     hold_stats: bool = False
     reset_state: bool = False
+    site: str = ""
+    when: str = "True"
+    action: str = "block"
+    factor: float | None = None
+    max_norm: float | None = None
+    hold: int = 0
+    paused: bool = False
+    gate: int | None = None
+    """The gate that is changed or removed; None for a new one."""
+    reserved: int | None = None
+    """The number that a new gate was promised; None for the next."""
     id: int | None = None
     """The server's number; None for a command made in Python."""
     local: int | None = None
@@ -42,19 +54,51 @@ class Command:
 
     @classmethod
     def from_message(cls, message: Mapping[str, Any]) -> Command:
-        """Read a ``command`` of the wire protocol, or the ``preview`` of one."""
+        """Read a ``command`` of the wire protocol, or the question about one."""
+        is_gate = message.get("site") is not None or message.get("kind") in GATE_KINDS
+        common: dict[str, Any] = {
+            "kind": str(message.get("kind", "gate")),
+            "by": str(message.get("by", "server")),
+            "id": int(message["id"]) if message["type"] == "command" else None,
+        }
+        if not is_gate:
+            return cls(
+                target=str(message["target"]),
+                mode=str(message.get("mode", "grad")),
+                hold_stats=bool(message.get("hold_stats", False)),
+                reset_state=bool(message.get("reset_state", False)),
+                **common,
+            )
+        gate = message.get("gate")
+        site = str(message.get("site") or "")
         return cls(
-            kind=str(message["kind"]),
-            target=str(message["target"]),
-            by=str(message.get("by", "server")),
-            mode=str(message.get("mode", "grad")),
-            hold_stats=bool(message.get("hold_stats", False)),
-            reset_state=bool(message.get("reset_state", False)),
-            id=None if message["type"] == "preview" else int(message["id"]),
+            target=site or f"gate {gate}",
+            site=site,
+            when=str(message.get("when") or "True"),
+            action=str(message.get("action") or "block"),
+            factor=_number(message.get("factor")),
+            max_norm=_number(message.get("max_norm")),
+            hold=int(message.get("hold") or 0),
+            paused=bool(message.get("paused", False)),
+            gate=None if gate is None else int(gate),
+            **common,
         )
 
     def asked(self) -> dict[str, Any]:
         """What was asked for, without who asked: the same on every rank."""
+        if self.kind in GATE_KINDS:
+            return {
+                "kind": self.kind,
+                "target": self.target,
+                "site": self.site or None,
+                "when": self.when,
+                "action": self.action,
+                "factor": self.factor,
+                "max_norm": self.max_norm,
+                "hold": self.hold,
+                "paused": self.paused,
+                "gate": self.gate,
+            }
         return {
             "kind": self.kind,
             "target": self.target,
@@ -68,7 +112,7 @@ class Command:
         if self.kind not in KINDS:
             raise CommandError(
                 f"this probe does not know commands of kind {self.kind!r}, only "
-                f"{' and '.join(KINDS)}; upgrade gradgate in the training job."
+                f"{', '.join(KINDS)}; upgrade gradgate in the training job."
             )
         if self.mode not in MODES:
             raise CommandError(
@@ -96,6 +140,8 @@ class Report:
     detail: str | None = None
     saved: Mapping[str, Any] | None = None
     """What the command saved, measured, as the wire protocol has it."""
+    gate: int | None = None
+    """The gate that the command made, changed or removed."""
     time: float = field(default_factory=time.time)
 
     def as_message(self, seq: int) -> dict[str, Any]:
@@ -112,7 +158,13 @@ class Report:
             "reason": self.reason,
             "detail": self.detail,
             "saved": self.saved,
+            "gate": self.gate,
         }
         if self.command.local is not None:
-            message |= self.command.asked()
+            # A command's own ``gate`` is what it asked about, a report's what it was about.
+            message |= {**self.command.asked(), "gate": self.gate}
         return message
+
+
+def _number(value: Any) -> float | None:
+    return None if value is None else float(value)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -22,6 +22,7 @@ from .loss_scaling import IdleOptimizers
 from .parameters import ParameterTable
 from .refusals import Refusals
 from .selection import Selection, module_paths
+from .upstream import leaves
 
 
 @dataclass(frozen=True)
@@ -56,11 +57,13 @@ class Freezer:
         self._table = table
         self._refusals = Refusals(models, optimizers, table)
         self._anchor = Anchor(models, guard)
-        self._graphless = GraphlessModules()
+        self._graphless = GraphlessModules(self._is_harmless)
         self._held = HeldStatistics()
-        self._idle = IdleOptimizers(optimizers, table)
+        self.idle = IdleOptimizers(optimizers, table)
         self._found: dict[int, tuple[nn.Parameter, bool]] = {}
         """Each parameter that a command touched, and ``requires_grad`` before the first did."""
+        self._covered: tuple[Collection[int], Collection[int]] = (frozenset(), frozenset())
+        """What gates may keep untrained in some step, and what they keep in the coming one."""
         self.freezes: dict[int, Freeze] = {}
 
     @property
@@ -117,6 +120,14 @@ class Freezer:
         self._held.release(selection.norms)
         self._settle(self._graphless.paths, module_paths(self._models), flipped)
 
+    def cover(self, gateable: Collection[int], gated: Collection[int]) -> None:
+        """Keep the user's backward working with what gates may keep, and keep, untrained."""
+        if (gateable, gated) == self._covered:
+            return
+        self._covered = gateable, gated
+        self._anchor.cover(self._table.parameters[i] for i in {*self.freezes, *gateable})
+        self.idle.note({*self.freezes, *gated})
+
     def clear_gradients(self) -> None:
         """Drop gradients that somebody gave to frozen parameters (``p.grad = ...``).
 
@@ -126,10 +137,30 @@ class Freezer:
             parameter = self._table.parameters[index]
             if parameter.grad is not None and not parameter.requires_grad:
                 parameter.grad = None
+        self.idle.take_back()
 
     def feed_scaler(self) -> None:
         """Before a ``GradScaler`` looks for gradients: see :mod:`gradgate.probe.loss_scaling`."""
-        self._idle.feed()
+        self.idle.feed()
+
+    def cut_off(self) -> dict[str, list[int]]:
+        """Modules that could not run without a graph since they were last asked about.
+
+        They go on in mode ``grad``: by path, the parameters that are frozen in them.
+        """
+        cutting = {path: module_paths(self._models)[path] for path in self._graphless.cutting}
+        self._graphless.cutting.clear()
+        inside = {path: self._table.indexes(m.parameters()) for path, m in cutting.items()}
+        for index in {index for indexes in inside.values() for index in indexes}:
+            if index in self.freezes:
+                self.freezes[index] = replace(self.freezes[index], mode="grad")
+        if cutting:
+            self._settle(self._graphless.paths, module_paths(self._models), [])
+        return inside
+
+    def _is_harmless(self, tensor: torch.Tensor) -> bool:
+        """Whether the gradient of a tensor reaches nothing but the probe's own leaf."""
+        return not tensor.requires_grad or all(leaf is self.leaf for leaf in leaves([tensor]))
 
     def boundary(self) -> bool:
         """Forget freezes that the script undid by itself; return whether there were any."""
@@ -160,7 +191,7 @@ class Freezer:
                 flipped.append(parameter)
         self._found.clear()
         self.freezes.clear()
-        self._idle.remove()
+        self.idle.remove()
         self._graphless.remove()
         self._held.remove()
         self._anchor.remove()
@@ -195,8 +226,9 @@ class Freezer:
         for index, freeze in self.freezes.items():
             if freeze.mode == "no_grad" and id(self._table.parameters[index]) not in inside:
                 self.freezes[index] = replace(freeze, mode="grad")
-        self._anchor.cover(self._table.parameters[index] for index in self.freezes)
-        self._idle.note(self.freezes)
+        gateable, gated = self._covered
+        self._anchor.cover(self._table.parameters[i] for i in {*self.freezes, *gateable})
+        self.idle.note({*self.freezes, *gated})
         self._announce_to_torch(flipped)
 
     def _is_whole(self, module: nn.Module | None) -> bool:

@@ -44,8 +44,9 @@ Message = Mapping[str, Any]
 _FIELDS: Mapping[str, frozenset[str]] = {
     "welcome": frozenset({"protocol", "run", "last_seq"}),
     "ack": frozenset({"seq"}),
-    "command": frozenset({"id", "kind", "target"}),
+    "command": frozenset({"id", "kind"}),
     "preview": frozenset({"request", "kind", "target"}),
+    "trial": frozenset({"request", "site"}),
     "error": frozenset({"message"}),
 }
 """The messages of the server, and the fields without which they mean nothing."""
@@ -73,7 +74,7 @@ class Peer(Protocol):
         """What is told once a second."""
 
     def _on_message(self, message: Message) -> None:
-        """The server asks for something: a ``command`` or a ``preview``."""
+        """The server asks for something: a ``command``, a ``preview`` or a ``trial``."""
 
 
 class Link:
@@ -276,7 +277,7 @@ class Link:
             message = self._parse(text)
             if message["type"] == "ack":
                 self._outbox.acknowledge(int(message["seq"]))
-            elif message["type"] in ("command", "preview"):
+            elif message["type"] in ("command", "preview", "trial"):
                 self._peer()._on_message(message)
 
     def _peer(self) -> Peer:

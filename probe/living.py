@@ -11,7 +11,8 @@ T = TypeVar("T")
 def living(kind: type[T]) -> list[T]:
     """Return every living object of ``kind`` that the garbage collector tracks.
 
-    Takes some 50 ms in a large job, so it is for commands, not for steps. The type is asked,
-    not ``isinstance``: that reads ``__class__``, which runs code of strangers' proxies.
+    Takes some 50 ms in a large job, so it is for commands, not for steps. The type's own
+    ancestors are asked: ``isinstance`` reads ``__class__``, which runs code of strangers'
+    proxies, and ``issubclass`` takes four times as long for an abstract base class.
     """
-    return [each for each in gc.get_objects() if issubclass(type(each), kind)]
+    return [each for each in gc.get_objects() if kind in type(each).__mro__]

@@ -28,6 +28,7 @@ class IdleOptimizers:
         self._optimizers = optimizers
         self._table = table
         self._stand_ins: list[Tensor] = []
+        self._fed: list[Tensor] = []
 
     def note(self, frozen: Collection[int]) -> None:
         """Find the optimizers whose parameters are all frozen, ``frozen`` by command."""
@@ -45,6 +46,23 @@ class IdleOptimizers:
         for parameter in self._stand_ins:
             if parameter.grad is None:
                 parameter.grad = torch.zeros_like(parameter)
+
+    def feed_gated(self) -> None:
+        """After a backward that gates have kept from all parameters of an optimizer."""
+        for optimizer in self._optimizers:
+            held = [p for group in optimizer.param_groups for p in group["params"]]
+            trainable = [p for p in held if p.requires_grad]
+            if trainable and all(p.grad is None for p in held):
+                parameter = min(trainable, key=Tensor.numel)
+                parameter.grad = torch.zeros_like(parameter)
+                self._fed.append(parameter)
+
+    def take_back(self) -> None:
+        """Before an optimizer's step: take zeros away that stood in for gated gradients."""
+        for parameter in self._fed:
+            if parameter.grad is not None and not parameter.grad.any():
+                parameter.grad = None
+        self._fed.clear()
 
     def remove(self) -> None:
         """Take every stand-in's zeros away."""

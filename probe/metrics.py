@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from .conditions import metric_name
 from .readback import Readback
 
 logger = logging.getLogger("gradgate")
@@ -55,6 +56,8 @@ class MetricLog:
     def __init__(self) -> None:
         self._pending: deque[_Pending] = deque()
         self._complained: set[str] = set()
+        self.latest: dict[str, float] = {}
+        """The latest value of each metric that has arrived, by the name that conditions use."""
 
     def add(self, step: int, metrics: Mapping[str, object]) -> None:
         """Note metrics of ``step``. A value that is no number is ignored, with a warning once."""
@@ -68,6 +71,7 @@ class MetricLog:
             else:
                 number = self._number(name, value)
                 if number is not None:
+                    self._note(short, number)
                     pending.values[short] = number if math.isfinite(number) else None
         for named in on_device.values():
             pending.readbacks.append((list(named), Readback(list(named.values()))))
@@ -88,10 +92,16 @@ class MetricLog:
             self._pending.popleft()
             for names, readback in first.readbacks:
                 for name, value in zip(names, readback.values().tolist(), strict=True):
+                    self._note(name, value)
                     first.values[name] = value if math.isfinite(value) else None
             if first.values:
                 arrived.append(MetricValues(first.step, first.time, first.values))
         return arrived
+
+    def _note(self, name: str, value: float) -> None:
+        known = metric_name(name)
+        if known in self.latest or len(self.latest) < MAX_NAMES:
+            self.latest[known] = value
 
     def _number(self, name: str, value: object) -> float | None:
         if isinstance(value, Tensor) and value.numel() == 1 and not value.is_complex():

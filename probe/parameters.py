@@ -80,6 +80,13 @@ class ParameterTable:
         departed = self._departed.get(index)
         return self.names[index][0] if departed is None else departed.row.names[0]
 
+    def index_of_name(self, name: str) -> int:
+        """The index of the parameter that goes by ``name``; KeyError if there is none."""
+        for index, names in enumerate(self.names):
+            if name in names:
+                return index
+        raise KeyError(name)
+
     def indexes(self, parameters: Iterable[torch.Tensor]) -> list[int]:
         """The indexes of those of ``parameters`` that are in the models."""
         found = (self.index_of.get(id(parameter)) for parameter in parameters)

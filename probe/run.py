@@ -26,9 +26,13 @@ from .compiled import is_compiled
 from .errors import CommandError
 from .figures import figures
 from .freezing import Freezer
+from .gate import GateInfo
+from .gates import Gates
 from .guard import Guard
 from .hooks import ModuleHook
 from .info import ParameterInfo
+from .labels import ATTACHED
+from .metrics import MetricValues
 from .optimizer_state import OptimizerState
 from .pace import Pace
 from .parameters import ParameterTable
@@ -38,6 +42,7 @@ from .ranks import Ranks
 from .readback import capturing
 from .selection import Selection, module_paths
 from .steering import Steering
+from .trials import trial
 from .uplink import Identity, Uplink
 from .verification import SCRIPT, Verification
 from .watch import Watch
@@ -84,6 +89,7 @@ class Run:
             self._guard,
             coming_step=lambda: self._step if self._between else self._step + 1,
             table_changed=lambda rows: self._uplink.tell_table(rows),
+            backward_ended=lambda: self._boundaries.backward_ended(),
         )
         self._ranks = Ranks.join(self._guard)
         identity = Identity(
@@ -100,11 +106,21 @@ class Run:
         self._verification = Verification(
             self._table, in_optimizer=lambda index: self._measuring.members.in_optimizer[index]
         )
+        self._gates = Gates(
+            models,
+            optimizers,
+            self._table,
+            self._freezer.idle,
+            self._guard,
+            metrics=lambda: self._measuring.latest_metrics,
+            sampling=lambda: self._measuring.sampling,
+        )
         self._steering = Steering(
             self._table,
             models,
             self._freezer,
             OptimizerState(optimizers),
+            self._gates,
             self._verification,
             self._guard,
             report=self._uplink.tell_report,
@@ -122,6 +138,7 @@ class Run:
                 model.register_load_state_dict_post_hook(ModuleHook(self._weights_loaded)),
             )
         ]
+        ATTACHED.add(self._gates)
         # One rank talks; the others hear from it what was asked for.
         if server is not None and (self._ranks is None or self._ranks.leader):
             self._uplink.connect(server, token)
@@ -188,6 +205,50 @@ class Run:
         new one. When it takes effect and what it raises: as for :meth:`freeze`.
         """
         return self._command("thaw", target, reset_state=reset_state)
+
+    def gate(
+        self,
+        site: str,
+        when: str = "True",
+        action: str = "block",
+        factor: float | None = None,
+        max_norm: float | None = None,
+        hold: int = 0,
+    ) -> int:
+        """Make a gate, and return its number.
+
+        ``site``: ``param:NAME``, ``output:MODULE``, ``input:MODULE``, or ``site:LABEL`` for a
+        call of :func:`gradgate.probe.site`. While the condition ``when`` is true the gate is
+        closed, and ``action`` works on the gradient that arrives there: ``block`` lets
+        nothing pass, and the backward upstream is not computed; ``scale`` multiplies it by
+        ``factor``; ``clip`` brings its L2 norm down to ``max_norm``. Once closed it stays
+        closed for ``hold`` steps at least. Several gates on one site act in the order made.
+        docs/gates.md has the language of conditions.
+
+        Raises :class:`ConditionError` for a bad condition, :class:`TargetError` for a site
+        that is not there and :class:`CommandError` for what cannot be done.
+        """
+        command = self._local(
+            "gate",
+            site,
+            site=site,
+            when=when,
+            action=action,
+            factor=factor,
+            max_norm=max_norm,
+            hold=hold,
+            reserved=self._gates.reserve(),
+        )
+        self._do_gate(command)
+        return int(command.reserved or 0)
+
+    def ungate(self, gate: int) -> None:
+        """Remove the gate of this number. Raises :class:`CommandError` if there is none."""
+        self._do_gate(self._local("ungate", f"gate {gate}", gate=gate))
+
+    def gates(self) -> list[GateInfo]:
+        """Every gate as it is now, in the order made."""
+        return self._gates.infos()
 
     def preview(
         self,
@@ -272,6 +333,7 @@ class Run:
     def _before_step(self, k: int) -> None:
         """Keep gradients of frozen parameters from the optimizer."""
         self._freezer.clear_gradients()
+        self._gates.keep_out(self._measuring.members.groups[k], self._measuring.is_new)
         if self._measuring.sampling and self._verification.watching:
             self._verification.note(SCRIPT, self._step + 1)
 
@@ -324,6 +386,7 @@ class Run:
 
     def _step_by_hand(self) -> None:
         self._freezer.clear_gradients()
+        self._gates.keep_out(range(len(self._table)), self._measuring.is_new)
         self._end_step()
 
     def _end_step(self, *, skipped: bool = False, late: bool = False) -> None:
@@ -336,7 +399,7 @@ class Run:
         # Guarded one by one: a fault in measuring must not keep commands from being applied.
         if sampled:
             with self._guard:
-                self._measuring.finish(self._step, skipped=skipped)
+                self._measuring.finish(self._step, self._gates.gated, skipped=skipped)
             with self._guard:
                 self._measuring.members.refresh()
         with self._guard:
@@ -352,9 +415,14 @@ class Run:
         self._settle(sampled, late)
 
     def _steer(self, *, skipped: bool, look: bool) -> None:
+        closed = self._gates.end_step(self._step)
+        if closed and look:
+            self._uplink.tell_metrics(MetricValues(self._step, time.time(), dict(closed)))
+        self._gates.release()
         undone = self._freezer.boundary()
         if self._steering.boundary(self._step, look=look, skipped=skipped) or undone:
             self._announce_frozen()
+        self._settle_gates()
 
     def _settle(self, sampled: bool, late: bool) -> None:
         """Account for the step that ended and plan the next one."""
@@ -365,21 +433,45 @@ class Run:
 
     # Commands.
 
-    def _command(self, kind: str, target: str, **options: Any) -> tuple[str, ...]:
+    def _local(self, kind: str, target: str, **options: Any) -> Command:
+        """A command of the script's own."""
         if not self._attached:
             raise CommandError(f"cannot {kind} {target!r}: this run was detached.")
         self._follow_model()
         self._local_commands += 1
-        command = Command(kind, target, by="python", local=self._local_commands, **options)
+        return Command(kind, target, by="python", local=self._local_commands, **options)
+
+    def _command(self, kind: str, target: str, **options: Any) -> tuple[str, ...]:
+        command = self._local(kind, target, **options)
         selection = self._steering.resolve(command)
         if self._at_boundary():
             if self._ranks is not None:
                 self._ranks.agree(self._step, command.asked())
+            self._gates.release()
             self._steering.apply_now(command, selection, self._step)
+            self._settle_gates()
             self._announce_frozen()
         elif self._ranks is None or self._ranks.leader:
             self._steering.submit(command)
         return tuple(self._table.name(index) for index in selection.indexes)
+
+    def _do_gate(self, command: Command) -> None:
+        self._steering.resolve(command)
+        if not self._at_boundary():
+            self._steering.submit(command)
+            return
+        self._gates.release()
+        self._steering.apply_gate(command, self._step)
+        self._settle_gates()
+
+    def _settle_gates(self) -> None:
+        """Decide what gates keep from being trained in the coming step, and tell of the gates."""
+        self._gates.settle()
+        self._freezer.cover(self._gates.may_flip, self._gates.flipped)
+        self._measuring.marking = len(self._gates) > 0
+        gates = self._gates.message()
+        if gates is not None:
+            self._uplink.tell_gates(gates)
 
     def _at_boundary(self) -> bool:
         """Whether this is the training thread, between a boundary and the next forward."""
@@ -396,6 +488,11 @@ class Run:
         command = Command.from_message(message)
         if message["type"] == "command":
             self._steering.submit(command)
+            return
+        if message["type"] == "trial":
+            known = sorted(self._measuring.latest_metrics)
+            answered = trial(command, message.get("history"), check=self._gates.check, known=known)
+            self._uplink.answer({"type": "trial", "request": message["request"], **answered})
             return
 
         def answer(preview: Preview | None, refused: str | None) -> None:
@@ -439,6 +536,8 @@ class Run:
             self._measuring.remove()
             self._steering.stop()
             self._previews.stop()
+            ATTACHED.discard(self._gates)
+            self._gates.remove()
             if self._may_restore(failed):
                 self._freezer.restore()
             if self._ranks is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
@@ -128,8 +128,11 @@ class Sampler:
             norms = [grad_norms(group) for group in grads.values()]
             return any(not bool(torch.isfinite(values).all()) for values in norms)
 
-    def finish(self, step: int, *, skipped: bool = False) -> None:
-        """Complete the sample of ``step`` with the parameters no optimizer has stepped."""
+    def finish(self, step: int, gated: Collection[int] = (), *, skipped: bool = False) -> None:
+        """Complete the sample of ``step`` with the parameters no optimizer has stepped.
+
+        ``gated``: those that got no gradient because of a gate.
+        """
         draft, self._draft = self._open_draft(), None
         unmeasured = int(State.UNMEASURED)
         removed = self._table.removed
@@ -137,6 +140,10 @@ class Sampler:
             i for i, state in enumerate(draft.states) if state == unmeasured and i not in removed
         ]
         self._measure(draft, rest, None)
+        for index in gated:
+            # A gate may have taken requires_grad away for the step, or let nothing come.
+            if draft.states[index] in (State.ABSENT, State.FROZEN):
+                draft.states[index] = State.GATED
         by_device: dict[torch.device, list[_Part]] = {}
         for part in draft.parts:
             by_device.setdefault(part.values.device, []).append(part)

@@ -34,16 +34,20 @@ def select(command: Command, table: ParameterTable, models: Mapping[str, nn.Modu
     """
     paths = module_paths(models)
     matched = _matching(command.target, paths, table)
-    indexes = resolve(command.target, table.names)
-    if command.mode == "no_grad":
-        if not matched:
-            raise CommandError(_no_module(command.target, table.names[indexes[0]][0]))
+    if command.mode != "no_grad":
+        indexes = resolve(command.target, table.names)
+    elif matched:
         below = [_prefix(path) for path in matched]
         indexes = [
             index
             for index, names in enumerate(table.names)
             if any(name.startswith(prefix) for name in names for prefix in below)
         ]
+    else:
+        first = table.name(resolve(command.target, table.names)[0])
+        raise CommandError(_no_module(command.target, first))
+    if not indexes:
+        raise CommandError(f"{command.target!r} names modules without parameters.")
     return Selection(indexes, matched, _norms_inside(matched, indexes, paths, table))
 
 

@@ -12,10 +12,11 @@ import torch
 from torch import nn
 
 from .backward_timer import Backward
-from .commands import Command, CommandState, Report
+from .commands import GATE_KINDS, Command, CommandState, Report
 from .compiled import has_compiled_code
 from .errors import CommandError, TargetError
 from .freezing import Freeze, Freezer
+from .gates import Gates
 from .guard import Guard
 from .optimizer_state import OptimizerState
 from .parameters import ParameterTable
@@ -52,6 +53,7 @@ class Steering:
         models: Mapping[str, nn.Module],
         freezer: Freezer,
         states: OptimizerState,
+        gates: Gates,
         verification: Verification,
         guard: Guard,
         report: Callable[[Report], None],
@@ -61,6 +63,9 @@ class Steering:
         self._models = models
         self._freezer = freezer
         self._states = states
+        self._gates = gates
+        self._proofs: list[tuple[Command, int, int]] = []
+        """Commands about gates that wait for a gradient to come: with the gate and the step."""
         self._verification = verification
         self._guard = guard
         self._report = report
@@ -90,6 +95,9 @@ class Steering:
         command.check()
         if self._ranks is None:
             _refuse_unjoined_ranks()
+        if command.kind in GATE_KINDS:
+            self._gates.check(command)
+            return Selection([])
         selection = select(command, self._table, self._models)
         self._freezer.check(selection, command.mode)
         if command.reset_state:
@@ -108,12 +116,26 @@ class Steering:
                 if report.command in self._states_told:
                     self._states_told[report.command] = report.state
                 self._report(report)
+            self._prove_gates(step)
+        changed = self._stop_cutting()
         batch = self._asked_for(step)
         if self._ranks is not None:
             batch = self._agreed(self._ranks, batch, step)
         for position, (command, selection) in enumerate(batch):
             self._apply_unless_undone(command, selection, batch[position + 1 :], step)
-        return bool(batch)
+        return bool(batch) or changed
+
+    def _stop_cutting(self) -> bool:
+        """Tell of modules that ran with their graph, for something trainable feeds them now."""
+        cutting = self._freezer.cut_off()
+        for path, indexes in cutting.items():
+            reason = (
+                f"{path or 'the model'} runs with its graph again, in mode 'grad': what flows "
+                "into it carries a gradient now, which would be cut off"
+            )
+            for report in self._verification.drifted(indexes, "no_grad", reason):
+                self._report(report)
+        return bool(cutting)
 
     def _asked_for(self, step: int) -> list[tuple[Command, Selection]]:
         """The commands that can be applied, in order; the others are rejected or tried."""
@@ -126,7 +148,9 @@ class Steering:
             if selection is None:
                 continue
             self._outdate(command, selection, step)
-            if command.mode == "no_grad":
+            if command.kind in GATE_KINDS:
+                self.apply_gate(command, step)
+            elif command.mode == "no_grad":
                 self._try(command, selection)
             else:
                 passed.append((command, selection))
@@ -179,6 +203,38 @@ class Steering:
         """Bring about what a checkpoint holds: it was tried when it was first commanded."""
         self._outdate(command, selection, step)
         self._apply(command, selection, step)
+
+    def apply_gate(self, command: Command, step: int) -> int:
+        """Make, change or remove a gate that was checked; return its id."""
+        gate = self._gates.apply(command, step)
+        self._proofs.append((command, gate, step))
+        self._report(Report(command, CommandState.APPLIED, step=step, gate=gate))
+        return gate
+
+    def _prove_gates(self, step: int) -> None:
+        """Verify the commands about gates at which a gradient has been decided since."""
+        waiting = []
+        for command, number, since in self._proofs:
+            gate = self._gates.get(number)
+            if gate is None:
+                detail = "no gate is there any more"
+            elif gate.since_step != since:
+                self._supersede(command, "the gate was changed again", step)
+                continue
+            elif gate.paused:
+                detail = "paused: it lets everything pass"
+            elif gate.steps:
+                detail = f"{'closed' if gate.closed else 'open'} in step {step}"
+            else:
+                waiting.append((command, number, since))
+                continue
+            if since >= step:
+                waiting.append((command, number, since))
+                continue
+            self._report(
+                Report(command, CommandState.VERIFIED, step=since, detail=detail, gate=number)
+            )
+        self._proofs = waiting
 
     def _try(self, command: Command, selection: Selection, *, frozen: bool = False) -> None:
         self._trials.append(_Trial(command, selection, self.observe(selection), frozen))

@@ -100,6 +100,10 @@ class Uplink:
             replaces="frozen",
         )
 
+    def tell_gates(self, gates: list[dict[str, Any]]) -> None:
+        """Send every gate as it is now, in place of an earlier account that still waits."""
+        self._put(lambda seq: {"type": "gates", "seq": seq, "gates": gates}, replaces="gates")
+
     def answer(self, message: Message) -> None:
         """Send the answer to a question over the present connection, or drop it without one."""
         if self._link is not None:

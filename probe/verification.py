@@ -90,6 +90,23 @@ class Verification:
         self._forget_unwatched()
         return reports
 
+    def drifted(self, indexes: list[int], mode: str, reason: str) -> list[Report]:
+        """End the watch of freezes of this ``mode`` that touch ``indexes``: they do not hold."""
+        touched = set(indexes)
+        ended = [c for c in self._checks if c.command.mode == mode and touched & set(c.indexes)]
+        self._checks = [check for check in self._checks if check not in ended]
+        self._forget_unwatched()
+        return [
+            Report(
+                check.command,
+                CommandState.DRIFTED,
+                step=check.step,
+                parameters=check.indexes,
+                reason=reason,
+            )
+            for check in ended
+        ]
+
     def _examine(self, check: _Check, step: int) -> list[Report]:
         wrong = self._moved(check) if check.sums else self._shut(check)
         if wrong:

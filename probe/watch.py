@@ -41,6 +41,7 @@ class Watch:
         *,
         coming_step: Callable[[], int],
         table_changed: Callable[[Sequence[TableRow]], None],
+        backward_ended: Callable[[], None],
     ) -> None:
         """``coming_step``: the step that what happens now belongs to."""
         self._optimizers = optimizers
@@ -50,13 +51,15 @@ class Watch:
         self.members = Membership(table, optimizers, self._growth, changed=self._changed)
         self._writes = WriteTracker(table.parameters)
         self._sampler = Sampler(table, self._writes, guard, catch_up=self.members.catch_up)
-        self._timer = BackwardTimer(models.values(), guard)
+        self._timer = BackwardTimer(models.values(), guard, backward_ended)
         self._timer.arm()
         self._metrics = MetricLog()
         self.meter = Meter()
         self.pace = pace
         self.sampling = pace.due(1)
         """Whether the coming step is measured."""
+        self.marking = False
+        """Whether new gradients are to be told from old ones in every step."""
         self._latest: Sample | None = None
         self._latest_maxima: npt.NDArray[np.float32] | None = None
 
@@ -64,6 +67,11 @@ class Watch:
         """Note metrics; return whether so many wait that they should be collected."""
         self._metrics.add(step, metrics)
         return self._metrics.full
+
+    @property
+    def latest_metrics(self) -> Mapping[str, float]:
+        """The latest value of each metric, by the name that conditions know it by."""
+        return self._metrics.latest
 
     def measure(self, k: int) -> None:
         """Measure the gradients that optimizer k is about to apply, if it is their turn."""
@@ -85,12 +93,16 @@ class Watch:
     def spend(self, k: int, *, discarded: bool = False) -> None:
         """Note that optimizer k has used its gradients, or that they were thrown away."""
         # Of several optimizers nobody knows whether the next step of this one is sampled.
-        mark = self.sampling or discarded or len(self._optimizers) > 1
+        mark = self.sampling or self.marking or discarded or len(self._optimizers) > 1
         self._writes.spend(self.members.groups[k], mark=mark)
 
-    def finish(self, step: int, *, skipped: bool) -> None:
-        """Complete the sample of ``step``."""
-        self._sampler.finish(step, skipped=skipped)
+    def is_new(self, index: int, grad: Tensor) -> bool:
+        """Whether a backward wrote this gradient since the last step used it."""
+        return self._writes.is_new(index, grad)
+
+    def finish(self, step: int, gated: frozenset[int], *, skipped: bool) -> None:
+        """Complete the sample of ``step``; ``gated``: what gates kept without a gradient."""
+        self._sampler.finish(step, gated, skipped=skipped)
 
     def refresh(self) -> None:
         """Follow a model whose parameters have changed."""
@@ -118,7 +130,7 @@ class Watch:
         self.pace.record(step, seconds, spent, sampled=sampled)
         self.sampling = self.pace.due(step + 1)
         if not late:
-            self._writes.spend(self.members.loose, mark=self.sampling)
+            self._writes.spend(self.members.loose, mark=self.sampling or self.marking)
 
     def parameters(self, freezes: Mapping[int, Freeze]) -> Iterable[ParameterInfo]:
         """Every parameter as of the latest sample."""

@@ -7,13 +7,16 @@ from gradgate import probe
 PUBLIC = [
     "AttachError",
     "CommandError",
+    "ConditionError",
     "Freeze",
+    "GateInfo",
     "GradgateError",
     "ParameterInfo",
     "Preview",
     "Run",
     "TargetError",
     "attach",
+    "site",
 ]
 
 
@@ -31,6 +34,8 @@ def test_run_has_exactly_the_public_methods() -> None:
         "detach",
         "flush",
         "freeze",
+        "gate",
+        "gates",
         "load_state_dict",
         "log",
         "parameters",
@@ -38,4 +43,5 @@ def test_run_has_exactly_the_public_methods() -> None:
         "state_dict",
         "step",
         "thaw",
+        "ungate",
     }

@@ -659,6 +659,6 @@ def test_steering_knows_its_opposites() -> None:
     with probe.attach(model, optimizer, server=False, every=1) as run:
         assert isinstance(run._steering, Steering)
         reports = recorded(run)
-        run._asked({"type": "command", "id": 1, "kind": "gate", "target": "head", "by": "rest"})
+        run._asked({"type": "command", "id": 1, "kind": "melt", "target": "head", "by": "rest"})
         one_step(model, optimizer)
         assert "upgrade gradgate in the training job" in reports[-1].reason

@@ -1,0 +1,164 @@
+"""One gate: a site, a condition and an action, and what became of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from .actions import Action
+from .conditions import Condition
+from .errors import ConditionError
+from .sites import Site
+
+AVERAGED = 10
+"""Arrivals over which ``norm_avg`` averages, about: each new one weighs 1 / AVERAGED."""
+UNREACHED = 5
+"""Steps after which a gate that no gradient has come to says so."""
+
+
+@dataclass(frozen=True)
+class GateInfo:
+    """A gate as :meth:`Run.gates` reports it."""
+
+    id: int
+    site: str
+    when: str
+    action: str
+    factor: float | None
+    max_norm: float | None
+    hold: int
+    paused: bool
+    by: str
+    command: int | None
+    """The server's number of the command that made or changed it last; None for Python."""
+    since_step: int
+    closed: bool
+    """Whether it was closed in the latest step in which a gradient came to it."""
+    steps: int
+    """Steps in which a gradient came to it."""
+    closed_steps: int
+    """Of those, the steps in which it was closed at least once."""
+    norm_in: float | None
+    """L2 norm of the gradient that came to it, as of the latest that was measured."""
+    norm_out: float | None
+    """L2 norm of what passed of that."""
+    problem: str | None
+    parameters: tuple[str, ...]
+    """The parameters that got no gradient because of it in the latest step."""
+
+
+@dataclass
+class Gate:
+    """A gate at work; a step's decisions are made as gradients arrive."""
+
+    id: int
+    site: Site
+    condition: Condition
+    action: Action
+    hold: int
+    paused: bool
+    by: str
+    command: int | None
+    since_step: int
+    problem: str | None = None
+    closed: bool = False
+    steps: int = 0
+    closed_steps: int = 0
+    norm_in: float | None = None
+    norm_out: float | None = None
+    parameters: list[int] = field(default_factory=list)
+    """Those that got no gradient because of it in the latest step."""
+    upstream: list[int] = field(default_factory=list)
+    """Those whose gradient passes through the site, as of the latest look at the graph."""
+    _norm_avg: float | None = None
+    _held_until: int = 0
+    _reached: bool = False
+    """A gradient came in the present step."""
+    _closed_now: bool = False
+    """It was closed at least once in the present step."""
+    _waited: int = 0
+
+    @property
+    def closed_now(self) -> bool:
+        """Whether it was closed in the present step so far."""
+        return self._closed_now
+
+    def decide(self, step: int, metrics: Mapping[str, float], norm: Callable[[], float]) -> bool:
+        """Whether the gate is closed to what arrives now; ``norm`` is asked only if needed."""
+        self._reached = True
+        closed = not self.paused and self._is_closed(step, metrics, norm)
+        self._closed_now |= closed
+        return closed
+
+    def _is_closed(
+        self, step: int, metrics: Mapping[str, float], norm: Callable[[], float]
+    ) -> bool:
+        values: dict[str, float] = {**metrics, "step": step, "closed": self.closed}
+        if self.condition.needs_norm:
+            values["norm"] = arrived = norm()
+            values["norm_avg"] = arrived if self._norm_avg is None else self._norm_avg
+            self._norm_avg = values["norm_avg"] + (arrived - values["norm_avg"]) / AVERAGED
+        if step < self._held_until:
+            return True
+        try:
+            closed = self.condition.evaluate(values)
+        except ConditionError as error:
+            self.problem = f"open, because the condition cannot be told: {error}"
+            return False
+        self.problem = None
+        if closed:
+            self._held_until = step + self.hold
+        return closed
+
+    def measured(self, norm: float) -> None:
+        """Note the norm of a gradient that has come, and what passed of it."""
+        self.norm_in = norm
+        self.norm_out = self.action.norm_after(norm) if self.closed else norm
+
+    def end_step(self, why_unreached: Callable[[], str]) -> bool:
+        """Account for the step that has ended; return whether a gradient came to the gate."""
+        reached = self._reached
+        if reached:
+            self.steps += 1
+            self.closed_steps += self._closed_now
+            self.closed = self._closed_now
+            self._waited = 0
+        else:
+            self._waited += 1
+            self.parameters = []
+            self.closed = False
+            if self._waited >= UNREACHED:
+                reason = why_unreached()
+                self.problem = f"no gradient has come here for {self._waited} steps: {reason}"
+        self._reached = self._closed_now = False
+        return reached
+
+    def info(self, name: Callable[[int], str]) -> GateInfo:
+        """The gate as Python reports it; ``name`` gives a parameter's name."""
+        fields = self.as_message()
+        fields["parameters"] = tuple(name(index) for index in self.parameters)
+        return GateInfo(**fields)
+
+    def as_message(self) -> dict[str, Any]:
+        """The gate as the wire protocol has it."""
+        return {
+            "id": self.id,
+            "site": self.site.text,
+            "when": self.condition.text,
+            "action": self.action.kind,
+            "factor": self.action.factor,
+            "max_norm": self.action.max_norm,
+            "hold": self.hold,
+            "paused": self.paused,
+            "by": self.by,
+            "command": self.command,
+            "since_step": self.since_step,
+            "closed": self.closed,
+            "steps": self.steps,
+            "closed_steps": self.closed_steps,
+            "norm_in": self.norm_in,
+            "norm_out": self.norm_out,
+            "problem": self.problem,
+            "parameters": list(self.parameters),
+        }
