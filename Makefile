@@ -11,6 +11,8 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 # Skipped where a pip runs: an interrupted venv has none.
 MAKE_VENV = $(PIP) --version >/dev/null 2>&1 || $(PYTHON) -m venv $(VENV)
+# Test processes at once: two, or as many as you say.
+WORKERS ?= 2
 JS_TESTS := $(sort $(wildcard tests/js/*.test.js))
 
 .DEFAULT_GOAL := help
@@ -31,7 +33,7 @@ test-js: $(VENV)/.installed-test
 
 test-python: $(VENV)/.installed-test
 	@GRADGATE_CHROMIUM="$$($(BIN)/python tests/support/chromium.py)" && export GRADGATE_CHROMIUM && \
-		set -x && $(BIN)/python -m pytest
+		set -x && $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 
 check: lint types types-js
 	@$(MAKE) --no-print-directory test
