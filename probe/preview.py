@@ -94,7 +94,8 @@ class _Scene:
         command, indexes = self.command, self.selection.indexes
         touched = [self.table.parameters[index] for index in indexes]
         changing = [p for p in touched if p.requires_grad == (command.kind == "freeze")]
-        everything = list(self.table.parameters)
+        removed = self.table.removed
+        everything = [p for i, p in enumerate(self.table.parameters) if i not in removed]
         trainable = self._trainable_after(everything, touched)
         total = sum(map(_numel, everything))
         numel = sum(map(_numel, touched))
