@@ -2,7 +2,6 @@
  * The entry of a run's page: holds the view, fetches, listens, and redraws at most 4 times a second,
  * the lines at most once, and nothing while nobody looks.
  */
-import { drifted, effectMarks } from "./lib/commands.js";
 import { plural } from "./lib/format.js";
 import { parseFilter, toggleStateWord } from "./lib/filter.js";
 import { decodeSample } from "./lib/frame.js";
@@ -11,14 +10,15 @@ import { RunState, SPARK_SAMPLES } from "./lib/runstate.js";
 import { stateOf } from "./lib/states.js";
 import { throttled } from "./lib/throttle.js";
 import { visibleRows } from "./lib/tree.js";
+import { drifted } from "./lib/undo.js";
 import { MAX_SELECTED, readView, tabOf, writeView } from "./lib/url.js";
 import { getJson } from "./view/api.js";
 import { CommandLog } from "./view/commandlog.js";
-import { byId, find, setAttribute, setText } from "./view/dom.js";
+import { byId, setAttribute, setText } from "./view/dom.js";
 import { FlowChart } from "./view/flowchart.js";
+import { Gating } from "./view/gating.js";
 import { Header } from "./view/header.js";
-import { LineChart, lineHint } from "./view/linechart.js";
-import { LinesData } from "./view/linesdata.js";
+import { Lines } from "./view/lines.js";
 import { LiveConnection } from "./view/live.js";
 import { Steering } from "./view/steering.js";
 import { Tabs } from "./view/tabs.js";
@@ -39,16 +39,16 @@ class RunPage {
     this.tokens = readTokens();
     this.redraw = throttled(() => this.#draw(), { interval: REDRAW_MS });
     this.redrawLines = throttled(() => this.#drawLines(), { interval: REDRAW_LINES_MS });
-    this.drawnLines = new Memory();
     this.header = new Header();
     this.filter = byId("filter", HTMLInputElement);
     this.filter.value = this.view.filter;
     this.trouble = new Trouble(byId("trouble", HTMLElement), {
       onPick: (state) => this.setFilter(toggleStateWord(this.view.filter, state)),
-      onDrifted: (id) => this.log.goTo(id),
+      onDrifted: (id) => this.goToCommand(id),
     });
     this.tree = new TreeView(byId("tree", HTMLElement), {
-      onFreeze: (node, anchor) => this.askFreeze(node, anchor),
+      onFreeze: (node, anchor) => this.ask(() => this.steering.ask(node, anchor)),
+      onGate: (node) => this.ask(() => this.gating.ask(node)),
       onSelect: (name, add) => this.select(name, add),
       onCollapse: (path, collapsed) => this.collapse(path, collapsed),
     });
@@ -56,18 +56,14 @@ class RunPage {
     this.flow = new FlowChart(byId("flow", HTMLElement), byId("columns", HTMLElement), (position) =>
       this.pick(position),
     );
-    this.lines = new LineChart(
-      byId("lines", HTMLElement),
-      byId("key", HTMLElement),
-      byId("resolution", HTMLElement),
-      (name) => this.toggleLine(name),
-    );
-    this.tabs = new Tabs(find(document, "[role=tablist]"), (tab) => this.chooseTab(tab));
-    this.linesData = new LinesData(
-      this.api,
-      (request) => this.guard(request),
-      () => this.#drawLines(),
-    );
+    this.lines = new Lines(this.api, this.state, {
+      guard: (request) => this.guard(request),
+      onChange: () => this.#drawLines(),
+      onToggle: (name) => this.toggleLine(name),
+      onTab: (tab) => this.chooseTab(tab),
+    });
+    this.gating = new Gating(this.api, this.state, this.lines.data.metrics, this.steering);
+    this.logTabs = new Tabs(byId("log-tabs", HTMLElement), (tab) => this.chooseLog(tab));
     this.log = new CommandLog(
       byId("commands", HTMLElement),
       byId("announcement", HTMLElement),
@@ -109,7 +105,7 @@ class RunPage {
       this.#setParameters(parameters);
       this.state.setCommands(commands);
       this.state.setSparklines(await getJson(`${this.api}/sparklines?points=${SPARK_SAMPLES}`));
-      this.linesData.refresh();
+      this.lines.data.refresh();
     });
   }
 
@@ -163,7 +159,8 @@ class RunPage {
     if (message.type === "run") this.state.setRun(message.run);
     else if (message.type === "commands") this.state.setCommands(message.commands);
     else if (message.type === "parameters") this.loadParameters();
-    else if (message.type === "metrics") this.linesData.addMetrics(message.points, message.complete);
+    else if (message.type === "gates") this.state.setGates(message.gates);
+    else if (message.type === "metrics") this.lines.data.addMetrics(message.points, message.complete);
     this.redraw();
   }
 
@@ -173,16 +170,10 @@ class RunPage {
     this.redraw();
   }
 
-  /**
-   * @param {import("./lib/tree.js").TreeNode} node
-   * @param {HTMLElement} anchor
-   */
-  async askFreeze(node, anchor) {
-    if (this.locked !== null) {
-      this.fail(`${this.locked}.`, "command");
-      return;
-    }
-    await this.steering.ask(node, anchor);
+  /** Ask what is to be changed, if anything can be. @param {() => void} question */
+  ask(question) {
+    if (this.locked === null) question();
+    else this.fail(`${this.locked}.`, "command");
   }
 
   /** @param {string} text */
@@ -202,7 +193,7 @@ class RunPage {
     else if (selected.includes(name)) this.view.selected = selected.filter((each) => each !== name);
     else this.view.selected = [...selected, name].slice(-MAX_SELECTED);
     this.view.tab = "";
-    this.linesData.hurry();
+    this.lines.data.hurry();
     this.changed();
   }
 
@@ -223,7 +214,19 @@ class RunPage {
   /** @param {string} tab */
   chooseTab(tab) {
     this.view.tab = tab;
-    this.linesData.hurry();
+    this.lines.data.hurry();
+    this.changed();
+  }
+
+  /** @param {number} id */
+  goToCommand(id) {
+    this.chooseLog("commands");
+    this.log.goTo(id);
+  }
+
+  /** @param {string} log */
+  chooseLog(log) {
+    this.view.log = log === "gates" ? "gates" : "commands";
     this.changed();
   }
 
@@ -233,7 +236,7 @@ class RunPage {
       this.select(name, true);
       return;
     }
-    const shown = this.linesData.metrics.shown(this.view.metrics);
+    const shown = this.lines.data.metrics.shown(this.view.metrics);
     const next = shown.includes(name) ? shown.filter((each) => each !== name) : [...shown, name];
     this.view.metrics = next;
     this.changed();
@@ -288,7 +291,7 @@ class RunPage {
   /** How a selected parameter is drawn over time, in every view alike. @param {string} name */
   lineOf(name) {
     const at = this.view.selected.indexOf(name);
-    return at < 0 ? null : this.linesData.styleOf(at, this.tokens);
+    return at < 0 ? null : this.lines.data.styleOf(at, this.tokens);
   }
 
   /** What changes with time alone. */
@@ -316,9 +319,18 @@ class RunPage {
       expanded: matched !== null || !view.collapsed.has(node.path),
       line: node.kind === "parameter" ? this.lineOf(node.path) : null,
     }));
-    this.log.render(state.commands, locked);
+    this.#drawLog();
     this.#drawFlow(matched);
     this.redrawLines();
+  }
+
+  #drawLog() {
+    const { state, view, locked } = this;
+    this.logTabs.show(view.log);
+    this.log.list.hidden = view.log !== "commands";
+    this.gating.list.list.hidden = view.log !== "gates";
+    this.log.render(state.commands, state.gates, locked);
+    this.gating.render(locked);
   }
 
   /** @param {Uint8Array | null} matched */
@@ -334,21 +346,7 @@ class RunPage {
   }
 
   #drawLines() {
-    if (document.hidden || !this.state.loaded) return;
-    const { state, view, tokens, lines, linesData } = this;
-    linesData.fetchMissing(view, lines.room, state.sampleStep);
-    const tab = tabOf(view);
-    const { clientWidth: width, clientHeight: height } = lines.chart;
-    const chosen = [tab, view.selected, view.metrics];
-    if (!this.drawnLines.differs(linesData.version, state.commands, tokens, width, height, ...chosen)) return;
-    this.tabs.show(tab);
-    lines.render({
-      tab,
-      ...linesData.lines(view, lines.room, tokens),
-      marks: effectMarks(state.commands),
-      hint: lineHint(tab, MAX_SELECTED),
-      tokens,
-    });
+    this.lines.draw(this.view, this.tokens);
   }
 
   /** @param {KeyboardEvent} event */

@@ -126,8 +126,67 @@ export interface Saved {
   memory_after: number | null;
 }
 
-export interface CommandRow extends Draft {
+export type GateAction = "block" | "scale" | "clip";
+
+/** Where, when and how a gate works. */
+export interface GateRule {
+  /** `param:NAME`, `output:MODULE`, `input:MODULE` or `site:LABEL` */
+  site: string;
+  when: string;
+  action: GateAction;
+  factor: number | null;
+  max_norm: number | null;
+  /** once closed, closed for at least that many steps */
+  hold: number;
+}
+
+/** What is asked for when a gate is made (`gate` null) or changed. */
+export interface GateDraft extends GateRule {
+  kind: "gate";
+  paused: boolean;
+  gate: number | null;
+}
+
+export interface UngateDraft {
+  kind: "ungate";
+  gate: number;
+}
+
+/** A gate as the job reported it. */
+export interface GateRow extends GateRule {
   id: number;
+  paused: boolean;
+  by: string;
+  command: number | null;
+  since_step: number;
+  /** in the latest step */
+  closed: boolean;
+  /** in which the site was reached */
+  steps: number;
+  closed_steps: number;
+  norm_in: number | null;
+  norm_out: number | null;
+  problem: string | null;
+  /** the first 20 names of those that got no gradient because of it in the latest step */
+  parameters: string[];
+  count: number;
+}
+
+/** The job's answer to a gate that is not made yet. */
+export interface Trial {
+  error: { message: string; column: number | null } | null;
+  names: string[];
+  /** steps at which it would have been closed */
+  closed: number[] | null;
+  samples: number;
+  missing: string[];
+  notes: string[];
+}
+
+/** What every command has, whatever its kind. */
+export interface CommandReport {
+  id: number;
+  target: string;
   by: string;
   state: CommandState;
   step: number | null;
@@ -140,6 +199,16 @@ export interface CommandRow extends Draft {
   requested: number;
   times: Partial<Record<CommandState, number>>;
 }
+
+export interface FreezeCommand extends CommandReport, Draft {
+  target: string;
+}
+
+export interface GateCommand extends CommandReport, GateDraft {}
+
+export interface UngateCommand extends CommandReport, UngateDraft {}
+
+export type CommandRow = FreezeCommand | GateCommand | UngateCommand;
 
 export interface Series {
   parameter: string;
@@ -172,4 +241,5 @@ export type LiveMessage =
   | { type: "run"; run: RunRow }
   | { type: "commands"; commands: CommandRow[] }
   | { type: "parameters" }
+  | { type: "gates"; gates: GateRow[] }
   | { type: "metrics"; points: MetricPoint[]; complete: boolean };

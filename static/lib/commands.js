@@ -5,11 +5,14 @@
  * @typedef {import("../wire.js").CommandRow} CommandRow
  * @typedef {import("../wire.js").CommandState} CommandState
  * @typedef {import("../wire.js").Draft} Draft
+ * @typedef {import("../wire.js").GateDraft} GateDraft
+ * @typedef {import("../wire.js").UngateDraft} UngateDraft
  * @typedef {object} Stage
  * @property {string} label
  * @property {"done" | "waiting" | "ahead" | "ended"} progress
  * @property {number | null} time
  */
+import { gateWords } from "./gatewords.js";
 import { coveredBy } from "./target.js";
 import { visible } from "./visible.js";
 
@@ -62,7 +65,7 @@ function stageLabel(state, command) {
 }
 
 /** @param {CommandRow} command */
-function tookEffect({ state, times }) {
+export function tookEffect({ state, times }) {
   return state === "applied" || state === "verified" || state === "drifted" || "applied" in times;
 }
 
@@ -71,7 +74,7 @@ function tookEffect({ state, times }) {
  * @param {CommandRow} command
  */
 export function statement(command) {
-  const what = [`${command.kind} ${visible(command.target)}`, ...optionWords(command)].join(", ");
+  const what = draftWords(command);
   const at =
     command.step !== null && (command.state === "applied" || command.state === "verified")
       ? ` at step ${command.step}`
@@ -80,6 +83,30 @@ export function statement(command) {
   const why = troubled && command.reason ? `: ${visible(command.reason)}` : "";
   const state = command.state === "verified" ? "applied and verified" : command.state;
   return `${what} ${state}${at}${why}`;
+}
+
+/** Does a command work on a gate? @param {CommandRow} command */
+export function isGating(command) {
+  return command.kind === "gate" || command.kind === "ungate";
+}
+
+/**
+ * What is asked for: the verb, and the rest.
+ * @param {Draft | GateDraft | UngateDraft} draft
+ * @returns {{verb: string, object: string}}
+ */
+export function askedFor(draft) {
+  if (draft.kind === "gate" || draft.kind === "ungate") return gateWords(draft);
+  return { verb: draft.kind, object: visible(draft.target) };
+}
+
+/**
+ * What is asked for, with its options, on one line.
+ * @param {Draft | GateDraft | UngateDraft} draft
+ */
+export function draftWords(draft) {
+  const { verb, object } = askedFor(draft);
+  return [`${verb} ${object}`, ...optionWords(draft)].join(", ");
 }
 
 /**
@@ -107,7 +134,7 @@ export function isPending(command) {
 export function pendingByParameter(commands, parameters) {
   /** @type {Map<number, CommandRow>} */
   const pending = new Map();
-  for (const command of commands.filter(isPending)) {
+  for (const command of commands.filter((each) => isPending(each) && !isGating(each))) {
     for (const position of coveredBy(command.target, parameters)) {
       if (!pending.has(position)) pending.set(position, command);
     }
@@ -116,11 +143,13 @@ export function pendingByParameter(commands, parameters) {
 }
 
 /**
- * What a command asks for beside its kind and target.
- * @param {Draft} command
+ * What a freeze or thaw asks for beside its kind and target; a gate's words are whole.
+ * @param {Draft | GateDraft | UngateDraft} draft
  * @returns {string[]}
  */
-export function optionWords({ kind, mode, hold_stats, reset_state }) {
+export function optionWords(draft) {
+  if (draft.kind === "gate" || draft.kind === "ungate") return [];
+  const { kind, mode, hold_stats, reset_state } = draft;
   const words = kind === "freeze" ? frozenWords({ mode, hold_stats }) : [];
   return reset_state ? [...words, "optimizer state reset"] : words;
 }
@@ -138,62 +167,20 @@ export function frozenWords({ mode, hold_stats }) {
 }
 
 /**
- * What undoes a command. A thaw is undone by freezing as it was frozen before.
- * @param {CommandRow} command
- * @param {readonly CommandRow[]} commands newest first
- * @returns {Draft}
- */
-export function oppositeOf({ id, kind, target }, commands) {
-  const plain = /** @type {const} */ ({ target, mode: "grad", hold_stats: false, reset_state: false });
-  if (kind === "freeze") return { ...plain, kind: "thaw" };
-  const before = commands.find(
-    (each) => each.id < id && each.kind === "freeze" && each.target === target && tookEffect(each),
-  );
-  const { mode, hold_stats } = before ?? plain;
-  return { ...plain, kind: "freeze", mode, hold_stats };
-}
-
-/**
- * The commands that were applied and do not hold, as long as no later one took up their target.
- * @param {readonly CommandRow[]} commands newest first
- */
-export function drifted(commands) {
-  const standing = undoable(commands);
-  return commands.filter(({ id, state }) => state === "drifted" && standing.has(id));
-}
-
-/**
- * The commands that have an effect left to undo: no later command took up the same target.
- * @param {readonly CommandRow[]} commands newest first
- * @returns {Set<number>} their ids
- */
-export function undoable(commands) {
-  /** @type {Set<number>} */
-  const ids = new Set();
-  /** @type {Set<string>} */
-  const taken = new Set();
-  for (const { id, target, state } of commands) {
-    if (state === "rejected") continue;
-    if (state !== "superseded" && !taken.has(target)) ids.add(id);
-    taken.add(target);
-  }
-  return ids;
-}
-
-/**
  * Where commands took effect, for the marks on charts: one a step, oldest first.
  * @param {readonly CommandRow[]} commands
- * @returns {{step: number, label: string}[]}
+ * @returns {{step: number, label: string, gating: boolean}[]} `gating`: all of them work on gates
  */
 export function effectMarks(commands) {
-  /** @type {Map<number, string[]>} */
+  /** @type {Map<number, {texts: string[], gating: boolean}>} */
   const byStep = new Map();
   for (const command of [...commands].reverse()) {
     if (command.step === null || !tookEffect(command)) continue;
-    const text = `${command.kind} ${command.target}`;
-    byStep.set(command.step, [...(byStep.get(command.step) ?? []), text]);
+    const { verb, object } = askedFor(command);
+    const { texts, gating } = byStep.get(command.step) ?? { texts: [], gating: true };
+    byStep.set(command.step, { texts: [...texts, `${verb} ${object}`], gating: gating && isGating(command) });
   }
   return [...byStep]
-    .map(([step, texts]) => ({ step, label: texts.join(", ") }))
+    .map(([step, { texts, gating }]) => ({ step, label: texts.join(", "), gating }))
     .sort((a, b) => a.step - b.step);
 }

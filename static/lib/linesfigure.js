@@ -7,6 +7,7 @@
  *
  * @typedef {import("../plotly.js").Figure} Figure
  * @typedef {import("./flowfigure.js").Tokens} Tokens
+ * @typedef {import("./gatebands.js").Band} Band
  *
  * @typedef {object} Line
  * @property {string} name
@@ -19,13 +20,16 @@
  *
  * @typedef {object} Lines
  * @property {readonly Line[]} lines
- * @property {readonly {step: number, label: string}[]} marks
+ * @property {readonly {step: number, label: string, gating: boolean}[]} marks
+ * @property {readonly Band[]} bands where gates were closed
+ * @property {string} bandWords what a band says when it is pointed at, such as `closed`
  * @property {boolean} log
  * @property {string} uirevision
  * @property {Tokens} tokens
  */
 import { escapePlotly } from "./escape.js";
 import { formatNumber, shortenMiddle } from "./format.js";
+import { gateTraces } from "./gatefigure.js";
 import { decadesBetween, powerOfTen } from "./scale.js";
 
 const DECADES_FOR_POWERS = 2;
@@ -37,10 +41,11 @@ const ROOM_AT_END = 0.03;
  * @returns {{data: Figure[], layout: Figure}}
  */
 export function linesFigure(chart) {
-  const [first, last] = stepEnds(chart.lines);
+  const [first, last] = stepRange(chart.lines);
   const inside = { ...chart, marks: chart.marks.filter(({ step }) => step >= first && step <= last) };
   return {
     data: [
+      ...gateTraces(chart.bands, chart.bandWords, chart.tokens),
       ...chart.lines.filter(hasBand).map((line) => bandTrace(line, chart.log)),
       ...chart.lines.map((line) => lineTrace(line, chart.log)),
       endTrace(chart),
@@ -55,7 +60,7 @@ export function linesFigure(chart) {
  * @param {readonly Line[]} lines
  * @returns {[number, number]}
  */
-function stepEnds(lines) {
+export function stepRange(lines) {
   return [
     Math.min(...lines.map(({ steps }) => steps[0] ?? Infinity)),
     Math.max(...lines.map(({ steps }) => steps[steps.length - 1] ?? -Infinity)),
@@ -161,6 +166,7 @@ function endTrace({ lines, log }) {
 
 /** @param {Lines} chart */
 function markTrace({ marks, tokens }) {
+  const colors = marks.map((mark) => markColor(mark, tokens));
   return {
     type: "scatter",
     mode: "markers",
@@ -170,14 +176,22 @@ function markTrace({ marks, tokens }) {
     text: marks.map(({ step, label }) => `${escapePlotly(shortenMiddle(label, 64))}<br>step ${step}`),
     hovertemplate: "%{text}<extra></extra>",
     marker: {
-      symbol: "asterisk-open",
+      symbol: marks.map(({ gating }) => (gating ? "square-x-open" : "asterisk-open")),
       size: 8,
-      color: tokens["state-frozen"],
-      line: { width: 1.5, color: tokens["state-frozen"] },
+      color: colors,
+      line: { width: 1.5, color: colors },
     },
     showlegend: false,
     cliponaxis: false,
   };
+}
+
+/**
+ * @param {{gating: boolean}} mark
+ * @param {Tokens} tokens
+ */
+function markColor({ gating }, tokens) {
+  return tokens[gating ? "state-gated" : "state-frozen"];
 }
 
 /**
@@ -223,7 +237,7 @@ function layout({ lines, marks, log, uirevision, tokens }, ends) {
       font: { family: tokens["font"], size: 12, color: tokens["text"] },
       align: "left",
     },
-    xaxis: { ...axis, showgrid: false, nticks: 8, tickformat: ",d", autorangeoptions: stepRange(ends) },
+    xaxis: { ...axis, showgrid: false, nticks: 8, tickformat: ",d", autorangeoptions: axisRange(ends) },
     yaxis: {
       ...axis,
       type: log ? "log" : "linear",
@@ -231,7 +245,7 @@ function layout({ lines, marks, log, uirevision, tokens }, ends) {
       ...(log ? logTicks(lines) : {}),
     },
     yaxis2: { overlaying: "y", range: [0, 1], visible: false, fixedrange: true },
-    shapes: marks.map(({ step }) => ({
+    shapes: marks.map(({ step, gating }) => ({
       type: "line",
       layer: "below",
       xref: "x",
@@ -240,7 +254,7 @@ function layout({ lines, marks, log, uirevision, tokens }, ends) {
       x1: step,
       y0: 0,
       y1: 1,
-      line: { color: tokens["state-frozen"], width: 1, dash: "dot" },
+      line: { color: markColor({ gating }, tokens), width: 1, dash: "dot" },
     })),
   };
 }
@@ -249,7 +263,7 @@ function layout({ lines, marks, log, uirevision, tokens }, ends) {
  * The automatic range of the step axis: the lines' own, with room for their numbers at the end.
  * @param {[number, number]} ends
  */
-function stepRange([first, last]) {
+function axisRange([first, last]) {
   if (!(last > first)) return {};
   return { minallowed: first, maxallowed: last + (last - first) * ROOM_AT_END };
 }

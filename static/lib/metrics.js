@@ -1,15 +1,20 @@
 /**
  * The metrics that a job logs: one fetch of the latest points, then grown by the live messages.
+ * Those that tell when a gate was closed are kept apart.
  *
  * @typedef {import("../wire.js").Metric} Metric
  * @typedef {import("../wire.js").MetricPoint} MetricPoint
  */
+import { bandsWithin, closedBands, gateOfMetric } from "./gatebands.js";
+
 export const METRICS_KEPT = 2000;
 
 export class Metrics {
   constructor() {
     /** @type {Map<string, Metric>} a Map, since a metric may be called `__proto__` */
     this.byName = new Map();
+    /** @type {Map<number, Metric>} by gate, rising: 1 where it was closed */
+    this.closed = new Map();
     this.version = 0;
   }
 
@@ -23,7 +28,9 @@ export class Metrics {
    * @param {readonly MetricPoint[]} since points that came while they were fetched
    */
   replace(fetched, since) {
-    this.byName = new Map(Object.entries(fetched));
+    const all = Object.entries(fetched).map(([name, metric]) => ({ name, gate: gateOfMetric(name), metric }));
+    this.byName = new Map(all.flatMap(({ name, gate, metric }) => (gate === null ? [[name, metric]] : [])));
+    this.closed = new Map(all.flatMap(({ gate, metric }) => (gate === null ? [] : [[gate, metric]])));
     this.add(since);
   }
 
@@ -41,8 +48,10 @@ export class Metrics {
    * @param {number | null} value
    */
   #append(name, step, value) {
-    const metric = this.byName.get(name) ?? { steps: [], values: [] };
-    this.byName.set(name, metric);
+    const gate = gateOfMetric(name);
+    const metric = (gate === null ? this.byName.get(name) : this.closed.get(gate)) ?? { steps: [], values: [] };
+    if (gate === null) this.byName.set(name, metric);
+    else this.closed.set(gate, metric);
     const { steps, values } = metric;
     const last = steps[steps.length - 1];
     if (last !== undefined && step <= last) return;
@@ -51,6 +60,17 @@ export class Metrics {
     if (steps.length <= METRICS_KEPT * 1.25) return;
     steps.splice(0, steps.length - METRICS_KEPT);
     values.splice(0, values.length - METRICS_KEPT);
+  }
+
+  /**
+   * Where gates were closed within a range of steps.
+   * @param {readonly [number, number]} range
+   * @param {number} narrow steps that are one pixel
+   * @returns {import("./gatebands.js").Band[]}
+   */
+  bands(range, narrow) {
+    const gates = [...this.closed].sort(([a], [b]) => a - b);
+    return gates.flatMap(([gate, metric]) => bandsWithin(closedBands(gate, metric), range, narrow));
   }
 
   /**

@@ -4,10 +4,12 @@
  * @typedef {import("../wire.js").RunRow} RunRow
  * @typedef {import("../wire.js").ParameterRow} ParameterRow
  * @typedef {import("../wire.js").CommandRow} CommandRow
+ * @typedef {import("../wire.js").GateRow} GateRow
  * @typedef {import("../wire.js").Sparklines} Sparklines
  * @typedef {import("./frame.js").Sample} Sample
  */
 import { mergeCommands, pendingByParameter } from "./commands.js";
+import { gatesByNode } from "./gatesite.js";
 import { History } from "./history.js";
 import { decadeDomain, isPlottable } from "./scale.js";
 import { stateCode } from "./states.js";
@@ -27,6 +29,10 @@ export class RunState {
     this.commands = [];
     /** @type {Map<number, CommandRow>} what is asked for and not yet reported, by position */
     this.pending = new Map();
+    /** @type {readonly GateRow[]} as the job reported them */
+    this.gates = [];
+    /** @type {Map<string, GateRow[]>} by the node's id */
+    this.gatesByNode = new Map();
     this.history = new History(0, SPARK_SAMPLES);
     this.step = 0;
     /** @type {number | null} of the latest sample */
@@ -83,6 +89,13 @@ export class RunState {
       this.sampleStep = steps.reduce((latest, step) => Math.max(latest, step), 0) || this.sampleStep;
     }
     this.pending = pendingByParameter(this.commands, rows);
+    this.setGates(this.gates);
+  }
+
+  /** @param {readonly GateRow[]} gates all that there are */
+  setGates(gates) {
+    this.gates = gates;
+    this.gatesByNode = gatesByNode(gates, this.tree, this.parameters);
   }
 
   /** @param {Sparklines} sparklines the samples before the first live one */

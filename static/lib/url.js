@@ -5,6 +5,7 @@
  * @property {string} filter
  * @property {string[]} selected names of parameters
  * @property {string} tab "" for the page's own choice
+ * @property {"commands" | "gates"} log which list is in sight
  * @property {Set<string>} collapsed paths of modules
  * @property {string[]} metrics names of the metrics shown; empty for the page's own choice
  */
@@ -23,6 +24,7 @@ export function readView(search) {
     filter: query.get("filter") ?? "",
     selected: [...new Set(query.getAll("selected"))].slice(0, MAX_SELECTED),
     tab: TABS.includes(tab) ? tab : "",
+    log: query.get("log") === "gates" ? "gates" : "commands",
     collapsed: new Set(query.getAll("collapsed")),
     metrics: [...new Set(query.getAll("metric"))],
   };
@@ -37,6 +39,7 @@ export function writeView(view) {
   if (view.filter !== "") query.set("filter", view.filter);
   for (const name of view.selected) query.append("selected", name);
   if (view.tab !== "") query.set("tab", view.tab);
+  if (view.log !== "commands") query.set("log", view.log);
   for (const path of view.collapsed) query.append("collapsed", path);
   for (const name of view.metrics) query.append("metric", name);
   const text = query.toString();

@@ -17,13 +17,15 @@ export async function getJson(path, signal = null) {
 /**
  * @param {string} path
  * @param {object} body
+ * @param {AbortSignal | null} [signal]
  * @returns {Promise<any>}
  */
-export async function postJson(path, body) {
+export async function postJson(path, body, signal = null) {
   const response = await reach(path, {
     method: "POST",
     headers: { "Content-Type": "application/json", Accept: "application/json" },
     body: JSON.stringify(body),
+    signal,
   });
   return answer(response, path);
 }

@@ -2,11 +2,14 @@
  * The command log: what was asked for, by whom, and how far it has come, newest first.
  *
  * @typedef {import("../wire.js").CommandRow} CommandRow
+ * @typedef {import("../wire.js").GateRow} GateRow
+ * @typedef {ReturnType<typeof oppositeOf>} Opposite
  */
-import { oppositeOf, optionWords, stages, statement, undoable } from "../lib/commands.js";
+import { askedFor, draftWords, isGating, optionWords, stages, statement } from "../lib/commands.js";
 import { formatCount, formatTime, plural } from "../lib/format.js";
 import { Memory } from "../lib/memory.js";
 import { formatSaved, howMeasured } from "../lib/saved.js";
+import { oppositeOf, undoable } from "../lib/undo.js";
 import { visible } from "../lib/visible.js";
 import { element, setName, setText } from "./dom.js";
 
@@ -36,20 +39,21 @@ export class CommandLog {
 
   /**
    * @param {readonly CommandRow[]} commands newest first
+   * @param {readonly GateRow[]} gates
    * @param {string | null} locked why nothing can be changed, or null
    */
-  render(commands, locked) {
+  render(commands, gates, locked) {
     this.commands = commands;
-    if (!this.drawn.differs(commands, locked)) return;
+    if (!this.drawn.differs(commands, gates, locked)) return;
     if (commands.length === 0) {
-      const empty = "Nothing was asked for yet. A click on a snowflake freezes; the job confirms it here.";
+      const empty = "Nothing was asked for yet. A click on a snowflake freezes, one on a crossed box gates; the job confirms it here.";
       this.list.replaceChildren(element("li", { class: "empty" }, empty));
       return;
     }
     this.list.querySelector(".empty")?.remove();
-    const undos = undoable(commands);
+    const undos = undoable(commands, gates);
     commands.forEach((command, i) => {
-      const undo = undos.has(command.id);
+      const undo = undos.has(command.id) ? oppositeOf(command, commands, gates) : null;
       const { id, state, reason, detail, saved } = command;
       const key = JSON.stringify([id, state, undo, locked, reason, detail, saved]);
       const known = this.items.get(command.id);
@@ -91,20 +95,22 @@ export class CommandLog {
 
   /**
    * @param {CommandRow} command
-   * @param {boolean} undo
+   * @param {Opposite} undo
    * @param {string | null} locked
    */
   #item(command, undo, locked) {
-    const target = element("span", { class: "name" });
-    setName(target, command.target === "*" ? "* (the whole model)" : command.target, command.target);
+    const { verb, object } = askedFor(command);
+    const name = element("span", { class: "name" });
+    if (isGating(command)) setName(name, object);
+    else setName(name, command.target === "*" ? "* (the whole model)" : command.target, command.target);
     const item = element(
       "li",
       { "data-command": String(command.id), "data-state": command.state },
-      element("span", { class: "what" }, element("strong", {}, command.kind), target),
+      element("span", { class: "what" }, element("strong", {}, verb), name),
       stepper(command),
       element("span", { class: "by", title: `asked for by ${visible(command.by)}` }, visible(command.by)),
       element("span", { class: "when" }, formatTime(command.requested)),
-      undo ? undoButton(oppositeOf(command, this.commands), command.id, locked) : element("span"),
+      undo === null ? element("span") : undoButton(undo, command.id, locked),
     );
     const facts = factsOf(command);
     if (facts.length > 0) item.append(element("p", { class: "detail" }, ...facts));
@@ -178,12 +184,12 @@ function withCount(label) {
 }
 
 /**
- * @param {import("../wire.js").Draft} opposite
+ * @param {NonNullable<Opposite>} opposite
  * @param {number} id of the command to undo
  * @param {string | null} locked
  */
 function undoButton(opposite, id, locked) {
-  const title = locked ?? [`${opposite.kind} ${visible(opposite.target)}`, ...optionWords(opposite)].join(", ");
+  const title = locked ?? draftWords(opposite);
   const button = element(
     "button",
     { type: "button", class: "button quiet", "data-undo": String(id), title },

@@ -96,6 +96,11 @@ export function snowflake() {
   return glyph(SNOWFLAKE, false);
 }
 
+/** A crossed box: a gate. */
+export function gateGlyph() {
+  return glyph("M3 3H13V13H3zM3 3L13 13M3 13L13 3", false);
+}
+
 export function chevron() {
   const svg = glyph("M6 4L10 8L6 12", false);
   svg.setAttribute("class", "chevron");

@@ -5,9 +5,10 @@
  */
 import { formatNumber, plural } from "../lib/format.js";
 import { linesFigure } from "../lib/linesfigure.js";
+import { stateCode } from "../lib/states.js";
 import { Memory } from "../lib/memory.js";
 import { visible } from "../lib/visible.js";
-import { element, find, lineBadge, setName, setText } from "./dom.js";
+import { element, find, lineBadge, setName, setText, stateGlyph } from "./dom.js";
 
 const CONFIG = Object.freeze({ displayModeBar: false, doubleClick: "reset", responsive: false });
 
@@ -23,7 +24,8 @@ const CONFIG = Object.freeze({ displayModeBar: false, doubleClick: "reset", resp
  * @property {"parameters" | "metrics"} tab
  * @property {readonly Line[]} lines
  * @property {readonly KeyEntry[]} key
- * @property {readonly {step: number, label: string}[]} marks
+ * @property {readonly {step: number, label: string, gating: boolean}[]} marks
+ * @property {readonly import("../lib/gatebands.js").Band[]} bands where gates were closed
  * @property {string} hint shown instead of a chart without lines
  * @property {boolean} everySample nothing was bucketed
  * @property {boolean} cut earlier points are not kept
@@ -68,6 +70,8 @@ export class LineChart {
     const { data, layout } = linesFigure({
       lines: view.lines,
       marks: view.marks,
+      bands: view.bands,
+      bandWords: "closed",
       log: view.tab === "parameters",
       uirevision: view.tab,
       tokens: view.tokens,
@@ -86,11 +90,12 @@ export class LineChart {
   }
 
   /** @param {LineView} view */
-  #drawKey({ tab, key }) {
+  #drawKey({ tab, key, bands }) {
+    const gates = [...new Set(bands.map(({ gate }) => gate))];
     const parts = key.flatMap(({ name, color, mark, value, shown }) => [name, color, mark, value, shown]);
-    if (!this.drawnKey.differs(tab, ...parts)) return;
+    if (!this.drawnKey.differs(tab, gates.join(" "), ...parts)) return;
     const focused = document.activeElement?.getAttribute("data-line") ?? null;
-    this.key.replaceChildren(...key.map((entry) => keyEntry(tab, entry)));
+    this.key.replaceChildren(...key.map((entry) => keyEntry(tab, entry)), ...bandEntry(gates));
     const again = [...this.key.children].find((each) => each.getAttribute("data-line") === focused);
     if (focused !== null && again instanceof HTMLElement) again.focus({ preventScroll: true });
   }
@@ -111,6 +116,16 @@ function keyEntry(tab, { name, color, mark, value, shown }) {
     made.append(element("span", { class: "remove", "aria-hidden": "true" }, "×"));
   }
   return made;
+}
+
+/**
+ * What the bands are.
+ * @param {readonly number[]} gates
+ */
+function bandEntry(gates) {
+  if (gates.length === 0) return [];
+  const words = `gate${gates.length > 1 ? "s" : ""} ${gates.join(", ")} closed`;
+  return [element("span", { class: "entry band" }, stateGlyph(stateCode("gated")), words)];
 }
 
 /**

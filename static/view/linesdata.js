@@ -9,8 +9,10 @@
  * @typedef {import("../lib/url.js").View} View
  * @typedef {import("../lib/linesfigure.js").Line} Line
  * @typedef {import("../lib/track.js").Track} Track
+ * @typedef {import("../lib/gatebands.js").Band} Band
  * @typedef {import("./linechart.js").KeyEntry} KeyEntry
  */
+import { stepRange } from "../lib/linesfigure.js";
 import { Metrics, METRICS_KEPT } from "../lib/metrics.js";
 import { bucketed, joined, lastStep, trackOf } from "../lib/track.js";
 import { MAX_SELECTED, tabOf } from "../lib/url.js";
@@ -79,12 +81,13 @@ export class LinesData {
    * @param {View} view
    * @param {number} room points that the chart has room for
    * @param {Record<string, string>} tokens
-   * @returns {{lines: Line[], key: KeyEntry[], everySample: boolean, cut: boolean}}
+   * @returns {{lines: Line[], key: KeyEntry[], everySample: boolean, cut: boolean, bands: Band[]}}
    */
   lines(view, room, tokens) {
-    return tabOf(view) === "metrics"
-      ? this.#metricLines(view, room, tokens)
-      : this.#seriesLines(view, room, tokens);
+    const drawn =
+      tabOf(view) === "metrics" ? this.#metricLines(view, room, tokens) : this.#seriesLines(view, room, tokens);
+    const [first, last] = stepRange(drawn.lines);
+    return { ...drawn, bands: this.metrics.bands([first, last], (last - first) / room) };
   }
 
   /**
@@ -149,9 +152,13 @@ export class LinesData {
    * @returns {(() => Promise<void>) | null}
    */
   #missing(view, room, latest) {
-    if (tabOf(view) === "metrics") return this.metricsStale ? () => this.#fetchMetrics() : null;
-    const byStart = this.#starts(view.selected, room, latest);
-    return byStart.size === 0 ? null : () => this.#fetchSeries(view.selected, byStart, room);
+    const byStart = tabOf(view) === "metrics" ? new Map() : this.#starts(view.selected, room, latest);
+    if (byStart.size === 0 && !this.metricsStale) return null;
+    return async () => {
+      if (byStart.size > 0) await this.#fetchSeries(view.selected, byStart, room);
+      // The metrics also tell where gates were closed, which every chart shows.
+      if (this.metricsStale) await this.#fetchMetrics();
+    };
   }
 
   async #fetchMetrics() {

@@ -5,10 +5,12 @@
  * @typedef {import("../lib/tree.js").TreeNode} TreeNode
  * @typedef {import("../wire.js").CommandRow} CommandRow
  * @typedef {import("../wire.js").Draft} Draft
+ * @typedef {import("../wire.js").GateDraft} GateDraft
+ * @typedef {import("../wire.js").UngateDraft} UngateDraft
  */
-import { oppositeOf } from "../lib/commands.js";
 import { previewQuery } from "../lib/preview.js";
 import { freezeQuestion } from "../lib/question.js";
+import { oppositeOf } from "../lib/undo.js";
 import { getJson, postJson } from "./api.js";
 import { Confirmation } from "./confirm.js";
 import { byId } from "./dom.js";
@@ -40,16 +42,24 @@ export class Steering {
   }
 
   /** @param {CommandRow} command */
-  undo(command) {
-    return this.send(oppositeOf(command, this.state.commands));
+  async undo(command) {
+    const opposite = oppositeOf(command, this.state.commands, this.state.gates);
+    if (opposite !== null) await this.send(opposite);
   }
 
-  /** @param {Draft} draft */
+  /** @param {Draft | GateDraft | UngateDraft} draft */
   send(draft) {
-    return this.guard(async () => {
-      const command = await postJson(`${this.api}/commands`, { ...draft, by: "browser" });
-      this.state.setCommands([command, ...this.state.commands.filter(({ id }) => id === command.id)]);
-    });
+    return this.guard(() => this.post(draft));
+  }
+
+  /**
+   * Send it; what the server refuses is thrown.
+   * @param {Draft | GateDraft | UngateDraft} draft
+   */
+  async post(draft) {
+    const command = await postJson(`${this.api}/commands`, { ...draft, by: "browser" });
+    // The live connection may have told more of it meanwhile.
+    this.state.setCommands([command, ...this.state.commands.filter(({ id }) => id === command.id)]);
   }
 
   /** Nothing can be changed now: what is asked goes away. */

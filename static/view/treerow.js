@@ -14,13 +14,15 @@
  */
 import { frozenWords } from "../lib/commands.js";
 import { formatCompact, formatNumber, formatShape, plural } from "../lib/format.js";
+import { gatesBelow } from "../lib/gatesite.js";
+import { gateLine, tellingState } from "../lib/gatewords.js";
 import { Memory } from "../lib/memory.js";
 import { isPlottable, place, rampColor } from "../lib/scale.js";
 import { countStates, stateCode, stateOf, TROUBLES } from "../lib/states.js";
 import { SPARK_SAMPLES } from "../lib/runstate.js";
 import { frozenHow, frozenState } from "../lib/tree.js";
 import { visible } from "../lib/visible.js";
-import { chevron, element, lineBadge, setAttribute, setName, setText, snowflake, stateGlyph } from "./dom.js";
+import { chevron, element, gateGlyph, lineBadge, setAttribute, setName, setText, snowflake, stateGlyph } from "./dom.js";
 import { drawSparkline } from "./sparkline.js";
 
 const NARROW = matchMedia("(max-width: 1180px)"); // as in tree.css
@@ -34,6 +36,8 @@ export class TreeRow {
     this.label.append(chevron(), this.name, this.swatch);
     this.toggle = element("span", { class: "toggle", role: "checkbox" });
     this.toggle.append(snowflake());
+    this.gater = element("span", { class: "gater", role: "button" });
+    this.gater.append(gateGlyph());
     this.stateCell = element("span", { class: "cell state", role: "gridcell" });
     this.norm = element("span", { class: "cell norm", role: "gridcell" });
     this.canvas = document.createElement("canvas");
@@ -44,6 +48,7 @@ export class TreeRow {
       { class: "row", role: "row" },
       this.label,
       element("span", { class: "freeze", role: "gridcell" }, this.toggle),
+      element("span", { class: "gates", role: "gridcell" }, this.gater),
       this.stateCell,
       this.norm,
       element("span", { class: "cell spark", role: "gridcell" }, this.canvas),
@@ -75,6 +80,7 @@ export class TreeRow {
     setName(this.name, node.label, (node.path || "the whole model") + tiedNote);
     this.#drawSwatch(facts.line);
     this.#drawToggle(node, facts);
+    this.#drawGates(node, facts);
     if (module) this.#drawModule(node, facts);
     else this.#drawParameter(first, facts);
   }
@@ -106,6 +112,24 @@ export class TreeRow {
     const awaited = pending ? [`${pending.kind} ${pending.state}`] : [];
     const title = [[words, ...how].join(", "), ...awaited, ...(barred === null ? [] : [barred])];
     setAttribute(this.toggle, "title", title.join(" · "));
+  }
+
+  /**
+   * The gates that stand here, and those inside a module that is closed up.
+   * @param {TreeNode} node
+   * @param {RowFacts} facts
+   */
+  #drawGates(node, { state, expanded, locked }) {
+    const own = state.gatesByNode.get(node.id) ?? [];
+    const shown = expanded || own.length > 0 ? own : gatesBelow(node, state.gatesByNode);
+    const what = visible(node.path) || "the whole model";
+    const lines = shown.map(gateLine);
+    const ask = own.length > 0 ? "Edit" : "Add a gate";
+    setAttribute(this.gater, "data-gates", tellingState(shown));
+    setAttribute(this.gater, "data-below", own.length === 0 && shown.length > 0 ? "" : null);
+    setAttribute(this.gater, "aria-disabled", locked === null ? null : "true");
+    setAttribute(this.gater, "aria-label", [`Gates: ${what}`, ...lines].join(", "));
+    setAttribute(this.gater, "title", [...lines, locked ?? `${ask} (G)`].join("\n"));
   }
 
   /**
@@ -144,7 +168,7 @@ export class TreeRow {
     const code = state.states[position];
     const mark = stateOf(code);
     if (parameter.removed) this.#drawRemoved();
-    else this.#drawState(code, parameter.frozen);
+    else this.#drawState(code, parameter, state.gates);
     const norm = state.norms[position];
     if (!parameter.removed && mark.name === "present" && isPlottable(norm) && state.domain !== null) {
       const path = this.stateCell.querySelector("path");
@@ -170,19 +194,24 @@ export class TreeRow {
 
   /**
    * @param {number} code
-   * @param {import("../wire.js").Frozen | null} frozen
+   * @param {import("../wire.js").ParameterRow} parameter
+   * @param {readonly import("../wire.js").GateRow[]} gates
    */
-  #drawState(code, frozen) {
+  #drawState(code, { name, frozen }, gates) {
     const mark = stateOf(code);
     const how = mark.name === "frozen" && frozen !== null ? frozenWords(frozen) : [];
-    const key = [mark.name, ...how].join(" ");
+    const by = mark.name === "gated" ? gates.filter(({ parameters }) => parameters.includes(name)).map(({ id }) => id) : [];
+    const key = [mark.name, ...how, ...by].join(" ");
     if (key === this.stateKey) return;
     this.stateKey = key;
     const word = element("span", {}, mark.name);
-    word.style.color = mark.trouble ? `var(--state-${mark.name})` : "var(--muted)";
+    word.style.color = mark.trouble || mark.name === "gated" ? `var(--state-${mark.name})` : "var(--muted)";
     this.stateCell.replaceChildren(stateGlyph(code), word);
-    const title = how.length === 0 ? mark.meaning : `${mark.meaning} It is frozen ${how.join(", ")}.`;
-    setAttribute(this.stateCell, "title", title);
+    const more = [
+      ...(how.length > 0 ? [`It is frozen ${how.join(", ")}.`] : []),
+      ...(by.length > 0 ? [`It was gate ${by.join(", ")}.`] : []),
+    ];
+    setAttribute(this.stateCell, "title", [mark.meaning, ...more].join(" "));
   }
 
   #drawRemoved() {

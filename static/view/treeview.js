@@ -9,6 +9,7 @@
  *
  * @typedef {object} TreeHandlers
  * @property {(node: TreeNode, anchor: HTMLElement) => void} onFreeze
+ * @property {(node: TreeNode) => void} onGate
  * @property {(name: string, add: boolean) => void} onSelect
  * @property {(path: string, collapsed: boolean) => void} onCollapse
  */
@@ -131,6 +132,7 @@ export class TreeView {
     if (node === undefined) return;
     this.current = node.id;
     if (event.target.closest(".toggle")) this.#freeze(node);
+    else if (event.target.closest(".gater")) this.handlers.onGate(node);
     else if (node.kind === "module") this.#setExpanded(node, !this.factsOf(node).expanded);
     else this.handlers.onSelect(node.path, event.ctrlKey || event.metaKey || event.shiftKey);
     this.#draw();
@@ -169,6 +171,7 @@ export class TreeView {
       ArrowLeft: () => this.#close(node),
       Enter: () => this.#freeze(node),
       " ": () => this.#freeze(node),
+      g: () => this.handlers.onGate(node),
       p: () => node.kind === "parameter" && this.handlers.onSelect(node.path, true),
     };
     const action = actions[event.key];

@@ -2,18 +2,15 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import {
-  drifted,
   effectMarks,
   mergeCommands,
-  oppositeOf,
   optionWords,
   pendingByParameter,
   stages,
   statement,
-  undoable,
 } from "../../static/lib/commands.js";
 import { coveredBy } from "../../static/lib/target.js";
-import { commandRow, parameterRow } from "./support/rows.js";
+import { commandRow, gateCommand, parameterRow, ungateCommand } from "./support/rows.js";
 
 /** @param {import("../../static/wire.js").CommandRow} command */
 function told(command) {
@@ -54,15 +51,6 @@ test("a command that drifted had been applied, whether or not that report came",
   assert.deepEqual(seen.slice(2), ["applied at step 9 done", "verified done", "drifted ended"]);
   const skipped = told(commandRow(1, { state: "drifted", step: 9, times }));
   assert.deepEqual(skipped.slice(2), ["applied at step 9 done", "drifted ended"]);
-});
-
-test("what drifted is a trouble until a later command takes up its target", () => {
-  const lost = commandRow(1, { state: "drifted", reason: "script moved it" });
-  const ids = (/** @type {import("../../static/wire.js").CommandRow[]} */ ...rows) => drifted(rows).map(({ id }) => id);
-  assert.deepEqual(ids(lost), [1]);
-  assert.deepEqual(ids(commandRow(2, { target: "head" }), lost), [1]);
-  assert.deepEqual(ids(commandRow(2, { kind: "thaw", state: "applied" }), lost), []);
-  assert.deepEqual(ids(commandRow(2, { state: "rejected" }), lost), [1]);
 });
 
 test("options are words, and the plain way needs none", () => {
@@ -140,17 +128,6 @@ test("the newest pending command is what a parameter waits for", () => {
   assert.deepEqual([pending.get(0)?.id, pending.get(1)?.id], [3, 2]);
 });
 
-test("undo is the opposite, and only for the last word on a target", () => {
-  const done = commandRow(1, { state: "verified" });
-  assert.equal(oppositeOf(done, [done]).kind, "thaw");
-  const ids = (/** @type {import("../../static/wire.js").CommandRow[]} */ ...commands) => [...undoable(commands)];
-  assert.deepEqual(ids(done), [1]);
-  assert.deepEqual(ids(commandRow(2, { kind: "thaw" }), done), [2]);
-  assert.deepEqual(ids(commandRow(2, { state: "rejected" }), done), [1]);
-  assert.deepEqual(ids(commandRow(2, { state: "superseded" }), done), []);
-  assert.deepEqual(ids(commandRow(2, { target: "head" }), done), [2, 1]);
-});
-
 test("marks stand where commands took effect, one a step", () => {
   const times = { requested: 1, applied: 2 };
   const marks = effectMarks([
@@ -161,23 +138,27 @@ test("marks stand where commands took effect, one a step", () => {
     commandRow(0, { state: "rejected", step: 5 }),
   ]);
   assert.deepEqual(marks, [
-    { step: 10, label: "freeze encoder, freeze head" },
-    { step: 20, label: "thaw encoder" },
+    { step: 10, label: "freeze encoder, freeze head", gating: false },
+    { step: 20, label: "thaw encoder", gating: false },
   ]);
-});
-
-test("undoing a thaw freezes as it was frozen before", () => {
-  const times = { requested: 1, applied: 2 };
-  const held = commandRow(1, { state: "verified", times, mode: "no_grad", hold_stats: true });
-  const plain = commandRow(2, { state: "verified", times, target: "head" });
-  const thaw = commandRow(3, { kind: "thaw", state: "verified", reset_state: true });
-  const opposite = { kind: "freeze", target: "encoder", mode: "no_grad", hold_stats: true, reset_state: false };
-  assert.deepEqual(oppositeOf(thaw, [thaw, plain, held]), opposite);
-  assert.deepEqual(oppositeOf(thaw, [thaw, plain]), { ...opposite, mode: "grad", hold_stats: false });
-  assert.equal(oppositeOf(held, [thaw, plain, held]).mode, "grad");
 });
 
 test("a pending command says nothing of a parameter that was replaced", () => {
   const rows = [parameterRow("encoder.w (replaced at step 4)", { removed: true }), parameterRow("encoder.w")];
   assert.deepEqual([...pendingByParameter([commandRow(1)], rows).keys()], [1]);
+});
+
+test("a gate command is said in words, wherever it is named", () => {
+  const times = { requested: 1, applied: 2 };
+  const made = gateCommand(2, { state: "verified", step: 9, times });
+  assert.equal(statement(made), "block output:encoder when norm > 10 applied and verified at step 9");
+  assert.deepEqual(effectMarks([made]), [{ step: 9, label: "block output:encoder when norm > 10", gating: true }]);
+  const mixed = effectMarks([commandRow(3, { state: "applied", step: 9, times }), made]);
+  assert.deepEqual(mixed.map(({ gating }) => gating), [false]);
+  assert.equal(statement(ungateCommand(3, 1, { state: "rejected", reason: "no gate 1" })), "remove gate 1 rejected: no gate 1");
+});
+
+test("a pending gate command is not what a parameter's freeze switch waits for", () => {
+  const rows = [parameterRow("w")];
+  assert.equal(pendingByParameter([gateCommand(1, { site: "param:w", target: "w" })], rows).size, 0);
 });

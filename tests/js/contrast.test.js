@@ -54,6 +54,7 @@ for (const theme of ["light", "dark"]) {
       ["on-accent", "accent"],
       ["warn-text", "warn-bg"],
       ["panel", "state-frozen"],
+      ["panel", "state-gated"],
     ];
     for (const [name, ground] of pairs) {
       const ratio = contrast(colors[name], colors[ground]);

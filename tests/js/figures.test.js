@@ -20,6 +20,14 @@ function line(steps, values, name = "a") {
   return { name, steps, values, min: values, max: values, color: "#112233", mark: "1" };
 }
 
+/**
+ * A figure of lines without marks and bands.
+ * @param {Partial<import("../../static/lib/linesfigure.js").Lines>} changes
+ */
+function chart(changes) {
+  return linesFigure({ lines: [], marks: [], bands: [], bandWords: "closed", log: true, uirevision: "x", tokens: {}, ...changes });
+}
+
 /** @param {object} [changes] */
 function flow(changes = {}) {
   const norms = Float32Array.from([0.5, NaN, 0.01, NaN]);
@@ -51,12 +59,9 @@ test("Plotly's pseudo-HTML, templates and MathJax are broken in names", () => {
 });
 
 test("no hostile name reaches a figure as markup", () => {
-  const text = JSON.stringify(flow()) + JSON.stringify(linesFigure({
+  const text = JSON.stringify(flow()) + JSON.stringify(chart({
     lines: [line([1], [1], HOSTILE)],
-    marks: [{ step: 1, label: `freeze ${HOSTILE}` }],
-    log: true,
-    uirevision: "x",
-    tokens: {},
+    marks: [{ step: 1, label: `freeze ${HOSTILE}`, gating: false }],
   }));
   assert.equal(text.includes("<script"), false);
   assert.equal(text.includes("&lt;script"), true);
@@ -138,12 +143,8 @@ test("a band below zero is drawn on a linear axis", () => {
 });
 
 test("a step without a value is a gap: the line does not run across it", () => {
-  const { data } = linesFigure({
+  const { data } = chart({
     lines: [line([1, 2, 3], [0.5, null, 0.25])],
-    marks: [],
-    log: true,
-    uirevision: "x",
-    tokens: {},
   });
   const drawn = data.find((each) => each["name"] === "a");
   assert.deepEqual(drawn?.["y"], [0.5, null, 0.25]);
@@ -151,35 +152,31 @@ test("a step without a value is a gap: the line does not run across it", () => {
 });
 
 test("a mark outside the lines' steps is not drawn, and the axis is the lines' own", () => {
-  const { data, layout } = linesFigure({
+  const { data, layout } = chart({
     lines: [line([100, 200], [1, 2]), line([150, 300], [1, 2], "b")],
-    marks: [5, 100, 250, 301].map((step) => ({ step, label: "freeze a" })),
-    log: true,
-    uirevision: "x",
-    tokens: {},
+    tokens: { "state-frozen": "blue", "state-gated": "pink" },
+    marks: [5, 100, 250, 301].map((step) => ({ step, label: "freeze a", gating: step === 250 })),
   });
   assert.deepEqual(data.find((each) => each["yaxis"] === "y2")?.["x"], [100, 250]);
-  assert.equal(/** @type {any} */ (layout)["shapes"].length, 2);
+  const shapes = /** @type {any} */ (layout)["shapes"];
+  assert.deepEqual(shapes.map((/** @type {any} */ { line }) => line.color), ["blue", "pink"]);
   assert.deepEqual(/** @type {any} */ (layout)["xaxis"].autorangeoptions, { minallowed: 100, maxallowed: 306 });
 });
 
 test("a line has a band where it stands for more than its points, and only there", () => {
   const bands = (/** @type {(number | null)[]} */ max) =>
-    linesFigure({
+    chart({
       lines: [{ ...line([1, 2], [1, 2]), max }],
-      marks: [],
       log: false,
-      uirevision: "x",
-      tokens: {},
     }).data.filter((each) => each["fill"] === "toself").length;
   assert.equal(bands([1, 2]), 0);
   assert.equal(bands([1, 9]), 1);
 });
 
 test("a zero is a gap on a log axis and a value on a linear one", () => {
-  const chart = { lines: [line([1, 2], [0, 1])], marks: [], uirevision: "x", tokens: {} };
+  const lines = [line([1, 2], [0, 1])];
   const values = (/** @type {boolean} */ log) =>
-    linesFigure({ ...chart, log }).data.find((each) => each["name"] === "a")?.["y"];
+    chart({ lines, log }).data.find((each) => each["name"] === "a")?.["y"];
   assert.deepEqual(values(true), [null, 1]);
   assert.deepEqual(values(false), [0, 1]);
 });
@@ -187,15 +184,30 @@ test("a zero is a gap on a log axis and a value on a linear one", () => {
 test("the ticks of a log axis are powers over decades, and 1, 2, 5 within one", () => {
   const axis = (/** @type {number[]} */ values) =>
     /** @type {any} */ (
-      linesFigure({
+      chart({
         lines: [line([1, 2], values)],
-        marks: [],
-        log: true,
-        uirevision: "x",
-        tokens: {},
       }).layout["yaxis"]
     );
   assert.equal(axis([0.2, 0.5]).dtick, "D2");
   assert.deepEqual(axis([0.002, 5]).ticktext.includes("10<sup>−2</sup>"), true);
   assert.ok(axis([1e-30, 1]).tickvals.length <= 6);
+});
+
+test("a closed gate is a tint and a bar that names it, one lane a gate", () => {
+  const bands = [{ gate: 2, from: 9.5, to: 20.5 }, { gate: 2, from: 29.5, to: 30.5 }, { gate: 5, from: 9.5, to: 12.5 }];
+  const { data } = chart({ lines: [line([1, 40], [1, 2])], bands, tokens: { "state-gated": "#112233" } });
+  const tint = data.find((each) => each["fill"] === "toself");
+  assert.equal(tint?.["fillcolor"], "#11223324");
+  const bars = /** @type {any[]} */ (data.filter((each) => each["name"] === "gate"));
+  assert.deepEqual(bars.map(({ text }) => text[0]), ["gate 2 closed<br>steps 10–20", "gate 5 closed<br>steps 10–12"]);
+  assert.equal(bars[0].text[4], "gate 2 closed<br>step 30");
+  assert.notEqual(bars[0].y[0], bars[1].y[0]);
+});
+
+test("a gated parameter has a row of its own in the strip", () => {
+  const norms = Float32Array.from([NaN]);
+  const columns = toColumns({ states: Uint8Array.from([7]), norms, lows: norms, highs: norms }, 100);
+  const gated = trace("gated", flow({ columns, stripStates: [4, 7], tokens: { "state-gated": "#96297f" } }));
+  assert.deepEqual([gated.yaxis, gated.y, gated.marker.symbol], ["y2", [1], "square-x-open"]);
+  assert.equal(gated.marker.color, "#96297f");
 });

@@ -46,3 +46,12 @@ test("the loss is shown first, else what was logged first", () => {
   metrics.add([point(2, '{"loss": 1}')]);
   assert.deepEqual(metrics.shown(["gone"]), ["loss"]);
 });
+
+test("whether a gate was closed is a band and no metric", () => {
+  const metrics = new Metrics();
+  metrics.add([point(1, '{"loss": 1, "gate 2 closed": 0}')]);
+  metrics.replace(JSON.parse('{"gate 2 closed": {"steps": [1, 2], "values": [0, 1]}, "gate x closed": {"steps": [1], "values": [1]}}'), []);
+  metrics.add([point(3, '{"gate 2 closed": 1}'), point(4, '{"gate 2 closed": 0}')]);
+  assert.deepEqual(metrics.names, ["gate x closed"]);
+  assert.deepEqual(metrics.bands([1, 4], 0.01), [{ gate: 2, from: 1.5, to: 3.5 }]);
+});

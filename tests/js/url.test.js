@@ -8,6 +8,7 @@ test("a view survives the URL, hostile names included", () => {
     filter: "encoder.* state:absent & more",
     selected: ["<script>alert(1)</script>", "a&b=c", "ü#?%"],
     tab: "metrics",
+    log: /** @type {const} */ ("gates"),
     collapsed: new Set(["encoder.blocks", ""]),
     metrics: ["loss"],
   };
@@ -25,6 +26,7 @@ test("at most eight parameters are selected, each once", () => {
 
 test("an unknown tab reads as none", () => {
   assert.equal(readView("?tab=heatmap").tab, "");
+  assert.equal(readView("?log=heatmap").log, "commands");
 });
 
 test("without a choice the tab follows the selection", () => {

@@ -37,8 +37,8 @@ export function frozenBy(changes = {}) {
 
 /**
  * @param {number} id
- * @param {Partial<import("../../../static/wire.js").CommandRow>} [changes]
- * @returns {import("../../../static/wire.js").CommandRow}
+ * @param {Partial<import("../../../static/wire.js").FreezeCommand>} [changes]
+ * @returns {import("../../../static/wire.js").FreezeCommand}
  */
 export function commandRow(id, changes = {}) {
   return {
@@ -60,6 +60,72 @@ export function commandRow(id, changes = {}) {
     times: { requested: 1 },
     ...changes,
   };
+}
+
+const RULE = Object.freeze({
+  site: "output:encoder",
+  when: "norm > 10",
+  action: /** @type {const} */ ("block"),
+  factor: null,
+  max_norm: null,
+  hold: 0,
+});
+
+/**
+ * @param {number} id
+ * @param {Partial<import("../../../static/wire.js").GateRow>} [changes]
+ * @returns {import("../../../static/wire.js").GateRow}
+ */
+export function gateRow(id, changes = {}) {
+  return {
+    id,
+    ...RULE,
+    paused: false,
+    by: "browser",
+    command: null,
+    since_step: 1,
+    closed: false,
+    steps: 0,
+    closed_steps: 0,
+    norm_in: null,
+    norm_out: null,
+    problem: null,
+    parameters: [],
+    count: 0,
+    ...changes,
+  };
+}
+
+const REPORT = Object.freeze({
+  by: "browser",
+  state: /** @type {const} */ ("requested"),
+  step: null,
+  parameters: [],
+  count: 0,
+  reason: null,
+  detail: null,
+  saved: null,
+  requested: 1,
+  times: { requested: 1 },
+});
+
+/**
+ * @param {number} id
+ * @param {Partial<import("../../../static/wire.js").GateCommand>} [changes]
+ * @returns {import("../../../static/wire.js").GateCommand}
+ */
+export function gateCommand(id, changes = {}) {
+  return { id, target: RULE.site, ...REPORT, kind: "gate", ...RULE, paused: false, gate: null, ...changes };
+}
+
+/**
+ * @param {number} id
+ * @param {number} gate
+ * @param {Partial<import("../../../static/wire.js").UngateCommand>} [changes]
+ * @returns {import("../../../static/wire.js").UngateCommand}
+ */
+export function ungateCommand(id, gate, changes = {}) {
+  return { id, target: `gate ${gate}`, ...REPORT, kind: "ungate", gate, ...changes };
 }
 
 /**

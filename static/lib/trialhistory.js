@@ -1,0 +1,50 @@
+/**
+ * The history that a dry run is drawn over.
+ *
+ * @typedef {import("../wire.js").GateDraft} GateDraft
+ * @typedef {import("../wire.js").Trial} Trial
+ */
+import { nameOfMetric } from "./completion.js";
+import { parseSite } from "./gatesite.js";
+
+const NAMES = /[A-Za-z_][A-Za-z0-9_]*/g;
+
+/**
+ * What is drawn: the parameter at whose gradient the gate stands, else the first metric that the
+ * condition names.
+ * @param {Pick<GateDraft, "site" | "when">} draft
+ * @param {readonly string[]} metrics
+ * @returns {{name: string, parameter: boolean} | null}
+ */
+export function subjectOf({ site, when }, metrics) {
+  const { kind, name } = parseSite(site);
+  if (kind === "param") return { name, parameter: true };
+  for (const word of when.match(NAMES) ?? []) {
+    const metric = metrics.find((each) => nameOfMetric(each) === word);
+    if (metric !== undefined) return { name: metric, parameter: false };
+  }
+  return null;
+}
+
+/**
+ * From about which step the dry run goes.
+ * @param {Trial} trial
+ * @param {number | null} latest step of the latest sample
+ * @param {number} every samples each n-th step
+ */
+export function trialStart({ samples, closed }, latest, every) {
+  const first = closed?.[0] ?? Infinity;
+  return Math.max(0, Math.min(first, (latest ?? 0) - (samples - 1) * every));
+}
+
+/**
+ * How far samples are apart: the smallest distance of neighbours, at least a step.
+ * @param {...readonly number[]} lists of rising steps
+ */
+export function sampleDistance(...lists) {
+  let least = Infinity;
+  for (const steps of lists) {
+    for (let i = 1; i < steps.length; i += 1) least = Math.min(least, steps[i] - steps[i - 1]);
+  }
+  return Number.isFinite(least) ? Math.max(1, least) : 1;
+}

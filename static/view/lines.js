@@ -1,0 +1,59 @@
+/**
+ * The panel of lines over time: its tabs, its chart, and the data behind it.
+ *
+ * @typedef {import("../lib/runstate.js").RunState} RunState
+ * @typedef {import("../lib/url.js").View} View
+ */
+import { effectMarks } from "../lib/commands.js";
+import { Memory } from "../lib/memory.js";
+import { MAX_SELECTED, tabOf } from "../lib/url.js";
+import { byId } from "./dom.js";
+import { LineChart, lineHint } from "./linechart.js";
+import { LinesData } from "./linesdata.js";
+import { Tabs } from "./tabs.js";
+
+export class Lines {
+  /**
+   * @param {string} api
+   * @param {RunState} state
+   * @param {object} handlers
+   * @param {(request: () => Promise<void>) => Promise<void>} handlers.guard runs a request, shows its failure
+   * @param {() => void} handlers.onChange new data has come
+   * @param {(name: string) => void} handlers.onToggle an entry of the key was clicked
+   * @param {(tab: string) => void} handlers.onTab
+   */
+  constructor(api, state, { guard, onChange, onToggle, onTab }) {
+    this.state = state;
+    this.data = new LinesData(api, guard, onChange);
+    this.tabs = new Tabs(byId("line-tabs", HTMLElement), onTab);
+    this.chart = new LineChart(
+      byId("lines", HTMLElement),
+      byId("key", HTMLElement),
+      byId("resolution", HTMLElement),
+      onToggle,
+    );
+    this.drawn = new Memory();
+  }
+
+  /**
+   * @param {View} view
+   * @param {Record<string, string>} tokens
+   */
+  draw(view, tokens) {
+    const { state, chart, data } = this;
+    if (document.hidden || !state.loaded) return;
+    data.fetchMissing(view, chart.room, state.sampleStep);
+    const tab = tabOf(view);
+    const { clientWidth: width, clientHeight: height } = chart.chart;
+    const chosen = [tab, view.selected, view.metrics];
+    if (!this.drawn.differs(data.version, state.commands, tokens, width, height, ...chosen)) return;
+    this.tabs.show(tab);
+    chart.render({
+      tab,
+      ...data.lines(view, chart.room, tokens),
+      marks: effectMarks(state.commands),
+      hint: lineHint(tab, MAX_SELECTED),
+      tokens,
+    });
+  }
+}

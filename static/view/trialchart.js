@@ -1,0 +1,110 @@
+/**
+ * The dry run on a chart: the norm of the parameter, or a metric that the condition names, with the
+ * steps marked at which the gate would have been closed.
+ *
+ * @typedef {import("../wire.js").GateDraft} GateDraft
+ * @typedef {import("../wire.js").Trial} Trial
+ * @typedef {import("../lib/runstate.js").RunState} RunState
+ * @typedef {import("../lib/metrics.js").Metrics} Metrics
+ * @typedef {import("../lib/track.js").Track} Track
+ */
+import { bandsAround, bandsWithin } from "../lib/gatebands.js";
+import { linesFigure, stepRange } from "../lib/linesfigure.js";
+import { sampleDistance, subjectOf, trialStart } from "../lib/trialhistory.js";
+import { bucketed, trackOf } from "../lib/track.js";
+import { visible } from "../lib/visible.js";
+import { getJson } from "./api.js";
+import { find, setText } from "./dom.js";
+import { readTokens } from "./tokens.js";
+
+const CONFIG = Object.freeze({ displayModeBar: false, staticPlot: false, responsive: false, scrollZoom: false });
+const MARGINS = 90;
+
+export class TrialChart {
+  /**
+   * @param {HTMLElement} box
+   * @param {string} api
+   * @param {RunState} state
+   * @param {Metrics} metrics
+   */
+  constructor(box, api, state, metrics) {
+    this.box = box;
+    this.plot = find(box, ".plot");
+    this.caption = find(box, ".caption");
+    this.api = api;
+    this.state = state;
+    this.metrics = metrics;
+  }
+
+  hide() {
+    this.box.hidden = true;
+  }
+
+  /**
+   * @param {GateDraft} draft
+   * @param {Trial} trial
+   * @param {AbortSignal} signal
+   */
+  async show(draft, trial, signal) {
+    const subject = subjectOf(draft, this.metrics.names);
+    if (subject === null || trial.samples === 0 || trial.closed === null) return this.hide();
+    this.box.hidden = false;
+    const track = subject.parameter ? await this.#series(subject.name, trial, signal) : this.#metric(subject.name, trial);
+    if (signal.aborted) return undefined;
+    if (track === null || track.steps.length === 0) return this.hide();
+    setText(this.caption, `${visible(subject.name)}${subject.parameter ? ", gradient norm" : ""}`);
+    await this.#draw(subject, track, trial);
+  }
+
+  get #room() {
+    return Math.max(100, this.box.clientWidth - MARGINS);
+  }
+
+  /**
+   * @param {string} parameter
+   * @param {Trial} trial
+   * @param {AbortSignal} signal
+   * @returns {Promise<Track | null>}
+   */
+  async #series(parameter, trial, signal) {
+    const from = trialStart(trial, this.state.sampleStep, this.state.run?.every ?? 1);
+    const query = new URLSearchParams({ parameter, stat: "grad_norm", points: String(this.#room), from: String(from) });
+    return getJson(`${this.api}/series?${query}`, signal);
+  }
+
+  /**
+   * @param {string} name
+   * @param {Trial} trial
+   * @returns {Track | null}
+   */
+  #metric(name, trial) {
+    const metric = this.metrics.byName.get(name);
+    if (metric === undefined) return null;
+    const { steps, values } = metric;
+    return bucketed(trackOf({ steps: steps.slice(-trial.samples), values: values.slice(-trial.samples) }), this.#room);
+  }
+
+  /**
+   * @param {{name: string, parameter: boolean}} subject
+   * @param {Track} track
+   * @param {Trial} trial
+   */
+  async #draw({ name, parameter }, track, trial) {
+    const tokens = readTokens();
+    const line = { name, ...track, color: tokens["series-1"], mark: "" };
+    const range = stepRange([line]);
+    const closed = trial.closed ?? [];
+    const bands = bandsAround(0, closed, sampleDistance(track.steps, closed));
+    const { data, layout } = linesFigure({
+      lines: [line],
+      marks: [],
+      bands: bandsWithin(bands, range, (range[1] - range[0]) / this.#room),
+      bandWords: "would have been closed",
+      log: parameter,
+      uirevision: name,
+      tokens,
+    });
+    const { clientWidth: width, clientHeight: height } = this.plot;
+    await Plotly.react(this.plot, data, { ...layout, width, height, autosize: false }, CONFIG);
+  }
+}
