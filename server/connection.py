@@ -6,7 +6,7 @@ import asyncio
 
 from starlette.websockets import WebSocket
 
-from .messages import Ack, Command, Error, Message, Welcome
+from .messages import Ack, AnyCommand, Error, Message, Welcome
 from .questions import Questions
 
 
@@ -31,7 +31,7 @@ class ProbeConnection:
         self._websocket = websocket
         self._news = asyncio.Event()
         self._acked: int | None = None
-        self._commands: dict[int, Command] = {}
+        self._commands: dict[int, AnyCommand] = {}
         self.questions = Questions(self._news)
         self._refusal: Refused | None = None
 
@@ -49,7 +49,7 @@ class ProbeConnection:
         self._acked = seq
         self._news.set()
 
-    def command(self, command: Command) -> None:
+    def command(self, command: AnyCommand) -> None:
         """Send a command; those that wait go out in order of their ids."""
         self._commands[command.id] = command
         self._news.set()

@@ -187,6 +187,47 @@ def read_recent(connection: Connection, run: str, parameters: int, points: int) 
     return Recent(steps[-points:], values[-points:], states[-points:])
 
 
+def read_last_steps(connection: Connection, run: str, count: int) -> NDArray[np.int64]:
+    """The steps of the latest `count` samples, oldest first."""
+    parts: list[NDArray[np.int64]] = []
+    held = 0
+    for span in connection.execute(_last_spans(run, count)):
+        parts.append(packing.unpack_axis(span.axis, span.samples).steps.astype(np.int64))
+        held += span.samples
+        if held >= count:
+            break
+    return np.concatenate([np.empty(0, np.int64), *reversed(parts)])[-count:]
+
+
+def read_metric_before(
+    connection: Connection, run: str, names: Sequence[str], steps: NDArray[np.int64], rows: int
+) -> tuple[list[float | None], int]:
+    """The latest value of any of `names` at or before each of `steps`, which rise.
+
+    At most about `rows` values are read, the latest first; the second answer is the first of
+    `steps` that they reach back to.
+    """
+    query = (
+        select(metrics.c.step, metrics.c.value)
+        .where(metrics.c.run == run, metrics.c.name.in_(names))
+        .order_by(metrics.c.seq.desc())
+        .limit(rows)
+    )
+    read: list[tuple[int, float | None]] = []
+    with connection.execute(query) as found:
+        for row in found:
+            read.append((row.step, row.value))
+            if row.step <= steps[0]:
+                break
+    read.reverse()
+    logged = np.array([step for step, _ in read], np.int64)
+    order = np.argsort(logged, kind="stable")
+    places = np.searchsorted(logged[order], steps, side="right") - 1
+    values = [None if place < 0 else read[order[place]][1] for place in places.tolist()]
+    whole = len(read) < rows
+    return values, 0 if whole else int(np.searchsorted(steps, logged[order[0]]))
+
+
 def read_metrics(
     connection: Connection, run: str, limit: int
 ) -> dict[str, tuple[list[int], list[float | None]]]:

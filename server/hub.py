@@ -17,15 +17,18 @@ from starlette.concurrency import run_in_threadpool
 from . import limits
 from .connection import ProbeConnection, Refused
 from .effects import Preview
-from .ledger import FinishedRun, request, unapplied
+from .gate_requests import AnyRequest, TrialRequest
+from .ledger import FinishedRun, command_of, request, unapplied
 from .live_run import LiveRun
-from .messages import Command, Hello
-from .questions import NoJob
+from .messages import AnyCommand, Hello
+from .questions import NoJob, NoJobNow, Questions
 from .recording import Changes
 from .registry import OpenedRun, live_runs, open_run, set_status, status_of
-from .rows import ChangeRequest, CommandRequest, CommandRow, RunStatus
+from .rows import ChangeRequest, CommandRow, RunStatus
 from .store import Store
 from .subscriber import Subscriber
+from .trial_history import recorded_history
+from .trials import RecordedHistory, Trial
 from .writer import Writer, WriterEnded
 
 _DROPPED = (
@@ -122,13 +125,13 @@ class Hub:
             live.unsubscribe(subscriber)
             self._forget(live)
 
-    async def open(self, live: LiveRun, hello: Hello) -> tuple[OpenedRun, list[Command]]:
+    async def open(self, live: LiveRun, hello: Hello) -> tuple[OpenedRun, list[AnyCommand]]:
         """Store that a probe is there, and return what it has to be told.
 
         Raises `Refusal`, or `SQLAlchemyError` or `WriterEnded` when the store cannot be written.
         """
 
-        def work(connection: Connection) -> tuple[OpenedRun, list[Command]]:
+        def work(connection: Connection) -> tuple[OpenedRun, list[AnyCommand]]:
             self.writer.resume(hello.run)
             opened = open_run(connection, hello, time.time())
             return opened, unapplied(connection, hello.run)
@@ -140,7 +143,7 @@ class Hub:
         self._committed([Changes(live.id, opened.last_seq, parameters=True)])
         return opened, commands
 
-    def request(self, run: str, asked: CommandRequest) -> Future[CommandRow]:
+    def request(self, run: str, asked: AnyRequest) -> Future[CommandRow]:
         """Store a command, and pass it to the probe and to the browsers when it is stored.
 
         The future raises what `ledger.request` or `Writer.submit` raise.
@@ -153,27 +156,39 @@ class Hub:
     async def preview(self, run: str, asked: ChangeRequest) -> Preview:
         """Ask a run's job what a command would touch.
 
-        Raises `UnknownRun`, `FinishedRun`, `NoJob`, or what `Questions.ask` raises.
+        Raises `UnknownRun`, `FinishedRun`, `NoJob`, `NoJobNow`, or what `Questions.preview` raises.
         """
+        return await (await self._questions(run)).preview(asked)
+
+    async def trial(self, run: str, asked: TrialRequest) -> Trial:
+        """Ask a run's job how a gate would have fared over what is recorded.
+
+        Raises `UnknownRun`, `FinishedRun`, `NoJob`, `NoJobNow`, or what `Questions.trial` raises.
+        """
+        history = await run_in_threadpool(self._history, run, asked)
+        return await (await self._questions(run)).trial(asked, history)
+
+    async def _questions(self, run: str) -> Questions:
+        """What the job of a run is asked by; raises when there is nobody to ask."""
         status = await run_in_threadpool(self._status, run)
         if status is RunStatus.FINISHED:
             raise FinishedRun(run)
         live = self._runs.get(run)
-        if live is None or live.connection is None:
-            raise NoJob(
-                f"The job of run {run!r} is not connected, so it cannot be asked: try again when "
-                "it is back, or send the command without a preview, and it waits for the job."
-            )
-        return await live.connection.questions.ask(asked)
+        if live is not None and live.connection is not None:
+            return live.connection.questions
+        absent = NoJobNow if status is RunStatus.LIVE else NoJob
+        raise absent(
+            f"The job of run {run!r} is not connected, so it cannot be asked: try again when "
+            "it is back, or send the command without asking, and it waits for the job."
+        )
 
     def _answered(self, run: str, future: Future[CommandRow]) -> None:
         if future.cancelled() or future.exception() is not None:
             return
         row = future.result()
-        command = Command.model_validate(row.model_dump(include=set(Command.model_fields)))
-        self._call(partial(self._requested, run, command))
+        self._call(partial(self._requested, run, command_of(row.model_dump())))
 
-    def _requested(self, run: str, command: Command) -> None:
+    def _requested(self, run: str, command: AnyCommand) -> None:
         live = self._runs.get(run)
         if live is not None:
             if live.connection is not None:
@@ -197,6 +212,10 @@ class Hub:
     def _status(self, run: str) -> RunStatus:
         with self._store.read() as connection:
             return status_of(connection, run)
+
+    def _history(self, run: str, asked: TrialRequest) -> RecordedHistory | None:
+        with self._store.read() as connection:
+            return recorded_history(connection, run, asked)
 
     def _stored_live(self) -> list[str]:
         with self._store.read() as connection:

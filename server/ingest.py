@@ -16,8 +16,10 @@ from .hub import Hub
 from .live_run import LiveRun
 from .messages import (
     STREAMED,
+    Answer,
     Bye,
     FrozenState,
+    GatesState,
     Greeting,
     Heartbeat,
     Hello,
@@ -26,6 +28,7 @@ from .messages import (
     PreviewAnswer,
     Report,
     Streamed,
+    TrialAnswer,
     Welcome,
 )
 from .registry import Refusal, check_indexes, check_positions, check_table, known_rows
@@ -138,14 +141,14 @@ async def _receive(
         if live.status is RunStatus.FINISHED:
             continue
         decoded = _decode(frame)
-        if isinstance(decoded, PreviewAnswer):
+        if isinstance(decoded, PreviewAnswer | TrialAnswer):
             live.heard()
             connection.questions.answer(decoded)
         else:
             _accept(decoded, len(frame), hub, live)
 
 
-def _decode(frame: str | bytes) -> Streamed | PreviewAnswer | Sample:
+def _decode(frame: str | bytes) -> Streamed | Answer | Sample:
     try:
         if isinstance(frame, bytes):
             sample = decode(frame)
@@ -179,7 +182,9 @@ def _accept(frame: Streamed | Sample, size: int, hub: Hub, live: LiveRun) -> Non
             live.status = RunStatus.FINISHED
 
 
-def _check(frame: Parameters | FrozenState | Metrics | Report | Sample, live: LiveRun) -> None:
+def _check(
+    frame: Parameters | FrozenState | GatesState | Metrics | Report | Sample, live: LiveRun
+) -> None:
     """Refuse what speaks of parameters that are not in the table."""
     count = len(live.table)
     try:
@@ -190,6 +195,8 @@ def _check(frame: Parameters | FrozenState | Metrics | Report | Sample, live: Li
                 check_table(live.table, frame.parameters)
             case FrozenState():
                 check_indexes(frame.frozen, count)
+            case GatesState():
+                check_indexes(frame.gates, count)
             case Report():
                 check_positions(frame.parameters, count)
     except Refusal as refusal:

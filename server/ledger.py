@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import Connection, Row, func, insert, select, update
 
 from .commands import UNAPPLIED, CommandState
-from .messages import Command, Report
+from .gate_requests import AnyRequest
+from .messages import COMMAND, AnyCommand, Report
 from .registry import Refusal, parameter_names, status_of
-from .rows import CommandRequest, CommandRow, RunStatus
+from .rows import CommandRow, RunStatus
 from .tables import commands
 
 NAMES = 20
+
+_GATE_KINDS = ("gate", "ungate")
+_GATE_FIELDS = {"site", "when", "action", "factor", "max_norm", "hold", "paused", "gate"}
+
+# What a command of a gate has in the columns of a freeze.
+_UNFROZEN = {"mode": "grad", "hold_stats": False, "reset_state": False}
 
 
 class FinishedRun(Refusal):
@@ -32,7 +40,7 @@ class UnknownCommand(Refusal):
     """There is no such command."""
 
 
-def request(connection: Connection, run: str, asked: CommandRequest, now: float) -> CommandRow:
+def request(connection: Connection, run: str, asked: AnyRequest, now: float) -> CommandRow:
     """Store a command that a person asked for; raises `UnknownRun` and `FinishedRun`."""
     if status_of(connection, run) is RunStatus.FINISHED:
         raise FinishedRun(run)
@@ -41,6 +49,8 @@ def request(connection: Connection, run: str, asked: CommandRequest, now: float)
         "run": run,
         "id": number,
         "local": None,
+        **_UNFROZEN,
+        "target": asked.target,
         **asked.model_dump(),
         "state": CommandState.REQUESTED.value,
         "step": None,
@@ -72,7 +82,7 @@ def record_report(connection: Connection, run: str, report: Report) -> int | Non
         "state": report.state.value,
         "times": {**row.times, report.state.value: row.times.get(report.state.value, report.time)},
     }
-    for name in ("step", "reason", "detail"):
+    for name in ("step", "reason", "detail", "gate"):
         if (value := getattr(report, name)) is not None:
             changes[name] = value
     if report.saved is not None:
@@ -100,7 +110,7 @@ def reject_unapplied(connection: Connection, run: str, reason: str, now: float) 
     return [int(row.id) for row in waiting]
 
 
-def unapplied(connection: Connection, run: str) -> list[Command]:
+def unapplied(connection: Connection, run: str) -> list[AnyCommand]:
     """The commands that the probe has to be sent, oldest first."""
     query = (
         select(commands)
@@ -111,11 +121,16 @@ def unapplied(connection: Connection, run: str) -> list[Command]:
         )
         .order_by(commands.c.id)
     )
-    fields = set(Command.model_fields)
-    return [
-        Command.model_validate({name: row._mapping[name] for name in fields & row._mapping.keys()})
-        for row in connection.execute(query)
-    ]
+    return [command_of(row._asdict()) for row in connection.execute(query)]
+
+
+def command_of(row: Mapping[str, Any]) -> AnyCommand:
+    """What the probe is sent, out of all that is known of a command."""
+    fields = dict(row)
+    if row["kind"] in _GATE_KINDS:
+        # The target of these is a word of the log.
+        del fields["target"]
+    return COMMAND.validate_python(fields)
 
 
 def command_rows(
@@ -156,7 +171,7 @@ def _find(connection: Connection, run: str, report: Report) -> Row[Any] | None:
 
 
 def _enter_local(connection: Connection, run: str, report: Report) -> int | None:
-    if report.local is None or report.kind is None or report.target is None:
+    if report.local is None or report.place is None:
         return None
     number = _next_id(connection, run)
     connection.execute(
@@ -165,10 +180,11 @@ def _enter_local(connection: Connection, run: str, report: Report) -> int | None
             id=number,
             local=report.local,
             kind=report.kind,
-            target=report.target,
+            target=report.place,
             mode=report.mode or "grad",
             hold_stats=report.hold_stats or False,
             reset_state=report.reset_state or False,
+            **report.model_dump(include=_GATE_FIELDS if report.kind == "gate" else {"gate"}),
             by="python",
             state=report.state.value,
             step=report.step,

@@ -9,18 +9,20 @@ from sqlalchemy.exc import SQLAlchemyError
 from starlette.concurrency import run_in_threadpool
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from .connection import Refused
-from .hub import Hub
-from .ledger import command_rows
-from .messages import (
+from .browser_messages import (
     CommandsChanged,
-    Message,
+    GatesChanged,
     NewMetrics,
     ParametersChanged,
     RunChanged,
 )
+from .connection import Refused
+from .gate_rows import gate_rows
+from .hub import Hub
+from .ledger import command_rows
+from .messages import Message
 from .registry import UnknownRun, run_row
-from .rows import CommandRow, RunRow
+from .rows import CommandRow, GateRow, RunRow
 from .store import Store
 from .subscriber import COMMANDS, Pending, Subscriber
 from .tasks import first_to_end
@@ -70,6 +72,7 @@ class _Feed:
         """Send all that is there, and then what comes."""
         await self._send_run()
         await self._send_commands(None)
+        await self._send_gates()
         while True:
             await self._send_news(await self._wait())
             if self._clock() >= self._run_due():
@@ -91,6 +94,8 @@ class _Feed:
             await self._send(ParametersChanged())
         if news.commands:
             await self._send_commands(news.commands)
+        if news.gates:
+            await self._send_gates()
         if news.metrics:
             points = news.metrics.listed()
             await self._send(NewMetrics(points=points, complete=news.metrics.complete))
@@ -109,6 +114,10 @@ class _Feed:
         rows = await run_in_threadpool(self._read_commands, ids)
         await self._send(CommandsChanged(commands=rows))
 
+    async def _send_gates(self) -> None:
+        rows = await run_in_threadpool(self._read_gates)
+        await self._send(GatesChanged(gates=rows))
+
     def _read_run(self) -> RunRow:
         with self._store.read() as connection:
             return run_row(connection, self._run)
@@ -117,6 +126,10 @@ class _Feed:
         with self._store.read() as connection:
             limit = COMMANDS if ids is None else len(ids)
             return command_rows(connection, self._run, limit, ids)
+
+    def _read_gates(self) -> list[GateRow]:
+        with self._store.read() as connection:
+            return gate_rows(connection, self._run)
 
     async def _send(self, message: Message) -> None:
         await self._websocket.send_text(message.model_dump_json())

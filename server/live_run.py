@@ -87,6 +87,8 @@ class LiveRun:
             subscriber.run_changed()
             if changes.parameters:
                 subscriber.parameters_changed()
+            if changes.gates:
+                subscriber.gates_changed()
             if changes.commands:
                 subscriber.commands_changed(changes.commands)
 

@@ -1,4 +1,4 @@
-"""Every JSON message of the wire protocol (docs/protocol.md), as pydantic models."""
+"""Every JSON message between probe and server (docs/protocol.md), as pydantic models."""
 
 from __future__ import annotations
 
@@ -18,6 +18,8 @@ from . import limits
 from .commands import CommandState
 from .effects import Preview, Saved
 from .fields import (
+    Action,
+    CommandKind,
     Count,
     Figure,
     Indexes,
@@ -28,9 +30,11 @@ from .fields import (
     ParameterName,
     RunId,
     Seq,
+    Site,
     Text,
 )
-from .rows import CommandRow, RunRow
+from .gates import Gate
+from .trials import RecordedHistory, Trial
 
 
 class Message(BaseModel):
@@ -132,6 +136,14 @@ class FrozenState(Message):
     frozen: FrozenList
 
 
+class GatesState(Message):
+    """The gates that there are now: the absolute state, not a change."""
+
+    type: Literal["gates"]
+    seq: Seq
+    gates: Annotated[list[Gate], Field(max_length=limits.GATES)]
+
+
 class Metrics(Message):
     """What the user gave to `log(...)`."""
 
@@ -156,23 +168,47 @@ class Report(Message):
     reason: Text | None = None
     detail: Text | None = None
     saved: Saved | None = None
-    kind: Kind | None = None
+    kind: CommandKind | None = None
     target: Name | None = None
     mode: Mode | None = None
     hold_stats: bool | None = None
     reset_state: bool | None = None
+    site: Site | None = None
+    when: Text | None = None
+    action: Action | None = None
+    factor: FiniteFloat | None = None
+    max_norm: FiniteFloat | None = None
+    hold: Count | None = None
+    paused: bool | None = None
+    gate: Count | None = None
 
     @property
     def has_news(self) -> bool:
         """Whether it tells more than a state, and so something new of a command in that state."""
         return any(each is not None for each in (self.reason, self.detail, self.saved))
 
+    @property
+    def place(self) -> str | None:
+        """Where a command made in Python acts, in words."""
+        match self.kind:
+            case "gate":
+                return self.site
+            case "ungate":
+                return None if self.gate is None else f"gate {self.gate}"
+            case "freeze" | "thaw":
+                return self.target
+            case None:
+                return None
+
     @model_validator(mode="after")
     def _says_which(self) -> Report:
         if (self.id is None) == (self.local is None):
             raise ValueError("a report has either `id` or `local`")
-        if self.local is not None and (self.kind is None or self.target is None):
-            raise ValueError("a report with `local` has `kind` and `target`")
+        if self.local is not None and self.place is None:
+            raise ValueError(
+                "a report with `local` has `kind` and `target`, for a gate `kind` and `site`, "
+                "for an ungate `kind` and `gate`"
+            )
         return self
 
 
@@ -202,6 +238,13 @@ class PreviewAnswer(Message):
         if (self.preview is None) == (self.refused is None):
             raise ValueError("an answer has either `preview` or `refused`")
         return self
+
+
+class TrialAnswer(Message, Trial):
+    """How a condition fared when it was tried; answers a `TrialQuestion`."""
+
+    type: Literal["trial"]
+    request: Count
 
 
 class Bye(Message):
@@ -243,6 +286,35 @@ class Command(Message):
     by: Name
 
 
+class GateCommand(Message):
+    """A command for the probe: make a gate, or with `gate` give that one these fields."""
+
+    type: Literal["command"] = "command"
+    id: Count
+    kind: Literal["gate"]
+    target: None = None
+    site: Site
+    when: Text
+    action: Action
+    factor: FiniteFloat | None
+    max_norm: FiniteFloat | None
+    hold: Count
+    paused: bool
+    gate: Count | None
+    by: Name
+
+
+class UngateCommand(Message):
+    """A command for the probe: remove a gate."""
+
+    type: Literal["command"] = "command"
+    id: Count
+    kind: Literal["ungate"]
+    target: None = None
+    gate: Count
+    by: Name
+
+
 class PreviewQuestion(Message):
     """Asks the probe what a command would touch."""
 
@@ -255,6 +327,22 @@ class PreviewQuestion(Message):
     reset_state: bool
 
 
+class TrialQuestion(Message):
+    """Asks the probe whether a gate could be made, and when it would have been closed."""
+
+    model_config = ConfigDict(ser_json_inf_nan="constants")
+
+    type: Literal["trial"] = "trial"
+    request: Count
+    site: Site
+    when: Text
+    action: Action
+    factor: FiniteFloat | None
+    max_norm: FiniteFloat | None
+    hold: Count
+    history: RecordedHistory | None
+
+
 class Error(Message):
     """Why the server closes; `retry` says whether the probe may try again by itself."""
 
@@ -263,54 +351,17 @@ class Error(Message):
     retry: bool
 
 
-class RunChanged(Message):
-    """To a browser: the row of the run."""
+AnyCommand = Annotated[Command | GateCommand | UngateCommand, Field(discriminator="kind")]
+COMMAND: TypeAdapter[AnyCommand] = TypeAdapter(AnyCommand)
 
-    type: Literal["run"] = "run"
-    run: RunRow
-
-
-class CommandsChanged(Message):
-    """To a browser: rows of commands that are new or changed."""
-
-    type: Literal["commands"] = "commands"
-    commands: list[CommandRow]
-
-
-class ParametersChanged(Message):
-    """To a browser: the table or what is frozen changed, fetch the parameters again."""
-
-    type: Literal["parameters"] = "parameters"
-
-
-class MetricPoint(Message):
-    """What was logged at one step; a number that is not finite is null."""
-
-    step: Count
-    values: dict[str, float | None]
-
-
-class NewMetrics(Message):
-    """To a browser: what was logged since the last message, oldest first.
-
-    `complete` is false when some of it was left out: fetch the metrics again.
-    """
-
-    type: Literal["metrics"] = "metrics"
-    points: list[MetricPoint]
-    complete: bool
-
-
-Streamed = Parameters | FrozenState | Metrics | Report | Heartbeat | Bye
-FromProbe = Annotated[
-    Hello | Parameters | FrozenState | Metrics | Report | Heartbeat | PreviewAnswer | Bye,
+Streamed = Parameters | FrozenState | GatesState | Metrics | Report | Heartbeat | Bye
+Answer = PreviewAnswer | TrialAnswer
+FromProbe = Annotated[Hello | Streamed | Answer, Field(discriminator="type")]
+ToProbe = Annotated[
+    Welcome | Ack | AnyCommand | PreviewQuestion | TrialQuestion | Error,
     Field(discriminator="type"),
 ]
-ToProbe = Annotated[Welcome | Ack | Command | PreviewQuestion | Error, Field(discriminator="type")]
-ToBrowser = Annotated[
-    RunChanged | CommandsChanged | ParametersChanged | NewMetrics, Field(discriminator="type")
-]
 
-STREAMED: TypeAdapter[Streamed | PreviewAnswer] = TypeAdapter(
-    Annotated[Streamed | PreviewAnswer, Field(discriminator="type")]
+STREAMED: TypeAdapter[Streamed | Answer] = TypeAdapter(
+    Annotated[Streamed | Answer, Field(discriminator="type")]
 )

@@ -26,6 +26,17 @@ _STEPS: Mapping[int, tuple[str, ...]] = {
         "ALTER TABLE commands ADD COLUMN reset_state BOOLEAN NOT NULL DEFAULT FALSE",
         "ALTER TABLE commands ADD COLUMN saved JSON",
     ),
+    3: (
+        "ALTER TABLE runs ADD COLUMN gates JSON NOT NULL DEFAULT '[]'",
+        "ALTER TABLE commands ADD COLUMN site TEXT",
+        'ALTER TABLE commands ADD COLUMN "when" TEXT',
+        "ALTER TABLE commands ADD COLUMN action VARCHAR(16)",
+        "ALTER TABLE commands ADD COLUMN factor FLOAT",
+        "ALTER TABLE commands ADD COLUMN max_norm FLOAT",
+        "ALTER TABLE commands ADD COLUMN hold BIGINT",
+        "ALTER TABLE commands ADD COLUMN paused BOOLEAN",
+        "ALTER TABLE commands ADD COLUMN gate BIGINT",
+    ),
 }
 
 

@@ -25,6 +25,7 @@ def parameter_rows(connection: Connection, run: str) -> list[ParameterRow]:
     latest = read_latest(connection, run, len(table))
     norms, largest = plain(latest.grad_norm), plain(latest.grad_max)
     held = _held(record.frozen)
+    gates = _gates(record.gates)
     # A sample that came before the last change of what is frozen says nothing about it.
     current = record.sample_seq > record.frozen_seq
     rows = []
@@ -50,6 +51,7 @@ def parameter_rows(connection: Connection, run: str) -> list[ParameterRow]:
                 grad_norm=norms[row.position],
                 grad_max=largest[row.position],
                 step=latest.step,
+                gate=gates.get(row.position) if state is State.GATED else None,
             )
         )
     return rows
@@ -68,6 +70,11 @@ def _held(frozen: list[dict[str, Any]]) -> dict[int, FrozenRow]:
         )
         held.update(dict.fromkeys(item["parameters"], row))
     return held
+
+
+def _gates(gates: list[dict[str, Any]]) -> dict[int, int]:
+    """The first gate of each parameter that got no gradient because of one."""
+    return {place: gate["id"] for gate in reversed(gates) for place in gate["parameters"]}
 
 
 def _frozen_by_script(row: Row[Any], state: State, current: bool) -> bool:

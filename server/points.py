@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from collections import deque
 
-from .messages import MetricPoint, Metrics
+from .browser_messages import MetricPoint
+from .messages import Metrics
 
 POINTS = 1000
 VALUES = 100_000

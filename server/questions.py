@@ -5,14 +5,21 @@ from __future__ import annotations
 import asyncio
 import itertools
 import secrets
+from collections.abc import Callable
+from typing import TypeVar
 
 from . import limits
 from .effects import Preview
-from .messages import PreviewAnswer, PreviewQuestion
+from .gate_requests import TrialRequest
+from .messages import Answer, PreviewAnswer, PreviewQuestion, TrialAnswer, TrialQuestion
 from .registry import Refusal
 from .rows import ChangeRequest
+from .trials import RecordedHistory, Trial
 
 ANSWER_WITHIN = 5.0
+
+Question = PreviewQuestion | TrialQuestion
+A = TypeVar("A", PreviewAnswer, TrialAnswer)
 
 
 class WouldBeRejected(Refusal):
@@ -23,10 +30,17 @@ class WouldBeRejected(Refusal):
 
 
 class NoJob(Refusal):
-    """There is no job to ask."""
+    """Nothing is heard of the job, so there is none to ask."""
 
     status = 409
     title = "No job"
+
+
+class NoJobNow(Refusal):
+    """The job has no connection for a moment."""
+
+    status = 503
+    title = "No connection"
 
 
 class TooManyQuestions(Refusal):
@@ -37,7 +51,7 @@ class TooManyQuestions(Refusal):
 
     def __init__(self) -> None:
         super().__init__(
-            f"{limits.PREVIEWS} previews wait for this job already: try again in a moment."
+            f"{limits.QUESTIONS} questions wait for this job already: try again in a moment."
         )
 
 
@@ -50,7 +64,7 @@ class NoAnswer(Refusal):
     def __init__(self) -> None:
         super().__init__(
             f"The job did not answer within {ANSWER_WITHIN:.0f} seconds, perhaps since a step "
-            "takes longer: try again, or send the command without a preview."
+            "takes longer: try again, or send the command without asking."
         )
 
 
@@ -62,39 +76,36 @@ class Questions:
         self._news = news
         # A late answer to a question of an earlier connection, or server, must match none of these.
         self._numbers = itertools.count(secrets.randbelow(2**32))
-        self._unsent: list[PreviewQuestion] = []
-        self._waiting: dict[int, asyncio.Future[PreviewAnswer]] = {}
+        self._unsent: list[Question] = []
+        self._waiting: dict[int, asyncio.Future[Answer]] = {}
 
-    async def ask(self, asked: ChangeRequest) -> Preview:
-        """What a command would touch.
-
-        Raises `WouldBeRejected`, `NoAnswer`, `TooManyQuestions`, or `NoJob` when the connection
-        ends before the answer.
-        """
-        if len(self._waiting) >= limits.PREVIEWS:
-            raise TooManyQuestions
-        number = next(self._numbers)
-        future: asyncio.Future[PreviewAnswer] = asyncio.get_running_loop().create_future()
-        self._waiting[number] = future
-        self._unsent.append(PreviewQuestion(request=number, **asked.model_dump()))
-        self._news.set()
-        try:
-            answer = await asyncio.wait_for(future, ANSWER_WITHIN)
-        except asyncio.TimeoutError as error:
-            raise NoAnswer from error
-        finally:
-            del self._waiting[number]
-            self._unsent = [each for each in self._unsent if each.request != number]
+    async def preview(self, asked: ChangeRequest) -> Preview:
+        """What a command would touch; raises `WouldBeRejected`, or what `trial` raises."""
+        answer = await self._ask(
+            PreviewAnswer, lambda number: PreviewQuestion(request=number, **asked.model_dump())
+        )
         if answer.preview is None:
             raise WouldBeRejected(answer.refused)
         return answer.preview
 
-    def take(self) -> list[PreviewQuestion]:
+    async def trial(self, asked: TrialRequest, history: RecordedHistory | None) -> Trial:
+        """How a gate would have fared.
+
+        Raises `NoAnswer`, `TooManyQuestions`, or `NoJobNow` when the connection ends before the
+        answer.
+        """
+        fields = asked.model_dump(exclude={"samples"})
+        return await self._ask(
+            TrialAnswer,
+            lambda number: TrialQuestion(request=number, history=history, **fields),
+        )
+
+    def take(self) -> list[Question]:
         """The questions that have to be sent; from now on they count as sent."""
         unsent, self._unsent = self._unsent, []
         return unsent
 
-    def answer(self, answer: PreviewAnswer) -> None:
+    def answer(self, answer: Answer) -> None:
         """The probe answered; an answer that nobody waits for any more is ignored."""
         future = self._waiting.get(answer.request)
         if future is not None and not future.done():
@@ -105,8 +116,27 @@ class Questions:
         for future in self._waiting.values():
             if not future.done():
                 future.set_exception(
-                    NoJob(
+                    NoJobNow(
                         "The connection to the job ended while it was asked: "
                         "try again when it is back."
                     )
                 )
+
+    async def _ask(self, kind: type[A], question: Callable[[int], Question]) -> A:
+        if len(self._waiting) >= limits.QUESTIONS:
+            raise TooManyQuestions
+        number = next(self._numbers)
+        future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        self._waiting[number] = future
+        self._unsent.append(question(number))
+        self._news.set()
+        try:
+            answer = await asyncio.wait_for(future, ANSWER_WITHIN)
+        except asyncio.TimeoutError as error:
+            raise NoAnswer from error
+        finally:
+            del self._waiting[number]
+            self._unsent = [each for each in self._unsent if each.request != number]
+        if not isinstance(answer, kind):
+            raise NoAnswer
+        return answer

@@ -11,13 +11,13 @@ from sqlalchemy import Connection, Row, update
 from .frames import Sample
 from .history import append_metrics, append_samples
 from .ledger import record_report, reject_unapplied
-from .messages import Bye, FrozenState, Heartbeat, Metrics, Parameters, Report
+from .messages import Bye, FrozenState, GatesState, Heartbeat, Metrics, Parameters, Report
 from .registry import run_record, save_table, table_summary
 from .rows import RunStatus
 from .states import State, count_states
 from .tables import runs
 
-Frame = Sample | Parameters | FrozenState | Metrics | Report | Heartbeat | Bye
+Frame = Sample | Parameters | FrozenState | GatesState | Metrics | Report | Heartbeat | Bye
 
 
 class Received(NamedTuple):
@@ -38,6 +38,7 @@ class Changes:
     last_seq: int
     commands: set[int] = field(default_factory=set)
     parameters: bool = False
+    gates: bool = False
 
 
 def record(connection: Connection, run: str, received: Sequence[Received]) -> Changes:
@@ -83,6 +84,9 @@ def _record_one(
             columns["frozen"] = [item.model_dump() for item in frame.frozen]
             columns["frozen_seq"] = frame.seq
             changes.parameters = True
+        case GatesState():
+            columns["gates"] = [item.model_dump() for item in frame.gates]
+            changes.gates = True
         case Report():
             number = record_report(connection, row.id, frame)
             if number is not None:
@@ -92,7 +96,7 @@ def _record_one(
         case Bye():
             columns["status"] = RunStatus.FINISHED.value
             changes.commands.update(reject_unapplied(connection, row.id, _OVER, at))
-    if not isinstance(frame, Parameters | FrozenState) and frame.step is not None:
+    if not isinstance(frame, Parameters | FrozenState | GatesState) and frame.step is not None:
         columns["step"] = max(columns["step"], frame.step)
     if not isinstance(frame, Heartbeat | Bye):
         changes.last_seq = max(changes.last_seq, frame.seq)

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, NamedTuple
 
 from sqlalchemy import Connection, Row, insert, select, update
 
+from .gates import Gate
 from .messages import Frozen, Hello, Parameter
 from .rows import RunRow, RunStatus
 from .tables import parameters, runs
@@ -79,6 +80,7 @@ def open_run(connection: Connection, hello: Hello, now: float) -> OpenedRun:
                 dropped=0,
                 faults=0,
                 states={},
+                gates=[],
                 **described,
             )
         )
@@ -144,7 +146,7 @@ def table_summary(table: Sequence[Parameter], held: Set[int]) -> dict[str, int]:
     }
 
 
-def check_indexes(frozen: Iterable[Frozen], count: int) -> None:
+def check_indexes(frozen: Iterable[Frozen | Gate], count: int) -> None:
     """Raise `Refusal` when an index is outside the parameter table."""
     for item in frozen:
         check_positions(item.parameters, count)

@@ -6,7 +6,7 @@ import difflib
 import json
 from collections.abc import Sequence
 from concurrent.futures import TimeoutError as FutureTimeoutError
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, HTTPException, Path, Query, Response
 from sqlalchemy import Connection, select, update
@@ -14,6 +14,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from . import limits
 from .effects import Preview
+from .gate_requests import AnyRequest, TrialRequest
+from .gate_rows import gate_rows
 from .history import read_histories, read_metrics, read_recent
 from .ledger import command_row, command_rows
 from .parameter_rows import parameter_rows
@@ -21,10 +23,10 @@ from .parts import Parts, PartsOf, StoreOf
 from .registry import Refusal, parameter_names, run_record, run_row, run_rows
 from .rows import (
     ChangeRequest,
-    CommandRequest,
     CommandRow,
     CommandRows,
     Fault,
+    GateRows,
     Health,
     MetricRow,
     MetricRows,
@@ -40,6 +42,7 @@ from .rows import (
 from .series import History, bucket, plain
 from .states import STORED_STATISTICS
 from .tables import meta, parameters
+from .trials import Trial
 from .version import VERSION
 from .writer import WriterEnded
 
@@ -49,6 +52,9 @@ health_router = APIRouter(tags=["health"])
 STORE_PATIENCE = 10.0
 HEALTH_PATIENCE = 3.0
 METRIC_VALUES = 2000
+UNANSWERED: dict[int | str, dict[str, Any]] = {
+    code: {"model": Fault} for code in (409, 429, 503, 504)
+}
 
 Step = Annotated[int | None, Query(ge=0, le=limits.NUMBER)]
 
@@ -141,7 +147,7 @@ def get_metrics(run: str, store: StoreOf) -> MetricRows:
 
 
 @router.post("/{run}/commands", status_code=202)
-def post_command(run: str, asked: CommandRequest, parts: PartsOf) -> CommandRow:
+def post_command(run: str, asked: AnyRequest, parts: PartsOf) -> CommandRow:
     """Ask for a change; the answer says that it was asked for, not that it was done."""
     future = parts.hub.request(run, asked)
     try:
@@ -155,7 +161,20 @@ def post_command(run: str, asked: CommandRequest, parts: PartsOf) -> CommandRow:
         raise HTTPException(503, f"The store is busy, and {outcome}") from error
 
 
-@router.get("/{run}/preview", responses={code: {"model": Fault} for code in (409, 429, 504)})
+@router.get("/{run}/gates")
+def list_gates(run: str, store: StoreOf) -> GateRows:
+    """Every gate as the job last reported it."""
+    with store.read() as connection:
+        return GateRows(gates=gate_rows(connection, run))
+
+
+@router.post("/{run}/trial", responses=UNANSWERED)
+async def post_trial(run: str, asked: TrialRequest, parts: PartsOf) -> Trial:
+    """How a gate would have fared over what is recorded, asked of the job; nothing is made."""
+    return await parts.hub.trial(run, asked)
+
+
+@router.get("/{run}/preview", responses=UNANSWERED)
 async def get_preview(
     run: str, asked: Annotated[ChangeRequest, Query()], parts: PartsOf
 ) -> Preview:

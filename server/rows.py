@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from enum import Enum
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import BaseModel, ConfigDict, model_validator
 
 from .commands import CommandState
 from .effects import Saved
-from .fields import Kind, Mode, Name
+from .fields import By, Kind, Mode, Name
 
 
 class RunStatus(str, Enum):
@@ -72,7 +72,10 @@ class FrozenRow(Row):
 
 
 class ParameterRow(Row):
-    """One parameter with its latest figures; one that is not a finite number is null."""
+    """One parameter with its latest figures; one that is not a finite number is null.
+
+    `gate` is the gate that kept its gradient away, where `state` is `gated`.
+    """
 
     index: int
     name: str
@@ -89,10 +92,15 @@ class ParameterRow(Row):
     grad_norm: float | None
     grad_max: float | None
     step: int | None
+    gate: int | None = None
 
 
 class CommandRow(Row):
-    """One entry of the audit log; among others it names the first 20 of its `count` parameters."""
+    """One entry of the audit log; among others it names the first 20 of its `count` parameters.
+
+    The fields from `site` on are null for a freeze and a thaw; of an ungate there is `gate` alone,
+    and of a new gate `gate` follows when the job has made it.
+    """
 
     id: int
     kind: str
@@ -110,6 +118,38 @@ class CommandRow(Row):
     saved: Saved | None
     requested: float
     times: dict[str, float]
+    site: str | None = None
+    when: str | None = None
+    action: str | None = None
+    factor: float | None = None
+    max_norm: float | None = None
+    hold: int | None = None
+    paused: bool | None = None
+    gate: int | None = None
+
+
+class GateRow(Row):
+    """A gate as the job last reported it; it names the first 20 of its `count` parameters."""
+
+    id: int
+    site: str
+    when: str
+    action: str
+    factor: float | None
+    max_norm: float | None
+    hold: int
+    paused: bool
+    by: str
+    command: int | None
+    since_step: int
+    closed: bool
+    steps: int
+    closed_steps: int
+    norm_in: float | None
+    norm_out: float | None
+    problem: str | None
+    parameters: list[str]
+    count: int
 
 
 class SeriesRow(Row):
@@ -177,6 +217,12 @@ class CommandRows(Row):
     commands: list[CommandRow]
 
 
+class GateRows(Row):
+    """Answer of `GET /api/runs/{run}/gates`."""
+
+    gates: list[GateRow]
+
+
 class StoreHealth(Row):
     """The state of the store: frames that wait to be written, and the time of the last commit."""
 
@@ -227,8 +273,6 @@ class ChangeRequest(BaseModel):
 
 
 class CommandRequest(ChangeRequest):
-    """What a browser or a script asks of a job."""
+    """A freeze or a thaw that a browser or a script asks of a job."""
 
-    by: Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[^\x00]*$")] = (
-        Field(default="api")
-    )
+    by: By = "api"

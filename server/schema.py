@@ -9,13 +9,15 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from . import limits
+from .browser_messages import ToBrowser
 from .effects import Preview
-from .messages import FromProbe, ToBrowser, ToProbe
+from .gate_requests import AnyRequest, TrialRequest
+from .messages import FromProbe, ToProbe
 from .rows import (
     ChangeRequest,
-    CommandRequest,
     CommandRow,
     CommandRows,
+    GateRows,
     Health,
     MetricRows,
     ParameterRows,
@@ -25,6 +27,7 @@ from .rows import (
     SeriesRows,
     Sparklines,
 )
+from .trials import Trial
 
 PATH = Path("docs/protocol.schema.json")
 
@@ -40,9 +43,12 @@ _PARTS: dict[str, Any] = {
     "metrics": MetricRows,
     "change_request": ChangeRequest,
     "preview": Preview,
-    "command_request": CommandRequest,
+    "command_request": AnyRequest,
     "command": CommandRow,
     "commands": CommandRows,
+    "gates": GateRows,
+    "trial_request": TrialRequest,
+    "trial": Trial,
     "health": Health,
 }
 

@@ -19,6 +19,7 @@ class Pending:
     run: bool = False
     parameters: bool = False
     commands: set[int] = field(default_factory=set)
+    gates: bool = False
     metrics: Points = field(default_factory=Points)
     frame: bytes | None = None
 
@@ -44,6 +45,11 @@ class Subscriber:
     def commands_changed(self, ids: set[int]) -> None:
         """Commands are new or changed; the latest `COMMANDS` of them are told of."""
         self._pending.commands = set(sorted(self._pending.commands | ids)[-COMMANDS:])
+        self.news.set()
+
+    def gates_changed(self) -> None:
+        """The gates, or what became of them, changed."""
+        self._pending.gates = True
         self.news.set()
 
     def samples_arrived(self, band: Band, encoded: bytes) -> None:

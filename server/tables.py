@@ -18,7 +18,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 
 metadata = MetaData()
 
@@ -64,6 +64,7 @@ runs = Table(
     Column("compiled", Boolean, nullable=False),
     Column("states", JSON, nullable=False),
     Column("frozen", JSON, nullable=False),
+    Column("gates", JSON, nullable=False),
     Index("runs_by_given_name", "given_name"),
 )
 
@@ -144,5 +145,13 @@ commands = Table(
     Column("saved", JSON(none_as_null=True)),
     Column("requested", Float(53), nullable=False),
     Column("times", JSON, nullable=False),
+    Column("site", Text),
+    Column("when", Text),
+    Column("action", String(16)),
+    Column("factor", Float(53)),
+    Column("max_norm", Float(53)),
+    Column("hold", BigInteger),
+    Column("paused", Boolean),
+    Column("gate", BigInteger),
     UniqueConstraint("run", "local"),
 )

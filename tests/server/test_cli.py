@@ -64,10 +64,10 @@ def test_a_store_of_a_newer_version_is_said(tmp_path: Path) -> None:
     with ServerProcess(tmp_path):
         pass
     with sqlite3.connect(tmp_path / "gradgate.db") as connection:
-        connection.execute("UPDATE meta SET value = '4' WHERE key = 'schema_version'")
+        connection.execute("UPDATE meta SET value = '5' WHERE key = 'schema_version'")
     connection.close()
     says = refusal("--port", "0", "--data", str(tmp_path))
-    assert "schema version 4 and this Gradgate knows version 3" in says
+    assert "schema version 5 and this Gradgate knows version 4" in says
     assert "pip install --upgrade gradgate" in says
 
 

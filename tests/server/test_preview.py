@@ -11,7 +11,7 @@ import pytest
 
 from tests.support.probing import FakeProbe, hello
 from tests.support.serving import ServerProcess
-from tests.support.waiting import wait_for
+from tests.support.waiting import wait_for, wait_until
 
 FREEZE = {"kind": "freeze", "target": "a.*"}
 WITHIN = 20
@@ -105,7 +105,7 @@ def test_a_silent_job_is_a_504(shared_server: ServerProcess, run: str, asker: As
     assert "did not answer within 5 seconds" in answer.result().json()["detail"]
 
 
-def test_a_job_that_goes_meanwhile_is_a_409(
+def test_a_job_that_goes_meanwhile_is_a_503(
     shared_server: ServerProcess, run: str, asker: Asker
 ) -> None:
     """Those who wait are told at once, not after five seconds."""
@@ -113,7 +113,7 @@ def test_a_job_that_goes_meanwhile_is_a_409(
         answer = asker.ask()
         probe.until_question()
         gone = time.monotonic()
-    assert answer.result(WITHIN).status_code == 409
+    assert answer.result(WITHIN).status_code == 503
     assert time.monotonic() - gone < 4
     assert "ended while it was asked" in answer.result().json()["detail"]
 
@@ -126,7 +126,7 @@ def test_a_newer_connection_is_not_asked_again(
         lost = asker.ask()
         old = older.until_question()
         with FakeProbe(shared_server, hello(run)) as newer:
-            assert lost.result(WITHIN).status_code == 409
+            assert lost.result(WITHIN).status_code == 503
             answer = asker.ask(target="b")
             question = newer.until_question()
             assert question["request"] != old["request"]
@@ -148,8 +148,23 @@ def test_too_many_questions_are_a_429(shared_server: ServerProcess, run: str, as
         assert {answer.result(WITHIN).status_code for answer in waiting} == {200}
 
 
+def test_a_moment_without_a_connection_is_a_503(server: ServerProcess, run: str) -> None:
+    """A live run whose probe is about to be back refuses nothing: the command can be sent."""
+    path = f"/api/runs/{run}"
+    with FakeProbe(server, hello(run)):
+        pass
+    # The server calls a run lost after ten seconds, and until then it is live.
+    answer = wait_until(
+        lambda: server.page(f"{path}/preview", params=FREEZE), lambda got: got.status_code == 503
+    )
+    assert server.get(path)["status"] == "live"
+    assert "is not connected" in answer.json()["detail"]
+    assert "send the command without asking" in answer.json()["detail"]
+    assert server.post(f"{path}/commands", FREEZE).status_code == 202
+
+
 def test_without_a_job_there_is_none(shared_server: ServerProcess, run: str, asker: Asker) -> None:
-    """Unknown is a 404; a run without its connection and a finished one are 409s that say so."""
+    """Unknown is a 404; a lost run and a finished one are 409s that say so."""
     assert asker.ask().result(WITHIN).status_code == 404
     path = f"/api/runs/{run}"
     with FakeProbe(shared_server, hello(run)):
@@ -176,7 +191,7 @@ def test_an_answer_that_is_none_ends_the_connection(
         assert code == 1008
         assert last is not None
         assert "either `preview` or `refused`" in last["message"]
-        assert answer.result(WITHIN).status_code == 409
+        assert answer.result(WITHIN).status_code == 503
 
 
 @pytest.mark.parametrize("change", [{"kind": "explode"}, {"target": ""}, {"surprise": 1}])

@@ -69,6 +69,7 @@ def test_parameters_before_the_first_sample(
         "grad_norm": None,
         "grad_max": None,
         "step": None,
+        "gate": None,
     }
     assert [row["in_optimizer"] for row in rows] == [True, False, True]
     script = {

@@ -87,6 +87,44 @@ def preview(**changes: Any) -> dict[str, Any]:
     }
 
 
+def gate(number: int = 1, **changes: Any) -> dict[str, Any]:
+    """A gate as the job reports it."""
+    return {
+        "id": number,
+        "site": "output:a",
+        "when": "norm > 10",
+        "action": "block",
+        "factor": None,
+        "max_norm": None,
+        "hold": 0,
+        "paused": False,
+        "by": "browser",
+        "command": 1,
+        "since_step": 3,
+        "closed": True,
+        "steps": 40,
+        "closed_steps": 8,
+        "norm_in": 12.5,
+        "norm_out": 0.0,
+        "problem": None,
+        "parameters": [0, 1],
+        **changes,
+    }
+
+
+def trial(**changes: Any) -> dict[str, Any]:
+    """What the job says of a condition that it tried."""
+    return {
+        "error": None,
+        "names": ["step", "norm", "norm_avg", "closed", "loss"],
+        "closed": [2, 4],
+        "samples": 4,
+        "missing": [],
+        "notes": ["The recorded norms are those that the optimizer was given."],
+        **changes,
+    }
+
+
 def pack_sample(
     seq: int,
     step: int,
@@ -144,7 +182,7 @@ class FakeProbe:
             self.acked = answer["seq"]
         elif answer["type"] == "command":
             self.commands.append(answer)
-        elif answer["type"] == "preview":
+        elif answer["type"] in ("preview", "trial"):
             self.questions.append(answer)
         return answer
 
@@ -187,6 +225,16 @@ class FakeProbe:
             }
         )
         return found
+
+    def answer_trial(self, question: Mapping[str, Any], **changes: Any) -> dict[str, Any]:
+        """Answer the server's trial; what was answered is returned."""
+        found = trial(**changes)
+        self.send({"type": "trial", "request": question["request"], **found})
+        return found
+
+    def gates(self, seq: int, *gates: Mapping[str, Any]) -> None:
+        """Tell of every gate that there is."""
+        self.send({"type": "gates", "seq": seq, "gates": list(gates)})
 
     def heartbeat(self, step: int = 0, **more: Any) -> None:
         """Send a heartbeat."""

@@ -1,0 +1,62 @@
+"""Every JSON message to a browser (docs/protocol.md, section 2), as pydantic models."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from .fields import Count
+from .messages import Message
+from .rows import CommandRow, GateRow, RunRow
+
+
+class RunChanged(Message):
+    """The row of the run."""
+
+    type: Literal["run"] = "run"
+    run: RunRow
+
+
+class CommandsChanged(Message):
+    """Rows of commands that are new or changed."""
+
+    type: Literal["commands"] = "commands"
+    commands: list[CommandRow]
+
+
+class ParametersChanged(Message):
+    """The table or what is frozen changed, fetch the parameters again."""
+
+    type: Literal["parameters"] = "parameters"
+
+
+class MetricPoint(Message):
+    """What was logged at one step; a number that is not finite is null."""
+
+    step: Count
+    values: dict[str, float | None]
+
+
+class NewMetrics(Message):
+    """What was logged since the last message, oldest first.
+
+    `complete` is false when some of it was left out: fetch the metrics again.
+    """
+
+    type: Literal["metrics"] = "metrics"
+    points: list[MetricPoint]
+    complete: bool
+
+
+class GatesChanged(Message):
+    """Every gate that there is now."""
+
+    type: Literal["gates"] = "gates"
+    gates: list[GateRow]
+
+
+ToBrowser = Annotated[
+    RunChanged | CommandsChanged | ParametersChanged | NewMetrics | GatesChanged,
+    Field(discriminator="type"),
+]
