@@ -9,6 +9,7 @@ import click
 import platformdirs
 
 from .demo_command import demo
+from .gate_command import gate, gates, ungate
 from .interrupts import until_stopped
 from .runs_command import runs
 from .service import Service, ServiceError
@@ -93,5 +94,5 @@ def serve(
             raise click.ClickException("The server ended by itself: its log above says why.")
 
 
-for command in (demo, runs, freeze, thaw):
+for command in (demo, runs, freeze, thaw, gate, ungate, gates):
     main.add_command(command)

@@ -13,8 +13,10 @@ from urllib.request import OpenerDirector, ProxyHandler, Request, build_opener
 from pydantic import BaseModel, ValidationError
 
 from .effects import Preview
-from .rows import ChangeRequest, CommandRequest, CommandRow, RunRow, Runs
+from .gate_requests import AnyRequest, TrialRequest
+from .rows import ChangeRequest, CommandRow, GateRow, GateRows, RunRow, Runs
 from .settings import is_loopback
+from .trials import Trial
 
 WITHIN = 20.0
 """Seconds for an answer; the server takes up to 10 to store a command."""
@@ -77,7 +79,15 @@ class Client:
         query = {name: _query_value(value) for name, value in change.items()}
         return self._get(Preview, f"{_path(run)}/preview?{urlencode(query)}")
 
-    def request(self, run: str, asked: CommandRequest) -> CommandRow:
+    def gates(self, run: str) -> list[GateRow]:
+        """Every gate of a run."""
+        return self._get(GateRows, f"{_path(run)}/gates").gates
+
+    def trial(self, run: str, asked: TrialRequest) -> Trial:
+        """How a gate would have fared."""
+        return self._ask(Trial, f"{_path(run)}/trial", asked.model_dump_json().encode())
+
+    def request(self, run: str, asked: AnyRequest) -> CommandRow:
         """Ask for a change."""
         return self._ask(CommandRow, f"{_path(run)}/commands", asked.model_dump_json().encode())
 

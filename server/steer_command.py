@@ -10,17 +10,15 @@ from pydantic import ValidationError
 
 from . import limits
 from .choosing import choose
-from .client import Broken, Client, ClientError
-from .client_options import Interrupted, NoServer, NotDone, asks_a_server, failure
-from .commands import CommandState
-from .following import Following, RunEnded
+from .client import Client
+from .client_options import asks_a_server
 from .preview_text import preview_lines
-from .rows import CommandRequest, CommandRow, RunRow
-from .terminal import listed, plain, plural
+from .rows import CommandRequest
+from .steering import steer
+from .terminal import plain
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-_STATE_WIDTH = max(len(state.value) for state in CommandState)
 _EPILOG = (
     "RUN is an id of `gradgate runs`, the beginning of one, or a name that one live run has. "
     "TARGET is a parameter's name, a module's path, or a glob such as '*.bias'. Ends with 0 when "
@@ -77,11 +75,7 @@ def _steer(
         for line in preview_lines(client.preview(row.id, asked), row):
             click.echo(plain(line))
         return
-    command = _sent(client, row, asked)
-    if no_wait:
-        _tell(row, CommandState.REQUESTED, command)
-    else:
-        _wait(client, row, command)
+    steer(client, row, asked, no_wait)
 
 
 def _request(change: dict[str, Any]) -> CommandRequest:
@@ -92,67 +86,3 @@ def _request(change: dict[str, Any]) -> CommandRequest:
             f"A target has 1 to {limits.NAME_CHARACTERS} characters and no zero byte: "
             "give a parameter's name, a module's path, or a glob."
         ) from error
-
-
-def _sent(client: Client, run: RunRow, asked: CommandRequest) -> CommandRow:
-    try:
-        return client.request(run.id, asked)
-    except Broken as error:
-        raise NoServer(
-            f"{error} The command may have been taken: see the log of the run's page, "
-            f"{client.url}/runs/{run.id}."
-        ) from error
-
-
-def _wait(client: Client, run: RunRow, command: CommandRow) -> None:
-    following = Following(
-        client,
-        command,
-        run.id,
-        lambda state, row: _tell(run, state, row),
-        lambda sentence: click.echo(sentence, err=True),
-    )
-    try:
-        final = following.until_final()
-    except KeyboardInterrupt as error:
-        raise Interrupted(_stands("Not waited for any longer", following.row)) from error
-    except ClientError as error:
-        raise failure(error, _stands(str(error), following.row)) from error
-    except RunEnded as error:
-        raise NotDone(f"The run finished before command {command.id} was verified.") from error
-    if final.state is not CommandState.VERIFIED:
-        raise NotDone(_verdict(final))
-
-
-def _tell(run: RunRow, state: CommandState, row: CommandRow) -> None:
-    """Print a state with what belongs to it; the verdict of a failure comes as the error."""
-    said = ""
-    if state is CommandState.REQUESTED:
-        said = f"command {row.id}: {_described(row)} in {run.name} ({run.id})"
-    elif state is CommandState.APPLIED:
-        names = listed(row.parameters, row.count)
-        at = "" if row.step is None else f"at step {row.step:,}: "
-        said = f"{at}{plural(row.count, 'parameter')}" + (f" ({names})" if names else "")
-    elif state is CommandState.VERIFIED and row.state is state:
-        said = row.detail or ""
-    click.echo(plain(f"{state.value:{_STATE_WIDTH}}  {said}".rstrip()))
-
-
-def _described(row: CommandRow) -> str:
-    options = [f"mode {row.mode}"] if row.mode != "grad" else []
-    options += ["statistics held"] if row.hold_stats else []
-    options += ["optimizer state reset"] if row.reset_state else []
-    return f"{row.kind} {row.target}" + (f" ({', '.join(options)})" if options else "")
-
-
-def _verdict(row: CommandRow) -> str:
-    verb = "has" if row.state is CommandState.DRIFTED else "was"
-    reason = f": {row.reason}" if row.reason else "."
-    return f"Command {row.id} {verb} {row.state.value}{reason}"
-
-
-def _stands(cause: str, row: CommandRow) -> str:
-    return (
-        f"{cause.rstrip('.')}. Command {row.id} stands, in state {row.state.value} when last "
-        "heard of, and the job goes on with it."
-    )

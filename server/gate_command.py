@@ -1,0 +1,140 @@
+"""The commands `gradgate gate`, `gradgate ungate` and `gradgate gates`."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import click
+from pydantic import ValidationError
+
+from . import limits
+from .choosing import choose
+from .client import Client
+from .client_options import NotDone, asks_a_server
+from .gate_requests import GateRequest, TrialRequest, UngateRequest
+from .gate_text import action_text, fault_lines, trial_lines
+from .rows import GateRow, RunRow
+from .steering import steer
+from .terminal import plain, table
+
+_HEAD = ("GATE", "SITE", "ACTION", "WHEN", "NOW", "CLOSED", "NORM IN", "NORM OUT")
+_RIGHT = frozenset({0, 5, 6, 7})
+_ENDS = (
+    "RUN is an id of `gradgate runs`, the beginning of one, or a name that one live run has. "
+    "Ends with 0 when the job has verified it (or was asked, with --no-wait); with 1 when it was "
+    "rejected or superseded; with 2 when the run or an option is wrong; with 3 without a server; "
+    "with 4 without its token."
+)
+_SITES = "SITE is param:NAME, output:MODULE, input:MODULE or site:LABEL. "
+
+_no_wait = click.option("--no-wait", is_flag=True, help="Ask, and do not wait for the job.")
+
+
+@click.command(epilog=_SITES + _ENDS)
+@click.argument("run")
+@click.argument("site")
+@click.option(
+    "--when",
+    default="True",
+    show_default=True,
+    metavar="CONDITION",
+    help="Closed while this is true, such as 'norm > 10'.",
+)
+@click.option(
+    "--action",
+    type=click.Choice(["block", "scale", "clip"]),
+    default="block",
+    show_default=True,
+    help="What it does while it is closed.",
+)
+@click.option("--factor", type=float, help="What to scale by; -1 reverses.")
+@click.option("--max-norm", type=float, help="What to clip to.")
+@click.option("--hold", type=int, default=0, help="Once closed, closed for so many steps at least.")
+@click.option(
+    "--try", "tries", is_flag=True, help="Show when it would have been closed; change nothing."
+)
+@_no_wait
+@asks_a_server
+def gate(client: Client, /, run: str, site: str, tries: bool, no_wait: bool, **fields: Any) -> None:
+    """Gate the gradient that flows through a site of a run."""
+    asked: TrialRequest | GateRequest
+    try:
+        if tries:
+            asked = TrialRequest.model_validate({"site": site, **fields})
+        else:
+            gate = {"kind": "gate", "site": site, "by": "cli", **fields}
+            asked = GateRequest.model_validate(gate)
+    except ValidationError as error:
+        raise click.UsageError(_fault(error)) from error
+    row = choose(client.runs(), run)
+    if isinstance(asked, TrialRequest):
+        _try(client, row, asked)
+    else:
+        steer(client, row, asked, no_wait)
+
+
+@click.command(epilog="GATE is a number of `gradgate gates`. " + _ENDS)
+@click.argument("run")
+@click.argument("number", metavar="GATE", type=click.IntRange(0, limits.NUMBER))
+@_no_wait
+@asks_a_server
+def ungate(client: Client, /, run: str, number: int, no_wait: bool) -> None:
+    """Remove a gate of a run."""
+    asked = UngateRequest(kind="ungate", gate=number, by="cli")
+    steer(client, choose(client.runs(), run), asked, no_wait)
+
+
+@click.command()
+@click.argument("run")
+@click.option("--json", "as_json", is_flag=True, help="Print every figure, as JSON.")
+@asks_a_server
+def gates(client: Client, /, run: str, as_json: bool) -> None:
+    """List the gates of a run, in the order in which they were made."""
+    row = choose(client.runs(), run)
+    rows = client.gates(row.id)
+    if as_json:
+        click.echo(json.dumps([each.model_dump(mode="json") for each in rows], indent=2))
+    elif rows:
+        click.echo(table(_HEAD, [_cells(each) for each in rows], _RIGHT))
+        for each in rows:
+            if each.problem:
+                click.echo(plain(f"gate {each.id}: {each.problem}"))
+    else:
+        click.echo(plain(f"No gate in {row.name} ({row.id}): `gradgate gate` makes one."))
+
+
+def _try(client: Client, run: RunRow, asked: TrialRequest) -> None:
+    trial = client.trial(run.id, asked)
+    if trial.error is not None:
+        for line in fault_lines(trial.error, asked.when):
+            click.echo(plain(line), err=True)
+        raise NotDone(trial.error.message)
+    for line in trial_lines(trial, asked.when):
+        click.echo(plain(line))
+
+
+def _cells(row: GateRow) -> tuple[str, ...]:
+    now = "paused" if row.paused else "closed" if row.closed else "open"
+    share = f"{100 * row.closed_steps / row.steps:.3g} % of {row.steps:,}" if row.steps else ""
+    return (
+        str(row.id),
+        plain(row.site),
+        action_text(row),
+        plain(row.when),
+        now,
+        share,
+        _figure(row.norm_in),
+        _figure(row.norm_out),
+    )
+
+
+def _figure(value: float | None) -> str:
+    return "" if value is None else f"{value:.3g}"
+
+
+def _fault(error: ValidationError) -> str:
+    """What is wrong with an option, in the words that the server has for it."""
+    fault = error.errors(include_url=False, include_input=False)[0]
+    name = "".join(f"{part}: " for part in fault["loc"])
+    return f"{name}{fault['msg'].removeprefix('Value error, ')}."
