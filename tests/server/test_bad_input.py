@@ -133,7 +133,12 @@ def test_a_binary_hello_is_refused(shared_server: ServerProcess) -> None:
         assert_refused(probe, 1002, "first frame is `hello`")
 
 
-@pytest.mark.parametrize(("frame", "code", "message"), BAD_FRAMES)
+@pytest.mark.parametrize(
+    ("frame", "code", "message"),
+    BAD_FRAMES,
+    # A frame has the time of its making in it, which each test process would name differently.
+    ids=[f"{number}: {message[:40]}" for number, (_, _, message) in enumerate(BAD_FRAMES)],
+)
 def test_a_bad_frame_is_refused(
     shared_server: ServerProcess, run: str, frame: str | bytes, code: int, message: str
 ) -> None:
