@@ -62,7 +62,8 @@ class RunPage {
       onToggle: (name) => this.toggleLine(name),
       onTab: (tab) => this.chooseTab(tab),
     });
-    this.gating = new Gating(this.api, this.state, this.lines.data.metrics, this.steering);
+    const { metrics } = this.lines.data;
+    this.gating = new Gating(this.api, this.state, metrics, this.steering, () => this.chooseLog("commands"));
     this.logTabs = new Tabs(byId("log-tabs", HTMLElement), (tab) => this.chooseLog(tab));
     this.log = new CommandLog(
       byId("commands", HTMLElement),

@@ -63,18 +63,17 @@ export function ruleWords({ site, when, action, factor, max_norm, hold }) {
 }
 
 /**
- * What a gate command asks for: the verb, and the rest.
+ * What a gate command asks for: the verb, and the rest. The server adds the number of a new gate when
+ * the job has made it, so a gate that is made and one that is changed read alike: by what they do then.
  * @param {GateDraft | UngateDraft} draft
  * @returns {{verb: string, object: string}}
  */
 export function gateWords(draft) {
   if (draft.kind === "ungate") return { verb: "remove", object: `gate ${draft.gate}` };
   const { verb, object } = ruleWords(draft);
-  if (draft.paused) {
-    const which = draft.gate === null ? "a new gate" : `gate ${draft.gate}`;
-    return { verb: "pause", object: `${which}: ${verb} ${object}` };
-  }
-  return draft.gate === null ? { verb, object } : { verb: "set", object: `gate ${draft.gate}: ${verb} ${object}` };
+  const which = draft.gate === null ? "a new gate" : `gate ${draft.gate}`;
+  if (draft.paused) return { verb: "pause", object: `${which}: ${verb} ${object}` };
+  return { verb, object: draft.gate === null ? object : `${object} (${which})` };
 }
 
 /**

@@ -184,6 +184,7 @@ export class GateEditor {
       this.trial.missing(missing);
       this.chart.hide();
     } else {
+      this.trial.ask();
       this.asking = new AbortController();
       const { signal } = this.asking;
       this.answered = new Promise((resolve) => {
@@ -198,7 +199,6 @@ export class GateEditor {
    * @param {AbortSignal} signal
    */
   async #ask(draft, signal) {
-    this.trial.ask();
     try {
       const trial = await this.handlers.trial(draft, signal);
       if (signal.aborted) return;

@@ -11,7 +11,7 @@
  */
 import { isPending } from "../lib/commands.js";
 import { formatCount, plural } from "../lib/format.js";
-import { actionWords, conditionWords, gateState, gateWords, normsWords, shareWords } from "../lib/gatewords.js";
+import { actionWords, conditionWords, gateState, normsWords, shareWords } from "../lib/gatewords.js";
 import { Memory } from "../lib/memory.js";
 import { stateCode } from "../lib/states.js";
 import { visible } from "../lib/visible.js";
@@ -111,13 +111,21 @@ function focusIn(list) {
 }
 
 /**
- * What is asked of a gate and not yet reported.
+ * What was asked of a gate last, as long as it is not reported, or where it was refused.
  * @param {number} id
  * @param {readonly CommandRow[]} commands newest first
  */
 function awaitedWords(id, commands) {
-  const pending = commands.find((each) => (each.kind === "gate" || each.kind === "ungate") && each.gate === id && isPending(each));
-  return pending === undefined ? null : `${gateWords(/** @type {import("../wire.js").GateCommand} */ (pending)).verb} ${pending.state}`;
+  const last = commands.find((each) => (each.kind === "gate" || each.kind === "ungate") && each.gate === id);
+  if (last === undefined || !(isPending(last) || last.state === "rejected")) return null;
+  const why = last.reason === null ? "" : `: ${visible(last.reason)}`;
+  return `${changeWord(last)} ${last.state}${why}`;
+}
+
+/** @param {CommandRow} command */
+function changeWord(command) {
+  if (command.kind === "ungate") return "removal";
+  return command.kind === "gate" && command.paused ? "pause" : "change";
 }
 
 /**
@@ -133,9 +141,8 @@ function drawItem(gate, awaited, locked) {
     "li",
     { "data-gate": String(gate.id), "data-state": state, ...(awaited === null ? {} : { "data-pending": "true" }) },
     element("span", { class: "standing" }, ...(state === "closed" ? [stateGlyph(stateCode("gated"))] : [dot()]), state),
-    element("span", { class: "what" }, element("span", { class: "number" }, String(gate.id)), element("strong", {}, actionWords(gate)), site),
+    element("span", { class: "what" }, element("span", { class: "number" }, String(gate.id)), element("strong", {}, actionWords(gate)), site, element("span", { class: "rule mono" }, conditionWords(gate.when))),
     element("span", { class: "buttons" }, ...buttons(gate, locked)),
-    element("p", { class: "rule mono" }, conditionWords(gate.when)),
     element("p", { class: "figures" }, ...figures(gate, awaited)),
   );
   if (gate.problem !== null) made.append(element("p", { class: "problem" }, stateGlyph(stateCode("nonfinite")), element("span", {}, visible(gate.problem))));
@@ -158,8 +165,9 @@ function figures(gate, awaited) {
     ...(gate.count > 0 ? [`${plural(gate.count, "gradient")} kept away`] : []),
     `by ${visible(gate.by)} since step ${formatCount(gate.since_step)}`,
   ];
-  const made = facts.flatMap((fact, i) => (i === 0 ? [element("span", {}, fact)] : [" · ", element("span", {}, fact)]));
-  return awaited === null ? made : [element("span", { class: "awaited" }, awaited), " · ", ...made];
+  const made = facts.map((fact) => element("span", {}, fact));
+  const all = awaited === null ? made : [element("span", { class: "awaited" }, awaited), ...made];
+  return all.flatMap((each) => [each, " "]);
 }
 
 /**

@@ -25,8 +25,9 @@ export class Gating {
    * @param {RunState} state
    * @param {Metrics} metrics
    * @param {Steering} steering
+   * @param {() => void} onMade a gate was asked for: the log says how far it has come
    */
-  constructor(api, state, metrics, steering) {
+  constructor(api, state, metrics, steering, onMade) {
     this.state = state;
     this.tab = byId("tab-gates", HTMLElement);
     const dialog = byId("gate-editor", HTMLDialogElement);
@@ -34,7 +35,10 @@ export class Gating {
     this.editor = new GateEditor(dialog, chart, {
       trial: ({ site, when, action, factor, max_norm, hold }, signal) =>
         postJson(`${api}/trial`, { site, when, action, factor, max_norm, hold, samples: TRIAL_SAMPLES }, signal),
-      send: (draft) => steering.post(draft),
+      send: async (draft) => {
+        await steering.post(draft);
+        if (draft.gate === null) onMade();
+      },
       names: () => metrics.names.map(nameOfMetric),
       onSwitch: (gate) => this.#open(this.place, gate, this.here),
     });

@@ -28,10 +28,11 @@ export class TrialView {
     this.#say(element("p", { class: "muted" }, sentence));
   }
 
+  /** The job is being asked; what it said of the text before stays, dimmed. */
   ask() {
-    setAttribute(this.answer, "aria-busy", "true");
     this.#wrong(null);
-    this.#say(element("p", { class: "muted" }, "Asking the job …"));
+    if (this.answer.querySelector(".verdict") === null) this.#say(element("p", { class: "muted" }, "Asking the job …"));
+    setAttribute(this.answer, "aria-busy", "true");
   }
 
   /** @param {Trial} trial */
@@ -64,7 +65,7 @@ export class TrialView {
   /** @param {...HTMLElement} parts */
   #say(...parts) {
     this.answer.replaceChildren(...parts);
-    if (!parts.some(({ textContent }) => textContent === "Asking the job …")) setAttribute(this.answer, "aria-busy", null);
+    setAttribute(this.answer, "aria-busy", null);
   }
 
   /** @param {Trial["error"]} error */

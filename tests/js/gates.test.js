@@ -79,10 +79,10 @@ test("a rule is one line in the log", () => {
   assert.equal(line({ action: "clip", max_norm: 0.5, hold: 10 }), "clip output:encoder to norm 0.5 when norm > 10, for at least 10 steps");
 });
 
-test("a command says whether it makes, sets, pauses or removes a gate", () => {
+test("a command says what a gate does then, or that it is paused or removed", () => {
   const words = (/** @type {Parameters<typeof gateWords>[0]} */ draft) => Object.values(gateWords(draft)).join(" ");
   assert.equal(words(gateCommand(1)), "block output:encoder when norm > 10");
-  assert.equal(words(gateCommand(1, { gate: 3 })), "set gate 3: block output:encoder when norm > 10");
+  assert.equal(words(gateCommand(1, { gate: 3 })), "block output:encoder when norm > 10 (gate 3)");
   assert.equal(words(gateCommand(1, { gate: 3, paused: true })), "pause gate 3: block output:encoder when norm > 10");
   assert.equal(words({ kind: "ungate", gate: 3 }), "remove gate 3");
 });
