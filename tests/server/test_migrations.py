@@ -10,11 +10,12 @@ from pathlib import Path
 import pytest
 
 from gradgate.server.store import Store
-from tests.support.probing import FROZEN, PRESENT, FakeProbe, hello
+from tests.support.probing import FROZEN, PRESENT, FakeProbe, gate, hello
 from tests.support.serving import ServerProcess
 
-OLD = Path(__file__).with_name("data") / "store_v2.sql"
-"""A store as the server of schema version 2 wrote it: one run, a sample and three commands."""
+DATA = Path(__file__).with_name("data")
+"""Stores as servers of earlier versions wrote them: one run, a sample and three commands."""
+VERSIONS = (1, 2, 3)
 BACK_TO_1 = """
     ALTER TABLE runs DROP COLUMN sample_time;
     ALTER TABLE runs DROP COLUMN sample_step;
@@ -29,12 +30,12 @@ def write_old(file: Path, version: int) -> None:
     """Write a store of an earlier version."""
     file.parent.mkdir(parents=True, exist_ok=True)
     with closing(sqlite3.connect(file)) as store:
-        store.executescript(OLD.read_text())
+        store.executescript((DATA / f"store_v{max(version, 2)}.sql").read_text())
         if version == 1:
             store.executescript(BACK_TO_1)
 
 
-@pytest.fixture(params=[1, 2])
+@pytest.fixture(params=VERSIONS)
 def old(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ServerProcess]:
     """A server on the store of an earlier version."""
     write_old(tmp_path / "gradgate.db", request.param)
@@ -63,7 +64,17 @@ def test_all_that_was_stored_is_there(old: ServerProcess) -> None:
     commands = old.get(f"{path}/commands")["commands"]
     assert [each["state"] for each in commands] == ["applied", "requested", "verified"]
     for each in commands:
-        assert (each["hold_stats"], each["reset_state"], each["saved"]) == (False, False, None)
+        assert (each["hold_stats"], each["reset_state"]) == (False, False)
+        assert (each["site"], each["when"], each["paused"], each["gate"]) == (None,) * 4
+    assert old.get(f"{path}/gates") == {"gates": []}
+
+
+def test_what_a_command_saved_is_there(tmp_path: Path) -> None:
+    """Null where that was not known yet."""
+    write_old(tmp_path / "gradgate.db", 3)
+    with ServerProcess(tmp_path) as server:
+        commands = server.get(f"/api/runs/{RUN}/commands")["commands"]
+    assert [each["saved"] and each["saved"]["steps"] for each in commands] == [None, None, 20]
 
 
 def test_the_run_goes_on(old: ServerProcess) -> None:
@@ -77,12 +88,17 @@ def test_the_run_goes_on(old: ServerProcess) -> None:
         probe.until_acked(8)
         asked = {"kind": "freeze", "target": "a", "mode": "no_grad"}
         assert old.post(f"{path}/commands", asked).json()["id"] == 4
+        gating = {"kind": "gate", "site": "output:a", "when": "norm > 2"}
+        assert old.post(f"{path}/commands", gating).json()["when"] == "norm > 2"
+        probe.gates(9, gate())
+        probe.until_acked(9)
     assert old.get(f"{path}/commands/2")["state"] == "drifted"
     assert old.get(path)["ranks"] == 2
+    assert [each["id"] for each in old.get(f"{path}/gates")["gates"]] == [1]
     assert old.get(f"{path}/series", parameter="a.bias")["values"] == [2, 4]
 
 
-@pytest.mark.parametrize("version", [1, 2])
+@pytest.mark.parametrize("version", VERSIONS)
 def test_it_becomes_the_same_as_a_new_one(tmp_path: Path, version: int) -> None:
     """After the upgrade every table has the columns and indexes of a new store, and stays so."""
     write_old(tmp_path / "old" / "gradgate.db", version)

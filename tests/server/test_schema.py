@@ -12,9 +12,10 @@ import pytest
 from websockets.sync.client import connect
 
 from gradgate.server.schema import protocol_schema, render
-from tests.support.probing import FakeProbe, hello
+from tests.support.probing import FakeProbe, gate, hello
 from tests.support.serving import ServerProcess
 
+GATE = {"kind": "gate", "site": "output:a", "when": "norm > 1", "action": "scale", "factor": 0.5}
 CHECKOUT = Path(__file__).parents[2]
 
 
@@ -42,7 +43,19 @@ def test_answers_follow_the_schema(shared_server: ServerProcess, run: str) -> No
             validate("server_to_probe", question)
             probe.answer(question)
             validate("preview", found.result(20))
-        probe.until_acked(2)
+            for number, body in enumerate((GATE, {"kind": "ungate", "gate": 1}), 2):
+                validate("command_request", body)
+                validate("command", shared_server.post(f"{path}/commands", body).json())
+                validate("server_to_probe", probe.until_command(number))
+            body = {"site": "param:a.weight", "when": "norm > 1"}
+            validate("trial_request", body)
+            tried = thread.submit(shared_server.post, f"{path}/trial", body)
+            question = probe.until_question()
+            validate("server_to_probe", question)
+            probe.answer_trial(question)
+            validate("trial", tried.result(20).json())
+        probe.gates(3, gate())
+        probe.until_acked(3)
     for part, route in [
         ("runs", "/api/runs"),
         ("run", path),
@@ -52,19 +65,21 @@ def test_answers_follow_the_schema(shared_server: ServerProcess, run: str) -> No
         ("sparklines", f"{path}/sparklines"),
         ("metrics", f"{path}/metrics"),
         ("commands", f"{path}/commands"),
+        ("gates", f"{path}/gates"),
         ("health", "/healthz"),
     ]:
         validate(part, shared_server.page(route).json())
 
 
 def test_live_frames_follow_the_schema(shared_server: ServerProcess, run: str) -> None:
-    """What a browser is told at connect is valid, and is the run's row and its commands."""
-    with (
-        FakeProbe(shared_server, hello(run)),
-        connect(f"{shared_server.ws_url}/api/runs/{run}/live") as browser,
-    ):
-        frames = [json.loads(browser.recv(20)) for _ in range(2)]
-    assert [frame["type"] for frame in frames] == ["run", "commands"]
+    """What a browser is told at connect is valid: the run's row, its commands and its gates."""
+    with FakeProbe(shared_server, hello(run)) as probe:
+        probe.gates(1, gate())
+        probe.until_acked(1)
+        browser = connect(f"{shared_server.ws_url}/api/runs/{run}/live")
+    with browser:
+        frames = [json.loads(browser.recv(20)) for _ in range(3)]
+    assert [frame["type"] for frame in frames] == ["run", "commands", "gates"]
     for frame in frames:
         validate("server_to_browser", frame)
 
