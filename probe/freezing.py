@@ -65,6 +65,8 @@ class Freezer:
         self._covered: tuple[Collection[int], Collection[int]] = (frozenset(), frozenset())
         """What gates may keep untrained in some step, and what they keep in the coming one."""
         self.freezes: dict[int, Freeze] = {}
+        self._known = (0, 0)
+        """How many parameters there were, and how many had left, at the last look inside."""
 
     @property
     def leaf(self) -> torch.Tensor:
@@ -120,6 +122,10 @@ class Freezer:
         self._held.release(selection.norms)
         self._settle(self._graphless.paths, module_paths(self._models), flipped)
 
+    def hold_only(self, paths: Collection[str]) -> None:
+        """Let the running statistics of all modules but these run again."""
+        self._held.release([path for path in self._held.paths if path not in paths])
+
     def cover(self, gateable: Collection[int], gated: Collection[int]) -> None:
         """Keep the user's backward working with what gates may keep, and keep, untrained."""
         if (gateable, gated) == self._covered:
@@ -146,16 +152,23 @@ class Freezer:
     def cut_off(self) -> dict[str, list[int]]:
         """Modules that could not run without a graph since they were last asked about.
 
-        They go on in mode ``grad``: by path, the parameters that are frozen in them.
+        They go on in mode ``grad``: by path, the parameters that are in them.
         """
-        cutting = {path: module_paths(self._models)[path] for path in self._graphless.cutting}
+        paths = module_paths(self._models) if self._graphless.paths else {}
+        cutting = {path: paths[path] for path in self._graphless.cutting if path in paths}
         self._graphless.cutting.clear()
+        known = len(self._table), len(self._table.removed)
+        if known != self._known:
+            self._known = known
+            for path in self._graphless.paths:
+                if path in paths and not self._is_whole(paths[path]):
+                    cutting[path] = paths[path]
         inside = {path: self._table.indexes(m.parameters()) for path, m in cutting.items()}
         for index in {index for indexes in inside.values() for index in indexes}:
             if index in self.freezes:
                 self.freezes[index] = replace(self.freezes[index], mode="grad")
         if cutting:
-            self._settle(self._graphless.paths, module_paths(self._models), [])
+            self._settle(self._graphless.paths, paths, [])
         return inside
 
     def _is_harmless(self, tensor: torch.Tensor) -> bool:
@@ -236,7 +249,8 @@ class Freezer:
         if module is None:
             return False
         indexes = self._table.indexes(module.parameters())
-        return all(i in self.freezes and self.freezes[i].mode == "no_grad" for i in indexes)
+        frozen = [self.freezes.get(index) for index in indexes]
+        return bool(frozen) and all(f is not None and f.mode == "no_grad" for f in frozen)
 
     def _announce_to_torch(self, flipped: Sequence[nn.Parameter]) -> None:
         """Make what holds on to the old ``requires_grad`` look again."""

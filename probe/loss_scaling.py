@@ -28,21 +28,24 @@ class IdleOptimizers:
         self._optimizers = optimizers
         self._table = table
         self._stand_ins: list[Tensor] = []
+        self._candidates: list[Tensor] = []
+        """Stand-ins to be, if ever there is a scaler."""
+        self._asked = 0
         self._fed: list[Tensor] = []
 
     def note(self, frozen: Collection[int]) -> None:
         """Find the optimizers whose parameters are all frozen, ``frozen`` by command."""
-        idle = [
-            min(held, key=Tensor.numel)
-            for optimizer in self._optimizers
-            if (held := [p for group in optimizer.param_groups for p in group["params"]])
-            and not any(p.requires_grad for p in held)
-            and frozen.__contains__(self._table.index_of.get(id(min(held, key=Tensor.numel)), -1))
-        ]
-        self._stand_ins = idle if idle and _scaler_exists() else []
+        self.remove()
+        for optimizer in self._optimizers:
+            held = [p for group in optimizer.param_groups for p in group["params"]]
+            ours = [p for p in held if self._table.index_of.get(id(p), -1) in frozen]
+            if ours and not any(p.requires_grad for p in held):
+                self._candidates.append(min(ours, key=Tensor.numel))
 
     def feed(self) -> None:
         """Give each stand-in its zeros: after gradients were cleared, before the scaler looks."""
+        if self._candidates and not torch.compiler.is_compiling():
+            self._look_for_scaler()
         for parameter in self._stand_ins:
             if parameter.grad is None:
                 parameter.grad = torch.zeros_like(parameter)
@@ -67,10 +70,20 @@ class IdleOptimizers:
     def remove(self) -> None:
         """Take every stand-in's zeros away."""
         for parameter in self._stand_ins:
-            parameter.grad = None
-        self._stand_ins = []
+            if parameter.grad is not None and not parameter.grad.any():
+                parameter.grad = None
+        self._stand_ins, self._candidates, self._asked = [], [], 0
+
+    def _look_for_scaler(self) -> None:
+        """Take the candidates as stand-ins once there is a scaler, which may be made at any time.
+
+        Looking takes long, so it becomes rarer and rarer.
+        """
+        self._asked += 1
+        if self._asked & (self._asked - 1) == 0 and _scaler_exists():
+            self._stand_ins, self._candidates = self._candidates, []
 
 
 def _scaler_exists() -> bool:
-    """Whether the job has an enabled ``GradScaler``: looked for only when an optimizer is idle."""
+    """Whether the job has an enabled ``GradScaler``."""
     return any(scaler.is_enabled() for scaler in living(GradScaler))

@@ -303,6 +303,7 @@ class Run:
             self._local_commands += 1
             numbered = replace(command, local=self._local_commands)
             self._steering.restore(numbered, selection, self._step)
+        self._freezer.hold_only(state["held"])
         self._announce_frozen()
 
     def parameters(self) -> list[ParameterInfo]:

@@ -131,7 +131,8 @@ class Steering:
         for path, indexes in cutting.items():
             reason = (
                 f"{path or 'the model'} runs with its graph again, in mode 'grad': what flows "
-                "into it carries a gradient now, which would be cut off"
+                "into it carries a gradient now, or something trainable is in it, which would "
+                "be cut off"
             )
             for report in self._verification.drifted(indexes, "no_grad", reason):
                 self._report(report)

@@ -222,6 +222,49 @@ def test_a_compiled_model_refuses_no_grad() -> None:
         run.freeze("stem", mode="no_grad")
 
 
+def test_no_grad_of_a_glob_leaves_no_module_without_a_graph_after_its_thaw() -> None:
+    """The glob also names a Tanh, which has no parameter to thaw."""
+    model, optimizer = chain()
+    with probe.attach(model, optimizer, server=False, every=1) as run:
+        run.freeze("stem")
+        run.freeze("body.*", mode="no_grad", hold_stats=True)
+        steps(model, optimizer, 1, 2)
+        assert set(run._freezer.graphless) == {"body.0", "body.1"}
+        run.thaw("body.*")
+        assert run._freezer.graphless == ()
+
+
+class Adapted(nn.Module):
+    """A layer with an adapter beside it."""
+
+    def __init__(self, base: nn.Module) -> None:
+        super().__init__()
+        self.base = base
+        self.adapter = nn.Linear(6, 16, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.base(x) + self.adapter(x)  # type: ignore[no-any-return]
+
+
+def test_an_adapter_inside_a_module_without_a_graph_gets_its_gradient() -> None:
+    """From the step after the one that added it, and the command is told to have drifted."""
+    torch.manual_seed(0)
+    model: Any = nn.Sequential(nn.Sequential(nn.Linear(6, 16), nn.Tanh()), nn.Linear(16, 3))
+    optimizer = SGD(model.parameters(), lr=0.1)
+    with probe.attach(model, optimizer, server=False, every=1) as run:
+        reports = reports_of(run)
+        run.freeze("0", mode="no_grad")
+        steps(model, optimizer, 1, 2)
+        assert run._freezer.graphless == ("0",)
+        model[0][0] = Adapted(model[0][0])
+        optimizer.add_param_group({"params": model[0][0].adapter.parameters()})
+        steps(model, optimizer, 3, 4)
+        assert model[0][0].adapter.weight.grad is not None
+        assert not model[0][0].base.weight.requires_grad
+    assert told(reports, 1) == ["applied", "verified", "drifted"]
+    assert "something trainable is in it" in reports[-1].reason
+
+
 # hold_stats
 
 
@@ -417,6 +460,39 @@ def test_a_scaler_steps_an_optimizer_whose_parameters_are_all_frozen(clear: str)
         assert all(parameter.grad is None for parameter in model.parameters())
 
 
+@pytest.mark.parametrize("made", ["before", "after"])
+def test_a_scaler_goes_on_whoever_froze_the_smallest_and_whenever_it_was_made(made: str) -> None:
+    """The script froze one bias, a command the rest; the scaler may come after the freeze."""
+    model, optimizer = chain()
+    model.head.bias.requires_grad_(False)
+    scaler = torch.amp.GradScaler("cpu") if made == "before" else None
+    with probe.attach(model, optimizer, server=False) as run:
+        for name in [info.name for info in run.parameters() if info.name != "head.bias"]:
+            run.freeze(name)
+        before = weights(model)
+        scaler = scaler or torch.amp.GradScaler("cpu")
+        for step in range(1, 4):
+            optimizer.zero_grad()
+            scaler.scale(loss_of(model, step)).backward()
+            scaler.step(optimizer)
+            scaler.update()
+        assert weights(model) == before
+
+
+def test_a_thaw_takes_the_scalers_zeros_away() -> None:
+    """A parameter that then gets no gradient is not moved by its momentum."""
+    model, optimizer = chain()
+    scaler = torch.amp.GradScaler("cpu")
+    with probe.attach(model, optimizer, server=False) as run:
+        steps(model, optimizer, 1, 2)
+        run.freeze("*")
+        optimizer.zero_grad()
+        assert any(parameter.grad is not None for parameter in model.parameters())
+        run.thaw("*")
+        assert all(parameter.grad is None for parameter in model.parameters())
+    assert scaler.is_enabled()
+
+
 # checkpoints
 
 
@@ -462,6 +538,21 @@ def test_a_resumed_job_has_its_freezes_back() -> None:
             "verified",
             "superseded",
         }
+
+
+def test_a_checkpoint_lets_statistics_run_that_it_does_not_hold() -> None:
+    """With nothing frozen in it, or frozen without holding the statistics."""
+    model, optimizer = chain()
+    with probe.attach(model, optimizer, server=False) as run:
+        nothing = run.state_dict()
+        run.freeze("body")
+        running = run.state_dict()
+        for state in (nothing, running):
+            run.freeze("body", hold_stats=True)
+            assert run._freezer.held == ("body.1",)
+            run.load_state_dict(state)
+            assert run._freezer.held == ()
+            assert run.state_dict() == state
 
 
 @pytest.mark.parametrize(
