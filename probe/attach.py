@@ -12,6 +12,7 @@ from torch import nn
 from torch.optim import Optimizer
 
 from .errors import AttachError
+from .job import Job
 from .link import ingest_url
 from .pace import Pace
 from .run import Run
@@ -58,14 +59,16 @@ def attach(
             "gradgate: the model has no parameters, so there is no gradient to watch; "
             "attach after its layers are made."
         )
-    return Run(
+    called = (name or _script_name())[:512]
+    job = Job(
         models,
         optimizers,
-        name=(name or _script_name())[:512],
+        name=called,
         server=_server(server),
         token=token or os.environ.get("GRADGATE_TOKEN"),
         pace=Pace(every, budget),
     )
+    return Run(job, called)
 
 
 def _models(model: object) -> dict[str, nn.Module]:

@@ -53,13 +53,13 @@ def run(monkeypatch: pytest.MonkeyPatch) -> Iterator[probe.Run]:
 
 def frames(run: probe.Run) -> list[str | bytes]:
     """What waits to be sent."""
-    return [entry.frame for entry in run._uplink._outbox.take()]
+    return [entry.frame for entry in run._job.uplink._outbox.take()]
 
 
 def test_every_json_frame_is_one_that_the_server_takes(run: probe.Run) -> None:
     """hello, heartbeat and all that streams validate against models and published schema."""
     texts = [frame for frame in frames(run) if isinstance(frame, str)]
-    texts += [json.dumps(run._uplink._hello()), json.dumps(run._uplink._heartbeat())]
+    texts += [json.dumps(run._job.uplink._hello()), json.dumps(run._job.uplink._heartbeat())]
     adapter: TypeAdapter[Any] = TypeAdapter(messages.FromProbe)
     kinds = {type(adapter.validate_json(text)) for text in texts}
     assert kinds == {
@@ -80,8 +80,8 @@ def test_no_field_is_lost_on_the_way(run: probe.Run) -> None:
     adapter: TypeAdapter[Any] = TypeAdapter(messages.FromProbe)
     for frame in [
         *frames(run),
-        json.dumps(run._uplink._hello()),
-        json.dumps(run._uplink._heartbeat()),
+        json.dumps(run._job.uplink._hello()),
+        json.dumps(run._job.uplink._heartbeat()),
     ]:
         if isinstance(frame, str):
             sent = json.loads(frame)

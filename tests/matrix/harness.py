@@ -262,25 +262,25 @@ def _names_and_modules(job: Job, parameter: nn.Parameter) -> list[str]:
 
 def _keep_samples(run: probe.Run, samples: list[Sample]) -> None:
     """Keep every sample that the run would send."""
-    collect = run._measuring._sampler.collect
+    collect = run._job.measuring._sampler.collect
 
     def keeping(*, wait: bool = False) -> list[Sample]:
         arrived = collect(wait=wait)
         samples.extend(arrived)
         return arrived
 
-    run._measuring._sampler.collect = keeping  # type: ignore[method-assign]
+    run._job.measuring._sampler.collect = keeping  # type: ignore[method-assign]
 
 
 def _keep_reports(run: probe.Run, reports: list[tuple[str, str, str | None]]) -> None:
     """Keep what the run would report of every command."""
-    put = run._steering._report
+    put = run._job.steering._report
 
     def keeping(report: Report) -> None:
         reports.append((report.command.kind, report.state.value, report.reason))
         put(report)
 
-    run._steering._report = keeping
+    run._job.steering._report = keeping
 
 
 def _afterwards(job: Job) -> list[Bits]:

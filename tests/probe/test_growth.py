@@ -367,7 +367,7 @@ def test_a_write_that_no_hook_sees_is_found_by_a_walk() -> None:
         model._parameters["scale"] = nn.Parameter(torch.ones(3))
         for step in range(4, 9):
             train(model, optimizer, step=step)
-        assert "scale" in [names[0] for names in run._table.names]
+        assert "scale" in [names[0] for names in run._job.table.names]
 
 
 def test_a_new_group_makes_the_model_be_walked() -> None:
@@ -566,18 +566,18 @@ def test_frames_of_a_growing_table_are_what_the_server_takes() -> None:
     model = plain()
     optimizer = adam(model)
     with probe.attach(model, optimizer, server=NOBODY, every=1) as run:
-        hello = json.loads(json.dumps(run._uplink._hello()))
+        hello = json.loads(json.dumps(run._job.uplink._hello()))
         train(model, optimizer, step=1)
-        sent = run._uplink._outbox.take()
+        sent = run._job.uplink._outbox.take()
         add_adapter(model, optimizer)
         train(model, optimizer, step=2)
-        sent += run._uplink._outbox.take()[len(sent) :]
+        sent += run._job.uplink._outbox.take()[len(sent) :]
         model.head = nn.Linear(16, 3)
         optimizer.add_param_group({"params": model.head.parameters()})
         train(model, optimizer, step=3)
         run.freeze("head")
-        sent += run._uplink._outbox.take()[len(sent) - 1 :]
-        final = run._uplink._hello()
+        sent += run._job.uplink._outbox.take()[len(sent) - 1 :]
+        final = run._job.uplink._hello()
     adapter: TypeAdapter[Any] = TypeAdapter(messages.FromProbe)
     assert isinstance(adapter.validate_python(final), messages.Hello)
     size, tables = len(hello["parameters"]), 0

@@ -47,7 +47,7 @@ def states(run: probe.Run) -> list[str]:
 def recorded(run: probe.Run) -> list[Any]:
     """Every report from now on."""
     reports: list[Any] = []
-    run._steering._report = reports.append
+    run._job.steering._report = reports.append
     return reports
 
 
@@ -164,7 +164,7 @@ def test_function_transforms_work_with_a_freeze(target: str) -> None:
         assert torch.func.vmap(model)(x[:, None]).shape == (8, 1, 3)
         assert torch.func.jvp(model, (x,), (x,))[1].shape == (8, 3)
         assert torch.func.jacrev(model)(x).shape == (8, 3, 8, 6)
-        assert run._guard.faults == 0
+        assert run._job.guard.faults == 0
 
 
 def test_an_interrupted_forward_leaves_the_anchor_working() -> None:
@@ -237,7 +237,7 @@ def test_a_compiled_optimizer_step_is_watched() -> None:
             optimizer.zero_grad()
             zoo.loss_of(model, 1).backward()
             step()
-        assert (run._step, run._guard.faults) == (3, 0)
+        assert (run._job.step, run._job.guard.faults) == (3, 0)
 
 
 # Optimizers that step in unusual ways.
@@ -260,7 +260,7 @@ def test_of_two_optimizers_one_stepping_more_often_both_are_told_right(per_gener
             models["d"](models["g"](torch.randn(4, 2))).mean().backward()
             optimizers["g"].step()
             assert states(run) == ["present"] * 4
-        assert run._step == 4 * per_generator
+        assert run._job.step == 4 * per_generator
     assert seen <= {"present", "unmeasured"}
 
 
@@ -277,7 +277,7 @@ def test_an_optimizer_whose_step_calls_its_base_counts_once() -> None:
     with probe.attach(model, optimizer, server=False, every=1) as run:
         for _ in range(3):
             one_step(model, optimizer)
-        assert run._step == 3
+        assert run._job.step == 3
         assert set(states(run)) == {"present"}
 
 
@@ -298,7 +298,7 @@ def test_a_step_that_raised_leaves_no_trace_in_the_next_sample() -> None:
             optimizer.step()
         one_step(model, optimizer)
         expected = float(model.head.weight.grad.norm())
-        assert run._step == 1
+        assert run._job.step == 1
         assert run.parameters()[-2].grad_norm == pytest.approx(expected, rel=1e-6)
 
 
@@ -316,7 +316,7 @@ def test_lbfgs_with_a_nan_counts_its_own_steps_only() -> None:
     with probe.attach(model, optimizer, server=False, every=1) as run:
         for _ in range(3):
             optimizer.step(closure)
-        assert run._step == 3
+        assert run._job.step == 3
         with pytest.raises(probe.CommandError, match="trained by LBFGS"):
             run.freeze("weight")
 
@@ -338,7 +338,7 @@ def test_a_wrapped_optimizer_is_seen_through() -> None:
     model, optimizer = plain()
     with probe.attach(model, Wrapper(optimizer), server=False, every=1) as run:
         one_step(model, optimizer)
-        assert run._step == 1
+        assert run._job.step == 1
     with pytest.raises(probe.AttachError, match=r"never called Optimizer.__init__"):
         probe.attach(model, Hollow(), server=False)
     assert not any(p._post_accumulate_grad_hooks for p in model.parameters())
@@ -380,7 +380,7 @@ def test_a_gans_generator_that_overflows_once_is_one_skipped_step() -> None:
             for key, optimizer in zip(models, optimizers, strict=True):
                 overflow = key == "g" and iteration == 2
                 amp_step(models[key], optimizer, scaler, torch.inf if overflow else 1.0)
-        assert run._step == 5
+        assert run._job.step == 5
 
 
 # Faults of the probe's own.
@@ -405,11 +405,11 @@ def test_a_gradient_that_cannot_be_measured_costs_the_others_nothing(
     monkeypatch.setattr(sampler, "grad_norms", broken)
     with probe.attach(model, optimizer, server=False, every=1) as run:
         (model.a.sum() + model.b.sum()).backward()
-        run._steering.submit(Command("freeze", "a", by="test", id=1))
+        run._job.steering.submit(Command("freeze", "a", by="test", id=1))
         optimizer.step()
         assert states(run) == ["present", "unmeasured"]
         assert not model.a.requires_grad
-        assert run._guard.faults > 0
+        assert run._job.guard.faults > 0
 
 
 def test_a_sparse_parameter_is_refused_and_the_other_commands_go_on() -> None:
@@ -420,8 +420,8 @@ def test_a_sparse_parameter_is_refused_and_the_other_commands_go_on() -> None:
     optimizer = torch.optim.SGD([model.q], lr=0.1)
     with probe.attach(model, optimizer, server=False, every=1) as run:
         reports = recorded(run)
-        run._steering.submit(Command("freeze", "*", by="test", id=1))
-        run._steering.submit(Command("freeze", "q", by="test", id=2))
+        run._job.steering.submit(Command("freeze", "*", by="test", id=1))
+        run._job.steering.submit(Command("freeze", "q", by="test", id=2))
         model.q.sum().backward()
         optimizer.step()
     last = {report.command.id: report for report in reports}
@@ -555,9 +555,9 @@ def test_a_command_that_comes_twice_is_applied_once() -> None:
     with probe.attach(model, optimizer, server=False, every=1) as run:
         reports = recorded(run)
         for _ in range(2):
-            run._asked(FREEZE)
+            run._job._asked(FREEZE)
             one_step(model, optimizer)
-        run._asked(FREEZE)
+        run._job._asked(FREEZE)
         one_step(model, optimizer)
     words = [report.state.value for report in reports]
     assert words == ["delivered", "applied", "verified"]
@@ -568,7 +568,7 @@ def test_after_a_reconnection_the_server_hears_what_is_frozen() -> None:
     model, optimizer = plain()
     with probe.attach(model, optimizer, server=False) as run:
         run.freeze("head")
-        (frozen,) = run._uplink._hello()["frozen"]
+        (frozen,) = run._job.uplink._hello()["frozen"]
         assert frozen["parameters"] == [4, 5]
         assert (frozen["by"], frozen["since_step"], frozen["command"]) == ("python", 0, None)
 
@@ -583,7 +583,7 @@ def test_a_run_whose_model_is_gone_lets_everything_go() -> None:
     run = probe.attach(model, optimizer, server=NOBODY, every=1)
     one_step(model, optimizer)
     ghosts = [weakref.ref(model), weakref.ref(run)]
-    thread = run._uplink._link._thread if run._uplink._link is not None else None
+    thread = run._job.uplink._link._thread if run._job.uplink._link is not None else None
     del model, optimizer, run
     gc.collect()
     assert [ghost() for ghost in ghosts] == [None, None]
@@ -598,11 +598,11 @@ def test_logging_without_steps_or_after_the_end_stays_bounded() -> None:
     run = probe.attach(nn.Linear(1, 1), server=False)
     for number in range(10_000):
         run.log(loss=number)
-    assert len(run._measuring._metrics._pending) < 100
+    assert len(run._job.measuring._metrics._pending) < 100
     run.detach()
     for number in range(1_000):
         run.log(loss=number)
-    assert len(run._measuring._metrics._pending) == 0
+    assert len(run._job.measuring._metrics._pending) == 0
 
 
 def test_an_array_among_the_metrics_is_named_and_the_rest_arrives(
@@ -611,9 +611,9 @@ def test_an_array_among_the_metrics_is_named_and_the_rest_arrives(
     """log(loss=1, acc=array of two) keeps the loss and is no fault of the probe's."""
     with probe.attach(nn.Linear(1, 1), server=False) as run:
         run.log(loss=1.0, acc=np.array([0.1, 0.2]))
-        (values,) = run._measuring._metrics.collect()
+        (values,) = run._job.measuring._metrics.collect()
         assert values.values == {"loss": 1.0}
-        assert run._guard.faults == 0
+        assert run._job.guard.faults == 0
     assert "log(acc=...) was given a ndarray" in caplog.text
 
 
@@ -657,8 +657,8 @@ def test_steering_knows_its_opposites() -> None:
     """A command of a kind that this probe does not know is rejected with what to upgrade."""
     model, optimizer = plain()
     with probe.attach(model, optimizer, server=False, every=1) as run:
-        assert isinstance(run._steering, Steering)
+        assert isinstance(run._job.steering, Steering)
         reports = recorded(run)
-        run._asked({"type": "command", "id": 1, "kind": "melt", "target": "head", "by": "rest"})
+        run._job._asked({**FREEZE, "kind": "melt"})
         one_step(model, optimizer)
         assert "upgrade gradgate in the training job" in reports[-1].reason

@@ -100,7 +100,7 @@ def test_a_server_that_talks_nonsense_never_stops_the_job(
             wait_for(lambda: "does not speak" in caplog.text)
             step()
             assert run.parameters()[0].state == "present"
-            assert run._guard.faults == 0
+            assert run._job.guard.faults == 0
 
 
 def test_a_token_opens_a_server_that_wants_one(

@@ -46,7 +46,7 @@ def steps(model: nn.Module, optimizer: Optimizer, first: int, last: int) -> None
 
 def reports_of(run: Any) -> list[Any]:
     reports: list[Any] = []
-    run._steering._report = reports.append
+    run._job.steering._report = reports.append
     return reports
 
 
@@ -108,7 +108,7 @@ def test_no_grad_that_would_cut_a_trainable_parameter_is_rejected_by_name() -> N
     with probe.attach(model, optimizer, server=False, every=1) as run:
         reports = reports_of(run)
         steps(model, optimizer, 1, 1)
-        run._steering.submit(run_command("freeze", "body", mode="no_grad"))
+        run._job.steering.submit(run_command("freeze", "body", mode="no_grad"))
         steps(model, optimizer, 2, 3)
         assert all(info.frozen is None for info in run.parameters())
     assert [report.state.value for report in reports] == ["delivered", "rejected"]
@@ -176,7 +176,7 @@ def test_the_whole_model_without_a_graph_still_goes_through_backward() -> None:
         run.freeze("*", mode="no_grad")
         before = weights(model)
         steps(model, optimizer, 1, 4)
-        assert run._freezer.graphless == ("",)
+        assert run._job.freezer.graphless == ("",)
         assert weights(model) == before
         run.thaw("*")
         steps(model, optimizer, 5, 5)
@@ -207,7 +207,7 @@ def test_no_grad_takes_a_glob_over_modules(target: str) -> None:
     with probe.attach(model, optimizer, server=False, every=1) as run:
         assert run.freeze(target, mode="no_grad") == ("stem.weight", "stem.bias")
         steps(model, optimizer, 1, 1)
-        assert run._freezer.graphless == ("stem",)
+        assert run._job.freezer.graphless == ("stem",)
 
 
 def test_a_compiled_model_refuses_no_grad() -> None:
@@ -229,9 +229,9 @@ def test_no_grad_of_a_glob_leaves_no_module_without_a_graph_after_its_thaw() -> 
         run.freeze("stem")
         run.freeze("body.*", mode="no_grad", hold_stats=True)
         steps(model, optimizer, 1, 2)
-        assert set(run._freezer.graphless) == {"body.0", "body.1"}
+        assert set(run._job.freezer.graphless) == {"body.0", "body.1"}
         run.thaw("body.*")
-        assert run._freezer.graphless == ()
+        assert run._job.freezer.graphless == ()
 
 
 class Adapted(nn.Module):
@@ -255,7 +255,7 @@ def test_an_adapter_inside_a_module_without_a_graph_gets_its_gradient() -> None:
         reports = reports_of(run)
         run.freeze("0", mode="no_grad")
         steps(model, optimizer, 1, 2)
-        assert run._freezer.graphless == ("0",)
+        assert run._job.freezer.graphless == ("0",)
         model[0][0] = Adapted(model[0][0])
         optimizer.add_param_group({"params": model[0][0].adapter.parameters()})
         steps(model, optimizer, 3, 4)
@@ -549,9 +549,9 @@ def test_a_checkpoint_lets_statistics_run_that_it_does_not_hold() -> None:
         running = run.state_dict()
         for state in (nothing, running):
             run.freeze("body", hold_stats=True)
-            assert run._freezer.held == ("body.1",)
+            assert run._job.freezer.held == ("body.1",)
             run.load_state_dict(state)
-            assert run._freezer.held == ()
+            assert run._job.freezer.held == ()
             assert run.state_dict() == state
 
 
@@ -657,7 +657,7 @@ def ask(run: Any, target: str, **options: Any) -> list[Any]:
     """Ask as the link's thread does; what is answered arrives in the list."""
     answers: list[Any] = []
     command = run_command("freeze", target, **options)
-    run._previews.ask(command, lambda *answer: answers.append(answer), 100.0)
+    run._job.previews.ask(command, lambda *answer: answers.append(answer), 100.0)
     return answers
 
 

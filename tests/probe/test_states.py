@@ -292,8 +292,8 @@ def test_amp_samples_are_unscaled_and_overflows_appear_as_skipped(
     samples: dict[int, Sample] = {}
 
     def note() -> None:
-        if run._measuring._latest is not None:
-            samples[run._measuring._latest.step] = run._measuring._latest
+        if run._job.measuring._latest is not None:
+            samples[run._job.measuring._latest.step] = run._job.measuring._latest
 
     with probe.attach(model, optimizer, server=False, every=1) as run:
         for step in range(4):

@@ -1,0 +1,360 @@
+"""The parts of a run, and how a step of the job goes through them."""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import os
+import secrets
+import sys
+import threading
+import time
+import weakref
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import nn
+from torch.optim import Optimizer
+
+from .boundaries import Boundaries
+from .commands import Command
+from .compiled import is_compiled
+from .errors import CommandError
+from .figures import figures
+from .freezing import Freezer
+from .gates import Gates
+from .guard import Guard
+from .hooks import ModuleHook
+from .labels import ATTACHED
+from .metrics import MetricValues
+from .optimizer_state import OptimizerState
+from .pace import Pace
+from .parameters import ParameterTable
+from .preview import Preview
+from .previews import Previews
+from .ranks import Ranks
+from .readback import capturing
+from .steering import Steering
+from .trials import trial
+from .uplink import Identity, Uplink
+from .verification import SCRIPT, Verification
+from .watch import Watch
+
+logger = logging.getLogger("gradgate")
+
+CLOSE_TIMEOUT = 5.0
+"""Seconds that ``detach`` and the end of the program wait for a connected server, at most."""
+
+
+class Job:
+    """What is at work in the training job; :class:`~gradgate.probe.run.Run` is its face."""
+
+    def __init__(
+        self,
+        models: Mapping[str, nn.Module],
+        optimizers: Sequence[Optimizer],
+        *,
+        name: str,
+        server: str | None,
+        token: str | None,
+        pace: Pace,
+    ) -> None:
+        self.id = secrets.token_hex(8)
+        self.process = os.getpid()
+        self.thread = threading.get_ident()
+        self.models = models
+        self.optimizers = optimizers
+        self.guard = Guard()
+        self.step = 0
+        self._spent = 0.0
+        self._hook_began = 0.0
+        self.between = True
+        """Between a boundary and the next forward, when a command can take effect at once."""
+        self.attached = True
+        self.table = ParameterTable(models)
+        self.measuring = Watch(
+            models,
+            optimizers,
+            self.table,
+            pace,
+            self.guard,
+            coming_step=lambda: self.step if self.between else self.step + 1,
+            table_changed=lambda rows: self.uplink.tell_table(rows),
+            backward_ended=lambda: self.boundaries.backward_ended(),
+        )
+        self.ranks = Ranks.join(self.guard)
+        identity = Identity(
+            self.id,
+            name,
+            time.time(),
+            self.process,
+            figures(models, self.ranks),
+            ranks=1 if self.ranks is None else self.ranks.size,
+            compiled=is_compiled(models),
+        )
+        self.uplink = Uplink(identity, self.measuring, self.guard, asked=self._asked)
+        self.freezer = Freezer(models, optimizers, self.table, self.guard)
+        self.verification = Verification(
+            self.table, in_optimizer=lambda index: self.measuring.members.in_optimizer[index]
+        )
+        self.gates = Gates(
+            models,
+            optimizers,
+            self.table,
+            self.freezer.idle,
+            self.guard,
+            metrics=lambda: self.measuring.latest_metrics,
+            sampling=lambda: self.measuring.sampling,
+        )
+        self.steering = Steering(
+            self.table,
+            models,
+            self.freezer,
+            OptimizerState(optimizers),
+            self.gates,
+            self.verification,
+            self.guard,
+            report=self.uplink.tell_report,
+            ranks=self.ranks,
+        )
+        self.previews = Previews(self.table, models, optimizers, self.steering)
+        # Compiled optimizers trace their hooks; ours are to be left alone.
+        self._watched: Callable[[Callable[[], None]], None] = torch.compiler.disable(self._watch)
+        self.boundaries = Boundaries(optimizers, self)
+        self._model_hooks = [
+            hook
+            for model in models.values()
+            for hook in (
+                model.register_forward_pre_hook(ModuleHook(self._forward_begins)),
+                model.register_load_state_dict_post_hook(ModuleHook(self._weights_loaded)),
+            )
+        ]
+        ATTACHED.add(self.gates)
+        # One rank talks; the others hear from it what was asked for.
+        if server is not None and (self.ranks is None or self.ranks.leader):
+            self.uplink.connect(server, token)
+        self._exit_hook = _exit_hook(weakref.ref(self))
+        atexit.register(self._exit_hook)
+
+    # From the optimizers' hooks, in the training thread: see boundaries.Stepping.
+
+    def _before_step(self, k: int) -> None:
+        """Keep gradients of frozen parameters from the optimizer."""
+        self.freezer.clear_gradients()
+        self.gates.keep_out(self.measuring.members.groups[k], self.measuring.is_new)
+        if self.measuring.sampling and self.verification.watching:
+            self.verification.note(SCRIPT, self.step + 1)
+
+    def _measure(self, k: int) -> None:
+        """Measure the gradients of optimizer k, if this step is sampled."""
+        self.measuring.measure(k)
+
+    def _stepped(self, k: int) -> None:
+        """Optimizer k has written what it writes."""
+        if self.measuring.sampling and self.verification.watching:
+            self.verification.note(f"{type(self.optimizers[k]).__name__}.step()", self.step + 1)
+
+    def _cleared(self) -> None:
+        """Gradients were cleared: a scaler may look for some next."""
+        self.freezer.feed_scaler()
+
+    def _after_step(self, k: int) -> None:
+        """Optimizer k has used its gradients."""
+        self.measuring.spend(k)
+
+    def _boundary(self, *, late: bool) -> None:
+        """A step has ended: complete its sample, apply commands, plan the next."""
+        self._end_step(late=late)
+
+    def _discarded(self, k: int) -> bool:
+        """Gradients are dropped unused: with a non-finite one among them, AMP skipped the step."""
+        if not self.measuring.any_nonfinite(k):
+            return False
+        self._end_step(skipped=True)
+        self.measuring.spend(k, discarded=True)
+        return True
+
+    def _watch(self, body: Callable[[], None]) -> None:
+        """Run a hook's body guarded, and count its time as the probe's own."""
+        if os.getpid() != self.process:  # a forked child has no thread that talks
+            return
+        self._hook_began = time.perf_counter()
+        with self.guard:
+            body()
+        self._spent += time.perf_counter() - self._hook_began
+
+    def _forward_begins(self, *_: object) -> None:
+        if torch.is_grad_enabled():
+            self.between = False
+            self.freezer.feed_scaler()
+
+    def _weights_loaded(self, *_: object) -> None:
+        with self.guard:
+            self.verification.note("load_state_dict()", self.step + 1)
+
+    def step_by_hand(self) -> None:
+        """A step of a run without an optimizer has ended."""
+        self._watched(self._step_by_hand)
+
+    def _step_by_hand(self) -> None:
+        self.freezer.clear_gradients()
+        self.gates.keep_out(range(len(self.table)), self.measuring.is_new)
+        self._end_step()
+
+    def _end_step(self, *, skipped: bool = False, late: bool = False) -> None:
+        self.step += 1
+        self.uplink.step = self.step
+        self.between = not late
+        self.thread = threading.get_ident()
+        # A skipped step is trouble, so it is sampled whether its turn has come or not.
+        sampled = (self.measuring.sampling or skipped) and not capturing()
+        # Guarded one by one: a fault in measuring must not keep commands from being applied.
+        if sampled:
+            with self.guard:
+                self.measuring.finish(self.step, self.gates.gated, skipped=skipped)
+            with self.guard:
+                self.measuring.members.refresh()
+        with self.guard:
+            for backward in self.measuring.backwards(self.step):
+                self.steering.measured(backward)
+        with self.guard:
+            self.measuring.members.catch_up()
+            self._steer(skipped=skipped, look=sampled)
+        with self.guard:
+            self.previews.boundary()
+        with self.guard:
+            self.ship()
+        self._settle(sampled, late)
+
+    def _steer(self, *, skipped: bool, look: bool) -> None:
+        closed = self.gates.end_step(self.step)
+        if closed and look:
+            self.uplink.tell_metrics(MetricValues(self.step, time.time(), dict(closed)))
+        self.gates.release()
+        undone = self.freezer.boundary()
+        if self.steering.boundary(self.step, look=look, skipped=skipped) or undone:
+            self.announce_frozen()
+        self.settle_gates()
+
+    def _settle(self, sampled: bool, late: bool) -> None:
+        """Account for the step that ended and plan the next one."""
+        now = time.perf_counter()
+        spent = self._spent + now - self._hook_began
+        self._spent, self._hook_began = 0.0, now
+        self.measuring.settle(self.step, spent, sampled=sampled, late=late)
+
+    def settle_gates(self) -> None:
+        """Decide what gates keep from being trained in the coming step, and tell of the gates."""
+        self.gates.settle()
+        self.freezer.cover(self.gates.may_flip, self.gates.flipped)
+        self.measuring.marking = len(self.gates) > 0
+        gates = self.gates.message()
+        if gates is not None:
+            self.uplink.tell_gates(gates)
+
+    def at_boundary(self) -> bool:
+        """Whether this is the training thread, between a boundary and the next forward."""
+        return self.between and threading.get_ident() == self.thread
+
+    def follow_model(self) -> None:
+        """See what the script has just added to the models, where that can be done safely."""
+        if self.attached and self.at_boundary():
+            with self.guard:
+                self.measuring.members.refresh(walk=True)
+
+    def _asked(self, message: Mapping[str, Any]) -> None:
+        """The server wants something: in the link's thread."""
+        command = Command.from_message(message)
+        if message["type"] == "command":
+            self.steering.submit(command)
+            return
+        if message["type"] == "trial":
+            known = sorted(self.measuring.latest_metrics)
+            answered = trial(command, message.get("history"), check=self.gates.check, known=known)
+            self.uplink.answer({"type": "trial", "request": message["request"], **answered})
+            return
+
+        def answer(preview: Preview | None, refused: str | None) -> None:
+            self.uplink.answer(
+                {
+                    "type": "preview",
+                    "request": message["request"],
+                    "preview": None if preview is None else preview.as_message(),
+                    "refused": refused,
+                }
+            )
+
+        speed = self.measuring.meter.steps_per_second(time.perf_counter())
+        self.previews.ask(command, answer, speed)
+
+    # What the server is told.
+
+    def announce_frozen(self) -> None:
+        """Tell what is frozen now."""
+        # Behind the hooks that came with a freeze, for these may give an output its graph.
+        self.measuring.arm()
+        self.uplink.tell_frozen(self.freezer.as_message())
+
+    def ship(self, *, wait: bool = False) -> None:
+        """Send what was measured and has arrived on the host; ``wait``: also what has not."""
+        samples, metrics = self.measuring.collect(wait=wait)
+        for sample in samples:
+            self.uplink.tell_sample(sample)
+        for values in metrics:
+            self.uplink.tell_metrics(values)
+
+    # The end.
+
+    def end(self, *, failed: bool) -> None:
+        """Undo everything that was done to the model, and say goodbye. Idempotent."""
+        if not self.attached:
+            return
+        self.attached = False
+        atexit.unregister(self._exit_hook)
+        with self.guard:
+            self.boundaries.remove()
+            for hook in self._model_hooks:
+                hook.remove()
+            self.measuring.remove()
+            self.steering.stop()
+            self.previews.stop()
+            ATTACHED.discard(self.gates)
+            self.gates.remove()
+            if self._may_restore(failed):
+                self.freezer.restore()
+            if self.ranks is not None:
+                self.ranks.leave()
+        self._close(failed=failed)
+
+    def _may_restore(self, failed: bool) -> bool:
+        """Whether all ranks detach together: one alone must not flip anything."""
+        if self.ranks is None or not self.freezer.restores:
+            return True
+        if failed:
+            return False
+        try:
+            self.ranks.agree(self.step, {"detach": True})
+        except CommandError as error:
+            logger.warning("gradgate: what was frozen by command stays frozen: %s", error)
+            return False
+        return True
+
+    def _close(self, *, failed: bool) -> None:
+        """Send what is left and end the link; of a job that failed the run is not finished."""
+        # A forked child inherits the run, but not the thread that talks.
+        if os.getpid() != self.process:
+            return
+        with self.guard:
+            self.ship(wait=True)
+            self.uplink.close(CLOSE_TIMEOUT, failed=failed)
+
+
+def _exit_hook(weak_job: weakref.ref[Job]) -> Callable[[], None]:
+    def at_exit() -> None:
+        job = weak_job()
+        if job is not None:
+            # Set when the interpreter has printed the traceback of an uncaught exception.
+            job._close(failed=hasattr(sys, "last_value"))
+
+    return at_exit
