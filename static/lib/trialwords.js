@@ -42,11 +42,13 @@ export function withoutHistory({ missing }) {
 }
 
 /**
- * The error with its place: `no value is called nrom (at character 1)`.
+ * The error with its place: `no value is called nrom (at character 1)`. Further lines of it are for a
+ * terminal: they point at the place in a text that stands here anyway.
  * @param {NonNullable<Trial["error"]>} error
  */
 export function errorWords({ message, column }) {
-  return column === null ? visible(message) : `${visible(message)} (at character ${formatCount(column + 1)})`;
+  const sentence = visible(message.split("\n", 1)[0]);
+  return column === null ? sentence : `${sentence} (at character ${formatCount(column + 1)})`;
 }
 
 /**

@@ -31,7 +31,7 @@ test("where nothing could be played it says so, and names what is missing", () =
 
 test("an error has its place, counted in characters", () => {
   assert.equal(errorWords({ message: "unknown name nrom", column: 0 }), "unknown name nrom (at character 1)");
-  assert.equal(errorWords({ message: "too long", column: null }), "too long");
+  assert.equal(errorWords({ message: "too long\n  norm\n  ^", column: null }), "too long");
   assert.equal(before("😀 > nrom", 4), "😀 > ");
 });
 
