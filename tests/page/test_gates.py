@@ -143,8 +143,8 @@ def test_an_older_answer_changes_nothing(probe: FakeProbe, open_run: OpenRun, ru
     write(page, probe, "norm > 2", closed=[4], samples=40)
     expect(dialog.locator(".answer")).to_contain_text("in 1 of the last 40 samples")
     probe.answer_trial(first, closed=[1, 2, 3], samples=40)
-    log(probe, 2 * SAMPLES + 1, 99, {"loss": 0.5})
-    probe.until_acked(2 * SAMPLES + 1)
+    probe.sample(2 * SAMPLES + 1, [0.5, 0.25, 0.125], step=99)
+    page.until_step(99)
     expect(dialog.locator(".answer")).to_contain_text("in 1 of the last 40 samples")
 
 
