@@ -4,7 +4,9 @@ With every parameter frozen nothing that a model returns requires a gradient, an
 ``backward()`` raises "element 0 of tensors does not require grad". So where a command
 has frozen parameters, what the outermost module returns is tied to an anchor: a custom
 function with an extra input that requires a gradient, whose backward returns None. The
-graph below it does not exist, so the backward through it is free.
+graph below it does not exist, so the backward through it is free. Where the script itself calls
+one module after the other, what was tied at one is untied at the next, so that the second
+does not compute a gradient for the anchor alone.
 
 A loss made of parameters alone, with no module called, cannot be tied.
 """
@@ -22,6 +24,7 @@ from torch.utils.hooks import RemovableHandle
 from .guard import Guard
 from .hooks import ModuleHook
 from .nested import map_tensors
+from .upstream import leaves
 
 
 class _Tie(torch.autograd.Function):
@@ -90,7 +93,7 @@ class Anchor:
         for module in modules.values():
             enter = self._enter_anew if module is only else self._enter
             self._handles += [
-                module.register_forward_pre_hook(ModuleHook(enter), prepend=True),
+                module.register_forward_pre_hook(ModuleHook(enter), prepend=True, with_kwargs=True),
                 module.register_forward_hook(ModuleHook(self._leave), always_call=True),
             ]
 
@@ -106,12 +109,27 @@ class Anchor:
         self._modules.clear()
         self.reset()
 
-    def _enter(self, module: nn.Module, args: Any) -> None:
-        self._depth += 1
+    def is_all_of(self, tensor: Tensor) -> bool:
+        """Whether the gradient of a tensor, if it has one, reaches nothing but the anchor."""
+        return not tensor.requires_grad or all(leaf is self.leaf for leaf in leaves([tensor]))
 
-    def _enter_anew(self, module: nn.Module, args: Any) -> None:
+    def _enter(self, module: nn.Module, args: Any, kwargs: Any) -> Any:
+        self._depth += 1
+        return self._untied(args, kwargs) if self._depth == 1 else None
+
+    def _enter_anew(self, module: nn.Module, args: Any, kwargs: Any) -> Any:
         """The one model is called: whatever was under way before was interrupted."""
         self._depth = 1
+        return self._untied(args, kwargs)
+
+    def _untied(self, args: Any, kwargs: Any) -> Any:
+        if torch.compiler.is_compiling() or not torch.is_grad_enabled() or _must_not_tie():
+            return None
+        with self._guard:
+            return map_tensors(self._untie, (args, kwargs))
+
+    def _untie(self, value: Tensor) -> Tensor:
+        return value.detach() if value.requires_grad and self.is_all_of(value) else value
 
     def _leave(self, module: nn.Module, args: Any, output: Any) -> Any:
         self._depth = max(0, self._depth - 1)

@@ -22,7 +22,6 @@ from .loss_scaling import IdleOptimizers
 from .parameters import ParameterTable
 from .refusals import Refusals
 from .selection import Selection, module_paths
-from .upstream import leaves
 
 
 @dataclass(frozen=True)
@@ -57,7 +56,7 @@ class Freezer:
         self._table = table
         self._refusals = Refusals(models, optimizers, table)
         self._anchor = Anchor(models, guard)
-        self._graphless = GraphlessModules(self._is_harmless)
+        self._graphless = GraphlessModules(self._anchor.is_all_of)
         self._held = HeldStatistics()
         self.idle = IdleOptimizers(optimizers, table)
         self._found: dict[int, tuple[nn.Parameter, bool]] = {}
@@ -170,10 +169,6 @@ class Freezer:
         if cutting:
             self._settle(self._graphless.paths, paths, [])
         return inside
-
-    def _is_harmless(self, tensor: torch.Tensor) -> bool:
-        """Whether the gradient of a tensor reaches nothing but the probe's own leaf."""
-        return not tensor.requires_grad or all(leaf is self.leaf for leaf in leaves([tensor]))
 
     def boundary(self) -> bool:
         """Forget freezes that the script undid by itself; return whether there were any."""

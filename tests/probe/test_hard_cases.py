@@ -108,12 +108,63 @@ def test_a_checkpointed_inner_module_with_a_frozen_part_still_trains() -> None:
         assert model["encoder"].weight.grad is None
 
 
+class Blocks(nn.Module):
+    """A model whose parts the script calls one by one, through a method of its own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.blocks = nn.ModuleList(nn.Linear(6, 6) for _ in range(3))
+        self.head = nn.Linear(6, 3)
+
+    def features(self, x: Tensor) -> list[Tensor]:
+        found = []
+        for block in self.blocks:
+            x = x + torch.tanh(block(x))
+            found.append(x)
+        return found
+
+
+def test_frozen_modules_called_one_by_one_compute_no_gradient_for_each_other() -> None:
+    """Only what stands between two of them is in the graph; the trained head's is by hand's."""
+    torch.manual_seed(0)
+    model = Blocks()
+    x = zoo.batch(1)[0]
+    with probe.attach(model, torch.optim.SGD(model.parameters(), lr=0.1), server=False) as run:
+        run.freeze("blocks")
+        features = model.features(x)
+        model.head(features[-1]).sum().backward()
+        gradient = model.head.weight.grad.clone()
+        pending, found = [features[-1].grad_fn], set()
+        while pending:
+            node = pending.pop()
+            found.add(type(node).__name__)
+            pending += [following for following, _ in node.next_functions if following]
+        assert "AddmmBackward0" not in found
+        run.thaw("blocks.0")
+        model.head(model.features(x)[-1]).sum().backward()
+        assert model.blocks[0].weight.grad is not None
+    model.zero_grad()
+    model.head(model.features(x)[-1].detach()).sum().backward()
+    assert torch.equal(gradient, model.head.weight.grad)
+
+
 @dataclass
 class Output:
     """What a forward may return."""
 
-    logits: Tensor
+    logits: Any
     label: str = "x"
+
+
+@dataclass(slots=True)
+class Slotted:
+    """The same without a dict of attributes."""
+
+    logits: Any
+
+
+class Attributes(dict[str, Any]):
+    """A dict whose keys are attributes too, as configuration libraries have it."""
 
 
 @pytest.mark.parametrize(
@@ -124,8 +175,22 @@ class Output:
         lambda logits: (logits, 3, None),
         Output,
         lambda logits: torch.distributions.Categorical(logits=logits),
+        lambda logits: Output({"a": [logits]}),
+        Slotted,
+        lambda logits: Attributes(a=(logits, 3)),
+        lambda logits: [Output(Slotted(logits))],
     ],
-    ids=["tensor", "nested", "tuple", "dataclass", "distribution"],
+    ids=[
+        "tensor",
+        "nested",
+        "tuple",
+        "dataclass",
+        "distribution",
+        "dict in dataclass",
+        "slots",
+        "dict subclass",
+        "dataclass in dataclass",
+    ],
 )
 def test_with_everything_frozen_any_output_can_be_backpropagated(
     wrap: Callable[[Tensor], Any],
