@@ -330,8 +330,6 @@ class PreviewQuestion(Message):
 class TrialQuestion(Message):
     """Asks the probe whether a gate could be made, and when it would have been closed."""
 
-    model_config = ConfigDict(ser_json_inf_nan="constants")
-
     type: Literal["trial"] = "trial"
     request: Count
     site: Site

@@ -12,9 +12,14 @@ import httpx
 import numpy as np
 import pytest
 
-from gradgate.server.history import append_metrics, read_metric_before
-from gradgate.server.messages import Metrics
+from gradgate.server import limits
+from gradgate.server.frames import decode
+from gradgate.server.gate_requests import TrialRequest
+from gradgate.server.history import append_metrics, append_samples, read_metric_before
+from gradgate.server.messages import Hello, Metrics
+from gradgate.server.registry import open_run
 from gradgate.server.store import Store
+from gradgate.server.trial_history import recorded_history
 from tests.support.probing import (
     ABSENT,
     FROZEN,
@@ -26,6 +31,7 @@ from tests.support.probing import (
     FakeProbe,
     gate,
     hello,
+    pack_sample,
     table_row,
 )
 from tests.support.serving import ServerProcess
@@ -231,6 +237,30 @@ def test_a_metric_that_is_logged_too_often_is_read_in_part(
     store.close()
     assert reached == first
     assert values[first:] == [None, 1, 2, 3, 4, 5, 6, 7][first:]
+
+
+def test_a_history_begins_where_all_of_it_is_read(
+    tmp_path: Path, run: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A metric that was not read back to the first samples takes these from the others too."""
+    monkeypatch.setattr(limits, "TRIAL_ROWS", 10)
+    store = Store(tmp_path)
+    samples = [decode(pack_sample(step, step, [1, 1], {1: [step, 0]})) for step in range(1, 21)]
+    logged = [
+        Metrics(type="metrics", seq=seq, step=seq, time=1.0, values={"lr": 1.0, "loss": seq})
+        for seq in range(1, 21)
+    ]
+    with store.write() as connection:
+        open_run(connection, Hello.model_validate(hello(run)), 0.0)
+        append_samples(connection, run, 0, samples)
+        append_metrics(connection, run, logged)
+    asked = TrialRequest(site="param:a.weight", when="loss > lr * norm")
+    with store.read() as connection:
+        found = recorded_history(connection, run, asked)
+    store.close()
+    assert found is not None
+    assert found.steps == [16, 17, 18, 19, 20]
+    assert found.values == {"norm": found.steps, "loss": found.steps, "lr": [1.0] * 5}
 
 
 def test_without_a_job_there_is_no_trial(shared_server: ServerProcess, run: str, ask: Ask) -> None:
