@@ -12,7 +12,7 @@ from torch.optim import Optimizer
 
 from .commands import Command
 from .consistent import consistently
-from .errors import CommandError, TargetError
+from .errors import GradgateError
 from .parameters import ParameterTable
 from .preview import Preview, preview
 from .selection import Selection
@@ -69,7 +69,7 @@ class Previews:
         """
         try:
             selection = consistently(lambda: self._steering.resolve(command))
-        except (TargetError, CommandError) as error:
+        except GradgateError as error:
             answer(None, str(error))
             return
         if command.mode == "no_grad" and (steps_per_second or 0.0) >= FEWEST_STEPS:

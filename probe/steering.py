@@ -14,7 +14,7 @@ from torch import nn
 from .backward_timer import Backward
 from .commands import GATE_KINDS, Command, CommandState, Report
 from .compiled import has_compiled_code
-from .errors import CommandError, TargetError
+from .errors import CommandError, GradgateError
 from .freezing import Freeze, Freezer
 from .gates import Gates
 from .guard import Guard
@@ -372,7 +372,7 @@ class Steering:
     def _accept(self, command: Command, step: int) -> Selection | None:
         try:
             return self.resolve(command)
-        except (TargetError, CommandError) as error:
+        except GradgateError as error:
             self._reject(command, str(error), step)
             return None
 
