@@ -109,7 +109,8 @@ def _try(client: Client, run: RunRow, asked: TrialRequest) -> None:
     if trial.error is not None:
         for line in fault_lines(trial.error, asked.when):
             click.echo(plain(line), err=True)
-        raise NotDone(trial.error.message)
+        # Where the message itself points at the place, that is in the lines below its first.
+        raise NotDone(trial.error.message.partition("\n")[0])
     for line in trial_lines(trial, asked.when):
         click.echo(plain(line))
 

@@ -171,7 +171,7 @@ def _find(connection: Connection, run: str, report: Report) -> Row[Any] | None:
 
 
 def _enter_local(connection: Connection, run: str, report: Report) -> int | None:
-    if report.local is None or report.place is None:
+    if report.local is None or report.kind is None or report.place is None:
         return None
     number = _next_id(connection, run)
     connection.execute(

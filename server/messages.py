@@ -191,20 +191,18 @@ class Report(Message):
     def place(self) -> str | None:
         """Where a command made in Python acts, in words."""
         match self.kind:
-            case "gate":
+            case "gate" if self.site is not None:
                 return self.site
-            case "ungate":
-                return None if self.gate is None else f"gate {self.gate}"
-            case "freeze" | "thaw":
+            case "ungate" if self.gate is not None:
+                return f"gate {self.gate}"
+            case _:
                 return self.target
-            case None:
-                return None
 
     @model_validator(mode="after")
     def _says_which(self) -> Report:
         if (self.id is None) == (self.local is None):
             raise ValueError("a report has either `id` or `local`")
-        if self.local is not None and self.place is None:
+        if self.local is not None and (self.kind is None or self.place is None):
             raise ValueError(
                 "a report with `local` has `kind` and `target`, for a gate `kind` and `site`, "
                 "for an ungate `kind` and `gate`"

@@ -115,7 +115,7 @@ def test_a_condition_that_is_none_is_marked(
     shared_server: ServerProcess, run: str, terminal: Terminal
 ) -> None:
     """With the place under the condition, and the job's sentence."""
-    fault = {"message": "`>>` is no operator of conditions", "column": 5}
+    fault = {"message": "`>>` is no operator of conditions\n  norm >> 2\n       ^", "column": 5}
     with FakeProbe(shared_server, hello(run)) as probe:
         ended = terminal.start(
             *("gate", run, "output:a", "--when", "norm >> 2", "--try"),

@@ -158,8 +158,10 @@ def test_commands_made_in_python_enter_the_log(shared_server: ServerProcess, run
     with FakeProbe(shared_server, hello(run)) as probe:
         probe.report(1, None, "applied", step=8, **{**made, "gate": 2})
         probe.report(2, None, "verified", step=9, **{**made, "gate": 2})
-        probe.report(3, None, "applied", step=11, **removed)
-        probe.until_acked(3)
+        unnumbered = {**removed, "gate": None, "target": "gate 2"}
+        probe.report(3, None, "delivered", **unnumbered)
+        probe.report(4, None, "applied", step=11, **removed)
+        probe.until_acked(4)
     last, first = shared_server.get(f"/api/runs/{run}/commands")["commands"]
     assert (first["kind"], first["target"], first["state"]) == ("gate", "output:a", "verified")
     assert of_gate(first) == {**{name: GATE[name] for name in NO_GATE}, "gate": 2}
