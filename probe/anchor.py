@@ -173,7 +173,9 @@ def _must_not_tie() -> bool:
     A checkpointed function runs again inside the backward, where what was its inside looks
     outermost; forward and recomputation must decide alike, or what they save differs.
     """
-    if torch._C._get_tracing_state() is not None or torch._C._current_graph_task_id() != -1:
+    if torch._C._get_tracing_state() is not None:
         return True
+    # A reentrant checkpoint compares nothing; what it recomputes must require a gradient.
     hooks = torch._C._autograd._top_saved_tensors_default_hooks(False)
-    return hooks is not None and "_checkpoint_hook" in getattr(hooks[0], "__qualname__", "")
+    name = "" if hooks is None else getattr(hooks[0], "__qualname__", "")
+    return "_checkpoint_hook" in name or "_recomputation_hook" in name

@@ -133,14 +133,17 @@ class Freezer:
         self._anchor.cover(self._table.parameters[i] for i in {*self.freezes, *gateable})
         self.idle.note({*self.freezes, *gated})
 
-    def clear_gradients(self) -> None:
+    def clear_gradients(self, held: Collection[int]) -> None:
         """Drop gradients that somebody gave to frozen parameters (``p.grad = ...``).
 
-        A backward writes none, not even through a graph from before the freeze.
+        A backward writes none, not even through a graph from before the freeze. ``held``:
+        those that the optimizer about to step holds, for there may be one per parameter.
         """
-        for index in self.freezes:
+        fewer = held if len(held) < len(self.freezes) else self.freezes
+        for index in fewer:
             parameter = self._table.parameters[index]
-            if parameter.grad is not None and not parameter.requires_grad:
+            frozen = index in self.freezes and not parameter.requires_grad
+            if frozen and parameter.grad is not None:
                 parameter.grad = None
         self.idle.take_back()
 

@@ -141,8 +141,9 @@ class Job:
 
     def _before_step(self, k: int) -> None:
         """Keep gradients of frozen parameters from the optimizer."""
-        self.freezer.clear_gradients()
-        self.gates.keep_out(self.measuring.members.groups[k], self.measuring.is_new)
+        held = self.measuring.members.groups[k]
+        self.freezer.clear_gradients(held)
+        self.gates.keep_out(held, self.measuring.is_new)
         if self.measuring.sampling and self.verification.watching:
             self.verification.note(SCRIPT, self.step + 1)
 
@@ -198,7 +199,7 @@ class Job:
         self._watched(self._step_by_hand)
 
     def _step_by_hand(self) -> None:
-        self.freezer.clear_gradients()
+        self.freezer.clear_gradients(range(len(self.table)))
         self.gates.keep_out(range(len(self.table)), self.measuring.is_new)
         self._end_step()
 

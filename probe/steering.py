@@ -76,6 +76,8 @@ class Steering:
         self._seen: set[int] = set()
         self._trials: list[_Trial] = []
         self._savings: Savings[Command] = Savings()
+        self._freed: dict[Command, int] = {}
+        """Bytes of gradients that a freeze has freed which waits for its trial."""
         self._states_told: dict[Command, CommandState] = {}
         """What was last told of the command whose savings are being measured."""
 
@@ -180,7 +182,9 @@ class Steering:
         if command.mode != "no_grad":
             self._apply(command, selection, step)
             return
+        freed = self._gradient_bytes(selection)
         self._change(replace(command, mode="grad"), selection, step)
+        self._freed[command] = freed - self._gradient_bytes(selection)
         if self._ranks is None or self._ranks.leader:
             self._try(command, selection, frozen=True)
 
@@ -338,7 +342,7 @@ class Steering:
     def _apply(self, command: Command, selection: Selection, step: int) -> None:
         freed = self._gradient_bytes(selection)
         self._change(command, selection, step)
-        freed -= self._gradient_bytes(selection)
+        freed += self._freed.pop(command, 0) - self._gradient_bytes(selection)
         self._savings.began(command, step, freed, recompiles=has_compiled_code())
         self._states_told = {command: CommandState.APPLIED}
         for other in self._verification.applied(command, selection.indexes, step):
@@ -377,9 +381,11 @@ class Steering:
             return None
 
     def _reject(self, command: Command, reason: str, step: int) -> None:
+        self._freed.pop(command, None)
         self._report(Report(command, CommandState.REJECTED, step=step, reason=reason))
 
     def _supersede(self, command: Command, reason: str, step: int) -> None:
+        self._freed.pop(command, None)
         self._report(Report(command, CommandState.SUPERSEDED, step=step, reason=reason))
 
 

@@ -22,6 +22,8 @@ class _Check:
     indexes: list[int]
     sums: dict[int, Checksum] = field(default_factory=dict)
     """Checksums at the time of applying, of a freeze."""
+    versions: dict[int, int] = field(default_factory=dict)
+    """Counts of writes at the time of applying, of a thaw."""
     verified: bool = False
     due: int = 0
     """The step after which it is checked next."""
@@ -62,6 +64,8 @@ class Verification:
             for index in indexes:
                 self._versions[index] = self._table.parameters[index]._version
                 self._writers.pop(index, None)
+        else:
+            check.versions = {i: self._table.parameters[i]._version for i in indexes}
         self._checks.append(check)
         return superseded
 
@@ -167,7 +171,12 @@ class Verification:
         count = len(check.indexes)
         if check.sums:
             return f"{count} of {count} bitwise unchanged after step {step}"
-        flowing = sum(self._table.parameters[i].grad is not None for i in check.indexes)
+        # One that is stepped inside the backward has been written, and its gradient is gone.
+        flowing = sum(
+            self._table.parameters[i].grad is not None
+            or self._table.parameters[i]._version != check.versions[i]
+            for i in check.indexes
+        )
         parts = [
             f"{flowing} of {count} had a gradient in step {step}",
             self.untrained(check.command, check.indexes),

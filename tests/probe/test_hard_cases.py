@@ -108,6 +108,30 @@ def test_a_checkpointed_inner_module_with_a_frozen_part_still_trains() -> None:
         assert model["encoder"].weight.grad is None
 
 
+class Dummy(nn.Module):
+    """A reentrant checkpoint kept in the graph by an input that its inside does not use."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.body = nn.Linear(6, 6)
+        self.head = nn.Linear(6, 3)
+        self.extra = torch.zeros(1, requires_grad=True)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = checkpoint(lambda x, _: self.body(x), x, self.extra, use_reentrant=True)
+        return self.head(x)  # type: ignore[no-any-return]
+
+
+def test_a_reentrant_checkpoint_whose_inside_is_frozen_does_not_raise() -> None:
+    """By hand its backward raises "none of output has requires_grad=True"."""
+    model = Dummy()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    with probe.attach(model, optimizer, server=False) as run:
+        run.freeze("body")
+        one_step(model, optimizer)
+        assert model.head.weight.grad is not None
+
+
 class Blocks(nn.Module):
     """A model whose parts the script calls one by one, through a method of its own."""
 
