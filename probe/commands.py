@@ -161,8 +161,8 @@ class Report:
             "gate": self.gate,
         }
         if self.command.local is not None:
-            # A command's own ``gate`` is what it asked about, a report's what it was about.
-            message |= {**self.command.asked(), "gate": self.gate}
+            number = self.command.gate if self.gate is None else self.gate
+            message |= {**self.command.asked(), "gate": number}
         return message
 
 

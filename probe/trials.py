@@ -39,7 +39,7 @@ def trial(
         condition = compile_condition(command.when)
         check(command)
     except ConditionError as error:
-        return answer | {"error": {"message": str(error), "column": error.column}}
+        return answer | {"error": {"message": error.message, "column": error.column}}
     except GradgateError as error:
         return answer | {"error": {"message": str(error), "column": None}}
     unknown = condition.names - OWN_NAMES - set(known)

@@ -10,6 +10,7 @@
  * @property {number} to
  */
 const NAME = /^gate (\d+) closed$/;
+const NORM = /^gate \d+ norm$/;
 
 /**
  * The gate that a metric tells of, or null for a metric of the user's.
@@ -18,6 +19,14 @@ const NAME = /^gate (\d+) closed$/;
 export function gateOfMetric(metric) {
   const found = NAME.exec(metric);
   return found === null ? null : Number(found[1]);
+}
+
+/**
+ * Whether a metric holds the norms that came to a gate: they are kept for trials, not for charts.
+ * @param {string} metric
+ */
+export function isGateNorm(metric) {
+  return NORM.test(metric);
 }
 
 /**

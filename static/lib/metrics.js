@@ -5,7 +5,7 @@
  * @typedef {import("../wire.js").Metric} Metric
  * @typedef {import("../wire.js").MetricPoint} MetricPoint
  */
-import { bandsWithin, closedBands, gateOfMetric } from "./gatebands.js";
+import { bandsWithin, closedBands, gateOfMetric, isGateNorm } from "./gatebands.js";
 
 export const METRICS_KEPT = 2000;
 
@@ -28,7 +28,8 @@ export class Metrics {
    * @param {readonly MetricPoint[]} since points that came while they were fetched
    */
   replace(fetched, since) {
-    const all = Object.entries(fetched).map(([name, metric]) => ({ name, gate: gateOfMetric(name), metric }));
+    const told = Object.entries(fetched).filter(([name]) => !isGateNorm(name));
+    const all = told.map(([name, metric]) => ({ name, gate: gateOfMetric(name), metric }));
     this.byName = new Map(all.flatMap(({ name, gate, metric }) => (gate === null ? [[name, metric]] : [])));
     this.closed = new Map(all.flatMap(({ gate, metric }) => (gate === null ? [] : [[gate, metric]])));
     this.add(since);
@@ -38,7 +39,9 @@ export class Metrics {
   add(points) {
     this.version += 1;
     for (const { step, values } of points) {
-      for (const [name, value] of Object.entries(values)) this.#append(name, step, value);
+      for (const [name, value] of Object.entries(values)) {
+        if (!isGateNorm(name)) this.#append(name, step, value);
+      }
     }
   }
 

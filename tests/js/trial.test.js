@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { bandsAround, bandsWithin, closedBands, gateOfMetric } from "../../static/lib/gatebands.js";
+import { bandsAround, bandsWithin, closedBands, gateOfMetric, isGateNorm } from "../../static/lib/gatebands.js";
 import { sampleDistance, subjectOf, trialStart } from "../../static/lib/trialhistory.js";
 import { before, closedWhen, errorWords, verdict, withoutHistory } from "../../static/lib/trialwords.js";
 
@@ -52,6 +52,8 @@ test("the history begins where the dry run did", () => {
 
 test("only the metrics of gates are bands", () => {
   assert.equal(gateOfMetric("gate 12 closed"), 12);
+  assert.ok(isGateNorm("gate 12 norm"));
+  assert.ok(!isGateNorm("gate norm") && !isGateNorm("my gate 1 norm"));
   for (const name of ["gate closed", "gate 1 closed!", "my gate 1 closed"]) assert.equal(gateOfMetric(name), null);
 });
 
