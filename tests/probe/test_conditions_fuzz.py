@@ -48,19 +48,19 @@ FRAGMENTS = (
 
 
 def _nested(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
-    def fill(template: str) -> st.SearchStrategy[str]:
-        return st.tuples(*[inner] * template.count("{}")).map(lambda parts: template.format(*parts))
-
+    """Expressions one level around ``inner``, with and without parentheses."""
     infix = ("+", "-", "*", "/", "%", "<", "<=", ">", ">=", "==", "!=", "and", "or")
-    templates = (
-        *(f"{{}} {operator} {{}}" for operator in infix),
-        *(f"({{}} {operator} {{}})" for operator in infix),
-        *(f"({{}}) ** {exponent}" for exponent in ("2", "-1", "0.5", "8", "+3", "-2.5")),
-        *(f"{name}({{}})" for name in FUNCTIONS if name not in ("min", "max")),
-        *("min({}, {})", "max({}, {}, {})", "({} if {} else {})", "{} if {} else {}"),
-        *("(not {})", "-({})", "+({})", "{} < {} <= {}"),
+    calls = tuple(f"{name}({{}})" for name in FUNCTIONS if name not in ("min", "max"))
+    powers = tuple(f"({{}}) ** {exponent}" for exponent in ("2", "-1", "0.5", "8", "+3", "-2.5"))
+    ones = (*calls, *powers, "(not {})", "-({})", "+({})")
+    twos = (*(f"{{}} {sign} {{}}" for sign in infix), *(f"({{}} {sign} {{}})" for sign in infix))
+    # Python, too, wants parentheses around a choice that is not the last part of another.
+    threes = ("(({}) if ({}) else {})", "({}) if ({}) else {}", "{} < {} <= {}", "max({}, {}, {})")
+    return st.one_of(
+        st.builds(str.format, st.sampled_from(ones), inner),
+        st.builds(str.format, st.sampled_from((*twos, "min({}, {})")), inner, inner),
+        st.builds(str.format, st.sampled_from(threes), inner, inner, inner),
     )
-    return st.sampled_from(templates).flatmap(fill)
 
 
 def _mutate(text: str, edits: list[tuple[int, int, str]]) -> str:
@@ -77,16 +77,18 @@ edits = st.lists(
     st.tuples(st.integers(0, 99), st.integers(0, 3), fragments), min_size=1, max_size=3
 )
 texts = st.one_of(
-    st.text(max_size=60),
-    st.lists(fragments, max_size=25).map("".join),
-    st.lists(fragments, max_size=25).map(" ".join),
+    st.text(max_size=40),
+    st.lists(fragments, max_size=12).map("".join),
+    st.lists(fragments, max_size=12).map(" ".join),
     expressions,
     st.builds(_mutate, expressions, edits),
     st.builds(_mutate, expressions, edits),
     st.builds(lambda part, times: part * times, fragments | expressions, st.integers(1, 5_000)),
 )
 finite = st.floats(-1e6, 1e6) | st.sampled_from([0.0, 1.0, -1.0, 1e-300, 1e300])
-anything = st.floats() | st.booleans()
+anything = st.sampled_from(
+    [0.0, -0.0, 1.0, -1.0, 2.5, 1e308, -1e308, 5e-324, math.inf, -math.inf, math.nan, True, False]
+)
 
 
 class Reach:
