@@ -141,7 +141,7 @@ class Job:
 
     def _before_step(self, k: int) -> None:
         """Keep gradients of frozen parameters from the optimizer."""
-        held = self.measuring.members.groups[k]
+        held = self.measuring.members.held_by(k)
         self.freezer.clear_gradients(held)
         self.gates.keep_out(held, self.measuring.is_new)
         if self.measuring.sampling and self.verification.watching:

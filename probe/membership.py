@@ -13,7 +13,7 @@ from .parameters import ParameterTable, TableRow, is_uninitialized
 class Membership:
     """The parameters of each optimizer; it follows groups and parameters added later.
 
-    Whoever asks for ``groups`` or ``loose`` gets them as they are now: a parameter added
+    Whoever asks for ``held_by`` or ``loose`` gets them as they are now: a parameter added
     before a step is measured in that step.
     """
 
@@ -30,11 +30,14 @@ class Membership:
         self._changed = changed
         self.rows: list[TableRow] = self._read()
 
-    @property
-    def groups(self) -> list[list[int]]:
-        """The parameters of each optimizer, by index."""
-        self.catch_up()
-        return self._groups
+    def held_by(self, k: int) -> list[int]:
+        """The parameters of optimizer k, by index.
+
+        It alone is looked at: with an optimizer per parameter, all at each step are quadratic.
+        """
+        if self._growth.noticed or len(self._optimizers[k].param_groups) != self._counted[k]:
+            self._follow()
+        return self._groups[k]
 
     @property
     def loose(self) -> list[int]:
@@ -74,9 +77,9 @@ class Membership:
         self._seen = self._fingerprint()
         return self._table.rows(self.in_optimizer)
 
-    def _count(self) -> int:
-        """How many parameter groups there are: what is asked at every step."""
-        return sum([len(optimizer.param_groups) for optimizer in self._optimizers])
+    def _count(self) -> list[int]:
+        """How many parameter groups each has: what is asked at every step."""
+        return [len(optimizer.param_groups) for optimizer in self._optimizers]
 
     def _fingerprint(self) -> tuple[int, ...]:
         """What changes when the membership does; cheap, for it is taken with every sample."""

@@ -133,6 +133,7 @@ class Sampler:
 
         ``gated``: those that got no gradient because of a gate.
         """
+        self._catch_up()
         draft, self._draft = self._open_draft(), None
         unmeasured = int(State.UNMEASURED)
         removed = self._table.removed
@@ -165,7 +166,6 @@ class Sampler:
         return samples
 
     def _open_draft(self) -> _Draft:
-        self._catch_up()
         if self._draft is None:
             self._draft = _Draft(states=bytearray(), wants_max=self._taken % MAX_EVERY == 0)
         states = self._draft.states

@@ -81,20 +81,20 @@ class Watch:
         scale = getattr(self._optimizers[k], "grad_scale", None)
         found_inf = getattr(self._optimizers[k], "found_inf", None)
         self._sampler.measure(
-            self.members.groups[k],
+            self.members.held_by(k),
             scale if isinstance(scale, Tensor) else None,
             may_skip=isinstance(found_inf, Tensor),
         )
 
     def any_nonfinite(self, k: int) -> bool:
         """Whether a gradient of optimizer k holds an infinity or a NaN; waits for the device."""
-        return not capturing() and self._sampler.any_nonfinite(self.members.groups[k])
+        return not capturing() and self._sampler.any_nonfinite(self.members.held_by(k))
 
     def spend(self, k: int, *, discarded: bool = False) -> None:
         """Note that optimizer k has used its gradients, or that they were thrown away."""
         # Of several optimizers nobody knows whether the next step of this one is sampled.
         mark = self.sampling or self.marking or discarded or len(self._optimizers) > 1
-        self._writes.spend(self.members.groups[k], mark=mark)
+        self._writes.spend(self.members.held_by(k), mark=mark)
 
     def is_new(self, index: int, grad: Tensor) -> bool:
         """Whether a backward wrote this gradient since the last step used it."""

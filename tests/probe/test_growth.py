@@ -597,3 +597,23 @@ def test_frames_of_a_growing_table_are_what_the_server_takes() -> None:
     rows = {row["names"][0]: row for row in final["parameters"]}
     assert rows["head.lora_A.weight (removed at step 3)"]["removed"]
     assert not rows["head.weight"]["removed"]
+
+
+def test_optimizers_of_single_parameters_are_not_all_looked_at_in_each_step() -> None:
+    """A step of one of them asks that one only for its groups; all would be quadratic."""
+    model = nn.Sequential(*(nn.Linear(2, 2) for _ in range(10)))
+    asked: list[int] = []
+
+    class Counting(torch.optim.SGD):
+        def __getattribute__(self, name: str) -> Any:
+            if name == "param_groups":
+                asked.append(id(self))
+            return super().__getattribute__(name)
+
+    optimizers = [Counting([parameter], lr=0.1) for parameter in model.parameters()]
+    model(torch.ones(1, 2)).sum().backward()
+    with probe.attach(model, optimizers, server=False):
+        optimizers[0].step()
+        asked.clear()
+        optimizers[1].step()
+        assert set(asked) == {id(optimizers[1])}
