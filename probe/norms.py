@@ -13,6 +13,7 @@ one call, and the maxima of the others are taken one by one.
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Callable
 
@@ -47,8 +48,11 @@ def grad_norms(grads: list[Tensor]) -> Tensor:
         lambda rows: torch.linalg.vector_norm(rows, dim=1, dtype=wide),
         lambda alone: torch.stack(torch._foreach_norm(alone, 2, dtype=wide)),
     )
+    least, largest = (float(end) for end in torch.aminmax(norms))
+    if 0 < least and largest < math.inf:
+        return norms
     suspects = ((norms == 0) | torch.isinf(norms)).nonzero().flatten().tolist()
-    if suspects:
+    if suspects:  # where there is only a NaN there are none
         norms[suspects] = _careful_norms([grads[i] for i in suspects])
     return norms
 
@@ -70,6 +74,8 @@ def _reduce(
     reduce_alone: Callable[[list[Tensor]], Tensor],
 ) -> Tensor:
     """One figure a gradient, float64, in order: small ones by rows of a stack, the rest alone."""
+    if len(grads) == 1:  # a gate's, in the midst of a backward
+        return reduce_alone(grads).double()
     stacks, alone = _stacks(grads)
     figures = [
         reduce_rows(torch.stack([grads[i] for i in stack]).view(len(stack), -1)) for stack in stacks
