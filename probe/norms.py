@@ -49,7 +49,7 @@ def grad_norms(grads: list[Tensor]) -> Tensor:
         lambda alone: torch.stack(torch._foreach_norm(alone, 2, dtype=wide)),
     )
     least, largest = (float(end) for end in torch.aminmax(norms))
-    if 0 < least and largest < math.inf:
+    if least > 0 and largest < math.inf:
         return norms
     suspects = ((norms == 0) | torch.isinf(norms)).nonzero().flatten().tolist()
     if suspects:  # where there is only a NaN there are none
