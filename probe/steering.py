@@ -345,9 +345,7 @@ class Steering:
         freed += self._freed.pop(command, 0) - self._gradient_bytes(selection)
         self._savings.began(command, step, freed, recompiles=has_compiled_code())
         self._states_told = {command: CommandState.APPLIED}
-        for other in self._verification.applied(command, selection.indexes, step):
-            reason = f"a later {command.kind} came before it could be verified"
-            self._supersede(other, reason, step)
+        self._verification.applied(command, selection.indexes, step)
         self._report(
             Report(
                 command,
@@ -360,6 +358,9 @@ class Steering:
 
     def _change(self, command: Command, selection: Selection, step: int) -> None:
         """Bring about what a command asks for; the same twice is the same once."""
+        for other in self._verification.withdraw(command, selection.indexes):
+            reason = f"a later {command.kind} came before it could be verified"
+            self._supersede(other, reason, step)
         if command.kind == "freeze":
             freeze = Freeze(command.by, command.mode, step, command.id, command.hold_stats)
             self._freezer.freeze(selection, freeze)

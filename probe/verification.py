@@ -54,9 +54,8 @@ class Verification:
         """Whether there is any parameter whose writes are counted."""
         return bool(self._versions)
 
-    def applied(self, command: Command, indexes: list[int], step: int) -> list[Command]:
-        """Watch a command from here on; return those whose proof it forestalls."""
-        superseded = self._withdraw(command, indexes)
+    def applied(self, command: Command, indexes: list[int], step: int) -> None:
+        """Watch a command from here on."""
         check = _Check(command, step, indexes, due=step + 1)
         if command.kind == "freeze":
             sums = checksums([self._table.parameters[i] for i in indexes])
@@ -67,7 +66,6 @@ class Verification:
         else:
             check.versions = {i: self._table.parameters[i]._version for i in indexes}
         self._checks.append(check)
-        return superseded
 
     def note(self, writer: str, step: int) -> None:
         """Look who wrote since the last look: ``writer``, if that was in the step before."""
@@ -197,8 +195,11 @@ class Verification:
         first = self._table.name(indexes[0])
         return first if len(indexes) == 1 else f"{first} (and {len(indexes) - 1} more)"
 
-    def _withdraw(self, command: Command, indexes: list[int]) -> list[Command]:
-        """Watch other commands no longer where this one undoes them or says the same anew."""
+    def withdraw(self, command: Command, indexes: list[int]) -> list[Command]:
+        """Watch other commands no longer where this one undoes them or says the same anew.
+
+        Returns those whose proof it forestalls.
+        """
         touched, superseded = set(indexes), []
         for check in list(self._checks):
             undone = check.command.kind != command.kind
