@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import io
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -263,6 +264,51 @@ def test_an_adapter_inside_a_module_without_a_graph_gets_its_gradient() -> None:
         assert not model[0][0].base.weight.requires_grad
     assert told(reports, 1) == ["applied", "verified", "drifted"]
     assert "something trainable is in it" in reports[-1].reason
+
+
+@pytest.mark.parametrize("asked", ["between", "at the boundary"])
+def test_a_thaw_stands_over_a_no_grad_that_still_waits_for_its_trial(asked: str) -> None:
+    """The later command wins, also when the earlier one takes effect a step later."""
+    model, optimizer = chain()
+    with probe.attach(model, optimizer, server=False, every=1) as run:
+        reports = reports_of(run)
+        if asked == "between":
+            run.freeze("stem", mode="no_grad")
+            run.thaw("stem")
+        else:
+            run._job.steering.submit(run_command("freeze", "stem", mode="no_grad"))
+            run._job.steering.submit(replace(run_command("thaw", "stem"), id=8))
+        steps(model, optimizer, 1, 4)
+        assert all(info.frozen is None for info in run.parameters())
+        assert run._job.freezer.graphless == ()
+    ends = {report.command.kind: report.state.value for report in reports}
+    assert ends == {"freeze": "superseded", "thaw": "verified"}
+
+
+def test_a_partial_thaw_leaves_the_rest_of_a_waiting_no_grad_frozen() -> None:
+    """What the later command does not touch is frozen, in mode grad for it is not whole."""
+    model, optimizer = chain()
+    with probe.attach(model, optimizer, server=False, every=1) as run:
+        run.freeze("stem", mode="no_grad")
+        run.thaw("stem.bias")
+        steps(model, optimizer, 1, 3)
+        modes = {info.name: info.frozen and info.frozen.mode for info in run.parameters()}
+    assert modes["stem.weight"] == "grad"
+    assert modes["stem.bias"] is None
+
+
+def test_a_no_grad_freeze_supersedes_a_thaw_that_was_not_verified_yet() -> None:
+    """Its parameters are frozen before the mode is taken: by the command, not by the script."""
+    model, optimizer = chain()
+    with probe.attach(model, optimizer, server=False, every=1) as run:
+        reports = reports_of(run)
+        run.freeze("stem")
+        steps(model, optimizer, 1, 2)
+        run.thaw("stem")
+        run.freeze("stem", mode="no_grad")
+        steps(model, optimizer, 3, 5)
+    assert told(reports, 2) == ["applied", "superseded"]
+    assert told(reports, 3) == ["applied", "verified"]
 
 
 # hold_stats
