@@ -44,16 +44,16 @@ class Action:
         if self.max_norm is not None and not 0 < self.max_norm < math.inf:
             raise CommandError(f"max_norm={self.max_norm}: give a finite number above 0.")
 
-    def on(self, grad: Tensor, loss_scale: float = 1.0) -> Tensor | None:
+    def on(self, grad: Tensor, loss_scale: Tensor | None = None) -> Tensor | None:
         """Return what passes of ``grad``, of its shape; None prunes everything upstream.
 
-        ``loss_scale``: the factor that AMP has put on the gradient. Differentiable, so that
-        a gradient penalty sees it; nothing is read from the device.
+        ``loss_scale``: the factor that AMP has put on the gradient, if any. Differentiable,
+        so that a gradient penalty sees it; nothing is read from the device.
         """
         if self.factor is not None:
             return grad * self.factor
         if self.max_norm is not None:
-            return _clipped(grad, self.max_norm * loss_scale)
+            return _clipped(grad, self.max_norm, loss_scale)
         return None
 
     def norm_after(self, norm: float) -> float:
@@ -65,7 +65,13 @@ class Action:
         return 0.0
 
 
-def _clipped(grad: Tensor, max_norm: float) -> Tensor:
+def _clipped(grad: Tensor, max_norm: float, loss_scale: Tensor | None) -> Tensor:
     """``grad`` with an L2 norm of at most ``max_norm``; exactly ``grad`` if it has no more."""
-    norm = torch.linalg.vector_norm(grad)
-    return torch.where(norm > max_norm, grad * (max_norm / norm), grad)
+    values = grad.coalesce().values() if grad.is_sparse else grad
+    # A half's range and precision do not do for the sum of squares.
+    wide = torch.float32 if grad.dtype in (torch.float16, torch.bfloat16) else None
+    norm = torch.linalg.vector_norm(values, dtype=wide)
+    most = max_norm * (torch.ones_like(norm) if loss_scale is None else loss_scale.to(norm))
+    # Never a division by zero: the branch not taken has a gradient too.
+    factor = most / torch.maximum(norm, most)
+    return grad * factor if grad.is_sparse else torch.where(norm > most, grad * factor, grad)

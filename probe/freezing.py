@@ -61,8 +61,10 @@ class Freezer:
         self.idle = IdleOptimizers(optimizers, table)
         self._found: dict[int, tuple[nn.Parameter, bool]] = {}
         """Each parameter that a command touched, and ``requires_grad`` before the first did."""
-        self._covered: tuple[Collection[int], Collection[int]] = (frozenset(), frozenset())
-        """What gates may keep untrained in some step, and what they keep in the coming one."""
+        self._gateable: Collection[int] = frozenset()
+        """What gates may keep untrained in some step."""
+        self._gated: Collection[int] | None = frozenset()
+        """What they were last known to keep so; None when that is to be noted anew."""
         self.freezes: dict[int, Freeze] = {}
         self._known = (0, 0)
         """How many parameters there were, and how many had left, at the last look inside."""
@@ -125,13 +127,19 @@ class Freezer:
         """Let the running statistics of all modules but these run again."""
         self._held.release([path for path in self._held.paths if path not in paths])
 
-    def cover(self, gateable: Collection[int], gated: Collection[int]) -> None:
-        """Keep the user's backward working with what gates may keep, and keep, untrained."""
-        if (gateable, gated) == self._covered:
+    def cover(self, gateable: Collection[int]) -> None:
+        """Keep the user's backward working with what gates may keep untrained in some step."""
+        if gateable == self._gateable:
             return
-        self._covered = gateable, gated
+        self._gateable = gateable
         self._anchor.cover(self._table.parameters[i] for i in {*self.freezes, *gateable})
-        self.idle.note({*self.freezes, *gated})
+        self._gated = None
+
+    def note_gated(self, gated: Collection[int]) -> None:
+        """Keep a ``GradScaler`` working with what gates keep untrained in the present step."""
+        if gated != self._gated:
+            self._gated = gated
+            self.idle.note({*self.freezes, *gated})
 
     def clear_gradients(self, held: Collection[int]) -> None:
         """Drop gradients that somebody gave to frozen parameters (``p.grad = ...``).
@@ -237,9 +245,9 @@ class Freezer:
         for index, freeze in self.freezes.items():
             if freeze.mode == "no_grad" and id(self._table.parameters[index]) not in inside:
                 self.freezes[index] = replace(freeze, mode="grad")
-        gateable, gated = self._covered
-        self._anchor.cover(self._table.parameters[i] for i in {*self.freezes, *gateable})
-        self.idle.note({*self.freezes, *gated})
+        self._anchor.cover(self._table.parameters[i] for i in {*self.freezes, *self._gateable})
+        self._gated = None
+        self.idle.note(self.freezes)
         self._announce_to_torch(flipped)
 
     def _is_whole(self, module: nn.Module | None) -> bool:

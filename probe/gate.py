@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 from .actions import Action
 from .conditions import Condition
 from .errors import ConditionError
+from .reach import Reach
 from .sites import Site
 
 AVERAGED = 10
@@ -61,6 +63,8 @@ class Gate:
     by: str
     command: int | None
     since_step: int
+    index: int = 0
+    """Where in the table of parameters the gated one was last found, of a gate on one."""
     problem: str | None = None
     closed: bool = False
     steps: int = 0
@@ -69,7 +73,7 @@ class Gate:
     norm_out: float | None = None
     parameters: list[int] = field(default_factory=list)
     """Those that got no gradient because of it in the latest step."""
-    upstream: list[int] = field(default_factory=list)
+    reach: Reach = field(default_factory=Reach)
     """Those whose gradient passes through the site, as of the latest look at the graph."""
     _norm_avg: float | None = None
     _held_until: int = 0
@@ -111,10 +115,10 @@ class Gate:
             self._held_until = step + self.hold
         return closed
 
-    def measured(self, norm: float) -> None:
-        """Note the norm of a gradient that has come, and what passed of it."""
+    def measured(self, norm: float, *, closed: bool) -> None:
+        """Note the norm of a gradient that has come to the gate, closed or open, and passed it."""
         self.norm_in = norm
-        self.norm_out = self.action.norm_after(norm) if self.closed else norm
+        self.norm_out = self.action.norm_after(norm) if closed else norm
 
     def end_step(self, why_unreached: Callable[[], str]) -> bool:
         """Account for the step that has ended; return whether a gradient came to the gate."""
@@ -128,7 +132,7 @@ class Gate:
             self._waited += 1
             self.parameters = []
             self.closed = False
-            if self._waited >= UNREACHED:
+            if self._waited % UNREACHED == 0:
                 reason = why_unreached()
                 self.problem = f"no gradient has come here for {self._waited} steps: {reason}"
         self._reached = self._closed_now = False
@@ -138,6 +142,7 @@ class Gate:
         """The gate as Python reports it; ``name`` gives a parameter's name."""
         fields = self.as_message()
         fields["parameters"] = tuple(name(index) for index in self.parameters)
+        fields |= {"norm_in": self.norm_in, "norm_out": self.norm_out}
         return GateInfo(**fields)
 
     def as_message(self) -> dict[str, Any]:
@@ -157,8 +162,13 @@ class Gate:
             "closed": self.closed,
             "steps": self.steps,
             "closed_steps": self.closed_steps,
-            "norm_in": self.norm_in,
-            "norm_out": self.norm_out,
+            "norm_in": _finite(self.norm_in),
+            "norm_out": _finite(self.norm_out),
             "problem": self.problem,
             "parameters": list(self.parameters),
         }
+
+
+def _finite(value: float | None) -> float | None:
+    """A number that JSON has, or None."""
+    return value if value is not None and math.isfinite(value) else None

@@ -4,30 +4,32 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from itertools import count
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.amp import GradScaler
 from torch.optim import LBFGS, Optimizer
+from torch.utils.hooks import RemovableHandle
 
 from .actions import Action
-from .arrivals import Arrivals
+from .arrivals import REWRITTEN, Arrivals
 from .commands import Command
 from .compiled import is_compiled
 from .conditions import compile_condition
 from .errors import CommandError
 from .gate import Gate, GateInfo
+from .gate_norms import Figures, GateNorms, norm_of
 from .guard import Guard
-from .living import living
-from .loss_scaling import IdleOptimizers
-from .norms import grad_norms
+from .hooks import ModuleHook
+from .loss_scaling import IdleOptimizers, LossScale
 from .parameters import ParameterTable
-from .readback import Readback, capturing
+from .reach import Reach
+from .readback import capturing
 from .selection import module_paths
 from .sites import LABEL, PARAMETER, Site
-from .upstream import leaves
+from .withheld import IsNew, Withheld
 
 WALK_EVERY = 20
 """Steps between two looks at the graph upstream of a site, in steps that are not sampled."""
@@ -50,8 +52,13 @@ class Gates:
         *,
         metrics: Callable[[], Mapping[str, float]],
         sampling: Callable[[], bool],
+        persist: Callable[[], bool],
     ) -> None:
-        """``metrics``: the latest value of each, by the name that conditions know it by."""
+        """``metrics``: the latest value of each, by the name that conditions know it by.
+
+        ``sampling``: whether the present step is; ``persist``: whether gradients may stay
+        from one step to the next.
+        """
         self._models = models
         self._optimizers = optimizers
         self._table = table
@@ -59,19 +66,19 @@ class Gates:
         self._guard = guard
         self._metrics = metrics
         self._sampling = sampling
+        self._persist = persist
         self._gates: dict[int, Gate] = {}
         self._arrivals: dict[Site, Arrivals] = {}
         self._at: dict[Site, list[Gate]] = {}
         self._numbers = count(1)
         self._step = 1
         """The step that arrivals belong to."""
-        self._flipped: set[int] = set()
-        """Parameters that a closed gate keeps from being trained in the coming step."""
-        self._gated: set[int] = set()
-        """Parameters that got no gradient in the present step because of a gate."""
-        self._norms: list[tuple[Gate, Readback, float]] = []
-        """Of gradients that came, with AMP's scale: measured, and not read from the device yet."""
-        self._scaler: GradScaler | None = None
+        self._settled = False
+        """Whether gates on parameters were decided for the present step."""
+        self._withheld = Withheld(table)
+        self._norms = GateNorms()
+        self._scale = LossScale()
+        self._model_hooks: list[RemovableHandle] = []
         self._told = 0.0
         self._changed = False
 
@@ -88,17 +95,14 @@ class Gates:
 
     @property
     def flipped(self) -> frozenset[int]:
-        """The parameters that are kept from being trained in the coming step."""
-        return frozenset(self._flipped)
+        """The parameters that are kept from being trained in the present step."""
+        return frozenset(self._withheld.flipped)
 
     @property
     def may_flip(self) -> frozenset[int]:
         """The parameters that a gate may keep from being trained in some step."""
-        return frozenset(
-            self._table.index_of_name(gate.site.name)
-            for gate in self._gates.values()
-            if _is_early(gate)
-        )
+        indexes = (self._index(gate) for gate in self._gates.values() if _is_early(gate))
+        return frozenset(index for index in indexes if index is not None)
 
     def infos(self) -> list[GateInfo]:
         """Every gate, in the order made."""
@@ -116,9 +120,12 @@ class Gates:
             Action(command.action, command.factor, command.max_norm).check()
             if command.hold < 0:
                 raise CommandError(f"hold={command.hold}: give a number of steps from 0 up.")
-            if len(self._gates) >= MOST:
+            if command.gate is None and len(self._gates) >= MOST:
                 raise CommandError(f"a run has {MOST} gates at most; remove some.")
-            self._check_site(Site.parse(command.site))
+            site = Site.parse(command.site)
+            old = None if command.gate is None else self._gates[command.gate]
+            if old is None or old.site != site:
+                self._check_site(site)
 
     def apply(self, command: Command, step: int) -> int:
         """Make, change or remove a gate that was checked; return its id."""
@@ -143,7 +150,7 @@ class Gates:
             self._drop(old)
         self._gates[gate.id] = gate
         self._gates = dict(sorted(self._gates.items()))
-        self._scaler = self._scaler or next(iter(living(GradScaler)), None)
+        self._scale.look()
         self._install(gate.site)
         return gate.id
 
@@ -167,7 +174,7 @@ class Gates:
             names = {name for aliases in self._table.names for name in aliases}
             site.must_be_one_of(names)
             index = self._table.index_of_name(site.name)
-            if not self._table.parameters[index].requires_grad and index not in self._flipped:
+            if not self._table.parameters[index].requires_grad and index not in self.flipped:
                 raise CommandError(f"{site.name!r} is frozen, so no gradient comes to it; thaw it.")
         elif site.kind != LABEL:
             site.must_be_one_of(module_paths(self._models))
@@ -183,7 +190,12 @@ class Gates:
         def passes(tensor: Tensor) -> None:
             self._passes(site, tensor)
 
-        self._arrivals[site] = arrivals = Arrivals(site, arrive, passes)
+        if not self._model_hooks:
+            self._model_hooks = [
+                model.register_forward_hook(ModuleHook(self._forward_over), always_call=True)
+                for model in self._models.values()
+            ]
+        self._arrivals[site] = arrivals = Arrivals(site, self._guard, arrive, passes)
         if site.kind == PARAMETER:
             arrivals.put_on_parameter(self._table.parameters[self._table.index_of_name(site.name)])
         elif site.kind != LABEL:
@@ -195,6 +207,13 @@ class Gates:
         if not self._at[gate.site]:
             del self._at[gate.site]
             self._arrivals.pop(gate.site).remove()
+        if not self._arrivals:
+            self._unhook_models()
+
+    def _unhook_models(self) -> None:
+        for hook in self._model_hooks:
+            hook.remove()
+        self._model_hooks.clear()
 
     # In forward and backward.
 
@@ -203,16 +222,48 @@ class Gates:
         arrivals = self._arrivals.get(Site(LABEL, label))
         return tensor if arrivals is None else arrivals.reach(tensor)
 
-    def _passes(self, site: Site, tensor: Tensor) -> None:
-        """A tensor whose gradient is gated is made: see who is upstream, now and then."""
-        gates = [gate for gate in self._at.get(site, ()) if gate.action.kind == "block"]
-        wanted = self._sampling() or self._step % WALK_EVERY == 0
-        if not gates or not (wanted or not all(gate.upstream for gate in gates)):
+    def forward_begins(self) -> None:
+        """Decide the gates on parameters that are known before the forward, once a step."""
+        if self._settled or not self._gates:
+            return
+        self._settled = True
+        with self._guard:
+            for gate in self._gates.values():
+                self._settle(gate)
+
+    def _settle(self, gate: Gate) -> None:
+        index = self._index(gate) if _is_early(gate) else None
+        if index is None:
+            return
+        flipped = index in self._withheld.flipped
+        if not (flipped or self._table.parameters[index].requires_grad):
+            return  # frozen
+        if gate.decide(self._step, self._metrics(), lambda: 0.0) and not flipped:
+            self._withheld.flip(index)
+
+    def _forward_over(self, *_: object) -> None:
+        """Look for writes in place that go past a gate, while the tensors are still there."""
+        if torch.compiler.is_compiling() or not torch.is_grad_enabled():
             return
         with self._guard:
-            found = self._table.indexes(leaf for leaf in leaves([tensor]) if leaf is not None)
-            for gate in gates:
-                gate.upstream = sorted({*gate.upstream, *found})
+            for site, arrivals in self._arrivals.items():
+                if arrivals.look():
+                    for gate in self._at[site]:
+                        gate.problem = f"{site.name or 'the model'} {REWRITTEN}"
+
+    def _passes(self, site: Site, tensor: Tensor) -> None:
+        """A tensor whose gradient is gated is made: see who is upstream, now and then."""
+        for gate in self._at.get(site, ()):
+            if gate.action.kind != "block":
+                continue
+            looked = gate.reach.step
+            if looked != self._step:
+                # Where gradients stay, an old one must not be taken for a gated one.
+                now_and_then = self._sampling() or self._step % WALK_EVERY == 0
+                if looked and not (now_and_then or self._persist()):
+                    continue
+                gate.reach = Reach(self._step)
+            gate.reach.add(tensor, self._table)
 
     def _arrive(self, site: Site, grad: Tensor) -> Tensor | None:
         passed: Tensor | None = grad
@@ -224,90 +275,75 @@ class Gates:
         return passed
 
     def _act(self, gate: Gate, grad: Tensor) -> Tensor | None:
-        scale = self._loss_scale()
-        closed = gate.decide(self._step, self._metrics(), lambda: float(_norm(grad)) / scale)
-        if self._sampling() and not capturing():
-            self._norms.append((gate, Readback([_norm(grad).reshape(1)]), scale))
+        scale = self._scale.tensor()
+        measured = norm_of(grad, scale) if self._sampling() and not capturing() else None
+
+        def norm() -> float:
+            return float(norm_of(grad, scale) if measured is None else measured)
+
+        closed = gate.decide(self._step, self._metrics(), norm)
+        if measured is not None:
+            self._norms.add(gate, self._step, measured, closed=closed)
         if not closed:
             return grad
         passed = gate.action.on(grad, scale)
-        if passed is None and self._scaler is not None:
+        if passed is None and scale is not None:
             # Once this backward is done the scaler may look for gradients that there are not.
             engine = torch.autograd.Variable._execution_engine
             engine.queue_callback(self._idle.feed_gated)
         return passed
 
-    def _loss_scale(self) -> float:
-        """The factor that AMP has put on the gradients of the present step."""
-        return 1.0 if self._scaler is None else float(self._scaler.get_scale())
-
     # Around the optimizer's step.
 
-    def keep_out(self, indexes: Iterable[int], is_new: Callable[[int, Tensor], bool]) -> None:
+    def keep_out(self, indexes: Iterable[int], is_new: IsNew) -> None:
         """Before an optimizer's step: what got nothing because of a gate has no gradient.
 
-        Where a backward turned the missing gradient into zeros (a custom function does), or
-        where one is left from an earlier step, it is taken away. ``indexes``: the
-        optimizer's parameters; ``is_new``: whether a gradient was written since.
+        ``indexes``: the optimizer's parameters.
         """
         closed = [gate for gate in self._gates.values() if gate.closed_now]
-        if not closed and not self._flipped:
-            return
-        wanted = set(indexes)
-        upstream = {index for gate in closed for index in gate.upstream} & wanted
-        for index in upstream:
-            parameter = self._table.parameters[index]
-            grad = parameter.grad
-            if grad is not None and (not is_new(index, grad) or not _norm(grad).any()):
-                parameter.grad = None
-            if parameter.grad is None:
-                self._gated.add(index)
-        self._gated |= self._flipped & wanted
+        if closed or self._withheld.flipped:
+            self._withheld.keep_out(closed, indexes, is_new)
 
-    @property
-    def gated(self) -> frozenset[int]:
+    def complete(self) -> frozenset[int]:
         """The parameters that got no gradient in the step that ends because of a gate."""
-        return frozenset(self._gated)
+        closed = [gate for gate in self._gates.values() if gate.closed_now]
+        self._withheld.complete(closed)
+        return frozenset(self._withheld.indexes)
 
-    def end_step(self, step: int) -> dict[str, float]:
-        """Account for ``step``; return, by the metric's name, which gates were closed in it."""
-        closed = {}
+    def end_step(self, step: int) -> Figures:
+        """Account for ``step``; return what is to be told of gates."""
+        figures: Figures = {}
+        self.complete()
         for gate in self._gates.values():
-            arrivals = self._arrivals[gate.site]
-            flipped = _is_early(gate) and self._index(gate) in self._flipped
-            if gate.closed_now:
-                gate.parameters = sorted(self._gated.intersection(gate.upstream))
-            elif not flipped:
+            gate.parameters = sorted(self._withheld.indexes & gate.reach.indexes)
+            if not gate.closed_now:
                 gate.parameters = []
-            if gate.end_step(arrivals.why_unreached):
-                closed[f"gate {gate.id} closed"] = float(gate.closed)
-            arrivals.end_step()
-        self._gated.clear()
+            if gate.end_step(partial(self._why_unreached, gate)):
+                figures.setdefault(step, {})[f"gate {gate.id} closed"] = float(gate.closed)
+        for arrivals in self._arrivals.values():
+            arrivals.look()
+        self._withheld.begin_step()
         self._step = step + 1
-        self._read_norms()
-        return closed
+        self._settled = False
+        self._norms.read(figures)
+        return figures
+
+    def _why_unreached(self, gate: Gate) -> str:
+        if gate.site.kind == PARAMETER and self._index(gate) is None:
+            return f"{gate.site.name} is no longer in the model."
+        return self._arrivals[gate.site].why_unreached()
 
     def release(self) -> None:
-        """Undo what keeps parameters from being trained, so that commands meet the job as it is."""
-        for index in self._flipped:
-            self._table.parameters[index].requires_grad_(True)
-        self._flipped.clear()
+        """Let all be trained again, so that commands meet the job as it is."""
+        self._withheld.release()
 
-    def settle(self) -> None:
-        """Decide for the coming step the gates on parameters that are known before its forward."""
+    def follow(self) -> None:
+        """At a boundary: put hooks on the tensors that gated parameters are now."""
         for gate in self._gates.values():
-            if gate.site.kind != PARAMETER:
-                continue
-            index = self._index(gate)
-            parameter = self._table.parameters[index]
-            self._arrivals[gate.site].put_on_parameter(parameter)
-            if not _is_early(gate) or not (parameter.requires_grad or index in self._flipped):
-                continue
-            gate.upstream = [index]
-            if gate.decide(self._step, self._metrics(), lambda: 0.0):
-                parameter.requires_grad_(False)
-                parameter.grad = None
-                self._flipped.add(index)
+            index = self._index(gate) if gate.site.kind == PARAMETER else None
+            if index is not None:
+                gate.reach = Reach(self._step, {index} if gate.action.kind == "block" else set())
+                self._arrivals[gate.site].put_on_parameter(self._table.parameters[index])
 
     def message(self, *, now: bool = False) -> list[dict[str, Any]] | None:
         """The gates as the wire protocol has them, or None while it is too early to tell."""
@@ -320,23 +356,20 @@ class Gates:
     def remove(self) -> None:
         """Remove every hook, and let every parameter be trained again."""
         self.release()
+        self._unhook_models()
         for arrivals in self._arrivals.values():
             arrivals.remove()
         self._arrivals.clear()
         self._at.clear()
         self._gates.clear()
 
-    def _index(self, gate: Gate) -> int:
-        return self._table.index_of_name(gate.site.name)
-
-    def _read_norms(self) -> None:
-        waiting = []
-        for gate, readback, scale in self._norms:
-            if readback.ready():
-                gate.measured(float(readback.values()[0]) / scale)
-            else:
-                waiting.append((gate, readback, scale))
-        self._norms = waiting[-MOST:]
+    def _index(self, gate: Gate) -> int | None:
+        """The parameter that a gate is on; None if it is no longer there."""
+        names = self._table.names
+        if gate.index >= len(names) or gate.site.name not in names[gate.index]:
+            found = (i for i, aliases in enumerate(names) if gate.site.name in aliases)
+            gate.index = next(found, len(names))
+        return gate.index if gate.index < len(names) else None
 
 
 def _is_early(gate: Gate) -> bool:
@@ -346,14 +379,3 @@ def _is_early(gate: Gate) -> bool:
         and gate.action.kind == "block"
         and not gate.condition.needs_norm
     )
-
-
-def _norm(grad: Tensor) -> Tensor:
-    """The L2 norm of a gradient, float64 [] on its device."""
-    dense = grad.detach()
-    if dense.is_sparse:
-        dense = dense.coalesce().values()
-    if dense.numel() == 0:
-        return torch.zeros((), dtype=torch.float64, device="cpu")
-    with torch.no_grad():
-        return grad_norms([dense.contiguous()])[0]

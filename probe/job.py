@@ -106,6 +106,7 @@ class Job:
             self.guard,
             metrics=lambda: self.measuring.latest_metrics,
             sampling=lambda: self.measuring.sampling,
+            persist=lambda: self.measuring.persist,
         )
         self.steering = Steering(
             self.table,
@@ -172,6 +173,7 @@ class Job:
         """Gradients are dropped unused: with a non-finite one among them, AMP skipped the step."""
         if not self.measuring.any_nonfinite(k):
             return False
+        self.gates.keep_out(self.measuring.members.held_by(k), self.measuring.is_new)
         self._end_step(skipped=True)
         self.measuring.spend(k, discarded=True)
         return True
@@ -188,6 +190,10 @@ class Job:
     def _forward_begins(self, *_: object) -> None:
         if torch.is_grad_enabled():
             self.between = False
+            if len(self.gates):
+                with self.guard:
+                    self.gates.forward_begins()
+                    self.freezer.note_gated(self.gates.flipped)
             self.freezer.feed_scaler()
 
     def _weights_loaded(self, *_: object) -> None:
@@ -213,7 +219,7 @@ class Job:
         # Guarded one by one: a fault in measuring must not keep commands from being applied.
         if sampled:
             with self.guard:
-                self.measuring.finish(self.step, self.gates.gated, skipped=skipped)
+                self.measuring.finish(self.step, self.gates.complete(), skipped=skipped)
             with self.guard:
                 self.measuring.members.refresh()
         with self.guard:
@@ -221,22 +227,22 @@ class Job:
                 self.steering.measured(backward)
         with self.guard:
             self.measuring.members.catch_up()
-            self._steer(skipped=skipped, look=sampled)
+            self._steer(skipped=skipped, look=sampled, late=late)
         with self.guard:
             self.previews.boundary()
         with self.guard:
             self.ship()
         self._settle(sampled, late)
 
-    def _steer(self, *, skipped: bool, look: bool) -> None:
-        closed = self.gates.end_step(self.step)
-        if closed and look:
-            self.uplink.tell_metrics(MetricValues(self.step, time.time(), dict(closed)))
+    def _steer(self, *, skipped: bool, look: bool, late: bool) -> None:
+        for step, values in self.gates.end_step(self.step).items():
+            if look or step < self.step:
+                self.uplink.tell_metrics(MetricValues(step, time.time(), values))
         self.gates.release()
         undone = self.freezer.boundary()
         if self.steering.boundary(self.step, look=look, skipped=skipped) or undone:
             self.announce_frozen()
-        self.settle_gates()
+        self.settle_gates(late=late)
 
     def _settle(self, sampled: bool, late: bool) -> None:
         """Account for the step that ended and plan the next one."""
@@ -245,11 +251,14 @@ class Job:
         self._spent, self._hook_began = 0.0, now
         self.measuring.settle(self.step, spent, sampled=sampled, late=late)
 
-    def settle_gates(self) -> None:
-        """Decide what gates keep from being trained in the coming step, and tell of the gates."""
-        self.gates.settle()
-        self.freezer.cover(self.gates.may_flip, self.gates.flipped)
-        self.measuring.marking = len(self.gates) > 0
+    def settle_gates(self, *, late: bool = False) -> None:
+        """Bring what is there for the gates in line with them, and tell of them."""
+        self.gates.follow()
+        self.freezer.cover(self.gates.may_flip)
+        if len(self.gates):
+            self.measuring.mark(late=late)
+        else:
+            self.measuring.marking = False
         gates = self.gates.message()
         if gates is not None:
             self.uplink.tell_gates(gates)

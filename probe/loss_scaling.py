@@ -1,4 +1,4 @@
-"""Keeps a ``GradScaler`` working when everything that an optimizer holds is frozen.
+"""Keeps a ``GradScaler`` working when an optimizer gets no gradient, and reads its factor.
 
 ``scaler.step(optimizer)`` asserts "No inf checks were recorded for this optimizer" when
 none of its parameters has a gradient
@@ -10,6 +10,7 @@ own step, which therefore moves nothing.
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Collection, Sequence
 
 import torch
@@ -82,6 +83,34 @@ class IdleOptimizers:
         self._asked += 1
         if self._asked & (self._asked - 1) == 0 and _scaler_exists():
             self._stand_ins, self._candidates = self._candidates, []
+
+
+class LossScale:
+    """The factor that AMP has put on the gradients of the present backward."""
+
+    def __init__(self) -> None:
+        self._scaler: weakref.ref[GradScaler] | None = None
+        self._asked = 0
+
+    def look(self) -> None:
+        """Look for a scaler at the next backward."""
+        self._asked = 0
+
+    def tensor(self) -> Tensor | None:
+        """The factor on its device, a tensor of one element; None without a scaler.
+
+        A scaler may be made at any time; looking takes long, so it becomes rarer and rarer.
+        """
+        scaler = None if self._scaler is None else self._scaler()
+        if scaler is None:
+            self._asked += 1
+            if self._asked & (self._asked - 1):
+                return None
+            # One that has scaled no loss yet has no factor on a device.
+            used = (s for s in living(GradScaler) if s.is_enabled() and s._scale is not None)
+            scaler = next(used, None)
+            self._scaler = None if scaler is None else weakref.ref(scaler)
+        return None if scaler is None else scaler._scale
 
 
 def _scaler_exists() -> bool:

@@ -124,14 +124,17 @@ class Run:
             factor=factor,
             max_norm=max_norm,
             hold=hold,
-            reserved=self._job.gates.reserve(),
         )
-        self._do_gate(command)
-        return int(command.reserved or 0)
+        self._job.steering.resolve(command)
+        number = self._job.gates.reserve()
+        self._do_gate(replace(command, reserved=number))
+        return number
 
     def ungate(self, gate: int) -> None:
         """Remove the gate of this number. Raises :class:`CommandError` if there is none."""
-        self._do_gate(self._local("ungate", f"gate {gate}", gate=gate))
+        command = self._local("ungate", f"gate {gate}", gate=gate)
+        self._job.steering.resolve(command)
+        self._do_gate(command)
 
     def gates(self) -> list[GateInfo]:
         """Every gate as it is now, in the order made."""
@@ -239,7 +242,6 @@ class Run:
         return tuple(self._job.table.name(index) for index in selection.indexes)
 
     def _do_gate(self, command: Command) -> None:
-        self._job.steering.resolve(command)
         if not self._job.at_boundary():
             self._job.steering.submit(command)
             return

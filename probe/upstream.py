@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.autograd.graph import Node
 
 from .guard import Guard
 from .hooks import ModuleHook
@@ -96,24 +97,36 @@ class UpstreamObserver:
 
 def leaves(tensors: Iterable[Tensor]) -> Iterator[Tensor | None]:
     """Yield the leaves that ``tensors`` pass a gradient to, and None for one that is hidden."""
-    pending: list[Any] = []
+    starts: list[Node] = []
     for tensor in tensors:
         if tensor.grad_fn is not None:
-            pending.append(tensor.grad_fn)
+            starts.append(tensor.grad_fn)
         elif tensor.requires_grad:
             yield tensor
+    yield from leaves_of(starts)
+
+
+def leaves_of(starts: Iterable[Node]) -> Iterator[Tensor | None]:
+    """Yield the leaves that nodes pass a gradient to, and None for one that is hidden."""
+    for node in reachable(starts):
+        if hasattr(node, "variable"):  # AccumulateGrad
+            yield node.variable
+        if hasattr(node, "run_function"):  # a reentrant checkpoint, torch's or its kin's
+            yield from _inside(node.run_function)
+
+
+def reachable(starts: Iterable[Node]) -> Iterator[Node]:
+    """Yield each node of the autograd graph upstream of ``starts`` once, those included."""
+    pending = list(starts)
     # The nodes themselves, not their ids: their Python objects live only as long as somebody
     # holds them, and a freed id returns at once.
-    visited: set[Any] = set()
+    visited: set[Node] = set()
     while pending:
         node = pending.pop()
         if node in visited:
             continue
         visited.add(node)
-        if hasattr(node, "variable"):  # AccumulateGrad
-            yield node.variable
-        if hasattr(node, "run_function"):  # a reentrant checkpoint, torch's or its kin's
-            yield from _inside(node.run_function)
+        yield node
         pending += [following for following, _ in node.next_functions if following is not None]
 
 

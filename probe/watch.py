@@ -96,6 +96,20 @@ class Watch:
         mark = self.sampling or self.marking or discarded or len(self._optimizers) > 1
         self._writes.spend(self.members.held_by(k), mark=mark)
 
+    def mark(self, *, late: bool) -> None:
+        """From here on tell new gradients from old ones in every step.
+
+        ``late``: those that are there belong to the coming step.
+        """
+        if not (self.marking or late):
+            self._writes.spend(range(len(self._table)), mark=True)
+        self.marking = True
+
+    @property
+    def persist(self) -> bool:
+        """Whether gradients may stay from one step to the next, as far as is known."""
+        return self._writes.persist
+
     def is_new(self, index: int, grad: Tensor) -> bool:
         """Whether a backward wrote this gradient since the last step used it."""
         return self._writes.is_new(index, grad)

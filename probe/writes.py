@@ -38,6 +38,11 @@ class WriteTracker:
         self._learned = 0
         self.spend(range(len(parameters)), mark=True)
 
+    @property
+    def persist(self) -> bool:
+        """Whether gradients may stay from one step to the next, as far as is known."""
+        return self._hooking or self._persisted
+
     def spend(self, indexes: Iterable[int], *, mark: bool) -> None:
         """Note that a step has used (or dropped) these gradients: from here on they are old.
 
@@ -59,7 +64,8 @@ class WriteTracker:
             return True
         self._persisted = True
         if index in self._hooks:
-            return self._written.get(index) is not None
+            # A hook is also called where nothing came, and then nothing was written.
+            return self._written.get(index) is not None and bool(grad._version != mark)
         # Without a hook the version counter is all there is. It rises with any write in
         # place, so this can call a zeroed or clipped old gradient new, but in one step
         # only: from the next one on there are hooks.

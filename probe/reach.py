@@ -1,0 +1,46 @@
+"""Who is upstream of a gate."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from .parameters import ParameterTable
+from .upstream import leaves, leaves_of, reachable
+
+
+@dataclass
+class Reach:
+    """The parameters whose gradient passes through a site."""
+
+    step: int = 0
+    """The step whose graph was looked at; 0 for none yet."""
+    indexes: set[int] = field(default_factory=set)
+    behind: set[int] = field(default_factory=set)
+    """Of those, the ones that a custom function may give zeros for a missing gradient."""
+    hidden: bool = False
+    """There may be more: a reentrant checkpoint of a function hides what it uses."""
+
+    def add(self, tensor: Tensor, table: ParameterTable) -> None:
+        """Take in what ``tensor`` passes its gradient to."""
+        found = list(leaves([tensor]))
+        self.hidden |= any(leaf is None for leaf in found)
+        self.indexes.update(table.indexes(leaf for leaf in found if leaf is not None))
+        if tensor.grad_fn is None:
+            return
+        inventors = [node for node in reachable([tensor.grad_fn]) if _may_invent(node)]
+        beyond = leaves_of(inventors)
+        self.behind.update(table.indexes(leaf for leaf in beyond if leaf is not None))
+
+
+def _may_invent(node: torch.autograd.graph.Node) -> bool:
+    """Whether a node may hand on zeros where it got nothing: functions of Python and C++ may.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.autograd.function.FunctionCtx.set_materialize_grads.html
+    """
+    kind = type(node)
+    return (
+        torch.autograd.function.BackwardCFunction in kind.__mro__ or kind.__name__ == "CppFunction"
+    )
