@@ -9,7 +9,7 @@ from fnmatch import fnmatchcase
 from torch import nn
 
 from .commands import Command
-from .errors import CommandError
+from .errors import CommandError, TargetError
 from .parameters import ParameterTable
 from .targets import resolve
 
@@ -34,18 +34,16 @@ def select(command: Command, table: ParameterTable, models: Mapping[str, nn.Modu
     """
     paths = module_paths(models)
     matched = _matching(command.target, paths, table)
-    if command.mode != "no_grad":
-        indexes = resolve(command.target, table.names)
-    elif matched:
-        below = [_prefix(path) for path in matched]
-        indexes = [
-            index
-            for index, names in enumerate(table.names)
-            if any(name.startswith(prefix) for name in names for prefix in below)
-        ]
+    below = _below(matched, table)
+    if command.mode == "no_grad":
+        if not matched:
+            first = table.name(resolve(command.target, table.names)[0])
+            raise CommandError(_no_module(command.target, first))
+        indexes = below
     else:
-        first = table.name(resolve(command.target, table.names)[0])
-        raise CommandError(_no_module(command.target, first))
+        # A pattern such as ``blocks.[012]`` matches no parameter's name, but modules' paths.
+        indexes = _matching_names(command.target, table) or below
+        indexes = indexes or resolve(command.target, table.names)
     if not indexes:
         raise CommandError(f"{command.target!r} names modules without parameters.")
     return Selection(indexes, matched, _norms_inside(matched, indexes, paths, table))
@@ -73,6 +71,24 @@ def _matching(
     if target in paths:
         return (target,)
     return tuple(_outermost(path for path in paths if fnmatchcase(path, target)))
+
+
+def _matching_names(target: str, table: ParameterTable) -> list[int]:
+    """The parameters that a target names by themselves; none when it names only modules."""
+    try:
+        return resolve(target, table.names)
+    except TargetError:
+        return []
+
+
+def _below(modules: Iterable[str], table: ParameterTable) -> list[int]:
+    """The parameters below any of some modules, in order."""
+    prefixes = [_prefix(path) for path in modules]
+    return [
+        index
+        for index, names in enumerate(table.names)
+        if any(name.startswith(prefix) for name in names for prefix in prefixes)
+    ]
 
 
 def _outermost(paths: Iterable[str]) -> list[str]:

@@ -201,14 +201,15 @@ def test_no_grad_gives_way_when_something_trainable_feeds_the_module_later() -> 
     assert "stem runs with its graph again" in reports[-1].reason
 
 
+@pytest.mark.parametrize("mode", ["grad", "no_grad"])
 @pytest.mark.parametrize("target", ["st?m", "[s]tem"])
-def test_no_grad_takes_a_glob_over_modules(target: str) -> None:
+def test_a_glob_over_modules_takes_what_is_below_them(target: str, mode: str) -> None:
     """A pattern that matches no parameter's whole name still names modules."""
     model, optimizer = chain()
     with probe.attach(model, optimizer, server=False, every=1) as run:
-        assert run.freeze(target, mode="no_grad") == ("stem.weight", "stem.bias")
+        assert run.freeze(target, mode=mode) == ("stem.weight", "stem.bias")
         steps(model, optimizer, 1, 1)
-        assert run._job.freezer.graphless == ("stem",)
+        assert run._job.freezer.graphless == (("stem",) if mode == "no_grad" else ())
 
 
 def test_a_compiled_model_refuses_no_grad() -> None:
