@@ -71,12 +71,20 @@ def _mutate(text: str, edits: list[tuple[int, int, str]]) -> str:
 
 
 leaves = st.sampled_from([*NAMES, "0", "1", "2", "10", "2.5", "1e-3", "1e200", "True", "False"])
-hostile = st.sampled_from(
-    ["loss.real", "loss.__class__", "abs.__self__", "().__class__", "loss[0]", "open(1)", "vars()"]
-    + ["__import__('os')", "(lambda: 1)()", "[x for x in y]", "'text'", "(x := 1)", "9 ** 9 ** 9"]
+TRAPS = (
+    *(
+        "loss.real",
+        "loss.__class__",
+        "abs.__self__",
+        "().__class__",
+        "loss[0]",
+        "open(1)",
+        "vars()",
+    ),
+    *("__import__('os')", "(lambda: 1)()", "[x for x in y]", "'text'", "(x := 1)", "9 ** 9 ** 9"),
 )
 expressions = st.recursive(leaves, _nested, max_leaves=8)
-traps = st.recursive(leaves | hostile, _nested, max_leaves=4)
+traps = st.recursive(leaves | st.sampled_from(TRAPS), _nested, max_leaves=4)
 fragments = st.sampled_from(FRAGMENTS)
 edits = st.lists(
     st.tuples(st.integers(0, 99), st.integers(0, 3), fragments), min_size=1, max_size=3
