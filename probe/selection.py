@@ -42,7 +42,8 @@ def select(command: Command, table: ParameterTable, models: Mapping[str, nn.Modu
         indexes = below
     else:
         # A pattern such as ``blocks.[012]`` matches no parameter's name, but modules' paths.
-        indexes = _matching_names(command.target, table) or below
+        is_pattern = command.target not in paths
+        indexes = _matching_names(command.target, table) or (below if is_pattern else [])
         indexes = indexes or resolve(command.target, table.names)
     if not indexes:
         raise CommandError(f"{command.target!r} names modules without parameters.")
