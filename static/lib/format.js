@@ -117,6 +117,7 @@ export function formatEvery(every) {
 export function formatPercent(share) {
   const percent = share * 100;
   if (percent > 0 && percent < 0.05) return "< 0.1 %";
+  if (percent < 100 && percent >= 99.5) return "> 99 %";
   return `${percent < 9.95 ? percent.toFixed(1) : Math.round(percent)} %`;
 }
 

@@ -9,24 +9,17 @@
  * @property {number} from a step; a band begins and ends half way to the samples beside it
  * @property {number} to
  */
-const NAME = /^gate (\d+) closed$/;
-const NORM = /^gate \d+ norm$/;
+const NAME = /^gate (\d+) (closed|norm)$/;
 
 /**
- * The gate that a metric tells of, or null for a metric of the user's.
+ * What a metric tells of a gate, or null for a metric of the user's: whether it was closed, or the
+ * norm that came to it, which is kept for dry runs and not for charts.
  * @param {string} metric
+ * @returns {{gate: number, figure: "closed" | "norm"} | null}
  */
-export function gateOfMetric(metric) {
+export function gateMetric(metric) {
   const found = NAME.exec(metric);
-  return found === null ? null : Number(found[1]);
-}
-
-/**
- * Whether a metric holds the norms that came to a gate: they are kept for trials, not for charts.
- * @param {string} metric
- */
-export function isGateNorm(metric) {
-  return NORM.test(metric);
+  return found && { gate: Number(found[1]), figure: found[2] === "closed" ? "closed" : "norm" };
 }
 
 /**

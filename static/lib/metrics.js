@@ -1,11 +1,11 @@
 /**
  * The metrics that a job logs: one fetch of the latest points, then grown by the live messages.
- * Those that tell when a gate was closed are kept apart.
+ * Those that the job logs of its gates are kept apart.
  *
  * @typedef {import("../wire.js").Metric} Metric
  * @typedef {import("../wire.js").MetricPoint} MetricPoint
  */
-import { bandsWithin, closedBands, gateOfMetric, isGateNorm } from "./gatebands.js";
+import { bandsWithin, closedBands, gateMetric } from "./gatebands.js";
 
 export const METRICS_KEPT = 2000;
 
@@ -13,8 +13,10 @@ export class Metrics {
   constructor() {
     /** @type {Map<string, Metric>} a Map, since a metric may be called `__proto__` */
     this.byName = new Map();
-    /** @type {Map<number, Metric>} by gate, rising: 1 where it was closed */
+    /** @type {Map<number, Metric>} by gate: 1 where it was closed */
     this.closed = new Map();
+    /** @type {Map<number, Metric>} by gate: the norm that came to it */
+    this.norms = new Map();
     this.version = 0;
   }
 
@@ -28,10 +30,10 @@ export class Metrics {
    * @param {readonly MetricPoint[]} since points that came while they were fetched
    */
   replace(fetched, since) {
-    const told = Object.entries(fetched).filter(([name]) => !isGateNorm(name));
-    const all = told.map(([name, metric]) => ({ name, gate: gateOfMetric(name), metric }));
-    this.byName = new Map(all.flatMap(({ name, gate, metric }) => (gate === null ? [[name, metric]] : [])));
-    this.closed = new Map(all.flatMap(({ gate, metric }) => (gate === null ? [] : [[gate, metric]])));
+    this.byName.clear();
+    this.closed.clear();
+    this.norms.clear();
+    for (const [name, metric] of Object.entries(fetched)) this.#set(name, metric);
     this.add(since);
   }
 
@@ -39,10 +41,25 @@ export class Metrics {
   add(points) {
     this.version += 1;
     for (const { step, values } of points) {
-      for (const [name, value] of Object.entries(values)) {
-        if (!isGateNorm(name)) this.#append(name, step, value);
-      }
+      for (const [name, value] of Object.entries(values)) this.#append(name, step, value);
     }
+  }
+
+  /** @param {string} name */
+  #get(name) {
+    const told = gateMetric(name);
+    if (told === null) return this.byName.get(name);
+    return (told.figure === "closed" ? this.closed : this.norms).get(told.gate);
+  }
+
+  /**
+   * @param {string} name
+   * @param {Metric} metric
+   */
+  #set(name, metric) {
+    const told = gateMetric(name);
+    if (told === null) this.byName.set(name, metric);
+    else (told.figure === "closed" ? this.closed : this.norms).set(told.gate, metric);
   }
 
   /**
@@ -51,10 +68,8 @@ export class Metrics {
    * @param {number | null} value
    */
   #append(name, step, value) {
-    const gate = gateOfMetric(name);
-    const metric = (gate === null ? this.byName.get(name) : this.closed.get(gate)) ?? { steps: [], values: [] };
-    if (gate === null) this.byName.set(name, metric);
-    else this.closed.set(gate, metric);
+    const metric = this.#get(name) ?? { steps: [], values: [] };
+    this.#set(name, metric);
     const { steps, values } = metric;
     const last = steps[steps.length - 1];
     if (last !== undefined && step <= last) return;

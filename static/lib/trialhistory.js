@@ -2,7 +2,9 @@
  * The history that a dry run is drawn over.
  *
  * @typedef {import("../wire.js").GateDraft} GateDraft
+ * @typedef {import("../wire.js").GateRow} GateRow
  * @typedef {import("../wire.js").Trial} Trial
+ * @typedef {{kind: "parameter" | "metric", name: string} | {kind: "gate", gate: number}} Subject
  */
 import { nameOfMetric } from "./completion.js";
 import { parseSite } from "./gatesite.js";
@@ -10,18 +12,21 @@ import { parseSite } from "./gatesite.js";
 const NAMES = /[A-Za-z_][A-Za-z0-9_]*/g;
 
 /**
- * What is drawn: the parameter at whose gradient the gate stands, else the first metric that the
- * condition names.
+ * What is drawn: the parameter at whose gradient the gate stands, else the first thing that the
+ * condition names and that has a history: a metric, or the norm that came to a gate of the site.
  * @param {Pick<GateDraft, "site" | "when">} draft
  * @param {readonly string[]} metrics
- * @returns {{name: string, parameter: boolean} | null}
+ * @param {readonly Pick<GateRow, "id" | "site">[]} measured gates whose norms are known
+ * @returns {Subject | null}
  */
-export function subjectOf({ site, when }, metrics) {
+export function subjectOf({ site, when }, metrics, measured) {
   const { kind, name } = parseSite(site);
-  if (kind === "param") return { name, parameter: true };
+  if (kind === "param") return { kind: "parameter", name };
+  const gate = measured.find((each) => each.site === site);
   for (const word of when.match(NAMES) ?? []) {
+    if (gate !== undefined && (word === "norm" || word === "norm_avg")) return { kind: "gate", gate: gate.id };
     const metric = metrics.find((each) => nameOfMetric(each) === word);
-    if (metric !== undefined) return { name: metric, parameter: false };
+    if (metric !== undefined) return { kind: "metric", name: metric };
   }
   return null;
 }

@@ -7,8 +7,10 @@
  * @typedef {import("../lib/runstate.js").RunState} RunState
  * @typedef {import("../lib/metrics.js").Metrics} Metrics
  * @typedef {import("../lib/track.js").Track} Track
+ * @typedef {import("../lib/trialhistory.js").Subject} Subject
  */
 import { bandsAround, bandsWithin } from "../lib/gatebands.js";
+import { siteWords } from "../lib/gatesite.js";
 import { linesFigure, stepRange } from "../lib/linesfigure.js";
 import { sampleDistance, subjectOf, trialStart } from "../lib/trialhistory.js";
 import { bucketed, trackOf } from "../lib/track.js";
@@ -46,14 +48,16 @@ export class TrialChart {
    * @param {AbortSignal} signal
    */
   async show(draft, trial, signal) {
-    const subject = subjectOf(draft, this.metrics.names);
+    const { metrics, state } = this;
+    const measured = state.gates.filter(({ id }) => metrics.norms.has(id));
+    const subject = subjectOf(draft, metrics.names, measured);
     if (subject === null || trial.samples === 0 || trial.closed === null) return this.hide();
     this.box.hidden = false;
-    const track = subject.parameter ? await this.#series(subject.name, trial, signal) : this.#metric(subject.name, trial);
+    const track = await this.#track(subject, trial, signal);
     if (signal.aborted) return undefined;
     if (track === null || track.steps.length === 0) return this.hide();
-    setText(this.caption, `${visible(subject.name)}${subject.parameter ? ", gradient norm" : ""}`);
-    await this.#draw(subject, track, trial);
+    setText(this.caption, captionOf(subject, draft));
+    return this.#draw(subject, track, trial);
   }
 
   get #room() {
@@ -61,10 +65,25 @@ export class TrialChart {
   }
 
   /**
-   * @param {string} parameter
+   * @param {Subject} subject
    * @param {Trial} trial
    * @param {AbortSignal} signal
    * @returns {Promise<Track | null>}
+   */
+  async #track(subject, trial, signal) {
+    if (subject.kind === "parameter") return this.#series(subject.name, trial, signal);
+    const { byName, norms } = this.metrics;
+    const metric = subject.kind === "gate" ? norms.get(subject.gate) : byName.get(subject.name);
+    if (metric === undefined) return null;
+    const { steps, values } = metric;
+    return bucketed(trackOf({ steps: steps.slice(-trial.samples), values: values.slice(-trial.samples) }), this.#room);
+  }
+
+  /**
+   * @param {string} parameter
+   * @param {Trial} trial
+   * @param {AbortSignal} signal
+   * @returns {Promise<Track>}
    */
   async #series(parameter, trial, signal) {
     const from = trialStart(trial, this.state.sampleStep, this.state.run?.every ?? 1);
@@ -73,23 +92,12 @@ export class TrialChart {
   }
 
   /**
-   * @param {string} name
-   * @param {Trial} trial
-   * @returns {Track | null}
-   */
-  #metric(name, trial) {
-    const metric = this.metrics.byName.get(name);
-    if (metric === undefined) return null;
-    const { steps, values } = metric;
-    return bucketed(trackOf({ steps: steps.slice(-trial.samples), values: values.slice(-trial.samples) }), this.#room);
-  }
-
-  /**
-   * @param {{name: string, parameter: boolean}} subject
+   * @param {Subject} subject
    * @param {Track} track
    * @param {Trial} trial
    */
-  async #draw({ name, parameter }, track, trial) {
+  async #draw(subject, track, trial) {
+    const name = subject.kind === "gate" ? "norm" : subject.name;
     const tokens = readTokens();
     const line = { name, ...track, color: tokens["series-1"], mark: "" };
     const range = stepRange([line]);
@@ -100,11 +108,20 @@ export class TrialChart {
       marks: [],
       bands: bandsWithin(bands, range, (range[1] - range[0]) / this.#room),
       bandWords: "would have been closed",
-      log: parameter,
+      log: subject.kind !== "metric",
       uirevision: name,
       tokens,
     });
     const { clientWidth: width, clientHeight: height } = this.plot;
     await Plotly.react(this.plot, data, { ...layout, width, height, autosize: false }, CONFIG);
   }
+}
+
+/**
+ * @param {Subject} subject
+ * @param {GateDraft} draft
+ */
+function captionOf(subject, { site }) {
+  if (subject.kind === "gate") return `norm that came to the ${siteWords(site)}`;
+  return subject.kind === "parameter" ? `${visible(subject.name)}, gradient norm` : visible(subject.name);
 }

@@ -55,3 +55,11 @@ test("whether a gate was closed is a band and no metric", () => {
   assert.deepEqual(metrics.names, ["gate x closed"]);
   assert.deepEqual(metrics.bands([1, 4], 0.01), [{ gate: 2, from: 1.5, to: 3.5 }]);
 });
+
+test("the norms that came to a gate are kept for dry runs", () => {
+  const metrics = new Metrics();
+  metrics.replace(JSON.parse('{"gate 2 norm": {"steps": [1], "values": [3]}, "loss": {"steps": [1], "values": [1]}}'), []);
+  metrics.add([point(2, '{"gate 2 norm": 4}')]);
+  assert.deepEqual(metrics.names, ["loss"]);
+  assert.deepEqual(metrics.norms.get(2), { steps: [1, 2], values: [3, 4] });
+});

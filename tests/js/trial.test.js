@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { bandsAround, bandsWithin, closedBands, gateOfMetric, isGateNorm } from "../../static/lib/gatebands.js";
+import { bandsAround, bandsWithin, closedBands, gateMetric } from "../../static/lib/gatebands.js";
 import { sampleDistance, subjectOf, trialStart } from "../../static/lib/trialhistory.js";
 import { before, closedWhen, errorWords, verdict, withoutHistory } from "../../static/lib/trialwords.js";
 
@@ -20,6 +20,8 @@ test("a dry run is one sentence with its numbers", () => {
   assert.equal(verdict(trial()), "Would have been open in all of the last 1,000 samples.");
   assert.equal(verdict(trial({ samples: 1, closed: [4] })), "Would have been closed in 1 of the one sample there is (100 %).");
   assert.equal(closedWhen(trial({ closed: [4] })), "At step 4.");
+  const nearly = trial({ samples: 298, closed: Array.from({ length: 297 }, (_, i) => i) });
+  assert.equal(verdict(nearly), "Would have been closed in 297 of the last 298 samples (> 99 %).");
 });
 
 test("where nothing could be played it says so, and names what is missing", () => {
@@ -35,11 +37,15 @@ test("an error has its place, counted in characters", () => {
   assert.equal(before("😀 > nrom", 4), "😀 > ");
 });
 
-test("a parameter's gate is drawn over its norm, another over a metric that it names", () => {
-  const subject = (/** @type {string} */ site, /** @type {string} */ when) => subjectOf({ site, when }, ["loss", "val/acc"]);
-  assert.deepEqual(subject("param:w", "loss > 1"), { name: "w", parameter: true });
-  assert.deepEqual(subject("output:a", "norm > 1 and val_acc < 0.5"), { name: "val/acc", parameter: false });
+test("a parameter's gate is drawn over its norm, another over what it names", () => {
+  const measured = [{ id: 3, site: "output:b" }];
+  const subject = (/** @type {string} */ site, /** @type {string} */ when) =>
+    subjectOf({ site, when }, ["loss", "val/acc"], measured);
+  assert.deepEqual(subject("param:w", "loss > 1"), { kind: "parameter", name: "w" });
+  assert.deepEqual(subject("output:a", "norm > 1 and val_acc < 0.5"), { kind: "metric", name: "val/acc" });
   assert.equal(subject("output:a", "norm > 1"), null);
+  assert.deepEqual(subject("output:b", "norm_avg > 1 and loss > 1"), { kind: "gate", gate: 3 });
+  assert.deepEqual(subject("output:b", "loss > 1 and norm > 1"), { kind: "metric", name: "loss" });
 });
 
 test("the history begins where the dry run did", () => {
@@ -50,11 +56,10 @@ test("the history begins where the dry run did", () => {
   assert.equal(sampleDistance([7], []), 1);
 });
 
-test("only the metrics of gates are bands", () => {
-  assert.equal(gateOfMetric("gate 12 closed"), 12);
-  assert.ok(isGateNorm("gate 12 norm"));
-  assert.ok(!isGateNorm("gate norm") && !isGateNorm("my gate 1 norm"));
-  for (const name of ["gate closed", "gate 1 closed!", "my gate 1 closed"]) assert.equal(gateOfMetric(name), null);
+test("what the job logs of its gates is told from the user's metrics", () => {
+  assert.deepEqual(gateMetric("gate 12 closed"), { gate: 12, figure: "closed" });
+  assert.deepEqual(gateMetric("gate 12 norm"), { gate: 12, figure: "norm" });
+  for (const name of ["gate closed", "gate 1 closed!", "my gate 1 norm"]) assert.equal(gateMetric(name), null);
 });
 
 test("a band reaches half way to the samples beside it", () => {
