@@ -217,6 +217,10 @@ class Gates:
 
     # In forward and backward.
 
+    def has_label(self, label: str) -> bool:
+        """Whether there is a gate on a label."""
+        return bool(self._arrivals) and Site(LABEL, label) in self._arrivals
+
     def pass_label(self, tensor: Tensor, label: str) -> Tensor:
         """Gate the gradient of a tensor that passes a label, if there is a gate on it."""
         arrivals = self._arrivals.get(Site(LABEL, label))

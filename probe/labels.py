@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import weakref
+from functools import partial
 from typing import Any, Protocol
 
 import torch
@@ -13,6 +14,9 @@ from .nested import map_tensors
 
 class Labelled(Protocol):
     """A run, as far as labels matter to it."""
+
+    def has_label(self, label: str) -> bool:
+        """Whether there is a gate on it."""
 
     def pass_label(self, tensor: Tensor, label: str) -> Tensor:
         """Return ``tensor``, or a view of it whose gradient is gated."""
@@ -44,12 +48,8 @@ class Attached:
         """
         if not self._runs or torch.compiler.is_compiling() or not torch.is_grad_enabled():
             return x
-        for run in list(self._runs):
-
-            def passed(tensor: Tensor, run: Labelled = run) -> Tensor:
-                return run.pass_label(tensor, label)
-
-            x = map_tensors(passed, x)
+        for run in [run for run in self._runs if run.has_label(label)]:
+            x = map_tensors(partial(run.pass_label, label=label), x, keep=True)
         return x
 
 
