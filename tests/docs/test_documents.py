@@ -11,6 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from gradgate.probe.actions import ACTIONS
+from gradgate.probe.condition_text import FUNCTIONS
+from gradgate.probe.conditions import OWN_NAMES
+from gradgate.probe.sites import KINDS
 from tests.support.serving import ServerProcess
 from tests.support.waiting import wait_until
 
@@ -21,7 +25,7 @@ SCHEMA = json.loads((ROOT / "docs" / "protocol.schema.json").read_text("utf-8"))
 
 
 def test_the_readme_trains_and_steers(server: ServerProcess, tmp_path: Path) -> None:
-    """The README's Python, run as it stands, trains, freezes and thaws under a real server."""
+    """The README's Python, run as it stands, trains, freezes, thaws and gates a real run."""
     script = tmp_path / "readme.py"
     script.write_text("\n".join(re.findall(r"```python\n(.*?)```", README, re.DOTALL)))
     job = subprocess.run(
@@ -38,12 +42,14 @@ def test_the_readme_trains_and_steers(server: ServerProcess, tmp_path: Path) -> 
     assert (run["name"], run["step"]) == ("readme", 1000)
     commands = server.get(f"/api/runs/{run['id']}/commands")["commands"]
     assert [(row["kind"], row["by"]) for row in commands] == [
+        ("ungate", "python"),
+        ("gate", "python"),
         ("thaw", "python"),
         ("freeze", "python"),
     ]
 
 
-@pytest.mark.parametrize("document", ["freezing.md"])
+@pytest.mark.parametrize("document", ["freezing.md", "gates.md", "stopping-gradients.md"])
 def test_the_snippets_of_a_document_run(tmp_path: Path, document: str) -> None:
     """Every Python snippet of a document runs as it stands, one after the other."""
     text = (ROOT / "docs" / document).read_text("utf-8")
@@ -57,6 +63,15 @@ def test_the_snippets_of_a_document_run(tmp_path: Path, document: str) -> None:
         timeout=120,
     )
     assert job.returncode == 0, job.stderr
+
+
+def test_every_word_of_a_gate_is_documented() -> None:
+    """A site, an action, a function or a name of conditions that docs/gates.md lacks fails here."""
+    text = (ROOT / "docs" / "gates.md").read_text("utf-8")
+    for word in (*ACTIONS, *FUNCTIONS, *OWN_NAMES):
+        assert f"`{word}`" in text, word
+    for kind in KINDS:
+        assert re.search(rf"`{kind}:[A-Z]+`", text), kind
 
 
 def test_the_readmes_make_targets_and_links_exist() -> None:
