@@ -378,7 +378,8 @@ class Steering:
         try:
             return self.resolve(command)
         except GradgateError as error:
-            self._reject(command, str(error), step)
+            # A condition's error has a picture of the place below its sentence.
+            self._reject(command, str(error).partition("\n")[0], step)
             return None
 
     def _reject(self, command: Command, reason: str, step: int) -> None:
