@@ -63,9 +63,8 @@ class Gate:
     by: str
     command: int | None
     since_step: int
-    index: int = 0
+    index: int | None = None
     """Where in the table of parameters the gated one was last found, of a gate on one."""
-    problem: str | None = None
     closed: bool = False
     steps: int = 0
     closed_steps: int = 0
@@ -75,6 +74,12 @@ class Gate:
     """Those that got no gradient because of it in the latest step."""
     reach: Reach = field(default_factory=Reach)
     """Those whose gradient passes through the site, as of the latest look at the graph."""
+    _undecided: str | None = None
+    """Why its condition could not be told at the latest arrival."""
+    _bypassed: str | None = None
+    """Why gradients do not come to it, once that has lasted."""
+    _bypassed_now: bool = False
+    """A gradient has gone past it in the present step."""
     _norm_avg: float | None = None
     _held_until: int = 0
     _reached: bool = False
@@ -82,6 +87,11 @@ class Gate:
     _closed_now: bool = False
     """It was closed at least once in the present step."""
     _waited: int = 0
+
+    @property
+    def problem(self) -> str | None:
+        """What keeps it from working, or None."""
+        return self._undecided or self._bypassed
 
     @property
     def closed_now(self) -> bool:
@@ -94,6 +104,10 @@ class Gate:
         closed = not self.paused and self._is_closed(step, metrics, norm)
         self._closed_now |= closed
         return closed
+
+    def await_gradient(self) -> None:
+        """Found open ahead of the gradient: whether one comes is yet to be seen."""
+        self._reached = False
 
     def _is_closed(
         self, step: int, metrics: Mapping[str, float], norm: Callable[[], float]
@@ -108,12 +122,16 @@ class Gate:
         try:
             closed = self.condition.evaluate(values)
         except ConditionError as error:
-            self.problem = f"open, because the condition cannot be told: {error}"
+            self._undecided = f"open, because the condition cannot be told: {error}"
             return False
-        self.problem = None
+        self._undecided = None
         if closed:
             self._held_until = step + self.hold
         return closed
+
+    def bypass(self, why: str) -> None:
+        """Note that a gradient goes past the gate in the present step."""
+        self._bypassed, self._bypassed_now = why, True
 
     def measured(self, norm: float, *, closed: bool) -> None:
         """Note the norm of a gradient that has come to the gate, closed or open, and passed it."""
@@ -128,14 +146,16 @@ class Gate:
             self.closed_steps += self._closed_now
             self.closed = self._closed_now
             self._waited = 0
+            if not self._bypassed_now:
+                self._bypassed = None
         else:
             self._waited += 1
             self.parameters = []
             self.closed = False
             if self._waited % UNREACHED == 0:
                 reason = why_unreached()
-                self.problem = f"no gradient has come here for {self._waited} steps: {reason}"
-        self._reached = self._closed_now = False
+                self._bypassed = f"no gradient has come here for {self._waited} steps: {reason}"
+        self._reached = self._closed_now = self._bypassed_now = False
         return reached
 
     def info(self, name: Callable[[int], str]) -> GateInfo:

@@ -242,7 +242,9 @@ class Gates:
         flipped = index in self._withheld.flipped
         if not (flipped or self._table.parameters[index].requires_grad):
             return  # frozen
-        if gate.decide(self._step, self._metrics(), lambda: 0.0) and not flipped:
+        if not gate.decide(self._step, self._metrics(), lambda: 0.0):
+            gate.await_gradient()
+        elif not flipped:
             self._withheld.flip(index)
 
     def _forward_over(self, *_: object) -> None:
@@ -253,7 +255,7 @@ class Gates:
             for site, arrivals in self._arrivals.items():
                 if arrivals.look():
                     for gate in self._at[site]:
-                        gate.problem = f"{site.name or 'the model'} {REWRITTEN}"
+                        gate.bypass(f"{site.name or 'the model'} {REWRITTEN}")
 
     def _passes(self, site: Site, tensor: Tensor) -> None:
         """A tensor whose gradient is gated is made: see who is upstream, now and then."""
@@ -368,12 +370,15 @@ class Gates:
         self._gates.clear()
 
     def _index(self, gate: Gate) -> int | None:
-        """The parameter that a gate is on; None if it is no longer there."""
-        names = self._table.names
-        if gate.index >= len(names) or gate.site.name not in names[gate.index]:
+        """The parameter that a gate is on; None if it is no longer there.
+
+        A gate follows its name to another tensor, and its tensor to another name.
+        """
+        names, known = self._table.names, gate.index
+        if known is None or gate.site.name not in names[known]:
             found = (i for i, aliases in enumerate(names) if gate.site.name in aliases)
-            gate.index = next(found, len(names))
-        return gate.index if gate.index < len(names) else None
+            gate.index = next(found, known)
+        return None if gate.index is None or not names[gate.index] else gate.index
 
 
 def _is_early(gate: Gate) -> bool:
