@@ -67,9 +67,12 @@ def _mentioned(connection: Connection, run: str, when: str) -> Mapping[str, list
         for name in connection.scalars(
             select(metrics.c.name).where(metrics.c.run == run).distinct()
         ):
-            word = _NO_WORD.sub("_", name)
-            if word in words:
-                found[word].append(name)
+            plain = _NO_WORD.sub("_", name)
+            # What starts with a digit has `_` before it, what the language has itself behind it.
+            for word in (plain, f"_{plain}", f"{plain}_"):
+                if word in words:
+                    found[word].append(name)
+                    break
     return found
 
 

@@ -174,6 +174,20 @@ def test_metrics_of_one_word_are_one(shared_server: ServerProcess, run: str, ask
     assert found["values"]["val_loss"] == [0.5, 0.4, 0.3]
 
 
+def test_metrics_that_are_no_words_by_themselves_are_found(
+    shared_server: ServerProcess, run: str, ask: Ask
+) -> None:
+    """A name that starts with a digit, and one that the language has itself."""
+    with FakeProbe(shared_server, hello(run)) as probe:
+        probe.send(
+            {"type": "metrics", "seq": 1, "step": 1, "time": 1, "values": {"2nd": 5, "max": 6}}
+        )
+        probe.sample(2, [1.0, 2.0], step=1)
+        probe.until_acked(2)
+        history = history_of(probe, ask, "_2nd > 2 and max_ > 2", site="output:a")
+    assert history["values"] == {"_2nd": [5.0], "max_": [6.0]}
+
+
 def test_another_site_has_norms_where_a_gate_logged_them(
     shared_server: ServerProcess, run: str, ask: Ask
 ) -> None:
