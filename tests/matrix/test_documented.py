@@ -12,10 +12,15 @@ ROWS = (*ONE_PROCESS, *SEVERAL)
 DOCUMENT = Path(__file__).parents[2] / "docs" / "compatibility.md"
 
 
+def table(text: str) -> list[list[str]]:
+    """The cells of the one table in a text, without its head."""
+    lines = re.findall(r"^\|(.+)\|$", text, re.MULTILINE)[2:]
+    return [[cell.strip() for cell in line.replace("`", "").split("|")] for line in lines]
+
+
 def documented() -> dict[str, tuple[str, str, str]]:
     """The table: of each way to train whether it is watched and steered right, and remarks."""
-    lines = re.findall(r"^\|(.+)\|$", DOCUMENT.read_text("utf-8"), re.MULTILINE)[2:]
-    rows = [[cell.strip() for cell in line.replace("`", "").split("|")] for line in lines]
+    rows = table(DOCUMENT.read_text("utf-8").partition("## Gates")[0])
     return {name: (watched, steered, remarks) for name, watched, steered, remarks in rows}
 
 
@@ -34,3 +39,17 @@ def test_the_document_says_where_a_freeze_is_refused() -> None:
         assert watched == "yes"
         assert steered == ("refused" if row.refusal else "yes"), row.name
         assert (row.refusal or "") in remarks
+
+
+def test_every_line_about_gates_names_a_test_that_there_is() -> None:
+    """A line about gates stands for a test, and quotes a refusal as the job says it."""
+    probe, tests = DOCUMENT.parents[1] / "probe", Path(__file__).parents[1] / "probe"
+    said = "".join(path.read_text("utf-8") for path in sorted(probe.glob("*.py")))
+    said = re.sub(r'"\s+"', "", said)
+    rows = table(DOCUMENT.read_text("utf-8").partition("## Gates")[2])
+    assert rows
+    for _, gated, remarks, test in rows:
+        file, _, name = test.partition("::")
+        assert f"def {name}(" in (tests / file).read_text("utf-8")
+        for quoted in re.findall(r'"(?:\.\.\. )?([^"]+)"', remarks) if gated != "yes" else ():
+            assert quoted in said

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -143,3 +144,30 @@ def states(run: Run) -> dict[str, str]:
 def only_gate(run: Run) -> GateInfo:
     (gate,) = run.gates()
     return gate
+
+
+def closed_in(run: Run, model: nn.Module, steps: int, **metrics: Any) -> list[int]:
+    """Make steps by hand; return those in which the one gate was closed."""
+    closed = []
+    for step in range(1, steps + 1):
+        model.zero_grad()
+        values = {name: value(step) for name, value in metrics.items()}
+        run.log(values)
+        loss_of(model, step).backward()
+        run.step()
+        if only_gate(run).closed:
+            closed.append(step)
+    return closed
+
+
+def both(ours: nn.Module, theirs: nn.Module, *sites: str, **gate: Any) -> list[GateInfo]:
+    """Train both for three steps, the first with gates at ``sites``; both end up the same."""
+    optimizers = [OPTIMIZERS["sgd"](list(m.parameters())) for m in (theirs, ours)]
+    with attached(ours, optimizers[1]) as run:
+        for site in sites:
+            run.gate(site, **gate)
+        for model, optimizer in zip((theirs, ours), optimizers, strict=True):
+            train(model, optimizer, 3)
+        assert gradients(ours) == gradients(theirs)
+        assert weights(ours) == weights(theirs)
+        return run.gates()
