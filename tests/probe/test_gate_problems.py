@@ -171,7 +171,7 @@ def test_a_distributed_job_is_refused(tmp_path: Path) -> None:
 
 
 def test_without_gates_a_step_costs_microseconds() -> None:
-    """With no gate made, a step pays microseconds, and a label with no run attached next to nothing."""
+    """With no gate made a step pays microseconds, and a label with no run next to nothing."""
     model = Branched()
     optimizer = OPTIMIZERS["sgd"](list(model.parameters()))
     with gating.attached(model, optimizer, every=1000) as run:
