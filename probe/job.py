@@ -173,7 +173,6 @@ class Job:
         """Gradients are dropped unused: with a non-finite one among them, AMP skipped the step."""
         if not self.measuring.any_nonfinite(k):
             return False
-        self.gates.keep_out(self.measuring.members.held_by(k), self.measuring.is_new)
         self._end_step(skipped=True)
         self.measuring.spend(k, discarded=True)
         return True

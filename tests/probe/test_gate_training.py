@@ -63,6 +63,20 @@ def test_accumulation_with_a_gate_closed_throughout() -> None:
     assert gating.memories(ours, optimizer) == gating.memories(theirs, by_hand)
 
 
+def test_parameters_in_no_optimizer_are_gated_too() -> None:
+    """What no optimizer holds is shown as gated where a gate kept its gradient away."""
+    model = Branched()
+    optimizer = OPTIMIZERS["sgd"](list(model.head.parameters()))
+    with gating.attached(model, optimizer) as run:
+        run.gate("output:encoder")
+        run.gate("param:bypass.weight")
+        gating.train(model, optimizer, 2)
+        states = gating.states(run)
+        assert states["encoder.0.weight"] == states["bypass.weight"] == "gated"
+        assert states["stem.weight"] == states["bypass.bias"] == "present"
+        assert run.gates()[0].parameters == tuple(n for n in states if n.startswith("encoder"))
+
+
 def test_clipping_with_gradients_that_are_zeroed() -> None:
     """Clipping writes to zeroed gradients, which are no news: the gated stay where they are."""
     model = Branched()
