@@ -23,11 +23,23 @@ from dataclasses import dataclass
 
 import torch
 from freeze_saves import finish, middle, peak_bytes
-from stops import CASES, METRIC_GATE, OUTPUT_GATE, Case, Nothing, RequiresGrad, Zeroing, ways
+from stops import (
+    CASES,
+    METRIC_GATE,
+    OUTPUT_GATE,
+    Case,
+    Nothing,
+    Pruning,
+    RequiresGrad,
+    Zeroing,
+    ways,
+)
 from torch.optim import SGD, Optimizer
 
 WARM_UP = 3
 """Steps of a block before the clock: the probe's first step is sampled."""
+DEAR = 2
+"""Steps of a block, at most, where the backward goes through everything."""
 CLOSE, FACTOR = 1.05, 20.0
 """The aims: a gate's backward against requires_grad=False, and a zeroing function's against it."""
 
@@ -57,7 +69,7 @@ def main() -> None:
         case = CASES[name]()
         times, peaks = measure(case, options.rounds, options.steps)
         report(case, times, peaks)
-        for label in (OUTPUT_GATE, METRIC_GATE):
+        for label in (Pruning.label, OUTPUT_GATE, METRIC_GATE):
             aims(label, times)
 
 
@@ -84,7 +96,8 @@ def block(case: Case, optimizer: Optimizer, way: Nothing, steps: int) -> tuple[T
     way.begin(case.model, optimizer)
     for _ in range(WARM_UP):
         step(case, optimizer, way)
-    took = [step(case, optimizer, way) for _ in range(steps)]
+    timed = steps if way.leaves == "None" else min(steps, DEAR)
+    took = [step(case, optimizer, way) for _ in range(timed)]
     peak = peak_bytes(lambda: step(case, optimizer, way))
     case.loss().backward()
     way.check(case.model)
@@ -135,7 +148,7 @@ def report(case: Case, times: dict[str, list[Took]], peaks: dict[str, list[int]]
 
 
 def aims(label: str, times: dict[str, list[Took]]) -> None:
-    """Print whether the aims hold for the gate of this label."""
+    """Print whether the aims hold for the way of this label."""
     close = statistics.median(wall(times, label, RequiresGrad.label))
     factor = statistics.median(wall(times, Zeroing.label, label))
     more = statistics.median(

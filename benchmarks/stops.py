@@ -56,8 +56,8 @@ def mlp() -> Case:
 
 
 def wide() -> Case:
-    """Twelve blocks of width 2048, with 16,384 classes above."""
-    return perceptron("wide MLP", width=2048, classes=16384)
+    """Twelve blocks of width 2048, with 28,672 classes above."""
+    return perceptron("wide MLP", width=2048, classes=28672)
 
 
 def perceptron(name: str, width: int, classes: int, neck: int = 16, rows: int = 256) -> Case:
@@ -169,6 +169,17 @@ class Zeroing(Nothing):
         model.between = _Zero.apply
 
 
+class Pruning(Nothing):
+    """The same with nothing instead of zeros: the least that stopping in the backward costs."""
+
+    label = "custom function that returns None"
+    leaves = "None"
+
+    def begin(self, model: Network, optimizer: Optimizer) -> None:
+        """Put the function in between."""
+        model.between = _Prune.apply
+
+
 class Gated(Nothing):
     """A closed gate of the probe's, or several, without a server."""
 
@@ -226,6 +237,7 @@ def ways() -> list[Nothing]:
         RequiresGradAgain(),
         NoGrad(),
         Detach(),
+        Pruning(),
         Gated(OUTPUT_GATE, "output:body"),
         Gated(f"{OUTPUT_GATE}, every=1", "output:body", every=1),
         Gated(METRIC_GATE, "output:body", when="loss > 0"),
@@ -246,6 +258,16 @@ class _Zero(torch.autograd.Function):
     @staticmethod
     def backward(ctx: FunctionCtx, grad: Tensor) -> Tensor:
         return torch.zeros_like(grad)
+
+
+class _Prune(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: FunctionCtx, x: Tensor) -> Tensor:
+        return x.view_as(x)
+
+    @staticmethod
+    def backward(ctx: FunctionCtx, grad: Tensor) -> None:
+        return None
 
 
 def _same(x: Tensor) -> Tensor:
