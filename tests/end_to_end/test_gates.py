@@ -10,7 +10,7 @@ import pytest
 
 from tests.support.serving import ServerProcess
 from tests.support.training import TrainingJob
-from tests.support.waiting import wait_for, wait_until
+from tests.support.waiting import wait_until
 
 
 @pytest.fixture
@@ -18,8 +18,7 @@ def job(server: ServerProcess, tmp_path: Path) -> Iterator[TrainingJob]:
     """A real training job that the server watches, past its tenth step."""
     with TrainingJob(tmp_path / "job", server.url) as training:
         training.wait_for_step(10)
-        path = f"/api/runs/{training.run}"
-        wait_for(lambda: server.page(path).status_code == 200, 30, "the server knows the run")
+        training.wait_until_known(server)
         yield training
 
 

@@ -18,6 +18,7 @@ def job(server: ServerProcess, tmp_path: Path) -> Iterator[TrainingJob]:
     """A real training job that the server watches, past its tenth step."""
     with TrainingJob(tmp_path / "job", server.url) as training:
         training.wait_for_step(10)
+        training.wait_until_known(server)
         yield training
 
 
@@ -193,6 +194,7 @@ def test_a_vanished_job_is_lost(tmp_path: Path) -> None:
         TrainingJob(tmp_path / "job", server.url) as job,
     ):
         job.wait_for_step(10)
+        job.wait_until_known(server)
         path = f"/api/runs/{job.run}"
         wait_for(lambda: server.get(path)["status"] == "live")
         job.kill()

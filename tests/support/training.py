@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from .serving import ServerProcess
 from .waiting import wait_for
 
 JOB = Path(__file__).with_name("job.py")
@@ -62,6 +63,11 @@ class TrainingJob:
     def signal(self, number: int) -> None:
         """Send a signal to the job's process."""
         self._process.send_signal(number)
+
+    def wait_until_known(self, server: ServerProcess) -> None:
+        """Wait until a server has heard of the job, which may make steps before that."""
+        path = f"/api/runs/{self.run}"
+        wait_for(lambda: server.page(path).status_code == 200, 30, "the server knows the run")
 
     def wait_for_step(self, step: int) -> None:
         """Wait until the job has made so many steps."""
