@@ -45,7 +45,11 @@ def edit(page: RunPage, condition: str) -> None:
     page.page.get_by_role("button", name=re.compile("Edit gate")).press("Enter")
     dialog = page.page.get_by_role("dialog")
     field = dialog.get_by_label("Closed when")
-    field.fill(condition)
+    # The verdict that stands there at first is that of the old condition.
+    with page.page.expect_response(
+        lambda answer: answer.url.endswith("/trial") and condition in str(answer.request.post_data)
+    ):
+        field.fill(condition)
     expect(dialog.locator(".verdict")).to_be_visible()
     field.press("Enter")
     expect(dialog).to_be_hidden()
