@@ -20,6 +20,7 @@ from .guard import Guard
 from .held import HeldStatistics
 from .loss_scaling import IdleOptimizers
 from .parameters import ParameterTable
+from .process_group import in_process_group
 from .refusals import Refusals
 from .selection import Selection, module_paths
 
@@ -164,12 +165,15 @@ class Freezer:
 
         They go on in mode ``grad``: by path, the parameters that are in them.
         """
-        paths = module_paths(self._models) if self._graphless.paths else {}
+        known = len(self._table), len(self._table.removed)
+        grown, self._known = known != self._known, known
+        if not self._graphless.paths or not (grown or self._graphless.cutting):
+            self._graphless.cutting.clear()
+            return {}
+        paths = module_paths(self._models)
         cutting = {path: paths[path] for path in self._graphless.cutting if path in paths}
         self._graphless.cutting.clear()
-        known = len(self._table), len(self._table.removed)
-        if known != self._known:
-            self._known = known
+        if grown:
             for path in self._graphless.paths:
                 if path in paths and not self._is_whole(paths[path]):
                     cutting[path] = paths[path]
@@ -267,5 +271,4 @@ class Freezer:
 
 def _wrappers(parameters: Iterable[nn.Parameter]) -> list[DistributedDataParallel]:
     """The DistributedDataParallel wrappers that hold one of ``parameters``."""
-    distributed = torch.distributed.is_available() and torch.distributed.is_initialized()
-    return reducers.find_wrappers(parameters) if distributed else []
+    return reducers.find_wrappers(parameters) if in_process_group() else []

@@ -25,6 +25,7 @@ from .guard import Guard
 from .hooks import ModuleHook
 from .loss_scaling import IdleOptimizers, LossScale
 from .parameters import ParameterTable
+from .process_group import in_process_group
 from .reach import Reach
 from .readback import capturing
 from .selection import module_paths
@@ -155,7 +156,7 @@ class Gates:
         return gate.id
 
     def _check_site(self, site: Site) -> None:
-        if torch.distributed.is_available() and torch.distributed.is_initialized():
+        if in_process_group():
             raise CommandError(
                 "this job is distributed, and a gate that decides differently on each rank would "
                 "let the ranks drift apart; this version gates single-process jobs only."
@@ -351,10 +352,10 @@ class Gates:
                 gate.reach = Reach(self._step, {index} if gate.action.kind == "block" else set())
                 self._arrivals[gate.site].put_on_parameter(self._table.parameters[index])
 
-    def message(self, *, now: bool = False) -> list[dict[str, Any]] | None:
+    def message(self) -> list[dict[str, Any]] | None:
         """The gates as the wire protocol has them, or None while it is too early to tell."""
         clock = time.monotonic()
-        if not (now or self._changed or (self._gates and clock - self._told >= TOLD_EVERY)):
+        if not (self._changed or (self._gates and clock - self._told >= TOLD_EVERY)):
             return None
         self._told, self._changed = clock, False
         return [gate.as_message() for gate in self._gates.values()]

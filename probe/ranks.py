@@ -30,6 +30,7 @@ import torch.distributed as dist
 
 from .errors import AttachError, CommandError
 from .guard import Guard
+from .process_group import world_size
 from .rankstore import RankStore, StoreError, StoreGone
 
 PATIENCE = 5.0
@@ -92,7 +93,7 @@ class Ranks:
     @classmethod
     def join(cls, guard: Guard, patience: float = PATIENCE) -> Ranks | None:
         """Join the other ranks; None in a job that is not distributed."""
-        if not dist.is_available() or not dist.is_initialized() or dist.get_world_size() == 1:
+        if world_size() == 1:
             return None
         return cls(guard, patience)
 

@@ -25,6 +25,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from .errors import CommandError
 from .hooks import ModuleHook
+from .process_group import world_size
 
 _NEEDED = (
     "_build_params_for_reducer",
@@ -67,7 +68,7 @@ def distributed_refusal(
     sharded = _sharded(models, targets)
     if sharded is not None:
         return sharded
-    if not dist.is_available() or not dist.is_initialized() or dist.get_world_size() == 1:
+    if world_size() == 1:
         return None
     held = {id(p) for wrapper in find_wrappers(targets.values()) for p in _parameters(wrapper)}
     loose = [name for name, parameter in targets.items() if id(parameter) not in held]
@@ -75,7 +76,7 @@ def distributed_refusal(
         return None
     more = f" (and {len(loose) - 1} more)" if len(loose) > 1 else ""
     return (
-        f"{dist.get_world_size()} processes train together, and {loose[0]!r}{more} is in no "
+        f"{world_size()} processes train together, and {loose[0]!r}{more} is in no "
         "DistributedDataParallel model: what averages its gradient, if anything does, is not known "
         "here, and it may wait for ever for a gradient that a freeze takes away. Wrap the model in "
         "DistributedDataParallel, or freeze in the script."

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
 from dataclasses import replace
 from types import TracebackType
@@ -16,11 +15,6 @@ from .info import ParameterInfo
 from .job import Job
 from .preview import Preview
 from .selection import Selection, module_paths
-
-logger = logging.getLogger("gradgate")
-
-CLOSE_TIMEOUT = 5.0
-"""Seconds that ``detach`` and the end of the program wait for a connected server, at most."""
 
 
 class Run:

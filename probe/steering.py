@@ -8,7 +8,6 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 
-import torch
 from torch import nn
 
 from .backward_timer import Backward
@@ -20,6 +19,7 @@ from .gates import Gates
 from .guard import Guard
 from .optimizer_state import OptimizerState
 from .parameters import ParameterTable
+from .process_group import world_size
 from .ranks import Ranks
 from .savings import Savings
 from .selection import Selection, module_paths, select
@@ -392,8 +392,7 @@ class Steering:
 
 
 def _refuse_unjoined_ranks() -> None:
-    distributed = torch.distributed.is_available() and torch.distributed.is_initialized()
-    if distributed and torch.distributed.get_world_size() > 1:
+    if world_size() > 1:
         raise CommandError(
             "this run was attached before init_process_group, so it cannot agree with the other "
             "ranks; call attach() after it, on every rank."

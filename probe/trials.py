@@ -10,9 +10,6 @@ from .conditions import OWN_NAMES, Condition, compile_condition
 from .errors import ConditionError, GradgateError
 from .gate import AVERAGED
 
-FEWEST = 1
-"""Samples without which nothing is played."""
-
 
 def trial(
     command: Command,

@@ -118,10 +118,6 @@ class Watch:
         """Complete the sample of ``step``; ``gated``: what gates kept without a gradient."""
         self._sampler.finish(step, gated, skipped=skipped)
 
-    def refresh(self) -> None:
-        """Follow a model whose parameters have changed."""
-        self.members.refresh()
-
     def arm(self) -> None:
         """Put the timer's hooks behind those that others have added since."""
         self._timer.arm()
