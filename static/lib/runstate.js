@@ -37,6 +37,8 @@ export class RunState {
     this.step = 0;
     /** @type {number | null} of the latest sample */
     this.sampleStep = null;
+    /** @type {Sample | null} the latest that came live, whole even if the table was shorter then */
+    this.live = null;
     /** When the run's row came, by `performance.now()`. */
     this.runCame = 0;
     this.skipped = false;
@@ -73,7 +75,11 @@ export class RunState {
     return Math.max(0, this.run.server_time - time + (now - this.runCame) / 1000);
   }
 
-  /** @param {ParameterRow[]} rows the whole table, in model order */
+  /**
+   * Take the table over. What was measured is what is newest: a live sample may have overtaken the
+   * table, and the table has what was missed while there was no connection.
+   * @param {ParameterRow[]} rows the whole table, in model order
+   */
   setParameters(rows) {
     const same = tableKey(rows) === tableKey(this.parameters);
     this.parameters = rows;
@@ -81,13 +87,15 @@ export class RunState {
     if (!same) {
       this.tree = buildTree(rows);
       this.history = new History(rows.length, SPARK_SAMPLES);
+    }
+    const stored = rows.reduce((latest, { step }) => Math.max(latest, step ?? 0), 0);
+    if (this.live === null || stored > this.live.step) {
       this.#measure(
         rows.map((row) => stateCode(row.state)),
         rows.map((row) => row.grad_norm ?? NaN),
       );
-      const steps = rows.flatMap(({ step }) => step ?? []);
-      this.sampleStep = steps.reduce((latest, step) => Math.max(latest, step), 0) || this.sampleStep;
-    }
+      this.sampleStep = stored || this.sampleStep;
+    } else if (!same) this.#measureLive(this.live);
     this.pending = pendingByParameter(this.commands, rows);
     this.setGates(this.gates);
   }
@@ -117,7 +125,8 @@ export class RunState {
     this.step = Math.max(this.step, sample.step);
     this.sampleStep = sample.step;
     this.skipped = sample.skipped;
-    this.#measure(sample.states, sample.norms, sample.lows, sample.highs);
+    this.live = sample;
+    this.#measureLive(sample);
     const { states, norms, lows, highs } = this;
     this.history.push({ step: sample.step, states, norms, lows, highs });
   }
@@ -126,6 +135,11 @@ export class RunState {
   setCommands(rows) {
     this.commands = mergeCommands(this.commands, rows);
     this.pending = pendingByParameter(this.commands, this.parameters);
+  }
+
+  /** @param {Sample} sample */
+  #measureLive({ states, norms, lows, highs }) {
+    this.#measure(states, norms, lows, highs);
   }
 
   /**

@@ -149,6 +149,26 @@ test("a table that grows in mid-run has its new rows measured by the next sample
   assert.equal(state.tree.root.parameters.length, 2);
 });
 
+test("a sample that came before the table that it speaks of is whole once the table is there", () => {
+  const state = new RunState();
+  state.setParameters([parameterRow("a")]);
+  state.applySample(sample([0.5, 0.25], [1, 4]));
+  state.setParameters([parameterRow("a", { step: 6 }), parameterRow("b")]);
+  assert.deepEqual([...state.norms], [0.5, 0.25]);
+  assert.deepEqual([...state.states], [1, 4]);
+  assert.equal(state.sampleStep, 7);
+});
+
+test("what was missed without a connection is taken from the table when it is back", () => {
+  const state = new RunState();
+  state.setParameters([parameterRow("a")]);
+  state.applySample(sample([0.5], [1]));
+  state.setParameters([parameterRow("a", { state: "zero", grad_norm: 0, step: 9 })]);
+  assert.deepEqual([...state.states], [2]);
+  assert.deepEqual([...state.norms], [0]);
+  assert.equal(state.sampleStep, 9);
+});
+
 test("a parameter that was replaced has no state and no norm, so it is no trouble", () => {
   const state = new RunState();
   state.setParameters([parameterRow("a (replaced at step 4)", { removed: true, grad_norm: 9 }), parameterRow("a")]);
