@@ -21,6 +21,7 @@ def test_a_lost_connection_is_seen_and_comes_back(
     """The banner tells for how long, toggles wait, and after a restart the values move again."""
     with TrainingJob(tmp_path / "job", server.url) as job:
         job.wait_for_step(3)
+        job.wait_until_known(server)
         page = RunPage(open_page(offline=True), f"{server.url}/runs/{job.run}")
         page.until_step(3)
         banner = page.page.locator("#connection-banner")

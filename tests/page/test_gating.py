@@ -25,6 +25,7 @@ def job(
     """A real job that has some history."""
     with TrainingJob(tmp_path_factory.mktemp("gated"), page_server.url) as job:
         job.wait_for_step(FIRST_STEPS)
+        job.wait_until_known(page_server)
         yield job
 
 

@@ -22,6 +22,7 @@ def job(
     """A real job that trains as long as the module's tests run."""
     with TrainingJob(tmp_path_factory.mktemp("steered"), page_server.url) as job:
         job.wait_for_step(STEPS_TO_SEE)
+        job.wait_until_known(page_server)
         yield job
 
 
