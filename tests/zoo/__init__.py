@@ -1,0 +1,1 @@
+"""Broken models, each a bug as people really write it, and healthy ones."""

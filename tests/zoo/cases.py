@@ -1,0 +1,37 @@
+"""Every case of the zoo."""
+
+from __future__ import annotations
+
+from . import (
+    detached,
+    frozen,
+    gated,
+    healthy,
+    healthy_loops,
+    no_backward,
+    no_grad,
+    nonfinite,
+    not_differentiable,
+    not_in_loss,
+    not_in_optimizer,
+    rebuilt,
+    unused,
+    zero_gradient,
+)
+
+BROKEN = (
+    *frozen.CASES,
+    *gated.CASES,
+    *unused.CASES,
+    *no_grad.CASES,
+    *detached.CASES,
+    *rebuilt.CASES,
+    *not_differentiable.CASES,
+    *not_in_loss.CASES,
+    *zero_gradient.CASES,
+    *nonfinite.CASES,
+    *not_in_optimizer.CASES,
+    *no_backward.CASES,
+)
+
+HEALTHY = (*healthy.CASES, *healthy_loops.CASES)
