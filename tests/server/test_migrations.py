@@ -15,7 +15,7 @@ from tests.support.serving import ServerProcess
 
 DATA = Path(__file__).with_name("data")
 """Stores as servers of earlier versions wrote them: one run, a sample and three commands."""
-VERSIONS = (1, 2, 3)
+VERSIONS = (1, 2, 3, 4)
 BACK_TO_1 = """
     ALTER TABLE runs DROP COLUMN sample_time;
     ALTER TABLE runs DROP COLUMN sample_step;
@@ -36,14 +36,20 @@ def write_old(file: Path, version: int) -> None:
 
 
 @pytest.fixture(params=VERSIONS)
-def old(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ServerProcess]:
+def version(request: pytest.FixtureRequest) -> int:
+    """An earlier version."""
+    return int(request.param)
+
+
+@pytest.fixture
+def old(version: int, tmp_path: Path) -> Iterator[ServerProcess]:
     """A server on the store of an earlier version."""
-    write_old(tmp_path / "gradgate.db", request.param)
+    write_old(tmp_path / "gradgate.db", version)
     with ServerProcess(tmp_path) as server:
         yield server
 
 
-def test_all_that_was_stored_is_there(old: ServerProcess) -> None:
+def test_all_that_was_stored_is_there(old: ServerProcess, version: int) -> None:
     """The run, its figures and its commands read as before, with what is new at its default."""
     path = f"/api/runs/{RUN}"
     row = old.get(path)
@@ -66,12 +72,14 @@ def test_all_that_was_stored_is_there(old: ServerProcess) -> None:
     for each in commands:
         assert (each["hold_stats"], each["reset_state"]) == (False, False)
         assert (each["site"], each["when"], each["paused"], each["gate"]) == (None,) * 4
-    assert old.get(f"{path}/gates") == {"gates": []}
+    gates = [each["site"] for each in old.get(f"{path}/gates")["gates"]]
+    assert gates == (["output:a"] if version >= 4 else [])
 
 
-def test_what_a_command_saved_is_there(tmp_path: Path) -> None:
+@pytest.mark.parametrize("version", [3, 4])
+def test_what_a_command_saved_is_there(tmp_path: Path, version: int) -> None:
     """Null where that was not known yet."""
-    write_old(tmp_path / "gradgate.db", 3)
+    write_old(tmp_path / "gradgate.db", version)
     with ServerProcess(tmp_path) as server:
         commands = server.get(f"/api/runs/{RUN}/commands")["commands"]
     assert [each["saved"] and each["saved"]["steps"] for each in commands] == [None, None, 20]
