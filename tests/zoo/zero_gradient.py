@@ -230,9 +230,8 @@ def weight_of_a_loss_is_zero() -> Job:
         optimizer.zero_grad()
         h = torch.tanh(trunk(x))
         reconstruction = F.mse_loss(aux(h), x)
-        loss = (
-            F.cross_entropy(fc(h), y) + aux_weight * reconstruction
-        )  # <- weight_of_a_loss_is_zero
+        loss = F.cross_entropy(fc(h), y)
+        loss = loss + aux_weight * reconstruction  # <- weight_of_a_loss_is_zero
         loss.backward()
 
     return Job(model, step, optimizer)
