@@ -2,6 +2,8 @@
 
 from .attach import attach
 from .errors import AttachError, CommandError, ConditionError, GradgateError, TargetError
+from .explain import explain
+from .explanation import Explanation, Station
 from .freezing import Freeze
 from .gate import GateInfo
 from .info import ParameterInfo
@@ -13,13 +15,16 @@ __all__ = [
     "AttachError",
     "CommandError",
     "ConditionError",
+    "Explanation",
     "Freeze",
     "GateInfo",
     "GradgateError",
     "ParameterInfo",
     "Preview",
     "Run",
+    "Station",
     "TargetError",
     "attach",
+    "explain",
     "site",
 ]

@@ -45,8 +45,8 @@ def attach(
     an argument out of range. From then on nothing of the probe's own reaches the training
     loop: without a server, the job trains on.
     """
-    models = _models(model)
-    optimizers = _optimizers(optimizer)
+    models = checked_models(model)
+    optimizers = checked_optimizers(optimizer)
     if every is not None and (not isinstance(every, int) or every < 1):
         raise ValueError(
             f"every={every!r}: give a whole number of steps from 1 up, or None for as often "
@@ -71,7 +71,8 @@ def attach(
     return Run(job, called)
 
 
-def _models(model: object) -> dict[str, nn.Module]:
+def checked_models(model: object) -> dict[str, nn.Module]:
+    """The models by name; raises :class:`AttachError` for what is none."""
     named: dict[str, object] = dict(model) if isinstance(model, Mapping) else {"": model}
     for key, value in named.items():
         if not isinstance(value, nn.Module):
@@ -83,7 +84,8 @@ def _models(model: object) -> dict[str, nn.Module]:
     return {key: value for key, value in named.items() if isinstance(value, nn.Module)}
 
 
-def _optimizers(optimizer: object) -> list[Optimizer]:
+def checked_optimizers(optimizer: object) -> list[Optimizer]:
+    """The optimizers, unwrapped; raises :class:`AttachError` for what is none."""
     if optimizer is None:
         return []
     several = isinstance(optimizer, Sequence) and not isinstance(optimizer, str)

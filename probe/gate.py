@@ -98,6 +98,11 @@ class Gate:
         """Whether it was closed in the present step so far."""
         return self._closed_now
 
+    @property
+    def is_closed(self) -> bool:
+        """Whether it is closed in the present step, or was in the latest if that is over."""
+        return self._closed_now or (self.closed and not self.paused)
+
     def decide(self, step: int, metrics: Mapping[str, float], norm: Callable[[], float]) -> bool:
         """Whether the gate is closed to what arrives now; ``norm`` is asked only if needed."""
         self._reached = True

@@ -109,6 +109,24 @@ class Gates:
         """Every gate, in the order made."""
         return [gate.info(self._table.name) for gate in self._gates.values()]
 
+    def stopping(self) -> dict[int, GateInfo]:
+        """The closed gates that block, by each parameter that is behind one."""
+        found: dict[int, GateInfo] = {}
+        for gate in self._gates.values():
+            blocks = gate.is_closed and gate.action.kind == "block"
+            indexes = gate.reach.indexes if blocks else set()
+            if gate.index in self._withheld.flipped | self._withheld.indexes:
+                indexes = {gate.index}
+            for index in indexes:
+                found.setdefault(index, gate.info(self._table.name))
+        return found
+
+    def zeroing(self) -> list[GateInfo]:
+        """The closed gates that scale by zero."""
+        gates = self._gates.values()
+        closed = [gate for gate in gates if gate.is_closed and gate.action.factor == 0]
+        return [gate.info(self._table.name) for gate in closed]
+
     # Commands, in the training thread, outside forward and backward.
 
     def check(self, command: Command) -> None:

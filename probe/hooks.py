@@ -20,6 +20,11 @@ class ModuleHook:
     def __init__(self, function: Callable[..., Any]) -> None:
         self._function = function
 
+    @property
+    def owner(self) -> object:
+        """The object whose method it calls, if it is a method."""
+        return getattr(self._function, "__self__", None)
+
     def __call__(self, *args: Any) -> Any:
         """Call the function."""
         return self._function(*args)

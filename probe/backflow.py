@@ -1,0 +1,139 @@
+"""Where gradients arrived in a backward, and how large they were."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from torch import Tensor
+from torch.autograd.graph import Node
+from torch.utils.hooks import RemovableHandle
+
+from .guard import Guard
+from .magnitude import magnitude, read
+
+
+@dataclass(eq=False)
+class Passage:
+    """A node of the autograd graph, and what went through it."""
+
+    node: Node
+    edges: list[Passage | None]
+    """What it passes gradients on to, in order; None where nothing wants one."""
+    leaf: int | None
+    """``id`` of the leaf, for the node that accumulates its gradient."""
+    above: list[tuple[Passage, int]] = field(default_factory=list)
+    """Who passes gradients to it, and which of their edges that is."""
+    root: bool = False
+    ran: bool = False
+    order: int = 0
+    """When it ran, counted from 1."""
+    arrived: list[Any] = field(default_factory=list)
+    """Sizes of what arrived at it, one an output that got something."""
+    passed: dict[int, list[Any]] = field(default_factory=dict)
+    """Sizes of what it passed on, by edge, one a backward; None in it is no gradient."""
+
+    @property
+    def came(self) -> float | None:
+        """The size of what arrived; None if nothing did."""
+        return largest(self.arrived)
+
+    def sent(self, edge: int) -> float | None:
+        """The size of what it passed on by an edge; None if nothing."""
+        return largest([size for size in self.passed.get(edge, ()) if size is not None])
+
+
+class Backflow:
+    """Watches the backwards of one step; the graph of each is known before it runs."""
+
+    def __init__(self, guard: Guard) -> None:
+        self._guard = guard
+        self._handles: list[RemovableHandle] = []
+        self._ran = 0
+        self.passages: dict[Node, Passage] = {}
+        self.leaves: dict[int, list[Passage]] = {}
+        """By ``id`` of the leaf."""
+
+    def watch(self, roots: Iterable[Tensor]) -> None:
+        """A backward from ``roots`` is about to run."""
+        reached: dict[Passage, None] = {}
+        for root in roots:
+            if root.grad_fn is not None:
+                start = self._passage(root.grad_fn)
+                start.root = True
+                reached[start] = None
+        pending = list(reached)
+        while pending:
+            passage = pending.pop()
+            if not passage.edges:
+                self._look_below(passage)
+            for below in passage.edges:
+                if below is not None and below not in reached:
+                    reached[below] = None
+                    pending.append(below)
+        for passage in reached:
+            if passage.leaf is None:
+                self._handles.append(passage.node.register_hook(self._noter(passage)))
+
+    def rest(self) -> None:
+        """The backward is over."""
+        for handle in self._handles:
+            handle.remove()
+        self._handles.clear()
+
+    def settle(self) -> None:
+        """Read the sizes: they are tensors until then."""
+        lists = [p.arrived for p in self.passages.values()]
+        lists += [sizes for p in self.passages.values() for sizes in p.passed.values()]
+        tensors = [size for sizes in lists for size in sizes if isinstance(size, Tensor)]
+        values = iter(read(tensors))
+        for sizes in lists:
+            sizes[:] = [next(values) if isinstance(size, Tensor) else size for size in sizes]
+
+    def _passage(self, node: Node) -> Passage:
+        passage = self.passages.get(node)
+        if passage is None:
+            variable = None if node.next_functions else getattr(node, "variable", None)
+            leaf = id(variable) if isinstance(variable, Tensor) else None
+            passage = self.passages[node] = Passage(node, [], leaf)
+            if leaf is not None:
+                self.leaves.setdefault(leaf, []).append(passage)
+        return passage
+
+    def _look_below(self, passage: Passage) -> None:
+        for edge, (following, _) in enumerate(passage.node.next_functions):
+            below = None if following is None else self._passage(following)
+            passage.edges.append(below)
+            if below is not None:
+                below.above.append((passage, edge))
+
+    def _noter(self, passage: Passage) -> Callable[[Sequence[Any], Sequence[Any]], None]:
+        def note(passed: Sequence[Any], arrived: Sequence[Any]) -> None:
+            with self._guard:
+                self._note(passage, passed, arrived)
+
+        return note
+
+    def _note(self, passage: Passage, passed: Sequence[Any], arrived: Sequence[Any]) -> None:
+        self._ran += 1
+        passage.ran, passage.order = True, self._ran
+        # Not what those above passed on: it is their sum, and hooks of tensors come in between.
+        passage.arrived += [size for size in map(_size, arrived) if size is not None]
+        for edge, gradient in enumerate(passed):
+            if edge < len(passage.edges) and passage.edges[edge] is not None:
+                passage.passed.setdefault(edge, []).append(_size(gradient))
+
+
+def largest(sizes: Sequence[float]) -> float | None:
+    """The largest of some sizes, NaN before all; None of none."""
+    if not sizes:
+        return None
+    return next((size for size in sizes if size != size), max(sizes))
+
+
+def _size(gradient: object) -> Tensor | float | None:
+    if not isinstance(gradient, Tensor):
+        return None
+    size = magnitude(gradient)
+    return 1.0 if size is None else size

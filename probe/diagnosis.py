@@ -1,0 +1,336 @@
+"""Why a parameter has no useful gradient: the verdict on one traced step."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from torch import Tensor
+
+from . import wording
+from .backflow import Backflow
+from .called_modules import CalledModules
+from .finding import Finding
+from .function_kinds import DETACHES, ENTERS_TORCH, FLAT, NO_DERIVATIVE
+from .gate import GateInfo
+from .lineage import Lineage
+from .module_index import ModuleIndex
+from .nonfinite import origin
+from .places import CHECKPOINT, Place
+from .sites import LABEL, OUTPUT
+from .stoppages import (
+    BACKWARD,
+    HOOK,
+    ROOT,
+    SUM,
+    arrived,
+    is_nonfinite,
+    is_nothing,
+    is_zero,
+    stoppages,
+)
+from .subject import Subject
+from .tape import Call, Tape, Value
+
+
+class Diagnosis:
+    """Asks the tape of one step, once it is complete and its sizes are read."""
+
+    def __init__(
+        self,
+        tape: Tape,
+        backflow: Backflow,
+        called: CalledModules,
+        modules: ModuleIndex,
+        parameters: Mapping[int, tuple[str, Tensor]],
+        zeroing: Sequence[GateInfo],
+    ) -> None:
+        """``parameters``: the names and tensors of all, by ``id``; ``zeroing``: the closed gates
+        that scale by zero."""
+        self._tape = tape
+        self._backflow = backflow
+        self._called = called
+        self._modules = modules
+        self._parameters = parameters
+        self._zeroing = zeroing
+        self.lineage = Lineage(tape)
+
+    def of(self, subject: Subject) -> Finding | None:
+        """The cause for one parameter; None for one that is well."""
+        if subject.state == "frozen":
+            return self._frozen(subject)
+        if subject.state == "gated" and subject.gate is not None:
+            return self._gated(subject, subject.gate)
+        if subject.state == "present":
+            return None if subject.in_optimizer else self._not_in_optimizer(subject)
+        if subject.state == "zero":
+            return self._zero(subject)
+        if subject.state == "nonfinite":
+            return self._nonfinite(subject)
+        return self._missing(subject)
+
+    # What the script, a command or a gate wanted.
+
+    def _frozen(self, subject: Subject) -> Finding:
+        if subject.freeze is not None:
+            return wording.frozen_by_command(subject.name, subject.freeze)
+        chain = self._tape.flipped.get(subject.key)
+        return wording.frozen_by_script(subject.name, None if chain is None else chain.place)
+
+    def _gated(self, subject: Subject, gate: GateInfo) -> Finding:
+        way = self.lineage.way(self._values(subject))
+        kind, _, name = gate.site.partition(":")
+        chain = self._tape.labels.get(name) if kind == LABEL else None
+        place = None if chain is None else chain.place
+        return wording.gated(subject.name, gate, place, way)
+
+    def _gate_on(self, call: Call | None) -> GateInfo | None:
+        """The gate that makes zeros of what arrives at what ``call`` made, if it is one."""
+        site = f"{OUTPUT}:{None if call is None else call.module}"
+        others = [gate for gate in self._zeroing if not gate.site.startswith(f"{OUTPUT}:")]
+        alone = others[0] if len(others) == 1 else None
+        return next((gate for gate in self._zeroing if gate.site == site), alone)
+
+    def _not_in_optimizer(self, subject: Subject) -> Finding:
+        values = self._values(subject)
+        return wording.not_in_optimizer(subject.name, self.lineage.way(values))
+
+    # No gradient at all.
+
+    def _missing(self, subject: Subject) -> Finding:
+        if self._tape.full:
+            return wording.unknown(subject.name, "the step made too many calls to be traced whole")
+        values = self._values(subject)
+        if not any(map(self.lineage.used, values)):
+            return self._not_used(subject)
+        flow = self.lineage.flow(value for value in values if value.carries)
+        if any(map(self.lineage.is_root, flow)):
+            if not self._tape.backwards:
+                return self._no_backward(subject, self.lineage.roots)
+            return self._not_arrived(subject, values)
+        cuts = self.lineage.cuts(flow)
+        if cuts:
+            return self._cut(subject, values, cuts)
+        left = self._left_torch(subject, flow)
+        if left is not None:
+            return left
+        ends = [value for value in flow if self.lineage.is_end(value)]
+        if ends and all(not value.shape for value in ends):
+            return self._no_backward(subject, ends)
+        return self._not_in_loss(subject, flow, values)
+
+    def _no_backward(self, subject: Subject, ends: Sequence[Value]) -> Finding:
+        """``ends``: the values on which backward could have been called."""
+        way = self.lineage.between(self._values(subject), ends[0])
+        place = _place(ends[0].made_by) if len(ends) == 1 else None
+        return wording.no_backward(subject.name, place, bool(self._tape.backwards), way)
+
+    def _not_used(self, subject: Subject) -> Finding:
+        owners = [self._modules.owner(path) for path in subject.owners]
+        running = [path for path in owners if self._was_called(path)]
+        if running:
+            path = running[0]
+            place = self._modules.forward_of(path)
+            if place is None:
+                place = self._called.called[id(self._modules.modules[path])].place
+            return wording.parameter_not_used(subject.name, self._modules.name(path), place)
+        path = owners[0]
+        above = self._modules.above(path)
+        while above is not None and not self._was_called(above):
+            path, above = above, self._modules.above(above)
+        name = self._modules.name(path)
+        caller, place = above, None
+        while caller is not None and place is None:
+            place = self._modules.forward_of(caller)
+            if place is None:
+                caller = self._modules.above(caller)
+        called = None if caller is None else self._modules.name(caller)
+        return wording.module_not_called(subject.name, name, called, place)
+
+    def _cut(
+        self, subject: Subject, values: Sequence[Value], cuts: Sequence[tuple[Value, Value]]
+    ) -> Finding:
+        after = cuts[0][1]
+        call = after.made_by
+        way = self.lineage.way(values, through=after)
+        if call is None:
+            return wording.unknown(subject.name, "something that torch does not show cut it off")
+        more = _others(cuts[1:], call)
+        if call.switched_off is not None:
+            chain = call.switched_off.chain or call.chain
+            reentrant = CHECKPOINT in chain.through
+            if reentrant and self._recomputed(after):
+                return wording.unknown(
+                    subject.name,
+                    "it is used inside a reentrant checkpoint, which hides its inside; pass "
+                    "use_reentrant=False to see it",
+                )
+            return wording.no_grad(
+                subject.name, call, chain, way, after, reentrant=reentrant, more=more
+            )
+        if call.name in DETACHES and after.floating:
+            return wording.detached(subject.name, call, way, after, more)
+        if not after.floating or call.name in NO_DERIVATIVE | FLAT or call.custom:
+            return wording.not_differentiable(subject.name, call, way, after, more)
+        return wording.unknown(
+            subject.name, f"`{call.name}` at {_text(call)} hands on no gradient", call.place, way
+        )
+
+    def _recomputed(self, value: Value) -> bool:
+        """Whether what came of a value under a reentrant checkpoint carries gradient again."""
+        pending, seen = [value], {id(value)}
+        while pending:
+            current = pending.pop()
+            for after in self.lineage.next_of(current):
+                if after.node is not None and "Checkpoint" in type(after.node).__name__:
+                    return True
+                if id(after) not in seen:
+                    seen.add(id(after))
+                    pending.append(after)
+        return False
+
+    def _left_torch(self, subject: Subject, flow: Sequence[Value]) -> Finding | None:
+        """The flow left torch as numbers, and numbers came back and went into the loss."""
+        inside = {id(value): value for value in flow}
+        for value, call in self._tape.escapes:
+            last = inside.get(id(value)) or next(
+                (inside[id(lost)] for lost in _past(value) if id(lost) in inside), None
+            )
+            if last is None:
+                continue
+            back = self._came_back(call)
+            if back is not None:
+                cut = value.made_by if value is not last and value.made_by is not None else call
+                return wording.left_torch(subject.name, cut, call, back, _upto(flow, last))
+        return None
+
+    def _came_back(self, left: Call) -> Call | None:
+        for call in self._tape.calls:
+            later = call.index > left.index and call.name in ENTERS_TORCH
+            if later and any(v.floating and self.lineage.in_loss(v) for v in call.outputs):
+                return call
+        alone = all(not root.flows for root in self.lineage.roots)
+        return left if alone else None
+
+    def _not_in_loss(
+        self, subject: Subject, flow: Sequence[Value], values: Sequence[Value]
+    ) -> Finding:
+        calls = [value.made_by for value in flow if value.made_by is not None and value.flows]
+        if not calls:
+            calls = [
+                v.made_by for value in values for v in self.lineage.next_of(value) if v.made_by
+            ]
+        last = max(calls, key=lambda call: call.index, default=None)
+        roots = [backward.chain.place for backward in self._tape.backwards]
+        end = next((v for v in reversed(flow) if v.made_by is last), None)
+        way = [] if end is None else self.lineage.between(values, end)
+        return wording.not_in_loss(subject.name, last, roots[0] if roots else None, way)
+
+    # A gradient was on its way.
+
+    def _not_arrived(self, subject: Subject, values: Sequence[Value]) -> Finding:
+        way = self.lineage.way(values)
+        passages = self._backflow.leaves.get(subject.key, [])
+        if arrived(passages):
+            chain = self._tape.cleared.get(subject.key)
+            return wording.cleared(subject.name, None if chain is None else chain.place, way)
+        if all(b.only is not None and subject.key not in b.only for b in self._tape.backwards):
+            return wording.left_out(subject.name, self._tape.backwards[0].chain.place, way)
+        for stop in stoppages(passages, is_nothing):
+            call = self._tape.by_node.get(stop.passage.node)
+            if stop.passage.ran and call is not None:
+                value = _output(call, way)
+                return wording.returned_nothing(subject.name, call, way, value)
+        return wording.unknown(
+            subject.name, "it is connected with the loss, and no gradient came", None, way
+        )
+
+    def _zero(self, subject: Subject) -> Finding:
+        found = stoppages(self._backflow.leaves.get(subject.key, []), is_zero)
+        way = self.lineage.way(self._values(subject))
+        for stop in found:
+            call = self._tape.by_node.get(stop.passage.node)
+            if stop.by == ROOT:
+                return wording.zero_from_root(
+                    subject.name, self._tape.backwards[0].chain.place, way
+                )
+            if stop.by == SUM:
+                above = [self._tape.by_node.get(each.node) for each, _ in stop.passage.above]
+                last = next((each for each in above if each is not None), None)
+                if last is not None:
+                    return wording.cancels(subject.name, call, last, way, _output(last, way))
+            elif stop.by == HOOK:
+                if (gate := self._gate_on(call)) is not None:
+                    return self._gated(subject, gate)
+                value = None if call is None else _output(call, way)
+                return wording.zeroed_by_hook(subject.name, call, way, value)
+            elif call is not None:
+                value = _output(call, way)
+                if call.name in FLAT:
+                    return wording.flat(subject.name, call, way, value)
+                operand = self._zero_operand(call)
+                return wording.zero_gradient(subject.name, call, way, value, operand)
+        return wording.unknown(subject.name, "its gradient is exactly zero", None, way)
+
+    def _zero_operand(self, call: Call) -> str | None:
+        """The name of a parameter that is all zeros and that the call multiplied by."""
+        for value in call.inputs:
+            named = None if value.leaf is None else self._parameters.get(value.leaf)
+            for parent in () if named is not None else value.flows:  # through a transpose
+                named = named or self._parameters.get(parent.leaf or 0)
+            if named is not None and not bool(named[1].detach().any()):
+                return named[0]
+        return None
+
+    def _nonfinite(self, subject: Subject) -> Finding:
+        way = self.lineage.way(self._values(subject))
+        found = stoppages(self._backflow.leaves.get(subject.key, []), is_nonfinite)
+        calls = [self._tape.by_node.get(stop.passage.node) for stop in found if stop.by == BACKWARD]
+        call = next((call for call in calls if call is not None), None)
+        if call is None:
+            return wording.unknown(
+                subject.name, "its gradient is not finite, and none was seen to turn so", None, way
+            )
+        born = origin(call)
+        return wording.nonfinite(
+            subject.name, born.call or call, way, _output(born.call or call, way), born
+        )
+
+    def _values(self, subject: Subject) -> list[Value]:
+        return self._tape.leaves.get(subject.key, [])
+
+    def _was_called(self, path: str) -> bool:
+        return id(self._modules.modules[path]) in self._called.called
+
+
+def _past(value: Value) -> list[Value]:
+    """What values without gradient came from: a few steps back, through what lost it."""
+    found: list[Value] = []
+    pending = [value]
+    while pending and len(found) < 1000:
+        current = pending.pop()
+        found += current.lost
+        pending += current.plain
+    return found
+
+
+def _upto(flow: Sequence[Value], last: Value) -> list[Value]:
+    return [flow[0], last] if flow and flow[0] is not last else [last]
+
+
+def _output(call: Call, way: Sequence[Value]) -> Value | None:
+    """The value of a way that a call made."""
+    return next((value for value in way if value.made_by is call), None)
+
+
+def _others(cuts: Sequence[tuple[Value, Value]], first: Call) -> list[Place]:
+    """The places of the other cuts, each once."""
+    places = [place for _, after in cuts if (place := _place(after.made_by)) is not None]
+    return [place for place in dict.fromkeys(places) if place != first.place]
+
+
+def _place(call: Call | None) -> Place | None:
+    return None if call is None else call.place
+
+
+def _text(call: Call) -> str:
+    return "an unknown line" if call.place is None else call.place.text

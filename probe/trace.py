@@ -1,0 +1,115 @@
+"""One traced step, from its beginning to what it says of each parameter."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from .diagnosis import Diagnosis
+from .explanation import Explanation
+from .finding import Finding
+from .gate import GateInfo
+from .guard import Guard
+from .magnitude import read
+from .module_index import ModuleIndex
+from .places import Callers, snippet
+from .route import stations
+from .strays import find_strays
+from .subject import Subject
+from .tracer import Tracer
+
+
+class Trace:
+    """Watches this thread from :meth:`start` to :meth:`stop`; then it can be asked."""
+
+    def __init__(
+        self, models: Mapping[str, nn.Module], parameters: Iterable[Tensor], guard: Guard
+    ) -> None:
+        callers = Callers()
+        self._index = ModuleIndex(models, callers)
+        self._tracer = Tracer(parameters, self._index.paths, guard)
+        self._stance: Any = None
+        self._running = False
+        self._began = 0.0
+        self.seconds = 0.0
+        """What the traced step took."""
+
+    def start(self) -> None:
+        """Watch; compiled functions run eagerly until :meth:`stop`."""
+        # Where nothing has imported Dynamo, nothing is compiled, and the import takes seconds.
+        if "torch._dynamo" in sys.modules:
+            self._stance = torch.compiler.set_stance("force_eager")
+        self._began = time.perf_counter()
+        self._tracer.start()
+        self._running = True
+
+    def pause(self, paused: bool) -> None:
+        """Do not watch what an optimizer does in its step."""
+        self._tracer.asleep = paused
+
+    def stop(self) -> None:
+        """Watch no longer. Idempotent."""
+        if not self._running:
+            return
+        self._running = False
+        self._tracer.stop()
+        self.seconds = time.perf_counter() - self._began
+        if self._stance is not None:
+            self._stance.__exit__(None, None, None)
+
+    def explain(
+        self,
+        subjects: Iterable[Subject],
+        parameters: Mapping[int, tuple[str, Tensor]],
+        in_optimizer: Collection[int],
+        zeroing: Sequence[GateInfo] = (),
+    ) -> dict[str, Explanation]:
+        """What is wrong with each parameter, by name; the healthy ones are left out.
+
+        ``parameters``: the names and tensors of all, and ``in_optimizer``: those that an optimizer
+        holds, both by ``id``; ``zeroing``: the closed gates that scale by zero.
+        """
+        tape = self._tracer.tape
+        self._settle()
+        diagnosis = Diagnosis(
+            tape, self._tracer.backflow, self._tracer.modules, self._index, parameters, zeroing
+        )
+        found: dict[str, Explanation] = {}
+        for subject in subjects:
+            finding = diagnosis.of(subject)
+            if finding is not None:
+                found[subject.name] = _explanation(subject.name, finding)
+        strays = find_strays(tape, diagnosis.lineage, self._index, in_optimizer)
+        for name, (_, finding) in strays.items():
+            found[name] = _explanation(name, finding)
+        return found
+
+    def owners(self, names: Iterable[str]) -> tuple[str, ...]:
+        """The modules that hold a parameter of these names."""
+        paths = (name.rpartition(".")[0] for name in names)
+        return tuple(path for path in paths if path in self._index.modules)
+
+    def _settle(self) -> None:
+        tape = self._tracer.tape
+        values = [value for value in tape.values if isinstance(value.size, Tensor)]
+        sizes = read(value.size for value in values if isinstance(value.size, Tensor))
+        for value, size in zip(values, sizes, strict=True):
+            value.size = size
+        self._tracer.backflow.settle()
+
+
+def _explanation(name: str, finding: Finding) -> Explanation:
+    place = finding.place
+    return Explanation(
+        finding.cause,
+        None if place is None else place.text,
+        finding.detail,
+        finding.advice,
+        stations(name, finding),
+        None if place is None else snippet(place),
+    )

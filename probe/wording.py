@@ -1,0 +1,467 @@
+"""The sentences of a diagnosis: one function for each thing that can be found."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from . import explanation as causes
+from .finding import Finding
+from .freezing import Freeze
+from .gate import GateInfo
+from .nonfinite import Origin
+from .places import Chain, Place
+from .tape import Call, Value
+
+_SPOKEN = {
+    "data": "`.data`",
+    "data =": "an assignment to `.data`",
+    "__setitem__": "an assignment to its elements",
+    "__float__": "`float()`",
+    "__int__": "`int()`",
+    "__index__": "its use as an index",
+    "__array__": "its conversion to numpy",
+    "__format__": "its conversion to text",
+    "__deepcopy__": "`deepcopy()`",
+    "__get__": "an attribute",
+}
+_CASTS = frozenset({"long", "int", "short", "byte", "char", "bool", "to", "type", "type_as"})
+
+_ZERO_ADVICE = {
+    "relu": "Look at what goes into it: all of it is negative, so check initialisation, "
+    "learning rate and normalisation before it, or use a leaky activation.",
+    "softmax": "The softmax is saturated to exact zeros and ones: make the logits smaller, or give "
+    "the logits to a loss that takes them.",
+    "clamp": "Everything lies beyond the limits: widen them, or do not clamp in training.",
+    "sigmoid": "The sigmoid is saturated: make what goes into it smaller, or give the logits to a "
+    "loss that takes them.",
+    "tanh": "The tanh is saturated: make what goes into it smaller.",
+    "mul": "One factor is exactly zero: look where it comes from.",
+    "where": "Everything was taken from the other branch: look at the condition.",
+    "masked_fill": "Everything was masked: look at the mask.",
+}
+_OVERWRITES = frozenset({"zero_", "fill_", "copy_", "__setitem__", "masked_fill_"})
+
+
+def spoken(call: Call) -> str:
+    """How a call is named in a sentence."""
+    if call.custom:
+        return f"the custom function `{call.name}`"
+    if call.name in _SPOKEN:
+        return _SPOKEN[call.name]
+    return f"`{call.name.strip('_') if call.name.startswith('__') else call.name}()`"
+
+
+def at(chain: Chain) -> str:
+    """``at train.py:41``; in a library also the user's own line that led there."""
+    place, user = chain.place, chain.user
+    if place is None:
+        return "at a line that is not known"
+    if place.in_library and user is not None:
+        return f"at {place.text}, called from {user.text}"
+    return f"at {place.text}"
+
+
+def frozen_by_command(name: str, freeze: Freeze) -> Finding:
+    """A command of Gradgate's froze it."""
+    number = "" if freeze.command is None else f" (command {freeze.command})"
+    return Finding(
+        causes.FROZEN_BY_COMMAND,
+        f"`{name}` was frozen by {freeze.by}{number} at step {freeze.since_step}, mode "
+        f"`{freeze.mode}`.",
+        "Thaw it when it ought to train.",
+        stopped_by="freeze",
+    )
+
+
+def frozen_by_script(name: str, place: Place | None) -> Finding:
+    """``requires_grad`` is False, and Gradgate did not do that."""
+    since = "" if place is None else f", set at {place.text}"
+    return Finding(
+        causes.FROZEN_BY_SCRIPT,
+        f"`{name}` has requires_grad=False{since}, and no command of Gradgate's froze it.",
+        "If it ought to train, set requires_grad_(True) before the optimizer is made; it may be "
+        "meant, as for a pretrained backbone.",
+        place,
+        stopped_by="requires_grad=False",
+    )
+
+
+def gated(name: str, gate: GateInfo, place: Place | None, way: list[Value]) -> Finding:
+    """A closed gate kept the gradient away."""
+    return Finding(
+        causes.GATED,
+        f"Gate {gate.id} at {gate.site}, closed when `{gate.when}`, kept the gradient from "
+        f"`{name}`.",
+        "Pause or remove the gate, or change its condition, when the parameter ought to train.",
+        place,
+        way,
+        stopped_by=f"gate {gate.id}",
+    )
+
+
+def not_in_optimizer(name: str, way: list[Value]) -> Finding:
+    """Its gradient is fine, and nobody applies it."""
+    return Finding(
+        causes.NOT_IN_OPTIMIZER,
+        f"`{name}` gets a gradient, and is in no group of the optimizer, so nothing changes it.",
+        "Make the optimizer after all layers are in place, or add them with "
+        "optimizer.add_param_group().",
+        way=way,
+        stopped_by="not in the optimizer",
+    )
+
+
+def not_registered(name: str, call: Call, container: str, way: list[Value]) -> Finding:
+    """It is used, and is a parameter of no module."""
+    held = "is a plain tensor" if container == "tensor" else f"is held in a plain {container}"
+    advice = (
+        "Make it an nn.Parameter."
+        if container == "tensor"
+        else "Hold the layers in an nn.ModuleList or nn.ModuleDict (parameters in an "
+        "nn.ParameterList), or assign them to attributes of their own."
+    )
+    return Finding(
+        causes.NOT_IN_OPTIMIZER,
+        f"`{name}` is used {at(call.chain)}, but it {held}, so model.parameters() does not have it "
+        "and the optimizer does not either.",
+        advice,
+        call.place,
+        way,
+        stopped_by=f"a plain {container}",
+    )
+
+
+def no_backward(name: str, place: Place | None, another: bool, way: list[Value]) -> Finding:
+    """No backward was called; ``another``: one was, on something else."""
+    value = "what it leads to" if place is None else f"what it leads to, the value of {place.text}"
+    advice = "Call loss.backward(), with its parentheses, before optimizer.step()."
+    if another:
+        advice = "Add the value to the loss before loss.backward(), or call backward() on it too."
+    return Finding(
+        causes.NO_BACKWARD,
+        f"`{name}` got no gradient, because backward() was not called on {value}.",
+        advice,
+        place,
+        way,
+        way[-1] if way else None,
+        "no backward",
+    )
+
+
+def cleared(name: str, place: Place | None, way: list[Value]) -> Finding:
+    """A gradient arrived, and was taken away before the step."""
+    where = "" if place is None else f" at {place.text}"
+    return Finding(
+        causes.NO_BACKWARD,
+        f"A gradient reached `{name}`, and was cleared{where} before the optimizer could use it, "
+        "with no backward after that.",
+        "Call zero_grad() before backward(), not between backward() and step().",
+        place,
+        way,
+        stopped_by="cleared",
+    )
+
+
+def left_out(name: str, place: Place | None, way: list[Value]) -> Finding:
+    """The backward was restricted to other inputs."""
+    where = "" if place is None else f" at {place.text}"
+    return Finding(
+        causes.NO_BACKWARD,
+        f"The backward{where} was asked for the gradients of given inputs only, and `{name}` is "
+        "not one of them.",
+        "Add it to the inputs, or call loss.backward() without them.",
+        place,
+        way,
+        stopped_by="inputs=",
+    )
+
+
+def module_not_called(name: str, module: str, caller: str | None, place: Place | None) -> Finding:
+    """Its module did not run."""
+    by = "nothing in this step" if caller is None else f"the forward of {caller}"
+    at_line = "" if place is None else f" ({place.text})"
+    called = f"{by}{at_line} never calls it" if caller else "nothing in this step calls it"
+    return Finding(
+        causes.MODULE_NOT_CALLED,
+        f"`{name}` belongs to {module}, and {called}.",
+        "Call the module in the forward, or remove it; it may be meant, as for a branch that this "
+        "step did not take.",
+        place,
+        stopped_by=f"{module.strip('`')} is not called",
+    )
+
+
+def parameter_not_used(name: str, module: str, place: Place | None) -> Finding:
+    """Its module ran without it."""
+    where = "" if place is None else f" ({place.text})"
+    return Finding(
+        causes.PARAMETER_NOT_USED,
+        f"{module[0].upper() + module[1:]} ran{where}, and used `{name}` in nothing that it "
+        "computed.",
+        "Use the parameter in the forward, or remove it.",
+        place,
+        stopped_by="not used",
+    )
+
+
+def no_grad(
+    name: str,
+    call: Call,
+    chain: Chain,
+    way: list[Value],
+    after: Value,
+    *,
+    reentrant: bool,
+    more: Sequence[Place],
+) -> Finding:
+    """It was used while gradients were off."""
+    switch = call.switched_off
+    by = "no_grad" if switch is None else switch.by
+    if reentrant:
+        return Finding(
+            causes.NO_GRAD,
+            f"`{name}` runs inside a reentrant checkpoint {at(chain)}, none of whose inputs "
+            "requires a gradient, so the checkpoint builds no graph.",
+            "Pass use_reentrant=False to checkpoint().",
+            chain.place,
+            way,
+            after,
+            "checkpoint",
+        )
+    return Finding(
+        causes.NO_GRAD,
+        f"`{name}` reaches the loss only through {spoken(call)}, which ran with gradients off: "
+        f"`{by}` {at(chain)}{_also(more)}.",
+        f"Run it outside of `{by}` when it ought to train; it may be meant, for a frozen encoder.",
+        chain.place,
+        way,
+        after,
+        by,
+    )
+
+
+def detached(
+    name: str, call: Call, way: list[Value], after: Value, more: Sequence[Place]
+) -> Finding:
+    """It is cut by detach and its kin."""
+    if call.name in ("tensor", "as_tensor", "asarray", "new_tensor"):
+        advice = f"{spoken(call)} copies the numbers without their past: use the tensor itself."
+    else:
+        advice = f"Remove {spoken(call)} when the gradient ought to flow; it may be meant."
+    return Finding(
+        causes.DETACHED,
+        f"`{name}` reaches the loss only through {spoken(call)} {at(call.chain)}{_also(more)}.",
+        advice,
+        call.place,
+        way,
+        after,
+        spoken(call).strip("`"),
+    )
+
+
+def left_torch(name: str, cut: Call, left: Call, back: Call, way: list[Value]) -> Finding:
+    """The values left torch, and came back as numbers."""
+    returned = "" if back is left else f", and comes back by {spoken(back)} {at(back.chain)}"
+    return Finding(
+        causes.DETACHED,
+        f"`{name}` leaves torch by {spoken(left)} {at(left.chain)}{returned}; autograd does not "
+        "follow numbers.",
+        "Compute it with torch functions on the tensor itself, from the parameter to the loss.",
+        cut.place,
+        way,
+        way[-1] if way else None,
+        spoken(cut).strip("`"),
+    )
+
+
+def not_differentiable(
+    name: str, call: Call, way: list[Value], after: Value | None, more: Sequence[Place]
+) -> Finding:
+    """The only way leads through something without a derivative."""
+    integer = after is not None and not after.floating
+    why = "which has no derivative"
+    if call.name in _CASTS and integer:
+        why = "a cast to whole numbers, which has no derivative"
+    return Finding(
+        causes.NOT_DIFFERENTIABLE,
+        f"`{name}` reaches the loss only through {spoken(call)} {at(call.chain)}, "
+        f"{why}{_also(more)}.",
+        "Use a smooth stand-in (softmax for argmax, sigmoid for a threshold), or a "
+        "straight-through estimator.",
+        call.place,
+        way,
+        after,
+        spoken(call).strip("`"),
+    )
+
+
+def flat(name: str, call: Call, way: list[Value], after: Value | None) -> Finding:
+    """The only way leads through a staircase."""
+    return Finding(
+        causes.NOT_DIFFERENTIABLE,
+        f"`{name}` reaches the loss only through {spoken(call)} {at(call.chain)}, whose derivative "
+        "is zero everywhere, so its gradient is exactly zero.",
+        "Use a straight-through estimator, x + (round(x) - x).detach(), or a smooth stand-in.",
+        call.place,
+        way,
+        after,
+        spoken(call).strip("`"),
+    )
+
+
+def returned_nothing(name: str, call: Call, way: list[Value], after: Value | None) -> Finding:
+    """A backward gave None."""
+    return Finding(
+        causes.NOT_DIFFERENTIABLE,
+        f"The backward of {spoken(call)} {at(call.chain)} returns no gradient for what leads to "
+        f"`{name}`.",
+        "Return a gradient for this input in its backward, or leave it out of the function when "
+        "that is meant.",
+        call.place,
+        way,
+        after,
+        spoken(call).strip("`"),
+    )
+
+
+def not_in_loss(name: str, last: Call | None, root: Place | None, way: list[Value]) -> Finding:
+    """It was computed, and the loss does not use it."""
+    result = "its result" if last is None else f"the result of {spoken(last)} {at(last.chain)}"
+    loss = "a loss" if root is None else f"the loss (backward at {root.text})"
+    return Finding(
+        causes.NOT_IN_LOSS,
+        f"`{name}` was used, but {result} goes into nothing that {loss} depends on.",
+        "Add what it computes to the loss, or remove it; it may be meant for an output that is "
+        "not trained.",
+        None if last is None else last.place,
+        way,
+        way[-1] if way else None,
+        "not in the loss",
+    )
+
+
+def zero_from_root(name: str, place: Place | None, way: list[Value]) -> Finding:
+    """The backward was given zeros."""
+    where = "" if place is None else f" at {place.text}"
+    return Finding(
+        causes.ZERO_GRADIENT,
+        f"The backward{where} began with zeros, so `{name}` got zeros.",
+        "Look at the gradient, or the scale, that backward() was given.",
+        place,
+        way,
+        way[-1] if way else None,
+        "zeros",
+    )
+
+
+def zero_gradient(
+    name: str, call: Call, way: list[Value], after: Value | None, operand: str | None
+) -> Finding:
+    """It arrived as exact zeros."""
+    why, advice = "", _ZERO_ADVICE.get(call.name.rstrip("_"), "")
+    if operand is not None and operand != name:
+        why = f", because `{operand}` is exactly zero"
+        advice = (
+            "It may be meant, as for LoRA's B at the first step: the gradient comes once "
+            f"`{operand}` has moved; initialise it with other values when it has not."
+        )
+    elif call.name in _OVERWRITES:
+        why = ", because it overwrites the values by others"
+        advice = "Do not write over the result, or write into a copy of it."
+    elif not advice:
+        advice = "Look at what goes into it, and at what it is multiplied by."
+    return Finding(
+        causes.ZERO_GRADIENT,
+        f"The gradient on its way to `{name}` becomes exactly zero in {spoken(call)} "
+        f"{at(call.chain)}{why}.",
+        advice,
+        call.place,
+        way,
+        after,
+        spoken(call).strip("`"),
+    )
+
+
+def cancels(
+    name: str, made: Call | None, used: Call, way: list[Value], after: Value | None
+) -> Finding:
+    """What arrives from several sides adds up to zero."""
+    what = "the parameter itself" if made is None else f"the result of {spoken(made)}"
+    return Finding(
+        causes.ZERO_GRADIENT,
+        f"The gradients that {what} gets from its uses {at(used.chain)} cancel to exactly zero, "
+        f"and with them that of `{name}`.",
+        "Look for a term that takes away what another adds; a straight-through estimator needs a "
+        "detach(): x + (hard - x).detach().",
+        used.place,
+        way,
+        after,
+        "cancels",
+    )
+
+
+def zeroed_by_hook(name: str, call: Call | None, way: list[Value], after: Value | None) -> Finding:
+    """A hook of the script's."""
+    what = f"`{name}`" if call is None else f"the result of {spoken(call)} {at(call.chain)}"
+    return Finding(
+        causes.ZERO_GRADIENT,
+        f"A hook on {what} turns the gradient into zeros, so `{name}` gets zeros.",
+        "Remove the hook that register_hook() put there, or let it return what it was given.",
+        None if call is None else call.place,
+        way,
+        after,
+        "a hook",
+    )
+
+
+def nonfinite(
+    name: str, call: Call, way: list[Value], after: Value | None, born: Origin
+) -> Finding:
+    """It is not finite."""
+    if born.leaf is not None:
+        what = f"What goes into {spoken(call)} {at(call.chain)} holds NaN or infinity already"
+        advice = "Look at the data, and at the weights after the step before."
+    elif born.call is not None:
+        what = f"{spoken(call)} {at(call.chain)} gives NaN or infinity"
+        advice = (
+            "Keep what goes into it away from where it has no finite value, by an eps or clamp."
+        )
+    else:
+        what = (
+            f"The backward of {spoken(call)} {at(call.chain)} makes NaN or infinity of a finite "
+            "gradient"
+        )
+        advice = (
+            "Its derivative has no finite value there: add an eps inside of it, or replace the "
+            "bad elements before it, not after it."
+        )
+    return Finding(
+        causes.NONFINITE,
+        f"{what[0].upper() + what[1:]}, and from there `{name}` gets it.",
+        advice,
+        call.place,
+        way,
+        after,
+        spoken(call).strip("`"),
+    )
+
+
+def unknown(
+    name: str, why: str, place: Place | None = None, way: list[Value] | None = None
+) -> Finding:
+    """The trace does not tell."""
+    return Finding(
+        causes.UNKNOWN,
+        f"The trace does not tell why `{name}` has no useful gradient: {why}.",
+        "Please report it with a small example, if you can make one.",
+        place,
+        way or [],
+    )
+
+
+def _also(more: Sequence[Place]) -> str:
+    if not more:
+        return ""
+    texts = ", ".join(place.text for place in more[:3])
+    left = f" and {len(more) - 3} more" if len(more) > 3 else ""
+    return f" (other ways are cut at {texts}{left})"
