@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from torch import Tensor
-
-from . import wording
+from . import value_wording, wording
 from .backflow import Backflow
 from .called_modules import CalledModules
 from .finding import Finding
@@ -41,16 +39,16 @@ class Diagnosis:
         backflow: Backflow,
         called: CalledModules,
         modules: ModuleIndex,
-        parameters: Mapping[int, tuple[str, Tensor]],
+        names: Mapping[int, str],
         zeroing: Sequence[GateInfo],
     ) -> None:
-        """``parameters``: the names and tensors of all, by ``id``; ``zeroing``: the closed gates
+        """``names``: of the parameters, by ``id``; ``zeroing``: the closed gates
         that scale by zero."""
         self._tape = tape
         self._backflow = backflow
         self._called = called
         self._modules = modules
-        self._parameters = parameters
+        self._names = names
         self._zeroing = zeroing
         self.lineage = Lineage(tape)
 
@@ -102,11 +100,11 @@ class Diagnosis:
         values = self._values(subject)
         if not any(map(self.lineage.used, values)):
             return self._not_used(subject)
-        flow = self.lineage.flow(value for value in values if value.carries)
-        if any(map(self.lineage.is_root, flow)):
+        if self.lineage.reaches(values):
             if not self._tape.backwards:
                 return self._no_backward(subject, self.lineage.roots)
             return self._not_arrived(subject, values)
+        flow = self.lineage.flow(value for value in values if value.carries)
         cuts = self.lineage.cuts(flow)
         if cuts:
             return self._cut(subject, values, cuts)
@@ -250,35 +248,34 @@ class Diagnosis:
         for stop in found:
             call = self._tape.by_node.get(stop.passage.node)
             if stop.by == ROOT:
-                return wording.zero_from_root(
+                return value_wording.zero_from_root(
                     subject.name, self._tape.backwards[0].chain.place, way
                 )
             if stop.by == SUM:
                 above = [self._tape.by_node.get(each.node) for each, _ in stop.passage.above]
                 last = next((each for each in above if each is not None), None)
                 if last is not None:
-                    return wording.cancels(subject.name, call, last, way, _output(last, way))
+                    return value_wording.cancels(subject.name, call, last, way, _output(last, way))
             elif stop.by == HOOK:
                 if (gate := self._gate_on(call)) is not None:
                     return self._gated(subject, gate)
                 value = None if call is None else _output(call, way)
-                return wording.zeroed_by_hook(subject.name, call, way, value)
+                return value_wording.zeroed_by_hook(subject.name, call, way, value)
             elif call is not None:
                 value = _output(call, way)
                 if call.name in FLAT:
-                    return wording.flat(subject.name, call, way, value)
+                    return value_wording.flat(subject.name, call, way, value)
                 operand = self._zero_operand(call)
-                return wording.zero_gradient(subject.name, call, way, value, operand)
+                return value_wording.zero_gradient(subject.name, call, way, value, operand)
         return wording.unknown(subject.name, "its gradient is exactly zero", None, way)
 
     def _zero_operand(self, call: Call) -> str | None:
-        """The name of a parameter that is all zeros and that the call multiplied by."""
+        """The name of a parameter that was all zeros when the call multiplied by it."""
         for value in call.inputs:
-            named = None if value.leaf is None else self._parameters.get(value.leaf)
-            for parent in () if named is not None else value.flows:  # through a transpose
-                named = named or self._parameters.get(parent.leaf or 0)
-            if named is not None and not bool(named[1].detach().any()):
-                return named[0]
+            for held in (value, *value.flows):  # through a transpose
+                name = None if held.leaf is None else self._names.get(held.leaf)
+                if name is not None and held.size == 0:
+                    return name
         return None
 
     def _nonfinite(self, subject: Subject) -> Finding:
@@ -291,7 +288,7 @@ class Diagnosis:
                 subject.name, "its gradient is not finite, and none was seen to turn so", None, way
             )
         born = origin(call)
-        return wording.nonfinite(
+        return value_wording.nonfinite(
             subject.name, born.call or call, way, _output(born.call or call, way), born
         )
 

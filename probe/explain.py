@@ -56,9 +56,9 @@ def explain(
         held = {id(p) for each in optimizers for g in each.param_groups for p in g["params"]}
         job = attached_job(models)
         subjects = list(_subjects(table, trace, held if optimizers else None, job))
-        named = {id(p): (table.name(i), p) for i, p in enumerate(table.parameters)}
+        names = {id(p): table.name(i) for i, p in enumerate(table.parameters)}
         zeroing = [] if job is None else job.gates.zeroing()
-        return trace.explain(subjects, named, held, zeroing)
+        return trace.explain(subjects, names, held, zeroing)
 
 
 def _subjects(

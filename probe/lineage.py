@@ -22,16 +22,16 @@ class Lineage:
         self.roots = [root for backward in tape.backwards for root in backward.roots]
         if not tape.backwards:  # what a backward would be called on
             self.roots = _scalars(self, tape)
-        self._roots = {id(root) for root in self.roots}
-        self._behind = _closure(self.roots)
-
-    def is_root(self, value: Value) -> bool:
-        """Whether a backward was called on it."""
-        return id(value) in self._roots
+        self._toward = _toward(self.roots)
+        self._alive = _alive(self.roots)
 
     def in_loss(self, value: Value) -> bool:
         """Whether a loss depends on it, with or without a gradient."""
-        return id(value) in self._behind
+        return id(value) in self._toward
+
+    def reaches(self, values: Iterable[Value]) -> bool:
+        """Whether a gradient can flow from a loss to one of the values."""
+        return any(id(value) in self._alive for value in values)
 
     def is_end(self, value: Value) -> bool:
         """Whether nothing with a gradient was made of what carries one."""
@@ -68,23 +68,26 @@ class Lineage:
         return sorted(found, key=lambda cut: -1 if (call := cut[1].made_by) is None else call.index)
 
     def way(self, starts: Sequence[Value], through: Value | None = None) -> list[Value]:
-        """A shortest way from ``starts`` to a loss, with gradient or without; empty if none is."""
+        """A short way from ``starts`` to a loss, with gradient or without; empty if none is."""
         if through is not None:
-            first = self._shortest(starts, {id(through)})
-            return first + self._shortest([through], self._roots)[1:]
-        return self._shortest(starts, self._roots)
+            return self.between(starts, through) + self._on(through)[1:]
+        alive = [value for value in starts if id(value) in self._alive]
+        start = next((value for value in alive or starts if self.in_loss(value)), None)
+        return [] if start is None else self._on(start)
+
+    def _on(self, value: Value) -> list[Value]:
+        way = [value]
+        while (after := self._toward.get(id(way[-1]))) is not None:
+            way.append(after)
+        return way
 
     def between(self, starts: Sequence[Value], end: Value) -> list[Value]:
         """A shortest way from ``starts`` to ``end``; empty if none is."""
-        return self._shortest(starts, {id(end)})
-
-    def _shortest(self, starts: Sequence[Value], goals: Iterable[int]) -> list[Value]:
-        goals = set(goals)
         before: dict[int, Value | None] = {id(value): None for value in starts}
         pending = deque(starts)
         while pending:
             value = pending.popleft()
-            if id(value) in goals:
+            if value is end:
                 return _back(value, before)
             for after in self.next_of(value):
                 if id(after) not in before:
@@ -102,13 +105,25 @@ def _scalars(lineage: Lineage, tape: Tape) -> list[Value]:
     return carrying or last[-1:]
 
 
-def _closure(values: Iterable[Value]) -> set[int]:
-    """All that values were made from, by ``id``, those included."""
-    pending = list(values)
+def _toward(roots: Iterable[Value]) -> dict[int, Value | None]:
+    """By ``id`` of each value that a root was made from: the next on a shortest way to one."""
+    found: dict[int, Value | None] = {id(root): None for root in roots}
+    pending = deque(roots)
+    while pending:
+        value = pending.popleft()
+        for parent in (*value.flows, *value.lost, *value.plain):
+            if id(parent) not in found:
+                found[id(parent)] = value
+                pending.append(parent)
+    return found
+
+
+def _alive(roots: Iterable[Value]) -> set[int]:
+    """What a gradient can flow to from the roots, by ``id``."""
+    pending = list(roots)
     found = {id(value) for value in pending}
     while pending:
-        value = pending.pop()
-        for parent in (*value.flows, *value.lost, *value.plain):
+        for parent in pending.pop().flows:
             if id(parent) not in found:
                 found.add(id(parent))
                 pending.append(parent)

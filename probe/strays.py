@@ -36,7 +36,7 @@ def find_strays(
             continue
         way = lineage.way(values)
         call = _first_use(tape, id(tensor))
-        if way and call is not None and any(map(lineage.is_root, lineage.flow(values))):
+        if way and call is not None and lineage.reaches(values):
             found[name] = (id(tensor), not_registered(name, call, container, way))
     return found
 

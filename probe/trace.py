@@ -65,19 +65,19 @@ class Trace:
     def explain(
         self,
         subjects: Iterable[Subject],
-        parameters: Mapping[int, tuple[str, Tensor]],
+        names: Mapping[int, str],
         in_optimizer: Collection[int],
         zeroing: Sequence[GateInfo] = (),
     ) -> dict[str, Explanation]:
         """What is wrong with each parameter, by name; the healthy ones are left out.
 
-        ``parameters``: the names and tensors of all, and ``in_optimizer``: those that an optimizer
-        holds, both by ``id``; ``zeroing``: the closed gates that scale by zero.
+        ``names``: of the parameters, and ``in_optimizer``: those that an optimizer holds, both by
+        ``id``; ``zeroing``: the closed gates that scale by zero.
         """
         tape = self._tracer.tape
         self._settle()
         diagnosis = Diagnosis(
-            tape, self._tracer.backflow, self._tracer.modules, self._index, parameters, zeroing
+            tape, self._tracer.backflow, self._tracer.modules, self._index, names, zeroing
         )
         found: dict[str, Explanation] = {}
         for subject in subjects:

@@ -1,0 +1,186 @@
+"""What each tensor of a traced step holds, from one write to the next."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Iterable
+from typing import Any, TypeAlias
+
+import torch
+from torch import Tensor
+from torch.autograd.graph import Node
+
+from .magnitude import magnitude
+from .numbers_out import NumbersOut
+from .parameters import is_uninitialized
+from .places import Chain
+from .tape import Call, Tape, Value
+
+_Seen: TypeAlias = "tuple[weakref.ref[Tensor], int, Value]"
+
+
+class HeldValues:
+    """Knows tensors again, also after a write, and finds what unseen ones were made of."""
+
+    def __init__(self, tape: Tape, known: Iterable[Tensor]) -> None:
+        """``known``: the parameters of the models."""
+        self._tape = tape
+        self._known = {id(tensor) for tensor in known}
+        self._seen: dict[int, _Seen] = {}
+        self._written: dict[int, Value] = {}
+        """What was last written into a tensor, by the ``id`` of the one it is a view of."""
+        self._inside: dict[int, Chain] = {}
+        """Who called the custom function that made a tensor, by the tensor's ``id``."""
+        self._kept: list[Tensor] = []
+        """Leaves: another tensor must not get their ``id``."""
+        self.numbers = NumbersOut()
+
+    def forget(self) -> None:
+        """The trace is over: hold on to nothing that is not on the tape."""
+        self._seen.clear()
+        self._written.clear()
+        self._inside.clear()
+
+    def of(self, tensor: Tensor, call: Call) -> Value:
+        """What a tensor holds now; ``call`` is about to use it."""
+        seen = self._seen.get(id(tensor))
+        if seen is None or seen[0]() is not tensor:
+            return self._meet(tensor, call)
+        _, written, value = seen
+        same = written == version(tensor) and value.carries == tensor.requires_grad
+        if same and (not value.carries or value.node is tensor.grad_fn):
+            return value
+        return self._meet(tensor, call, value)
+
+    def note(self, tensor: Tensor, call: Call) -> Value:
+        """A tensor that ``call`` made."""
+        return self._remember(tensor, call, call.inputs)
+
+    def write(self, tensor: Tensor, call: Call) -> None:
+        """A tensor that ``call`` wrote to; others may be views of it."""
+        base = tensor._base if tensor._is_view() else tensor
+        self._written[id(base)] = self.note(tensor, call)
+
+    def flip(self, tensor: Tensor) -> None:
+        """``requires_grad`` of a tensor was set."""
+        _, _, value = self._seen[id(tensor)]
+        if tensor.requires_grad != value.carries:
+            self._remember(tensor, value.made_by, [value])
+
+    def made_inside(self, tensor: Tensor, chain: Chain) -> None:
+        """A custom function made a tensor; ``chain``: who called the function."""
+        self._inside[id(tensor)] = chain
+
+    def leave(self, call: Call, made: Any) -> None:
+        """Values leave torch as numbers, an array or text."""
+        self._tape.calls.append(call)
+        value = Value(call, False, None, True, ())
+        value.lost = [each for each in call.inputs if each.carries]
+        value.plain = [each for each in call.inputs if not each.carries]
+        call.outputs.append(value)
+        self._tape.values.append(value)
+        self._tape.escapes.append((value, call))
+        self.numbers.note(made, value)
+
+    def _meet(self, tensor: Tensor, call: Call, earlier: Value | None = None) -> Value:
+        """A tensor that no call was seen to make, or that changed unseen."""
+        node = tensor.grad_fn
+        chain = self._inside.get(id(tensor), call.chain)
+        unseen: Call | None = None
+        if node is not None and node not in self._tape.by_node:
+            custom = isinstance(node, torch.autograd.function.BackwardCFunction)
+            name = type(node).__name__
+            name = name.removesuffix("Backward") if custom else name
+            index = len(self._tape.calls)
+            unseen = Call(index, name, chain, call.module, None, custom=custom)
+            self._tape.calls.append(unseen)
+            call.index = index + 1
+        base = tensor._base if tensor._is_view() else tensor
+        written = self._written.get(id(base))
+        parents = [value for value in (earlier, written) if value is not None]
+        if node is None and not parents and self.numbers and _is_handful(tensor):
+            parents = self.numbers.known(tensor.detach().tolist())
+            if parents:
+                unseen = Call(len(self._tape.calls), "Tensor", chain, call.module, None)
+                self._tape.calls.append(unseen)
+                call.index = unseen.index + 1
+        if unseen is None and parents:
+            unseen = parents[-1].made_by
+        return self._remember(tensor, unseen, parents)
+
+    def _remember(self, tensor: Tensor, call: Call | None, parents: list[Value]) -> Value:
+        value = Value(
+            call,
+            tensor.requires_grad,
+            tensor.grad_fn,
+            tensor.is_floating_point() or tensor.is_complex(),
+            () if is_uninitialized(tensor) else tuple(tensor.shape),
+        )
+        if value.node is not None:
+            value.flows = self._upstream(value.node, call, parents)
+        elif value.carries:
+            value.leaf = id(tensor)
+            self._kept.append(tensor)
+            self._tape.leaves.setdefault(id(tensor), []).append(value)
+            if id(tensor) not in self._known:
+                self._tape.strays[id(tensor)] = tensor
+        elif id(tensor) in self._known:
+            self._tape.leaves.setdefault(id(tensor), []).append(value)
+        flows = {id(each) for each in value.flows}
+        others = [each for each in parents if id(each) not in flows]
+        value.lost = [each for each in others if each.carries]
+        value.plain = [each for each in others if not each.carries]
+        if call is not None:
+            call.outputs.append(value)
+        if (call is not None or value.leaf is not None) and not tensor._is_view():
+            value.size = magnitude(tensor)
+        self._tape.values.append(value)
+        self._seen[id(tensor)] = (weakref.ref(tensor), version(tensor), value)
+        return value
+
+    def _upstream(self, node: Node, call: Call | None, parents: list[Value]) -> list[Value]:
+        """The values that a node of the autograd graph passes its gradient to, through new ones."""
+        hits: set[Node] = set()
+        leaves: set[int] = set()
+        by_node = self._tape.by_node
+        if (made_by := by_node.get(node)) is not None and made_by is not call:
+            return [value for value in parents if value.node is node] or [
+                value for value in made_by.outputs if value.node is node
+            ][:1]
+        pending, visited = [node], {node}
+        while pending:
+            current = pending.pop()
+            if call is not None:
+                by_node[current] = call
+            for following, _ in current.next_functions:
+                if following is None or following in visited:
+                    continue
+                variable = getattr(following, "variable", None)
+                if isinstance(variable, Tensor) and not following.next_functions:
+                    leaves.add(id(variable))
+                    if id(variable) not in self._tape.leaves:
+                        self._remember(variable, None, [])
+                elif following in by_node and by_node[following] is not call:
+                    hits.add(following)
+                else:
+                    visited.add(following)
+                    pending.append(following)
+        flows = [v for v in parents if v.node in hits or (v.leaf is not None and v.leaf in leaves)]
+        for each in flows:
+            hits.discard(each.node)
+            leaves.discard(each.leaf)
+        for hit in hits:
+            flows += [value for value in by_node[hit].outputs if value.node is hit][:1]
+        for leaf in leaves:
+            flows += self._tape.leaves[leaf][-1:]
+        return flows
+
+
+def version(tensor: Tensor) -> int:
+    """How often a tensor was written to; 0 for one of inference mode, which does not count."""
+    return 0 if tensor.is_inference() else tensor._version
+
+
+def _is_handful(tensor: Tensor) -> bool:
+    """Whether a tensor is one to read numbers from: few, and no wait for a device."""
+    return tensor.device.type == "cpu" and tensor.is_floating_point() and 0 < tensor.numel() <= 16
