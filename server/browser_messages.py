@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from .alerts import Alert
 from .fields import Count
 from .messages import Message
 from .rows import CommandRow, GateRow, RunRow
@@ -56,7 +57,26 @@ class GatesChanged(Message):
     gates: list[GateRow]
 
 
+class ExplanationsChanged(Message):
+    """Another step was traced, fetch the explanations and the parameters again."""
+
+    type: Literal["explanations"] = "explanations"
+
+
+class AlertsChanged(Message):
+    """Every alert that there is now."""
+
+    type: Literal["alerts"] = "alerts"
+    alerts: list[Alert]
+
+
 ToBrowser = Annotated[
-    RunChanged | CommandsChanged | ParametersChanged | NewMetrics | GatesChanged,
+    RunChanged
+    | CommandsChanged
+    | ParametersChanged
+    | NewMetrics
+    | GatesChanged
+    | ExplanationsChanged
+    | AlertsChanged,
     Field(discriminator="type"),
 ]

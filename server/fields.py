@@ -38,9 +38,31 @@ Index = Annotated[int, Field(ge=0, lt=limits.PARAMETERS)]
 Indexes = Annotated[list[Index], Field(max_length=limits.PARAMETERS)]
 Figure = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Kind = Literal["freeze", "thaw"]
-CommandKind = Literal["freeze", "thaw", "gate", "ungate"]
+CommandKind = Literal["freeze", "thaw", "gate", "ungate", "explain"]
 Mode = Literal["grad", "no_grad"]
 Action = Literal["block", "scale", "clip"]
+Cause = Literal[
+    "frozen_by_script",
+    "frozen_by_command",
+    "gated",
+    "module_not_called",
+    "parameter_not_used",
+    "no_grad",
+    "detached",
+    "not_differentiable",
+    "not_in_loss",
+    "zero_gradient",
+    "nonfinite",
+    "not_in_optimizer",
+    "no_backward",
+    "unknown",
+]
+Label = Annotated[str, StringConstraints(max_length=limits.LABEL_CHARACTERS, pattern=r"^[^\x00]*$")]
+# A file, or a line of one, such as "train.py:41"; the longest path of Linux has 4096 bytes.
+Place = Annotated[str, StringConstraints(max_length=limits.PLACE_CHARACTERS, pattern=r"^[^\x00]*$")]
+SourceLine = Annotated[
+    str, StringConstraints(max_length=limits.SOURCE_CHARACTERS, pattern=r"^[^\x00]*$")
+]
 # A place of a gate, such as "output:encoder": the name of its kind stands before that of the place.
 Site = Annotated[
     str,

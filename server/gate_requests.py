@@ -15,7 +15,7 @@ from pydantic import (
 
 from . import limits
 from .fields import Action, By, Condition, Count, MaxNorm, Site
-from .rows import CommandRequest
+from .rows import CommandRequest, ExplainRequest
 
 _WHOLE_MODEL = ("output", "input")
 _NAMED = ("param", "site")
@@ -99,4 +99,6 @@ class TrialRequest(GateFields):
     samples: Annotated[int, Field(ge=1, le=limits.TRIAL_SAMPLES)] = 1000
 
 
-AnyRequest = Annotated[CommandRequest | GateRequest | UngateRequest, Field(discriminator="kind")]
+AnyRequest = Annotated[
+    CommandRequest | GateRequest | UngateRequest | ExplainRequest, Field(discriminator="kind")
+]

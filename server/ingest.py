@@ -16,8 +16,10 @@ from .hub import Hub
 from .live_run import LiveRun
 from .messages import (
     STREAMED,
+    Alerts,
     Answer,
     Bye,
+    Explanations,
     FrozenState,
     GatesState,
     Greeting,
@@ -27,6 +29,7 @@ from .messages import (
     Parameters,
     PreviewAnswer,
     Report,
+    Sequenced,
     Streamed,
     TrialAnswer,
     Welcome,
@@ -182,9 +185,7 @@ def _accept(frame: Streamed | Sample, size: int, hub: Hub, live: LiveRun) -> Non
             live.status = RunStatus.FINISHED
 
 
-def _check(
-    frame: Parameters | FrozenState | GatesState | Metrics | Report | Sample, live: LiveRun
-) -> None:
+def _check(frame: Sequenced | Sample, live: LiveRun) -> None:
     """Refuse what speaks of parameters that are not in the table."""
     count = len(live.table)
     try:
@@ -197,6 +198,11 @@ def _check(
                 check_indexes(frame.frozen, count)
             case GatesState():
                 check_indexes(frame.gates, count)
+            case Explanations():
+                named = (each.parameter for each in frame.explanations)
+                check_positions((place for place in named if place is not None), count)
+            case Alerts():
+                check_positions((each.parameter for each in frame.alerts), count)
             case Report():
                 check_positions(frame.parameters, count)
     except Refusal as refusal:

@@ -9,8 +9,12 @@ from sqlalchemy.exc import SQLAlchemyError
 from starlette.concurrency import run_in_threadpool
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from .alert_store import alert_rows
+from .alerts import Alert
 from .browser_messages import (
+    AlertsChanged,
     CommandsChanged,
+    ExplanationsChanged,
     GatesChanged,
     NewMetrics,
     ParametersChanged,
@@ -73,6 +77,7 @@ class _Feed:
         await self._send_run()
         await self._send_commands(None)
         await self._send_gates()
+        await self._send_alerts()
         while True:
             await self._send_news(await self._wait())
             if self._clock() >= self._run_due():
@@ -96,6 +101,10 @@ class _Feed:
             await self._send_commands(news.commands)
         if news.gates:
             await self._send_gates()
+        if news.explanations:
+            await self._send(ExplanationsChanged())
+        if news.alerts:
+            await self._send_alerts()
         if news.metrics:
             points = news.metrics.listed()
             await self._send(NewMetrics(points=points, complete=news.metrics.complete))
@@ -118,6 +127,10 @@ class _Feed:
         rows = await run_in_threadpool(self._read_gates)
         await self._send(GatesChanged(gates=rows))
 
+    async def _send_alerts(self) -> None:
+        rows = await run_in_threadpool(self._read_alerts)
+        await self._send(AlertsChanged(alerts=rows))
+
     def _read_run(self) -> RunRow:
         with self._store.read() as connection:
             return run_row(connection, self._run)
@@ -130,6 +143,10 @@ class _Feed:
     def _read_gates(self) -> list[GateRow]:
         with self._store.read() as connection:
             return gate_rows(connection, self._run)
+
+    def _read_alerts(self) -> list[Alert]:
+        with self._store.read() as connection:
+            return alert_rows(connection, self._run)
 
     async def _send(self, message: Message) -> None:
         await self._websocket.send_text(message.model_dump_json())

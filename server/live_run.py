@@ -89,6 +89,10 @@ class LiveRun:
                 subscriber.parameters_changed()
             if changes.gates:
                 subscriber.gates_changed()
+            if changes.explanations:
+                subscriber.explanations_changed()
+            if changes.alerts:
+                subscriber.alerts_changed()
             if changes.commands:
                 subscriber.commands_changed(changes.commands)
 

@@ -15,8 +15,10 @@ from pydantic import (
 )
 
 from . import limits
+from .alerts import Alerted
 from .commands import CommandState
 from .effects import Preview, Saved
+from .explanations import Explained
 from .fields import (
     Action,
     CommandKind,
@@ -118,6 +120,7 @@ class Hello(Message):
     step: Count
     ranks: Annotated[int, Field(ge=1, le=limits.NUMBER)] = 1
     compiled: bool = False
+    expect: Annotated[list[Name], Field(max_length=limits.EXPECTATIONS)] = []
 
 
 class Parameters(Message):
@@ -142,6 +145,20 @@ class GatesState(Message):
     type: Literal["gates"]
     seq: Seq
     gates: Annotated[list[Gate], Field(max_length=limits.GATES)]
+
+
+class Explanations(Message, Explained):
+    """Why parameters had no useful gradient in a step; replaces all that were known before."""
+
+    type: Literal["explanations"]
+    seq: Seq
+
+
+class Alerts(Message, Alerted):
+    """The expected parameters that have no useful gradient now: the absolute state."""
+
+    type: Literal["alerts"]
+    seq: Seq
 
 
 class Metrics(Message):
@@ -313,6 +330,16 @@ class UngateCommand(Message):
     by: Name
 
 
+class ExplainCommand(Message):
+    """A command for the probe: trace the next step, and say why gradients are missing."""
+
+    type: Literal["command"] = "command"
+    id: Count
+    kind: Literal["explain"]
+    target: Name
+    by: Name
+
+
 class PreviewQuestion(Message):
     """Asks the probe what a command would touch."""
 
@@ -347,10 +374,14 @@ class Error(Message):
     retry: bool
 
 
-AnyCommand = Annotated[Command | GateCommand | UngateCommand, Field(discriminator="kind")]
+AnyCommand = Annotated[
+    Command | GateCommand | UngateCommand | ExplainCommand, Field(discriminator="kind")
+]
 COMMAND: TypeAdapter[AnyCommand] = TypeAdapter(AnyCommand)
 
-Streamed = Parameters | FrozenState | GatesState | Metrics | Report | Heartbeat | Bye
+# What carries a sequence number, and is acknowledged.
+Sequenced = Parameters | FrozenState | GatesState | Explanations | Alerts | Metrics | Report
+Streamed = Sequenced | Heartbeat | Bye
 Answer = PreviewAnswer | TrialAnswer
 FromProbe = Annotated[Hello | Streamed | Answer, Field(discriminator="type")]
 ToProbe = Annotated[

@@ -37,6 +37,20 @@ _STEPS: Mapping[int, tuple[str, ...]] = {
         "ALTER TABLE commands ADD COLUMN paused BOOLEAN",
         "ALTER TABLE commands ADD COLUMN gate BIGINT",
     ),
+    4: (
+        "ALTER TABLE runs ADD COLUMN expect JSON NOT NULL DEFAULT '[]'",
+        "ALTER TABLE runs ADD COLUMN alerts BIGINT NOT NULL DEFAULT 0",
+        "CREATE TABLE explained (run VARCHAR(16) NOT NULL, step BIGINT NOT NULL, "
+        "seconds FLOAT NOT NULL, ratio FLOAT, command BIGINT, total BIGINT NOT NULL, "
+        "time FLOAT NOT NULL, PRIMARY KEY (run))",
+        "CREATE TABLE explanations (run VARCHAR(16) NOT NULL, place INTEGER NOT NULL, "
+        "parameter INTEGER, name TEXT NOT NULL, cause VARCHAR(32) NOT NULL, "
+        '"where" TEXT, detail TEXT NOT NULL, advice TEXT NOT NULL, path JSON NOT NULL, '
+        "source JSON, PRIMARY KEY (run, place))",
+        "CREATE TABLE alerts (run VARCHAR(16) NOT NULL, place INTEGER NOT NULL, "
+        "parameter INTEGER NOT NULL, name TEXT NOT NULL, since_step BIGINT NOT NULL, "
+        "cause VARCHAR(32), detail TEXT, PRIMARY KEY (run, place))",
+    ),
 }
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, select
 
+from .explanation_store import causes
 from .history import read_latest
 from .registry import run_record
 from .rows import FrozenRow, ParameterRow
@@ -26,6 +27,7 @@ def parameter_rows(connection: Connection, run: str) -> list[ParameterRow]:
     norms, largest = plain(latest.grad_norm), plain(latest.grad_max)
     held = _held(record.frozen)
     gates = _gates(record.gates)
+    known = causes(connection, run)
     # A sample that came before the last change of what is frozen says nothing about it.
     current = record.sample_seq > record.frozen_seq
     rows = []
@@ -52,6 +54,7 @@ def parameter_rows(connection: Connection, run: str) -> list[ParameterRow]:
                 grad_max=largest[row.position],
                 step=latest.step,
                 gate=gates.get(row.position) if state is State.GATED else None,
+                cause=known.get(row.position),
             )
         )
     return rows

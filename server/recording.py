@@ -8,16 +8,31 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Row, update
 
+from .alert_store import record_alerts
+from .explanation_store import record_explanations
 from .frames import Sample
 from .history import append_metrics, append_samples
 from .ledger import record_report, reject_unapplied
-from .messages import Bye, FrozenState, GatesState, Heartbeat, Metrics, Parameters, Report
+from .messages import (
+    Alerts,
+    Bye,
+    Explanations,
+    FrozenState,
+    GatesState,
+    Heartbeat,
+    Metrics,
+    Parameters,
+    Report,
+    Streamed,
+)
 from .registry import run_record, save_table, table_summary
 from .rows import RunStatus
 from .states import State, count_states
 from .tables import runs
 
-Frame = Sample | Parameters | FrozenState | GatesState | Metrics | Report | Heartbeat | Bye
+Frame = Sample | Streamed
+# What says nothing of the step that the job is at.
+_TIMELESS = (Parameters, FrozenState, GatesState, Alerts)
 
 
 class Received(NamedTuple):
@@ -39,6 +54,8 @@ class Changes:
     commands: set[int] = field(default_factory=set)
     parameters: bool = False
     gates: bool = False
+    explanations: bool = False
+    alerts: bool = False
 
 
 def record(connection: Connection, run: str, received: Sequence[Received]) -> Changes:
@@ -87,6 +104,12 @@ def _record_one(
         case GatesState():
             columns["gates"] = [item.model_dump() for item in frame.gates]
             changes.gates = True
+        case Explanations():
+            changes.explanations |= record_explanations(connection, row.id, frame, at)
+        case Alerts():
+            record_alerts(connection, row.id, frame)
+            columns["alerts"] = frame.count
+            changes.alerts = True
         case Report():
             number = record_report(connection, row.id, frame)
             if number is not None:
@@ -96,7 +119,7 @@ def _record_one(
         case Bye():
             columns["status"] = RunStatus.FINISHED.value
             changes.commands.update(reject_unapplied(connection, row.id, _OVER, at))
-    if not isinstance(frame, Parameters | FrozenState | GatesState) and frame.step is not None:
+    if not isinstance(frame, _TIMELESS) and frame.step is not None:
         columns["step"] = max(columns["step"], frame.step)
     if not isinstance(frame, Heartbeat | Bye):
         changes.last_seq = max(changes.last_seq, frame.seq)

@@ -62,6 +62,7 @@ def open_run(connection: Connection, hello: Hello, now: float) -> OpenedRun:
         "figures": hello.figures,
         "ranks": hello.ranks,
         "compiled": hello.compiled,
+        "expect": hello.expect,
         "frozen": [item.model_dump() for item in hello.frozen],
         **table_summary(table, {place for item in hello.frozen for place in item.parameters}),
     }
@@ -81,6 +82,7 @@ def open_run(connection: Connection, hello: Hello, now: float) -> OpenedRun:
                 faults=0,
                 states={},
                 gates=[],
+                alerts=0,
                 **described,
             )
         )

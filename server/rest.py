@@ -13,7 +13,10 @@ from sqlalchemy import Connection, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
 from . import limits
+from .alert_store import alert_rows
 from .effects import Preview
+from .explanation_store import explanation_rows
+from .fields import Name
 from .gate_requests import AnyRequest, TrialRequest
 from .gate_rows import gate_rows
 from .history import read_histories, read_metrics, read_recent
@@ -22,9 +25,11 @@ from .parameter_rows import parameter_rows
 from .parts import Parts, PartsOf, StoreOf
 from .registry import Refusal, parameter_names, run_record, run_row, run_rows
 from .rows import (
+    AlertRows,
     ChangeRequest,
     CommandRow,
     CommandRows,
+    ExplanationRows,
     Fault,
     GateRows,
     Health,
@@ -166,6 +171,22 @@ def list_gates(run: str, store: StoreOf) -> GateRows:
     """Every gate as the job last reported it."""
     with store.read() as connection:
         return GateRows(gates=gate_rows(connection, run))
+
+
+@router.get("/{run}/explanations")
+def list_explanations(
+    run: str, store: StoreOf, match: Annotated[Name | None, Query()] = None
+) -> ExplanationRows:
+    """What the latest traced step showed; `match` is a parameter's name, a module or a glob."""
+    with store.read() as connection:
+        return explanation_rows(connection, run, match)
+
+
+@router.get("/{run}/alerts")
+def list_alerts(run: str, store: StoreOf) -> AlertRows:
+    """The parameters that were expected to train and have no useful gradient."""
+    with store.read() as connection:
+        return AlertRows(alerts=alert_rows(connection, run))
 
 
 @router.post("/{run}/trial", responses=UNANSWERED)

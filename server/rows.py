@@ -7,8 +7,10 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, model_validator
 
+from .alerts import Alert
 from .commands import CommandState
 from .effects import Saved
+from .explanations import Explanation
 from .fields import By, Kind, Mode, Name
 
 
@@ -27,7 +29,7 @@ class Row(BaseModel):
 
 
 class RunRow(Row):
-    """One training job; `states` counts the states of its latest sample.
+    """One training job; `states` counts the states of its latest sample, `alerts` its alerts.
 
     `parameters`, `trainable` and `numel` leave out the parameters that were removed.
     `server_time`, when the row was made, `last_seen` and `sample_time` are by the server's clock.
@@ -59,6 +61,8 @@ class RunRow(Row):
     torch_version: str
     figures: str
     states: dict[str, int]
+    expect: list[str]
+    alerts: int
 
 
 class FrozenRow(Row):
@@ -74,7 +78,8 @@ class FrozenRow(Row):
 class ParameterRow(Row):
     """One parameter with its latest figures; one that is not a finite number is null.
 
-    `gate` is the gate that kept its gradient away, where `state` is `gated`.
+    `gate` is the gate that kept its gradient away, where `state` is `gated`; `cause` is why it had
+    no useful gradient when a step was last traced, null when it had one or none was.
     """
 
     index: int
@@ -93,12 +98,13 @@ class ParameterRow(Row):
     grad_max: float | None
     step: int | None
     gate: int | None = None
+    cause: str | None = None
 
 
 class CommandRow(Row):
     """One entry of the audit log; among others it names the first 20 of its `count` parameters.
 
-    The fields from `site` on are null for a freeze and a thaw; of an ungate there is `gate` alone,
+    The fields from `site` on are null for a freeze, a thaw and an explain; of an ungate there is `gate` alone,
     and of a new gate `gate` follows when the job has made it.
     """
 
@@ -223,6 +229,30 @@ class GateRows(Row):
     gates: list[GateRow]
 
 
+class ExplanationRows(Row):
+    """Answer of `GET /api/runs/{run}/explanations`: what the latest traced step showed.
+
+    `total` counts all of that step, chosen and listed or not, and `left_out` those that are not
+    known here. Before the first such step `step` is null.
+    """
+
+    step: int | None = None
+    seconds: float | None = None
+    ratio: float | None = None
+    total: int = 0
+    left_out: int = 0
+    by: Literal["job", "command"] | None = None
+    command: int | None = None
+    time: float | None = None
+    explanations: list[Explanation] = []
+
+
+class AlertRows(Row):
+    """Answer of `GET /api/runs/{run}/alerts`."""
+
+    alerts: list[Alert]
+
+
 class StoreHealth(Row):
     """The state of the store: frames that wait to be written, and the time of the last commit."""
 
@@ -275,4 +305,14 @@ class ChangeRequest(BaseModel):
 class CommandRequest(ChangeRequest):
     """A freeze or a thaw that a browser or a script asks of a job."""
 
+    by: By = "api"
+
+
+class ExplainRequest(BaseModel):
+    """Trace the next step of a job, and say why gradients are missing."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: Literal["explain"]
+    target: Name = "*"
     by: By = "api"

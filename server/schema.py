@@ -14,9 +14,11 @@ from .effects import Preview
 from .gate_requests import AnyRequest, TrialRequest
 from .messages import FromProbe, ToProbe
 from .rows import (
+    AlertRows,
     ChangeRequest,
     CommandRow,
     CommandRows,
+    ExplanationRows,
     GateRows,
     Health,
     MetricRows,
@@ -47,6 +49,8 @@ _PARTS: dict[str, Any] = {
     "command": CommandRow,
     "commands": CommandRows,
     "gates": GateRows,
+    "explanations": ExplanationRows,
+    "alerts": AlertRows,
     "trial_request": TrialRequest,
     "trial": Trial,
     "health": Health,

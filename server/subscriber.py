@@ -20,6 +20,8 @@ class Pending:
     parameters: bool = False
     commands: set[int] = field(default_factory=set)
     gates: bool = False
+    explanations: bool = False
+    alerts: bool = False
     metrics: Points = field(default_factory=Points)
     frame: bytes | None = None
 
@@ -50,6 +52,16 @@ class Subscriber:
     def gates_changed(self) -> None:
         """The gates, or what became of them, changed."""
         self._pending.gates = True
+        self.news.set()
+
+    def explanations_changed(self) -> None:
+        """Another step was traced."""
+        self._pending.explanations = True
+        self.news.set()
+
+    def alerts_changed(self) -> None:
+        """The alerts changed."""
+        self._pending.alerts = True
         self.news.set()
 
     def samples_arrived(self, band: Band, encoded: bytes) -> None:

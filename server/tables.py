@@ -18,7 +18,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 
 metadata = MetaData()
 
@@ -65,6 +65,8 @@ runs = Table(
     Column("states", JSON, nullable=False),
     Column("frozen", JSON, nullable=False),
     Column("gates", JSON, nullable=False),
+    Column("expect", JSON, nullable=False),
+    Column("alerts", BigInteger, nullable=False),
     Index("runs_by_given_name", "given_name"),
 )
 
@@ -154,4 +156,45 @@ commands = Table(
     Column("paused", Boolean),
     Column("gate", BigInteger),
     UniqueConstraint("run", "local"),
+)
+
+# The latest traced step of a run. What it showed is apart, a row a parameter, since the cause alone
+# is read far more often than all of it.
+explained = Table(
+    "explained",
+    metadata,
+    Column("run", String(16), primary_key=True),
+    Column("step", BigInteger, nullable=False),
+    Column("seconds", Float(53), nullable=False),
+    Column("ratio", Float(53)),
+    Column("command", BigInteger),
+    Column("total", BigInteger, nullable=False),
+    Column("time", Float(53), nullable=False),
+)
+
+explanations = Table(
+    "explanations",
+    metadata,
+    Column("run", String(16), primary_key=True),
+    Column("place", Integer, primary_key=True, autoincrement=False),
+    Column("parameter", Integer),
+    Column("name", Text, nullable=False),
+    Column("cause", String(32), nullable=False),
+    Column("where", Text),
+    Column("detail", Text, nullable=False),
+    Column("advice", Text, nullable=False),
+    Column("path", JSON, nullable=False),
+    Column("source", JSON(none_as_null=True)),
+)
+
+alerts = Table(
+    "alerts",
+    metadata,
+    Column("run", String(16), primary_key=True),
+    Column("place", Integer, primary_key=True, autoincrement=False),
+    Column("parameter", Integer, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("since_step", BigInteger, nullable=False),
+    Column("cause", String(32)),
+    Column("detail", Text),
 )

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from gradgate.server.store import Store
-from tests.support.probing import FROZEN, PRESENT, FakeProbe, gate, hello
+from tests.support.probing import FROZEN, PRESENT, FakeProbe, alert, explanation, gate, hello
 from tests.support.serving import ServerProcess
 
 DATA = Path(__file__).with_name("data")
@@ -72,6 +72,9 @@ def test_all_that_was_stored_is_there(old: ServerProcess, version: int) -> None:
     for each in commands:
         assert (each["hold_stats"], each["reset_state"]) == (False, False)
         assert (each["site"], each["when"], each["paused"], each["gate"]) == (None,) * 4
+    assert (row["expect"], row["alerts"]) == ([], 0)
+    assert old.get(f"{path}/explanations")["step"] is None
+    assert old.get(f"{path}/alerts") == {"alerts": []}
     gates = [each["site"] for each in old.get(f"{path}/gates")["gates"]]
     assert gates == (["output:a"] if version >= 4 else [])
 
@@ -99,11 +102,15 @@ def test_the_run_goes_on(old: ServerProcess) -> None:
         gating = {"kind": "gate", "site": "output:a", "when": "norm > 2"}
         assert old.post(f"{path}/commands", gating).json()["when"] == "norm > 2"
         probe.gates(9, gate())
-        probe.until_acked(9)
+        probe.explanations(10, 6, explanation())
+        probe.alerts(11, alert())
+        probe.until_acked(11)
     assert old.get(f"{path}/commands/2")["state"] == "drifted"
     assert old.get(path)["ranks"] == 2
     assert [each["id"] for each in old.get(f"{path}/gates")["gates"]] == [1]
     assert old.get(f"{path}/series", parameter="a.bias")["values"] == [2, 4]
+    assert old.get(f"{path}/explanations")["explanations"] == [explanation()]
+    assert old.get(f"{path}/alerts")["alerts"] == [alert()]
 
 
 @pytest.mark.parametrize("version", VERSIONS)

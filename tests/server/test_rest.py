@@ -70,6 +70,7 @@ def test_parameters_before_the_first_sample(
         "grad_max": None,
         "step": None,
         "gate": None,
+        "cause": None,
     }
     assert [row["in_optimizer"] for row in rows] == [True, False, True]
     script = {

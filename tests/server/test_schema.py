@@ -12,10 +12,11 @@ import pytest
 from websockets.sync.client import connect
 
 from gradgate.server.schema import protocol_schema, render
-from tests.support.probing import FakeProbe, gate, hello
+from tests.support.probing import FakeProbe, alert, explanation, gate, hello
 from tests.support.serving import ServerProcess
 
 GATE = {"kind": "gate", "site": "output:a", "when": "norm > 1", "action": "scale", "factor": 0.5}
+EXPLAIN = {"kind": "explain", "target": "a.*"}
 CHECKOUT = Path(__file__).parents[2]
 
 
@@ -43,7 +44,7 @@ def test_answers_follow_the_schema(shared_server: ServerProcess, run: str) -> No
             validate("server_to_probe", question)
             probe.answer(question)
             validate("preview", found.result(20))
-            for number, body in enumerate((GATE, {"kind": "ungate", "gate": 1}), 2):
+            for number, body in enumerate((GATE, {"kind": "ungate", "gate": 1}, EXPLAIN), 2):
                 validate("command_request", body)
                 validate("command", shared_server.post(f"{path}/commands", body).json())
                 validate("server_to_probe", probe.until_command(number))
@@ -55,7 +56,9 @@ def test_answers_follow_the_schema(shared_server: ServerProcess, run: str) -> No
             probe.answer_trial(question)
             validate("trial", tried.result(20).json())
         probe.gates(3, gate())
-        probe.until_acked(3)
+        probe.explanations(4, 3, explanation(), explanation(None, "layers[0].weight", source=None))
+        probe.alerts(5, alert())
+        probe.until_acked(5)
     for part, route in [
         ("runs", "/api/runs"),
         ("run", path),
@@ -66,20 +69,23 @@ def test_answers_follow_the_schema(shared_server: ServerProcess, run: str) -> No
         ("metrics", f"{path}/metrics"),
         ("commands", f"{path}/commands"),
         ("gates", f"{path}/gates"),
+        ("explanations", f"{path}/explanations"),
+        ("alerts", f"{path}/alerts"),
         ("health", "/healthz"),
     ]:
         validate(part, shared_server.page(route).json())
 
 
 def test_live_frames_follow_the_schema(shared_server: ServerProcess, run: str) -> None:
-    """What a browser is told at connect is valid: the run's row, its commands and its gates."""
+    """What a browser is told is valid: the run's row, its commands, its gates, its alerts."""
     with FakeProbe(shared_server, hello(run)) as probe:
         probe.gates(1, gate())
-        probe.until_acked(1)
+        probe.alerts(2, alert())
+        probe.until_acked(2)
         browser = connect(f"{shared_server.ws_url}/api/runs/{run}/live")
     with browser:
-        frames = [json.loads(browser.recv(20)) for _ in range(3)]
-    assert [frame["type"] for frame in frames] == ["run", "commands", "gates"]
+        frames = [json.loads(browser.recv(20)) for _ in range(4)]
+    assert [frame["type"] for frame in frames] == ["run", "commands", "gates", "alerts"]
     for frame in frames:
         validate("server_to_browser", frame)
 

@@ -125,6 +125,52 @@ def trial(**changes: Any) -> dict[str, Any]:
     }
 
 
+def explanation(
+    parameter: int | None = 0, name: str = "a.weight", **changes: Any
+) -> dict[str, Any]:
+    """Why a parameter has no useful gradient, as the job tells it."""
+    return {
+        "parameter": parameter,
+        "name": name,
+        "cause": "detached",
+        "where": "train.py:41",
+        "detail": f"`{name}` reaches the loss only through `h.detach()` at train.py:41.",
+        "advice": "Remove `h.detach()` when the gradient ought to flow; it may be meant.",
+        "path": [
+            {"label": "loss", "kind": "loss", "flow": "flows", "where": None},
+            {"label": "`h.detach()`", "kind": "call", "flow": "stops", "where": "train.py:41"},
+            {"label": name, "kind": "parameter", "flow": "none", "where": None},
+        ],
+        "source": {
+            "file": "train.py",
+            "line": 41,
+            "first": 38,
+            "lines": [
+                "def forward(self, x):",
+                "    h = self.a(x)",
+                "    # look at it",
+                "    h = h.detach()",
+                "    return self.head(h)",
+                "",
+                "def loss(y):",
+            ],
+        },
+        **changes,
+    }
+
+
+def alert(parameter: int = 0, name: str = "a.weight", **changes: Any) -> dict[str, Any]:
+    """A parameter that ought to train and does not."""
+    return {
+        "parameter": parameter,
+        "name": name,
+        "since_step": 12,
+        "cause": "detached",
+        "detail": f"`{name}` reaches the loss only through `h.detach()` at train.py:41.",
+        **changes,
+    }
+
+
 def pack_sample(
     seq: int,
     step: int,
@@ -235,6 +281,28 @@ class FakeProbe:
     def gates(self, seq: int, *gates: Mapping[str, Any]) -> None:
         """Tell of every gate that there is."""
         self.send({"type": "gates", "seq": seq, "gates": list(gates)})
+
+    def explanations(
+        self, seq: int, step: int, *explanations: Mapping[str, Any], **more: Any
+    ) -> None:
+        """Tell what a traced step showed."""
+        self.send(
+            {
+                "type": "explanations",
+                "seq": seq,
+                "step": step,
+                "seconds": 0.25,
+                "ratio": 3.5,
+                "command": None,
+                "explanations": list(explanations),
+                "total": len(explanations),
+                **more,
+            }
+        )
+
+    def alerts(self, seq: int, *alerts: Mapping[str, Any], **more: Any) -> None:
+        """Tell of every alert that there is."""
+        self.send({"type": "alerts", "seq": seq, "alerts": list(alerts), **more})
 
     def heartbeat(self, step: int = 0, **more: Any) -> None:
         """Send a heartbeat."""
