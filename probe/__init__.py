@@ -1,7 +1,15 @@
 """What runs inside the training job: measure gradients, freeze parameters, tell the dashboard."""
 
 from .attach import attach
-from .errors import AttachError, CommandError, ConditionError, GradgateError, TargetError
+from .errors import (
+    AttachError,
+    CommandError,
+    ConditionError,
+    ExpectationError,
+    GradgateError,
+    TargetError,
+)
+from .expectations import Alert
 from .explain import explain
 from .explanation import Explanation, Station
 from .freezing import Freeze
@@ -12,9 +20,11 @@ from .preview import Preview
 from .run import Run
 
 __all__ = [
+    "Alert",
     "AttachError",
     "CommandError",
     "ConditionError",
+    "ExpectationError",
     "Explanation",
     "Freeze",
     "GateInfo",

@@ -31,6 +31,8 @@ def attach(
     token: str | None = None,
     every: int | None = None,
     budget: float = 0.01,
+    expect: Sequence[str] = (),
+    strict: bool = False,
 ) -> Run:
     """Watch the gradients of a model while it trains, and let the dashboard steer them.
 
@@ -41,9 +43,15 @@ def attach(
     default ``$GRADGATE_TOKEN``. ``every``: sample each n-th step exactly; None samples as
     often as ``budget``, a share of the step time, allows.
 
-    Raises :class:`AttachError` when the model or the optimizer is none, and ValueError for
-    an argument out of range. From then on nothing of the probe's own reaches the training
-    loop: without a server, the job trains on.
+    ``expect``: names, modules' paths or globs of what ought to train. A parameter of these
+    that has no useful gradient in two samples is an alert, with its cause (``run.alerts()``);
+    with ``strict`` it also raises :class:`ExpectationError` out of ``optimizer.step()``, and
+    at the end of ``with attach(...)``, so that a test or a CI job fails.
+
+    Raises :class:`AttachError` when the model or the optimizer is none, :class:`TargetError`
+    when an expectation names nothing, and ValueError for an argument out of range.
+    From then on nothing else of the probe's own reaches the training loop: without a server,
+    the job trains on.
     """
     models = checked_models(model)
     optimizers = checked_optimizers(optimizer)
@@ -67,6 +75,8 @@ def attach(
         server=_server(server),
         token=token or os.environ.get("GRADGATE_TOKEN"),
         pace=Pace(every, budget),
+        expect=_patterns(expect),
+        strict=strict,
     )
     return Run(job, called)
 
@@ -110,6 +120,14 @@ def _innermost(optimizer: Optimizer) -> Optimizer:
             )
         optimizer = inner
     return optimizer
+
+
+def _patterns(expect: object) -> tuple[str, ...]:
+    if isinstance(expect, str) or not isinstance(expect, Sequence):
+        raise ValueError(
+            f"expect={expect!r}: give a list of names or globs, such as ['encoder.*']."
+        )
+    return tuple(str(pattern) for pattern in expect)
 
 
 def _server(server: str | bool | None) -> str | None:

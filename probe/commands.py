@@ -10,7 +10,7 @@ from typing import Any
 
 from .errors import CommandError
 
-KINDS = ("freeze", "thaw", "gate", "ungate")
+KINDS = ("freeze", "thaw", "gate", "ungate", "explain")
 GATE_KINDS = ("gate", "ungate")
 MODES = ("grad", "no_grad")
 

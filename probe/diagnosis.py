@@ -97,6 +97,8 @@ class Diagnosis:
     def _missing(self, subject: Subject) -> Finding:
         if self._tape.full:
             return wording.unknown(subject.name, "the step made too many calls to be traced whole")
+        if not self._tape.calls:
+            return wording.unknown(subject.name, "the step was made in another thread")
         values = self._values(subject)
         if not any(map(self.lineage.used, values)):
             return self._not_used(subject)

@@ -4,10 +4,12 @@ GradgateError
 ├── AttachError     the model or the optimizer given to ``attach`` cannot be watched
 ├── TargetError     a target of ``freeze`` or ``thaw`` names nothing
 ├── ConditionError  the condition of a gate cannot be read, or not be decided now
-└── CommandError    a command is understood but cannot be done
+├── CommandError    a command is understood but cannot be done
+└── ExpectationError  what ought to train does not, and ``attach`` was told to be strict
 
 They are raised only from calls that the user's own code makes. Inside hooks and in
-the background thread nothing is raised: see :mod:`gradgate.probe.guard`.
+the background thread nothing else is raised: see :mod:`gradgate.probe.guard`. An
+ExpectationError comes out of ``optimizer.step()``, as was asked for.
 """
 
 from __future__ import annotations
@@ -44,3 +46,7 @@ class ConditionError(GradgateError, ValueError):
 
 class CommandError(GradgateError, ValueError):
     """A command is understood but cannot be done; the message says why."""
+
+
+class ExpectationError(GradgateError, RuntimeError):
+    """What a strict ``attach(..., expect=[...])`` named does not train; the message says why."""

@@ -6,7 +6,6 @@ import atexit
 import logging
 import os
 import secrets
-import sys
 import threading
 import time
 import weakref
@@ -17,10 +16,13 @@ import torch
 from torch import nn
 from torch.optim import Optimizer
 
+from .at_exit import at_exit
 from .boundaries import Boundaries
 from .commands import Command
 from .compiled import is_compiled
 from .errors import CommandError
+from .expectations import Expectations
+from .explaining import Explaining
 from .figures import figures
 from .freezing import Freezer
 from .gates import Gates
@@ -59,6 +61,8 @@ class Job:
         server: str | None,
         token: str | None,
         pace: Pace,
+        expect: Sequence[str] = (),
+        strict: bool = False,
     ) -> None:
         self.id = secrets.token_hex(8)
         self.process = os.getpid()
@@ -73,6 +77,7 @@ class Job:
         """Between a boundary and the next forward, when a command can take effect at once."""
         self.attached = True
         self.table = ParameterTable(models)
+        expectations = Expectations(expect, self.table, strict=strict)
         self.measuring = Watch(
             models,
             optimizers,
@@ -92,6 +97,7 @@ class Job:
             figures(models, self.ranks),
             ranks=1 if self.ranks is None else self.ranks.size,
             compiled=is_compiled(models),
+            expect=expectations.patterns,
         )
         self.uplink = Uplink(identity, self.measuring, self.guard, asked=self._asked)
         self.freezer = Freezer(models, optimizers, self.table, self.guard)
@@ -119,6 +125,16 @@ class Job:
             report=self.uplink.tell_report,
             ranks=self.ranks,
         )
+        self.explaining = Explaining(
+            models,
+            self.table,
+            self.measuring,
+            self.freezer,
+            self.gates,
+            expectations,
+            self.uplink,
+            self.guard,
+        )
         self.previews = Previews(self.table, models, optimizers, self.steering)
         # Compiled optimizers trace their hooks; ours are to be left alone.
         self._watched: Callable[[Callable[[], None]], None] = torch.compiler.disable(self._watch)
@@ -135,13 +151,14 @@ class Job:
         # One rank talks; the others hear from it what was asked for.
         if server is not None and (self.ranks is None or self.ranks.leader):
             self.uplink.connect(server, token)
-        self._exit_hook = _exit_hook(weakref.ref(self))
+        self._exit_hook = at_exit(weakref.ref(self))
         atexit.register(self._exit_hook)
 
     # From the optimizers' hooks, in the training thread: see boundaries.Stepping.
 
     def _before_step(self, k: int) -> None:
         """Keep gradients of frozen parameters from the optimizer."""
+        self.explaining.pause(True)
         held = self.measuring.members.held_by(k)
         self.freezer.clear_gradients(held)
         self.gates.keep_out(held, self.measuring.is_new)
@@ -164,6 +181,7 @@ class Job:
     def _after_step(self, k: int) -> None:
         """Optimizer k has used its gradients."""
         self.measuring.spend(k)
+        self.explaining.pause(False)
 
     def _boundary(self, *, late: bool) -> None:
         """A step has ended: complete its sample, apply commands, plan the next."""
@@ -185,9 +203,13 @@ class Job:
         with self.guard:
             body()
         self._spent += time.perf_counter() - self._hook_began
+        self.explaining.raise_failure()
 
     def _forward_begins(self, *_: object) -> None:
         if torch.is_grad_enabled():
+            if self.explaining.late:
+                with self.guard:
+                    self.explaining.conclude(self.step)
             self.between = False
             if len(self.gates):
                 with self.guard:
@@ -222,6 +244,8 @@ class Job:
             with self.guard:
                 self.measuring.members.refresh()
         with self.guard:
+            self._look(sampled=sampled)
+        with self.guard:
             for backward in self.measuring.backwards(self.step):
                 self.steering.measured(backward)
         with self.guard:
@@ -231,7 +255,17 @@ class Job:
             self.previews.boundary()
         with self.guard:
             self.ship()
+        with self.guard:
+            self.explaining.boundary(self.step)
         self._settle(sampled, late)
+
+    def _look(self, *, sampled: bool) -> None:
+        """Say why gradients are missing, if the step was traced."""
+        traced = self.explaining.rest()
+        if sampled:
+            self.ship(wait=traced)
+        if traced:
+            self.explaining.conclude(self.step)
 
     def _steer(self, *, skipped: bool, look: bool, late: bool) -> None:
         for step, values in self.gates.end_step(self.step).items():
@@ -276,7 +310,7 @@ class Job:
         """The server wants something: in the link's thread."""
         command = Command.from_message(message)
         if message["type"] == "command":
-            self.steering.submit(command)
+            (self.explaining if command.kind == "explain" else self.steering).submit(command)
             return
         if message["type"] == "trial":
             known = sorted(self.measuring.latest_metrics)
@@ -310,6 +344,7 @@ class Job:
         samples, metrics = self.measuring.collect(wait=wait)
         for sample in samples:
             self.uplink.tell_sample(sample)
+            self.explaining.see(sample)
         for values in metrics:
             self.uplink.tell_metrics(values)
 
@@ -322,6 +357,7 @@ class Job:
         self.attached = False
         atexit.unregister(self._exit_hook)
         with self.guard:
+            self.explaining.stop()
             self.boundaries.remove()
             for hook in self._model_hooks:
                 hook.remove()
@@ -334,7 +370,7 @@ class Job:
                 self.freezer.restore()
             if self.ranks is not None:
                 self.ranks.leave()
-        self._close(failed=failed)
+        self.close(failed=failed)
 
     def _may_restore(self, failed: bool) -> bool:
         """Whether all ranks detach together: one alone must not flip anything."""
@@ -349,7 +385,7 @@ class Job:
             return False
         return True
 
-    def _close(self, *, failed: bool) -> None:
+    def close(self, *, failed: bool) -> None:
         """Send what is left and end the link; of a job that failed the run is not finished."""
         # A forked child inherits the run, but not the thread that talks.
         if os.getpid() != self.process:
@@ -357,13 +393,3 @@ class Job:
         with self.guard:
             self.ship(wait=True)
             self.uplink.close(CLOSE_TIMEOUT, failed=failed)
-
-
-def _exit_hook(weak_job: weakref.ref[Job]) -> Callable[[], None]:
-    def at_exit() -> None:
-        job = weak_job()
-        if job is not None:
-            # Set when the interpreter has printed the traceback of an uncaught exception.
-            job._close(failed=hasattr(sys, "last_value"))
-
-    return at_exit

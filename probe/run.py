@@ -10,11 +10,14 @@ from typing import Any
 from .checkpoint import freezes_from_state, freezes_to_state
 from .commands import Command
 from .errors import CommandError
+from .expectations import Alert
+from .explanation import Explanation
 from .gate import GateInfo
 from .info import ParameterInfo
 from .job import Job
 from .preview import Preview
 from .selection import Selection, module_paths
+from .targets import resolve
 
 
 class Run:
@@ -36,6 +39,8 @@ class Run:
         traceback: TracebackType | None,
     ) -> None:
         self._job.end(failed=error is not None)
+        if error is None:
+            self._job.explaining.raise_failure(last=True)
 
     def log(self, metrics: Mapping[str, object] | None = None, /, **more: object) -> None:
         """Note metrics of the present step: ``run.log(loss=loss, accuracy=0.93)``.
@@ -133,6 +138,34 @@ class Run:
     def gates(self) -> list[GateInfo]:
         """Every gate as it is now, in the order made."""
         return self._job.gates.infos()
+
+    def explain(self, target: str = "*") -> None:
+        """Trace the next step, and then know why gradients are missing: :meth:`explanations`.
+
+        The step is the job's own, from this boundary or the next to the one after it, and takes
+        some times as long as others. ``target``: a name, a module's path or a glob; what the
+        dashboard shows as answered. A compiled model runs that step eagerly.
+
+        Raises :class:`TargetError` when nothing matches.
+        """
+        command = self._local("explain", target)
+        resolve(target, self._job.table.names)
+        self._job.explaining.submit(command)
+        if self._job.at_boundary():
+            self._job.explaining.boundary(self._job.step)
+            self._job.measuring.sampling |= self._job.explaining.tracing
+
+    def explanations(self) -> dict[str, Explanation]:
+        """Why parameters lacked a useful gradient in the step that was traced last, by name.
+
+        Empty before the first; a healthy parameter has no entry. A job traces a step by itself
+        once a parameter has lost its gradient, or has had none in its first samples.
+        """
+        return dict(self._job.explaining.latest)
+
+    def alerts(self) -> list[Alert]:
+        """The parameters that ``expect`` named and that do not train, as of the latest sample."""
+        return list(self._job.explaining.alerts)
 
     def preview(
         self,

@@ -25,3 +25,8 @@ class Subject:
     """The paths of the modules that hold it."""
     freeze: Freeze | None = None
     gate: GateInfo | None = None
+
+    @property
+    def well(self) -> bool:
+        """Whether it has a useful gradient that somebody applies."""
+        return self.state == "present" and self.in_optimizer

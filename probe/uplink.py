@@ -37,6 +37,8 @@ class Identity:
     ranks: int = 1
     """How many processes train together."""
     compiled: bool = False
+    expect: tuple[str, ...] = ()
+    """What the script declared ought to train."""
 
 
 class Uplink:
@@ -104,6 +106,18 @@ class Uplink:
         """Send every gate as it is now, in place of an earlier account that still waits."""
         self._put(lambda seq: {"type": "gates", "seq": seq, "gates": gates}, replaces="gates")
 
+    def tell_explanations(self, found: Mapping[str, Any]) -> None:
+        """Send what a traced step has shown."""
+        self._put(lambda seq: {**found, "seq": seq}, keep=True)
+
+    def tell_alerts(self, alerts: list[dict[str, Any]]) -> None:
+        """Send every alert as it is now, in place of an earlier account that still waits."""
+        self._put(
+            lambda seq: {"type": "alerts", "seq": seq, "alerts": alerts},
+            keep=True,
+            replaces="alerts",
+        )
+
     def answer(self, message: Message) -> None:
         """Send the answer to a question over the present connection, or drop it without one."""
         if self._link is not None:
@@ -136,6 +150,7 @@ class Uplink:
             "figures": me.figures,
             "ranks": me.ranks,
             "compiled": me.compiled,
+            "expect": list(me.expect),
             "parameters": [row.as_message() for row in self._watch.members.rows],
             "frozen": self._frozen,
             "step": self.step,

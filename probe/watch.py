@@ -58,6 +58,8 @@ class Watch:
         self.pace = pace
         self.sampling = pace.due(1)
         """Whether the coming step is measured."""
+        self.must_sample = False
+        """The coming step is sampled whether its turn has come or not."""
         self.marking = False
         """Whether new gradients are to be told from old ones in every step."""
         self._latest: Sample | None = None
@@ -72,6 +74,11 @@ class Watch:
     def latest_metrics(self) -> Mapping[str, float]:
         """The latest value of each metric, by the name that conditions know it by."""
         return self._metrics.latest
+
+    @property
+    def latest(self) -> Sample | None:
+        """The latest sample that has arrived on the host."""
+        return self._latest
 
     def measure(self, k: int) -> None:
         """Measure the gradients that optimizer k is about to apply, if it is their turn."""
@@ -138,7 +145,7 @@ class Watch:
         """Account for a step, in which the probe took ``spent`` seconds, and plan the next."""
         seconds = self.meter.record(time.perf_counter(), spent)
         self.pace.record(step, seconds, spent, sampled=sampled)
-        self.sampling = self.pace.due(step + 1)
+        self.sampling = self.pace.due(step + 1) or self.must_sample
         if not late:
             self._writes.spend(self.members.loose, mark=self.sampling or self.marking)
 

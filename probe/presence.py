@@ -1,0 +1,52 @@
+"""Which parameters lack a useful gradient, and since when."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from .frames import Sample
+from .states import State
+
+PATIENCE = 3
+"""Samples in a row without a useful gradient after which somebody ought to look."""
+MISSING = (State.ABSENT, State.STALE, State.ZERO, State.NONFINITE)
+"""The states that ask for an explanation; frozen and gated are somebody's wish."""
+
+
+class Presence:
+    """Follows the samples; arrays by the parameter's index in the table."""
+
+    def __init__(self) -> None:
+        self._missed = np.zeros(0, np.int64)
+        """Samples in a row."""
+        self.since = np.zeros(0, np.int64)
+        """The step of the first of them."""
+        self._looked = np.zeros(0, np.bool_)
+        """Those that were explained since they began to miss."""
+
+    def see(self, sample: Sample) -> None:
+        """Take in a sample; a step that AMP skipped says nothing."""
+        if sample.skipped:
+            return
+        states = np.asarray(sample.states)
+        self._grow(len(states))
+        missing = np.isin(states, MISSING)
+        self.since[missing & (self._missed == 0)] = sample.step
+        self._missed = np.where(missing, self._missed + 1, 0)
+        self._looked &= missing
+
+    def overdue(self) -> npt.NDArray[np.int64]:
+        """The parameters that ought to be looked at, and were not."""
+        return np.flatnonzero((self._missed >= PATIENCE) & ~self._looked)
+
+    def looked(self) -> None:
+        """Whatever is missing now was explained."""
+        self._looked |= self._missed > 0
+
+    def _grow(self, count: int) -> None:
+        more = count - len(self._missed)
+        if more > 0:
+            self._missed = np.append(self._missed, np.zeros(more, np.int64))
+            self.since = np.append(self.since, np.zeros(more, np.int64))
+            self._looked = np.append(self._looked, np.zeros(more, np.bool_))
