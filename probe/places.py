@@ -103,6 +103,7 @@ class Callers:
     def __init__(self) -> None:
         self._torch = os.path.dirname(torch.__file__) + os.sep
         self._own = os.path.dirname(__file__) + os.sep
+        self._demo = os.path.join(self._own, "demo", "")
         paths = sysconfig.get_paths()
         self._library = tuple({paths["stdlib"] + os.sep, paths["platstdlib"] + os.sep})
         self._kept: dict[CodeType, bool] = {}
@@ -134,7 +135,7 @@ class Callers:
         while frame is not None:
             name = frame.f_code.co_filename
             if not name.startswith(self._torch):
-                return name.startswith(self._own)
+                return self._is_own(name)
             frame = frame.f_back
         return False
 
@@ -148,8 +149,12 @@ class Callers:
             kept = self._kept[code] = self._judge(code.co_filename)
         return kept
 
+    def _is_own(self, file: str) -> bool:
+        # The demo is a training script like any other.
+        return file.startswith(self._own) and not file.startswith(self._demo)
+
     def _judge(self, file: str) -> bool:
-        if file.startswith((self._torch, self._own, "<frozen ")):
+        if file.startswith((self._torch, "<frozen ")) or self._is_own(file):
             return False
         return "site-packages" in file or not file.startswith(self._library)
 

@@ -17,13 +17,15 @@ def stations(name: str, finding: Finding) -> tuple[Station, ...]:
     found: list[Station] = [Station("loss", "loss", "flows", None)]
     stopped = False
     for value in reversed(finding.way[1:]):
-        first = value is finding.stop and value is finding.way[-1]  # it never got so far
-        if not first:
+        ends = value is finding.stop or not value.carries
+        # What carries no gradient is behind the stop, and so is what never got to the loss.
+        behind = not value.carries or value is finding.way[-1]
+        if not (ends and behind):
             _module(found, value, "none" if stopped else "flows")
-        if value is finding.stop:
+        if ends and not stopped:
             found.append(Station(finding.stopped_by, "call", "stops", where))
             stopped = True
-        if first:
+        if ends and behind:
             _module(found, value, "none")
     if not stopped and finding.stop is None and finding.stopped_by:
         found.append(Station(finding.stopped_by, "call", "stops", where))
