@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +19,17 @@ def pytest_configure() -> None:
     tenfold when a server and a browser want a core too.
     """
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def small_heap() -> None:
+    """Put aside what imports and earlier modules left on the heap.
+
+    Commands of a run search the heap for what the script never handed over, and a test process
+    holds ten times as much as a job: most of a test of the probe was that search.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture
