@@ -9,6 +9,7 @@ import click
 import platformdirs
 
 from .demo_command import demo
+from .explain_command import alerts, explain
 from .gate_command import gate, gates, ungate
 from .interrupts import until_stopped
 from .runs_command import runs
@@ -94,5 +95,5 @@ def serve(
             raise click.ClickException("The server ended by itself: its log above says why.")
 
 
-for command in (demo, runs, freeze, thaw, gate, ungate, gates):
+for command in (demo, runs, freeze, thaw, gate, ungate, gates, explain, alerts):
     main.add_command(command)

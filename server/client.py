@@ -12,9 +12,19 @@ from urllib.request import OpenerDirector, ProxyHandler, Request, build_opener
 
 from pydantic import BaseModel, ValidationError
 
+from .alerts import Alert
 from .effects import Preview
 from .gate_requests import AnyRequest, TrialRequest
-from .rows import ChangeRequest, CommandRow, GateRow, GateRows, RunRow, Runs
+from .rows import (
+    AlertRows,
+    ChangeRequest,
+    CommandRow,
+    ExplanationRows,
+    GateRow,
+    GateRows,
+    RunRow,
+    Runs,
+)
 from .settings import is_loopback
 from .trials import Trial
 
@@ -82,6 +92,15 @@ class Client:
     def gates(self, run: str) -> list[GateRow]:
         """Every gate of a run."""
         return self._get(GateRows, f"{_path(run)}/gates").gates
+
+    def explanations(self, run: str, match: str) -> ExplanationRows:
+        """Why what a target means has no useful gradient, as far as is known."""
+        query = urlencode({"match": match})
+        return self._get(ExplanationRows, f"{_path(run)}/explanations?{query}")
+
+    def alerts(self, run: str) -> list[Alert]:
+        """The alerts of a run."""
+        return self._get(AlertRows, f"{_path(run)}/alerts").alerts
 
     def trial(self, run: str, asked: TrialRequest) -> Trial:
         """How a gate would have fared."""

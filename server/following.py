@@ -1,4 +1,4 @@
-"""Following a command until the job has proved or refused it."""
+"""Following a command until the job has done or refused it."""
 
 from __future__ import annotations
 
@@ -14,18 +14,11 @@ LONGEST_PAUSE = 1.0
 PATIENCE = 15.0
 """Seconds for a server that went, perhaps to be restarted."""
 
-FINAL = frozenset(
-    {
-        CommandState.VERIFIED,
-        CommandState.DRIFTED,
-        CommandState.REJECTED,
-        CommandState.SUPERSEDED,
-    }
-)
+FAILED = frozenset({CommandState.DRIFTED, CommandState.REJECTED, CommandState.SUPERSEDED})
 
 
 class RunEnded(Exception):
-    """The run finished between applying the command and proving it."""
+    """The run finished before the last state of the command."""
 
 
 class Following:
@@ -36,12 +29,17 @@ class Following:
         client: Client,
         row: CommandRow,
         run: str,
+        last: CommandState,
         told: Callable[[CommandState, CommandRow], None],
         noted: Callable[[str], None],
     ) -> None:
-        """`told` is called for each state in its turn, `noted` with sentences on what is amiss."""
+        """Follow a command whose `last` state is that in which it is done.
+
+        `told` is called for each state in its turn, `noted` with sentences on what is amiss.
+        """
         self._client = client
         self._run = run
+        self._final = FAILED | {CommandState.VERIFIED, last}
         self._told = told
         self._noted = noted
         self._known: set[CommandState] = set()
@@ -52,7 +50,7 @@ class Following:
         """Wait; raises `RunEnded`, or what the client raises when its server stays away."""
         pause = FIRST_PAUSE
         self._tell()
-        while self.row.state not in FINAL:
+        while self.row.state not in self._final:
             time.sleep(pause)
             pause = min(LONGEST_PAUSE, pause * 1.3)
             run, self.row = self._ask()
@@ -87,7 +85,7 @@ class Following:
                 self._told(state, self.row)
 
     def _check(self, run: RunRow) -> None:
-        if self.row.state in FINAL:
+        if self.row.state in self._final:
             return
         if run.status is RunStatus.FINISHED:
             raise RunEnded

@@ -104,8 +104,8 @@ class ParameterRow(Row):
 class CommandRow(Row):
     """One entry of the audit log; among others it names the first 20 of its `count` parameters.
 
-    The fields from `site` on are null for a freeze, a thaw and an explain; of an ungate there is `gate` alone,
-    and of a new gate `gate` follows when the job has made it.
+    The fields from `site` on are null for a freeze, a thaw and an explain; of an ungate there is
+    `gate` alone, and of a new gate `gate` follows when the job has made it.
     """
 
     id: int

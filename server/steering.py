@@ -1,4 +1,4 @@
-"""A command sent from a terminal, and followed there until the job has proved or refused it."""
+"""A command sent from a terminal, and followed there until the job has done or refused it."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ import click
 from .client import Broken, Client, ClientError
 from .client_options import Interrupted, NoServer, NotDone, failure
 from .commands import CommandState
-from .following import Following, RunEnded
+from .following import FAILED, Following, RunEnded
 from .gate_requests import AnyRequest
 from .gate_text import gate_text
-from .rows import CommandRow, RunRow
+from .rows import CommandRow, ExplainRequest, RunRow
 from .terminal import listed, plain, plural
 
 _STATE_WIDTH = max(len(state.value) for state in CommandState)
@@ -22,7 +22,12 @@ def steer(client: Client, run: RunRow, asked: AnyRequest, no_wait: bool) -> None
     if no_wait:
         _tell(run, CommandState.REQUESTED, command)
     else:
-        _wait(client, run, command)
+        _wait(client, run, command, CommandState.VERIFIED)
+
+
+def ask(client: Client, run: RunRow, asked: ExplainRequest) -> None:
+    """Send a command that asks and changes nothing, and tell of each state on stderr."""
+    _wait(client, run, _sent(client, run, asked), CommandState.APPLIED)
 
 
 def _sent(client: Client, run: RunRow, asked: AnyRequest) -> CommandRow:
@@ -35,12 +40,15 @@ def _sent(client: Client, run: RunRow, asked: AnyRequest) -> CommandRow:
         ) from error
 
 
-def _wait(client: Client, run: RunRow, command: CommandRow) -> None:
+def _wait(client: Client, run: RunRow, command: CommandRow, last: CommandState) -> None:
+    """Wait until a command is in the state in which it is done, or raise `Failure`."""
+    asking = last is CommandState.APPLIED
     following = Following(
         client,
         command,
         run.id,
-        lambda state, row: _tell(run, state, row),
+        last,
+        lambda state, row: _tell(run, state, row, err=asking),
         lambda sentence: click.echo(sentence, err=True),
     )
     try:
@@ -50,12 +58,12 @@ def _wait(client: Client, run: RunRow, command: CommandRow) -> None:
     except ClientError as error:
         raise failure(error, _stands(str(error), following.row)) from error
     except RunEnded as error:
-        raise NotDone(f"The run finished before command {command.id} was verified.") from error
-    if final.state is not CommandState.VERIFIED:
+        raise NotDone(f"The run finished before command {command.id} was {last.value}.") from error
+    if final.state in FAILED:
         raise NotDone(_verdict(final))
 
 
-def _tell(run: RunRow, state: CommandState, row: CommandRow) -> None:
+def _tell(run: RunRow, state: CommandState, row: CommandRow, err: bool = False) -> None:
     """Print a state with what belongs to it; the verdict of a failure comes as the error."""
     said = ""
     if state is CommandState.REQUESTED:
@@ -67,7 +75,7 @@ def _tell(run: RunRow, state: CommandState, row: CommandRow) -> None:
         said = at + (touched if row.gate is None else f"gate {row.gate}")
     elif state is CommandState.VERIFIED and row.state is state:
         said = row.detail or ""
-    click.echo(plain(f"{state.value:{_STATE_WIDTH}}  {said}".rstrip()))
+    click.echo(plain(f"{state.value:{_STATE_WIDTH}}  {said}".rstrip()), err=err)
 
 
 def _described(row: CommandRow) -> str:

@@ -13,7 +13,7 @@ from tests.support.probing import FakeProbe, explanation, hello, table_row
 from tests.support.serving import ServerProcess
 from tests.support.waiting import wait_until
 
-NOTHING = {
+NOTHING: dict[str, Any] = {
     "step": None,
     "seconds": None,
     "ratio": None,

@@ -1,0 +1,261 @@
+"""`gradgate explain` and `alerts` against a real server and a job that the test plays."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.support.commanding import Terminal
+from tests.support.probing import FakeProbe, alert, explanation, hello
+from tests.support.serving import ServerProcess
+
+WITHIN = 30
+
+
+@pytest.fixture
+def terminal() -> Terminal:
+    """A terminal."""
+    return Terminal()
+
+
+def tell(probe: FakeProbe, *explanations: dict[str, Any], **more: Any) -> None:
+    """Tell of a traced step, and wait until that is stored."""
+    probe.explanations(1, 1342, *explanations, **more)
+    probe.until_acked(1)
+
+
+def test_the_job_is_asked_and_its_answer_printed(
+    shared_server: ServerProcess, run: str, terminal: Terminal
+) -> None:
+    """The answer goes to stdout, once it is there; how it came about goes to stderr."""
+    with FakeProbe(shared_server, hello(run, name=f"job {run}")) as probe:
+        tell(probe, explanation(1, "a.bias", cause="unknown"))
+        ended = terminal.start("explain", run, "a.weight", "--server", shared_server.url)
+        command = probe.until_command(1)
+        probe.report(2, 1, "delivered")
+        probe.until_acked(2)
+        assert not ended.done()
+        probe.explanations(3, 1343, explanation(), explanation(1, "a.bias"), command=1)
+        probe.report(4, 1, "applied", step=1343, parameters=[0])
+        result = ended.result(WITHIN)
+    assert (command["kind"], command["target"], command["by"]) == ("explain", "a.weight", "cli")
+    assert result.exit_code == 0
+    assert result.stderr.splitlines() == [
+        f"requested   command 1: explain a.weight in job {run} ({run})",
+        "delivered",
+        "applied     at step 1,343: 1 parameter (a.weight)",
+    ]
+    assert result.stdout.splitlines() == [
+        f"step 1,343 of job {run} ({run}), traced in 0.25 s, 3.5 times a normal step",
+        "",
+        "a.weight: detached at train.py:41",
+        "    `a.weight` reaches the loss only through `h.detach()` at train.py:41.",
+        "    Remove `h.detach()` when the gradient ought to flow; it may be meant.",
+        "      39 |     h = self.a(x)",
+        "      40 |     # look at it",
+        "    > 41 |     h = h.detach()",
+        "      42 |     return self.head(h)",
+        "      43 |",
+    ]
+
+
+def test_all_parameters_are_asked_about_by_default(
+    shared_server: ServerProcess, run: str, terminal: Terminal
+) -> None:
+    """And when none lacks a useful gradient, that is said; the exit code is 0 all the same."""
+    with FakeProbe(shared_server, hello(run, name=f"job {run}")) as probe:
+        ended = terminal.start("explain", run, "--server", shared_server.url)
+        assert probe.until_command(1)["target"] == "*"
+        probe.explanations(1, 5, command=1, ratio=None)
+        probe.report(2, 1, "applied", step=5)
+        result = ended.result(WITHIN)
+    assert result.exit_code == 0
+    assert result.stdout.splitlines() == [
+        f"step 5 of job {run} ({run}), traced in 0.25 s",
+        "",
+        "Every parameter has a useful gradient.",
+    ]
+
+
+def test_what_says_the_same_of_many_is_one_entry(
+    shared_server: ServerProcess, run: str, terminal: Terminal
+) -> None:
+    """The same but for the name, where that stands alone; another place or cause is another."""
+    names = [f"e.{place}.w" for place in range(200)]
+    told = [explanation(place, name) for place, name in enumerate(names)]
+    told += [
+        explanation(200, "a", where="train.py:50", source=None),
+        explanation(201, "b", where="train.py:50", source=None),
+        explanation(202, "c", where="train.py:50", source=None, cause="no_grad"),
+        explanation(203, "e.w", where=None, detail="e.w.x, ae.w and e.w[0] are not e.w."),
+        explanation(204, "f", where=None, detail="f.x, af and f[0] are not f.", source=None),
+        explanation(205, "g", where=None, detail="e.w.x, ae.w and e.w[0] are not g."),
+    ]
+    with FakeProbe(shared_server, hello(run, [each["name"] for each in told])) as probe:
+        tell(probe, *told)
+        arguments = ("explain", run, "--no-ask", "--server", shared_server.url)
+        lines = terminal.run(*arguments).stdout.splitlines()
+    assert [line for line in lines[1:] if line and not line.startswith(" ")] == [
+        "e.0.w and 199 more: detached at train.py:41",
+        "a, b: detached at train.py:50",
+        "c: no_grad at train.py:50",
+        "e.w, g: detached",
+        "f: detached",
+    ]
+
+
+def test_what_is_known_is_shown_without_asking(
+    shared_server: ServerProcess, run: str, terminal: Terminal
+) -> None:
+    """`--no-ask` sends no command; it says so when nothing is known, or not of all."""
+    arguments = ("explain", run, "--no-ask", "--server", shared_server.url)
+    with FakeProbe(shared_server, hello(run)) as probe:
+        nothing = terminal.run(*arguments)
+        tell(probe, explanation(), total=2100)
+        some = terminal.run(*arguments)
+        other = terminal.run(*arguments[:2], "a.bais", *arguments[2:])
+    assert (nothing.exit_code, some.exit_code, other.exit_code) == (0, 0, 0)
+    assert nothing.stdout.startswith("No step of ")
+    assert nothing.stdout.endswith("was traced yet: ask the job, without --no-ask.\n")
+    assert some.stdout.splitlines()[2] == "a.weight: detached at train.py:41"
+    assert some.stdout.splitlines()[-1] == "And 2,099 more, which the job did not list."
+    assert "'a.bais' means no parameter that is known to lack a useful gradient." in other.stdout
+    assert "Every parameter" not in other.stdout
+    assert shared_server.get(f"/api/runs/{run}/commands")["commands"] == []
+
+
+def test_the_answer_as_json(shared_server: ServerProcess, run: str, terminal: Terminal) -> None:
+    """`--json` prints what the REST API has, of the target alone, and nothing else to stdout."""
+    with FakeProbe(shared_server, hello(run)) as probe:
+        ended = terminal.start("explain", run, "a.bias", "--json", "--server", shared_server.url)
+        probe.until_command(1)
+        probe.explanations(1, 5, explanation(), explanation(1, "a.bias"), command=1)
+        probe.report(2, 1, "applied", step=5)
+        result = ended.result(WITHIN)
+    answer = json.loads(result.stdout)
+    assert answer == shared_server.get(f"/api/runs/{run}/explanations", match="a.bias")
+    assert [each["name"] for each in answer["explanations"]] == ["a.bias"]
+    assert (answer["total"], answer["command"]) == (2, 1)
+
+
+def test_a_job_that_refuses_is_an_error(
+    shared_server: ServerProcess, run: str, terminal: Terminal
+) -> None:
+    """The exit code is 1 with the job's reason, and what was known before is not shown as new."""
+    with FakeProbe(shared_server, hello(run)) as probe:
+        tell(probe, explanation())
+        ended = terminal.start("explain", run, "x", "--server", shared_server.url)
+        probe.until_command(1)
+        probe.report(2, 1, "rejected", reason="'x' matches nothing")
+        result = ended.result(WITHIN)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr.endswith("Error: Command 1 was rejected: 'x' matches nothing\n")
+
+
+def test_a_job_that_ends_before_it_answers_is_an_error(
+    shared_server: ServerProcess, run: str, terminal: Terminal
+) -> None:
+    """Nobody waits for a job that is over."""
+    with FakeProbe(shared_server, hello(run)) as probe:
+        ended = terminal.start("explain", run, "--server", shared_server.url)
+        probe.until_command(1)
+        probe.bye()
+        result = ended.result(WITHIN)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "Command 1 was rejected: The run finished before" in result.stderr
+
+
+def test_no_text_of_a_job_steers_the_terminal(
+    shared_server: ServerProcess, run: str, terminal: Terminal
+) -> None:
+    """Control characters of names, sentences and source are made visible; tabs are blanks."""
+    name = "a\x1b[2J"
+    lines = ["\tx = 1\x1b]0;owned\x07", "\x9b31m\ry\r", "\tif x:\t# \u202e"]
+    source = {"file": "t.py", "line": 2, "first": 1, "lines": lines}
+    hostile = explanation(0, name, where="t\n.py:2", advice="\x1bc", source=source)
+    with FakeProbe(shared_server, hello(run, [name])) as probe:
+        tell(probe, hostile)
+        probe.alerts(2, alert(0, name, detail="\x1b[1A"))
+        probe.until_acked(2)
+        shown = terminal.run("explain", run, "--no-ask", "--server", shared_server.url).stdout
+        alerted = terminal.run("alerts", run, "--server", shared_server.url).stdout
+    assert shown.splitlines()[2:] == [
+        "a\ufffd[2J: detached at t\ufffd.py:2",
+        "    `a\ufffd[2J` reaches the loss only through `h.detach()` at train.py:41.",
+        "    \ufffdc",
+        "      1 |     x = 1\ufffd]0;owned\ufffd",
+        "    > 2 | \ufffd31m\ufffdy",
+        "      3 |     if x:   # \ufffd",
+    ]
+    assert alerted.splitlines() == [
+        "a\ufffd[2J: no useful gradient since step 12: detached",
+        "    \ufffd[1A",
+    ]
+
+
+def test_alerts_are_listed_with_an_exit_code_of_1(
+    shared_server: ServerProcess, run: str, terminal: Terminal
+) -> None:
+    """So that a CI job fails; without any the exit code is 0, and what is expected is said."""
+    arguments = ("alerts", run, "--server", shared_server.url)
+    greeting = hello(run, name=f"job {run}", expect=["a.*", "head"])
+    with FakeProbe(shared_server, greeting) as probe:
+        none = terminal.run(*arguments)
+        empty = terminal.run(*arguments, "--json")
+        probe.alerts(1, alert(), alert(1, "a.bias", cause=None, detail=None), total=5)
+        probe.until_acked(1)
+        some = terminal.run(*arguments)
+        listed = terminal.run(*arguments, "--json")
+    assert (none.exit_code, empty.exit_code, some.exit_code, listed.exit_code) == (0, 0, 1, 1)
+    assert none.stdout == f"No alert in job {run} ({run}), which expects a.*, head to train.\n"
+    assert json.loads(empty.stdout) == []
+    assert some.stdout.splitlines() == [
+        "a.weight: no useful gradient since step 12: detached",
+        "    `a.weight` reaches the loss only through `h.detach()` at train.py:41.",
+        "a.bias: no useful gradient since step 12: not explained yet",
+        "And 3 more, which the job did not list.",
+    ]
+    assert json.loads(listed.stdout) == shared_server.get(f"/api/runs/{run}/alerts")["alerts"]
+
+
+def test_no_alert_where_nothing_is_expected(
+    shared_server: ServerProcess, run: str, terminal: Terminal
+) -> None:
+    """It says how to expect something, rather than that all is well."""
+    with FakeProbe(shared_server, hello(run)):
+        result = terminal.run("alerts", run, "--server", shared_server.url)
+    assert result.exit_code == 0
+    assert (
+        "of which nothing is expected: `probe.attach(..., expect=['encoder.*'])`" in result.stdout
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("explain", "a", ""), "A target has 1 to 512 characters"),
+        (("explain", "a", "x" * 513), "A target has 1 to 512 characters"),
+        (("explain",), "Missing argument 'RUN'"),
+        (("alerts",), "Missing argument 'RUN'"),
+    ],
+)
+def test_a_wrong_question_is_not_asked(
+    terminal: Terminal, arguments: tuple[str, ...], sentence: str
+) -> None:
+    """The exit code is 2, before any server is asked."""
+    result = terminal.run(*arguments, "--server", "http://127.0.0.1:9")
+    assert result.exit_code == 2
+    assert sentence in result.stderr
+
+
+@pytest.mark.parametrize("command", ["explain", "alerts"])
+def test_a_run_that_is_none_is_misuse(
+    shared_server: ServerProcess, terminal: Terminal, command: str
+) -> None:
+    """The exit code is 2; without a server it is 3."""
+    unknown = terminal.run(command, "nosuchrun", "--server", shared_server.url)
+    assert unknown.exit_code == 2
+    assert "There is no run 'nosuchrun'" in unknown.stderr
+    assert terminal.run(command, "a", "--server", "http://127.0.0.1:9").exit_code == 3
