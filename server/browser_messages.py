@@ -64,7 +64,7 @@ class ExplanationsChanged(Message):
 
 
 class AlertsChanged(Message):
-    """Every alert that there is now."""
+    """The alerts that there are now: the first 2,000."""
 
     type: Literal["alerts"] = "alerts"
     alerts: list[Alert]

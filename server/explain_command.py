@@ -105,7 +105,7 @@ def _alert_lines(alerts: Sequence[Alert], left_out: int) -> Iterator[str]:
         if each.detail:
             yield f"    {each.detail}"
     if left_out > 0:
-        yield f"And {left_out:,} more, which the job did not list."
+        yield f"And {left_out:,} more."
 
 
 def _no_alert(run: RunRow) -> str:

@@ -15,7 +15,7 @@ from pydantic import (
 )
 
 from . import limits
-from .alerts import Alerted
+from .alerts import Alert
 from .commands import CommandState
 from .effects import Preview, Saved
 from .explanations import Explained
@@ -154,11 +154,12 @@ class Explanations(Message, Explained):
     seq: Seq
 
 
-class Alerts(Message, Alerted):
+class Alerts(Message):
     """The expected parameters that have no useful gradient now: the absolute state."""
 
     type: Literal["alerts"]
     seq: Seq
+    alerts: Annotated[list[Alert], Field(max_length=limits.PARAMETERS)]
 
 
 class Metrics(Message):

@@ -108,7 +108,7 @@ def _record_one(
             changes.explanations |= record_explanations(connection, row.id, frame, at)
         case Alerts():
             record_alerts(connection, row.id, frame)
-            columns["alerts"] = frame.count
+            columns["alerts"] = len(frame.alerts)
             changes.alerts = True
         case Report():
             number = record_report(connection, row.id, frame)

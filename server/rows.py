@@ -248,7 +248,7 @@ class ExplanationRows(Row):
 
 
 class AlertRows(Row):
-    """Answer of `GET /api/runs/{run}/alerts`."""
+    """Answer of `GET /api/runs/{run}/alerts`: the first 2,000."""
 
     alerts: list[Alert]
 

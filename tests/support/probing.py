@@ -300,9 +300,9 @@ class FakeProbe:
             }
         )
 
-    def alerts(self, seq: int, *alerts: Mapping[str, Any], **more: Any) -> None:
+    def alerts(self, seq: int, *alerts: Mapping[str, Any]) -> None:
         """Tell of every alert that there is."""
-        self.send({"type": "alerts", "seq": seq, "alerts": list(alerts), **more})
+        self.send({"type": "alerts", "seq": seq, "alerts": list(alerts)})
 
     def heartbeat(self, step: int = 0, **more: Any) -> None:
         """Send a heartbeat."""
