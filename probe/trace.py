@@ -36,7 +36,7 @@ class Trace:
     ) -> None:
         callers = Callers()
         self._index = ModuleIndex(models, callers)
-        self._tracer = Tracer(parameters, self._index.paths, guard)
+        self._tracer = Tracer(parameters, self._index, callers, guard)
         self._stance: Any = None
         self._running = False
         self._began = 0.0

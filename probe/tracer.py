@@ -24,6 +24,7 @@ from .grad_switches import GradSwitches
 from .guard import Guard
 from .held_values import HeldValues, version
 from .labels import Attached
+from .module_index import ModuleIndex
 from .places import Callers
 from .tape import Backward, Call, Tape, Value
 from .unseen_makers import UnseenMakers
@@ -39,14 +40,16 @@ class Tracer(TorchFunctionMode):
     outside of a user's ``with torch.device(...)``, which takes the topmost mode off.
     """
 
-    def __init__(self, known: Iterable[Tensor], paths: Mapping[int, str], guard: Guard) -> None:
-        """``known``: the parameters of the models; ``paths``: their modules, by ``id``."""
+    def __init__(
+        self, known: Iterable[Tensor], modules: ModuleIndex, callers: Callers, guard: Guard
+    ) -> None:
+        """``known``: the parameters of the models."""
         super().__init__()
         self.tape = Tape()
         self.backflow = Backflow(guard)
-        self.callers = Callers()
-        self.modules = CalledModules(paths, self.callers, guard)
-        self._switches = GradSwitches(self.callers)
+        self.callers = callers
+        self.modules = CalledModules(modules, callers, guard)
+        self._switches = GradSwitches(callers)
         self._guard = guard
         self._held = HeldValues(self.tape, known)
         self._makers = UnseenMakers(self._made_unseen)

@@ -132,9 +132,10 @@ def left_out(name: str, place: Place | None, way: list[Value]) -> Finding:
 
 def module_not_called(name: str, module: str, caller: str | None, place: Place | None) -> Finding:
     """Its module did not run."""
-    by = "nothing in this step" if caller is None else f"the forward of {caller}"
     at_line = "" if place is None else f" ({place.text})"
-    called = f"{by}{at_line} never calls it" if caller else "nothing in this step calls it"
+    called = "nothing called it in this step"
+    if caller is not None:
+        called = f"the forward of {caller}{at_line} did not call it in this step"
     return Finding(
         causes.MODULE_NOT_CALLED,
         f"`{name}` belongs to {module}, and {called}.",
