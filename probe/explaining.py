@@ -185,10 +185,13 @@ class Explaining:
             self._answering.append(command)
 
     def _has_reason(self) -> bool:
-        if is_compiled(self._models):
-            return False
         rested = time.monotonic() - self._looked_at >= REST
-        return self._wanted or (rested and len(self._presence.overdue()) > 0)
+        if not (self._wanted or (rested and len(self._presence.overdue()) > 0)):
+            return False
+        if is_compiled(self._models):  # takes 50 ms, so it is asked last
+            self._wanted, self._looked_at = False, time.monotonic()
+            return False
+        return True
 
     def _subjects(self, trace: Trace, sample: Sample) -> list[Subject]:
         held = self._watch.members.in_optimizer
