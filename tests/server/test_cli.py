@@ -10,6 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from gradgate.server.tables import SCHEMA_VERSION
 from tests.support.serving import ServerProcess, spawn_serve
 
 
@@ -64,10 +65,13 @@ def test_a_store_of_a_newer_version_is_said(tmp_path: Path) -> None:
     with ServerProcess(tmp_path):
         pass
     with sqlite3.connect(tmp_path / "gradgate.db") as connection:
-        connection.execute("UPDATE meta SET value = '5' WHERE key = 'schema_version'")
+        connection.execute(
+            "UPDATE meta SET value = ? WHERE key = 'schema_version'", (str(SCHEMA_VERSION + 1),)
+        )
     connection.close()
     says = refusal("--port", "0", "--data", str(tmp_path))
-    assert "schema version 5 and this Gradgate knows version 4" in says
+    versions = f"schema version {SCHEMA_VERSION + 1} and this Gradgate knows version"
+    assert f"{versions} {SCHEMA_VERSION}" in says
     assert "pip install --upgrade gradgate" in says
 
 
