@@ -10,6 +10,8 @@ What is gated is
 - at a module's input and at a label a view of the tensor, so that other users of it are
   left alone;
 - at a parameter its accumulating node, which sees the sum over all uses in a backward.
+
+What a module returns while it is known that nothing will pass is cut off in the forward.
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ from torch import Tensor, nn
 from torch.autograd.graph import Node, get_gradient_edge
 from torch.utils.hooks import RemovableHandle
 
+from .foregone import Foregone, cut, may_cut
 from .guard import Guard
 from .hooks import ModuleHook
 from .nested import map_tensors, tensors_in
@@ -41,13 +44,22 @@ class Arrivals:
     """The hooks of one site."""
 
     def __init__(
-        self, site: Site, guard: Guard, arrive: Arrive, passes: Callable[[Tensor], None]
+        self,
+        site: Site,
+        guard: Guard,
+        arrive: Arrive,
+        passes: Callable[[Tensor], None],
+        foregone: Callable[[], Foregone | None],
     ) -> None:
-        """``passes`` is called in the forward with each tensor whose gradient is gated."""
+        """``passes`` is called in the forward with each tensor whose gradient is gated.
+
+        ``foregone``: tells in the forward whether nothing will pass the site.
+        """
         self.site = site
         self._guard = guard
         self._arrive = arrive
         self._passes = passes
+        self._foregone = foregone
         self._handles: list[RemovableHandle] = []
         self._node: Node | None = None
         """The accumulating node of a parameter, which lives as long as somebody holds it."""
@@ -166,8 +178,14 @@ class Arrivals:
         """Gate the gradient of a tensor by a hook before its node."""
         self._carried = True
         self._passes(tensor)
-        if tensor.grad_fn is not None:
-            tensor.grad_fn.register_prehook(_Arrival(self._arrive, tensor.output_nr))
+        if tensor.grad_fn is None:
+            return
+        # Also where it is cut: the module may have used what it returns.
+        tensor.grad_fn.register_prehook(_Arrival(self._arrive, tensor.output_nr))
+        foregone = self._foregone()
+        if foregone is not None and may_cut(tensor):
+            cut(tensor, foregone.leaves)
+            tensor.grad_fn.register_prehook(_Arrival(foregone.arrive, 0))
 
 
 class _Outlet:

@@ -15,6 +15,8 @@ from .sites import Site
 
 AVERAGED = 10
 """Arrivals over which ``norm_avg`` averages, about: each new one weighs 1 / AVERAGED."""
+FOREKNOWN = frozenset({"step", "closed"})
+"""What a condition may ask for that is known before the gradient, and the same all step long."""
 UNREACHED = 5
 """Steps after which a gate that no gradient has come to says so."""
 
@@ -103,12 +105,28 @@ class Gate:
         """Whether it is closed in the present step, or was in the latest if that is over."""
         return self._closed_now or (self.closed and not self.paused)
 
-    def decide(self, step: int, metrics: Mapping[str, float], norm: Callable[[], float]) -> bool:
-        """Whether the gate is closed to what arrives now; ``norm`` is asked only if needed."""
+    def is_foregone(self, step: int) -> bool:
+        """Whether it is known before the gradient that nothing will pass in ``step``."""
+        if self.paused or self.action.kind != "block" or not self.condition.names <= FOREKNOWN:
+            return False
+        return step < self._held_until or self._would_close({"step": step, "closed": self.closed})
+
+    def decide(
+        self,
+        step: int,
+        metrics: Mapping[str, float],
+        norm: Callable[[], float],
+        *,
+        foregone: bool = False,
+    ) -> bool:
+        """Whether the gate is closed to what arrives now; ``norm`` is asked only if needed.
+
+        ``foregone``: what arrives was cut off in the forward, whatever holds by now.
+        """
         self._reached = True
         closed = not self.paused and self._is_closed(step, metrics, norm)
-        self._closed_now |= closed
-        return closed
+        self._closed_now |= closed or foregone
+        return closed or foregone
 
     def await_gradient(self) -> None:
         """Found open ahead of the gradient: whether one comes is yet to be seen."""
@@ -124,14 +142,18 @@ class Gate:
             self._norm_avg = values["norm_avg"] + (arrived - values["norm_avg"]) / AVERAGED
         if step < self._held_until:
             return True
+        closed = self._would_close(values)
+        if closed:
+            self._held_until = step + self.hold
+        return closed
+
+    def _would_close(self, values: Mapping[str, float]) -> bool:
         try:
             closed = self.condition.evaluate(values)
         except ConditionError as error:
             self._undecided = f"open, because the condition cannot be told: {error}"
             return False
         self._undecided = None
-        if closed:
-            self._held_until = step + self.hold
         return closed
 
     def bypass(self, why: str) -> None:

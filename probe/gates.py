@@ -10,26 +10,26 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.optim import LBFGS, Optimizer
+from torch.optim import Optimizer
 from torch.utils.hooks import RemovableHandle
 
 from .actions import Action
 from .arrivals import REWRITTEN, Arrivals
 from .commands import Command
-from .compiled import is_compiled
 from .conditions import compile_condition
 from .errors import CommandError
+from .foregone import Foregone
 from .gate import Gate, GateInfo
 from .gate_norms import Figures, GateNorms, norm_of
+from .gate_sites import check_site
 from .guard import Guard
 from .hooks import ModuleHook
 from .loss_scaling import IdleOptimizers, LossScale
 from .parameters import ParameterTable
-from .process_group import in_process_group
 from .reach import Reach
 from .readback import capturing
 from .selection import module_paths
-from .sites import LABEL, PARAMETER, Site
+from .sites import LABEL, OUTPUT, PARAMETER, Site
 from .withheld import IsNew, Withheld
 
 WALK_EVERY = 20
@@ -144,7 +144,7 @@ class Gates:
             site = Site.parse(command.site)
             old = None if command.gate is None else self._gates[command.gate]
             if old is None or old.site != site:
-                self._check_site(site)
+                check_site(site, self._models, self._optimizers, self._table, self.flipped)
 
     def apply(self, command: Command, step: int) -> int:
         """Make, change or remove a gate that was checked; return its id."""
@@ -173,31 +173,6 @@ class Gates:
         self._install(gate.site)
         return gate.id
 
-    def _check_site(self, site: Site) -> None:
-        if in_process_group():
-            raise CommandError(
-                "this job is distributed, and a gate that decides differently on each rank would "
-                "let the ranks drift apart; this version gates single-process jobs only."
-            )
-        if is_compiled(self._models):
-            raise CommandError(
-                "this model is compiled, and compiled code takes no hooks; gate a run whose "
-                "model is not compiled, or freeze instead."
-            )
-        if any(isinstance(optimizer, LBFGS) for optimizer in self._optimizers):
-            raise CommandError(
-                "LBFGS moves parameters along past directions even without a gradient, so a "
-                "gate would not keep it away; use another optimizer."
-            )
-        if site.kind == PARAMETER:
-            names = {name for aliases in self._table.names for name in aliases}
-            site.must_be_one_of(names)
-            index = self._table.index_of_name(site.name)
-            if not self._table.parameters[index].requires_grad and index not in self.flipped:
-                raise CommandError(f"{site.name!r} is frozen, so no gradient comes to it; thaw it.")
-        elif site.kind != LABEL:
-            site.must_be_one_of(module_paths(self._models))
-
     def _install(self, site: Site) -> None:
         self._at[site] = [gate for gate in self._gates.values() if gate.site == site]
         if site in self._arrivals:
@@ -214,7 +189,11 @@ class Gates:
                 model.register_forward_hook(ModuleHook(self._forward_over), always_call=True)
                 for model in self._models.values()
             ]
-        self._arrivals[site] = arrivals = Arrivals(site, self._guard, arrive, passes)
+
+        def foregone() -> Foregone | None:
+            return self._foregone(site)
+
+        self._arrivals[site] = arrivals = Arrivals(site, self._guard, arrive, passes, foregone)
         if site.kind == PARAMETER:
             arrivals.put_on_parameter(self._table.parameters[self._table.index_of_name(site.name)])
         elif site.kind != LABEL:
@@ -290,23 +269,34 @@ class Gates:
                 gate.reach = Reach(self._step)
             gate.reach.add(tensor, self._table)
 
-    def _arrive(self, site: Site, grad: Tensor) -> Tensor | None:
+    def _foregone(self, site: Site) -> Foregone | None:
+        """In the forward: is it known that nothing will pass a site, and because of whom?"""
+        if site.kind == OUTPUT and site.name in self._models:
+            return None  # the clock of the backward is on what a model returns
+        for gate in self._at.get(site, ()):
+            if gate.is_foregone(self._step) and not gate.reach.hidden:
+                arrive = partial(self._arrive, site, foregone=gate)
+                return Foregone(arrive, partial(gate.reach.leaves, self._table))
+        return None
+
+    def _arrive(self, site: Site, grad: Tensor, foregone: Gate | None = None) -> Tensor | None:
+        """``foregone``: the gate because of which this was cut off in the forward."""
         passed: Tensor | None = grad
         with self._guard:
             for gate in self._at.get(site, ()):
                 if passed is None:
                     break
-                passed = self._act(gate, passed)
+                passed = self._act(gate, passed, foregone=gate is foregone)
         return passed
 
-    def _act(self, gate: Gate, grad: Tensor) -> Tensor | None:
+    def _act(self, gate: Gate, grad: Tensor, *, foregone: bool) -> Tensor | None:
         scale = self._scale.tensor()
         measured = norm_of(grad, scale) if self._sampling() and not capturing() else None
 
         def norm() -> float:
             return float(norm_of(grad, scale) if measured is None else measured)
 
-        closed = gate.decide(self._step, self._metrics(), norm)
+        closed = gate.decide(self._step, self._metrics(), norm, foregone=foregone)
         if measured is not None:
             self._norms.add(gate, self._step, measured, closed=closed)
         if not closed:

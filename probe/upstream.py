@@ -111,6 +111,8 @@ def leaves_of(starts: Iterable[Node]) -> Iterator[Tensor | None]:
     for node in reachable(starts):
         if hasattr(node, "variable"):  # AccumulateGrad
             yield node.variable
+        if hasattr(node, "cut_off"):  # by a gate
+            yield from node.cut_off()
         if hasattr(node, "run_function"):  # a reentrant checkpoint, torch's or its kin's
             yield from _inside(node.run_function)
 
@@ -127,7 +129,8 @@ def reachable(starts: Iterable[Node]) -> Iterator[Node]:
             continue
         visited.add(node)
         yield node
-        pending += [following for following, _ in node.next_functions if following is not None]
+        if not hasattr(node, "cut_off"):  # behind it is an anchor
+            pending += [following for following, _ in node.next_functions if following is not None]
 
 
 def _inside(function: Any) -> Iterator[Tensor | None]:

@@ -1,0 +1,71 @@
+"""Cuts the graph in the forward where it is known already that nothing will pass.
+
+A hook in the backward can stop the work upstream of it, but autograd still goes through every
+node there, and what those had kept for the backward is held until then. So a tensor whose
+gradient is known to be blocked gets a node of its own, with nothing behind it. It stays the same
+object, since the module that made it, or a hook, may hold on to it; and a gradient still arrives.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import torch
+from torch import Tensor
+from torch.autograd import forward_ad
+
+Leaves: TypeAlias = Callable[[], Iterable["Tensor | None"]]
+"""The leaves that would get a gradient, None for one that is hidden."""
+
+
+@dataclass(frozen=True)
+class Foregone:
+    """What is known in the forward of a site that nothing will pass."""
+
+    arrive: Callable[[Tensor], Tensor | None]
+    """To be called with the gradient that arrives."""
+    leaves: Leaves
+    """What is cut off."""
+
+
+def may_cut(tensor: Tensor) -> bool:
+    """Whether nobody will see the difference.
+
+    A hook that is on the tensor already would stay behind, on the node that it had. A view
+    belongs to its base. Transforms, traces and modes look at what happens here.
+    """
+    return (
+        type(tensor) is Tensor
+        and tensor.layout is torch.strided
+        and tensor.grad_fn is not None
+        and not hasattr(tensor.grad_fn, "cut_off")
+        and not (tensor._is_view() or tensor._backward_hooks or tensor.retains_grad)
+        and not torch._C._are_functorch_transforms_active()
+        and forward_ad._current_level < 0
+        and torch._C._get_tracing_state() is None
+        and not torch.overrides._len_torch_function_stack()  # type: ignore[attr-defined]
+    )
+
+
+def cut(tensor: Tensor, leaves: Leaves) -> None:
+    """Give a tensor a node with nothing behind it; values and version stay as they are."""
+    anchor = torch.empty(1, device=tensor.device, requires_grad=True)
+    with torch.autograd._unsafe_preserve_version_counter(tensor):  # type: ignore[attr-defined]
+        _Cut.apply(anchor, tensor.detach_(), leaves)  # type: ignore[no-untyped-call]
+
+
+class _Cut(torch.autograd.Function):
+    """The identity in place, whose result requires a gradient and passes none on."""
+
+    @staticmethod
+    def forward(ctx: Any, anchor: Tensor, value: Tensor, leaves: Leaves) -> Tensor:
+        ctx.mark_dirty(value)
+        ctx.set_materialize_grads(False)
+        ctx.cut_off = leaves
+        return value
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor | None) -> tuple[None, None, None]:
+        return None, None, None
