@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,12 +12,15 @@ from tests.support.waiting import wait_until
 
 
 @pytest.fixture
-def job(server: ServerProcess, tmp_path: Path) -> Iterator[TrainingJob]:
-    """A real training job that the server watches, past its tenth step."""
-    with TrainingJob(tmp_path / "job", server.url) as training:
-        training.wait_for_step(10)
-        training.wait_until_known(server)
-        yield training
+def server(shared_server: ServerProcess) -> ServerProcess:
+    """No test here ends it."""
+    return shared_server
+
+
+@pytest.fixture
+def job(shared_job: TrainingJob) -> TrainingJob:
+    """Nor this, and each removes its gates."""
+    return shared_job
 
 
 def ask(server: ServerProcess, job: TrainingJob, state: str, **body: Any) -> Any:
@@ -68,7 +69,6 @@ def test_a_gate_closes_is_edited_paused_and_removed(
     end = job.wait_for_more(20)
     assert moving(job.history()[removed["step"] + 1 : end]) == ENCODER | HEAD
     assert server.get(gates)["gates"] == []
-    assert job.stop() == 0, job.output
 
 
 @pytest.mark.parametrize(
@@ -104,7 +104,11 @@ def test_a_gate_is_tried_on_what_was_recorded(server: ServerProcess, job: Traini
         lambda found: len(found["values"]) >= 10,
     )
     threshold = sorted(series["values"][:10])[5]
-    body = {"site": "param:head.weight", "when": f"norm > {threshold!r} and step <= 10"}
+    body = {
+        "site": "param:head.weight",
+        "when": f"norm > {threshold!r} and step <= 10",
+        "samples": 10_000,
+    }
     answer = server.post(f"{path}/trial", body)
     assert answer.status_code == 200, answer.text
     above = [

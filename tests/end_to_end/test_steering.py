@@ -39,38 +39,43 @@ def moving(history: list[dict[str, str]]) -> set[str]:
 
 
 def test_a_freeze_over_http_stops_the_bytes_and_a_thaw_moves_them_again(
-    server: ServerProcess, job: TrainingJob
+    shared_server: ServerProcess, shared_job: TrainingJob
 ) -> None:
     """From the step of applying the frozen parameter keeps its bits, the others move."""
-    everything = set(job.history()[0])
+    everything = set(shared_job.history()[0])
+    start = shared_job.step
+    shared_job.wait_for_more(10)
     trained = {name for name in everything if not name.startswith("unused.")}
 
-    frozen = command(server, job, "verified", kind="freeze", target="encoder.0.weight")
+    frozen = command(
+        shared_server, shared_job, "verified", kind="freeze", target="encoder.0.weight"
+    )
     assert frozen["parameters"] == ["encoder.0.weight"]
     assert list(frozen["times"]) == ["requested", "delivered", "applied", "verified"]
-    end = job.wait_for_more(30)
-    held = job.history()[frozen["step"] - 1 : end]
+    end = shared_job.wait_for_more(30)
+    held = shared_job.history()[frozen["step"] - 1 : end]
     assert len(held) > 30
     assert moving(held) == trained - {"encoder.0.weight"}
-    before = job.history()[: frozen["step"]]
+    before = shared_job.history()[start : frozen["step"]]
     assert moving(before) == trained
 
-    thawed = command(server, job, "verified", kind="thaw", target="encoder.0.weight")
-    end = job.wait_for_more(30)
-    assert moving(job.history()[frozen["step"] - 1 : thawed["step"]]) == trained - {
+    thawed = command(shared_server, shared_job, "verified", kind="thaw", target="encoder.0.weight")
+    end = shared_job.wait_for_more(30)
+    assert moving(shared_job.history()[frozen["step"] - 1 : thawed["step"]]) == trained - {
         "encoder.0.weight"
     }
-    assert moving(job.history()[thawed["step"] - 1 : end]) == trained
-    assert job.stop() == 0
+    assert moving(shared_job.history()[thawed["step"] - 1 : end]) == trained
 
 
-def test_states_and_figures_of_a_real_job(server: ServerProcess, job: TrainingJob) -> None:
+def test_states_and_figures_of_a_real_job(
+    shared_server: ServerProcess, shared_job: TrainingJob
+) -> None:
     """The table tells trained, frozen and never used parameters apart."""
-    command(server, job, "verified", kind="freeze", target="head")
-    path = f"/api/runs/{job.run}/parameters"
+    command(shared_server, shared_job, "verified", kind="freeze", target="head")
+    path = f"/api/runs/{shared_job.run}/parameters"
 
     def rows() -> dict[str, Any]:
-        return {row["name"]: row for row in server.get(path)["parameters"]}
+        return {row["name"]: row for row in shared_server.get(path)["parameters"]}
 
     table = wait_until(rows, lambda table: table["head.weight"]["state"] == "frozen")
     assert {name: row["state"] for name, row in table.items()} == {
@@ -94,32 +99,38 @@ def test_states_and_figures_of_a_real_job(server: ServerProcess, job: TrainingJo
     [("encodr", "did you mean 'encoder'"), ("<b>", "matches no parameter")],
 )
 def test_a_target_that_matches_nothing_is_rejected_and_the_job_goes_on(
-    server: ServerProcess, job: TrainingJob, target: str, reason: str
+    shared_server: ServerProcess, shared_job: TrainingJob, target: str, reason: str
 ) -> None:
     """The command ends as rejected, with the nearest names, and training continues unchanged."""
-    row = command(server, job, "rejected", kind="freeze", target=target)
+    row = command(shared_server, shared_job, "rejected", kind="freeze", target=target)
     assert reason in row["reason"]
-    end = job.wait_for_more(5)
-    assert len(moving(job.history()[end - 5 :])) == 6
+    end = shared_job.wait_for_more(5)
+    assert len(moving(shared_job.history()[end - 5 :])) == 6
 
 
-def test_freezing_everything_never_stops_the_job(server: ServerProcess, job: TrainingJob) -> None:
+def test_freezing_everything_never_stops_the_job(
+    shared_server: ServerProcess, shared_job: TrainingJob
+) -> None:
     """With the whole model frozen the user's backward goes on, no bit moves, and a thaw works."""
-    frozen = command(server, job, "verified", kind="freeze", target="*")
-    end = job.wait_for_more(20)
-    assert moving(job.history()[frozen["step"] - 1 : end]) == set()
-    command(server, job, "verified", kind="thaw", target="*")
-    assert job.stop() == 0, job.output
+    frozen = command(shared_server, shared_job, "verified", kind="freeze", target="*")
+    end = shared_job.wait_for_more(20)
+    assert moving(shared_job.history()[frozen["step"] - 1 : end]) == set()
+    command(shared_server, shared_job, "verified", kind="thaw", target="*")
+    assert not shared_job.ended
 
 
-def test_the_audit_log_names_who_asked(server: ServerProcess, job: TrainingJob) -> None:
+def test_the_audit_log_names_who_asked(
+    shared_server: ServerProcess, shared_job: TrainingJob
+) -> None:
     """The log has every command with its author, newest first."""
-    command(server, job, "verified", kind="freeze", target="head", by="browser")
-    command(server, job, "rejected", kind="freeze", target="nothing")
-    rows = server.get(f"/api/runs/{job.run}/commands")["commands"]
+    first = command(
+        shared_server, shared_job, "verified", kind="freeze", target="head", by="browser"
+    )["id"]
+    command(shared_server, shared_job, "rejected", kind="freeze", target="nothing")
+    rows = shared_server.get(f"/api/runs/{shared_job.run}/commands")["commands"][:2]
     assert [(row["id"], row["target"], row["by"]) for row in rows] == [
-        (2, "nothing", "api"),
-        (1, "head", "browser"),
+        (first + 1, "nothing", "api"),
+        (first, "head", "browser"),
     ]
 
 
@@ -202,17 +213,18 @@ def test_a_vanished_job_is_lost(tmp_path: Path) -> None:
         assert server.get(path)["samples"] > 0
 
 
-def test_two_jobs_of_one_name_are_two_runs(server: ServerProcess, tmp_path: Path) -> None:
+def test_two_jobs_of_one_name_are_two_runs(shared_server: ServerProcess, tmp_path: Path) -> None:
     """Both train, each under its own id; the later one is shown with a number and told so."""
     with (
-        TrainingJob(tmp_path / "one", server.url, "--name", "twin") as one,
-        TrainingJob(tmp_path / "two", server.url, "--name", "twin") as two,
+        TrainingJob(tmp_path / "one", shared_server.url, "--name", "twin") as one,
+        TrainingJob(tmp_path / "two", shared_server.url, "--name", "twin") as two,
     ):
         one.wait_for_step(3)
         two.wait_for_step(3)
-        runs = wait_until(lambda: server.get("/api/runs")["runs"], lambda runs: len(runs) == 2)
-        assert {run["id"] for run in runs} == {one.run, two.run}
-        assert {run["name"] for run in runs} == {"twin", "twin (2)"}
+        one.wait_until_known(shared_server)
+        two.wait_until_known(shared_server)
+        names = [shared_server.get(f"/api/runs/{job.run}")["name"] for job in (one, two)]
+        assert set(names) == {"twin", "twin (2)"}
         assert one.stop() == 0
         assert two.stop() == 0
         assert ("twin (2)" in one.output) != ("twin (2)" in two.output)
@@ -220,21 +232,21 @@ def test_two_jobs_of_one_name_are_two_runs(server: ServerProcess, tmp_path: Path
 
 @pytest.mark.parametrize("model", ["hostile", "empty"])
 def test_odd_models_are_watched_without_harm(
-    server: ServerProcess, tmp_path: Path, model: str
+    shared_server: ServerProcess, tmp_path: Path, model: str
 ) -> None:
     """Names that are markup are plain text; a model without parameters is a run without rows."""
-    with TrainingJob(tmp_path / "job", server.url, "--model", model) as job:
+    with TrainingJob(tmp_path / "job", shared_server.url, "--model", model) as job:
         job.wait_for_step(5)
         path = f"/api/runs/{job.run}"
-        wait_for(lambda: server.get("/api/runs")["runs"], 30, "the run appears")
-        wait_for(lambda: server.get(path)["step"] >= 5)
-        names = [row["name"] for row in server.get(f"{path}/parameters")["parameters"]]
+        job.wait_until_known(shared_server)
+        wait_for(lambda: shared_server.get(path)["step"] >= 5)
+        names = [row["name"] for row in shared_server.get(f"{path}/parameters")["parameters"]]
         if model == "hostile":
             assert names == ["<script>alert(1)</script>", "long" * 100]
-            command(server, job, "verified", kind="freeze", target=names[0])
+            command(shared_server, job, "verified", kind="freeze", target=names[0])
         else:
             assert names == []
-            row = command(server, job, "rejected", kind="freeze", target="*")
+            row = command(shared_server, job, "rejected", kind="freeze", target="*")
             assert "this run has no parameters" in row["reason"]
         assert job.stop() == 0
         assert ("has no parameters" in job.output) == (model == "empty")

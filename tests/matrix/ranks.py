@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import pickle
 import time
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import torch
+import torch._dynamo  # else the first optimizer imports it, behind the freeze
 from torch import distributed, multiprocessing
 
 from .harness import (
@@ -63,6 +65,7 @@ def train_in_ranks(folder: Path) -> dict[int, dict[str, list[Outcome]]]:
 
 def _rank(rank: int, folder: str) -> None:
     torch.set_num_threads(1)
+    gc.freeze()  # as in tests/conftest.py: commands search the heap
     for world in WORLDS:
         if rank < world:
             _train(rank, world, Path(folder))

@@ -30,6 +30,8 @@ class TrainingJob:
             env={**os.environ, "GRADGATE_SERVER": server, "GRADGATE_STRICT": "1"},
         )
         self.output = ""
+        self._noted: list[Any] = []
+        self._bytes_read = 0
 
     @property
     def run(self) -> str:
@@ -40,7 +42,7 @@ class TrainingJob:
     @property
     def step(self) -> int:
         """The last step that the job made."""
-        return len(self.history())
+        return len(self._notes())
 
     def history(self) -> list[dict[str, str]]:
         """Each parameter's digest after each step; the first entry is step 1."""
@@ -86,10 +88,15 @@ class TrainingJob:
         return self._process.poll() is not None
 
     def _notes(self) -> list[Any]:
+        """All notes of the job; only what is new is read."""
         path = self.folder / "steps.jsonl"
-        if not path.exists():
-            return []
-        return [json.loads(line) for line in path.read_text().split("\n")[:-1]]
+        if path.exists():
+            with path.open("rb") as notes:
+                notes.seek(self._bytes_read)
+                lines = notes.read().split(b"\n")[:-1]
+            self._bytes_read += sum(len(line) + 1 for line in lines)
+            self._noted += map(json.loads, lines)
+        return self._noted
 
     def stop(self) -> int:
         """Ask the job to end, wait, and return its exit code."""
