@@ -3,18 +3,19 @@
  * the lines at most once, and nothing while nobody looks.
  */
 import { plural } from "./lib/format.js";
-import { parseFilter, toggleStateWord } from "./lib/filter.js";
+import { toggleWord } from "./lib/filter.js";
 import { decodeSample } from "./lib/frame.js";
-import { Memory } from "./lib/memory.js";
+import { Matching } from "./lib/matching.js";
 import { RunState, SPARK_SAMPLES } from "./lib/runstate.js";
-import { stateOf } from "./lib/states.js";
 import { throttled } from "./lib/throttle.js";
 import { visibleRows } from "./lib/tree.js";
 import { drifted } from "./lib/undo.js";
 import { MAX_SELECTED, readView, tabOf, writeView } from "./lib/url.js";
+import { nameToExplain } from "./lib/verdicts.js";
 import { getJson } from "./view/api.js";
 import { CommandLog } from "./view/commandlog.js";
 import { byId, setAttribute, setText } from "./view/dom.js";
+import { Explaining } from "./view/explaining.js";
 import { FlowChart } from "./view/flowchart.js";
 import { Gating } from "./view/gating.js";
 import { Header } from "./view/header.js";
@@ -43,12 +44,14 @@ class RunPage {
     this.filter = byId("filter", HTMLInputElement);
     this.filter.value = this.view.filter;
     this.trouble = new Trouble(byId("trouble", HTMLElement), {
-      onPick: (state) => this.setFilter(toggleStateWord(this.view.filter, state)),
+      onPick: (word) => this.setFilter(toggleWord(this.view.filter, word)),
+      onWhy: (name) => this.explain(name),
       onDrifted: (id) => this.goToCommand(id),
     });
     this.tree = new TreeView(byId("tree", HTMLElement), {
       onFreeze: (node, anchor) => this.ask(() => this.steering.ask(node, anchor)),
       onGate: (node) => this.ask(() => this.gating.ask(node)),
+      onWhy: (node) => this.explain(nameToExplain(node, this.state)),
       onSelect: (name, add) => this.select(name, add),
       onCollapse: (path, collapsed) => this.collapse(path, collapsed),
     });
@@ -61,9 +64,15 @@ class RunPage {
       onChange: () => this.#drawLines(),
       onToggle: (name) => this.toggleLine(name),
       onTab: (tab) => this.chooseTab(tab),
+      onWhy: (name) => this.explain(name),
     });
     const { metrics } = this.lines.data;
     this.gating = new Gating(this.api, this.state, metrics, this.steering, () => this.chooseLog("commands"));
+    this.explaining = new Explaining(this.api, this.state, this.steering, {
+      guard: (request) => this.guard(request),
+      onOpen: (name) => this.explain(name),
+      onClose: () => this.explain(""),
+    });
     this.logTabs = new Tabs(byId("log-tabs", HTMLElement), (tab) => this.chooseLog(tab));
     this.log = new CommandLog(
       byId("commands", HTMLElement),
@@ -72,9 +81,7 @@ class RunPage {
     );
     this.failures = { command: byId("failure", HTMLElement), fetch: byId("fetch-failure", HTMLElement) };
     this.refusal = "";
-    this.matchedFor = new Memory();
-    /** @type {Uint8Array | null} */
-    this.matched = null;
+    this.matching = new Matching();
     this.live = new LiveConnection(`${this.api}/live`, {
       onMessage: (message) => this.hear(message),
       onFrame: (frame) => this.sample(frame),
@@ -107,6 +114,7 @@ class RunPage {
       this.state.setCommands(commands);
       this.state.setSparklines(await getJson(`${this.api}/sparklines?points=${SPARK_SAMPLES}`));
       this.lines.data.refresh();
+      await this.explaining.load();
     });
   }
 
@@ -161,6 +169,8 @@ class RunPage {
     else if (message.type === "commands") this.state.setCommands(message.commands);
     else if (message.type === "parameters") this.loadParameters();
     else if (message.type === "gates") this.state.setGates(message.gates);
+    else if (message.type === "explanations") this.explaining.load();
+    else if (message.type === "alerts") this.state.setAlerts(message.alerts);
     else if (message.type === "metrics") this.lines.data.addMetrics(message.points, message.complete);
     this.redraw();
   }
@@ -210,6 +220,13 @@ class RunPage {
     if (!this.view.selected.includes(name)) this.select(name, false);
     this.#draw();
     this.tree.goTo(`p:${name}`);
+  }
+
+  /** Explain a parameter; "" closes what is explained. @param {string} name */
+  explain(name) {
+    this.view.why = name;
+    this.explaining.turn(name);
+    this.changed();
   }
 
   /** @param {string} tab */
@@ -271,24 +288,6 @@ class RunPage {
     history.replaceState(null, "", location.pathname + writeView(this.view));
   }
 
-  /**
-   * The filter's verdict on every parameter, or null without a filter.
-   * @returns {Uint8Array | null}
-   */
-  matches() {
-    const { parameters, states } = this.state;
-    const { filter } = this.view;
-    if (!this.matchedFor.differs(filter, parameters, states)) return this.matched;
-    const predicate = parseFilter(filter);
-    this.matched =
-      predicate === null
-        ? null
-        : Uint8Array.from(parameters, ({ names }, i) =>
-            names.some((name) => predicate(name, stateOf(states[i]).name)) ? 1 : 0,
-          );
-    return this.matched;
-  }
-
   /** How a selected parameter is drawn over time, in every view alike. @param {string} name */
   lineOf(name) {
     const at = this.view.selected.indexOf(name);
@@ -306,9 +305,11 @@ class RunPage {
     const { state, view, tokens, locked } = this;
     if (locked !== null) this.steering.leave();
     state.fitScales();
-    const matched = this.matches();
+    state.verdicts.settle(state.states, state.sampleStep);
+    const matched = this.matching.of(view.filter, state);
     this.tick();
-    this.trouble.render(state.states, view.filter, drifted(state.commands));
+    this.trouble.render(state, view.filter, drifted(state.commands));
+    this.explaining.render(view.why, locked);
     const count = matched?.reduce((sum, each) => sum + each, 0);
     const [total, live] = [state.parameters.length, state.tree.root.parameters.length];
     setText(byId("matches", HTMLElement), count === undefined ? plural(live, "parameter") : `${count} of ${total}`);
@@ -361,6 +362,8 @@ class RunPage {
     } else if (event.key === "Escape" && event.target === this.filter) {
       this.setFilter("");
       this.tree.grid.focus();
+    } else if (event.key === "Escape" && this.view.why !== "" && !event.defaultPrevented) {
+      this.explain("");
     } else if ((event.key === "ArrowDown" || event.key === "Enter") && event.target === this.filter) {
       event.preventDefault();
       this.tree.grid.focus();

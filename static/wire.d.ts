@@ -40,6 +40,10 @@ export interface RunRow {
   ranks: number;
   compiled: boolean;
   states: Partial<Record<StateName, number>>;
+  /** patterns of what ought to train */
+  expect: string[];
+  /** how many parameters of those do not */
+  alerts: number;
 }
 
 export type FreezeMode = "grad" | "no_grad";
@@ -208,7 +212,76 @@ export interface GateCommand extends CommandReport, GateDraft {}
 
 export interface UngateCommand extends CommandReport, UngateDraft {}
 
-export type CommandRow = FreezeCommand | GateCommand | UngateCommand;
+/** What is asked for when the next step is to be traced. */
+export interface ExplainDraft {
+  kind: "explain";
+  target: string;
+}
+
+export interface ExplainCommand extends CommandReport, ExplainDraft {
+  target: string;
+}
+
+export type AnyDraft = Draft | GateDraft | UngateDraft | ExplainDraft;
+
+export type CommandRow = FreezeCommand | GateCommand | UngateCommand | ExplainCommand;
+
+/** One stop of the gradient's way from the loss to a parameter. */
+export interface Station {
+  label: string;
+  kind: "loss" | "module" | "call" | "parameter";
+  /** a gradient got here, ended here, or would have come here */
+  flow: "flows" | "stops" | "none";
+  where: string | null;
+}
+
+/** A line of the user's code with a few around it. */
+export interface Snippet {
+  file: string;
+  /** the line that is meant, from 1 */
+  line: number;
+  /** the number of the first of `lines` */
+  first: number;
+  lines: string[];
+}
+
+/** Why a parameter had no useful gradient in the traced step. */
+export interface Explanation {
+  /** its index, or null for one that no module has */
+  parameter: number | null;
+  name: string;
+  cause: string;
+  where: string | null;
+  detail: string;
+  advice: string;
+  /** from the loss back to the parameter; empty where no way is known */
+  path: Station[];
+  source: Snippet | null;
+}
+
+/** What the latest traced step showed; all but the counts is null before the first. */
+export interface Explanations {
+  step: number | null;
+  seconds: number | null;
+  /** of a normal step */
+  ratio: number | null;
+  total: number;
+  /** of `total`, not listed */
+  left_out: number;
+  by: "job" | "command" | null;
+  command: number | null;
+  time: number | null;
+  explanations: Explanation[];
+}
+
+/** A parameter that ought to train and does not. */
+export interface Alert {
+  parameter: number;
+  name: string;
+  since_step: number;
+  cause: string | null;
+  detail: string | null;
+}
 
 export interface Series {
   parameter: string;
@@ -242,4 +315,6 @@ export type LiveMessage =
   | { type: "commands"; commands: CommandRow[] }
   | { type: "parameters" }
   | { type: "gates"; gates: GateRow[] }
+  | { type: "explanations" }
+  | { type: "alerts"; alerts: Alert[] }
   | { type: "metrics"; points: MetricPoint[]; complete: boolean };

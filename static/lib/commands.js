@@ -1,12 +1,11 @@
 /**
  * The life of a command, as the log shows it: requested → delivered → applied → verified,
- * or rejected, or superseded; and drifted, when what was applied does not hold.
+ * or rejected, or superseded; and drifted, when what was applied does not hold. A question, `explain`,
+ * ends with applied.
  *
  * @typedef {import("../wire.js").CommandRow} CommandRow
  * @typedef {import("../wire.js").CommandState} CommandState
- * @typedef {import("../wire.js").Draft} Draft
- * @typedef {import("../wire.js").GateDraft} GateDraft
- * @typedef {import("../wire.js").UngateDraft} UngateDraft
+ * @typedef {import("../wire.js").AnyDraft} AnyDraft
  * @typedef {object} Stage
  * @property {string} label
  * @property {"done" | "waiting" | "ahead" | "ended"} progress
@@ -32,8 +31,9 @@ const ENDS = new Set(["rejected", "superseded", "drifted"]);
 export function stages(command) {
   const ended = ENDS.has(command.state);
   const reached = ended ? lastReached(command) : PATH.indexOf(command.state);
+  const path = command.kind === "explain" ? PATH.slice(0, PATH.indexOf("verified")) : PATH;
   /** @type {Stage[]} */
-  const steps = PATH.map((state, i) => ({
+  const steps = path.map((state, i) => ({
     label: stageLabel(state, command),
     progress: i <= reached ? "done" : i === reached + 1 ? "waiting" : "ahead",
     time: command.times[state] ?? null,
@@ -60,8 +60,9 @@ function lastReached({ state, times }) {
  * @param {CommandRow} command
  */
 function stageLabel(state, command) {
-  if (state !== "applied" || command.step === null) return state;
-  return tookEffect(command) ? `applied at step ${command.step}` : state;
+  if (state !== "applied") return state;
+  const word = command.kind === "explain" ? "answered" : state;
+  return command.step !== null && tookEffect(command) ? `${word} at step ${command.step}` : word;
 }
 
 /** @param {CommandRow} command */
@@ -81,8 +82,13 @@ export function statement(command) {
       : "";
   const troubled = command.state === "rejected" || command.state === "drifted";
   const why = troubled && command.reason ? `: ${visible(command.reason)}` : "";
-  const state = command.state === "verified" ? "applied and verified" : command.state;
-  return `${what} ${state}${at}${why}`;
+  return `${what} ${stateWords(command)}${at}${why}`;
+}
+
+/** @param {CommandRow} command */
+function stateWords({ kind, state }) {
+  if (state === "verified") return "applied and verified";
+  return kind === "explain" && state === "applied" ? "answered" : state;
 }
 
 /** Does a command work on a gate? @param {CommandRow} command */
@@ -90,9 +96,14 @@ export function isGating(command) {
   return command.kind === "gate" || command.kind === "ungate";
 }
 
+/** Does a command freeze or thaw? @param {CommandRow} command */
+export function isFreezing(command) {
+  return command.kind === "freeze" || command.kind === "thaw";
+}
+
 /**
  * What is asked for: the verb, and the rest.
- * @param {Draft | GateDraft | UngateDraft} draft
+ * @param {AnyDraft} draft
  * @returns {{verb: string, object: string}}
  */
 export function askedFor(draft) {
@@ -102,7 +113,7 @@ export function askedFor(draft) {
 
 /**
  * What is asked for, with its options, on one line.
- * @param {Draft | GateDraft | UngateDraft} draft
+ * @param {AnyDraft} draft
  */
 export function draftWords(draft) {
   const { verb, object } = askedFor(draft);
@@ -134,7 +145,7 @@ export function isPending(command) {
 export function pendingByParameter(commands, parameters) {
   /** @type {Map<number, CommandRow>} */
   const pending = new Map();
-  for (const command of commands.filter((each) => isPending(each) && !isGating(each))) {
+  for (const command of commands.filter((each) => isPending(each) && isFreezing(each))) {
     for (const position of coveredBy(command.target, parameters)) {
       if (!pending.has(position)) pending.set(position, command);
     }
@@ -143,12 +154,12 @@ export function pendingByParameter(commands, parameters) {
 }
 
 /**
- * What a freeze or thaw asks for beside its kind and target; a gate's words are whole.
- * @param {Draft | GateDraft | UngateDraft} draft
+ * What a freeze or thaw asks for beside its kind and target; the words of others are whole.
+ * @param {AnyDraft} draft
  * @returns {string[]}
  */
 export function optionWords(draft) {
-  if (draft.kind === "gate" || draft.kind === "ungate") return [];
+  if (draft.kind !== "freeze" && draft.kind !== "thaw") return [];
   const { kind, mode, hold_stats, reset_state } = draft;
   const words = kind === "freeze" ? frozenWords({ mode, hold_stats }) : [];
   return reset_state ? [...words, "optimizer state reset"] : words;
@@ -167,7 +178,7 @@ export function frozenWords({ mode, hold_stats }) {
 }
 
 /**
- * Where commands took effect, for the marks on charts: one a step, oldest first.
+ * Where commands took effect, for the marks on charts: one a step, oldest first. A question changes nothing.
  * @param {readonly CommandRow[]} commands
  * @returns {{step: number, label: string, gating: boolean}[]} `gating`: all of them work on gates
  */
@@ -175,7 +186,7 @@ export function effectMarks(commands) {
   /** @type {Map<number, {texts: string[], gating: boolean}>} */
   const byStep = new Map();
   for (const command of [...commands].reverse()) {
-    if (command.step === null || !tookEffect(command)) continue;
+    if (command.kind === "explain" || command.step === null || !tookEffect(command)) continue;
     const { verb, object } = askedFor(command);
     const { texts, gating } = byStep.get(command.step) ?? { texts: [], gating: true };
     byStep.set(command.step, { texts: [...texts, `${verb} ${object}`], gating: gating && isGating(command) });

@@ -2,14 +2,22 @@
  * The filter box: words that must all match.
  *
  * A word is a piece of the name (`conv`, case does not matter), a glob over the whole name
- * (`encoder.*.weight`), or `state:absent` (several with commas, or `state:trouble`).
+ * (`encoder.*.weight`), `state:absent` (several with commas, or `state:trouble`), `cause:detached`
+ * (several with commas), or `is:alert` for what was expected to train and does not.
  *
- * @typedef {(name: string, state: string) => boolean} Predicate
+ * @typedef {object} Known what a word can ask for beside the name
+ * @property {string} state
+ * @property {string | null} cause
+ * @property {boolean} alert
+ *
+ * @typedef {(name: string, known: Known) => boolean} Predicate
  */
 import { globMatcher, isGlob } from "./glob.js";
 import { TROUBLES } from "./states.js";
 
 const STATE_PREFIX = "state:";
+const CAUSE_PREFIX = "cause:";
+export const ALERT_WORD = "is:alert";
 
 /**
  * The predicate of a filter text, or null when the text asks for nothing.
@@ -19,7 +27,7 @@ const STATE_PREFIX = "state:";
 export function parseFilter(text) {
   const predicates = text.split(/\s+/).filter(Boolean).map(parseWord);
   if (predicates.length === 0) return null;
-  return (name, state) => predicates.every((matches) => matches(name, state));
+  return (name, known) => predicates.every((matches) => matches(name, known));
 }
 
 /**
@@ -31,8 +39,13 @@ function parseWord(word) {
     const asked = word.slice(STATE_PREFIX.length).split(",");
     /** @type {Set<string>} */
     const wanted = new Set(asked.flatMap((state) => (state === "trouble" ? [...TROUBLES] : state)));
-    return (_name, state) => wanted.has(state);
+    return (_name, { state }) => wanted.has(state);
   }
+  if (word.startsWith(CAUSE_PREFIX)) {
+    const wanted = new Set(word.slice(CAUSE_PREFIX.length).split(","));
+    return (_name, { cause }) => cause !== null && wanted.has(cause);
+  }
+  if (word === ALERT_WORD) return (_name, { alert }) => alert;
   if (isGlob(word)) {
     const matches = globMatcher(word);
     return (name) => matches(name);
@@ -41,14 +54,28 @@ function parseWord(word) {
   return (name) => name.toLowerCase().includes(piece);
 }
 
+/** @param {string} state */
+export function stateWord(state) {
+  return STATE_PREFIX + state;
+}
+
+/** @param {string} cause */
+export function causeWord(cause) {
+  return CAUSE_PREFIX + cause;
+}
+
 /**
- * The text with its state words replaced by one, or by none when it is already that one.
+ * The text with its words of a state, a cause or alerts replaced by one, or by none when it is already that one.
  * @param {string} text
- * @param {string} state
+ * @param {string} word
  */
-export function toggleStateWord(text, state) {
+export function toggleWord(text, word) {
   const words = text.split(/\s+/).filter(Boolean);
-  const word = `${STATE_PREFIX}${state}`;
-  const rest = words.filter((each) => !each.startsWith(STATE_PREFIX));
+  const rest = words.filter((each) => !isTroubleWord(each));
   return (words.includes(word) ? rest : [...rest, word]).join(" ");
+}
+
+/** @param {string} word */
+function isTroubleWord(word) {
+  return word.startsWith(STATE_PREFIX) || word.startsWith(CAUSE_PREFIX) || word === ALERT_WORD;
 }

@@ -74,6 +74,16 @@ export function formatAge(seconds) {
 }
 
 /**
+ * How long something took: 850 µs, 31.2 ms, 1.25 s.
+ * @param {number} seconds
+ */
+export function formatDuration(seconds) {
+  if (seconds >= 0.9995) return `${formatNumber(seconds)} s`;
+  if (seconds >= 0.9995e-3) return `${formatNumber(seconds * 1e3)} ms`;
+  return `${formatNumber(seconds * 1e6)} µs`;
+}
+
+/**
  * Steps per second.
  * @param {number | null} rate
  */

@@ -5,6 +5,7 @@
  * @typedef {import("../wire.js").ParameterRow} ParameterRow
  * @typedef {import("../wire.js").CommandRow} CommandRow
  * @typedef {import("../wire.js").GateRow} GateRow
+ * @typedef {import("../wire.js").Alert} Alert
  * @typedef {import("../wire.js").Sparklines} Sparklines
  * @typedef {import("./frame.js").Sample} Sample
  */
@@ -14,6 +15,7 @@ import { History } from "./history.js";
 import { decadeDomain, isPlottable } from "./scale.js";
 import { stateCode } from "./states.js";
 import { buildTree } from "./tree.js";
+import { Verdicts } from "./verdicts.js";
 
 export const SPARK_SAMPLES = 60;
 
@@ -33,6 +35,10 @@ export class RunState {
     this.gates = [];
     /** @type {Map<string, GateRow[]>} by the node's id */
     this.gatesByNode = new Map();
+    /** Why gradients are missing, as the latest traced step showed. */
+    this.verdicts = new Verdicts();
+    /** @type {ReadonlySet<number>} positions of what ought to train and does not */
+    this.alerts = new Set();
     this.history = new History(0, SPARK_SAMPLES);
     this.step = 0;
     /** @type {number | null} of the latest sample */
@@ -104,6 +110,11 @@ export class RunState {
   setGates(gates) {
     this.gates = gates;
     this.gatesByNode = gatesByNode(gates, this.tree, this.parameters);
+  }
+
+  /** @param {readonly Alert[]} alerts all that there are */
+  setAlerts(alerts) {
+    this.alerts = new Set(alerts.map(({ parameter }) => parameter));
   }
 
   /** @param {Sparklines} sparklines the samples before the first live one */

@@ -19,6 +19,7 @@ import { tookEffect } from "./commands.js";
  * @returns {Draft | GateDraft | UngateDraft | null}
  */
 export function oppositeOf(command, commands, gates) {
+  if (command.kind === "explain") return null;
   if (command.kind !== "gate" && command.kind !== "ungate") return oppositeFreeze(command, commands);
   const gate = gateOf(command, gates);
   if (gate === null) return null;
@@ -110,11 +111,12 @@ export function undoable(commands, gates) {
 }
 
 /**
- * What a command took up; null for a gate that the job has not named yet.
+ * What a command took up; null for a question, and for a gate that the job has not named yet.
  * @param {CommandRow} command
  * @param {readonly GateRow[]} gates
  */
 function takenUp(command, gates) {
+  if (command.kind === "explain") return null;
   if (command.kind !== "gate" && command.kind !== "ungate") return `target ${command.target}`;
   const gate = gateOf(command, gates);
   return gate === null ? null : `gate ${gate}`;

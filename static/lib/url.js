@@ -8,6 +8,7 @@
  * @property {"commands" | "gates"} log which list is in sight
  * @property {Set<string>} collapsed paths of modules
  * @property {string[]} metrics names of the metrics shown; empty for the page's own choice
+ * @property {string} why name of the parameter that is explained; "" for none
  */
 
 export const TABS = Object.freeze(["parameters", "metrics"]);
@@ -27,6 +28,7 @@ export function readView(search) {
     log: query.get("log") === "gates" ? "gates" : "commands",
     collapsed: new Set(query.getAll("collapsed")),
     metrics: [...new Set(query.getAll("metric"))],
+    why: query.get("why") ?? "",
   };
 }
 
@@ -42,6 +44,7 @@ export function writeView(view) {
   if (view.log !== "commands") query.set("log", view.log);
   for (const path of view.collapsed) query.append("collapsed", path);
   for (const name of view.metrics) query.append("metric", name);
+  if (view.why !== "") query.set("why", view.why);
   const text = query.toString();
   return text === "" ? "" : `?${text}`;
 }

@@ -19,6 +19,7 @@ const CONFIG = Object.freeze({ displayModeBar: false, doubleClick: "reset", resp
  * @property {string} mark
  * @property {number | null | undefined} value the latest
  * @property {boolean} shown
+ * @property {boolean} [asks] is there something to explain?
  *
  * @typedef {object} LineView
  * @property {"parameters" | "metrics"} tab
@@ -37,9 +38,11 @@ export class LineChart {
    * @param {HTMLElement} chart
    * @param {HTMLElement} key
    * @param {HTMLElement} note
-   * @param {(name: string) => void} onToggle an entry of the key was clicked
+   * @param {object} handlers
+   * @param {(name: string) => void} handlers.onToggle an entry of the key was clicked
+   * @param {(name: string) => void} handlers.onWhy
    */
-  constructor(chart, key, note, onToggle) {
+  constructor(chart, key, note, { onToggle, onWhy }) {
     this.chart = chart;
     this.plot = find(chart, ".plot");
     this.hint = find(chart, ".hint");
@@ -47,8 +50,10 @@ export class LineChart {
     this.note = note;
     this.drawnKey = new Memory();
     key.addEventListener("click", (event) => {
-      const entry = event.target instanceof Element && event.target.closest("[data-line]");
-      if (entry) onToggle(entry.getAttribute("data-line") ?? "");
+      const button = event.target instanceof Element ? event.target.closest("button") : null;
+      const { line, why } = button?.dataset ?? {};
+      if (line !== undefined) onToggle(line);
+      if (why !== undefined) onWhy(why);
     });
   }
 
@@ -92,10 +97,10 @@ export class LineChart {
   /** @param {LineView} view */
   #drawKey({ tab, key, bands }) {
     const gates = [...new Set(bands.map(({ gate }) => gate))];
-    const parts = key.flatMap(({ name, color, mark, value, shown }) => [name, color, mark, value, shown]);
+    const parts = key.flatMap(({ name, color, mark, value, shown, asks }) => [name, color, mark, value, shown, asks]);
     if (!this.drawnKey.differs(tab, gates.join(" "), ...parts)) return;
     const focused = document.activeElement?.getAttribute("data-line") ?? null;
-    this.key.replaceChildren(...key.map((entry) => keyEntry(tab, entry)), ...bandEntry(gates));
+    this.key.replaceChildren(...key.flatMap((entry) => keyEntry(tab, entry)), ...bandEntry(gates));
     const again = [...this.key.children].find((each) => each.getAttribute("data-line") === focused);
     if (focused !== null && again instanceof HTMLElement) again.focus({ preventScroll: true });
   }
@@ -105,7 +110,7 @@ export class LineChart {
  * @param {LineView["tab"]} tab
  * @param {KeyEntry} entry
  */
-function keyEntry(tab, { name, color, mark, value, shown }) {
+function keyEntry(tab, { name, color, mark, value, shown, asks }) {
   const label = element("span", { class: "name" });
   setName(label, name);
   const made = element("button", { type: "button", class: "entry", "data-line": name }, lineBadge({ color, mark }), label);
@@ -115,7 +120,16 @@ function keyEntry(tab, { name, color, mark, value, shown }) {
     made.setAttribute("aria-label", `Remove ${visible(name)} from the chart`);
     made.append(element("span", { class: "remove", "aria-hidden": "true" }, "×"));
   }
-  return made;
+  return asks ? [made, whyButton(name)] : [made];
+}
+
+/** @param {string} name */
+function whyButton(name) {
+  return element(
+    "button",
+    { type: "button", class: "entry why-link", "data-why": name, "aria-label": `Why: ${visible(name)}` },
+    "Why?",
+  );
 }
 
 /**

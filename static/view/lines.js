@@ -21,8 +21,9 @@ export class Lines {
    * @param {() => void} handlers.onChange new data has come
    * @param {(name: string) => void} handlers.onToggle an entry of the key was clicked
    * @param {(tab: string) => void} handlers.onTab
+   * @param {(name: string) => void} handlers.onWhy a parameter is to be explained
    */
-  constructor(api, state, { guard, onChange, onToggle, onTab }) {
+  constructor(api, state, { guard, onChange, onToggle, onTab, onWhy }) {
     this.state = state;
     this.data = new LinesData(api, guard, onChange);
     this.tabs = new Tabs(byId("line-tabs", HTMLElement), onTab);
@@ -30,7 +31,7 @@ export class Lines {
       byId("lines", HTMLElement),
       byId("key", HTMLElement),
       byId("resolution", HTMLElement),
-      onToggle,
+      { onToggle, onWhy },
     );
     this.drawn = new Memory();
   }
@@ -45,15 +46,27 @@ export class Lines {
     data.fetchMissing(view, chart.room, state.sampleStep);
     const tab = tabOf(view);
     const { clientWidth: width, clientHeight: height } = chart.chart;
-    const chosen = [tab, view.selected, view.metrics];
+    const asking = tab === "parameters" ? view.selected.filter((name) => asks(name, state)) : [];
+    const chosen = [tab, view.selected, view.metrics, asking.join("\n")];
     if (!this.drawn.differs(data.version, state.commands, tokens, width, height, ...chosen)) return;
     this.tabs.show(tab);
+    const lines = data.lines(view, chart.room, tokens);
     chart.render({
       tab,
-      ...data.lines(view, chart.room, tokens),
+      ...lines,
+      key: lines.key.map((entry) => ({ ...entry, asks: asking.includes(entry.name) })),
       marks: effectMarks(state.commands),
       hint: lineHint(tab, MAX_SELECTED),
       tokens,
     });
   }
+}
+
+/**
+ * @param {string} name
+ * @param {RunState} state
+ */
+function asks(name, { parameters, states, verdicts }) {
+  const position = parameters.findIndex((each) => each.name === name);
+  return position >= 0 && verdicts.asks(position, states);
 }

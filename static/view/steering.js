@@ -4,9 +4,7 @@
  * @typedef {import("../lib/runstate.js").RunState} RunState
  * @typedef {import("../lib/tree.js").TreeNode} TreeNode
  * @typedef {import("../wire.js").CommandRow} CommandRow
- * @typedef {import("../wire.js").Draft} Draft
- * @typedef {import("../wire.js").GateDraft} GateDraft
- * @typedef {import("../wire.js").UngateDraft} UngateDraft
+ * @typedef {import("../wire.js").AnyDraft} AnyDraft
  */
 import { previewQuery } from "../lib/preview.js";
 import { freezeQuestion } from "../lib/question.js";
@@ -47,14 +45,14 @@ export class Steering {
     if (opposite !== null) await this.send(opposite);
   }
 
-  /** @param {Draft | GateDraft | UngateDraft} draft */
+  /** @param {AnyDraft} draft */
   send(draft) {
     return this.guard(() => this.post(draft));
   }
 
   /**
    * Send it; what the server refuses is thrown.
-   * @param {Draft | GateDraft | UngateDraft} draft
+   * @param {AnyDraft} draft
    */
   async post(draft) {
     const command = await postJson(`${this.api}/commands`, { ...draft, by: "browser" });

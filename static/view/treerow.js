@@ -12,6 +12,7 @@
  * @property {{color: string, mark: string} | null} line how the parameter is drawn over time, or null
  * @property {string | null} locked why toggles cannot be used, or null
  */
+import { causeOf, rowWords } from "../lib/causes.js";
 import { frozenWords } from "../lib/commands.js";
 import { formatCompact, formatNumber, formatShape, plural } from "../lib/format.js";
 import { gatesBelow } from "../lib/gatesite.js";
@@ -39,6 +40,8 @@ export class TreeRow {
     this.gater = element("span", { class: "gater", role: "button" });
     this.gater.append(gateGlyph());
     this.stateCell = element("span", { class: "cell state", role: "gridcell" });
+    this.stateWords = element("span", { class: "words" });
+    this.asker = element("span", { class: "asker", role: "button" }, element("span", {}, "Why"), "?");
     this.norm = element("span", { class: "cell norm", role: "gridcell" });
     this.canvas = document.createElement("canvas");
     this.canvas.setAttribute("aria-hidden", "true");
@@ -81,6 +84,7 @@ export class TreeRow {
     this.#drawSwatch(facts.line);
     this.#drawToggle(node, facts);
     this.#drawGates(node, facts);
+    this.#drawAsker(node, facts);
     if (module) this.#drawModule(node, facts);
     else this.#drawParameter(first, facts);
   }
@@ -136,6 +140,20 @@ export class TreeRow {
    * @param {TreeNode} node
    * @param {RowFacts} facts
    */
+  #drawAsker(node, { state }) {
+    const position = node.kind === "parameter" ? node.parameters[0] : undefined;
+    const asked = position !== undefined && state.verdicts.asks(position, state.states);
+    this.asker.hidden = !asked;
+    this.element.classList.toggle("asked", asked && !isPlottable(state.norms[position]));
+    if (!asked) return;
+    setAttribute(this.asker, "aria-label", `Why: ${visible(node.path)}`);
+    setAttribute(this.asker, "title", "Why? (W)");
+  }
+
+  /**
+   * @param {TreeNode} node
+   * @param {RowFacts} facts
+   */
   #drawModule(node, { state }) {
     const counts = countStates(Uint8Array.from(node.parameters, (position) => state.states[position]));
     const troubles = TROUBLES.filter((name) => (counts.get(name) ?? 0) > 0);
@@ -168,7 +186,7 @@ export class TreeRow {
     const code = state.states[position];
     const mark = stateOf(code);
     if (parameter.removed) this.#drawRemoved();
-    else this.#drawState(code, parameter, state.gates);
+    else this.#drawState(position, state);
     const norm = state.norms[position];
     if (!parameter.removed && mark.name === "present" && isPlottable(norm) && state.domain !== null) {
       const path = this.stateCell.querySelector("path");
@@ -193,23 +211,32 @@ export class TreeRow {
   }
 
   /**
-   * @param {number} code
-   * @param {import("../wire.js").ParameterRow} parameter
-   * @param {readonly import("../wire.js").GateRow[]} gates
+   * @param {number} position
+   * @param {RunState} state
    */
-  #drawState(code, { name, frozen }, gates) {
+  #drawState(position, { states, parameters, gates, verdicts, alerts }) {
+    const code = states[position];
+    const { name, frozen } = parameters[position];
     const mark = stateOf(code);
     const how = mark.name === "frozen" && frozen !== null ? frozenWords(frozen) : [];
     const by = mark.name === "gated" ? gates.filter(({ parameters }) => parameters.includes(name)).map(({ id }) => id) : [];
-    const key = [mark.name, ...how, ...by].join(" ");
+    const cause = verdicts.causes.get(position) ?? null;
+    const detail = cause === null ? null : (verdicts.byPosition.get(position)?.detail ?? null);
+    const expected = alerts.has(position);
+    const key = [mark.name, ...how, ...by, cause, detail, expected].join(" ");
     if (key === this.stateKey) return;
     this.stateKey = key;
-    const word = element("span", {}, mark.name);
-    word.style.color = mark.trouble || mark.name === "gated" ? `var(--state-${mark.name})` : "var(--muted)";
-    this.stateCell.replaceChildren(stateGlyph(code), word);
+    const said = rowWords(mark.name, cause);
+    const words = [said.state, said.cause].filter((word) => word !== null).join(" · ");
+    setText(this.stateWords, words);
+    const calm = !mark.trouble && mark.name !== "gated" && said.state !== null;
+    this.stateWords.style.color = calm ? "var(--muted)" : `var(--state-${said.state ?? "absent"})`;
+    this.stateCell.replaceChildren(stateGlyph(code), this.stateWords, this.asker);
     const more = [
+      ...(expected ? ["The script expects it to train."] : []),
       ...(how.length > 0 ? [`It is frozen ${how.join(", ")}.`] : []),
       ...(by.length > 0 ? [`It was gate ${by.join(", ")}.`] : []),
+      ...(cause === null ? [] : [visible(detail ?? causeOf(cause).meaning)]),
     ];
     setAttribute(this.stateCell, "title", [mark.meaning, ...more].join(" "));
   }

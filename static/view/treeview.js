@@ -10,6 +10,7 @@
  * @typedef {object} TreeHandlers
  * @property {(node: TreeNode, anchor: HTMLElement) => void} onFreeze
  * @property {(node: TreeNode) => void} onGate
+ * @property {(node: TreeNode) => void} onWhy
  * @property {(name: string, add: boolean) => void} onSelect
  * @property {(path: string, collapsed: boolean) => void} onCollapse
  */
@@ -133,6 +134,7 @@ export class TreeView {
     this.current = node.id;
     if (event.target.closest(".toggle")) this.#freeze(node);
     else if (event.target.closest(".gater")) this.handlers.onGate(node);
+    else if (event.target.closest(".asker")) this.handlers.onWhy(node);
     else if (node.kind === "module") this.#setExpanded(node, !this.factsOf(node).expanded);
     else this.handlers.onSelect(node.path, event.ctrlKey || event.metaKey || event.shiftKey);
     this.#draw();
@@ -172,6 +174,7 @@ export class TreeView {
       Enter: () => this.#freeze(node),
       " ": () => this.#freeze(node),
       g: () => this.handlers.onGate(node),
+      w: () => this.handlers.onWhy(node),
       p: () => node.kind === "parameter" && this.handlers.onSelect(node.path, true),
     };
     const action = actions[event.key];

@@ -1,10 +1,15 @@
 /**
- * Trouble first: freezes that do not hold, and how many parameters are in each state that deserves
- * a look.
+ * Trouble first: what ought to train and does not, freezes that do not hold, how many parameters are in
+ * each state that deserves a look, and why.
  *
- * @typedef {import("../wire.js").StateName} StateName
  * @typedef {import("../wire.js").CommandRow} CommandRow
+ * @typedef {import("../wire.js").StateName} StateName
+ * @typedef {import("../lib/runstate.js").RunState} RunState
+ * @typedef {import("../lib/verdicts.js").CauseGroup} CauseGroup
  */
+import { causeOf } from "../lib/causes.js";
+import { ALERT_WORD, causeWord, stateWord } from "../lib/filter.js";
+import { formatCount } from "../lib/format.js";
 import { CALM, countStates, stateCode, stateOf, TROUBLES } from "../lib/states.js";
 import { visible } from "../lib/visible.js";
 import { element, stateGlyph, tick } from "./dom.js";
@@ -12,63 +17,94 @@ import { element, stateGlyph, tick } from "./dom.js";
 export class Trouble {
   /**
    * @param {HTMLElement} box
-   * @param {{onPick: (state: string) => void, onDrifted: (command: number) => void}} handlers
+   * @param {object} handlers
+   * @param {(word: string) => void} handlers.onPick a word for the filter
+   * @param {(name: string) => void} handlers.onWhy of a parameter that has no row
+   * @param {(command: number) => void} handlers.onDrifted
    */
-  constructor(box, { onPick, onDrifted }) {
+  constructor(box, { onPick, onWhy, onDrifted }) {
     this.box = box;
     this.key = "";
     box.addEventListener("click", (event) => {
-      const chip = event.target instanceof Element && event.target.closest("[data-state-filter]");
-      if (chip) onPick(chip.getAttribute("data-state-filter") ?? "");
-      const drift = event.target instanceof Element && event.target.closest("[data-drifted]");
-      if (drift) onDrifted(Number(drift.getAttribute("data-drifted")));
+      const chip = event.target instanceof Element && event.target.closest(".chip");
+      if (!(chip instanceof HTMLElement)) return;
+      const { word, why, drifted: id } = chip.dataset;
+      if (word !== undefined) onPick(word);
+      if (why !== undefined) onWhy(why);
+      if (id !== undefined) onDrifted(Number(id));
     });
   }
 
   /**
-   * @param {Uint8Array} states
+   * @param {RunState} state
    * @param {string} filter the text of the filter box
    * @param {readonly CommandRow[]} drifted newest first
    */
-  render(states, filter, drifted) {
+  render({ states, alerts, run, verdicts }, filter, drifted) {
     const counts = countStates(states);
     const count = (/** @type {StateName} */ name) => counts.get(name) ?? 0;
     const words = filter.split(/\s+/);
-    const shown = [...TROUBLES, ...CALM].filter(
-      (name) => count(name) > 0 || words.includes(`state:${name}`),
-    );
+    const shown = (/** @type {readonly StateName[]} */ names) =>
+      names.filter((name) => count(name) > 0 || words.includes(stateWord(name)));
+    const groups = verdicts.groups();
     const measured = states.some((code) => stateOf(code).name !== "unmeasured");
-    const key = JSON.stringify([shown.map((name) => [name, count(name)]), words, measured, drifted.map(({ id, reason }) => [id, reason])]);
+    const missed = alerts.size === 0 ? 0 : Math.max(alerts.size, run?.alerts ?? 0);
+    const key = JSON.stringify([[...counts], words, groups, measured, missed, drifted.map(({ id, reason }) => [id, reason])]);
     if (key === this.key) return;
     this.key = key;
-    const focused = document.activeElement?.getAttribute("data-state-filter") ?? null;
-    const quiet = drifted.length === 0 && !TROUBLES.some((name) => count(name) > 0);
-    this.box.replaceChildren(
+    const quiet = missed === 0 && drifted.length === 0 && groups.length === 0 && !TROUBLES.some((name) => count(name) > 0);
+    const pressed = (/** @type {string} */ word) => words.includes(word);
+    this.#replace(
+      ...(missed > 0 || pressed(ALERT_WORD) ? [alertChip(missed, pressed(ALERT_WORD))] : []),
       ...(drifted.length > 0 ? [driftedChip(drifted)] : []),
       ...(quiet ? [verdict(measured)] : []),
-      ...shown.map((name) => chip(name, count(name), words.includes(`state:${name}`))),
+      ...shown(TROUBLES).map((name) => stateChip(name, count(name), pressed(stateWord(name)))),
+      ...causeChips(groups, pressed),
+      ...shown(CALM).map((name) => stateChip(name, count(name), pressed(stateWord(name)))),
     );
-    if (focused !== null) {
-      const again = this.box.querySelector(`[data-state-filter="${focused}"]`);
-      if (again instanceof HTMLElement) again.focus({ preventScroll: true });
-    }
   }
+
+  /** The focus stays on its chip. @param {...HTMLElement} chips */
+  #replace(...chips) {
+    const focused = this.box.contains(document.activeElement) ? document.activeElement : null;
+    const same = (/** @type {HTMLElement} */ chip) =>
+      focused instanceof HTMLElement && JSON.stringify(chip.dataset) === JSON.stringify(focused.dataset);
+    this.box.replaceChildren(...chips);
+    if (focused !== null) all(this.box).find(same)?.focus({ preventScroll: true });
+  }
+}
+
+/** @param {HTMLElement} box @returns {HTMLElement[]} */
+function all(box) {
+  return [...box.querySelectorAll(".chip")].filter((each) => each instanceof HTMLElement);
+}
+
+/**
+ * @param {string} classes
+ * @param {Record<string, string>} attributes
+ * @param {number} count
+ * @param {string} label
+ * @param {...Node} before
+ */
+function chip(classes, attributes, count, label, ...before) {
+  const words = element("span", {}, element("strong", {}, formatCount(count)), ` ${label}`);
+  return element("button", { type: "button", class: `chip ${classes}`, ...attributes }, ...before, words);
+}
+
+/**
+ * @param {number} count
+ * @param {boolean} pressed
+ */
+function alertChip(count, pressed) {
+  const title = "The script expects these to train, and they do not. Click to show only these.";
+  return chip("alert", { "data-word": ALERT_WORD, "aria-pressed": String(pressed), title }, count, "expected to train");
 }
 
 /** @param {readonly CommandRow[]} commands newest first */
 function driftedChip(commands) {
   const [{ id, reason }] = commands;
-  const made = element(
-    "button",
-    {
-      type: "button",
-      class: "chip",
-      "data-drifted": String(id),
-      title: `Applied, and does not hold${reason === null ? "" : `: ${visible(reason)}`}. Click to see the command.`,
-    },
-    stateGlyph(stateCode("nonfinite")),
-    element("span", {}, element("strong", {}, String(commands.length)), " drifted"),
-  );
+  const title = `Applied, and does not hold${reason === null ? "" : `: ${visible(reason)}`}. Click to see the command.`;
+  const made = chip("", { "data-drifted": String(id), title }, commands.length, "drifted", stateGlyph(stateCode("nonfinite")));
   made.style.color = "var(--state-nonfinite)";
   return made;
 }
@@ -84,21 +120,32 @@ function verdict(measured) {
  * @param {number} count
  * @param {boolean} pressed
  */
-function chip(name, count, pressed) {
+function stateChip(name, count, pressed) {
   const code = stateCode(name);
   const { meaning, trouble } = stateOf(code);
-  const made = element(
-    "button",
-    {
-      type: "button",
-      class: trouble ? "chip" : "chip calm",
-      "data-state-filter": name,
-      "aria-pressed": String(pressed),
-      title: `${meaning} Click to show only these.`,
-    },
-    stateGlyph(code),
-    element("span", {}, element("strong", {}, String(count)), ` ${name}`),
-  );
+  const title = `${meaning} Click to show only these.`;
+  const attributes = { "data-word": stateWord(name), "aria-pressed": String(pressed), title };
+  const made = chip(trouble ? "" : "calm", attributes, count, name, stateGlyph(code));
   made.style.color = `var(--state-${name})`;
   return made;
+}
+
+/**
+ * The causes, which go on from the states before them.
+ * @param {readonly CauseGroup[]} groups
+ * @param {(word: string) => boolean} pressed
+ */
+function causeChips(groups, pressed) {
+  if (groups.length === 0) return [];
+  const chips = groups.map(({ cause, count, name }) => {
+    const { label, meaning } = causeOf(cause);
+    if (name !== null) {
+      const title = `${meaning} The model does not have them, so they have no row. Click to see why.`;
+      return chip("cause", { "data-why": name, title }, count, `${label}, unregistered`);
+    }
+    const word = causeWord(cause);
+    const title = `${meaning} Click to show only these.`;
+    return chip("cause", { "data-word": word, "aria-pressed": String(pressed(word)), title }, count, label);
+  });
+  return [element("span", { class: "causes", role: "group", "aria-label": "Causes" }, ...chips)];
 }

@@ -1,15 +1,16 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { parseFilter, toggleStateWord } from "../../static/lib/filter.js";
+import { ALERT_WORD, causeWord, parseFilter, stateWord, toggleWord } from "../../static/lib/filter.js";
 
 /**
  * @param {string} filter
  * @param {string} name
  * @param {string} [state]
+ * @param {{cause?: string | null, alert?: boolean}} [more]
  */
-function passes(filter, name, state = "present") {
-  return parseFilter(filter)?.(name, state);
+function passes(filter, name, state = "present", { cause = null, alert = false } = {}) {
+  return parseFilter(filter)?.(name, { state, cause, alert });
 }
 
 test("an empty filter asks for nothing", () => {
@@ -47,8 +48,18 @@ test("markup and expression characters are plain text", () => {
   assert.equal(passes("(1)", "alert(1)"), true);
 });
 
-test("a state is put in, replaced and taken out again", () => {
-  assert.equal(toggleStateWord("conv", "absent"), "conv state:absent");
-  assert.equal(toggleStateWord("conv state:absent", "zero"), "conv state:zero");
-  assert.equal(toggleStateWord("conv state:zero", "zero"), "conv");
+test("a cause and an alert are words of their own", () => {
+  assert.equal(passes("cause:detached", "a", "absent", { cause: "detached" }), true);
+  assert.equal(passes("cause:no_grad,detached", "a", "absent", { cause: "detached" }), true);
+  assert.equal(passes("cause:detached", "detached.weight", "absent"), false);
+  assert.equal(passes("cause:null", "a", "absent"), false);
+  assert.equal(passes("is:alert", "a", "absent", { alert: true }), true);
+  assert.equal(passes("is:alert", "is:alert", "absent"), false);
+});
+
+test("a word of trouble is put in, replaced and taken out again", () => {
+  assert.equal(toggleWord("conv", stateWord("absent")), "conv state:absent");
+  assert.equal(toggleWord("conv state:absent", causeWord("detached")), "conv cause:detached");
+  assert.equal(toggleWord("conv cause:detached", ALERT_WORD), "conv is:alert");
+  assert.equal(toggleWord("conv is:alert", ALERT_WORD), "conv");
 });

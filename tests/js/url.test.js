@@ -11,6 +11,7 @@ test("a view survives the URL, hostile names included", () => {
     log: /** @type {const} */ ("gates"),
     collapsed: new Set(["encoder.blocks", ""]),
     metrics: ["loss"],
+    why: "<img src=x onerror=alert(1)>&why=b",
   };
   assert.deepEqual(readView(writeView(view)), view);
 });

@@ -192,3 +192,52 @@ export function packSample({ states, values, version = 1, flags = 0 }) {
   );
   return buffer;
 }
+
+/**
+ * @param {number} id
+ * @param {Partial<import("../../../static/wire.js").ExplainCommand>} [changes]
+ * @returns {import("../../../static/wire.js").ExplainCommand}
+ */
+export function explainCommand(id, changes = {}) {
+  return { id, target: "encoder.weight", ...REPORT, kind: "explain", ...changes };
+}
+
+/**
+ * @param {number | null} parameter
+ * @param {Partial<import("../../../static/wire.js").Explanation>} [changes]
+ * @returns {import("../../../static/wire.js").Explanation}
+ */
+export function explanation(parameter, changes = {}) {
+  return {
+    parameter,
+    name: `p${parameter}`,
+    cause: "detached",
+    where: "train.py:41",
+    detail: "It reaches the loss only through `h.detach()`.",
+    advice: "Remove it.",
+    path: [],
+    source: null,
+    ...changes,
+  };
+}
+
+/**
+ * What a traced step showed.
+ * @param {readonly import("../../../static/wire.js").Explanation[]} explanations
+ * @param {Partial<import("../../../static/wire.js").Explanations>} [changes]
+ * @returns {import("../../../static/wire.js").Explanations}
+ */
+export function traced(explanations, changes = {}) {
+  return {
+    step: 412,
+    seconds: 0.0312,
+    ratio: 4.2,
+    total: explanations.length,
+    left_out: 0,
+    by: "job",
+    command: null,
+    time: 10,
+    explanations: [...explanations],
+    ...changes,
+  };
+}
