@@ -12,6 +12,7 @@ from torch.utils.hooks import RemovableHandle
 
 from .guard import Guard
 from .magnitude import magnitude, read
+from .tape import ACCUMULATES
 
 
 @dataclass(eq=False)
@@ -82,6 +83,14 @@ class Backflow:
             handle.remove()
         self._handles.clear()
 
+    def clear(self) -> None:
+        """Let go of everything at once."""
+        for passage in self.passages.values():
+            passage.edges.clear()
+            passage.above.clear()
+        self.passages.clear()
+        self.leaves.clear()
+
     def settle(self) -> None:
         """Read the sizes: they are tensors until then."""
         lists = [p.arrived for p in self.passages.values()]
@@ -94,8 +103,8 @@ class Backflow:
     def _passage(self, node: Node) -> Passage:
         passage = self.passages.get(node)
         if passage is None:
-            variable = None if node.next_functions else getattr(node, "variable", None)
-            leaf = id(variable) if isinstance(variable, Tensor) else None
+            is_leaf = type(node).__name__ == ACCUMULATES
+            leaf = id(node.variable) if is_leaf else None  # type: ignore[attr-defined]
             passage = self.passages[node] = Passage(node, [], leaf)
             if leaf is not None:
                 self.leaves.setdefault(leaf, []).append(passage)

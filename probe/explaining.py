@@ -31,6 +31,8 @@ from .watch import Watch
 
 REST = 30.0
 """Seconds from one trace that the job makes by itself to the next, at least."""
+MOST_DOUBTS = 10
+"""Steps that are sampled out of turn, one after the other."""
 MOST = 2000
 """Explanations that are told."""
 
@@ -68,6 +70,8 @@ class Explaining:
         self._trace: Trace | None = None
         self._looked_at = -REST
         self._presence = Presence()
+        self._doubts = 0
+        """Steps that were sampled out of turn."""
         self._wanted = False
         """An expectation is broken: the next step is traced."""
         self._failure: ExpectationError | None = None
@@ -133,8 +137,8 @@ class Explaining:
         self._presence.looked()
         self._alert()
         self._failure = self._expectations.failure()
-        speed = self._watch.meter.steps_per_second(time.perf_counter())
-        ratio = trace.seconds * speed if speed else None
+        usual = self._watch.pace.usual
+        ratio = trace.seconds / usual if usual else None
         for number in [command.id for command in commands] or [None]:
             self._uplink.tell_explanations(self._message(step, trace.seconds, ratio, number))
         for command in commands:
@@ -153,7 +157,7 @@ class Explaining:
             self._looked_at = time.monotonic()
             self._trace = Trace(self._models, self._table.parameters, self._guard)
             self._trace.start()
-        self._watch.must_sample = self.tracing
+        self._watch.must_sample = self.tracing or self._in_doubt()
 
     def stop(self) -> None:
         """Watch no more."""
@@ -184,9 +188,22 @@ class Explaining:
         else:
             self._answering.append(command)
 
+    @property
+    def _rested(self) -> bool:
+        return time.monotonic() - self._looked_at >= REST
+
+    def _in_doubt(self) -> bool:
+        """Whether to sample the coming step, out of turn, to see if a gradient stays away."""
+        if not (self._presence.doubtful and self._rested):
+            self._doubts = 0
+            return False
+        self._doubts += 1
+        if self._doubts > MOST_DOUBTS:  # it comes and goes
+            self._doubts, self._looked_at = 0, time.monotonic()
+        return True
+
     def _has_reason(self) -> bool:
-        rested = time.monotonic() - self._looked_at >= REST
-        if not (self._wanted or (rested and len(self._presence.overdue()) > 0)):
+        if not (self._wanted or (self._rested and len(self._presence.overdue()) > 0)):
             return False
         if is_compiled(self._models):  # takes 50 ms, so it is asked last
             self._wanted, self._looked_at = False, time.monotonic()

@@ -14,7 +14,7 @@ from .magnitude import magnitude
 from .numbers_out import NumbersOut
 from .parameters import is_uninitialized
 from .places import Chain
-from .tape import Call, Tape, Value
+from .tape import ACCUMULATES, Call, Tape, Value
 
 _Seen: TypeAlias = "tuple[weakref.ref[Tensor], int, Value]"
 
@@ -116,6 +116,7 @@ class HeldValues:
             tensor.is_floating_point() or tensor.is_complex(),
             () if is_uninitialized(tensor) else tuple(tensor.shape),
         )
+        value.is_parameter = id(tensor) in self._known
         if value.node is not None:
             value.flows = self._upstream(value.node, call, parents)
         elif value.carries:
@@ -155,8 +156,8 @@ class HeldValues:
             for following, _ in current.next_functions:
                 if following is None or following in visited:
                     continue
-                variable = getattr(following, "variable", None)
-                if isinstance(variable, Tensor) and not following.next_functions:
+                if type(following).__name__ == ACCUMULATES:
+                    variable: Tensor = following.variable  # type: ignore[attr-defined]
                     leaves.add(id(variable))
                     if id(variable) not in self._tape.leaves:
                         self._remember(variable, None, [])

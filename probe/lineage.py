@@ -57,7 +57,11 @@ class Lineage:
         return list(found.values())
 
     def cuts(self, flow: Iterable[Value]) -> list[tuple[Value, Value]]:
-        """Where a flow ends on its way to a loss: the last value of the flow, and what is next."""
+        """Where a flow ends on its way to a loss: the last value of the flow, and what is next.
+
+        Ways that lead through what was written into a parameter (an average of weights) count
+        only where there is no other.
+        """
         found = [
             (value, after)
             for value in flow
@@ -65,7 +69,8 @@ class Lineage:
             for after in self._loses.get(id(value), ())
             if self.in_loss(after) and any(value is lost for lost in after.lost)
         ]
-        return sorted(found, key=lambda cut: -1 if (call := cut[1].made_by) is None else call.index)
+        direct = [cut for cut in found if not any(v.is_parameter for v in self._on(cut[1]))]
+        return sorted(direct or found, key=_time)
 
     def way(self, starts: Sequence[Value], through: Value | None = None) -> list[Value]:
         """A short way from ``starts`` to a loss, with gradient or without; empty if none is."""
@@ -94,6 +99,11 @@ class Lineage:
                     before[id(after)] = value
                     pending.append(after)
         return []
+
+
+def _time(cut: tuple[Value, Value]) -> int:
+    call = cut[1].made_by
+    return -1 if call is None else call.index
 
 
 def _scalars(lineage: Lineage, tape: Tape) -> list[Value]:

@@ -21,24 +21,23 @@ def magnitude(tensor: Tensor) -> Tensor | None:
         return None
     if tensor.layout is not torch.strided or tensor.is_meta or tensor.is_quantized:
         return None
-    with torch.no_grad(), torch.autocast(tensor.device.type, enabled=False):
-        held = tensor.detach()
-        if held.numel() < LARGE or held.is_complex():
-            norm: Tensor = torch.linalg.vector_norm(held, float("inf"))
-            return norm
-        least, most = torch.aminmax(held)
-        return torch.maximum(-least, most)
+    held = tensor.detach()
+    if held.numel() < LARGE or held.is_complex():
+        norm: Tensor = torch.linalg.vector_norm(held, float("inf"))
+        return norm
+    least, most = torch.aminmax(held)
+    return torch.maximum(-least, most)
 
 
 def read(sizes: Iterable[Tensor]) -> list[float]:
-    """The values of 0-dimensional tensors, with one copy from each device."""
+    """The values of 0-dimensional tensors, with one copy for each device and dtype."""
     given = list(sizes)
-    by_device: dict[torch.device, list[int]] = {}
+    groups: dict[tuple[torch.device, torch.dtype], list[int]] = {}
     for i, size in enumerate(given):
-        by_device.setdefault(size.device, []).append(i)
+        groups.setdefault((size.device, size.dtype), []).append(i)
     values = [0.0] * len(given)
-    for places in by_device.values():
-        stacked = torch.stack([given[i].double() for i in places]).tolist()
+    for places in groups.values():
+        stacked = torch.stack([given[i] for i in places]).tolist()
         for i, value in zip(places, stacked, strict=True):
             values[i] = value
     return values

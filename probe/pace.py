@@ -47,6 +47,11 @@ class Pace:
             return MAX_INTERVAL
         return min(MAX_INTERVAL, max(1, math.ceil(self._sample_cost() / affordable)))
 
+    @property
+    def usual(self) -> float | None:
+        """Seconds of a step of late, without the probe's part: the median; None before two."""
+        return median(self._steps) if self._steps else None
+
     def due(self, step: int) -> bool:
         """Whether the coming step ``step`` is to be sampled."""
         if self._every is not None:

@@ -22,6 +22,8 @@ class Presence:
         """Samples in a row."""
         self.since = np.zeros(0, np.int64)
         """The step of the first of them."""
+        self.doubtful = False
+        """A parameter is missing that was not looked at."""
         self._looked = np.zeros(0, np.bool_)
         """Those that were explained since they began to miss."""
 
@@ -35,6 +37,7 @@ class Presence:
         self.since[missing & (self._missed == 0)] = sample.step
         self._missed = np.where(missing, self._missed + 1, 0)
         self._looked &= missing
+        self.doubtful = bool((missing & ~self._looked).any())
 
     def overdue(self) -> npt.NDArray[np.int64]:
         """The parameters that ought to be looked at, and were not."""
@@ -43,6 +46,7 @@ class Presence:
     def looked(self) -> None:
         """Whatever is missing now was explained."""
         self._looked |= self._missed > 0
+        self.doubtful = False
 
     def _grow(self, count: int) -> None:
         more = count - len(self._missed)

@@ -10,6 +10,9 @@ from torch.autograd.graph import Node
 
 from .places import Chain, Place
 
+ACCUMULATES = "AccumulateGrad"
+"""The class of the nodes of the autograd graph that hold a leaf as ``variable``."""
+
 
 @dataclass(eq=False)
 class Call:
@@ -64,6 +67,8 @@ class Value:
     """What it was made from, that carries no gradient."""
     leaf: int | None = None
     """``id`` of the tensor, for a leaf of the autograd graph that requires gradient."""
+    is_parameter: bool = False
+    """A parameter of the models holds it."""
     size: float | Tensor | None = None
     """The largest magnitude in it: 0, a number, inf or nan; a tensor until it is read."""
 
@@ -103,3 +108,16 @@ class Tape:
     """Parameters that were used and that no model has, by ``id``."""
     full: bool = False
     """The step was too long; what came after that is missing."""
+
+    def clear(self) -> None:
+        """Let go of everything at once: calls and values hold each other, and the graph."""
+        for call in self.calls:
+            call.inputs.clear()
+            call.outputs.clear()
+        for value in self.values:
+            value.made_by = value.node = None
+            value.flows, value.lost, value.plain = [], [], []
+        for held in (self.calls, self.values, self.backwards, self.escapes):
+            held.clear()
+        for known in (self.leaves, self.by_node, self.strays):
+            known.clear()

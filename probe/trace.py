@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 import time
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -24,6 +25,8 @@ from .subject import Subject
 from .tracer import Tracer
 from .wording import unknown
 
+SELDOM = 50_000
+"""Objects made in a traced step from one small garbage collection to the next."""
 LONGEST = 2.0
 """Seconds that are spent on finding causes: a live job waits meanwhile."""
 
@@ -40,6 +43,7 @@ class Trace:
         self._stance: Any = None
         self._running = False
         self._began = 0.0
+        self._thresholds = (0, 0, 0)
         self.seconds = 0.0
         """What the traced step took."""
 
@@ -48,6 +52,11 @@ class Trace:
         # Where nothing has imported Dynamo, nothing is compiled, and the import takes seconds.
         if "torch._dynamo" in sys.modules:
             self._stance = torch.compiler.set_stance("force_eager")
+        # A tape is many small objects: with the usual thresholds the garbage collector would walk
+        # the whole heap several times in one step, 100 ms each.
+        self._thresholds = gc.get_threshold()
+        if self._thresholds[0]:
+            gc.set_threshold(max(SELDOM, self._thresholds[0]), *self._thresholds[1:])
         self._began = time.perf_counter()
         self._tracer.start()
         self._running = True
@@ -63,6 +72,7 @@ class Trace:
         self._running = False
         self._tracer.stop()
         self.seconds = time.perf_counter() - self._began
+        gc.set_threshold(*self._thresholds)
         if self._stance is not None:
             self._stance.__exit__(None, None, None)
 
@@ -73,7 +83,7 @@ class Trace:
         in_optimizer: Collection[int],
         zeroing: Sequence[GateInfo] = (),
     ) -> dict[str, Explanation]:
-        """What is wrong with each parameter, by name; the healthy ones are left out.
+        """What is wrong with each parameter, by name; the healthy ones are left out. Asked once.
 
         ``names``: of the parameters, and ``in_optimizer``: those that an optimizer holds, both by
         ``id``; ``zeroing``: the closed gates that scale by zero.
@@ -97,6 +107,8 @@ class Trace:
         strays = find_strays(tape, diagnosis.lineage, self._index, in_optimizer)
         for name, (_, finding) in strays.items():
             found[name] = _explanation(name, finding)
+        tape.clear()
+        self._tracer.backflow.clear()
         return found
 
     def owners(self, names: Iterable[str]) -> tuple[str, ...]:
