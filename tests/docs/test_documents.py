@@ -14,6 +14,7 @@ import pytest
 from gradgate.probe.actions import ACTIONS
 from gradgate.probe.condition_text import FUNCTIONS
 from gradgate.probe.conditions import OWN_NAMES
+from gradgate.probe.explanation import CAUSES
 from gradgate.probe.sites import KINDS
 from tests.support.serving import ServerProcess
 from tests.support.waiting import wait_until
@@ -49,7 +50,9 @@ def test_the_readme_trains_and_steers(server: ServerProcess, tmp_path: Path) -> 
     ]
 
 
-@pytest.mark.parametrize("document", ["freezing.md", "gates.md", "stopping-gradients.md"])
+@pytest.mark.parametrize(
+    "document", ["explaining.md", "freezing.md", "gates.md", "stopping-gradients.md"]
+)
 def test_the_snippets_of_a_document_run(tmp_path: Path, document: str) -> None:
     """Every Python snippet of a document runs as it stands, one after the other."""
     text = (ROOT / "docs" / document).read_text("utf-8")
@@ -72,6 +75,12 @@ def test_every_word_of_a_gate_is_documented() -> None:
         assert f"`{word}`" in text, word
     for kind in KINDS:
         assert re.search(rf"`{kind}:[A-Z]+`", text), kind
+
+
+def test_every_cause_is_documented() -> None:
+    """A cause of an explanation that docs/explaining.md lacks fails here."""
+    text = (ROOT / "docs" / "explaining.md").read_text("utf-8")
+    assert [cause for cause in CAUSES if f"| `{cause}` |" not in text] == []
 
 
 def test_the_readmes_make_targets_and_links_exist() -> None:
