@@ -67,6 +67,8 @@ class Row:
     """Of several processes each has a part of every parameter."""
     thaws_first: bool = False
     """The script froze the target itself: it is thawed, then frozen again."""
+    differs_eagerly: bool = False
+    """Compiled, it computes other last bits than eagerly, as a traced step runs."""
     marks: tuple[pytest.MarkDecorator, ...] = ()
 
     @property
@@ -74,6 +76,11 @@ class Row:
         """What is commanded, by the step at whose boundary."""
         first, second = ("thaw", "freeze") if self.thaws_first else ("freeze", "thaw")
         return {FIRST_AT: first, SECOND_AT: second}
+
+    @property
+    def questions(self) -> dict[int, str]:
+        """At which boundaries it is asked why gradients are missing."""
+        return {} if self.differs_eagerly else {4: "explain", 12: "explain", 13: "explain"}
 
     @property
     def held(self) -> tuple[tuple[int, int], ...]:

@@ -37,8 +37,8 @@ def plain(row: Row) -> History:
 
 @pytest.fixture(scope="module")
 def watched(row: Row) -> History:
-    """The row trained with Gradgate and nothing commanded."""
-    return train_watched(row)
+    """The row trained with Gradgate, nothing commanded, and some steps explained."""
+    return train_watched(row, row.questions)
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +60,7 @@ def untouched(row: Row) -> object:
 
 
 def test_watching_changes_nothing(plain: History, watched: History) -> None:
-    """Attached and nothing commanded, every bit is that of a run without Gradgate."""
+    """Attached, asked and not commanded, every bit is that of a run without Gradgate."""
     assert differences(watched.bits, plain.bits) == []
 
 

@@ -47,7 +47,8 @@ def _row(backend: str, attached: str, words: str) -> Row:
     marks = (*_QUIET, _COMPILER) if backend == "inductor" else _QUIET
     target = "_orig_mod.encoder.0" if attached == "wrapper" else "encoder.0"
     build = partial(_compiled, backend, attached=attached)
-    return Row(f"torch.compile, {backend}, {words}", build, target, marks=marks)
+    name = f"torch.compile, {backend}, {words}"
+    return Row(name, build, target, differs_eagerly=backend == "inductor", marks=marks)
 
 
 ROWS = (
