@@ -47,7 +47,7 @@ def test_a_state_is_never_shown_as_a_value(play: Play, open_run: OpenRun, run: s
     probe = play(run, "a.weight", "a.bias")
     probe.sample(1, [0.5, float("nan")], [PRESENT, ABSENT])
     page = open_run(run)
-    expect(page.row("a.bias").locator(".state")).to_have_text("absent")
+    expect(page.row("a.bias").locator(".state .words")).to_have_text("absent")
     expect(page.row("a.bias").locator(".norm")).to_have_text("–")
     expect(
         page.page.locator("#flow .ytick, #flow .y2tick").filter(has_text="absent")

@@ -61,7 +61,7 @@ def test_every_state_has_its_word_and_a_drawn_glyph(
     shapes = set()
     for state in STATES:
         cell = page.row(state).locator(".state")
-        expect(cell).to_have_text(state)
+        expect(cell.locator(".words")).to_have_text(state)
         glyph = cell.locator("svg path")
         box = glyph.bounding_box()
         assert box is not None

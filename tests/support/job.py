@@ -53,7 +53,23 @@ class Empty(nn.Module):
         return x[:, :3].clone().requires_grad_()
 
 
-MODELS = {"small": Small, "hostile": Hostile, "empty": Empty}
+class Detached(nn.Module):
+    """A style branch that a forgotten `detach` cuts off."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.encoder = nn.Linear(6, 8)
+        self.style = nn.Sequential(nn.Linear(8, 8), nn.Tanh(), nn.Linear(8, 4))
+        self.head = nn.Linear(12, 3)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        h = self.encoder(x)
+        style = self.style(h)
+        style = style.detach()
+        return self.head(torch.cat([h, style], dim=1))  # type: ignore[no-any-return]
+
+
+MODELS = {"detached": Detached, "small": Small, "hostile": Hostile, "empty": Empty}
 
 
 def digests(model: nn.Module) -> dict[str, str]:
