@@ -12,7 +12,9 @@ from .freezing import Freezer
 from .parameters import ParameterTable
 from .selection import Selection
 
-VERSION = 1
+VERSION = 2
+READABLE = (1, 2)
+"""A state of version 1 has neither gates nor a step."""
 
 
 def freezes_to_state(freezer: Freezer, table: ParameterTable) -> dict[str, Any]:
@@ -40,11 +42,14 @@ def freezes_from_state(
     ``paths``: the modules of the model. Raises :class:`CommandError` for what is no state of
     a run, and :class:`TargetError` for names that this model does not have.
     """
-    if not isinstance(state, Mapping) or state.get("version") != VERSION:
+    if not isinstance(state, Mapping) or state.get("version") not in READABLE:
         raise CommandError(
             "this is no state of a Gradgate run, or one of another version; "
             "give what run.state_dict() returned."
         )
+    step = state.get("step", 0)
+    if not isinstance(step, int) or step < 0:
+        raise CommandError(f"the state has step {step!r}; give what run.state_dict() returned.")
     known = set(paths)
     _know([*state["graphless"], *state["held"]], known, "module")
     index_of = {name: index for index, names in enumerate(table.names) for name in names}

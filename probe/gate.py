@@ -11,7 +11,7 @@ from .actions import Action
 from .conditions import Condition
 from .errors import ConditionError
 from .reach import Reach
-from .sites import Site
+from .sites import PARAMETER, Site
 
 AVERAGED = 10
 """Arrivals over which ``norm_avg`` averages, about: each new one weighs 1 / AVERAGED."""
@@ -83,6 +83,8 @@ class Gate:
     _bypassed_now: bool = False
     """A gradient has gone past it in the present step."""
     _norm_avg: float | None = None
+    _recalled: Mapping[str, float] = field(default_factory=dict)
+    """Metrics as they were when the gate was saved, until they are logged anew."""
     _held_until: int = 0
     _reached: bool = False
     """A gradient came in the present step."""
@@ -104,6 +106,29 @@ class Gate:
     def is_closed(self) -> bool:
         """Whether it is closed in the present step, or was in the latest if that is over."""
         return self._closed_now or (self.closed and not self.paused)
+
+    @property
+    def is_early(self) -> bool:
+        """Whether it is decided before the forward, so that its parameter costs no work."""
+        blocks = self.site.kind == PARAMETER and self.action.kind == "block"
+        return blocks and not self.condition.needs_norm
+
+    def memory(self, step: int, metrics: Mapping[str, float]) -> dict[str, Any]:
+        """What ``step``, the coming one, is decided on, besides the gate's own fields."""
+        known = {**self._recalled, **metrics}
+        return {
+            "closed": self.closed,
+            "held": max(0, self._held_until - step),
+            "norm_avg": self._norm_avg,
+            "metrics": {name: known[name] for name in self.condition.names & known.keys()},
+        }
+
+    def recall(self, memory: Mapping[str, Any], step: int) -> None:
+        """Go on, at ``step``, where :meth:`memory` was asked."""
+        self.closed = memory["closed"]
+        self._held_until = step + memory["held"]
+        self._norm_avg = memory["norm_avg"]
+        self._recalled = dict(memory["metrics"])
 
     def is_foregone(self, step: int) -> bool:
         """Whether it is known before the gradient that nothing will pass in ``step``."""
@@ -135,7 +160,7 @@ class Gate:
     def _is_closed(
         self, step: int, metrics: Mapping[str, float], norm: Callable[[], float]
     ) -> bool:
-        values: dict[str, float] = {**metrics, "step": step, "closed": self.closed}
+        values = {**self._recalled, **metrics, "step": step, "closed": self.closed}
         if self.condition.needs_norm:
             values["norm"] = arrived = norm()
             values["norm_avg"] = arrived if self._norm_avg is None else self._norm_avg

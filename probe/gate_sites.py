@@ -20,11 +20,11 @@ def check_site(
     models: Mapping[str, nn.Module],
     optimizers: Sequence[Optimizer],
     table: ParameterTable,
-    flipped: Collection[int],
+    may_be_frozen: Collection[int],
 ) -> None:
     """Raise why there cannot be a gate at a site.
 
-    ``flipped``: the parameters that gates keep from being trained just now.
+    ``may_be_frozen``: parameters that are not refused for being frozen just now.
     """
     if in_process_group():
         raise CommandError(
@@ -45,7 +45,7 @@ def check_site(
         names = {name for aliases in table.names for name in aliases}
         site.must_be_one_of(names)
         index = table.index_of_name(site.name)
-        if not table.parameters[index].requires_grad and index not in flipped:
+        if not table.parameters[index].requires_grad and index not in may_be_frozen:
             raise CommandError(f"{site.name!r} is frozen, so no gradient comes to it; thaw it.")
     elif site.kind != LABEL:
         site.must_be_one_of(module_paths(models))

@@ -90,6 +90,10 @@ class Gates:
         """The gate of this number, or None."""
         return self._gates.get(number)
 
+    def begin(self, step: int) -> None:
+        """Let ``step`` be the present one."""
+        self._step = step
+
     def reserve(self) -> int:
         """Promise a number to a gate that is yet to be made; in any thread."""
         return next(self._numbers)
@@ -102,7 +106,7 @@ class Gates:
     @property
     def may_flip(self) -> frozenset[int]:
         """The parameters that a gate may keep from being trained in some step."""
-        indexes = (self._index(gate) for gate in self._gates.values() if _is_early(gate))
+        indexes = (self._index(gate) for gate in self._gates.values() if gate.is_early)
         return frozenset(index for index in indexes if index is not None)
 
     def infos(self) -> list[GateInfo]:
@@ -129,8 +133,11 @@ class Gates:
 
     # Commands, in the training thread, outside forward and backward.
 
-    def check(self, command: Command) -> None:
-        """Raise why a gate cannot be made, changed or removed; nothing is done."""
+    def check(self, command: Command, *, restored: bool = False) -> None:
+        """Raise why a gate cannot be made, changed or removed; nothing is done.
+
+        ``restored``: it was made before, so that its parameter may be frozen by now.
+        """
         if command.gate is not None and command.gate not in self._gates:
             known = ", ".join(map(str, self._gates)) or "none"
             raise CommandError(f"this run has no gate {command.gate}; it has {known}.")
@@ -144,7 +151,8 @@ class Gates:
             site = Site.parse(command.site)
             old = None if command.gate is None else self._gates[command.gate]
             if old is None or old.site != site:
-                check_site(site, self._models, self._optimizers, self._table, self.flipped)
+                may_be_frozen = range(len(self._table)) if restored else self.flipped
+                check_site(site, self._models, self._optimizers, self._table, may_be_frozen)
 
     def apply(self, command: Command, step: int) -> int:
         """Make, change or remove a gate that was checked; return its id."""
@@ -234,7 +242,7 @@ class Gates:
                 self._settle(gate)
 
     def _settle(self, gate: Gate) -> None:
-        index = self._index(gate) if _is_early(gate) else None
+        index = self._index(gate) if gate.is_early else None
         if index is None:
             return
         flipped = index in self._withheld.flipped
@@ -388,12 +396,3 @@ class Gates:
             found = (i for i, aliases in enumerate(names) if gate.site.name in aliases)
             gate.index = next(found, known)
         return None if gate.index is None or not names[gate.index] else gate.index
-
-
-def _is_early(gate: Gate) -> bool:
-    """Whether a gate is decided before the forward, so that its parameter costs no work."""
-    return (
-        gate.site.kind == PARAMETER
-        and gate.action.kind == "block"
-        and not gate.condition.needs_norm
-    )

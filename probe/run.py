@@ -13,6 +13,7 @@ from .errors import CommandError
 from .expectations import Alert
 from .explanation import Explanation
 from .gate import GateInfo
+from .gate_state import gates_from_state, gates_to_state, restore_gate
 from .info import ParameterInfo
 from .job import Job
 from .preview import Preview
@@ -185,14 +186,25 @@ class Run:
         return self._job.previews.now(command)
 
     def state_dict(self) -> dict[str, Any]:
-        """Return what is frozen by command, to go into the user's own checkpoint.
+        """Return what is frozen by command, and every gate, to go into the user's own checkpoint.
 
-        Plain dicts, lists and strings, so that ``torch.load(..., weights_only=True)`` reads it.
+        Plain dicts, lists, strings and numbers, so that ``torch.load(..., weights_only=True)``
+        reads it.
         """
-        return freezes_to_state(self._job.freezer, self._job.table)
+        job = self._job
+        return {
+            **freezes_to_state(job.freezer, job.table),
+            "gates": gates_to_state(job.gates, job.step + 1, job.measuring.latest_metrics),
+            "step": job.step,
+        }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Freeze what was frozen when ``state`` was made, and thaw what was not.
+        """Freeze what was frozen when ``state`` was made, and make the gates that there were.
+
+        What was not frozen is thawed, and gates that it does not have are removed. A gate has
+        its number again unless that was given away before, goes on with what it remembers (its
+        average, how long it holds, whether it was closed) and counts its steps anew. In a run
+        that has made no step yet, steps go on from that of the state.
 
         Call it between a step and the next forward, as right after :func:`attach`; what the
         script froze by itself is left alone. Raises :class:`TargetError` when the state
@@ -214,13 +226,23 @@ class Run:
             wanted.insert(0, (thaw, thawed))
         for command, selection in wanted:
             self._job.freezer.check(selection, command.mode)
+        gates = gates_from_state(state, self._job.gates)
         if self._job.ranks is not None:
             self._job.ranks.agree(self._job.step, {"load_state_dict": state})
+        if self._job.step == 0:
+            self._job.step = self._job.uplink.step = state.get("step", 0)
+            self._job.gates.begin(self._job.step + 1)
         for command, selection in wanted:
             self._local_commands += 1
             numbered = replace(command, local=self._local_commands)
             self._job.steering.restore(numbered, selection, self._job.step)
         self._job.freezer.hold_only(state["held"])
+        for gate in gates:
+            self._local_commands += 1
+            numbered = replace(gate.command, local=self._local_commands)
+            gate = replace(gate, command=numbered)
+            restore_gate(self._job.gates, self._job.steering, gate, self._job.step)
+        self._job.settle_gates()
         self._job.announce_frozen()
 
     def parameters(self) -> list[ParameterInfo]:
