@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import click
@@ -12,7 +13,7 @@ from . import limits
 from .choosing import choose
 from .client import Client
 from .client_options import NotDone, asks_a_server
-from .gate_requests import GateRequest, TrialRequest, UngateRequest
+from .gate_requests import GateFields, GateRequest, TrialRequest, UngateRequest
 from .gate_text import action_text, fault_lines, trial_lines
 from .rows import GateRow, RunRow
 from .steering import steer
@@ -33,41 +34,52 @@ _no_wait = click.option("--no-wait", is_flag=True, help="Ask, and do not wait fo
 
 @click.command(epilog=_SITES + _ENDS)
 @click.argument("run")
-@click.argument("site")
+@click.argument("site", required=False)
 @click.option(
-    "--when",
-    default="True",
-    show_default=True,
-    metavar="CONDITION",
-    help="Closed while this is true, such as 'norm > 10'.",
+    "--when", metavar="CONDITION", help="Closed while this is true, such as 'norm > 10'.  [True]"
 )
 @click.option(
     "--action",
     type=click.Choice(["block", "scale", "clip"]),
-    default="block",
-    show_default=True,
-    help="What it does while it is closed.",
+    help="What it does while it is closed.  [block]",
 )
 @click.option("--factor", type=float, help="What to scale by; -1 reverses.")
 @click.option("--max-norm", type=float, help="What to clip to.")
-@click.option("--hold", type=int, default=0, help="Once closed, closed for so many steps at least.")
+@click.option("--hold", type=int, help="Once closed, closed for so many steps at least.  [0]")
+@click.option("--edit", type=int, metavar="GATE", help="Change this gate where options say so.")
+@click.option("--pause", type=int, metavar="GATE", help="Let this gate let everything pass.")
+@click.option("--resume", type=int, metavar="GATE", help="Let this gate decide again.")
 @click.option(
     "--try", "tries", is_flag=True, help="Show when it would have been closed; change nothing."
 )
 @_no_wait
 @asks_a_server
-def gate(client: Client, /, run: str, site: str, tries: bool, no_wait: bool, **fields: Any) -> None:
-    """Gate the gradient that flows through a site of a run."""
-    asked: TrialRequest | GateRequest
-    try:
-        if tries:
-            asked = TrialRequest.model_validate({"site": site, **fields})
-        else:
-            gate = {"kind": "gate", "site": site, "by": "cli", **fields}
-            asked = GateRequest.model_validate(gate)
-    except ValidationError as error:
-        raise click.UsageError(_fault(error)) from error
+def gate(
+    client: Client,
+    /,
+    run: str,
+    edit: int | None,
+    pause: int | None,
+    resume: int | None,
+    tries: bool,
+    no_wait: bool,
+    **options: Any,
+) -> None:
+    """Gate the gradient that flows through a site of a run, or change a gate that is there."""
+    given = {name: value for name, value in options.items() if value is not None}
+    named = [number for number in (edit, pause, resume) if number is not None]
+    if len(named) > 1 or ((given or tries) and edit is None and named):
+        raise click.UsageError("--pause and --resume go alone; change a gate with --edit.")
+    if edit is not None and not given:
+        raise click.UsageError("--edit changes what is given with it: give a SITE or an option.")
+    if not named and "site" not in given:
+        raise click.UsageError("give a SITE to gate, or --edit, --pause or --resume a GATE.")
+    asked = None if named else _request(given, tries)
     row = choose(client.runs(), run)
+    if asked is None:
+        old = _find(client.gates(row.id), named[0])
+        paused = old.paused if edit is not None else pause is not None
+        asked = _request({**_changed(old, given), "gate": old.id, "paused": paused}, tries)
     if isinstance(asked, TrialRequest):
         _try(client, row, asked)
     else:
@@ -102,6 +114,32 @@ def gates(client: Client, /, run: str, as_json: bool) -> None:
                 click.echo(plain(f"gate {each.id}: {each.problem}"))
     else:
         click.echo(plain(f"No gate in {row.name} ({row.id}): `gradgate gate` makes one."))
+
+
+def _request(fields: Mapping[str, Any], tries: bool) -> TrialRequest | GateRequest:
+    try:
+        if tries:
+            tried = {name: fields[name] for name in GateFields.model_fields if name in fields}
+            return TrialRequest.model_validate(tried)
+        return GateRequest.model_validate({"kind": "gate", "by": "cli", **fields})
+    except ValidationError as error:
+        raise click.UsageError(_fault(error)) from error
+
+
+def _find(rows: Sequence[GateRow], number: int) -> GateRow:
+    for row in rows:
+        if row.id == number:
+            return row
+    known = ", ".join(str(row.id) for row in rows) or "none"
+    raise click.UsageError(f"This run has no gate {number}; it has {known}.")
+
+
+def _changed(old: GateRow, given: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of a gate with what is given in place of what it had."""
+    kept = {name: getattr(old, name) for name in GateFields.model_fields}
+    if given.get("action", old.action) != old.action:
+        kept |= {"factor": None, "max_norm": None}  # which belong to the old action
+    return {**kept, **given}
 
 
 def _try(client: Client, run: RunRow, asked: TrialRequest) -> None:

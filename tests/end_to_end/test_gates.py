@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.commanding import Terminal
 from tests.support.serving import ServerProcess
 from tests.support.training import TrainingJob
 from tests.support.waiting import wait_until
@@ -69,6 +70,27 @@ def test_a_gate_closes_is_edited_paused_and_removed(
     end = job.wait_for_more(20)
     assert moving(job.history()[removed["step"] + 1 : end]) == ENCODER | HEAD
     assert server.get(gates)["gates"] == []
+
+
+def test_a_gate_is_changed_from_the_terminal(server: ServerProcess, job: TrainingJob) -> None:
+    """Paused, resumed and edited it keeps its number, and the job does as it is told."""
+    made = ask(server, job, "verified", kind="gate", site="output:encoder", when="loss > 0", hold=2)
+    number, terminal = str(made["gate"]), Terminal()
+    for arguments, moved in (
+        (("--pause", number), ENCODER | HEAD),
+        (("--resume", number), HEAD),
+        (("--edit", number, "--action", "scale", "--factor", "0.5"), ENCODER | HEAD),
+    ):
+        ended = terminal.run("gate", job.run, *arguments, "--server", server.url)
+        assert ended.exit_code == 0, ended.stderr
+        since = server.get(f"/api/runs/{job.run}/commands")["commands"][0]["step"]
+        end = job.wait_for_more(20)
+        assert moving(job.history()[since + 1 : end]) == moved
+    (gate,) = server.get(f"/api/runs/{job.run}/gates")["gates"]
+    assert (gate["id"], gate["when"], gate["hold"]) == (made["gate"], "loss > 0", 2)
+    assert (gate["action"], gate["factor"], gate["by"]) == ("scale", 0.5, "cli")
+    ended = terminal.run("ungate", job.run, number, "--server", server.url)
+    assert ended.exit_code == 0, ended.stderr
 
 
 @pytest.mark.parametrize(

@@ -155,6 +155,93 @@ def test_a_wrong_gate_is_not_asked_for(
     assert sentence in result.stderr
 
 
+@pytest.mark.parametrize(
+    ("arguments", "changes"),
+    [
+        (("--edit", "2", "--when", "loss > 3"), {"when": "loss > 3"}),
+        (("--edit", "2", "--max-norm", "4", "--hold", "0"), {"max_norm": 4.0, "hold": 0}),
+        (("--edit", "2", "--action", "block"), {"action": "block", "max_norm": None}),
+        (
+            ("--edit", "2", "--action", "scale", "--factor", "0.5"),
+            {"action": "scale", "factor": 0.5, "max_norm": None},
+        ),
+        (("input:b", "--edit", "2"), {"site": "input:b"}),
+        (("--resume", "2"), {"paused": False}),
+        (("--pause", "1"), {"gate": 1, "paused": True, "action": "block", "hold": 0}),
+    ],
+)
+def test_a_gate_is_changed_where_options_say_so(
+    shared_server: ServerProcess,
+    run: str,
+    terminal: Terminal,
+    arguments: tuple[str, ...],
+    changes: dict[str, object],
+) -> None:
+    """What is not given stays as the job last reported it, and so does the number."""
+    was = {"site": "output:a", "when": "norm > 10", "action": "clip", "factor": None}
+    was |= {"max_norm": 2.5, "hold": 7, "paused": True, "gate": 2}
+    with FakeProbe(shared_server, hello(run)) as probe:
+        probe.gates(1, gate(1), gate(2, action="clip", max_norm=2.5, hold=7, paused=True))
+        probe.until_acked(1)
+        asked = ("gate", run, *arguments, "--no-wait", "--server", shared_server.url)
+        result = terminal.run(*asked)
+        assert result.exit_code == 0, result.stderr
+        command = probe.until_command(1)
+    wanted = {**was, **changes}
+    if wanted["gate"] == 1:
+        wanted["max_norm"] = None
+    assert {name: command[name] for name in wanted} == wanted
+    assert command["by"] == "cli"
+
+
+def test_a_change_is_tried_on_the_gate_that_it_is_of(
+    shared_server: ServerProcess, run: str, terminal: Terminal
+) -> None:
+    """`--edit` with `--try` asks about the gate as it would be, and changes nothing."""
+    with FakeProbe(shared_server, hello(run)) as probe:
+        probe.gates(1, gate(2, hold=7, paused=True))
+        probe.until_acked(1)
+        arguments = ("--edit", "2", "--when", "norm > 1", "--try", "--server", shared_server.url)
+        ended = terminal.start("gate", run, *arguments)
+        asked = probe.until_question()
+        probe.answer_trial(asked, closed=[3], samples=5)
+        result = ended.result(WITHIN)
+    assert (asked["site"], asked["when"], asked["hold"]) == ("output:a", "norm > 1", 7)
+    assert "closed in 1 of the last 5 samples" in result.stdout
+    assert shared_server.get(f"/api/runs/{run}/commands")["commands"] == []
+
+
+def test_a_gate_that_is_not_there_is_not_changed(
+    shared_server: ServerProcess, run: str, terminal: Terminal
+) -> None:
+    """The exit code is 2, and the gates that there are are named."""
+    with FakeProbe(shared_server, hello(run)) as probe:
+        probe.gates(1, gate(1), gate(4))
+        probe.until_acked(1)
+        result = terminal.run("gate", run, "--pause", "3", "--server", shared_server.url)
+    assert result.exit_code == 2
+    assert "This run has no gate 3; it has 1, 4." in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ((), "give a SITE to gate"),
+        (("--edit", "1"), "--edit changes what is given with it"),
+        (("--pause", "1", "--resume", "1"), "--pause and --resume go alone"),
+        (("--pause", "1", "--hold", "3"), "--pause and --resume go alone"),
+        (("--resume", "1", "--try"), "--pause and --resume go alone"),
+    ],
+)
+def test_changes_that_make_no_sense_are_not_asked_for(
+    terminal: Terminal, arguments: tuple[str, ...], sentence: str
+) -> None:
+    """The exit code is 2, before any server is asked."""
+    result = terminal.run("gate", "a", *arguments, "--server", "http://127.0.0.1:9")
+    assert result.exit_code == 2
+    assert sentence in result.stderr
+
+
 def test_gates_are_listed(shared_server: ServerProcess, run: str, terminal: Terminal) -> None:
     """A line a gate, what is wrong below, or every figure as JSON; or that there is none."""
     arguments = ("gates", run, "--server", shared_server.url)
