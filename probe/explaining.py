@@ -124,6 +124,7 @@ class Explaining:
         if trace is None:
             return
         trace.stop()
+        self._watch.beside_the_pace = True
         sample = self._watch.latest
         if sample is None:
             return
@@ -157,6 +158,7 @@ class Explaining:
             self._looked_at = time.monotonic()
             self._trace = Trace(self._models, self._table.parameters, self._guard)
             self._trace.start()
+            self._watch.beside_the_pace = True
         self._watch.must_sample = self.tracing or self._in_doubt()
 
     def stop(self) -> None:

@@ -60,6 +60,8 @@ class Watch:
         """Whether the coming step is measured."""
         self.must_sample = False
         """The coming step is sampled whether its turn has come or not."""
+        self.beside_the_pace = False
+        """What the present step took says nothing of other steps: one of them was traced."""
         self.marking = False
         """Whether new gradients are to be told from old ones in every step."""
         self._latest: Sample | None = None
@@ -144,7 +146,9 @@ class Watch:
     def settle(self, step: int, spent: float, *, sampled: bool, late: bool) -> None:
         """Account for a step, in which the probe took ``spent`` seconds, and plan the next."""
         seconds = self.meter.record(time.perf_counter(), spent)
-        self.pace.record(step, seconds, spent, sampled=sampled)
+        if not self.beside_the_pace:
+            self.pace.record(step, seconds, spent, sampled=sampled)
+        self.beside_the_pace = False
         self.sampling = self.pace.due(step + 1) or self.must_sample
         if not late:
             self._writes.spend(self.members.loose, mark=self.sampling or self.marking)

@@ -185,8 +185,8 @@ def no_grad(
         )
     return Finding(
         causes.NO_GRAD,
-        f"`{name}` reaches the loss only through {spoken(call)}, which ran with gradients off: "
-        f"`{by}` {at(chain)}{_also(more)}.",
+        f"`{name}` reaches the loss only through what ran with gradients off: `{by}` "
+        f"{at(chain)}{_also(more)}.",
         f"Run it outside of `{by}` when it ought to train; it may be meant, for a frozen encoder.",
         chain.place,
         way,

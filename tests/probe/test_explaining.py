@@ -265,3 +265,16 @@ def test_an_expectation_that_names_nothing_is_refused(
     """At attach, with a sentence that says what to give."""
     with pytest.raises(error, match=message):
         Loop(expect=expect)
+
+
+def test_a_traced_step_does_not_slow_the_pace_of_sampling() -> None:
+    """What tracing takes is no part of what a sample is taken to cost."""
+    loop = Loop()
+    pace = loop.run._job.measuring.pace
+    loop.step(5)
+    known = len(pace._samples)
+    loop.run.explain()
+    loop.step()
+    assert len(pace._samples) == known
+    loop.step(2)
+    assert len(pace._samples) == known + 2
