@@ -127,7 +127,7 @@ function keyEntry(tab, { name, color, mark, value, shown, asks }) {
 function whyButton(name) {
   return element(
     "button",
-    { type: "button", class: "entry why-link", "data-why": name, "aria-label": `Why: ${visible(name)}` },
+    { type: "button", class: "why-link", "data-why": name, "aria-label": `Why: ${visible(name)}` },
     "Why?",
   );
 }

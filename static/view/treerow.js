@@ -57,6 +57,7 @@ export class TreeRow {
       element("span", { class: "cell spark", role: "gridcell" }, this.canvas),
       this.shape,
     );
+    this.asked = false;
     this.stateKey = "";
     this.swatchKey = "";
     this.spark = new Memory();
@@ -142,10 +143,9 @@ export class TreeRow {
    */
   #drawAsker(node, { state }) {
     const position = node.kind === "parameter" ? node.parameters[0] : undefined;
-    const asked = position !== undefined && state.verdicts.asks(position, state.states);
-    this.asker.hidden = !asked;
-    this.element.classList.toggle("asked", asked && !isPlottable(state.norms[position]));
-    if (!asked) return;
+    this.asked = position !== undefined && state.verdicts.asks(position, state.states);
+    this.element.classList.toggle("asked", this.asked && position !== undefined && !isPlottable(state.norms[position]));
+    if (!this.asked) return;
     setAttribute(this.asker, "aria-label", `Why: ${visible(node.path)}`);
     setAttribute(this.asker, "title", "Why? (W)");
   }
@@ -223,7 +223,7 @@ export class TreeRow {
     const cause = verdicts.causes.get(position) ?? null;
     const detail = cause === null ? null : (verdicts.byPosition.get(position)?.detail ?? null);
     const expected = alerts.has(position);
-    const key = [mark.name, ...how, ...by, cause, detail, expected].join(" ");
+    const key = [mark.name, ...how, ...by, cause, detail, expected, this.asked].join(" ");
     if (key === this.stateKey) return;
     this.stateKey = key;
     const said = rowWords(mark.name, cause);
@@ -231,7 +231,7 @@ export class TreeRow {
     setText(this.stateWords, words);
     const calm = !mark.trouble && mark.name !== "gated" && said.state !== null;
     this.stateWords.style.color = calm ? "var(--muted)" : `var(--state-${said.state ?? "absent"})`;
-    this.stateCell.replaceChildren(stateGlyph(code), this.stateWords, this.asker);
+    this.stateCell.replaceChildren(stateGlyph(code), this.stateWords, ...(this.asked ? [this.asker] : []));
     const more = [
       ...(expected ? ["The script expects it to train."] : []),
       ...(how.length > 0 ? [`It is frozen ${how.join(", ")}.`] : []),
