@@ -33,7 +33,7 @@ class Foregone:
 def may_cut(tensor: Tensor) -> bool:
     """Whether nobody will see the difference.
 
-    A hook that is on the tensor already would stay behind, on the node that it had. A view
+    A hook that is or was on the tensor is kept by the node that it has. A view
     belongs to its base. Transforms, traces and modes look at what happens here.
     """
     return (
@@ -41,7 +41,8 @@ def may_cut(tensor: Tensor) -> bool:
         and tensor.layout is torch.strided
         and tensor.grad_fn is not None
         and not hasattr(tensor.grad_fn, "cut_off")
-        and not (tensor._is_view() or tensor._backward_hooks or tensor.retains_grad)
+        and not (tensor._is_view() or tensor.retains_grad)
+        and tensor._backward_hooks is None
         and not torch._C._are_functorch_transforms_active()
         and forward_ad._current_level < 0
         and torch._C._get_tracing_state() is None

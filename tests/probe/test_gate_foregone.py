@@ -114,6 +114,9 @@ def test_hooks_that_are_on_an_output_already_still_fire() -> None:
         out.retain_grad()
         outputs.append(out)
 
+    def forget(_module: nn.Module, _args: Any, out: Tensor) -> None:
+        out.register_hook(seen.append).remove()
+
     model.encoder.register_forward_hook(watch)
     model.encoder[2].register_forward_hook(retain)
     with attached(model) as run:
@@ -122,6 +125,15 @@ def test_hooks_that_are_on_an_output_already_still_fire() -> None:
         assert outputs[0].grad is not None
         assert seen[0].equal(outputs[0].grad)
         assert model.encoder[2].weight.grad is None
+
+    model = Branched()
+    model.encoder.register_forward_hook(forget)
+    with attached(model) as run:
+        run.gate("output:encoder")
+        loss_of(model, 1).backward()
+        assert len(seen) == 1
+        assert model.encoder[2].weight.grad is None
+        assert model.head.weight.grad is not None
 
 
 def test_a_backward_in_a_later_step_meets_what_its_forward_decided() -> None:
