@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,16 +10,17 @@ from torch import Tensor
 from torch.autograd.graph import Node
 from torch.utils.hooks import RemovableHandle
 
+from .graph_nodes import DEEPEST, key_of, leaf_of
 from .guard import Guard
 from .magnitude import magnitude, read
-from .tape import ACCUMULATES
 
 
 @dataclass(eq=False)
 class Passage:
     """A node of the autograd graph, and what went through it."""
 
-    node: Node
+    key: object
+    """What stands for the node."""
     edges: list[Passage | None]
     """What it passes gradients on to, in order; None where nothing wants one."""
     leaf: int | None
@@ -52,30 +53,36 @@ class Backflow:
         self._guard = guard
         self._handles: list[RemovableHandle] = []
         self._ran = 0
-        self.passages: dict[Node, Passage] = {}
+        self.passages: dict[object, Passage] = {}
+        """By the key of the node."""
         self.leaves: dict[int, list[Passage]] = {}
         """By ``id`` of the leaf."""
 
-    def watch(self, roots: Iterable[Tensor]) -> None:
-        """A backward from ``roots`` is about to run."""
-        reached: dict[Passage, None] = {}
+    def watch(self, roots: Iterable[Tensor], seen: Container[object]) -> bool:
+        """A backward from ``roots`` is about to run; return whether it can be watched.
+
+        ``seen``: keys of the nodes that were looked at before. With too many others it cannot.
+        """
+        reached: dict[Passage, Node] = {}
         for root in roots:
             if root.grad_fn is not None:
                 start = self._passage(root.grad_fn)
                 start.root = True
-                reached[start] = None
-        pending = list(reached)
-        while pending:
-            passage = pending.pop()
-            if not passage.edges:
-                self._look_below(passage)
-            for below in passage.edges:
-                if below is not None and below not in reached:
-                    reached[below] = None
-                    pending.append(below)
-        for passage in reached:
+                reached[start] = root.grad_fn
+        pending = list(reached.items())
+        strange = 0
+        while pending and strange <= DEEPEST:
+            for below, following in self._look_below(*pending.pop()):
+                if below not in reached:
+                    reached[below] = following
+                    pending.append((below, following))
+                    strange += below.leaf is None and below.key not in seen
+        if strange > DEEPEST:
+            return False
+        for passage, node in reached.items():
             if passage.leaf is None:
-                self._handles.append(passage.node.register_hook(self._noter(passage)))
+                self._handles.append(node.register_hook(self._noter(passage)))
+        return True
 
     def rest(self) -> None:
         """The backward is over."""
@@ -101,21 +108,24 @@ class Backflow:
             sizes[:] = [next(values) if isinstance(size, Tensor) else size for size in sizes]
 
     def _passage(self, node: Node) -> Passage:
-        passage = self.passages.get(node)
+        key = key_of(node)
+        passage = self.passages.get(key)
         if passage is None:
-            is_leaf = type(node).__name__ == ACCUMULATES
-            leaf = id(node.variable) if is_leaf else None  # type: ignore[attr-defined]
-            passage = self.passages[node] = Passage(node, [], leaf)
+            leaf = leaf_of(node)
+            passage = self.passages[key] = Passage(key, [], leaf)
             if leaf is not None:
                 self.leaves.setdefault(leaf, []).append(passage)
         return passage
 
-    def _look_below(self, passage: Passage) -> None:
-        for edge, (following, _) in enumerate(passage.node.next_functions):
-            below = None if following is None else self._passage(following)
-            passage.edges.append(below)
-            if below is not None:
-                below.above.append((passage, edge))
+    def _look_below(self, passage: Passage, node: Node) -> list[tuple[Passage, Node]]:
+        following = [below for below, _ in node.next_functions]
+        if not passage.edges:
+            passage.edges = [None if below is None else self._passage(below) for below in following]
+            for edge, below in enumerate(passage.edges):
+                if below is not None:
+                    below.above.append((passage, edge))
+        found = zip(passage.edges, following, strict=True)
+        return [(below, node) for below, node in found if below is not None and node is not None]
 
     def _noter(self, passage: Passage) -> Callable[[Sequence[Any], Sequence[Any]], None]:
         def note(passed: Sequence[Any], arrived: Sequence[Any]) -> None:

@@ -96,7 +96,9 @@ class Diagnosis:
 
     def _missing(self, subject: Subject) -> Finding:
         if self._tape.full:
-            return wording.unknown(subject.name, "the step made too many calls to be traced whole")
+            return wording.unknown(
+                subject.name, "the step is too long, or its graph too deep, to be traced whole"
+            )
         if not self._tape.calls:
             return wording.unknown(subject.name, "the step was made in another thread")
         values = self._values(subject)
@@ -181,7 +183,8 @@ class Diagnosis:
         while pending:
             current = pending.pop()
             for after in self.lineage.next_of(current):
-                if after.node is not None and "Checkpoint" in type(after.node).__name__:
+                made_by = after.made_by
+                if made_by is not None and made_by.custom and "Checkpoint" in made_by.name:
                     return True
                 if id(after) not in seen:
                     seen.add(id(after))
@@ -236,7 +239,7 @@ class Diagnosis:
         if all(b.only is not None and subject.key not in b.only for b in self._tape.backwards):
             return wording.left_out(subject.name, self._tape.backwards[0].chain.place, way)
         for stop in stoppages(passages, is_nothing):
-            call = self._tape.by_node.get(stop.passage.node)
+            call = self._tape.by_node.get(stop.passage.key)
             if stop.passage.ran and call is not None:
                 value = _output(call, way)
                 return wording.returned_nothing(subject.name, call, way, value)
@@ -248,13 +251,13 @@ class Diagnosis:
         found = stoppages(self._backflow.leaves.get(subject.key, []), is_zero)
         way = self.lineage.way(self._values(subject))
         for stop in found:
-            call = self._tape.by_node.get(stop.passage.node)
+            call = self._tape.by_node.get(stop.passage.key)
             if stop.by == ROOT:
                 return value_wording.zero_from_root(
                     subject.name, self._tape.backwards[0].chain.place, way
                 )
             if stop.by == SUM:
-                above = [self._tape.by_node.get(each.node) for each, _ in stop.passage.above]
+                above = [self._tape.by_node.get(each.key) for each, _ in stop.passage.above]
                 last = next((each for each in above if each is not None), None)
                 if last is not None:
                     return value_wording.cancels(subject.name, call, last, way, _output(last, way))
@@ -283,7 +286,7 @@ class Diagnosis:
     def _nonfinite(self, subject: Subject) -> Finding:
         way = self.lineage.way(self._values(subject))
         found = stoppages(self._backflow.leaves.get(subject.key, []), is_nonfinite)
-        calls = [self._tape.by_node.get(stop.passage.node) for stop in found if stop.by == BACKWARD]
+        calls = [self._tape.by_node.get(stop.passage.key) for stop in found if stop.by == BACKWARD]
         call = next((call for call in calls if call is not None), None)
         if call is None:
             return wording.unknown(

@@ -10,11 +10,12 @@ import torch
 from torch import Tensor
 from torch.autograd.graph import Node
 
+from .graph_nodes import DEEPEST, key_of, leaf_of
 from .magnitude import magnitude
 from .numbers_out import NumbersOut
 from .parameters import is_uninitialized
 from .places import Chain
-from .tape import ACCUMULATES, Call, Tape, Value
+from .tape import Call, Tape, Value
 
 _Seen: TypeAlias = "tuple[weakref.ref[Tensor], int, Value]"
 
@@ -48,7 +49,8 @@ class HeldValues:
             return self._meet(tensor, call)
         _, written, value = seen
         same = written == version(tensor) and value.carries == tensor.requires_grad
-        if same and (not value.carries or value.node is tensor.grad_fn):
+        node = tensor.grad_fn
+        if same and value.node is (None if node is None else key_of(node)):
             return value
         return self._meet(tensor, call, value)
 
@@ -87,7 +89,7 @@ class HeldValues:
         node = tensor.grad_fn
         chain = self._inside.get(id(tensor), call.chain)
         unseen: Call | None = None
-        if node is not None and node not in self._tape.by_node:
+        if node is not None and key_of(node) not in self._tape.by_node:
             custom = isinstance(node, torch.autograd.function.BackwardCFunction)
             name = type(node).__name__
             name = name.removesuffix("Backward") if custom else name
@@ -109,16 +111,20 @@ class HeldValues:
         return self._remember(tensor, unseen, parents)
 
     def _remember(self, tensor: Tensor, call: Call | None, parents: list[Value]) -> Value:
+        node = tensor.grad_fn
         value = Value(
             call,
             tensor.requires_grad,
-            tensor.grad_fn,
+            None if node is None else key_of(node),
             tensor.is_floating_point() or tensor.is_complex(),
             () if is_uninitialized(tensor) else tuple(tensor.shape),
         )
         value.is_parameter = id(tensor) in self._known
-        if value.node is not None:
-            value.flows = self._upstream(value.node, call, parents)
+        if node is not None:
+            value.flows, length = self._upstream(node, call, parents)
+            value.depth = length + max((each.depth for each in value.flows), default=0)
+            self._tape.full = self._tape.full or value.depth > DEEPEST
+            self._tape.at_node.setdefault(value.node, value)
         elif value.carries:
             value.leaf = id(tensor)
             self._kept.append(tensor)
@@ -139,42 +145,42 @@ class HeldValues:
         self._seen[id(tensor)] = (weakref.ref(tensor), version(tensor), value)
         return value
 
-    def _upstream(self, node: Node, call: Call | None, parents: list[Value]) -> list[Value]:
-        """The values that a node of the autograd graph passes its gradient to, through new ones."""
-        hits: set[Node] = set()
-        leaves: set[int] = set()
-        by_node = self._tape.by_node
-        if (made_by := by_node.get(node)) is not None and made_by is not call:
-            return [value for value in parents if value.node is node] or [
-                value for value in made_by.outputs if value.node is node
-            ][:1]
-        pending, visited = [node], {node}
-        while pending:
+    def _upstream(
+        self, node: Node, call: Call | None, parents: list[Value]
+    ) -> tuple[list[Value], int]:
+        """The values that a node passes its gradient to, and how many new nodes are in between."""
+        tape = self._tape
+        key = key_of(node)
+        if tape.by_node.get(key, call) is not call and key in tape.at_node:
+            return [v for v in parents if v.node is key] or [tape.at_node[key]], 0
+        hits: dict[object, None] = {}
+        leaves: dict[int, None] = {}
+        pending, visited = [node], {key}
+        while pending and len(visited) <= DEEPEST:
             current = pending.pop()
             if call is not None:
-                by_node[current] = call
+                tape.by_node.setdefault(key_of(current), call)
             for following, _ in current.next_functions:
-                if following is None or following in visited:
+                if following is None or (below := key_of(following)) in visited:
                     continue
-                if type(following).__name__ == ACCUMULATES:
-                    variable: Tensor = following.variable  # type: ignore[attr-defined]
-                    leaves.add(id(variable))
-                    if id(variable) not in self._tape.leaves:
-                        self._remember(variable, None, [])
-                elif following in by_node and by_node[following] is not call:
-                    hits.add(following)
-                else:
-                    visited.add(following)
+                leaf = leaf_of(following)
+                if leaf is not None:
+                    leaves[leaf] = None
+                    if leaf not in tape.leaves:
+                        self._remember(following.variable, None, [])  # type: ignore[attr-defined]
+                elif below in tape.at_node and tape.by_node.get(below) is not call:
+                    hits[below] = None
+                else:  # also what an earlier call made inside of itself, such as autocast's casts
+                    visited.add(below)
                     pending.append(following)
         flows = [v for v in parents if v.node in hits or (v.leaf is not None and v.leaf in leaves)]
         for each in flows:
-            hits.discard(each.node)
-            leaves.discard(each.leaf)
-        for hit in hits:
-            flows += [value for value in by_node[hit].outputs if value.node is hit][:1]
-        for leaf in leaves:
-            flows += self._tape.leaves[leaf][-1:]
-        return flows
+            hits.pop(each.node, None)
+            if each.leaf is not None:
+                leaves.pop(each.leaf, None)
+        flows += [tape.at_node[hit] for hit in hits]
+        flows += [tape.leaves[leaf][-1] for leaf in leaves if tape.leaves[leaf]]
+        return flows, len(visited)
 
 
 def version(tensor: Tensor) -> int:

@@ -6,12 +6,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from torch import Tensor
-from torch.autograd.graph import Node
 
 from .places import Chain, Place
-
-ACCUMULATES = "AccumulateGrad"
-"""The class of the nodes of the autograd graph that hold a leaf as ``variable``."""
 
 
 @dataclass(eq=False)
@@ -55,8 +51,8 @@ class Value:
     """None: it was there before, or torch made it out of nothing that it knows."""
     carries: bool
     """Whether a gradient can flow back to it."""
-    node: Node | None
-    """The node of the autograd graph that it came from; None for a leaf."""
+    node: object | None
+    """The key of the node of the autograd graph that it came from; None for a leaf."""
     floating: bool
     shape: tuple[int, ...]
     flows: list[Value] = field(default_factory=list)
@@ -69,6 +65,8 @@ class Value:
     """``id`` of the tensor, for a leaf of the autograd graph that requires gradient."""
     is_parameter: bool = False
     """A parameter of the models holds it."""
+    depth: int = 0
+    """Nodes of the autograd graph in a row below it, at most."""
     size: float | Tensor | None = None
     """The largest magnitude in it: 0, a number, inf or nan; a tensor until it is read."""
 
@@ -102,12 +100,14 @@ class Tape:
     """By ``id`` of the parameter: where ``requires_grad`` was changed."""
     labels: dict[str, Chain] = field(default_factory=dict)
     """Where ``probe.site`` was called, by label."""
-    by_node: dict[Node, Call] = field(default_factory=dict)
-    """Which call made a node of the autograd graph."""
+    by_node: dict[object, Call] = field(default_factory=dict)
+    """Which call made a node of the autograd graph, by the node's key."""
+    at_node: dict[object, Value] = field(default_factory=dict)
+    """The value that came out of a node first; nodes inside of a call have none."""
     strays: dict[int, Any] = field(default_factory=dict)
     """Parameters that were used and that no model has, by ``id``."""
     full: bool = False
-    """The step was too long; what came after that is missing."""
+    """The step was too long, or its graph too deep; what came after that is missing."""
 
     def clear(self) -> None:
         """Let go of everything at once: calls and values hold each other, and the graph."""
@@ -119,5 +119,5 @@ class Tape:
             value.flows, value.lost, value.plain = [], [], []
         for held in (self.calls, self.values, self.backwards, self.escapes):
             held.clear()
-        for known in (self.leaves, self.by_node, self.strays):
+        for known in (self.leaves, self.by_node, self.at_node, self.strays):
             known.clear()

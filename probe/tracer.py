@@ -160,7 +160,7 @@ class Tracer(TorchFunctionMode):
         same = [t for t in tensors_of(made) if id(t) in before and id(t) not in written]
         if changed or fresh:
             self.tape.calls.append(call)
-            self.tape.full = len(self.tape.calls) >= MOST_CALLS
+            self.tape.full = self.tape.full or len(self.tape.calls) >= MOST_CALLS
             for tensor in changed:
                 self._held.write(tensor, call)
             for tensor in fresh:
@@ -180,7 +180,8 @@ class Tracer(TorchFunctionMode):
             call.inputs = [self._held.of(root, call) for root in roots]
             backward = Backward(chain, call.inputs, _only(name, args, kwargs))
             self.tape.backwards.append(backward)
-            self.backflow.watch(roots)
+            if not self.backflow.watch(roots, self.tape.by_node):
+                self.tape.full = True
         self.asleep = True
         done = False
         try:
