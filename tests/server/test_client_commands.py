@@ -96,7 +96,8 @@ def test_what_the_job_did_not_do_is_an_error(
         probe.report(1, 1, state, reason="'x' matches nothing")
         result = ended.result(WITHIN)
     assert result.exit_code == 1
-    assert result.stderr == sentence
+    # Above it, on a busy machine, may stand that nothing is heard of the job.
+    assert result.stderr.splitlines(keepends=True)[-1] == sentence
     assert result.stdout.splitlines()[-1] == state
 
 
