@@ -16,6 +16,7 @@ from .freezing import Freeze
 from .gate import GateInfo
 from .info import ParameterInfo
 from .labels import site
+from .places import Snippet
 from .preview import Preview
 from .run import Run
 
@@ -32,6 +33,7 @@ __all__ = [
     "ParameterInfo",
     "Preview",
     "Run",
+    "Snippet",
     "Station",
     "TargetError",
     "attach",

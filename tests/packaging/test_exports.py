@@ -5,17 +5,23 @@ from __future__ import annotations
 from gradgate import probe
 
 PUBLIC = [
+    "Alert",
     "AttachError",
     "CommandError",
     "ConditionError",
+    "ExpectationError",
+    "Explanation",
     "Freeze",
     "GateInfo",
     "GradgateError",
     "ParameterInfo",
     "Preview",
     "Run",
+    "Snippet",
+    "Station",
     "TargetError",
     "attach",
+    "explain",
     "site",
 ]
 
@@ -31,7 +37,10 @@ def test_run_has_exactly_the_public_methods() -> None:
     """The same for what `attach` returns."""
     methods = {name for name in vars(probe.Run) if not name.startswith("_")}
     assert methods == {
+        "alerts",
         "detach",
+        "explain",
+        "explanations",
         "flush",
         "freeze",
         "gate",
