@@ -55,6 +55,7 @@ for (const theme of ["light", "dark"]) {
       ["warn-text", "warn-bg"],
       ["panel", "state-frozen"],
       ["panel", "state-gated"],
+      ["panel", "state-nonfinite"],
     ];
     for (const [name, ground] of pairs) {
       const ratio = contrast(colors[name], colors[ground]);
