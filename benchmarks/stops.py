@@ -1,12 +1,13 @@
 """Ways to keep the gradient from the lower part of a model, and the models they are tried on.
 
-Each is set up, makes some steps, and is undone again, so that they can take turns on one model.
+Each is set up on a network of its own, all with the same weights, so that they can take turns.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
+from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
 
@@ -47,7 +48,14 @@ class Case:
 
     name: str
     model: Network
-    loss: Callable[[], Tensor]
+    loss: Callable[[Network], Tensor]
+
+    def copy(self) -> Network:
+        """Return another network with the same weights, not with copies of them."""
+        model = deepcopy(self.model)
+        for mine, shared in zip(model.parameters(), self.model.parameters(), strict=True):
+            mine.data = shared.data
+        return model
 
 
 def mlp() -> Case:
@@ -70,7 +78,7 @@ def perceptron(name: str, width: int, classes: int, neck: int = 16, rows: int = 
     head = nn.Sequential(nn.Linear(width, neck), nn.ReLU(), nn.Linear(neck, classes))
     model = Network(nn.Sequential(*blocks), head)
     x, wanted = torch.randn(rows, width), torch.randint(classes, (rows,))
-    return Case(name, model, lambda: F.cross_entropy(model(x), wanted))
+    return Case(name, model, lambda model: F.cross_entropy(model(x), wanted))
 
 
 def transformer() -> Case:
@@ -80,7 +88,7 @@ def transformer() -> Case:
     body = nn.TransformerEncoder(layer, BLOCKS, enable_nested_tensor=False)
     model = Network(body, nn.Sequential(nn.LayerNorm(width), nn.Linear(width, classes)))
     x, wanted = torch.randn(sequences, length, width), torch.randint(classes, (sequences, length))
-    return Case("transformer", model, lambda: F.cross_entropy(model(x).mT, wanted))
+    return Case("transformer", model, lambda model: F.cross_entropy(model(x).mT, wanted))
 
 
 CASES: dict[str, Callable[[], Case]] = {"mlp": mlp, "wide": wide, "transformer": transformer}
