@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import torch
 from torch import nn
 from torch.utils.hooks import RemovableHandle
 
@@ -30,10 +32,16 @@ class CalledModules:
         self._handles: list[RemovableHandle] = []
         self.called: dict[int, Chain] = {}
         """Who called each module first, by the module's ``id``."""
+        self._thread = 0
+        self.elsewhere: set[int] = set()
+        """``id`` of the modules that ran in another thread, which is not traced."""
 
     def start(self) -> None:
         """Watch."""
+        self._thread = threading.get_ident()
         for module in self._modules.values():
+            if isinstance(module, torch.jit.ScriptModule):
+                continue  # takes no hooks
             self._handles += [
                 module.register_forward_pre_hook(ModuleHook(self._guarded(self._enter))),
                 module.register_forward_hook(
@@ -52,6 +60,12 @@ class CalledModules:
         """Where the innermost running module is; None outside of all."""
         return self._paths[id(self._running[-1])] if self._running else None
 
+    def hidden(self, module: nn.Module) -> str | None:
+        """Why nothing is known of what a module did, if that is so."""
+        if isinstance(module, torch.jit.ScriptModule):
+            return "its module is TorchScript, which does not show its inside"
+        return "its module ran in another thread" if id(module) in self.elsewhere else None
+
     def _enter(self, module: nn.Module) -> None:
         self._running.append(module)
         if id(module) not in self.called:
@@ -64,6 +78,9 @@ class CalledModules:
 
     def _guarded(self, note: Callable[[nn.Module], None]) -> Callable[..., None]:
         def hook(module: nn.Module, *_: Any) -> None:
+            if threading.get_ident() != self._thread:
+                self.elsewhere.add(id(module))
+                return
             with self._guard:
                 note(module)
 

@@ -50,6 +50,7 @@ class Diagnosis:
         self._modules = modules
         self._names = names
         self._zeroing = zeroing
+        self._direct: dict[str, bool] = {}
         self.lineage = Lineage(tape)
 
     def of(self, subject: Subject) -> Finding | None:
@@ -128,12 +129,17 @@ class Diagnosis:
 
     def _not_used(self, subject: Subject) -> Finding:
         owners = [self._modules.owner(path) for path in subject.owners]
+        hidden = [self._called.hidden(self._modules.modules[path]) for path in owners]
+        if not owners or any(hidden):
+            why = next(filter(None, hidden), "its module was not there when the step began")
+            return wording.unknown(subject.name, why)
         running = [path for path in owners if self._was_called(path)]
         if running:
             path = running[0]
             place = self._modules.forward_of(path)
-            if place is None:
-                place = self._called.called[id(self._modules.modules[path])].place
+            called = self._called.called.get(id(self._modules.modules[path]))
+            if place is None and called is not None:
+                place = called.place
             return wording.parameter_not_used(subject.name, self._modules.name(path), place)
         path = owners[0]
         above = self._modules.above(path)
@@ -145,8 +151,8 @@ class Diagnosis:
             place = self._modules.forward_of(caller)
             if place is None:
                 caller = self._modules.above(caller)
-        called = None if caller is None else self._modules.name(caller)
-        return wording.module_not_called(subject.name, name, called, place)
+        told = None if caller is None else self._modules.name(caller)
+        return wording.module_not_called(subject.name, name, told, place)
 
     def _cut(
         self, subject: Subject, values: Sequence[Value], cuts: Sequence[tuple[Value, Value]]
@@ -301,7 +307,22 @@ class Diagnosis:
         return self._tape.leaves.get(subject.key, [])
 
     def _was_called(self, path: str) -> bool:
-        return id(self._modules.modules[path]) in self._called.called
+        return id(self._modules.modules[path]) in self._called.called or self._ran_directly(path)
+
+    def _ran_directly(self, path: str) -> bool:
+        """Whether ``module.forward(x)`` ran, of which no hook tells: parameters were used in it."""
+        if path not in self._direct:
+            code = self._modules.code_of(path)
+            calls = [
+                call
+                for parameter in self._modules.modules[path].parameters()
+                for value in self._tape.leaves.get(id(parameter), ())
+                for after in self.lineage.next_of(value)
+                if (call := after.made_by) is not None
+            ]
+            through = any(call.chain.has(code) for call in calls) if code is not None else False
+            self._direct[path] = through
+        return self._direct[path]
 
 
 def _past(value: Value) -> list[Value]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import threading
 from typing import Any
 
 import torch
 
+from .interception import Interception
 from .places import Callers
 from .tape import Switch
 
@@ -15,7 +16,7 @@ class GradSwitches:
     """Follows ``no_grad``, ``set_grad_enabled`` and ``inference_mode`` from the outside.
 
     The first two go through ``torch._C._set_grad_enabled``, which torch function modes see;
-    for ``inference_mode`` its ``__enter__`` is wrapped for the time of the trace. A custom
+    ``inference_mode`` is listened to for the time of the trace. A custom
     autograd function switches gradients off around its ``forward`` in C++, where nobody sees
     it: gradients that are off and that nobody switched off mean the inside of one.
     """
@@ -26,24 +27,28 @@ class GradSwitches:
         before = Switch(None, "no_grad")
         self._last: Switch = before
         self._inference = Switch(None, "inference_mode")
-        self._enter: Callable[..., Any] = torch.inference_mode.__enter__
+        self._thread = threading.get_ident()
+        self._entering: Interception | None = None
 
     def start(self) -> None:
-        """Watch ``inference_mode``."""
-        enter, switches = self._enter, self
-
-        def entered(context: Any) -> Any:
-            switches._inference = Switch(switches._callers.chain(), "inference_mode")
-            return enter(context)
-
-        torch.inference_mode.__enter__ = entered  # type: ignore[method-assign]
+        """Listen to ``inference_mode``."""
+        self._entering = Interception(torch.inference_mode, "__enter__", self._entered)
+        self._entering.start()
 
     def stop(self) -> None:
-        """Watch no longer."""
-        torch.inference_mode.__enter__ = self._enter  # type: ignore[method-assign]
+        """Listen no longer."""
+        if self._entering is not None:
+            self._entering.stop()
+            self._entering = None
+
+    def _entered(self, _: tuple[Any, ...], __: None) -> None:
+        if threading.get_ident() == self._thread:
+            self._inference = Switch(self._callers.chain(), "inference_mode")
 
     def set(self, enabled: bool) -> None:
         """``torch._C._set_grad_enabled`` was called."""
+        if torch.is_inference_mode_enabled():
+            return  # its end puts back what was before it
         if self._enabled and not enabled:
             self._last = Switch(self._callers.chain(), "no_grad")
         self._enabled = enabled

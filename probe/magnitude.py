@@ -15,11 +15,13 @@ def magnitude(tensor: Tensor) -> Tensor | None:
     """The largest magnitude, on the tensor's own device: 0, a number, infinity or NaN.
 
     NaN wins over every number in it. None for a tensor that has no magnitude: an empty one,
-    integers, a sparse, fake or meta tensor.
+    integers or floats of eight bits, a sparse, fake or meta tensor, one inside of ``torch.func``.
     """
     if not (tensor.is_floating_point() or tensor.is_complex()) or tensor.numel() == 0:
         return None
     if tensor.layout is not torch.strided or tensor.is_meta or tensor.is_quantized:
+        return None
+    if tensor.dtype.itemsize == 1 or torch._C._functorch.is_functorch_wrapped_tensor(tensor):
         return None
     held = tensor.detach()
     if held.numel() < LARGE or held.is_complex():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import linecache
 from collections.abc import Mapping
+from types import CodeType
 
 from torch import nn
 
@@ -30,7 +31,7 @@ class ModuleIndex:
 
     def owner(self, path: str) -> str:
         """The module itself, or the nearest one above it that has a forward."""
-        while path and type(self.modules[path]).forward is CONTAINER:
+        while path and not has_forward(self.modules[path]):
             path = path.rpartition(".")[0]
         return path
 
@@ -38,21 +39,25 @@ class ModuleIndex:
         """The nearest module above that has a forward; None above the root."""
         while path:
             path = path.rpartition(".")[0]
-            if path in self.modules and type(self.modules[path]).forward is not CONTAINER:
+            if path in self.modules and has_forward(self.modules[path]):
                 return path
         return None
 
     def forward_of(self, path: str) -> Place | None:
         """The ``def`` line of a module's forward, where that is the user's or a library's."""
-        module = self.modules.get(path)
-        function = inspect.unwrap(getattr(module, "forward", None) or CONTAINER)
-        code = getattr(function, "__code__", None)
-        if code is None or self._callers.is_torch(code):
+        code = self.code_of(path)
+        if code is None:
             return None
         line = code.co_firstlineno  # of the first decorator, if there is one
         while (text := linecache.getline(code.co_filename, line)) and "def " not in text:
             line += 1
         return Place(code.co_filename, line if text else code.co_firstlineno, code.co_name)
+
+    def code_of(self, path: str) -> CodeType | None:
+        """The code of a module's forward, where that is the user's or a library's."""
+        function = inspect.unwrap(getattr(self.modules.get(path), "forward", None) or CONTAINER)
+        code: CodeType | None = getattr(function, "__code__", None)
+        return None if code is None or self._callers.is_torch(code) else code
 
     def name(self, path: str) -> str:
         """How a module is called in a sentence."""
@@ -60,3 +65,8 @@ class ModuleIndex:
             return f"`{path}`"
         module = self.modules.get(path)
         return "the model" if module is None else f"`{type(module).__name__}`"
+
+
+def has_forward(module: nn.Module) -> bool:
+    """Whether a module can be called; its forward may be that of its class, or its own."""
+    return "forward" in vars(module) or type(module).forward is not CONTAINER

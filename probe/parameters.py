@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 from torch import nn
-from torch.nn.parameter import UninitializedParameter
+from torch.nn.parameter import is_lazy
 from torch.utils.weak import TensorWeakRef
 
 
@@ -172,5 +172,5 @@ def _named(models: Mapping[str, nn.Module]) -> dict[int, tuple[nn.Parameter, lis
 
 
 def is_uninitialized(parameter: torch.Tensor) -> bool:
-    """Whether a lazy module has not given this parameter its shape yet."""
-    return isinstance(parameter, UninitializedParameter)
+    """Whether a lazy module has not given this parameter, or buffer, its shape yet."""
+    return is_lazy(parameter)

@@ -91,6 +91,10 @@ class Chain:
         """The innermost line of the user's own, where the innermost of all is a library's."""
         return next((place for place in self.places if not place.in_library), None)
 
+    def has(self, code: CodeType) -> bool:
+        """Whether a function is in the chain."""
+        return any(each is code for each, _ in self._frames)
+
     @property
     def places(self) -> list[Place]:
         """All that are kept."""
@@ -103,6 +107,7 @@ class Callers:
     def __init__(self) -> None:
         self._torch = os.path.dirname(torch.__file__) + os.sep
         self._own = os.path.dirname(__file__) + os.sep
+        self._tracer = os.path.join(self._own, "tracer.py")
         self._demo = os.path.join(self._own, "demo", "")
         paths = sysconfig.get_paths()
         self._library = tuple({paths["stdlib"] + os.sep, paths["platstdlib"] + os.sep})
@@ -131,10 +136,13 @@ class Callers:
         return Chain(tuple(frames), frozenset(through))
 
     def own(self, frame: FrameType | None) -> bool:
-        """Whether Gradgate itself makes a call: its innermost frame outside torch is its own."""
+        """Whether Gradgate itself makes a call: its innermost frame outside torch is its own.
+
+        What another trace hands on is the script's.
+        """
         while frame is not None:
             name = frame.f_code.co_filename
-            if not name.startswith(self._torch):
+            if not name.startswith(self._torch) and name != self._tracer:
                 return self._is_own(name)
             frame = frame.f_back
         return False

@@ -50,7 +50,9 @@ class Trace:
     def start(self) -> None:
         """Watch; compiled functions run eagerly until :meth:`stop`."""
         # Where nothing has imported Dynamo, nothing is compiled, and the import takes seconds.
-        if "torch._dynamo" in sys.modules:
+        # Another trace may have set the stance before; then it is that one's to put back.
+        dynamo = sys.modules.get("torch._dynamo.eval_frame")
+        if dynamo is not None and dynamo._stance.stance != "force_eager":
             self._stance = torch.compiler.set_stance("force_eager")
         # A tape is many small objects: with the usual thresholds the garbage collector would walk
         # the whole heap several times in one step, 100 ms each.

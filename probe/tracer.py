@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
+import threading
 from collections.abc import Callable, Iterable, Mapping
 from types import FrameType
 from typing import Any
@@ -52,13 +54,20 @@ class Tracer(TorchFunctionMode):
         self._switches = GradSwitches(callers)
         self._guard = guard
         self._held = HeldValues(self.tape, known)
-        self._makers = UnseenMakers(self._made_unseen)
+        self._makers = UnseenMakers()
         self.asleep = False
+        self._process, self._thread = 0, 0
+
+    @property
+    def _home(self) -> bool:
+        """Whether this is what is traced: no thread beside it, and no process that it forked."""
+        return (os.getpid(), threading.get_ident()) == (self._process, self._thread)
 
     def start(self) -> None:
         """Write down what this thread does from here on."""
+        self._process, self._thread = os.getpid(), threading.get_ident()
         self._switches.start()
-        self._makers.start()
+        self._makers.start(self._made_unseen)
         self.modules.start()
         others = _pop_modes(torch.overrides._len_torch_function_stack())  # type: ignore[attr-defined]
         _push_modes([*others, self])
@@ -85,7 +94,7 @@ class Tracer(TorchFunctionMode):
         """Call ``func``, and write down what that was."""
         kwargs = kwargs or {}
         name: str = getattr(func, "__name__", type(func).__name__)
-        if self.asleep or self.tape.full:
+        if self.asleep or self.tape.full or os.getpid() != self._process:
             return func(*args, **kwargs)
         if name in ("__get__", "__set__"):
             attribute = getattr(getattr(func, "__self__", None), "__name__", "")
@@ -202,7 +211,7 @@ class Tracer(TorchFunctionMode):
 
     def _made_unseen(self, name: str, given: Any, made: Tensor) -> None:
         """A tensor was made where no function mode looks."""
-        if self.asleep or self.tape.full or self._switches.inside_function:
+        if not self._home or self.asleep or self.tape.full or self._switches.inside_function:
             return
         with self._guard, torch._C.DisableTorchFunctionSubclass(), torch.no_grad():
             call = Call(

@@ -1,4 +1,4 @@
-"""What makes tensors without torch function modes seeing it, wrapped for the time of a trace."""
+"""What makes tensors without torch function modes seeing it, listened to while a trace lasts."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from .interception import Interception
+
 Note = Callable[[str, Any, Tensor], None]
 """Told the name of the maker, what it was given, and what it made."""
 
@@ -15,29 +17,27 @@ Note = Callable[[str, Any, Tensor], None]
 class UnseenMakers:
     """``nn.Parameter(tensor)`` and ``torch.from_numpy(array)``."""
 
-    def __init__(self, note: Note) -> None:
-        self._note = note
-        self._make_subclass: Callable[..., Any] = Tensor._make_subclass
-        self._from_numpy: Callable[..., Any] = torch.from_numpy
+    def __init__(self) -> None:
+        self._makers: list[Interception] = []
 
-    def start(self) -> None:
-        """Wrap them."""
-        make_subclass, from_numpy, note = self._make_subclass, self._from_numpy, self._note
+    def start(self, note: Note) -> None:
+        """Listen."""
 
-        def made_subclass(kind: Any, data: Any, *rest: Any, **more: Any) -> Any:
-            made = make_subclass(kind, data, *rest, **more)
-            note("Parameter", data, made)
-            return made
+        def made_subclass(given: tuple[Any, ...], made: Tensor) -> None:
+            note("Parameter", given[1], made)
 
-        def made_from_numpy(array: Any) -> Any:
-            made = from_numpy(array)
-            note("from_numpy", array, made)
-            return made
+        def made_from_numpy(given: tuple[Any, ...], made: Tensor) -> None:
+            note("from_numpy", given[0], made)
 
-        Tensor._make_subclass = staticmethod(made_subclass)  # type: ignore[assignment]
-        torch.from_numpy = made_from_numpy  # type: ignore[assignment]
+        self._makers = [
+            Interception(Tensor, "_make_subclass", made_subclass, static=True),
+            Interception(torch, "from_numpy", made_from_numpy),
+        ]
+        for maker in self._makers:
+            maker.start()
 
     def stop(self) -> None:
-        """Unwrap them."""
-        del Tensor._make_subclass  # the one of its base class is below
-        torch.from_numpy = self._from_numpy
+        """Listen no longer."""
+        for maker in self._makers:
+            maker.stop()
+        self._makers.clear()

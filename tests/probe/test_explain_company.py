@@ -1,0 +1,183 @@
+"""Explanations beside what else a step may do: threads, other traces, workers, ``torch.func``."""
+
+from __future__ import annotations
+
+import gc
+import multiprocessing
+import threading
+import weakref
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call, grad, vmap
+
+from gradgate import probe
+
+from .test_explain import Cut, left_behind
+
+X = torch.randn(3, 4)
+CUT = {"encoder.weight": "detached", "encoder.bias": "detached"}
+
+
+@pytest.fixture(autouse=True)
+def strict(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Let the probe's own errors fail the test; after a trace all is as it was."""
+    monkeypatch.setenv("GRADGATE_STRICT", "1")
+    before = left_behind()
+    yield
+    assert left_behind() == before
+
+
+def causes(model: nn.Module, closure: Callable[[], object] | None = None) -> dict[str, str]:
+    found = probe.explain(model, closure or (lambda: model(X).square().sum().backward()))
+    return {name: each.cause for name, each in found.items()}
+
+
+def test_traces_may_be_nested() -> None:
+    """Each says what it would say alone."""
+    outer, inner = Cut(), Cut()
+    found = []
+
+    def closure() -> None:
+        found.append(causes(inner))
+        outer(X).sum().backward()
+
+    assert causes(outer, closure) == CUT
+    assert found == [CUT]
+
+
+def test_traces_may_run_in_threads_at_once() -> None:
+    """They begin and end in any order, and none sees what another does."""
+    together = threading.Barrier(3)
+
+    def one(_: int) -> dict[str, str]:
+        model = Cut()
+
+        def closure() -> None:
+            together.wait()
+            with torch.inference_mode():
+                nn.Linear(2, 2)
+            model(X).sum().backward()
+            together.wait()
+
+        return causes(model, closure)
+
+    with ThreadPoolExecutor(3) as pool:
+        assert list(pool.map(one, range(3))) == [CUT] * 3
+
+
+def test_what_ran_in_another_thread_is_not_guessed_at() -> None:
+    """Nobody saw what it did there."""
+    model = Cut()
+    with ThreadPoolExecutor(1) as pool:
+        found = probe.explain(model, lambda: pool.submit(model, X).result().sum().backward())
+    assert {name: each.cause for name, each in found.items()} == dict.fromkeys(CUT, "unknown")
+    assert "another thread" in found["encoder.weight"].detail
+
+
+def test_a_process_forked_in_the_step_is_not_traced() -> None:
+    """A loader's workers do not write down what they do, as long as they live."""
+    model = nn.Linear(4, 4)
+    context = multiprocessing.get_context("fork")
+    receive, send = context.Pipe()
+
+    def work(deep: Tensor) -> None:
+        seen = []
+        deep.register_hook(seen.append)  # needs no mode
+        torch.from_numpy(torch.ones(2).numpy())
+        send.send(sum(type(each).__name__ == "Call" for each in gc.get_objects()))
+
+    def closure() -> None:
+        before = sum(type(each).__name__ == "Call" for each in gc.get_objects())
+        worker = context.Process(target=work, args=(torch.ones(1, requires_grad=True),))
+        worker.start()
+        assert receive.recv() <= before + 1  # the leaf of this line
+        worker.join()
+        model(X).sum().backward()
+
+    assert causes(model, closure) == {}
+
+
+def test_a_step_in_torch_func_is_explained() -> None:
+    """Tensors of ``vmap`` and ``grad`` cannot be read once those are over."""
+    model = nn.ModuleDict({"used": nn.Linear(4, 2), "never": nn.Linear(4, 2)})
+    used = model["used"]
+
+    def loss(parameters: dict[str, Tensor], row: Tensor) -> Tensor:
+        return functional_call(used, parameters, (row,)).square().mean()
+
+    def closure() -> None:
+        each = vmap(grad(loss), in_dims=(None, 0))(dict(used.named_parameters()), X)
+        for name, parameter in used.named_parameters():
+            parameter.grad = each[name].mean(0)
+
+    assert causes(model, closure) == {
+        "never.weight": "module_not_called",
+        "never.bias": "module_not_called",
+    }
+
+
+@pytest.mark.filterwarnings("ignore:Lazy modules are a new feature")
+def test_a_lazy_model_is_explained_in_its_first_step() -> None:
+    """Its parameters and buffers have no shape when the step begins."""
+    assert causes(nn.Sequential(nn.LazyLinear(4), nn.LazyBatchNorm1d(), nn.LazyLinear(2))) == {}
+
+
+@pytest.mark.filterwarnings("ignore:.torch.jit.script. is deprecated")
+def test_of_the_inside_of_torchscript_nothing_is_guessed() -> None:
+    """It takes no hooks."""
+    assert causes(torch.jit.script(nn.Sequential(nn.Linear(4, 4), nn.ReLU()))) == {}
+    never = nn.ModuleDict({"used": nn.Linear(4, 4), "never": torch.jit.script(nn.Linear(2, 2))})
+    assert causes(never, lambda: never["used"](X).sum().backward()) == {
+        "never.weight": "unknown",
+        "never.bias": "unknown",
+    }
+
+
+def test_eight_bits_have_no_magnitude() -> None:
+    """A step may cast to ``float8``."""
+    model = nn.Linear(4, 2)
+
+    def closure() -> None:
+        weight = model.weight.to(torch.float8_e4m3fn).float()
+        (X @ weight.T + model.bias).sum().backward()
+
+    assert causes(model, closure) == {}
+
+
+def test_a_module_called_past_its_hooks_did_run() -> None:
+    """``module.forward(x)`` tells no hook."""
+
+    class Inner(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer = nn.Linear(4, 4)
+            self.unused = nn.Parameter(torch.ones(3))
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.layer(x)  # type: ignore[no-any-return]
+
+    model = nn.ModuleDict({"inner": Inner()})
+    line = Inner.forward.__code__.co_firstlineno
+    found = probe.explain(model, lambda: model["inner"].forward(X).sum().backward())
+    assert [(name, each.cause) for name, each in found.items()] == [
+        ("inner.unused", "parameter_not_used")
+    ]
+    assert str(found["inner.unused"].where).endswith(f":{line}")
+
+
+def test_a_trace_lets_go_of_the_model() -> None:
+    """Without waiting for the garbage collector."""
+    model = Cut()
+    gone = weakref.ref(model.encoder.weight)
+    gc.collect()
+    gc.disable()
+    try:
+        causes(model)
+        del model
+        assert gone() is None
+    finally:
+        gc.enable()
