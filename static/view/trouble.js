@@ -97,7 +97,7 @@ function chip(classes, attributes, count, label, ...before) {
  */
 function alertChip(count, pressed) {
   const title = "The script expects these to train, and they do not. Click to show only these.";
-  return chip("alert", { "data-word": ALERT_WORD, "aria-pressed": String(pressed), title }, count, "expected to train");
+  return chip("alert", { "data-word": ALERT_WORD, "aria-pressed": String(pressed), title }, count, "expected, not training");
 }
 
 /** @param {readonly CommandRow[]} commands newest first */

@@ -80,7 +80,7 @@ def test_what_ought_to_train_comes_first(probe: FakeProbe, open_run: OpenRun, ru
     probe.alerts(3, alert())
     page = open_run(run)
     chip = page.page.locator("#trouble .chip").first
-    expect(chip).to_have_text("1 expected to train")
+    expect(chip).to_have_text("1 expected, not training")
     chip.click()
     assert page.rows() == ["model", "a", "weight"]
     chip.click()
