@@ -78,6 +78,8 @@ class Branched(nn.Module):
 
 SITES = {"input": "input:encoder", "output": "output:encoder", "label": "site:encoded"}
 """Where :class:`Branched` can be gated by hand, and the site that says the same."""
+ALWAYS = {"in-forward": "True", "in-backward": "norm >= 0"}
+"""Conditions that always close a gate, by when that is known."""
 
 
 def data(step: int, dtype: torch.dtype = torch.float32) -> tuple[Tensor, Tensor]:

@@ -54,7 +54,8 @@ def fresh(place: gating.Place) -> gating.Place:
 @pytest.mark.parametrize("how", ["tensor", "view", "flattened", "transposed"])
 def test_what_is_written_to_after_an_output_gate_is_gated(how: str) -> None:
     """A write in place right behind a gated output does not go past the gate."""
-    both(InPlace(how), InPlace(how, fresh(gating.cut)), "output:body")
+    for when in gating.ALWAYS.values():
+        both(InPlace(how), InPlace(how, fresh(gating.cut)), "output:body", when=when)
     scaled = InPlace(how, fresh(gating.scaled(-0.5)))
     both(InPlace(how), scaled, "output:body", action="scale", factor=-0.5)
 

@@ -136,7 +136,7 @@ class Taker(nn.Module):
 def test_every_tensor_that_a_module_returns_is_gated(name: str) -> None:
     """Whatever wraps what a module returns, each tensor in it is gated."""
     for place, gate in (
-        (gating.cut, {}),
+        *((gating.cut, {"when": when}) for when in gating.ALWAYS.values()),
         (gating.scaled(-2.0), {"action": "scale", "factor": -2.0}),
     ):
         ours = Wrapping(*STRUCTURES[name], gating.as_it_is, "")

@@ -266,13 +266,15 @@ class Block(nn.Module):
 @pytest.mark.parametrize("wrapped", [False, True], ids=["module", "function"])
 @pytest.mark.parametrize("at", ["inside", "behind"])
 @pytest.mark.parametrize("reentrant", [False, True], ids=["non-reentrant", "reentrant"])
-@pytest.mark.parametrize("block", [True, False], ids=["block", "scale"])
-def test_activation_checkpointing(reentrant: bool, at: str, wrapped: bool, block: bool) -> None:
+@pytest.mark.parametrize("how", ["block", "block-in-backward", "scale"])
+def test_activation_checkpointing(reentrant: bool, at: str, wrapped: bool, how: str) -> None:
     """Inside a checkpoint or behind it, a gate does what it does without the checkpoint."""
+    block = how != "scale"
     place = gating.cut if block else gating.scaled(-2.0)
     theirs, ours = Checkpointed(False, wrapped, place, at), Checkpointed(reentrant, wrapped)
     trained = pair(theirs, ours)
     options = {} if block else {"action": "scale", "factor": -2.0}
+    options["when"] = gating.ALWAYS["in-backward" if how == "block-in-backward" else "in-forward"]
     site = "output:block.one" if at == "inside" else "output:block"
     with gating.attached(ours, trained[1][1]) as run:
         run.gate(site, **options)  # type: ignore[arg-type]
@@ -288,7 +290,8 @@ def test_activation_checkpointing(reentrant: bool, at: str, wrapped: bool, block
 
 @pytest.mark.parametrize("wrapped", [False, True], ids=["module", "function"])
 @pytest.mark.parametrize("reentrant", [False, True], ids=["non-reentrant", "reentrant"])
-def test_a_checkpoint_upstream_of_a_gate(reentrant: bool, wrapped: bool) -> None:
+@pytest.mark.parametrize("when", gating.ALWAYS.values(), ids=gating.ALWAYS)
+def test_a_checkpoint_upstream_of_a_gate(reentrant: bool, wrapped: bool, when: str) -> None:
     """What is checkpointed upstream of a closed gate gets nothing, and stays where it is."""
 
     class Above(nn.Module):
@@ -307,7 +310,7 @@ def test_a_checkpoint_upstream_of_a_gate(reentrant: bool, wrapped: bool) -> None
     theirs, ours = Above(gating.cut), Above()
     trained = pair(theirs, ours)
     with gating.attached(ours, trained[1][1]) as run:
-        run.gate("output:over")
+        run.gate("output:over", when)
         for model, optimizer in trained:
             gating.train(model, optimizer, 5)
         assert gating.gradients(ours) == gating.gradients(theirs)
@@ -330,7 +333,8 @@ class _Halves(torch.autograd.Function):
 
 
 @pytest.mark.parametrize("set_to_none", [True, False], ids=["to-none", "to-zero"])
-def test_a_custom_function_that_makes_zeros(set_to_none: bool) -> None:
+@pytest.mark.parametrize("when", gating.ALWAYS.values(), ids=gating.ALWAYS)
+def test_a_custom_function_that_makes_zeros(set_to_none: bool, when: str) -> None:
     """Zeros that a custom function upstream makes of nothing are taken for the nothing they are."""
 
     class Custom(nn.Module):
@@ -348,7 +352,7 @@ def test_a_custom_function_that_makes_zeros(set_to_none: bool) -> None:
     optimizer = OPTIMIZERS["adamw"](list(model.parameters()))
     with gating.attached(model, optimizer) as run:
         gating.train(model, optimizer, 3, set_to_none=set_to_none)
-        run.gate("output:mid")
+        run.gate("output:mid", when)
         before = gating.weights(model)
         gating.train(model, optimizer, 4, first=4, set_to_none=set_to_none)
         states = gating.states(run)

@@ -17,7 +17,8 @@ from .gating import OPTIMIZERS, SITES, Branched
 
 @pytest.mark.parametrize("kind", list(OPTIMIZERS))
 @pytest.mark.parametrize("at", list(SITES))
-def test_block_is_a_detach(at: str, kind: str) -> None:
+@pytest.mark.parametrize("when", gating.ALWAYS.values(), ids=gating.ALWAYS)
+def test_block_is_a_detach(at: str, kind: str, when: str) -> None:
     """Closed, opened and closed again, a gate trains as `.detach()` there does, bit for bit."""
     theirs, ours = Branched(at=at), Branched()
     optimizers = [OPTIMIZERS[kind](list(model.parameters())) for model in (theirs, ours)]
@@ -25,7 +26,7 @@ def test_block_is_a_detach(at: str, kind: str) -> None:
         for first, closed in ((1, False), (6, True), (13, False), (18, True)):
             theirs.by_hand = gating.cut if closed else gating.as_it_is
             if closed:
-                number = run.gate(SITES[at])
+                number = run.gate(SITES[at], when)
             elif run.gates():
                 run.ungate(number)
             for step in range(first, first + 6):
@@ -43,7 +44,10 @@ def test_block_is_a_detach(at: str, kind: str) -> None:
 @pytest.mark.parametrize("set_to_none", [True, False], ids=["to-none", "to-zero"])
 @pytest.mark.parametrize("at", list(SITES))
 @pytest.mark.parametrize("warm", [0, 7])
-def test_a_gated_parameter_stays_where_it_is(at: str, set_to_none: bool, warm: int) -> None:
+@pytest.mark.parametrize("when", gating.ALWAYS.values(), ids=gating.ALWAYS)
+def test_a_gated_parameter_stays_where_it_is(
+    at: str, set_to_none: bool, warm: int, when: str
+) -> None:
     """Neither momentum nor decay moves what got nothing; all others train as with a detach."""
     theirs, ours = Branched(at=at), Branched()
     optimizers = [OPTIMIZERS["adamw"](list(model.parameters())) for model in (theirs, ours)]
@@ -51,7 +55,7 @@ def test_a_gated_parameter_stays_where_it_is(at: str, set_to_none: bool, warm: i
         for model, optimizer in zip((theirs, ours), optimizers, strict=True):
             gating.train(model, optimizer, warm, set_to_none=set_to_none)
         theirs.by_hand = gating.cut
-        run.gate(SITES[at])
+        run.gate(SITES[at], when)
         before, memory = gating.weights(ours), gating.memories(ours, optimizers[1])
 
         def keep_out(_: int) -> None:
