@@ -12,7 +12,7 @@ from torch.utils.hooks import RemovableHandle
 
 from .graph_nodes import DEEPEST, key_of, leaf_of
 from .guard import Guard
-from .magnitude import magnitude, read
+from .magnitude import measured, read
 
 
 @dataclass(eq=False)
@@ -90,6 +90,12 @@ class Backflow:
             handle.remove()
         self._handles.clear()
 
+    def arrived_at(self, leaf: int) -> float | None:
+        """The largest size of what was passed on to a leaf, once sizes are read, if anything."""
+        ways = [way for passage in self.leaves.get(leaf, ()) for way in passage.above]
+        sent = [size for above, edge in ways if (size := above.sent(edge)) is not None]
+        return largest(sent)
+
     def clear(self) -> None:
         """Let go of everything at once."""
         for passage in self.passages.values():
@@ -154,5 +160,5 @@ def largest(sizes: Sequence[float]) -> float | None:
 def _size(gradient: object) -> Tensor | float | None:
     if not isinstance(gradient, Tensor):
         return None
-    size = magnitude(gradient)
+    size = measured(gradient)
     return 1.0 if size is None else size

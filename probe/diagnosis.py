@@ -4,28 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from . import value_wording, wording
+from . import wording
 from .backflow import Backflow
 from .called_modules import CalledModules
 from .finding import Finding
 from .function_kinds import DETACHES, ENTERS_TORCH, FLAT, NO_DERIVATIVE
 from .gate import GateInfo
+from .gradient_faults import GradientFaults
 from .lineage import Lineage
 from .module_index import ModuleIndex
-from .nonfinite import origin
 from .places import CHECKPOINT, Place
-from .sites import LABEL, OUTPUT
-from .stoppages import (
-    BACKWARD,
-    HOOK,
-    ROOT,
-    SUM,
-    arrived,
-    is_nonfinite,
-    is_nothing,
-    is_zero,
-    stoppages,
-)
 from .subject import Subject
 from .tape import Call, Tape, Value
 
@@ -45,26 +33,24 @@ class Diagnosis:
         """``names``: of the parameters, by ``id``; ``zeroing``: the closed gates
         that scale by zero."""
         self._tape = tape
-        self._backflow = backflow
         self._called = called
         self._modules = modules
-        self._names = names
-        self._zeroing = zeroing
         self._direct: dict[str, bool] = {}
-        self.lineage = Lineage(tape)
+        self.lineage = Lineage(tape, names)
+        self._faults = GradientFaults(tape, backflow, self.lineage, names, zeroing)
 
     def of(self, subject: Subject) -> Finding | None:
         """The cause for one parameter; None for one that is well."""
         if subject.state == "frozen":
             return self._frozen(subject)
         if subject.state == "gated" and subject.gate is not None:
-            return self._gated(subject, subject.gate)
+            return self._faults.gated(subject, subject.gate)
         if subject.state == "present":
             return None if subject.in_optimizer else self._not_in_optimizer(subject)
         if subject.state == "zero":
-            return self._zero(subject)
+            return self._faults.zero(subject)
         if subject.state == "nonfinite":
-            return self._nonfinite(subject)
+            return self._faults.nonfinite(subject)
         return self._missing(subject)
 
     # What the script, a command or a gate wanted.
@@ -75,27 +61,13 @@ class Diagnosis:
         chain = self._tape.flipped.get(subject.key)
         return wording.frozen_by_script(subject.name, None if chain is None else chain.place)
 
-    def _gated(self, subject: Subject, gate: GateInfo) -> Finding:
-        way = self.lineage.way(self._values(subject))
-        kind, _, name = gate.site.partition(":")
-        chain = self._tape.labels.get(name) if kind == LABEL else None
-        place = None if chain is None else chain.place
-        return wording.gated(subject.name, gate, place, way)
-
-    def _gate_on(self, call: Call | None) -> GateInfo | None:
-        """The gate that makes zeros of what arrives at what ``call`` made, if it is one."""
-        site = f"{OUTPUT}:{None if call is None else call.module}"
-        others = [gate for gate in self._zeroing if not gate.site.startswith(f"{OUTPUT}:")]
-        alone = others[0] if len(others) == 1 else None
-        return next((gate for gate in self._zeroing if gate.site == site), alone)
-
     def _not_in_optimizer(self, subject: Subject) -> Finding:
         values = self._values(subject)
         return wording.not_in_optimizer(subject.name, self.lineage.way(values))
 
     # No gradient at all.
 
-    def _missing(self, subject: Subject) -> Finding:
+    def _missing(self, subject: Subject) -> Finding | None:
         if self._tape.full:
             return wording.unknown(
                 subject.name, "the step is too long, or its graph too deep, to be traced whole"
@@ -108,7 +80,7 @@ class Diagnosis:
         if self.lineage.reaches(values):
             if not self._tape.backwards:
                 return self._no_backward(subject, self.lineage.roots)
-            return self._not_arrived(subject, values)
+            return self._faults.not_arrived(subject)
         flow = self.lineage.flow(value for value in values if value.carries)
         cuts = self.lineage.cuts(flow)
         if cuts:
@@ -175,6 +147,8 @@ class Diagnosis:
             return wording.no_grad(
                 subject.name, call, chain, way, after, reentrant=reentrant, more=more
             )
+        if call.name == "grad" and after.floating:
+            return wording.only_as_a_gradient(subject.name, call, way, after)
         if call.name in DETACHES and after.floating:
             return wording.detached(subject.name, call, way, after, more)
         if not after.floating or call.name in NO_DERIVATIVE | FLAT or call.custom:
@@ -234,75 +208,6 @@ class Diagnosis:
         way = [] if end is None else self.lineage.between(values, end)
         return wording.not_in_loss(subject.name, last, roots[0] if roots else None, way)
 
-    # A gradient was on its way.
-
-    def _not_arrived(self, subject: Subject, values: Sequence[Value]) -> Finding:
-        way = self.lineage.way(values)
-        passages = self._backflow.leaves.get(subject.key, [])
-        if arrived(passages):
-            chain = self._tape.cleared.get(subject.key)
-            return wording.cleared(subject.name, None if chain is None else chain.place, way)
-        if all(b.only is not None and subject.key not in b.only for b in self._tape.backwards):
-            return wording.left_out(subject.name, self._tape.backwards[0].chain.place, way)
-        for stop in stoppages(passages, is_nothing):
-            call = self._tape.by_node.get(stop.passage.key)
-            if stop.passage.ran and call is not None:
-                value = _output(call, way)
-                return wording.returned_nothing(subject.name, call, way, value)
-        return wording.unknown(
-            subject.name, "it is connected with the loss, and no gradient came", None, way
-        )
-
-    def _zero(self, subject: Subject) -> Finding:
-        found = stoppages(self._backflow.leaves.get(subject.key, []), is_zero)
-        way = self.lineage.way(self._values(subject))
-        for stop in found:
-            call = self._tape.by_node.get(stop.passage.key)
-            if stop.by == ROOT:
-                return value_wording.zero_from_root(
-                    subject.name, self._tape.backwards[0].chain.place, way
-                )
-            if stop.by == SUM:
-                above = [self._tape.by_node.get(each.key) for each, _ in stop.passage.above]
-                last = next((each for each in above if each is not None), None)
-                if last is not None:
-                    return value_wording.cancels(subject.name, call, last, way, _output(last, way))
-            elif stop.by == HOOK:
-                if (gate := self._gate_on(call)) is not None:
-                    return self._gated(subject, gate)
-                value = None if call is None else _output(call, way)
-                return value_wording.zeroed_by_hook(subject.name, call, way, value)
-            elif call is not None:
-                value = _output(call, way)
-                if call.name in FLAT:
-                    return value_wording.flat(subject.name, call, way, value)
-                operand = self._zero_operand(call)
-                return value_wording.zero_gradient(subject.name, call, way, value, operand)
-        return wording.unknown(subject.name, "its gradient is exactly zero", None, way)
-
-    def _zero_operand(self, call: Call) -> str | None:
-        """The name of a parameter that was all zeros when the call multiplied by it."""
-        for value in call.inputs:
-            for held in (value, *value.flows):  # through a transpose
-                name = None if held.leaf is None else self._names.get(held.leaf)
-                if name is not None and held.size == 0:
-                    return name
-        return None
-
-    def _nonfinite(self, subject: Subject) -> Finding:
-        way = self.lineage.way(self._values(subject))
-        found = stoppages(self._backflow.leaves.get(subject.key, []), is_nonfinite)
-        calls = [self._tape.by_node.get(stop.passage.key) for stop in found if stop.by == BACKWARD]
-        call = next((call for call in calls if call is not None), None)
-        if call is None:
-            return wording.unknown(
-                subject.name, "its gradient is not finite, and none was seen to turn so", None, way
-            )
-        born = origin(call)
-        return value_wording.nonfinite(
-            subject.name, born.call or call, way, _output(born.call or call, way), born
-        )
-
     def _values(self, subject: Subject) -> list[Value]:
         return self._tape.leaves.get(subject.key, [])
 
@@ -338,11 +243,6 @@ def _past(value: Value) -> list[Value]:
 
 def _upto(flow: Sequence[Value], last: Value) -> list[Value]:
     return [flow[0], last] if flow and flow[0] is not last else [last]
-
-
-def _output(call: Call, way: Sequence[Value]) -> Value | None:
-    """The value of a way that a call made."""
-    return next((value for value in way if value.made_by is call), None)
 
 
 def _others(cuts: Sequence[tuple[Value, Value]], first: Call) -> list[Place]:

@@ -16,7 +16,7 @@ from .explanation import Explanation
 from .guard import Guard
 from .job import Job
 from .magnitude import magnitude, read
-from .parameters import ParameterTable
+from .parameters import ParameterTable, is_uninitialized
 from .subject import Subject
 from .trace import Trace
 
@@ -44,6 +44,7 @@ def explain(
     models, optimizers = checked_models(model), checked_optimizers(optimizer)
     table = ParameterTable(models)
     trace = Trace(models, table.parameters, Guard())
+    versions = [_version(parameter) for parameter in table.parameters]
     with _gradients_put_back(table.parameters):
         trace.start()
         try:
@@ -55,18 +56,27 @@ def explain(
             trace.stop()
         held = {id(p) for each in optimizers for g in each.param_groups for p in g["params"]}
         job = attached_job(models)
-        subjects = list(_subjects(table, trace, held if optimizers else None, job))
+        after = states(table.parameters)
+        for i, parameter in enumerate(table.parameters):
+            # Optimizers in backward hooks, and whole training steps, leave no gradient behind.
+            if after[i] == "absent" and _version(parameter) != versions[i]:
+                after[i] = trace.state(parameter)
+        subjects = list(_subjects(table, trace, held if optimizers else None, job, after))
         names = {id(p): table.name(i) for i, p in enumerate(table.parameters)}
         zeroing = [] if job is None else job.gates.zeroing()
         return trace.explain(subjects, names, held, zeroing)
 
 
 def _subjects(
-    table: ParameterTable, trace: Trace, held: set[int] | None, job: Job | None
+    table: ParameterTable,
+    trace: Trace,
+    held: set[int] | None,
+    job: Job | None,
+    states: Sequence[str],
 ) -> Iterator[Subject]:
     freezes = {} if job is None else job.freezer.freezes
     gates = {} if job is None else job.gates.stopping()
-    for index, state in enumerate(states(table.parameters)):
+    for index, state in enumerate(states):
         parameter = table.parameters[index]
         known = None if job is None else job.table.index_of.get(id(parameter))
         gate = None if known is None else gates.get(known)
@@ -102,6 +112,10 @@ def states(parameters: Sequence[Tensor]) -> list[str]:
         elif not math.isfinite(value):
             found[i] = "nonfinite"
     return found
+
+
+def _version(parameter: Tensor) -> int:
+    return 0 if is_uninitialized(parameter) or parameter.is_inference() else parameter._version
 
 
 @contextmanager

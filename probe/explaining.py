@@ -132,7 +132,7 @@ class Explaining:
         self.latest = trace.explain(
             self._subjects(trace, sample),
             {id(p): self._table.name(i) for i, p in enumerate(self._table.parameters)},
-            self._in_optimizer(),
+            self._watch.members.held,
             self._gates.zeroing(),
         )
         self._presence.looked()
@@ -230,10 +230,6 @@ class Explaining:
             for index, state in enumerate(sample.states)
             if index not in self._table.removed and state != State.UNMEASURED
         ]
-
-    def _in_optimizer(self) -> set[int]:
-        held = self._watch.members.in_optimizer
-        return {id(p) for p, is_held in zip(self._table.parameters, held, strict=False) if is_held}
 
     def _named(self, target: str) -> list[int]:
         return resolve(target, self._table.names)

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterable
-from typing import Any, TypeAlias
+from collections.abc import Iterable, Mapping
+from typing import Any, TypeAlias, TypeVar
 
 import torch
 from torch import Tensor
 from torch.autograd.graph import Node
 
 from .graph_nodes import DEEPEST, key_of, leaf_of
-from .magnitude import magnitude
+from .magnitude import measured
 from .numbers_out import NumbersOut
 from .parameters import is_uninitialized
 from .places import Chain
 from .tape import Call, Tape, Value
 
+T = TypeVar("T")
 _Seen: TypeAlias = "tuple[weakref.ref[Tensor], int, Value]"
 
 
@@ -28,9 +29,9 @@ class HeldValues:
         self._tape = tape
         self._known = {id(tensor) for tensor in known}
         self._seen: dict[int, _Seen] = {}
-        self._written: dict[int, Value] = {}
+        self._written: dict[int, tuple[weakref.ref[Tensor], Value]] = {}
         """What was last written into a tensor, by the ``id`` of the one it is a view of."""
-        self._inside: dict[int, Chain] = {}
+        self._inside: dict[int, tuple[weakref.ref[Tensor], Chain]] = {}
         """Who called the custom function that made a tensor, by the tensor's ``id``."""
         self._kept: list[Tensor] = []
         """Leaves: another tensor must not get their ``id``."""
@@ -60,8 +61,8 @@ class HeldValues:
 
     def write(self, tensor: Tensor, call: Call) -> None:
         """A tensor that ``call`` wrote to; others may be views of it."""
-        base = tensor._base if tensor._is_view() else tensor
-        self._written[id(base)] = self.note(tensor, call)
+        base = _base(tensor)
+        self._written[id(base)] = weakref.ref(base), self.note(tensor, call)
 
     def flip(self, tensor: Tensor) -> None:
         """``requires_grad`` of a tensor was set."""
@@ -71,7 +72,7 @@ class HeldValues:
 
     def made_inside(self, tensor: Tensor, chain: Chain) -> None:
         """A custom function made a tensor; ``chain``: who called the function."""
-        self._inside[id(tensor)] = chain
+        self._inside[id(tensor)] = weakref.ref(tensor), chain
 
     def leave(self, call: Call, made: Any) -> None:
         """Values leave torch as numbers, an array or text."""
@@ -87,7 +88,7 @@ class HeldValues:
     def _meet(self, tensor: Tensor, call: Call, earlier: Value | None = None) -> Value:
         """A tensor that no call was seen to make, or that changed unseen."""
         node = tensor.grad_fn
-        chain = self._inside.get(id(tensor), call.chain)
+        chain = _of(self._inside, tensor) or call.chain
         unseen: Call | None = None
         if node is not None and key_of(node) not in self._tape.by_node:
             custom = isinstance(node, torch.autograd.function.BackwardCFunction)
@@ -97,8 +98,8 @@ class HeldValues:
             unseen = Call(index, name, chain, call.module, None, custom=custom)
             self._tape.calls.append(unseen)
             call.index = index + 1
-        base = tensor._base if tensor._is_view() else tensor
-        written = self._written.get(id(base))
+        base = _base(tensor)
+        written = _of(self._written, base)
         parents = [value for value in (earlier, written) if value is not None]
         if node is None and not parents and self.numbers and _is_handful(tensor):
             parents = self.numbers.known(tensor.detach().tolist())
@@ -140,7 +141,7 @@ class HeldValues:
         if call is not None:
             call.outputs.append(value)
         if (call is not None or value.leaf is not None) and not tensor._is_view():
-            value.size = magnitude(tensor)
+            value.size = measured(tensor)
         self._tape.values.append(value)
         self._seen[id(tensor)] = (weakref.ref(tensor), version(tensor), value)
         return value
@@ -181,6 +182,16 @@ class HeldValues:
         flows += [tape.at_node[hit] for hit in hits]
         flows += [tape.leaves[leaf][-1] for leaf in leaves if tape.leaves[leaf]]
         return flows, len(visited)
+
+
+def _of(known: Mapping[int, tuple[weakref.ref[Tensor], T]], tensor: Tensor) -> T | None:
+    """What is known of a tensor, and not of an earlier one that had its ``id``."""
+    entry = known.get(id(tensor))
+    return entry[1] if entry is not None and entry[0]() is tensor else None
+
+
+def _base(tensor: Tensor) -> Tensor:
+    return tensor if tensor._base is None else tensor._base
 
 
 def version(tensor: Tensor) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict, deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from .tape import Tape, Value
 
@@ -11,7 +11,9 @@ from .tape import Tape, Value
 class Lineage:
     """The tape, to be asked; made once, after the step."""
 
-    def __init__(self, tape: Tape) -> None:
+    def __init__(self, tape: Tape, parameters: Collection[int] = ()) -> None:
+        """``parameters``: their ``id``; a backward for none of them, such as that of a gradient
+        penalty with respect to the data, is of no loss."""
         self._gives: defaultdict[int, list[Value]] = defaultdict(list)
         self._loses: defaultdict[int, list[Value]] = defaultdict(list)
         for value in tape.values:
@@ -19,7 +21,8 @@ class Lineage:
                 self._gives[id(parent)].append(value)
             for parent in [*value.lost, *value.plain]:
                 self._loses[id(parent)].append(value)
-        self.roots = [root for backward in tape.backwards for root in backward.roots]
+        losses = [b for b in tape.backwards if b.only is None or not b.only.isdisjoint(parameters)]
+        self.roots = [root for backward in losses or tape.backwards for root in backward.roots]
         if not tape.backwards:  # what a backward would be called on
             self.roots = _scalars(self, tape)
         self._toward = _toward(self.roots)
@@ -70,7 +73,7 @@ class Lineage:
             if self.in_loss(after) and any(value is lost for lost in after.lost)
         ]
         direct = [cut for cut in found if not any(v.is_parameter for v in self._on(cut[1]))]
-        return sorted(direct or found, key=_time)
+        return sorted(direct or found, key=_rank)
 
     def way(self, starts: Sequence[Value], through: Value | None = None) -> list[Value]:
         """A short way from ``starts`` to a loss, with gradient or without; empty if none is."""
@@ -101,9 +104,18 @@ class Lineage:
         return []
 
 
-def _time(cut: tuple[Value, Value]) -> int:
-    call = cut[1].made_by
-    return -1 if call is None else call.index
+def _rank(cut: tuple[Value, Value]) -> tuple[bool, int]:
+    """Cuts in the order of time, those last that are beside the way of the gradient.
+
+    So are the indices of ``max`` and the batch sizes of a packed sequence: they have no
+    derivative, and come out together with what has one.
+    """
+    value, after = cut
+    made_by = after.made_by
+    if made_by is None:
+        return False, -1
+    beside = not after.floating and any(value in other.flows for other in made_by.outputs)
+    return beside, made_by.index
 
 
 def _scalars(lineage: Lineage, tape: Tape) -> list[Value]:

@@ -31,6 +31,16 @@ def magnitude(tensor: Tensor) -> Tensor | None:
     return torch.maximum(-least, most)
 
 
+def measured(tensor: Tensor) -> Tensor | float | None:
+    """The magnitude, read at once on the host, where that waits for nothing.
+
+    To keep small tensors there would pin the heap between the activations that a step frees:
+    glibc cannot use a block again that somebody has cut a few bytes off.
+    """
+    size = magnitude(tensor)
+    return size.item() if size is not None and size.device.type == "cpu" else size
+
+
 def read(sizes: Iterable[Tensor]) -> list[float]:
     """The values of 0-dimensional tensors, with one copy for each device and dtype."""
     given = list(sizes)

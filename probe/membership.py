@@ -45,6 +45,12 @@ class Membership:
         self.catch_up()
         return self._loose
 
+    @property
+    def held(self) -> set[int]:
+        """``id`` of everything in an optimizer, also of what no model has."""
+        groups = [group for optimizer in self._optimizers for group in optimizer.param_groups]
+        return {id(parameter) for group in groups for parameter in group["params"]}
+
     def catch_up(self) -> None:
         """Read anew if a parameter, a module or a parameter group is known to be new."""
         if self._growth.noticed or self._count() != self._counted:

@@ -79,6 +79,8 @@ class Backward:
     roots: list[Value]
     only: frozenset[int] | None
     """``id`` of the leaves it was restricted to, if it was."""
+    returns: bool = False
+    """It returns the gradients, as ``autograd.grad`` does, instead of storing them."""
     failed: bool = False
     """It raised: nothing that it was called on carries a gradient."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import math
 import sys
 import time
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -112,6 +113,14 @@ class Trace:
         tape.clear()
         self._tracer.backflow.clear()
         return found
+
+    def state(self, parameter: Tensor) -> str:
+        """What arrived at a parameter, in the words of a sample; it may be gone since."""
+        self._settle()
+        size = self._tracer.backflow.arrived_at(id(parameter))
+        if size is None:
+            return "absent"
+        return "zero" if size == 0 else "present" if math.isfinite(size) else "nonfinite"
 
     def owners(self, names: Iterable[str]) -> tuple[str, ...]:
         """The modules that hold a parameter of these names."""

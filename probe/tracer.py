@@ -187,7 +187,7 @@ class Tracer(TorchFunctionMode):
             given = args[0] if args else kwargs.get("tensors", kwargs.get("outputs", ()))
             roots = tensors_of((given,))
             call.inputs = [self._held.of(root, call) for root in roots]
-            backward = Backward(chain, call.inputs, _only(name, args, kwargs))
+            backward = Backward(chain, call.inputs, _only(name, args, kwargs), name == "grad")
             self.tape.backwards.append(backward)
             if not self.backflow.watch(roots, self.tape.by_node):
                 self.tape.full = True

@@ -39,17 +39,18 @@ def flat(name: str, call: Call, way: list[Value], after: Value | None) -> Findin
     )
 
 
-def zero_from_root(name: str, place: Place | None, way: list[Value]) -> Finding:
-    """The backward was given zeros."""
+def bad_from_root(name: str, place: Place | None, way: list[Value], *, zero: bool) -> Finding:
+    """The backward was given zeros, or what is not finite."""
     where = "" if place is None else f" at {place.text}"
+    what = "zeros" if zero else "NaN or infinity"
     return Finding(
-        causes.ZERO_GRADIENT,
-        f"The backward{where} began with zeros, so `{name}` got zeros.",
+        causes.ZERO_GRADIENT if zero else causes.NONFINITE,
+        f"The backward{where} began with {what}, so `{name}` got {what}.",
         "Look at the gradient, or the scale, that backward() was given.",
         place,
         way,
         way[-1] if way else None,
-        "zeros",
+        what,
     )
 
 
@@ -71,12 +72,15 @@ def cancels(
     )
 
 
-def zeroed_by_hook(name: str, call: Call | None, way: list[Value], after: Value | None) -> Finding:
-    """A hook of the script's."""
+def made_bad_by_hook(
+    name: str, call: Call | None, way: list[Value], after: Value | None, *, zero: bool
+) -> Finding:
+    """A hook of the script's makes zeros, or what is not finite."""
+    made = "zeros" if zero else "NaN or infinity"
     what = f"`{name}`" if call is None else f"the result of {spoken(call)} {at(call.chain)}"
     return Finding(
-        causes.ZERO_GRADIENT,
-        f"A hook on {what} turns the gradient into zeros, so `{name}` gets zeros.",
+        causes.ZERO_GRADIENT if zero else causes.NONFINITE,
+        f"A hook on {what} turns the gradient into {made}, so `{name}` gets {made}.",
         "Remove the hook that register_hook() put there, or let it return what it was given.",
         None if call is None else call.place,
         way,
@@ -96,6 +100,9 @@ def zero_gradient(
             "It may be meant, as for LoRA's B at the first step: the gradient comes once "
             f"`{operand}` has moved; initialise it with other values when it has not."
         )
+    elif any(0 in value.shape for value in call.inputs):
+        why = ", because what it is given is empty"
+        advice = "Leave empty batches out."
     elif call.name in _OVERWRITES:
         why = ", because it overwrites the values by others"
         advice = "Do not write over the result, or write into a copy of it."

@@ -116,6 +116,19 @@ def cleared(name: str, place: Place | None, way: list[Value]) -> Finding:
     )
 
 
+def taken_by_nobody(name: str, chain: Chain, way: list[Value]) -> Finding:
+    """``autograd.grad`` returned it, and nobody put it where an optimizer looks."""
+    return Finding(
+        causes.NO_BACKWARD,
+        f"`grad()` {at(chain)} returned a gradient for `{name}`, and nothing put it into its "
+        "`.grad` or into the parameter.",
+        "Set the parameter's .grad to it before optimizer.step(), or call loss.backward() instead.",
+        chain.place,
+        way,
+        stopped_by="grad()",
+    )
+
+
 def left_out(name: str, place: Place | None, way: list[Value]) -> Finding:
     """The backward was restricted to other inputs."""
     where = "" if place is None else f" at {place.text}"
@@ -192,6 +205,32 @@ def no_grad(
         way,
         after,
         by,
+    )
+
+
+def only_as_a_gradient(name: str, call: Call, way: list[Value], after: Value) -> Finding:
+    """The loss has it only in a gradient that ``autograd.grad`` computed."""
+    if after.carries:
+        return Finding(
+            causes.NOT_IN_LOSS,
+            f"`{name}` has a part in the loss only through the gradient that `grad()` gives "
+            f"{at(call.chain)}, and that does not depend on it.",
+            "It may be meant: the last bias has no part in a gradient penalty. Else add what it "
+            "computes to the loss itself.",
+            call.place,
+            way,
+            after,
+            "grad()",
+        )
+    return Finding(
+        causes.DETACHED,
+        f"`{name}` reaches the loss only through the gradient that `grad()` gives "
+        f"{at(call.chain)} without create_graph=True.",
+        "Pass create_graph=True to grad() when the loss is to be differentiated through it.",
+        call.place,
+        way,
+        after,
+        "grad()",
     )
 
 

@@ -212,6 +212,54 @@ def test_a_hook_that_makes_zeros_is_named() -> None:
     assert "hook" in found.detail
 
 
+def test_a_hook_that_makes_nan_is_named() -> None:
+    """The gradient was finite before it, and nothing behind it ran."""
+    model = nn.Linear(4, 2)
+    model.weight.register_hook(lambda gradient: gradient * float("nan"))
+    found = probe.explain(model, lambda: loss_of(model).backward())
+    assert {name: each.cause for name, each in found.items()} == {"weight": "nonfinite"}
+    assert "hook" in found["weight"].detail
+
+
+def test_a_backward_that_begins_with_nan_is_told_so() -> None:
+    """The scale, or the gradient given, is to blame."""
+    model = nn.Linear(4, 2)
+    found = probe.explain(model, lambda: loss_of(model).backward(torch.tensor(float("nan"))))
+    assert found["weight"].cause == "nonfinite"
+    assert "began with NaN" in found["weight"].detail
+
+
+def test_an_empty_batch_is_told_so() -> None:
+    """All of its gradient is zeros."""
+    model = nn.Linear(4, 2)
+    found = probe.explain(model, lambda: model(torch.ones(0, 4)).sum().backward())
+    assert found["weight"].cause == "zero_gradient"
+    assert "is empty" in found["weight"].detail
+
+
+def test_a_gradient_that_nobody_stored_is_told_so() -> None:
+    """``autograd.grad`` returned it, and that was that."""
+    model = nn.Linear(4, 2)
+    found = probe.explain(model, lambda: torch.autograd.grad(loss_of(model), model.weight))
+    assert found["weight"].cause == found["bias"].cause == "no_backward"
+    assert "nothing put it into its `.grad`" in found["weight"].detail
+    assert "is not one of them" in found["bias"].detail
+
+
+def test_the_last_bias_of_a_gradient_penalty_is_told_so() -> None:
+    """No gradient of the output depends on it."""
+    model = nn.Sequential(nn.Linear(4, 4), nn.Tanh(), nn.Linear(4, 1))
+
+    def closure() -> None:
+        x = torch.ones(3, 4, requires_grad=True)
+        (slope,) = torch.autograd.grad(model(x).sum(), x, create_graph=True)
+        slope.square().sum().backward()
+
+    found = probe.explain(model, closure)
+    assert {name: each.cause for name, each in found.items()} == {"2.bias": "not_in_loss"}
+    assert "does not depend on it" in found["2.bias"].detail
+
+
 def test_a_gradient_that_was_cleared_before_the_step_is_told_so() -> None:
     """``zero_grad`` between backward and step is the place."""
     model = nn.Linear(4, 2)

@@ -71,6 +71,28 @@ def test_the_next_step_answers() -> None:
     assert [told["step"] for told in loop.told] == [1, 5]
 
 
+def test_what_an_optimizer_holds_is_well_though_no_model_has_it() -> None:
+    """Layers in a plain list may have been given to the optimizer by hand."""
+
+    class Listed(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layers = [nn.Linear(4, 4)]
+            self.head = nn.Linear(4, 2)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.head(self.layers[0](x))  # type: ignore[no-any-return]
+
+    loop = Loop(Listed())
+    loop.run.explain()
+    loop.step()
+    assert set(loop.causes.values()) == {"not_in_optimizer"}
+    loop.optimizer.add_param_group({"params": loop.model.layers[0].parameters()})
+    loop.run.explain()
+    loop.step()
+    assert loop.causes == {}
+
+
 def test_asking_for_what_is_not_there_is_refused() -> None:
     """The message names the nearest."""
     with pytest.raises(probe.TargetError, match=r"did you mean 'encoder"):

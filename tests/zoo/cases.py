@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from . import (
     detached,
+    detached_loops,
     frozen,
     gated,
     healthy,
@@ -25,6 +26,7 @@ BROKEN = (
     *unused.CASES,
     *no_grad.CASES,
     *detached.CASES,
+    *detached_loops.CASES,
     *rebuilt.CASES,
     *not_differentiable.CASES,
     *not_in_loss.CASES,
