@@ -33,6 +33,7 @@ class CalledModules:
         self.called: dict[int, Chain] = {}
         """Who called each module first, by the module's ``id``."""
         self._thread = 0
+        self._sharded: set[int] = set()
         self.elsewhere: set[int] = set()
         """``id`` of the modules that ran in another thread, which is not traced."""
 
@@ -40,6 +41,9 @@ class CalledModules:
         """Watch."""
         self._thread = threading.get_ident()
         for module in self._modules.values():
+            # Its class is known by name: to import it would cost every job a second.
+            if any(type(parameter).__name__ == "DTensor" for parameter in module.parameters(False)):
+                self._sharded.add(id(module))
             if isinstance(module, torch.jit.ScriptModule):
                 continue  # takes no hooks
             self._handles += [
@@ -64,6 +68,8 @@ class CalledModules:
         """Why nothing is known of what a module did, if that is so."""
         if isinstance(module, torch.jit.ScriptModule):
             return "its module is TorchScript, which does not show its inside"
+        if id(module) in self._sharded:
+            return "it is sharded, and the step works with other tensors in its place"
         return "its module ran in another thread" if id(module) in self.elsewhere else None
 
     def _enter(self, module: nn.Module) -> None:

@@ -197,6 +197,10 @@ class Diagnosis:
     def _not_in_loss(
         self, subject: Subject, flow: Sequence[Value], values: Sequence[Value]
     ) -> Finding:
+        uses = [*flow, *(after for value in values for after in self.lineage.next_of(value))]
+        if any(value.inside_transform for value in uses):
+            why = "it is used inside of torch.func, and what came out of that cannot be followed"
+            return wording.unknown(subject.name, why)
         calls = [value.made_by for value in flow if value.made_by is not None and value.flows]
         if not calls:
             calls = [

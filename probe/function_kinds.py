@@ -165,3 +165,37 @@ MASKS = frozenset(
     {"masked_fill", "masked_fill_", "where", "full", "full_like", "triu", "tril", "fill_"}
 )
 """They put infinities where they are meant."""
+
+PRODUCTS = frozenset(
+    {
+        "linear",
+        "bilinear",
+        "matmul",
+        "__matmul__",
+        "__rmatmul__",
+        "mm",
+        "mv",
+        "bmm",
+        "dot",
+        "inner",
+        "outer",
+        "einsum",
+        "addmm",
+        "addbmm",
+        "baddbmm",
+        "conv1d",
+        "conv2d",
+        "conv3d",
+        "conv_transpose1d",
+        "conv_transpose2d",
+        "conv_transpose3d",
+        "mul",
+        "mul_",
+        "multiply",
+        "layer_norm",
+        "rms_norm",
+        "group_norm",
+    }
+)
+"""They multiply their first two tensors (those after the first, where they add to it): where one
+is all zeros, so is the gradient of the other."""

@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from . import value_wording, wording
 from .backflow import Backflow, Passage
 from .finding import Finding
-from .function_kinds import FLAT
+from .function_kinds import FLAT, PRODUCTS
 from .gate import GateInfo
 from .lineage import Lineage
-from .nonfinite import origin
+from .nonfinite import origin, size_of
 from .places import Place
 from .sites import LABEL, OUTPUT
 from .stoppages import (
@@ -92,8 +92,8 @@ class GradientFaults:
                 value = _output(call, way)
                 if call.name in FLAT:
                     return value_wording.flat(subject.name, call, way, value)
-                operand = self._zero_operand(call)
-                return value_wording.zero_gradient(subject.name, call, way, value, operand)
+                factor = self._zero_factor(call)
+                return value_wording.zero_gradient(subject.name, call, way, value, factor)
         return wording.unknown(subject.name, "its gradient is exactly zero", None, way)
 
     def nonfinite(self, subject: Subject) -> Finding:
@@ -148,14 +148,17 @@ class GradientFaults:
         alone = others[0] if len(others) == 1 else None
         return next((gate for gate in self._zeroing if gate.site == site), alone)
 
-    def _zero_operand(self, call: Call) -> str | None:
-        """The name of a parameter that was all zeros when the call multiplied by it."""
-        for value in call.inputs:
+    def _zero_factor(self, call: Call) -> str | None:
+        """What was all zeros when the call multiplied by it: a parameter's name, or its input."""
+        if call.name not in PRODUCTS:
+            return None
+        factors = call.inputs[1:] if call.name.startswith("add") else call.inputs[:2]
+        for value in factors:
             for held in (value, *value.flows):  # through a transpose
                 name = None if held.leaf is None else self._names.get(held.leaf)
                 if name is not None and held.size == 0:
-                    return name
-        return None
+                    return f"`{name}`"
+        return "what goes into it" if any(size_of(value) == 0 for value in factors) else None
 
     def _begun(self) -> Place | None:
         return self._tape.backwards[0].chain.place

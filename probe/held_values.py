@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any, TypeAlias, TypeVar
 
 import torch
 from torch import Tensor
+from torch._C._functorch import is_functorch_wrapped_tensor
 from torch.autograd.graph import Node
 
 from .graph_nodes import DEEPEST, key_of, leaf_of
@@ -21,6 +23,15 @@ T = TypeVar("T")
 _Seen: TypeAlias = "tuple[weakref.ref[Tensor], int, Value]"
 
 
+@dataclass(frozen=True)
+class Inside:
+    """What a custom function made of what, as far as its inside was seen."""
+
+    function: str
+    chain: Chain
+    parents: list[Value]
+
+
 class HeldValues:
     """Knows tensors again, also after a write, and finds what unseen ones were made of."""
 
@@ -31,8 +42,8 @@ class HeldValues:
         self._seen: dict[int, _Seen] = {}
         self._written: dict[int, tuple[weakref.ref[Tensor], Value]] = {}
         """What was last written into a tensor, by the ``id`` of the one it is a view of."""
-        self._inside: dict[int, tuple[weakref.ref[Tensor], Chain]] = {}
-        """Who called the custom function that made a tensor, by the tensor's ``id``."""
+        self._inside: dict[int, tuple[weakref.ref[Tensor], Inside]] = {}
+        """What made a tensor inside of a custom function, by the tensor's ``id``."""
         self._kept: list[Tensor] = []
         """Leaves: another tensor must not get their ``id``."""
         self.numbers = NumbersOut()
@@ -70,9 +81,19 @@ class HeldValues:
         if tensor.requires_grad != value.carries:
             self._remember(tensor, value.made_by, [value])
 
-    def made_inside(self, tensor: Tensor, chain: Chain) -> None:
-        """A custom function made a tensor; ``chain``: who called the function."""
-        self._inside[id(tensor)] = weakref.ref(tensor), chain
+    def made_inside(
+        self, tensor: Tensor, given: Iterable[Tensor], function: str, chain: Chain
+    ) -> None:
+        """A custom function made a tensor of ``given``; ``chain``: who called the function."""
+        parents: dict[int, Value] = {}
+        for each in given:
+            inside, seen = _of(self._inside, each), self._seen.get(id(each))
+            values = [] if inside is None else inside.parents
+            if seen is not None and seen[0]() is each:
+                values = [*values, seen[2]]
+            parents.update((id(value), value) for value in values)
+        entry = Inside(function, chain, list(parents.values()))
+        self._inside[id(tensor)] = weakref.ref(tensor), entry
 
     def leave(self, call: Call, made: Any) -> None:
         """Values leave torch as numbers, an array or text."""
@@ -88,7 +109,8 @@ class HeldValues:
     def _meet(self, tensor: Tensor, call: Call, earlier: Value | None = None) -> Value:
         """A tensor that no call was seen to make, or that changed unseen."""
         node = tensor.grad_fn
-        chain = _of(self._inside, tensor) or call.chain
+        inside = _of(self._inside, tensor)
+        chain = call.chain if inside is None else inside.chain
         unseen: Call | None = None
         if node is not None and key_of(node) not in self._tape.by_node:
             custom = isinstance(node, torch.autograd.function.BackwardCFunction)
@@ -107,6 +129,12 @@ class HeldValues:
                 unseen = Call(len(self._tape.calls), "Tensor", chain, call.module, None)
                 self._tape.calls.append(unseen)
                 call.index = unseen.index + 1
+        if node is None and not parents and inside is not None:  # marked as not differentiable
+            parents = inside.parents
+            index = len(self._tape.calls)
+            unseen = Call(index, inside.function, chain, call.module, None, custom=True)
+            self._tape.calls.append(unseen)
+            call.index = index + 1
         if unseen is None and parents:
             unseen = parents[-1].made_by
         return self._remember(tensor, unseen, parents)
@@ -118,7 +146,8 @@ class HeldValues:
             tensor.requires_grad,
             None if node is None else key_of(node),
             tensor.is_floating_point() or tensor.is_complex(),
-            () if is_uninitialized(tensor) else tuple(tensor.shape),
+            () if is_uninitialized(tensor) or tensor.is_nested else tuple(tensor.shape),
+            inside_transform=is_functorch_wrapped_tensor(tensor),
         )
         value.is_parameter = id(tensor) in self._known
         if node is not None:

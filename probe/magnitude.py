@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 import torch
 from torch import Tensor
+from torch.utils._python_dispatch import is_traceable_wrapper_subclass
 
 LARGE = 4096
 """Elements from which on ``aminmax`` is faster than an infinity norm; 70 times at a million."""
@@ -15,11 +16,15 @@ def magnitude(tensor: Tensor) -> Tensor | None:
     """The largest magnitude, on the tensor's own device: 0, a number, infinity or NaN.
 
     NaN wins over every number in it. None for a tensor that has no magnitude: an empty one,
-    integers or floats of eight bits, a sparse, fake or meta tensor, one inside of ``torch.func``.
+    integers or floats of eight bits, a sparse, nested, fake or meta tensor, one inside of
+    ``torch.func``, and one that wraps others, such as a sharded one.
     """
     if not (tensor.is_floating_point() or tensor.is_complex()) or tensor.numel() == 0:
         return None
     if tensor.layout is not torch.strided or tensor.is_meta or tensor.is_quantized:
+        return None
+    wraps: bool = is_traceable_wrapper_subclass(tensor)
+    if tensor.is_nested or wraps:
         return None
     if tensor.dtype.itemsize == 1 or torch._C._functorch.is_functorch_wrapped_tensor(tensor):
         return None

@@ -135,6 +135,15 @@ class Callers:
             walked = walked.f_back
         return Chain(tuple(frames), frozenset(through))
 
+    def function(self, frame: FrameType | None) -> str:
+        """The name of the custom autograd function that is running."""
+        while frame is not None:
+            code = frame.f_code
+            if self._marks.get(code.co_filename) == FUNCTION and code.co_name == "apply":
+                return str(frame.f_locals["cls"].__name__)
+            frame = frame.f_back
+        return "Function"
+
     def own(self, frame: FrameType | None) -> bool:
         """Whether Gradgate itself makes a call: its innermost frame outside torch is its own.
 

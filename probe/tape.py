@@ -55,6 +55,8 @@ class Value:
     """The key of the node of the autograd graph that it came from; None for a leaf."""
     floating: bool
     shape: tuple[int, ...]
+    inside_transform: bool = False
+    """It is a tensor inside of ``vmap``, ``grad`` or another transform of ``torch.func``."""
     flows: list[Value] = field(default_factory=list)
     """What it was made from, and passes its gradient on to."""
     lost: list[Value] = field(default_factory=list)

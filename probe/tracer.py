@@ -117,7 +117,7 @@ class Tracer(TorchFunctionMode):
         if self._switches.inside_function:
             made = func(*args, **kwargs)
             with self._guard:
-                self._note_inside(made, frame)
+                self._note_inside(made, tensors_of(args, kwargs), frame)
             return made
         taken: list[tuple[Tensor, Value, int]] = []
         known: list[Value] = []
@@ -236,9 +236,10 @@ class Tracer(TorchFunctionMode):
             label = str(frame.f_locals["label"])
             self.tape.labels.setdefault(label, self.callers.chain(frame))
 
-    def _note_inside(self, made: Any, frame: FrameType) -> None:
+    def _note_inside(self, made: Any, given: list[Tensor], frame: FrameType) -> None:
+        function, chain = self.callers.function(frame), self.callers.chain(frame)
         for tensor in tensors_of((made,)):
-            self._held.made_inside(tensor, self.callers.chain(frame))
+            self._held.made_inside(tensor, given, function, chain)
 
 
 def tensors_of(args: Any, kwargs: Mapping[str, Any] | None = None) -> list[Tensor]:

@@ -90,16 +90,18 @@ def made_bad_by_hook(
 
 
 def zero_gradient(
-    name: str, call: Call, way: list[Value], after: Value | None, operand: str | None
+    name: str, call: Call, way: list[Value], after: Value | None, factor: str | None
 ) -> Finding:
-    """It arrived as exact zeros."""
+    """It arrived as exact zeros; ``factor``: what it was multiplied by, where that was zeros."""
     why, advice = "", _ZERO_ADVICE.get(call.name.rstrip("_"), "")
-    if operand is not None and operand != name:
-        why = f", because `{operand}` is exactly zero"
-        advice = (
-            "It may be meant, as for LoRA's B at the first step: the gradient comes once "
-            f"`{operand}` has moved; initialise it with other values when it has not."
-        )
+    if factor is not None and factor != f"`{name}`":
+        why = f", because {factor} is exactly zero"
+        advice = advice or "Look where those zeros come from."
+        if factor.startswith("`"):
+            advice = (
+                "It may be meant, as for LoRA's B at the first step: the gradient comes once "
+                f"{factor} has moved; initialise it with other values when it has not."
+            )
     elif any(0 in value.shape for value in call.inputs):
         why = ", because what it is given is empty"
         advice = "Leave empty batches out."

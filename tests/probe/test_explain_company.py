@@ -8,10 +8,13 @@ import threading
 import weakref
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.distributed.device_mesh import init_device_mesh
+from torch.distributed.fsdp import fully_shard
 from torch.func import functional_call, grad, vmap
 
 from gradgate import probe
@@ -135,6 +138,80 @@ def test_of_the_inside_of_torchscript_nothing_is_guessed() -> None:
         "never.weight": "unknown",
         "never.bias": "unknown",
     }
+
+
+def test_of_what_torch_func_hides_nothing_is_guessed() -> None:
+    """The tensors inside of ``vmap`` are others than those that come out."""
+    model = nn.Linear(4, 2)
+
+    def closure() -> None:
+        rows = vmap(lambda row: model(row).detach())(X)
+        (rows.sum() + torch.zeros((), requires_grad=True)).backward()
+
+    assert causes(model, closure) == {"weight": "unknown", "bias": "unknown"}
+
+
+@pytest.fixture
+def process_group() -> Iterator[None]:
+    """A process group of one."""
+    store = torch.distributed.HashStore()
+    torch.distributed.init_process_group("gloo", store=store, rank=0, world_size=1)
+    yield
+    torch.distributed.destroy_process_group()
+
+
+@pytest.mark.usefixtures("process_group")
+def test_of_sharded_parameters_nothing_is_guessed() -> None:
+    """``fully_shard`` puts other tensors in their place while a module runs."""
+    model = Cut()
+    fully_shard(model, mesh=init_device_mesh("cpu", (1,)))
+    assert causes(model) == dict.fromkeys(CUT, "unknown")
+
+
+@pytest.mark.filterwarnings("ignore:The PyTorch API of nested tensors")
+def test_nested_tensors_have_no_shape() -> None:
+    """A step may use them."""
+    model = nn.Linear(4, 2)
+
+    def closure() -> None:
+        rows = torch.nested.nested_tensor([torch.ones(2, 4), torch.ones(3, 4)])
+        torch.nested.to_padded_tensor(model(rows), 0.0).sum().backward()
+
+    assert causes(model, closure) == {}
+
+
+def test_an_output_marked_as_not_differentiable_is_followed() -> None:
+    """Autograd knows nothing of how it came about."""
+
+    class Round(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx: Any, x: Tensor) -> Tensor:
+            rounded = x.round()
+            ctx.mark_non_differentiable(rounded)
+            return rounded
+
+        @staticmethod
+        def backward(ctx: Any, *_: Tensor) -> None:
+            return None
+
+    model = nn.ModuleDict({"first": nn.Linear(4, 4), "second": nn.Linear(4, 2)})
+    found = probe.explain(
+        model, lambda: model["second"](Round.apply(model["first"](X))).sum().backward()
+    )
+    assert {name: each.cause for name, each in found.items()} == {
+        "first.weight": "not_differentiable",
+        "first.bias": "not_differentiable",
+    }
+    assert "custom function `Round`" in found["first.weight"].detail
+
+
+def test_zeros_that_go_into_a_layer_are_named() -> None:
+    """Not its bias, which happens to be zeros, too."""
+    model = nn.Sequential(nn.Linear(4, 4), nn.ReLU(), nn.Linear(4, 2))
+    nn.init.constant_(model[0].bias, -100.0)
+    nn.init.zeros_(model[2].bias)
+    found = probe.explain(model, lambda: model(X).sum().backward())
+    assert "because what goes into it is exactly zero" in found["2.weight"].detail
 
 
 def test_eight_bits_have_no_magnitude() -> None:
