@@ -50,7 +50,7 @@ class Expectations:
     def __init__(self, patterns: Sequence[str], table: ParameterTable, *, strict: bool) -> None:
         """Raises :class:`TargetError` for a pattern that names nothing."""
         self.patterns = tuple(patterns)
-        self._strict = strict
+        self.strict = strict
         self._table = table
         for pattern in self.patterns:
             resolve(pattern, table.names)
@@ -95,7 +95,7 @@ class Expectations:
 
         ``last``: the run ends, so a single sample is reason enough; else a cause must be known.
         """
-        if not self._strict:
+        if not self.strict:
             return None
         if last:
             found = [self._alert(i, since, {}) for i, (_, since) in self._missed.items()]

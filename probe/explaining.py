@@ -11,7 +11,6 @@ import torch
 from torch import nn
 
 from .commands import Command, CommandState, Report
-from .compiled import is_compiled
 from .errors import ExpectationError, GradgateError
 from .expectations import Alert, Expectations
 from .explanation import Explanation
@@ -26,6 +25,7 @@ from .states import State
 from .subject import Subject
 from .targets import resolve
 from .trace import Trace
+from .traced_otherwise import traces_otherwise
 from .uplink import Uplink
 from .watch import Watch
 
@@ -207,7 +207,9 @@ class Explaining:
     def _has_reason(self) -> bool:
         if not (self._wanted or (self._rested and len(self._presence.overdue()) > 0)):
             return False
-        if is_compiled(self._models):  # takes 50 ms, so it is asked last
+        # It takes 50 ms, so it is asked last. A job about to fail may well compute otherwise.
+        fails = self._wanted and self._expectations.strict
+        if not fails and traces_otherwise(self._models):
             self._wanted, self._looked_at = False, time.monotonic()
             return False
         return True

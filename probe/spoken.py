@@ -21,6 +21,8 @@ _SPOKEN = {
 
 def spoken(call: Call) -> str:
     """How a call is named in a sentence."""
+    if call.name == "BackwardHookFunction":
+        return "the module's full backward hook"
     if call.custom:
         return f"the custom function `{call.name}`"
     if call.name in _SPOKEN:

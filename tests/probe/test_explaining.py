@@ -155,6 +155,30 @@ def test_a_compiled_model_is_traced_on_request_only() -> None:
     assert loop.causes == CUT
 
 
+def test_a_frozen_encoder_with_a_fused_path_is_traced_on_request_only() -> None:
+    """Its padded positions would be computed otherwise, so nobody gets that unasked."""
+    model = Switchable()
+    model.cut = True
+    model.teacher = nn.TransformerEncoderLayer(4, 1, 4, batch_first=True).requires_grad_(False)
+    loop = Loop(model)
+    model.teacher.eval()
+    loop.step(PATIENCE + 3)
+    assert loop.told == []
+    loop.run.explain()
+    loop.step()
+    assert loop.causes.items() >= CUT.items()
+
+
+def test_strict_fails_a_compiled_job_with_the_cause() -> None:
+    """It is about to fail, so it may well be traced."""
+    model = Switchable()
+    model.cut = True
+    loop = Loop(model, expect=["encoder"], strict=True)
+    model.compile(backend="eager")
+    with pytest.raises(probe.ExpectationError, match="detached"):
+        loop.step(EXPECTED_PATIENCE + 1)
+
+
 def test_a_command_is_answered_before_it_is_called_applied() -> None:
     """It is delivered at once, and applied at the traced step, to what was explained."""
     loop = Loop()
