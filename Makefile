@@ -31,9 +31,10 @@ test-js: $(VENV)/.installed-test
 	@$(if $(JS_TESTS),,echo "error: no JavaScript test found in tests/js" >&2; exit 1)
 	$(BIN)/node --test $(JS_TESTS)
 
+# In their own order: sorted by the number of tests, long files with few of them would come last.
 test-python: $(VENV)/.installed-test
 	@GRADGATE_CHROMIUM="$$($(BIN)/python tests/support/chromium.py)" && export GRADGATE_CHROMIUM && \
-		set -x && $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
+		set -x && $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 check: lint types types-js
 	@$(MAKE) --no-print-directory test
