@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
@@ -15,7 +14,7 @@ from .attached_job import attached_job
 from .explanation import Explanation
 from .guard import Guard
 from .job import Job
-from .magnitude import magnitude, read
+from .magnitude import magnitude, read, state_word
 from .parameters import ParameterTable, is_uninitialized
 from .subject import Subject
 from .trace import Trace
@@ -62,9 +61,8 @@ def explain(
             if after[i] == "absent" and _version(parameter) != versions[i]:
                 after[i] = trace.state(parameter)
         subjects = list(_subjects(table, trace, held if optimizers else None, job, after))
-        names = {id(p): table.name(i) for i, p in enumerate(table.parameters)}
         zeroing = [] if job is None else job.gates.zeroing()
-        return trace.explain(subjects, names, held, zeroing)
+        return trace.explain(subjects, table.names_by_id(), held, zeroing)
 
 
 def _subjects(
@@ -107,10 +105,7 @@ def states(parameters: Sequence[Tensor]) -> list[str]:
             if size is not None:
                 sizes[i] = size
     for i, value in zip(sizes, read(sizes.values()), strict=True):
-        if value == 0:
-            found[i] = "zero"
-        elif not math.isfinite(value):
-            found[i] = "nonfinite"
+        found[i] = state_word(value)
     return found
 
 

@@ -131,7 +131,7 @@ class Explaining:
         commands, self._answering = self._answering, []
         self.latest = trace.explain(
             self._subjects(trace, sample),
-            {id(p): self._table.name(i) for i, p in enumerate(self._table.parameters)},
+            self._table.names_by_id(),
             self._watch.members.held,
             self._gates.zeroing(),
         )

@@ -42,7 +42,7 @@ SHAPE_OF_ALL = frozenset(
 SHAPE_OF_OTHERS = frozenset({"view_as", "expand_as", "reshape_as", "type_as", "resize_as_"})
 """Their result depends on the values of the first tensor alone."""
 
-LEAVES_TORCH = frozenset(
+_NUMBERS = frozenset(
     {
         "item",
         "tolist",
@@ -53,10 +53,10 @@ LEAVES_TORCH = frozenset(
         "__index__",
         "__complex__",
         "__dlpack__",
-        "__format__",
-        "data_ptr",
     }
 )
+
+LEAVES_TORCH = _NUMBERS | {"__format__", "data_ptr"}
 """They hand values on to where autograd does not follow."""
 
 ENTERS_TORCH = frozenset(
@@ -77,29 +77,18 @@ ENTERS_TORCH = frozenset(
 )
 """They make tensors out of numbers."""
 
-DETACHES = frozenset(
-    {
-        "detach",
-        "detach_",
-        "data",
-        "data =",
-        "item",
-        "tolist",
-        "numpy",
-        "__array__",
-        "__float__",
-        "__int__",
-        "__index__",
-        "__complex__",
-        "__dlpack__",
-        "tensor",
-        "as_tensor",
-        "asarray",
-        "new_tensor",
-        "__deepcopy__",
-        "requires_grad_",
-    }
-)
+DETACHES = _NUMBERS | {
+    "detach",
+    "detach_",
+    "data",
+    "data =",
+    "tensor",
+    "as_tensor",
+    "asarray",
+    "new_tensor",
+    "__deepcopy__",
+    "requires_grad_",
+}
 """They give the same values without their past."""
 
 NO_DERIVATIVE = frozenset(

@@ -116,28 +116,27 @@ class HeldValues:
             custom = isinstance(node, torch.autograd.function.BackwardCFunction)
             name = type(node).__name__
             name = name.removesuffix("Backward") if custom else name
-            index = len(self._tape.calls)
-            unseen = Call(index, name, chain, call.module, None, custom=custom)
-            self._tape.calls.append(unseen)
-            call.index = index + 1
+            unseen = self._put_before(call, name, chain, custom=custom)
         base = _base(tensor)
         written = _of(self._written, base)
         parents = [value for value in (earlier, written) if value is not None]
         if node is None and not parents and self.numbers and _is_handful(tensor):
             parents = self.numbers.known(tensor.detach().tolist())
             if parents:
-                unseen = Call(len(self._tape.calls), "Tensor", chain, call.module, None)
-                self._tape.calls.append(unseen)
-                call.index = unseen.index + 1
+                unseen = self._put_before(call, "Tensor", chain)
         if node is None and not parents and inside is not None:  # marked as not differentiable
             parents = inside.parents
-            index = len(self._tape.calls)
-            unseen = Call(index, inside.function, chain, call.module, None, custom=True)
-            self._tape.calls.append(unseen)
-            call.index = index + 1
+            unseen = self._put_before(call, inside.function, chain, custom=True)
         if unseen is None and parents:
             unseen = parents[-1].made_by
         return self._remember(tensor, unseen, parents)
+
+    def _put_before(self, call: Call, name: str, chain: Chain, *, custom: bool = False) -> Call:
+        """Put a call on the tape that was not seen, before the one that uses what it made."""
+        unseen = Call(len(self._tape.calls), name, chain, call.module, None, custom=custom)
+        self._tape.calls.append(unseen)
+        call.index = unseen.index + 1
+        return unseen
 
     def _remember(self, tensor: Tensor, call: Call | None, parents: list[Value]) -> Value:
         node = tensor.grad_fn

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 
 import torch
 from torch import Tensor
 from torch.utils._python_dispatch import is_traceable_wrapper_subclass
+
+from .states import State
 
 LARGE = 4096
 """Elements from which on ``aminmax`` is faster than an infinity norm; 70 times at a million."""
@@ -44,6 +47,13 @@ def measured(tensor: Tensor) -> Tensor | float | None:
     """
     size = magnitude(tensor)
     return size.item() if size is not None and size.device.type == "cpu" else size
+
+
+def state_word(size: float) -> str:
+    """The state of a gradient with this largest magnitude, in the words of a sample."""
+    if size == 0:
+        return State.ZERO.word
+    return (State.PRESENT if math.isfinite(size) else State.NONFINITE).word
 
 
 def read(sizes: Iterable[Tensor]) -> list[float]:

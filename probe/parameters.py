@@ -80,6 +80,10 @@ class ParameterTable:
         departed = self._departed.get(index)
         return self.names[index][0] if departed is None else departed.row.names[0]
 
+    def names_by_id(self) -> dict[int, str]:
+        """The first name of each parameter, by its ``id``."""
+        return {id(parameter): self.name(i) for i, parameter in enumerate(self.parameters)}
+
     def index_of_name(self, name: str) -> int:
         """The index of the parameter that goes by ``name``; KeyError if there is none."""
         for index, names in enumerate(self.names):

@@ -115,7 +115,6 @@ class Callers:
         self._marks = {
             os.path.join(self._torch, "autograd", "function.py"): FUNCTION,
             os.path.join(self._torch, "utils", "checkpoint.py"): CHECKPOINT,
-            os.path.join(self._own, "actions.py"): OWN,
         }
 
     def chain(self, frame: FrameType | None = None) -> Chain:
@@ -176,5 +175,5 @@ class Callers:
         return "site-packages" in file or not file.startswith(self._library)
 
 
-FUNCTION, CHECKPOINT, OWN = "autograd function", "checkpoint", "gradgate"
+FUNCTION, CHECKPOINT = "autograd function", "checkpoint"
 """Marks of a :class:`Chain`."""

@@ -1,4 +1,4 @@
-"""Which parameters lack a useful gradient, and since when."""
+"""Which parameters lack a useful gradient, and for how long."""
 
 from __future__ import annotations
 
@@ -20,8 +20,6 @@ class Presence:
     def __init__(self) -> None:
         self._missed = np.zeros(0, np.int64)
         """Samples in a row."""
-        self.since = np.zeros(0, np.int64)
-        """The step of the first of them."""
         self.doubtful = False
         """A parameter is missing that was not looked at."""
         self._looked = np.zeros(0, np.bool_)
@@ -34,7 +32,6 @@ class Presence:
         states = np.asarray(sample.states)
         self._grow(len(states))
         missing = np.isin(states, MISSING)
-        self.since[missing & (self._missed == 0)] = sample.step
         self._missed = np.where(missing, self._missed + 1, 0)
         self._looked &= missing
         self.doubtful = bool((missing & ~self._looked).any())
@@ -52,5 +49,4 @@ class Presence:
         more = count - len(self._missed)
         if more > 0:
             self._missed = np.append(self._missed, np.zeros(more, np.int64))
-            self.since = np.append(self.since, np.zeros(more, np.int64))
             self._looked = np.append(self._looked, np.zeros(more, np.bool_))

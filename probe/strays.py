@@ -19,7 +19,7 @@ LONGEST = 1000
 
 def find_strays(
     tape: Tape, lineage: Lineage, modules: ModuleIndex, in_optimizer: Collection[int]
-) -> dict[str, tuple[int, Finding]]:
+) -> dict[str, Finding]:
     """By attribute path: each parameter in a plain container that reaches the loss in vain.
 
     ``in_optimizer``: ``id`` of every parameter that an optimizer holds; those are well.
@@ -27,7 +27,7 @@ def find_strays(
     wanted = {key: held for key, held in tape.strays.items() if key not in in_optimizer}
     if not wanted:
         return {}
-    found: dict[str, tuple[int, Finding]] = {}
+    found: dict[str, Finding] = {}
     for name, tensor, container in _held(modules.modules):
         if wanted.pop(id(tensor), None) is None:
             continue
@@ -37,7 +37,7 @@ def find_strays(
         way = lineage.way(values)
         call = _first_use(tape, id(tensor))
         if way and call is not None and lineage.reaches(values):
-            found[name] = (id(tensor), not_registered(name, call, container, way))
+            found[name] = not_registered(name, call, container, way)
     return found
 
 

@@ -83,8 +83,6 @@ class Backward:
     """``id`` of the leaves it was restricted to, if it was."""
     returns: bool = False
     """It returns the gradients, as ``autograd.grad`` does, instead of storing them."""
-    failed: bool = False
-    """It raised: nothing that it was called on carries a gradient."""
 
 
 @dataclass

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import math
 import sys
 import time
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -17,7 +16,7 @@ from .explanation import Explanation
 from .finding import Finding
 from .gate import GateInfo
 from .guard import Guard
-from .magnitude import read
+from .magnitude import read, state_word
 from .module_index import ModuleIndex
 from .places import Callers, snippet
 from .route import stations
@@ -108,7 +107,7 @@ class Trace:
             if finding is not None:
                 found[subject.name] = _explanation(subject.name, finding)
         strays = find_strays(tape, diagnosis.lineage, self._index, in_optimizer)
-        for name, (_, finding) in strays.items():
+        for name, finding in strays.items():
             found[name] = _explanation(name, finding)
         tape.clear()
         self._tracer.backflow.clear()
@@ -120,7 +119,7 @@ class Trace:
         size = self._tracer.backflow.arrived_at(id(parameter))
         if size is None:
             return "absent"
-        return "zero" if size == 0 else "present" if math.isfinite(size) else "nonfinite"
+        return state_word(size)
 
     def owners(self, names: Iterable[str]) -> tuple[str, ...]:
         """The modules that hold a parameter of these names."""

@@ -27,7 +27,7 @@ from .guard import Guard
 from .held_values import HeldValues, version
 from .labels import Attached
 from .module_index import ModuleIndex
-from .places import Callers
+from .places import Callers, Chain
 from .tape import Backward, Call, Tape, Value
 from .unseen_makers import UnseenMakers
 
@@ -123,13 +123,7 @@ class Tracer(TorchFunctionMode):
         known: list[Value] = []
         call: Call | None = None
         with self._guard, torch._C.DisableTorchFunctionSubclass():
-            call = Call(
-                len(self.tape.calls),
-                name,
-                self.callers.chain(frame),
-                self.modules.path,
-                self._switches.off,
-            )
+            call = self._begun(name, self.callers.chain(frame))
             taken = [(t, self._held.of(t, call), version(t)) for t in tensors_of(args, kwargs)]
             known = (
                 self._held.numbers.known([*args, *kwargs.values()]) if self._held.numbers else []
@@ -180,28 +174,23 @@ class Tracer(TorchFunctionMode):
     def _backward(
         self, func: Callable[..., Any], name: str, args: tuple[Any, ...], kwargs: Any
     ) -> Any:
-        backward: Backward | None = None
         with self._guard, torch._C.DisableTorchFunctionSubclass():
             chain = self.callers.chain(sys._getframe(2))
-            call = Call(len(self.tape.calls), name, chain, self.modules.path, self._switches.off)
+            call = self._begun(name, chain)
             given = args[0] if args else kwargs.get("tensors", kwargs.get("outputs", ()))
             roots = tensors_of((given,))
             call.inputs = [self._held.of(root, call) for root in roots]
-            backward = Backward(chain, call.inputs, _only(name, args, kwargs), name == "grad")
-            self.tape.backwards.append(backward)
+            only = _only(name, args, kwargs)
+            self.tape.backwards.append(Backward(chain, call.inputs, only, name == "grad"))
             if not self.backflow.watch(roots, self.tape.by_node):
                 self.tape.full = True
         self.asleep = True
-        done = False
         try:
             made = func(*args, **kwargs)
-            done = True
         finally:
             self.asleep = False
             with self._guard:
                 self.backflow.rest()
-                if backward is not None:
-                    backward.failed = not done
         with self._guard, torch._C.DisableTorchFunctionSubclass(), torch.no_grad():
             if fresh := tensors_of((made,)):
                 self.tape.calls.append(call)
@@ -209,18 +198,16 @@ class Tracer(TorchFunctionMode):
                     self._held.note(tensor, call)
         return made
 
+    def _begun(self, name: str, chain: Chain) -> Call:
+        """A call that begins now."""
+        return Call(len(self.tape.calls), name, chain, self.modules.path, self._switches.off)
+
     def _made_unseen(self, name: str, given: Any, made: Tensor) -> None:
         """A tensor was made where no function mode looks."""
         if not self._home or self.asleep or self.tape.full or self._switches.inside_function:
             return
         with self._guard, torch._C.DisableTorchFunctionSubclass(), torch.no_grad():
-            call = Call(
-                len(self.tape.calls),
-                name,
-                self.callers.chain(),
-                self.modules.path,
-                self._switches.off,
-            )
+            call = self._begun(name, self.callers.chain())
             if isinstance(given, Tensor):
                 call.inputs = [self._held.of(given, call)]
             else:
