@@ -207,7 +207,7 @@ class Explaining:
     def _has_reason(self) -> bool:
         if not (self._wanted or (self._rested and len(self._presence.overdue()) > 0)):
             return False
-        # It takes 50 ms, so it is asked last. A job about to fail may well compute otherwise.
+        # It takes long, so it is asked last. A job about to fail may well compute otherwise.
         fails = self._wanted and self._expectations.strict
         if not fails and traces_otherwise(self._models):
             self._wanted, self._looked_at = False, time.monotonic()

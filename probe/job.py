@@ -20,6 +20,7 @@ from .at_exit import at_exit
 from .boundaries import Boundaries
 from .commands import Command
 from .compiled import is_compiled
+from .consistent import consistently
 from .errors import CommandError
 from .expectations import Expectations
 from .explaining import Explaining
@@ -313,8 +314,7 @@ class Job:
             (self.explaining if command.kind == "explain" else self.steering).submit(command)
             return
         if message["type"] == "trial":
-            known = sorted(self.measuring.latest_metrics)
-            answered = trial(command, message.get("history"), check=self.gates.check, known=known)
+            answered = consistently(lambda: self._trial(command, message.get("history")))
             self.uplink.answer({"type": "trial", "request": message["request"], **answered})
             return
 
@@ -330,6 +330,10 @@ class Job:
 
         speed = self.measuring.meter.steps_per_second(time.perf_counter())
         self.previews.ask(command, answer, speed)
+
+    def _trial(self, command: Command, history: Mapping[str, Any] | None) -> dict[str, Any]:
+        known = sorted(self.measuring.latest_metrics)
+        return trial(command, history, check=self.gates.check, known=known)
 
     # What the server is told.
 

@@ -12,7 +12,6 @@ Rebuild outside forward and backward, when no graph made by the wrapper waits fo
 
 from __future__ import annotations
 
-import gc
 import sys
 import types
 from collections.abc import Iterable, Mapping
@@ -25,6 +24,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from .errors import CommandError
 from .hooks import ModuleHook
+from .living import living
 from .process_group import world_size
 
 _NEEDED = (
@@ -44,16 +44,13 @@ def find_wrappers(parameters: Iterable[Tensor]) -> list[DistributedDataParallel]
     """Return every DDP wrapper in this process that holds one of ``parameters``.
 
     The garbage collector knows them all, also where the run was attached to ``ddp.module`` or
-    before the model was wrapped: an instance refers to its class. It looks at every object, which
-    takes tens of milliseconds, so this is for the time of a command.
+    before the model was wrapped. See :func:`living` for what it costs.
     """
     wanted = {id(parameter) for parameter in parameters}
-    kinds = _with_subclasses(DistributedDataParallel)
     return [
         wrapper
-        for wrapper in gc.get_referrers(*kinds)
-        if type(wrapper) in kinds
-        and any(id(parameter) in wanted for parameter in _parameters(wrapper))
+        for wrapper in living(DistributedDataParallel)
+        if any(id(parameter) in wanted for parameter in _parameters(wrapper))
     ]
 
 
@@ -147,13 +144,6 @@ def _retire_reducer(wrapper: DistributedDataParallel) -> None:
             reducer._remove_autograd_hooks()
 
     handle = wrapper.register_forward_pre_hook(ModuleHook(retire), prepend=True)
-
-
-def _with_subclasses(kind: type[object]) -> set[type[object]]:
-    found = {kind}
-    for below in kind.__subclasses__():
-        found |= _with_subclasses(below)
-    return found
 
 
 def _parameters(wrapper: DistributedDataParallel) -> list[Tensor]:

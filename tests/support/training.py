@@ -114,6 +114,7 @@ class TrainingJob:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """End the job if it still runs."""
-        if not self.ended:
+        """End the job if it still runs, and print what it said, for a test that fails."""
+        if self._process.stdout is not None and not self._process.stdout.closed:
             self.kill()
+        print(self.output)
