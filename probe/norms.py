@@ -7,8 +7,8 @@ accelerator, where looking would stall the training stream, the sum of squares i
 in float64 from the start: a float32 squared can neither underflow nor overflow there.
 
 On the CPU the multi-tensor call is a loop that costs about 2 µs a tensor and, for maxima,
-2.7 ns an element. So small gradients of one shape are copied side by side and reduced by
-one call, and the maxima of the others are taken one by one.
+2.7 ns an element. So small gradients of one shape are stacked and reduced by one call, and
+the maxima of the others are taken one by one.
 """
 
 from __future__ import annotations
@@ -20,22 +20,17 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-SMALL = 4096
-"""Elements up to which gradients of one shape are stacked; above, the copy costs what it saves."""
-LEAST_STACK = 8
-"""Gradients that make a stack worth its calls."""
-STACK_ELEMENTS = 2**18
-"""Elements copied at once, at most: a stack stays within the caches and a few megabytes."""
+from .stacks import Stacks
 
 
-def grad_norms(grads: list[Tensor]) -> Tensor:
+def grad_norms(grads: list[Tensor], stacks: Stacks | None = None) -> Tensor:
     """Return the L2 norms of ``grads``: float64 [len(grads)], on their device.
 
     All gradients are dense, have at least one element and share a device and a dtype.
     A norm is 0 exactly when every element is, and not finite exactly when an element is. On
     an accelerator that holds within the range of the sum: for elements of 1e-162 to 1e154,
     or, on Apple's devices, which have no float64, of 1e-19 to 1e19. One multi-tensor call,
-    and no synchronisation on an accelerator.
+    and no synchronisation on an accelerator. ``stacks``: theirs, if they are known already.
     """
     dtype = grads[0].dtype
     if grads[0].device.type != "cpu":
@@ -45,6 +40,7 @@ def grad_norms(grads: list[Tensor]) -> Tensor:
     wide = _wide(dtype, torch.float32)
     norms = _reduce(
         grads,
+        stacks,
         lambda rows: torch.linalg.vector_norm(rows, dim=1, dtype=wide),
         lambda alone: torch.stack(torch._foreach_norm(alone, 2, dtype=wide)),
     )
@@ -57,51 +53,29 @@ def grad_norms(grads: list[Tensor]) -> Tensor:
     return norms
 
 
-def grad_maxima(grads: list[Tensor]) -> Tensor:
+def grad_maxima(grads: list[Tensor], stacks: Stacks | None = None) -> Tensor:
     """Return the largest magnitudes of the elements: float64 [len(grads)], on their device.
 
     A gradient with a NaN has the maximum NaN.
     """
     if grads[0].device.type == "cpu" and not grads[0].dtype.is_complex:
-        return _reduce(grads, _row_maxima, _lone_maxima)
+        return _reduce(grads, stacks, _row_maxima, _lone_maxima)
     maxima = torch.stack(torch._foreach_norm(grads, float("inf")))
     return maxima.to(torch.float32 if maxima.device.type == "mps" else torch.float64)
 
 
 def _reduce(
     grads: list[Tensor],
+    stacks: Stacks | None,
     reduce_rows: Callable[[Tensor], Tensor],
     reduce_alone: Callable[[list[Tensor]], Tensor],
 ) -> Tensor:
     """One figure a gradient, float64, in order: small ones by rows of a stack, the rest alone."""
     if len(grads) == 1:  # a gate's, in the midst of a backward
         return reduce_alone(grads).double()
-    stacks, alone = _stacks(grads)
-    figures = [
-        reduce_rows(torch.stack([grads[i] for i in stack]).view(len(stack), -1)) for stack in stacks
-    ]
-    if alone:
-        figures.append(reduce_alone([grads[i] for i in alone]))
-    order = [i for part in (*stacks, alone) for i in part]
-    ordered = torch.empty(len(grads), dtype=torch.float64, device=grads[0].device)
-    ordered[order] = torch.cat(figures).double()
-    return ordered
-
-
-def _stacks(grads: list[Tensor]) -> tuple[list[list[int]], list[int]]:
-    """The indexes of gradients to copy side by side, each list of one shape, and of all others."""
-    by_shape: dict[torch.Size, list[int]] = {}
-    for index, grad in enumerate(grads):
-        by_shape.setdefault(grad.shape, []).append(index)
-    stacks: list[list[int]] = []
-    alone: list[int] = []
-    for shape, indexes in by_shape.items():
-        if shape.numel() > SMALL or len(indexes) < LEAST_STACK:
-            alone += indexes
-            continue
-        rows = STACK_ELEMENTS // shape.numel()
-        stacks += [indexes[i : i + rows] for i in range(0, len(indexes), rows)]
-    return stacks, alone
+    if stacks is None:
+        stacks = Stacks([grad.shape for grad in grads])
+    return stacks.reduce(grads, reduce_rows, reduce_alone)
 
 
 def _row_maxima(rows: Tensor) -> Tensor:

@@ -24,14 +24,15 @@ class Presence:
         """A parameter is missing that was not looked at."""
         self._looked = np.zeros(0, np.bool_)
         """Those that were explained since they began to miss."""
+        self._is_missing = np.isin(np.arange(256), MISSING)
+        """By a state's code."""
 
     def see(self, sample: Sample) -> None:
         """Take in a sample; a step that AMP skipped says nothing."""
         if sample.skipped:
             return
-        states = np.asarray(sample.states)
-        self._grow(len(states))
-        missing = np.isin(states, MISSING)
+        self._grow(len(sample.states))
+        missing = self._is_missing[sample.states]
         self._missed = np.where(missing, self._missed + 1, 0)
         self._looked &= missing
         self.doubtful = bool((missing & ~self._looked).any())

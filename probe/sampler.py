@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections import deque
 from collections.abc import Callable, Collection, Iterable
@@ -9,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -17,11 +19,14 @@ from .guard import Guard
 from .norms import grad_maxima, grad_norms
 from .parameters import ParameterTable, is_uninitialized
 from .readback import Readback
+from .stacks import KnownStacks
 from .states import State
 from .writes import MARK, WriteTracker
 
 MAX_EVERY = 10
 """``grad_max`` is taken with every tenth sample: it costs several times an L2 norm."""
+
+FLOAT32_MAX = float(np.finfo(np.float32).max)
 
 MAX_PENDING = 8
 """Samples that may be on their way from a device; a further one waits for the oldest."""
@@ -101,6 +106,7 @@ class Sampler:
         self._draft: _Draft | None = None
         self._taken = 0
         self._pending: deque[_Pending] = deque()
+        self._stacks = KnownStacks()
 
     def measure(
         self, indexes: Iterable[int], grad_scale: Tensor | None = None, *, may_skip: bool = False
@@ -136,11 +142,10 @@ class Sampler:
         self._catch_up()
         draft, self._draft = self._open_draft(), None
         unmeasured = int(State.UNMEASURED)
-        removed = self._table.removed
-        rest = [
-            i for i, state in enumerate(draft.states) if state == unmeasured and i not in removed
-        ]
-        self._measure(draft, rest, None)
+        if unmeasured in draft.states:
+            removed = self._table.removed
+            rest = [i for i, s in enumerate(draft.states) if s == unmeasured and i not in removed]
+            self._measure(draft, rest, None)
         for index in gated:
             # A gate may have taken requires_grad away for the step, or let nothing come.
             if draft.states[index] in (State.ABSENT, State.FROZEN):
@@ -174,17 +179,30 @@ class Sampler:
         return self._draft
 
     def _measure(self, draft: _Draft, indexes: Iterable[int], grad_scale: Tensor | None) -> None:
+        self._writes.backward_ended()
         with torch.no_grad():
             for group in self._look(draft, indexes):
                 # A kind of gradient that cannot be measured must not cost the others theirs:
                 # its parameters stay unmeasured, and the fault is counted.
                 measured = False
                 with self._guard:
-                    _norms(draft, group, grad_scale)
+                    self._take_norms(draft, group, grad_scale)
                     measured = True
                 if not measured:
                     for index in group.indexes:
                         draft.states[index] = State.UNMEASURED
+
+    def _take_norms(self, draft: _Draft, group: _Group, grad_scale: Tensor | None) -> None:
+        grads, first = group.grads, group.grads[0]
+        on_cpu = first.device.type == "cpu"
+        stacks = self._stacks.of(grads, (first.dtype, group.indexes[0])) if on_cpu else None
+        statistics = [(GRAD_NORM, grad_norms(grads, stacks))]
+        if draft.wants_max:
+            statistics.append((GRAD_MAX, grad_maxima(grads, stacks)))
+        for code, values in statistics:
+            if grad_scale is not None:
+                values = values / grad_scale.to(values.device)
+            draft.parts.append(_Part(code, group.indexes, values))
 
     def _look(self, draft: _Draft, indexes: Iterable[int]) -> list[_Group]:
         """Set the states as far as they need no norm; return the gradients to norm.
@@ -193,7 +211,7 @@ class Sampler:
         plain integers, for an enum's member costs a call to become a byte.
         """
         groups: dict[tuple[torch.dtype, int], _Group] = {}
-        group = _Group()
+        places, grads = [], []
         dtype: torch.dtype | None = None
         device: int | None = None
         present, stale, zero = int(State.PRESENT), int(State.STALE), int(State.ZERO)
@@ -216,19 +234,10 @@ class Sampler:
             if dense.dtype is not dtype or dense.get_device() != device:
                 dtype, device = dense.dtype, dense.get_device()
                 group = groups.setdefault((dtype, device), _Group())
-            group.indexes.append(index)
-            group.grads.append(dense)
+                places, grads = group.indexes, group.grads
+            places.append(index)
+            grads.append(dense)
         return list(groups.values())
-
-
-def _norms(draft: _Draft, group: _Group, grad_scale: Tensor | None) -> None:
-    statistics = [(GRAD_NORM, grad_norms(group.grads))]
-    if draft.wants_max:
-        statistics.append((GRAD_MAX, grad_maxima(group.grads)))
-    for code, values in statistics:
-        if grad_scale is not None:
-            values = values / grad_scale.to(values.device)
-        draft.parts.append(_Part(code, group.indexes, values))
 
 
 def _state_without_gradient(parameter: Tensor) -> State:
@@ -245,22 +254,36 @@ def _dense(grad: Tensor) -> Tensor:
 
 
 def _complete(pending: _Pending) -> Sample:
+    # A step of small tensors leaves the caches cold, so that each function counts: numpy's
+    # `full`, `min`, `max` and `errstate` are written in Python, what is used here is not.
     draft = pending.draft
-    codes = [GRAD_NORM, GRAD_MAX] if draft.wants_max else [GRAD_NORM]
     states = np.frombuffer(draft.states, np.uint8)
-    wide = {code: np.full(len(states), np.nan) for code in codes}
+    wide: dict[int, npt.NDArray[np.float64]] = {}
+    for code in (GRAD_NORM, GRAD_MAX)[: 1 + draft.wants_max]:
+        wide[code] = np.empty(len(states))
+        wide[code].fill(math.nan)
+    ordinary = True
     for parts, readback in pending.readbacks:
         values = readback.values()
+        # A NaN is not ordinary either.
+        ordinary &= np.minimum.reduce(values) > 0 and np.maximum.reduce(values) <= FLOAT32_MAX
         start = 0
         for part in parts:
             end = start + len(part.indexes)
             wide[part.statistic][part.indexes] = values[start:end]
             start = end
-    norms = wide[GRAD_NORM]
+    if ordinary:
+        narrow = {code: values.astype(np.float32) for code, values in wide.items()}
+    else:
+        _judge(states, wide[GRAD_NORM])
+        with np.errstate(over="ignore"):
+            narrow = {code: values.astype(np.float32) for code, values in wide.items()}
+    skipped = pending.skipped or (draft.may_skip and bool((states == State.NONFINITE).any()))
+    return Sample(pending.step, pending.time, states, narrow, skipped)
+
+
+def _judge(states: npt.NDArray[np.uint8], norms: npt.NDArray[np.float64]) -> None:
+    """Tell those whose norm says that they are zero or not finite."""
     present = states == State.PRESENT
     states[present & (norms == 0)] = State.ZERO
     states[present & ~np.isfinite(norms)] = State.NONFINITE
-    skipped = pending.skipped or (draft.may_skip and bool((states == State.NONFINITE).any()))
-    with np.errstate(over="ignore"):
-        narrow = {code: values.astype(np.float32) for code, values in wide.items()}
-    return Sample(pending.step, pending.time, states, narrow, skipped)

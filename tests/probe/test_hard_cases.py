@@ -486,10 +486,10 @@ def test_a_gradient_that_cannot_be_measured_costs_the_others_nothing(
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     from gradgate.probe import sampler
 
-    def broken(grads: list[Tensor], good: Any = sampler.grad_norms) -> Tensor:
+    def broken(grads: list[Tensor], *stacks: Any, good: Any = sampler.grad_norms) -> Tensor:
         if grads[0].dtype is torch.float64:
             raise RuntimeError("no kernel for this dtype")
-        return good(grads)  # type: ignore[no-any-return]
+        return good(grads, *stacks)  # type: ignore[no-any-return]
 
     monkeypatch.setattr(sampler, "grad_norms", broken)
     with probe.attach(model, optimizer, server=False, every=1) as run:

@@ -7,7 +7,8 @@ import math
 import pytest
 import torch
 
-from gradgate.probe.norms import LEAST_STACK, SMALL, STACK_ELEMENTS, grad_maxima, grad_norms
+from gradgate.probe.norms import grad_maxima, grad_norms
+from gradgate.probe.stacks import LEAST_STACK, SMALL, STACK_ELEMENTS
 
 FLOATING = [torch.float32, torch.float64, torch.bfloat16, torch.float16]
 

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from gradgate import probe
 from gradgate.probe.frames import GRAD_NORM, Sample
 from gradgate.probe.states import State
+from gradgate.probe.writes import MARK
 
 from . import zoo
 
@@ -137,6 +138,40 @@ def test_a_loop_that_turns_to_zeroing_in_place_is_still_told_right() -> None:
         model.b.sum().backward()
         optimizer.step()
         assert states(run) == {"a": "stale", "b": "present"}
+
+
+class Called(Parts):
+    """The same two vectors, used in a forward."""
+
+    def forward(self, uses_a: bool) -> Tensor:
+        """The sum of both, or of one."""
+        return self.b.sum() + (self.a.sum() if uses_a else 0)
+
+
+@pytest.mark.parametrize("called", [True, False])
+@pytest.mark.parametrize("cleared", ["after the step", "before forward", "before backward"])
+def test_the_first_gradient_that_is_not_cleared_is_stale_at_once(
+    called: bool, cleared: str
+) -> None:
+    """Wherever the loop cleared gradients before, and whether or not it calls the model itself."""
+    model = Called()
+    optimizer = sgd(model)
+    with probe.attach(model, optimizer, server=False, every=1) as run:
+        for step in range(1, 7):
+            last = step == 6
+            if cleared == "before forward" and not last:
+                optimizer.zero_grad()
+            loss = model(not last) if called else model.forward(not last)
+            if cleared == "before backward" and not last:
+                optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            assert states(run) == {"a": "stale" if last else "present", "b": "present"}, step
+            marked = [hasattr(parameter.grad, MARK) for parameter in model.parameters()]
+            # Marking costs: where a forward can be relied on, it waits for that.
+            assert marked == [not called or step in (1, 6)] * 2, step
+            if cleared == "after the step" and step < 5:
+                optimizer.zero_grad()
 
 
 def test_an_old_gradient_found_at_attach_is_stale() -> None:

@@ -1,0 +1,70 @@
+"""Small tensors of one shape, copied side by side, so that one call reduces them all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Sequence
+from itertools import chain
+
+import torch
+from torch import Tensor
+
+SMALL = 4096
+"""Elements up to which tensors of one shape are stacked; above, the copy costs what it saves."""
+LEAST_STACK = 8
+"""Tensors that make a stack worth its calls."""
+STACK_ELEMENTS = 2**18
+"""Elements copied at once, at most: a stack stays within the caches and a few megabytes."""
+
+
+class Stacks:
+    """Which of some tensors go into which stack, by their places, and which stay alone."""
+
+    def __init__(self, shapes: Sequence[torch.Size]) -> None:
+        self.shapes = shapes
+        by_shape: dict[torch.Size, list[int]] = {}
+        for place, shape in enumerate(shapes):
+            by_shape.setdefault(shape, []).append(place)
+        self._stacks: list[list[int]] = []
+        self._alone: list[int] = []
+        for shape, places in by_shape.items():
+            if shape.numel() > SMALL or len(places) < LEAST_STACK:
+                self._alone += places
+                continue
+            rows = STACK_ELEMENTS // shape.numel()
+            self._stacks += [places[i : i + rows] for i in range(0, len(places), rows)]
+        self._order = torch.tensor([*chain(*self._stacks), *self._alone])
+
+    def reduce(
+        self,
+        tensors: Sequence[Tensor],
+        reduce_rows: Callable[[Tensor], Tensor],
+        reduce_alone: Callable[[list[Tensor]], Tensor],
+    ) -> Tensor:
+        """Return one figure a tensor, in their order: float64 [tensors], on the CPU.
+
+        ``reduce_rows`` takes a stack [rows, elements], ``reduce_alone`` all that are in none.
+        """
+        figures = [
+            reduce_rows(torch.stack([tensors[i] for i in stack]).view(len(stack), -1))
+            for stack in self._stacks
+        ]
+        if self._alone:
+            figures.append(reduce_alone([tensors[i] for i in self._alone]))
+        ordered = torch.empty(len(tensors), dtype=torch.float64)
+        ordered[self._order] = torch.cat(figures).double()
+        return ordered
+
+
+class KnownStacks:
+    """Remembers how tensors were stacked: those of a model have their shapes for good."""
+
+    def __init__(self) -> None:
+        self._known: dict[Hashable, Stacks] = {}
+
+    def of(self, tensors: Sequence[Tensor], key: Hashable) -> Stacks:
+        """The stacks of some tensors; ``key``: whose stacks to remember these as."""
+        shapes = [tensor.shape for tensor in tensors]
+        known = self._known.get(key)
+        if known is None or known.shapes != shapes:
+            self._known[key] = known = Stacks(shapes)
+        return known
