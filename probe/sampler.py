@@ -38,6 +38,7 @@ class _Group:
 
     indexes: list[int] = field(default_factory=list)
     grads: list[Tensor] = field(default_factory=list)
+    shapes: list[torch.Size] = field(default_factory=list)
 
 
 @runtime_checkable
@@ -195,7 +196,8 @@ class Sampler:
     def _take_norms(self, draft: _Draft, group: _Group, grad_scale: Tensor | None) -> None:
         grads, first = group.grads, group.grads[0]
         on_cpu = first.device.type == "cpu"
-        stacks = self._stacks.of(grads, (first.dtype, group.indexes[0])) if on_cpu else None
+        key = (first.dtype, group.indexes[0])
+        stacks = self._stacks.of(group.shapes, key) if on_cpu else None
         statistics = [(GRAD_NORM, grad_norms(grads, stacks))]
         if draft.wants_max:
             statistics.append((GRAD_MAX, grad_maxima(grads, stacks)))
@@ -211,7 +213,6 @@ class Sampler:
         plain integers, for an enum's member costs a call to become a byte.
         """
         groups: dict[tuple[torch.dtype, int], _Group] = {}
-        places, grads = [], []
         dtype: torch.dtype | None = None
         device: int | None = None
         present, stale, zero = int(State.PRESENT), int(State.STALE), int(State.ZERO)
@@ -225,7 +226,8 @@ class Sampler:
             fresh = not hasattr(grad, MARK) or is_new(index, grad)
             states[index] = present if fresh else stale
             dense = grad if type(grad) is Tensor and not grad.is_sparse else _dense(grad)
-            if dense.numel() == 0:
+            shape = dense.shape
+            if 0 in shape:
                 # No element at all is all zeros; a shard without any says nothing of the rest.
                 if fresh and (dense is grad or grad.is_sparse):
                     states[index] = zero
@@ -234,9 +236,11 @@ class Sampler:
             if dense.dtype is not dtype or dense.get_device() != device:
                 dtype, device = dense.dtype, dense.get_device()
                 group = groups.setdefault((dtype, device), _Group())
-                places, grads = group.indexes, group.grads
-            places.append(index)
-            grads.append(dense)
+                add_index, add_grad = group.indexes.append, group.grads.append
+                add_shape = group.shapes.append
+            add_index(index)
+            add_grad(dense)
+            add_shape(shape)
         return list(groups.values())
 
 

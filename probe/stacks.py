@@ -61,9 +61,8 @@ class KnownStacks:
     def __init__(self) -> None:
         self._known: dict[Hashable, Stacks] = {}
 
-    def of(self, tensors: Sequence[Tensor], key: Hashable) -> Stacks:
-        """The stacks of some tensors; ``key``: whose stacks to remember these as."""
-        shapes = [tensor.shape for tensor in tensors]
+    def of(self, shapes: Sequence[torch.Size], key: Hashable) -> Stacks:
+        """The stacks of tensors of these shapes; ``key``: whose stacks to remember these as."""
         known = self._known.get(key)
         if known is None or known.shapes != shapes:
             self._known[key] = known = Stacks(shapes)
