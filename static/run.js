@@ -114,7 +114,7 @@ class RunPage {
       this.state.setCommands(commands);
       this.state.setSparklines(await getJson(`${this.api}/sparklines?points=${SPARK_SAMPLES}`));
       this.lines.data.refresh();
-      await this.explaining.load();
+      this.explaining.outdate();
     });
   }
 
@@ -169,7 +169,7 @@ class RunPage {
     else if (message.type === "commands") this.state.setCommands(message.commands);
     else if (message.type === "parameters") this.loadParameters();
     else if (message.type === "gates") this.state.setGates(message.gates);
-    else if (message.type === "explanations") this.explaining.load();
+    else if (message.type === "explanations") this.explaining.outdate();
     else if (message.type === "alerts") this.state.setAlerts(message.alerts);
     else if (message.type === "metrics") this.lines.data.addMetrics(message.points, message.complete);
     this.redraw();

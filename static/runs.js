@@ -1,4 +1,6 @@
 /** The entry of the list of runs: asks the server every second and keeps one row a run. */
+import { ALERT_LABEL, ALERT_MEANING } from "./lib/alertwords.js";
+import { ALERT_WORD } from "./lib/filter.js";
 import { formatAge, formatCost, formatCount, formatJob, formatPercent, formatRate, formatTime, plural } from "./lib/format.js";
 import { stateCode, TROUBLES } from "./lib/states.js";
 import { visible } from "./lib/visible.js";
@@ -100,13 +102,23 @@ const NUMBERS = new Set(["step", "rate", "seen", "cost", "parameters"]);
 
 /** @param {RunRow} run */
 function makeRow(run) {
-  const link = element("a", { class: "run-link", href: `/runs/${encodeURIComponent(run.id)}` });
+  const href = `/runs/${encodeURIComponent(run.id)}`;
+  const link = element("a", { class: "run-link", href });
   const identifier = element("span", { class: "identifier", title: run.id }, run.id.slice(0, 6));
-  const row = element("tr", { "data-run": run.id }, element("th", { scope: "row" }, link, identifier));
+  const name = element("div", { class: "run-name" }, link, identifier);
+  const row = element("tr", { "data-run": run.id }, element("th", { scope: "row" }, name));
   for (const cell of CELLS) {
     row.append(element("td", { "data-cell": cell, class: NUMBERS.has(cell) ? "number" : "" }));
   }
   find(row, '[data-cell="status"]').append(element("span", { class: "status" }));
+  const alerts = element("a", {
+    class: "alert",
+    href: `${href}?filter=${encodeURIComponent(ALERT_WORD)}`,
+    title: `${ALERT_MEANING} Click to see them.`,
+    hidden: "",
+  });
+  const states = element("span", { class: "states" });
+  find(row, '[data-cell="trouble"]').append(element("div", { class: "troubles" }, alerts, states));
   return row;
 }
 
@@ -131,32 +143,42 @@ function fillRow(row, run) {
     job: formatJob(run),
   };
   for (const [cell, text] of Object.entries(texts)) setText(find(row, `[data-cell="${cell}"]`), text);
+  setAttribute(find(row, '[data-cell="job"]'), "title", texts.job);
   const size = `${plural(run.numel, "number")}, ${formatCount(run.trainable)} of the parameters trainable`;
   setAttribute(find(row, '[data-cell="parameters"]'), "title", size);
   setAttribute(find(row, '[data-cell="cost"]'), "title", formatCost(run.cost, run.every));
-  fillTrouble(find(row, '[data-cell="trouble"]'), run);
+  const alerts = find(row, ".alert");
+  alerts.hidden = run.alerts === 0;
+  setText(alerts, `${formatCount(run.alerts)} ${ALERT_LABEL}`);
+  fillStates(find(row, ".states"), run);
 }
 
 /**
- * @param {HTMLElement} cell
+ * @param {HTMLElement} box
  * @param {RunRow} run
  */
-function fillTrouble(cell, { states, samples }) {
+function fillStates(box, { states, samples, alerts }) {
   const troubles = TROUBLES.filter((name) => (states[name] ?? 0) > 0);
-  const key = JSON.stringify([samples > 0, troubles.map((name) => [name, states[name]])]);
-  if (cell.dataset["key"] === key) return;
-  cell.dataset["key"] = key;
+  const calm = samples === 0 ? "no sample yet" : alerts === 0 ? "none" : "";
+  const key = JSON.stringify([calm, troubles.map((name) => [name, states[name]])]);
+  if (box.dataset["key"] === key) return;
+  box.dataset["key"] = key;
   if (troubles.length === 0) {
-    cell.replaceChildren(element("span", { class: "muted" }, samples > 0 ? "none" : "no sample yet"));
+    box.replaceChildren(...(calm === "" ? [] : [element("span", { class: "muted" }, calm)]));
     return;
   }
-  const tallies = troubles.map((name) => {
-    const word = element("span", { class: "word" }, ` ${name}`);
-    const tally = element("span", { class: "status-tally" }, stateGlyph(stateCode(name)), `${states[name]}`, word);
-    tally.style.color = `var(--state-${name})`;
-    return tally;
-  });
-  cell.replaceChildren(element("span", { class: "troubles" }, ...tallies));
+  box.replaceChildren(...troubles.map((name) => tally(name, states[name] ?? 0)));
+}
+
+/**
+ * @param {import("./wire.js").StateName} name
+ * @param {number} count
+ */
+function tally(name, count) {
+  const words = element("span", {}, formatCount(count), element("span", { class: "word" }, ` ${name}`));
+  const made = element("span", { class: "tally", title: `${formatCount(count)} ${name}` }, stateGlyph(stateCode(name)), words);
+  made.style.color = `var(--state-${name})`;
+  return made;
 }
 
 new RunsPage().poll();

@@ -101,11 +101,12 @@ export class CommandLog {
   #item(command, undo, locked) {
     const { verb, object } = askedFor(command);
     const name = element("span", { class: "name" });
-    if (isGating(command)) setName(name, object);
+    const gating = isGating(command);
+    if (gating) setName(name, object);
     else setName(name, command.target === "*" ? "* (the whole model)" : command.target, command.target);
     const item = element(
       "li",
-      { "data-command": String(command.id), "data-state": command.state },
+      { "data-command": String(command.id), "data-state": command.state, ...(gating && { "data-gating": "" }) },
       element("span", { class: "what" }, element("strong", {}, verb), name),
       stepper(command),
       element("span", { class: "by", title: `asked for by ${visible(command.by)}` }, visible(command.by)),

@@ -30,6 +30,8 @@ export class Explaining {
     /** The panels that the open one stands before. */
     this.covered = [".panel.lines", ".panel.flow"].map((selector) => find(document, selector));
     this.loaded = false;
+    /** Is the latest traced step yet to be fetched? */
+    this.outdated = false;
     this.loads = 0;
     this.name = "";
     /** @type {string | null} */
@@ -41,8 +43,14 @@ export class Explaining {
     this.before = null;
   }
 
-  /** Fetch what the latest traced step showed; of several answers under way the last asked for counts. */
-  async load() {
+  /** A step was traced: the next drawing fetches what it showed, so a page that nobody looks at fetches nothing. */
+  outdate() {
+    this.outdated = true;
+  }
+
+  /** Of several answers under way the last asked for counts. */
+  async #load() {
+    this.outdated = false;
     this.loads += 1;
     const load = this.loads;
     await this.guard(async () => {
@@ -73,6 +81,7 @@ export class Explaining {
    */
   render(name, locked) {
     const { state } = this;
+    if (this.outdated) this.#load();
     const open = name !== "" && state.loaded && this.loaded;
     this.name = name;
     this.locked = locked;

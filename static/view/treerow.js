@@ -27,7 +27,8 @@ import { chevron, element, gateGlyph, lineBadge, setAttribute, setName, setText,
 import { drawSparkline } from "./sparkline.js";
 
 const NARROW = matchMedia("(max-width: 1180px)"); // as in tree.css
-const TALLY_ROOM = Object.freeze({ narrow: 88, wide: 108 });
+/** Of the state's column, with the gap that the last tally does not need; and of the ellipsis. */
+const TALLY_ROOM = Object.freeze({ narrow: 109, wide: 117, more: 13 });
 
 export class TreeRow {
   constructor() {
@@ -202,12 +203,10 @@ export class TreeRow {
     if (this.spark.differs(history, history.version, position, tokens)) {
       drawSparkline(this.canvas, history.column(position), SPARK_SAMPLES, tokens);
     }
-    setText(this.shape, formatShape(parameter.shape));
-    setAttribute(
-      this.shape,
-      "title",
-      `${plural(parameter.numel, "number")}, ${parameter.dtype} on ${parameter.device}`,
-    );
+    const shape = formatShape(parameter.shape);
+    setText(this.shape, shape);
+    const { numel, dtype, device } = parameter;
+    setAttribute(this.shape, "title", `${shape}: ${plural(numel, "number")}, ${dtype} on ${device}`);
   }
 
   /**
@@ -227,8 +226,8 @@ export class TreeRow {
     if (key === this.stateKey) return;
     this.stateKey = key;
     const said = rowWords(mark.name, cause);
-    const words = [said.state, said.cause].filter((word) => word !== null).join(" · ");
-    setText(this.stateWords, words);
+    const words = [said.state, said.cause].filter((word) => word !== null);
+    this.stateWords.replaceChildren(...words.map((word, i) => element("span", {}, i + 1 < words.length ? `${word} · ` : word)));
     const calm = !mark.trouble && mark.name !== "gated" && said.state !== null;
     this.stateWords.style.color = calm ? "var(--muted)" : `var(--state-${said.state ?? "absent"})`;
     this.stateCell.replaceChildren(stateGlyph(code), this.stateWords, ...(this.asked ? [this.asker] : []));
@@ -265,9 +264,10 @@ function tallyElements(tallies) {
   let room = NARROW.matches ? TALLY_ROOM.narrow : TALLY_ROOM.wide;
   /** @type {HTMLElement[]} */
   const made = [];
-  for (const { name, count } of tallies) {
+  for (const [i, { name, count }] of tallies.entries()) {
     room -= 18 + 7.5 * String(count).length;
-    if (room < 0) {
+    const kept = i + 1 < tallies.length ? TALLY_ROOM.more : 0;
+    if (room < kept) {
       made.push(element("span", { class: "muted" }, "…"));
       break;
     }

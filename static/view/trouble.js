@@ -7,6 +7,7 @@
  * @typedef {import("../lib/runstate.js").RunState} RunState
  * @typedef {import("../lib/verdicts.js").CauseGroup} CauseGroup
  */
+import { ALERT_LABEL, ALERT_MEANING } from "../lib/alertwords.js";
 import { causeOf } from "../lib/causes.js";
 import { ALERT_WORD, causeWord, stateWord } from "../lib/filter.js";
 import { formatCount } from "../lib/format.js";
@@ -96,8 +97,8 @@ function chip(classes, attributes, count, label, ...before) {
  * @param {boolean} pressed
  */
 function alertChip(count, pressed) {
-  const title = "The script expects these to train, and they do not. Click to show only these.";
-  return chip("alert", { "data-word": ALERT_WORD, "aria-pressed": String(pressed), title }, count, "expected, not training");
+  const title = `${ALERT_MEANING} Click to show only these.`;
+  return chip("alert", { "data-word": ALERT_WORD, "aria-pressed": String(pressed), title }, count, ALERT_LABEL);
 }
 
 /** @param {readonly CommandRow[]} commands newest first */

@@ -46,11 +46,12 @@ def edit(page: RunPage, condition: str) -> None:
     page.page.get_by_role("button", name=re.compile("Edit gate")).press("Enter")
     dialog = page.page.get_by_role("dialog")
     field = dialog.get_by_label("Closed when")
-    # The verdict that stands there at first is that of the old condition.
     with page.page.expect_response(
         lambda answer: answer.url.endswith("/trial") and condition in str(answer.request.post_data)
     ):
         field.fill(condition)
+    # Until the page has handled the answer, the verdict is that of the old condition.
+    expect(dialog.locator(".answer")).not_to_have_attribute("aria-busy", "true")
     expect(dialog.locator(".verdict")).to_be_visible()
     field.press("Enter")
     expect(dialog).to_be_hidden()

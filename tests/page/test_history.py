@@ -169,7 +169,9 @@ def test_only_what_is_new_is_fetched(play: Play, open_run: OpenRun, run: str) ->
 
 
 def test_a_hidden_page_draws_nothing(play: Play, open_run: OpenRun, run: str) -> None:
-    """While nobody looks the page only listens; what came is drawn when it is seen again."""
+    """While nobody looks the page only listens; what came is drawn when it is seen again.
+
+    Why gradients are missing is asked for then, once."""
     probe = play(run, "a.weight")
     probe.sample(1, [0.5])
     page = open_run(run)
@@ -182,11 +184,20 @@ def test_a_hidden_page_draws_nothing(play: Play, open_run: OpenRun, run: str) ->
         ".observe(document.body, {subtree: true, childList: true, attributes: true, "
         "characterData: true});"
     )
+    asked: list[str] = []
+    page.page.on("request", lambda request: asked.append(request.url.rpartition("/")[2]))
     probe.sample(2, [0.125])
-    probe.until_acked(2)
-    with page.page.expect_response(lambda response: "/parameters" in response.url):
-        probe.send({"type": "frozen", "seq": 3, "frozen": []})
+    for seq in (3, 5):
+        # News of the parameters comes after that of the last round's explanations.
+        probe.explanations(seq, 2)
+        with page.page.expect_response(lambda response: "/parameters" in response.url):
+            probe.send({"type": "frozen", "seq": seq + 1, "frozen": []})
     assert page.page.evaluate("window.changed") == 0
-    page.page.evaluate("window.away = false; document.dispatchEvent(new Event('visibilitychange'))")
+    assert "explanations" not in asked
+    with page.page.expect_response(lambda response: "/explanations" in response.url):
+        page.page.evaluate(
+            "window.away = false; document.dispatchEvent(new Event('visibilitychange'))"
+        )
     page.until_step(2)
     expect(page.row("a.weight").locator(".norm")).to_have_text("0.125")
+    assert asked.count("explanations") == 1

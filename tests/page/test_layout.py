@@ -6,12 +6,14 @@ import pytest
 from playwright.sync_api import Page, ViewportSize, expect
 
 from tests.page.conftest import OpenPage, OpenRun, Play
+from tests.support.probing import ABSENT, PRESENT, alert, explanation
 from tests.support.serving import ServerProcess
 
 LONG = "a.very.long.name.of.a.module.that.does.not.fit.into.any.narrow.window.weight"
-WIDTHS = [1440, 720, 420]
+WIDTHS = [1440, 900, 720, 420]
 
 SIDEWAYS = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+IS_CUT = "each => each.scrollWidth > each.clientWidth"
 
 
 def overlap(page: Page, one: str, other: str) -> bool:
@@ -27,14 +29,22 @@ def overlap(page: Page, one: str, other: str) -> bool:
 
 @pytest.mark.parametrize("width", WIDTHS)
 def test_a_run_fits_into_the_window(width: int, play: Play, open_run: OpenRun, run: str) -> None:
-    """Nothing makes the page scroll sideways, and a command's name and stages stay apart."""
-    probe = play(run, LONG, "head.weight", name="digits " * 12)
-    probe.sample(1, [0.5, 0.25])
-    page = open_run(run, f"?selected={LONG}", viewport=ViewportSize(width=width, height=800)).page
+    """Nothing scrolls sideways, causes are whole, and a command's name and stages stay apart."""
+    probe = play(run, "b.weight", "head.weight", LONG, name="digits " * 12)
+    probe.sample(1, [float("nan"), 0.5, 0.25], [ABSENT, PRESENT, PRESENT])
+    rounded = explanation(0, "b.weight", cause="not_differentiable")
+    probe.explanations(2, 1, rounded, explanation(1, "head.weight", cause="not_in_optimizer"))
+    view = open_run(run, f"?selected={LONG}", viewport=ViewportSize(width=width, height=800))
+    page = view.page
+    for name, word in (("b.weight", "no derivative"), ("head.weight", "not applied")):
+        cause = view.row(name).locator(".words span").last
+        expect(cause).to_have_text(word)
+        expect(cause).to_be_in_viewport(ratio=0.9)
+        assert not cause.evaluate(IS_CUT)
     page.locator("#tree .toggle").first.click()
     page.keyboard.press("Enter")
     entry = page.locator("#commands [data-command]")
-    probe.report(2, int(entry.get_attribute("data-command") or ""), "verified", step=1234567)
+    probe.report(3, int(entry.get_attribute("data-command") or ""), "verified", step=1234567)
     expect(entry.locator(".verified.done")).to_be_attached()
     assert page.evaluate(SIDEWAYS) == 0
     assert not overlap(page, "#commands .what", "#commands .stepper")
@@ -45,7 +55,9 @@ def test_the_list_of_runs_fits_into_the_window(
     width: int, play: Play, open_page: OpenPage, page_server: ServerProcess, run: str
 ) -> None:
     """Name, status, trouble and step are in sight at any width."""
-    play(run, "a.weight", name="a rather long name of a run " * 4).sample(1, [0.5])
+    probe = play(run, "a.weight", name="a rather long name of a run " * 4)
+    probe.sample(1, [0.5])
+    probe.alerts(2, alert())
     page = open_page(viewport={"width": width, "height": 800})
     page.goto(page_server.url)
     row = page.locator(f'tr[data-run="{run}"]')
@@ -55,6 +67,9 @@ def test_the_list_of_runs_fits_into_the_window(
     assert table.evaluate("table => table.scrollWidth - table.clientWidth") == 0
     for cell in ("status", "trouble", "step"):
         expect(row.locator(f'[data-cell="{cell}"]')).to_be_in_viewport(ratio=1)
+    alerts = row.get_by_role("link", name="1 expected, not training")
+    expect(alerts).to_be_in_viewport(ratio=1)
+    assert not alerts.evaluate(IS_CUT)
 
 
 def test_headings_stand_over_their_columns(play: Play, open_run: OpenRun, run: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from playwright.sync_api import expect
 
 from tests.page.conftest import OpenPage
-from tests.support.probing import ABSENT, PRESENT, FakeProbe, hello
+from tests.support.probing import ABSENT, PRESENT, FakeProbe, alert, hello
 from tests.support.serving import ServerProcess
 
 
@@ -20,7 +20,7 @@ def test_an_empty_list_tells_how_to_attach(server: ServerProcess, open_page: Ope
 
 
 def test_runs_appear_and_change_by_themselves(server: ServerProcess, open_page: OpenPage) -> None:
-    """A new run is listed without a reload, with its troubles; two of one name stay apart."""
+    """A new run is listed without a reload; its troubles, its alerts and its end follow."""
     page = open_page()
     page.goto(server.url)
     expect(page.locator("#empty")).to_be_visible()
@@ -34,10 +34,23 @@ def test_runs_appear_and_change_by_themselves(server: ServerProcess, open_page: 
         expect(row).to_contain_text("1 absent")
         expect(row).to_contain_text("1.2 %")
         expect(row.locator(".status")).to_have_text("live")
-        first.bye(1)
+        alerts = row.get_by_role("link", name="1 expected, not training")
+        expect(alerts).to_have_count(0)
+        first.alerts(2, alert(1, "a.bias"))
+        expect(alerts).to_be_visible()
+        alerts.focus()
+        first.sample(3, [0.5, 0.25])
+        expect(row).not_to_contain_text("absent")
+        expect(alerts).to_be_focused()
+        first.alerts(4)
+        expect(alerts).to_have_count(0)
+        expect(row.locator('[data-cell="trouble"]')).to_have_text("none", use_inner_text=True)
+        first.alerts(5, alert(1, "a.bias"))
+        first.bye(3)
         expect(row.locator(".status")).to_have_text("finished")
-        row.get_by_role("link").click()
+        alerts.click()
         expect(page.locator("h1")).to_have_text("digits")
+        expect(page.locator("#matches")).to_have_text("1 of 2")
         expect(page.locator("#run-banner")).to_contain_text("has finished")
 
 
