@@ -26,6 +26,7 @@
  * @property {boolean} log
  * @property {string} uirevision
  * @property {Tokens} tokens
+ * @property {number} width px
  */
 import { escapePlotly } from "./escape.js";
 import { formatNumber, shortenMiddle } from "./format.js";
@@ -34,6 +35,9 @@ import { decadesBetween, powerOfTen } from "./scale.js";
 
 const DECADES_FOR_POWERS = 2;
 const MOST_POWERS = 6;
+const MOST_STEPS = 8;
+/** Of a step's label and the gap to the next, px. */
+const STEP_ROOM = 80;
 const ROOM_AT_END = 0.03;
 
 /**
@@ -219,7 +223,7 @@ function logTicks(lines) {
  * @param {Lines} chart
  * @param {[number, number]} ends
  */
-function layout({ lines, marks, log, uirevision, tokens }, ends) {
+function layout({ lines, marks, log, uirevision, tokens, width }, ends) {
   const axis = { gridcolor: tokens["line"], zeroline: false, ticks: "", ticklabelstandoff: 6 };
   return {
     uirevision,
@@ -237,7 +241,14 @@ function layout({ lines, marks, log, uirevision, tokens }, ends) {
       font: { family: tokens["font"], size: 12, color: tokens["text"] },
       align: "left",
     },
-    xaxis: { ...axis, showgrid: false, nticks: 8, tickformat: ",d", autorangeoptions: axisRange(ends) },
+    xaxis: {
+      ...axis,
+      showgrid: false,
+      nticks: Math.min(MOST_STEPS, Math.max(1, Math.floor(width / STEP_ROOM))),
+      tickangle: 0,
+      tickformat: ",d",
+      autorangeoptions: axisRange(ends),
+    },
     yaxis: {
       ...axis,
       type: log ? "log" : "linear",

@@ -16,7 +16,6 @@
 import { isPending } from "./commands.js";
 import { formatCount, formatDuration, formatNumber } from "./format.js";
 import { isCalmCause } from "./causes.js";
-import { TROUBLES } from "./states.js";
 import { visible } from "./visible.js";
 
 /**
@@ -35,7 +34,7 @@ export function standing({ state, removed, explanation, holds, known }, { step, 
     if (holds) return null;
     return { tone: "old", text: `This was so at ${then}. In the latest sample it is ${state}: explain again.` };
   }
-  if (state !== null && TROUBLES.includes(state)) {
+  if (state !== null && state !== "present" && state !== "unmeasured") {
     if (left_out > 0) return { tone: "open", text: `${formatCount(left_out)} explanations of ${then} are not listed, and this may be one of them.` };
     return { tone: "old", text: `It had a useful gradient at ${then}, when the job looked last. Now it is ${state}: explain again.` };
   }

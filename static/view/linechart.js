@@ -8,7 +8,7 @@ import { linesFigure } from "../lib/linesfigure.js";
 import { stateCode } from "../lib/states.js";
 import { Memory } from "../lib/memory.js";
 import { visible } from "../lib/visible.js";
-import { element, find, lineBadge, setName, setText, stateGlyph } from "./dom.js";
+import { element, find, lineBadge, setAttribute, setName, setText, stateGlyph } from "./dom.js";
 
 const CONFIG = Object.freeze({ displayModeBar: false, doubleClick: "reset", responsive: false });
 
@@ -69,7 +69,9 @@ export class LineChart {
     this.hint.hidden = !empty;
     this.plot.hidden = empty;
     setText(this.hint, empty ? view.hint : "");
-    setText(this.note, empty ? "" : this.#resolution(view));
+    const resolution = empty ? "" : this.#resolution(view);
+    setText(this.note, resolution);
+    setAttribute(this.note, "title", resolution || null);
     const { clientWidth: width, clientHeight: height } = this.chart;
     if (empty || width === 0 || height === 0) return;
     const { data, layout } = linesFigure({
@@ -80,6 +82,7 @@ export class LineChart {
       log: view.tab === "parameters",
       uirevision: view.tab,
       tokens: view.tokens,
+      width,
     });
     await Plotly.react(this.plot, data, { ...layout, width, height, autosize: false }, CONFIG);
   }
@@ -91,7 +94,7 @@ export class LineChart {
     const ends = lines.flatMap(({ steps }) => [steps[0] ?? 0, steps[steps.length - 1] ?? 0]);
     const steps = (Math.max(...ends) - Math.min(...ends)) / this.room;
     const perPixel = steps < 10 ? formatNumber(Math.max(1, steps)) : String(Math.round(steps));
-    return `1 px = ${perPixel} steps${cut ? " of the latest" : ""}: last value, band lowest to highest`;
+    return `${cut ? `latest ${noun}s, ` : ""}1 px = ${perPixel} steps: last value, band lowest to highest`;
   }
 
   /** @param {LineView} view */

@@ -116,7 +116,7 @@ export class TreeRow {
     setAttribute(this.toggle, "data-pending", pending?.kind ?? null);
     const words = { true: "Frozen", false: "Not frozen", mixed: "Partly frozen" }[checked];
     const awaited = pending ? [`${pending.kind} ${pending.state}`] : [];
-    const title = [[words, ...how].join(", "), ...awaited, ...(barred === null ? [] : [barred])];
+    const title = [[words, ...how].join(", "), ...awaited, barred ?? `${checked === "true" ? "Thaw" : "Freeze"} (Space)`];
     setAttribute(this.toggle, "title", title.join(" · "));
   }
 

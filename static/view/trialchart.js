@@ -103,6 +103,7 @@ export class TrialChart {
     const range = stepRange([line]);
     const closed = trial.closed ?? [];
     const bands = bandsAround(0, closed, sampleDistance(track.steps, closed));
+    const { clientWidth: width, clientHeight: height } = this.plot;
     const { data, layout } = linesFigure({
       lines: [line],
       marks: [],
@@ -111,8 +112,8 @@ export class TrialChart {
       log: subject.kind !== "metric",
       uirevision: name,
       tokens,
+      width,
     });
-    const { clientWidth: width, clientHeight: height } = this.plot;
     await Plotly.react(this.plot, data, { ...layout, width, height, autosize: false }, CONFIG);
   }
 }

@@ -25,7 +25,7 @@ function line(steps, values, name = "a") {
  * @param {Partial<import("../../static/lib/linesfigure.js").Lines>} changes
  */
 function chart(changes) {
-  return linesFigure({ lines: [], marks: [], bands: [], bandWords: "closed", log: true, uirevision: "x", tokens: {}, ...changes });
+  return linesFigure({ lines: [], marks: [], bands: [], bandWords: "closed", log: true, uirevision: "x", tokens: {}, width: 600, ...changes });
 }
 
 /** @param {object} [changes] */
@@ -161,6 +161,14 @@ test("a mark outside the lines' steps is not drawn, and the axis is the lines' o
   const shapes = /** @type {any} */ (layout)["shapes"];
   assert.deepEqual(shapes.map((/** @type {any} */ { line }) => line.color), ["blue", "pink"]);
   assert.deepEqual(/** @type {any} */ (layout)["xaxis"].autorangeoptions, { minallowed: 100, maxallowed: 306 });
+});
+
+test("a narrow chart has fewer steps below it, and none of them is turned", () => {
+  const ticks = [900, 300].map((width) => {
+    const { nticks, tickangle } = /** @type {any} */ (chart({ width }).layout)["xaxis"];
+    return [nticks, tickangle];
+  });
+  assert.deepEqual(ticks, [[8, 0], [3, 0]]);
 });
 
 test("a line has a band where it stands for more than its points, and only there", () => {

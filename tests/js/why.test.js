@@ -76,6 +76,7 @@ test("a parameter without an explanation is told of honestly", () => {
   assert.equal(standing(plain, traced([]))?.text, "Nothing was wrong with it as of step 412.");
   assert.match(standing(plain, UNTRACED)?.text ?? "", /^Not looked at yet/);
   assert.match(standing({ ...plain, state: "absent" }, traced([]))?.text ?? "", /had a useful gradient at step 412.*Now it is absent/);
+  assert.match(standing({ ...plain, state: "frozen" }, traced([]))?.text ?? "", /Now it is frozen: explain again/);
   assert.match(standing({ ...plain, state: "absent" }, traced([], { left_out: 3 }))?.text ?? "", /3 explanations of step 412 are not listed/);
   assert.equal(tone({ known: false }), "open");
   assert.equal(tone({ state: null, removed: true }), "open");
