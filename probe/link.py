@@ -17,6 +17,7 @@ from urllib.parse import SplitResult, urlsplit
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
+from .bundle import bundled
 from .frames import PROTOCOL
 from .guard import Guard
 from .outbox import Outbox
@@ -26,7 +27,7 @@ logger = logging.getLogger("gradgate")
 HEARTBEAT = 1.0
 """Seconds between heartbeats."""
 BATCHING = 0.1
-"""Seconds that the sender lets frames gather, so that a fast job wakes it 10 times a second."""
+"""Seconds that the sender lets frames gather: it sends 10 times a second, however fast a job."""
 OPEN_TIMEOUT = 5.0
 FIRST_TRY = 2.0
 """Seconds that the end of a job waits for the first try to connect to have an outcome."""
@@ -249,15 +250,18 @@ class Link:
         while True:
             await ready.wait()
             ready.clear()
-            await self._send_all(socket)
-            await asyncio.sleep(BATCHING)
+            while await self._send_all(socket):
+                await asyncio.sleep(BATCHING)
 
-    async def _send_all(self, socket: ClientConnection) -> None:
+    async def _send_all(self, socket: ClientConnection) -> bool:
+        """Send what waits; return whether frames were among it."""
         while self._answers:
             await socket.send(_json(self._answers.popleft()))
-        for entry in self._outbox.take():
-            await socket.send(entry.frame)
-            self._outbox.sent(entry)
+        entries = self._outbox.take()
+        for message, last in bundled(entries):
+            await socket.send(message)
+            self._outbox.sent(last)
+        return bool(entries)
 
     async def _send_heartbeats(self, socket: ClientConnection) -> None:
         while True:

@@ -81,7 +81,10 @@ class Outbox:
                 self._wake()
 
     def listen(self, wake: Callable[[], None] | None) -> None:
-        """Call ``wake`` (from the putting thread) once when there is something to send."""
+        """Call ``wake`` (from the putting thread) once when there is something to send.
+
+        It is called again after a :meth:`take` that found nothing.
+        """
         with self._lock:
             self._wake = wake
             self._woken = False
@@ -90,19 +93,20 @@ class Outbox:
                 wake()
 
     def take(self) -> list[Entry]:
-        """Return what was not sent yet over this connection, in order; note each by ``sent``."""
+        """Return what was not sent yet over this connection, in order; note it by :meth:`sent`."""
         with self._lock:
-            self._woken = False
             entries = [
                 entry
                 for lane in (self._droppable, self._kept)
                 for entry in _after(lane, self._sent)
             ]
             self._taken = max((entry.seq for entry in entries), default=self._taken)
+            # Who found something looks again by itself, and the training thread need not call.
+            self._woken = bool(entries)
         return sorted(entries, key=lambda entry: entry.seq)
 
     def sent(self, entry: Entry) -> None:
-        """Note that an entry was sent."""
+        """Note that an entry, and all before it, was sent."""
         with self._lock:
             self._sent = max(self._sent, entry.seq)
 

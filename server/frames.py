@@ -14,9 +14,12 @@ from . import limits
 from .states import State
 
 _HEADER = struct.Struct("<2sBBBBHQQdII")
-_MAGIC = b"GG"
-_SAMPLE = 1
 _SKIPPED = 1
+
+MAGIC = b"GG"
+"""What each binary frame starts with."""
+SAMPLE, BUNDLE = 1, 2
+"""The kinds of a binary frame."""
 
 STATES_CODE = 0
 """The store's own code for the states: never a statistic of a frame."""
@@ -28,7 +31,7 @@ States = NDArray[np.uint8]
 
 
 class FrameError(ValueError):
-    """A frame that is not a sample of this protocol."""
+    """A binary frame that is not one of this protocol."""
 
 
 class FrameVersionError(FrameError):
@@ -61,12 +64,14 @@ def decode(data: bytes) -> Sample:
             f"a sample frame has at least {_HEADER.size} bytes and this one has {len(data)}"
         )
     magic, version, kind, flags, k, _, seq, step, time, n, _ = _HEADER.unpack_from(data)
-    if magic != _MAGIC:
-        raise FrameError(f"a binary frame starts with {_MAGIC!r} and this one with {magic!r}")
+    if magic != MAGIC:
+        raise FrameError(f"a binary frame starts with {MAGIC!r} and this one with {magic!r}")
     if version != limits.PROTOCOL:
         raise FrameVersionError(version)
-    if kind != _SAMPLE:
-        raise FrameError(f"the kind of a binary frame is {_SAMPLE} (a sample), not {kind}")
+    if kind != SAMPLE:
+        raise FrameError(
+            f"the kind of a binary frame is {SAMPLE} (a sample) or {BUNDLE} (a bundle), not {kind}"
+        )
     if n > limits.PARAMETERS:
         raise FrameError(f"a run has at most {limits.PARAMETERS} parameters, the frame says {n}")
     _check_numbers(seq, step, time)
@@ -102,9 +107,9 @@ def encode(sample: Sample) -> bytes:
     codes = bytes(sample.values)
     n = len(sample.states)
     header = _HEADER.pack(
-        _MAGIC,
+        MAGIC,
         limits.PROTOCOL,
-        _SAMPLE,
+        SAMPLE,
         _SKIPPED if sample.skipped else 0,
         len(codes),
         0,

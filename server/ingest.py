@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Sequence
 
 from pydantic import ValidationError
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from . import limits
+from .bundle import unbundle
 from .connection import ProbeConnection, Refused
 from .frames import FrameError, FrameVersionError, Sample, check_statistics, decode
 from .hub import Hub
@@ -137,18 +139,25 @@ async def _receive(
     websocket: WebSocket, connection: ProbeConnection, hub: Hub, live: LiveRun
 ) -> None:
     while True:
-        frame = await _frame(websocket)
-        while hub.writer.overloaded:
-            await asyncio.sleep(_PAUSE)
-        connection.check()
-        if live.status is RunStatus.FINISHED:
-            continue
-        decoded = _decode(frame)
-        if isinstance(decoded, PreviewAnswer | TrialAnswer):
-            live.heard()
-            connection.questions.answer(decoded)
-        else:
-            _accept(decoded, len(frame), hub, live)
+        for frame in _frames(await _frame(websocket)):
+            while hub.writer.overloaded:
+                await asyncio.sleep(_PAUSE)
+            connection.check()
+            if live.status is RunStatus.FINISHED:
+                continue
+            decoded = _decode(frame)
+            if isinstance(decoded, PreviewAnswer | TrialAnswer):
+                live.heard()
+                connection.questions.answer(decoded)
+            else:
+                _accept(decoded, len(frame), hub, live)
+
+
+def _frames(message: str | bytes) -> Sequence[str | bytes]:
+    try:
+        return unbundle(message)
+    except FrameError as error:
+        raise _malformed(error) from error
 
 
 def _decode(frame: str | bytes) -> Streamed | Answer | Sample:
@@ -158,10 +167,8 @@ def _decode(frame: str | bytes) -> Streamed | Answer | Sample:
             check_statistics(sample)
             return sample
         return STREAMED.validate_json(frame)
-    except FrameVersionError as error:
-        raise _other_version(error.version) from error
     except FrameError as error:
-        raise Refused(f"The binary frame is malformed: {error}.") from error
+        raise _malformed(error) from error
     except ValidationError as error:
         raise Refused(f"The frame is malformed: {_first_fault(error)}.") from error
 
@@ -207,6 +214,12 @@ def _check(frame: Sequenced | Sample, live: LiveRun) -> None:
                 check_positions(frame.parameters, count)
     except Refusal as refusal:
         raise Refused(str(refusal)) from refusal
+
+
+def _malformed(error: FrameError) -> Refused:
+    if isinstance(error, FrameVersionError):
+        return _other_version(error.version)
+    return Refused(f"The binary frame is malformed: {error}.")
 
 
 def _other_version(theirs: int) -> Refused:

@@ -16,10 +16,12 @@ from pydantic import TypeAdapter
 from torch import nn
 
 from gradgate import probe
+from gradgate.probe.bundle import BUNDLE_BYTES, BUNDLE_FRAMES, bundled, encode_bundle
 from gradgate.probe.commands import Command
 from gradgate.probe.frames import GRAD_MAX, GRAD_NORM
 from gradgate.probe.states import State as ProbeState
-from gradgate.server import messages, states
+from gradgate.server import limits, messages, states
+from gradgate.server.bundle import unbundle
 from gradgate.server.frames import decode
 
 SCHEMA = json.loads(
@@ -102,6 +104,21 @@ def test_samples_cross_with_every_state_and_value(run: probe.Run) -> None:
     np.testing.assert_array_equal(first.values[GRAD_NORM], expected)
     np.testing.assert_array_equal(first.values[GRAD_MAX][:2], np.array([3, 0], np.float32))
     assert list(second.values) == [GRAD_NORM]
+
+
+def test_a_bundle_holds_the_very_frames(run: probe.Run) -> None:
+    """JSON and samples cross together, in order and byte for byte."""
+    sent = frames(run)
+    assert {str, bytes} == {type(frame) for frame in sent}
+    assert list(unbundle(encode_bundle(sent))) == sent
+    (message,) = [message for message, _ in bundled(run._job.uplink._outbox.take())]
+    assert list(unbundle(message)) == sent
+
+
+def test_both_sides_have_the_same_limit_of_a_bundle() -> None:
+    """The probe gathers no more frames than the server takes."""
+    assert BUNDLE_FRAMES == limits.BUNDLE_FRAMES
+    assert BUNDLE_BYTES < limits.FRAME_BYTES
 
 
 def test_both_sides_have_the_same_states() -> None:

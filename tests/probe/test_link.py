@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import logging
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from threading import Thread
+from threading import Event, Thread
 from typing import Any
 
 import pytest
@@ -17,6 +18,8 @@ from torch import nn
 from websockets.sync.server import ServerConnection, serve
 
 from gradgate import probe
+from gradgate.server.bundle import unbundle
+from gradgate.server.frames import decode
 from tests.support.serving import ServerProcess
 from tests.support.waiting import wait_for, wait_until
 
@@ -129,6 +132,40 @@ def test_flush_waits_until_the_server_has_stored_everything(server: ServerProces
         assert run.flush(20)
         series = server.get(f"/api/runs/{run.id}/series", parameter="weight")
         assert series["steps"] == list(range(1, 26))
+
+
+def test_what_gathered_is_one_message_and_comes_again_until_it_is_stored() -> None:
+    """A backlog is one message; what is not acknowledged is sent over the next connection."""
+    trained = Event()
+    stored = deque([0, 11])
+    received: list[list[int]] = []
+
+    def talk(socket: ServerConnection) -> None:
+        run = json.loads(socket.recv())["run"]
+        trained.wait()
+        welcome = {"type": "welcome", "protocol": 1, "run": run, "last_seq": stored.popleft()}
+        socket.send(json.dumps(welcome))
+        while isinstance(message := socket.recv(), str):
+            assert json.loads(message)["type"] == "heartbeat"
+        received.append([_number(frame) for frame in unbundle(message)])
+        if not stored:
+            socket.send(json.dumps({"type": "ack", "seq": 40}))
+            socket.recv()
+
+    with other_server(talk) as url:
+        run, step = attached(url)
+        with run:
+            for number in range(20):
+                step()
+                run.log(loss=number)
+            trained.set()
+            assert run.flush(20)
+    assert received == [list(range(1, 41)), list(range(12, 41))]
+
+
+def _number(frame: str | bytes) -> int:
+    number: int = decode(frame).seq if isinstance(frame, bytes) else json.loads(frame)["seq"]
+    return number
 
 
 def test_flush_without_an_answer_gives_up_in_time() -> None:

@@ -57,18 +57,34 @@ def test_a_server_that_knows_nothing_gets_all_that_is_kept() -> None:
     assert numbers(outbox) == [3, 4, 5, 6]
 
 
-def test_it_wakes_the_sender_once_until_it_has_looked() -> None:
-    """Puts between two looks wake the sender once; a late listener hears of the backlog."""
+def test_it_wakes_the_sender_once_until_nothing_is_left() -> None:
+    """Who found frames looks again unasked, and is woken after a look that found none."""
     woken: list[int] = []
     outbox = filled(2)
     outbox.listen(lambda: woken.append(1))
     assert len(woken) == 1
-    outbox.put(lambda seq: "x")
+    outbox.put(str)
     assert len(woken) == 1
-    outbox.take()
-    outbox.put(lambda seq: "x")
-    outbox.put(lambda seq: "x")
+    assert numbers(outbox) == [1, 2, 3]
+    outbox.put(str)
+    assert len(woken) == 1
+    assert numbers(outbox) == [4]
+    assert numbers(outbox) == []
+    outbox.put(str)
+    outbox.put(str)
     assert len(woken) == 2
+
+
+def test_a_late_listener_hears_of_the_backlog() -> None:
+    """What was sent over a connection that is lost is news to the next."""
+    woken: list[int] = []
+    outbox = filled(2)
+    assert numbers(outbox) == [1, 2]
+    outbox.listen(lambda: woken.append(1))
+    assert not woken
+    outbox.rewind(1)
+    outbox.listen(lambda: woken.append(1))
+    assert len(woken) == 1
 
 
 def test_waiting_ends_when_all_is_stored_or_time_is_up() -> None:

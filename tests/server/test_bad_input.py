@@ -12,6 +12,7 @@ from tests.support.probing import (
     PRESENT,
     FakeProbe,
     hello,
+    pack_bundle,
     pack_sample,
     table_row,
 )
@@ -111,8 +112,22 @@ BAD_FRAMES = [
         1008,
         "has `kind` and `target`",
     ),
+    (pack_bundle(SAMPLE)[:7], 1008, "a bundle has at least 8 bytes, this one has 7"),
+    (pack_bundle(), 1008, "a bundle has 1 to 1000 frames, this one says 0"),
+    (pack_bundle(*[SAMPLE] * 1001), 1008, "a bundle has 1 to 1000 frames, this one says 1001"),
+    (pack_bundle(SAMPLE, SAMPLE)[:-1], 1008, "has 144 bytes, this one has 143"),
+    (pack_bundle(SAMPLE) + b"\0", 1008, "has 76 bytes, this one has 77"),
+    (b"GG\1\2\2\0\0\0\1\0\0\0", 1008, "2 frames has at least 16 bytes, this one has 12"),
+    (b"GG\1\2\1\0\0\0\xff\xff\xff\xff", 1008, "has 4294967307 bytes, this one has 12"),
+    (pack_bundle(SAMPLE, pack_bundle(SAMPLE)), 1008, "holds no bundle, and frame 2 of this one is"),
+    (pack_bundle(b"\xff\xfe"), 1008, "frame 1 of a bundle is no sample, and no text in UTF-8"),
+    (pack_bundle(""), 1008, "malformed"),
+    (pack_bundle(SAMPLE[:-1]), 1008, "has 64 bytes, this one has 63"),
+    (pack_bundle(json.dumps(hello(RUN))), 1008, "malformed"),
+    (SAMPLE[:3] + b"\x03" + SAMPLE[4:], 1008, "1 (a sample) or 2 (a bundle), not 3"),
     (" " * (32 * MIB + 1), 1009, "at most 33554432 bytes"),
     (b"\0" * (32 * MIB + 1), 1009, "at most 33554432 bytes"),
+    (pack_bundle(" " * 16 * MIB, " " * 16 * MIB), 1009, "at most 33554432 bytes"),
 ]
 
 
@@ -177,13 +192,18 @@ def test_a_frame_beyond_all_measure_ends_the_connection(
 def test_another_protocol_version_says_what_to_upgrade(
     shared_server: ServerProcess, run: str, version: int, older: str, where: str
 ) -> None:
-    """Both in `hello`, whatever else it has, and in a sample the older side is named."""
+    """In `hello`, whatever else it has, in a sample and in a bundle the older side is named."""
     sentence = f"upgrade the {older} with `pip install --upgrade gradgate` {where}"
     with FakeProbe(shared_server, {"type": "hello", "protocol": version, "new": 1}) as probe:
         assert_refused(probe, 1002, sentence)
-    with FakeProbe(shared_server, hello(run)) as probe:
-        probe.send(pack_sample(1, 1, [1, 1], {1: [1, 1]}, version=version))
-        assert_refused(probe, 1002, sentence)
+    for frame in (
+        pack_sample(1, 1, [1, 1], {1: [1, 1]}, version=version),
+        pack_bundle(SAMPLE, version=version),
+        pack_bundle(pack_sample(1, 1, [1, 1], {1: [1, 1]}, version=version)),
+    ):
+        with FakeProbe(shared_server, hello(run)) as probe:
+            probe.send(frame)
+            assert_refused(probe, 1002, sentence)
 
 
 def test_a_table_of_other_parameters_is_refused_at_hello(

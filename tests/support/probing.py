@@ -193,6 +193,21 @@ def pack_sample(
     return head + codes + packed_states + rows
 
 
+def pack_bundle(*frames: Mapping[str, Any] | bytes | str, version: int = 1) -> bytes:
+    """The binary message of several frames."""
+    packed = [_bytes(frame) for frame in frames]
+    lengths = b"".join(len(frame).to_bytes(4, "little") for frame in packed)
+    return (
+        b"GG" + bytes([version, 2]) + len(packed).to_bytes(4, "little") + lengths + b"".join(packed)
+    )
+
+
+def _bytes(frame: Mapping[str, Any] | bytes | str) -> bytes:
+    if isinstance(frame, bytes):
+        return frame
+    return (frame if isinstance(frame, str) else json.dumps(frame)).encode()
+
+
 class FakeProbe:
     """One connection of a probe; it says hello when it is entered."""
 
