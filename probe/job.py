@@ -212,9 +212,6 @@ class Job:
                 with self.guard:
                     self.explaining.conclude(self.step)
             self.between = False
-            if not torch.compiler.is_compiling():  # what is marked is not for Dynamo to trace
-                with self.guard:
-                    self.measuring.forward_begins()
             if len(self.gates):
                 with self.guard:
                     self.gates.forward_begins()

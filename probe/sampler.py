@@ -180,7 +180,6 @@ class Sampler:
         return self._draft
 
     def _measure(self, draft: _Draft, indexes: Iterable[int], grad_scale: Tensor | None) -> None:
-        self._writes.backward_ended()
         with torch.no_grad():
             for group in self._look(draft, indexes):
                 # A kind of gradient that cannot be measured must not cost the others theirs:
@@ -195,9 +194,9 @@ class Sampler:
 
     def _take_norms(self, draft: _Draft, group: _Group, grad_scale: Tensor | None) -> None:
         grads, first = group.grads, group.grads[0]
-        on_cpu = first.device.type == "cpu"
+        many = len(grads) > 1 and first.device.type == "cpu"
         key = (first.dtype, group.indexes[0])
-        stacks = self._stacks.of(group.shapes, key) if on_cpu else None
+        stacks = self._stacks.of(group.shapes, key) if many else None
         statistics = [(GRAD_NORM, grad_norms(grads, stacks))]
         if draft.wants_max:
             statistics.append((GRAD_MAX, grad_maxima(grads, stacks)))

@@ -10,6 +10,8 @@ from torch import Tensor
 
 SMALL = 4096
 """Elements up to which tensors of one shape are stacked; above, the copy costs what it saves."""
+MOST_KNOWN = 16
+"""Lists of shapes that are remembered; a freeze that creeps through a model makes more and more."""
 LEAST_STACK = 8
 """Tensors that make a stack worth its calls."""
 STACK_ELEMENTS = 2**18
@@ -32,7 +34,8 @@ class Stacks:
                 continue
             rows = STACK_ELEMENTS // shape.numel()
             self._stacks += [places[i : i + rows] for i in range(0, len(places), rows)]
-        self._order = torch.tensor([*chain(*self._stacks), *self._alone])
+        # A script may have set another default device.
+        self._order = torch.tensor([*chain(*self._stacks), *self._alone], device="cpu")
 
     def reduce(
         self,
@@ -50,7 +53,7 @@ class Stacks:
         ]
         if self._alone:
             figures.append(reduce_alone([tensors[i] for i in self._alone]))
-        ordered = torch.empty(len(tensors), dtype=torch.float64)
+        ordered = torch.empty(len(tensors), dtype=torch.float64, device="cpu")
         ordered[self._order] = torch.cat(figures).double()
         return ordered
 
@@ -65,5 +68,7 @@ class KnownStacks:
         """The stacks of tensors of these shapes; ``key``: whose stacks to remember these as."""
         known = self._known.get(key)
         if known is None or known.shapes != shapes:
+            if len(self._known) >= MOST_KNOWN:
+                self._known.clear()
             self._known[key] = known = Stacks(shapes)
         return known

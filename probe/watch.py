@@ -101,16 +101,9 @@ class Watch:
 
     def spend(self, k: int, *, discarded: bool = False) -> None:
         """Note that optimizer k has used its gradients, or that they were thrown away."""
-        # Of several optimizers nobody knows whether the next step of this one is sampled, nor
-        # whether a backward for another comes before a forward.
-        several = len(self._optimizers) > 1
-        mark = self.sampling or self.marking or discarded or several
-        defer = not (self.marking or several)
-        self._writes.spend(self.members.held_by(k), mark=mark, defer=defer)
-
-    def forward_begins(self) -> None:
-        """Note that a forward of a watched model begins, in which gradients are enabled."""
-        self._writes.forward_begins()
+        # Of several optimizers nobody knows whether the next step of this one is sampled.
+        mark = self.sampling or self.marking or discarded or len(self._optimizers) > 1
+        self._writes.spend(self.members.held_by(k), mark=mark)
 
     def mark(self, *, late: bool) -> None:
         """From here on tell new gradients from old ones in every step.
@@ -158,8 +151,7 @@ class Watch:
         self.beside_the_pace = False
         self.sampling = self.pace.due(step + 1) or self.must_sample
         if not late:
-            mark = self.sampling or self.marking
-            self._writes.spend(self.members.loose, mark=mark, defer=not self.marking)
+            self._writes.spend(self.members.loose, mark=self.sampling or self.marking)
 
     def parameters(self, freezes: Mapping[int, Freeze]) -> Iterable[ParameterInfo]:
         """Every parameter as of the latest sample."""

@@ -4,10 +4,8 @@ A gradient that is there is not always new: with ``zero_grad(set_to_none=False)`
 with no ``zero_grad`` at all, the tensor of an earlier step stays in place. Hooks on the
 parameters tell exactly, but cost 1.4 µs each in every backward (2 % of the step of a
 model of 400 small tensors). Most loops drop their gradients between steps, and there it
-is enough to mark those that are still there when the next forward begins: one without a
-mark is new. So hooks are there for the first steps and stay only where gradients are seen
-to persist. Where no forward of a watched model begins before a backward, be it that only
-its parts are called or that it is compiled, gradients are marked right after the step.
+is enough to mark those that exist after a step: one without a mark is new. So hooks are
+there for the first steps and stay only where gradients are seen to persist.
 """
 
 from __future__ import annotations
@@ -38,10 +36,6 @@ class WriteTracker:
         self._hooking = True
         self._persisted = False
         self._learned = 0
-        self._due: list[int] = []
-        """Those to be marked when a forward begins, if they are still there."""
-        self._punctual = True
-        """Whether a forward has begun between any step and the backward after it."""
         self.spend(range(len(parameters)), mark=True)
 
     @property
@@ -49,36 +43,19 @@ class WriteTracker:
         """Whether gradients may stay from one step to the next, as far as is known."""
         return self._hooking or self._persisted
 
-    def spend(self, indexes: Iterable[int], *, mark: bool, defer: bool = False) -> None:
+    def spend(self, indexes: Iterable[int], *, mark: bool) -> None:
         """Note that a step has used (or dropped) these gradients: from here on they are old.
 
-        ``mark``: they will be asked about after the next backward; ``defer``: nothing can be
-        written to them before a forward begins, so it is enough to mark what is there then.
+        ``mark``: they will be asked about after the next backward.
         """
         spent = list(indexes)
         if self._hooks:
             for index in spent:
                 self._written[index] = None
-        if not mark:
-            return
-        defer = defer and self._punctual
-        if defer:
-            self._due += spent
-        if self._hooking or not defer:
+        if mark:
             self._mark(spent)
-        if self._hooking:
-            self._hook()
-
-    def forward_begins(self) -> None:
-        """Mark what the loop has not dropped since the step."""
-        due, self._due = self._due, []
-        if not self._hooking:  # else they are marked already
-            self._mark(due)
-
-    def backward_ended(self) -> None:
-        """Gradients are about to be told apart: what is not marked by now is taken for new."""
-        if self._due:
-            self._due, self._punctual = [], False
+            if self._hooking:
+                self._hook()
 
     def is_new(self, index: int, grad: Tensor) -> bool:
         """Whether a backward wrote this gradient since the last step used it."""
@@ -114,7 +91,6 @@ class WriteTracker:
     def remove(self) -> None:
         """Remove every hook and mark."""
         self._unhook()
-        self._due = []
         for parameter in self._parameters:
             if parameter.grad is not None:
                 parameter.grad.__dict__.pop(MARK, None)

@@ -63,6 +63,26 @@ def test_accumulation_with_a_gate_closed_throughout() -> None:
     assert gating.memories(ours, optimizer) == gating.memories(theirs, by_hand)
 
 
+def test_a_gate_made_later_leaves_what_an_auxiliary_loss_writes_before_the_forward() -> None:
+    """The gradient of a penalty on a weight is new, and the gate has no part in it."""
+    theirs, ours = Branched(at="output"), Branched()
+    _, (_, optimizer) = trained = pair(theirs, ours)
+    with gating.attached(ours, optimizer) as run:
+        for step in range(1, 9):
+            if step == 6:
+                run.gate("output:encoder")
+                theirs.by_hand = gating.cut
+            for model, opt in trained:
+                opt.zero_grad()
+                if step >= 6:
+                    model.encoder[0].weight.square().sum().backward()
+                gating.loss_of(model, step).backward()
+                opt.step()
+            assert gating.gradients(ours) == gating.gradients(theirs), step
+            assert gating.states(run)["encoder.0.weight"] == "present"
+    assert gating.weights(ours) == gating.weights(theirs)
+
+
 def test_parameters_in_no_optimizer_are_gated_too() -> None:
     """What no optimizer holds is shown as gated where a gate kept its gradient away."""
     model = Branched()

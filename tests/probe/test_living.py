@@ -40,6 +40,24 @@ def test_every_instance_is_found_and_nothing_else() -> None:
     assert living(Kind) == [special]
 
 
+def test_a_stranger_that_cannot_be_hashed_is_passed_over() -> None:
+    """A metaclass that defines equality alone makes its classes unhashable."""
+
+    class Meta(type):
+        def __eq__(self, other: object) -> bool:
+            return self is other
+
+    class Stranger(metaclass=Meta):
+        kind = Kind
+
+        def __init__(self) -> None:
+            self.kind = Kind
+
+    stranger = Stranger()
+    assert stranger.kind is Kind
+    assert living(Kind) == []
+
+
 @pytest.fixture
 def crowd() -> list[list[int]]:
     """The objects of a large job."""

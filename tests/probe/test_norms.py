@@ -118,3 +118,10 @@ def test_strides_do_not_matter() -> None:
     exact = [torch.linalg.vector_norm(grad.double()).item() for grad in grads]
     assert grad_norms(grads).tolist() == pytest.approx(exact, rel=1e-6)
     assert grad_maxima(grads).tolist() == [grad.abs().max().item() for grad in grads]
+
+
+def test_norms_are_taken_where_the_gradients_are() -> None:
+    """The device that a script has made its default is not where gradients on the CPU go."""
+    grads = [torch.full((4,), float(i)) for i in range(1, LEAST_STACK + 1)]
+    with torch.device("meta"):
+        assert grad_norms(grads).tolist() == [2.0 * i for i in range(1, LEAST_STACK + 1)]
