@@ -14,6 +14,9 @@ GRAD_NORM = 1
 GRAD_MAX = 2
 FLAG_SKIPPED = 1
 
+MAGIC = b"GG"
+"""What each binary frame starts with."""
+
 _HEADER = struct.Struct("<2sBBBBHQQdII")
 _KIND_SAMPLE = 1
 
@@ -38,7 +41,7 @@ def encode_sample(sample: Sample, seq: int) -> bytes:
     codes = bytes(sample.values)
     parts = [
         _HEADER.pack(
-            b"GG",
+            MAGIC,
             PROTOCOL,
             _KIND_SAMPLE,
             FLAG_SKIPPED if sample.skipped else 0,

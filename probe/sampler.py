@@ -26,8 +26,6 @@ from .writes import MARK, WriteTracker
 MAX_EVERY = 10
 """``grad_max`` is taken with every tenth sample: it costs several times an L2 norm."""
 
-FLOAT32_MAX = float(np.finfo(np.float32).max)
-
 MAX_PENDING = 8
 """Samples that may be on their way from a device; a further one waits for the oldest."""
 
@@ -257,30 +255,24 @@ def _dense(grad: Tensor) -> Tensor:
 
 
 def _complete(pending: _Pending) -> Sample:
-    # A step of small tensors leaves the caches cold, so that each function counts: numpy's
-    # `full`, `min`, `max` and `errstate` are written in Python, what is used here is not.
     draft = pending.draft
+    codes = [GRAD_NORM, GRAD_MAX] if draft.wants_max else [GRAD_NORM]
     states = np.frombuffer(draft.states, np.uint8)
-    wide: dict[int, npt.NDArray[np.float64]] = {}
-    for code in (GRAD_NORM, GRAD_MAX)[: 1 + draft.wants_max]:
-        wide[code] = np.empty(len(states))
-        wide[code].fill(math.nan)
+    wide = {code: np.full(len(states), np.nan) for code in codes}
     ordinary = True
     for parts, readback in pending.readbacks:
         values = readback.values()
-        # A NaN is not ordinary either.
-        ordinary &= np.minimum.reduce(values) > 0 and np.maximum.reduce(values) <= FLOAT32_MAX
+        # No zero, infinity or NaN: in most steps there is nothing to judge.
+        ordinary &= np.minimum.reduce(values) > 0 and np.maximum.reduce(values) < math.inf
         start = 0
         for part in parts:
             end = start + len(part.indexes)
             wide[part.statistic][part.indexes] = values[start:end]
             start = end
-    if ordinary:
-        narrow = {code: values.astype(np.float32) for code, values in wide.items()}
-    else:
+    if not ordinary:
         _judge(states, wide[GRAD_NORM])
-        with np.errstate(over="ignore"):
-            narrow = {code: values.astype(np.float32) for code, values in wide.items()}
+    with np.errstate(over="ignore"):
+        narrow = {code: values.astype(np.float32) for code, values in wide.items()}
     skipped = pending.skipped or (draft.may_skip and bool((states == State.NONFINITE).any()))
     return Sample(pending.step, pending.time, states, narrow, skipped)
 

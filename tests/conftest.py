@@ -37,3 +37,13 @@ def server(tmp_path: Path) -> Iterator[ServerProcess]:
     """A real server on a free port with an empty data folder."""
     with ServerProcess(tmp_path / "data") as process:
         yield process
+
+
+@pytest.fixture
+def alone() -> Iterator[None]:
+    """A process group of this process only."""
+    import torch.distributed as dist  # not before torch was told how many threads to use
+
+    dist.init_process_group("gloo", store=dist.HashStore(), rank=0, world_size=1)
+    yield
+    dist.destroy_process_group()

@@ -152,16 +152,7 @@ def test_a_mode_of_the_users_may_end_while_a_trace_goes_on() -> None:
     assert not torch.empty(1).is_meta
 
 
-@pytest.fixture
-def process_group() -> Iterator[None]:
-    """A process group of one."""
-    store = torch.distributed.HashStore()
-    torch.distributed.init_process_group("gloo", store=store, rank=0, world_size=1)
-    yield
-    torch.distributed.destroy_process_group()
-
-
-@pytest.mark.usefixtures("process_group")
+@pytest.mark.usefixtures("alone")
 def test_a_distributed_model_is_explained() -> None:
     """The wrapper hides neither the cause nor the line."""
     model = DistributedDataParallel(Cut(), find_unused_parameters=True)

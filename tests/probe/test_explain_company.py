@@ -151,16 +151,7 @@ def test_of_what_torch_func_hides_nothing_is_guessed() -> None:
     assert causes(model, closure) == {"weight": "unknown", "bias": "unknown"}
 
 
-@pytest.fixture
-def process_group() -> Iterator[None]:
-    """A process group of one."""
-    store = torch.distributed.HashStore()
-    torch.distributed.init_process_group("gloo", store=store, rank=0, world_size=1)
-    yield
-    torch.distributed.destroy_process_group()
-
-
-@pytest.mark.usefixtures("process_group")
+@pytest.mark.usefixtures("alone")
 def test_of_sharded_parameters_nothing_is_guessed() -> None:
     """``fully_shard`` puts other tensors in their place while a module runs."""
     model = Cut()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import timeit
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -155,19 +154,14 @@ def test_what_is_refused() -> None:
         run.gate("output:encoder")
 
 
-def test_a_distributed_job_is_refused(tmp_path: Path) -> None:
+@pytest.mark.usefixtures("alone")
+def test_a_distributed_job_is_refused() -> None:
     """In a job of several processes a gate is refused by name, and nothing is hooked."""
-    torch.distributed.init_process_group(
-        "gloo", init_method=f"file://{tmp_path / 'store'}", rank=0, world_size=1
-    )
-    try:
-        model = Branched()
-        with gating.attached(model) as run:
-            with pytest.raises(probe.CommandError, match="this job is distributed"):
-                run.gate("output:encoder")
-            assert run.gates() == []
-    finally:
-        torch.distributed.destroy_process_group()
+    model = Branched()
+    with gating.attached(model) as run:
+        with pytest.raises(probe.CommandError, match="this job is distributed"):
+            run.gate("output:encoder")
+        assert run.gates() == []
 
 
 def test_without_gates_a_step_costs_microseconds() -> None:

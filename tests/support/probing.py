@@ -195,17 +195,17 @@ def pack_sample(
 
 def pack_bundle(*frames: Mapping[str, Any] | bytes | str, version: int = 1) -> bytes:
     """The binary message of several frames."""
-    packed = [_bytes(frame) for frame in frames]
+    written = [_written(frame) for frame in frames]
+    packed = [frame.encode() if isinstance(frame, str) else frame for frame in written]
     lengths = b"".join(len(frame).to_bytes(4, "little") for frame in packed)
     return (
         b"GG" + bytes([version, 2]) + len(packed).to_bytes(4, "little") + lengths + b"".join(packed)
     )
 
 
-def _bytes(frame: Mapping[str, Any] | bytes | str) -> bytes:
-    if isinstance(frame, bytes):
-        return frame
-    return (frame if isinstance(frame, str) else json.dumps(frame)).encode()
+def _written(frame: Mapping[str, Any] | bytes | str) -> bytes | str:
+    """A frame as it is sent; text and bytes are that already."""
+    return frame if isinstance(frame, bytes | str) else json.dumps(frame)
 
 
 class FakeProbe:
@@ -234,7 +234,7 @@ class FakeProbe:
 
     def send(self, frame: Mapping[str, Any] | bytes | str) -> None:
         """Send a frame; text and bytes go out as they are."""
-        self._socket.send(frame if isinstance(frame, bytes | str) else json.dumps(frame))
+        self._socket.send(_written(frame))
 
     def receive(self) -> dict[str, Any]:
         """The next frame of the server."""
