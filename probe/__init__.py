@@ -1,7 +1,6 @@
 """What runs inside the training job: measure gradients, freeze parameters, tell the dashboard."""
 
-from .attach import attach
-from .errors import (
+from .base.errors import (
     AttachError,
     CommandError,
     ConditionError,
@@ -9,16 +8,17 @@ from .errors import (
     GradgateError,
     TargetError,
 )
-from .expectations import Alert
-from .explain import explain
-from .explanation import Explanation, Station
-from .freezing import Freeze
-from .gate import GateInfo
-from .info import ParameterInfo
-from .labels import site
-from .places import Snippet
-from .preview import Preview
-from .run import Run
+from .base.source import Snippet
+from .diagnosis.explanation import Explanation, Station
+from .gates.labels import site
+from .live.expectations import Alert
+from .model.freeze import Freeze
+from .model.gate_info import GateInfo
+from .model.info import ParameterInfo
+from .session.attach import attach
+from .session.closure import explain
+from .session.run import Run
+from .steer.preview import Preview
 
 __all__ = [
     "Alert",

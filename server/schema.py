@@ -8,12 +8,12 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from . import limits
-from .browser_messages import ToBrowser
-from .effects import Preview
-from .gate_requests import AnyRequest, TrialRequest
-from .messages import FromProbe, ToProbe
-from .rows import (
+from .protocol import limits
+from .protocol.browser_messages import ToBrowser
+from .protocol.effects import Preview
+from .protocol.gate_requests import AnyRequest, TrialRequest
+from .protocol.messages import FromProbe, ToProbe
+from .protocol.rows import (
     AlertRows,
     ChangeRequest,
     CommandRow,
@@ -29,7 +29,7 @@ from .rows import (
     SeriesRows,
     Sparklines,
 )
-from .trials import Trial
+from .protocol.trials import Trial
 
 PATH = Path("docs/protocol.schema.json")
 

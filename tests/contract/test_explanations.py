@@ -18,13 +18,13 @@ from pydantic import TypeAdapter
 from torch import nn
 
 from gradgate import probe
-from gradgate.probe.commands import Command
-from gradgate.probe.expectations import Alert as ProbeAlert
-from gradgate.probe.explanation import CAUSES, Station
-from gradgate.probe.explanation import Explanation as ProbeExplanation
-from gradgate.probe.places import Snippet
-from gradgate.server import alerts, explanations, messages
-from gradgate.server import fields as server_fields
+from gradgate.probe.base.source import Snippet
+from gradgate.probe.diagnosis.explanation import CAUSES, Station
+from gradgate.probe.diagnosis.explanation import Explanation as ProbeExplanation
+from gradgate.probe.live.expectations import Alert as ProbeAlert
+from gradgate.probe.model.commands import Command
+from gradgate.server.protocol import alerts, explanations, messages
+from gradgate.server.protocol import fields as server_fields
 from tests.support.commanding import Terminal
 from tests.support.serving import ServerProcess
 from tests.support.waiting import wait_until

@@ -14,9 +14,9 @@ import torch
 from torch import nn
 
 from gradgate import probe
-from gradgate.probe.preview import Preview as ProbePreview
-from gradgate.probe.savings import Saved as ProbeSaved
-from gradgate.server import effects
+from gradgate.probe.steer.preview import Preview as ProbePreview
+from gradgate.probe.steer.savings import Saved as ProbeSaved
+from gradgate.server.protocol import effects
 from tests.support.serving import ServerProcess
 from tests.support.waiting import wait_until
 

@@ -16,13 +16,13 @@ from pydantic import TypeAdapter
 from torch import nn
 
 from gradgate import probe
-from gradgate.probe.bundle import BUNDLE_BYTES, BUNDLE_FRAMES, bundled, encode_bundle
-from gradgate.probe.commands import Command
-from gradgate.probe.frames import GRAD_MAX, GRAD_NORM
-from gradgate.probe.states import State as ProbeState
-from gradgate.server import limits, messages, states
-from gradgate.server.bundle import unbundle
-from gradgate.server.frames import decode
+from gradgate.probe.base.states import State as ProbeState
+from gradgate.probe.link.bundle import BUNDLE_BYTES, BUNDLE_FRAMES, bundled, encode_bundle
+from gradgate.probe.model.commands import Command
+from gradgate.probe.model.sample import GRAD_MAX, GRAD_NORM
+from gradgate.server.protocol import limits, messages, states
+from gradgate.server.protocol.bundle import unbundle
+from gradgate.server.protocol.frames import decode
 
 SCHEMA = json.loads(
     Path(__file__).parents[2].joinpath("docs", "protocol.schema.json").read_text("utf-8")

@@ -33,7 +33,12 @@ class Demo:
         environment = {**os.environ, "XDG_DATA_HOME": str(folder), "PYTHONUNBUFFERED": "1"}
         environment.pop("GRADGATE_PORT", None)
         environment.pop("GRADGATE_DATA", None)
-        command = [sys.executable, "-c", "from gradgate.server.cli import main; main()", "demo"]
+        command = [
+            sys.executable,
+            "-c",
+            "from gradgate.server.cli.main import main; main()",
+            "demo",
+        ]
         with self._output.open("w") as output:
             self.process = subprocess.Popen(
                 [*command, *options],

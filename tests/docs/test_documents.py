@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from gradgate.probe.actions import ACTIONS
-from gradgate.probe.condition_text import FUNCTIONS
-from gradgate.probe.conditions import OWN_NAMES
-from gradgate.probe.explanation import CAUSES
-from gradgate.probe.sites import KINDS
+from gradgate.probe.conditions.compile import OWN_NAMES
+from gradgate.probe.conditions.scan import FUNCTIONS
+from gradgate.probe.diagnosis.explanation import CAUSES
+from gradgate.probe.gates.actions import ACTIONS
+from gradgate.probe.gates.sites import KINDS
 from tests.support.serving import ServerProcess
 from tests.support.waiting import wait_until
 

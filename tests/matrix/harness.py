@@ -12,9 +12,9 @@ import torch
 from torch import Tensor, nn
 
 from gradgate import probe
-from gradgate.probe.commands import Report
-from gradgate.probe.frames import GRAD_NORM, Sample
-from gradgate.probe.states import State
+from gradgate.probe.base.states import State
+from gradgate.probe.model.commands import Report
+from gradgate.probe.model.sample import GRAD_NORM, Sample
 
 from .reference import Figure, Recorder, Reference, local
 from .row import STEPS, Job, Row

@@ -44,7 +44,7 @@ def test_the_document_says_where_a_freeze_is_refused() -> None:
 def test_every_line_about_gates_names_a_test_that_there_is() -> None:
     """A line about gates stands for a test, and quotes a refusal as the job says it."""
     probe, tests = DOCUMENT.parents[1] / "probe", Path(__file__).parents[1] / "probe"
-    said = "".join(path.read_text("utf-8") for path in sorted(probe.glob("*.py")))
+    said = "".join(path.read_text("utf-8") for path in sorted(probe.rglob("*.py")))
     said = re.sub(r'"\s+"', "", said)
     rows = table(DOCUMENT.read_text("utf-8").partition("## Gates")[2])
     assert rows

@@ -19,11 +19,10 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint, checkpoint_sequential
 
 from gradgate import probe
-from gradgate.probe.checksums import checksums
-from gradgate.probe.commands import Command
-from gradgate.probe.steering import Steering
-
-from . import zoo
+from gradgate.probe.freeze.checksums import checksums
+from gradgate.probe.model.commands import Command
+from gradgate.probe.steer.steering import Steering
+from tests.support import zoo
 
 NOBODY = "http://127.0.0.1:9"
 
@@ -484,7 +483,7 @@ def test_a_gradient_that_cannot_be_measured_costs_the_others_nothing(
     model.a = nn.Parameter(torch.ones(2))
     model.b = nn.Parameter(torch.ones(2, dtype=torch.float64))
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
-    from gradgate.probe import sampler
+    from gradgate.probe.measure import sampler
 
     def broken(grads: list[Tensor], *stacks: Any, good: Any = sampler.grad_norms) -> Tensor:
         if grads[0].dtype is torch.float64:

@@ -13,9 +13,9 @@ from typing import Any
 import torch
 import torch.distributed as dist
 
-from gradgate.probe.errors import CommandError
-from gradgate.probe.guard import Guard
-from gradgate.probe.ranks import Ranks
+from gradgate.probe.base.errors import CommandError
+from gradgate.probe.base.guard import Guard
+from gradgate.probe.distributed.ranks import Ranks
 from tests.support.waiting import wait_for
 from tests.support.world import play
 

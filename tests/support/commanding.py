@@ -11,8 +11,8 @@ from threading import Thread
 
 from click.testing import CliRunner, Result
 
-from gradgate.server import following
-from gradgate.server.cli import main
+from gradgate.server.cli import follow as following
+from gradgate.server.cli.main import main
 
 _VARIABLES = ("GRADGATE_SERVER", "GRADGATE_TOKEN")
 
@@ -53,9 +53,9 @@ def spawn_gradgate(
     `patience` is how long it waits for a server that went, in seconds.
     """
     code = (
-        "from gradgate.server import cli, following\n"
-        f"following.PATIENCE = {patience}\n"
-        "cli.main(prog_name='gradgate')"
+        "from gradgate.server.cli import follow, main\n"
+        f"follow.PATIENCE = {patience}\n"
+        "main.main(prog_name='gradgate')"
     )
     return subprocess.Popen(
         [

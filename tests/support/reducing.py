@@ -19,7 +19,7 @@ from torch.distributed.algorithms.ddp_comm_hooks.default_hooks import fp16_compr
 from torch.distributed.fsdp import FullyShardedDataParallel, fully_shard
 from torch.nn.parallel import DistributedDataParallel
 
-from gradgate.probe.reducers import distributed_refusal, find_wrappers, rebuild
+from gradgate.probe.distributed.reducers import distributed_refusal, find_wrappers, rebuild
 from tests.support.world import play
 
 

@@ -138,7 +138,7 @@ def spawn_serve(*arguments: str) -> subprocess.Popen[str]:
         "-W",
         "error::DeprecationWarning",
         "-c",
-        "from gradgate.server.cli import main; main(prog_name='gradgate')",
+        "from gradgate.server.cli.main import main; main(prog_name='gradgate')",
         "serve",
         *arguments,
     )

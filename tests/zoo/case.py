@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from gradgate.probe.run import Run
+from gradgate.probe.session.run import Run
 
 _MARKER = re.compile(r"# <- (?P<case>\w+)(?:: (?P<parameter>\S+))?$")
 

@@ -1,0 +1,1 @@
+"""What every other room may use: errors, the guard, states, targets, source places."""

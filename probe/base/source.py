@@ -1,0 +1,179 @@
+"""Places in source code: which line of whose code made a call."""
+
+from __future__ import annotations
+
+import linecache
+import os
+import sys
+import sysconfig
+from dataclasses import dataclass
+from types import CodeType, FrameType
+
+import torch
+
+AROUND = 3
+"""Lines of a snippet before and after the one that is meant."""
+LONGEST_LINE = 200
+DEEPEST = 12
+"""Frames that are kept of a call, from the innermost outwards."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """A line of source code."""
+
+    file: str
+    """As the interpreter knows it, mostly an absolute path."""
+    line: int
+    function: str
+
+    @property
+    def text(self) -> str:
+        """``train.py:41``; the path is relative when the file is below the working directory."""
+        return f"{shown(self.file)}:{self.line}"
+
+    @property
+    def in_library(self) -> bool:
+        """Whether the file belongs to an installed package."""
+        return "site-packages" in self.file or "dist-packages" in self.file
+
+
+@dataclass(frozen=True)
+class Snippet:
+    """A line of source code with a few around it."""
+
+    file: str
+    line: int
+    """The number of the line that is meant, from 1."""
+    first: int
+    """The number of the first of ``lines``."""
+    lines: tuple[str, ...]
+
+
+def shown(file: str) -> str:
+    """A file's path as people write it."""
+    if not os.path.isabs(file):
+        return file
+    relative = os.path.relpath(file)
+    return file if relative.startswith(os.pardir) else relative
+
+
+def snippet(place: Place) -> Snippet | None:
+    """The source around a place; None where there is none, as in a shell."""
+    first = max(1, place.line - AROUND)
+    lines = linecache.getlines(place.file)[first - 1 : place.line + AROUND]
+    if len(lines) <= place.line - first:
+        return None
+    cut = tuple(line.rstrip("\n")[:LONGEST_LINE] for line in lines)
+    return Snippet(shown(place.file), place.line, first, cut)
+
+
+class Chain:
+    """Who called whom, from the innermost line outwards, without torch, Gradgate and the library.
+
+    Making one is cheap; what it says is read later, and of few.
+    """
+
+    __slots__ = ("_frames", "through")
+
+    def __init__(self, frames: tuple[tuple[CodeType, int], ...], through: frozenset[str]) -> None:
+        self._frames = frames
+        self.through = through
+        """Marked functions that the calls went through, of those in :class:`Callers`."""
+
+    @property
+    def place(self) -> Place | None:
+        """The innermost line."""
+        return self.places[0] if self._frames else None
+
+    @property
+    def user(self) -> Place | None:
+        """The innermost line of the user's own, where the innermost of all is a library's."""
+        return next((place for place in self.places if not place.in_library), None)
+
+    def has(self, code: CodeType) -> bool:
+        """Whether a function is in the chain."""
+        return any(each is code for each, _ in self._frames)
+
+    @property
+    def places(self) -> list[Place]:
+        """All that are kept."""
+        return [Place(code.co_filename, line, code.co_name) for code, line in self._frames]
+
+
+class Callers:
+    """Tells whose code a call came from."""
+
+    def __init__(self) -> None:
+        self._torch = os.path.dirname(torch.__file__) + os.sep
+        self._own = os.path.dirname(os.path.dirname(__file__)) + os.sep
+        self._tracer = os.path.join(self._own, "diagnosis", "recorder.py")
+        self._demo = os.path.join(self._own, "demo", "")
+        paths = sysconfig.get_paths()
+        self._library = tuple({paths["stdlib"] + os.sep, paths["platstdlib"] + os.sep})
+        self._kept: dict[CodeType, bool] = {}
+        self._marks = {
+            os.path.join(self._torch, "autograd", "function.py"): FUNCTION,
+            os.path.join(self._torch, "utils", "checkpoint.py"): CHECKPOINT,
+        }
+
+    def chain(self, frame: FrameType | None = None) -> Chain:
+        """The chain of calls that leads to ``frame``, by default to the caller's caller."""
+        current = frame or sys._getframe(2)
+        frames: list[tuple[CodeType, int]] = []
+        through: set[str] = set()
+        walked: FrameType | None = current
+        while walked is not None and len(frames) < DEEPEST:
+            code = walked.f_code
+            if self._is_kept(code):
+                frames.append((code, walked.f_lineno))
+            elif (mark := self._marks.get(code.co_filename)) is not None:
+                through.add(mark)
+                if mark == FUNCTION and code.co_name == "apply":
+                    frames.clear()  # the inside of a custom function is not where it was called
+            walked = walked.f_back
+        return Chain(tuple(frames), frozenset(through))
+
+    def function(self, frame: FrameType | None) -> str:
+        """The name of the custom autograd function that is running."""
+        while frame is not None:
+            code = frame.f_code
+            if self._marks.get(code.co_filename) == FUNCTION and code.co_name == "apply":
+                return str(frame.f_locals["cls"].__name__)
+            frame = frame.f_back
+        return "Function"
+
+    def own(self, frame: FrameType | None) -> bool:
+        """Whether Gradgate itself makes a call: its innermost frame outside torch is its own.
+
+        What another trace hands on is the script's.
+        """
+        while frame is not None:
+            name = frame.f_code.co_filename
+            if not name.startswith(self._torch) and name != self._tracer:
+                return self._is_own(name)
+            frame = frame.f_back
+        return False
+
+    def is_torch(self, code: CodeType) -> bool:
+        """Whether a function is torch's own."""
+        return code.co_filename.startswith(self._torch)
+
+    def _is_kept(self, code: CodeType) -> bool:
+        kept = self._kept.get(code)
+        if kept is None:
+            kept = self._kept[code] = self._judge(code.co_filename)
+        return kept
+
+    def _is_own(self, file: str) -> bool:
+        # The demo is a training script like any other.
+        return file.startswith(self._own) and not file.startswith(self._demo)
+
+    def _judge(self, file: str) -> bool:
+        if file.startswith((self._torch, "<frozen ")) or self._is_own(file):
+            return False
+        return "site-packages" in file or not file.startswith(self._library)
+
+
+FUNCTION, CHECKPOINT = "autograd function", "checkpoint"
+"""Marks of a :class:`Chain`."""

@@ -1,0 +1,164 @@
+"""Where gradients arrived in a backward, and how large they were."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Container, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from torch import Tensor
+from torch.autograd.graph import Node
+from torch.utils.hooks import RemovableHandle
+
+from ..base.guard import Guard
+from ..measure.magnitude import measured, read
+from ..model.graph_nodes import DEEPEST, key_of, leaf_of
+
+
+@dataclass(eq=False)
+class Passage:
+    """A node of the autograd graph, and what went through it."""
+
+    key: object
+    """What stands for the node."""
+    edges: list[Passage | None]
+    """What it passes gradients on to, in order; None where nothing wants one."""
+    leaf: int | None
+    """``id`` of the leaf, for the node that accumulates its gradient."""
+    above: list[tuple[Passage, int]] = field(default_factory=list)
+    """Who passes gradients to it, and which of their edges that is."""
+    root: bool = False
+    ran: bool = False
+    order: int = 0
+    """When it ran, counted from 1."""
+    arrived: list[Any] = field(default_factory=list)
+    """Sizes of what arrived at it, one an output that got something."""
+    passed: dict[int, list[Any]] = field(default_factory=dict)
+    """Sizes of what it passed on, by edge, one a backward; None in it is no gradient."""
+
+    @property
+    def came(self) -> float | None:
+        """The size of what arrived; None if nothing did."""
+        return largest(self.arrived)
+
+    def sent(self, edge: int) -> float | None:
+        """The size of what it passed on by an edge; None if nothing."""
+        return largest([size for size in self.passed.get(edge, ()) if size is not None])
+
+
+class Backflow:
+    """Watches the backwards of one step; the graph of each is known before it runs."""
+
+    def __init__(self, guard: Guard) -> None:
+        self._guard = guard
+        self._handles: list[RemovableHandle] = []
+        self._ran = 0
+        self.passages: dict[object, Passage] = {}
+        """By the key of the node."""
+        self.leaves: dict[int, list[Passage]] = {}
+        """By ``id`` of the leaf."""
+
+    def watch(self, roots: Iterable[Tensor], seen: Container[object]) -> bool:
+        """A backward from ``roots`` is about to run; return whether it can be watched.
+
+        ``seen``: keys of the nodes that were looked at before. With too many others it cannot.
+        """
+        reached: dict[Passage, Node] = {}
+        for root in roots:
+            if root.grad_fn is not None:
+                start = self._passage(root.grad_fn)
+                start.root = True
+                reached[start] = root.grad_fn
+        pending = list(reached.items())
+        strange = 0
+        while pending and strange <= DEEPEST:
+            for below, following in self._look_below(*pending.pop()):
+                if below not in reached:
+                    reached[below] = following
+                    pending.append((below, following))
+                    strange += below.leaf is None and below.key not in seen
+        if strange > DEEPEST:
+            return False
+        for passage, node in reached.items():
+            if passage.leaf is None:
+                self._handles.append(node.register_hook(self._noter(passage)))
+        return True
+
+    def rest(self) -> None:
+        """The backward is over."""
+        for handle in self._handles:
+            handle.remove()
+        self._handles.clear()
+
+    def arrived_at(self, leaf: int) -> float | None:
+        """The largest size of what was passed on to a leaf, once sizes are read, if anything."""
+        ways = [way for passage in self.leaves.get(leaf, ()) for way in passage.above]
+        sent = [size for above, edge in ways if (size := above.sent(edge)) is not None]
+        return largest(sent)
+
+    def clear(self) -> None:
+        """Let go of everything at once."""
+        for passage in self.passages.values():
+            passage.edges.clear()
+            passage.above.clear()
+        self.passages.clear()
+        self.leaves.clear()
+
+    def settle(self) -> None:
+        """Read the sizes: they are tensors until then."""
+        lists = [p.arrived for p in self.passages.values()]
+        lists += [sizes for p in self.passages.values() for sizes in p.passed.values()]
+        tensors = [size for sizes in lists for size in sizes if isinstance(size, Tensor)]
+        values = iter(read(tensors))
+        for sizes in lists:
+            sizes[:] = [next(values) if isinstance(size, Tensor) else size for size in sizes]
+
+    def _passage(self, node: Node) -> Passage:
+        key = key_of(node)
+        passage = self.passages.get(key)
+        if passage is None:
+            leaf = leaf_of(node)
+            passage = self.passages[key] = Passage(key, [], leaf)
+            if leaf is not None:
+                self.leaves.setdefault(leaf, []).append(passage)
+        return passage
+
+    def _look_below(self, passage: Passage, node: Node) -> list[tuple[Passage, Node]]:
+        following = [below for below, _ in node.next_functions]
+        if not passage.edges:
+            passage.edges = [None if below is None else self._passage(below) for below in following]
+            for edge, below in enumerate(passage.edges):
+                if below is not None:
+                    below.above.append((passage, edge))
+        found = zip(passage.edges, following, strict=True)
+        return [(below, node) for below, node in found if below is not None and node is not None]
+
+    def _noter(self, passage: Passage) -> Callable[[Sequence[Any], Sequence[Any]], None]:
+        def note(passed: Sequence[Any], arrived: Sequence[Any]) -> None:
+            with self._guard:
+                self._note(passage, passed, arrived)
+
+        return note
+
+    def _note(self, passage: Passage, passed: Sequence[Any], arrived: Sequence[Any]) -> None:
+        self._ran += 1
+        passage.ran, passage.order = True, self._ran
+        # Not what those above passed on: it is their sum, and hooks of tensors come in between.
+        passage.arrived += [size for size in map(_size, arrived) if size is not None]
+        for edge, gradient in enumerate(passed):
+            if edge < len(passage.edges) and passage.edges[edge] is not None:
+                passage.passed.setdefault(edge, []).append(_size(gradient))
+
+
+def largest(sizes: Sequence[float]) -> float | None:
+    """The largest of some sizes, NaN before all; None of none."""
+    if not sizes:
+        return None
+    return next((size for size in sizes if size != size), max(sizes))
+
+
+def _size(gradient: object) -> Tensor | float | None:
+    if not isinstance(gradient, Tensor):
+        return None
+    size = measured(gradient)
+    return 1.0 if size is None else size

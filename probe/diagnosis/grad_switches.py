@@ -1,0 +1,68 @@
+"""Where gradients were switched off, while a step is traced."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import torch
+
+from ..base.source import Callers
+from ..torch_compat.patching import Interception
+from .tape import Switch
+
+
+class GradSwitches:
+    """Follows ``no_grad``, ``set_grad_enabled`` and ``inference_mode`` from the outside.
+
+    The first two go through ``torch._C._set_grad_enabled``, which torch function modes see;
+    ``inference_mode`` is listened to for the time of the trace. A custom
+    autograd function switches gradients off around its ``forward`` in C++, where nobody sees
+    it: gradients that are off and that nobody switched off mean the inside of one.
+    """
+
+    def __init__(self, callers: Callers) -> None:
+        self._callers = callers
+        self._enabled = torch.is_grad_enabled()
+        before = Switch(None, "no_grad")
+        self._last: Switch = before
+        self._inference = Switch(None, "inference_mode")
+        self._thread = threading.get_ident()
+        self._entering: Interception | None = None
+
+    def start(self) -> None:
+        """Listen to ``inference_mode``."""
+        self._entering = Interception(torch.inference_mode, "__enter__", self._entered)
+        self._entering.start()
+
+    def stop(self) -> None:
+        """Listen no longer."""
+        if self._entering is not None:
+            self._entering.stop()
+            self._entering = None
+
+    def _entered(self, _: tuple[Any, ...], __: None) -> None:
+        if threading.get_ident() == self._thread:
+            self._inference = Switch(self._callers.chain(), "inference_mode")
+
+    def set(self, enabled: bool) -> None:
+        """``torch._C._set_grad_enabled`` was called."""
+        if torch.is_inference_mode_enabled():
+            return  # its end puts back what was before it
+        if self._enabled and not enabled:
+            self._last = Switch(self._callers.chain(), "no_grad")
+        self._enabled = enabled
+
+    @property
+    def off(self) -> Switch | None:
+        """What switched gradients off, if they are off and somebody did."""
+        if torch.is_inference_mode_enabled():
+            return self._inference
+        return None if self._enabled else self._last
+
+    @property
+    def inside_function(self) -> bool:
+        """Whether the forward of a custom autograd function is running."""
+        return (
+            self._enabled and not torch.is_grad_enabled() and not torch.is_inference_mode_enabled()
+        )

@@ -1,0 +1,267 @@
+"""Writes a step down while it runs: every torch function, what it took and what it gave."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from types import FrameType
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.overrides import TorchFunctionMode
+
+from ..base.guard import Guard
+from ..base.source import Callers, Chain
+from ..gates.labels import Attached
+from .backward_record import Backflow
+from .called_modules import CalledModules
+from .grad_switches import GradSwitches
+from .module_index import ModuleIndex
+from .tape import Backward, Call, Tape, Value
+from .tensor_values import HeldValues, version
+from .torch_functions import (
+    ATTRIBUTES,
+    BACKWARDS,
+    LEAVES_TORCH,
+    SHAPE_OF_ALL,
+    SHAPE_OF_OTHERS,
+)
+from .unseen_makers import UnseenMakers
+
+MOST_CALLS = 50_000
+"""Calls that are written down; a step that makes more is cut there."""
+
+
+class Tracer(TorchFunctionMode):
+    """Fills a :class:`Tape` from :meth:`start` to :meth:`stop`, in one thread; changes nothing.
+
+    It stands at the bottom of the stack of modes, not on top: a trace may begin inside and end
+    outside of a user's ``with torch.device(...)``, which takes the topmost mode off.
+    """
+
+    def __init__(
+        self, known: Iterable[Tensor], modules: ModuleIndex, callers: Callers, guard: Guard
+    ) -> None:
+        """``known``: the parameters of the models."""
+        super().__init__()
+        self.tape = Tape()
+        self.backflow = Backflow(guard)
+        self.callers = callers
+        self.modules = CalledModules(modules, callers, guard)
+        self._switches = GradSwitches(callers)
+        self._guard = guard
+        self._held = HeldValues(self.tape, known)
+        self._makers = UnseenMakers()
+        self.asleep = False
+        self._process, self._thread = 0, 0
+
+    @property
+    def _home(self) -> bool:
+        """Whether this is what is traced: no thread beside it, and no process that it forked."""
+        return (os.getpid(), threading.get_ident()) == (self._process, self._thread)
+
+    def start(self) -> None:
+        """Write down what this thread does from here on."""
+        self._process, self._thread = os.getpid(), threading.get_ident()
+        self._switches.start()
+        self._makers.start(self._made_unseen)
+        self.modules.start()
+        others = _pop_modes(torch.overrides._len_torch_function_stack())  # type: ignore[attr-defined]
+        _push_modes([*others, self])
+
+    def stop(self) -> None:
+        """Write no more. Idempotent."""
+        above: list[TorchFunctionMode] = []
+        depth: int = torch.overrides._len_torch_function_stack()  # type: ignore[attr-defined]
+        while depth > len(above) and (not above or above[-1] is not self):
+            above += _pop_modes(1)
+        _push_modes([mode for mode in above if mode is not self])
+        self.modules.stop()
+        self._makers.stop()
+        self._switches.stop()
+        self._held.forget()
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Iterable[type],
+        args: tuple[Any, ...] = (),
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> Any:
+        """Call ``func``, and write down what that was."""
+        kwargs = kwargs or {}
+        name: str = getattr(func, "__name__", type(func).__name__)
+        if self.asleep or self.tape.full or os.getpid() != self._process:
+            return func(*args, **kwargs)
+        if name in ("__get__", "__set__"):
+            attribute = getattr(getattr(func, "__self__", None), "__name__", "")
+            if (attribute, name) not in ATTRIBUTES:
+                return func(*args, **kwargs)
+            name = f"{attribute} =" if name == "__set__" else attribute
+        if name == "_set_grad_enabled":
+            with self._guard:
+                self._switches.set(bool(args[0]))
+            return func(*args, **kwargs)
+        if name in BACKWARDS and getattr(func, "__module__", "").startswith("torch"):
+            return self._backward(func, name, args, kwargs)
+        return self._call(func, name, args, kwargs)
+
+    def _call(self, func: Callable[..., Any], name: str, args: tuple[Any, ...], kwargs: Any) -> Any:
+        frame = sys._getframe(2)
+        if self.callers.own(frame):
+            self._note_label(frame)
+            return func(*args, **kwargs)
+        if self._switches.inside_function:
+            made = func(*args, **kwargs)
+            with self._guard:
+                self._note_inside(made, tensors_of(args, kwargs), frame)
+            return made
+        taken: list[tuple[Tensor, Value, int]] = []
+        known: list[Value] = []
+        call: Call | None = None
+        with self._guard, torch._C.DisableTorchFunctionSubclass():
+            call = self._begun(name, self.callers.chain(frame))
+            taken = [(t, self._held.of(t, call), version(t)) for t in tensors_of(args, kwargs)]
+            known = (
+                self._held.numbers.known([*args, *kwargs.values()]) if self._held.numbers else []
+            )
+        made = func(*args, **kwargs)
+        if call is not None:
+            with self._guard, torch._C.DisableTorchFunctionSubclass(), torch.no_grad():
+                self._write(call, args, taken, known, made)
+        return made
+
+    def _write(
+        self,
+        call: Call,
+        args: tuple[Any, ...],
+        taken: list[tuple[Tensor, Value, int]],
+        known: list[Value],
+        made: Any,
+    ) -> None:
+        name = call.name
+        used = [] if name in SHAPE_OF_ALL else taken[:1] if name in SHAPE_OF_OTHERS else taken
+        call.inputs = [value for _, value, _ in used] + known
+        if name in ("requires_grad_", "requires_grad ="):
+            for tensor, _, _ in taken[:1]:
+                self.tape.flipped[id(tensor)] = call.chain
+                self._held.flip(tensor)
+            return
+        if name == "grad =":
+            if taken and len(args) > 1 and args[1] is None:
+                self.tape.cleared[id(taken[0][0])] = call.chain
+            return
+        before = {id(tensor) for tensor, _, _ in taken}
+        changed = [tensor for tensor, _, written in taken if version(tensor) != written]
+        if name == "data =":
+            changed = [taken[0][0]]
+        fresh = [tensor for tensor in tensors_of(made) if id(tensor) not in before]
+        written = {id(tensor) for tensor in changed}
+        same = [t for t in tensors_of(made) if id(t) in before and id(t) not in written]
+        if changed or fresh:
+            self.tape.calls.append(call)
+            self.tape.full = self.tape.full or len(self.tape.calls) >= MOST_CALLS
+            for tensor in changed:
+                self._held.write(tensor, call)
+            for tensor in fresh:
+                self._held.note(tensor, call)
+        elif not same and name in LEAVES_TORCH:
+            self._held.leave(call, made)
+
+    def _backward(
+        self, func: Callable[..., Any], name: str, args: tuple[Any, ...], kwargs: Any
+    ) -> Any:
+        with self._guard, torch._C.DisableTorchFunctionSubclass():
+            chain = self.callers.chain(sys._getframe(2))
+            call = self._begun(name, chain)
+            given = args[0] if args else kwargs.get("tensors", kwargs.get("outputs", ()))
+            roots = tensors_of((given,))
+            call.inputs = [self._held.of(root, call) for root in roots]
+            only = _only(name, args, kwargs)
+            self.tape.backwards.append(Backward(chain, call.inputs, only, name == "grad"))
+            if not self.backflow.watch(roots, self.tape.by_node):
+                self.tape.full = True
+        self.asleep = True
+        try:
+            made = func(*args, **kwargs)
+        finally:
+            self.asleep = False
+            with self._guard:
+                self.backflow.rest()
+        with self._guard, torch._C.DisableTorchFunctionSubclass(), torch.no_grad():
+            if fresh := tensors_of((made,)):
+                self.tape.calls.append(call)
+                for tensor in fresh:
+                    self._held.note(tensor, call)
+        return made
+
+    def _begun(self, name: str, chain: Chain) -> Call:
+        """A call that begins now."""
+        return Call(len(self.tape.calls), name, chain, self.modules.path, self._switches.off)
+
+    def _made_unseen(self, name: str, given: Any, made: Tensor) -> None:
+        """A tensor was made where no function mode looks."""
+        if not self._home or self.asleep or self.tape.full or self._switches.inside_function:
+            return
+        with self._guard, torch._C.DisableTorchFunctionSubclass(), torch.no_grad():
+            call = self._begun(name, self.callers.chain())
+            if isinstance(given, Tensor):
+                call.inputs = [self._held.of(given, call)]
+            else:
+                call.inputs = self._held.numbers.known(given)
+            self.tape.calls.append(call)
+            self._held.note(made, call)
+
+    def _note_label(self, frame: FrameType | None) -> None:
+        """``probe.site(x, label)`` was called, and a gate is on it."""
+        while frame is not None and frame.f_code is not Attached.site.__code__:
+            frame = frame.f_back
+        if frame is not None:
+            label = str(frame.f_locals["label"])
+            self.tape.labels.setdefault(label, self.callers.chain(frame))
+
+    def _note_inside(self, made: Any, given: list[Tensor], frame: FrameType) -> None:
+        function, chain = self.callers.function(frame), self.callers.chain(frame)
+        for tensor in tensors_of((made,)):
+            self._held.made_inside(tensor, given, function, chain)
+
+
+def tensors_of(args: Any, kwargs: Mapping[str, Any] | None = None) -> list[Tensor]:
+    """The tensors in what a torch function takes or gives, each once."""
+    found: dict[int, Tensor] = {}
+    pending: list[Any] = [args]
+    if kwargs:
+        pending += kwargs.values()
+    while pending:
+        held = pending.pop()
+        if isinstance(held, Tensor):
+            found.setdefault(id(held), held)
+        elif isinstance(held, (tuple, list)):
+            pending += reversed(held[:1000])
+        elif isinstance(held, dict):
+            pending += held.values()
+    return list(found.values())
+
+
+def _only(name: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> frozenset[int] | None:
+    if name == "grad":
+        inputs = args[1] if len(args) > 1 else kwargs.get("inputs")
+    else:
+        inputs = kwargs.get("inputs")
+    if inputs is None or (name == "backward" and not inputs):
+        return None
+    return frozenset(id(tensor) for tensor in tensors_of((inputs,)))
+
+
+def _pop_modes(count: int) -> list[TorchFunctionMode]:
+    """Take the topmost modes off; the topmost is the first."""
+    return [torch.overrides._pop_mode() for _ in range(count)]
+
+
+def _push_modes(modes: list[TorchFunctionMode]) -> None:
+    """Put modes back that were taken off."""
+    for mode in reversed(modes):
+        torch.overrides._push_mode(mode)

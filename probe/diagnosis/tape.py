@@ -1,0 +1,125 @@
+"""What a traced step did: which call made which value out of which, and where gradient went."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from torch import Tensor
+
+from ..base.source import Chain, Place
+
+
+@dataclass(eq=False)
+class Call:
+    """A call of a torch function, or of something that autograd alone has seen."""
+
+    index: int
+    """In the order of time."""
+    name: str
+    """``linear``, ``detach``, ``__setitem__``; the class of a custom autograd function."""
+    chain: Chain
+    module: str | None
+    """The path of the innermost module that was running; None outside of all."""
+    switched_off: Switch | None
+    """What had switched gradients off, if they were off."""
+    inputs: list[Value] = field(default_factory=list)
+    outputs: list[Value] = field(default_factory=list)
+    custom: bool = False
+    """A custom autograd function."""
+
+    @property
+    def place(self) -> Place | None:
+        """The line that made the call."""
+        return self.chain.place
+
+
+@dataclass(eq=False, frozen=True)
+class Switch:
+    """Where gradients were switched off; without a chain, before the trace."""
+
+    chain: Chain | None
+    by: str
+    """``no_grad`` or ``inference_mode``."""
+
+
+@dataclass(eq=False)
+class Value:
+    """What a tensor held from one write to the next."""
+
+    made_by: Call | None
+    """None: it was there before, or torch made it out of nothing that it knows."""
+    carries: bool
+    """Whether a gradient can flow back to it."""
+    node: object | None
+    """The key of the node of the autograd graph that it came from; None for a leaf."""
+    floating: bool
+    shape: tuple[int, ...]
+    inside_transform: bool = False
+    """It is a tensor inside of ``vmap``, ``grad`` or another transform of ``torch.func``."""
+    flows: list[Value] = field(default_factory=list)
+    """What it was made from, and passes its gradient on to."""
+    lost: list[Value] = field(default_factory=list)
+    """What it was made from, that could carry a gradient and gets none from here."""
+    plain: list[Value] = field(default_factory=list)
+    """What it was made from, that carries no gradient."""
+    leaf: int | None = None
+    """``id`` of the tensor, for a leaf of the autograd graph that requires gradient."""
+    is_parameter: bool = False
+    """A parameter of the models holds it."""
+    depth: int = 0
+    """Nodes of the autograd graph in a row below it, at most."""
+    size: float | Tensor | None = None
+    """The largest magnitude in it: 0, a number, inf or nan; a tensor until it is read."""
+
+
+@dataclass(eq=False)
+class Backward:
+    """A call of ``backward`` or ``autograd.grad``."""
+
+    chain: Chain
+    roots: list[Value]
+    only: frozenset[int] | None
+    """``id`` of the leaves it was restricted to, if it was."""
+    returns: bool = False
+    """It returns the gradients, as ``autograd.grad`` does, instead of storing them."""
+
+
+@dataclass
+class Tape:
+    """All of a traced step."""
+
+    calls: list[Call] = field(default_factory=list)
+    values: list[Value] = field(default_factory=list)
+    leaves: dict[int, list[Value]] = field(default_factory=dict)
+    """By ``id`` of the parameter; several when it was written to in between."""
+    backwards: list[Backward] = field(default_factory=list)
+    escapes: list[tuple[Value, Call]] = field(default_factory=list)
+    """What left torch as numbers, and by which call."""
+    cleared: dict[int, Chain] = field(default_factory=dict)
+    """By ``id`` of the parameter: where its gradient was taken away after a backward."""
+    flipped: dict[int, Chain] = field(default_factory=dict)
+    """By ``id`` of the parameter: where ``requires_grad`` was changed."""
+    labels: dict[str, Chain] = field(default_factory=dict)
+    """Where ``probe.site`` was called, by label."""
+    by_node: dict[object, Call] = field(default_factory=dict)
+    """Which call made a node of the autograd graph, by the node's key."""
+    at_node: dict[object, Value] = field(default_factory=dict)
+    """The value that came out of a node first; nodes inside of a call have none."""
+    strays: dict[int, Any] = field(default_factory=dict)
+    """Parameters that were used and that no model has, by ``id``."""
+    full: bool = False
+    """The step was too long, or its graph too deep; what came after that is missing."""
+
+    def clear(self) -> None:
+        """Let go of everything at once: calls and values hold each other, and the graph."""
+        for call in self.calls:
+            call.inputs.clear()
+            call.outputs.clear()
+        for value in self.values:
+            value.made_by = value.node = None
+            value.flows, value.lost, value.plain = [], [], []
+        for held in (self.calls, self.values, self.backwards, self.escapes):
+            held.clear()
+        for known in (self.leaves, self.by_node, self.at_node, self.strays):
+            known.clear()

@@ -1,0 +1,232 @@
+"""What each tensor of a traced step holds, from one write to the next."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeAlias, TypeVar
+
+import torch
+from torch import Tensor
+from torch._C._functorch import is_functorch_wrapped_tensor
+from torch.autograd.graph import Node
+
+from ..base.source import Chain
+from ..measure.magnitude import measured
+from ..model.graph_nodes import DEEPEST, key_of, leaf_of
+from ..model.table import is_uninitialized
+from .escaped_numbers import NumbersOut
+from .tape import Call, Tape, Value
+
+T = TypeVar("T")
+_Seen: TypeAlias = "tuple[weakref.ref[Tensor], int, Value]"
+
+
+@dataclass(frozen=True)
+class Inside:
+    """What a custom function made of what, as far as its inside was seen."""
+
+    function: str
+    chain: Chain
+    parents: list[Value]
+
+
+class HeldValues:
+    """Knows tensors again, also after a write, and finds what unseen ones were made of."""
+
+    def __init__(self, tape: Tape, known: Iterable[Tensor]) -> None:
+        """``known``: the parameters of the models."""
+        self._tape = tape
+        self._known = {id(tensor) for tensor in known}
+        self._seen: dict[int, _Seen] = {}
+        self._written: dict[int, tuple[weakref.ref[Tensor], Value]] = {}
+        """What was last written into a tensor, by the ``id`` of the one it is a view of."""
+        self._inside: dict[int, tuple[weakref.ref[Tensor], Inside]] = {}
+        """What made a tensor inside of a custom function, by the tensor's ``id``."""
+        self._kept: list[Tensor] = []
+        """Leaves: another tensor must not get their ``id``."""
+        self.numbers = NumbersOut()
+
+    def forget(self) -> None:
+        """The trace is over: hold on to nothing that is not on the tape."""
+        self._seen.clear()
+        self._written.clear()
+        self._inside.clear()
+
+    def of(self, tensor: Tensor, call: Call) -> Value:
+        """What a tensor holds now; ``call`` is about to use it."""
+        seen = self._seen.get(id(tensor))
+        if seen is None or seen[0]() is not tensor:
+            return self._meet(tensor, call)
+        _, written, value = seen
+        same = written == version(tensor) and value.carries == tensor.requires_grad
+        node = tensor.grad_fn
+        if same and value.node is (None if node is None else key_of(node)):
+            return value
+        return self._meet(tensor, call, value)
+
+    def note(self, tensor: Tensor, call: Call) -> Value:
+        """A tensor that ``call`` made."""
+        return self._remember(tensor, call, call.inputs)
+
+    def write(self, tensor: Tensor, call: Call) -> None:
+        """A tensor that ``call`` wrote to; others may be views of it."""
+        base = _base(tensor)
+        self._written[id(base)] = weakref.ref(base), self.note(tensor, call)
+
+    def flip(self, tensor: Tensor) -> None:
+        """``requires_grad`` of a tensor was set."""
+        _, _, value = self._seen[id(tensor)]
+        if tensor.requires_grad != value.carries:
+            self._remember(tensor, value.made_by, [value])
+
+    def made_inside(
+        self, tensor: Tensor, given: Iterable[Tensor], function: str, chain: Chain
+    ) -> None:
+        """A custom function made a tensor of ``given``; ``chain``: who called the function."""
+        parents: dict[int, Value] = {}
+        for each in given:
+            inside, seen = _of(self._inside, each), self._seen.get(id(each))
+            values = [] if inside is None else inside.parents
+            if seen is not None and seen[0]() is each:
+                values = [*values, seen[2]]
+            parents.update((id(value), value) for value in values)
+        entry = Inside(function, chain, list(parents.values()))
+        self._inside[id(tensor)] = weakref.ref(tensor), entry
+
+    def leave(self, call: Call, made: Any) -> None:
+        """Values leave torch as numbers, an array or text."""
+        self._tape.calls.append(call)
+        value = Value(call, False, None, True, ())
+        value.lost = [each for each in call.inputs if each.carries]
+        value.plain = [each for each in call.inputs if not each.carries]
+        call.outputs.append(value)
+        self._tape.values.append(value)
+        self._tape.escapes.append((value, call))
+        self.numbers.note(made, value)
+
+    def _meet(self, tensor: Tensor, call: Call, earlier: Value | None = None) -> Value:
+        """A tensor that no call was seen to make, or that changed unseen."""
+        node = tensor.grad_fn
+        inside = _of(self._inside, tensor)
+        chain = call.chain if inside is None else inside.chain
+        unseen: Call | None = None
+        if node is not None and key_of(node) not in self._tape.by_node:
+            custom = isinstance(node, torch.autograd.function.BackwardCFunction)
+            name = type(node).__name__
+            name = name.removesuffix("Backward") if custom else name
+            unseen = self._put_before(call, name, chain, custom=custom)
+        base = _base(tensor)
+        written = _of(self._written, base)
+        parents = [value for value in (earlier, written) if value is not None]
+        if node is None and not parents and self.numbers and _is_handful(tensor):
+            parents = self.numbers.known(tensor.detach().tolist())
+            if parents:
+                unseen = self._put_before(call, "Tensor", chain)
+        if node is None and not parents and inside is not None:  # marked as not differentiable
+            parents = inside.parents
+            unseen = self._put_before(call, inside.function, chain, custom=True)
+        if unseen is None and parents:
+            unseen = parents[-1].made_by
+        return self._remember(tensor, unseen, parents)
+
+    def _put_before(self, call: Call, name: str, chain: Chain, *, custom: bool = False) -> Call:
+        """Put a call on the tape that was not seen, before the one that uses what it made."""
+        unseen = Call(len(self._tape.calls), name, chain, call.module, None, custom=custom)
+        self._tape.calls.append(unseen)
+        call.index = unseen.index + 1
+        return unseen
+
+    def _remember(self, tensor: Tensor, call: Call | None, parents: list[Value]) -> Value:
+        node = tensor.grad_fn
+        value = Value(
+            call,
+            tensor.requires_grad,
+            None if node is None else key_of(node),
+            tensor.is_floating_point() or tensor.is_complex(),
+            () if is_uninitialized(tensor) or tensor.is_nested else tuple(tensor.shape),
+            inside_transform=is_functorch_wrapped_tensor(tensor),
+        )
+        value.is_parameter = id(tensor) in self._known
+        if node is not None:
+            value.flows, length = self._upstream(node, call, parents)
+            value.depth = length + max((each.depth for each in value.flows), default=0)
+            self._tape.full = self._tape.full or value.depth > DEEPEST
+            self._tape.at_node.setdefault(value.node, value)
+        elif value.carries:
+            value.leaf = id(tensor)
+            self._kept.append(tensor)
+            self._tape.leaves.setdefault(id(tensor), []).append(value)
+            if id(tensor) not in self._known:
+                self._tape.strays[id(tensor)] = tensor
+        elif id(tensor) in self._known:
+            self._tape.leaves.setdefault(id(tensor), []).append(value)
+        flows = {id(each) for each in value.flows}
+        others = [each for each in parents if id(each) not in flows]
+        value.lost = [each for each in others if each.carries]
+        value.plain = [each for each in others if not each.carries]
+        if call is not None:
+            call.outputs.append(value)
+        if (call is not None or value.leaf is not None) and not tensor._is_view():
+            value.size = measured(tensor)
+        self._tape.values.append(value)
+        self._seen[id(tensor)] = (weakref.ref(tensor), version(tensor), value)
+        return value
+
+    def _upstream(
+        self, node: Node, call: Call | None, parents: list[Value]
+    ) -> tuple[list[Value], int]:
+        """The values that a node passes its gradient to, and how many new nodes are in between."""
+        tape = self._tape
+        key = key_of(node)
+        if tape.by_node.get(key, call) is not call and key in tape.at_node:
+            return [v for v in parents if v.node is key] or [tape.at_node[key]], 0
+        hits: dict[object, None] = {}
+        leaves: dict[int, None] = {}
+        pending, visited = [node], {key}
+        while pending and len(visited) <= DEEPEST:
+            current = pending.pop()
+            if call is not None:
+                tape.by_node.setdefault(key_of(current), call)
+            for following, _ in current.next_functions:
+                if following is None or (below := key_of(following)) in visited:
+                    continue
+                leaf = leaf_of(following)
+                if leaf is not None:
+                    leaves[leaf] = None
+                    if leaf not in tape.leaves:
+                        self._remember(following.variable, None, [])  # type: ignore[attr-defined]
+                elif below in tape.at_node and tape.by_node.get(below) is not call:
+                    hits[below] = None
+                else:  # also what an earlier call made inside of itself, such as autocast's casts
+                    visited.add(below)
+                    pending.append(following)
+        flows = [v for v in parents if v.node in hits or (v.leaf is not None and v.leaf in leaves)]
+        for each in flows:
+            hits.pop(each.node, None)
+            if each.leaf is not None:
+                leaves.pop(each.leaf, None)
+        flows += [tape.at_node[hit] for hit in hits]
+        flows += [tape.leaves[leaf][-1] for leaf in leaves if tape.leaves[leaf]]
+        return flows, len(visited)
+
+
+def _of(known: Mapping[int, tuple[weakref.ref[Tensor], T]], tensor: Tensor) -> T | None:
+    """What is known of a tensor, and not of an earlier one that had its ``id``."""
+    entry = known.get(id(tensor))
+    return entry[1] if entry is not None and entry[0]() is tensor else None
+
+
+def _base(tensor: Tensor) -> Tensor:
+    return tensor if tensor._base is None else tensor._base
+
+
+def version(tensor: Tensor) -> int:
+    """How often a tensor was written to; 0 for one of inference mode, which does not count."""
+    return 0 if tensor.is_inference() else tensor._version
+
+
+def _is_handful(tensor: Tensor) -> bool:
+    """Whether a tensor is one to read numbers from: few, and no wait for a device."""
+    return tensor.device.type == "cpu" and tensor.is_floating_point() and 0 < tensor.numel() <= 16

@@ -1,0 +1,1 @@
+"""Ranks that act alike, and the reducers of DistributedDataParallel."""

@@ -1,0 +1,1 @@
+"""Freezes and thaws parameters and modules."""

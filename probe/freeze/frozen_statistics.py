@@ -1,0 +1,64 @@
+"""Running statistics held still: ``hold_stats``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from torch import nn
+from torch.utils.hooks import RemovableHandle
+
+from ..torch_compat.module_hooks import ModuleHook
+
+
+class HeldStatistics:
+    """Normalisation modules that use their running statistics and do not update them.
+
+    Each runs as in evaluation, whatever the script's ``model.train()`` says, as is usual for
+    a frozen BatchNorm (torchvision's ``FrozenBatchNorm2d``); ``module.training`` is the
+    script's again as soon as the call is over.
+    """
+
+    def __init__(self) -> None:
+        self._handles: dict[str, list[RemovableHandle]] = {}
+        self._switched: set[nn.Module] = set()
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """The modules' paths."""
+        return tuple(self._handles)
+
+    def hold(self, modules: Mapping[str, nn.Module]) -> None:
+        """Hold the statistics of these modules too."""
+        for path, module in modules.items():
+            if path not in self._handles:
+                self._handles[path] = [
+                    module.register_forward_pre_hook(ModuleHook(self._enter)),
+                    module.register_forward_hook(ModuleHook(self._leave), always_call=True),
+                ]
+
+    def release(self, paths: Iterable[str]) -> None:
+        """Let the statistics of these modules run again."""
+        for path in paths:
+            for handle in self._handles.pop(path, []):
+                handle.remove()
+
+    def remove(self) -> None:
+        """Let all statistics run again."""
+        self.release(self.paths)
+        self.reset()
+
+    def reset(self) -> None:
+        """Give back ``training`` to modules whose call was interrupted and never left."""
+        while self._switched:
+            self._switched.pop().training = True
+
+    def _enter(self, module: nn.Module, args: Any) -> None:
+        if module.training:
+            module.training = False
+            self._switched.add(module)
+
+    def _leave(self, module: nn.Module, args: Any, output: Any) -> None:
+        if module in self._switched:
+            self._switched.discard(module)
+            module.training = True

@@ -1,0 +1,83 @@
+"""Modules whose forward runs without a graph: mode ``no_grad``.
+
+A hook that switched the thread's grad mode would leave it off when a forward is
+interrupted (Ctrl-C calls no forward hook). So nothing global is switched: what flows into
+the module is detached, its parameters do not require a gradient, and what it returns is
+detached again. The values are the same, and as under :func:`torch.no_grad` no activation is
+saved and no gradient passes.
+
+That cuts nothing that trains: what flows in carries no gradient when the mode is taken. If
+ever it does later (a discriminator that was given detached samples, and now the
+generator's), that call runs with its graph, and the module is named in ``cutting``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
+
+from ..torch_compat.module_hooks import ModuleHook
+from ..torch_compat.tree import map_tensors, tensors_in
+
+
+class GraphlessModules:
+    """The modules that run without a graph now, by path."""
+
+    def __init__(self, harmless: Callable[[Tensor], bool]) -> None:
+        """``harmless``: whether a tensor's gradient reaches nothing but the probe's own leaf."""
+        self._harmless = harmless
+        self._handles: dict[str, list[RemovableHandle]] = {}
+        self._whole: set[nn.Module] = set()
+        """Modules whose present call runs with its graph."""
+        self.cutting: set[str] = set()
+        """The modules, by path, that would have cut something off since this was last cleared."""
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """The modules' paths."""
+        return tuple(self._handles)
+
+    def set(self, modules: Mapping[str, nn.Module]) -> None:
+        """Let exactly these modules run without a graph from their next call on."""
+        self._drop(path for path in self.paths if path not in modules)
+        for path, module in modules.items():
+            if path not in self._handles:
+                self._handles[path] = [
+                    module.register_forward_pre_hook(
+                        ModuleHook(partial(self._enter, path)), with_kwargs=True
+                    ),
+                    module.register_forward_hook(ModuleHook(self._leave), prepend=True),
+                ]
+
+    def remove(self) -> None:
+        """Let every module run as the script has it."""
+        self._drop(self.paths)
+
+    def _drop(self, paths: Iterable[str]) -> None:
+        for path in list(paths):
+            for handle in self._handles.pop(path):
+                handle.remove()
+
+    def _enter(self, path: str, module: nn.Module, args: Any, kwargs: Any) -> Any:
+        self._whole.discard(module)
+        if not torch.is_grad_enabled():
+            return None
+        if not all(map(self._harmless, tensors_in((args, kwargs)))):
+            self._whole.add(module)
+            self.cutting.add(path)
+            return None
+        return map_tensors(_detached, (args, kwargs))
+
+    def _leave(self, module: nn.Module, args: Any, output: Any) -> Any:
+        if module in self._whole or not torch.is_grad_enabled():
+            return None
+        return map_tensors(_detached, output)
+
+
+def _detached(tensor: Tensor) -> Tensor:
+    return tensor.detach() if tensor.requires_grad else tensor

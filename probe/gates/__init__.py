@@ -1,0 +1,1 @@
+"""Gates: conditional gradient flow."""

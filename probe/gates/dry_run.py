@@ -1,0 +1,85 @@
+"""Tries a gate before it is made: is its condition good, and when would it have been closed?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from ..base.errors import ConditionError, GradgateError
+from ..conditions.compile import OWN_NAMES, Condition, compile_condition
+from ..model.commands import Command
+from .gate import AVERAGED
+
+
+def trial(
+    command: Command,
+    history: Mapping[str, Any] | None,
+    *,
+    check: Callable[[Command], None],
+    known: Sequence[str],
+) -> dict[str, Any]:
+    """Return the answer to a ``trial`` of the wire protocol; nothing is changed.
+
+    ``history``: ``steps`` and, by name, ``values`` of the same length, null where a sample
+    had none. ``check`` raises why the gate cannot be made. ``known``: the metrics that
+    conditions can name now.
+    """
+    answer: dict[str, Any] = {
+        "error": None,
+        "names": sorted({*OWN_NAMES, *known}),
+        "closed": None,
+        "samples": 0,
+        "missing": [],
+        "notes": [],
+    }
+    try:
+        condition = compile_condition(command.when)
+        check(command)
+    except ConditionError as error:
+        return answer | {"error": {"message": error.message, "column": error.column}}
+    except GradgateError as error:
+        return answer | {"error": {"message": str(error), "column": None}}
+    unknown = condition.names - OWN_NAMES - set(known)
+    if unknown:
+        answer["notes"].append(
+            f"{', '.join(sorted(unknown))}: no metric of that name was logged yet, so the gate "
+            "stays open until there is one."
+        )
+    if not history or not history["steps"]:
+        return answer | {"missing": sorted(condition.names - {"step", "closed"})}
+    return answer | _played(condition, command.hold, history)
+
+
+def _played(condition: Condition, hold: int, history: Mapping[str, Any]) -> dict[str, Any]:
+    values: Mapping[str, Sequence[float | None]] = history["values"]
+    given = {*values, "step", "closed"} | ({"norm_avg"} if "norm" in values else set())
+    missing = sorted(condition.names - given)
+    if missing:
+        return {"missing": missing}
+    closed: list[int] = []
+    notes: list[str] = []
+    average: float | None = None
+    held_until, was_closed, undecided, played = 0, False, 0, 0
+    for position, step in enumerate(history["steps"]):
+        known: dict[str, float] = {"step": step, "closed": was_closed}
+        known |= {n: v for n, column in values.items() if (v := column[position]) is not None}
+        if condition.needs_norm and "norm" not in known:
+            was_closed = False
+            continue  # no gradient came, so nothing was decided
+        if "norm" in known:
+            known["norm_avg"] = average = known["norm"] if average is None else average
+            average += (known["norm"] - average) / AVERAGED
+        played += 1
+        was_closed = step < held_until
+        if not was_closed:
+            try:
+                was_closed = condition.evaluate(known)
+            except ConditionError:
+                undecided += 1
+            if was_closed:
+                held_until = step + hold
+        if was_closed:
+            closed.append(step)
+    if undecided:
+        notes.append(f"in {undecided} of {played} samples the condition could not be told.")
+    return {"closed": closed, "samples": played, "missing": [], "notes": notes}

@@ -1,0 +1,57 @@
+"""``probe.site(x, label)``: a place in the user's own forward."""
+
+from __future__ import annotations
+
+import weakref
+from functools import partial
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+from ..torch_compat.tree import map_tensors
+
+
+class Labelled(Protocol):
+    """A run, as far as labels matter to it."""
+
+    def has_label(self, label: str) -> bool:
+        """Whether there is a gate on it."""
+
+    def pass_label(self, tensor: Tensor, label: str) -> Tensor:
+        """Return ``tensor``, or a view of it whose gradient is gated."""
+
+
+class Attached:
+    """The runs that labels can reach.
+
+    The one state that lives in a module: a call in the user's forward has no other way to
+    the run, which is attached elsewhere. It holds runs weakly.
+    """
+
+    def __init__(self) -> None:
+        self._runs: weakref.WeakSet[Any] = weakref.WeakSet()
+
+    def add(self, run: Labelled) -> None:
+        """Let labels reach a run."""
+        self._runs.add(run)
+
+    def discard(self, run: Labelled) -> None:
+        """Let labels reach it no longer."""
+        self._runs.discard(run)
+
+    def site(self, x: Any, label: str) -> Any:
+        """Mark ``x`` (a tensor, or tensors in a structure) as the site ``site:LABEL``.
+
+        The identity: values, and gradients while no gate on the label is closed, are those
+        of ``x``. It costs next to nothing when no run is attached.
+        """
+        if not self._runs or torch.compiler.is_compiling() or not torch.is_grad_enabled():
+            return x
+        for run in [run for run in self._runs if run.has_label(label)]:
+            x = map_tensors(partial(run.pass_label, label=label), x, keep=True)
+        return x
+
+
+ATTACHED = Attached()
+site = ATTACHED.site

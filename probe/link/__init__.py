@@ -1,0 +1,1 @@
+"""The connection to the server, and what travels on it."""

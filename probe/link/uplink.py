@@ -1,0 +1,187 @@
+"""What the server is told of a run, and what it asks for."""
+
+from __future__ import annotations
+
+import json
+import socket
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from importlib.metadata import version
+from typing import Any
+
+import torch
+
+from ..base.guard import Guard
+from ..measure.metrics import MetricValues
+from ..measure.recorder import Watch
+from ..model.commands import Report
+from ..model.sample import Sample
+from ..model.table import TableRow
+from .connection import Link, Message
+from .frames import PROTOCOL, encode_sample
+from .outbox import Outbox
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Who a run is, for as long as it lives."""
+
+    id: str
+    name: str
+    started: float
+    """Seconds since the Unix epoch."""
+    process: int
+    figures: str
+    """One sentence: what the figures are."""
+    ranks: int = 1
+    """How many processes train together."""
+    compiled: bool = False
+    expect: tuple[str, ...] = ()
+    """What the script declared ought to train."""
+
+
+class Uplink:
+    """Tells a server about a run; with no server to tell, it drops what it is given."""
+
+    def __init__(
+        self,
+        identity: Identity,
+        watch: Watch,
+        guard: Guard,
+        asked: Callable[[Message], None],
+    ) -> None:
+        """``asked`` is called in the link's thread with what the server wants."""
+        self._identity = identity
+        self._watch = watch
+        self._guard = guard
+        self._asked = asked
+        self._outbox = Outbox()
+        self._link: Link | None = None
+        self._frozen: list[dict[str, Any]] = []
+        self.step = 0
+        """The latest step."""
+
+    def connect(self, server: str, token: str | None) -> None:
+        """Start to talk to a server, in a thread of its own."""
+        self._link = Link(server, token, self._outbox, self._guard, self)
+        self._link.start()
+
+    def tell_sample(self, sample: Sample) -> None:
+        """Send a sample."""
+        if self._link is not None:
+            self._outbox.put(partial(encode_sample, sample))
+
+    def tell_metrics(self, metrics: MetricValues) -> None:
+        """Send metrics of one step."""
+        self._put(metrics.as_message)
+
+    def tell_report(self, report: Report) -> None:
+        """Send the progress of a command; it is never dropped."""
+        self._put(report.as_message, keep=True)
+
+    def tell_table(self, rows: Sequence[TableRow]) -> None:
+        """Send the whole parameter table, in place of an earlier one that still waits."""
+        if self._link is None:
+            return
+        table = [row.as_message() for row in rows]
+        # Samples that wait behind an earlier table may be longer than the one before it.
+        self._outbox.put(
+            lambda seq: _json({"type": "parameters", "seq": seq, "parameters": table}),
+            keep=True,
+            replaces="parameters",
+            in_place=True,
+        )
+
+    def tell_frozen(self, frozen: list[dict[str, Any]]) -> None:
+        """Send what is frozen by command now, in place of an earlier one that still waits."""
+        self._frozen = frozen
+        self._put(
+            lambda seq: {"type": "frozen", "seq": seq, "frozen": frozen},
+            keep=True,
+            replaces="frozen",
+        )
+
+    def tell_gates(self, gates: list[dict[str, Any]]) -> None:
+        """Send every gate as it is now, in place of an earlier account that still waits."""
+        self._put(lambda seq: {"type": "gates", "seq": seq, "gates": gates}, replaces="gates")
+
+    def tell_explanations(self, found: Mapping[str, Any]) -> None:
+        """Send what a traced step has shown."""
+        self._put(lambda seq: {**found, "seq": seq}, keep=True)
+
+    def tell_alerts(self, alerts: list[dict[str, Any]]) -> None:
+        """Send every alert as it is now, in place of an earlier account that still waits."""
+        self._put(
+            lambda seq: {"type": "alerts", "seq": seq, "alerts": alerts},
+            keep=True,
+            replaces="alerts",
+        )
+
+    def answer(self, message: Message) -> None:
+        """Send the answer to a question over the present connection, or drop it without one."""
+        if self._link is not None:
+            self._link.tell(message)
+
+    def wait_stored(self, timeout: float) -> bool:
+        """Wait until the server has stored all; False after ``timeout`` seconds."""
+        return self._link is None or self._outbox.wait_empty(timeout)
+
+    def close(self, timeout: float, *, failed: bool) -> None:
+        """Send what is left and end the link; of a job that failed the run is not finished."""
+        if self._link is not None:
+            bye = {"type": "bye", "time": time.time(), "step": self.step}
+            self._link.close(None if failed else bye, timeout)
+
+    # For the link, in its own thread: see link.Peer.
+
+    def _hello(self) -> Message:
+        me = self._identity
+        return {
+            "type": "hello",
+            "protocol": PROTOCOL,
+            "run": me.id,
+            "name": me.name,
+            "started": me.started,
+            "host": socket.gethostname(),
+            "pid": me.process,
+            "probe_version": version("gradgate"),
+            "torch_version": torch.__version__,
+            "figures": me.figures,
+            "ranks": me.ranks,
+            "compiled": me.compiled,
+            "expect": list(me.expect),
+            "parameters": [row.as_message() for row in self._watch.members.rows],
+            "frozen": self._frozen,
+            "step": self.step,
+        }
+
+    def _heartbeat(self) -> Message:
+        return {
+            "type": "heartbeat",
+            "time": time.time(),
+            "step": self.step,
+            "steps_per_second": self._watch.meter.steps_per_second(time.perf_counter()),
+            "cost": self._watch.meter.cost(),
+            "every": self._watch.pace.interval,
+            "dropped": self._outbox.dropped,
+            "faults": self._guard.faults,
+        }
+
+    def _on_message(self, message: Message) -> None:
+        self._asked(message)
+
+    def _put(
+        self,
+        make: Callable[[int], Mapping[str, Any]],
+        *,
+        keep: bool = False,
+        replaces: str | None = None,
+    ) -> None:
+        if self._link is not None:
+            self._outbox.put(lambda seq: _json(make(seq)), keep=keep, replaces=replaces)
+
+
+def _json(message: Mapping[str, Any]) -> str:
+    return json.dumps(message, separators=(",", ":"), allow_nan=False)

@@ -1,0 +1,1 @@
+"""Diagnosis in a live job: what is asked, expected and found missing."""

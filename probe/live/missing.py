@@ -1,0 +1,53 @@
+"""Which parameters lack a useful gradient, and for how long."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from ..base.states import State
+from ..model.sample import Sample
+
+PATIENCE = 3
+"""Samples in a row without a useful gradient after which somebody ought to look."""
+MISSING = (State.ABSENT, State.STALE, State.ZERO, State.NONFINITE)
+"""The states that ask for an explanation; frozen and gated are somebody's wish."""
+
+
+class Presence:
+    """Follows the samples; arrays by the parameter's index in the table."""
+
+    def __init__(self) -> None:
+        self._missed = np.zeros(0, np.int64)
+        """Samples in a row."""
+        self.doubtful = False
+        """A parameter is missing that was not looked at."""
+        self._looked = np.zeros(0, np.bool_)
+        """Those that were explained since they began to miss."""
+        self._is_missing = np.isin(np.arange(256), MISSING)
+        """By a state's code."""
+
+    def see(self, sample: Sample) -> None:
+        """Take in a sample; a step that AMP skipped says nothing."""
+        if sample.skipped:
+            return
+        self._grow(len(sample.states))
+        missing = self._is_missing[sample.states]
+        self._missed = np.where(missing, self._missed + 1, 0)
+        self._looked &= missing
+        self.doubtful = bool((missing & ~self._looked).any())
+
+    def overdue(self) -> npt.NDArray[np.int64]:
+        """The parameters that ought to be looked at, and were not."""
+        return np.flatnonzero((self._missed >= PATIENCE) & ~self._looked)
+
+    def looked(self) -> None:
+        """Whatever is missing now was explained."""
+        self._looked |= self._missed > 0
+        self.doubtful = False
+
+    def _grow(self, count: int) -> None:
+        more = count - len(self._missed)
+        if more > 0:
+            self._missed = np.append(self._missed, np.zeros(more, np.int64))
+            self._looked = np.append(self._looked, np.zeros(more, np.bool_))

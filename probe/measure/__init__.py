@@ -1,0 +1,1 @@
+"""Measures gradients, metrics and the time of backward, and what that costs."""

@@ -1,0 +1,236 @@
+"""How long the backward of each step takes, from the job's own steps."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import partial
+from time import perf_counter
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
+
+from ..base.guard import Guard
+from ..torch_compat.module_hooks import ModuleHook
+from ..torch_compat.readback import capturing
+from ..torch_compat.tree import tensors_in
+
+
+@dataclass(frozen=True)
+class Backward:
+    """What the backward of one step took."""
+
+    step: int
+    seconds: float
+    """All backward calls of the step together."""
+    memory: int | None
+    """Bytes allocated on the accelerator when backward began, that is when forward and
+    loss were done; the most of the step's backward calls, None on the CPU."""
+
+
+class BackwardTimer:
+    """Times the backward of each step without changing it.
+
+    The clock starts when the gradient arrives at an output of a watched model, and stops
+    when the engine has finished that backward, communication of DistributedDataParallel
+    included. What lies between the model's output and the loss comes before, so it is
+    missed: little, and the same before and after a freeze. A step has no figure where
+    nothing that a watched model returned took part in its backward, where a backward
+    raised, or where this cannot be seen: a model that was compiled *after* it was watched,
+    compiled autograd, a CUDA graph, an accelerator other than CUDA or ROCm. In a backward
+    through a gradient penalty alone the clock starts late.
+
+    A reentrant checkpoint around the whole model runs it again inside the backward; there
+    the clock starts with that second forward.
+    """
+
+    def __init__(
+        self,
+        models: Iterable[nn.Module],
+        guard: Guard,
+        ended: Callable[[], None] = lambda: None,
+    ) -> None:
+        """``ended`` is called when a backward that was timed is over."""
+        self._models = list(models)
+        self._backward_ended = ended
+        self._guard = guard
+        self._handles: list[RemovableHandle] = []
+        self._running: _Clock | None = None
+        """The clock of the backward that is under way; of nested ones only the outermost."""
+        self._clocks: list[_Clock] = []
+        """Those of the present step that have stopped."""
+        self._memory: int | None = None
+        self._broken = False
+        self._pending: deque[tuple[int, list[_Clock], int | None]] = deque(maxlen=64)
+
+    def arm(self) -> None:
+        """Put the hooks in place, behind all others of the models.
+
+        Call it again when another hook that gives an output its graph was added.
+        """
+        self.remove()
+        for model in self._models:
+            self._handles += [
+                model.register_forward_pre_hook(ModuleHook(self._before_forward)),
+                model.register_forward_hook(ModuleHook(self._after_forward)),
+            ]
+
+    def remove(self) -> None:
+        """Remove the hooks; graphs that exist already are timed no more. Idempotent."""
+        for handle in self._handles:
+            handle.remove()
+        self._handles.clear()
+
+    def step_ended(self, step: int) -> list[Backward]:
+        """Note the end of a step; return the figures that are known by now, oldest first.
+
+        On the CPU that is this step's, on CUDA an earlier step's: nobody waits for the
+        device. In a step that ends inside a backward, that backward counts for the next.
+        """
+        if self._running is not None and not _inside_backward():
+            self._abandon()
+        if self._clocks and not self._broken:
+            self._pending.append((step, self._clocks, self._memory))
+        self._clocks, self._memory, self._broken = [], None, False
+        return self._collect()
+
+    def _collect(self) -> list[Backward]:
+        known = []
+        while self._pending and all(clock.ready() for clock in self._pending[0][1]):
+            step, clocks, memory = self._pending.popleft()
+            known.append(Backward(step, sum(clock.seconds() for clock in clocks), memory))
+        return known
+
+    def _before_forward(self, model: nn.Module, args: Any) -> None:
+        if torch.compiler.is_compiling():  # the rest is not for Dynamo to trace
+            return
+        if _inside_backward():
+            parameter = next(model.parameters(), None)
+            self._begin(torch.device("cpu") if parameter is None else parameter.device)
+        elif self._running is not None:
+            self._abandon()
+
+    def _after_forward(self, model: nn.Module, args: Any, output: Any) -> None:
+        if torch.compiler.is_compiling() or not torch.is_grad_enabled():
+            return
+        with self._guard:
+            for tensor in (output,) if isinstance(output, Tensor) else tensors_in(output):
+                if tensor.grad_fn is not None:
+                    # On the graph's node: a hook on the tensor would be in the user's hands.
+                    tensor.grad_fn.register_prehook(_GradientArrives(self, tensor.device))
+
+    def _begin(self, device: torch.device) -> None:
+        """Start a clock for the backward under way, unless one runs."""
+        if self._running is not None or not self._handles:
+            return
+        with self._guard:
+            clock = _clock(device)
+            if clock is None:
+                return
+            engine = torch.autograd.Variable._execution_engine
+            end = partial(self._end, clock)
+            # A callback that queues another one: so it comes after those that were queued
+            # during the backward, such as DistributedDataParallel's waiting for its buckets.
+            engine.queue_callback(partial(engine.queue_callback, end))
+            self._running = clock
+            self._note_memory(device)
+
+    def _end(self, clock: _Clock) -> None:
+        if self._running is not clock:
+            return
+        with self._guard:
+            self._running = None
+            clock.stop()
+            self._clocks.append(clock)
+            self._backward_ended()
+
+    def _abandon(self) -> None:
+        """A backward began and never came to its end: it raised, and its step has no figure."""
+        self._running = None
+        self._broken = True
+
+    def _note_memory(self, device: torch.device) -> None:
+        if device.type == "cuda":
+            self._memory = max(self._memory or 0, torch.cuda.memory_allocated(device))
+
+
+class _GradientArrives:
+    """The hook on an output's graph."""
+
+    __slots__ = ("_device", "_timer")
+
+    def __init__(self, timer: BackwardTimer, device: torch.device) -> None:
+        self._timer = timer
+        self._device = device
+
+    def __call__(self, grads: tuple[Tensor | None, ...]) -> None:
+        if not torch.compiler.is_compiling():  # compiled autograd traces hooks too
+            self._timer._begin(self._device)
+
+
+class _Clock(Protocol):
+    """Runs from its making to :meth:`stop`."""
+
+    def stop(self) -> None:
+        """End the interval."""
+
+    def ready(self) -> bool:
+        """Whether the figure is known; never waits."""
+
+    def seconds(self) -> float:
+        """The length of the interval."""
+
+
+class _HostClock:
+    __slots__ = ("_began", "_seconds")
+
+    def __init__(self) -> None:
+        self._began = perf_counter()
+        self._seconds = 0.0
+
+    def stop(self) -> None:
+        self._seconds = perf_counter() - self._began
+
+    def ready(self) -> bool:
+        return True
+
+    def seconds(self) -> float:
+        return self._seconds
+
+
+class _StreamClock:
+    """Two events in the order of the device's work, which nobody waits for.
+
+    When callbacks run, the engine has made the caller's current stream wait for the
+    backward's: https://docs.pytorch.org/docs/stable/notes/cuda.html#bwd-cuda-stream-semantics
+    """
+
+    def __init__(self, device: torch.device) -> None:
+        self._device = device
+        self._began = torch.cuda.Event(enable_timing=True)
+        self._ended = torch.cuda.Event(enable_timing=True)
+        self._began.record(torch.cuda.current_stream(device))
+
+    def stop(self) -> None:
+        self._ended.record(torch.cuda.current_stream(self._device))
+
+    def ready(self) -> bool:
+        return bool(self._ended.query())
+
+    def seconds(self) -> float:
+        return float(self._began.elapsed_time(self._ended)) / 1000
+
+
+def _clock(device: torch.device) -> _Clock | None:
+    if device.type == "cpu":
+        return _HostClock()
+    if device.type == "cuda" and not capturing():
+        return _StreamClock(device)
+    return None
+
+
+def _inside_backward() -> bool:
+    return bool(torch._C._current_graph_task_id() != -1)

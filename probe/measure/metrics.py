@@ -1,0 +1,126 @@
+"""What the user gives to ``log(...)``: numbers, or tensors read without stalling the job."""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..conditions.compile import metric_name
+from ..torch_compat.readback import Readback
+
+logger = logging.getLogger("gradgate")
+
+MAX_NAMES = 1_000
+MAX_NAME = 512
+MAX_PENDING = 64
+
+
+@dataclass(frozen=True)
+class MetricValues:
+    """Metrics of one step; None for a value that is not finite."""
+
+    step: int
+    time: float
+    values: dict[str, float | None]
+
+    def as_message(self, seq: int) -> dict[str, Any]:
+        """The metrics as the wire protocol has them."""
+        return {
+            "type": "metrics",
+            "seq": seq,
+            "step": self.step,
+            "time": self.time,
+            "values": self.values,
+        }
+
+
+@dataclass
+class _Pending:
+    step: int
+    time: float
+    values: dict[str, float | None]
+    readbacks: list[tuple[list[str], Readback]] = field(default_factory=list)
+
+
+class MetricLog:
+    """Collects metrics; those on an accelerator arrive when the device is done with them."""
+
+    def __init__(self) -> None:
+        self._pending: deque[_Pending] = deque()
+        self._complained: set[str] = set()
+        self.latest: dict[str, float] = {}
+        """The latest value of each metric that has arrived, by the name that conditions use."""
+
+    def add(self, step: int, metrics: Mapping[str, object]) -> None:
+        """Note metrics of ``step``. A value that is no number is ignored, with a warning once."""
+        pending = _Pending(step, time.time(), {})
+        on_device: dict[torch.device, dict[str, Tensor]] = {}
+        for name, value in list(metrics.items())[:MAX_NAMES]:
+            short = _clean(name)
+            if isinstance(value, Tensor) and value.numel() == 1 and value.device.type != "cpu":
+                scalar = value.detach().reshape(1).to(torch.float32)
+                on_device.setdefault(value.device, {})[short] = scalar
+            else:
+                number = self._number(name, value)
+                if number is not None:
+                    self._note(short, number)
+                    pending.values[short] = number if math.isfinite(number) else None
+        for named in on_device.values():
+            pending.readbacks.append((list(named), Readback(list(named.values()))))
+        self._pending.append(pending)
+
+    @property
+    def full(self) -> bool:
+        """Whether so much waits that it should be collected before the next boundary."""
+        return len(self._pending) > MAX_PENDING
+
+    def collect(self, *, wait: bool = False) -> list[MetricValues]:
+        """Return the metrics whose values have arrived, oldest first."""
+        arrived = []
+        while self._pending:
+            first = self._pending[0]
+            if not (wait or self.full or all(readback.ready() for _, readback in first.readbacks)):
+                break
+            self._pending.popleft()
+            for names, readback in first.readbacks:
+                for name, value in zip(names, readback.values().tolist(), strict=True):
+                    self._note(name, value)
+                    first.values[name] = value if math.isfinite(value) else None
+            if first.values:
+                arrived.append(MetricValues(first.step, first.time, first.values))
+        return arrived
+
+    def _note(self, name: str, value: float) -> None:
+        known = metric_name(name)
+        if known in self.latest or len(self.latest) < MAX_NAMES:
+            self.latest[known] = value
+
+    def _number(self, name: str, value: object) -> float | None:
+        if isinstance(value, Tensor) and value.numel() == 1 and not value.is_complex():
+            return float(value.detach())
+        if hasattr(value, "__float__") and not isinstance(value, Tensor):
+            try:
+                return float(value)
+            except (TypeError, ValueError, OverflowError):
+                pass  # an array of several elements, say
+        if name not in self._complained and len(self._complained) < MAX_NAMES:
+            self._complained.add(name)
+            logger.warning(
+                "gradgate: log(%s=...) was given a %s, which is no single number; it is ignored.",
+                name,
+                type(value).__name__,
+            )
+        return None
+
+
+def _clean(name: object) -> str:
+    """A name that the wire protocol takes: not empty, not too long, without NUL."""
+    return str(name).replace("\0", "")[:MAX_NAME] or "metric"

@@ -1,0 +1,284 @@
+"""Measures every parameter's gradient at one step."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections import deque
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass, field
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from ..base.guard import Guard
+from ..base.states import State
+from ..model.sample import GRAD_MAX, GRAD_NORM, Sample
+from ..model.table import ParameterTable, is_uninitialized
+from ..torch_compat.readback import Readback
+from .norms import grad_maxima, grad_norms
+from .stacks import KnownStacks
+from .write_tracker import MARK, WriteTracker
+
+MAX_EVERY = 10
+"""``grad_max`` is taken with every tenth sample: it costs several times an L2 norm."""
+
+MAX_PENDING = 8
+"""Samples that may be on their way from a device; a further one waits for the oldest."""
+
+
+@dataclass
+class _Group:
+    """Gradients of one device and dtype, and the indexes of their parameters."""
+
+    indexes: list[int] = field(default_factory=list)
+    grads: list[Tensor] = field(default_factory=list)
+    shapes: list[torch.Size] = field(default_factory=list)
+
+
+@runtime_checkable
+class Sharded(Protocol):
+    """A DTensor, known by its method: importing its module would cost every job a second."""
+
+    def to_local(self) -> Tensor:
+        """This rank's own part."""
+
+
+@dataclass
+class _Draft:
+    """A sample in the making."""
+
+    states: bytearray
+    """One code a parameter. Plain bytes: numpy's element access costs five times as much."""
+    wants_max: bool
+    may_skip: bool = False
+    """A fused optimizer under a ``GradScaler`` decides in its kernel whether to skip."""
+    parts: list[_Part] = field(default_factory=list)
+
+
+@dataclass
+class _Part:
+    """Values of one statistic for some parameters, still on their device."""
+
+    statistic: int
+    indexes: list[int]
+    values: Tensor
+
+
+@dataclass
+class _Pending:
+    """A sample whose values are on their way to the host."""
+
+    step: int
+    time: float
+    skipped: bool
+    draft: _Draft
+    readbacks: list[tuple[list[_Part], Readback]]
+
+    def ready(self) -> bool:
+        return all(readback.ready() for _, readback in self.readbacks)
+
+
+class Sampler:
+    """Takes samples: norms by one multi-tensor call, one copy to the host per device.
+
+    A sample is made in parts, since each optimizer's gradients are what it is about to
+    apply only just before its own step: ``measure`` is called once per optimizer,
+    ``finish`` once per step.
+    """
+
+    def __init__(
+        self,
+        table: ParameterTable,
+        writes: WriteTracker,
+        guard: Guard,
+        catch_up: Callable[[], None],
+    ) -> None:
+        """``catch_up`` brings the table up to date with the models."""
+        self._table = table
+        self._catch_up = catch_up
+        self._guard = guard
+        self._writes = writes
+        self._draft: _Draft | None = None
+        self._taken = 0
+        self._pending: deque[_Pending] = deque()
+        self._stacks = KnownStacks()
+
+    def measure(
+        self, indexes: Iterable[int], grad_scale: Tensor | None = None, *, may_skip: bool = False
+    ) -> None:
+        """Measure the gradients that an optimizer is about to apply.
+
+        Measured again, should a step that raised have left figures of an earlier try.
+        ``grad_scale``: the factor that the gradients still carry (a fused optimizer under
+        a ``GradScaler`` unscales inside its own kernel), a tensor of one element.
+        ``may_skip``: that optimizer will not apply the gradients if one is not finite.
+        """
+        draft = self._open_draft()
+        draft.may_skip |= may_skip
+        self._measure(draft, indexes, grad_scale)
+
+    def any_nonfinite(self, indexes: Iterable[int]) -> bool:
+        """Whether one of these gradients holds an infinity or a NaN; waits for the device."""
+        grads: dict[tuple[torch.device, torch.dtype], list[Tensor]] = {}
+        for index in indexes:
+            grad = self._table.parameters[index].grad
+            dense = None if grad is None else _dense(grad)
+            if dense is not None and dense.numel():
+                grads.setdefault((dense.device, dense.dtype), []).append(dense)
+        with torch.no_grad():
+            norms = [grad_norms(group) for group in grads.values()]
+            return any(not bool(torch.isfinite(values).all()) for values in norms)
+
+    def finish(self, step: int, gated: Collection[int] = (), *, skipped: bool = False) -> None:
+        """Complete the sample of ``step`` with the parameters no optimizer has stepped.
+
+        ``gated``: those that got no gradient because of a gate.
+        """
+        self._catch_up()
+        draft, self._draft = self._open_draft(), None
+        unmeasured = int(State.UNMEASURED)
+        if unmeasured in draft.states:
+            removed = self._table.removed
+            rest = [i for i, s in enumerate(draft.states) if s == unmeasured and i not in removed]
+            self._measure(draft, rest, None)
+        for index in gated:
+            # A gate may have taken requires_grad away for the step, or let nothing come.
+            if draft.states[index] in (State.ABSENT, State.FROZEN):
+                draft.states[index] = State.GATED
+        by_device: dict[torch.device, list[_Part]] = {}
+        for part in draft.parts:
+            by_device.setdefault(part.values.device, []).append(part)
+        readbacks = [
+            (parts, Readback([part.values for part in parts])) for parts in by_device.values()
+        ]
+        self._pending.append(_Pending(step, time.time(), skipped, draft, readbacks))
+        self._taken += 1
+        self._writes.sampled()
+
+    def collect(self, *, wait: bool = False) -> list[Sample]:
+        """Return the samples whose values have arrived on the host, oldest first."""
+        samples = []
+        while self._pending:
+            full = len(self._pending) > MAX_PENDING
+            if not (wait or full or self._pending[0].ready()):
+                break
+            samples.append(_complete(self._pending.popleft()))
+        return samples
+
+    def _open_draft(self) -> _Draft:
+        if self._draft is None:
+            self._draft = _Draft(states=bytearray(), wants_max=self._taken % MAX_EVERY == 0)
+        states = self._draft.states
+        # Parameters may be added between the steps of two optimizers.
+        states.extend(bytes(len(self._table) - len(states)))
+        return self._draft
+
+    def _measure(self, draft: _Draft, indexes: Iterable[int], grad_scale: Tensor | None) -> None:
+        with torch.no_grad():
+            for group in self._look(draft, indexes):
+                # A kind of gradient that cannot be measured must not cost the others theirs:
+                # its parameters stay unmeasured, and the fault is counted.
+                measured = False
+                with self._guard:
+                    self._take_norms(draft, group, grad_scale)
+                    measured = True
+                if not measured:
+                    for index in group.indexes:
+                        draft.states[index] = State.UNMEASURED
+
+    def _take_norms(self, draft: _Draft, group: _Group, grad_scale: Tensor | None) -> None:
+        grads, first = group.grads, group.grads[0]
+        many = len(grads) > 1 and first.device.type == "cpu"
+        key = (first.dtype, group.indexes[0])
+        stacks = self._stacks.of(group.shapes, key) if many else None
+        statistics = [(GRAD_NORM, grad_norms(grads, stacks))]
+        if draft.wants_max:
+            statistics.append((GRAD_MAX, grad_maxima(grads, stacks)))
+        for code, values in statistics:
+            if grad_scale is not None:
+                values = values / grad_scale.to(values.device)
+            draft.parts.append(_Part(code, group.indexes, values))
+
+    def _look(self, draft: _Draft, indexes: Iterable[int]) -> list[_Group]:
+        """Set the states as far as they need no norm; return the gradients to norm.
+
+        This loop is what Python costs per parameter: it touches each attribute once, and
+        plain integers, for an enum's member costs a call to become a byte.
+        """
+        groups: dict[tuple[torch.dtype, int], _Group] = {}
+        dtype: torch.dtype | None = None
+        device: int | None = None
+        present, stale, zero = int(State.PRESENT), int(State.STALE), int(State.ZERO)
+        parameters, states, is_new = self._table.parameters, draft.states, self._writes.is_new
+        for index in indexes:
+            parameter = parameters[index]
+            grad = parameter.grad
+            if grad is None or not parameter.requires_grad:
+                states[index] = _state_without_gradient(parameter)
+                continue
+            fresh = not hasattr(grad, MARK) or is_new(index, grad)
+            states[index] = present if fresh else stale
+            dense = grad if type(grad) is Tensor and not grad.is_sparse else _dense(grad)
+            shape = dense.shape
+            if 0 in shape:
+                # No element at all is all zeros; a shard without any says nothing of the rest.
+                if fresh and (dense is grad or grad.is_sparse):
+                    states[index] = zero
+                continue
+            # A device's number hashes four times as fast as the device.
+            if dense.dtype is not dtype or dense.get_device() != device:
+                dtype, device = dense.dtype, dense.get_device()
+                group = groups.setdefault((dtype, device), _Group())
+                add_index, add_grad = group.indexes.append, group.grads.append
+                add_shape = group.shapes.append
+            add_index(index)
+            add_grad(dense)
+            add_shape(shape)
+        return list(groups.values())
+
+
+def _state_without_gradient(parameter: Tensor) -> State:
+    if not parameter.requires_grad:
+        return State.FROZEN
+    return State.UNMEASURED if is_uninitialized(parameter) else State.ABSENT
+
+
+def _dense(grad: Tensor) -> Tensor:
+    """The elements of a gradient in one dense tensor: a sparse one's values, a shard's own part."""
+    if type(grad) is not Tensor and isinstance(grad, Sharded):
+        grad = grad.to_local()
+    return grad.coalesce().values() if grad.is_sparse else grad
+
+
+def _complete(pending: _Pending) -> Sample:
+    draft = pending.draft
+    codes = [GRAD_NORM, GRAD_MAX] if draft.wants_max else [GRAD_NORM]
+    states = np.frombuffer(draft.states, np.uint8)
+    wide = {code: np.full(len(states), np.nan) for code in codes}
+    ordinary = True
+    for parts, readback in pending.readbacks:
+        values = readback.values()
+        # No zero, infinity or NaN: in most steps there is nothing to judge.
+        ordinary &= np.minimum.reduce(values) > 0 and np.maximum.reduce(values) < math.inf
+        start = 0
+        for part in parts:
+            end = start + len(part.indexes)
+            wide[part.statistic][part.indexes] = values[start:end]
+            start = end
+    if not ordinary:
+        _judge(states, wide[GRAD_NORM])
+    with np.errstate(over="ignore"):
+        narrow = {code: values.astype(np.float32) for code, values in wide.items()}
+    skipped = pending.skipped or (draft.may_skip and bool((states == State.NONFINITE).any()))
+    return Sample(pending.step, pending.time, states, narrow, skipped)
+
+
+def _judge(states: npt.NDArray[np.uint8], norms: npt.NDArray[np.float64]) -> None:
+    """Tell those whose norm says that they are zero or not finite."""
+    present = states == State.PRESENT
+    states[present & (norms == 0)] = State.ZERO
+    states[present & ~np.isfinite(norms)] = State.NONFINITE

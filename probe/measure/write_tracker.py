@@ -1,0 +1,121 @@
+"""Which gradients did a backward write to since the last step used them?
+
+A gradient that is there is not always new: with ``zero_grad(set_to_none=False)``, or
+with no ``zero_grad`` at all, the tensor of an earlier step stays in place. Hooks on the
+parameters tell exactly, but cost 1.4 µs each in every backward (2 % of the step of a
+model of 400 small tensors). Most loops drop their gradients between steps, and there it
+is enough to mark those that exist after a step: one without a mark is new. So hooks are
+there for the first steps and stay only where gradients are seen to persist.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from functools import partial
+
+from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
+
+from ..model.table import is_uninitialized
+
+MARK = "_gradgate_version"
+"""The attribute that marks a gradient as old; it holds the version counter of that time."""
+
+LEARNING_STEPS = 2
+"""Sampled steps after which hooks are removed if no gradient persisted: one more than the
+first step, whose gradients are new in any loop."""
+
+
+class WriteTracker:
+    """Tells new gradients from those that were left from an earlier step."""
+
+    def __init__(self, parameters: Sequence[nn.Parameter]) -> None:
+        self._parameters = parameters
+        self._hooks: dict[int, RemovableHandle] = {}
+        self._written: dict[int, Tensor | None] = {}
+        self._hooking = True
+        self._persisted = False
+        self._learned = 0
+        self.spend(range(len(parameters)), mark=True)
+
+    @property
+    def persist(self) -> bool:
+        """Whether gradients may stay from one step to the next, as far as is known."""
+        return self._hooking or self._persisted
+
+    def spend(self, indexes: Iterable[int], *, mark: bool) -> None:
+        """Note that a step has used (or dropped) these gradients: from here on they are old.
+
+        ``mark``: they will be asked about after the next backward.
+        """
+        spent = list(indexes)
+        if self._hooks:
+            for index in spent:
+                self._written[index] = None
+        if mark:
+            self._mark(spent)
+            if self._hooking:
+                self._hook()
+
+    def is_new(self, index: int, grad: Tensor) -> bool:
+        """Whether a backward wrote this gradient since the last step used it."""
+        mark = grad.__dict__.get(MARK)
+        if mark is None:
+            return True
+        self._persisted = True
+        if index in self._hooks:
+            # A hook is also called where nothing came, and then nothing was written.
+            return self._written.get(index) is not None and bool(grad._version != mark)
+        # Without a hook the version counter is all there is. It rises with any write in
+        # place, so this can call a zeroed or clipped old gradient new, but in one step
+        # only: from the next one on there are hooks.
+        return bool(grad._version != mark)
+
+    def sampled(self) -> None:
+        """Note that a sample was taken, and decide whether hooks are needed."""
+        self._learned += 1
+        if self._persisted:
+            self._hooking = True
+        elif self._hooking and self._learned >= LEARNING_STEPS:
+            self._hooking = False
+            self._unhook()
+
+    def forget(self, indexes: Iterable[int]) -> None:
+        """Let go of parameters that are no longer in the models."""
+        for index in indexes:
+            self._written.pop(index, None)
+            handle = self._hooks.pop(index, None)
+            if handle is not None:
+                handle.remove()
+
+    def remove(self) -> None:
+        """Remove every hook and mark."""
+        self._unhook()
+        for parameter in self._parameters:
+            if parameter.grad is not None:
+                parameter.grad.__dict__.pop(MARK, None)
+
+    def _mark(self, indexes: Iterable[int]) -> None:
+        parameters = self._parameters
+        for index in indexes:
+            grad = parameters[index].grad
+            if grad is not None:
+                # An attribute lives exactly as long as the gradient. A weak reference
+                # would do too; an id would not, since freed ids return at once.
+                grad.__dict__[MARK] = grad._version
+
+    def _hook(self) -> None:
+        for index, parameter in enumerate(self._parameters):
+            # Neither a frozen parameter nor one without a shape yet can be given a hook;
+            # one given before survives freeze and thaw.
+            hookable = parameter.requires_grad and not is_uninitialized(parameter)
+            if hookable and index not in self._hooks:
+                # A bound C function: no Python frame is made in the backward.
+                self._hooks[index] = parameter.register_post_accumulate_grad_hook(
+                    partial(self._written.__setitem__, index)
+                )
+
+    def _unhook(self) -> None:
+        for handle in self._hooks.values():
+            handle.remove()
+        self._hooks.clear()

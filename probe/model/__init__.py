@@ -1,0 +1,1 @@
+"""The models as a run knows them: parameters, modules, and what is recorded of them."""

@@ -1,0 +1,18 @@
+"""A freeze: who stopped a parameter from training, how, and since when."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Freeze:
+    """Who froze a parameter, how, and when."""
+
+    by: str
+    mode: str
+    since_step: int
+    command: int | None
+    """The server's number of the command, None for one made in Python."""
+    hold_stats: bool = False
+    """The running statistics of the modules inside the target are held too."""

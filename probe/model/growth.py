@@ -1,0 +1,96 @@
+"""Keeps the parameter table in step with models that change while they train."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Mapping
+
+from torch import nn
+
+from .registrations import Registrations
+from .table import ParameterTable
+
+logger = logging.getLogger("gradgate")
+
+PERIOD = 5.0
+"""Seconds after which the models are walked for changes that no hook sees."""
+SHARE = 0.01
+"""The part of the time that walks may take. One costs 2 to 5 µs a parameter."""
+ALLOWANCE = 0.25
+"""Seconds that walks may take at once, before they are held to their share."""
+MOST_ROWS = 100_000
+"""The protocol's limit for a table."""
+
+
+class Growth:
+    """Decides when to walk the models, and updates the table if they changed.
+
+    At once after a parameter or a module was assigned to one of their modules, and after
+    5 seconds or twice as many steps for changes that nothing tells of: a deletion, a write
+    into ``module._parameters``. A job that replaces parameters without end has its table
+    grow to ten times its size, and is followed no further.
+    """
+
+    def __init__(
+        self, models: Mapping[str, nn.Module], table: ParameterTable, step: Callable[[], int]
+    ) -> None:
+        self._models = models
+        self._table = table
+        self._step = step
+        self._limit = min(MOST_ROWS, 10 * len(table) + 1000)
+        self._registrations = Registrations(models)
+        self._following = True
+        self._next_step = 1
+        self._next_time = time.monotonic() + PERIOD
+        self._debt = 0.0
+        """Seconds that walks took above their share."""
+        self._counted = time.monotonic()
+
+    @property
+    def noticed(self) -> bool:
+        """Whether something was assigned to a module of the models since the last walk."""
+        return self._registrations.noticed and self._affordable()
+
+    @property
+    def due(self) -> bool:
+        """Whether it is time to look for what nothing tells of."""
+        late = self._step() >= self._next_step or time.monotonic() >= self._next_time
+        return late and self._following and self._affordable()
+
+    def walk(self) -> bool:
+        """Update the table from the models; return whether it changed."""
+        if not self._following:
+            return False
+        began = time.monotonic()
+        step, assigned = self._step(), self._registrations.noticed
+        self._registrations.forget()
+        changed = self._table.update(self._models, step)
+        if assigned or changed:
+            self._registrations.follow(self._models)
+        if len(self._table) > self._limit:
+            self._give_up(step)
+        now = time.monotonic()
+        self._next_step, self._next_time = max(1, 2 * step), now + PERIOD
+        self._debt += now - began
+        return changed
+
+    def remove(self) -> None:
+        """Follow the models no further, and remove the hooks. Idempotent."""
+        self._following = False
+        self._registrations.remove()
+
+    def _affordable(self) -> bool:
+        now = time.monotonic()
+        self._debt = max(0.0, self._debt - SHARE * (now - self._counted))
+        self._counted = now
+        return self._debt <= ALLOWANCE
+
+    def _give_up(self, step: int) -> None:
+        self.remove()
+        logger.warning(
+            "gradgate: this model replaces its parameters again and again (%d so far), so those "
+            "that are new after step %d are not watched; detach and attach again to watch them.",
+            len(self._table.removed),
+            step,
+        )

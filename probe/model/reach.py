@@ -1,0 +1,57 @@
+"""Who is upstream of a gate."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from .table import ParameterTable
+from .upstream import leaves, leaves_of, reachable
+
+
+@dataclass
+class Reach:
+    """The parameters whose gradient passes through a site."""
+
+    step: int = 0
+    """The step whose graph was looked at; 0 for none yet."""
+    indexes: set[int] = field(default_factory=set)
+    behind: set[int] = field(default_factory=set)
+    """Of those, the ones that a custom function may give zeros for a missing gradient."""
+    hidden: bool = False
+    """There may be more: a reentrant checkpoint of a function hides what it uses."""
+    foreign: bool = False
+    """There is more than parameters, such as an input that is being optimised."""
+
+    def add(self, tensor: Tensor, table: ParameterTable) -> None:
+        """Take in what ``tensor`` passes its gradient to."""
+        found = list(leaves([tensor]))
+        self.hidden |= any(leaf is None for leaf in found)
+        indexes = table.indexes(leaf for leaf in found if leaf is not None)
+        self.foreign |= len(indexes) < len(found)
+        self.indexes.update(indexes)
+        if tensor.grad_fn is None:
+            return
+        inventors = [node for node in reachable([tensor.grad_fn]) if _may_invent(node)]
+        beyond = leaves_of(inventors)
+        self.behind.update(table.indexes(leaf for leaf in beyond if leaf is not None))
+
+    def leaves(self, table: ParameterTable) -> Iterator[Tensor | None]:
+        """Yield the parameters, and None where there is more."""
+        yield from (table.parameters[index] for index in self.indexes)
+        if self.hidden or self.foreign:
+            yield None
+
+
+def _may_invent(node: torch.autograd.graph.Node) -> bool:
+    """Whether a node may hand on zeros where it got nothing: functions of Python and C++ may.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.autograd.function.FunctionCtx.set_materialize_grads.html
+    """
+    kind = type(node)
+    return (
+        torch.autograd.function.BackwardCFunction in kind.__mro__ or kind.__name__ == "CppFunction"
+    )

@@ -1,0 +1,27 @@
+"""A sample: every parameter's state and statistics at one step."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+GRAD_NORM = 1
+GRAD_MAX = 2
+
+
+@dataclass(frozen=True)
+class Sample:
+    """What was measured at one step for every parameter."""
+
+    step: int
+    time: float
+    """Seconds since the Unix epoch."""
+    states: npt.NDArray[np.uint8]
+    """Codes of :class:`~gradgate.probe.base.states.State`, [parameters]."""
+    values: Mapping[int, npt.NDArray[np.float32]]
+    """By statistic code: float32 [parameters], NaN where there is no value."""
+    skipped: bool = False
+    """The optimizer did not apply these gradients (an overflow under AMP)."""

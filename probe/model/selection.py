@@ -1,0 +1,128 @@
+"""What a command touches: the parameters and the modules that its target names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+from torch import nn
+
+from ..base.errors import CommandError, TargetError
+from ..base.targets import resolve
+from .commands import Command
+from .table import ParameterTable
+
+
+@dataclass(frozen=True)
+class Selection:
+    """The parameters and modules that a command touches."""
+
+    indexes: list[int]
+    """The parameters, as indexes of the table."""
+    modules: tuple[str, ...] = ()
+    """The outermost modules that the target names; none when it names parameters."""
+    norms: tuple[str, ...] = ()
+    """The modules with running statistics that are inside the target."""
+
+
+def select(command: Command, table: ParameterTable, models: Mapping[str, nn.Module]) -> Selection:
+    """Return what ``command`` touches.
+
+    Raises :class:`TargetError` when its target matches nothing and :class:`CommandError` when
+    mode ``no_grad`` is asked for something else than modules.
+    """
+    paths = module_paths(models)
+    matched = _matching(command.target, paths, table)
+    below = _below(matched, table)
+    if command.mode == "no_grad":
+        if not matched:
+            first = table.name(resolve(command.target, table.names)[0])
+            raise CommandError(_no_module(command.target, first))
+        indexes = below
+    else:
+        # A pattern such as ``blocks.[012]`` matches no parameter's name, but modules' paths.
+        is_pattern = command.target not in paths
+        indexes = _matching_names(command.target, table) or (below if is_pattern else [])
+        indexes = indexes or resolve(command.target, table.names)
+    if not indexes:
+        raise CommandError(f"{command.target!r} names modules without parameters.")
+    return Selection(indexes, matched, _norms_inside(matched, indexes, paths, table))
+
+
+def module_paths(models: Mapping[str, nn.Module]) -> dict[str, nn.Module]:
+    """Every module by its path; with several models each path starts with the model's key."""
+    return {
+        ".".join(filter(None, (key, path))): module
+        for key, model in models.items()
+        for path, module in model.named_modules(remove_duplicate=False)
+    }
+
+
+def keeps_statistics(module: nn.Module) -> bool:
+    """Whether a module updates running statistics in training: BatchNorm and its kin."""
+    return isinstance(module, nn.modules.batchnorm._NormBase) and module.running_mean is not None
+
+
+def _matching(
+    target: str, paths: Mapping[str, nn.Module], table: ParameterTable
+) -> tuple[str, ...]:
+    if any(target in names for names in table.names):
+        return ()
+    if target in paths:
+        return (target,)
+    return tuple(_outermost(path for path in paths if fnmatchcase(path, target)))
+
+
+def _matching_names(target: str, table: ParameterTable) -> list[int]:
+    """The parameters that a target names by themselves; none when it names only modules."""
+    try:
+        return resolve(target, table.names)
+    except TargetError:
+        return []
+
+
+def _below(modules: Iterable[str], table: ParameterTable) -> list[int]:
+    """The parameters below any of some modules, in order."""
+    prefixes = [_prefix(path) for path in modules]
+    return [
+        index
+        for index, names in enumerate(table.names)
+        if any(name.startswith(prefix) for name in names for prefix in prefixes)
+    ]
+
+
+def _outermost(paths: Iterable[str]) -> list[str]:
+    kept: list[str] = []
+    for path in sorted(paths, key=lambda path: (path.count(".") + bool(path), path)):
+        if not any(path.startswith(_prefix(above)) for above in kept):
+            kept.append(path)
+    return kept
+
+
+def _norms_inside(
+    modules: Iterable[str],
+    indexes: Iterable[int],
+    paths: Mapping[str, nn.Module],
+    table: ParameterTable,
+) -> tuple[str, ...]:
+    owners = {name.rpartition(".")[0] for index in indexes for name in table.names[index]}
+    below = [_prefix(module) for module in modules]
+    return tuple(
+        path
+        for path, module in paths.items()
+        if keeps_statistics(module)
+        and (path in owners or any(f"{path}.".startswith(prefix) for prefix in below))
+    )
+
+
+def _prefix(path: str) -> str:
+    return f"{path}." if path else ""
+
+
+def _no_module(target: str, parameter: str) -> str:
+    module = parameter.rpartition(".")[0]
+    return (
+        f"{target!r} names parameters, and mode 'no_grad' runs whole modules without a graph; "
+        f"give a module's path such as {module!r}, or use mode 'grad'."
+    )

@@ -1,0 +1,145 @@
+"""What flows into a module: the trainable parameters whose gradient passes through its inputs."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.autograd.graph import Node
+
+from ..base.guard import Guard
+from ..torch_compat.module_hooks import ModuleHook
+from ..torch_compat.tree import tensors_in
+from .table import ParameterTable
+
+
+@dataclass(frozen=True)
+class Upstream:
+    """What the inputs of modules carried, all calls together."""
+
+    called: bool
+    """A module was called with gradients enabled; otherwise nothing is known."""
+    indexes: list[int]
+    """The parameters that get a gradient through the inputs, in table order."""
+    foreign: bool
+    """Something else does, or may: a leaf that is no watched parameter (an input being
+    optimised), or the inside of a reentrant checkpoint."""
+
+    @property
+    def carries(self) -> bool:
+        """Whether a gradient passes through the inputs."""
+        return self.foreign or bool(self.indexes)
+
+
+class UpstreamObserver:
+    """Watches calls of modules from its making until :meth:`remove`, and changes nothing.
+
+    It walks the autograd graph from the inputs to its leaves. A reentrant checkpoint hides
+    its inside from that walk: where it was given a module, the trainable parameters of that
+    module are taken; where it was given another function, its node counts as foreign. A
+    module *inside* a reentrant checkpoint is seen when the backward runs it again, and then
+    what enters the checkpoint looks like a foreign leaf; so ask after the backward. A call
+    inside a compiled function is not seen.
+    """
+
+    def __init__(
+        self,
+        modules: Iterable[nn.Module],
+        table: ParameterTable,
+        guard: Guard,
+        ignored: Iterable[Tensor] = (),
+    ) -> None:
+        """``ignored``: leaves that do not count, such as the target's own parameters."""
+        self._table = table
+        self._guard = guard
+        self._ignored = {id(tensor): tensor for tensor in ignored}
+        self._called = False
+        self._foreign = False
+        self._indexes: set[int] = set()
+        self._handles = [
+            module.register_forward_pre_hook(
+                ModuleHook(self._enter), prepend=True, with_kwargs=True
+            )
+            for module in modules
+        ]
+
+    def seen(self) -> Upstream:
+        """What the calls so far carried."""
+        return Upstream(self._called, sorted(self._indexes), self._foreign)
+
+    def remove(self) -> None:
+        """Watch no longer. Idempotent."""
+        for handle in self._handles:
+            handle.remove()
+        self._handles.clear()
+
+    def _enter(self, module: nn.Module, args: Any, kwargs: Any) -> None:
+        if torch.compiler.is_compiling() or not torch.is_grad_enabled():
+            return
+        with self._guard:
+            for leaf in leaves(tensors_in((args, kwargs))):
+                self._note(leaf)
+            self._called = True
+
+    def _note(self, leaf: Tensor | None) -> None:
+        if id(leaf) in self._ignored:
+            return
+        index = None if leaf is None else self._table.index_of.get(id(leaf))
+        if index is None:
+            self._foreign = True
+        else:
+            self._indexes.add(index)
+
+
+def leaves(tensors: Iterable[Tensor]) -> Iterator[Tensor | None]:
+    """Yield the leaves that ``tensors`` pass a gradient to, and None for one that is hidden."""
+    starts: list[Node] = []
+    for tensor in tensors:
+        if tensor.grad_fn is not None:
+            starts.append(tensor.grad_fn)
+        elif tensor.requires_grad:
+            yield tensor
+    yield from leaves_of(starts)
+
+
+def leaves_of(starts: Iterable[Node]) -> Iterator[Tensor | None]:
+    """Yield the leaves that nodes pass a gradient to, and None for one that is hidden."""
+    for node in reachable(starts):
+        if hasattr(node, "variable"):  # AccumulateGrad
+            yield node.variable
+        if hasattr(node, "cut_off"):  # by a gate
+            yield from node.cut_off()
+        if hasattr(node, "run_function"):  # a reentrant checkpoint, torch's or its kin's
+            yield from _inside(node.run_function)
+
+
+def reachable(starts: Iterable[Node]) -> Iterator[Node]:
+    """Yield each node of the autograd graph upstream of ``starts`` once, those included."""
+    pending = list(starts)
+    # The nodes themselves, not their ids: their Python objects live only as long as somebody
+    # holds them, and a freed id returns at once.
+    visited: set[Node] = set()
+    while pending:
+        node = pending.pop()
+        if node in visited:
+            continue
+        visited.add(node)
+        yield node
+        if not hasattr(node, "cut_off"):  # behind it is an anchor
+            pending += [following for following, _ in node.next_functions if following is not None]
+
+
+def _inside(function: Any) -> Iterator[Tensor | None]:
+    """The leaves that a checkpointed function uses by itself."""
+    while isinstance(function, functools.partial):
+        function = function.func
+    if getattr(function, "__name__", None) in ("forward", "__call__", "_wrapped_call_impl"):
+        function = getattr(function, "__self__", function)
+    if isinstance(function, nn.Module):
+        yield from (parameter for parameter in function.parameters() if parameter.requires_grad)
+    else:
+        yield None

@@ -1,0 +1,1 @@
+"""A run from attach to detach, and the cycle of a step."""

@@ -1,0 +1,106 @@
+"""A run's gates in the user's own checkpoint, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ..base.errors import CommandError
+from ..gates.gates import MOST, Gates
+from ..model.commands import Command
+from ..steer.steering import Steering
+
+FIELDS = ("site", "when", "action", "factor", "max_norm", "hold", "paused", "by")
+MEMORY = {
+    "closed": (bool,),
+    "held": (int,),
+    "norm_avg": (float, type(None)),
+    "metrics": (dict,),
+}
+"""What a gate remembers, and of which types it is."""
+NUMBER = (int, float, type(None))
+HIGHEST = 1_000_000
+"""The number of a gate, at most."""
+
+
+@dataclass(frozen=True)
+class RestoredGate:
+    """A gate of a checkpoint, or one of this run that the checkpoint does not have."""
+
+    command: Command
+    memory: Mapping[str, Any] | None
+    """None where the gate is to be removed."""
+
+
+def gates_to_state(gates: Gates, step: int, metrics: Mapping[str, float]) -> list[dict[str, Any]]:
+    """Return every gate with what it remembers; ``step`` is the coming one."""
+    found = [gates.get(info.id) for info in gates.infos()]
+    return [
+        {
+            "id": gate.id,
+            **{name: gate.as_message()[name] for name in FIELDS},
+            **gate.memory(step, metrics),
+        }
+        for gate in found
+        if gate is not None
+    ]
+
+
+def gates_from_state(state: Mapping[str, Any], gates: Gates) -> list[RestoredGate]:
+    """Return what brings the gates of a state about, each checked; nothing is done.
+
+    Of a state that was made before gates were in it, nothing. Raises :class:`CommandError` for
+    what is no state, and as :meth:`Gates.check` does.
+    """
+    items = state.get("gates")
+    if items is None:
+        return []
+    if not isinstance(items, list) or len(items) > MOST or not all(map(_is_gate, items)):
+        raise CommandError(
+            "the gates in this state are not as run.state_dict() returned them; give that."
+        )
+    kept = {item["id"] for item in items}
+    restored = [
+        RestoredGate(Command("ungate", f"gate {info.id}", "python", gate=info.id), None)
+        for info in gates.infos()
+        if info.id not in kept
+    ]
+    for item in items:
+        number = item["id"] if gates.get(item["id"]) is not None else None
+        fields = {name: item[name] for name in FIELDS}
+        command = Command("gate", item["site"], gate=number, reserved=item["id"], **fields)
+        gates.check(command, restored=True)
+        restored.append(RestoredGate(command, {name: item[name] for name in MEMORY}))
+    return restored
+
+
+def restore_gate(gates: Gates, steering: Steering, restored: RestoredGate, step: int) -> None:
+    """Make, change or remove a gate that was checked, as of the latest ``step``."""
+    command = restored.command
+    if command.kind == "gate" and command.gate is None:
+        command = replace(command, reserved=_promised(gates, command.reserved or 0))
+    gate = gates.get(steering.apply_gate(command, step))
+    if gate is not None and restored.memory is not None:
+        gate.recall(restored.memory, step + 1)
+
+
+def _promised(gates: Gates, wanted: int) -> int:
+    """Promise the number ``wanted`` to a gate, or another where it was given away before."""
+    number = gates.reserve()
+    while number < wanted:
+        number = gates.reserve()
+    return number
+
+
+def _is_gate(item: object) -> bool:
+    return (
+        isinstance(item, Mapping)
+        and item.keys() >= {"id", *FIELDS, *MEMORY}
+        and isinstance(item["id"], int)
+        and 0 < item["id"] <= HIGHEST
+        and isinstance(item["hold"], int)
+        and all(isinstance(item[name], NUMBER) for name in ("factor", "max_norm"))
+        and all(isinstance(item[name], str) for name in ("site", "when", "action", "by"))
+        and all(isinstance(item[name], kinds) for name, kinds in MEMORY.items())
+    )

@@ -1,0 +1,1 @@
+"""Commands: queued, applied, previewed, verified, and what they saved."""

@@ -1,0 +1,134 @@
+"""What a command saved: backward time and memory, before and after, from the job's own steps."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Hashable, Sequence
+from dataclasses import asdict, dataclass
+from statistics import median, median_low
+from typing import Any, Generic, Protocol, TypeVar
+
+WINDOW = 20
+"""Steps before a command that are kept."""
+FEWEST_BEFORE = 5
+"""Measured steps before a command without which there is no figure."""
+MEASURED_AFTER = 10
+"""Measured steps after a command that make the figure."""
+WARM_UP = 2
+"""Steps after a command that are not counted."""
+RECOMPILING_WARM_UP = 5
+"""The same where the command makes ``torch.compile`` begin anew."""
+PATIENCE = 100
+"""Steps after a command without a figure after which it is given up: few have a backward."""
+
+Key = TypeVar("Key", bound=Hashable)
+
+
+class Measured(Protocol):
+    """The backward of a step: see :class:`gradgate.probe.measure.backward_timer.Backward`."""
+
+    @property
+    def step(self) -> int:
+        """The step that it belongs to."""
+
+    @property
+    def seconds(self) -> float:
+        """What it took."""
+
+    @property
+    def memory(self) -> int | None:
+        """Bytes allocated on the accelerator when it began."""
+
+
+@dataclass(frozen=True)
+class Saved:
+    """What a command saved; every figure but ``gradient_bytes`` is a median of steps."""
+
+    backward_before: float
+    """Seconds a step."""
+    backward_after: float
+    steps: int
+    """How many steps were measured on each side, at least."""
+    gradient_bytes: int
+    """Bytes of gradients that are not made any more; negative for a thaw."""
+    memory_before: int | None
+    """Bytes allocated on the accelerator when backward began."""
+    memory_after: int | None
+
+    def as_message(self) -> dict[str, Any]:
+        """What was saved as the wire protocol has it."""
+        return asdict(self)
+
+
+@dataclass
+class _Open(Generic[Key]):
+    """A command whose effect is being measured."""
+
+    key: Key
+    step: int
+    gradient_bytes: int
+    before: list[Measured]
+    after: list[Measured]
+
+
+class Savings(Generic[Key]):
+    """Compares the steps before a command with those after it.
+
+    A command has no figure, rather than a wrong one, when fewer than five steps were
+    measured since the command before it (or since attach), when another command comes
+    before ten steps after it were measured, so also when several take effect at one step,
+    and when a hundred steps do not bring ten figures. The steps of a command's warm-up
+    count neither for it nor as the next one's before.
+    """
+
+    def __init__(self) -> None:
+        self._window: deque[Measured] = deque(maxlen=WINDOW)
+        self._open: _Open[Key] | None = None
+        self._settled = 0
+        """The first step whose figures show the latest command's effect alone."""
+
+    def began(self, key: Key, step: int, gradient_bytes: int, *, recompiles: bool = False) -> None:
+        """Note that a command took effect at the end of ``step``.
+
+        ``gradient_bytes``: what it frees; negative for a thaw.
+        """
+        # On a device figures come late: some of the steps before may still be on their way,
+        # and belong to no command's before or after.
+        before = [measured for measured in self._window if measured.step <= step]
+        self._window.clear()
+        self._settled = step + 1 + (RECOMPILING_WARM_UP if recompiles else WARM_UP)
+        self._open = None
+        if len(before) >= FEWEST_BEFORE:
+            self._open = _Open(key, step, gradient_bytes, before, [])
+
+    def add(self, measured: Measured) -> tuple[Key, Saved] | None:
+        """Take in a step's figure; return a command and what it saved when that is known."""
+        if measured.step < self._settled:
+            return None
+        self._window.append(measured)
+        if self._open is None:
+            return None
+        self._open.after.append(measured)
+        done = self._open
+        if len(done.after) >= MEASURED_AFTER:
+            self._open = None
+            return done.key, _compare(done)
+        if measured.step - done.step >= PATIENCE:
+            self._open = None
+        return None
+
+
+def _compare(done: _Open[Any]) -> Saved:
+    return Saved(
+        backward_before=median(measured.seconds for measured in done.before),
+        backward_after=median(measured.seconds for measured in done.after),
+        steps=min(len(done.before), len(done.after)),
+        gradient_bytes=done.gradient_bytes,
+        memory_before=_memory(done.before),
+        memory_after=_memory(done.after),
+    )
+
+
+def _memory(steps: Sequence[Measured]) -> int | None:
+    known = [measured.memory for measured in steps if measured.memory is not None]
+    return median_low(known) if len(known) == len(steps) else None

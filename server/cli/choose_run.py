@@ -1,0 +1,61 @@
+"""Which run a person means."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Sequence
+
+from ..protocol.rows import RunRow, RunStatus
+
+_NUMBERED = re.compile(r" \(\d+\)$")
+_SHOWN = 5
+
+
+class NoSuchRun(Exception):
+    """What was given means no run, or more than one; the message says what to give instead."""
+
+
+def choose(rows: Sequence[RunRow], wanted: str) -> RunRow:
+    """The run of an id, of the beginning of one, or of a name that one live run has.
+
+    Two live jobs of one name share it, although the second is shown as `name (2)`. Raises
+    `NoSuchRun`.
+    """
+    for row in rows:
+        if row.id == wanted:
+            return row
+    live = [row for row in rows if row.status is RunStatus.LIVE]
+    named = [row for row in live if wanted == row.name and _NUMBERED.search(wanted)]
+    if not named:
+        named = [row for row in live if wanted in (row.name, _NUMBERED.sub("", row.name))]
+    begun = [row for row in rows if wanted and row.id.startswith(wanted)]
+    found = list({row.id: row for row in (*named, *begun)}.values())
+    if len(found) == 1:
+        return found[0]
+    raise NoSuchRun(_ambiguous(wanted, found) if found else _unknown(wanted, rows))
+
+
+def _ambiguous(wanted: str, found: Sequence[RunRow]) -> str:
+    return (
+        f"{wanted!r} may be any of {len(found)} runs: {_listed(found)}. "
+        "Give an id, or as much of one as is needed."
+    )
+
+
+def _unknown(wanted: str, rows: Sequence[RunRow]) -> str:
+    ended = [row for row in rows if row.name == wanted]
+    if ended:
+        return (
+            f"No live run is named {wanted!r}, only {_listed(ended)}: "
+            "give its id if that is the one that you mean."
+        )
+    near = difflib.get_close_matches(wanted, [row.name for row in rows], 3)
+    hint = f" Did you mean {', '.join(map(repr, near))}?" if near else ""
+    return f"There is no run {wanted!r}: `gradgate runs` lists those that there are.{hint}"
+
+
+def _listed(rows: Sequence[RunRow]) -> str:
+    shown = [f"{row.id} ({row.name}, {row.status.value})" for row in rows[:_SHOWN]]
+    more = len(rows) - len(shown)
+    return ", ".join(shown) + (f" and {more} more" if more else "")

@@ -1,0 +1,56 @@
+"""Explanations in words, those that say the same of many parameters as one."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+
+from ..protocol.explanations import Explanation, Snippet
+from .terminal import listed
+
+_AROUND = 2
+_NAMED = 3
+_INDENT = "    "
+
+
+def explanation_lines(explanations: Iterable[Explanation]) -> Iterator[str]:
+    """What is wrong with each group of parameters, line by line, groups parted by an empty one."""
+    for number, group in enumerate(_grouped(explanations)):
+        if number:
+            yield ""
+        first = group[0]
+        names = [each.name for each in group]
+        place = f" at {first.where}" if first.where else ""
+        yield f"{_names(names)}: {first.cause}{place}"
+        yield f"{_INDENT}{first.detail}"
+        yield f"{_INDENT}{first.advice}"
+        if first.source is not None:
+            yield from _source_lines(first.source)
+
+
+def _grouped(explanations: Iterable[Explanation]) -> Iterable[Sequence[Explanation]]:
+    """Explanations that differ in the name alone, in the order of the first of each."""
+    groups: dict[tuple[str | None, ...], list[Explanation]] = {}
+    for each in explanations:
+        key = (each.cause, each.where, _nameless(each.detail, each.name))
+        groups.setdefault(key, []).append(each)
+    return groups.values()
+
+
+def _nameless(text: str, name: str) -> str:
+    """A text with a mark in place of a name, where that is not a part of a longer one."""
+    return re.sub(rf"(?<![\w.\]]){re.escape(name)}(?![\w\[]|\.\w)", "\0", text)
+
+
+def _names(names: Sequence[str]) -> str:
+    return listed(names, len(names), _NAMED if len(names) <= _NAMED else 1)
+
+
+def _source_lines(source: Snippet) -> Iterator[str]:
+    """The line that is meant, marked, with those around it."""
+    numbered = list(enumerate(source.lines, source.first))
+    near = [(number, line) for number, line in numbered if abs(number - source.line) <= _AROUND]
+    width = len(str(near[-1][0]))
+    for number, line in near:
+        mark = ">" if number == source.line else " "
+        yield f"{_INDENT}{mark} {number:{width}} | {line.expandtabs(4)}".rstrip()

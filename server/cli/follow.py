@@ -1,0 +1,98 @@
+"""Following a command until the job has done or refused it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from ..protocol.command_life import CommandState
+from ..protocol.rows import CommandRow, RunRow, RunStatus
+from .client import Broken, Client, Failed, Unreachable
+
+FIRST_PAUSE = 0.1
+LONGEST_PAUSE = 1.0
+PATIENCE = 15.0
+"""Seconds for a server that went, perhaps to be restarted."""
+
+FAILED = frozenset({CommandState.DRIFTED, CommandState.REJECTED, CommandState.SUPERSEDED})
+
+
+class RunEnded(Exception):
+    """The run finished before the last state of the command."""
+
+
+class Following:
+    """One command of one run; `row` is the latest that is known of it."""
+
+    def __init__(
+        self,
+        client: Client,
+        row: CommandRow,
+        run: str,
+        last: CommandState,
+        told: Callable[[CommandState, CommandRow], None],
+        noted: Callable[[str], None],
+    ) -> None:
+        """Follow a command whose `last` state is that in which it is done.
+
+        `told` is called for each state in its turn, `noted` with sentences on what is amiss.
+        """
+        self._client = client
+        self._run = run
+        self._final = FAILED | {CommandState.VERIFIED, last}
+        self._told = told
+        self._noted = noted
+        self._known: set[CommandState] = set()
+        self._said: set[str] = set()
+        self.row = row
+
+    def until_final(self) -> CommandRow:
+        """Wait; raises `RunEnded`, or what the client raises when its server stays away."""
+        pause = FIRST_PAUSE
+        self._tell()
+        while self.row.state not in self._final:
+            time.sleep(pause)
+            pause = min(LONGEST_PAUSE, pause * 1.3)
+            run, self.row = self._ask()
+            self._tell()
+            self._check(run)
+        return self.row
+
+    def _ask(self) -> tuple[RunRow, CommandRow]:
+        """The run and the command, asked until the server answers or the patience ends."""
+        deadline = time.monotonic() + PATIENCE
+        while (found := self._answer(deadline)) is None:
+            self._note(f"The server does not answer now; trying for {PATIENCE:.0f} seconds.")
+            time.sleep(LONGEST_PAUSE / 2)
+        return found
+
+    def _answer(self, deadline: float) -> tuple[RunRow, CommandRow] | None:
+        try:
+            # In this order: a run that has finished changes its commands no more.
+            run = self._client.run(self._run)
+            return run, self._client.command(self._run, self.row.id)
+        except (Unreachable, Broken, Failed) as error:
+            passing = not isinstance(error, Failed) or error.status == 503
+            if not passing or time.monotonic() > deadline:
+                raise
+            return None
+
+    def _tell(self) -> None:
+        for name in self.row.times:
+            state = CommandState(name)
+            if state not in self._known:
+                self._known.add(state)
+                self._told(state, self.row)
+
+    def _check(self, run: RunRow) -> None:
+        if self.row.state in self._final:
+            return
+        if run.status is RunStatus.FINISHED:
+            raise RunEnded
+        if run.status is RunStatus.LOST:
+            self._note("Nothing is heard of the job; the command waits for it.")
+
+    def _note(self, sentence: str) -> None:
+        if sentence not in self._said:
+            self._said.add(sentence)
+            self._noted(sentence)

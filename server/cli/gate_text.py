@@ -1,0 +1,52 @@
+"""Gates and their trials in words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ..protocol.rows import CommandRow, GateRow
+from ..protocol.trials import ConditionFault, Trial
+from .terminal import listed, plural
+
+_SHOWN = 10
+
+
+def gate_text(gate: GateRow | CommandRow) -> str:
+    """What a gate does and when, such as `scale by 0.5 when norm > 10, held for 5 steps`."""
+    parts = [f"{action_text(gate)} when {gate.when}"]
+    parts += [f"held for {plural(gate.hold, 'step')}"] if gate.hold else []
+    parts += ["paused"] if gate.paused else []
+    return ", ".join(parts)
+
+
+def action_text(gate: GateRow | CommandRow) -> str:
+    """What a gate does while it is closed."""
+    if gate.factor is not None:
+        return f"{gate.action} by {gate.factor:g}"
+    if gate.max_norm is not None:
+        return f"{gate.action} to {gate.max_norm:g}"
+    return str(gate.action)
+
+
+def trial_lines(trial: Trial, when: str) -> Iterator[str]:
+    """How a gate would have fared, line by line."""
+    closed = trial.closed
+    if closed is None or not trial.samples:
+        yield f"There is no history to try {when!r} on."
+    else:
+        samples = plural(trial.samples, "sample")
+        yield f"Would have been closed in {len(closed):,} of the last {samples}."
+        if closed:
+            steps = [f"{step:,}" for step in reversed(closed)]
+            yield f"  at steps (latest first): {listed(steps, len(steps), _SHOWN)}"
+    if trial.missing:
+        yield f"  no history of: {', '.join(trial.missing)}"
+    for note in trial.notes:
+        yield f"  ! {note}"
+
+
+def fault_lines(fault: ConditionFault, when: str) -> Iterator[str]:
+    """A condition with a mark under the place of its fault; nothing without such a place."""
+    if fault.column is not None and fault.column <= len(when):
+        yield f"  {when}"
+        yield f"  {' ' * fault.column}^"

@@ -1,0 +1,43 @@
+"""The command `gradgate runs`."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from ..protocol.rows import RunRow
+from .client import Client
+from .options import asks_a_server
+from .terminal import plain, table
+
+_HEAD = ("ID", "NAME", "STATUS", "STEP", "STEPS/S", "TRAINABLE", "HOST")
+_RIGHT = frozenset({3, 4, 5})
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Print every figure, as JSON.")
+@asks_a_server
+def runs(client: Client, /, as_json: bool) -> None:
+    """List the runs that the dashboard knows, newest first."""
+    rows = client.runs()
+    if as_json:
+        click.echo(json.dumps([row.model_dump(mode="json") for row in rows], indent=2))
+    elif rows:
+        click.echo(table(_HEAD, [_cells(row) for row in rows], _RIGHT))
+    else:
+        click.echo("No run yet: `probe.attach(model, optimizer)` in a training script starts one.")
+
+
+def _cells(row: RunRow) -> tuple[str, ...]:
+    speed = "" if row.steps_per_second is None else f"{row.steps_per_second:.3g}"
+    host = row.host if row.ranks == 1 else f"{row.host} ({row.ranks} ranks)"
+    return (
+        row.id,
+        plain(row.name),
+        row.status.value,
+        f"{row.step:,}",
+        speed,
+        f"{row.trainable:,} of {row.parameters:,}",
+        plain(host),
+    )

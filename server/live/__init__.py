@@ -1,0 +1,1 @@
+"""Runs as they happen: probes and browsers that are connected."""

@@ -1,0 +1,83 @@
+"""The server's side of one connection to a probe."""
+
+from __future__ import annotations
+
+import asyncio
+
+from starlette.websockets import WebSocket
+
+from ..protocol.messages import Ack, AnyCommand, Error, Message, Welcome
+from .questions import Questions
+
+
+class Refused(Exception):
+    """The connection ends; the probe is told why, and whether it may try again by itself."""
+
+    def __init__(self, message: str, code: int = 1008, *, retry: bool = False) -> None:
+        super().__init__(message)
+        self.message = message
+        self.code = code
+        self.retry = retry
+
+
+class ProbeConnection:
+    """What a probe still has to be sent; bounded, however slowly it reads.
+
+    Nothing goes out before `welcome` was called, so commands may be queued from the moment that
+    the connection is known.
+    """
+
+    def __init__(self, websocket: WebSocket) -> None:
+        self._websocket = websocket
+        self._news = asyncio.Event()
+        self._acked: int | None = None
+        self._commands: dict[int, AnyCommand] = {}
+        self.questions = Questions(self._news)
+        self._refusal: Refused | None = None
+
+    def check(self) -> None:
+        """Raise `Refused` when the connection has to end."""
+        if self._refusal is not None:
+            raise self._refusal
+
+    async def welcome(self, message: Welcome) -> None:
+        """Send the answer to `hello`."""
+        await self._send(message)
+
+    def acknowledge(self, seq: int) -> None:
+        """Everything up to `seq` is stored."""
+        self._acked = seq
+        self._news.set()
+
+    def command(self, command: AnyCommand) -> None:
+        """Send a command; those that wait go out in order of their ids."""
+        self._commands[command.id] = command
+        self._news.set()
+
+    def end(self, refused: Refused) -> None:
+        """End this connection, and say why."""
+        self._refusal = refused
+        self._news.set()
+
+    async def deliver(self) -> None:
+        """Send what comes until the connection has to end, which raises `Refused`."""
+        while True:
+            await self._news.wait()
+            self._news.clear()
+            self.check()
+            acked, self._acked = self._acked, None
+            commands, self._commands = self._commands, {}
+            if acked is not None:
+                await self._send(Ack(seq=acked))
+            for number in sorted(commands):
+                await self._send(commands[number])
+            for question in self.questions.take():
+                await self._send(question)
+
+    async def refuse(self, refused: Refused) -> None:
+        """Say why, and close."""
+        await self._send(Error(message=refused.message, retry=refused.retry))
+        await self._websocket.close(refused.code)
+
+    async def _send(self, message: Message) -> None:
+        await self._websocket.send_text(message.model_dump_json())

@@ -1,0 +1,57 @@
+"""What was logged and still has to be sent: the latest of it, within bounds."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+
+from ..protocol.browser_messages import MetricPoint
+from ..protocol.messages import Metrics
+
+POINTS = 1000
+VALUES = 100_000
+
+
+class Points:
+    """Points in order of their arrival; the oldest make room, and `complete` says whether any did.
+
+    At most `POINTS`, and at most `VALUES` values among them unless the latest alone has more.
+    """
+
+    def __init__(self) -> None:
+        self._points: deque[MetricPoint] = deque()
+        self._values = 0
+        self.complete = True
+
+    def __len__(self) -> int:
+        """How many there are."""
+        return len(self._points)
+
+    def log(self, metrics: Metrics) -> None:
+        """Add what was logged."""
+        values = {
+            name: value if value is not None and math.isfinite(value) else None
+            for name, value in metrics.values.items()
+        }
+        self._add(MetricPoint(step=metrics.step, values=values))
+
+    def extend(self, later: Points) -> None:
+        """Add points that came later."""
+        if not later.complete:
+            # What `later` left out came after every point here: a gap is no place to draw through.
+            self._points.clear()
+            self._values = 0
+            self.complete = False
+        for point in later._points:
+            self._add(point)
+
+    def listed(self) -> list[MetricPoint]:
+        """The points, oldest first."""
+        return list(self._points)
+
+    def _add(self, point: MetricPoint) -> None:
+        self._points.append(point)
+        self._values += len(point.values)
+        while len(self._points) > POINTS or (self._values > VALUES and len(self._points) > 1):
+            self._values -= len(self._points.popleft().values)
+            self.complete = False

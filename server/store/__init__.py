@@ -1,0 +1,1 @@
+"""The store: runs, samples, metrics, commands, gates and explanations."""

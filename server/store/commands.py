@@ -1,0 +1,214 @@
+"""Commands in the store: who asked for what, and what became of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import Connection, Row, func, insert, select, update
+
+from ..protocol.command_life import UNAPPLIED, CommandState
+from ..protocol.gate_requests import AnyRequest
+from ..protocol.messages import COMMAND, AnyCommand, Report
+from ..protocol.rows import CommandRow, RunStatus
+from .runs import Refusal, parameter_names, status_of
+from .tables import commands
+
+NAMES = 20
+
+_GATE_KINDS = ("gate", "ungate")
+_GATE_FIELDS = {"site", "when", "action", "factor", "max_norm", "hold", "paused", "gate"}
+
+# What a command of a gate has in the columns of a freeze.
+_UNFROZEN = {"mode": "grad", "hold_stats": False, "reset_state": False}
+
+
+class FinishedRun(Refusal):
+    """The run has finished, so no command can reach it."""
+
+    status = 409
+    title = "Finished"
+
+    def __init__(self, run: str) -> None:
+        super().__init__(
+            f"Run {run!r} has finished, so nothing can be changed in it any more: "
+            "start the job again and send the command to the new run."
+        )
+
+
+class UnknownCommand(Refusal):
+    """There is no such command."""
+
+
+def request(connection: Connection, run: str, asked: AnyRequest, now: float) -> CommandRow:
+    """Store a command that a person asked for; raises `UnknownRun` and `FinishedRun`."""
+    if status_of(connection, run) is RunStatus.FINISHED:
+        raise FinishedRun(run)
+    number = _next_id(connection, run)
+    row = {
+        "run": run,
+        "id": number,
+        "local": None,
+        **_UNFROZEN,
+        "target": asked.target,
+        **asked.model_dump(),
+        "state": CommandState.REQUESTED.value,
+        "step": None,
+        "parameters": [],
+        "reason": None,
+        "detail": None,
+        "saved": None,
+        "requested": now,
+        "times": {CommandState.REQUESTED.value: now},
+    }
+    connection.execute(insert(commands).values(row))
+    return command_row(connection, run, number)
+
+
+def record_report(connection: Connection, run: str, report: Report) -> int | None:
+    """Move a command on by a report of the probe and return its id.
+
+    None when nothing changed: the report goes back, or nobody knows the command. The first report
+    of a command made in Python enters it in the ledger.
+    """
+    row = _find(connection, run, report)
+    if row is None:
+        return _enter_local(connection, run, report)
+    # The same state again brings news of it, such as what a freeze saved.
+    again = row.state == report.state.value and report.has_news
+    if not again and not CommandState(row.state).leads_to(report.state):
+        return None
+    changes: dict[str, Any] = {
+        "state": report.state.value,
+        "times": {**row.times, report.state.value: row.times.get(report.state.value, report.time)},
+    }
+    for name in ("step", "reason", "detail", "gate"):
+        if (value := getattr(report, name)) is not None:
+            changes[name] = value
+    if report.saved is not None:
+        changes["saved"] = report.saved.model_dump()
+    if report.parameters:
+        changes["parameters"] = report.parameters
+    connection.execute(_one(update(commands), run, row.id).values(**changes))
+    return int(row.id)
+
+
+def reject_unapplied(connection: Connection, run: str, reason: str, now: float) -> list[int]:
+    """Reject every command that was not applied, and return their ids."""
+    waiting = connection.execute(
+        select(commands.c.id, commands.c.times).where(
+            commands.c.run == run, commands.c.state.in_([state.value for state in UNAPPLIED])
+        )
+    ).all()
+    state = CommandState.REJECTED.value
+    for row in waiting:
+        connection.execute(
+            _one(update(commands), run, row.id).values(
+                state=state, reason=reason, times={**row.times, state: now}
+            )
+        )
+    return [int(row.id) for row in waiting]
+
+
+def unapplied(connection: Connection, run: str) -> list[AnyCommand]:
+    """The commands that the probe has to be sent, oldest first."""
+    query = (
+        select(commands)
+        .where(
+            commands.c.run == run,
+            commands.c.local.is_(None),
+            commands.c.state.in_([state.value for state in UNAPPLIED]),
+        )
+        .order_by(commands.c.id)
+    )
+    return [command_of(row._asdict()) for row in connection.execute(query)]
+
+
+def command_of(row: Mapping[str, Any]) -> AnyCommand:
+    """What the probe is sent, out of all that is known of a command."""
+    fields = dict(row)
+    if row["kind"] in _GATE_KINDS:
+        # The target of these is a word of the log.
+        del fields["target"]
+    return COMMAND.validate_python(fields)
+
+
+def command_rows(
+    connection: Connection, run: str, limit: int, ids: set[int] | None = None
+) -> list[CommandRow]:
+    """The latest commands of a run, or of those with the given ids, newest first.
+
+    A row has the names of its first `NAMES` parameters.
+    """
+    return _rows(connection, run, limit, ids, NAMES)
+
+
+def command_row(connection: Connection, run: str, number: int) -> CommandRow:
+    """One command with the names of all its parameters; raises `UnknownCommand`."""
+    rows = _rows(connection, run, 1, {number}, None)
+    if not rows:
+        raise UnknownCommand(
+            f"Run {run!r} has no command {number}: "
+            f"GET /api/runs/{run}/commands lists those that it has."
+        )
+    return rows[0]
+
+
+def _rows(
+    connection: Connection, run: str, limit: int, ids: set[int] | None, named: int | None
+) -> list[CommandRow]:
+    query = select(commands).where(commands.c.run == run)
+    if ids is not None:
+        query = query.where(commands.c.id.in_(ids))
+    rows = connection.execute(query.order_by(commands.c.id.desc()).limit(limit)).all()
+    names = parameter_names(connection, run) if any(row.parameters for row in rows) else []
+    return [_command_row(row, names, named) for row in rows]
+
+
+def _find(connection: Connection, run: str, report: Report) -> Row[Any] | None:
+    key = commands.c.id == report.id if report.id is not None else commands.c.local == report.local
+    return connection.execute(select(commands).where(commands.c.run == run, key)).one_or_none()
+
+
+def _enter_local(connection: Connection, run: str, report: Report) -> int | None:
+    if report.local is None or report.kind is None or report.place is None:
+        return None
+    number = _next_id(connection, run)
+    connection.execute(
+        insert(commands).values(
+            run=run,
+            id=number,
+            local=report.local,
+            kind=report.kind,
+            target=report.place,
+            mode=report.mode or "grad",
+            hold_stats=report.hold_stats or False,
+            reset_state=report.reset_state or False,
+            **report.model_dump(include=_GATE_FIELDS if report.kind == "gate" else {"gate"}),
+            by="python",
+            state=report.state.value,
+            step=report.step,
+            parameters=report.parameters,
+            reason=report.reason,
+            detail=report.detail,
+            saved=None if report.saved is None else report.saved.model_dump(),
+            requested=report.time,
+            times={CommandState.REQUESTED.value: report.time, report.state.value: report.time},
+        )
+    )
+    return number
+
+
+def _next_id(connection: Connection, run: str) -> int:
+    highest = connection.scalar(select(func.max(commands.c.id)).where(commands.c.run == run))
+    return (highest or 0) + 1
+
+
+def _one(statement: Any, run: str, number: int) -> Any:
+    return statement.where(commands.c.run == run, commands.c.id == number)
+
+
+def _command_row(row: Row[Any], names: list[str], named: int | None) -> CommandRow:
+    fields = {name: value for name, value in row._mapping.items() if name != "count"}
+    fields["parameters"] = [names[position] for position in row.parameters[:named]]
+    return CommandRow.model_validate({**fields, "count": len(row.parameters)})

@@ -1,0 +1,363 @@
+"""Samples and metrics in the store."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import Connection, Row, Select, and_, func, insert, select
+
+from ..protocol.frames import Sample
+from ..protocol.messages import Metrics
+from ..protocol.states import State, Statistic
+from . import tiles as packing
+from .buckets import History
+from .tables import metrics, spans, tiles
+from .tiles import BLOCK, RAW_LEVEL, STATES
+
+
+@dataclass(frozen=True, slots=True)
+class Latest:
+    """The latest figures of every parameter; `step` is None before the first sample."""
+
+    step: int | None
+    states: NDArray[np.uint8]
+    grad_norm: NDArray[np.float32]
+    grad_max: NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Recent:
+    """The last samples of one statistic and of the states, both as (samples, parameters)."""
+
+    steps: list[int]
+    values: NDArray[np.float32]
+    states: NDArray[np.uint8]
+
+
+def append_samples(connection: Connection, run: str, first: int, samples: Sequence[Sample]) -> None:
+    """Append samples as one span; `first` is the number of the first among the run's samples."""
+    steps = [sample.step for sample in samples]
+    connection.execute(
+        insert(spans).values(
+            run=run,
+            level=RAW_LEVEL,
+            first=first,
+            samples=len(samples),
+            first_step=min(steps),
+            last_step=max(steps),
+            axis=packing.pack_axis(samples),
+        )
+    )
+    rows = [
+        {
+            "run": run,
+            "level": RAW_LEVEL,
+            "statistic": tile.statistic,
+            "block": tile.block,
+            "first": first,
+            "width": tile.width,
+            "data": tile.data,
+        }
+        for tile in packing.pack_tiles(samples)
+    ]
+    if rows:
+        connection.execute(insert(tiles), rows)
+
+
+def append_metrics(connection: Connection, run: str, frames: Sequence[Metrics]) -> None:
+    """Append what was logged; a number that is not finite is stored as null."""
+    rows = [
+        {
+            "run": run,
+            "name": name,
+            "seq": frame.seq,
+            "step": frame.step,
+            "time": frame.time,
+            "value": value if value is not None and np.isfinite(value) else None,
+        }
+        for frame in frames
+        for name, value in frame.values.items()
+    ]
+    if rows:
+        connection.execute(insert(metrics), rows)
+
+
+def read_histories(
+    connection: Connection,
+    run: str,
+    positions: Sequence[int],
+    statistic: int,
+    first_step: int | None,
+    last_step: int | None,
+) -> dict[int, History]:
+    """One statistic of several parameters between two steps, both included."""
+    by_block: dict[int, set[int]] = defaultdict(set)
+    for position in positions:
+        block, column = packing.block_of(position)
+        by_block[block].add(column)
+    return {
+        block * BLOCK + column: _between_steps(history, first_step, last_step)
+        for block, columns in by_block.items()
+        for column, history in _read_block(
+            connection, run, block, columns, statistic, first_step, last_step
+        ).items()
+    }
+
+
+def _read_block(
+    connection: Connection,
+    run: str,
+    block: int,
+    columns: Iterable[int],
+    statistic: int,
+    first_step: int | None,
+    last_step: int | None,
+) -> dict[int, History]:
+    """The spans that touch the steps; each tile is unpacked once, however many columns are read."""
+    states, values = tiles.alias("states"), tiles.alias("numbers")
+    query = (
+        select(
+            spans.c.samples,
+            spans.c.axis,
+            states.c.width,
+            states.c.data.label("states"),
+            values.c.data.label("numbers"),
+            values.c.width.label("numbers_width"),
+        )
+        .outerjoin(states, _tile_of(states, STATES, block))
+        .outerjoin(values, _tile_of(values, statistic, block))
+        .where(spans.c.run == run, spans.c.level == RAW_LEVEL)
+        .order_by(spans.c.first)
+    )
+    parts: dict[int, list[History]] = {column: [] for column in columns}
+    for row in connection.execute(_between(query, first_step, last_step)):
+        for column, part in _columns(row, parts).items():
+            parts[column].append(part)
+    return {column: _joined(found) for column, found in parts.items()}
+
+
+def read_latest(connection: Connection, run: str, parameters: int) -> Latest:
+    """The latest state and figures of every parameter."""
+    states = np.full(parameters, State.UNMEASURED, np.uint8)
+    norms = np.full(parameters, np.nan, np.float32)
+    largest = np.full(parameters, np.nan, np.float32)
+    span = connection.execute(_last_spans(run, 1)).one_or_none()
+    if span is None:
+        return Latest(None, states, norms, largest)
+    for tile in _tiles_from(connection, run, STATES, span.first):
+        _place(states, tile.block, packing.unpack_states(tile.data, span.samples, tile.width)[-1])
+    for tile in _tiles_from(connection, run, Statistic.GRAD_NORM, span.first):
+        _place(norms, tile.block, packing.unpack_values(tile.data, span.samples, tile.width)[-1])
+    for tile in _last_tiles(connection, run, Statistic.GRAD_MAX):
+        rows = packing.unpack_values(tile.data, tile.samples, tile.width)
+        measured = np.flatnonzero(~np.isnan(rows).all(axis=1))
+        if len(measured):
+            _place(largest, tile.block, rows[measured[-1]])
+    step = int(packing.unpack_axis(span.axis, span.samples).steps[-1])
+    return Latest(step, states, norms, largest)
+
+
+def read_recent(connection: Connection, run: str, parameters: int, points: int) -> Recent:
+    """The last `points` samples of every parameter: `grad_norm` and the state."""
+    chosen: list[Row[Any]] = []
+    held = 0
+    for span in connection.execute(_last_spans(run, points)):
+        chosen.append(span)
+        held += span.samples
+        if held >= points:
+            break
+    chosen.reverse()
+    values = np.full((held, parameters), np.nan, np.float32)
+    states = np.full((held, parameters), State.UNMEASURED, np.uint8)
+    if chosen:
+        for tile, rows, samples in _placed(connection, run, Statistic.GRAD_NORM, chosen):
+            _fill(values, rows, tile, packing.unpack_values(tile.data, samples, tile.width))
+        for tile, rows, samples in _placed(connection, run, STATES, chosen):
+            _fill(states, rows, tile, packing.unpack_states(tile.data, samples, tile.width))
+    steps = [
+        step
+        for span in chosen
+        for step in packing.unpack_axis(span.axis, span.samples).steps.tolist()
+    ]
+    return Recent(steps[-points:], values[-points:], states[-points:])
+
+
+def read_last_steps(connection: Connection, run: str, count: int) -> NDArray[np.int64]:
+    """The steps of the latest `count` samples, oldest first."""
+    parts: list[NDArray[np.int64]] = []
+    held = 0
+    for span in connection.execute(_last_spans(run, count)):
+        parts.append(packing.unpack_axis(span.axis, span.samples).steps.astype(np.int64))
+        held += span.samples
+        if held >= count:
+            break
+    return np.concatenate([np.empty(0, np.int64), *reversed(parts)])[-count:]
+
+
+def read_metric_before(
+    connection: Connection, run: str, names: Sequence[str], steps: NDArray[np.int64], rows: int
+) -> tuple[list[float | None], int]:
+    """The latest value of any of `names` at or before each of `steps`, which rise.
+
+    At most about `rows` values are read, the latest first; the second answer is the first of
+    `steps` that they reach back to.
+    """
+    query = (
+        select(metrics.c.step, metrics.c.value)
+        .where(metrics.c.run == run, metrics.c.name.in_(names))
+        .order_by(metrics.c.seq.desc())
+        .limit(rows)
+    )
+    read: list[tuple[int, float | None]] = []
+    with connection.execute(query) as found:
+        for row in found:
+            read.append((row.step, row.value))
+            if row.step <= steps[0]:
+                break
+    read.reverse()
+    logged = np.array([step for step, _ in read], np.int64)
+    order = np.argsort(logged, kind="stable")
+    places = np.searchsorted(logged[order], steps, side="right") - 1
+    values = [None if place < 0 else read[order[place]][1] for place in places.tolist()]
+    whole = len(read) < rows
+    return values, 0 if whole else int(np.searchsorted(steps, logged[order[0]]))
+
+
+def read_metrics(
+    connection: Connection, run: str, limit: int
+) -> dict[str, tuple[list[int], list[float | None]]]:
+    """The latest `limit` values of every metric, as steps and values."""
+    names = connection.scalars(
+        select(metrics.c.name).where(metrics.c.run == run).distinct().order_by(metrics.c.name)
+    ).all()
+    found: dict[str, tuple[list[int], list[float | None]]] = {}
+    for name in names:
+        query = (
+            select(metrics.c.step, metrics.c.value)
+            .where(metrics.c.run == run, metrics.c.name == name)
+            .order_by(metrics.c.seq.desc())
+            .limit(limit)
+        )
+        rows = connection.execute(query).all()[::-1]
+        found[name] = ([row.step for row in rows], [row.value for row in rows])
+    return found
+
+
+def _tile_of(table: Any, statistic: int, block: int) -> Any:
+    return and_(
+        table.c.run == spans.c.run,
+        table.c.level == spans.c.level,
+        table.c.statistic == statistic,
+        table.c.block == block,
+        table.c.first == spans.c.first,
+    )
+
+
+def _between(query: Select[Any], first_step: int | None, last_step: int | None) -> Select[Any]:
+    if first_step is not None:
+        query = query.where(spans.c.last_step >= first_step)
+    if last_step is not None:
+        query = query.where(spans.c.first_step <= last_step)
+    return query
+
+
+def _between_steps(whole: History, first_step: int | None, last_step: int | None) -> History:
+    keep = np.ones(len(whole.steps), bool)
+    if first_step is not None:
+        keep &= whole.steps >= first_step
+    if last_step is not None:
+        keep &= whole.steps <= last_step
+    return History(whole.steps[keep], whole.values[keep], whole.states[keep])
+
+
+def _columns(row: Row[Any], columns: Iterable[int]) -> dict[int, History]:
+    """The columns in one span; parameters that came into the table later are unmeasured there."""
+    steps = packing.unpack_axis(row.axis, row.samples).steps.astype(np.int64)
+    states = np.full((row.samples, BLOCK), State.UNMEASURED, np.uint8)
+    values = np.full((row.samples, BLOCK), np.nan, np.float32)
+    if row.states is not None:
+        states[:, : row.width] = packing.unpack_states(row.states, row.samples, row.width)
+    if row.numbers is not None:
+        values[:, : row.numbers_width] = packing.unpack_values(
+            row.numbers, row.samples, row.numbers_width
+        )
+    return {column: History(steps, values[:, column], states[:, column]) for column in columns}
+
+
+def _joined(parts: Sequence[History]) -> History:
+    if not parts:
+        return History(np.empty(0, np.int64), np.empty(0, np.float32), np.empty(0, np.uint8))
+    return History(
+        np.concatenate([part.steps for part in parts]),
+        np.concatenate([part.values for part in parts]),
+        np.concatenate([part.states for part in parts]),
+    )
+
+
+def _last_spans(run: str, limit: int) -> Select[Any]:
+    return (
+        select(spans)
+        .where(spans.c.run == run, spans.c.level == RAW_LEVEL)
+        .order_by(spans.c.first.desc())
+        .limit(limit)
+    )
+
+
+def _tiles_from(connection: Connection, run: str, statistic: int, first: int) -> Sequence[Any]:
+    return connection.execute(
+        select(tiles).where(
+            tiles.c.run == run,
+            tiles.c.level == RAW_LEVEL,
+            tiles.c.statistic == statistic,
+            tiles.c.first >= first,
+        )
+    ).all()
+
+
+def _last_tiles(connection: Connection, run: str, statistic: int) -> Sequence[Any]:
+    of_statistic = and_(
+        tiles.c.run == run, tiles.c.level == RAW_LEVEL, tiles.c.statistic == statistic
+    )
+    last = (
+        select(tiles.c.block, func.max(tiles.c.first).label("first"))
+        .where(of_statistic)
+        .group_by(tiles.c.block)
+        .subquery()
+    )
+    return connection.execute(
+        select(tiles.c.block, tiles.c.width, tiles.c.data, spans.c.samples)
+        .join(last, and_(tiles.c.block == last.c.block, tiles.c.first == last.c.first))
+        .join(
+            spans,
+            and_(
+                spans.c.run == tiles.c.run,
+                spans.c.level == tiles.c.level,
+                spans.c.first == tiles.c.first,
+            ),
+        )
+        .where(of_statistic)
+    ).all()
+
+
+def _placed(
+    connection: Connection, run: str, statistic: int, chosen: Sequence[Row[Any]]
+) -> Iterator[tuple[Row[Any], int, int]]:
+    """The tiles of neighbouring spans up to the last: each, its first row and its samples."""
+    first = chosen[0].first
+    samples = {span.first: span.samples for span in chosen}
+    for tile in _tiles_from(connection, run, statistic, first):
+        yield tile, tile.first - first, samples[tile.first]
+
+
+def _fill(target: NDArray[Any], row: int, tile: Row[Any], part: NDArray[Any]) -> None:
+    start = tile.block * BLOCK
+    target[row : row + len(part), start : start + tile.width] = part
+
+
+def _place(target: NDArray[Any], block: int, row: NDArray[Any]) -> None:
+    target[block * BLOCK : block * BLOCK + len(row)] = row

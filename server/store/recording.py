@@ -1,0 +1,139 @@
+"""What a batch of a run's frames changes in the store."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, Row, update
+
+from ..protocol.frames import Sample
+from ..protocol.messages import (
+    Alerts,
+    Bye,
+    Explanations,
+    FrozenState,
+    GatesState,
+    Heartbeat,
+    Metrics,
+    Parameters,
+    Report,
+    Streamed,
+)
+from ..protocol.rows import RunStatus
+from ..protocol.states import State, count_states
+from .alerts import record_alerts
+from .commands import record_report, reject_unapplied
+from .explanations import record_explanations
+from .history import append_metrics, append_samples
+from .runs import run_record, save_table, table_summary
+from .tables import runs
+
+Frame = Sample | Streamed
+# What says nothing of the step that the job is at.
+_TIMELESS = (Parameters, FrozenState, GatesState, Alerts)
+
+
+class Received(NamedTuple):
+    """A frame, and when it was received."""
+
+    frame: Frame
+    at: float
+
+
+_OVER = "The run finished before the command was applied."
+
+
+@dataclass(slots=True)
+class Changes:
+    """What a commit changed of one run, for those who watch it."""
+
+    run: str
+    last_seq: int
+    commands: set[int] = field(default_factory=set)
+    parameters: bool = False
+    gates: bool = False
+    explanations: bool = False
+    alerts: bool = False
+
+
+def record(connection: Connection, run: str, received: Sequence[Received]) -> Changes:
+    """Store the frames of one run, all of them and `last_seq` in the caller's transaction."""
+    row = run_record(connection, run)
+    changes = Changes(run, row.last_seq)
+    columns: dict[str, Any] = {
+        "last_seen": received[-1].at,
+        "status": RunStatus.LIVE.value,
+        "step": row.step,
+    }
+    samples = [frame for frame, _ in received if isinstance(frame, Sample)]
+    append_metrics(connection, run, [frame for frame, _ in received if isinstance(frame, Metrics)])
+    for frame, at in received:
+        _record_one(connection, row, frame, columns, changes, at)
+    if samples:
+        append_samples(connection, run, row.samples, samples)
+        columns.update(_sample_columns(row, samples, columns))
+    columns["last_seq"] = changes.last_seq
+    connection.execute(update(runs).where(runs.c.id == run).values(**columns))
+    return changes
+
+
+def _record_one(
+    connection: Connection,
+    row: Row[Any],
+    frame: Frame,
+    columns: dict[str, Any],
+    changes: Changes,
+    at: float,
+) -> None:
+    match frame:
+        case Sample():
+            columns["sample_time"] = at
+            columns["sample_step"] = frame.step
+        case Parameters():
+            save_table(connection, row.id, frame.parameters)
+            frozen = columns.get("frozen", row.frozen)
+            held = {place for item in frozen for place in item["parameters"]}
+            columns.update(table_summary(frame.parameters, held))
+            changes.parameters = True
+        case FrozenState():
+            columns["frozen"] = [item.model_dump() for item in frame.frozen]
+            columns["frozen_seq"] = frame.seq
+            changes.parameters = True
+        case GatesState():
+            columns["gates"] = [item.model_dump() for item in frame.gates]
+            changes.gates = True
+        case Explanations():
+            changes.explanations |= record_explanations(connection, row.id, frame, at)
+        case Alerts():
+            record_alerts(connection, row.id, frame)
+            columns["alerts"] = len(frame.alerts)
+            changes.alerts = True
+        case Report():
+            number = record_report(connection, row.id, frame)
+            if number is not None:
+                changes.commands.add(number)
+        case Heartbeat():
+            columns.update(frame.model_dump(exclude={"type", "time", "step"}))
+        case Bye():
+            columns["status"] = RunStatus.FINISHED.value
+            changes.commands.update(reject_unapplied(connection, row.id, _OVER, at))
+    if not isinstance(frame, _TIMELESS) and frame.step is not None:
+        columns["step"] = max(columns["step"], frame.step)
+    if not isinstance(frame, Heartbeat | Bye):
+        changes.last_seq = max(changes.last_seq, frame.seq)
+
+
+def _sample_columns(
+    row: Row[Any], samples: Sequence[Sample], columns: dict[str, Any]
+) -> dict[str, Any]:
+    latest = samples[-1]
+    states = count_states(latest.states)
+    parameters = columns.get("parameters", row.parameters)
+    return {
+        "samples": row.samples + len(samples),
+        "sample_seq": latest.seq,
+        "states": states,
+        "trainable": parameters - states.get(State.FROZEN.label, 0),
+    }

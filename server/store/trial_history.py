@@ -1,0 +1,127 @@
+"""What is recorded of a site and of the metrics in a condition, for a trial of a gate."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import Connection, select
+
+from ..protocol import limits
+from ..protocol.gate_requests import TrialRequest
+from ..protocol.states import State, Statistic
+from ..protocol.trials import RecordedHistory
+from .buckets import History
+from .history import read_histories, read_last_steps, read_metric_before
+from .runs import run_record
+from .tables import metrics, parameters
+
+_WORD = re.compile(r"[A-Za-z_]\w*", re.ASCII)
+_NO_WORD = re.compile(r"[^A-Za-z0-9_]")
+# A metric of such a name has no name in conditions.
+_TAKEN = frozenset({"step", "norm", "norm_avg", "closed"})
+# In these states a backward wrote a gradient that a gate would have seen.
+_ARRIVED = (State.PRESENT, State.ZERO, State.NONFINITE)
+
+Values = list[float | None]
+
+
+def recorded_history(
+    connection: Connection, run: str, asked: TrialRequest
+) -> RecordedHistory | None:
+    """The latest samples of a run, as far as is recorded; None before the first.
+
+    There are fewer than were asked for when the run has fewer, when the condition mentions very
+    many metrics, or when a metric has so many values between samples that reading them would take
+    too long.
+    """
+    mentioned = _mentioned(connection, run, asked.when)
+    count = min(asked.samples, limits.TRIAL_VALUES // (len(mentioned) + 1))
+    steps = read_last_steps(connection, run, count)
+    if not len(steps):
+        return None
+    values: dict[str, Values] = {}
+    norm = _norm(connection, run, asked.site, steps)
+    if norm is not None:
+        values["norm"] = norm
+    first = 0
+    rows = limits.TRIAL_ROWS // max(1, len(mentioned))
+    for word, names in mentioned.items():
+        found, reached = read_metric_before(connection, run, names, steps, rows)
+        values[word] = found
+        first = max(first, reached)
+    return RecordedHistory(
+        steps=steps[first:].tolist(),
+        values={word: column[first:] for word, column in values.items()},
+    )
+
+
+def _mentioned(connection: Connection, run: str, when: str) -> Mapping[str, list[str]]:
+    """The metrics that a condition may mean, under the words that it has for them."""
+    words = set(_WORD.findall(when)) - _TAKEN
+    found: dict[str, list[str]] = defaultdict(list)
+    if words:
+        for name in connection.scalars(
+            select(metrics.c.name).where(metrics.c.run == run).distinct()
+        ):
+            plain = _NO_WORD.sub("_", name)
+            # What starts with a digit has `_` before it, what the language has itself behind it.
+            for word in (plain, f"_{plain}", f"{plain}_"):
+                if word in words:
+                    found[word].append(name)
+                    break
+    return found
+
+
+def _norm(connection: Connection, run: str, site: str, steps: NDArray[np.int64]) -> Values | None:
+    kind, _, name = site.partition(":")
+    if kind == "param":
+        place = _position(connection, run, name)
+        return None if place is None else _parameter_norm(connection, run, place, steps)
+    return _gate_norm(connection, run, site, steps)
+
+
+def _position(connection: Connection, run: str, name: str) -> int | None:
+    """The place of a parameter by any of its names."""
+    rows = connection.execute(
+        select(parameters.c.position, parameters.c.names).where(parameters.c.run == run)
+    )
+    return next((row.position for row in rows if name in row.names), None)
+
+
+def _parameter_norm(
+    connection: Connection, run: str, place: int, steps: NDArray[np.int64]
+) -> Values:
+    history: History = read_histories(
+        connection, run, [place], Statistic.GRAD_NORM, int(steps[0]), int(steps[-1])
+    )[place]
+    arrived = np.isin(history.states, _ARRIVED)
+    by_step = dict(
+        zip(history.steps[arrived].tolist(), history.values[arrived].tolist(), strict=True)
+    )
+    return [by_step.get(step) for step in steps.tolist()]
+
+
+def _gate_norm(
+    connection: Connection, run: str, site: str, steps: NDArray[np.int64]
+) -> Values | None:
+    """What arrived at a site, from the first of its gates whose norms are logged."""
+    ids = sorted(gate["id"] for gate in run_record(connection, run).gates if gate["site"] == site)
+    for number in ids:
+        rows: Sequence[tuple[int, float | None]] = [
+            (row.step, row.value)
+            for row in connection.execute(
+                select(metrics.c.step, metrics.c.value).where(
+                    metrics.c.run == run,
+                    metrics.c.name == f"gate {number} norm",
+                    metrics.c.step.between(int(steps[0]), int(steps[-1])),
+                )
+            )
+        ]
+        if rows:
+            by_step = dict(rows)
+            return [by_step.get(step) for step in steps.tolist()]
+    return None

@@ -1,0 +1,1 @@
+"""The web application: routes, pages, security and settings."""

@@ -1,0 +1,35 @@
+"""The parts of a running server that routes ask for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, cast
+
+from fastapi import Depends
+from starlette.requests import HTTPConnection
+
+from ..live.hub import Hub
+from ..store.database import Store
+from .security import Policy
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What one server is made of."""
+
+    store: Store
+    hub: Hub
+    policy: Policy
+
+
+def parts_of(connection: HTTPConnection) -> Parts:
+    """The parts of the server that a request or a WebSocket came to."""
+    return cast(Parts, connection.app.state.parts)
+
+
+def _store_of(connection: HTTPConnection) -> Store:
+    return parts_of(connection).store
+
+
+PartsOf = Annotated[Parts, Depends(parts_of)]
+StoreOf = Annotated[Store, Depends(_store_of)]

@@ -1,0 +1,137 @@
+"""A server in the background of this process."""
+
+from __future__ import annotations
+
+import errno
+import socket
+import sys
+import threading
+import time
+from urllib.parse import quote
+
+import uvicorn
+
+from ..protocol import limits
+from .app import create_app
+from .security import secured
+from .settings import Settings
+
+# Frames between the protocol's limit and this one are read, so that the probe is told what is
+# wrong; larger ones end the connection with code 1009 and without a message.
+_FRAME_BYTES_READ = 2 * limits.FRAME_BYTES
+_CLOSE_WITHIN = 5
+_POLL = 0.01
+
+
+class ServiceError(Exception):
+    """The server cannot start; the message says what to do."""
+
+
+class Service:
+    """One server: it binds at once, serves from a thread of its own, and stops cleanly.
+
+    Works as a context manager too. Raises `ServiceError` when the address cannot be used, and
+    `StoreError` when the data folder cannot.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = secured(settings)
+        listener = _listen(settings.host, settings.port)
+        self.port: int = listener.getsockname()[1]
+        try:
+            app = create_app(self.settings)
+        except BaseException:
+            listener.close()
+            raise
+        config = uvicorn.Config(
+            app,
+            log_config=None,
+            log_level="warning",
+            access_log=False,
+            lifespan="on",
+            ws="websockets-sansio",
+            ws_max_size=_FRAME_BYTES_READ,
+            ws_per_message_deflate=False,
+            server_header=False,
+            timeout_graceful_shutdown=_CLOSE_WITHIN,
+        )
+        self._server = uvicorn.Server(config)
+        self._thread = threading.Thread(
+            target=self._server.run, args=([listener],), name="gradgate-server", daemon=True
+        )
+
+    @property
+    def url(self) -> str:
+        """The address of the dashboard, with the token when one is wanted."""
+        query = (
+            "" if self.settings.token is None else f"/?token={quote(self.settings.token, safe='')}"
+        )
+        return f"http://{_display_host(self.settings.host)}:{self.port}{query}"
+
+    @property
+    def running(self) -> bool:
+        """Whether the server still serves."""
+        return self._thread.is_alive()
+
+    def start(self) -> None:
+        """Serve; returns when connections are accepted."""
+        self._thread.start()
+        while not self._server.started:
+            if not self._thread.is_alive():
+                raise ServiceError("The server ended while it started: its log above says why.")
+            time.sleep(_POLL)
+
+    def stop(self) -> None:
+        """Close every connection, store what is queued and end."""
+        self._server.should_exit = True
+        self._thread.join()
+
+    def __enter__(self) -> Service:
+        """Start."""
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Stop."""
+        self.stop()
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+    except socket.gaierror as error:
+        raise ServiceError(
+            f"The host {host!r} is not known ({error.strerror}): give an address of this machine "
+            "with --host."
+        ) from error
+    listener = socket.socket(family, kind, protocol)
+    try:
+        if sys.platform != "win32":
+            # A restarted server gets its port back; on Windows two servers could share one.
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.listen(1024)
+    except OSError as error:
+        listener.close()
+        raise ServiceError(_listen_fault(host, port, error)) from error
+    return listener
+
+
+def _listen_fault(host: str, port: int, error: OSError) -> str:
+    if error.errno == errno.EADDRINUSE:
+        return (
+            f"Port {port} of {host} is in use, perhaps by another `gradgate serve`: stop that, "
+            "or choose another port with --port (0 takes a free one)."
+        )
+    return (
+        f"The address {host}:{port} cannot be used ({error.strerror}): "
+        "choose another with --host and --port."
+    )
+
+
+def _display_host(host: str) -> str:
+    if host in ("0.0.0.0", "::", ""):
+        return socket.gethostname()
+    return f"[{host}]" if ":" in host else host

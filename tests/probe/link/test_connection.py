@@ -1,0 +1,197 @@
+"""The connection to a server that refuses, speaks another version, or asks for a token."""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Event, Thread
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+from websockets.sync.server import ServerConnection, serve
+
+from gradgate import probe
+from gradgate.server.protocol.bundle import unbundle
+from gradgate.server.protocol.frames import decode
+from tests.support.serving import ServerProcess
+from tests.support.waiting import wait_for, wait_until
+
+
+@contextmanager
+def other_server(talk: Callable[[ServerConnection], None]) -> Iterator[str]:
+    """A real WebSocket server that is not Gradgate's; yields its address."""
+    with serve(talk, "127.0.0.1", 0) as server:
+        thread = Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.socket.getsockname()[1]}"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def attached(url: str, **options: Any) -> tuple[probe.Run, Callable[[], None]]:
+    model = nn.Linear(2, 1)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    run = probe.attach(model, optimizer, server=url, every=1, **options)
+
+    def step() -> None:
+        optimizer.zero_grad()
+        model(torch.ones(1, 2)).sum().backward()
+        optimizer.step()
+
+    return run, step
+
+
+def test_a_server_of_another_version_is_named_as_the_reason(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """The probe says which versions meet and what to upgrade, and the job trains on."""
+
+    def talk(socket: ServerConnection) -> None:
+        run = json.loads(socket.recv())["run"]
+        socket.send(json.dumps({"type": "welcome", "protocol": 2, "run": run, "last_seq": 0}))
+
+    with other_server(talk) as url, caplog.at_level(logging.WARNING, "gradgate"):
+        run, step = attached(url)
+        with run:
+            wait_for(lambda: "speaks protocol 2, this probe 1" in caplog.text)
+            step()
+            assert "pip install --upgrade gradgate" in caplog.text
+            assert run.parameters()[0].state == "present"
+
+
+@pytest.mark.parametrize("listens", [True, False])
+def test_a_refusal_is_passed_on_in_the_servers_words(
+    listens: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What the server gives as its reason is in the job's log, once, before or after `hello`."""
+
+    def talk(socket: ServerConnection) -> None:
+        if listens:
+            socket.recv()
+        socket.send(json.dumps({"type": "error", "message": "Too many runs.", "retry": True}))
+
+    with other_server(talk) as url, caplog.at_level(logging.WARNING, "gradgate"):
+        run, step = attached(url)
+        with run:
+            wait_for(lambda: "refused: Too many runs." in caplog.text)
+            step()
+    assert caplog.text.count("Too many runs.") == 1
+
+
+@pytest.mark.parametrize("answer", ["not json", "[]", '{"type":"welcome"}', b"\x00"])
+def test_a_server_that_talks_nonsense_never_stops_the_job(
+    answer: str | bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whatever comes back, training goes on, and the probe says that the answer made no sense."""
+
+    def talk(socket: ServerConnection) -> None:
+        socket.recv()
+        socket.send(answer)
+
+    with other_server(talk) as url, caplog.at_level(logging.WARNING, "gradgate"):
+        run, step = attached(url)
+        with run:
+            wait_for(lambda: "does not speak" in caplog.text)
+            step()
+            assert run.parameters()[0].state == "present"
+            assert run._job.guard.faults == 0
+
+
+def test_a_token_opens_a_server_that_wants_one(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Without the token the probe is refused with a reason, with it everything arrives."""
+    with ServerProcess(tmp_path / "data", "--token", "s3cret") as server:
+        with caplog.at_level(logging.WARNING, "gradgate"):
+            refused, _ = attached(server.url)
+            with refused:
+                wait_for(lambda: "refused" in caplog.text)
+        assert "token" in caplog.text
+        run, step = attached(server.url, token="s3cret")
+        with run:
+            for _ in range(3):
+                step()
+            assert run.flush(20)
+
+
+def test_flush_waits_until_the_server_has_stored_everything(server: ServerProcess) -> None:
+    """After flush every sample can be read back over HTTP."""
+    run, step = attached(server.url, name="flushed")
+    with run:
+        for _ in range(25):
+            step()
+        assert run.flush(20)
+        series = server.get(f"/api/runs/{run.id}/series", parameter="weight")
+        assert series["steps"] == list(range(1, 26))
+
+
+def test_what_gathered_is_one_message_and_comes_again_until_it_is_stored() -> None:
+    """A backlog is one message; what is not acknowledged is sent over the next connection."""
+    trained = Event()
+    stored = deque([0, 11])
+    received: list[list[int]] = []
+
+    def talk(socket: ServerConnection) -> None:
+        run = json.loads(socket.recv())["run"]
+        trained.wait()
+        welcome = {"type": "welcome", "protocol": 1, "run": run, "last_seq": stored.popleft()}
+        socket.send(json.dumps(welcome))
+        while isinstance(message := socket.recv(), str):
+            assert json.loads(message)["type"] == "heartbeat"
+        received.append([_number(frame) for frame in unbundle(message)])
+        if not stored:
+            socket.send(json.dumps({"type": "ack", "seq": 40}))
+            socket.recv()
+
+    with other_server(talk) as url:
+        run, step = attached(url)
+        with run:
+            for number in range(20):
+                step()
+                run.log(loss=number)
+            trained.set()
+            assert run.flush(20)
+    assert received == [list(range(1, 41)), list(range(12, 41))]
+
+
+def _number(frame: str | bytes) -> int:
+    number: int = decode(frame).seq if isinstance(frame, bytes) else json.loads(frame)["seq"]
+    return number
+
+
+def test_flush_without_an_answer_gives_up_in_time() -> None:
+    """With nobody there flush returns False and does not hang."""
+    run, step = attached("http://127.0.0.1:9")
+    with run:
+        step()
+        assert not run.flush(0.05)
+
+
+def test_a_job_of_a_moment_is_kept_whole(server: ServerProcess) -> None:
+    """Detached right after its last step, before any connection was up, a run loses nothing."""
+    run, step = attached(server.url)
+    with run:
+        step()
+    row = wait_until(
+        lambda: server.get("/api/runs")["runs"],
+        lambda rows: rows and rows[0]["status"] == "finished",
+    )[0]
+    assert (row["step"], row["samples"]) == (1, 1)
+
+
+def test_detaching_without_a_server_does_not_wait() -> None:
+    """The end of a job is not held up by a dashboard that is not there."""
+    run, step = attached("http://127.0.0.1:9")
+    step()
+    begin = time.monotonic()
+    run.detach()
+    assert time.monotonic() - begin < 2

@@ -1,0 +1,133 @@
+"""What is on its way to the server, bounded."""
+
+from __future__ import annotations
+
+from gradgate.probe.link.outbox import MAX_KEPT, OVERHEAD, Outbox
+
+
+def filled(count: int, room_for: int = 100) -> Outbox:
+    """An outbox with frames "1", "2", … of 10 characters, every fifth of which must be kept."""
+    outbox = Outbox(room_for * (10 + OVERHEAD))
+    for number in range(1, count + 1):
+        outbox.put(lambda seq: f"{seq:010d}", keep=number % 5 == 0)
+    return outbox
+
+
+def numbers(outbox: Outbox) -> list[int]:
+    """Send everything, and return which frames that were."""
+    entries = outbox.take()
+    for entry in entries:
+        outbox.sent(entry)
+    return [int(entry.frame) for entry in entries]
+
+
+def test_frames_are_taken_once_and_in_order() -> None:
+    """Each frame is sent once over a connection, whichever lane it is in."""
+    outbox = filled(12)
+    assert numbers(outbox) == list(range(1, 13))
+    assert numbers(outbox) == []
+    outbox.put(lambda seq: str(seq))
+    assert numbers(outbox) == [13]
+
+
+def test_the_oldest_are_dropped_and_counted_but_never_what_must_be_kept() -> None:
+    """A full outbox drops its oldest samples; reports stay."""
+    outbox = filled(100, room_for=20)
+    kept = numbers(outbox)
+    assert [n for n in kept if n % 5] == [n for n in range(75, 101) if n % 5][-20:]
+    assert [n for n in kept if n % 5 == 0] == list(range(5, 101, 5))
+    assert outbox.dropped == 60
+
+
+def test_after_a_lost_connection_what_is_not_stored_is_sent_again() -> None:
+    """rewind(n) forgets up to n and sends the rest anew."""
+    outbox = filled(12)
+    numbers(outbox)
+    outbox.acknowledge(4)
+    outbox.rewind(7)
+    assert numbers(outbox) == [8, 9, 10, 11, 12]
+
+
+def test_a_server_that_knows_nothing_gets_all_that_is_kept() -> None:
+    """A fresh data folder (last_seq 0) gets every frame that was not acknowledged."""
+    outbox = filled(6)
+    numbers(outbox)
+    outbox.acknowledge(2)
+    outbox.rewind(0)
+    assert numbers(outbox) == [3, 4, 5, 6]
+
+
+def test_it_wakes_the_sender_once_until_nothing_is_left() -> None:
+    """Who found frames looks again unasked, and is woken after a look that found none."""
+    woken: list[int] = []
+    outbox = filled(2)
+    outbox.listen(lambda: woken.append(1))
+    assert len(woken) == 1
+    outbox.put(str)
+    assert len(woken) == 1
+    assert numbers(outbox) == [1, 2, 3]
+    outbox.put(str)
+    assert len(woken) == 1
+    assert numbers(outbox) == [4]
+    assert numbers(outbox) == []
+    outbox.put(str)
+    outbox.put(str)
+    assert len(woken) == 2
+
+
+def test_a_late_listener_hears_of_the_backlog() -> None:
+    """What was sent over a connection that is lost is news to the next."""
+    woken: list[int] = []
+    outbox = filled(2)
+    assert numbers(outbox) == [1, 2]
+    outbox.listen(lambda: woken.append(1))
+    assert not woken
+    outbox.rewind(1)
+    outbox.listen(lambda: woken.append(1))
+    assert len(woken) == 1
+
+
+def test_waiting_ends_when_all_is_stored_or_time_is_up() -> None:
+    """wait_empty tells whether everything was acknowledged in time."""
+    outbox = filled(5)
+    assert not outbox.wait_empty(0.0)
+    outbox.acknowledge(5)
+    assert outbox.wait_empty(0.0)
+
+
+def test_a_frame_that_was_taken_and_not_sent_is_taken_again() -> None:
+    """A connection that ends in the middle of a batch leaves the rest to be sent."""
+    outbox = filled(4)
+    outbox.sent(outbox.take()[1])
+    assert numbers(outbox) == [3, 4]
+
+
+def test_of_an_absolute_state_only_the_latest_is_kept() -> None:
+    """A thousand changes of what is frozen are one frame, and reports stay bounded."""
+    outbox = Outbox()
+    for _ in range(1000):
+        outbox.put(str, keep=True, replaces="frozen")
+    assert numbers(outbox) == [1000]
+    for _ in range(MAX_KEPT + 5):
+        outbox.put(str, keep=True)
+    assert len(outbox.take()) == MAX_KEPT
+    assert outbox.dropped == 6
+
+
+def test_a_state_that_others_rely_on_takes_the_place_of_the_one_before() -> None:
+    """What waits behind a table finds it told already, and one that was taken is not touched."""
+    outbox = Outbox()
+
+    def put_table(text: str) -> None:
+        outbox.put(lambda seq: f"{text} {seq}", keep=True, replaces="table", in_place=True)
+
+    put_table("first")
+    outbox.put(lambda seq: f"sample {seq}")
+    put_table("second")
+    assert [entry.frame for entry in outbox.take()] == ["second 1", "sample 2"]
+    put_table("third")
+    outbox.put(lambda seq: f"sample {seq}")
+    assert [entry.frame for entry in outbox.take()] == ["sample 2", "third 3", "sample 4"]
+    outbox.rewind(0)
+    put_table("fourth")
+    assert [entry.frame for entry in outbox.take()] == ["sample 2", "fourth 3", "sample 4"]

@@ -1,0 +1,326 @@
+"""Explanations of a live job: who asks, which step answers, and what ought to train."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from gradgate import probe
+from gradgate.probe.live import explaining
+from gradgate.probe.live.expectations import PATIENCE as EXPECTED_PATIENCE
+from gradgate.probe.live.missing import PATIENCE
+
+
+class Switchable(nn.Module):
+    """Two layers, with a detach in between that can be switched on."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.encoder = nn.Linear(4, 4)
+        self.head = nn.Linear(4, 2)
+        self.cut = False
+
+    def forward(self, x: Tensor) -> Tensor:
+        h = torch.tanh(self.encoder(x))
+        return self.head(h.detach() if self.cut else h)  # type: ignore[no-any-return]
+
+
+class Loop:
+    """A job that makes steps when it is told to."""
+
+    def __init__(self, model: nn.Module | None = None, **options: Any) -> None:
+        torch.manual_seed(0)
+        self.model = model or Switchable()
+        self.optimizer = torch.optim.AdamW(self.model.parameters())
+        self.run = probe.attach(self.model, self.optimizer, server=False, every=1, **options)
+        self.told: list[dict[str, Any]] = []
+        uplink = self.run._job.uplink
+        uplink.tell_explanations = self.told.append  # type: ignore[method-assign, assignment]
+
+    def step(self, times: int = 1) -> None:
+        for _ in range(times):
+            self.optimizer.zero_grad()
+            self.model(torch.randn(3, 4)).square().mean().backward()
+            self.optimizer.step()
+
+    @property
+    def causes(self) -> dict[str, str]:
+        return {name: found.cause for name, found in self.run.explanations().items()}
+
+
+CUT = {"encoder.weight": "detached", "encoder.bias": "detached"}
+
+
+def test_the_next_step_answers() -> None:
+    """Asked between two steps, the step that comes is traced, and no other."""
+    loop = Loop()
+    loop.model.cut = True
+    loop.run.explain()
+    loop.step()
+    assert loop.causes == CUT
+    loop.model.cut = False
+    loop.step(3)
+    assert loop.causes == CUT
+    loop.run.explain()
+    loop.step()
+    assert loop.causes == {}
+    assert [told["step"] for told in loop.told] == [1, 5]
+
+
+def test_what_an_optimizer_holds_is_well_though_no_model_has_it() -> None:
+    """Layers in a plain list may have been given to the optimizer by hand."""
+
+    class Listed(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layers = [nn.Linear(4, 4)]
+            self.head = nn.Linear(4, 2)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.head(self.layers[0](x))  # type: ignore[no-any-return]
+
+    loop = Loop(Listed())
+    loop.run.explain()
+    loop.step()
+    assert set(loop.causes.values()) == {"not_in_optimizer"}
+    loop.optimizer.add_param_group({"params": loop.model.layers[0].parameters()})
+    loop.run.explain()
+    loop.step()
+    assert loop.causes == {}
+
+
+def test_asking_for_what_is_not_there_is_refused() -> None:
+    """The message names the nearest."""
+    with pytest.raises(probe.TargetError, match=r"did you mean 'encoder"):
+        Loop().run.explain("encodr")
+
+
+def test_tracing_every_step_changes_no_bit() -> None:
+    """Weights are those of a run that nobody asked anything."""
+    asked, quiet = Loop(), Loop()
+    torch.manual_seed(2)
+    for _ in range(10):
+        asked.run.explain()
+        asked.step()
+    torch.manual_seed(2)
+    quiet.step(10)
+    for mine, other in zip(asked.model.parameters(), quiet.model.parameters(), strict=True):
+        assert torch.equal(mine, other)
+
+
+def test_the_job_looks_by_itself_when_a_gradient_is_lost() -> None:
+    """After some samples without, once; and not again while it stays so."""
+    loop = Loop()
+    loop.step(5)
+    assert loop.told == []
+    loop.model.cut = True
+    loop.step(PATIENCE)
+    assert loop.told == []
+    loop.step()
+    assert loop.causes == CUT
+    assert loop.told[0]["command"] is None
+    loop.step(10)
+    assert len(loop.told) == 1
+
+
+def test_what_is_lost_again_is_explained_again_but_not_too_often(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Between two traces that nobody asked for the job rests."""
+    loop = Loop()
+    for cut in (True, False, True):
+        loop.model.cut = cut
+        loop.step(PATIENCE + 1)
+    assert len(loop.told) == 1
+    monkeypatch.setattr(explaining, "REST", 0.0)
+    loop.step()
+    loop.step()
+    assert len(loop.told) == 2
+
+
+def test_a_compiled_model_is_traced_on_request_only() -> None:
+    """A step that runs eagerly has other last bits, so nobody gets it unasked."""
+    model = Switchable()
+    model.cut = True
+    loop = Loop(model)
+    model.compile(backend="eager")
+    loop.step(PATIENCE + 3)
+    assert loop.told == []
+    loop.run.explain()
+    loop.step()
+    assert loop.causes == CUT
+
+
+def test_a_frozen_encoder_with_a_fused_path_is_traced_on_request_only() -> None:
+    """Its padded positions would be computed otherwise, so nobody gets that unasked."""
+    model = Switchable()
+    model.cut = True
+    model.teacher = nn.TransformerEncoderLayer(4, 1, 4, batch_first=True).requires_grad_(False)
+    loop = Loop(model)
+    model.teacher.eval()
+    loop.step(PATIENCE + 3)
+    assert loop.told == []
+    loop.run.explain()
+    loop.step()
+    assert loop.causes.items() >= CUT.items()
+
+
+def test_strict_fails_a_compiled_job_with_the_cause() -> None:
+    """It is about to fail, so it may well be traced."""
+    model = Switchable()
+    model.cut = True
+    loop = Loop(model, expect=["encoder"], strict=True)
+    model.compile(backend="eager")
+    with pytest.raises(probe.ExpectationError, match="detached"):
+        loop.step(EXPECTED_PATIENCE + 1)
+
+
+def test_a_command_is_answered_before_it_is_called_applied() -> None:
+    """It is delivered at once, and applied at the traced step, to what was explained."""
+    loop = Loop()
+    loop.model.cut = True
+    order: list[tuple[Any, ...]] = []
+    uplink = loop.run._job.uplink
+    told: Callable[[Any], None] = lambda found: order.append(("told", found["command"]))  # noqa: E731
+    uplink.tell_explanations = told  # type: ignore[method-assign, assignment]
+    uplink.tell_report = lambda report: order.append(  # type: ignore[method-assign]
+        (report.command.id, report.state.value, report.step, report.parameters, report.reason)
+    )
+    loop.run._job._asked({"type": "command", "kind": "explain", "id": 7, "target": "encoder"})
+    loop.run._job._asked({"type": "command", "kind": "explain", "id": 8, "target": "nothing"})
+    loop.step(2)
+    assert order[:2] == [(7, "delivered", None, [], None), (8, "delivered", None, [], None)]
+    assert order[2][:3] == (8, "rejected", 1)
+    assert order[3:] == [("told", 7), (7, "applied", 2, [0, 1], None)]
+
+
+def test_a_step_with_several_losses_and_accumulation_is_one_trace() -> None:
+    """All backwards between two boundaries belong to the step."""
+    loop = Loop()
+    loop.model.cut = True
+    loop.run.explain()
+    loop.optimizer.zero_grad()
+    for _ in range(2):
+        loop.model(torch.randn(3, 4)).square().mean().backward()
+    loop.model.cut = False
+    loop.model.encoder(torch.randn(3, 4)).sum().backward()
+    loop.optimizer.step()
+    assert loop.causes == {}
+
+
+def test_freezes_and_gates_are_causes() -> None:
+    """While they are active the rest is still explained."""
+    loop = Loop()
+    loop.run.freeze("head.bias")
+    loop.run.gate("output:encoder")
+    loop.run.explain()
+    loop.step(2)
+    assert loop.causes == {
+        "encoder.weight": "gated",
+        "encoder.bias": "gated",
+        "head.bias": "frozen_by_command",
+    }
+    assert "Gate 1" in loop.run.explanations()["encoder.weight"].detail
+
+
+def test_detach_ends_a_trace() -> None:
+    """Nothing of it is left on the thread."""
+    loop = Loop()
+    loop.run.explain()
+    loop.run.detach()
+    assert torch.overrides._len_torch_function_stack() == 0  # type: ignore[attr-defined]
+
+
+def test_what_was_expected_to_train_and_does_not_is_an_alert() -> None:
+    """It names the parameter, since when, and once that is known the cause; then it goes."""
+    loop = Loop(expect=["encoder.*"])
+    loop.step(3)
+    assert loop.run.alerts() == []
+    loop.model.cut = True
+    loop.step(EXPECTED_PATIENCE)
+    assert [(a.name, a.since_step, a.cause) for a in loop.run.alerts()] == [
+        ("encoder.weight", 4, None),
+        ("encoder.bias", 4, None),
+    ]
+    loop.step()
+    assert {alert.cause for alert in loop.run.alerts()} == {"detached"}
+    loop.model.cut = False
+    loop.step()
+    assert loop.run.alerts() == []
+
+
+def test_what_a_command_froze_is_no_alert() -> None:
+    """Somebody wished it; what the script froze behind its own back is one."""
+    loop = Loop(expect=["*"])
+    loop.run.freeze("encoder")
+    loop.step(4)
+    assert loop.run.alerts() == []
+    loop.model.head.bias.requires_grad_(False)
+    loop.model.head.bias.grad = None
+    loop.step(4)
+    assert [(a.name, a.cause) for a in loop.run.alerts()] == [("head.bias", "frozen_by_script")]
+
+
+def test_strict_fails_the_job_and_names_the_cause() -> None:
+    """The error comes out of ``optimizer.step()`` once the cause is known."""
+    loop = Loop(expect=["encoder"], strict=True)
+    loop.model.cut = True
+    with pytest.raises(probe.ExpectationError, match=r"2 parameters .* `detach\(\)` at .*detached"):
+        loop.step(EXPECTED_PATIENCE + 1)
+
+
+def one_cut_step(error: type[Exception] | None = None) -> None:
+    """A strict run of one step in which the encoder gets nothing; then, perhaps, an error."""
+    loop = Loop(expect=["encoder"], strict=True)
+    loop.model.cut = True
+    with loop.run:
+        loop.step()
+        if error is not None:
+            raise error
+
+
+def test_strict_fails_a_short_run_at_its_end() -> None:
+    """One sample is enough when no more will come; an error of the job's own goes before it."""
+    with pytest.raises(probe.ExpectationError, match=r"`encoder.weight` is absent since step 1"):
+        one_cut_step()
+    with pytest.raises(KeyError):
+        one_cut_step(KeyError)
+
+
+def test_a_run_that_is_well_passes_in_strict_mode() -> None:
+    """Nothing is raised, during the run or at its end."""
+    loop = Loop(expect=["*"], strict=True)
+    with loop.run:
+        loop.step(5)
+
+
+@pytest.mark.parametrize(
+    ("expect", "error", "message"),
+    [
+        (["encodr.*"], probe.TargetError, "did you mean"),
+        ("encoder", ValueError, "give a list"),
+    ],
+)
+def test_an_expectation_that_names_nothing_is_refused(
+    expect: Any, error: type[Exception], message: str
+) -> None:
+    """At attach, with a sentence that says what to give."""
+    with pytest.raises(error, match=message):
+        Loop(expect=expect)
+
+
+def test_a_traced_step_does_not_slow_the_pace_of_sampling() -> None:
+    """What tracing takes is no part of what a sample is taken to cost."""
+    loop = Loop()
+    pace = loop.run._job.measuring.pace
+    loop.step(5)
+    known = len(pace._samples)
+    loop.run.explain()
+    loop.step()
+    assert len(pace._samples) == known
+    loop.step(2)
+    assert len(pace._samples) == known + 2

@@ -1,0 +1,127 @@
+"""Norms of many gradients at once."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+
+from gradgate.probe.measure.norms import grad_maxima, grad_norms
+from gradgate.probe.measure.stacks import LEAST_STACK, SMALL, STACK_ELEMENTS
+
+FLOATING = [torch.float32, torch.float64, torch.bfloat16, torch.float16]
+
+
+@pytest.mark.parametrize("dtype", FLOATING, ids=str)
+def test_norms_agree_with_float64(dtype: torch.dtype) -> None:
+    """A norm is the float64 norm to the last bits of the type it is summed in."""
+    torch.manual_seed(0)
+    grads = [torch.randn(shape, dtype=torch.float64).to(dtype) for shape in [(3,), (7, 5), ()]]
+    exact = [torch.linalg.vector_norm(grad.double()).item() for grad in grads]
+    tolerance = 1e-14 if dtype is torch.float64 else 1e-6
+    assert grad_norms(grads).tolist() == pytest.approx(exact, rel=tolerance)
+
+
+@pytest.mark.parametrize("dtype", [*FLOATING, torch.complex64], ids=str)
+def test_zero_is_exactly_zero(dtype: torch.dtype) -> None:
+    """The norm is 0 for zeros only, not for elements whose squares underflow."""
+    tiny = torch.full((4,), torch.finfo(dtype).tiny).to(dtype)
+    zero, small = grad_norms([torch.zeros(4, dtype=dtype), tiny]).tolist()
+    assert zero == 0
+    assert small == pytest.approx(2 * torch.finfo(dtype).tiny, rel=1e-3)
+
+
+@pytest.mark.parametrize("dtype", FLOATING, ids=str)
+def test_large_elements_stay_finite(dtype: torch.dtype) -> None:
+    """Finite elements whose squares overflow have a finite norm."""
+    largest = torch.finfo(dtype).max
+    value = grad_norms([torch.full((1,), largest, dtype=dtype)]).item()
+    assert value == pytest.approx(largest)
+
+
+def test_a_norm_above_every_float_stays_finite() -> None:
+    """Where even the norm overflows float64 it is the largest float: no element is infinite."""
+    grad = torch.full((9,), torch.finfo(torch.float64).max, dtype=torch.float64)
+    assert math.isfinite(grad_norms([grad]).item())
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
+def test_nonfinite_elements_make_the_norm_nonfinite(bad: float) -> None:
+    """One NaN or infinity anywhere shows, and does not touch the neighbours."""
+    norms = grad_norms([torch.ones(4), torch.tensor([1.0, bad, 2.0])])
+    assert norms[0].item() == 2
+    assert not math.isfinite(norms[1].item())
+
+
+def test_maxima_are_the_largest_magnitudes() -> None:
+    """The maximum of a gradient is exact, sign dropped."""
+    assert grad_maxima([torch.tensor([1.0, -3.0]), torch.zeros(2)]).tolist() == [3.0, 0.0]
+
+
+def mixed_grads(dtype: torch.dtype) -> list[torch.Tensor]:
+    """Gradients of many shapes in mixed order: in one stack, in several, or alone."""
+    torch.manual_seed(0)
+    stacked = [(32, 32), (32,), (4, 8), (), (1,)] * LEAST_STACK
+    chunked = [(SMALL,)] * (STACK_ELEMENTS // SMALL + 2)
+    alone = [(SMALL + 1,), (7, 5)]
+    shapes = [*stacked, *alone, *chunked, *alone, *stacked]
+    return [torch.randn(s, dtype=dtype) * 2 ** (i % 7) for i, s in enumerate(shapes)]
+
+
+@pytest.mark.parametrize("dtype", [*FLOATING, torch.complex64, torch.complex128], ids=str)
+def test_stacked_norms_agree_with_float64_in_order(dtype: torch.dtype) -> None:
+    """Each of many small gradients of mixed shapes gets its own norm, in the order given."""
+    grads = mixed_grads(dtype)
+    wide = torch.complex128 if dtype.is_complex else torch.float64
+    exact = [torch.linalg.vector_norm(grad.to(wide)).item() for grad in grads]
+    # torch adds complex squares one after the other, so that their rounding adds up.
+    tolerance = {torch.float64: 1e-14, torch.complex128: 1e-13, torch.complex64: 1e-5}
+    assert grad_norms(grads).tolist() == pytest.approx(exact, rel=tolerance.get(dtype, 1e-6))
+
+
+@pytest.mark.parametrize("dtype", [*FLOATING, torch.complex64], ids=str)
+def test_stacked_maxima_are_exact_in_order(dtype: torch.dtype) -> None:
+    """Each of many gradients of mixed shapes gets its own largest magnitude, in the order given."""
+    grads = mixed_grads(dtype)
+    exact = [grad.abs().max().item() for grad in grads]
+    assert grad_maxima(grads).tolist() == pytest.approx(exact, rel=1e-7 if dtype.is_complex else 0)
+
+
+@pytest.mark.parametrize("elements", [5, SMALL + 1], ids=["stacked", "alone"])
+@pytest.mark.parametrize("dtype", FLOATING, ids=str)
+def test_verdicts_among_many_are_exact(dtype: torch.dtype, elements: int) -> None:
+    """Among equals only zeros have the norm 0, and only non-finite elements a non-finite norm."""
+    limits = torch.finfo(dtype)
+    fills = [0.0, -0.0, limits.smallest_normal, limits.max, -1.0]
+    grads = [torch.full((elements,), fill, dtype=dtype) for fill in fills * LEAST_STACK]
+    for bad in (math.nan, math.inf, -math.inf):
+        grads.append(torch.ones(elements, dtype=dtype))
+        grads[-1][2] = bad
+    norms, maxima = grad_norms(grads), grad_maxima(grads)
+    zero = [not grad.any() for grad in grads]
+    finite = [bool(torch.isfinite(grad).all()) for grad in grads]
+    for figures in (norms, maxima):
+        assert (figures == 0).tolist() == zero
+        assert torch.isfinite(figures).tolist() == finite
+    assert maxima[:-3].tolist() == [abs(grad[0].item()) for grad in grads[:-3]]
+    assert math.isnan(maxima[-3])
+    assert maxima[-2:].tolist() == [math.inf, math.inf]
+
+
+def test_strides_do_not_matter() -> None:
+    """A gradient in another memory order, stacked or not, is measured like any other."""
+    torch.manual_seed(0)
+    images = torch.randn(LEAST_STACK, 3, 4, 5, 6).to(memory_format=torch.channels_last_3d)
+    large = torch.randn(80, 90).t()
+    grads = [*images.unbind(), large]
+    exact = [torch.linalg.vector_norm(grad.double()).item() for grad in grads]
+    assert grad_norms(grads).tolist() == pytest.approx(exact, rel=1e-6)
+    assert grad_maxima(grads).tolist() == [grad.abs().max().item() for grad in grads]
+
+
+def test_norms_are_taken_where_the_gradients_are() -> None:
+    """The device that a script has made its default is not where gradients on the CPU go."""
+    grads = [torch.full((4,), float(i)) for i in range(1, LEAST_STACK + 1)]
+    with torch.device("meta"):
+        assert grad_norms(grads).tolist() == [2.0 * i for i in range(1, LEAST_STACK + 1)]

@@ -1,0 +1,75 @@
+"""How often the probe samples, and what it says it costs."""
+
+from __future__ import annotations
+
+import pytest
+
+from gradgate.probe.measure.pace import MAX_INTERVAL, Meter, Pace
+
+
+def sampled_steps(pace: Pace, steps: int, step_time: float, sample_time: float) -> list[int]:
+    """Play a job whose steps and samples take these seconds; returns the steps sampled."""
+    sampled = []
+    for step in range(1, steps + 1):
+        due = pace.due(step)
+        spent = sample_time if due else 0.0
+        pace.record(step, step_time + spent, spent, sampled=due)
+        if due:
+            sampled.append(step)
+    return sampled
+
+
+@pytest.mark.parametrize(
+    ("step_time", "sample_time", "interval"),
+    [(1.0, 0.001, 1), (0.1, 0.001, 1), (0.1, 0.002, 2), (0.01, 0.001, 10), (0.001, 0.01, 1000)],
+)
+def test_the_interval_keeps_sampling_within_the_budget(
+    step_time: float, sample_time: float, interval: int
+) -> None:
+    """With a budget of 1 % the cost of a sample is spread over as many steps as it takes."""
+    pace = Pace(None, 0.01)
+    steps = sampled_steps(pace, 5 * interval, step_time, sample_time)
+    assert pace.interval == interval
+    assert steps[-1] - steps[-2] == interval if interval < 1000 else len(steps) < 20
+
+
+def test_one_slow_first_sample_does_not_slow_down_the_rest() -> None:
+    """A first sample that warms caches up, and a long pause, are outliers and not the measure."""
+    pace = Pace(None, 0.01)
+    pace.record(1, 0.1, 0.5, sampled=True)
+    sampled_steps(pace, 1500, 0.1, 0.001)
+    pace.record(1501, 900.0, 0.0, sampled=False)
+    assert pace.interval == 1
+
+
+def test_the_interval_is_bounded() -> None:
+    """Even a sample that costs a million steps is taken again some day."""
+    pace = Pace(None, 0.01)
+    pace.record(1, 1e-6, 1.0, sampled=True)
+    pace.record(2, 1e-6, 0.0, sampled=False)
+    assert pace.interval == MAX_INTERVAL
+
+
+def test_every_is_exact_and_ignores_the_budget() -> None:
+    """every=4 samples steps 4, 8 and 12, however dear a sample is."""
+    assert sampled_steps(Pace(4, 0.01), 13, 0.001, 1.0) == [4, 8, 12]
+
+
+def test_the_meter_gives_cost_and_speed() -> None:
+    """Ten steps a second of which 2 ms are the probe's: 10 steps/s and a cost of 2 %."""
+    meter = Meter()
+    assert meter.cost() is None
+    for tick in range(100):
+        meter.record(tick * 0.1, 0.002)
+    assert meter.cost() == pytest.approx(0.02)
+    assert meter.steps_per_second(9.95) == pytest.approx(10)
+
+
+def test_the_speed_falls_when_no_step_is_made() -> None:
+    """A job that evaluates for a minute is not shown at full speed."""
+    meter = Meter()
+    for tick in range(100):
+        meter.record(tick * 0.1, 0.0)
+    speed = meter.steps_per_second(9.9 + 60)
+    assert speed is not None
+    assert speed < 0.1

@@ -1,0 +1,97 @@
+"""The arguments of attach, and what a broken one is told."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from gradgate import probe
+from gradgate.probe.base.guard import Guard
+from gradgate.probe.link.connection import ingest_url
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"model": [nn.Linear(1, 1)]}, r"model is a list; attach\(\) wants a torch.nn.Module"),
+        ({"model": {"g": 3}}, r"model\['g'\] is a int"),
+        ({"optimizer": "adam"}, "optimizer is a str; .* or None"),
+        ({"optimizer": [None]}, "optimizer is a NoneType"),
+        ({"every": 0}, "whole number of steps from 1 up"),
+        ({"every": 2.5}, "whole number of steps from 1 up"),
+        ({"budget": 0}, "a share of the step time above 0"),
+        ({"server": "127.0.0.1:8765"}, "give one such as 'http://127.0.0.1:8765'"),
+    ],
+)
+def test_a_wrong_argument_is_told_what_is_wanted(arguments: dict[str, Any], message: str) -> None:
+    """Each wrong argument raises at once, with a sentence that says what to give."""
+    given = {"model": nn.Linear(1, 1), "optimizer": None, "server": False, **arguments}
+    model, optimizer = given.pop("model"), given.pop("optimizer")
+    with pytest.raises((TypeError, ValueError), match=message):
+        probe.attach(model, optimizer, **given)
+
+
+def test_a_model_without_parameters_is_warned_about(caplog: pytest.LogCaptureFixture) -> None:
+    """There is nothing to watch, which is said, and the job goes on."""
+    with (
+        caplog.at_level(logging.WARNING, "gradgate"),
+        probe.attach(nn.ReLU(), server=False, every=1) as run,
+    ):
+        run.step()
+        assert run.parameters() == []
+    assert "the model has no parameters" in caplog.text
+
+
+def test_the_server_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """$GRADGATE_SERVER is the default, and a wrong one is told like an argument."""
+    monkeypatch.setenv("GRADGATE_SERVER", "ftp://somewhere")
+    with pytest.raises(ValueError, match="'ftp://somewhere' is no address"):
+        probe.attach(nn.Linear(1, 1))
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("http://127.0.0.1:8765", "ws://127.0.0.1:8765/api/ingest"),
+        ("http://127.0.0.1:8765/", "ws://127.0.0.1:8765/api/ingest"),
+        ("https://host/gradgate/", "wss://host/gradgate/api/ingest"),
+        ("http://[::1]:80", "ws://[::1]:80/api/ingest"),
+    ],
+)
+def test_the_address_of_the_socket(url: str, expected: str) -> None:
+    """A dashboard's URL gives its ingest socket, below a path prefix too."""
+    assert ingest_url(url) == expected
+
+
+def test_the_guard_keeps_faults_out_and_counts_them(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A fault inside a hook is logged once with its traceback, counted, and not raised."""
+    monkeypatch.delenv("GRADGATE_STRICT")
+    model = nn.Linear(2, 1)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    with probe.attach(model, optimizer, server=False, every=1) as run:
+
+        def broken(*_: object, **__: object) -> None:
+            raise RuntimeError("a fault of the probe's own")
+
+        monkeypatch.setattr(run._job.measuring._sampler, "measure", broken)
+        for _ in range(3):
+            optimizer.zero_grad()
+            model(torch.ones(1, 2)).sum().backward()
+            before = model.weight.detach().clone()
+            optimizer.step()
+            assert not torch.equal(before, model.weight)
+    assert run._job.guard.faults >= 3
+    assert caplog.text.count("Traceback") == 1
+    assert "training goes on" in caplog.text
+
+
+def test_the_guard_lets_an_interrupt_through() -> None:
+    """Ctrl-C inside a hook is the user's, not a fault."""
+    with pytest.raises(KeyboardInterrupt), Guard():
+        raise KeyboardInterrupt

@@ -1,0 +1,112 @@
+"""Freezes in the user's checkpoint, and a model left as it was."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import pytest
+import torch
+
+from gradgate import probe
+from tests.support.steered import chain, hook_counts, reports_of, steps
+from tests.support.zoo import weights
+
+
+def test_a_resumed_job_has_its_freezes_back() -> None:
+    """Through torch.save and a new process's objects: same modes, same held modules."""
+    model, optimizer = chain()
+    with probe.attach(model, optimizer, server=False, every=1) as run:
+        run.freeze("stem", mode="no_grad", hold_stats=True)
+        run.freeze("body", hold_stats=True)
+        steps(model, optimizer, 1, 2)
+        file = io.BytesIO()
+        torch.save({"model": model.state_dict(), "gradgate": run.state_dict()}, file)
+    file.seek(0)
+    saved = torch.load(file, weights_only=True)
+
+    model, optimizer = chain()
+    model.load_state_dict(saved["model"])
+    with probe.attach(model, optimizer, server=False, every=1) as run:
+        run.freeze("head.bias")
+        reports = reports_of(run)
+        run.load_state_dict(saved["gradgate"])
+        frozen = {info.name: info.frozen and info.frozen.mode for info in run.parameters()}
+        assert frozen == {
+            "stem.weight": "no_grad",
+            "stem.bias": "no_grad",
+            "body.0.weight": "grad",
+            "body.0.bias": "grad",
+            "body.1.weight": "grad",
+            "body.1.bias": "grad",
+            "head.weight": None,
+            "head.bias": None,
+        }
+        before = weights(model), model.body[1].running_mean.clone()
+        steps(model, optimizer, 3, 5)
+        assert torch.equal(model.body[1].running_mean, before[1])
+        assert {n for n, bits in weights(model).items() if bits != before[0][n]} == {
+            "head.weight",
+            "head.bias",
+        }
+        assert run.state_dict() == {**saved["gradgate"], "step": 5}
+        assert {report.state.value for report in reports} == {
+            "applied",
+            "verified",
+            "superseded",
+        }
+
+
+def test_a_checkpoint_lets_statistics_run_that_it_does_not_hold() -> None:
+    """With nothing frozen in it, or frozen without holding the statistics."""
+    model, optimizer = chain()
+    with probe.attach(model, optimizer, server=False) as run:
+        nothing = run.state_dict()
+        run.freeze("body")
+        running = run.state_dict()
+        for state in (nothing, running):
+            run.freeze("body", hold_stats=True)
+            assert run._job.freezer.held == ("body.1",)
+            run.load_state_dict(state)
+            assert run._job.freezer.held == ()
+            assert run.state_dict() == state
+
+
+@pytest.mark.parametrize(
+    ("state", "message"),
+    [
+        ({}, "no state of a Gradgate run"),
+        (
+            {
+                "version": 1,
+                "freezes": [{"parameters": ["haed.bias"], "mode": "grad", "hold_stats": False}],
+                "graphless": [],
+                "held": [],
+            },
+            "'haed.bias', which this model does not have; the nearest is 'head.bias'",
+        ),
+    ],
+)
+def test_a_state_that_does_not_fit_changes_nothing(state: Any, message: str) -> None:
+    """A wrong file or another model's state is refused with what is wrong about it."""
+    model, optimizer = chain()
+    with probe.attach(model, optimizer, server=False) as run:
+        run.freeze("stem")
+        with pytest.raises(probe.GradgateError, match=message):
+            run.load_state_dict(state)
+        assert [info.name for info in run.parameters() if info.frozen] == [
+            "stem.weight",
+            "stem.bias",
+        ]
+
+
+def test_detach_undoes_every_mechanism() -> None:
+    """No hook, no held module, no flag is left."""
+    model, optimizer = chain()
+    hooks = hook_counts(model)
+    with probe.attach(model, optimizer, server=False, every=1) as run:
+        run.freeze("stem", mode="no_grad")
+        run.freeze("body", hold_stats=True)
+        steps(model, optimizer, 1, 3)
+    assert hook_counts(model) == hooks
+    assert all(parameter.requires_grad for parameter in model.parameters())

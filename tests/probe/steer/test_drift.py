@@ -1,0 +1,98 @@
+"""Freezes that do not hold, and who moved what."""
+
+from __future__ import annotations
+
+import copy
+
+import torch
+from torch import Tensor, nn
+from torch.optim import SGD
+
+from gradgate import probe
+from tests.support.steered import chain, reports_of, steps, told
+from tests.support.zoo import loss_of
+
+
+def test_drift_names_the_optimizer_that_moved_it() -> None:
+    """A second optimizer that the script gave a gradient of its own."""
+    model, optimizer = chain(SGD)
+    with probe.attach(model, optimizer, server=False, every=1) as run:
+        reports = reports_of(run)
+        run.freeze("head.bias")
+        steps(model, optimizer, 1, 1)
+        optimizer.register_step_post_hook(lambda *_: None)
+        optimizer.zero_grad()
+        loss_of(model, 2).backward()
+        moving = optimizer.register_step_pre_hook(lambda *_: give_gradient(model.head.bias))
+        optimizer.step()
+        moving.remove()
+    assert told(reports, 1) == ["applied", "verified", "drifted"]
+    assert reports[-1].reason.endswith("moved by SGD.step()")
+
+
+def give_gradient(parameter: Tensor) -> None:
+    parameter.grad = torch.ones_like(parameter)
+
+
+def test_drift_names_load_state_dict() -> None:
+    """Weights that are loaded over a frozen parameter are named as that."""
+    model, optimizer = chain()
+    other = {name: value + 1 for name, value in model.state_dict().items()}
+    with probe.attach(model, optimizer, server=False, every=1) as run:
+        reports = reports_of(run)
+        run.freeze("head")
+        steps(model, optimizer, 1, 3)
+        model.load_state_dict(other)
+        steps(model, optimizer, 4, 4)
+    assert told(reports, 1) == ["applied", "verified", "drifted"]
+    assert reports[-1].reason.endswith("moved by load_state_dict()")
+
+
+def test_drift_through_data_is_found_by_the_next_checksum() -> None:
+    """PyTorch counts no write through .data, and the checksums still find it."""
+    model, optimizer = chain()
+    with probe.attach(model, optimizer, server=False, every=1) as run:
+        reports = reports_of(run)
+        run.freeze("head")
+        steps(model, optimizer, 1, 2)
+        model.head.bias.data.add_(1)
+        steps(model, optimizer, 3, 4)
+    assert told(reports, 1) == ["applied", "verified", "drifted"]
+    assert "through .data" in reports[-1].reason
+
+
+def test_loading_the_same_weights_is_no_drift() -> None:
+    """A write that changes no bit leaves a freeze verified."""
+    model, optimizer = chain()
+    with probe.attach(model, optimizer, server=False, every=1) as run:
+        reports = reports_of(run)
+        run.freeze("head")
+        steps(model, optimizer, 1, 1)
+        model.load_state_dict(copy.deepcopy(model.state_dict()))
+        steps(model, optimizer, 2, 9)
+    assert told(reports, 1) == ["applied", "verified"]
+
+
+def test_a_frozen_parameter_that_is_replaced_has_drifted_by_that() -> None:
+    """A new head is another tensor, and nobody froze that one; the old one is given back."""
+    model, optimizer = chain()
+    with probe.attach(model, optimizer, server=False, every=1) as run:
+        reports = reports_of(run)
+        run.freeze("head.bias")
+        steps(model, optimizer, 1, 2)
+        old = model.head
+        model.head = nn.Linear(16, 3)
+        steps(model, optimizer, 3, 4)
+        assert not old.bias.requires_grad
+    assert told(reports, 1) == ["applied", "verified", "drifted"]
+    assert "another tensor, and not frozen" in reports[-1].reason
+    assert old.bias.requires_grad
+
+
+def test_an_adapter_can_be_frozen_as_soon_as_it_is_added() -> None:
+    """A freeze in Python sees what the line before has added."""
+    model, optimizer = chain()
+    with probe.attach(model, optimizer, server=False, every=1) as run:
+        model.adapter = nn.Linear(2, 2)
+        assert run.freeze("adapter") == ("adapter.weight", "adapter.bias")
+        assert not model.adapter.weight.requires_grad

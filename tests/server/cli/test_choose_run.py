@@ -1,0 +1,70 @@
+"""Which run a person means."""
+
+from __future__ import annotations
+
+import pytest
+
+from gradgate.server.cli.choose_run import NoSuchRun, choose
+from gradgate.server.protocol.rows import RunRow, RunStatus
+
+LIVE, LOST, FINISHED = RunStatus.LIVE, RunStatus.LOST, RunStatus.FINISHED
+
+
+def row(number: str, name: str, status: RunStatus = LIVE) -> RunRow:
+    """A run, of which only id, name and status matter."""
+    return RunRow.model_construct(id=number.ljust(16, "0"), name=name, status=status)
+
+
+ROWS = [
+    row("abc", "digits"),
+    row("abd", "gan"),
+    row("b", "gan (2)"),
+    row("c", "old (2)"),
+    row("d", "old", FINISHED),
+    row("e", "ended", FINISHED),
+    row("f", "away", LOST),
+    row("1", "b"),
+    row("2", "f", LOST),
+]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "start"),
+    [
+        ("abc".ljust(16, "0"), "abc"),
+        ("abc", "abc"),
+        ("d", "d"),
+        ("digits", "abc"),
+        ("gan (2)", "b"),
+        ("old", "c"),
+        ("f", "f"),
+    ],
+)
+def test_a_run_by_id_by_the_beginning_of_one_or_by_a_live_name(wanted: str, start: str) -> None:
+    """A live job keeps its name although one that ended had it, and is shown without a number."""
+    assert choose(ROWS, wanted).id == start.ljust(16, "0")
+
+
+@pytest.mark.parametrize(
+    ("wanted", "sentence"),
+    [
+        ("ab", r"'ab' may be any of 2 runs: abc0+ \(digits, live\), abd0+ \(gan, live\)\. Give"),
+        ("gan", r"may be any of 2 runs: .*gan, live.*gan \(2\), live"),
+        ("b", r"may be any of 2 runs: 1000000000000000 \(b, live\), b0+ \(gan \(2\), live\)"),
+        ("ended", r"No live run is named 'ended', only e0+ \(ended, finished\): give its id"),
+        ("away", r"No live run is named 'away', only f0+ \(away, lost\)"),
+        ("digit", r"no run 'digit': `gradgate runs` lists .* Did you mean 'digits'\?"),
+        ("", r"no run ''"),
+        ("zzzzzz", r"no run 'zzzzzz': `gradgate runs` lists those that there are\.$"),
+    ],
+)
+def test_what_means_no_run_or_several_is_said(wanted: str, sentence: str) -> None:
+    """The sentence names the runs that may be meant, and what to give instead."""
+    with pytest.raises(NoSuchRun, match=sentence):
+        choose(ROWS, wanted)
+
+
+def test_a_long_list_is_cut() -> None:
+    """Many runs that may be meant are counted, not all named."""
+    with pytest.raises(NoSuchRun, match=r"any of 20 runs: .* and 15 more"):
+        choose([row(f"a{number:02}", f"job {number}") for number in range(20)], "a")

@@ -1,0 +1,114 @@
+"""The command line: what it prints, how it ends, and what it says when it cannot start."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import sqlite3
+from pathlib import Path
+
+import httpx
+import pytest
+
+from gradgate.server.store.tables import SCHEMA_VERSION
+from tests.support.serving import ServerProcess, spawn_serve
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_the_server_cleanly(tmp_path: Path, number: int) -> None:
+    """Ctrl-C and SIGTERM end with exit code 0, and nothing but the URL was printed."""
+    server = ServerProcess(tmp_path / "data").start()
+    assert httpx.get(server.url + "/healthz").status_code == 200
+    assert server.stop(number) == 0
+    assert server.output.splitlines() == [f"Gradgate dashboard: {server.url}"]
+
+
+def test_the_port_is_free_again_at_once(tmp_path: Path) -> None:
+    """A server can be restarted on its port although connections were open."""
+    with ServerProcess(tmp_path / "data") as server:
+        port = server.port
+        with httpx.Client() as client:
+            client.get(server.url + "/healthz")
+            server.kill()
+        server.restart()
+        assert server.port == port
+
+
+def test_a_port_in_use_is_said(tmp_path: Path) -> None:
+    """The sentence names the port and the option that chooses another."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        says = refusal("--port", str(port), "--data", str(tmp_path))
+    assert f"Port {port} of 127.0.0.1 is in use" in says
+    assert "--port" in says
+
+
+def test_an_unwritable_data_folder_is_said(tmp_path: Path) -> None:
+    """A folder that cannot be made, here since it would lie under a file, is named."""
+    file = tmp_path / "file"
+    file.write_text("")
+    says = refusal("--port", "0", "--data", str(file / "data"))
+    assert f"The data folder {file / 'data'} cannot be written" in says
+    assert "--data" in says
+
+
+def test_a_data_folder_in_use_is_said(server: ServerProcess) -> None:
+    """Two servers never write the same folder."""
+    says = refusal("--port", "0", "--data", str(server.data))
+    assert "in use by another Gradgate server" in says
+
+
+def test_a_store_of_a_newer_version_is_said(tmp_path: Path) -> None:
+    """A data base from a newer Gradgate is left alone."""
+    with ServerProcess(tmp_path):
+        pass
+    with sqlite3.connect(tmp_path / "gradgate.db") as connection:
+        connection.execute(
+            "UPDATE meta SET value = ? WHERE key = 'schema_version'", (str(SCHEMA_VERSION + 1),)
+        )
+    connection.close()
+    says = refusal("--port", "0", "--data", str(tmp_path))
+    versions = f"schema version {SCHEMA_VERSION + 1} and this Gradgate knows version"
+    assert f"{versions} {SCHEMA_VERSION}" in says
+    assert "pip install --upgrade gradgate" in says
+
+
+def test_a_file_that_is_no_store_is_said(tmp_path: Path) -> None:
+    """Another file in the store's place is not overwritten."""
+    file = tmp_path / "gradgate.db"
+    file.write_bytes(b"these are my holiday pictures, honestly" * 100)
+    says = refusal("--port", "0", "--data", str(tmp_path))
+    assert "cannot be used (file is not a database)" in says
+    assert file.read_bytes().startswith(b"these are my holiday pictures")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--host", "no.such.host.invalid"), "--host"),
+        (("--host", "203.0.113.7"), "cannot be used"),
+        (("--port", "70000"), "70000"),
+        (("--token", " "), "--token is made of"),
+        (("--token", "gehört mir"), "--token is made of"),
+        (("--lost-after", "0"), "--lost-after"),
+    ],
+)
+def test_an_option_that_cannot_be_is_said(
+    tmp_path: Path, options: tuple[str, str], message: str
+) -> None:
+    """A wrong option is one sentence, too."""
+    assert message in refusal("--port", "0", "--data", str(tmp_path), *options)
+
+
+def refusal(*options: str) -> str:
+    """What a server that cannot start says: an exit code of 1 or 2, and no traceback."""
+    process = spawn_serve(*options)
+    output, _ = process.communicate(timeout=30)
+    assert process.returncode in (1, 2), output
+    assert "Traceback" not in output
+    assert "Gradgate dashboard" not in output
+    sentence = output[output.index("Error: ") :]
+    assert len(sentence.strip().splitlines()) == 1, output
+    return sentence

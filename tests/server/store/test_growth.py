@@ -1,0 +1,249 @@
+"""A parameter table that grows in mid-run: new rows are new, and no other row ever shifts."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from websockets.sync.client import connect
+
+from gradgate.server.protocol.frames import decode
+from tests.support.probing import FakeProbe, hello, table_row
+from tests.support.serving import ServerProcess
+
+PRESENT, UNMEASURED = 1, 0
+GONE = "a (replaced at step 3)"
+
+
+def grow(probe: FakeProbe, seq: int, rows: list[dict[str, Any]]) -> None:
+    """Send a larger table."""
+    probe.send({"type": "parameters", "seq": seq, "parameters": rows})
+
+
+def names_up_to(count: int) -> list[str]:
+    """Names of so many parameters."""
+    return [f"p{place}" for place in range(count)]
+
+
+@pytest.fixture(params=["one commit", "several commits"])
+def grown(request: pytest.FixtureRequest, shared_server: ServerProcess, run: str) -> str:
+    """A run that grew from 2 parameters to 3 and to 130, with a sample after each table."""
+    apart = request.param == "several commits"
+    tables = [[table_row(name) for name in names_up_to(count)] for count in (3, 130)]
+    with FakeProbe(shared_server, hello(run, names_up_to(2))) as probe:
+        probe.sample(1, [10, 11])
+        for seq, table in zip((2, 4), tables, strict=True):
+            if apart:
+                probe.until_acked(seq - 1)
+            grow(probe, seq, table)
+            norms = [10 * (seq + 1) + place for place in range(len(table))]
+            probe.sample(seq + 1, norms, grad_max=norms)
+        probe.until_acked(5)
+    return f"/api/runs/{run}"
+
+
+def test_series_are_unmeasured_before_the_parameter_was_there(
+    shared_server: ServerProcess, grown: str
+) -> None:
+    """Each has every step, whichever tables its samples were in and however they were committed."""
+    asked = ["p0", "p1", "p2", "p129"]
+    found = shared_server.get(f"{grown}/series", parameter=asked)["series"]
+    assert [row["steps"] for row in found] == [[1, 3, 5]] * 4
+    assert [row["values"] for row in found] == [
+        [10, 30, 50],
+        [11, 31, 51],
+        [None, 32, 52],
+        [None, None, 179],
+    ]
+    assert found[3]["states"] == ["unmeasured", "unmeasured", "present"]
+    (row,) = shared_server.get(f"{grown}/series", parameter=["p129", "x"])["series"][:1]
+    assert row["samples"] == 3
+    largest = shared_server.get(f"{grown}/series", parameter="p2", stat="grad_max")
+    assert largest["values"] == [None, 32, 52]
+
+
+def test_sparklines_are_as_wide_as_the_table(shared_server: ServerProcess, grown: str) -> None:
+    """A short sample has nothing for the new parameters, and its own figures in their places."""
+    found = shared_server.get(f"{grown}/sparklines")
+    assert found["steps"] == [1, 3, 5]
+    assert len(found["rows"]) == len(found["states"]) == 130
+    assert found["rows"][:3] == [[10, 30, 50], [11, 31, 51], [None, 32, 52]]
+    assert found["rows"][129] == [None, None, 179]
+    assert found["states"][2] == [UNMEASURED, PRESENT, PRESENT]
+    assert found["states"][129] == [UNMEASURED, UNMEASURED, PRESENT]
+
+
+def test_the_rows_and_counts_are_the_new_ones(shared_server: ServerProcess, grown: str) -> None:
+    """The run counts every parameter, and each has its own latest figures."""
+    row = shared_server.get(grown)
+    assert (row["parameters"], row["trainable"], row["numel"]) == (130, 130, 1040)
+    rows = shared_server.get(f"{grown}/parameters")["parameters"]
+    assert [(each["index"], each["grad_norm"], each["grad_max"]) for each in rows] == [
+        (place, 50 + place, 50 + place) for place in range(130)
+    ]
+
+
+def test_a_new_parameter_is_unmeasured_until_a_sample_covers_it(
+    shared_server: ServerProcess, run: str
+) -> None:
+    """Before its first figures, and while samples are shorter than the table."""
+    with FakeProbe(shared_server, hello(run, ["a"])) as probe:
+        probe.sample(1, [1])
+        grow(probe, 2, [table_row("a"), table_row("b", requires_grad=False)])
+        probe.sample(3, [3])
+        probe.until_acked(3)
+        rows = shared_server.get(f"/api/runs/{run}/parameters")["parameters"]
+        assert [row["state"] for row in rows] == ["present", "unmeasured"]
+        assert rows[1]["frozen"]["by"] == "script"
+        probe.sample(4, [4, 5])
+        probe.until_acked(4)
+    rows = shared_server.get(f"/api/runs/{run}/parameters")["parameters"]
+    assert [(row["state"], row["grad_norm"]) for row in rows] == [("present", 4), ("present", 5)]
+
+
+def test_live_frames_grow_with_the_table(shared_server: ServerProcess, run: str) -> None:
+    """Frames that cover short and long samples are long, and the range of the old ones is kept."""
+    with (
+        FakeProbe(shared_server, hello(run, ["a"])) as probe,
+        connect(f"{shared_server.ws_url}/api/runs/{run}/live") as browser,
+    ):
+        for _ in range(2):
+            browser.recv(20)  # the row of the run, and its commands
+        probe.sample(1, [1])
+        probe.sample(2, [9])
+        grow(probe, 3, [table_row("a"), table_row("b")])
+        probe.sample(4, [2, 5])
+        frames, kinds = [], set()
+        while "parameters" not in kinds or sum(frame.seq for frame in frames) < 3:
+            data = browser.recv(20)
+            if isinstance(data, bytes):
+                frames.append(decode(data))
+            else:
+                kinds.add(json.loads(data)["type"])
+    last = frames[-1]
+    assert last.states.tolist() == [PRESENT, PRESENT]
+    assert (last.values[1].tolist(), last.values[130][1]) == ([2, 5], 5)
+    assert max(frame.values[130][0] for frame in frames) == 9
+    assert {len(frame.states) for frame in frames} <= {1, 2}
+
+
+def test_a_killed_server_takes_the_larger_table_at_hello(server: ServerProcess, run: str) -> None:
+    """What grew while no server was there is in `hello`, and nothing in the history shifts."""
+    with FakeProbe(server, hello(run, ["a", "b"])) as probe:
+        probe.sample(1, [1, 2])
+        probe.until_acked(1)
+        server.kill()
+    server.restart()
+    with FakeProbe(server, hello(run, ["a", "b", "c"])) as probe:
+        probe.sample(2, [3, 4, 5])
+        probe.until_acked(2)
+    found = server.get(f"/api/runs/{run}/series", parameter=["a", "b", "c"])["series"]
+    assert [row["values"] for row in found] == [[1, 3], [2, 4], [None, 5]]
+
+
+def test_a_replaced_parameter_keeps_its_history_under_a_name_of_its_own(
+    shared_server: ServerProcess, run: str
+) -> None:
+    """It is marked and not counted, its commands are still its own, and the new one starts anew."""
+    path = f"/api/runs/{run}"
+    table = [
+        table_row(GONE, removed=True, requires_grad=False),
+        table_row("b"),
+        table_row("a", numel=5),
+    ]
+    with FakeProbe(shared_server, hello(run, ["a", "b"])) as probe:
+        number = shared_server.post(f"{path}/commands", {"kind": "freeze", "target": "a"}).json()[
+            "id"
+        ]
+        probe.report(1, number, "applied", step=1, parameters=[0])
+        probe.sample(2, [1, 2], step=1)
+        grow(probe, 3, table)
+        probe.sample(4, [0, 4, 5], [UNMEASURED, PRESENT, PRESENT], step=4)
+        probe.until_acked(4)
+        row = shared_server.get(path)
+        assert (row["parameters"], row["trainable"], row["numel"]) == (2, 2, 13)
+        rows = shared_server.get(f"{path}/parameters")["parameters"]
+        assert [(each["name"], each["removed"]) for each in rows] == [
+            (GONE, True),
+            ("b", False),
+            ("a", False),
+        ]
+        assert len(shared_server.get(f"{path}/sparklines")["rows"]) == 3
+        series = shared_server.get(f"{path}/series", parameter=[GONE, "a"])["series"]
+        assert [each["values"] for each in series] == [[1, 0], [None, 5]]
+        assert shared_server.get(f"{path}/commands/{number}")["parameters"] == [GONE]
+    with FakeProbe(shared_server, hello(run, parameters=table)) as probe:
+        assert probe.welcome["type"] == "welcome"
+
+
+def test_a_parameter_that_is_back_has_its_name_again(
+    shared_server: ServerProcess, run: str
+) -> None:
+    """It is no longer marked, counts again, and its history goes on."""
+    gone = table_row("a (removed at step 2)", removed=True)
+    with FakeProbe(shared_server, hello(run, ["a", "b"])) as probe:
+        probe.sample(1, [1, 2])
+        for seq, first, parameters in [(2, gone, 1), (4, table_row("a"), 2)]:
+            grow(probe, seq, [first, table_row("b")])
+            probe.sample(seq + 1, [seq, seq])
+            probe.until_acked(seq + 1)
+            assert shared_server.get(f"/api/runs/{run}")["parameters"] == parameters
+    assert shared_server.get(f"/api/runs/{run}/series", parameter="a")["values"] == [1, 2, 4]
+
+
+def test_a_parameter_keeps_its_history_under_another_name(
+    shared_server: ServerProcess, run: str
+) -> None:
+    """A wrapper around a module renames its parameters, which may even take each other's names."""
+    with FakeProbe(shared_server, hello(run, ["a", "b"])) as probe:
+        probe.sample(1, [1, 2])
+        grow(probe, 2, [table_row("b"), table_row("inner.b")])
+        probe.sample(3, [3, 4])
+        probe.until_acked(3)
+    found = shared_server.get(f"/api/runs/{run}/series", parameter=["b", "inner.b"])["series"]
+    assert [row["values"] for row in found] == [[1, 3], [2, 4]]
+
+
+def test_another_parameter_in_a_place_is_refused(shared_server: ServerProcess, run: str) -> None:
+    """A row of another name and another size is no parameter that is known, and nothing changes."""
+    with FakeProbe(shared_server, hello(run, ["a"])) as probe:
+        grow(probe, 1, [table_row("b", numel=9)])
+        code, last = probe.until_closed()
+    assert code == 1008
+    assert last is not None
+    assert "Parameter 0 was 'a' of 8 elements and is now 'b' of 9" in last["message"]
+    (kept,) = shared_server.get(f"/api/runs/{run}/parameters")["parameters"]
+    assert (kept["name"], kept["numel"]) == ("a", 8)
+
+
+def test_a_lazy_parameter_may_get_its_size_and_a_name(
+    shared_server: ServerProcess, run: str
+) -> None:
+    """Before its first forward it has no elements."""
+    with FakeProbe(shared_server, hello(run, parameters=[table_row("a", numel=0)])) as probe:
+        grow(probe, 1, [table_row("inner.a", numel=12)])
+        probe.until_acked(1)
+    assert shared_server.get(f"/api/runs/{run}")["numel"] == 12
+
+
+def test_what_is_held_is_not_counted_as_trainable(shared_server: ServerProcess, run: str) -> None:
+    """Also after a larger table, whose rows do not say what commands hold."""
+    held = {"command": 1, "by": "ada", "mode": "grad", "since_step": 1, "parameters": [0]}
+    with FakeProbe(shared_server, hello(run, ["a", "b"])) as probe:
+        probe.send({"type": "frozen", "seq": 1, "frozen": [held]})
+        probe.until_acked(1)
+        grow(probe, 2, [table_row(name) for name in "abc"])
+        probe.until_acked(2)
+    assert shared_server.get(f"/api/runs/{run}")["trainable"] == 2
+
+
+def test_a_long_name_has_room_for_its_end(shared_server: ServerProcess, run: str) -> None:
+    """A parameter of the longest name can be replaced like any other."""
+    name = "n" * 512
+    table = [table_row(f"{name} (replaced at step {2**53})", removed=True), table_row(name)]
+    with FakeProbe(shared_server, hello(run, [name])) as probe:
+        grow(probe, 1, table)
+        probe.until_acked(1)
+    rows = shared_server.get(f"/api/runs/{run}/parameters")["parameters"]
+    assert [row["removed"] for row in rows] == [True, False]

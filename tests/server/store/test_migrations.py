@@ -1,0 +1,139 @@
+"""Stores of earlier versions: nothing of them is lost, and the runs go on."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from gradgate.server.store.database import Store
+from tests.support.probing import FROZEN, PRESENT, FakeProbe, alert, explanation, gate, hello
+from tests.support.serving import ServerProcess
+
+DATA = Path(__file__).with_name("data")
+"""Stores as servers of earlier versions wrote them: one run, a sample and three commands."""
+VERSIONS = (1, 2, 3, 4)
+BACK_TO_1 = """
+    ALTER TABLE runs DROP COLUMN sample_time;
+    ALTER TABLE runs DROP COLUMN sample_step;
+    DROP INDEX spans_by_last_step;
+    CREATE INDEX spans_by_step ON spans (run, level, first_step);
+    UPDATE meta SET value = '1' WHERE key = 'schema_version';
+"""
+RUN = "2" * 16
+
+
+def write_old(file: Path, version: int) -> None:
+    """Write a store of an earlier version."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with closing(sqlite3.connect(file)) as store:
+        store.executescript((DATA / f"store_v{max(version, 2)}.sql").read_text())
+        if version == 1:
+            store.executescript(BACK_TO_1)
+
+
+@pytest.fixture(params=VERSIONS)
+def version(request: pytest.FixtureRequest) -> int:
+    """An earlier version."""
+    return int(request.param)
+
+
+@pytest.fixture
+def old(version: int, tmp_path: Path) -> Iterator[ServerProcess]:
+    """A server on the store of an earlier version."""
+    write_old(tmp_path / "gradgate.db", version)
+    with ServerProcess(tmp_path) as server:
+        yield server
+
+
+def test_all_that_was_stored_is_there(old: ServerProcess, version: int) -> None:
+    """The run, its figures and its commands read as before, with what is new at its default."""
+    path = f"/api/runs/{RUN}"
+    row = old.get(path)
+    assert (row["name"], row["samples"], row["parameters"]) == ("old", 1, 2)
+    assert (row["ranks"], row["compiled"]) == (1, False)
+    parameters = old.get(f"{path}/parameters")["parameters"]
+    assert [each["state"] for each in parameters] == ["frozen", "present"]
+    assert [each["removed"] for each in parameters] == [False, False]
+    assert parameters[0]["frozen"] == {
+        "by": "browser",
+        "mode": "grad",
+        "hold_stats": False,
+        "since_step": 3,
+        "command": 1,
+    }
+    assert old.get(f"{path}/series", parameter="a.bias")["values"] == [2]
+    assert old.get(f"{path}/metrics")["metrics"]["loss"]["values"] == [0.5]
+    commands = old.get(f"{path}/commands")["commands"]
+    assert [each["state"] for each in commands] == ["applied", "requested", "verified"]
+    for each in commands:
+        assert (each["hold_stats"], each["reset_state"]) == (False, False)
+        assert (each["site"], each["when"], each["paused"], each["gate"]) == (None,) * 4
+    assert (row["expect"], row["alerts"]) == ([], 0)
+    assert old.get(f"{path}/explanations")["step"] is None
+    assert old.get(f"{path}/alerts") == {"alerts": []}
+    gates = [each["site"] for each in old.get(f"{path}/gates")["gates"]]
+    assert gates == (["output:a"] if version >= 4 else [])
+
+
+@pytest.mark.parametrize("version", [3, 4])
+def test_what_a_command_saved_is_there(tmp_path: Path, version: int) -> None:
+    """Null where that was not known yet."""
+    write_old(tmp_path / "gradgate.db", version)
+    with ServerProcess(tmp_path) as server:
+        commands = server.get(f"/api/runs/{RUN}/commands")["commands"]
+    assert [each["saved"] and each["saved"]["steps"] for each in commands] == [None, None, 20]
+
+
+def test_the_run_goes_on(old: ServerProcess) -> None:
+    """Its probe is told what is stored, gets what it has not applied, and is stored on."""
+    path = f"/api/runs/{RUN}"
+    with FakeProbe(old, hello(RUN, ranks=2)) as probe:
+        assert probe.welcome["last_seq"] == 6
+        assert probe.until_command(2)["reset_state"] is False
+        probe.report(7, 2, "drifted", step=6, reason="a.bias was moved by SGD")
+        probe.sample(8, [3, 4], [FROZEN, PRESENT])
+        probe.until_acked(8)
+        asked = {"kind": "freeze", "target": "a", "mode": "no_grad"}
+        assert old.post(f"{path}/commands", asked).json()["id"] == 4
+        gating = {"kind": "gate", "site": "output:a", "when": "norm > 2"}
+        assert old.post(f"{path}/commands", gating).json()["when"] == "norm > 2"
+        probe.gates(9, gate())
+        probe.explanations(10, 6, explanation())
+        probe.alerts(11, alert())
+        probe.until_acked(11)
+    assert old.get(f"{path}/commands/2")["state"] == "drifted"
+    assert old.get(path)["ranks"] == 2
+    assert [each["id"] for each in old.get(f"{path}/gates")["gates"]] == [1]
+    assert old.get(f"{path}/series", parameter="a.bias")["values"] == [2, 4]
+    assert old.get(f"{path}/explanations")["explanations"] == [explanation()]
+    assert old.get(f"{path}/alerts")["alerts"] == [alert()]
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_it_becomes_the_same_as_a_new_one(tmp_path: Path, version: int) -> None:
+    """After the upgrade every table has the columns and indexes of a new store, and stays so."""
+    write_old(tmp_path / "old" / "gradgate.db", version)
+    Store(tmp_path / "new").close()
+    Store(tmp_path / "old").close()
+    new, once = schema(tmp_path / "new"), schema(tmp_path / "old")
+    Store(tmp_path / "old").close()
+    assert once == new == schema(tmp_path / "old")
+
+
+def schema(folder: Path) -> set[tuple[object, ...]]:
+    """The version, columns and indexes of a store; SQLite appends columns, so in no order."""
+    columns = (
+        'SELECT t.name, c.name, c.type, c."notnull", c.pk FROM sqlite_schema t'
+        " JOIN pragma_table_info(t.name) c WHERE t.type = 'table'"
+    )
+    indexes = (
+        'SELECT t.name, i.name, i."unique", c.seqno, c.name FROM sqlite_schema t'
+        " JOIN pragma_index_list(t.name) i JOIN pragma_index_info(i.name) c"
+    )
+    with closing(sqlite3.connect(folder / "gradgate.db")) as store:
+        found = {*store.execute(columns), *store.execute(indexes)}
+        return found | {*store.execute("SELECT value FROM meta")}

@@ -1,0 +1,159 @@
+"""The thread that writes: one run's trouble is that run's alone."""
+
+from __future__ import annotations
+
+import queue
+import sqlite3
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import httpx
+import pytest
+from sqlalchemy import Connection
+
+from gradgate.server.protocol.frames import decode
+from gradgate.server.protocol.messages import Hello
+from gradgate.server.store.database import Store
+from gradgate.server.store.recording import Changes
+from gradgate.server.store.runs import open_run, run_record
+from gradgate.server.store.writer import Writer, WriterEnded
+from gradgate.server.web.app import create_app
+from gradgate.server.web.settings import Settings
+from tests.support.loops import run_coroutine
+from tests.support.probing import FakeProbe, hello, pack_sample
+from tests.support.serving import ServerProcess
+from tests.support.waiting import wait_for
+
+GOOD, BAD = "a" * 16, "b" * 16
+WITHIN = 20
+ENDS = pytest.mark.filterwarnings("ignore:Exception in thread gradgate-writer")
+
+
+class Desk:
+    """A writer with its store, and what it told."""
+
+    def __init__(self, folder: Path) -> None:
+        self.store = Store(folder)
+        self.acked: queue.Queue[tuple[str, int]] = queue.Queue()
+        self.dropped: queue.Queue[str] = queue.Queue()
+        self.writer = Writer(
+            self.store,
+            self._committed,
+            self.dropped.put,
+        )
+        self.writer.start()
+
+    def open(self, run: str) -> int:
+        """Say hello for a run, and return its `last_seq`."""
+        greeting = Hello.model_validate(hello(run, name=run))
+
+        def work(connection: Connection) -> int:
+            self.writer.resume(run)
+            return open_run(connection, greeting, 1.0).last_seq
+
+        return self.writer.submit(work).result(WITHIN)
+
+    def sample(self, run: str, seq: int, statistic: int = 1) -> None:
+        """Queue a sample; with statistic 0, which ingest refuses, it collides with its states."""
+        frame = pack_sample(seq, seq, [1, 1], {statistic: [1, 1]})
+        self.writer.append(run, decode(frame), len(frame))
+
+    def _committed(self, changes: Sequence[Changes]) -> None:
+        for change in changes:
+            self.acked.put((change.run, change.last_seq))
+
+    def last_seq(self, run: str) -> int:
+        """What is stored of a run."""
+        with self.store.read() as connection:
+            return int(run_record(connection, run).last_seq)
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[Desk]:
+    """A writer with an empty store and two runs."""
+    desk = Desk(tmp_path)
+    desk.open(GOOD)
+    desk.open(BAD)
+    yield desk
+    desk.writer.close()
+    desk.store.close()
+
+
+def test_frames_that_cannot_be_stored_harm_their_own_run_alone(desk: Desk) -> None:
+    """In one batch with them the other run's are stored, and the run's own later ones are not."""
+    blocker = sqlite3.connect(_file(desk), isolation_level=None)
+    blocker.execute("BEGIN IMMEDIATE")
+    desk.sample(GOOD, 1)
+    desk.sample(BAD, 1, statistic=0)
+    desk.sample(GOOD, 2)
+    blocker.execute("ROLLBACK")
+    blocker.close()
+    assert desk.dropped.get(timeout=WITHIN) == BAD
+    desk.sample(BAD, 2)
+    desk.sample(GOOD, 3)
+    while desk.acked.get(timeout=WITHIN) != (GOOD, 3):
+        pass
+    assert desk.last_seq(GOOD) == 3
+    assert desk.last_seq(BAD) == 0
+    assert desk.open(BAD) == 0
+    desk.sample(BAD, 1)
+    assert desk.acked.get(timeout=WITHIN) == (BAD, 1)
+
+
+def test_a_job_hands_on_whatever_it_raises(desk: Desk) -> None:
+    """An error that nobody foresaw comes out of the future, and the next job is done."""
+    with pytest.raises(ZeroDivisionError):
+        desk.writer.submit(lambda _: 1 // 0).result(WITHIN)
+    assert desk.writer.submit(lambda _: "done").result(WITHIN) == "done"
+
+
+@ENDS
+def test_a_writer_that_ended_says_so(desk: Desk) -> None:
+    """A job for a thread that is gone fails at once, rather than wait for ever."""
+    desk.writer.submit(lambda _: sys.exit())
+    wait_for(lambda: not desk.writer.running, WITHIN, "the thread ends")
+    with pytest.raises(WriterEnded, match="start it again"):
+        desk.writer.submit(lambda _: None).result(WITHIN)
+
+
+@ENDS
+def test_health_tells_of_a_writer_that_ended(tmp_path: Path) -> None:
+    """A server whose writing thread is gone answers 503 with a sentence."""
+
+    async def healths() -> list[httpx.Response]:
+        app = create_app(Settings(tmp_path))
+        client = httpx.AsyncClient(
+            transport=httpx.ASGITransport(app), base_url="http://127.0.0.1", trust_env=False
+        )
+        async with app.router.lifespan_context(app), client:
+            before = await client.get("/healthz")
+            app.state.parts.hub.writer.submit(lambda _: sys.exit())
+            return [before, await client.get("/healthz")]
+
+    before, after = run_coroutine(healths())
+    assert before.status_code == 200
+    assert after.status_code == 503
+    assert "thread that writes the store has ended" in after.json()["store"]["error"]
+
+
+def test_a_run_that_vanished_from_the_store_stops_nobody(server: ServerProcess) -> None:
+    """Its probe is told why it is closed, and the probe of another run goes on."""
+    with FakeProbe(server, hello(GOOD)) as good, FakeProbe(server, hello(BAD)) as bad:
+        with sqlite3.connect(server.data / "gradgate.db", isolation_level=None) as store:
+            store.execute("DELETE FROM runs WHERE id = ?", (BAD,))
+        store.close()
+        bad.sample(1, [1, 1])
+        code, last = bad.until_closed()
+        assert code == 1008
+        assert last is not None
+        assert (last["type"], last["retry"]) == ("error", False)
+        assert "cannot store what this run sent" in last["message"]
+        good.sample(1, [1, 1])
+        good.until_acked(1)
+    assert server.get("/healthz")["status"] == "ok"
+
+
+def _file(desk: Desk) -> Path:
+    with desk.store.read() as connection:
+        return Path(str(connection.engine.url.database))

@@ -1,0 +1,76 @@
+"""A small model to steer, how to train it, and what the run reports of its commands."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.optim import SGD, AdamW, Optimizer
+
+from tests.support.zoo import loss_of
+
+
+class Chain(nn.Module):
+    """A stem, a body with a normalisation, and a head, one after the other."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = nn.Linear(6, 16)
+        self.body = nn.Sequential(nn.Linear(16, 16), nn.BatchNorm1d(16), nn.Tanh())
+        self.head = nn.Linear(16, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.head(self.body(torch.tanh(self.stem(x))))  # type: ignore[no-any-return]
+
+
+def chain(make: Callable[..., Optimizer] = AdamW) -> tuple[Chain, Optimizer]:
+    torch.manual_seed(0)
+    model = Chain()
+    return model, make(model.parameters(), lr=0.05)
+
+
+def steps(model: nn.Module, optimizer: Optimizer, first: int, last: int) -> None:
+    for step in range(first, last + 1):
+        optimizer.zero_grad()
+        loss_of(model, step).backward()
+        optimizer.step()
+
+
+def reports_of(run: Any) -> list[Any]:
+    reports: list[Any] = []
+    run._job.steering._report = reports.append
+    return reports
+
+
+def told(reports: list[Any], local: int) -> list[str]:
+    return [report.state.value for report in reports if report.command.local == local]
+
+
+def hook_counts(model: nn.Module) -> list[tuple[int, int, int]]:
+    return [
+        (len(m._forward_hooks), len(m._forward_pre_hooks), len(m._load_state_dict_post_hooks))
+        for m in model.modules()
+    ]
+
+
+def run_command(kind: str, target: str, **options: Any) -> Any:
+    from gradgate.probe.model.commands import Command
+
+    return Command(kind, target, by="browser", id=7, **options)
+
+
+def deep() -> tuple[nn.Sequential, Optimizer]:
+    """Ten layers below, one above."""
+    torch.manual_seed(0)
+    below = nn.Sequential(*(nn.Linear(256, 256) for _ in range(10)))
+    model = nn.Sequential(below, nn.Linear(256, 3))
+    return model, SGD(model.parameters(), lr=1e-4)
+
+
+def train_on(model: nn.Module, optimizer: Optimizer, inputs: Tensor, count: int) -> None:
+    for _ in range(count):
+        optimizer.zero_grad()
+        model(inputs).square().mean().backward()
+        optimizer.step()
