@@ -14,7 +14,7 @@ from .gates.labels import site
 from .live.expectations import Alert
 from .model.freeze import Freeze
 from .model.gate_info import GateInfo
-from .model.info import ParameterInfo
+from .model.parameter_info import ParameterInfo
 from .session.attach import attach
 from .session.closure import explain
 from .session.run import Run

@@ -12,7 +12,7 @@ from torch.utils.hooks import RemovableHandle
 
 from ..base.guard import Guard
 from ..measure.magnitude import measured, read
-from ..model.graph_nodes import DEEPEST, key_of, leaf_of
+from ..model.graph_walk import DEEPEST, key_of, leaf_of
 
 
 @dataclass(eq=False)

@@ -14,7 +14,7 @@ from torch.autograd.graph import Node
 
 from ..base.source import Chain
 from ..measure.magnitude import measured
-from ..model.graph_nodes import DEEPEST, key_of, leaf_of
+from ..model.graph_walk import DEEPEST, key_of, leaf_of
 from ..model.table import is_uninitialized
 from .escaped_numbers import NumbersOut
 from .tape import Call, Tape, Value

@@ -22,7 +22,7 @@ from torch.nn.parallel import DistributedDataParallel
 from torch.utils.hooks import RemovableHandle
 
 from ..base.guard import Guard
-from ..model.upstream import leaves
+from ..model.graph_walk import leaves
 from ..torch_compat.module_hooks import ModuleHook
 from ..torch_compat.tree import map_tensors
 

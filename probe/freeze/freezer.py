@@ -15,7 +15,8 @@ from ..base.errors import CommandError
 from ..base.guard import Guard
 from ..distributed import reducers
 from ..model.freeze import Freeze
-from ..model.selection import Selection, module_paths
+from ..model.modules import module_paths
+from ..model.selection import Selection
 from ..model.table import ParameterTable
 from ..torch_compat.dynamo import forget_compiled_code, is_compiled
 from ..torch_compat.process_group import in_process_group

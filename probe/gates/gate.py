@@ -10,8 +10,8 @@ from typing import Any
 from ..base.errors import ConditionError
 from ..conditions.compile import Condition
 from ..model.gate_info import GateInfo
-from ..model.reach import Reach
 from .actions import Action
+from .reach import Reach
 from .sites import PARAMETER, Site
 
 AVERAGED = 10

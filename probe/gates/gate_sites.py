@@ -8,7 +8,7 @@ from torch import nn
 from torch.optim import LBFGS, Optimizer
 
 from ..base.errors import CommandError
-from ..model.selection import module_paths
+from ..model.modules import module_paths
 from ..model.table import ParameterTable
 from ..torch_compat.dynamo import is_compiled
 from ..torch_compat.process_group import in_process_group

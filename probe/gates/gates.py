@@ -19,8 +19,7 @@ from ..conditions.compile import compile_condition
 from ..freeze.grad_scaler import IdleOptimizers, LossScale
 from ..model.commands import Command
 from ..model.gate_info import GateInfo
-from ..model.reach import Reach
-from ..model.selection import module_paths
+from ..model.modules import module_paths
 from ..model.table import ParameterTable
 from ..torch_compat.module_hooks import ModuleHook
 from ..torch_compat.readback import capturing
@@ -31,6 +30,7 @@ from .forward_cut import Foregone
 from .gate import Gate
 from .gate_norms import Figures, GateNorms, norm_of
 from .gate_sites import check_site
+from .reach import Reach
 from .sites import LABEL, OUTPUT, PARAMETER, Site
 
 WALK_EVERY = 20

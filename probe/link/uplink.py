@@ -14,8 +14,8 @@ from typing import Any
 import torch
 
 from ..base.guard import Guard
+from ..measure.measurement import Measurement
 from ..measure.metrics import MetricValues
-from ..measure.recorder import Watch
 from ..model.commands import Report
 from ..model.sample import Sample
 from ..model.table import TableRow
@@ -48,7 +48,7 @@ class Uplink:
     def __init__(
         self,
         identity: Identity,
-        watch: Watch,
+        watch: Measurement,
         guard: Guard,
         asked: Callable[[Message], None],
     ) -> None:

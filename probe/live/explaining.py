@@ -20,7 +20,7 @@ from ..diagnosis.trace import Trace
 from ..freeze.freezer import Freezer
 from ..gates.gates import Gates
 from ..link.uplink import Uplink
-from ..measure.recorder import Watch
+from ..measure.measurement import Measurement
 from ..model.commands import Command, CommandState, Report
 from ..model.sample import Sample
 from ..model.table import ParameterTable
@@ -49,7 +49,7 @@ class Explaining:
         self,
         models: Mapping[str, nn.Module],
         table: ParameterTable,
-        watch: Watch,
+        watch: Measurement,
         freezer: Freezer,
         gates: Gates,
         expectations: Expectations,

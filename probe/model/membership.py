@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from torch.optim import Optimizer
 
-from .growth import Growth
+from .changes import ModelChanges
 from .table import ParameterTable, TableRow, is_uninitialized
 
 
@@ -21,12 +21,12 @@ class Membership:
         self,
         table: ParameterTable,
         optimizers: Sequence[Optimizer],
-        growth: Growth,
+        changes: ModelChanges,
         changed: Callable[[list[TableRow]], None],
     ) -> None:
         self._table = table
         self._optimizers = optimizers
-        self._growth = growth
+        self._changes = changes
         self._changed = changed
         self.rows: list[TableRow] = self._read()
 
@@ -35,7 +35,7 @@ class Membership:
 
         It alone is looked at: with an optimizer per parameter, all at each step are quadratic.
         """
-        if self._growth.noticed or len(self._optimizers[k].param_groups) != self._counted[k]:
+        if self._changes.noticed or len(self._optimizers[k].param_groups) != self._counted[k]:
             self._follow()
         return self._groups[k]
 
@@ -53,16 +53,16 @@ class Membership:
 
     def catch_up(self) -> None:
         """Read anew if a parameter, a module or a parameter group is known to be new."""
-        if self._growth.noticed or self._count() != self._counted:
+        if self._changes.noticed or self._count() != self._counted:
             self._follow()
 
     def refresh(self, *, walk: bool = False) -> None:
         """Read anew if anything changed that a close look tells, or a ``walk`` of the models."""
-        if walk or self._growth.due or self._growth.noticed or self._fingerprint() != self._seen:
+        if walk or self._changes.due or self._changes.noticed or self._fingerprint() != self._seen:
             self._follow()
 
     def _follow(self) -> None:
-        if self._growth.walk() or self._fingerprint() != self._seen:
+        if self._changes.walk() or self._fingerprint() != self._seen:
             rows = self._read()
             # Told before it is shown: a new connection, which begins with what is shown,
             # must not be ahead of what waits to be sent over it.

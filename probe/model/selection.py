@@ -11,6 +11,7 @@ from torch import nn
 from ..base.errors import CommandError, TargetError
 from ..base.targets import resolve
 from .commands import Command
+from .modules import keeps_statistics, module_paths
 from .table import ParameterTable
 
 
@@ -48,20 +49,6 @@ def select(command: Command, table: ParameterTable, models: Mapping[str, nn.Modu
     if not indexes:
         raise CommandError(f"{command.target!r} names modules without parameters.")
     return Selection(indexes, matched, _norms_inside(matched, indexes, paths, table))
-
-
-def module_paths(models: Mapping[str, nn.Module]) -> dict[str, nn.Module]:
-    """Every module by its path; with several models each path starts with the model's key."""
-    return {
-        ".".join(filter(None, (key, path))): module
-        for key, model in models.items()
-        for path, module in model.named_modules(remove_duplicate=False)
-    }
-
-
-def keeps_statistics(module: nn.Module) -> bool:
-    """Whether a module updates running statistics in training: BatchNorm and its kin."""
-    return isinstance(module, nn.modules.batchnorm._NormBase) and module.running_mean is not None
 
 
 def _matching(

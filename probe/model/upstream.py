@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.autograd.graph import Node
 
 from ..base.guard import Guard
 from ..torch_compat.module_hooks import ModuleHook
 from ..torch_compat.tree import tensors_in
+from .graph_walk import leaves
 from .table import ParameterTable
 
 
@@ -82,10 +81,10 @@ class UpstreamObserver:
             return
         with self._guard:
             for leaf in leaves(tensors_in((args, kwargs))):
-                self._note(leaf)
+                self._add(leaf)
             self._called = True
 
-    def _note(self, leaf: Tensor | None) -> None:
+    def _add(self, leaf: Tensor | None) -> None:
         if id(leaf) in self._ignored:
             return
         index = None if leaf is None else self._table.index_of.get(id(leaf))
@@ -93,53 +92,3 @@ class UpstreamObserver:
             self._foreign = True
         else:
             self._indexes.add(index)
-
-
-def leaves(tensors: Iterable[Tensor]) -> Iterator[Tensor | None]:
-    """Yield the leaves that ``tensors`` pass a gradient to, and None for one that is hidden."""
-    starts: list[Node] = []
-    for tensor in tensors:
-        if tensor.grad_fn is not None:
-            starts.append(tensor.grad_fn)
-        elif tensor.requires_grad:
-            yield tensor
-    yield from leaves_of(starts)
-
-
-def leaves_of(starts: Iterable[Node]) -> Iterator[Tensor | None]:
-    """Yield the leaves that nodes pass a gradient to, and None for one that is hidden."""
-    for node in reachable(starts):
-        if hasattr(node, "variable"):  # AccumulateGrad
-            yield node.variable
-        if hasattr(node, "cut_off"):  # by a gate
-            yield from node.cut_off()
-        if hasattr(node, "run_function"):  # a reentrant checkpoint, torch's or its kin's
-            yield from _inside(node.run_function)
-
-
-def reachable(starts: Iterable[Node]) -> Iterator[Node]:
-    """Yield each node of the autograd graph upstream of ``starts`` once, those included."""
-    pending = list(starts)
-    # The nodes themselves, not their ids: their Python objects live only as long as somebody
-    # holds them, and a freed id returns at once.
-    visited: set[Node] = set()
-    while pending:
-        node = pending.pop()
-        if node in visited:
-            continue
-        visited.add(node)
-        yield node
-        if not hasattr(node, "cut_off"):  # behind it is an anchor
-            pending += [following for following, _ in node.next_functions if following is not None]
-
-
-def _inside(function: Any) -> Iterator[Tensor | None]:
-    """The leaves that a checkpointed function uses by itself."""
-    while isinstance(function, functools.partial):
-        function = function.func
-    if getattr(function, "__name__", None) in ("forward", "__call__", "_wrapped_call_impl"):
-        function = getattr(function, "__self__", function)
-    if isinstance(function, nn.Module):
-        yield from (parameter for parameter in function.parameters() if parameter.requires_grad)
-    else:
-        yield None

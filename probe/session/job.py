@@ -28,10 +28,10 @@ from ..gates.labels import ATTACHED
 from ..link.uplink import Identity, Uplink
 from ..live.expectations import Expectations
 from ..live.explaining import Explaining
+from ..measure.measurement import Measurement
 from ..measure.metrics import MetricValues
 from ..measure.pace import Pace
 from ..measure.provenance import figures
-from ..measure.recorder import Watch
 from ..model.commands import Command
 from ..model.table import ParameterTable
 from ..steer.preview import Preview
@@ -79,7 +79,7 @@ class Job:
         self.attached = True
         self.table = ParameterTable(models)
         expectations = Expectations(expect, self.table, strict=strict)
-        self.measuring = Watch(
+        self.measuring = Measurement(
             models,
             optimizers,
             self.table,

@@ -13,8 +13,9 @@ from ..diagnosis.explanation import Explanation
 from ..live.expectations import Alert
 from ..model.commands import Command
 from ..model.gate_info import GateInfo
-from ..model.info import ParameterInfo
-from ..model.selection import Selection, module_paths
+from ..model.modules import module_paths
+from ..model.parameter_info import ParameterInfo
+from ..model.selection import Selection
 from ..steer.preview import Preview
 from .checkpoint import freezes_from_state, freezes_to_state
 from .gate_state import gates_from_state, gates_to_state, restore_gate

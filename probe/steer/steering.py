@@ -19,7 +19,8 @@ from ..gates.gates import Gates
 from ..measure.backward_timer import Backward
 from ..model.commands import GATE_KINDS, Command, CommandState, Report
 from ..model.freeze import Freeze
-from ..model.selection import Selection, module_paths, select
+from ..model.modules import module_paths
+from ..model.selection import Selection, select
 from ..model.table import ParameterTable
 from ..model.upstream import UpstreamObserver
 from ..torch_compat.dynamo import has_compiled_code

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from gradgate.probe.model.upstream import leaves, reachable
+from gradgate.probe.model.graph_walk import leaves, reachable
 from tests.support import gating
 from tests.support.gating import Branched, attached, loss_of, only_gate
 

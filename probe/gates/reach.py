@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from .table import ParameterTable
-from .upstream import leaves, leaves_of, reachable
+from ..model.graph_walk import leaves, leaves_of, reachable
+from ..model.table import ParameterTable
 
 
 @dataclass

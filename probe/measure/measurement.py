@@ -11,10 +11,10 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from ..base.guard import Guard
+from ..model.changes import ModelChanges
 from ..model.freeze import Freeze
-from ..model.growth import Growth
-from ..model.info import ParameterInfo, describe
 from ..model.membership import Membership
+from ..model.parameter_info import ParameterInfo, describe
 from ..model.sample import GRAD_MAX, Sample
 from ..model.table import ParameterTable, TableRow
 from ..torch_compat.readback import capturing
@@ -25,7 +25,7 @@ from .sampler import Sampler
 from .write_tracker import WriteTracker
 
 
-class Watch:
+class Measurement:
     """Measures the steps that are its turn, and keeps account of its own cost.
 
     All but :meth:`collect` is called in the training thread, from hooks.
@@ -47,8 +47,8 @@ class Watch:
         self._optimizers = optimizers
         self._table = table
         self._table_changed = table_changed
-        self._growth = Growth(models, table, step=coming_step)
-        self.members = Membership(table, optimizers, self._growth, changed=self._changed)
+        self._changes = ModelChanges(models, table, step=coming_step)
+        self.members = Membership(table, optimizers, self._changes, changed=self._changed)
         self._writes = WriteTracker(table.parameters)
         self._sampler = Sampler(table, self._writes, guard, catch_up=self.members.catch_up)
         self._timer = BackwardTimer(models.values(), guard, backward_ended)
@@ -160,7 +160,7 @@ class Watch:
 
     def remove(self) -> None:
         """Remove every hook and mark."""
-        self._growth.remove()
+        self._changes.remove()
         self._writes.remove()
         self._timer.remove()
 

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Mapping
+import weakref
+from collections.abc import Callable, Iterable, Mapping
 
 from torch import nn
+from torch.nn.modules.module import (
+    register_module_module_registration_hook,
+    register_module_parameter_registration_hook,
+)
+from torch.utils.hooks import RemovableHandle
 
-from .registrations import Registrations
 from .table import ParameterTable
 
 logger = logging.getLogger("gradgate")
@@ -23,7 +28,7 @@ MOST_ROWS = 100_000
 """The protocol's limit for a table."""
 
 
-class Growth:
+class ModelChanges:
     """Decides when to walk the models, and updates the table if they changed.
 
     At once after a parameter or a module was assigned to one of their modules, and after
@@ -39,7 +44,7 @@ class Growth:
         self._table = table
         self._step = step
         self._limit = min(MOST_ROWS, 10 * len(table) + 1000)
-        self._registrations = Registrations(models)
+        self._assignments = Assignments(models)
         self._following = True
         self._next_step = 1
         self._next_time = time.monotonic() + PERIOD
@@ -50,7 +55,7 @@ class Growth:
     @property
     def noticed(self) -> bool:
         """Whether something was assigned to a module of the models since the last walk."""
-        return self._registrations.noticed and self._affordable()
+        return self._assignments.noticed and self._affordable()
 
     @property
     def due(self) -> bool:
@@ -63,11 +68,11 @@ class Growth:
         if not self._following:
             return False
         began = time.monotonic()
-        step, assigned = self._step(), self._registrations.noticed
-        self._registrations.forget()
+        step, assigned = self._step(), self._assignments.noticed
+        self._assignments.reset()
         changed = self._table.update(self._models, step)
         if assigned or changed:
-            self._registrations.follow(self._models)
+            self._assignments.follow(self._models)
         if len(self._table) > self._limit:
             self._give_up(step)
         now = time.monotonic()
@@ -78,7 +83,7 @@ class Growth:
     def remove(self) -> None:
         """Follow the models no further, and remove the hooks. Idempotent."""
         self._following = False
-        self._registrations.remove()
+        self._assignments.remove()
 
     def _affordable(self) -> bool:
         now = time.monotonic()
@@ -94,3 +99,63 @@ class Growth:
             len(self._table.removed),
             step,
         )
+
+
+class Assignments:
+    """Notices assignments to the models' modules, by torch's global registration hooks.
+
+    They are called for every module of the process, so all that they do is to look whether
+    the module is one of ours and to set a flag. A deletion calls no hook, nor does a write
+    into ``module._parameters`` itself. The hooks go with this object, at the latest.
+    https://docs.pytorch.org/docs/stable/generated/torch.nn.modules.module.register_module_parameter_registration_hook.html
+    """
+
+    def __init__(self, models: Mapping[str, nn.Module]) -> None:
+        self._noticing = _Noticing()
+        self.follow(models)
+        # These hold this one and not this object, which would never be collected else.
+        handles = (
+            register_module_parameter_registration_hook(self._noticing.on_parameter),
+            register_module_module_registration_hook(self._noticing.on_module),
+        )
+        self._finalizer = weakref.finalize(self, _remove, handles)
+        self._finalizer.atexit = False
+
+    @property
+    def noticed(self) -> bool:
+        """Whether there was one since :meth:`reset`."""
+        return self._noticing.noticed
+
+    def reset(self) -> None:
+        """Count from here on only what comes."""
+        self._noticing.noticed = False
+
+    def follow(self, models: Mapping[str, nn.Module]) -> None:
+        """Watch the modules that the models have now."""
+        self._noticing.modules = {id(m) for model in models.values() for m in model.modules()}
+
+    def remove(self) -> None:
+        """Remove the hooks. Idempotent."""
+        self._finalizer()
+        self.reset()
+
+
+class _Noticing:
+    """What the global hooks hold; a module's id may be that of a dead one, which costs a look."""
+
+    def __init__(self) -> None:
+        self.modules: set[int] = set()
+        self.noticed = False
+
+    def on_parameter(self, module: nn.Module, name: str, parameter: object) -> None:
+        if id(module) in self.modules and module._parameters.get(name) is not parameter:
+            self.noticed = True
+
+    def on_module(self, module: nn.Module, name: str, submodule: object) -> None:
+        if id(module) in self.modules and module._modules.get(name) is not submodule:
+            self.noticed = True
+
+
+def _remove(handles: Iterable[RemovableHandle]) -> None:
+    for handle in handles:
+        handle.remove()

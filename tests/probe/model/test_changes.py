@@ -19,7 +19,7 @@ from torch.nn.modules import module as torch_module
 from torch.nn.utils import parametrize
 
 from gradgate import probe
-from gradgate.probe.model.growth import Growth
+from gradgate.probe.model.changes import ModelChanges
 from gradgate.probe.model.table import ParameterTable
 from gradgate.server.protocol import messages
 from gradgate.server.protocol.frames import decode
@@ -523,7 +523,7 @@ def test_endless_replacement_is_followed_to_a_limit(caplog: pytest.LogCaptureFix
     """A model that gets a new parameter at every step cannot make the table grow without bound."""
     model = nn.ParameterList([nn.Parameter(torch.ones(2))])
     table = ParameterTable({"": model})
-    growth = Growth({"": model}, table, step=lambda: 1)
+    growth = ModelChanges({"": model}, table, step=lambda: 1)
     before = global_hooks()
     with caplog.at_level(logging.WARNING, "gradgate"):
         for _ in range(1200):
@@ -537,10 +537,10 @@ def test_endless_replacement_is_followed_to_a_limit(caplog: pytest.LogCaptureFix
 def test_walks_are_held_to_their_share(monkeypatch: pytest.MonkeyPatch) -> None:
     """A model whose modules are assigned to without end is not walked at every step."""
     now = 0.0
-    monkeypatch.setattr("gradgate.probe.model.growth.time.monotonic", lambda: now)
+    monkeypatch.setattr("gradgate.probe.model.changes.time.monotonic", lambda: now)
     model = plain()
     table = ParameterTable({"": model})
-    growth = Growth({"": model}, table, step=lambda: 1)
+    growth = ModelChanges({"": model}, table, step=lambda: 1)
 
     def update(*_: object) -> bool:
         nonlocal now
