@@ -4,103 +4,53 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import logging
 import threading
 import time
 import weakref
-from collections import deque
-from collections.abc import Callable, Mapping
-from typing import Any, Protocol
-from urllib.parse import SplitResult, urlsplit
+from typing import Any
 
-from websockets.asyncio.client import ClientConnection, connect
+from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
 from ..base.guard import Guard
-from .bundle import bundled
-from .frames import PROTOCOL
+from .address import ServerAddress
+from .answers import Answers
+from .conversation import Conversation, Ending, Peer
 from .outbox import Outbox
+from .server_messages import ForeignMessage, Message, Refusal
 
 logger = logging.getLogger("gradgate")
 
-HEARTBEAT = 1.0
-"""Seconds between heartbeats."""
-BATCHING = 0.1
-"""Seconds that the sender lets frames gather: it sends 10 times a second, however fast a job."""
 OPEN_TIMEOUT = 5.0
 FIRST_TRY = 2.0
 """Seconds that the end of a job waits for the first try to connect to have an outcome."""
 FIRST_PAUSE = 0.1
 LONGEST_PAUSE = 5.0
 """Seconds between two tries to connect, at most."""
+GROWTH = 1.7
+"""How much longer each pause is than the one before."""
 REFUSED_PAUSE = 30.0
 """Seconds before another try after the server said that it would not help."""
-MAX_ANSWERS = 64
-"""Answers that wait to be sent, at most; more drop the oldest, whose asker waits no longer."""
 MAX_FRAME = 32 * 2**20
 
-Message = Mapping[str, Any]
 
-_FIELDS: Mapping[str, frozenset[str]] = {
-    "welcome": frozenset({"protocol", "run", "last_seq"}),
-    "ack": frozenset({"seq"}),
-    "command": frozenset({"id", "kind"}),
-    "preview": frozenset({"request", "kind", "target"}),
-    "trial": frozenset({"request", "site"}),
-    "error": frozenset({"message"}),
-}
-"""The messages of the server, and the fields without which they mean nothing."""
-
-
-class _Refused(Exception):
-    """The server answered with an ``error`` message."""
-
-    def __init__(self, message: str, retry: bool) -> None:
-        super().__init__(message)
-        self.retry = retry
-
-
-class _Nonsense(Exception):
-    """What answers there does not speak this protocol."""
-
-
-class Peer(Protocol):
-    """Whom the link speaks for; all methods are called in the link's own thread."""
-
-    def _hello(self) -> Message:
-        """The first message of a connection."""
-
-    def _heartbeat(self) -> Message:
-        """What is told once a second."""
-
-    def _on_message(self, message: Message) -> None:
-        """The server asks for something: a ``command``, a ``preview`` or a ``trial``."""
-
-
-class Link:
+class Connection:
     """Talks to the server until closed; connects again, with pauses, whenever it must.
 
     It holds its peer weakly: a run whose model and optimizer are gone is not kept alive by
     its own thread, and the thread ends.
     """
 
-    def __init__(
-        self, url: str, token: str | None, outbox: Outbox, guard: Guard, peer: Peer
-    ) -> None:
-        self._url = ingest_url(url)
-        self._shown_url = url.rstrip("/")
-        self._token = token
+    def __init__(self, address: ServerAddress, outbox: Outbox, guard: Guard, peer: Peer) -> None:
+        self._address = address
         self._outbox = outbox
         self._guard = guard
-        self._weak_peer = weakref.ref(peer)
+        self._peer = weakref.ref(peer)
+        self._answers = Answers()
+        self._ending = Ending()
         self._said: set[str] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._closing = asyncio.Event()
-        self._bye: Message | None = None
-        self._answers: deque[Message] = deque(maxlen=MAX_ANSWERS)
-        self._wake: Callable[[], None] | None = None
-        self._last_step = 0
         self.connected = threading.Event()
         self._tried = threading.Event()
         """The first try to connect has had an outcome."""
@@ -110,13 +60,9 @@ class Link:
         """Start the thread."""
         self._thread.start()
 
-    def tell(self, message: Message) -> None:
+    def answer(self, message: Message) -> None:
         """Send a message that is not sequenced, over the present connection only; any thread."""
-        self._answers.append(message)
-        wake = self._wake
-        if wake is not None:
-            with contextlib.suppress(RuntimeError):  # the loop may have ended by itself
-                wake()
+        self._answers.put(message)
 
     def close(self, bye: Message | None, timeout: float) -> None:
         """End the thread, after a goodbye if one is given.
@@ -128,75 +74,82 @@ class Link:
         self._tried.wait(min(timeout, FIRST_TRY))
         if self.connected.is_set():
             self._outbox.wait_empty(max(0.0, deadline - time.monotonic()))
-        self._bye = bye
+        self._ending.bye = bye
         if self._loop is not None:
             with contextlib.suppress(RuntimeError):  # the loop may have ended by itself
-                self._loop.call_soon_threadsafe(self._closing.set)
+                self._loop.call_soon_threadsafe(self._ending.asked.set)
         self._thread.join(max(0.1, deadline - time.monotonic()))
 
     def _run(self) -> None:
         try:
             with self._guard:
-                asyncio.run(self._main())
+                asyncio.run(self._keep_connected())
         finally:
             self._tried.set()
 
-    async def _main(self) -> None:
+    async def _keep_connected(self) -> None:
         self._loop = asyncio.get_running_loop()
         pause = FIRST_PAUSE
-        while not self._closing.is_set() and self._weak_peer() is not None:
+        while not self._ending.asked.is_set() and self._peer() is not None:
             attempt = asyncio.create_task(self._try(pause))
-            closing = asyncio.create_task(self._closing.wait())
-            await asyncio.wait({attempt, closing}, return_when=asyncio.FIRST_COMPLETED)
-            closing.cancel()
+            ending = asyncio.create_task(self._ending.asked.wait())
+            await asyncio.wait({attempt, ending}, return_when=asyncio.FIRST_COMPLETED)
+            ending.cancel()
             if not self.connected.is_set() and not attempt.done():
                 attempt.cancel()
-            # Guarded one by one: a fault of the probe's own ends the session, not the link.
+            # Guarded one by one: a fault of the probe's own ends the conversation, not the link.
             pause = LONGEST_PAUSE
             with self._guard, contextlib.suppress(asyncio.CancelledError):
                 pause = await attempt
             self.connected.clear()
             self._tried.set()
-            await self._pause(pause)
+            with contextlib.suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(self._ending.asked.wait(), pause)
 
     async def _try(self, pause: float) -> float:
-        """Connect and talk until the connection ends; return the pause before the next try."""
+        """Connect and talk until the connection ends; return the pause before the next try.
+
+        Pauses grow from try to try until a server has welcomed the run.
+        """
+        shown = self._address.shown
         try:
             async with self._connect() as socket:
+                conversation = Conversation(
+                    socket, self._outbox, self._answers, self._peer, self._guard, self._ending
+                )
+                self._welcomed(await conversation.open())
                 pause = FIRST_PAUSE
-                await self._session(socket)
-        except _Refused as refusal:
-            self._say_once(f"the dashboard at {self._shown_url} refused: {refusal}")
+                await conversation.talk()
+        except Refusal as refusal:
+            self._say_once(f"the dashboard at {shown} refused: {refusal}")
             if not refusal.retry:
                 return REFUSED_PAUSE
-        except _Nonsense as nonsense:
+        except ForeignMessage as foreign:
             self._say_once(
-                f"what answers at {self._shown_url} does not speak Gradgate's protocol "
-                f"({nonsense}); check the address. Training goes on."
+                f"what answers at {shown} does not speak Gradgate's protocol "
+                f"({foreign}); check the address. Training goes on."
             )
             return LONGEST_PAUSE
         except InvalidHandshake as error:
             self._say_once(
-                f"what answers at {self._shown_url} is no dashboard, or a proxy before it "
+                f"what answers at {shown} is no dashboard, or a proxy before it "
                 f"({error}); check the address. Training goes on."
             )
             return LONGEST_PAUSE
         except (OSError, asyncio.TimeoutError, ConnectionClosed):
             self._say_once(
-                f"no dashboard at {self._shown_url}; training goes on, and this run appears "
+                f"no dashboard at {shown}; training goes on, and this run appears "
                 "there as soon as one is started (gradgate serve)."
             )
-        return min(LONGEST_PAUSE, pause * 1.7)
+        return min(LONGEST_PAUSE, pause * GROWTH)
 
     def _connect(self) -> connect:
-        host = urlsplit(self._url).hostname
-        local = host in ("localhost", "127.0.0.1", "::1")
-        headers = {"Authorization": f"Bearer {self._token}"} if self._token else None
+        token = self._address.token
         # A proxy from the environment is right for a remote server and wrong for this machine.
-        proxy: dict[str, Any] = {"proxy": None} if local else {}
+        proxy: dict[str, Any] = {"proxy": None} if self._address.is_local else {}
         return connect(
-            self._url,
-            additional_headers=headers,
+            self._address.ingest,
+            additional_headers={"Authorization": f"Bearer {token}"} if token else None,
             open_timeout=OPEN_TIMEOUT,
             close_timeout=1.0,
             max_size=MAX_FRAME,
@@ -205,120 +158,13 @@ class Link:
             **proxy,
         )
 
-    async def _session(self, socket: ClientConnection) -> None:
-        # A server that refuses before it listens has said why, and `_receive` reads that.
-        with contextlib.suppress(ConnectionClosed):
-            await socket.send(_json(self._peer()._hello()))
-        welcome = await self._receive(socket, "welcome")
-        self._outbox.rewind(int(welcome["last_seq"]))
+    def _welcomed(self, welcome: Message) -> None:
+        """Let the job know that it is watched."""
         if welcome.get("notice"):
             logger.warning("gradgate: %s", welcome["notice"])
-        logger.info("gradgate: watched at %s/runs/%s", self._shown_url, welcome["run"])
+        logger.info("gradgate: watched at %s/runs/%s", self._address.shown, welcome["run"])
         self.connected.set()
         self._tried.set()
-        tasks = [
-            asyncio.create_task(self._send_frames(socket)),
-            asyncio.create_task(self._send_heartbeats(socket)),
-            asyncio.create_task(self._read(socket)),
-            asyncio.create_task(self._closing.wait()),
-        ]
-        try:
-            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            self._wake = None
-            self._outbox.listen(None)
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-        for task in done:
-            task.result()
-        if self._closing.is_set():
-            await self._send_all(socket)
-            if self._bye is not None:
-                await socket.send(_json(self._bye))
-
-    async def _send_frames(self, socket: ClientConnection) -> None:
-        loop = asyncio.get_running_loop()
-        ready = asyncio.Event()
-
-        def wake() -> None:
-            loop.call_soon_threadsafe(ready.set)
-
-        self._answers.clear()
-        self._wake = wake
-        self._outbox.listen(wake)
-        while True:
-            await ready.wait()
-            ready.clear()
-            while await self._send_all(socket):
-                await asyncio.sleep(BATCHING)
-
-    async def _send_all(self, socket: ClientConnection) -> bool:
-        """Send what waits; return whether frames were among it."""
-        while self._answers:
-            await socket.send(_json(self._answers.popleft()))
-        entries = self._outbox.take()
-        for message, last in bundled(entries):
-            await socket.send(message)
-            self._outbox.sent(last)
-        return bool(entries)
-
-    async def _send_heartbeats(self, socket: ClientConnection) -> None:
-        while True:
-            peer = self._weak_peer()
-            if peer is None:
-                self._bye = {"type": "bye", "time": time.time(), "step": self._last_step}
-                self._closing.set()
-                return
-            heartbeat = peer._heartbeat()
-            self._last_step = heartbeat["step"]
-            del peer
-            await socket.send(_json(heartbeat))
-            await asyncio.sleep(HEARTBEAT)
-
-    async def _read(self, socket: ClientConnection) -> None:
-        async for text in socket:
-            message = self._parse(text)
-            if message["type"] == "ack":
-                self._outbox.acknowledge(int(message["seq"]))
-            elif message["type"] in ("command", "preview", "trial"):
-                self._peer()._on_message(message)
-
-    def _peer(self) -> Peer:
-        peer = self._weak_peer()
-        if peer is None:
-            raise ConnectionAbortedError("the run is gone")
-        return peer
-
-    async def _receive(self, socket: ClientConnection, wanted: str) -> Message:
-        while True:
-            message = self._parse(await asyncio.wait_for(socket.recv(), OPEN_TIMEOUT))
-            if message["type"] == wanted:
-                return message
-
-    def _parse(self, text: str | bytes) -> Message:
-        try:
-            message = json.loads(text)
-        except ValueError:
-            raise _Nonsense(f"it sent {text[:60]!r}") from None
-        if not isinstance(message, dict) or message.get("type") not in _FIELDS:
-            raise _Nonsense(f"it sent {text[:60]!r}")
-        if message["type"] == "error":
-            raise _Refused(str(message.get("message")), bool(message.get("retry", False)))
-        if message["type"] == "welcome" and message.get("protocol", PROTOCOL) != PROTOCOL:
-            raise _Refused(
-                f"it speaks protocol {message['protocol']}, this probe {PROTOCOL}; "
-                "upgrade the older one with pip install --upgrade gradgate",
-                retry=False,
-            )
-        missing = _FIELDS[message["type"]] - message.keys()
-        if missing:
-            raise _Nonsense(f"its {message['type']} lacks {', '.join(sorted(missing))}")
-        return message
-
-    async def _pause(self, seconds: float) -> None:
-        with contextlib.suppress(asyncio.TimeoutError):
-            await asyncio.wait_for(self._closing.wait(), seconds)
 
     def _say_once(self, text: str) -> None:
         if text not in self._said and len(self._said) < 20:
@@ -326,34 +172,8 @@ class Link:
             logger.warning("gradgate: %s", text)
 
 
-def ingest_url(url: str) -> str:
-    """Return the WebSocket address of a server: ``http://host:8765`` → ``ws://host:8765/api/ingest``.
-
-    Raises ValueError for an address of another kind.
-    """
-    parts = urlsplit(url)
-    scheme = {"http": "ws", "https": "wss"}.get(parts.scheme)
-    if scheme is None or not parts.hostname or not _has_valid_port(parts):
-        raise ValueError(
-            f"server={url!r} is no address of a dashboard; "
-            "give one such as 'http://127.0.0.1:8765', or False for none."
-        )
-    return f"{scheme}://{parts.netloc}{parts.path.rstrip('/')}/api/ingest"
-
-
-def _has_valid_port(parts: SplitResult) -> bool:
-    try:
-        return parts.port is None or parts.port > 0
-    except ValueError:
-        return False
-
-
-def _json(message: Message) -> str:
-    return json.dumps(message, separators=(",", ":"), allow_nan=False)
-
-
 def _silent_logger() -> logging.Logger:
-    """websockets logs each failed try with a traceback; the link speaks for itself."""
+    """Make a logger that is silent: websockets would log each failed try with a traceback."""
     quiet = logging.getLogger("gradgate.websockets")
     quiet.propagate = False
     quiet.disabled = True

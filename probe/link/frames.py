@@ -1,8 +1,11 @@
-"""The binary frame of a sample, as ``docs/protocol.md`` lays it out."""
+"""What travels to the server: JSON, and a sample's binary frame (``docs/protocol.md``)."""
 
 from __future__ import annotations
 
+import json
 import struct
+from collections.abc import Mapping
+from typing import Any
 
 from ..model.sample import Sample
 
@@ -14,6 +17,11 @@ MAGIC = b"GG"
 
 _HEADER = struct.Struct("<2sBBBBHQQdII")
 _KIND_SAMPLE = 1
+
+
+def encode_json(message: Mapping[str, Any]) -> str:
+    """Write a message as compact JSON; raises ValueError for NaN and infinities."""
+    return json.dumps(message, separators=(",", ":"), allow_nan=False)
 
 
 def encode_sample(sample: Sample, seq: int) -> bytes:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import socket
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -19,9 +18,11 @@ from ..measure.metrics import MetricValues
 from ..model.commands import Report
 from ..model.sample import Sample
 from ..model.table import TableRow
-from .connection import Link, Message
-from .frames import PROTOCOL, encode_sample
+from .address import ServerAddress
+from .connection import Connection
+from .frames import PROTOCOL, encode_json, encode_sample
 from .outbox import Outbox
+from .server_messages import Message
 
 
 @dataclass(frozen=True)
@@ -58,14 +59,15 @@ class Uplink:
         self._guard = guard
         self._asked = asked
         self._outbox = Outbox()
-        self._link: Link | None = None
+        self._link: Connection | None = None
         self._frozen: list[dict[str, Any]] = []
         self.step = 0
         """The latest step."""
 
     def connect(self, server: str, token: str | None) -> None:
         """Start to talk to a server, in a thread of its own."""
-        self._link = Link(server, token, self._outbox, self._guard, self)
+        address = ServerAddress(server, token)
+        self._link = Connection(address, self._outbox, self._guard, self)
         self._link.start()
 
     def tell_sample(self, sample: Sample) -> None:
@@ -88,7 +90,7 @@ class Uplink:
         table = [row.as_message() for row in rows]
         # Samples that wait behind an earlier table may be longer than the one before it.
         self._outbox.put(
-            lambda seq: _json({"type": "parameters", "seq": seq, "parameters": table}),
+            lambda seq: encode_json({"type": "parameters", "seq": seq, "parameters": table}),
             keep=True,
             replaces="parameters",
             in_place=True,
@@ -122,7 +124,7 @@ class Uplink:
     def answer(self, message: Message) -> None:
         """Send the answer to a question over the present connection, or drop it without one."""
         if self._link is not None:
-            self._link.tell(message)
+            self._link.answer(message)
 
     def wait_stored(self, timeout: float) -> bool:
         """Wait until the server has stored all; False after ``timeout`` seconds."""
@@ -134,9 +136,10 @@ class Uplink:
             bye = {"type": "bye", "time": time.time(), "step": self.step}
             self._link.close(None if failed else bye, timeout)
 
-    # For the link, in its own thread: see link.Peer.
+    # For the link, in its own thread: see conversation.Peer.
 
-    def _hello(self) -> Message:
+    def hello(self) -> Message:
+        """Return the first message of a connection: who the run is, and its whole table."""
         me = self._identity
         return {
             "type": "hello",
@@ -157,7 +160,8 @@ class Uplink:
             "step": self.step,
         }
 
-    def _heartbeat(self) -> Message:
+    def heartbeat(self) -> Message:
+        """Return what is told once a second."""
         return {
             "type": "heartbeat",
             "time": time.time(),
@@ -169,7 +173,8 @@ class Uplink:
             "faults": self._guard.faults,
         }
 
-    def _on_message(self, message: Message) -> None:
+    def receive(self, message: Message) -> None:
+        """Hand on what the server asks for."""
         self._asked(message)
 
     def _put(
@@ -180,8 +185,4 @@ class Uplink:
         replaces: str | None = None,
     ) -> None:
         if self._link is not None:
-            self._outbox.put(lambda seq: _json(make(seq)), keep=keep, replaces=replaces)
-
-
-def _json(message: Mapping[str, Any]) -> str:
-    return json.dumps(message, separators=(",", ":"), allow_nan=False)
+            self._outbox.put(lambda seq: encode_json(make(seq)), keep=keep, replaces=replaces)

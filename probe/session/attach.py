@@ -12,7 +12,7 @@ from torch import nn
 from torch.optim import Optimizer
 
 from ..base.errors import AttachError
-from ..link.connection import ingest_url
+from ..link.address import ingest_url
 from ..measure.pace import Pace
 from .job import Job
 from .run import Run

@@ -113,7 +113,7 @@ def test_no_field_is_lost_on_the_way(monkeypatch: pytest.MonkeyPatch) -> None:
         wait_until(lambda: run.explanations() and run.alerts() and run.alerts()[0].cause, bool)
         run.explain("stem")
         sent = wait_until(
-            lambda: [*frames(run), run._job.uplink._hello()],
+            lambda: [*frames(run), run._job.uplink.hello()],
             lambda sent: any(each.get("kind") == "explain" for each in sent),
         )
     schema = {**SCHEMA["properties"]["probe_to_server"], "$defs": SCHEMA["$defs"]}

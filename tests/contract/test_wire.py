@@ -61,7 +61,7 @@ def frames(run: probe.Run) -> list[str | bytes]:
 def test_every_json_frame_is_one_that_the_server_takes(run: probe.Run) -> None:
     """hello, heartbeat and all that streams validate against models and published schema."""
     texts = [frame for frame in frames(run) if isinstance(frame, str)]
-    texts += [json.dumps(run._job.uplink._hello()), json.dumps(run._job.uplink._heartbeat())]
+    texts += [json.dumps(run._job.uplink.hello()), json.dumps(run._job.uplink.heartbeat())]
     adapter: TypeAdapter[Any] = TypeAdapter(messages.FromProbe)
     kinds = {type(adapter.validate_json(text)) for text in texts}
     assert kinds == {
@@ -82,8 +82,8 @@ def test_no_field_is_lost_on_the_way(run: probe.Run) -> None:
     adapter: TypeAdapter[Any] = TypeAdapter(messages.FromProbe)
     for frame in [
         *frames(run),
-        json.dumps(run._job.uplink._hello()),
-        json.dumps(run._job.uplink._heartbeat()),
+        json.dumps(run._job.uplink.hello()),
+        json.dumps(run._job.uplink.heartbeat()),
     ]:
         if isinstance(frame, str):
             sent = json.loads(frame)

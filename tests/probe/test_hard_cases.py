@@ -656,7 +656,7 @@ def test_after_a_reconnection_the_server_hears_what_is_frozen() -> None:
     model, optimizer = plain()
     with probe.attach(model, optimizer, server=False) as run:
         run.freeze("head")
-        (frozen,) = run._job.uplink._hello()["frozen"]
+        (frozen,) = run._job.uplink.hello()["frozen"]
         assert frozen["parameters"] == [4, 5]
         assert (frozen["by"], frozen["since_step"], frozen["command"]) == ("python", 0, None)
 

@@ -8,6 +8,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
 from threading import Event, Thread
 from typing import Any
@@ -18,6 +19,7 @@ from torch import nn
 from websockets.sync.server import ServerConnection, serve
 
 from gradgate import probe
+from gradgate.probe.link.connection import FIRST_PAUSE, GROWTH
 from gradgate.server.protocol.bundle import unbundle
 from gradgate.server.protocol.frames import decode
 from tests.support.serving import ServerProcess
@@ -85,6 +87,53 @@ def test_a_refusal_is_passed_on_in_the_servers_words(
             wait_for(lambda: "refused: Too many runs." in caplog.text)
             step()
     assert caplog.text.count("Too many runs.") == 1
+
+
+@pytest.mark.parametrize("refuses", [True, False])
+def test_pauses_between_tries_grow(refuses: bool) -> None:
+    """A server that does not take the run is asked less and less often, not ten times a second."""
+    tries: list[float] = []
+    enough = Event()
+
+    def talk(socket: ServerConnection) -> None:
+        tries.append(time.monotonic())
+        if len(tries) > 5:
+            enough.set()
+        if refuses:
+            socket.send(json.dumps({"type": "error", "message": "Full.", "retry": True}))
+        else:
+            socket.close()
+
+    with other_server(talk) as url:
+        run, _ = attached(url)
+        with run:
+            assert enough.wait(60)
+    pauses = [later - earlier for earlier, later in pairwise(tries)]
+    for number, pause in enumerate(pauses[:5], 1):
+        assert pause >= 0.99 * FIRST_PAUSE * GROWTH**number
+
+
+def test_pauses_begin_anew_once_a_server_has_welcomed_the_run() -> None:
+    """A connection that broke is made again at once, however long the wait for it had been."""
+    tries: list[float] = []
+    enough = Event()
+
+    def talk(socket: ServerConnection) -> None:
+        tries.append(time.monotonic())
+        if len(tries) == 5:
+            run = json.loads(socket.recv())["run"]
+            welcome = {"type": "welcome", "protocol": 1, "run": run, "last_seq": 0}
+            socket.send(json.dumps(welcome))
+            socket.recv()
+            tries[-1] = time.monotonic()
+        elif len(tries) == 6:
+            enough.set()
+
+    with other_server(talk) as url:
+        run, _ = attached(url)
+        with run:
+            assert enough.wait(60)
+    assert tries[5] - tries[4] < tries[4] - tries[3]
 
 
 @pytest.mark.parametrize("answer", ["not json", "[]", '{"type":"welcome"}', b"\x00"])

@@ -565,7 +565,7 @@ def test_frames_of_a_growing_table_are_what_the_server_takes() -> None:
     model = plain()
     optimizer = adam(model)
     with probe.attach(model, optimizer, server=NOBODY, every=1) as run:
-        hello = json.loads(json.dumps(run._job.uplink._hello()))
+        hello = json.loads(json.dumps(run._job.uplink.hello()))
         train(model, optimizer, step=1)
         sent = run._job.uplink._outbox.take()
         add_adapter(model, optimizer)
@@ -576,7 +576,7 @@ def test_frames_of_a_growing_table_are_what_the_server_takes() -> None:
         train(model, optimizer, step=3)
         run.freeze("head")
         sent += run._job.uplink._outbox.take()[len(sent) - 1 :]
-        final = run._job.uplink._hello()
+        final = run._job.uplink.hello()
     adapter: TypeAdapter[Any] = TypeAdapter(messages.FromProbe)
     assert isinstance(adapter.validate_python(final), messages.Hello)
     size, tables = len(hello["parameters"]), 0

@@ -11,7 +11,6 @@ from torch import nn
 
 from gradgate import probe
 from gradgate.probe.base.guard import Guard
-from gradgate.probe.link.connection import ingest_url
 
 
 @pytest.mark.parametrize(
@@ -51,20 +50,6 @@ def test_the_server_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setenv("GRADGATE_SERVER", "ftp://somewhere")
     with pytest.raises(ValueError, match="'ftp://somewhere' is no address"):
         probe.attach(nn.Linear(1, 1))
-
-
-@pytest.mark.parametrize(
-    ("url", "expected"),
-    [
-        ("http://127.0.0.1:8765", "ws://127.0.0.1:8765/api/ingest"),
-        ("http://127.0.0.1:8765/", "ws://127.0.0.1:8765/api/ingest"),
-        ("https://host/gradgate/", "wss://host/gradgate/api/ingest"),
-        ("http://[::1]:80", "ws://[::1]:80/api/ingest"),
-    ],
-)
-def test_the_address_of_the_socket(url: str, expected: str) -> None:
-    """A dashboard's URL gives its ingest socket, below a path prefix too."""
-    assert ingest_url(url) == expected
 
 
 def test_the_guard_keeps_faults_out_and_counts_them(

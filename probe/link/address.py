@@ -1,0 +1,52 @@
+"""The address of a server, as the script gives it and as the connection needs it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from urllib.parse import SplitResult, urlsplit
+
+
+@dataclass(frozen=True)
+class ServerAddress:
+    """Where a server is, and the token that it wants."""
+
+    url: str
+    """``http://host:8765``; checked by :func:`ingest_url`."""
+    token: str | None = None
+
+    @property
+    def shown(self) -> str:
+        """The URL as a person is told it."""
+        return self.url.rstrip("/")
+
+    @property
+    def ingest(self) -> str:
+        """The address of the WebSocket."""
+        return ingest_url(self.url)
+
+    @property
+    def is_local(self) -> bool:
+        """Whether it is on this machine."""
+        return urlsplit(self.url).hostname in ("localhost", "127.0.0.1", "::1")
+
+
+def ingest_url(url: str) -> str:
+    """Return the WebSocket address of a server: ``http://host:8765`` → ``ws://host:8765/api/ingest``.
+
+    Raises ValueError for an address of another kind.
+    """
+    parts = urlsplit(url)
+    scheme = {"http": "ws", "https": "wss"}.get(parts.scheme)
+    if scheme is None or not parts.hostname or not _has_valid_port(parts):
+        raise ValueError(
+            f"server={url!r} is no address of a dashboard; "
+            "give one such as 'http://127.0.0.1:8765', or False for none."
+        )
+    return f"{scheme}://{parts.netloc}{parts.path.rstrip('/')}/api/ingest"
+
+
+def _has_valid_port(parts: SplitResult) -> bool:
+    try:
+        return parts.port is None or parts.port > 0
+    except ValueError:
+        return False

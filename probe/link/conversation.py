@@ -1,0 +1,162 @@
+"""One connection to the server, from the hello to the goodbye."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+import weakref
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from websockets.asyncio.client import ClientConnection
+from websockets.exceptions import ConnectionClosed
+
+from ..base.guard import Guard
+from .answers import Answers
+from .bundle import bundled
+from .frames import encode_json
+from .outbox import Outbox
+from .server_messages import REQUESTS, Message, parse_message
+
+HEARTBEAT = 1.0
+"""Seconds between heartbeats."""
+BATCHING = 0.1
+"""Seconds that the sender lets frames gather: it sends 10 times a second, however fast a job."""
+ANSWER_TIMEOUT = 5.0
+"""Seconds in which the server answers a hello."""
+
+
+class Peer(Protocol):
+    """Whom the link speaks for; all methods are called in the link's own thread."""
+
+    def hello(self) -> Message:
+        """Return the first message of a connection."""
+
+    def heartbeat(self) -> Message:
+        """Return what is told once a second."""
+
+    def receive(self, message: Message) -> None:
+        """Take what the server asks for: a ``command``, a ``preview`` or a ``trial``."""
+
+
+@dataclass
+class Ending:
+    """When the link is to end, and with which goodbye."""
+
+    asked: asyncio.Event = field(default_factory=asyncio.Event)
+    bye: Message | None = None
+
+
+class Conversation:
+    """Sends what waits, reads what comes, and keeps a connection alive until the link ends."""
+
+    def __init__(
+        self,
+        socket: ClientConnection,
+        outbox: Outbox,
+        answers: Answers,
+        peer: weakref.ref[Peer],
+        guard: Guard,
+        ending: Ending,
+    ) -> None:
+        self._socket = socket
+        self._outbox = outbox
+        self._answers = answers
+        self._weak_peer = peer
+        self._guard = guard
+        self._ending = ending
+
+    async def open(self) -> Message:
+        """Say hello; return the server's welcome, after which all that it lacks is sent again."""
+        # A server that refuses before it listens has said why, and that is read below.
+        with contextlib.suppress(ConnectionClosed):
+            await self._send(self._peer().hello())
+        while True:
+            text = await asyncio.wait_for(self._socket.recv(), ANSWER_TIMEOUT)
+            message = parse_message(text)
+            if message["type"] == "welcome":
+                self._outbox.rewind(int(message["last_seq"]))
+                return message
+
+    async def talk(self) -> None:
+        """Send and read until the connection or the link ends; then say goodbye."""
+        tasks = [
+            asyncio.create_task(self._send_frames()),
+            asyncio.create_task(self._send_heartbeats()),
+            asyncio.create_task(self._read()),
+            asyncio.create_task(self._ending.asked.wait()),
+        ]
+        try:
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            self._answers.listen(None)
+            self._outbox.listen(None)
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+        for task in done:
+            task.result()
+        if self._ending.asked.is_set():
+            await self._send_all()
+            if self._ending.bye is not None:
+                await self._send(self._ending.bye)
+
+    async def _send_frames(self) -> None:
+        loop = asyncio.get_running_loop()
+        ready = asyncio.Event()
+
+        def wake() -> None:
+            loop.call_soon_threadsafe(ready.set)
+
+        self._answers.listen(wake)
+        self._outbox.listen(wake)
+        while True:
+            await ready.wait()
+            ready.clear()
+            while await self._send_all():
+                await asyncio.sleep(BATCHING)
+
+    async def _send_all(self) -> bool:
+        """Send what waits; return whether frames were among it."""
+        for answer in self._answers.take():
+            await self._send(answer)
+        entries = self._outbox.take()
+        for message, last in bundled(entries):
+            await self._socket.send(message)
+            self._outbox.sent(last)
+        return bool(entries)
+
+    async def _send_heartbeats(self) -> None:
+        last_step = 0
+        while True:
+            peer = self._weak_peer()
+            if peer is None:
+                self._ending.bye = {"type": "bye", "time": time.time(), "step": last_step}
+                self._ending.asked.set()
+                return
+            heartbeat = peer.heartbeat()
+            last_step = heartbeat["step"]
+            del peer
+            await self._send(heartbeat)
+            await asyncio.sleep(HEARTBEAT)
+
+    async def _read(self) -> None:
+        async for text in self._socket:
+            message = parse_message(text)
+            if message["type"] == "ack":
+                self._outbox.acknowledge(int(message["seq"]))
+            elif message["type"] in REQUESTS:
+                peer = self._peer()
+                # Guarded one by one: a request that fails must not take the others along.
+                with self._guard:
+                    peer.receive(message)
+
+    async def _send(self, message: Message) -> None:
+        await self._socket.send(encode_json(message))
+
+    def _peer(self) -> Peer:
+        peer = self._weak_peer()
+        if peer is None:
+            raise ConnectionAbortedError("the run is gone")
+        return peer

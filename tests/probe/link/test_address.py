@@ -1,0 +1,52 @@
+"""Addresses of servers."""
+
+from __future__ import annotations
+
+import pytest
+
+from gradgate.probe.link.address import ServerAddress, ingest_url
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("http://127.0.0.1:8765", "ws://127.0.0.1:8765/api/ingest"),
+        ("http://127.0.0.1:8765/", "ws://127.0.0.1:8765/api/ingest"),
+        ("https://host/gradgate/", "wss://host/gradgate/api/ingest"),
+        ("http://[::1]:80", "ws://[::1]:80/api/ingest"),
+    ],
+)
+def test_the_address_of_the_socket(url: str, expected: str) -> None:
+    """A dashboard's URL gives its ingest socket, below a path prefix too."""
+    assert ingest_url(url) == expected
+
+
+@pytest.mark.parametrize(
+    "url", ["ftp://host", "host:8765", "http://", "http://host:0", "http://host:x"]
+)
+def test_what_is_no_address_is_refused(url: str) -> None:
+    """The sentence names what was given and shows an address that would do."""
+    with pytest.raises(
+        ValueError, match=r"is no address of a dashboard; give one such as 'http://"
+    ):
+        ingest_url(url)
+
+
+@pytest.mark.parametrize(
+    ("url", "local"),
+    [
+        ("http://localhost:1", True),
+        ("http://127.0.0.1:1", True),
+        ("http://[::1]:1", True),
+        ("http://10.0.0.1:1", False),
+        ("https://localhost.example.org", False),
+    ],
+)
+def test_a_server_on_this_machine_is_known(url: str, local: bool) -> None:
+    """A proxy from the environment is for the others."""
+    assert ServerAddress(url).is_local is local
+
+
+def test_a_person_is_shown_the_address_without_a_slash_at_its_end() -> None:
+    """What the log says can be continued with a path."""
+    assert ServerAddress("http://host:8765/").shown == "http://host:8765"

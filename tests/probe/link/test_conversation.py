@@ -1,0 +1,161 @@
+"""One connection: what is said over it, and what one bad message costs."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import weakref
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+from websockets.asyncio.client import connect
+from websockets.asyncio.server import ServerConnection, serve
+from websockets.exceptions import ConnectionClosed
+
+from gradgate.probe.base.guard import Guard
+from gradgate.probe.link.answers import Answers
+from gradgate.probe.link.conversation import Conversation, Ending
+from gradgate.probe.link.outbox import Outbox
+
+Talk = Callable[[ServerConnection], Awaitable[None]]
+
+
+class Run:
+    """A peer that has much to tell, and chokes on commands of the kind ``bad``."""
+
+    def __init__(self) -> None:
+        self.received: list[Any] = []
+
+    def hello(self) -> dict[str, Any]:
+        return {"type": "hello", "run": "r"}
+
+    def heartbeat(self) -> dict[str, Any]:
+        return {"type": "heartbeat", "step": 7}
+
+    def receive(self, message: Any) -> None:
+        if message["kind"] == "bad":
+            raise AttributeError("no such thing")
+        self.received.append(message["id"])
+
+
+def converse(
+    talk: Talk, peer: Run, outbox: Outbox | None = None, ending: Ending | None = None
+) -> Guard:
+    """Hold a whole conversation with a real server that talks as ``talk`` does."""
+    guard = Guard()
+
+    async def main() -> None:
+        said = ending or Ending()
+        async with serve(talk, "127.0.0.1", 0) as server:
+            port = server.sockets[0].getsockname()[1]
+            async with connect(f"ws://127.0.0.1:{port}", proxy=None) as socket:
+                conversation = Conversation(
+                    socket, outbox or Outbox(), Answers(), weakref.ref(peer), guard, said
+                )
+                await conversation.open()
+                with contextlib.suppress(ConnectionClosed):
+                    await conversation.talk()
+
+    asyncio.run(main())
+    return guard
+
+
+async def welcome(socket: ServerConnection, last_seq: int = 0) -> None:
+    """Take the hello and answer it."""
+    assert json.loads(await socket.recv())["type"] == "hello"
+    await socket.send(
+        json.dumps({"type": "welcome", "protocol": 1, "run": "r", "last_seq": last_seq})
+    )
+
+
+def test_a_command_that_fails_takes_no_other_along(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The fault is counted, and what comes before and behind it is received over the same line."""
+    monkeypatch.delenv("GRADGATE_STRICT")
+
+    async def talk(socket: ServerConnection) -> None:
+        await welcome(socket)
+        for number, kind in enumerate(["freeze", "bad", "bad", "thaw"]):
+            await socket.send(json.dumps({"type": "command", "id": number, "kind": kind}))
+
+    peer = Run()
+    guard = converse(talk, peer)
+    assert peer.received == [0, 3]
+    assert guard.faults == 2
+
+
+def test_what_the_server_has_stored_is_not_sent_again() -> None:
+    """The welcome says how far the server is, and what comes behind that is sent in order."""
+    outbox = Outbox()
+    for _ in range(4):
+        outbox.put(lambda seq: json.dumps({"seq": seq}))
+    heard: list[Any] = []
+
+    async def talk(socket: ServerConnection) -> None:
+        await welcome(socket, last_seq=3)
+        while not (heard and "seq" in heard[-1]):
+            heard.append(json.loads(await socket.recv()))
+
+    converse(talk, Run(), outbox)
+    assert [message["seq"] for message in heard if "seq" in message] == [4]
+
+
+def test_an_acknowledged_frame_is_forgotten() -> None:
+    """What the server says that it has stored waits no longer."""
+    outbox = Outbox()
+    outbox.put(lambda seq: json.dumps({"seq": seq}))
+
+    async def talk(socket: ServerConnection) -> None:
+        await welcome(socket)
+        while "seq" not in json.loads(await socket.recv()):
+            pass
+        await socket.send(json.dumps({"type": "ack", "seq": 1}))
+
+    converse(talk, Run(), outbox)
+    assert outbox.wait_empty(0)
+
+
+def test_the_goodbye_comes_behind_all_that_waits() -> None:
+    """When the link ends, the server hears what is left first and the bye last."""
+    outbox = Outbox()
+    outbox.put(lambda seq: json.dumps({"type": "metrics", "seq": seq}))
+    ending = Ending(bye={"type": "bye"})
+    heard: list[str] = []
+
+    async def talk(socket: ServerConnection) -> None:
+        await welcome(socket)
+        ending.asked.set()
+        while "bye" not in heard:
+            heard.append(json.loads(await socket.recv())["type"])
+
+    converse(talk, Run(), outbox, ending)
+    assert heard[-2:] == ["metrics", "bye"] or heard[-3:] == ["metrics", "heartbeat", "bye"]
+
+
+def test_a_run_that_is_gone_ends_the_link_with_a_goodbye() -> None:
+    """The thread does not keep a run alive whose model and optimizer are gone."""
+    ending = Ending()
+    heard: list[Any] = []
+    peers = [Run()]
+
+    async def talk(socket: ServerConnection) -> None:
+        await welcome(socket)
+        heard.append(json.loads(await socket.recv()))
+        peers.clear()
+        while heard[-1]["type"] != "bye":
+            heard.append(json.loads(await socket.recv()))
+
+    async def main() -> None:
+        async with serve(talk, "127.0.0.1", 0) as server:
+            port = server.sockets[0].getsockname()[1]
+            async with connect(f"ws://127.0.0.1:{port}", proxy=None) as socket:
+                peer = weakref.ref(peers[0])
+                conversation = Conversation(socket, Outbox(), Answers(), peer, Guard(), ending)
+                await conversation.open()
+                with contextlib.suppress(ConnectionClosed):
+                    await conversation.talk()
+
+    asyncio.run(main())
+    assert ending.asked.is_set()
+    assert heard[-1]["step"] == 7
