@@ -1,1 +1,1 @@
-"""The language of conditions: scanned, compiled and evaluated."""
+"""The language of conditions: scanned, compiled, and evaluated in float64."""

@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ..base.errors import ConditionError, GradgateError
-from ..conditions.compile import OWN_NAMES, Condition, compile_condition
+from ..conditions.compiler import Condition, compile_condition
+from ..conditions.names import OWN_NAMES
 from ..model.commands import Command
 from .gate import AVERAGED
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..base.errors import ConditionError
-from ..conditions.compile import Condition
+from ..conditions.compiler import Condition
 from ..model.gate_info import GateInfo
 from .actions import Action
 from .reach import Reach

@@ -15,7 +15,7 @@ from torch.utils.hooks import RemovableHandle
 
 from ..base.errors import CommandError
 from ..base.guard import Guard
-from ..conditions.compile import compile_condition
+from ..conditions.compiler import compile_condition
 from ..freeze.grad_scaler import IdleOptimizers, LossScale
 from ..model.commands import Command
 from ..model.gate_info import GateInfo
@@ -28,8 +28,8 @@ from .backward_hooks import REWRITTEN, Arrivals
 from .blocked import IsNew, Withheld
 from .forward_cut import Foregone
 from .gate import Gate
-from .gate_norms import Figures, GateNorms, norm_of
 from .gate_sites import check_site
+from .norms import Figures, GateNorms, norm_of
 from .reach import Reach
 from .sites import LABEL, OUTPUT, PARAMETER, Site
 

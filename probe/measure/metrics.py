@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..conditions.compile import metric_name
+from ..conditions.names import metric_name
 from ..torch_compat.readback import Readback
 
 logger = logging.getLogger("gradgate")

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from gradgate.probe.conditions.compile import OWN_NAMES
-from gradgate.probe.conditions.scan import FUNCTIONS
+from gradgate.probe.conditions.functions import FUNCTIONS
+from gradgate.probe.conditions.names import OWN_NAMES
 from gradgate.probe.diagnosis.explanation import CAUSES
 from gradgate.probe.gates.actions import ACTIONS
 from gradgate.probe.gates.sites import KINDS

@@ -10,7 +10,6 @@ import re
 import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
 from types import FrameType
 from typing import Any
 
@@ -18,9 +17,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from gradgate.probe.base import errors
 from gradgate.probe.base.errors import ConditionError
-from gradgate.probe.conditions import compile as conditions
-from gradgate.probe.conditions.compile import Condition, compile_condition
+from gradgate.probe.conditions import arithmetic, compiler, functions
+from gradgate.probe.conditions.compiler import Condition, compile_condition
 
 MOST_SECONDS = 0.050
 
@@ -108,8 +108,7 @@ class Reach:
     """Notes every function that runs while a condition is evaluated."""
 
     OWN_FILES = frozenset(
-        str(Path(str(conditions.__file__)).with_name(name))
-        for name in ("conditions.py", "condition_arithmetic.py", "errors.py")
+        str(module.__file__) for module in (arithmetic, compiler, errors, functions)
     )
     COMPUTING = "abs exp isfinite isinf isnan log max min pow sqrt"
     OPERATORS = "add eq ge gt le lt mod mul ne sub truediv"

@@ -8,21 +8,18 @@ within reach are those that the caller hands to :meth:`Condition.evaluate`.
 from __future__ import annotations
 
 import ast
-import keyword
-import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from ..base.errors import ConditionError
-from . import evaluate as arithmetic
-from .evaluate import Evaluate, Place, Values
-from .scan import ALLOWED, FUNCTIONS, MAX_DEPTH, scan, too_deep
+from . import arithmetic
+from .arithmetic import Evaluate, Part, Values
+from .functions import FUNCTIONS
+from .names import BEFORE_GRADIENT, NORMS
+from .scanner import ALLOWED, MAX_DEPTH, scan, too_deep
 
 MAX_NODES = 200
 MAX_EXPONENT = 8.0
-
-NORMS = frozenset({"norm", "norm_avg"})
-OWN_NAMES = NORMS | {"step", "closed"}
 
 _REFUSED = {
     ast.Attribute: "an attribute",
@@ -51,6 +48,11 @@ class Condition:
         return not NORMS.isdisjoint(self.names)
 
     @property
+    def known_in_forward(self) -> bool:
+        """Whether it asks for nothing that comes later than a step's forward, or changes in it."""
+        return self.names <= BEFORE_GRADIENT
+
+    @property
     def is_constant(self) -> bool:
         """Whether it decides the same whatever happens."""
         return not self.names
@@ -63,7 +65,7 @@ class Condition:
         NaN is asked. As in Python, a comparison with NaN is false (but for ``!=``), and what
         ``and``, ``or`` and ``if`` do not reach is not evaluated.
         """
-        return arithmetic.truth(self._root(values), Place(self.text, 0))
+        return arithmetic.truth(self._root(values), Part(self.text, 0))
 
 
 def compile_condition(text: str) -> Condition:
@@ -77,21 +79,6 @@ def compile_condition(text: str) -> Condition:
     if condition.is_constant:
         condition.evaluate({})
     return condition
-
-
-def metric_name(name: str) -> str:
-    """The name under which conditions know the metric ``name``.
-
-    Characters other than A-Z a-z 0-9 and ``_`` become ``_``, and ``_`` goes before a leading
-    digit. ``_`` goes behind a name that the language has itself (``lambda``, ``max``, ``norm``),
-    so that such a metric is within reach and hides nothing.
-    """
-    replaced = re.sub(r"[^A-Za-z0-9_]", "_", name) or "_"
-    if replaced[0].isdigit():
-        return f"_{replaced}"
-    if keyword.iskeyword(replaced) or replaced in FUNCTIONS or replaced in OWN_NAMES:
-        return f"{replaced}_"
-    return replaced
 
 
 def _parse(text: str) -> ast.expr:
@@ -138,7 +125,7 @@ class _Builder:
     def _build(self, node: ast.expr, depth: int) -> Evaluate:
         self._count(node, 1)
         if depth > MAX_DEPTH:
-            raise too_deep(self._place(node).column, self._text)
+            raise too_deep(self._part(node).column, self._text)
         build = self._kinds.get(type(node))
         if build is None:
             raise self._refused(node)
@@ -158,16 +145,16 @@ class _Builder:
         if node.id in FUNCTIONS:
             raise self._error(node, f"{node.id!r} is a function; write {node.id}(...)")
         self.names.add(node.id)
-        return arithmetic.name(node.id, self._place(node))
+        return arithmetic.name(node.id, self._part(node))
 
     def _unary(self, node: ast.UnaryOp, depth: int) -> Evaluate:
         operator = arithmetic.UNARY.get(type(node.op))
         if operator is None:
             raise self._refused(node)
-        return operator(self._build(node.operand, depth), self._place(node.operand))
+        return operator(self._build(node.operand, depth), self._part(node.operand))
 
     def _binary(self, node: ast.BinOp, depth: int) -> Evaluate:
-        """A whole chain of operations such as ``a + b - c``, which is one level deep."""
+        """Build a whole chain of operations such as ``a + b - c``, which is one level deep."""
         chain = [node]
         while isinstance(chain[-1].left, ast.BinOp):
             chain.append(chain[-1].left)
@@ -182,7 +169,7 @@ class _Builder:
         if isinstance(node.op, ast.Pow):
             self._check_exponent(node.right)
         right = self._build(node.right, depth)
-        return arithmetic.Operation(operator, right, self._place(node))
+        return arithmetic.Operation(operator, right, self._part(node))
 
     def _check_exponent(self, node: ast.expr) -> None:
         inner = node
@@ -192,12 +179,12 @@ class _Builder:
         if isinstance(value, bool) or not isinstance(value, (int, float)) or value > MAX_EXPONENT:
             raise self._error(
                 node,
-                f"the exponent {self._place(node).shown} is not allowed; "
+                f"the exponent {self._part(node).shown} is not allowed; "
                 f"an exponent is a number from -{MAX_EXPONENT:g} to {MAX_EXPONENT:g}",
             )
 
     def _logical(self, node: ast.BoolOp, depth: int) -> Evaluate:
-        operands = [(self._build(value, depth), self._place(value)) for value in node.values]
+        operands = [(self._build(value, depth), self._part(value)) for value in node.values]
         return arithmetic.logical(operands, stop_at=isinstance(node.op, ast.Or))
 
     def _compare(self, node: ast.Compare, depth: int) -> Evaluate:
@@ -211,12 +198,12 @@ class _Builder:
     def _choice(self, node: ast.IfExp, depth: int) -> Evaluate:
         test = self._build(node.test, depth)
         then, otherwise = self._build(node.body, depth), self._build(node.orelse, depth)
-        return arithmetic.choice(test, self._place(node.test), then, otherwise)
+        return arithmetic.choice(test, self._part(node.test), then, otherwise)
 
     def _call(self, node: ast.Call, depth: int) -> Evaluate:
-        function = arithmetic.CALLS.get(node.func.id) if isinstance(node.func, ast.Name) else None
+        function = FUNCTIONS.get(node.func.id) if isinstance(node.func, ast.Name) else None
         if function is None:
-            called = self._place(node.func).shown
+            called = self._part(node.func).shown
             raise self._error(
                 node, f"a call of {called} is not allowed; functions are {', '.join(FUNCTIONS)}"
             )
@@ -225,17 +212,17 @@ class _Builder:
         arguments = [self._build(argument, depth) for argument in node.args]
         if not function.takes(len(arguments)):
             raise self._error(node, f"{function.name} takes {function.wants}, not {len(arguments)}")
-        return arithmetic.call(function, arguments, self._place(node))
+        return arithmetic.call(function, arguments, self._part(node))
 
-    def _place(self, node: ast.expr) -> Place:
-        """Where a node is; its columns in the tree are bytes, which ASCII makes characters."""
+    def _part(self, node: ast.expr) -> Part:
+        """Return where a node is; columns in the tree are bytes, which ASCII makes characters."""
         end = None if node.end_col_offset is None else node.end_col_offset + self._indent
-        return Place(self._text, node.col_offset + self._indent, end)
+        return Part(self._text, node.col_offset + self._indent, end)
 
     def _error(self, node: ast.expr, message: str) -> ConditionError:
-        return ConditionError(message, self._place(node).column, self._text)
+        return ConditionError(message, self._part(node).column, self._text)
 
     def _refused(self, node: ast.expr) -> ConditionError:
         kind = _REFUSED.get(type(node), f"an expression of kind {type(node).__name__}")
-        shown = self._place(node).shown
+        shown = self._part(node).shown
         return self._error(node, f"{kind} ({shown}) is not allowed in a condition; {ALLOWED}")

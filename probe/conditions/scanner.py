@@ -11,12 +11,11 @@ import math
 import re
 
 from ..base.errors import ConditionError
-from .evaluate import CALLS
+from .functions import FUNCTIONS
 
 MAX_LENGTH = 1_000
 MAX_DEPTH = 32
 
-FUNCTIONS = tuple(CALLS)
 ALLOWED = (
     "allowed are numbers, names, comparisons, and, or, not, + - * / % **, 'a if c else b', "
     f"parentheses and the functions {', '.join(FUNCTIONS)}"
@@ -98,7 +97,7 @@ def _scan_tokens(text: str) -> None:
 
 
 def too_deep(column: int, text: str) -> ConditionError:
-    """The error for a text that nests too deep at ``column``."""
+    """Return the error for a text that nests too deep at ``column``."""
     return ConditionError(
         f"the condition is nested too deep; at most {MAX_DEPTH} levels are allowed", column, text
     )
