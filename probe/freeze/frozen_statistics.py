@@ -1,8 +1,8 @@
-"""Running statistics held still: ``hold_stats``."""
+"""Keeps running statistics as they are: ``hold_stats``."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from torch import nn
@@ -11,7 +11,7 @@ from torch.utils.hooks import RemovableHandle
 from ..torch_compat.module_hooks import ModuleHook
 
 
-class HeldStatistics:
+class FrozenStatistics:
     """Normalisation modules that use their running statistics and do not update them.
 
     Each runs as in evaluation, whatever the script's ``model.train()`` says, as is usual for
@@ -25,11 +25,11 @@ class HeldStatistics:
 
     @property
     def paths(self) -> tuple[str, ...]:
-        """The modules' paths."""
+        """The paths of the modules whose statistics are frozen."""
         return tuple(self._handles)
 
-    def hold(self, modules: Mapping[str, nn.Module]) -> None:
-        """Hold the statistics of these modules too."""
+    def freeze(self, modules: Mapping[str, nn.Module]) -> None:
+        """Freeze the statistics of these modules too."""
         for path, module in modules.items():
             if path not in self._handles:
                 self._handles[path] = [
@@ -37,15 +37,19 @@ class HeldStatistics:
                     module.register_forward_hook(ModuleHook(self._leave), always_call=True),
                 ]
 
-    def release(self, paths: Iterable[str]) -> None:
+    def unfreeze(self, paths: Iterable[str]) -> None:
         """Let the statistics of these modules run again."""
         for path in paths:
             for handle in self._handles.pop(path, []):
                 handle.remove()
 
+    def unfreeze_all_but(self, paths: Collection[str]) -> None:
+        """Let the statistics of all modules but these run again."""
+        self.unfreeze([path for path in self.paths if path not in paths])
+
     def remove(self) -> None:
         """Let all statistics run again."""
-        self.release(self.paths)
+        self.unfreeze(self.paths)
         self.reset()
 
     def reset(self) -> None:

@@ -22,8 +22,8 @@ from ..model.table import ParameterTable
 from ..torch_compat.heap import living
 
 
-class IdleOptimizers:
-    """The optimizers that freezes left without anything to do."""
+class ScalerZeros:
+    """Gradients of zeros for optimizers whose parameters are all frozen or gated."""
 
     def __init__(self, optimizers: Sequence[Optimizer], table: ParameterTable) -> None:
         self._optimizers = optimizers
@@ -32,18 +32,21 @@ class IdleOptimizers:
         self._candidates: list[Tensor] = []
         """Stand-ins to be, if ever there is a scaler."""
         self._asked = 0
-        self._fed: list[Tensor] = []
+        self._gated_stand_ins: list[Tensor] = []
 
-    def note(self, frozen: Collection[int]) -> None:
-        """Find the optimizers whose parameters are all frozen, ``frozen`` by command."""
+    def update(self, frozen: Collection[int]) -> None:
+        """Choose a stand-in of each optimizer whose parameters are all frozen.
+
+        ``frozen``: those that are so by command, or kept untrained by a gate.
+        """
         self.remove()
         for optimizer in self._optimizers:
-            held = [p for group in optimizer.param_groups for p in group["params"]]
-            ours = [p for p in held if self._table.index_of.get(id(p), -1) in frozen]
-            if ours and not any(p.requires_grad for p in held):
-                self._candidates.append(min(ours, key=Tensor.numel))
+            own = [p for group in optimizer.param_groups for p in group["params"]]
+            untrained = [p for p in own if self._table.index_of.get(id(p), -1) in frozen]
+            if untrained and not any(p.requires_grad for p in own):
+                self._candidates.append(min(untrained, key=Tensor.numel))
 
-    def feed(self) -> None:
+    def fill(self) -> None:
         """Give each stand-in its zeros: after gradients were cleared, before the scaler looks."""
         if self._candidates and not torch.compiler.is_compiling():
             self._look_for_scaler()
@@ -51,22 +54,22 @@ class IdleOptimizers:
             if parameter.grad is None:
                 parameter.grad = torch.zeros_like(parameter)
 
-    def feed_gated(self) -> None:
-        """After a backward that gates have kept from all parameters of an optimizer."""
+    def fill_gated(self) -> None:
+        """Give zeros to each optimizer that got no gradient at all, after a backward with gates."""
         for optimizer in self._optimizers:
-            held = [p for group in optimizer.param_groups for p in group["params"]]
-            trainable = [p for p in held if p.requires_grad]
-            if trainable and all(p.grad is None for p in held):
+            own = [p for group in optimizer.param_groups for p in group["params"]]
+            trainable = [p for p in own if p.requires_grad]
+            if trainable and all(p.grad is None for p in own):
                 parameter = min(trainable, key=Tensor.numel)
                 parameter.grad = torch.zeros_like(parameter)
-                self._fed.append(parameter)
+                self._gated_stand_ins.append(parameter)
 
-    def take_back(self) -> None:
-        """Before an optimizer's step: take zeros away that stood in for gated gradients."""
-        for parameter in self._fed:
+    def clear_gated(self) -> None:
+        """Take the zeros of :meth:`fill_gated` away: before an optimizer's step."""
+        for parameter in self._gated_stand_ins:
             if parameter.grad is not None and not parameter.grad.any():
                 parameter.grad = None
-        self._fed.clear()
+        self._gated_stand_ins.clear()
 
     def remove(self) -> None:
         """Take every stand-in's zeros away."""

@@ -25,7 +25,7 @@ from ..torch_compat.module_hooks import ModuleHook
 from ..torch_compat.tree import map_tensors, tensors_in
 
 
-class GraphlessModules:
+class NoGradModules:
     """The modules that run without a graph now, by path."""
 
     def __init__(self, harmless: Callable[[Tensor], bool]) -> None:
@@ -39,7 +39,7 @@ class GraphlessModules:
 
     @property
     def paths(self) -> tuple[str, ...]:
-        """The modules' paths."""
+        """The paths of the modules that run without a graph."""
         return tuple(self._handles)
 
     def set(self, modules: Mapping[str, nn.Module]) -> None:

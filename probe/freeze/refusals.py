@@ -1,19 +1,22 @@
-"""What cannot be frozen or thawed, and why."""
+"""Refuses to freeze or thaw what cannot be, and says why."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
 from torch.optim import LBFGS, Optimizer
 
 from ..base.errors import CommandError
+from ..distributed import reducers
 from ..model.table import ParameterTable, is_uninitialized
+from ..torch_compat.dynamo import is_compiled
+from ..torch_compat.process_group import in_process_group
 
 
 class Refusals:
-    """Says of a parameter whether flipping ``requires_grad`` on it would be safe."""
+    """Raises why flipping ``requires_grad`` on some parameters would not be safe."""
 
     def __init__(
         self,
@@ -25,10 +28,26 @@ class Refusals:
         self._optimizers = optimizers
         self._table = table
 
-    def check(self, indexes: Iterable[int]) -> None:
-        """Raise :class:`CommandError` for the first parameter that cannot be steered."""
+    def check(self, indexes: Sequence[int], mode: str) -> None:
+        """Raise :class:`CommandError` when parameters cannot be steered in this mode."""
+        self._check_parameters(indexes)
+        targets = {self._table.name(i): self._table.parameters[i] for i in indexes}
+        refused = reducers.distributed_refusal(self._models, targets)
+        if refused is None and in_process_group():
+            wrappers = reducers.find_wrappers(targets.values())
+            refused = next(filter(None, map(reducers.refusal, wrappers)), None)
+        if refused is None and mode == "no_grad" and is_compiled(self._models):
+            refused = (
+                "a compiled model takes mode 'grad' only, and there it saves the activations "
+                "of frozen parts already; use mode 'grad'."
+            )
+        if refused is not None:
+            raise CommandError(refused)
+
+    def _check_parameters(self, indexes: Sequence[int]) -> None:
+        """Raise for the first parameter that cannot be steered."""
         current = {id(p) for model in self._models.values() for p in model.parameters()}
-        held_by_lbfgs = {
+        trained_by_lbfgs = {
             id(p)
             for optimizer in self._optimizers
             if isinstance(optimizer, LBFGS)
@@ -43,19 +62,19 @@ class Refusals:
                     "was replaced by another tensor or left the model, so freezing the old one "
                     "would do nothing; name the present one."
                 )
-            elif id(parameter) in held_by_lbfgs:
+            elif id(parameter) in trained_by_lbfgs:
                 problem = (
                     "is trained by LBFGS, which moves parameters along past directions even "
                     "without a gradient; it cannot be frozen here."
                 )
             else:
-                problem = unfit(parameter)
+                problem = _unfit(parameter)
             if problem is not None:
                 raise CommandError(f"{self._table.name(index)!r} {problem}")
 
 
-def unfit(parameter: Tensor) -> str | None:
-    """Why a tensor cannot be trained or frozen, or None."""
+def _unfit(parameter: Tensor) -> str | None:
+    """Say why a tensor cannot be trained or frozen, or None."""
     if is_uninitialized(parameter):
         return "belongs to a lazy module that has not run yet; try again after the first forward."
     if parameter.layout is not torch.strided:

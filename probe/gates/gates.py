@@ -16,7 +16,7 @@ from torch.utils.hooks import RemovableHandle
 from ..base.errors import CommandError
 from ..base.guard import Guard
 from ..conditions.compiler import compile_condition
-from ..freeze.grad_scaler import IdleOptimizers, LossScale
+from ..freeze.grad_scaler import LossScale, ScalerZeros
 from ..model.commands import Command
 from ..model.gate_info import GateInfo
 from ..model.modules import module_paths
@@ -49,7 +49,7 @@ class Gates:
         models: Mapping[str, nn.Module],
         optimizers: Sequence[Optimizer],
         table: ParameterTable,
-        idle: IdleOptimizers,
+        scaler_zeros: ScalerZeros,
         guard: Guard,
         *,
         metrics: Callable[[], Mapping[str, float]],
@@ -64,7 +64,7 @@ class Gates:
         self._models = models
         self._optimizers = optimizers
         self._table = table
-        self._idle = idle
+        self._scaler_zeros = scaler_zeros
         self._guard = guard
         self._metrics = metrics
         self._sampling = sampling
@@ -314,7 +314,7 @@ class Gates:
         if passed is None and scale is not None:
             # Once this backward is done the scaler may look for gradients that there are not.
             engine = torch.autograd.Variable._execution_engine
-            engine.queue_callback(self._idle.feed_gated)
+            engine.queue_callback(self._scaler_zeros.fill_gated)
         return passed
 
     # Around the optimizer's step.

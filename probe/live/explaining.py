@@ -115,7 +115,7 @@ class Explaining:
         """Take in a sample that has arrived on the host."""
         self._presence.see(sample)
         in_optimizer = self._watch.members.in_optimizer
-        self._wanted |= self._expectations.see(sample, self._freezer.freezes, in_optimizer)
+        self._wanted |= self._expectations.see(sample, self._freezer.records.freezes, in_optimizer)
         self._alert()
 
     def conclude(self, step: int) -> None:
@@ -226,7 +226,7 @@ class Explaining:
                 State(state).word,
                 held[index] or not known,
                 trace.owners(self._table.names[index]),
-                self._freezer.freezes.get(index),
+                self._freezer.records.freezes.get(index),
                 stopping.get(index),
             )
             for index, state in enumerate(sample.states)

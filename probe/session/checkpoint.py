@@ -27,10 +27,10 @@ def freezes_to_state(freezer: Freezer, table: ParameterTable) -> dict[str, Any]:
                 "mode": item["mode"],
                 "hold_stats": item["hold_stats"],
             }
-            for item in freezer.as_message()
+            for item in freezer.records.as_message()
         ],
-        "graphless": list(freezer.graphless),
-        "held": list(freezer.held),
+        "graphless": list(freezer.no_grad.paths),
+        "held": list(freezer.statistics.paths),
     }
 
 

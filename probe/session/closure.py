@@ -72,7 +72,7 @@ def _subjects(
     job: Job | None,
     states: Sequence[str],
 ) -> Iterator[Subject]:
-    freezes = {} if job is None else job.freezer.freezes
+    freezes = {} if job is None else job.freezer.records.freezes
     gates = {} if job is None else job.gates.stopping()
     for index, state in enumerate(states):
         parameter = table.parameters[index]

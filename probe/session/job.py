@@ -109,7 +109,7 @@ class Job:
             models,
             optimizers,
             self.table,
-            self.freezer.idle,
+            self.freezer.scaler_zeros,
             self.guard,
             metrics=lambda: self.measuring.latest_metrics,
             sampling=lambda: self.measuring.sampling,
@@ -177,7 +177,7 @@ class Job:
 
     def _cleared(self) -> None:
         """Gradients were cleared: a scaler may look for some next."""
-        self.freezer.feed_scaler()
+        self.freezer.scaler_zeros.fill()
 
     def _after_step(self, k: int) -> None:
         """Optimizer k has used its gradients."""
@@ -215,8 +215,8 @@ class Job:
             if len(self.gates):
                 with self.guard:
                     self.gates.forward_begins()
-                    self.freezer.note_gated(self.gates.flipped)
-            self.freezer.feed_scaler()
+                    self.freezer.gate_cover.update_gated(self.gates.flipped)
+            self.freezer.scaler_zeros.fill()
 
     def _weights_loaded(self, *_: object) -> None:
         with self.guard:
@@ -273,7 +273,7 @@ class Job:
             if look or step < self.step:
                 self.uplink.tell_metrics(MetricValues(step, time.time(), values))
         self.gates.release()
-        undone = self.freezer.boundary()
+        undone = self.freezer.drop_undone()
         if self.steering.boundary(self.step, look=look, skipped=skipped) or undone:
             self.announce_frozen()
         self.settle_gates(late=late)
@@ -288,7 +288,7 @@ class Job:
     def settle_gates(self, *, late: bool = False) -> None:
         """Bring what is there for the gates in line with them, and tell of them."""
         self.gates.follow()
-        self.freezer.cover(self.gates.may_flip)
+        self.freezer.gate_cover.update(self.gates.may_flip)
         if len(self.gates):
             self.measuring.mark(late=late)
         else:
@@ -341,7 +341,7 @@ class Job:
         """Tell what is frozen now."""
         # Behind the hooks that came with a freeze, for these may give an output its graph.
         self.measuring.arm()
-        self.uplink.tell_frozen(self.freezer.as_message())
+        self.uplink.tell_frozen(self.freezer.records.as_message())
 
     def ship(self, *, wait: bool = False) -> None:
         """Send what was measured and has arrived on the host; ``wait``: also what has not."""
@@ -378,7 +378,7 @@ class Job:
 
     def _may_restore(self, failed: bool) -> bool:
         """Whether all ranks detach together: one alone must not flip anything."""
-        if self.ranks is None or not self.freezer.restores:
+        if self.ranks is None or not self.freezer.records.touched:
             return True
         if failed:
             return False

@@ -219,7 +219,7 @@ class Run:
             )
         wanted = freezes_from_state(state, self._job.table, module_paths(self._job.models))
         kept = {index for _, selection in wanted for index in selection.indexes}
-        thawed = Selection([i for i in self._job.freezer.freezes if i not in kept])
+        thawed = Selection([i for i in self._job.freezer.records.freezes if i not in kept])
         if thawed.indexes:
             thaw = Command(
                 "thaw", f"{len(thawed.indexes)} parameters not in the checkpoint", "python"
@@ -237,7 +237,7 @@ class Run:
             self._local_commands += 1
             numbered = replace(command, local=self._local_commands)
             self._job.steering.restore(numbered, selection, self._job.step)
-        self._job.freezer.hold_only(state["held"])
+        self._job.freezer.statistics.unfreeze_all_but(state["held"])
         for gate in gates:
             self._local_commands += 1
             numbered = replace(gate.command, local=self._local_commands)
@@ -254,7 +254,7 @@ class Run:
         name that says since when.
         """
         self._job.follow_model()
-        return list(self._job.measuring.parameters(self._job.freezer.freezes))
+        return list(self._job.measuring.parameters(self._job.freezer.records.freezes))
 
     def flush(self, timeout: float = 10.0) -> bool:
         """Wait until the server has stored everything so far; False if it did not in time.

@@ -131,7 +131,7 @@ class Steering:
 
     def _stop_cutting(self) -> bool:
         """Tell of modules that ran with their graph, for something trainable feeds them now."""
-        cutting = self._freezer.cut_off()
+        cutting = self._freezer.leave_no_grad()
         for path, indexes in cutting.items():
             reason = (
                 f"{path or 'the model'} runs with its graph again, in mode 'grad': what flows "
@@ -267,7 +267,7 @@ class Steering:
         """Watch what flows into each module; its own parameters and the probe's leaf aside."""
         paths = module_paths(self._models)
         own = [self._table.parameters[index] for index in selection.indexes]
-        ignored = [self._freezer.leaf, *own]
+        ignored = [self._freezer.anchor.leaf, *own]
         return {
             path: UpstreamObserver([paths[path]], self._table, self._guard, ignored)
             for path in selection.modules

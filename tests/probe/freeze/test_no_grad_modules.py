@@ -134,7 +134,7 @@ def test_the_whole_model_without_a_graph_still_goes_through_backward() -> None:
         run.freeze("*", mode="no_grad")
         before = weights(model)
         steps(model, optimizer, 1, 4)
-        assert run._job.freezer.graphless == ("",)
+        assert run._job.freezer.no_grad.paths == ("",)
         assert weights(model) == before
         run.thaw("*")
         steps(model, optimizer, 5, 5)
@@ -166,7 +166,7 @@ def test_a_glob_over_modules_takes_what_is_below_them(target: str, mode: str) ->
     with probe.attach(model, optimizer, server=False, every=1) as run:
         assert run.freeze(target, mode=mode) == ("stem.weight", "stem.bias")
         steps(model, optimizer, 1, 1)
-        assert run._job.freezer.graphless == (("stem",) if mode == "no_grad" else ())
+        assert run._job.freezer.no_grad.paths == (("stem",) if mode == "no_grad" else ())
 
 
 def test_a_compiled_model_refuses_no_grad() -> None:
@@ -188,9 +188,9 @@ def test_no_grad_of_a_glob_leaves_no_module_without_a_graph_after_its_thaw() -> 
         run.freeze("stem")
         run.freeze("body.*", mode="no_grad", hold_stats=True)
         steps(model, optimizer, 1, 2)
-        assert set(run._job.freezer.graphless) == {"body.0", "body.1"}
+        assert set(run._job.freezer.no_grad.paths) == {"body.0", "body.1"}
         run.thaw("body.*")
-        assert run._job.freezer.graphless == ()
+        assert run._job.freezer.no_grad.paths == ()
 
 
 class Adapted(nn.Module):
@@ -214,7 +214,7 @@ def test_an_adapter_inside_a_module_without_a_graph_gets_its_gradient() -> None:
         reports = reports_of(run)
         run.freeze("0", mode="no_grad")
         steps(model, optimizer, 1, 2)
-        assert run._job.freezer.graphless == ("0",)
+        assert run._job.freezer.no_grad.paths == ("0",)
         model[0][0] = Adapted(model[0][0])
         optimizer.add_param_group({"params": model[0][0].adapter.parameters()})
         steps(model, optimizer, 3, 4)
@@ -238,7 +238,7 @@ def test_a_thaw_stands_over_a_no_grad_that_still_waits_for_its_trial(asked: str)
             run._job.steering.submit(replace(run_command("thaw", "stem"), id=8))
         steps(model, optimizer, 1, 4)
         assert all(info.frozen is None for info in run.parameters())
-        assert run._job.freezer.graphless == ()
+        assert run._job.freezer.no_grad.paths == ()
     ends = {report.command.kind: report.state.value for report in reports}
     assert ends == {"freeze": "superseded", "thaw": "verified"}
 

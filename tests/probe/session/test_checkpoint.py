@@ -66,9 +66,9 @@ def test_a_checkpoint_lets_statistics_run_that_it_does_not_hold() -> None:
         running = run.state_dict()
         for state in (nothing, running):
             run.freeze("body", hold_stats=True)
-            assert run._job.freezer.held == ("body.1",)
+            assert run._job.freezer.statistics.paths == ("body.1",)
             run.load_state_dict(state)
-            assert run._job.freezer.held == ()
+            assert run._job.freezer.statistics.paths == ()
             assert run.state_dict() == state
 
 

@@ -83,7 +83,7 @@ def test_an_optimizer_per_parameter_looks_at_its_own_parameter_only() -> None:
                 return super().__getitem__(index)
 
         freezer = run._job.freezer
-        freezer._table.parameters = Counting(freezer._table.parameters)
+        run._job.table.parameters = Counting(run._job.table.parameters)
         model.stem.weight.grad = torch.ones_like(model.stem.weight)
         freezer.clear_gradients([0])
         assert read == [0]

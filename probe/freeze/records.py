@@ -1,0 +1,106 @@
+"""Remembers what commands froze, and what the script had before."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, replace
+from typing import Any
+
+from torch import nn
+
+from ..model.freeze import Freeze
+from ..model.table import ParameterTable
+
+
+class FreezeRecords:
+    """The freezes that commands made, by parameter, and ``requires_grad`` from before them."""
+
+    def __init__(self, table: ParameterTable) -> None:
+        self._table = table
+        self._before: dict[int, tuple[nn.Parameter, bool]] = {}
+        """Each parameter that a command touched, and ``requires_grad`` before the first did."""
+        self.freezes: dict[int, Freeze] = {}
+        """Of each parameter that is frozen by command, by its index in the table."""
+
+    @property
+    def touched(self) -> bool:
+        """Whether a command has touched a parameter, so that there may be something to restore."""
+        return bool(self._before)
+
+    def add(self, indexes: Sequence[int], freeze: Freeze) -> list[nn.Parameter]:
+        """Freeze parameters; return those that were trainable.
+
+        A frozen parameter has ``requires_grad=False`` **and** ``grad=None``: with a gradient of
+        zeros, AdamW would still move it by its momentum and its weight decay.
+        """
+        flipped = self._flip(indexes, trainable=False)
+        for index in indexes:
+            self._table.parameters[index].grad = None
+            self.freezes[index] = freeze
+        return flipped
+
+    def drop(self, indexes: Sequence[int]) -> list[nn.Parameter]:
+        """Make parameters trainable; return those that were not."""
+        flipped = self._flip(indexes, trainable=True)
+        for index in indexes:
+            self.freezes.pop(index, None)
+        return flipped
+
+    def drop_undone(self) -> bool:
+        """Forget the freezes that the script undid by itself; return whether there were any."""
+        undone = [i for i in self.freezes if self._table.parameters[i].requires_grad]
+        for index in undone:
+            del self.freezes[index]
+        return bool(undone)
+
+    def fall_back_to_grad(self, indexes: Iterable[int]) -> None:
+        """Record mode ``grad`` for parameters whose module cannot run without a graph."""
+        for index in indexes:
+            if index in self.freezes:
+                self.freezes[index] = replace(self.freezes[index], mode="grad")
+
+    def is_whole(self, module: nn.Module | None) -> bool:
+        """Return whether every parameter below a module is still frozen in mode ``no_grad``."""
+        if module is None:
+            return False
+        indexes = self._table.indexes(module.parameters())
+        frozen = [self.freezes.get(index) for index in indexes]
+        return bool(frozen) and all(f is not None and f.mode == "no_grad" for f in frozen)
+
+    def clear_gradients(self, indexes: Iterable[int]) -> None:
+        """Drop the gradients of those among some parameters that are frozen by command."""
+        for index in indexes:
+            parameter = self._table.parameters[index]
+            frozen = index in self.freezes and not parameter.requires_grad
+            if frozen and parameter.grad is not None:
+                parameter.grad = None
+
+    def as_message(self) -> list[dict[str, Any]]:
+        """Return what is frozen by command as the wire protocol has it: one item a command."""
+        items: dict[Freeze, list[int]] = {}
+        for index, freeze in sorted(self.freezes.items()):
+            items.setdefault(freeze, []).append(index)
+        return [{**asdict(freeze), "parameters": indexes} for freeze, indexes in items.items()]
+
+    def restore(self) -> list[nn.Parameter]:
+        """Give every touched parameter the ``requires_grad`` that it had; return the flipped."""
+        flipped = []
+        for index, (parameter, before) in self._before.items():
+            # Where the script has set it anew since, the script's word stands.
+            commanded = index not in self.freezes
+            if parameter.requires_grad == commanded != before:
+                parameter.requires_grad_(before)
+                flipped.append(parameter)
+        self._before.clear()
+        self.freezes.clear()
+        return flipped
+
+    def _flip(self, indexes: Iterable[int], *, trainable: bool) -> list[nn.Parameter]:
+        flipped = []
+        for index in indexes:
+            parameter = self._table.parameters[index]
+            self._before.setdefault(index, (parameter, parameter.requires_grad))
+            if parameter.requires_grad != trainable:
+                parameter.requires_grad_(trainable)
+                flipped.append(parameter)
+        return flipped
