@@ -16,16 +16,16 @@ from ..model.graph_walk import DEEPEST, key_of, leaf_of
 
 
 @dataclass(eq=False)
-class Passage:
+class NodeRecord:
     """A node of the autograd graph, and what went through it."""
 
     key: object
     """What stands for the node."""
-    edges: list[Passage | None]
+    edges: list[NodeRecord | None]
     """What it passes gradients on to, in order; None where nothing wants one."""
     leaf: int | None
     """``id`` of the leaf, for the node that accumulates its gradient."""
-    above: list[tuple[Passage, int]] = field(default_factory=list)
+    above: list[tuple[NodeRecord, int]] = field(default_factory=list)
     """Who passes gradients to it, and which of their edges that is."""
     root: bool = False
     ran: bool = False
@@ -37,7 +37,7 @@ class Passage:
     """Sizes of what it passed on, by edge, one a backward; None in it is no gradient."""
 
     @property
-    def came(self) -> float | None:
+    def received(self) -> float | None:
         """The size of what arrived; None if nothing did."""
         return largest(self.arrived)
 
@@ -46,16 +46,16 @@ class Passage:
         return largest([size for size in self.passed.get(edge, ()) if size is not None])
 
 
-class Backflow:
+class BackwardRecord:
     """Watches the backwards of one step; the graph of each is known before it runs."""
 
     def __init__(self, guard: Guard) -> None:
         self._guard = guard
         self._handles: list[RemovableHandle] = []
         self._ran = 0
-        self.passages: dict[object, Passage] = {}
+        self.nodes: dict[object, NodeRecord] = {}
         """By the key of the node."""
-        self.leaves: dict[int, list[Passage]] = {}
+        self.leaves: dict[int, list[NodeRecord]] = {}
         """By ``id`` of the leaf."""
 
     def watch(self, roots: Iterable[Tensor], seen: Container[object]) -> bool:
@@ -63,10 +63,10 @@ class Backflow:
 
         ``seen``: keys of the nodes that were looked at before. With too many others it cannot.
         """
-        reached: dict[Passage, Node] = {}
+        reached: dict[NodeRecord, Node] = {}
         for root in roots:
             if root.grad_fn is not None:
-                start = self._passage(root.grad_fn)
+                start = self._record(root.grad_fn)
                 start.root = True
                 reached[start] = root.grad_fn
         pending = list(reached.items())
@@ -79,12 +79,12 @@ class Backflow:
                     strange += below.leaf is None and below.key not in seen
         if strange > DEEPEST:
             return False
-        for passage, node in reached.items():
-            if passage.leaf is None:
-                self._handles.append(node.register_hook(self._noter(passage)))
+        for record, node in reached.items():
+            if record.leaf is None:
+                self._handles.append(node.register_hook(self._recording(record)))
         return True
 
-    def rest(self) -> None:
+    def unwatch(self) -> None:
         """The backward is over."""
         for handle in self._handles:
             handle.remove()
@@ -92,62 +92,62 @@ class Backflow:
 
     def arrived_at(self, leaf: int) -> float | None:
         """The largest size of what was passed on to a leaf, once sizes are read, if anything."""
-        ways = [way for passage in self.leaves.get(leaf, ()) for way in passage.above]
+        ways = [way for record in self.leaves.get(leaf, ()) for way in record.above]
         sent = [size for above, edge in ways if (size := above.sent(edge)) is not None]
         return largest(sent)
 
     def clear(self) -> None:
         """Let go of everything at once."""
-        for passage in self.passages.values():
-            passage.edges.clear()
-            passage.above.clear()
-        self.passages.clear()
+        for record in self.nodes.values():
+            record.edges.clear()
+            record.above.clear()
+        self.nodes.clear()
         self.leaves.clear()
 
-    def settle(self) -> None:
+    def read_sizes(self) -> None:
         """Read the sizes: they are tensors until then."""
-        lists = [p.arrived for p in self.passages.values()]
-        lists += [sizes for p in self.passages.values() for sizes in p.passed.values()]
+        lists = [p.arrived for p in self.nodes.values()]
+        lists += [sizes for p in self.nodes.values() for sizes in p.passed.values()]
         tensors = [size for sizes in lists for size in sizes if isinstance(size, Tensor)]
         values = iter(read(tensors))
         for sizes in lists:
             sizes[:] = [next(values) if isinstance(size, Tensor) else size for size in sizes]
 
-    def _passage(self, node: Node) -> Passage:
+    def _record(self, node: Node) -> NodeRecord:
         key = key_of(node)
-        passage = self.passages.get(key)
-        if passage is None:
+        record = self.nodes.get(key)
+        if record is None:
             leaf = leaf_of(node)
-            passage = self.passages[key] = Passage(key, [], leaf)
+            record = self.nodes[key] = NodeRecord(key, [], leaf)
             if leaf is not None:
-                self.leaves.setdefault(leaf, []).append(passage)
-        return passage
+                self.leaves.setdefault(leaf, []).append(record)
+        return record
 
-    def _look_below(self, passage: Passage, node: Node) -> list[tuple[Passage, Node]]:
+    def _look_below(self, record: NodeRecord, node: Node) -> list[tuple[NodeRecord, Node]]:
         following = [below for below, _ in node.next_functions]
-        if not passage.edges:
-            passage.edges = [None if below is None else self._passage(below) for below in following]
-            for edge, below in enumerate(passage.edges):
+        if not record.edges:
+            record.edges = [None if below is None else self._record(below) for below in following]
+            for edge, below in enumerate(record.edges):
                 if below is not None:
-                    below.above.append((passage, edge))
-        found = zip(passage.edges, following, strict=True)
+                    below.above.append((record, edge))
+        found = zip(record.edges, following, strict=True)
         return [(below, node) for below, node in found if below is not None and node is not None]
 
-    def _noter(self, passage: Passage) -> Callable[[Sequence[Any], Sequence[Any]], None]:
+    def _recording(self, record: NodeRecord) -> Callable[[Sequence[Any], Sequence[Any]], None]:
         def note(passed: Sequence[Any], arrived: Sequence[Any]) -> None:
             with self._guard:
-                self._note(passage, passed, arrived)
+                self._note(record, passed, arrived)
 
         return note
 
-    def _note(self, passage: Passage, passed: Sequence[Any], arrived: Sequence[Any]) -> None:
+    def _note(self, record: NodeRecord, passed: Sequence[Any], arrived: Sequence[Any]) -> None:
         self._ran += 1
-        passage.ran, passage.order = True, self._ran
+        record.ran, record.order = True, self._ran
         # Not what those above passed on: it is their sum, and hooks of tensors come in between.
-        passage.arrived += [size for size in map(_size, arrived) if size is not None]
+        record.arrived += [size for size in map(_size, arrived) if size is not None]
         for edge, gradient in enumerate(passed):
-            if edge < len(passage.edges) and passage.edges[edge] is not None:
-                passage.passed.setdefault(edge, []).append(_size(gradient))
+            if edge < len(record.edges) and record.edges[edge] is not None:
+                record.passed.setdefault(edge, []).append(_size(gradient))
 
 
 def largest(sizes: Sequence[float]) -> float | None:

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Sequence
 from .tape import Tape, Value
 
 
-class Lineage:
+class Dataflow:
     """The tape, to be asked; made once, after the step."""
 
     def __init__(self, tape: Tape, parameters: Collection[int] = ()) -> None:
@@ -118,12 +118,12 @@ def _rank(cut: tuple[Value, Value]) -> tuple[bool, int]:
     return beside, made_by.index
 
 
-def _scalars(lineage: Lineage, tape: Tape) -> list[Value]:
+def _scalars(dataflow: Dataflow, tape: Tape) -> list[Value]:
     """The numbers at the end of a step, those with a gradient if there are any."""
     made = [v for v in tape.values if v.floating and not v.shape and v.made_by is not None]
-    carrying = [value for value in made if lineage.is_end(value)]
+    carrying = [value for value in made if dataflow.is_end(value)]
     left = {id(parent) for value, _ in tape.escapes for parent in (*value.lost, *value.plain)}
-    last = [v for v in made if not lineage.next_of(v) or id(v) in left]
+    last = [v for v in made if not dataflow.next_of(v) or id(v) in left]
     return carrying or last[-1:]
 
 

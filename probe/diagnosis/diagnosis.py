@@ -6,14 +6,24 @@ from collections.abc import Mapping, Sequence
 
 from ..base.source import CHECKPOINT, Place
 from ..model.gate_info import GateInfo
-from . import wording
-from .backward_record import Backflow
-from .called_modules import CalledModules
-from .dataflow import Lineage
-from .finding import Finding
+from .backward_record import BackwardRecord
+from .case import Case, Finding
+from .causes import (
+    Detached,
+    FrozenByCommand,
+    FrozenByScript,
+    ModuleNotCalled,
+    NoBackward,
+    NoGrad,
+    NotDifferentiable,
+    NotInLoss,
+    NotInOptimizer,
+    ParameterNotUsed,
+    Unknown,
+)
+from .dataflow import Dataflow
 from .gradient_faults import GradientFaults
-from .module_index import ModuleIndex
-from .subject import Subject
+from .modules import ModuleCalls, ModuleIndex
 from .tape import Call, Tape, Value
 from .torch_functions import DETACHES, ENTERS_TORCH, FLAT, NO_DERIVATIVE
 
@@ -24,8 +34,8 @@ class Diagnosis:
     def __init__(
         self,
         tape: Tape,
-        backflow: Backflow,
-        called: CalledModules,
+        backward_record: BackwardRecord,
+        called: ModuleCalls,
         modules: ModuleIndex,
         names: Mapping[int, str],
         zeroing: Sequence[GateInfo],
@@ -36,75 +46,75 @@ class Diagnosis:
         self._called = called
         self._modules = modules
         self._direct: dict[str, bool] = {}
-        self.lineage = Lineage(tape, names)
-        self._faults = GradientFaults(tape, backflow, self.lineage, names, zeroing)
+        self.dataflow = Dataflow(tape, names)
+        self._faults = GradientFaults(tape, backward_record, self.dataflow, names, zeroing)
 
-    def of(self, subject: Subject) -> Finding | None:
+    def of(self, case: Case) -> Finding | None:
         """The cause for one parameter; None for one that is well."""
-        if subject.state == "frozen":
-            return self._frozen(subject)
-        if subject.state == "gated" and subject.gate is not None:
-            return self._faults.gated(subject, subject.gate)
-        if subject.state == "present":
-            return None if subject.in_optimizer else self._not_in_optimizer(subject)
-        if subject.state == "zero":
-            return self._faults.zero(subject)
-        if subject.state == "nonfinite":
-            return self._faults.nonfinite(subject)
-        return self._missing(subject)
+        if case.state == "frozen":
+            return self._frozen(case)
+        if case.state == "gated" and case.gate is not None:
+            return self._faults.gated(case, case.gate)
+        if case.state == "present":
+            return None if case.in_optimizer else self._not_in_optimizer(case)
+        if case.state == "zero":
+            return self._faults.zero(case)
+        if case.state == "nonfinite":
+            return self._faults.nonfinite(case)
+        return self._missing(case)
 
     # What the script, a command or a gate wanted.
 
-    def _frozen(self, subject: Subject) -> Finding:
-        if subject.freeze is not None:
-            return wording.frozen_by_command(subject.name, subject.freeze)
-        chain = self._tape.flipped.get(subject.key)
-        return wording.frozen_by_script(subject.name, None if chain is None else chain.place)
+    def _frozen(self, case: Case) -> Finding:
+        if case.freeze is not None:
+            return FrozenByCommand.found(case.name, case.freeze)
+        chain = self._tape.flipped.get(case.key)
+        return FrozenByScript.found(case.name, None if chain is None else chain.place)
 
-    def _not_in_optimizer(self, subject: Subject) -> Finding:
-        values = self._values(subject)
-        return wording.not_in_optimizer(subject.name, self.lineage.way(values))
+    def _not_in_optimizer(self, case: Case) -> Finding:
+        values = self._values(case)
+        return NotInOptimizer.found(case.name, self.dataflow.way(values))
 
     # No gradient at all.
 
-    def _missing(self, subject: Subject) -> Finding | None:
+    def _missing(self, case: Case) -> Finding | None:
         if self._tape.full:
-            return wording.unknown(
-                subject.name, "the step is too long, or its graph too deep, to be traced whole"
+            return Unknown.found(
+                case.name, "the step is too long, or its graph too deep, to be traced whole"
             )
         if not self._tape.calls:
-            return wording.unknown(subject.name, "the step was made in another thread")
-        values = self._values(subject)
-        if not any(map(self.lineage.used, values)):
-            return self._not_used(subject)
-        if self.lineage.reaches(values):
+            return Unknown.found(case.name, "the step was made in another thread")
+        values = self._values(case)
+        if not any(map(self.dataflow.used, values)):
+            return self._not_used(case)
+        if self.dataflow.reaches(values):
             if not self._tape.backwards:
-                return self._no_backward(subject, self.lineage.roots)
-            return self._faults.not_arrived(subject)
-        flow = self.lineage.flow(value for value in values if value.carries)
-        cuts = self.lineage.cuts(flow)
+                return self._no_backward(case, self.dataflow.roots)
+            return self._faults.not_arrived(case)
+        flow = self.dataflow.flow(value for value in values if value.carries)
+        cuts = self.dataflow.cuts(flow)
         if cuts:
-            return self._cut(subject, values, cuts)
-        left = self._left_torch(subject, flow)
+            return self._cut(case, values, cuts)
+        left = self._left_torch(case, flow)
         if left is not None:
             return left
-        ends = [value for value in flow if self.lineage.is_end(value)]
+        ends = [value for value in flow if self.dataflow.is_end(value)]
         if ends and all(not value.shape for value in ends):
-            return self._no_backward(subject, ends)
-        return self._not_in_loss(subject, flow, values)
+            return self._no_backward(case, ends)
+        return self._not_in_loss(case, flow, values)
 
-    def _no_backward(self, subject: Subject, ends: Sequence[Value]) -> Finding:
+    def _no_backward(self, case: Case, ends: Sequence[Value]) -> Finding:
         """``ends``: the values on which backward could have been called."""
-        way = self.lineage.between(self._values(subject), ends[0])
+        way = self.dataflow.between(self._values(case), ends[0])
         place = _place(ends[0].made_by) if len(ends) == 1 else None
-        return wording.no_backward(subject.name, place, bool(self._tape.backwards), way)
+        return NoBackward.not_called(case.name, place, bool(self._tape.backwards), way)
 
-    def _not_used(self, subject: Subject) -> Finding:
-        owners = [self._modules.owner(path) for path in subject.owners]
+    def _not_used(self, case: Case) -> Finding:
+        owners = [self._modules.owner(path) for path in case.owners]
         hidden = [self._called.hidden(self._modules.modules[path]) for path in owners]
         if not owners or any(hidden):
             why = next(filter(None, hidden), "its module was not there when the step began")
-            return wording.unknown(subject.name, why)
+            return Unknown.found(case.name, why)
         running = [path for path in owners if self._was_called(path)]
         if running:
             path = running[0]
@@ -112,7 +122,7 @@ class Diagnosis:
             called = self._called.called.get(id(self._modules.modules[path]))
             if place is None and called is not None:
                 place = called.place
-            return wording.parameter_not_used(subject.name, self._modules.name(path), place)
+            return ParameterNotUsed.found(case.name, self._modules.name(path), place)
         path = owners[0]
         above = self._modules.above(path)
         while above is not None and not self._was_called(above):
@@ -124,37 +134,38 @@ class Diagnosis:
             if place is None:
                 caller = self._modules.above(caller)
         told = None if caller is None else self._modules.name(caller)
-        return wording.module_not_called(subject.name, name, told, place)
+        return ModuleNotCalled.found(case.name, name, told, place)
 
     def _cut(
-        self, subject: Subject, values: Sequence[Value], cuts: Sequence[tuple[Value, Value]]
+        self, case: Case, values: Sequence[Value], cuts: Sequence[tuple[Value, Value]]
     ) -> Finding:
         after = cuts[0][1]
         call = after.made_by
-        way = self.lineage.way(values, through=after)
+        way = self.dataflow.way(values, through=after)
         if call is None:
-            return wording.unknown(subject.name, "something that torch does not show cut it off")
+            return Unknown.found(case.name, "something that torch does not show cut it off")
         more = _others(cuts[1:], call)
         if call.switched_off is not None:
             chain = call.switched_off.chain or call.chain
             reentrant = CHECKPOINT in chain.through
             if reentrant and self._recomputed(after):
-                return wording.unknown(
-                    subject.name,
+                return Unknown.found(
+                    case.name,
                     "it is used inside a reentrant checkpoint, which hides its inside; pass "
                     "use_reentrant=False to see it",
                 )
-            return wording.no_grad(
-                subject.name, call, chain, way, after, reentrant=reentrant, more=more
-            )
+            if reentrant:
+                return NoGrad.by_checkpoint(case.name, chain, way, after)
+            return NoGrad.by_switch(case.name, call.switched_off.by, chain, way, after, more)
         if call.name == "grad" and after.floating:
-            return wording.only_as_a_gradient(subject.name, call, way, after)
+            kind = NotInLoss if after.carries else Detached
+            return kind.by_grad(case.name, call, way, after)
         if call.name in DETACHES and after.floating:
-            return wording.detached(subject.name, call, way, after, more)
+            return Detached.by_call(case.name, call, way, after, more)
         if not after.floating or call.name in NO_DERIVATIVE | FLAT or call.custom:
-            return wording.not_differentiable(subject.name, call, way, after, more)
-        return wording.unknown(
-            subject.name, f"`{call.name}` at {_text(call)} hands on no gradient", call.place, way
+            return NotDifferentiable.by_call(case.name, call, way, after, more)
+        return Unknown.found(
+            case.name, f"`{call.name}` at {_text(call)} hands on no gradient", call.place, way
         )
 
     def _recomputed(self, value: Value) -> bool:
@@ -162,7 +173,7 @@ class Diagnosis:
         pending, seen = [value], {id(value)}
         while pending:
             current = pending.pop()
-            for after in self.lineage.next_of(current):
+            for after in self.dataflow.next_of(current):
                 made_by = after.made_by
                 if made_by is not None and made_by.custom and "Checkpoint" in made_by.name:
                     return True
@@ -171,7 +182,7 @@ class Diagnosis:
                     pending.append(after)
         return False
 
-    def _left_torch(self, subject: Subject, flow: Sequence[Value]) -> Finding | None:
+    def _left_torch(self, case: Case, flow: Sequence[Value]) -> Finding | None:
         """The flow left torch as numbers, and numbers came back and went into the loss."""
         inside = {id(value): value for value in flow}
         for value, call in self._tape.escapes:
@@ -183,37 +194,35 @@ class Diagnosis:
             back = self._came_back(call)
             if back is not None:
                 cut = value.made_by if value is not last and value.made_by is not None else call
-                return wording.left_torch(subject.name, cut, call, back, _upto(flow, last))
+                return Detached.by_numbers(case.name, cut, call, back, _upto(flow, last))
         return None
 
     def _came_back(self, left: Call) -> Call | None:
         for call in self._tape.calls:
             later = call.index > left.index and call.name in ENTERS_TORCH
-            if later and any(v.floating and self.lineage.in_loss(v) for v in call.outputs):
+            if later and any(v.floating and self.dataflow.in_loss(v) for v in call.outputs):
                 return call
-        alone = all(not root.flows for root in self.lineage.roots)
+        alone = all(not root.flows for root in self.dataflow.roots)
         return left if alone else None
 
-    def _not_in_loss(
-        self, subject: Subject, flow: Sequence[Value], values: Sequence[Value]
-    ) -> Finding:
-        uses = [*flow, *(after for value in values for after in self.lineage.next_of(value))]
+    def _not_in_loss(self, case: Case, flow: Sequence[Value], values: Sequence[Value]) -> Finding:
+        uses = [*flow, *(after for value in values for after in self.dataflow.next_of(value))]
         if any(value.inside_transform for value in uses):
             why = "it is used inside of torch.func, and what came out of that cannot be followed"
-            return wording.unknown(subject.name, why)
+            return Unknown.found(case.name, why)
         calls = [value.made_by for value in flow if value.made_by is not None and value.flows]
         if not calls:
             calls = [
-                v.made_by for value in values for v in self.lineage.next_of(value) if v.made_by
+                v.made_by for value in values for v in self.dataflow.next_of(value) if v.made_by
             ]
         last = max(calls, key=lambda call: call.index, default=None)
         roots = [backward.chain.place for backward in self._tape.backwards]
         end = next((v for v in reversed(flow) if v.made_by is last), None)
-        way = [] if end is None else self.lineage.between(values, end)
-        return wording.not_in_loss(subject.name, last, roots[0] if roots else None, way)
+        way = [] if end is None else self.dataflow.between(values, end)
+        return NotInLoss.found(case.name, last, roots[0] if roots else None, way)
 
-    def _values(self, subject: Subject) -> list[Value]:
-        return self._tape.leaves.get(subject.key, [])
+    def _values(self, case: Case) -> list[Value]:
+        return self._tape.leaves.get(case.key, [])
 
     def _was_called(self, path: str) -> bool:
         return id(self._modules.modules[path]) in self._called.called or self._ran_directly(path)
@@ -226,7 +235,7 @@ class Diagnosis:
                 call
                 for parameter in self._modules.modules[path].parameters()
                 for value in self._tape.leaves.get(id(parameter), ())
-                for after in self.lineage.next_of(value)
+                for after in self.dataflow.next_of(value)
                 if (call := after.made_by) is not None
             ]
             through = any(call.chain.has(code) for call in calls) if code is not None else False

@@ -16,7 +16,7 @@ MOST = 64
 """Numbers that are looked at in a list."""
 
 
-class NumbersOut:
+class EscapedNumbers:
     """Remembers what each number or array was, as long as the trace lasts."""
 
     def __init__(self) -> None:
@@ -26,7 +26,7 @@ class NumbersOut:
     def __bool__(self) -> bool:
         return bool(self._numbers or self._arrays)
 
-    def note(self, made: Any, value: Value) -> None:
+    def add(self, made: Any, value: Value) -> None:
         """``made`` is what a value was turned into."""
         if isinstance(made, np.ndarray):
             self._arrays[id(made)] = (weakref.ref(made), value)
@@ -34,7 +34,7 @@ class NumbersOut:
             if len(repr(number)) > TELLING:
                 self._numbers[number] = value
 
-    def known(self, given: Any) -> list[Value]:
+    def sources(self, given: Any) -> list[Value]:
         """The values that numbers or an array came from."""
         found: dict[int, Value] = {}
         for array in _arrays(given):

@@ -1,43 +1,16 @@
-"""What is said of a parameter without a useful gradient."""
+"""What is said of a parameter without a useful gradient, and the stations of the gradient's way."""
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from ..base.source import Snippet
+from ..base.source import Place, Snippet, snippet
+from .case import Finding
+from .tape import Value
 
-FROZEN_BY_SCRIPT = "frozen_by_script"
-FROZEN_BY_COMMAND = "frozen_by_command"
-GATED = "gated"
-MODULE_NOT_CALLED = "module_not_called"
-PARAMETER_NOT_USED = "parameter_not_used"
-NO_GRAD = "no_grad"
-DETACHED = "detached"
-NOT_DIFFERENTIABLE = "not_differentiable"
-NOT_IN_LOSS = "not_in_loss"
-ZERO_GRADIENT = "zero_gradient"
-NONFINITE = "nonfinite"
-NOT_IN_OPTIMIZER = "not_in_optimizer"
-NO_BACKWARD = "no_backward"
-UNKNOWN = "unknown"
-
-CAUSES = (
-    FROZEN_BY_SCRIPT,
-    FROZEN_BY_COMMAND,
-    GATED,
-    MODULE_NOT_CALLED,
-    PARAMETER_NOT_USED,
-    NO_GRAD,
-    DETACHED,
-    NOT_DIFFERENTIABLE,
-    NOT_IN_LOSS,
-    ZERO_GRADIENT,
-    NONFINITE,
-    NOT_IN_OPTIMIZER,
-    NO_BACKWARD,
-    UNKNOWN,
-)
+MOST = 40
+"""Stations of a way; from a longer one the middle is left out."""
 
 
 @dataclass(frozen=True)
@@ -70,3 +43,65 @@ class Explanation:
     def as_message(self) -> dict[str, Any]:
         """The explanation as the wire protocol has it."""
         return asdict(self)
+
+
+def explanation_of(name: str, finding: Finding) -> Explanation:
+    """Put what was found into the words and stations that are sent."""
+    place = finding.place
+    return Explanation(
+        finding.cause,
+        None if place is None else place.text,
+        finding.detail,
+        finding.advice,
+        stations(name, finding),
+        None if place is None else snippet(place),
+    )
+
+
+def stations(name: str, finding: Finding) -> tuple[Station, ...]:
+    """Put the values of a way into stations: the loss, modules, the stop, the parameter."""
+    where = None if finding.place is None else finding.place.text
+    found: list[Station] = [Station("loss", "loss", "flows", None)]
+    stopped = False
+    for value in reversed(finding.way[1:]):
+        ends = value is finding.stop or not value.carries
+        # What carries no gradient is behind the stop, and so is what never got to the loss.
+        behind = not value.carries or value is finding.way[-1]
+        if not (ends and behind):
+            _module(found, value, "none" if stopped else "flows")
+        if ends and not stopped:
+            found.append(Station(finding.stopped_by, "call", "stops", where))
+            stopped = True
+        if ends and behind:
+            _module(found, value, "none")
+    if not stopped and finding.stop is None and finding.stopped_by:
+        found.append(Station(finding.stopped_by, "call", "stops", where))
+        stopped = True
+    found.append(Station(name, "parameter", "none" if stopped else "flows", None))
+    return _short(found)
+
+
+def _module(found: list[Station], value: Value, flow: str) -> None:
+    """Add the module that made a value, unless the way is in it already."""
+    call = value.made_by
+    path = None if call is None else call.module
+    if not path:
+        return
+    last = found[-1]
+    inside = last.label == path or last.label.startswith(f"{path}.")
+    if inside and last.kind == "module" and last.flow == flow:
+        return
+    found.append(Station(path, "module", flow, _text(call.place if call else None)))
+
+
+def _text(place: Place | None) -> str | None:
+    return None if place is None else place.text
+
+
+def _short(found: list[Station]) -> tuple[Station, ...]:
+    if len(found) <= MOST:
+        return tuple(found)
+    stop = next((i for i, each in enumerate(found) if each.flow == "stops"), len(found) - 1)
+    near = range(max(0, stop - 5), stop + 6)
+    kept = [*range(10), *near, *range(len(found) - 10, len(found))]
+    return tuple(found[i] for i in sorted(set(kept)) if i < len(found))

@@ -1,31 +1,125 @@
-"""What became of a gradient that was on its way: lost, zeros, not finite, or used elsewhere."""
+"""Where a gradient on its way was lost, or turned into zeros or NaN, and the verdict on it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 from ..base.source import Place
 from ..gates.sites import LABEL, OUTPUT
 from ..model.gate_info import GateInfo
-from . import value_wording, wording
-from .backward_record import Backflow, Passage
-from .dataflow import Lineage
-from .finding import Finding
-from .nonfinite import origin, size_of
-from .stoppages import (
-    BACKWARD,
-    HOOK,
-    ROOT,
-    SUM,
-    arrived,
-    is_nonfinite,
-    is_nothing,
-    is_zero,
-    stoppages,
-)
-from .subject import Subject
+from .backward_record import BackwardRecord, NodeRecord
+from .case import Case, Finding
+from .causes import Gated, NoBackward, Nonfinite, NotDifferentiable, Unknown, ZeroGradient
+from .dataflow import Dataflow
 from .tape import Call, Tape, Value
-from .torch_functions import FLAT, PRODUCTS
+from .torch_functions import FLAT, MASKS, PRODUCTS
+
+BACKWARD, ROOT, HOOK, SUM = "backward", "root", "hook", "sum"
+
+
+@dataclass(frozen=True)
+class Fault:
+    """Where it turned bad, and by what."""
+
+    record: NodeRecord
+    by: str
+    """``backward``: of the node; ``root``: what the backward was given was bad already; ``hook``:
+    one on the tensor changed it before it arrived; ``sum``: what arrived from several cancels."""
+
+
+def is_nothing(size: float | None) -> bool:
+    """No gradient at all."""
+    return size is None
+
+
+def is_zero(size: float | None) -> bool:
+    """No gradient, or all zeros."""
+    return size is None or size == 0
+
+
+def is_nonfinite(size: float | None) -> bool:
+    """With an infinity or a NaN in it."""
+    return size is not None and not math.isfinite(size)
+
+
+def arrived(leaves: Iterable[NodeRecord]) -> bool:
+    """Whether a gradient reached a leaf."""
+    return any(above.sent(edge) is not None for leaf in leaves for above, edge in leaf.above)
+
+
+def faults(leaves: Iterable[NodeRecord], bad: Callable[[float | None], bool]) -> list[Fault]:
+    """Where it turned bad on each way to a leaf; the nearest to the loss is the first."""
+    pending = list(leaves)
+    visited: set[int] = set()
+    found: list[Fault] = []
+    while pending:
+        record = pending.pop()
+        if id(record) in visited:
+            continue
+        visited.add(id(record))
+        ways = [(above, above.sent(edge)) for above, edge in record.above]
+        worse = [above for above, sent in ways if bad(sent)]
+        if record.root:
+            found.append(Fault(record, ROOT))
+        elif len(worse) < len(ways) and (bad is not is_nonfinite or not worse):
+            found.append(Fault(record, SUM if len(ways) > 1 else HOOK))
+            continue
+        for above in worse:
+            if bad(above.received):
+                pending.append(above)
+            else:
+                found.append(Fault(above, BACKWARD))
+    return sorted(found, key=lambda fault: fault.record.order or math.inf)
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What made the first value that is not finite."""
+
+    call: Call | None
+    """None: no value on the way was so; the backward made it."""
+    leaf: Value | None = None
+    """An input or a parameter that held it from the start; ``call`` is the first to use it."""
+
+
+def size_of(value: Value) -> float | None:
+    """The largest magnitude in a value; a view has that of what it is a view of."""
+    seen: set[int] = set()
+    while value.size is None and id(value) not in seen:
+        seen.add(id(value))
+        parents = [*value.flows, *value.lost, *value.plain]
+        if len(parents) != 1:
+            return None
+        value = parents[0]
+    return value.size if isinstance(value.size, float) else None
+
+
+def is_bad(value: Value) -> bool:
+    """Whether a value is not finite, and is not a mask's minus infinity."""
+    size = size_of(value)
+    if size is None or math.isfinite(size):
+        return False
+    made_by = value.made_by
+    return math.isnan(size) or made_by is None or made_by.name not in MASKS
+
+
+def origin(call: Call) -> Origin:
+    """Follow the first non-finite value back from ``call``, through what it was made of."""
+    bad = next((v for v in [*call.inputs, *call.outputs] if is_bad(v)), None)
+    if bad is None:
+        return Origin(None)
+    user: Call | None = call
+    seen: set[int] = set()
+    while bad is not None and id(bad) not in seen:
+        seen.add(id(bad))
+        made_by = bad.made_by
+        if made_by is None:
+            return Origin(user, bad)
+        worse = [v for v in [*bad.flows, *bad.lost, *bad.plain] if is_bad(v)]
+        user, bad = made_by, worse[0] if worse else None
+    return Origin(user)
 
 
 class GradientFaults:
@@ -34,99 +128,97 @@ class GradientFaults:
     def __init__(
         self,
         tape: Tape,
-        backflow: Backflow,
-        lineage: Lineage,
+        backward_record: BackwardRecord,
+        dataflow: Dataflow,
         names: Mapping[int, str],
         zeroing: Sequence[GateInfo],
     ) -> None:
         """``names``: of the parameters, by ``id``; ``zeroing``: the closed gates
         that scale by zero."""
         self._tape = tape
-        self._backflow = backflow
-        self._lineage = lineage
+        self._backward_record = backward_record
+        self._dataflow = dataflow
         self._names = names
         self._zeroing = zeroing
 
-    def gated(self, subject: Subject, gate: GateInfo) -> Finding:
+    def gated(self, case: Case, gate: GateInfo) -> Finding:
         """A closed gate kept it away."""
         kind, _, name = gate.site.partition(":")
         chain = self._tape.labels.get(name) if kind == LABEL else None
         place = None if chain is None else chain.place
-        return wording.gated(subject.name, gate, place, self._way(subject))
+        return Gated.found(case.name, gate, place, self._way(case))
 
-    def not_arrived(self, subject: Subject) -> Finding | None:
+    def not_arrived(self, case: Case) -> Finding | None:
         """There is none, or it is gone; None if somebody used it before it went."""
-        way = self._way(subject)
-        passages = self._passages(subject)
-        if arrived(passages):
-            return self._gone(subject, way)
-        if all(b.only is not None and subject.key not in b.only for b in self._tape.backwards):
-            return wording.left_out(subject.name, self._tape.backwards[0].chain.place, way)
-        for stop in stoppages(passages, is_nothing):
-            call = self._tape.by_node.get(stop.passage.key)
-            if stop.passage.ran and call is not None:
+        way = self._way(case)
+        records = self._records(case)
+        if arrived(records):
+            return self._gone(case, way)
+        if all(b.only is not None and case.key not in b.only for b in self._tape.backwards):
+            return NoBackward.of_other_inputs(case.name, self._tape.backwards[0].chain.place, way)
+        for fault in faults(records, is_nothing):
+            call = self._tape.by_node.get(fault.record.key)
+            if fault.record.ran and call is not None:
                 value = _output(call, way)
-                return wording.returned_nothing(subject.name, call, way, value)
-        return wording.unknown(
-            subject.name, "it is connected with the loss, and no gradient came", None, way
+                return NotDifferentiable.by_backward(case.name, call, way, value)
+        return Unknown.found(
+            case.name, "it is connected with the loss, and no gradient came", None, way
         )
 
-    def zero(self, subject: Subject) -> Finding:
+    def zero(self, case: Case) -> Finding:
         """It is all zeros."""
-        way = self._way(subject)
-        for stop in stoppages(self._passages(subject), is_zero):
-            call = self._tape.by_node.get(stop.passage.key)
-            if stop.by == ROOT:
-                return value_wording.bad_from_root(subject.name, self._begun(), way, zero=True)
-            if stop.by == SUM:
-                above = [self._tape.by_node.get(each.key) for each, _ in stop.passage.above]
+        way = self._way(case)
+        for fault in faults(self._records(case), is_zero):
+            call = self._tape.by_node.get(fault.record.key)
+            if fault.by == ROOT:
+                return ZeroGradient.from_root(case.name, self._begun(), way)
+            if fault.by == SUM:
+                above = [self._tape.by_node.get(each.key) for each, _ in fault.record.above]
                 last = next((each for each in above if each is not None), None)
                 if last is not None:
-                    return value_wording.cancels(subject.name, call, last, way, _output(last, way))
-            elif stop.by == HOOK:
+                    return ZeroGradient.by_sum(case.name, call, last, way, _output(last, way))
+            elif fault.by == HOOK:
                 if (gate := self._gate_on(call)) is not None:
-                    return self.gated(subject, gate)
+                    return self.gated(case, gate)
                 value = None if call is None else _output(call, way)
-                return value_wording.made_bad_by_hook(subject.name, call, way, value, zero=True)
+                return ZeroGradient.by_hook(case.name, call, way, value)
             elif call is not None:
                 value = _output(call, way)
                 if call.name in FLAT:
-                    return value_wording.flat(subject.name, call, way, value)
+                    return NotDifferentiable.by_staircase(case.name, call, way, value)
                 factor = self._zero_factor(call)
-                return value_wording.zero_gradient(subject.name, call, way, value, factor)
-        return wording.unknown(subject.name, "its gradient is exactly zero", None, way)
+                return ZeroGradient.by_call(case.name, call, way, value, factor)
+        return Unknown.found(case.name, "its gradient is exactly zero", None, way)
 
-    def nonfinite(self, subject: Subject) -> Finding:
+    def nonfinite(self, case: Case) -> Finding:
         """It holds NaN or infinity."""
-        way = self._way(subject)
-        for stop in stoppages(self._passages(subject), is_nonfinite):
-            call = self._tape.by_node.get(stop.passage.key)
-            if stop.by == BACKWARD and call is not None:
-                born = origin(call)
-                first = born.call or call
-                return value_wording.nonfinite(subject.name, first, way, _output(first, way), born)
-            if stop.by == ROOT:
-                return value_wording.bad_from_root(subject.name, self._begun(), way, zero=False)
-            if stop.by == HOOK:
+        way = self._way(case)
+        for fault in faults(self._records(case), is_nonfinite):
+            call = self._tape.by_node.get(fault.record.key)
+            if fault.by == BACKWARD and call is not None:
+                return _nonfinite_from(case.name, call, way)
+            if fault.by == ROOT:
+                return Nonfinite.from_root(case.name, self._begun(), way)
+            if fault.by == HOOK:
                 value = None if call is None else _output(call, way)
-                return value_wording.made_bad_by_hook(subject.name, call, way, value, zero=False)
-        return wording.unknown(
-            subject.name, "its gradient is not finite, and none was seen to turn so", None, way
+                return Nonfinite.by_hook(case.name, call, way, value)
+        return Unknown.found(
+            case.name, "its gradient is not finite, and none was seen to turn so", None, way
         )
 
-    def _gone(self, subject: Subject, way: list[Value]) -> Finding | None:
+    def _gone(self, case: Case, way: list[Value]) -> Finding | None:
         """It arrived, and is not there any more."""
-        if self._written_to(subject):
+        if self._written_to(case):
             return None
-        taken = [b for b in self._tape.backwards if b.only is not None and subject.key in b.only]
+        taken = [b for b in self._tape.backwards if b.only is not None and case.key in b.only]
         if taken and all(b.returns for b in taken) and not self._stored():
-            return wording.taken_by_nobody(subject.name, taken[0].chain, way)
-        chain = self._tape.cleared.get(subject.key)
-        return wording.cleared(subject.name, None if chain is None else chain.place, way)
+            return NoBackward.not_stored(case.name, taken[0].chain, way)
+        chain = self._tape.cleared.get(case.key)
+        return NoBackward.cleared(case.name, None if chain is None else chain.place, way)
 
-    def _written_to(self, subject: Subject) -> bool:
+    def _written_to(self, case: Case) -> bool:
         """Whether the step itself wrote to the parameter: it applied the gradient by hand."""
-        values = self._tape.leaves.get(subject.key, [])
+        values = self._tape.leaves.get(case.key, [])
         if any(value.made_by is not None for value in values[1:]):
             return True
         for call in self._tape.calls:  # p.data.sub_(lr * g)
@@ -163,13 +255,25 @@ class GradientFaults:
     def _begun(self) -> Place | None:
         return self._tape.backwards[0].chain.place
 
-    def _passages(self, subject: Subject) -> list[Passage]:
-        return self._backflow.leaves.get(subject.key, [])
+    def _records(self, case: Case) -> list[NodeRecord]:
+        return self._backward_record.leaves.get(case.key, [])
 
-    def _way(self, subject: Subject) -> list[Value]:
-        return self._lineage.way(self._tape.leaves.get(subject.key, []))
+    def _way(self, case: Case) -> list[Value]:
+        return self._dataflow.way(self._tape.leaves.get(case.key, []))
 
 
 def _output(call: Call, way: Sequence[Value]) -> Value | None:
     """The value of a way that a call made."""
     return next((value for value in way if value.made_by is call), None)
+
+
+def _nonfinite_from(name: str, call: Call, way: list[Value]) -> Finding:
+    """Name what made the first value that is not finite, from a call whose backward spread it."""
+    born = origin(call)
+    first = born.call or call
+    value = _output(first, way)
+    if born.leaf is not None:
+        return Nonfinite.from_input(name, first, way, value)
+    if born.call is not None:
+        return Nonfinite.by_call(name, first, way, value)
+    return Nonfinite.by_backward(name, first, way, value)

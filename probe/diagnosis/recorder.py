@@ -16,12 +16,11 @@ from torch.overrides import TorchFunctionMode
 from ..base.guard import Guard
 from ..base.source import Callers, Chain
 from ..gates.labels import Attached
-from .backward_record import Backflow
-from .called_modules import CalledModules
-from .grad_switches import GradSwitches
-from .module_index import ModuleIndex
-from .tape import Backward, Call, Tape, Value
-from .tensor_values import HeldValues, version
+from .backward_record import BackwardRecord
+from .modules import ModuleCalls, ModuleIndex
+from .tape import BackwardCall, Call, Tape, Value
+from .tensor_values import TensorValues, version
+from .torch_calls import ConstructorCalls, GradModeCalls
 from .torch_functions import (
     ATTRIBUTES,
     BACKWARDS,
@@ -29,13 +28,12 @@ from .torch_functions import (
     SHAPE_OF_ALL,
     SHAPE_OF_OTHERS,
 )
-from .unseen_makers import UnseenMakers
 
 MOST_CALLS = 50_000
 """Calls that are written down; a step that makes more is cut there."""
 
 
-class Tracer(TorchFunctionMode):
+class TapeRecorder(TorchFunctionMode):
     """Fills a :class:`Tape` from :meth:`start` to :meth:`stop`, in one thread; changes nothing.
 
     It stands at the bottom of the stack of modes, not on top: a trace may begin inside and end
@@ -48,13 +46,13 @@ class Tracer(TorchFunctionMode):
         """``known``: the parameters of the models."""
         super().__init__()
         self.tape = Tape()
-        self.backflow = Backflow(guard)
+        self.backward_record = BackwardRecord(guard)
         self.callers = callers
-        self.modules = CalledModules(modules, callers, guard)
-        self._switches = GradSwitches(callers)
+        self.modules = ModuleCalls(modules, callers, guard)
+        self._grad_mode = GradModeCalls(callers)
         self._guard = guard
-        self._held = HeldValues(self.tape, known)
-        self._makers = UnseenMakers()
+        self._values = TensorValues(self.tape, known)
+        self._constructors = ConstructorCalls()
         self.asleep = False
         self._process, self._thread = 0, 0
 
@@ -66,8 +64,8 @@ class Tracer(TorchFunctionMode):
     def start(self) -> None:
         """Write down what this thread does from here on."""
         self._process, self._thread = os.getpid(), threading.get_ident()
-        self._switches.start()
-        self._makers.start(self._made_unseen)
+        self._grad_mode.start()
+        self._constructors.start(self._note_constructed)
         self.modules.start()
         others = _pop_modes(torch.overrides._len_torch_function_stack())  # type: ignore[attr-defined]
         _push_modes([*others, self])
@@ -80,9 +78,9 @@ class Tracer(TorchFunctionMode):
             above += _pop_modes(1)
         _push_modes([mode for mode in above if mode is not self])
         self.modules.stop()
-        self._makers.stop()
-        self._switches.stop()
-        self._held.forget()
+        self._constructors.stop()
+        self._grad_mode.stop()
+        self._values.clear()
 
     def __torch_function__(
         self,
@@ -103,7 +101,7 @@ class Tracer(TorchFunctionMode):
             name = f"{attribute} =" if name == "__set__" else attribute
         if name == "_set_grad_enabled":
             with self._guard:
-                self._switches.set(bool(args[0]))
+                self._grad_mode.set(bool(args[0]))
             return func(*args, **kwargs)
         if name in BACKWARDS and getattr(func, "__module__", "").startswith("torch"):
             return self._backward(func, name, args, kwargs)
@@ -114,7 +112,7 @@ class Tracer(TorchFunctionMode):
         if self.callers.own(frame):
             self._note_label(frame)
             return func(*args, **kwargs)
-        if self._switches.inside_function:
+        if self._grad_mode.inside_function:
             made = func(*args, **kwargs)
             with self._guard:
                 self._note_inside(made, tensors_of(args, kwargs), frame)
@@ -123,10 +121,12 @@ class Tracer(TorchFunctionMode):
         known: list[Value] = []
         call: Call | None = None
         with self._guard, torch._C.DisableTorchFunctionSubclass():
-            call = self._begun(name, self.callers.chain(frame))
-            taken = [(t, self._held.of(t, call), version(t)) for t in tensors_of(args, kwargs)]
+            call = self._begin_call(name, self.callers.chain(frame))
+            taken = [(t, self._values.of(t, call), version(t)) for t in tensors_of(args, kwargs)]
             known = (
-                self._held.numbers.known([*args, *kwargs.values()]) if self._held.numbers else []
+                self._values.numbers.sources([*args, *kwargs.values()])
+                if self._values.numbers
+                else []
             )
         made = func(*args, **kwargs)
         if call is not None:
@@ -148,7 +148,7 @@ class Tracer(TorchFunctionMode):
         if name in ("requires_grad_", "requires_grad ="):
             for tensor, _, _ in taken[:1]:
                 self.tape.flipped[id(tensor)] = call.chain
-                self._held.flip(tensor)
+                self._values.update_requires_grad(tensor)
             return
         if name == "grad =":
             if taken and len(args) > 1 and args[1] is None:
@@ -165,24 +165,24 @@ class Tracer(TorchFunctionMode):
             self.tape.calls.append(call)
             self.tape.full = self.tape.full or len(self.tape.calls) >= MOST_CALLS
             for tensor in changed:
-                self._held.write(tensor, call)
+                self._values.write(tensor, call)
             for tensor in fresh:
-                self._held.note(tensor, call)
+                self._values.add(tensor, call)
         elif not same and name in LEAVES_TORCH:
-            self._held.leave(call, made)
+            self._values.escape(call, made)
 
     def _backward(
         self, func: Callable[..., Any], name: str, args: tuple[Any, ...], kwargs: Any
     ) -> Any:
         with self._guard, torch._C.DisableTorchFunctionSubclass():
             chain = self.callers.chain(sys._getframe(2))
-            call = self._begun(name, chain)
+            call = self._begin_call(name, chain)
             given = args[0] if args else kwargs.get("tensors", kwargs.get("outputs", ()))
             roots = tensors_of((given,))
-            call.inputs = [self._held.of(root, call) for root in roots]
+            call.inputs = [self._values.of(root, call) for root in roots]
             only = _only(name, args, kwargs)
-            self.tape.backwards.append(Backward(chain, call.inputs, only, name == "grad"))
-            if not self.backflow.watch(roots, self.tape.by_node):
+            self.tape.backwards.append(BackwardCall(chain, call.inputs, only, name == "grad"))
+            if not self.backward_record.watch(roots, self.tape.by_node):
                 self.tape.full = True
         self.asleep = True
         try:
@@ -190,30 +190,30 @@ class Tracer(TorchFunctionMode):
         finally:
             self.asleep = False
             with self._guard:
-                self.backflow.rest()
+                self.backward_record.unwatch()
         with self._guard, torch._C.DisableTorchFunctionSubclass(), torch.no_grad():
             if fresh := tensors_of((made,)):
                 self.tape.calls.append(call)
                 for tensor in fresh:
-                    self._held.note(tensor, call)
+                    self._values.add(tensor, call)
         return made
 
-    def _begun(self, name: str, chain: Chain) -> Call:
+    def _begin_call(self, name: str, chain: Chain) -> Call:
         """A call that begins now."""
-        return Call(len(self.tape.calls), name, chain, self.modules.path, self._switches.off)
+        return Call(len(self.tape.calls), name, chain, self.modules.path, self._grad_mode.off)
 
-    def _made_unseen(self, name: str, given: Any, made: Tensor) -> None:
+    def _note_constructed(self, name: str, given: Any, made: Tensor) -> None:
         """A tensor was made where no function mode looks."""
-        if not self._home or self.asleep or self.tape.full or self._switches.inside_function:
+        if not self._home or self.asleep or self.tape.full or self._grad_mode.inside_function:
             return
         with self._guard, torch._C.DisableTorchFunctionSubclass(), torch.no_grad():
-            call = self._begun(name, self.callers.chain())
+            call = self._begin_call(name, self.callers.chain())
             if isinstance(given, Tensor):
-                call.inputs = [self._held.of(given, call)]
+                call.inputs = [self._values.of(given, call)]
             else:
-                call.inputs = self._held.numbers.known(given)
+                call.inputs = self._values.numbers.sources(given)
             self.tape.calls.append(call)
-            self._held.note(made, call)
+            self._values.add(made, call)
 
     def _note_label(self, frame: FrameType | None) -> None:
         """``probe.site(x, label)`` was called, and a gate is on it."""
@@ -226,7 +226,7 @@ class Tracer(TorchFunctionMode):
     def _note_inside(self, made: Any, given: list[Tensor], frame: FrameType) -> None:
         function, chain = self.callers.function(frame), self.callers.chain(frame)
         for tensor in tensors_of((made,)):
-            self._held.made_inside(tensor, given, function, chain)
+            self._values.add_inside(tensor, given, function, chain)
 
 
 def tensors_of(args: Any, kwargs: Mapping[str, Any] | None = None) -> list[Tensor]:

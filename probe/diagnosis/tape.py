@@ -74,7 +74,7 @@ class Value:
 
 
 @dataclass(eq=False)
-class Backward:
+class BackwardCall:
     """A call of ``backward`` or ``autograd.grad``."""
 
     chain: Chain
@@ -93,7 +93,7 @@ class Tape:
     values: list[Value] = field(default_factory=list)
     leaves: dict[int, list[Value]] = field(default_factory=dict)
     """By ``id`` of the parameter; several when it was written to in between."""
-    backwards: list[Backward] = field(default_factory=list)
+    backwards: list[BackwardCall] = field(default_factory=list)
     escapes: list[tuple[Value, Call]] = field(default_factory=list)
     """What left torch as numbers, and by which call."""
     cleared: dict[int, Chain] = field(default_factory=dict)
@@ -106,7 +106,7 @@ class Tape:
     """Which call made a node of the autograd graph, by the node's key."""
     at_node: dict[object, Value] = field(default_factory=dict)
     """The value that came out of a node first; nodes inside of a call have none."""
-    strays: dict[int, Any] = field(default_factory=dict)
+    unregistered: dict[int, Any] = field(default_factory=dict)
     """Parameters that were used and that no model has, by ``id``."""
     full: bool = False
     """The step was too long, or its graph too deep; what came after that is missing."""
@@ -121,5 +121,5 @@ class Tape:
             value.flows, value.lost, value.plain = [], [], []
         for held in (self.calls, self.values, self.backwards, self.escapes):
             held.clear()
-        for known in (self.leaves, self.by_node, self.at_node, self.strays):
+        for known in (self.leaves, self.by_node, self.at_node, self.unregistered):
             known.clear()

@@ -16,7 +16,7 @@ from ..base.source import Chain
 from ..measure.magnitude import measured
 from ..model.graph_walk import DEEPEST, key_of, leaf_of
 from ..model.table import is_uninitialized
-from .escaped_numbers import NumbersOut
+from .escaped_numbers import EscapedNumbers
 from .tape import Call, Tape, Value
 
 T = TypeVar("T")
@@ -32,7 +32,7 @@ class Inside:
     parents: list[Value]
 
 
-class HeldValues:
+class TensorValues:
     """Knows tensors again, also after a write, and finds what unseen ones were made of."""
 
     def __init__(self, tape: Tape, known: Iterable[Tensor]) -> None:
@@ -46,9 +46,9 @@ class HeldValues:
         """What made a tensor inside of a custom function, by the tensor's ``id``."""
         self._kept: list[Tensor] = []
         """Leaves: another tensor must not get their ``id``."""
-        self.numbers = NumbersOut()
+        self.numbers = EscapedNumbers()
 
-    def forget(self) -> None:
+    def clear(self) -> None:
         """The trace is over: hold on to nothing that is not on the tape."""
         self._seen.clear()
         self._written.clear()
@@ -58,30 +58,30 @@ class HeldValues:
         """What a tensor holds now; ``call`` is about to use it."""
         seen = self._seen.get(id(tensor))
         if seen is None or seen[0]() is not tensor:
-            return self._meet(tensor, call)
+            return self._discover(tensor, call)
         _, written, value = seen
         same = written == version(tensor) and value.carries == tensor.requires_grad
         node = tensor.grad_fn
         if same and value.node is (None if node is None else key_of(node)):
             return value
-        return self._meet(tensor, call, value)
+        return self._discover(tensor, call, value)
 
-    def note(self, tensor: Tensor, call: Call) -> Value:
+    def add(self, tensor: Tensor, call: Call) -> Value:
         """A tensor that ``call`` made."""
         return self._remember(tensor, call, call.inputs)
 
     def write(self, tensor: Tensor, call: Call) -> None:
         """A tensor that ``call`` wrote to; others may be views of it."""
         base = _base(tensor)
-        self._written[id(base)] = weakref.ref(base), self.note(tensor, call)
+        self._written[id(base)] = weakref.ref(base), self.add(tensor, call)
 
-    def flip(self, tensor: Tensor) -> None:
+    def update_requires_grad(self, tensor: Tensor) -> None:
         """``requires_grad`` of a tensor was set."""
         _, _, value = self._seen[id(tensor)]
         if tensor.requires_grad != value.carries:
             self._remember(tensor, value.made_by, [value])
 
-    def made_inside(
+    def add_inside(
         self, tensor: Tensor, given: Iterable[Tensor], function: str, chain: Chain
     ) -> None:
         """A custom function made a tensor of ``given``; ``chain``: who called the function."""
@@ -95,7 +95,7 @@ class HeldValues:
         entry = Inside(function, chain, list(parents.values()))
         self._inside[id(tensor)] = weakref.ref(tensor), entry
 
-    def leave(self, call: Call, made: Any) -> None:
+    def escape(self, call: Call, made: Any) -> None:
         """Values leave torch as numbers, an array or text."""
         self._tape.calls.append(call)
         value = Value(call, False, None, True, ())
@@ -104,9 +104,9 @@ class HeldValues:
         call.outputs.append(value)
         self._tape.values.append(value)
         self._tape.escapes.append((value, call))
-        self.numbers.note(made, value)
+        self.numbers.add(made, value)
 
-    def _meet(self, tensor: Tensor, call: Call, earlier: Value | None = None) -> Value:
+    def _discover(self, tensor: Tensor, call: Call, earlier: Value | None = None) -> Value:
         """A tensor that no call was seen to make, or that changed unseen."""
         node = tensor.grad_fn
         inside = _of(self._inside, tensor)
@@ -116,22 +116,22 @@ class HeldValues:
             custom = isinstance(node, torch.autograd.function.BackwardCFunction)
             name = type(node).__name__
             name = name.removesuffix("Backward") if custom else name
-            unseen = self._put_before(call, name, chain, custom=custom)
+            unseen = self._insert_before(call, name, chain, custom=custom)
         base = _base(tensor)
         written = _of(self._written, base)
         parents = [value for value in (earlier, written) if value is not None]
         if node is None and not parents and self.numbers and _is_handful(tensor):
-            parents = self.numbers.known(tensor.detach().tolist())
+            parents = self.numbers.sources(tensor.detach().tolist())
             if parents:
-                unseen = self._put_before(call, "Tensor", chain)
+                unseen = self._insert_before(call, "Tensor", chain)
         if node is None and not parents and inside is not None:  # marked as not differentiable
             parents = inside.parents
-            unseen = self._put_before(call, inside.function, chain, custom=True)
+            unseen = self._insert_before(call, inside.function, chain, custom=True)
         if unseen is None and parents:
             unseen = parents[-1].made_by
         return self._remember(tensor, unseen, parents)
 
-    def _put_before(self, call: Call, name: str, chain: Chain, *, custom: bool = False) -> Call:
+    def _insert_before(self, call: Call, name: str, chain: Chain, *, custom: bool = False) -> Call:
         """Put a call on the tape that was not seen, before the one that uses what it made."""
         unseen = Call(len(self._tape.calls), name, chain, call.module, None, custom=custom)
         self._tape.calls.append(unseen)
@@ -159,7 +159,7 @@ class HeldValues:
             self._kept.append(tensor)
             self._tape.leaves.setdefault(id(tensor), []).append(value)
             if id(tensor) not in self._known:
-                self._tape.strays[id(tensor)] = tensor
+                self._tape.unregistered[id(tensor)] = tensor
         elif id(tensor) in self._known:
             self._tape.leaves.setdefault(id(tensor), []).append(value)
         flows = {id(each) for each in value.flows}

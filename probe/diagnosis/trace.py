@@ -12,18 +12,16 @@ import torch
 from torch import Tensor, nn
 
 from ..base.guard import Guard
-from ..base.source import Callers, snippet
+from ..base.source import Callers
 from ..measure.magnitude import read, state_word
 from ..model.gate_info import GateInfo
+from .case import Case
+from .causes import Unknown
 from .diagnosis import Diagnosis
-from .explanation import Explanation
-from .finding import Finding
-from .module_index import ModuleIndex
-from .recorder import Tracer
-from .route import stations
-from .subject import Subject
-from .unregistered import find_strays
-from .wording import unknown
+from .explanation import Explanation, explanation_of
+from .modules import ModuleIndex
+from .recorder import TapeRecorder
+from .unregistered import find_unregistered
 
 SELDOM = 50_000
 """Objects made in a traced step from one small garbage collection to the next."""
@@ -39,7 +37,7 @@ class Trace:
     ) -> None:
         callers = Callers()
         self._index = ModuleIndex(models, callers)
-        self._tracer = Tracer(parameters, self._index, callers, guard)
+        self._recorder = TapeRecorder(parameters, self._index, callers, guard)
         self._stance: Any = None
         self._running = False
         self._began = 0.0
@@ -60,19 +58,19 @@ class Trace:
         if self._thresholds[0]:
             gc.set_threshold(max(SELDOM, self._thresholds[0]), *self._thresholds[1:])
         self._began = time.perf_counter()
-        self._tracer.start()
+        self._recorder.start()
         self._running = True
 
     def pause(self, paused: bool) -> None:
         """Do not watch what an optimizer does in its step."""
-        self._tracer.asleep = paused
+        self._recorder.asleep = paused
 
     def stop(self) -> None:
         """Watch no longer. Idempotent."""
         if not self._running:
             return
         self._running = False
-        self._tracer.stop()
+        self._recorder.stop()
         self.seconds = time.perf_counter() - self._began
         gc.set_threshold(*self._thresholds)
         if self._stance is not None:
@@ -80,7 +78,7 @@ class Trace:
 
     def explain(
         self,
-        subjects: Iterable[Subject],
+        cases: Iterable[Case],
         names: Mapping[int, str],
         in_optimizer: Collection[int],
         zeroing: Sequence[GateInfo] = (),
@@ -90,33 +88,38 @@ class Trace:
         ``names``: of the parameters, and ``in_optimizer``: those that an optimizer holds, both by
         ``id``; ``zeroing``: the closed gates that scale by zero.
         """
-        tape = self._tracer.tape
-        self._settle()
+        tape = self._recorder.tape
+        self._read_sizes()
         diagnosis = Diagnosis(
-            tape, self._tracer.backflow, self._tracer.modules, self._index, names, zeroing
+            tape,
+            self._recorder.backward_record,
+            self._recorder.modules,
+            self._index,
+            names,
+            zeroing,
         )
         found: dict[str, Explanation] = {}
         deadline = time.monotonic() + LONGEST
-        for subject in subjects:
-            if subject.well:
+        for case in cases:
+            if case.well:
                 continue
             if time.monotonic() < deadline:
-                finding = diagnosis.of(subject)
+                finding = diagnosis.of(case)
             else:
-                finding = unknown(subject.name, "there were too many to look at all of them")
+                finding = Unknown.found(case.name, "there were too many to look at all of them")
             if finding is not None:
-                found[subject.name] = _explanation(subject.name, finding)
-        strays = find_strays(tape, diagnosis.lineage, self._index, in_optimizer)
-        for name, finding in strays.items():
-            found[name] = _explanation(name, finding)
+                found[case.name] = explanation_of(case.name, finding)
+        unregistered = find_unregistered(tape, diagnosis.dataflow, self._index, in_optimizer)
+        for name, finding in unregistered.items():
+            found[name] = explanation_of(name, finding)
         tape.clear()
-        self._tracer.backflow.clear()
+        self._recorder.backward_record.clear()
         return found
 
     def state(self, parameter: Tensor) -> str:
         """What arrived at a parameter, in the words of a sample; it may be gone since."""
-        self._settle()
-        size = self._tracer.backflow.arrived_at(id(parameter))
+        self._read_sizes()
+        size = self._recorder.backward_record.arrived_at(id(parameter))
         if size is None:
             return "absent"
         return state_word(size)
@@ -126,22 +129,10 @@ class Trace:
         paths = (name.rpartition(".")[0] for name in names)
         return tuple(path for path in paths if path in self._index.modules)
 
-    def _settle(self) -> None:
-        tape = self._tracer.tape
+    def _read_sizes(self) -> None:
+        tape = self._recorder.tape
         values = [value for value in tape.values if isinstance(value.size, Tensor)]
         sizes = read(value.size for value in values if isinstance(value.size, Tensor))
         for value, size in zip(values, sizes, strict=True):
             value.size = size
-        self._tracer.backflow.settle()
-
-
-def _explanation(name: str, finding: Finding) -> Explanation:
-    place = finding.place
-    return Explanation(
-        finding.cause,
-        None if place is None else place.text,
-        finding.detail,
-        finding.advice,
-        stations(name, finding),
-        None if place is None else snippet(place),
-    )
+        self._recorder.backward_record.read_sizes()

@@ -7,24 +7,24 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from .dataflow import Lineage
-from .finding import Finding
-from .module_index import ModuleIndex
+from .case import Finding
+from .causes import NotInOptimizer
+from .dataflow import Dataflow
+from .modules import ModuleIndex
 from .tape import Call, Tape
-from .wording import not_registered
 
 LONGEST = 1000
 """Entries above which a container is left alone."""
 
 
-def find_strays(
-    tape: Tape, lineage: Lineage, modules: ModuleIndex, in_optimizer: Collection[int]
+def find_unregistered(
+    tape: Tape, dataflow: Dataflow, modules: ModuleIndex, in_optimizer: Collection[int]
 ) -> dict[str, Finding]:
     """By attribute path: each parameter in a plain container that reaches the loss in vain.
 
     ``in_optimizer``: ``id`` of every parameter that an optimizer holds; those are well.
     """
-    wanted = {key: held for key, held in tape.strays.items() if key not in in_optimizer}
+    wanted = {key: held for key, held in tape.unregistered.items() if key not in in_optimizer}
     if not wanted:
         return {}
     found: dict[str, Finding] = {}
@@ -34,10 +34,10 @@ def find_strays(
         values = tape.leaves.get(id(tensor), [])
         if values and values[0].made_by is not None:  # the step itself made it
             continue
-        way = lineage.way(values)
+        way = dataflow.way(values)
         call = _first_use(tape, id(tensor))
-        if way and call is not None and lineage.reaches(values):
-            found[name] = not_registered(name, call, container, way)
+        if way and call is not None and dataflow.reaches(values):
+            found[name] = NotInOptimizer.not_registered(name, call, container, way)
     return found
 
 

@@ -59,7 +59,9 @@ class Expectations:
         self._states: dict[int, str] = {}
         self.alerts: list[Alert] = []
 
-    def see(self, sample: Sample, frozen: Collection[int], in_optimizer: Sequence[bool]) -> bool:
+    def receive(
+        self, sample: Sample, frozen: Collection[int], in_optimizer: Sequence[bool]
+    ) -> bool:
         """Take in a sample; return whether a parameter has newly become an alert.
 
         ``frozen``: by command; ``in_optimizer``: by parameter.
@@ -80,7 +82,7 @@ class Expectations:
         self._missed = missed
         return new
 
-    def settle(self, explanations: Mapping[str, Explanation]) -> bool:
+    def update_alerts(self, explanations: Mapping[str, Explanation]) -> bool:
         """Put the alerts together with their causes; return whether they changed."""
         before = self.alerts
         self.alerts = [

@@ -14,7 +14,7 @@ MISSING = (State.ABSENT, State.STALE, State.ZERO, State.NONFINITE)
 """The states that ask for an explanation; frozen and gated are somebody's wish."""
 
 
-class Presence:
+class MissingGradients:
     """Follows the samples; arrays by the parameter's index in the table."""
 
     def __init__(self) -> None:
@@ -22,32 +22,32 @@ class Presence:
         """Samples in a row."""
         self.doubtful = False
         """A parameter is missing that was not looked at."""
-        self._looked = np.zeros(0, np.bool_)
+        self._explained = np.zeros(0, np.bool_)
         """Those that were explained since they began to miss."""
         self._is_missing = np.isin(np.arange(256), MISSING)
         """By a state's code."""
 
-    def see(self, sample: Sample) -> None:
+    def receive(self, sample: Sample) -> None:
         """Take in a sample; a step that AMP skipped says nothing."""
         if sample.skipped:
             return
         self._grow(len(sample.states))
         missing = self._is_missing[sample.states]
         self._missed = np.where(missing, self._missed + 1, 0)
-        self._looked &= missing
-        self.doubtful = bool((missing & ~self._looked).any())
+        self._explained &= missing
+        self.doubtful = bool((missing & ~self._explained).any())
 
     def overdue(self) -> npt.NDArray[np.int64]:
         """The parameters that ought to be looked at, and were not."""
-        return np.flatnonzero((self._missed >= PATIENCE) & ~self._looked)
+        return np.flatnonzero((self._missed >= PATIENCE) & ~self._explained)
 
-    def looked(self) -> None:
+    def mark_explained(self) -> None:
         """Whatever is missing now was explained."""
-        self._looked |= self._missed > 0
+        self._explained |= self._missed > 0
         self.doubtful = False
 
     def _grow(self, count: int) -> None:
         more = count - len(self._missed)
         if more > 0:
             self._missed = np.append(self._missed, np.zeros(more, np.int64))
-            self._looked = np.append(self._looked, np.zeros(more, np.bool_))
+            self._explained = np.append(self._explained, np.zeros(more, np.bool_))

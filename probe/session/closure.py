@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from ..base.guard import Guard
+from ..diagnosis.case import Case
 from ..diagnosis.explanation import Explanation
-from ..diagnosis.subject import Subject
 from ..diagnosis.trace import Trace
 from ..measure.magnitude import magnitude, read, state_word
 from ..model.table import ParameterTable, is_uninitialized
@@ -60,25 +60,25 @@ def explain(
             # Optimizers in backward hooks, and whole training steps, leave no gradient behind.
             if after[i] == "absent" and _version(parameter) != versions[i]:
                 after[i] = trace.state(parameter)
-        subjects = list(_subjects(table, trace, held if optimizers else None, job, after))
+        cases = list(_cases(table, trace, held if optimizers else None, job, after))
         zeroing = [] if job is None else job.gates.zeroing()
-        return trace.explain(subjects, table.names_by_id(), held, zeroing)
+        return trace.explain(cases, table.names_by_id(), held, zeroing)
 
 
-def _subjects(
+def _cases(
     table: ParameterTable,
     trace: Trace,
     held: set[int] | None,
     job: Job | None,
     states: Sequence[str],
-) -> Iterator[Subject]:
+) -> Iterator[Case]:
     freezes = {} if job is None else job.freezer.records.freezes
     gates = {} if job is None else job.gates.stopping()
     for index, state in enumerate(states):
         parameter = table.parameters[index]
         known = None if job is None else job.table.index_of.get(id(parameter))
         gate = None if known is None else gates.get(known)
-        yield Subject(
+        yield Case(
             index,
             table.name(index),
             id(parameter),

@@ -27,7 +27,7 @@ from ..gates.gates import Gates
 from ..gates.labels import ATTACHED
 from ..link.uplink import Identity, Uplink
 from ..live.expectations import Expectations
-from ..live.explaining import Explaining
+from ..live.explainer import Explainer
 from ..measure.measurement import Measurement
 from ..measure.metrics import MetricValues
 from ..measure.pace import Pace
@@ -126,7 +126,7 @@ class Job:
             report=self.uplink.tell_report,
             ranks=self.ranks,
         )
-        self.explaining = Explaining(
+        self.explainer = Explainer(
             models,
             self.table,
             self.measuring,
@@ -159,7 +159,7 @@ class Job:
 
     def _before_step(self, k: int) -> None:
         """Keep gradients of frozen parameters from the optimizer."""
-        self.explaining.pause(True)
+        self.explainer.pause(True)
         held = self.measuring.members.held_by(k)
         self.freezer.clear_gradients(held)
         self.gates.keep_out(held, self.measuring.is_new)
@@ -182,7 +182,7 @@ class Job:
     def _after_step(self, k: int) -> None:
         """Optimizer k has used its gradients."""
         self.measuring.spend(k)
-        self.explaining.pause(False)
+        self.explainer.pause(False)
 
     def _boundary(self, *, late: bool) -> None:
         """A step has ended: complete its sample, apply commands, plan the next."""
@@ -204,13 +204,13 @@ class Job:
         with self.guard:
             body()
         self._spent += time.perf_counter() - self._hook_began
-        self.explaining.raise_failure()
+        self.explainer.raise_failure()
 
     def _forward_begins(self, *_: object) -> None:
         if torch.is_grad_enabled():
-            if self.explaining.late:
+            if self.explainer.late:
                 with self.guard:
-                    self.explaining.conclude(self.step)
+                    self.explainer.conclude(self.step)
             self.between = False
             if len(self.gates):
                 with self.guard:
@@ -257,16 +257,16 @@ class Job:
         with self.guard:
             self.ship()
         with self.guard:
-            self.explaining.boundary(self.step)
+            self.explainer.boundary(self.step)
         self._settle(sampled, late)
 
     def _look(self, *, sampled: bool) -> None:
         """Say why gradients are missing, if the step was traced."""
-        traced = self.explaining.rest()
+        traced = self.explainer.end_trace()
         if sampled:
             self.ship(wait=traced)
         if traced:
-            self.explaining.conclude(self.step)
+            self.explainer.conclude(self.step)
 
     def _steer(self, *, skipped: bool, look: bool, late: bool) -> None:
         for step, values in self.gates.end_step(self.step).items():
@@ -311,7 +311,7 @@ class Job:
         """The server wants something: in the link's thread."""
         command = Command.from_message(message)
         if message["type"] == "command":
-            (self.explaining if command.kind == "explain" else self.steering).submit(command)
+            (self.explainer if command.kind == "explain" else self.steering).submit(command)
             return
         if message["type"] == "trial":
             answered = consistently(lambda: self._trial(command, message.get("history")))
@@ -348,7 +348,7 @@ class Job:
         samples, metrics = self.measuring.collect(wait=wait)
         for sample in samples:
             self.uplink.tell_sample(sample)
-            self.explaining.see(sample)
+            self.explainer.receive(sample)
         for values in metrics:
             self.uplink.tell_metrics(values)
 
@@ -361,7 +361,7 @@ class Job:
         self.attached = False
         atexit.unregister(self._exit_hook)
         with self.guard:
-            self.explaining.stop()
+            self.explainer.stop()
             self.boundaries.remove()
             for hook in self._model_hooks:
                 hook.remove()

@@ -42,7 +42,7 @@ class Run:
     ) -> None:
         self._job.end(failed=error is not None)
         if error is None:
-            self._job.explaining.raise_failure(last=True)
+            self._job.explainer.raise_failure(last=True)
 
     def log(self, metrics: Mapping[str, object] | None = None, /, **more: object) -> None:
         """Note metrics of the present step: ``run.log(loss=loss, accuracy=0.93)``.
@@ -152,10 +152,10 @@ class Run:
         """
         command = self._local("explain", target)
         resolve(target, self._job.table.names)
-        self._job.explaining.submit(command)
+        self._job.explainer.submit(command)
         if self._job.at_boundary():
-            self._job.explaining.boundary(self._job.step)
-            self._job.measuring.sampling |= self._job.explaining.tracing
+            self._job.explainer.boundary(self._job.step)
+            self._job.measuring.sampling |= self._job.explainer.tracing
 
     def explanations(self) -> dict[str, Explanation]:
         """Why parameters lacked a useful gradient in the step that was traced last, by name.
@@ -163,11 +163,11 @@ class Run:
         Empty before the first; a healthy parameter has no entry. A job traces a step by itself
         once a parameter has lost its gradient, or has had none in its first samples.
         """
-        return dict(self._job.explaining.latest)
+        return dict(self._job.explainer.latest)
 
     def alerts(self) -> list[Alert]:
         """The parameters that ``expect`` named and that do not train, as of the latest sample."""
-        return list(self._job.explaining.alerts)
+        return list(self._job.explainer.alerts)
 
     def preview(
         self,

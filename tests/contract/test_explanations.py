@@ -19,8 +19,9 @@ from torch import nn
 
 from gradgate import probe
 from gradgate.probe.base.source import Snippet
-from gradgate.probe.diagnosis.explanation import CAUSES, Station
+from gradgate.probe.diagnosis.causes import WORDS
 from gradgate.probe.diagnosis.explanation import Explanation as ProbeExplanation
+from gradgate.probe.diagnosis.explanation import Station
 from gradgate.probe.live.expectations import Alert as ProbeAlert
 from gradgate.probe.model.commands import Command
 from gradgate.server.protocol import alerts, explanations, messages
@@ -94,7 +95,7 @@ def frames(run: probe.Run) -> list[dict[str, Any]]:
 
 def test_both_sides_have_the_same_words() -> None:
     """The causes, and the fields of an explanation, its stations and source, and of an alert."""
-    assert get_args(server_fields.Cause) == CAUSES
+    assert get_args(server_fields.Cause) == WORDS
     for ours, theirs in (
         (Station, explanations.Station),
         (Snippet, explanations.Snippet),

@@ -13,7 +13,7 @@ import pytest
 
 from gradgate.probe.conditions.functions import FUNCTIONS
 from gradgate.probe.conditions.names import OWN_NAMES
-from gradgate.probe.diagnosis.explanation import CAUSES
+from gradgate.probe.diagnosis.causes import WORDS
 from gradgate.probe.gates.actions import ACTIONS
 from gradgate.probe.gates.sites import KINDS
 from tests.support.serving import ServerProcess
@@ -80,7 +80,7 @@ def test_every_word_of_a_gate_is_documented() -> None:
 def test_every_cause_is_documented() -> None:
     """A cause of an explanation that docs/explaining.md lacks fails here."""
     text = (ROOT / "docs" / "explaining.md").read_text("utf-8")
-    assert [cause for cause in CAUSES if f"| `{cause}` |" not in text] == []
+    assert [cause for cause in WORDS if f"| `{cause}` |" not in text] == []
 
 
 def test_the_readmes_make_targets_and_links_exist() -> None:

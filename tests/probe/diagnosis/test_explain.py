@@ -274,7 +274,7 @@ def test_a_failing_trace_does_not_reach_the_script(monkeypatch: pytest.MonkeyPat
     model = nn.Linear(4, 2)
     trace = Trace({"": model}, model.parameters(), Guard())
     with monkeypatch.context() as broken, contextlib.ExitStack() as ended:
-        broken.setattr("gradgate.probe.diagnosis.tensor_values.HeldValues.of", lambda *_: 1 / 0)
+        broken.setattr("gradgate.probe.diagnosis.tensor_values.TensorValues.of", lambda *_: 1 / 0)
         trace.start()
         ended.callback(trace.stop)
         loss_of(model).backward()

@@ -1,18 +1,52 @@
-"""Where gradients were switched off, while a step is traced."""
+"""Calls that torch function modes do not see, listened to while a trace lasts."""
 
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from ..base.source import Callers
 from ..torch_compat.patching import Interception
 from .tape import Switch
 
+Note = Callable[[str, Any, Tensor], None]
+"""Told the name of the maker, what it was given, and what it made."""
 
-class GradSwitches:
+
+class ConstructorCalls:
+    """``nn.Parameter(tensor)`` and ``torch.from_numpy(array)``."""
+
+    def __init__(self) -> None:
+        self._makers: list[Interception] = []
+
+    def start(self, note: Note) -> None:
+        """Listen."""
+
+        def made_subclass(given: tuple[Any, ...], made: Tensor) -> None:
+            note("Parameter", given[1], made)
+
+        def made_from_numpy(given: tuple[Any, ...], made: Tensor) -> None:
+            note("from_numpy", given[0], made)
+
+        self._makers = [
+            Interception(Tensor, "_make_subclass", made_subclass, static=True),
+            Interception(torch, "from_numpy", made_from_numpy),
+        ]
+        for maker in self._makers:
+            maker.start()
+
+    def stop(self) -> None:
+        """Listen no longer."""
+        for maker in self._makers:
+            maker.stop()
+        self._makers.clear()
+
+
+class GradModeCalls:
     """Follows ``no_grad``, ``set_grad_enabled`` and ``inference_mode`` from the outside.
 
     The first two go through ``torch._C._set_grad_enabled``, which torch function modes see;

@@ -1,15 +1,17 @@
-"""A parameter as a diagnosis meets it: what is known without the trace."""
+"""A parameter under diagnosis: what is known without the trace, and what was found."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from ..base.source import Place
 from ..model.freeze import Freeze
 from ..model.gate_info import GateInfo
+from .tape import Value
 
 
 @dataclass(frozen=True)
-class Subject:
+class Case:
     """A parameter, and the state of its gradient after the traced step."""
 
     index: int | None
@@ -30,3 +32,19 @@ class Subject:
     def well(self) -> bool:
         """Whether it has a useful gradient that somebody applies."""
         return self.state == "present" and self.in_optimizer
+
+
+@dataclass(frozen=True)
+class Finding:
+    """The cause for one parameter, before it is put into stations and sent."""
+
+    cause: str
+    detail: str
+    advice: str
+    place: Place | None = None
+    way: list[Value] = field(default_factory=list)
+    """From the parameter to the loss; where it does not lead there, as far as it goes."""
+    stop: Value | None = None
+    """The value of the way that the gradient does not get past: None, it stops at the parameter."""
+    stopped_by: str = ""
+    """What stands at the stop: ``detach()``, ``relu``, a module that is never called."""

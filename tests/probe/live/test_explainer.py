@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from gradgate import probe
-from gradgate.probe.live import explaining
+from gradgate.probe.live import explainer
 from gradgate.probe.live.expectations import PATIENCE as EXPECTED_PATIENCE
 from gradgate.probe.live.missing import PATIENCE
 
@@ -136,7 +136,7 @@ def test_what_is_lost_again_is_explained_again_but_not_too_often(
         loop.model.cut = cut
         loop.step(PATIENCE + 1)
     assert len(loop.told) == 1
-    monkeypatch.setattr(explaining, "REST", 0.0)
+    monkeypatch.setattr(explainer, "REST", 0.0)
     loop.step()
     loop.step()
     assert len(loop.told) == 2

@@ -13,8 +13,8 @@ FUSED = (nn.TransformerEncoder, nn.TransformerEncoderLayer, nn.MultiheadAttentio
 off: https://docs.pytorch.org/docs/stable/generated/torch.nn.TransformerEncoderLayer.html"""
 
 
-def traces_otherwise(models: Mapping[str, nn.Module]) -> bool:
-    """Whether a trace, which nobody may have asked for, would change what a step computes.
+def trace_changes_figures(models: Mapping[str, nn.Module]) -> bool:
+    """Return whether a trace, which nobody may have asked for, would change what a step computes.
 
     A compiled model runs eagerly then, with other last bits; a fused path gives zeros at padded
     positions, where the ordinary one does not.

@@ -14,8 +14,8 @@ from ..base.errors import ExpectationError, GradgateError
 from ..base.guard import Guard
 from ..base.states import State
 from ..base.targets import resolve
+from ..diagnosis.case import Case
 from ..diagnosis.explanation import Explanation
-from ..diagnosis.subject import Subject
 from ..diagnosis.trace import Trace
 from ..freeze.freezer import Freezer
 from ..gates.gates import Gates
@@ -26,8 +26,8 @@ from ..model.sample import Sample
 from ..model.table import ParameterTable
 from ..torch_compat.readback import capturing
 from .expectations import Alert, Expectations
-from .missing import Presence
-from .traced_otherwise import traces_otherwise
+from .missing import MissingGradients
+from .schedule import trace_changes_figures
 
 REST = 30.0
 """Seconds from one trace that the job makes by itself to the next, at least."""
@@ -37,7 +37,7 @@ MOST = 2000
 """Explanations that are told."""
 
 
-class Explaining:
+class Explainer:
     """Traces a step when somebody asks, or when a parameter has lost its gradient.
 
     A step is traced from one boundary to the next: all of the job's own calls in between, and none
@@ -69,7 +69,7 @@ class Explaining:
         self._answering: list[Command] = []
         self._trace: Trace | None = None
         self._looked_at = -REST
-        self._presence = Presence()
+        self._missing = MissingGradients()
         self._doubts = 0
         """Steps that were sampled out of turn."""
         self._wanted = False
@@ -100,7 +100,7 @@ class Explaining:
         """What was expected to train and does not."""
         return self._expectations.alerts
 
-    def rest(self) -> bool:
+    def end_trace(self) -> bool:
         """The step is over: stop watching; return whether it can be concluded.
 
         Inside a backward the tracer cannot be taken away; then it is at the next forward.
@@ -111,12 +111,14 @@ class Explaining:
         self._trace.stop()
         return True
 
-    def see(self, sample: Sample) -> None:
+    def receive(self, sample: Sample) -> None:
         """Take in a sample that has arrived on the host."""
-        self._presence.see(sample)
+        self._missing.receive(sample)
         in_optimizer = self._watch.members.in_optimizer
-        self._wanted |= self._expectations.see(sample, self._freezer.records.freezes, in_optimizer)
-        self._alert()
+        self._wanted |= self._expectations.receive(
+            sample, self._freezer.records.freezes, in_optimizer
+        )
+        self._tell_alerts()
 
     def conclude(self, step: int) -> None:
         """Say what the traced ``step`` has shown."""
@@ -130,13 +132,13 @@ class Explaining:
             return
         commands, self._answering = self._answering, []
         self.latest = trace.explain(
-            self._subjects(trace, sample),
+            self._cases(trace, sample),
             self._table.names_by_id(),
             self._watch.members.held,
             self._gates.zeroing(),
         )
-        self._presence.looked()
-        self._alert()
+        self._missing.mark_explained()
+        self._tell_alerts()
         self._failure = self._expectations.failure()
         usual = self._watch.pace.usual
         ratio = trace.seconds / usual if usual else None
@@ -177,8 +179,8 @@ class Explaining:
         if failure is not None:
             raise failure
 
-    def _alert(self) -> None:
-        if self._expectations.settle(self.latest):
+    def _tell_alerts(self) -> None:
+        if self._expectations.update_alerts(self.latest):
             self._uplink.tell_alerts([alert.as_message() for alert in self.alerts])
 
     def _accept(self, command: Command, step: int) -> None:
@@ -196,7 +198,7 @@ class Explaining:
 
     def _in_doubt(self) -> bool:
         """Whether to sample the coming step, out of turn, to see if a gradient stays away."""
-        if not (self._presence.doubtful and self._rested):
+        if not (self._missing.doubtful and self._rested):
             self._doubts = 0
             return False
         self._doubts += 1
@@ -205,21 +207,21 @@ class Explaining:
         return True
 
     def _has_reason(self) -> bool:
-        if not (self._wanted or (self._rested and len(self._presence.overdue()) > 0)):
+        if not (self._wanted or (self._rested and len(self._missing.overdue()) > 0)):
             return False
         # It takes long, so it is asked last. A job about to fail may well compute otherwise.
         fails = self._wanted and self._expectations.strict
-        if not fails and traces_otherwise(self._models):
+        if not fails and trace_changes_figures(self._models):
             self._wanted, self._looked_at = False, time.monotonic()
             return False
         return True
 
-    def _subjects(self, trace: Trace, sample: Sample) -> list[Subject]:
+    def _cases(self, trace: Trace, sample: Sample) -> list[Case]:
         held = self._watch.members.in_optimizer
         known = any(held)
         stopping = self._gates.stopping()
         return [
-            Subject(
+            Case(
                 index,
                 self._table.name(index),
                 id(self._table.parameters[index]),

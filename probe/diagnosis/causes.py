@@ -1,0 +1,606 @@
+"""The causes: one class each, with the word that is sent and the sentences that explain it.
+
+To add one: a class here, its place in :data:`CAUSES`, and the rule that finds it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from ..base.source import Chain, Place
+from ..model.freeze import Freeze
+from ..model.gate_info import GateInfo
+from .case import Finding
+from .phrases import among, at, phrase
+from .tape import Call, Value
+
+_CASTS = frozenset({"long", "int", "short", "byte", "char", "bool", "to", "type", "type_as"})
+_OVERWRITES = frozenset({"zero_", "fill_", "copy_", "__setitem__", "masked_fill_"})
+_COPIES = frozenset({"tensor", "as_tensor", "asarray", "new_tensor"})
+
+
+class Cause:
+    """A reason why a gradient is missing or of no use; each method gives a finding of it."""
+
+    word: ClassVar[str]
+    """As the wire protocol has it."""
+
+    @classmethod
+    def _found(
+        cls,
+        detail: str,
+        advice: str,
+        place: Place | None = None,
+        way: list[Value] | None = None,
+        stop: Value | None = None,
+        stopped_by: str = "",
+    ) -> Finding:
+        return Finding(cls.word, detail, advice, place, way or [], stop, stopped_by)
+
+    @classmethod
+    def _at_call(
+        cls, detail: str, advice: str, call: Call, way: list[Value], stop: Value | None
+    ) -> Finding:
+        return cls._found(detail, advice, call.place, way, stop, phrase(call).strip("`"))
+
+
+class FrozenByScript(Cause):
+    """``requires_grad`` is False, and Gradgate did not do that."""
+
+    word = "frozen_by_script"
+
+    @classmethod
+    def found(cls, name: str, place: Place | None) -> Finding:
+        """Say where the script switched it off, where that was seen."""
+        since = "" if place is None else f", set at {place.text}"
+        return cls._found(
+            f"`{name}` has requires_grad=False{since}, and no command of Gradgate's froze it.",
+            "If it ought to train, set requires_grad_(True) before the optimizer is made; it may "
+            "be meant, as for a pretrained backbone.",
+            place,
+            stopped_by="requires_grad=False",
+        )
+
+
+class FrozenByCommand(Cause):
+    """A command of Gradgate's froze it."""
+
+    word = "frozen_by_command"
+
+    @classmethod
+    def found(cls, name: str, freeze: Freeze) -> Finding:
+        """Say who froze it, and since when."""
+        number = "" if freeze.command is None else f" (command {freeze.command})"
+        return cls._found(
+            f"`{name}` was frozen by {freeze.by}{number} at step {freeze.since_step}, mode "
+            f"`{freeze.mode}`.",
+            "Thaw it when it ought to train.",
+            stopped_by="freeze",
+        )
+
+
+class Gated(Cause):
+    """A closed gate kept the gradient away."""
+
+    word = "gated"
+
+    @classmethod
+    def found(cls, name: str, gate: GateInfo, place: Place | None, way: list[Value]) -> Finding:
+        """Name the gate; ``place``: of its label in the script."""
+        return cls._found(
+            f"Gate {gate.id} at {gate.site}, closed when `{gate.when}`, kept the gradient from "
+            f"`{name}`.",
+            "Pause or remove the gate, or change its condition, when the parameter ought to train.",
+            place,
+            way,
+            stopped_by=f"gate {gate.id}",
+        )
+
+
+class ModuleNotCalled(Cause):
+    """Its module did not run."""
+
+    word = "module_not_called"
+
+    @classmethod
+    def found(cls, name: str, module: str, caller: str | None, place: Place | None) -> Finding:
+        """Name the outermost module that was left out, and the one that did not call it."""
+        at_line = "" if place is None else f" ({place.text})"
+        called = "nothing called it in this step"
+        if caller is not None:
+            called = f"the forward of {caller}{at_line} did not call it in this step"
+        return cls._found(
+            f"`{name}` belongs to {module}, and {called}.",
+            "Call the module in the forward, or remove it; it may be meant, as for a branch that "
+            "this step did not take.",
+            place,
+            stopped_by=f"{module.strip('`')} is not called",
+        )
+
+
+class ParameterNotUsed(Cause):
+    """Its module ran without it."""
+
+    word = "parameter_not_used"
+
+    @classmethod
+    def found(cls, name: str, module: str, place: Place | None) -> Finding:
+        """Name the module."""
+        where = "" if place is None else f" ({place.text})"
+        return cls._found(
+            f"{module[0].upper() + module[1:]} ran{where}, and used `{name}` in nothing that it "
+            "computed.",
+            "Use the parameter in the forward, or remove it.",
+            place,
+            stopped_by="not used",
+        )
+
+
+class NoGrad(Cause):
+    """It was used while gradients were off."""
+
+    word = "no_grad"
+
+    @classmethod
+    def by_switch(
+        cls,
+        name: str,
+        by: str,
+        chain: Chain,
+        way: list[Value],
+        stop: Value,
+        more: Sequence[Place],
+    ) -> Finding:
+        """Name what switched gradients off, and where; ``more``: other ways that are cut."""
+        return cls._found(
+            f"`{name}` reaches the loss only through what ran with gradients off: `{by}` "
+            f"{at(chain)}{among(more)}.",
+            f"Run it outside of `{by}` when it ought to train; it may be meant, for a frozen "
+            "encoder.",
+            chain.place,
+            way,
+            stop,
+            by,
+        )
+
+    @classmethod
+    def by_checkpoint(cls, name: str, chain: Chain, way: list[Value], stop: Value) -> Finding:
+        """Name the reentrant checkpoint that builds no graph."""
+        return cls._found(
+            f"`{name}` runs inside a reentrant checkpoint {at(chain)}, none of whose inputs "
+            "requires a gradient, so the checkpoint builds no graph.",
+            "Pass use_reentrant=False to checkpoint().",
+            chain.place,
+            way,
+            stop,
+            "checkpoint",
+        )
+
+
+class Detached(Cause):
+    """It is cut by ``detach`` and its kin."""
+
+    word = "detached"
+
+    @classmethod
+    def by_call(
+        cls, name: str, call: Call, way: list[Value], stop: Value, more: Sequence[Place]
+    ) -> Finding:
+        """Name the call; ``more``: other ways that are cut."""
+        if call.name in _COPIES:
+            advice = f"{phrase(call)} copies the numbers without their past: use the tensor itself."
+        else:
+            advice = f"Remove {phrase(call)} when the gradient ought to flow; it may be meant."
+        return cls._at_call(
+            f"`{name}` reaches the loss only through {phrase(call)} {at(call.chain)}{among(more)}.",
+            advice,
+            call,
+            way,
+            stop,
+        )
+
+    @classmethod
+    def by_grad(cls, name: str, call: Call, way: list[Value], stop: Value) -> Finding:
+        """Name the ``autograd.grad`` whose result was cut off from what it was made of."""
+        return cls._found(
+            f"`{name}` reaches the loss only through the gradient that `grad()` gives "
+            f"{at(call.chain)} without create_graph=True.",
+            "Pass create_graph=True to grad() when the loss is to be differentiated through it.",
+            call.place,
+            way,
+            stop,
+            "grad()",
+        )
+
+    @classmethod
+    def by_numbers(cls, name: str, cut: Call, left: Call, back: Call, way: list[Value]) -> Finding:
+        """Name the call by which values left torch, and the one that took numbers back in."""
+        returned = "" if back is left else f", and comes back by {phrase(back)} {at(back.chain)}"
+        return cls._at_call(
+            f"`{name}` leaves torch by {phrase(left)} {at(left.chain)}{returned}; autograd does "
+            "not follow numbers.",
+            "Compute it with torch functions on the tensor itself, from the parameter to the loss.",
+            cut,
+            way,
+            way[-1] if way else None,
+        )
+
+
+class NotDifferentiable(Cause):
+    """The only way leads through something without a derivative."""
+
+    word = "not_differentiable"
+
+    @classmethod
+    def by_call(
+        cls, name: str, call: Call, way: list[Value], stop: Value | None, more: Sequence[Place]
+    ) -> Finding:
+        """Name the call; ``more``: other ways that are cut."""
+        integer = stop is not None and not stop.floating
+        why = "which has no derivative"
+        if call.name in _CASTS and integer:
+            why = "a cast to whole numbers, which has no derivative"
+        return cls._at_call(
+            f"`{name}` reaches the loss only through {phrase(call)} {at(call.chain)}, "
+            f"{why}{among(more)}.",
+            "Use a smooth stand-in (softmax for argmax, sigmoid for a threshold), or a "
+            "straight-through estimator.",
+            call,
+            way,
+            stop,
+        )
+
+    @classmethod
+    def by_backward(cls, name: str, call: Call, way: list[Value], stop: Value | None) -> Finding:
+        """Name the call whose backward gave None."""
+        return cls._at_call(
+            f"The backward of {phrase(call)} {at(call.chain)} returns no gradient for what leads "
+            f"to `{name}`.",
+            "Return a gradient for this input in its backward, or leave it out of the function "
+            "when that is meant.",
+            call,
+            way,
+            stop,
+        )
+
+    @classmethod
+    def by_staircase(cls, name: str, call: Call, way: list[Value], stop: Value | None) -> Finding:
+        """Name the call whose derivative is zero wherever there is one."""
+        return cls._at_call(
+            f"`{name}` reaches the loss only through {phrase(call)} {at(call.chain)}, whose "
+            "derivative is zero everywhere, so its gradient is exactly zero.",
+            "Use a straight-through estimator, x + (round(x) - x).detach(), or a smooth stand-in.",
+            call,
+            way,
+            stop,
+        )
+
+
+class NotInLoss(Cause):
+    """It was computed, and the loss does not use it."""
+
+    word = "not_in_loss"
+
+    @classmethod
+    def found(cls, name: str, last: Call | None, root: Place | None, way: list[Value]) -> Finding:
+        """Name the last that was made of it; ``root``: where the backward began."""
+        result = "its result" if last is None else f"the result of {phrase(last)} {at(last.chain)}"
+        loss = "a loss" if root is None else f"the loss (backward at {root.text})"
+        return cls._found(
+            f"`{name}` was used, but {result} goes into nothing that {loss} depends on.",
+            "Add what it computes to the loss, or remove it; it may be meant for an output that "
+            "is not trained.",
+            None if last is None else last.place,
+            way,
+            way[-1] if way else None,
+            "not in the loss",
+        )
+
+    @classmethod
+    def by_grad(cls, name: str, call: Call, way: list[Value], stop: Value) -> Finding:
+        """Name the ``autograd.grad`` whose result does not depend on it."""
+        return cls._found(
+            f"`{name}` has a part in the loss only through the gradient that `grad()` gives "
+            f"{at(call.chain)}, and that does not depend on it.",
+            "It may be meant: the last bias has no part in a gradient penalty. Else add what it "
+            "computes to the loss itself.",
+            call.place,
+            way,
+            stop,
+            "grad()",
+        )
+
+
+class BadValue(Cause):
+    """The gradient arrived with values that are of no use."""
+
+    values: ClassVar[str]
+    """What it holds, in a sentence."""
+
+    @classmethod
+    def from_root(cls, name: str, place: Place | None, way: list[Value]) -> Finding:
+        """Name the backward that was given such values to begin with."""
+        where = "" if place is None else f" at {place.text}"
+        return cls._found(
+            f"The backward{where} began with {cls.values}, so `{name}` got {cls.values}.",
+            "Look at the gradient, or the scale, that backward() was given.",
+            place,
+            way,
+            way[-1] if way else None,
+            cls.values,
+        )
+
+    @classmethod
+    def by_hook(cls, name: str, call: Call | None, way: list[Value], stop: Value | None) -> Finding:
+        """Name the tensor whose hook made them; without a call it is the parameter itself."""
+        on = f"`{name}`" if call is None else f"the result of {phrase(call)} {at(call.chain)}"
+        return cls._found(
+            f"A hook on {on} turns the gradient into {cls.values}, so `{name}` gets {cls.values}.",
+            "Remove the hook that register_hook() put there, or let it return what it was given.",
+            None if call is None else call.place,
+            way,
+            stop,
+            "a hook",
+        )
+
+
+class ZeroGradient(BadValue):
+    """It is exactly zero everywhere."""
+
+    word = "zero_gradient"
+    values = "zeros"
+
+    ADVICE: ClassVar[dict[str, str]] = {
+        "relu": "Look at what goes into it: all of it is negative, so check initialisation, "
+        "learning rate and normalisation before it, or use a leaky activation.",
+        "softmax": "The softmax is saturated to exact zeros and ones: make the logits smaller, or "
+        "give the logits to a loss that takes them.",
+        "clamp": "Everything lies beyond the limits: widen them, or do not clamp in training.",
+        "sigmoid": "The sigmoid is saturated: make what goes into it smaller, or give the logits "
+        "to a loss that takes them.",
+        "tanh": "The tanh is saturated: make what goes into it smaller.",
+        "mul": "One factor is exactly zero: look where it comes from.",
+        "where": "Everything was taken from the other branch: look at the condition.",
+        "masked_fill": "Everything was masked: look at the mask.",
+    }
+    """By the call that made zeros of it."""
+
+    @classmethod
+    def by_call(
+        cls, name: str, call: Call, way: list[Value], stop: Value | None, factor: str | None
+    ) -> Finding:
+        """Name the call; ``factor``: what it was multiplied by, where that was zeros."""
+        why, advice = "", cls.ADVICE.get(call.name.rstrip("_"), "")
+        if factor is not None and factor != f"`{name}`":
+            why = f", because {factor} is exactly zero"
+            advice = advice or "Look where those zeros come from."
+            if factor.startswith("`"):
+                advice = (
+                    "It may be meant, as for LoRA's B at the first step: the gradient comes once "
+                    f"{factor} has moved; initialise it with other values when it has not."
+                )
+        elif any(0 in value.shape for value in call.inputs):
+            why = ", because what it is given is empty"
+            advice = "Leave empty batches out."
+        elif call.name in _OVERWRITES:
+            why = ", because it overwrites the values by others"
+            advice = "Do not write over the result, or write into a copy of it."
+        elif not advice:
+            advice = "Look at what goes into it, and at what it is multiplied by."
+        return cls._at_call(
+            f"The gradient on its way to `{name}` becomes exactly zero in {phrase(call)} "
+            f"{at(call.chain)}{why}.",
+            advice,
+            call,
+            way,
+            stop,
+        )
+
+    @classmethod
+    def by_sum(
+        cls, name: str, made: Call | None, used: Call, way: list[Value], stop: Value | None
+    ) -> Finding:
+        """Name the uses of a result whose gradients add up to zero."""
+        what = "the parameter itself" if made is None else f"the result of {phrase(made)}"
+        return cls._found(
+            f"The gradients that {what} gets from its uses {at(used.chain)} cancel to exactly "
+            f"zero, and with them that of `{name}`.",
+            "Look for a term that takes away what another adds; a straight-through estimator "
+            "needs a detach(): x + (hard - x).detach().",
+            used.place,
+            way,
+            stop,
+            "cancels",
+        )
+
+
+class Nonfinite(BadValue):
+    """It holds NaN or infinity."""
+
+    word = "nonfinite"
+    values = "NaN or infinity"
+
+    @classmethod
+    def from_input(cls, name: str, call: Call, way: list[Value], stop: Value | None) -> Finding:
+        """Name the first call that was given such values from outside."""
+        return cls._spread(
+            name,
+            f"What goes into {phrase(call)} {at(call.chain)} holds NaN or infinity already",
+            "Look at the data, and at the weights after the step before.",
+            call,
+            way,
+            stop,
+        )
+
+    @classmethod
+    def by_call(cls, name: str, call: Call, way: list[Value], stop: Value | None) -> Finding:
+        """Name the call that made such values of finite ones."""
+        return cls._spread(
+            name,
+            f"{phrase(call)} {at(call.chain)} gives NaN or infinity",
+            "Keep what goes into it away from where it has no finite value, by an eps or clamp.",
+            call,
+            way,
+            stop,
+        )
+
+    @classmethod
+    def by_backward(cls, name: str, call: Call, way: list[Value], stop: Value | None) -> Finding:
+        """Name the call whose backward made such values of a finite gradient."""
+        return cls._spread(
+            name,
+            f"The backward of {phrase(call)} {at(call.chain)} makes NaN or infinity of a finite "
+            "gradient",
+            "Its derivative has no finite value there: add an eps inside of it, or replace the "
+            "bad elements before it, not after it.",
+            call,
+            way,
+            stop,
+        )
+
+    @classmethod
+    def _spread(
+        cls, name: str, what: str, advice: str, call: Call, way: list[Value], stop: Value | None
+    ) -> Finding:
+        detail = f"{what[0].upper() + what[1:]}, and from there `{name}` gets it."
+        return cls._at_call(detail, advice, call, way, stop)
+
+
+class NotInOptimizer(Cause):
+    """Its gradient is fine, and nobody applies it."""
+
+    word = "not_in_optimizer"
+
+    @classmethod
+    def found(cls, name: str, way: list[Value]) -> Finding:
+        """Say it of a parameter that a model has."""
+        return cls._found(
+            f"`{name}` gets a gradient, and is in no group of the optimizer, so nothing changes "
+            "it.",
+            "Make the optimizer after all layers are in place, or add them with "
+            "optimizer.add_param_group().",
+            way=way,
+            stopped_by="not in the optimizer",
+        )
+
+    @classmethod
+    def not_registered(cls, name: str, call: Call, container: str, way: list[Value]) -> Finding:
+        """Say it of one that no model has; ``container``: the type of what holds it."""
+        held = "is a plain tensor" if container == "tensor" else f"is held in a plain {container}"
+        advice = (
+            "Make it an nn.Parameter."
+            if container == "tensor"
+            else "Hold the layers in an nn.ModuleList or nn.ModuleDict (parameters in an "
+            "nn.ParameterList), or assign them to attributes of their own."
+        )
+        return cls._found(
+            f"`{name}` is used {at(call.chain)}, but it {held}, so model.parameters() does not "
+            "have it and the optimizer does not either.",
+            advice,
+            call.place,
+            way,
+            stopped_by=f"a plain {container}",
+        )
+
+
+class NoBackward(Cause):
+    """No backward left a gradient for it."""
+
+    word = "no_backward"
+
+    @classmethod
+    def not_called(cls, name: str, place: Place | None, another: bool, way: list[Value]) -> Finding:
+        """Name the value on which none was called; ``another``: one was, on something else."""
+        value = "what it leads to"
+        if place is not None:
+            value = f"what it leads to, the value of {place.text}"
+        advice = "Call loss.backward(), with its parentheses, before optimizer.step()."
+        if another:
+            advice = "Add the value to the loss before loss.backward(), or call backward() on it "
+            advice += "too."
+        return cls._found(
+            f"`{name}` got no gradient, because backward() was not called on {value}.",
+            advice,
+            place,
+            way,
+            way[-1] if way else None,
+            "no backward",
+        )
+
+    @classmethod
+    def cleared(cls, name: str, place: Place | None, way: list[Value]) -> Finding:
+        """Say that a gradient arrived, and was taken away before the step."""
+        where = "" if place is None else f" at {place.text}"
+        return cls._found(
+            f"A gradient reached `{name}`, and was cleared{where} before the optimizer could use "
+            "it, with no backward after that.",
+            "Call zero_grad() before backward(), not between backward() and step().",
+            place,
+            way,
+            stopped_by="cleared",
+        )
+
+    @classmethod
+    def not_stored(cls, name: str, chain: Chain, way: list[Value]) -> Finding:
+        """Say that ``autograd.grad`` returned it, and nothing put it where an optimizer looks."""
+        return cls._found(
+            f"`grad()` {at(chain)} returned a gradient for `{name}`, and nothing put it into its "
+            "`.grad` or into the parameter.",
+            "Set the parameter's .grad to it before optimizer.step(), or call loss.backward() "
+            "instead.",
+            chain.place,
+            way,
+            stopped_by="grad()",
+        )
+
+    @classmethod
+    def of_other_inputs(cls, name: str, place: Place | None, way: list[Value]) -> Finding:
+        """Say that the backward was restricted to other inputs."""
+        where = "" if place is None else f" at {place.text}"
+        return cls._found(
+            f"The backward{where} was asked for the gradients of given inputs only, and `{name}` "
+            "is not one of them.",
+            "Add it to the inputs, or call loss.backward() without them.",
+            place,
+            way,
+            stopped_by="inputs=",
+        )
+
+
+class Unknown(Cause):
+    """The trace does not tell."""
+
+    word = "unknown"
+
+    @classmethod
+    def found(
+        cls, name: str, why: str, place: Place | None = None, way: list[Value] | None = None
+    ) -> Finding:
+        """Say why not."""
+        return cls._found(
+            f"The trace does not tell why `{name}` has no useful gradient: {why}.",
+            "Please report it with a small example, if you can make one.",
+            place,
+            way,
+        )
+
+
+CAUSES: tuple[type[Cause], ...] = (
+    FrozenByScript,
+    FrozenByCommand,
+    Gated,
+    ModuleNotCalled,
+    ParameterNotUsed,
+    NoGrad,
+    Detached,
+    NotDifferentiable,
+    NotInLoss,
+    ZeroGradient,
+    Nonfinite,
+    NotInOptimizer,
+    NoBackward,
+    Unknown,
+)
+"""Every cause, in the order of the protocol and of the documentation."""
+WORDS = tuple(cause.word for cause in CAUSES)
