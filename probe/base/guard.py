@@ -45,3 +45,35 @@ class Guard:
                 exc_info=(type(error), error, traceback),
             )
         return not self._strict
+
+    def attempt(self) -> Attempt:
+        """Guard one item of several, so that an error of its own can be told and stays alone."""
+        return Attempt(self)
+
+
+class Attempt:
+    """A guarded block that keeps its error: the item it dealt with is answered by that."""
+
+    def __init__(self, guard: Guard) -> None:
+        self._guard = guard
+        self.error: Exception | None = None
+
+    @property
+    def fault(self) -> str:
+        """A sentence's part that names the error; empty if there was none."""
+        if self.error is None:
+            return ""
+        return f"gradgate failed inside ({type(self.error).__name__}: {self.error})"
+
+    def __enter__(self) -> Attempt:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> bool:
+        if isinstance(error, Exception):
+            self.error = error
+        return self._guard.__exit__(kind, error, traceback)
