@@ -20,8 +20,8 @@ from ..torch_compat.tree import tensors_in
 
 
 @dataclass(frozen=True)
-class Backward:
-    """What the backward of one step took."""
+class BackwardTiming:
+    """How long the backward of one step took, and how much memory was in use."""
 
     step: int
     seconds: float
@@ -84,8 +84,8 @@ class BackwardTimer:
             handle.remove()
         self._handles.clear()
 
-    def step_ended(self, step: int) -> list[Backward]:
-        """Note the end of a step; return the figures that are known by now, oldest first.
+    def step_ended(self, step: int) -> list[BackwardTiming]:
+        """End a step; return the figures that are known by now, oldest first.
 
         On the CPU that is this step's, on CUDA an earlier step's: nobody waits for the
         device. In a step that ends inside a backward, that backward counts for the next.
@@ -97,11 +97,13 @@ class BackwardTimer:
         self._clocks, self._memory, self._broken = [], None, False
         return self._collect()
 
-    def _collect(self) -> list[Backward]:
+    def _collect(self) -> list[BackwardTiming]:
         known = []
         while self._pending and all(clock.ready() for clock in self._pending[0][1]):
             step, clocks, memory = self._pending.popleft()
-            known.append(Backward(step, sum(clock.seconds() for clock in clocks), memory))
+            with self._guard:  # one that cannot be read takes no other along
+                seconds = sum(clock.seconds() for clock in clocks)
+                known.append(BackwardTiming(step, seconds, memory))
         return known
 
     def _before_forward(self, model: nn.Module, args: Any) -> None:
@@ -136,7 +138,7 @@ class BackwardTimer:
             # during the backward, such as DistributedDataParallel's waiting for its buckets.
             engine.queue_callback(partial(engine.queue_callback, end))
             self._running = clock
-            self._note_memory(device)
+            self._record_memory(device)
 
     def _end(self, clock: _Clock) -> None:
         if self._running is not clock:
@@ -148,11 +150,11 @@ class BackwardTimer:
             self._backward_ended()
 
     def _abandon(self) -> None:
-        """A backward began and never came to its end: it raised, and its step has no figure."""
+        """Give up on a backward that began and never came to its end: it raised."""
         self._running = None
         self._broken = True
 
-    def _note_memory(self, device: torch.device) -> None:
+    def _record_memory(self, device: torch.device) -> None:
         if device.type == "cuda":
             self._memory = max(self._memory or 0, torch.cuda.memory_allocated(device))
 

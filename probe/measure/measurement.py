@@ -18,7 +18,7 @@ from ..model.parameter_info import ParameterInfo, describe
 from ..model.sample import GRAD_MAX, Sample
 from ..model.table import ParameterTable, TableRow
 from ..torch_compat.readback import capturing
-from .backward_timer import Backward, BackwardTimer
+from .backward_timer import BackwardTimer, BackwardTiming
 from .metrics import MetricLog, MetricValues
 from .pace import Meter, Pace
 from .sampler import Sampler
@@ -53,7 +53,7 @@ class Measurement:
         self._sampler = Sampler(table, self._writes, guard, catch_up=self.members.catch_up)
         self._timer = BackwardTimer(models.values(), guard, backward_ended)
         self._timer.arm()
-        self._metrics = MetricLog()
+        self._metrics = MetricLog(guard)
         self.meter = Meter()
         self.pace = pace
         self.sampling = pace.due(1)
@@ -131,7 +131,7 @@ class Measurement:
         """Put the timer's hooks behind those that others have added since."""
         self._timer.arm()
 
-    def backwards(self, step: int) -> list[Backward]:
+    def backwards(self, step: int) -> list[BackwardTiming]:
         """What the backward of ``step``, which has ended, and of earlier ones took."""
         return self._timer.step_ended(step)
 

@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..base.guard import Guard
 from ..conditions.names import metric_name
 from ..torch_compat.readback import Readback
 
@@ -53,33 +54,34 @@ class _Pending:
 class MetricLog:
     """Collects metrics; those on an accelerator arrive when the device is done with them."""
 
-    def __init__(self) -> None:
+    def __init__(self, guard: Guard) -> None:
+        self._guard = guard
         self._pending: deque[_Pending] = deque()
         self._complained: set[str] = set()
         self.latest: dict[str, float] = {}
         """The latest value of each metric that has arrived, by the name that conditions use."""
 
     def add(self, step: int, metrics: Mapping[str, object]) -> None:
-        """Note metrics of ``step``. A value that is no number is ignored, with a warning once."""
+        """Take metrics of ``step``. A value that is no number is ignored, with a warning once."""
         pending = _Pending(step, time.time(), {})
         on_device: dict[torch.device, dict[str, Tensor]] = {}
         for name, value in list(metrics.items())[:MAX_NAMES]:
-            short = _clean(name)
-            if isinstance(value, Tensor) and value.numel() == 1 and value.device.type != "cpu":
-                scalar = value.detach().reshape(1).to(torch.float32)
-                on_device.setdefault(value.device, {})[short] = scalar
-            else:
-                number = self._number(name, value)
-                if number is not None:
-                    self._note(short, number)
+            with self._guard:  # one that cannot be read takes no other along
+                short = _clean(name)
+                if isinstance(value, Tensor) and value.numel() == 1 and value.device.type != "cpu":
+                    scalar = value.detach().reshape(1).to(torch.float32)
+                    on_device.setdefault(value.device, {})[short] = scalar
+                elif (number := self._number(name, value)) is not None:
+                    self._remember(short, number)
                     pending.values[short] = number if math.isfinite(number) else None
         for named in on_device.values():
-            pending.readbacks.append((list(named), Readback(list(named.values()))))
+            with self._guard:
+                pending.readbacks.append((list(named), Readback(list(named.values()))))
         self._pending.append(pending)
 
     @property
     def full(self) -> bool:
-        """Whether so much waits that it should be collected before the next boundary."""
+        """Return whether so much waits that it should be collected before the next boundary."""
         return len(self._pending) > MAX_PENDING
 
     def collect(self, *, wait: bool = False) -> list[MetricValues]:
@@ -91,14 +93,15 @@ class MetricLog:
                 break
             self._pending.popleft()
             for names, readback in first.readbacks:
-                for name, value in zip(names, readback.values().tolist(), strict=True):
-                    self._note(name, value)
-                    first.values[name] = value if math.isfinite(value) else None
+                with self._guard:
+                    for name, value in zip(names, readback.values().tolist(), strict=True):
+                        self._remember(name, value)
+                        first.values[name] = value if math.isfinite(value) else None
             if first.values:
                 arrived.append(MetricValues(first.step, first.time, first.values))
         return arrived
 
-    def _note(self, name: str, value: float) -> None:
+    def _remember(self, name: str, value: float) -> None:
         known = metric_name(name)
         if known in self.latest or len(self.latest) < MAX_NAMES:
             self.latest[known] = value
@@ -122,5 +125,5 @@ class MetricLog:
 
 
 def _clean(name: object) -> str:
-    """A name that the wire protocol takes: not empty, not too long, without NUL."""
+    """Return a name that the wire protocol takes: not empty, not too long, without NUL."""
     return str(name).replace("\0", "")[:MAX_NAME] or "metric"

@@ -16,15 +16,13 @@ from torch import Tensor
 
 from ..base.guard import Guard
 from ..base.states import State
-from ..model.sample import GRAD_MAX, GRAD_NORM, Sample
+from ..model.sample import GRAD_NORM, Sample
 from ..model.table import ParameterTable, is_uninitialized
 from ..torch_compat.readback import Readback
-from .norms import grad_maxima, grad_norms
+from .norms import grad_norms
 from .stacks import KnownStacks
+from .statistics import Statistic, due
 from .write_tracker import MARK, WriteTracker
-
-MAX_EVERY = 10
-"""``grad_max`` is taken with every tenth sample: it costs several times an L2 norm."""
 
 MAX_PENDING = 8
 """Samples that may be on their way from a device; a further one waits for the oldest."""
@@ -53,7 +51,8 @@ class _Draft:
 
     states: bytearray
     """One code a parameter. Plain bytes: numpy's element access costs five times as much."""
-    wants_max: bool
+    statistics: tuple[Statistic, ...]
+    """What is measured of each gradient."""
     may_skip: bool = False
     """A fused optimizer under a ``GradScaler`` decides in its kernel whether to skip."""
     parts: list[_Part] = field(default_factory=list)
@@ -166,12 +165,14 @@ class Sampler:
             full = len(self._pending) > MAX_PENDING
             if not (wait or full or self._pending[0].ready()):
                 break
-            samples.append(_complete(self._pending.popleft()))
+            pending = self._pending.popleft()
+            with self._guard:  # one that cannot be read takes no other along
+                samples.append(_complete(pending))
         return samples
 
     def _open_draft(self) -> _Draft:
         if self._draft is None:
-            self._draft = _Draft(states=bytearray(), wants_max=self._taken % MAX_EVERY == 0)
+            self._draft = _Draft(bytearray(), due(self._taken))
         states = self._draft.states
         # Parameters may be added between the steps of two optimizers.
         states.extend(bytes(len(self._table) - len(states)))
@@ -184,21 +185,19 @@ class Sampler:
                 # its parameters stay unmeasured, and the fault is counted.
                 measured = False
                 with self._guard:
-                    self._take_norms(draft, group, grad_scale)
+                    self._take_statistics(draft, group, grad_scale)
                     measured = True
                 if not measured:
                     for index in group.indexes:
                         draft.states[index] = State.UNMEASURED
 
-    def _take_norms(self, draft: _Draft, group: _Group, grad_scale: Tensor | None) -> None:
+    def _take_statistics(self, draft: _Draft, group: _Group, grad_scale: Tensor | None) -> None:
         grads, first = group.grads, group.grads[0]
         many = len(grads) > 1 and first.device.type == "cpu"
         key = (first.dtype, group.indexes[0])
         stacks = self._stacks.of(group.shapes, key) if many else None
-        statistics = [(GRAD_NORM, grad_norms(grads, stacks))]
-        if draft.wants_max:
-            statistics.append((GRAD_MAX, grad_maxima(grads, stacks)))
-        for code, values in statistics:
+        measured = [(each.code, each.measure(grads, stacks)) for each in draft.statistics]
+        for code, values in measured:
             if grad_scale is not None:
                 values = values / grad_scale.to(values.device)
             draft.parts.append(_Part(code, group.indexes, values))
@@ -256,9 +255,8 @@ def _dense(grad: Tensor) -> Tensor:
 
 def _complete(pending: _Pending) -> Sample:
     draft = pending.draft
-    codes = [GRAD_NORM, GRAD_MAX] if draft.wants_max else [GRAD_NORM]
     states = np.frombuffer(draft.states, np.uint8)
-    wide = {code: np.full(len(states), np.nan) for code in codes}
+    wide = {statistic.code: np.full(len(states), np.nan) for statistic in draft.statistics}
     ordinary = True
     for parts, readback in pending.readbacks:
         values = readback.values()

@@ -25,7 +25,7 @@ Key = TypeVar("Key", bound=Hashable)
 
 
 class Measured(Protocol):
-    """The backward of a step: see :class:`gradgate.probe.measure.backward_timer.Backward`."""
+    """The backward of a step: see :class:`gradgate.probe.measure.backward_timer.BackwardTiming`."""
 
     @property
     def step(self) -> int:

@@ -16,7 +16,7 @@ from ..distributed.ranks import Ranks
 from ..freeze.freezer import Freezer
 from ..freeze.optimizer_state import OptimizerState
 from ..gates.gates import Gates
-from ..measure.backward_timer import Backward
+from ..measure.backward_timer import BackwardTiming
 from ..model.commands import GATE_KINDS, Command, CommandState, Report
 from ..model.freeze import Freeze
 from ..model.modules import module_paths
@@ -190,7 +190,7 @@ class Steering:
         if self._ranks is None or self._ranks.leader:
             self._try(command, selection, frozen=True)
 
-    def measured(self, backward: Backward) -> None:
+    def measured(self, backward: BackwardTiming) -> None:
         """Take in what a step's backward took, and report what a command saved once known."""
         done = self._savings.add(backward)
         if done is not None:

@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 import torch
 
-from gradgate.probe.measure.metrics import MetricLog
+from gradgate.probe.base.guard import Guard
+from gradgate.probe.measure.metrics import MAX_NAMES, MAX_PENDING, MetricLog
 
 
 def collected(**values: object) -> dict[str, float | None]:
-    log = MetricLog()
+    log = MetricLog(Guard())
     log.add(3, values)
     (metrics,) = log.collect()
     assert metrics.step == 3
@@ -43,7 +44,7 @@ def test_what_is_no_number_is_ignored_with_one_warning(
     value: object, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The other metrics arrive, and the log says once which one was ignored."""
-    log = MetricLog()
+    log = MetricLog(Guard())
     with caplog.at_level(logging.WARNING, "gradgate"):
         for _ in range(3):
             log.add(1, {"bad": value, "good": 1.0})
@@ -55,3 +56,46 @@ def test_odd_names_are_made_fit_for_the_wire() -> None:
     """A name is never empty, longer than 512 characters, or with a NUL in it."""
     values = collected(**{"": 1.0, "x" * 600: 2.0, "a\0b": 3.0})
     assert list(values) == ["metric", "x" * 512, "ab"]
+
+
+class Raising:
+    """A value that fails when it is read."""
+
+    def __float__(self) -> float:
+        raise RuntimeError("no value")
+
+
+@pytest.mark.parametrize("bad", [Raising(), torch.ones(1, device="meta")])
+def test_a_value_that_cannot_be_read_takes_no_other_along(
+    bad: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The fault is counted, and the other metrics of the same call and later ones arrive."""
+    monkeypatch.delenv("GRADGATE_STRICT")
+    guard = Guard()
+    log = MetricLog(guard)
+    log.add(1, {"before": 1.0, "bad": bad, "behind": 2.0})
+    log.add(2, {"later": 3.0})
+    arrived = [metrics.values for metrics in log.collect(wait=True)]
+    assert arrived == [{"before": 1.0, "behind": 2.0}, {"later": 3.0}]
+    assert guard.faults == 1
+
+
+def test_the_latest_value_goes_by_the_name_that_conditions_use() -> None:
+    """A name that a condition cannot write is remembered under one that it can."""
+    log = MetricLog(Guard())
+    log.add(1, {"train.loss": 1.0, "norm": 5.0})
+    log.add(2, {"train.loss": 2.0})
+    assert log.latest == {"train_loss": 2.0, "norm_": 5.0}
+
+
+def test_memory_is_bounded() -> None:
+    """No more names are taken than the protocol has, and what waits is to be collected in time."""
+    log = MetricLog(Guard())
+    log.add(1, {f"m{number}": number for number in range(MAX_NAMES + 5)})
+    assert len(log.latest) == len(log.collect()[0].values) == MAX_NAMES
+    log.add(2, {"one more": 1})
+    assert "one_more" not in log.latest
+    for _ in range(MAX_PENDING):
+        assert not log.full
+        log.add(3, {"m1": 1})
+    assert log.full

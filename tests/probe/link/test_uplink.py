@@ -1,0 +1,60 @@
+"""What the server is told of a run."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from pydantic import TypeAdapter
+from torch import nn
+
+from gradgate import probe
+from gradgate.server.protocol import messages
+from gradgate.server.protocol.frames import decode
+from tests.support.growing import (
+    adam,
+    add_adapter,
+    plain,
+    train,
+)
+
+NOBODY = "http://127.0.0.1:9"
+"""The discard port: no server answers there, so the outbox keeps every frame."""
+
+
+def test_frames_of_a_growing_table_are_what_the_server_takes() -> None:
+    """Every table that is sent is valid, only grows, and comes before samples of its size."""
+    model = plain()
+    optimizer = adam(model)
+    with probe.attach(model, optimizer, server=NOBODY, every=1) as run:
+        hello = json.loads(json.dumps(run._job.uplink.hello()))
+        train(model, optimizer, step=1)
+        sent = run._job.uplink._outbox.take()
+        add_adapter(model, optimizer)
+        train(model, optimizer, step=2)
+        sent += run._job.uplink._outbox.take()[len(sent) :]
+        model.head = nn.Linear(16, 3)
+        optimizer.add_param_group({"params": model.head.parameters()})
+        train(model, optimizer, step=3)
+        run.freeze("head")
+        sent += run._job.uplink._outbox.take()[len(sent) - 1 :]
+        final = run._job.uplink.hello()
+    adapter: TypeAdapter[Any] = TypeAdapter(messages.FromProbe)
+    assert isinstance(adapter.validate_python(final), messages.Hello)
+    size, tables = len(hello["parameters"]), 0
+    for entry in sent:
+        if isinstance(entry.frame, bytes):
+            assert len(decode(entry.frame).states) <= size
+            continue
+        message = adapter.validate_json(entry.frame)
+        if isinstance(message, messages.Parameters):
+            tables += 1
+            assert len(message.parameters) > size
+            size = len(message.parameters)
+        if isinstance(message, messages.Report):
+            assert max(message.parameters, default=0) < size
+    assert tables == 2
+    assert size == len(final["parameters"])
+    rows = {row["names"][0]: row for row in final["parameters"]}
+    assert rows["head.lora_A.weight (removed at step 3)"]["removed"]
+    assert not rows["head.weight"]["removed"]

@@ -1,0 +1,147 @@
+"""New gradients are told from those that an earlier step left."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from gradgate.probe.measure.write_tracker import LEARNING_STEPS, MARK, WriteTracker
+
+
+def parameter() -> nn.Parameter:
+    return nn.Parameter(torch.ones(3))
+
+
+def is_new(writes: WriteTracker, p: nn.Parameter) -> bool:
+    assert p.grad is not None
+    return writes.is_new(0, p.grad)
+
+
+def learned(writes: WriteTracker) -> None:
+    """Let samples pass in which no gradient persisted, after which there are no hooks."""
+    for _ in range(LEARNING_STEPS):
+        writes.sampled()
+
+
+def test_a_gradient_is_new_until_a_step_has_used_it() -> None:
+    """After the step the same tensor is old, and a backward makes it new again."""
+    p = parameter()
+    writes = WriteTracker([p])
+    p.sum().backward()
+    assert is_new(writes, p)
+    writes.spend([0], mark=True)
+    assert not is_new(writes, p)
+    p.sum().backward()
+    assert is_new(writes, p)
+
+
+def test_without_hooks_the_version_tells_what_was_written_to() -> None:
+    """A marked gradient that a backward has added to since is new, one that it has not is old."""
+    p = parameter()
+    writes = WriteTracker([p])
+    learned(writes)
+    p.sum().backward()
+    writes.spend([0], mark=True)
+    assert not is_new(writes, p)
+    p.sum().backward()
+    assert is_new(writes, p)
+
+
+def test_with_hooks_a_write_by_the_script_is_no_backward() -> None:
+    """Zeroing an old gradient in place raises its version, and it stays old."""
+    p = parameter()
+    writes = WriteTracker([p])
+    p.sum().backward()
+    writes.spend([0], mark=True)
+    assert p.grad is not None
+    p.grad.zero_()
+    assert not is_new(writes, p)
+
+
+def test_a_hook_that_was_called_for_nothing_is_no_write() -> None:
+    """Where a backward came by and wrote nothing, the old gradient stays old."""
+    p = parameter()
+    writes = WriteTracker([p])
+    p.sum().backward()
+    writes.spend([0], mark=True)
+
+    class Nothing(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx: object, x: torch.Tensor) -> torch.Tensor:
+            return x.clone()
+
+        @staticmethod
+        def backward(ctx: object, *grads: torch.Tensor) -> None:
+            return None
+
+    Nothing.apply(p).sum().backward()
+    assert not is_new(writes, p)
+
+
+def test_a_new_tensor_is_new_whatever_was_marked() -> None:
+    """Loops that drop their gradients need no hook: what has no mark is new."""
+    p = parameter()
+    writes = WriteTracker([p])
+    learned(writes)
+    p.sum().backward()
+    writes.spend([0], mark=True)
+    p.grad = None
+    p.sum().backward()
+    assert is_new(writes, p)
+
+
+def test_hooks_go_where_no_gradient_persists_and_stay_where_one_does() -> None:
+    """What is paid in every backward is paid only by loops that need it."""
+    p = parameter()
+    writes = WriteTracker([p])
+    assert writes.persist
+    for _ in range(LEARNING_STEPS):
+        assert p._post_accumulate_grad_hooks
+        writes.sampled()
+    assert not p._post_accumulate_grad_hooks
+    assert not writes.persist
+
+    p.sum().backward()
+    writes.spend([0], mark=True)
+    assert not is_new(writes, p)
+    writes.sampled()
+    writes.spend([0], mark=True)
+    assert p._post_accumulate_grad_hooks
+    assert writes.persist
+
+
+def test_what_nobody_will_ask_about_is_not_marked() -> None:
+    """Between two samples a step costs no mark."""
+    p = parameter()
+    writes = WriteTracker([p])
+    learned(writes)
+    p.sum().backward()
+    writes.spend([0], mark=False)
+    assert p.grad is not None
+    assert MARK not in p.grad.__dict__
+
+
+def test_a_frozen_parameter_gets_its_hook_when_it_thaws() -> None:
+    """A parameter that needs no gradient cannot be given a hook, and is none the worse for it."""
+    p = parameter()
+    p.requires_grad_(False)
+    writes = WriteTracker([p])
+    assert not p._post_accumulate_grad_hooks
+    p.requires_grad_(True)
+    writes.spend([0], mark=True)
+    assert p._post_accumulate_grad_hooks
+
+
+def test_nothing_is_left_behind() -> None:
+    """Marks and hooks go at the end; those of a parameter that left the model, before."""
+    p, q = parameter(), parameter()
+    writes = WriteTracker([p, q])
+    (p.sum() + q.sum()).backward()
+    writes.spend([0, 1], mark=True)
+    writes.forget([1])
+    assert p._post_accumulate_grad_hooks
+    assert not q._post_accumulate_grad_hooks
+    writes.remove()
+    assert not p._post_accumulate_grad_hooks
+    assert p.grad is not None
+    assert MARK not in p.grad.__dict__
