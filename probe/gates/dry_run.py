@@ -8,15 +8,15 @@ from typing import Any
 from ..base.errors import ConditionError, GradgateError
 from ..conditions.compiler import Condition, compile_condition
 from ..conditions.names import OWN_NAMES
-from ..model.commands import Command
+from ..model.commands import GateCommand
 from .gate import AVERAGED
 
 
 def trial(
-    command: Command,
+    command: GateCommand,
     history: Mapping[str, Any] | None,
     *,
-    check: Callable[[Command], None],
+    check: Callable[[GateCommand], None],
     known: Sequence[str],
 ) -> dict[str, Any]:
     """Return the answer to a ``trial`` of the wire protocol; nothing is changed.

@@ -17,7 +17,7 @@ from ..base.errors import CommandError
 from ..base.guard import Guard
 from ..conditions.compiler import compile_condition
 from ..freeze.grad_scaler import LossScale, ScalerZeros
-from ..model.commands import Command
+from ..model.commands import GateCommand
 from ..model.gate_info import GateInfo
 from ..model.modules import module_paths
 from ..model.table import ParameterTable
@@ -134,34 +134,41 @@ class Gates:
 
     # Commands, in the training thread, outside forward and backward.
 
-    def check(self, command: Command, *, restored: bool = False) -> None:
-        """Raise why a gate cannot be made, changed or removed; nothing is done.
+    def check_number(self, number: int) -> None:
+        """Raise :class:`CommandError` if there is no gate of this number."""
+        if number not in self._gates:
+            known = ", ".join(map(str, self._gates)) or "none"
+            raise CommandError(f"this run has no gate {number}; it has {known}.")
+
+    def check(self, command: GateCommand, *, restored: bool = False) -> None:
+        """Raise why a gate cannot be made or changed; nothing is done.
 
         ``restored``: it was made before, so that its parameter may be frozen by now.
         """
-        if command.gate is not None and command.gate not in self._gates:
-            known = ", ".join(map(str, self._gates)) or "none"
-            raise CommandError(f"this run has no gate {command.gate}; it has {known}.")
-        if command.kind == "gate":
-            compile_condition(command.when)
-            Action(command.action, command.factor, command.max_norm).check()
-            if command.hold < 0:
-                raise CommandError(f"hold={command.hold}: give a number of steps from 0 up.")
-            if command.gate is None and len(self._gates) >= MOST:
-                raise CommandError(f"a run has {MOST} gates at most; remove some.")
-            site = Site.parse(command.site)
-            old = None if command.gate is None else self._gates[command.gate]
-            if old is None or old.site != site:
-                may_be_frozen = range(len(self._table)) if restored else self.flipped
-                check_site(site, self._models, self._optimizers, self._table, may_be_frozen)
+        if command.gate is not None:
+            self.check_number(command.gate)
+        compile_condition(command.when)
+        Action(command.action, command.factor, command.max_norm).check()
+        if command.hold < 0:
+            raise CommandError(f"hold={command.hold}: give a number of steps from 0 up.")
+        if command.gate is None and len(self._gates) >= MOST:
+            raise CommandError(f"a run has {MOST} gates at most; remove some.")
+        site = Site.parse(command.site)
+        old = None if command.gate is None else self._gates[command.gate]
+        if old is None or old.site != site:
+            may_be_frozen = range(len(self._table)) if restored else self.flipped
+            check_site(site, self._models, self._optimizers, self._table, may_be_frozen)
 
-    def apply(self, command: Command, step: int) -> int:
-        """Make, change or remove a gate that was checked; return its id."""
+    def delete(self, number: int) -> None:
+        """Remove the gate of this number, if there is one."""
+        self._changed = True
+        if number in self._gates:
+            self._drop(self._gates[number])
+
+    def apply(self, command: GateCommand, step: int) -> int:
+        """Make or change a gate that was checked; return its number."""
         self._changed = True
         old = self._gates.get(command.gate) if command.gate is not None else None
-        if command.kind == "ungate" and old is not None:
-            self._drop(old)
-            return old.id
         new = command.reserved if command.reserved is not None or old else self.reserve()
         gate = Gate(
             id=old.id if old is not None else int(new or 0),

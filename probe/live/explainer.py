@@ -21,7 +21,7 @@ from ..freeze.freezer import Freezer
 from ..gates.gates import Gates
 from ..link.uplink import Uplink
 from ..measure.measurement import Measurement
-from ..model.commands import Command, CommandState, Report
+from ..model.commands import CommandState, ExplainCommand, Report
 from ..model.sample import Sample
 from ..model.table import ParameterTable
 from ..torch_compat.readback import capturing
@@ -65,8 +65,8 @@ class Explainer:
         self._uplink = uplink
         self._guard = guard
         self._lock = threading.Lock()
-        self._asked: list[Command] = []
-        self._answering: list[Command] = []
+        self._asked: list[ExplainCommand] = []
+        self._answering: list[ExplainCommand] = []
         self._trace: Trace | None = None
         self._looked_at = -REST
         self._missing = MissingGradients()
@@ -79,7 +79,7 @@ class Explainer:
         """The traced step ended inside a backward, and is concluded at the next forward."""
         self.latest: dict[str, Explanation] = {}
 
-    def submit(self, command: Command) -> None:
+    def submit(self, command: ExplainCommand) -> None:
         """Answer ``command`` from the step after the next boundary; in any thread."""
         self._uplink.tell_report(Report(command, CommandState.DELIVERED))
         with self._lock:
@@ -183,7 +183,7 @@ class Explainer:
         if self._expectations.update_alerts(self.latest):
             self._uplink.tell_alerts([alert.as_message() for alert in self.alerts])
 
-    def _accept(self, command: Command, step: int) -> None:
+    def _accept(self, command: ExplainCommand, step: int) -> None:
         try:
             self._named(command.target)
         except GradgateError as error:

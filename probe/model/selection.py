@@ -10,7 +10,6 @@ from torch import nn
 
 from ..base.errors import CommandError, TargetError
 from ..base.targets import resolve
-from .commands import Command
 from .modules import keeps_statistics, module_paths
 from .table import ParameterTable
 
@@ -27,27 +26,33 @@ class Selection:
     """The modules with running statistics that are inside the target."""
 
 
-def select(command: Command, table: ParameterTable, models: Mapping[str, nn.Module]) -> Selection:
-    """Return what ``command`` touches.
+def select(
+    target: str,
+    table: ParameterTable,
+    models: Mapping[str, nn.Module],
+    *,
+    without_graph: bool = False,
+) -> Selection:
+    """Return what ``target`` names.
 
-    Raises :class:`TargetError` when its target matches nothing and :class:`CommandError` when
-    mode ``no_grad`` is asked for something else than modules.
+    Raises :class:`TargetError` when it matches nothing and :class:`CommandError` when something
+    else than modules is to run ``without_graph``.
     """
     paths = module_paths(models)
-    matched = _matching(command.target, paths, table)
+    matched = _matching(target, paths, table)
     below = _below(matched, table)
-    if command.mode == "no_grad":
+    if without_graph:
         if not matched:
-            first = table.name(resolve(command.target, table.names)[0])
-            raise CommandError(_no_module(command.target, first))
+            first = table.name(resolve(target, table.names)[0])
+            raise CommandError(_no_module(target, first))
         indexes = below
     else:
         # A pattern such as ``blocks.[012]`` matches no parameter's name, but modules' paths.
-        is_pattern = command.target not in paths
-        indexes = _matching_names(command.target, table) or (below if is_pattern else [])
-        indexes = indexes or resolve(command.target, table.names)
+        is_pattern = target not in paths
+        indexes = _matching_names(target, table) or (below if is_pattern else [])
+        indexes = indexes or resolve(target, table.names)
     if not indexes:
-        raise CommandError(f"{command.target!r} names modules without parameters.")
+        raise CommandError(f"{target!r} names modules without parameters.")
     return Selection(indexes, matched, _norms_inside(matched, indexes, paths, table))
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from ..base.errors import CommandError, TargetError
 from ..freeze.freezer import Freezer
-from ..model.commands import MODES, Command
+from ..model.commands import MODES, FreezeCommand, ParameterCommand
 from ..model.selection import Selection
 from ..model.table import ParameterTable
 
@@ -36,7 +36,7 @@ def freezes_to_state(freezer: Freezer, table: ParameterTable) -> dict[str, Any]:
 
 def freezes_from_state(
     state: Mapping[str, Any], table: ParameterTable, paths: Iterable[str]
-) -> list[tuple[Command, Selection]]:
+) -> list[tuple[ParameterCommand, Selection]]:
     """Return the commands that bring a state about, with what they touch.
 
     ``paths``: the modules of the model. Raises :class:`CommandError` for what is no state of
@@ -53,16 +53,14 @@ def freezes_from_state(
     known = set(paths)
     _know([*state["graphless"], *state["held"]], known, "module")
     index_of = {name: index for index, names in enumerate(table.names) for name in names}
-    commands = []
+    commands: list[tuple[ParameterCommand, Selection]] = []
     for item in state["freezes"]:
         names = item["parameters"]
         _know(names, index_of, "parameter")
         if item["mode"] not in MODES:
             raise CommandError(f"the state has the unknown mode {item['mode']!r}.")
         target = names[0] if len(names) == 1 else f"{len(names)} parameters of a checkpoint"
-        command = Command(
-            "freeze", target, by="python", mode=item["mode"], hold_stats=item["hold_stats"]
-        )
+        command = FreezeCommand(target, item["mode"], item["hold_stats"], by="python")
         selection = Selection(
             sorted({index_of[name] for name in names}),
             tuple(state["graphless"]) if item["mode"] == "no_grad" else (),

@@ -8,7 +8,7 @@ from typing import Any
 
 from ..base.errors import CommandError
 from ..gates.gates import MOST, Gates
-from ..model.commands import Command
+from ..model.commands import GateCommand, UngateCommand
 from ..steer.steering import Steering
 
 FIELDS = ("site", "when", "action", "factor", "max_norm", "hold", "paused", "by")
@@ -28,7 +28,7 @@ HIGHEST = 1_000_000
 class RestoredGate:
     """A gate of a checkpoint, or one of this run that the checkpoint does not have."""
 
-    command: Command
+    command: GateCommand | UngateCommand
     memory: Mapping[str, Any] | None
     """None where the gate is to be removed."""
 
@@ -61,15 +61,15 @@ def gates_from_state(state: Mapping[str, Any], gates: Gates) -> list[RestoredGat
             "the gates in this state are not as run.state_dict() returned them; give that."
         )
     kept = {item["id"] for item in items}
-    restored = [
-        RestoredGate(Command("ungate", f"gate {info.id}", "python", gate=info.id), None)
+    restored: list[RestoredGate] = [
+        RestoredGate(UngateCommand(f"gate {info.id}", info.id, by="python"), None)
         for info in gates.infos()
         if info.id not in kept
     ]
     for item in items:
         number = item["id"] if gates.get(item["id"]) is not None else None
         fields = {name: item[name] for name in FIELDS}
-        command = Command("gate", item["site"], gate=number, reserved=item["id"], **fields)
+        command = GateCommand(item["site"], gate=number, reserved=item["id"], **fields)
         gates.check(command, restored=True)
         restored.append(RestoredGate(command, {name: item[name] for name in MEMORY}))
     return restored
@@ -78,7 +78,7 @@ def gates_from_state(state: Mapping[str, Any], gates: Gates) -> list[RestoredGat
 def restore_gate(gates: Gates, steering: Steering, restored: RestoredGate, step: int) -> None:
     """Make, change or remove a gate that was checked, as of the latest ``step``."""
     command = restored.command
-    if command.kind == "gate" and command.gate is None:
+    if isinstance(command, GateCommand) and command.gate is None:
         command = replace(command, reserved=_promised(gates, command.reserved or 0))
     gate = gates.get(steering.apply_gate(command, step))
     if gate is not None and restored.memory is not None:

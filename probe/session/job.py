@@ -32,7 +32,7 @@ from ..measure.measurement import Measurement
 from ..measure.metrics import MetricValues
 from ..measure.pace import Pace
 from ..measure.provenance import figures
-from ..model.commands import Command
+from ..model.commands import ExplainCommand, GateCommand, ParameterCommand, read_command
 from ..model.table import ParameterTable
 from ..steer.preview import Preview
 from ..steer.preview_requests import Previews
@@ -309,11 +309,15 @@ class Job:
 
     def _asked(self, message: Mapping[str, Any]) -> None:
         """The server wants something: in the link's thread."""
-        command = Command.from_message(message)
+        command = read_command(message)
         if message["type"] == "command":
-            (self.explainer if command.kind == "explain" else self.steering).submit(command)
+            if isinstance(command, ExplainCommand):
+                self.explainer.submit(command)
+            else:
+                self.steering.submit(command)
             return
         if message["type"] == "trial":
+            assert isinstance(command, GateCommand)
             answered = consistently(lambda: self._trial(command, message.get("history")))
             self.uplink.answer({"type": "trial", "request": message["request"], **answered})
             return
@@ -328,10 +332,11 @@ class Job:
                 }
             )
 
+        assert isinstance(command, ParameterCommand)
         speed = self.measuring.meter.steps_per_second(time.perf_counter())
         self.previews.ask(command, answer, speed)
 
-    def _trial(self, command: Command, history: Mapping[str, Any] | None) -> dict[str, Any]:
+    def _trial(self, command: GateCommand, history: Mapping[str, Any] | None) -> dict[str, Any]:
         known = sorted(self.measuring.latest_metrics)
         return trial(command, history, check=self.gates.check, known=known)
 

@@ -11,7 +11,15 @@ from ..base.errors import CommandError
 from ..base.targets import resolve
 from ..diagnosis.explanation import Explanation
 from ..live.expectations import Alert
-from ..model.commands import Command
+from ..model.commands import (
+    ExplainCommand,
+    FreezeCommand,
+    GateCommand,
+    ParameterCommand,
+    ThawCommand,
+    UngateCommand,
+    read_command,
+)
 from ..model.gate_info import GateInfo
 from ..model.modules import module_paths
 from ..model.parameter_info import ParameterInfo
@@ -84,7 +92,9 @@ class Run:
         Raises :class:`TargetError` when nothing matches and :class:`CommandError` when it
         cannot be done safely.
         """
-        return self._command("freeze", target, mode=mode, hold_stats=hold_stats)
+        return self._command(
+            FreezeCommand(target, mode, hold_stats, **self._me(f"freeze {target!r}"))
+        )
 
     def thaw(self, target: str, reset_state: bool = False) -> tuple[str, ...]:
         """Resume training the parameters that ``target`` names.
@@ -92,7 +102,7 @@ class Run:
         They go on with the optimizer state that they had, or, with ``reset_state``, with a
         new one. When it takes effect and what it raises: as for :meth:`freeze`.
         """
-        return self._command("thaw", target, reset_state=reset_state)
+        return self._command(ThawCommand(target, reset_state, **self._me(f"thaw {target!r}")))
 
     def gate(
         self,
@@ -116,16 +126,8 @@ class Run:
         Raises :class:`ConditionError` for a bad condition, :class:`TargetError` for a site
         that is not there and :class:`CommandError` for what cannot be done.
         """
-        command = self._local(
-            "gate",
-            site,
-            site=site,
-            when=when,
-            action=action,
-            factor=factor,
-            max_norm=max_norm,
-            hold=hold,
-        )
+        me = self._me(f"gate {site!r}")
+        command = GateCommand(site, site, when, action, factor, max_norm, hold, **me)
         self._job.steering.resolve(command)
         number = self._job.gates.reserve()
         self._do_gate(replace(command, reserved=number))
@@ -133,7 +135,7 @@ class Run:
 
     def ungate(self, gate: int) -> None:
         """Remove the gate of this number. Raises :class:`CommandError` if there is none."""
-        command = self._local("ungate", f"gate {gate}", gate=gate)
+        command = UngateCommand(f"gate {gate}", gate, **self._me(f"ungate 'gate {gate}'"))
         self._job.steering.resolve(command)
         self._do_gate(command)
 
@@ -150,7 +152,7 @@ class Run:
 
         Raises :class:`TargetError` when nothing matches.
         """
-        command = self._local("explain", target)
+        command = ExplainCommand(target, **self._me(f"explain {target!r}"))
         resolve(target, self._job.table.names)
         self._job.explainer.submit(command)
         if self._job.at_boundary():
@@ -183,7 +185,11 @@ class Run:
         None. Raises as :meth:`freeze` and :meth:`thaw` would.
         """
         self._job.follow_model()
-        command = Command(kind, target, "python", mode, hold_stats, reset_state)
+        asked = {"mode": mode, "hold_stats": hold_stats, "reset_state": reset_state}
+        command = read_command({"kind": kind, "target": target, "by": "python", **asked})
+        command.check()
+        if not isinstance(command, ParameterCommand):
+            raise CommandError(f"a preview shows what a freeze or a thaw would touch, no {kind}.")
         return self._job.previews.now(command)
 
     def state_dict(self) -> dict[str, Any]:
@@ -221,8 +227,8 @@ class Run:
         kept = {index for _, selection in wanted for index in selection.indexes}
         thawed = Selection([i for i in self._job.freezer.records.freezes if i not in kept])
         if thawed.indexes:
-            thaw = Command(
-                "thaw", f"{len(thawed.indexes)} parameters not in the checkpoint", "python"
+            thaw = ThawCommand(
+                f"{len(thawed.indexes)} parameters not in the checkpoint", by="python"
             )
             wanted.insert(0, (thaw, thawed))
         for command, selection in wanted:
@@ -240,8 +246,7 @@ class Run:
         self._job.freezer.statistics.unfreeze_all_but(state["held"])
         for gate in gates:
             self._local_commands += 1
-            numbered = replace(gate.command, local=self._local_commands)
-            gate = replace(gate, command=numbered)
+            gate = replace(gate, command=replace(gate.command, local=self._local_commands))
             restore_gate(self._job.gates, self._job.steering, gate, self._job.step)
         self._job.settle_gates()
         self._job.announce_frozen()
@@ -269,16 +274,15 @@ class Run:
         """Undo everything that the probe did to the model, and end the run. Idempotent."""
         self._job.end(failed=False)
 
-    def _local(self, kind: str, target: str, **options: Any) -> Command:
-        """A command of the script's own."""
+    def _me(self, what: str) -> dict[str, Any]:
+        """Number a command of the script's own."""
         if not self._job.attached:
-            raise CommandError(f"cannot {kind} {target!r}: this run was detached.")
+            raise CommandError(f"cannot {what}: this run was detached.")
         self._job.follow_model()
         self._local_commands += 1
-        return Command(kind, target, by="python", local=self._local_commands, **options)
+        return {"by": "python", "local": self._local_commands}
 
-    def _command(self, kind: str, target: str, **options: Any) -> tuple[str, ...]:
-        command = self._local(kind, target, **options)
+    def _command(self, command: ParameterCommand) -> tuple[str, ...]:
         selection = self._job.steering.resolve(command)
         if self._job.at_boundary():
             if self._job.ranks is not None:
@@ -291,7 +295,7 @@ class Run:
             self._job.steering.submit(command)
         return tuple(self._job.table.name(index) for index in selection.indexes)
 
-    def _do_gate(self, command: Command) -> None:
+    def _do_gate(self, command: GateCommand | UngateCommand) -> None:
         if not self._job.at_boundary():
             self._job.steering.submit(command)
             return

@@ -11,7 +11,7 @@ from torch.optim import Optimizer
 from torch.utils._pytree import tree_leaves
 
 from ..base.retry import consistently
-from ..model.commands import Command
+from ..model.commands import ParameterCommand
 from ..model.selection import Selection
 from ..model.table import ParameterTable, is_uninitialized
 from ..model.upstream import Upstream
@@ -62,7 +62,7 @@ class Preview:
 
 
 def preview(
-    command: Command,
+    command: ParameterCommand,
     selection: Selection,
     *,
     table: ParameterTable,
@@ -83,7 +83,7 @@ def preview(
 class _Scene:
     """A command and what it meets."""
 
-    command: Command
+    command: ParameterCommand
     selection: Selection
     table: ParameterTable
     models: Mapping[str, nn.Module]
@@ -93,7 +93,7 @@ class _Scene:
     def preview(self) -> Preview:
         command, indexes = self.command, self.selection.indexes
         touched = [self.table.parameters[index] for index in indexes]
-        changing = [p for p in touched if p.requires_grad == (command.kind == "freeze")]
+        changing = [p for p in touched if p.requires_grad != command.trains]
         removed = self.table.removed
         everything = [p for i, p in enumerate(self.table.parameters) if i not in removed]
         trainable = self._trainable_after(everything, touched)
@@ -133,8 +133,8 @@ class _Scene:
         self, everything: Iterable[Tensor], touched: Iterable[Tensor]
     ) -> list[Tensor]:
         ids = {id(parameter) for parameter in touched}
-        thaws = self.command.kind == "thaw"
-        return [p for p in everything if (thaws if id(p) in ids else p.requires_grad)]
+        trains = self.command.trains
+        return [p for p in everything if (trains if id(p) in ids else p.requires_grad)]
 
     def _in_no_optimizer(self) -> list[int]:
         if not self.optimizers:
@@ -160,11 +160,11 @@ class _Scene:
         return [index for index in self.selection.indexes if len(self.table.names[index]) > 1]
 
     def _running_stats(self) -> list[str]:
-        goes_on = self.command.kind == "freeze" and not self.command.hold_stats
+        goes_on = not (self.command.trains or self.command.hold_stats)
         return list(self.selection.norms) if goes_on else []
 
     def _cut_off(self) -> list[int] | None:
-        if self.command.mode != "no_grad":
+        if not self.command.without_graph:
             return []
         if self.upstream is None or not self.upstream.called:
             return None
@@ -179,7 +179,7 @@ class _Scene:
         trains: bool,
         recompiles: bool,
     ) -> Iterator[str]:
-        freezes = self.command.kind == "freeze"
+        freezes = not self.command.trains
         if cut_off:
             yield (
                 f"It would be rejected: without a graph here, {self._listed(cut_off)} upstream "

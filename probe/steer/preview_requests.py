@@ -12,7 +12,7 @@ from torch.optim import Optimizer
 
 from ..base.errors import GradgateError
 from ..base.retry import consistently
-from ..model.commands import Command
+from ..model.commands import ParameterCommand
 from ..model.selection import Selection
 from ..model.table import ParameterTable
 from ..model.upstream import Upstream, UpstreamObserver
@@ -30,7 +30,7 @@ FEWEST_STEPS = 1.0
 class _Question:
     """Mode ``no_grad`` is asked about: a forward has to show what flows into the modules."""
 
-    command: Command
+    command: ParameterCommand
     selection: Selection
     answer: Answer
     observers: dict[str, UpstreamObserver] = field(default_factory=dict)
@@ -54,7 +54,7 @@ class Previews:
         self._waiting: list[_Question] = []
         self._observed: list[_Question] = []
 
-    def now(self, command: Command) -> Preview:
+    def now(self, command: ParameterCommand) -> Preview:
         """What ``command`` would touch, as far as it is known without another forward.
 
         Raises as :meth:`Steering.resolve`.
@@ -62,7 +62,9 @@ class Previews:
         selection = consistently(lambda: self._steering.resolve(command))
         return self._preview(command, selection, None)
 
-    def ask(self, command: Command, answer: Answer, steps_per_second: float | None) -> None:
+    def ask(
+        self, command: ParameterCommand, answer: Answer, steps_per_second: float | None
+    ) -> None:
         """Answer at once, or after the next forward: in another thread than the training's.
 
         ``steps_per_second``: how fast the job is; one that hardly moves is not waited for.
@@ -72,7 +74,7 @@ class Previews:
         except GradgateError as error:
             answer(None, str(error))
             return
-        if command.mode == "no_grad" and (steps_per_second or 0.0) >= FEWEST_STEPS:
+        if command.without_graph and (steps_per_second or 0.0) >= FEWEST_STEPS:
             with self._lock:
                 self._waiting.append(_Question(command, selection, answer))
         else:
@@ -104,7 +106,7 @@ class Previews:
         self._observed.clear()
 
     def _preview(
-        self, command: Command, selection: Selection, upstream: Upstream | None
+        self, command: ParameterCommand, selection: Selection, upstream: Upstream | None
     ) -> Preview:
         return preview(
             command,

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from ..distributed.ranks import Ranks
 from ..freeze.checksums import checksums
-from ..model.commands import Command, CommandState, Report
+from ..model.commands import Command, CommandState, FreezeCommand, Report
 from ..model.table import ParameterTable
 
 logger = logging.getLogger("gradgate")
@@ -53,7 +53,7 @@ class Verdicts:
 
     def _digest(self, report: Report) -> str:
         """What the bits of a frozen command's parameters are, or nothing for a thaw."""
-        if report.command.kind != "freeze":
+        if not isinstance(report.command, FreezeCommand):
             return ""
         sums = checksums([self._table.parameters[index] for index in report.parameters])
         return hashlib.sha256(repr(sums).encode()).hexdigest()

@@ -6,7 +6,7 @@ import logging
 import threading
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 
 from torch import nn
 
@@ -17,7 +17,16 @@ from ..freeze.freezer import Freezer
 from ..freeze.optimizer_state import OptimizerState
 from ..gates.gates import Gates
 from ..measure.backward_timer import BackwardTiming
-from ..model.commands import GATE_KINDS, Command, CommandState, Report
+from ..model.commands import (
+    Command,
+    CommandState,
+    FreezeCommand,
+    GateCommand,
+    ParameterCommand,
+    Report,
+    UngateCommand,
+    read_command,
+)
 from ..model.freeze import Freeze
 from ..model.modules import module_paths
 from ..model.selection import Selection, select
@@ -31,14 +40,12 @@ from .verification import Verification
 
 logger = logging.getLogger("gradgate")
 
-_OPPOSITE = {"freeze": "thaw", "thaw": "freeze"}
-
 
 @dataclass
 class _Trial:
     """A freeze in mode ``no_grad`` that waits for a forward to show what it would cut."""
 
-    command: Command
+    command: ParameterCommand
     selection: Selection
     observers: dict[str, UpstreamObserver]
     """By the path of the module that each watches."""
@@ -99,10 +106,16 @@ class Steering:
         command.check()
         if self._ranks is None:
             _refuse_unjoined_ranks()
-        if command.kind in GATE_KINDS:
+        if isinstance(command, GateCommand):
             self._gates.check(command)
             return Selection([])
-        selection = select(command, self._table, self._models)
+        if isinstance(command, UngateCommand):
+            self._gates.check_number(command.gate)
+            return Selection([])
+        assert isinstance(command, ParameterCommand)
+        selection = select(
+            command.target, self._table, self._models, without_graph=command.without_graph
+        )
         self._freezer.check(selection, command.mode)
         if command.reset_state:
             self._states.check(self._table.parameters[i] for i in selection.indexes)
@@ -142,7 +155,7 @@ class Steering:
                 self._report(report)
         return bool(cutting)
 
-    def _asked_for(self, step: int) -> list[tuple[Command, Selection]]:
+    def _asked_for(self, step: int) -> list[tuple[ParameterCommand, Selection]]:
         """The commands that can be applied, in order; the others are rejected or tried."""
         passed = self._decide_trials(step)
         with self._lock:
@@ -153,35 +166,39 @@ class Steering:
             if selection is None:
                 continue
             self._outdate(command, selection, step)
-            if command.kind in GATE_KINDS:
+            if isinstance(command, (GateCommand, UngateCommand)):
                 self.apply_gate(command, step)
-            elif command.mode == "no_grad":
+            elif isinstance(command, ParameterCommand) and command.without_graph:
                 self._try(command, selection)
-            else:
+            elif isinstance(command, ParameterCommand):
                 passed.append((command, selection))
         return passed
 
     def _agreed(
-        self, ranks: Ranks, batch: list[tuple[Command, Selection]], step: int
-    ) -> list[tuple[Command, Selection]]:
+        self, ranks: Ranks, batch: list[tuple[ParameterCommand, Selection]], step: int
+    ) -> list[tuple[ParameterCommand, Selection]]:
         """Give the leader's commands to all ranks; return those that all apply after ``step``."""
         received = ranks.receive(step)
         for message, reason in ranks.called_off():
             for fields in message["commands"]:
-                self._reject(Command(**fields), reason, step)
+                self._reject(read_command(fields), reason, step)
         if batch and ranks.leader:
-            ranks.publish({"commands": [asdict(command) for command, _ in batch]})
-        due = [Command(**fields) for message in received for fields in message["commands"]]
-        return [(c, chosen) for c in due if (chosen := self._accept(c, step)) is not None]
+            ranks.publish({"commands": [command.as_message() for command, _ in batch]})
+        due = [read_command(fields) for message in received for fields in message["commands"]]
+        return [
+            (c, chosen)
+            for c in due
+            if (chosen := self._accept(c, step)) is not None and isinstance(c, ParameterCommand)
+        ]
 
-    def apply_now(self, command: Command, selection: Selection, step: int) -> None:
+    def apply_now(self, command: ParameterCommand, selection: Selection, step: int) -> None:
         """Do what a command asks, in the training thread, between a boundary and a forward.
 
         What mode ``no_grad`` would cut is known after the next forward only: until then
         its parameters are frozen as in mode ``grad``.
         """
         self._outdate(command, selection, step)
-        if command.mode != "no_grad":
+        if not isinstance(command, FreezeCommand) or not command.without_graph:
             self._apply(command, selection, step)
             return
         freed = self._gradient_bytes(selection)
@@ -206,14 +223,18 @@ class Steering:
                 observer.remove()
         self._trials.clear()
 
-    def restore(self, command: Command, selection: Selection, step: int) -> None:
+    def restore(self, command: ParameterCommand, selection: Selection, step: int) -> None:
         """Bring about what a checkpoint holds: it was tried when it was first commanded."""
         self._outdate(command, selection, step)
         self._apply(command, selection, step)
 
-    def apply_gate(self, command: Command, step: int) -> int:
+    def apply_gate(self, command: GateCommand | UngateCommand, step: int) -> int:
         """Make, change or remove a gate that was checked; return its id."""
-        gate = self._gates.apply(command, step)
+        if isinstance(command, UngateCommand):
+            gate = command.gate
+            self._gates.delete(gate)
+        else:
+            gate = self._gates.apply(command, step)
         self._proofs.append((command, gate, step))
         self._report(Report(command, CommandState.APPLIED, step=step, gate=gate))
         return gate
@@ -243,7 +264,9 @@ class Steering:
             )
         self._proofs = waiting
 
-    def _try(self, command: Command, selection: Selection, *, frozen: bool = False) -> None:
+    def _try(
+        self, command: ParameterCommand, selection: Selection, *, frozen: bool = False
+    ) -> None:
         self._trials.append(_Trial(command, selection, self.observe(selection), frozen))
 
     def _outdate(self, command: Command, selection: Selection, step: int) -> None:
@@ -273,7 +296,7 @@ class Steering:
             for path in selection.modules
         }
 
-    def _decide_trials(self, step: int) -> list[tuple[Command, Selection]]:
+    def _decide_trials(self, step: int) -> list[tuple[ParameterCommand, Selection]]:
         """The commands whose trial has shown that they cut nothing; reject the others."""
         passed = []
         trials, self._trials = self._trials, []
@@ -317,20 +340,21 @@ class Steering:
 
     def _apply_unless_undone(
         self,
-        command: Command,
+        command: ParameterCommand,
         selection: Selection,
-        later: list[tuple[Command, Selection]],
+        later: list[tuple[ParameterCommand, Selection]],
         step: int,
     ) -> None:
         """Apply, unless later commands of the same boundary undo all of it."""
         undone = {
             index
             for other, others in later
-            if other.kind == _OPPOSITE[command.kind]
+            if other.trains != command.trains
             for index in others.indexes
         }
         if undone.issuperset(selection.indexes):
-            reason = f"a later command asked at the same step to {_OPPOSITE[command.kind]}"
+            opposite = "freeze" if command.trains else "thaw"
+            reason = f"a later command asked at the same step to {opposite}"
             self._supersede(command, reason, step)
             return
         # A fault of the probe's own rejects this command, and the others go on.
@@ -341,7 +365,7 @@ class Steering:
         if not done:
             self._reject(command, "the probe failed inside; see the job's log", step)
 
-    def _apply(self, command: Command, selection: Selection, step: int) -> None:
+    def _apply(self, command: ParameterCommand, selection: Selection, step: int) -> None:
         freed = self._gradient_bytes(selection)
         self._change(command, selection, step)
         freed += self._freed.pop(command, 0) - self._gradient_bytes(selection)
@@ -358,12 +382,12 @@ class Steering:
             )
         )
 
-    def _change(self, command: Command, selection: Selection, step: int) -> None:
+    def _change(self, command: ParameterCommand, selection: Selection, step: int) -> None:
         """Bring about what a command asks for; the same twice is the same once."""
         for other in self._verification.withdraw(command, selection.indexes):
             reason = f"a later {command.kind} came before it could be verified"
             self._supersede(other, reason, step)
-        if command.kind == "freeze":
+        if isinstance(command, FreezeCommand):
             freeze = Freeze(command.by, command.mode, step, command.id, command.hold_stats)
             self._freezer.freeze(selection, freeze)
             return

@@ -6,7 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from ..freeze.checksums import Checksum, checksums
-from ..model.commands import Command, CommandState, Report
+from ..model.commands import (
+    CommandState,
+    FreezeCommand,
+    ParameterCommand,
+    Report,
+    ThawCommand,
+)
 from ..model.table import ParameterTable
 
 SCRIPT = "the script's own code"
@@ -16,7 +22,7 @@ SCRIPT = "the script's own code"
 class _Check:
     """An applied command that is watched."""
 
-    command: Command
+    command: ParameterCommand
     step: int
     """The step at whose boundary it was applied."""
     indexes: list[int]
@@ -54,10 +60,10 @@ class Verification:
         """Whether there is any parameter whose writes are counted."""
         return bool(self._versions)
 
-    def applied(self, command: Command, indexes: list[int], step: int) -> None:
+    def applied(self, command: ParameterCommand, indexes: list[int], step: int) -> None:
         """Watch a command from here on."""
         check = _Check(command, step, indexes, due=step + 1)
-        if command.kind == "freeze":
+        if isinstance(command, FreezeCommand):
             sums = checksums([self._table.parameters[i] for i in indexes])
             check.sums = dict(zip(indexes, sums, strict=True))
             for index in indexes:
@@ -155,7 +161,7 @@ class Verification:
         return [i for i in check.indexes if not self._table.parameters[i].requires_grad]
 
     def _drift(self, check: _Check, wrong: list[int], step: int) -> str:
-        if check.command.kind == "thaw":
+        if isinstance(check.command, ThawCommand):
             return f"{self.listed(wrong)} was frozen again by the script"
         if wrong[0] in self._table.removed:
             return f"{self.listed(wrong)}: what is there now is another tensor, and not frozen"
@@ -181,9 +187,9 @@ class Verification:
         ]
         return "; ".join(part for part in parts if part)
 
-    def untrained(self, command: Command, indexes: list[int]) -> str | None:
+    def untrained(self, command: ParameterCommand, indexes: list[int]) -> str | None:
         """Say which thawed parameters no optimizer holds: they will not be trained."""
-        if command.kind != "thaw":
+        if not isinstance(command, ThawCommand):
             return None
         loose = [index for index in indexes if not self._in_optimizer(index)]
         if not loose:
@@ -195,14 +201,14 @@ class Verification:
         first = self._table.name(indexes[0])
         return first if len(indexes) == 1 else f"{first} (and {len(indexes) - 1} more)"
 
-    def withdraw(self, command: Command, indexes: list[int]) -> list[Command]:
+    def withdraw(self, command: ParameterCommand, indexes: list[int]) -> list[ParameterCommand]:
         """Watch other commands no longer where this one undoes them or says the same anew.
 
         Returns those whose proof it forestalls.
         """
         touched, superseded = set(indexes), []
         for check in list(self._checks):
-            undone = check.command.kind != command.kind
+            undone = type(check.command) is not type(command)
             if not (undone or check.verified):
                 continue
             check.indexes = [index for index in check.indexes if index not in touched]

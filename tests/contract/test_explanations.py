@@ -23,7 +23,7 @@ from gradgate.probe.diagnosis.causes import WORDS
 from gradgate.probe.diagnosis.explanation import Explanation as ProbeExplanation
 from gradgate.probe.diagnosis.explanation import Station
 from gradgate.probe.live.expectations import Alert as ProbeAlert
-from gradgate.probe.model.commands import Command
+from gradgate.probe.model.commands import read_command
 from gradgate.server.protocol import alerts, explanations, messages
 from gradgate.server.protocol import fields as server_fields
 from tests.support.commanding import Terminal
@@ -132,7 +132,7 @@ def test_no_field_is_lost_on_the_way(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_probe_reads_an_explain() -> None:
     """A command of the server's model becomes the probe's command."""
     sent = messages.ExplainCommand(id=7, kind="explain", target="encoder.*", by="browser")
-    read = Command.from_message(json.loads(sent.model_dump_json()))
+    read = read_command(json.loads(sent.model_dump_json()))
     assert (read.kind, read.target, read.by, read.id) == ("explain", "encoder.*", "browser", 7)
     read.check()
 

@@ -18,7 +18,7 @@ from torch import nn
 from gradgate import probe
 from gradgate.probe.base.states import State as ProbeState
 from gradgate.probe.link.bundle import BUNDLE_BYTES, BUNDLE_FRAMES, bundled, encode_bundle
-from gradgate.probe.model.commands import Command
+from gradgate.probe.model.commands import FreezeCommand, read_command
 from gradgate.probe.model.sample import GRAD_MAX, GRAD_NORM
 from gradgate.server.protocol import limits, messages, states
 from gradgate.server.protocol.bundle import unbundle
@@ -130,6 +130,6 @@ def test_both_sides_have_the_same_states() -> None:
 def test_the_probe_reads_the_servers_commands() -> None:
     """A command of the server's model becomes the probe's command, field by field."""
     sent = messages.Command(id=7, kind="freeze", target="encoder.*", mode="grad", by="browser")
-    read = Command.from_message(json.loads(sent.model_dump_json()))
-    assert read == Command("freeze", "encoder.*", by="browser", mode="grad", id=7)
+    read = read_command(json.loads(sent.model_dump_json()))
+    assert read == FreezeCommand("encoder.*", by="browser", mode="grad", id=7)
     read.check()

@@ -20,7 +20,7 @@ from torch.utils.checkpoint import checkpoint, checkpoint_sequential
 
 from gradgate import probe
 from gradgate.probe.freeze.checksums import checksums
-from gradgate.probe.model.commands import Command
+from gradgate.probe.model.commands import FreezeCommand
 from gradgate.probe.steer.steering import Steering
 from tests.support import zoo
 
@@ -493,7 +493,7 @@ def test_a_gradient_that_cannot_be_measured_costs_the_others_nothing(
     monkeypatch.setattr(sampler, "grad_norms", broken)
     with probe.attach(model, optimizer, server=False, every=1) as run:
         (model.a.sum() + model.b.sum()).backward()
-        run._job.steering.submit(Command("freeze", "a", by="test", id=1))
+        run._job.steering.submit(FreezeCommand("a", by="test", id=1))
         optimizer.step()
         assert states(run) == ["present", "unmeasured"]
         assert not model.a.requires_grad
@@ -508,8 +508,8 @@ def test_a_sparse_parameter_is_refused_and_the_other_commands_go_on() -> None:
     optimizer = torch.optim.SGD([model.q], lr=0.1)
     with probe.attach(model, optimizer, server=False, every=1) as run:
         reports = recorded(run)
-        run._job.steering.submit(Command("freeze", "*", by="test", id=1))
-        run._job.steering.submit(Command("freeze", "q", by="test", id=2))
+        run._job.steering.submit(FreezeCommand("*", by="test", id=1))
+        run._job.steering.submit(FreezeCommand("q", by="test", id=2))
         model.q.sum().backward()
         optimizer.step()
     last = {report.command.id: report for report in reports}

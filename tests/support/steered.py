@@ -56,9 +56,10 @@ def hook_counts(model: nn.Module) -> list[tuple[int, int, int]]:
 
 
 def run_command(kind: str, target: str, **options: Any) -> Any:
-    from gradgate.probe.model.commands import Command
+    from gradgate.probe.model.commands import read_command
 
-    return Command(kind, target, by="browser", id=7, **options)
+    asked = {"kind": kind, "target": target, "by": "browser", "id": 7}
+    return read_command({**asked, **options})
 
 
 def deep() -> tuple[nn.Sequential, Optimizer]:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from gradgate import probe
 from gradgate.probe.gates.dry_run import trial
-from gradgate.probe.model.commands import Command
+from gradgate.probe.model.commands import GateCommand
 from tests.support import gating
 from tests.support.gating import OPTIMIZERS, Branched, closed_in
 
@@ -90,7 +90,7 @@ def test_a_trial_is_what_would_have_been(when: str, hold: int, site: str, level:
             norms.append(gate.norm_in)
             closed += [step] if gate.closed else []
         check = run._job.gates.check
-        asked = Command("gate", site, "test", site=site, when=when, hold=hold)
+        asked = GateCommand(site, site, when, hold=hold, by="test")
         history = {"steps": list(range(1, 41)), "values": {"norm": norms}}
         answer = trial(asked, history, check=check, known=[])
     assert 0 < len(closed) < 40

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from gradgate.probe.base.retry import consistently
-from gradgate.probe.model.commands import Command
+from gradgate.probe.model.commands import KINDS, ParameterCommand
 from gradgate.probe.model.selection import Selection, select
 from gradgate.probe.model.table import ParameterTable
 from gradgate.probe.model.upstream import Upstream
@@ -22,11 +22,11 @@ from tests.support import zoo
 def ask(
     model: nn.Module,
     optimizers: list[torch.optim.Optimizer],
-    command: Command,
+    command: ParameterCommand,
     upstream: Upstream | None = None,
 ) -> Preview:
     table = ParameterTable({"": model})
-    selection = select(command, table, {"": model})
+    selection = select(command.target, table, {"": model}, without_graph=command.without_graph)
     return preview(
         command,
         selection,
@@ -37,8 +37,10 @@ def ask(
     )
 
 
-def wish(kind: str, target: str, **options: Any) -> Command:
-    return Command(kind, target, by="test", local=1, **options)
+def wish(kind: str, target: str, **options: Any) -> ParameterCommand:
+    command = KINDS[kind](target, by="test", local=1, **options)
+    assert isinstance(command, ParameterCommand)
+    return command
 
 
 class Net(nn.Module):

@@ -1,0 +1,94 @@
+"""The commands about gates: gate, which makes or changes one, and ungate."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from .command import Command, asker
+
+
+@dataclass(frozen=True)
+class GateCommand(Command):
+    """Make a gate, or change one."""
+
+    kind: ClassVar[str] = "gate"
+
+    site: str
+    when: str = "True"
+    action: str = "block"
+    factor: float | None = None
+    max_norm: float | None = None
+    hold: int = 0
+    paused: bool = False
+    gate: int | None = None
+    """The gate that is changed; None for a new one."""
+    reserved: int | None = None
+    """The number that a new gate was promised; None for the next."""
+
+    @classmethod
+    def from_message(cls, message: Mapping[str, Any]) -> GateCommand:
+        """Read a gate, or the question about one."""
+        gate, site = message.get("gate"), str(message.get("site") or "")
+        return cls(
+            target=site or f"gate {gate}",
+            site=site,
+            when=str(message.get("when") or "True"),
+            action=str(message.get("action") or "block"),
+            factor=_number(message.get("factor")),
+            max_norm=_number(message.get("max_norm")),
+            hold=int(message.get("hold") or 0),
+            paused=bool(message.get("paused", False)),
+            gate=None if gate is None else int(gate),
+            **asker(message),
+        )
+
+    def asked(self) -> dict[str, Any]:
+        """Return what was asked for, without who asked."""
+        return {
+            "kind": self.kind,
+            "target": self.target,
+            "site": self.site or None,
+            "when": self.when,
+            "action": self.action,
+            "factor": self.factor,
+            "max_norm": self.max_norm,
+            "hold": self.hold,
+            "paused": self.paused,
+            "gate": self.gate,
+        }
+
+
+@dataclass(frozen=True)
+class UngateCommand(Command):
+    """Remove a gate."""
+
+    kind: ClassVar[str] = "ungate"
+
+    gate: int
+
+    @classmethod
+    def from_message(cls, message: Mapping[str, Any]) -> UngateCommand:
+        """Read which gate is to go."""
+        gate = int(message["gate"])
+        return cls(target=f"gate {gate}", gate=gate, **asker(message))
+
+    def asked(self) -> dict[str, Any]:
+        """Return what was asked for, without who asked, with the fields of every gate."""
+        return {
+            "kind": self.kind,
+            "target": self.target,
+            "site": None,
+            "when": "True",
+            "action": "block",
+            "factor": None,
+            "max_norm": None,
+            "hold": 0,
+            "paused": False,
+            "gate": self.gate,
+        }
+
+
+def _number(value: Any) -> float | None:
+    return None if value is None else float(value)
