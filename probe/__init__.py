@@ -11,7 +11,7 @@ from .base.errors import (
 from .base.source import Snippet
 from .diagnosis.explanation import Explanation, Station
 from .gates.labels import site
-from .live.expectations import Alert
+from .live.alerts import Alert
 from .model.freeze import Freeze
 from .model.gate_info import GateInfo
 from .model.parameter_info import ParameterInfo

@@ -78,7 +78,7 @@ class Job:
         """Between a boundary and the next forward, when a command can take effect at once."""
         self.attached = True
         self.table = ParameterTable(models)
-        expectations = Expectations(expect, self.table, strict=strict)
+        expectations = Expectations(expect, self.table, self.guard, strict=strict)
         self.measuring = Measurement(
             models,
             optimizers,

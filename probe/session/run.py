@@ -10,7 +10,7 @@ from typing import Any
 from ..base.errors import CommandError
 from ..base.targets import resolve
 from ..diagnosis.explanation import Explanation
-from ..live.expectations import Alert
+from ..live.alerts import Alert
 from ..model.commands import (
     ExplainCommand,
     FreezeCommand,

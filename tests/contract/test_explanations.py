@@ -22,7 +22,7 @@ from gradgate.probe.base.source import Snippet
 from gradgate.probe.diagnosis.causes import WORDS
 from gradgate.probe.diagnosis.explanation import Explanation as ProbeExplanation
 from gradgate.probe.diagnosis.explanation import Station
-from gradgate.probe.live.expectations import Alert as ProbeAlert
+from gradgate.probe.live.alerts import Alert as ProbeAlert
 from gradgate.probe.model.commands import read_command
 from gradgate.server.protocol import alerts, explanations, messages
 from gradgate.server.protocol import fields as server_fields

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -10,9 +10,11 @@ import torch
 from torch import Tensor, nn
 
 from gradgate import probe
-from gradgate.probe.live import explainer
+from gradgate.probe.link.uplink import Uplink
+from gradgate.probe.live import schedule
 from gradgate.probe.live.expectations import PATIENCE as EXPECTED_PATIENCE
 from gradgate.probe.live.missing import PATIENCE
+from gradgate.probe.model.commands import ExplainCommand, Report
 
 
 class Switchable(nn.Module):
@@ -37,9 +39,6 @@ class Loop:
         self.model = model or Switchable()
         self.optimizer = torch.optim.AdamW(self.model.parameters())
         self.run = probe.attach(self.model, self.optimizer, server=False, every=1, **options)
-        self.told: list[dict[str, Any]] = []
-        uplink = self.run._job.uplink
-        uplink.tell_explanations = self.told.append  # type: ignore[method-assign, assignment]
 
     def step(self, times: int = 1) -> None:
         for _ in range(times):
@@ -47,15 +46,45 @@ class Loop:
             self.model(torch.randn(3, 4)).square().mean().backward()
             self.optimizer.step()
 
+    def ask(self, number: int, target: str) -> None:
+        """Let the server ask for an explanation."""
+        self.run._job.explainer.submit(ExplainCommand(target, "server", id=number))
+
     @property
     def causes(self) -> dict[str, str]:
         return {name: found.cause for name, found in self.run.explanations().items()}
 
 
+Sent = tuple[int | None, str, int | None, list[int]]
+"""Of what is sent: the command, the state of a report or ``explanations``, step, parameters."""
+
+
+@pytest.fixture
+def sent(monkeypatch: pytest.MonkeyPatch) -> list[Sent]:
+    """Collect the explanations and the reports that are sent."""
+    found: list[Sent] = []
+
+    def tell_explanations(_: Uplink, told: Mapping[str, Any]) -> None:
+        indexes = [each["parameter"] for each in told["explanations"]]
+        found.append((told["command"], "explanations", told["step"], indexes))
+
+    def tell_report(_: Uplink, report: Report) -> None:
+        found.append((report.command.id, report.state.value, report.step, report.parameters))
+
+    monkeypatch.setattr(Uplink, "tell_explanations", tell_explanations)
+    monkeypatch.setattr(Uplink, "tell_report", tell_report)
+    return found
+
+
+def traced(sent: list[Sent]) -> list[int | None]:
+    """The steps whose explanations were sent."""
+    return [step for _, kind, step, _ in sent if kind == "explanations"]
+
+
 CUT = {"encoder.weight": "detached", "encoder.bias": "detached"}
 
 
-def test_the_next_step_answers() -> None:
+def test_the_next_step_answers(sent: list[Sent]) -> None:
     """Asked between two steps, the step that comes is traced, and no other."""
     loop = Loop()
     loop.model.cut = True
@@ -68,7 +97,7 @@ def test_the_next_step_answers() -> None:
     loop.run.explain()
     loop.step()
     assert loop.causes == {}
-    assert [told["step"] for told in loop.told] == [1, 5]
+    assert traced(sent) == [1, 5]
 
 
 def test_what_an_optimizer_holds_is_well_though_no_model_has_it() -> None:
@@ -112,50 +141,50 @@ def test_tracing_every_step_changes_no_bit() -> None:
         assert torch.equal(mine, other)
 
 
-def test_the_job_looks_by_itself_when_a_gradient_is_lost() -> None:
+def test_the_job_looks_by_itself_when_a_gradient_is_lost(sent: list[Sent]) -> None:
     """After some samples without, once; and not again while it stays so."""
     loop = Loop()
     loop.step(5)
-    assert loop.told == []
+    assert traced(sent) == []
     loop.model.cut = True
     loop.step(PATIENCE)
-    assert loop.told == []
+    assert traced(sent) == []
     loop.step()
     assert loop.causes == CUT
-    assert loop.told[0]["command"] is None
+    assert sent[0][0] is None
     loop.step(10)
-    assert len(loop.told) == 1
+    assert len(traced(sent)) == 1
 
 
 def test_what_is_lost_again_is_explained_again_but_not_too_often(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, sent: list[Sent]
 ) -> None:
     """Between two traces that nobody asked for the job rests."""
     loop = Loop()
     for cut in (True, False, True):
         loop.model.cut = cut
         loop.step(PATIENCE + 1)
-    assert len(loop.told) == 1
-    monkeypatch.setattr(explainer, "REST", 0.0)
+    assert len(traced(sent)) == 1
+    monkeypatch.setattr(schedule, "PAUSE", 0.0)
     loop.step()
     loop.step()
-    assert len(loop.told) == 2
+    assert len(traced(sent)) == 2
 
 
-def test_a_compiled_model_is_traced_on_request_only() -> None:
+def test_a_compiled_model_is_traced_on_request_only(sent: list[Sent]) -> None:
     """A step that runs eagerly has other last bits, so nobody gets it unasked."""
     model = Switchable()
     model.cut = True
     loop = Loop(model)
     model.compile(backend="eager")
     loop.step(PATIENCE + 3)
-    assert loop.told == []
+    assert traced(sent) == []
     loop.run.explain()
     loop.step()
     assert loop.causes == CUT
 
 
-def test_a_frozen_encoder_with_a_fused_path_is_traced_on_request_only() -> None:
+def test_a_frozen_encoder_with_a_fused_path_is_traced_on_request_only(sent: list[Sent]) -> None:
     """Its padded positions would be computed otherwise, so nobody gets that unasked."""
     model = Switchable()
     model.cut = True
@@ -163,7 +192,7 @@ def test_a_frozen_encoder_with_a_fused_path_is_traced_on_request_only() -> None:
     loop = Loop(model)
     model.teacher.eval()
     loop.step(PATIENCE + 3)
-    assert loop.told == []
+    assert traced(sent) == []
     loop.run.explain()
     loop.step()
     assert loop.causes.items() >= CUT.items()
@@ -179,23 +208,16 @@ def test_strict_fails_a_compiled_job_with_the_cause() -> None:
         loop.step(EXPECTED_PATIENCE + 1)
 
 
-def test_a_command_is_answered_before_it_is_called_applied() -> None:
+def test_a_command_is_answered_before_it_is_called_applied(sent: list[Sent]) -> None:
     """It is delivered at once, and applied at the traced step, to what was explained."""
     loop = Loop()
     loop.model.cut = True
-    order: list[tuple[Any, ...]] = []
-    uplink = loop.run._job.uplink
-    told: Callable[[Any], None] = lambda found: order.append(("told", found["command"]))  # noqa: E731
-    uplink.tell_explanations = told  # type: ignore[method-assign, assignment]
-    uplink.tell_report = lambda report: order.append(  # type: ignore[method-assign]
-        (report.command.id, report.state.value, report.step, report.parameters, report.reason)
-    )
-    loop.run._job._asked({"type": "command", "kind": "explain", "id": 7, "target": "encoder"})
-    loop.run._job._asked({"type": "command", "kind": "explain", "id": 8, "target": "nothing"})
+    loop.ask(7, "encoder")
+    loop.ask(8, "nothing")
     loop.step(2)
-    assert order[:2] == [(7, "delivered", None, [], None), (8, "delivered", None, [], None)]
-    assert order[2][:3] == (8, "rejected", 1)
-    assert order[3:] == [("told", 7), (7, "applied", 2, [0, 1], None)]
+    assert sent[:2] == [(7, "delivered", None, []), (8, "delivered", None, [])]
+    assert sent[2] == (8, "rejected", 1, [])
+    assert sent[3:] == [(7, "explanations", 2, [0, 1]), (7, "applied", 2, [0, 1])]
 
 
 def test_a_step_with_several_losses_and_accumulation_is_one_trace() -> None:

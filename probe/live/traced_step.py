@@ -1,0 +1,126 @@
+"""A step of a live job under a trace, from one boundary to the next."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from ..base.guard import Guard
+from ..base.states import State
+from ..diagnosis.case import Case
+from ..diagnosis.explanation import Explanation
+from ..diagnosis.trace import Trace
+from ..freeze.freezer import Freezer
+from ..gates.gates import Gates
+from ..measure.measurement import Measurement
+from ..model.sample import Sample
+from ..model.table import ParameterTable
+
+
+@dataclass(frozen=True)
+class TraceResult:
+    """What a traced step has shown."""
+
+    explanations: dict[str, Explanation]
+    """By name; healthy parameters have none."""
+    seconds: float
+    """What the step took."""
+    ratio: float | None
+    """How many times as long as a usual step that is, where one is known."""
+
+
+class TracedStep:
+    """Puts a trace on the job's own step, which makes all of its calls and none more."""
+
+    def __init__(
+        self,
+        models: Mapping[str, nn.Module],
+        table: ParameterTable,
+        measurement: Measurement,
+        freezer: Freezer,
+        gates: Gates,
+        guard: Guard,
+    ) -> None:
+        self._models = models
+        self._table = table
+        self._measurement = measurement
+        self._freezer = freezer
+        self._gates = gates
+        self._guard = guard
+        self._trace: Trace | None = None
+        self.late = False
+        """It ended inside a backward, and is explained at the next forward."""
+
+    @property
+    def running(self) -> bool:
+        """Whether the present step is traced."""
+        return self._trace is not None
+
+    def start(self) -> None:
+        """Trace from here on; what that costs is not the sampling's."""
+        self._trace = Trace(self._models, self._table.parameters, self._guard)
+        self._trace.start()
+        self._measurement.beside_the_pace = True
+
+    def pause(self, paused: bool) -> None:
+        """Leave out an optimizer's step, which begins or ends."""
+        if self._trace is not None:
+            self._trace.pause(paused)
+
+    def end(self) -> bool:
+        """End the trace with the step; return whether it can be explained now.
+
+        Inside a backward the recorder cannot be taken away; then it is at the next forward.
+        """
+        self.late = self._trace is not None and torch._C._current_graph_task_id() != -1
+        if self._trace is None or self.late:
+            return False
+        self._trace.stop()
+        return True
+
+    def explain(self) -> TraceResult | None:
+        """Return what the trace has shown, once; None without a trace, or a sample of the step."""
+        trace, self._trace, self.late = self._trace, None, False
+        if trace is None:
+            return None
+        trace.stop()
+        self._measurement.beside_the_pace = True
+        sample = self._measurement.latest
+        if sample is None:
+            return None
+        explanations = trace.explain(
+            self._cases(trace, sample),
+            self._table.names_by_id(),
+            self._measurement.members.held,
+            self._gates.zeroing(),
+        )
+        usual = self._measurement.pace.usual
+        return TraceResult(explanations, trace.seconds, trace.seconds / usual if usual else None)
+
+    def stop(self) -> None:
+        """Drop the trace, if there is one."""
+        if self._trace is not None:
+            self._trace.stop()
+            self._trace = None
+
+    def _cases(self, trace: Trace, sample: Sample) -> list[Case]:
+        in_optimizer = self._measurement.members.in_optimizer
+        known = any(in_optimizer)
+        stopping = self._gates.stopping()
+        return [
+            Case(
+                index,
+                self._table.name(index),
+                id(self._table.parameters[index]),
+                State(state).word,
+                in_optimizer[index] or not known,
+                trace.owners(self._table.names[index]),
+                self._freezer.records.freezes.get(index),
+                stopping.get(index),
+            )
+            for index, state in enumerate(sample.states)
+            if index not in self._table.removed and state != State.UNMEASURED
+        ]
