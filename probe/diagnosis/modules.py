@@ -108,12 +108,10 @@ class ModuleCalls:
                 self._sharded.add(id(module))
             if isinstance(module, torch.jit.ScriptModule):
                 continue  # takes no hooks
-            self._handles += [
-                module.register_forward_pre_hook(ModuleHook(self._guarded(self._enter))),
-                module.register_forward_hook(
-                    ModuleHook(self._guarded(self._leave)), always_call=True
-                ),
-            ]
+            with self._guard:
+                enter, leave = map(ModuleHook, map(self._guarded, (self._enter, self._leave)))
+                self._handles.append(module.register_forward_pre_hook(enter))
+                self._handles.append(module.register_forward_hook(leave, always_call=True))
 
     def stop(self) -> None:
         """Watch no longer."""

@@ -8,6 +8,7 @@ from typing import Any
 from torch import Tensor
 
 from ..base.source import Chain, Place
+from ..measure.magnitude import read
 
 
 @dataclass(eq=False)
@@ -45,7 +46,10 @@ class Switch:
 
 @dataclass(eq=False)
 class Value:
-    """What a tensor held from one write to the next."""
+    """What a tensor held from one write to the next.
+
+    Its many fields are one record: how the tensor was, what made it, and its edges in the flow.
+    """
 
     made_by: Call | None
     """None: it was there before, or torch made it out of nothing that it knows."""
@@ -110,6 +114,13 @@ class Tape:
     """Parameters that were used and that no model has, by ``id``."""
     full: bool = False
     """The step was too long, or its graph too deep; what came after that is missing."""
+
+    def read_sizes(self) -> None:
+        """Read the sizes of all values; they are tensors until then."""
+        values = [value for value in self.values if isinstance(value.size, Tensor)]
+        sizes = read(value.size for value in values if isinstance(value.size, Tensor))
+        for value, size in zip(values, sizes, strict=True):
+            value.size = size
 
     def clear(self) -> None:
         """Let go of everything at once: calls and values hold each other, and the graph."""

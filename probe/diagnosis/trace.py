@@ -5,7 +5,8 @@ from __future__ import annotations
 import gc
 import sys
 import time
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -13,9 +14,9 @@ from torch import Tensor, nn
 
 from ..base.guard import Guard
 from ..base.source import Callers
-from ..measure.magnitude import read, state_word
+from ..measure.magnitude import state_word
 from ..model.gate_info import GateInfo
-from .case import Case
+from .case import Case, Finding
 from .causes import Unknown
 from .diagnosis import Diagnosis
 from .explanation import Explanation, explanation_of
@@ -36,6 +37,7 @@ class Trace:
         self, models: Mapping[str, nn.Module], parameters: Iterable[Tensor], guard: Guard
     ) -> None:
         callers = Callers()
+        self._guard = guard
         self._index = ModuleIndex(models, callers)
         self._recorder = TapeRecorder(parameters, self._index, callers, guard)
         self._stance: Any = None
@@ -83,7 +85,7 @@ class Trace:
         in_optimizer: Collection[int],
         zeroing: Sequence[GateInfo] = (),
     ) -> dict[str, Explanation]:
-        """What is wrong with each parameter, by name; the healthy ones are left out. Asked once.
+        """Say what is wrong with each parameter, by name; healthy ones are left out. Asked once.
 
         ``names``: of the parameters, and ``in_optimizer``: those that an optimizer holds, both by
         ``id``; ``zeroing``: the closed gates that scale by zero.
@@ -98,26 +100,32 @@ class Trace:
             names,
             zeroing,
         )
-        found: dict[str, Explanation] = {}
         deadline = time.monotonic() + LONGEST
+        found: dict[str, Explanation | None] = {}
         for case in cases:
             if case.well:
                 continue
             if time.monotonic() < deadline:
-                finding = diagnosis.of(case)
+                found[case.name] = self._explain_one(case.name, partial(diagnosis.of, case))
             else:
-                finding = Unknown.found(case.name, "there were too many to look at all of them")
-            if finding is not None:
-                found[case.name] = explanation_of(case.name, finding)
-        unregistered = find_unregistered(tape, diagnosis.dataflow, self._index, in_optimizer)
-        for name, finding in unregistered.items():
-            found[name] = explanation_of(name, finding)
+                late = Unknown.found(case.name, "there were too many to look at all of them")
+                found[case.name] = explanation_of(case.name, late)
+        for each in find_unregistered(tape, self._index, in_optimizer, self._guard):
+            find = partial(each.finding, tape, diagnosis.dataflow)
+            found[each.name] = self._explain_one(each.name, find)
         tape.clear()
         self._recorder.backward_record.clear()
-        return found
+        return {name: each for name, each in found.items() if each is not None}
+
+    def _explain_one(self, name: str, find: Callable[[], Finding | None]) -> Explanation | None:
+        """Explain one parameter; a fault in that is its own explanation, and takes no other."""
+        with self._guard.attempt() as attempt:
+            finding = find()
+            return None if finding is None else explanation_of(name, finding)
+        return explanation_of(name, Unknown.found(name, attempt.fault))
 
     def state(self, parameter: Tensor) -> str:
-        """What arrived at a parameter, in the words of a sample; it may be gone since."""
+        """Return what arrived at a parameter, in the words of a sample; it may be gone since."""
         self._read_sizes()
         size = self._recorder.backward_record.arrived_at(id(parameter))
         if size is None:
@@ -125,14 +133,12 @@ class Trace:
         return state_word(size)
 
     def owners(self, names: Iterable[str]) -> tuple[str, ...]:
-        """The modules that hold a parameter of these names."""
+        """Return the modules that hold a parameter of these names."""
         paths = (name.rpartition(".")[0] for name in names)
         return tuple(path for path in paths if path in self._index.modules)
 
     def _read_sizes(self) -> None:
-        tape = self._recorder.tape
-        values = [value for value in tape.values if isinstance(value.size, Tensor)]
-        sizes = read(value.size for value in values if isinstance(value.size, Tensor))
-        for value, size in zip(values, sizes, strict=True):
-            value.size = size
-        self._recorder.backward_record.read_sizes()
+        with self._guard:  # without sizes much can still be said
+            self._recorder.tape.read_sizes()
+        with self._guard:
+            self._recorder.backward_record.read_sizes()

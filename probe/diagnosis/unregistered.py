@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from torch import Tensor, nn
 
+from ..base.guard import Guard
 from .case import Finding
 from .causes import NotInOptimizer
 from .dataflow import Dataflow
@@ -17,43 +19,57 @@ LONGEST = 1000
 """Entries above which a container is left alone."""
 
 
+@dataclass(frozen=True)
+class Unregistered:
+    """A parameter in a plain attribute, or in a plain container, of a module."""
+
+    name: str
+    """Its attribute path."""
+    key: int
+    """``id`` of the tensor."""
+    container: str
+    """The type of what holds it; ``tensor`` for one that is an attribute itself."""
+
+    def finding(self, tape: Tape, dataflow: Dataflow) -> Finding | None:
+        """Say so, if it reaches the loss in vain."""
+        values = tape.leaves.get(self.key, [])
+        if values and values[0].made_by is not None:  # the step itself made it
+            return None
+        way = dataflow.way(values)
+        call = _first_use(tape, self.key)
+        if not way or call is None or not dataflow.reaches(values):
+            return None
+        return NotInOptimizer.not_registered(self.name, call, self.container, way)
+
+
 def find_unregistered(
-    tape: Tape, dataflow: Dataflow, modules: ModuleIndex, in_optimizer: Collection[int]
-) -> dict[str, Finding]:
-    """By attribute path: each parameter in a plain container that reaches the loss in vain.
+    tape: Tape, modules: ModuleIndex, in_optimizer: Collection[int], guard: Guard
+) -> list[Unregistered]:
+    """Find where the models hold what the step used as a parameter and no model has registered.
 
     ``in_optimizer``: ``id`` of every parameter that an optimizer holds; those are well.
     """
-    wanted = {key: held for key, held in tape.unregistered.items() if key not in in_optimizer}
-    if not wanted:
-        return {}
-    found: dict[str, Finding] = {}
-    for name, tensor, container in _held(modules.modules):
-        if wanted.pop(id(tensor), None) is None:
-            continue
-        values = tape.leaves.get(id(tensor), [])
-        if values and values[0].made_by is not None:  # the step itself made it
-            continue
-        way = dataflow.way(values)
-        call = _first_use(tape, id(tensor))
-        if way and call is not None and dataflow.reaches(values):
-            found[name] = NotInOptimizer.not_registered(name, call, container, way)
-    return found
-
-
-def _held(modules: Mapping[str, nn.Module]) -> Iterator[tuple[str, Tensor, str]]:
-    """Every tensor that modules have as a plain attribute, or in a container."""
-    for path, module in modules.items():
+    wanted = tape.unregistered.keys() - set(in_optimizer)
+    found: dict[int, Unregistered] = {}
+    for path, module in modules.modules.items() if wanted else ():
         for attribute, value in vars(module).items():
             if attribute.startswith("_"):
                 continue
-            start = f"{path}.{attribute}" if path else attribute
-            if isinstance(value, Tensor):
-                yield start, value, "tensor"
-            if isinstance(value, (list, tuple, dict)):
-                for name, held in _entries(value, start):
-                    for tail, tensor in _parameters(held):
-                        yield f"{name}{tail}", tensor, type(value).__name__
+            with guard:  # a container of the script's own may fail when it is read
+                for each in _held(value, f"{path}.{attribute}" if path else attribute):
+                    if each.key in wanted:
+                        found.setdefault(each.key, each)
+    return list(found.values())
+
+
+def _held(value: Any, name: str) -> Iterator[Unregistered]:
+    """Yield the tensor that an attribute is, or every one in the container that it is."""
+    if isinstance(value, Tensor):
+        yield Unregistered(name, id(value), "tensor")
+    if isinstance(value, (list, tuple, dict)):
+        for start, held in _entries(value, name):
+            for tail, tensor in _parameters(held):
+                yield Unregistered(f"{start}{tail}", id(tensor), type(value).__name__)
 
 
 def _entries(container: Sequence[Any] | Mapping[Any, Any], name: str) -> Iterator[tuple[str, Any]]:

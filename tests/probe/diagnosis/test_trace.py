@@ -1,0 +1,153 @@
+"""One traced step: what it says of many parameters, and how faults of its own stay alone."""
+
+from __future__ import annotations
+
+import gc
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from gradgate.probe.base.guard import Guard
+from gradgate.probe.diagnosis.case import Case, Finding
+from gradgate.probe.diagnosis.diagnosis import Diagnosis
+from gradgate.probe.diagnosis.explanation import Explanation
+from gradgate.probe.diagnosis.trace import Trace
+from gradgate.probe.diagnosis.unregistered import Unregistered
+
+
+class Listed(nn.Module):
+    """An encoder behind a detach, two layers in a plain list, and one that is never called."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.encoder = nn.Linear(4, 4)
+        self.layers = [nn.Linear(4, 4), nn.Linear(4, 4)]
+        self.spare = nn.Linear(4, 4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        h = self.encoder(x).detach()
+        for layer in self.layers:
+            h = layer(h)
+        return h  # type: ignore[no-any-return]
+
+
+def explained(model: nn.Module) -> dict[str, Explanation]:
+    """Trace one step of a model, and ask about every parameter."""
+    guard = Guard()
+    trace = Trace({"": model}, model.parameters(), guard)
+    trace.start()
+    model(torch.ones(3, 4)).sum().backward()
+    trace.stop()
+    names = {id(parameter): name for name, parameter in model.named_parameters()}
+    cases = [
+        Case(i, name, id(parameter), state_of(parameter), True, trace.owners([name]))
+        for i, (name, parameter) in enumerate(model.named_parameters())
+    ]
+    return trace.explain(cases, names, ())
+
+
+def state_of(parameter: Tensor) -> str:
+    return "absent" if parameter.grad is None else "present"
+
+
+EXPECTED = {
+    "encoder.weight": "detached",
+    "encoder.bias": "detached",
+    "spare.weight": "module_not_called",
+    "spare.bias": "module_not_called",
+    "layers[0].weight": "not_in_optimizer",
+    "layers[0].bias": "not_in_optimizer",
+    "layers[1].weight": "not_in_optimizer",
+    "layers[1].bias": "not_in_optimizer",
+}
+
+
+def test_every_parameter_without_a_gradient_is_explained() -> None:
+    """Registered ones in the order of the model, then those that no model has."""
+    found = explained(Listed())
+    assert {name: each.cause for name, each in found.items()} == EXPECTED
+
+
+def fail_for(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the verdict on one parameter fail."""
+    of, finding = Diagnosis.of, Unregistered.finding
+
+    def failing_of(self: Diagnosis, case: Case) -> Finding | None:
+        if case.name == name:
+            raise KeyError("lost")
+        return of(self, case)
+
+    def failing_finding(self: Unregistered, *given: object) -> Finding | None:
+        if self.name == name:
+            raise KeyError("lost")
+        return finding(self, *given)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Diagnosis, "of", failing_of)
+    monkeypatch.setattr(Unregistered, "finding", failing_finding)
+
+
+@pytest.mark.parametrize("name", ["encoder.weight", "spare.bias", "layers[0].bias"])
+def test_a_verdict_that_fails_takes_no_other_along(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That one is unknown, with the fault in its sentence, and all others are explained."""
+    monkeypatch.delenv("GRADGATE_STRICT")
+    fail_for(name, monkeypatch)
+    found = explained(Listed())
+    assert {n: each.cause for n, each in found.items()} == {**EXPECTED, name: "unknown"}
+    assert found[name].detail == (
+        f"The trace does not tell why `{name}` has no useful gradient: gradgate failed inside "
+        "(KeyError: 'lost')."
+    )
+
+
+def test_a_verdict_that_fails_is_raised_in_strict_mode(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A test of Gradgate's own is to see it."""
+    fail_for("spare.bias", monkeypatch)
+    with pytest.raises(KeyError, match="lost"):
+        explained(Listed())
+
+
+def test_a_container_that_cannot_be_read_takes_no_other_along(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What else the models hold is looked at all the same."""
+
+    class Closed(dict[str, object]):
+        def items(self) -> object:  # type: ignore[override]
+            raise RuntimeError("closed")
+
+    monkeypatch.delenv("GRADGATE_STRICT")
+    model = Listed()
+    layers = vars(model).pop("layers")
+    model.closed, model.layers = Closed(a=1), layers  # the one that fails is the first
+    found = explained(model)
+    assert {name: each.cause for name, each in found.items()} == EXPECTED
+
+
+def test_what_is_left_when_the_time_is_over_is_said_to_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A live job waits meanwhile, so nothing is looked at after that."""
+    monkeypatch.setattr("gradgate.probe.diagnosis.trace.LONGEST", -1.0)
+    found = explained(Listed())
+    assert found["encoder.weight"].cause == "unknown"
+    assert "too many" in found["encoder.weight"].detail
+
+
+def test_sizes_that_cannot_be_read_leave_the_causes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A detach is a detach, however large the gradient was."""
+    monkeypatch.delenv("GRADGATE_STRICT")
+    monkeypatch.setattr("gradgate.probe.diagnosis.tape.Tape.read_sizes", lambda _: 1 / 0)
+    found = explained(Listed())
+    assert {name: each.cause for name, each in found.items()} == EXPECTED
+
+
+def test_a_trace_leaves_the_garbage_collector_as_it_was() -> None:
+    """It collects seldom in between."""
+    before = gc.get_threshold()
+    trace = Trace({}, [], Guard())
+    trace.start()
+    assert gc.get_threshold()[0] >= 50_000
+    trace.stop()
+    trace.stop()
+    assert gc.get_threshold() == before
