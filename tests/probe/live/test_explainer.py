@@ -48,7 +48,7 @@ class Loop:
 
     def ask(self, number: int, target: str) -> None:
         """Let the server ask for an explanation."""
-        self.run._job.explainer.submit(ExplainCommand(target, "server", id=number))
+        self.run._job.explainer.submit(ExplainCommand(target, by="server", id=number))
 
     @property
     def causes(self) -> dict[str, str]:
