@@ -9,27 +9,21 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from .protocol import limits
+from .protocol.alerts import AlertRows
 from .protocol.browser_messages import ToBrowser
+from .protocol.commands.change import ChangeRequest
+from .protocol.commands.registry import AnyRequest
+from .protocol.commands.row import CommandRow, CommandRows
 from .protocol.effects import Preview
-from .protocol.gate_requests import AnyRequest, TrialRequest
-from .protocol.messages import FromProbe, ToProbe
-from .protocol.rows import (
-    AlertRows,
-    ChangeRequest,
-    CommandRow,
-    CommandRows,
-    ExplanationRows,
-    GateRows,
-    Health,
-    MetricRows,
-    ParameterRows,
-    RunRow,
-    Runs,
-    SeriesRow,
-    SeriesRows,
-    Sparklines,
-)
-from .protocol.trials import Trial
+from .protocol.explanations import ExplanationRows
+from .protocol.gates import GateRows
+from .protocol.health import Health
+from .protocol.history import MetricRows, SeriesRow, SeriesRows, Sparklines
+from .protocol.parameters import ParameterRows
+from .protocol.probe_messages import FromProbe
+from .protocol.runs import RunRow, Runs
+from .protocol.server_messages import ToProbe
+from .protocol.trials import Trial, TrialRequest
 
 PATH = Path("docs/protocol.schema.json")
 

@@ -6,7 +6,7 @@ import difflib
 import re
 from collections.abc import Sequence
 
-from ..protocol.rows import RunRow, RunStatus
+from ..protocol.runs import RunRow, RunStatus
 
 _NUMBERED = re.compile(r" \(\d+\)$")
 _SHOWN = 5

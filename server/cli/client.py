@@ -12,20 +12,15 @@ from urllib.request import OpenerDirector, ProxyHandler, Request, build_opener
 
 from pydantic import BaseModel, ValidationError
 
-from ..protocol.alerts import Alert
+from ..protocol.alerts import Alert, AlertRows
+from ..protocol.commands.change import ChangeRequest
+from ..protocol.commands.registry import AnyRequest
+from ..protocol.commands.row import CommandRow
 from ..protocol.effects import Preview
-from ..protocol.gate_requests import AnyRequest, TrialRequest
-from ..protocol.rows import (
-    AlertRows,
-    ChangeRequest,
-    CommandRow,
-    ExplanationRows,
-    GateRow,
-    GateRows,
-    RunRow,
-    Runs,
-)
-from ..protocol.trials import Trial
+from ..protocol.explanations import ExplanationRows
+from ..protocol.gates import GateRow, GateRows
+from ..protocol.runs import RunRow, Runs
+from ..protocol.trials import Trial, TrialRequest
 from ..web.settings import is_loopback
 
 WITHIN = 20.0

@@ -5,8 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from ..protocol.command_life import CommandState
-from ..protocol.rows import CommandRow, RunRow, RunStatus
+from ..protocol.commands.row import CommandRow
+from ..protocol.commands.state import CommandState
+from ..protocol.runs import RunRow, RunStatus
 from .client import Broken, Client, Failed, Unreachable
 
 FIRST_PAUSE = 0.1

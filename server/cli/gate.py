@@ -1,38 +1,28 @@
-"""The commands `gradgate gate`, `gradgate ungate` and `gradgate gates`."""
+"""The command `gradgate gate`."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import click
 from pydantic import ValidationError
 
-from ..protocol import limits
-from ..protocol.gate_requests import GateFields, GateRequest, TrialRequest, UngateRequest
-from ..protocol.rows import GateRow, RunRow
+from ..protocol.commands.gate import GateRequest
+from ..protocol.gates import GateFields, GateRow
+from ..protocol.runs import RunRow
+from ..protocol.trials import TrialRequest
 from .choose_run import choose
 from .client import Client
-from .gate_text import action_text, fault_lines, trial_lines
-from .options import NotDone, asks_a_server
-from .steering import steer
-from .terminal import plain, table
-
-_HEAD = ("GATE", "SITE", "ACTION", "WHEN", "NOW", "CLOSED", "NORM IN", "NORM OUT")
-_RIGHT = frozenset({0, 5, 6, 7})
-_ENDS = (
-    "RUN is an id of `gradgate runs`, the beginning of one, or a name that one live run has. "
-    "Ends with 0 when the job has verified it (or was asked, with --no-wait); with 1 when it was "
-    "rejected or superseded; with 2 when the run or an option is wrong; with 3 without a server; "
-    "with 4 without its token."
-)
-_SITES = "SITE is param:NAME, output:MODULE, input:MODULE or site:LABEL. "
-
-_no_wait = click.option("--no-wait", is_flag=True, help="Ask, and do not wait for the job.")
+from .dispatch import steer
+from .failures import NotDone
+from .options import asks_a_server, no_wait_option
+from .terminal import plain
+from .texts import epilogs
+from .texts.gates import fault_lines, trial_lines
 
 
-@click.command(epilog=_SITES + _ENDS)
+@click.command(epilog=epilogs.SITE + epilogs.GATED)
 @click.argument("run")
 @click.argument("site", required=False)
 @click.option(
@@ -52,7 +42,7 @@ _no_wait = click.option("--no-wait", is_flag=True, help="Ask, and do not wait fo
 @click.option(
     "--try", "tries", is_flag=True, help="Show when it would have been closed; change nothing."
 )
-@_no_wait
+@no_wait_option
 @asks_a_server
 def gate(
     client: Client,
@@ -84,36 +74,6 @@ def gate(
         _try(client, row, asked)
     else:
         steer(client, row, asked, no_wait)
-
-
-@click.command(epilog="GATE is a number of `gradgate gates`. " + _ENDS)
-@click.argument("run")
-@click.argument("number", metavar="GATE", type=click.IntRange(0, limits.NUMBER))
-@_no_wait
-@asks_a_server
-def ungate(client: Client, /, run: str, number: int, no_wait: bool) -> None:
-    """Remove a gate of a run."""
-    asked = UngateRequest(kind="ungate", gate=number, by="cli")
-    steer(client, choose(client.runs(), run), asked, no_wait)
-
-
-@click.command()
-@click.argument("run")
-@click.option("--json", "as_json", is_flag=True, help="Print every figure, as JSON.")
-@asks_a_server
-def gates(client: Client, /, run: str, as_json: bool) -> None:
-    """List the gates of a run, in the order in which they were made."""
-    row = choose(client.runs(), run)
-    rows = client.gates(row.id)
-    if as_json:
-        click.echo(json.dumps([each.model_dump(mode="json") for each in rows], indent=2))
-    elif rows:
-        click.echo(table(_HEAD, [_cells(each) for each in rows], _RIGHT))
-        for each in rows:
-            if each.problem:
-                click.echo(plain(f"gate {each.id}: {each.problem}"))
-    else:
-        click.echo(plain(f"No gate in {row.name} ({row.id}): `gradgate gate` makes one."))
 
 
 def _request(fields: Mapping[str, Any], tries: bool) -> TrialRequest | GateRequest:
@@ -151,25 +111,6 @@ def _try(client: Client, run: RunRow, asked: TrialRequest) -> None:
         raise NotDone(trial.error.message.partition("\n")[0])
     for line in trial_lines(trial, asked.when):
         click.echo(plain(line))
-
-
-def _cells(row: GateRow) -> tuple[str, ...]:
-    now = "paused" if row.paused else "closed" if row.closed else "open"
-    share = f"{100 * row.closed_steps / row.steps:.3g} % of {row.steps:,}" if row.steps else ""
-    return (
-        str(row.id),
-        plain(row.site),
-        action_text(row),
-        plain(row.when),
-        now,
-        share,
-        _figure(row.norm_in),
-        _figure(row.norm_out),
-    )
-
-
-def _figure(value: float | None) -> str:
-    return "" if value is None else f"{value:.3g}"
 
 
 def _fault(error: ValidationError) -> str:

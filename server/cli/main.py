@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import logging
-from pathlib import Path
-
 import click
-import platformdirs
 
 from ..protocol.version import VERSION
-from ..store.database import StoreError
-from ..web.service import Service, ServiceError
-from ..web.settings import DEFAULT_PORT, TOKEN, Settings
+from .alerts import alerts
 from .demo import demo
-from .explain import alerts, explain
-from .gate import gate, gates, ungate
+from .explain import explain
+from .freeze import freeze
+from .gate import gate
+from .gates import gates
 from .runs import runs
-from .signals import until_stopped
-from .steer import freeze, thaw
-
-_POLL = 0.5
+from .serve import serve
+from .thaw import thaw
+from .ungate import ungate
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -28,72 +23,5 @@ def main() -> None:
     """Watch, explain and steer gradient flow in a PyTorch job while it trains."""
 
 
-@main.command()
-@click.option("--host", default="127.0.0.1", show_default=True, envvar="GRADGATE_HOST")
-@click.option(
-    "--port",
-    default=DEFAULT_PORT,
-    show_default=True,
-    type=click.IntRange(0, 65535),
-    envvar="GRADGATE_PORT",
-    help="0 takes a free port.",
-)
-@click.option(
-    "--data",
-    type=click.Path(path_type=Path, file_okay=True),
-    default=lambda: platformdirs.user_data_path("gradgate"),
-    show_default="the user's data folder",
-    envvar="GRADGATE_DATA",
-    help="The folder that keeps every run.",
-)
-@click.option(
-    "--token",
-    envvar="GRADGATE_TOKEN",
-    help="Ask for this token; beyond this machine one is made when none is given.",
-)
-@click.option(
-    "--allow-host",
-    "allow_hosts",
-    multiple=True,
-    metavar="NAME",
-    help="Another name that the server is reached by. May be given several times.",
-)
-@click.option(
-    "--lost-after",
-    default=10.0,
-    show_default=True,
-    type=click.FloatRange(0.1),
-    metavar="SECONDS",
-    help="Call a run lost when nothing was heard of it for so long.",
-)
-def serve(
-    host: str,
-    port: int,
-    data: Path,
-    token: str | None,
-    allow_hosts: tuple[str, ...],
-    lost_after: float,
-) -> None:
-    """Start the dashboard, and keep it until Ctrl-C."""
-    if token is not None and not TOKEN.fullmatch(token):
-        raise click.UsageError(
-            "--token is made of letters, digits and any of -._~+/=: give another, or leave it out."
-        )
-    logging.basicConfig(format="%(levelname)s: %(message)s")
-    settings = Settings(data, host, port, token, allow_hosts, lost_after)
-    with until_stopped() as stopped:
-        try:
-            service = Service(settings)
-            service.start()
-        except (ServiceError, StoreError) as error:
-            raise click.ClickException(str(error)) from error
-        click.echo(f"Gradgate dashboard: {service.url}")
-        while service.running and not stopped.wait(_POLL):
-            pass
-        service.stop()
-        if not stopped.is_set():
-            raise click.ClickException("The server ended by itself: its log above says why.")
-
-
-for command in (demo, runs, freeze, thaw, gate, ungate, gates, explain, alerts):
+for command in (serve, demo, runs, freeze, thaw, gate, ungate, gates, explain, alerts):
     main.add_command(command)

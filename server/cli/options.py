@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import wraps
 from typing import Concatenate, ParamSpec, TypeVar
 from urllib.parse import parse_qs, urlsplit
@@ -11,51 +10,14 @@ from urllib.parse import parse_qs, urlsplit
 import click
 
 from ..web.settings import DEFAULT_PORT, TOKEN
-from .choose_run import NoSuchRun
-from .client import Broken, Client, ClientError, Denied, Failed, Stranger, Unreachable
-from .terminal import plain
+from .client import Client
+from .failures import failing
 
 P = ParamSpec("P")
 R = TypeVar("R")
-
 SERVER = f"http://127.0.0.1:{DEFAULT_PORT}"
-
-
-class Failure(click.ClickException):
-    """Ends a command with a sentence; each kind has an exit code of its own."""
-
-    def __init__(self, message: str) -> None:
-        super().__init__(plain(message))
-
-
-class NotDone(Failure):
-    """The job did not do it, or will not."""
-
-    exit_code = 1
-
-
-class Misused(Failure):
-    """There is no such run, or not just one, or no such command."""
-
-    exit_code = 2
-
-
-class NoServer(Failure):
-    """No server is there, or it went, or it is another program."""
-
-    exit_code = 3
-
-
-class NoToken(Failure):
-    """The server wants another token."""
-
-    exit_code = 4
-
-
-class Interrupted(Failure):
-    """Ctrl-C, with the exit code of a shell."""
-
-    exit_code = 130
+no_wait_option = click.option("--no-wait", is_flag=True, help="Ask, and do not wait for the job.")
+"""Gives a command that the job carries out the option not to wait for that."""
 
 
 def asks_a_server(command: Callable[Concatenate[Client, P], R]) -> Callable[..., R]:
@@ -77,30 +39,6 @@ def asks_a_server(command: Callable[Concatenate[Client, P], R]) -> Callable[...,
             return command(_client(server, token), *args, **kwargs)
 
     return asking
-
-
-@contextmanager
-def failing() -> Iterator[None]:
-    """Turn what goes wrong between client and server into how the command ends."""
-    try:
-        yield
-    except NoSuchRun as error:
-        raise Misused(str(error)) from error
-    except ClientError as error:
-        raise failure(error, str(error)) from error
-
-
-def failure(error: ClientError, message: str) -> Failure:
-    """How a command ends when a client's error ended it."""
-    match error:
-        case Denied():
-            return NoToken(message)
-        case Failed() if error.status in (404, 422):
-            return Misused(message)
-        case Unreachable() | Broken() | Stranger():
-            return NoServer(message)
-        case _:
-            return NotDone(message)
 
 
 def _client(server: str, token: str | None) -> Client:

@@ -6,7 +6,7 @@ import json
 
 import click
 
-from ..protocol.rows import RunRow
+from ..protocol.runs import RunRow
 from .client import Client
 from .options import asks_a_server
 from .terminal import plain, table

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..protocol.frames import Sample, Values
-from ..protocol.states import Statistic
+from ..protocol.statistics import Statistic
 
 
 @dataclass(frozen=True, slots=True)

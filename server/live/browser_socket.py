@@ -19,13 +19,16 @@ from ..protocol.browser_messages import (
     ParametersChanged,
     RunChanged,
 )
-from ..protocol.messages import Message
-from ..protocol.rows import CommandRow, GateRow, RunRow
+from ..protocol.commands.row import CommandRow
+from ..protocol.gates import GateRow
+from ..protocol.models import Message
+from ..protocol.runs import RunRow
 from ..store.alerts import alert_rows
-from ..store.commands import command_rows
 from ..store.database import Store
 from ..store.gates import gate_rows
-from ..store.runs import UnknownRun, run_row
+from ..store.ledger import command_rows
+from ..store.refusals import UnknownRun
+from ..store.runs import run_row
 from .connection import Refused
 from .hub import Hub
 from .subscriber import COMMANDS, Pending, Subscriber

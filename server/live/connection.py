@@ -6,7 +6,9 @@ import asyncio
 
 from starlette.websockets import WebSocket
 
-from ..protocol.messages import Ack, AnyCommand, Error, Message, Welcome
+from ..protocol.commands.registry import AnyCommand
+from ..protocol.models import Message
+from ..protocol.server_messages import Ack, Error, Welcome
 from .questions import Questions
 
 

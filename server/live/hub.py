@@ -15,14 +15,17 @@ from sqlalchemy.exc import SQLAlchemyError
 from starlette.concurrency import run_in_threadpool
 
 from ..protocol import limits
+from ..protocol.commands.change import ChangeRequest
+from ..protocol.commands.registry import AnyCommand, AnyRequest
+from ..protocol.commands.row import CommandRow
 from ..protocol.effects import Preview
-from ..protocol.gate_requests import AnyRequest, TrialRequest
-from ..protocol.messages import AnyCommand, Hello
-from ..protocol.rows import ChangeRequest, CommandRow, RunStatus
-from ..protocol.trials import RecordedHistory, Trial
-from ..store.commands import FinishedRun, command_of, request, unapplied
+from ..protocol.probe_messages import Hello
+from ..protocol.runs import RunStatus
+from ..protocol.trials import RecordedHistory, Trial, TrialRequest
 from ..store.database import Store
+from ..store.ledger import command_of, request, unapplied
 from ..store.recording import Changes
+from ..store.refusals import FinishedRun
 from ..store.runs import OpenedRun, live_runs, open_run, set_status, status_of
 from ..store.trial_history import recorded_history
 from ..store.writer import Writer, WriterEnded

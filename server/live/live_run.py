@@ -6,10 +6,10 @@ import asyncio
 import math
 
 from ..protocol.frames import Sample, encode
-from ..protocol.messages import Metrics
-from ..protocol.rows import RunStatus
+from ..protocol.probe_messages import Metrics
+from ..protocol.runs import RunStatus
+from ..store.parameter_table import Known
 from ..store.recording import Changes
-from ..store.runs import Known
 from .band import Band
 from .connection import ProbeConnection
 from .points import Points

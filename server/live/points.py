@@ -6,7 +6,7 @@ import math
 from collections import deque
 
 from ..protocol.browser_messages import MetricPoint
-from ..protocol.messages import Metrics
+from ..protocol.probe_messages import Metrics
 
 POINTS = 1000
 VALUES = 100_000

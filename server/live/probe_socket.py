@@ -13,7 +13,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from ..protocol import limits
 from ..protocol.bundle import unbundle
 from ..protocol.frames import FrameError, FrameVersionError, Sample, check_statistics, decode
-from ..protocol.messages import (
+from ..protocol.probe_messages import (
     STREAMED,
     Alerts,
     Answer,
@@ -31,11 +31,12 @@ from ..protocol.messages import (
     Sequenced,
     Streamed,
     TrialAnswer,
-    Welcome,
 )
-from ..protocol.rows import RunStatus
+from ..protocol.runs import RunStatus
+from ..protocol.server_messages import Welcome
 from ..protocol.version import VERSION
-from ..store.runs import Refusal, check_indexes, check_positions, check_table, known_rows
+from ..store.parameter_table import check_indexes, check_positions, check_table, known_rows
+from ..store.refusals import Refusal
 from ..store.writer import WriterEnded
 from .connection import ProbeConnection, Refused
 from .hub import Hub

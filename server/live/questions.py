@@ -9,12 +9,12 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from ..protocol import limits
+from ..protocol.commands.change import ChangeRequest
 from ..protocol.effects import Preview
-from ..protocol.gate_requests import TrialRequest
-from ..protocol.messages import Answer, PreviewAnswer, PreviewQuestion, TrialAnswer, TrialQuestion
-from ..protocol.rows import ChangeRequest
-from ..protocol.trials import RecordedHistory, Trial
-from ..store.runs import Refusal
+from ..protocol.probe_messages import Answer, PreviewAnswer, TrialAnswer
+from ..protocol.server_messages import PreviewQuestion, TrialQuestion
+from ..protocol.trials import RecordedHistory, Trial, TrialRequest
+from ..store.refusals import Refusal
 
 ANSWER_WITHIN = 5.0
 

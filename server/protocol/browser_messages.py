@@ -7,9 +7,11 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from .alerts import Alert
+from .commands.row import CommandRow
 from .fields import Count
-from .messages import Message
-from .rows import CommandRow, GateRow, RunRow
+from .gates import GateRow
+from .models import Message
+from .runs import RunRow
 
 
 class RunChanged(Message):

@@ -4,21 +4,16 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from . import limits
 from .fields import Count, Difference, Figure, Kind, Mode, ModulePath, Name, ParameterName, Text
+from .models import Message
 
 SomeNames = Annotated[list[ParameterName], Field(max_length=limits.PARAMETERS)]
 
 
-class Effect(BaseModel):
-    """A part of a message of the probe; fields that this version does not know are ignored."""
-
-    model_config = ConfigDict(frozen=True, strict=True, extra="ignore")
-
-
-class Preview(Effect):
+class Preview(Message):
     """What a command would touch, before it is sent.
 
     Lists of names are cut after 20; `count`, `numel` and the bytes are of all. `cut_off` is null
@@ -47,7 +42,7 @@ class Preview(Effect):
     warnings: Annotated[list[Text], Field(max_length=limits.PARAMETERS)]
 
 
-class Saved(Effect):
+class Saved(Message):
     """What a command changed in the cost of a step, as medians of `steps` steps on each side.
 
     `backward_before` and `backward_after` are in seconds. `gradient_bytes` were freed, and are

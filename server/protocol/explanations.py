@@ -1,4 +1,4 @@
-"""Why parameters have no useful gradient, as the job tells it."""
+"""Why parameters have no useful gradient, as the job tells it and as rows."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from . import limits
-from .effects import Effect
 from .fields import Cause, Count, Figure, Index, Label, ParameterName, Place, SourceLine, Text
+from .models import Message, Row
 
 LineNumber = Annotated[int, Field(ge=1, le=limits.NUMBER)]
 
 
-class Station(Effect):
+class Station(Message):
     """One stop of the gradient's way from the loss to a parameter.
 
     `flow`: a gradient got here, here it ended, or this is behind the end.
@@ -25,7 +25,7 @@ class Station(Effect):
     where: Place | None
 
 
-class Snippet(Effect):
+class Snippet(Message):
     """Line `line` of a file with a few around it; the first of `lines` has the number `first`."""
 
     file: Place
@@ -40,7 +40,7 @@ class Snippet(Effect):
         return self
 
 
-class Explanation(Effect):
+class Explanation(Message):
     """Why one parameter has no useful gradient, where that comes from, and what to change.
 
     `parameter` is null for one that no module has, such as a layer in a plain list.
@@ -56,7 +56,7 @@ class Explanation(Effect):
     source: Snippet | None
 
 
-class Explained(Effect):
+class Explained(Message):
     """What a traced step showed: every parameter that is not listed had a useful gradient.
 
     `seconds` is what the step took, `ratio` that against a normal one, `command` what asked for it
@@ -80,3 +80,21 @@ class Explained(Effect):
     def count(self) -> int:
         """How many there were, listed or not."""
         return len(self.explanations) if self.total is None else self.total
+
+
+class ExplanationRows(Row):
+    """Answer of `GET /api/runs/{run}/explanations`: what the latest traced step showed.
+
+    `total` counts all of that step, chosen and listed or not, and `left_out` those that are not
+    known here. Before the first such step `step` is null.
+    """
+
+    step: int | None = None
+    seconds: float | None = None
+    ratio: float | None = None
+    total: int = 0
+    left_out: int = 0
+    by: Literal["job", "command"] | None = None
+    command: int | None = None
+    time: float | None = None
+    explanations: list[Explanation] = Field(default=[])

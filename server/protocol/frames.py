@@ -12,19 +12,17 @@ from numpy.typing import NDArray
 
 from . import limits
 from .states import State
+from .statistics import LIVE_CODES, STATES_CODE
 
 _HEADER = struct.Struct("<2sBBBBHQQdII")
 _SKIPPED = 1
-
 MAGIC = b"GG"
 """What each binary frame starts with."""
+
+
 SAMPLE, BUNDLE = 1, 2
 """The kinds of a binary frame."""
 
-STATES_CODE = 0
-"""The store's own code for the states: never a statistic of a frame."""
-LIVE_CODES = (129, 130)
-"""The lowest and highest norm, in frames to a browser only."""
 
 Values = NDArray[np.float32]
 States = NDArray[np.uint8]

@@ -26,24 +26,6 @@ class State(IntEnum):
         return self.name.lower()
 
 
-class Statistic(IntEnum):
-    """A figure that a sample holds for every parameter."""
-
-    GRAD_NORM = 1
-    GRAD_MAX = 2
-    GRAD_NORM_LOW = 129
-    GRAD_NORM_HIGH = 130
-
-    @property
-    def label(self) -> str:
-        """The word that the REST API uses."""
-        return self.name.lower()
-
-
-STORED_STATISTICS = {
-    statistic.label: statistic for statistic in (Statistic.GRAD_NORM, Statistic.GRAD_MAX)
-}
-
 WORST_FIRST = (
     State.NONFINITE,
     State.ZERO,
@@ -54,7 +36,6 @@ WORST_FIRST = (
     State.PRESENT,
     State.UNMEASURED,
 )
-
 _RANKS = np.argsort(np.array(WORST_FIRST)).astype(np.uint8)
 _BY_RANK = np.array(WORST_FIRST, dtype=np.uint8)
 

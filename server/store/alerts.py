@@ -6,7 +6,7 @@ from sqlalchemy import Connection, delete, insert, select
 
 from ..protocol import limits
 from ..protocol.alerts import Alert
-from ..protocol.messages import Alerts
+from ..protocol.probe_messages import Alerts
 from .runs import run_record
 from .tables import alerts
 

@@ -7,9 +7,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, delete, insert, select
 
-from ..protocol.explanations import Explanation
-from ..protocol.messages import Explanations
-from ..protocol.rows import ExplanationRows
+from ..protocol.explanations import Explanation, ExplanationRows
+from ..protocol.probe_messages import Explanations
 from .runs import run_record
 from .tables import explained, explanations, parameters
 from .targets import meant

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection
 
-from ..protocol.gates import Gate
-from ..protocol.rows import GateRow
-from .runs import parameter_names, run_record
+from ..protocol.gates import Gate, GateRow
+from .parameter_table import parameter_names
+from .runs import run_record
 
 NAMES = 20
 

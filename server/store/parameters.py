@@ -6,12 +6,12 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, select
 
-from ..protocol.rows import FrozenRow, ParameterRow
+from ..protocol.parameters import FrozenRow, ParameterRow
 from ..protocol.states import State
 from .buckets import plain
 from .explanations import causes
-from .history import read_latest
 from .runs import run_record
+from .samples import read_latest
 from .tables import parameters
 
 _BY_SCRIPT = FrozenRow(by="script", mode="grad", hold_stats=False, since_step=None, command=None)

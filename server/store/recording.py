@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, Row, update
 
 from ..protocol.frames import Sample
-from ..protocol.messages import (
+from ..protocol.probe_messages import (
     Alerts,
     Bye,
     Explanations,
@@ -21,13 +21,15 @@ from ..protocol.messages import (
     Report,
     Streamed,
 )
-from ..protocol.rows import RunStatus
+from ..protocol.runs import RunStatus
 from ..protocol.states import State, count_states
 from .alerts import record_alerts
-from .commands import record_report, reject_unapplied
 from .explanations import record_explanations
-from .history import append_metrics, append_samples
-from .runs import run_record, save_table, table_summary
+from .ledger import record_report, reject_unapplied
+from .metrics import append_metrics
+from .parameter_table import save_table, table_summary
+from .runs import run_record
+from .samples import append_samples
 from .tables import runs
 
 Frame = Sample | Streamed

@@ -11,12 +11,13 @@ from numpy.typing import NDArray
 from sqlalchemy import Connection, select
 
 from ..protocol import limits
-from ..protocol.gate_requests import TrialRequest
-from ..protocol.states import State, Statistic
-from ..protocol.trials import RecordedHistory
+from ..protocol.states import State
+from ..protocol.statistics import Statistic
+from ..protocol.trials import RecordedHistory, TrialRequest
 from .buckets import History
-from .history import read_histories, read_last_steps, read_metric_before
+from .metrics import read_metric_before
 from .runs import run_record
+from .samples import read_histories, read_last_steps
 from .tables import metrics, parameters
 
 _WORD = re.compile(r"[A-Za-z_]\w*", re.ASCII)

@@ -16,8 +16,8 @@ from starlette.types import Scope
 from ..protocol.version import VERSION
 from ..store.runs import run_row
 from .assets import STATIC, TEMPLATES, plotly_script
+from .dependencies import StoreOf
 from .openapi import Route, routes_of
-from .parts import StoreOf
 
 NO_CACHE = {"Cache-Control": "no-cache"}
 

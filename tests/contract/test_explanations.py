@@ -24,8 +24,10 @@ from gradgate.probe.diagnosis.explanation import Explanation as ProbeExplanation
 from gradgate.probe.diagnosis.explanation import Station
 from gradgate.probe.live.alerts import Alert as ProbeAlert
 from gradgate.probe.model.commands import read_command
-from gradgate.server.protocol import alerts, explanations, messages
+from gradgate.server.protocol import alerts, explanations
 from gradgate.server.protocol import fields as server_fields
+from gradgate.server.protocol.commands.explain import ExplainCommand
+from gradgate.server.protocol.probe_messages import FromProbe
 from tests.support.commanding import Terminal
 from tests.support.serving import ServerProcess
 from tests.support.waiting import wait_until
@@ -118,7 +120,7 @@ def test_no_field_is_lost_on_the_way(monkeypatch: pytest.MonkeyPatch) -> None:
             lambda sent: any(each.get("kind") == "explain" for each in sent),
         )
     schema = {**SCHEMA["properties"]["probe_to_server"], "$defs": SCHEMA["$defs"]}
-    adapter: TypeAdapter[Any] = TypeAdapter(messages.FromProbe)
+    adapter: TypeAdapter[Any] = TypeAdapter(FromProbe)
     kinds = set()
     for frame in sent:
         kinds.add(frame["type"])
@@ -131,7 +133,7 @@ def test_no_field_is_lost_on_the_way(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_probe_reads_an_explain() -> None:
     """A command of the server's model becomes the probe's command."""
-    sent = messages.ExplainCommand(id=7, kind="explain", target="encoder.*", by="browser")
+    sent = ExplainCommand(id=7, kind="explain", target="encoder.*", by="browser")
     read = read_command(json.loads(sent.model_dump_json()))
     assert (read.kind, read.target, read.by, read.id) == ("explain", "encoder.*", "browser", 7)
     read.check()

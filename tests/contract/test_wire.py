@@ -20,8 +20,9 @@ from gradgate.probe.base.states import State as ProbeState
 from gradgate.probe.link.bundle import BUNDLE_BYTES, BUNDLE_FRAMES, bundled, encode_bundle
 from gradgate.probe.model.commands import FreezeCommand, read_command
 from gradgate.probe.model.sample import GRAD_MAX, GRAD_NORM
-from gradgate.server.protocol import limits, messages, states
+from gradgate.server.protocol import limits, probe_messages, states
 from gradgate.server.protocol.bundle import unbundle
+from gradgate.server.protocol.commands.change import Command
 from gradgate.server.protocol.frames import decode
 
 SCHEMA = json.loads(
@@ -62,15 +63,15 @@ def test_every_json_frame_is_one_that_the_server_takes(run: probe.Run) -> None:
     """hello, heartbeat and all that streams validate against models and published schema."""
     texts = [frame for frame in frames(run) if isinstance(frame, str)]
     texts += [json.dumps(run._job.uplink.hello()), json.dumps(run._job.uplink.heartbeat())]
-    adapter: TypeAdapter[Any] = TypeAdapter(messages.FromProbe)
+    adapter: TypeAdapter[Any] = TypeAdapter(probe_messages.FromProbe)
     kinds = {type(adapter.validate_json(text)) for text in texts}
     assert kinds == {
-        messages.Hello,
-        messages.Heartbeat,
-        messages.Report,
-        messages.FrozenState,
-        messages.Metrics,
-        messages.Parameters,
+        probe_messages.Hello,
+        probe_messages.Heartbeat,
+        probe_messages.Report,
+        probe_messages.FrozenState,
+        probe_messages.Metrics,
+        probe_messages.Parameters,
     }
     schema = {**SCHEMA["properties"]["probe_to_server"], "$defs": SCHEMA["$defs"]}
     for text in texts:
@@ -79,7 +80,7 @@ def test_every_json_frame_is_one_that_the_server_takes(run: probe.Run) -> None:
 
 def test_no_field_is_lost_on_the_way(run: probe.Run) -> None:
     """What the probe sends is what the server's models hold: no unknown field, none missing."""
-    adapter: TypeAdapter[Any] = TypeAdapter(messages.FromProbe)
+    adapter: TypeAdapter[Any] = TypeAdapter(probe_messages.FromProbe)
     for frame in [
         *frames(run),
         json.dumps(run._job.uplink.hello()),
@@ -129,7 +130,7 @@ def test_both_sides_have_the_same_states() -> None:
 
 def test_the_probe_reads_the_servers_commands() -> None:
     """A command of the server's model becomes the probe's command, field by field."""
-    sent = messages.Command(id=7, kind="freeze", target="encoder.*", mode="grad", by="browser")
+    sent = Command(id=7, kind="freeze", target="encoder.*", mode="grad", by="browser")
     read = read_command(json.loads(sent.model_dump_json()))
     assert read == FreezeCommand("encoder.*", by="browser", mode="grad", id=7)
     read.check()

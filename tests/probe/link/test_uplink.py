@@ -9,7 +9,7 @@ from pydantic import TypeAdapter
 from torch import nn
 
 from gradgate import probe
-from gradgate.server.protocol import messages
+from gradgate.server.protocol import probe_messages
 from gradgate.server.protocol.frames import decode
 from tests.support.growing import (
     adam,
@@ -39,19 +39,19 @@ def test_frames_of_a_growing_table_are_what_the_server_takes() -> None:
         run.freeze("head")
         sent += run._job.uplink._outbox.take()[len(sent) - 1 :]
         final = run._job.uplink.hello()
-    adapter: TypeAdapter[Any] = TypeAdapter(messages.FromProbe)
-    assert isinstance(adapter.validate_python(final), messages.Hello)
+    adapter: TypeAdapter[Any] = TypeAdapter(probe_messages.FromProbe)
+    assert isinstance(adapter.validate_python(final), probe_messages.Hello)
     size, tables = len(hello["parameters"]), 0
     for entry in sent:
         if isinstance(entry.frame, bytes):
             assert len(decode(entry.frame).states) <= size
             continue
         message = adapter.validate_json(entry.frame)
-        if isinstance(message, messages.Parameters):
+        if isinstance(message, probe_messages.Parameters):
             tables += 1
             assert len(message.parameters) > size
             size = len(message.parameters)
-        if isinstance(message, messages.Report):
+        if isinstance(message, probe_messages.Report):
             assert max(message.parameters, default=0) < size
     assert tables == 2
     assert size == len(final["parameters"])

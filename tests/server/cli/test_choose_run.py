@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from gradgate.server.cli.choose_run import NoSuchRun, choose
-from gradgate.server.protocol.rows import RunRow, RunStatus
+from gradgate.server.protocol.runs import RunRow, RunStatus
 
 LIVE, LOST, FINISHED = RunStatus.LIVE, RunStatus.LOST, RunStatus.FINISHED
 

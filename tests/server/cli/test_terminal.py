@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from gradgate.server.cli.preview_text import preview_lines
 from gradgate.server.cli.terminal import listed, plain, plural, size
+from gradgate.server.cli.texts.previews import preview_lines
 from gradgate.server.protocol.effects import Preview
-from gradgate.server.protocol.rows import RunRow
+from gradgate.server.protocol.runs import RunRow
 from tests.support.probing import preview
 
 RUN = RunRow.model_construct(id="a" * 16, name="digits")

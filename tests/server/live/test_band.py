@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from gradgate.server.live.band import Band
 from gradgate.server.protocol.frames import Sample, decode, encode
-from gradgate.server.protocol.states import Statistic
+from gradgate.server.protocol.statistics import Statistic
 
 rows = st.lists(st.lists(st.floats(0, 100, width=32), min_size=3, max_size=3), min_size=1)
 

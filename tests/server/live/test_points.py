@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gradgate.server.live.points import POINTS, VALUES, Points
 from gradgate.server.live.subscriber import COMMANDS, Subscriber
-from gradgate.server.protocol.messages import Metrics
+from gradgate.server.protocol.probe_messages import Metrics
 from tests.support.loops import run_coroutine
 
 

@@ -17,11 +17,12 @@ from starlette.websockets import WebSocket
 
 from gradgate.server.live.connection import ProbeConnection
 from gradgate.server.live.hub import Hub
-from gradgate.server.protocol.messages import Command, Hello
-from gradgate.server.protocol.rows import CommandRow
-from gradgate.server.store import commands as ledger
-from gradgate.server.web import rest
+from gradgate.server.protocol.commands.change import Command
+from gradgate.server.protocol.commands.row import CommandRow
+from gradgate.server.protocol.probe_messages import Hello
+from gradgate.server.store import ledger
 from gradgate.server.web.app import create_app
+from gradgate.server.web.routes import commands
 from gradgate.server.web.settings import Settings
 from tests.support.loops import run_coroutine
 from tests.support.probing import FakeProbe, hello
@@ -51,7 +52,7 @@ def test_a_command_that_was_not_taken_is_not_taken_later(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Behind a job that lasts, a command is given up, and stays so when the store is free again."""
-    monkeypatch.setattr(rest, "STORE_PATIENCE", 0.2)
+    monkeypatch.setattr(commands, "STORE_PATIENCE", 0.2)
     free = threading.Event()
 
     def work(_: Connection) -> None:
@@ -76,7 +77,7 @@ def test_a_command_that_is_being_stored_may_still_be_taken(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The answer says so, and once the command is stored it is passed on like any other."""
-    monkeypatch.setattr(rest, "STORE_PATIENCE", 0.2)
+    monkeypatch.setattr(commands, "STORE_PATIENCE", 0.2)
     free = threading.Event()
 
     def slow(connection: Connection, **asked: Any) -> CommandRow:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gradgate.server.protocol.command_life import UNAPPLIED, CommandState
+from gradgate.server.protocol.commands.state import UNAPPLIED, CommandState
 
 ALLOWED = {
     ("requested", "delivered"),

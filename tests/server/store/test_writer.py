@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import Connection
 
 from gradgate.server.protocol.frames import decode
-from gradgate.server.protocol.messages import Hello
+from gradgate.server.protocol.probe_messages import Hello
 from gradgate.server.store.database import Store
 from gradgate.server.store.recording import Changes
 from gradgate.server.store.runs import open_run, run_record

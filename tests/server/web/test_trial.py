@@ -14,11 +14,12 @@ import pytest
 
 from gradgate.server.protocol import limits
 from gradgate.server.protocol.frames import decode
-from gradgate.server.protocol.gate_requests import TrialRequest
-from gradgate.server.protocol.messages import Hello, Metrics
+from gradgate.server.protocol.probe_messages import Hello, Metrics
+from gradgate.server.protocol.trials import TrialRequest
 from gradgate.server.store.database import Store
-from gradgate.server.store.history import append_metrics, append_samples, read_metric_before
+from gradgate.server.store.metrics import append_metrics, read_metric_before
 from gradgate.server.store.runs import open_run
+from gradgate.server.store.samples import append_samples
 from gradgate.server.store.trial_history import recorded_history
 from tests.support.probing import (
     ABSENT,

@@ -1,4 +1,4 @@
-"""Commands in the store: who asked for what, and what became of it."""
+"""The ledger: who asked for which command, and what became of it."""
 
 from __future__ import annotations
 
@@ -7,37 +7,23 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, func, insert, select, update
 
-from ..protocol.command_life import UNAPPLIED, CommandState
-from ..protocol.gate_requests import AnyRequest
-from ..protocol.messages import COMMAND, AnyCommand, Report
-from ..protocol.rows import CommandRow, RunStatus
-from .runs import Refusal, parameter_names, status_of
+from ..protocol.commands.registry import COMMAND, AnyCommand, AnyRequest
+from ..protocol.commands.row import CommandRow
+from ..protocol.commands.state import UNAPPLIED, CommandState
+from ..protocol.probe_messages import Report
+from ..protocol.runs import RunStatus
+from .parameter_table import parameter_names
+from .refusals import FinishedRun, UnknownCommand
+from .runs import status_of
 from .tables import commands
 
 NAMES = 20
-
 _GATE_KINDS = ("gate", "ungate")
 _GATE_FIELDS = {"site", "when", "action", "factor", "max_norm", "hold", "paused", "gate"}
 
+
 # What a command of a gate has in the columns of a freeze.
 _UNFROZEN = {"mode": "grad", "hold_stats": False, "reset_state": False}
-
-
-class FinishedRun(Refusal):
-    """The run has finished, so no command can reach it."""
-
-    status = 409
-    title = "Finished"
-
-    def __init__(self, run: str) -> None:
-        super().__init__(
-            f"Run {run!r} has finished, so nothing can be changed in it any more: "
-            "start the job again and send the command to the new run."
-        )
-
-
-class UnknownCommand(Refusal):
-    """There is no such command."""
 
 
 def request(connection: Connection, run: str, asked: AnyRequest, now: float) -> CommandRow:

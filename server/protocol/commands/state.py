@@ -1,4 +1,4 @@
-"""The life of a command, as a pure machine of states."""
+"""The states of a command, as a pure machine."""
 
 from __future__ import annotations
 
@@ -33,5 +33,4 @@ _NEXT: dict[CommandState, frozenset[CommandState]] = {
     CommandState.REJECTED: frozenset(),
     CommandState.SUPERSEDED: frozenset(),
 }
-
 UNAPPLIED = (CommandState.REQUESTED, CommandState.DELIVERED)

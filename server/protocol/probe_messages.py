@@ -1,98 +1,21 @@
-"""Every JSON message between probe and server (docs/protocol.md), as pydantic models."""
+"""Every JSON message of a probe (docs/protocol.md, section 1), as pydantic models."""
 
 from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
-    Field,
-    FiniteFloat,
-    TypeAdapter,
-    model_validator,
-)
+from pydantic import Field, FiniteFloat, TypeAdapter, model_validator
 
 from . import limits
 from .alerts import Alert
-from .command_life import CommandState
+from .commands.state import CommandState
 from .effects import Preview, Saved
 from .explanations import Explained
-from .fields import (
-    Action,
-    CommandKind,
-    Count,
-    Figure,
-    Indexes,
-    Kind,
-    Mode,
-    ModulePath,
-    Name,
-    ParameterName,
-    RunId,
-    Seq,
-    Site,
-    Text,
-)
+from .fields import Action, CommandKind, Count, Figure, Indexes, Mode, Name, RunId, Seq, Site, Text
 from .gates import Gate
-from .trials import RecordedHistory, Trial
-
-
-class Message(BaseModel):
-    """A message; fields that this version does not know are ignored."""
-
-    model_config = ConfigDict(frozen=True, strict=True, extra="ignore")
-
-
-class Parameter(Message):
-    """A row of the parameter table."""
-
-    names: Annotated[list[ParameterName], Field(min_length=1, max_length=limits.TIED_NAMES)]
-    module: ModulePath
-    shape: Annotated[list[Count], Field(max_length=limits.DIMENSIONS)]
-    numel: Count
-    dtype: Name
-    device: Name
-    in_optimizer: bool
-    requires_grad: bool
-    removed: bool = False
-
-
-class Frozen(Message):
-    """Parameters that one command keeps frozen."""
-
-    command: Count | None = None
-    by: Name
-    mode: Mode
-    since_step: Count
-    parameters: Indexes
-    hold_stats: bool = False
-
-
-def _countable(table: list[Parameter]) -> list[Parameter]:
-    if sum(row.numel for row in table) > limits.NUMBER:
-        raise ValueError("the parameters together have 2**53 elements at most")
-    return table
-
-
-def _distinct(table: list[Parameter]) -> list[Parameter]:
-    seen: set[str] = set()
-    for row in table:
-        name = row.names[0]
-        if name in seen:
-            raise ValueError(f"two parameters are named {name!r}; each has a name of its own")
-        seen.add(name)
-    return table
-
-
-ParameterTable = Annotated[
-    list[Parameter],
-    Field(max_length=limits.PARAMETERS),
-    AfterValidator(_countable),
-    AfterValidator(_distinct),
-]
-FrozenList = Annotated[list[Frozen], Field(max_length=limits.PARAMETERS)]
+from .models import Message
+from .parameters import FrozenList, ParameterTable
+from .trials import Trial
 
 
 class Greeting(Message):
@@ -120,7 +43,7 @@ class Hello(Message):
     step: Count
     ranks: Annotated[int, Field(ge=1, le=limits.NUMBER)] = 1
     compiled: bool = False
-    expect: Annotated[list[Name], Field(max_length=limits.EXPECTATIONS)] = []
+    expect: Annotated[list[Name], Field(max_length=limits.EXPECTATIONS)] = Field(default=[])
 
 
 class Parameters(Message):
@@ -147,7 +70,7 @@ class GatesState(Message):
     gates: Annotated[list[Gate], Field(max_length=limits.GATES)]
 
 
-class Explanations(Message, Explained):
+class Explanations(Explained):
     """Why parameters had no useful gradient in a step; replaces all that were known before."""
 
     type: Literal["explanations"]
@@ -182,7 +105,7 @@ class Report(Message):
     state: CommandState
     time: FiniteFloat
     step: Count | None = None
-    parameters: Indexes = []
+    parameters: Indexes = Field(default=[])
     reason: Text | None = None
     detail: Text | None = None
     saved: Saved | None = None
@@ -256,7 +179,7 @@ class PreviewAnswer(Message):
         return self
 
 
-class TrialAnswer(Message, Trial):
+class TrialAnswer(Trial):
     """How a condition fared when it was tried; answers a `TrialQuestion`."""
 
     type: Literal["trial"]
@@ -271,125 +194,11 @@ class Bye(Message):
     step: Count
 
 
-class Welcome(Message):
-    """The answer to `hello`."""
-
-    type: Literal["welcome"] = "welcome"
-    protocol: Literal[1] = 1
-    run: RunId
-    last_seq: Count
-    server_version: Text
-    notice: Text | None = None
-
-
-class Ack(Message):
-    """Everything up to `seq` is stored."""
-
-    type: Literal["ack"] = "ack"
-    seq: Count
-
-
-class Command(Message):
-    """A command for the probe."""
-
-    type: Literal["command"] = "command"
-    id: Count
-    kind: Kind
-    target: Name
-    mode: Mode
-    hold_stats: bool = False
-    reset_state: bool = False
-    by: Name
-
-
-class GateCommand(Message):
-    """A command for the probe: make a gate, or with `gate` give that one these fields."""
-
-    type: Literal["command"] = "command"
-    id: Count
-    kind: Literal["gate"]
-    target: None = None
-    site: Site
-    when: Text
-    action: Action
-    factor: FiniteFloat | None
-    max_norm: FiniteFloat | None
-    hold: Count
-    paused: bool
-    gate: Count | None
-    by: Name
-
-
-class UngateCommand(Message):
-    """A command for the probe: remove a gate."""
-
-    type: Literal["command"] = "command"
-    id: Count
-    kind: Literal["ungate"]
-    target: None = None
-    gate: Count
-    by: Name
-
-
-class ExplainCommand(Message):
-    """A command for the probe: trace the next step, and say why gradients are missing."""
-
-    type: Literal["command"] = "command"
-    id: Count
-    kind: Literal["explain"]
-    target: Name
-    by: Name
-
-
-class PreviewQuestion(Message):
-    """Asks the probe what a command would touch."""
-
-    type: Literal["preview"] = "preview"
-    request: Count
-    kind: Kind
-    target: Name
-    mode: Mode
-    hold_stats: bool
-    reset_state: bool
-
-
-class TrialQuestion(Message):
-    """Asks the probe whether a gate could be made, and when it would have been closed."""
-
-    type: Literal["trial"] = "trial"
-    request: Count
-    site: Site
-    when: Text
-    action: Action
-    factor: FiniteFloat | None
-    max_norm: FiniteFloat | None
-    hold: Count
-    history: RecordedHistory | None
-
-
-class Error(Message):
-    """Why the server closes; `retry` says whether the probe may try again by itself."""
-
-    type: Literal["error"] = "error"
-    message: str
-    retry: bool
-
-
-AnyCommand = Annotated[
-    Command | GateCommand | UngateCommand | ExplainCommand, Field(discriminator="kind")
-]
-COMMAND: TypeAdapter[AnyCommand] = TypeAdapter(AnyCommand)
-
 # What carries a sequence number, and is acknowledged.
 Sequenced = Parameters | FrozenState | GatesState | Explanations | Alerts | Metrics | Report
 Streamed = Sequenced | Heartbeat | Bye
 Answer = PreviewAnswer | TrialAnswer
 FromProbe = Annotated[Hello | Streamed | Answer, Field(discriminator="type")]
-ToProbe = Annotated[
-    Welcome | Ack | AnyCommand | PreviewQuestion | TrialQuestion | Error,
-    Field(discriminator="type"),
-]
-
 STREAMED: TypeAdapter[Streamed | Answer] = TypeAdapter(
     Annotated[Streamed | Answer, Field(discriminator="type")]
 )

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
-from ..protocol.explanations import Explanation, Snippet
-from .terminal import listed
+from ...protocol.explanations import Explanation, Snippet
+from ..terminal import listed
 
 _AROUND = 2
 _NAMED = 3

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..protocol.effects import Preview
-from ..protocol.rows import RunRow
-from .terminal import listed, plural, size
+from ...protocol.effects import Preview
+from ...protocol.runs import RunRow
+from ..terminal import listed, plural, size
 
 _LABEL_WIDTH = 20
 

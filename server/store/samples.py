@@ -1,4 +1,4 @@
-"""Samples and metrics in the store."""
+"""Samples in the store."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from sqlalchemy import Connection, Row, Select, and_, func, insert, select
 
 from ..protocol.frames import Sample
-from ..protocol.messages import Metrics
-from ..protocol.states import State, Statistic
+from ..protocol.states import State
+from ..protocol.statistics import Statistic
 from . import tiles as packing
 from .buckets import History
-from .tables import metrics, spans, tiles
+from .tables import spans, tiles
 from .tiles import BLOCK, RAW_LEVEL, STATES
 
 
@@ -67,24 +67,6 @@ def append_samples(connection: Connection, run: str, first: int, samples: Sequen
     ]
     if rows:
         connection.execute(insert(tiles), rows)
-
-
-def append_metrics(connection: Connection, run: str, frames: Sequence[Metrics]) -> None:
-    """Append what was logged; a number that is not finite is stored as null."""
-    rows = [
-        {
-            "run": run,
-            "name": name,
-            "seq": frame.seq,
-            "step": frame.step,
-            "time": frame.time,
-            "value": value if value is not None and np.isfinite(value) else None,
-        }
-        for frame in frames
-        for name, value in frame.values.items()
-    ]
-    if rows:
-        connection.execute(insert(metrics), rows)
 
 
 def read_histories(
@@ -197,55 +179,6 @@ def read_last_steps(connection: Connection, run: str, count: int) -> NDArray[np.
         if held >= count:
             break
     return np.concatenate([np.empty(0, np.int64), *reversed(parts)])[-count:]
-
-
-def read_metric_before(
-    connection: Connection, run: str, names: Sequence[str], steps: NDArray[np.int64], rows: int
-) -> tuple[list[float | None], int]:
-    """The latest value of any of `names` at or before each of `steps`, which rise.
-
-    At most about `rows` values are read, the latest first; the second answer is the first of
-    `steps` that they reach back to.
-    """
-    query = (
-        select(metrics.c.step, metrics.c.value)
-        .where(metrics.c.run == run, metrics.c.name.in_(names))
-        .order_by(metrics.c.seq.desc())
-        .limit(rows)
-    )
-    read: list[tuple[int, float | None]] = []
-    with connection.execute(query) as found:
-        for row in found:
-            read.append((row.step, row.value))
-            if row.step <= steps[0]:
-                break
-    read.reverse()
-    logged = np.array([step for step, _ in read], np.int64)
-    order = np.argsort(logged, kind="stable")
-    places = np.searchsorted(logged[order], steps, side="right") - 1
-    values = [None if place < 0 else read[order[place]][1] for place in places.tolist()]
-    whole = len(read) < rows
-    return values, 0 if whole else int(np.searchsorted(steps, logged[order[0]]))
-
-
-def read_metrics(
-    connection: Connection, run: str, limit: int
-) -> dict[str, tuple[list[int], list[float | None]]]:
-    """The latest `limit` values of every metric, as steps and values."""
-    names = connection.scalars(
-        select(metrics.c.name).where(metrics.c.run == run).distinct().order_by(metrics.c.name)
-    ).all()
-    found: dict[str, tuple[list[int], list[float | None]]] = {}
-    for name in names:
-        query = (
-            select(metrics.c.step, metrics.c.value)
-            .where(metrics.c.run == run, metrics.c.name == name)
-            .order_by(metrics.c.seq.desc())
-            .limit(limit)
-        )
-        rows = connection.execute(query).all()[::-1]
-        found[name] = ([row.step for row in rows], [row.value for row in rows])
-    return found
 
 
 def _tile_of(table: Any, statistic: int, block: int) -> Any:

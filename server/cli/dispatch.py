@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import click
 
-from ..protocol.command_life import CommandState
-from ..protocol.gate_requests import AnyRequest
-from ..protocol.rows import CommandRow, ExplainRequest, RunRow
+from ..protocol.commands.explain import ExplainRequest
+from ..protocol.commands.registry import AnyRequest
+from ..protocol.commands.row import CommandRow
+from ..protocol.commands.state import CommandState
+from ..protocol.runs import RunRow
 from .client import Broken, Client, ClientError
+from .failures import Interrupted, NoServer, NotDone, failure
 from .follow import FAILED, Following, RunEnded
-from .gate_text import gate_text
-from .options import Interrupted, NoServer, NotDone, failure
 from .terminal import listed, plain, plural
+from .texts.gates import gate_text
 
 _STATE_WIDTH = max(len(state.value) for state in CommandState)
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..protocol.rows import CommandRow, GateRow
-from ..protocol.trials import ConditionFault, Trial
-from .terminal import listed, plural
+from ...protocol.commands.row import CommandRow
+from ...protocol.gates import GateRow
+from ...protocol.trials import ConditionFault, Trial
+from ..terminal import listed, plural
 
 _SHOWN = 10
 

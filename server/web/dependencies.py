@@ -1,4 +1,4 @@
-"""The parts of a running server that routes ask for."""
+"""What routes ask for: the parts of a running server."""
 
 from __future__ import annotations
 

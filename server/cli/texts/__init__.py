@@ -1,0 +1,1 @@
+"""What the command line says, a file a subject."""

@@ -1,0 +1,1 @@
+"""Commands: one class a kind, in one registry."""

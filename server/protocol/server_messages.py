@@ -1,0 +1,70 @@
+"""Every JSON message to a probe (docs/protocol.md, section 1), as pydantic models."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, FiniteFloat
+
+from .commands.registry import AnyCommand
+from .fields import Action, Count, Kind, Mode, Name, RunId, Site, Text
+from .models import Message
+from .trials import RecordedHistory
+
+
+class Welcome(Message):
+    """The answer to `hello`."""
+
+    type: Literal["welcome"] = "welcome"
+    protocol: Literal[1] = 1
+    run: RunId
+    last_seq: Count
+    server_version: Text
+    notice: Text | None = None
+
+
+class Ack(Message):
+    """Everything up to `seq` is stored."""
+
+    type: Literal["ack"] = "ack"
+    seq: Count
+
+
+class PreviewQuestion(Message):
+    """Asks the probe what a command would touch."""
+
+    type: Literal["preview"] = "preview"
+    request: Count
+    kind: Kind
+    target: Name
+    mode: Mode
+    hold_stats: bool
+    reset_state: bool
+
+
+class TrialQuestion(Message):
+    """Asks the probe whether a gate could be made, and when it would have been closed."""
+
+    type: Literal["trial"] = "trial"
+    request: Count
+    site: Site
+    when: Text
+    action: Action
+    factor: FiniteFloat | None
+    max_norm: FiniteFloat | None
+    hold: Count
+    history: RecordedHistory | None
+
+
+class Error(Message):
+    """Why the server closes; `retry` says whether the probe may try again by itself."""
+
+    type: Literal["error"] = "error"
+    message: str
+    retry: bool
+
+
+ToProbe = Annotated[
+    Welcome | Ack | AnyCommand | PreviewQuestion | TrialQuestion | Error,
+    Field(discriminator="type"),
+]

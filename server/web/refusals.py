@@ -1,0 +1,58 @@
+"""The answers to what goes wrong."""
+
+from __future__ import annotations
+
+import json
+
+from fastapi import FastAPI
+from fastapi.exception_handlers import http_exception_handler
+from fastapi.exceptions import RequestValidationError
+from sqlalchemy.exc import SQLAlchemyError
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from ..protocol.models import Row
+from ..store.refusals import Refusal
+from ..store.writer import WriterEnded
+from .pages import Pages
+
+
+def add_refusals(app: FastAPI, pages: Pages) -> None:
+    """Let an application answer a refusal, a wrong request or a failing store in words."""
+
+    def answer(request: Request, status: int, title: str, message: str) -> Response:
+        if request.url.path.startswith("/api/") or request.url.path == "/healthz":
+            return JSONResponse({"detail": message}, status)
+        return pages.error(status, title, message)
+
+    @app.exception_handler(Refusal)
+    async def refused(request: Request, refusal: Refusal) -> Response:
+        return answer(request, refusal.status, refusal.title, str(refusal))
+
+    @app.exception_handler(RequestValidationError)
+    async def invalid(_: Request, error: RequestValidationError) -> Response:
+        # What was given stays out of the answer: NaN or half a character could not be written.
+        faults = [
+            {name: fault[name] for name in ("type", "loc", "msg")} for fault in error.errors()
+        ]
+        return Response(json.dumps({"detail": faults}), 422, media_type="application/json")
+
+    @app.exception_handler(WriterEnded)
+    @app.exception_handler(SQLAlchemyError)
+    async def store_failed(request: Request, _: SQLAlchemyError | WriterEnded) -> Response:
+        message = "The store cannot be read or written: see GET /healthz, and try again."
+        return answer(request, 503, "The store fails", message)
+
+    @app.exception_handler(HTTPException)
+    async def failed(request: Request, error: HTTPException) -> Response:
+        if error.status_code == 404 and error.detail == "Not Found":
+            message = f"There is nothing at {request.url.path}: the list of runs is at / ."
+            return answer(request, 404, "Not found", message)
+        return await http_exception_handler(request, error)
+
+
+class Fault(Row):
+    """Why there is no answer, and what to do."""
+
+    detail: str

@@ -1,0 +1,62 @@
+"""The routes of commands: ask, preview, and the audit log."""
+
+from __future__ import annotations
+
+from concurrent.futures import TimeoutError as FutureTimeoutError
+from typing import Annotated, Any
+
+from fastapi import HTTPException, Path, Query
+
+from ...protocol import limits
+from ...protocol.commands.change import ChangeRequest
+from ...protocol.commands.registry import AnyRequest
+from ...protocol.commands.row import CommandRow, CommandRows
+from ...protocol.effects import Preview
+from ...store.ledger import command_row, command_rows
+from ...store.runs import run_record
+from ..dependencies import PartsOf, StoreOf
+from ..refusals import Fault
+
+STORE_PATIENCE = 10.0
+UNANSWERED: dict[int | str, dict[str, Any]] = {
+    code: {"model": Fault} for code in (409, 429, 503, 504)
+}
+
+
+def post_command(run: str, asked: AnyRequest, parts: PartsOf) -> CommandRow:
+    """Ask for a change; the answer says that it was asked for, not that it was done."""
+    future = parts.hub.request(run, asked)
+    try:
+        return future.result(STORE_PATIENCE)
+    except FutureTimeoutError as error:
+        outcome = (
+            "the command was not taken: see GET /healthz, and try again."
+            if future.cancel()
+            else f"the command may still be taken: see GET /api/runs/{run}/commands."
+        )
+        raise HTTPException(503, f"The store is busy, and {outcome}") from error
+
+
+async def get_preview(
+    run: str, asked: Annotated[ChangeRequest, Query()], parts: PartsOf
+) -> Preview:
+    """What a command would touch, asked of the job itself; nothing is changed."""
+    return await parts.hub.preview(run, asked)
+
+
+def list_commands(
+    run: str, store: StoreOf, limit: Annotated[int, Query(ge=1, le=10_000)] = 100
+) -> CommandRows:
+    """The audit log, newest first."""
+    with store.read() as connection:
+        run_record(connection, run)
+        return CommandRows(commands=command_rows(connection, run, limit))
+
+
+def get_command(
+    run: str, number: Annotated[int, Path(ge=0, le=limits.NUMBER)], store: StoreOf
+) -> CommandRow:
+    """One command."""
+    with store.read() as connection:
+        run_record(connection, run)
+        return command_row(connection, run, number)

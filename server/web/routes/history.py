@@ -1,0 +1,81 @@
+"""The routes of histories: series, sparklines and metrics."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Literal
+
+from fastapi import Query, Response
+
+from ...protocol import limits
+from ...protocol.history import MetricRow, MetricRows, SeriesError, SeriesRow, SeriesRows
+from ...protocol.statistics import STORED_STATISTICS
+from ...store.buckets import plain
+from ...store.metrics import read_metrics
+from ...store.refusals import UnknownParameter
+from ...store.runs import run_record
+from ...store.samples import read_histories, read_recent
+from ...store.series import _positions, _series_row, _unknown_parameter
+from ..dependencies import StoreOf
+
+METRIC_VALUES = 2000
+Step = Annotated[int | None, Query(ge=0, le=limits.NUMBER)]
+
+
+def get_series(
+    run: str,
+    store: StoreOf,
+    parameter: Annotated[list[str], Query(min_length=1, max_length=100)],
+    stat: Literal["grad_norm", "grad_max"] = "grad_norm",
+    first_step: Annotated[Step, Query(alias="from")] = None,
+    last_step: Annotated[Step, Query(alias="to")] = None,
+    points: Annotated[int, Query(ge=1, le=10_000)] = 600,
+) -> SeriesRow | SeriesRows:
+    """The history of one parameter, or of several, in at most `points` buckets."""
+    with store.read() as connection:
+        run_record(connection, run)
+        places = _positions(connection, run, parameter)
+        known = list(places.values())
+        if len(parameter) == 1 and not known:
+            raise UnknownParameter(_unknown_parameter(connection, run, parameter[0]))
+        histories = read_histories(
+            connection, run, known, STORED_STATISTICS[stat], first_step, last_step
+        )
+        rows: list[SeriesRow | SeriesError] = [
+            _series_row(name, stat, histories[places[name]], points)
+            if name in places
+            else SeriesError(parameter=name, error=_unknown_parameter(connection, run, name))
+            for name in parameter
+        ]
+    first = rows[0]
+    return first if len(rows) == 1 and isinstance(first, SeriesRow) else SeriesRows(series=rows)
+
+
+def get_sparklines(
+    run: str, store: StoreOf, points: Annotated[int, Query(ge=1, le=200)] = 60
+) -> Response:
+    """The last samples of every parameter in table order: `grad_norm`, and codes of the states."""
+    with store.read() as connection:
+        record = run_record(connection, run)
+        count = record.parameters + record.removed
+        recent = read_recent(connection, run, count, points)
+    length = len(recent.steps)
+    numbers = plain(recent.values.T.ravel())
+    starts = range(0, count * length, length) if length else [0] * count
+    # Row by row, since one call for a million numbers would keep every other thread waiting.
+    rows = ",".join(json.dumps(numbers[start : start + length]) for start in starts)
+    states = ",".join(json.dumps(codes) for codes in recent.states.T.tolist())
+    text = f'{{"steps":{json.dumps(recent.steps)},"rows":[{rows}],"states":[{states}]}}'
+    return Response(text, media_type="application/json")
+
+
+def get_metrics(run: str, store: StoreOf) -> MetricRows:
+    """The latest values of every metric that was logged."""
+    with store.read() as connection:
+        run_record(connection, run)
+        found = read_metrics(connection, run, METRIC_VALUES)
+    return MetricRows(
+        metrics={
+            name: MetricRow(steps=steps, values=values) for name, (steps, values) in found.items()
+        }
+    )

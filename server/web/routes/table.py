@@ -1,0 +1,39 @@
+"""Every route of the REST API (docs/protocol.md, section 3), in the order of its documents."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter, FastAPI
+
+from ...protocol.health import Health
+from ...protocol.history import Sparklines
+from ..refusals import Fault
+from . import commands, explanations, gates, health, history, runs
+
+UNANSWERED: dict[int | str, dict[str, Any]] = {
+    code: {"model": Fault} for code in (409, 429, 503, 504)
+}
+
+
+def add_routes(app: FastAPI) -> None:
+    """Add the routes to an application."""
+    of_runs = APIRouter(prefix="/api/runs", tags=["runs"])
+    of_runs.get("")(runs.list_runs)
+    of_runs.get("/{run}")(runs.get_run)
+    of_runs.get("/{run}/parameters")(runs.list_parameters)
+    of_runs.get("/{run}/series")(history.get_series)
+    of_runs.get("/{run}/sparklines", response_model=Sparklines)(history.get_sparklines)
+    of_runs.get("/{run}/metrics")(history.get_metrics)
+    of_runs.post("/{run}/commands", status_code=202)(commands.post_command)
+    of_runs.get("/{run}/gates")(gates.list_gates)
+    of_runs.get("/{run}/explanations")(explanations.list_explanations)
+    of_runs.get("/{run}/alerts")(explanations.list_alerts)
+    of_runs.post("/{run}/trial", responses=UNANSWERED)(gates.post_trial)
+    of_runs.get("/{run}/preview", responses=UNANSWERED)(commands.get_preview)
+    of_runs.get("/{run}/commands")(commands.list_commands)
+    of_runs.get("/{run}/commands/{number}")(commands.get_command)
+    app.include_router(of_runs)
+    of_the_server = APIRouter(tags=["health"])
+    of_the_server.get("/healthz", responses={503: {"model": Health}})(health.get_health)
+    app.include_router(of_the_server)
