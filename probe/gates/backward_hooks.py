@@ -16,8 +16,9 @@ What a module returns while it is known that nothing will pass is cut off in the
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from typing import Any, TypeAlias
+from typing import Any, ClassVar, Protocol, TypeAlias
 
 import torch
 from torch import Tensor, nn
@@ -27,10 +28,9 @@ from torch.utils.hooks import RemovableHandle
 from ..base.guard import Guard
 from ..torch_compat.module_hooks import ModuleHook
 from ..torch_compat.tree import map_tensors, tensors_in
-from .forward_cut import Foregone, cut, may_cut
-from .sites import INPUT, LABEL, OUTPUT, PARAMETER, Site
+from .forward_cut import ForwardCut, cut, may_cut
 
-Arrive: TypeAlias = Callable[[Tensor], "Tensor | None"]
+PassOn: TypeAlias = Callable[[Tensor], "Tensor | None"]
 """Called with a gradient; returns what passes."""
 MOST_VIEWS = 64
 """Views of a forward that are held until it is over, at most."""
@@ -40,47 +40,53 @@ REWRITTEN = (
 )
 
 
-class Arrivals:
+class GatesAtSite(Protocol):
+    """The gates of one site, as far as its hooks call them."""
+
+    def pass_on(self, grad: Tensor) -> Tensor | None:
+        """Return what passes of a gradient that has arrived."""
+
+    def record_upstream(self, tensor: Tensor) -> None:
+        """Look, in the forward, who is upstream of a tensor whose gradient is gated."""
+
+    def forward_cut(self) -> ForwardCut | None:
+        """Return how to cut the graph in the forward, if nothing will pass."""
+
+
+class SiteHooks(ABC):
     """The hooks of one site."""
 
-    def __init__(
-        self,
-        site: Site,
-        guard: Guard,
-        arrive: Arrive,
-        passes: Callable[[Tensor], None],
-        foregone: Callable[[], Foregone | None],
-    ) -> None:
-        """``passes`` is called in the forward with each tensor whose gradient is gated.
-
-        ``foregone``: tells in the forward whether nothing will pass the site.
-        """
-        self.site = site
+    def __init__(self, name: str, gates: GatesAtSite, guard: Guard) -> None:
+        self._name = name or "the model"
+        self._gates = gates
         self._guard = guard
-        self._arrive = arrive
-        self._passes = passes
-        self._foregone = foregone
         self._handles: list[RemovableHandle] = []
-        self._node: Node | None = None
-        """The accumulating node of a parameter, which lives as long as somebody holds it."""
-        self._views: list[tuple[Tensor, Node]] = []
-        """Views of the forward under way, and the nodes that are hooked."""
         self._called = False
-        self._carried = False
-        self._rewritten = False
-        self._compiled = False
 
-    def put_on_module(self, module: nn.Module) -> None:
-        """Gate what flows out of, or into, a module from its next call on."""
-        if self.site.kind == OUTPUT:
-            hook = module.register_forward_hook(ModuleHook(self._after_forward), with_kwargs=True)
-        else:
-            hook = module.register_forward_pre_hook(
-                ModuleHook(self._before_forward), with_kwargs=True
-            )
-        self._handles.append(hook)
+    def remove(self) -> None:
+        """Remove every hook; graphs that exist already ask for gates that are no more."""
+        for handle in self._handles:
+            handle.remove()
+        self._handles.clear()
 
-    def put_on_parameter(self, parameter: nn.Parameter) -> None:
+    @abstractmethod
+    def why_no_gradient(self) -> str:
+        """Return why no gradient came, as far as the calls since the last question tell."""
+
+    def find_rewrites(self) -> bool:
+        """Return, once a forward is over, whether a gated view was written to in place."""
+        return False
+
+
+class ParameterHooks(SiteHooks):
+    """The hook on the node that accumulates a parameter's gradient."""
+
+    def __init__(self, name: str, gates: GatesAtSite, guard: Guard) -> None:
+        super().__init__(name, gates, guard)
+        self._node: Node | None = None
+        """The accumulating node, which lives as long as somebody holds it."""
+
+    def put_on(self, parameter: nn.Parameter) -> None:
         """Gate a parameter's gradient; one that is frozen now is gated once it is thawed.
 
         Called again, it follows another tensor that has taken the parameter's place.
@@ -92,48 +98,127 @@ class Arrivals:
         if node is not self._node:
             self.remove()
             self._node = node
-            self._handles.append(node.register_prehook(_Arrival(self._arrive, 0)))
+            self._handles.append(node.register_prehook(_NodeHook(self._gates.pass_on, 0)))
 
-    def reach(self, tensor: Tensor) -> Tensor:
-        """Gate the gradient of a tensor that passes a label: return a view of it."""
-        self._called = True
-        with self._guard:
-            return self.gated_view(tensor)
-        return tensor
+    def remove(self) -> None:
+        """Remove the hook, and let go of the node."""
+        super().remove()
+        self._node = None
+
+    def why_no_gradient(self) -> str:
+        """Return that it is frozen, or that the backward does not reach it."""
+        called, self._called = self._called, False
+        return "its backward does not reach it." if called else "it is frozen."
+
+
+class TensorHooks(SiteHooks):
+    """Hooks on tensors that pass a site in the forward."""
+
+    called: ClassVar[str] = "called"
+    carries: ClassVar[str]
+    """Says how a tensor comes to the site."""
+
+    def __init__(
+        self, name: str, gates: GatesAtSite, guard: Guard, *, may_cut: bool = False
+    ) -> None:
+        """``may_cut``: the graph may be cut at the site, where nothing will pass."""
+        super().__init__(name, gates, guard)
+        self._may_cut = may_cut
+        self._views: list[tuple[Tensor, Node]] = []
+        """Views of the forward under way, and the nodes that are hooked."""
+        self._carried = False
+        self._rewritten = False
+        self._compiled = False
 
     def remove(self) -> None:
         """Remove every hook; graphs that exist already ask for gates that are no more."""
-        for handle in self._handles:
-            handle.remove()
-        self._handles.clear()
-        self._node = None
+        super().remove()
         self._views.clear()
 
-    def why_unreached(self) -> str:
-        """Why no gradient came, as far as the calls since the last question tell."""
+    def why_no_gradient(self) -> str:
+        """Return why no gradient came, as far as the calls since the last question tell."""
         called, carried, rewritten = self._called, self._carried, self._rewritten
         self._called = self._carried = self._rewritten = False
-        name = self.site.name or "the model"
         if rewritten:
-            return f"{name} {REWRITTEN}"
+            return f"{self._name} {REWRITTEN}"
         if self._compiled:
             return "the model was compiled since, and compiled code takes no gates."
-        if self.site.kind == PARAMETER:
-            return "its backward does not reach it." if called else "it is frozen."
         if not called:
-            verb = "passed" if self.site.kind == LABEL else "called"
-            return f"{name} is not {verb}."
+            return f"{self._name} is not {self.called}."
         if not carried:
-            what = {OUTPUT: "returns", INPUT: "is given", LABEL: "lets pass"}[self.site.kind]
-            return f"what {name} {what} carries no gradient."
+            return f"what {self._name} {self.carries} carries no gradient."
         return "no backward goes through it."
 
-    def look(self) -> bool:
-        """Once a forward is over: was a view of the site written to, so that ours is bypassed?"""
+    def find_rewrites(self) -> bool:
+        """Return whether a view was written to, so that the node that is hooked is bypassed."""
         rewritten = any(view.grad_fn is not node for view, node in self._views)
         self._views.clear()
         self._rewritten |= rewritten
         return rewritten
+
+    def gate_view(self, tensor: Tensor) -> Tensor:
+        """Return a view of a tensor, and gate the gradient that comes through the view."""
+        if not tensor.requires_grad or not torch.is_grad_enabled():
+            return tensor
+        with self._guard:
+            view = tensor.view_as(tensor)
+            self.gate_tensor(view)
+            if view.grad_fn is not None:
+                if len(self._views) >= MOST_VIEWS:
+                    self.find_rewrites()
+                self._views.append((view, view.grad_fn))
+            return view
+        return tensor
+
+    def gate_tensor(self, tensor: Tensor) -> None:
+        """Gate the gradient of a tensor by a hook before its node."""
+        self._carried = True
+        self._gates.record_upstream(tensor)
+        if tensor.grad_fn is None:
+            return
+        # Also where it is cut: the module may have used what it returns.
+        tensor.grad_fn.register_prehook(_NodeHook(self._gates.pass_on, tensor.output_nr))
+        forward_cut = self._gates.forward_cut() if self._may_cut else None
+        if forward_cut is not None and may_cut(tensor):
+            cut(tensor, forward_cut.leaves)
+            tensor.grad_fn.register_prehook(_NodeHook(forward_cut.pass_on, 0))
+
+    def _may_gate(self) -> bool:
+        if torch.compiler.is_compiling():
+            self._compiled = True
+            return False
+        return torch.is_grad_enabled()
+
+
+class OutputHooks(TensorHooks):
+    """Gates what flows back into a module, from its next call on."""
+
+    carries: ClassVar[str] = "returns"
+
+    def put_on(self, module: nn.Module) -> None:
+        """Register the hook behind a module's forward."""
+        hook = ModuleHook(self._after_forward)
+        self._handles.append(module.register_forward_hook(hook, with_kwargs=True))
+
+    def _after_forward(self, module: nn.Module, args: Any, kwargs: Any, output: Any) -> Any:
+        self._called = True
+        if not self._may_gate():
+            return None
+        with self._guard:
+            given, returned = tensors_in((args, kwargs)), tensors_in(output)
+            return map_tensors(_OutputGater(self, self._guard, given, returned), output)
+        return None
+
+
+class InputHooks(TensorHooks):
+    """Gates what flows back out of a module, from its next call on."""
+
+    carries: ClassVar[str] = "is given"
+
+    def put_on(self, module: nn.Module) -> None:
+        """Register the hook before a module's forward."""
+        hook = ModuleHook(self._before_forward)
+        self._handles.append(module.register_forward_pre_hook(hook, with_kwargs=True))
 
     def _before_forward(self, module: nn.Module, args: Any, kwargs: Any) -> Any:
         self._called = True
@@ -142,77 +227,59 @@ class Arrivals:
         with self._guard:
             # Each by itself, so that a list that holds no gradient stays the caller's own.
             return (
-                tuple(map_tensors(self.gated_view, value, keep=True) for value in args),
-                {k: map_tensors(self.gated_view, v, keep=True) for k, v in kwargs.items()},
+                tuple(map_tensors(self.gate_view, value, keep=True) for value in args),
+                {k: map_tensors(self.gate_view, v, keep=True) for k, v in kwargs.items()},
             )
         return None
 
-    def _after_forward(self, module: nn.Module, args: Any, kwargs: Any, output: Any) -> Any:
+
+class LabelHooks(TensorHooks):
+    """Gates what flows back to tensors that pass a label."""
+
+    called: ClassVar[str] = "passed"
+    carries: ClassVar[str] = "lets pass"
+
+    def pass_label(self, tensor: Tensor) -> Tensor:
+        """Return a view of a tensor whose gradient is gated."""
         self._called = True
-        if not self._may_gate():
-            return None
-        with self._guard:
-            given, returned = tensors_in((args, kwargs)), tensors_in(output)
-            return map_tensors(_Outlet(self, given, returned), output)
-        return None
-
-    def _may_gate(self) -> bool:
-        if torch.compiler.is_compiling():
-            self._compiled = True
-            return False
-        return torch.is_grad_enabled()
-
-    def gated_view(self, tensor: Tensor) -> Tensor:
-        """Return a view of a tensor, and gate the gradient that comes through the view."""
-        if not tensor.requires_grad or not torch.is_grad_enabled():
-            return tensor
-        view = tensor.view_as(tensor)
-        self.put(view)
-        if view.grad_fn is not None:
-            if len(self._views) >= MOST_VIEWS:
-                self.look()
-            self._views.append((view, view.grad_fn))
-        return view
-
-    def put(self, tensor: Tensor) -> None:
-        """Gate the gradient of a tensor by a hook before its node."""
-        self._carried = True
-        self._passes(tensor)
-        if tensor.grad_fn is None:
-            return
-        # Also where it is cut: the module may have used what it returns.
-        tensor.grad_fn.register_prehook(_Arrival(self._arrive, tensor.output_nr))
-        foregone = self._foregone()
-        if foregone is not None and may_cut(tensor):
-            cut(tensor, foregone.leaves)
-            tensor.grad_fn.register_prehook(_Arrival(foregone.arrive, 0))
+        return self.gate_view(tensor)
 
 
-class _Outlet:
+class _OutputGater:
     """Gates what one call of a module returns."""
 
     def __init__(
-        self, arrivals: Arrivals, given: Sequence[Tensor], returned: Sequence[Tensor]
+        self,
+        hooks: OutputHooks,
+        guard: Guard,
+        given: Sequence[Tensor],
+        returned: Sequence[Tensor],
     ) -> None:
-        self._arrivals = arrivals
+        self._hooks = hooks
+        self._guard = guard
         self._given = {id(tensor) for tensor in given}
         bases = [id(tensor._base) for tensor in {id(t): t for t in returned}.values()]
         self._shared = {base for base in bases if bases.count(base) > 1}
         self._shared.update(id(_base(tensor)) for tensor in given)
 
     def __call__(self, tensor: Tensor) -> Tensor:
+        with self._guard:
+            return self._gate(tensor)
+        return tensor
+
+    def _gate(self, tensor: Tensor) -> Tensor:
         # Returned as it came: its node is somebody else's, with users of its own.
         if id(tensor) in self._given or tensor.grad_fn is None:
-            return self._arrivals.gated_view(tensor)
+            return self._hooks.gate_view(tensor)
         base = tensor._base
         if base is None:
-            self._arrivals.put(tensor)
+            self._hooks.gate_tensor(tensor)
             return tensor
         # Memory that others use too must stay known to autograd as theirs.
         if base.is_leaf or id(base) in self._shared:
-            return self._arrivals.gated_view(tensor)
-        own: Tensor = _Own.apply(tensor)  # type: ignore[no-untyped-call]
-        self._arrivals.put(own)
+            return self._hooks.gate_view(tensor)
+        own: Tensor = _OwnNode.apply(tensor)  # type: ignore[no-untyped-call]
+        self._hooks.gate_tensor(own)
         return own
 
 
@@ -221,7 +288,7 @@ def _base(tensor: Tensor) -> Tensor:
     return tensor if base is None else base
 
 
-class _Own(torch.autograd.Function):
+class _OwnNode(torch.autograd.Function):
     """The same memory, and for autograd no view of anything.
 
     A write in place to a view (what ``nn.Linear`` returns for three dimensions is one) gives
@@ -247,20 +314,20 @@ class _Own(torch.autograd.Function):
         return None if tangents[0] is None else tangents[0].clone()
 
 
-class _Arrival:
+class _NodeHook:
     """The hook before a node."""
 
-    __slots__ = ("_arrive", "_number")
+    __slots__ = ("_number", "_pass_on")
 
-    def __init__(self, arrive: Arrive, number: int) -> None:
-        self._arrive = arrive
+    def __init__(self, pass_on: PassOn, number: int) -> None:
+        self._pass_on = pass_on
         self._number = number
 
     def __call__(self, grads: tuple[Tensor | None, ...]) -> tuple[Tensor | None, ...] | None:
         grad = grads[self._number]
         if grad is None:
             return None
-        passed = self._arrive(grad)
+        passed = self._pass_on(grad)
         if passed is grad:
             return None
         return (*grads[: self._number], passed, *grads[self._number + 1 :])

@@ -1,83 +1,121 @@
-"""The gradients that closed gates withhold from parameters."""
+"""The parameters that closed gates keep without a gradient."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 from torch import Tensor
 
 from ..measure.write_tracker import MARK
-from ..model.table import ParameterTable
 from .gate import Gate
+from .present_step import PresentStep
+from .reach import Reach
+from .runtime import GateRuntime
 
-IsNew = Callable[[int, Tensor], bool]
-"""Whether a backward wrote a parameter's gradient since the last step used it."""
 
+class BlockedParameters:
+    """Decides what it can before a forward, and finds what gates have kept from parameters."""
 
-class Withheld:
-    """The parameters that get no gradient in the present step because of a gate."""
-
-    def __init__(self, table: ParameterTable) -> None:
-        self._table = table
-        self.flipped: set[int] = set()
+    def __init__(self, runtime: GateRuntime, step: PresentStep) -> None:
+        self.before_forward: frozenset[int] = frozenset()
         """Those that a gate keeps from being trained in this step, known before its forward."""
-        self.indexes: set[int] = set()
-        """All that are known so far."""
+        self._runtime = runtime
+        self._step = step
+        self._decided = False
+        """Whether gates on parameters were decided for the present step."""
+        self._found: set[int] = set()
+        """Those that were found without a gradient in the present step."""
         self._stepped: set[int] = set()
         """Those whose optimizer has looked for a gradient in this step."""
 
-    def keep_out(self, gates: Iterable[Gate], indexes: Iterable[int], is_new: IsNew) -> None:
+    @property
+    def so_far(self) -> frozenset[int]:
+        """Those that are known so far to get no gradient in the present step."""
+        return self.before_forward | self._found
+
+    def decide_before_forward(self) -> None:
+        """Decide the gates on parameters that are known before the forward, once a step."""
+        if self._decided:
+            return
+        self._decided = True
+        for gate in self._runtime.gates():
+            with self._step.guard:
+                self._decide(gate)
+
+    def _decide(self, gate: Gate) -> None:
+        step = self._step
+        index = gate.find_parameter(step.table) if gate.decides_before_forward else None
+        if index is None:
+            return
+        parameter, is_blocked = step.table.parameters[index], index in self.before_forward
+        if not (is_blocked or parameter.requires_grad):
+            return  # frozen
+        if not gate.decide(step.number, step.measurement.latest_metrics, lambda: 0.0):
+            gate.arrivals.await_gradient()
+        elif not is_blocked:
+            # So that its gradient costs no work.
+            parameter.requires_grad_(False)
+            parameter.grad = None
+            self.before_forward |= {index}
+
+    def clear_gradients(self, indexes: Iterable[int]) -> None:
         """Before an optimizer's step: what got nothing because of a gate has no gradient.
 
         Where a custom function made zeros of the missing gradient, or where a gradient is
         left from an earlier step (as it was, or as ``zero_grad(set_to_none=False)`` leaves
         it), it is taken away. ``indexes``: the optimizer's parameters.
         """
+        closed = self._runtime.closed_gates()
+        if not (closed or self.before_forward):
+            return
+        parameters = self._step.table.parameters
         wanted = set(indexes)
         self._stepped |= wanted
-        for gate in gates:
+        for index in self.before_forward & wanted:
+            # Zeros that a GradScaler was given to look at.
+            parameters[index].grad = None
+            self._found.add(index)
+        for gate in closed:
             reach = gate.reach
             for index in wanted if reach.hidden else reach.indexes & wanted:
-                parameter = self._table.parameters[index]
-                grad = parameter.grad
-                if grad is not None:
-                    may_be_nothing = reach.hidden or index in reach.behind or hasattr(grad, MARK)
-                    old = index in reach.indexes and not is_new(index, grad)
-                    if old or (may_be_nothing and _is_zero(grad)):
-                        parameter.grad = None
-                        self.indexes.add(index)
-                elif index in reach.indexes:
-                    self.indexes.add(index)
-        for index in self.flipped & wanted:
-            # Zeros that a GradScaler was given to look at.
-            self._table.parameters[index].grad = None
-            self.indexes.add(index)
+                grad = parameters[index].grad
+                if grad is None:
+                    if index in reach.indexes:
+                        self._found.add(index)
+                    continue
+                with self._step.guard:
+                    if self._is_nothing(index, grad, reach):
+                        parameters[index].grad = None
+                        self._found.add(index)
 
-    def complete(self, gates: Iterable[Gate]) -> None:
-        """At the end of a step: find also those that no optimizer has stepped."""
-        for gate in gates:
+    def find(self) -> frozenset[int]:
+        """Return, at the end of a step, those that got no gradient in it because of a gate."""
+        for gate in self._runtime.closed_gates():
             for index in gate.reach.indexes - self._stepped:
-                if self._table.parameters[index].grad is None:
-                    self.indexes.add(index)
-        self.indexes |= self.flipped - self._stepped
+                if self._step.table.parameters[index].grad is None:
+                    self._found.add(index)
+        self._found |= self.before_forward - self._stepped
+        return frozenset(self._found)
 
     def begin_step(self) -> None:
-        """Forget the step that has ended; what is flipped stays so until it is released."""
-        self.indexes.clear()
+        """Forget what was found in the step that has ended; :meth:`release` does the rest."""
+        self._found.clear()
         self._stepped.clear()
-
-    def flip(self, index: int) -> None:
-        """Keep a parameter from being trained, so that its gradient costs no work."""
-        parameter = self._table.parameters[index]
-        parameter.requires_grad_(False)
-        parameter.grad = None
-        self.flipped.add(index)
+        self._decided = False
 
     def release(self) -> None:
-        """Let every parameter be trained again."""
-        for index in self.flipped:
-            self._table.parameters[index].requires_grad_(True)
-        self.flipped.clear()
+        """Let every parameter be trained again, so that commands meet the job as it is."""
+        for index in self.before_forward:
+            with self._step.guard:
+                self._step.table.parameters[index].requires_grad_(True)
+        self.before_forward = frozenset()
+
+    def _is_nothing(self, index: int, grad: Tensor, reach: Reach) -> bool:
+        """Return whether a gradient is left, or was made, where a gate let nothing pass."""
+        if index in reach.indexes and not self._step.measurement.is_new(index, grad):
+            return True
+        may_be_nothing = reach.hidden or index in reach.behind or hasattr(grad, MARK)
+        return may_be_nothing and _is_zero(grad)
 
 
 def _is_zero(grad: Tensor) -> bool:

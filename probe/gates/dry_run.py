@@ -1,18 +1,19 @@
-"""Tries a gate before it is made: is its condition good, and when would it have been closed?"""
+"""The dry run of a gate before it is made: is it good, and when would it have been closed?"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from ..base.errors import ConditionError, GradgateError
 from ..conditions.compiler import Condition, compile_condition
 from ..conditions.names import OWN_NAMES
 from ..model.commands import GateCommand
-from .gate import AVERAGED
+from .decider import Decider
 
 
-def trial(
+def dry_run(
     command: GateCommand,
     history: Mapping[str, Any] | None,
     *,
@@ -48,39 +49,30 @@ def trial(
         )
     if not history or not history["steps"]:
         return answer | {"missing": sorted(condition.names - {"step", "closed"})}
-    return answer | _played(condition, command.hold, history)
+    return answer | _play(condition, command.hold, history)
 
 
-def _played(condition: Condition, hold: int, history: Mapping[str, Any]) -> dict[str, Any]:
+def _play(condition: Condition, hold: int, history: Mapping[str, Any]) -> dict[str, Any]:
     values: Mapping[str, Sequence[float | None]] = history["values"]
     given = {*values, "step", "closed"} | ({"norm_avg"} if "norm" in values else set())
     missing = sorted(condition.names - given)
     if missing:
         return {"missing": missing}
+    decider = Decider(condition, hold)
     closed: list[int] = []
-    notes: list[str] = []
-    average: float | None = None
-    held_until, was_closed, undecided, played = 0, False, 0, 0
+    played = undecided = 0
     for position, step in enumerate(history["steps"]):
-        known: dict[str, float] = {"step": step, "closed": was_closed}
-        known |= {n: v for n, column in values.items() if (v := column[position]) is not None}
+        known = {n: v for n, column in values.items() if (v := column[position]) is not None}
         if condition.needs_norm and "norm" not in known:
-            was_closed = False
+            decider.closed = False
             continue  # no gradient came, so nothing was decided
-        if "norm" in known:
-            known["norm_avg"] = average = known["norm"] if average is None else average
-            average += (known["norm"] - average) / AVERAGED
         played += 1
-        was_closed = step < held_until
-        if not was_closed:
-            try:
-                was_closed = condition.evaluate(known)
-            except ConditionError:
-                undecided += 1
-            if was_closed:
-                held_until = step + hold
-        if was_closed:
+        decider.closed = decider.decide(step, known, partial(known.__getitem__, "norm"))
+        if decider.closed:
             closed.append(step)
+        elif decider.problem is not None:
+            undecided += 1
+    notes = []
     if undecided:
         notes.append(f"in {undecided} of {played} samples the condition could not be told.")
     return {"closed": closed, "samples": played, "missing": [], "notes": notes}

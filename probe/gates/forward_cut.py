@@ -21,17 +21,17 @@ Leaves: TypeAlias = Callable[[], Iterable["Tensor | None"]]
 
 
 @dataclass(frozen=True)
-class Foregone:
-    """What is known in the forward of a site that nothing will pass."""
+class ForwardCut:
+    """A cut in the forward, at a site that nothing will pass."""
 
-    arrive: Callable[[Tensor], Tensor | None]
-    """To be called with the gradient that arrives."""
+    pass_on: Callable[[Tensor], Tensor | None]
+    """Called with the gradient that arrives."""
     leaves: Leaves
-    """What is cut off."""
+    """The leaves that are cut off."""
 
 
 def may_cut(tensor: Tensor) -> bool:
-    """Whether nobody will see the difference.
+    """Return whether nobody will see the difference.
 
     A hook that is or was on the tensor is kept by the node that it has. A view
     belongs to its base. Transforms, traces and modes look at what happens here.

@@ -4,27 +4,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
-from ..base.errors import ConditionError
 from ..conditions.compiler import Condition
 from ..model.gate_info import GateInfo
+from ..model.table import ParameterTable
 from .actions import Action
+from .arrivals import Arrivals
+from .decider import Decider
 from .reach import Reach
-from .sites import PARAMETER, Site
-
-AVERAGED = 10
-"""Arrivals over which ``norm_avg`` averages, about: each new one weighs 1 / AVERAGED."""
-FOREKNOWN = frozenset({"step", "closed"})
-"""What a condition may ask for that is known before the gradient, and the same all step long."""
-UNREACHED = 5
-"""Steps after which a gate that no gradient has come to says so."""
+from .sites import ParameterSite, Site
 
 
-@dataclass
-class Gate:
-    """A gate at work; a step's decisions are made as gradients arrive."""
+@dataclass(frozen=True)
+class GateSettings:
+    """What a command makes a gate of."""
 
     id: int
     site: Site
@@ -35,76 +30,60 @@ class Gate:
     by: str
     command: int | None
     since_step: int
-    index: int | None = None
-    """Where in the table of parameters the gated one was last found, of a gate on one."""
-    closed: bool = False
-    steps: int = 0
-    closed_steps: int = 0
-    norm_in: float | None = None
-    norm_out: float | None = None
-    parameters: list[int] = field(default_factory=list)
-    """Those that got no gradient because of it in the latest step."""
-    reach: Reach = field(default_factory=Reach)
-    """Those whose gradient passes through the site, as of the latest look at the graph."""
-    _undecided: str | None = None
-    """Why its condition could not be told at the latest arrival."""
-    _bypassed: str | None = None
-    """Why gradients do not come to it, once that has lasted."""
-    _bypassed_now: bool = False
-    """A gradient has gone past it in the present step."""
-    _norm_avg: float | None = None
-    _recalled: Mapping[str, float] = field(default_factory=dict)
-    """Metrics as they were when the gate was saved, until they are logged anew."""
-    _held_until: int = 0
-    _reached: bool = False
-    """A gradient came in the present step."""
-    _closed_now: bool = False
-    """It was closed at least once in the present step."""
-    _waited: int = 0
+
+
+class Gate:
+    """A gate at work; a step's decisions are made as gradients arrive."""
+
+    def __init__(self, settings: GateSettings) -> None:
+        self.settings = settings
+        self.decider = Decider(settings.condition, settings.hold)
+        self.arrivals = Arrivals()
+        self.reach = Reach()
+        """Those whose gradient passes through the site, as of the latest look at the graph."""
+        self.parameters: list[int] = []
+        """Those that got no gradient because of it in the latest step."""
+        self.norm_in: float | None = None
+        self.norm_out: float | None = None
+        self.index: int | None = None
+        """Where in the table of parameters the gated one was last found, of a gate on one."""
+
+    @property
+    def id(self) -> int:
+        """Its number."""
+        return self.settings.id
+
+    @property
+    def site(self) -> Site:
+        """Where it is."""
+        return self.settings.site
+
+    @property
+    def action(self) -> Action:
+        """What it does while it is closed."""
+        return self.settings.action
 
     @property
     def problem(self) -> str | None:
         """What keeps it from working, or None."""
-        return self._undecided or self._bypassed
-
-    @property
-    def closed_now(self) -> bool:
-        """Whether it was closed in the present step so far."""
-        return self._closed_now
+        return self.decider.problem or self.arrivals.problem
 
     @property
     def is_closed(self) -> bool:
         """Whether it is closed in the present step, or was in the latest if that is over."""
-        return self._closed_now or (self.closed and not self.paused)
+        return self.arrivals.closed_now or (self.decider.closed and not self.settings.paused)
 
     @property
-    def is_early(self) -> bool:
+    def decides_before_forward(self) -> bool:
         """Whether it is decided before the forward, so that its parameter costs no work."""
-        blocks = self.site.kind == PARAMETER and self.action.kind == "block"
-        return blocks and not self.condition.needs_norm
+        on_parameter = isinstance(self.site, ParameterSite)
+        return on_parameter and self.action.blocks and not self.decider.condition.needs_norm
 
-    def memory(self, step: int, metrics: Mapping[str, float]) -> dict[str, Any]:
-        """What ``step``, the coming one, is decided on, besides the gate's own fields."""
-        known = {**self._recalled, **metrics}
-        return {
-            "closed": self.closed,
-            "held": max(0, self._held_until - step),
-            "norm_avg": self._norm_avg,
-            "metrics": {name: known[name] for name in self.condition.names & known.keys()},
-        }
-
-    def recall(self, memory: Mapping[str, Any], step: int) -> None:
-        """Go on, at ``step``, where :meth:`memory` was asked."""
-        self.closed = memory["closed"]
-        self._held_until = step + memory["held"]
-        self._norm_avg = memory["norm_avg"]
-        self._recalled = dict(memory["metrics"])
-
-    def is_foregone(self, step: int) -> bool:
-        """Whether it is known before the gradient that nothing will pass in ``step``."""
-        if self.paused or self.action.kind != "block" or not self.condition.names <= FOREKNOWN:
+    def blocks_in_forward(self, step: int) -> bool:
+        """Return whether it is known before the gradient that nothing will pass in ``step``."""
+        if self.settings.paused or not self.action.blocks:
             return False
-        return step < self._held_until or self._would_close({"step": step, "closed": self.closed})
+        return self.decider.closes_in_forward(step)
 
     def decide(
         self,
@@ -112,98 +91,68 @@ class Gate:
         metrics: Mapping[str, float],
         norm: Callable[[], float],
         *,
-        foregone: bool = False,
+        cut: bool = False,
     ) -> bool:
-        """Whether the gate is closed to what arrives now; ``norm`` is asked only if needed.
+        """Return whether it is closed to what arrives now; ``norm`` is asked only if needed.
 
-        ``foregone``: what arrives was cut off in the forward, whatever holds by now.
+        ``cut``: what arrives was cut off in the forward because of it, whatever holds by now.
         """
-        self._reached = True
-        closed = not self.paused and self._is_closed(step, metrics, norm)
-        self._closed_now |= closed or foregone
-        return closed or foregone
-
-    def await_gradient(self) -> None:
-        """Found open ahead of the gradient: whether one comes is yet to be seen."""
-        self._reached = False
-
-    def _is_closed(
-        self, step: int, metrics: Mapping[str, float], norm: Callable[[], float]
-    ) -> bool:
-        values = {**self._recalled, **metrics, "step": step, "closed": self.closed}
-        if self.condition.needs_norm:
-            values["norm"] = arrived = norm()
-            values["norm_avg"] = arrived if self._norm_avg is None else self._norm_avg
-            self._norm_avg = values["norm_avg"] + (arrived - values["norm_avg"]) / AVERAGED
-        if step < self._held_until:
-            return True
-        closed = self._would_close(values)
-        if closed:
-            self._held_until = step + self.hold
+        closed = cut
+        if not self.settings.paused:
+            closed |= self.decider.decide(step, metrics, norm)
+        self.arrivals.record(closed=closed)
         return closed
 
-    def _would_close(self, values: Mapping[str, float]) -> bool:
-        try:
-            closed = self.condition.evaluate(values)
-        except ConditionError as error:
-            self._undecided = f"open, because the condition cannot be told: {error}"
-            return False
-        self._undecided = None
-        return closed
-
-    def bypass(self, why: str) -> None:
-        """Note that a gradient goes past the gate in the present step."""
-        self._bypassed, self._bypassed_now = why, True
-
-    def measured(self, norm: float, *, closed: bool) -> None:
-        """Note the norm of a gradient that has come to the gate, closed or open, and passed it."""
+    def record_norm(self, norm: float, *, closed: bool) -> None:
+        """Take in the norm of a gradient that has come to the gate, closed or open to it."""
         self.norm_in = norm
         self.norm_out = self.action.norm_after(norm) if closed else norm
 
-    def end_step(self, why_unreached: Callable[[], str]) -> bool:
+    def end_step(self, why_none: Callable[[], str]) -> bool:
         """Account for the step that has ended; return whether a gradient came to the gate."""
-        reached = self._reached
-        if reached:
-            self.steps += 1
-            self.closed_steps += self._closed_now
-            self.closed = self._closed_now
-            self._waited = 0
-            if not self._bypassed_now:
-                self._bypassed = None
-        else:
-            self._waited += 1
+        closed = self.arrivals.closed_now
+        arrived = self.arrivals.end_step(why_none)
+        self.decider.closed = arrived and closed
+        if not arrived:
             self.parameters = []
-            self.closed = False
-            if self._waited % UNREACHED == 0:
-                reason = why_unreached()
-                self._bypassed = f"no gradient has come here for {self._waited} steps: {reason}"
-        self._reached = self._closed_now = self._bypassed_now = False
-        return reached
+        return arrived
+
+    def find_parameter(self, table: ParameterTable) -> int | None:
+        """Return the index of the parameter that the gate is on; None if it is no longer there.
+
+        A gate follows its name to another tensor, and its tensor to another name.
+        """
+        names, known = table.names, self.index
+        if known is None or self.site.name not in names[known]:
+            found = (i for i, aliases in enumerate(names) if self.site.name in aliases)
+            self.index = next(found, known)
+        return None if self.index is None or not names[self.index] else self.index
 
     def info(self, name: Callable[[int], str]) -> GateInfo:
-        """The gate as Python reports it; ``name`` gives a parameter's name."""
+        """Return the gate as Python reports it; ``name`` gives a parameter's name."""
         fields = self.as_message()
         fields["parameters"] = tuple(name(index) for index in self.parameters)
         fields |= {"norm_in": self.norm_in, "norm_out": self.norm_out}
         return GateInfo(**fields)
 
     def as_message(self) -> dict[str, Any]:
-        """The gate as the wire protocol has it."""
+        """Return the gate as the wire protocol has it."""
+        settings = self.settings
         return {
-            "id": self.id,
-            "site": self.site.text,
-            "when": self.condition.text,
-            "action": self.action.kind,
-            "factor": self.action.factor,
-            "max_norm": self.action.max_norm,
-            "hold": self.hold,
-            "paused": self.paused,
-            "by": self.by,
-            "command": self.command,
-            "since_step": self.since_step,
-            "closed": self.closed,
-            "steps": self.steps,
-            "closed_steps": self.closed_steps,
+            "id": settings.id,
+            "site": settings.site.text,
+            "when": settings.condition.text,
+            "action": settings.action.kind,
+            "factor": settings.action.factor,
+            "max_norm": settings.action.max_norm,
+            "hold": settings.hold,
+            "paused": settings.paused,
+            "by": settings.by,
+            "command": settings.command,
+            "since_step": settings.since_step,
+            "closed": self.decider.closed,
+            "steps": self.arrivals.steps,
+            "closed_steps": self.arrivals.closed_steps,
             "norm_in": _finite(self.norm_in),
             "norm_out": _finite(self.norm_out),
             "problem": self.problem,
@@ -212,5 +161,5 @@ class Gate:
 
 
 def _finite(value: float | None) -> float | None:
-    """A number that JSON has, or None."""
+    """Return a number that JSON has, or None."""
     return value if value is not None and math.isfinite(value) else None

@@ -9,6 +9,7 @@ from typing import TypeAlias
 import torch
 from torch import Tensor
 
+from ..base.guard import Guard
 from ..measure.norms import grad_norms
 from ..torch_compat.readback import Readback
 from .gate import Gate
@@ -21,7 +22,7 @@ Figures: TypeAlias = dict[int, dict[str, float | None]]
 
 
 @dataclass(frozen=True)
-class _Arrived:
+class _WaitingNorm:
     gate: Gate
     step: int
     closed: bool
@@ -31,31 +32,33 @@ class _Arrived:
 class GateNorms:
     """Norms that were measured, and may not be read from the device yet."""
 
-    def __init__(self) -> None:
-        self._waiting: list[_Arrived] = []
+    def __init__(self, guard: Guard) -> None:
+        self._guard = guard
+        self._waiting: list[_WaitingNorm] = []
 
     def add(self, gate: Gate, step: int, norm: Tensor, *, closed: bool) -> None:
-        """Note the norm [1] of a gradient that came to a gate in ``step``."""
-        self._waiting.append(_Arrived(gate, step, closed, Readback([norm])))
+        """Queue the norm [1] of a gradient that came to a gate in ``step``."""
+        self._waiting.append(_WaitingNorm(gate, step, closed, Readback([norm])))
 
     def read(self, figures: Figures) -> None:
         """Take in what has arrived; of several norms in a step ``figures`` gets the largest."""
         waiting = []
-        for arrived in self._waiting:
-            if not arrived.norm.ready():
-                waiting.append(arrived)
-                continue
-            norm, gate = float(arrived.norm.values()[0]), arrived.gate
-            gate.measured(norm, closed=arrived.closed)
-            name, known = f"gate {gate.id} norm", figures.setdefault(arrived.step, {})
-            finite = norm if math.isfinite(norm) else None
-            earlier = known.get(name, 0.0)
-            known[name] = None if finite is None or earlier is None else max(finite, earlier)
+        for item in self._waiting:
+            with self._guard:
+                if not item.norm.ready():
+                    waiting.append(item)
+                    continue
+                norm, gate = float(item.norm.values()[0]), item.gate
+                gate.record_norm(norm, closed=item.closed)
+                name, known = f"gate {gate.id} norm", figures.setdefault(item.step, {})
+                finite = norm if math.isfinite(norm) else None
+                earlier = known.get(name, 0.0)
+                known[name] = None if finite is None or earlier is None else max(finite, earlier)
         self._waiting = waiting[-MOST_WAITING:]
 
 
 def norm_of(grad: Tensor, scale: Tensor | None) -> Tensor:
-    """The L2 norm of a gradient that carries AMP's ``scale``, float64 [1] on its device."""
+    """Return the L2 norm of a gradient that carries AMP's ``scale``, float64 [1], on its device."""
     dense = grad.detach()
     if dense.is_sparse:
         dense = dense.coalesce().values()

@@ -1,51 +1,191 @@
-"""Places where gradient flow can be gated."""
+"""The sites at which gradient flow can be gated, one class a kind.
+
+To add a kind: a class of hooks in ``backward_hooks``, a class here, and its entry in
+``SITE_KINDS``.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
+from typing import ClassVar
+
+from torch import nn
+from torch.optim import LBFGS, Optimizer
 
 from ..base.errors import CommandError, TargetError
+from ..base.guard import Guard
+from ..model.modules import module_paths
+from ..model.table import ParameterTable
+from ..torch_compat.dynamo import is_compiled
+from ..torch_compat.process_group import in_process_group
+from .backward_hooks import (
+    GatesAtSite,
+    InputHooks,
+    LabelHooks,
+    OutputHooks,
+    ParameterHooks,
+    SiteHooks,
+)
 
 PARAMETER, OUTPUT, INPUT, LABEL = "param", "output", "input", "site"
-KINDS = (PARAMETER, OUTPUT, INPUT, LABEL)
-LONGEST_LABEL = 500
+LONGEST_NAME = 500
 
 
 @dataclass(frozen=True)
-class Site:
-    """``param:NAME``, ``output:MODULE``, ``input:MODULE`` or ``site:LABEL``."""
+class GatedRun:
+    """The parts of a run that have sites."""
 
-    kind: str
+    models: Mapping[str, nn.Module]
+    optimizers: Sequence[Optimizer]
+    table: ParameterTable
+    guard: Guard
+
+
+@dataclass(frozen=True)
+class Site(ABC):
+    """A site, by its name among those of its kind."""
+
     name: str
-
-    @classmethod
-    def parse(cls, text: str) -> Site:
-        """Read a site as people write it; raises :class:`CommandError`."""
-        kind, colon, name = text.partition(":")
-        if not colon or kind not in KINDS:
-            raise CommandError(
-                f"{text!r} is no site; give param:NAME, output:MODULE, input:MODULE or site:LABEL."
-            )
-        if kind in (PARAMETER, LABEL) and not name:
-            raise CommandError(f"{text!r} names nothing; give a name after the colon.")
-        if len(name) > LONGEST_LABEL:
-            raise CommandError(f"the name of a site has {LONGEST_LABEL} characters at most.")
-        return cls(kind, name)
+    kind: ClassVar[str]
+    noun: ClassVar[str]
+    """What the name is the name of."""
+    may_be_nameless: ClassVar[bool] = False
 
     @property
     def text(self) -> str:
         """The site as people write it."""
         return f"{self.kind}:{self.name}"
 
-    def must_be_one_of(self, names: Collection[str]) -> None:
-        """Raise :class:`TargetError`, naming the nearest, when ``names`` has no such name."""
+    @abstractmethod
+    def check(self, run: GatedRun, may_be_frozen: Collection[int]) -> None:
+        """Raise why there cannot be a gate here.
+
+        ``may_be_frozen``: parameters that are not refused for being frozen just now.
+        """
+
+    @abstractmethod
+    def put_hooks(self, gates: GatesAtSite, run: GatedRun) -> SiteHooks:
+        """Put hooks where they see the gradients that arrive here."""
+
+    def _check_name(self, names: Collection[str]) -> None:
         if self.name in names:
             return
-        what = "parameter" if self.kind == PARAMETER else "module"
         nearest = get_close_matches(self.name, sorted(names), n=3, cutoff=0.5)
         hint = ""
         if nearest:
             hint = ": did you mean " + " or ".join(repr(name) for name in nearest) + "?"
-        raise TargetError(f"{self.text!r} names no {what} of this run{hint or '.'}")
+        raise TargetError(f"{self.text!r} names no {self.noun} of this run{hint or '.'}")
+
+
+class ParameterSite(Site):
+    """``param:NAME``: one parameter's gradient, summed over its uses in a backward."""
+
+    kind: ClassVar[str] = PARAMETER
+    noun: ClassVar[str] = "parameter"
+
+    def check(self, run: GatedRun, may_be_frozen: Collection[int]) -> None:
+        """Raise why the parameter cannot be gated."""
+        self._check_name({name for aliases in run.table.names for name in aliases})
+        index = run.table.index_of_name(self.name)
+        if not run.table.parameters[index].requires_grad and index not in may_be_frozen:
+            raise CommandError(f"{self.name!r} is frozen, so no gradient comes to it; thaw it.")
+
+    def put_hooks(self, gates: GatesAtSite, run: GatedRun) -> SiteHooks:
+        """Put a hook on the parameter's accumulating node."""
+        hooks = ParameterHooks(self.name, gates, run.guard)
+        hooks.put_on(run.table.parameters[run.table.index_of_name(self.name)])
+        return hooks
+
+
+class _ModuleSite(Site):
+    noun: ClassVar[str] = "module"
+    may_be_nameless: ClassVar[bool] = True
+
+    def check(self, run: GatedRun, may_be_frozen: Collection[int]) -> None:
+        """Raise :class:`TargetError` for a module that there is not."""
+        self._check_name(module_paths(run.models))
+
+
+class OutputSite(_ModuleSite):
+    """``output:MODULE``: the sum of what all users of a module's output send back."""
+
+    kind: ClassVar[str] = OUTPUT
+
+    def put_hooks(self, gates: GatesAtSite, run: GatedRun) -> SiteHooks:
+        """Put a hook behind the module's forward."""
+        # The clock of the backward is on what a model returns.
+        hooks = OutputHooks(self.name, gates, run.guard, may_cut=self.name not in run.models)
+        hooks.put_on(module_paths(run.models)[self.name])
+        return hooks
+
+
+class InputSite(_ModuleSite):
+    """``input:MODULE``: what this module alone sends back to what it was given."""
+
+    kind: ClassVar[str] = INPUT
+
+    def put_hooks(self, gates: GatesAtSite, run: GatedRun) -> SiteHooks:
+        """Put a hook before the module's forward."""
+        hooks = InputHooks(self.name, gates, run.guard)
+        hooks.put_on(module_paths(run.models)[self.name])
+        return hooks
+
+
+class LabelSite(Site):
+    """``site:LABEL``: what comes back to a tensor that ``probe.site`` marked in a forward."""
+
+    kind: ClassVar[str] = LABEL
+    noun: ClassVar[str] = "label"
+
+    def check(self, run: GatedRun, may_be_frozen: Collection[int]) -> None:
+        """Refuse nothing: a label is known once the forward passes it."""
+
+    def put_hooks(self, gates: GatesAtSite, run: GatedRun) -> SiteHooks:
+        """Return what takes in the tensors that pass the label."""
+        return LabelHooks(self.name, gates, run.guard)
+
+
+SITE_KINDS: Mapping[str, type[Site]] = {
+    site.kind: site for site in (ParameterSite, OutputSite, InputSite, LabelSite)
+}
+
+
+def parse_site(text: str) -> Site:
+    """Read a site as people write it; raise :class:`CommandError` for what is none."""
+    kind, colon, name = text.partition(":")
+    wanted = SITE_KINDS.get(kind)
+    if not colon or wanted is None:
+        raise CommandError(
+            f"{text!r} is no site; give param:NAME, output:MODULE, input:MODULE or site:LABEL."
+        )
+    if not name and not wanted.may_be_nameless:
+        raise CommandError(f"{text!r} names nothing; give a name after the colon.")
+    if len(name) > LONGEST_NAME:
+        raise CommandError(f"the name of a site has {LONGEST_NAME} characters at most.")
+    return wanted(name)
+
+
+def check_site(site: Site, run: GatedRun, may_be_frozen: Collection[int]) -> None:
+    """Raise why there cannot be a gate at a site, in this run or in any.
+
+    ``may_be_frozen``: parameters that are not refused for being frozen just now.
+    """
+    if in_process_group():
+        raise CommandError(
+            "this job is distributed, and a gate that decides differently on each rank would "
+            "let the ranks drift apart; this version gates single-process jobs only."
+        )
+    if is_compiled(run.models):
+        raise CommandError(
+            "this model is compiled, and compiled code takes no hooks; gate a run whose "
+            "model is not compiled, or freeze instead."
+        )
+    if any(isinstance(optimizer, LBFGS) for optimizer in run.optimizers):
+        raise CommandError(
+            "LBFGS moves parameters along past directions even without a gradient, so a "
+            "gate would not keep it away; use another optimizer."
+        )
+    site.check(run, may_be_frozen)

@@ -10,7 +10,7 @@ from torch import nn
 from ..base.guard import Guard
 from ..diagnosis.explanation import Explanation
 from ..freeze.freezer import Freezer
-from ..gates.gates import Gates
+from ..gates.registry import GateRegistry
 from ..link.uplink import Uplink
 from ..measure.measurement import Measurement
 from ..model.commands import ExplainCommand
@@ -41,7 +41,7 @@ class Explainer:
         table: ParameterTable,
         measurement: Measurement,
         freezer: Freezer,
-        gates: Gates,
+        gates: GateRegistry,
         expectations: Expectations,
         uplink: Uplink,
         guard: Guard,

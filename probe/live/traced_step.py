@@ -14,7 +14,7 @@ from ..diagnosis.case import Case
 from ..diagnosis.explanation import Explanation
 from ..diagnosis.trace import Trace
 from ..freeze.freezer import Freezer
-from ..gates.gates import Gates
+from ..gates.registry import GateRegistry
 from ..measure.measurement import Measurement
 from ..model.sample import Sample
 from ..model.table import ParameterTable
@@ -41,7 +41,7 @@ class TracedStep:
         table: ParameterTable,
         measurement: Measurement,
         freezer: Freezer,
-        gates: Gates,
+        gates: GateRegistry,
         guard: Guard,
     ) -> None:
         self._models = models
@@ -109,7 +109,7 @@ class TracedStep:
     def _cases(self, trace: Trace, sample: Sample) -> list[Case]:
         in_optimizer = self._measurement.members.in_optimizer
         known = any(in_optimizer)
-        stopping = self._gates.stopping()
+        blocking = self._gates.blocking()
         return [
             Case(
                 index,
@@ -119,7 +119,7 @@ class TracedStep:
                 in_optimizer[index] or not known,
                 trace.owners(self._table.names[index]),
                 self._freezer.records.freezes.get(index),
-                stopping.get(index),
+                blocking.get(index),
             )
             for index, state in enumerate(sample.states)
             if index not in self._table.removed and state != State.UNMEASURED

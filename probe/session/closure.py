@@ -61,7 +61,7 @@ def explain(
             if after[i] == "absent" and _version(parameter) != versions[i]:
                 after[i] = trace.state(parameter)
         cases = list(_cases(table, trace, held if optimizers else None, job, after))
-        zeroing = [] if job is None else job.gates.zeroing()
+        zeroing = [] if job is None else job.gates.registry.zeroing()
         return trace.explain(cases, table.names_by_id(), held, zeroing)
 
 
@@ -73,7 +73,7 @@ def _cases(
     states: Sequence[str],
 ) -> Iterator[Case]:
     freezes = {} if job is None else job.freezer.records.freezes
-    gates = {} if job is None else job.gates.stopping()
+    gates = {} if job is None else job.gates.registry.blocking()
     for index, state in enumerate(states):
         parameter = table.parameters[index]
         known = None if job is None else job.table.index_of.get(id(parameter))

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ..base.errors import CommandError
-from ..gates.gates import MOST, Gates
+from ..gates.registry import MOST, GateRegistry
 from ..model.commands import GateCommand, UngateCommand
 from ..steer.steering import Steering
 
@@ -33,25 +33,25 @@ class RestoredGate:
     """None where the gate is to be removed."""
 
 
-def gates_to_state(gates: Gates, step: int, metrics: Mapping[str, float]) -> list[dict[str, Any]]:
+def gates_to_state(
+    gates: GateRegistry, step: int, metrics: Mapping[str, float]
+) -> list[dict[str, Any]]:
     """Return every gate with what it remembers; ``step`` is the coming one."""
-    found = [gates.get(info.id) for info in gates.infos()]
     return [
         {
             "id": gate.id,
             **{name: gate.as_message()[name] for name in FIELDS},
-            **gate.memory(step, metrics),
+            **gate.decider.memory(step, metrics),
         }
-        for gate in found
-        if gate is not None
+        for gate in gates.all()
     ]
 
 
-def gates_from_state(state: Mapping[str, Any], gates: Gates) -> list[RestoredGate]:
+def gates_from_state(state: Mapping[str, Any], gates: GateRegistry) -> list[RestoredGate]:
     """Return what brings the gates of a state about, each checked; nothing is done.
 
     Of a state that was made before gates were in it, nothing. Raises :class:`CommandError` for
-    what is no state, and as :meth:`Gates.check` does.
+    what is no state, and as :meth:`GateRegistry.check` does.
     """
     items = state.get("gates")
     if items is None:
@@ -75,17 +75,19 @@ def gates_from_state(state: Mapping[str, Any], gates: Gates) -> list[RestoredGat
     return restored
 
 
-def restore_gate(gates: Gates, steering: Steering, restored: RestoredGate, step: int) -> None:
+def restore_gate(
+    gates: GateRegistry, steering: Steering, restored: RestoredGate, step: int
+) -> None:
     """Make, change or remove a gate that was checked, as of the latest ``step``."""
     command = restored.command
     if isinstance(command, GateCommand) and command.gate is None:
         command = replace(command, reserved=_promised(gates, command.reserved or 0))
     gate = gates.get(steering.apply_gate(command, step))
     if gate is not None and restored.memory is not None:
-        gate.recall(restored.memory, step + 1)
+        gate.decider.restore(restored.memory, step + 1)
 
 
-def _promised(gates: Gates, wanted: int) -> int:
+def _promised(gates: GateRegistry, wanted: int) -> int:
     """Promise the number ``wanted`` to a gate, or another where it was given away before."""
     number = gates.reserve()
     while number < wanted:

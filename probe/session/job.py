@@ -22,7 +22,7 @@ from ..base.retry import consistently
 from ..distributed.ranks import Ranks
 from ..freeze.freezer import Freezer
 from ..freeze.optimizer_state import OptimizerState
-from ..gates.dry_run import trial
+from ..gates.dry_run import dry_run
 from ..gates.gates import Gates
 from ..gates.labels import ATTACHED
 from ..link.uplink import Identity, Uplink
@@ -105,22 +105,15 @@ class Job:
         self.verification = Verification(
             self.table, in_optimizer=lambda index: self.measuring.members.in_optimizer[index]
         )
-        self.gates = Gates(
-            models,
-            optimizers,
-            self.table,
-            self.freezer.scaler_zeros,
-            self.guard,
-            metrics=lambda: self.measuring.latest_metrics,
-            sampling=lambda: self.measuring.sampling,
-            persist=lambda: self.measuring.persist,
+        self.gates = Gates.of(
+            models, optimizers, self.table, self.measuring, self.freezer.scaler_zeros, self.guard
         )
         self.steering = Steering(
             self.table,
             models,
             self.freezer,
             OptimizerState(optimizers),
-            self.gates,
+            self.gates.registry,
             self.verification,
             self.guard,
             report=self.uplink.tell_report,
@@ -131,7 +124,7 @@ class Job:
             self.table,
             self.measuring,
             self.freezer,
-            self.gates,
+            self.gates.registry,
             expectations,
             self.uplink,
             self.guard,
@@ -148,7 +141,7 @@ class Job:
                 model.register_load_state_dict_post_hook(ModuleHook(self._weights_loaded)),
             )
         ]
-        ATTACHED.add(self.gates)
+        ATTACHED.add(self.gates.runtime)
         # One rank talks; the others hear from it what was asked for.
         if server is not None and (self.ranks is None or self.ranks.leader):
             self.uplink.connect(server, token)
@@ -162,7 +155,7 @@ class Job:
         self.explainer.pause(True)
         held = self.measuring.members.held_by(k)
         self.freezer.clear_gradients(held)
-        self.gates.keep_out(held, self.measuring.is_new)
+        self.gates.blocked.clear_gradients(held)
         if self.measuring.sampling and self.verification.watching:
             self.verification.note(SCRIPT, self.step + 1)
 
@@ -212,10 +205,10 @@ class Job:
                 with self.guard:
                     self.explainer.conclude(self.step)
             self.between = False
-            if len(self.gates):
+            if len(self.gates.registry):
                 with self.guard:
-                    self.gates.forward_begins()
-                    self.freezer.gate_cover.update_gated(self.gates.flipped)
+                    self.gates.blocked.decide_before_forward()
+                    self.freezer.gate_cover.update_gated(self.gates.blocked.before_forward)
             self.freezer.scaler_zeros.fill()
 
     def _weights_loaded(self, *_: object) -> None:
@@ -228,7 +221,7 @@ class Job:
 
     def _step_by_hand(self) -> None:
         self.freezer.clear_gradients(range(len(self.table)))
-        self.gates.keep_out(range(len(self.table)), self.measuring.is_new)
+        self.gates.blocked.clear_gradients(range(len(self.table)))
         self._end_step()
 
     def _end_step(self, *, skipped: bool = False, late: bool = False) -> None:
@@ -241,7 +234,7 @@ class Job:
         # Guarded one by one: a fault in measuring must not keep commands from being applied.
         if sampled:
             with self.guard:
-                self.measuring.finish(self.step, self.gates.complete(), skipped=skipped)
+                self.measuring.finish(self.step, self.gates.blocked.find(), skipped=skipped)
             with self.guard:
                 self.measuring.members.refresh()
         with self.guard:
@@ -269,10 +262,10 @@ class Job:
             self.explainer.conclude(self.step)
 
     def _steer(self, *, skipped: bool, look: bool, late: bool) -> None:
-        for step, values in self.gates.end_step(self.step).items():
+        for step, values in self.gates.accounting.end_step(self.step).items():
             if look or step < self.step:
                 self.uplink.tell_metrics(MetricValues(step, time.time(), values))
-        self.gates.release()
+        self.gates.blocked.release()
         undone = self.freezer.drop_undone()
         if self.steering.boundary(self.step, look=look, skipped=skipped) or undone:
             self.announce_frozen()
@@ -287,13 +280,13 @@ class Job:
 
     def settle_gates(self, *, late: bool = False) -> None:
         """Bring what is there for the gates in line with them, and tell of them."""
-        self.gates.follow()
-        self.freezer.gate_cover.update(self.gates.may_flip)
-        if len(self.gates):
+        self.gates.runtime.follow_parameters()
+        self.freezer.gate_cover.update(self.gates.registry.may_block_before_forward())
+        if len(self.gates.registry):
             self.measuring.mark(late=late)
         else:
             self.measuring.marking = False
-        gates = self.gates.message()
+        gates = self.gates.accounting.take_message()
         if gates is not None:
             self.uplink.tell_gates(gates)
 
@@ -338,7 +331,7 @@ class Job:
 
     def _trial(self, command: GateCommand, history: Mapping[str, Any] | None) -> dict[str, Any]:
         known = sorted(self.measuring.latest_metrics)
-        return trial(command, history, check=self.gates.check, known=known)
+        return dry_run(command, history, check=self.gates.registry.check, known=known)
 
     # What the server is told.
 
@@ -373,8 +366,8 @@ class Job:
             self.measuring.remove()
             self.steering.stop()
             self.previews.stop()
-            ATTACHED.discard(self.gates)
-            self.gates.remove()
+            ATTACHED.discard(self.gates.runtime)
+            self.gates.registry.remove()
             if self._may_restore(failed):
                 self.freezer.restore()
             if self.ranks is not None:

@@ -129,7 +129,7 @@ class Run:
         me = self._me(f"gate {site!r}")
         command = GateCommand(site, site, when, action, factor, max_norm, hold, **me)
         self._job.steering.resolve(command)
-        number = self._job.gates.reserve()
+        number = self._job.gates.registry.reserve()
         self._do_gate(replace(command, reserved=number))
         return number
 
@@ -141,7 +141,7 @@ class Run:
 
     def gates(self) -> list[GateInfo]:
         """Every gate as it is now, in the order made."""
-        return self._job.gates.infos()
+        return self._job.gates.registry.infos()
 
     def explain(self, target: str = "*") -> None:
         """Trace the next step, and then know why gradients are missing: :meth:`explanations`.
@@ -201,7 +201,7 @@ class Run:
         job = self._job
         return {
             **freezes_to_state(job.freezer, job.table),
-            "gates": gates_to_state(job.gates, job.step + 1, job.measuring.latest_metrics),
+            "gates": gates_to_state(job.gates.registry, job.step + 1, job.measuring.latest_metrics),
             "step": job.step,
         }
 
@@ -233,12 +233,12 @@ class Run:
             wanted.insert(0, (thaw, thawed))
         for command, selection in wanted:
             self._job.freezer.check(selection, command.mode)
-        gates = gates_from_state(state, self._job.gates)
+        gates = gates_from_state(state, self._job.gates.registry)
         if self._job.ranks is not None:
             self._job.ranks.agree(self._job.step, {"load_state_dict": state})
         if self._job.step == 0:
             self._job.step = self._job.uplink.step = state.get("step", 0)
-            self._job.gates.begin(self._job.step + 1)
+            self._job.gates.step.number = self._job.step + 1
         for command, selection in wanted:
             self._local_commands += 1
             numbered = replace(command, local=self._local_commands)
@@ -247,7 +247,7 @@ class Run:
         for gate in gates:
             self._local_commands += 1
             gate = replace(gate, command=replace(gate.command, local=self._local_commands))
-            restore_gate(self._job.gates, self._job.steering, gate, self._job.step)
+            restore_gate(self._job.gates.registry, self._job.steering, gate, self._job.step)
         self._job.settle_gates()
         self._job.announce_frozen()
 
@@ -287,7 +287,7 @@ class Run:
         if self._job.at_boundary():
             if self._job.ranks is not None:
                 self._job.ranks.agree(self._job.step, command.asked())
-            self._job.gates.release()
+            self._job.gates.blocked.release()
             self._job.steering.apply_now(command, selection, self._job.step)
             self._job.settle_gates()
             self._job.announce_frozen()
@@ -299,6 +299,6 @@ class Run:
         if not self._job.at_boundary():
             self._job.steering.submit(command)
             return
-        self._job.gates.release()
+        self._job.gates.blocked.release()
         self._job.steering.apply_gate(command, self._job.step)
         self._job.settle_gates()

@@ -15,7 +15,7 @@ from ..base.guard import Guard
 from ..distributed.ranks import Ranks
 from ..freeze.freezer import Freezer
 from ..freeze.optimizer_state import OptimizerState
-from ..gates.gates import Gates
+from ..gates.registry import GateRegistry
 from ..measure.backward_timer import BackwardTiming
 from ..model.commands import (
     Command,
@@ -62,7 +62,7 @@ class Steering:
         models: Mapping[str, nn.Module],
         freezer: Freezer,
         states: OptimizerState,
-        gates: Gates,
+        gates: GateRegistry,
         verification: Verification,
         guard: Guard,
         report: Callable[[Report], None],
@@ -246,13 +246,13 @@ class Steering:
             gate = self._gates.get(number)
             if gate is None:
                 detail = "no gate is there any more"
-            elif gate.since_step != since:
+            elif gate.settings.since_step != since:
                 self._supersede(command, "the gate was changed again", step)
                 continue
-            elif gate.paused:
+            elif gate.settings.paused:
                 detail = "paused: it lets everything pass"
-            elif gate.steps:
-                detail = f"{'closed' if gate.closed else 'open'} in step {step}"
+            elif gate.arrivals.steps:
+                detail = f"{'closed' if gate.decider.closed else 'open'} in step {step}"
             else:
                 waiting.append((command, number, since))
                 continue

@@ -15,7 +15,7 @@ from gradgate.probe.conditions.functions import FUNCTIONS
 from gradgate.probe.conditions.names import OWN_NAMES
 from gradgate.probe.diagnosis.causes import WORDS
 from gradgate.probe.gates.actions import ACTIONS
-from gradgate.probe.gates.sites import KINDS
+from gradgate.probe.gates.sites import SITE_KINDS
 from tests.support.serving import ServerProcess
 from tests.support.waiting import wait_until
 
@@ -73,7 +73,7 @@ def test_every_word_of_a_gate_is_documented() -> None:
     text = (ROOT / "docs" / "gates.md").read_text("utf-8")
     for word in (*ACTIONS, *FUNCTIONS, *OWN_NAMES):
         assert f"`{word}`" in text, word
-    for kind in KINDS:
+    for kind in SITE_KINDS:
         assert re.search(rf"`{kind}:[A-Z]+`", text), kind
 
 

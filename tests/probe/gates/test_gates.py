@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from gradgate import probe
-from gradgate.probe.gates.actions import Action
+from gradgate.probe.gates.actions import Clip, Scale
 from tests.support import gating
 from tests.support.gating import OPTIMIZERS, SITES, Branched
 
@@ -173,30 +173,30 @@ def test_clip(at: str) -> None:
 def test_clip_of_few_bits(dtype: torch.dtype) -> None:
     """A norm beyond the range or the precision of its dtype is clipped right all the same."""
     grad = torch.full((40_000,), 500.0, dtype=dtype)
-    clipped = Action("clip", max_norm=1000.0).on(grad)
+    clipped = Clip(1000.0).pass_on(grad)
     assert clipped is not None
     assert clipped.dtype == dtype
     wide = torch.complex128 if dtype.is_complex else torch.float64
     assert float(clipped.to(wide).norm()) == pytest.approx(1000.0, rel=4e-3)
-    assert Action("clip", max_norm=100_001.0).on(grad).equal(grad)  # type: ignore[union-attr]
+    assert Clip(100_001.0).pass_on(grad).equal(grad)  # type: ignore[union-attr]
 
 
 @pytest.mark.parametrize("action", ["scale", "clip", "clip-below", "clip-zero"])
 def test_smooth_actions_have_right_gradients_of_gradients(action: str) -> None:
     """What passes is differentiable: gradcheck and gradgradcheck of the action, in float64."""
     act = {
-        "scale": Action("scale", factor=-1.5),
-        "clip": Action("clip", max_norm=0.5),
-        "clip-below": Action("clip", max_norm=50.0),
-        "clip-zero": Action("clip", max_norm=0.5),
+        "scale": Scale(-1.5),
+        "clip": Clip(0.5),
+        "clip-below": Clip(50.0),
+        "clip-zero": Clip(0.5),
     }[action]
     torch.manual_seed(0)
     x = torch.randn(3, 4, dtype=torch.float64).mul(0 if action == "clip-zero" else 1)
     x.requires_grad_()
-    assert torch.autograd.gradcheck(lambda g: act.on(g), x)
+    assert torch.autograd.gradcheck(lambda g: act.pass_on(g), x)
     if action != "clip-zero":
-        assert torch.autograd.gradgradcheck(lambda g: act.on(g), x)
-    (grad,) = torch.autograd.grad(act.on(x).sum(), x)  # type: ignore[union-attr]
+        assert torch.autograd.gradgradcheck(lambda g: act.pass_on(g), x)
+    (grad,) = torch.autograd.grad(act.pass_on(x).sum(), x)  # type: ignore[union-attr]
     assert grad.isfinite().all()
 
 
@@ -301,7 +301,7 @@ def test_norms_in_and_out_are_those_of_the_gradient() -> None:
 def test_an_overflow_is_passed_on() -> None:
     """A gradient that is not finite passes a clip as one, so that a scaler can see it."""
     for bad in (math.inf, math.nan):
-        clipped = Action("clip", max_norm=1.0).on(torch.tensor([bad, 1.0]))
+        clipped = Clip(1.0).pass_on(torch.tensor([bad, 1.0]))
         assert clipped is not None
         assert not clipped.isfinite().all()
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from gradgate import probe
-from gradgate.probe.gates.dry_run import trial
+from gradgate.probe.gates.dry_run import dry_run
 from gradgate.probe.model.commands import GateCommand
 from tests.support import gating
 from tests.support.gating import OPTIMIZERS, Branched, closed_in
@@ -89,10 +89,10 @@ def test_a_trial_is_what_would_have_been(when: str, hold: int, site: str, level:
             gate = gating.only_gate(run)
             norms.append(gate.norm_in)
             closed += [step] if gate.closed else []
-        check = run._job.gates.check
+        check = run._job.gates.registry.check
         asked = GateCommand(site, site, when, hold=hold, by="test")
         history = {"steps": list(range(1, 41)), "values": {"norm": norms}}
-        answer = trial(asked, history, check=check, known=[])
+        answer = dry_run(asked, history, check=check, known=[])
     assert 0 < len(closed) < 40
     assert answer["error"] is None
     assert (answer["closed"], answer["samples"]) == (closed, 40)

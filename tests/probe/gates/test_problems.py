@@ -171,9 +171,9 @@ def test_without_gates_a_step_costs_microseconds() -> None:
         job, held = run._job, list(range(10))
 
         def step() -> None:
-            job.gates.keep_out(held, job.measuring.is_new)
-            job.gates.end_step(1)
-            job.gates.release()
+            job.gates.blocked.clear_gradients(held)
+            job.gates.accounting.end_step(1)
+            job.gates.blocked.release()
             job.settle_gates()
 
         spent = timeit.repeat(step, number=1000, repeat=5)

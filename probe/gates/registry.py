@@ -1,0 +1,140 @@
+"""The gates of a run: made, changed, removed and looked up."""
+
+from __future__ import annotations
+
+from itertools import count
+
+from ..base.errors import CommandError
+from ..conditions.compiler import compile_condition
+from ..model.commands import GateCommand
+from ..model.gate_info import GateInfo
+from .actions import make_action
+from .blocked import BlockedParameters
+from .gate import Gate, GateSettings
+from .runtime import GateRuntime
+from .sites import GatedRun, check_site, parse_site
+
+MOST = 1000
+"""Gates of a run, at most."""
+
+
+class GateRegistry:
+    """Holds the gates by their numbers; commands go here, outside forward and backward."""
+
+    def __init__(self, run: GatedRun, runtime: GateRuntime, blocked: BlockedParameters) -> None:
+        self._run = run
+        self._runtime = runtime
+        self._blocked = blocked
+        self._gates: dict[int, Gate] = {}
+        self._numbers = count(1)
+        self.changes = 0
+        """How often a gate was made, changed or removed."""
+
+    def __len__(self) -> int:
+        return len(self._gates)
+
+    def get(self, number: int) -> Gate | None:
+        """Return the gate of this number, or None."""
+        return self._gates.get(number)
+
+    def all(self) -> list[Gate]:
+        """Return every gate, by number."""
+        return list(self._gates.values())
+
+    def infos(self) -> list[GateInfo]:
+        """Return every gate as Python reports it, by number."""
+        return [gate.info(self._run.table.name) for gate in self.all()]
+
+    def reserve(self) -> int:
+        """Promise a number to a gate that is yet to be made; in any thread."""
+        return next(self._numbers)
+
+    def check_number(self, number: int) -> None:
+        """Raise :class:`CommandError` if there is no gate of this number."""
+        if number not in self._gates:
+            known = ", ".join(map(str, self._gates)) or "none"
+            raise CommandError(f"this run has no gate {number}; it has {known}.")
+
+    def check(self, command: GateCommand, *, restored: bool = False) -> None:
+        """Raise why a gate cannot be made or changed; nothing is done.
+
+        ``restored``: it was made before, so that its parameter may be frozen by now.
+        """
+        if command.gate is not None:
+            self.check_number(command.gate)
+        compile_condition(command.when)
+        make_action(command.action, factor=command.factor, max_norm=command.max_norm)
+        if command.hold < 0:
+            raise CommandError(f"hold={command.hold}: give a number of steps from 0 up.")
+        if command.gate is None and len(self._gates) >= MOST:
+            raise CommandError(f"a run has {MOST} gates at most; remove some.")
+        site = parse_site(command.site)
+        old = None if command.gate is None else self._gates[command.gate]
+        if old is None or old.site != site:
+            table, blocked = self._run.table, self._blocked.before_forward
+            check_site(site, self._run, range(len(table)) if restored else blocked)
+
+    def apply(self, command: GateCommand, step: int) -> int:
+        """Make or change a gate that was checked; return its number."""
+        self.changes += 1
+        old = self._gates.get(command.gate) if command.gate is not None else None
+        if old is not None:
+            number = old.id
+        else:
+            number = self.reserve() if command.reserved is None else command.reserved
+        settings = GateSettings(
+            id=number,
+            site=parse_site(command.site),
+            condition=compile_condition(command.when),
+            action=make_action(command.action, factor=command.factor, max_norm=command.max_norm),
+            hold=command.hold,
+            paused=command.paused,
+            by=command.by,
+            command=command.id,
+            since_step=step,
+        )
+        if old is not None:
+            self._discard(old)
+        gate = Gate(settings)
+        self._gates = dict(sorted({**self._gates, number: gate}.items()))
+        self._runtime.add(gate)
+        return number
+
+    def delete(self, number: int) -> None:
+        """Remove the gate of this number, if there is one."""
+        self.changes += 1
+        if number in self._gates:
+            self._discard(self._gates[number])
+
+    def _discard(self, gate: Gate) -> None:
+        self._gates = {number: other for number, other in self._gates.items() if other is not gate}
+        self._runtime.discard(gate)
+
+    def remove(self) -> None:
+        """Remove every gate and hook, and let every parameter be trained again."""
+        self._blocked.release()
+        self._runtime.remove()
+        self._gates = {}
+
+    def may_block_before_forward(self) -> frozenset[int]:
+        """Return the parameters that a gate may keep from being trained in some step."""
+        early = [gate for gate in self.all() if gate.decides_before_forward]
+        indexes = (gate.find_parameter(self._run.table) for gate in early)
+        return frozenset(index for index in indexes if index is not None)
+
+    def blocking(self) -> dict[int, GateInfo]:
+        """Return the closed gates that block, by each parameter that is behind one."""
+        found: dict[int, GateInfo] = {}
+        blocked = self._blocked.so_far
+        for gate in self.all():
+            indexes = gate.reach.indexes if gate.is_closed and gate.action.blocks else set()
+            if gate.index in blocked:
+                indexes = {gate.index}
+            for index in indexes:
+                found.setdefault(index, gate.info(self._run.table.name))
+        return found
+
+    def zeroing(self) -> list[GateInfo]:
+        """Return the closed gates that let zeros pass."""
+        closed = [gate for gate in self.all() if gate.is_closed and gate.action.zeroes]
+        return [gate.info(self._run.table.name) for gate in closed]

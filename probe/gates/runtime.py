@@ -1,0 +1,110 @@
+"""The gates at their sites: their hooks come and go, and follow the model."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.utils.hooks import RemovableHandle
+
+from ..torch_compat.module_hooks import ModuleHook
+from .backward_hooks import LabelHooks, ParameterHooks
+from .gate import Gate
+from .present_step import PresentStep
+from .reach import Reach
+from .site_gates import SiteGates
+from .sites import GatedRun, LabelSite, ParameterSite, Site
+
+
+class GateRuntime:
+    """Lets gates act at their sites, in the training thread."""
+
+    def __init__(self, run: GatedRun, step: PresentStep) -> None:
+        self._run = run
+        self._step = step
+        self._sites: dict[Site, SiteGates] = {}
+        self._model_hooks: list[RemovableHandle] = []
+
+    def add(self, gate: Gate) -> None:
+        """Let a gate act from the next forward on."""
+        self._step.scale.look()
+        if not self._model_hooks:
+            self._model_hooks = [
+                model.register_forward_hook(ModuleHook(self._forward_ended), always_call=True)
+                for model in self._run.models.values()
+            ]
+        site = self._sites.setdefault(gate.site, SiteGates(gate.site, self._step))
+        site.add(gate, self._run)
+
+    def discard(self, gate: Gate) -> None:
+        """Let a gate act no longer."""
+        self._sites[gate.site].discard(gate)
+        if not self.gates():
+            self._remove_model_hooks()
+
+    def remove(self) -> None:
+        """Remove every hook."""
+        self._remove_model_hooks()
+        for site in self._sites.values():
+            with self._step.guard:
+                site.remove()
+        self._sites.clear()
+
+    def gates(self) -> list[Gate]:
+        """Return the gates of all sites."""
+        return [gate for site in self._sites.values() for gate in site.gates]
+
+    def closed_gates(self) -> list[Gate]:
+        """Return those that were closed in the present step so far."""
+        return [gate for gate in self.gates() if gate.arrivals.closed_now]
+
+    def has_label(self, label: str) -> bool:
+        """Return whether there is a gate on a label."""
+        site = self._sites.get(LabelSite(label)) if self._sites else None
+        return site is not None and site.hooks is not None
+
+    def pass_label(self, tensor: Tensor, label: str) -> Tensor:
+        """Gate the gradient of a tensor that passes a label, if there is a gate on it."""
+        site = self._sites.get(LabelSite(label))
+        hooks = None if site is None else site.hooks
+        return hooks.pass_label(tensor) if isinstance(hooks, LabelHooks) else tensor
+
+    def follow_parameters(self) -> None:
+        """At a boundary: put hooks on the tensors that gated parameters are now."""
+        for site in self._sites.values():
+            if isinstance(site.hooks, ParameterHooks):
+                for gate in site.gates:
+                    with self._step.guard:
+                        self._follow_parameter(gate, site.hooks)
+
+    def _follow_parameter(self, gate: Gate, hooks: ParameterHooks) -> None:
+        index = gate.find_parameter(self._run.table)
+        if index is not None:
+            gate.reach = Reach(self._step.number, {index} if gate.action.blocks else set())
+            hooks.put_on(self._run.table.parameters[index])
+
+    def why_no_gradient(self, gate: Gate) -> str:
+        """Return why no gradient has come to a gate."""
+        if isinstance(gate.site, ParameterSite) and gate.find_parameter(self._run.table) is None:
+            return f"{gate.site.name} is no longer in the model."
+        hooks = self._sites[gate.site].hooks
+        return "it was removed." if hooks is None else hooks.why_no_gradient()
+
+    def find_rewrites(self) -> None:
+        """At the end of a step: let go of what forwards that did not end have left behind."""
+        for site in self._sites.values():
+            if site.hooks is not None:
+                with self._step.guard:
+                    site.hooks.find_rewrites()
+
+    def _forward_ended(self, *_: object) -> None:
+        """Look for writes in place that go past a gate, while the tensors are still there."""
+        if torch.compiler.is_compiling() or not torch.is_grad_enabled():
+            return
+        for site in self._sites.values():
+            with self._step.guard:
+                site.find_rewrites()
+
+    def _remove_model_hooks(self) -> None:
+        for hook in self._model_hooks:
+            hook.remove()
+        self._model_hooks.clear()

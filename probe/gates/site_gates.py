@@ -1,0 +1,115 @@
+"""The gates on one site: what they decide in the forward, and do to gradients in the backward."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import torch
+from torch import Tensor
+
+from ..torch_compat.readback import capturing
+from .backward_hooks import REWRITTEN, SiteHooks
+from .forward_cut import ForwardCut
+from .gate import Gate
+from .norms import norm_of
+from .present_step import PresentStep
+from .reach import Reach
+from .sites import GatedRun, Site
+
+WALK_EVERY = 20
+"""Steps between two looks at the graph upstream of a site, in steps that are not sampled."""
+
+
+class SiteGates:
+    """The gates on one site, which act in the order made, and the hooks through which they do.
+
+    It stays when its last gate goes: graphs that were made before ask it all the same, and find
+    the gates that there are by then.
+    """
+
+    def __init__(self, site: Site, step: PresentStep) -> None:
+        self.site = site
+        self.gates: list[Gate] = []
+        self.hooks: SiteHooks | None = None
+        self._step = step
+
+    def add(self, gate: Gate, run: GatedRun) -> None:
+        """Let one more gate act here, where its number puts it."""
+        self.gates = sorted([*self.gates, gate], key=lambda gate: gate.id)
+        if self.hooks is None:
+            self.hooks = self.site.put_hooks(self, run)
+
+    def discard(self, gate: Gate) -> None:
+        """Let a gate act here no longer."""
+        self.gates = [other for other in self.gates if other is not gate]
+        if not self.gates:
+            self.remove()
+
+    def remove(self) -> None:
+        """Remove the hooks and every gate."""
+        self.gates = []
+        if self.hooks is not None:
+            self.hooks.remove()
+            self.hooks = None
+
+    def record_upstream(self, tensor: Tensor) -> None:
+        """Look, now and then, who is upstream of a tensor whose gradient is gated."""
+        step = self._step
+        for gate in self.gates:
+            if not gate.action.blocks:
+                continue
+            looked = gate.reach.step
+            if looked != step.number:
+                # Where gradients stay, an old one must not be taken for a gated one.
+                now_and_then = step.measurement.sampling or step.number % WALK_EVERY == 0
+                if looked and not (now_and_then or step.measurement.persist):
+                    continue
+                gate.reach = Reach(step.number)
+            gate.reach.add(tensor, step.table)
+
+    def forward_cut(self) -> ForwardCut | None:
+        """Return how to cut the graph in the forward, if nothing will pass."""
+        for gate in self.gates:
+            if gate.blocks_in_forward(self._step.number) and not gate.reach.hidden:
+                pass_on = partial(self.pass_on, cut_by=gate)
+                return ForwardCut(pass_on, partial(gate.reach.leaves, self._step.table))
+        return None
+
+    def find_rewrites(self) -> None:
+        """Once a forward is over: look for writes in place that take gradients past the gates."""
+        if self.hooks is not None and self.hooks.find_rewrites():
+            for gate in self.gates:
+                gate.arrivals.record_bypass(f"{self.site.name or 'the model'} {REWRITTEN}")
+
+    def pass_on(self, grad: Tensor, cut_by: Gate | None = None) -> Tensor | None:
+        """Return what passes of a gradient that has arrived.
+
+        ``cut_by``: the gate because of which this was cut off in the forward.
+        """
+        passed: Tensor | None = grad
+        for gate in self.gates:
+            if passed is None:
+                break
+            with self._step.guard:
+                passed = self._apply(gate, passed, cut=gate is cut_by)
+        return passed
+
+    def _apply(self, gate: Gate, grad: Tensor, *, cut: bool) -> Tensor | None:
+        step = self._step
+        scale = step.scale.tensor()
+        measured = norm_of(grad, scale) if step.measurement.sampling and not capturing() else None
+
+        def norm() -> float:
+            return float(norm_of(grad, scale) if measured is None else measured)
+
+        closed = gate.decide(step.number, step.measurement.latest_metrics, norm, cut=cut)
+        if measured is not None:
+            step.norms.add(gate, step.number, measured, closed=closed)
+        if not closed:
+            return grad
+        passed = gate.action.pass_on(grad, scale)
+        if passed is None and scale is not None:
+            # Once this backward is done the scaler may look for gradients that there are not.
+            engine = torch.autograd.Variable._execution_engine
+            engine.queue_callback(step.fill_scaler_zeros)
+        return passed
