@@ -1,0 +1,35 @@
+"""The binary frame of a sample, as the server reads it."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import numpy as np
+import pytest
+
+from gradgate.probe.link.frames import encode_json, encode_sample
+from gradgate.probe.model.sample import GRAD_MAX, GRAD_NORM, Sample
+from gradgate.server.protocol.frames import decode
+
+
+@pytest.mark.parametrize("count", [0, 1, 7, 8, 9])
+@pytest.mark.parametrize("skipped", [True, False])
+def test_the_server_reads_what_was_measured(count: int, skipped: bool) -> None:
+    """Every field arrives whatever the number of parameters is, which is padded to eight bytes."""
+    states = np.arange(count, dtype=np.uint8) % 8
+    norms = np.linspace(0, 1, count, dtype=np.float32)
+    values = {GRAD_NORM: norms, GRAD_MAX: norms * 2}
+    frame = decode(encode_sample(Sample(2**40, 12.5, states, values, skipped), 2**33))
+    assert (frame.seq, frame.step, frame.time, frame.skipped) == (2**33, 2**40, 12.5, skipped)
+    np.testing.assert_array_equal(frame.states, states)
+    assert set(frame.values) == {GRAD_NORM, GRAD_MAX}
+    np.testing.assert_array_equal(frame.values[GRAD_MAX], norms * 2)
+
+
+def test_json_is_compact_and_has_no_number_that_is_none() -> None:
+    """A NaN would be no JSON, and is a fault of who sends it."""
+    assert encode_json({"a": [1, None]}) == '{"a":[1,null]}'
+    assert json.loads(encode_json({"a": "ü\ud800"})) == {"a": "ü\ud800"}
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        encode_json({"a": math.nan})
