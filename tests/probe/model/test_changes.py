@@ -148,3 +148,28 @@ def test_walks_are_held_to_their_share(monkeypatch: pytest.MonkeyPatch) -> None:
     growth.remove()
     # 100 s of steps, of which 1 % is 1 s: 500 walks of 2 ms, and 125 of the allowance.
     assert 620 <= walks <= 640
+
+
+def test_a_module_that_was_assigned_is_watched_from_then_on() -> None:
+    """What is assigned to a part that joined later is noticed at once, too."""
+    model = plain()
+    changes = ModelChanges({"": model}, ParameterTable({"": model}), step=lambda: 1)
+    assert not changes.noticed
+    model.head = nn.Sequential(nn.Linear(16, 3))
+    assert changes.noticed
+    assert changes.walk()
+    assert not changes.noticed
+    model.head[0].bias = nn.Parameter(torch.zeros(3))
+    assert changes.noticed
+    changes.remove()
+    assert not changes.noticed
+
+
+def test_what_is_assigned_elsewhere_is_none_of_ours() -> None:
+    """The hooks are called for every module of the process."""
+    model = plain()
+    changes = ModelChanges({"": model}, ParameterTable({"": model}), step=lambda: 1)
+    copy.deepcopy(model).head = nn.Linear(16, 3)
+    model.head.bias = model.head.bias
+    assert not changes.noticed
+    changes.remove()

@@ -10,6 +10,9 @@ import torch
 from torch import nn
 
 from gradgate import probe
+from gradgate.probe.model.changes import ModelChanges
+from gradgate.probe.model.membership import Membership
+from gradgate.probe.model.table import ParameterTable, TableRow
 from tests.support import zoo
 from tests.support.growing import (
     adam,
@@ -65,3 +68,53 @@ def test_optimizers_of_single_parameters_are_not_all_looked_at_in_each_step() ->
         asked.clear()
         optimizers[1].step()
         assert set(asked) == {id(optimizers[1])}
+
+
+def followed(
+    model: nn.Module, *optimizers: torch.optim.Optimizer
+) -> tuple[Membership, ParameterTable, list[int]]:
+    """The membership of a model, its table, and how many rows it had when each change was told."""
+    table = ParameterTable({"": model})
+    told: list[int] = []
+
+    def changed(rows: list[TableRow]) -> None:
+        told.append(len(members.rows))
+        assert len(rows) == len(table)
+
+    changes = ModelChanges({"": model}, table, step=lambda: 1)
+    members = Membership(table, optimizers, changes, changed)
+    return members, table, told
+
+
+def test_a_group_that_was_added_is_seen_when_its_optimizer_steps() -> None:
+    """No walk and no sample needs to come before."""
+    model = plain()
+    optimizer = torch.optim.SGD(model.encoder.parameters(), lr=0.1)
+    members, table, _ = followed(model, optimizer)
+    assert len(members.held_by(0)) == len(list(model.encoder.parameters()))
+    optimizer.add_param_group({"params": [model.head.weight]})
+    assert table.index_of_name("head.weight") in members.held_by(0)
+    assert members.in_optimizer[table.index_of_name("head.weight")]
+
+
+def test_what_left_the_model_is_in_no_optimizer_and_not_loose() -> None:
+    """A removed parameter has no gradient that anybody should look for."""
+    model = plain()
+    members, table, _ = followed(model)
+    assert len(members.loose) == len(table)
+    left = table.index_of_name("head.bias")
+    del model.head.bias
+    members.refresh(walk=True)
+    assert left not in members.loose
+    assert members.rows[left].removed
+
+
+def test_a_change_is_told_before_it_is_shown() -> None:
+    """A connection that begins with what is shown must not be ahead of what waits to be sent."""
+    model = plain()
+    members, table, told = followed(model)
+    before = len(table)
+    model.scale = nn.Parameter(torch.ones(3))
+    members.catch_up()
+    assert told == [before]
+    assert len(members.rows) == before + 1

@@ -7,6 +7,8 @@ import torch
 from torch import nn
 
 from gradgate import probe
+from gradgate.probe.model.selection import Selection, select
+from gradgate.probe.model.table import ParameterTable
 from tests.support import zoo
 from tests.support.growing import (
     adam,
@@ -46,3 +48,63 @@ def test_a_target_means_what_is_in_the_model() -> None:
         assert "head.bias (replaced at step 2)" in by_name(run)
         with pytest.raises(probe.TargetError, match="matches no parameter"):
             run.freeze("head.bias (replaced at step 2)")
+
+
+class Blocks(nn.Module):
+    """Three blocks, each with a norm inside."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.blocks = nn.ModuleList(
+            nn.Sequential(nn.Linear(2, 2), nn.BatchNorm1d(2)) for _ in range(3)
+        )
+
+
+def chosen(target: str, **options: bool) -> tuple[list[str], Selection]:
+    models = {"": Blocks()}
+    table = ParameterTable(models)
+    selection = select(target, table, models, **options)
+    return [table.name(index) for index in selection.indexes], selection
+
+
+def test_a_pattern_may_match_modules_and_then_means_all_below() -> None:
+    """``blocks.[02]`` matches no parameter's name."""
+    names, selection = chosen("blocks.[02]")
+    assert selection.modules == ("blocks.0", "blocks.2")
+    assert [name.rpartition(".")[0] for name in names] == [
+        "blocks.0.0",
+        "blocks.0.0",
+        "blocks.0.1",
+        "blocks.0.1",
+        "blocks.2.0",
+        "blocks.2.0",
+        "blocks.2.1",
+        "blocks.2.1",
+    ]
+    assert selection.norms == ("blocks.0.1", "blocks.2.1")
+
+
+def test_only_the_outermost_of_the_modules_that_match_are_named() -> None:
+    """What is inside of one that matches needs no mention of its own."""
+    assert chosen("blocks*")[1].modules == ("blocks",)
+    assert chosen("*.0")[1].modules == ("blocks.0", "blocks.1.0", "blocks.2.0")
+
+
+def test_a_parameters_name_names_no_module() -> None:
+    """Nor a norm that has another parameter of that module."""
+    names, selection = chosen("blocks.0.0.weight")
+    assert names == ["blocks.0.0.weight"]
+    assert (selection.modules, selection.norms) == ((), ())
+
+
+def test_without_a_graph_only_modules_can_run() -> None:
+    """The sentence names a module that would do."""
+    with pytest.raises(probe.CommandError, match=r"give a module's path such as 'blocks\.0\.0'"):
+        chosen("blocks.0.0.weight", without_graph=True)
+
+
+def test_a_module_without_parameters_is_nothing_to_freeze() -> None:
+    """It is there, and there is nothing in it."""
+    models = {"": nn.Sequential(nn.ReLU(), nn.Linear(1, 1))}
+    with pytest.raises(probe.CommandError, match="names modules without parameters"):
+        select("0", ParameterTable(models), models, without_graph=True)
