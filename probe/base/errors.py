@@ -5,6 +5,7 @@ GradgateError
 ├── TargetError     a target of ``freeze`` or ``thaw`` names nothing
 ├── ConditionError  the condition of a gate cannot be read, or not be decided now
 ├── CommandError    a command is understood but cannot be done
+│   └── MissingFromTorch  as it needs a private part that this torch does not have
 └── ExpectationError  what ought to train does not, and ``attach`` was told to be strict
 
 They are raised only from calls that the user's own code makes. Inside hooks and in
@@ -46,6 +47,18 @@ class ConditionError(GradgateError, ValueError):
 
 class CommandError(GradgateError, ValueError):
     """A command is understood but cannot be done; the message says why."""
+
+
+class MissingFromTorch(CommandError):
+    """This torch has no such private part, which what was asked for needs."""
+
+    def __init__(self, name: str, version: str, otherwise: str) -> None:
+        """``otherwise``: what happens without it."""
+        super().__init__(
+            f"torch {version} has no {name!r} ({otherwise}); use a version of torch that this "
+            "version of Gradgate supports, or a newer Gradgate."
+        )
+        self.name = name
 
 
 class ExpectationError(GradgateError, RuntimeError):

@@ -16,6 +16,12 @@ from torch.overrides import TorchFunctionMode
 from ..base.guard import Guard
 from ..base.source import Callers, Chain
 from ..gates.labels import Attached
+from ..torch_compat.function_modes import (
+    GRAD_SWITCH,
+    put_at_bottom,
+    take_out,
+    without_subclasses,
+)
 from .backward_record import BackwardRecord
 from .modules import ModuleCalls, ModuleIndex
 from .tape import BackwardCall, Call, Tape, Value
@@ -67,16 +73,11 @@ class TapeRecorder(TorchFunctionMode):
         self._grad_mode.start()
         self._constructors.start(self._note_constructed)
         self.modules.start()
-        others = _pop_modes(torch.overrides._len_torch_function_stack())  # type: ignore[attr-defined]
-        _push_modes([*others, self])
+        put_at_bottom(self)
 
     def stop(self) -> None:
         """Write no more. Idempotent."""
-        above: list[TorchFunctionMode] = []
-        depth: int = torch.overrides._len_torch_function_stack()  # type: ignore[attr-defined]
-        while depth > len(above) and (not above or above[-1] is not self):
-            above += _pop_modes(1)
-        _push_modes([mode for mode in above if mode is not self])
+        take_out(self)
         self.modules.stop()
         self._constructors.stop()
         self._grad_mode.stop()
@@ -99,7 +100,7 @@ class TapeRecorder(TorchFunctionMode):
             if (attribute, name) not in ATTRIBUTES:
                 return func(*args, **kwargs)
             name = f"{attribute} =" if name == "__set__" else attribute
-        if name == "_set_grad_enabled":
+        if name == GRAD_SWITCH:
             with self._guard:
                 self._grad_mode.set(bool(args[0]))
             return func(*args, **kwargs)
@@ -120,7 +121,7 @@ class TapeRecorder(TorchFunctionMode):
         taken: list[tuple[Tensor, Value, int]] = []
         known: list[Value] = []
         call: Call | None = None
-        with self._guard, torch._C.DisableTorchFunctionSubclass():
+        with self._guard, without_subclasses():
             call = self._begin_call(name, self.callers.chain(frame))
             taken = [(t, self._values.of(t, call), version(t)) for t in tensors_of(args, kwargs)]
             known = (
@@ -130,7 +131,7 @@ class TapeRecorder(TorchFunctionMode):
             )
         made = func(*args, **kwargs)
         if call is not None:
-            with self._guard, torch._C.DisableTorchFunctionSubclass(), torch.no_grad():
+            with self._guard, without_subclasses(), torch.no_grad():
                 self._write(call, args, taken, known, made)
         return made
 
@@ -174,7 +175,7 @@ class TapeRecorder(TorchFunctionMode):
     def _backward(
         self, func: Callable[..., Any], name: str, args: tuple[Any, ...], kwargs: Any
     ) -> Any:
-        with self._guard, torch._C.DisableTorchFunctionSubclass():
+        with self._guard, without_subclasses():
             chain = self.callers.chain(sys._getframe(2))
             call = self._begin_call(name, chain)
             given = args[0] if args else kwargs.get("tensors", kwargs.get("outputs", ()))
@@ -191,7 +192,7 @@ class TapeRecorder(TorchFunctionMode):
             self.asleep = False
             with self._guard:
                 self.backward_record.unwatch()
-        with self._guard, torch._C.DisableTorchFunctionSubclass(), torch.no_grad():
+        with self._guard, without_subclasses(), torch.no_grad():
             if fresh := tensors_of((made,)):
                 self.tape.calls.append(call)
                 for tensor in fresh:
@@ -206,7 +207,7 @@ class TapeRecorder(TorchFunctionMode):
         """A tensor was made where no function mode looks."""
         if not self._home or self.asleep or self.tape.full or self._grad_mode.inside_function:
             return
-        with self._guard, torch._C.DisableTorchFunctionSubclass(), torch.no_grad():
+        with self._guard, without_subclasses(), torch.no_grad():
             call = self._begin_call(name, self.callers.chain())
             if isinstance(given, Tensor):
                 call.inputs = [self._values.of(given, call)]
@@ -254,14 +255,3 @@ def _only(name: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> frozen
     if inputs is None or (name == "backward" and not inputs):
         return None
     return frozenset(id(tensor) for tensor in tensors_of((inputs,)))
-
-
-def _pop_modes(count: int) -> list[TorchFunctionMode]:
-    """Take the topmost modes off; the topmost is the first."""
-    return [torch.overrides._pop_mode() for _ in range(count)]
-
-
-def _push_modes(modes: list[TorchFunctionMode]) -> None:
-    """Put modes back that were taken off."""
-    for mode in reversed(modes):
-        torch.overrides._push_mode(mode)

@@ -9,13 +9,14 @@ from typing import Any, TypeAlias, TypeVar
 
 import torch
 from torch import Tensor
-from torch._C._functorch import is_functorch_wrapped_tensor
 from torch.autograd.graph import Node
 
 from ..base.source import Chain
 from ..measure.magnitude import measured
 from ..model.graph_walk import DEEPEST, key_of, leaf_of
 from ..model.table import is_uninitialized
+from ..torch_compat import versions
+from ..torch_compat.tensors import base_of, is_inside_transform, is_view
 from .escaped_numbers import EscapedNumbers
 from .tape import Call, Tape, Value
 
@@ -146,7 +147,7 @@ class TensorValues:
             None if node is None else key_of(node),
             tensor.is_floating_point() or tensor.is_complex(),
             () if is_uninitialized(tensor) or tensor.is_nested else tuple(tensor.shape),
-            inside_transform=is_functorch_wrapped_tensor(tensor),
+            inside_transform=is_inside_transform(tensor),
         )
         value.is_parameter = id(tensor) in self._known
         if node is not None:
@@ -168,7 +169,7 @@ class TensorValues:
         value.plain = [each for each in others if not each.carries]
         if call is not None:
             call.outputs.append(value)
-        if (call is not None or value.leaf is not None) and not tensor._is_view():
+        if (call is not None or value.leaf is not None) and not is_view(tensor):
             value.size = measured(tensor)
         self._tape.values.append(value)
         self._seen[id(tensor)] = (weakref.ref(tensor), version(tensor), value)
@@ -219,12 +220,13 @@ def _of(known: Mapping[int, tuple[weakref.ref[Tensor], T]], tensor: Tensor) -> T
 
 
 def _base(tensor: Tensor) -> Tensor:
-    return tensor if tensor._base is None else tensor._base
+    base = base_of(tensor)
+    return tensor if base is None else base
 
 
 def version(tensor: Tensor) -> int:
     """How often a tensor was written to; 0 for one of inference mode, which does not count."""
-    return 0 if tensor.is_inference() else tensor._version
+    return 0 if tensor.is_inference() else versions.version(tensor)
 
 
 def _is_handful(tensor: Tensor) -> bool:

@@ -10,7 +10,12 @@ import torch
 from torch import Tensor
 
 from ..base.source import Callers
-from ..torch_compat.patching import Interception
+from ..torch_compat.patching import (
+    Interception,
+    arrays_as_tensors,
+    inference_modes,
+    new_parameters,
+)
 from .tape import Switch
 
 Note = Callable[[str, Any, Tensor], None]
@@ -33,8 +38,8 @@ class ConstructorCalls:
             note("from_numpy", given[0], made)
 
         self._makers = [
-            Interception(Tensor, "_make_subclass", made_subclass, static=True),
-            Interception(torch, "from_numpy", made_from_numpy),
+            new_parameters(made_subclass),
+            arrays_as_tensors(made_from_numpy),
         ]
         for maker in self._makers:
             maker.start()
@@ -66,7 +71,7 @@ class GradModeCalls:
 
     def start(self) -> None:
         """Listen to ``inference_mode``."""
-        self._entering = Interception(torch.inference_mode, "__enter__", self._entered)
+        self._entering = inference_modes(self._entered)
         self._entering.start()
 
     def stop(self) -> None:

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import gc
-import sys
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from ..base.guard import Guard
 from ..base.source import Callers
 from ..measure.magnitude import state_word
 from ..model.gate_info import GateInfo
+from ..torch_compat.dynamo import force_eager
 from .case import Case, Finding
 from .causes import Unknown
 from .diagnosis import Diagnosis
@@ -49,11 +48,8 @@ class Trace:
 
     def start(self) -> None:
         """Watch; compiled functions run eagerly until :meth:`stop`."""
-        # Where nothing has imported Dynamo, nothing is compiled, and the import takes seconds.
         # Another trace may have set the stance before; then it is that one's to put back.
-        dynamo = sys.modules.get("torch._dynamo.eval_frame")
-        if dynamo is not None and dynamo._stance.stance != "force_eager":
-            self._stance = torch.compiler.set_stance("force_eager")
+        self._stance = force_eager()
         # A tape is many small objects: with the usual thresholds the garbage collector would walk
         # the whole heap several times in one step, 100 ms each.
         self._thresholds = gc.get_threshold()

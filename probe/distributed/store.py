@@ -9,6 +9,9 @@ from typing import Any, TypeVar
 
 import torch.distributed as dist
 
+from ..base.errors import MissingFromTorch
+from ..torch_compat.process_group import default_store
+
 T = TypeVar("T")
 
 
@@ -58,13 +61,10 @@ class RankStore:
         try:
             if dist.group.WORLD is None or dist.group.WORLD is not self._group():
                 raise StoreGone("the process group was destroyed")
-            return work(self._open())
+            return work(default_store(self._prefix))
+        except MissingFromTorch as error:
+            raise StoreGone(str(error)) from error
         except dist.DistNetworkError as error:
             raise StoreGone(str(error)) from error
         except (RuntimeError, ValueError) as error:
             raise StoreError(f"{type(error).__name__}: {error}") from error
-
-    def _open(self) -> Any:
-        # Looked up here: a torch built without distributed has none of these names.
-        c10d = dist.distributed_c10d
-        return c10d.PrefixStore(self._prefix, c10d._get_default_store())

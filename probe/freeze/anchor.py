@@ -23,6 +23,7 @@ from torch.utils.hooks import RemovableHandle
 
 from ..base.guard import Guard
 from ..model.graph_walk import leaves
+from ..torch_compat.autograd import inside_checkpoint, is_traced
 from ..torch_compat.module_hooks import ModuleHook
 from ..torch_compat.tree import map_tensors
 
@@ -173,9 +174,5 @@ def _must_not_tie() -> bool:
     A checkpointed function runs again inside the backward, where what was its inside looks
     outermost; forward and recomputation must decide alike, or what they save differs.
     """
-    if torch._C._get_tracing_state() is not None:
-        return True
     # A reentrant checkpoint compares nothing; what it recomputes must require a gradient.
-    hooks = torch._C._autograd._top_saved_tensors_default_hooks(False)
-    name = "" if hooks is None else getattr(hooks[0], "__qualname__", "")
-    return "_checkpoint_hook" in name or "_recomputation_hook" in name
+    return is_traced() or inside_checkpoint()

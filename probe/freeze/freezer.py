@@ -5,17 +5,16 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from torch import nn
-from torch.nn.parallel import DistributedDataParallel
 from torch.optim import Optimizer
 
 from ..base.guard import Guard
-from ..distributed import reducers
+from ..distributed.reducers import rebuild
 from ..model.freeze import Freeze
 from ..model.modules import module_paths
 from ..model.selection import Selection
 from ..model.table import ParameterTable
 from ..torch_compat.dynamo import forget_compiled_code
-from ..torch_compat.process_group import in_process_group
+from ..torch_compat.wrappers import Wrappers
 from .anchor import Anchor
 from .frozen_statistics import FrozenStatistics
 from .gate_cover import GateCover
@@ -37,10 +36,12 @@ class Freezer:
         optimizers: Sequence[Optimizer],
         table: ParameterTable,
         guard: Guard,
+        wrappers: Wrappers,
     ) -> None:
         self._models = models
         self._table = table
-        self._refusals = Refusals(models, optimizers, table)
+        self._wrappers = wrappers
+        self._refusals = Refusals(models, optimizers, table, wrappers)
         self.records = FreezeRecords(table)
         self.anchor = Anchor(models, guard)
         self.no_grad = NoGradModules(self.anchor.is_all_of)
@@ -152,9 +153,5 @@ class Freezer:
     def _refresh_torch(self, flipped: Sequence[nn.Parameter]) -> None:
         """Make what holds on to the old ``requires_grad`` look again."""
         forget_compiled_code()
-        for wrapper in _wrappers(flipped) if flipped else ():
-            reducers.rebuild(wrapper, self.anchor.leaf)
-
-
-def _wrappers(parameters: Iterable[nn.Parameter]) -> list[DistributedDataParallel]:
-    return reducers.find_wrappers(parameters) if in_process_group() else []
+        for wrapper in self._wrappers.reducing(flipped) if flipped else ():
+            rebuild(wrapper, self.anchor.leaf)

@@ -19,7 +19,7 @@ from torch.amp import GradScaler
 from torch.optim import Optimizer
 
 from ..model.table import ParameterTable
-from ..torch_compat.heap import living
+from ..torch_compat.grad_scaler import enabled_scalers, scale_of
 
 
 class ScalerZeros:
@@ -84,7 +84,7 @@ class ScalerZeros:
         Looking takes long, so it becomes rarer and rarer.
         """
         self._asked += 1
-        if self._asked & (self._asked - 1) == 0 and _scaler_exists():
+        if self._asked & (self._asked - 1) == 0 and enabled_scalers():
             self._stand_ins, self._candidates = self._candidates, []
 
 
@@ -110,12 +110,7 @@ class LossScale:
             if self._asked & (self._asked - 1):
                 return None
             # One that has scaled no loss yet has no factor on a device.
-            used = (s for s in living(GradScaler) if s.is_enabled() and s._scale is not None)
+            used = (s for s in enabled_scalers() if scale_of(s) is not None)
             scaler = next(used, None)
             self._scaler = None if scaler is None else weakref.ref(scaler)
-        return None if scaler is None else scaler._scale
-
-
-def _scaler_exists() -> bool:
-    """Whether the job has an enabled ``GradScaler``."""
-    return any(scaler.is_enabled() for scaler in living(GradScaler))
+        return None if scaler is None else scale_of(scaler)

@@ -9,10 +9,11 @@ from torch import Tensor, nn
 from torch.optim import LBFGS, Optimizer
 
 from ..base.errors import CommandError
-from ..distributed import reducers
+from ..distributed.reducers import distributed_refusal, refusal
 from ..model.table import ParameterTable, is_uninitialized
-from ..torch_compat.dynamo import is_compiled
-from ..torch_compat.process_group import in_process_group
+from ..torch_compat.parts import FREEZING
+from ..torch_compat.requirements import require_for
+from ..torch_compat.wrappers import Wrappers
 
 
 class Refusals:
@@ -23,20 +24,22 @@ class Refusals:
         models: Mapping[str, nn.Module],
         optimizers: Sequence[Optimizer],
         table: ParameterTable,
+        wrappers: Wrappers,
     ) -> None:
         self._models = models
         self._optimizers = optimizers
         self._table = table
+        self._wrappers = wrappers
 
     def check(self, indexes: Sequence[int], mode: str) -> None:
         """Raise :class:`CommandError` when parameters cannot be steered in this mode."""
+        require_for(FREEZING)
         self._check_parameters(indexes)
         targets = {self._table.name(i): self._table.parameters[i] for i in indexes}
-        refused = reducers.distributed_refusal(self._models, targets)
-        if refused is None and in_process_group():
-            wrappers = reducers.find_wrappers(targets.values())
-            refused = next(filter(None, map(reducers.refusal, wrappers)), None)
-        if refused is None and mode == "no_grad" and is_compiled(self._models):
+        refused = distributed_refusal(self._models, targets, self._wrappers)
+        for wrapper in self._wrappers.reducing(targets.values()):
+            refused = refused or refusal(wrapper)
+        if refused is None and mode == "no_grad" and self._wrappers.is_compiled():
             refused = (
                 "a compiled model takes mode 'grad' only, and there it saves the activations "
                 "of frozen parts already; use mode 'grad'."

@@ -27,6 +27,7 @@ from torch.utils.hooks import RemovableHandle
 
 from ..base.guard import Guard
 from ..torch_compat.module_hooks import ModuleHook
+from ..torch_compat.tensors import base_of
 from ..torch_compat.tree import map_tensors, tensors_in
 from .forward_cut import ForwardCut, cut, may_cut
 
@@ -258,7 +259,7 @@ class _OutputGater:
         self._hooks = hooks
         self._guard = guard
         self._given = {id(tensor) for tensor in given}
-        bases = [id(tensor._base) for tensor in {id(t): t for t in returned}.values()]
+        bases = [id(base_of(tensor)) for tensor in {id(t): t for t in returned}.values()]
         self._shared = {base for base in bases if bases.count(base) > 1}
         self._shared.update(id(_base(tensor)) for tensor in given)
 
@@ -271,7 +272,7 @@ class _OutputGater:
         # Returned as it came: its node is somebody else's, with users of its own.
         if id(tensor) in self._given or tensor.grad_fn is None:
             return self._hooks.gate_view(tensor)
-        base = tensor._base
+        base = base_of(tensor)
         if base is None:
             self._hooks.gate_tensor(tensor)
             return tensor
@@ -284,7 +285,7 @@ class _OutputGater:
 
 
 def _base(tensor: Tensor) -> Tensor:
-    base = tensor._base
+    base = base_of(tensor)
     return tensor if base is None else base
 
 

@@ -14,7 +14,11 @@ from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor
-from torch.autograd import forward_ad
+
+from ..torch_compat import versions
+from ..torch_compat.autograd import observed_by_transforms
+from ..torch_compat.function_modes import depth
+from ..torch_compat.tensors import is_view, may_have_hooks
 
 Leaves: TypeAlias = Callable[[], Iterable["Tensor | None"]]
 """The leaves that would get a gradient, None for one that is hidden."""
@@ -41,19 +45,17 @@ def may_cut(tensor: Tensor) -> bool:
         and tensor.layout is torch.strided
         and tensor.grad_fn is not None
         and not hasattr(tensor.grad_fn, "cut_off")
-        and not (tensor._is_view() or tensor.retains_grad)
-        and tensor._backward_hooks is None
-        and not torch._C._are_functorch_transforms_active()
-        and forward_ad._current_level < 0
-        and torch._C._get_tracing_state() is None
-        and not torch.overrides._len_torch_function_stack()  # type: ignore[attr-defined]
+        and not (is_view(tensor) or tensor.retains_grad or may_have_hooks(tensor))
+        and not observed_by_transforms()
+        and not depth()
+        and versions.can_preserve
     )
 
 
 def cut(tensor: Tensor, leaves: Leaves) -> None:
     """Give a tensor a node with nothing behind it; values and version stay as they are."""
     anchor = torch.empty(1, device=tensor.device, requires_grad=True)
-    with torch.autograd._unsafe_preserve_version_counter(tensor):  # type: ignore[attr-defined]
+    with versions.preserved(tensor):
         _Cut.apply(anchor, tensor.detach_(), leaves)  # type: ignore[no-untyped-call]
 
 

@@ -12,6 +12,7 @@ from ..base.guard import Guard
 from ..freeze.grad_scaler import LossScale, ScalerZeros
 from ..measure.measurement import Measurement
 from ..model.table import ParameterTable
+from ..torch_compat.wrappers import Wrappers
 from .accounting import GateAccounting
 from .blocked import BlockedParameters
 from .norms import GateNorms
@@ -44,9 +45,10 @@ class Gates:
         measurement: Measurement,
         scaler_zeros: ScalerZeros,
         guard: Guard,
+        wrappers: Wrappers,
     ) -> Gates:
         """Return those of a run: none yet."""
-        run = GatedRun(models, optimizers, table, guard)
+        run = GatedRun(models, optimizers, table, guard, wrappers)
         step = PresentStep(table, measurement, scaler_zeros, guard, GateNorms(guard), LossScale())
         runtime = GateRuntime(run, step)
         blocked = BlockedParameters(runtime, step)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from functools import partial
 
-import torch
 from torch import Tensor
 
+from ..torch_compat.autograd import call_after_backward
 from ..torch_compat.readback import capturing
 from .backward_hooks import REWRITTEN, SiteHooks
 from .forward_cut import ForwardCut
@@ -110,6 +110,5 @@ class SiteGates:
         passed = gate.action.pass_on(grad, scale)
         if passed is None and scale is not None:
             # Once this backward is done the scaler may look for gradients that there are not.
-            engine = torch.autograd.Variable._execution_engine
-            engine.queue_callback(step.fill_scaler_zeros)
+            call_after_backward(step.fill_scaler_zeros)
         return passed

@@ -19,8 +19,10 @@ from ..base.errors import CommandError, TargetError
 from ..base.guard import Guard
 from ..model.modules import module_paths
 from ..model.table import ParameterTable
-from ..torch_compat.dynamo import is_compiled
+from ..torch_compat.parts import GATING
 from ..torch_compat.process_group import in_process_group
+from ..torch_compat.requirements import require_for
+from ..torch_compat.wrappers import Wrappers
 from .backward_hooks import (
     GatesAtSite,
     InputHooks,
@@ -42,6 +44,7 @@ class GatedRun:
     optimizers: Sequence[Optimizer]
     table: ParameterTable
     guard: Guard
+    wrappers: Wrappers
 
 
 @dataclass(frozen=True)
@@ -173,12 +176,13 @@ def check_site(site: Site, run: GatedRun, may_be_frozen: Collection[int]) -> Non
 
     ``may_be_frozen``: parameters that are not refused for being frozen just now.
     """
+    require_for(GATING)
     if in_process_group():
         raise CommandError(
             "this job is distributed, and a gate that decides differently on each rank would "
             "let the ranks drift apart; this version gates single-process jobs only."
         )
-    if is_compiled(run.models):
+    if run.wrappers.is_compiled():
         raise CommandError(
             "this model is compiled, and compiled code takes no hooks; gate a run whose "
             "model is not compiled, or freeze instead."

@@ -10,6 +10,8 @@ from ..base.guard import Guard
 from ..base.targets import resolve
 from ..model.commands import CommandState, ExplainCommand, Report
 from ..model.table import ParameterTable
+from ..torch_compat.parts import EXPLAINING
+from ..torch_compat.requirements import require_for
 
 
 class ExplainCommands:
@@ -70,6 +72,7 @@ class ExplainCommands:
         reason = ""
         with self._guard.attempt() as attempt:
             try:
+                require_for(EXPLAINING)
                 return resolve(command.target, self._table.names)
             except GradgateError as error:
                 reason = str(error)

@@ -17,6 +17,7 @@ from ..model.commands import ExplainCommand
 from ..model.sample import Sample
 from ..model.table import ParameterTable
 from ..torch_compat.readback import capturing
+from ..torch_compat.wrappers import Wrappers
 from .alerts import Alert, Alerts
 from .expectations import Expectations
 from .explain_commands import ExplainCommands
@@ -45,6 +46,7 @@ class Explainer:
         expectations: Expectations,
         uplink: Uplink,
         guard: Guard,
+        wrappers: Wrappers,
     ) -> None:
         self._table = table
         self._measurement = measurement
@@ -52,7 +54,7 @@ class Explainer:
         self._expectations = expectations
         self._uplink = uplink
         self._guard = guard
-        self._schedule = TraceSchedule(models, strict=expectations.strict)
+        self._schedule = TraceSchedule(models, wrappers, strict=expectations.strict)
         self._step = TracedStep(models, table, measurement, freezer, gates, guard)
         self._commands = ExplainCommands(table, uplink.tell_report, guard)
         self._alerts = Alerts(expectations, table, uplink.tell_alerts, guard)

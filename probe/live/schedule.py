@@ -8,7 +8,9 @@ from collections.abc import Mapping
 from torch import nn
 
 from ..model.sample import Sample
-from ..torch_compat.dynamo import is_compiled
+from ..torch_compat.parts import EXPLAINING
+from ..torch_compat.requirements import is_supported
+from ..torch_compat.wrappers import Wrappers
 from .missing import MissingGradients
 
 PAUSE = 30.0
@@ -23,9 +25,12 @@ off: https://docs.pytorch.org/docs/stable/generated/torch.nn.TransformerEncoderL
 class TraceSchedule:
     """Follows the samples, and tells whether the coming step is to be traced unasked."""
 
-    def __init__(self, models: Mapping[str, nn.Module], *, strict: bool) -> None:
+    def __init__(
+        self, models: Mapping[str, nn.Module], wrappers: Wrappers, *, strict: bool
+    ) -> None:
         """``strict``: a broken expectation fails the job, once its cause is known."""
         self._models = models
+        self._wrappers = wrappers
         self._strict = strict
         self._missing = MissingGradients()
         self._expectation_broken = False
@@ -51,11 +56,11 @@ class TraceSchedule:
     def wants_trace(self) -> bool:
         """Return whether to trace the coming step, though nobody asked."""
         overdue = self._pause_is_over and len(self._missing.overdue()) > 0
-        if not (self._expectation_broken or overdue):
+        if not (self._expectation_broken or overdue) or not is_supported(EXPLAINING):
             return False
         # It takes long, so it is asked last. A job about to fail may well compute otherwise.
         fails = self._expectation_broken and self._strict
-        if not fails and trace_changes_figures(self._models):
+        if not fails and trace_changes_figures(self._models, self._wrappers):
             self._expectation_broken, self._looked_at = False, time.monotonic()
             return False
         return True
@@ -76,7 +81,7 @@ class TraceSchedule:
         return time.monotonic() - self._looked_at >= PAUSE
 
 
-def trace_changes_figures(models: Mapping[str, nn.Module]) -> bool:
+def trace_changes_figures(models: Mapping[str, nn.Module], wrappers: Wrappers) -> bool:
     """Return whether a trace, which nobody may have asked for, would change what a step computes.
 
     A compiled model runs eagerly then, with other last bits; a fused path gives zeros at padded
@@ -85,4 +90,4 @@ def trace_changes_figures(models: Mapping[str, nn.Module]) -> bool:
     modules = (module for model in models.values() for module in model.modules())
     if any(isinstance(module, FUSED) and not module.training for module in modules):
         return True
-    return is_compiled(models)
+    return wrappers.is_compiled()

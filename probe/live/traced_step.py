@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import torch
 from torch import nn
 
 from ..base.guard import Guard
@@ -18,6 +17,7 @@ from ..gates.registry import GateRegistry
 from ..measure.measurement import Measurement
 from ..model.sample import Sample
 from ..model.table import ParameterTable
+from ..torch_compat.autograd import inside_backward
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ class TracedStep:
 
         Inside a backward the recorder cannot be taken away; then it is at the next forward.
         """
-        self.late = self._trace is not None and torch._C._current_graph_task_id() != -1
+        self.late = self._trace is not None and inside_backward()
         if self._trace is None or self.late:
             return False
         self._trace.stop()

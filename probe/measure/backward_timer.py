@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
 from ..base.guard import Guard
+from ..torch_compat.autograd import call_after_backward, inside_backward
 from ..torch_compat.module_hooks import ModuleHook
 from ..torch_compat.readback import capturing
 from ..torch_compat.tree import tensors_in
@@ -90,7 +91,7 @@ class BackwardTimer:
         On the CPU that is this step's, on CUDA an earlier step's: nobody waits for the
         device. In a step that ends inside a backward, that backward counts for the next.
         """
-        if self._running is not None and not _inside_backward():
+        if self._running is not None and not inside_backward():
             self._abandon()
         if self._clocks and not self._broken:
             self._pending.append((step, self._clocks, self._memory))
@@ -109,7 +110,7 @@ class BackwardTimer:
     def _before_forward(self, model: nn.Module, args: Any) -> None:
         if torch.compiler.is_compiling():  # the rest is not for Dynamo to trace
             return
-        if _inside_backward():
+        if inside_backward():
             parameter = next(model.parameters(), None)
             self._begin(torch.device("cpu") if parameter is None else parameter.device)
         elif self._running is not None:
@@ -132,13 +133,12 @@ class BackwardTimer:
             clock = _clock(device)
             if clock is None:
                 return
-            engine = torch.autograd.Variable._execution_engine
             end = partial(self._end, clock)
             # A callback that queues another one: so it comes after those that were queued
             # during the backward, such as DistributedDataParallel's waiting for its buckets.
-            engine.queue_callback(partial(engine.queue_callback, end))
-            self._running = clock
-            self._record_memory(device)
+            if call_after_backward(partial(call_after_backward, end)):
+                self._running = clock
+                self._record_memory(device)
 
     def _end(self, clock: _Clock) -> None:
         if self._running is not clock:
@@ -232,7 +232,3 @@ def _clock(device: torch.device) -> _Clock | None:
     if device.type == "cuda" and not capturing():
         return _StreamClock(device)
     return None
-
-
-def _inside_backward() -> bool:
-    return bool(torch._C._current_graph_task_id() != -1)

@@ -7,9 +7,9 @@ from collections.abc import Iterable
 
 import torch
 from torch import Tensor
-from torch.utils._python_dispatch import is_traceable_wrapper_subclass
 
 from ..base.states import State
+from ..torch_compat.tensors import is_inside_transform, wraps_others
 
 LARGE = 4096
 """Elements from which on ``aminmax`` is faster than an infinity norm; 70 times at a million."""
@@ -26,10 +26,9 @@ def magnitude(tensor: Tensor) -> Tensor | None:
         return None
     if tensor.layout is not torch.strided or tensor.is_meta or tensor.is_quantized:
         return None
-    wraps: bool = is_traceable_wrapper_subclass(tensor)
-    if tensor.is_nested or wraps:
+    if tensor.is_nested or wraps_others(tensor):
         return None
-    if tensor.dtype.itemsize == 1 or torch._C._functorch.is_functorch_wrapped_tensor(tensor):
+    if tensor.dtype.itemsize == 1 or is_inside_transform(tensor):
         return None
     held = tensor.detach()
     if held.numel() < LARGE or held.is_complex():

@@ -20,6 +20,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from ..torch_compat.foreach import foreach_norm
 from .stacks import Stacks
 
 
@@ -36,13 +37,13 @@ def grad_norms(grads: list[Tensor], stacks: Stacks | None = None) -> Tensor:
     if grads[0].device.type != "cpu":
         # float64 on every device but Apple's, which has none.
         wide = torch.float32 if grads[0].device.type == "mps" else torch.float64
-        return torch.stack(torch._foreach_norm(grads, 2, dtype=_wide(dtype, wide))).to(wide)
+        return torch.stack(foreach_norm(grads, 2, dtype=_wide(dtype, wide))).to(wide)
     wide = _wide(dtype, torch.float32)
     norms = _reduce(
         grads,
         stacks,
         lambda rows: torch.linalg.vector_norm(rows, dim=1, dtype=wide),
-        lambda alone: torch.stack(torch._foreach_norm(alone, 2, dtype=wide)),
+        lambda alone: torch.stack(foreach_norm(alone, 2, dtype=wide)),
     )
     least, largest = (float(end) for end in torch.aminmax(norms))
     if least > 0 and largest < math.inf:
@@ -60,7 +61,7 @@ def grad_maxima(grads: list[Tensor], stacks: Stacks | None = None) -> Tensor:
     """
     if grads[0].device.type == "cpu" and not grads[0].dtype.is_complex:
         return _reduce(grads, stacks, _row_maxima, _lone_maxima)
-    maxima = torch.stack(torch._foreach_norm(grads, float("inf")))
+    maxima = torch.stack(foreach_norm(grads, float("inf")))
     return maxima.to(torch.float32 if maxima.device.type == "mps" else torch.float64)
 
 
@@ -105,6 +106,6 @@ def _careful_norms(grads: list[Tensor]) -> Tensor:
     if rest:
         wide = _wide(grads[0].dtype, torch.float64)
         scaled = [grads[i].to(wide) / maxima[i] for i in rest]
-        exact = torch.stack(torch._foreach_norm(scaled)) * maxima[rest]
+        exact = torch.stack(foreach_norm(scaled)) * maxima[rest]
         norms[rest] = exact.clamp(max=sys.float_info.max)
     return norms

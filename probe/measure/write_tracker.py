@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
 from ..model.table import is_uninitialized
+from ..torch_compat.versions import mark_versions, version
 
 MARK = "_gradgate_version"
 """The attribute that marks a gradient as old; it holds the version counter of that time."""
@@ -53,7 +54,7 @@ class WriteTracker:
             for index in spent:
                 self._written[index] = None
         if mark:
-            self._mark(spent)
+            mark_versions(map(self._parameters.__getitem__, spent), MARK)
             if self._hooking:
                 self._hook()
 
@@ -65,11 +66,11 @@ class WriteTracker:
         self._persisted = True
         if index in self._hooks:
             # A hook is also called where nothing came, and then nothing was written.
-            return self._written.get(index) is not None and bool(grad._version != mark)
+            return self._written.get(index) is not None and bool(version(grad) != mark)
         # Without a hook the version counter is all there is. It rises with any write in
         # place, so this can call a zeroed or clipped old gradient new, but in one step
         # only: from the next one on there are hooks.
-        return bool(grad._version != mark)
+        return bool(version(grad) != mark)
 
     def sampled(self) -> None:
         """Note that a sample was taken, and decide whether hooks are needed."""
@@ -94,15 +95,6 @@ class WriteTracker:
         for parameter in self._parameters:
             if parameter.grad is not None:
                 parameter.grad.__dict__.pop(MARK, None)
-
-    def _mark(self, indexes: Iterable[int]) -> None:
-        parameters = self._parameters
-        for index in indexes:
-            grad = parameters[index].grad
-            if grad is not None:
-                # An attribute lives exactly as long as the gradient. A weak reference
-                # would do too; an id would not, since freed ids return at once.
-                grad.__dict__[MARK] = grad._version
 
     def _hook(self) -> None:
         for index, parameter in enumerate(self._parameters):

@@ -14,6 +14,7 @@ from torch.nn.modules.module import (
 )
 from torch.utils.hooks import RemovableHandle
 
+from ..torch_compat.modules import has_child, has_parameter
 from .table import ParameterTable
 
 logger = logging.getLogger("gradgate")
@@ -148,11 +149,11 @@ class _Noticing:
         self.noticed = False
 
     def on_parameter(self, module: nn.Module, name: str, parameter: object) -> None:
-        if id(module) in self.modules and module._parameters.get(name) is not parameter:
+        if id(module) in self.modules and not has_parameter(module, name, parameter):
             self.noticed = True
 
     def on_module(self, module: nn.Module, name: str, submodule: object) -> None:
-        if id(module) in self.modules and module._modules.get(name) is not submodule:
+        if id(module) in self.modules and not has_child(module, name, submodule):
             self.noticed = True
 
 

@@ -9,6 +9,8 @@ from typing import Any
 from torch import Tensor, nn
 from torch.autograd.graph import Node
 
+from ..torch_compat.modules import CALLS
+
 DEEPEST = 10_000
 """Nodes in a row that may be looked at: torch frees a chain of those that Python has seen by
 recursion (2.13), which takes the whole stack of 8 MiB at some 50,000."""
@@ -77,7 +79,7 @@ def _inside(function: Any) -> Iterator[Tensor | None]:
     """The leaves that a checkpointed function uses by itself."""
     while isinstance(function, functools.partial):
         function = function.func
-    if getattr(function, "__name__", None) in ("forward", "__call__", "_wrapped_call_impl"):
+    if getattr(function, "__name__", None) in CALLS:
         function = getattr(function, "__self__", function)
     if isinstance(function, nn.Module):
         yield from (parameter for parameter in function.parameters() if parameter.requires_grad)

@@ -14,8 +14,3 @@ def module_paths(models: Mapping[str, nn.Module]) -> dict[str, nn.Module]:
         for key, model in models.items()
         for path, module in model.named_modules(remove_duplicate=False)
     }
-
-
-def keeps_statistics(module: nn.Module) -> bool:
-    """Return whether a module updates running statistics in training: BatchNorm and its kin."""
-    return isinstance(module, nn.modules.batchnorm._NormBase) and module.running_mean is not None

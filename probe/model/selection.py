@@ -10,7 +10,8 @@ from torch import nn
 
 from ..base.errors import CommandError, TargetError
 from ..base.targets import resolve
-from .modules import keeps_statistics, module_paths
+from ..torch_compat.modules import keeps_statistics
+from .modules import module_paths
 from .table import ParameterTable
 
 

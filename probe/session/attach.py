@@ -14,6 +14,7 @@ from torch.optim import Optimizer
 from ..base.errors import AttachError
 from ..link.address import ingest_url
 from ..measure.pace import Pace
+from ..torch_compat.requirements import missing_parts
 from .job import Job
 from .run import Run
 
@@ -67,6 +68,9 @@ def attach(
             "gradgate: the model has no parameters, so there is no gradient to watch; "
             "attach after its layers are made."
         )
+    lacking = missing_parts()
+    if lacking is not None:
+        logger.warning("gradgate: %s", lacking)
     called = (name or _script_name())[:512]
     job = Job(
         models,
@@ -111,7 +115,7 @@ def checked_optimizers(optimizer: object) -> list[Optimizer]:
 
 def _innermost(optimizer: Optimizer) -> Optimizer:
     """The optimizer that steps: wrappers such as Accelerate's hold it as ``optimizer``."""
-    while not hasattr(optimizer, "_optimizer_step_pre_hooks"):
+    while not _takes_hooks(optimizer):
         inner = getattr(optimizer, "optimizer", None)
         if not isinstance(inner, Optimizer):
             raise AttachError(
@@ -120,6 +124,15 @@ def _innermost(optimizer: Optimizer) -> Optimizer:
             )
         optimizer = inner
     return optimizer
+
+
+def _takes_hooks(optimizer: Optimizer) -> bool:
+    """Return whether an optimizer takes hooks: one whose ``__init__`` never ran does not."""
+    try:
+        optimizer.register_step_pre_hook(lambda *_: None).remove()
+    except AttributeError:
+        return False
+    return True
 
 
 def _patterns(expect: object) -> tuple[str, ...]:

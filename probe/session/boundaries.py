@@ -8,9 +8,10 @@ from collections.abc import Callable, Sequence
 from types import FrameType
 from typing import Any, Protocol
 
-import torch
 from torch.optim import Optimizer
 from torch.utils.hooks import RemovableHandle
+
+from ..torch_compat.autograd import inside_backward
 
 
 class Stepping(Protocol):
@@ -145,7 +146,7 @@ class Boundaries:
         self._closed_inside = False
 
     def _end(self, k: int, closure: bool) -> None:
-        self._inside_backward |= torch._C._current_graph_task_id() != -1
+        self._inside_backward |= inside_backward()
         self._to._stepped(k)
         # A closure computes its gradients inside the step: they are there only now.
         if closure:
@@ -158,7 +159,7 @@ class Boundaries:
 
     def _close(self, *, late: bool) -> None:
         self._stepped.clear()
-        self._closed_inside = torch._C._current_graph_task_id() != -1
+        self._closed_inside = inside_backward()
         self._to._boundary(late=late)
 
 

@@ -15,6 +15,9 @@ from ..diagnosis.explanation import Explanation
 from ..diagnosis.trace import Trace
 from ..measure.magnitude import magnitude, read, state_word
 from ..model.table import ParameterTable, is_uninitialized
+from ..torch_compat.parts import EXPLAINING
+from ..torch_compat.requirements import require_for
+from ..torch_compat.versions import version
 from .attach import checked_models, checked_optimizers
 from .attached_job import attached_job
 from .job import Job
@@ -38,9 +41,11 @@ def explain(
     What ``closure`` raises goes on to the caller, but for the error of a ``backward()`` on what
     carries no gradient: that is what the explanations are about.
 
-    Raises :class:`AttachError` when the model or the optimizer is none.
+    Raises :class:`AttachError` when the model or the optimizer is none, and
+    :class:`CommandError` where this torch lacks what a trace needs.
     """
     models, optimizers = checked_models(model), checked_optimizers(optimizer)
+    require_for(EXPLAINING)
     table = ParameterTable(models)
     trace = Trace(models, table.parameters, Guard())
     versions = [_version(parameter) for parameter in table.parameters]
@@ -110,7 +115,7 @@ def states(parameters: Sequence[Tensor]) -> list[str]:
 
 
 def _version(parameter: Tensor) -> int:
-    return 0 if is_uninitialized(parameter) or parameter.is_inference() else parameter._version
+    return 0 if is_uninitialized(parameter) or parameter.is_inference() else version(parameter)
 
 
 @contextmanager

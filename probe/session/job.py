@@ -38,9 +38,9 @@ from ..steer.preview import Preview
 from ..steer.preview_requests import Previews
 from ..steer.steering import Steering
 from ..steer.verification import SCRIPT, Verification
-from ..torch_compat.dynamo import is_compiled
 from ..torch_compat.module_hooks import ModuleHook
 from ..torch_compat.readback import capturing
+from ..torch_compat.wrappers import Wrappers
 from .at_exit import at_exit
 from .boundaries import Boundaries
 
@@ -78,6 +78,7 @@ class Job:
         """Between a boundary and the next forward, when a command can take effect at once."""
         self.attached = True
         self.table = ParameterTable(models)
+        self.wrappers = Wrappers(models)
         expectations = Expectations(expect, self.table, self.guard, strict=strict)
         self.measuring = Measurement(
             models,
@@ -97,16 +98,22 @@ class Job:
             self.process,
             figures(models, None if self.ranks is None else self.ranks.size),
             ranks=1 if self.ranks is None else self.ranks.size,
-            compiled=is_compiled(models),
+            compiled=self.wrappers.is_compiled(),
             expect=expectations.patterns,
         )
         self.uplink = Uplink(identity, self.measuring, self.guard, asked=self._asked)
-        self.freezer = Freezer(models, optimizers, self.table, self.guard)
+        self.freezer = Freezer(models, optimizers, self.table, self.guard, self.wrappers)
         self.verification = Verification(
             self.table, in_optimizer=lambda index: self.measuring.members.in_optimizer[index]
         )
         self.gates = Gates.of(
-            models, optimizers, self.table, self.measuring, self.freezer.scaler_zeros, self.guard
+            models,
+            optimizers,
+            self.table,
+            self.measuring,
+            self.freezer.scaler_zeros,
+            self.guard,
+            self.wrappers,
         )
         self.steering = Steering(
             self.table,
@@ -128,8 +135,9 @@ class Job:
             expectations,
             self.uplink,
             self.guard,
+            self.wrappers,
         )
-        self.previews = Previews(self.table, models, optimizers, self.steering)
+        self.previews = Previews(self.table, optimizers, self.steering, self.wrappers)
         # Compiled optimizers trace their hooks; ours are to be left alone.
         self._watched: Callable[[Callable[[], None]], None] = torch.compiler.disable(self._watch)
         self.boundaries = Boundaries(optimizers, self)
@@ -364,6 +372,7 @@ class Job:
             for hook in self._model_hooks:
                 hook.remove()
             self.measuring.remove()
+            self.wrappers.remove()
             self.steering.stop()
             self.previews.stop()
             ATTACHED.discard(self.gates.runtime)

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from torch import Tensor, nn
+from torch import Tensor
 from torch.optim import Optimizer
-from torch.utils._pytree import tree_leaves
 
 from ..base.retry import consistently
 from ..model.commands import ParameterCommand
 from ..model.selection import Selection
 from ..model.table import ParameterTable, is_uninitialized
 from ..model.upstream import Upstream
-from ..torch_compat.dynamo import is_compiled
+from ..torch_compat.tree import tensors_in
 
 LISTED = 20
 """As many names as are told of each kind."""
@@ -66,16 +65,16 @@ def preview(
     selection: Selection,
     *,
     table: ParameterTable,
-    models: Mapping[str, nn.Module],
     optimizers: Sequence[Optimizer],
     upstream: Upstream | None = None,
+    compiled: bool = False,
 ) -> Preview:
     """Say what ``command`` would touch as things are now; changes nothing, in any thread.
 
     ``upstream``: what flowed into the target's modules in an observed forward, for mode
     ``no_grad``.
     """
-    scene = _Scene(command, selection, table, models, optimizers, upstream)
+    scene = _Scene(command, selection, table, optimizers, upstream, compiled)
     return consistently(scene.preview)
 
 
@@ -86,9 +85,9 @@ class _Scene:
     command: ParameterCommand
     selection: Selection
     table: ParameterTable
-    models: Mapping[str, nn.Module]
     optimizers: Sequence[Optimizer]
     upstream: Upstream | None
+    compiled: bool
 
     def preview(self) -> Preview:
         command, indexes = self.command, self.selection.indexes
@@ -101,7 +100,7 @@ class _Scene:
         numel = sum(map(_numel, touched))
         loose = self._in_no_optimizer()
         cut_off = self._cut_off()
-        recompiles = is_compiled(self.models)
+        recompiles = self.compiled
         return Preview(
             **command.asked(),
             parameters=self._names(indexes),
@@ -152,8 +151,7 @@ class _Scene:
         return sum(
             _bytes(leaf)
             for optimizer in self.optimizers
-            for leaf in tree_leaves(dict(optimizer.state.get(parameter) or {}))
-            if isinstance(leaf, Tensor)
+            for leaf in tensors_in(dict(optimizer.state.get(parameter) or {}))
         )
 
     def _tied(self) -> list[int]:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from torch import nn
 from torch.optim import Optimizer
 
 from ..base.errors import GradgateError
@@ -16,6 +15,7 @@ from ..model.commands import ParameterCommand
 from ..model.selection import Selection
 from ..model.table import ParameterTable
 from ..model.upstream import Upstream, UpstreamObserver
+from ..torch_compat.wrappers import Wrappers
 from .preview import Preview, preview
 from .steering import Steering
 
@@ -42,14 +42,14 @@ class Previews:
     def __init__(
         self,
         table: ParameterTable,
-        models: Mapping[str, nn.Module],
         optimizers: Sequence[Optimizer],
         steering: Steering,
+        wrappers: Wrappers,
     ) -> None:
         self._table = table
-        self._models = models
         self._optimizers = optimizers
         self._steering = steering
+        self._wrappers = wrappers
         self._lock = threading.Lock()
         self._waiting: list[_Question] = []
         self._observed: list[_Question] = []
@@ -112,9 +112,9 @@ class Previews:
             command,
             selection,
             table=self._table,
-            models=self._models,
             optimizers=self._optimizers,
             upstream=upstream,
+            compiled=self._wrappers.is_compiled(),
         )
 
 

@@ -14,6 +14,7 @@ from ..model.commands import (
     ThawCommand,
 )
 from ..model.table import ParameterTable
+from ..torch_compat.versions import version
 
 SCRIPT = "the script's own code"
 
@@ -67,17 +68,17 @@ class Verification:
             sums = checksums([self._table.parameters[i] for i in indexes])
             check.sums = dict(zip(indexes, sums, strict=True))
             for index in indexes:
-                self._versions[index] = self._table.parameters[index]._version
+                self._versions[index] = version(self._table.parameters[index])
                 self._writers.pop(index, None)
         else:
-            check.versions = {i: self._table.parameters[i]._version for i in indexes}
+            check.versions = {i: version(self._table.parameters[i]) for i in indexes}
         self._checks.append(check)
 
     def note(self, writer: str, step: int) -> None:
         """Look who wrote since the last look: ``writer``, if that was in the step before."""
-        for index, version in self._versions.items():
-            now = self._table.parameters[index]._version
-            if now != version:
+        for index, before in self._versions.items():
+            now = version(self._table.parameters[index])
+            if now != before:
                 self._versions[index] = now
                 if step > self._looked + 1:
                     writer = f"something between the steps {self._looked} and {step}"
@@ -178,7 +179,7 @@ class Verification:
         # One that is stepped inside the backward has been written, and its gradient is gone.
         flowing = sum(
             self._table.parameters[i].grad is not None
-            or self._table.parameters[i]._version != check.versions[i]
+            or version(self._table.parameters[i]) != check.versions[i]
             for i in check.indexes
         )
         parts = [

@@ -1,1 +1,1 @@
-"""One door to the private parts of torch, and to the interpreter's own objects."""
+"""One door to the private parts of torch: what each is used for, and what happens without it."""

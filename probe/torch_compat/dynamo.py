@@ -1,9 +1,15 @@
-"""What ``torch.compile`` has to do with the models."""
+"""What ``torch.compile`` has to do with the models.
+
+``torch.compiler`` tells whether code is being compiled, and neither whether a module was nor
+whether anything was. Nothing here imports Dynamo, which takes seconds: where nobody has, nothing
+is compiled. All names were seen in torch 2.8 to 2.15.
+"""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable
+from typing import Any
 
 import torch
 from torch import nn
@@ -11,26 +17,49 @@ from torch import nn
 from .heap import living
 
 
-def is_compiled(models: Mapping[str, nn.Module]) -> bool:
-    """Whether a module of the models is compiled, or wrapped in a compiled one."""
-    if "torch._dynamo.eval_frame" not in sys.modules:
+def optimized_module() -> type[nn.Module] | None:
+    """Return the class of what ``torch.compile(module)`` returns, where Dynamo was imported.
+
+    Without it (``torch._dynamo.eval_frame.OptimizedModule``), a job in which anything was
+    compiled counts as one whose models are: see :func:`is_compiled`.
+    """
+    kind: type[nn.Module] | None = getattr(_eval_frame(), "OptimizedModule", None)
+    return kind
+
+
+def is_compiled(modules: Iterable[nn.Module], wrappers: Iterable[nn.Module] | None = None) -> bool:
+    """Return whether one of some modules is compiled, or wrapped in a compiled one.
+
+    ``wrappers``: what ``torch.compile`` has returned in this process; looked for on the heap when
+    it is not given.
+    """
+    if _eval_frame() is None:
         return False
-    modules = [module for model in models.values() for module in model.modules()]
-    if any(module._compiled_call_impl is not None for module in modules):
+    ours = {id(module): module for module in modules}
+    # By ``module.compile()``, since 2.2.
+    if any(getattr(m, "_compiled_call_impl", None) is not None for m in ours.values()):
         return True
-    optimized = torch._dynamo.eval_frame.OptimizedModule
-    if any(isinstance(module, optimized) for module in modules):
+    kind = optimized_module()
+    if kind is None:
+        return has_compiled_code()
+    if any(isinstance(module, kind) for module in ours.values()):
         return True
     # ``compiled = torch.compile(model)`` with ``model`` attached: the wrapper holds the
     # model, not the other way round.
-    ours = {id(module) for module in modules}
-    return any(id(module) in ours for wrapper in living(optimized) for module in wrapper.modules())
+    found = living(kind) if wrappers is None else wrappers
+    return any(id(m) in ours for w in found if isinstance(w, kind) for m in w.modules())
 
 
 def has_compiled_code() -> bool:
-    """Whether ``torch.compile`` has compiled anything in this process."""
-    dynamo = sys.modules.get("torch._dynamo.utils")
-    return dynamo is not None and bool(dynamo.counters["frames"]["ok"])
+    """Return whether ``torch.compile`` has compiled anything in this process.
+
+    Where Dynamo does not count (``torch._dynamo.utils.counters``), it may have.
+    """
+    utils = sys.modules.get("torch._dynamo.utils")
+    if utils is None:
+        return False
+    counters = getattr(utils, "counters", None)
+    return counters is None or bool(counters["frames"]["ok"])
 
 
 def forget_compiled_code() -> None:
@@ -43,3 +72,21 @@ def forget_compiled_code() -> None:
     """
     if has_compiled_code():
         torch.compiler.reset()
+
+
+def force_eager() -> Any:
+    """Let compiled functions run eagerly; return what ends that by its ``__exit__``, or None.
+
+    None where there is nothing to end: without Dynamo, or where it is so already, for then it is
+    another's to end. Where that cannot be seen (``torch._dynamo.eval_frame._stance``), it is
+    set anew, which does no harm to those that end in order.
+    """
+    eval_frame = _eval_frame()
+    if eval_frame is None:
+        return None
+    stance = getattr(getattr(eval_frame, "_stance", None), "stance", None)
+    return None if stance == "force_eager" else torch.compiler.set_stance("force_eager")
+
+
+def _eval_frame() -> Any:
+    return sys.modules.get("torch._dynamo.eval_frame")

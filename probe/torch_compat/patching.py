@@ -1,4 +1,8 @@
-"""Functions of torch that tell of their calls, for as long as somebody listens."""
+"""Functions of torch that tell of their calls, for as long as somebody listens.
+
+No function mode sees what is made by ``Tensor._make_subclass`` (a parameter) or by
+``torch.from_numpy``, nor that ``torch.inference_mode`` was entered.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +10,22 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
+import torch
+from torch import Tensor
+
+from .parts import EXPLAINING, Part
+
 Listener = Callable[[tuple[Any, ...], Any], None]
 """Told what a function was given, and what it made of that."""
 _LISTENERS = "gradgate_listeners"
+
+_MAKE_SUBCLASS = Part(
+    "torch.Tensor._make_subclass",
+    otherwise="parameters that are made in a traced step are not seen",
+    needed_for=(EXPLAINING,),
+)
+"""What ``nn.Parameter(tensor)`` calls; seen in torch 2.8 to 2.15."""
+PARTS = (_MAKE_SUBCLASS,)
 
 
 class Interception:
@@ -48,6 +65,21 @@ class Interception:
             delattr(self._owner, self._name)
         else:
             setattr(self._owner, self._name, function.__wrapped__)
+
+
+def new_parameters(listener: Listener) -> Interception:
+    """Listen to the making of parameters: told the class, the tensor, and what was made."""
+    return Interception(Tensor, _MAKE_SUBCLASS.name.rpartition(".")[2], listener, static=True)
+
+
+def arrays_as_tensors(listener: Listener) -> Interception:
+    """Listen to ``torch.from_numpy``."""
+    return Interception(torch, "from_numpy", listener)
+
+
+def inference_modes(listener: Listener) -> Interception:
+    """Listen to the entering of ``torch.inference_mode``."""
+    return Interception(torch.inference_mode, "__enter__", listener)
 
 
 def _telling(function: Callable[..., Any]) -> Callable[..., Any]:

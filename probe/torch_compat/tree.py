@@ -1,4 +1,7 @@
-"""Tensors inside what modules take and return."""
+"""Tensors inside what modules take and return.
+
+Pytrees have no public face in Python: ``torch.utils._pytree`` was seen in torch 2.8 to 2.15.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,8 @@ from typing import Any, TypeAlias
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
-from torch.utils._pytree import tree_flatten, tree_map_only, tree_unflatten
+
+from .parts import FREEZING, GATING, Part
 
 DEEPEST = 3
 """How far inside an object tensors are looked for: it may hold on to anything."""
@@ -20,6 +24,25 @@ LONGEST = 1000
 _Put: TypeAlias = Callable[[Any, Any, Any], None]
 _Change: TypeAlias = tuple[_Put, Any, Any]
 """How, where and what to put into an object."""
+
+_OTHERWISE = "tensors are found in tuples, lists, dicts and objects only"
+_FLATTEN = Part(
+    "torch.utils._pytree.tree_flatten", otherwise=_OTHERWISE, needed_for=(FREEZING, GATING)
+)
+_UNFLATTEN = Part(
+    "torch.utils._pytree.tree_unflatten", otherwise=_OTHERWISE, needed_for=(FREEZING, GATING)
+)
+_MAP_ONLY = Part(
+    "torch.utils._pytree.tree_map_only", otherwise=_OTHERWISE, needed_for=(FREEZING, GATING)
+)
+PARTS = (_FLATTEN, _UNFLATTEN, _MAP_ONLY)
+
+# Bound to names of the module: Dynamo traces the calls of these.
+tree_flatten: Callable[[Any], tuple[list[Any], Any]] = _FLATTEN.or_else(
+    lambda nested: ([nested], None)
+)
+tree_unflatten: Callable[[list[Any], Any], Any] = _UNFLATTEN.or_else(lambda leaves, _: leaves[0])
+tree_map_only: Callable[..., Any] = _MAP_ONLY.or_else(lambda _, __, nested: nested)
 
 _LEFT_ALONE = (nn.Module, Optimizer, type, str, bytes, int, float, type(None))
 
@@ -98,12 +121,12 @@ def _set_attribute(value: Any, name: str, new: Any) -> None:
 
 
 def tensors_in(nested: Any) -> list[Tensor]:
-    """The tensors inside ``nested``, as :func:`map_tensors` finds them."""
+    """Return the tensors inside ``nested``, as :func:`map_tensors` finds them."""
     found: list[Tensor] = []
 
-    def note(tensor: Tensor) -> Tensor:
+    def collect(tensor: Tensor) -> Tensor:
         found.append(tensor)
         return tensor
 
-    map_tensors(note, nested)
+    map_tensors(collect, nested)
     return found

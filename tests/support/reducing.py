@@ -19,7 +19,8 @@ from torch.distributed.algorithms.ddp_comm_hooks.default_hooks import fp16_compr
 from torch.distributed.fsdp import FullyShardedDataParallel, fully_shard
 from torch.nn.parallel import DistributedDataParallel
 
-from gradgate.probe.distributed.reducers import distributed_refusal, find_wrappers, rebuild
+from gradgate.probe.distributed.reducers import distributed_refusal, rebuild
+from gradgate.probe.torch_compat.wrappers import Wrappers
 from tests.support.world import play
 
 
@@ -236,7 +237,9 @@ def sharding(rank: int, size: int) -> object:
     """What is refused, of models that are wrapped in one way or another."""
 
     def refused(model: nn.Module) -> str | None:
-        return distributed_refusal({"": model}, dict(model.named_parameters()))
+        return distributed_refusal(
+            {"": model}, dict(model.named_parameters()), Wrappers({"": model})
+        )
 
     mesh = torch.distributed.device_mesh.init_device_mesh("cpu", (size,))
     sharded = fully_shard(nn.Sequential(nn.Linear(4, 4), nn.Linear(4, 4)), mesh=mesh)
@@ -251,7 +254,7 @@ def sharding(rank: int, size: int) -> object:
         "not wrapped": refused(Branching()),
         "wrapped": refused(wrapper),
         "inside of a wrapper": refused(inner),
-        "found": find_wrappers(inner.left.parameters()) == [wrapper],
+        "found": Wrappers({"": inner}).reducing(inner.left.parameters()) == [wrapper],
     }
 
 

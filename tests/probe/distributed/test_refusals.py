@@ -17,8 +17,9 @@ from torch.distributed.algorithms.ddp_comm_hooks.default_hooks import (
 from torch.distributed.algorithms.ddp_comm_hooks.powerSGD_hook import PowerSGDState, powerSGD_hook
 from torch.nn.parallel import DistributedDataParallel
 
+from gradgate import probe
 from gradgate.probe.base.errors import CommandError
-from gradgate.probe.distributed.reducers import find_wrappers, rebuild, refusal
+from gradgate.probe.distributed.reducers import rebuild, refusal
 
 pytestmark = pytest.mark.usefixtures("alone")
 
@@ -136,13 +137,79 @@ def test_a_join_context_is_refused() -> None:
         assert "join()" in (refusal(wrapper) or "")
 
 
-def test_another_torch_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A DDP without the private names that a rebuild needs is refused, naming the name."""
-    monkeypatch.delattr(DistributedDataParallel, "_ddp_init_helper")
-    wrapper = DistributedDataParallel.__new__(DistributedDataParallel)
-    nn.Module.__init__(wrapper)
-    assert "_build_params" not in (refusal(wrapper) or "")
-    assert "_ddp_init_helper" in (refusal(wrapper) or "")
+class Without:
+    """Something that lacks a name which it would have."""
+
+    def __init__(self, whole: object, name: str) -> None:
+        self._whole = whole
+        self._name = name
+
+    def __getattr__(self, name: str) -> Any:
+        if name == self._name:
+            raise AttributeError(name)
+        return getattr(self._whole, name)
+
+
+def take_away(wrapper: DistributedDataParallel, name: str, patch: pytest.MonkeyPatch) -> None:
+    """Let a wrapper be of a torch whose DDP has no such name."""
+    owner, _, attribute = name.rpartition(".")
+    if owner:
+        wrapper.__dict__[owner] = Without(getattr(wrapper, owner), attribute)
+    elif attribute in wrapper.__dict__:
+        del wrapper.__dict__[attribute]
+    else:
+        patch.delattr(DistributedDataParallel, attribute)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "_build_params_for_reducer",
+        "_build_debug_param_to_name_mapping",
+        "_ddp_init_helper",
+        "_get_ddp_logging_data",
+        "_register_builtin_comm_hook",
+        "_comm_hooks",
+        "_delay_all_reduce_params",
+        "_join_config",
+        "_join_config.enable",
+        "mixed_precision",
+        "static_graph",
+        "reducer",
+        "logger",
+        "reducer._remove_autograd_hooks",
+        "reducer._set_static_graph",
+        "logger._set_static_graph",
+    ],
+)
+def test_another_torch_is_refused(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A DDP without a private name that a rebuild needs is refused by it, and left as it is."""
+    wrapper = wrap()
+    reducer = wrapper.reducer
+    take_away(wrapper, name, monkeypatch)
+    with pytest.raises(CommandError, match=f"has no {name!r}"):
+        rebuild(wrapper)
+    if name != "reducer" and not name.startswith("reducer."):
+        assert wrapper.reducer is reducer
+    assert not wrapper._forward_pre_hooks
+
+
+def test_a_freeze_of_another_torchs_model_is_refused() -> None:
+    """The command is rejected with the name, and the parameter stays trainable."""
+    wrapper = wrap()
+    del wrapper.__dict__["_join_config"]
+    optimizer = torch.optim.SGD(wrapper.parameters(), lr=0.1)
+    with probe.attach(wrapper, optimizer, server=False) as run:
+        with pytest.raises(CommandError, match="has no '_join_config'"):
+            run.freeze("module.0")
+        assert wrapper.module[0].weight.requires_grad
+
+
+def test_a_backward_that_is_finalized_by_hand_is_refused() -> None:
+    """An option of torch 2.15 that lies in the reducer, and that a new one would not have."""
+    wrapper = wrap()
+    wrapper.__dict__["_require_manual_backward_finalization"] = True
+    assert "require_manual_backward_finalization" in (refusal(wrapper) or "")
 
 
 def test_a_refused_wrapper_is_left_as_it_is() -> None:
@@ -172,18 +239,6 @@ def test_the_buckets_shrink_by_what_was_frozen() -> None:
     wrapper.module[0].requires_grad_(False)
     rebuild(wrapper)
     assert wrapper._get_ddp_logging_data()["total_parameter_size_bytes"] == 24
-
-
-def test_every_wrapper_of_a_parameter_is_found() -> None:
-    """A parameter in two wrappers needs both reducers rebuilt; one in none has none."""
-    module = nn.Linear(2, 2)
-
-    class Wrapper(DistributedDataParallel):
-        pass
-
-    wrappers = [DistributedDataParallel(module), Wrapper(nn.Sequential(module))]
-    assert {id(found) for found in find_wrappers(module.parameters())} == set(map(id, wrappers))
-    assert find_wrappers(nn.Linear(2, 2).parameters()) == []
 
 
 @pytest.mark.parametrize("outside", [True, False])

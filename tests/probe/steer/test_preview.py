@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable
 from typing import Any
 
@@ -10,12 +9,12 @@ import pytest
 import torch
 from torch import nn
 
-from gradgate.probe.base.retry import consistently
 from gradgate.probe.model.commands import KINDS, ParameterCommand
-from gradgate.probe.model.selection import Selection, select
+from gradgate.probe.model.selection import select
 from gradgate.probe.model.table import ParameterTable
 from gradgate.probe.model.upstream import Upstream
 from gradgate.probe.steer.preview import Preview, preview
+from gradgate.probe.torch_compat.wrappers import Wrappers
 from tests.support import zoo
 
 
@@ -31,9 +30,9 @@ def ask(
         command,
         selection,
         table=table,
-        models={"": model},
         optimizers=optimizers,
         upstream=upstream,
+        compiled=Wrappers({"": model}).is_compiled(),
     )
 
 
@@ -265,44 +264,3 @@ def test_a_lazy_module_counts_as_nothing_yet() -> None:
     """Its parameters have no shape before the first forward."""
     found = ask(nn.LazyLinear(3), [], wish("freeze", "*"))
     assert (found.count, found.numel, found.share, found.gradient_bytes) == (2, 0, 0.0, 0)
-
-
-def test_a_model_that_gets_a_layer_meanwhile_is_read_again() -> None:
-    """The training thread may add one at any time; the preview does not fail for it."""
-    importlib.import_module("torch._dynamo")
-
-    class Growing(nn.Linear):
-        """Gives its parent another layer at the very moment when it is walked through."""
-
-        def named_modules(self, *args: Any, **kwargs: Any) -> Any:
-            if len(model) < wanted:
-                model.append(nn.Linear(1, 1))
-            yield from super().named_modules(*args, **kwargs)
-
-    wanted = 0
-    model = nn.Sequential(Growing(1, 1))
-    command, table = wish("freeze", "*"), ParameterTable({"": model})
-    selection, wanted = Selection([0, 1]), 4
-    found = preview(command, selection, table=table, models={"": model}, optimizers=[])
-    assert (found.count, len(model)) == (2, 4)
-
-
-def test_reading_is_repeated_only_for_what_changes_under_it() -> None:
-    """Ten times at most; another error is nobody's to swallow."""
-    calls: list[int] = []
-
-    def read(failures: int, message: str = "dictionary changed size during iteration") -> int:
-        calls.append(1)
-        if len(calls) <= failures:
-            raise RuntimeError(message)
-        return 7
-
-    assert consistently(lambda: read(9)) == 7
-    calls.clear()
-    with pytest.raises(RuntimeError, match="during iteration"):
-        consistently(lambda: read(99))
-    assert len(calls) == 10
-    calls.clear()
-    with pytest.raises(RuntimeError, match="no such thing"):
-        consistently(lambda: read(1, "no such thing"))
-    assert len(calls) == 1

@@ -1,0 +1,42 @@
+"""The factor of a ``GradScaler``, on its device.
+
+``get_scale()``, the public way, copies it to the host, which makes the training stream wait. Seen
+in torch 2.8 to 2.15.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import Tensor
+from torch.amp import GradScaler
+
+from .heap import living
+from .parts import GATING, Part
+
+
+def _attribute(name: str) -> Any:
+    """Return whether scalers have an attribute of this name: one is made with each of them."""
+    disabled = GradScaler("cpu", enabled=False)
+    enabled = GradScaler("cpu")
+    attribute = name.rpartition(".")[2]
+    return True if hasattr(enabled, attribute) or hasattr(disabled, attribute) else None
+
+
+_SCALE = Part(
+    "torch.amp.GradScaler._scale",
+    otherwise="gradients are taken for unscaled ones",
+    needed_for=(GATING,),
+    look=_attribute,
+)
+PARTS = (_SCALE,)
+
+
+def scale_of(scaler: GradScaler) -> Tensor | None:
+    """Return the factor, a tensor of one element; None before the first loss was scaled."""
+    return None if _SCALE.missing else scaler._scale
+
+
+def enabled_scalers() -> list[GradScaler]:
+    """Return the scalers of this process that are in use; see :func:`living` for its cost."""
+    return [scaler for scaler in living(GradScaler) if scaler.is_enabled()]

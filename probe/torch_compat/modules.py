@@ -1,0 +1,83 @@
+"""What ``nn.Module`` keeps to itself: its tables, its hooks, its kinds.
+
+All names were seen in torch 2.8 to 2.15.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from torch import nn
+
+from .parts import Part
+
+
+def _table(name: str) -> Any:
+    """Return whether modules have a table of this name: one is made with each of them."""
+    return True if name.rpartition(".")[2] in nn.Module().__dict__ else None
+
+
+_PARAMETERS = Part(
+    "torch.nn.Module._parameters",
+    otherwise="every assignment to a module counts as a change of the model",
+    look=_table,
+)
+_MODULES = Part(
+    "torch.nn.Module._modules",
+    otherwise="every assignment to a module counts as a change of the model",
+    look=_table,
+)
+_PRE_HOOKS = Part(
+    "torch.nn.Module._forward_pre_hooks",
+    otherwise="explain() does not know of the run that a model is attached to",
+    look=_table,
+)
+_CALL = Part(
+    "torch.nn.Module._wrapped_call_impl",
+    otherwise="a module that a checkpoint was given is not known again",
+)
+_NORM_BASE = Part(
+    "torch.nn.modules.batchnorm._NormBase",
+    otherwise="statistics are known of torch's own normalisation layers only",
+)
+PARTS = (_PARAMETERS, _MODULES, _PRE_HOOKS, _CALL, _NORM_BASE)
+
+CALLS = ("forward", "__call__", _CALL.name.rpartition(".")[2])
+"""The names of a module's methods that call it."""
+
+_NORMS: Any = _NORM_BASE.or_else(
+    (
+        nn.BatchNorm1d,
+        nn.BatchNorm2d,
+        nn.BatchNorm3d,
+        nn.SyncBatchNorm,
+        nn.InstanceNorm1d,
+        nn.InstanceNorm2d,
+        nn.InstanceNorm3d,
+    )
+)
+
+
+def has_parameter(module: nn.Module, name: str, parameter: object) -> bool:
+    """Return whether a module itself holds exactly this parameter under a name.
+
+    ``named_parameters(recurse=False)`` goes through all of them, and this is asked at each
+    assignment.
+    """
+    return not _PARAMETERS.missing and module._parameters.get(name) is parameter
+
+
+def has_child(module: nn.Module, name: str, child: object) -> bool:
+    """Return whether a module itself holds exactly this module under a name."""
+    return not _MODULES.missing and module._modules.get(name) is child
+
+
+def forward_pre_hooks(module: nn.Module) -> Iterator[Any]:
+    """Yield the hooks that are called before a module's forward, the latest first."""
+    return iter(()) if _PRE_HOOKS.missing else reversed(module._forward_pre_hooks.values())
+
+
+def keeps_statistics(module: nn.Module) -> bool:
+    """Return whether a module updates running statistics in training: BatchNorm and its kin."""
+    return isinstance(module, _NORMS) and module.running_mean is not None

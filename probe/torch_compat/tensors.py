@@ -1,0 +1,64 @@
+"""What a tensor is underneath: a view, one inside a transform, one that wraps others.
+
+Public torch tells of none of them. All names were seen in torch 2.8 to 2.15.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from torch import Tensor
+
+from .parts import EXPLAINING, GATING, Part
+
+_BASE = Part(
+    "torch.Tensor._base",
+    otherwise="views are not told from other tensors",
+    needed_for=(GATING, EXPLAINING),
+)
+_IS_VIEW = Part(
+    "torch.Tensor._is_view",
+    otherwise="views are not told from other tensors",
+    needed_for=(GATING, EXPLAINING),
+)
+_HOOKS = Part(
+    "torch.Tensor._backward_hooks",
+    otherwise="no graph is cut in the forward, so a closed gate saves less",
+)
+_FUNCTORCH = Part(
+    "torch._C._functorch.is_functorch_wrapped_tensor",
+    otherwise="tensors inside of torch.func are not told from others",
+    needed_for=(EXPLAINING,),
+)
+_WRAPS = Part(
+    "torch.utils._python_dispatch.is_traceable_wrapper_subclass",
+    otherwise="a tensor of a subclass has no magnitude",
+)
+PARTS = (_BASE, _IS_VIEW, _HOOKS, _FUNCTORCH, _WRAPS)
+
+
+def base_of(tensor: Tensor) -> Tensor | None:
+    """Return the tensor that this one is a view of, or None."""
+    base: Tensor | None = getattr(tensor, "_base", None)
+    return base
+
+
+def is_view(tensor: Tensor) -> bool:
+    """Return whether a tensor is a view of another."""
+    return not _IS_VIEW.missing and tensor._is_view()
+
+
+def may_have_hooks(tensor: Tensor) -> bool:
+    """Return whether a hook is or was on a tensor: its node keeps those."""
+    return _HOOKS.missing or tensor._backward_hooks is not None
+
+
+is_inside_transform: Callable[[Tensor], bool] = _FUNCTORCH.or_else(lambda _: False)
+"""Return whether a tensor stands for others inside of ``torch.func``."""
+
+
+def wraps_others(tensor: Tensor) -> bool:
+    """Return whether a tensor's values are in others, as those of a sharded one are."""
+    if _WRAPS.missing:
+        return not (type(tensor) is Tensor or type(tensor).__module__ == "torch.nn.parameter")
+    return bool(_WRAPS.value(tensor))
