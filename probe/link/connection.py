@@ -118,6 +118,7 @@ class Connection:
                     socket, self._outbox, self._answers, self._peer, self._guard, self._ending
                 )
                 self._welcomed(await conversation.open())
+                pause = FIRST_PAUSE
                 await conversation.talk()
         except Refusal as refusal:
             self._say_once(f"the dashboard at {shown} refused: {refusal}")
