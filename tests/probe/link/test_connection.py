@@ -19,6 +19,7 @@ from torch import nn
 from websockets.sync.server import ServerConnection, serve
 
 from gradgate import probe
+from gradgate.probe.link import connection
 from gradgate.probe.link.connection import FIRST_PAUSE, GROWTH
 from gradgate.server.protocol.bundle import unbundle
 from gradgate.server.protocol.frames import decode
@@ -111,6 +112,28 @@ def test_pauses_between_tries_grow(refuses: bool) -> None:
     pauses = [later - earlier for earlier, later in pairwise(tries)]
     for number, pause in enumerate(pauses[:5], 1):
         assert pause >= 0.99 * FIRST_PAUSE * GROWTH**number
+
+
+def test_a_server_that_refuses_for_good_is_left_alone_for_long(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Trying again at once would not help; half a minute later somebody may have upgraded it."""
+    assert connection.REFUSED_PAUSE == 30
+    monkeypatch.setattr(connection, "REFUSED_PAUSE", 1.5)
+    tries: list[float] = []
+    enough = Event()
+
+    def talk(socket: ServerConnection) -> None:
+        tries.append(time.monotonic())
+        if len(tries) == 2:
+            enough.set()
+        socket.send(json.dumps({"type": "error", "message": "Too old.", "retry": False}))
+
+    with other_server(talk) as url:
+        run, _ = attached(url)
+        with run:
+            assert enough.wait(60)
+    assert tries[1] - tries[0] >= 1.5
 
 
 def test_pauses_begin_anew_once_a_server_has_welcomed_the_run() -> None:
