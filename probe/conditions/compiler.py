@@ -103,7 +103,7 @@ def _parse(text: str) -> ast.expr:
 
 
 class _Builder:
-    """Turns the tree of a text into closures, taking only the node kinds it knows."""
+    """Turns the tree of a text into closures: one method for each kind of node that is taken."""
 
     def __init__(self, text: str) -> None:
         self.names: set[str] = set()

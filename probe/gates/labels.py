@@ -13,10 +13,10 @@ from ..torch_compat.tree import map_tensors
 
 
 class Labelled(Protocol):
-    """A run, as far as labels matter to it."""
+    """The gates of a run, as far as labels matter to them."""
 
     def has_label(self, label: str) -> bool:
-        """Whether there is a gate on it."""
+        """Return whether there is a gate on it."""
 
     def pass_label(self, tensor: Tensor, label: str) -> Tensor:
         """Return ``tensor``, or a view of it whose gradient is gated."""

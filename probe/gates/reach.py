@@ -1,4 +1,4 @@
-"""Who is upstream of a gate."""
+"""The parameters that are upstream of a gate."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Reach:
 
 
 def _may_invent(node: torch.autograd.graph.Node) -> bool:
-    """Whether a node may hand on zeros where it got nothing: functions of Python and C++ may.
+    """Return whether a node may make zeros of nothing, as functions of Python and C++ do.
 
     https://docs.pytorch.org/docs/stable/generated/torch.autograd.function.FunctionCtx.set_materialize_grads.html
     """

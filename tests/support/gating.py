@@ -11,6 +11,9 @@ from torch import Tensor, nn
 
 from gradgate import probe
 from gradgate.probe import GateInfo
+from gradgate.probe.gates.gate import Gate
+from gradgate.probe.gates.gates import Gates
+from gradgate.probe.model.commands import GateCommand
 from gradgate.probe.session.run import Run
 
 Place = Callable[[Tensor], Tensor]
@@ -110,12 +113,37 @@ def train(
         optimizer.step()
 
 
+def pair(
+    theirs: nn.Module, ours: nn.Module, kind: str = "adamw"
+) -> list[tuple[nn.Module, torch.optim.Optimizer]]:
+    """Both with an optimizer of their own."""
+    return [(model, OPTIMIZERS[kind](list(model.parameters()))) for model in (theirs, ours)]
+
+
 @contextmanager
 def attached(
     model: nn.Module, optimizer: torch.optim.Optimizer | None = None, every: int = 1
 ) -> Iterator[Run]:
     with probe.attach(model, optimizer, server=False, every=every) as run:
         yield run
+
+
+def parts(run: Run) -> Gates:
+    """The parts that the gates of a run are made of."""
+    return run._job.gates
+
+
+def command(site: str, **options: Any) -> GateCommand:
+    return GateCommand(site, site=site, by="python", **options)
+
+
+def gates_at_work(run: Run) -> list[Gate]:
+    return parts(run).registry.all()
+
+
+def broken(*_: object, **__: object) -> Any:
+    """Stands in for what fails inside of Gradgate."""
+    raise ArithmeticError("broken")
 
 
 def gradients(model: nn.Module) -> dict[str, bytes | None]:

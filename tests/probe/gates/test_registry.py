@@ -1,0 +1,115 @@
+"""Gates are made, changed and removed by commands, beside freezes."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+
+from gradgate import probe
+from gradgate.probe.gates import registry as registry_module
+from tests.support import gating
+from tests.support.gating import OPTIMIZERS, Branched
+
+
+@pytest.mark.parametrize(
+    "order", list(itertools.permutations(["gate", "freeze", "ungate", "thaw"]))
+)
+@pytest.mark.parametrize("site", ["param:encoder.0.weight", "output:encoder"])
+def test_gates_and_freezes_of_the_same(site: str, order: tuple[str, ...]) -> None:
+    """Whatever comes first, each does its own; at the end all train, and detach restores it."""
+    model = Branched()
+    optimizer = OPTIMIZERS["adamw"](list(model.parameters()))
+    with gating.attached(model, optimizer) as run:
+        gated = frozen = False
+        step = 0
+        for deed in order:
+            if deed == "gate" and not (frozen and site.startswith("param")):
+                run.gate(site)
+                gated = True
+            elif deed == "gate":
+                with pytest.raises(probe.CommandError, match="is frozen, so no gradient"):
+                    run.gate(site)
+            elif deed == "ungate" and gated:
+                run.ungate(run.gates()[0].id)
+                gated = False
+            elif deed == "freeze":
+                run.freeze("encoder.0")
+                frozen = True
+            elif deed == "thaw":
+                run.thaw("encoder.0")
+                frozen = False
+            before = gating.weights(model)
+            gating.train(model, optimizer, 2, first=step + 1)
+            step += 2
+            moved = gating.weights(model)["encoder.0.weight"] != before["encoder.0.weight"]
+            state = gating.states(run)["encoder.0.weight"]
+            assert moved == (not gated and not frozen), deed
+            assert state == ("frozen" if frozen else "gated" if gated else "present")
+        saved = run.state_dict()
+        run.load_state_dict(saved)
+    assert all(p.requires_grad for p in model.parameters())
+
+
+def test_gates_are_listed_by_number_whatever_came_first() -> None:
+    """A changed gate keeps its number and its place; numbers are not given twice."""
+    with gating.attached(Branched()) as run:
+        registry = gating.parts(run).registry
+        promised = registry.reserve()
+        assert [run.gate(f"site:{name}") for name in "ab"] == [promised + 1, promised + 2]
+        registry.apply(gating.command("site:late", reserved=promised), 0)
+        registry.apply(gating.command("output:encoder", gate=promised + 1, hold=2), 0)
+        infos = run.gates()
+        assert [gate.id for gate in infos] == [promised, promised + 1, promised + 2]
+        assert [gate.site for gate in infos] == ["site:late", "output:encoder", "site:b"]
+        run.ungate(promised + 2)
+        assert run.gate("site:c") == promised + 3
+        assert registry.get(promised + 2) is None
+        registry.delete(promised + 2)  # a second time
+        assert len(registry) == 3
+
+
+def test_a_run_has_so_many_gates_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One gate too many is refused; one that is there can still be changed."""
+    monkeypatch.setattr(registry_module, "MOST", 2)
+    with gating.attached(Branched()) as run:
+        registry = gating.parts(run).registry
+        run.gate("site:a")
+        run.gate("site:b")
+        with pytest.raises(probe.CommandError, match="a run has 2 gates at most"):
+            run.gate("site:c")
+        registry.check(gating.command("site:c", gate=2))
+
+
+def test_a_gate_that_stays_where_it_is_can_be_changed_while_its_parameter_is_frozen() -> None:
+    """Where a gate is was checked when it was made; elsewhere it is checked anew."""
+    with gating.attached(Branched()) as run:
+        registry = gating.parts(run).registry
+        run.gate("param:head.weight")
+        run.freeze("head")
+        registry.check(gating.command("param:head.weight", gate=1, hold=3))
+        with pytest.raises(probe.CommandError, match=r"'head\.bias' is frozen"):
+            registry.check(gating.command("param:head.bias", gate=1))
+        registry.check(gating.command("param:head.bias", gate=1), restored=True)
+
+
+def test_what_blocks_and_what_zeroes() -> None:
+    """Of the closed gates those that block are known by parameter; the first wins."""
+    model = Branched()
+    with gating.attached(model) as run:
+        run.gate("output:encoder", "norm >= 0")
+        run.gate("output:encoder", "False")
+        run.gate("param:encoder.0.weight")
+        run.gate("param:head.weight", action="scale", factor=0.0)
+        run.gate("param:head.bias", action="scale", factor=0.5)
+        gating.loss_of(model, 1).backward()
+        registry = gating.parts(run).registry
+        names = [info.name for info in run.parameters()]
+        blocking = {names[index]: gate.id for index, gate in registry.blocking().items()}
+        assert blocking == {
+            **dict.fromkeys([n for n in names if n.startswith(("encoder", "stem"))], 1),
+            "encoder.0.weight": 3,  # its own gate is the nearer
+        }
+        assert [gate.id for gate in registry.zeroing()] == [4]
+        indexes = registry.may_block_before_forward()
+        assert {names[index] for index in indexes} == {"encoder.0.weight"}
