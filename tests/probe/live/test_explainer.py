@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from gradgate import probe
+from gradgate.probe.diagnosis.trace import Trace
 from gradgate.probe.link.uplink import Uplink
 from gradgate.probe.live import schedule
 from gradgate.probe.live.expectations import PATIENCE as EXPECTED_PATIENCE
@@ -34,10 +35,15 @@ class Switchable(nn.Module):
 class Loop:
     """A job that makes steps when it is told to."""
 
-    def __init__(self, model: nn.Module | None = None, **options: Any) -> None:
+    def __init__(
+        self,
+        model: nn.Module | None = None,
+        optimizer: type[torch.optim.Optimizer] = torch.optim.AdamW,
+        **options: Any,
+    ) -> None:
         torch.manual_seed(0)
         self.model = model or Switchable()
-        self.optimizer = torch.optim.AdamW(self.model.parameters())
+        self.optimizer = optimizer(self.model.parameters())  # type: ignore[call-arg]
         self.run = probe.attach(self.model, self.optimizer, server=False, every=1, **options)
 
     def step(self, times: int = 1) -> None:
@@ -346,3 +352,61 @@ def test_a_traced_step_does_not_slow_the_pace_of_sampling() -> None:
     assert len(pace._samples) == known
     loop.step(2)
     assert len(pace._samples) == known + 2
+
+
+def test_commands_are_rejected_when_the_trace_fails(
+    sent: list[Sent], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They would wait for ever, and the next one is answered."""
+    monkeypatch.delenv("GRADGATE_STRICT")
+    loop = Loop()
+    loop.ask(1, "encoder")
+    loop.ask(2, "head")
+    with monkeypatch.context() as broken:
+        broken.setattr(Trace, "explain", lambda *_: 1 / 0)
+        loop.step(2)
+    assert sent[2:] == [(1, "rejected", 2, []), (2, "rejected", 2, [])]
+    loop.ask(3, "*")
+    loop.step(2)
+    assert sent[4:] == [
+        (3, "delivered", None, []),
+        (3, "explanations", 4, []),
+        (3, "applied", 4, []),
+    ]
+
+
+def test_a_step_that_ends_inside_a_backward_is_explained_at_the_next_forward(
+    sent: list[Sent],
+) -> None:
+    """The recorder cannot be taken away inside of one; the optimizer steps in a hook there."""
+    loop = Loop()
+    loop.model.cut = True
+    head = loop.model.head.weight
+    hook = head.register_post_accumulate_grad_hook(lambda _: loop.optimizer.step())
+    loop.run.explain()
+    loop.model(torch.ones(3, 4)).sum().backward()
+    assert traced(sent) == []
+    hook.remove()
+    loop.model(torch.ones(3, 4))
+    assert traced(sent) == [1]
+    assert loop.causes.items() >= CUT.items()
+
+
+class Decaying(torch.optim.SGD):
+    """An optimizer that shrinks every parameter, whether it has a gradient or not."""
+
+    @torch.no_grad()
+    def step(self, closure: Any = None) -> None:  # type: ignore[override]
+        for group in self.param_groups:
+            for parameter in group["params"]:
+                parameter.mul_(0.9)
+
+
+def test_an_optimizers_own_step_is_not_traced() -> None:
+    """Else what it writes would pass for a gradient that the script applied by hand."""
+    loop = Loop(optimizer=Decaying)
+    loop.run.explain()
+    loop.model(torch.ones(3, 4)).sum().backward()
+    loop.model.head.zero_grad()
+    loop.optimizer.step()
+    assert loop.causes == {"head.weight": "no_backward", "head.bias": "no_backward"}

@@ -1,0 +1,96 @@
+"""What ought to train, sample by sample."""
+
+from __future__ import annotations
+
+import pytest
+from torch import nn
+
+from gradgate.probe.base.errors import TargetError
+from gradgate.probe.base.guard import Guard
+from gradgate.probe.base.states import State
+from gradgate.probe.live.expectations import PATIENCE, Expectations, Missed
+from gradgate.probe.model.table import ParameterTable
+from tests.support.samples import sample
+
+GOOD, BAD = State.PRESENT, State.ABSENT
+
+
+def expecting(*patterns: str, guard: Guard | None = None) -> Expectations:
+    """Expect something of two layers: weight and bias of 0, and of 1."""
+    table = ParameterTable({"": nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2))})
+    return Expectations(patterns, table, guard or Guard(), strict=False)
+
+
+def receive(expectations: Expectations, step: int, *states: State, frozen: int = -1) -> bool:
+    return expectations.receive(sample(step, *states), {frozen}, [True] * len(states))
+
+
+def test_one_that_misses_for_long_enough_breaks_its_expectation_once() -> None:
+    """Only what a pattern names, and only at the sample that makes it so."""
+    expectations = expecting("0")
+    new = [receive(expectations, step, BAD, GOOD, BAD, BAD) for step in range(5, 5 + PATIENCE + 1)]
+    assert new == [False] * (PATIENCE - 1) + [True, False]
+    assert expectations.broken == [0]
+    assert expectations.missed == {0: Missed(PATIENCE + 1, 5, "absent")}
+
+
+def test_a_gradient_that_comes_mends_it() -> None:
+    """From the next sample on."""
+    expectations = expecting("*")
+    for step in range(PATIENCE):
+        receive(expectations, step, BAD, GOOD, GOOD, GOOD)
+    receive(expectations, 9, GOOD, GOOD, GOOD, GOOD)
+    assert expectations.missed == {}
+
+
+def test_what_a_command_froze_breaks_none() -> None:
+    """What the script froze does."""
+    expectations = expecting("*")
+    receive(expectations, 1, State.FROZEN, State.FROZEN, State.GATED, GOOD, frozen=0)
+    assert expectations.missed == {1: Missed(1, 1, "frozen")}
+
+
+def test_what_no_optimizer_applies_breaks_it() -> None:
+    """Where an optimizer is known at all."""
+    expectations = expecting("1")
+    expectations.receive(sample(1, GOOD, GOOD, GOOD, GOOD), (), [True, True, True, False])
+    assert expectations.missed == {3: Missed(1, 1, "not in optimizer")}
+    expectations.receive(sample(2, GOOD, GOOD, GOOD, GOOD), (), [False] * 4)
+    assert expectations.missed == {}
+
+
+def test_a_skipped_step_says_nothing() -> None:
+    """What was missed before is missed still."""
+    expectations = expecting("0.weight")
+    receive(expectations, 1, BAD, GOOD, GOOD, GOOD)
+    assert not expectations.receive(sample(2, GOOD, skipped=True), (), [True])
+    assert expectations.missed == {0: Missed(1, 1, "absent")}
+
+
+def test_one_that_cannot_be_judged_takes_no_other_along(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A state that nobody knows is a fault, and the parameters behind it are judged."""
+    monkeypatch.delenv("GRADGATE_STRICT")
+    guard = Guard()
+    expectations = expecting("*", guard=guard)
+    states = sample(1, BAD, GOOD, GOOD, BAD)
+    states.states[1] = 99
+    expectations.receive(states, (), [True] * 4)
+    assert sorted(expectations.missed) == [0, 3]
+    assert guard.faults == 1
+
+
+def test_what_names_nothing_is_refused() -> None:
+    """When it is declared."""
+    with pytest.raises(TargetError, match="matches no parameter"):
+        expecting("encoder")
+
+
+def test_a_parameter_that_left_is_expected_no_more() -> None:
+    """Neither by its index nor by a pattern that named nothing else."""
+    model = nn.ModuleDict({"a": nn.Linear(2, 2, bias=False), "b": nn.Linear(2, 2, bias=False)})
+    table = ParameterTable({"": model})
+    expectations = Expectations(["a", "*"], table, Guard(), strict=False)
+    del model["a"]
+    table.update({"": model}, 1)
+    receive(expectations, 1, BAD, BAD)
+    assert sorted(expectations.missed) == [1]
