@@ -1,0 +1,198 @@
+"""The causes: their words, and what their sentences depend on."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from gradgate.probe.base.source import Place
+from gradgate.probe.diagnosis import causes
+from gradgate.probe.diagnosis.case import Finding
+from gradgate.probe.diagnosis.causes import (
+    CAUSES,
+    WORDS,
+    Cause,
+    Detached,
+    FrozenByCommand,
+    FrozenByScript,
+    ModuleNotCalled,
+    NoBackward,
+    NoGrad,
+    Nonfinite,
+    NotDifferentiable,
+    NotInLoss,
+    NotInOptimizer,
+    Unknown,
+    ZeroGradient,
+)
+from gradgate.probe.model.freeze import Freeze
+from tests.support.tracing import call, chain, value
+
+PLACE = Place("train.py", 9, "step")
+
+
+def test_every_cause_is_listed_once_under_its_word() -> None:
+    """A class that is not in the list would be known to nobody."""
+    defined = {
+        each
+        for each in vars(causes).values()
+        if isinstance(each, type) and issubclass(each, Cause) and "word" in vars(each)
+    }
+    assert set(CAUSES) == defined
+    assert len(set(WORDS)) == len(CAUSES) == 14
+    assert [cause.word for cause in CAUSES] == list(WORDS)
+
+
+def test_a_finding_at_a_call_stops_by_it() -> None:
+    """Its place is the call's, and its stop is named without quotes."""
+    found = Detached.by_call("w", call("detach"), [], value(), [PLACE])
+    assert (found.cause, found.stopped_by) == ("detached", "detach()")
+    assert found.place is not None
+    assert found.place.text == "train.py:7"
+    assert found.detail == (
+        "`w` reaches the loss only through `detach()` at train.py:7 "
+        "(other ways are cut at train.py:9)."
+    )
+
+
+@pytest.mark.parametrize(("name", "copies"), [("tensor", True), ("detach", False)])
+def test_a_copy_of_the_numbers_is_to_be_left_out(name: str, copies: bool) -> None:
+    """A detach is to be removed."""
+    advice = Detached.by_call("w", call(name), [], value(), []).advice
+    assert ("use the tensor itself" in advice) is copies
+
+
+def test_numbers_that_come_back_elsewhere_have_two_places() -> None:
+    """Where they left and where they came back."""
+    left, back = call("item", "a.py:1"), call("tensor", "b.py:2")
+    assert "and comes back by `tensor()` at b.py:2" in (
+        Detached.by_numbers("w", left, left, back, []).detail
+    )
+    assert "comes back" not in Detached.by_numbers("w", left, left, left, []).detail
+
+
+@pytest.mark.parametrize(
+    ("name", "floating", "cast"), [("to", False, True), ("to", True, False), ("gt", False, False)]
+)
+def test_a_cast_to_whole_numbers_is_called_one(name: str, floating: bool, cast: bool) -> None:
+    """A cast to another float is none, and a comparison is none either."""
+    stop = value(floating=floating)
+    detail = NotDifferentiable.by_call("w", call(name), [], stop, []).detail
+    assert ("a cast to whole numbers" in detail) is cast
+
+
+def zero(name: str, factor: str | None = None, *, empty: bool = False) -> Finding:
+    made = call(name)
+    made.inputs = [replace(value(), shape=(0, 2))] if empty else [value()]
+    return ZeroGradient.by_call("w", made, [], None, factor)
+
+
+def test_a_zero_factor_is_named() -> None:
+    """That of another parameter may be meant; its own is no reason."""
+    assert "because `b` is exactly zero" in zero("matmul", "`b`").detail
+    assert "LoRA" in zero("matmul", "`b`").advice
+    assert "because what goes into it is exactly zero" in zero("mul", "what goes into it").detail
+    assert zero("mul", "what goes into it").advice.startswith("One factor")
+    assert zero("mm", "what goes into it").advice == "Look where those zeros come from."
+    assert "because" not in zero("mm", "`w`").detail
+
+
+def test_the_advice_on_zeros_is_that_of_the_call() -> None:
+    """Written in place or not; an empty batch and an overwriting come before the general one."""
+    assert zero("relu_").advice == zero("relu").advice
+    assert "saturated" in zero("tanh").advice
+    assert "is empty" in zero("mm", empty=True).detail
+    assert "overwrites" in zero("copy_").detail
+    assert zero("mm").advice == "Look at what goes into it, and at what it is multiplied by."
+
+
+@pytest.mark.parametrize("cause", [ZeroGradient, Nonfinite])
+def test_a_bad_value_may_come_from_a_hook_or_the_root(cause: type[ZeroGradient]) -> None:
+    """Both causes say it in their own words."""
+    hook = cause.by_hook("w", None, [], None)
+    root = cause.from_root("w", PLACE, [value()])
+    assert hook.cause == root.cause == cause.word
+    assert hook.detail == (
+        f"A hook on `w` turns the gradient into {cause.values}, so `w` gets {cause.values}."
+    )
+    assert "the result of `mul()` at train.py:7" in cause.by_hook("w", call("mul"), [], None).detail
+    assert root.detail.startswith(f"The backward at train.py:9 began with {cause.values}")
+    assert root.stop is root.way[-1]
+
+
+def test_a_value_that_is_not_finite_has_three_origins() -> None:
+    """What was given, what the call made, and what its backward made."""
+    details = [
+        build("w", call("log"), [], None).detail
+        for build in (Nonfinite.from_input, Nonfinite.by_call, Nonfinite.by_backward)
+    ]
+    assert details == [
+        "What goes into `log()` at train.py:7 holds NaN or infinity already, and from there `w` "
+        "gets it.",
+        "`log()` at train.py:7 gives NaN or infinity, and from there `w` gets it.",
+        "The backward of `log()` at train.py:7 makes NaN or infinity of a finite gradient, and "
+        "from there `w` gets it.",
+    ]
+    custom = call("Mine")
+    custom.custom = True
+    assert Nonfinite.by_call("w", custom, [], None).detail.startswith("The custom function `Mine`")
+
+
+def test_a_freeze_says_who_and_a_script_says_where() -> None:
+    """As far as that is known."""
+    told = FrozenByCommand.found("w", Freeze("ann", "grad", 5, 7)).detail
+    assert told == "`w` was frozen by ann (command 7) at step 5, mode `grad`."
+    assert "command" not in FrozenByCommand.found("w", Freeze("ann", "grad", 5, None)).detail
+    assert "set at train.py:9" in FrozenByScript.found("w", PLACE).detail
+    assert "set at" not in FrozenByScript.found("w", None).detail
+
+
+def test_a_module_that_nothing_called_has_no_caller() -> None:
+    """Else the caller and its line are named."""
+    called = ModuleNotCalled.found("w", "`head`", "`net`", PLACE)
+    assert "the forward of `net` (train.py:9) did not call it" in called.detail
+    assert called.stopped_by == "head is not called"
+    assert "nothing called it" in ModuleNotCalled.found("w", "`head`", None, None).detail
+
+
+def test_what_is_off_is_named() -> None:
+    """By what switched it off, or by the checkpoint that runs without."""
+    switched = NoGrad.by_switch("w", "inference_mode", chain("a.py:1"), [], value(), [])
+    assert switched.detail.endswith("with gradients off: `inference_mode` at a.py:1.")
+    checkpoint = NoGrad.by_checkpoint("w", chain("a.py:1"), [], value())
+    assert "use_reentrant=False" in checkpoint.advice
+    assert switched.cause == checkpoint.cause == "no_grad"
+
+
+def test_a_gradient_penalty_is_told_from_a_missing_graph() -> None:
+    """One does not depend on it, the other was cut off."""
+    arguments = ("w", call("grad"), [], value())
+    assert NotInLoss.by_grad(*arguments).cause == "not_in_loss"
+    assert "create_graph=True" in Detached.by_grad(*arguments).advice
+
+
+def test_a_backward_that_was_not_called_knows_of_another() -> None:
+    """The advice is to add to the loss then."""
+    assert "Add the value to the loss" in NoBackward.not_called("w", PLACE, True, []).advice
+    assert "parentheses" in NoBackward.not_called("w", None, False, []).advice
+    assert "the value of train.py:9" in NoBackward.not_called("w", PLACE, True, []).detail
+
+
+@pytest.mark.parametrize(
+    ("container", "held", "advice"),
+    [("tensor", "it is a plain tensor", "nn.Parameter"), ("list", "plain list", "nn.ModuleList")],
+)
+def test_a_plain_container_is_named(container: str, held: str, advice: str) -> None:
+    """A tensor is to become a parameter, a list of modules one that registers them."""
+    found = NotInOptimizer.not_registered("w", call("mul"), container, [])
+    assert held in found.detail
+    assert advice in found.advice
+    assert found.cause == NotInOptimizer.word
+
+
+def test_what_is_not_known_says_why() -> None:
+    """And has no way where none is known."""
+    found = Unknown.found("w", "it is late")
+    assert found.detail.endswith("has no useful gradient: it is late.")
+    assert (found.way, found.place) == ([], None)
