@@ -11,18 +11,24 @@ from gradgate.probe.base.states import State
 from gradgate.probe.live import schedule
 from gradgate.probe.live.missing import PATIENCE
 from gradgate.probe.live.schedule import MOST_DOUBTS, TraceSchedule, trace_changes_figures
+from gradgate.probe.torch_compat.wrappers import Wrappers
 from tests.support.samples import sample
 
 GOOD, BAD = State.PRESENT, State.ABSENT
 
 
 def plan(model: nn.Module | None = None, *, strict: bool = False) -> TraceSchedule:
-    return TraceSchedule({"": model or nn.Linear(2, 2)}, strict=strict)
+    models = {"": model or nn.Linear(2, 2)}
+    return TraceSchedule(models, Wrappers(models), strict=strict)
 
 
 def receive(plan: TraceSchedule, *states: State, broken: bool = False) -> None:
     for state in states:
         plan.receive(sample(1, state), expectation_broken=broken)
+
+
+def changes_figures(model: nn.Module) -> bool:
+    return trace_changes_figures({"": model}, Wrappers({"": model}))
 
 
 def compiled() -> nn.Module:
@@ -109,10 +115,10 @@ def test_a_gradient_that_comes_and_goes_is_left_alone_after_some_steps() -> None
 def test_a_fused_path_in_eval_mode_changes_figures(training: bool) -> None:
     """Padded positions are zeros there, and are not under a trace."""
     layer = nn.TransformerEncoderLayer(4, 1, 4, batch_first=True).train(training)
-    assert trace_changes_figures({"": nn.Sequential(layer)}) is not training
+    assert changes_figures(nn.Sequential(layer)) is not training
 
 
 def test_a_compiled_model_changes_figures() -> None:
     """It runs eagerly under a trace, with other last bits."""
-    assert trace_changes_figures({"": compiled()})
-    assert not trace_changes_figures({"": nn.Linear(2, 2)})
+    assert changes_figures(compiled())
+    assert not changes_figures(nn.Linear(2, 2))
