@@ -42,7 +42,7 @@ class NodeRecord:
         return largest(self.arrived)
 
     def sent(self, edge: int) -> float | None:
-        """The size of what it passed on by an edge; None if nothing."""
+        """Return the size of what it passed on by an edge; None if nothing."""
         return largest([size for size in self.passed.get(edge, ()) if size is not None])
 
 
@@ -59,7 +59,7 @@ class BackwardRecord:
         """By ``id`` of the leaf."""
 
     def watch(self, roots: Iterable[Tensor], seen: Container[object]) -> bool:
-        """A backward from ``roots`` is about to run; return whether it can be watched.
+        """Watch the backward from ``roots`` that is about to run; return whether that can be done.
 
         ``seen``: keys of the nodes that were looked at before. With too many others it cannot.
         """
@@ -85,13 +85,13 @@ class BackwardRecord:
         return True
 
     def unwatch(self) -> None:
-        """The backward is over."""
+        """Take the hooks away after the backward."""
         for handle in self._handles:
             handle.remove()
         self._handles.clear()
 
     def arrived_at(self, leaf: int) -> float | None:
-        """The largest size of what was passed on to a leaf, once sizes are read, if anything."""
+        """Return the largest size of what was passed on to a leaf, once sizes are read, if any."""
         ways = [way for record in self.leaves.get(leaf, ()) for way in record.above]
         sent = [size for above, edge in ways if (size := above.sent(edge)) is not None]
         return largest(sent)
@@ -105,9 +105,9 @@ class BackwardRecord:
         self.leaves.clear()
 
     def read_sizes(self) -> None:
-        """Read the sizes: they are tensors until then."""
-        lists = [p.arrived for p in self.nodes.values()]
-        lists += [sizes for p in self.nodes.values() for sizes in p.passed.values()]
+        """Read the sizes, which are tensors until then."""
+        lists = [r.arrived for r in self.nodes.values()]
+        lists += [sizes for r in self.nodes.values() for sizes in r.passed.values()]
         tensors = [size for sizes in lists for size in sizes if isinstance(size, Tensor)]
         values = iter(read(tensors))
         for sizes in lists:
@@ -136,11 +136,11 @@ class BackwardRecord:
     def _recording(self, record: NodeRecord) -> Callable[[Sequence[Any], Sequence[Any]], None]:
         def note(passed: Sequence[Any], arrived: Sequence[Any]) -> None:
             with self._guard:
-                self._note(record, passed, arrived)
+                self._add(record, passed, arrived)
 
         return note
 
-    def _note(self, record: NodeRecord, passed: Sequence[Any], arrived: Sequence[Any]) -> None:
+    def _add(self, record: NodeRecord, passed: Sequence[Any], arrived: Sequence[Any]) -> None:
         self._ran += 1
         record.ran, record.order = True, self._ran
         # Not what those above passed on: it is their sum, and hooks of tensors come in between.
@@ -151,7 +151,7 @@ class BackwardRecord:
 
 
 def largest(sizes: Sequence[float]) -> float | None:
-    """The largest of some sizes, NaN before all; None of none."""
+    """Return the largest of some sizes, NaN before all; None of none."""
     if not sizes:
         return None
     return next((size for size in sizes if size != size), max(sizes))

@@ -30,7 +30,7 @@ class Case:
 
     @property
     def well(self) -> bool:
-        """Whether it has a useful gradient that somebody applies."""
+        """Return whether it has a useful gradient that somebody applies."""
         return self.state == "present" and self.in_optimizer
 
 

@@ -9,7 +9,7 @@ from .tape import Tape, Value
 
 
 class Dataflow:
-    """The tape, to be asked; made once, after the step."""
+    """Answers what came of what on a tape; made once, after the step."""
 
     def __init__(self, tape: Tape, parameters: Collection[int] = ()) -> None:
         """``parameters``: their ``id``; a backward for none of them, such as that of a gradient
@@ -29,27 +29,27 @@ class Dataflow:
         self._alive = _alive(self.roots)
 
     def in_loss(self, value: Value) -> bool:
-        """Whether a loss depends on it, with or without a gradient."""
+        """Return whether a loss depends on it, with or without a gradient."""
         return id(value) in self._toward
 
     def reaches(self, values: Iterable[Value]) -> bool:
-        """Whether a gradient can flow from a loss to one of the values."""
+        """Return whether a gradient can flow from a loss to one of the values."""
         return any(id(value) in self._alive for value in values)
 
     def is_end(self, value: Value) -> bool:
-        """Whether nothing with a gradient was made of what carries one."""
+        """Return whether nothing with a gradient was made of what carries one."""
         return value.carries and value.node is not None and id(value) not in self._gives
 
     def used(self, value: Value) -> bool:
-        """Whether anything was made of it."""
+        """Return whether anything was made of it."""
         return bool(self.next_of(value))
 
     def next_of(self, value: Value) -> list[Value]:
-        """What was made of it, with a gradient or without."""
+        """Return what was made of it, with a gradient or without."""
         return [*self._gives.get(id(value), ()), *self._loses.get(id(value), ())]
 
     def flow(self, starts: Iterable[Value]) -> list[Value]:
-        """All that would pass a gradient on to ``starts``, those included, nearest first."""
+        """Find all that would pass a gradient on to ``starts``, those included, nearest first."""
         found: dict[int, Value] = {id(value): value for value in starts}
         pending = deque(found.values())
         while pending:
@@ -60,7 +60,7 @@ class Dataflow:
         return list(found.values())
 
     def cuts(self, flow: Iterable[Value]) -> list[tuple[Value, Value]]:
-        """Where a flow ends on its way to a loss: the last value of the flow, and what is next.
+        """Find where a flow ends on its way to a loss: its last value, and what is next.
 
         Ways that lead through what was written into a parameter (an average of weights) count
         only where there is no other.
@@ -76,7 +76,7 @@ class Dataflow:
         return sorted(direct or found, key=_rank)
 
     def way(self, starts: Sequence[Value], through: Value | None = None) -> list[Value]:
-        """A short way from ``starts`` to a loss, with gradient or without; empty if none is."""
+        """Find a short way from ``starts`` to a loss, with gradient or without; empty if none."""
         if through is not None:
             return self.between(starts, through) + self._on(through)[1:]
         alive = [value for value in starts if id(value) in self._alive]
@@ -90,7 +90,7 @@ class Dataflow:
         return way
 
     def between(self, starts: Sequence[Value], end: Value) -> list[Value]:
-        """A shortest way from ``starts`` to ``end``; empty if none is."""
+        """Find a shortest way from ``starts`` to ``end``; empty if none is."""
         before: dict[int, Value | None] = {id(value): None for value in starts}
         pending = deque(starts)
         while pending:
@@ -105,7 +105,7 @@ class Dataflow:
 
 
 def _rank(cut: tuple[Value, Value]) -> tuple[bool, int]:
-    """Cuts in the order of time, those last that are beside the way of the gradient.
+    """Order cuts by time, those last that are beside the way of the gradient.
 
     So are the indices of ``max`` and the batch sizes of a packed sequence: they have no
     derivative, and come out together with what has one.
@@ -119,7 +119,7 @@ def _rank(cut: tuple[Value, Value]) -> tuple[bool, int]:
 
 
 def _scalars(dataflow: Dataflow, tape: Tape) -> list[Value]:
-    """The numbers at the end of a step, those with a gradient if there are any."""
+    """Find the numbers at the end of a step, those with a gradient if there are any."""
     made = [v for v in tape.values if v.floating and not v.shape and v.made_by is not None]
     carrying = [value for value in made if dataflow.is_end(value)]
     left = {id(parent) for value, _ in tape.escapes for parent in (*value.lost, *value.plain)}
@@ -128,7 +128,7 @@ def _scalars(dataflow: Dataflow, tape: Tape) -> list[Value]:
 
 
 def _toward(roots: Iterable[Value]) -> dict[int, Value | None]:
-    """By ``id`` of each value that a root was made from: the next on a shortest way to one."""
+    """Map the ``id`` of all that a root was made of to what is next on a shortest way to one."""
     found: dict[int, Value | None] = {id(root): None for root in roots}
     pending = deque(roots)
     while pending:
@@ -141,7 +141,7 @@ def _toward(roots: Iterable[Value]) -> dict[int, Value | None]:
 
 
 def _alive(roots: Iterable[Value]) -> set[int]:
-    """What a gradient can flow to from the roots, by ``id``."""
+    """Find what a gradient can flow to from the roots, by ``id``."""
     pending = list(roots)
     found = {id(value) for value in pending}
     while pending:

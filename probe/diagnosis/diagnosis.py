@@ -50,7 +50,7 @@ class Diagnosis:
         self._faults = GradientFaults(tape, backward_record, self.dataflow, names, zeroing)
 
     def of(self, case: Case) -> Finding | None:
-        """The cause for one parameter; None for one that is well."""
+        """Find the cause for one parameter; None for one that is well."""
         if case.state == "frozen":
             return self._frozen(case)
         if case.state == "gated" and case.gate is not None:
@@ -104,7 +104,7 @@ class Diagnosis:
         return self._not_in_loss(case, flow, values)
 
     def _no_backward(self, case: Case, ends: Sequence[Value]) -> Finding:
-        """``ends``: the values on which backward could have been called."""
+        """Name the value that lacks a backward; ``ends``: those on which it could have been called."""
         way = self.dataflow.between(self._values(case), ends[0])
         place = _place(ends[0].made_by) if len(ends) == 1 else None
         return NoBackward.not_called(case.name, place, bool(self._tape.backwards), way)
@@ -169,7 +169,7 @@ class Diagnosis:
         )
 
     def _recomputed(self, value: Value) -> bool:
-        """Whether what came of a value under a reentrant checkpoint carries gradient again."""
+        """Return whether what came of a value in a reentrant checkpoint carries gradient again."""
         pending, seen = [value], {id(value)}
         while pending:
             current = pending.pop()
@@ -183,7 +183,7 @@ class Diagnosis:
         return False
 
     def _left_torch(self, case: Case, flow: Sequence[Value]) -> Finding | None:
-        """The flow left torch as numbers, and numbers came back and went into the loss."""
+        """Find where a flow left torch as numbers that came back and went into the loss."""
         inside = {id(value): value for value in flow}
         for value, call in self._tape.escapes:
             last = inside.get(id(value)) or next(
@@ -228,7 +228,7 @@ class Diagnosis:
         return id(self._modules.modules[path]) in self._called.called or self._ran_directly(path)
 
     def _ran_directly(self, path: str) -> bool:
-        """Whether ``module.forward(x)`` ran, of which no hook tells: parameters were used in it."""
+        """Return whether ``module.forward(x)`` ran, of which no hook tells: it used parameters."""
         if path not in self._direct:
             code = self._modules.code_of(path)
             calls = [
@@ -244,7 +244,7 @@ class Diagnosis:
 
 
 def _past(value: Value) -> list[Value]:
-    """What values without gradient came from: a few steps back, through what lost it."""
+    """Find what values without gradient came from: a few steps back, through what lost it."""
     found: list[Value] = []
     pending = [value]
     while pending and len(found) < 1000:
@@ -259,7 +259,7 @@ def _upto(flow: Sequence[Value], last: Value) -> list[Value]:
 
 
 def _others(cuts: Sequence[tuple[Value, Value]], first: Call) -> list[Place]:
-    """The places of the other cuts, each once."""
+    """List the places of the other cuts, each once."""
     places = [place for _, after in cuts if (place := _place(after.made_by)) is not None]
     return [place for place in dict.fromkeys(places) if place != first.place]
 

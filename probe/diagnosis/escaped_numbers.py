@@ -27,7 +27,7 @@ class EscapedNumbers:
         return bool(self._numbers or self._arrays)
 
     def add(self, made: Any, value: Value) -> None:
-        """``made`` is what a value was turned into."""
+        """Remember ``made`` as what a value was turned into."""
         if isinstance(made, np.ndarray):
             self._arrays[id(made)] = (weakref.ref(made), value)
         for number in _numbers(made):
@@ -35,7 +35,7 @@ class EscapedNumbers:
                 self._numbers[number] = value
 
     def sources(self, given: Any) -> list[Value]:
-        """The values that numbers or an array came from."""
+        """Return the values that numbers or an array came from."""
         found: dict[int, Value] = {}
         for array in _arrays(given):
             entry = self._arrays.get(id(array))
@@ -57,9 +57,9 @@ def _arrays(given: Any) -> Iterator[Any]:
 def _numbers(given: Any) -> Iterator[float]:
     pending, seen = [given], 0
     while pending and seen < MOST:
-        held = pending.pop()
+        item = pending.pop()
         seen += 1
-        if isinstance(held, (float, np.floating)):
-            yield float(held)
-        elif isinstance(held, (list, tuple)):
-            pending += held[:MOST]
+        if isinstance(item, (float, np.floating)):
+            yield float(item)
+        elif isinstance(item, (list, tuple)):
+            pending += item[:MOST]

@@ -41,7 +41,7 @@ class Explanation:
     """The line of ``where`` and a few around it."""
 
     def as_message(self) -> dict[str, Any]:
-        """The explanation as the wire protocol has it."""
+        """Return the explanation as the wire protocol has it."""
         return asdict(self)
 
 

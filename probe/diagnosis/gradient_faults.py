@@ -30,27 +30,27 @@ class Fault:
 
 
 def is_nothing(size: float | None) -> bool:
-    """No gradient at all."""
+    """Return whether a size is that of no gradient at all."""
     return size is None
 
 
 def is_zero(size: float | None) -> bool:
-    """No gradient, or all zeros."""
+    """Return whether a size is that of no gradient, or of all zeros."""
     return size is None or size == 0
 
 
 def is_nonfinite(size: float | None) -> bool:
-    """With an infinity or a NaN in it."""
+    """Return whether a size is that of a gradient with infinity or NaN in it."""
     return size is not None and not math.isfinite(size)
 
 
 def arrived(leaves: Iterable[NodeRecord]) -> bool:
-    """Whether a gradient reached a leaf."""
+    """Return whether a gradient reached a leaf."""
     return any(above.sent(edge) is not None for leaf in leaves for above, edge in leaf.above)
 
 
 def faults(leaves: Iterable[NodeRecord], bad: Callable[[float | None], bool]) -> list[Fault]:
-    """Where it turned bad on each way to a leaf; the nearest to the loss is the first."""
+    """Find where it turned bad on each way to a leaf; the nearest to the loss is the first."""
     pending = list(leaves)
     visited: set[int] = set()
     found: list[Fault] = []
@@ -85,7 +85,7 @@ class Origin:
 
 
 def size_of(value: Value) -> float | None:
-    """The largest magnitude in a value; a view has that of what it is a view of."""
+    """Return the largest magnitude in a value; a view has that of what it is a view of."""
     seen: set[int] = set()
     while value.size is None and id(value) not in seen:
         seen.add(id(value))
@@ -97,7 +97,7 @@ def size_of(value: Value) -> float | None:
 
 
 def is_bad(value: Value) -> bool:
-    """Whether a value is not finite, and is not a mask's minus infinity."""
+    """Return whether a value is not finite, and is not a mask's minus infinity."""
     size = size_of(value)
     if size is None or math.isfinite(size):
         return False
@@ -142,14 +142,14 @@ class GradientFaults:
         self._zeroing = zeroing
 
     def gated(self, case: Case, gate: GateInfo) -> Finding:
-        """A closed gate kept it away."""
+        """Name the closed gate that kept it away."""
         kind, _, name = gate.site.partition(":")
         chain = self._tape.labels.get(name) if kind == LABEL else None
         place = None if chain is None else chain.place
         return Gated.found(case.name, gate, place, self._way(case))
 
     def not_arrived(self, case: Case) -> Finding | None:
-        """There is none, or it is gone; None if somebody used it before it went."""
+        """Say why there is none, or where it went; None if somebody used it before."""
         way = self._way(case)
         records = self._records(case)
         if arrived(records):
@@ -166,7 +166,7 @@ class GradientFaults:
         )
 
     def zero(self, case: Case) -> Finding:
-        """It is all zeros."""
+        """Say what made all zeros of it."""
         way = self._way(case)
         for fault in faults(self._records(case), is_zero):
             call = self._tape.by_node.get(fault.record.key)
@@ -191,7 +191,7 @@ class GradientFaults:
         return Unknown.found(case.name, "its gradient is exactly zero", None, way)
 
     def nonfinite(self, case: Case) -> Finding:
-        """It holds NaN or infinity."""
+        """Say where NaN or infinity in it came from."""
         way = self._way(case)
         for fault in faults(self._records(case), is_nonfinite):
             call = self._tape.by_node.get(fault.record.key)
@@ -207,7 +207,7 @@ class GradientFaults:
         )
 
     def _gone(self, case: Case, way: list[Value]) -> Finding | None:
-        """It arrived, and is not there any more."""
+        """Say how a gradient that had arrived came away."""
         if self._written_to(case):
             return None
         taken = [b for b in self._tape.backwards if b.only is not None and case.key in b.only]
@@ -217,7 +217,7 @@ class GradientFaults:
         return NoBackward.cleared(case.name, None if chain is None else chain.place, way)
 
     def _written_to(self, case: Case) -> bool:
-        """Whether the step itself wrote to the parameter: it applied the gradient by hand."""
+        """Return whether the step itself wrote to the parameter: applied the gradient by hand."""
         values = self._tape.leaves.get(case.key, [])
         if any(value.made_by is not None for value in values[1:]):
             return True
@@ -230,25 +230,25 @@ class GradientFaults:
         return False
 
     def _stored(self) -> bool:
-        """Whether a backward put gradients into every ``.grad``."""
+        """Return whether a backward put gradients into every ``.grad``."""
         return any(b.only is None for b in self._tape.backwards)
 
     def _gate_on(self, call: Call | None) -> GateInfo | None:
-        """The gate that makes zeros of what arrives at what ``call`` made, if it is one."""
+        """Find the gate that makes zeros of what arrives at what ``call`` made, if it is one."""
         site = f"{OUTPUT}:{None if call is None else call.module}"
         others = [gate for gate in self._zeroing if not gate.site.startswith(f"{OUTPUT}:")]
         alone = others[0] if len(others) == 1 else None
         return next((gate for gate in self._zeroing if gate.site == site), alone)
 
     def _zero_factor(self, call: Call) -> str | None:
-        """What was all zeros when the call multiplied by it: a parameter's name, or its input."""
+        """Name what was all zeros when the call multiplied by it: a parameter, or its input."""
         if call.name not in PRODUCTS:
             return None
         factors = call.inputs[1:] if call.name.startswith("add") else call.inputs[:2]
         for value in factors:
-            for held in (value, *value.flows):  # through a transpose
-                name = None if held.leaf is None else self._names.get(held.leaf)
-                if name is not None and held.size == 0:
+            for source in (value, *value.flows):  # through a transpose
+                name = None if source.leaf is None else self._names.get(source.leaf)
+                if name is not None and source.size == 0:
                     return f"`{name}`"
         return "what goes into it" if any(size_of(value) == 0 for value in factors) else None
 
@@ -263,7 +263,7 @@ class GradientFaults:
 
 
 def _output(call: Call, way: Sequence[Value]) -> Value | None:
-    """The value of a way that a call made."""
+    """Find the value of a way that a call made."""
     return next((value for value in way if value.made_by is call), None)
 
 

@@ -36,13 +36,13 @@ class ModuleIndex:
                 self.paths.setdefault(id(module), full)
 
     def owner(self, path: str) -> str:
-        """The module itself, or the nearest one above it that has a forward."""
+        """Find the module itself, or the nearest one above it that has a forward."""
         while path and not has_forward(self.modules[path]):
             path = path.rpartition(".")[0]
         return path
 
     def above(self, path: str) -> str | None:
-        """The nearest module above that has a forward; None above the root."""
+        """Find the nearest module above that has a forward; None above the root."""
         while path:
             path = path.rpartition(".")[0]
             if path in self.modules and has_forward(self.modules[path]):
@@ -50,7 +50,7 @@ class ModuleIndex:
         return None
 
     def forward_of(self, path: str) -> Place | None:
-        """The ``def`` line of a module's forward, where that is the user's or a library's."""
+        """Find the ``def`` line of a module's forward, where that is the user's or a library's."""
         code = self.code_of(path)
         if code is None:
             return None
@@ -60,13 +60,13 @@ class ModuleIndex:
         return Place(code.co_filename, line if text else code.co_firstlineno, code.co_name)
 
     def code_of(self, path: str) -> CodeType | None:
-        """The code of a module's forward, where that is the user's or a library's."""
+        """Find the code of a module's forward, where that is the user's or a library's."""
         function = inspect.unwrap(getattr(self.modules.get(path), "forward", None) or CONTAINER)
         code: CodeType | None = getattr(function, "__code__", None)
         return None if code is None or self._callers.is_torch(code) else code
 
     def name(self, path: str) -> str:
-        """How a module is called in a sentence."""
+        """Return how a module is called in a sentence."""
         if path:
             return f"`{path}`"
         module = self.modules.get(path)
@@ -74,7 +74,7 @@ class ModuleIndex:
 
 
 def has_forward(module: nn.Module) -> bool:
-    """Whether a module can be called; its forward may be that of its class, or its own."""
+    """Return whether a module can be called; its forward may be that of its class, or its own."""
     return "forward" in vars(module) or type(module).forward is not CONTAINER
 
 
@@ -100,7 +100,7 @@ class ModuleCalls:
         """``id`` of the modules that ran in another thread, which is not traced."""
 
     def start(self) -> None:
-        """Watch."""
+        """Hook every module that takes hooks."""
         self._thread = threading.get_ident()
         for module in self._modules.values():
             # Its class is known by name: to import it would cost every job a second.
@@ -114,7 +114,7 @@ class ModuleCalls:
                 self._handles.append(module.register_forward_hook(leave, always_call=True))
 
     def stop(self) -> None:
-        """Watch no longer."""
+        """Take the hooks away."""
         for handle in self._handles:
             handle.remove()
         self._handles.clear()
@@ -125,7 +125,7 @@ class ModuleCalls:
         return self._paths[id(self._running[-1])] if self._running else None
 
     def hidden(self, module: nn.Module) -> str | None:
-        """Why nothing is known of what a module did, if that is so."""
+        """Say why nothing is known of what a module did, if that is so."""
         if isinstance(module, torch.jit.ScriptModule):
             return "its module is TorchScript, which does not show its inside"
         if id(module) in self._sharded:

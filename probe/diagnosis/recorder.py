@@ -59,12 +59,12 @@ class TapeRecorder(TorchFunctionMode):
         self._guard = guard
         self._values = TensorValues(self.tape, known)
         self._constructors = ConstructorCalls()
-        self.asleep = False
+        self.paused = False
         self._process, self._thread = 0, 0
 
     @property
-    def _home(self) -> bool:
-        """Whether this is what is traced: no thread beside it, and no process that it forked."""
+    def _is_traced(self) -> bool:
+        """Return whether this thread and process are traced, and none beside or forked."""
         return (os.getpid(), threading.get_ident()) == (self._process, self._thread)
 
     def start(self) -> None:
@@ -93,7 +93,7 @@ class TapeRecorder(TorchFunctionMode):
         """Call ``func``, and write down what that was."""
         kwargs = kwargs or {}
         name: str = getattr(func, "__name__", type(func).__name__)
-        if self.asleep or self.tape.full or os.getpid() != self._process:
+        if self.paused or self.tape.full or os.getpid() != self._process:
             return func(*args, **kwargs)
         if name in ("__get__", "__set__"):
             attribute = getattr(getattr(func, "__self__", None), "__name__", "")
@@ -185,11 +185,11 @@ class TapeRecorder(TorchFunctionMode):
             self.tape.backwards.append(BackwardCall(chain, call.inputs, only, name == "grad"))
             if not self.backward_record.watch(roots, self.tape.by_node):
                 self.tape.full = True
-        self.asleep = True
+        self.paused = True
         try:
             made = func(*args, **kwargs)
         finally:
-            self.asleep = False
+            self.paused = False
             with self._guard:
                 self.backward_record.unwatch()
         with self._guard, without_subclasses(), torch.no_grad():
@@ -200,12 +200,12 @@ class TapeRecorder(TorchFunctionMode):
         return made
 
     def _begin_call(self, name: str, chain: Chain) -> Call:
-        """A call that begins now."""
+        """Make the record of a call that begins now."""
         return Call(len(self.tape.calls), name, chain, self.modules.path, self._grad_mode.off)
 
     def _note_constructed(self, name: str, given: Any, made: Tensor) -> None:
-        """A tensor was made where no function mode looks."""
-        if not self._home or self.asleep or self.tape.full or self._grad_mode.inside_function:
+        """Put a call on the tape that made a tensor where no function mode looks."""
+        if not self._is_traced or self.paused or self.tape.full or self._grad_mode.inside_function:
             return
         with self._guard, without_subclasses(), torch.no_grad():
             call = self._begin_call(name, self.callers.chain())
@@ -217,7 +217,7 @@ class TapeRecorder(TorchFunctionMode):
             self._values.add(made, call)
 
     def _note_label(self, frame: FrameType | None) -> None:
-        """``probe.site(x, label)`` was called, and a gate is on it."""
+        """Note where ``probe.site(x, label)`` was called with a label that a gate is on."""
         while frame is not None and frame.f_code is not Attached.site.__code__:
             frame = frame.f_back
         if frame is not None:
@@ -231,19 +231,19 @@ class TapeRecorder(TorchFunctionMode):
 
 
 def tensors_of(args: Any, kwargs: Mapping[str, Any] | None = None) -> list[Tensor]:
-    """The tensors in what a torch function takes or gives, each once."""
+    """Find the tensors in what a torch function takes or gives, each once."""
     found: dict[int, Tensor] = {}
     pending: list[Any] = [args]
     if kwargs:
         pending += kwargs.values()
     while pending:
-        held = pending.pop()
-        if isinstance(held, Tensor):
-            found.setdefault(id(held), held)
-        elif isinstance(held, (tuple, list)):
-            pending += reversed(held[:1000])
-        elif isinstance(held, dict):
-            pending += held.values()
+        item = pending.pop()
+        if isinstance(item, Tensor):
+            found.setdefault(id(item), item)
+        elif isinstance(item, (tuple, list)):
+            pending += reversed(item[:1000])
+        elif isinstance(item, dict):
+            pending += item.values()
     return list(found.values())
 
 

@@ -130,7 +130,7 @@ class Tape:
         for value in self.values:
             value.made_by = value.node = None
             value.flows, value.lost, value.plain = [], [], []
-        for held in (self.calls, self.values, self.backwards, self.escapes):
-            held.clear()
+        for listed in (self.calls, self.values, self.backwards, self.escapes):
+            listed.clear()
         for known in (self.leaves, self.by_node, self.at_node, self.unregistered):
             known.clear()

@@ -34,7 +34,7 @@ class Inside:
 
 
 class TensorValues:
-    """Knows tensors again, also after a write, and finds what unseen ones were made of."""
+    """Knows tensors again, also after a write, and finds out what those that nobody saw being made were made of."""
 
     def __init__(self, tape: Tape, known: Iterable[Tensor]) -> None:
         """``known``: the parameters of the models."""
@@ -50,13 +50,13 @@ class TensorValues:
         self.numbers = EscapedNumbers()
 
     def clear(self) -> None:
-        """The trace is over: hold on to nothing that is not on the tape."""
+        """Let go of all that is not on the tape, when the trace is over."""
         self._seen.clear()
         self._written.clear()
         self._inside.clear()
 
     def of(self, tensor: Tensor, call: Call) -> Value:
-        """What a tensor holds now; ``call`` is about to use it."""
+        """Return what a tensor holds now; ``call`` is about to use it."""
         seen = self._seen.get(id(tensor))
         if seen is None or seen[0]() is not tensor:
             return self._discover(tensor, call)
@@ -68,16 +68,16 @@ class TensorValues:
         return self._discover(tensor, call, value)
 
     def add(self, tensor: Tensor, call: Call) -> Value:
-        """A tensor that ``call`` made."""
+        """Take in a tensor that ``call`` made."""
         return self._remember(tensor, call, call.inputs)
 
     def write(self, tensor: Tensor, call: Call) -> None:
-        """A tensor that ``call`` wrote to; others may be views of it."""
+        """Take in a tensor that ``call`` wrote to; others may be views of it."""
         base = _base(tensor)
         self._written[id(base)] = weakref.ref(base), self.add(tensor, call)
 
     def update_requires_grad(self, tensor: Tensor) -> None:
-        """``requires_grad`` of a tensor was set."""
+        """Take in a tensor whose ``requires_grad`` was set."""
         _, _, value = self._seen[id(tensor)]
         if tensor.requires_grad != value.carries:
             self._remember(tensor, value.made_by, [value])
@@ -85,7 +85,7 @@ class TensorValues:
     def add_inside(
         self, tensor: Tensor, given: Iterable[Tensor], function: str, chain: Chain
     ) -> None:
-        """A custom function made a tensor of ``given``; ``chain``: who called the function."""
+        """Take in what a custom function made of ``given``; ``chain``: who called the function."""
         parents: dict[int, Value] = {}
         for each in given:
             inside, seen = _of(self._inside, each), self._seen.get(id(each))
@@ -97,7 +97,7 @@ class TensorValues:
         self._inside[id(tensor)] = weakref.ref(tensor), entry
 
     def escape(self, call: Call, made: Any) -> None:
-        """Values leave torch as numbers, an array or text."""
+        """Take in that values leave torch as numbers, an array or text, by ``call``."""
         self._tape.calls.append(call)
         value = Value(call, False, None, True, ())
         value.lost = [each for each in call.inputs if each.carries]
@@ -108,36 +108,36 @@ class TensorValues:
         self.numbers.add(made, value)
 
     def _discover(self, tensor: Tensor, call: Call, earlier: Value | None = None) -> Value:
-        """A tensor that no call was seen to make, or that changed unseen."""
+        """Find out what a tensor is of which no call was seen that made or changed it."""
         node = tensor.grad_fn
         inside = _of(self._inside, tensor)
         chain = call.chain if inside is None else inside.chain
-        unseen: Call | None = None
+        made_by: Call | None = None
         if node is not None and key_of(node) not in self._tape.by_node:
             custom = isinstance(node, torch.autograd.function.BackwardCFunction)
             name = type(node).__name__
             name = name.removesuffix("Backward") if custom else name
-            unseen = self._insert_before(call, name, chain, custom=custom)
+            made_by = self._insert_before(call, name, chain, custom=custom)
         base = _base(tensor)
         written = _of(self._written, base)
         parents = [value for value in (earlier, written) if value is not None]
         if node is None and not parents and self.numbers and _is_handful(tensor):
             parents = self.numbers.sources(tensor.detach().tolist())
             if parents:
-                unseen = self._insert_before(call, "Tensor", chain)
+                made_by = self._insert_before(call, "Tensor", chain)
         if node is None and not parents and inside is not None:  # marked as not differentiable
             parents = inside.parents
-            unseen = self._insert_before(call, inside.function, chain, custom=True)
-        if unseen is None and parents:
-            unseen = parents[-1].made_by
-        return self._remember(tensor, unseen, parents)
+            made_by = self._insert_before(call, inside.function, chain, custom=True)
+        if made_by is None and parents:
+            made_by = parents[-1].made_by
+        return self._remember(tensor, made_by, parents)
 
     def _insert_before(self, call: Call, name: str, chain: Chain, *, custom: bool = False) -> Call:
         """Put a call on the tape that was not seen, before the one that uses what it made."""
-        unseen = Call(len(self._tape.calls), name, chain, call.module, None, custom=custom)
-        self._tape.calls.append(unseen)
-        call.index = unseen.index + 1
-        return unseen
+        inserted = Call(len(self._tape.calls), name, chain, call.module, None, custom=custom)
+        self._tape.calls.append(inserted)
+        call.index = inserted.index + 1
+        return inserted
 
     def _remember(self, tensor: Tensor, call: Call | None, parents: list[Value]) -> Value:
         node = tensor.grad_fn
@@ -178,7 +178,7 @@ class TensorValues:
     def _upstream(
         self, node: Node, call: Call | None, parents: list[Value]
     ) -> tuple[list[Value], int]:
-        """The values that a node passes its gradient to, and how many new nodes are in between."""
+        """Find the values that a node passes its gradient to; count the new nodes in between."""
         tape = self._tape
         key = key_of(node)
         if tape.by_node.get(key, call) is not call and key in tape.at_node:
@@ -214,7 +214,7 @@ class TensorValues:
 
 
 def _of(known: Mapping[int, tuple[weakref.ref[Tensor], T]], tensor: Tensor) -> T | None:
-    """What is known of a tensor, and not of an earlier one that had its ``id``."""
+    """Return what is known of a tensor, and not of an earlier one that had its ``id``."""
     entry = known.get(id(tensor))
     return entry[1] if entry is not None and entry[0]() is tensor else None
 
@@ -225,10 +225,10 @@ def _base(tensor: Tensor) -> Tensor:
 
 
 def version(tensor: Tensor) -> int:
-    """How often a tensor was written to; 0 for one of inference mode, which does not count."""
+    """Return how often a tensor was written to; 0 for one of inference mode, which has no count."""
     return 0 if tensor.is_inference() else versions.version(tensor)
 
 
 def _is_handful(tensor: Tensor) -> bool:
-    """Whether a tensor is one to read numbers from: few, and no wait for a device."""
+    """Return whether a tensor is one to read numbers from: few, and no wait for a device."""
     return tensor.device.type == "cpu" and tensor.is_floating_point() and 0 < tensor.numel() <= 16

@@ -23,13 +23,13 @@ Note = Callable[[str, Any, Tensor], None]
 
 
 class ConstructorCalls:
-    """``nn.Parameter(tensor)`` and ``torch.from_numpy(array)``."""
+    """Listens to ``nn.Parameter(tensor)`` and ``torch.from_numpy(array)``."""
 
     def __init__(self) -> None:
         self._makers: list[Interception] = []
 
     def start(self, note: Note) -> None:
-        """Listen."""
+        """Tell ``note`` of every call until :meth:`stop`."""
 
         def made_subclass(given: tuple[Any, ...], made: Tensor) -> None:
             note("Parameter", given[1], made)
@@ -85,7 +85,7 @@ class GradModeCalls:
             self._inference = Switch(self._callers.chain(), "inference_mode")
 
     def set(self, enabled: bool) -> None:
-        """``torch._C._set_grad_enabled`` was called."""
+        """Take in a call of ``torch._C._set_grad_enabled``."""
         if torch.is_inference_mode_enabled():
             return  # its end puts back what was before it
         if self._enabled and not enabled:
@@ -101,7 +101,7 @@ class GradModeCalls:
 
     @property
     def inside_function(self) -> bool:
-        """Whether the forward of a custom autograd function is running."""
+        """Return whether the forward of a custom autograd function is running."""
         return (
             self._enabled and not torch.is_grad_enabled() and not torch.is_inference_mode_enabled()
         )

@@ -60,8 +60,8 @@ class Trace:
         self._running = True
 
     def pause(self, paused: bool) -> None:
-        """Do not watch what an optimizer does in its step."""
-        self._recorder.asleep = paused
+        """Leave out what an optimizer does in its step."""
+        self._recorder.paused = paused
 
     def stop(self) -> None:
         """Watch no longer. Idempotent."""

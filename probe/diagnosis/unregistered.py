@@ -67,28 +67,28 @@ def _held(value: Any, name: str) -> Iterator[Unregistered]:
     if isinstance(value, Tensor):
         yield Unregistered(name, id(value), "tensor")
     if isinstance(value, (list, tuple, dict)):
-        for start, held in _entries(value, name):
-            for tail, tensor in _parameters(held):
+        for start, item in _entries(value, name):
+            for tail, tensor in _parameters(item):
                 yield Unregistered(f"{start}{tail}", id(tensor), type(value).__name__)
 
 
 def _entries(container: Sequence[Any] | Mapping[Any, Any], name: str) -> Iterator[tuple[str, Any]]:
     items = container.items() if isinstance(container, Mapping) else enumerate(container)
-    for i, (key, held) in enumerate(items):
+    for i, (key, item) in enumerate(items):
         if i >= LONGEST:
             return
-        if isinstance(held, (list, tuple, dict)):
-            yield from _entries(held, f"{name}[{key!r}]")
+        if isinstance(item, (list, tuple, dict)):
+            yield from _entries(item, f"{name}[{key!r}]")
         else:
-            yield f"{name}[{key!r}]", held
+            yield f"{name}[{key!r}]", item
 
 
-def _parameters(held: Any) -> Iterator[tuple[str, Tensor]]:
-    if isinstance(held, nn.Module):
-        for name, parameter in held.named_parameters():
+def _parameters(item: Any) -> Iterator[tuple[str, Tensor]]:
+    if isinstance(item, nn.Module):
+        for name, parameter in item.named_parameters():
             yield f".{name}", parameter
-    elif isinstance(held, Tensor):
-        yield "", held
+    elif isinstance(item, Tensor):
+        yield "", item
 
 
 def _first_use(tape: Tape, key: int) -> Call | None:

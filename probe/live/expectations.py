@@ -37,7 +37,7 @@ class Expectations:
     def __init__(
         self, patterns: Sequence[str], table: ParameterTable, guard: Guard, *, strict: bool
     ) -> None:
-        """Raises :class:`TargetError` for a pattern that names nothing."""
+        """Raise :class:`TargetError` for a pattern that names nothing."""
         self.patterns = tuple(patterns)
         self.strict = strict
         self._table = table

@@ -30,7 +30,7 @@ class ExplainCommands:
 
     @property
     def waiting(self) -> bool:
-        """Whether an accepted command waits for a traced step."""
+        """Return whether an accepted command waits for a traced step."""
         return bool(self._accepted)
 
     def submit(self, command: ExplainCommand) -> None:
@@ -68,7 +68,7 @@ class ExplainCommands:
             self._report(Report(command, CommandState.REJECTED, step, reason=reason))
 
     def _targets(self, command: ExplainCommand, step: int) -> list[int] | None:
-        """The parameters that a command names; None, and it is rejected, if that fails."""
+        """Find the parameters that a command names; None, and it is rejected, if that fails."""
         reason = ""
         with self._guard.attempt() as attempt:
             try:

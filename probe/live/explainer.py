@@ -63,12 +63,12 @@ class Explainer:
 
     @property
     def tracing(self) -> bool:
-        """Whether the present step is traced."""
+        """Return whether the present step is traced."""
         return self._step.running
 
     @property
     def late(self) -> bool:
-        """Whether the traced step ended inside a backward, and waits for the next forward."""
+        """Return whether the traced step ended inside a backward, and waits for a forward."""
         return self._step.late
 
     @property
@@ -137,7 +137,7 @@ class Explainer:
         self._commands.apply(commands, step, self.latest)
 
     def _message(self, result: TraceResult, step: int) -> dict[str, Any]:
-        """What is sent of a traced step, but for the command that it answers."""
+        """Make what is sent of a traced step, but for the command that it answers."""
         indexes = {self._table.name(index): index for index in range(len(self._table))}
         told = [
             {"parameter": indexes.get(name), "name": name, **explanation.as_message()}

@@ -38,11 +38,11 @@ class MissingGradients:
         self.doubtful = bool((missing & ~self._explained).any())
 
     def overdue(self) -> npt.NDArray[np.int64]:
-        """The parameters that ought to be looked at, and were not."""
+        """Find the parameters that ought to be looked at, and were not."""
         return np.flatnonzero((self._missed >= PATIENCE) & ~self._explained)
 
     def mark_explained(self) -> None:
-        """Whatever is missing now was explained."""
+        """Take what is missing now as explained."""
         self._explained |= self._missed > 0
         self.doubtful = False
 

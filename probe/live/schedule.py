@@ -77,7 +77,7 @@ class TraceSchedule:
 
     @property
     def _pause_is_over(self) -> bool:
-        """Whether the pause since the last look is over."""
+        """Return whether the pause since the last look is over."""
         return time.monotonic() - self._looked_at >= PAUSE
 
 

@@ -56,7 +56,7 @@ class TracedStep:
 
     @property
     def running(self) -> bool:
-        """Whether the present step is traced."""
+        """Return whether the present step is traced."""
         return self._trace is not None
 
     def start(self) -> None:

@@ -225,13 +225,13 @@ def test_a_step_that_is_too_long_is_cut(monkeypatch: pytest.MonkeyPatch) -> None
     assert len(recorded.tape.calls) == 3
 
 
-def test_a_recorder_that_sleeps_writes_nothing() -> None:
-    """And goes on when it is woken."""
+def test_a_recorder_that_is_paused_writes_nothing() -> None:
+    """And goes on after that."""
     recorder = new()
     recorder.start()
-    recorder.asleep = True
+    recorder.paused = True
     torch.ones(2).exp()
-    recorder.asleep = False
+    recorder.paused = False
     torch.ones(2).cos()
     recorder.stop()
     assert "exp" not in [call.name for call in recorder.tape.calls]
