@@ -104,7 +104,7 @@ class Diagnosis:
         return self._not_in_loss(case, flow, values)
 
     def _no_backward(self, case: Case, ends: Sequence[Value]) -> Finding:
-        """Name the value that lacks a backward; ``ends``: those on which it could have been called."""
+        """Name the value that lacks a backward; ``ends``: those that could have had one."""
         way = self.dataflow.between(self._values(case), ends[0])
         place = _place(ends[0].made_by) if len(ends) == 1 else None
         return NoBackward.not_called(case.name, place, bool(self._tape.backwards), way)
