@@ -34,7 +34,7 @@ class Inside:
 
 
 class TensorValues:
-    """Knows tensors again, also after a write, and and what those were made of that no call was seen to make."""
+    """Knows tensors again, also after a write, and what made those of which no call was seen."""
 
     def __init__(self, tape: Tape, known: Iterable[Tensor]) -> None:
         """``known``: the parameters of the models."""
