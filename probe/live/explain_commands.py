@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Container, Sequence
 
 from ..base.errors import GradgateError
@@ -15,17 +14,15 @@ from ..torch_compat.requirements import require_for
 
 
 class ExplainCommands:
-    """Takes commands in any thread, and reports what became of each, one by one."""
+    """Holds accepted commands until a step was traced, and reports what became of each."""
 
     def __init__(
         self, table: ParameterTable, report: Callable[[Report], None], guard: Guard
     ) -> None:
-        """``report``: told of every stage of a command."""
+        """``report``: called with how each command ended."""
         self._table = table
         self._report = report
         self._guard = guard
-        self._lock = threading.Lock()
-        self._submitted: list[ExplainCommand] = []
         self._accepted: list[ExplainCommand] = []
 
     @property
@@ -33,19 +30,9 @@ class ExplainCommands:
         """Return whether an accepted command waits for a traced step."""
         return bool(self._accepted)
 
-    def submit(self, command: ExplainCommand) -> None:
-        """Queue a command for the next boundary; in any thread."""
-        self._report(Report(command, CommandState.DELIVERED))
-        with self._lock:
-            self._submitted.append(command)
-
-    def accept(self, step: int) -> None:
-        """Let what was submitted wait for a trace, or turn it down, at the boundary of ``step``."""
-        with self._lock:
-            submitted, self._submitted = self._submitted, []
-        for command in submitted:
-            if self._targets(command, step) is not None:
-                self._accepted.append(command)
+    def add(self, command: ExplainCommand) -> None:
+        """Let a command whose target is there wait for a trace."""
+        self._accepted.append(command)
 
     def take(self) -> list[ExplainCommand]:
         """Hand over what waits for a trace."""

@@ -76,13 +76,12 @@ class Explainer:
         """What was expected to train and does not."""
         return self._alerts.current
 
-    def submit(self, command: ExplainCommand) -> None:
-        """Answer ``command`` from the step after the next boundary; in any thread."""
-        self._commands.submit(command)
+    def answer(self, command: ExplainCommand) -> None:
+        """Answer ``command`` from the step that begins at the boundary at hand."""
+        self._commands.add(command)
 
-    def boundary(self, step: int) -> None:
+    def boundary(self) -> None:
         """Trace the coming step if there is reason to."""
-        self._commands.accept(step)
         wanted = self._commands.waiting or self._schedule.wants_trace()
         if not self.tracing and wanted and not capturing():
             self._schedule.begin_trace()

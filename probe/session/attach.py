@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import logging
 import os
-import sys
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 from torch import nn
 from torch.optim import Optimizer
 
-from ..base.errors import AttachError
-from ..link.address import ingest_url
 from ..measure.pace import Pace
 from ..torch_compat.requirements import missing_parts
-from .job import Job
+from .arguments import (
+    checked_models,
+    checked_optimizers,
+    checked_patterns,
+    checked_server,
+    script_name,
+)
 from .run import Run
+from .wiring import make_job
 
 logger = logging.getLogger("gradgate")
-
-DEFAULT_SERVER = "http://127.0.0.1:8765"
 
 
 def attach(
@@ -71,89 +72,14 @@ def attach(
     lacking = missing_parts()
     if lacking is not None:
         logger.warning("gradgate: %s", lacking)
-    called = (name or _script_name())[:512]
-    job = Job(
+    job = make_job(
         models,
         optimizers,
-        name=called,
-        server=_server(server),
+        name=(name or script_name())[:512],
+        server=checked_server(server),
         token=token or os.environ.get("GRADGATE_TOKEN"),
         pace=Pace(every, budget),
-        expect=_patterns(expect),
+        expect=checked_patterns(expect),
         strict=strict,
     )
-    return Run(job, called)
-
-
-def checked_models(model: object) -> dict[str, nn.Module]:
-    """The models by name; raises :class:`AttachError` for what is none."""
-    named: dict[str, object] = dict(model) if isinstance(model, Mapping) else {"": model}
-    for key, value in named.items():
-        if not isinstance(value, nn.Module):
-            what = f"model[{key!r}]" if key else "model"
-            raise AttachError(
-                f"{what} is a {type(value).__name__}; attach() wants a torch.nn.Module "
-                "or a dict of names to modules."
-            )
-    return {key: value for key, value in named.items() if isinstance(value, nn.Module)}
-
-
-def checked_optimizers(optimizer: object) -> list[Optimizer]:
-    """The optimizers, unwrapped; raises :class:`AttachError` for what is none."""
-    if optimizer is None:
-        return []
-    several = isinstance(optimizer, Sequence) and not isinstance(optimizer, str)
-    given: list[object] = list(optimizer) if several else [optimizer]  # type: ignore[call-overload]
-    for value in given:
-        if not isinstance(value, Optimizer):
-            raise AttachError(
-                f"optimizer is a {type(value).__name__}; attach() wants a torch.optim.Optimizer, "
-                "a list of them, or None (then call run.step() after each step)."
-            )
-    return [_innermost(value) for value in given if isinstance(value, Optimizer)]
-
-
-def _innermost(optimizer: Optimizer) -> Optimizer:
-    """The optimizer that steps: wrappers such as Accelerate's hold it as ``optimizer``."""
-    while not _takes_hooks(optimizer):
-        inner = getattr(optimizer, "optimizer", None)
-        if not isinstance(inner, Optimizer):
-            raise AttachError(
-                f"optimizer is a {type(optimizer).__name__} that never called Optimizer.__init__, "
-                "so its steps cannot be seen; give attach() the optimizer inside it, or None."
-            )
-        optimizer = inner
-    return optimizer
-
-
-def _takes_hooks(optimizer: Optimizer) -> bool:
-    """Return whether an optimizer takes hooks: one whose ``__init__`` never ran does not."""
-    try:
-        optimizer.register_step_pre_hook(lambda *_: None).remove()
-    except AttributeError:
-        return False
-    return True
-
-
-def _patterns(expect: object) -> tuple[str, ...]:
-    if isinstance(expect, str) or not isinstance(expect, Sequence):
-        raise ValueError(
-            f"expect={expect!r}: give a list of names or globs, such as ['encoder.*']."
-        )
-    return tuple(str(pattern) for pattern in expect)
-
-
-def _server(server: str | bool | None) -> str | None:
-    if server is False:
-        return None
-    default = os.environ.get("GRADGATE_SERVER") or DEFAULT_SERVER
-    url = server if isinstance(server, str) else default
-    ingest_url(url)
-    return url
-
-
-def _script_name() -> str:
-    script = Path(sys.argv[0] if sys.argv else "")
-    if script.stem == "__main__":
-        return script.parent.name
-    return script.stem or "python"
+    return Run(job)

@@ -15,31 +15,28 @@ from ..torch_compat.autograd import inside_backward
 
 
 class Stepping(Protocol):
-    """What is told of the optimizers' steps; ``k`` numbers the optimizers."""
+    """Takes in the optimizers' steps; ``k`` numbers the optimizers."""
 
-    def _watched(self, body: Callable[[], None]) -> None:
-        """Run ``body`` guarded, on the probe's account."""
+    def before_step(self, k: int) -> None:
+        """Prepare for a step of optimizer k."""
 
-    def _before_step(self, k: int) -> None:
-        """Optimizer k is about to step."""
+    def measure(self, k: int) -> None:
+        """Measure the gradients of optimizer k: they are those that it applies."""
 
-    def _measure(self, k: int) -> None:
-        """The gradients of optimizer k are those that it applies."""
+    def stepped(self, k: int) -> None:
+        """Look at what optimizer k has written; before ``boundary`` if this ends the round."""
 
-    def _stepped(self, k: int) -> None:
-        """Optimizer k has stepped; before ``boundary`` if this ends the round."""
+    def after_step(self, k: int) -> None:
+        """End the step of optimizer k; after ``boundary`` if this ended the round."""
 
-    def _after_step(self, k: int) -> None:
-        """Optimizer k has stepped; after ``boundary`` if this ended the round."""
+    def cleared(self) -> None:
+        """Take in that an optimizer's ``zero_grad`` has cleared gradients."""
 
-    def _cleared(self) -> None:
-        """An optimizer's ``zero_grad`` has cleared gradients."""
+    def boundary(self, *, late: bool) -> None:
+        """End a step of the run; ``late``: noticed only after the next backward."""
 
-    def _boundary(self, *, late: bool) -> None:
-        """A step of the run has ended; ``late``: noticed only after the next backward."""
-
-    def _discarded(self, k: int) -> bool:
-        """Gradients of optimizer k are dropped unused; return whether that was a skipped step."""
+    def discarded(self, k: int) -> bool:
+        """Take in that gradients of k are dropped unused; return if that was a skipped step."""
 
 
 class Boundaries:
@@ -57,9 +54,16 @@ class Boundaries:
     that clears gradients by the model's ``zero_grad`` does not show its skipped steps.
     """
 
-    def __init__(self, optimizers: Sequence[Optimizer], stepping: Stepping) -> None:
+    def __init__(
+        self,
+        optimizers: Sequence[Optimizer],
+        stepping: Stepping,
+        run: Callable[[Callable[[], None]], None],
+    ) -> None:
+        """``run`` calls the body of a hook, guarded and on the probe's account."""
         self._optimizers = list(optimizers)
         self._to = stepping
+        self._run = run
         self._stepped: set[int] = set()
         self._unused: set[int] = set(range(len(self._optimizers)))
         self._open: dict[int, int] = {}
@@ -97,7 +101,7 @@ class Boundaries:
                 self._open[k] = _calls_under_way(optimizer) - 1
             self._open[k] = self._open.get(k, 0) + 1
             if self._open[k] == 1:
-                self._to._watched(lambda: self._begin(k, _has_closure(args, kwargs)))
+                self._run(lambda: self._begin(k, _has_closure(args, kwargs)))
 
         return hook
 
@@ -105,7 +109,7 @@ class Boundaries:
         def hook(optimizer: Optimizer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
             self._open[k] = self._open.get(k, 1) - 1
             if self._open[k] == 0:
-                self._to._watched(lambda: self._end(k, _has_closure(args, kwargs)))
+                self._run(lambda: self._end(k, _has_closure(args, kwargs)))
 
         return hook
 
@@ -116,60 +120,60 @@ class Boundaries:
         def zero_grad(*args: Any, **kwargs: Any) -> None:
             # A closure's own zero_grad comes inside the step, and drops nothing that counts.
             if self._optimizers and not self._open.get(k):
-                self._to._watched(lambda: self._drop(k))
+                self._run(lambda: self._drop(k))
             original(*args, **kwargs)
             if self._optimizers and not self._open.get(k):
-                self._to._cleared()
+                self._to.cleared()
 
         optimizer.__dict__["zero_grad"] = zero_grad
         return zero_grad
 
     def _drop(self, k: int) -> None:
-        if k in self._unused and self._to._discarded(k):
+        if k in self._unused and self._to.discarded(k):
             self._stepped.clear()
         self._unused.add(k)
 
     def _begin(self, k: int, closure: bool) -> None:
         if k in self._stepped:
             self._close(late=True)
-        self._to._before_step(k)
+        self._to.before_step(k)
         if not closure:
-            self._to._measure(k)
+            self._to.measure(k)
 
     def backward_ended(self) -> None:
-        """A backward is over: where optimizers step inside it, that ends the round.
+        """End the round with a backward that is over, where optimizers step inside it.
 
         So it also ends for those that did not step, since all that they hold is frozen.
         """
         if self._inside_backward and not self._closed_inside:
-            self._to._watched(lambda: self._close(late=False))
+            self._run(lambda: self._close(late=False))
         self._closed_inside = False
 
     def _end(self, k: int, closure: bool) -> None:
         self._inside_backward |= inside_backward()
-        self._to._stepped(k)
+        self._to.stepped(k)
         # A closure computes its gradients inside the step: they are there only now.
         if closure:
-            self._to._measure(k)
+            self._to.measure(k)
         self._unused.discard(k)
         self._stepped.add(k)
         if len(self._stepped) == len(self._optimizers):
             self._close(late=False)
-        self._to._after_step(k)
+        self._to.after_step(k)
 
     def _close(self, *, late: bool) -> None:
         self._stepped.clear()
         self._closed_inside = inside_backward()
-        self._to._boundary(late=late)
+        self._to.boundary(late=late)
 
 
 def _has_closure(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
-    """Whether ``step`` was given a closure; a hook's ``args`` start with the optimizer itself."""
+    """Return whether ``step`` was given a closure; ``args`` start with the optimizer itself."""
     return callable(kwargs.get("closure")) or any(callable(value) for value in args[1:])
 
 
 def _calls_under_way(optimizer: Optimizer) -> int:
-    """How many of torch's wrappers around this optimizer's step() are on the stack."""
+    """Count how many of torch's wrappers around this optimizer's step() are on the stack."""
     frame: FrameType | None = sys._getframe()
     count = 0
     while frame is not None:

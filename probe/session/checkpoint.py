@@ -1,83 +1,95 @@
-"""A run's freezes in the user's own checkpoint, and back."""
+"""A run's freezes and gates in the user's own checkpoint, and back."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from difflib import get_close_matches
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
-from ..base.errors import CommandError, TargetError
+from torch import nn
+
+from ..base.errors import CommandError
 from ..freeze.freezer import Freezer
-from ..model.commands import MODES, FreezeCommand, ParameterCommand
+from ..gates.gates import Gates
+from ..measure.measurement import Measurement
+from ..model.commands import ThawCommand
+from ..model.modules import module_paths
 from ..model.selection import Selection
 from ..model.table import ParameterTable
-
-VERSION = 2
-READABLE = (1, 2)
-"""A state of version 1 has neither gates nor a step."""
-
-
-def freezes_to_state(freezer: Freezer, table: ParameterTable) -> dict[str, Any]:
-    """Return what is frozen by command, by name: plain dicts, lists and strings."""
-    return {
-        "version": VERSION,
-        "freezes": [
-            {
-                "parameters": [table.name(index) for index in item["parameters"]],
-                "mode": item["mode"],
-                "hold_stats": item["hold_stats"],
-            }
-            for item in freezer.records.as_message()
-        ],
-        "graphless": list(freezer.no_grad.paths),
-        "held": list(freezer.statistics.paths),
-    }
+from ..steer.rank_agreement import RankAgreement
+from ..steer.steering import Steering
+from .alignment import Alignment
+from .freeze_state import freezes_from_state, freezes_to_state
+from .gate_state import gates_from_state, gates_to_state, restore_gate
+from .run_state import RunState
+from .script_commands import BY
 
 
-def freezes_from_state(
-    state: Mapping[str, Any], table: ParameterTable, paths: Iterable[str]
-) -> list[tuple[ParameterCommand, Selection]]:
-    """Return the commands that bring a state about, with what they touch.
+class Checkpoint:
+    """Saves what commands brought about as plain values, and brings it about again."""
 
-    ``paths``: the modules of the model. Raises :class:`CommandError` for what is no state of
-    a run, and :class:`TargetError` for names that this model does not have.
-    """
-    if not isinstance(state, Mapping) or state.get("version") not in READABLE:
-        raise CommandError(
-            "this is no state of a Gradgate run, or one of another version; "
-            "give what run.state_dict() returned."
-        )
-    step = state.get("step", 0)
-    if not isinstance(step, int) or step < 0:
-        raise CommandError(f"the state has step {step!r}; give what run.state_dict() returned.")
-    known = set(paths)
-    _know([*state["graphless"], *state["held"]], known, "module")
-    index_of = {name: index for index, names in enumerate(table.names) for name in names}
-    commands: list[tuple[ParameterCommand, Selection]] = []
-    for item in state["freezes"]:
-        names = item["parameters"]
-        _know(names, index_of, "parameter")
-        if item["mode"] not in MODES:
-            raise CommandError(f"the state has the unknown mode {item['mode']!r}.")
-        target = names[0] if len(names) == 1 else f"{len(names)} parameters of a checkpoint"
-        command = FreezeCommand(target, item["mode"], item["hold_stats"], by="python")
-        selection = Selection(
-            sorted({index_of[name] for name in names}),
-            tuple(state["graphless"]) if item["mode"] == "no_grad" else (),
-            tuple(state["held"]) if item["hold_stats"] else (),
-        )
-        commands.append((command, selection))
-    return commands
+    def __init__(
+        self,
+        state: RunState,
+        numbers: Iterator[int],
+        models: Mapping[str, nn.Module],
+        table: ParameterTable,
+        freezer: Freezer,
+        gates: Gates,
+        measurement: Measurement,
+        steering: Steering,
+        agreement: RankAgreement,
+        alignment: Alignment,
+    ) -> None:
+        """``numbers``: those of the probe's own commands."""
+        self._state = state
+        self._numbers = numbers
+        self._models = models
+        self._table = table
+        self._freezer = freezer
+        self._gates = gates
+        self._measurement = measurement
+        self._steering = steering
+        self._agreement = agreement
+        self._alignment = alignment
 
+    def save(self) -> dict[str, Any]:
+        """Return what is frozen by command, every gate, and the step."""
+        coming, metrics = self._state.step + 1, self._measurement.latest_metrics
+        return {
+            **freezes_to_state(self._freezer, self._table),
+            "gates": gates_to_state(self._gates.registry, coming, metrics),
+            "step": self._state.step,
+        }
 
-def _know(names: Iterable[str], known: Iterable[str], kind: str) -> None:
-    known = set(known)
-    missing = [name for name in names if name not in known]
-    if missing:
-        nearest = get_close_matches(missing[0], sorted(known), n=1, cutoff=0.5)
-        hint = f"; the nearest is {nearest[0]!r}" if nearest else ""
-        raise TargetError(
-            f"the state freezes the {kind} {missing[0]!r}"
-            + (f" and {len(missing) - 1} more" if len(missing) > 1 else "")
-            + f", which this model does not have{hint}."
-        )
+    def load(self, state: Mapping[str, Any]) -> None:
+        """Bring about what :meth:`save` returned; all of it is checked before any is done."""
+        if not (self._state.attached and self._state.at_boundary()):
+            raise CommandError(
+                "load_state_dict() takes effect at once, so call it in the training thread, "
+                "between a step and the next forward; right after attach() is the best place."
+            )
+        wanted = freezes_from_state(state, self._table, module_paths(self._models))
+        kept = {index for _, selection in wanted for index in selection.indexes}
+        thawed = [index for index in self._freezer.records.freezes if index not in kept]
+        if thawed:
+            target = f"{len(thawed)} parameters not in the checkpoint"
+            wanted.insert(0, (ThawCommand(target, by=BY), Selection(thawed)))
+        for command, selection in wanted:
+            self._freezer.check(selection, command.mode)
+        removed, gates = gates_from_state(state, self._gates.registry)
+        self._agreement.agree(self._state.step, {"load_state_dict": state})
+        if self._state.step == 0:
+            self._alignment.begin_at(state.get("step", 0))
+        for command, selection in wanted:
+            numbered = replace(command, local=next(self._numbers))
+            self._steering.restore(numbered, selection, self._state.step)
+        self._freezer.statistics.unfreeze_all_but(state["held"])
+        for ungate in removed:
+            ungate = replace(ungate, local=next(self._numbers))
+            self._steering.apply_now(ungate, Selection([]), self._state.step)
+        for gate in gates:
+            gate = replace(gate, command=replace(gate.command, local=next(self._numbers)))
+            restore_gate(self._gates.registry, self._steering, gate, self._state.step)
+        self._alignment.follow_gates()
+        self._alignment.follow_freezes()

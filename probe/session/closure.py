@@ -18,9 +18,8 @@ from ..model.table import ParameterTable, is_uninitialized
 from ..torch_compat.parts import EXPLAINING
 from ..torch_compat.requirements import require_for
 from ..torch_compat.versions import version
-from .attach import checked_models, checked_optimizers
-from .attached_job import attached_job
-from .job import Job
+from .arguments import checked_models, checked_optimizers
+from .model_hooks import ModelHooks
 
 WITHHELD = frozenset({"absent", "frozen"})
 """The states that a closed gate may leave a parameter in, until the step is over."""
@@ -59,14 +58,14 @@ def explain(
         finally:
             trace.stop()
         held = {id(p) for each in optimizers for g in each.param_groups for p in g["params"]}
-        job = attached_job(models)
+        attached = ModelHooks.find(models)
         after = states(table.parameters)
         for i, parameter in enumerate(table.parameters):
             # Optimizers in backward hooks, and whole training steps, leave no gradient behind.
             if after[i] == "absent" and _version(parameter) != versions[i]:
                 after[i] = trace.state(parameter)
-        cases = list(_cases(table, trace, held if optimizers else None, job, after))
-        zeroing = [] if job is None else job.gates.registry.zeroing()
+        cases = list(_cases(table, trace, held if optimizers else None, attached, after))
+        zeroing = [] if attached is None else attached.gates.registry.zeroing()
         return trace.explain(cases, table.names_by_id(), held, zeroing)
 
 
@@ -74,14 +73,14 @@ def _cases(
     table: ParameterTable,
     trace: Trace,
     held: set[int] | None,
-    job: Job | None,
+    attached: ModelHooks | None,
     states: Sequence[str],
 ) -> Iterator[Case]:
-    freezes = {} if job is None else job.freezer.records.freezes
-    gates = {} if job is None else job.gates.registry.blocking()
+    freezes = {} if attached is None else attached.freezer.records.freezes
+    gates = {} if attached is None else attached.gates.registry.blocking()
     for index, state in enumerate(states):
         parameter = table.parameters[index]
-        known = None if job is None else job.table.index_of.get(id(parameter))
+        known = None if attached is None else attached.table.index_of.get(id(parameter))
         gate = None if known is None else gates.get(known)
         yield Case(
             index,
@@ -96,7 +95,7 @@ def _cases(
 
 
 def states(parameters: Sequence[Tensor]) -> list[str]:
-    """The state of each parameter's gradient as it is now, in the words of a sample."""
+    """Return the state of each parameter's gradient now, in the words of a sample."""
     found = ["present"] * len(parameters)
     sizes: dict[int, Tensor] = {}
     for i, parameter in enumerate(parameters):

@@ -1,4 +1,4 @@
-"""A run's gates in the user's own checkpoint, and back."""
+"""Gates as plain values, and back."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 from ..base.errors import CommandError
 from ..gates.registry import MOST, GateRegistry
 from ..model.commands import GateCommand, UngateCommand
+from ..model.selection import Selection
 from ..steer.steering import Steering
 
 FIELDS = ("site", "when", "action", "factor", "max_norm", "hold", "paused", "by")
@@ -26,11 +27,11 @@ HIGHEST = 1_000_000
 
 @dataclass(frozen=True)
 class RestoredGate:
-    """A gate of a checkpoint, or one of this run that the checkpoint does not have."""
+    """A gate of a checkpoint."""
 
-    command: GateCommand | UngateCommand
-    memory: Mapping[str, Any] | None
-    """None where the gate is to be removed."""
+    command: GateCommand
+    """Makes it, or changes the gate of its number."""
+    memory: Mapping[str, Any]
 
 
 def gates_to_state(
@@ -47,43 +48,48 @@ def gates_to_state(
     ]
 
 
-def gates_from_state(state: Mapping[str, Any], gates: GateRegistry) -> list[RestoredGate]:
-    """Return what brings the gates of a state about, each checked; nothing is done.
+def gates_from_state(
+    state: Mapping[str, Any], gates: GateRegistry
+) -> tuple[list[UngateCommand], list[RestoredGate]]:
+    """Return what removes the gates that a state has not, and its own; nothing is done.
 
     Of a state that was made before gates were in it, nothing. Raises :class:`CommandError` for
     what is no state, and as :meth:`GateRegistry.check` does.
     """
     items = state.get("gates")
     if items is None:
-        return []
+        return [], []
     if not isinstance(items, list) or len(items) > MOST or not all(map(_is_gate, items)):
         raise CommandError(
             "the gates in this state are not as run.state_dict() returned them; give that."
         )
     kept = {item["id"] for item in items}
-    restored: list[RestoredGate] = [
-        RestoredGate(UngateCommand(f"gate {info.id}", info.id, by="python"), None)
+    removed = [
+        UngateCommand(f"gate {info.id}", info.id, by="python")
         for info in gates.infos()
         if info.id not in kept
     ]
+    restored = []
     for item in items:
         number = item["id"] if gates.get(item["id"]) is not None else None
         fields = {name: item[name] for name in FIELDS}
         command = GateCommand(item["site"], gate=number, reserved=item["id"], **fields)
         gates.check(command, restored=True)
         restored.append(RestoredGate(command, {name: item[name] for name in MEMORY}))
-    return restored
+    return removed, restored
 
 
 def restore_gate(
     gates: GateRegistry, steering: Steering, restored: RestoredGate, step: int
 ) -> None:
-    """Make, change or remove a gate that was checked, as of the latest ``step``."""
+    """Make or change a gate that was checked, as of the latest ``step``."""
     command = restored.command
-    if isinstance(command, GateCommand) and command.gate is None:
+    if command.gate is None:
         command = replace(command, reserved=_promised(gates, command.reserved or 0))
-    gate = gates.get(steering.apply_gate(command, step))
-    if gate is not None and restored.memory is not None:
+    steering.apply_now(command, Selection([]), step)
+    number = command.reserved if command.gate is None else command.gate
+    gate = None if number is None else gates.get(number)
+    if gate is not None:
         gate.decider.restore(restored.memory, step + 1)
 
 

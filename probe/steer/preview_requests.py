@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import partial
 from typing import TypeAlias
 
 from torch.optim import Optimizer
 
-from ..base.errors import GradgateError
+from ..base.errors import CommandError, GradgateError
+from ..base.guard import Guard
 from ..base.retry import consistently
-from ..model.commands import ParameterCommand
+from ..model.commands import Command, ParameterCommand
 from ..model.selection import Selection
 from ..model.table import ParameterTable
-from ..model.upstream import Upstream, UpstreamObserver
+from ..model.upstream import Upstream
 from ..torch_compat.wrappers import Wrappers
+from .observation import Observation, Observing
 from .preview import Preview, preview
+from .reports import fault_sentence
 from .steering import Steering
 
 Answer: TypeAlias = Callable[["Preview | None", "str | None"], None]
@@ -33,10 +37,9 @@ class _Question:
     command: ParameterCommand
     selection: Selection
     answer: Answer
-    observers: dict[str, UpstreamObserver] = field(default_factory=dict)
 
 
-class Previews:
+class PreviewRequests:
     """Previews of commands; those that need to see a forward are answered at a boundary."""
 
     def __init__(
@@ -44,41 +47,35 @@ class Previews:
         table: ParameterTable,
         optimizers: Sequence[Optimizer],
         steering: Steering,
+        observing: Observing,
         wrappers: Wrappers,
+        guard: Guard,
     ) -> None:
         self._table = table
         self._optimizers = optimizers
         self._steering = steering
+        self._observing = observing
         self._wrappers = wrappers
+        self._guard = guard
         self._lock = threading.Lock()
         self._waiting: list[_Question] = []
-        self._observed: list[_Question] = []
+        self._observed: list[tuple[_Question, Observation]] = []
 
-    def now(self, command: ParameterCommand) -> Preview:
-        """What ``command`` would touch, as far as it is known without another forward.
+    def now(self, command: Command) -> Preview:
+        """Return what ``command`` would touch, as far as it is known without another forward.
 
         Raises as :meth:`Steering.resolve`.
         """
-        selection = consistently(lambda: self._steering.resolve(command))
-        return self._preview(command, selection, None)
+        change, selection = self._resolve(command)
+        return self._preview(change, selection, None)
 
-    def ask(
-        self, command: ParameterCommand, answer: Answer, steps_per_second: float | None
-    ) -> None:
+    def ask(self, command: Command, answer: Answer, steps_per_second: float | None) -> None:
         """Answer at once, or after the next forward: in another thread than the training's.
 
         ``steps_per_second``: how fast the job is; one that hardly moves is not waited for.
         """
-        try:
-            selection = consistently(lambda: self._steering.resolve(command))
-        except GradgateError as error:
-            answer(None, str(error))
-            return
-        if command.without_graph and (steps_per_second or 0.0) >= FEWEST_STEPS:
-            with self._lock:
-                self._waiting.append(_Question(command, selection, answer))
-        else:
-            answer(self._preview(command, selection, None), None)
+        may_wait = (steps_per_second or 0.0) >= FEWEST_STEPS
+        self._alone(answer, partial(self._ask, command, answer, may_wait=may_wait))
 
     def boundary(self) -> None:
         """Answer what the step before has shown, and watch the next for what is new."""
@@ -86,24 +83,57 @@ class Previews:
             return
         with self._lock:
             new, self._waiting = self._waiting, []
-        done, self._observed = self._observed, new
-        for question in done:
-            upstream = _together([observer.seen() for observer in question.observers.values()])
-            problem = self._steering.cut(question.observers)
-            if problem is not None and not upstream.indexes:
-                question.answer(None, problem)
-            else:
-                seen = self._preview(question.command, question.selection, upstream)
-                question.answer(seen, None)
+        done, self._observed = self._observed, []
+        for question, observation in done:
+            self._alone(question.answer, partial(self._answer, question, observation))
         for question in new:
-            question.observers = self._steering.observe(question.selection)
+            self._alone(question.answer, partial(self._observe, question))
 
     def stop(self) -> None:
         """Answer no more."""
-        for question in self._observed:
-            for observer in question.observers.values():
-                observer.remove()
+        for _, observation in self._observed:
+            with self._guard:
+                observation.end()
         self._observed.clear()
+
+    def _ask(self, command: Command, answer: Answer, *, may_wait: bool) -> None:
+        try:
+            change, selection = self._resolve(command)
+        except GradgateError as error:
+            answer(None, str(error))
+            return
+        if change.without_graph and may_wait:
+            with self._lock:
+                self._waiting.append(_Question(change, selection, answer))
+        else:
+            answer(self._preview(change, selection, None), None)
+
+    def _observe(self, question: _Question) -> None:
+        self._observed.append((question, self._observing.begin(question.selection)))
+
+    def _answer(self, question: _Question, observation: Observation) -> None:
+        observation.end()
+        upstream = observation.upstream()
+        problem = observation.problem()
+        if problem is not None and not upstream.indexes:
+            question.answer(None, problem)
+        else:
+            question.answer(self._preview(question.command, question.selection, upstream), None)
+
+    def _alone(self, answer: Answer, do: Callable[[], None]) -> None:
+        """Deal with one question; a fault of the probe's own is its answer."""
+        with self._guard.attempt() as attempt:
+            do()
+        if attempt.error is not None:
+            answer(None, fault_sentence(attempt))
+
+    def _resolve(self, command: Command) -> tuple[ParameterCommand, Selection]:
+        command.check()
+        if not isinstance(command, ParameterCommand):
+            raise CommandError(
+                f"a preview shows what a freeze or a thaw would touch, and no {command.kind}."
+            )
+        return command, consistently(partial(self._steering.resolve, command))
 
     def _preview(
         self, command: ParameterCommand, selection: Selection, upstream: Upstream | None
@@ -116,12 +146,3 @@ class Previews:
             upstream=upstream,
             compiled=self._wrappers.is_compiled(),
         )
-
-
-def _together(seen: Sequence[Upstream]) -> Upstream:
-    """What flowed into several modules; not called, where one of them was not."""
-    return Upstream(
-        called=all(each.called for each in seen),
-        indexes=sorted({index for each in seen for index in each.indexes}),
-        foreign=any(each.foreign for each in seen),
-    )

@@ -24,6 +24,7 @@ from gradgate.probe.diagnosis.explanation import Explanation as ProbeExplanation
 from gradgate.probe.diagnosis.explanation import Station
 from gradgate.probe.live.alerts import Alert as ProbeAlert
 from gradgate.probe.model.commands import read_command
+from gradgate.probe.session.run import job_of
 from gradgate.server.protocol import alerts, explanations
 from gradgate.server.protocol import fields as server_fields
 from gradgate.server.protocol.commands.explain import ExplainCommand
@@ -91,7 +92,7 @@ def training(server: str) -> Iterator[probe.Run]:
 
 def frames(run: probe.Run) -> list[dict[str, Any]]:
     """The JSON frames that wait to be sent."""
-    waiting = [entry.frame for entry in run._job.uplink._outbox.take()]
+    waiting = [entry.frame for entry in job_of(run).uplink._outbox.take()]
     return [json.loads(frame) for frame in waiting if isinstance(frame, str)]
 
 
@@ -116,7 +117,7 @@ def test_no_field_is_lost_on_the_way(monkeypatch: pytest.MonkeyPatch) -> None:
         wait_until(lambda: run.explanations() and run.alerts() and run.alerts()[0].cause, bool)
         run.explain("stem")
         sent = wait_until(
-            lambda: [*frames(run), run._job.uplink.hello()],
+            lambda: [*frames(run), job_of(run).uplink.hello()],
             lambda sent: any(each.get("kind") == "explain" for each in sent),
         )
     schema = {**SCHEMA["properties"]["probe_to_server"], "$defs": SCHEMA["$defs"]}

@@ -20,6 +20,7 @@ from gradgate.probe.base.states import State as ProbeState
 from gradgate.probe.link.bundle import BUNDLE_BYTES, BUNDLE_FRAMES, bundled, encode_bundle
 from gradgate.probe.model.commands import FreezeCommand, read_command
 from gradgate.probe.model.sample import GRAD_MAX, GRAD_NORM
+from gradgate.probe.session.run import job_of
 from gradgate.server.protocol import limits, probe_messages, states
 from gradgate.server.protocol.bundle import unbundle
 from gradgate.server.protocol.commands.change import Command
@@ -56,13 +57,13 @@ def run(monkeypatch: pytest.MonkeyPatch) -> Iterator[probe.Run]:
 
 def frames(run: probe.Run) -> list[str | bytes]:
     """What waits to be sent."""
-    return [entry.frame for entry in run._job.uplink._outbox.take()]
+    return [entry.frame for entry in job_of(run).uplink._outbox.take()]
 
 
 def test_every_json_frame_is_one_that_the_server_takes(run: probe.Run) -> None:
     """hello, heartbeat and all that streams validate against models and published schema."""
     texts = [frame for frame in frames(run) if isinstance(frame, str)]
-    texts += [json.dumps(run._job.uplink.hello()), json.dumps(run._job.uplink.heartbeat())]
+    texts += [json.dumps(job_of(run).uplink.hello()), json.dumps(job_of(run).uplink.heartbeat())]
     adapter: TypeAdapter[Any] = TypeAdapter(probe_messages.FromProbe)
     kinds = {type(adapter.validate_json(text)) for text in texts}
     assert kinds == {
@@ -83,8 +84,8 @@ def test_no_field_is_lost_on_the_way(run: probe.Run) -> None:
     adapter: TypeAdapter[Any] = TypeAdapter(probe_messages.FromProbe)
     for frame in [
         *frames(run),
-        json.dumps(run._job.uplink.hello()),
-        json.dumps(run._job.uplink.heartbeat()),
+        json.dumps(job_of(run).uplink.hello()),
+        json.dumps(job_of(run).uplink.heartbeat()),
     ]:
         if isinstance(frame, str):
             sent = json.loads(frame)
@@ -112,7 +113,7 @@ def test_a_bundle_holds_the_very_frames(run: probe.Run) -> None:
     sent = frames(run)
     assert {str, bytes} == {type(frame) for frame in sent}
     assert list(unbundle(encode_bundle(sent))) == sent
-    (message,) = [message for message, _ in bundled(run._job.uplink._outbox.take())]
+    (message,) = [message for message, _ in bundled(job_of(run).uplink._outbox.take())]
     assert list(unbundle(message)) == sent
 
 

@@ -15,6 +15,7 @@ from gradgate import probe
 from gradgate.probe.base.states import State
 from gradgate.probe.model.commands import Report
 from gradgate.probe.model.sample import GRAD_NORM, Sample
+from gradgate.probe.session.run import job_of
 
 from .reference import Figure, Recorder, Reference, local
 from .row import STEPS, Job, Row
@@ -262,25 +263,23 @@ def _names_and_modules(job: Job, parameter: nn.Parameter) -> list[str]:
 
 def _keep_samples(run: probe.Run, samples: list[Sample]) -> None:
     """Keep every sample that the run would send."""
-    collect = run._job.measuring._sampler.collect
+    collect = job_of(run).measurement._sampler.collect
 
     def keeping(*, wait: bool = False) -> list[Sample]:
         arrived = collect(wait=wait)
         samples.extend(arrived)
         return arrived
 
-    run._job.measuring._sampler.collect = keeping  # type: ignore[method-assign]
+    job_of(run).measurement._sampler.collect = keeping  # type: ignore[method-assign]
 
 
 def _keep_reports(run: probe.Run, reports: list[tuple[str, str, str | None]]) -> None:
     """Keep what the run would report of every command."""
-    put = run._job.steering._report
 
-    def keeping(report: Report) -> None:
+    def keep(report: Report) -> None:
         reports.append((report.command.kind, report.state.value, report.reason))
-        put(report)
 
-    run._job.steering._report = keeping
+    job_of(run).reports.add_listener(keep)
 
 
 def _afterwards(job: Job) -> list[Bits]:

@@ -21,6 +21,7 @@ from torch.utils.checkpoint import checkpoint, checkpoint_sequential
 from gradgate import probe
 from gradgate.probe.freeze.checksums import checksums
 from gradgate.probe.model.commands import FreezeCommand
+from gradgate.probe.session.run import job_of
 from gradgate.probe.steer.steering import Steering
 from tests.support import zoo
 
@@ -46,7 +47,7 @@ def states(run: probe.Run) -> list[str]:
 def recorded(run: probe.Run) -> list[Any]:
     """Every report from now on."""
     reports: list[Any] = []
-    run._job.steering._report = reports.append
+    job_of(run).reports.add_listener(reports.append)
     return reports
 
 
@@ -252,7 +253,7 @@ def test_function_transforms_work_with_a_freeze(target: str) -> None:
         assert torch.func.vmap(model)(x[:, None]).shape == (8, 1, 3)
         assert torch.func.jvp(model, (x,), (x,))[1].shape == (8, 3)
         assert torch.func.jacrev(model)(x).shape == (8, 3, 8, 6)
-        assert run._job.guard.faults == 0
+        assert job_of(run).guard.faults == 0
 
 
 def test_an_interrupted_forward_leaves_the_anchor_working() -> None:
@@ -325,7 +326,7 @@ def test_a_compiled_optimizer_step_is_watched() -> None:
             optimizer.zero_grad()
             zoo.loss_of(model, 1).backward()
             step()
-        assert (run._job.step, run._job.guard.faults) == (3, 0)
+        assert (job_of(run).state.step, job_of(run).guard.faults) == (3, 0)
 
 
 # Optimizers that step in unusual ways.
@@ -348,7 +349,7 @@ def test_of_two_optimizers_one_stepping_more_often_both_are_told_right(per_gener
             models["d"](models["g"](torch.randn(4, 2))).mean().backward()
             optimizers["g"].step()
             assert states(run) == ["present"] * 4
-        assert run._job.step == 4 * per_generator
+        assert job_of(run).state.step == 4 * per_generator
     assert seen <= {"present", "unmeasured"}
 
 
@@ -365,7 +366,7 @@ def test_an_optimizer_whose_step_calls_its_base_counts_once() -> None:
     with probe.attach(model, optimizer, server=False, every=1) as run:
         for _ in range(3):
             one_step(model, optimizer)
-        assert run._job.step == 3
+        assert job_of(run).state.step == 3
         assert set(states(run)) == {"present"}
 
 
@@ -386,7 +387,7 @@ def test_a_step_that_raised_leaves_no_trace_in_the_next_sample() -> None:
             optimizer.step()
         one_step(model, optimizer)
         expected = float(model.head.weight.grad.norm())
-        assert run._job.step == 1
+        assert job_of(run).state.step == 1
         assert run.parameters()[-2].grad_norm == pytest.approx(expected, rel=1e-6)
 
 
@@ -404,7 +405,7 @@ def test_lbfgs_with_a_nan_counts_its_own_steps_only() -> None:
     with probe.attach(model, optimizer, server=False, every=1) as run:
         for _ in range(3):
             optimizer.step(closure)
-        assert run._job.step == 3
+        assert job_of(run).state.step == 3
         with pytest.raises(probe.CommandError, match="trained by LBFGS"):
             run.freeze("weight")
 
@@ -426,7 +427,7 @@ def test_a_wrapped_optimizer_is_seen_through() -> None:
     model, optimizer = plain()
     with probe.attach(model, Wrapper(optimizer), server=False, every=1) as run:
         one_step(model, optimizer)
-        assert run._job.step == 1
+        assert job_of(run).state.step == 1
     with pytest.raises(probe.AttachError, match=r"never called Optimizer.__init__"):
         probe.attach(model, Hollow(), server=False)
     assert not any(p._post_accumulate_grad_hooks for p in model.parameters())
@@ -468,7 +469,7 @@ def test_a_gans_generator_that_overflows_once_is_one_skipped_step() -> None:
             for key, optimizer in zip(models, optimizers, strict=True):
                 overflow = key == "g" and iteration == 2
                 amp_step(models[key], optimizer, scaler, torch.inf if overflow else 1.0)
-        assert run._job.step == 5
+        assert job_of(run).state.step == 5
 
 
 # Faults of the probe's own.
@@ -493,11 +494,11 @@ def test_a_gradient_that_cannot_be_measured_costs_the_others_nothing(
     monkeypatch.setattr(sampler, "grad_norms", broken)
     with probe.attach(model, optimizer, server=False, every=1) as run:
         (model.a.sum() + model.b.sum()).backward()
-        run._job.steering.submit(FreezeCommand("a", by="test", id=1))
+        job_of(run).queue.submit(FreezeCommand("a", by="test", id=1))
         optimizer.step()
         assert states(run) == ["present", "unmeasured"]
         assert not model.a.requires_grad
-        assert run._job.guard.faults > 0
+        assert job_of(run).guard.faults > 0
 
 
 def test_a_sparse_parameter_is_refused_and_the_other_commands_go_on() -> None:
@@ -508,8 +509,8 @@ def test_a_sparse_parameter_is_refused_and_the_other_commands_go_on() -> None:
     optimizer = torch.optim.SGD([model.q], lr=0.1)
     with probe.attach(model, optimizer, server=False, every=1) as run:
         reports = recorded(run)
-        run._job.steering.submit(FreezeCommand("*", by="test", id=1))
-        run._job.steering.submit(FreezeCommand("q", by="test", id=2))
+        job_of(run).queue.submit(FreezeCommand("*", by="test", id=1))
+        job_of(run).queue.submit(FreezeCommand("q", by="test", id=2))
         model.q.sum().backward()
         optimizer.step()
     last = {report.command.id: report for report in reports}
@@ -643,9 +644,9 @@ def test_a_command_that_comes_twice_is_applied_once() -> None:
     with probe.attach(model, optimizer, server=False, every=1) as run:
         reports = recorded(run)
         for _ in range(2):
-            run._job._asked(FREEZE)
+            job_of(run).requests.receive(FREEZE)
             one_step(model, optimizer)
-        run._job._asked(FREEZE)
+        job_of(run).requests.receive(FREEZE)
         one_step(model, optimizer)
     words = [report.state.value for report in reports]
     assert words == ["delivered", "applied", "verified"]
@@ -656,7 +657,7 @@ def test_after_a_reconnection_the_server_hears_what_is_frozen() -> None:
     model, optimizer = plain()
     with probe.attach(model, optimizer, server=False) as run:
         run.freeze("head")
-        (frozen,) = run._job.uplink.hello()["frozen"]
+        (frozen,) = job_of(run).uplink.hello()["frozen"]
         assert frozen["parameters"] == [4, 5]
         assert (frozen["by"], frozen["since_step"], frozen["command"]) == ("python", 0, None)
 
@@ -671,7 +672,7 @@ def test_a_run_whose_model_is_gone_lets_everything_go() -> None:
     run = probe.attach(model, optimizer, server=NOBODY, every=1)
     one_step(model, optimizer)
     ghosts = [weakref.ref(model), weakref.ref(run)]
-    thread = run._job.uplink._link._thread if run._job.uplink._link is not None else None
+    thread = job_of(run).uplink._link._thread if job_of(run).uplink._link is not None else None
     del model, optimizer, run
     gc.collect()
     assert [ghost() for ghost in ghosts] == [None, None]
@@ -686,11 +687,11 @@ def test_logging_without_steps_or_after_the_end_stays_bounded() -> None:
     run = probe.attach(nn.Linear(1, 1), server=False)
     for number in range(10_000):
         run.log(loss=number)
-    assert len(run._job.measuring._metrics._pending) < 100
+    assert len(job_of(run).measurement._metrics._pending) < 100
     run.detach()
     for number in range(1_000):
         run.log(loss=number)
-    assert len(run._job.measuring._metrics._pending) == 0
+    assert len(job_of(run).measurement._metrics._pending) == 0
 
 
 def test_an_array_among_the_metrics_is_named_and_the_rest_arrives(
@@ -699,9 +700,9 @@ def test_an_array_among_the_metrics_is_named_and_the_rest_arrives(
     """log(loss=1, acc=array of two) keeps the loss and is no fault of the probe's."""
     with probe.attach(nn.Linear(1, 1), server=False) as run:
         run.log(loss=1.0, acc=np.array([0.1, 0.2]))
-        (values,) = run._job.measuring._metrics.collect()
+        (values,) = job_of(run).measurement._metrics.collect()
         assert values.values == {"loss": 1.0}
-        assert run._job.guard.faults == 0
+        assert job_of(run).guard.faults == 0
     assert "log(acc=...) was given a ndarray" in caplog.text
 
 
@@ -745,8 +746,8 @@ def test_steering_knows_its_opposites() -> None:
     """A command of a kind that this probe does not know is rejected with what to upgrade."""
     model, optimizer = plain()
     with probe.attach(model, optimizer, server=False, every=1) as run:
-        assert isinstance(run._job.steering, Steering)
+        assert isinstance(job_of(run).steering, Steering)
         reports = recorded(run)
-        run._job._asked({**FREEZE, "kind": "melt"})
+        job_of(run).requests.receive({**FREEZE, "kind": "melt"})
         one_step(model, optimizer)
         assert "upgrade gradgate in the training job" in reports[-1].reason

@@ -14,7 +14,7 @@ from gradgate.probe import GateInfo
 from gradgate.probe.gates.gate import Gate
 from gradgate.probe.gates.gates import Gates
 from gradgate.probe.model.commands import GateCommand
-from gradgate.probe.session.run import Run
+from gradgate.probe.session.run import Run, job_of
 
 Place = Callable[[Tensor], Tensor]
 MakeOptimizer = Callable[[list[nn.Parameter]], torch.optim.Optimizer]
@@ -130,7 +130,7 @@ def attached(
 
 def parts(run: Run) -> Gates:
     """The parts that the gates of a run are made of."""
-    return run._job.gates
+    return job_of(run).gates
 
 
 def command(site: str, **options: Any) -> GateCommand:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import SGD, AdamW, Optimizer
 
+from gradgate.probe.session.run import job_of
 from tests.support.zoo import loss_of
 
 
@@ -40,7 +41,7 @@ def steps(model: nn.Module, optimizer: Optimizer, first: int, last: int) -> None
 
 def reports_of(run: Any) -> list[Any]:
     reports: list[Any] = []
-    run._job.steering._report = reports.append
+    job_of(run).reports.add_listener(reports.append)
     return reports
 
 

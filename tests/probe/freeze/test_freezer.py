@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from gradgate import probe
+from gradgate.probe.session.run import job_of
 from tests.support import zoo
 
 MakeOptimizer = Callable[[list[nn.Parameter]], torch.optim.Optimizer]
@@ -314,7 +315,7 @@ def test_thawing_what_is_in_no_optimizer_is_said() -> None:
     optimizer = torch.optim.SGD(model.encoder.parameters(), lr=0.1)
     with probe.attach(model, optimizer, server=False, every=1) as run:
         reports: list[Any] = []
-        run._job.steering._report = reports.append
+        job_of(run).reports.add_listener(reports.append)
         run.freeze("head")
         run.thaw("head")
         assert reports[-1].detail == (
@@ -327,7 +328,7 @@ def test_a_frozen_parameter_that_the_script_writes_to_is_not_called_verified(pla
     model, optimizer = plain
     with probe.attach(model, optimizer, server=False, every=1) as run:
         reports: list[Any] = []
-        run._job.steering._report = reports.append
+        job_of(run).reports.add_listener(reports.append)
         run.freeze("head")
         with torch.no_grad():
             model.head.bias[0] += 1
@@ -387,7 +388,7 @@ def test_verification_never_repeats_and_superseded_commands_say_so(plain: Any) -
     model, optimizer = plain
     with probe.attach(model, optimizer, server=False, every=1) as run:
         reports: list[Any] = []
-        run._job.steering._report = reports.append
+        job_of(run).reports.add_listener(reports.append)
         run.freeze("head")
         for _ in range(3):
             one_step(model, optimizer)
@@ -410,7 +411,7 @@ def test_opposite_commands_at_one_boundary_leave_the_later_one(plain: Any) -> No
     model, optimizer = plain
     with probe.attach(model, optimizer, server=False, every=1) as run:
         reports: list[Any] = []
-        run._job.steering._report = reports.append
+        job_of(run).reports.add_listener(reports.append)
         loss = zoo.loss_of(model, 1)
         run.freeze("head")
         run.thaw("head")
@@ -450,4 +451,4 @@ def test_a_copy_or_a_pickle_of_a_watched_model_is_free_of_the_probe(
         for other in (twin, loaded):
             output: Tensor = other(zoo.batch(1)[0])
             assert not output.requires_grad
-        assert run._job.between
+        assert job_of(run).state.between

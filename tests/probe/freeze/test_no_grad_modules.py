@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.optim import SGD
 
 from gradgate import probe
+from gradgate.probe.session.run import job_of
 from tests.support.steered import chain, reports_of, run_command, steps, told
 from tests.support.zoo import Plain, batch, weights
 
@@ -66,7 +67,7 @@ def test_no_grad_that_would_cut_a_trainable_parameter_is_rejected_by_name() -> N
     with probe.attach(model, optimizer, server=False, every=1) as run:
         reports = reports_of(run)
         steps(model, optimizer, 1, 1)
-        run._job.steering.submit(run_command("freeze", "body", mode="no_grad"))
+        job_of(run).queue.submit(run_command("freeze", "body", mode="no_grad"))
         steps(model, optimizer, 2, 3)
         assert all(info.frozen is None for info in run.parameters())
     assert [report.state.value for report in reports] == ["delivered", "rejected"]
@@ -134,7 +135,7 @@ def test_the_whole_model_without_a_graph_still_goes_through_backward() -> None:
         run.freeze("*", mode="no_grad")
         before = weights(model)
         steps(model, optimizer, 1, 4)
-        assert run._job.freezer.no_grad.paths == ("",)
+        assert job_of(run).freezer.no_grad.paths == ("",)
         assert weights(model) == before
         run.thaw("*")
         steps(model, optimizer, 5, 5)
@@ -166,7 +167,7 @@ def test_a_glob_over_modules_takes_what_is_below_them(target: str, mode: str) ->
     with probe.attach(model, optimizer, server=False, every=1) as run:
         assert run.freeze(target, mode=mode) == ("stem.weight", "stem.bias")
         steps(model, optimizer, 1, 1)
-        assert run._job.freezer.no_grad.paths == (("stem",) if mode == "no_grad" else ())
+        assert job_of(run).freezer.no_grad.paths == (("stem",) if mode == "no_grad" else ())
 
 
 def test_a_compiled_model_refuses_no_grad() -> None:
@@ -188,9 +189,9 @@ def test_no_grad_of_a_glob_leaves_no_module_without_a_graph_after_its_thaw() -> 
         run.freeze("stem")
         run.freeze("body.*", mode="no_grad", hold_stats=True)
         steps(model, optimizer, 1, 2)
-        assert set(run._job.freezer.no_grad.paths) == {"body.0", "body.1"}
+        assert set(job_of(run).freezer.no_grad.paths) == {"body.0", "body.1"}
         run.thaw("body.*")
-        assert run._job.freezer.no_grad.paths == ()
+        assert job_of(run).freezer.no_grad.paths == ()
 
 
 class Adapted(nn.Module):
@@ -214,7 +215,7 @@ def test_an_adapter_inside_a_module_without_a_graph_gets_its_gradient() -> None:
         reports = reports_of(run)
         run.freeze("0", mode="no_grad")
         steps(model, optimizer, 1, 2)
-        assert run._job.freezer.no_grad.paths == ("0",)
+        assert job_of(run).freezer.no_grad.paths == ("0",)
         model[0][0] = Adapted(model[0][0])
         optimizer.add_param_group({"params": model[0][0].adapter.parameters()})
         steps(model, optimizer, 3, 4)
@@ -234,11 +235,11 @@ def test_a_thaw_stands_over_a_no_grad_that_still_waits_for_its_trial(asked: str)
             run.freeze("stem", mode="no_grad")
             run.thaw("stem")
         else:
-            run._job.steering.submit(run_command("freeze", "stem", mode="no_grad"))
-            run._job.steering.submit(replace(run_command("thaw", "stem"), id=8))
+            job_of(run).queue.submit(run_command("freeze", "stem", mode="no_grad"))
+            job_of(run).queue.submit(replace(run_command("thaw", "stem"), id=8))
         steps(model, optimizer, 1, 4)
         assert all(info.frozen is None for info in run.parameters())
-        assert run._job.freezer.no_grad.paths == ()
+        assert job_of(run).freezer.no_grad.paths == ()
     ends = {report.command.kind: report.state.value for report in reports}
     assert ends == {"freeze": "superseded", "thaw": "verified"}
 

@@ -9,6 +9,7 @@ import pytest
 from gradgate import probe
 from gradgate.probe.gates.dry_run import dry_run
 from gradgate.probe.model.commands import GateCommand
+from gradgate.probe.session.run import job_of
 from tests.support import gating
 from tests.support.gating import OPTIMIZERS, Branched
 
@@ -34,7 +35,7 @@ def test_a_trial_is_what_would_have_been(when: str, hold: int, site: str, level:
             gate = gating.only_gate(run)
             norms.append(gate.norm_in)
             closed += [step] if gate.closed else []
-        check = run._job.gates.registry.check
+        check = job_of(run).gates.registry.check
         asked = GateCommand(site, site, when, hold=hold, by="test")
         history = {"steps": list(range(1, 41)), "values": {"norm": norms}}
         answer = dry_run(asked, history, check=check, known=[])

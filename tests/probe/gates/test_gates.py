@@ -7,6 +7,7 @@ import timeit
 import torch
 
 from gradgate import probe
+from gradgate.probe.session.run import job_of
 from tests.support import gating
 from tests.support.gating import OPTIMIZERS, Branched
 
@@ -16,13 +17,13 @@ def test_without_gates_a_step_costs_microseconds() -> None:
     model = Branched()
     optimizer = OPTIMIZERS["sgd"](list(model.parameters()))
     with gating.attached(model, optimizer, every=1000) as run:
-        job, held = run._job, list(range(10))
+        job, held = job_of(run), list(range(10))
 
         def step() -> None:
             job.gates.blocked.clear_gradients(held)
             job.gates.accounting.end_step(1)
             job.gates.blocked.release()
-            job.settle_gates()
+            job.alignment.follow_gates()
 
         spent = timeit.repeat(step, number=1000, repeat=5)
         assert min(spent) / 1000 < 5e-5

@@ -21,6 +21,7 @@ from websockets.sync.server import ServerConnection, serve
 from gradgate import probe
 from gradgate.probe.link import connection
 from gradgate.probe.link.connection import FIRST_PAUSE, GROWTH
+from gradgate.probe.session.run import job_of
 from gradgate.server.protocol.bundle import unbundle
 from gradgate.server.protocol.frames import decode
 from tests.support.serving import ServerProcess
@@ -175,7 +176,7 @@ def test_a_server_that_talks_nonsense_never_stops_the_job(
             wait_for(lambda: "does not speak" in caplog.text)
             step()
             assert run.parameters()[0].state == "present"
-            assert run._job.guard.faults == 0
+            assert job_of(run).guard.faults == 0
 
 
 def test_a_token_opens_a_server_that_wants_one(

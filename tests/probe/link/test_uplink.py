@@ -9,6 +9,7 @@ from pydantic import TypeAdapter
 from torch import nn
 
 from gradgate import probe
+from gradgate.probe.session.run import job_of
 from gradgate.server.protocol import probe_messages
 from gradgate.server.protocol.frames import decode
 from tests.support.growing import (
@@ -27,18 +28,18 @@ def test_frames_of_a_growing_table_are_what_the_server_takes() -> None:
     model = plain()
     optimizer = adam(model)
     with probe.attach(model, optimizer, server=NOBODY, every=1) as run:
-        hello = json.loads(json.dumps(run._job.uplink.hello()))
+        hello = json.loads(json.dumps(job_of(run).uplink.hello()))
         train(model, optimizer, step=1)
-        sent = run._job.uplink._outbox.take()
+        sent = job_of(run).uplink._outbox.take()
         add_adapter(model, optimizer)
         train(model, optimizer, step=2)
-        sent += run._job.uplink._outbox.take()[len(sent) :]
+        sent += job_of(run).uplink._outbox.take()[len(sent) :]
         model.head = nn.Linear(16, 3)
         optimizer.add_param_group({"params": model.head.parameters()})
         train(model, optimizer, step=3)
         run.freeze("head")
-        sent += run._job.uplink._outbox.take()[len(sent) - 1 :]
-        final = run._job.uplink.hello()
+        sent += job_of(run).uplink._outbox.take()[len(sent) - 1 :]
+        final = job_of(run).uplink.hello()
     adapter: TypeAdapter[Any] = TypeAdapter(probe_messages.FromProbe)
     assert isinstance(adapter.validate_python(final), probe_messages.Hello)
     size, tables = len(hello["parameters"]), 0

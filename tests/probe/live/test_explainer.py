@@ -16,6 +16,7 @@ from gradgate.probe.live import schedule
 from gradgate.probe.live.expectations import PATIENCE as EXPECTED_PATIENCE
 from gradgate.probe.live.missing import PATIENCE
 from gradgate.probe.model.commands import ExplainCommand, Report
+from gradgate.probe.session.run import job_of
 
 
 class Switchable(nn.Module):
@@ -54,7 +55,7 @@ class Loop:
 
     def ask(self, number: int, target: str) -> None:
         """Let the server ask for an explanation."""
-        self.run._job.explainer.submit(ExplainCommand(target, by="server", id=number))
+        job_of(self.run).queue.submit(ExplainCommand(target, by="server", id=number))
 
     @property
     def causes(self) -> dict[str, str]:
@@ -344,7 +345,7 @@ def test_an_expectation_that_names_nothing_is_refused(
 def test_a_traced_step_does_not_slow_the_pace_of_sampling() -> None:
     """What tracing takes is no part of what a sample is taken to cost."""
     loop = Loop()
-    pace = loop.run._job.measuring.pace
+    pace = job_of(loop.run).measurement.pace
     loop.step(5)
     known = len(pace._samples)
     loop.run.explain()

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from gradgate import probe
 from gradgate.probe.base.states import State
 from gradgate.probe.model.sample import GRAD_NORM, Sample
+from gradgate.probe.session.run import job_of
 from tests.support import zoo
 
 
@@ -336,8 +337,8 @@ def test_amp_samples_are_unscaled_and_overflows_appear_as_skipped(
     samples: dict[int, Sample] = {}
 
     def note() -> None:
-        if run._job.measuring._latest is not None:
-            samples[run._job.measuring._latest.step] = run._job.measuring._latest
+        if job_of(run).measurement._latest is not None:
+            samples[job_of(run).measurement._latest.step] = job_of(run).measurement._latest
 
     with probe.attach(model, optimizer, server=False, every=1) as run:
         for step in range(4):

@@ -15,6 +15,7 @@ from torch import nn
 from gradgate import probe
 from gradgate.probe.model.changes import ModelChanges
 from gradgate.probe.model.table import ParameterTable
+from gradgate.probe.session.run import job_of
 from tests.support import zoo
 from tests.support.growing import (
     LoRA,
@@ -36,7 +37,7 @@ def test_a_write_that_no_hook_sees_is_found_by_a_walk() -> None:
         model._parameters["scale"] = nn.Parameter(torch.ones(3))
         for step in range(4, 9):
             train(model, optimizer, step=step)
-        assert "scale" in [names[0] for names in run._job.table.names]
+        assert "scale" in [names[0] for names in job_of(run).table.names]
 
 
 def test_models_are_not_walked_without_a_reason(monkeypatch: pytest.MonkeyPatch) -> None:

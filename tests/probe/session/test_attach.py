@@ -11,6 +11,7 @@ from torch import nn
 
 from gradgate import probe
 from gradgate.probe.base.guard import Guard
+from gradgate.probe.session.run import job_of
 
 
 @pytest.mark.parametrize(
@@ -64,14 +65,14 @@ def test_the_guard_keeps_faults_out_and_counts_them(
         def broken(*_: object, **__: object) -> None:
             raise RuntimeError("a fault of the probe's own")
 
-        monkeypatch.setattr(run._job.measuring._sampler, "measure", broken)
+        monkeypatch.setattr(job_of(run).measurement._sampler, "measure", broken)
         for _ in range(3):
             optimizer.zero_grad()
             model(torch.ones(1, 2)).sum().backward()
             before = model.weight.detach().clone()
             optimizer.step()
             assert not torch.equal(before, model.weight)
-    assert run._job.guard.faults >= 3
+    assert job_of(run).guard.faults >= 3
     assert caplog.text.count("Traceback") == 1
     assert "training goes on" in caplog.text
 

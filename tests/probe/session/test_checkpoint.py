@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from gradgate import probe
+from gradgate.probe.session.run import job_of
 from tests.support.steered import chain, hook_counts, reports_of, steps
 from tests.support.zoo import weights
 
@@ -66,9 +67,9 @@ def test_a_checkpoint_lets_statistics_run_that_it_does_not_hold() -> None:
         running = run.state_dict()
         for state in (nothing, running):
             run.freeze("body", hold_stats=True)
-            assert run._job.freezer.statistics.paths == ("body.1",)
+            assert job_of(run).freezer.statistics.paths == ("body.1",)
             run.load_state_dict(state)
-            assert run._job.freezer.statistics.paths == ()
+            assert job_of(run).freezer.statistics.paths == ()
             assert run.state_dict() == state
 
 

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.optim import SGD
 
 from gradgate import probe
+from gradgate.probe.session.run import job_of
 from tests.support.steered import chain, deep, reports_of, train_on
 from tests.support.zoo import loss_of
 
@@ -82,8 +83,8 @@ def test_an_optimizer_per_parameter_looks_at_its_own_parameter_only() -> None:
                 read.append(index)
                 return super().__getitem__(index)
 
-        freezer = run._job.freezer
-        run._job.table.parameters = Counting(run._job.table.parameters)
+        freezer = job_of(run).freezer
+        job_of(run).table.parameters = Counting(job_of(run).table.parameters)
         model.stem.weight.grad = torch.ones_like(model.stem.weight)
         freezer.clear_gradients([0])
         assert read == [0]

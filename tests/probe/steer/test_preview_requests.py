@@ -8,6 +8,7 @@ import pytest
 from torch import nn
 
 from gradgate import probe
+from gradgate.probe.session.run import job_of
 from tests.support.steered import chain, hook_counts, run_command, steps
 
 
@@ -15,7 +16,7 @@ def ask(run: Any, target: str, **options: Any) -> list[Any]:
     """Ask as the link's thread does; what is answered arrives in the list."""
     answers: list[Any] = []
     command = run_command("freeze", target, **options)
-    run._job.previews.ask(command, lambda *answer: answers.append(answer), 100.0)
+    job_of(run).previews.ask(command, lambda *answer: answers.append(answer), 100.0)
     return answers
 
 

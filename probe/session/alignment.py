@@ -1,0 +1,68 @@
+"""Brings the parts of a run in line with what has changed: the model, its freezes or its gates."""
+
+from __future__ import annotations
+
+from ..base.guard import Guard
+from ..freeze.freezer import Freezer
+from ..gates.gates import Gates
+from ..link.uplink import Uplink
+from ..measure.measurement import Measurement
+from ..model.parameter_info import ParameterInfo
+from .run_state import RunState
+
+
+class Alignment:
+    """Called after every change, whether a command, a checkpoint or the script made it."""
+
+    def __init__(
+        self,
+        state: RunState,
+        measurement: Measurement,
+        freezer: Freezer,
+        gates: Gates,
+        uplink: Uplink,
+        guard: Guard,
+    ) -> None:
+        self._state = state
+        self._measurement = measurement
+        self._freezer = freezer
+        self._gates = gates
+        self._uplink = uplink
+        self._guard = guard
+
+    def parameters(self) -> list[ParameterInfo]:
+        """Return every parameter of the models as they are now, as of the latest sample."""
+        self.follow_model()
+        return list(self._measurement.parameters(self._freezer.records.freezes))
+
+    def follow_model(self) -> None:
+        """Take in what the script has just added to the models, where that can be done safely."""
+        if self._state.attached and self._state.at_boundary():
+            with self._guard:
+                self._measurement.members.refresh(walk=True)
+
+    def follow_freezes(self) -> None:
+        """Time the backward as it is now, and tell what is frozen."""
+        # Behind the hooks that came with a freeze, for these may give an output its graph.
+        self._measurement.arm()
+        self._uplink.tell_frozen(self._freezer.records.as_message())
+
+    def follow_gates(self, *, late: bool = False) -> None:
+        """Bring hooks, marks and the freezer in line with the gates, and tell of them.
+
+        ``late``: the gradients that are there belong to the coming step.
+        """
+        self._gates.runtime.follow_parameters()
+        self._freezer.gate_cover.update(self._gates.registry.may_block_before_forward())
+        if len(self._gates.registry):
+            self._measurement.mark(late=late)
+        else:
+            self._measurement.marking = False
+        gates = self._gates.accounting.take_message()
+        if gates is not None:
+            self._uplink.tell_gates(gates)
+
+    def begin_at(self, step: int) -> None:
+        """Let steps go on from ``step``, in a run that has made none yet."""
+        self._state.step = self._uplink.step = step
+        self._gates.step.number = step + 1

@@ -1,0 +1,82 @@
+"""Sends what was measured: samples, metrics, and what gates did in a step."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+
+from ..base.guard import Guard
+from ..link.uplink import Uplink
+from ..live.explainer import Explainer
+from ..measure.measurement import Measurement
+from ..measure.metrics import MetricValues
+from .run_state import RunState
+
+CLOSE_TIMEOUT = 5.0
+"""Seconds that ``detach`` and the end of the program wait for a connected server, at most."""
+
+
+class Delivery:
+    """Collects what has arrived on the host, and gives it to the server and to the explainer."""
+
+    def __init__(
+        self,
+        state: RunState,
+        measurement: Measurement,
+        uplink: Uplink,
+        explainer: Explainer,
+        guard: Guard,
+    ) -> None:
+        self._state = state
+        self._measurement = measurement
+        self._uplink = uplink
+        self._explainer = explainer
+        self._guard = guard
+
+    def begin_boundary(self) -> None:
+        """Let heartbeats and a new connection tell of the step that has ended."""
+        self._uplink.step = self._state.step
+
+    def send(self, *, wait: bool = False) -> None:
+        """Send what was measured and has arrived on the host; ``wait``: also what has not."""
+        samples, metrics = self._measurement.collect(wait=wait)
+        for sample in samples:
+            with self._guard:
+                self._uplink.tell_sample(sample)
+            with self._guard:
+                self._explainer.receive(sample)
+        for values in metrics:
+            with self._guard:
+                self._uplink.tell_metrics(values)
+
+    def send_gate_figures(
+        self, figures: Mapping[int, dict[str, float | None]], *, sampled: bool
+    ) -> None:
+        """Send what gates did, by step; of the step that ended only where it is sampled."""
+        for step, values in figures.items():
+            if sampled or step < self._state.step:
+                with self._guard:
+                    self._uplink.tell_metrics(MetricValues(step, time.time(), values))
+
+    def log(self, metrics: Mapping[str, object] | None, more: Mapping[str, object]) -> None:
+        """Note metrics of the present step, and send them once many wait."""
+        with self._guard:
+            if not self._state.attached:
+                return
+            named = {**(metrics or {}), **more}
+            if self._measurement.log(self._state.coming_step(), named):
+                self.send()
+
+    def flush(self, timeout: float) -> bool:
+        """Send everything, and wait until the server has stored it; False after ``timeout``."""
+        with self._guard:
+            self.send(wait=True)
+        return self._uplink.wait_stored(timeout)
+
+    def close(self, *, failed: bool) -> None:
+        """Send what is left and end the link; of a job that failed the run is not finished."""
+        if self._state.in_own_process():
+            with self._guard:
+                self.send(wait=True)
+            with self._guard:
+                self._uplink.close(CLOSE_TIMEOUT, failed=failed)

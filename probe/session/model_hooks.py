@@ -1,0 +1,81 @@
+"""The hooks on the models themselves: a forward begins, weights were loaded."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import nn
+
+from ..base.guard import Guard
+from ..freeze.freezer import Freezer
+from ..gates.gates import Gates
+from ..live.explainer import Explainer
+from ..model.table import ParameterTable
+from ..steer.writers import Writers
+from ..torch_compat.module_hooks import ModuleHook
+from ..torch_compat.modules import forward_pre_hooks
+from .run_state import RunState
+
+
+class ModelHooks:
+    """Follows what happens to the models; by them a model leads to what is attached to it."""
+
+    def __init__(
+        self,
+        models: Mapping[str, nn.Module],
+        table: ParameterTable,
+        state: RunState,
+        freezer: Freezer,
+        gates: Gates,
+        writers: Writers,
+        explainer: Explainer,
+        guard: Guard,
+    ) -> None:
+        self.table = table
+        self.freezer = freezer
+        self.gates = gates
+        self._state = state
+        self._writers = writers
+        self._explainer = explainer
+        self._guard = guard
+        self._handles = [
+            handle
+            for model in models.values()
+            for handle in (
+                model.register_forward_pre_hook(ModuleHook(self._forward_begins)),
+                model.register_load_state_dict_post_hook(ModuleHook(self._weights_loaded)),
+            )
+        ]
+
+    @classmethod
+    def find(cls, models: Mapping[str, nn.Module]) -> ModelHooks | None:
+        """Return the hooks that are on some models, or None; of several those put on last."""
+        for model in models.values():
+            for hook in forward_pre_hooks(model):
+                owner = hook.owner if isinstance(hook, ModuleHook) else None
+                if isinstance(owner, cls):
+                    return owner
+        return None
+
+    def remove(self) -> None:
+        """Remove every hook. Idempotent."""
+        for handle in self._handles:
+            handle.remove()
+        self._handles.clear()
+
+    def _forward_begins(self, *_: object) -> None:
+        if torch.is_grad_enabled():
+            if self._explainer.late:
+                with self._guard:
+                    self._explainer.conclude(self._state.step)
+            self._state.between = False
+            if len(self.gates.registry):
+                with self._guard:
+                    self.gates.blocked.decide_before_forward()
+                    self.freezer.gate_cover.update_gated(self.gates.blocked.before_forward)
+            self.freezer.scaler_zeros.fill()
+
+    def _weights_loaded(self, *_: object) -> None:
+        with self._guard:
+            self._writers.look("load_state_dict()", self._state.step + 1)

@@ -1,0 +1,37 @@
+"""Where a run is: its step, and whether a command can take effect at once."""
+
+from __future__ import annotations
+
+import os
+import threading
+
+
+class RunState:
+    """The step of a run, moved on at each boundary, and the thread and process that train."""
+
+    def __init__(self) -> None:
+        self.step = 0
+        """The latest step that has ended."""
+        self.between = True
+        """Between a boundary and the next forward, when a command can take effect at once."""
+        self.attached = True
+        self.process = os.getpid()
+        self._thread = threading.get_ident()
+
+    def begin_boundary(self, *, late: bool) -> None:
+        """End a step; ``late``: noticed only after the next backward."""
+        self.step += 1
+        self.between = not late
+        self._thread = threading.get_ident()
+
+    def coming_step(self) -> int:
+        """Return the step that what happens now belongs to."""
+        return self.step if self.between else self.step + 1
+
+    def at_boundary(self) -> bool:
+        """Return whether this is the training thread, between a boundary and the next forward."""
+        return self.between and threading.get_ident() == self._thread
+
+    def in_own_process(self) -> bool:
+        """Return whether this is no forked child, which inherits the run and no thread of it."""
+        return os.getpid() == self.process

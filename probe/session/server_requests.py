@@ -1,0 +1,74 @@
+"""Takes what the server asks for, in the link's thread."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+from ..base.retry import consistently
+from ..gates.dry_run import dry_run
+from ..gates.registry import GateRegistry
+from ..link.server_messages import Message
+from ..link.uplink import Uplink
+from ..measure.measurement import Measurement
+from ..model.commands import GateCommand, read_command
+from ..steer.preview import Preview
+from ..steer.preview_requests import PreviewRequests
+from ..steer.queue import CommandQueue
+
+
+class ServerRequests:
+    """Queues commands, and answers questions at once or at a boundary."""
+
+    def __init__(
+        self,
+        queue: CommandQueue,
+        previews: PreviewRequests,
+        gates: GateRegistry,
+        measurement: Measurement,
+        uplink: Uplink,
+    ) -> None:
+        self._queue = queue
+        self._previews = previews
+        self._gates = gates
+        self._measurement = measurement
+        self._uplink = uplink
+        self._takers: Mapping[str, Callable[[Message], None]] = {
+            "command": self._command,
+            "preview": self._preview,
+            "trial": self._trial,
+        }
+        """By the type of a message."""
+
+    def receive(self, message: Message) -> None:
+        """Take a message of the server."""
+        self._takers[message["type"]](message)
+
+    def _command(self, message: Message) -> None:
+        self._queue.submit(read_command(message))
+
+    def _preview(self, message: Message) -> None:
+        speed = self._measurement.meter.steps_per_second(time.perf_counter())
+        answer = partial(self._answer_preview, message["request"])
+        self._previews.ask(read_command(message), answer, speed)
+
+    def _answer_preview(self, request: int, preview: Preview | None, refused: str | None) -> None:
+        self._uplink.answer(
+            {
+                "type": "preview",
+                "request": request,
+                "preview": None if preview is None else preview.as_message(),
+                "refused": refused,
+            }
+        )
+
+    def _trial(self, message: Message) -> None:
+        command = GateCommand.from_message(message)
+        answered = consistently(partial(self._try, command, message.get("history")))
+        self._uplink.answer({"type": "trial", "request": message["request"], **answered})
+
+    def _try(self, command: GateCommand, history: Mapping[str, Any] | None) -> dict[str, Any]:
+        known = sorted(self._measurement.latest_metrics)
+        return dry_run(command, history, check=self._gates.check, known=known)

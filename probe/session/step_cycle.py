@@ -1,0 +1,95 @@
+"""A step of the job, from the forward to the optimizer's step and its end."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from torch.optim import Optimizer
+
+from ..freeze.freezer import Freezer
+from ..gates.gates import Gates
+from ..live.explainer import Explainer
+from ..measure.measurement import Measurement
+from ..model.table import ParameterTable
+from ..steer.writers import SCRIPT, Writers
+from .hook_runner import HookRunner
+from .run_state import RunState
+from .step_end import StepEnd
+
+
+class StepCycle:
+    """Does what is to be done around each optimizer's step: see :class:`boundaries.Stepping`."""
+
+    def __init__(
+        self,
+        optimizers: Sequence[Optimizer],
+        table: ParameterTable,
+        state: RunState,
+        measurement: Measurement,
+        freezer: Freezer,
+        gates: Gates,
+        writers: Writers,
+        explainer: Explainer,
+        hooks: HookRunner,
+        end: StepEnd,
+    ) -> None:
+        self._optimizers = optimizers
+        self._table = table
+        self._state = state
+        self._measurement = measurement
+        self._freezer = freezer
+        self._gates = gates
+        self._writers = writers
+        self._explainer = explainer
+        self._hooks = hooks
+        self._end = end
+
+    def before_step(self, k: int) -> None:
+        """Keep gradients of frozen parameters from optimizer k."""
+        self._explainer.pause(True)
+        held = self._measurement.members.held_by(k)
+        self._freezer.clear_gradients(held)
+        self._gates.blocked.clear_gradients(held)
+        self._look(SCRIPT)
+
+    def measure(self, k: int) -> None:
+        """Measure the gradients of optimizer k, if this step is sampled."""
+        self._measurement.measure(k)
+
+    def stepped(self, k: int) -> None:
+        """Look whether optimizer k has written to what is frozen."""
+        self._look(f"{type(self._optimizers[k]).__name__}.step()")
+
+    def after_step(self, k: int) -> None:
+        """Note that optimizer k has used its gradients."""
+        self._measurement.spend(k)
+        self._explainer.pause(False)
+
+    def cleared(self) -> None:
+        """Give a scaler the gradients that it may look for next."""
+        self._freezer.scaler_zeros.fill()
+
+    def boundary(self, *, late: bool) -> None:
+        """End a step of the run."""
+        self._end.run(late=late)
+
+    def discarded(self, k: int) -> bool:
+        """Take a non-finite gradient among those that are dropped for a step that AMP skipped."""
+        if not self._measurement.any_nonfinite(k):
+            return False
+        self._end.run(skipped=True)
+        self._measurement.spend(k, discarded=True)
+        return True
+
+    def step_by_hand(self) -> None:
+        """End a step of a run without an optimizer."""
+        self._hooks.run(self._step_by_hand)
+
+    def _step_by_hand(self) -> None:
+        self._freezer.clear_gradients(range(len(self._table)))
+        self._gates.blocked.clear_gradients(range(len(self._table)))
+        self._end.run()
+
+    def _look(self, writer: str) -> None:
+        if self._measurement.sampling and self._writers.watching:
+            self._writers.look(writer, self._state.step + 1)

@@ -1,0 +1,117 @@
+"""The end of a step: its sample is completed, commands are applied, the next one is planned."""
+
+from __future__ import annotations
+
+import time
+
+from ..base.guard import Guard
+from ..freeze.freezer import Freezer
+from ..gates.gates import Gates
+from ..live.explainer import Explainer
+from ..measure.measurement import Measurement
+from ..steer.preview_requests import PreviewRequests
+from ..steer.saved_reports import SavedReports
+from ..steer.steering import Steering
+from ..torch_compat.readback import capturing
+from .alignment import Alignment
+from .delivery import Delivery
+from .hook_runner import HookRunner
+from .run_state import RunState
+
+
+class StepEnd:
+    """Takes every part of a run through a step boundary, in this order and each guarded alone.
+
+    It has many attributes since it is the one place that knows the order.
+    """
+
+    def __init__(
+        self,
+        state: RunState,
+        measurement: Measurement,
+        freezer: Freezer,
+        gates: Gates,
+        steering: Steering,
+        saved: SavedReports,
+        previews: PreviewRequests,
+        explainer: Explainer,
+        alignment: Alignment,
+        delivery: Delivery,
+        hooks: HookRunner,
+        guard: Guard,
+    ) -> None:
+        self._state = state
+        self._measurement = measurement
+        self._freezer = freezer
+        self._gates = gates
+        self._steering = steering
+        self._saved = saved
+        self._previews = previews
+        self._explainer = explainer
+        self._alignment = alignment
+        self._delivery = delivery
+        self._hooks = hooks
+        self._guard = guard
+
+    def run(self, *, skipped: bool = False, late: bool = False) -> None:
+        """End a step; ``skipped``: the optimizer did not apply it; ``late``: see RunState."""
+        self._state.begin_boundary(late=late)
+        self._delivery.begin_boundary()
+        # A skipped step is trouble, so it is sampled whether its turn has come or not.
+        sampled = (self._measurement.sampling or skipped) and not capturing()
+        # Guarded one by one: a fault in measuring must not keep commands from being applied.
+        if sampled:
+            with self._guard:
+                gated = self._gates.blocked.find()
+                self._measurement.finish(self._state.step, gated, skipped=skipped)
+            with self._guard:
+                self._measurement.members.refresh()
+        with self._guard:
+            self._explain(sampled=sampled)
+        with self._guard:
+            for timing in self._measurement.backwards(self._state.step):
+                with self._guard:
+                    self._saved.receive(timing)
+        with self._guard:
+            self._measurement.members.catch_up()
+        with self._guard:
+            self._account_for_gates(sampled=sampled)
+        with self._guard:
+            self._steer(skipped=skipped, sampled=sampled)
+        with self._guard:
+            self._alignment.follow_gates(late=late)
+        with self._guard:
+            self._previews.boundary()
+        with self._guard:
+            self._delivery.send()
+        with self._guard:
+            self._explainer.boundary()
+        self._plan_next(sampled=sampled, late=late)
+
+    def _explain(self, *, sampled: bool) -> None:
+        """Say why gradients are missing, if the step was traced."""
+        traced = self._explainer.end_trace()
+        if sampled:
+            self._delivery.send(wait=traced)
+        if traced:
+            self._explainer.conclude(self._state.step)
+
+    def _account_for_gates(self, *, sampled: bool) -> None:
+        """Send what gates did, and let all be trained again: commands meet the job as it is."""
+        try:
+            figures = self._gates.accounting.end_step(self._state.step)
+            self._delivery.send_gate_figures(figures, sampled=sampled)
+        finally:
+            self._gates.blocked.release()
+
+    def _steer(self, *, skipped: bool, sampled: bool) -> None:
+        """Verify what was commanded, and apply what is asked for now."""
+        undone = self._freezer.drop_undone()
+        step = self._state.step
+        if self._steering.boundary(step, look=sampled, skipped=skipped) or undone:
+            self._alignment.follow_freezes()
+
+    def _plan_next(self, *, sampled: bool, late: bool) -> None:
+        """Account for what the probe took in the step that ended, and plan the next one."""
+        spent = self._hooks.take_seconds(time.perf_counter())
+        self._measurement.settle(self._state.step, spent, sampled=sampled, late=late)

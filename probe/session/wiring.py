@@ -1,0 +1,237 @@
+"""Makes the parts of a run, each after those that it needs."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Mapping, Sequence
+from itertools import count
+
+from torch import nn
+from torch.optim import Optimizer
+
+from ..base.guard import Guard
+from ..base.listeners import Listeners
+from ..distributed.ranks import Ranks
+from ..freeze.freezer import Freezer
+from ..freeze.optimizer_state import OptimizerState
+from ..gates.gates import Gates
+from ..gates.labels import ATTACHED
+from ..link.server_messages import Message
+from ..link.uplink import Identity, Uplink
+from ..live.expectations import Expectations
+from ..live.explainer import Explainer
+from ..measure.measurement import Measurement
+from ..measure.pace import Pace
+from ..measure.provenance import figures
+from ..model.commands import (
+    ExplainCommand,
+    FreezeCommand,
+    GateCommand,
+    ThawCommand,
+    UngateCommand,
+)
+from ..model.table import ParameterTable, TableRow
+from ..steer.explain_command import ExplainHandler
+from ..steer.gate_commands import GateHandler, UngateHandler
+from ..steer.gate_proofs import GateProofs
+from ..steer.handler import Handlers
+from ..steer.no_grad_trial import NoGradTrials
+from ..steer.observation import Observing
+from ..steer.parameter_commands import FreezeHandler, Scene, ThawHandler
+from ..steer.preview_requests import PreviewRequests
+from ..steer.queue import CommandQueue
+from ..steer.rank_agreement import RankAgreement
+from ..steer.rank_verdicts import RankVerdicts
+from ..steer.reports import Reports
+from ..steer.saved_reports import SavedReports
+from ..steer.steering import Steering
+from ..steer.verification import Verification
+from ..steer.writers import Writers
+from ..torch_compat.wrappers import Wrappers
+from .alignment import Alignment
+from .boundaries import Boundaries
+from .checkpoint import Checkpoint
+from .delivery import Delivery
+from .hook_runner import HookRunner
+from .job import Job, close_at_exit
+from .model_hooks import ModelHooks
+from .run_state import RunState
+from .script_commands import ScriptCommands
+from .server_requests import ServerRequests
+from .step_cycle import StepCycle
+from .step_end import StepEnd
+
+
+def make_job(
+    models: Mapping[str, nn.Module],
+    optimizers: Sequence[Optimizer],
+    *,
+    name: str,
+    server: str | None,
+    token: str | None,
+    pace: Pace,
+    expect: Sequence[str] = (),
+    strict: bool = False,
+) -> Job:
+    """Attach to models and optimizers, and connect to a server if there is one to tell.
+
+    Parts that call each other are joined by listeners, which are made before both.
+    """
+    guard, state, numbers = Guard(), RunState(), count(1)
+    table_changed: Listeners[Sequence[TableRow]] = Listeners()
+    backward_ended: Listeners[[]] = Listeners()
+    asked: Listeners[Message] = Listeners()
+
+    table = ParameterTable(models)
+    wrappers = Wrappers(models)
+    expectations = Expectations(expect, table, guard, strict=strict)
+    measurement = Measurement(
+        models,
+        optimizers,
+        table,
+        pace,
+        guard,
+        coming_step=state.coming_step,
+        table_changed=table_changed.call,
+        backward_ended=backward_ended.call,
+    )
+    ranks = Ranks.join(guard)
+    identity = Identity(
+        secrets.token_hex(8),
+        name,
+        time.time(),
+        state.process,
+        figures(models, None if ranks is None else ranks.size),
+        ranks=1 if ranks is None else ranks.size,
+        compiled=wrappers.is_compiled(),
+        expect=expectations.patterns,
+    )
+    uplink = Uplink(identity, measurement, guard, asked=asked.call)
+    table_changed.add(uplink.tell_table)
+
+    freezer = Freezer(models, optimizers, table, guard, wrappers)
+    gates = Gates.of(models, optimizers, table, measurement, freezer.scaler_zeros, guard, wrappers)
+    explainer = Explainer(
+        models, table, measurement, freezer, gates.registry, expectations, uplink, guard, wrappers
+    )
+
+    reports = Reports(guard)
+    reports.add_listener(uplink.tell_report)
+    queue = CommandQueue(reports)
+    agreement = RankAgreement(ranks, reports, guard)
+    observing = Observing(models, table, freezer, guard)
+    trials = NoGradTrials(observing, reports, guard)
+    writers = Writers(table)
+    verification = Verification(
+        table, writers, lambda index: measurement.members.in_optimizer[index], guard
+    )
+    proofs = GateProofs(gates.registry, reports, guard)
+    saved = SavedReports(reports)
+    scene = Scene(table, models, freezer, agreement, trials, verification, saved, reports)
+    handlers: Handlers = {
+        FreezeCommand: FreezeHandler(scene),
+        ThawCommand: ThawHandler(scene, OptimizerState(optimizers)),
+        GateCommand: GateHandler(gates.registry, proofs, agreement, reports),
+        UngateCommand: UngateHandler(gates.registry, proofs, agreement, reports),
+        ExplainCommand: ExplainHandler(table, explainer, reports),
+    }
+    verdicts = None if ranks is None else RankVerdicts(ranks, table, guard)
+    steering = Steering(
+        handlers,
+        queue,
+        trials,
+        verification,
+        verdicts,
+        proofs,
+        agreement,
+        freezer,
+        reports,
+        guard,
+    )
+    previews = PreviewRequests(table, optimizers, steering, observing, wrappers, guard)
+
+    alignment = Alignment(state, measurement, freezer, gates, uplink, guard)
+    delivery = Delivery(state, measurement, uplink, explainer, guard)
+    hooks = HookRunner(state, explainer, guard)
+    end = StepEnd(
+        state,
+        measurement,
+        freezer,
+        gates,
+        steering,
+        saved,
+        previews,
+        explainer,
+        alignment,
+        delivery,
+        hooks,
+        guard,
+    )
+    cycle = StepCycle(
+        optimizers, table, state, measurement, freezer, gates, writers, explainer, hooks, end
+    )
+    boundaries = Boundaries(optimizers, cycle, hooks.run)
+    backward_ended.add(boundaries.backward_ended)
+    model_hooks = ModelHooks(models, table, state, freezer, gates, writers, explainer, guard)
+    ATTACHED.add(gates.runtime)
+
+    requests = ServerRequests(queue, previews, gates.registry, measurement, uplink)
+    asked.add(requests.receive)
+    # One rank talks; the others hear from it what was asked for.
+    if server is not None and agreement.leads:
+        uplink.connect(server, token)
+    commands = ScriptCommands(
+        state,
+        numbers,
+        table,
+        steering,
+        queue,
+        previews,
+        agreement,
+        gates,
+        explainer,
+        measurement,
+        alignment,
+    )
+    checkpoint = Checkpoint(
+        state,
+        numbers,
+        models,
+        table,
+        freezer,
+        gates,
+        measurement,
+        steering,
+        agreement,
+        alignment,
+    )
+    return Job(
+        id=identity.id,
+        name=name,
+        models=models,
+        optimizers=optimizers,
+        guard=guard,
+        state=state,
+        table=table,
+        wrappers=wrappers,
+        measurement=measurement,
+        ranks=ranks,
+        uplink=uplink,
+        freezer=freezer,
+        gates=gates,
+        reports=reports,
+        queue=queue,
+        steering=steering,
+        previews=previews,
+        explainer=explainer,
+        alignment=alignment,
+        delivery=delivery,
+        cycle=cycle,
+        boundaries=boundaries,
+        model_hooks=model_hooks,
+        commands=commands,
+        checkpoint=checkpoint,
+        requests=requests,
+        at_exit=close_at_exit(delivery),
+    )

@@ -1,0 +1,85 @@
+"""What a gate and an ungate do."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Generic, TypeVar
+
+from ..gates.registry import GateRegistry
+from ..model.commands import Command, CommandState, GateCommand, Report, UngateCommand
+from ..model.selection import Selection
+from .gate_proofs import GateProofs
+from .rank_agreement import RankAgreement
+from .reports import Reports
+
+G = TypeVar("G", GateCommand, UngateCommand)
+
+
+class _GateCommandHandler(ABC, Generic[G]):
+    """Does what commands about gates ask as soon as they come, and has that proved."""
+
+    def __init__(
+        self, gates: GateRegistry, proofs: GateProofs, agreement: RankAgreement, reports: Reports
+    ) -> None:
+        self._gates = gates
+        self._proofs = proofs
+        self._agreement = agreement
+        self._reports = reports
+
+    def resolve(self, command: G) -> Selection:
+        """Raise why it cannot be done; no parameter is touched by it directly."""
+        self._agreement.check()
+        self.check(command)
+        return Selection([])
+
+    def admit(self, command: G, selection: Selection, step: int) -> bool:
+        """Do it at once: gates are not in a batch."""
+        self.apply(command, selection, step)
+        return False
+
+    def apply(self, command: G, selection: Selection, step: int) -> None:
+        """Make, change or remove a gate."""
+        number = self.change(command, step)
+        self._proofs.add(command, number, step)
+        self._reports.tell(Report(command, CommandState.APPLIED, step=step, gate=number))
+
+    def apply_now(self, command: G, selection: Selection, step: int) -> None:
+        """Do what a command of the script asks, between a boundary and a forward."""
+        self.apply(command, selection, step)
+
+    def is_undone_by(self, command: G, later: Command) -> bool:
+        """Return whether ``later`` undoes it: none does, since it was done at once."""
+        return False
+
+    @abstractmethod
+    def check(self, command: G) -> None:
+        """Raise :class:`GradgateError` if it cannot be done."""
+
+    @abstractmethod
+    def change(self, command: G, step: int) -> int:
+        """Make, change or remove the gate, and return its number."""
+
+
+class GateHandler(_GateCommandHandler[GateCommand]):
+    """Makes gates and changes them."""
+
+    def check(self, command: GateCommand) -> None:
+        """Raise :class:`GradgateError` if there can be no such gate."""
+        self._gates.check(command)
+
+    def change(self, command: GateCommand, step: int) -> int:
+        """Make or change the gate, and return its number."""
+        return self._gates.apply(command, step)
+
+
+class UngateHandler(_GateCommandHandler[UngateCommand]):
+    """Removes gates."""
+
+    def check(self, command: UngateCommand) -> None:
+        """Raise :class:`CommandError` if there is no such gate."""
+        self._gates.check_number(command.gate)
+
+    def change(self, command: UngateCommand, step: int) -> int:
+        """Remove the gate, and return the number that it had."""
+        self._gates.delete(command.gate)
+        return command.gate

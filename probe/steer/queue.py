@@ -1,0 +1,38 @@
+"""The commands that wait for the next step boundary."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+
+from ..model.commands import Command, CommandState, Report
+from .reports import Reports
+
+
+class CommandQueue:
+    """Takes commands in any thread, and gives them out in the training thread, in order."""
+
+    def __init__(self, reports: Reports) -> None:
+        self._reports = reports
+        self._lock = threading.Lock()
+        self._waiting: deque[Command] = deque()
+        self._seen: set[int] = set()
+        """The server's numbers of all commands so far: it sends some again when it reconnects."""
+
+    def submit(self, command: Command) -> None:
+        """Queue a command for the next boundary; one that was seen before is ignored."""
+        with self._lock:
+            if command.id is not None:
+                if command.id in self._seen:
+                    return
+                self._seen.add(command.id)
+            # Before it is queued: the training thread may apply it at once.
+            self._reports.tell(Report(command, CommandState.DELIVERED))
+            self._waiting.append(command)
+
+    def take(self) -> list[Command]:
+        """Empty the queue and return what was in it, oldest first."""
+        with self._lock:
+            commands = list(self._waiting)
+            self._waiting.clear()
+        return commands
