@@ -6,10 +6,14 @@ import linecache
 import os
 import sys
 import sysconfig
+from collections.abc import Iterator
 from dataclasses import dataclass
+from inspect import unwrap
 from types import CodeType, FrameType
+from typing import Any
 
 import torch
+from torch.autograd import Function
 
 AROUND = 3
 """Lines of a snippet before and after the one that is meant."""
@@ -112,6 +116,9 @@ class Callers:
         paths = sysconfig.get_paths()
         self._library = tuple({paths["stdlib"] + os.sep, paths["platstdlib"] + os.sep})
         self._kept: dict[CodeType, bool] = {}
+        # Since torch 2.14 it is C, of which no frame is on the stack.
+        self._applied_in_c = not isinstance(vars(Function).get("apply"), classmethod)
+        self._function_names: dict[CodeType, str | None] = {}
         self._marks = {
             os.path.join(self._torch, "autograd", "function.py"): FUNCTION,
             os.path.join(self._torch, "utils", "checkpoint.py"): CHECKPOINT,
@@ -125,12 +132,15 @@ class Callers:
         walked: FrameType | None = current
         while walked is not None and len(frames) < DEEPEST:
             code = walked.f_code
-            if self._is_kept(code):
+            if self._applied_in_c and self._function_name(code) is not None:
+                through.add(FUNCTION)
+                frames.clear()  # the inside of a custom function is not where it was called
+            elif self._is_kept(code):
                 frames.append((code, walked.f_lineno))
             elif (mark := self._marks.get(code.co_filename)) is not None:
                 through.add(mark)
                 if mark == FUNCTION and code.co_name == "apply":
-                    frames.clear()  # the inside of a custom function is not where it was called
+                    frames.clear()
             walked = walked.f_back
         return Chain(tuple(frames), frozenset(through))
 
@@ -140,6 +150,8 @@ class Callers:
             code = frame.f_code
             if self._marks.get(code.co_filename) == FUNCTION and code.co_name == "apply":
                 return str(frame.f_locals["cls"].__name__)
+            if self._applied_in_c and (name := self._function_name(code)) is not None:
+                return name
             frame = frame.f_back
         return "Function"
 
@@ -159,6 +171,16 @@ class Callers:
         """Whether a function is torch's own."""
         return code.co_filename.startswith(self._torch)
 
+    def _function_name(self, code: CodeType) -> str | None:
+        """Return the name of the custom function whose forward this is, or None."""
+        if code.co_name != "forward":
+            return None
+        if code not in self._function_names:
+            self._function_names[code] = next(
+                (kind.__name__ for kind in _below(Function) if _forward_code(kind) is code), None
+            )
+        return self._function_names[code]
+
     def _is_kept(self, code: CodeType) -> bool:
         kept = self._kept.get(code)
         if kept is None:
@@ -173,6 +195,20 @@ class Callers:
         if file.startswith((self._torch, "<frozen ")) or self._is_own(file):
             return False
         return "site-packages" in file or not file.startswith(self._library)
+
+
+def _below(kind: type[Any]) -> Iterator[type[Any]]:
+    """Yield every class that inherits from one."""
+    for each in kind.__subclasses__():
+        yield each
+        yield from _below(each)
+
+
+def _forward_code(kind: type[Any]) -> CodeType | None:
+    """Return the code of the forward that a class itself defines, without its decorators."""
+    forward = vars(kind).get("forward")
+    function = unwrap(forward.__func__) if isinstance(forward, staticmethod) else None
+    return getattr(function, "__code__", None)
 
 
 FUNCTION, CHECKPOINT = "autograd function", "checkpoint"

@@ -24,6 +24,7 @@ from torch.nn.parallel import DistributedDataParallel
 from ..base.errors import CommandError
 from ..torch_compat import ddp
 from ..torch_compat.module_hooks import ModuleHook
+from ..torch_compat.modules import register_first
 from ..torch_compat.process_group import world_size
 from ..torch_compat.wrappers import Wrappers
 
@@ -108,7 +109,7 @@ def _retire_reducer(wrapper: DistributedDataParallel) -> None:
             handle.remove()
             ddp.silence(reducer)
 
-    handle = wrapper.register_forward_pre_hook(ModuleHook(retire), prepend=True)
+    handle = register_first(wrapper, ModuleHook(retire))
 
 
 def _sharded(models: Mapping[str, nn.Module], targets: Mapping[str, Tensor]) -> str | None:

@@ -25,6 +25,7 @@ from ..base.guard import Guard
 from ..model.graph_walk import leaves
 from ..torch_compat.autograd import inside_checkpoint, is_traced
 from ..torch_compat.module_hooks import ModuleHook
+from ..torch_compat.modules import register_first
 from ..torch_compat.tree import map_tensors
 
 
@@ -94,7 +95,7 @@ class Anchor:
         for module in modules.values():
             enter = self._enter_anew if module is only else self._enter
             self._handles += [
-                module.register_forward_pre_hook(ModuleHook(enter), prepend=True, with_kwargs=True),
+                register_first(module, ModuleHook(enter), with_kwargs=True),
                 module.register_forward_hook(ModuleHook(self._leave), always_call=True),
             ]
 

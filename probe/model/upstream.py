@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from ..base.guard import Guard
 from ..torch_compat.module_hooks import ModuleHook
+from ..torch_compat.modules import register_first
 from ..torch_compat.tree import tensors_in
 from .graph_walk import leaves
 from .table import ParameterTable
@@ -60,10 +61,7 @@ class UpstreamObserver:
         self._foreign = False
         self._indexes: set[int] = set()
         self._handles = [
-            module.register_forward_pre_hook(
-                ModuleHook(self._enter), prepend=True, with_kwargs=True
-            )
-            for module in modules
+            register_first(module, ModuleHook(self._enter), with_kwargs=True) for module in modules
         ]
 
     def seen(self) -> Upstream:

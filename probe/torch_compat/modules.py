@@ -5,10 +5,11 @@ All names were seen in torch 2.8 to 2.15.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from torch import nn
+from torch.utils.hooks import RemovableHandle
 
 from .parts import Part
 
@@ -76,6 +77,25 @@ def has_child(module: nn.Module, name: str, child: object) -> bool:
 def forward_pre_hooks(module: nn.Module) -> Iterator[Any]:
     """Yield the hooks that are called before a module's forward, the latest first."""
     return iter(()) if _PRE_HOOKS.missing else reversed(module._forward_pre_hooks.values())
+
+
+def register_first(
+    module: nn.Module, hook: Callable[..., Any], *, with_kwargs: bool = False
+) -> RemovableHandle:
+    """Register a hook before a module's forward, to be called before those that are there.
+
+    ``prepend=True`` says that, too, and is what is done where the table is not known. But it moves
+    the hook within an ``OrderedDict`` only, and Dynamo counts by the places of a plain dict: up to
+    torch 2.11 compiled code then takes one hook for another
+    (https://github.com/pytorch/pytorch/issues/160083).
+    """
+    if _PRE_HOOKS.missing:
+        return module.register_forward_pre_hook(hook, prepend=True, with_kwargs=with_kwargs)
+    handle = module.register_forward_pre_hook(hook, with_kwargs=with_kwargs)
+    hooks = module._forward_pre_hooks
+    for other in [number for number in hooks if number != handle.id]:
+        hooks[other] = hooks.pop(other)
+    return handle
 
 
 def keeps_statistics(module: nn.Module) -> bool:

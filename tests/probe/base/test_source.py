@@ -1,0 +1,162 @@
+"""Whose code made a call, and where."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.autograd import Function
+from torch.utils.checkpoint import checkpoint
+
+from gradgate import probe
+from gradgate.probe.base.source import CHECKPOINT, FUNCTION, Callers, Chain, Place, snippet
+
+HERE = str(Path(__file__))
+
+
+def line() -> int:
+    """The line that calls this."""
+    return sys._getframe(1).f_lineno
+
+
+@pytest.fixture(params=["as it is", "c"])
+def apply(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Custom functions applied as this torch does, and in C, as 2.14 and later do."""
+    if request.param == "c":
+        monkeypatch.setattr(Function, "apply", vars(torch._C._FunctionBase)["apply"])
+
+
+class Told:
+    """What the inside of a custom function sees of who called it."""
+
+    chain: Chain
+    name: str
+
+
+class Plain(Function):
+    """Tells from inside who called it."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, callers: Callers, told: Told) -> Tensor:
+        told.chain = callers.chain(sys._getframe())
+        told.name = callers.function(sys._getframe())
+        return x * 2
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, None]:
+        return grads[0] * 2, None, None
+
+
+class Inner(Function):
+    """Applies another one."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, callers: Callers, told: Told) -> Tensor:
+        Plain.apply(x, callers, told)  # type: ignore[no-untyped-call]
+        return x.clone()
+
+
+@pytest.mark.usefixtures("apply")
+@pytest.mark.parametrize(
+    ("function", "name"), [(Plain, "Plain"), (Inner, "Plain")], ids=["plain", "nested"]
+)
+def test_the_inside_of_a_custom_function_is_not_where_it_was_called(
+    function: Any, name: str
+) -> None:
+    """The chain begins at the line that applies it, the outermost one of several."""
+    callers, told = Callers(), Told()
+    function.apply(torch.ones(1, requires_grad=True), callers, told)
+    applied = line() - 1
+    assert told.chain.place == Place(
+        HERE, applied, "test_the_inside_of_a_custom_function_is_not_where_it_was_called"
+    )
+    assert FUNCTION in told.chain.through
+    assert told.name == name
+
+
+@pytest.mark.usefixtures("apply")
+def test_a_custom_function_with_a_decorated_forward_is_known() -> None:
+    """What is inside the decorator is its forward."""
+
+    class Own(Function):
+        @staticmethod
+        @torch.amp.custom_fwd(device_type="cpu")
+        def forward(ctx: Any, x: Tensor, callers: Callers, told: Told) -> Tensor:
+            told.chain = callers.chain(sys._getframe())
+            told.name = callers.function(sys._getframe())
+            return x * 2
+
+    callers, told = Callers(), Told()
+    Own.apply(torch.ones(1, requires_grad=True), callers, told)  # type: ignore[no-untyped-call]
+    assert told.chain.place is not None
+    assert told.chain.place.function == "test_a_custom_function_with_a_decorated_forward_is_known"
+    assert told.name == "Own"
+
+
+@pytest.mark.usefixtures("apply")
+def test_an_explanation_names_the_custom_function_and_the_line_that_applies_it() -> None:
+    """Whatever torch applies it by."""
+
+    class Round(Function):
+        @staticmethod
+        def forward(ctx: Any, x: Tensor) -> Tensor:
+            rounded = x.round()
+            ctx.mark_non_differentiable(rounded)
+            return rounded
+
+    model = nn.ModuleDict({"first": nn.Linear(4, 4), "second": nn.Linear(4, 2)})
+
+    def closure() -> None:
+        rounded = Round.apply(model["first"](torch.ones(3, 4)))  # type: ignore[no-untyped-call]
+        model["second"](rounded).sum().backward()
+
+    found = probe.explain(model, closure)["first.weight"]
+    assert found.cause == "not_differentiable"
+    assert "custom function `Round`" in found.detail
+    assert found.source is not None
+    assert "Round.apply" in found.source.lines[found.source.line - found.source.first]
+
+
+def test_a_modules_forward_is_no_custom_function() -> None:
+    """Its lines are the script's own."""
+
+    class Layer(nn.Module):
+        def forward(self, callers: Callers) -> Chain:
+            return callers.chain(sys._getframe())
+
+    chain = Layer()(Callers())
+    assert [place.function for place in chain.places][:1] == ["forward"]
+    assert chain.through == frozenset()
+    assert all("torch" not in Path(place.file).parts[-3:] for place in chain.places)
+
+
+def test_the_inside_of_a_checkpoint_is_marked() -> None:
+    """Its lines are the script's, and that a checkpoint runs them is told."""
+    chains: list[Chain] = []
+    callers = Callers()
+
+    def inside(x: Tensor) -> Tensor:
+        chains.append(callers.chain(sys._getframe()))
+        return x * 2
+
+    checkpoint(inside, torch.ones(1, requires_grad=True), use_reentrant=False)
+    assert CHECKPOINT in chains[0].through
+    assert chains[0].place is not None
+    assert chains[0].place.function == "inside"
+
+
+def test_a_snippet_has_the_lines_around_and_counts_from_one() -> None:
+    """Three before and three after, fewer at the beginning, and none where there is no source."""
+    shown = snippet(Place(HERE, 1, "module"))
+    assert shown is not None
+    assert (shown.first, shown.line, len(shown.lines)) == (1, 1, 4)
+    assert shown.lines[0] == '"""Whose code made a call, and where."""'
+    middle = snippet(Place(HERE, 10, "module"))
+    assert middle is not None
+    assert (middle.first, len(middle.lines)) == (7, 7)
+    assert snippet(Place("<stdin>", 1, "module")) is None
+    assert snippet(Place(HERE, 100_000, "module")) is None

@@ -1,0 +1,93 @@
+"""Functions of torch that tell of their calls."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from gradgate.probe.torch_compat.patching import (
+    Interception,
+    arrays_as_tensors,
+    inference_modes,
+    new_parameters,
+)
+
+
+def make_parameter() -> object:
+    return nn.Parameter(torch.ones(2))
+
+
+def take_array() -> object:
+    return torch.from_numpy(np.ones(2))
+
+
+def enter_inference() -> object:
+    with torch.inference_mode() as entered:
+        return entered
+
+
+@pytest.mark.parametrize(
+    ("listen", "act", "owner", "name"),
+    [
+        (new_parameters, make_parameter, torch.Tensor, "_make_subclass"),
+        (arrays_as_tensors, take_array, torch, "from_numpy"),
+        (inference_modes, enter_inference, torch.inference_mode, "__enter__"),
+    ],
+)
+def test_a_call_is_told_while_somebody_listens(
+    listen: Callable[..., Interception], act: Callable[[], object], owner: Any, name: str
+) -> None:
+    """With what it made; afterwards the function is torch's own again."""
+    own = vars(owner).get(name)
+    told: list[Any] = []
+    interception = listen(lambda given, made: told.append(made))
+    interception.start()
+    made = act()
+    interception.stop()
+    assert len(told) == 1
+    assert told[0] is made
+    act()
+    assert len(told) == 1
+    after = vars(owner).get(name)
+    assert getattr(after, "__func__", after) is getattr(own, "__func__", own)
+
+
+def test_several_may_listen_and_end_in_any_order() -> None:
+    """The last one to leave puts the function back."""
+    own, told = torch.from_numpy, list[str]()
+    first = arrays_as_tensors(lambda *_: told.append("first"))
+    second = arrays_as_tensors(lambda *_: told.append("second"))
+    first.start()
+    second.start()
+    take_array()
+    first.stop()
+    take_array()
+    second.stop()
+    take_array()
+    assert told == ["first", "second", "second"]
+    assert torch.from_numpy is own
+
+
+def test_what_is_inherited_is_inherited_again() -> None:
+    """A class that had no function of its own has none afterwards."""
+
+    class Above:
+        def act(self) -> int:
+            return 1
+
+    class Below(Above):
+        """Has no function of its own."""
+
+    told: list[Any] = []
+    interception = Interception(Below, "act", lambda given, made: told.append(made))
+    interception.start()
+    assert Below().act() == 1
+    Above().act()
+    interception.stop()
+    assert told == [1]
+    assert "act" not in vars(Below)

@@ -1,0 +1,79 @@
+"""What a tensor is underneath."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+from torch.nn.parameter import Parameter
+
+from gradgate.probe.torch_compat import tensors
+from tests.support.lacking import door_without
+
+
+class Wrapping(Tensor):
+    """A subclass whose values are in another tensor, as those of a DTensor are."""
+
+    inner: Tensor
+
+    def __tensor_flatten__(self) -> tuple[list[str], None]:
+        return ["inner"], None
+
+    @staticmethod
+    def __tensor_unflatten__(inner: Any, context: Any, size: Any, stride: Any) -> Any:
+        return inner["inner"]
+
+
+def test_views_know_their_base() -> None:
+    """A tensor of its own has none."""
+    base = torch.ones(4, requires_grad=True) * 2
+    view = base[:2]
+    assert tensors.base_of(view) is base
+    assert tensors.is_view(view)
+    assert tensors.base_of(base) is None
+    assert not tensors.is_view(base)
+
+
+def test_hooks_leave_a_trace() -> None:
+    """Also where they were removed: the node may keep them."""
+    tensor = torch.ones(2, requires_grad=True) * 2
+    assert not tensors.may_have_hooks(tensor)
+    tensor.register_hook(lambda grad: grad).remove()
+    assert tensors.may_have_hooks(tensor)
+
+
+def test_a_tensor_inside_a_transform_is_known() -> None:
+    """It has no values of its own."""
+    seen: list[bool] = []
+    torch.func.vmap(lambda t: [seen.append(tensors.is_inside_transform(t)), t][1])(torch.ones(2, 2))
+    assert seen == [True]
+    assert not tensors.is_inside_transform(torch.ones(2))
+
+
+@pytest.mark.parametrize("missing", [False, True])
+def test_a_tensor_that_wraps_others_is_known(
+    missing: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A parameter wraps none; where nobody knows, a subclass may."""
+    name = "torch.utils._python_dispatch.is_traceable_wrapper_subclass"
+    door: Any = door_without(monkeypatch, "tensors", name) if missing else tensors
+    assert door.wraps_others(torch.ones(2).as_subclass(Wrapping))
+    assert not door.wraps_others(torch.ones(2))
+    assert not door.wraps_others(Parameter(torch.ones(2)))
+
+
+def test_without_the_names_nothing_is_claimed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Gates and explanations are refused then; what asks nevertheless is answered."""
+    names = ("_is_view", "_backward_hooks")
+    door = door_without(
+        monkeypatch,
+        "tensors",
+        *(f"torch.Tensor.{name}" for name in names),
+        "torch._C._functorch.is_functorch_wrapped_tensor",
+    )
+    view = torch.ones(4)[:2]
+    assert not door.is_view(view)
+    assert door.may_have_hooks(view)
+    assert not door.is_inside_transform(view)
