@@ -23,6 +23,10 @@ class StoreGone(StoreError):
     """The store will not come back: its host has ended, or the process group was destroyed."""
 
 
+class NotJson(TypeError):
+    """A value is nothing that JSON can carry; the message says why. Nothing was done."""
+
+
 class RankStore:
     """JSON values by key, in the store that the default process group was made with.
 
@@ -38,7 +42,8 @@ class RankStore:
 
     def write(self, key: str, value: object) -> None:
         """Set ``key``, without waiting until the store has it."""
-        self._do(lambda store: store.set(key, json.dumps(value)))
+        text = _encode(value)
+        self._do(lambda store: store.set(key, text))
 
     def read(self, keys: Sequence[str]) -> list[Any] | None:
         """Return the values of ``keys``, or None while one of them is not there."""
@@ -49,9 +54,18 @@ class RankStore:
         found = self._do(read)
         return None if found is None else [json.loads(value) for value in found]
 
+    def without(self, keys: Sequence[str]) -> list[int]:
+        """Return the positions of the keys that have nothing, or only a False."""
+        found = self.read(keys)
+        if found is None:
+            read = [self.read([key]) for key in keys]
+            found = [False if value is None else value[0] for value in read]
+        return [position for position, value in enumerate(found) if value is False]
+
     def decide(self, key: str, value: object) -> Any:
         """Set ``key`` unless it is set; return what it is set to now, the same on every rank."""
-        return json.loads(self._do(lambda store: store.compare_set(key, "", json.dumps(value))))
+        text = _encode(value)
+        return json.loads(self._do(lambda store: store.compare_set(key, "", text)))
 
     def count(self, key: str) -> int:
         """Add one to the number at ``key`` and return it."""
@@ -68,3 +82,10 @@ class RankStore:
             raise StoreGone(str(error)) from error
         except (RuntimeError, ValueError) as error:
             raise StoreError(f"{type(error).__name__}: {error}") from error
+
+
+def _encode(value: object) -> str:
+    try:
+        return json.dumps(value)
+    except (TypeError, ValueError) as error:
+        raise NotJson(str(error)) from error

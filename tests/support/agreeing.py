@@ -6,6 +6,7 @@ Usage: python -m tests.support.agreeing RANK SIZE FOLDER SCENARIO...
 from __future__ import annotations
 
 import random
+import threading
 import time
 from collections.abc import Callable
 from typing import Any
@@ -16,6 +17,7 @@ import torch.distributed as dist
 from gradgate.probe.base.errors import CommandError
 from gradgate.probe.base.guard import Guard
 from gradgate.probe.distributed.ranks import Ranks
+from gradgate.probe.distributed.store import RankStore
 from tests.support.waiting import wait_for
 from tests.support.world import play
 
@@ -44,18 +46,11 @@ def lockstep(rank: int, size: int) -> object:
     return taken
 
 
-class Slow(Ranks):
-    """A rank whose thread is slow to answer."""
-
-    def _vote(self, batch: dict[str, Any]) -> None:
-        time.sleep(0.2)
-        super()._vote(batch)
-
-
 def running_ahead(rank: int, size: int) -> object:
     """Hosts that nothing holds together: the others are far ahead of rank 0, as with NCCL."""
-    ranks = (Slow if rank == 0 else Ranks).join(Guard(), 20.0)
-    assert ranks is not None
+    ranks = joined()
+    if rank == 0:  # its thread is slow to answer
+        answer_after(ranks, lambda: time.sleep(0.2))
     taken: list[int] = []
     step = 0
     while not taken:
@@ -89,19 +84,24 @@ def blocked(rank: int, size: int) -> object:
     return taken
 
 
-class Mute(Ranks):
-    """A rank whose thread answers only after the others have given up, as if it were starved."""
+def answer_after(ranks: Ranks, wait: Callable[[], None]) -> None:
+    """Let the thread of a rank wait before it promises a boundary."""
+    promise = ranks.agreement.promise
 
-    def _vote(self, batch: dict[str, Any]) -> None:
-        if self._store.read(["batch/0/step"]) is not None:
-            super()._vote(batch)
+    def promise_late() -> int:
+        wait()
+        return promise()
+
+    ranks.agreement.promise = promise_late  # type: ignore[method-assign]
 
 
 def mute(rank: int, size: int) -> object:
     """One rank does not answer; what comes after is taken by all again."""
-    kind = Mute if rank == 1 else Ranks
-    ranks = kind.join(Guard(), 0.5)
-    assert ranks is not None
+    ranks = joined(0.5)
+    if rank == 1:  # its thread answers only after the others have given up, as if it were starved
+        number = (RankStore("gradgate").read([f"attached/{rank}"]) or [0])[0]
+        store = RankStore(f"gradgate/{number}")
+        answer_after(ranks, lambda: wait_for(lambda: store.read(["batch/0/step"]), message="off"))
     dist.barrier()
     if rank == 0:
         ranks.publish({"number": 1})
@@ -228,7 +228,7 @@ def parting(rank: int, size: int) -> object:
     if rank == 0:
         ranks.leave()
     dist.barrier()
-    talking = ranks._thread.is_alive()
+    talking = "gradgate-ranks" in {thread.name for thread in threading.enumerate()}
     refused = failure(lambda: ranks.agree(2, {}, timeout=20))
     ranks.leave()
     return {"talking": talking, "problem": ranks.problem, "call": refused}

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from torch import nn
 
-from gradgate.probe.model.modules import keeps_statistics, module_paths
+from gradgate.probe.model.modules import module_paths
+from gradgate.probe.torch_compat.modules import keeps_statistics
 
 
 def test_a_shared_module_has_all_of_its_paths() -> None:
