@@ -50,7 +50,7 @@ class BlockedParameters:
         parameter, is_blocked = step.table.parameters[index], index in self.before_forward
         if not (is_blocked or parameter.requires_grad):
             return  # frozen
-        if not gate.decide(step.number, step.measurement.latest_metrics, lambda: 0.0):
+        if not gate.decide(step.number, step.measurement.metrics.latest, lambda: 0.0):
             gate.arrivals.await_gradient()
         elif not is_blocked:
             # So that its gradient costs no work.

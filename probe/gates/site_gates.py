@@ -61,7 +61,7 @@ class SiteGates:
             looked = gate.reach.step
             if looked != step.number:
                 # Where gradients stay, an old one must not be taken for a gated one.
-                now_and_then = step.measurement.sampling or step.number % WALK_EVERY == 0
+                now_and_then = step.measurement.schedule.sampling or step.number % WALK_EVERY == 0
                 if looked and not (now_and_then or step.measurement.persist):
                     continue
                 gate.reach = Reach(step.number)
@@ -97,12 +97,14 @@ class SiteGates:
     def _apply(self, gate: Gate, grad: Tensor, *, cut: bool) -> Tensor | None:
         step = self._step
         scale = step.scale.tensor()
-        measured = norm_of(grad, scale) if step.measurement.sampling and not capturing() else None
+        measured = (
+            norm_of(grad, scale) if step.measurement.schedule.sampling and not capturing() else None
+        )
 
         def norm() -> float:
             return float(norm_of(grad, scale) if measured is None else measured)
 
-        closed = gate.decide(step.number, step.measurement.latest_metrics, norm, cut=cut)
+        closed = gate.decide(step.number, step.measurement.metrics.latest, norm, cut=cut)
         if measured is not None:
             step.norms.add(gate, step.number, measured, closed=closed)
         if not closed:

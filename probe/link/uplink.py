@@ -1,4 +1,4 @@
-"""What the server is told of a run, and what it asks for."""
+"""Turns what happens in a run into the messages of the protocol."""
 
 from __future__ import annotations
 
@@ -44,21 +44,25 @@ class Identity:
 
 
 class Uplink:
-    """Tells a server about a run; with no server to tell, it drops what it is given."""
+    """Sends a server what happens in a run; with no server to tell, it drops what it is given.
+
+    One method for each message of the protocol that a probe sends, and the link's peer: it is
+    the place where what the job knows becomes what the wire has.
+    """
 
     def __init__(
         self,
         identity: Identity,
-        watch: Measurement,
+        measurement: Measurement,
         guard: Guard,
         asked: Callable[[Message], None],
     ) -> None:
         """``asked`` is called in the link's thread with what the server wants."""
         self._identity = identity
-        self._watch = watch
+        self._measurement = measurement
         self._guard = guard
         self._asked = asked
-        self._outbox = Outbox()
+        self.outbox = Outbox()
         self._link: Connection | None = None
         self._frozen: list[dict[str, Any]] = []
         self.step = 0
@@ -67,36 +71,36 @@ class Uplink:
     def connect(self, server: str, token: str | None) -> None:
         """Start to talk to a server, in a thread of its own."""
         address = ServerAddress(server, token)
-        self._link = Connection(address, self._outbox, self._guard, self)
+        self._link = Connection(address, self.outbox, self._guard, self)
         self._link.start()
 
-    def tell_sample(self, sample: Sample) -> None:
+    def send_sample(self, sample: Sample) -> None:
         """Send a sample."""
         if self._link is not None:
-            self._outbox.put(partial(encode_sample, sample))
+            self.outbox.put(partial(encode_sample, sample))
 
-    def tell_metrics(self, metrics: MetricValues) -> None:
+    def send_metrics(self, metrics: MetricValues) -> None:
         """Send metrics of one step."""
         self._put(metrics.as_message)
 
-    def tell_report(self, report: Report) -> None:
+    def send_report(self, report: Report) -> None:
         """Send the progress of a command; it is never dropped."""
         self._put(report.as_message, keep=True)
 
-    def tell_table(self, rows: Sequence[TableRow]) -> None:
+    def send_table(self, rows: Sequence[TableRow]) -> None:
         """Send the whole parameter table, in place of an earlier one that still waits."""
         if self._link is None:
             return
         table = [row.as_message() for row in rows]
         # Samples that wait behind an earlier table may be longer than the one before it.
-        self._outbox.put(
+        self.outbox.put(
             lambda seq: encode_json({"type": "parameters", "seq": seq, "parameters": table}),
             keep=True,
             replaces="parameters",
             in_place=True,
         )
 
-    def tell_frozen(self, frozen: list[dict[str, Any]]) -> None:
+    def send_frozen(self, frozen: list[dict[str, Any]]) -> None:
         """Send what is frozen by command now, in place of an earlier one that still waits."""
         self._frozen = frozen
         self._put(
@@ -105,15 +109,15 @@ class Uplink:
             replaces="frozen",
         )
 
-    def tell_gates(self, gates: list[dict[str, Any]]) -> None:
+    def send_gates(self, gates: list[dict[str, Any]]) -> None:
         """Send every gate as it is now, in place of an earlier account that still waits."""
         self._put(lambda seq: {"type": "gates", "seq": seq, "gates": gates}, replaces="gates")
 
-    def tell_explanations(self, found: Mapping[str, Any]) -> None:
+    def send_explanations(self, found: Mapping[str, Any]) -> None:
         """Send what a traced step has shown."""
         self._put(lambda seq: {**found, "seq": seq}, keep=True)
 
-    def tell_alerts(self, alerts: list[dict[str, Any]]) -> None:
+    def send_alerts(self, alerts: list[dict[str, Any]]) -> None:
         """Send every alert as it is now, in place of an earlier account that still waits."""
         self._put(
             lambda seq: {"type": "alerts", "seq": seq, "alerts": alerts},
@@ -128,7 +132,7 @@ class Uplink:
 
     def wait_stored(self, timeout: float) -> bool:
         """Wait until the server has stored all; False after ``timeout`` seconds."""
-        return self._link is None or self._outbox.wait_empty(timeout)
+        return self._link is None or self.outbox.wait_empty(timeout)
 
     def close(self, timeout: float, *, failed: bool) -> None:
         """Send what is left and end the link; of a job that failed the run is not finished."""
@@ -155,21 +159,22 @@ class Uplink:
             "ranks": me.ranks,
             "compiled": me.compiled,
             "expect": list(me.expect),
-            "parameters": [row.as_message() for row in self._watch.members.rows],
+            "parameters": [row.as_message() for row in self._measurement.members.rows],
             "frozen": self._frozen,
             "step": self.step,
         }
 
     def heartbeat(self) -> Message:
         """Return what is told once a second."""
+        schedule = self._measurement.schedule
         return {
             "type": "heartbeat",
             "time": time.time(),
             "step": self.step,
-            "steps_per_second": self._watch.meter.steps_per_second(time.perf_counter()),
-            "cost": self._watch.meter.cost(),
-            "every": self._watch.pace.interval,
-            "dropped": self._outbox.dropped,
+            "steps_per_second": schedule.meter.steps_per_second(time.perf_counter()),
+            "cost": schedule.meter.cost(),
+            "every": schedule.pace.interval,
+            "dropped": self.outbox.dropped,
             "faults": self._guard.faults,
         }
 
@@ -185,4 +190,4 @@ class Uplink:
         replaces: str | None = None,
     ) -> None:
         if self._link is not None:
-            self._outbox.put(lambda seq: encode_json(make(seq)), keep=keep, replaces=replaces)
+            self.outbox.put(lambda seq: encode_json(make(seq)), keep=keep, replaces=replaces)

@@ -56,8 +56,8 @@ class Explainer:
         self._guard = guard
         self._schedule = TraceSchedule(models, wrappers, strict=expectations.strict)
         self._step = TracedStep(models, table, measurement, freezer, gates, guard)
-        self._commands = ExplainCommands(table, uplink.tell_report, guard)
-        self._alerts = Alerts(expectations, table, uplink.tell_alerts, guard)
+        self._commands = ExplainCommands(table, uplink.send_report, guard)
+        self._alerts = Alerts(expectations, table, uplink.send_alerts, guard)
         self.latest: dict[str, Explanation] = {}
         """By name: of the step that was traced last."""
 
@@ -86,7 +86,7 @@ class Explainer:
         if not self.tracing and wanted and not capturing():
             self._schedule.begin_trace()
             self._step.start()
-        self._measurement.must_sample = self.tracing or self._schedule.wants_sample()
+        self._measurement.schedule.must_sample = self.tracing or self._schedule.wants_sample()
 
     def pause(self, paused: bool) -> None:
         """Leave out an optimizer's step, which begins or ends."""
@@ -132,7 +132,7 @@ class Explainer:
         commands = self._commands.take()
         message = self._message(result, step)
         for number in [command.id for command in commands] or [None]:
-            self._uplink.tell_explanations({**message, "command": number})
+            self._uplink.send_explanations({**message, "command": number})
         self._commands.apply(commands, step, self.latest)
 
     def _message(self, result: TraceResult, step: int) -> dict[str, Any]:

@@ -63,7 +63,7 @@ class TracedStep:
         """Trace from here on; what that costs is not the sampling's."""
         self._trace = Trace(self._models, self._table.parameters, self._guard)
         self._trace.start()
-        self._measurement.beside_the_pace = True
+        self._measurement.schedule.beside_the_pace = True
 
     def pause(self, paused: bool) -> None:
         """Leave out an optimizer's step, which begins or ends."""
@@ -87,7 +87,7 @@ class TracedStep:
         if trace is None:
             return None
         trace.stop()
-        self._measurement.beside_the_pace = True
+        self._measurement.schedule.beside_the_pace = True
         sample = self._measurement.latest
         if sample is None:
             return None
@@ -97,7 +97,7 @@ class TracedStep:
             self._measurement.members.held,
             self._gates.zeroing(),
         )
-        usual = self._measurement.pace.usual
+        usual = self._measurement.schedule.pace.usual
         return TraceResult(explanations, trace.seconds, trace.seconds / usual if usual else None)
 
     def stop(self) -> None:

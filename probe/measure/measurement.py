@@ -1,8 +1,7 @@
-"""What is measured of a run: samples, metrics, the time of backward, and what all that costs."""
+"""Measures a run: samples, metrics, and the time of each backward."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
@@ -20,13 +19,14 @@ from ..model.table import ParameterTable, TableRow
 from ..torch_compat.readback import capturing
 from .backward_timer import BackwardTimer, BackwardTiming
 from .metrics import MetricLog, MetricValues
-from .pace import Meter, Pace
+from .pace import Pace
 from .sampler import Sampler
+from .schedule import SamplingSchedule
 from .write_tracker import WriteTracker
 
 
 class Measurement:
-    """Measures the steps that are its turn, and keeps account of its own cost.
+    """Measures the steps whose turn it is.
 
     All but :meth:`collect` is called in the training thread, from hooks.
     """
@@ -53,38 +53,17 @@ class Measurement:
         self._sampler = Sampler(table, self._writes, guard, catch_up=self.members.catch_up)
         self._timer = BackwardTimer(models.values(), guard, backward_ended)
         self._timer.arm()
-        self._metrics = MetricLog(guard)
-        self.meter = Meter()
-        self.pace = pace
-        self.sampling = pace.due(1)
-        """Whether the coming step is measured."""
-        self.must_sample = False
-        """The coming step is sampled whether its turn has come or not."""
-        self.beside_the_pace = False
-        """What the present step took says nothing of other steps: one of them was traced."""
-        self.marking = False
-        """Whether new gradients are to be told from old ones in every step."""
-        self._latest: Sample | None = None
-        self._latest_maxima: npt.NDArray[np.float32] | None = None
-
-    def log(self, step: int, metrics: Mapping[str, object]) -> bool:
-        """Note metrics; return whether so many wait that they should be collected."""
-        self._metrics.add(step, metrics)
-        return self._metrics.full
-
-    @property
-    def latest_metrics(self) -> Mapping[str, float]:
-        """The latest value of each metric, by the name that conditions know it by."""
-        return self._metrics.latest
-
-    @property
-    def latest(self) -> Sample | None:
+        self.metrics = MetricLog(guard)
+        self.schedule = SamplingSchedule(pace)
+        self._marking = False
+        """New gradients are told from old ones in every step, and not in sampled ones only."""
+        self.latest: Sample | None = None
         """The latest sample that has arrived on the host."""
-        return self._latest
+        self._latest_maxima: npt.NDArray[np.float32] | None = None
 
     def measure(self, k: int) -> None:
         """Measure the gradients that optimizer k is about to apply, if it is their turn."""
-        if not self.sampling or capturing():
+        if not self.schedule.sampling or capturing():
             return
         # A GradScaler sets these on a fused optimizer for the time of its step.
         scale = getattr(self._optimizers[k], "grad_scale", None)
@@ -99,20 +78,25 @@ class Measurement:
         """Whether a gradient of optimizer k holds an infinity or a NaN; waits for the device."""
         return not capturing() and self._sampler.any_nonfinite(self.members.held_by(k))
 
-    def spend(self, k: int, *, discarded: bool = False) -> None:
-        """Note that optimizer k has used its gradients, or that they were thrown away."""
+    def retire(self, k: int, *, discarded: bool = False) -> None:
+        """Take the gradients of optimizer k for used from here on, or ``discarded`` unused."""
         # Of several optimizers nobody knows whether the next step of this one is sampled.
-        mark = self.sampling or self.marking or discarded or len(self._optimizers) > 1
-        self._writes.spend(self.members.held_by(k), mark=mark)
+        several = len(self._optimizers) > 1
+        mark = self.schedule.sampling or self._marking or discarded or several
+        self._writes.retire(self.members.held_by(k), mark=mark)
 
-    def mark(self, *, late: bool) -> None:
-        """From here on tell new gradients from old ones in every step.
+    def mark_every_step(self, *, late: bool) -> None:
+        """Tell new gradients from old ones in every step from here on.
 
         ``late``: those that are there belong to the coming step.
         """
-        if not (self.marking or late):
-            self._writes.spend(range(len(self._table)), mark=True)
-        self.marking = True
+        if not (self._marking or late):
+            self._writes.retire(range(len(self._table)), mark=True)
+        self._marking = True
+
+    def mark_sampled_steps(self) -> None:
+        """Tell new gradients from old ones in sampled steps only, from here on."""
+        self._marking = False
 
     @property
     def persist(self) -> bool:
@@ -123,40 +107,37 @@ class Measurement:
         """Whether a backward wrote this gradient since the last step used it."""
         return self._writes.is_new(index, grad)
 
-    def finish(self, step: int, gated: frozenset[int], *, skipped: bool) -> None:
+    def finish_sample(self, step: int, gated: frozenset[int], *, skipped: bool) -> None:
         """Complete the sample of ``step``; ``gated``: what gates kept without a gradient."""
         self._sampler.finish(step, gated, skipped=skipped)
 
-    def arm(self) -> None:
+    def rearm_timer(self) -> None:
         """Put the timer's hooks behind those that others have added since."""
         self._timer.arm()
 
     def backwards(self, step: int) -> list[BackwardTiming]:
-        """What the backward of ``step``, which has ended, and of earlier ones took."""
+        """Return the time of the backward of ``step``, which has ended, and of earlier ones."""
         return self._timer.step_ended(step)
 
     def collect(self, *, wait: bool = False) -> tuple[list[Sample], list[MetricValues]]:
-        """What has arrived on the host since the last time."""
+        """Return what has arrived on the host since the last time."""
         samples = self._sampler.collect(wait=wait)
         for sample in samples:
-            self._latest = sample
+            self.latest = sample
             self._latest_maxima = sample.values.get(GRAD_MAX, self._latest_maxima)
-        return samples, self._metrics.collect(wait=wait)
+        return samples, self.metrics.collect(wait=wait)
 
-    def settle(self, step: int, spent: float, *, sampled: bool, late: bool) -> None:
+    def end_step(self, step: int, spent: float, *, sampled: bool, late: bool) -> None:
         """Account for a step, in which the probe took ``spent`` seconds, and plan the next."""
-        seconds = self.meter.record(time.perf_counter(), spent)
-        if not self.beside_the_pace:
-            self.pace.record(step, seconds, spent, sampled=sampled)
-        self.beside_the_pace = False
-        self.sampling = self.pace.due(step + 1) or self.must_sample
+        self.schedule.end_step(step, spent, sampled=sampled)
         if not late:
-            self._writes.spend(self.members.loose, mark=self.sampling or self.marking)
+            mark = self.schedule.sampling or self._marking
+            self._writes.retire(self.members.loose, mark=mark)
 
     def parameters(self, freezes: Mapping[int, Freeze]) -> Iterable[ParameterInfo]:
-        """Every parameter as of the latest sample."""
+        """Yield every parameter as of the latest sample."""
         for index, row in enumerate(self.members.rows):
-            yield describe(index, row, freezes.get(index), self._latest, self._latest_maxima)
+            yield describe(index, row, freezes.get(index), self.latest, self._latest_maxima)
 
     def remove(self) -> None:
         """Remove every hook and mark."""

@@ -156,7 +156,7 @@ class Sampler:
         ]
         self._pending.append(_Pending(step, time.time(), skipped, draft, readbacks))
         self._taken += 1
-        self._writes.sampled()
+        self._writes.count_sample()
 
     def collect(self, *, wait: bool = False) -> list[Sample]:
         """Return the samples whose values have arrived on the host, oldest first."""

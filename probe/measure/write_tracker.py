@@ -37,15 +37,15 @@ class WriteTracker:
         self._hooking = True
         self._persisted = False
         self._learned = 0
-        self.spend(range(len(parameters)), mark=True)
+        self.retire(range(len(parameters)), mark=True)
 
     @property
     def persist(self) -> bool:
         """Whether gradients may stay from one step to the next, as far as is known."""
         return self._hooking or self._persisted
 
-    def spend(self, indexes: Iterable[int], *, mark: bool) -> None:
-        """Note that a step has used (or dropped) these gradients: from here on they are old.
+    def retire(self, indexes: Iterable[int], *, mark: bool) -> None:
+        """Take these gradients for old from here on: a step has used or dropped them.
 
         ``mark``: they will be asked about after the next backward.
         """
@@ -72,8 +72,8 @@ class WriteTracker:
         # only: from the next one on there are hooks.
         return bool(version(grad) != mark)
 
-    def sampled(self) -> None:
-        """Note that a sample was taken, and decide whether hooks are needed."""
+    def count_sample(self) -> None:
+        """Count a sample, and decide whether hooks are needed."""
         self._learned += 1
         if self._persisted:
             self._hooking = True

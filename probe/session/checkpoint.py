@@ -55,7 +55,7 @@ class Checkpoint:
 
     def save(self) -> dict[str, Any]:
         """Return what is frozen by command, every gate, and the step."""
-        coming, metrics = self._state.step + 1, self._measurement.latest_metrics
+        coming, metrics = self._state.step + 1, self._measurement.metrics.latest
         return {
             **freezes_to_state(self._freezer, self._table),
             "gates": gates_to_state(self._gates.registry, coming, metrics),

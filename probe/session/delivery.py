@@ -42,12 +42,12 @@ class Delivery:
         samples, metrics = self._measurement.collect(wait=wait)
         for sample in samples:
             with self._guard:
-                self._uplink.tell_sample(sample)
+                self._uplink.send_sample(sample)
             with self._guard:
                 self._explainer.receive(sample)
         for values in metrics:
             with self._guard:
-                self._uplink.tell_metrics(values)
+                self._uplink.send_metrics(values)
 
     def send_gate_figures(
         self, figures: Mapping[int, dict[str, float | None]], *, sampled: bool
@@ -56,15 +56,16 @@ class Delivery:
         for step, values in figures.items():
             if sampled or step < self._state.step:
                 with self._guard:
-                    self._uplink.tell_metrics(MetricValues(step, time.time(), values))
+                    self._uplink.send_metrics(MetricValues(step, time.time(), values))
 
     def log(self, metrics: Mapping[str, object] | None, more: Mapping[str, object]) -> None:
-        """Note metrics of the present step, and send them once many wait."""
+        """Take metrics of the present step, and send them once many wait."""
         with self._guard:
             if not self._state.attached:
                 return
             named = {**(metrics or {}), **more}
-            if self._measurement.log(self._state.coming_step(), named):
+            self._measurement.metrics.add(self._state.coming_step(), named)
+            if self._measurement.metrics.full:
                 self.send()
 
     def flush(self, timeout: float) -> bool:

@@ -106,7 +106,7 @@ class ScriptCommands:
             return
         self._steering.apply_now(command, selection, self._state.step)
         self._explainer.boundary()
-        self._measurement.sampling |= self._explainer.tracing
+        self._measurement.schedule.sampling |= self._explainer.tracing
 
     def preview(
         self, kind: str, target: str, mode: str, *, hold_stats: bool, reset_state: bool

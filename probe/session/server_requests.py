@@ -50,7 +50,7 @@ class ServerRequests:
         self._queue.submit(read_command(message))
 
     def _preview(self, message: Message) -> None:
-        speed = self._measurement.meter.steps_per_second(time.perf_counter())
+        speed = self._measurement.schedule.meter.steps_per_second(time.perf_counter())
         answer = partial(self._answer_preview, message["request"])
         self._previews.ask(read_command(message), answer, speed)
 
@@ -70,5 +70,5 @@ class ServerRequests:
         self._uplink.answer({"type": "trial", "request": message["request"], **answered})
 
     def _try(self, command: GateCommand, history: Mapping[str, Any] | None) -> dict[str, Any]:
-        known = sorted(self._measurement.latest_metrics)
+        known = sorted(self._measurement.metrics.latest)
         return dry_run(command, history, check=self._gates.check, known=known)

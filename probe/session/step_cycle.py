@@ -62,7 +62,7 @@ class StepCycle:
 
     def after_step(self, k: int) -> None:
         """Note that optimizer k has used its gradients."""
-        self._measurement.spend(k)
+        self._measurement.retire(k)
         self._explainer.pause(False)
 
     def cleared(self) -> None:
@@ -78,7 +78,7 @@ class StepCycle:
         if not self._measurement.any_nonfinite(k):
             return False
         self._end.run(skipped=True)
-        self._measurement.spend(k, discarded=True)
+        self._measurement.retire(k, discarded=True)
         return True
 
     def step_by_hand(self) -> None:
@@ -91,5 +91,5 @@ class StepCycle:
         self._end.run()
 
     def _look(self, writer: str) -> None:
-        if self._measurement.sampling and self._writers.watching:
+        if self._measurement.schedule.sampling and self._writers.watching:
             self._writers.look(writer, self._state.step + 1)

@@ -58,12 +58,12 @@ class StepEnd:
         self._state.begin_boundary(late=late)
         self._delivery.begin_boundary()
         # A skipped step is trouble, so it is sampled whether its turn has come or not.
-        sampled = (self._measurement.sampling or skipped) and not capturing()
+        sampled = (self._measurement.schedule.sampling or skipped) and not capturing()
         # Guarded one by one: a fault in measuring must not keep commands from being applied.
         if sampled:
             with self._guard:
                 gated = self._gates.blocked.find()
-                self._measurement.finish(self._state.step, gated, skipped=skipped)
+                self._measurement.finish_sample(self._state.step, gated, skipped=skipped)
             with self._guard:
                 self._measurement.members.refresh()
         with self._guard:
@@ -114,4 +114,4 @@ class StepEnd:
     def _plan_next(self, *, sampled: bool, late: bool) -> None:
         """Account for what the probe took in the step that ended, and plan the next one."""
         spent = self._hooks.take_seconds(time.perf_counter())
-        self._measurement.settle(self._state.step, spent, sampled=sampled, late=late)
+        self._measurement.end_step(self._state.step, spent, sampled=sampled, late=late)

@@ -108,7 +108,7 @@ def make_job(
         expect=expectations.patterns,
     )
     uplink = Uplink(identity, measurement, guard, asked=asked.call)
-    table_changed.add(uplink.tell_table)
+    table_changed.add(uplink.send_table)
 
     freezer = Freezer(models, optimizers, table, guard, wrappers)
     gates = Gates.of(models, optimizers, table, measurement, freezer.scaler_zeros, guard, wrappers)
@@ -117,7 +117,7 @@ def make_job(
     )
 
     reports = Reports(guard)
-    reports.add_listener(uplink.tell_report)
+    reports.add_listener(uplink.send_report)
     queue = CommandQueue(reports)
     agreement = RankAgreement(ranks, reports, guard)
     observing = Observing(models, table, freezer, guard)

@@ -92,7 +92,7 @@ def training(server: str) -> Iterator[probe.Run]:
 
 def frames(run: probe.Run) -> list[dict[str, Any]]:
     """The JSON frames that wait to be sent."""
-    waiting = [entry.frame for entry in job_of(run).uplink._outbox.take()]
+    waiting = [entry.frame for entry in job_of(run).uplink.outbox.take()]
     return [json.loads(frame) for frame in waiting if isinstance(frame, str)]
 
 

@@ -57,7 +57,7 @@ def run(monkeypatch: pytest.MonkeyPatch) -> Iterator[probe.Run]:
 
 def frames(run: probe.Run) -> list[str | bytes]:
     """What waits to be sent."""
-    return [entry.frame for entry in job_of(run).uplink._outbox.take()]
+    return [entry.frame for entry in job_of(run).uplink.outbox.take()]
 
 
 def test_every_json_frame_is_one_that_the_server_takes(run: probe.Run) -> None:
@@ -113,7 +113,7 @@ def test_a_bundle_holds_the_very_frames(run: probe.Run) -> None:
     sent = frames(run)
     assert {str, bytes} == {type(frame) for frame in sent}
     assert list(unbundle(encode_bundle(sent))) == sent
-    (message,) = [message for message, _ in bundled(job_of(run).uplink._outbox.take())]
+    (message,) = [message for message, _ in bundled(job_of(run).uplink.outbox.take())]
     assert list(unbundle(message)) == sent
 
 

@@ -157,7 +157,7 @@ def test_the_graph_is_walked_now_and_then() -> None:
         (gate,) = gating.gates_at_work(run)
         wanted, looked = {25}, {25}
         for step in range(25, 46):
-            if gating.parts(run).step.measurement.sampling or step == 40:
+            if gating.parts(run).step.measurement.schedule.sampling or step == 40:
                 wanted.add(step)
             gating.train(model, optimizer, 1, first=step)
             looked.add(gate.reach.step)

@@ -131,3 +131,14 @@ def test_a_state_that_others_rely_on_takes_the_place_of_the_one_before() -> None
     outbox.rewind(0)
     put_table("fourth")
     assert [entry.frame for entry in outbox.take()] == ["sample 2", "fourth 3", "sample 4"]
+
+
+def test_what_was_sent_stays_sent() -> None:
+    """An older frame that is noted behind a newer one does not bring that one back."""
+    outbox = filled(3)
+    first, second, third = outbox.take()
+    outbox.sent(second)
+    outbox.sent(first)
+    assert numbers(outbox) == [3]
+    outbox.sent(third)
+    assert numbers(outbox) == []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import torch
 from pydantic import TypeAdapter
 from torch import nn
 
@@ -30,15 +31,15 @@ def test_frames_of_a_growing_table_are_what_the_server_takes() -> None:
     with probe.attach(model, optimizer, server=NOBODY, every=1) as run:
         hello = json.loads(json.dumps(job_of(run).uplink.hello()))
         train(model, optimizer, step=1)
-        sent = job_of(run).uplink._outbox.take()
+        sent = job_of(run).uplink.outbox.take()
         add_adapter(model, optimizer)
         train(model, optimizer, step=2)
-        sent += job_of(run).uplink._outbox.take()[len(sent) :]
+        sent += job_of(run).uplink.outbox.take()[len(sent) :]
         model.head = nn.Linear(16, 3)
         optimizer.add_param_group({"params": model.head.parameters()})
         train(model, optimizer, step=3)
         run.freeze("head")
-        sent += job_of(run).uplink._outbox.take()[len(sent) - 1 :]
+        sent += job_of(run).uplink.outbox.take()[len(sent) - 1 :]
         final = job_of(run).uplink.hello()
     adapter: TypeAdapter[Any] = TypeAdapter(probe_messages.FromProbe)
     assert isinstance(adapter.validate_python(final), probe_messages.Hello)
@@ -59,3 +60,20 @@ def test_frames_of_a_growing_table_are_what_the_server_takes() -> None:
     rows = {row["names"][0]: row for row in final["parameters"]}
     assert rows["head.lora_A.weight (removed at step 3)"]["removed"]
     assert not rows["head.weight"]["removed"]
+
+
+def test_a_table_that_still_waits_is_replaced_in_its_place() -> None:
+    """Samples that wait behind it may be as long as the newer one."""
+    model = plain()
+    optimizer = adam(model)
+    with probe.attach(model, optimizer, server=NOBODY, every=1) as run:
+        outbox = job_of(run).uplink.outbox
+        for step in range(1, 3):
+            model.register_parameter(f"extra{step}", nn.Parameter(torch.ones(1)))
+            train(model, optimizer, step=step)
+        frames = [entry.frame for entry in outbox.take()]
+    kinds = ["sample" if isinstance(f, bytes) else json.loads(f)["type"] for f in frames]
+    assert kinds.count("parameters") == 1
+    table = kinds.index("parameters")
+    assert table < kinds.index("sample")
+    assert len(json.loads(frames[table])["parameters"]) == len(list(model.parameters()))

@@ -345,7 +345,7 @@ def test_an_expectation_that_names_nothing_is_refused(
 def test_a_traced_step_does_not_slow_the_pace_of_sampling() -> None:
     """What tracing takes is no part of what a sample is taken to cost."""
     loop = Loop()
-    pace = job_of(loop.run).measurement.pace
+    pace = job_of(loop.run).measurement.schedule.pace
     loop.step(5)
     known = len(pace._samples)
     loop.run.explain()

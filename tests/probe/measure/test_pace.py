@@ -73,3 +73,17 @@ def test_the_speed_falls_when_no_step_is_made() -> None:
     speed = meter.steps_per_second(9.9 + 60)
     assert speed is not None
     assert speed < 0.1
+
+
+def test_what_steps_without_a_sample_cost_comes_off_the_budget() -> None:
+    """Hooks that cost as much as the budget leave samples a fifth of it."""
+    intervals = []
+    for idle in (0.0, 0.004, 0.5):
+        pace = Pace(None, 0.01)
+        for step in range(1, 21):
+            pace.record(step, 1.0, 0.02, sampled=True)
+            pace.record(step, 1.0, idle, sampled=False)
+        intervals.append(pace.interval)
+    assert intervals[0] == 3
+    assert intervals[1] == 4
+    assert intervals[2] > 10

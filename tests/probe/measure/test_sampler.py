@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import count
+from typing import Any
 
 import pytest
 import torch
 from torch import Tensor, nn
 
 from gradgate import probe
+from gradgate.probe.base.guard import Guard
 from gradgate.probe.base.states import State
+from gradgate.probe.measure.sampler import Sampler
+from gradgate.probe.measure.write_tracker import WriteTracker
 from gradgate.probe.model.sample import GRAD_NORM, Sample
+from gradgate.probe.model.table import ParameterTable
 from gradgate.probe.session.run import job_of
+from gradgate.probe.torch_compat.readback import Readback
 from tests.support import zoo
 
 
@@ -337,8 +344,8 @@ def test_amp_samples_are_unscaled_and_overflows_appear_as_skipped(
     samples: dict[int, Sample] = {}
 
     def note() -> None:
-        if job_of(run).measurement._latest is not None:
-            samples[job_of(run).measurement._latest.step] = job_of(run).measurement._latest
+        if job_of(run).measurement.latest is not None:
+            samples[job_of(run).measurement.latest.step] = job_of(run).measurement.latest
 
     with probe.attach(model, optimizer, server=False, every=1) as run:
         for step in range(4):
@@ -375,3 +382,40 @@ def test_parameters_of_a_lazy_module_get_their_shape_later() -> None:
             optimizer.step()
         assert run.parameters()[0].shape == (4, 5)
         assert run.parameters()[0].state == "present"
+
+
+def test_what_a_gate_kept_a_gradient_from_is_gated_and_what_got_one_all_the_same_is_not() -> None:
+    """A gate may close for one use of a parameter only, and another use gives it its gradient."""
+    model = Parts()
+    table = ParameterTable({"": model})
+    sampler = Sampler(table, WriteTracker(table.parameters), Guard(), lambda: None)
+    (model.a * 2).sum().backward()
+    sampler.measure([0, 1])
+    sampler.finish(1, gated=[0, 1])
+    (sample,) = sampler.collect(wait=True)
+    assert sample.states.tolist() == [State.PRESENT, State.GATED]
+
+
+def test_a_sample_that_cannot_be_read_takes_no_other_along(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Those before and behind it arrive, and the fault is counted."""
+    monkeypatch.delenv("GRADGATE_STRICT")
+    model = Parts()
+    table = ParameterTable({"": model})
+    guard = Guard()
+    sampler = Sampler(table, WriteTracker(table.parameters), guard, lambda: None)
+    for step in range(1, 4):
+        (model.a + model.b).sum().backward()
+        sampler.measure([0, 1])
+        sampler.finish(step)
+    read, reads = Readback.values, count(1)
+
+    def values(readback: Readback) -> Any:
+        if next(reads) == 2:
+            raise RuntimeError("the device is gone")
+        return read(readback)
+
+    monkeypatch.setattr(Readback, "values", values)
+    assert [sample.step for sample in sampler.collect(wait=True)] == [1, 3]
+    assert guard.faults == 1

@@ -20,7 +20,7 @@ def is_new(writes: WriteTracker, p: nn.Parameter) -> bool:
 def learned(writes: WriteTracker) -> None:
     """Let samples pass in which no gradient persisted, after which there are no hooks."""
     for _ in range(LEARNING_STEPS):
-        writes.sampled()
+        writes.count_sample()
 
 
 def test_a_gradient_is_new_until_a_step_has_used_it() -> None:
@@ -29,7 +29,7 @@ def test_a_gradient_is_new_until_a_step_has_used_it() -> None:
     writes = WriteTracker([p])
     p.sum().backward()
     assert is_new(writes, p)
-    writes.spend([0], mark=True)
+    writes.retire([0], mark=True)
     assert not is_new(writes, p)
     p.sum().backward()
     assert is_new(writes, p)
@@ -41,7 +41,7 @@ def test_without_hooks_the_version_tells_what_was_written_to() -> None:
     writes = WriteTracker([p])
     learned(writes)
     p.sum().backward()
-    writes.spend([0], mark=True)
+    writes.retire([0], mark=True)
     assert not is_new(writes, p)
     p.sum().backward()
     assert is_new(writes, p)
@@ -52,7 +52,7 @@ def test_with_hooks_a_write_by_the_script_is_no_backward() -> None:
     p = parameter()
     writes = WriteTracker([p])
     p.sum().backward()
-    writes.spend([0], mark=True)
+    writes.retire([0], mark=True)
     assert p.grad is not None
     p.grad.zero_()
     assert not is_new(writes, p)
@@ -63,7 +63,7 @@ def test_a_hook_that_was_called_for_nothing_is_no_write() -> None:
     p = parameter()
     writes = WriteTracker([p])
     p.sum().backward()
-    writes.spend([0], mark=True)
+    writes.retire([0], mark=True)
 
     class Nothing(torch.autograd.Function):
         @staticmethod
@@ -84,7 +84,7 @@ def test_a_new_tensor_is_new_whatever_was_marked() -> None:
     writes = WriteTracker([p])
     learned(writes)
     p.sum().backward()
-    writes.spend([0], mark=True)
+    writes.retire([0], mark=True)
     p.grad = None
     p.sum().backward()
     assert is_new(writes, p)
@@ -97,15 +97,15 @@ def test_hooks_go_where_no_gradient_persists_and_stay_where_one_does() -> None:
     assert writes.persist
     for _ in range(LEARNING_STEPS):
         assert p._post_accumulate_grad_hooks
-        writes.sampled()
+        writes.count_sample()
     assert not p._post_accumulate_grad_hooks
     assert not writes.persist
 
     p.sum().backward()
-    writes.spend([0], mark=True)
+    writes.retire([0], mark=True)
     assert not is_new(writes, p)
-    writes.sampled()
-    writes.spend([0], mark=True)
+    writes.count_sample()
+    writes.retire([0], mark=True)
     assert p._post_accumulate_grad_hooks
     assert writes.persist
 
@@ -116,7 +116,7 @@ def test_what_nobody_will_ask_about_is_not_marked() -> None:
     writes = WriteTracker([p])
     learned(writes)
     p.sum().backward()
-    writes.spend([0], mark=False)
+    writes.retire([0], mark=False)
     assert p.grad is not None
     assert MARK not in p.grad.__dict__
 
@@ -128,7 +128,7 @@ def test_a_frozen_parameter_gets_its_hook_when_it_thaws() -> None:
     writes = WriteTracker([p])
     assert not p._post_accumulate_grad_hooks
     p.requires_grad_(True)
-    writes.spend([0], mark=True)
+    writes.retire([0], mark=True)
     assert p._post_accumulate_grad_hooks
 
 
@@ -137,7 +137,7 @@ def test_nothing_is_left_behind() -> None:
     p, q = parameter(), parameter()
     writes = WriteTracker([p, q])
     (p.sum() + q.sum()).backward()
-    writes.spend([0, 1], mark=True)
+    writes.retire([0, 1], mark=True)
     writes.forget([1])
     assert p._post_accumulate_grad_hooks
     assert not q._post_accumulate_grad_hooks

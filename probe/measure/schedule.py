@@ -1,0 +1,29 @@
+"""Which steps are sampled, and what came of the pace so far."""
+
+from __future__ import annotations
+
+import time
+
+from .pace import Meter, Pace
+
+
+class SamplingSchedule:
+    """Says whether the coming step is sampled: in its turn, or because somebody wants to see it."""
+
+    def __init__(self, pace: Pace) -> None:
+        self.pace = pace
+        self.meter = Meter()
+        self.sampling = pace.due(1)
+        """Whether the coming step is measured."""
+        self.must_sample = False
+        """The coming step is sampled whether its turn has come or not."""
+        self.beside_the_pace = False
+        """The cost of the present step says nothing of other steps: one of them was traced."""
+
+    def end_step(self, step: int, spent: float, *, sampled: bool) -> None:
+        """Account for a step, in which the probe took ``spent`` seconds, and plan the next."""
+        seconds = self.meter.record(time.perf_counter(), spent)
+        if not self.beside_the_pace:
+            self.pace.record(step, seconds, spent, sampled=sampled)
+        self.beside_the_pace = False
+        self.sampling = self.pace.due(step + 1) or self.must_sample

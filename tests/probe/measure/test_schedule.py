@@ -1,0 +1,62 @@
+"""Which steps are sampled."""
+
+from __future__ import annotations
+
+from gradgate.probe.measure.pace import Pace
+from gradgate.probe.measure.schedule import SamplingSchedule
+
+
+def sampled(schedule: SamplingSchedule, steps: int) -> list[int]:
+    """Let steps pass; return those that were sampled."""
+    found = []
+    for step in range(1, steps + 1):
+        if schedule.sampling:
+            found.append(step)
+        schedule.end_step(step, 0.001, sampled=schedule.sampling)
+    return found
+
+
+def test_each_nth_step_is_sampled() -> None:
+    """The first step is planned when the schedule is made."""
+    assert sampled(SamplingSchedule(Pace(3, 0.01)), 10) == [3, 6, 9]
+    assert sampled(SamplingSchedule(Pace(1, 0.01)), 3) == [1, 2, 3]
+
+
+def test_a_step_that_somebody_wants_to_see_is_sampled_out_of_turn() -> None:
+    """As long as it is wanted, every step is."""
+    schedule = SamplingSchedule(Pace(100, 0.01))
+    schedule.end_step(1, 0.0, sampled=False)
+    assert not schedule.sampling
+    schedule.must_sample = True
+    schedule.end_step(2, 0.0, sampled=False)
+    assert schedule.sampling
+    schedule.must_sample = False
+    schedule.end_step(3, 0.0, sampled=True)
+    assert not schedule.sampling
+
+
+def test_a_step_beside_the_pace_does_not_slow_the_sampling() -> None:
+    """What one traced step took is no part of what a sample is taken to cost."""
+    paces = []
+    for beside in (False, True):
+        schedule = SamplingSchedule(Pace(None, 0.5))
+        schedule.end_step(1, 0.0, sampled=True)
+        schedule.end_step(2, 0.0, sampled=True)
+        schedule.beside_the_pace = beside
+        schedule.end_step(3, 1000.0, sampled=True)
+        assert not schedule.beside_the_pace
+        schedule.end_step(4, 1000.0, sampled=True)
+        paces.append(schedule.pace.interval)
+    assert paces[1] < paces[0]
+
+
+def test_what_the_probe_costs_is_counted_in_every_step() -> None:
+    """Traced steps are a cost like any other."""
+    schedule = SamplingSchedule(Pace(1, 0.01))
+    assert schedule.meter.cost() is None
+    for step in range(1, 4):
+        schedule.beside_the_pace = True
+        schedule.end_step(step, 1e-9, sampled=True)
+    cost = schedule.meter.cost()
+    assert cost is not None
+    assert cost > 0
