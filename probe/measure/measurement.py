@@ -50,7 +50,7 @@ class Measurement:
         self._changes = ModelChanges(models, table, step=coming_step)
         self.members = Membership(table, optimizers, self._changes, changed=self._changed)
         self._writes = WriteTracker(table.parameters)
-        self._sampler = Sampler(table, self._writes, guard, catch_up=self.members.catch_up)
+        self.sampler = Sampler(table, self._writes, guard, catch_up=self.members.catch_up)
         self._timer = BackwardTimer(models.values(), guard, backward_ended)
         self._timer.arm()
         self.metrics = MetricLog(guard)
@@ -68,7 +68,7 @@ class Measurement:
         # A GradScaler sets these on a fused optimizer for the time of its step.
         scale = getattr(self._optimizers[k], "grad_scale", None)
         found_inf = getattr(self._optimizers[k], "found_inf", None)
-        self._sampler.measure(
+        self.sampler.measure(
             self.members.held_by(k),
             scale if isinstance(scale, Tensor) else None,
             may_skip=isinstance(found_inf, Tensor),
@@ -76,7 +76,7 @@ class Measurement:
 
     def any_nonfinite(self, k: int) -> bool:
         """Whether a gradient of optimizer k holds an infinity or a NaN; waits for the device."""
-        return not capturing() and self._sampler.any_nonfinite(self.members.held_by(k))
+        return not capturing() and self.sampler.any_nonfinite(self.members.held_by(k))
 
     def retire(self, k: int, *, discarded: bool = False) -> None:
         """Take the gradients of optimizer k for used from here on, or ``discarded`` unused."""
@@ -109,7 +109,7 @@ class Measurement:
 
     def finish_sample(self, step: int, gated: frozenset[int], *, skipped: bool) -> None:
         """Complete the sample of ``step``; ``gated``: what gates kept without a gradient."""
-        self._sampler.finish(step, gated, skipped=skipped)
+        self.sampler.finish(step, gated, skipped=skipped)
 
     def rearm_timer(self) -> None:
         """Put the timer's hooks behind those that others have added since."""
@@ -121,7 +121,7 @@ class Measurement:
 
     def collect(self, *, wait: bool = False) -> tuple[list[Sample], list[MetricValues]]:
         """Return what has arrived on the host since the last time."""
-        samples = self._sampler.collect(wait=wait)
+        samples = self.sampler.collect(wait=wait)
         for sample in samples:
             self.latest = sample
             self._latest_maxima = sample.values.get(GRAD_MAX, self._latest_maxima)

@@ -263,14 +263,14 @@ def _names_and_modules(job: Job, parameter: nn.Parameter) -> list[str]:
 
 def _keep_samples(run: probe.Run, samples: list[Sample]) -> None:
     """Keep every sample that the run would send."""
-    collect = job_of(run).measurement._sampler.collect
+    collect = job_of(run).measurement.sampler.collect
 
     def keeping(*, wait: bool = False) -> list[Sample]:
         arrived = collect(wait=wait)
         samples.extend(arrived)
         return arrived
 
-    job_of(run).measurement._sampler.collect = keeping  # type: ignore[method-assign]
+    job_of(run).measurement.sampler.collect = keeping  # type: ignore[method-assign]
 
 
 def _keep_reports(run: probe.Run, reports: list[tuple[str, str, str | None]]) -> None:

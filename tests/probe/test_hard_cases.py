@@ -687,11 +687,11 @@ def test_logging_without_steps_or_after_the_end_stays_bounded() -> None:
     run = probe.attach(nn.Linear(1, 1), server=False)
     for number in range(10_000):
         run.log(loss=number)
-    assert len(job_of(run).measurement._metrics._pending) < 100
+    assert len(job_of(run).measurement.metrics._pending) < 100
     run.detach()
     for number in range(1_000):
         run.log(loss=number)
-    assert len(job_of(run).measurement._metrics._pending) == 0
+    assert len(job_of(run).measurement.metrics._pending) == 0
 
 
 def test_an_array_among_the_metrics_is_named_and_the_rest_arrives(
@@ -700,7 +700,7 @@ def test_an_array_among_the_metrics_is_named_and_the_rest_arrives(
     """log(loss=1, acc=array of two) keeps the loss and is no fault of the probe's."""
     with probe.attach(nn.Linear(1, 1), server=False) as run:
         run.log(loss=1.0, acc=np.array([0.1, 0.2]))
-        (values,) = job_of(run).measurement._metrics.collect()
+        (values,) = job_of(run).measurement.metrics.collect()
         assert values.values == {"loss": 1.0}
         assert job_of(run).guard.faults == 0
     assert "log(acc=...) was given a ndarray" in caplog.text

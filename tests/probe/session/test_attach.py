@@ -65,7 +65,7 @@ def test_the_guard_keeps_faults_out_and_counts_them(
         def broken(*_: object, **__: object) -> None:
             raise RuntimeError("a fault of the probe's own")
 
-        monkeypatch.setattr(job_of(run).measurement._sampler, "measure", broken)
+        monkeypatch.setattr(job_of(run).measurement.sampler, "measure", broken)
         for _ in range(3):
             optimizer.zero_grad()
             model(torch.ones(1, 2)).sum().backward()
