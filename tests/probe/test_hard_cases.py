@@ -9,7 +9,7 @@ import sys
 import threading
 import weakref
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -486,12 +486,14 @@ def test_a_gradient_that_cannot_be_measured_costs_the_others_nothing(
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     from gradgate.probe.measure import sampler
 
-    def broken(grads: list[Tensor], *stacks: Any, good: Any = sampler.grad_norms) -> Tensor:
+    (norm, *_) = sampler.due(0)
+
+    def broken(grads: list[Tensor], *stacks: Any) -> Tensor:
         if grads[0].dtype is torch.float64:
             raise RuntimeError("no kernel for this dtype")
-        return good(grads, *stacks)  # type: ignore[no-any-return]
+        return norm.measure(grads, *stacks)
 
-    monkeypatch.setattr(sampler, "grad_norms", broken)
+    monkeypatch.setattr(sampler, "due", lambda sample: (replace(norm, measure=broken),))
     with probe.attach(model, optimizer, server=False, every=1) as run:
         (model.a.sum() + model.b.sum()).backward()
         job_of(run).queue.submit(FreezeCommand("a", by="test", id=1))

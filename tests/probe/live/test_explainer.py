@@ -71,15 +71,15 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> list[Sent]:
     """Collect the explanations and the reports that are sent."""
     found: list[Sent] = []
 
-    def tell_explanations(_: Uplink, told: Mapping[str, Any]) -> None:
+    def send_explanations(_: Uplink, told: Mapping[str, Any]) -> None:
         indexes = [each["parameter"] for each in told["explanations"]]
         found.append((told["command"], "explanations", told["step"], indexes))
 
-    def tell_report(_: Uplink, report: Report) -> None:
+    def send_report(_: Uplink, report: Report) -> None:
         found.append((report.command.id, report.state.value, report.step, report.parameters))
 
-    monkeypatch.setattr(Uplink, "tell_explanations", tell_explanations)
-    monkeypatch.setattr(Uplink, "tell_report", tell_report)
+    monkeypatch.setattr(Uplink, "send_explanations", send_explanations)
+    monkeypatch.setattr(Uplink, "send_report", send_report)
     return found
 
 
