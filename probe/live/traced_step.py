@@ -88,7 +88,7 @@ class TracedStep:
             return None
         trace.stop()
         self._measurement.schedule.beside_the_pace = True
-        sample = self._measurement.latest
+        sample = self._measurement.latest.sample
         if sample is None:
             return None
         explanations = trace.explain(

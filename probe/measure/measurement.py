@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
-import numpy as np
-import numpy.typing as npt
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from ..base.guard import Guard
 from ..model.changes import ModelChanges
-from ..model.freeze import Freeze
 from ..model.membership import Membership
-from ..model.parameter_info import ParameterInfo, describe
-from ..model.sample import GRAD_MAX, Sample
+from ..model.sample import Sample
 from ..model.table import ParameterTable, TableRow
 from ..torch_compat.readback import capturing
 from .backward_timer import BackwardTimer, BackwardTiming
+from .latest import LatestSample
 from .metrics import MetricLog, MetricValues
 from .pace import Pace
 from .sampler import Sampler
@@ -57,9 +54,7 @@ class Measurement:
         self.schedule = SamplingSchedule(pace)
         self._marking = False
         """New gradients are told from old ones in every step, and not in sampled ones only."""
-        self.latest: Sample | None = None
-        """The latest sample that has arrived on the host."""
-        self._latest_maxima: npt.NDArray[np.float32] | None = None
+        self.latest = LatestSample()
 
     def measure(self, k: int) -> None:
         """Measure the gradients that optimizer k is about to apply, if it is their turn."""
@@ -123,8 +118,7 @@ class Measurement:
         """Return what has arrived on the host since the last time."""
         samples = self.sampler.collect(wait=wait)
         for sample in samples:
-            self.latest = sample
-            self._latest_maxima = sample.values.get(GRAD_MAX, self._latest_maxima)
+            self.latest.receive(sample)
         return samples, self.metrics.collect(wait=wait)
 
     def end_step(self, step: int, spent: float, *, sampled: bool, late: bool) -> None:
@@ -133,11 +127,6 @@ class Measurement:
         if not late:
             mark = self.schedule.sampling or self._marking
             self._writes.retire(self.members.loose, mark=mark)
-
-    def parameters(self, freezes: Mapping[int, Freeze]) -> Iterable[ParameterInfo]:
-        """Yield every parameter as of the latest sample."""
-        for index, row in enumerate(self.members.rows):
-            yield describe(index, row, freezes.get(index), self.latest, self._latest_maxima)
 
     def remove(self) -> None:
         """Remove every hook and mark."""

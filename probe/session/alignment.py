@@ -33,7 +33,8 @@ class Alignment:
     def parameters(self) -> list[ParameterInfo]:
         """Return every parameter of the models as they are now, as of the latest sample."""
         self.follow_model()
-        return list(self._measurement.parameters(self._freezer.records.freezes))
+        rows, freezes = self._measurement.members.rows, self._freezer.records.freezes
+        return list(self._measurement.latest.parameters(rows, freezes))
 
     def follow_model(self) -> None:
         """Take in what the script has just added to the models, where that can be done safely."""

@@ -14,7 +14,7 @@ from gradgate.probe.base.guard import Guard
 from gradgate.probe.base.states import State
 from gradgate.probe.measure.measurement import Measurement
 from gradgate.probe.measure.pace import Pace
-from gradgate.probe.model.sample import GRAD_NORM, Sample
+from gradgate.probe.model.sample import Sample
 from gradgate.probe.model.table import ParameterTable
 
 
@@ -66,12 +66,13 @@ def states(sample: Sample) -> set[State]:
 def test_only_steps_whose_turn_it_is_are_measured() -> None:
     """A step between two samples leaves nothing behind, and the latest sample is kept."""
     steps = Steps(every=3)
-    assert steps.measurement.latest is None
+    latest = steps.measurement.latest
+    assert latest.sample is None
     for _ in range(7):
         steps.step()
     assert [sample.step for sample in steps.samples()] == [3, 6]
-    assert steps.measurement.latest is not None
-    assert steps.measurement.latest.step == 6
+    assert latest.sample is not None
+    assert latest.sample.step == 6
     assert steps.samples() == []
 
 
@@ -118,23 +119,6 @@ def test_gradients_of_a_step_inside_the_backward_stay_new() -> None:
     weight = steps.model[0].weight
     assert weight.grad is not None
     assert steps.measurement.is_new(0, weight.grad)
-
-
-def test_parameters_are_told_as_of_the_latest_sample() -> None:
-    """The largest magnitude is that of the latest sample that took it."""
-    steps = Steps()
-    steps.step()
-    (sample,) = steps.samples()
-    rows = list(steps.measurement.parameters({}))
-    assert [row.state for row in rows] == ["present"] * 4
-    assert [row.grad_norm for row in rows] == sample.values[GRAD_NORM].tolist()
-    largest = [row.grad_max for row in rows]
-    assert None not in largest
-    steps.step(backward=False)
-    steps.samples()
-    rows = list(steps.measurement.parameters({}))
-    assert [row.state for row in rows] == ["absent"] * 4
-    assert [row.grad_max for row in rows] == largest
 
 
 def test_nothing_is_left_behind() -> None:

@@ -344,8 +344,9 @@ def test_amp_samples_are_unscaled_and_overflows_appear_as_skipped(
     samples: dict[int, Sample] = {}
 
     def note() -> None:
-        if job_of(run).measurement.latest is not None:
-            samples[job_of(run).measurement.latest.step] = job_of(run).measurement.latest
+        sample = job_of(run).measurement.latest.sample
+        if sample is not None:
+            samples[sample.step] = sample
 
     with probe.attach(model, optimizer, server=False, every=1) as run:
         for step in range(4):

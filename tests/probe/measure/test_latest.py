@@ -1,0 +1,32 @@
+"""Every parameter as of the latest sample."""
+
+from __future__ import annotations
+
+import numpy as np
+from torch import nn
+
+from gradgate.probe.base.states import State
+from gradgate.probe.measure.latest import LatestSample
+from gradgate.probe.model.freeze import Freeze
+from gradgate.probe.model.sample import GRAD_MAX, GRAD_NORM, Sample
+from gradgate.probe.model.table import ParameterTable
+
+
+def sample(step: int, norm: float, largest: float | None = None) -> Sample:
+    values = {GRAD_NORM: np.array([norm], np.float32)}
+    if largest is not None:
+        values[GRAD_MAX] = np.array([largest], np.float32)
+    return Sample(step, 0.0, np.array([State.PRESENT], np.uint8), values)
+
+
+def test_parameters_are_told_as_of_the_latest_sample() -> None:
+    """The largest magnitude is that of the latest sample that took it."""
+    rows = ParameterTable({"": nn.Linear(1, 1, bias=False)}).rows([True])
+    freeze = Freeze("python", "grad", 1, None)
+    latest = LatestSample()
+    (info,) = latest.parameters(rows, {})
+    assert (info.state, info.grad_norm, info.grad_max, info.step) == ("unmeasured",) + (None,) * 3
+    latest.receive(sample(1, 2.0, 4.0))
+    latest.receive(sample(2, 3.0))
+    (info,) = latest.parameters(rows, {0: freeze})
+    assert (info.grad_norm, info.grad_max, info.step, info.frozen) == (3.0, 4.0, 2, freeze)
