@@ -1,6 +1,7 @@
 # make demo [STEPS=500] [PORT=8765]   a live, steerable training job with its dashboard
 # make test                           every test: JavaScript, Python, browser
 # make check                          linters, type checks and every test, as in CI
+# make release [OLDEST_PYTHON=...]    sdist and wheel in dist/, tried in empty environments
 # make venv | clean                   what the others need and what they left
 #
 # PYTHON=python3.12 picks another interpreter for the virtual environment.
@@ -16,7 +17,7 @@ WORKERS ?= 2
 JS_TESTS := $(sort $(wildcard tests/js/*.test.js))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-js test-python check lint types types-js venv clean
+.PHONY: help demo test test-js test-python check lint types types-js release venv clean
 
 help:
 	@sed -n 's/^# \{0,1\}//p' Makefile | sed '/^$$/q'
@@ -49,6 +50,9 @@ types: $(VENV)/.installed-test
 types-js: node_modules/.package-lock.json
 	$(BIN)/node node_modules/typescript/bin/tsc --project tsconfig.json
 
+release: $(VENV)/.installed-release
+	$(BIN)/python tests/packaging/release.py $(OLDEST_PYTHON)
+
 venv: $(VENV)/.installed-test
 
 clean:
@@ -61,9 +65,9 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	$(PIP) install --constraint constraints.txt --editable .
 	@touch $@
 
-$(VENV)/.installed-test: pyproject.toml constraints.txt
+$(VENV)/.installed-%: pyproject.toml constraints.txt
 	$(MAKE_VENV)
-	$(PIP) install --constraint constraints.txt --editable '.[test]'
+	$(PIP) install --constraint constraints.txt --editable '.[$*]'
 	@touch $(VENV)/.installed $@
 
 node_modules/.package-lock.json: package.json package-lock.json $(VENV)/.installed-test

@@ -1,4 +1,4 @@
-"""A wheel built from the checkout, installed into an environment that knows nothing else of it."""
+"""An sdist and a wheel built from the checkout, and an environment that knows nothing else."""
 
 from __future__ import annotations
 
@@ -11,24 +11,61 @@ from pathlib import Path
 import pytest
 
 CHECKOUT = Path(__file__).parents[2]
-PARTS = ("probe", "server", "static", "templates")
+UNWANTED = ("__pycache__", "node_modules", "build", "dist", "artifacts", "*.egg-info")
+HIDDEN = {".npmrc"}
+"""The one hidden file of the checkout that is for others than its maintainers."""
+LEFTOVERS = (
+    ".venv/bin/python",
+    "node_modules/typescript/package.json",
+    "build/lib/gradgate/probe/old.py",
+    "dist/gradgate-0.0.1.tar.gz",
+    "tests/artifacts/page.png",
+    "probe/__pycache__/run.cpython-310.pyc",
+    "tests/__pycache__/conftest.cpython-310.pyc",
+)
 
 
 @pytest.fixture(scope="session")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Build the wheel from a copy, so that no earlier build's leftovers come in."""
-    source = tmp_path_factory.mktemp("source")
-    unwanted = shutil.ignore_patterns("__pycache__")
-    for part in PARTS:
-        shutil.copytree(CHECKOUT / part, source / part, ignore=unwanted)
-    for name in ("pyproject.toml", "README.md", "LICENSE"):
-        shutil.copy(CHECKOUT / name, source)
+def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Copy the checkout without what builds and tests left there."""
+    folder = tmp_path_factory.mktemp("source") / "gradgate"
+    by_name = shutil.ignore_patterns(*UNWANTED)
 
-    command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", str(source)]
+    def unwanted(path: str, names: list[str]) -> set[str]:
+        hidden = {name for name in names if name.startswith(".")} - HIDDEN
+        return hidden | by_name(path, names)
+
+    shutil.copytree(CHECKOUT, folder, ignore=unwanted)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def built(source: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Build sdist, and the wheel from it, where other builds have left things behind."""
+    folder = tmp_path_factory.mktemp("used") / "gradgate"
+    shutil.copytree(source, folder)
+    for name in LEFTOVERS:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text("left")
+
+    out = tmp_path_factory.mktemp("dist")
+    command = [sys.executable, "-m", "build", "--no-isolation", "--outdir", str(out), str(folder)]
     built = subprocess.run(command, capture_output=True, text=True, timeout=170)
     assert built.returncode == 0, built.stdout + built.stderr
+    return out
 
-    (path,) = (source / "dist").iterdir()
+
+@pytest.fixture(scope="session")
+def sdist(built: Path) -> Path:
+    """Return the sdist's path."""
+    (path,) = built.glob("*.tar.gz")
+    return path
+
+
+@pytest.fixture(scope="session")
+def wheel(built: Path) -> Path:
+    """Return the wheel's path."""
+    (path,) = built.glob("*.whl")
     return path
 
 
