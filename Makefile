@@ -1,6 +1,7 @@
 # make demo [STEPS=500] [PORT=8765]   a live, steerable training job with its dashboard
 # make test                           every test: JavaScript, Python, browser
 # make check                          linters, type checks and every test, as in CI
+# make docs                           the documentation's site, in build/site
 # make release [OLDEST_PYTHON=...]    sdist and wheel in dist/, tried in empty environments
 # make venv | clean                   what the others need and what they left
 #
@@ -17,7 +18,7 @@ WORKERS ?= 2
 JS_TESTS := $(sort $(wildcard tests/js/*.test.js))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-js test-python check lint types types-js release venv clean
+.PHONY: help demo test test-js test-python check lint types types-js docs release venv clean
 
 help:
 	@sed -n 's/^# \{0,1\}//p' Makefile | sed '/^$$/q'
@@ -49,6 +50,10 @@ types: $(VENV)/.installed-test
 
 types-js: node_modules/.package-lock.json
 	$(BIN)/node node_modules/typescript/bin/tsc --project tsconfig.json
+
+# The theme's notice about its successor is for whoever chooses the generator, not for each build.
+docs: $(VENV)/.installed-docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
 
 release: $(VENV)/.installed-release
 	$(BIN)/python tests/packaging/release.py $(OLDEST_PYTHON)
