@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Sequence
+from collections.abc import Callable, Container
 
 from ..base.errors import GradgateError
 from ..base.guard import Guard
@@ -30,38 +30,41 @@ class ExplainCommands:
         """Return whether an accepted command waits for a traced step."""
         return bool(self._accepted)
 
+    @property
+    def numbers(self) -> list[int | None]:
+        """Return the server's numbers of those that wait; None for one made in Python."""
+        return [command.id for command in self._accepted]
+
     def add(self, command: ExplainCommand) -> None:
         """Let a command whose target is there wait for a trace."""
         self._accepted.append(command)
 
-    def take(self) -> list[ExplainCommand]:
-        """Hand over what waits for a trace."""
+    def apply(self, step: int, explained: Container[str]) -> None:
+        """Report all as applied to those of their parameters that were ``explained``, by name."""
+        for command in self._take():
+            reason = ""
+            with self._guard.attempt() as attempt:
+                try:
+                    self._report(self._applied(command, step, explained))
+                except GradgateError as error:
+                    reason = str(error)
+            if reason or attempt.error is not None:
+                self._reject(command, step, reason or f"{attempt.fault}.")
+
+    def reject(self, step: int, reason: str) -> None:
+        """Report all as rejected."""
+        for command in self._take():
+            self._reject(command, step, reason)
+
+    def _applied(self, command: ExplainCommand, step: int, explained: Container[str]) -> Report:
+        require_for(EXPLAINING)
+        indexes = resolve(command.target, self._table.names)
+        found = [index for index in indexes if self._table.name(index) in explained]
+        return Report(command, CommandState.APPLIED, step, found)
+
+    def _reject(self, command: ExplainCommand, step: int, reason: str) -> None:
+        self._report(Report(command, CommandState.REJECTED, step, reason=reason))
+
+    def _take(self) -> list[ExplainCommand]:
         taken, self._accepted = self._accepted, []
         return taken
-
-    def apply(
-        self, commands: Sequence[ExplainCommand], step: int, explained: Container[str]
-    ) -> None:
-        """Report each as applied to those of its parameters that were ``explained``, by name."""
-        for command in commands:
-            indexes = self._targets(command, step)
-            if indexes is not None:
-                found = [index for index in indexes if self._table.name(index) in explained]
-                self._report(Report(command, CommandState.APPLIED, step, found))
-
-    def reject(self, commands: Sequence[ExplainCommand], step: int, reason: str) -> None:
-        """Report each as rejected."""
-        for command in commands:
-            self._report(Report(command, CommandState.REJECTED, step, reason=reason))
-
-    def _targets(self, command: ExplainCommand, step: int) -> list[int] | None:
-        """Find the parameters that a command names; None, and it is rejected, if that fails."""
-        reason = ""
-        with self._guard.attempt() as attempt:
-            try:
-                require_for(EXPLAINING)
-                return resolve(command.target, self._table.names)
-            except GradgateError as error:
-                reason = str(error)
-        self.reject([command], step, reason or f"{attempt.fault}.")
-        return None

@@ -108,10 +108,13 @@ class Explainer:
         """Send what the traced ``step`` has shown, and answer who asked for it."""
         with self._guard.attempt() as attempt:
             result = self._step.explain()
-            if result is not None:
-                self._publish(result, step)
-        if attempt.error is not None:
-            self._commands.reject(self._commands.take(), step, f"{attempt.fault}.")
+            if result is None:  # no sample of the step: who asked waits for the next
+                return
+            self._publish(result, step)
+        if attempt.error is None:
+            self._commands.apply(step, self.latest)
+        else:
+            self._commands.reject(step, f"{attempt.fault}.")
 
     def stop(self) -> None:
         """Watch no more."""
@@ -129,11 +132,9 @@ class Explainer:
         self._schedule.mark_explained()
         self._alerts.update(self.latest)
         self._alerts.fail()
-        commands = self._commands.take()
         message = self._message(result, step)
-        for number in [command.id for command in commands] or [None]:
+        for number in self._commands.numbers or [None]:
             self._uplink.send_explanations({**message, "command": number})
-        self._commands.apply(commands, step, self.latest)
 
     def _message(self, result: TraceResult, step: int) -> dict[str, Any]:
         """Make what is sent of a traced step, but for the command that it answers."""

@@ -36,9 +36,10 @@ def test_a_command_waits_for_a_trace_and_is_applied() -> None:
     assert not asked.commands.waiting
     asked.add("0")
     assert asked.commands.waiting
-    taken = asked.commands.take()
+    assert asked.commands.numbers == [1]
+    asked.commands.apply(4, {"0.bias", "1.bias"})
     assert not asked.commands.waiting
-    asked.commands.apply(taken, 4, {"0.bias", "1.bias"})
+    asked.commands.apply(5, {"0.bias"})
     assert asked.told == [(1, "applied", 4, [1], None)]
 
 
@@ -46,7 +47,7 @@ def test_a_command_whose_target_has_gone_is_rejected_and_the_others_are_applied(
     """With the nearest names, at the answer: the model may have changed in the traced step."""
     asked = Asked()
     asked.add("0", "nothing", "1")
-    asked.commands.apply(asked.commands.take(), 4, {"0.bias", "1.bias"})
+    asked.commands.apply(4, {"0.bias", "1.bias"})
     assert [told[:3] for told in asked.told] == [
         (1, "applied", 4),
         (2, "rejected", 4),
@@ -61,8 +62,8 @@ def test_a_command_that_fails_takes_no_other_along(monkeypatch: pytest.MonkeyPat
     """It is rejected with the fault, and the other is applied."""
     monkeypatch.delenv("GRADGATE_STRICT")
     asked = Asked()
-    bad, good = (ExplainCommand(t, by="server") for t in (None, "1"))  # type: ignore[arg-type]
-    asked.commands.apply([bad, good], 4, {"1.weight"})
+    asked.add(None, "1")  # type: ignore[arg-type]  # no string: a fault of the probe's own
+    asked.commands.apply(4, {"1.weight"})
     assert [told[1] for told in asked.told] == ["rejected", "applied"]
     reason = asked.told[0][4]
     assert reason is not None
@@ -74,7 +75,7 @@ def test_commands_are_rejected_with_a_reason() -> None:
     """Where the whole trace failed."""
     asked = Asked()
     asked.add("0", "1")
-    asked.commands.reject(asked.commands.take(), 4, "It failed.")
+    asked.commands.reject(4, "It failed.")
     assert asked.told == [
         (1, "rejected", 4, [], "It failed."),
         (2, "rejected", 4, [], "It failed."),

@@ -410,3 +410,15 @@ def test_an_optimizers_own_step_is_not_traced() -> None:
     loop.model.head.zero_grad()
     loop.optimizer.step()
     assert loop.causes == {"head.weight": "no_backward", "head.bias": "no_backward"}
+
+
+def test_commands_are_rejected_when_what_was_found_cannot_be_sent(
+    sent: list[Sent], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However far the answer had come."""
+    monkeypatch.delenv("GRADGATE_STRICT")
+    monkeypatch.setattr(Uplink, "send_explanations", lambda *_: 1 / 0)
+    loop = Loop()
+    loop.ask(1, "encoder")
+    loop.step(2)
+    assert [(number, state) for number, state, *_ in sent] == [(1, "delivered"), (1, "rejected")]
