@@ -37,3 +37,20 @@ def test_an_interrupt_is_no_fault() -> None:
     """What ends the job goes on to it."""
     with pytest.raises(KeyboardInterrupt), Guard().attempt():
         raise KeyboardInterrupt
+
+
+@pytest.mark.usefixtures("lenient")
+def test_each_kind_of_fault_is_logged_once_and_twenty_kinds_at_most(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """A fault in every step must not flood the job's log; all of them are counted."""
+    guard = Guard()
+    for number in range(25):
+        for _ in range(2):
+            with guard:
+                raise ValueError(f"fault {number}")
+    assert guard.faults == 50
+    logged = [record.getMessage() for record in caplog.records]
+    assert len(logged) == 20
+    assert "ValueError: fault 0" in logged[0]
+    assert "ValueError: fault 19" in logged[-1]

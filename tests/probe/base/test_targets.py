@@ -1,0 +1,66 @@
+"""From a target to parameters."""
+
+from __future__ import annotations
+
+import pytest
+
+from gradgate.probe.base.errors import TargetError
+from gradgate.probe.base.targets import resolve
+
+NAMES = [
+    ["encoder.weight"],
+    ["encoder.bias"],
+    ["encoder2.weight"],
+    ["head.weight", "tied.weight"],
+    [],
+    ["tied.weight.more"],
+]
+
+
+@pytest.mark.parametrize(
+    ("target", "indexes"),
+    [
+        ("encoder.bias", [1]),
+        ("tied.weight", [3]),
+        ("encoder", [0, 1]),
+        ("tied", [3, 5]),
+        ("*weight", [0, 2, 3]),
+        ("enc*", [0, 1, 2]),
+        ("encoder?.weight", [2]),
+        ("*", [0, 1, 2, 3, 5]),
+    ],
+)
+def test_a_name_a_module_and_a_glob_in_this_order(target: str, indexes: list[int]) -> None:
+    """A name of several counts; what has no name is never meant."""
+    assert resolve(target, NAMES) == indexes
+
+
+def test_an_exact_name_is_every_parameter_that_has_it() -> None:
+    """Two models may call theirs the same."""
+    assert resolve("weight", [["weight"], ["bias"], ["weight"]]) == [0, 2]
+
+
+def test_a_module_path_in_which_a_glob_would_match_itself_comes_first() -> None:
+    """A module may be called by a character that a glob knows."""
+    assert resolve("block[0]", [["block[0].weight"], ["block0"]]) == [0]
+
+
+@pytest.mark.parametrize(
+    ("target", "hint"),
+    [
+        ("encoder.wait", "'encoder.weight'"),
+        ("hea", "did you mean 'head'"),
+        ("zzzzzzzz", "the first parameter is 'encoder.weight'"),
+    ],
+)
+def test_what_matches_nothing_is_told_the_nearest(target: str, hint: str) -> None:
+    """A parameter's name or a module's path."""
+    with pytest.raises(TargetError, match=target) as caught:
+        resolve(target, NAMES)
+    assert hint in str(caught.value)
+
+
+def test_a_run_without_parameters_is_said_to_have_none() -> None:
+    """There is no nearest name."""
+    with pytest.raises(TargetError, match="this run has no parameters"):
+        resolve("encoder", [[], []])
