@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
+from typing import Any
 
+import pytest
 import torch
 from torch import Tensor, nn
 from torch.optim import SGD
 
 from gradgate import probe
+from gradgate.probe.session.run import job_of
+from gradgate.probe.steer import verification
 from tests.support.steered import chain, reports_of, steps, told
 from tests.support.zoo import loss_of
 
@@ -96,3 +101,80 @@ def test_an_adapter_can_be_frozen_as_soon_as_it_is_added() -> None:
         model.adapter = nn.Linear(2, 2)
         assert run.freeze("adapter") == ("adapter.weight", "adapter.bias")
         assert not model.adapter.weight.requires_grad
+
+
+def test_a_check_that_fails_is_told_once_and_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody knows whether it holds; its neighbours are verified, and later so is it."""
+    monkeypatch.delenv("GRADGATE_STRICT")
+    model, optimizer = chain(SGD)
+    with probe.attach(model, optimizer, server=False, every=1) as run:
+        reports = reports_of(run)
+        run.freeze("stem")
+        run.freeze("head")
+        good = verification.checksums
+
+        def broken(parameters: Sequence[Tensor]) -> Any:
+            if parameters[0] is model.stem.weight:
+                raise AttributeError("no sums")
+            return good(parameters)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(verification, "checksums", broken)
+            steps(model, optimizer, 1, 2)
+        assert told(reports, 2) == ["applied", "verified"]
+        assert told(reports, 1) == ["applied", "applied"]
+        failed = [report for report in reports if report.command.local == 1][-1]
+        assert failed.detail.startswith("could not be checked after step 1: gradgate failed")
+        steps(model, optimizer, 3, 3)
+        assert told(reports, 1) == ["applied", "applied", "verified"]
+
+
+def test_what_is_frozen_is_summed_ever_more_rarely(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Checksums are taken when it is frozen and 1, 2, 4, 8, … steps later."""
+    model, optimizer = chain(SGD)
+    with probe.attach(model, optimizer, server=False, every=1000) as run:
+        good, taken = verification.checksums, []
+
+        def counted(parameters: Sequence[Tensor]) -> Any:
+            taken.append(job_of(run).state.step)
+            return good(parameters)
+
+        monkeypatch.setattr(verification, "checksums", counted)
+        run.freeze("head")
+        steps(model, optimizer, 1, 20)
+    assert taken == [0, 1, 2, 4, 8, 16]
+
+
+def test_a_thaw_is_watched_until_it_was_trained() -> None:
+    """Then nobody minds that the script freezes by itself; before, it is a drift."""
+    model, optimizer = chain(SGD)
+    with probe.attach(model, optimizer, server=False, every=1) as run:
+        reports = reports_of(run)
+        run.freeze("head")
+        run.thaw("head")
+        steps(model, optimizer, 1, 1)
+        model.head.requires_grad_(False)
+        steps(model, optimizer, 2, 5)
+        assert told(reports, 2) == ["applied", "verified"]
+        assert reports[-1].detail == "2 of 2 had a gradient in step 1"
+        run.thaw("head")
+        model.head.requires_grad_(False)
+        steps(model, optimizer, 6, 6)
+    assert told(reports, 3) == ["applied", "drifted"]
+    assert reports[-1].reason.endswith("was frozen again by the script")
+
+
+def test_a_command_that_says_the_same_anew_leaves_the_proof_under_way() -> None:
+    """A thaw forestalls the proof of a freeze that it undoes whole, and only then."""
+    model, optimizer = chain(SGD)
+    with probe.attach(model, optimizer, server=False, every=1) as run:
+        reports = reports_of(run)
+        run.freeze("head")
+        run.freeze("head")
+        run.thaw("head.bias")
+        steps(model, optimizer, 1, 1)
+        assert [told(reports, n)[-1] for n in (1, 2, 3)] == ["verified"] * 3
+        assert [report.parameters for report in reports if report.command.local == 1] == [
+            [6, 7],
+            [6],
+        ]

@@ -1,0 +1,119 @@
+"""Commands that all ranks apply after the same step."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from gradgate.probe.base.errors import CommandError
+from gradgate.probe.base.guard import Guard
+from gradgate.probe.model.commands import Command, FreezeCommand, Report, ThawCommand
+from gradgate.probe.steer import rank_agreement
+from gradgate.probe.steer.rank_agreement import RankAgreement
+from gradgate.probe.steer.reports import Reports
+
+
+class Talking:
+    """A rank whose batches the test hands over."""
+
+    def __init__(self, *, leader: bool) -> None:
+        self.leader = leader
+        self.published: list[Mapping[str, Any]] = []
+        self.due: list[Mapping[str, Any]] = []
+        self.off: list[tuple[Mapping[str, Any], str]] = []
+
+    def publish(self, batch: Mapping[str, Any]) -> None:
+        self.published.append(batch)
+
+    def receive(self, step: int) -> list[Mapping[str, Any]]:
+        due, self.due = self.due, []
+        return due
+
+    def called_off(self) -> list[tuple[Mapping[str, Any], str]]:
+        off, self.off = self.off, []
+        return off
+
+
+def agreement(*, leader: bool = True) -> tuple[RankAgreement, Talking, list[Report]]:
+    told: list[Report] = []
+    reports = Reports(Guard())
+    reports.add_listener(told.append)
+    talking = Talking(leader=leader)
+    ranks: Any = talking
+    return RankAgreement(ranks, reports, Guard()), talking, told
+
+
+COMMANDS: list[Command] = [
+    FreezeCommand("a", "no_grad", True, by="rest", id=1),
+    ThawCommand("b", True, by="python", local=4),
+]
+
+
+def test_what_the_leader_publishes_is_what_every_rank_applies() -> None:
+    """Field by field, with who asked; and only when the batch has found its step."""
+    agreed, talking, _ = agreement()
+    assert agreed.exchange(COMMANDS, 3) == []
+    (batch,) = talking.published
+    talking.due = [batch]
+    assert agreed.exchange([], 4) == COMMANDS
+    assert len(talking.published) == 1
+
+
+def test_another_rank_publishes_nothing() -> None:
+    """It hears of what is wanted."""
+    agreed, talking, _ = agreement(leader=False)
+    agreed.exchange(COMMANDS, 3)
+    assert talking.published == []
+    assert not agreed.leads
+
+
+def test_a_batch_that_is_off_is_rejected_command_by_command() -> None:
+    """With what the ranks say."""
+    agreed, talking, told = agreement()
+    agreed.exchange(COMMANDS, 3)
+    talking.off = [(talking.published[0], "rank 1 of 2 did not answer.")]
+    agreed.exchange([], 5)
+    assert [(r.command, r.state.value, r.reason, r.step) for r in told] == [
+        (command, "rejected", "rank 1 of 2 did not answer.", 5) for command in COMMANDS
+    ]
+
+
+def test_a_command_that_cannot_be_published_takes_no_other_along(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It is rejected with the fault."""
+    monkeypatch.delenv("GRADGATE_STRICT")
+    agreed, talking, told = agreement()
+
+    class Broken(FreezeCommand):
+        def as_message(self) -> dict[str, Any]:
+            raise AttributeError("no fields")
+
+    agreed.exchange([Broken("a", by="rest", id=7), *COMMANDS], 3)
+    assert len(talking.published[0]["commands"]) == 2
+    assert [(r.command.id, r.state.value) for r in told] == [(7, "rejected")]
+    assert "AttributeError: no fields" in str(told[0].reason)
+
+
+def test_a_command_that_cannot_be_read_takes_no_other_along(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What stands beside it in the batch is applied."""
+    monkeypatch.delenv("GRADGATE_STRICT")
+    agreed, talking, _ = agreement()
+    talking.due = [{"commands": [{"id": "x", "kind": "melt"}, COMMANDS[1].as_message()]}]
+    assert agreed.exchange([], 3) == COMMANDS[1:]
+
+
+def test_a_job_that_is_not_distributed_needs_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Unless there are ranks by now that this run does not talk to."""
+    alone = RankAgreement(None, Reports(Guard()), Guard())
+    assert alone.leads
+    assert not alone.is_needed
+    alone.check()
+    alone.agree(3, {"kind": "freeze"})
+    monkeypatch.setattr(rank_agreement, "world_size", lambda: 2)
+    with pytest.raises(CommandError, match="attached before init_process_group"):
+        alone.check()
