@@ -16,6 +16,7 @@ from ..measure.measurement import Measurement
 from ..model.commands import ExplainCommand
 from ..model.sample import Sample
 from ..model.table import ParameterTable
+from ..steer.reports import Reports
 from ..torch_compat.readback import capturing
 from ..torch_compat.wrappers import Wrappers
 from .alerts import Alert, Alerts
@@ -45,6 +46,7 @@ class Explainer:
         gates: GateRegistry,
         expectations: Expectations,
         uplink: Uplink,
+        reports: Reports,
         guard: Guard,
         wrappers: Wrappers,
     ) -> None:
@@ -56,7 +58,7 @@ class Explainer:
         self._guard = guard
         self._schedule = TraceSchedule(models, wrappers, strict=expectations.strict)
         self._step = TracedStep(models, table, measurement, freezer, gates, guard)
-        self._commands = ExplainCommands(table, uplink.send_report, guard)
+        self._commands = ExplainCommands(table, reports.tell, guard)
         self._alerts = Alerts(expectations, table, uplink.send_alerts, guard)
         self.latest: dict[str, Explanation] = {}
         """By name: of the step that was traced last."""

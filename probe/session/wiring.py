@@ -109,15 +109,24 @@ def make_job(
     )
     uplink = Uplink(identity, measurement, guard, asked=asked.call)
     table_changed.add(uplink.send_table)
+    reports = Reports(guard)
+    reports.add_listener(uplink.send_report)
 
     freezer = Freezer(models, optimizers, table, guard, wrappers)
     gates = Gates.of(models, optimizers, table, measurement, freezer.scaler_zeros, guard, wrappers)
     explainer = Explainer(
-        models, table, measurement, freezer, gates.registry, expectations, uplink, guard, wrappers
+        models,
+        table,
+        measurement,
+        freezer,
+        gates.registry,
+        expectations,
+        uplink,
+        reports,
+        guard,
+        wrappers,
     )
 
-    reports = Reports(guard)
-    reports.add_listener(uplink.send_report)
     queue = CommandQueue(reports)
     agreement = RankAgreement(ranks, reports, guard)
     observing = Observing(models, table, freezer, guard)

@@ -1,0 +1,127 @@
+"""What was measured goes out, sample by sample."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import pytest
+from torch.optim import SGD
+
+from gradgate import probe
+from gradgate.probe.link.uplink import Uplink
+from gradgate.probe.live.explainer import Explainer
+from gradgate.probe.measure.metrics import MetricValues
+from gradgate.probe.session.run import job_of
+from tests.support.steered import chain, steps
+
+
+@pytest.fixture
+def sent(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """What the uplink is given to send."""
+    found: list[Any] = []
+    for method in ("send_sample", "send_metrics"):
+        monkeypatch.setattr(Uplink, method, lambda _, each: found.append(each))
+    return found
+
+
+def metrics(sent: list[Any]) -> list[tuple[int, dict[str, Any]]]:
+    return [(each.step, dict(each.values)) for each in sent if isinstance(each, MetricValues)]
+
+
+def test_a_sample_that_the_explainer_cannot_take_is_sent_and_so_is_the_rest(
+    sent: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One bad sample takes neither the next nor the metrics along."""
+    monkeypatch.delenv("GRADGATE_STRICT")
+    model, optimizer = chain(SGD)
+    with probe.attach(model, optimizer, server=False, every=1) as run:
+        job = job_of(run)
+        steps(model, optimizer, 1, 1)
+        first = job.measurement.latest.sample
+        sent.clear()
+        seen: list[Any] = []
+
+        def receive(_: Explainer, sample: Any) -> None:
+            seen.append(sample)
+            if len(seen) == 1:
+                raise AttributeError("no states")
+
+        monkeypatch.setattr(Explainer, "receive", receive)
+        monkeypatch.setattr(
+            job.measurement, "collect", lambda wait: ([first, first], [MetricValues(1, 0.0, {})])
+        )
+        job.delivery.send()
+        assert sent[:2] == [first, first]
+        assert seen == [first, first]
+        assert metrics(sent) == [(1, {})]
+        assert job.guard.faults == 1
+
+
+def test_figures_of_gates_are_sent_for_sampled_steps_and_late_ones(sent: list[Any]) -> None:
+    """A gate is accounted for in every step, which would be too much to send."""
+    model, optimizer = chain(SGD)
+    with probe.attach(model, optimizer, server=False, every=1000) as run:
+        job = job_of(run)
+        steps(model, optimizer, 1, 2)
+        sent.clear()
+        job.delivery.send_gate_figures({2: {"gate 1 closed": 1.0}}, sampled=False)
+        assert sent == []
+        figures: dict[int, dict[str, float | None]] = {1: {"gate 1 norm": 2.0}, 2: {"x": 1.0}}
+        job.delivery.send_gate_figures(figures, sampled=False)
+        assert metrics(sent) == [(1, {"gate 1 norm": 2.0})]
+        sent.clear()
+        job.delivery.send_gate_figures(figures, sampled=True)
+        assert [step for step, _ in metrics(sent)] == [1, 2]
+
+
+def test_a_log_belongs_to_the_step_under_way(sent: list[Any]) -> None:
+    """Between two steps to the one that has ended; after the end of the run to none."""
+    model, optimizer = chain(SGD)
+    run = probe.attach(model, optimizer, server=False, every=1)
+    run.log({"before": 1.0})
+    handle = model.register_forward_hook(lambda *_: run.log(during=2.0))
+    steps(model, optimizer, 1, 1)
+    handle.remove()
+    run.log(after=3.0)
+    run.flush()
+    assert [(s, set(v)) for s, v in metrics(sent)] == [(0, {"before"}), (1, {"during", "after"})]
+    run.detach()
+    sent.clear()
+    run.log(late=4.0)
+    run.flush()
+    assert metrics(sent) == []
+
+
+def test_what_cannot_be_logged_is_no_error_of_the_script(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is a fault that the guard counts."""
+    monkeypatch.delenv("GRADGATE_STRICT")
+    model, optimizer = chain(SGD)
+    with probe.attach(model, optimizer, server=False) as run:
+        run.log(3)  # type: ignore[arg-type]
+        assert job_of(run).guard.faults == 1
+
+
+def test_a_forked_child_sends_nothing_at_its_end(
+    sent: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The parent does, once."""
+    model, optimizer = chain(SGD)
+    with probe.attach(model, optimizer, server=False) as run:
+        job, closed = job_of(run), []
+        monkeypatch.setattr(Uplink, "close", lambda *_, failed: closed.append(failed))
+        parent = os.getpid()
+        monkeypatch.setattr(os, "getpid", lambda: parent + 1)
+        job.delivery.close(failed=False)
+        assert closed == []
+        monkeypatch.setattr(os, "getpid", lambda: parent)
+        job.delivery.close(failed=True)
+        assert closed == [True]
+
+
+def test_the_server_hears_of_the_step_that_has_ended() -> None:
+    """In heartbeats, and when a connection begins."""
+    model, optimizer = chain(SGD)
+    with probe.attach(model, optimizer, server=False) as run:
+        steps(model, optimizer, 1, 3)
+        assert job_of(run).uplink.heartbeat()["step"] == 3

@@ -1,0 +1,74 @@
+"""The bodies of hooks: guarded, and on the probe's account."""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import Any
+
+import pytest
+
+from gradgate.probe.base.errors import ExpectationError
+from gradgate.probe.base.guard import Guard
+from gradgate.probe.session.hook_runner import HookRunner
+from gradgate.probe.session.run_state import RunState
+
+
+class Expecting:
+    """An explainer that has something to raise, or not."""
+
+    def __init__(self, failure: Exception | None = None) -> None:
+        self._failure = failure
+
+    def raise_failure(self) -> None:
+        if self._failure is not None:
+            raise self._failure
+
+
+def runner(failure: Exception | None = None) -> tuple[HookRunner, RunState, Guard]:
+    state, guard = RunState(), Guard()
+    explainer: Any = Expecting(failure)
+    return HookRunner(state, explainer, guard), state, guard
+
+
+def test_the_time_of_all_hooks_is_counted_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of the one under way up to the moment at which it is asked; what is between them is not."""
+    hooks, _, _ = runner()
+    now = [100.0]
+    monkeypatch.setattr(time, "perf_counter", lambda: now[0])
+    taken: list[float] = []
+
+    def work() -> None:
+        now[0] += 1
+
+    def last() -> None:
+        work()
+        taken.append(hooks.take_seconds(now[0]))
+        work()
+
+    for body in (work, work, last):
+        now[0] += 10
+        hooks.run(body)
+    now[0] += 10
+    hooks.run(lambda: taken.append(hooks.take_seconds(now[0])))
+    assert taken == [3.0, 1.0]
+
+
+def test_a_fault_is_counted_and_a_broken_expectation_is_raised(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The one is the probe's own; the other was asked for."""
+    monkeypatch.delenv("GRADGATE_STRICT")
+    hooks, _, guard = runner(ExpectationError("head does not train"))
+    with pytest.raises(ExpectationError, match="head does not train"):
+        hooks.run(lambda: [][0])
+    assert guard.faults == 1
+
+
+def test_a_forked_child_does_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It has no thread that talks."""
+    hooks, state, _ = runner()
+    done: list[int] = []
+    monkeypatch.setattr(os, "getpid", lambda: state.process + 1)
+    hooks.run(lambda: done.append(1))
+    assert done == []

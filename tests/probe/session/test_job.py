@@ -1,0 +1,92 @@
+"""The end of a job, and what keeps it alive until then."""
+
+from __future__ import annotations
+
+import gc
+import weakref
+from typing import Any
+
+import pytest
+from torch.optim import SGD
+
+from gradgate import probe
+from gradgate.probe.link.uplink import Uplink
+from gradgate.probe.session.job import close_at_exit
+from gradgate.probe.session.run import job_of
+from tests.support.steered import chain, hook_counts, steps
+
+
+@pytest.mark.parametrize(
+    "part", ["explainer", "steering", "previews", "boundaries", "model_hooks", "measurement"]
+)
+def test_a_part_that_cannot_be_ended_keeps_no_other_from_its_end(
+    monkeypatch: pytest.MonkeyPatch, part: str
+) -> None:
+    """What was frozen is given back, and the server hears of the end."""
+    monkeypatch.delenv("GRADGATE_STRICT")
+    closed: list[Any] = []
+    monkeypatch.setattr(Uplink, "close", lambda *_, failed: closed.append(failed))
+    model, optimizer = chain(SGD)
+    run = probe.attach(model, optimizer, server=False, every=1)
+    job = job_of(run)
+    run.freeze("head")
+    run.gate("param:stem.bias")
+    steps(model, optimizer, 1, 1)
+
+    def broken() -> None:
+        raise AttributeError("no end")
+
+    broken_part = getattr(job, part)
+    name = "stop" if part in ("explainer", "steering", "previews") else "remove"
+    monkeypatch.setattr(broken_part, name, broken)
+    run.detach()
+    assert closed == [False]
+    assert all(parameter.requires_grad for parameter in model.parameters())
+    assert run.gates() == []
+    assert job.guard.faults == 1
+
+
+def test_a_run_ends_once_and_leaves_nothing() -> None:
+    """Hooks, wrappers and flags are as they were before."""
+    model, optimizer = chain(SGD)
+    before, zero_grad = hook_counts(model), optimizer.zero_grad
+    run = probe.attach(model, optimizer, server=False, every=1)
+    run.freeze("head", hold_stats=True)
+    run.gate("output:body")
+    steps(model, optimizer, 1, 2)
+    run.detach()
+    run.detach()
+    assert hook_counts(model) == before
+    assert optimizer.zero_grad == zero_grad
+    assert all(parameter.requires_grad for parameter in model.parameters())
+
+
+def test_a_run_that_nobody_holds_lives_as_long_as_its_model() -> None:
+    """So a script may drop what attach returned, and still says goodbye at its end."""
+    model, optimizer = chain(SGD)
+    delivery = weakref.ref(job_of(probe.attach(model, optimizer, server=False)).delivery)
+    gc.collect()
+    assert delivery() is not None
+    del model, optimizer
+    gc.collect()
+    assert delivery() is None
+
+
+def test_the_end_of_the_program_closes_what_is_still_there(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """And says whether the program ends by an error."""
+    closed: list[bool] = []
+    monkeypatch.setattr(Uplink, "close", lambda *_, failed: closed.append(failed))
+    model, optimizer = chain(SGD)
+    run = probe.attach(model, optimizer, server=False)
+    hook = close_at_exit(job_of(run).delivery)
+    hook()
+    monkeypatch.setattr("sys.last_value", ValueError("uncaught"), raising=False)
+    hook()
+    assert closed == [False, True]
+    run.detach()
+    del run, model, optimizer
+    gc.collect()
+    hook()
+    assert closed == [False, True, False]

@@ -1,0 +1,57 @@
+"""The hooks on the models: a forward begins, weights are loaded, and a model leads to its run."""
+
+from __future__ import annotations
+
+import torch
+from torch.optim import SGD
+
+from gradgate import probe
+from gradgate.probe.session.model_hooks import ModelHooks
+from gradgate.probe.session.run import job_of
+from tests.support.steered import chain, steps
+
+
+def test_a_forward_with_gradients_ends_the_time_between_two_steps() -> None:
+    """One without them, as in an evaluation, does not."""
+    model, optimizer = chain(SGD)
+    with probe.attach(model, optimizer, server=False, every=1) as run:
+        state = job_of(run).state
+        with torch.no_grad():
+            model(torch.ones(4, 6))
+        assert state.between
+        model(torch.ones(4, 6))
+        assert not state.between
+
+
+def test_a_model_leads_to_the_run_that_was_attached_last() -> None:
+    """And to none once that is detached."""
+    model, optimizer = chain(SGD)
+    models = {"": model}
+    assert ModelHooks.find(models) is None
+    with probe.attach(model, optimizer, server=False) as first:
+        assert ModelHooks.find(models) is job_of(first).model_hooks
+        with probe.attach(model, optimizer, server=False) as second:
+            assert ModelHooks.find(models) is job_of(second).model_hooks
+        assert ModelHooks.find(models) is job_of(first).model_hooks
+    assert ModelHooks.find(models) is None
+
+
+def test_gates_on_parameters_are_decided_before_the_forward() -> None:
+    """So that what they block costs no work; at the boundary it is trainable again."""
+    model, optimizer = chain(SGD)
+    with probe.attach(model, optimizer, server=False, every=1) as run:
+        run.gate("param:stem.bias")
+        model(torch.ones(4, 6))
+        assert not model.stem.bias.requires_grad
+    assert model.stem.bias.requires_grad
+
+
+def test_weights_that_are_loaded_are_looked_at_at_once() -> None:
+    """Who wrote to a frozen parameter is known though the step comes later."""
+    model, optimizer = chain(SGD)
+    with probe.attach(model, optimizer, server=False, every=1) as run:
+        run.freeze("head")
+        steps(model, optimizer, 1, 1)
+        model.load_state_dict({n: value + 1 for n, value in model.state_dict().items()})
+        steps(model, optimizer, 2, 2)
+        assert all(info.frozen for info in run.parameters() if info.name.startswith("head"))

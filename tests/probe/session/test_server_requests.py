@@ -1,0 +1,72 @@
+"""What the server asks for: commands, previews, trials."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from torch.optim import SGD
+
+from gradgate import probe
+from gradgate.probe.link.uplink import Uplink
+from gradgate.probe.session.run import job_of
+from tests.support.steered import chain, reports_of, steps
+
+CHANGE = {"target": "head", "mode": "grad", "hold_stats": False, "reset_state": False}
+
+
+@pytest.fixture
+def answers(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """What is answered over the connection."""
+    found: list[Any] = []
+    monkeypatch.setattr(Uplink, "answer", lambda _, message: found.append(message))
+    return found
+
+
+def test_every_kind_of_command_is_queued(answers: list[Any]) -> None:
+    """And rejected or done in its turn, also one that is not known."""
+    model, optimizer = chain(SGD)
+    with probe.attach(model, optimizer, server=False, every=1) as run:
+        reports = reports_of(run)
+        receive = job_of(run).requests.receive
+        asked = {"type": "command", "by": "rest"}
+        receive({**asked, "id": 1, "kind": "freeze", **CHANGE})
+        receive({**asked, "id": 2, "kind": "gate", "site": "param:stem.bias", "gate": None})
+        receive({**asked, "id": 3, "kind": "explain", "target": "*"})
+        receive({**asked, "id": 4, "kind": "melt", "target": "*"})
+        steps(model, optimizer, 1, 2)
+    last = {report.command.id: report.state.value for report in reports}
+    assert last == {1: "verified", 2: "verified", 3: "applied", 4: "rejected"}
+    assert answers == []
+
+
+def test_a_preview_is_answered_by_what_it_asked(answers: list[Any]) -> None:
+    """With what would be touched, or why not."""
+    model, optimizer = chain(SGD)
+    with probe.attach(model, optimizer, server=False, every=1) as run:
+        receive = job_of(run).requests.receive
+        receive({"type": "preview", "request": 5, "kind": "freeze", **CHANGE})
+        receive({"type": "preview", "request": 6, "kind": "freeze", **CHANGE, "target": "haed"})
+        seen, refused = answers
+        assert (seen["type"], seen["request"], seen["refused"]) == ("preview", 5, None)
+        assert seen["preview"] == run.preview("freeze", "head").as_message()
+        assert (refused["request"], refused["preview"]) == (6, None)
+        assert "did you mean 'head'" in refused["refused"]
+        assert all(info.frozen is None for info in run.parameters())
+
+
+def test_a_trial_is_answered_and_makes_no_gate(answers: list[Any]) -> None:
+    """With the names that its condition may use now, those that were logged among them."""
+    model, optimizer = chain(SGD)
+    with probe.attach(model, optimizer, server=False, every=1) as run:
+        run.log(loss=1.0)
+        steps(model, optimizer, 1, 1)
+        receive = job_of(run).requests.receive
+        trial = {"type": "trial", "site": "param:stem.bias", "history": None}
+        receive({**trial, "request": 7, "when": "loss > 1"})
+        receive({**trial, "request": 8, "when": "loss >"})
+        good, bad = answers
+        assert (good["type"], good["request"], good["error"]) == ("trial", 7, None)
+        assert "loss" in good["names"]
+        assert bad["error"]["message"]
+        assert run.gates() == []
