@@ -9,8 +9,9 @@ import torch
 from torch import Tensor, nn
 from torch.optim import SGD, AdamW, Optimizer
 
+from gradgate import probe
 from gradgate.probe.session.run import job_of
-from tests.support.zoo import loss_of
+from tests.support.zoo import Plain, loss_of
 
 
 class Chain(nn.Module):
@@ -37,6 +38,32 @@ def steps(model: nn.Module, optimizer: Optimizer, first: int, last: int) -> None
         optimizer.zero_grad()
         loss_of(model, step).backward()
         optimizer.step()
+
+
+def plain() -> tuple[Any, Optimizer]:
+    """The plain model of the zoo, and an optimizer that moves it far."""
+    torch.manual_seed(0)
+    model = Plain()
+    return model, SGD(model.parameters(), lr=0.1)
+
+
+def one_step(model: nn.Module, optimizer: Optimizer) -> None:
+    steps(model, optimizer, 1, 1)
+
+
+def scaled_step(
+    model: nn.Module, optimizer: Optimizer, scaler: torch.amp.GradScaler, factor: float = 1.0
+) -> None:
+    """Make a step under a ``GradScaler``; with an infinite factor it overflows and is skipped."""
+    optimizer.zero_grad()
+    scaler.scale(loss_of(model, 1) * factor).backward()
+    scaler.step(optimizer)
+    scaler.update()
+
+
+def states(run: probe.Run) -> list[str]:
+    """The state of every parameter as of the latest sample, in model order."""
+    return [info.state for info in run.parameters()]
 
 
 def reports_of(run: Any) -> list[Any]:

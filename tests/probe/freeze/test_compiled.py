@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 import torch
 from torch import nn
 from torch._dynamo.testing import CompileCounterWithBackend
 from torch.optim import SGD
 
 from gradgate import probe
-from tests.support.steered import train_on
+from tests.support import zoo
+from tests.support.steered import one_step, plain, states, train_on
 
 
 def test_many_different_freezes_of_a_compiled_model_never_end_in_eager_mode() -> None:
@@ -32,3 +34,33 @@ def test_many_different_freezes_of_a_compiled_model_never_end_in_eager_mode() ->
             assert counter.frame_count == compiled_before + 1
             assert torch.equal(model[index].bias, frozen)
     torch.compiler.reset()
+
+
+# Dynamo warns about its own use of deprecated and odd parts of torch.
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor:UserWarning")
+@pytest.mark.parametrize("order", ["before", "after", "wrapped"])
+def test_compiled_models_freeze_and_thaw(order: str) -> None:
+    """Attached before or after torch.compile a freeze holds, and backward never raises."""
+    torch._dynamo.reset()
+    model, optimizer = plain()
+    if order == "before":
+        run = probe.attach(model, optimizer, server=False, every=1)
+    compiled: Any = torch.compile(model, backend="aot_eager", fullgraph=True)
+    if order == "after":
+        one_step(compiled, optimizer)
+    if order != "before":
+        run = probe.attach(
+            compiled if order == "wrapped" else model, optimizer, server=False, every=1
+        )
+    with run:
+        for target in ("*encoder.0.*", "*"):
+            one_step(compiled, optimizer)
+            run.freeze(target)
+            held = zoo.weights(model)["encoder.0.weight"]
+            one_step(compiled, optimizer)
+            one_step(compiled, optimizer)
+            assert zoo.weights(model)["encoder.0.weight"] == held
+        run.thaw("*")
+        one_step(compiled, optimizer)
+        assert set(states(run)) == {"present"}

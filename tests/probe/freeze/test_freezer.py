@@ -452,3 +452,50 @@ def test_a_copy_or_a_pickle_of_a_watched_model_is_free_of_the_probe(
             output: Tensor = other(zoo.batch(1)[0])
             assert not output.requires_grad
         assert job_of(run).state.between
+
+
+def test_a_script_that_thaws_by_itself_is_believed(plain: Any) -> None:
+    """A frozen parameter that the script set to trainable is no longer shown as frozen."""
+    model, optimizer = plain
+    with probe.attach(model, optimizer, server=False, every=1) as run:
+        run.freeze("head")
+        one_step(model, optimizer)
+        model.head.requires_grad_(True)
+        one_step(model, optimizer)
+        assert [info.frozen for info in run.parameters()] == [None] * 6
+        assert {info.state for info in run.parameters()} == {"present"}
+
+
+def test_a_gradient_that_the_script_gives_a_frozen_parameter_is_kept_from_the_optimizer(
+    plain: Any,
+) -> None:
+    """p.grad = … on a frozen parameter does not move it."""
+    model, optimizer = plain
+    with probe.attach(model, optimizer, server=False, every=1) as run:
+        run.freeze("head")
+        held = zoo.weights(model)["head.weight"]
+        model.head.weight.grad = torch.ones_like(model.head.weight)
+        optimizer.step()
+        assert zoo.weights(model)["head.weight"] == held
+
+
+def test_a_freeze_drops_the_gradient_at_once(plain: Any) -> None:
+    """grad is None right after the freeze, so its memory is free and nothing old is applied."""
+    model, optimizer = plain
+    with probe.attach(model, optimizer, server=False) as run:
+        one_step(model, optimizer)
+        run.freeze("head")
+        assert model.head.weight.grad is None
+
+
+def test_a_freeze_after_parameters_were_replaced_takes_the_present_ones(plain: Any) -> None:
+    """load_state_dict(assign=True) makes new parameters: freezing the old ones would be a lie."""
+    model, optimizer = plain
+    with probe.attach(model, optimizer, server=False) as run:
+        old = model.head.bias
+        model.load_state_dict({k: v.clone() for k, v in model.state_dict().items()}, assign=True)
+        run.freeze("head.bias")
+        assert not model.head.bias.requires_grad
+        assert old.requires_grad
+        with pytest.raises(probe.TargetError):
+            run.freeze("head.bias (replaced at step 0)")

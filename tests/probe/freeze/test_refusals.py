@@ -8,12 +8,16 @@ import pytest
 import torch
 from torch import nn
 
+from gradgate import probe
 from gradgate.probe.base.errors import CommandError, MissingFromTorch
 from gradgate.probe.freeze.refusals import Refusals
+from gradgate.probe.model.commands import FreezeCommand
 from gradgate.probe.model.table import ParameterTable
+from gradgate.probe.session.run import job_of
 from gradgate.probe.torch_compat import requirements
 from gradgate.probe.torch_compat.parts import FREEZING, Part
 from gradgate.probe.torch_compat.wrappers import Wrappers
+from tests.support.steered import reports_of
 
 Check = Callable[..., None]
 
@@ -73,3 +77,21 @@ def test_a_torch_that_lacks_a_part_is_refused(
     monkeypatch.setattr(requirements, "PARTS", (gone,))
     with pytest.raises(MissingFromTorch, match=r"torch\._gone"):
         check()
+
+
+def test_a_sparse_parameter_is_refused_and_the_other_commands_go_on() -> None:
+    """A command that cannot be done does not take the others of its step along."""
+    model = nn.Module()
+    model.p = nn.Parameter(torch.eye(3).to_sparse())
+    model.q = nn.Parameter(torch.ones(3))
+    optimizer = torch.optim.SGD([model.q], lr=0.1)
+    with probe.attach(model, optimizer, server=False, every=1) as run:
+        reports = reports_of(run)
+        job_of(run).queue.submit(FreezeCommand("*", by="test", id=1))
+        job_of(run).queue.submit(FreezeCommand("q", by="test", id=2))
+        model.q.sum().backward()
+        optimizer.step()
+    last = {report.command.id: report for report in reports}
+    assert last[1].state.value == "rejected"
+    assert "only dense parameters can be frozen" in last[1].reason
+    assert last[2].state.value == "applied"

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from torch import nn
 
+from gradgate import probe
 from gradgate.probe.link.address import ServerAddress, ingest_url
 
 
@@ -50,3 +52,9 @@ def test_a_server_on_this_machine_is_known(url: str, local: bool) -> None:
 def test_a_person_is_shown_the_address_without_a_slash_at_its_end() -> None:
     """What the log says can be continued with a path."""
     assert ServerAddress("http://host:8765/").shown == "http://host:8765"
+
+
+def test_a_port_out_of_range_is_told_at_once() -> None:
+    """A server address that cannot be one is an error of the call, not of the thread."""
+    with pytest.raises(ValueError, match="is no address of a dashboard"):
+        probe.attach(nn.Linear(1, 1), server="http://127.0.0.1:99999")

@@ -77,3 +77,13 @@ def test_a_table_that_still_waits_is_replaced_in_its_place() -> None:
     table = kinds.index("parameters")
     assert table < kinds.index("sample")
     assert len(json.loads(frames[table])["parameters"]) == len(list(model.parameters()))
+
+
+def test_after_a_reconnection_the_server_hears_what_is_frozen() -> None:
+    """hello carries the absolute state of the freezes."""
+    model = plain()
+    with probe.attach(model, adam(model), server=False) as run:
+        run.freeze("head")
+        (frozen,) = job_of(run).uplink.hello()["frozen"]
+        assert frozen["parameters"] == [4, 5]
+        assert (frozen["by"], frozen["since_step"], frozen["command"]) == ("python", 0, None)

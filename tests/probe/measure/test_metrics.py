@@ -7,9 +7,12 @@ import logging
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
+from gradgate import probe
 from gradgate.probe.base.guard import Guard
 from gradgate.probe.measure.metrics import MAX_NAMES, MAX_PENDING, MetricLog
+from gradgate.probe.session.run import job_of
 
 
 def collected(**values: object) -> dict[str, float | None]:
@@ -99,3 +102,15 @@ def test_memory_is_bounded() -> None:
         assert not log.full
         log.add(3, {"m1": 1})
     assert log.full
+
+
+def test_an_array_among_the_metrics_is_named_and_the_rest_arrives(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """log(loss=1, acc=array of two) keeps the loss and is no fault of the probe's."""
+    with probe.attach(nn.Linear(1, 1), server=False) as run:
+        run.log(loss=1.0, acc=np.array([0.1, 0.2]))
+        _, (values,) = job_of(run).measurement.collect()
+        assert values.values == {"loss": 1.0}
+        assert job_of(run).guard.faults == 0
+    assert "log(acc=...) was given a ndarray" in caplog.text

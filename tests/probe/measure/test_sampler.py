@@ -13,8 +13,12 @@ from torch import Tensor, nn
 from gradgate import probe
 from gradgate.probe.base.guard import Guard
 from gradgate.probe.base.states import State
+from gradgate.probe.measure import statistics
+from gradgate.probe.measure.norms import grad_norms
 from gradgate.probe.measure.sampler import Sampler
+from gradgate.probe.measure.statistics import Statistic
 from gradgate.probe.measure.write_tracker import WriteTracker
+from gradgate.probe.model.commands import FreezeCommand
 from gradgate.probe.model.sample import GRAD_NORM, Sample
 from gradgate.probe.model.table import ParameterTable
 from gradgate.probe.session.run import job_of
@@ -420,3 +424,28 @@ def test_a_sample_that_cannot_be_read_takes_no_other_along(
     monkeypatch.setattr(Readback, "values", values)
     assert [sample.step for sample in sampler.collect(wait=True)] == [1, 3]
     assert guard.faults == 1
+
+
+def test_a_gradient_that_cannot_be_measured_costs_the_others_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Its parameter is unmeasured, not non-finite; the others are measured, commands applied."""
+    monkeypatch.delenv("GRADGATE_STRICT")
+    model = nn.Module()
+    model.a = nn.Parameter(torch.ones(2))
+    model.b = nn.Parameter(torch.ones(2, dtype=torch.float64))
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+
+    def broken(grads: list[Tensor], *stacks: Any, good: Any = grad_norms) -> Tensor:
+        if grads[0].dtype is torch.float64:
+            raise RuntimeError("no kernel for this dtype")
+        return good(grads, *stacks)  # type: ignore[no-any-return]
+
+    monkeypatch.setattr(statistics, "STATISTICS", (Statistic(GRAD_NORM, 1, broken),))
+    with probe.attach(model, optimizer, server=False, every=1) as run:
+        (model.a.sum() + model.b.sum()).backward()
+        job_of(run).queue.submit(FreezeCommand("a", by="test", id=1))
+        optimizer.step()
+        assert [*states(run).values()] == ["present", "unmeasured"]
+        assert not model.a.requires_grad
+        assert job_of(run).guard.faults > 0

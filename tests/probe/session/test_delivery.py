@@ -6,6 +6,7 @@ import os
 from typing import Any
 
 import pytest
+from torch import nn
 from torch.optim import SGD
 
 from gradgate import probe
@@ -126,3 +127,16 @@ def test_the_server_hears_of_the_step_that_has_ended() -> None:
     with probe.attach(model, optimizer, server=False) as run:
         steps(model, optimizer, 1, 3)
         assert job_of(run).uplink.heartbeat()["step"] == 3
+
+
+def test_logging_without_steps_or_after_the_end_stays_bounded() -> None:
+    """Of thousands of logs a few wait, and after a detach none."""
+    run = probe.attach(nn.Linear(1, 1), server=False)
+    for number in range(10_000):
+        run.log(loss=number)
+    _, waiting = job_of(run).measurement.collect(wait=True)
+    assert 0 < len(waiting) < 100
+    run.detach()
+    for number in range(1_000):
+        run.log(loss=number)
+    assert job_of(run).measurement.collect(wait=True) == ([], [])

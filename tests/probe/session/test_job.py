@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import gc
+import subprocess
+import sys
+import threading
 import weakref
 from typing import Any
 
@@ -13,7 +16,7 @@ from gradgate import probe
 from gradgate.probe.link.uplink import Uplink
 from gradgate.probe.session.job import close_at_exit
 from gradgate.probe.session.run import job_of
-from tests.support.steered import chain, hook_counts, steps
+from tests.support.steered import chain, hook_counts, one_step, plain, steps
 
 
 @pytest.mark.parametrize(
@@ -90,3 +93,52 @@ def test_the_end_of_the_program_closes_what_is_still_there(
     gc.collect()
     hook()
     assert closed == [False, True, False]
+
+
+NOBODY = "http://127.0.0.1:9"
+"""The discard port: no server answers there."""
+
+
+def test_a_run_whose_model_is_gone_lets_everything_go() -> None:
+    """Attached, never detached, dropped: model, run and thread do not stay behind."""
+    before = set(threading.enumerate())
+    model, optimizer = plain()
+    run = probe.attach(model, optimizer, server=NOBODY, every=1)
+    one_step(model, optimizer)
+    ghosts = [weakref.ref(model), weakref.ref(run)]
+    (link,) = set(threading.enumerate()) - before
+    del model, optimizer, run
+    gc.collect()
+    assert [ghost() for ghost in ghosts] == [None, None]
+    link.join(20)
+    assert not link.is_alive()
+
+
+@pytest.mark.parametrize("ending", ["return", "raise", "sys.exit(3)", "os.fork"])
+def test_a_job_ends_as_it_would_without_the_probe(ending: str) -> None:
+    """With nobody to talk to, each way to end gives its own exit code, promptly."""
+    script = f"""
+import os, sys, torch
+from gradgate import probe
+model = torch.nn.Linear(2, 1)
+optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+run = probe.attach(model, optimizer, server={NOBODY!r})
+for _ in range(3):
+    optimizer.zero_grad(); model(torch.ones(1, 2)).sum().backward(); optimizer.step()
+if {ending!r} == "raise":
+    raise RuntimeError("the script's own")
+if {ending!r} == "os.fork" and os.fork() == 0:
+    with run:
+        optimizer.step()
+    sys.exit(0)
+if {ending!r} == "os.fork":
+    _, status = os.wait()
+    assert status == 0 and model.weight.requires_grad
+    optimizer.step()
+if "exit" in {ending!r}:
+    sys.exit(3)
+"""
+    job = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60)
+    expected = {"return": 0, "raise": 1, "sys.exit(3)": 3, "os.fork": 0}[ending]
+    assert job.returncode == expected, job.stderr
+    assert job.stderr.count("Traceback") == (ending == "raise")

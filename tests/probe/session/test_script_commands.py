@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -10,7 +11,7 @@ from torch.optim import SGD
 
 from gradgate import probe
 from gradgate.probe.session.run import job_of
-from tests.support.steered import chain, reports_of, steps
+from tests.support.steered import chain, one_step, plain, reports_of, steps
 
 
 def test_commands_are_numbered_in_the_order_given() -> None:
@@ -119,3 +120,15 @@ def test_a_command_meets_parameters_as_the_script_left_them() -> None:
         assert model.head.bias.requires_grad
         steps(model, optimizer, 2, 2)
     assert [r.state.value for r in reports if r.command.local == 3][-1] == "verified"
+
+
+def test_a_command_from_another_thread_waits_for_the_boundary() -> None:
+    """Only the training thread applies at once; a REPL or a callback thread waits for a step."""
+    model, optimizer = plain()
+    with probe.attach(model, optimizer, server=False, every=1) as run:
+        thread = threading.Thread(target=run.freeze, args=("head",))
+        thread.start()
+        thread.join()
+        assert model.head.weight.requires_grad
+        one_step(model, optimizer)
+        assert not model.head.weight.requires_grad

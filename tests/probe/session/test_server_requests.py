@@ -10,7 +10,7 @@ from torch.optim import SGD
 from gradgate import probe
 from gradgate.probe.link.uplink import Uplink
 from gradgate.probe.session.run import job_of
-from tests.support.steered import chain, reports_of, steps
+from tests.support.steered import chain, one_step, plain, reports_of, steps
 
 CHANGE = {"target": "head", "mode": "grad", "hold_stats": False, "reset_state": False}
 
@@ -70,3 +70,30 @@ def test_a_trial_is_answered_and_makes_no_gate(answers: list[Any]) -> None:
         assert "loss" in good["names"]
         assert bad["error"]["message"]
         assert run.gates() == []
+
+
+FREEZE = {"type": "command", "id": 4, "kind": "freeze", "target": "head", "by": "rest"}
+
+
+def test_a_command_that_comes_twice_is_applied_once() -> None:
+    """After a reconnection the server sends what it does not know to be applied; we know."""
+    model, optimizer = plain()
+    with probe.attach(model, optimizer, server=False, every=1) as run:
+        reports = reports_of(run)
+        for _ in range(2):
+            job_of(run).requests.receive(FREEZE)
+            one_step(model, optimizer)
+        job_of(run).requests.receive(FREEZE)
+        one_step(model, optimizer)
+    words = [report.state.value for report in reports]
+    assert words == ["delivered", "applied", "verified"]
+
+
+def test_a_command_of_an_unknown_kind_is_rejected_with_what_to_upgrade() -> None:
+    """A newer server may ask for what this probe cannot do."""
+    model, optimizer = plain()
+    with probe.attach(model, optimizer, server=False, every=1) as run:
+        reports = reports_of(run)
+        job_of(run).requests.receive({**FREEZE, "kind": "melt"})
+        one_step(model, optimizer)
+        assert "upgrade gradgate in the training job" in reports[-1].reason

@@ -14,7 +14,15 @@ from torch.optim import SGD
 from gradgate import probe
 from gradgate.probe.session.run import job_of
 from gradgate.probe.steer import verification
-from tests.support.steered import chain, reports_of, steps, told
+from tests.support.steered import (
+    chain,
+    one_step,
+    plain,
+    reports_of,
+    scaled_step,
+    steps,
+    told,
+)
 from tests.support.zoo import loss_of
 
 
@@ -178,3 +186,42 @@ def test_a_command_that_says_the_same_anew_leaves_the_proof_under_way() -> None:
             [6, 7],
             [6],
         ]
+
+
+def test_a_freeze_is_not_verified_by_a_step_that_was_skipped() -> None:
+    """Only a step that the optimizer applied proves that a parameter stays."""
+    model, optimizer = plain()
+    scaler = torch.amp.GradScaler("cpu", init_scale=2.0)
+    with probe.attach(model, optimizer, server=False, every=1) as run:
+        scaled_step(model, optimizer, scaler, 1.0)
+        optimizer.zero_grad()
+        reports = reports_of(run)
+        run.freeze("head")
+        scaled_step(model, optimizer, scaler, torch.inf)
+        optimizer.zero_grad()
+        assert [report.state.value for report in reports] == ["applied"]
+        scaled_step(model, optimizer, scaler, 1.0)
+        assert [report.state.value for report in reports] == ["applied", "verified"]
+
+
+def test_a_permuted_frozen_parameter_is_not_verified() -> None:
+    """A script that flips a frozen weight's rows is found out."""
+    model, optimizer = plain()
+    with probe.attach(model, optimizer, server=False, every=1) as run:
+        reports = reports_of(run)
+        run.freeze("head")
+        with torch.no_grad():
+            model.head.weight.copy_(model.head.weight.flip(0))
+        one_step(model, optimizer)
+        assert reports[-1].reason.startswith("head.weight was frozen and has changed by step 1")
+
+
+def test_a_freeze_found_undone_at_its_verification_says_so() -> None:
+    """requires_grad set back by the script before the next step: applied, and not verified."""
+    model, optimizer = plain()
+    with probe.attach(model, optimizer, server=False, every=1) as run:
+        reports = reports_of(run)
+        run.freeze("head.bias")
+        model.head.bias.requires_grad_(True)
+        optimizer.step()
+        assert reports[-1].reason == "head.bias was made trainable again by the script"
