@@ -140,6 +140,13 @@ def test_gradients_that_were_off_come_before_what_was_called() -> None:
             h = model(X).detach()
         (h * model.scale).sum().backward()
 
+    def detach(model: nn.Module) -> None:
+        h = model(X)
+        with torch.no_grad():
+            h = h.detach()
+        (h * model.scale).sum().backward()
+
+    assert Asked(detach).cause() == "no_grad"
     found = Asked(step).about()
     assert found is not None
     assert (found.cause, found.stopped_by) == ("no_grad", "no_grad")

@@ -148,6 +148,32 @@ def test_the_path_is_that_of_the_innermost_module_that_runs() -> None:
     traced.calls.stop()
 
 
+def test_a_module_that_never_returned_is_left_with_the_one_that_called_it() -> None:
+    """Torch calls no hook for an interrupt, and the outer module goes on or ends."""
+
+    class Interrupt(BaseException):
+        pass
+
+    class Interrupted(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            raise Interrupt
+
+    class Outer(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.inner = Interrupted()
+
+        def forward(self, x: Tensor) -> Tensor:
+            with suppress(Interrupt):
+                self.inner(x)
+            return x
+
+    traced = Traced(Outer())
+    traced.model(torch.ones(2))
+    assert traced.calls.path is None
+    traced.calls.stop()
+
+
 def test_what_runs_in_another_thread_is_hidden() -> None:
     """Nothing is known of what it did there."""
     traced = Traced(Block())

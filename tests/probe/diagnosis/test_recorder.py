@@ -156,12 +156,16 @@ def test_what_a_backward_returns_comes_of_its_root() -> None:
 
 
 def test_what_runs_in_a_backward_is_not_written_down() -> None:
-    """Its hooks compute with gradients, and the flow is that of the forward."""
+    """Its hooks compute with gradients, and make tensors where no mode looks."""
     x = leaf()
+
+    def hook(gradient: Tensor) -> Tensor:
+        nn.Parameter(gradient)
+        return gradient.tan()
 
     def step() -> None:
         h = x.exp()
-        h.register_hook(lambda gradient: gradient.tan())
+        h.register_hook(hook)
         h.sum().backward()
         x.cos()
 

@@ -42,3 +42,15 @@ def test_a_tape_that_is_cleared_holds_nothing() -> None:
     finally:
         gc.enable()
     assert not any((tape.leaves, tape.backwards, tape.by_node, tape.at_node, tape.unregistered))
+
+
+def test_who_holds_a_value_of_a_cleared_tape_holds_no_other() -> None:
+    """Nor its call, nor a node of the graph."""
+    x = torch.ones(2, requires_grad=True)
+    tape = Recorded(lambda: x.exp().sum().backward()).tape
+    calls, values = list(tape.calls), list(tape.values)
+    tape.clear()
+    assert [(call.inputs, call.outputs) for call in calls] == [([], [])] * len(calls)
+    assert [(each.made_by, each.node, each.flows, each.lost, each.plain) for each in values] == [
+        (None, None, [], [], [])
+    ] * len(values)

@@ -74,9 +74,8 @@ def test_another_threads_inference_mode_is_not_this_ones(modes: GradModeCalls) -
         with torch.inference_mode():
             pass
 
-    with ThreadPoolExecutor(1) as pool:
+    with torch.inference_mode(), ThreadPoolExecutor(1) as pool:
         pool.submit(other).result()
-    with torch.inference_mode():
         mine = modes.off
     assert mine is not None
     assert mine.chain is not None
