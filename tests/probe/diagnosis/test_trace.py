@@ -149,12 +149,18 @@ def test_sizes_that_cannot_be_read_leave_the_causes(monkeypatch: pytest.MonkeyPa
 def test_a_trace_leaves_the_garbage_collector_as_it_was() -> None:
     """It collects seldom in between."""
     before = gc.get_threshold()
+    gc.set_threshold(800, 9, 8)
     trace = Trace({}, [], Guard())
-    trace.start()
-    assert gc.get_threshold()[0] >= 50_000
-    trace.stop()
-    trace.stop()
-    assert gc.get_threshold() == before
+    try:
+        trace.start()
+        assert gc.get_threshold()[0] >= 50_000
+        trace.stop()
+        assert gc.get_threshold()[:2] == (800, 9)
+        gc.set_threshold(900, 9, 8)
+        trace.stop()
+        assert gc.get_threshold()[0] == 900
+    finally:
+        gc.set_threshold(*before)
 
 
 # What it holds on to: no activations of dropped graphs, and no graph too deep to be freed.
