@@ -155,21 +155,22 @@ def test_what_a_backward_returns_comes_of_its_root() -> None:
     assert recorded.call("grad").inputs == [recorded.made_by("sum")]
 
 
-def test_what_runs_in_a_backward_is_not_written_down() -> None:
+@pytest.mark.parametrize("create_graph", [False, True])
+def test_what_runs_in_a_backward_is_not_written_down(create_graph: bool) -> None:
     """Its hooks compute with gradients, and make tensors where no mode looks."""
     x = leaf()
 
     def hook(gradient: Tensor) -> Tensor:
-        nn.Parameter(gradient)
+        nn.Parameter(gradient.detach())
         return gradient.tan()
 
     def step() -> None:
         h = x.exp()
         h.register_hook(hook)
-        h.sum().backward()
+        torch.autograd.grad(h.sum(), x, create_graph=create_graph)
         x.cos()
 
-    assert Recorded(step).names == ["exp", "sum", "cos"]
+    assert Recorded(step).names == ["exp", "sum", "grad", "cos"]
 
 
 def test_what_was_off_is_known_to_a_call() -> None:
