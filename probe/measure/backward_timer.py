@@ -59,13 +59,13 @@ class BackwardTimer:
         self._backward_ended = ended
         self._guard = guard
         self._handles: list[RemovableHandle] = []
-        self._running: _Clock | None = None
+        self._running: Clock | None = None
         """The clock of the backward that is under way; of nested ones only the outermost."""
-        self._clocks: list[_Clock] = []
+        self._clocks: list[Clock] = []
         """Those of the present step that have stopped."""
         self._memory: int | None = None
         self._broken = False
-        self._pending: deque[tuple[int, list[_Clock], int | None]] = deque(maxlen=64)
+        self._pending: deque[tuple[int, list[Clock], int | None]] = deque(maxlen=64)
 
     def arm(self) -> None:
         """Put the hooks in place, behind all others of the models.
@@ -130,7 +130,7 @@ class BackwardTimer:
         if self._running is not None or not self._handles:
             return
         with self._guard:
-            clock = _clock(device)
+            clock = make_clock(device)
             if clock is None:
                 return
             end = partial(self._end, clock)
@@ -140,7 +140,7 @@ class BackwardTimer:
                 self._running = clock
                 self._record_memory(device)
 
-    def _end(self, clock: _Clock) -> None:
+    def _end(self, clock: Clock) -> None:
         if self._running is not clock:
             return
         with self._guard:
@@ -173,7 +173,7 @@ class _GradientArrives:
             self._timer._begin(self._device)
 
 
-class _Clock(Protocol):
+class Clock(Protocol):
     """Runs from its making to :meth:`stop`."""
 
     def stop(self) -> None:
@@ -226,7 +226,8 @@ class _StreamClock:
         return float(self._began.elapsed_time(self._ended)) / 1000
 
 
-def _clock(device: torch.device) -> _Clock | None:
+def make_clock(device: torch.device) -> Clock | None:
+    """Start a clock for the work of a device; None where it cannot be timed."""
     if device.type == "cpu":
         return _HostClock()
     if device.type == "cuda" and not capturing():

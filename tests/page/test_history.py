@@ -169,9 +169,7 @@ def test_only_what_is_new_is_fetched(play: Play, open_run: OpenRun, run: str) ->
 
 
 def test_a_hidden_page_draws_nothing(play: Play, open_run: OpenRun, run: str) -> None:
-    """While nobody looks the page only listens; what came is drawn when it is seen again.
-
-    Why gradients are missing is asked for then, once."""
+    """While nobody looks it only listens; once seen again it draws what came, and asks once why."""
     probe = play(run, "a.weight")
     probe.sample(1, [0.5])
     page = open_run(run)

@@ -293,6 +293,7 @@ def test_with_everything_frozen_any_output_can_be_backpropagated(
             else:
                 tensor = tensor.logits
         tensor.sum().backward()
+    assert model.weight.grad is None
 
 
 # torch.func.jvp itself loads decompositions through torch.jit.

@@ -401,7 +401,7 @@ def test_figures_that_come_late_keep_their_step(
     arm: Callable[..., BackwardTimer], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nobody waits for a device; when its figures arrive they come in order, each once."""
-    monkeypatch.setattr(backward_timer, "_clock", lambda device: LateClock())
+    monkeypatch.setattr(backward_timer, "make_clock", lambda device: LateClock())
     model = nn.Linear(4, 4)
     timer = arm(model)
     for step in (1, 2):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -102,7 +103,7 @@ def test_compiled_functions_run_eagerly_until_the_first_who_said_so_ends_it() ->
 def test_where_it_cannot_be_seen_it_is_said_again(monkeypatch: pytest.MonkeyPatch) -> None:
     """It ends in order, so each puts back what was before it."""
     outer = dynamo.force_eager()
-    monkeypatch.setattr(dynamo, "_eval_frame", object)
+    monkeypatch.setitem(sys.modules, "torch._dynamo.eval_frame", SimpleNamespace())  # type: ignore[arg-type]
     inner = dynamo.force_eager()
     monkeypatch.undo()
     assert inner is not None
