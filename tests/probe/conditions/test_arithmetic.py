@@ -25,6 +25,7 @@ VALUES = {"step": 120.0, "norm": 12.0, "norm_avg": 4.0, "closed": False, "loss":
         ("loss", True),
         ("loss - 0.5", False),
         ("not loss", False),
+        ("-loss", True),
         ("step % 50 == 20 and loss != 0", True),
         ("-loss ** 2 == -0.25", True),
         ("norm ** -1 < .1", True),
@@ -86,6 +87,9 @@ def test_a_problem_points_at_its_part() -> None:
     with pytest.raises(ConditionError, match="division") as info:
         condition.evaluate({"step": 1, "loss": 0})
     assert info.value.column == 15
+    with pytest.raises(ConditionError, match="'step' was") as info:
+        condition.evaluate({})
+    assert info.value.column == 2
 
 
 @pytest.mark.parametrize(

@@ -162,22 +162,31 @@ def test_the_tree_is_safe_without_the_scan(text: str, monkeypatch: pytest.Monkey
 
 
 @pytest.mark.parametrize(
-    ("text", "names", "needs_norm", "is_constant"),
+    ("text", "names", "needs_norm", "known_in_forward", "is_constant"),
     [
-        ("True", set(), False, True),
-        ("1 + 1 == max(2, 1)", set(), False, True),
-        ("step > 3 and loss < 2", {"step", "loss"}, False, False),
-        ("norm > 3", {"norm"}, True, False),
-        ("norm_avg > 3 or closed", {"norm_avg", "closed"}, True, False),
-        ("norm_ > 3", {"norm_"}, False, False),
+        ("True", set(), False, True, True),
+        ("1 + 1 == max(2, 1)", set(), False, True, True),
+        ("step % 2 or closed", {"step", "closed"}, False, True, False),
+        ("step > 3 and loss < 2", {"step", "loss"}, False, False, False),
+        ("norm > 3", {"norm"}, True, False, False),
+        ("norm_avg > 3 or closed", {"norm_avg", "closed"}, True, False, False),
+        ("norm_ > 3", {"norm_"}, False, False, False),
     ],
 )
 def test_says_what_it_needs(
-    text: str, names: set[str], needs_norm: bool, is_constant: bool
+    text: str, names: set[str], needs_norm: bool, known_in_forward: bool, is_constant: bool
 ) -> None:
-    """The names used tell what must be known, and whether the norm must be measured."""
+    """The names used tell what must be known, when, and whether the norm must be measured."""
     condition = compile_condition(text)
     assert condition.text == text
     assert condition.names == names
     assert condition.needs_norm is needs_norm
+    assert condition.known_in_forward is known_in_forward
     assert condition.is_constant is is_constant
+
+
+def test_columns_are_those_of_the_text_as_it_was_written() -> None:
+    """Leading spaces count, also for what the tree of a text refuses."""
+    with pytest.raises(ConditionError, match="an attribute") as info:
+        compile_condition("   norm > loss.item")
+    assert info.value.column == 10

@@ -8,7 +8,7 @@ import random
 import pytest
 
 from gradgate.probe.conditions.compiler import compile_condition
-from gradgate.probe.conditions.names import metric_name
+from gradgate.probe.conditions.names import OWN_NAMES, metric_name
 
 
 @pytest.mark.parametrize(
@@ -29,6 +29,13 @@ def test_metric_names(metric: str, name: str) -> None:
     """A metric's name becomes one that conditions can use."""
     assert metric_name(metric) == name
     assert compile_condition(f"{name} > 1").names == {name}
+
+
+def test_the_names_of_the_language() -> None:
+    """A metric that is named like a name of the language gets another one, and no other does."""
+    for name in OWN_NAMES:
+        assert metric_name(name) == f"{name}_"
+        assert metric_name(f"{name}_") == f"{name}_"
 
 
 def test_every_metric_name_is_usable() -> None:

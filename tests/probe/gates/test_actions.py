@@ -49,6 +49,9 @@ def test_an_overflow_is_passed_on() -> None:
         clipped = Clip(1.0).pass_on(torch.tensor([bad, 1.0]))
         assert clipped is not None
         assert not clipped.isfinite().all()
+    passed = Clip(1.0).pass_on(torch.tensor([math.nan, 0.5]))
+    assert passed is not None
+    assert passed[1] == 0.5  # nobody knows the norm, so nothing is made less
 
 
 @pytest.mark.parametrize(
