@@ -140,9 +140,9 @@ def test_what_json_cannot_carry_is_refused_before_anything_is_done() -> None:
     """Not taken for a store that fails, which would be tried again."""
     store = RankStore("test")
     for value in (object(), {1, 2}):
-        with pytest.raises(NotJson):
+        with pytest.raises(NotJson, match="is not JSON serializable"):
             store.write("key", value)
-        with pytest.raises(NotJson):
+        with pytest.raises(NotJson, match="is not JSON serializable"):
             store.decide("key", value)
     assert store.read(["key"]) is None
 

@@ -266,7 +266,7 @@ def test_a_forward_that_raises_leaves_the_anchor_working(plain: Any) -> None:
     model, optimizer = plain
     with probe.attach(model, optimizer, server=False, every=1) as run:
         run.freeze("*")
-        with pytest.raises(RuntimeError):
+        with pytest.raises(RuntimeError, match="shapes cannot be multiplied"):
             model(torch.ones(2, 5))
         one_step(model, optimizer)
 
@@ -497,5 +497,5 @@ def test_a_freeze_after_parameters_were_replaced_takes_the_present_ones(plain: A
         run.freeze("head.bias")
         assert not model.head.bias.requires_grad
         assert old.requires_grad
-        with pytest.raises(probe.TargetError):
+        with pytest.raises(probe.TargetError, match="replaced at step 0"):
             run.freeze("head.bias (replaced at step 0)")
