@@ -15,7 +15,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 MAKE_VENV = $(PIP) --version >/dev/null 2>&1 || $(PYTHON) -m venv $(VENV)
 # Test processes at once: two, or as many as you say.
 WORKERS ?= 2
-JS_TESTS := $(sort $(wildcard tests/js/*.test.js))
+JS_TESTS := $(sort $(shell find tests/js -name '*.test.js'))
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-js test-python check lint types types-js docs release venv clean

@@ -2,30 +2,30 @@
  * The entry of a run's page: holds the view, fetches, listens, and redraws at most 4 times a second,
  * the lines at most once, and nothing while nobody looks.
  */
-import { plural } from "./lib/format.js";
-import { toggleWord } from "./lib/filter.js";
-import { decodeSample } from "./lib/frame.js";
-import { Matching } from "./lib/matching.js";
-import { RunState, SPARK_SAMPLES } from "./lib/runstate.js";
-import { throttled } from "./lib/throttle.js";
-import { visibleRows } from "./lib/tree.js";
-import { drifted } from "./lib/undo.js";
-import { MAX_SELECTED, readView, tabOf, writeView } from "./lib/url.js";
-import { nameToExplain } from "./lib/verdicts.js";
-import { getJson } from "./view/api.js";
-import { CommandLog } from "./view/commandlog.js";
-import { byId, setAttribute, setText } from "./view/dom.js";
-import { Explaining } from "./view/explaining.js";
-import { FlowChart } from "./view/flowchart.js";
-import { Gating } from "./view/gating.js";
-import { Header } from "./view/header.js";
-import { Lines } from "./view/lines.js";
-import { LiveConnection } from "./view/live.js";
-import { Steering } from "./view/steering.js";
-import { Tabs } from "./view/tabs.js";
-import { readTokens } from "./view/tokens.js";
-import { TreeView } from "./view/treeview.js";
-import { Trouble } from "./view/trouble.js";
+import { byId, setAttribute, setText } from "./base/dom.js";
+import { plural } from "./base/format.js";
+import { Tabs } from "./base/tabs.js";
+import { throttled } from "./base/throttle.js";
+import { FlowChart } from "./charts/flow_chart.js";
+import { LinePanel } from "./charts/line_panel.js";
+import { readTokens } from "./charts/theme_tokens.js";
+import { CommandLog } from "./commands/command_log.js";
+import { CommandSender } from "./commands/command_sender.js";
+import { drifted } from "./commands/undo.js";
+import { ExplainControl } from "./explain/explain_control.js";
+import { GateControl } from "./gates/gate_control.js";
+import { getJson } from "./link/api.js";
+import { LiveConnection } from "./link/live_connection.js";
+import { decodeSample } from "./link/sample_frame.js";
+import { visibleRows } from "./model/module_tree.js";
+import { RunState, SPARK_SAMPLES } from "./model/run_state.js";
+import { nameToExplain } from "./model/verdicts.js";
+import { MAX_SELECTED, readView, tabOf, writeView } from "./model/view_url.js";
+import { RunHeader } from "./pages/run_header.js";
+import { toggleWord } from "./tree/filter.js";
+import { FilterMatch } from "./tree/filter_match.js";
+import { TreeView } from "./tree/tree_view.js";
+import { TroubleStrip } from "./tree/trouble_strip.js";
 
 const REDRAW_MS = 250;
 const REDRAW_LINES_MS = 1000;
@@ -40,10 +40,10 @@ class RunPage {
     this.tokens = readTokens();
     this.redraw = throttled(() => this.#draw(), { interval: REDRAW_MS });
     this.redrawLines = throttled(() => this.#drawLines(), { interval: REDRAW_LINES_MS });
-    this.header = new Header();
+    this.header = new RunHeader();
     this.filter = byId("filter", HTMLInputElement);
     this.filter.value = this.view.filter;
-    this.trouble = new Trouble(byId("trouble", HTMLElement), {
+    this.trouble = new TroubleStrip(byId("trouble", HTMLElement), {
       onPick: (word) => this.setFilter(toggleWord(this.view.filter, word)),
       onWhy: (name) => this.explain(name),
       onDrifted: (id) => this.goToCommand(id),
@@ -55,11 +55,11 @@ class RunPage {
       onSelect: (name, add) => this.select(name, add),
       onCollapse: (path, collapsed) => this.collapse(path, collapsed),
     });
-    this.steering = new Steering(this.api, this.state, (request) => this.guard(request, "command"));
+    this.steering = new CommandSender(this.api, this.state, (request) => this.guard(request, "command"));
     this.flow = new FlowChart(byId("flow", HTMLElement), byId("columns", HTMLElement), (position) =>
       this.pick(position),
     );
-    this.lines = new Lines(this.api, this.state, {
+    this.lines = new LinePanel(this.api, this.state, {
       guard: (request) => this.guard(request),
       onChange: () => this.#drawLines(),
       onToggle: (name) => this.toggleLine(name),
@@ -67,8 +67,8 @@ class RunPage {
       onWhy: (name) => this.explain(name),
     });
     const { metrics } = this.lines.data;
-    this.gating = new Gating(this.api, this.state, metrics, this.steering, () => this.chooseLog("commands"));
-    this.explaining = new Explaining(this.api, this.state, this.steering, {
+    this.gating = new GateControl(this.api, this.state, metrics, this.steering, () => this.chooseLog("commands"));
+    this.explaining = new ExplainControl(this.api, this.state, this.steering, {
       guard: (request) => this.guard(request),
       onOpen: (name) => this.explain(name),
       onClose: () => this.explain(""),
@@ -81,7 +81,7 @@ class RunPage {
     );
     this.failures = { command: byId("failure", HTMLElement), fetch: byId("fetch-failure", HTMLElement) };
     this.refusal = "";
-    this.matching = new Matching();
+    this.matching = new FilterMatch();
     this.live = new LiveConnection(`${this.api}/live`, {
       onMessage: (message) => this.hear(message),
       onFrame: (frame) => this.sample(frame),

@@ -1,11 +1,12 @@
 /** The entry of the list of runs: asks the server every second and keeps one row a run. */
-import { ALERT_LABEL, ALERT_MEANING } from "./lib/alertwords.js";
-import { ALERT_WORD } from "./lib/filter.js";
-import { formatAge, formatCost, formatCount, formatJob, formatPercent, formatRate, formatTime, plural } from "./lib/format.js";
-import { stateCode, TROUBLES } from "./lib/states.js";
-import { visible } from "./lib/visible.js";
-import { getJson } from "./view/api.js";
-import { byId, element, find, setAttribute, setText, stateGlyph } from "./view/dom.js";
+import { byId, element, find, setAttribute, setText } from "./base/dom.js";
+import { formatAge, formatCost, formatCount, formatJob, formatPercent, formatRate, formatTime, plural } from "./base/format.js";
+import { visible } from "./base/visible.js";
+import { getJson } from "./link/api.js";
+import { ALERT_LABEL, ALERT_MEANING } from "./model/alerts.js";
+import { stateGlyph } from "./model/state_glyph.js";
+import { stateCode, TROUBLES } from "./model/states.js";
+import { ALERT_WORD } from "./tree/filter.js";
 
 /** @typedef {import("./wire.js").RunRow} RunRow */
 

@@ -1,0 +1,88 @@
+/**
+ * What the panel that explains a parameter says beside the job's own words.
+ *
+ * @typedef {import("../wire.js").CommandRow} CommandRow
+ * @typedef {import("../wire.js").Explanation} Explanation
+ * @typedef {import("../wire.js").Explanations} Explanations
+ * @typedef {import("../wire.js").StateName} StateName
+ *
+ * @typedef {object} Subject the parameter in question, as it stands now
+ * @property {StateName | null} state null where the model has it not, or no longer
+ * @property {boolean} removed
+ * @property {Explanation | null} explanation
+ * @property {boolean} holds does the explanation's cause fit the latest sample?
+ * @property {boolean} known does the page know the name at all?
+ */
+import { formatCount, formatDuration, formatNumber } from "../base/format.js";
+import { visible } from "../base/visible.js";
+import { isCalmCause } from "../model/causes.js";
+import { isPending } from "../model/commands.js";
+
+/**
+ * What there is to say in place of an explanation, or before one that holds no longer; null where the
+ * explanation speaks for itself.
+ * @param {Subject} subject
+ * @param {Explanations} answer
+ * @returns {{tone: "calm" | "open" | "old", text: string} | null}
+ */
+export function standing({ state, removed, explanation, holds, known }, { step, left_out }) {
+  if (!known) return { tone: "open", text: "This run has no parameter of that name." };
+  if (removed) return { tone: "open", text: "The model has this parameter no longer." };
+  if (step === null) return { tone: "open", text: "Not looked at yet: the job has traced no step so far." };
+  const then = `step ${formatCount(step)}`;
+  if (explanation !== null) {
+    if (holds) return null;
+    return { tone: "old", text: `This was so at ${then}. In the latest sample it is ${state}: explain again.` };
+  }
+  if (state !== null && state !== "present" && state !== "unmeasured") {
+    if (left_out > 0) return { tone: "open", text: `${formatCount(left_out)} explanations of ${then} are not listed, and this may be one of them.` };
+    return { tone: "old", text: `It had a useful gradient at ${then}, when the job looked last. Now it is ${state}: explain again.` };
+  }
+  return { tone: "calm", text: `Nothing was wrong with it as of ${then}.` };
+}
+
+/**
+ * From which step the answer is, what it cost, and who asked.
+ * @param {Explanations} answer
+ * @param {readonly CommandRow[]} commands
+ */
+export function traceWords(answer, commands) {
+  const { step, seconds, ratio } = answer;
+  if (step === null) return "";
+  const cost = seconds === null ? "" : `, traced in ${formatDuration(seconds)}`;
+  const share = ratio === null ? "" : `, ${formatNumber(ratio)} times a normal step`;
+  return `Step ${formatCount(step)}${cost}${share}. ${askerWords(answer, commands)}.`;
+}
+
+/**
+ * @param {Explanations} answer
+ * @param {readonly CommandRow[]} commands
+ */
+function askerWords({ by, step, command }, commands) {
+  const asked = commands.find(
+    (each) => each.kind === "explain" && (command === null ? each.step === step : each.id === command),
+  );
+  if (asked !== undefined) return `Asked by ${visible(asked.by)} (command ${asked.id})`;
+  return by === "command" ? `Asked by command ${command}` : "The job looked by itself";
+}
+
+/**
+ * How far the latest question has come, where it is not answered.
+ * @param {readonly CommandRow[]} commands newest first
+ * @param {Explanations} answer
+ * @returns {{pending: boolean, text: string}}
+ */
+export function askedWords(commands, answer) {
+  const asked = commands.find(({ kind }) => kind === "explain");
+  if (asked === undefined) return { pending: false, text: "" };
+  if (isPending(asked)) return { pending: true, text: `${asked.state}: the job answers from its next step` };
+  const answeredSince = (answer.time ?? 0) > (asked.times.rejected ?? asked.requested);
+  if (asked.state !== "rejected" || answeredSince) return { pending: false, text: "" };
+  const reason = asked.reason === null ? "no reason was given" : visible(asked.reason);
+  return { pending: false, text: `rejected: ${reason}` };
+}
+
+/** What an explanation's advice is headed by. @param {string} cause */
+export function adviceHeading(cause) {
+  return isCalmCause(cause) ? "To train it" : "What to do";
+}

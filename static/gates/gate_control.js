@@ -1,0 +1,85 @@
+/**
+ * Everything about gates on a run's page: the editor, the list, and what they send.
+ *
+ * @typedef {import("../model/run_state.js").RunState} RunState
+ * @typedef {import("../model/gate_sites.js").Place} Place
+ * @typedef {import("../charts/metrics.js").Metrics} Metrics
+ * @typedef {import("../model/module_tree.js").TreeNode} TreeNode
+ * @typedef {import("../wire.js").GateRow} GateRow
+ * @typedef {import("../commands/command_sender.js").CommandSender} CommandSender
+ */
+import { byId, find, setText } from "../base/dom.js";
+import { postJson } from "../link/api.js";
+import { labelsOf, placeOfNode, placeOfSite } from "../model/gate_sites.js";
+import { gateCount } from "../model/gate_words.js";
+import { nameOfMetric } from "./completion.js";
+import { withPaused } from "./gate_draft.js";
+import { GateEditor } from "./gate_editor.js";
+import { GateList } from "./gate_list.js";
+import { TrialChart } from "./trial_chart.js";
+import { TRIAL_SAMPLES } from "./trial_words.js";
+
+export class GateControl {
+  /**
+   * @param {string} api
+   * @param {RunState} state
+   * @param {Metrics} metrics
+   * @param {CommandSender} steering
+   * @param {() => void} onMade a gate was asked for: the log says how far it has come
+   */
+  constructor(api, state, metrics, steering, onMade) {
+    this.state = state;
+    this.tab = byId("tab-gates", HTMLElement);
+    const dialog = byId("gate-editor", HTMLDialogElement);
+    const chart = new TrialChart(find(dialog, ".trial-chart"), api, state, metrics);
+    this.editor = new GateEditor(dialog, chart, {
+      trial: ({ site, when, action, factor, max_norm, hold }, signal) =>
+        postJson(`${api}/trial`, { site, when, action, factor, max_norm, hold, samples: TRIAL_SAMPLES }, signal),
+      send: async (draft) => {
+        await steering.post(draft);
+        if (draft.gate === null) onMade();
+      },
+      names: () => metrics.names.map(nameOfMetric),
+      onSwitch: (gate) => this.#open(this.place, gate, this.here),
+    });
+    this.list = new GateList(byId("gates", HTMLElement), {
+      onEdit: (gate) => this.edit(gate),
+      onPause: (gate) => steering.send(withPaused(gate, !gate.paused)),
+      onRemove: (gate) => steering.send({ kind: "ungate", gate: gate.id }),
+    });
+    /** @type {Place} */
+    this.place = { parameter: null, module: null, label: null };
+    /** @type {readonly GateRow[]} */
+    this.here = [];
+  }
+
+  /** Make a gate at a row of the tree, or change the one that is there. @param {TreeNode} node */
+  ask(node) {
+    const here = this.state.gatesByNode.get(node.id) ?? [];
+    this.#open(placeOfNode(node, this.state.parameters), here[0] ?? null, here);
+  }
+
+  /** @param {GateRow} gate */
+  edit(gate) {
+    this.#open(placeOfSite(gate.site, this.state.parameters), gate, []);
+  }
+
+  /**
+   * @param {Place} place
+   * @param {GateRow | null} gate
+   * @param {readonly GateRow[]} here
+   */
+  #open(place, gate, here) {
+    this.place = place;
+    this.here = here;
+    this.editor.open({ place, gate, gates: here, labels: labelsOf(this.state.gates) });
+  }
+
+  /** @param {string | null} locked why nothing can be changed, or null */
+  render(locked) {
+    const { gates, commands } = this.state;
+    this.editor.lock(locked);
+    this.list.render(gates, commands, locked);
+    setText(this.tab, gates.length === 0 ? "Gates" : `Gates (${gateCount(gates)})`);
+  }
+}

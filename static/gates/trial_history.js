@@ -1,0 +1,55 @@
+/**
+ * The history that a dry run is drawn over.
+ *
+ * @typedef {import("../wire.js").GateDraft} GateDraft
+ * @typedef {import("../wire.js").GateRow} GateRow
+ * @typedef {import("../wire.js").Trial} Trial
+ * @typedef {{kind: "parameter" | "metric", name: string} | {kind: "gate", gate: number}} Subject
+ */
+import { parseSite } from "../model/gate_sites.js";
+import { nameOfMetric } from "./completion.js";
+
+const NAMES = /[A-Za-z_][A-Za-z0-9_]*/g;
+
+/**
+ * What is drawn: the parameter at whose gradient the gate stands, else the first thing that the
+ * condition names and that has a history: a metric, or the norm that came to a gate of the site.
+ * @param {Pick<GateDraft, "site" | "when">} draft
+ * @param {readonly string[]} metrics
+ * @param {readonly Pick<GateRow, "id" | "site">[]} measured gates whose norms are known
+ * @returns {Subject | null}
+ */
+export function subjectOf({ site, when }, metrics, measured) {
+  const { kind, name } = parseSite(site);
+  if (kind === "param") return { kind: "parameter", name };
+  const gate = measured.find((each) => each.site === site);
+  for (const word of when.match(NAMES) ?? []) {
+    if (gate !== undefined && (word === "norm" || word === "norm_avg")) return { kind: "gate", gate: gate.id };
+    const metric = metrics.find((each) => nameOfMetric(each) === word);
+    if (metric !== undefined) return { kind: "metric", name: metric };
+  }
+  return null;
+}
+
+/**
+ * From about which step the dry run goes.
+ * @param {Trial} trial
+ * @param {number | null} latest step of the latest sample
+ * @param {number} every samples each n-th step
+ */
+export function trialStart({ samples, closed }, latest, every) {
+  const first = closed?.[0] ?? Infinity;
+  return Math.max(0, Math.min(first, (latest ?? 0) - (samples - 1) * every));
+}
+
+/**
+ * How far samples are apart: the smallest distance of neighbours, at least a step.
+ * @param {...readonly number[]} lists of rising steps
+ */
+export function sampleDistance(...lists) {
+  let least = Infinity;
+  for (const steps of lists) {
+    for (let i = 1; i < steps.length; i += 1) least = Math.min(least, steps[i] - steps[i - 1]);
+  }
+  return Number.isFinite(least) ? Math.max(1, least) : 1;
+}

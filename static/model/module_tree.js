@@ -1,0 +1,173 @@
+/**
+ * The tree of modules and parameters, and the rows of it that are in sight.
+ *
+ * @typedef {import("../wire.js").ParameterRow} ParameterRow
+ * @typedef {object} TreeNode
+ * @property {string} id `m:PATH` or `p:NAME`
+ * @property {"module" | "parameter"} kind
+ * @property {string} path a module's path (the root's is ""), or a parameter's name
+ * @property {string} label the last part of the path
+ * @property {number} depth 0 for the root
+ * @property {TreeNode | null} parent
+ * @property {TreeNode[]} children in model order
+ * @property {number[]} parameters positions of all parameters of the model at or below the node
+ * @property {number[]} removed positions of those that the model has no longer
+ * @property {number} numel of the model's
+ *
+ * @typedef {object} Tree
+ * @property {TreeNode} root
+ * @property {Map<string, TreeNode>} nodes by id
+ */
+
+/**
+ * @param {readonly ParameterRow[]} parameters in model order
+ * @returns {Tree}
+ */
+export function buildTree(parameters) {
+  const root = makeNode("module", "", "model", null);
+  /** @type {Map<string, TreeNode>} */
+  const nodes = new Map([[root.id, root]]);
+  parameters.forEach((parameter, position) => {
+    const parent = moduleNode(nodes, root, parameter.module);
+    const prefix = parameter.module === "" ? "" : `${parameter.module}.`;
+    const label = parameter.name.startsWith(prefix)
+      ? parameter.name.slice(prefix.length)
+      : parameter.name;
+    const leaf = makeNode("parameter", parameter.name, label, parent);
+    nodes.set(leaf.id, leaf);
+    /** @type {TreeNode | null} */
+    let node = leaf;
+    while (node !== null) {
+      (parameter.removed ? node.removed : node.parameters).push(position);
+      if (!parameter.removed) node.numel += parameter.numel;
+      node = node.parent;
+    }
+  });
+  return { root, nodes };
+}
+
+/**
+ * @param {TreeNode["kind"]} kind
+ * @param {string} path
+ * @param {string} label
+ * @param {TreeNode | null} parent
+ * @returns {TreeNode}
+ */
+function makeNode(kind, path, label, parent) {
+  const node = {
+    id: `${kind === "module" ? "m" : "p"}:${path}`,
+    kind,
+    path,
+    label,
+    depth: parent === null ? 0 : parent.depth + 1,
+    parent,
+    children: [],
+    parameters: [],
+    removed: [],
+    numel: 0,
+  };
+  parent?.children.push(node);
+  return node;
+}
+
+/**
+ * @param {Map<string, TreeNode>} nodes
+ * @param {TreeNode} root
+ * @param {string} path
+ * @returns {TreeNode}
+ */
+function moduleNode(nodes, root, path) {
+  if (path === "") return root;
+  const known = nodes.get(`m:${path}`);
+  if (known !== undefined) return known;
+  const dot = path.lastIndexOf(".");
+  const parent = moduleNode(nodes, root, dot < 0 ? "" : path.slice(0, dot));
+  const node = makeNode("module", path, path.slice(dot + 1), parent);
+  nodes.set(node.id, node);
+  return node;
+}
+
+/**
+ * The rows in sight, top to bottom. A filter opens every module that holds a match.
+ * @param {Tree} tree
+ * @param {ReadonlySet<string>} collapsed paths of modules
+ * @param {Uint8Array | null} matched 1 for each parameter that the filter lets through
+ * @returns {TreeNode[]}
+ */
+export function visibleRows(tree, collapsed, matched) {
+  /** @type {TreeNode[]} */
+  const rows = [];
+  /** @type {TreeNode[]} */
+  const stack = [tree.root];
+  for (let node = stack.pop(); node !== undefined; node = stack.pop()) {
+    if (matched !== null && !holdsMatch(node, matched)) continue;
+    rows.push(node);
+    if (node.kind === "parameter" || (matched === null && collapsed.has(node.path))) continue;
+    for (let i = node.children.length - 1; i >= 0; i -= 1) stack.push(node.children[i]);
+  }
+  return rows;
+}
+
+/**
+ * @param {TreeNode} node
+ * @param {Uint8Array} matched
+ */
+function holdsMatch({ parameters, removed }, matched) {
+  const isMatch = (/** @type {number} */ position) => matched[position] === 1;
+  return parameters.some(isMatch) || removed.some(isMatch);
+}
+
+/**
+ * Positions of the model's parameters in the order of the tree: what was added in mid-run stands
+ * beside its module's other parameters, and what was removed has no place.
+ * @param {Tree} tree
+ * @returns {number[]}
+ */
+export function treeOrder({ root }) {
+  /** @type {number[]} */
+  const order = [];
+  const stack = [root];
+  for (let node = stack.pop(); node !== undefined; node = stack.pop()) {
+    if (node.kind === "parameter") order.push(...node.parameters);
+    for (let i = node.children.length - 1; i >= 0; i -= 1) stack.push(node.children[i]);
+  }
+  return order;
+}
+
+/**
+ * Blocks of the model for an axis in the order of the tree: first the root's children, then the largest block is opened
+ * again and again while it holds over a quarter of the model and the blocks stay few.
+ * @param {Tree} tree
+ * @param {number} most blocks at most
+ * @returns {{label: string, path: string, first: number, last: number}[]} by places in that order
+ */
+export function axisBlocks(tree, most) {
+  /** @type {TreeNode[]} */
+  let blocks = [tree.root];
+  for (;;) {
+    const largest = blocks
+      .filter((node) => node.children.some((child) => child.kind === "module"))
+      .sort((a, b) => b.parameters.length - a.parameters.length)[0];
+    if (largest === undefined) break;
+    const opened = blocks.flatMap((node) => (node === largest ? node.children : [node]));
+    const large = largest.parameters.length * 4 > tree.root.parameters.length;
+    if (!large || opened.length > most) break;
+    blocks = opened;
+  }
+  let next = 0;
+  return blocks
+    .filter((node) => node.parameters.length > 0)
+    .map(({ label, path, parameters }) => {
+      const first = next;
+      next += parameters.length;
+      return { label, path, first, last: next - 1 };
+    });
+}
+
+/**
+ * What a command names to reach the node.
+ * @param {TreeNode} node
+ */
+export function targetOf(node) {
+  return node.kind === "module" && node.path === "" ? "*" : node.path;
+}

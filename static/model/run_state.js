@@ -1,0 +1,209 @@
+/**
+ * All that the page knows of one run, as the job and the server reported it.
+ *
+ * @typedef {import("../wire.js").RunRow} RunRow
+ * @typedef {import("../wire.js").ParameterRow} ParameterRow
+ * @typedef {import("../wire.js").CommandRow} CommandRow
+ * @typedef {import("../wire.js").GateRow} GateRow
+ * @typedef {import("../wire.js").Alert} Alert
+ * @typedef {import("../wire.js").Sparklines} Sparklines
+ * @typedef {import("../link/sample_frame.js").Sample} Sample
+ */
+import { mergeCommands, pendingByParameter } from "./commands.js";
+import { gatesByNode } from "./gate_sites.js";
+import { buildTree } from "./module_tree.js";
+import { decadeDomain, isPlottable } from "./norm_scale.js";
+import { SampleHistory } from "./sample_history.js";
+import { stateCode } from "./states.js";
+import { Verdicts } from "./verdicts.js";
+
+export const SPARK_SAMPLES = 60;
+
+export class RunState {
+  constructor() {
+    /** @type {RunRow | null} */
+    this.run = null;
+    /** @type {ParameterRow[]} */
+    this.parameters = [];
+    this.loaded = false;
+    this.tree = buildTree([]);
+    /** @type {CommandRow[]} newest first */
+    this.commands = [];
+    /** @type {Map<number, CommandRow>} what is asked for and not yet reported, by position */
+    this.pending = new Map();
+    /** @type {readonly GateRow[]} as the job reported them */
+    this.gates = [];
+    /** @type {Map<string, GateRow[]>} by the node's id */
+    this.gatesByNode = new Map();
+    /** Why gradients are missing, as the latest traced step showed. */
+    this.verdicts = new Verdicts();
+    /** @type {ReadonlySet<number>} positions of what ought to train and does not */
+    this.alerts = new Set();
+    this.history = new SampleHistory(0, SPARK_SAMPLES);
+    this.step = 0;
+    /** @type {number | null} of the latest sample */
+    this.sampleStep = null;
+    /** @type {Sample | null} the latest that came live, whole even if the table was shorter then */
+    this.live = null;
+    /** When the run's row came, by `performance.now()`. */
+    this.runCame = 0;
+    this.skipped = false;
+    this.scaled = false;
+    this.states = new Uint8Array(0);
+    this.norms = new Float32Array(0);
+    this.lows = new Float32Array(0);
+    this.highs = new Float32Array(0);
+    /** @type {readonly [number, number] | null} decades of the colour ramp */
+    this.domain = null;
+    /** @type {readonly [number, number] | null} decades of the axis */
+    this.extent = null;
+  }
+
+  /**
+   * @param {RunRow} run
+   * @param {number} [now] ms, as performance.now() has it
+   */
+  setRun(run, now = performance.now()) {
+    this.run = run;
+    this.runCame = now;
+    this.step = Math.max(this.step, run.step);
+    this.sampleStep ??= run.sample_step;
+  }
+
+  /**
+   * Seconds since a time of the server's clock. Neither the job's clock nor this machine's is asked:
+   * the row says what the server's showed, and what went by since is measured.
+   * @param {number} time
+   * @param {number} [now] ms, as performance.now() has it
+   */
+  ageOf(time, now = performance.now()) {
+    if (this.run === null) throw new Error("an age was asked for before the run's row came");
+    return Math.max(0, this.run.server_time - time + (now - this.runCame) / 1000);
+  }
+
+  /**
+   * Take the table over. What was measured is what is newest: a live sample may have overtaken the
+   * table, and the table has what was missed while there was no connection.
+   * @param {ParameterRow[]} rows the whole table, in model order
+   */
+  setParameters(rows) {
+    const same = tableKey(rows) === tableKey(this.parameters);
+    this.parameters = rows;
+    this.loaded = true;
+    if (!same) {
+      this.tree = buildTree(rows);
+      this.history = new SampleHistory(rows.length, SPARK_SAMPLES);
+    }
+    const stored = rows.reduce((latest, { step }) => Math.max(latest, step ?? 0), 0);
+    if (this.live === null || stored > this.live.step) {
+      this.#measure(
+        rows.map((row) => stateCode(row.state)),
+        rows.map((row) => row.grad_norm ?? NaN),
+      );
+      this.sampleStep = stored || this.sampleStep;
+    } else if (!same) this.#measureLive(this.live);
+    this.pending = pendingByParameter(this.commands, rows);
+    this.setGates(this.gates);
+  }
+
+  /** @param {readonly GateRow[]} gates all that there are */
+  setGates(gates) {
+    this.gates = gates;
+    this.gatesByNode = gatesByNode(gates, this.tree, this.parameters);
+  }
+
+  /** @param {readonly Alert[]} alerts all that there are */
+  setAlerts(alerts) {
+    this.alerts = new Set(alerts.map(({ parameter }) => parameter));
+  }
+
+  /** @param {Sparklines} sparklines the samples before the first live one */
+  setSparklines({ steps, rows, states }) {
+    const live = this.history;
+    this.history = new SampleHistory(this.parameters.length, SPARK_SAMPLES);
+    steps.forEach((step, i) =>
+      this.history.push({
+        step,
+        norms: rows.map((row) => row[i] ?? NaN),
+        states: states.map((codes) => codes[i]),
+      }),
+    );
+    this.history.pushNewer(live);
+  }
+
+  /** @param {Sample} sample */
+  applySample(sample) {
+    this.step = Math.max(this.step, sample.step);
+    this.sampleStep = sample.step;
+    this.skipped = sample.skipped;
+    this.live = sample;
+    this.#measureLive(sample);
+    const { states, norms, lows, highs } = this;
+    this.history.push({ step: sample.step, states, norms, lows, highs });
+  }
+
+  /** @param {readonly CommandRow[]} rows new or changed */
+  setCommands(rows) {
+    this.commands = mergeCommands(this.commands, rows);
+    this.pending = pendingByParameter(this.commands, this.parameters);
+  }
+
+  /** @param {Sample} sample */
+  #measureLive({ states, norms, lows, highs }) {
+    this.#measure(states, norms, lows, highs);
+  }
+
+  /**
+   * @param {ArrayLike<number>} states
+   * @param {ArrayLike<number>} norms
+   * @param {ArrayLike<number>} [lows]
+   * @param {ArrayLike<number>} [highs]
+   */
+  #measure(states, norms, lows = norms, highs = norms) {
+    const { parameters } = this;
+    const count = parameters.length;
+    const isGone = (/** @type {number} */ i) => parameters[i].removed;
+    // The REST rows have no infinity (JSON has none), so a live one is no norm either.
+    const fit = (/** @type {ArrayLike<number>} */ from) =>
+      Float32Array.from({ length: count }, (_, i) =>
+        Number.isFinite(from[i]) && !isGone(i) ? from[i] : NaN,
+      );
+    this.states = Uint8Array.from({ length: count }, (_, i) => (isGone(i) ? 0 : (states[i] ?? 0)));
+    this.norms = fit(norms);
+    this.lows = fit(lows);
+    this.highs = fit(highs);
+    this.scaled = false;
+  }
+
+  /** Fit the scales to the latest sample; once a drawing is enough, samples come more often. */
+  fitScales() {
+    if (this.scaled) return;
+    this.scaled = true;
+    const ends = [this.norms, this.lows, this.highs].flatMap(plottableEnds);
+    this.domain = decadeDomain(this.norms, this.domain);
+    this.extent = decadeDomain(ends, this.extent, 0);
+  }
+}
+
+/**
+ * What the tree is made of.
+ * @param {readonly ParameterRow[]} rows
+ */
+function tableKey(rows) {
+  return rows.map(({ name, removed }) => `${name}${removed ? "\n(removed)" : ""}`).join("\n");
+}
+
+/**
+ * The lowest and highest norm that have a place on a log scale, if there are any.
+ * @param {Float32Array} norms
+ */
+function plottableEnds(norms) {
+  let low = Infinity;
+  let high = 0;
+  for (const norm of norms) {
+    if (!isPlottable(norm)) continue;
+    if (norm < low) low = norm;
+    if (norm > high) high = norm;
+  }
+  return high === 0 ? [] : [low, high];
+}

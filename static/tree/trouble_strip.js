@@ -1,0 +1,154 @@
+/**
+ * Trouble first: what ought to train and does not, freezes that do not hold, how many parameters are in
+ * each state that deserves a look, and why.
+ *
+ * @typedef {import("../wire.js").CommandRow} CommandRow
+ * @typedef {import("../wire.js").StateName} StateName
+ * @typedef {import("../model/run_state.js").RunState} RunState
+ * @typedef {import("../model/verdicts.js").CauseGroup} CauseGroup
+ */
+import { element } from "../base/dom.js";
+import { formatCount } from "../base/format.js";
+import { tick } from "../base/glyphs.js";
+import { visible } from "../base/visible.js";
+import { ALERT_LABEL, ALERT_MEANING } from "../model/alerts.js";
+import { causeOf } from "../model/causes.js";
+import { stateGlyph } from "../model/state_glyph.js";
+import { CALM, countStates, stateCode, stateOf, TROUBLES } from "../model/states.js";
+import { ALERT_WORD, causeWord, stateWord } from "./filter.js";
+
+export class TroubleStrip {
+  /**
+   * @param {HTMLElement} box
+   * @param {object} handlers
+   * @param {(word: string) => void} handlers.onPick a word for the filter
+   * @param {(name: string) => void} handlers.onWhy of a parameter that has no row
+   * @param {(command: number) => void} handlers.onDrifted
+   */
+  constructor(box, { onPick, onWhy, onDrifted }) {
+    this.box = box;
+    this.key = "";
+    box.addEventListener("click", (event) => {
+      const chip = event.target instanceof Element && event.target.closest(".chip");
+      if (!(chip instanceof HTMLElement)) return;
+      const { word, why, drifted: id } = chip.dataset;
+      if (word !== undefined) onPick(word);
+      if (why !== undefined) onWhy(why);
+      if (id !== undefined) onDrifted(Number(id));
+    });
+  }
+
+  /**
+   * @param {RunState} state
+   * @param {string} filter the text of the filter box
+   * @param {readonly CommandRow[]} drifted newest first
+   */
+  render({ states, alerts, run, verdicts }, filter, drifted) {
+    const counts = countStates(states);
+    const count = (/** @type {StateName} */ name) => counts.get(name) ?? 0;
+    const words = filter.split(/\s+/);
+    const shown = (/** @type {readonly StateName[]} */ names) =>
+      names.filter((name) => count(name) > 0 || words.includes(stateWord(name)));
+    const groups = verdicts.groups();
+    const measured = states.some((code) => stateOf(code).name !== "unmeasured");
+    const missed = alerts.size === 0 ? 0 : Math.max(alerts.size, run?.alerts ?? 0);
+    const key = JSON.stringify([[...counts], words, groups, measured, missed, drifted.map(({ id, reason }) => [id, reason])]);
+    if (key === this.key) return;
+    this.key = key;
+    const quiet = missed === 0 && drifted.length === 0 && groups.length === 0 && !TROUBLES.some((name) => count(name) > 0);
+    const pressed = (/** @type {string} */ word) => words.includes(word);
+    this.#replace(
+      ...(missed > 0 || pressed(ALERT_WORD) ? [alertChip(missed, pressed(ALERT_WORD))] : []),
+      ...(drifted.length > 0 ? [driftedChip(drifted)] : []),
+      ...(quiet ? [verdict(measured)] : []),
+      ...shown(TROUBLES).map((name) => stateChip(name, count(name), pressed(stateWord(name)))),
+      ...causeChips(groups, pressed),
+      ...shown(CALM).map((name) => stateChip(name, count(name), pressed(stateWord(name)))),
+    );
+  }
+
+  /** The focus stays on its chip. @param {...HTMLElement} chips */
+  #replace(...chips) {
+    const focused = this.box.contains(document.activeElement) ? document.activeElement : null;
+    const same = (/** @type {HTMLElement} */ chip) =>
+      focused instanceof HTMLElement && JSON.stringify(chip.dataset) === JSON.stringify(focused.dataset);
+    this.box.replaceChildren(...chips);
+    if (focused !== null) all(this.box).find(same)?.focus({ preventScroll: true });
+  }
+}
+
+/** @param {HTMLElement} box @returns {HTMLElement[]} */
+function all(box) {
+  return [...box.querySelectorAll(".chip")].filter((each) => each instanceof HTMLElement);
+}
+
+/**
+ * @param {string} classes
+ * @param {Record<string, string>} attributes
+ * @param {number} count
+ * @param {string} label
+ * @param {...Node} before
+ */
+function chip(classes, attributes, count, label, ...before) {
+  const words = element("span", {}, element("strong", {}, formatCount(count)), ` ${label}`);
+  return element("button", { type: "button", class: `chip ${classes}`, ...attributes }, ...before, words);
+}
+
+/**
+ * @param {number} count
+ * @param {boolean} pressed
+ */
+function alertChip(count, pressed) {
+  const title = `${ALERT_MEANING} Click to show only these.`;
+  return chip("alert", { "data-word": ALERT_WORD, "aria-pressed": String(pressed), title }, count, ALERT_LABEL);
+}
+
+/** @param {readonly CommandRow[]} commands newest first */
+function driftedChip(commands) {
+  const [{ id, reason }] = commands;
+  const title = `Applied, and does not hold${reason === null ? "" : `: ${visible(reason)}`}. Click to see the command.`;
+  const made = chip("", { "data-drifted": String(id), title }, commands.length, "drifted", stateGlyph(stateCode("nonfinite")));
+  made.style.color = "var(--state-nonfinite)";
+  return made;
+}
+
+/** @param {boolean} measured */
+function verdict(measured) {
+  if (!measured) return element("span", { class: "muted" }, "No sample yet");
+  return element("span", { class: "none" }, tick(), "No trouble");
+}
+
+/**
+ * @param {StateName} name
+ * @param {number} count
+ * @param {boolean} pressed
+ */
+function stateChip(name, count, pressed) {
+  const code = stateCode(name);
+  const { meaning, trouble } = stateOf(code);
+  const title = `${meaning} Click to show only these.`;
+  const attributes = { "data-word": stateWord(name), "aria-pressed": String(pressed), title };
+  const made = chip(trouble ? "" : "calm", attributes, count, name, stateGlyph(code));
+  made.style.color = `var(--state-${name})`;
+  return made;
+}
+
+/**
+ * The causes, which go on from the states before them.
+ * @param {readonly CauseGroup[]} groups
+ * @param {(word: string) => boolean} pressed
+ */
+function causeChips(groups, pressed) {
+  if (groups.length === 0) return [];
+  const chips = groups.map(({ cause, count, name }) => {
+    const { label, meaning } = causeOf(cause);
+    if (name !== null) {
+      const title = `${meaning} The model does not have them, so they have no row. Click to see why.`;
+      return chip("cause", { "data-why": name, title }, count, `${label}, unregistered`);
+    }
+    const word = causeWord(cause);
+    const title = `${meaning} Click to show only these.`;
+    return chip("cause", { "data-word": word, "aria-pressed": String(pressed(word)), title }, count, label);
+  });
+  return [element("span", { class: "causes", role: "group", "aria-label": "Causes" }, ...chips)];
+}

@@ -1,0 +1,65 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { Metrics, METRICS_KEPT } from "../../../static/charts/metrics.js";
+
+/** @param {number} step @param {string} json values as they come over the wire */
+function point(step, json) {
+  return { step, values: JSON.parse(json) };
+}
+
+test("every point of a message is kept, and none twice", () => {
+  const metrics = new Metrics();
+  metrics.add([point(1, '{"loss": 1}'), point(2, '{"loss": 900}'), point(3, '{"loss": 2}')]);
+  metrics.add([point(3, '{"loss": 2}'), point(4, '{"loss": null}')]);
+  assert.deepEqual(metrics.byName.get("loss"), { steps: [1, 2, 3, 4], values: [1, 900, 2, null] });
+});
+
+test("a metric may be called as JavaScript's own things are", () => {
+  const names = ["constructor", "toString", "__proto__", "hasOwnProperty"];
+  const metrics = new Metrics();
+  metrics.replace(JSON.parse('{"__proto__": {"steps": [1], "values": [5]}}'), []);
+  for (const name of names) metrics.add([point(2, `{"${name}": 7}`)]);
+  assert.deepEqual(metrics.names, ["__proto__", "constructor", "toString", "hasOwnProperty"]);
+  for (const name of names) assert.equal(metrics.byName.get(name)?.values.at(-1), 7);
+  assert.deepEqual(metrics.shown(["toString"]), ["toString"]);
+});
+
+test("what came while the points were fetched is behind them", () => {
+  const metrics = new Metrics();
+  metrics.replace({ loss: { steps: [1, 2], values: [1, 2] } }, [point(2, '{"loss": 2}'), point(3, '{"loss": 3}')]);
+  assert.deepEqual(metrics.byName.get("loss")?.steps, [1, 2, 3]);
+});
+
+test("the memory is bounded", () => {
+  const metrics = new Metrics();
+  for (let step = 1; step <= 10_000; step += 1) metrics.add([{ step, values: { loss: step } }]);
+  const kept = metrics.byName.get("loss")?.steps ?? [];
+  assert.ok(kept.length <= METRICS_KEPT * 1.25);
+  assert.equal(kept.at(-1), 10_000);
+});
+
+test("the loss is shown first, else what was logged first", () => {
+  const metrics = new Metrics();
+  metrics.add([point(1, '{"accuracy": 1}')]);
+  assert.deepEqual(metrics.shown([]), ["accuracy"]);
+  metrics.add([point(2, '{"loss": 1}')]);
+  assert.deepEqual(metrics.shown(["gone"]), ["loss"]);
+});
+
+test("whether a gate was closed is a band and no metric", () => {
+  const metrics = new Metrics();
+  metrics.add([point(1, '{"loss": 1, "gate 2 closed": 0}')]);
+  metrics.replace(JSON.parse('{"gate 2 closed": {"steps": [1, 2], "values": [0, 1]}, "gate x closed": {"steps": [1], "values": [1]}}'), []);
+  metrics.add([point(3, '{"gate 2 closed": 1}'), point(4, '{"gate 2 closed": 0}')]);
+  assert.deepEqual(metrics.names, ["gate x closed"]);
+  assert.deepEqual(metrics.bands([1, 4], 0.01), [{ gate: 2, from: 1.5, to: 3.5 }]);
+});
+
+test("the norms that came to a gate are kept for dry runs", () => {
+  const metrics = new Metrics();
+  metrics.replace(JSON.parse('{"gate 2 norm": {"steps": [1], "values": [3]}, "loss": {"steps": [1], "values": [1]}}'), []);
+  metrics.add([point(2, '{"gate 2 norm": 4}')]);
+  assert.deepEqual(metrics.names, ["loss"]);
+  assert.deepEqual(metrics.norms.get(2), { steps: [1, 2], values: [3, 4] });
+});

@@ -1,0 +1,43 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { bucketed, joined, lastStep, trackOf } from "../../../static/charts/track.js";
+
+const COUNT = 2000;
+
+/** 2,000 steps of 1, with one spike and one gap. */
+function spiked() {
+  const values = /** @type {(number | null)[]} */ (Array(COUNT).fill(1));
+  values[777] = 500;
+  values[1200] = null;
+  return trackOf({ steps: values.map((_, i) => i + 1), values });
+}
+
+test("with room enough a track is drawn as it is", () => {
+  const track = spiked();
+  assert.equal(bucketed(track, COUNT), track);
+});
+
+test("a bucket keeps its last value, its lowest and its highest: no spike is lost", () => {
+  const made = bucketed(spiked(), 100);
+  assert.ok(made.steps.length <= 100);
+  assert.equal(Math.max(...made.max.map(Number)), 500);
+  assert.equal(made.values.includes(500), false);
+  assert.equal(lastStep(made), COUNT);
+  assert.equal(made.samples, COUNT);
+});
+
+test("a bucket whose last step has no value has none, and keeps its range", () => {
+  const made = bucketed(trackOf({ steps: [1, 2, 3, 4], values: [3, null, null, null] }), 2);
+  assert.deepEqual(made.values, [null, null]);
+  assert.deepEqual(made.max, [3, null]);
+});
+
+test("buckets are of equal steps, however unequal the points before", () => {
+  const coarse = { steps: [100, 200], values: [1, 2], min: [0, 1], max: [5, 6], samples: 200 };
+  const fine = trackOf({ steps: [201, 202, 203, 300], values: [3, 4, 5, 6] });
+  const made = bucketed(joined(coarse, fine), 3);
+  assert.deepEqual(made.steps, [100, 203, 300]);
+  assert.deepEqual(made.max, [5, 6, 6]);
+  assert.equal(made.samples, 204);
+});
