@@ -34,7 +34,6 @@ const TICK_MS = 250;
 class RunPage {
   constructor() {
     this.api = `/api/runs/${encodeURIComponent(document.body.dataset["runId"] ?? "")}`;
-    this.control = document.body.dataset["control"] === "true";
     this.state = new RunState();
     this.view = readView(location.search);
     this.tokens = readTokens();
@@ -95,7 +94,6 @@ class RunPage {
 
   /** Why nothing can be changed now, or null. */
   get locked() {
-    if (!this.control) return "You may look but not change anything: open the page with a control token";
     if (!this.live.connected) return "No connection to the server";
     const status = this.state.run?.status;
     if (status === "finished") return "The run has finished";

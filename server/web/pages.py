@@ -24,22 +24,20 @@ NO_CACHE = {"Cache-Control": "no-cache"}
 
 @dataclass(frozen=True)
 class RunsPage:
-    """The list of runs; `control` says whether the visitor may change a run."""
+    """The list of runs."""
 
     template: ClassVar[str] = "runs.html"
     version: str
-    control: bool
 
 
 @dataclass(frozen=True)
 class RunPage:
-    """One run; `control` says whether the visitor may change it."""
+    """One run."""
 
     template: ClassVar[str] = "run.html"
     version: str
     run_id: str
     run_name: str
-    control: bool
 
 
 @dataclass(frozen=True)
@@ -118,13 +116,13 @@ def add_pages(app: FastAPI, pages: Pages) -> None:
 
     @router.get("/")
     def runs_page() -> Response:
-        return pages.render(RunsPage(VERSION, control=True))
+        return pages.render(RunsPage(VERSION))
 
     @router.get("/runs/{run}")
     def run_page(run: str, store: StoreOf) -> Response:
         with store.read() as connection:
             row = run_row(connection, run)
-        return pages.render(RunPage(VERSION, row.id, row.name, control=True))
+        return pages.render(RunPage(VERSION, row.id, row.name))
 
     @router.get("/docs")
     def docs_page() -> Response:
