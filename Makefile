@@ -1,6 +1,7 @@
 # make demo [STEPS=500] [PORT=8765]   a live, steerable training job with its dashboard
 # make test                           every test: JavaScript, Python, browser
 # make check                          linters, type checks and every test, as in CI
+# make wire                           the page's types of the wire, from docs/protocol.schema.json
 # make docs                           the documentation's site, in build/site
 # make release [OLDEST_PYTHON=...]    sdist and wheel in dist/, tried in empty environments
 # make venv | clean                   what the others need and what they left
@@ -18,7 +19,7 @@ WORKERS ?= 2
 JS_TESTS := $(sort $(shell find tests/js -name '*.test.js'))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-js test-python check lint types types-js docs release venv clean
+.PHONY: help demo test test-js test-python check lint types types-js wire docs release venv clean
 
 help:
 	@sed -n 's/^# \{0,1\}//p' Makefile | sed '/^$$/q'
@@ -49,7 +50,12 @@ types: $(VENV)/.installed-test
 	$(BIN)/mypy probe server benchmarks
 
 types-js: node_modules/.package-lock.json
+	$(BIN)/node tools/wire_types.js --check
 	$(BIN)/node node_modules/typescript/bin/tsc --project tsconfig.json
+
+# What the page and the server tell each other, as docs/protocol.schema.json has it.
+wire: node_modules/.package-lock.json
+	$(BIN)/node tools/wire_types.js
 
 # The theme's notice about its successor is for whoever chooses the generator, not for each build.
 docs: $(VENV)/.installed-docs

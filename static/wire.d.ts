@@ -1,320 +1,575 @@
-/** The rows and messages of docs/protocol.md, sections 2 and 3, as the page reads them. */
+/** Generated from docs/protocol.schema.json by `make wire`; do not edit. */
 
+/**
+ * Where a command is between being asked for and being proved.
+ */
+export type CommandState =
+  "requested" | "delivered" | "applied" | "verified" | "drifted" | "rejected" | "superseded";
+/**
+ * Whether a run's probe is there.
+ */
 export type RunStatus = "live" | "finished" | "lost";
 
-export type StateName =
-  | "unmeasured"
-  | "present"
-  | "zero"
-  | "nonfinite"
-  | "absent"
-  | "stale"
-  | "frozen"
-  | "gated";
-
-export interface RunRow {
-  id: string;
+export interface Wire {
+  alerts: AlertRows;
+  change_request: ChangeRequest;
+  command: CommandRow;
+  command_request: CommandRequest | GateRequest | UngateRequest | ExplainRequest;
+  commands: CommandRows;
+  explanations: ExplanationRows;
+  gates: GateRows;
+  health: Health;
+  metrics: MetricRows;
+  parameters: ParameterRows;
+  preview: Preview;
+  run: RunRow;
+  runs: Runs;
+  series: SeriesRow | SeriesRows;
+  server_to_browser:
+    | RunChanged
+    | CommandsChanged
+    | ParametersChanged
+    | NewMetrics
+    | GatesChanged
+    | ExplanationsChanged
+    | AlertsChanged;
+  sparklines: Sparklines;
+  trial: Trial;
+  trial_request: TrialRequest;
+}
+/**
+ * Answer of `GET /api/runs/{run}/alerts`: the first 2,000.
+ */
+export interface AlertRows {
+  alerts: Alert[];
+}
+/**
+ * A parameter that was expected to train, and has no useful gradient since a step.
+ */
+export interface Alert {
+  cause:
+    | (
+        | "frozen_by_script"
+        | "frozen_by_command"
+        | "gated"
+        | "module_not_called"
+        | "parameter_not_used"
+        | "no_grad"
+        | "detached"
+        | "not_differentiable"
+        | "not_in_loss"
+        | "zero_gradient"
+        | "nonfinite"
+        | "not_in_optimizer"
+        | "no_backward"
+        | "unknown"
+      )
+    | null;
+  detail: string | null;
   name: string;
-  status: RunStatus;
-  step: number;
-  started: number;
-  server_time: number;
-  last_seen: number | null;
-  sample_time: number | null;
-  sample_step: number | null;
-  steps_per_second: number | null;
-  cost: number | null;
-  every: number | null;
-  dropped: number;
-  faults: number;
-  samples: number;
-  parameters: number;
-  trainable: number;
-  numel: number;
-  host: string;
-  pid: number;
-  probe_version: string;
-  torch_version: string;
-  figures: string;
-  /** processes that train together */
-  ranks: number;
-  compiled: boolean;
-  states: Partial<Record<StateName, number>>;
-  /** patterns of what ought to train */
-  expect: string[];
-  /** how many parameters of those do not */
-  alerts: number;
-}
-
-export type FreezeMode = "grad" | "no_grad";
-
-export interface Frozen {
-  by: string;
-  mode: FreezeMode;
-  hold_stats: boolean;
-  since_step: number | null;
-  command: number | null;
-}
-
-export interface ParameterRow {
-  index: number;
-  name: string;
-  names: string[];
-  module: string;
-  shape: number[];
-  numel: number;
-  dtype: string;
-  device: string;
-  in_optimizer: boolean;
-  state: StateName;
-  frozen: Frozen | null;
-  /** replaced by another tensor, or gone from the model */
-  removed: boolean;
-  grad_norm: number | null;
-  grad_max: number | null;
-  step: number | null;
-}
-
-export type CommandState =
-  | "requested"
-  | "delivered"
-  | "applied"
-  | "verified"
-  | "drifted"
-  | "rejected"
-  | "superseded";
-
-export type CommandKind = "freeze" | "thaw";
-
-/** What a freeze or thaw asks for. */
-export interface Draft {
-  kind: CommandKind;
-  target: string;
-  mode: FreezeMode;
-  hold_stats: boolean;
-  reset_state: boolean;
-}
-
-/** What a freeze or thaw would touch; lists of names hold the first 20. */
-export interface Preview extends Draft {
-  parameters: string[];
-  count: number;
-  /** how many of the parameters are so already */
-  already: number;
-  numel: number;
-  /** of the model's elements, 0 to 1 */
-  share: number;
-  gradient_bytes: number;
-  state_bytes: number;
-  trainable_after: number;
-  trainable_numel_after: number;
-  not_in_optimizer: string[];
-  tied: string[][];
-  running_stats: string[];
-  cut_off: string[] | null;
-  recompiles: boolean;
-  /** most important first */
-  warnings: string[];
-}
-
-/** What a command saved, measured from the job's own steps. */
-export interface Saved {
-  /** seconds a step */
-  backward_before: number;
-  backward_after: number;
-  /** how many steps on each side */
-  steps: number;
-  /** freed; negative for a thaw */
-  gradient_bytes: number;
-  memory_before: number | null;
-  memory_after: number | null;
-}
-
-export type GateAction = "block" | "scale" | "clip";
-
-/** Where, when and how a gate works. */
-export interface GateRule {
-  /** `param:NAME`, `output:MODULE`, `input:MODULE` or `site:LABEL` */
-  site: string;
-  when: string;
-  action: GateAction;
-  factor: number | null;
-  max_norm: number | null;
-  /** once closed, closed for at least that many steps */
-  hold: number;
-}
-
-/** What is asked for when a gate is made (`gate` null) or changed. */
-export interface GateDraft extends GateRule {
-  kind: "gate";
-  paused: boolean;
-  gate: number | null;
-}
-
-export interface UngateDraft {
-  kind: "ungate";
-  gate: number;
-}
-
-/** A gate as the job reported it. */
-export interface GateRow extends GateRule {
-  id: number;
-  paused: boolean;
-  by: string;
-  command: number | null;
+  parameter: number;
   since_step: number;
-  /** in the latest step */
-  closed: boolean;
-  /** in which the site was reached */
-  steps: number;
-  closed_steps: number;
-  norm_in: number | null;
-  norm_out: number | null;
-  problem: string | null;
-  /** the first 20 names of those that got no gradient because of it in the latest step */
-  parameters: string[];
-  count: number;
 }
-
-/** The job's answer to a gate that is not made yet. */
-export interface Trial {
-  error: { message: string; column: number | null } | null;
-  names: string[];
-  /** steps at which it would have been closed */
-  closed: number[] | null;
-  samples: number;
-  missing: string[];
-  notes: string[];
-}
-
-/** What every command has, whatever its kind. */
-export interface CommandReport {
-  id: number;
+/**
+ * A change that a job may be asked for.
+ */
+export interface ChangeRequest {
+  hold_stats?: boolean;
+  kind: "freeze" | "thaw";
+  mode?: "grad" | "no_grad";
+  reset_state?: boolean;
   target: string;
+}
+/**
+ * One entry of the audit log; among others it names the first 20 of its `count` parameters.
+ *
+ * The fields from `site` on are null for a freeze, a thaw and an explain; of an ungate there is
+ * `gate` alone, and of a new gate `gate` follows when the job has made it.
+ */
+export interface CommandRow {
+  action?: string | null;
   by: string;
+  count: number;
+  detail: string | null;
+  factor?: number | null;
+  gate?: number | null;
+  hold?: number | null;
+  hold_stats: boolean;
+  id: number;
+  kind: string;
+  max_norm?: number | null;
+  mode: string;
+  parameters: string[];
+  paused?: boolean | null;
+  reason: string | null;
+  requested: number;
+  reset_state: boolean;
+  saved: Saved | null;
+  site?: string | null;
   state: CommandState;
   step: number | null;
-  /** the first 20 names */
-  parameters: string[];
-  count: number;
-  reason: string | null;
-  detail: string | null;
-  saved: Saved | null;
-  requested: number;
-  times: Partial<Record<CommandState, number>>;
+  target: string;
+  times: {
+    [k: string]: number;
+  };
+  when?: string | null;
 }
-
-export interface FreezeCommand extends CommandReport, Draft {
+/**
+ * What a command changed in the cost of a step, as medians of `steps` steps on each side.
+ *
+ * `backward_before` and `backward_after` are in seconds. `gradient_bytes` were freed, and are
+ * negative for a thaw. The memory is what the accelerator had allocated at the end of the forward.
+ */
+export interface Saved {
+  backward_after: number;
+  backward_before: number;
+  gradient_bytes: number;
+  memory_after: number | null;
+  memory_before: number | null;
+  steps: number;
+}
+/**
+ * A freeze or a thaw that a browser or a script asks of a job.
+ */
+export interface CommandRequest {
+  by?: string;
+  hold_stats?: boolean;
+  kind: "freeze" | "thaw";
+  mode?: "grad" | "no_grad";
+  reset_state?: boolean;
   target: string;
 }
-
-export interface GateCommand extends CommandReport, GateDraft {}
-
-export interface UngateCommand extends CommandReport, UngateDraft {}
-
-/** What is asked for when the next step is to be traced. */
-export interface ExplainDraft {
+/**
+ * Make a gate, or with `gate` give that one these fields.
+ */
+export interface GateRequest {
+  action?: "block" | "scale" | "clip";
+  by?: string;
+  factor?: number | null;
+  gate?: number | null;
+  hold?: number;
+  kind: "gate";
+  max_norm?: number | null;
+  paused?: boolean;
+  site: string;
+  when?: string;
+}
+/**
+ * Remove a gate.
+ */
+export interface UngateRequest {
+  by?: string;
+  gate: number;
+  kind: "ungate";
+}
+/**
+ * Trace the next step of a job, and say why gradients are missing.
+ */
+export interface ExplainRequest {
+  by?: string;
   kind: "explain";
-  target: string;
+  target?: string;
 }
-
-export interface ExplainCommand extends CommandReport, ExplainDraft {
-  target: string;
+/**
+ * Answer of `GET /api/runs/{run}/commands`.
+ */
+export interface CommandRows {
+  commands: CommandRow[];
 }
-
-export type AnyDraft = Draft | GateDraft | UngateDraft | ExplainDraft;
-
-export type CommandRow = FreezeCommand | GateCommand | UngateCommand | ExplainCommand;
-
-/** One stop of the gradient's way from the loss to a parameter. */
-export interface Station {
-  label: string;
-  kind: "loss" | "module" | "call" | "parameter";
-  /** a gradient got here, ended here, or would have come here */
-  flow: "flows" | "stops" | "none";
-  where: string | null;
+/**
+ * Answer of `GET /api/runs/{run}/explanations`: what the latest traced step showed.
+ *
+ * `total` counts all of that step, chosen and listed or not, and `left_out` those that are not
+ * known here. Before the first such step `step` is null.
+ */
+export interface ExplanationRows {
+  by?: ("job" | "command") | null;
+  command?: number | null;
+  explanations?: Explanation[];
+  left_out?: number;
+  ratio?: number | null;
+  seconds?: number | null;
+  step?: number | null;
+  time?: number | null;
+  total?: number;
 }
-
-/** A line of the user's code with a few around it. */
-export interface Snippet {
-  file: string;
-  /** the line that is meant, from 1 */
-  line: number;
-  /** the number of the first of `lines` */
-  first: number;
-  lines: string[];
-}
-
-/** Why a parameter had no useful gradient in the traced step. */
+/**
+ * Why one parameter has no useful gradient, where that comes from, and what to change.
+ *
+ * `parameter` is null for one that no module has, such as a layer in a plain list.
+ */
 export interface Explanation {
-  /** its index, or null for one that no module has */
-  parameter: number | null;
-  name: string;
-  cause: string;
-  where: string | null;
-  detail: string;
   advice: string;
-  /** from the loss back to the parameter; empty where no way is known */
+  cause:
+    | "frozen_by_script"
+    | "frozen_by_command"
+    | "gated"
+    | "module_not_called"
+    | "parameter_not_used"
+    | "no_grad"
+    | "detached"
+    | "not_differentiable"
+    | "not_in_loss"
+    | "zero_gradient"
+    | "nonfinite"
+    | "not_in_optimizer"
+    | "no_backward"
+    | "unknown";
+  detail: string;
+  name: string;
+  parameter: number | null;
+  /**
+   * @maxItems 100
+   */
   path: Station[];
   source: Snippet | null;
+  where: string | null;
 }
-
-/** What the latest traced step showed; all but the counts is null before the first. */
-export interface Explanations {
-  step: number | null;
-  seconds: number | null;
-  /** of a normal step */
-  ratio: number | null;
-  total: number;
-  /** of `total`, not listed */
-  left_out: number;
-  by: "job" | "command" | null;
+/**
+ * One stop of the gradient's way from the loss to a parameter.
+ *
+ * `flow`: a gradient got here, here it ended, or this is behind the end.
+ */
+export interface Station {
+  flow: "flows" | "stops" | "none";
+  kind: "loss" | "module" | "call" | "parameter";
+  label: string;
+  where: string | null;
+}
+/**
+ * Line `line` of a file with a few around it; the first of `lines` has the number `first`.
+ */
+export interface Snippet {
+  file: string;
+  first: number;
+  line: number;
+  /**
+   * @minItems 1
+   * @maxItems 7
+   */
+  lines: [string, ...string[]];
+}
+/**
+ * Answer of `GET /api/runs/{run}/gates`.
+ */
+export interface GateRows {
+  gates: GateRow[];
+}
+/**
+ * A gate as the job last reported it; it names the first 20 of its `count` parameters.
+ */
+export interface GateRow {
+  action: string;
+  by: string;
+  closed: boolean;
+  closed_steps: number;
   command: number | null;
-  time: number | null;
-  explanations: Explanation[];
-}
-
-/** A parameter that ought to train and does not. */
-export interface Alert {
-  parameter: number;
-  name: string;
+  count: number;
+  factor: number | null;
+  hold: number;
+  id: number;
+  max_norm: number | null;
+  norm_in: number | null;
+  norm_out: number | null;
+  parameters: string[];
+  paused: boolean;
+  problem: string | null;
   since_step: number;
-  cause: string | null;
-  detail: string | null;
+  site: string;
+  steps: number;
+  when: string;
 }
-
-export interface Series {
-  parameter: string;
-  stat: string;
+/**
+ * Answer of `GET /healthz`.
+ */
+export interface Health {
+  status: "ok" | "failing";
+  store: StoreHealth;
+  version: string;
+}
+/**
+ * The state of the store: frames that wait to be written, and the time of the last commit.
+ */
+export interface StoreHealth {
+  error?: string | null;
+  kind: string;
+  last_commit: number | null;
+  queue: number;
+}
+/**
+ * Answer of `GET /api/runs/{run}/metrics`.
+ */
+export interface MetricRows {
+  metrics: {
+    [k: string]: MetricRow;
+  };
+}
+/**
+ * One metric's history.
+ */
+export interface MetricRow {
   steps: number[];
   values: (number | null)[];
-  min: (number | null)[];
-  max: (number | null)[];
-  states: StateName[];
+}
+/**
+ * Answer of `GET /api/runs/{run}/parameters`.
+ */
+export interface ParameterRows {
+  parameters: ParameterRow[];
+}
+/**
+ * One parameter with its latest figures; one that is not a finite number is null.
+ *
+ * `gate` is the gate that kept its gradient away, where `state` is `gated`; `cause` is why it had
+ * no useful gradient when a step was last traced, null when it had one or none was.
+ */
+export interface ParameterRow {
+  cause?: string | null;
+  device: string;
+  dtype: string;
+  frozen: FrozenRow | null;
+  gate?: number | null;
+  grad_max: number | null;
+  grad_norm: number | null;
+  in_optimizer: boolean;
+  index: number;
+  module: string;
+  name: string;
+  names: string[];
+  numel: number;
+  removed: boolean;
+  shape: number[];
+  state: string;
+  step: number | null;
+}
+/**
+ * Who froze a parameter; `since_step` and `command` are null when the script did.
+ */
+export interface FrozenRow {
+  by: string;
+  command: number | null;
+  hold_stats: boolean;
+  mode: string;
+  since_step: number | null;
+}
+/**
+ * What a command would touch, before it is sent.
+ *
+ * Lists of names are cut after 20; `count`, `numel` and the bytes are of all. `cut_off` is null
+ * when the job cannot know yet.
+ */
+export interface Preview {
+  already: number;
+  count: number;
+  cut_off: string[] | null;
+  gradient_bytes: number;
+  hold_stats: boolean;
+  kind: "freeze" | "thaw";
+  mode: "grad" | "no_grad";
+  /**
+   * @maxItems 100000
+   */
+  not_in_optimizer: string[];
+  numel: number;
+  /**
+   * @maxItems 100000
+   */
+  parameters: string[];
+  recompiles: boolean;
+  reset_state: boolean;
+  /**
+   * @maxItems 100000
+   */
+  running_stats: string[];
+  share: number;
+  state_bytes: number;
+  target: string;
+  /**
+   * @maxItems 100000
+   */
+  tied: string[][];
+  trainable_after: number;
+  trainable_numel_after: number;
+  /**
+   * @maxItems 100000
+   */
+  warnings: string[];
+}
+/**
+ * One training job; `states` counts the states of its latest sample, `alerts` its alerts.
+ *
+ * `parameters`, `trainable` and `numel` leave out the parameters that were removed.
+ * `server_time`, when the row was made, `last_seen` and `sample_time` are by the server's clock.
+ */
+export interface RunRow {
+  alerts: number;
+  compiled: boolean;
+  cost: number | null;
+  dropped: number;
+  every: number | null;
+  expect: string[];
+  faults: number;
+  figures: string;
+  host: string;
+  id: string;
+  last_seen: number | null;
+  name: string;
+  numel: number;
+  parameters: number;
+  pid: number;
+  probe_version: string;
+  ranks: number;
+  sample_step: number | null;
+  sample_time: number | null;
   samples: number;
+  server_time: number;
+  started: number;
+  states: {
+    [k: string]: number;
+  };
+  status: RunStatus;
+  step: number;
+  steps_per_second: number | null;
+  torch_version: string;
+  trainable: number;
 }
-
-export interface Sparklines {
-  steps: number[];
-  rows: (number | null)[][];
-  states: number[][];
+/**
+ * Answer of `GET /api/runs`.
+ */
+export interface Runs {
+  runs: RunRow[];
 }
-
-export interface Metric {
+/**
+ * One parameter's history in at most `points` buckets.
+ */
+export interface SeriesRow {
+  max: (number | null)[];
+  min: (number | null)[];
+  parameter: string;
+  samples: number;
+  stat: string;
+  states: string[];
   steps: number[];
   values: (number | null)[];
 }
-
+/**
+ * Answer of `GET /api/runs/{run}/series` for several parameters.
+ */
+export interface SeriesRows {
+  series: (SeriesRow | SeriesError)[];
+}
+/**
+ * Takes the place of a series that there is not.
+ */
+export interface SeriesError {
+  error: string;
+  parameter: string;
+}
+/**
+ * The row of the run.
+ */
+export interface RunChanged {
+  run: RunRow;
+  type?: "run";
+}
+/**
+ * Rows of commands that are new or changed.
+ */
+export interface CommandsChanged {
+  commands: CommandRow[];
+  type?: "commands";
+}
+/**
+ * The table or what is frozen changed, fetch the parameters again.
+ */
+export interface ParametersChanged {
+  type?: "parameters";
+}
+/**
+ * What was logged since the last message, oldest first.
+ *
+ * `complete` is false when some of it was left out: fetch the metrics again.
+ */
+export interface NewMetrics {
+  complete: boolean;
+  points: MetricPoint[];
+  type?: "metrics";
+}
+/**
+ * What was logged at one step; a number that is not finite is null.
+ */
 export interface MetricPoint {
   step: number;
-  values: Record<string, number | null>;
+  values: {
+    [k: string]: number | null;
+  };
 }
-
-export type LiveMessage =
-  | { type: "run"; run: RunRow }
-  | { type: "commands"; commands: CommandRow[] }
-  | { type: "parameters" }
-  | { type: "gates"; gates: GateRow[] }
-  | { type: "explanations" }
-  | { type: "alerts"; alerts: Alert[] }
-  | { type: "metrics"; points: MetricPoint[]; complete: boolean };
+/**
+ * Every gate that there is now.
+ */
+export interface GatesChanged {
+  gates: GateRow[];
+  type?: "gates";
+}
+/**
+ * Another step was traced, fetch the explanations and the parameters again.
+ */
+export interface ExplanationsChanged {
+  type?: "explanations";
+}
+/**
+ * The alerts that there are now: the first 2,000.
+ */
+export interface AlertsChanged {
+  alerts: Alert[];
+  type?: "alerts";
+}
+/**
+ * The last samples of `grad_norm`, and of the states as codes, of every parameter.
+ */
+export interface Sparklines {
+  rows: (number | null)[][];
+  states: number[][];
+  steps: number[];
+}
+/**
+ * How a condition fared: `samples` were played, and at `closed` it would have been closed.
+ *
+ * `names` are known to conditions now, and of those in `missing` there is no history.
+ */
+export interface Trial {
+  closed: number[] | null;
+  error: ConditionFault | null;
+  /**
+   * @maxItems 100000
+   */
+  missing: string[];
+  /**
+   * @maxItems 100000
+   */
+  names: string[];
+  /**
+   * @maxItems 100000
+   */
+  notes: string[];
+  samples: number;
+}
+/**
+ * Why there cannot be such a gate; `column`, from 0, is the place in its condition.
+ */
+export interface ConditionFault {
+  column: number | null;
+  message: string;
+}
+/**
+ * Try a gate on at most the latest `samples` samples; nothing is made.
+ */
+export interface TrialRequest {
+  action?: "block" | "scale" | "clip";
+  factor?: number | null;
+  hold?: number;
+  max_norm?: number | null;
+  samples?: number;
+  site: string;
+  when?: string;
+}

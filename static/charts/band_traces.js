@@ -3,7 +3,7 @@
  * says which gate it was, one lane a gate.
  *
  * @typedef {import("./plotly.js").Figure} Figure
- * @typedef {import("./flow_figure.js").Tokens} Tokens
+ * @typedef {import("./plot_layout.js").Tokens} Tokens
  * @typedef {import("./closed_bands.js").Band} Band
  */
 import { formatCount } from "../base/format.js";

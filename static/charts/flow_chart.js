@@ -7,13 +7,12 @@
 import { find, setText } from "../base/dom.js";
 import { plural } from "../base/format.js";
 import { Memo } from "../base/memo.js";
-import { axisBlocks, treeOrder } from "../model/module_tree.js";
 import { SEVERITY, stateCode } from "../model/states.js";
+import { axisBlocks, inOrder, treeOrder } from "./depth_axis.js";
 import { flowFigure } from "./flow_figure.js";
-import { inOrder } from "./order.js";
 import { toColumns } from "./parameter_columns.js";
+import { drawPlot } from "./plot_layout.js";
 
-const CONFIG = Object.freeze({ displayModeBar: false, doubleClick: "reset", responsive: false });
 const COLUMN_PX = 2.5;
 
 export class FlowChart {
@@ -63,7 +62,7 @@ export class FlowChart {
     for (const [code, marks] of columns.marks) {
       if (marks.some((mark) => Number.isNaN(mark.norm))) this.stripStates.add(code);
     }
-    const { data, layout } = flowFigure({
+    const figure = flowFigure({
       columns,
       parameters: sample.parameters,
       blocks: axisBlocks(state.tree, 16),
@@ -86,7 +85,7 @@ export class FlowChart {
       this.note,
       columns.perColumn > 1 ? `1 column = ${plural(columns.perColumn, "parameter")}, largest drawn` : "",
     );
-    await Plotly.react(this.plot, data, { ...layout, width, height, autosize: false }, CONFIG);
+    await drawPlot(this.plot, figure, { width, height });
     if (!this.listening) this.#listen();
   }
 

@@ -1,16 +1,20 @@
 /**
- * The panel of lines over time: its tabs, its chart, and the data behind it.
+ * The panel of lines over time: its tabs, its key, its chart, and the data behind them.
  *
  * @typedef {import("../model/run_state.js").RunState} RunState
+ * @typedef {import("../model/view_url.js").LineTab} LineTab
  * @typedef {import("../model/view_url.js").View} View
  */
 import { byId } from "../base/dom.js";
+import { plural } from "../base/format.js";
 import { Memo } from "../base/memo.js";
 import { Tabs } from "../base/tabs.js";
-import { effectMarks } from "../model/commands.js";
 import { MAX_SELECTED, tabOf } from "../model/view_url.js";
-import { LineChart, lineHint } from "./line_chart.js";
+import { drawnLines, lineStyle } from "./drawn_lines.js";
+import { effectMarks } from "./effect_marks.js";
+import { LineChart } from "./line_chart.js";
 import { LineData } from "./line_data.js";
+import { LineKey } from "./line_key.js";
 
 export class LinePanel {
   /**
@@ -27,13 +31,20 @@ export class LinePanel {
     this.state = state;
     this.data = new LineData(api, guard, onChange);
     this.tabs = new Tabs(byId("line-tabs", HTMLElement), onTab);
-    this.chart = new LineChart(
-      byId("lines", HTMLElement),
-      byId("key", HTMLElement),
-      byId("resolution", HTMLElement),
-      { onToggle, onWhy },
-    );
+    this.key = new LineKey(byId("key", HTMLElement), { onToggle, onWhy });
+    this.chart = new LineChart(byId("lines", HTMLElement), byId("resolution", HTMLElement));
     this.drawn = new Memo();
+  }
+
+  /**
+   * How a selected parameter is drawn, in every view alike; null for one that is not.
+   * @param {string} name
+   * @param {View} view
+   * @param {Record<string, string>} tokens
+   */
+  styleOf(name, { selected }, tokens) {
+    const at = selected.indexOf(name);
+    return at < 0 ? null : lineStyle(at, tokens);
   }
 
   /**
@@ -50,16 +61,21 @@ export class LinePanel {
     const chosen = [tab, view.selected, view.metrics, asking.join("\n")];
     if (!this.drawn.differs(data.version, state.commands, tokens, width, height, ...chosen)) return;
     this.tabs.show(tab);
-    const lines = data.lines(view, chart.room, tokens);
-    chart.render({
-      tab,
-      ...lines,
-      key: lines.key.map((entry) => ({ ...entry, asks: asking.includes(entry.name) })),
-      marks: effectMarks(state.commands),
-      hint: lineHint(tab, MAX_SELECTED),
-      tokens,
-    });
+    const sources = { series: data.series.byName, metrics: data.metrics };
+    const { key, ...drawn } = drawnLines(view, sources, chart.room, tokens);
+    this.key.render(tab, key.map((entry) => ({ ...entry, asks: asking.includes(entry.name) })), drawn.bands);
+    chart.render({ tab, ...drawn, marks: effectMarks(state.commands), hint: hintOf(tab), tokens });
   }
+}
+
+/**
+ * What a tab without lines says.
+ * @param {LineTab} tab
+ */
+function hintOf(tab) {
+  return tab === "metrics"
+    ? "No metrics yet: run.log(loss=loss) in the training loop shows them here."
+    : `Click a parameter to see it over time. Ctrl-click, or P, adds one: up to ${plural(MAX_SELECTED, "line")}.`;
 }
 
 /**

@@ -2,7 +2,7 @@
  * The metrics that a job logs: one fetch of the latest points, then grown by the live messages.
  * Those that the job logs of its gates are kept apart.
  *
- * @typedef {import("../wire.js").Metric} Metric
+ * @typedef {import("../wire.js").MetricRow} MetricRow
  * @typedef {import("../wire.js").MetricPoint} MetricPoint
  */
 import { bandsWithin, closedBands, gateMetric } from "./closed_bands.js";
@@ -11,11 +11,11 @@ export const METRICS_KEPT = 2000;
 
 export class Metrics {
   constructor() {
-    /** @type {Map<string, Metric>} a Map, since a metric may be called `__proto__` */
+    /** @type {Map<string, MetricRow>} a Map, since a metric may be called `__proto__` */
     this.byName = new Map();
-    /** @type {Map<number, Metric>} by gate: 1 where it was closed */
+    /** @type {Map<number, MetricRow>} by gate: 1 where it was closed */
     this.closed = new Map();
-    /** @type {Map<number, Metric>} by gate: the norm that came to it */
+    /** @type {Map<number, MetricRow>} by gate: the norm that came to it */
     this.norms = new Map();
     this.version = 0;
   }
@@ -26,7 +26,7 @@ export class Metrics {
   }
 
   /**
-   * @param {Record<string, Metric>} fetched
+   * @param {Record<string, MetricRow>} fetched
    * @param {readonly MetricPoint[]} since points that came while they were fetched
    */
   replace(fetched, since) {
@@ -54,7 +54,7 @@ export class Metrics {
 
   /**
    * @param {string} name
-   * @param {Metric} metric
+   * @param {MetricRow} metric
    */
   #set(name, metric) {
     const told = gateMetric(name);

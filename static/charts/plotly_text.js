@@ -1,7 +1,8 @@
+/** Text for Plotly, which reads a pseudo-HTML (`<b>`, `<br>`, `<a href>`) in labels and hovers. */
 import { visible } from "../base/visible.js";
 
 /**
- * Text for Plotly, which reads a pseudo-HTML (`<b>`, `<br>`, `<a href>`) in labels and hovers.
+ * Text with nothing in it that Plotly would read.
  *
  * `%{` and `$` are broken too: the first is Plotly's template syntax, the second starts MathJax.
  * @param {string} text
@@ -13,4 +14,12 @@ export function escapePlotly(text) {
     .replaceAll(">", "&gt;")
     .replaceAll("%{", "%\u200b{")
     .replaceAll("$", "$\u200b");
+}
+
+/**
+ * A power of ten: 10<sup>−3</sup>.
+ * @param {number} exponent
+ */
+export function powerOfTen(exponent) {
+  return `10<sup>${String(exponent).replace("-", "−")}</sup>`;
 }

@@ -1,4 +1,5 @@
 /** The theme's colours as scripts need them: canvases and Plotly cannot read custom properties. */
+import { STATES } from "../model/states.js";
 
 const NAMES = Object.freeze([
   "font",
@@ -12,9 +13,7 @@ const NAMES = Object.freeze([
   "mark-outline",
   "band",
   "spark",
-  ...["unmeasured", "present", "zero", "nonfinite", "absent", "stale", "frozen", "gated"].map(
-    (state) => `state-${state}`,
-  ),
+  ...STATES.map(({ name }) => `state-${name}`),
   ...Array.from({ length: 8 }, (_, i) => `series-${i + 1}`),
 ]);
 

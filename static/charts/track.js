@@ -86,3 +86,15 @@ function extreme(choose, a, b) {
   if (a === null) return b;
   return b === null ? a : choose(a, b);
 }
+
+/**
+ * The first and last step of several tracks.
+ * @param {readonly {steps: readonly number[]}[]} tracks
+ * @returns {[number, number]}
+ */
+export function stepRange(tracks) {
+  return [
+    Math.min(...tracks.map(({ steps }) => steps[0] ?? Infinity)),
+    Math.max(...tracks.map(({ steps }) => steps[steps.length - 1] ?? -Infinity)),
+  ];
+}

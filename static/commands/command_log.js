@@ -1,16 +1,17 @@
 /**
  * The command log: what was asked for, by whom, and how far it has come, newest first.
  *
- * @typedef {import("../wire.js").CommandRow} CommandRow
- * @typedef {import("../wire.js").GateRow} GateRow
+ * @typedef {import("../model/records.js").CommandRow} CommandRow
+ * @typedef {import("../model/records.js").GateRow} GateRow
  * @typedef {ReturnType<typeof oppositeOf>} Opposite
  */
 import { element, setName, setText } from "../base/dom.js";
 import { formatCount, formatTime, plural } from "../base/format.js";
 import { Memo } from "../base/memo.js";
 import { visible } from "../base/visible.js";
-import { askedFor, draftWords, isGating, optionWords, stages, statement } from "../model/commands.js";
+import { askedFor, draftWords, isGating, kindOf } from "../model/command_kinds.js";
 import { formatSaved, howMeasured } from "./savings.js";
+import { stages, statement } from "./stages.js";
 import { oppositeOf, undoable } from "./undo.js";
 
 export class CommandLog {
@@ -157,7 +158,7 @@ function touched({ parameters, count }) {
  */
 function factsOf(command) {
   /** @type {(HTMLElement | string)[]} */
-  const facts = optionWords(command);
+  const facts = kindOf(command).options(command);
   const { saved } = command;
   if (saved) facts.push(element("span", { class: "saved", title: howMeasured(saved) }, formatSaved(saved)));
   return facts.flatMap((fact, i) => (i === 0 ? [fact] : [" · ", fact]));

@@ -3,8 +3,8 @@
  *
  * @typedef {import("../model/run_state.js").RunState} RunState
  * @typedef {import("../model/module_tree.js").TreeNode} TreeNode
- * @typedef {import("../wire.js").CommandRow} CommandRow
- * @typedef {import("../wire.js").AnyDraft} AnyDraft
+ * @typedef {import("../model/records.js").CommandRow} CommandRow
+ * @typedef {import("../model/records.js").CommandDraft} CommandDraft
  */
 import { byId } from "../base/dom.js";
 import { getJson, postJson } from "../link/api.js";
@@ -45,14 +45,14 @@ export class CommandSender {
     if (opposite !== null) await this.send(opposite);
   }
 
-  /** @param {AnyDraft} draft */
+  /** @param {CommandDraft} draft */
   send(draft) {
     return this.guard(() => this.post(draft));
   }
 
   /**
    * Send it; what the server refuses is thrown.
-   * @param {AnyDraft} draft
+   * @param {CommandDraft} draft
    */
   async post(draft) {
     const command = await postJson(`${this.api}/commands`, { ...draft, by: "browser" });

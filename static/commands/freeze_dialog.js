@@ -3,7 +3,7 @@
  * go on or leave. It opens with what the page knows and is filled in by the job's answer.
  *
  * @typedef {import("./freeze_question.js").Question} Question
- * @typedef {import("../wire.js").Draft} Draft
+ * @typedef {import("../model/records.js").FreezeDraft} FreezeDraft
  * @typedef {import("../wire.js").Preview} Preview
  */
 import { find, setAttribute, setText } from "../base/dom.js";
@@ -16,7 +16,7 @@ const MARGIN = 8;
 export class FreezeDialog {
   /**
    * @param {HTMLElement} dialog a `popover="manual"` with a form
-   * @param {(draft: Draft, signal: AbortSignal) => Promise<Preview>} preview asks the job
+   * @param {(draft: FreezeDraft, signal: AbortSignal) => Promise<Preview>} preview asks the job
    */
   constructor(dialog, preview) {
     this.dialog = dialog;
@@ -24,7 +24,7 @@ export class FreezeDialog {
     this.form = /** @type {HTMLFormElement} */ (find(dialog, "form"));
     this.primary = find(dialog, ".primary");
     this.answer = new PreviewView(find(dialog, ".answer"));
-    /** @type {{question: Question, draft: Draft, anchor: DOMRect, settle: (draft: Draft | null) => void} | null} */
+    /** @type {{question: Question, draft: FreezeDraft, anchor: DOMRect, settle: (draft: FreezeDraft | null) => void} | null} */
     this.open = null;
     /** @type {Preview | null} the latest that the job gave */
     this.known = null;
@@ -46,14 +46,14 @@ export class FreezeDialog {
    * Ask beside an element.
    * @param {HTMLElement} anchor
    * @param {Question} question
-   * @returns {Promise<Draft | null>} what is to be sent, or null when the person left
+   * @returns {Promise<FreezeDraft | null>} what is to be sent, or null when the person left
    */
   ask(anchor, question) {
     this.close();
     const before = document.activeElement;
     this.known = null;
     return new Promise((resolve) => {
-      const settle = (/** @type {Draft | null} */ draft) => {
+      const settle = (/** @type {FreezeDraft | null} */ draft) => {
         if (before instanceof HTMLElement) before.focus({ preventScroll: true });
         resolve(draft);
       };
@@ -69,7 +69,7 @@ export class FreezeDialog {
     this.#close(null);
   }
 
-  /** @param {Draft | null} draft */
+  /** @param {FreezeDraft | null} draft */
   #close(draft) {
     const { open } = this;
     if (open === null) return;
@@ -129,7 +129,7 @@ export class FreezeDialog {
     const options = optionsOf(open.question, draft, this.known);
     for (const [name, offered] of Object.entries(options)) find(form, `[data-option="${name}"]`).hidden = !offered;
     for (const input of form.querySelectorAll("input")) {
-      const value = draft[/** @type {keyof Draft} */ (input.name)];
+      const value = draft[/** @type {keyof FreezeDraft} */ (input.name)];
       input.checked = input.type === "radio" ? input.value === value : value === true;
     }
   }

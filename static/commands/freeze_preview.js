@@ -1,7 +1,7 @@
 /**
  * What a freeze or thaw would touch, in words: the job's answer, or what the page knows before it.
  *
- * @typedef {import("../wire.js").Draft} Draft
+ * @typedef {import("../model/records.js").FreezeDraft} FreezeDraft
  * @typedef {import("../wire.js").Preview} Preview
  *
  * @typedef {Omit<Preview, "parameters" | "warnings" | "gradient_bytes" | "state_bytes">
@@ -21,7 +21,7 @@ const NAMES_SHOWN = 3;
 
 /**
  * The query of `GET /api/runs/{run}/preview`.
- * @param {Draft} draft
+ * @param {FreezeDraft} draft
  */
 export function previewQuery({ kind, target, mode, hold_stats, reset_state }) {
   return new URLSearchParams({

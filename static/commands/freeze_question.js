@@ -3,9 +3,9 @@
  * before the job has answered.
  *
  * @typedef {import("../model/module_tree.js").TreeNode} TreeNode
- * @typedef {import("../wire.js").ParameterRow} ParameterRow
- * @typedef {import("../wire.js").CommandKind} CommandKind
- * @typedef {import("../wire.js").Draft} Draft
+ * @typedef {import("../model/records.js").ParameterRow} ParameterRow
+ * @typedef {import("../model/records.js").FreezeKind} FreezeKind
+ * @typedef {import("../model/records.js").FreezeDraft} FreezeDraft
  * @typedef {import("../wire.js").Preview} Preview
  * @typedef {import("./freeze_preview.js").Touched} Touched
  *
@@ -13,7 +13,7 @@
  * @property {string} what is asked about, such as `encoder.*`
  * @property {string} target
  * @property {boolean} module may it run without a graph?
- * @property {readonly CommandKind[]} kinds that make sense here, the likely one first
+ * @property {readonly FreezeKind[]} kinds that make sense here, the likely one first
  * @property {readonly ParameterRow[]} rows of the parameters in question
  * @property {readonly ParameterRow[]} others of the model
  */
@@ -45,7 +45,7 @@ export function freezeQuestion(node, parameters) {
  * A module that is frozen may be frozen in another way.
  * @param {"true" | "false" | "mixed"} frozen
  * @param {boolean} module
- * @returns {CommandKind[]}
+ * @returns {FreezeKind[]}
  */
 function kindsFor(frozen, module) {
   if (frozen === "false") return ["freeze"];
@@ -56,11 +56,11 @@ function kindsFor(frozen, module) {
 /**
  * What is asked for at first: a module that is frozen in one way is offered that way.
  * @param {Question} question
- * @param {CommandKind} [kind]
- * @returns {Draft}
+ * @param {FreezeKind} [kind]
+ * @returns {FreezeDraft}
  */
 export function firstDraft({ rows, target, kinds, module }, kind = kinds[0]) {
-  const plain = /** @type {Draft} */ ({ kind, target, mode: "grad", hold_stats: false, reset_state: false });
+  const plain = /** @type {FreezeDraft} */ ({ kind, target, mode: "grad", hold_stats: false, reset_state: false });
   if (kind === "thaw" || !module) return plain;
   const frozen = rows.flatMap((row) => row.frozen ?? []);
   const same = frozen.length > 0 && frozen.every(({ mode }) => mode === frozen[0].mode);
@@ -74,20 +74,20 @@ export function firstDraft({ rows, target, kinds, module }, kind = kinds[0]) {
 /**
  * The draft after one of its fields was changed; another kind begins with that kind's own options.
  * @param {Question} question
- * @param {Draft} draft
+ * @param {FreezeDraft} draft
  * @param {string} name
  * @param {string | boolean} value
- * @returns {Draft}
+ * @returns {FreezeDraft}
  */
 export function changed(question, draft, name, value) {
-  if (name === "kind") return firstDraft(question, /** @type {CommandKind} */ (value));
+  if (name === "kind") return firstDraft(question, /** @type {FreezeKind} */ (value));
   return { ...draft, [name]: value };
 }
 
 /**
  * Which options a draft has. Running statistics can be held only where the job has found some.
  * @param {Question} question
- * @param {Draft} draft
+ * @param {FreezeDraft} draft
  * @param {Preview | null} preview the latest that is known
  */
 export function optionsOf({ kinds, module }, draft, preview) {
@@ -111,19 +111,19 @@ export function isBarred({ mode, cut_off }) {
 
 /**
  * @param {Question} question
- * @param {Draft} draft
+ * @param {FreezeDraft} draft
  * @param {Touched} touched
  */
 export function headline({ what }, draft, { count, numel }) {
   return `${verb(draft)} ${what}: ${plural(count, "parameter")}, ${plural(numel, "number")}`;
 }
 
-/** @param {Draft} draft */
+/** @param {FreezeDraft} draft */
 export function verb({ kind }) {
   return kind === "thaw" ? "Thaw" : "Freeze";
 }
 
-/** @param {Draft} draft */
+/** @param {FreezeDraft} draft */
 export function consequence({ kind, reset_state }) {
   if (kind === "freeze") return "Not changed any more from the next step boundary; the optimizer’s state is kept.";
   return reset_state
@@ -134,7 +134,7 @@ export function consequence({ kind, reset_state }) {
 /**
  * What the page knows by itself; the bytes are the job's to say.
  * @param {Question} question
- * @param {Draft} draft
+ * @param {FreezeDraft} draft
  * @returns {Touched}
  */
 export function knownOf({ rows, others }, draft) {

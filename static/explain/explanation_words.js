@@ -1,10 +1,10 @@
 /**
  * What the panel that explains a parameter says beside the job's own words.
  *
- * @typedef {import("../wire.js").CommandRow} CommandRow
+ * @typedef {import("../model/records.js").CommandRow} CommandRow
  * @typedef {import("../wire.js").Explanation} Explanation
- * @typedef {import("../wire.js").Explanations} Explanations
- * @typedef {import("../wire.js").StateName} StateName
+ * @typedef {import("../model/records.js").Explanations} Explanations
+ * @typedef {import("../model/states.js").StateName} StateName
  *
  * @typedef {object} Subject the parameter in question, as it stands now
  * @property {StateName | null} state null where the model has it not, or no longer
@@ -15,8 +15,8 @@
  */
 import { formatCount, formatDuration, formatNumber } from "../base/format.js";
 import { visible } from "../base/visible.js";
-import { isCalmCause } from "../model/causes.js";
-import { isPending } from "../model/commands.js";
+import { causeOf } from "../model/causes.js";
+import { isPending } from "../model/command_states.js";
 
 /**
  * What there is to say in place of an explanation, or before one that holds no longer; null where the
@@ -84,5 +84,5 @@ export function askedWords(commands, answer) {
 
 /** What an explanation's advice is headed by. @param {string} cause */
 export function adviceHeading(cause) {
-  return isCalmCause(cause) ? "To train it" : "What to do";
+  return causeOf(cause).wanted ? "To train it" : "What to do";
 }

@@ -52,9 +52,9 @@ export function pathSentence(path) {
 }
 
 /**
- * A place without its folders: `train.py:41`.
+ * A location in code without its folders: `train.py:41`.
  * @param {string} where
  */
-export function shortPlace(where) {
+export function shortLocation(where) {
   return where.slice(Math.max(where.lastIndexOf("/"), where.lastIndexOf("\\")) + 1);
 }

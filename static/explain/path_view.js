@@ -7,7 +7,7 @@
 import { element, setName } from "../base/dom.js";
 import { plural } from "../base/format.js";
 import { visible } from "../base/visible.js";
-import { pathRows, pathSentence, shortPlace } from "./gradient_path.js";
+import { pathRows, pathSentence, shortLocation } from "./gradient_path.js";
 
 /**
  * @param {readonly Station[]} path
@@ -40,7 +40,7 @@ function rowView(row, onUnfold) {
   const item = element("li", { "data-flow": flow, "data-kind": kind }, element("span", { class: "rail", "aria-hidden": "true" }), name);
   if (flow === "stops") item.append(element("span", { class: "verb" }, "stops here"));
   else if (kind === "parameter") item.append(element("span", { class: "verb" }, kind));
-  if (where !== null) item.append(element("span", { class: "where mono", title: visible(where) }, visible(shortPlace(where))));
+  if (where !== null) item.append(element("span", { class: "where mono", title: visible(where) }, visible(shortLocation(where))));
   return item;
 }
 

@@ -2,9 +2,9 @@
  * The panel that explains one parameter: the verdict, the line of code, what to do, and the gradient's
  * way from the loss back to it. All that comes from the job is set as text.
  *
- * @typedef {import("../wire.js").CommandRow} CommandRow
+ * @typedef {import("../model/records.js").CommandRow} CommandRow
  * @typedef {import("../wire.js").Explanation} Explanation
- * @typedef {import("../wire.js").Explanations} Explanations
+ * @typedef {import("../model/records.js").Explanations} Explanations
  * @typedef {import("./explanation_words.js").Subject} Subject
  *
  * @typedef {object} Question

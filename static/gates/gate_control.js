@@ -2,20 +2,20 @@
  * Everything about gates on a run's page: the editor, the list, and what they send.
  *
  * @typedef {import("../model/run_state.js").RunState} RunState
- * @typedef {import("../model/gate_sites.js").Place} Place
+ * @typedef {import("./site_offer.js").SiteOffer} SiteOffer
  * @typedef {import("../charts/metrics.js").Metrics} Metrics
  * @typedef {import("../model/module_tree.js").TreeNode} TreeNode
- * @typedef {import("../wire.js").GateRow} GateRow
+ * @typedef {import("../model/records.js").GateRow} GateRow
  * @typedef {import("../commands/command_sender.js").CommandSender} CommandSender
  */
 import { byId, find, setText } from "../base/dom.js";
 import { postJson } from "../link/api.js";
-import { labelsOf, placeOfNode, placeOfSite } from "../model/gate_sites.js";
-import { gateCount } from "../model/gate_words.js";
 import { nameOfMetric } from "./completion.js";
 import { withPaused } from "./gate_draft.js";
 import { GateEditor } from "./gate_editor.js";
+import { gateCount } from "./gate_figures.js";
 import { GateList } from "./gate_list.js";
+import { labelsOf, offerOfNode, offerOfSite } from "./site_offer.js";
 import { TrialChart } from "./trial_chart.js";
 import { TRIAL_SAMPLES } from "./trial_words.js";
 
@@ -40,15 +40,15 @@ export class GateControl {
         if (draft.gate === null) onMade();
       },
       names: () => metrics.names.map(nameOfMetric),
-      onSwitch: (gate) => this.#open(this.place, gate, this.here),
+      onSwitch: (gate) => this.#open(this.offer, gate, this.here),
     });
     this.list = new GateList(byId("gates", HTMLElement), {
       onEdit: (gate) => this.edit(gate),
       onPause: (gate) => steering.send(withPaused(gate, !gate.paused)),
       onRemove: (gate) => steering.send({ kind: "ungate", gate: gate.id }),
     });
-    /** @type {Place} */
-    this.place = { parameter: null, module: null, label: null };
+    /** @type {SiteOffer} */
+    this.offer = { parameter: null, module: null, label: null };
     /** @type {readonly GateRow[]} */
     this.here = [];
   }
@@ -56,23 +56,23 @@ export class GateControl {
   /** Make a gate at a row of the tree, or change the one that is there. @param {TreeNode} node */
   ask(node) {
     const here = this.state.gatesByNode.get(node.id) ?? [];
-    this.#open(placeOfNode(node, this.state.parameters), here[0] ?? null, here);
+    this.#open(offerOfNode(node, this.state.parameters), here[0] ?? null, here);
   }
 
   /** @param {GateRow} gate */
   edit(gate) {
-    this.#open(placeOfSite(gate.site, this.state.parameters), gate, []);
+    this.#open(offerOfSite(gate.site, this.state.parameters), gate, []);
   }
 
   /**
-   * @param {Place} place
+   * @param {SiteOffer} offer
    * @param {GateRow | null} gate
    * @param {readonly GateRow[]} here
    */
-  #open(place, gate, here) {
-    this.place = place;
+  #open(offer, gate, here) {
+    this.offer = offer;
     this.here = here;
-    this.editor.open({ place, gate, gates: here, labels: labelsOf(this.state.gates) });
+    this.editor.open({ offer, gate, gates: here, labels: labelsOf(this.state.gates) });
   }
 
   /** @param {string | null} locked why nothing can be changed, or null */

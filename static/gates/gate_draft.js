@@ -2,10 +2,11 @@
  * The gate that a person is writing: what the form says, and what is yet wrong with its shape.
  * Whether the condition is good is the job's to say.
  *
- * @typedef {import("../wire.js").GateAction} GateAction
- * @typedef {import("../wire.js").GateDraft} GateDraft
- * @typedef {import("../wire.js").GateRow} GateRow
- * @typedef {import("../model/gate_sites.js").Place} Place
+ * @typedef {import("../model/records.js").GateAction} GateAction
+ * @typedef {import("../model/records.js").GateDraft} GateDraft
+ * @typedef {import("../model/records.js").GateRow} GateRow
+ * @typedef {import("../model/records.js").GateRule} GateRule
+ * @typedef {import("./site_offer.js").SiteOffer} SiteOffer
  * @typedef {import("../model/gate_sites.js").SiteKind} SiteKind
  *
  * @typedef {object} GateForm as the inputs hold it
@@ -17,17 +18,21 @@
  * @property {string} max_norm
  * @property {string} hold
  */
-import { kindsAt, parseSite, siteAt } from "../model/gate_sites.js";
+import { actionOf, numberOf } from "../model/gate_actions.js";
+import { parseSite, siteWords } from "../model/gate_sites.js";
+import { kindsAt, siteAt } from "./site_offer.js";
+
+const NO_NUMBER = Object.freeze({ factor: null, max_norm: null });
 
 /**
  * The form of a gate that is there, or of a new one.
- * @param {Place} place
+ * @param {SiteOffer} offer
  * @param {GateRow | null} gate
  * @returns {GateForm}
  */
-export function formOf(place, gate) {
+export function formOf(offer, gate) {
   const text = (/** @type {number | null | undefined} */ value) => (value == null ? "" : String(value));
-  const { kind, name } = gate === null ? { kind: kindsAt(place)[0], name: "" } : parseSite(gate.site);
+  const { kind, name } = gate === null ? { kind: kindsAt(offer)[0], name: "" } : parseSite(gate.site);
   return {
     kind,
     label: kind === "site" ? name : "",
@@ -41,19 +46,20 @@ export function formOf(place, gate) {
 
 /**
  * What the form asks for; a number that is none reads as null, and an empty hold as 0.
- * @param {Place} place
+ * @param {SiteOffer} offer
  * @param {GateForm} form
  * @param {GateRow | null} gate that is changed
  * @returns {GateDraft}
  */
-export function draftOf(place, form, gate) {
+export function draftOf(offer, form, gate) {
+  const { field } = actionOf(form.action);
   return {
     kind: "gate",
-    site: siteAt(place, form.kind, form.label.trim()),
+    site: siteAt(offer, form.kind, form.label.trim()),
     when: form.when,
     action: form.action,
-    factor: form.action === "scale" ? numberIn(form.factor) : null,
-    max_norm: form.action === "clip" ? numberIn(form.max_norm) : null,
+    ...NO_NUMBER,
+    ...(field === null ? {} : { [field]: numberIn(form[field]) }),
     hold: form.hold.trim() === "" ? 0 : (numberIn(form.hold) ?? NaN),
     paused: gate?.paused ?? false,
     gate: gate?.id ?? null,
@@ -71,11 +77,12 @@ function numberIn(text) {
  * @param {GateDraft} draft
  * @returns {string | null}
  */
-export function missingIn({ site, when, action, factor, max_norm, hold }) {
+export function missingIn(draft) {
+  const { site, when, action, hold } = draft;
   if (site === "site:") return "Give the label that probe.site(x, label) has in the script.";
   if (when.trim() === "") return "Say when it is to be closed, such as norm > 10; True closes it for good.";
-  if (action === "scale" && factor === null) return "Give the factor, such as 0.1, or −1 to reverse.";
-  if (action === "clip" && !(max_norm !== null && max_norm > 0)) return "Give the largest norm, above 0.";
+  const number = actionOf(action).missing(numberOf(draft));
+  if (number !== null) return number;
   if (!(Number.isInteger(hold) && hold >= 0)) return "Hold it closed for a whole number of steps, 0 or more.";
   return null;
 }
@@ -88,4 +95,20 @@ export function missingIn({ site, when, action, factor, max_norm, hold }) {
  */
 export function withPaused({ id, site, when, action, factor, max_norm, hold }, paused) {
   return { kind: "gate", site, when, action, factor, max_norm, hold, paused, gate: id };
+}
+
+/**
+ * What a gate will do while it is closed.
+ * @param {GateRule} rule
+ */
+export function closingConsequence(rule) {
+  return actionOf(rule.action).consequence({ kind: parseSite(rule.site).kind, words: at(rule) });
+}
+
+/** @param {GateRule} rule */
+function at({ site }) {
+  const words = siteWords(site);
+  const { kind, name } = parseSite(site);
+  if (name === "" && kind === "site") return "the site";
+  return kind === "output" || kind === "input" ? `the ${words}` : words;
 }

@@ -2,14 +2,14 @@
  * The editor of a gate: where it stands, when it is closed and what it does then. The job checks the
  * condition while it is written, and says what the gate would have done so far.
  *
- * @typedef {import("../wire.js").GateDraft} GateDraft
- * @typedef {import("../wire.js").GateRow} GateRow
+ * @typedef {import("../model/records.js").GateDraft} GateDraft
+ * @typedef {import("../model/records.js").GateRow} GateRow
  * @typedef {import("../wire.js").Trial} Trial
- * @typedef {import("../model/gate_sites.js").Place} Place
+ * @typedef {import("./site_offer.js").SiteOffer} SiteOffer
  * @typedef {import("./trial_chart.js").TrialChart} TrialChart
  *
  * @typedef {object} Subject
- * @property {Place} place
+ * @property {SiteOffer} offer
  * @property {readonly GateRow[]} gates that stand here
  * @property {GateRow | null} gate that is changed, or null for a new one
  * @property {readonly string[]} labels of sites that are known
@@ -22,10 +22,10 @@
  */
 import { element, find, setAttribute, setText } from "../base/dom.js";
 import { Refusal } from "../link/api.js";
-import { kindsAt, siteAt, siteWords } from "../model/gate_sites.js";
-import { consequence, ruleWords } from "../model/gate_words.js";
+import { ruleWords } from "../model/gate_words.js";
 import { CompletionBox } from "./completion_box.js";
-import { draftOf, formOf, missingIn } from "./gate_draft.js";
+import { closingConsequence, missingIn } from "./gate_draft.js";
+import { GateForm } from "./gate_form.js";
 import { TrialView } from "./trial_view.js";
 
 const QUIET_MS = 250;
@@ -40,16 +40,16 @@ export class GateEditor {
     this.dialog = dialog;
     this.chart = chart;
     this.handlers = handlers;
-    this.form = /** @type {HTMLFormElement} */ (find(dialog, "form"));
+    const form = /** @type {HTMLFormElement} */ (find(dialog, "form"));
+    this.form = new GateForm(form);
     this.primary = find(dialog, ".primary");
-    this.when = this.#input("when");
     /** @type {string[]} that the job told of */
     this.known = [];
-    this.completion = new CompletionBox(this.when, find(dialog, "[role=listbox]"), () => [
+    this.completion = new CompletionBox(this.form.when, find(dialog, "[role=listbox]"), () => [
       ...handlers.names(),
       ...this.known,
     ]);
-    this.trial = new TrialView(dialog, this.when);
+    this.trial = new TrialView(dialog, this.form.when);
     /** @type {Subject | null} */
     this.subject = null;
     /** @type {string | null} */
@@ -60,8 +60,8 @@ export class GateEditor {
     this.quiet = undefined;
     /** @type {Promise<void>} settled when the job has answered what is in the form */
     this.answered = Promise.resolve();
-    this.form.addEventListener("input", (event) => this.#edited(/** @type {HTMLInputElement} */ (event.target)));
-    this.form.addEventListener("submit", (event) => {
+    form.addEventListener("input", (event) => this.#edited(/** @type {HTMLInputElement} */ (event.target)));
+    form.addEventListener("submit", (event) => {
       event.preventDefault();
       this.#send();
     });
@@ -81,8 +81,8 @@ export class GateEditor {
     this.known = [];
     this.#fill(subject);
     if (!this.dialog.open) this.dialog.showModal();
-    this.when.focus();
-    this.when.select();
+    this.form.when.focus();
+    this.form.when.select();
     this.#changed(0);
   }
 
@@ -107,65 +107,18 @@ export class GateEditor {
     this.asking.abort();
   }
 
-  /** @param {string} name */
-  #input(name) {
-    const found = this.form.elements.namedItem(name);
-    if (!(found instanceof HTMLInputElement)) throw new Error(`no input called ${name}`);
-    return found;
-  }
-
   /** @param {Subject} subject */
-  #fill({ place, gate, gates, labels }) {
-    const form = formOf(place, gate);
-    const kinds = kindsAt(place);
+  #fill({ offer, gate, gates, labels }) {
     setText(find(this.dialog, ".title"), gate === null ? "New gate" : `Gate ${gate.id}`);
-    for (const option of this.form.querySelectorAll("[data-place]")) {
-      const kind = /** @type {import("../model/gate_sites.js").SiteKind} */ (option.getAttribute("data-place"));
-      setAttribute(option, "hidden", kinds.includes(kind) ? null : "");
-      if (kind !== "site" && kinds.includes(kind)) setText(find(option, ".site"), siteWords(siteAt(place, kind, "")));
-    }
-    this.#check("kind", form.kind);
-    this.#check("action", form.action);
-    for (const name of /** @type {const} */ (["label", "when", "factor", "max_norm", "hold"])) {
-      this.#input(name).value = form[name];
-    }
-    find(this.dialog, "datalist").replaceChildren(...labels.map((value) => element("option", { value })));
+    this.form.fill(offer, gate, labels);
     const here = find(this.dialog, ".gates-here");
     here.hidden = gates.length === 0;
     here.replaceChildren(...gates.map((each) => gateButton(each, each.id === gate?.id)), newButton(gate === null));
   }
 
-  /**
-   * @param {string} name
-   * @param {string} value
-   */
-  #check(name, value) {
-    for (const each of this.form.querySelectorAll(`input[type=radio][name=${name}]`)) {
-      if (each instanceof HTMLInputElement) each.checked = each.value === value;
-    }
-  }
-
-  /** @param {Subject} subject */
-  #draft({ place, gate }) {
-    const data = new FormData(this.form);
-    const text = (/** @type {string} */ name) => String(data.get(name) ?? "");
-    const form = {
-      kind: /** @type {import("../model/gate_sites.js").SiteKind} */ (text("kind")),
-      label: text("label"),
-      when: text("when"),
-      action: /** @type {import("../wire.js").GateAction} */ (text("action")),
-      factor: text("factor"),
-      max_norm: text("max_norm"),
-      hold: text("hold"),
-    };
-    return draftOf(place, form, gate);
-  }
-
-  /** A number of an action, or a label, chooses what it belongs to. @param {HTMLInputElement} input */
+  /** @param {HTMLInputElement} input */
   #edited(input) {
-    if (input.name === "factor") this.#check("action", "scale");
-    if (input.name === "max_norm") this.#check("action", "clip");
-    if (input.name === "label") this.#check("kind", "site");
+    this.form.choose(input.name);
     this.#changed(input.type === "radio" ? 0 : QUIET_MS);
   }
 
@@ -173,8 +126,8 @@ export class GateEditor {
   #changed(delay) {
     const { subject } = this;
     if (subject === null) return;
-    const draft = this.#draft(subject);
-    setText(find(this.dialog, ".consequence"), consequence(draft));
+    const draft = this.form.draft(subject.offer, subject.gate);
+    setText(find(this.dialog, ".consequence"), closingConsequence(draft));
     clearTimeout(this.quiet);
     this.asking.abort();
     this.wrong = false;
@@ -226,7 +179,7 @@ export class GateEditor {
   async #send() {
     const { subject } = this;
     if (subject === null) return;
-    const draft = this.#draft(subject);
+    const draft = this.form.draft(subject.offer, subject.gate);
     if (missingIn(draft) === null) await this.answered;
     if (this.subject !== subject || this.wrong || this.locked !== null) return;
     try {

@@ -1,8 +1,8 @@
 /**
  * The list of gates: what each does, how it stands, what it has done, and the buttons to change it.
  *
- * @typedef {import("../wire.js").GateRow} GateRow
- * @typedef {import("../wire.js").CommandRow} CommandRow
+ * @typedef {import("../model/records.js").GateRow} GateRow
+ * @typedef {import("../model/records.js").CommandRow} CommandRow
  *
  * @typedef {object} GateHandlers
  * @property {(gate: GateRow) => void} onEdit
@@ -13,10 +13,13 @@ import { element, setName } from "../base/dom.js";
 import { formatCount, plural } from "../base/format.js";
 import { Memo } from "../base/memo.js";
 import { visible } from "../base/visible.js";
-import { isPending } from "../model/commands.js";
-import { actionWords, conditionWords, gateState, normsWords, shareWords } from "../model/gate_words.js";
+import { isGating, kindOf } from "../model/command_kinds.js";
+import { isPending } from "../model/command_states.js";
+import { actionWords } from "../model/gate_actions.js";
+import { conditionWords, gateState } from "../model/gate_words.js";
 import { stateGlyph } from "../model/state_glyph.js";
 import { stateCode } from "../model/states.js";
+import { normsWords, shareWords } from "./gate_figures.js";
 
 const EMPTY =
   "No gates. A gate stops, scales or clips a gradient while a condition is true, such as norm > 10, and is " +
@@ -117,16 +120,10 @@ function focusIn(list) {
  * @param {readonly CommandRow[]} commands newest first
  */
 function awaitedWords(id, commands) {
-  const last = commands.find((each) => (each.kind === "gate" || each.kind === "ungate") && each.gate === id);
+  const last = commands.find((each) => isGating(each) && each.gate === id);
   if (last === undefined || !(isPending(last) || last.state === "rejected")) return null;
   const why = last.reason === null ? "" : `: ${visible(last.reason)}`;
-  return `${changeWord(last)} ${last.state}${why}`;
-}
-
-/** @param {CommandRow} command */
-function changeWord(command) {
-  if (command.kind === "ungate") return "removal";
-  return command.kind === "gate" && command.paused ? "pause" : "change";
+  return `${kindOf(last).change(last)} ${last.state}${why}`;
 }
 
 /**

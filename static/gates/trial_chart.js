@@ -2,7 +2,7 @@
  * The dry run on a chart: the norm of the parameter, or a metric that the condition names, with the
  * steps marked at which the gate would have been closed.
  *
- * @typedef {import("../wire.js").GateDraft} GateDraft
+ * @typedef {import("../model/records.js").GateDraft} GateDraft
  * @typedef {import("../wire.js").Trial} Trial
  * @typedef {import("../model/run_state.js").RunState} RunState
  * @typedef {import("../charts/metrics.js").Metrics} Metrics
@@ -12,14 +12,16 @@
 import { find, setText } from "../base/dom.js";
 import { visible } from "../base/visible.js";
 import { bandsAround, bandsWithin } from "../charts/closed_bands.js";
-import { lineFigure, stepRange } from "../charts/line_figure.js";
+import { lineFigure } from "../charts/line_figure.js";
+import { drawPlot } from "../charts/plot_layout.js";
+import { seriesQuery } from "../charts/series_store.js";
 import { readTokens } from "../charts/theme_tokens.js";
-import { bucketed, trackOf } from "../charts/track.js";
+import { bucketed, stepRange, trackOf } from "../charts/track.js";
 import { getJson } from "../link/api.js";
 import { siteWords } from "../model/gate_sites.js";
 import { sampleDistance, subjectOf, trialStart } from "./trial_history.js";
 
-const CONFIG = Object.freeze({ displayModeBar: false, staticPlot: false, responsive: false, scrollZoom: false });
+const CONFIG = Object.freeze({ doubleClick: "reset+autosize", scrollZoom: false });
 const MARGINS = 90;
 
 export class TrialChart {
@@ -87,8 +89,7 @@ export class TrialChart {
    */
   async #series(parameter, trial, signal) {
     const from = trialStart(trial, this.state.sampleStep, this.state.run?.every ?? 1);
-    const query = new URLSearchParams({ parameter, stat: "grad_norm", points: String(this.#room), from: String(from) });
-    return getJson(`${this.api}/series?${query}`, signal);
+    return getJson(`${this.api}/series?${seriesQuery([parameter], this.#room, from)}`, signal);
   }
 
   /**
@@ -104,7 +105,7 @@ export class TrialChart {
     const closed = trial.closed ?? [];
     const bands = bandsAround(0, closed, sampleDistance(track.steps, closed));
     const { clientWidth: width, clientHeight: height } = this.plot;
-    const { data, layout } = lineFigure({
+    const figure = lineFigure({
       lines: [line],
       marks: [],
       bands: bandsWithin(bands, range, (range[1] - range[0]) / this.#room),
@@ -114,7 +115,7 @@ export class TrialChart {
       tokens,
       width,
     });
-    await Plotly.react(this.plot, data, { ...layout, width, height, autosize: false }, CONFIG);
+    await drawPlot(this.plot, figure, { width, height }, CONFIG);
   }
 }
 

@@ -1,8 +1,8 @@
 /**
  * The history that a dry run is drawn over.
  *
- * @typedef {import("../wire.js").GateDraft} GateDraft
- * @typedef {import("../wire.js").GateRow} GateRow
+ * @typedef {import("../model/records.js").GateDraft} GateDraft
+ * @typedef {import("../model/records.js").GateRow} GateRow
  * @typedef {import("../wire.js").Trial} Trial
  * @typedef {{kind: "parameter" | "metric", name: string} | {kind: "gate", gate: number}} Subject
  */

@@ -4,8 +4,10 @@
  * The server speaks at least every two seconds, so silence means a lost connection even where the
  * socket has not noticed.
  *
+ * @typedef {import("../wire.js").Wire} Wire
+ *
  * @typedef {object} LiveHandlers
- * @property {(message: import("../wire.js").LiveMessage) => void} onMessage
+ * @property {(message: Wire["server_to_browser"]) => void} onMessage
  * @property {(frame: ArrayBuffer) => void} onFrame
  * @property {() => void} onOpen
  * @property {(reason: string) => void} onLost with the server's own sentence, or ""
@@ -18,18 +20,19 @@ const REFUSED = 1008;
 export class LiveConnection {
   /**
    * @param {string} path
-   * @param {LiveHandlers} handlers
+   * @param {(url: string) => WebSocket} [connect]
    */
-  constructor(path, handlers) {
+  constructor(path, connect = (url) => new WebSocket(url)) {
     this.url = `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}${path}`;
-    this.handlers = handlers;
+    this.connect = connect;
     this.connected = false;
     /** @type {number | null} when the connection was lost, by performance.now() */
     this.lostSince = null;
     this.attempt = 0;
+    /** @type {WebSocket | null} */
+    this.socket = null;
     /** @type {ReturnType<typeof setTimeout> | undefined} */
     this.silence = undefined;
-    this.#open();
   }
 
   /** Seconds since the connection was lost, or null while it stands. */
@@ -37,48 +40,50 @@ export class LiveConnection {
     return this.lostSince === null ? null : (performance.now() - this.lostSince) / 1000;
   }
 
-  #open() {
-    const socket = new WebSocket(this.url);
+  /** @param {LiveHandlers} handlers */
+  open(handlers) {
+    const socket = this.connect(this.url);
     socket.binaryType = "arraybuffer";
     const heard = () => {
       clearTimeout(this.silence);
-      this.silence = setTimeout(() => this.#dropped(socket), SILENCE_MS);
+      this.silence = setTimeout(() => this.#dropped(socket, handlers), SILENCE_MS);
     };
     heard();
     socket.addEventListener("open", () => {
       heard();
-      socket.addEventListener("message", () => this.#stands(), { once: true });
+      socket.addEventListener("message", () => this.#stands(handlers), { once: true });
     });
     socket.addEventListener("message", ({ data }) => {
       heard();
-      if (typeof data === "string") this.handlers.onMessage(JSON.parse(data));
-      else this.handlers.onFrame(data);
+      if (typeof data === "string") handlers.onMessage(JSON.parse(data));
+      else handlers.onFrame(data);
     });
     socket.addEventListener("close", ({ code, reason }) =>
-      this.#dropped(socket, code === REFUSED ? reason : ""),
+      this.#dropped(socket, handlers, code === REFUSED ? reason : ""),
     );
     this.socket = socket;
   }
 
-  /** The server has spoken: an opened socket alone may yet be refused. */
-  #stands() {
+  /** The server has spoken: an opened socket alone may yet be refused. @param {LiveHandlers} handlers */
+  #stands({ onOpen }) {
     Object.assign(this, { connected: true, lostSince: null, attempt: 0 });
-    this.handlers.onOpen();
+    onOpen();
   }
 
   /**
    * @param {WebSocket} socket
+   * @param {LiveHandlers} handlers
    * @param {string} [reason]
    */
-  #dropped(socket, reason = "") {
+  #dropped(socket, handlers, reason = "") {
     if (socket !== this.socket) return;
-    this.socket = undefined;
+    this.socket = null;
     clearTimeout(this.silence);
     socket.close();
     this.connected = false;
     this.lostSince ??= performance.now();
-    this.handlers.onLost(reason);
-    setTimeout(() => this.#open(), backoff(this.attempt));
+    handlers.onLost(reason);
+    setTimeout(() => this.open(handlers), backoff(this.attempt));
     this.attempt += 1;
   }
 }

@@ -12,11 +12,11 @@
  * @property {Float32Array} highs highest norm of the samples that the frame stands for
  * @property {Float32Array | null} maxima largest magnitude, where it was measured
  */
+import { STATISTICS } from "./statistics.js";
 
 const HEADER_BYTES = 40;
 const VERSION = 1;
 const KIND_SAMPLE = 1;
-const STATISTIC = Object.freeze({ norm: 1, max: 2, low: 129, high: 130 });
 
 /** @param {number} bytes */
 function padded(bytes) {
@@ -58,7 +58,8 @@ export function decodeSample(buffer) {
       new Float32Array(buffer, valuesAt + k * count * 4, count),
     );
   }
-  const norms = values.get(STATISTIC.norm) ?? new Float32Array(count).fill(NaN);
+  const { grad_norm, grad_max } = STATISTICS;
+  const norms = values.get(grad_norm.code) ?? new Float32Array(count).fill(NaN);
   return {
     covers: Number(view.getBigUint64(8, true)),
     step: Number(view.getBigUint64(16, true)),
@@ -66,8 +67,8 @@ export function decodeSample(buffer) {
     skipped: (view.getUint8(4) & 1) === 1,
     states: new Uint8Array(buffer, statesAt, count),
     norms,
-    lows: values.get(STATISTIC.low) ?? norms,
-    highs: values.get(STATISTIC.high) ?? norms,
-    maxima: values.get(STATISTIC.max) ?? null,
+    lows: values.get(grad_norm.low) ?? norms,
+    highs: values.get(grad_norm.high) ?? norms,
+    maxima: values.get(grad_max.code) ?? null,
   };
 }

@@ -1,45 +1,39 @@
 /**
- * The causes of a missing gradient, in the page's words; docs/protocol.md lists them.
+ * The causes of a missing gradient, in the page's words; docs/protocol.md lists them. A new one is an
+ * entry of `ENTRIES`.
  *
- * @typedef {import("../wire.js").StateName} StateName
+ * @typedef {import("./states.js").StateName} StateName
+ * @typedef {import("./records.js").Cause} CauseName
  * @typedef {object} Cause
  * @property {string} label in the list of troubles: `4 detached`
  * @property {string} word beside the state in a row
  * @property {string} meaning one sentence for the tooltip
  * @property {readonly StateName[]} states in which a parameter has it; none: in each without a useful gradient
+ * @property {boolean} wanted is it what somebody wanted?
  */
 import { visible } from "../base/visible.js";
 import { TROUBLES } from "./states.js";
 
-/** @type {ReadonlyMap<string, Cause>} */
-const CAUSES = new Map([
-  cause("frozen_by_script", "frozen by the script", "by script", "The script set requires_grad to False.", "frozen"),
-  cause("frozen_by_command", "frozen by a command", "by command", "A command froze it.", "frozen"),
-  cause("gated", "gated", "gated", "A closed gate kept the gradient away.", "gated"),
-  cause("module_not_called", "module not called", "not called", "Its module was not called."),
-  cause("parameter_not_used", "not used", "not used", "Its module ran without it."),
-  cause("no_grad", "no_grad", "no_grad", "It ran with gradients off."),
-  cause("detached", "detached", "detached", "Its result was cut out of the graph."),
-  cause("not_differentiable", "not differentiable", "no derivative", "What used it has no derivative."),
-  cause("not_in_loss", "not in the loss", "not in loss", "Nothing that reaches the loss used it."),
-  cause("zero_gradient", "zero gradient", "zero", "Exact zeros arrived.", ...TROUBLES),
-  cause("nonfinite", "non-finite", "nonfinite", "NaN or infinity arrived.", ...TROUBLES),
-  cause("not_in_optimizer", "not in the optimizer", "not applied", "Nobody applies its gradient.", "present", ...TROUBLES),
-  cause("no_backward", "no backward", "no backward", "No backward came to it."),
-  cause("unknown", "cause unknown", "cause unknown", "The traced step did not show why."),
-]);
+/** @type {Readonly<Record<CauseName, Cause>>} */
+const ENTRIES = Object.freeze({
+  frozen_by_script: { label: "frozen by the script", word: "by script", meaning: "The script set requires_grad to False.", states: ["frozen"], wanted: true },
+  frozen_by_command: { label: "frozen by a command", word: "by command", meaning: "A command froze it.", states: ["frozen"], wanted: true },
+  gated: { label: "gated", word: "gated", meaning: "A closed gate kept the gradient away.", states: ["gated"], wanted: true },
+  module_not_called: { label: "module not called", word: "not called", meaning: "Its module was not called.", states: [], wanted: false },
+  parameter_not_used: { label: "not used", word: "not used", meaning: "Its module ran without it.", states: [], wanted: false },
+  no_grad: { label: "no_grad", word: "no_grad", meaning: "It ran with gradients off.", states: [], wanted: false },
+  detached: { label: "detached", word: "detached", meaning: "Its result was cut out of the graph.", states: [], wanted: false },
+  not_differentiable: { label: "not differentiable", word: "no derivative", meaning: "What used it has no derivative.", states: [], wanted: false },
+  not_in_loss: { label: "not in the loss", word: "not in loss", meaning: "Nothing that reaches the loss used it.", states: [], wanted: false },
+  zero_gradient: { label: "zero gradient", word: "zero", meaning: "Exact zeros arrived.", states: [...TROUBLES], wanted: false },
+  nonfinite: { label: "non-finite", word: "nonfinite", meaning: "NaN or infinity arrived.", states: [...TROUBLES], wanted: false },
+  not_in_optimizer: { label: "not in the optimizer", word: "not applied", meaning: "Nobody applies its gradient.", states: ["present", ...TROUBLES], wanted: false },
+  no_backward: { label: "no backward", word: "no backward", meaning: "No backward came to it.", states: [], wanted: false },
+  unknown: { label: "cause unknown", word: "cause unknown", meaning: "The traced step did not show why.", states: [], wanted: false },
+});
 
-/**
- * @param {string} name
- * @param {string} label
- * @param {string} word
- * @param {string} meaning
- * @param {...StateName} states
- * @returns {[string, Cause]}
- */
-function cause(name, label, word, meaning, ...states) {
-  return [name, { label, word, meaning, states }];
-}
+/** @type {ReadonlyMap<string, Cause>} */
+const CAUSES = new Map(Object.entries(ENTRIES));
 
 /**
  * A cause from a newer protocol reads as its own name.
@@ -48,12 +42,7 @@ function cause(name, label, word, meaning, ...states) {
  */
 export function causeOf(name) {
   const label = visible(name.replaceAll("_", " "));
-  return CAUSES.get(name) ?? { label, word: label, meaning: "A cause that this page does not know.", states: [] };
-}
-
-/** Is a cause what somebody wanted? @param {string} name */
-export function isCalmCause(name) {
-  return name === "frozen_by_script" || name === "frozen_by_command" || name === "gated";
+  return CAUSES.get(name) ?? { label, word: label, meaning: "A cause that this page does not know.", states: [], wanted: false };
 }
 
 /**

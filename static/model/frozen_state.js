@@ -1,8 +1,8 @@
 /**
  * How the parameters of a node are frozen: all, some or none of them, and in which way.
  *
- * @typedef {import("../wire.js").FreezeMode} FreezeMode
- * @typedef {import("../wire.js").ParameterRow} ParameterRow
+ * @typedef {import("./records.js").FreezeMode} FreezeMode
+ * @typedef {import("./records.js").ParameterRow} ParameterRow
  * @typedef {import("./module_tree.js").TreeNode} TreeNode
  */
 

@@ -2,17 +2,12 @@
  * Sites: the places where a gate can stand, as `param:NAME`, `output:MODULE`, `input:MODULE` and
  * `site:LABEL`.
  *
- * @typedef {import("../wire.js").GateRow} GateRow
- * @typedef {import("../wire.js").ParameterRow} ParameterRow
+ * @typedef {import("./records.js").GateRow} GateRow
+ * @typedef {import("./records.js").ParameterRow} ParameterRow
  * @typedef {import("./module_tree.js").TreeNode} TreeNode
  * @typedef {import("./module_tree.js").Tree} Tree
  *
  * @typedef {"param" | "output" | "input" | "site"} SiteKind
- *
- * @typedef {object} Place what the editor is about: the sites that it offers
- * @property {string | null} parameter
- * @property {string | null} module
- * @property {string | null} label of a site that stands in no row of the tree
  */
 import { visible } from "../base/visible.js";
 
@@ -40,64 +35,6 @@ export function siteWords(site) {
   if (kind === "param") return shown;
   if (kind === "site") return `site ${shown}`;
   return `${kind} of ${shown || "the whole model"}`;
-}
-
-/**
- * What the editor offers for a row of the tree.
- * @param {TreeNode} node
- * @param {readonly ParameterRow[]} parameters
- * @returns {Place}
- */
-export function placeOfNode(node, parameters) {
-  if (node.kind === "module") return { parameter: null, module: node.path, label: null };
-  const position = node.parameters[0] ?? node.removed[0];
-  return { parameter: node.path, module: parameters[position].module, label: null };
-}
-
-/**
- * What the editor offers for a gate that is there.
- * @param {string} site
- * @param {readonly ParameterRow[]} parameters
- * @returns {Place}
- */
-export function placeOfSite(site, parameters) {
-  const { kind, name } = parseSite(site);
-  if (kind === "site") return { parameter: null, module: null, label: name };
-  if (kind !== "param") return { parameter: null, module: name, label: null };
-  const row = parameters.find(({ names }) => names.includes(name));
-  return { parameter: name, module: row?.module ?? null, label: null };
-}
-
-/**
- * The kinds of site that a place offers, the likely one first.
- * @param {Place} place
- * @returns {SiteKind[]}
- */
-export function kindsAt({ parameter, module }) {
-  return [
-    ...(parameter === null ? [] : /** @type {SiteKind[]} */ (["param"])),
-    ...(module === null ? [] : /** @type {SiteKind[]} */ (["output", "input"])),
-    "site",
-  ];
-}
-
-/**
- * @param {Place} place
- * @param {SiteKind} kind
- * @param {string} label
- */
-export function siteAt({ parameter, module }, kind, label) {
-  if (kind === "site") return `site:${label}`;
-  return `${kind}:${(kind === "param" ? parameter : module) ?? ""}`;
-}
-
-/**
- * The labels of `probe.site(x, label)` that gates name.
- * @param {readonly GateRow[]} gates
- */
-export function labelsOf(gates) {
-  const sites = gates.map(({ site }) => parseSite(site));
-  return [...new Set(sites.filter(({ kind }) => kind === "site").map(({ name }) => name))].sort();
 }
 
 /**

@@ -1,15 +1,13 @@
 /**
- * Gates in words: what one does, how it stands, and what it has done.
+ * Gates in words: what one does, and how it stands.
  *
- * @typedef {import("../wire.js").GateRule} GateRule
- * @typedef {import("../wire.js").GateRow} GateRow
- * @typedef {import("../wire.js").GateDraft} GateDraft
- * @typedef {import("../wire.js").UngateDraft} UngateDraft
+ * @typedef {import("./records.js").GateRule} GateRule
+ * @typedef {import("./records.js").GateRow} GateRow
  * @typedef {"closed" | "open" | "paused"} GateState
  */
-import { formatCount, formatNumber, formatPercent, plural } from "../base/format.js";
+import { plural } from "../base/format.js";
 import { visible } from "../base/visible.js";
-import { parseSite, siteWords } from "./gate_sites.js";
+import { actionOf, numberOf } from "./gate_actions.js";
 
 /** @param {Pick<GateRow, "closed" | "paused">} gate @returns {GateState} */
 export function gateState({ closed, paused }) {
@@ -32,20 +30,6 @@ export function isAlways(when) {
   return when.trim() === "True";
 }
 
-/**
- * `block`, `scale by −1`, `clip to norm 5`.
- * @param {Pick<GateRule, "action" | "factor" | "max_norm">} rule
- */
-export function actionWords({ action, factor, max_norm }) {
-  if (action === "scale") return `scale by ${exact(factor)}`;
-  return action === "clip" ? `clip to norm ${exact(max_norm)}` : action;
-}
-
-/** @param {number | null} value as it was typed, with a real minus sign */
-function exact(value) {
-  return value === null ? "–" : String(value).replace("-", "−");
-}
-
 /** @param {string} when */
 export function conditionWords(when) {
   return isAlways(when) ? "always" : `when ${visible(when)}`;
@@ -56,42 +40,11 @@ export function conditionWords(when) {
  * @param {GateRule} rule
  * @returns {{verb: string, object: string}}
  */
-export function ruleWords({ site, when, action, factor, max_norm, hold }) {
-  const how = action === "block" ? "" : ` ${actionWords({ action, factor, max_norm }).slice(action.length + 1)}`;
+export function ruleWords(rule) {
+  const { site, when, action, hold } = rule;
+  const how = actionOf(action).how(numberOf(rule));
   const held = hold > 0 ? `, for at least ${plural(hold, "step")}` : "";
-  return { verb: action, object: `${visible(site)}${how} ${conditionWords(when)}${held}` };
-}
-
-/**
- * What a gate command asks for: the verb, and the rest. The server adds the number of a new gate when
- * the job has made it, so a gate that is made and one that is changed read alike: by what they do then.
- * @param {GateDraft | UngateDraft} draft
- * @returns {{verb: string, object: string}}
- */
-export function gateWords(draft) {
-  if (draft.kind === "ungate") return { verb: "remove", object: `gate ${draft.gate}` };
-  const { verb, object } = ruleWords(draft);
-  const which = draft.gate === null ? "a new gate" : `gate ${draft.gate}`;
-  if (draft.paused) return { verb: "pause", object: `${which}: ${verb} ${object}` };
-  return { verb, object: draft.gate === null ? object : `${object} (${which})` };
-}
-
-/**
- * The share of steps in which a gate was closed.
- * @param {Pick<GateRow, "steps" | "closed_steps">} gate
- */
-export function shareWords({ steps, closed_steps }) {
-  if (steps === 0) return "not reached yet";
-  return `closed ${formatPercent(closed_steps / steps)} of ${plural(steps, "step")}`;
-}
-
-/**
- * The norms in and out: `12.3 → 0`.
- * @param {Pick<GateRow, "norm_in" | "norm_out">} gate
- */
-export function normsWords({ norm_in, norm_out }) {
-  if (norm_in === null && norm_out === null) return "not measured";
-  return `${formatNumber(norm_in)} → ${formatNumber(norm_out)}`;
+  return { verb: action, object: `${visible(site)}${how && ` ${how}`} ${conditionWords(when)}${held}` };
 }
 
 /**
@@ -102,39 +55,4 @@ export function gateLine(gate) {
   const { verb, object } = ruleWords(gate);
   const kept = gate.count > 0 && gateState(gate) === "closed" ? `, keeps ${plural(gate.count, "gradient")} away` : "";
   return `Gate ${gate.id} is ${gateState(gate)}: ${verb} ${object}${kept}`;
-}
-
-/**
- * What a gate will do while it is closed.
- * @param {GateRule} rule
- */
-export function consequence(rule) {
-  const { kind } = parseSite(rule.site);
-  if (rule.action === "scale") return `While it is closed, what arrives at ${at(rule)} is multiplied by the factor.`;
-  if (rule.action === "clip") return `While it is closed, what arrives at ${at(rule)} is shortened to the norm, where it is longer.`;
-  if (kind === "param") return `While it is closed, ${at(rule)} gets no gradient, and the optimizer leaves it alone.`;
-  if (kind === "input") return `While it is closed, nothing passes ${at(rule)}: the module trains on, and the backward work upstream of it is not done.`;
-  return `While it is closed, nothing passes ${at(rule)}: the backward work behind it is not done.`;
-}
-
-/** @param {GateRule} rule */
-function at({ site }) {
-  const words = siteWords(site);
-  const { kind, name } = parseSite(site);
-  if (name === "" && kind === "site") return "the site";
-  return kind === "output" || kind === "input" ? `the ${words}` : words;
-}
-
-/**
- * The tab's count: `2, 1 closed`.
- * @param {readonly GateRow[]} gates
- */
-export function gateCount(gates) {
-  const closed = gates.filter((gate) => gateState(gate) === "closed").length;
-  const troubled = gates.filter(({ problem }) => problem !== null).length;
-  return [
-    formatCount(gates.length),
-    ...(closed > 0 ? [`${formatCount(closed)} closed`] : []),
-    ...(troubled > 0 ? [plural(troubled, "problem")] : []),
-  ].join(", ");
 }

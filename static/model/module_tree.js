@@ -1,7 +1,7 @@
 /**
  * The tree of modules and parameters, and the rows of it that are in sight.
  *
- * @typedef {import("../wire.js").ParameterRow} ParameterRow
+ * @typedef {import("./records.js").ParameterRow} ParameterRow
  * @typedef {object} TreeNode
  * @property {string} id `m:PATH` or `p:NAME`
  * @property {"module" | "parameter"} kind
@@ -115,53 +115,6 @@ export function visibleRows(tree, collapsed, matched) {
 function holdsMatch({ parameters, removed }, matched) {
   const isMatch = (/** @type {number} */ position) => matched[position] === 1;
   return parameters.some(isMatch) || removed.some(isMatch);
-}
-
-/**
- * Positions of the model's parameters in the order of the tree: what was added in mid-run stands
- * beside its module's other parameters, and what was removed has no place.
- * @param {Tree} tree
- * @returns {number[]}
- */
-export function treeOrder({ root }) {
-  /** @type {number[]} */
-  const order = [];
-  const stack = [root];
-  for (let node = stack.pop(); node !== undefined; node = stack.pop()) {
-    if (node.kind === "parameter") order.push(...node.parameters);
-    for (let i = node.children.length - 1; i >= 0; i -= 1) stack.push(node.children[i]);
-  }
-  return order;
-}
-
-/**
- * Blocks of the model for an axis in the order of the tree: first the root's children, then the largest block is opened
- * again and again while it holds over a quarter of the model and the blocks stay few.
- * @param {Tree} tree
- * @param {number} most blocks at most
- * @returns {{label: string, path: string, first: number, last: number}[]} by places in that order
- */
-export function axisBlocks(tree, most) {
-  /** @type {TreeNode[]} */
-  let blocks = [tree.root];
-  for (;;) {
-    const largest = blocks
-      .filter((node) => node.children.some((child) => child.kind === "module"))
-      .sort((a, b) => b.parameters.length - a.parameters.length)[0];
-    if (largest === undefined) break;
-    const opened = blocks.flatMap((node) => (node === largest ? node.children : [node]));
-    const large = largest.parameters.length * 4 > tree.root.parameters.length;
-    if (!large || opened.length > most) break;
-    blocks = opened;
-  }
-  let next = 0;
-  return blocks
-    .filter((node) => node.parameters.length > 0)
-    .map(({ label, path, parameters }) => {
-      const first = next;
-      next += parameters.length;
-      return { label, path, first, last: next - 1 };
-    });
 }
 
 /**

@@ -37,11 +37,11 @@ function css(rgb) {
 }
 
 /**
- * The colour at a place on the ramp.
- * @param {number} place 0…1; what is outside is the nearer end
+ * The colour at a share of the ramp.
+ * @param {number} along 0…1; what is outside is the nearer end
  */
-export function rampColor(place) {
-  const at = Math.min(1, Math.max(0, place)) * (CIVIDIS.length - 1);
+export function rampColor(along) {
+  const at = Math.min(1, Math.max(0, along)) * (CIVIDIS.length - 1);
   const below = Math.min(Math.floor(at), CIVIDIS.length - 2);
   const share = at - below;
   const [low, high] = [CIVIDIS[below], CIVIDIS[below + 1]];
@@ -58,11 +58,11 @@ export function isPlottable(norm) {
 }
 
 /**
- * The place of a norm in a domain of decades, not clamped.
+ * How far along a domain of decades a norm is: 0 at its low end, 1 at its high one, not clamped.
  * @param {number} norm
  * @param {readonly [number, number]} domain log10 of the ends
  */
-export function place(norm, domain) {
+export function domainShare(norm, domain) {
   return (Math.log10(norm) - domain[0]) / (domain[1] - domain[0]);
 }
 
@@ -100,12 +100,4 @@ export function decadeDomain(norms, previous, outliers = 0.01) {
  */
 export function decadesBetween([low, high]) {
   return Array.from({ length: high - low + 1 }, (_, i) => low + i);
-}
-
-/**
- * A power of ten in Plotly's pseudo-HTML.
- * @param {number} exponent
- */
-export function powerOfTen(exponent) {
-  return `10<sup>${String(exponent).replace("-", "−")}</sup>`;
 }

@@ -2,9 +2,9 @@
  * All that the page knows of one run, as the job and the server reported it.
  *
  * @typedef {import("../wire.js").RunRow} RunRow
- * @typedef {import("../wire.js").ParameterRow} ParameterRow
- * @typedef {import("../wire.js").CommandRow} CommandRow
- * @typedef {import("../wire.js").GateRow} GateRow
+ * @typedef {import("./records.js").ParameterRow} ParameterRow
+ * @typedef {import("./records.js").CommandRow} CommandRow
+ * @typedef {import("./records.js").GateRow} GateRow
  * @typedef {import("../wire.js").Alert} Alert
  * @typedef {import("../wire.js").Sparklines} Sparklines
  * @typedef {import("../link/sample_frame.js").Sample} Sample

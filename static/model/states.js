@@ -1,28 +1,30 @@
 /**
- * The states of a parameter's gradient: their wire codes, words and marks.
+ * The states of a parameter's gradient: their wire codes, words and marks. A new one is an entry of
+ * `STATES`, and a colour `--state-NAME` in tokens.css.
  *
  * A state is never a value: each has a glyph, a word, a colour token and a Plotly symbol of its own.
  * Glyphs are paths in a 16 × 16 box, so that they look alike on every machine, whatever its fonts.
  *
- * @typedef {import("../wire.js").StateName} StateName
+ * @typedef {(typeof ENTRIES)[number]["name"]} StateName
  * @typedef {object} StateMark
  * @property {StateName} name
  * @property {string} meaning one sentence for the tooltip
  * @property {string} path SVG path data in a 16 × 16 box
  * @property {boolean} filled is the path filled, or stroked only
  * @property {string} symbol Plotly's marker symbol of the same shape
- * @property {boolean} trouble does it deserve a look before anything else
+ * @property {"trouble" | "wanted" | "plain"} standing does it deserve a look before anything else, or did somebody want it
+ * @property {number} severity 0 for the worst, as the server orders them too
  */
 
-/** @type {readonly StateMark[]} indexed by the wire code */
-export const STATES = Object.freeze([
+const ENTRIES = /** @type {const} */ ([
   {
     name: "unmeasured",
     meaning: "Not measured yet.",
     path: "M6.5 8h3",
     filled: false,
     symbol: "line-ew-open",
-    trouble: false,
+    standing: "plain",
+    severity: 7,
   },
   {
     name: "present",
@@ -30,7 +32,8 @@ export const STATES = Object.freeze([
     path: "M8 3.5a4.5 4.5 0 1 0 0 9a4.5 4.5 0 1 0 0-9z",
     filled: true,
     symbol: "circle",
-    trouble: false,
+    standing: "plain",
+    severity: 6,
   },
   {
     name: "zero",
@@ -38,7 +41,8 @@ export const STATES = Object.freeze([
     path: "M8 3.5a4.5 4.5 0 1 0 0 9a4.5 4.5 0 1 0 0-9z",
     filled: false,
     symbol: "circle-open",
-    trouble: true,
+    standing: "trouble",
+    severity: 1,
   },
   {
     name: "nonfinite",
@@ -46,7 +50,8 @@ export const STATES = Object.freeze([
     path: "M8 2L14.5 13.5H1.5z",
     filled: true,
     symbol: "triangle-up",
-    trouble: true,
+    standing: "trouble",
+    severity: 0,
   },
   {
     name: "absent",
@@ -54,7 +59,8 @@ export const STATES = Object.freeze([
     path: "M3.5 3.5L12.5 12.5M12.5 3.5L3.5 12.5",
     filled: false,
     symbol: "x-thin-open",
-    trouble: true,
+    standing: "trouble",
+    severity: 2,
   },
   {
     name: "stale",
@@ -62,7 +68,8 @@ export const STATES = Object.freeze([
     path: "M3.5 2.5H12.5L3.5 13.5H12.5z",
     filled: false,
     symbol: "hourglass-open",
-    trouble: true,
+    standing: "trouble",
+    severity: 3,
   },
   {
     name: "frozen",
@@ -70,7 +77,8 @@ export const STATES = Object.freeze([
     path: "M8 1.5V14.5M2.4 4.75L13.6 11.25M13.6 4.75L2.4 11.25",
     filled: false,
     symbol: "asterisk-open",
-    trouble: false,
+    standing: "wanted",
+    severity: 5,
   },
   {
     name: "gated",
@@ -78,21 +86,30 @@ export const STATES = Object.freeze([
     path: "M3 3H13V13H3zM3 3L13 13M3 13L13 3",
     filled: false,
     symbol: "square-x-open",
-    trouble: false,
+    standing: "wanted",
+    severity: 4,
   },
 ]);
+
+/** @type {readonly StateMark[]} indexed by the wire code */
+export const STATES = Object.freeze(ENTRIES);
 
 /** @type {ReadonlyMap<StateName, number>} */
 const CODES = new Map(STATES.map((state, code) => [state.name, code]));
 
-/** The states that are troubles, worst first. @type {readonly StateName[]} */
-export const TROUBLES = Object.freeze(["nonfinite", "zero", "absent", "stale"]);
+/** Worst first, as the server orders them too. @type {readonly StateName[]} */
+export const SEVERITY = Object.freeze([...STATES].sort((a, b) => a.severity - b.severity).map(({ name }) => name));
+
+/** The states that are troubles, worst first. */
+export const TROUBLES = Object.freeze(SEVERITY.filter((name) => standingOf(name) === "trouble"));
 
 /** The states that are as somebody wanted them. @type {readonly StateName[]} */
-export const CALM = Object.freeze(["frozen", "gated"]);
+export const CALM = Object.freeze(STATES.filter(({ standing }) => standing === "wanted").map(({ name }) => name));
 
-/** Worst first, as the server orders them too. @type {readonly StateName[]} */
-export const SEVERITY = Object.freeze([...TROUBLES, "gated", "frozen", "present", "unmeasured"]);
+/** @param {StateName} name */
+function standingOf(name) {
+  return STATES[stateCode(name)].standing;
+}
 
 /**
  * The wire code of a state.

@@ -2,8 +2,8 @@
  * What the latest traced step says of each parameter now.
  *
  * @typedef {import("../wire.js").Explanation} Explanation
- * @typedef {import("../wire.js").Explanations} Explanations
- * @typedef {import("../wire.js").StateName} StateName
+ * @typedef {import("./records.js").Explanations} Explanations
+ * @typedef {import("./states.js").StateName} StateName
  * @typedef {import("./module_tree.js").TreeNode} TreeNode
  *
  * @typedef {object} CauseGroup
@@ -12,7 +12,7 @@
  * @property {string | null} name of the first of them, where the tree has no row for any
  */
 import { Memo } from "../base/memo.js";
-import { fits, isCalmCause } from "./causes.js";
+import { causeOf, fits } from "./causes.js";
 import { stateOf, TROUBLES } from "./states.js";
 
 /** @type {Explanations} before the first traced step */
@@ -74,7 +74,7 @@ export class Verdicts {
     /** @type {Map<string, CauseGroup>} */
     const groups = new Map();
     const add = (/** @type {string} */ cause, /** @type {string | null} */ name) => {
-      if (isCalmCause(cause)) return;
+      if (causeOf(cause).wanted) return;
       const key = JSON.stringify([cause, name !== null]);
       const known = groups.get(key);
       if (known === undefined) groups.set(key, { cause, count: 1, name });
@@ -93,7 +93,7 @@ export class Verdicts {
   asks(position, states) {
     if (TROUBLES.includes(stateOf(states[position]).name)) return true;
     const cause = this.causes.get(position);
-    return cause !== undefined && !isCalmCause(cause);
+    return cause !== undefined && !causeOf(cause).wanted;
   }
 }
 

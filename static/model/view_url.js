@@ -1,6 +1,8 @@
 /**
  * The view is the URL: what a person chose survives a reload and can be sent to a colleague.
  *
+ * @typedef {"parameters" | "metrics"} LineTab
+ *
  * @typedef {object} View
  * @property {string} filter
  * @property {string[]} selected names of parameters
@@ -52,7 +54,7 @@ export function writeView(view) {
 /**
  * The tab in sight: the one that was chosen, else the parameters' when some are selected.
  * @param {View} view
- * @returns {"parameters" | "metrics"}
+ * @returns {LineTab}
  */
 export function tabOf({ tab, selected }) {
   if (tab === "parameters" || tab === "metrics") return tab;

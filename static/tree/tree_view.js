@@ -143,7 +143,7 @@ export class TreeView {
   /** @param {TreeNode} node */
   #freeze(node) {
     const row = this.shown.get(node.id);
-    if (row !== undefined) this.handlers.onFreeze(node, row.toggle);
+    if (row !== undefined) this.handlers.onFreeze(node, row.toggle.element);
   }
 
   /**

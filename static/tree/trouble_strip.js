@@ -2,8 +2,8 @@
  * Trouble first: what ought to train and does not, freezes that do not hold, how many parameters are in
  * each state that deserves a look, and why.
  *
- * @typedef {import("../wire.js").CommandRow} CommandRow
- * @typedef {import("../wire.js").StateName} StateName
+ * @typedef {import("../model/records.js").CommandRow} CommandRow
+ * @typedef {import("../model/states.js").StateName} StateName
  * @typedef {import("../model/run_state.js").RunState} RunState
  * @typedef {import("../model/verdicts.js").CauseGroup} CauseGroup
  */
@@ -125,10 +125,10 @@ function verdict(measured) {
  */
 function stateChip(name, count, pressed) {
   const code = stateCode(name);
-  const { meaning, trouble } = stateOf(code);
+  const { meaning, standing } = stateOf(code);
   const title = `${meaning} Click to show only these.`;
   const attributes = { "data-word": stateWord(name), "aria-pressed": String(pressed), title };
-  const made = chip(trouble ? "" : "calm", attributes, count, name, stateGlyph(code));
+  const made = chip(standing === "trouble" ? "" : "calm", attributes, count, name, stateGlyph(code));
   made.style.color = `var(--state-${name})`;
   return made;
 }

@@ -1,22 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import {
-  formatAge,
-  formatBytes,
-  formatCompact,
-  formatCost,
-  formatCount,
-  formatJob,
-  formatNumber,
-  formatRate,
-  formatShape,
-  formatTime,
-  ordinal,
-  plural,
-  shortenMiddle,
-  splitTail,
-} from "../../../static/base/format.js";
+import { formatAge, formatBytes, formatCompact, formatCost, formatCount, formatDuration, formatJob, formatNumber, formatRate, formatShape, formatTime, ordinal, plural, shortenMiddle, splitTail } from "../../../static/base/format.js";
 
 test("numbers have three significant digits and a real minus sign", () => {
   const cases = /** @type {[number | null, string][]} */ ([
@@ -121,4 +106,10 @@ test("a job says its ranks when there are several, and that it is compiled", () 
   const job = { host: "node7", pid: 4711, ranks: 1, compiled: false };
   assert.equal(formatJob(job), "node7, process 4711");
   assert.equal(formatJob({ ...job, ranks: 8, compiled: true }), "node7, process 4711, 8 ranks, compiled");
+});
+
+test("a time has the unit that suits it", () => {
+  assert.equal(formatDuration(0.0312), "31.2 ms");
+  assert.equal(formatDuration(1.25), "1.25 s");
+  assert.equal(formatDuration(0.00085), "850 µs");
 });

@@ -8,7 +8,7 @@ import { frozenBy, parameterRow, previewOf } from "../support/rows.js";
 /**
  * The question about a node.
  * @param {string} id
- * @param {...import("../../../static/wire.js").ParameterRow} rows
+ * @param {...import("../../../static/model/records.js").ParameterRow} rows
  */
 function about(id, ...rows) {
   const node = buildTree(rows).nodes.get(id);

@@ -2,11 +2,11 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { drifted, oppositeOf, undoable } from "../../../static/commands/undo.js";
-import { commandRow, gateCommand, gateRow, ungateCommand } from "../support/rows.js";
+import { commandRow, explainCommand, gateCommand, gateRow, ungateCommand } from "../support/rows.js";
 
 const DONE = Object.freeze({ state: /** @type {const} */ ("verified"), times: { requested: 1, applied: 2 } });
 
-/** @typedef {import("../../../static/wire.js").CommandRow} CommandRow */
+/** @typedef {import("../../../static/model/records.js").CommandRow} CommandRow */
 
 test("what drifted is a trouble until a later command takes up its target", () => {
   const lost = commandRow(1, { state: "drifted", reason: "script moved it" });
@@ -69,4 +69,10 @@ test("a removed gate is made anew, as it was", () => {
   assert.ok(again?.kind === "gate");
   assert.deepEqual([again.gate, again.action, again.factor], [null, "scale", -1]);
   assert.deepEqual([...undoable([removed, made], [])], [6]);
+});
+
+test("a question is not undone", () => {
+  const done = explainCommand(3, { state: "applied", step: 9, times: { requested: 1, applied: 2 } });
+  assert.equal(oppositeOf(done, [done], []), null);
+  assert.equal(undoable([done], []).size, 0);
 });

@@ -1,9 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { frozenHow, frozenState } from "../../../static/model/frozen_state.js";
-import { axisBlocks, buildTree, targetOf, treeOrder, visibleRows } from "../../../static/model/module_tree.js";
-import { frozenBy, parameterRow } from "../support/rows.js";
+import { buildTree, targetOf, visibleRows } from "../../../static/model/module_tree.js";
+import { parameterRow } from "../support/rows.js";
 
 const NAMES = ["scale", "encoder.conv.weight", "encoder.conv.bias", "encoder.norm.weight", "head.weight"];
 const ROWS = NAMES.map((name) => parameterRow(name));
@@ -13,6 +12,13 @@ const NOTHING = new Set();
 function labels(rows) {
   return rows.map(({ label, depth }) => `${" ".repeat(depth)}${label}`);
 }
+
+/** A weight that was replaced in mid-run: the new one is at the table's end. */
+const GROWN = [
+  parameterRow("encoder.weight (replaced at step 4)", { module: "encoder", removed: true }),
+  parameterRow("head.weight"),
+  parameterRow("encoder.weight"),
+];
 
 test("modules and parameters come in model order, indented by depth", () => {
   assert.deepEqual(labels(visibleRows(buildTree(ROWS), NOTHING, null)), [
@@ -58,40 +64,7 @@ test("a module and a parameter of the same path are two nodes", () => {
   assert.equal(nodes.get("m:a")?.kind, "module");
 });
 
-test("a toggle is mixed when only a part is frozen", () => {
-  const frozen = frozenBy();
-  const rows = ROWS.map((row, i) => ({ ...row, frozen: i === 1 || i === 4 ? frozen : null }));
-  const { nodes, root } = buildTree(rows);
-  const state = (/** @type {string} */ id) => {
-    const node = nodes.get(id);
-    assert.ok(node);
-    return frozenState(node, rows);
-  };
-  assert.equal(state("m:head"), "true");
-  assert.equal(state("m:encoder"), "mixed");
-  assert.equal(state("p:scale"), "false");
-  assert.equal(frozenState(root, rows), "mixed");
-});
-
-test("a node says how it is frozen, where that is not the plain way", () => {
-  const how = (/** @type {ReturnType<typeof frozenBy>[]} */ ...ways) => {
-    const rows = ways.map((frozen, i) => parameterRow(`m.${i}`, { frozen }));
-    return frozenHow(buildTree(rows).root, rows);
-  };
-  const held = frozenBy({ mode: "no_grad", hold_stats: true });
-  assert.deepEqual(how(frozenBy(), frozenBy()), []);
-  assert.deepEqual(how(held, held), ["without a graph (no_grad), running statistics held"]);
-  assert.deepEqual(how(held, frozenBy()), ["in several ways"]);
-});
-
-/** A weight that was replaced in mid-run: the new one is at the table's end. */
-const GROWN = [
-  parameterRow("encoder.weight (replaced at step 4)", { module: "encoder", removed: true }),
-  parameterRow("head.weight"),
-  parameterRow("encoder.weight"),
-];
-
-test("what was removed is shown, and counted and frozen no longer", () => {
+test("what was removed is shown, and counted no longer", () => {
   const { nodes, root } = buildTree(GROWN);
   assert.deepEqual(root.parameters, [1, 2]);
   assert.equal(root.numel, 16);
@@ -103,20 +76,6 @@ test("what was removed is shown, and counted and frozen no longer", () => {
     " encoder",
     "  weight (replaced at step 4)",
   ]);
-  const all = GROWN.map((row) => (row.removed ? row : { ...row, frozen: frozenBy() }));
-  assert.equal(frozenState(buildTree(all).root, all), "true");
-});
-
-test("on an axis a new parameter stands in its module, and a removed one nowhere", () => {
-  const tree = buildTree(GROWN);
-  assert.deepEqual(treeOrder(tree), [2, 1]);
-  assert.deepEqual(
-    axisBlocks(tree, 8).map(({ path, first, last }) => [path, first, last]),
-    [
-      ["encoder", 0, 0],
-      ["head", 1, 1],
-    ],
-  );
 });
 
 test("targets are the name, the module's path, and * for the whole model", () => {
@@ -124,24 +83,6 @@ test("targets are the name, the module's path, and * for the whole model", () =>
   assert.equal(targetOf(root), "*");
   assert.equal(targetOf(/** @type {any} */ (nodes.get("m:encoder.conv"))), "encoder.conv");
   assert.equal(targetOf(/** @type {any} */ (nodes.get("p:head.weight"))), "head.weight");
-});
-
-test("axis blocks cover every parameter once and open only what is large", () => {
-  const blocks = axisBlocks(buildTree(ROWS), 8);
-  assert.deepEqual(
-    blocks.map(({ path, first, last }) => [path, first, last]),
-    [
-      ["scale", 0, 0],
-      ["encoder.conv", 1, 2],
-      ["encoder.norm", 3, 3],
-      ["head", 4, 4],
-    ],
-  );
-});
-
-test("axis blocks stay within their number", () => {
-  const rows = Array.from({ length: 100 }, (_, i) => parameterRow(`layers.${i}.weight`));
-  assert.deepEqual(axisBlocks(buildTree(rows), 16).map(({ path }) => path), ["layers"]);
 });
 
 test("10,000 parameters become rows in well under a frame budget of a second", () => {

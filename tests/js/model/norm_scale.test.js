@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { COLORSCALE, decadeDomain, isPlottable, place, rampColor } from "../../../static/model/norm_scale.js";
+import { COLORSCALE, decadeDomain, domainShare, isPlottable, rampColor } from "../../../static/model/norm_scale.js";
 
 test("only finite positive norms have a place", () => {
   assert.deepEqual([1, 0, -1, NaN, Infinity, null, undefined].map(isPlottable), [
@@ -43,8 +43,8 @@ test("one outlier of a hundred does not stretch the ramp, unless asked to", () =
 });
 
 test("places run from 0 to 1 along the domain", () => {
-  assert.equal(place(0.01, [-2, 0]), 0);
-  assert.equal(place(0.1, [-2, 0]), 0.5);
+  assert.equal(domainShare(0.01, [-2, 0]), 0);
+  assert.equal(domainShare(0.1, [-2, 0]), 0.5);
 });
 
 test("the ramp is cividis, from dark blue to yellow, and clamps", () => {

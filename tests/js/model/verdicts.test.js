@@ -1,46 +1,15 @@
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
 import { test } from "node:test";
 
-import { causeOf, fits, rowWords } from "../../../static/model/causes.js";
 import { RunState } from "../../../static/model/run_state.js";
 import { stateCode } from "../../../static/model/states.js";
 import { alikeTo, nameToExplain, Verdicts } from "../../../static/model/verdicts.js";
-import { FilterMatch } from "../../../static/tree/filter_match.js";
 import { explanation, parameterRow, traced } from "../support/rows.js";
 
-/** @param {...import("../../../static/wire.js").StateName} names */
+/** @param {...import("../../../static/model/states.js").StateName} names */
 function states(...names) {
   return Uint8Array.from(names, stateCode);
 }
-
-test("every cause of the protocol has words of its own", () => {
-  const text = readFileSync(new URL("../../../docs/protocol.md", import.meta.url), "utf8");
-  const names = [...(text.split("Its `cause` is one of")[1].split("\n\n")[0]).matchAll(/`(\w+)`/g)].map((m) => m[1]);
-  assert.equal(names.length, 14);
-  const unknown = causeOf("made_up").meaning;
-  for (const name of names) assert.notEqual(causeOf(name).meaning, unknown, name);
-  assert.equal(causeOf("made_up").label, "made up");
-});
-
-test("a row says the state and the cause, and nothing twice", () => {
-  assert.deepEqual(rowWords("absent", "detached"), { state: "absent", cause: "detached" });
-  assert.deepEqual(rowWords("frozen", "frozen_by_script"), { state: "frozen", cause: "by script" });
-  assert.deepEqual(rowWords("gated", "gated"), { state: "gated", cause: null });
-  assert.deepEqual(rowWords("zero", "zero_gradient"), { state: "zero", cause: null });
-  assert.deepEqual(rowWords("absent", "zero_gradient"), { state: "absent", cause: "zero" });
-  assert.deepEqual(rowWords("present", "not_in_optimizer"), { state: null, cause: "not applied" });
-  assert.deepEqual(rowWords("stale", null), { state: "stale", cause: null });
-});
-
-test("a cause holds only in a state that it can bring about", () => {
-  assert.equal(fits("detached", "absent"), true);
-  assert.equal(fits("detached", "present"), false);
-  assert.equal(fits("detached", "frozen"), false);
-  assert.equal(fits("not_in_optimizer", "present"), true);
-  assert.equal(fits("frozen_by_command", "absent"), false);
-  assert.equal(fits("gated", "unmeasured"), true);
-});
 
 test("a parameter that trains again is no trouble any more", () => {
   const verdicts = new Verdicts();
@@ -103,22 +72,6 @@ test("a module asks about its first parameter in trouble", () => {
   assert.equal(ask("m:a"), "a.bias");
   assert.equal(ask("m:b"), "");
   assert.equal(ask("p:b.weight"), "b.weight");
-});
-
-test("the filter follows causes and alerts as they come and go", () => {
-  const state = new RunState();
-  const matching = new FilterMatch();
-  const rows = [parameterRow("a", { state: "absent" }), parameterRow("b", { state: "absent", index: 1 })];
-  state.setParameters(rows);
-  const found = (/** @type {string} */ filter) => [...(matching.of(filter, state) ?? [])];
-  assert.deepEqual(found("cause:detached"), [0, 0]);
-  state.verdicts.set(traced([explanation(1)]));
-  state.verdicts.settle(state.states, state.sampleStep);
-  assert.deepEqual(found("cause:detached"), [0, 1]);
-  assert.deepEqual(found("is:alert"), [0, 0]);
-  state.setAlerts([{ parameter: 0, name: "a", since_step: 1, cause: null, detail: null }]);
-  assert.deepEqual(found("is:alert"), [1, 0]);
-  assert.equal(matching.of("", state), null);
 });
 
 test("what the same line cut is named together", () => {

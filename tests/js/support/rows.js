@@ -2,8 +2,8 @@
 
 /**
  * @param {string} name
- * @param {Partial<import("../../../static/wire.js").ParameterRow>} [changes]
- * @returns {import("../../../static/wire.js").ParameterRow}
+ * @param {Partial<import("../../../static/model/records.js").ParameterRow>} [changes]
+ * @returns {import("../../../static/model/records.js").ParameterRow}
  */
 export function parameterRow(name, changes = {}) {
   const dot = name.lastIndexOf(".");
@@ -28,8 +28,8 @@ export function parameterRow(name, changes = {}) {
 }
 
 /**
- * @param {Partial<import("../../../static/wire.js").Frozen>} [changes]
- * @returns {import("../../../static/wire.js").Frozen}
+ * @param {Partial<import("../../../static/model/records.js").Frozen>} [changes]
+ * @returns {import("../../../static/model/records.js").Frozen}
  */
 export function frozenBy(changes = {}) {
   return { by: "python", mode: "grad", hold_stats: false, since_step: 1, command: null, ...changes };
@@ -37,8 +37,8 @@ export function frozenBy(changes = {}) {
 
 /**
  * @param {number} id
- * @param {Partial<import("../../../static/wire.js").FreezeCommand>} [changes]
- * @returns {import("../../../static/wire.js").FreezeCommand}
+ * @param {Partial<import("../../../static/model/records.js").FreezeCommand>} [changes]
+ * @returns {import("../../../static/model/records.js").FreezeCommand}
  */
 export function commandRow(id, changes = {}) {
   return {
@@ -73,8 +73,8 @@ const RULE = Object.freeze({
 
 /**
  * @param {number} id
- * @param {Partial<import("../../../static/wire.js").GateRow>} [changes]
- * @returns {import("../../../static/wire.js").GateRow}
+ * @param {Partial<import("../../../static/model/records.js").GateRow>} [changes]
+ * @returns {import("../../../static/model/records.js").GateRow}
  */
 export function gateRow(id, changes = {}) {
   return {
@@ -111,8 +111,8 @@ const REPORT = Object.freeze({
 
 /**
  * @param {number} id
- * @param {Partial<import("../../../static/wire.js").GateCommand>} [changes]
- * @returns {import("../../../static/wire.js").GateCommand}
+ * @param {Partial<import("../../../static/model/records.js").GateCommand>} [changes]
+ * @returns {import("../../../static/model/records.js").GateCommand}
  */
 export function gateCommand(id, changes = {}) {
   return { id, target: RULE.site, ...REPORT, kind: "gate", ...RULE, paused: false, gate: null, ...changes };
@@ -121,8 +121,8 @@ export function gateCommand(id, changes = {}) {
 /**
  * @param {number} id
  * @param {number} gate
- * @param {Partial<import("../../../static/wire.js").UngateCommand>} [changes]
- * @returns {import("../../../static/wire.js").UngateCommand}
+ * @param {Partial<import("../../../static/model/records.js").UngateCommand>} [changes]
+ * @returns {import("../../../static/model/records.js").UngateCommand}
  */
 export function ungateCommand(id, gate, changes = {}) {
   return { id, target: `gate ${gate}`, ...REPORT, kind: "ungate", gate, ...changes };
@@ -195,8 +195,8 @@ export function packSample({ states, values, version = 1, flags = 0 }) {
 
 /**
  * @param {number} id
- * @param {Partial<import("../../../static/wire.js").ExplainCommand>} [changes]
- * @returns {import("../../../static/wire.js").ExplainCommand}
+ * @param {Partial<import("../../../static/model/records.js").ExplainCommand>} [changes]
+ * @returns {import("../../../static/model/records.js").ExplainCommand}
  */
 export function explainCommand(id, changes = {}) {
   return { id, target: "encoder.weight", ...REPORT, kind: "explain", ...changes };
@@ -224,8 +224,8 @@ export function explanation(parameter, changes = {}) {
 /**
  * What a traced step showed.
  * @param {readonly import("../../../static/wire.js").Explanation[]} explanations
- * @param {Partial<import("../../../static/wire.js").Explanations>} [changes]
- * @returns {import("../../../static/wire.js").Explanations}
+ * @param {Partial<import("../../../static/model/records.js").Explanations>} [changes]
+ * @returns {import("../../../static/model/records.js").Explanations}
  */
 export function traced(explanations, changes = {}) {
   return {

@@ -1,0 +1,107 @@
+/**
+ * One row of the list of runs.
+ *
+ * @typedef {import("../model/states.js").StateName} StateName
+ * @typedef {import("../wire.js").RunRow} RunRow
+ */
+import { element, find, setAttribute, setText } from "../base/dom.js";
+import { formatAge, formatCost, formatCount, formatJob, formatPercent, formatRate, formatTime, plural } from "../base/format.js";
+import { visible } from "../base/visible.js";
+import { ALERT_LABEL, ALERT_MEANING } from "../model/alerts.js";
+import { stateGlyph } from "../model/state_glyph.js";
+import { stateCode, TROUBLES } from "../model/states.js";
+import { ALERT_WORD } from "../tree/filter.js";
+
+const CELLS = Object.freeze([
+  "status",
+  "trouble",
+  "step",
+  "rate",
+  "seen",
+  "cost",
+  "parameters",
+  "started",
+  "job",
+]);
+const NUMBERS = new Set(["step", "rate", "seen", "cost", "parameters"]);
+
+/** @param {RunRow} run */
+export function makeRow(run) {
+  const href = `/runs/${encodeURIComponent(run.id)}`;
+  const link = element("a", { class: "run-link", href });
+  const identifier = element("span", { class: "identifier", title: run.id }, run.id.slice(0, 6));
+  const name = element("div", { class: "run-name" }, link, identifier);
+  const row = element("tr", { "data-run": run.id }, element("th", { scope: "row" }, name));
+  for (const cell of CELLS) {
+    row.append(element("td", { "data-cell": cell, class: NUMBERS.has(cell) ? "number" : "" }));
+  }
+  find(row, '[data-cell="status"]').append(element("span", { class: "status" }));
+  const alerts = element("a", {
+    class: "alert",
+    href: `${href}?filter=${encodeURIComponent(ALERT_WORD)}`,
+    title: `${ALERT_MEANING} Click to see them.`,
+    hidden: "",
+  });
+  const states = element("span", { class: "states" });
+  find(row, '[data-cell="trouble"]').append(element("div", { class: "troubles" }, alerts, states));
+  return row;
+}
+
+/**
+ * @param {HTMLElement} row
+ * @param {RunRow} run
+ */
+export function fillRow(row, run) {
+  const link = find(row, ".run-link");
+  setText(link, visible(run.name));
+  setAttribute(link, "title", visible(run.name));
+  const status = find(row, ".status");
+  setText(status, run.status);
+  setAttribute(status, "data-status", run.status);
+  const texts = {
+    step: formatCount(run.step),
+    rate: run.status === "live" ? formatRate(run.steps_per_second) : "–",
+    seen: run.last_seen === null ? "–" : `${formatAge(run.server_time - run.last_seen)} ago`,
+    cost: run.cost === null ? "–" : formatPercent(run.cost),
+    parameters: formatCount(run.parameters),
+    started: formatTime(run.started),
+    job: formatJob(run),
+  };
+  for (const [cell, text] of Object.entries(texts)) setText(find(row, `[data-cell="${cell}"]`), text);
+  setAttribute(find(row, '[data-cell="job"]'), "title", texts.job);
+  const size = `${plural(run.numel, "number")}, ${formatCount(run.trainable)} of the parameters trainable`;
+  setAttribute(find(row, '[data-cell="parameters"]'), "title", size);
+  setAttribute(find(row, '[data-cell="cost"]'), "title", formatCost(run.cost, run.every));
+  const alerts = find(row, ".alert");
+  alerts.hidden = run.alerts === 0;
+  setText(alerts, `${formatCount(run.alerts)} ${ALERT_LABEL}`);
+  fillStates(find(row, ".states"), run);
+}
+
+/**
+ * @param {HTMLElement} box
+ * @param {RunRow} run
+ */
+function fillStates(box, { states, samples, alerts }) {
+  const troubles = TROUBLES.filter((name) => (states[name] ?? 0) > 0);
+  const calm = samples === 0 ? "no sample yet" : alerts === 0 ? "none" : "";
+  const key = JSON.stringify([calm, troubles.map((name) => [name, states[name]])]);
+  if (box.dataset["key"] === key) return;
+  box.dataset["key"] = key;
+  if (troubles.length === 0) {
+    box.replaceChildren(...(calm === "" ? [] : [element("span", { class: "muted" }, calm)]));
+    return;
+  }
+  box.replaceChildren(...troubles.map((name) => tally(name, states[name] ?? 0)));
+}
+
+/**
+ * @param {StateName} name
+ * @param {number} count
+ */
+function tally(name, count) {
+  const words = element("span", {}, formatCount(count), element("span", { class: "word" }, ` ${name}`));
+  const made = element("span", { class: "tally", title: `${formatCount(count)} ${name}` }, stateGlyph(stateCode(name)), words);
+  made.style.color = `var(--state-${name})`;
+  return made;
+}

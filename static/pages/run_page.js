@@ -1,0 +1,260 @@
+/**
+ * A run's page: fetches, listens, and redraws at most 4 times a second, the lines at most once, and
+ * nothing while nobody looks.
+ *
+ * @typedef {import("../model/records.js").ParameterRow} ParameterRow
+ * @typedef {import("./run_panels.js").PanelActions} PanelActions
+ */
+import { byId } from "../base/dom.js";
+import { throttled } from "../base/throttle.js";
+import { readTokens } from "../charts/theme_tokens.js";
+import { getJson } from "../link/api.js";
+import { LiveConnection } from "../link/live_connection.js";
+import { decodeSample } from "../link/sample_frame.js";
+import { RunState, SPARK_SAMPLES } from "../model/run_state.js";
+import { tabOf, writeView } from "../model/view_url.js";
+import { toggleWord } from "../tree/filter.js";
+import { receive } from "./live_messages.js";
+import { RequestGuard } from "./request_guard.js";
+import { RunPanels } from "./run_panels.js";
+import { ViewState } from "./view_state.js";
+
+const REDRAW_MS = 250;
+const REDRAW_LINES_MS = 1000;
+
+/**
+ * One thing for all its methods: most are what a person can do on the page, a line or two each.
+ * @implements {PanelActions}
+ */
+export class RunPage {
+  constructor() {
+    this.api = `/api/runs/${encodeURIComponent(document.body.dataset["runId"] ?? "")}`;
+    this.state = new RunState();
+    this.view = new ViewState(location.search);
+    this.tokens = readTokens();
+    this.filter = byId("filter", HTMLInputElement);
+    this.filter.value = this.view.filter;
+    /** The server's own sentence on why it closed the connection, or "". */
+    this.refusal = "";
+    this.redraw = throttled(() => this.draw(), { interval: REDRAW_MS });
+    this.redrawLines = throttled(() => this.drawLines(), { interval: REDRAW_LINES_MS });
+    this.live = new LiveConnection(`${this.api}/live`);
+    const failures = { command: byId("failure", HTMLElement), fetch: byId("fetch-failure", HTMLElement) };
+    this.requests = new RequestGuard(failures, this.live, this.redraw);
+    this.panels = new RunPanels(this.api, this.state, this.requests, this);
+  }
+
+  /** Open the live connection, and again whenever it is lost. */
+  listen() {
+    const { state, panels } = this;
+    const told = {
+      state,
+      lines: panels.lines.data,
+      explanations: panels.explanations,
+      loadParameters: () => void this.loadParameters(),
+    };
+    this.live.open({
+      onMessage: (message) => {
+        receive(message, told);
+        this.redraw();
+      },
+      onFrame: (frame) => {
+        state.applySample(decodeSample(frame));
+        this.redraw();
+      },
+      onOpen: () => this.load(),
+      onLost: (reason) => {
+        this.refusal = reason;
+        this.redraw();
+      },
+    });
+  }
+
+  /** Why nothing can be changed now, or null. */
+  get locked() {
+    if (!this.live.connected) return "No connection to the server";
+    const status = this.state.run?.status;
+    if (status === "finished") return "The run has finished";
+    if (status === "lost") return "The job is lost";
+    return null;
+  }
+
+  /** Fetch all that the live messages only add to. */
+  async load() {
+    await this.requests.run(async () => {
+      const [{ parameters }, { commands }] = await Promise.all([
+        getJson(`${this.api}/parameters`),
+        getJson(`${this.api}/commands`),
+      ]);
+      this.#setParameters(parameters);
+      this.state.setCommands(commands);
+      this.state.setSparklines(await getJson(`${this.api}/sparklines?points=${SPARK_SAMPLES}`));
+      this.panels.lines.data.refresh();
+      this.panels.explanations.outdate();
+    });
+  }
+
+  async loadParameters() {
+    await this.requests.run(async () => {
+      const before = this.state.tree;
+      this.#setParameters((await getJson(`${this.api}/parameters`)).parameters);
+      if (before !== this.state.tree) await this.load();
+    });
+  }
+
+  /**
+   * Take the table over; what the view names and the table does not is dropped.
+   * @param {ParameterRow[]} rows
+   */
+  #setParameters(rows) {
+    this.state.setParameters(rows);
+    if (this.view.keepKnown(rows.map(({ name }) => name))) this.#keepView();
+  }
+
+  /** @param {() => void} question */
+  ask(question) {
+    if (this.locked === null) question();
+    else this.requests.fail(`${this.locked}.`, "command");
+  }
+
+  /** @param {string} text */
+  setFilter(text) {
+    if (this.filter.value !== text) this.filter.value = text;
+    this.view.filter = text;
+    this.#changed();
+  }
+
+  /** @param {string} word */
+  toggleFilterWord(word) {
+    this.setFilter(toggleWord(this.view.filter, word));
+  }
+
+  /**
+   * @param {string} name
+   * @param {boolean} add
+   */
+  select(name, add) {
+    this.view.select(name, add);
+    this.panels.lines.data.hurry();
+    this.#changed();
+  }
+
+  /**
+   * A mark in the flow chart was clicked: select the parameter and show its row.
+   * @param {number} position
+   */
+  pick(position) {
+    const { name, module } = this.state.parameters[position];
+    this.view.open(module);
+    if (!this.view.selected.includes(name)) this.select(name, false);
+    this.draw();
+    this.panels.tree.goTo(`p:${name}`);
+  }
+
+  /** @param {string} name */
+  explain(name) {
+    this.view.why = name;
+    this.panels.explanations.turn(name);
+    this.#changed();
+  }
+
+  /** @param {string} tab */
+  chooseTab(tab) {
+    this.view.tab = tab;
+    this.panels.lines.data.hurry();
+    this.#changed();
+  }
+
+  /** @param {number} id */
+  goToCommand(id) {
+    this.chooseLog("commands");
+    this.panels.log.goTo(id);
+  }
+
+  /** @param {string} log */
+  chooseLog(log) {
+    this.view.chooseLog(log);
+    this.#changed();
+  }
+
+  /** @param {string} name */
+  toggleLine(name) {
+    if (tabOf(this.view) === "parameters") {
+      this.select(name, true);
+      return;
+    }
+    this.view.toggleMetric(name, this.panels.lines.data.metrics.shown(this.view.metrics));
+    this.#changed();
+  }
+
+  /**
+   * @param {string} path
+   * @param {boolean} collapsed
+   */
+  collapse(path, collapsed) {
+    this.view.collapse(path, collapsed);
+    this.#changed();
+  }
+
+  /** Close the modules right below the root, or open all. @param {boolean} collapsed */
+  collapseAll(collapsed) {
+    const modules = this.state.tree.root.children.filter(({ kind }) => kind === "module");
+    this.view.collapsed = new Set(collapsed ? modules.map(({ path }) => path) : []);
+    this.#changed();
+  }
+
+  /** The view was changed by hand: write it to the URL and draw at once. */
+  #changed() {
+    this.#keepView();
+    this.draw();
+    this.drawLines();
+  }
+
+  #keepView() {
+    history.replaceState(null, "", location.pathname + writeView(this.view));
+  }
+
+  /** The theme's colours are others. */
+  takeTheme() {
+    this.tokens = readTokens();
+    this.redraw();
+  }
+
+  /** What changes with time alone. */
+  tick() {
+    if (document.hidden) return;
+    this.panels.header.render(this.state, this.live, this.refusal);
+  }
+
+  draw() {
+    if (document.hidden) return;
+    const { view, tokens, locked } = this;
+    this.tick();
+    this.panels.draw({ view, tokens, locked });
+    this.redrawLines();
+  }
+
+  drawLines() {
+    this.panels.lines.draw(this.view, this.tokens);
+  }
+
+  /** @param {KeyboardEvent} event */
+  shortcut(event) {
+    const { grid } = this.panels.tree;
+    const typing = event.target instanceof HTMLInputElement;
+    const slash = event.key === "/" && (event.ctrlKey || !typing);
+    if (slash) {
+      event.preventDefault();
+      this.filter.focus();
+      this.filter.select();
+    } else if (event.key === "Escape" && event.target === this.filter) {
+      this.setFilter("");
+      grid.focus();
+    } else if (event.key === "Escape" && this.view.why !== "" && !event.defaultPrevented) {
+      this.explain("");
+    } else if ((event.key === "ArrowDown" || event.key === "Enter") && event.target === this.filter) {
+      event.preventDefault();
+      grid.focus();
+    }
+  }
+}

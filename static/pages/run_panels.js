@@ -1,0 +1,142 @@
+/**
+ * The panels of a run's page: makes them, and draws them from what is known and what is looked at.
+ *
+ * @typedef {import("../link/live_connection.js").LiveConnection} LiveConnection
+ * @typedef {import("../model/run_state.js").RunState} RunState
+ * @typedef {import("./request_guard.js").RequestGuard} RequestGuard
+ * @typedef {import("./view_state.js").ViewState} ViewState
+ *
+ * @typedef {object} PanelActions what a click or a key in a panel asks for
+ * @property {(word: string) => void} toggleFilterWord
+ * @property {(id: number) => void} goToCommand
+ * @property {(question: () => void) => void} ask what is to be changed, if anything can be
+ * @property {(name: string) => void} explain "" closes what is explained
+ * @property {(name: string, add: boolean) => void} select
+ * @property {(path: string, collapsed: boolean) => void} collapse
+ * @property {(position: number) => void} pick the parameter of a mark in the flow chart
+ * @property {(name: string) => void} toggleLine
+ * @property {(tab: string) => void} chooseTab
+ * @property {(log: string) => void} chooseLog
+ * @property {() => void} drawLines
+ *
+ * @typedef {object} Scene what the panels are drawn from, beside the run's state
+ * @property {ViewState} view
+ * @property {Record<string, string>} tokens
+ * @property {string | null} locked why nothing can be changed now, or null
+ */
+import { byId, setText } from "../base/dom.js";
+import { plural } from "../base/format.js";
+import { Tabs } from "../base/tabs.js";
+import { FlowChart } from "../charts/flow_chart.js";
+import { LinePanel } from "../charts/line_panel.js";
+import { CommandLog } from "../commands/command_log.js";
+import { CommandSender } from "../commands/command_sender.js";
+import { drifted } from "../commands/undo.js";
+import { ExplainControl } from "../explain/explain_control.js";
+import { GateControl } from "../gates/gate_control.js";
+import { visibleRows } from "../model/module_tree.js";
+import { nameToExplain } from "../model/verdicts.js";
+import { FilterMatch } from "../tree/filter_match.js";
+import { TreeView } from "../tree/tree_view.js";
+import { TroubleStrip } from "../tree/trouble_strip.js";
+import { RunHeader } from "./run_header.js";
+
+/** One thing for all its attributes: each is a panel, and they are drawn together. */
+export class RunPanels {
+  /**
+   * @param {string} api
+   * @param {RunState} state
+   * @param {RequestGuard} requests
+   * @param {PanelActions} actions
+   */
+  constructor(api, state, requests, actions) {
+    const guard = (/** @type {() => Promise<void>} */ request) => requests.run(request);
+    const onWhy = (/** @type {string} */ name) => actions.explain(name);
+    this.state = state;
+    this.match = new FilterMatch();
+    this.header = new RunHeader();
+    this.sender = new CommandSender(api, state, (request) => requests.run(request, "command"));
+    this.lines = new LinePanel(api, state, {
+      guard,
+      onChange: () => actions.drawLines(),
+      onToggle: (name) => actions.toggleLine(name),
+      onTab: (tab) => actions.chooseTab(tab),
+      onWhy,
+    });
+    this.gates = new GateControl(api, state, this.lines.data.metrics, this.sender, () => actions.chooseLog("commands"));
+    this.explanations = new ExplainControl(api, state, this.sender, { guard, onOpen: onWhy, onClose: () => actions.explain("") });
+    this.trouble = new TroubleStrip(byId("trouble", HTMLElement), {
+      onPick: (word) => actions.toggleFilterWord(word),
+      onWhy,
+      onDrifted: (id) => actions.goToCommand(id),
+    });
+    this.tree = new TreeView(byId("tree", HTMLElement), {
+      onFreeze: (node, anchor) => actions.ask(() => this.sender.ask(node, anchor)),
+      onGate: (node) => actions.ask(() => this.gates.ask(node)),
+      onWhy: (node) => actions.explain(nameToExplain(node, state)),
+      onSelect: (name, add) => actions.select(name, add),
+      onCollapse: (path, collapsed) => actions.collapse(path, collapsed),
+    });
+    this.flow = new FlowChart(byId("flow", HTMLElement), byId("columns", HTMLElement), (position) => actions.pick(position));
+    this.logTabs = new Tabs(byId("log-tabs", HTMLElement), (log) => actions.chooseLog(log));
+    this.log = new CommandLog(byId("commands", HTMLElement), byId("announcement", HTMLElement), (command) =>
+      this.sender.undo(command),
+    );
+  }
+
+  /** @param {Scene} scene */
+  draw(scene) {
+    const { state } = this;
+    const { view, tokens, locked } = scene;
+    if (locked !== null) this.sender.leave();
+    state.fitScales();
+    state.verdicts.settle(state.states, state.sampleStep);
+    const matched = this.match.of(view.filter, state);
+    this.trouble.render(state, view.filter, drifted(state.commands));
+    this.explanations.render(view.why, locked);
+    this.#countMatches(matched);
+    const rows = state.loaded ? visibleRows(state.tree, view.collapsed, matched) : [];
+    this.tree.render(rows, (node) => ({
+      state,
+      tokens,
+      locked,
+      expanded: matched !== null || !view.collapsed.has(node.path),
+      line: node.kind === "parameter" ? this.lines.styleOf(node.path, view, tokens) : null,
+    }));
+    this.#drawLog(scene);
+    this.#drawFlow(scene, matched);
+  }
+
+  /** @param {Uint8Array | null} matched */
+  #countMatches(matched) {
+    const { parameters, tree } = this.state;
+    const count = matched?.reduce((sum, each) => sum + each, 0);
+    const all = plural(tree.root.parameters.length, "parameter");
+    setText(byId("matches", HTMLElement), count === undefined ? all : `${count} of ${parameters.length}`);
+  }
+
+  /** @param {Scene} scene */
+  #drawLog({ view, locked }) {
+    const { state } = this;
+    this.logTabs.show(view.log);
+    this.log.list.hidden = view.log !== "commands";
+    this.gates.list.list.hidden = view.log !== "gates";
+    this.log.render(state.commands, state.gates, locked);
+    this.gates.render(locked);
+  }
+
+  /**
+   * @param {Scene} scene
+   * @param {Uint8Array | null} matched
+   */
+  #drawFlow({ view, tokens }, matched) {
+    const { state } = this;
+    const selected = new Map(
+      state.parameters.flatMap(({ name }, position) => {
+        const line = this.lines.styleOf(name, view, tokens);
+        return line === null ? [] : [/** @type {const} */ ([position, line.color])];
+      }),
+    );
+    this.flow.render(state, { selected, matched, tokens });
+  }
+}

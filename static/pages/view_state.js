@@ -1,0 +1,75 @@
+/**
+ * What the person looks at on a run's page, and how each choice changes it.
+ *
+ * @typedef {import("../model/view_url.js").View} View
+ */
+import { MAX_SELECTED, readView } from "../model/view_url.js";
+
+/** @implements {View} */
+export class ViewState {
+  /** @param {string} search the query string of the page's address */
+  constructor(search) {
+    const { filter, selected, tab, log, collapsed, metrics, why } = readView(search);
+    this.filter = filter;
+    this.selected = selected;
+    this.tab = tab;
+    this.log = log;
+    this.collapsed = collapsed;
+    this.metrics = metrics;
+    this.why = why;
+  }
+
+  /**
+   * Select a parameter alone, or add it to what is selected; what was selected so already is taken away.
+   * @param {string} name
+   * @param {boolean} add
+   */
+  select(name, add) {
+    const { selected } = this;
+    if (!add) this.selected = selected.length === 1 && selected[0] === name ? [] : [name];
+    else if (selected.includes(name)) this.selected = selected.filter((each) => each !== name);
+    else this.selected = [...selected, name].slice(-MAX_SELECTED);
+    this.tab = "";
+  }
+
+  /**
+   * Drop what is selected and not in the model's table. Has that changed anything?
+   * @param {readonly string[]} names in the table
+   */
+  keepKnown(names) {
+    const known = new Set(names);
+    if (this.selected.every((name) => known.has(name))) return false;
+    this.selected = this.selected.filter((name) => known.has(name));
+    return true;
+  }
+
+  /**
+   * Show a metric, or take it away.
+   * @param {string} name
+   * @param {readonly string[]} shown the metrics that are shown now
+   */
+  toggleMetric(name, shown) {
+    this.metrics = shown.includes(name) ? shown.filter((each) => each !== name) : [...shown, name];
+  }
+
+  /** @param {string} log */
+  chooseLog(log) {
+    this.log = log === "gates" ? "gates" : "commands";
+  }
+
+  /**
+   * @param {string} path of a module
+   * @param {boolean} collapsed
+   */
+  collapse(path, collapsed) {
+    if (collapsed) this.collapsed.add(path);
+    else this.collapsed.delete(path);
+  }
+
+  /** Open a module and all around it. @param {string} module */
+  open(module) {
+    for (const path of [...this.collapsed]) {
+      if (path === "" || module === path || module.startsWith(`${path}.`)) this.collapsed.delete(path);
+    }
+  }
+}

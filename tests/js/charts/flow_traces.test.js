@@ -1,0 +1,47 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { toColumns } from "../../../static/charts/parameter_columns.js";
+import { flow, trace } from "../support/figures.js";
+
+test("no hostile name reaches the flow chart as markup", () => {
+  const text = JSON.stringify(flow());
+  assert.equal(text.includes("<script"), false);
+  assert.equal(text.includes("&lt;script"), true);
+});
+
+test("a value is on the log axis, a state without one in the strip", () => {
+  const figure = flow();
+  assert.equal(trace("present", figure).yaxis, undefined);
+  assert.equal(trace("stale", figure).yaxis, undefined);
+  assert.equal(trace("absent", figure).yaxis, "y2");
+  assert.deepEqual(trace("absent", figure).y, [0]);
+  assert.deepEqual(trace("frozen", figure).y, [1]);
+});
+
+test("only present values are on the ramp", () => {
+  const figure = flow();
+  assert.deepEqual(trace("present", figure).marker.cmin, -2);
+  assert.equal("colorscale" in trace("stale", figure).marker, false);
+  assert.equal("colorscale" in trace("absent", figure).marker, false);
+});
+
+test("what the filter keeps out is dimmed, not hidden", () => {
+  const figure = flow({ matched: Uint8Array.from([0, 1, 0, 0]) });
+  assert.deepEqual(trace("present", figure).marker.opacity, [0.2]);
+  assert.deepEqual(trace("absent", figure).marker.opacity, [1]);
+});
+
+test("the hover tells the sample's own step, and none where there is none", () => {
+  const text = (/** @type {number | null} */ step) => trace("present", flow({ step })).text[0];
+  assert.match(text(7), / · step 7$/);
+  assert.doesNotMatch(text(null), /step/);
+});
+
+test("a gated parameter has a row of its own in the strip", () => {
+  const norms = Float32Array.from([NaN]);
+  const columns = toColumns({ states: Uint8Array.from([7]), norms, lows: norms, highs: norms }, 100);
+  const gated = trace("gated", flow({ columns, stripStates: [4, 7], tokens: { "state-gated": "#96297f" } }));
+  assert.deepEqual([gated.yaxis, gated.y, gated.marker.symbol], ["y2", [1], "square-x-open"]);
+  assert.equal(gated.marker.color, "#96297f");
+});
