@@ -1,0 +1,62 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { drawnLines, lineStyle } from "../../../static/charts/drawn_lines.js";
+import { Metrics, METRICS_KEPT } from "../../../static/charts/metrics.js";
+import { trackOf } from "../../../static/charts/track.js";
+import { readView } from "../../../static/model/view_url.js";
+
+const TOKENS = Object.fromEntries(Array.from({ length: 8 }, (_, i) => [`series-${i + 1}`, `colour ${i + 1}`]));
+
+/** A rising track from step 1 on. @param {number} count */
+function track(count) {
+  const steps = Array.from({ length: count }, (_, i) => i + 1);
+  return trackOf({ steps, values: [...steps] });
+}
+
+/** @param {Record<string, number>} counts points by metric */
+function metrics(counts) {
+  const made = new Metrics();
+  made.replace(Object.fromEntries(Object.entries(counts).map(([name, count]) => [name, track(count)])), []);
+  return made;
+}
+
+test("a line has the colour and the number of its place, and colours begin again after eight", () => {
+  assert.deepEqual(lineStyle(0, TOKENS), { color: "colour 1", mark: "1" });
+  assert.deepEqual(lineStyle(9, TOKENS), { color: "colour 2", mark: "10" });
+});
+
+test("selected parameters are in the key at once, and drawn when their series is there", () => {
+  const series = new Map([["b", track(3)]]);
+  const drawn = drawnLines(readView("?selected=a&selected=b"), { series, metrics: metrics({}) }, 100, TOKENS);
+  assert.deepEqual(drawn.key.map(({ name, mark }) => [name, mark]), [["a", "1"], ["b", "2"]]);
+  assert.deepEqual(drawn.lines.map(({ name, mark, steps }) => [name, mark, steps]), [["b", "2", [1, 2, 3]]]);
+  assert.equal(drawn.everySample, true);
+  assert.equal(drawn.cut, false);
+});
+
+test("every metric is in the key with its latest value, and those that are shown are drawn", () => {
+  const drawn = drawnLines(readView("?tab=metrics"), { series: new Map(), metrics: metrics({ accuracy: 2, loss: 3 }) }, 100, TOKENS);
+  assert.deepEqual(drawn.key.map(({ name, value, shown }) => [name, value, shown]), [["accuracy", 2, false], ["loss", 3, true]]);
+  assert.deepEqual(drawn.lines.map(({ name, mark }) => [name, mark]), [["loss", "2"]]);
+});
+
+test("lines have no more points than there is room for, and it is said", () => {
+  const series = new Map([["a", track(300)]]);
+  const drawn = drawnLines(readView("?selected=a"), { series, metrics: metrics({}) }, 100, TOKENS);
+  assert.ok(drawn.lines[0].steps.length <= 100);
+  assert.equal(drawn.everySample, false);
+});
+
+test("a metric of which only the latest points are kept is cut", () => {
+  const cut = (/** @type {number} */ count) =>
+    drawnLines(readView("?tab=metrics"), { series: new Map(), metrics: metrics({ loss: count }) }, 100, TOKENS).cut;
+  assert.deepEqual([cut(METRICS_KEPT - 1), cut(METRICS_KEPT)], [false, true]);
+});
+
+test("gates' bands are within the steps of the lines", () => {
+  const known = metrics({ "gate 2 closed": 1 });
+  known.add([{ step: 4, values: { "gate 2 closed": 1 } }, { step: 90, values: { "gate 2 closed": 1 } }]);
+  const { bands } = drawnLines(readView("?selected=a"), { series: new Map([["a", track(10)]]), metrics: known }, 1000, TOKENS);
+  assert.deepEqual(bands, [{ gate: 2, from: 1, to: 10 }]);
+});

@@ -1,0 +1,75 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { SeriesStore, seriesQuery } from "../../../static/charts/series_store.js";
+
+/**
+ * A series as the server sends it.
+ * @param {string} parameter
+ * @param {number[]} steps
+ */
+function series(parameter, steps) {
+  return { parameter, stat: "grad_norm", steps, values: steps, min: steps, max: steps, states: steps.map(() => "present"), samples: steps.length };
+}
+
+/**
+ * A store whose server gives these answers, one after another.
+ * @param {...object} answers
+ */
+function store(...answers) {
+  /** @type {string[]} */
+  const asked = [];
+  const made = new SeriesStore("/api/runs/a", async (path) => {
+    asked.push(path);
+    return answers.shift();
+  });
+  return { store: made, asked };
+}
+
+test("a series is fetched whole once, then from its last step on", async () => {
+  const { store: known, asked } = store(series("a", [1, 2]), series("a", [3]));
+  assert.deepEqual(known.missing(["a"], 100, 2), new Map([[null, ["a"]]]));
+  await known.fetch(["a"], known.missing(["a"], 100, 2), 100);
+  assert.equal(asked[0], "/api/runs/a/series?stat=grad_norm&points=100&parameter=a");
+  assert.equal(known.missing(["a"], 100, 2).size, 0);
+  assert.deepEqual(known.missing(["a"], 100, 3), new Map([[3, ["a"]]]));
+  await known.fetch(["a"], known.missing(["a"], 100, 3), 100);
+  assert.deepEqual(known.byName.get("a")?.steps, [1, 2, 3]);
+  assert.equal(known.byName.get("a")?.samples, 3);
+});
+
+test("several that begin at the same step are one request, and what is not selected is forgotten", async () => {
+  const { store: known, asked } = store({ series: [series("a", [1]), series("b", [1])] }, series("b", [2]));
+  await known.fetch(["a", "b"], known.missing(["a", "b"], 100, 1), 100);
+  assert.equal(asked.length, 1);
+  await known.fetch(["b"], known.missing(["b"], 100, 2), 100);
+  assert.deepEqual([...known.byName.keys()], ["b"]);
+});
+
+test("what may have missed something is fetched whole, and takes the older one's place", async () => {
+  const { store: known } = store(series("a", [1, 2]), series("a", [1, 2, 3]));
+  await known.fetch(["a"], known.missing(["a"], 100, 2), 100);
+  known.refresh();
+  const missing = known.missing(["a"], 100, 2);
+  assert.deepEqual(missing, new Map([[null, ["a"]]]));
+  await known.fetch(["a"], missing, 100);
+  assert.deepEqual(known.byName.get("a")?.steps, [1, 2, 3]);
+  assert.equal(known.missing(["a"], 100, 3).size, 0);
+});
+
+test("a track of four times the points that there is room for is fetched anew", async () => {
+  const { store: known } = store(series("a", [1, 2, 3, 4, 5, 6, 7, 8]));
+  await known.fetch(["a"], known.missing(["a"], 2, 8), 2);
+  assert.deepEqual(known.missing(["a"], 2, 9), new Map([[9, ["a"]]]));
+  assert.deepEqual(known.missing(["a"], 1, 9), new Map([[null, ["a"]]]));
+});
+
+test("a series that there is not is an error, and its neighbours are kept", async () => {
+  const { store: known } = store({ series: [{ parameter: "gone", error: "no parameter gone" }, series("a", [1])] });
+  await assert.rejects(known.fetch(["gone", "a"], known.missing(["gone", "a"], 100, 1), 100), { message: "no parameter gone" });
+  assert.deepEqual([...known.byName.keys()], ["a"]);
+});
+
+test("a query names its statistic, its room and where it begins", () => {
+  assert.equal(seriesQuery(["a", "b&c"], 50, 7), "stat=grad_norm&points=50&from=7&parameter=a&parameter=b%26c");
+});

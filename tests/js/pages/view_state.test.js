@@ -1,0 +1,58 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { ViewState } from "../../../static/pages/view_state.js";
+
+test("a click selects a parameter alone, and a second click none", () => {
+  const view = new ViewState("?selected=a&selected=b&tab=metrics");
+  view.select("a", false);
+  assert.deepEqual([view.selected, view.tab], [["a"], ""]);
+  view.select("a", false);
+  assert.deepEqual(view.selected, []);
+});
+
+test("adding keeps what is selected, and what is there already is taken away", () => {
+  const view = new ViewState("?selected=a");
+  view.select("b", true);
+  assert.deepEqual(view.selected, ["a", "b"]);
+  view.select("a", true);
+  assert.deepEqual(view.selected, ["b"]);
+});
+
+test("of more than eight the latest stay", () => {
+  const view = new ViewState("");
+  for (const name of "abcdefghi") view.select(name, true);
+  assert.deepEqual(view.selected.join(""), "bcdefghi");
+});
+
+test("what the model has no longer is dropped, and only that", () => {
+  const view = new ViewState("?selected=a&selected=b");
+  assert.equal(view.keepKnown(["a", "b", "c"]), false);
+  assert.equal(view.keepKnown(["b"]), true);
+  assert.deepEqual(view.selected, ["b"]);
+});
+
+test("a metric is shown beside the others, and taken away again", () => {
+  const view = new ViewState("");
+  view.toggleMetric("accuracy", ["loss"]);
+  assert.deepEqual(view.metrics, ["loss", "accuracy"]);
+  view.toggleMetric("loss", view.metrics);
+  assert.deepEqual(view.metrics, ["accuracy"]);
+});
+
+test("a list that is not there is the commands'", () => {
+  const view = new ViewState("?log=gates");
+  assert.equal(view.log, "gates");
+  view.chooseLog("weather");
+  assert.equal(view.log, "commands");
+  view.chooseLog("gates");
+  assert.equal(view.log, "gates");
+});
+
+test("opening a module opens all around it, and no neighbour of a similar name", () => {
+  const view = new ViewState("");
+  for (const path of ["", "encoder", "encoder.layers", "encoder.layers.1", "enc", "head"]) view.collapse(path, true);
+  view.collapse("head", false);
+  view.open("encoder.layers");
+  assert.deepEqual([...view.collapsed], ["encoder.layers.1", "enc"]);
+});
