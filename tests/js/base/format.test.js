@@ -6,6 +6,8 @@ import { formatAge, formatBytes, formatCompact, formatCost, formatCount, formatD
 test("numbers have three significant digits and a real minus sign", () => {
   const cases = /** @type {[number | null, string][]} */ ([
     [0.012345, "0.0123"],
+    [0.0012345, "0.00123"],
+    [0.00099, "9.90e−4"],
     [1.5, "1.50"],
     [12.345, "12.3"],
     [999.4, "999"],
@@ -45,6 +47,8 @@ test("an age is one rounded unit and never negative", () => {
 test("the probe's cost says share and rhythm", () => {
   assert.equal(formatCost(0.0083, 3), "0.8 % of step time, every 3rd step");
   assert.equal(formatCost(0.12, 1), "12 % of step time, every step");
+  assert.equal(formatCost(0.996, 1), "> 99 % of step time, every step");
+  assert.equal(formatCost(1, 1), "100 % of step time, every step");
   assert.equal(formatCost(0.0001, 1), "< 0.1 % of step time, every step");
   assert.equal(formatCost(0, 2), "0.0 % of step time, every 2nd step");
   assert.equal(formatCost(null, null), "not measured yet");

@@ -4,10 +4,17 @@ import { test } from "node:test";
 import { Memo } from "../../../static/base/memo.js";
 
 test("what is made from the same things is not made again", () => {
-  const memory = new Memo();
+  const memo = new Memo();
   const list = [1];
-  assert.equal(memory.differs(list, NaN), true);
-  assert.equal(memory.differs(list, NaN), false);
-  assert.equal(memory.differs([1], NaN), true);
-  assert.equal(memory.differs([1]), true);
+  assert.equal(memo.differs(list, NaN), true);
+  assert.equal(memo.differs(list, NaN), false);
+  assert.equal(memo.differs([1], NaN), true);
+  assert.equal(memo.differs([1]), true);
+});
+
+test("fewer or more things are others", () => {
+  const memo = new Memo();
+  memo.differs(1, 2);
+  assert.equal(memo.differs(1), true);
+  assert.equal(memo.differs(1, undefined), true);
 });

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { axisBlocks, blockNames, treeOrder } from "../../../static/charts/depth_axis.js";
+import { axisBlocks, blockNames, inOrder, treeOrder } from "../../../static/charts/depth_axis.js";
 import { buildTree } from "../../../static/model/module_tree.js";
 import { parameterRow } from "../support/rows.js";
 
@@ -66,4 +66,23 @@ test("axis blocks cover every parameter once and open only what is large", () =>
 test("axis blocks stay within their number", () => {
   const rows = Array.from({ length: 100 }, (_, i) => parameterRow(`layers.${i}.weight`));
   assert.deepEqual(axisBlocks(buildTree(rows), 16).map(({ path }) => path), ["layers"]);
+});
+
+test("a block that holds a quarter of the model or less stays whole", () => {
+  const names = ["a", "b", "c", "d"].flatMap((top) => ["x", "y"].map((inner) => `${top}.${inner}.w`));
+  const blocks = axisBlocks(buildTree(names.map((name) => parameterRow(name))), 100);
+  assert.deepEqual(blocks.map(({ path }) => path), ["a", "b", "c", "d"]);
+});
+
+test("all of a sample is put in the order of the axis", () => {
+  const measured = {
+    parameters: [parameterRow("a"), parameterRow("b")],
+    states: Uint8Array.from([1, 4]),
+    norms: Float32Array.from([1, 2]),
+    lows: Float32Array.from([3, 4]),
+    highs: Float32Array.from([5, 6]),
+  };
+  const { parameters, states, norms, lows, highs } = inOrder([1, 0], measured);
+  assert.deepEqual(parameters.map(({ name }) => name), ["b", "a"]);
+  assert.deepEqual([states, norms, lows, highs].map((each) => [...each]), [[4, 1], [2, 1], [4, 3], [6, 5]]);
 });

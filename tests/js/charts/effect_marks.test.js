@@ -31,3 +31,10 @@ test("a question leaves no mark on a chart", () => {
   const done = explainCommand(3, { state: "applied", step: 9, times: { requested: 1, applied: 2 } });
   assert.deepEqual(effectMarks([done]), []);
 });
+
+test("a mark is no gate's where any command of its step was none", () => {
+  const times = { requested: 1, applied: 2 };
+  const freeze = commandRow(2, { state: "applied", step: 9, times });
+  const later = gateCommand(3, { state: "applied", step: 9, times });
+  assert.deepEqual(effectMarks([later, freeze]).map(({ gating }) => gating), [false]);
+});

@@ -16,3 +16,17 @@ test("without such states there is no strip", () => {
 test("a chart keeps its zoom: the revision is constant", () => {
   assert.equal(flow().layout["uirevision"], flow({ step: 13 }).layout["uirevision"]);
 });
+
+test("no hostile name of a module reaches the axis as markup", () => {
+  const { layout } = flow();
+  const axis = /** @type {any} */ (layout)["xaxis"];
+  assert.ok(axis.ticktext.length > 0);
+  assert.equal(axis.ticktext.join().includes("<"), false);
+});
+
+test("the strip has a ground of its own, which is not there without a strip", () => {
+  const rects = (/** @type {number[]} */ stripStates) =>
+    /** @type {any[]} */ (flow({ stripStates }).layout["shapes"]).filter(({ type }) => type === "rect");
+  assert.equal(rects([4, 6]).length, 1);
+  assert.deepEqual(rects([]), []);
+});

@@ -45,3 +45,15 @@ test("a gated parameter has a row of its own in the strip", () => {
   assert.deepEqual([gated.yaxis, gated.y, gated.marker.symbol], ["y2", [1], "square-x-open"]);
   assert.equal(gated.marker.color, "#96297f");
 });
+
+test("what is selected has a ring in its line's colour, where it has a norm", () => {
+  const ring = flow({ selected: new Map([[1, "#111111"], [2, "#222222"]]) }).data.at(-1);
+  assert.deepEqual([ring?.["x"], /** @type {any} */ (ring?.["marker"]).color], [[2], ["#222222"]]);
+});
+
+test("the range of a column that the filter keeps out is not drawn", () => {
+  const [norms, lows, highs] = [[1, 1], [0.5, 0.5], [2, 2]].map((each) => Float32Array.from(each));
+  const columns = toColumns({ states: Uint8Array.from([1, 1]), norms, lows, highs }, 100);
+  assert.deepEqual(flow({ columns }).data[0]["x"], [0, 0, null, 1, 1, null]);
+  assert.deepEqual(flow({ columns, matched: Uint8Array.from([0, 1]) }).data[0]["x"], [1, 1, null]);
+});

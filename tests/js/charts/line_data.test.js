@@ -83,11 +83,11 @@ test("series are asked for at most about once a second, and at once after a choi
 
 test("one request at a time is under way", async (context) => {
   const { made, asked } = data(context, answers);
-  const first = made.fetchMissing(METRICS, 100, 1);
+  const first = made.fetchMissing(SERIES, 100, 1);
   made.hurry();
-  await made.fetchMissing(METRICS, 100, 1);
+  await made.fetchMissing(SERIES, 100, 2);
   await first;
-  assert.equal(asked.length, 1);
+  assert.deepEqual(asked, ["/api/series", "/api/metrics"]);
 });
 
 test("after a lost connection everything is fetched whole again", async (context) => {

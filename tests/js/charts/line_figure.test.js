@@ -34,3 +34,14 @@ test("the ticks of a log axis are powers over decades, and 1, 2, 5 within one", 
   assert.deepEqual(axis([0.002, 5]).ticktext.includes("10<sup>−2</sup>"), true);
   assert.ok(axis([1e-30, 1]).tickvals.length <= 6);
 });
+
+test("a value that has no place on a log axis moves none of its ticks", () => {
+  const axis = (/** @type {(number | null)[]} */ values) =>
+    /** @type {any} */ (chart({ lines: [line(values.map((_, i) => i), values)] }).layout["yaxis"]);
+  assert.deepEqual(axis([0, null, 0.002, 5]).ticktext, axis([0.002, 5]).ticktext);
+});
+
+test("one step alone has the automatic range", () => {
+  const axis = /** @type {any} */ (chart({ lines: [line([7], [1])] }).layout["xaxis"]);
+  assert.deepEqual(axis.autorangeoptions, {});
+});

@@ -50,3 +50,8 @@ test("a zero is a gap on a log axis and a value on a linear one", () => {
   assert.deepEqual(values(true), [null, 1]);
   assert.deepEqual(values(false), [0, 1]);
 });
+
+test("a band on a log axis has a gap where its lowest is no value above zero", () => {
+  const { x } = bandOutline({ steps: [1, 2, 3], min: [1, 0, 2], max: [3, 4, 5] }, true);
+  assert.deepEqual(x, [1, 1, null, 3, 3, null]);
+});

@@ -63,3 +63,12 @@ test("the norms that came to a gate are kept for dry runs", () => {
   assert.deepEqual(metrics.names, ["loss"]);
   assert.deepEqual(metrics.norms.get(2), { steps: [1, 2], values: [3, 4] });
 });
+
+test("what is fetched anew takes the place of all that was known, of gates too", () => {
+  const metrics = new Metrics();
+  metrics.add([point(1, '{"loss": 1, "gate 3 norm": 2, "gate 3 closed": 1}')]);
+  const before = metrics.version;
+  metrics.replace({}, []);
+  assert.deepEqual([metrics.names, metrics.norms.size, metrics.closed.size], [[], 0, 0]);
+  assert.notEqual(metrics.version, before);
+});

@@ -55,3 +55,9 @@ test("a column's range spans the lowest and highest of all its samples", () => {
 test("a parameter that did not move, or has no norm, has no range", () => {
   assert.deepEqual(toColumns(sample([1, 4], [1, NaN]), 10).ranges, []);
 });
+
+test("columns are never more than there is room for", () => {
+  const { perColumn, marks } = toColumns(sample(Array(5).fill(1), [1, 2, 3, 4, 5]), 3);
+  assert.equal(perColumn, 2);
+  assert.equal(marks.get(1)?.length, 3);
+});

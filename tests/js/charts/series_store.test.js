@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { SeriesStore, seriesQuery } from "../../../static/charts/series_store.js";
+import { seriesQuery, SeriesStore } from "../../../static/charts/series_store.js";
 
 /**
  * A series as the server sends it.

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { bucketed, joined, lastStep, trackOf } from "../../../static/charts/track.js";
+import { bucketed, joined, lastStep, stepRange, trackOf } from "../../../static/charts/track.js";
 
 const COUNT = 2000;
 
@@ -40,4 +40,13 @@ test("buckets are of equal steps, however unequal the points before", () => {
   assert.deepEqual(made.steps, [100, 203, 300]);
   assert.deepEqual(made.max, [5, 6, 6]);
   assert.equal(made.samples, 204);
+});
+
+test("a bucket that begins without a value takes its range from those that follow", () => {
+  const made = bucketed(trackOf({ steps: [1, 2, 3, 4], values: [null, 5, 2, null] }), 1);
+  assert.deepEqual([made.min, made.max, made.values], [[2], [5], [null]]);
+});
+
+test("several tracks span from their first step to their last", () => {
+  assert.deepEqual(stepRange([{ steps: [3, 9] }, { steps: [] }, { steps: [1, 2] }]), [1, 9]);
 });

@@ -95,3 +95,10 @@ test("the question to the server names every field", () => {
     reset_state: "false",
   });
 });
+
+
+
+test("where all of it is so already, it says all", () => {
+  assert.equal(told({ already: 2 })[0], "Already frozen: all 2");
+  assert.equal(told({ kind: "thaw", already: 2 })[0], "Already trainable: all 2");
+});

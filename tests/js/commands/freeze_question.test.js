@@ -100,3 +100,15 @@ test("what would cut a trainable parameter off is sure to be rejected", () => {
   assert.equal(isBarred(previewOf({ ...noGrad, cut_off: null })), false);
   assert.equal(isBarred(previewOf({ cut_off: ["stem.w"] })), false);
 });
+
+test("a parameter is not asked how to freeze it", () => {
+  const question = about("p:a.w", open("a.w"));
+  assert.equal(optionsOf(question, firstDraft(question), null).mode, false);
+  const module = about("m:a", open("a.w"));
+  assert.equal(optionsOf(module, firstDraft(module), null).mode, true);
+});
+
+test("a thaw has done already what is not frozen", () => {
+  const question = about("m:a", frozen("a.w"), frozen("a.b"), open("a.c"));
+  assert.equal(knownOf(question, firstDraft(question, "thaw")).already, 1);
+});

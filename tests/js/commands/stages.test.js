@@ -80,3 +80,17 @@ test("a question ends with its answer", () => {
   ]);
   assert.equal(statement(done), "explain encoder.weight answered at step 9");
 });
+
+test("a command that ended before any report still shows that it was asked for", () => {
+  const command = commandRow(1, { state: "rejected", times: { rejected: 2 } });
+  assert.deepEqual(stages(command).map(({ label }) => label), ["requested", "rejected"]);
+});
+
+test("a step that is only expected is not said", () => {
+  const command = commandRow(1, { state: "delivered", step: 8 });
+  assert.deepEqual(told(command), ["requested done", "delivered done", "applied waiting", "verified ahead"]);
+});
+
+test("a reason is announced with what went wrong alone", () => {
+  assert.equal(statement(commandRow(1, { state: "applied", step: 8, reason: "later" })), "freeze encoder applied at step 8");
+});

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { askedWords, standing, traceWords } from "../../../static/explain/explanation_words.js";
+import { adviceHeading, askedWords, standing, traceWords } from "../../../static/explain/explanation_words.js";
 import { UNTRACED } from "../../../static/model/verdicts.js";
 import { explainCommand, explanation, traced } from "../support/rows.js";
 
@@ -9,6 +9,7 @@ test("a parameter without an explanation is told of honestly", () => {
   const plain = /** @type {const} */ ({ state: "present", removed: false, explanation: null, holds: false, known: true });
   const tone = (/** @type {object} */ changes, answer = traced([])) => standing({ ...plain, ...changes }, answer)?.tone;
   assert.equal(standing(plain, traced([]))?.text, "Nothing was wrong with it as of step 412.");
+  assert.equal(tone({ state: "unmeasured" }), "calm");
   assert.match(standing(plain, UNTRACED)?.text ?? "", /^Not looked at yet/);
   assert.match(standing({ ...plain, state: "absent" }, traced([]))?.text ?? "", /had a useful gradient at step 412.*Now it is absent/);
   assert.match(standing({ ...plain, state: "frozen" }, traced([]))?.text ?? "", /Now it is frozen: explain again/);
@@ -26,6 +27,7 @@ test("the trace says its step, its cost and who asked", () => {
   assert.equal(traceWords(asked, []), "Step 412, traced in 31.2 ms. Asked by command 7.");
   assert.match(traceWords(asked, [explainCommand(7, { by: "ada" })]), /Asked by ada \(command 7\)\.$/);
   assert.match(traceWords(traced([]), [explainCommand(7, { by: "python", step: 412 })]), /Asked by python/);
+  assert.match(traceWords(traced([], { seconds: null }), []), /^Step 412, 4\.20 times/);
   assert.equal(traceWords(UNTRACED, []), "");
 });
 
@@ -36,4 +38,9 @@ test("a question is pending until it is answered, and its rejection stays until 
   assert.deepEqual(askedWords([explainCommand(1, { state: "applied" })], UNTRACED), { pending: false, text: "" });
   assert.deepEqual(askedWords([rejected], traced([])), { pending: false, text: "rejected: no such name" });
   assert.deepEqual(askedWords([rejected], traced([], { time: 13 })), { pending: false, text: "" });
+});
+
+test("what somebody wanted is not told to be mended", () => {
+  assert.equal(adviceHeading("frozen_by_command"), "To train it");
+  assert.equal(adviceHeading("detached"), "What to do");
 });

@@ -40,3 +40,8 @@ test("a suggestion takes the word's place, a function with its parenthesis", () 
   assert.deepEqual(take("1 < isf", 7), { text: "1 < isfinite(", caret: 13 });
   assert.deepEqual(take("isf(loss)", 3), { text: "isfinite(loss)", caret: 8 });
 });
+
+test("no more than eight names are offered", () => {
+  const metrics = Array.from({ length: 20 }, (_, i) => `metric_${i}`);
+  assert.equal(suggestions("metric", metrics).length, 8);
+});

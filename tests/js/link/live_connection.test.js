@@ -106,6 +106,14 @@ test("silence is a lost connection, and every word puts it off", (context) => {
   assert.equal(told.at(-1), "lost");
 });
 
+test("a socket that never opens is given up, and tried again", (context) => {
+  const { sockets, told } = connection(context);
+  context.mock.timers.tick(8000);
+  assert.deepEqual(told, ["lost"]);
+  context.mock.timers.tick(250);
+  assert.equal(sockets.length, 2);
+});
+
 test("a socket that was given up is not lost a second time", (context) => {
   const { sockets, told } = connection(context);
   sockets[0].drops();

@@ -33,6 +33,11 @@ test("an unknown statistic is ignored", () => {
   assert.deepEqual([...sample.norms], [0.5]);
 });
 
+test("a frame without norms has none, and no zeros", () => {
+  const sample = decodeSample(packSample({ states: [4, 4], values: { 2: [NaN, NaN] } }));
+  assert.deepEqual([...sample.norms, ...sample.lows], [NaN, NaN, NaN, NaN]);
+});
+
 test("a skipped step says so", () => {
   assert.equal(decodeSample(packSample({ states: [3], values: { 1: [NaN] }, flags: 1 })).skipped, true);
 });
@@ -47,6 +52,9 @@ test("a frame of another protocol, length or kind is refused with its value", ()
   assert.throws(() => decodeSample(new ArrayBuffer(12)), /12 bytes/);
   const whole = packSample({ states: [1], values });
   assert.throws(() => decodeSample(whole.slice(0, whole.byteLength - 4)), /wanted 60/);
+  const longer = new Uint8Array(whole.byteLength + 4);
+  longer.set(new Uint8Array(whole));
+  assert.throws(() => decodeSample(longer.buffer), /64 bytes, wanted 60/);
   const other = packSample({ states: [1], values });
   new DataView(other).setUint8(3, 9);
   assert.throws(() => decodeSample(other), /unknown kind of frame: 9/);

@@ -31,3 +31,8 @@ test("a cause holds only in a state that it can bring about", () => {
   assert.equal(fits("frozen_by_command", "absent"), false);
   assert.equal(fits("gated", "unmeasured"), true);
 });
+
+test("a freeze and a gate are wanted, and everything else is not", () => {
+  const names = ["frozen_by_script", "frozen_by_command", "gated", "detached", "not_in_optimizer", "unknown", "of_a_newer_protocol"];
+  assert.deepEqual(names.filter((name) => causeOf(name).wanted), ["frozen_by_script", "frozen_by_command", "gated"]);
+});

@@ -49,3 +49,9 @@ test("a pending gate command is not what a parameter's freeze switch waits for",
 test("no parameter waits for a question", () => {
   assert.equal(pendingByParameter([explainCommand(4)], [parameterRow("encoder.weight")]).size, 0);
 });
+
+test("a command that the job has reported is waited for no longer", () => {
+  const rows = [parameterRow("encoder.weight")];
+  const applied = commandRow(1, { state: "applied", step: 3, times: { requested: 1, applied: 2 } });
+  assert.equal(pendingByParameter([applied], rows).size, 0);
+});

@@ -44,3 +44,8 @@ test("gates stand at their rows; a module without parameters has the nearest one
   const other = gatesByNode([gateRow(1, { site: "param:embed.weight" })], buildTree(tied), tied);
   assert.deepEqual([...other.keys()], ["p:head.weight"]);
 });
+
+test("a gate at a parameter that was removed stands in no row", () => {
+  const rows = [parameterRow("head.weight", { removed: true })];
+  assert.equal(gatesByNode([gateRow(1, { site: "param:head.weight" })], buildTree(rows), rows).size, 0);
+});

@@ -27,3 +27,7 @@ test("of several gates a row shows the most telling state", () => {
   assert.equal(tellingState([paused, open]), "open");
   assert.equal(tellingState([open, gateRow(3, { closed: true })]), "closed");
 });
+
+test("a closed gate that keeps nothing away says nothing of gradients", () => {
+  assert.equal(gateLine(gateRow(3, { closed: true })), "Gate 3 is closed: block output:encoder when norm > 10");
+});

@@ -53,3 +53,9 @@ test("the ramp is cividis, from dark blue to yellow, and clamps", () => {
   assert.equal(COLORSCALE[0][0], 0);
   assert.equal(COLORSCALE[COLORSCALE.length - 1][0], 1);
 });
+
+test("the domain shrinks when two decades are wasted at either end, and not before", () => {
+  assert.deepEqual(decadeDomain([1e-6, 1e-2], [-6, 0]), [-6, -2]);
+  assert.deepEqual(decadeDomain([1e-6, 1e-1], [-6, 0]), [-6, 0]);
+  assert.deepEqual(decadeDomain([1e-4, 1], [-6, 0]), [-4, 0]);
+});

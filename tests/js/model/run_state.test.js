@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { RunState } from "../../../static/model/run_state.js";
-import { commandRow, frozenBy, parameterRow } from "../support/rows.js";
+import { commandRow, frozenBy, gateRow, parameterRow } from "../support/rows.js";
 
 /**
  * @param {number[]} norms
@@ -175,4 +175,20 @@ test("a parameter that was replaced has no state and no norm, so it is no troubl
   state.applySample(sample([9, 0.5], [4, 1]));
   assert.deepEqual([...state.states], [0, 1]);
   assert.deepEqual([...state.norms], [NaN, 0.5]);
+});
+
+test("gates that were told before the table stand in its rows", () => {
+  const state = new RunState();
+  state.setGates([gateRow(1, { site: "param:a" })]);
+  state.setParameters([parameterRow("a")]);
+  assert.deepEqual([...state.gatesByNode.keys()], ["p:a"]);
+});
+
+test("the axis holds the one norm of a hundred that the ramp leaves out", () => {
+  const state = new RunState();
+  state.setParameters(Array.from({ length: 200 }, (_, i) => parameterRow(`p${i}`)));
+  state.applySample(sample([2e-9, ...Array(198).fill(1), 5e8], Array(200).fill(1)));
+  state.fitScales();
+  assert.deepEqual(state.extent, [-9, 9]);
+  assert.deepEqual(state.domain, [-1, 1]);
 });

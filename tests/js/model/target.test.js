@@ -17,3 +17,9 @@ test("a tied parameter is covered by each of its names", () => {
   const rows = [parameterRow("embed.weight", { names: ["embed.weight", "head.weight"] })];
   assert.deepEqual(coveredBy("head", rows), [0]);
 });
+
+test("what the model has no longer is not covered", () => {
+  const rows = [parameterRow("a.w", { removed: true }), parameterRow("a.b")];
+  assert.deepEqual(coveredBy("a", rows), [1]);
+  assert.deepEqual(coveredBy("a.w", rows), []);
+});

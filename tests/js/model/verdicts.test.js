@@ -83,3 +83,13 @@ test("what the same line cut is named together", () => {
   const others = [placeless, explanation(5, { where: null, path: path("gate 1") }), explanation(6, { where: null, path: path("gate 2") })];
   assert.deepEqual(alikeTo(others, placeless).map(({ parameter }) => parameter), [5]);
 });
+
+test("a sample of the traced step itself says nothing against it", () => {
+  const verdicts = new Verdicts();
+  verdicts.set(traced([explanation(0)]));
+  const trains = Uint8Array.from([stateCode("present")]);
+  verdicts.settle(trains, 412);
+  assert.equal(verdicts.causes.get(0), "detached");
+  verdicts.settle(trains, 413);
+  assert.equal(verdicts.causes.size, 0);
+});

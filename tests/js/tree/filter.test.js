@@ -63,3 +63,11 @@ test("a word of trouble is put in, replaced and taken out again", () => {
   assert.equal(toggleWord("conv cause:detached", ALERT_WORD), "conv is:alert");
   assert.equal(toggleWord("conv is:alert", ALERT_WORD), "conv");
 });
+
+test("a word that is no glob ignores the name's case too", () => {
+  assert.equal(passes("conv", "Encoder.Conv1"), true);
+});
+
+test("a cause word compares the cause", () => {
+  assert.equal(passes("cause:detached", "a", "absent", { cause: "no_grad" }), false);
+});

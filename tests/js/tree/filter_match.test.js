@@ -20,3 +20,9 @@ test("the filter follows causes and alerts as they come and go", () => {
   assert.deepEqual(found("is:alert"), [1, 0]);
   assert.equal(matching.of("", state), null);
 });
+
+test("a tied parameter is found by each of its names", () => {
+  const state = new RunState();
+  state.setParameters([parameterRow("embed.weight", { names: ["embed.weight", "head.weight"] }), parameterRow("b")]);
+  assert.deepEqual([...(new FilterMatch().of("head", state) ?? [])], [1, 0]);
+});
