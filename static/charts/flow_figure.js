@@ -26,8 +26,7 @@ export function flowFigure(flow) {
   const names = blockNames(flow.blocks, flow.parameters.length / (flow.width - MARGIN.l - MARGIN.r));
   const bottom = MARGIN.b + (names.below.length > 0 ? NAMES_ROW : 0);
   const inner = Math.max(60, flow.height - MARGIN.t - bottom);
-  const rows = flow.stripStates.length;
-  const strip = rows === 0 ? 0 : Math.min(0.55, (rows * STRIP_ROW) / inner);
+  const strip = Math.min(0.55, (flow.stripStates.length * STRIP_ROW) / inner);
   return {
     data: flowTraces(flow),
     layout: { ...layout(flow, strip, inner), ...nameAxis(flow, names), margin: { ...MARGIN, b: bottom } },

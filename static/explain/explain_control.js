@@ -2,7 +2,7 @@
  * Everything about explanations on a run's page: what the job found, the panel, and asking again.
  *
  * @typedef {import("../model/run_state.js").RunState} RunState
- * @typedef {import("./explanation_words.js").Subject} Subject
+ * @typedef {import("./explanation_words.js").ExplainedParameter} ExplainedParameter
  * @typedef {import("../commands/command_sender.js").CommandSender} CommandSender
  */
 import { byId, find } from "../base/dom.js";
@@ -15,16 +15,16 @@ export class ExplainControl {
   /**
    * @param {string} api
    * @param {RunState} state
-   * @param {CommandSender} steering
+   * @param {CommandSender} sender
    * @param {object} handlers
    * @param {(request: () => Promise<void>) => Promise<void>} handlers.guard runs a request, shows its failure
    * @param {(name: string) => void} handlers.onOpen another parameter is to be explained
    * @param {() => void} handlers.onClose
    */
-  constructor(api, state, steering, { guard, onOpen, onClose }) {
+  constructor(api, state, sender, { guard, onOpen, onClose }) {
     this.api = api;
     this.state = state;
-    this.steering = steering;
+    this.sender = sender;
     this.guard = guard;
     this.panel = new WhyPanel(byId("why", HTMLElement), { onAgain: () => this.#ask(), onOpen, onClose });
     /** The panels that the open one stands before. */
@@ -94,7 +94,7 @@ export class ExplainControl {
 
   /**
    * @param {string} name
-   * @returns {Subject}
+   * @returns {ExplainedParameter}
    */
   #subject(name) {
     const { parameters, states, verdicts } = this.state;
@@ -113,7 +113,7 @@ export class ExplainControl {
     if (this.locked !== null) return;
     const known = this.state.parameters.some(({ names, removed }) => !removed && names.includes(this.name));
     try {
-      await this.steering.post({ kind: "explain", target: known ? this.name : "*" });
+      await this.sender.post({ kind: "explain", target: known ? this.name : "*" });
       this.refusal = "";
     } catch (error) {
       this.refusal = error instanceof Error ? error.message : String(error);

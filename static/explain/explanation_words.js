@@ -6,7 +6,7 @@
  * @typedef {import("../model/records.js").Explanations} Explanations
  * @typedef {import("../model/states.js").StateName} StateName
  *
- * @typedef {object} Subject the parameter in question, as it stands now
+ * @typedef {object} ExplainedParameter the parameter in question, as it stands now
  * @property {StateName | null} state null where the model has it not, or no longer
  * @property {boolean} removed
  * @property {Explanation | null} explanation
@@ -21,7 +21,7 @@ import { isPending } from "../model/command_states.js";
 /**
  * What there is to say in place of an explanation, or before one that holds no longer; null where the
  * explanation speaks for itself.
- * @param {Subject} subject
+ * @param {ExplainedParameter} subject
  * @param {Explanations} answer
  * @returns {{tone: "calm" | "open" | "old", text: string} | null}
  */

@@ -5,11 +5,11 @@
  * @typedef {import("../model/records.js").CommandRow} CommandRow
  * @typedef {import("../wire.js").Explanation} Explanation
  * @typedef {import("../model/records.js").Explanations} Explanations
- * @typedef {import("./explanation_words.js").Subject} Subject
+ * @typedef {import("./explanation_words.js").ExplainedParameter} ExplainedParameter
  *
- * @typedef {object} Question
+ * @typedef {object} WhyContent
  * @property {string} name
- * @property {Subject} subject
+ * @property {ExplainedParameter} subject
  * @property {Explanations} answer
  * @property {readonly CommandRow[]} commands newest first
  * @property {string | null} locked why nothing can be asked, or null
@@ -63,7 +63,7 @@ export class WhyPanel {
     this.element.hidden = true;
   }
 
-  /** @param {Question} question */
+  /** @param {WhyContent} content */
   show({ name, subject, answer, commands, locked, refusal }) {
     this.element.hidden = false;
     const { explanation } = subject;
@@ -93,7 +93,7 @@ export class WhyPanel {
     return Math.floor((clientHeight - above) / LAYOUT.station);
   }
 
-  /** @param {Subject} subject */
+  /** @param {ExplainedParameter} subject */
   #drawState({ state, explanation, holds }) {
     const box = find(this.element, "header .state");
     const cause = explanation !== null && holds ? causeOf(explanation.cause).label : null;

@@ -24,10 +24,10 @@ export class GateControl {
    * @param {string} api
    * @param {RunState} state
    * @param {Metrics} metrics
-   * @param {CommandSender} steering
+   * @param {CommandSender} sender
    * @param {() => void} onMade a gate was asked for: the log says how far it has come
    */
-  constructor(api, state, metrics, steering, onMade) {
+  constructor(api, state, metrics, sender, onMade) {
     this.state = state;
     this.tab = byId("tab-gates", HTMLElement);
     const dialog = byId("gate-editor", HTMLDialogElement);
@@ -36,7 +36,7 @@ export class GateControl {
       trial: ({ site, when, action, factor, max_norm, hold }, signal) =>
         postJson(`${api}/trial`, { site, when, action, factor, max_norm, hold, samples: TRIAL_SAMPLES }, signal),
       send: async (draft) => {
-        await steering.post(draft);
+        await sender.post(draft);
         if (draft.gate === null) onMade();
       },
       names: () => metrics.names.map(nameOfMetric),
@@ -44,8 +44,8 @@ export class GateControl {
     });
     this.list = new GateList(byId("gates", HTMLElement), {
       onEdit: (gate) => this.edit(gate),
-      onPause: (gate) => steering.send(withPaused(gate, !gate.paused)),
-      onRemove: (gate) => steering.send({ kind: "ungate", gate: gate.id }),
+      onPause: (gate) => sender.send(withPaused(gate, !gate.paused)),
+      onRemove: (gate) => sender.send({ kind: "ungate", gate: gate.id }),
     });
     /** @type {SiteOffer} */
     this.offer = { parameter: null, module: null, label: null };

@@ -9,7 +9,7 @@
  * @typedef {import("./site_offer.js").SiteOffer} SiteOffer
  * @typedef {import("../model/gate_sites.js").SiteKind} SiteKind
  *
- * @typedef {object} GateForm as the inputs hold it
+ * @typedef {object} GateFields as the inputs hold it
  * @property {SiteKind} kind
  * @property {string} label
  * @property {string} when
@@ -28,7 +28,7 @@ const NO_NUMBER = Object.freeze({ factor: null, max_norm: null });
  * The form of a gate that is there, or of a new one.
  * @param {SiteOffer} offer
  * @param {GateRow | null} gate
- * @returns {GateForm}
+ * @returns {GateFields}
  */
 export function formOf(offer, gate) {
   const text = (/** @type {number | null | undefined} */ value) => (value == null ? "" : String(value));
@@ -47,7 +47,7 @@ export function formOf(offer, gate) {
 /**
  * What the form asks for; a number that is none reads as null, and an empty hold as 0.
  * @param {SiteOffer} offer
- * @param {GateForm} form
+ * @param {GateFields} form
  * @param {GateRow | null} gate that is changed
  * @returns {GateDraft}
  */

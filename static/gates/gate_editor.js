@@ -8,7 +8,7 @@
  * @typedef {import("./site_offer.js").SiteOffer} SiteOffer
  * @typedef {import("./trial_chart.js").TrialChart} TrialChart
  *
- * @typedef {object} Subject
+ * @typedef {object} EditedGate
  * @property {SiteOffer} offer
  * @property {readonly GateRow[]} gates that stand here
  * @property {GateRow | null} gate that is changed, or null for a new one
@@ -50,7 +50,7 @@ export class GateEditor {
       ...this.known,
     ]);
     this.trial = new TrialView(dialog, this.form.when);
-    /** @type {Subject | null} */
+    /** @type {EditedGate | null} */
     this.subject = null;
     /** @type {string | null} */
     this.locked = null;
@@ -75,7 +75,7 @@ export class GateEditor {
     });
   }
 
-  /** @param {Subject} subject */
+  /** @param {EditedGate} subject */
   open(subject) {
     this.subject = subject;
     this.known = [];
@@ -107,7 +107,7 @@ export class GateEditor {
     this.asking.abort();
   }
 
-  /** @param {Subject} subject */
+  /** @param {EditedGate} subject */
   #fill({ offer, gate, gates, labels }) {
     setText(find(this.dialog, ".title"), gate === null ? "New gate" : `Gate ${gate.id}`);
     this.form.fill(offer, gate, labels);

@@ -7,7 +7,7 @@
  * @typedef {import("../model/run_state.js").RunState} RunState
  * @typedef {import("../charts/metrics.js").Metrics} Metrics
  * @typedef {import("../charts/track.js").Track} Track
- * @typedef {import("./trial_history.js").Subject} Subject
+ * @typedef {import("./trial_history.js").TrialSubject} TrialSubject
  */
 import { find, setText } from "../base/dom.js";
 import { visible } from "../base/visible.js";
@@ -67,7 +67,7 @@ export class TrialChart {
   }
 
   /**
-   * @param {Subject} subject
+   * @param {TrialSubject} subject
    * @param {Trial} trial
    * @param {AbortSignal} signal
    * @returns {Promise<Track | null>}
@@ -93,7 +93,7 @@ export class TrialChart {
   }
 
   /**
-   * @param {Subject} subject
+   * @param {TrialSubject} subject
    * @param {Track} track
    * @param {Trial} trial
    */
@@ -120,7 +120,7 @@ export class TrialChart {
 }
 
 /**
- * @param {Subject} subject
+ * @param {TrialSubject} subject
  * @param {GateDraft} draft
  */
 function captionOf(subject, { site }) {

@@ -4,7 +4,7 @@
  * @typedef {import("../model/records.js").GateDraft} GateDraft
  * @typedef {import("../model/records.js").GateRow} GateRow
  * @typedef {import("../wire.js").Trial} Trial
- * @typedef {{kind: "parameter" | "metric", name: string} | {kind: "gate", gate: number}} Subject
+ * @typedef {{kind: "parameter" | "metric", name: string} | {kind: "gate", gate: number}} TrialSubject
  */
 import { parseSite } from "../model/gate_sites.js";
 import { nameOfMetric } from "./completion.js";
@@ -17,7 +17,7 @@ const NAMES = /[A-Za-z_][A-Za-z0-9_]*/g;
  * @param {Pick<GateDraft, "site" | "when">} draft
  * @param {readonly string[]} metrics
  * @param {readonly Pick<GateRow, "id" | "site">[]} measured gates whose norms are known
- * @returns {Subject | null}
+ * @returns {TrialSubject | null}
  */
 export function subjectOf({ site, when }, metrics, measured) {
   const { kind, name } = parseSite(site);

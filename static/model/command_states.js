@@ -3,7 +3,7 @@
  * drifted, when what was applied does not hold.
  *
  * @typedef {import("../wire.js").CommandState} CommandState
- * @typedef {Pick<import("./records.js").CommandRow, "state" | "times">} Standing
+ * @typedef {Pick<import("./records.js").CommandRow, "state" | "times">} Reported
  */
 
 /** The states on the way. @type {readonly CommandState[]} */
@@ -12,14 +12,14 @@ export const PATH = Object.freeze(["requested", "delivered", "applied", "verifie
 /** @type {ReadonlySet<CommandState>} */
 const ENDS = new Set(["rejected", "superseded", "drifted"]);
 
-/** Has the command left the path? @param {Standing} command */
+/** Has the command left the path? @param {Reported} command */
 export function hasEnded({ state }) {
   return ENDS.has(state);
 }
 
 /**
  * How far on the path a command has come, or had come when it ended. Only what was applied can drift.
- * @param {Standing} command
+ * @param {Reported} command
  */
 export function reached(command) {
   const { state, times } = command;
@@ -28,12 +28,12 @@ export function reached(command) {
   return state === "drifted" ? Math.max(told, PATH.indexOf("applied")) : told;
 }
 
-/** Is it asked for and not yet reported? @param {Standing} command */
+/** Is it asked for and not yet reported? @param {Reported} command */
 export function isPending({ state }) {
   return state === "requested" || state === "delivered";
 }
 
-/** @param {Standing} command */
+/** @param {Reported} command */
 export function tookEffect({ state, times }) {
   return state === "applied" || state === "verified" || state === "drifted" || "applied" in times;
 }

@@ -30,3 +30,8 @@ test("the strip has a ground of its own, which is not there without a strip", ()
   assert.equal(rects([4, 6]).length, 1);
   assert.deepEqual(rects([]), []);
 });
+
+test("on a low chart the strip leaves nearly half of the height to the values", () => {
+  const { layout } = flow({ stripStates: [0, 2, 3, 4, 5, 6, 7], height: 100 });
+  assert.deepEqual(/** @type {any} */ (layout)["yaxis2"].domain, [0, 0.55]);
+});

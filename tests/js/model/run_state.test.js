@@ -192,3 +192,11 @@ test("the axis holds the one norm of a hundred that the ramp leaves out", () => 
   assert.deepEqual(state.extent, [-9, 9]);
   assert.deepEqual(state.domain, [-1, 1]);
 });
+
+test("the axis holds the lowest and highest of what a frame stands for", () => {
+  const state = new RunState();
+  state.setParameters([parameterRow("a")]);
+  state.applySample({ ...sample([1], [1]), lows: Float32Array.from([2e-5]), highs: Float32Array.from([5e5]) });
+  state.fitScales();
+  assert.deepEqual(state.extent, [-5, 6]);
+});
