@@ -12,7 +12,7 @@ from ..protocol import limits
 from ..protocol.commands.change import CommandRequest
 from .choose_run import choose
 from .client import Client
-from .dispatch import steer
+from .dispatch import send
 from .options import no_wait_option
 from .terminal import plain
 from .texts import epilogs
@@ -46,7 +46,7 @@ def change(
         for line in preview_lines(client.preview(row.id, asked), row):
             click.echo(plain(line))
         return
-    steer(client, row, asked, no_wait)
+    send(client, row, asked, no_wait=no_wait)
 
 
 def _request(fields: dict[str, Any]) -> CommandRequest:

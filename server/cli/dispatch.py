@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import click
 
-from ..protocol.commands.explain import ExplainRequest
-from ..protocol.commands.registry import AnyRequest
+from ..protocol.commands.registry import KINDS, AnyRequest
 from ..protocol.commands.row import CommandRow
 from ..protocol.commands.state import CommandState
 from ..protocol.runs import RunRow
@@ -13,23 +12,20 @@ from .client import Broken, Client, ClientError
 from .failures import Interrupted, NoServer, NotDone, failure
 from .follow import FAILED, Following, RunEnded
 from .terminal import listed, plain, plural
-from .texts.gates import gate_text
 
 _STATE_WIDTH = max(len(state.value) for state in CommandState)
 
 
-def steer(client: Client, run: RunRow, asked: AnyRequest, no_wait: bool) -> None:
-    """Send a command, and tell of each state until the last, which is verified or raises."""
+def send(client: Client, run: RunRow, asked: AnyRequest, *, no_wait: bool = False) -> None:
+    """Send a command, and print each state until the job has done it; raises `Failure` otherwise.
+
+    The states of a kind that only asks go to stderr, since the answer is what was wanted.
+    """
     command = _sent(client, run, asked)
     if no_wait:
-        _tell(run, CommandState.REQUESTED, command)
+        _print(run, CommandState.REQUESTED, command)
     else:
-        _wait(client, run, command, CommandState.VERIFIED)
-
-
-def ask(client: Client, run: RunRow, asked: ExplainRequest) -> None:
-    """Send a command that asks and changes nothing, and tell of each state on stderr."""
-    _wait(client, run, _sent(client, run, asked), CommandState.APPLIED)
+        _wait(client, run, command, KINDS[asked.kind].done)
 
 
 def _sent(client: Client, run: RunRow, asked: AnyRequest) -> CommandRow:
@@ -50,7 +46,7 @@ def _wait(client: Client, run: RunRow, command: CommandRow, last: CommandState) 
         command,
         run.id,
         last,
-        lambda state, row: _tell(run, state, row, err=asking),
+        lambda state, row: _print(run, state, row, err=asking),
         lambda sentence: click.echo(sentence, err=True),
     )
     try:
@@ -65,11 +61,11 @@ def _wait(client: Client, run: RunRow, command: CommandRow, last: CommandState) 
         raise NotDone(_verdict(final))
 
 
-def _tell(run: RunRow, state: CommandState, row: CommandRow, err: bool = False) -> None:
+def _print(run: RunRow, state: CommandState, row: CommandRow, err: bool = False) -> None:
     """Print a state with what belongs to it; the verdict of a failure comes as the error."""
     said = ""
     if state is CommandState.REQUESTED:
-        said = f"command {row.id}: {_described(row)} in {run.name} ({run.id})"
+        said = f"command {row.id}: {KINDS[row.kind].describe(row)} in {run.name} ({run.id})"
     elif state is CommandState.APPLIED:
         names = listed(row.parameters, row.count)
         at = "" if row.step is None else f"at step {row.step:,}: "
@@ -78,15 +74,6 @@ def _tell(run: RunRow, state: CommandState, row: CommandRow, err: bool = False) 
     elif state is CommandState.VERIFIED and row.state is state:
         said = row.detail or ""
     click.echo(plain(f"{state.value:{_STATE_WIDTH}}  {said}".rstrip()), err=err)
-
-
-def _described(row: CommandRow) -> str:
-    if row.kind == "gate":
-        return f"gate {row.target} ({gate_text(row)})"
-    options = [f"mode {row.mode}"] if row.mode != "grad" else []
-    options += ["statistics held"] if row.hold_stats else []
-    options += ["optimizer state reset"] if row.reset_state else []
-    return f"{row.kind} {row.target}" + (f" ({', '.join(options)})" if options else "")
 
 
 def _verdict(row: CommandRow) -> str:

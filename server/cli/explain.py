@@ -14,7 +14,7 @@ from ..protocol.explanations import ExplanationRows
 from ..protocol.runs import RunRow
 from .choose_run import choose
 from .client import Client
-from .dispatch import ask
+from .dispatch import send
 from .options import asks_a_server
 from .terminal import plain
 from .texts import epilogs
@@ -37,7 +37,7 @@ def explain(client: Client, /, run: str, target: str, no_ask: bool, as_json: boo
     asked = _request(target)
     row = choose(client.runs(), run)
     if not no_ask:
-        ask(client, row, asked)
+        send(client, row, asked)
     known = client.explanations(row.id, target)
     if as_json:
         click.echo(json.dumps(known.model_dump(mode="json"), indent=2))

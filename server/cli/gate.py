@@ -9,12 +9,13 @@ import click
 from pydantic import ValidationError
 
 from ..protocol.commands.gate import GateRequest
+from ..protocol.gate_actions import ACTIONS
 from ..protocol.gates import GateFields, GateRow
 from ..protocol.runs import RunRow
 from ..protocol.trials import TrialRequest
 from .choose_run import choose
 from .client import Client
-from .dispatch import steer
+from .dispatch import send
 from .failures import NotDone
 from .options import asks_a_server, no_wait_option
 from .terminal import plain
@@ -30,7 +31,7 @@ from .texts.gates import fault_lines, trial_lines
 )
 @click.option(
     "--action",
-    type=click.Choice(["block", "scale", "clip"]),
+    type=click.Choice(list(ACTIONS)),
     help="What it does while it is closed.  [block]",
 )
 @click.option("--factor", type=float, help="What to scale by; -1 reverses.")
@@ -73,7 +74,7 @@ def gate(
     if isinstance(asked, TrialRequest):
         _try(client, row, asked)
     else:
-        steer(client, row, asked, no_wait)
+        send(client, row, asked, no_wait=no_wait)
 
 
 def _request(fields: Mapping[str, Any], tries: bool) -> TrialRequest | GateRequest:
@@ -98,7 +99,8 @@ def _changed(old: GateRow, given: Mapping[str, Any]) -> dict[str, Any]:
     """The fields of a gate with what is given in place of what it had."""
     kept = {name: getattr(old, name) for name in GateFields.model_fields}
     if given.get("action", old.action) != old.action:
-        kept |= {"factor": None, "max_norm": None}  # which belong to the old action
+        # The figures belong to the old action.
+        kept |= {each.figure: None for each in ACTIONS.values() if each.figure}
     return {**kept, **given}
 
 

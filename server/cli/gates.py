@@ -6,12 +6,11 @@ import json
 
 import click
 
-from ..protocol.gates import GateRow
+from ..protocol.gates import GateRow, action_text
 from .choose_run import choose
 from .client import Client
 from .options import asks_a_server
 from .terminal import plain, table
-from .texts.gates import action_text
 
 _HEAD = ("GATE", "SITE", "ACTION", "WHEN", "NOW", "CLOSED", "NORM IN", "NORM OUT")
 _RIGHT = frozenset({0, 5, 6, 7})

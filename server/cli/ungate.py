@@ -8,7 +8,7 @@ from ..protocol import limits
 from ..protocol.commands.gate import UngateRequest
 from .choose_run import choose
 from .client import Client
-from .dispatch import steer
+from .dispatch import send
 from .options import asks_a_server, no_wait_option
 from .texts import epilogs
 
@@ -21,4 +21,4 @@ from .texts import epilogs
 def ungate(client: Client, /, run: str, number: int, no_wait: bool) -> None:
     """Remove a gate of a run."""
     asked = UngateRequest(kind="ungate", gate=number, by="cli")
-    steer(client, choose(client.runs(), run), asked, no_wait)
+    send(client, choose(client.runs(), run), asked, no_wait=no_wait)

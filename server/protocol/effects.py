@@ -7,7 +7,17 @@ from typing import Annotated
 from pydantic import Field
 
 from . import limits
-from .fields import Count, Difference, Figure, Kind, Mode, ModulePath, Name, ParameterName, Text
+from .fields import (
+    ChangeName,
+    Count,
+    Difference,
+    Figure,
+    Mode,
+    ModulePath,
+    Name,
+    ParameterName,
+    Text,
+)
 from .models import Message
 
 SomeNames = Annotated[list[ParameterName], Field(max_length=limits.PARAMETERS)]
@@ -20,7 +30,7 @@ class Preview(Message):
     when the job cannot know yet.
     """
 
-    kind: Kind
+    kind: ChangeName
     target: Name
     mode: Mode
     hold_stats: bool

@@ -6,7 +6,9 @@ from typing import Annotated
 
 from pydantic import AfterValidator, FiniteFloat, model_validator
 
+from .commands.row import CommandRow
 from .fields import Action, Condition, Count, Indexes, MaxNorm, Measured, Name, Site, Text
+from .gate_actions import ACTIONS
 from .models import Message, Request, Row
 
 _WHOLE_MODEL = ("output", "input")
@@ -37,19 +39,15 @@ class GateFields(Request):
 
     @model_validator(mode="after")
     def _fits_its_action(self) -> GateFields:
-        if self.action == "scale" and self.factor is None:
-            raise ValueError("a gate that scales wants `factor`, such as 0.5, or -1 to reverse")
-        if self.action == "clip" and self.max_norm is None:
-            raise ValueError("a gate that clips wants `max_norm`, a number above 0")
-        if self.action != "scale" and self.factor is not None:
+        own = ACTIONS[self.action]
+        if own.figure is not None and getattr(self, own.figure) is None:
+            raise ValueError(f"a gate that {own.verb} wants `{own.figure}`, {own.wanted}")
+        for other in ACTIONS.values():
+            if other is own or other.figure is None or getattr(self, other.figure) is None:
+                continue
             raise ValueError(
-                f"`factor` is for a gate that scales, and this one has action {self.action}: "
-                "leave it out"
-            )
-        if self.action != "clip" and self.max_norm is not None:
-            raise ValueError(
-                f"`max_norm` is for a gate that clips, and this one has action {self.action}: "
-                "leave it out"
+                f"`{other.figure}` is for a gate that {other.verb}, and this one has action "
+                f"{self.action}: leave it out"
             )
         return self
 
@@ -109,3 +107,19 @@ class GateRows(Row):
     """Answer of `GET /api/runs/{run}/gates`."""
 
     gates: list[GateRow]
+
+
+def gate_text(gate: GateRow | CommandRow) -> str:
+    """Say what a gate does and when, such as `scale by 0.5 when norm > 10, held for 5 steps`."""
+    parts = [f"{action_text(gate)} when {gate.when}"]
+    if gate.hold:
+        parts.append(f"held for {gate.hold:,} step" + ("" if gate.hold == 1 else "s"))
+    parts += ["paused"] if gate.paused else []
+    return ", ".join(parts)
+
+
+def action_text(gate: GateRow | CommandRow) -> str:
+    """Say what a gate does while it is closed, such as `scale by 0.5`."""
+    action = ACTIONS.get(gate.action or "", ACTIONS["block"])
+    figure = None if action.figure is None else getattr(gate, action.figure)
+    return f"{gate.action}" if figure is None else f"{gate.action} {action.preposition} {figure:g}"

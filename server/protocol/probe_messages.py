@@ -8,10 +8,12 @@ from pydantic import Field, FiniteFloat, TypeAdapter, model_validator
 
 from . import limits
 from .alerts import Alert
+from .commands.kind import CommandFields
+from .commands.registry import KINDS
 from .commands.state import CommandState
 from .effects import Preview, Saved
 from .explanations import Explained
-from .fields import Action, CommandKind, Count, Figure, Indexes, Mode, Name, RunId, Seq, Site, Text
+from .fields import Count, Figure, Indexes, Name, RunId, Seq, Text
 from .gates import Gate
 from .models import Message
 from .parameters import FrozenList, ParameterTable
@@ -95,7 +97,7 @@ class Metrics(Message):
     values: Annotated[dict[Name, float | None], Field(max_length=limits.METRICS)]
 
 
-class Report(Message):
+class Report(CommandFields):
     """The progress of a command, one from the server (`id`) or one made in Python (`local`)."""
 
     type: Literal["report"]
@@ -109,19 +111,6 @@ class Report(Message):
     reason: Text | None = None
     detail: Text | None = None
     saved: Saved | None = None
-    kind: CommandKind | None = None
-    target: Name | None = None
-    mode: Mode | None = None
-    hold_stats: bool | None = None
-    reset_state: bool | None = None
-    site: Site | None = None
-    when: Text | None = None
-    action: Action | None = None
-    factor: FiniteFloat | None = None
-    max_norm: FiniteFloat | None = None
-    hold: Count | None = None
-    paused: bool | None = None
-    gate: Count | None = None
 
     @property
     def has_news(self) -> bool:
@@ -131,13 +120,7 @@ class Report(Message):
     @property
     def place(self) -> str | None:
         """Where a command made in Python acts, in words."""
-        match self.kind:
-            case "gate" if self.site is not None:
-                return self.site
-            case "ungate" if self.gate is not None:
-                return f"gate {self.gate}"
-            case _:
-                return self.target
+        return self.target if self.kind is None else KINDS[self.kind].place(self)
 
     @model_validator(mode="after")
     def _says_which(self) -> Report:

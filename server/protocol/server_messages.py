@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, FiniteFloat
 
 from .commands.registry import AnyCommand
-from .fields import Action, Count, Kind, Mode, Name, RunId, Site, Text
+from .fields import Action, ChangeName, Count, Mode, Name, RunId, Site, Text
 from .models import Message
 from .trials import RecordedHistory
 
@@ -35,7 +35,7 @@ class PreviewQuestion(Message):
 
     type: Literal["preview"] = "preview"
     request: Count
-    kind: Kind
+    kind: ChangeName
     target: Name
     mode: Mode
     hold_stats: bool

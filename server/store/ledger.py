@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy import Connection, Row, func, insert, select, update
 
-from ..protocol.commands.registry import COMMAND, AnyCommand, AnyRequest
+from ..protocol.commands.registry import KINDS, AnyCommand, AnyRequest
 from ..protocol.commands.row import CommandRow
 from ..protocol.commands.state import UNAPPLIED, CommandState
 from ..protocol.probe_messages import Report
@@ -18,8 +18,6 @@ from .runs import status_of
 from .tables import commands
 
 NAMES = 20
-_GATE_KINDS = ("gate", "ungate")
-_GATE_FIELDS = {"site", "when", "action", "factor", "max_norm", "hold", "paused", "gate"}
 
 
 # What a command of a gate has in the columns of a freeze.
@@ -110,13 +108,9 @@ def unapplied(connection: Connection, run: str) -> list[AnyCommand]:
     return [command_of(row._asdict()) for row in connection.execute(query)]
 
 
-def command_of(row: Mapping[str, Any]) -> AnyCommand:
-    """What the probe is sent, out of all that is known of a command."""
-    fields = dict(row)
-    if row["kind"] in _GATE_KINDS:
-        # The target of these is a word of the log.
-        del fields["target"]
-    return COMMAND.validate_python(fields)
+def command_of(columns: Mapping[str, Any]) -> AnyCommand:
+    """Return what the probe is sent, out of all that is known of a command; raises `ValueError`."""
+    return cast(AnyCommand, KINDS[columns["kind"]].sent(columns))
 
 
 def command_rows(
@@ -167,10 +161,7 @@ def _enter_local(connection: Connection, run: str, report: Report) -> int | None
             local=report.local,
             kind=report.kind,
             target=report.place,
-            mode=report.mode or "grad",
-            hold_stats=report.hold_stats or False,
-            reset_state=report.reset_state or False,
-            **report.model_dump(include=_GATE_FIELDS if report.kind == "gate" else {"gate"}),
+            **KINDS[report.kind].columns(report),
             by="python",
             state=report.state.value,
             step=report.step,

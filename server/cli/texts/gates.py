@@ -4,29 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ...protocol.commands.row import CommandRow
-from ...protocol.gates import GateRow
 from ...protocol.trials import ConditionFault, Trial
 from ..terminal import listed, plural
 
 _SHOWN = 10
-
-
-def gate_text(gate: GateRow | CommandRow) -> str:
-    """What a gate does and when, such as `scale by 0.5 when norm > 10, held for 5 steps`."""
-    parts = [f"{action_text(gate)} when {gate.when}"]
-    parts += [f"held for {plural(gate.hold, 'step')}"] if gate.hold else []
-    parts += ["paused"] if gate.paused else []
-    return ", ".join(parts)
-
-
-def action_text(gate: GateRow | CommandRow) -> str:
-    """What a gate does while it is closed."""
-    if gate.factor is not None:
-        return f"{gate.action} by {gate.factor:g}"
-    if gate.max_norm is not None:
-        return f"{gate.action} to {gate.max_norm:g}"
-    return str(gate.action)
 
 
 def trial_lines(trial: Trial, when: str) -> Iterator[str]:

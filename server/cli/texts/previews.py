@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ...protocol.commands.change import CHANGES
 from ...protocol.effects import Preview
 from ...protocol.runs import RunRow
 from ..terminal import listed, plural, size
@@ -22,11 +23,10 @@ def preview_lines(preview: Preview, run: RunRow) -> Iterator[str]:
 
 
 def _facts(preview: Preview) -> Iterator[tuple[str, str]]:
-    frozen = preview.kind == "freeze"
     already = f", {preview.already:,} of them so already" if preview.already else ""
     yield "parameters", f"{preview.count:,}{already}: {listed(preview.parameters, preview.count)}"
     yield "numbers", f"{preview.numel:,}, {100 * preview.share:.3g} % of the model"
-    yield "gradients", f"{size(preview.gradient_bytes)} {'freed' if frozen else 'needed'}"
+    yield "gradients", f"{size(preview.gradient_bytes)} {CHANGES[preview.kind].gradients}"
     state = "dropped" if preview.reset_state else "kept"
     yield "optimizer state", f"{size(preview.state_bytes)} {state}"
     yield (

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import ClassVar, Literal
 
 from pydantic import model_validator
 
-from ..fields import By, Count, Kind, Mode, Name
+from ..fields import By, ChangeName, Count, Mode, Name
 from ..models import Message, Request
+from .kind import CommandKind
 
 
 class ChangeRequest(Request):
     """A change that a job may be asked for."""
 
-    kind: Kind
+    kind: ChangeName
     target: Name
     mode: Mode = "grad"
     hold_stats: bool = False
@@ -21,16 +23,9 @@ class ChangeRequest(Request):
 
     @model_validator(mode="after")
     def _fits_its_kind(self) -> ChangeRequest:
-        if self.kind == "thaw" and self.mode != "grad":
-            raise ValueError("`mode` is for a freeze: a thaw undoes every mode, so leave it out")
-        if self.kind == "thaw" and self.hold_stats:
-            raise ValueError(
-                "`hold_stats` is for a freeze: a thaw lets running statistics run, so leave it out"
-            )
-        if self.kind == "freeze" and self.reset_state:
-            raise ValueError(
-                "`reset_state` is for a thaw: a freeze keeps the optimizer's state, so leave it out"
-            )
+        for name, advice in CHANGES[self.kind].misplaced.items():
+            if getattr(self, name) != type(self).model_fields[name].default:
+                raise ValueError(f"`{name}` is for a {advice}, so leave it out")
         return self
 
 
@@ -45,9 +40,43 @@ class Command(Message):
 
     type: Literal["command"] = "command"
     id: Count
-    kind: Kind
+    kind: ChangeName
     target: Name
     mode: Mode
     hold_stats: bool = False
     reset_state: bool = False
     by: Name
+
+
+class Change(CommandKind):
+    """A change of what trains."""
+
+    message = Command
+    misplaced: ClassVar[Mapping[str, str]]
+    """The options of another kind: what they are for, and why they are not needed here."""
+    gradients: ClassVar[str]
+    """What becomes of the memory that the gradients take."""
+
+
+class Freeze(Change):
+    """Stop training parameters."""
+
+    name = "freeze"
+    misplaced: ClassVar[Mapping[str, str]] = {
+        "reset_state": "thaw: a freeze keeps the optimizer's state"
+    }
+    gradients = "freed"
+
+
+class Thaw(Change):
+    """Train parameters again."""
+
+    name = "thaw"
+    misplaced: ClassVar[Mapping[str, str]] = {
+        "mode": "freeze: a thaw undoes every mode",
+        "hold_stats": "freeze: a thaw lets running statistics run",
+    }
+    gradients = "needed"
+
+
+CHANGES: Mapping[str, Change] = {change.name: change for change in (Freeze(), Thaw())}

@@ -6,6 +6,8 @@ from typing import Literal
 
 from ..fields import By, Count, Name
 from ..models import Message, Request
+from .kind import CommandKind
+from .state import CommandState
 
 
 class ExplainRequest(Request):
@@ -24,3 +26,12 @@ class ExplainCommand(Message):
     kind: Literal["explain"]
     target: Name
     by: Name
+
+
+class Explain(CommandKind):
+    """Trace the next step, and say why gradients are missing."""
+
+    name = "explain"
+    message = ExplainCommand
+    # It changes nothing that could be verified: the answer is all.
+    done = CommandState.APPLIED

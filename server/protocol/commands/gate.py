@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, Literal
 
 from pydantic import FiniteFloat
 
 from ..fields import Action, By, Count, Name, Site, Text
-from ..gates import GateFields
+from ..gates import GateFields, gate_text
 from ..models import Message, Request
+from .kind import CommandFields, CommandKind
+from .row import CommandRow
 
 
 class GateRequest(GateFields):
@@ -65,3 +68,42 @@ class UngateCommand(Message):
     target: None = None
     gate: Count
     by: Name
+
+
+class GateKind(CommandKind):
+    """Make a gate, or give one that is there other fields."""
+
+    name = "gate"
+    message = GateCommand
+
+    def columns(self, fields: CommandFields) -> dict[str, Any]:
+        """Return the columns of the ledger for a command that was made in Python."""
+        own = {"site", "when", "action", "factor", "max_norm", "hold", "paused"}
+        return {**super().columns(fields), **fields.model_dump(include=own)}
+
+    def sent(self, columns: Mapping[str, Any]) -> Message:
+        """Return what the job is sent: the target is a word of the log and stays here."""
+        return super().sent({**columns, "target": None})
+
+    def place(self, fields: CommandFields) -> str | None:
+        """Return the site, which the log has for a target."""
+        return fields.target if fields.site is None else fields.site
+
+    def describe(self, row: CommandRow) -> str:
+        """Return a gate in words, such as `gate param:a (block when norm > 10)`."""
+        return f"gate {row.target} ({gate_text(row)})"
+
+
+class UngateKind(CommandKind):
+    """Remove a gate."""
+
+    name = "ungate"
+    message = UngateCommand
+
+    def sent(self, columns: Mapping[str, Any]) -> Message:
+        """Return what the job is sent: the target is a word of the log and stays here."""
+        return super().sent({**columns, "target": None})
+
+    def place(self, fields: CommandFields) -> str | None:
+        """Return the gate in the words that the log has for a target."""
+        return fields.target if fields.gate is None else f"gate {fields.gate}"
