@@ -52,7 +52,7 @@ _PARTS: dict[str, Any] = {
 
 
 def protocol_schema() -> dict[str, Any]:
-    """One document: each message of the protocol under `$defs`, each kind under `properties`."""
+    """Return one document: each message under `$defs`, each kind under `properties`."""
     schemas, shared = TypeAdapter.json_schemas(
         (name, "validation", TypeAdapter(part)) for name, part in _PARTS.items()
     )
@@ -66,7 +66,7 @@ def protocol_schema() -> dict[str, Any]:
 
 
 def render() -> str:
-    """The document as text."""
+    """Return the document as text."""
     return json.dumps(protocol_schema(), indent=2, sort_keys=True) + "\n"
 
 

@@ -17,7 +17,7 @@ class NoSuchRun(Exception):
 
 
 def choose(rows: Sequence[RunRow], wanted: str) -> RunRow:
-    """The run of an id, of the beginning of one, or of a name that one live run has.
+    """Return the run of an id, of the beginning of one, or of a name that one live run has.
 
     Two live jobs of one name share it, although the second is shown as `name (2)`. Raises
     `NoSuchRun`.

@@ -21,7 +21,8 @@ import platformdirs
 from ..store.database import StoreError, StoreInUseError
 from ..web.service import Service, ServiceError
 from ..web.settings import DEFAULT_PORT, Settings
-from .client import Client, ClientError
+from .client import Client
+from .errors import ClientError
 from .signals import until_stopped
 
 _POLL = 0.2
@@ -73,7 +74,7 @@ def _train(service: Service, steps: int | None, stopped: Event) -> int:
 
 @contextmanager
 def _service(port: int | None, data: Path | None) -> Iterator[Service]:
-    """A server; what nobody asked for and another server has is replaced, and that is said."""
+    """Yield a server; what another server has and nobody asked for is replaced, which is said."""
     with ExitStack() as stack:
         try:
             service = _listening(port, data or platformdirs.user_data_path("gradgate"))
@@ -87,7 +88,7 @@ def _service(port: int | None, data: Path | None) -> Iterator[Service]:
 
 
 def _listening(port: int | None, data: Path) -> Service:
-    """A server on the port that was asked for, else on the default one or a free one."""
+    """Return a server on the port that was asked for, else on the default one or a free one."""
     try:
         return Service(Settings(data, port=DEFAULT_PORT if port is None else port))
     except ServiceError as error:
@@ -102,7 +103,7 @@ def _listening(port: int | None, data: Path) -> Service:
 
 @contextmanager
 def _job(url: str, steps: int | None) -> Iterator[subprocess.Popen[bytes]]:
-    """The training job, ended and waited for at the end.
+    """Yield the training job, which is ended and waited for at the end.
 
     A Ctrl-C in a terminal goes to both processes. The job gets SIGINT blocked and unblocks it once
     it has a handler, lest one that still imports torch end in a traceback.
@@ -162,5 +163,5 @@ def _say(line: str) -> None:
 
 
 def _exit_code(returncode: int) -> int:
-    """What a shell reports: 128 and the number for a process that a signal ended."""
+    """Return what a shell reports: 128 and the number for a process that a signal ended."""
     return returncode if returncode >= 0 else 128 - returncode

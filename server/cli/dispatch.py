@@ -8,7 +8,8 @@ from ..protocol.commands.registry import KINDS, AnyRequest
 from ..protocol.commands.row import CommandRow
 from ..protocol.commands.state import CommandState
 from ..protocol.runs import RunRow
-from .client import Broken, Client, ClientError
+from .client import Client
+from .errors import Broken, ClientError
 from .failures import Interrupted, NoServer, NotDone, failure
 from .follow import FAILED, Following, RunEnded
 from .terminal import listed, plain, plural

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import click
 
 from .choose_run import NoSuchRun
-from .client import Broken, ClientError, Denied, Failed, Stranger, Unreachable
+from .errors import Broken, ClientError, Denied, Failed, Stranger, Unreachable
 from .terminal import plain
 
 
@@ -61,7 +61,7 @@ def failing() -> Iterator[None]:
 
 
 def failure(error: ClientError, message: str) -> Failure:
-    """How a command ends when a client's error ended it."""
+    """Return how a command ends when a client's error ended it."""
     match error:
         case Denied():
             return NoToken(message)

@@ -8,7 +8,8 @@ from collections.abc import Callable
 from ..protocol.commands.row import CommandRow
 from ..protocol.commands.state import CommandState
 from ..protocol.runs import RunRow, RunStatus
-from .client import Broken, Client, Failed, Unreachable
+from .client import Client
+from .errors import Broken, Failed, Unreachable
 
 FIRST_PAUSE = 0.1
 LONGEST_PAUSE = 1.0
@@ -31,18 +32,18 @@ class Following:
         row: CommandRow,
         run: str,
         last: CommandState,
-        told: Callable[[CommandState, CommandRow], None],
-        noted: Callable[[str], None],
+        on_state: Callable[[CommandState, CommandRow], None],
+        on_trouble: Callable[[str], None],
     ) -> None:
         """Follow a command whose `last` state is that in which it is done.
 
-        `told` is called for each state in its turn, `noted` with sentences on what is amiss.
+        `on_state` is called with each state in its turn, `on_trouble` with sentences.
         """
         self._client = client
         self._run = run
         self._final = FAILED | {CommandState.VERIFIED, last}
-        self._told = told
-        self._noted = noted
+        self._on_state = on_state
+        self._on_trouble = on_trouble
         self._known: set[CommandState] = set()
         self._said: set[str] = set()
         self.row = row
@@ -50,20 +51,20 @@ class Following:
     def until_final(self) -> CommandRow:
         """Wait; raises `RunEnded`, or what the client raises when its server stays away."""
         pause = FIRST_PAUSE
-        self._tell()
+        self._report_states()
         while self.row.state not in self._final:
             time.sleep(pause)
             pause = min(LONGEST_PAUSE, pause * 1.3)
             run, self.row = self._ask()
-            self._tell()
+            self._report_states()
             self._check(run)
         return self.row
 
     def _ask(self) -> tuple[RunRow, CommandRow]:
-        """The run and the command, asked until the server answers or the patience ends."""
+        """Return the run and the command, asked until the server answers or the patience ends."""
         deadline = time.monotonic() + PATIENCE
         while (found := self._answer(deadline)) is None:
-            self._note(f"The server does not answer now; trying for {PATIENCE:.0f} seconds.")
+            self._warn(f"The server does not answer now; trying for {PATIENCE:.0f} seconds.")
             time.sleep(LONGEST_PAUSE / 2)
         return found
 
@@ -78,12 +79,12 @@ class Following:
                 raise
             return None
 
-    def _tell(self) -> None:
+    def _report_states(self) -> None:
         for name in self.row.times:
             state = CommandState(name)
             if state not in self._known:
                 self._known.add(state)
-                self._told(state, self.row)
+                self._on_state(state, self.row)
 
     def _check(self, run: RunRow) -> None:
         if self.row.state in self._final:
@@ -91,9 +92,9 @@ class Following:
         if run.status is RunStatus.FINISHED:
             raise RunEnded
         if run.status is RunStatus.LOST:
-            self._note("Nothing is heard of the job; the command waits for it.")
+            self._warn("Nothing is heard of the job; the command waits for it.")
 
-    def _note(self, sentence: str) -> None:
+    def _warn(self, sentence: str) -> None:
         if sentence not in self._said:
             self._said.add(sentence)
-            self._noted(sentence)
+            self._on_trouble(sentence)

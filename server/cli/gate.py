@@ -96,7 +96,7 @@ def _find(rows: Sequence[GateRow], number: int) -> GateRow:
 
 
 def _changed(old: GateRow, given: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields of a gate with what is given in place of what it had."""
+    """Return the fields of a gate with what is given in place of what it had."""
     kept = {name: getattr(old, name) for name in GateFields.model_fields}
     if given.get("action", old.action) != old.action:
         # The figures belong to the old action.
@@ -116,7 +116,7 @@ def _try(client: Client, run: RunRow, asked: TrialRequest) -> None:
 
 
 def _fault(error: ValidationError) -> str:
-    """What is wrong with an option, in the words that the server has for it."""
+    """Return what is wrong with an option, in the words that the server has for it."""
     fault = error.errors(include_url=False, include_input=False)[0]
     name = "".join(f"{part}: " for part in fault["loc"])
     return f"{name}{fault['msg'].removeprefix('Value error, ')}."

@@ -1,4 +1,4 @@
-"""What the commands that ask a running server share: its options, and how they fail."""
+"""The options of the commands that ask a running server."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def _client(server: str, token: str | None) -> Client:
 
 
 def _address(server: str) -> tuple[str, str | None]:
-    """The address without what follows it, and the token if it is the URL that `serve` printed."""
+    """Return the address without what follows it, and the token of a URL that `serve` printed."""
     try:
         parts = urlsplit(server)
         right = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0

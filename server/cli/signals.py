@@ -11,7 +11,7 @@ from types import FrameType
 
 @contextmanager
 def until_stopped() -> Iterator[threading.Event]:
-    """An event that Ctrl-C and SIGTERM set, instead of what they do otherwise."""
+    """Yield an event that Ctrl-C and SIGTERM set, instead of what they do otherwise."""
     stopped = threading.Event()
 
     def stop(_: int, __: FrameType | None) -> None:

@@ -8,24 +8,24 @@ _UNITS = ("B", "kB", "MB", "GB", "TB", "PB")
 
 
 def plain(text: str) -> str:
-    """A text of a job or a server without what would steer the terminal."""
+    """Return a text of a job or a server without what would steer the terminal."""
     return "".join(each if each.isprintable() else "\ufffd" for each in text)
 
 
 def listed(names: Sequence[str], count: int, shown: int = 3) -> str:
-    """The first of `count` names, and how many more there are."""
+    """Return the first of `count` names, and how many more there are."""
     first = names[:shown]
     more = count - len(first)
     return ", ".join(first) + (f" and {more:,} more" if more else "")
 
 
 def plural(count: int, noun: str) -> str:
-    """A number and its noun."""
+    """Return a number and its noun."""
     return f"{count:,} {noun}" + ("" if count == 1 else "s")
 
 
 def size(count: int) -> str:
-    """Bytes to three significant digits, in powers of 1,000."""
+    """Return bytes to three significant digits, in powers of 1,000."""
     value, unit = float(count), 0
     while abs(value) >= 999.5 and unit < len(_UNITS) - 1:
         value /= 1000
@@ -34,7 +34,7 @@ def size(count: int) -> str:
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]], right: frozenset[int]) -> str:
-    """Rows under a head in columns, those of `right` aligned at their right."""
+    """Return rows under a head in columns, those of `right` aligned at their right."""
     widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
     lines = [
         "  ".join(

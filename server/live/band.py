@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..protocol.frames import Sample, Values
+from ..protocol.frames import Sample, Values, encode
 from ..protocol.statistics import Statistic
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Band:
     """The latest of `count` samples, and the lowest and highest gradient norm among them."""
 
@@ -23,14 +24,14 @@ class Band:
 
     @classmethod
     def of(cls, sample: Sample) -> Band:
-        """The band of one sample."""
+        """Return the band of one sample."""
         norms = sample.values.get(Statistic.GRAD_NORM)
         if norms is None:
             norms = np.full(len(sample.states), np.nan, np.float32)
         return cls(sample, norms, norms, sample.values.get(Statistic.GRAD_MAX), 1)
 
     def then(self, later: Band) -> Band:
-        """The band of these samples and of later ones."""
+        """Return the band of these samples and of later ones."""
         width = len(later.low)
         return Band(
             latest=later.latest,
@@ -40,8 +41,13 @@ class Band:
             count=self.count + later.count,
         )
 
+    @cached_property
+    def frame(self) -> bytes:
+        """Return the live frame, encoded once for all browsers that are sent this band."""
+        return encode(self.sample())
+
     def sample(self) -> Sample:
-        """The sample as the live frame carries it; its `seq` is the number of samples."""
+        """Return the sample of the live frame; its `seq` is the number of samples."""
         norms = self.latest.values.get(Statistic.GRAD_NORM)
         values: dict[int, Values] = {
             Statistic.GRAD_NORM: self.low if norms is None else norms,
@@ -54,7 +60,7 @@ class Band:
 
 
 def _widened(values: Values, width: int) -> NDArray[np.float32]:
-    """Values with NaN for the parameters that came into the table later."""
+    """Return values with NaN for the parameters that came into the table later."""
     if len(values) == width:
         return values
     wide = np.full(width, np.nan, np.float32)

@@ -9,6 +9,7 @@ from starlette.websockets import WebSocket
 from ..protocol.commands.registry import AnyCommand
 from ..protocol.models import Message
 from ..protocol.server_messages import Ack, Error, Welcome
+from ..store.guard import guarded, logged
 from .questions import Questions
 
 
@@ -47,7 +48,7 @@ class ProbeConnection:
         await self._send(message)
 
     def acknowledge(self, seq: int) -> None:
-        """Everything up to `seq` is stored."""
+        """Send that everything up to `seq` is stored."""
         self._acked = seq
         self._news.set()
 
@@ -72,14 +73,22 @@ class ProbeConnection:
             if acked is not None:
                 await self._send(Ack(seq=acked))
             for number in sorted(commands):
-                await self._send(commands[number])
+                await self._deliver(commands[number], number)
             for question in self.questions.take():
-                await self._send(question)
+                await self._deliver(question, question.request)
 
     async def refuse(self, refused: Refused) -> None:
-        """Say why, and close."""
+        """Send why, and close."""
         await self._send(Error(message=refused.message, retry=refused.retry))
         await self._websocket.close(refused.code)
+
+    async def _deliver(self, message: Message, number: int) -> None:
+        """Send one of several; what cannot be written is logged by its number, and left out."""
+        text = None
+        with guarded(logged("%s %d cannot be sent to its job", type(message).__name__, number)):
+            text = message.model_dump_json()
+        if text is not None:
+            await self._websocket.send_text(text)
 
     async def _send(self, message: Message) -> None:
         await self._websocket.send_text(message.model_dump_json())

@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import math
+from functools import partial
+from typing import Any, TypeVar
 
-from ..protocol.frames import Sample, encode
-from ..protocol.probe_messages import Metrics
+from ..protocol.frames import Sample
+from ..protocol.probe_messages import Streamed
 from ..protocol.runs import RunStatus
+from ..store.guard import guarded, logged
 from ..store.parameter_table import Known
 from ..store.recording import Changes
-from .band import Band
 from .connection import ProbeConnection
-from .points import Points
 from .subscriber import Subscriber
+from .topics import RUN, TOPICS, ChangedTopic, StreamedTopic, Topic
 
 FRAME_INTERVAL = 0.1
+
+_BEHIND = "The server failed to pass on what happened: load the page again."
+
+N = TypeVar("N")
 
 
 class LiveRun:
@@ -30,28 +36,22 @@ class LiveRun:
         self.connection: ProbeConnection | None = None
         self._loop = loop
         self._subscribers: set[Subscriber] = set()
-        self._band: Band | None = None
-        self._points = Points()
+        self._gathered: dict[Topic[Any], Any] = {}
         self._flushed_at = -math.inf
         self._flush_due: asyncio.TimerHandle | None = None
 
     @property
     def idle(self) -> bool:
-        """Whether nobody needs this object any more."""
+        """Return whether nobody needs this object any more."""
         watched = self._subscribers or self.connection is not None
         return not watched and self.status is not RunStatus.LIVE
 
     def heard(self) -> None:
-        """A frame arrived."""
+        """Keep that a frame arrived now; a run that was not live is from now on."""
         self.heard_at = self._loop.time()
         if self.status is not RunStatus.LIVE:
             self.status = RunStatus.LIVE
-            self.announce()
-
-    def announce(self) -> None:
-        """Tell the browsers that the row of the run changed."""
-        for subscriber in self._subscribers:
-            subscriber.run_changed()
+            self.publish(RUN, frozenset())
 
     def subscribe(self, subscriber: Subscriber) -> None:
         """Let a browser watch."""
@@ -61,40 +61,31 @@ class LiveRun:
         """Let a browser go."""
         self._subscribers.discard(subscriber)
 
-    def sampled(self, sample: Sample) -> None:
-        """Pass a sample to the browsers, together with those that come within the interval."""
-        if self._subscribers:
-            band = Band.of(sample)
-            self._band = band if self._band is None else self._band.then(band)
-            self._schedule()
+    def publish(self, topic: Topic[N], news: N) -> None:
+        """Give news to every browser; one that cannot take them is closed alone."""
+        for subscriber in tuple(self._subscribers):
+            with guarded(partial(self._close, subscriber, topic)):
+                subscriber.add(topic, news)
 
-    def logged(self, metrics: Metrics) -> None:
-        """Pass metrics to the browsers, together with those that come within the interval."""
-        if self._subscribers:
-            self._points.log(metrics)
-            self._schedule()
+    def gather(self, frame: Sample | Streamed) -> None:
+        """Publish what a frame holds, together with what comes within the interval."""
+        if not self._subscribers:
+            return
+        for topic in TOPICS:
+            if isinstance(topic, StreamedTopic) and isinstance(frame, topic.frame):
+                with guarded(logged("A browser of run %s misses %s", self.id, topic.name)):
+                    news = topic.news(frame)
+                    self._gathered[topic] = topic.merge(self._gathered.get(topic), news)
+                    self._schedule()
 
-    def command_requested(self, number: int) -> None:
-        """Tell the browsers of a new command."""
-        for subscriber in self._subscribers:
-            subscriber.commands_changed({number})
-
-    def committed(self, changes: Changes) -> None:
-        """Tell the probe what is stored, and the browsers what changed."""
+    def commit(self, changes: Changes) -> None:
+        """Acknowledge what is stored, and publish what changed."""
         if self.connection is not None:
             self.connection.acknowledge(changes.last_seq)
-        for subscriber in self._subscribers:
-            subscriber.run_changed()
-            if changes.parameters:
-                subscriber.parameters_changed()
-            if changes.gates:
-                subscriber.gates_changed()
-            if changes.explanations:
-                subscriber.explanations_changed()
-            if changes.alerts:
-                subscriber.alerts_changed()
-            if changes.commands:
-                subscriber.commands_changed(changes.commands)
+        self.publish(RUN, frozenset())
+        for topic in TOPICS:
+            if isinstance(topic, ChangedTopic) and topic.name in changes.topics:
+                self.publish(topic, frozenset(changes.topics[topic.name]))
 
     def _schedule(self) -> None:
         if self._flush_due is not None:
@@ -108,13 +99,11 @@ class LiveRun:
     def _flush(self) -> None:
         self._flush_due = None
         self._flushed_at = self._loop.time()
-        band, self._band = self._band, None
-        points, self._points = self._points, Points()
-        if not self._subscribers:
-            return
-        encoded = None if band is None else encode(band.sample())
-        for subscriber in self._subscribers:
-            if band is not None and encoded is not None:
-                subscriber.samples_arrived(band, encoded)
-            if points:
-                subscriber.metrics_arrived(points)
+        gathered, self._gathered = self._gathered, {}
+        for topic, news in gathered.items():
+            self.publish(topic, news)
+
+    def _close(self, subscriber: Subscriber, topic: Topic[Any], error: Exception) -> None:
+        logged("A browser of run %s cannot take %s, and is closed", self.id, topic.name)(error)
+        self._subscribers.discard(subscriber)
+        subscriber.end(_BEHIND)

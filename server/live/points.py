@@ -24,7 +24,7 @@ class Points:
         self.complete = True
 
     def __len__(self) -> int:
-        """How many there are."""
+        """Return how many there are."""
         return len(self._points)
 
     def log(self, metrics: Metrics) -> None:
@@ -46,7 +46,7 @@ class Points:
             self._add(point)
 
     def listed(self) -> list[MetricPoint]:
-        """The points, oldest first."""
+        """Return the points, oldest first."""
         return list(self._points)
 
     def _add(self, point: MetricPoint) -> None:

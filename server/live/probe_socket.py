@@ -4,50 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
 
-from pydantic import ValidationError
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from ..protocol import limits
-from ..protocol.bundle import unbundle
-from ..protocol.frames import FrameError, FrameVersionError, Sample, check_statistics, decode
-from ..protocol.probe_messages import (
-    STREAMED,
-    Alerts,
-    Answer,
-    Bye,
-    Explanations,
-    FrozenState,
-    GatesState,
-    Greeting,
-    Heartbeat,
-    Hello,
-    Metrics,
-    Parameters,
-    PreviewAnswer,
-    Report,
-    Sequenced,
-    Streamed,
-    TrialAnswer,
-)
+from ..protocol.probe_messages import Hello, PreviewAnswer, TrialAnswer
 from ..protocol.runs import RunStatus
 from ..protocol.server_messages import Welcome
 from ..protocol.version import VERSION
-from ..store.parameter_table import check_indexes, check_positions, check_table, known_rows
 from ..store.refusals import Refusal
-from ..store.writer import WriterEnded
+from ..store.write_queue import WriterEnded
 from .connection import ProbeConnection, Refused
 from .hub import Hub
+from .ingest import accept, decode_frame, frames_of, parse_hello
 from .live_run import LiveRun
 from .tasks import first_to_end
 
 _HELLO_WITHIN = 10.0
 _PAUSE = 0.05
-_PROTOCOL_ERROR = 1002
 _TOO_LARGE = 1009
-
 _log = logging.getLogger("gradgate.server")
 
 
@@ -59,7 +35,7 @@ async def serve_probe(websocket: WebSocket, hub: Hub, denied: str | None) -> Non
         if denied is not None:
             raise Refused(denied)
         with hub.probe_socket():
-            hello = _parse_hello(await _first_frame(websocket))
+            hello = parse_hello(await _first_frame(websocket))
             await _converse(websocket, connection, hub, hello)
     except Refused as refused:
         _log.warning("A probe was refused: %s", refused.message)
@@ -118,123 +94,19 @@ async def _frame(websocket: WebSocket) -> str | bytes:
     return frame
 
 
-def _parse_hello(frame: str | bytes) -> Hello:
-    if isinstance(frame, bytes):
-        raise Refused("The first frame is `hello`, and this one is binary.", _PROTOCOL_ERROR)
-    try:
-        greeting = Greeting.model_validate_json(frame)
-    except ValidationError as error:
-        raise Refused(
-            f"The first frame is `hello`, and this one is not: {_first_fault(error)}.",
-            _PROTOCOL_ERROR,
-        ) from error
-    if greeting.protocol != limits.PROTOCOL:
-        raise _other_version(greeting.protocol)
-    try:
-        return Hello.model_validate_json(frame)
-    except ValidationError as error:
-        raise Refused(f"`hello` is malformed: {_first_fault(error)}.") from error
-
-
 async def _receive(
     websocket: WebSocket, connection: ProbeConnection, hub: Hub, live: LiveRun
 ) -> None:
     while True:
-        for frame in _frames(await _frame(websocket)):
+        for frame in frames_of(await _frame(websocket)):
             while hub.writer.overloaded:
                 await asyncio.sleep(_PAUSE)
             connection.check()
             if live.status is RunStatus.FINISHED:
                 continue
-            decoded = _decode(frame)
+            decoded = decode_frame(frame)
             if isinstance(decoded, PreviewAnswer | TrialAnswer):
                 live.heard()
                 connection.questions.answer(decoded)
             else:
-                _accept(decoded, len(frame), hub, live)
-
-
-def _frames(message: str | bytes) -> Sequence[str | bytes]:
-    try:
-        return unbundle(message)
-    except FrameError as error:
-        raise _malformed(error) from error
-
-
-def _decode(frame: str | bytes) -> Streamed | Answer | Sample:
-    try:
-        if isinstance(frame, bytes):
-            sample = decode(frame)
-            check_statistics(sample)
-            return sample
-        return STREAMED.validate_json(frame)
-    except FrameError as error:
-        raise _malformed(error) from error
-    except ValidationError as error:
-        raise Refused(f"The frame is malformed: {_first_fault(error)}.") from error
-
-
-def _accept(frame: Streamed | Sample, size: int, hub: Hub, live: LiveRun) -> None:
-    live.heard()
-    if not isinstance(frame, Heartbeat | Bye):
-        if frame.seq <= live.received_seq:
-            return
-        _check(frame, live)
-        live.received_seq = frame.seq
-    hub.writer.append(live.id, frame, size)
-    match frame:
-        case Sample():
-            live.sampled(frame)
-        case Metrics():
-            live.logged(frame)
-        case Parameters():
-            live.table = known_rows(frame.parameters)
-        case Bye():
-            live.status = RunStatus.FINISHED
-
-
-def _check(frame: Sequenced | Sample, live: LiveRun) -> None:
-    """Refuse what speaks of parameters that are not in the table."""
-    count = len(live.table)
-    try:
-        match frame:
-            case Sample() if len(frame.states) > count:
-                check_positions([len(frame.states) - 1], count)
-            case Parameters():
-                check_table(live.table, frame.parameters)
-            case FrozenState():
-                check_indexes(frame.frozen, count)
-            case GatesState():
-                check_indexes(frame.gates, count)
-            case Explanations():
-                named = (each.parameter for each in frame.explanations)
-                check_positions((place for place in named if place is not None), count)
-            case Alerts():
-                check_positions((each.parameter for each in frame.alerts), count)
-            case Report():
-                check_positions(frame.parameters, count)
-    except Refusal as refusal:
-        raise Refused(str(refusal)) from refusal
-
-
-def _malformed(error: FrameError) -> Refused:
-    if isinstance(error, FrameVersionError):
-        return _other_version(error.version)
-    return Refused(f"The binary frame is malformed: {error}.")
-
-
-def _other_version(theirs: int) -> Refused:
-    ours = limits.PROTOCOL
-    older = "server" if theirs > ours else "probe"
-    where = "where the server runs" if older == "server" else "where the training job runs"
-    return Refused(
-        f"The probe speaks protocol version {theirs} and this server version {ours}: upgrade the "
-        f"{older} with `pip install --upgrade gradgate` {where}.",
-        _PROTOCOL_ERROR,
-    )
-
-
-def _first_fault(error: ValidationError) -> str:
-    fault = error.errors(include_url=False, include_input=False, include_context=False)[0]
-    place = ".".join(str(part) for part in fault["loc"])
-    return f"{place}: {fault['msg']}" if place else str(fault["msg"])
+                accept(decoded, len(frame), hub.writer, live)

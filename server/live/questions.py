@@ -80,7 +80,7 @@ class Questions:
         self._waiting: dict[int, asyncio.Future[Answer]] = {}
 
     async def preview(self, asked: ChangeRequest) -> Preview:
-        """What a command would touch; raises `WouldBeRejected`, or what `trial` raises."""
+        """Return what a command would touch; raises `WouldBeRejected`, or what `trial` raises."""
         answer = await self._ask(
             PreviewAnswer, lambda number: PreviewQuestion(request=number, **asked.model_dump())
         )
@@ -89,7 +89,7 @@ class Questions:
         return answer.preview
 
     async def trial(self, asked: TrialRequest, history: RecordedHistory | None) -> Trial:
-        """How a gate would have fared.
+        """Return how a gate would have fared.
 
         Raises `NoAnswer`, `TooManyQuestions`, or `NoJobNow` when the connection ends before the
         answer.
@@ -101,18 +101,18 @@ class Questions:
         )
 
     def take(self) -> list[Question]:
-        """The questions that have to be sent; from now on they count as sent."""
+        """Return the questions that have to be sent; from now on they count as sent."""
         unsent, self._unsent = self._unsent, []
         return unsent
 
     def answer(self, answer: Answer) -> None:
-        """The probe answered; an answer that nobody waits for any more is ignored."""
+        """Hand an answer to whoever asked; one that nobody waits for any more is ignored."""
         future = self._waiting.get(answer.request)
         if future is not None and not future.done():
             future.set_result(answer)
 
     def abandon(self) -> None:
-        """The connection ended, and no answer will come."""
+        """Fail what was asked and not answered, since the connection ended."""
         for future in self._waiting.values():
             if not future.done():
                 future.set_exception(
@@ -128,9 +128,9 @@ class Questions:
         number = next(self._numbers)
         future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self._waiting[number] = future
-        self._unsent.append(question(number))
-        self._news.set()
         try:
+            self._unsent.append(question(number))
+            self._news.set()
             answer = await asyncio.wait_for(future, ANSWER_WITHIN)
         except asyncio.TimeoutError as error:
             raise NoAnswer from error

@@ -3,27 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
-from ..protocol.frames import encode
-from .band import Band
-from .points import Points
+from .connection import Refused
+from .topics import Topic
 
-COMMANDS = 100
+N = TypeVar("N")
 
-
-@dataclass(slots=True)
-class Pending:
-    """News for a browser."""
-
-    run: bool = False
-    parameters: bool = False
-    commands: set[int] = field(default_factory=set)
-    gates: bool = False
-    explanations: bool = False
-    alerts: bool = False
-    metrics: Points = field(default_factory=Points)
-    frame: bytes | None = None
+_INTERNAL_ERROR = 1011
 
 
 class Subscriber:
@@ -31,59 +18,23 @@ class Subscriber:
 
     def __init__(self) -> None:
         self.news = asyncio.Event()
-        self._pending = Pending()
-        self._band: Band | None = None
+        self._waiting: dict[Topic[Any], Any] = {}
+        self._ended: Refused | None = None
 
-    def run_changed(self) -> None:
-        """The row of the run changed."""
-        self._pending.run = True
+    def add(self, topic: Topic[N], news: N) -> None:
+        """Put in news of a topic, which add up with those that wait."""
+        self._waiting[topic] = topic.merge(self._waiting.get(topic), news)
         self.news.set()
 
-    def parameters_changed(self) -> None:
-        """The table or what is frozen changed."""
-        self._pending.parameters = True
+    def end(self, reason: str) -> None:
+        """End the connection of this browser, and say why."""
+        self._ended = Refused(reason, _INTERNAL_ERROR)
         self.news.set()
 
-    def commands_changed(self, ids: set[int]) -> None:
-        """Commands are new or changed; the latest `COMMANDS` of them are told of."""
-        self._pending.commands = set(sorted(self._pending.commands | ids)[-COMMANDS:])
-        self.news.set()
-
-    def gates_changed(self) -> None:
-        """The gates, or what became of them, changed."""
-        self._pending.gates = True
-        self.news.set()
-
-    def explanations_changed(self) -> None:
-        """Another step was traced."""
-        self._pending.explanations = True
-        self.news.set()
-
-    def alerts_changed(self) -> None:
-        """The alerts changed."""
-        self._pending.alerts = True
-        self.news.set()
-
-    def samples_arrived(self, band: Band, encoded: bytes) -> None:
-        """New samples, as a band and as the frame that every browser without arrears gets."""
-        if self._band is None:
-            self._band = band
-            self._pending.frame = encoded
-        else:
-            self._band = self._band.then(band)
-            self._pending.frame = None
-        self.news.set()
-
-    def metrics_arrived(self, points: Points) -> None:
-        """The user logged something."""
-        self._pending.metrics.extend(points)
-        self.news.set()
-
-    def take(self) -> Pending:
-        """All that is pending; from now on it counts as sent."""
-        pending, self._pending = self._pending, Pending()
-        band, self._band = self._band, None
-        if band is not None and pending.frame is None:
-            pending.frame = encode(band.sample())
+    def take(self) -> dict[Topic[Any], Any]:
+        """Return all that waits, which counts as sent from now on; raises `Refused` at the end."""
+        if self._ended is not None:
+            raise self._ended
+        waiting, self._waiting = self._waiting, {}
         self.news.clear()
-        return pending
+        return waiting

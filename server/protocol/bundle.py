@@ -35,7 +35,7 @@ def _is_bundle(message: Frame) -> TypeGuard[bytes]:
 
 
 def _starts(bundle: bytes) -> list[int]:
-    """Where each frame starts, and where the last one ends."""
+    """Return where each frame starts, and where the last one ends."""
     if len(bundle) < _HEADER.size:
         raise FrameError(f"a bundle has at least {_HEADER.size} bytes, this one has {len(bundle)}")
     _, version, _, count = _HEADER.unpack_from(bundle)

@@ -78,7 +78,7 @@ class Explained(Message):
 
     @property
     def count(self) -> int:
-        """How many there were, listed or not."""
+        """Return how many there were, listed or not."""
         return len(self.explanations) if self.total is None else self.total
 
 

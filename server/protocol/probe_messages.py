@@ -114,12 +114,12 @@ class Report(CommandFields):
 
     @property
     def has_news(self) -> bool:
-        """Whether it tells more than a state, and so something new of a command in that state."""
+        """Return whether it says more than a state, and so something new of a known state."""
         return any(each is not None for each in (self.reason, self.detail, self.saved))
 
     @property
     def place(self) -> str | None:
-        """Where a command made in Python acts, in words."""
+        """Return where a command made in Python acts, in words."""
         return self.target if self.kind is None else KINDS[self.kind].place(self)
 
     @model_validator(mode="after")

@@ -1,4 +1,4 @@
-"""States of a parameter's gradient and the statistics of a sample, with their codes on the wire."""
+"""States of a parameter's gradient, with their codes on the wire."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class State(IntEnum):
 
     @property
     def label(self) -> str:
-        """The word that the REST API and the pages use."""
+        """Return the word that the REST API and the pages use."""
         return self.name.lower()
 
 
@@ -41,11 +41,11 @@ _BY_RANK = np.array(WORST_FIRST, dtype=np.uint8)
 
 
 def worst(states: NDArray[np.uint8], starts: NDArray[np.intp]) -> NDArray[np.uint8]:
-    """The worst state of each bucket of states; `starts` holds the first index of each bucket."""
+    """Return the worst state of each bucket; `starts` holds the first index of each."""
     return _BY_RANK[np.minimum.reduceat(_RANKS[states], starts)]
 
 
 def count_states(states: NDArray[np.uint8]) -> dict[str, int]:
-    """How many parameters are in each state; states that nobody is in are left out."""
+    """Return how many parameters are in each state; states that nobody is in are left out."""
     counts = np.bincount(states, minlength=len(State))
     return {state.label: int(counts[state]) for state in State if counts[state]}

@@ -15,16 +15,15 @@ class Statistic(IntEnum):
 
     @property
     def label(self) -> str:
-        """The word that the REST API uses."""
+        """Return the word that the REST API uses."""
         return self.name.lower()
 
 
-STORED_STATISTICS = {
-    statistic.label: statistic for statistic in (Statistic.GRAD_NORM, Statistic.GRAD_MAX)
-}
 STATES_CODE = 0
 """The store's own code for the states: never a statistic of a frame."""
 
-
-LIVE_CODES = (129, 130)
+LIVE_CODES = (int(Statistic.GRAD_NORM_LOW), int(Statistic.GRAD_NORM_HIGH))
 """The lowest and highest norm, in frames to a browser only."""
+
+STORED_STATISTICS = {each.label: each for each in Statistic if each not in LIVE_CODES}
+"""What the REST API has the history of, by its name there."""

@@ -7,6 +7,7 @@ from sqlalchemy import Connection, delete, insert, select
 from ..protocol import limits
 from ..protocol.alerts import Alert
 from ..protocol.probe_messages import Alerts
+from .guard import readable
 from .runs import run_record
 from .tables import alerts
 
@@ -23,7 +24,11 @@ def record_alerts(connection: Connection, run: str, message: Alerts) -> None:
 
 
 def alert_rows(connection: Connection, run: str) -> list[Alert]:
-    """The first of the alerts that the job last told of; raises `UnknownRun`."""
+    """Return the first of the alerts that the job last told of; raises `UnknownRun`."""
     run_record(connection, run)
     query = select(alerts).where(alerts.c.run == run).order_by(alerts.c.place)
-    return [Alert.model_validate(row._asdict()) for row in connection.execute(query)]
+    return readable(
+        connection.execute(query),
+        lambda row: Alert.model_validate(row._asdict()),
+        lambda row: f"the alert of {row.name} of run {run}",
+    )

@@ -56,7 +56,7 @@ def bucket(history: History, points: int) -> Buckets:
 
 
 def plain(values: NDArray[np.float32]) -> list[float | None]:
-    """Numbers for JSON, to six significant digits as float32 has them; None for the rest."""
+    """Return numbers for JSON, to six digits as float32 has them; None for the rest."""
     wide = values.astype(np.float64)
     finite = np.isfinite(wide)
     scaled = np.where(finite & (wide != 0), wide, 1.0)

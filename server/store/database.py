@@ -55,11 +55,11 @@ class Store:
             raise
 
     def read(self) -> AbstractContextManager[Connection]:
-        """A connection for reading, which sees the store as it is at its first query."""
+        """Return a connection for reading, which sees the store as it is at its first query."""
         return self._engine.connect()
 
     def write(self) -> AbstractContextManager[Connection]:
-        """A connection in a transaction, committed at the end and rolled back by an exception."""
+        """Return a connection in a transaction, which an exception rolls back."""
         return self._engine.begin()
 
     def close(self) -> None:

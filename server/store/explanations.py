@@ -9,6 +9,7 @@ from sqlalchemy import Connection, Row, delete, insert, select
 
 from ..protocol.explanations import Explanation, ExplanationRows
 from ..protocol.probe_messages import Explanations
+from .guard import readable
 from .runs import run_record
 from .tables import explained, explanations, parameters
 from .targets import meant
@@ -39,7 +40,7 @@ def record_explanations(connection: Connection, run: str, message: Explanations,
 
 
 def explanation_rows(connection: Connection, run: str, match: str | None) -> ExplanationRows:
-    """What is known, of all or of what a target means; raises `UnknownRun`."""
+    """Return what is known, of all or of what a target means; raises `UnknownRun`."""
     run_record(connection, run)
     head = connection.execute(select(explained).where(explained.c.run == run)).one_or_none()
     if head is None:
@@ -56,12 +57,16 @@ def explanation_rows(connection: Connection, run: str, match: str | None) -> Exp
         by="job" if head.command is None else "command",
         command=head.command,
         time=head.time,
-        explanations=[Explanation.model_validate(row._asdict()) for row in chosen],
+        explanations=readable(
+            chosen,
+            lambda row: Explanation.model_validate(row._asdict()),
+            lambda row: f"the explanation of {row.name} of run {run}",
+        ),
     )
 
 
 def causes(connection: Connection, run: str) -> dict[int, str]:
-    """The cause of each parameter that has an explanation."""
+    """Return the cause of each parameter that has an explanation."""
     query = select(explanations.c.parameter, explanations.c.cause)
     known = query.where(explanations.c.run == run, explanations.c.parameter.is_not(None))
     return {row.parameter: row.cause for row in connection.execute(known)}
@@ -70,7 +75,7 @@ def causes(connection: Connection, run: str) -> dict[int, str]:
 def _meant(
     connection: Connection, run: str, rows: Sequence[Row[Any]], match: str
 ) -> list[Row[Any]]:
-    """The rows of what a target means, by any name that it has now or had then."""
+    """Return the rows of what a target means, by any name that it has now or had then."""
     query = select(parameters.c.names).where(parameters.c.run == run)
     names = list(connection.scalars(query.order_by(parameters.c.position)))
     places = []

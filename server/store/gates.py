@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from sqlalchemy import Connection
 
 from ..protocol.gates import Gate, GateRow
+from .guard import readable
 from .parameter_table import parameter_names
 from .runs import run_record
 
@@ -14,8 +15,12 @@ NAMES = 20
 
 
 def gate_rows(connection: Connection, run: str) -> list[GateRow]:
-    """Every gate of a run as the job last reported it; raises `UnknownRun`."""
-    gates = [Gate.model_validate(item) for item in run_record(connection, run).gates]
+    """Return every gate of a run as the job last reported it; raises `UnknownRun`."""
+    gates = readable(
+        run_record(connection, run).gates,
+        Gate.model_validate,
+        lambda item: f"gate {item.get('id')} of run {run}",
+    )
     names = parameter_names(connection, run) if any(gate.parameters for gate in gates) else []
     return [_row(gate, names) for gate in gates]
 

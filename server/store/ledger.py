@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, cast
 
-from sqlalchemy import Connection, Row, func, insert, select, update
+from sqlalchemy import Connection, CursorResult, Row, func, insert, select, update
 
 from ..protocol.commands.registry import KINDS, AnyCommand, AnyRequest
 from ..protocol.commands.row import CommandRow
 from ..protocol.commands.state import UNAPPLIED, CommandState
 from ..protocol.probe_messages import Report
 from ..protocol.runs import RunStatus
+from .guard import guarded, logged, readable
 from .parameter_table import parameter_names
 from .refusals import FinishedRun, UnknownCommand
 from .runs import status_of
@@ -84,18 +86,16 @@ def reject_unapplied(connection: Connection, run: str, reason: str, now: float) 
             commands.c.run == run, commands.c.state.in_([state.value for state in UNAPPLIED])
         )
     ).all()
-    state = CommandState.REJECTED.value
     for row in waiting:
-        connection.execute(
-            _one(update(commands), run, row.id).values(
-                state=state, reason=reason, times={**row.times, state: now}
-            )
-        )
+        _reject(connection, run, row.id, row.times, reason, now)
     return [int(row.id) for row in waiting]
 
 
-def unapplied(connection: Connection, run: str) -> list[AnyCommand]:
-    """The commands that the probe has to be sent, oldest first."""
+def unapplied(connection: Connection, run: str, now: float) -> list[AnyCommand]:
+    """Return the commands that the probe has to be sent, oldest first.
+
+    One that cannot be read, since another version stored it say, is rejected: the others go on.
+    """
     query = (
         select(commands)
         .where(
@@ -105,7 +105,36 @@ def unapplied(connection: Connection, run: str) -> list[AnyCommand]:
         )
         .order_by(commands.c.id)
     )
-    return [command_of(row._asdict()) for row in connection.execute(query)]
+    found: list[AnyCommand] = []
+    for row in connection.execute(query).all():
+        with guarded(partial(_reject_unreadable, connection, run, row, now)):
+            found.append(command_of(row._asdict()))
+    return found
+
+
+def _reject_unreadable(
+    connection: Connection, run: str, row: Row[Any], now: float, error: Exception
+) -> None:
+    logged("Command %d of run %s cannot be read, and is rejected", row.id, run)(error)
+    fault = f"{type(error).__name__}: {error}".partition("\n")[0]
+    reason = f"The server cannot read what is stored of this command ({fault}): send it again."
+    _reject(connection, run, row.id, row.times, reason, now)
+
+
+def _reject(
+    connection: Connection,
+    run: str,
+    number: int,
+    times: Mapping[str, float],
+    reason: str,
+    now: float,
+) -> None:
+    state = CommandState.REJECTED.value
+    connection.execute(
+        _one(update(commands), run, number).values(
+            state=state, reason=reason, times={**times, state: now}
+        )
+    )
 
 
 def command_of(columns: Mapping[str, Any]) -> AnyCommand:
@@ -116,33 +145,37 @@ def command_of(columns: Mapping[str, Any]) -> AnyCommand:
 def command_rows(
     connection: Connection, run: str, limit: int, ids: set[int] | None = None
 ) -> list[CommandRow]:
-    """The latest commands of a run, or of those with the given ids, newest first.
+    """Return the latest commands of a run, or of those with the given ids, newest first.
 
     A row has the names of its first `NAMES` parameters.
     """
-    return _rows(connection, run, limit, ids, NAMES)
+    rows = _select(connection, run, limit, ids).all()
+    names = parameter_names(connection, run) if any(row.parameters for row in rows) else []
+    return readable(
+        rows,
+        lambda row: _command_row(row, names, NAMES),
+        lambda row: f"command {row.id} of run {run}",
+    )
 
 
 def command_row(connection: Connection, run: str, number: int) -> CommandRow:
-    """One command with the names of all its parameters; raises `UnknownCommand`."""
-    rows = _rows(connection, run, 1, {number}, None)
-    if not rows:
+    """Return one command with the names of all its parameters; raises `UnknownCommand`."""
+    row = _select(connection, run, 1, {number}).one_or_none()
+    if row is None:
         raise UnknownCommand(
             f"Run {run!r} has no command {number}: "
             f"GET /api/runs/{run}/commands lists those that it has."
         )
-    return rows[0]
+    return _command_row(row, parameter_names(connection, run), None)
 
 
-def _rows(
-    connection: Connection, run: str, limit: int, ids: set[int] | None, named: int | None
-) -> list[CommandRow]:
+def _select(
+    connection: Connection, run: str, limit: int, ids: set[int] | None
+) -> CursorResult[Any]:
     query = select(commands).where(commands.c.run == run)
     if ids is not None:
         query = query.where(commands.c.id.in_(ids))
-    rows = connection.execute(query.order_by(commands.c.id.desc()).limit(limit)).all()
-    names = parameter_names(connection, run) if any(row.parameters for row in rows) else []
-    return [_command_row(row, names, named) for row in rows]
+    return connection.execute(query.order_by(commands.c.id.desc()).limit(limit))
 
 
 def _find(connection: Connection, run: str, report: Report) -> Row[Any] | None:

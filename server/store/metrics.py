@@ -33,7 +33,7 @@ def append_metrics(connection: Connection, run: str, frames: Sequence[Metrics]) 
 def read_metric_before(
     connection: Connection, run: str, names: Sequence[str], steps: NDArray[np.int64], rows: int
 ) -> tuple[list[float | None], int]:
-    """The latest value of any of `names` at or before each of `steps`, which rise.
+    """Return the latest value of any of `names` at or before each of `steps`, which rise.
 
     At most about `rows` values are read, the latest first; the second answer is the first of
     `steps` that they reach back to.
@@ -62,7 +62,7 @@ def read_metric_before(
 def read_metrics(
     connection: Connection, run: str, limit: int
 ) -> dict[str, tuple[list[int], list[float | None]]]:
-    """The latest `limit` values of every metric, as steps and values."""
+    """Return the latest `limit` values of every metric, as steps and values."""
     names = connection.scalars(
         select(metrics.c.name).where(metrics.c.run == run).distinct().order_by(metrics.c.name)
     ).all()

@@ -57,12 +57,12 @@ def check_table(known: Sequence[Known], table: Sequence[Parameter]) -> None:
 
 
 def known_rows(table: Sequence[Parameter]) -> list[Known]:
-    """What has to be known of a table to check the next."""
+    """Return what has to be known of a table to check the next."""
     return [Known(row.names[0], row.numel) for row in table]
 
 
 def table_summary(table: Sequence[Parameter], held: Set[int]) -> dict[str, int]:
-    """The columns of a run that follow from its table and from what commands hold frozen."""
+    """Return the columns of a run that follow from its table and from what commands freeze."""
     there = [(place, item) for place, item in enumerate(table) if not item.removed]
     return {
         "parameters": len(there),
@@ -89,7 +89,7 @@ def check_positions(positions: Iterable[int], count: int) -> None:
 
 
 def parameter_names(connection: Connection, run: str) -> list[str]:
-    """The names of a run's parameters in table order."""
+    """Return the names of a run's parameters in table order."""
     query = select(parameters.c.name).where(parameters.c.run == run).order_by(parameters.c.position)
     return list(connection.scalars(query))
 

@@ -18,7 +18,7 @@ _BY_SCRIPT = FrozenRow(by="script", mode="grad", hold_stats=False, since_step=No
 
 
 def parameter_rows(connection: Connection, run: str) -> list[ParameterRow]:
-    """Every parameter of a run in model order; raises `UnknownRun`."""
+    """Return every parameter of a run in model order; raises `UnknownRun`."""
     record = run_record(connection, run)
     table = connection.execute(
         select(parameters).where(parameters.c.run == run).order_by(parameters.c.position)
@@ -76,7 +76,7 @@ def _held(frozen: list[dict[str, Any]]) -> dict[int, FrozenRow]:
 
 
 def _gates(gates: list[dict[str, Any]]) -> dict[int, int]:
-    """The first gate of each parameter that got no gradient because of one."""
+    """Return the first gate of each parameter that got no gradient because of one."""
     return {place: gate["id"] for gate in reversed(gates) for place in gate["parameters"]}
 
 

@@ -53,11 +53,12 @@ class Changes:
 
     run: str
     last_seq: int
-    commands: set[int] = field(default_factory=set)
-    parameters: bool = False
-    gates: bool = False
-    explanations: bool = False
-    alerts: bool = False
+    topics: dict[str, set[int]] = field(default_factory=dict)
+    """What pages are told of, by the names of `live.topics`, with the ids of what changed."""
+
+    def add(self, topic: str, *ids: int) -> None:
+        """Keep that something of a topic changed."""
+        self.topics.setdefault(topic, set()).update(ids)
 
 
 def record(connection: Connection, run: str, received: Sequence[Received]) -> Changes:
@@ -98,29 +99,31 @@ def _record_one(
             frozen = columns.get("frozen", row.frozen)
             held = {place for item in frozen for place in item["parameters"]}
             columns.update(table_summary(frame.parameters, held))
-            changes.parameters = True
+            changes.add("parameters")
         case FrozenState():
             columns["frozen"] = [item.model_dump() for item in frame.frozen]
             columns["frozen_seq"] = frame.seq
-            changes.parameters = True
+            changes.add("parameters")
         case GatesState():
             columns["gates"] = [item.model_dump() for item in frame.gates]
-            changes.gates = True
+            changes.add("gates")
         case Explanations():
-            changes.explanations |= record_explanations(connection, row.id, frame, at)
+            if record_explanations(connection, row.id, frame, at):
+                changes.add("explanations")
         case Alerts():
             record_alerts(connection, row.id, frame)
             columns["alerts"] = len(frame.alerts)
-            changes.alerts = True
+            changes.add("alerts")
         case Report():
             number = record_report(connection, row.id, frame)
             if number is not None:
-                changes.commands.add(number)
+                changes.add("commands", number)
         case Heartbeat():
             columns.update(frame.model_dump(exclude={"type", "time", "step"}))
         case Bye():
             columns["status"] = RunStatus.FINISHED.value
-            changes.commands.update(reject_unapplied(connection, row.id, _OVER, at))
+            if rejected := reject_unapplied(connection, row.id, _OVER, at):
+                changes.add("commands", *rejected)
     if not isinstance(frame, _TIMELESS) and frame.step is not None:
         columns["step"] = max(columns["step"], frame.step)
     if not isinstance(frame, Heartbeat | Bye):

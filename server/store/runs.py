@@ -1,4 +1,4 @@
-"""Runs and their parameter tables in the store."""
+"""Runs in the store."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Row, insert, select, update
 
 from ..protocol.probe_messages import Hello
 from ..protocol.runs import RunRow, RunStatus
+from .guard import readable
 from .parameter_table import Known, check_indexes, known_rows, save_table, table_summary
 from .refusals import UnknownRun
 from .tables import runs
@@ -76,12 +77,12 @@ def open_run(connection: Connection, hello: Hello, now: float) -> OpenedRun:
 
 
 def set_status(connection: Connection, run: str, status: RunStatus) -> None:
-    """Say whether a run's probe is there."""
+    """Store whether a run's probe is there."""
     connection.execute(update(runs).where(runs.c.id == run).values(status=status.value))
 
 
 def status_of(connection: Connection, run: str) -> RunStatus:
-    """Whether a run's probe is there; raises `UnknownRun`."""
+    """Return whether a run's probe is there; raises `UnknownRun`."""
     status = connection.scalar(select(runs.c.status).where(runs.c.id == run))
     if status is None:
         raise UnknownRun(run)
@@ -89,24 +90,24 @@ def status_of(connection: Connection, run: str) -> RunStatus:
 
 
 def live_runs(connection: Connection) -> list[str]:
-    """The runs that were live when they were last written."""
+    """Return the runs that were live when they were last written."""
     query = select(runs.c.id).where(runs.c.status == RunStatus.LIVE.value)
     return list(connection.scalars(query))
 
 
 def run_rows(connection: Connection) -> list[RunRow]:
-    """Every run, newest first."""
+    """Return every run, newest first."""
     query = select(runs).order_by(runs.c.created.desc(), runs.c.name.desc())
-    return [_run_row(row) for row in connection.execute(query)]
+    return readable(connection.execute(query), _run_row, lambda row: f"run {row.id}")
 
 
 def run_row(connection: Connection, run: str) -> RunRow:
-    """One run; raises `UnknownRun`."""
+    """Return one run; raises `UnknownRun`."""
     return _run_row(run_record(connection, run))
 
 
 def run_record(connection: Connection, run: str) -> Row[Any]:
-    """All that is stored of a run beside its history; raises `UnknownRun`."""
+    """Return all that is stored of a run beside its history; raises `UnknownRun`."""
     row = connection.execute(select(runs).where(runs.c.id == run)).one_or_none()
     if row is None:
         raise UnknownRun(run)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,11 +13,12 @@ from sqlalchemy import Connection, Row, Select, and_, func, insert, select
 
 from ..protocol.frames import Sample
 from ..protocol.states import State
-from ..protocol.statistics import Statistic
+from ..protocol.statistics import STATES_CODE, Statistic
 from . import tiles as packing
 from .buckets import History
+from .guard import guarded, logged
 from .tables import spans, tiles
-from .tiles import BLOCK, RAW_LEVEL, STATES
+from .tiles import BLOCK, RAW_LEVEL
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +78,7 @@ def read_histories(
     first_step: int | None,
     last_step: int | None,
 ) -> dict[int, History]:
-    """One statistic of several parameters between two steps, both included."""
+    """Return one statistic of several parameters between two steps, both included."""
     by_block: dict[int, set[int]] = defaultdict(set)
     for position in positions:
         block, column = packing.block_of(position)
@@ -100,10 +101,11 @@ def _read_block(
     first_step: int | None,
     last_step: int | None,
 ) -> dict[int, History]:
-    """The spans that touch the steps; each tile is unpacked once, however many columns are read."""
+    """Read the spans that touch the steps, and unpack each tile once for all its columns."""
     states, values = tiles.alias("states"), tiles.alias("numbers")
     query = (
         select(
+            spans.c.first,
             spans.c.samples,
             spans.c.axis,
             states.c.width,
@@ -111,41 +113,47 @@ def _read_block(
             values.c.data.label("numbers"),
             values.c.width.label("numbers_width"),
         )
-        .outerjoin(states, _tile_of(states, STATES, block))
+        .outerjoin(states, _tile_of(states, STATES_CODE, block))
         .outerjoin(values, _tile_of(values, statistic, block))
         .where(spans.c.run == run, spans.c.level == RAW_LEVEL)
         .order_by(spans.c.first)
     )
     parts: dict[int, list[History]] = {column: [] for column in columns}
     for row in connection.execute(_between(query, first_step, last_step)):
-        for column, part in _columns(row, parts).items():
-            parts[column].append(part)
+        with guarded(logged("The samples of run %s from %d on cannot be read", run, row.first)):
+            for column, part in _columns(row, parts).items():
+                parts[column].append(part)
     return {column: _joined(found) for column, found in parts.items()}
 
 
 def read_latest(connection: Connection, run: str, parameters: int) -> Latest:
-    """The latest state and figures of every parameter."""
+    """Return the latest state and figures of every parameter."""
     states = np.full(parameters, State.UNMEASURED, np.uint8)
     norms = np.full(parameters, np.nan, np.float32)
     largest = np.full(parameters, np.nan, np.float32)
     span = connection.execute(_last_spans(run, 1)).one_or_none()
     if span is None:
         return Latest(None, states, norms, largest)
-    for tile in _tiles_from(connection, run, STATES, span.first):
-        _place(states, tile.block, packing.unpack_states(tile.data, span.samples, tile.width)[-1])
+    for tile in _tiles_from(connection, run, STATES_CODE, span.first):
+        with guarded(_unreadable(run, tile)):
+            rows = packing.unpack_states(tile.data, span.samples, tile.width)
+            _place(states, tile.block, rows[-1])
     for tile in _tiles_from(connection, run, Statistic.GRAD_NORM, span.first):
-        _place(norms, tile.block, packing.unpack_values(tile.data, span.samples, tile.width)[-1])
+        with guarded(_unreadable(run, tile)):
+            numbers = packing.unpack_values(tile.data, span.samples, tile.width)
+            _place(norms, tile.block, numbers[-1])
     for tile in _last_tiles(connection, run, Statistic.GRAD_MAX):
-        rows = packing.unpack_values(tile.data, tile.samples, tile.width)
-        measured = np.flatnonzero(~np.isnan(rows).all(axis=1))
-        if len(measured):
-            _place(largest, tile.block, rows[measured[-1]])
+        with guarded(_unreadable(run, tile)):
+            numbers = packing.unpack_values(tile.data, tile.samples, tile.width)
+            measured = np.flatnonzero(~np.isnan(numbers).all(axis=1))
+            if len(measured):
+                _place(largest, tile.block, numbers[measured[-1]])
     step = int(packing.unpack_axis(span.axis, span.samples).steps[-1])
     return Latest(step, states, norms, largest)
 
 
 def read_recent(connection: Connection, run: str, parameters: int, points: int) -> Recent:
-    """The last `points` samples of every parameter: `grad_norm` and the state."""
+    """Return the last `points` samples of every parameter: `grad_norm` and the state."""
     chosen: list[Row[Any]] = []
     held = 0
     for span in connection.execute(_last_spans(run, points)):
@@ -158,9 +166,11 @@ def read_recent(connection: Connection, run: str, parameters: int, points: int) 
     states = np.full((held, parameters), State.UNMEASURED, np.uint8)
     if chosen:
         for tile, rows, samples in _placed(connection, run, Statistic.GRAD_NORM, chosen):
-            _fill(values, rows, tile, packing.unpack_values(tile.data, samples, tile.width))
-        for tile, rows, samples in _placed(connection, run, STATES, chosen):
-            _fill(states, rows, tile, packing.unpack_states(tile.data, samples, tile.width))
+            with guarded(_unreadable(run, tile)):
+                _fill(values, rows, tile, packing.unpack_values(tile.data, samples, tile.width))
+        for tile, rows, samples in _placed(connection, run, STATES_CODE, chosen):
+            with guarded(_unreadable(run, tile)):
+                _fill(states, rows, tile, packing.unpack_states(tile.data, samples, tile.width))
     steps = [
         step
         for span in chosen
@@ -170,7 +180,7 @@ def read_recent(connection: Connection, run: str, parameters: int, points: int) 
 
 
 def read_last_steps(connection: Connection, run: str, count: int) -> NDArray[np.int64]:
-    """The steps of the latest `count` samples, oldest first."""
+    """Return the steps of the latest `count` samples, oldest first."""
     parts: list[NDArray[np.int64]] = []
     held = 0
     for span in connection.execute(_last_spans(run, count)):
@@ -179,6 +189,10 @@ def read_last_steps(connection: Connection, run: str, count: int) -> NDArray[np.
         if held >= count:
             break
     return np.concatenate([np.empty(0, np.int64), *reversed(parts)])[-count:]
+
+
+def _unreadable(run: str, tile: Row[Any]) -> Callable[[Exception], None]:
+    return logged("Block %d of the latest samples of run %s cannot be read", tile.block, run)
 
 
 def _tile_of(table: Any, statistic: int, block: int) -> Any:
@@ -209,7 +223,7 @@ def _between_steps(whole: History, first_step: int | None, last_step: int | None
 
 
 def _columns(row: Row[Any], columns: Iterable[int]) -> dict[int, History]:
-    """The columns in one span; parameters that came into the table later are unmeasured there."""
+    """Return the columns of a span; parameters that came into the table later are unmeasured."""
     steps = packing.unpack_axis(row.axis, row.samples).steps.astype(np.int64)
     states = np.full((row.samples, BLOCK), State.UNMEASURED, np.uint8)
     values = np.full((row.samples, BLOCK), np.nan, np.float32)
@@ -280,7 +294,7 @@ def _last_tiles(connection: Connection, run: str, statistic: int) -> Sequence[An
 def _placed(
     connection: Connection, run: str, statistic: int, chosen: Sequence[Row[Any]]
 ) -> Iterator[tuple[Row[Any], int, int]]:
-    """The tiles of neighbouring spans up to the last: each, its first row and its samples."""
+    """Yield the tiles of neighbouring spans up to the last: each, its first row and its samples."""
     first = chosen[0].first
     samples = {span.first: span.samples for span in chosen}
     for tile in _tiles_from(connection, run, statistic, first):

@@ -7,10 +7,43 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection, select
 
-from ..protocol.history import SeriesRow
+from ..protocol.history import SeriesError, SeriesRow
+from ..protocol.statistics import STORED_STATISTICS
 from .buckets import History, bucket
 from .parameter_table import parameter_names
+from .refusals import UnknownParameter
+from .runs import run_record
+from .samples import read_histories
 from .tables import parameters
+
+
+def series_rows(
+    connection: Connection,
+    run: str,
+    names: Sequence[str],
+    stat: str,
+    first_step: int | None,
+    last_step: int | None,
+    points: int,
+) -> list[SeriesRow | SeriesError]:
+    """Return the history of each parameter between two steps, both included, or why there is none.
+
+    Raises `UnknownRun`, and `UnknownParameter` for a name that is the only one.
+    """
+    run_record(connection, run)
+    places = _positions(connection, run, names)
+    known = list(places.values())
+    if len(names) == 1 and not known:
+        raise UnknownParameter(_unknown_parameter(connection, run, names[0]))
+    histories = read_histories(
+        connection, run, known, STORED_STATISTICS[stat], first_step, last_step
+    )
+    return [
+        _series_row(name, stat, histories[places[name]], points)
+        if name in places
+        else SeriesError(parameter=name, error=_unknown_parameter(connection, run, name))
+        for name in names
+    ]
 
 
 def _positions(connection: Connection, run: str, names: Sequence[str]) -> dict[str, int]:

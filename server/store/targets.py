@@ -7,7 +7,7 @@ from fnmatch import fnmatchcase
 
 
 def meant(target: str, names: Sequence[Sequence[str]]) -> list[int]:
-    """The places of what a target means, in order; `names` holds all the names of each.
+    """Return the places of what a target means, in order; `names` has all the names of each.
 
     A target is, in this order, an exact name, the path of a module (all below it), or a glob in
     which `*` is any text, dots included.

@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..protocol.frames import Sample
+from ..protocol.statistics import STATES_CODE
 
 # A block is narrow enough that one parameter's history does not read everything, and wide enough
 # that a sample of 10,000 parameters is some eighty rows of the data base.
 BLOCK = 128
-STATES = 0
 RAW_LEVEL = 0
 
 _AXIS = np.dtype([("step", "<u8"), ("time", "<f8"), ("skipped", "u1")])
@@ -41,7 +41,7 @@ class Tile:
 
 
 def block_of(parameter: int) -> tuple[int, int]:
-    """The block of a parameter and its column there."""
+    """Return the block of a parameter and its column there."""
     return divmod(parameter, BLOCK)
 
 
@@ -64,7 +64,7 @@ def pack_tiles(samples: Sequence[Sample]) -> Iterator[Tile]:
     with the state unmeasured).
     """
     width = max(len(sample.states) for sample in samples)
-    yield from _blocks(STATES, _stack([each.states for each in samples], width, np.uint8(0)))
+    yield from _blocks(STATES_CODE, _stack([each.states for each in samples], width, np.uint8(0)))
     codes = sorted({code for sample in samples for code in sample.values})
     empty = np.empty(0, np.float32)
     for code in codes:
@@ -73,13 +73,13 @@ def pack_tiles(samples: Sequence[Sample]) -> Iterator[Tile]:
 
 
 def unpack_states(data: bytes, count: int, width: int) -> NDArray[np.uint8]:
-    """The states of a tile, as (samples, width)."""
+    """Return the states of a tile, as (samples, width)."""
     states: NDArray[np.uint8] = _expand(data, count * width, 1).reshape(width, count).T
     return states
 
 
 def unpack_values(data: bytes, count: int, width: int) -> NDArray[np.float32]:
-    """The values of a tile, as (samples, width)."""
+    """Return the values of a tile, as (samples, width)."""
     values = _expand(data, count * width, 4).view("<f4")
     turned: NDArray[np.float32] = values.reshape(width, count).T
     return turned

@@ -33,7 +33,7 @@ Values = list[float | None]
 def recorded_history(
     connection: Connection, run: str, asked: TrialRequest
 ) -> RecordedHistory | None:
-    """The latest samples of a run, as far as is recorded; None before the first.
+    """Return the latest samples of a run, as far as is recorded; None before the first.
 
     There are fewer than were asked for when the run has fewer, when the condition mentions very
     many metrics, or when a metric has so many values between samples that reading them would take
@@ -61,7 +61,7 @@ def recorded_history(
 
 
 def _mentioned(connection: Connection, run: str, when: str) -> Mapping[str, list[str]]:
-    """The metrics that a condition may mean, under the words that it has for them."""
+    """Return the metrics that a condition may mean, under the words that it has for them."""
     words = set(_WORD.findall(when)) - _TAKEN
     found: dict[str, list[str]] = defaultdict(list)
     if words:
@@ -86,7 +86,7 @@ def _norm(connection: Connection, run: str, site: str, steps: NDArray[np.int64])
 
 
 def _position(connection: Connection, run: str, name: str) -> int | None:
-    """The place of a parameter by any of its names."""
+    """Return the place of a parameter by any of its names."""
     rows = connection.execute(
         select(parameters.c.position, parameters.c.names).where(parameters.c.run == run)
     )
@@ -109,7 +109,7 @@ def _parameter_norm(
 def _gate_norm(
     connection: Connection, run: str, site: str, steps: NDArray[np.int64]
 ) -> Values | None:
-    """What arrived at a site, from the first of its gates whose norms are logged."""
+    """Return what arrived at a site, by the first of its gates whose norms are logged."""
     ids = sorted(gate["id"] for gate in run_record(connection, run).gates if gate["site"] == site)
     for number in ids:
         rows: Sequence[tuple[int, float | None]] = [

@@ -1,4 +1,4 @@
-"""The application: its parts, routes and answers to what goes wrong."""
+"""The application: its parts, routes and sockets."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ STATIC = _ROOT / "static"
 
 
 def plotly_script() -> Path:
-    """The plotly.js of the installed plotly package, found without importing it."""
+    """Return the plotly.js of the installed plotly package, found without importing it."""
     spec = find_spec("plotly")
     if spec is None or spec.origin is None:
         raise ModuleNotFoundError(

@@ -23,7 +23,7 @@ class Parts:
 
 
 def parts_of(connection: HTTPConnection) -> Parts:
-    """The parts of the server that a request or a WebSocket came to."""
+    """Return the parts of the server that a request or a WebSocket came to."""
     return cast(Parts, connection.app.state.parts)
 
 

@@ -30,7 +30,7 @@ class Route:
 
 
 def routes_of(document: Mapping[str, Any]) -> list[Route]:
-    """The routes of an OpenAPI document, in its order."""
+    """Return the routes of an OpenAPI document, in its order."""
     return [
         Route(
             method=method.upper(),

@@ -14,7 +14,7 @@ from starlette.responses import JSONResponse, Response
 
 from ..protocol.models import Row
 from ..store.refusals import Refusal
-from ..store.writer import WriterEnded
+from ..store.write_queue import WriterEnded
 from .pages import Pages
 
 

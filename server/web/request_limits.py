@@ -40,7 +40,7 @@ def _check_announced(length: str | None) -> None:
 
 
 async def _read(receive: Receive) -> list[Message]:
-    """The messages of a body, or those before the client went."""
+    """Return the messages of a body, or those before the client went."""
     messages: list[Message] = []
     size = 0
     while True:

@@ -44,7 +44,7 @@ PageError = Callable[[int, str, str], Response]
 
 
 def secured(settings: Settings) -> Settings:
-    """Settings with a token, a new one when the address wants one and none was given."""
+    """Return settings with a token, a new one when the address wants one and has none."""
     if settings.token is None and not settings.loopback:
         return replace(settings, token=secrets.token_urlsafe(24))
     return settings
@@ -63,7 +63,7 @@ class Policy:
             self._own |= {name, name.partition(".")[0]}
 
     def host_fault(self, host: str | None) -> str | None:
-        """Why a Host header is refused; this is what stops DNS rebinding."""
+        """Return why a Host header is refused; this is what stops DNS rebinding."""
         name = None if host is None else _host_name(host)
         if name is not None and self._answers_to(name):
             return None
@@ -73,7 +73,7 @@ class Policy:
         )
 
     def origin_fault(self, origin: str | None, host: str | None) -> str | None:
-        """Why an Origin header is refused; none at all means that no browser is asking.
+        """Return why an Origin header is refused; none at all means that no browser is asking.
 
         A page is the server's own when its authority is the one that the request came to: another
         port of the same name is another program's.
@@ -86,13 +86,13 @@ class Policy:
         )
 
     def knows(self, token: str | None) -> bool:
-        """Whether a token is the right one, in constant time."""
+        """Return whether a token is the right one, in constant time."""
         if self._token is None:
             return True
         return token is not None and hmac.compare_digest(token.encode(), self._token.encode())
 
     def admits(self, connection: HTTPConnection) -> bool:
-        """Whether a request or a WebSocket brings the token, if one is wanted."""
+        """Return whether a request or a WebSocket brings the token, if one is wanted."""
         scheme, _, bearer = connection.headers.get("authorization", "").partition(" ")
         if scheme.lower() == "bearer":
             return self.knows(bearer.strip())
@@ -153,7 +153,7 @@ class Guard:
 
 
 def cookie_name(scope: Scope) -> str:
-    """The cookie that holds the token; cookies know no port, so the name has it."""
+    """Return the cookie that holds the token; cookies know no port, so the name has it."""
     server = scope.get("server")
     return f"gradgate_token_{server[1] if server else ''}"
 
@@ -190,7 +190,7 @@ def _with_headers(send: Send) -> Send:
 
 
 def _host_name(host: str) -> str | None:
-    """The name in `name:port`, without the brackets of an IPv6 address."""
+    """Return the name in `name:port`, without the brackets of an IPv6 address."""
     try:
         return urlsplit(f"//{host}").hostname
     except ValueError:
@@ -198,7 +198,7 @@ def _host_name(host: str) -> str | None:
 
 
 def _authority(origin: str) -> str | None:
-    """The `name:port` of an origin of the web."""
+    """Return the `name:port` of an origin of the web."""
     try:
         parts = urlsplit(origin)
     except ValueError:

@@ -62,7 +62,7 @@ class Service:
 
     @property
     def url(self) -> str:
-        """The address of the dashboard, with the token when one is wanted."""
+        """Return the address of the dashboard, with the token when one is wanted."""
         query = (
             "" if self.settings.token is None else f"/?token={quote(self.settings.token, safe='')}"
         )
@@ -70,7 +70,7 @@ class Service:
 
     @property
     def running(self) -> bool:
-        """Whether the server still serves."""
+        """Return whether the server still serves."""
         return self._thread.is_alive()
 
     def start(self) -> None:

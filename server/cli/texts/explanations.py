@@ -14,7 +14,7 @@ _INDENT = "    "
 
 
 def explanation_lines(explanations: Iterable[Explanation]) -> Iterator[str]:
-    """What is wrong with each group of parameters, line by line, groups parted by an empty one."""
+    """Yield what is wrong with each group of parameters, with an empty line in between."""
     for number, group in enumerate(_grouped(explanations)):
         if number:
             yield ""
@@ -29,7 +29,7 @@ def explanation_lines(explanations: Iterable[Explanation]) -> Iterator[str]:
 
 
 def _grouped(explanations: Iterable[Explanation]) -> Iterable[Sequence[Explanation]]:
-    """Explanations that differ in the name alone, in the order of the first of each."""
+    """Return explanations that differ in the name alone, in the order of the first of each."""
     groups: dict[tuple[str | None, ...], list[Explanation]] = {}
     for each in explanations:
         key = (each.cause, each.where, _nameless(each.detail, each.name))
@@ -38,7 +38,7 @@ def _grouped(explanations: Iterable[Explanation]) -> Iterable[Sequence[Explanati
 
 
 def _nameless(text: str, name: str) -> str:
-    """A text with a mark in place of a name, where that is not a part of a longer one."""
+    """Return a text with a mark in place of a name, where that is no part of a longer one."""
     return re.sub(rf"(?<![\w.\]]){re.escape(name)}(?![\w\[]|\.\w)", "\0", text)
 
 
@@ -47,7 +47,7 @@ def _names(names: Sequence[str]) -> str:
 
 
 def _source_lines(source: Snippet) -> Iterator[str]:
-    """The line that is meant, marked, with those around it."""
+    """Yield the line that is meant, marked, with those around it."""
     numbered = list(enumerate(source.lines, source.first))
     near = [(number, line) for number, line in numbered if abs(number - source.line) <= _AROUND]
     width = len(str(near[-1][0]))

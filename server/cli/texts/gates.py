@@ -11,7 +11,7 @@ _SHOWN = 10
 
 
 def trial_lines(trial: Trial, when: str) -> Iterator[str]:
-    """How a gate would have fared, line by line."""
+    """Yield how a gate would have fared, line by line."""
     closed = trial.closed
     if closed is None or not trial.samples:
         yield f"There is no history to try {when!r} on."
@@ -28,7 +28,7 @@ def trial_lines(trial: Trial, when: str) -> Iterator[str]:
 
 
 def fault_lines(fault: ConditionFault, when: str) -> Iterator[str]:
-    """A condition with a mark under the place of its fault; nothing without such a place."""
+    """Yield a condition and a mark under the place of its fault; nothing without a place."""
     if fault.column is not None and fault.column <= len(when):
         yield f"  {when}"
         yield f"  {' ' * fault.column}^"

@@ -13,7 +13,7 @@ _LABEL_WIDTH = 20
 
 
 def preview_lines(preview: Preview, run: RunRow) -> Iterator[str]:
-    """What a command would touch; what is of no consequence is left out."""
+    """Yield what a command would touch; what is of no consequence is left out."""
     yield f"{preview.kind} {preview.target} in {run.name} ({run.id}): nothing is changed yet."
     for label, text in _facts(preview):
         if text:

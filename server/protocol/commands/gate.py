@@ -24,7 +24,7 @@ class GateRequest(GateFields):
 
     @property
     def target(self) -> str:
-        """What the log calls the place."""
+        """Return what the log calls the place."""
         return self.site
 
 
@@ -37,7 +37,7 @@ class UngateRequest(Request):
 
     @property
     def target(self) -> str:
-        """What the log calls the place."""
+        """Return what the log calls the place."""
         return f"gate {self.gate}"
 
 

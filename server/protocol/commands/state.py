@@ -17,7 +17,7 @@ class CommandState(str, Enum):
     SUPERSEDED = "superseded"
 
     def leads_to(self, later: CommandState) -> bool:
-        """Whether a report of `later` moves the command on; one that would go back is ignored."""
+        """Return whether a report of `later` moves the command on; none leads back."""
         return later in _NEXT[self]
 
 

@@ -25,7 +25,7 @@ UNANSWERED: dict[int | str, dict[str, Any]] = {
 
 def post_command(run: str, asked: AnyRequest, parts: PartsOf) -> CommandRow:
     """Ask for a change; the answer says that it was asked for, not that it was done."""
-    future = parts.hub.request(run, asked)
+    future = parts.hub.requests.command(run, asked)
     try:
         return future.result(STORE_PATIENCE)
     except FutureTimeoutError as error:
@@ -41,7 +41,7 @@ async def get_preview(
     run: str, asked: Annotated[ChangeRequest, Query()], parts: PartsOf
 ) -> Preview:
     """What a command would touch, asked of the job itself; nothing is changed."""
-    return await parts.hub.preview(run, asked)
+    return await parts.hub.requests.preview(run, asked)
 
 
 def list_commands(

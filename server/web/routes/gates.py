@@ -16,4 +16,4 @@ def list_gates(run: str, store: StoreOf) -> GateRows:
 
 async def post_trial(run: str, asked: TrialRequest, parts: PartsOf) -> Trial:
     """How a gate would have fared over what is recorded, asked of the job; nothing is made."""
-    return await parts.hub.trial(run, asked)
+    return await parts.hub.requests.trial(run, asked)

@@ -11,7 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from ...protocol.health import Health, StoreHealth
 from ...protocol.version import VERSION
 from ...store.tables import meta
-from ...store.writer import WriterEnded
+from ...store.write_queue import WriterEnded
 from ..dependencies import Parts, PartsOf
 
 HEALTH_PATIENCE = 3.0

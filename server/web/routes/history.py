@@ -8,14 +8,12 @@ from typing import Annotated, Literal
 from fastapi import Query, Response
 
 from ...protocol import limits
-from ...protocol.history import MetricRow, MetricRows, SeriesError, SeriesRow, SeriesRows
-from ...protocol.statistics import STORED_STATISTICS
+from ...protocol.history import MetricRow, MetricRows, SeriesRow, SeriesRows
 from ...store.buckets import plain
 from ...store.metrics import read_metrics
-from ...store.refusals import UnknownParameter
 from ...store.runs import run_record
-from ...store.samples import read_histories, read_recent
-from ...store.series import _positions, _series_row, _unknown_parameter
+from ...store.samples import read_recent
+from ...store.series import series_rows
 from ..dependencies import StoreOf
 
 METRIC_VALUES = 2000
@@ -33,20 +31,7 @@ def get_series(
 ) -> SeriesRow | SeriesRows:
     """The history of one parameter, or of several, in at most `points` buckets."""
     with store.read() as connection:
-        run_record(connection, run)
-        places = _positions(connection, run, parameter)
-        known = list(places.values())
-        if len(parameter) == 1 and not known:
-            raise UnknownParameter(_unknown_parameter(connection, run, parameter[0]))
-        histories = read_histories(
-            connection, run, known, STORED_STATISTICS[stat], first_step, last_step
-        )
-        rows: list[SeriesRow | SeriesError] = [
-            _series_row(name, stat, histories[places[name]], points)
-            if name in places
-            else SeriesError(parameter=name, error=_unknown_parameter(connection, run, name))
-            for name in parameter
-        ]
+        rows = series_rows(connection, run, parameter, stat, first_step, last_step, points)
     first = rows[0]
     return first if len(rows) == 1 and isinstance(first, SeriesRow) else SeriesRows(series=rows)
 

@@ -14,12 +14,6 @@ from tests.support.serving import ServerProcess
 WITHIN = 30
 
 
-@pytest.fixture
-def terminal() -> Terminal:
-    """A terminal."""
-    return Terminal()
-
-
 def tell(probe: FakeProbe, *explanations: dict[str, Any], **more: Any) -> None:
     """Tell of a traced step, and wait until that is stored."""
     probe.explanations(1, 1342, *explanations, **more)
@@ -193,55 +187,6 @@ def test_no_text_of_a_job_steers_the_terminal(
         "a\ufffd[2J: no useful gradient since step 12: detached",
         "    \ufffd[1A",
     ]
-
-
-def test_alerts_are_listed_with_an_exit_code_of_1(
-    shared_server: ServerProcess, run: str, terminal: Terminal
-) -> None:
-    """So that a CI job fails; without any the exit code is 0, and what is expected is said."""
-    arguments = ("alerts", run, "--server", shared_server.url)
-    greeting = hello(run, name=f"job {run}", expect=["a.*", "head"])
-    with FakeProbe(shared_server, greeting) as probe:
-        none = terminal.run(*arguments)
-        empty = terminal.run(*arguments, "--json")
-        probe.alerts(1, alert(), alert(1, "a.bias", cause=None, detail=None))
-        probe.until_acked(1)
-        some = terminal.run(*arguments)
-        listed = terminal.run(*arguments, "--json")
-    assert (none.exit_code, empty.exit_code, some.exit_code, listed.exit_code) == (0, 0, 1, 1)
-    assert none.stdout == f"No alert in job {run} ({run}), which expects a.*, head to train.\n"
-    assert json.loads(empty.stdout) == []
-    assert some.stdout.splitlines() == [
-        "a.weight: no useful gradient since step 12: detached",
-        "    `a.weight` reaches the loss only through `h.detach()` at train.py:41.",
-        "a.bias: no useful gradient since step 12: not explained yet",
-    ]
-    assert json.loads(listed.stdout) == shared_server.get(f"/api/runs/{run}/alerts")["alerts"]
-
-
-def test_very_many_alerts_are_counted(
-    shared_server: ServerProcess, run: str, terminal: Terminal
-) -> None:
-    """The last line says how many there are beside those that are listed."""
-    names = [f"p{place}" for place in range(3001)]
-    with FakeProbe(shared_server, hello(run, names)) as probe:
-        probe.alerts(1, *[alert(place, name) for place, name in enumerate(names)])
-        probe.until_acked(1)
-        result = terminal.run("alerts", run, "--server", shared_server.url)
-    assert result.exit_code == 1
-    assert result.stdout.splitlines()[-1] == "And 1,001 more."
-
-
-def test_no_alert_where_nothing_is_expected(
-    shared_server: ServerProcess, run: str, terminal: Terminal
-) -> None:
-    """It says how to expect something, rather than that all is well."""
-    with FakeProbe(shared_server, hello(run)):
-        result = terminal.run("alerts", run, "--server", shared_server.url)
-    assert result.exit_code == 0
-    assert (
-        "of which nothing is expected: `probe.attach(..., expect=['encoder.*'])`" in result.stdout
-    )
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
 
 from tests.support.commanding import Terminal
@@ -11,12 +9,6 @@ from tests.support.probing import FakeProbe, gate, hello
 from tests.support.serving import ServerProcess
 
 WITHIN = 30
-
-
-@pytest.fixture
-def terminal() -> Terminal:
-    """A terminal."""
-    return Terminal()
 
 
 def test_a_gate_is_followed_until_it_is_verified(
@@ -46,19 +38,6 @@ def test_a_gate_is_followed_until_it_is_verified(
         "applied     at step 1,341: gate 3",
         "verified    decided in step 1342",
     ]
-
-
-def test_a_gate_is_removed_by_its_number(
-    shared_server: ServerProcess, run: str, terminal: Terminal
-) -> None:
-    """With `--no-wait` it is asked for and no more."""
-    with FakeProbe(shared_server, hello(run)) as probe:
-        result = terminal.run("ungate", run, "3", "--no-wait", "--server", shared_server.url)
-        command = probe.until_command(1)
-    assert (command["kind"], command["gate"], command["by"]) == ("ungate", 3, "cli")
-    assert result.exit_code == 0
-    (line,) = result.stdout.splitlines()
-    assert line.startswith("requested   command 1: ungate gate 3 in digits")
 
 
 def test_a_gate_that_the_job_rejects_is_an_error(
@@ -240,31 +219,3 @@ def test_changes_that_make_no_sense_are_not_asked_for(
     result = terminal.run("gate", "a", *arguments, "--server", "http://127.0.0.1:9")
     assert result.exit_code == 2
     assert sentence in result.stderr
-
-
-def test_gates_are_listed(shared_server: ServerProcess, run: str, terminal: Terminal) -> None:
-    """A line a gate, what is wrong below, or every figure as JSON; or that there is none."""
-    arguments = ("gates", run, "--server", shared_server.url)
-    with FakeProbe(shared_server, hello(run)) as probe:
-        assert terminal.run(*arguments).stdout.startswith("No gate in digits")
-        probe.gates(
-            1,
-            gate(1, site="output:\x1b[2J"),
-            gate(2, action="clip", max_norm=2.5, closed=False, problem="no metric is named lr"),
-            gate(12, action="scale", factor=0.5, paused=True, steps=0, norm_in=None, norm_out=None),
-        )
-        probe.until_acked(1)
-        table = terminal.run(*arguments).stdout.splitlines()
-        rows = json.loads(terminal.run(*arguments, "--json").stdout)
-    assert table[0].split("  ")[0].strip() == "GATE"
-    assert table[1].split() == [
-        *("1", "output:\ufffd[2J", "block", "norm", ">", "10", "closed"),
-        *("20", "%", "of", "40", "12.5", "0"),
-    ]
-    assert "clip to 2.5" in table[2]
-    assert "  open  " in table[2]
-    assert table[3].split() == [
-        *("12", "output:a", "scale", "by", "0.5", "norm", ">", "10", "paused")
-    ]
-    assert table[4] == "gate 2: no metric is named lr"
-    assert rows == shared_server.get(f"/api/runs/{run}/gates")["gates"]

@@ -1,11 +1,9 @@
-"""What one browser accumulates of metrics and commands: the latest, and it knows of gaps."""
+"""The metrics that wait to be sent: the latest of them, and the gaps are known."""
 
 from __future__ import annotations
 
 from gradgate.server.live.points import POINTS, VALUES, Points
-from gradgate.server.live.subscriber import COMMANDS, Subscriber
 from gradgate.server.protocol.probe_messages import Metrics
-from tests.support.loops import run_coroutine
 
 
 def logged(first: int, last: int, width: int = 1) -> Points:
@@ -42,15 +40,3 @@ def test_a_gap_in_what_came_later_is_not_hidden() -> None:
     points = logged(1, 10)
     points.extend(logged(11, 160, width=999))
     assert (steps(points), points.complete) == (list(range(61, 161)), False)
-
-
-def test_a_browser_that_does_not_read_accumulates_the_latest_commands() -> None:
-    """As many as it is told of at connect."""
-
-    async def pending() -> set[int]:
-        subscriber = Subscriber()
-        for number in range(1, 1001):
-            subscriber.commands_changed({number})
-        return subscriber.take().commands
-
-    assert run_coroutine(pending()) == set(range(1001 - COMMANDS, 1001))

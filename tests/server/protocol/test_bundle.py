@@ -55,6 +55,13 @@ def test_every_part_of_a_bundle_is_no_bundle() -> None:
             unbundle(whole[:length])
 
 
+def test_nothing_stands_behind_the_last_frame_of_a_bundle() -> None:
+    """Bytes that belong to no frame are refused."""
+    whole = pack_bundle(*MIXED)
+    with pytest.raises(FrameError, match=f"this one has {len(whole) + 1}$"):
+        unbundle(whole + b"\0")
+
+
 def test_a_bundle_is_stored_like_its_frames(shared_server: ServerProcess, run: str) -> None:
     """A grown table, a sample that needs it, metrics, a report and a heartbeat in one message."""
     table = [table_row(name) for name in ("a.weight", "a.bias", "b")]

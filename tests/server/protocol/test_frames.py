@@ -26,10 +26,11 @@ def test_decode_reads_every_field() -> None:
 
 @pytest.mark.parametrize("n", [0, 1, 7, 8, 9])
 @pytest.mark.parametrize("codes", [(), (1,), (1, 2), tuple(range(1, 10))])
-def test_encode_writes_what_decode_reads(n: int, codes: tuple[int, ...]) -> None:
+@pytest.mark.parametrize("skipped", [False, True])
+def test_encode_writes_what_decode_reads(n: int, codes: tuple[int, ...], skipped: bool) -> None:
     """Encoding a decoded frame gives the same bytes, whatever the padding."""
     values = {code: [float(code + place) for place in range(n)] for code in codes}
-    frame = pack_sample(1, 2, [place % 8 for place in range(n)], values, at=3.0)
+    frame = pack_sample(1, 2, [place % 8 for place in range(n)], values, at=3.0, skipped=skipped)
     assert encode(decode(frame)) == frame
 
 

@@ -7,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gradgate.server.protocol.frames import Sample
+from gradgate.server.protocol.statistics import STATES_CODE
 from gradgate.server.store.tiles import (
     BLOCK,
-    STATES,
     block_of,
     pack_axis,
     pack_tiles,
@@ -44,12 +44,12 @@ def test_tiles_unpack_to_the_samples(samples: list[Sample]) -> None:
     tiles = {(tile.statistic, tile.block): tile for tile in pack_tiles(samples)}
     width = max(len(sample.states) for sample in samples)
     codes = {code for sample in samples for code in sample.values}
-    assert {code for code, _ in tiles} == ({STATES, *codes} if width else set())
+    assert {code for code, _ in tiles} == ({STATES_CODE, *codes} if width else set())
     for row, sample in enumerate(samples):
         for parameter in range(width):
             block, column = block_of(parameter)
             there = parameter < len(sample.states)
-            tile = tiles[STATES, block]
+            tile = tiles[STATES_CODE, block]
             state = unpack_states(tile.data, count, tile.width)[row, column]
             assert state == (sample.states[parameter] if there else 0)
         for code in codes:

@@ -6,6 +6,7 @@ import queue
 import sqlite3
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
@@ -17,7 +18,8 @@ from gradgate.server.protocol.probe_messages import Hello
 from gradgate.server.store.database import Store
 from gradgate.server.store.recording import Changes
 from gradgate.server.store.runs import open_run, run_record
-from gradgate.server.store.writer import Writer, WriterEnded
+from gradgate.server.store.write_queue import WriterEnded
+from gradgate.server.store.writer import Writer
 from gradgate.server.web.app import create_app
 from gradgate.server.web.settings import Settings
 from tests.support.loops import run_coroutine
@@ -33,14 +35,15 @@ ENDS = pytest.mark.filterwarnings("ignore:Exception in thread gradgate-writer")
 class Desk:
     """A writer with its store, and what it told."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, fails: bool = False) -> None:
         self.store = Store(folder)
+        self._fails = fails
         self.acked: queue.Queue[tuple[str, int]] = queue.Queue()
         self.dropped: queue.Queue[str] = queue.Queue()
         self.writer = Writer(
             self.store,
             self._committed,
-            self.dropped.put,
+            self._dropped,
         )
         self.writer.start()
 
@@ -59,7 +62,14 @@ class Desk:
         frame = pack_sample(seq, seq, [1, 1], {statistic: [1, 1]})
         self.writer.append(run, decode(frame), len(frame))
 
+    def _dropped(self, run: str) -> None:
+        if self._fails:
+            raise ZeroDivisionError
+        self.dropped.put(run)
+
     def _committed(self, changes: Sequence[Changes]) -> None:
+        if self._fails:
+            raise ZeroDivisionError
         for change in changes:
             self.acked.put((change.run, change.last_seq))
 
@@ -82,13 +92,10 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
 
 def test_frames_that_cannot_be_stored_harm_their_own_run_alone(desk: Desk) -> None:
     """In one batch with them the other run's are stored, and the run's own later ones are not."""
-    blocker = sqlite3.connect(_file(desk), isolation_level=None)
-    blocker.execute("BEGIN IMMEDIATE")
-    desk.sample(GOOD, 1)
-    desk.sample(BAD, 1, statistic=0)
-    desk.sample(GOOD, 2)
-    blocker.execute("ROLLBACK")
-    blocker.close()
+    with blocked(desk):
+        desk.sample(GOOD, 1)
+        desk.sample(BAD, 1, statistic=0)
+        desk.sample(GOOD, 2)
     assert desk.dropped.get(timeout=WITHIN) == BAD
     desk.sample(BAD, 2)
     desk.sample(GOOD, 3)
@@ -99,6 +106,34 @@ def test_frames_that_cannot_be_stored_harm_their_own_run_alone(desk: Desk) -> No
     assert desk.open(BAD) == 0
     desk.sample(BAD, 1)
     assert desk.acked.get(timeout=WITHIN) == (BAD, 1)
+
+
+def test_what_came_before_a_frame_that_cannot_be_stored_is(
+    desk: Desk, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Of one batch of its run, up to the frame that the log names; behind it nothing is."""
+    with blocked(desk):
+        for seq in range(1, 8):
+            desk.sample(BAD, seq, statistic=0 if seq == 6 else 1)
+    assert desk.dropped.get(timeout=WITHIN) == BAD
+    assert desk.last_seq(BAD) == 5
+    assert f"The sample with seq 6 of run {BAD} cannot be stored" in caplog.text
+
+
+def test_whoever_is_told_and_fails_stops_no_writer(tmp_path: Path) -> None:
+    """What is stored stays stored, and the next frames are too."""
+    desk = Desk(tmp_path, fails=True)
+    desk.open(GOOD)
+    desk.sample(GOOD, 1)
+    desk.sample(GOOD, 2, statistic=0)
+    desk.writer.submit(lambda _: None).result(WITHIN)
+    desk.open(GOOD)
+    desk.sample(GOOD, 2)
+    desk.writer.submit(lambda _: None).result(WITHIN)
+    assert desk.last_seq(GOOD) == 2
+    assert desk.writer.running
+    desk.writer.close()
+    desk.store.close()
 
 
 def test_a_job_hands_on_whatever_it_raises(desk: Desk) -> None:
@@ -154,6 +189,15 @@ def test_a_run_that_vanished_from_the_store_stops_nobody(server: ServerProcess) 
     assert server.get("/healthz")["status"] == "ok"
 
 
-def _file(desk: Desk) -> Path:
+@contextmanager
+def blocked(desk: Desk) -> Iterator[None]:
+    """Keep the writer from the store, so that what is queued meanwhile becomes one batch."""
     with desk.store.read() as connection:
-        return Path(str(connection.engine.url.database))
+        file = str(connection.engine.url.database)
+    blocker = sqlite3.connect(file, isolation_level=None)
+    blocker.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+    finally:
+        blocker.execute("ROLLBACK")
+        blocker.close()

@@ -17,7 +17,7 @@ from tests.support.serving import ServerProcess
 
 GATE = {"kind": "gate", "site": "output:a", "when": "norm > 1", "action": "scale", "factor": 0.5}
 EXPLAIN = {"kind": "explain", "target": "a.*"}
-CHECKOUT = Path(__file__).parents[3]
+CHECKOUT = Path(__file__).parents[2]
 
 
 def test_the_schema_in_docs_is_up_to_date() -> None:

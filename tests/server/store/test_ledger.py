@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import httpx
 import pytest
+from sqlalchemy import Connection, update
 
+from gradgate.server.protocol.commands.change import CommandRequest
+from gradgate.server.store import ledger
+from gradgate.server.store.tables import commands
 from tests.support.probing import FakeProbe, hello
 from tests.support.serving import ServerProcess
 from tests.support.waiting import wait_for
@@ -302,3 +306,49 @@ def test_unknown_runs_and_commands(shared_server: ServerProcess, run: str) -> No
         assert "has no command 9" in answer.json()["detail"]
         answer = httpx.get(f"{shared_server.url}/api/runs/{run}/commands/{2**70}")
         assert answer.status_code == 422
+
+
+def asked(connection: Connection, run: str, target: str) -> int:
+    """Ask for a freeze, and return its id."""
+    return ledger.request(connection, run, CommandRequest(kind="freeze", target=target), 2.0).id
+
+
+def spoil(connection: Connection, run: str, number: int, **columns: object) -> None:
+    """Write into a command what no version of this server would."""
+    chosen = (commands.c.run == run) & (commands.c.id == number)
+    connection.execute(update(commands).where(chosen).values(**columns))
+
+
+@pytest.mark.parametrize("columns", [{"kind": "melt"}, {"mode": "sideways"}, {"target": ""}])
+def test_a_command_that_cannot_be_read_keeps_no_other_from_the_job(
+    connection: Connection, opened: str, columns: dict[str, object]
+) -> None:
+    """It is rejected with a sentence, and those around it are sent."""
+    numbers = [asked(connection, opened, target) for target in ("a", "b", "c")]
+    spoil(connection, opened, 2, **columns)
+    sent = ledger.unapplied(connection, opened, 9.0)
+    assert [command.id for command in sent] == [1, 3]
+    assert numbers == [1, 2, 3]
+    (row,) = ledger.command_rows(connection, opened, 1, {2})
+    assert (row.state, row.times["rejected"]) == ("rejected", 9.0)
+    assert "cannot read what is stored of this command" in str(row.reason)
+    assert [command.id for command in ledger.unapplied(connection, opened, 9.5)] == [1, 3]
+
+
+def test_an_entry_that_cannot_be_read_hides_no_other(
+    connection: Connection, opened: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The log of the run has the others, and that of the server names it."""
+    for target in ("a", "b", "c"):
+        asked(connection, opened, target)
+    spoil(connection, opened, 2, state="melted")
+    assert [row.id for row in ledger.command_rows(connection, opened, 10)] == [3, 1]
+    assert f"command 2 of run {opened} cannot be read" in caplog.text
+
+
+def test_the_ids_of_a_run_are_its_own(connection: Connection, opened: str) -> None:
+    """They rise by one, whatever became of those before."""
+    assert [asked(connection, opened, target) for target in ("a", "b")] == [1, 2]
+    assert ledger.reject_unapplied(connection, opened, "over", 3.0) == [1, 2]
+    assert ledger.unapplied(connection, opened, 4.0) == []
+    assert asked(connection, opened, "c") == 3

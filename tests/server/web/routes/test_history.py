@@ -1,4 +1,4 @@
-"""The REST API, route by route."""
+"""Series, sparklines and metrics over REST."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ import pytest
 from tests.support.probing import (
     ABSENT,
     FROZEN,
-    NONFINITE,
     PRESENT,
     ZERO,
     FakeProbe,
@@ -33,99 +32,6 @@ def probe(shared_server: ServerProcess, run: str) -> Iterator[FakeProbe]:
     ]
     with FakeProbe(shared_server, hello(run, parameters=table)) as connected:
         yield connected
-
-
-def test_runs_are_listed_newest_first(shared_server: ServerProcess) -> None:
-    """`GET /api/runs` has the same row as `GET /api/runs/{run}`, the latest run at the top."""
-    runs = ["1" * 16, "2" * 16]
-    for run in runs:
-        with FakeProbe(shared_server, hello(run)) as probe:
-            probe.bye()
-    listed = shared_server.get("/api/runs")["runs"]
-    ids = [row["id"] for row in listed]
-    assert ids.index(runs[1]) < ids.index(runs[0])
-    assert shared_server.get(f"/api/runs/{runs[0]}")["id"] == runs[0]
-    assert set(listed[0]) == set(shared_server.get(f"/api/runs/{runs[0]}"))
-
-
-def test_parameters_before_the_first_sample(
-    shared_server: ServerProcess, run: str, probe: FakeProbe
-) -> None:
-    """The table is there at once, every state `unmeasured`."""
-    rows = shared_server.get(f"/api/runs/{run}/parameters")["parameters"]
-    assert rows[0] == {
-        "index": 0,
-        "name": "encoder.weight",
-        "names": ["encoder.weight", "decoder.weight"],
-        "module": "encoder",
-        "shape": [4, 2],
-        "numel": 8,
-        "dtype": "float32",
-        "device": "cpu",
-        "in_optimizer": True,
-        "removed": False,
-        "state": "unmeasured",
-        "frozen": None,
-        "grad_norm": None,
-        "grad_max": None,
-        "step": None,
-        "gate": None,
-        "cause": None,
-    }
-    assert [row["in_optimizer"] for row in rows] == [True, False, True]
-    script = {
-        "by": "script",
-        "mode": "grad",
-        "hold_stats": False,
-        "since_step": None,
-        "command": None,
-    }
-    assert [row["frozen"] for row in rows] == [None, None, script]
-
-
-def test_parameters_have_their_latest_figures(
-    shared_server: ServerProcess, run: str, probe: FakeProbe
-) -> None:
-    """States and norms are those of the last sample; `grad_max` is the last that was measured."""
-    probe.sample(1, [1, 2, 3], grad_max=[0.5, 0.25, 0.125])
-    probe.until_acked(1)
-    probe.sample(2, [math.inf, NAN, NAN], [NONFINITE, ABSENT, FROZEN], step=20)
-    probe.until_acked(2)
-    rows = shared_server.get(f"/api/runs/{run}/parameters")["parameters"]
-    assert [row["state"] for row in rows] == ["nonfinite", "absent", "frozen"]
-    assert [row["grad_norm"] for row in rows] == [None, None, None]
-    assert [row["grad_max"] for row in rows] == [0.5, 0.25, 0.125]
-    assert {row["step"] for row in rows} == {20}
-
-
-def test_parameters_say_who_froze_them(
-    shared_server: ServerProcess, run: str, probe: FakeProbe
-) -> None:
-    """A command's freeze names the command; when it is lifted, nothing is blamed on the script."""
-    item = {"command": 7, "by": "ada", "mode": "grad", "since_step": 12, "parameters": [0]}
-    probe.send({"type": "frozen", "seq": 1, "frozen": [item]})
-    probe.sample(2, [NAN, 1, NAN], [FROZEN, PRESENT, FROZEN])
-    probe.until_acked(2)
-    frozen = _frozen(shared_server, run)
-    assert frozen[0] == {
-        "by": "ada",
-        "mode": "grad",
-        "hold_stats": False,
-        "since_step": 12,
-        "command": 7,
-    }
-    assert frozen[1] is None
-    assert frozen[2]["by"] == "script"
-    probe.send({"type": "frozen", "seq": 3, "frozen": []})
-    probe.until_acked(3)
-    assert [item and item["by"] for item in _frozen(shared_server, run)] == [None, None, "script"]
-    probe.sample(4, [1, NAN, NAN], [PRESENT, FROZEN, FROZEN])
-    probe.until_acked(4)
-    assert [item and item["by"] for item in _frozen(shared_server, run)] == [
-        None,
-        "script",
-        "script",
-    ]
 
 
 def test_series_between_two_steps(shared_server: ServerProcess, run: str, probe: FakeProbe) -> None:
@@ -261,36 +167,6 @@ def test_metrics_are_cut_to_the_latest(
     assert loss["steps"] == list(range(11, 2011))
 
 
-def test_health(shared_server: ServerProcess) -> None:
-    """`/healthz` says that the store can be written, and when it last was."""
-    health = shared_server.get("/healthz")
-    assert health["status"] == "ok"
-    assert health["store"]["kind"] == "sqlite"
-    assert health["store"]["last_commit"] is not None
-
-
-@pytest.mark.parametrize(
-    "path",
-    [
-        "",
-        "/parameters",
-        "/series?parameter=a",
-        "/sparklines",
-        "/metrics",
-        "/commands",
-        "/commands/1",
-    ],
-)
-def test_an_unknown_run_is_a_404_that_says_what_to_do(
-    shared_server: ServerProcess, path: str
-) -> None:
-    """Every route of a run that does not exist answers 404 with a sentence."""
-    answer = httpx.get(f"{shared_server.url}/api/runs/nosuchrun{path}")
-    assert answer.status_code == 404
-    assert "no run 'nosuchrun'" in answer.json()["detail"]
-    assert "/api/runs" in answer.json()["detail"]
-
-
 @pytest.mark.parametrize(
     "query", ["", "parameter=a&stat=nosuch", "parameter=a&points=0", "parameter=a&from=-1"]
 )
@@ -299,8 +175,3 @@ def test_a_wrong_query_is_a_422(shared_server: ServerProcess, run: str, query: s
     answer = httpx.get(f"{shared_server.url}/api/runs/{run}/series?{query}")
     assert answer.status_code == 422
     assert answer.json()["detail"][0]["msg"]
-
-
-def _frozen(server: ServerProcess, run: str) -> list[dict[str, object]]:
-    rows = server.get(f"/api/runs/{run}/parameters")["parameters"]
-    return [row["frozen"] for row in rows]

@@ -1,0 +1,121 @@
+"""Requests to a server and its answers, over HTTP."""
+
+from __future__ import annotations
+
+import http.client
+import json
+from collections.abc import Mapping
+from typing import Any, TypeVar
+from urllib.error import HTTPError, URLError
+from urllib.parse import urlsplit
+from urllib.request import OpenerDirector, ProxyHandler, Request, build_opener
+
+from pydantic import BaseModel, ValidationError
+
+from ..web.settings import is_loopback
+from .errors import Broken, ClientError, Denied, Failed, Stranger, Unreachable
+
+WITHIN = 20.0
+"""Seconds for an answer; the server takes up to 10 to store a command."""
+
+
+R = TypeVar("R", bound=BaseModel)
+
+
+class Transport:
+    """Talks to one server; every method raises `ClientError`."""
+
+    def __init__(self, url: str, token: str | None) -> None:
+        """Talk to the server at a URL without a slash at its end."""
+        self._url = url
+        self._token = token
+        self._opener = _opener(url)
+
+    def get(self, kind: type[R], path: str) -> R:
+        """Return the answer to a GET."""
+        return self._ask(kind, path, None)
+
+    def post(self, kind: type[R], path: str, body: bytes) -> R:
+        """Return the answer to a POST."""
+        return self._ask(kind, path, body)
+
+    def _ask(self, kind: type[R], path: str, body: bytes | None) -> R:
+        """Return the answer to a GET, or to a POST of a body."""
+        text = self._send(Request(self._url + path, body, self._headers()))
+        try:
+            return kind.model_validate_json(text)
+        except ValidationError as error:
+            raise self._stranger() from error
+
+    def _headers(self) -> dict[str, str]:
+        headers = {"Content-Type": "application/json", "Accept": "application/json"}
+        return headers | ({"Authorization": f"Bearer {self._token}"} if self._token else {})
+
+    def _send(self, request: Request) -> bytes:
+        try:
+            with self._opener.open(request, timeout=WITHIN) as answer:
+                data: bytes = answer.read()
+                return data
+        except HTTPError as error:
+            with error:
+                raise self._fault(error.code, error.read()) from error
+        except URLError as error:
+            raise Unreachable(
+                f"No server answers at {self._url} ({_cause(error)}): start one with "
+                "`gradgate serve`, or say where it is with --server."
+            ) from error
+        except http.client.HTTPException as error:
+            if not isinstance(error, http.client.RemoteDisconnected):
+                raise self._stranger() from error
+            raise self._broken() from error
+        except OSError as error:
+            raise self._broken() from error
+
+    def _fault(self, status: int, body: bytes) -> ClientError:
+        if status == 401:
+            given = "not the one that was given" if self._token else "and none was given"
+            return Denied(
+                f"The server at {self._url} wants a token, {given}: take it from the URL that "
+                "`gradgate serve` printed, and give it with --token or $GRADGATE_TOKEN."
+            )
+        detail = _detail(body)
+        return self._stranger() if detail is None else Failed(status, detail)
+
+    def _stranger(self) -> Stranger:
+        return Stranger(
+            f"What answers at {self._url} is no Gradgate server of this version: correct --server, "
+            "or upgrade the older of the two with `pip install --upgrade gradgate`."
+        )
+
+    def _broken(self) -> Broken:
+        return Broken(f"The connection to {self._url} ended before the answer came.")
+
+
+def _opener(url: str) -> OpenerDirector:
+    # A proxy from the environment is right for a remote server and wrong for this machine.
+    if is_loopback(urlsplit(url).hostname or ""):
+        return build_opener(ProxyHandler({}))
+    return build_opener()
+
+
+def _cause(error: URLError) -> str:
+    reason = error.reason
+    return (reason.strerror or str(reason)) if isinstance(reason, OSError) else str(reason)
+
+
+def _detail(body: bytes) -> str | None:
+    """Return the sentence in an error's body, or the sentences about each field that is wrong."""
+    try:
+        answer = json.loads(body)
+    except ValueError:
+        return None
+    detail = answer.get("detail") if isinstance(answer, dict) else None
+    if isinstance(detail, list):
+        return " ".join(_field_fault(fault) for fault in detail if isinstance(fault, dict))
+    return detail if isinstance(detail, str) else None
+
+
+def _field_fault(fault: Mapping[str, Any]) -> str:
+    place = ".".join(str(part) for part in fault.get("loc", ())[1:])
+    message = str(fault.get("msg", "is wrong")).removeprefix("Value error, ")
+    return f"{place}: {message}." if place else f"{message}."

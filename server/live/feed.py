@@ -1,0 +1,86 @@
+"""What one browser is sent: every topic of a run, as fast as the browser reads."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, cast
+
+from sqlalchemy.exc import SQLAlchemyError
+from starlette.concurrency import run_in_threadpool
+from starlette.websockets import WebSocket
+
+from ..protocol.models import Message
+from ..store.database import Store
+from ..store.guard import guarded, logged
+from ..store.refusals import Refusal
+from .subscriber import Subscriber
+from .topics import TOPICS, DirectTopic, Ids, Pace, StoredTopic, Topic
+
+_PACED: tuple[tuple[Topic[Any], Pace], ...] = tuple(
+    (topic, topic.pace) for topic in TOPICS if topic.pace is not None
+)
+
+
+class Feed:
+    """The messages to one browser."""
+
+    def __init__(
+        self, websocket: WebSocket, store: Store, run: str, subscriber: Subscriber
+    ) -> None:
+        self._websocket = websocket
+        self._store = store
+        self._run = run
+        self._subscriber = subscriber
+        self._clock = asyncio.get_running_loop().time
+        self._changed: set[Topic[Any]] = set()
+        self._sent_at: dict[Topic[Any], float] = {}
+
+    async def send(self) -> None:
+        """Send all that there is, and then what comes."""
+        for topic in TOPICS:
+            if topic.opens:
+                await self._send(topic, frozenset())
+        while True:
+            news = await self._wait()
+            self._changed.update(news)
+            for topic in TOPICS:
+                if topic in news and topic.pace is None:
+                    await self._send(topic, news[topic])
+            for topic, pace in _PACED:
+                if self._clock() >= self._due(topic, pace):
+                    await self._send(topic, frozenset())
+
+    async def _wait(self) -> dict[Topic[Any], Any]:
+        due = min(self._due(topic, pace) for topic, pace in _PACED)
+        try:
+            await asyncio.wait_for(self._subscriber.news.wait(), max(0.0, due - self._clock()))
+        except asyncio.TimeoutError:
+            return {}
+        return self._subscriber.take()
+
+    def _due(self, topic: Topic[Any], pace: Pace) -> float:
+        pause = pace.after_news if topic in self._changed else pace.without_news
+        return self._sent_at[topic] + pause
+
+    async def _send(self, topic: Topic[Any], news: Any) -> None:
+        """Send a topic; one that cannot be made is logged by its name, and the others go on."""
+        self._changed.discard(topic)
+        frame: str | bytes | None = None
+        failed = logged("A browser of run %s cannot be told of %s", self._run, topic.name)
+        with guarded(failed, passing=(SQLAlchemyError, Refusal)):
+            message = await self._message(topic, news)
+            frame = message if isinstance(message, bytes) else message.model_dump_json()
+        self._sent_at[topic] = self._clock()
+        if isinstance(frame, bytes):
+            await self._websocket.send_bytes(frame)
+        elif frame is not None:
+            await self._websocket.send_text(frame)
+
+    async def _message(self, topic: Topic[Any], news: Any) -> Message | bytes:
+        if isinstance(topic, StoredTopic):
+            return await run_in_threadpool(self._read, topic, news)
+        return cast(DirectTopic[Any], topic).message(news)
+
+    def _read(self, topic: StoredTopic, ids: Ids) -> Message:
+        with self._store.read() as connection:
+            return topic.read(connection, self._run, ids)

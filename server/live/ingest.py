@@ -1,0 +1,140 @@
+"""What a probe sends, frame by frame: read, held against the table, and passed on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pydantic import ValidationError
+
+from ..protocol import limits
+from ..protocol.bundle import unbundle
+from ..protocol.frames import FrameError, FrameVersionError, Sample, check_statistics, decode
+from ..protocol.probe_messages import (
+    STREAMED,
+    Alerts,
+    Answer,
+    Bye,
+    Explanations,
+    FrozenState,
+    GatesState,
+    Greeting,
+    Heartbeat,
+    Hello,
+    Parameters,
+    Report,
+    Sequenced,
+    Streamed,
+)
+from ..protocol.runs import RunStatus
+from ..store.parameter_table import check_indexes, check_positions, check_table, known_rows
+from ..store.refusals import Refusal
+from ..store.writer import Writer
+from .connection import Refused
+from .live_run import LiveRun
+
+_PROTOCOL_ERROR = 1002
+
+
+def parse_hello(frame: str | bytes) -> Hello:
+    """Read the first frame of a probe; raises `Refused`."""
+    if isinstance(frame, bytes):
+        raise Refused("The first frame is `hello`, and this one is binary.", _PROTOCOL_ERROR)
+    try:
+        greeting = Greeting.model_validate_json(frame)
+    except ValidationError as error:
+        raise Refused(
+            f"The first frame is `hello`, and this one is not: {_first_fault(error)}.",
+            _PROTOCOL_ERROR,
+        ) from error
+    if greeting.protocol != limits.PROTOCOL:
+        raise _other_version(greeting.protocol)
+    try:
+        return Hello.model_validate_json(frame)
+    except ValidationError as error:
+        raise Refused(f"`hello` is malformed: {_first_fault(error)}.") from error
+
+
+def frames_of(message: str | bytes) -> Sequence[str | bytes]:
+    """Return the frames of a message in their order; raises `Refused` for a malformed bundle."""
+    try:
+        return unbundle(message)
+    except FrameError as error:
+        raise _malformed(error) from error
+
+
+def decode_frame(frame: str | bytes) -> Streamed | Answer | Sample:
+    """Read a frame behind the first; raises `Refused`."""
+    try:
+        if isinstance(frame, bytes):
+            sample = decode(frame)
+            check_statistics(sample)
+            return sample
+        return STREAMED.validate_json(frame)
+    except FrameError as error:
+        raise _malformed(error) from error
+    except ValidationError as error:
+        raise Refused(f"The frame is malformed: {_first_fault(error)}.") from error
+
+
+def accept(frame: Streamed | Sample, size: int, writer: Writer, live: LiveRun) -> None:
+    """Queue a frame for the store and pass it to browsers, once; raises `Refused`."""
+    live.heard()
+    if not isinstance(frame, Heartbeat | Bye):
+        if frame.seq <= live.received_seq:
+            return
+        _check(frame, live)
+        live.received_seq = frame.seq
+    writer.append(live.id, frame, size)
+    live.gather(frame)
+    match frame:
+        case Parameters():
+            live.table = known_rows(frame.parameters)
+        case Bye():
+            live.status = RunStatus.FINISHED
+
+
+def _check(frame: Sequenced | Sample, live: LiveRun) -> None:
+    """Refuse what speaks of parameters that are not in the table."""
+    count = len(live.table)
+    try:
+        match frame:
+            case Sample() if len(frame.states) > count:
+                check_positions([len(frame.states) - 1], count)
+            case Parameters():
+                check_table(live.table, frame.parameters)
+            case FrozenState():
+                check_indexes(frame.frozen, count)
+            case GatesState():
+                check_indexes(frame.gates, count)
+            case Explanations():
+                named = (each.parameter for each in frame.explanations)
+                check_positions((place for place in named if place is not None), count)
+            case Alerts():
+                check_positions((each.parameter for each in frame.alerts), count)
+            case Report():
+                check_positions(frame.parameters, count)
+    except Refusal as refusal:
+        raise Refused(str(refusal)) from refusal
+
+
+def _malformed(error: FrameError) -> Refused:
+    if isinstance(error, FrameVersionError):
+        return _other_version(error.version)
+    return Refused(f"The binary frame is malformed: {error}.")
+
+
+def _other_version(theirs: int) -> Refused:
+    ours = limits.PROTOCOL
+    older = "server" if theirs > ours else "probe"
+    where = "where the server runs" if older == "server" else "where the training job runs"
+    return Refused(
+        f"The probe speaks protocol version {theirs} and this server version {ours}: upgrade the "
+        f"{older} with `pip install --upgrade gradgate` {where}.",
+        _PROTOCOL_ERROR,
+    )
+
+
+def _first_fault(error: ValidationError) -> str:
+    fault = error.errors(include_url=False, include_input=False, include_context=False)[0]
+    place = ".".join(str(part) for part in fault["loc"])
+    return f"{place}: {fault['msg']}" if place else str(fault["msg"])

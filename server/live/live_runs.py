@@ -1,0 +1,78 @@
+"""The runs that something is connected to, or that are live."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from functools import partial
+
+from ..protocol.commands.registry import AnyCommand
+from ..store.guard import guarded, logged
+from ..store.recording import Changes
+from .connection import Refused
+from .live_run import LiveRun
+from .topics import COMMANDS
+
+_DROPPED = (
+    "The server cannot store what this run sent, and its log says why: nothing more of the run is "
+    "stored. Look there, and attach the probe anew."
+)
+
+
+class LiveRuns:
+    """Runs by their ids; used from the event loop, beside what names another thread."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._runs: dict[str, LiveRun] = {}
+
+    def __iter__(self) -> Iterator[LiveRun]:
+        """Iterate over the runs that there are now."""
+        return iter(tuple(self._runs.values()))
+
+    def get(self, run: str) -> LiveRun | None:
+        """Return a run that there is."""
+        return self._runs.get(run)
+
+    def take(self, run: str) -> LiveRun:
+        """Return a run, made when there is none."""
+        if run not in self._runs:
+            self._runs[run] = LiveRun(run, self._loop)
+        return self._runs[run]
+
+    def forget(self, live: LiveRun) -> None:
+        """Let go of a run that nobody needs."""
+        if live.idle:
+            self._runs.pop(live.id, None)
+
+    def commit(self, changes: Sequence[Changes]) -> None:
+        """Tell probes and browsers what was stored; a run that fails keeps no other from it."""
+        for change in changes:
+            live = self._runs.get(change.run)
+            if live is not None:
+                with guarded(logged("Nobody could be told what is stored of run %s", live.id)):
+                    live.commit(change)
+
+    def commit_from_writer(self, changes: Sequence[Changes]) -> None:
+        """Do `commit` in the event loop; to be called from the thread that writes."""
+        self._loop.call_soon_threadsafe(self.commit, changes)
+
+    def drop_from_writer(self, run: str) -> None:
+        """End the connection of a run of which nothing is stored; called like that too."""
+        self._loop.call_soon_threadsafe(self._drop, run)
+
+    def command_from_writer(self, run: str, command: AnyCommand) -> None:
+        """Pass a new command to the probe and the browsers; called like that too."""
+        self._loop.call_soon_threadsafe(partial(self._command, run, command))
+
+    def _drop(self, run: str) -> None:
+        live = self._runs.get(run)
+        if live is not None and live.connection is not None:
+            live.connection.end(Refused(_DROPPED))
+
+    def _command(self, run: str, command: AnyCommand) -> None:
+        live = self._runs.get(run)
+        if live is not None:
+            if live.connection is not None:
+                live.connection.command(command)
+            live.publish(COMMANDS, frozenset({command.id}))

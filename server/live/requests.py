@@ -1,0 +1,88 @@
+"""What people ask of jobs: commands, which are stored first, and questions, which wait."""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import Future
+from functools import partial
+
+from starlette.concurrency import run_in_threadpool
+
+from ..protocol.commands.change import ChangeRequest
+from ..protocol.commands.registry import AnyRequest
+from ..protocol.commands.row import CommandRow
+from ..protocol.effects import Preview
+from ..protocol.runs import RunStatus
+from ..protocol.trials import RecordedHistory, Trial, TrialRequest
+from ..store.database import Store
+from ..store.ledger import command_of, request
+from ..store.refusals import FinishedRun
+from ..store.runs import status_of
+from ..store.trial_history import recorded_history
+from ..store.writer import Writer
+from .live_runs import LiveRuns
+from .questions import NoJob, NoJobNow, Questions
+
+
+class Requests:
+    """Passes on what is asked of the jobs of a server.
+
+    `command` may be called from any thread, the others from the event loop.
+    """
+
+    def __init__(self, store: Store, writer: Writer, runs: LiveRuns) -> None:
+        self._store = store
+        self._writer = writer
+        self._runs = runs
+
+    def command(self, run: str, asked: AnyRequest) -> Future[CommandRow]:
+        """Store a command, and pass it to the probe and to the browsers when it is stored.
+
+        The future raises what `ledger.request` or `Writer.submit` raise.
+        """
+        future = self._writer.submit(partial(request, run=run, asked=asked, now=time.time()))
+        # Called in the writer's thread, so commands are passed on in the order of their ids.
+        future.add_done_callback(partial(self._pass_on, run))
+        return future
+
+    async def preview(self, run: str, asked: ChangeRequest) -> Preview:
+        """Ask a run's job what a command would touch.
+
+        Raises `UnknownRun`, `FinishedRun`, `NoJob`, `NoJobNow`, or what `Questions.preview` raises.
+        """
+        return await (await self._questions(run)).preview(asked)
+
+    async def trial(self, run: str, asked: TrialRequest) -> Trial:
+        """Ask a run's job how a gate would have fared over what is recorded.
+
+        Raises `UnknownRun`, `FinishedRun`, `NoJob`, `NoJobNow`, or what `Questions.trial` raises.
+        """
+        history = await run_in_threadpool(self._history, run, asked)
+        return await (await self._questions(run)).trial(asked, history)
+
+    async def _questions(self, run: str) -> Questions:
+        """Return what the job of a run is asked by; raises when there is nobody to ask."""
+        status = await run_in_threadpool(self._status, run)
+        if status is RunStatus.FINISHED:
+            raise FinishedRun(run)
+        live = self._runs.get(run)
+        if live is not None and live.connection is not None:
+            return live.connection.questions
+        absent = NoJobNow if status is RunStatus.LIVE else NoJob
+        raise absent(
+            f"The job of run {run!r} is not connected, so it cannot be asked: try again when "
+            "it is back, or send the command without asking, and it waits for the job."
+        )
+
+    def _pass_on(self, run: str, future: Future[CommandRow]) -> None:
+        if not future.cancelled() and future.exception() is None:
+            command = command_of(future.result().model_dump())
+            self._runs.command_from_writer(run, command)
+
+    def _status(self, run: str) -> RunStatus:
+        with self._store.read() as connection:
+            return status_of(connection, run)
+
+    def _history(self, run: str, asked: TrialRequest) -> RecordedHistory | None:
+        with self._store.read() as connection:
+            return recorded_history(connection, run, asked)

@@ -1,0 +1,224 @@
+"""What a page is told: one class a topic, in one table, with when it is due and how it is made."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Any, ClassVar, Generic, TypeVar
+
+from sqlalchemy import Connection
+
+from ..protocol.browser_messages import (
+    AlertsChanged,
+    CommandsChanged,
+    ExplanationsChanged,
+    GatesChanged,
+    NewMetrics,
+    ParametersChanged,
+    RunChanged,
+)
+from ..protocol.frames import Sample
+from ..protocol.models import Message
+from ..protocol.probe_messages import Metrics
+from ..store.alerts import alert_rows
+from ..store.gates import gate_rows
+from ..store.ledger import command_rows
+from ..store.runs import run_row
+from .band import Band
+from .points import Points
+
+COMMANDS_TOLD = 100
+
+N = TypeVar("N")
+F = TypeVar("F")
+
+Ids = frozenset[int]
+"""The ids of what changed; none where a topic is told of as a whole."""
+
+
+@dataclass(frozen=True)
+class Pace:
+    """Seconds between two messages: at the least after news, at the most without any."""
+
+    after_news: float
+    without_news: float
+
+
+class Topic(ABC, Generic[N]):
+    """One thing that a page is told of; `N` is its news, which adds up until it is sent."""
+
+    name: ClassVar[str]
+    opens: ClassVar[bool] = False
+    """Whether a page is told of it as soon as it comes."""
+    pace: ClassVar[Pace | None] = None
+    """None: it is sent as soon as the page takes it."""
+
+    @abstractmethod
+    def merge(self, waiting: N | None, later: N) -> N:
+        """Add later news to those that wait, which may change; the later stay as they are."""
+
+
+class DirectTopic(Topic[N]):
+    """A topic whose news are all that its message is made of."""
+
+    @abstractmethod
+    def message(self, news: N) -> Message | bytes:
+        """Return what a page is sent."""
+
+
+class StreamedTopic(DirectTopic[N], Generic[N, F]):
+    """A topic whose news are the frames of the job themselves."""
+
+    frame: ClassVar[type]
+
+    @abstractmethod
+    def news(self, frame: F) -> N:
+        """Return the news in one frame."""
+
+
+class ChangedTopic(Topic[Ids]):
+    """A topic whose news are that something of it changed in the store."""
+
+    def merge(self, waiting: Ids | None, later: Ids) -> Ids:
+        """Add ids."""
+        return later if waiting is None else waiting | later
+
+
+class StoredTopic(ChangedTopic):
+    """A topic that is read from the store when it is sent."""
+
+    @abstractmethod
+    def read(self, connection: Connection, run: str, ids: Ids) -> Message:
+        """Return what a page is sent; without ids, of all that there is."""
+
+
+class NoticeTopic(ChangedTopic, DirectTopic[Ids]):
+    """A topic of which a page fetches what it needs, once it knows that something changed."""
+
+    notice: ClassVar[Message]
+
+    def message(self, news: Ids) -> Message:
+        """Return what a page is sent."""
+        return self.notice
+
+
+class Samples(StreamedTopic[Band, Sample]):
+    """The latest sample, and the range of those before it that were not sent."""
+
+    name = "samples"
+    frame = Sample
+
+    def news(self, frame: Sample) -> Band:
+        """Return the band of one sample."""
+        return Band.of(frame)
+
+    def merge(self, waiting: Band | None, later: Band) -> Band:
+        """Widen the band."""
+        return later if waiting is None else waiting.then(later)
+
+    def message(self, news: Band) -> bytes:
+        """Return the binary frame of the band."""
+        return news.frame
+
+
+class LoggedMetrics(StreamedTopic[Points, Metrics]):
+    """What the job logged."""
+
+    name = "metrics"
+    frame = Metrics
+
+    def news(self, frame: Metrics) -> Points:
+        """Return the point of one frame."""
+        points = Points()
+        points.log(frame)
+        return points
+
+    def merge(self, waiting: Points | None, later: Points) -> Points:
+        """Add points behind those that wait."""
+        points = Points() if waiting is None else waiting
+        points.extend(later)
+        return points
+
+    def message(self, news: Points) -> Message:
+        """Return the points, and whether they are all."""
+        return NewMetrics(points=news.listed(), complete=news.complete)
+
+
+class RunTopic(StoredTopic):
+    """The row of the run, which changes with every commit and ages by itself."""
+
+    name = "run"
+    opens = True
+    pace = Pace(after_news=0.5, without_news=2.0)
+
+    def read(self, connection: Connection, run: str, ids: Ids) -> Message:
+        """Return the row."""
+        return RunChanged(run=run_row(connection, run))
+
+
+class CommandsTopic(StoredTopic):
+    """The entries of the audit log that are new or changed."""
+
+    name = "commands"
+    opens = True
+
+    def merge(self, waiting: Ids | None, later: Ids) -> Ids:
+        """Add ids, and keep the latest."""
+        return frozenset(sorted(super().merge(waiting, later))[-COMMANDS_TOLD:])
+
+    def read(self, connection: Connection, run: str, ids: Ids) -> Message:
+        """Return the rows of the commands, or of the latest."""
+        limit = len(ids) if ids else COMMANDS_TOLD
+        return CommandsChanged(commands=command_rows(connection, run, limit, set(ids) or None))
+
+
+class GatesTopic(StoredTopic):
+    """Every gate that there is."""
+
+    name = "gates"
+    opens = True
+
+    def read(self, connection: Connection, run: str, ids: Ids) -> Message:
+        """Return every row."""
+        return GatesChanged(gates=gate_rows(connection, run))
+
+
+class AlertsTopic(StoredTopic):
+    """The alerts that there are."""
+
+    name = "alerts"
+    opens = True
+
+    def read(self, connection: Connection, run: str, ids: Ids) -> Message:
+        """Return every alert."""
+        return AlertsChanged(alerts=alert_rows(connection, run))
+
+
+class ParametersTopic(NoticeTopic):
+    """The table, and what is frozen."""
+
+    name = "parameters"
+    notice = ParametersChanged()
+
+
+class ExplanationsTopic(NoticeTopic):
+    """What the latest traced step showed."""
+
+    name = "explanations"
+    notice = ExplanationsChanged()
+
+
+RUN = RunTopic()
+COMMANDS = CommandsTopic()
+
+TOPICS: tuple[Topic[Any], ...] = (
+    RUN,
+    Samples(),
+    ParametersTopic(),
+    COMMANDS,
+    GatesTopic(),
+    ExplanationsTopic(),
+    AlertsTopic(),
+    LoggedMetrics(),
+)
+"""Every topic, in the order in which a page is sent what is due at once; those with a pace last."""

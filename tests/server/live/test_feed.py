@@ -1,0 +1,120 @@
+"""The messages to one browser: order, pace, and a topic that fails."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+from sqlalchemy import update
+from starlette.websockets import WebSocket
+
+from gradgate.server.live.feed import Feed
+from gradgate.server.live.subscriber import Subscriber
+from gradgate.server.live.topics import COMMANDS, RUN, TOPICS, Topic
+from gradgate.server.protocol.probe_messages import Hello
+from gradgate.server.store.database import Store
+from gradgate.server.store.runs import open_run
+from gradgate.server.store.tables import runs
+from tests.server.live.conftest import Socket
+from tests.support.loops import run_coroutine
+from tests.support.probing import hello
+
+BY_NAME = {topic.name: topic for topic in TOPICS}
+
+
+@pytest.fixture
+def store(tmp_path: Path, run: str) -> Iterator[Store]:
+    """A store with one run."""
+    store = Store(tmp_path)
+    with store.write() as connection:
+        open_run(connection, Hello.model_validate(hello(run)), 1.0)
+    yield store
+    store.close()
+
+
+class Browser(Socket):
+    """Reads what it is sent, message by message."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.messages: asyncio.Queue[Any] = asyncio.Queue()
+
+    async def send_text(self, text: str) -> None:
+        self.messages.put_nowait(json.loads(text))
+
+    async def send_bytes(self, data: bytes) -> None:
+        self.messages.put_nowait({"type": "samples"})
+
+    async def types(self, count: int) -> list[str]:
+        """The types of the next messages."""
+        return [(await asyncio.wait_for(self.messages.get(), 20))["type"] for _ in range(count)]
+
+
+def feeding(store: Store, run: str, *news: tuple[Topic[Any], Any], count: int) -> list[str]:
+    """The types of what a browser is sent: four to open, and then what comes of news."""
+
+    async def feed() -> list[str]:
+        browser, subscriber = Browser(), Subscriber()
+        feed = Feed(cast(WebSocket, browser), store, run, subscriber)
+        sending = asyncio.create_task(feed.send())
+        opening = await browser.types(4 if not news or count > 4 else count)
+        for topic, each in news:
+            subscriber.add(topic, each)
+        later = await browser.types(count - len(opening))
+        sending.cancel()
+        return [*opening, *later]
+
+    return run_coroutine(feed())
+
+
+def test_a_page_is_told_of_all_that_opens_it(store: Store, run: str) -> None:
+    """In the order of the table."""
+    assert feeding(store, run, count=4) == ["run", "commands", "gates", "alerts"]
+
+
+def test_news_come_in_the_order_of_the_table(store: Store, run: str) -> None:
+    """Whatever came first, and the row of the run behind them, when it is due."""
+    names = ("alerts", "explanations", "run", "commands", "parameters")
+    news = [(BY_NAME[name], frozenset[int]()) for name in names]
+    assert feeding(store, run, *news, count=9)[4:] == [
+        "parameters",
+        "commands",
+        "explanations",
+        "alerts",
+        "run",
+    ]
+
+
+def test_a_topic_that_cannot_be_told_keeps_no_other_from_the_page(
+    store: Store, run: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The log names it, and what comes behind it is sent."""
+
+    def fail(*_: Any) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(BY_NAME["commands"], "read", fail)
+    with caplog.at_level(logging.ERROR, "gradgate.server"):
+        assert feeding(store, run, (COMMANDS, frozenset({1})), (RUN, frozenset()), count=4) == [
+            "run",
+            "gates",
+            "alerts",
+            "run",
+        ]
+    assert f"A browser of run {run} cannot be told of commands" in caplog.text
+
+
+def test_a_gate_that_cannot_be_read_hides_no_other(
+    store: Store, run: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A row of another version is left out of its topic."""
+    with store.write() as connection:
+        connection.execute(update(runs).values(gates=[{"id": 7}]))
+    with caplog.at_level(logging.ERROR, "gradgate.server"):
+        assert feeding(store, run, count=4) == ["run", "commands", "gates", "alerts"]
+    assert f"gate 7 of run {run} cannot be read" in caplog.text

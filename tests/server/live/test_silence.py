@@ -1,0 +1,84 @@
+"""Silence: which runs are lost, and that one which fails keeps no other from being lost."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Any, cast
+
+import pytest
+from sqlalchemy import Connection
+
+from gradgate.server.live.live_runs import LiveRuns
+from gradgate.server.live.silence import watch_for_silence
+from gradgate.server.live.subscriber import Subscriber
+from gradgate.server.live.topics import RUN
+from gradgate.server.protocol.runs import RunStatus
+from gradgate.server.store.write_queue import WriterEnded
+from gradgate.server.store.writer import Writer
+from tests.support.loops import run_coroutine
+
+RUNS = ("a" * 16, "b" * 16, "c" * 16)
+
+
+class Answers:
+    """A writer that does nothing, and answers each task with a result or an error in turn."""
+
+    def __init__(self, *results: Exception | None) -> None:
+        self._results = list(results)
+
+    def submit(self, _: Callable[[Connection], Any]) -> Future[None]:
+        future: Future[None] = Future()
+        result = self._results.pop(0) if self._results else None
+        if result is None:
+            future.set_result(None)
+        else:
+            future.set_exception(result)
+        return future
+
+
+async def watch(runs: LiveRuns, writer: Answers, last: str) -> None:
+    """Watch until the last run is lost."""
+    watching = asyncio.create_task(watch_for_silence(runs, cast(Writer, writer), 0.04))
+    subscriber = Subscriber()
+    runs.take(last).subscribe(subscriber)
+    await asyncio.wait_for(subscriber.news.wait(), 20)
+    assert set(subscriber.take()) == {RUN}
+    watching.cancel()
+
+
+def states(*results: Exception | None) -> list[RunStatus | None]:
+    """What becomes of three silent runs, with the answers to what is stored of them."""
+
+    async def lose() -> list[RunStatus | None]:
+        runs = LiveRuns(asyncio.get_running_loop())
+        lives = [runs.take(run) for run in RUNS]
+        for live in lives:
+            live.heard()
+        await watch(runs, Answers(*results), RUNS[-1])
+        return [live.status for live in lives]
+
+    return run_coroutine(lose())
+
+
+def test_silent_runs_are_lost() -> None:
+    """Each of them."""
+    assert states() == [RunStatus.LOST] * 3
+
+
+def test_a_run_whose_loss_cannot_be_stored_stays_live(caplog: pytest.LogCaptureFixture) -> None:
+    """It is tried again, and the others are lost meanwhile."""
+    with caplog.at_level(logging.ERROR, "gradgate.server"):
+        assert states(None, WriterEnded()) == [RunStatus.LOST, RunStatus.LIVE, RunStatus.LOST]
+    assert f"Run {RUNS[1]} is lost, and that could not be stored" in caplog.text
+
+
+def test_a_fault_that_nobody_foresaw_keeps_no_other_run_live(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """The watch goes on, and the log names the run."""
+    with caplog.at_level(logging.ERROR, "gradgate.server"):
+        assert states(ZeroDivisionError())[1:] == [RunStatus.LOST] * 2
+    assert f"Run {RUNS[0]} is lost, and that could not be told" in caplog.text

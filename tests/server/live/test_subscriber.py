@@ -1,0 +1,48 @@
+"""What one browser accumulates until it reads."""
+
+from __future__ import annotations
+
+import pytest
+
+from gradgate.server.live.connection import Refused
+from gradgate.server.live.subscriber import Subscriber
+from gradgate.server.live.topics import COMMANDS, COMMANDS_TOLD, RUN
+from tests.support.loops import run_coroutine
+
+
+def test_a_browser_that_does_not_read_accumulates_the_latest_commands() -> None:
+    """As many as it is told of at connect."""
+
+    async def pending() -> frozenset[int]:
+        subscriber = Subscriber()
+        for number in range(1, 1001):
+            subscriber.add(COMMANDS, frozenset({number}))
+        return frozenset(subscriber.take()[COMMANDS])
+
+    assert run_coroutine(pending()) == set(range(1001 - COMMANDS_TOLD, 1001))
+
+
+def test_what_was_taken_is_not_taken_again() -> None:
+    """News come once, and the event says whether there are any."""
+
+    async def taken() -> list[object]:
+        subscriber = Subscriber()
+        subscriber.add(RUN, frozenset())
+        before = subscriber.news.is_set()
+        return [before, set(subscriber.take()), subscriber.news.is_set(), subscriber.take()]
+
+    assert run_coroutine(taken()) == [True, {RUN}, False, {}]
+
+
+def test_a_browser_that_is_ended_is_told_why() -> None:
+    """What waits is not sent any more: the connection closes with the reason."""
+
+    async def take() -> None:
+        subscriber = Subscriber()
+        subscriber.end("The server failed.")
+        assert subscriber.news.is_set()
+        subscriber.take()
+
+    with pytest.raises(Refused, match=r"The server failed\.") as refused:
+        run_coroutine(take())
+    assert refused.value.code == 1011

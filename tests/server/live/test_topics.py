@@ -1,0 +1,61 @@
+"""The table of what a page is told."""
+
+from __future__ import annotations
+
+from typing import get_args
+
+from gradgate.server.live.points import Points
+from gradgate.server.live.topics import TOPICS, DirectTopic, LoggedMetrics, Pace, Samples
+from gradgate.server.protocol.browser_messages import ToBrowser
+from gradgate.server.protocol.frames import decode
+from gradgate.server.protocol.probe_messages import Metrics
+from tests.support.probing import pack_sample
+
+
+def logged(step: int) -> Points:
+    """The points of one frame."""
+    frame = Metrics(type="metrics", seq=step, step=step, time=1.0, values={"loss": 1.0})
+    return LoggedMetrics().news(frame)
+
+
+def test_every_message_to_a_page_has_its_topic() -> None:
+    """By its type; the samples have a frame instead of a message."""
+    union = get_args(get_args(ToBrowser)[0])
+    types = [message.model_fields["type"].default for message in union]
+    assert sorted(topic.name for topic in TOPICS) == sorted([*types, "samples"])
+
+
+def test_each_topic_is_made_of_its_news_or_read_from_the_store() -> None:
+    """Never both, and the message of a notice says which topic it is."""
+    for topic in TOPICS:
+        assert isinstance(topic, DirectTopic) != hasattr(topic, "read"), topic.name
+        if hasattr(topic, "notice"):
+            assert topic.notice.type == topic.name
+
+
+def test_later_news_stay_as_they_are() -> None:
+    """They are shared by every browser of a run."""
+    topic, shared = LoggedMetrics(), logged(2)
+    for waiting in (None, logged(1)):
+        own = topic.merge(waiting, shared)
+        own = topic.merge(own, logged(3))
+        assert [point.step for point in shared.listed()] == [2]
+        assert [point.step for point in own.listed()][-2:] == [2, 3]
+
+
+def test_a_page_in_arrears_gets_one_frame_of_all_samples() -> None:
+    """With the latest values and the range of those in between."""
+    topic, news = Samples(), None
+    for seq, norm in enumerate((5.0, 9.0, 1.0), 1):
+        news = topic.merge(news, topic.news(decode(pack_sample(seq, seq, [1], {1: [norm]}))))
+    assert news is not None
+    frame = decode(topic.message(news))
+    values = {code: numbers.tolist() for code, numbers in frame.values.items()}
+    assert (frame.seq, values) == (3, {1: [1.0], 129: [1.0], 130: [9.0]})
+
+
+def test_what_opens_a_page_comes_in_its_order() -> None:
+    """First the row of the run, which alone has a pace."""
+    assert [topic.name for topic in TOPICS if topic.opens] == ["run", "commands", "gates", "alerts"]
+    paces = {topic.name: topic.pace for topic in TOPICS if topic.pace is not None}
+    assert paces == {"run": Pace(after_news=0.5, without_news=2.0)}
