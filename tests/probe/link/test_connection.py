@@ -249,6 +249,29 @@ def test_flush_without_an_answer_gives_up_in_time() -> None:
         assert not run.flush(0.05)
 
 
+def test_the_end_of_a_job_waits_until_the_server_has_stored_all() -> None:
+    """The goodbye comes behind the last acknowledgement, which may take the server a while."""
+    heard: list[str] = []
+
+    def talk(socket: ServerConnection) -> None:
+        run = json.loads(socket.recv())["run"]
+        welcome = {"type": "welcome", "protocol": 1, "run": run, "last_seq": 0}
+        socket.send(json.dumps(welcome))
+        while "bye" not in heard:
+            message = socket.recv()
+            heard.append("frame" if isinstance(message, bytes) else json.loads(message)["type"])
+            if heard[-1] == "heartbeat" and "frame" in heard:
+                socket.send(json.dumps({"type": "ack", "seq": 2}))
+
+    with other_server(talk) as url:
+        run, step = attached(url)
+        wait_for(lambda: "heartbeat" in heard)
+        step()
+        run.log(loss=1.0)
+        run.detach()
+    assert heard[-2:] == ["heartbeat", "bye"]
+
+
 def test_a_job_of_a_moment_is_kept_whole(server: ServerProcess) -> None:
     """Detached right after its last step, before any connection was up, a run loses nothing."""
     run, step = attached(server.url)
