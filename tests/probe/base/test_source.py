@@ -36,19 +36,31 @@ class Told:
     chain: Chain
     name: str
 
+    def look(self, callers: Callers) -> None:
+        self.chain = callers.chain(sys._getframe())
+        self.name = callers.function(sys._getframe())
+
 
 class Plain(Function):
     """Tells from inside who called it."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, callers: Callers, told: Told) -> Tensor:
-        told.chain = callers.chain(sys._getframe())
-        told.name = callers.function(sys._getframe())
+        told.look(callers)
         return x * 2
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, None]:
         return grads[0] * 2, None, None
+
+
+class Derived(Plain):
+    """Inherits from a custom function, and has a forward of its own."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, callers: Callers, told: Told) -> Tensor:
+        told.look(callers)
+        return x * 3
 
 
 class Inner(Function):
@@ -62,7 +74,9 @@ class Inner(Function):
 
 @pytest.mark.usefixtures("apply")
 @pytest.mark.parametrize(
-    ("function", "name"), [(Plain, "Plain"), (Inner, "Plain")], ids=["plain", "nested"]
+    ("function", "name"),
+    [(Plain, "Plain"), (Derived, "Derived"), (Inner, "Plain")],
+    ids=["plain", "derived", "nested"],
 )
 def test_the_inside_of_a_custom_function_is_not_where_it_was_called(
     function: Any, name: str
@@ -86,8 +100,7 @@ def test_a_custom_function_with_a_decorated_forward_is_known() -> None:
         @staticmethod
         @torch.amp.custom_fwd(device_type="cpu")
         def forward(ctx: Any, x: Tensor, callers: Callers, told: Told) -> Tensor:
-            told.chain = callers.chain(sys._getframe())
-            told.name = callers.function(sys._getframe())
+            told.look(callers)
             return x * 2
 
     callers, told = Callers(), Told()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from gradgate.probe.base.errors import TargetError
-from gradgate.probe.base.targets import resolve
+from gradgate.probe.base.targets import MOST_COMPARED, resolve
 
 NAMES = [
     ["encoder.weight"],
@@ -58,6 +58,13 @@ def test_what_matches_nothing_is_told_the_nearest(target: str, hint: str) -> Non
     with pytest.raises(TargetError, match=target) as caught:
         resolve(target, NAMES)
     assert hint in str(caught.value)
+
+
+def test_in_a_large_model_the_nearest_are_looked_for_among_those_that_begin_alike() -> None:
+    """To compare with all names would take seconds."""
+    names = [[f"blocks.{number:05d}.weight"] for number in range(MOST_COMPARED * 2)]
+    with pytest.raises(TargetError, match=r"did you mean 'blocks\.03999\.weight'"):
+        resolve("blocks.03999.weigth", names)
 
 
 def test_a_run_without_parameters_is_said_to_have_none() -> None:

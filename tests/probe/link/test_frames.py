@@ -8,7 +8,7 @@ import math
 import numpy as np
 import pytest
 
-from gradgate.probe.link.frames import encode_json, encode_sample
+from gradgate.probe.link.frames import PIECE, encode_json, encode_sample
 from gradgate.probe.model.sample import GRAD_MAX, GRAD_NORM, Sample
 from gradgate.server.protocol.frames import decode
 
@@ -33,3 +33,17 @@ def test_json_is_compact_and_has_no_number_that_is_none() -> None:
     assert json.loads(encode_json({"a": "ü\ud800"})) == {"a": "ü\ud800"}
     with pytest.raises(ValueError, match="not JSON compliant"):
         encode_json({"a": math.nan})
+
+
+@pytest.mark.parametrize("length", [0, 1, PIECE, PIECE + 1, 3 * PIECE])
+def test_a_long_list_is_written_in_pieces_to_the_same_text(length: int) -> None:
+    """One call would hold the interpreter until all is written."""
+    rows = [{"name": f"layer.{number}", "shape": [number, 2]} for number in range(length)]
+    message = {"type": "table", "parameters": rows, "pair": (1, 2), "none": None}
+    assert encode_json(message) == json.dumps(message, separators=(",", ":"))
+
+
+def test_no_piece_carries_a_nan() -> None:
+    """JSON has none."""
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        encode_json({"values": [0.0] * PIECE + [math.nan]})
