@@ -1,5 +1,6 @@
 # make demo [STEPS=500] [PORT=8765]   a live, steerable training job with its dashboard
 # make test                           every test: JavaScript, Python, browser
+# make test-torch VERSION=2.15.0      the probe's tests on another torch, in an environment of its own
 # make check                          linters, type checks and every test, as in CI
 # make wire                           the page's types of the wire, from docs/protocol.schema.json
 # make docs                           the documentation's site, in build/site
@@ -16,10 +17,12 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 MAKE_VENV = $(PIP) --version >/dev/null 2>&1 || $(PYTHON) -m venv $(VENV)
 # Test processes at once: two, or as many as you say.
 WORKERS ?= 2
+# What runs on another torch: all that imports it.
+TORCH_TESTS ?= tests/probe tests/zoo tests/matrix tests/contract
 JS_TESTS := $(sort $(shell find tests/js -name '*.test.js'))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-js test-python check lint types types-js wire docs release venv clean
+.PHONY: help demo test test-js test-python test-torch check lint types types-js wire docs release venv clean
 
 help:
 	@sed -n 's/^# \{0,1\}//p' Makefile | sed '/^$$/q'
@@ -38,6 +41,13 @@ test-js: $(VENV)/.installed-test
 test-python: $(VENV)/.installed-test
 	@GRADGATE_CHROMIUM="$$($(BIN)/python tests/support/chromium.py)" && export GRADGATE_CHROMIUM && \
 		set -x && $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
+
+# Notices that newer versions give of themselves fail no test: they are not what this is about.
+test-torch:
+	@test -n "$(VERSION)" || { echo "error: say which torch: VERSION=2.15.0" >&2; exit 1; }
+	@$(MAKE) --no-print-directory .venv-torch-$(VERSION)/.installed-test
+	.venv-torch-$(VERSION)/bin/python -m pytest $(TORCH_TESTS) -n $(WORKERS) --dist loadfile \
+		--no-loadscope-reorder -W ignore::FutureWarning -W ignore::DeprecationWarning
 
 check: lint types types-js
 	@$(MAKE) --no-print-directory test
@@ -67,7 +77,7 @@ release: $(VENV)/.installed-release
 venv: $(VENV)/.installed-test
 
 clean:
-	rm -rf $(VENV) node_modules build dist *.egg-info tests/artifacts
+	rm -rf $(VENV) .venv-torch-* node_modules build dist *.egg-info tests/artifacts
 	rm -rf .pytest_cache .mypy_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -80,6 +90,18 @@ $(VENV)/.installed-%: pyproject.toml constraints.txt
 	$(MAKE_VENV)
 	$(PIP) install --constraint constraints.txt --editable '.[$*]'
 	@touch $(VENV)/.installed $@
+
+# That torch comes first, with what it asks for; what is tested beside it is pinned as usual.
+.venv-torch-%/.installed-test: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv-torch-$*
+	$(@D)/bin/python -m pip --disable-pip-version-check install torch==$*
+	$(@D)/bin/python -m pip --disable-pip-version-check freeze > $(@D)/torch.txt
+	awk -F'[ ;@=]' '{ name = tolower($$1); gsub(/[-_.]+/, "-", name) } \
+		NR == FNR { known[name]; print; next } !(name in known)' \
+		$(@D)/torch.txt constraints.txt > $(@D)/constraints.txt
+	$(@D)/bin/python -m pip --disable-pip-version-check install \
+		--constraint $(@D)/constraints.txt --editable '.[test]'
+	@touch $@
 
 node_modules/.package-lock.json: package.json package-lock.json $(VENV)/.installed-test
 	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/npm ci

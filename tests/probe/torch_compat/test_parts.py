@@ -63,7 +63,9 @@ def test_a_part_that_is_there_is_found_by_its_name() -> None:
     part = Part("torch.nn.Linear", otherwise="nothing works")
     assert part.require() is torch.nn.Linear
     assert part.or_else(None) is torch.nn.Linear
-    assert not Part("torch.backends.cudnn.benchmark", otherwise="nothing works").missing
+    falsy = Part("torch.backends.cudnn.benchmark", otherwise="nothing works")
+    assert not falsy.missing
+    assert falsy.or_else("else") is falsy.require() is torch.backends.cudnn.benchmark is False
 
 
 def test_a_torch_without_any_of_them_trains_on() -> None:
