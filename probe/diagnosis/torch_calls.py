@@ -37,12 +37,9 @@ class ConstructorCalls:
         def made_from_numpy(given: tuple[Any, ...], made: Tensor) -> None:
             note("from_numpy", given[0], made)
 
-        self._makers = [
-            new_parameters(made_subclass),
-            arrays_as_tensors(made_from_numpy),
-        ]
-        for maker in self._makers:
+        for maker in (new_parameters(made_subclass), arrays_as_tensors(made_from_numpy)):
             maker.start()
+            self._makers.append(maker)
 
     def stop(self) -> None:
         """Listen no longer."""

@@ -56,8 +56,8 @@ class Trace:
         if self._thresholds[0]:
             gc.set_threshold(max(SELDOM, self._thresholds[0]), *self._thresholds[1:])
         self._began = time.perf_counter()
+        self._running = True  # first: what has started when the rest fails can be stopped
         self._recorder.start()
-        self._running = True
 
     def pause(self, paused: bool) -> None:
         """Leave out what an optimizer does in its step."""

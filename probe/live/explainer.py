@@ -82,12 +82,15 @@ class Explainer:
         """Answer ``command`` from the step that begins at the boundary at hand."""
         self._commands.add(command)
 
-    def boundary(self) -> None:
-        """Trace the coming step if there is reason to."""
+    def boundary(self, step: int) -> None:
+        """Trace the coming step if there is reason to; ``step`` has just ended."""
         wanted = self._commands.waiting or self._schedule.wants_trace()
         if not self.tracing and wanted and not capturing():
             self._schedule.begin_trace()
-            self._step.start()
+            with self._guard.attempt() as attempt:
+                self._step.start()
+            if attempt.error is not None:
+                self._commands.reject(step, f"{attempt.fault}.")
         self._measurement.schedule.must_sample = self.tracing or self._schedule.wants_sample()
 
     def pause(self, paused: bool) -> None:
@@ -141,10 +144,11 @@ class Explainer:
     def _message(self, result: TraceResult, step: int) -> dict[str, Any]:
         """Make what is sent of a traced step, but for the command that it answers."""
         indexes = {self._table.name(index): index for index in range(len(self._table))}
-        told = [
-            {"parameter": indexes.get(name), "name": name, **explanation.as_message()}
-            for name, explanation in list(result.explanations.items())[:MOST]
-        ]
+        told = []
+        for name, explanation in list(result.explanations.items())[:MOST]:
+            with self._guard:  # one by one: a fault in one must not keep the others back
+                message = explanation.as_message()
+                told.append({"parameter": indexes.get(name), "name": name, **message})
         return {
             "type": "explanations",
             "step": step,

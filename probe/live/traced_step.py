@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 
 from torch import nn
@@ -61,8 +62,12 @@ class TracedStep:
 
     def start(self) -> None:
         """Trace from here on; what that costs is not the sampling's."""
-        self._trace = Trace(self._models, self._table.parameters, self._guard)
-        self._trace.start()
+        trace = Trace(self._models, self._table.parameters, self._guard)
+        with ExitStack() as undo:
+            undo.callback(trace.stop)
+            trace.start()
+            undo.pop_all()
+        self._trace = trace
         self._measurement.schedule.beside_the_pace = True
 
     def pause(self, paused: bool) -> None:
@@ -110,17 +115,20 @@ class TracedStep:
         in_optimizer = self._measurement.members.in_optimizer
         known = any(in_optimizer)
         blocking = self._gates.blocking()
-        return [
-            Case(
-                index,
-                self._table.name(index),
-                id(self._table.parameters[index]),
-                State(state).word,
-                in_optimizer[index] or not known,
-                trace.owners(self._table.names[index]),
-                self._freezer.records.freezes.get(index),
-                blocking.get(index),
-            )
-            for index, state in enumerate(sample.states)
-            if index not in self._table.removed and state != State.UNMEASURED
-        ]
+        cases = []
+        for index, state in enumerate(sample.states):
+            if index in self._table.removed or state == State.UNMEASURED:
+                continue
+            with self._guard:  # one by one: a fault in one must not keep the others from it
+                case = Case(
+                    index,
+                    self._table.name(index),
+                    id(self._table.parameters[index]),
+                    State(state).word,
+                    in_optimizer[index] or not known,
+                    trace.owners(self._table.names[index]),
+                    self._freezer.records.freezes.get(index),
+                    blocking.get(index),
+                )
+                cases.append(case)
+        return cases

@@ -105,7 +105,7 @@ class ScriptCommands:
             self._queue.submit(command)
             return
         self._steering.apply_now(command, selection, self._state.step)
-        self._explainer.boundary()
+        self._explainer.boundary(self._state.step)
         self._measurement.schedule.sampling |= self._explainer.tracing
 
     def preview(

@@ -85,7 +85,7 @@ class StepEnd:
         with self._guard:
             self._delivery.send()
         with self._guard:
-            self._explainer.boundary()
+            self._explainer.boundary(self._state.step)
         self._plan_next(sampled=sampled, late=late)
 
     def _explain(self, *, sampled: bool) -> None:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from gradgate import probe
+from gradgate.probe.diagnosis.modules import ModuleCalls
 from gradgate.probe.diagnosis.trace import Trace
 from gradgate.probe.link.uplink import Uplink
 from gradgate.probe.live import schedule
@@ -352,6 +353,9 @@ def test_a_traced_step_does_not_slow_the_pace_of_sampling(monkeypatch: pytest.Mo
     loop.run.explain()
     loop.step(3)
     assert recorded[-3:] == [5, 7, 8]
+    loop.ask(1, "*")  # taken up at the end of step 9, which begins the trace of the next
+    loop.step(3)
+    assert recorded[-2:] == [8, 11]
 
 
 def test_commands_are_rejected_when_the_trace_fails(
@@ -422,3 +426,55 @@ def test_commands_are_rejected_when_what_was_found_cannot_be_sent(
     loop.ask(1, "encoder")
     loop.step(2)
     assert [(number, state) for number, state, *_ in sent] == [(1, "delivered"), (1, "rejected")]
+
+
+def test_commands_are_rejected_when_the_trace_cannot_begin(
+    sent: list[Sent], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing of the trace stays, and the step is made as if nobody had asked."""
+    monkeypatch.delenv("GRADGATE_STRICT")
+    loop = Loop()
+    before = torch.from_numpy
+    loop.ask(1, "encoder")
+    with monkeypatch.context() as broken:
+        broken.setattr(ModuleCalls, "start", lambda _: 1 / 0)
+        loop.step(2)
+    assert torch.from_numpy is before
+    assert sent[-1][:2] == (1, "rejected")
+    assert traced(sent) == []
+
+
+def test_a_parameter_that_cannot_be_judged_takes_no_other_along(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Its neighbours are explained; the owner of one could not be found."""
+    monkeypatch.delenv("GRADGATE_STRICT")
+    loop = Loop()
+    loop.model.cut = True
+    owners = Trace.owners
+
+    def failing(trace: Trace, names: list[str]) -> tuple[str, ...]:
+        if "encoder.bias" in names:
+            raise KeyError("mine")
+        return owners(trace, names)
+
+    monkeypatch.setattr(Trace, "owners", failing)
+    loop.run.explain()
+    loop.step()
+    assert loop.causes == {"encoder.weight": "detached"}
+
+
+def test_a_run_without_an_optimizer_has_none_to_be_missing_from() -> None:
+    """Its script applies the gradients."""
+    model = Switchable()
+    with probe.attach(model, server=False, every=1) as run:
+        run.explain()
+        model(torch.ones(3, 4)).sum().backward()
+        run.step()
+        assert run.explanations() == {}
+        model.cut = True
+        model.zero_grad()
+        run.explain()
+        model(torch.ones(3, 4)).sum().backward()
+        run.step()
+        assert {name: each.cause for name, each in run.explanations().items()} == CUT
