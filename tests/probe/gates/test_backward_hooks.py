@@ -361,3 +361,35 @@ def test_a_tensor_that_cannot_be_gated_leaves_the_others_gated(
     if site == "output:giver":
         assert model.giver.one.weight.grad is not None
         assert model.giver.two.weight.grad is None
+
+
+def test_each_output_of_one_node() -> None:
+    """Where an operation returns two tensors of one node, each is gated by its own hook."""
+
+    class Moments(nn.Module):
+        def __init__(self, place: gating.Place) -> None:
+            super().__init__()
+            self.linear, self.place = nn.Linear(6, 6), place
+
+        def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+            std, mean = torch.std_mean(self.linear(x), 1, keepdim=True)
+            return self.place(std), self.place(mean)
+
+    class Standing(nn.Module):
+        def __init__(self, place: gating.Place = gating.as_it_is) -> None:
+            super().__init__()
+            torch.manual_seed(0)
+            self.moments, self.head = Moments(place), nn.Linear(2, 3)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.head(torch.cat(self.moments(x), 1))  # type: ignore[no-any-return]
+
+    both(Standing(), Standing(gating.cut), "output:moments")
+    both(
+        Standing(),
+        Standing(gating.scaled(2.0)),
+        "output:moments",
+        when="norm >= 0",
+        action="scale",
+        factor=2.0,
+    )

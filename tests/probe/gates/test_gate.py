@@ -7,6 +7,11 @@ import math
 import pytest
 from torch import Tensor, nn
 
+from gradgate.probe.conditions.compiler import compile_condition
+from gradgate.probe.gates.actions import Block
+from gradgate.probe.gates.gate import Gate, GateSettings
+from gradgate.probe.gates.sites import parse_site
+from gradgate.probe.model.table import ParameterTable
 from tests.support import gating
 from tests.support.gating import OPTIMIZERS, Branched, closed_in
 
@@ -116,3 +121,49 @@ def test_a_norm_that_is_not_finite_is_not_sent() -> None:
         assert gate.as_message()["norm_out"] == 6.0
         gate.record_norm(3.0, closed=False)
         assert gate.as_message()["norm_out"] == 3.0
+
+
+def test_a_paused_gate_lets_everything_pass() -> None:
+    """A gate that is paused counts its steps and is closed in none, whatever its condition says."""
+    model = Branched()
+    with gating.attached(model) as run:
+        gating.parts(run).registry.apply(gating.command("output:encoder", paused=True), 0)
+        gating.loss_of(model, 1).backward()
+        run.step()
+        info = gating.only_gate(run)
+        assert (info.steps, info.closed_steps, info.closed) == (1, 0, False)
+    assert model.encoder[0].weight.grad is not None
+
+
+def bare(site: str) -> Gate:
+    condition = compile_condition("True")
+    settings = GateSettings(1, parse_site(site), condition, Block(), 0, False, "test", None, 0)
+    return Gate(settings)
+
+
+def test_a_gate_to_which_nothing_comes_after_all_is_not_closed() -> None:
+    """What an old graph brought before a forward does not keep the gate closed without it."""
+    gate = bare("param:a")
+    assert gate.decide(1, {}, gating.broken)
+    gate.arrivals.await_gradient()
+    assert not gate.end_step(gating.broken)
+    assert not gate.decider.closed
+
+
+@pytest.mark.parametrize(
+    ("names", "index"),
+    [
+        ([("a",), ("b",)], 0),
+        ([("c", "a"), ("b",)], 0),
+        ([("c",), ("b",)], 0),  # the tensor has another name
+        ([(), ("b",), ("a",)], 2),  # the name has another tensor
+        ([(), ("b",)], None),
+    ],
+)
+def test_a_gate_follows_its_parameter(names: list[tuple[str, ...]], index: int | None) -> None:
+    """A gate goes with its name first, then with its tensor, and knows when neither is there."""
+    gate, table = bare("param:a"), ParameterTable({"": nn.Linear(1, 1)})
+    table.names[:] = [["a"], ["b"]]
+    assert gate.find_parameter(table) == 0
+    table.names[:] = map(list, names)
+    assert gate.find_parameter(table) == index
