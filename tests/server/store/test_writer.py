@@ -11,7 +11,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from sqlalchemy import Connection
+from sqlalchemy import Connection, event
 
 from gradgate.server.protocol.frames import decode
 from gradgate.server.protocol.probe_messages import Hello
@@ -118,6 +118,20 @@ def test_what_came_before_a_frame_that_cannot_be_stored_is(
     assert desk.dropped.get(timeout=WITHIN) == BAD
     assert desk.last_seq(BAD) == 5
     assert f"The sample with seq 6 of run {BAD} cannot be stored" in caplog.text
+
+
+def test_a_frame_that_cannot_be_stored_is_found_in_few_transactions(desk: Desk) -> None:
+    """Each is a wait for the disk, in which every other run waits too."""
+    rollbacks: list[Connection] = []
+    with desk.store.read() as connection:
+        engine = connection.engine
+    with blocked(desk):
+        for seq in range(1, 129):
+            desk.sample(BAD, seq, statistic=0 if seq == 1 else 1)
+        event.listen(engine, "rollback", rollbacks.append)
+    assert desk.dropped.get(timeout=WITHIN) == BAD
+    # One with the other runs, one alone, and one each time that half of it is left.
+    assert len(rollbacks) < 20
 
 
 def test_whoever_is_told_and_fails_stops_no_writer(tmp_path: Path) -> None:
