@@ -22,7 +22,10 @@ LISTED = 20
 
 @dataclass(frozen=True)
 class Preview:
-    """What a command would touch; lists of names are cut after the first 20."""
+    """What a command would touch; lists of names are cut after the first 20.
+
+    A record with one field for each figure that the wire protocol and Python show.
+    """
 
     kind: str
     target: str

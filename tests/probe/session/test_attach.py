@@ -81,3 +81,27 @@ def test_the_guard_lets_an_interrupt_through() -> None:
     """Ctrl-C inside a hook is the user's, not a fault."""
     with pytest.raises(KeyboardInterrupt), Guard():
         raise KeyboardInterrupt
+
+
+class Wrapped(torch.optim.Optimizer):
+    """An optimizer around another, as Accelerate makes it: its own ``__init__`` never ran."""
+
+    def __init__(self, optimizer: object) -> None:
+        self.optimizer = optimizer
+
+    def step(self, closure: Any = None) -> Any:
+        """Make a step of the optimizer inside."""
+        return self.optimizer.step(closure)  # type: ignore[attr-defined]
+
+
+def test_a_wrapped_optimizer_is_seen_through_and_an_empty_wrapper_is_told() -> None:
+    """The steps are those of the innermost."""
+    model = nn.Linear(2, 1)
+    inner = torch.optim.SGD(model.parameters(), lr=0.1)
+    wrapped = Wrapped(Wrapped(inner))
+    with probe.attach(model, wrapped, server=False, every=1) as run:
+        model(torch.ones(1, 2)).sum().backward()
+        wrapped.step()
+        assert job_of(run).state.step == 1
+    with pytest.raises(probe.AttachError, match=r"that never called Optimizer\.__init__"):
+        probe.attach(model, Wrapped(None), server=False)

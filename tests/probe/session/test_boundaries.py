@@ -1,17 +1,212 @@
-"""Optimizers that step in unusual ways, and where a step ends."""
+"""Step boundaries from the optimizers' own hooks: what ends a step, and what does not."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.optim import LBFGS, SGD, Optimizer
 
 from gradgate import probe
+from gradgate.probe.session.boundaries import Boundaries
 from gradgate.probe.session.run import job_of
 from tests.support import zoo
 from tests.support.steered import one_step, plain, scaled_step, states
+
+
+class Steps:
+    """Notes what it is told of two layers' optimizers."""
+
+    def __init__(self, count: int = 1, optimizers: Sequence[Optimizer] | None = None) -> None:
+        self.layers = [nn.Linear(2, 1) for _ in range(count)]
+        self.optimizers = list(
+            optimizers or [SGD(layer.parameters(), lr=0.1) for layer in self.layers]
+        )
+        self.said: list[str] = []
+        self.skips = False
+        self.boundaries = Boundaries(self.optimizers, self, self.run)
+
+    def run(self, body: Callable[[], None]) -> None:
+        body()
+
+    def before_step(self, k: int) -> None:
+        self.said.append(f"before {k}")
+
+    def measure(self, k: int) -> None:
+        self.said.append(f"measure {k}")
+
+    def stepped(self, k: int) -> None:
+        self.said.append(f"stepped {k}")
+
+    def after_step(self, k: int) -> None:
+        self.said.append(f"after {k}")
+
+    def cleared(self) -> None:
+        self.said.append("cleared")
+
+    def boundary(self, *, late: bool) -> None:
+        self.said.append("late boundary" if late else "boundary")
+
+    def discarded(self, k: int) -> bool:
+        self.said.append(f"discarded {k}")
+        return self.skips
+
+    def take(self) -> list[str]:
+        said, self.said = self.said, []
+        return said
+
+    def ends(self) -> int:
+        return sum("boundary" in said for said in self.take())
+
+
+def loss(layer: nn.Module) -> torch.Tensor:
+    total: torch.Tensor = layer(torch.ones(1, 2)).sum()
+    total.backward()
+    return total
+
+
+def test_a_step_of_one_optimizer_is_a_step_of_the_run() -> None:
+    """In this order: gradients are measured before they are applied."""
+    steps = Steps()
+    loss(steps.layers[0])
+    steps.optimizers[0].step()
+    assert steps.take() == ["before 0", "measure 0", "stepped 0", "boundary", "after 0"]
+    steps.optimizers[0].zero_grad()
+    assert steps.take() == ["cleared"]
+
+
+def test_a_closure_computes_what_is_measured_inside_the_step() -> None:
+    """And the zero_grad in it drops nothing that counts."""
+    layer = nn.Linear(2, 1)
+    steps = Steps(optimizers=[LBFGS(layer.parameters(), max_iter=2)])
+
+    def closure() -> torch.Tensor:
+        steps.optimizers[0].zero_grad()
+        return loss(layer)
+
+    steps.optimizers[0].step(closure)  # type: ignore[arg-type]
+    assert steps.take() == ["before 0", "stepped 0", "measure 0", "boundary", "after 0"]
+
+
+@pytest.mark.parametrize("passed", ["by name", "by place"])
+def test_a_closure_is_known_however_it_is_given(passed: str) -> None:
+    """It is the first argument of step."""
+    steps = Steps()
+
+    def closure() -> float:
+        return 0.0
+
+    if passed == "by name":
+        steps.optimizers[0].step(closure=closure)
+    else:
+        steps.optimizers[0].step(closure)
+    assert steps.take()[:2] == ["before 0", "stepped 0"]
+
+
+def test_with_several_optimizers_a_round_is_a_step() -> None:
+    """It ends when all have stepped, or just before one steps again."""
+    steps = Steps(2)
+    first, second = steps.optimizers
+    first.step()
+    assert steps.ends() == 0
+    second.step()
+    assert steps.ends() == 1
+    first.step()
+    first.step()
+    said = steps.take()
+    assert said.count("late boundary") == 1
+    assert said.index("late boundary") < len(said) - said[::-1].index("before 0")
+
+
+def test_gradients_that_are_thrown_away_may_end_a_round() -> None:
+    """Where that was a skipped step: the next step begins a round of its own."""
+    steps = Steps(2)
+    first, second = steps.optimizers
+    first.step()
+    steps.take()
+    second.zero_grad()
+    assert steps.take() == ["discarded 1", "cleared"]
+    steps.skips = True
+    second.zero_grad()
+    steps.skips = False
+    steps.take()
+    first.step()
+    assert steps.ends() == 0
+
+
+def test_gradients_that_a_step_has_used_are_not_discarded() -> None:
+    """Only the next ones are."""
+    steps = Steps()
+    steps.optimizers[0].step()
+    steps.take()
+    for said in (["cleared"], ["discarded 0", "cleared"]):
+        steps.optimizers[0].zero_grad()
+        assert steps.take() == said
+
+
+class Calling(SGD):
+    """A step that calls the step of its base."""
+
+    def step(self, closure: object = None) -> None:  # type: ignore[override]
+        super().step()
+
+
+def test_a_step_inside_a_step_is_one() -> None:
+    """Torch calls the hooks for each of them."""
+    layer = nn.Linear(2, 1)
+    steps = Steps(optimizers=[Calling(layer.parameters(), lr=0.1)])
+    steps.optimizers[0].step()
+    assert steps.take() == ["before 0", "measure 0", "stepped 0", "boundary", "after 0"]
+
+
+def test_after_a_step_that_raised_the_next_counts() -> None:
+    """It never came to its end, and did not end anything."""
+    layer = nn.Linear(2, 1)
+    steps = Steps(optimizers=[SGD(layer.parameters(), lr=0.1)])
+
+    def raising() -> float:
+        raise KeyError("closure")
+
+    with pytest.raises(KeyError, match="closure"):
+        steps.optimizers[0].step(raising)
+    assert steps.take() == ["before 0"]
+    steps.optimizers[0].step()
+    assert steps.ends() == 1
+
+
+def test_where_optimizers_step_inside_the_backward_its_end_is_the_steps() -> None:
+    """Also for one whose parameters are frozen, which does not step."""
+    model = nn.Linear(2, 1)
+    optimizers = {p: SGD([p], lr=0.1) for p in model.parameters()}
+    steps = Steps(optimizers=list(optimizers.values()))
+    for parameter in model.parameters():
+        parameter.register_post_accumulate_grad_hook(lambda p: optimizers[p].step())  # type: ignore[index]
+    loss(model)
+    steps.boundaries.backward_ended()
+    assert steps.ends() == 1
+    model.bias.requires_grad_(False)
+    loss(model)
+    assert steps.ends() == 0
+    steps.boundaries.backward_ended()
+    assert steps.ends() == 1
+
+
+def test_removed_it_hears_nothing_and_leaves_the_optimizer_as_it_was() -> None:
+    """A wrapper that somebody put around ours stays, and ours below it does nothing."""
+    steps = Steps(2)
+    first, second = steps.optimizers
+    ours = second.zero_grad
+    second.zero_grad = lambda *given, **named: ours(*given, **named)  # type: ignore[method-assign]
+    steps.boundaries.remove()
+    assert "zero_grad" not in first.__dict__
+    assert "zero_grad" in second.__dict__
+    for optimizer in (first, second):
+        optimizer.step()
+        optimizer.zero_grad()
+    assert steps.take() == []
 
 
 # Dynamo warns about its own use of deprecated and odd parts of torch.
