@@ -55,8 +55,6 @@ class GateProofs:
         if gate is not None and gate.settings.since_step != proof.since:
             self._reports.supersede(proof.command, "the gate was changed again", step)
             return True
-        if proof.since >= step:
-            return False
         if gate is None:
             detail = "no gate is there any more"
         elif gate.settings.paused:

@@ -84,6 +84,7 @@ def test_a_later_command_stands_over_one_that_waits() -> None:
         assert tried.ends() == [(3, "superseded", reason)]
         assert hook_counts(model) != hooks
         assert tried.decide(2) == []
+        assert tried.ends() == [(3, "superseded", reason)]
 
 
 def test_a_trial_that_fails_is_rejected_with_its_fault_and_the_next_passes(

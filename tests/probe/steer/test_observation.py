@@ -64,3 +64,21 @@ def test_after_its_end_nothing_is_seen() -> None:
     stem.end()
     model(torch.ones(2, 6))
     assert not stem.upstream().called
+
+
+def test_a_module_that_feeds_itself_is_no_problem() -> None:
+    """Called twice, what flows in carries its own parameters, which are to be frozen."""
+
+    class Twice(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer = nn.Linear(3, 3)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.layer(self.layer(x))  # type: ignore[no-any-return]
+
+    model = Twice()
+    layer = observation(model, "layer")
+    model(torch.ones(2, 3))
+    assert layer.upstream().called
+    assert layer.problem() is None

@@ -73,6 +73,8 @@ def test_a_no_grad_freeze_in_python_is_a_grad_freeze_until_its_trial(mode: str) 
         before = model.stem.weight.clone()
         assert not model.stem.weight.requires_grad
         assert told(reports, 1) == (["applied"] if mode == "grad" else [])
+        assert job_of(run).freezer.records.freezes[0].mode == "grad"
+        assert job_of(run).freezer.no_grad.paths == ()
         steps(model, optimizer, 1, 1)
         assert torch.equal(model.stem.weight, before)
         assert "applied" in told(reports, 1)

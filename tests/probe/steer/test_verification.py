@@ -111,6 +111,22 @@ def test_an_adapter_can_be_frozen_as_soon_as_it_is_added() -> None:
         assert not model.adapter.weight.requires_grad
 
 
+def test_who_wrote_the_same_bits_is_not_blamed_for_what_came_later() -> None:
+    """Each write is another's."""
+    model, optimizer = chain(SGD)
+    with probe.attach(model, optimizer, server=False, every=1) as run:
+        reports = reports_of(run)
+        run.freeze("head")
+        steps(model, optimizer, 1, 1)
+        model.load_state_dict(copy.deepcopy(model.state_dict()))
+        steps(model, optimizer, 2, 2)
+        with torch.no_grad():
+            model.head.weight.add_(1)
+        steps(model, optimizer, 3, 3)
+    assert told(reports, 1) == ["applied", "verified", "drifted"]
+    assert reports[-1].reason.endswith("moved by the script's own code")
+
+
 def test_a_check_that_fails_is_told_once_and_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody knows whether it holds; its neighbours are verified, and later so is it."""
     monkeypatch.delenv("GRADGATE_STRICT")

@@ -39,8 +39,19 @@ def test_what_wrote_between_two_looks_is_not_guessed() -> None:
     writers.look_at_boundary(4)
     assert writers.writer_of(0) == SCRIPT
     model.bias.add_(1)
-    writers.look("SGD.step()", 9)
-    assert writers.writer_of(1) == "something between the steps 4 and 9"
+    writers.look("SGD.step()", 6)
+    assert writers.writer_of(1) == "something between the steps 4 and 6"
+
+
+@torch.no_grad()
+def test_the_step_after_the_latest_look_is_known_well_enough() -> None:
+    """Nobody else can have written since."""
+    model, writers = layer()
+    writers.watch([0])
+    writers.look_at_boundary(4)
+    model.weight.add_(1)
+    writers.look("SGD.step()", 5)
+    assert writers.writer_of(0) == "SGD.step()"
 
 
 @torch.no_grad()
@@ -55,6 +66,8 @@ def test_a_freeze_begins_anew_with_nobody() -> None:
     model.weight.add_(1)
     writers.look_at_boundary(2)
     writers.forgive([0, 1])
+    assert not writers.written
+    writers.look_at_boundary(3)
     assert not writers.written
 
 
