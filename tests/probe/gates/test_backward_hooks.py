@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import copy
+import gc
 import pickle
+import weakref
 from typing import Any
 
 import pytest
@@ -393,3 +395,44 @@ def test_each_output_of_one_node() -> None:
         action="scale",
         factor=2.0,
     )
+
+
+def test_outputs_that_share_memory_stay_views_of_it() -> None:
+    """A write to one of two views that overlap counts in the gradient of the other."""
+
+    class Overlapping(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            torch.manual_seed(0)
+            self.linear = nn.Linear(6, 4)
+
+        def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+            y = self.linear(x)
+            return y.flatten(), y[:, :2]
+
+    found = []
+    for gated in (False, True):
+        model = Overlapping()
+        with gating.attached(model) as run:
+            if gated:
+                run.gate("output:", "norm >= 0", "scale", factor=1.0)
+            whole, part = model(gating.data(1)[0])
+            whole.mul_(3.0)
+            (part.square().sum() + whole.sum()).backward()
+            found.append(gating.gradients(model))
+    assert found[0] == found[1]
+
+
+def test_views_are_let_go_of_after_the_forward() -> None:
+    """What a gated input was passed on as lives no longer than the script's own graph."""
+    model = gating.Branched()
+    kept: list[weakref.ref[Tensor]] = []
+    with gating.attached(model) as run:
+        run.gate("input:head", "norm >= 0")
+        model.head.register_forward_pre_hook(lambda _m, args: kept.append(weakref.ref(args[0])))
+        gc.disable()
+        try:
+            gating.loss_of(model, 1).backward()
+            assert kept[0]() is None
+        finally:
+            gc.enable()

@@ -379,3 +379,17 @@ def test_a_parameter_that_cannot_be_released_leaves_the_others_trained(
         assert model.head.weight.requires_grad
         assert model.stem.bias.requires_grad
         assert not model.head.bias.requires_grad
+
+
+def test_what_was_blocked_in_one_step_is_not_so_in_the_next() -> None:
+    """A parameter that no loss reaches after its gate has opened is absent, and not gated."""
+    model = Branched()
+    with gating.attached(model) as run:
+        run.gate("output:encoder", "step == 1")
+        gating.loss_of(model, 1).backward()
+        run.step()
+        assert gating.states(run)["encoder.0.weight"] == "gated"
+        model.zero_grad()
+        model.head(torch.ones(1, 8)).sum().backward()
+        run.step()
+        assert gating.states(run)["encoder.0.weight"] == "absent"
