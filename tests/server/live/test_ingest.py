@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from websockets.exceptions import ConnectionClosed
 
+from gradgate.server.live.connection import Refused
+from gradgate.server.live.ingest import accept, decode_frame
+from gradgate.server.live.live_run import LiveRun
+from gradgate.server.protocol.probe_messages import PreviewAnswer, TrialAnswer
+from gradgate.server.protocol.runs import RunStatus
+from gradgate.server.store.parameter_table import Known
+from gradgate.server.store.writer import Writer
+from tests.support.loops import run_coroutine
 from tests.support.probing import (
     PRESENT,
     FakeProbe,
@@ -129,6 +138,57 @@ BAD_FRAMES = [
     (b"\0" * (32 * MIB + 1), 1009, "at most 33554432 bytes"),
     (pack_bundle(" " * 16 * MIB, " " * 16 * MIB), 1009, "at most 33554432 bytes"),
 ]
+
+
+class Queue:
+    """A writer that keeps what it is to write."""
+
+    def __init__(self) -> None:
+        self.seqs: list[int | None] = []
+
+    def append(self, _: str, frame: Any, __: int) -> None:
+        self.seqs.append(getattr(frame, "seq", None))
+
+
+def accepted(*frames: str | bytes) -> tuple[list[int | None], LiveRun]:
+    """The sequence numbers that are queued of frames to a run of two parameters."""
+
+    async def work() -> tuple[list[int | None], LiveRun]:
+        queue, live = Queue(), LiveRun(RUN, asyncio.get_running_loop())
+        live.table = [Known("a.weight", 8), Known("a.bias", 8)]
+        for frame in frames:
+            read = decode_frame(frame)
+            assert not isinstance(read, PreviewAnswer | TrialAnswer)
+            accept(read, len(frame), cast(Writer, queue), live)
+        return queue.seqs, live
+
+    return run_coroutine(work())
+
+
+def test_what_comes_again_is_taken_once() -> None:
+    """By its sequence number; a heartbeat has none, and always counts."""
+    frames = [json.dumps({"type": "alerts", "seq": seq, "alerts": []}) for seq in (1, 2, 2, 1, 3)]
+    beat = json.dumps({"type": "heartbeat", "time": 1.0, "step": 1})
+    seqs, live = accepted(*frames, beat, beat)
+    assert (seqs, live.received_seq) == ([1, 2, 3, None, None], 3)
+
+
+def test_a_table_is_known_to_the_frames_behind_it() -> None:
+    """Before they are stored."""
+    rows = [table_row(name) for name in ("a.weight", "a.bias", "b")]
+    grown = json.dumps({"type": "parameters", "seq": 2, "parameters": rows})
+    wide = pack_sample(3, 3, [1] * 3, {1: [1] * 3})
+    assert accepted(grown, wide)[0] == [2, 3]
+    with pytest.raises(Refused, match="outside the parameter table of 2 rows"):
+        accepted(wide)
+
+
+def test_a_run_that_says_bye_is_finished() -> None:
+    """And lives until then."""
+    _, live = accepted(json.dumps({"type": "heartbeat", "time": 1.0, "step": 1}))
+    assert live.status is RunStatus.LIVE
+    _, live = accepted(json.dumps({"type": "bye", "time": 1.0, "step": 1}))
+    assert live.status is RunStatus.FINISHED
 
 
 @pytest.mark.parametrize(("change", "code", "message"), BAD_HELLOS)

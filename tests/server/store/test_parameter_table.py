@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
 from websockets.sync.client import connect
 
 from gradgate.server.protocol.frames import decode
+from gradgate.server.protocol.parameters import Parameter
+from gradgate.server.store.parameter_table import check_positions, check_table, known_rows
+from gradgate.server.store.refusals import Refusal
 from tests.support.probing import FakeProbe, hello, table_row
 from tests.support.serving import ServerProcess
 
@@ -24,6 +28,46 @@ def grow(probe: FakeProbe, seq: int, rows: list[dict[str, Any]]) -> None:
 def names_up_to(count: int) -> list[str]:
     """Names of so many parameters."""
     return [f"p{place}" for place in range(count)]
+
+
+def table(*rows: tuple[str, int]) -> list[Parameter]:
+    """A table of names and sizes."""
+    return [Parameter.model_validate(table_row(name, numel=numel)) for name, numel in rows]
+
+
+def test_a_table_never_shrinks() -> None:
+    """What is known has its place for good."""
+    known = known_rows(table(("a", 8), ("b", 8)))
+    check_table(known, table(("a", 8), ("b", 8)))
+    with pytest.raises(Refusal, match="shrank from 2 to 1 rows"):
+        check_table(known, table(("a", 8)))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "same"),
+    [
+        (("a", 8), ("a", 9), True),
+        (("a", 8), ("b", 8), True),
+        (("a", 0), ("b", 9), True),
+        (("a", 8), ("b", 9), False),
+        (("a", 8), ("b", 0), False),
+    ],
+)
+def test_a_row_may_get_another_name_or_another_size(
+    old: tuple[str, int], new: tuple[str, int], same: bool
+) -> None:
+    """With both it is another parameter, unless it had no elements yet."""
+    refused = nullcontext() if same else pytest.raises(Refusal, match="Parameter 0 was 'a'")
+    with refused:
+        check_table(known_rows(table(old)), table(new, ("c", 1)))
+
+
+def test_only_places_of_the_table_are_spoken_of() -> None:
+    """The last place is one of them, and the number of places is not."""
+    check_positions([0, 1], 2)
+    check_positions([], 0)
+    with pytest.raises(Refusal, match="Index 2 is outside the parameter table of 2 rows"):
+        check_positions([0, 2], 2)
 
 
 @pytest.fixture(params=["one commit", "several commits"])
