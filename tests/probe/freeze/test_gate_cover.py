@@ -64,6 +64,7 @@ def test_freezes_and_gates_are_covered_together(job: Job) -> None:
     job.cover.freezes_changed()
     job.cover.update({2, 3})
     job.flip(2, 3)
+    assert [layer(X).requires_grad for layer in job.model] == [True, True]
     job.model(X).sum().backward()
     job.records.drop([0, 1])
     job.flip(0, 1)

@@ -368,7 +368,7 @@ def test_compiled_autograd_is_left_alone(arm: Callable[..., BackwardTimer]) -> N
     assert model.weight.grad is not None
 
 
-@pytest.mark.filterwarnings("ignore:`torch.jit.script` is deprecated:DeprecationWarning")
+@pytest.mark.filterwarnings("ignore:`torch.jit.script` is deprecated")
 def test_function_transforms_go_through(arm: Callable[..., BackwardTimer]) -> None:
     """torch.func's vmap, grad, jvp and hessian see no hook."""
     model = nn.Linear(4, 3)

@@ -112,8 +112,7 @@ def test_transforms_traces_and_forward_mode_are_seen() -> None:
     assert not autograd.observed_by_transforms()
 
 
-@pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")
-@pytest.mark.filterwarnings("ignore:.*torch.jit:FutureWarning")
+@pytest.mark.filterwarnings("ignore:.torch.jit.trace")
 def test_a_trace_is_seen() -> None:
     """Public torch tells of it."""
 
