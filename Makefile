@@ -1,6 +1,8 @@
 # make demo [STEPS=500] [PORT=8765]   a live, steerable training job with its dashboard
 # make test                           every test: JavaScript, Python, browser
+# make quick [BASE=main]              the tests nearest to what has changed, in under a minute
 # make test-torch VERSION=2.15.0      the probe's tests on another torch, in an environment of its own
+# make mutants [ROOM=probe/freeze]    break lines on purpose and see the nearest test fail (long)
 # make check                          linters, type checks and every test, as in CI
 # make wire                           the page's types of the wire, from docs/protocol.schema.json
 # make docs                           the documentation's site, in build/site
@@ -22,7 +24,8 @@ TORCH_TESTS ?= tests/probe tests/zoo tests/matrix tests/contract
 JS_TESTS := $(sort $(shell find tests/js -name '*.test.js'))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-js test-python test-torch check lint types types-js wire docs release venv clean
+.PHONY: help demo test test-js test-python test-torch quick mutants check lint types types-js wire docs release \
+	venv clean
 
 help:
 	@sed -n 's/^# \{0,1\}//p' Makefile | sed '/^$$/q'
@@ -48,6 +51,12 @@ test-torch:
 	@$(MAKE) --no-print-directory .venv-torch-$(VERSION)/.installed-test
 	.venv-torch-$(VERSION)/bin/python -m pytest $(TORCH_TESTS) -n $(WORKERS) --dist loadfile \
 		--no-loadscope-reorder -W ignore::FutureWarning -W ignore::DeprecationWarning
+
+quick: $(VENV)/.installed-test
+	@GRADGATE_CHROMIUM="$$($(BIN)/python tests/support/chromium.py)" $(BIN)/python -m tests.quick $(BASE)
+
+mutants: $(VENV)/.installed-test
+	@GRADGATE_CHROMIUM="$$($(BIN)/python tests/support/chromium.py)" $(BIN)/python -m tests.mutants.replay $(ROOM)
 
 check: lint types types-js
 	@$(MAKE) --no-print-directory test
