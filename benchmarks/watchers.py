@@ -5,6 +5,10 @@ Each is attached, sees every step, and is detached again, so that they can take 
 
 from __future__ import annotations
 
+import sys
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from torch import nn
@@ -42,14 +46,17 @@ class Probe(Bare):
 
     label = "gradgate, every=1"
 
-    def __init__(self, server: str) -> None:
+    def __init__(self, server: str, package: ModuleType = probe) -> None:
         self.server = server
+        self.package = package
         self.runs: dict[str, int] = {}
 
     def attach(self, model: nn.Module, optimizer: Optimizer) -> None:
         """Attach as the README says."""
-        name = f"probe_cost {len(self.runs) + 1}"
-        self.run: Any = probe.attach(model, optimizer, name=name, server=self.server, every=1)
+        name = f"{self.label} {len(self.runs) + 1}"
+        self.run: Any = self.package.attach(
+            model, optimizer, name=name, server=self.server, every=1
+        )
 
     def after_step(self, step: int, loss: float) -> None:
         """Log the loss and remember the step."""
@@ -61,3 +68,28 @@ class Probe(Bare):
         if not self.run.flush(60):
             raise RuntimeError("the server did not store what the probe measured in 60 s")
         self.run.detach()
+
+
+class OtherProbe(Probe):
+    """The probe of another checkout, loaded beside this one's under a name of its own."""
+
+    label = "gradgate of the other checkout, every=1"
+
+    def __init__(self, server: str, checkout: Path) -> None:
+        super().__init__(server, load_probe(checkout))
+
+
+def load_probe(checkout: Path) -> ModuleType:
+    """Import the probe of a checkout as ``other_probe``; its own imports are relative.
+
+    Raises FileNotFoundError where there is none.
+    """
+    folder = checkout / "probe"
+    file = folder / "__init__.py"
+    spec = spec_from_file_location("other_probe", file, submodule_search_locations=[str(folder)])
+    if spec is None or spec.loader is None or not file.is_file():
+        raise FileNotFoundError(f"{file} is not there: give the folder of a checkout of Gradgate")
+    module = module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
