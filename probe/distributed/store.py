@@ -54,6 +54,11 @@ class RankStore:
         found = self._do(read)
         return None if found is None else [json.loads(value) for value in found]
 
+    def read_one(self, key: str) -> Any:
+        """Return the value of a key, or None while it is not there."""
+        found = self.read([key])
+        return None if found is None else found[0]
+
     def without(self, keys: Sequence[str]) -> list[int]:
         """Return the positions of the keys that have nothing, or only a False."""
         found = self.read(keys)

@@ -97,15 +97,11 @@ class Talker:
         for topic in self._topics.wanted():
             self._gather(topic)
         self._propose()
-        batch = self._read(self._batch_key)
+        batch = self._store.read_one(_batch_key(self._agreement.decided))
         if batch == _FAREWELL:
             self.left = True
         elif batch is not None:
             self._vote(batch)
-
-    @property
-    def _batch_key(self) -> str:
-        return f"batch/{self._agreement.decided}"
 
     def _send(self) -> None:
         """Send what was posted, each by itself."""
@@ -143,7 +139,7 @@ class Talker:
             self._agreement.call_off(reason)
             return
         try:
-            self._store.write(self._batch_key, batch)
+            self._store.write(_batch_key(self._agreement.decided), batch)
         except NotJson as error:  # the next one is not kept waiting for it
             self._agreement.call_off(f"it cannot be sent to the other ranks: {error}.")
         else:
@@ -161,7 +157,7 @@ class Talker:
         self._wake.set()  # there may be another
 
     def _decision(self, promise: int) -> tuple[Any, list[int]]:
-        where = self._batch_key
+        where = _batch_key(self._agreement.decided)
         keys = [f"{where}/{rank}" for rank in range(self._size)]
         self._store.write(keys[self._rank], promise)
         deadline = time.monotonic() + self._patience
@@ -169,7 +165,7 @@ class Talker:
             promises = self._store.read(keys)
             if promises is not None:
                 return self._store.decide(f"{where}/step", max(promises)), []
-            decided = self._read(f"{where}/step")
+            decided = self._store.read_one(f"{where}/step")
             if decided is not None:
                 return decided, []
             if time.monotonic() > deadline or self.left:
@@ -199,7 +195,7 @@ class Talker:
         Torch prints a long trace where a store's client finds its host gone.
         """
         decided = self._agreement.decided
-        if self._read(f"batch/{decided}") is not None:
+        if self._store.read_one(_batch_key(decided)) is not None:
             self._store.decide(f"batch/{decided}/step", _OFF)
             decided += 1
         self._store.write(f"batch/{decided}", _FAREWELL)
@@ -211,9 +207,9 @@ class Talker:
         """Return the ranks that did not attach, or have left."""
         return self._store.without([_attendance(rank) for rank in range(self._size)])
 
-    def _read(self, key: str) -> Any:
-        found = self._store.read([key])
-        return None if found is None else found[0]
+
+def _batch_key(number: int) -> str:
+    return f"batch/{number}"
 
 
 def _attendance(rank: int) -> str:
