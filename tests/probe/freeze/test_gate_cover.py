@@ -85,6 +85,15 @@ def test_the_scaler_finds_zeros_where_all_is_gated(job: Job) -> None:
 
 
 @pytest.mark.usefixtures("scaler")
+def test_an_optimizer_that_trains_anything_gets_no_zeros(job: Job) -> None:
+    """The scaler finds the gradient of that."""
+    job.flip(0)
+    job.cover.update_gated({0})
+    job.zeros.fill()
+    assert all(grad is None for grad in job.grads())
+
+
+@pytest.mark.usefixtures("scaler")
 def test_what_is_gated_is_looked_at_anew_after_a_freeze(job: Job) -> None:
     """The same gates may leave another optimizer idle then."""
     job.flip(0, 1)
@@ -115,6 +124,9 @@ def test_zeros_for_gated_gradients_last_until_the_step(job: Job) -> None:
     job.table.parameters[1].grad = torch.ones(2)
     job.zeros.clear_gated()
     assert job.table.parameters[1].grad is not None
+    job.table.parameters[1].grad = torch.zeros(2)
+    job.zeros.clear_gated()
+    assert job.table.parameters[1].grad is not None, "these zeros are the script's"
 
 
 def test_the_factor_is_that_of_the_scaler_in_use(scaler: GradScaler) -> None:

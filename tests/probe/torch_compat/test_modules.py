@@ -59,11 +59,11 @@ def test_a_hook_comes_before_those_that_are_there(
     handle = door.register_first(model, lambda *_: called.append(0), with_kwargs=with_kwargs)
     model(torch.ones(1, 2))
     assert called == [0, 1, 2]
+    if not missing:  # Dynamo counts by the plain dict
+        assert list(dict.keys(model._forward_pre_hooks)) == list(model._forward_pre_hooks)
     handle.remove()
     model(torch.ones(1, 2))
     assert called == [0, 1, 2, 1, 2]
-    if not missing:
-        assert list(dict.keys(model._forward_pre_hooks)) == list(model._forward_pre_hooks)
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
