@@ -28,11 +28,6 @@ class BlockedParameters:
         self._stepped: set[int] = set()
         """Those whose optimizer has looked for a gradient in this step."""
 
-    @property
-    def so_far(self) -> frozenset[int]:
-        """Those that are known so far to get no gradient in the present step."""
-        return self.before_forward | self._found
-
     def decide_before_forward(self) -> None:
         """Decide the gates on parameters that are known before the forward, once a step."""
         if self._decided:

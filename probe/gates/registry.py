@@ -125,11 +125,8 @@ class GateRegistry:
     def blocking(self) -> dict[int, GateInfo]:
         """Return the closed gates that block, by each parameter that is behind one."""
         found: dict[int, GateInfo] = {}
-        blocked = self._blocked.so_far
         for gate in self.all():
             indexes = gate.reach.indexes if gate.is_closed and gate.action.blocks else set()
-            if gate.index in blocked:
-                indexes = {gate.index}
             for index in indexes:
                 found.setdefault(index, gate.info(self._run.table.name))
         return found

@@ -47,6 +47,7 @@ def test_a_step_without_a_gradient_has_no_figures() -> None:
             gating.loss_of(model, step).backward()
             found.append(accounting.end_step(step)[step])
             gating.parts(run).blocked.release()
+            assert gating.parts(run).blocked.find() == frozenset()
         assert [figures["gate 1 closed"] for figures in found] == [1.0, 0.0]
         assert all("gate 2 closed" not in figures for figures in found)
         assert accounting.end_step(3) == {}

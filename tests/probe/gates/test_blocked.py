@@ -393,3 +393,13 @@ def test_what_was_blocked_in_one_step_is_not_so_in_the_next() -> None:
         model.head(torch.ones(1, 8)).sum().backward()
         run.step()
         assert gating.states(run)["encoder.0.weight"] == "absent"
+
+
+def test_what_is_blocked_before_the_forward_stays_so_all_step_long() -> None:
+    """A gradient that the script itself writes behind a closed gate is none that came through."""
+    model = Branched()
+    with gating.attached(model) as run:
+        run.gate("param:bypass.weight")
+        gating.loss_of(model, 1).backward()
+        model.bypass.weight.grad = torch.ones_like(model.bypass.weight)
+        assert gating.parts(run).blocked.find() == gating.parts(run).blocked.before_forward != set()

@@ -126,6 +126,14 @@ def test_hooks_that_are_on_an_output_already_still_fire() -> None:
         assert model.encoder[2].weight.grad is None
 
     model = Branched()
+    model.encoder.register_forward_hook(watch)
+    with attached(model) as run:
+        run.gate("output:encoder")
+        loss_of(model, 1).backward()
+        assert seen.pop().norm() > 0
+        assert model.encoder[2].weight.grad is None
+
+    model = Branched()
     model.encoder.register_forward_hook(forget)
     with attached(model) as run:
         run.gate("output:encoder")

@@ -62,6 +62,8 @@ def test_gates_are_listed_by_number_whatever_came_first() -> None:
         infos = run.gates()
         assert [gate.id for gate in infos] == [promised, promised + 1, promised + 2]
         assert [gate.site for gate in infos] == ["site:late", "output:encoder", "site:b"]
+        at_work = gating.parts(run).runtime.gates()
+        assert sorted(gate.id for gate in at_work) == [gate.id for gate in infos]
         run.ungate(promised + 2)
         assert run.gate("site:c") == promised + 3
         assert registry.get(promised + 2) is None
@@ -97,8 +99,9 @@ def test_what_blocks_and_what_zeroes() -> None:
     """Of the closed gates those that block are known by parameter; the first wins."""
     model = Branched()
     with gating.attached(model) as run:
-        run.gate("output:encoder", "norm >= 0")
         run.gate("output:encoder", "False")
+        run.gate("output:encoder", "norm >= 0")
+        run.gate("param:encoder.0.weight", "False")
         run.gate("param:encoder.0.weight")
         run.gate("param:head.weight", action="scale", factor=0.0)
         run.gate("param:head.bias", action="scale", factor=0.5)
@@ -107,9 +110,9 @@ def test_what_blocks_and_what_zeroes() -> None:
         names = [info.name for info in run.parameters()]
         blocking = {names[index]: gate.id for index, gate in registry.blocking().items()}
         assert blocking == {
-            **dict.fromkeys([n for n in names if n.startswith(("encoder", "stem"))], 1),
-            "encoder.0.weight": 3,  # its own gate is the nearer
+            **dict.fromkeys([n for n in names if n.startswith(("encoder", "stem"))], 2),
+            "encoder.0.weight": 4,  # its own gate is the nearer
         }
-        assert [gate.id for gate in registry.zeroing()] == [4]
+        assert [gate.id for gate in registry.zeroing()] == [5]
         indexes = registry.may_block_before_forward()
         assert {names[index] for index in indexes} == {"encoder.0.weight"}

@@ -392,3 +392,25 @@ def test_a_graph_of_before_meets_the_gates_of_now() -> None:
     plain = Branched()
     gating.loss_of(plain, 1).backward()
     assert gating.gradients(ours) == gating.gradients(plain)
+
+
+def test_who_is_upstream_is_looked_up_anew_in_each_step() -> None:
+    """A module that is fed by another one than before blocks that one, and no longer the first."""
+
+    class Switched(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.one, self.two, self.head = nn.Linear(6, 3), nn.Linear(6, 3), nn.Linear(3, 3)
+            self.feeds = self.one
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.head(self.feeds(x))  # type: ignore[no-any-return]
+
+    model = Switched()
+    with gating.attached(model) as run:
+        run.gate("input:head", "norm >= 0")
+        for feeds, name in ((model.one, "one"), (model.two, "two")):
+            model.feeds = feeds
+            gating.loss_of(model, 1).backward()
+            run.step()
+            assert gating.only_gate(run).parameters == (f"{name}.weight", f"{name}.bias")

@@ -84,3 +84,13 @@ def test_what_is_no_site(text: str, said: str) -> None:
     with pytest.raises(probe.CommandError, match=said):
         parse_site(text)
     assert parse_site("site:" + "x" * 500).name
+
+
+def test_a_frozen_parameter_may_be_gated_where_its_gate_was_made_before() -> None:
+    """A gate that comes from a checkpoint may be on a parameter that is frozen by now."""
+    with gating.attached(Branched()) as run:
+        run.freeze("head")
+        registry = gating.parts(run).registry
+        registry.check(gating.command("param:head.bias"), restored=True)
+        with pytest.raises(probe.CommandError, match="is frozen, so no gradient comes to it"):
+            registry.check(gating.command("param:head.bias"))
