@@ -58,7 +58,7 @@ class Explainer:
         self._guard = guard
         self._schedule = TraceSchedule(models, wrappers, strict=expectations.strict)
         self._step = TracedStep(models, table, measurement, freezer, gates, guard)
-        self._commands = ExplainCommands(table, reports.tell, guard)
+        self._commands = ExplainCommands(table, reports.send, guard)
         self._alerts = Alerts(expectations, table, uplink.send_alerts, guard)
         self.latest: dict[str, Explanation] = {}
         """By name: of the step that was traced last."""

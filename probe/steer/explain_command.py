@@ -1,4 +1,4 @@
-"""What an explain does."""
+"""Carries out explains."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class ExplainHandler:
 
     def apply_now(self, command: ExplainCommand, selection: Selection, step: int) -> None:
         """Have a command of the script answered by the step that is about to begin."""
-        self._reports.tell(Report(command, CommandState.DELIVERED))
+        self._reports.send(Report(command, CommandState.DELIVERED))
         self._explainer.answer(command)
 
     def is_undone_by(self, command: ExplainCommand, later: Command) -> bool:

@@ -1,4 +1,4 @@
-"""What a gate and an ungate do."""
+"""Carries out the commands about gates: gate and ungate."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class _GateCommandHandler(ABC, Generic[G]):
         """Make, change or remove a gate."""
         number = self.change(command, step)
         self._proofs.add(command, number, step)
-        self._reports.tell(Report(command, CommandState.APPLIED, step=step, gate=number))
+        self._reports.send(Report(command, CommandState.APPLIED, step=step, gate=number))
 
     def apply_now(self, command: G, selection: Selection, step: int) -> None:
         """Do what a command of the script asks, between a boundary and a forward."""

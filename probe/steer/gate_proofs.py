@@ -42,15 +42,15 @@ class GateProofs:
     def _is_ended(self, proof: _Proof, step: int) -> bool:
         ended = False
         with self._guard.attempt() as attempt:
-            ended = self._settle(proof, step)
+            ended = self._is_decided(proof, step)
         if attempt.error is not None and not proof.failed:
             # Nobody knows whether it works: it is looked at again, and that is told once.
             proof.failed = True
             detail = f"could not be checked after step {step}: {fault_sentence(attempt)}"
-            self._tell(proof, CommandState.APPLIED, detail)
+            self._report(proof, CommandState.APPLIED, detail)
         return ended
 
-    def _settle(self, proof: _Proof, step: int) -> bool:
+    def _is_decided(self, proof: _Proof, step: int) -> bool:
         gate = self._gates.get(proof.gate)
         if gate is not None and gate.settings.since_step != proof.since:
             self._reports.supersede(proof.command, "the gate was changed again", step)
@@ -63,10 +63,10 @@ class GateProofs:
             detail = f"{'closed' if gate.decider.closed else 'open'} in step {step}"
         else:
             return False
-        self._tell(proof, CommandState.VERIFIED, detail)
+        self._report(proof, CommandState.VERIFIED, detail)
         return True
 
-    def _tell(self, proof: _Proof, state: CommandState, detail: str) -> None:
-        self._reports.tell(
+    def _report(self, proof: _Proof, state: CommandState, detail: str) -> None:
+        self._reports.send(
             Report(proof.command, state, step=proof.since, detail=detail, gate=proof.gate)
         )

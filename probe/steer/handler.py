@@ -1,4 +1,4 @@
-"""What is done with the commands of a kind: the interface of a handler, and where one is found."""
+"""Carries out the commands of a kind: the interface of a handler, and where one is found."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a freeze and a thaw do."""
+"""Carries out the commands about parameters: freeze and thaw."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ class ParameterHandler(ABC, Generic[P]):
         freed -= scene.gradient_bytes(selection)
         scene.saved.begin(command, step, freed)
         detail = self.watch(command, selection, step)
-        scene.reports.tell(
+        scene.reports.send(
             Report(
                 command,
                 CommandState.APPLIED,

@@ -1,4 +1,4 @@
-"""What a command would touch, before anybody does it."""
+"""Says what a command would touch, before anybody does it."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class Preview:
     """Sentences, the most important first."""
 
     def as_message(self) -> dict[str, Any]:
-        """The preview as the wire protocol has it."""
+        """Return the preview as the wire protocol has it."""
         return asdict(self)
 
 

@@ -27,7 +27,7 @@ class CommandQueue:
                     return
                 self._seen.add(command.id)
             # Before it is queued: the training thread may apply it at once.
-            self._reports.tell(Report(command, CommandState.DELIVERED))
+            self._reports.send(Report(command, CommandState.DELIVERED))
             self._waiting.append(command)
 
     def take(self) -> list[Command]:

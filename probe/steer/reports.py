@@ -24,7 +24,7 @@ class Reports:
         """Call ``listener`` with every report from now on, after those that listen already."""
         self._listeners.append(listener)
 
-    def tell(self, report: Report) -> None:
+    def send(self, report: Report) -> None:
         """Report the progress of a command; in any thread."""
         for listener in self._listeners:
             with self._guard:
@@ -32,11 +32,11 @@ class Reports:
 
     def reject(self, command: Command, reason: str, step: int) -> None:
         """Report that a command cannot be done, as of ``step``."""
-        self.tell(Report(command, CommandState.REJECTED, step=step, reason=reason))
+        self.send(Report(command, CommandState.REJECTED, step=step, reason=reason))
 
     def supersede(self, command: Command, reason: str, step: int) -> None:
         """Report that a later command took the place of this one, as of ``step``."""
-        self.tell(Report(command, CommandState.SUPERSEDED, step=step, reason=reason))
+        self.send(Report(command, CommandState.SUPERSEDED, step=step, reason=reason))
 
 
 def fault_sentence(attempt: Attempt) -> str:

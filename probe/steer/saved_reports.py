@@ -33,7 +33,7 @@ class SavedReports:
         ``gradient_bytes``: what it freed by that, besides what it had freed early.
         """
         freed = gradient_bytes + self._freed.pop(command, 0)
-        self._savings.began(command, step, freed, recompiles=has_compiled_code())
+        self._savings.begin(command, step, freed, recompiles=has_compiled_code())
         self._told = {command: CommandState.APPLIED}
 
     def receive(self, timing: BackwardTiming) -> None:
@@ -44,7 +44,7 @@ class SavedReports:
         command, saved = done
         state = self._told.pop(command, None)
         if state is CommandState.VERIFIED:
-            self._reports.tell(Report(command, state, saved=saved.as_message()))
+            self._reports.send(Report(command, state, saved=saved.as_message()))
 
     def _follow(self, report: Report) -> None:
         if report.command in self._told:

@@ -56,7 +56,7 @@ class Saved:
     memory_after: int | None
 
     def as_message(self) -> dict[str, Any]:
-        """What was saved as the wire protocol has it."""
+        """Return what was saved as the wire protocol has it."""
         return asdict(self)
 
 
@@ -87,7 +87,7 @@ class Savings(Generic[Key]):
         self._settled = 0
         """The first step whose figures show the latest command's effect alone."""
 
-    def began(self, key: Key, step: int, gradient_bytes: int, *, recompiles: bool = False) -> None:
+    def begin(self, key: Key, step: int, gradient_bytes: int, *, recompiles: bool = False) -> None:
         """Note that a command took effect at the end of ``step``.
 
         ``gradient_bytes``: what it frees; negative for a thaw.

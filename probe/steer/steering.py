@@ -102,7 +102,7 @@ class Steering:
     def _verify(self, step: int, *, look: bool) -> None:
         reports = self._verification.boundary(step, look=look)
         for report in self._verdicts.merge(reports) if self._verdicts else reports:
-            self._reports.tell(report)
+            self._reports.send(report)
 
     def _leave_no_grad(self) -> bool:
         """Tell of modules that ran with their graph, for something trainable feeds them now."""
@@ -114,7 +114,7 @@ class Steering:
                 "be cut off"
             )
             for report in self._verification.drift(indexes, "no_grad", reason):
-                self._reports.tell(report)
+                self._reports.send(report)
         return bool(left)
 
     def _accept(self, commands: Iterable[Command], step: int) -> Iterator[Chosen]:

@@ -40,7 +40,7 @@ class Report:
     time: float = field(default_factory=time.time)
 
     def as_message(self, seq: int) -> dict[str, Any]:
-        """The report as the wire protocol has it."""
+        """Return the report as the wire protocol has it."""
         message: dict[str, Any] = {
             "type": "report",
             "seq": seq,

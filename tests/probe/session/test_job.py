@@ -49,8 +49,10 @@ def test_a_part_that_cannot_be_ended_keeps_no_other_from_its_end(
     assert job.guard.faults == 1
 
 
-def test_a_run_ends_once_and_leaves_nothing() -> None:
-    """Hooks, wrappers and flags are as they were before."""
+def test_a_run_ends_once_and_leaves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hooks, wrappers and flags are as they were before, and the server hears of one end."""
+    closed: list[bool] = []
+    monkeypatch.setattr(Uplink, "close", lambda *_, failed: closed.append(failed))
     model, optimizer = chain(SGD)
     before, zero_grad = hook_counts(model), optimizer.zero_grad
     run = probe.attach(model, optimizer, server=False, every=1)
@@ -59,6 +61,7 @@ def test_a_run_ends_once_and_leaves_nothing() -> None:
     steps(model, optimizer, 1, 2)
     run.detach()
     run.detach()
+    assert closed == [False]
     assert hook_counts(model) == before
     assert optimizer.zero_grad == zero_grad
     assert all(parameter.requires_grad for parameter in model.parameters())

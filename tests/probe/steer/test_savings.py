@@ -30,7 +30,7 @@ def test_the_medians_before_and_after_are_compared_once() -> None:
     """Ten measured steps after the warm-up make one figure, and only one."""
     savings = Savings[str]()
     assert feed(savings, range(1, 31), 0.012, 900) == []
-    savings.began("freeze", 30, 4096)
+    savings.begin("freeze", 30, 4096)
     assert feed(savings, range(31, 33), 9.0, 5) == []  # the warm-up
     assert feed(savings, range(33, 42), 0.007, 700) == []
     assert savings.add(Step(42, 50.0, 700)) == (
@@ -45,7 +45,7 @@ def test_the_window_before_is_the_latest_twenty_steps() -> None:
     savings = Savings[str]()
     feed(savings, range(1, 100), 5.0)
     feed(savings, range(100, 120), 1.0)
-    savings.began("freeze", 119, 0)
+    savings.begin("freeze", 119, 0)
     ((_, saved),) = feed(savings, range(120, 132), 0.5)
     assert (saved.backward_before, saved.backward_after) == (1.0, 0.5)
 
@@ -55,7 +55,7 @@ def test_fewer_than_five_steps_before_make_no_figure(steps: int, figures: int) -
     """A command right after attach has nothing to be compared with."""
     savings = Savings[str]()
     feed(savings, range(1, steps + 1), 1.0)
-    savings.began("freeze", steps, 0)
+    savings.begin("freeze", steps, 0)
     found = feed(savings, range(steps + 1, steps + 30), 0.5)
     assert len(found) == figures
     assert [saved.steps for _, saved in found] == [5] * figures
@@ -65,9 +65,9 @@ def test_another_command_in_between_ends_the_measurement() -> None:
     """The earlier has no figure; the later one is compared with the time between them only."""
     savings = Savings[str]()
     feed(savings, range(1, 21), 1.0)
-    savings.began("first", 20, 0)
+    savings.begin("first", 20, 0)
     feed(savings, range(21, 31), 0.5)  # eight of them are measured
-    savings.began("second", 30, 0)
+    savings.begin("second", 30, 0)
     ((key, saved),) = feed(savings, range(31, 60), 0.25)
     assert (key, saved.backward_before, saved.backward_after, saved.steps) == (
         "second",
@@ -81,8 +81,8 @@ def test_two_commands_at_one_step_have_no_figure() -> None:
     """Nobody knows which of them saved what."""
     savings = Savings[str]()
     feed(savings, range(1, 21), 1.0)
-    savings.began("first", 20, 0)
-    savings.began("second", 20, 0)
+    savings.begin("first", 20, 0)
+    savings.begin("second", 20, 0)
     assert feed(savings, range(21, 60), 0.5) == []
 
 
@@ -90,9 +90,9 @@ def test_the_steps_of_a_warm_up_are_not_the_next_commands_before() -> None:
     """Four measured steps and two of warm-up are not six."""
     savings = Savings[str]()
     feed(savings, range(1, 21), 1.0)
-    savings.began("first", 20, 0)
+    savings.begin("first", 20, 0)
     feed(savings, range(21, 27), 0.5)
-    savings.began("second", 26, 0)
+    savings.begin("second", 26, 0)
     assert feed(savings, range(27, 60), 0.25) == []
 
 
@@ -100,7 +100,7 @@ def test_a_recompilation_has_a_longer_warm_up() -> None:
     """The first steps of compiled code do not count."""
     savings = Savings[str]()
     feed(savings, range(1, 21), 1.0)
-    savings.began("freeze", 20, 0, recompiles=True)
+    savings.begin("freeze", 20, 0, recompiles=True)
     feed(savings, range(21, 26), 30.0)
     ((_, saved),) = feed(savings, range(26, 36), 0.5)
     assert saved.backward_after == 0.5
@@ -110,7 +110,7 @@ def test_a_figure_that_comes_late_belongs_to_its_own_step() -> None:
     """On a device a step's figure is known steps later, and counts by its number."""
     savings = Savings[str]()
     feed(savings, range(1, 19), 1.0)
-    savings.began("freeze", 20, 0)
+    savings.begin("freeze", 20, 0)
     feed(savings, range(19, 23), 30.0)  # 19 and 20 were before, 21 and 22 are the warm-up
     ((_, saved),) = feed(savings, range(23, 33), 0.5)
     assert (saved.backward_before, saved.backward_after) == (1.0, 0.5)
@@ -120,7 +120,7 @@ def test_a_job_whose_steps_seldom_have_a_figure_is_not_waited_for() -> None:
     """After a hundred steps without ten figures there is none."""
     savings = Savings[str]()
     feed(savings, range(1, 21), 1.0)
-    savings.began("freeze", 20, 0)
+    savings.begin("freeze", 20, 0)
     assert feed(savings, range(23, 123, 20), 0.5) == []
     assert feed(savings, range(123, 160), 0.5) == []
 
@@ -129,7 +129,7 @@ def test_without_an_accelerator_there_is_no_memory_figure() -> None:
     """A thaw's gradient bytes are negative, and memory is null on the wire."""
     savings = Savings[str]()
     feed(savings, range(1, 21), 1.0)
-    savings.began("thaw", 20, -8)
+    savings.begin("thaw", 20, -8)
     ((_, saved),) = feed(savings, range(21, 40), 2.0)
     assert saved.as_message() == {
         "backward_before": 1.0,
