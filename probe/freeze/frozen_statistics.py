@@ -1,4 +1,4 @@
-"""Keeps running statistics as they are: ``hold_stats``."""
+"""Keeps the running statistics of BatchNorm and its kin as they are: ``hold_stats``."""
 
 from __future__ import annotations
 

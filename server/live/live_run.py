@@ -1,4 +1,4 @@
-"""A run as the server knows it in memory: its probe, its latest samples, and who watches."""
+"""A run as the server knows it in memory: its probe, its status, and who watches."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 /**
- * The tree of modules and parameters, and the rows of it that are in sight.
+ * The tree of modules and parameters, and the rows of it that are neither folded nor filtered away.
  *
  * @typedef {import("./records.js").ParameterRow} ParameterRow
  * @typedef {object} TreeNode

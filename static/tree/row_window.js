@@ -1,5 +1,5 @@
 /**
- * The rows of a long list that are in sight, with a few on either side.
+ * The rows of a long list that are within the scrolled window, with a few on either side.
  * @param {object} list
  * @param {number} list.scrollTop px
  * @param {number} list.height px of the viewport

@@ -8,7 +8,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "architecture.md"
 SIDES = ("probe", "server", "static", "templates")
-ENDINGS = {".py", ".js", ".css", ".html"}
+ENDINGS = {".py", ".js", ".ts", ".css", ".html"}
 
 
 def listed() -> dict[str, dict[str, str]]:
