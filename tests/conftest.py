@@ -4,21 +4,40 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.support.chromium import NoChromium, find
 from tests.support.serving import ServerProcess
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+# Quiet: nothing but the page itself talks to the network.
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 
 
 def pytest_configure() -> None:
-    """Let torch compute in one thread, here and in training jobs.
+    """Let torch compute in one thread, here and in training jobs, and let Ctrl-C reach them.
 
     The models are small, and a job that computes in as many threads as there are cores stalls
     tenfold when a server and a browser want a core too.
     """
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+    # A shell ignores Ctrl-C for what it runs in the background, and children inherit that.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -47,3 +66,26 @@ def alone() -> Iterator[None]:
     dist.init_process_group("gloo", store=dist.HashStore(), rank=0, world_size=1)
     yield
     dist.destroy_process_group()
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """A Chromium of this machine; its absence is a failure, since nothing replaces these tests.
+
+    One for all: a process cannot have two of Playwright at once, and its loop goes on running.
+    """
+    from playwright.sync_api import sync_playwright  # which most test processes need not load
+
+    try:
+        path = find()
+    except NoChromium as error:
+        pytest.fail(str(error))
+    if path is None:
+        pytest.fail(
+            "no Chromium was found: install Chromium or Google Chrome, "
+            "set GRADGATE_CHROMIUM to the path of one, or run `playwright install chromium`"
+        )
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
+        yield browser
+        browser.close()

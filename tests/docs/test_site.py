@@ -13,10 +13,9 @@ from pathlib import Path
 
 import pytest
 import yaml
-from playwright.sync_api import Route, sync_playwright
+from playwright.sync_api import Browser, Route
 
 from gradgate import probe
-from tests.support.chromium import find
 from tests.support.documents import DOCS, NAMES, ROOT
 
 
@@ -73,7 +72,7 @@ def test_the_reference_has_every_public_name(site: Path) -> None:
     assert ":class:" not in page
 
 
-def test_pages_load_nothing_from_other_hosts(site: Path, address: str) -> None:
+def test_pages_load_nothing_from_other_hosts(site: Path, address: str, browser: Browser) -> None:
     """Read and searched in a browser, every page asks the host that it came from alone."""
     foreign: list[str] = []
 
@@ -85,16 +84,14 @@ def test_pages_load_nothing_from_other_hosts(site: Path, address: str) -> None:
             route.abort()
 
     pages = [path.relative_to(site).as_posix() for path in site.rglob("*.html")]
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=find(), args=["--no-sandbox"])
-        page = browser.new_page()
+    with browser.new_context() as context:
+        page = context.new_page()
         page.route("**/*", pass_own)
         for path in pages:
             page.goto(address + path)
         page.goto(address)
         page.get_by_role("textbox", name="Search").press_sequentially("drifted")
         page.locator(".md-search-result__item").first.wait_for()
-        browser.close()
 
     assert len(pages) > len(list(DOCS.glob("*.md")))
     assert foreign == []

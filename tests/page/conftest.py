@@ -7,44 +7,15 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Error, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Error, Page
 
 from tests.page.run_page import RunPage
-from tests.support.chromium import NoChromium, find
 from tests.support.probing import FakeProbe, hello
 from tests.support.serving import ServerProcess
-
-# Quiet: nothing but the page itself talks to the network.
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 
 OpenPage = Callable[..., Page]
 OpenRun = Callable[..., RunPage]
 Play = Callable[..., FakeProbe]
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    """A Chromium of this machine; its absence is a failure, since nothing replaces these tests."""
-    try:
-        path = find()
-    except NoChromium as error:
-        pytest.fail(str(error))
-    if path is None:
-        pytest.fail(
-            "no Chromium was found: install Chromium or Google Chrome, "
-            "set GRADGATE_CHROMIUM to the path of one, or run `playwright install chromium`"
-        )
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

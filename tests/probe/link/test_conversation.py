@@ -6,7 +6,8 @@ import asyncio
 import contextlib
 import json
 import weakref
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -20,6 +21,12 @@ from gradgate.probe.link.conversation import Conversation, Ending
 from gradgate.probe.link.outbox import Outbox
 
 Talk = Callable[[ServerConnection], Awaitable[None]]
+
+
+def run_loop(main: Coroutine[Any, Any, None]) -> None:
+    """Run a loop in a thread of its own, as the link does: the tests' thread may have one."""
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(asyncio.run, main).result()
 
 
 class Run:
@@ -58,7 +65,7 @@ def converse(
                 with contextlib.suppress(ConnectionClosed):
                     await conversation.talk()
 
-    asyncio.run(main())
+    run_loop(main())
     return guard
 
 
@@ -162,6 +169,6 @@ def test_a_run_that_is_gone_ends_the_link_with_a_goodbye() -> None:
                 with contextlib.suppress(ConnectionClosed):
                     await conversation.talk()
 
-    asyncio.run(main())
+    run_loop(main())
     assert ending.asked.is_set()
     assert heard[-1]["step"] == 7
