@@ -84,8 +84,7 @@ class Explainer:
 
     def boundary(self, step: int) -> None:
         """Trace the coming step if there is reason to; ``step`` has just ended."""
-        wanted = self._commands.waiting or self._schedule.wants_trace()
-        if not self.tracing and wanted and not capturing():
+        if not self.tracing and self._is_wanted() and not capturing():
             self._schedule.begin_trace()
             with self._guard.attempt() as attempt:
                 self._step.start()
@@ -131,6 +130,10 @@ class Explainer:
         ``last``: the run ends well.
         """
         self._alerts.raise_failure(last=last)
+
+    def _is_wanted(self) -> bool:
+        # In this order: the schedule takes the question for an occasion to dismiss its reason.
+        return self._commands.waiting or self._schedule.wants_trace()
 
     def _publish(self, result: TraceResult, step: int) -> None:
         self.latest = result.explanations

@@ -52,8 +52,11 @@ class Wrappers:
     def reducing(self, parameters: Iterable[Tensor]) -> list[DistributedDataParallel]:
         """Return every ``DistributedDataParallel`` in this process that holds one of them.
 
-        Also where the run was attached to ``ddp.module``, or before the model was wrapped.
+        Also where the run was attached to ``ddp.module``, or before the model was wrapped. None
+        once the process group is destroyed, for nobody reduces with those any more.
         """
+        if not in_process_group():
+            return []
         wanted = {id(parameter) for parameter in parameters}
         return [
             wrapper

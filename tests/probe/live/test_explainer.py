@@ -16,6 +16,7 @@ from gradgate.probe.link.uplink import Uplink
 from gradgate.probe.live import schedule
 from gradgate.probe.live.expectations import PATIENCE as EXPECTED_PATIENCE
 from gradgate.probe.live.missing import PATIENCE
+from gradgate.probe.live.schedule import TraceSchedule
 from gradgate.probe.measure.pace import Pace
 from gradgate.probe.model.commands import ExplainCommand, Report
 from gradgate.probe.session.run import job_of
@@ -394,6 +395,19 @@ def test_a_step_that_ends_inside_a_backward_is_explained_at_the_next_forward(
     loop.model(torch.ones(3, 4))
     assert traced(sent) == [1]
     assert loop.causes.items() >= CUT.items()
+
+
+def test_the_schedule_is_not_asked_while_a_trace_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may dismiss its reason when it is asked, and a trace that ends late is running still."""
+    asked: list[TraceSchedule] = []
+    monkeypatch.setattr(TraceSchedule, "wants_trace", lambda each: not asked.append(each))
+    loop = Loop()
+    loop.step()
+    head = loop.model.head.weight
+    head.register_post_accumulate_grad_hook(lambda _: loop.optimizer.step())
+    loop.model(torch.ones(3, 4)).sum().backward()
+    loop.run.detach()
+    assert len(asked) == 1
 
 
 class Decaying(torch.optim.SGD):

@@ -66,6 +66,19 @@ def test_a_wrapper_that_cannot_be_hashed_is_found() -> None:
     assert known.reducing(module.parameters()) == [wrapper]
 
 
+@pytest.mark.usefixtures("alone")
+def test_nobody_reduces_once_the_process_group_is_destroyed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A script may end its process group before its run: no reducer is built any more."""
+    module = nn.Linear(2, 2)
+    wrapper = DistributedDataParallel(module)
+    known = Wrappers({"": module})
+    assert known.reducing(module.parameters()) == [wrapper]
+    monkeypatch.setattr(torch.distributed, "is_initialized", lambda: False)
+    assert known.reducing(module.parameters()) == []
+
+
 @pytest.mark.parametrize("around", ["the model", "a module above it", "a module inside"])
 @pytest.mark.parametrize("first", ["compiled", "attached"])
 def test_a_compiled_model_is_known(around: str, first: str) -> None:
