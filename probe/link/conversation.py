@@ -46,6 +46,8 @@ class Ending:
 
     asked: asyncio.Event = field(default_factory=asyncio.Event)
     bye: Message | None = None
+    last_step: int = 0
+    """The latest step that the server was told of, over this connection or an earlier one."""
 
 
 class Conversation:
@@ -128,15 +130,18 @@ class Conversation:
         return bool(entries)
 
     async def _send_heartbeats(self) -> None:
-        last_step = 0
         while True:
             peer = self._weak_peer()
             if peer is None:
-                self._ending.bye = {"type": "bye", "time": time.time(), "step": last_step}
+                self._ending.bye = {
+                    "type": "bye",
+                    "time": time.time(),
+                    "step": self._ending.last_step,
+                }
                 self._ending.asked.set()
                 return
             heartbeat = peer.heartbeat()
-            last_step = heartbeat["step"]
+            self._ending.last_step = heartbeat["step"]
             del peer
             await self._send(heartbeat)
             await asyncio.sleep(HEARTBEAT)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
+from functools import partial
 from itertools import count
 from operator import attrgetter
 from typing import Any
@@ -26,9 +27,10 @@ _PRESERVE = Part(
 )
 PARTS = (_VERSION, _PRESERVE)
 
-_numbers = count()
 version: Callable[[Tensor], int] = (
-    (lambda _: next(_numbers)) if _VERSION.missing else attrgetter("_version")
+    partial(lambda numbers, _: next(numbers), count())
+    if _VERSION.missing
+    else attrgetter("_version")
 )
 """Return how often a tensor was written to in place; not for one of inference mode.
 

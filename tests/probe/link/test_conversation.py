@@ -72,6 +72,11 @@ def converse(
 async def welcome(socket: ServerConnection, last_seq: int = 0) -> None:
     """Take the hello and answer it."""
     assert json.loads(await socket.recv())["type"] == "hello"
+    await answer_hello(socket, last_seq)
+
+
+async def answer_hello(socket: ServerConnection, last_seq: int = 0) -> None:
+    """Say how far the server is."""
     await socket.send(
         json.dumps({"type": "welcome", "protocol": 1, "run": "r", "last_seq": last_seq})
     )
@@ -172,3 +177,29 @@ def test_a_run_that_is_gone_ends_the_link_with_a_goodbye() -> None:
     run_loop(main())
     assert ending.asked.is_set()
     assert heard[-1]["step"] == 7
+
+
+def test_the_goodbye_of_a_run_that_is_gone_knows_the_step_of_an_earlier_connection() -> None:
+    """A run that went between two connections ended at the step that was told last."""
+    ending = Ending(last_step=41)
+    heard: list[Any] = []
+    peers = [Run()]
+
+    async def talk(socket: ServerConnection) -> None:
+        assert json.loads(await socket.recv())["type"] == "hello"
+        peers.clear()
+        await answer_hello(socket)
+        heard.append(json.loads(await socket.recv()))
+
+    async def main() -> None:
+        async with serve(talk, "127.0.0.1", 0) as server:
+            port = server.sockets[0].getsockname()[1]
+            async with connect(f"ws://127.0.0.1:{port}", proxy=None) as socket:
+                peer = weakref.ref(peers[0])
+                conversation = Conversation(socket, Outbox(), Answers(), peer, Guard(), ending)
+                await conversation.open()
+                with contextlib.suppress(ConnectionClosed):
+                    await conversation.talk()
+
+    run_loop(main())
+    assert (heard[-1]["type"], heard[-1]["step"]) == ("bye", 41)
