@@ -21,3 +21,14 @@ test("options are words, and the plain way needs none", () => {
   ]);
   assert.deepEqual(options(commandRow(1, { kind: "thaw", reset_state: true })), ["optimizer state reset"]);
 });
+
+test("a command of a kind that the page does not know reads as its own name, and is not undone", () => {
+  const melted = commandRow(1, { kind: /** @type {any} */ ("melt"), target: "encoder.*" });
+  assert.deepEqual(askedFor(melted), { verb: "melt", object: "encoder.*" });
+  const { options, path, changes, opposite, takesUp } = kindOf(melted);
+  assert.deepEqual(options(melted), []);
+  assert.equal(path.at(-1), "verified");
+  assert.equal(changes, null);
+  const known = { commands: [melted], gates: [] };
+  assert.deepEqual([opposite(melted, known), takesUp(melted, known)], [null, null]);
+});
