@@ -111,17 +111,21 @@ class Hub:
         Raises `Refusal`, or `SQLAlchemyError` or `WriterEnded` when the store cannot be written.
         """
 
-        def work(connection: Connection) -> tuple[OpenedRun, list[AnyCommand]]:
+        def work(connection: Connection) -> tuple[OpenedRun, list[AnyCommand], list[int]]:
             self.writer.resume(hello.run)
             now = time.time()
             opened = open_run(connection, hello, now)
-            return opened, unapplied(connection, hello.run, now)
+            return opened, *unapplied(connection, hello.run, now)
 
-        opened, commands = await asyncio.wrap_future(self.writer.submit(work))
+        opened, commands, rejected = await asyncio.wrap_future(self.writer.submit(work))
         live.received_seq = opened.last_seq
         live.table = opened.table
         live.heard()
-        self._runs.commit([Changes(live.id, opened.last_seq, {"parameters": set()})])
+        changes = Changes(live.id, opened.last_seq)
+        changes.add("parameters")
+        if rejected:
+            changes.add("commands", *rejected)
+        self._runs.commit([changes])
         return opened, commands
 
     def _stored_live(self) -> list[str]:

@@ -91,8 +91,8 @@ def reject_unapplied(connection: Connection, run: str, reason: str, now: float) 
     return [int(row.id) for row in waiting]
 
 
-def unapplied(connection: Connection, run: str, now: float) -> list[AnyCommand]:
-    """Return the commands that the probe has to be sent, oldest first.
+def unapplied(connection: Connection, run: str, now: float) -> tuple[list[AnyCommand], list[int]]:
+    """Return the commands that the probe has to be sent, oldest first, and which were rejected.
 
     One that cannot be read, since another version stored it say, is rejected: the others go on.
     """
@@ -106,19 +106,26 @@ def unapplied(connection: Connection, run: str, now: float) -> list[AnyCommand]:
         .order_by(commands.c.id)
     )
     found: list[AnyCommand] = []
+    rejected: list[int] = []
     for row in connection.execute(query).all():
-        with guarded(partial(_reject_unreadable, connection, run, row, now)):
+        with guarded(partial(_reject_unreadable, connection, run, row, now, rejected)):
             found.append(command_of(row._asdict()))
-    return found
+    return found, rejected
 
 
 def _reject_unreadable(
-    connection: Connection, run: str, row: Row[Any], now: float, error: Exception
+    connection: Connection,
+    run: str,
+    row: Row[Any],
+    now: float,
+    rejected: list[int],
+    error: Exception,
 ) -> None:
     logged("Command %d of run %s cannot be read, and is rejected", row.id, run)(error)
     fault = f"{type(error).__name__}: {error}".partition("\n")[0]
     reason = f"The server cannot read what is stored of this command ({fault}): send it again."
     _reject(connection, run, row.id, row.times, reason, now)
+    rejected.append(row.id)
 
 
 def _reject(

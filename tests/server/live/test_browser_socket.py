@@ -232,3 +232,19 @@ def _stream(probe: FakeProbe, count: int) -> None:
 
 def _is(frame: Any, kind: str) -> bool:
     return isinstance(frame, dict) and frame["type"] == kind
+
+
+def test_a_command_that_the_job_cannot_be_sent_is_told_as_rejected(
+    shared_server: ServerProcess, run: str
+) -> None:
+    """One that is stored and cannot be read is found when the job comes back."""
+    with FakeProbe(shared_server, hello(run)):
+        pass
+    path = f"/api/runs/{run}/commands"
+    number = shared_server.post(path, {"kind": "freeze", "target": "a.*"}).json()["id"]
+    with closing(sqlite3.connect(shared_server.data / "gradgate.db")) as store, store:
+        store.execute("UPDATE commands SET mode = 'sideways' WHERE run = ?", (run,))
+    with watching(shared_server, run) as browser, FakeProbe(shared_server, hello(run)):
+        (row,) = browser.message("commands")["commands"]
+    assert (row["id"], row["state"]) == (number, "rejected")
+    assert "cannot read what is stored of this command" in row["reason"]

@@ -326,13 +326,14 @@ def test_a_command_that_cannot_be_read_keeps_no_other_from_the_job(
     """It is rejected with a sentence, and those around it are sent."""
     numbers = [asked(connection, opened, target) for target in ("a", "b", "c")]
     spoil(connection, opened, 2, **columns)
-    sent = ledger.unapplied(connection, opened, 9.0)
-    assert [command.id for command in sent] == [1, 3]
+    sent, rejected = ledger.unapplied(connection, opened, 9.0)
+    assert ([command.id for command in sent], rejected) == ([1, 3], [2])
     assert numbers == [1, 2, 3]
     (row,) = ledger.command_rows(connection, opened, 1, {2})
     assert (row.state, row.times["rejected"]) == ("rejected", 9.0)
     assert "cannot read what is stored of this command" in str(row.reason)
-    assert [command.id for command in ledger.unapplied(connection, opened, 9.5)] == [1, 3]
+    sent, rejected = ledger.unapplied(connection, opened, 9.5)
+    assert ([command.id for command in sent], rejected) == ([1, 3], [])
 
 
 def test_an_entry_that_cannot_be_read_hides_no_other(
@@ -350,5 +351,5 @@ def test_the_ids_of_a_run_are_its_own(connection: Connection, opened: str) -> No
     """They rise by one, whatever became of those before."""
     assert [asked(connection, opened, target) for target in ("a", "b")] == [1, 2]
     assert ledger.reject_unapplied(connection, opened, "over", 3.0) == [1, 2]
-    assert ledger.unapplied(connection, opened, 4.0) == []
+    assert ledger.unapplied(connection, opened, 4.0) == ([], [])
     assert asked(connection, opened, "c") == 3
