@@ -73,6 +73,13 @@ def test_a_decision_that_never_comes_is_waited_for_with_patience(agreement: Agre
     assert 0.2 <= time.monotonic() - began < 10.0
 
 
+def test_a_promise_stands_however_far_the_job_is(agreement: Agreement) -> None:
+    """A job that has waited long enough goes on, and who votes again has promised the same."""
+    assert agreement.promise() == 1
+    agreement.receive(1)
+    assert agreement.promise() == 1
+
+
 def test_a_batch_decided_against_lets_the_boundary_go(agreement: Agreement) -> None:
     """It is called off once, with the reason, and counts as decided."""
     agreement.promise()

@@ -41,6 +41,18 @@ class Rank:
         wait_for(lambda: found.extend(self.agreement.receive(next(steps))) or found, message="due")
         return found[0]
 
+    def step_of_one(self, first: int) -> int:
+        """Pass boundaries from ``first`` on until a batch is due; return the step of that."""
+        passed = first - 1
+
+        def is_due() -> bool:
+            nonlocal passed
+            passed += 1
+            return bool(self.agreement.receive(passed))
+
+        wait_for(is_due, message="due")
+        return passed
+
     def called_off(self) -> tuple[dict[str, Any], str]:
         """Wait for the first batch that is called off."""
         found: list[tuple[dict[str, Any], str]] = []
@@ -66,6 +78,21 @@ def test_a_batch_reaches_all_ranks(ranks: tuple[Rank, Rank]) -> None:
     leader.talker.wake()
     assert leader.receive_one() == {"number": 7}
     assert other.receive_one() == {"number": 7}
+
+
+def test_a_batch_is_due_after_the_same_step_on_a_rank_that_is_ahead(
+    ranks: tuple[Rank, Rank],
+) -> None:
+    """The latest promise counts: no rank has passed it yet."""
+    leader, other = ranks
+    ahead = 40
+    for step in range(1, ahead + 1):
+        other.agreement.receive(step)
+    leader.agreement.publish({"number": 7})
+    leader.talker.wake()
+    step = other.step_of_one(ahead + 1)
+    assert step > ahead
+    assert leader.step_of_one(1) == step
 
 
 def test_a_batch_that_cannot_be_sent_takes_no_other_along(ranks: tuple[Rank, Rank]) -> None:
