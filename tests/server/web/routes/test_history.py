@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 
 import httpx
 import pytest
@@ -20,18 +19,6 @@ from tests.support.probing import (
 from tests.support.serving import ServerProcess
 
 NAN = math.nan
-
-
-@pytest.fixture
-def probe(shared_server: ServerProcess, run: str) -> Iterator[FakeProbe]:
-    """A probe of a run with three parameters, one of them frozen by the script."""
-    table = [
-        table_row("encoder.weight", names=["encoder.weight", "decoder.weight"], shape=[4, 2]),
-        table_row("encoder.bias", in_optimizer=False),
-        table_row("head.weight", requires_grad=False),
-    ]
-    with FakeProbe(shared_server, hello(run, parameters=table)) as connected:
-        yield connected
 
 
 def test_series_between_two_steps(shared_server: ServerProcess, run: str, probe: FakeProbe) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 
 import httpx
 import pytest
@@ -15,23 +14,10 @@ from tests.support.probing import (
     PRESENT,
     FakeProbe,
     hello,
-    table_row,
 )
 from tests.support.serving import ServerProcess
 
 NAN = math.nan
-
-
-@pytest.fixture
-def probe(shared_server: ServerProcess, run: str) -> Iterator[FakeProbe]:
-    """A probe of a run with three parameters, one of them frozen by the script."""
-    table = [
-        table_row("encoder.weight", names=["encoder.weight", "decoder.weight"], shape=[4, 2]),
-        table_row("encoder.bias", in_optimizer=False),
-        table_row("head.weight", requires_grad=False),
-    ]
-    with FakeProbe(shared_server, hello(run, parameters=table)) as connected:
-        yield connected
 
 
 def test_runs_are_listed_newest_first(shared_server: ServerProcess) -> None:
