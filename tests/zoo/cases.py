@@ -8,6 +8,7 @@ from . import (
     frozen,
     gated,
     healthy,
+    healthy_families,
     healthy_loops,
     no_backward,
     no_grad,
@@ -36,4 +37,4 @@ BROKEN = (
     *no_backward.CASES,
 )
 
-HEALTHY = (*healthy.CASES, *healthy_loops.CASES)
+HEALTHY = (*healthy.CASES, *healthy_families.CASES, *healthy_loops.CASES)

@@ -66,11 +66,12 @@ def test_the_bug_is_real(case: Case, made: Callable[[Case], Job]) -> None:
 
 
 def test_the_zoo_is_large_enough() -> None:
-    """There are forty broken models, two of each cause, and ten healthy ones."""
+    """There are forty broken models, two of each cause, and forty healthy ones."""
     cases = (*BROKEN, *HEALTHY)
     assert len({case.name for case in cases}) == len(cases)
     assert len(BROKEN) >= 40
-    assert len(HEALTHY) >= 10
+    assert len(HEALTHY) >= 40
+    assert {cause for case in HEALTHY for cause in case.expected.values()} == {"frozen_by_script"}
     counts = Counter(cause for case in BROKEN for cause in set(case.expected.values()))
     assert counts.keys() == SYMPTOMS.keys()
     assert min(counts.values()) >= 2
