@@ -6,7 +6,7 @@ import linecache
 import os
 import sys
 import sysconfig
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from inspect import unwrap
 from types import CodeType, FrameType
@@ -105,13 +105,20 @@ class Chain:
         return [Place(code.co_filename, line, code.co_name) for code, line in self._frames]
 
 
+def hand_on(function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
+    """Call what the script called, where something of Gradgate's stands in between.
+
+    Every wrapper does it by this function, so that what follows counts as the script's own.
+    """
+    return function(*args, **kwargs)
+
+
 class Callers:
     """Tells whose code a call came from."""
 
     def __init__(self) -> None:
         self._torch = os.path.dirname(torch.__file__) + os.sep
         self._own = os.path.dirname(os.path.dirname(__file__)) + os.sep
-        self._tracer = os.path.join(self._own, "diagnosis", "recorder.py")
         self._demo = os.path.join(self._own, "demo", "")
         paths = sysconfig.get_paths()
         self._library = tuple({paths["stdlib"] + os.sep, paths["platstdlib"] + os.sep})
@@ -158,12 +165,14 @@ class Callers:
     def own(self, frame: FrameType | None) -> bool:
         """Whether Gradgate itself makes a call: its innermost frame outside torch is its own.
 
-        What another trace hands on is the script's.
+        What it hands on (:func:`hand_on`) is the script's.
         """
         while frame is not None:
-            name = frame.f_code.co_filename
-            if not name.startswith(self._torch) and name != self._tracer:
-                return self._is_own(name)
+            code = frame.f_code
+            if code is hand_on.__code__:
+                return False
+            if not code.co_filename.startswith(self._torch):
+                return self._is_own(code.co_filename)
             frame = frame.f_back
         return False
 

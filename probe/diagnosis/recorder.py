@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
 from ..base.guard import Guard
-from ..base.source import Callers, Chain
+from ..base.source import Callers, Chain, hand_on
 from ..gates.labels import Attached
 from ..torch_compat.function_modes import (
     GRAD_SWITCH,
@@ -94,16 +94,16 @@ class TapeRecorder(TorchFunctionMode):
         kwargs = kwargs or {}
         name: str = getattr(func, "__name__", type(func).__name__)
         if self.paused or self.tape.full or os.getpid() != self._process:
-            return func(*args, **kwargs)
+            return hand_on(func, *args, **kwargs)
         if name in ("__get__", "__set__"):
             attribute = getattr(getattr(func, "__self__", None), "__name__", "")
             if (attribute, name) not in ATTRIBUTES:
-                return func(*args, **kwargs)
+                return hand_on(func, *args, **kwargs)
             name = f"{attribute} =" if name == "__set__" else attribute
         if name == GRAD_SWITCH:
             with self._guard:
                 self._grad_mode.set(bool(args[0]))
-            return func(*args, **kwargs)
+            return hand_on(func, *args, **kwargs)
         if name in BACKWARDS and getattr(func, "__module__", "").startswith("torch"):
             return self._backward(func, name, args, kwargs)
         return self._call(func, name, args, kwargs)
@@ -112,9 +112,9 @@ class TapeRecorder(TorchFunctionMode):
         frame = sys._getframe(2)
         if self.callers.own(frame):
             self._note_label(frame)
-            return func(*args, **kwargs)
+            return hand_on(func, *args, **kwargs)
         if self._grad_mode.inside_function:
-            made = func(*args, **kwargs)
+            made = hand_on(func, *args, **kwargs)
             with self._guard:
                 self._note_inside(made, tensors_of(args, kwargs), frame)
             return made
@@ -129,7 +129,7 @@ class TapeRecorder(TorchFunctionMode):
                 if self._values.numbers
                 else []
             )
-        made = func(*args, **kwargs)
+        made = hand_on(func, *args, **kwargs)
         if call is not None:
             with self._guard, without_subclasses(), torch.no_grad():
                 self._write(call, args, taken, known, made)
@@ -187,7 +187,7 @@ class TapeRecorder(TorchFunctionMode):
                 self.tape.full = True
         self.paused = True
         try:
-            made = func(*args, **kwargs)
+            made = hand_on(func, *args, **kwargs)
         finally:
             self.paused = False
             with self._guard:

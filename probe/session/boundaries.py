@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from torch.optim import Optimizer
 from torch.utils.hooks import RemovableHandle
 
+from ..base.source import hand_on
 from ..torch_compat.autograd import inside_backward
 
 
@@ -121,7 +122,7 @@ class Boundaries:
             # A closure's own zero_grad comes inside the step, and drops nothing that counts.
             if self._optimizers and not self._open.get(k):
                 self._run(lambda: self._drop(k))
-            original(*args, **kwargs)
+            hand_on(original, *args, **kwargs)
             if self._optimizers and not self._open.get(k):
                 self._to.cleared()
 

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from ..base.guard import Guard
+from ..base.source import hand_on
 from ..diagnosis.case import Case
 from ..diagnosis.explanation import Explanation
 from ..diagnosis.trace import Trace
@@ -51,7 +52,7 @@ def explain(
     with _gradients_put_back(table.parameters):
         trace.start()
         try:
-            closure()
+            hand_on(closure)
         except RuntimeError as error:
             if "does not require grad" not in str(error):
                 raise

@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..base.source import hand_on
 from .parts import EXPLAINING, Part
 
 Listener = Callable[[tuple[Any, ...], Any], None]
@@ -87,7 +88,7 @@ def _telling(function: Callable[..., Any]) -> Callable[..., Any]:
 
     @wraps(function)
     def telling(*args: Any, **more: Any) -> Any:
-        made = function(*args, **more)
+        made = hand_on(function, *args, **more)
         for listener in tuple(listeners):
             listener((*args, *more.values()), made)
         return made

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import pytest
@@ -13,7 +14,16 @@ from torch.autograd import Function
 from torch.utils.checkpoint import checkpoint
 
 from gradgate import probe
-from gradgate.probe.base.source import CHECKPOINT, FUNCTION, Callers, Chain, Place, snippet
+from gradgate.probe.base import source
+from gradgate.probe.base.source import (
+    CHECKPOINT,
+    FUNCTION,
+    Callers,
+    Chain,
+    Place,
+    hand_on,
+    snippet,
+)
 
 HERE = str(Path(__file__))
 
@@ -173,3 +183,25 @@ def test_a_snippet_has_the_lines_around_and_counts_from_one() -> None:
     assert (middle.first, len(middle.lines)) == (7, 7)
     assert snippet(Place("<stdin>", 1, "module")) is None
     assert snippet(Place(HERE, 100_000, "module")) is None
+
+
+def test_what_is_handed_on_is_the_scripts_own() -> None:
+    """A frame of Gradgate's makes a call its own, unless it only hands on what the script called.
+
+    Keyword arguments may have any name.
+    """
+    callers = Callers()
+
+    def caller(function: str = "") -> FrameType:
+        return sys._getframe(1)  # whoever called, as if from torch
+
+    ours: dict[str, Any] = {"hand_on": hand_on}
+    wrapper = """
+def compute(call): return call()
+def wrap(call): return hand_on(call, function="zero_grad")
+"""
+    file = str(Path(source.__file__).with_name("wrapper.py"))
+    exec(compile(wrapper, file, "exec"), ours)
+    assert callers.own(ours["compute"](caller))
+    assert not callers.own(ours["wrap"](caller))
+    assert not callers.own(caller())

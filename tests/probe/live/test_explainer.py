@@ -492,3 +492,20 @@ def test_a_run_without_an_optimizer_has_none_to_be_missing_from() -> None:
         model(torch.ones(3, 4)).sum().backward()
         run.step()
         assert {name: each.cause for name, each in run.explanations().items()} == CUT
+
+
+@pytest.mark.parametrize("cleared_by", ["optimizer", "model"])
+def test_a_gradient_that_the_script_clears_has_the_scripts_line(cleared_by: str) -> None:
+    """Also where a wrapper of the run's own stands in between."""
+    loop = Loop(nn.Linear(4, 4))
+    loop.run.explain()
+    for _ in range(2):
+        loop.model(torch.randn(3, 4)).square().mean().backward()
+        getattr(loop, cleared_by).zero_grad()
+        loop.optimizer.step()
+    found = loop.run.explanations()["weight"]
+    loop.run.detach()
+    assert found.cause == "no_backward"
+    assert found.source is not None
+    meant = found.source.lines[found.source.line - found.source.first]
+    assert "getattr(loop, cleared_by).zero_grad()" in meant
