@@ -38,13 +38,13 @@ export interface Wire {
   trial_request: TrialRequest;
 }
 /**
- * Answer of `GET /api/runs/{run}/alerts`: the first 2,000.
+ * Answer of `GET /api/runs/{run}/alerts`: the first 2,000, notes behind alerts.
  */
 export interface AlertRows {
   alerts: Alert[];
 }
 /**
- * A parameter that was expected to train, and has no useful gradient since a step.
+ * What is wrong, or as a note worth knowing; without a parameter it is of the whole run.
  */
 export interface Alert {
   cause:
@@ -66,9 +66,11 @@ export interface Alert {
       )
     | null;
   detail: string | null;
-  name: string;
-  parameter: number;
+  level?: "alert" | "note";
+  name: string | null;
+  parameter: number | null;
   since_step: number;
+  where?: string | null;
 }
 /**
  * A change that a job may be asked for.
@@ -518,7 +520,7 @@ export interface ExplanationsChanged {
   type?: "explanations";
 }
 /**
- * The alerts that there are now: the first 2,000.
+ * The alerts and notes that there are now: the first 2,000.
  */
 export interface AlertsChanged {
   alerts: Alert[];

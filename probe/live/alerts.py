@@ -1,34 +1,38 @@
-"""Alerts: expected parameters that do not train, with their causes, and a strict job's failure."""
+"""Alerts: what a run tells unasked, of a parameter or of the whole run, and a strict job's end."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Literal, Protocol
 
 from ..base.errors import ExpectationError
 from ..base.guard import Guard
 from ..diagnosis.explanation import Explanation
-from ..model.table import ParameterTable
-from .expectations import Expectations
 
+Level = Literal["alert", "note"]
+"""An alert says that something is wrong, and fails a strict job; a note is worth knowing."""
 NAMED = 5
-"""Parameters that the sentence of an error names."""
+"""Alerts that the sentence of an error names."""
 
 
 @dataclass(frozen=True)
 class Alert:
-    """An expected parameter that does not train."""
+    """What a run tells unasked: of a parameter, or of the whole run."""
 
-    parameter: int
-    """Its place in the table."""
-    name: str
+    parameter: int | None
+    """Its place in the table; None: it is of the whole run."""
+    name: str | None
+    """The parameter's; None: it is of the whole run."""
     since_step: int
-    state: str
-    """``absent``, ``zero``, ``frozen`` …, or ``not in optimizer``."""
+    state: str = ""
+    """What is wrong, in a word that stands where no cause is known: ``absent``, ``frozen`` …"""
     cause: str | None = None
-    """One of the causes of an explanation, once there is one."""
+    """A word of an explanation's, or of the source that found it; None: not known yet."""
     detail: str | None = None
+    where: str | None = None
+    """``path/to/file.py:41``, or None where it has no line."""
+    level: Level = "alert"
 
     def as_message(self) -> dict[str, Any]:
         """Return the alert as the wire protocol has it."""
@@ -37,76 +41,99 @@ class Alert:
         return told
 
 
+class AlertSource(Protocol):
+    """Knows of one kind of things that are told unasked."""
+
+    def find(self, *, last: bool) -> Iterable[Alert]:
+        """Return all that is to be told now.
+
+        An alert without a cause gets that of the parameter's explanation, once there is one.
+        ``last``: the run ends well, and no more will come to be sure by.
+        """
+
+
 class Alerts:
-    """Puts broken expectations together with their causes, and sends them when they change."""
+    """Gathers what every source tells, puts it together with its causes, and sends changes."""
 
     def __init__(
-        self,
-        expectations: Expectations,
-        table: ParameterTable,
-        send: Callable[[list[dict[str, Any]]], None],
-        guard: Guard,
+        self, send: Callable[[list[dict[str, Any]]], None], guard: Guard, *, strict: bool
     ) -> None:
-        self._expectations = expectations
-        self._table = table
+        """``strict``: an alert fails the job, as soon as its cause is known."""
+        self.strict = strict
         self._send = send
         self._guard = guard
+        self._sources: list[AlertSource] = []
+        self._explanations: Mapping[str, Explanation] = {}
+        self._explained_step = 0
         self.current: list[Alert] = []
+        """Those of the whole run first, and notes behind all alerts."""
         self._failure: ExpectationError | None = None
 
-    def update(self, explanations: Mapping[str, Explanation]) -> None:
-        """Make the alerts anew, and send them if they have changed."""
-        before = self.current
-        self.current = self._made(self._expectations.broken, explanations)
+    def add_source(self, source: AlertSource) -> None:
+        """Ask ``source`` too, from now on."""
+        self._sources.append(source)
+
+    def of_level(self, level: Level) -> list[Alert]:
+        """Return the alerts, or the notes, that there are now."""
+        return [alert for alert in self.current if alert.level == level]
+
+    def update(self) -> None:
+        """Ask every source anew, and send what is told if it has changed."""
+        found = self._find(last=False)
+        before, self.current = self.current, self._explained(found)
         if self.current != before:
             self._send([alert.as_message() for alert in self.current])
+        # A cause that was explained is that of an earlier step: the step to come is traced.
+        self._fail([alert for alert in found if alert.cause is not None])
 
-    def fail(self) -> None:
-        """Let the strict job fail if an alert has its cause by now."""
-        if self._expectations.strict:
-            self._failure = _error([alert for alert in self.current if alert.cause is not None])
+    def explain(self, explanations: Mapping[str, Explanation], step: int) -> None:
+        """Take in what a traced step has shown, which may be the causes that were missing."""
+        self._explanations, self._explained_step = explanations, step
+        self.update()
+        self._fail([alert for alert in self.current if alert.cause is not None])
 
     def raise_failure(self, *, last: bool = False) -> None:
         """Raise :class:`ExpectationError`, once, if the run is strict and there is reason to.
 
-        ``last``: the run ends well, so a single sample is reason enough.
+        ``last``: the run ends well, so a cause is waited for no longer.
         """
+        if last and self._failure is None:
+            self._fail(self._explained(self._find(last=True)))
         failure, self._failure = self._failure, None
-        if failure is None and last and self._expectations.strict:
-            known = {alert.parameter: alert for alert in self.current}
-            missed = self._made(self._expectations.missed, {})
-            failure = _error([known.get(alert.parameter, alert) for alert in missed])
         if failure is not None:
             raise failure
 
-    def _made(self, indexes: Iterable[int], explanations: Mapping[str, Explanation]) -> list[Alert]:
-        made = []
-        for index in indexes:
-            with self._guard:  # one by one: a fault in one must not hide the others
-                made.append(self._alert(index, explanations))
-        return made
+    def _find(self, *, last: bool) -> list[Alert]:
+        found: list[Alert] = []
+        for source in self._sources:
+            with self._guard:  # one by one: a fault in one must not hide what others tell
+                found += source.find(last=last)
+        return sorted(found, key=lambda alert: (alert.level, alert.parameter is not None))
 
-    def _alert(self, index: int, explanations: Mapping[str, Explanation]) -> Alert:
-        name = self._table.name(index)
-        missed = self._expectations.missed[index]
-        found = explanations.get(name)
-        cause, detail = (None, None) if found is None else (found.cause, found.detail)
-        return Alert(index, name, missed.since_step, missed.state, cause, detail)
+    def _explained(self, found: Iterable[Alert]) -> list[Alert]:
+        return [self._with_cause(alert) for alert in found]
+
+    def _with_cause(self, alert: Alert) -> Alert:
+        why = self._explanations.get(alert.name or "")
+        if alert.cause is not None or why is None or self._explained_step < alert.since_step:
+            return alert
+        return replace(alert, cause=why.cause, detail=why.detail, where=why.where)
+
+    def _fail(self, alerts: Iterable[Alert]) -> None:
+        grave = [alert for alert in alerts if alert.level == "alert"]
+        if self.strict and grave:
+            self._failure = _error(grave)
 
 
-def _error(alerts: list[Alert]) -> ExpectationError | None:
-    if not alerts:
-        return None
+def _error(alerts: list[Alert]) -> ExpectationError:
     told = "; ".join(_sentence(alert) for alert in alerts[:NAMED])
     more = f"; and {len(alerts) - NAMED} more" if len(alerts) > NAMED else ""
-    one = len(alerts) == 1
-    return ExpectationError(
-        f"{len(alerts)} parameter{'' if one else 's'} of what attach() was told to expect "
-        f"{'does' if one else 'do'} not train: {told}{more}"
-    )
+    number = "is 1 alert" if len(alerts) == 1 else f"are {len(alerts)} alerts"
+    return ExpectationError(f"The run is strict, and there {number}: {told}{more}")
 
 
 def _sentence(alert: Alert) -> str:
     if alert.detail is not None:
         return alert.detail.rstrip(".") + f" ({alert.cause})"
-    return f"`{alert.name}` is {alert.state} since step {alert.since_step}"
+    subject = "the run" if alert.name is None else f"`{alert.name}`"
+    return f"{subject} is {alert.state} since step {alert.since_step}"

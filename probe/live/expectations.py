@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from ..base.errors import TargetError
@@ -11,6 +11,7 @@ from ..base.states import State
 from ..base.targets import resolve
 from ..model.sample import Sample
 from ..model.table import ParameterTable
+from .alerts import Alert
 from .missing import MISSING
 
 PATIENCE = 2
@@ -34,12 +35,9 @@ class Expectations:
     What a command froze or a gate blocks is somebody's wish, and breaks none.
     """
 
-    def __init__(
-        self, patterns: Sequence[str], table: ParameterTable, guard: Guard, *, strict: bool
-    ) -> None:
+    def __init__(self, patterns: Sequence[str], table: ParameterTable, guard: Guard) -> None:
         """Raise :class:`TargetError` for a pattern that names nothing."""
         self.patterns = tuple(patterns)
-        self.strict = strict
         self._table = table
         self._guard = guard
         for pattern in self.patterns:
@@ -72,6 +70,12 @@ class Expectations:
                     self.missed[index] = missed
                     new |= missed.samples == PATIENCE
         return new
+
+    def find(self, *, last: bool) -> Iterator[Alert]:
+        """Tell of each that is broken; at the end of a run one sample is reason enough."""
+        for index in list(self.missed) if last else self.broken:
+            missed = self.missed[index]
+            yield Alert(index, self._table.name(index), missed.since_step, missed.state)
 
     def _expected(self, count: int) -> list[int]:
         removed = self._table.removed

@@ -19,7 +19,7 @@ from ..model.table import ParameterTable
 from ..steer.reports import Reports
 from ..torch_compat.readback import capturing
 from ..torch_compat.wrappers import Wrappers
-from .alerts import Alert, Alerts
+from .alerts import Alerts
 from .expectations import Expectations
 from .explain_commands import ExplainCommands
 from .schedule import TraceSchedule
@@ -45,6 +45,7 @@ class Explainer:
         freezer: Freezer,
         gates: GateRegistry,
         expectations: Expectations,
+        alerts: Alerts,
         uplink: Uplink,
         reports: Reports,
         guard: Guard,
@@ -54,12 +55,12 @@ class Explainer:
         self._measurement = measurement
         self._freezer = freezer
         self._expectations = expectations
+        self._alerts = alerts
         self._uplink = uplink
         self._guard = guard
-        self._schedule = TraceSchedule(models, wrappers, strict=expectations.strict)
+        self._schedule = TraceSchedule(models, wrappers, strict=alerts.strict)
         self._step = TracedStep(models, table, measurement, freezer, gates, guard)
         self._commands = ExplainCommands(table, reports.send, guard)
-        self._alerts = Alerts(expectations, table, uplink.send_alerts, guard)
         self.latest: dict[str, Explanation] = {}
         """By name: of the step that was traced last."""
 
@@ -72,11 +73,6 @@ class Explainer:
     def late(self) -> bool:
         """Return whether the traced step ended inside a backward, and waits for a forward."""
         return self._step.late
-
-    @property
-    def alerts(self) -> list[Alert]:
-        """What was expected to train and does not."""
-        return self._alerts.current
 
     def answer(self, command: ExplainCommand) -> None:
         """Answer ``command`` from the step that begins at the boundary at hand."""
@@ -106,7 +102,7 @@ class Explainer:
             sample, self._freezer.records.freezes, self._measurement.members.in_optimizer
         )
         self._schedule.receive(sample, expectation_broken=broken)
-        self._alerts.update(self.latest)
+        self._alerts.update()
 
     def conclude(self, step: int) -> None:
         """Send what the traced ``step`` has shown, and answer who asked for it."""
@@ -124,13 +120,6 @@ class Explainer:
         """Watch no more."""
         self._step.stop()
 
-    def raise_failure(self, *, last: bool = False) -> None:
-        """Raise :class:`ExpectationError` if the run is strict and there is reason to.
-
-        ``last``: the run ends well.
-        """
-        self._alerts.raise_failure(last=last)
-
     def _is_wanted(self) -> bool:
         # In this order: the schedule takes the question for an occasion to dismiss its reason.
         return self._commands.waiting or self._schedule.wants_trace()
@@ -138,8 +127,7 @@ class Explainer:
     def _publish(self, result: TraceResult, step: int) -> None:
         self.latest = result.explanations
         self._schedule.mark_explained()
-        self._alerts.update(self.latest)
-        self._alerts.fail()
+        self._alerts.explain(self.latest, step)
         message = self._message(result, step)
         for number in self._commands.numbers or [None]:
             self._uplink.send_explanations({**message, "command": number})

@@ -8,16 +8,16 @@ from collections.abc import Callable
 import torch
 
 from ..base.guard import Guard
-from ..live.explainer import Explainer
+from ..live.alerts import Alerts
 from .run_state import RunState
 
 
 class HookRunner:
     """Keeps the probe's faults out of the training loop, and its time on the probe's account."""
 
-    def __init__(self, state: RunState, explainer: Explainer, guard: Guard) -> None:
+    def __init__(self, state: RunState, alerts: Alerts, guard: Guard) -> None:
         self._state = state
-        self._explainer = explainer
+        self._alerts = alerts
         self._guard = guard
         self._spent = 0.0
         """Seconds that hooks took since the last :meth:`take_seconds`."""
@@ -39,4 +39,4 @@ class HookRunner:
         with self._guard:
             body()
         self._spent += time.perf_counter() - self._began
-        self._explainer.raise_failure()
+        self._alerts.raise_failure()

@@ -19,6 +19,7 @@ from ..freeze.freezer import Freezer
 from ..gates.gates import Gates
 from ..gates.labels import ATTACHED
 from ..link.uplink import Uplink
+from ..live.alerts import Alerts
 from ..live.explainer import Explainer
 from ..measure.measurement import Measurement
 from ..model.table import ParameterTable
@@ -61,6 +62,7 @@ class Job:
     queue: CommandQueue
     steering: Steering
     previews: PreviewRequests
+    alerts: Alerts
     explainer: Explainer
     alignment: Alignment
     delivery: Delivery

@@ -31,6 +31,7 @@ class Run:
         self._alignment = job.alignment
         self._gates = job.gates.registry
         self._explainer = job.explainer
+        self._alerts = job.alerts
 
     def __enter__(self) -> Run:
         return self
@@ -43,7 +44,7 @@ class Run:
     ) -> None:
         self._job.end(failed=error is not None)
         if error is None:
-            self._explainer.raise_failure(last=True)
+            self._alerts.raise_failure(last=True)
 
     def log(self, metrics: Mapping[str, object] | None = None, /, **more: object) -> None:
         """Note metrics of the present step: ``run.log(loss=loss, accuracy=0.93)``.
@@ -142,8 +143,15 @@ class Run:
         return dict(self._explainer.latest)
 
     def alerts(self) -> list[Alert]:
-        """Return what ``expect`` named and does not train, as of the latest sample."""
-        return list(self._explainer.alerts)
+        """Return what is wrong: broken expectations, and what holds for the whole run.
+
+        The latter have no parameter. With ``strict`` each fails the run.
+        """
+        return self._alerts.of_level("alert")
+
+    def notes(self) -> list[Alert]:
+        """Return what is worth knowing and wrong in no script: a note fails no run."""
+        return self._alerts.of_level("note")
 
     def preview(
         self,

@@ -19,6 +19,7 @@ from ..gates.gates import Gates
 from ..gates.labels import ATTACHED
 from ..link.server_messages import Message
 from ..link.uplink import Identity, Uplink
+from ..live.alerts import Alerts
 from ..live.expectations import Expectations
 from ..live.explainer import Explainer
 from ..measure.measurement import Measurement
@@ -85,7 +86,7 @@ def make_job(
 
     table = ParameterTable(models)
     wrappers = Wrappers(models)
-    expectations = Expectations(expect, table, guard, strict=strict)
+    expectations = Expectations(expect, table, guard)
     measurement = Measurement(
         models,
         optimizers,
@@ -109,6 +110,8 @@ def make_job(
     )
     uplink = Uplink(identity, measurement, guard, asked=asked.call)
     table_changed.add(uplink.send_table)
+    alerts = Alerts(uplink.send_alerts, guard, strict=strict)
+    alerts.add_source(expectations)
     reports = Reports(guard)
     reports.add_listener(uplink.send_report)
 
@@ -121,6 +124,7 @@ def make_job(
         freezer,
         gates.registry,
         expectations,
+        alerts,
         uplink,
         reports,
         guard,
@@ -162,7 +166,7 @@ def make_job(
 
     alignment = Alignment(state, measurement, freezer, gates, uplink, guard)
     delivery = Delivery(state, measurement, uplink, explainer, guard)
-    hooks = HookRunner(state, explainer, guard)
+    hooks = HookRunner(state, alerts, guard)
     end = StepEnd(
         state,
         measurement,
@@ -233,6 +237,7 @@ def make_job(
         queue=queue,
         steering=steering,
         previews=previews,
+        alerts=alerts,
         explainer=explainer,
         alignment=alignment,
         delivery=delivery,

@@ -25,28 +25,38 @@ from .texts import epilogs
 @click.option("--json", "as_json", is_flag=True, help="Print every alert, as JSON.")
 @asks_a_server
 def alerts(client: Client, /, run: str, as_json: bool) -> None:
-    """List what was expected to train in a run, and has no useful gradient."""
+    """List what is wrong in a run: what it was told to expect and does not hold, and more."""
     row = choose(client.runs(), run)
     found = client.alerts(row.id)
+    grave = [each for each in found if each.level == "alert"]
     if as_json:
         click.echo(json.dumps([each.model_dump(mode="json") for each in found], indent=2))
-    elif found:
-        for line in _alert_lines(found, row.alerts - len(found)):
-            click.echo(plain(line))
     else:
-        click.echo(plain(_no_alert(row)))
-    if found:
+        notes = [each for each in found if each.level == "note"]
+        for line in _lines(row, grave, notes):
+            click.echo(plain(line))
+    if grave:
         click.get_current_context().exit(1)
 
 
-def _alert_lines(alerts: Sequence[Alert], left_out: int) -> Iterator[str]:
+def _lines(run: RunRow, alerts: Sequence[Alert], notes: Sequence[Alert]) -> Iterator[str]:
     for each in alerts:
-        since = f"no useful gradient since step {each.since_step:,}"
-        yield f"{each.name}: {since}: {each.cause or 'not explained yet'}"
-        if each.detail:
-            yield f"    {each.detail}"
-    if left_out > 0:
-        yield f"And {left_out:,} more."
+        yield from _told(each)
+    if run.alerts > len(alerts):
+        yield f"And {run.alerts - len(alerts):,} more."
+    if not alerts:
+        yield _no_alert(run)
+    for each in notes:
+        yield from _told(each, "Note: ")
+
+
+def _told(alert: Alert, before: str = "") -> Iterator[str]:
+    subject = "the whole run" if alert.name is None else alert.name
+    place = f" at {alert.where}" if alert.where else ""
+    cause = alert.cause or "not explained yet"
+    yield f"{before}{subject}: {cause}{place}, since step {alert.since_step:,}"
+    if alert.detail:
+        yield f"    {alert.detail}"
 
 
 def _no_alert(run: RunRow) -> str:

@@ -110,7 +110,8 @@ def _check(frame: Sequenced | Sample, live: LiveRun) -> None:
                 named = (each.parameter for each in frame.explanations)
                 check_positions((place for place in named if place is not None), count)
             case Alerts():
-                check_positions((each.parameter for each in frame.alerts), count)
+                named = (each.parameter for each in frame.alerts)
+                check_positions((place for place in named if place is not None), count)
             case Report():
                 check_positions(frame.parameters, count)
     except Refusal as refusal:

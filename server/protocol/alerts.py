@@ -1,22 +1,24 @@
-"""A parameter that ought to train and does not."""
+"""What a job tells unasked: of a parameter, or of the whole run."""
 
 from __future__ import annotations
 
-from .fields import Cause, Count, Index, ParameterName, Text
+from .fields import AlertCause, AlertLevel, Count, Index, ParameterName, Place, Text
 from .models import Message, Row
 
 
 class Alert(Message):
-    """A parameter that was expected to train, and has no useful gradient since a step."""
+    """What is wrong, or as a note worth knowing; without a parameter it is of the whole run."""
 
-    parameter: Index
-    name: ParameterName
+    parameter: Index | None
+    name: ParameterName | None
     since_step: Count
-    cause: Cause | None
+    cause: AlertCause | None
     detail: Text | None
+    where: Place | None = None
+    level: AlertLevel = "alert"
 
 
 class AlertRows(Row):
-    """Answer of `GET /api/runs/{run}/alerts`: the first 2,000."""
+    """Answer of `GET /api/runs/{run}/alerts`: the first 2,000, notes behind alerts."""
 
     alerts: list[Alert]

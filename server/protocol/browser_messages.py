@@ -66,7 +66,7 @@ class ExplanationsChanged(Message):
 
 
 class AlertsChanged(Message):
-    """The alerts that there are now: the first 2,000."""
+    """The alerts and notes that there are now: the first 2,000."""
 
     type: Literal["alerts"] = "alerts"
     alerts: list[Alert]

@@ -57,6 +57,8 @@ Cause = Literal[
     "no_backward",
     "unknown",
 ]
+AlertCause = Cause
+AlertLevel = Literal["alert", "note"]
 Label = Annotated[str, StringConstraints(max_length=limits.LABEL_CHARACTERS, pattern=r"^[^\x00]*$")]
 # A file, or a line of one, such as "train.py:41"; the longest path of Linux has 4096 bytes.
 Place = Annotated[str, StringConstraints(max_length=limits.PLACE_CHARACTERS, pattern=r"^[^\x00]*$")]

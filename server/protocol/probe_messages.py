@@ -80,7 +80,7 @@ class Explanations(Explained):
 
 
 class Alerts(Message):
-    """The expected parameters that have no useful gradient now: the absolute state."""
+    """Every alert and note that there is now: the absolute state, not a change."""
 
     type: Literal["alerts"]
     seq: Seq

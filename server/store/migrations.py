@@ -51,6 +51,16 @@ _STEPS: Mapping[int, tuple[str, ...]] = {
         "parameter INTEGER NOT NULL, name TEXT NOT NULL, since_step BIGINT NOT NULL, "
         "cause VARCHAR(32), detail TEXT, PRIMARY KEY (run, place))",
     ),
+    5: (
+        # No column can be made nullable in place in SQLite, so the table is made anew.
+        "CREATE TABLE new_alerts (run VARCHAR(16) NOT NULL, place INTEGER NOT NULL, "
+        "parameter INTEGER, name TEXT, since_step BIGINT NOT NULL, cause VARCHAR(32), "
+        'detail TEXT, "where" TEXT, level VARCHAR(8) NOT NULL, PRIMARY KEY (run, place))',
+        "INSERT INTO new_alerts SELECT run, place, parameter, name, since_step, cause, detail, "
+        "NULL, 'alert' FROM alerts",
+        "DROP TABLE alerts",
+        "ALTER TABLE new_alerts RENAME TO alerts",
+    ),
 }
 
 

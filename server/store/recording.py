@@ -112,7 +112,7 @@ def _record_one(
                 changes.add("explanations")
         case Alerts():
             record_alerts(connection, row.id, frame)
-            columns["alerts"] = len(frame.alerts)
+            columns["alerts"] = sum(each.level == "alert" for each in frame.alerts)
             changes.add("alerts")
         case Report():
             number = record_report(connection, row.id, frame)

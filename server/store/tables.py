@@ -18,7 +18,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 6
 
 metadata = MetaData()
 
@@ -192,9 +192,11 @@ alerts = Table(
     metadata,
     Column("run", String(16), primary_key=True),
     Column("place", Integer, primary_key=True, autoincrement=False),
-    Column("parameter", Integer, nullable=False),
-    Column("name", Text, nullable=False),
+    Column("parameter", Integer),
+    Column("name", Text),
     Column("since_step", BigInteger, nullable=False),
     Column("cause", String(32)),
     Column("detail", Text),
+    Column("where", Text),
+    Column("level", String(8), nullable=False),
 )

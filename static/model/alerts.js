@@ -1,7 +1,18 @@
-/** What the pages call an alert: a parameter that ought to train and does not. */
+/** What the pages call an alert and a note: what a job tells unasked, of a parameter or of the whole run. */
 
-/** Behind their number: `2 expected, not training`. */
-export const ALERT_LABEL = "expected, not training";
+/**
+ * Behind their number: `2 alerts`.
+ * @param {number} count
+ */
+export function alertLabel(count) {
+  return count === 1 ? "alert" : "alerts";
+}
+
+/** @param {number} count */
+export function noteLabel(count) {
+  return count === 1 ? "note" : "notes";
+}
 
 /** One sentence for the tooltip. */
-export const ALERT_MEANING = "The script expects these to train, and they do not.";
+export const ALERT_MEANING = "Something does not train as the script expects, or holds for the whole run.";
+export const NOTE_MEANING = "The job found this worth knowing; it may be meant.";

@@ -37,8 +37,12 @@ export class RunState {
     this.gatesByNode = new Map();
     /** Why gradients are missing, as the latest traced step showed. */
     this.verdicts = new Verdicts();
-    /** @type {ReadonlySet<number>} positions of what ought to train and does not */
-    this.alerts = new Set();
+    /** @type {ReadonlyMap<number, Alert>} what is wrong with parameters, by position */
+    this.alerts = new Map();
+    /** @type {ReadonlyMap<number, Alert>} what is worth knowing of parameters, by position */
+    this.notes = new Map();
+    /** @type {readonly Alert[]} alerts and notes of the whole run */
+    this.ofRun = [];
     this.history = new SampleHistory(0, SPARK_SAMPLES);
     this.step = 0;
     /** @type {number | null} of the latest sample */
@@ -112,9 +116,11 @@ export class RunState {
     this.gatesByNode = gatesByNode(gates, this.tree, this.parameters);
   }
 
-  /** @param {readonly Alert[]} alerts all that there are */
+  /** @param {readonly Alert[]} alerts all that there are, and notes */
   setAlerts(alerts) {
-    this.alerts = new Set(alerts.map(({ parameter }) => parameter));
+    this.alerts = byPosition(alerts.filter(({ level }) => level !== "note"));
+    this.notes = byPosition(alerts.filter(({ level }) => level === "note"));
+    this.ofRun = alerts.filter(({ parameter }) => parameter === null);
   }
 
   /** @param {Sparklines} sparklines the samples before the first live one */
@@ -183,6 +189,14 @@ export class RunState {
     this.domain = decadeDomain(this.norms, this.domain);
     this.extent = decadeDomain(ends, this.extent, 0);
   }
+}
+
+/**
+ * Of several of one parameter the first.
+ * @param {readonly Alert[]} alerts
+ */
+function byPosition(alerts) {
+  return new Map(alerts.toReversed().flatMap((alert) => (alert.parameter === null ? [] : [[alert.parameter, alert]])));
 }
 
 /**

@@ -7,7 +7,7 @@
 import { element, find, setAttribute, setText } from "../base/dom.js";
 import { formatAge, formatCost, formatCount, formatJob, formatPercent, formatRate, formatTime, plural } from "../base/format.js";
 import { visible } from "../base/visible.js";
-import { ALERT_LABEL, ALERT_MEANING } from "../model/alerts.js";
+import { alertLabel, ALERT_MEANING } from "../model/alerts.js";
 import { stateGlyph } from "../model/state_glyph.js";
 import { stateCode, TROUBLES } from "../model/states.js";
 import { ALERT_WORD } from "../tree/filter.js";
@@ -74,7 +74,7 @@ export function fillRow(row, run) {
   setAttribute(find(row, '[data-cell="cost"]'), "title", formatCost(run.cost, run.every));
   const alerts = find(row, ".alert");
   alerts.hidden = run.alerts === 0;
-  setText(alerts, `${formatCount(run.alerts)} ${ALERT_LABEL}`);
+  setText(alerts, `${formatCount(run.alerts)} ${alertLabel(run.alerts)}`);
   fillStates(find(row, ".states"), run);
 }
 

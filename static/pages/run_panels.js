@@ -37,6 +37,7 @@ import { GateControl } from "../gates/gate_control.js";
 import { visibleRows } from "../model/module_tree.js";
 import { nameToExplain } from "../model/verdicts.js";
 import { FilterMatch } from "../tree/filter_match.js";
+import { RunAlerts } from "../tree/run_alerts.js";
 import { TreeView } from "../tree/tree_view.js";
 import { TroubleStrip } from "../tree/trouble_strip.js";
 import { RunHeader } from "./run_header.js";
@@ -70,6 +71,7 @@ export class RunPanels {
       onWhy,
       onDrifted: (id) => actions.goToCommand(id),
     });
+    this.runAlerts = new RunAlerts(byId("run-alerts", HTMLElement));
     this.tree = new TreeView(byId("tree", HTMLElement), {
       onFreeze: (node, anchor) => actions.ask(() => this.sender.ask(node, anchor)),
       onGate: (node) => actions.ask(() => this.gates.ask(node)),
@@ -93,6 +95,7 @@ export class RunPanels {
     state.verdicts.settle(state.states, state.sampleStep);
     const matched = this.match.of(view.filter, state);
     this.trouble.render(state, view.filter, drifted(state.commands));
+    this.runAlerts.render(state.ofRun);
     this.explanations.render(view.why, locked);
     this.#countMatches(matched);
     const rows = state.loaded ? visibleRows(state.tree, view.collapsed, matched) : [];

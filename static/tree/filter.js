@@ -3,12 +3,13 @@
  *
  * A word is a piece of the name (`conv`, case does not matter), a glob over the whole name
  * (`encoder.*.weight`), `state:absent` (several with commas, or `state:trouble`), `cause:detached`
- * (several with commas), or `is:alert` for what was expected to train and does not.
+ * (several with commas), `is:alert` for what is wrong and told unasked, or `is:note`.
  *
  * @typedef {object} Known what a word can ask for beside the name
  * @property {string} state
  * @property {string | null} cause
  * @property {boolean} alert
+ * @property {boolean} note
  *
  * @typedef {(name: string, known: Known) => boolean} Predicate
  */
@@ -18,6 +19,7 @@ import { TROUBLES } from "../model/states.js";
 const STATE_PREFIX = "state:";
 const CAUSE_PREFIX = "cause:";
 export const ALERT_WORD = "is:alert";
+export const NOTE_WORD = "is:note";
 
 /**
  * The predicate of a filter text, or null when the text asks for nothing.
@@ -46,6 +48,7 @@ function parseWord(word) {
     return (_name, { cause }) => cause !== null && wanted.has(cause);
   }
   if (word === ALERT_WORD) return (_name, { alert }) => alert;
+  if (word === NOTE_WORD) return (_name, { note }) => note;
   if (isGlob(word)) {
     const matches = globMatcher(word);
     return (name) => matches(name);
@@ -65,7 +68,7 @@ export function causeWord(cause) {
 }
 
 /**
- * The text with its words of a state, a cause or alerts replaced by one, or by none when it is already that one.
+ * The text with its words of a state, a cause, alerts or notes replaced by one, or by none when it is already that one.
  * @param {string} text
  * @param {string} word
  */
@@ -77,5 +80,5 @@ export function toggleWord(text, word) {
 
 /** @param {string} word */
 function isTroubleWord(word) {
-  return word.startsWith(STATE_PREFIX) || word.startsWith(CAUSE_PREFIX) || word === ALERT_WORD;
+  return word.startsWith(STATE_PREFIX) || word.startsWith(CAUSE_PREFIX) || word === ALERT_WORD || word === NOTE_WORD;
 }

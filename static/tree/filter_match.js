@@ -19,14 +19,19 @@ export class FilterMatch {
    * @param {string} filter
    * @param {RunState} state
    */
-  of(filter, { parameters, states, alerts, verdicts: { causes } }) {
-    if (!this.madeFor.differs(filter, parameters, states, alerts, causes)) return this.matched;
+  of(filter, { parameters, states, alerts, notes, verdicts: { causes } }) {
+    if (!this.madeFor.differs(filter, parameters, states, alerts, notes, causes)) return this.matched;
     const predicate = parseFilter(filter);
     this.matched =
       predicate === null
         ? null
         : Uint8Array.from(parameters, ({ names }, i) => {
-            const known = { state: stateOf(states[i]).name, cause: causes.get(i) ?? null, alert: alerts.has(i) };
+            const known = {
+              state: stateOf(states[i]).name,
+              cause: causes.get(i) ?? null,
+              alert: alerts.has(i),
+              note: notes.has(i),
+            };
             return names.some((name) => predicate(name, known)) ? 1 : 0;
           });
     return this.matched;

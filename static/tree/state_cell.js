@@ -5,6 +5,7 @@
  * @typedef {import("../model/module_tree.js").TreeNode} TreeNode
  * @typedef {import("../model/run_state.js").RunState} RunState
  * @typedef {import("../model/states.js").StateName} StateName
+ * @typedef {import("../wire.js").Alert} Alert
  */
 import { element, setAttribute } from "../base/dom.js";
 import { visible } from "../base/visible.js";
@@ -79,7 +80,7 @@ export class StateCell {
    * @param {number} position
    * @param {RunState} state
    */
-  #drawState(position, { states, parameters, gates, verdicts, alerts }) {
+  #drawState(position, { states, parameters, gates, verdicts, alerts, notes }) {
     const code = states[position];
     const { name, frozen } = parameters[position];
     const mark = stateOf(code);
@@ -87,8 +88,8 @@ export class StateCell {
     const by = mark.name === "gated" ? gates.filter(({ parameters }) => parameters.includes(name)).map(({ id }) => id) : [];
     const cause = verdicts.causes.get(position) ?? null;
     const detail = cause === null ? null : (verdicts.byPosition.get(position)?.detail ?? null);
-    const expected = alerts.has(position);
-    const key = [mark.name, ...how, ...by, cause, detail, expected, this.asked].join(" ");
+    const told = [alerts.get(position), notes.get(position)].flatMap((alert) => (alert === undefined ? [] : [alertWords(alert)]));
+    const key = [mark.name, ...how, ...by, cause, detail, ...told, this.asked].join(" ");
     if (key === this.key) return;
     this.key = key;
     const said = rowWords(mark.name, cause);
@@ -97,12 +98,12 @@ export class StateCell {
     const calm = mark.standing !== "trouble" && mark.name !== "gated" && said.state !== null;
     this.words.style.color = calm ? "var(--muted)" : `var(--state-${said.state ?? "absent"})`;
     this.element.replaceChildren(stateGlyph(code), this.words, ...(this.asked ? [this.asker] : []));
-    const more = [
-      ...(expected ? ["The script expects it to train."] : []),
+    const more = new Set([
+      ...told,
       ...(how.length > 0 ? [`It is frozen ${how.join(", ")}.`] : []),
       ...(by.length > 0 ? [`It was gate ${by.join(", ")}.`] : []),
       ...(cause === null ? [] : [visible(detail ?? causeOf(cause).meaning)]),
-    ];
+    ]);
     setAttribute(this.element, "title", [mark.meaning, ...more].join(" "));
   }
 
@@ -112,6 +113,11 @@ export class StateCell {
     this.element.replaceChildren(element("span", { class: "muted" }, "removed"));
     setAttribute(this.element, "title", "The model has this parameter no longer.");
   }
+}
+
+/** @param {Alert} alert */
+function alertWords({ detail }) {
+  return detail === null ? "The script expects it to train." : visible(detail);
 }
 
 /**

@@ -1,6 +1,6 @@
 /**
- * Trouble first: what ought to train and does not, freezes that do not hold, how many parameters are in
- * each state that deserves a look, and why.
+ * Trouble first: what the job tells unasked, freezes that do not hold, how many parameters are in each
+ * state that deserves a look, and why.
  *
  * @typedef {import("../model/records.js").CommandRow} CommandRow
  * @typedef {import("../model/states.js").StateName} StateName
@@ -11,11 +11,11 @@ import { element } from "../base/dom.js";
 import { formatCount } from "../base/format.js";
 import { tick } from "../base/glyphs.js";
 import { visible } from "../base/visible.js";
-import { ALERT_LABEL, ALERT_MEANING } from "../model/alerts.js";
+import { alertLabel, ALERT_MEANING, noteLabel, NOTE_MEANING } from "../model/alerts.js";
 import { causeOf } from "../model/causes.js";
 import { stateGlyph } from "../model/state_glyph.js";
 import { CALM, countStates, stateCode, stateOf, TROUBLES } from "../model/states.js";
-import { ALERT_WORD, causeWord, stateWord } from "./filter.js";
+import { ALERT_WORD, causeWord, NOTE_WORD, stateWord } from "./filter.js";
 
 export class TroubleStrip {
   /**
@@ -43,7 +43,7 @@ export class TroubleStrip {
    * @param {string} filter the text of the filter box
    * @param {readonly CommandRow[]} drifted newest first
    */
-  render({ states, alerts, run, verdicts }, filter, drifted) {
+  render({ states, alerts, notes, ofRun, run, verdicts }, filter, drifted) {
     const counts = countStates(states);
     const count = (/** @type {StateName} */ name) => counts.get(name) ?? 0;
     const words = filter.split(/\s+/);
@@ -51,11 +51,13 @@ export class TroubleStrip {
       names.filter((name) => count(name) > 0 || words.includes(stateWord(name)));
     const groups = verdicts.groups();
     const measured = states.some((code) => stateOf(code).name !== "unmeasured");
-    const missed = alerts.size === 0 ? 0 : Math.max(alerts.size, run?.alerts ?? 0);
-    const key = JSON.stringify([[...counts], words, groups, measured, missed, drifted.map(({ id, reason }) => [id, reason])]);
+    // More than are listed, of which those of the whole run have no row.
+    const told = ofRun.filter(({ level }) => level !== "note").length;
+    const missed = alerts.size === 0 ? 0 : Math.max(alerts.size, (run?.alerts ?? 0) - told);
+    const key = JSON.stringify([[...counts], words, groups, measured, missed, notes.size, told, drifted.map(({ id, reason }) => [id, reason])]);
     if (key === this.key) return;
     this.key = key;
-    const quiet = missed === 0 && drifted.length === 0 && groups.length === 0 && !TROUBLES.some((name) => count(name) > 0);
+    const quiet = missed + told === 0 && drifted.length === 0 && groups.length === 0 && !TROUBLES.some((name) => count(name) > 0);
     const pressed = (/** @type {string} */ word) => words.includes(word);
     this.#replace(
       ...(missed > 0 || pressed(ALERT_WORD) ? [alertChip(missed, pressed(ALERT_WORD))] : []),
@@ -64,6 +66,7 @@ export class TroubleStrip {
       ...shown(TROUBLES).map((name) => stateChip(name, count(name), pressed(stateWord(name)))),
       ...causeChips(groups, pressed),
       ...shown(CALM).map((name) => stateChip(name, count(name), pressed(stateWord(name)))),
+      ...(notes.size > 0 || pressed(NOTE_WORD) ? [noteChip(notes.size, pressed(NOTE_WORD))] : []),
     );
   }
 
@@ -100,7 +103,16 @@ function chip(classes, attributes, count, label, ...before) {
  */
 function alertChip(count, pressed) {
   const title = `${ALERT_MEANING} Click to show only these.`;
-  return chip("alert", { "data-word": ALERT_WORD, "aria-pressed": String(pressed), title }, count, ALERT_LABEL);
+  return chip("alert", { "data-word": ALERT_WORD, "aria-pressed": String(pressed), title }, count, alertLabel(count));
+}
+
+/**
+ * @param {number} count
+ * @param {boolean} pressed
+ */
+function noteChip(count, pressed) {
+  const title = `${NOTE_MEANING} Click to show only these.`;
+  return chip("calm", { "data-word": NOTE_WORD, "aria-pressed": String(pressed), title }, count, noteLabel(count));
 }
 
 /** @param {readonly CommandRow[]} commands newest first */

@@ -106,7 +106,7 @@ def test_both_sides_have_the_same_words() -> None:
         assert [field.name for field in fields(ours)] == list(theirs.model_fields)
     told = [field.name for field in fields(ProbeExplanation)]
     assert ["parameter", "name", *told] == list(explanations.Explanation.model_fields)
-    alert = ProbeAlert(0, "a", 1, "absent").as_message()
+    alert = ProbeAlert(0, "a", 1).as_message()
     assert list(alert) == list(alerts.Alert.model_fields)
 
 

@@ -47,6 +47,7 @@ def test_run_has_exactly_the_public_methods() -> None:
         "gates",
         "load_state_dict",
         "log",
+        "notes",
         "parameters",
         "preview",
         "state_dict",

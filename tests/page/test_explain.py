@@ -77,15 +77,21 @@ def test_troubles_are_counted_by_cause(probe: FakeProbe, open_run: OpenRun, run:
 
 def test_what_ought_to_train_comes_first(probe: FakeProbe, open_run: OpenRun, run: str) -> None:
     """An alert is the first of the troubles, leads to its row, and goes when the job says so."""
-    probe.alerts(3, alert())
+    probe.alerts(3, alert(None, None, detail="None is held."), alert(), alert(1, level="note"))
     page = open_run(run)
+    whole = page.page.get_by_role("list", name="Of the whole run")
+    expect(whole.get_by_role("listitem")).to_have_text(["detached None is held."])
     chip = page.page.locator("#trouble .chip").first
-    expect(chip).to_have_text("1 expected, not training")
+    expect(chip).to_have_text("1 alert")
     chip.click()
     assert page.rows() == ["model", "a", "weight"]
     chip.click()
+    page.page.get_by_role("button", name="1 note").click()
+    assert page.rows() == ["model", "a", "bias"]
+    page.page.get_by_role("button", name="1 note").click()
     probe.alerts(4)
     expect(chip).to_have_text("3 absent")
+    expect(whole).to_be_hidden()
 
 
 def test_the_panel_says_why_where_and_what_to_do(

@@ -67,7 +67,7 @@ def test_the_list_of_runs_fits_into_the_window(
     assert table.evaluate("table => table.scrollWidth - table.clientWidth") == 0
     for cell in ("status", "trouble", "step"):
         expect(row.locator(f'[data-cell="{cell}"]')).to_be_in_viewport(ratio=1)
-    alerts = row.get_by_role("link", name="1 expected, not training")
+    alerts = row.get_by_role("link", name="1 alert")
     expect(alerts).to_be_in_viewport(ratio=1)
     assert not alerts.evaluate(IS_CUT)
 

@@ -34,7 +34,7 @@ def test_runs_appear_and_change_by_themselves(server: ServerProcess, open_page: 
         expect(row).to_contain_text("1 absent")
         expect(row).to_contain_text("1.2 %")
         expect(row.locator(".status")).to_have_text("live")
-        alerts = row.get_by_role("link", name="1 expected, not training")
+        alerts = row.get_by_role("link", name="1 alert")
         expect(alerts).to_have_count(0)
         first.alerts(2, alert(1, "a.bias"))
         expect(alerts).to_be_visible()

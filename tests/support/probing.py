@@ -159,14 +159,18 @@ def explanation(
     }
 
 
-def alert(parameter: int = 0, name: str = "a.weight", **changes: Any) -> dict[str, Any]:
-    """A parameter that ought to train and does not."""
+def alert(
+    parameter: int | None = 0, name: str | None = "a.weight", **changes: Any
+) -> dict[str, Any]:
+    """A parameter that ought to train and does not; None for both: it is of the whole run."""
     return {
         "parameter": parameter,
         "name": name,
         "since_step": 12,
         "cause": "detached",
         "detail": f"`{name}` reaches the loss only through `h.detach()` at train.py:41.",
+        "where": None,
+        "level": "alert",
         **changes,
     }
 

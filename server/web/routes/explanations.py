@@ -23,6 +23,6 @@ def list_explanations(
 
 
 def list_alerts(run: str, store: StoreOf) -> AlertRows:
-    """The parameters that were expected to train and have no useful gradient."""
+    """What the job tells unasked: what is wrong, and as notes what is worth knowing."""
     with store.read() as connection:
         return AlertRows(alerts=alert_rows(connection, run))

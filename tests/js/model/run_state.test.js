@@ -200,3 +200,16 @@ test("the axis holds the lowest and highest of what a frame stands for", () => {
   state.fitScales();
   assert.deepEqual(state.extent, [-5, 6]);
 });
+
+test("alerts and notes go by position, the first of several, and those of the whole run apart", () => {
+  const state = new RunState();
+  /** @type {import("../../../static/wire.js").Alert} */
+  const first = { parameter: 1, name: "b", since_step: 3, cause: null, detail: "first", where: null, level: "alert" };
+  const ofRun = { ...first, parameter: null, name: null };
+  /** @type {import("../../../static/wire.js").Alert} */
+  const note = { ...first, level: "note" };
+  state.setAlerts([ofRun, first, { ...first, detail: "second" }, note]);
+  assert.deepEqual([...state.alerts], [[1, first]]);
+  assert.deepEqual([...state.notes], [[1, note]]);
+  assert.deepEqual(state.ofRun, [ofRun]);
+});

@@ -7,10 +7,10 @@ import { ALERT_WORD, causeWord, parseFilter, stateWord, toggleWord } from "../..
  * @param {string} filter
  * @param {string} name
  * @param {string} [state]
- * @param {{cause?: string | null, alert?: boolean}} [more]
+ * @param {{cause?: string | null, alert?: boolean, note?: boolean}} [more]
  */
-function passes(filter, name, state = "present", { cause = null, alert = false } = {}) {
-  return parseFilter(filter)?.(name, { state, cause, alert });
+function passes(filter, name, state = "present", { cause = null, alert = false, note = false } = {}) {
+  return parseFilter(filter)?.(name, { state, cause, alert, note });
 }
 
 test("an empty filter asks for nothing", () => {
@@ -55,6 +55,8 @@ test("a cause and an alert are words of their own", () => {
   assert.equal(passes("cause:null", "a", "absent"), false);
   assert.equal(passes("is:alert", "a", "absent", { alert: true }), true);
   assert.equal(passes("is:alert", "is:alert", "absent"), false);
+  assert.equal(passes("is:note", "a", "present", { note: true }), true);
+  assert.equal(passes("is:note", "is:note", "present", { alert: true }), false);
 });
 
 test("a word of trouble is put in, replaced and taken out again", () => {
@@ -62,6 +64,7 @@ test("a word of trouble is put in, replaced and taken out again", () => {
   assert.equal(toggleWord("conv state:absent", causeWord("detached")), "conv cause:detached");
   assert.equal(toggleWord("conv cause:detached", ALERT_WORD), "conv is:alert");
   assert.equal(toggleWord("conv is:alert", ALERT_WORD), "conv");
+  assert.equal(toggleWord("conv is:note", ALERT_WORD), "conv is:alert");
 });
 
 test("a word that is no glob ignores the name's case too", () => {

@@ -16,8 +16,10 @@ test("the filter follows causes and alerts as they come and go", () => {
   state.verdicts.settle(state.states, state.sampleStep);
   assert.deepEqual(found("cause:detached"), [0, 1]);
   assert.deepEqual(found("is:alert"), [0, 0]);
-  state.setAlerts([{ parameter: 0, name: "a", since_step: 1, cause: null, detail: null }]);
+  const told = { parameter: 0, name: "a", since_step: 1, cause: null, detail: null, where: null };
+  state.setAlerts([told, { ...told, parameter: 1, level: "note" }, { ...told, parameter: null, name: null }]);
   assert.deepEqual(found("is:alert"), [1, 0]);
+  assert.deepEqual(found("is:note"), [0, 1]);
   assert.equal(matching.of("", state), null);
 });
 

@@ -11,7 +11,7 @@ from gradgate.probe.base.errors import ExpectationError
 from gradgate.probe.base.guard import Guard
 from gradgate.probe.base.states import State
 from gradgate.probe.diagnosis.explanation import Explanation
-from gradgate.probe.live.alerts import NAMED, Alerts
+from gradgate.probe.live.alerts import NAMED, Alert, Alerts
 from gradgate.probe.live.expectations import PATIENCE, Expectations
 from gradgate.probe.model.table import ParameterTable
 from tests.support.samples import sample
@@ -25,15 +25,32 @@ class Watched:
         model = nn.Sequential(*(nn.Linear(1, 1, bias=False) for _ in range(layers)))
         table = ParameterTable({"": model})
         self.layers = layers
-        self.expectations = Expectations(["*"], table, guard, strict=strict)
+        self.expectations = Expectations(["*"], table, guard)
         self.sent: list[list[dict[str, Any]]] = []
-        self.alerts = Alerts(self.expectations, table, self.sent.append, guard)
+        self.alerts = Alerts(self.sent.append, guard, strict=strict)
+        self.alerts.add_source(self.expectations)
 
     def miss(self, *indexes: int, samples: int = PATIENCE) -> None:
         """Let parameters miss in some samples."""
         states = [State.ABSENT if i in indexes else State.PRESENT for i in range(self.layers)]
         for step in range(samples):
             self.expectations.receive(sample(step, *states), (), [True] * self.layers)
+
+
+class Telling:
+    """A source that tells what it is given."""
+
+    def __init__(self, *alerts: Alert) -> None:
+        self.alerts = alerts
+
+    def find(self, *, last: bool) -> list[Alert]:
+        return list(self.alerts)
+
+
+def of_run(**changes: Any) -> Alert:
+    """An alert of the whole run."""
+    told = {"since_step": 1, "cause": "no_step", "detail": "It never steps.", **changes}
+    return Alert(None, None, **told)
 
 
 def cause(word: str = "detached") -> Explanation:
@@ -44,11 +61,11 @@ def test_alerts_are_sent_when_they_change() -> None:
     """When one comes, when it gets its cause, and when it goes."""
     watched = Watched()
     watched.miss(1)
-    watched.alerts.update({})
-    watched.alerts.update({})
-    watched.alerts.update({"1.weight": cause()})
+    watched.alerts.update()
+    watched.alerts.update()
+    watched.alerts.explain({"1.weight": cause()}, PATIENCE)
     watched.miss(samples=1)
-    watched.alerts.update({"1.weight": cause()})
+    watched.alerts.update()
     told = [
         [(a["name"], a["since_step"], a["cause"], a["detail"]) for a in x] for x in watched.sent
     ]
@@ -60,27 +77,66 @@ def test_alerts_are_sent_when_they_change() -> None:
     assert "state" not in watched.sent[0][0]
 
 
-def test_an_alert_that_cannot_be_made_takes_no_other_along(
+def test_a_source_that_fails_takes_no_other_along(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The others are there."""
     monkeypatch.delenv("GRADGATE_STRICT")
     watched = Watched()
     watched.miss(0, 1)
-    watched.alerts.update({"0.weight": object()})  # type: ignore[dict-item]
-    assert [alert.name for alert in watched.alerts.current] == ["1.weight"]
+    watched.alerts.add_source(object())  # type: ignore[arg-type]
+    watched.alerts.add_source(Telling(of_run()))
+    watched.alerts.update()
+    told = [alert.name for alert in watched.alerts.current]
+    assert told == [None, "0.weight", "1.weight"]
+
+
+def test_those_of_the_whole_run_come_first_and_notes_last() -> None:
+    """Of many a server keeps the first, and notes are not to take the place of alerts."""
+    watched = Watched()
+    note, late = of_run(level="note"), of_run(since_step=5)
+    watched.alerts.add_source(Telling(note))
+    watched.alerts.add_source(Telling(late))
+    watched.miss(0)
+    watched.alerts.update()
+    assert [alert.name for alert in watched.alerts.of_level("alert")] == [None, "0.weight"]
+    assert watched.alerts.of_level("note") == [note]
+    assert watched.alerts.current == [late, watched.alerts.current[1], note]
+
+
+def test_an_explanation_of_an_earlier_step_explains_no_later_loss() -> None:
+    """What it says may have been mended, and another cause come since."""
+    watched = Watched()
+    watched.alerts.explain({"1.weight": cause()}, 3)
+    for step in range(4, 4 + PATIENCE):
+        states = sample(step, State.PRESENT, State.ABSENT)
+        watched.expectations.receive(states, (), [True, True])
+    watched.alerts.update()
+    assert [alert.cause for alert in watched.alerts.current] == [None]
+    watched.alerts.explain({"1.weight": cause("no_grad")}, 4)
+    assert [alert.cause for alert in watched.alerts.current] == ["no_grad"]
+
+
+def test_a_strict_job_fails_at_once_for_what_has_its_cause() -> None:
+    """It is no parameter's, and no trace will tell more; a note is no reason."""
+    watched = Watched(strict=True)
+    watched.alerts.add_source(Telling(of_run(level="note")))
+    watched.alerts.update()
+    watched.alerts.raise_failure(last=True)
+    watched.alerts.add_source(Telling(of_run()))
+    watched.alerts.update()
+    with pytest.raises(ExpectationError, match=r"there is 1 alert: It never steps \(no_step\)$"):
+        watched.alerts.raise_failure()
 
 
 def test_a_strict_job_fails_once_a_cause_is_known() -> None:
     """The error is raised once, and names the cause."""
     watched = Watched(strict=True)
     watched.miss(0, 1)
-    watched.alerts.update({})
-    watched.alerts.fail()
+    watched.alerts.update()
     watched.alerts.raise_failure()
-    watched.alerts.update({"1.weight": cause()})
-    watched.alerts.fail()
-    with pytest.raises(ExpectationError, match=r"^1 parameter of .* does not train: It is cut \(d"):
+    watched.alerts.explain({"1.weight": cause()}, PATIENCE)
+    with pytest.raises(ExpectationError, match=r"there is 1 alert: It is cut \(d"):
         watched.alerts.raise_failure()
     watched.alerts.raise_failure()
 
@@ -89,7 +145,7 @@ def test_a_strict_job_fails_at_its_end_for_a_single_sample() -> None:
     """No more will come."""
     watched = Watched(strict=True)
     watched.miss(0, samples=1)
-    watched.alerts.update({})
+    watched.alerts.update()
     watched.alerts.raise_failure()
     with pytest.raises(ExpectationError, match=r"`0\.weight` is absent since step 0$"):
         watched.alerts.raise_failure(last=True)
@@ -99,8 +155,7 @@ def test_a_job_that_is_not_strict_never_fails() -> None:
     """It has its alerts."""
     watched = Watched()
     watched.miss(0)
-    watched.alerts.update({"0.weight": cause()})
-    watched.alerts.fail()
+    watched.alerts.explain({"0.weight": cause()}, PATIENCE)
     watched.alerts.raise_failure(last=True)
     assert len(watched.alerts.current) == 1
 
@@ -111,6 +166,6 @@ def test_an_error_names_some_and_counts_the_rest() -> None:
     watched.miss(*range(NAMED + 2))
     with pytest.raises(ExpectationError) as raised:
         watched.alerts.raise_failure(last=True)
-    assert str(raised.value).startswith(f"{NAMED + 2} parameters ")
+    assert str(raised.value).startswith(f"The run is strict, and there are {NAMED + 2} alerts: ")
     assert str(raised.value).endswith("; and 2 more")
     assert str(raised.value).count("since step") == NAMED

@@ -18,7 +18,7 @@ GOOD, BAD = State.PRESENT, State.ABSENT
 def expecting(*patterns: str, guard: Guard | None = None) -> Expectations:
     """Expect something of two layers: weight and bias of 0, and of 1."""
     table = ParameterTable({"": nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2))})
-    return Expectations(patterns, table, guard or Guard(), strict=False)
+    return Expectations(patterns, table, guard or Guard())
 
 
 def receive(expectations: Expectations, step: int, *states: State, frozen: int = -1) -> bool:
@@ -89,7 +89,7 @@ def test_a_parameter_that_left_is_expected_no_more() -> None:
     """Neither by its index nor by a pattern that named nothing else."""
     model = nn.ModuleDict({"a": nn.Linear(2, 2, bias=False), "b": nn.Linear(2, 2, bias=False)})
     table = ParameterTable({"": model})
-    expectations = Expectations(["a", "*"], table, Guard(), strict=False)
+    expectations = Expectations(["a", "*"], table, Guard())
     del model["a"]
     table.update({"": model}, 1)
     receive(expectations, 1, BAD, BAD)

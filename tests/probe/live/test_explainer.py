@@ -301,7 +301,7 @@ def test_strict_fails_the_job_and_names_the_cause() -> None:
     """The error comes out of ``optimizer.step()`` once the cause is known."""
     loop = Loop(expect=["encoder"], strict=True)
     loop.model.cut = True
-    with pytest.raises(probe.ExpectationError, match=r"2 parameters .* `detach\(\)` at .*detached"):
+    with pytest.raises(probe.ExpectationError, match=r"2 alerts.* `detach\(\)` at .*detached"):
         loop.step(EXPECTED_PATIENCE + 1)
 
 

@@ -15,7 +15,7 @@ from gradgate.probe.session.run_state import RunState
 
 
 class Expecting:
-    """An explainer that has something to raise, or not."""
+    """Alerts that have something to raise, or not."""
 
     def __init__(self, failure: Exception | None = None) -> None:
         self._failure = failure
@@ -27,8 +27,8 @@ class Expecting:
 
 def runner(failure: Exception | None = None) -> tuple[HookRunner, RunState, Guard]:
     state, guard = RunState(), Guard()
-    explainer: Any = Expecting(failure)
-    return HookRunner(state, explainer, guard), state, guard
+    alerts: Any = Expecting(failure)
+    return HookRunner(state, alerts, guard), state, guard
 
 
 def test_the_time_of_all_hooks_is_counted_once(monkeypatch: pytest.MonkeyPatch) -> None:

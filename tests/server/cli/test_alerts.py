@@ -18,7 +18,13 @@ def test_alerts_are_listed_with_an_exit_code_of_1(
     with FakeProbe(shared_server, greeting) as probe:
         none = terminal.run(*arguments)
         empty = terminal.run(*arguments, "--json")
-        probe.alerts(1, alert(), alert(1, "a.bias", cause=None, detail=None))
+        probe.alerts(
+            1,
+            alert(None, None, cause="not_in_optimizer", detail="None is held.", where="t.py:7"),
+            alert(),
+            alert(1, "a.bias", cause=None, detail=None),
+            alert(1, "a.bias", level="note"),
+        )
         probe.until_acked(1)
         some = terminal.run(*arguments)
         listed = terminal.run(*arguments, "--json")
@@ -26,9 +32,13 @@ def test_alerts_are_listed_with_an_exit_code_of_1(
     assert none.stdout == f"No alert in job {run} ({run}), which expects a.*, head to train.\n"
     assert json.loads(empty.stdout) == []
     assert some.stdout.splitlines() == [
-        "a.weight: no useful gradient since step 12: detached",
+        "the whole run: not_in_optimizer at t.py:7, since step 12",
+        "    None is held.",
+        "a.weight: detached, since step 12",
         "    `a.weight` reaches the loss only through `h.detach()` at train.py:41.",
-        "a.bias: no useful gradient since step 12: not explained yet",
+        "a.bias: not explained yet, since step 12",
+        "Note: a.bias: detached, since step 12",
+        "    `a.bias` reaches the loss only through `h.detach()` at train.py:41.",
     ]
     assert json.loads(listed.stdout) == shared_server.get(f"/api/runs/{run}/alerts")["alerts"]
 
@@ -44,6 +54,21 @@ def test_very_many_alerts_are_counted(
         result = terminal.run("alerts", run, "--server", shared_server.url)
     assert result.exit_code == 1
     assert result.stdout.splitlines()[-1] == "And 1,001 more."
+
+
+def test_a_note_alone_is_no_failure(
+    shared_server: ServerProcess, run: str, terminal: Terminal
+) -> None:
+    """It is told, behind that there is no alert, and the exit code is 0."""
+    with FakeProbe(shared_server, hello(run, name=f"job {run}", expect=["a.*"])) as probe:
+        probe.alerts(1, alert(level="note"))
+        probe.until_acked(1)
+        result = terminal.run("alerts", run, "--server", shared_server.url)
+    assert result.exit_code == 0
+    assert [line.split(":")[0] for line in result.stdout.splitlines()[:2]] == [
+        f"No alert in job {run} ({run}), which expects a.* to train.",
+        "Note",
+    ]
 
 
 def test_no_alert_where_nothing_is_expected(

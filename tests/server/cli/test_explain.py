@@ -184,7 +184,7 @@ def test_no_text_of_a_job_steers_the_terminal(
         "      3 |     if x:   # \ufffd",
     ]
     assert alerted.splitlines() == [
-        "a\ufffd[2J: no useful gradient since step 12: detached",
+        "a\ufffd[2J: detached, since step 12",
         "    \ufffd[1A",
     ]
 

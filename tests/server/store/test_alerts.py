@@ -19,7 +19,7 @@ def alerts(server: ServerProcess, run: str) -> Any:
 
 
 def test_alerts_are_the_absolute_state(shared_server: ServerProcess, run: str) -> None:
-    """Each frame replaces the last, in its order, and the run's row counts them."""
+    """Each frame replaces the last, in its order; the run's row counts them, but for notes."""
     unexplained = alert(1, "a.bias", cause=None, detail=None)
     with FakeProbe(shared_server, hello(run, expect=["a.*", "head"])) as probe:
         row = shared_server.get(f"/api/runs/{run}")
@@ -32,8 +32,13 @@ def test_alerts_are_the_absolute_state(shared_server: ServerProcess, run: str) -
         probe.alerts(2, alert())
         probe.until_acked(2)
         assert alerts(shared_server, run) == [alert()]
-        probe.alerts(3)
+        whole, note = alert(None, None, where="t.py:7"), alert(level="note")
+        probe.alerts(3, whole, note)
         probe.until_acked(3)
+        assert alerts(shared_server, run) == [whole, note]
+        assert shared_server.get(f"/api/runs/{run}")["alerts"] == 1
+        probe.alerts(4)
+        probe.until_acked(4)
     assert alerts(shared_server, run) == []
     rows = {row["id"]: row["alerts"] for row in shared_server.get("/api/runs")["runs"]}
     assert rows[run] == 0
@@ -81,6 +86,7 @@ def test_of_very_many_the_first_are_listed(shared_server: ServerProcess, run: st
         ([alert(2)], "Index 2 is outside the parameter table of 2 rows"),
         ([alert(cause="bad luck")], "alerts.0.cause: Input should be 'frozen_by_script'"),
         ([alert(since_step=-1)], "alerts.0.since_step: Input should be greater"),
+        ([alert(level="shout")], "alerts.0.level: Input should be 'alert' or 'note'"),
         ([alert(name="x" * 577)], "alerts.0.name: String should have at most 576"),
     ],
 )

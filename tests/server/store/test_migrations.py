@@ -15,7 +15,7 @@ from tests.support.serving import ServerProcess
 
 DATA = Path(__file__).with_name("data")
 """Stores as servers of earlier versions wrote them: one run, a sample and three commands."""
-VERSIONS = (1, 2, 3, 4)
+VERSIONS = (1, 2, 3, 4, 5)
 BACK_TO_1 = """
     ALTER TABLE runs DROP COLUMN sample_time;
     ALTER TABLE runs DROP COLUMN sample_step;
@@ -72,9 +72,10 @@ def test_all_that_was_stored_is_there(old: ServerProcess, version: int) -> None:
     for each in commands:
         assert (each["hold_stats"], each["reset_state"]) == (False, False)
         assert (each["site"], each["when"], each["paused"], each["gate"]) == (None,) * 4
-    assert (row["expect"], row["alerts"]) == ([], 0)
+    assert (row["expect"], row["alerts"]) == ((["a"], 1) if version >= 5 else ([], 0))
     assert old.get(f"{path}/explanations")["step"] is None
-    assert old.get(f"{path}/alerts") == {"alerts": []}
+    told = alert(1, "a.bias", since_step=3, detail="`a.bias` is cut off.")
+    assert old.get(f"{path}/alerts")["alerts"] == ([told] if version >= 5 else [])
     gates = [each["site"] for each in old.get(f"{path}/gates")["gates"]]
     assert gates == (["output:a"] if version >= 4 else [])
 

@@ -8,9 +8,9 @@ from gradgate.server.protocol.probe_messages import Alerts, Explanations
 from gradgate.server.store.alerts import record_alerts
 from gradgate.server.store.explanations import record_explanations
 from gradgate.server.web.dependencies import Parts
-from tests.support.probing import explanation
+from tests.support.probing import alert, explanation
 
-ALERT = {"parameter": 0, "name": "a.weight", "since_step": 3, "cause": None, "detail": None}
+ALERT = alert(0, cause=None, detail=None)
 
 
 def test_what_a_traced_step_showed(client: TestClient, parts: Parts, known: str) -> None:

@@ -1,0 +1,33 @@
+/**
+ * What the job tells unasked of the whole run: a line each, below the troubles; notes are quieter.
+ *
+ * @typedef {import("../wire.js").Alert} Alert
+ */
+import { element } from "../base/dom.js";
+import { formatCount } from "../base/format.js";
+import { visible } from "../base/visible.js";
+import { causeOf } from "../model/causes.js";
+
+export class RunAlerts {
+  /** @param {HTMLElement} list */
+  constructor(list) {
+    this.list = list;
+    this.key = "";
+  }
+
+  /** @param {readonly Alert[]} alerts of the whole run */
+  render(alerts) {
+    const key = JSON.stringify(alerts);
+    if (key === this.key) return;
+    this.key = key;
+    this.list.hidden = alerts.length === 0;
+    this.list.replaceChildren(...alerts.map(line));
+  }
+}
+
+/** @param {Alert} alert */
+function line({ cause, detail, where, since_step, level }) {
+  const label = cause === null ? "cause unknown" : causeOf(cause).label;
+  const title = `Since step ${formatCount(since_step)}${where ? `, ${visible(where)}` : ""}`;
+  return element("li", { class: level ?? "alert", title }, element("strong", {}, label), ` ${visible(detail ?? "")}`);
+}
