@@ -47,9 +47,15 @@ class TapeRecorder(TorchFunctionMode):
     """
 
     def __init__(
-        self, known: Iterable[Tensor], modules: ModuleIndex, callers: Callers, guard: Guard
+        self,
+        known: Iterable[Tensor],
+        modules: ModuleIndex,
+        callers: Callers,
+        guard: Guard,
+        strange: Callable[[Tensor], None] = lambda _: None,
     ) -> None:
-        """``known``: the parameters of the models."""
+        """``known``: the parameters of the models; ``strange``: told of every other leaf that is
+        used, before a backward."""
         super().__init__()
         self.tape = Tape()
         self.backward_record = BackwardRecord(guard)
@@ -57,7 +63,7 @@ class TapeRecorder(TorchFunctionMode):
         self.modules = ModuleCalls(modules, callers, guard)
         self._grad_mode = GradModeCalls(callers)
         self._guard = guard
-        self._values = TensorValues(self.tape, known)
+        self._values = TensorValues(self.tape, known, strange)
         self._constructors = ConstructorCalls()
         self.paused = False
         self._process, self._thread = 0, 0

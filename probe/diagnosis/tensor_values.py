@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias, TypeVar
 
@@ -36,9 +36,15 @@ class Inside:
 class TensorValues:
     """Knows tensors again, also after a write, and what made those of which no call was seen."""
 
-    def __init__(self, tape: Tape, known: Iterable[Tensor]) -> None:
-        """``known``: the parameters of the models."""
+    def __init__(
+        self,
+        tape: Tape,
+        known: Iterable[Tensor],
+        strange: Callable[[Tensor], None] = lambda _: None,
+    ) -> None:
+        """``known``: the parameters of the models; ``strange``: told of every other leaf."""
         self._tape = tape
+        self._strange = strange
         self._known = {id(tensor) for tensor in known}
         self._seen: dict[int, _Seen] = {}
         self._written: dict[int, tuple[weakref.ref[Tensor], Value]] = {}
@@ -159,8 +165,9 @@ class TensorValues:
             value.leaf = id(tensor)
             self._kept.append(tensor)
             self._tape.leaves.setdefault(id(tensor), []).append(value)
-            if id(tensor) not in self._known:
+            if id(tensor) not in self._known and id(tensor) not in self._tape.unregistered:
                 self._tape.unregistered[id(tensor)] = tensor
+                self._strange(tensor)
         elif id(tensor) in self._known:
             self._tape.leaves.setdefault(id(tensor), []).append(value)
         flows = {id(each) for each in value.flows}

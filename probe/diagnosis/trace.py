@@ -33,12 +33,17 @@ class Trace:
     """Watches this thread from :meth:`start` to :meth:`stop`; then it can be asked."""
 
     def __init__(
-        self, models: Mapping[str, nn.Module], parameters: Iterable[Tensor], guard: Guard
+        self,
+        models: Mapping[str, nn.Module],
+        parameters: Iterable[Tensor],
+        guard: Guard,
+        strange: Callable[[Tensor], None] = lambda _: None,
     ) -> None:
+        """``strange``: told of every leaf that is used and is none of ``parameters``."""
         callers = Callers()
         self._guard = guard
         self._index = ModuleIndex(models, callers)
-        self._recorder = TapeRecorder(parameters, self._index, callers, guard)
+        self._recorder = TapeRecorder(parameters, self._index, callers, guard, strange)
         self._stance: Any = None
         self._running = False
         self._began = 0.0
@@ -119,6 +124,12 @@ class Trace:
             finding = find()
             return None if finding is None else explanation_of(name, finding)
         return explanation_of(name, Unknown.found(name, attempt.fault))
+
+    @property
+    def is_empty(self) -> bool:
+        """Return whether nothing at all was seen: no call and no backward."""
+        tape = self._recorder.tape
+        return not (tape.calls or tape.backwards or self._recorder.modules.elsewhere)
 
     def state(self, parameter: Tensor) -> str:
         """Return what arrived at a parameter, in the words of a sample; it may be gone since."""

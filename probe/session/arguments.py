@@ -7,23 +7,26 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from torch import nn
+from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from ..base.errors import AttachError
+from ..base.errors import AttachError, CommandError
 from ..link.address import ingest_url
 
 DEFAULT_SERVER = "http://127.0.0.1:8765"
 
 
-def checked_models(model: object) -> dict[str, nn.Module]:
-    """Return the models by name; raises :class:`AttachError` for what is none."""
+def checked_models(model: object, asked: str = "attach") -> dict[str, nn.Module]:
+    """Return the models by name; raises :class:`AttachError` for what is none.
+
+    ``asked``: the function that was given them.
+    """
     named: dict[str, object] = dict(model) if isinstance(model, Mapping) else {"": model}
     for key, value in named.items():
         if not isinstance(value, nn.Module):
             what = f"model[{key!r}]" if key else "model"
             raise AttachError(
-                f"{what} is a {type(value).__name__}; attach() wants a torch.nn.Module "
+                f"{what} is a {type(value).__name__}; {asked}() wants a torch.nn.Module "
                 "or a dict of names to modules."
             )
     return {key: value for key, value in named.items() if isinstance(value, nn.Module)}
@@ -42,6 +45,19 @@ def checked_optimizers(optimizer: object) -> list[Optimizer]:
                 "a list of them, or None (then call run.step() after each step)."
             )
     return [_innermost(value) for value in given if isinstance(value, Optimizer)]
+
+
+def checked_closure(closure: object) -> None:
+    """Raise :class:`CommandError` for a closure that cannot be called, such as a loss."""
+    if callable(closure):
+        return
+    called = ""
+    if closure is None or isinstance(closure, Tensor):
+        called = " (it was called already: give the function itself)"
+    raise CommandError(
+        f"closure is a {type(closure).__name__}{called}; explain() wants a function that makes a "
+        "forward and a backward, such as lambda: loss_fn(model(x), y).backward()."
+    )
 
 
 def _innermost(optimizer: Optimizer) -> Optimizer:

@@ -2,25 +2,33 @@
 
 from __future__ import annotations
 
+import logging
+import sys
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
-import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
+from torch.optim.optimizer import register_optimizer_step_pre_hook
 
+from ..base.errors import CommandError
 from ..base.guard import Guard
-from ..base.source import hand_on
+from ..base.source import Callers, hand_on
 from ..diagnosis.case import Case
 from ..diagnosis.explanation import Explanation
 from ..diagnosis.trace import Trace
 from ..measure.magnitude import magnitude, read, state_word
 from ..model.table import ParameterTable, is_uninitialized
+from ..torch_compat.autograd import inside_backward
 from ..torch_compat.parts import EXPLAINING
 from ..torch_compat.requirements import require_for
 from ..torch_compat.versions import version
-from .arguments import checked_models, checked_optimizers
+from .arguments import checked_closure, checked_models, checked_optimizers
+from .kept_model import KeptModels
 from .model_hooks import ModelHooks
+
+logger = logging.getLogger("gradgate")
 
 WITHHELD = frozenset({"absent", "frozen"})
 """The states that a closed gate may leave a parameter in, until the step is over."""
@@ -36,28 +44,30 @@ def explain(
     ``closure`` makes one forward and one backward (several are fine), and no optimizer step. A
     parameter whose gradient is healthy, and which ``optimizer`` applies if one is given, is not
     in the result: a sound model gives ``{}``. Compiled modules run eagerly for this once.
-    Gradients are afterwards what they were before.
+
+    Afterwards everything is, bit by bit, what it was before: parameters, buffers, gradients,
+    ``requires_grad``, modes, the attributes of modules, what an optimizer remembers, and the random
+    generators of torch, numpy and Python. For that parameters, buffers and gradients are copied
+    on their device for the time of the call; what an optimizer remembers, only where the closure
+    steps it.
 
     What ``closure`` raises goes on to the caller, but for the error of a ``backward()`` on what
     carries no gradient: that is what the explanations are about.
 
     Raises :class:`AttachError` when the model or the optimizer is none, and
-    :class:`CommandError` where this torch lacks what a trace needs.
+    :class:`CommandError` for a closure that cannot be called or does nothing, for a model whose
+    parameters have no values yet, and where this torch lacks what a trace needs.
     """
-    models, optimizers = checked_models(model), checked_optimizers(optimizer)
+    models, optimizers = checked_models(model, "explain"), checked_optimizers(optimizer)
+    checked_closure(closure)
     require_for(EXPLAINING)
     table = ParameterTable(models)
-    trace = Trace(models, table.parameters, Guard())
-    versions = [_version(parameter) for parameter in table.parameters]
-    with _gradients_put_back(table.parameters):
-        trace.start()
-        try:
-            hand_on(closure)
-        except RuntimeError as error:
-            if "does not require grad" not in str(error):
-                raise
-        finally:
-            trace.stop()
+    _require_values(table)
+    kept = KeptModels(models, optimizers)
+    trace = Trace(models, table.parameters, Guard(), kept.keep_leaf)
+    try:
+        versions = [_version(parameter) for parameter in table.parameters]
+        _run(closure, trace, kept)
         held = {id(p) for each in optimizers for g in each.param_groups for p in g["params"]}
         attached = ModelHooks.find(models)
         after = states(table.parameters)
@@ -68,6 +78,94 @@ def explain(
         cases = list(_cases(table, trace, held if optimizers else None, attached, after))
         zeroing = [] if attached is None else attached.gates.registry.zeroing()
         return trace.explain(cases, table.names_by_id(), held, zeroing)
+    finally:
+        kept.put_back()
+
+
+def _run(closure: Callable[[], object], trace: Trace, kept: KeptModels) -> None:
+    """Run the closure under the trace; what it steps is kept first."""
+    with _stepping(kept.keep_stepping):
+        trace.start()
+        try:
+            hand_on(closure)
+        except RuntimeError as error:
+            if "does not require grad" not in str(error):
+                _add_note(error)
+                raise
+        except Exception as error:
+            _add_note(error)
+            raise
+        finally:
+            trace.stop()
+    if trace.is_empty:
+        raise CommandError(
+            f"the closure {_name(closure)} called no torch function at all: let it make a forward "
+            "and a backward of the model when it is called, such as "
+            "lambda: loss_fn(model(x), y).backward()."
+        )
+
+
+def _add_note(error: Exception) -> None:
+    """Say in the traceback of what a closure raised what became of the explanation."""
+    if sys.version_info >= (3, 11):
+        error.add_note(
+            "gradgate: explain() has no answer, since its closure raised this; call the closure "
+            "by itself until it runs. The model is as it was before."
+        )
+
+
+@contextmanager
+def _stepping(keep: Callable[[Optimizer], None]) -> Iterator[None]:
+    """Call ``keep`` before an optimizer steps, and say that a closure ought not to step one."""
+    callers, thread = Callers(), threading.get_ident()
+    told: set[str] = set()
+
+    def before(optimizer: Optimizer, *_: object) -> None:
+        if not (threading.get_ident() == thread or inside_backward()):
+            return  # another thread trains something else
+        keep(optimizer)
+        place = callers.chain().place
+        at = "" if place is None else f" at {place.text}"
+        if not (inside_backward() or at in told):
+            told.add(at)
+            logger.warning(
+                "gradgate: the closure given to explain() calls %s.step()%s, and what that changed "
+                "is put back; leave the step out, a forward and a backward are enough.",
+                type(optimizer).__name__,
+                at,
+            )
+
+    handle = register_optimizer_step_pre_hook(before)
+    try:
+        yield
+    finally:
+        handle.remove()
+
+
+def _require_values(table: ParameterTable) -> None:
+    """Refuse a model whose parameters have no values yet; raise :class:`CommandError`."""
+    lazy = [table.name(i) for i, p in enumerate(table.parameters) if is_uninitialized(p)]
+    if lazy:
+        raise CommandError(
+            f"{_named(lazy)} no shape yet, which explain() would have to give: run the model "
+            "once on a batch first."
+        )
+    meta = [table.name(i) for i, p in enumerate(table.parameters) if p.is_meta]
+    if meta:
+        raise CommandError(
+            f"{_named(meta)} no values, being on the meta device: move the model to a real device "
+            "by model.to_empty(device=...), and load or initialise its weights first."
+        )
+
+
+def _named(names: Sequence[str]) -> str:
+    shown = ", ".join(f"`{name}`" for name in names[:3])
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return f"{shown}{more} {'has' if len(names) == 1 else 'have'}"
+
+
+def _name(closure: Callable[[], object]) -> str:
+    return f"`{getattr(closure, '__name__', type(closure).__name__)}`"
 
 
 def _cases(
@@ -116,16 +214,3 @@ def states(parameters: Sequence[Tensor]) -> list[str]:
 
 def _version(parameter: Tensor) -> int:
     return 0 if is_uninitialized(parameter) or parameter.is_inference() else version(parameter)
-
-
-@contextmanager
-def _gradients_put_back(parameters: Sequence[Tensor]) -> Iterator[None]:
-    before = [parameter.grad for parameter in parameters]
-    try:
-        with torch.no_grad():
-            for parameter in parameters:
-                parameter.grad = None
-        yield
-    finally:
-        for parameter, grad in zip(parameters, before, strict=True):
-            parameter.grad = grad

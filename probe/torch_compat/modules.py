@@ -29,6 +29,11 @@ _MODULES = Part(
     otherwise="every assignment to a module counts as a change of the model",
     look=_table,
 )
+_BUFFERS = Part(
+    "torch.nn.Module._buffers",
+    otherwise="a buffer that the closure of an explain() adds stays there",
+    look=_table,
+)
 _PRE_HOOKS = Part(
     "torch.nn.Module._forward_pre_hooks",
     otherwise="explain() does not know of the run that a model is attached to",
@@ -42,7 +47,7 @@ _NORM_BASE = Part(
     "torch.nn.modules.batchnorm._NormBase",
     otherwise="statistics are known of torch's own normalisation layers only",
 )
-PARTS = (_PARAMETERS, _MODULES, _PRE_HOOKS, _CALL, _NORM_BASE)
+PARTS = (_PARAMETERS, _MODULES, _BUFFERS, _PRE_HOOKS, _CALL, _NORM_BASE)
 
 CALLS = ("forward", "__call__", _CALL.name.rpartition(".")[2])
 """The names of a module's methods that call it."""
@@ -58,6 +63,17 @@ _NORMS: Any = _NORM_BASE.or_else(
         nn.InstanceNorm3d,
     )
 )
+
+
+OF_EVERY_MODULE = frozenset(vars(nn.Module()))
+"""The names of what ``nn.Module`` itself keeps in each module: tables, hooks, modes."""
+
+
+def tables(module: nn.Module) -> list[dict[str, Any]]:
+    """Return the tables of what a module itself holds; a scripted one has none in Python."""
+    parts = (_PARAMETERS, _BUFFERS, _MODULES)
+    found = (vars(module).get(part.name.rpartition(".")[2]) for part in parts)
+    return [table for table in found if isinstance(table, dict)]
 
 
 def has_parameter(module: nn.Module, name: str, parameter: object) -> bool:

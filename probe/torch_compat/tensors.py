@@ -62,3 +62,13 @@ def wraps_others(tensor: Tensor) -> bool:
     if _WRAPS.missing:
         return not (type(tensor) is Tensor or type(tensor).__module__ == "torch.nn.parameter")
     return bool(_WRAPS.value(tensor))
+
+
+def inner_tensors(tensor: Tensor) -> list[Tensor]:
+    """Return the plain tensors that hold a tensor's values: itself, or those that it wraps."""
+    if not wraps_others(tensor):
+        return [tensor]
+    flatten = getattr(tensor, "__tensor_flatten__", None)
+    inside = [] if flatten is None else [getattr(tensor, name) for name in flatten()[0]]
+    held = [each for each in inside if isinstance(each, Tensor)]  # a DTensor lists its mesh, too
+    return [plain for each in held for plain in inner_tensors(each)]

@@ -77,3 +77,12 @@ def test_without_the_names_nothing_is_claimed(monkeypatch: pytest.MonkeyPatch) -
     assert not door.is_view(view)
     assert door.may_have_hooks(view)
     assert not door.is_inside_transform(view)
+
+
+def test_values_are_in_the_innermost_tensors() -> None:
+    """A tensor that wraps one that wraps another holds nothing itself."""
+    plain = torch.ones(2)
+    inner, outer = torch.ones(2).as_subclass(Wrapping), torch.ones(2).as_subclass(Wrapping)
+    inner.inner, outer.inner = plain, inner
+    assert [id(each) for each in tensors.inner_tensors(outer)] == [id(plain)]
+    assert [id(each) for each in tensors.inner_tensors(plain)] == [id(plain)]
