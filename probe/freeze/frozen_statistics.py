@@ -33,8 +33,11 @@ class FrozenStatistics:
         for path, module in modules.items():
             if path not in self._handles:
                 self._handles[path] = [
-                    module.register_forward_pre_hook(ModuleHook(self._enter)),
-                    module.register_forward_hook(ModuleHook(self._leave), always_call=True),
+                    # A traced forward is a real one, and would move the statistics.
+                    module.register_forward_pre_hook(ModuleHook(self._enter, in_traces=True)),
+                    module.register_forward_hook(
+                        ModuleHook(self._leave, in_traces=True), always_call=True
+                    ),
                 ]
 
     def unfreeze(self, paths: Iterable[str]) -> None:

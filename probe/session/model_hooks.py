@@ -13,7 +13,7 @@ from ..gates.gates import Gates
 from ..live.explainer import Explainer
 from ..model.table import ParameterTable
 from ..steer.writers import Writers
-from ..torch_compat.module_hooks import ModuleHook
+from ..torch_compat.module_hooks import HooksApart, ModuleHook
 from ..torch_compat.modules import forward_pre_hooks
 from .run_state import RunState
 
@@ -39,6 +39,7 @@ class ModelHooks:
         self._writers = writers
         self._explainer = explainer
         self._guard = guard
+        self._apart = HooksApart()
         self._handles = [
             handle
             for model in models.values()
@@ -63,6 +64,7 @@ class ModelHooks:
         for handle in self._handles:
             handle.remove()
         self._handles.clear()
+        self._apart.remove()
 
     def _forward_begins(self, *_: object) -> None:
         if torch.is_grad_enabled():
@@ -70,7 +72,8 @@ class ModelHooks:
                 with self._guard:
                     self._explainer.conclude(self._state.step)
             self._state.between = False
-            if len(self.gates.registry):
+            # What is compiled now takes no gates, nor will it break its graph for them.
+            if len(self.gates.registry) and not torch.compiler.is_compiling():
                 with self._guard:
                     self.gates.blocked.decide_before_forward()
                     self.freezer.gate_cover.update_gated(self.gates.blocked.before_forward)

@@ -46,6 +46,10 @@ _TRANSFORMS = Part(
     "torch._C._are_functorch_transforms_active",
     otherwise="no graph is cut in the forward, so a closed gate saves less",
 )
+_SYMBOLIC_TRACE = Part(
+    "torch.fx._symbolic_trace.is_fx_symbolic_tracing",
+    otherwise="a symbolic trace counts as a forward of the job",
+)
 PARTS = (
     _GRAPH_TASK,
     _ENGINE,
@@ -54,10 +58,12 @@ PARTS = (
     _RECOMPUTATION,
     _FORWARD_LEVEL,
     _TRANSFORMS,
+    _SYMBOLIC_TRACE,
 )
 
 _graph_task: Callable[[], int] = _GRAPH_TASK.or_else(lambda: -1)
 _top_saving_hooks = _SAVING_HOOKS.or_else(lambda _: None)
+_symbolically_traced: Callable[[], bool] = _SYMBOLIC_TRACE.or_else(lambda: False)
 _transforms_active: Callable[[], bool] = _TRANSFORMS.or_else(lambda: True)
 _CHECKPOINTS = tuple(
     part.name.rpartition(".")[2] for part in (_CHECKPOINT, _RECOMPUTATION) if not part.missing
@@ -101,3 +107,15 @@ def observed_by_transforms() -> bool:
 def is_traced() -> bool:
     """Return whether ``torch.jit.trace`` runs what happens now; public, and not typed."""
     return bool(torch.jit.is_tracing())  # type: ignore[attr-defined,no-untyped-call]
+
+
+def is_exported() -> bool:
+    """Return whether a forward runs for a program to be made of it, and not for the job.
+
+    By ``torch.export``, ``torch.jit.trace`` or ``torch.fx.symbolic_trace``. A compiled forward is
+    the job's own.
+    """
+    if torch.compiler.is_exporting():
+        return True
+    # The rest is not for Dynamo to trace.
+    return not torch.compiler.is_compiling() and (is_traced() or _symbolically_traced())

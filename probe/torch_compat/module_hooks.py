@@ -1,14 +1,25 @@
-"""Module hooks that survive a copy or a pickle of the user's model."""
+"""Module hooks that are no part of what the user makes of a model: a copy, a pickle, a program."""
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
+
+import torch
+from torch import nn
+
+from .autograd import is_exported, is_traced
+from .modules import without_hooks
+from .patching import scripting
 
 
 class ModuleHook:
-    """A hook that a deep copy or a pickle of its module replaces by one that does nothing.
+    """A hook for the job's own forwards, which leaves alone what else is made of its module.
+
+    It does nothing in a forward that is exported or traced, so that the program is what it is
+    without Gradgate. A deep copy or a pickle of the module has one that does nothing at all:
 
     ``copy.deepcopy(model)`` and ``torch.save(model)`` take a module's hooks along. A bound
     method would drag the whole run (locks, threads) with it and fail; a momentum copy of
@@ -17,8 +28,10 @@ class ModuleHook:
     where the pickle is loaded.
     """
 
-    def __init__(self, function: Callable[..., Any]) -> None:
+    def __init__(self, function: Callable[..., Any], *, in_traces: bool = False) -> None:
+        """``in_traces``: it is called by ``torch.jit.trace``, too, which really runs a forward."""
         self._function = function
+        self._in_traces = in_traces
 
     @property
     def owner(self) -> object:
@@ -27,7 +40,43 @@ class ModuleHook:
 
     def __call__(self, *args: Any) -> Any:
         """Call the function."""
+        if is_exported() and not (self._in_traces and is_traced()):
+            return None
         return self._function(*args)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return getattr, (nullcontext(), "__exit__")
+
+
+class HooksApart:
+    """Lets ``torch.jit.script`` see modules without these hooks, which it would have to compile."""
+
+    def __init__(self) -> None:
+        # It holds no run, so that one that is dropped without a detach can be collected.
+        self._finalizer: weakref.finalize[..., HooksApart] | None = None
+        surrounding = scripting(_without_own_hooks)
+        if surrounding is not None:
+            surrounding.start()
+            self._finalizer = weakref.finalize(self, surrounding.stop)
+            self._finalizer.atexit = False
+
+    def remove(self) -> None:
+        """Let it see all hooks again. Idempotent."""
+        if self._finalizer is not None:
+            self._finalizer()
+
+
+def takes_hooks(module: nn.Module) -> bool:
+    """Return whether a module calls hooks written in Python: one of TorchScript does not."""
+    return not isinstance(module, torch.jit.ScriptModule)
+
+
+def _without_own_hooks(
+    module: nn.Module, *_: object, **more: object
+) -> AbstractContextManager[None]:
+    return without_hooks(filter(takes_hooks, module.modules()), _is_own)
+
+
+def _is_own(hook: object) -> bool:
+    stand_in = getattr(hook, "__func__", None) is nullcontext.__exit__
+    return stand_in or isinstance(hook, ModuleHook)

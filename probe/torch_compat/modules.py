@@ -5,7 +5,8 @@ All names were seen in torch 2.8 to 2.15.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from torch import nn
@@ -39,6 +40,11 @@ _PRE_HOOKS = Part(
     otherwise="explain() does not know of the run that a model is attached to",
     look=_table,
 )
+_FORWARD_HOOKS = Part(
+    "torch.nn.Module._forward_hooks",
+    otherwise="torch.jit.script refuses an attached model",
+    look=_table,
+)
 _CALL = Part(
     "torch.nn.Module._wrapped_call_impl",
     otherwise="a module that a checkpoint was given is not known again",
@@ -47,7 +53,7 @@ _NORM_BASE = Part(
     "torch.nn.modules.batchnorm._NormBase",
     otherwise="statistics are known of torch's own normalisation layers only",
 )
-PARTS = (_PARAMETERS, _MODULES, _BUFFERS, _PRE_HOOKS, _CALL, _NORM_BASE)
+PARTS = (_PARAMETERS, _MODULES, _BUFFERS, _PRE_HOOKS, _FORWARD_HOOKS, _CALL, _NORM_BASE)
 
 CALLS = ("forward", "__call__", _CALL.name.rpartition(".")[2])
 """The names of a module's methods that call it."""
@@ -112,6 +118,27 @@ def register_first(
     for other in [number for number in hooks if number != handle.id]:
         hooks[other] = hooks.pop(other)
     return handle
+
+
+@contextmanager
+def without_hooks(
+    modules: Iterable[nn.Module], is_hidden: Callable[[object], bool]
+) -> Iterator[None]:
+    """Take some of the hooks around the forwards of modules away, and put all back in order."""
+    if _PRE_HOOKS.missing or _FORWARD_HOOKS.missing:
+        yield
+        return
+    pairs = ((module._forward_pre_hooks, module._forward_hooks) for module in modules)
+    tables = [(table, dict(table)) for pair in pairs for table in pair if table]
+    for table, hooks in tables:
+        for number in [number for number, hook in hooks.items() if is_hidden(hook)]:
+            del table[number]
+    try:
+        yield
+    finally:
+        for table, hooks in tables:
+            table.clear()
+            table.update(hooks)
 
 
 def keeps_statistics(module: nn.Module) -> bool:

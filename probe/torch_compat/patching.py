@@ -1,12 +1,14 @@
 """Functions of torch that tell of their calls, for as long as somebody listens.
 
-No function mode sees what is made by ``Tensor._make_subclass`` (a parameter) or by
-``torch.from_numpy``, nor that ``torch.inference_mode`` was entered.
+What public torch has no hook for: no function mode sees what is made by
+``Tensor._make_subclass`` (a parameter) or by ``torch.from_numpy``, nor that
+``torch.inference_mode`` was entered.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, ExitStack
 from functools import wraps
 from typing import Any
 
@@ -14,7 +16,7 @@ import torch
 from torch import Tensor
 
 from ..base.source import hand_on
-from .parts import EXPLAINING, Part
+from .parts import EXPLAINING, Part, find
 
 Listener = Callable[[tuple[Any, ...], Any], None]
 """Told what a function was given, and what it made of that."""
@@ -26,32 +28,46 @@ _MAKE_SUBCLASS = Part(
     needed_for=(EXPLAINING,),
 )
 """What ``nn.Parameter(tensor)`` calls; seen in torch 2.8 to 2.15."""
-PARTS = (_MAKE_SUBCLASS,)
+_CREATE_SCRIPT_MODULE = Part(
+    "torch.jit._recursive.create_script_module",
+    otherwise="torch.jit.script refuses an attached model",
+)
+"""What ``torch.jit.script`` calls with a module; seen in torch 2.8 to 2.15."""
+PARTS = (_MAKE_SUBCLASS, _CREATE_SCRIPT_MODULE)
 
 
-class Interception:
-    """Listens to one function, which is replaced by a telling one while anybody does.
+class _Patch:
+    """Replaces one function for as long as anybody listens to it.
 
     Several may listen at once, and end in any order: traces may be nested, or run in threads.
     """
 
-    def __init__(self, owner: Any, name: str, listener: Listener, *, static: bool = False) -> None:
-        """``static``: it is a static method of a class."""
+    def __init__(
+        self,
+        owner: Any,
+        name: str,
+        listener: Callable[..., Any],
+        replacement: Callable[[Any, list[Any]], Any],
+        *,
+        static: bool = False,
+    ) -> None:
+        """``replacement``: makes one of the function and the list of those that listen."""
         self._owner = owner
         self._name = name
         self._listener = listener
+        self._replacement = replacement
         self._static = static
-        self._listeners: list[Listener] = []
+        self._listeners: list[Any] = []
 
     def start(self) -> None:
         """Listen."""
         function = getattr(self._owner, self._name)
-        listeners: list[Listener] | None = getattr(function, _LISTENERS, None)
+        listeners: list[Any] | None = getattr(function, _LISTENERS, None)
         if listeners is None:
-            telling = _telling(function)
-            listeners = telling.gradgate_listeners  # type: ignore[attr-defined]
-            inherited = self._name not in vars(self._owner)
-            telling.gradgate_inherited = inherited  # type: ignore[attr-defined]
+            listeners = []
+            telling = self._replacement(function, listeners)
+            telling.gradgate_listeners = listeners
+            telling.gradgate_inherited = self._name not in vars(self._owner)
             setattr(self._owner, self._name, staticmethod(telling) if self._static else telling)
         self._listeners = listeners
         listeners.append(self._listener)
@@ -66,6 +82,24 @@ class Interception:
             delattr(self._owner, self._name)
         else:
             setattr(self._owner, self._name, function.__wrapped__)
+
+
+class Interception(_Patch):
+    """Listens to one function: told of each call when it is over."""
+
+    def __init__(self, owner: Any, name: str, listener: Listener, *, static: bool = False) -> None:
+        """``static``: it is a static method of a class."""
+        super().__init__(owner, name, listener, _telling, static=static)
+
+
+class Surrounding(_Patch):
+    """Does something around each call of one function: a context is entered for it."""
+
+    def __init__(
+        self, owner: Any, name: str, context: Callable[..., AbstractContextManager[None]]
+    ) -> None:
+        """``context``: given what the function is."""
+        super().__init__(owner, name, context, _surrounded)
 
 
 def new_parameters(listener: Listener) -> Interception:
@@ -83,9 +117,15 @@ def inference_modes(listener: Listener) -> Interception:
     return Interception(torch.inference_mode, "__enter__", listener)
 
 
-def _telling(function: Callable[..., Any]) -> Callable[..., Any]:
-    listeners: list[Listener] = []
+def scripting(context: Callable[..., AbstractContextManager[None]]) -> Surrounding | None:
+    """Surround each making of a TorchScript module, given the module; None where that is hidden."""
+    if _CREATE_SCRIPT_MODULE.missing:
+        return None
+    owner, _, name = _CREATE_SCRIPT_MODULE.name.rpartition(".")
+    return Surrounding(find(owner), name, context)
 
+
+def _telling(function: Callable[..., Any], listeners: list[Any]) -> Callable[..., Any]:
     @wraps(function)
     def telling(*args: Any, **more: Any) -> Any:
         made = hand_on(function, *args, **more)
@@ -93,5 +133,15 @@ def _telling(function: Callable[..., Any]) -> Callable[..., Any]:
             listener((*args, *more.values()), made)
         return made
 
-    telling.gradgate_listeners = listeners  # type: ignore[attr-defined]
     return telling
+
+
+def _surrounded(function: Callable[..., Any], contexts: list[Any]) -> Callable[..., Any]:
+    @wraps(function)
+    def surrounded(*args: Any, **more: Any) -> Any:
+        with ExitStack() as stack:
+            for context in tuple(contexts):
+                stack.enter_context(context(*args, **more))
+            return hand_on(function, *args, **more)
+
+    return surrounded
