@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from torch import Tensor, nn
 from torch.optim import Optimizer
@@ -10,16 +11,27 @@ from torch.optim import Optimizer
 from ..base.guard import Guard
 from ..model.changes import ModelChanges
 from ..model.membership import Membership
-from ..model.sample import Sample
-from ..model.table import ParameterTable, TableRow
+from ..model.movement import Movement
+from ..model.sample import UPDATE_RATIO, WEIGHT_NORM, Sample
+from ..model.table import ParameterTable, TableRow, is_uninitialized
 from ..torch_compat.readback import capturing
 from .backward_timer import BackwardTimer, BackwardTiming
 from .latest import LatestSample
 from .metrics import MetricLog, MetricValues
+from .movement import WeightLooks
 from .pace import Pace
 from .sampler import Sampler
 from .schedule import SamplingSchedule
+from .turns import Turns
 from .write_tracker import WriteTracker
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A sample that has arrived on the host, and what was seen of weights in the same step."""
+
+    sample: Sample
+    movement: Movement | None
 
 
 class Measurement:
@@ -43,18 +55,31 @@ class Measurement:
         """``coming_step``: the step that what happens now belongs to."""
         self._optimizers = optimizers
         self._table = table
+        self._guard = guard
         self._table_changed = table_changed
         self._changes = ModelChanges(models, table, step=coming_step)
         self.members = Membership(table, optimizers, self._changes, changed=self._changed)
         self._writes = WriteTracker(table.parameters)
         self.sampler = Sampler(table, self._writes, guard, catch_up=self.members.catch_up)
+        self._weights = WeightLooks(table, Turns(pace.budget, self._sizes), guard)
+        self._coming_step = coming_step
         self._timer = BackwardTimer(models.values(), guard, backward_ended)
         self._timer.arm()
         self.metrics = MetricLog(guard)
         self.schedule = SamplingSchedule(pace)
+        self._begin_look()
         self._marking = False
         """New gradients are told from old ones in every step, and not in sampled ones only."""
         self.latest = LatestSample()
+
+    def before_step(self, k: int) -> None:
+        """Keep elements of weights that optimizer k is about to change, if it is their turn."""
+        if self._weights.looking:
+            self._weights.before_step(self.members.set_of(k), self._coming_step())
+
+    def after_step(self) -> None:
+        """Measure how far the weights have moved whose elements were kept."""
+        self._weights.after_step()
 
     def measure(self, k: int) -> None:
         """Measure the gradients that optimizer k is about to apply, if it is their turn."""
@@ -104,6 +129,8 @@ class Measurement:
 
     def finish_sample(self, step: int, gated: frozenset[int], *, skipped: bool) -> None:
         """Complete the sample of ``step``; ``gated``: what gates kept without a gradient."""
+        # First, so that its figures have arrived when the sample has.
+        self._weights.finish(step, skipped=skipped)
         self.sampler.finish(step, gated, skipped=skipped)
 
     def rearm_timer(self) -> None:
@@ -114,12 +141,12 @@ class Measurement:
         """Return the time of the backward of ``step``, which has ended, and of earlier ones."""
         return self._timer.step_ended(step)
 
-    def collect(self, *, wait: bool = False) -> tuple[list[Sample], list[MetricValues]]:
+    def collect(self, *, wait: bool = False) -> tuple[list[Measured], list[MetricValues]]:
         """Return what has arrived on the host since the last time."""
-        samples = self.sampler.collect(wait=wait)
-        for sample in samples:
-            self.latest.receive(sample)
-        return samples, self.metrics.collect(wait=wait)
+        measured = [self._with_movement(sample) for sample in self.sampler.collect(wait=wait)]
+        for each in measured:
+            self.latest.receive(each.sample)
+        return measured, self.metrics.collect(wait=wait)
 
     def end_step(self, step: int, spent: float, *, sampled: bool, late: bool) -> None:
         """Account for a step, in which the probe took ``spent`` seconds, and plan the next."""
@@ -127,6 +154,7 @@ class Measurement:
         if not late:
             mark = self.schedule.sampling or self._marking
             self._writes.retire(self.members.loose, mark=mark)
+        self._begin_look()
 
     def remove(self) -> None:
         """Remove every hook and mark."""
@@ -134,6 +162,27 @@ class Measurement:
         self._writes.remove()
         self._timer.remove()
 
+    def _begin_look(self) -> None:
+        if self.schedule.sampling:
+            self._weights.begin()
+
+    def _with_movement(self, sample: Sample) -> Measured:
+        movement = None
+        with self._guard:
+            movement = self._weights.collect(sample.step)
+        if movement is not None:
+            seen = {UPDATE_RATIO: movement.update_ratio, WEIGHT_NORM: movement.weight_norm}
+            sample = replace(sample, values={**sample.values, **seen})
+        return Measured(sample, movement)
+
+    def _sizes(self) -> list[int]:
+        removed = self._table.removed
+        return [
+            0 if index in removed or is_uninitialized(parameter) else parameter.numel()
+            for index, parameter in enumerate(self._table.parameters)
+        ]
+
     def _changed(self, rows: Sequence[TableRow]) -> None:
         self._writes.forget(self._table.removed)
+        self._weights.forget(self._table.removed)
         self._table_changed(rows)

@@ -26,8 +26,9 @@ class Pace:
     """
 
     def __init__(self, every: int | None, budget: float) -> None:
+        self.budget = budget
+        """The share of the step time that the probe may take."""
         self._every = every
-        self._budget = budget
         self._samples: deque[float] = deque(maxlen=20)
         self._idle: deque[float] = deque(maxlen=20)
         self._steps: deque[float] = deque(maxlen=20)
@@ -40,7 +41,7 @@ class Pace:
             return self._every
         if not self._samples or not self._steps:
             return 1
-        budget = self._budget * median(self._steps)
+        budget = self.budget * median(self._steps)
         idle = median(self._idle) if self._idle else 0.0
         affordable = max(budget - idle, LEAST_SHARE * budget)
         if affordable <= 0:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
-from .sampler import Sharded
+from .local_part import Sharded
 
 
 def figures(models: Mapping[str, nn.Module], ranks: int | None) -> str:

@@ -7,7 +7,6 @@ import time
 from collections import deque
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
-from typing import Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +18,7 @@ from ..base.states import State
 from ..model.sample import GRAD_NORM, Sample
 from ..model.table import ParameterTable, is_uninitialized
 from ..torch_compat.readback import Readback
+from .local_part import local_part
 from .norms import grad_norms
 from .stacks import KnownStacks
 from .statistics import Statistic, due
@@ -35,14 +35,6 @@ class _Group:
     indexes: list[int] = field(default_factory=list)
     grads: list[Tensor] = field(default_factory=list)
     shapes: list[torch.Size] = field(default_factory=list)
-
-
-@runtime_checkable
-class Sharded(Protocol):
-    """A DTensor, known by its method: importing its module would cost every job a second."""
-
-    def to_local(self) -> Tensor:
-        """This rank's own part."""
 
 
 @dataclass
@@ -125,7 +117,7 @@ class Sampler:
         grads: dict[tuple[torch.device, torch.dtype], list[Tensor]] = {}
         for index in indexes:
             grad = self._table.parameters[index].grad
-            dense = None if grad is None else _dense(grad)
+            dense = None if grad is None else local_part(grad)
             if dense is not None and dense.numel():
                 grads.setdefault((dense.device, dense.dtype), []).append(dense)
         with torch.no_grad():
@@ -221,7 +213,7 @@ class Sampler:
                 continue
             fresh = not hasattr(grad, MARK) or is_new(index, grad)
             states[index] = present if fresh else stale
-            dense = grad if type(grad) is Tensor and not grad.is_sparse else _dense(grad)
+            dense = grad if type(grad) is Tensor and not grad.is_sparse else local_part(grad)
             shape = dense.shape
             if 0 in shape:
                 # No element at all is all zeros; a shard without any says nothing of the rest.
@@ -244,13 +236,6 @@ def _state_without_gradient(parameter: Tensor) -> State:
     if not parameter.requires_grad:
         return State.FROZEN
     return State.UNMEASURED if is_uninitialized(parameter) else State.ABSENT
-
-
-def _dense(grad: Tensor) -> Tensor:
-    """The elements of a gradient in one dense tensor: a sparse one's values, a shard's own part."""
-    if type(grad) is not Tensor and isinstance(grad, Sharded):
-        grad = grad.to_local()
-    return grad.coalesce().values() if grad.is_sparse else grad
 
 
 def _complete(pending: _Pending) -> Sample:

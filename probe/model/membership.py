@@ -39,6 +39,11 @@ class Membership:
             self._follow()
         return self._groups[k]
 
+    def set_of(self, k: int) -> frozenset[int]:
+        """The same as a set, to be asked what is in it."""
+        self.held_by(k)
+        return self._sets[k]
+
     @property
     def loose(self) -> list[int]:
         """The parameters in no optimizer."""
@@ -74,6 +79,7 @@ class Membership:
             self._table.indexes(p for group in optimizer.param_groups for p in group["params"])
             for optimizer in self._optimizers
         ]
+        self._sets = [frozenset(group) for group in self._groups]
         held = {index for group in self._groups for index in group}
         rest = [index for index in range(len(self._table)) if index not in held]
         self._loose = [index for index in rest if index not in self._table.removed]

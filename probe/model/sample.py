@@ -10,6 +10,8 @@ import numpy.typing as npt
 
 GRAD_NORM = 1
 GRAD_MAX = 2
+UPDATE_RATIO = 3
+WEIGHT_NORM = 4
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,13 @@ import time
 from collections.abc import Mapping
 
 from ..base.guard import Guard
+from ..base.listeners import Listeners
 from ..link.uplink import Uplink
 from ..live.explainer import Explainer
 from ..measure.measurement import Measurement
 from ..measure.metrics import MetricValues
+from ..model.dead_units import DeadUnits
+from ..model.movement import Movement
 from .run_state import RunState
 
 CLOSE_TIMEOUT = 5.0
@@ -25,12 +28,17 @@ class Delivery:
         measurement: Measurement,
         uplink: Uplink,
         explainer: Explainer,
+        movement_seen: Listeners[Movement],
+        units_seen: Listeners[DeadUnits],
         guard: Guard,
     ) -> None:
         self._state = state
         self._measurement = measurement
         self._uplink = uplink
         self._explainer = explainer
+        self.movement_seen = movement_seen
+        """Called with what was seen of weights, after the sample of the same step."""
+        self.units_seen = units_seen
         self._guard = guard
 
     def begin_boundary(self) -> None:
@@ -39,12 +47,15 @@ class Delivery:
 
     def send(self, *, wait: bool = False) -> None:
         """Send what was measured and has arrived on the host; ``wait``: also what has not."""
-        samples, metrics = self._measurement.collect(wait=wait)
-        for sample in samples:
+        measured, metrics = self._measurement.collect(wait=wait)
+        for each in measured:
             with self._guard:
-                self._uplink.send_sample(sample)
+                self._uplink.send_sample(each.sample)
             with self._guard:
-                self._explainer.receive(sample)
+                self._explainer.receive(each.sample)
+            if each.movement is not None:
+                with self._guard:
+                    self.movement_seen.call(each.movement)
         for values in metrics:
             with self._guard:
                 self._uplink.send_metrics(values)

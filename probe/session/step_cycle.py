@@ -51,13 +51,15 @@ class StepCycle:
         self._freezer.clear_gradients(held)
         self._gates.blocked.clear_gradients(held)
         self._look(SCRIPT)
+        self._measurement.before_step(k)
 
     def measure(self, k: int) -> None:
         """Measure the gradients of optimizer k, if this step is sampled."""
         self._measurement.measure(k)
 
     def stepped(self, k: int) -> None:
-        """Look whether optimizer k has written to what is frozen."""
+        """Look at what optimizer k has written, and whether to what is frozen."""
+        self._measurement.after_step()
         self._look(f"{type(self._optimizers[k]).__name__}.step()")
 
     def after_step(self, k: int) -> None:

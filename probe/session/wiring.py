@@ -32,6 +32,8 @@ from ..model.commands import (
     ThawCommand,
     UngateCommand,
 )
+from ..model.dead_units import DeadUnits
+from ..model.movement import Movement
 from ..model.table import ParameterTable, TableRow
 from ..steer.explain_command import ExplainHandler
 from ..steer.gate_commands import GateHandler, UngateHandler
@@ -83,6 +85,8 @@ def make_job(
     table_changed: Listeners[Sequence[TableRow]] = Listeners()
     backward_ended: Listeners[[]] = Listeners()
     asked: Listeners[Message] = Listeners()
+    movement_seen: Listeners[Movement] = Listeners()
+    units_seen: Listeners[DeadUnits] = Listeners()
 
     table = ParameterTable(models)
     wrappers = Wrappers(models)
@@ -165,7 +169,7 @@ def make_job(
     previews = PreviewRequests(table, optimizers, steering, observing, wrappers, guard)
 
     alignment = Alignment(state, measurement, freezer, gates, uplink, guard)
-    delivery = Delivery(state, measurement, uplink, explainer, guard)
+    delivery = Delivery(state, measurement, uplink, explainer, movement_seen, units_seen, guard)
     hooks = HookRunner(state, alerts, guard)
     end = StepEnd(
         state,

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from ..base.guard import Guard
 from ..distributed.ranks import Ranks
-from ..freeze.checksums import checksums
+from ..measure.checksums import checksums
 from ..model.commands import Command, CommandState, ParameterCommand, Report
 from ..model.table import ParameterTable
 from .reports import fault_sentence

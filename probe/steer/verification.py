@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 
 from ..base.guard import Guard
-from ..freeze.checksums import checksums
+from ..measure.checksums import checksums
 from ..model.commands import CommandState, ParameterCommand, Report
 from ..model.table import ParameterTable
 from ..torch_compat.versions import version

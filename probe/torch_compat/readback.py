@@ -37,9 +37,16 @@ class Readback:
 
     def values(self) -> npt.NDArray[np.float64]:
         """The values, float64 [n]; waits for them when they have not arrived."""
+        return self._arrived().double().numpy()
+
+    def integers(self) -> npt.NDArray[np.int64]:
+        """The values of integers, int64 [n]; waits for them when they have not arrived."""
+        return self._arrived().long().numpy()
+
+    def _arrived(self) -> Tensor:
         if self._event is not None:
             self._event.synchronize()
-        return self._host.double().numpy()
+        return self._host
 
 
 def capturing() -> bool:

@@ -56,7 +56,7 @@ class Steps:
         self.measurement.end_step(number, 0.0, sampled=sampled, late=False)
 
     def samples(self) -> list[Sample]:
-        return self.measurement.collect(wait=True)[0]
+        return [each.sample for each in self.measurement.collect(wait=True)[0]]
 
 
 def states(sample: Sample) -> set[State]:

@@ -12,6 +12,7 @@ from torch.optim import SGD
 from gradgate import probe
 from gradgate.probe.link.uplink import Uplink
 from gradgate.probe.live.explainer import Explainer
+from gradgate.probe.measure.measurement import Measured
 from gradgate.probe.measure.metrics import MetricValues
 from gradgate.probe.session.run import job_of
 from tests.support.steered import chain, steps
@@ -50,7 +51,9 @@ def test_a_sample_that_the_explainer_cannot_take_is_sent_and_so_is_the_rest(
 
         monkeypatch.setattr(Explainer, "receive", receive)
         monkeypatch.setattr(
-            job.measurement, "collect", lambda wait: ([first, first], [MetricValues(1, 0.0, {})])
+            job.measurement,
+            "collect",
+            lambda wait: ([Measured(first, None)] * 2, [MetricValues(1, 0.0, {})]),
         )
         job.delivery.send()
         assert sent[:2] == [first, first]
