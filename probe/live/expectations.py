@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from ..base.errors import TargetError
@@ -51,11 +51,11 @@ class Expectations:
         return [index for index, missed in self.missed.items() if missed.samples >= PATIENCE]
 
     def receive(
-        self, sample: Sample, frozen: Collection[int], in_optimizer: Sequence[bool]
+        self, sample: Sample, frozen: Collection[int], is_loose: Callable[[int], bool]
     ) -> bool:
         """Take in a sample; return whether a parameter has newly become an alert.
 
-        ``frozen``: by command; ``in_optimizer``: by parameter.
+        ``frozen``: by command; ``is_loose``: says whether no optimizer applies a gradient.
         """
         if not self.patterns or sample.skipped:
             return False
@@ -63,7 +63,7 @@ class Expectations:
         new = False
         for index in self._expected(len(sample.states)):
             with self._guard:  # one by one: a fault in one must not hide the others
-                state = _trouble(State(sample.states[index]), index, frozen, in_optimizer)
+                state = _trouble(State(sample.states[index]), index, frozen, is_loose)
                 if state is not None:
                     earlier = before.get(index, Missed(0, sample.step, state))
                     missed = Missed(earlier.samples + 1, earlier.since_step, state)
@@ -93,9 +93,8 @@ class Expectations:
 
 
 def _trouble(
-    state: State, index: int, frozen: Collection[int], in_optimizer: Sequence[bool]
+    state: State, index: int, frozen: Collection[int], is_loose: Callable[[int], bool]
 ) -> str | None:
     if state in MISSING or (state is State.FROZEN and index not in frozen):
         return state.word
-    loose = state is State.PRESENT and any(in_optimizer) and not in_optimizer[index]
-    return "not in optimizer" if loose else None
+    return "not in optimizer" if state is State.PRESENT and is_loose(index) else None

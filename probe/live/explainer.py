@@ -22,6 +22,7 @@ from ..torch_compat.wrappers import Wrappers
 from .alerts import Alerts
 from .expectations import Expectations
 from .explain_commands import ExplainCommands
+from .holding import Holding
 from .schedule import TraceSchedule
 from .traced_step import TracedStep, TraceResult
 
@@ -44,6 +45,7 @@ class Explainer:
         measurement: Measurement,
         freezer: Freezer,
         gates: GateRegistry,
+        holding: Holding,
         expectations: Expectations,
         alerts: Alerts,
         uplink: Uplink,
@@ -54,12 +56,13 @@ class Explainer:
         self._table = table
         self._measurement = measurement
         self._freezer = freezer
+        self._holding = holding
         self._expectations = expectations
         self._alerts = alerts
         self._uplink = uplink
         self._guard = guard
         self._schedule = TraceSchedule(models, wrappers, strict=alerts.strict)
-        self._step = TracedStep(models, table, measurement, freezer, gates, guard)
+        self._step = TracedStep(models, table, measurement, freezer, gates, holding, guard)
         self._commands = ExplainCommands(table, reports.send, guard)
         self.latest: dict[str, Explanation] = {}
         """By name: of the step that was traced last."""
@@ -98,8 +101,10 @@ class Explainer:
 
     def receive(self, sample: Sample) -> None:
         """Take in a sample that has arrived on the host."""
+        with self._guard:
+            self._holding.receive(sample)
         broken = self._expectations.receive(
-            sample, self._freezer.records.freezes, self._measurement.members.in_optimizer
+            sample, self._freezer.records.freezes, self._holding.is_loose
         )
         self._schedule.receive(sample, expectation_broken=broken)
         self._alerts.update()

@@ -19,6 +19,7 @@ from ..measure.measurement import Measurement
 from ..model.sample import Sample
 from ..model.table import ParameterTable
 from ..torch_compat.autograd import inside_backward
+from .holding import Holding
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,7 @@ class TracedStep:
         measurement: Measurement,
         freezer: Freezer,
         gates: GateRegistry,
+        holding: Holding,
         guard: Guard,
     ) -> None:
         self._models = models
@@ -50,6 +52,7 @@ class TracedStep:
         self._measurement = measurement
         self._freezer = freezer
         self._gates = gates
+        self._holding = holding
         self._guard = guard
         self._trace: Trace | None = None
         self.late = False
@@ -112,8 +115,6 @@ class TracedStep:
             self._trace = None
 
     def _cases(self, trace: Trace, sample: Sample) -> list[Case]:
-        in_optimizer = self._measurement.members.in_optimizer
-        known = any(in_optimizer)
         blocking = self._gates.blocking()
         cases = []
         for index, state in enumerate(sample.states):
@@ -125,7 +126,7 @@ class TracedStep:
                     self._table.name(index),
                     id(self._table.parameters[index]),
                     State(state).word,
-                    in_optimizer[index] or not known,
+                    not self._holding.is_loose(index),
                     trace.owners(self._table.names[index]),
                     self._freezer.records.freezes.get(index),
                     blocking.get(index),

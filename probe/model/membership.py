@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+import numpy as np
+import numpy.typing as npt
 from torch.optim import Optimizer
 
 from .changes import ModelChanges
@@ -84,6 +86,7 @@ class Membership:
         rest = [index for index in range(len(self._table)) if index not in held]
         self._loose = [index for index in rest if index not in self._table.removed]
         self.in_optimizer: list[bool] = [index in held for index in range(len(self._table))]
+        self.held_mask: npt.NDArray[np.bool_] = np.array(self.in_optimizer, np.bool_)
         self._lazy = [p for p in self._table.parameters if is_uninitialized(p)]
         self._counted = self._count()
         self._seen = self._fingerprint()

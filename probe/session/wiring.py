@@ -22,6 +22,7 @@ from ..link.uplink import Identity, Uplink
 from ..live.alerts import Alerts
 from ..live.expectations import Expectations
 from ..live.explainer import Explainer
+from ..live.holding import Holding
 from ..measure.measurement import Measurement
 from ..measure.pace import Pace
 from ..measure.provenance import figures
@@ -120,6 +121,10 @@ def make_job(
     reports.add_listener(uplink.send_report)
 
     freezer = Freezer(models, optimizers, table, guard, wrappers)
+    holding = Holding(
+        table, measurement.members, optimizers, lambda: freezer.records.freezes.keys()
+    )
+    alerts.add_source(holding)
     gates = Gates.of(models, optimizers, table, measurement, freezer.scaler_zeros, guard, wrappers)
     explainer = Explainer(
         models,
@@ -127,6 +132,7 @@ def make_job(
         measurement,
         freezer,
         gates.registry,
+        holding,
         expectations,
         alerts,
         uplink,

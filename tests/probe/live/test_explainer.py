@@ -132,6 +132,18 @@ def test_what_an_optimizer_holds_is_well_though_no_model_has_it() -> None:
     assert loop.causes == {}
 
 
+def test_what_no_optimizer_holds_is_explained_where_one_holds_the_rest() -> None:
+    """One that holds nothing of the model may hold copies, so in two steps nothing is sure."""
+    loop = Loop()
+    for held, causes in ((loop.model.encoder.parameters(), {"not_in_optimizer"}), ([], set())):
+        loop.optimizer.param_groups[0]["params"] = list(held)
+        job_of(loop.run).measurement.members.refresh()
+        loop.step()
+        loop.run.explain()
+        loop.step()
+        assert set(loop.causes.values()) == causes
+
+
 def test_asking_for_what_is_not_there_is_refused() -> None:
     """The message names the nearest."""
     with pytest.raises(probe.TargetError, match=r"did you mean 'encoder"):

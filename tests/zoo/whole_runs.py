@@ -1,0 +1,224 @@
+"""Training loops of which something is wrong as a whole, and healthy ones that look like them."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+from torch.optim import SGD, Adam, AdamW, Optimizer
+
+from .case import classes, inputs
+
+NOT_HELD = "not_in_optimizer"
+
+
+@dataclass(frozen=True)
+class Loop:
+    """What is attached, and one iteration of its training."""
+
+    model: nn.Module | Mapping[str, nn.Module]
+    optimizer: Optimizer | Sequence[Optimizer] | None
+    iterate: Callable[[], object]
+
+
+@dataclass(frozen=True)
+class RunCase:
+    """A loop, and the causes that its run has to tell unasked, none for a healthy one."""
+
+    build: Callable[[], Loop]
+    causes: frozenset[str] = frozenset()
+    iterations: int = 6
+
+    def __str__(self) -> str:
+        return self.build.__name__
+
+    def loop(self) -> Loop:
+        """The loop, made afresh, the same every time."""
+        torch.manual_seed(0)
+        return self.build()
+
+
+def classifier() -> nn.Sequential:
+    return nn.Sequential(nn.Linear(6, 8), nn.Tanh(), nn.Linear(8, 3))
+
+
+def usual(model: nn.Module, optimizer: Optimizer) -> Loop:
+    """The everyday iteration."""
+    x, y = inputs(), classes()
+
+    def iterate() -> None:
+        optimizer.zero_grad()
+        model.zero_grad()
+        F.cross_entropy(model(x), y).backward()
+        optimizer.step()
+
+    return Loop(model, optimizer, iterate)
+
+
+def assigned_after_the_optimizer() -> Loop:
+    model = classifier()
+    optimizer = Adam(model.parameters())
+    weights = {name: value.clone() for name, value in model.state_dict().items()}
+    model.load_state_dict(weights, assign=True)
+    return usual(model, optimizer)
+
+
+def every_layer_replaced_after_the_optimizer() -> Loop:
+    model = classifier()
+    optimizer = AdamW(model.parameters())
+    model[0], model[2] = nn.Linear(6, 12), nn.Linear(12, 3)
+    return usual(model, optimizer)
+
+
+def optimizer_of_the_copy_that_was_kept() -> Loop:
+    model = classifier()
+    best = copy.deepcopy(model)
+    return usual(model, SGD(best.parameters(), lr=0.1, momentum=0.9))
+
+
+def optimizer_of_what_is_frozen() -> Loop:
+    model = classifier()
+    model[0].requires_grad_(False)
+    return usual(model, SGD(model[0].parameters(), lr=0.1))
+
+
+def cast_into_new_parameters_after_the_optimizer() -> Loop:
+    model = classifier()
+    optimizer = SGD(model.parameters(), lr=0.1)
+    for layer in (model[0], model[2]):
+        for name, parameter in list(layer.named_parameters()):
+            setattr(layer, name, nn.Parameter(parameter.detach().float()))
+    return usual(model, optimizer)
+
+
+def discriminator_rebuilt_after_its_optimizer() -> Loop:
+    """One of two optimizers has nothing to do."""
+    generator, discriminator = nn.Linear(4, 6), classifier()
+    optimizers = [SGD(generator.parameters(), 0.1), SGD(discriminator.parameters(), 0.1)]
+    discriminator = classifier()
+    return _adversarial(generator, discriminator, optimizers)
+
+
+def _adversarial(
+    generator: nn.Module, discriminator: nn.Module, optimizers: Sequence[Optimizer]
+) -> Loop:
+    real, noise = inputs(), torch.randn(8, 4)
+
+    def iterate() -> None:
+        for optimizer in optimizers:
+            optimizer.zero_grad()
+        F.softplus(discriminator(generator(noise).detach()) - discriminator(real)).mean().backward()
+        optimizers[1].step()
+        optimizers[1].zero_grad()
+        F.softplus(-discriminator(generator(noise))).mean().backward()
+        optimizers[0].step()
+
+    return Loop({"g": generator, "d": discriminator}, optimizers, iterate)
+
+
+def healthy_adversaries() -> Loop:
+    generator, discriminator = nn.Linear(4, 6), classifier()
+    optimizers = [SGD(generator.parameters(), 0.1), SGD(discriminator.parameters(), 0.1)]
+    return _adversarial(generator, discriminator, optimizers)
+
+
+def master_copies_in_a_wider_type() -> Loop:
+    """As in mixed precision by hand: the optimizer holds none of the model's parameters."""
+    model = classifier()
+    parameters = list(model.parameters())
+    masters = [p.detach().double().requires_grad_() for p in parameters]
+    optimizer = SGD(masters, lr=0.1)
+    x, y = inputs(), classes()
+
+    def iterate() -> None:
+        model.zero_grad()
+        F.cross_entropy(model(x), y).backward()
+        for master, parameter in zip(masters, parameters, strict=True):
+            assert parameter.grad is not None
+            master.grad = parameter.grad.double()
+        optimizer.step()
+        optimizer.zero_grad()
+        for master, parameter in zip(masters, parameters, strict=True):
+            parameter.data.copy_(master.data)
+
+    return Loop(model, optimizer, iterate)
+
+
+def a_prompt_through_a_model_that_stays() -> Loop:
+    """The optimizer holds the input; nobody froze the model, and nobody trains it."""
+    model = classifier()
+    prompt = torch.zeros(8, 6, requires_grad=True)
+    optimizer = Adam([prompt], lr=0.1)
+    y = classes()
+
+    def iterate() -> None:
+        optimizer.zero_grad()
+        F.cross_entropy(model(prompt), y).backward()
+        optimizer.step()
+
+    return Loop(model, optimizer, iterate)
+
+
+def actor_with_a_temperature_and_targets() -> Loop:
+    """As in soft actor-critic: the last optimizer holds a tensor of no model."""
+    actor, critic = nn.Linear(6, 2), nn.Linear(6, 1)
+    target = copy.deepcopy(critic)
+    temperature = torch.zeros(1, requires_grad=True)
+    optimizers = [
+        SGD(actor.parameters(), 0.1),
+        SGD(critic.parameters(), 0.1),
+        SGD([temperature], 1),
+    ]
+    x = inputs()
+
+    def iterate() -> None:
+        for optimizer in optimizers:
+            optimizer.zero_grad()
+        (critic(x) - target(x).detach() - 1).square().mean().backward()
+        (actor(x).square().mean() + temperature.square().sum() + temperature.sum()).backward()
+        for optimizer in optimizers:
+            optimizer.step()
+        with torch.no_grad():
+            for old, new in zip(target.parameters(), critic.parameters(), strict=True):
+                old.lerp_(new, 0.1)
+
+    return Loop({"actor": actor, "critic": critic, "target": target}, optimizers, iterate)
+
+
+def teacher_beside_its_student() -> Loop:
+    """The teacher is loose, requires gradients, and is moved by an average."""
+    student = classifier()
+    teacher = copy.deepcopy(student)
+    optimizer = AdamW(student.parameters())
+    x = inputs()
+
+    def iterate() -> None:
+        optimizer.zero_grad()
+        F.mse_loss(student(x), teacher(x).detach() + 1).backward()
+        optimizer.step()
+
+    return Loop({"student": student, "teacher": teacher}, optimizer, iterate)
+
+
+RUNS = (
+    *(
+        RunCase(build, frozenset([NOT_HELD]))
+        for build in (
+            assigned_after_the_optimizer,
+            every_layer_replaced_after_the_optimizer,
+            optimizer_of_the_copy_that_was_kept,
+            optimizer_of_what_is_frozen,
+            cast_into_new_parameters_after_the_optimizer,
+            discriminator_rebuilt_after_its_optimizer,
+        )
+    ),
+    RunCase(healthy_adversaries),
+    RunCase(master_copies_in_a_wider_type),
+    RunCase(a_prompt_through_a_model_that_stays),
+    RunCase(actor_with_a_temperature_and_targets),
+    RunCase(teacher_beside_its_student),
+)
