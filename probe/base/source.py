@@ -78,12 +78,19 @@ class Chain:
     Making one is cheap; what it says is read later, and of few.
     """
 
-    __slots__ = ("_frames", "through")
+    __slots__ = ("_frames", "entered", "through")
 
-    def __init__(self, frames: tuple[tuple[CodeType, int], ...], through: frozenset[str]) -> None:
+    def __init__(
+        self,
+        frames: tuple[tuple[CodeType, int], ...],
+        through: frozenset[str],
+        entered: str | None = None,
+    ) -> None:
         self._frames = frames
         self.through = through
         """Marked functions that the calls went through, of those in :class:`Callers`."""
+        self.entered = entered
+        """The Python function of torch's that the innermost line led into, if it did."""
 
     @property
     def place(self) -> Place | None:
@@ -136,6 +143,7 @@ class Callers:
         current = frame or sys._getframe(2)
         frames: list[tuple[CodeType, int]] = []
         through: set[str] = set()
+        entered: CodeType | None = None
         walked: FrameType | None = current
         while walked is not None and len(frames) < DEEPEST:
             code = walked.f_code
@@ -148,8 +156,11 @@ class Callers:
                 through.add(mark)
                 if mark == FUNCTION and code.co_name == "apply":
                     frames.clear()
+            if not frames and self.is_torch(code):
+                entered = code
             walked = walked.f_back
-        return Chain(tuple(frames), frozenset(through))
+        function = None if entered is None else entered.co_name.strip("_")
+        return Chain(tuple(frames), frozenset(through), function)
 
     def function(self, frame: FrameType | None) -> str:
         """The name of the custom autograd function that is running."""

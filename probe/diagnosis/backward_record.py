@@ -17,7 +17,7 @@ from ..model.graph_walk import DEEPEST, key_of, leaf_of
 
 @dataclass(eq=False)
 class NodeRecord:
-    """A node of the autograd graph, and what went through it."""
+    """A node of the autograd graph, and what went through it in one backward."""
 
     key: object
     """What stands for the node."""
@@ -25,6 +25,8 @@ class NodeRecord:
     """What it passes gradients on to, in order; None where nothing wants one."""
     leaf: int | None
     """``id`` of the leaf, for the node that accumulates its gradient."""
+    backward: int = 0
+    """The number of the backward, from 0."""
     above: list[tuple[NodeRecord, int]] = field(default_factory=list)
     """Who passes gradients to it, and which of their edges that is."""
     root: bool = False
@@ -34,7 +36,7 @@ class NodeRecord:
     arrived: list[Any] = field(default_factory=list)
     """Sizes of what arrived at it, one an output that got something."""
     passed: dict[int, list[Any]] = field(default_factory=dict)
-    """Sizes of what it passed on, by edge, one a backward; None in it is no gradient."""
+    """Sizes of what it passed on, by edge; None in it is no gradient."""
 
     @property
     def received(self) -> float | None:
@@ -53,16 +55,20 @@ class BackwardRecord:
         self._guard = guard
         self._handles: list[RemovableHandle] = []
         self._ran = 0
+        self._backwards = 0
+        self._recorded: list[NodeRecord] = []
         self.nodes: dict[object, NodeRecord] = {}
-        """By the key of the node."""
+        """Those of the last backward, by the key of the node."""
         self.leaves: dict[int, list[NodeRecord]] = {}
-        """By ``id`` of the leaf."""
+        """By ``id`` of the leaf, one for each backward whose graph it is in."""
 
     def watch(self, roots: Iterable[Tensor], seen: Container[object]) -> bool:
         """Watch the backward from ``roots`` that is about to run; return whether that can be done.
 
         ``seen``: keys of the nodes that were looked at before. With too many others it cannot.
         """
+        self.nodes = {}
+        self._backwards += 1
         reached: dict[NodeRecord, Node] = {}
         for root in roots:
             if root.grad_fn is not None:
@@ -96,18 +102,24 @@ class BackwardRecord:
         sent = [size for above, edge in ways if (size := above.sent(edge)) is not None]
         return largest(sent)
 
+    def keep(self, backwards: Container[int]) -> None:
+        """Forget what went through leaves in all other backwards."""
+        for leaf, records in self.leaves.items():
+            self.leaves[leaf] = [each for each in records if each.backward in backwards]
+
     def clear(self) -> None:
         """Let go of everything at once."""
-        for record in self.nodes.values():
+        for record in self._recorded:
             record.edges.clear()
             record.above.clear()
+        self._recorded.clear()
         self.nodes.clear()
         self.leaves.clear()
 
     def read_sizes(self) -> None:
         """Read the sizes, which are tensors until then."""
-        lists = [r.arrived for r in self.nodes.values()]
-        lists += [sizes for r in self.nodes.values() for sizes in r.passed.values()]
+        lists = [r.arrived for r in self._recorded]
+        lists += [sizes for r in self._recorded for sizes in r.passed.values()]
         tensors = [size for sizes in lists for size in sizes if isinstance(size, Tensor)]
         values = iter(read(tensors))
         for sizes in lists:
@@ -118,7 +130,8 @@ class BackwardRecord:
         record = self.nodes.get(key)
         if record is None:
             leaf = leaf_of(node)
-            record = self.nodes[key] = NodeRecord(key, [], leaf)
+            record = self.nodes[key] = NodeRecord(key, [], leaf, self._backwards - 1)
+            self._recorded.append(record)
             if leaf is not None:
                 self.leaves.setdefault(leaf, []).append(record)
         return record

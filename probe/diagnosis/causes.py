@@ -5,19 +5,17 @@ To add one: a class here, its place in :data:`CAUSES`, and the rule that finds i
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import ClassVar
 
 from ..base.source import Chain, Place
 from ..model.freeze import Freeze
 from ..model.gate_info import GateInfo
 from .case import Finding
-from .phrases import among, at, phrase
+from .phrases import OtherCuts, at, phrase
 from .tape import Call, Value
 
 _CASTS = frozenset({"long", "int", "short", "byte", "char", "bool", "to", "type", "type_as"})
 _OVERWRITES = frozenset({"zero_", "fill_", "copy_", "__setitem__", "masked_fill_"})
-_COPIES = frozenset({"tensor", "as_tensor", "asarray", "new_tensor"})
 
 
 class Cause:
@@ -150,12 +148,12 @@ class NoGrad(Cause):
         chain: Chain,
         way: list[Value],
         stop: Value,
-        more: Sequence[Place],
+        more: OtherCuts,
     ) -> Finding:
-        """Name what switched gradients off, and where; ``more``: other ways that are cut."""
+        """Name what switched gradients off, and where; ``more``: where else it is cut."""
         return cls._found(
             f"`{name}` reaches the loss only through what ran with gradients off: `{by}` "
-            f"{at(chain)}{among(more)}.",
+            f"{at(chain)}{more.text}.",
             f"Run it outside of `{by}` when it ought to train; it may be meant, for a frozen "
             "encoder.",
             chain.place,
@@ -183,17 +181,38 @@ class Detached(Cause):
 
     word = "detached"
 
+    COPIES: ClassVar[dict[str, str]] = {
+        **{
+            name: f"`{name}()` copies the numbers without their past: use the tensor itself."
+            for name in ("tensor", "as_tensor", "asarray", "new_tensor")
+        },
+        "deepcopy": "A deep copy has parameters of its own: hand its gradients back "
+        "(p.grad = q.grad), or call the model with weights that were computed from its "
+        "parameters, by torch.func.functional_call().",
+        "state_dict": "The tensors of a state_dict() have no past: use "
+        "dict(model.named_parameters()); where a copy is what learns, hand its gradients back "
+        "(p.grad = q.grad).",
+        "stack_module_state": "The stacked parameters are copies and train alone: give those to "
+        "the optimizer, and stack them once, before the loop; or stack the models' own by "
+        "torch.stack().",
+    }
+    """By the call, or the function of torch's that made it: what to do instead of such a copy."""
+
     @classmethod
     def by_call(
-        cls, name: str, call: Call, way: list[Value], stop: Value, more: Sequence[Place]
+        cls, name: str, call: Call, way: list[Value], stop: Value, more: OtherCuts
     ) -> Finding:
-        """Name the call; ``more``: other ways that are cut."""
-        if call.name in _COPIES:
-            advice = f"{phrase(call)} copies the numbers without their past: use the tensor itself."
+        """Name the call; ``more``: where else it is cut."""
+        what, inside = phrase(call), call.chain.entered
+        if inside in cls.COPIES:
+            what = f"the {what} inside of `{inside}()`"
+            advice = cls.COPIES[inside]
+        elif call.name in cls.COPIES:
+            advice = cls.COPIES[call.name]
         else:
-            advice = f"Remove {phrase(call)} when the gradient ought to flow; it may be meant."
+            advice = f"Remove {what} when the gradient ought to flow; it may be meant."
         return cls._at_call(
-            f"`{name}` reaches the loss only through {phrase(call)} {at(call.chain)}{among(more)}.",
+            f"`{name}` reaches the loss only through {what} {at(call.chain)}{more.text}.",
             advice,
             call,
             way,
@@ -203,10 +222,12 @@ class Detached(Cause):
     @classmethod
     def by_grad(cls, name: str, call: Call, way: list[Value], stop: Value) -> Finding:
         """Name the ``autograd.grad`` whose result was cut off from what it was made of."""
+        function = call.chain.entered or "grad"
         return cls._found(
-            f"`{name}` reaches the loss only through the gradient that `grad()` gives "
+            f"`{name}` reaches the loss only through the gradient that `{function}()` gives "
             f"{at(call.chain)} without create_graph=True.",
-            "Pass create_graph=True to grad() when the loss is to be differentiated through it.",
+            f"Pass create_graph=True to {function}() when the loss is to be differentiated "
+            "through it.",
             call.place,
             way,
             stop,
@@ -234,16 +255,16 @@ class NotDifferentiable(Cause):
 
     @classmethod
     def by_call(
-        cls, name: str, call: Call, way: list[Value], stop: Value | None, more: Sequence[Place]
+        cls, name: str, call: Call, way: list[Value], stop: Value | None, more: OtherCuts
     ) -> Finding:
-        """Name the call; ``more``: other ways that are cut."""
+        """Name the call; ``more``: where else it is cut."""
         integer = stop is not None and not stop.floating
         why = "which has no derivative"
         if call.name in _CASTS and integer:
             why = "a cast to whole numbers, which has no derivative"
         return cls._at_call(
             f"`{name}` reaches the loss only through {phrase(call)} {at(call.chain)}, "
-            f"{why}{among(more)}.",
+            f"{why}{more.text}.",
             "Use a smooth stand-in (softmax for argmax, sigmoid for a threshold), or a "
             "straight-through estimator.",
             call,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from ..base.source import CHECKPOINT, Place
 from ..model.gate_info import GateInfo
@@ -24,8 +24,10 @@ from .causes import (
 from .dataflow import Dataflow
 from .gradient_faults import GradientFaults
 from .modules import ModuleCalls, ModuleIndex
+from .phrases import OtherCuts
 from .tape import Call, Tape, Value
 from .torch_functions import DETACHES, ENTERS_TORCH, FLAT, NO_DERIVATIVE
+from .weight_writes import moved_by_hand, used_otherwise
 
 
 class Diagnosis:
@@ -47,6 +49,8 @@ class Diagnosis:
         self._modules = modules
         self._direct: dict[str, bool] = {}
         self.dataflow = Dataflow(tape, names)
+        numbers = [tape.backwards.index(backward) for backward in self.dataflow.losses]
+        backward_record.keep(numbers)
         self._faults = GradientFaults(tape, backward_record, self.dataflow, names, zeroing)
 
     def of(self, case: Case) -> Finding | None:
@@ -85,12 +89,14 @@ class Diagnosis:
         if not self._tape.calls:
             return Unknown.found(case.name, "the step was made in another thread")
         values = self._values(case)
-        if not any(map(self.dataflow.used, values)):
+        if not used_otherwise(case.key, self._tape, self.dataflow):
             return self._not_used(case)
         if self.dataflow.reaches(values):
-            if not self._tape.backwards:
+            if not self.dataflow.losses:
                 return self._no_backward(case, self.dataflow.roots)
             return self._faults.not_arrived(case)
+        if moved_by_hand(case.key, self._tape, self.dataflow):
+            return None
         flow = self.dataflow.flow(value for value in values if value.carries)
         cuts = self.dataflow.cuts(flow)
         if cuts:
@@ -144,7 +150,10 @@ class Diagnosis:
         way = self.dataflow.way(values, through=after)
         if call is None:
             return Unknown.found(case.name, "something that torch does not show cut it off")
-        more = _others(cuts[1:], call)
+        more = OtherCuts(
+            _places([other for _, other in cuts[1:]], call),
+            _places(self.dataflow.cut_again(after), call),
+        )
         if call.switched_off is not None:
             chain = call.switched_off.chain or call.chain
             reentrant = CHECKPOINT in chain.through
@@ -258,9 +267,9 @@ def _upto(flow: Sequence[Value], last: Value) -> list[Value]:
     return [flow[0], last] if flow and flow[0] is not last else [last]
 
 
-def _others(cuts: Sequence[tuple[Value, Value]], first: Call) -> list[Place]:
-    """List the places of the other cuts, each once."""
-    places = [place for _, after in cuts if (place := _place(after.made_by)) is not None]
+def _places(values: Iterable[Value], first: Call) -> list[Place]:
+    """List the places that made values, each once, without that of the first cut."""
+    places = [place for value in values if (place := _place(value.made_by)) is not None]
     return [place for place in dict.fromkeys(places) if place != first.place]
 
 

@@ -51,7 +51,10 @@ def arrived(leaves: Iterable[NodeRecord]) -> bool:
 
 def faults(leaves: Iterable[NodeRecord], bad: Callable[[float | None], bool]) -> list[Fault]:
     """Find where it turned bad on each way to a leaf; the nearest to the loss is the first."""
-    pending = list(leaves)
+    leaves = list(leaves)
+    several = sum(len(leaf.above) for leaf in leaves) > 1
+    pending = [leaf for leaf in leaves if any(bad(above.sent(e)) for above, e in leaf.above)]
+    pending = pending or leaves
     visited: set[int] = set()
     found: list[Fault] = []
     while pending:
@@ -64,7 +67,8 @@ def faults(leaves: Iterable[NodeRecord], bad: Callable[[float | None], bool]) ->
         if record.root:
             found.append(Fault(record, ROOT))
         elif len(worse) < len(ways) and (bad is not is_nonfinite or not worse):
-            found.append(Fault(record, SUM if len(ways) > 1 else HOOK))
+            summed = several if record.leaf is not None else len(ways) > 1
+            found.append(Fault(record, SUM if summed else HOOK))
             continue
         for above in worse:
             if bad(above.received):
@@ -154,8 +158,9 @@ class GradientFaults:
         records = self._records(case)
         if arrived(records):
             return self._gone(case, way)
-        if all(b.only is not None and case.key not in b.only for b in self._tape.backwards):
-            return NoBackward.of_other_inputs(case.name, self._tape.backwards[0].chain.place, way)
+        backwards = self._dataflow.losses_of(self._tape.leaves.get(case.key, []))
+        if all(b.only is not None and case.key not in b.only for b in backwards):
+            return NoBackward.of_other_inputs(case.name, backwards[0].chain.place, way)
         for fault in faults(records, is_nothing):
             call = self._tape.by_node.get(fault.record.key)
             if fault.record.ran and call is not None:
@@ -210,9 +215,10 @@ class GradientFaults:
         """Say how a gradient that had arrived came away."""
         if self._written_to(case):
             return None
-        taken = [b for b in self._tape.backwards if b.only is not None and case.key in b.only]
-        if taken and all(b.returns for b in taken) and not self._stored():
-            return NoBackward.not_stored(case.name, taken[0].chain, way)
+        came = [record.backward for record in self._records(case) if arrived([record])]
+        backwards = [self._tape.backwards[number] for number in came]
+        if all(backward.returns for backward in backwards):
+            return NoBackward.not_stored(case.name, backwards[0].chain, way)
         chain = self._tape.cleared.get(case.key)
         return NoBackward.cleared(case.name, None if chain is None else chain.place, way)
 
@@ -228,10 +234,6 @@ class GradientFaults:
             if any(value in values for value in made_by.inputs):
                 return True
         return False
-
-    def _stored(self) -> bool:
-        """Return whether a backward put gradients into every ``.grad``."""
-        return any(b.only is None for b in self._tape.backwards)
 
     def _gate_on(self, call: Call | None) -> GateInfo | None:
         """Find the gate that makes zeros of what arrives at what ``call`` made, if it is one."""
@@ -253,7 +255,7 @@ class GradientFaults:
         return "what goes into it" if any(size_of(value) == 0 for value in factors) else None
 
     def _begun(self) -> Place | None:
-        return self._tape.backwards[0].chain.place
+        return self._dataflow.losses[0].chain.place
 
     def _records(self, case: Case) -> list[NodeRecord]:
         return self._backward_record.leaves.get(case.key, [])

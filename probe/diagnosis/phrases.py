@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from ..base.source import Chain, Place
 from .tape import Call
@@ -42,10 +43,26 @@ def at(chain: Chain) -> str:
     return f"at {place.text}"
 
 
-def among(more: Sequence[Place]) -> str:
-    """Return ``(other ways are cut at a.py:1, b.py:2)``; nothing where there are none."""
-    if not more:
-        return ""
-    texts = ", ".join(place.text for place in more[:3])
-    left = f" and {len(more) - 3} more" if len(more) > 3 else ""
-    return f" (other ways are cut at {texts}{left})"
+@dataclass(frozen=True)
+class OtherCuts:
+    """Where else a gradient is cut off, beside the place that is named."""
+
+    beside: Sequence[Place] = ()
+    """On other ways."""
+    behind: Sequence[Place] = ()
+    """Further on, on the same way."""
+
+    @property
+    def text(self) -> str:
+        """``(other ways are cut at a.py:1, b.py:2)``; nothing where there are none."""
+        texts = []
+        if self.behind:
+            texts.append(f"the way is cut again at {_listed(self.behind)}")
+        if self.beside:
+            texts.append(f"other ways are cut at {_listed(self.beside)}")
+        return f" ({'; '.join(texts)})" if texts else ""
+
+
+def _listed(places: Sequence[Place]) -> str:
+    left = f" and {len(places) - 3} more" if len(places) > 3 else ""
+    return ", ".join(place.text for place in places[:3]) + left

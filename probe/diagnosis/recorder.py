@@ -182,13 +182,12 @@ class TapeRecorder(TorchFunctionMode):
         self, func: Callable[..., Any], name: str, args: tuple[Any, ...], kwargs: Any
     ) -> Any:
         with self._guard, without_subclasses():
-            chain = self.callers.chain(sys._getframe(2))
-            call = self._begin_call(name, chain)
+            call = self._begin_call(name, self.callers.chain(sys._getframe(2)))
             given = args[0] if args else kwargs.get("tensors", kwargs.get("outputs", ()))
             roots = tensors_of((given,))
             call.inputs = [self._values.of(root, call) for root in roots]
             only = _only(name, args, kwargs)
-            self.tape.backwards.append(BackwardCall(chain, call.inputs, only, name == "grad"))
+            self.tape.backwards.append(BackwardCall(call, call.inputs, only, name == "grad"))
             if not self.backward_record.watch(roots, self.tape.by_node):
                 self.tape.full = True
         self.paused = True

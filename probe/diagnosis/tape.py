@@ -67,6 +67,8 @@ class Value:
     """What it was made from, that could carry a gradient and gets none from here."""
     plain: list[Value] = field(default_factory=list)
     """What it was made from, that carries no gradient."""
+    over: Value | None = None
+    """What the tensor held before this was written into it."""
     leaf: int | None = None
     """``id`` of the tensor, for a leaf of the autograd graph that requires gradient."""
     is_parameter: bool = False
@@ -81,12 +83,18 @@ class Value:
 class BackwardCall:
     """A call of ``backward`` or ``autograd.grad``."""
 
-    chain: Chain
+    call: Call
+    """Its outputs are the gradients that it returned."""
     roots: list[Value]
     only: frozenset[int] | None
     """``id`` of the leaves it was restricted to, if it was."""
     returns: bool = False
     """It returns the gradients, as ``autograd.grad`` does, instead of storing them."""
+
+    @property
+    def chain(self) -> Chain:
+        """The line that called it."""
+        return self.call.chain
 
 
 @dataclass
@@ -128,7 +136,7 @@ class Tape:
             call.inputs.clear()
             call.outputs.clear()
         for value in self.values:
-            value.made_by = value.node = None
+            value.made_by = value.node = value.over = None
             value.flows, value.lost, value.plain = [], [], []
         for listed in (self.calls, self.values, self.backwards, self.escapes):
             listed.clear()

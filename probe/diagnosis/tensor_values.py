@@ -79,8 +79,10 @@ class TensorValues:
 
     def write(self, tensor: Tensor, call: Call) -> None:
         """Take in a tensor that ``call`` wrote to; others may be views of it."""
-        base = _base(tensor)
-        self._written[id(base)] = weakref.ref(base), self.add(tensor, call)
+        base, (_, _, before) = _base(tensor), self._seen[id(tensor)]
+        value = self.add(tensor, call)
+        value.over = before
+        self._written[id(base)] = weakref.ref(base), value
 
     def update_requires_grad(self, tensor: Tensor) -> None:
         """Take in a tensor whose ``requires_grad`` was set."""

@@ -69,10 +69,11 @@ def code(file: str, function: str = "forward") -> CodeType:
     return compiled.replace(co_name=function)
 
 
-def chain(*lines: str) -> Chain:
-    """A chain of ``file:line``, the innermost first."""
+def chain(*lines: str, entered: str | None = None) -> Chain:
+    """A chain of ``file:line``, the innermost first; ``entered``: the function of torch's."""
     split = [line.rpartition(":") for line in lines]
-    return Chain(tuple((code(file), int(number)) for file, _, number in split), frozenset())
+    frames = tuple((code(file), int(number)) for file, _, number in split)
+    return Chain(frames, frozenset(), entered)
 
 
 def call(name: str, at: str = "train.py:7", *, module: str | None = None, index: int = 0) -> Call:

@@ -10,6 +10,7 @@ from . import (
     healthy,
     healthy_families,
     healthy_loops,
+    inner_loops,
     no_backward,
     no_grad,
     nonfinite,
@@ -28,6 +29,7 @@ BROKEN = (
     *no_grad.CASES,
     *detached.CASES,
     *detached_loops.CASES,
+    *inner_loops.CASES,
     *rebuilt.CASES,
     *not_differentiable.CASES,
     *not_in_loss.CASES,
@@ -37,4 +39,9 @@ BROKEN = (
     *no_backward.CASES,
 )
 
-HEALTHY = (*healthy.CASES, *healthy_families.CASES, *healthy_loops.CASES)
+HEALTHY = (
+    *healthy.CASES,
+    *healthy_families.CASES,
+    *healthy_loops.CASES,
+    *inner_loops.HEALTHY,
+)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import sys
 from pathlib import Path
 from types import FrameType
@@ -11,6 +12,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 from torch.autograd import Function
+from torch.overrides import TorchFunctionMode
 from torch.utils.checkpoint import checkpoint
 
 from gradgate import probe
@@ -205,3 +207,33 @@ def wrap(call): return hand_on(call, function="zero_grad")
     assert callers.own(ours["compute"](caller))
     assert not callers.own(ours["wrap"](caller))
     assert not callers.own(caller())
+
+
+class Shallow(TorchFunctionMode):
+    """Notes which function of torch's each detach came from."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.callers = Callers()
+        self.entered: list[str | None] = []
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if func.__name__ in ("detach", "grad", "__get__"):
+            self.entered.append(self.callers.chain(sys._getframe(1)).entered)
+        return func(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize(
+    ("act", "expected"),
+    [
+        (lambda model: model.weight.detach(), None),
+        (lambda model: model.state_dict(), "state_dict"),
+        (lambda model: copy.deepcopy(model.weight), "deepcopy"),
+    ],
+)
+def test_the_function_of_torchs_that_was_entered_is_known(act: Any, expected: str | None) -> None:
+    """The outermost one, above the line that called it; none where that line calls C."""
+    model = nn.Linear(2, 2, bias=False)
+    with Shallow() as mode:
+        act(model)
+    assert mode.entered[-1] == expected

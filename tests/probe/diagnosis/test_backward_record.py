@@ -99,16 +99,19 @@ def test_a_hook_of_the_script_comes_between_what_was_sent_and_what_arrived(
     assert node(record, h).received == 0
 
 
-def test_two_backwards_are_one_record(record: BackwardRecord) -> None:
-    """Of a graph that is kept; the larger size counts."""
+def test_each_backward_has_a_record_of_its_own(record: BackwardRecord) -> None:
+    """Also of a graph that is kept; the larger size counts, of those that are not forgotten."""
     x = leaf()
     loss = (x * 3).sum()
     assert record.watch([loss], ())
     loss.backward(retain_graph=True)
     record.unwatch()
     run(record, loss, 5.0)
+    assert [each.backward for each in record.leaves[id(x)]] == [0, 1]
+    assert node(record, loss).arrived == [5]
     assert record.arrived_at(id(x)) == 15
-    assert len(node(record, loss).arrived) == 2
+    record.keep({0})
+    assert record.arrived_at(id(x)) == 3
 
 
 def test_nothing_is_recorded_after_the_backward(record: BackwardRecord) -> None:

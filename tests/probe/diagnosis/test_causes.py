@@ -26,6 +26,8 @@ from gradgate.probe.diagnosis.causes import (
     Unknown,
     ZeroGradient,
 )
+from gradgate.probe.diagnosis.phrases import OtherCuts
+from gradgate.probe.diagnosis.tape import Call
 from gradgate.probe.model.freeze import Freeze
 from tests.support.tracing import call, chain, value
 
@@ -46,7 +48,7 @@ def test_every_cause_is_listed_once_under_its_word() -> None:
 
 def test_a_finding_at_a_call_stops_by_it() -> None:
     """Its place is the call's, and its stop is named without quotes."""
-    found = Detached.by_call("w", call("detach"), [], value(), [PLACE])
+    found = Detached.by_call("w", call("detach"), [], value(), OtherCuts([PLACE]))
     assert (found.cause, found.stopped_by) == ("detached", "detach()")
     assert found.place is not None
     assert found.place.text == "train.py:7"
@@ -59,8 +61,33 @@ def test_a_finding_at_a_call_stops_by_it() -> None:
 @pytest.mark.parametrize(("name", "copies"), [("tensor", True), ("detach", False)])
 def test_a_copy_of_the_numbers_is_to_be_left_out(name: str, copies: bool) -> None:
     """A detach is to be removed."""
-    advice = Detached.by_call("w", call(name), [], value(), []).advice
+    advice = Detached.by_call("w", call(name), [], value(), OtherCuts()).advice
     assert ("use the tensor itself" in advice) is copies
+
+
+@pytest.mark.parametrize(
+    ("name", "inside", "told"),
+    [
+        ("data", "deepcopy", "hand its gradients back"),
+        ("detach", "state_dict", "dict(model.named_parameters())"),
+        ("detach", "stack_module_state", "torch.stack()"),
+    ],
+)
+def test_a_copy_that_torch_makes_is_named_by_its_maker(name: str, inside: str, told: str) -> None:
+    """No user can remove a ``detach`` that is inside of torch."""
+    made = Call(0, name, chain("a.py:1", entered=inside), None, None)
+    found = Detached.by_call("w", made, [], value(), OtherCuts())
+    assert f"inside of `{inside}()` at a.py:1" in found.detail
+    assert told in found.advice
+    elsewhere = Call(0, name, chain(entered="checkpoint"), None, None)
+    assert "Remove" in Detached.by_call("w", elsewhere, [], value(), OtherCuts()).advice
+
+
+def test_the_function_is_named_that_lacks_create_graph() -> None:
+    """The user may have called another one than ``grad``."""
+    made = Call(0, "grad", chain(entered="jacobian"), None, None)
+    assert "create_graph=True to jacobian()" in Detached.by_grad("w", made, [], value()).advice
+    assert "create_graph=True to grad()" in Detached.by_grad("w", call("grad"), [], value()).advice
 
 
 def test_numbers_that_come_back_elsewhere_have_two_places() -> None:
@@ -78,7 +105,7 @@ def test_numbers_that_come_back_elsewhere_have_two_places() -> None:
 def test_a_cast_to_whole_numbers_is_called_one(name: str, floating: bool, cast: bool) -> None:
     """A cast to another float is none, and a comparison is none either."""
     stop = value(floating=floating)
-    detail = NotDifferentiable.by_call("w", call(name), [], stop, []).detail
+    detail = NotDifferentiable.by_call("w", call(name), [], stop, OtherCuts()).detail
     assert ("a cast to whole numbers" in detail) is cast
 
 
@@ -158,7 +185,7 @@ def test_a_module_that_nothing_called_has_no_caller() -> None:
 
 def test_what_is_off_is_named() -> None:
     """By what switched it off, or by the checkpoint that runs without."""
-    switched = NoGrad.by_switch("w", "inference_mode", chain("a.py:1"), [], value(), [])
+    switched = NoGrad.by_switch("w", "inference_mode", chain("a.py:1"), [], value(), OtherCuts())
     assert switched.detail.endswith("with gradients off: `inference_mode` at a.py:1.")
     checkpoint = NoGrad.by_checkpoint("w", chain("a.py:1"), [], value())
     assert "use_reentrant=False" in checkpoint.advice

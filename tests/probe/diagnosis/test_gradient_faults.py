@@ -30,9 +30,14 @@ from gradgate.probe.model.gate_info import GateInfo
 from tests.support.tracing import Recorded, call, value
 
 
-def node(*above: tuple[NodeRecord, float | None], order: int = 0, **known: object) -> NodeRecord:
+def node(
+    *above: tuple[NodeRecord, float | None],
+    order: int = 0,
+    leaf: int | None = None,
+    **known: object,
+) -> NodeRecord:
     """A node, and what each one above it passed on to it."""
-    made = NodeRecord(object(), [], None, order=order, **known)  # type: ignore[arg-type]
+    made = NodeRecord(object(), [], leaf, order=order, **known)  # type: ignore[arg-type]
     for each, sent in above:
         each.edges.append(made)
         each.passed[len(each.edges) - 1] = [sent]
@@ -88,6 +93,15 @@ def test_one_infinite_way_is_enough() -> None:
     leaf = node((fine, 1.0), (bad, math.inf))
     assert [fault.record for fault in faults([leaf], is_nonfinite)] == [bad]
     assert [fault.by for fault in faults([leaf], is_zero)] == [SUM]
+
+
+def test_of_several_backwards_the_bad_one_is_at_fault() -> None:
+    """Where none is, what they passed on to the leaf cancels."""
+    loss, other = root(), root()
+    bad = node((loss, 1.0), order=2, arrived=[1.0])
+    leaves = [node((other, 1.0), leaf=7), node((bad, math.nan), leaf=7)]
+    assert [fault.record for fault in faults(leaves, is_nonfinite)] == [bad]
+    assert [fault.by for fault in faults(leaves, is_zero)] == [SUM, SUM]
 
 
 def test_a_leaf_has_its_gradient_when_something_was_sent_to_it() -> None:

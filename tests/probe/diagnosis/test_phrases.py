@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from gradgate.probe.base.source import Place
-from gradgate.probe.diagnosis.phrases import among, at, phrase
+from gradgate.probe.diagnosis.phrases import OtherCuts, at, phrase
 from gradgate.probe.diagnosis.tape import Call
 from tests.support.tracing import call, chain
 
@@ -58,4 +58,14 @@ def test_a_place_in_a_library_names_the_callers_line_too(lines: list[str], expec
 )
 def test_other_places_are_named_up_to_three(count: int, expected: str) -> None:
     """The rest is counted."""
-    assert among([Place("a.py", line, "f") for line in range(count)]) == expected
+    places = [Place("a.py", line, "f") for line in range(count)]
+    assert OtherCuts(beside=places).text == expected
+
+
+def test_cuts_further_on_are_told_from_those_of_other_ways() -> None:
+    """They come first, for the way that is named is cut by them too."""
+    a, b = Place("a.py", 1, "f"), Place("b.py", 2, "f")
+    assert OtherCuts(behind=[a]).text == " (the way is cut again at a.py:1)"
+    assert OtherCuts([a], [b]).text == (
+        " (the way is cut again at b.py:2; other ways are cut at a.py:1)"
+    )
