@@ -94,10 +94,10 @@ class Anchor:
         only = _outermost(self._models)
         for module in modules.values():
             enter = self._enter_anew if module is only else self._enter
-            self._handles += [
-                register_first(module, ModuleHook(enter), with_kwargs=True),
-                module.register_forward_hook(ModuleHook(self._leave), always_call=True),
-            ]
+            # One by one: where the second cannot be registered, the first is known.
+            self._handles.append(register_first(module, ModuleHook(enter), with_kwargs=True))
+            leave = ModuleHook(self._leave)
+            self._handles.append(module.register_forward_hook(leave, always_call=True))
 
     def reset(self) -> None:
         """Forget calls that were under way: an interrupted forward (Ctrl-C) never leaves."""

@@ -8,6 +8,7 @@ from torch import nn
 from torch.optim import Optimizer
 
 from ..base.guard import Guard
+from ..base.undo import Restore
 from ..distributed.reducers import rebuild
 from ..model.freeze import Freeze
 from ..model.modules import module_paths
@@ -54,6 +55,33 @@ class Freezer:
     def check(self, selection: Selection, mode: str) -> None:
         """Raise :class:`CommandError` when freezing or thawing would not be safe."""
         self._refusals.check(selection.indexes, mode)
+
+    def snapshot(self, selection: Selection) -> list[Restore]:
+        """Return what puts all back as it is, after a try to freeze or thaw ``selection``."""
+        parameters = [self._table.parameters[index] for index in selection.indexes]
+        flags = [parameter.requires_grad for parameter in parameters]
+        paths = module_paths(self._models)
+        no_grad = {path: paths[path] for path in self.no_grad.paths if path in paths}
+        statistics = {path: paths[path] for path in self.statistics.paths if path in paths}
+        records = self.records.snapshot(selection.indexes)
+        flipped: list[nn.Parameter] = []
+
+        def restore_flags() -> None:
+            pairs = zip(parameters, flags, strict=True)
+            flipped.extend(p for p, flag in pairs if p.requires_grad != flag)
+            records()
+
+        def restore_statistics() -> None:
+            self.statistics.unfreeze_all_but(statistics)
+            self.statistics.freeze(statistics)
+
+        return [
+            restore_flags,
+            lambda: self.no_grad.set(no_grad),
+            restore_statistics,
+            self.gate_cover.freezes_changed,
+            lambda: self._refresh_torch(flipped),
+        ]
 
     def freeze(self, selection: Selection, freeze: Freeze) -> None:
         """Freeze parameters: an absolute state, so freezing twice is freezing once."""

@@ -31,14 +31,14 @@ class FrozenStatistics:
     def freeze(self, modules: Mapping[str, nn.Module]) -> None:
         """Freeze the statistics of these modules too."""
         for path, module in modules.items():
-            if path not in self._handles:
-                self._handles[path] = [
-                    # A traced forward is a real one, and would move the statistics.
-                    module.register_forward_pre_hook(ModuleHook(self._enter, in_traces=True)),
-                    module.register_forward_hook(
-                        ModuleHook(self._leave, in_traces=True), always_call=True
-                    ),
-                ]
+            if path in self._handles:
+                continue
+            # A traced forward is a real one, and would move the statistics.
+            enter, leave = (ModuleHook(do, in_traces=True) for do in (self._enter, self._leave))
+            # One by one: where the second cannot be registered, the first is known.
+            handles = self._handles[path] = []
+            handles.append(module.register_forward_pre_hook(enter))
+            handles.append(module.register_forward_hook(leave, always_call=True))
 
     def unfreeze(self, paths: Iterable[str]) -> None:
         """Let the statistics of these modules run again."""

@@ -46,13 +46,13 @@ class NoGradModules:
         """Let exactly these modules run without a graph from their next call on."""
         self._drop(path for path in self.paths if path not in modules)
         for path, module in modules.items():
-            if path not in self._handles:
-                self._handles[path] = [
-                    module.register_forward_pre_hook(
-                        ModuleHook(partial(self._enter, path)), with_kwargs=True
-                    ),
-                    module.register_forward_hook(ModuleHook(self._leave), prepend=True),
-                ]
+            if path in self._handles:
+                continue
+            # One by one: where the second cannot be registered, the first is known.
+            handles = self._handles[path] = []
+            enter = ModuleHook(partial(self._enter, path))
+            handles.append(module.register_forward_pre_hook(enter, with_kwargs=True))
+            handles.append(module.register_forward_hook(ModuleHook(self._leave), prepend=True))
 
     def remove(self) -> None:
         """Let every module run as the script has it."""

@@ -8,6 +8,7 @@ from torch import Tensor
 from torch.optim import Adagrad, Optimizer
 
 from ..base.errors import CommandError
+from ..base.undo import Restore
 
 
 class OptimizerState:
@@ -32,6 +33,29 @@ class OptimizerState:
                     f"{type(optimizer).__name__} may have made its state when it was built, so "
                     "dropping it could break its next step; thaw without reset_state."
                 )
+
+    def snapshot(self, parameters: Iterable[Tensor]) -> Restore:
+        """Return what puts back the state of these parameters."""
+        kept = [
+            (optimizer, parameter, dict(optimizer.state[parameter]))
+            for parameter in parameters
+            for optimizer in self._optimizers
+            if parameter in optimizer.state
+        ]
+        filled = [
+            (value, value.clone())
+            for optimizer, _, state in kept
+            if isinstance(optimizer, Adagrad)
+            for value in state.values()
+        ]
+
+        def restore() -> None:
+            for optimizer, parameter, state in kept:
+                optimizer.state[parameter] = state
+            for value, before in filled:
+                value.copy_(before)
+
+        return restore
 
     def reset(self, parameters: Iterable[Tensor]) -> None:
         """Make the state of these parameters as new."""

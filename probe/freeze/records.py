@@ -8,6 +8,7 @@ from typing import Any
 
 from torch import nn
 
+from ..base.undo import Restore
 from ..model.freeze import Freeze
 from ..model.table import ParameterTable
 
@@ -26,6 +27,21 @@ class FreezeRecords:
     def touched(self) -> bool:
         """Whether a command has touched a parameter, so that there may be something to restore."""
         return bool(self._before)
+
+    def snapshot(self, indexes: Iterable[int]) -> Restore:
+        """Return what puts back the records, and ``requires_grad`` and ``grad`` of parameters."""
+        parameters = [self._table.parameters[index] for index in indexes]
+        state = [(p, p.requires_grad, p.grad) for p in parameters]
+        before, freezes = dict(self._before), dict(self.freezes)
+
+        def restore() -> None:
+            self._before, self.freezes = before, freezes
+            for parameter, trainable, grad in state:
+                if parameter.requires_grad != trainable:
+                    parameter.requires_grad_(trainable)
+                parameter.grad = grad
+
+        return restore
 
     def add(self, indexes: Sequence[int], freeze: Freeze) -> list[nn.Parameter]:
         """Freeze parameters; return those that were trainable.

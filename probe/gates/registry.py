@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import count
 
 from ..base.errors import CommandError
+from ..base.undo import Restore
 from ..conditions.compiler import compile_condition
 from ..model.commands import GateCommand
 from ..model.gate_info import GateInfo
@@ -75,8 +76,7 @@ class GateRegistry:
             check_site(site, self._run, range(len(table)) if restored else blocked)
 
     def apply(self, command: GateCommand, step: int) -> int:
-        """Make or change a gate that was checked; return its number."""
-        self.changes += 1
+        """Make or change a gate that was checked, whole or not at all; return its number."""
         old = self._gates.get(command.gate) if command.gate is not None else None
         if old is not None:
             number = old.id
@@ -93,12 +93,30 @@ class GateRegistry:
             command=command.id,
             since_step=step,
         )
+        gate = Gate(settings)
+        # The new one first: where it cannot be made, the old one is still there.
+        self._runtime.add(gate)
         if old is not None:
             self._discard(old)
-        gate = Gate(settings)
         self._gates = dict(sorted({**self._gates, number: gate}.items()))
-        self._runtime.add(gate)
+        self.changes += 1
         return number
+
+    def snapshot(self) -> Restore:
+        """Return what puts back the gates that there are."""
+        gates = self._gates
+
+        def restore() -> None:
+            present = self._gates
+            for number, gate in present.items():
+                if gates.get(number) is not gate:
+                    self._discard(gate)
+            for number, gate in gates.items():
+                if present.get(number) is not gate:
+                    self._runtime.add(gate)
+            self._gates = gates
+
+        return restore
 
     def delete(self, number: int) -> None:
         """Remove the gate of this number, if there is one."""

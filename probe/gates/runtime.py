@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import torch
 from torch import Tensor
 from torch.utils.hooks import RemovableHandle
 
+from ..base.undo import whole
 from ..torch_compat.module_hooks import ModuleHook
 from .backward_hooks import LabelHooks, ParameterHooks
 from .gate import Gate
@@ -27,13 +30,14 @@ class GateRuntime:
     def add(self, gate: Gate) -> None:
         """Let a gate act from the next forward on."""
         self._step.scale.look()
-        if not self._model_hooks:
-            self._model_hooks = [
-                model.register_forward_hook(ModuleHook(self._forward_ended), always_call=True)
-                for model in self._run.models.values()
-            ]
         site = self._sites.setdefault(gate.site, SiteGates(gate.site, self._step))
-        site.add(gate, self._run)
+        with whole([partial(self.discard, gate)]):
+            site.add(gate, self._run)
+            if not self._model_hooks:
+                for model in self._run.models.values():
+                    hook = ModuleHook(self._forward_ended)
+                    handle = model.register_forward_hook(hook, always_call=True)
+                    self._model_hooks.append(handle)
 
     def discard(self, gate: Gate) -> None:
         """Let a gate act no longer."""

@@ -35,9 +35,9 @@ class SiteGates:
 
     def add(self, gate: Gate, run: GatedRun) -> None:
         """Let one more gate act here, where its number puts it."""
-        self.gates = sorted([*self.gates, gate], key=lambda gate: gate.id)
         if self.hooks is None:
             self.hooks = self.site.put_hooks(self, run)
+        self.gates = sorted([*self.gates, gate], key=lambda gate: gate.id)
 
     def discard(self, gate: Gate) -> None:
         """Let a gate act here no longer."""

@@ -17,8 +17,10 @@ from torch.optim import LBFGS, Optimizer
 
 from ..base.errors import CommandError, TargetError
 from ..base.guard import Guard
+from ..freeze.refusals import scripted_refusal, unfit
 from ..model.modules import module_paths
 from ..model.table import ParameterTable
+from ..torch_compat.module_hooks import takes_hooks
 from ..torch_compat.parts import GATING
 from ..torch_compat.process_group import in_process_group
 from ..torch_compat.requirements import require_for
@@ -93,6 +95,13 @@ class ParameterSite(Site):
         """Raise why the parameter cannot be gated."""
         self._check_name({name for aliases in run.table.names for name in aliases})
         index = run.table.index_of_name(self.name)
+        parameter = run.table.parameters[index]
+        problem = unfit(parameter)
+        if problem is not None:
+            raise CommandError(f"{self.name!r} {problem}")
+        refused = scripted_refusal(run.models, {self.name: parameter})
+        if refused is not None:
+            raise CommandError(refused)
         if not run.table.parameters[index].requires_grad and index not in may_be_frozen:
             raise CommandError(f"{self.name!r} is frozen, so no gradient comes to it; thaw it.")
 
@@ -108,8 +117,14 @@ class _ModuleSite(Site):
     may_be_nameless: ClassVar[bool] = True
 
     def check(self, run: GatedRun, may_be_frozen: Collection[int]) -> None:
-        """Raise :class:`TargetError` for a module that there is not."""
-        self._check_name(module_paths(run.models))
+        """Raise for a module that there is not, or that takes no hooks."""
+        paths = module_paths(run.models)
+        self._check_name(paths)
+        if not takes_hooks(paths[self.name]):
+            raise CommandError(
+                f"{self.name!r} is TorchScript, which takes no hooks; gate a module around it, "
+                "or attach before torch.jit.script."
+            )
 
 
 class OutputSite(_ModuleSite):

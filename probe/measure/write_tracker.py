@@ -100,7 +100,8 @@ class WriteTracker:
         for index, parameter in enumerate(self._parameters):
             # Neither a frozen parameter nor one without a shape yet can be given a hook;
             # one given before survives freeze and thaw.
-            hookable = parameter.requires_grad and not is_uninitialized(parameter)
+            trains = parameter.requires_grad and parameter.is_leaf
+            hookable = trains and not is_uninitialized(parameter)
             if hookable and index not in self._hooks:
                 # A bound C function: no Python frame is made in the backward.
                 self._hooks[index] = parameter.register_post_accumulate_grad_hook(

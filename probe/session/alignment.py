@@ -44,24 +44,29 @@ class Alignment:
 
     def follow_freezes(self) -> None:
         """Time the backward as it is now, and tell what is frozen."""
-        # Behind the hooks that came with a freeze, for these may give an output its graph.
-        self._measurement.rearm_timer()
-        self._uplink.send_frozen(self._freezer.records.as_message())
+        with self._guard:
+            # Behind the hooks that came with a freeze, for these may give an output its graph.
+            self._measurement.rearm_timer()
+        with self._guard:
+            self._uplink.send_frozen(self._freezer.records.as_message())
 
     def follow_gates(self, *, late: bool = False) -> None:
         """Bring hooks, marks and the freezer in line with the gates, and tell of them.
 
         ``late``: the gradients that are there belong to the coming step.
         """
-        self._gates.runtime.follow_parameters()
-        self._freezer.gate_cover.update(self._gates.registry.may_block_before_forward())
-        if len(self._gates.registry):
-            self._measurement.mark_every_step(late=late)
-        else:
-            self._measurement.mark_sampled_steps()
-        gates = self._gates.accounting.take_message()
-        if gates is not None:
-            self._uplink.send_gates(gates)
+        with self._guard:
+            self._gates.runtime.follow_parameters()
+            self._freezer.gate_cover.update(self._gates.registry.may_block_before_forward())
+        with self._guard:
+            if len(self._gates.registry):
+                self._measurement.mark_every_step(late=late)
+            else:
+                self._measurement.mark_sampled_steps()
+        with self._guard:
+            gates = self._gates.accounting.take_message()
+            if gates is not None:
+                self._uplink.send_gates(gates)
 
     def begin_at(self, step: int) -> None:
         """Let steps go on from ``step``, in a run that has made none yet."""

@@ -12,6 +12,7 @@ from torch.optim import Optimizer
 
 from ..base.errors import AttachError, CommandError
 from ..link.address import ingest_url
+from ..torch_compat.module_hooks import takes_hooks
 
 DEFAULT_SERVER = "http://127.0.0.1:8765"
 
@@ -29,7 +30,15 @@ def checked_models(model: object, asked: str = "attach") -> dict[str, nn.Module]
                 f"{what} is a {type(value).__name__}; {asked}() wants a torch.nn.Module "
                 "or a dict of names to modules."
             )
-    return {key: value for key, value in named.items() if isinstance(value, nn.Module)}
+    models = {key: value for key, value in named.items() if isinstance(value, nn.Module)}
+    for key, value in models.items():
+        if not takes_hooks(value):
+            what = f"model[{key!r}]" if key else "model"
+            raise AttachError(
+                f"{what} is TorchScript, which takes no hooks, so its forwards cannot be followed; "
+                "attach to the module that it was made of, before torch.jit.script."
+            )
+    return models
 
 
 def checked_optimizers(optimizer: object) -> list[Optimizer]:

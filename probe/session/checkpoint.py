@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from torch import nn
 
 from ..base.errors import CommandError
+from ..base.undo import Restore, whole
 from ..freeze.freezer import Freezer
 from ..gates.gates import Gates
 from ..measure.measurement import Measurement
-from ..model.commands import ThawCommand
+from ..model.commands import ParameterCommand, ThawCommand, UngateCommand
 from ..model.modules import module_paths
 from ..model.selection import Selection
 from ..model.table import ParameterTable
@@ -20,7 +22,7 @@ from ..steer.rank_agreement import RankAgreement
 from ..steer.steering import Steering
 from .alignment import Alignment
 from .freeze_state import freezes_from_state, freezes_to_state
-from .gate_state import gates_from_state, gates_to_state, restore_gate
+from .gate_state import RestoredGate, gates_from_state, gates_to_state, restore_gate
 from .run_state import RunState
 from .script_commands import BY
 
@@ -79,17 +81,36 @@ class Checkpoint:
             self._freezer.check(selection, command.mode)
         removed, gates = gates_from_state(state, self._gates.registry)
         self._agreement.agree(self._state.step, {"load_state_dict": state})
-        if self._state.step == 0:
-            self._alignment.begin_at(state.get("step", 0))
-        for command, selection in wanted:
-            numbered = replace(command, local=next(self._numbers))
-            self._steering.restore(numbered, selection, self._state.step)
-        self._freezer.statistics.unfreeze_all_but(state["held"])
-        for ungate in removed:
-            ungate = replace(ungate, local=next(self._numbers))
-            self._steering.apply_now(ungate, Selection([]), self._state.step)
-        for gate in gates:
-            gate = replace(gate, command=replace(gate.command, local=next(self._numbers)))
-            restore_gate(self._gates.registry, self._steering, gate, self._state.step)
+        first = state.get("step", 0) if self._state.step == 0 else self._state.step
+        bring_about = partial(self._bring_about, wanted, state["held"], removed, gates, first)
+        self._steering.do(bring_about)
         self._alignment.follow_gates()
         self._alignment.follow_freezes()
+
+    def _bring_about(
+        self,
+        wanted: Sequence[tuple[ParameterCommand, Selection]],
+        held: Collection[str],
+        removed: Sequence[UngateCommand],
+        gates: Sequence[RestoredGate],
+        step: int,
+    ) -> None:
+        """Freeze and gate as a state has it, whole or not at all; steps go on from ``step``."""
+        indexes = sorted({index for _, selection in wanted for index in selection.indexes})
+        restores: list[Restore] = [
+            partial(self._alignment.begin_at, self._state.step),
+            *self._steering.snapshot(Selection(indexes)),
+            self._gates.registry.snapshot(),
+        ]
+        with whole(restores):
+            self._alignment.begin_at(step)
+            for command, selection in wanted:
+                numbered = replace(command, local=next(self._numbers))
+                self._steering.restore(numbered, selection, step)
+            self._freezer.statistics.unfreeze_all_but(held)
+            for ungate in removed:
+                ungate = replace(ungate, local=next(self._numbers))
+                self._steering.apply_now(ungate, Selection([]), step)
+            for gate in gates:
+                gate = replace(gate, command=replace(gate.command, local=next(self._numbers)))
+                restore_gate(self._gates.registry, self._steering, gate, step)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
 from torch import nn
 
+from ..base.undo import Restore, whole
 from ..freeze.freezer import Freezer
 from ..freeze.optimizer_state import OptimizerState
 from ..model.commands import (
@@ -72,13 +73,15 @@ class ParameterHandler(ABC, Generic[P]):
         return True
 
     def apply(self, command: P, selection: Selection, step: int) -> None:
-        """Bring about what a command asks, and watch that it holds."""
+        """Bring about what a command asks and watch that it holds, whole or not at all."""
         scene = self._scene
         freed = scene.gradient_bytes(selection)
-        self.change(command, selection, step)
+        with whole(self.snapshot(selection)):
+            superseded = self.change(command, selection, step)
+            detail = self.watch(command, selection, step)
         freed -= scene.gradient_bytes(selection)
         scene.saved.begin(command, step, freed)
-        detail = self.watch(command, selection, step)
+        self.supersede(superseded, command, step)
         scene.reports.send(
             Report(
                 command,
@@ -91,19 +94,31 @@ class ParameterHandler(ABC, Generic[P]):
 
     def apply_now(self, command: P, selection: Selection, step: int) -> None:
         """Do what a command of the script asks, between a boundary and a forward."""
-        self._scene.trials.outdate(command, selection, step)
         self.apply(command, selection, step)
+        self._scene.trials.outdate(command, selection, step)
 
     def is_undone_by(self, command: P, later: Command) -> bool:
         """Return whether ``later`` makes trainable what this does not, or the reverse."""
         return isinstance(later, ParameterCommand) and later.trains != command.trains
 
-    def change(self, command: P, selection: Selection, step: int) -> None:
-        """Bring about what a command asks for; the same twice is the same once."""
-        for other in self._scene.verification.withdraw(command, selection.indexes):
+    def snapshot(self, selection: Selection) -> list[Restore]:
+        """Return what puts back all that a command about ``selection`` may change."""
+        return [*self._scene.freezer.snapshot(selection), *self._scene.verification.snapshot()]
+
+    def change(self, command: P, selection: Selection, step: int) -> Sequence[ParameterCommand]:
+        """Bring about what a command asks for; return those whose proof it forestalls.
+
+        The same twice is the same once.
+        """
+        superseded = self._scene.verification.withdraw(command, selection.indexes)
+        self.flip(command, selection, step)
+        return superseded
+
+    def supersede(self, others: Sequence[ParameterCommand], command: P, step: int) -> None:
+        """Report the commands whose proof ``command`` has forestalled."""
+        for other in others:
             reason = f"a later {command.kind} came before it could be verified"
             self._scene.reports.supersede(other, reason, step)
-        self.flip(command, selection, step)
 
     @abstractmethod
     def flip(self, command: P, selection: Selection, step: int) -> None:
@@ -134,9 +149,11 @@ class FreezeHandler(ParameterHandler[FreezeCommand]):
         if not command.without_graph:
             super().apply_now(command, selection, step)
             return
-        self._scene.trials.outdate(command, selection, step)
         before = self._scene.gradient_bytes(selection)
-        self.change(replace(command, mode="grad"), selection, step)
+        with whole(self.snapshot(selection)):
+            superseded = self.change(replace(command, mode="grad"), selection, step)
+        self.supersede(superseded, command, step)
+        self._scene.trials.outdate(command, selection, step)
         after = self._scene.gradient_bytes(selection)
         self._scene.saved.free_early(command, before - after)
         if self._scene.agreement.leads:
@@ -166,6 +183,11 @@ class ThawHandler(ParameterHandler[ThawCommand]):
         if command.reset_state:
             self._states.check(self._scene.table.parameters[i] for i in selection.indexes)
         return selection
+
+    def snapshot(self, selection: Selection) -> list[Restore]:
+        """Return what puts back all that a thaw may change, the optimizer's state included."""
+        parameters = [self._scene.table.parameters[index] for index in selection.indexes]
+        return [*super().snapshot(selection), self._states.snapshot(parameters)]
 
     def flip(self, command: ThawCommand, selection: Selection, step: int) -> None:
         """Thaw the parameters, with the optimizer's state that they had or with a new one."""

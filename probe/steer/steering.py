@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from typing import Any, TypeVar
 
-from ..base.errors import GradgateError
+from ..base.errors import CommandError, GradgateError
 from ..base.guard import Guard
+from ..base.undo import Restore
 from ..freeze.freezer import Freezer
 from ..model.commands import Command, ParameterCommand
 from ..model.selection import Selection
@@ -84,8 +85,25 @@ class Steering:
         return bool(batch) or changed
 
     def apply_now(self, command: Command, selection: Selection, step: int) -> None:
-        """Do what a command of the script asks, between a boundary and a forward."""
-        self._handler(command).apply_now(command, selection, step)
+        """Do what a command of the script asks, between a boundary and a forward.
+
+        Raises :class:`CommandError`, with nothing done, where a fault of the probe's own is in
+        the way.
+        """
+        self.do(partial(self._handler(command).apply_now, command, selection, step))
+
+    def snapshot(self, selection: Selection) -> list[Restore]:
+        """Return what puts back all that freezes and thaws of ``selection`` may change."""
+        return [*self._freezer.snapshot(selection), *self._verification.snapshot()]
+
+    def do(self, change: Callable[[], object]) -> None:
+        """Do what the script asks, for which any error that keeps it from being done is a sentence.
+
+        ``change`` does all that it does, or nothing.
+        """
+        _, problem = self._attempt(change)
+        if problem is not None:
+            raise problem
 
     def restore(self, command: ParameterCommand, selection: Selection, step: int) -> None:
         """Bring about what a checkpoint holds: it was tried when it was first commanded."""
@@ -146,12 +164,17 @@ class Steering:
 
     def _alone(self, command: Command, step: int, do: Callable[[], T]) -> T | None:
         """Return what ``do`` returns for one command; where it raises, reject that one."""
+        done, problem = self._attempt(do)
+        if problem is not None:
+            # A condition's error has a picture of the place below its sentence.
+            self._reports.reject(command, str(problem).partition("\n")[0], step)
+        return done
+
+    def _attempt(self, do: Callable[[], T]) -> tuple[T | None, GradgateError | None]:
+        """Return what ``do`` returns, or the error that says why it could not be done."""
         with self._guard.attempt() as attempt:
             try:
-                return do()
+                return do(), None
             except GradgateError as error:
-                # A condition's error has a picture of the place below its sentence.
-                self._reports.reject(command, str(error).partition("\n")[0], step)
-                return None
-        self._reports.reject(command, fault_sentence(attempt), step)
-        return None
+                return None, error
+        return None, CommandError(f"{fault_sentence(attempt)}; nothing was done")

@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 
 from ..base.guard import Guard
+from ..base.undo import Restore
 from ..measure.checksums import checksums
 from ..model.commands import CommandState, ParameterCommand, Report
 from ..model.table import ParameterTable
@@ -165,6 +166,17 @@ class Verification:
         self._in_optimizer = in_optimizer
         self._guard = guard
         self._checks: list[_Check] = []
+
+    def snapshot(self) -> list[Restore]:
+        """Return what puts back which commands are watched, and on what parameters."""
+        checks = [(check, check.indexes) for check in self._checks]
+
+        def restore() -> None:
+            self._checks = [check for check, _ in checks]
+            for check, indexes in checks:
+                check.indexes = indexes
+
+        return [restore, self._writers.snapshot()]
 
     def watch_freeze(self, command: ParameterCommand, indexes: list[int], step: int) -> None:
         """Watch parameters that are frozen after ``step``, for as long as they are."""

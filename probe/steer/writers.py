@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 
+from ..base.undo import Restore
 from ..model.table import ParameterTable
 from ..torch_compat.versions import version
 
@@ -35,6 +36,15 @@ class Writers:
     def written(self) -> Collection[int]:
         """The watched parameters that somebody wrote to."""
         return self._writers.keys()
+
+    def snapshot(self) -> Restore:
+        """Return what puts back which parameters are watched, and what was seen of them."""
+        versions, writers = dict(self._versions), dict(self._writers)
+
+        def restore() -> None:
+            self._versions, self._writers = versions, writers
+
+        return restore
 
     def watch(self, indexes: Iterable[int]) -> None:
         """Count writes to parameters from here on."""

@@ -17,7 +17,7 @@ from gradgate.probe.session.run import job_of
 from gradgate.probe.torch_compat import requirements
 from gradgate.probe.torch_compat.parts import FREEZING, Part
 from gradgate.probe.torch_compat.wrappers import Wrappers
-from tests.support.steered import reports_of
+from tests.support.steered import hook_counts, reports_of
 
 Check = Callable[..., None]
 
@@ -95,3 +95,76 @@ def test_a_sparse_parameter_is_refused_and_the_other_commands_go_on() -> None:
     assert last[1].state.value == "rejected"
     assert "only dense parameters can be frozen" in last[1].reason
     assert last[2].state.value == "applied"
+
+
+def meta() -> nn.Module:
+    return nn.Linear(2, 2, device="meta")
+
+
+def integer() -> nn.Module:
+    """A stand-in for what quantisation leaves as parameters."""
+    module = nn.Linear(2, 2)
+    module.weight = nn.Parameter(torch.ones(2, 2, dtype=torch.int8), requires_grad=False)
+    return module
+
+
+def quantised() -> nn.Module:
+    module = nn.Linear(2, 2)
+    weight = torch.quantize_per_tensor(torch.ones(2, 2), 0.1, 0, torch.quint8)
+    module.weight = nn.Parameter(weight, requires_grad=False)
+    return module
+
+
+def inference() -> nn.Module:
+    with torch.inference_mode():
+        return nn.Linear(2, 2)
+
+
+def computed() -> nn.Module:
+    """Its weight was written to in place by what autograd follows."""
+    module = nn.Linear(2, 2)
+    with torch.no_grad():
+        module.weight.requires_grad_(False)
+    module.weight.mul_(torch.ones(1, requires_grad=True))
+    return module
+
+
+def scripted() -> nn.Module:
+    return torch.jit.script(nn.Sequential(nn.Linear(2, 2)))
+
+
+@pytest.mark.filterwarnings("ignore")  # of torch's, that quantised tensors and TorchScript go
+@pytest.mark.parametrize(
+    ("make", "reason"),
+    [
+        (meta, "is on the meta device, where it has no values; give it some"),
+        (integer, r"has dtype torch\.int8.*choose a target without it"),
+        (quantised, r"has dtype torch\.quint8"),
+        (inference, "was made in inference mode"),
+        (computed, "was computed by operations that autograd follows"),
+        (scripted, "is TorchScript and takes no hooks.*attach before torch.jit.script"),
+    ],
+)
+@pytest.mark.parametrize("ask", ["freeze", "thaw", "gate"])
+def test_what_cannot_take_a_command_is_refused_before_anything_is_done(
+    make: Callable[[], nn.Module], reason: str, ask: str
+) -> None:
+    """Beside what could, which is left alone as well; the gradient of it goes on."""
+    model = nn.Sequential(make(), nn.Linear(2, 2))
+    name = next(name for name, _ in model.named_parameters() if name.endswith("weight"))
+    optimizer = torch.optim.SGD(model[1].parameters(), lr=0.1)
+    flags = [parameter.requires_grad for parameter in model.parameters()]
+    with probe.attach(model, optimizer, server=False, every=1) as run:
+        hooks = hook_counts(model)
+        if ask == "gate":
+            with pytest.raises(CommandError, match=reason):
+                run.gate(f"param:{name}")
+        else:
+            with pytest.raises(CommandError, match=reason):
+                getattr(run, ask)("*")
+        assert hook_counts(model) == hooks
+        assert [parameter.requires_grad for parameter in model.parameters()] == flags
+        assert all(info.frozen is None for info in run.parameters())
+        model[1](torch.ones(1, 2)).sum().backward()
+        optimizer.step()
+        run.freeze("1")

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 import pytest
 
 from gradgate import probe
 from gradgate.probe.gates import registry as registry_module
+from gradgate.probe.gates import runtime
+from gradgate.probe.gates.sites import InputSite
 from tests.support import gating
 from tests.support.gating import OPTIMIZERS, Branched
+from tests.support.steered import hook_counts
 
 
 @pytest.mark.parametrize(
@@ -116,3 +120,50 @@ def test_what_blocks_and_what_zeroes() -> None:
         assert [gate.id for gate in registry.zeroing()] == [5]
         indexes = registry.may_block_before_forward()
         assert {names[index] for index in indexes} == {"encoder.0.weight"}
+
+
+@pytest.mark.parametrize("at", ["before", "after"])
+def test_a_gate_that_cannot_be_changed_stays_as_it_was(
+    monkeypatch: pytest.MonkeyPatch, at: str
+) -> None:
+    """Whether its site or the models refuse the new one's hooks; one that is new is not there."""
+    model = Branched()
+    with gating.attached(model) as run:
+        number = run.gate("output:encoder", when="step > 100")
+        before, hooks = run.gates(), hook_counts(model)
+        registry = gating.parts(run).registry
+
+        def refuse(*args: object) -> object:
+            raise RuntimeError("no hooks here")
+
+        with monkeypatch.context() as patch:
+            if at == "before":
+                patch.setattr(InputSite, "put_hooks", refuse)
+            else:
+                patch.setattr(runtime, "ModuleHook", refuse)
+            if at == "before":
+                changed = replace(gating.command("input:encoder"), gate=number)
+            else:
+                registry.delete(number)
+                before, hooks = [], hook_counts(model)
+                changed = gating.command("input:encoder")
+            with pytest.raises(RuntimeError, match="no hooks here"):
+                registry.apply(changed, 0)
+        assert run.gates() == before
+        assert hook_counts(model)[0] == hooks[0]
+        run.gate("input:encoder")
+
+
+def test_gates_are_put_back_as_they_were() -> None:
+    """Those that were removed since, and without those that were made or changed."""
+    with gating.attached(Branched()) as run:
+        for name in "abc":
+            run.gate(f"site:{name}")
+        registry = gating.parts(run).registry
+        before, restore = run.gates(), registry.snapshot()
+        run.ungate(1)
+        run.gate("output:encoder")
+        registry.apply(replace(gating.command("site:b", when="step > 3"), gate=2), 0)
+        restore()
+        assert run.gates() == before
+        assert gating.parts(run).runtime.has_label("a")

@@ -94,3 +94,14 @@ def test_a_frozen_parameter_may_be_gated_where_its_gate_was_made_before() -> Non
         registry.check(gating.command("param:head.bias"), restored=True)
         with pytest.raises(probe.CommandError, match="is frozen, so no gradient comes to it"):
             registry.check(gating.command("param:head.bias"))
+
+
+@pytest.mark.filterwarnings("ignore:.*(deprecated|not supported in Python 3.14).*")
+@pytest.mark.parametrize("kind", ["output", "input"])
+def test_a_module_of_torchscript_is_refused(kind: str) -> None:
+    """The one around it is not."""
+    model = torch.nn.Sequential(torch.jit.script(torch.nn.Linear(2, 2)), torch.nn.Linear(2, 1))
+    with gating.attached(model) as run:
+        with pytest.raises(probe.CommandError, match="'0' is TorchScript, which takes no hooks"):
+            run.gate(f"{kind}:0")
+        assert run.gate(f"{kind}:1") == 1

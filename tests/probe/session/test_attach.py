@@ -105,3 +105,11 @@ def test_a_wrapped_optimizer_is_seen_through_and_an_empty_wrapper_is_told() -> N
         assert job_of(run).state.step == 1
     with pytest.raises(probe.AttachError, match=r"that never called Optimizer\.__init__"):
         probe.attach(model, Wrapped(None), server=False)
+
+
+@pytest.mark.filterwarnings("ignore:.*(deprecated|not supported in Python 3.14).*")
+def test_a_model_of_torchscript_is_refused() -> None:
+    """It takes no hooks; nothing is left of the try."""
+    scripted = torch.jit.script(nn.Linear(2, 2))
+    with pytest.raises(probe.AttachError, match=r"model\['d'\] is TorchScript.*before torch\.jit"):
+        probe.attach({"g": nn.Linear(2, 2), "d": scripted}, server=False)

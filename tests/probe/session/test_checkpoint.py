@@ -111,3 +111,36 @@ def test_detach_undoes_every_mechanism() -> None:
         steps(model, optimizer, 1, 3)
     assert hook_counts(model) == hooks
     assert all(parameter.requires_grad for parameter in model.parameters())
+
+
+def test_a_state_that_cannot_be_brought_about_changes_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Not even what was brought about before its last part failed."""
+    monkeypatch.delenv("GRADGATE_STRICT")
+    model, optimizer = chain()
+    with probe.attach(model, optimizer, server=False, every=1) as run:
+        steps(model, optimizer, 1, 3)
+        run.freeze("stem")
+        run.gate("output:body")
+        saved = run.state_dict()
+    model, optimizer = chain()
+    with probe.attach(model, optimizer, server=False, every=1) as run:
+        run.freeze("head", hold_stats=True)
+        run.gate("site:x")
+        before, hooks = run.state_dict(), hook_counts(model)
+        registry = job_of(run).gates.registry
+        applied = registry.apply
+
+        def failing(*args: Any) -> int:
+            applied(*args)
+            raise RuntimeError("half done")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(registry, "apply", failing)
+            with pytest.raises(probe.CommandError, match=r"half done.*nothing was done"):
+                run.load_state_dict(saved)
+        assert run.state_dict() == before
+        assert hook_counts(model) == hooks
+        run.load_state_dict(saved)
+        assert run.state_dict()["step"] == 3

@@ -80,7 +80,7 @@ def test_a_command_that_fails_is_rejected_with_its_fault_and_the_others_are_appl
         steps(model, optimizer, 1, 1)
         assert steered.ends() == {
             1: ("applied", None),
-            2: ("rejected", f"{FAULT}; see the job's log"),
+            2: ("rejected", f"{FAULT}; see the job's log; nothing was done"),
             3: ("applied", None),
         }
         steps(model, optimizer, 2, 2)
@@ -105,7 +105,7 @@ def test_a_gate_that_fails_while_it_is_made_leaves_its_neighbours(
         steered.submit(*gates, freeze("body", 3))
         steps(model, optimizer, 1, 1)
         assert steered.ends() == {
-            1: ("rejected", f"{FAULT}; see the job's log"),
+            1: ("rejected", f"{FAULT}; see the job's log; nothing was done"),
             2: ("applied", None),
             3: ("applied", None),
         }

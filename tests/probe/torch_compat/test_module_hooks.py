@@ -86,7 +86,7 @@ MAKERS = (
 
 def ask_for_freezes_and_gates(run: probe.Run) -> None:
     run.freeze("a", mode="no_grad", hold_stats=True)
-    run.freeze("n", hold_stats=True)
+    run.freeze("n.weight", hold_stats=True)
     run.gate("output:a")
     run.gate("input:b", action="scale", factor=0.5)
     run.gate("param:b.weight")
