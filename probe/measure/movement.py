@@ -110,7 +110,7 @@ class WeightLooks:
         look.kept = []
         weights = self._read([index for index in look.share if index in held])
         for indexes, tensors in weights:
-            if tensors[0].is_floating_point() or tensors[0].is_complex():
+            if _has_norm(tensors[0]):
                 look.kept.append(_Kept(indexes, KeptElements(tensors, step)))
         look.seconds += time.thread_time() - began
 
@@ -137,7 +137,9 @@ class WeightLooks:
         look.step, look.count, look.skipped = step, len(self._table), skipped
         for indexes, tensors in self._read(look.share):
             with self._guard, torch.no_grad():
-                norms, sums = grad_norms(tensors), self._checksums.take(tensors)
+                unknown = torch.full((len(tensors),), torch.nan)
+                norms = grad_norms(tensors) if _has_norm(tensors[0]) else unknown
+                sums = self._checksums.take(tensors)
                 look.parts.append(_Part(indexes, Readback([norms]), Readback([sums])))
                 for index, tensor in zip(indexes, tensors, strict=True):
                     look.kinds[index] = tensor.device, tensor.dtype, tensor.shape
@@ -199,3 +201,8 @@ class WeightLooks:
             ratios = np.where(changes == 0, 0.0, changes / norms).astype(np.float32)
             narrow = norms.astype(np.float32)
         return Movement(look.step, since, known, moved, stepped, ratios, narrow, look.skipped)
+
+
+def _has_norm(tensor: Tensor) -> bool:
+    """Return whether torch takes norms of it: of the integers of a quantised weight it does not."""
+    return tensor.is_floating_point() or tensor.is_complex()
