@@ -60,6 +60,7 @@ export interface Alert {
         | "not_in_loss"
         | "zero_gradient"
         | "nonfinite"
+        | "overwritten"
         | "not_in_optimizer"
         | "no_backward"
         | "unknown"
@@ -214,6 +215,7 @@ export interface Explanation {
     | "not_in_loss"
     | "zero_gradient"
     | "nonfinite"
+    | "overwritten"
     | "not_in_optimizer"
     | "no_backward"
     | "unknown";

@@ -90,7 +90,8 @@ class Chain:
         self.through = through
         """Marked functions that the calls went through, of those in :class:`Callers`."""
         self.entered = entered
-        """The Python function of torch's that the innermost line led into, if it did."""
+        """The function of torch's Python that the innermost line called, such as
+        ``clip_grad_norm_``; None where it called none, or what is watched itself."""
 
     @property
     def place(self) -> Place | None:
@@ -130,6 +131,7 @@ class Callers:
         paths = sysconfig.get_paths()
         self._library = tuple({paths["stdlib"] + os.sep, paths["platstdlib"] + os.sep})
         self._kept: dict[CodeType, bool] = {}
+        self._entrances: dict[CodeType, bool] = {}
         # Since torch 2.14 it is C, of which no frame is on the stack.
         self._applied_in_c = not isinstance(vars(Function).get("apply"), classmethod)
         self._function_names: dict[CodeType, str | None] = {}
@@ -143,7 +145,7 @@ class Callers:
         current = frame or sys._getframe(2)
         frames: list[tuple[CodeType, int]] = []
         through: set[str] = set()
-        entered: CodeType | None = None
+        entered: str | None = None
         walked: FrameType | None = current
         while walked is not None and len(frames) < DEEPEST:
             code = walked.f_code
@@ -152,15 +154,16 @@ class Callers:
                 frames.clear()  # the inside of a custom function is not where it was called
             elif self._is_kept(code):
                 frames.append((code, walked.f_lineno))
+            elif not frames and self._is_entrance(code):
+                entered = code.co_name
             elif (mark := self._marks.get(code.co_filename)) is not None:
                 through.add(mark)
                 if mark == FUNCTION and code.co_name == "apply":
                     frames.clear()
-            if not frames and self.is_torch(code):
-                entered = code
             walked = walked.f_back
-        function = None if entered is None else entered.co_name.strip("_")
-        return Chain(tuple(frames), frozenset(through), function)
+        if entered is not None and _is_special(entered):
+            entered = entered.strip("_")
+        return Chain(tuple(frames), frozenset(through), entered)
 
     def function(self, frame: FrameType | None) -> str:
         """The name of the custom autograd function that is running."""
@@ -187,6 +190,10 @@ class Callers:
             frame = frame.f_back
         return False
 
+    def is_own(self, code: CodeType) -> bool:
+        """Whether a function is Gradgate's own."""
+        return self._is_own(code.co_filename)
+
     def is_torch(self, code: CodeType) -> bool:
         """Whether a function is torch's own."""
         return code.co_filename.startswith(self._torch)
@@ -200,6 +207,19 @@ class Callers:
                 (kind.__name__ for kind in _below(Function) if _forward_code(kind) is code), None
             )
         return self._function_names[code]
+
+    def _is_entrance(self, code: CodeType) -> bool:
+        """Return whether this is a function of torch's that scripts call, and no wrapper's inside.
+
+        Those of decorators are in files that begin with an underscore.
+        """
+        if code not in self._entrances:
+            inside = code.co_filename.removeprefix(self._torch).split(os.sep)
+            wraps = any(part.startswith("_") and part != "_tensor.py" for part in inside)
+            hidden = code.co_name.startswith(("_", "<")) and not _is_special(code.co_name)
+            marked = code.co_filename in self._marks
+            self._entrances[code] = self.is_torch(code) and not (wraps or hidden or marked)
+        return self._entrances[code]
 
     def _is_kept(self, code: CodeType) -> bool:
         kept = self._kept.get(code)
@@ -215,6 +235,11 @@ class Callers:
         if file.startswith((self._torch, "<frozen ")) or self._is_own(file):
             return False
         return "site-packages" in file or not file.startswith(self._library)
+
+
+def _is_special(name: str) -> bool:
+    """Return whether it is a name as that of ``__deepcopy__``."""
+    return name.startswith("__") and name.endswith("__")
 
 
 def _below(kind: type[Any]) -> Iterator[type[Any]]:

@@ -37,6 +37,10 @@ class NodeRecord:
     """Sizes of what arrived at it, one an output that got something."""
     passed: dict[int, list[Any]] = field(default_factory=dict)
     """Sizes of what it passed on, by edge; None in it is no gradient."""
+    hooked: bool = False
+    """Several pass gradients to it, and hooks change what they add up to."""
+    sums: list[Any] = field(default_factory=list)
+    """The size of what was passed to it, added up before its hooks, if it is ``hooked``."""
 
     @property
     def received(self) -> float | None:
@@ -62,10 +66,13 @@ class BackwardRecord:
         self.leaves: dict[int, list[NodeRecord]] = {}
         """By ``id`` of the leaf, one for each backward whose graph it is in."""
 
-    def watch(self, roots: Iterable[Tensor], seen: Container[object]) -> bool:
+    def watch(
+        self, roots: Iterable[Tensor], seen: Container[object], hooked: Container[object] = ()
+    ) -> bool:
         """Watch the backward from ``roots`` that is about to run; return whether that can be done.
 
         ``seen``: keys of the nodes that were looked at before. With too many others it cannot.
+        ``hooked``: the keys of nodes and the ``id`` of leaves with hooks.
         """
         self.nodes = {}
         self._backwards += 1
@@ -86,6 +93,8 @@ class BackwardRecord:
         if strange > DEEPEST:
             return False
         for record, node in reached.items():
+            several = len(record.above) > 1
+            record.hooked = several and (record.key in hooked or record.leaf in hooked)
             if record.leaf is None:
                 self._handles.append(node.register_hook(self._recording(record)))
         return True
@@ -95,6 +104,8 @@ class BackwardRecord:
         for handle in self._handles:
             handle.remove()
         self._handles.clear()
+        for record in self.nodes.values():
+            record.sums = [_size(gradient) for gradient in record.sums]
 
     def arrived_at(self, leaf: int) -> float | None:
         """Return the largest size of what was passed on to a leaf, once sizes are read, if any."""
@@ -120,6 +131,7 @@ class BackwardRecord:
         """Read the sizes, which are tensors until then."""
         lists = [r.arrived for r in self._recorded]
         lists += [sizes for r in self._recorded for sizes in r.passed.values()]
+        lists += [record.sums for record in self._recorded]
         tensors = [size for sizes in lists for size in sizes if isinstance(size, Tensor)]
         values = iter(read(tensors))
         for sizes in lists:
@@ -159,7 +171,10 @@ class BackwardRecord:
         # Not what those above passed on: it is their sum, and hooks of tensors come in between.
         record.arrived += [size for size in map(_size, arrived) if size is not None]
         for edge, gradient in enumerate(passed):
-            if edge < len(record.edges) and record.edges[edge] is not None:
+            below = record.edges[edge] if edge < len(record.edges) else None
+            if below is not None:
+                if below.hooked and isinstance(gradient, Tensor):
+                    below.sums = [sum(below.sums, gradient)]
                 record.passed.setdefault(edge, []).append(_size(gradient))
 
 

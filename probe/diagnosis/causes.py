@@ -5,14 +5,17 @@ To add one: a class here, its place in :data:`CAUSES`, and the rule that finds i
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 from ..base.source import Chain, Place
 from ..model.freeze import Freeze
 from ..model.gate_info import GateInfo
 from .case import Finding
-from .phrases import OtherCuts, at, phrase
+from .gradient_log import Overwriting
+from .phrases import OtherCuts, at, named, phrase
 from .tape import Call, Value
+from .tensor_hooks import Hook
 
 _CASTS = frozenset({"long", "int", "short", "byte", "char", "bool", "to", "type", "type_as"})
 _OVERWRITES = frozenset({"zero_", "fill_", "copy_", "__setitem__", "masked_fill_"})
@@ -353,13 +356,26 @@ class BadValue(Cause):
         )
 
     @classmethod
-    def by_hook(cls, name: str, call: Call | None, way: list[Value], stop: Value | None) -> Finding:
+    def by_hook(
+        cls,
+        name: str,
+        call: Call | None,
+        way: list[Value],
+        stop: Value | None,
+        hook: Hook | None = None,
+    ) -> Finding:
         """Name the tensor whose hook made them; without a call it is the parameter itself."""
         on = f"`{name}`" if call is None else f"the result of {phrase(call)} {at(call.chain)}"
+        place, line = None if call is None else call.place, ""
+        if hook is not None and hook.place is not None:
+            place = hook.place
+            how = "registered at" if hook.registered else "whose function begins at"
+            line = f", {how} {place.text},"
         return cls._found(
-            f"A hook on {on} turns the gradient into {cls.values}, so `{name}` gets {cls.values}.",
-            "Remove the hook that register_hook() put there, or let it return what it was given.",
-            None if call is None else call.place,
+            f"A hook on {on}{line} turns the gradient into {cls.values}, so `{name}` gets "
+            f"{cls.values}.",
+            "Remove the hook, or let it leave the gradient as it was.",
+            place,
             way,
             stop,
             "a hook",
@@ -481,11 +497,107 @@ class Nonfinite(BadValue):
         )
 
     @classmethod
+    def from_other_ranks(cls, name: str, place: Place | None, way: list[Value]) -> Finding:
+        """Say that it was finite on this rank, until the ranks added up theirs."""
+        where = "" if place is None else f" at {place.text}"
+        return cls._found(
+            f"The gradient of `{name}` was finite on this rank, and NaN or infinity once the "
+            f"backward{where} had added up those of all ranks.",
+            "Look at what the other ranks say: it came from one of them.",
+            place,
+            way,
+            stopped_by="another rank",
+        )
+
+    @classmethod
     def _spread(
         cls, name: str, what: str, advice: str, call: Call, way: list[Value], stop: Value | None
     ) -> Finding:
         detail = f"{what[0].upper() + what[1:]}, and from there `{name}` gets it."
         return cls._at_call(detail, advice, call, way, stop)
+
+
+class Overwritten(Cause):
+    """A useful gradient was there, and the script or a library wrote over it before the step."""
+
+    word = "overwritten"
+
+    ADVICE: ClassVar[dict[str, str]] = {
+        "zero_grad": "Call zero_grad() before backward(), not between backward() and step().",
+        "clip_grad_norm_": "Give it a max_norm above zero.",
+        "clip_grad_value_": "Give it a clip_value above zero.",
+        "unscale_": "Look at the scale of the GradScaler: divided by it, nothing is left.",
+    }
+    """Against zeros, by what was called."""
+    LEAVE: ClassVar[str] = (
+        "Leave .grad as it is between backward() and optimizer.step(), or write to a copy of it; "
+        "if it may not train, requires_grad_(False) says so to every optimizer."
+    )
+
+    @classmethod
+    def by_zeros(
+        cls, name: str, overwriting: Overwriting, culprits: Sequence[str], way: list[Value]
+    ) -> Finding:
+        """Name the write; ``culprits``: parameters whose gradients were not finite before it."""
+        write = overwriting.write
+        if write is None or not (culprits and _multiplies(write.by)):
+            advice = cls.LEAVE if write is None else cls.ADVICE.get(write.by, cls.LEAVE)
+            return cls._written(name, "zeros", overwriting, advice, way)
+        which = f"`{culprits[0]}`"
+        advice = (
+            f"Mend {which} first: the backward made its gradient infinite or NaN, so the norm of "
+            "all of them is, and what they are multiplied by is zero."
+        )
+        return cls._written(name, "zeros", overwriting, advice, way)
+
+    @classmethod
+    def by_nonfinite(
+        cls, name: str, overwriting: Overwriting, culprits: Sequence[str], way: list[Value]
+    ) -> Finding:
+        """Name the write; ``culprits``: parameters whose gradients were not finite before it."""
+        advice = "Look at what it is multiplied by, or replaced with: that is not finite."
+        if culprits:
+            advice = (
+                f"Mend `{culprits[0]}` first: the backward made its gradient infinite or NaN, and "
+                "the norm of all of them spreads that; error_if_nonfinite=True makes "
+                "clip_grad_norm_() raise instead."
+            )
+        return cls._written(name, "NaN or infinity", overwriting, advice, way)
+
+    @classmethod
+    def _written(
+        cls, name: str, values: str, overwriting: Overwriting, advice: str, way: list[Value]
+    ) -> Finding:
+        useful, write = overwriting.useful, overwriting.write
+        began = f"The backward {at(useful.chain)} gave `{name}` a gradient"
+        if not useful.by_backward:
+            began = f"`{name}` had a gradient"
+        if write is None:
+            return cls._found(
+                f"{began}, and something that torch does not show, such as an extension or code "
+                f"for arrays, wrote {values} over it before the optimizer could use it.",
+                "Look at all that runs between backward() and optimizer.step().",
+                way=way,
+                stopped_by="overwritten",
+            )
+        by = named(write.by)
+        how = f"{by} {at(write.chain)} made {values} of it"
+        if write.size is None:
+            how = f"{by} {at(write.chain)} took it away"
+        elif write is useful or write.given_out:
+            how = f"{values} were written over it by way of {by} {at(write.chain)}"
+        return cls._found(
+            f"{began}, and {how} before the optimizer could use it.",
+            advice,
+            write.chain.user or write.chain.place,
+            way,
+            stopped_by=by.strip("`"),
+        )
+
+
+def _multiplies(by: str) -> bool:
+    """Return whether a call multiplies gradients by a number, such as one made of their norm."""
+    return by.startswith("clip_grad") or any(word in by for word in ("mul", "div"))
 
 
 class NotInOptimizer(Cause):
@@ -619,6 +731,7 @@ CAUSES: tuple[type[Cause], ...] = (
     NotInLoss,
     ZeroGradient,
     Nonfinite,
+    Overwritten,
     NotInOptimizer,
     NoBackward,
     Unknown,

@@ -72,8 +72,8 @@ class Diagnosis:
     def _frozen(self, case: Case) -> Finding:
         if case.freeze is not None:
             return FrozenByCommand.found(case.name, case.freeze)
-        chain = self._tape.flipped.get(case.key)
-        return FrozenByScript.found(case.name, None if chain is None else chain.place)
+        off = [switch for switch in self._tape.switches.get(case.key, ()) if not switch.on]
+        return FrozenByScript.found(case.name, off[-1].chain.place if off else None)
 
     def _not_in_optimizer(self, case: Case) -> Finding:
         values = self._values(case)

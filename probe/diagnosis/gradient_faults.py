@@ -7,12 +7,23 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ..base.source import Place
-from ..gates.sites import LABEL, OUTPUT
+from ..gates.sites import LABEL, OUTPUT, PARAMETER
 from ..model.gate_info import GateInfo
-from .backward_record import BackwardRecord, NodeRecord
+from ..torch_compat.process_group import world_size
+from .backward_record import BackwardRecord, NodeRecord, largest
 from .case import Case, Finding
-from .causes import Gated, NoBackward, Nonfinite, NotDifferentiable, Unknown, ZeroGradient
+from .causes import (
+    BadValue,
+    Gated,
+    NoBackward,
+    Nonfinite,
+    NotDifferentiable,
+    Overwritten,
+    Unknown,
+    ZeroGradient,
+)
 from .dataflow import Dataflow
+from .gradient_log import Overwriting
 from .tape import Call, Tape, Value
 from .torch_functions import FLAT, MASKS, PRODUCTS
 
@@ -68,7 +79,8 @@ def faults(leaves: Iterable[NodeRecord], bad: Callable[[float | None], bool]) ->
             found.append(Fault(record, ROOT))
         elif len(worse) < len(ways) and (bad is not is_nonfinite or not worse):
             summed = several if record.leaf is not None else len(ways) > 1
-            found.append(Fault(record, SUM if summed else HOOK))
+            hooked = record.sums and not bad(largest(record.sums))
+            found.append(Fault(record, SUM if summed and not hooked else HOOK))
             continue
         for above in worse:
             if bad(above.received):
@@ -170,23 +182,29 @@ class GradientFaults:
             case.name, "it is connected with the loss, and no gradient came", None, way
         )
 
-    def zero(self, case: Case) -> Finding:
-        """Say what made all zeros of it."""
+    def zero(self, case: Case) -> Finding | None:
+        """Say what made all zeros of it; None if they came after it had been used."""
         way = self._way(case)
-        for fault in faults(self._records(case), is_zero):
+        if self._tape.gradients.was_applied(case.key, is_zero):
+            return None
+        overwriting = self._overwriting(case, is_zero, stays=False)
+        if overwriting is not None:
+            return Overwritten.by_zeros(case.name, overwriting, self._culprits(overwriting), way)
+        for fault in self._faults(case, is_zero):
             call = self._tape.by_node.get(fault.record.key)
             if fault.by == ROOT:
                 return ZeroGradient.from_root(case.name, self._begun(), way)
             if fault.by == SUM:
                 above = [self._tape.by_node.get(each.key) for each, _ in fault.record.above]
                 last = next((each for each in above if each is not None), None)
+                if (gate := self._gate_at(case, call)) is not None:
+                    return self.gated(case, gate)
                 if last is not None:
                     return ZeroGradient.by_sum(case.name, call, last, way, _output(last, way))
             elif fault.by == HOOK:
                 if (gate := self._gate_on(call)) is not None:
                     return self.gated(case, gate)
-                value = None if call is None else _output(call, way)
-                return ZeroGradient.by_hook(case.name, call, way, value)
+                return self._hooked(ZeroGradient, case, fault, way)
             elif call is not None:
                 value = _output(call, way)
                 if call.name in FLAT:
@@ -198,15 +216,19 @@ class GradientFaults:
     def nonfinite(self, case: Case) -> Finding:
         """Say where NaN or infinity in it came from."""
         way = self._way(case)
-        for fault in faults(self._records(case), is_nonfinite):
+        overwriting = self._overwriting(case, is_nonfinite, stays=True)
+        if overwriting is not None:
+            return Overwritten.by_nonfinite(
+                case.name, overwriting, self._culprits(overwriting), way
+            )
+        for fault in self._faults(case, is_nonfinite):
             call = self._tape.by_node.get(fault.record.key)
             if fault.by == BACKWARD and call is not None:
                 return _nonfinite_from(case.name, call, way)
             if fault.by == ROOT:
                 return Nonfinite.from_root(case.name, self._begun(), way)
             if fault.by == HOOK:
-                value = None if call is None else _output(call, way)
-                return Nonfinite.by_hook(case.name, call, way, value)
+                return self._hooked(Nonfinite, case, fault, way)
         return Unknown.found(
             case.name, "its gradient is not finite, and none was seen to turn so", None, way
         )
@@ -219,8 +241,41 @@ class GradientFaults:
         backwards = [self._tape.backwards[number] for number in came]
         if all(backward.returns for backward in backwards):
             return NoBackward.not_stored(case.name, backwards[0].chain, way)
-        chain = self._tape.cleared.get(case.key)
-        return NoBackward.cleared(case.name, None if chain is None else chain.place, way)
+        cleared = self._tape.gradients.cleared(case.key)
+        if cleared is not None:
+            return NoBackward.cleared(case.name, cleared.chain.place, way)
+        hook = self._tape.hooks.on_leaf(case.key)
+        return NoBackward.cleared(case.name, None if hook is None else hook.place, way)
+
+    def _overwriting(
+        self, case: Case, bad: Callable[[float | None], bool], *, stays: bool
+    ) -> Overwriting | None:
+        """Find what overwrote a useful gradient; of a step that was cut short nobody knows."""
+        if self._tape.full:
+            return None
+        return self._tape.gradients.overwriting(case.key, bad, stays=stays)
+
+    def _culprits(self, overwriting: Overwriting) -> list[str]:
+        """Name the parameters whose gradients were not finite before they were spread."""
+        if overwriting.write is None:
+            return []
+        keys = self._tape.gradients.nonfinite_before(overwriting.write)
+        return [self._names[key] for key in keys if key in self._names]
+
+    def _hooked(self, cause: type[BadValue], case: Case, fault: Fault, way: list[Value]) -> Finding:
+        """Name the hook that changed a gradient; on a parameter where one is known."""
+        call = self._tape.by_node.get(fault.record.key)
+        if fault.record.leaf is None:
+            value = None if call is None else _output(call, way)
+            hook = self._tape.hooks.on_node(fault.record.key)
+            return cause.by_hook(case.name, call, way, value, hook)
+        hook = self._tape.hooks.on_leaf(fault.record.leaf)
+        if hook is not None:
+            return cause.by_hook(case.name, None, way, None, hook)
+        if cause is Nonfinite and world_size() > 1:
+            return Nonfinite.from_other_ranks(case.name, self._begun(), way)
+        why = f"it turned into {cause.values} inside of the backward, and no hook is on it"
+        return Unknown.found(case.name, why, self._begun(), way)
 
     def _written_to(self, case: Case) -> bool:
         """Return whether the step itself wrote to the parameter: applied the gradient by hand."""
@@ -242,6 +297,11 @@ class GradientFaults:
         alone = others[0] if len(others) == 1 else None
         return next((gate for gate in self._zeroing if gate.site == site), alone)
 
+    def _gate_at(self, case: Case, call: Call | None) -> GateInfo | None:
+        """Find the gate that makes zeros of what arrives at a parameter, or at a call's result."""
+        site = f"{PARAMETER}:{case.name}" if call is None else f"{OUTPUT}:{call.module}"
+        return next((gate for gate in self._zeroing if gate.site == site), None)
+
     def _zero_factor(self, call: Call) -> str | None:
         """Name what was all zeros when the call multiplied by it: a parameter, or its input."""
         if call.name not in PRODUCTS:
@@ -256,6 +316,11 @@ class GradientFaults:
 
     def _begun(self) -> Place | None:
         return self._dataflow.losses[0].chain.place
+
+    def _faults(self, case: Case, bad: Callable[[float | None], bool]) -> list[Fault]:
+        """Find where it turned bad, in the backwards since which the gradient is so."""
+        kept = self._tape.gradients.backwards_of(case.key, bad)
+        return faults([r for r in self._records(case) if r.backward in kept], bad)
 
     def _records(self, case: Case) -> list[NodeRecord]:
         return self._backward_record.leaves.get(case.key, [])

@@ -10,6 +10,7 @@ from .tape import Call
 
 _PHRASES = {
     "data": "`.data`",
+    "grad =": "an assignment to `.grad`",
     "data =": "an assignment to `.data`",
     "__setitem__": "an assignment to its elements",
     "__float__": "`float()`",
@@ -28,9 +29,14 @@ def phrase(call: Call) -> str:
         return "the module's full backward hook"
     if call.custom:
         return f"the custom function `{call.name}`"
-    if call.name in _PHRASES:
-        return _PHRASES[call.name]
-    return f"`{call.name.strip('_') if call.name.startswith('__') else call.name}()`"
+    return named(call.name)
+
+
+def named(name: str) -> str:
+    """Return how a torch function of this name is called in a sentence."""
+    if name in _PHRASES:
+        return _PHRASES[name]
+    return f"`{name.strip('_') if name.startswith('__') else name}()`"
 
 
 def at(chain: Chain) -> str:

@@ -24,7 +24,8 @@ from ..torch_compat.function_modes import (
 )
 from .backward_record import BackwardRecord
 from .modules import ModuleCalls, ModuleIndex
-from .tape import BackwardCall, Call, Tape, Value
+from .tape import BackwardCall, Call, Switching, Tape, Value
+from .tensor_hooks import REGISTER
 from .tensor_values import TensorValues, version
 from .torch_calls import ConstructorCalls, GradModeCalls
 from .torch_functions import (
@@ -33,6 +34,7 @@ from .torch_functions import (
     LEAVES_TORCH,
     SHAPE_OF_ALL,
     SHAPE_OF_OTHERS,
+    writes_unseen,
 )
 
 MOST_CALLS = 50_000
@@ -63,7 +65,8 @@ class TapeRecorder(TorchFunctionMode):
         self.modules = ModuleCalls(modules, callers, guard)
         self._grad_mode = GradModeCalls(callers)
         self._guard = guard
-        self._values = TensorValues(self.tape, known, strange)
+        self._known = list(known)
+        self._values = TensorValues(self.tape, self._known, strange)
         self._constructors = ConstructorCalls()
         self.paused = False
         self._process, self._thread = 0, 0
@@ -76,6 +79,7 @@ class TapeRecorder(TorchFunctionMode):
     def start(self) -> None:
         """Write down what this thread does from here on."""
         self._process, self._thread = os.getpid(), threading.get_ident()
+        self.tape.gradients.begin(self._known)
         self._grad_mode.start()
         self._constructors.start(self._note_constructed)
         self.modules.start()
@@ -101,11 +105,11 @@ class TapeRecorder(TorchFunctionMode):
         name: str = getattr(func, "__name__", type(func).__name__)
         if self.paused or self.tape.full or os.getpid() != self._process:
             return hand_on(func, *args, **kwargs)
-        if name in ("__get__", "__set__"):
+        if name in ("__get__", "__set__", "__delete__"):
             attribute = getattr(getattr(func, "__self__", None), "__name__", "")
             if (attribute, name) not in ATTRIBUTES:
                 return hand_on(func, *args, **kwargs)
-            name = f"{attribute} =" if name == "__set__" else attribute
+            name = attribute if name == "__get__" else f"{attribute} ="
         if name == GRAD_SWITCH:
             with self._guard:
                 self._grad_mode.set(bool(args[0]))
@@ -138,14 +142,16 @@ class TapeRecorder(TorchFunctionMode):
         made = hand_on(func, *args, **kwargs)
         if call is not None:
             with self._guard, without_subclasses(), torch.no_grad():
-                self._write(call, args, taken, known, made)
+                changed = _changed(call, taken)
+                self._write(call, taken, changed, known, made)
+                self._write_gradients(call, func, taken, changed)
         return made
 
     def _write(
         self,
         call: Call,
-        args: tuple[Any, ...],
         taken: list[tuple[Tensor, Value, int]],
+        changed: list[Tensor],
         known: list[Value],
         made: Any,
     ) -> None:
@@ -154,17 +160,17 @@ class TapeRecorder(TorchFunctionMode):
         call.inputs = [value for _, value, _ in used] + known
         if name in ("requires_grad_", "requires_grad ="):
             for tensor, _, _ in taken[:1]:
-                self.tape.flipped[id(tensor)] = call.chain
+                switch = Switching(tensor.requires_grad, call.chain, call.index)
+                self.tape.switches.setdefault(id(tensor), []).append(switch)
                 self._values.update_requires_grad(tensor)
             return
+        if name in REGISTER:
+            for tensor, _, _ in taken[:1]:
+                self.tape.hooks.add(tensor, call.chain)
+            return
         if name == "grad =":
-            if taken and len(args) > 1 and args[1] is None:
-                self.tape.cleared[id(taken[0][0])] = call.chain
             return
         before = {id(tensor) for tensor, _, _ in taken}
-        changed = [tensor for tensor, _, written in taken if version(tensor) != written]
-        if name == "data =":
-            changed = [taken[0][0]]
         fresh = [tensor for tensor in tensors_of(made) if id(tensor) not in before]
         written = {id(tensor) for tensor in changed}
         same = [t for t in tensors_of(made) if id(t) in before and id(t) not in written]
@@ -178,6 +184,22 @@ class TapeRecorder(TorchFunctionMode):
         elif not same and name in LEAVES_TORCH:
             self._values.escape(call, made)
 
+    def _write_gradients(
+        self,
+        call: Call,
+        func: Callable[..., Any],
+        taken: list[tuple[Tensor, Value, int]],
+        changed: list[Tensor],
+    ) -> None:
+        by = call.chain.entered or call.name
+        if call.name == "grad =":
+            self.tape.gradients.add_assignment(taken[0][0], by, call.chain)
+        elif writes_unseen(func, call.name):
+            tensors = [tensor for tensor, _, _ in taken]
+            self.tape.gradients.add_write(tensors, by, call.chain, given_out=True)
+        elif changed:
+            self.tape.gradients.add_write(changed, by, call.chain)
+
     def _backward(
         self, func: Callable[..., Any], name: str, args: tuple[Any, ...], kwargs: Any
     ) -> Any:
@@ -188,7 +210,8 @@ class TapeRecorder(TorchFunctionMode):
             call.inputs = [self._values.of(root, call) for root in roots]
             only = _only(name, args, kwargs)
             self.tape.backwards.append(BackwardCall(call, call.inputs, only, name == "grad"))
-            if not self.backward_record.watch(roots, self.tape.by_node):
+            self.tape.hooks.look(self._leaves(), self.callers)
+            if not self.backward_record.watch(roots, self.tape.by_node, self.tape.hooks.keys):
                 self.tape.full = True
         self.paused = True
         try:
@@ -197,12 +220,17 @@ class TapeRecorder(TorchFunctionMode):
             self.paused = False
             with self._guard:
                 self.backward_record.unwatch()
+                self.tape.gradients.add_backward(self._leaves(), call.chain)
         with self._guard, without_subclasses(), torch.no_grad():
             if fresh := tensors_of((made,)):
                 self.tape.calls.append(call)
                 for tensor in fresh:
                     self._values.add(tensor, call)
         return made
+
+    def _leaves(self) -> list[Tensor]:
+        """Return the parameters of the models, and those that no model has."""
+        return [*self._known, *self.tape.unregistered.values()]
 
     def _begin_call(self, name: str, chain: Chain) -> Call:
         """Make the record of a call that begins now."""
@@ -246,10 +274,19 @@ def tensors_of(args: Any, kwargs: Mapping[str, Any] | None = None) -> list[Tenso
         if isinstance(item, Tensor):
             found.setdefault(id(item), item)
         elif isinstance(item, (tuple, list)):
-            pending += reversed(item[:1000])
+            # Of tensors there may be as many as a model has; of numbers a few may come from one.
+            most = None if item and isinstance(item[0], Tensor) else 1000
+            pending += reversed(item[:most])
         elif isinstance(item, dict):
             pending += item.values()
     return list(found.values())
+
+
+def _changed(call: Call, taken: list[tuple[Tensor, Value, int]]) -> list[Tensor]:
+    """Find the tensors that a call wrote to."""
+    if call.name == "data =":
+        return [taken[0][0]]
+    return [tensor for tensor, _, written in taken if version(tensor) != written]
 
 
 def _only(name: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> frozenset[int] | None:

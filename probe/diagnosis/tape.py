@@ -9,6 +9,8 @@ from torch import Tensor
 
 from ..base.source import Chain, Place
 from ..measure.magnitude import read
+from .gradient_log import GradientLog
+from .tensor_hooks import TensorHooks
 
 
 @dataclass(eq=False)
@@ -42,6 +44,16 @@ class Switch:
     chain: Chain | None
     by: str
     """``no_grad`` or ``inference_mode``."""
+
+
+@dataclass(frozen=True)
+class Switching:
+    """Where ``requires_grad`` of a tensor was set."""
+
+    on: bool
+    chain: Chain
+    index: int
+    """Of the next call on the tape."""
 
 
 @dataclass(eq=False)
@@ -108,10 +120,10 @@ class Tape:
     backwards: list[BackwardCall] = field(default_factory=list)
     escapes: list[tuple[Value, Call]] = field(default_factory=list)
     """What left torch as numbers, and by which call."""
-    cleared: dict[int, Chain] = field(default_factory=dict)
-    """By ``id`` of the parameter: where its gradient was taken away after a backward."""
-    flipped: dict[int, Chain] = field(default_factory=dict)
-    """By ``id`` of the parameter: where ``requires_grad`` was changed."""
+    gradients: GradientLog = field(default_factory=GradientLog)
+    hooks: TensorHooks = field(default_factory=TensorHooks)
+    switches: dict[int, list[Switching]] = field(default_factory=dict)
+    """By ``id`` of the parameter: where ``requires_grad`` was set."""
     labels: dict[str, Chain] = field(default_factory=dict)
     """Where ``probe.site`` was called, by label."""
     by_node: dict[object, Call] = field(default_factory=dict)
@@ -129,6 +141,7 @@ class Tape:
         sizes = read(value.size for value in values if isinstance(value.size, Tensor))
         for value, size in zip(values, sizes, strict=True):
             value.size = size
+        self.gradients.read_sizes()
 
     def clear(self) -> None:
         """Let go of everything at once: calls and values hold each other, and the graph."""
@@ -142,3 +155,5 @@ class Tape:
             listed.clear()
         for known in (self.leaves, self.by_node, self.at_node, self.unregistered):
             known.clear()
+        self.gradients.clear()
+        self.hooks.clear()

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
+from ..torch_compat.grad_scaler import UNSCALE
+
 ATTRIBUTES = frozenset(
     {
         ("data", "__get__"),
         ("data", "__set__"),
         ("grad", "__set__"),
+        ("grad", "__delete__"),
         ("requires_grad", "__set__"),
         ("T", "__get__"),
         ("mT", "__get__"),
@@ -58,6 +64,27 @@ _NUMBERS = frozenset(
 
 LEAVES_TORCH = _NUMBERS | {"__format__", "data_ptr"}
 """They hand values on to where autograd does not follow."""
+
+_WRITES_UNCOUNTED = frozenset(
+    {
+        "numpy",
+        "__array__",
+        "__dlpack__",
+        "data_ptr",
+        "untyped_storage",
+        UNSCALE,
+    }
+)
+
+
+def writes_unseen(function: Callable[..., Any], name: str) -> bool:
+    """Return whether a function may write to what it takes, now or later, and not count as one.
+
+    So do collectives, and what hands the memory on.
+    """
+    module = getattr(function, "__module__", None) or ""
+    return name in _WRITES_UNCOUNTED or module.startswith("torch.distributed")
+
 
 ENTERS_TORCH = frozenset(
     {

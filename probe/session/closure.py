@@ -18,7 +18,7 @@ from ..base.source import Callers, hand_on
 from ..diagnosis.case import Case
 from ..diagnosis.explanation import Explanation
 from ..diagnosis.trace import Trace
-from ..measure.magnitude import magnitude, read, state_word
+from ..measure.magnitude import gradient_values, magnitude, read, state_word
 from ..model.table import ParameterTable, is_uninitialized
 from ..torch_compat.autograd import inside_backward
 from ..torch_compat.parts import EXPLAINING
@@ -203,8 +203,7 @@ def states(parameters: Sequence[Tensor]) -> list[str]:
         elif parameter.grad is None:
             found[i] = "absent"
         else:
-            grad = parameter.grad
-            size = magnitude(grad.coalesce().values() if grad.is_sparse else grad)
+            size = magnitude(gradient_values(parameter.grad))
             if size is not None:
                 sizes[i] = size
     for i, value in zip(sizes, read(sizes.values()), strict=True):

@@ -1,4 +1,4 @@
-"""The factor of a ``GradScaler``, on its device.
+"""The factor of a ``GradScaler``, on its device, and what divides by it.
 
 ``get_scale()``, the public way, copies it to the host, which makes the training stream wait. Seen
 in torch 2.8 to 2.15.
@@ -29,7 +29,14 @@ _SCALE = Part(
     needed_for=(GATING,),
     look=_attribute,
 )
-PARTS = (_SCALE,)
+_UNSCALE = Part(
+    "torch._amp_foreach_non_finite_check_and_unscale_",
+    otherwise="an explanation does not see that a scaler wrote to gradients",
+)
+PARTS = (_SCALE, _UNSCALE)
+
+UNSCALE = _UNSCALE.name.rpartition(".")[2]
+"""The name of what a scaler divides gradients by; torch does not count its writes."""
 
 
 def scale_of(scaler: GradScaler) -> Tensor | None:

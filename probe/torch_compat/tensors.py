@@ -6,6 +6,7 @@ Public torch tells of none of them. All names were seen in torch 2.8 to 2.15.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from torch import Tensor
 
@@ -25,6 +26,10 @@ _HOOKS = Part(
     "torch.Tensor._backward_hooks",
     otherwise="no graph is cut in the forward, so a closed gate saves less",
 )
+_GRAD_HOOKS = Part(
+    "torch.Tensor._post_accumulate_grad_hooks",
+    otherwise="hooks that run once a gradient has arrived are not told of",
+)
 _FUNCTORCH = Part(
     "torch._C._functorch.is_functorch_wrapped_tensor",
     otherwise="tensors inside of torch.func are not told from others",
@@ -34,7 +39,7 @@ _WRAPS = Part(
     "torch.utils._python_dispatch.is_traceable_wrapper_subclass",
     otherwise="a tensor of a subclass has no magnitude",
 )
-PARTS = (_BASE, _IS_VIEW, _HOOKS, _FUNCTORCH, _WRAPS)
+PARTS = (_BASE, _IS_VIEW, _HOOKS, _GRAD_HOOKS, _FUNCTORCH, _WRAPS)
 
 
 def base_of(tensor: Tensor) -> Tensor | None:
@@ -51,6 +56,15 @@ def is_view(tensor: Tensor) -> bool:
 def may_have_hooks(tensor: Tensor) -> bool:
     """Return whether a hook is or was on a tensor: its node keeps those."""
     return _HOOKS.missing or tensor._backward_hooks is not None
+
+
+def hooks_on(tensor: Tensor) -> list[Callable[..., Any]]:
+    """Return the hooks on a leaf, whoever registered them: on its gradient, and after it is in."""
+    found: list[Callable[..., Any]] = []
+    for part in (_HOOKS, _GRAD_HOOKS):
+        hooks = None if part.missing else getattr(tensor, part.name.rpartition(".")[2])
+        found += (hooks or {}).values()
+    return found
 
 
 is_inside_transform: Callable[[Tensor], bool] = _FUNCTORCH.or_else(lambda _: False)

@@ -53,6 +53,7 @@ Cause = Literal[
     "not_in_loss",
     "zero_gradient",
     "nonfinite",
+    "overwritten",
     "not_in_optimizer",
     "no_backward",
     "unknown",

@@ -27,6 +27,7 @@ const ENTRIES = Object.freeze({
   not_in_loss: { label: "not in the loss", word: "not in loss", meaning: "Nothing that reaches the loss used it.", states: [], wanted: false },
   zero_gradient: { label: "zero gradient", word: "zero", meaning: "Exact zeros arrived.", states: [...TROUBLES], wanted: false },
   nonfinite: { label: "non-finite", word: "nonfinite", meaning: "NaN or infinity arrived.", states: [...TROUBLES], wanted: false },
+  overwritten: { label: "overwritten", word: "overwritten", meaning: "Something wrote over its gradient before the step.", states: [...TROUBLES], wanted: false },
   not_in_optimizer: { label: "not in the optimizer", word: "not applied", meaning: "Nobody applies its gradient.", states: ["present", ...TROUBLES], wanted: false },
   no_backward: { label: "no backward", word: "no backward", meaning: "No backward came to it.", states: [], wanted: false },
   unknown: { label: "cause unknown", word: "cause unknown", meaning: "The traced step did not show why.", states: [], wanted: false },

@@ -17,6 +17,7 @@ from . import (
     not_differentiable,
     not_in_loss,
     not_in_optimizer,
+    overwritten,
     rebuilt,
     unused,
     zero_gradient,
@@ -35,6 +36,7 @@ BROKEN = (
     *not_in_loss.CASES,
     *zero_gradient.CASES,
     *nonfinite.CASES,
+    *overwritten.CASES,
     *not_in_optimizer.CASES,
     *no_backward.CASES,
 )

@@ -23,6 +23,7 @@ SYMPTOMS = {
     "not_in_loss": {"none"},
     "zero_gradient": {"zero"},
     "nonfinite": {"nonfinite"},
+    "overwritten": {"zero", "nonfinite"},
     "not_in_optimizer": {"some"},
     "no_backward": {"none"},
 }

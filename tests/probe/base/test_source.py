@@ -210,15 +210,16 @@ def wrap(call): return hand_on(call, function="zero_grad")
 
 
 class Shallow(TorchFunctionMode):
-    """Notes which function of torch's each detach came from."""
+    """Notes which function of torch's each call of some names came from."""
 
-    def __init__(self) -> None:
+    def __init__(self, *names: str) -> None:
         super().__init__()
+        self.names = names
         self.callers = Callers()
         self.entered: list[str | None] = []
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        if func.__name__ in ("detach", "grad", "__get__"):
+        if func.__name__ in self.names:
             self.entered.append(self.callers.chain(sys._getframe(1)).entered)
         return func(*args, **(kwargs or {}))
 
@@ -234,6 +235,17 @@ class Shallow(TorchFunctionMode):
 def test_the_function_of_torchs_that_was_entered_is_known(act: Any, expected: str | None) -> None:
     """The outermost one, above the line that called it; none where that line calls C."""
     model = nn.Linear(2, 2, bias=False)
-    with Shallow() as mode:
+    with Shallow("detach", "grad", "__get__") as mode:
         act(model)
     assert mode.entered[-1] == expected
+
+
+def test_neither_the_inside_of_a_function_nor_a_decorator_was_entered() -> None:
+    """Its name is as the script has it."""
+    with Shallow("zero_", "_foreach_mul_") as mode:
+        model = nn.Linear(2, 2)
+        model(torch.ones(1, 2)).sum().backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0, foreach=True)
+        model.zero_grad(set_to_none=False)
+        torch.ones(1).zero_()
+    assert mode.entered == ["clip_grad_norm_", "zero_grad", "zero_grad", None]

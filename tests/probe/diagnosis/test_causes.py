@@ -23,11 +23,14 @@ from gradgate.probe.diagnosis.causes import (
     NotDifferentiable,
     NotInLoss,
     NotInOptimizer,
+    Overwritten,
     Unknown,
     ZeroGradient,
 )
+from gradgate.probe.diagnosis.gradient_log import GradientWrite, Overwriting
 from gradgate.probe.diagnosis.phrases import OtherCuts
 from gradgate.probe.diagnosis.tape import Call
+from gradgate.probe.diagnosis.tensor_hooks import Hook
 from gradgate.probe.model.freeze import Freeze
 from tests.support.tracing import call, chain, value
 
@@ -42,7 +45,7 @@ def test_every_cause_is_listed_once_under_its_word() -> None:
         if isinstance(each, type) and issubclass(each, Cause) and "word" in vars(each)
     }
     assert set(CAUSES) == defined
-    assert len(set(WORDS)) == len(CAUSES) == 14
+    assert len(set(WORDS)) == len(CAUSES) == 15
     assert [cause.word for cause in CAUSES] == list(WORDS)
 
 
@@ -223,3 +226,60 @@ def test_what_is_not_known_says_why() -> None:
     found = Unknown.found("w", "it is late")
     assert found.detail.endswith("has no useful gradient: it is late.")
     assert (found.way, found.place) == ([], None)
+
+
+def written(by: str, size: float | None = 0.0, **known: bool) -> GradientWrite:
+    """A write at train.py:9 to the gradient of a backward at train.py:8."""
+    return GradientWrite(by, chain("train.py:9"), 2, 1, 0, size, **known)
+
+
+USEFUL = GradientWrite("backward", chain("train.py:8"), 1, 1, 0, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("write", "culprits", "detail", "advice"),
+    [
+        (written("zero_"), [], "`zero_()` at train.py:9 made zeros of it", "Leave .grad"),
+        (written("zero_grad"), ["v"], "`zero_grad()` at", "Call zero_grad() before backward()"),
+        (written("clip_grad_norm_"), [], "`clip_grad_norm_()` at", "max_norm above zero"),
+        (written("clip_grad_norm_"), ["v"], "`clip_grad_norm_()` at", "Mend `v` first"),
+        (
+            written("grad =", None),
+            [],
+            "an assignment to `.grad` at train.py:9 took it away",
+            "Leav",
+        ),
+        (written("numpy", given_out=True), [], "by way of `numpy()` at train.py:9", "Leave .grad"),
+        (None, [], "something that torch does not show", "Look at all that runs between"),
+    ],
+)
+def test_what_overwrote_a_gradient_is_named_with_what_helps(
+    write: GradientWrite | None, culprits: list[str], detail: str, advice: str
+) -> None:
+    """By what was called, and by whose gradient was not finite before."""
+    found = Overwritten.by_zeros("w", Overwriting(USEFUL, write), culprits, [])
+    assert found.detail.startswith("The backward at train.py:8 gave `w` a gradient, and ")
+    assert detail in found.detail
+    assert advice in found.advice
+    assert (found.place and found.place.text) == (write and "train.py:9")
+
+
+def test_a_library_that_overwrote_a_gradient_is_named_beside_the_scripts_line() -> None:
+    """The line of the script is the place."""
+    write = replace(written("mul_"), chain=chain("site-packages/trainer.py:3", "train.py:9"))
+    found = Overwritten.by_nonfinite("w", Overwriting(USEFUL, write), ["v"], [])
+    assert found.place is not None
+    assert found.place.text == "train.py:9"
+    assert "at site-packages/trainer.py:3, called from train.py:9" in found.detail
+    assert "Mend `v` first" in found.advice
+
+
+def test_a_hook_is_named_with_the_best_line_that_is_known() -> None:
+    """Where it was registered, else where its function begins."""
+    at_line = Hook(PLACE, True)
+    found = Nonfinite.by_hook("w", call("mul"), [], None, at_line)
+    assert found.place is PLACE
+    assert "the result of `mul()` at train.py:7, registered at train.py:9, turns" in found.detail
+    found = ZeroGradient.by_hook("w", None, [], None, replace(at_line, registered=False))
+    assert found.place is PLACE
+    assert "on `w`, whose function begins at train.py:9, turns" in found.detail

@@ -74,6 +74,9 @@ def test_a_hook_is_at_fault_where_what_arrived_is_not_what_was_sent() -> None:
     both = node((loss, 1.0), (loss, -1.0), order=2, arrived=[0.0])
     (fault,) = faults([node((both, 0.0))], is_zero)
     assert (fault.record, fault.by) == (both, SUM)
+    both.sums = [2.0]
+    (fault,) = faults([node((both, 0.0))], is_zero)
+    assert (fault.record, fault.by) == (both, HOOK)
 
 
 def test_of_several_ways_the_nearest_to_the_loss_is_the_first() -> None:
@@ -250,6 +253,40 @@ def test_a_hook_is_a_gates_where_a_gate_makes_zeros() -> None:
     other = verdict("zero", x, step, GATE)  # of a module's output, and this is none's
     assert other is not None
     assert other.cause == "zero_gradient"
+
+
+def test_a_hook_that_changes_a_sum_is_no_cancelling() -> None:
+    """And uses that cancel are no hook's, though there be one; its line is known."""
+    x = leaf()
+
+    def step(sign: float) -> None:
+        h = x.exp()
+        h.register_hook(lambda gradient: gradient * 0)
+        (h.sin() + sign * h.sin()).sum().backward()
+
+    found = verdict("zero", x, lambda: step(1.0))
+    assert found is not None
+    assert found.stopped_by == "a hook"
+    assert found.place is not None
+    assert found.place.line == step.__code__.co_firstlineno + 2
+    found = verdict("zero", x, lambda: step(-1.0))
+    assert found is not None
+    assert found.stopped_by == "cancels"
+
+
+def test_without_a_hook_none_is_blamed() -> None:
+    """What changed the gradient inside of the backward is not known, or is another rank's."""
+    x = leaf()
+    (loose,) = [x.expand(2).sin()]
+    node_of = x.view_as(x).grad_fn
+    assert node_of is not None
+    accumulate = node_of.next_functions[0][0]
+    assert accumulate is not None
+    accumulate.register_prehook(lambda gradients: (gradients[0] * math.nan,))
+    found = verdict("nonfinite", x, lambda: loose.sum().backward())
+    assert found is not None
+    assert found.cause == "unknown"
+    assert "no hook is on it" in found.detail
 
 
 def test_a_backward_that_returns_nothing_is_named() -> None:

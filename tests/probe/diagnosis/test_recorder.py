@@ -105,7 +105,11 @@ def test_where_a_gradient_was_cleared_and_requires_grad_set_is_known() -> None:
 
     recorded = Recorded(step)
     first = step.__code__.co_firstlineno
-    places = recorded.tape.cleared[id(x)].place, recorded.tape.flipped[id(y)].place
+    (switch,) = recorded.tape.switches[id(y)]
+    cleared = recorded.tape.gradients.cleared(id(x))
+    assert cleared is not None
+    assert not switch.on
+    places = cleared.chain.place, switch.chain.place
     assert [place.line for place in places if place is not None] == [first + 2, first + 3]
 
 

@@ -86,3 +86,14 @@ def test_values_are_in_the_innermost_tensors() -> None:
     inner.inner, outer.inner = plain, inner
     assert [id(each) for each in tensors.inner_tensors(outer)] == [id(plain)]
     assert [id(each) for each in tensors.inner_tensors(plain)] == [id(plain)]
+
+
+def test_hooks_on_a_leaf_are_found() -> None:
+    """Those on its gradient, and those that run once it is in; each only while it is on."""
+    weight = Parameter(torch.ones(1))
+    assert tensors.hooks_on(weight) == []
+    first = weight.register_hook(torch.zeros_like)
+    weight.register_post_accumulate_grad_hook(print)
+    assert tensors.hooks_on(weight) == [torch.zeros_like, print]
+    first.remove()
+    assert tensors.hooks_on(weight) == [print]
