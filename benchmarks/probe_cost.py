@@ -5,8 +5,9 @@ rotating order, so that drifts of the machine's speed hit all alike; each block 
 with the bare block of its own round, and the table shows the median of these ratios.
 
     python benchmarks/probe_cost.py [--case gpt|resnet|small] [--rounds N] [--threads N]
-        [--without-peers] [--against CHECKOUT]
+        [--without-peers] [--without-movement] [--against CHECKOUT]
 
+With ``--without-movement`` a probe that looks at no weight takes its turns, too.
 With ``--against`` the probe of another checkout (an earlier commit, say) takes its turns, too.
 """
 
@@ -23,7 +24,7 @@ import torch
 from cases import CASES, Case
 from dashboard import Dashboard, dashboard
 from torch.optim import AdamW, Optimizer
-from watchers import Bare, BareAgain, OtherProbe, Probe
+from watchers import Bare, BareAgain, OtherProbe, Probe, WithoutMovement
 
 WARM_UP = 0.5
 """Seconds at the start of a block that are not timed; at least two steps."""
@@ -45,6 +46,8 @@ def main() -> None:
         for name in options.case or CASES:
             case = CASES[name]()
             watching = [Probe(server.url)]
+            if options.without_movement:
+                watching.append(WithoutMovement(server.url))
             if options.against is not None:
                 watching.append(OtherProbe(server.url, options.against))
             times = measure(case, [Bare(), BareAgain(), *watching, *peers], options.rounds)
@@ -116,10 +119,16 @@ def report(case: Case, times: dict[str, list[float]]) -> None:
         low, ratio, high = statistics.quantiles(ratios, n=4, method="inclusive")
         line = f"{label:42}{1000 * statistics.median(seconds):10.1f}"
         print(line if label == Bare.label else f"{line}{ratio:8.3f}   {low:.3f}…{high:.3f}")
-    if OtherProbe.label in times:
-        pairs = zip(times[Probe.label], times[OtherProbe.label], strict=True)
-        low, ratio, high = statistics.quantiles([a / b for a, b in pairs], n=4, method="inclusive")
-        print(f"{'this checkout to the other':42}{'':10}{ratio:8.3f}   {low:.3f}…{high:.3f}")
+    for other, words in (
+        (WithoutMovement, "with movement to without"),
+        (OtherProbe, "this checkout to the other"),
+    ):
+        if other.label in times:
+            pairs = zip(times[Probe.label], times[other.label], strict=True)
+            low, ratio, high = statistics.quantiles(
+                [a / b for a, b in pairs], n=4, method="inclusive"
+            )
+            print(f"{words:42}{'':10}{ratio:8.3f}   {low:.3f}…{high:.3f}")
 
 
 def confirm(server: Dashboard, watching: Probe) -> None:
@@ -137,6 +146,9 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=20, metavar="N", help="default: 20")
     parser.add_argument(
         "--without-peers", action="store_true", help="time the probe alone, which is faster"
+    )
+    parser.add_argument(
+        "--without-movement", action="store_true", help="time the probe without movement, too"
     )
     parser.add_argument(
         "--against", type=Path, metavar="CHECKOUT", help="time the probe of this checkout, too"

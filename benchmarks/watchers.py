@@ -15,6 +15,7 @@ from torch import nn
 from torch.optim import Optimizer
 
 from gradgate import probe
+from gradgate.probe.session.run import job_of
 
 
 class Bare:
@@ -68,6 +69,17 @@ class Probe(Bare):
         if not self.run.flush(60):
             raise RuntimeError("the server did not store what the probe measured in 60 s")
         self.run.detach()
+
+
+class WithoutMovement(Probe):
+    """The probe that looks at gradients only, and at no weight."""
+
+    label = "gradgate without movement, every=1"
+
+    def attach(self, model: nn.Module, optimizer: Optimizer) -> None:
+        """Attach, and look at no weight."""
+        super().attach(model, optimizer)
+        job_of(self.run).measurement.looks.stop()
 
 
 class OtherProbe(Probe):

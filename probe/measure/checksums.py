@@ -7,6 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional
+
+from .stacks import Stacks
 
 ROW = 2**14
 """64-bit words that have weights of their own; after so many the weights begin anew."""
@@ -29,38 +32,39 @@ class Checksums:
     def __init__(self) -> None:
         self._weights: dict[torch.device, Tensor] = {}
 
-    def take(self, tensors: Sequence[Tensor]) -> Tensor:
-        """Return one checksum a tensor, int64 [tensors]; all are of one device. Nobody waits."""
+    def take(self, tensors: Sequence[Tensor], stacks: Stacks | None = None) -> Tensor:
+        """Return one checksum a tensor, int64 [tensors], on their device; nobody waits.
+
+        All have at least one element, and share a device and a dtype. ``stacks``: theirs, if
+        they are known already.
+        """
         with torch.no_grad():
-            return torch.stack([self._sum(tensor) for tensor in tensors])
+            if tensors[0].device.type != "cpu" or len(tensors) == 1:
+                return self._alone(tensors)
+            stacks = stacks or Stacks([tensor.shape for tensor in tensors])
+            return stacks.reduce(tensors, self._of_rows, self._alone, torch.int64)
 
-    def _sum(self, tensor: Tensor) -> Tensor:
-        octets = _octets(tensor)
-        weights = self._on(octets.device)
-        whole = octets.numel() // 8
-        words = _words(octets[: 8 * whole]) if whole else None
-        parts = [] if words is None else self._rows(words, weights)
-        if 8 * whole < octets.numel():
-            rest = octets[8 * whole :].to(torch.int64)
-            parts.append((rest * weights[-rest.numel() :]).sum())
-        if len(parts) == 1:
-            return parts[0]
-        return torch.stack(parts).sum() if parts else weights.new_zeros(())
+    def _alone(self, tensors: Sequence[Tensor]) -> Tensor:
+        return torch.stack([self._sum(_words(tensor.reshape(1, -1))[0]) for tensor in tensors])
 
-    @staticmethod
-    def _rows(words: Tensor, weights: Tensor) -> list[Tensor]:
-        count, full = words.numel(), words.numel() // ROW
-        parts, step = [], ROWS_ON_CPU if words.device.type == "cpu" else ROWS
-        for first in range(0, full, step):
-            last = min(first + step, full)
+    def _of_rows(self, rows: Tensor) -> Tensor:
+        words = _words(rows)
+        return (words * self._on(rows.device)[: words.shape[1]]).sum(1)
+
+    def _sum(self, words: Tensor) -> Tensor:
+        """Sum up words [words], of which there may be many times as many as weights."""
+        weights = self._on(words.device)
+        full = words.numel() // ROW
+        rest = words[full * ROW :]
+        total = (rest * weights[: rest.numel()]).sum()
+        at_once = ROWS_ON_CPU if words.device.type == "cpu" else ROWS
+        for first in range(0, full, at_once):
+            last = min(first + at_once, full)
             sums = (words[first * ROW : last * ROW].view(-1, ROW) * weights).sum(1)
             # Each row counts by an odd factor of its own, so that two that change places are seen.
             factors = torch.arange(2 * first + 3, 2 * last + 3, 2, device=words.device)
-            parts.append((sums * factors).sum())
-        if full * ROW < count:
-            rest = words[full * ROW :]
-            parts.append((rest * weights[: count - full * ROW]).sum())
-        return parts
+            total += (sums * factors).sum()
+        return total
 
     def _on(self, device: torch.device) -> Tensor:
         weights = self._weights.get(device)
@@ -70,28 +74,29 @@ class Checksums:
 
 
 def checksums(parameters: Sequence[Tensor]) -> list[int]:
-    """Return the checksum of each; one copy to the host per device, which is waited for."""
+    """Return the checksum of each, 0 of one without elements; waits for their devices."""
     sums = [0] * len(parameters)
-    by_device: dict[torch.device, list[int]] = {}
+    groups: dict[tuple[torch.device, torch.dtype], list[int]] = {}
     for position, parameter in enumerate(parameters):
-        by_device.setdefault(parameter.device, []).append(position)
+        if parameter.numel():
+            groups.setdefault((parameter.device, parameter.dtype), []).append(position)
     taking = Checksums()
-    for positions in by_device.values():
-        taken = taking.take([parameters[position] for position in positions]).tolist()
+    for positions in groups.values():
+        taken = taking.take([parameters[position].detach() for position in positions]).tolist()
         for position, value in zip(positions, taken, strict=True):
             sums[position] = value
     return sums
 
 
-def _octets(tensor: Tensor) -> Tensor:
-    data = tensor.detach()
-    if data.is_complex():
-        data = torch.view_as_real(data)
-    return data.contiguous().view(-1).view(torch.uint8)
-
-
-def _words(octets: Tensor) -> Tensor:
-    # A tensor may begin anywhere in its storage, a view of 64-bit words may not.
-    if octets.storage_offset() % 8:
+def _words(rows: Tensor) -> Tensor:
+    """Return the bits of rows [rows, elements] as 64-bit words, the last one filled up."""
+    if rows.is_complex():
+        rows = torch.view_as_real(rows).flatten(1)
+    octets = rows.contiguous().view(torch.uint8)
+    missing = -octets.shape[1] % 8
+    if missing:
+        octets = functional.pad(octets, (0, missing))
+    elif octets.storage_offset() % 8:
+        # A tensor may begin anywhere in its storage, a view of 64-bit words may not.
         octets = octets.clone()
     return octets.view(torch.int64)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Protocol, runtime_checkable
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..model.table import is_uninitialized
 from ..torch_compat.tensors import wraps_others
@@ -26,18 +26,23 @@ def local_part(tensor: Tensor) -> Tensor:
     return tensor.coalesce().values() if tensor.is_sparse else tensor
 
 
-def unreadable(tensor: Tensor) -> str | None:
+def unreadable(weight: Tensor) -> str | None:
     """Say why the elements of a weight cannot be read here, or return None."""
-    if is_uninitialized(tensor):
-        return "it has no shape yet: its module is lazy and has not run"
-    if tensor.is_meta:
+    if weight.is_meta:
         return "it is on the meta device and holds no numbers"
-    if tensor.is_quantized or tensor.is_nested:
-        return f"it is {'quantised' if tensor.is_quantized else 'nested'}"
-    if tensor.layout not in (torch.strided, torch.sparse_coo):
-        return f"its layout is {str(tensor.layout).removeprefix('torch.')}"
-    if isinstance(tensor, Sharded):
-        return None if tensor.to_local().numel() else "its elements lie on other ranks"
-    if wraps_others(tensor):
-        return f"a {type(tensor).__name__} keeps its numbers in tensors of its own"
+    if weight.is_quantized or weight.is_nested:
+        return f"it is {'quantised' if weight.is_quantized else 'nested'}"
+    if weight.layout is not torch.strided and weight.layout is not torch.sparse_coo:
+        return f"its layout is {str(weight.layout).removeprefix('torch.')}"
+    # Of nothing else is a Parameter of this very type, which is asked first as it costs least.
+    return None if type(weight) is nn.Parameter else _unreadable_subclass(weight)
+
+
+def _unreadable_subclass(weight: Tensor) -> str | None:
+    if is_uninitialized(weight):
+        return "it has no shape yet: its module is lazy and has not run"
+    if isinstance(weight, Sharded):
+        return None if weight.to_local().numel() else "its elements lie on other ranks"
+    if wraps_others(weight):
+        return f"a {type(weight).__name__} keeps its numbers in tensors of its own"
     return None

@@ -10,6 +10,7 @@ from torch.optim import Optimizer
 
 from ..base.guard import Guard
 from ..model.changes import ModelChanges
+from ..model.dead_units import DeadUnits
 from ..model.membership import Membership
 from ..model.movement import Movement
 from ..model.sample import UPDATE_RATIO, WEIGHT_NORM, Sample
@@ -17,8 +18,8 @@ from ..model.table import ParameterTable, TableRow, is_uninitialized
 from ..torch_compat.readback import capturing
 from .backward_timer import BackwardTimer, BackwardTiming
 from .latest import LatestSample
+from .looks import Looks
 from .metrics import MetricLog, MetricValues
-from .movement import WeightLooks
 from .pace import Pace
 from .sampler import Sampler
 from .schedule import SamplingSchedule
@@ -28,10 +29,11 @@ from .write_tracker import WriteTracker
 
 @dataclass(frozen=True)
 class Measured:
-    """A sample that has arrived on the host, and what was seen of weights in the same step."""
+    """A sample that has arrived on the host, and what was looked at in the same step."""
 
     sample: Sample
-    movement: Movement | None
+    movement: Movement | None = None
+    units: Sequence[DeadUnits] = ()
 
 
 class Measurement:
@@ -55,13 +57,12 @@ class Measurement:
         """``coming_step``: the step that what happens now belongs to."""
         self._optimizers = optimizers
         self._table = table
-        self._guard = guard
         self._table_changed = table_changed
         self._changes = ModelChanges(models, table, step=coming_step)
         self.members = Membership(table, optimizers, self._changes, changed=self._changed)
         self._writes = WriteTracker(table.parameters)
         self.sampler = Sampler(table, self._writes, guard, catch_up=self.members.catch_up)
-        self._weights = WeightLooks(table, Turns(pace.budget, self._sizes), guard)
+        self.looks = Looks(table, Turns(pace.budget, self._sizes), guard, self._writes.is_new)
         self._coming_step = coming_step
         self._timer = BackwardTimer(models.values(), guard, backward_ended)
         self._timer.arm()
@@ -73,13 +74,13 @@ class Measurement:
         self.latest = LatestSample()
 
     def before_step(self, k: int) -> None:
-        """Keep elements of weights that optimizer k is about to change, if it is their turn."""
-        if self._weights.looking:
-            self._weights.before_step(self.members.set_of(k), self._coming_step())
+        """Look at weights that optimizer k is about to change, if it is their turn."""
+        if self.looks.looking:
+            self.looks.before_step(self.members.set_of(k), self._coming_step())
 
     def after_step(self) -> None:
-        """Measure how far the weights have moved whose elements were kept."""
-        self._weights.after_step()
+        """Look at weights after an optimizer's step, if it is their turn."""
+        self.looks.after_step()
 
     def measure(self, k: int) -> None:
         """Measure the gradients that optimizer k is about to apply, if it is their turn."""
@@ -93,6 +94,8 @@ class Measurement:
             scale if isinstance(scale, Tensor) else None,
             may_skip=isinstance(found_inf, Tensor),
         )
+        if self.looks.looking:
+            self.looks.measure(self.members.set_of(k))
 
     def any_nonfinite(self, k: int) -> bool:
         """Whether a gradient of optimizer k holds an infinity or a NaN; waits for the device."""
@@ -130,7 +133,7 @@ class Measurement:
     def finish_sample(self, step: int, gated: frozenset[int], *, skipped: bool) -> None:
         """Complete the sample of ``step``; ``gated``: what gates kept without a gradient."""
         # First, so that its figures have arrived when the sample has.
-        self._weights.finish(step, skipped=skipped)
+        self.looks.finish(step)
         self.sampler.finish(step, gated, skipped=skipped)
 
     def rearm_timer(self) -> None:
@@ -143,7 +146,7 @@ class Measurement:
 
     def collect(self, *, wait: bool = False) -> tuple[list[Measured], list[MetricValues]]:
         """Return what has arrived on the host since the last time."""
-        measured = [self._with_movement(sample) for sample in self.sampler.collect(wait=wait)]
+        measured = [self._with_looks(sample) for sample in self.sampler.collect(wait=wait)]
         for each in measured:
             self.latest.receive(each.sample)
         return measured, self.metrics.collect(wait=wait)
@@ -160,20 +163,19 @@ class Measurement:
         """Remove every hook and mark."""
         self._changes.remove()
         self._writes.remove()
+        self.looks.stop()
         self._timer.remove()
 
     def _begin_look(self) -> None:
         if self.schedule.sampling:
-            self._weights.begin()
+            self.looks.begin()
 
-    def _with_movement(self, sample: Sample) -> Measured:
-        movement = None
-        with self._guard:
-            movement = self._weights.collect(sample.step)
+    def _with_looks(self, sample: Sample) -> Measured:
+        movement, units = self.looks.collect(sample.step, skipped=sample.skipped)
         if movement is not None:
             seen = {UPDATE_RATIO: movement.update_ratio, WEIGHT_NORM: movement.weight_norm}
             sample = replace(sample, values={**sample.values, **seen})
-        return Measured(sample, movement)
+        return Measured(sample, movement, units)
 
     def _sizes(self) -> list[int]:
         removed = self._table.removed
@@ -184,5 +186,5 @@ class Measurement:
 
     def _changed(self, rows: Sequence[TableRow]) -> None:
         self._writes.forget(self._table.removed)
-        self._weights.forget(self._table.removed)
+        self.looks.forget(self._table.removed)
         self._table_changed(rows)

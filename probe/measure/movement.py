@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections import deque
 from collections.abc import Collection
 from dataclasses import dataclass, field
@@ -15,12 +14,11 @@ from torch import Tensor
 from ..base.guard import Guard
 from ..model.movement import Movement
 from ..model.table import ParameterTable
-from ..torch_compat.readback import Readback, capturing
+from ..torch_compat.readback import Readback
 from .checksums import Checksums
 from .kept_elements import KeptElements
 from .local_part import local_part, unreadable
 from .norms import grad_norms
-from .turns import Turns
 
 
 @dataclass
@@ -36,7 +34,9 @@ class _Part:
     """What is on its way from one device, for the same weights."""
 
     indexes: list[int]
-    norms: Readback
+    kinds: list[tuple[Any, ...]]
+    norms: Readback | None
+    """None of whole numbers, and of floats of eight bits, which torch has no norm of."""
     sums: Readback
 
 
@@ -51,17 +51,13 @@ class _Change:
 
 @dataclass
 class _Look:
-    """A look in the making, or on its way."""
+    """A look on its way."""
 
-    share: Collection[int]
-    kept: list[_Kept] = field(default_factory=list)
+    step: int = 0
+    parameters: int = 0
+    """In the table."""
     changes: list[_Change] = field(default_factory=list)
     parts: list[_Part] = field(default_factory=list)
-    kinds: dict[int, tuple[Any, ...]] = field(default_factory=dict)
-    step: int = 0
-    count: int = 0
-    skipped: bool = False
-    seconds: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -75,83 +71,61 @@ class _Seen:
 
 
 class WeightLooks:
-    """Looks at a share of the weights with a sample: how long they are, and whether they moved.
+    """Looks at weights: how long they are, and whether and how far they have moved.
 
     Before an optimizer's step some elements of each weight are kept, and compared with what
     they are after it; once the step has ended there is a norm and a checksum of the whole
     weight. No copy of a weight is kept from one step to the next. Nobody waits for a device.
     """
 
-    def __init__(self, table: ParameterTable, turns: Turns, guard: Guard) -> None:
+    def __init__(self, table: ParameterTable, guard: Guard) -> None:
         self._table = table
-        self._turns = turns
         self._guard = guard
         self._checksums = Checksums()
-        self._look: _Look | None = None
+        self._kept: list[_Kept] = []
+        self._look = _Look()
         self._pending: deque[_Look] = deque()
         self._seen: dict[int, _Seen] = {}
 
-    @property
-    def looking(self) -> bool:
-        """Whether weights are looked at in the present step."""
-        return self._look is not None
+    def keep(self, indexes: Collection[int], step: int) -> None:
+        """Keep elements of weights that an optimizer is about to change in ``step``."""
+        self._kept = [
+            _Kept(readable, KeptElements(tensors, step))
+            for readable, tensors in self._read(indexes)
+            if _has_norm(tensors[0])
+        ]
 
-    def begin(self) -> None:
-        """Begin a look, if it is time for one: the coming step is sampled."""
-        share = self._turns.next()
-        self._look = _Look(share) if share else None
-
-    def before_step(self, held: Collection[int], step: int) -> None:
-        """Keep elements of those that an optimizer holds: it is about to make its step."""
-        look = self._look
-        if look is None or capturing():
-            return
-        began = time.thread_time()
-        look.kept = []
-        weights = self._read([index for index in look.share if index in held])
-        for indexes, tensors in weights:
-            if _has_norm(tensors[0]):
-                look.kept.append(_Kept(indexes, KeptElements(tensors, step)))
-        look.seconds += time.thread_time() - began
-
-    def after_step(self) -> None:
-        """Measure the change of what was kept: the optimizer has made its step."""
-        look = self._look
-        if look is None or not look.kept or capturing():
-            return
-        began = time.thread_time()
-        kept, look.kept = look.kept, []
+    def compare(self) -> None:
+        """Measure how far the weights have moved whose elements were kept."""
+        kept, self._kept = self._kept, []
         for each in kept:
             with self._guard:
                 ((indexes, tensors),) = self._read(each.indexes)
                 norms = each.elements.changes(tensors)
-                look.changes.append(_Change(indexes, each.elements.factors, Readback([norms])))
-        look.seconds += time.thread_time() - began
+                change = _Change(indexes, each.elements.factors, Readback([norms]))
+                self._look.changes.append(change)
 
-    def finish(self, step: int, *, skipped: bool) -> None:
-        """Take norms and checksums once ``step`` has ended."""
-        look, self._look = self._look, None
-        if look is None:
-            return
-        began = time.thread_time()
-        look.step, look.count, look.skipped = step, len(self._table), skipped
-        for indexes, tensors in self._read(look.share):
-            with self._guard, torch.no_grad():
-                unknown = torch.full((len(tensors),), torch.nan)
-                norms = grad_norms(tensors) if _has_norm(tensors[0]) else unknown
-                sums = self._checksums.take(tensors)
-                look.parts.append(_Part(indexes, Readback([norms]), Readback([sums])))
-                for index, tensor in zip(indexes, tensors, strict=True):
-                    look.kinds[index] = tensor.device, tensor.dtype, tensor.shape
+    def finish(self, indexes: Collection[int], step: int) -> None:
+        """Take norms and checksums of weights once ``step`` has ended."""
+        look, self._look, self._kept = self._look, _Look(), []
+        look.step, look.parameters = step, len(self._table)
+        for readable, tensors in self._read(indexes):
+            with self._guard:
+                norms = Readback([grad_norms(tensors)]) if _has_norm(tensors[0]) else None
+                sums = Readback([self._checksums.take(tensors)])
+                kinds = [(tensor.device, tensor.dtype, tensor.shape) for tensor in tensors]
+                look.parts.append(_Part(readable, kinds, norms, sums))
         self._pending.append(look)
-        self._turns.pay(look.seconds + time.thread_time() - began)
 
-    def collect(self, step: int) -> Movement | None:
-        """Return what the look of ``step`` has shown, if there was one; the sample has arrived."""
+    def collect(self, step: int, *, skipped: bool) -> Movement | None:
+        """Return what the look of ``step`` has shown, if there was one; the sample has arrived.
+
+        ``skipped``: as the sample has it.
+        """
         while self._pending and self._pending[0].step <= step:
             look = self._pending.popleft()
             if look.step == step:
-                return self._movement(look)
+                return self._movement(look, skipped=skipped)
         return None
 
     def forget(self, indexes: Collection[int]) -> None:
@@ -175,19 +149,20 @@ class WeightLooks:
                     group[1].append(part)
         return list(groups.values())
 
-    def _movement(self, look: _Look) -> Movement:
-        count = look.count
+    def _movement(self, look: _Look, *, skipped: bool) -> Movement:
+        count = look.parameters
         known, moved = np.zeros(count, np.bool_), np.zeros(count, np.bool_)
         stepped, since = np.zeros(count, np.bool_), np.zeros(count, np.int64)
         norms, changes = np.full(count, np.nan), np.full(count, np.nan)
         estimated = np.zeros(count, np.bool_)
         for part in look.parts:
-            norms[part.indexes] = part.norms.values()
-            for index, checksum in zip(part.indexes, part.sums.integers().tolist(), strict=True):
-                seen = _Seen(look.step, look.kinds[index], checksum)
+            if part.norms is not None:
+                norms[part.indexes] = part.norms.values()
+            sums = part.sums.integers().tolist()
+            for index, kind, checksum in zip(part.indexes, part.kinds, sums, strict=True):
                 before = self._seen.get(index)
-                self._seen[index] = seen
-                if before is not None and before.kind == seen.kind:
+                self._seen[index] = _Seen(look.step, kind, checksum)
+                if before is not None and before.kind == kind:
                     known[index], since[index] = True, before.step
                     moved[index] = before.checksum != checksum
         for change in look.changes:
@@ -200,9 +175,8 @@ class WeightLooks:
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             ratios = np.where(changes == 0, 0.0, changes / norms).astype(np.float32)
             narrow = norms.astype(np.float32)
-        return Movement(look.step, since, known, moved, stepped, ratios, narrow, look.skipped)
+        return Movement(look.step, since, known, moved, stepped, ratios, narrow, skipped)
 
 
-def _has_norm(tensor: Tensor) -> bool:
-    """Return whether torch takes norms of it: of the integers of a quantised weight it does not."""
-    return tensor.is_floating_point() or tensor.is_complex()
+def _has_norm(weight: Tensor) -> bool:
+    return weight.is_complex() or (weight.is_floating_point() and weight.dtype.itemsize > 1)

@@ -42,8 +42,9 @@ class Stacks:
         tensors: Sequence[Tensor],
         reduce_rows: Callable[[Tensor], Tensor],
         reduce_alone: Callable[[list[Tensor]], Tensor],
+        dtype: torch.dtype = torch.float64,
     ) -> Tensor:
-        """Return one figure a tensor, in their order: float64 [tensors], on the CPU.
+        """Return one figure a tensor, in their order: ``dtype`` [tensors], on the CPU.
 
         ``reduce_rows`` takes a stack [rows, elements], ``reduce_alone`` all that are in none.
         """
@@ -53,8 +54,8 @@ class Stacks:
         ]
         if self._alone:
             figures.append(reduce_alone([tensors[i] for i in self._alone]))
-        ordered = torch.empty(len(tensors), dtype=torch.float64, device="cpu")
-        ordered[self._order] = torch.cat(figures).double()
+        ordered = torch.empty(len(tensors), dtype=dtype, device="cpu")
+        ordered[self._order] = torch.cat(figures).to(dtype)
         return ordered
 
 

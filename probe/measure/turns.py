@@ -11,7 +11,7 @@ MOST_PARAMETERS = 32
 """Parameters of one look."""
 LOOKS = 64
 """Looks after which a large model has been seen whole; its looks take in more of it, then."""
-FREE = 16
+FREE = 8
 """Looks at the start that come whatever they cost, with a sample each."""
 SHARE = 0.3
 """The part of the probe's budget that looks may take from then on."""
@@ -22,7 +22,7 @@ class Turns:
 
     In turn, in the order of the table, each parameter is looked at: with one sample at most
     32 of them or 262,144 elements, or one 64th of the model if that is more. After the first
-    16 looks the next waits until the earlier ones take no more than their share of the time.
+    8 looks the next waits until the earlier ones take no more than their share of the time.
     """
 
     def __init__(

@@ -56,6 +56,9 @@ class Delivery:
             if each.movement is not None:
                 with self._guard:
                     self.movement_seen.call(each.movement)
+            for units in each.units:
+                with self._guard:
+                    self.units_seen.call(units)
         for values in metrics:
             with self._guard:
                 self._uplink.send_metrics(values)

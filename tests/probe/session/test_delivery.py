@@ -53,7 +53,7 @@ def test_a_sample_that_the_explainer_cannot_take_is_sent_and_so_is_the_rest(
         monkeypatch.setattr(
             job.measurement,
             "collect",
-            lambda wait: ([Measured(first, None)] * 2, [MetricValues(1, 0.0, {})]),
+            lambda wait: ([Measured(first)] * 2, [MetricValues(1, 0.0, {})]),
         )
         job.delivery.send()
         assert sent[:2] == [first, first]
