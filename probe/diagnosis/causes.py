@@ -14,6 +14,7 @@ from ..model.gate_info import GateInfo
 from .case import Finding
 from .gradient_log import Overwriting
 from .phrases import OtherCuts, at, named, phrase
+from .switches import OffTime
 from .tape import Call, Value
 from .tensor_hooks import Hook
 
@@ -60,6 +61,28 @@ class FrozenByScript(Cause):
             "If it ought to train, set requires_grad_(True) before the optimizer is made; it may "
             "be meant, as for a pretrained backbone.",
             place,
+            stopped_by="requires_grad=False",
+        )
+
+    @classmethod
+    def while_used(cls, name: str, off: OffTime) -> Finding:
+        """Say that it is trainable again, and was not while the step made its graph of it."""
+        return cls._switched(name, off, "while the step used it", "before the forward")
+
+    @classmethod
+    def in_backward(cls, name: str, off: OffTime) -> Finding:
+        """Say that it was switched off when its gradient came."""
+        return cls._switched(name, off, "when its gradient came", "until backward() is over")
+
+    @classmethod
+    def _switched(cls, name: str, off: OffTime, when: str, until: str) -> Finding:
+        since = "" if off.off is None else f", set at {off.off.text}"
+        again = "" if off.on is None else f"; it was set to True only at {off.on.text}"
+        return cls._found(
+            f"`{name}` had requires_grad=False {when}{since}{again}.",
+            f"Set requires_grad to True {until} when it ought to train; it may be meant, where "
+            "another loss only passes through it.",
+            off.off or off.on,
             stopped_by="requires_grad=False",
         )
 

@@ -25,6 +25,7 @@ from .dataflow import Dataflow
 from .gradient_faults import GradientFaults
 from .modules import ModuleCalls, ModuleIndex
 from .phrases import OtherCuts
+from .switches import last_switched_off, off_when_used
 from .tape import Call, Tape, Value
 from .torch_functions import DETACHES, ENTERS_TORCH, FLAT, NO_DERIVATIVE
 from .weight_writes import moved_by_hand, used_otherwise
@@ -72,8 +73,7 @@ class Diagnosis:
     def _frozen(self, case: Case) -> Finding:
         if case.freeze is not None:
             return FrozenByCommand.found(case.name, case.freeze)
-        off = [switch for switch in self._tape.switches.get(case.key, ()) if not switch.on]
-        return FrozenByScript.found(case.name, off[-1].chain.place if off else None)
+        return FrozenByScript.found(case.name, last_switched_off(case.key, self._tape))
 
     def _not_in_optimizer(self, case: Case) -> Finding:
         values = self._values(case)
@@ -91,6 +91,9 @@ class Diagnosis:
         values = self._values(case)
         if not used_otherwise(case.key, self._tape, self.dataflow):
             return self._not_used(case)
+        off = off_when_used(case.key, self._tape, self.dataflow)
+        if off is not None:
+            return FrozenByScript.while_used(case.name, off)
         if self.dataflow.reaches(values):
             if not self.dataflow.losses:
                 return self._no_backward(case, self.dataflow.roots)

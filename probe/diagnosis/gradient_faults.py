@@ -14,6 +14,7 @@ from .backward_record import BackwardRecord, NodeRecord, largest
 from .case import Case, Finding
 from .causes import (
     BadValue,
+    FrozenByScript,
     Gated,
     NoBackward,
     Nonfinite,
@@ -24,6 +25,7 @@ from .causes import (
 )
 from .dataflow import Dataflow
 from .gradient_log import Overwriting
+from .switches import off_in_backward
 from .tape import Call, Tape, Value
 from .torch_functions import FLAT, MASKS, PRODUCTS
 
@@ -244,6 +246,9 @@ class GradientFaults:
         cleared = self._tape.gradients.cleared(case.key)
         if cleared is not None:
             return NoBackward.cleared(case.name, cleared.chain.place, way)
+        off = off_in_backward(case.key, self._tape)
+        if off is not None:
+            return FrozenByScript.in_backward(case.name, off)
         hook = self._tape.hooks.on_leaf(case.key)
         return NoBackward.cleared(case.name, None if hook is None else hook.place, way)
 

@@ -158,9 +158,12 @@ class TapeRecorder(TorchFunctionMode):
         name = call.name
         used = [] if name in SHAPE_OF_ALL else taken[:1] if name in SHAPE_OF_OTHERS else taken
         call.inputs = [value for _, value, _ in used] + known
-        if name in ("requires_grad_", "requires_grad ="):
+        leaf = bool(taken) and taken[0][1].leaf is not None
+        if name in ("requires_grad_", "requires_grad =") or (name == "detach_" and leaf):
             for tensor, _, _ in taken[:1]:
-                switch = Switching(tensor.requires_grad, call.chain, call.index)
+                switch = Switching(
+                    tensor.requires_grad, call.chain, call.index, len(self.tape.backwards)
+                )
                 self.tape.switches.setdefault(id(tensor), []).append(switch)
                 self._values.update_requires_grad(tensor)
             return

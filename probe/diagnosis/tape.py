@@ -54,6 +54,8 @@ class Switching:
     chain: Chain
     index: int
     """Of the next call on the tape."""
+    backwards: int
+    """How many backwards there were before."""
 
 
 @dataclass(eq=False)

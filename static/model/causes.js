@@ -16,7 +16,7 @@ import { TROUBLES } from "./states.js";
 
 /** @type {Readonly<Record<CauseName, Cause>>} */
 const ENTRIES = Object.freeze({
-  frozen_by_script: { label: "frozen by the script", word: "by script", meaning: "The script set requires_grad to False.", states: ["frozen"], wanted: true },
+  frozen_by_script: { label: "frozen by the script", word: "by script", meaning: "The script set requires_grad to False.", states: ["frozen", ...TROUBLES], wanted: true },
   frozen_by_command: { label: "frozen by a command", word: "by command", meaning: "A command froze it.", states: ["frozen"], wanted: true },
   gated: { label: "gated", word: "gated", meaning: "A closed gate kept the gradient away.", states: ["gated"], wanted: true },
   module_not_called: { label: "module not called", word: "not called", meaning: "Its module was not called.", states: [], wanted: false },

@@ -9,6 +9,7 @@ from . import (
     gated,
     healthy,
     healthy_families,
+    healthy_gradients,
     healthy_loops,
     inner_loops,
     no_backward,
@@ -45,5 +46,6 @@ HEALTHY = (
     *healthy.CASES,
     *healthy_families.CASES,
     *healthy_loops.CASES,
+    *healthy_gradients.CASES,
     *inner_loops.HEALTHY,
 )

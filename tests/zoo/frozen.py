@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -75,6 +78,80 @@ def frozen_inside_forward() -> Job:
     return classifier(Thawing())
 
 
+def thawed_after_the_forward() -> Job:
+    """A callback that thaws the backbone for its epoch, once the loss is there already."""
+    model = FineTuned()
+    model.backbone.requires_grad_(False)
+    optimizer = torch.optim.AdamW(model.parameters())
+    x, y = inputs(), classes()
+
+    def step() -> None:
+        optimizer.zero_grad()
+        loss = F.cross_entropy(model(x), y)
+        for parameter in model.backbone.parameters():
+            parameter.requires_grad = True  # <- thawed_after_the_forward
+        loss.backward()
+
+    return Job(model, step, optimizer)
+
+
+@contextmanager
+def untrained(module: nn.Module) -> Iterator[None]:
+    """Switch a module off for a while."""
+    module.requires_grad_(False)  # <- toggled_around_its_own_loss
+    try:
+        yield
+    finally:
+        module.requires_grad_(True)
+
+
+def toggled_around_its_own_loss() -> Job:
+    """The context manager stands around the wrong of two losses."""
+    model = nn.ModuleDict({"actor": nn.Linear(6, 3), "critic": nn.Linear(6, 1)})
+    optimizer = torch.optim.Adam(model.parameters())
+    x, y = inputs(), classes()
+
+    def step() -> None:
+        optimizer.zero_grad()
+        F.cross_entropy(model["actor"](x), y).backward()
+        with untrained(model["critic"]):
+            loss = model["critic"](x).square().mean()
+        (loss + model["actor"](x).mean()).backward()
+
+    return Job(model, step, optimizer)
+
+
+def switched_off_for_the_backward() -> Job:
+    """Saves the encoder's gradient memory by switching it off when the graph is made already."""
+    model = FineTuned()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    x, y = inputs(), classes()
+
+    def step() -> None:
+        optimizer.zero_grad()
+        loss = F.cross_entropy(model(x), y)
+        model.backbone.requires_grad_(False)  # <- switched_off_for_the_backward
+        loss.backward()
+        model.backbone.requires_grad_(True)
+
+    return Job(model, step, optimizer)
+
+
+def cut_out_in_place() -> Job:
+    """``detach_()`` on the weights themselves, where the output was meant."""
+    model = FineTuned()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    x, y = inputs(), classes()
+
+    def step() -> None:
+        optimizer.zero_grad()
+        for parameter in model.backbone.parameters():
+            parameter.detach_()  # <- cut_out_in_place
+        F.cross_entropy(model(x), y).backward()
+
+    return Job(model, step, optimizer)
+
+
 def from_outside() -> Job:
     return classifier(FineTuned())
 
@@ -84,6 +161,22 @@ CASES = (
     Case("wrong_prefix", wrong_prefix, layers("frozen_by_script", "backbone", "norm")),
     Case("forgotten_requires_grad", forgotten_requires_grad, {"scale": "frozen_by_script"}),
     Case("frozen_inside_forward", frozen_inside_forward, layers("frozen_by_script", "backbone")),
+    Case(
+        "thawed_after_the_forward",
+        thawed_after_the_forward,
+        layers("frozen_by_script", "backbone"),
+    ),
+    Case(
+        "toggled_around_its_own_loss",
+        toggled_around_its_own_loss,
+        layers("frozen_by_script", "critic"),
+    ),
+    Case(
+        "switched_off_for_the_backward",
+        switched_off_for_the_backward,
+        layers("frozen_by_script", "backbone"),
+    ),
+    Case("cut_out_in_place", cut_out_in_place, layers("frozen_by_script", "backbone")),
     Case(
         "freeze_command",
         from_outside,

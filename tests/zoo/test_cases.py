@@ -12,7 +12,7 @@ from .case import Case, Job, markers
 from .cases import BROKEN, HEALTHY
 
 SYMPTOMS = {
-    "frozen_by_script": {"frozen"},
+    "frozen_by_script": {"frozen", "none"},
     "frozen_by_command": {"frozen"},
     "gated": {"none", "zero", "frozen"},
     "module_not_called": {"none"},
