@@ -65,6 +65,7 @@ export interface Alert {
         | "no_backward"
         | "unknown"
       )
+    | "no_step"
     | null;
   detail: string | null;
   level?: "alert" | "note";

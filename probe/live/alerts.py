@@ -33,11 +33,13 @@ class Alert:
     where: str | None = None
     """``path/to/file.py:41``, or None where it has no line."""
     level: Level = "alert"
+    tentative: bool = False
+    """It may be meant, and go by itself: it fails a strict run only at its end."""
 
     def as_message(self) -> dict[str, Any]:
         """Return the alert as the wire protocol has it."""
         told = asdict(self)
-        del told["state"]
+        del told["state"], told["tentative"]
         return told
 
 
@@ -84,13 +86,13 @@ class Alerts:
         if self.current != before:
             self._send([alert.as_message() for alert in self.current])
         # A cause that was explained is that of an earlier step: the step to come is traced.
-        self._fail([alert for alert in found if alert.cause is not None])
+        self._fail(_sure(found))
 
     def explain(self, explanations: Mapping[str, Explanation], step: int) -> None:
         """Take in what a traced step has shown, which may be the causes that were missing."""
         self._explanations, self._explained_step = explanations, step
         self.update()
-        self._fail([alert for alert in self.current if alert.cause is not None])
+        self._fail(_sure(self.current))
 
     def raise_failure(self, *, last: bool = False) -> None:
         """Raise :class:`ExpectationError`, once, if the run is strict and there is reason to.
@@ -123,6 +125,10 @@ class Alerts:
         grave = [alert for alert in alerts if alert.level == "alert"]
         if self.strict and grave:
             self._failure = _error(grave)
+
+
+def _sure(alerts: Iterable[Alert]) -> list[Alert]:
+    return [alert for alert in alerts if alert.cause is not None and not alert.tentative]
 
 
 def _error(alerts: list[Alert]) -> ExpectationError:

@@ -12,6 +12,7 @@ from torch.optim import Optimizer
 
 from ..base.errors import AttachError, CommandError
 from ..link.address import ingest_url
+from ..model.inner_optimizers import parts
 from ..torch_compat.module_hooks import takes_hooks
 
 DEFAULT_SERVER = "http://127.0.0.1:8765"
@@ -42,7 +43,10 @@ def checked_models(model: object, asked: str = "attach") -> dict[str, nn.Module]
 
 
 def checked_optimizers(optimizer: object) -> list[Optimizer]:
-    """Return the optimizers, unwrapped; raises :class:`AttachError` for what is none."""
+    """Return the optimizers, unwrapped, and for a collection of some its parts.
+
+    Raises :class:`AttachError` for what is none.
+    """
     if optimizer is None:
         return []
     several = isinstance(optimizer, Sequence) and not isinstance(optimizer, str)
@@ -53,7 +57,8 @@ def checked_optimizers(optimizer: object) -> list[Optimizer]:
                 f"optimizer is a {type(value).__name__}; attach() wants a torch.optim.Optimizer, "
                 "a list of them, or None (then call run.step() after each step)."
             )
-    return [_innermost(value) for value in given if isinstance(value, Optimizer)]
+    innermost = [_innermost(value) for value in given if isinstance(value, Optimizer)]
+    return [part for each in innermost for part in parts(each)]
 
 
 def checked_closure(closure: object) -> None:

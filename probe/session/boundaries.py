@@ -12,6 +12,7 @@ from torch.optim import Optimizer
 from torch.utils.hooks import RemovableHandle
 
 from ..base.source import hand_on
+from ..model.inner_optimizers import family
 from ..torch_compat.autograd import inside_backward
 
 
@@ -46,7 +47,9 @@ class Boundaries:
     With one optimizer a step of the run is a step of it. With several, a step is a round
     in which each steps at most once: it ends when all have stepped, or just before one
     steps again (a GAN whose discriminator steps five times per step of its generator has
-    five steps). Where they step inside a backward, its end is the end of the round.
+    five steps). Where they step inside a backward, its end is the end of the round. An
+    optimizer inside another (as in sharpness-aware minimization) is one with that: whichever
+    of them is called, it is one step.
 
     A step that a ``GradScaler`` skips because of an overflow calls no hook of a non-fused
     optimizer (https://docs.pytorch.org/docs/stable/amp.html#torch.amp.GradScaler.step). It
@@ -72,34 +75,39 @@ class Boundaries:
         and torch calls the hooks for each."""
         self._inside_backward = False
         """Steps are made inside a backward, as a hook on each parameter may do."""
+        self._backwards_are_steps = False
+        """Gradients are applied inside each backward, and no step was seen."""
         self._closed_inside = False
         """The backward under way has ended a round already."""
-        self._wrappers: list[Any] = []
+        self._wrappers: list[tuple[Optimizer, Any]] = []
         self._handles: list[RemovableHandle] = []
-        for k, optimizer in enumerate(self._optimizers):
-            self._handles += [
-                optimizer.register_step_pre_hook(self._pre_hook(k)),
-                optimizer.register_step_post_hook(self._post_hook(k)),
-            ]
-            self._wrappers.append(self._wrap_zero_grad(k, optimizer))
+        self._families = [family(optimizer, optimizers) for optimizer in optimizers]
+        for k, members in enumerate(self._families):
+            for optimizer in members:
+                self._handles += [
+                    optimizer.register_step_pre_hook(self._pre_hook(k)),
+                    optimizer.register_step_post_hook(self._post_hook(k)),
+                ]
+                self._wrappers.append((optimizer, self._wrap_zero_grad(k, optimizer)))
 
     def remove(self) -> None:
         """Remove every hook and wrapper."""
         for handle in self._handles:
             handle.remove()
         self._handles.clear()
-        for optimizer, wrapper in zip(self._optimizers, self._wrappers, strict=True):
+        for optimizer, wrapper in self._wrappers:
             # Where somebody has wrapped it again since, ours stays below and does nothing.
             if optimizer.__dict__.get("zero_grad") is wrapper:
                 del optimizer.__dict__["zero_grad"]
         self._wrappers.clear()
         self._optimizers.clear()
+        self._families.clear()
 
     def _pre_hook(self, k: int) -> Callable[..., None]:
         def hook(optimizer: Optimizer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
             if self._open.get(k):
                 # Nested, or an earlier step raised and never came to its end: the stack knows.
-                self._open[k] = _calls_under_way(optimizer) - 1
+                self._open[k] = _calls_under_way(self._families[k]) - 1
             self._open[k] = self._open.get(k, 0) + 1
             if self._open[k] == 1:
                 self._run(lambda: self._begin(k, _has_closure(args, kwargs)))
@@ -141,16 +149,25 @@ class Boundaries:
         if not closure:
             self._to.measure(k)
 
+    def step_with_backwards(self) -> None:
+        """End a step with each backward, the present one included, until a step is seen.
+
+        Where gradients are applied inside the backward, by hooks and not by an optimizer's step.
+        """
+        self._backwards_are_steps = True
+
     def backward_ended(self) -> None:
         """End the round with a backward that is over, where optimizers step inside it.
 
         So it also ends for those that did not step, since all that they hold is frozen.
         """
-        if self._inside_backward and not self._closed_inside:
+        ends = self._inside_backward or self._backwards_are_steps
+        if ends and not self._closed_inside:
             self._run(lambda: self._close(late=False))
         self._closed_inside = False
 
     def _end(self, k: int, closure: bool) -> None:
+        self._backwards_are_steps = False
         self._inside_backward |= inside_backward()
         self._to.stepped(k)
         # A closure computes its gradients inside the step: they are there only now.
@@ -173,12 +190,13 @@ def _has_closure(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
     return callable(kwargs.get("closure")) or any(callable(value) for value in args[1:])
 
 
-def _calls_under_way(optimizer: Optimizer) -> int:
-    """Count how many of torch's wrappers around this optimizer's step() are on the stack."""
+def _calls_under_way(optimizers: Sequence[Optimizer]) -> int:
+    """Count how many of torch's wrappers around step() of one of these are on the stack."""
     frame: FrameType | None = sys._getframe()
     count = 0
     while frame is not None:
-        if frame.f_code.co_name == "wrapper" and frame.f_locals.get("self") is optimizer:
-            count += 1
+        if frame.f_code.co_name == "wrapper":
+            stepping = frame.f_locals.get("self")
+            count += any(stepping is optimizer for optimizer in optimizers)
         frame = frame.f_back
     return count

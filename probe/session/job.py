@@ -21,6 +21,7 @@ from ..gates.labels import ATTACHED
 from ..link.uplink import Uplink
 from ..live.alerts import Alerts
 from ..live.explainer import Explainer
+from ..live.no_steps import NoSteps
 from ..measure.measurement import Measurement
 from ..model.table import ParameterTable
 from ..steer.preview_requests import PreviewRequests
@@ -63,6 +64,7 @@ class Job:
     steering: Steering
     previews: PreviewRequests
     alerts: Alerts
+    no_steps: NoSteps
     explainer: Explainer
     alignment: Alignment
     delivery: Delivery
@@ -83,6 +85,7 @@ class Job:
         atexit.unregister(self.at_exit)
         steps: list[Callable[[], None]] = [
             self.explainer.stop,
+            self.no_steps.remove,
             self.boundaries.remove,
             self.model_hooks.remove,
             self.measurement.remove,

@@ -10,6 +10,7 @@ from torch import nn
 from ..base.guard import Guard
 from ..freeze.freezer import Freezer
 from ..gates.gates import Gates
+from ..live.alerts import Alerts
 from ..live.explainer import Explainer
 from ..model.table import ParameterTable
 from ..steer.writers import Writers
@@ -30,6 +31,7 @@ class ModelHooks:
         gates: Gates,
         writers: Writers,
         explainer: Explainer,
+        alerts: Alerts,
         guard: Guard,
     ) -> None:
         self.table = table
@@ -38,6 +40,7 @@ class ModelHooks:
         self._state = state
         self._writers = writers
         self._explainer = explainer
+        self._alerts = alerts
         self._guard = guard
         self._apart = HooksApart()
         self._handles = [
@@ -78,6 +81,8 @@ class ModelHooks:
                     self.gates.blocked.decide_before_forward()
                     self.freezer.gate_cover.update_gated(self.gates.blocked.before_forward)
             self.freezer.scaler_zeros.fill()
+            # A run in which no step is seen has no other place to fail.
+            self._alerts.raise_failure()
 
     def _weights_loaded(self, *_: object) -> None:
         with self._guard:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import threading
 
+from ..base.listeners import Listeners
+
 
 class RunState:
     """The step of a run, moved on at each boundary, and the thread and process that train."""
@@ -15,6 +17,9 @@ class RunState:
         self.between = True
         """Between a boundary and the next forward, when a command can take effect at once."""
         self.attached = True
+        self.first_step: Listeners[[]] = Listeners()
+        """Called once the first step has ended."""
+        self._stepped = False
         self.process = os.getpid()
         self._thread = threading.get_ident()
 
@@ -23,6 +28,9 @@ class RunState:
         self.step += 1
         self.between = not late
         self._thread = threading.get_ident()
+        if not self._stepped:
+            self._stepped = True
+            self.first_step.call()
 
     def coming_step(self) -> int:
         """Return the step that what happens now belongs to."""

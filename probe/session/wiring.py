@@ -23,6 +23,7 @@ from ..live.alerts import Alerts
 from ..live.expectations import Expectations
 from ..live.explainer import Explainer
 from ..live.holding import Holding
+from ..live.no_steps import NoSteps
 from ..measure.measurement import Measurement
 from ..measure.pace import Pace
 from ..measure.provenance import figures
@@ -34,6 +35,7 @@ from ..model.commands import (
     UngateCommand,
 )
 from ..model.dead_units import DeadUnits
+from ..model.inner_optimizers import with_inner
 from ..model.movement import Movement
 from ..model.table import ParameterTable, TableRow
 from ..steer.explain_command import ExplainHandler
@@ -86,6 +88,8 @@ def make_job(
     table_changed: Listeners[Sequence[TableRow]] = Listeners()
     backward_ended: Listeners[[]] = Listeners()
     asked: Listeners[Message] = Listeners()
+    no_step_told: Listeners[str | None] = Listeners()
+    applied_inside: Listeners[[]] = Listeners()
     movement_seen: Listeners[Movement] = Listeners()
     units_seen: Listeners[DeadUnits] = Listeners()
 
@@ -125,6 +129,17 @@ def make_job(
         table, measurement.members, optimizers, lambda: freezer.records.freezes.keys()
     )
     alerts.add_source(holding)
+    no_steps = NoSteps(
+        table,
+        measurement.members,
+        optimizers,
+        guard,
+        changed=no_step_told.call,
+        applied_inside=applied_inside.call,
+    )
+    state.first_step.add(no_steps.step_seen)
+    alerts.add_source(no_steps)
+    no_step_told.add(lambda _: alerts.update())
     gates = Gates.of(models, optimizers, table, measurement, freezer.scaler_zeros, guard, wrappers)
     explainer = Explainer(
         models,
@@ -142,6 +157,7 @@ def make_job(
     )
 
     queue = CommandQueue(reports)
+    no_step_told.add(queue.delay)
     agreement = RankAgreement(ranks, reports, guard)
     observing = Observing(models, table, freezer, guard)
     trials = NoGradTrials(observing, reports, guard)
@@ -154,7 +170,7 @@ def make_job(
     scene = Scene(table, models, freezer, agreement, trials, verification, saved, reports)
     handlers: Handlers = {
         FreezeCommand: FreezeHandler(scene),
-        ThawCommand: ThawHandler(scene, OptimizerState(optimizers)),
+        ThawCommand: ThawHandler(scene, OptimizerState(with_inner(optimizers))),
         GateCommand: GateHandler(gates.registry, proofs, agreement, reports),
         UngateCommand: UngateHandler(gates.registry, proofs, agreement, reports),
         ExplainCommand: ExplainHandler(table, explainer, reports),
@@ -196,7 +212,10 @@ def make_job(
     )
     boundaries = Boundaries(optimizers, cycle, hooks.run)
     backward_ended.add(boundaries.backward_ended)
-    model_hooks = ModelHooks(models, table, state, freezer, gates, writers, explainer, guard)
+    applied_inside.add(boundaries.step_with_backwards)
+    model_hooks = ModelHooks(
+        models, table, state, freezer, gates, writers, explainer, alerts, guard
+    )
     ATTACHED.add(gates.runtime)
 
     requests = ServerRequests(queue, previews, gates.registry, measurement, uplink)
@@ -248,6 +267,7 @@ def make_job(
         steering=steering,
         previews=previews,
         alerts=alerts,
+        no_steps=no_steps,
         explainer=explainer,
         alignment=alignment,
         delivery=delivery,

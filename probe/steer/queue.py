@@ -16,6 +16,8 @@ class CommandQueue:
         self._reports = reports
         self._lock = threading.Lock()
         self._waiting: deque[Command] = deque()
+        self._delay: str | None = None
+        """Why no boundary comes at which they could be applied, or None."""
         self._seen: set[int] = set()
         """The server's numbers of all commands so far: it sends some again when it reconnects."""
 
@@ -27,8 +29,15 @@ class CommandQueue:
                     return
                 self._seen.add(command.id)
             # Before it is queued: the training thread may apply it at once.
-            self._reports.send(Report(command, CommandState.DELIVERED))
+            self._reports.send(Report(command, CommandState.DELIVERED, detail=self._delay))
             self._waiting.append(command)
+
+    def delay(self, reason: str | None) -> None:
+        """Report of all that wait, and of those that come, why they are not applied yet."""
+        with self._lock:
+            self._delay = reason
+            for command in self._waiting if reason is not None else ():
+                self._reports.send(Report(command, CommandState.DELIVERED, detail=reason))
 
     def take(self) -> list[Command]:
         """Empty the queue and return what was in it, oldest first."""

@@ -58,7 +58,9 @@ Cause = Literal[
     "no_backward",
     "unknown",
 ]
-AlertCause = Cause
+UnaskedCause = Literal["no_step"]
+"""The causes that alerts and notes have, and no explanation."""
+AlertCause = Cause | UnaskedCause
 AlertLevel = Literal["alert", "note"]
 Label = Annotated[str, StringConstraints(max_length=limits.LABEL_CHARACTERS, pattern=r"^[^\x00]*$")]
 # A file, or a line of one, such as "train.py:41"; the longest path of Linux has 4096 bytes.

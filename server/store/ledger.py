@@ -68,6 +68,8 @@ def record_report(connection: Connection, run: str, report: Report) -> int | Non
         "state": report.state.value,
         "times": {**row.times, report.state.value: row.times.get(report.state.value, report.time)},
     }
+    if CommandState(row.state) in UNAPPLIED and not again:
+        changes["detail"] = None  # why it was waiting
     for name in ("step", "reason", "detail", "gate"):
         if (value := getattr(report, name)) is not None:
             changes[name] = value

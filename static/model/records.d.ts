@@ -3,6 +3,8 @@ import type * as wire from "../wire.js";
 import type { StateName } from "./states.js";
 
 export type Cause = wire.Explanation["cause"];
+/** The causes that alerts and notes have, and no explanation. */
+export type UnaskedCause = Exclude<NonNullable<wire.Alert["cause"]>, Cause>;
 export type Explanations = Required<wire.ExplanationRows>;
 
 /** What a freeze or thaw asks for. */

@@ -6,7 +6,7 @@
 import { element } from "../base/dom.js";
 import { formatCount } from "../base/format.js";
 import { visible } from "../base/visible.js";
-import { causeOf } from "../model/causes.js";
+import { causeLabel } from "../model/alerts.js";
 
 export class RunAlerts {
   /** @param {HTMLElement} list */
@@ -27,7 +27,6 @@ export class RunAlerts {
 
 /** @param {Alert} alert */
 function line({ cause, detail, where, since_step, level }) {
-  const label = cause === null ? "cause unknown" : causeOf(cause).label;
   const title = `Since step ${formatCount(since_step)}${where ? `, ${visible(where)}` : ""}`;
-  return element("li", { class: level ?? "alert", title }, element("strong", {}, label), ` ${visible(detail ?? "")}`);
+  return element("li", { class: level ?? "alert", title }, element("strong", {}, causeLabel(cause)), ` ${visible(detail ?? "")}`);
 }

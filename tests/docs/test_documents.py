@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
@@ -16,6 +17,7 @@ from gradgate.probe.conditions.names import OWN_NAMES
 from gradgate.probe.diagnosis.causes import WORDS
 from gradgate.probe.gates.actions import ACTIONS
 from gradgate.probe.gates.sites import SITE_KINDS
+from gradgate.server.protocol.fields import UnaskedCause
 from tests.support.serving import ServerProcess
 from tests.support.waiting import wait_until
 
@@ -88,9 +90,10 @@ def test_every_word_of_a_gate_is_documented() -> None:
 
 
 def test_every_cause_is_documented() -> None:
-    """A cause of an explanation that docs/explaining.md lacks fails here."""
+    """A cause of an explanation or an alert that docs/explaining.md lacks fails here."""
     text = (ROOT / "docs" / "explaining.md").read_text("utf-8")
-    assert [cause for cause in WORDS if f"| `{cause}` |" not in text] == []
+    words = [*WORDS, *get_args(UnaskedCause)]
+    assert [cause for cause in words if f"| `{cause}` |" not in text] == []
 
 
 @pytest.mark.parametrize("definition", sorted(SCHEMA["$defs"]))

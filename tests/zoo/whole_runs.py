@@ -11,9 +11,11 @@ import torch.nn.functional as F
 from torch import nn
 from torch.optim import SGD, Adam, AdamW, Optimizer
 
+from gradgate.probe.live.no_steps import PATIENCE
+
 from .case import classes, inputs
 
-NOT_HELD = "not_in_optimizer"
+NOT_HELD, NO_STEP = "not_in_optimizer", "no_step"
 
 
 @dataclass(frozen=True)
@@ -204,6 +206,129 @@ def teacher_beside_its_student() -> Loop:
     return Loop({"student": student, "teacher": teacher}, optimizer, iterate)
 
 
+def step_forgotten() -> Loop:
+    model = classifier()
+    x, y = inputs(), classes()
+
+    def iterate() -> None:
+        model.zero_grad()
+        F.cross_entropy(model(x), y).backward()
+
+    return Loop(model, SGD(model.parameters(), lr=0.1), iterate)
+
+
+def stepped_by_hand_and_not_told() -> Loop:
+    """Gradient descent as in the first lesson, through ``.data``, which counts no write."""
+    model = classifier()
+    x, y = inputs(), classes()
+
+    def iterate() -> None:
+        F.cross_entropy(model(x), y).backward()
+        for parameter in model.parameters():
+            parameter.data -= 0.1 * parameter.grad.data  # type: ignore[union-attr]
+            parameter.grad = None
+
+    return Loop(model, None, iterate)
+
+
+def optimizer_made_anew_after_attaching() -> Loop:
+    model = classifier()
+    return Loop(
+        model, SGD(model.parameters(), lr=0.1), usual(model, Adam(model.parameters())).iterate
+    )
+
+
+class Sharpness(SGD):
+    """Steps by methods of its own, and by no optimizer's ``step``."""
+
+    @torch.no_grad()
+    def climb(self) -> None:
+        for parameter in self.param_groups[0]["params"]:
+            parameter.add_(parameter.grad, alpha=0.05)
+            self.state[parameter]["climbed"] = parameter.grad.clone()
+        self.zero_grad()
+
+    @torch.no_grad()
+    def descend(self) -> None:
+        for parameter in self.param_groups[0]["params"]:
+            parameter.sub_(self.state[parameter]["climbed"], alpha=0.05)
+            parameter.sub_(parameter.grad, alpha=0.1)
+        self.zero_grad()
+
+
+def optimizer_that_steps_under_another_name() -> Loop:
+    model = classifier()
+    optimizer = Sharpness(model.parameters(), lr=0.1)
+    x, y = inputs(), classes()
+
+    def iterate() -> None:
+        F.cross_entropy(model(x), y).backward()
+        optimizer.climb()
+        F.cross_entropy(model(x), y).backward()
+        optimizer.descend()
+
+    return Loop(model, optimizer, iterate)
+
+
+class Around(Optimizer):
+    """Shares the groups of the optimizer that it keeps, whose step it makes under another name."""
+
+    def __init__(self, base: Optimizer) -> None:
+        super().__init__([p for group in base.param_groups for p in group["params"]], {})
+        self.keeps = {"base": base}
+        self.param_groups = base.param_groups
+
+    def descend(self) -> None:
+        self.keeps["base"].step()
+        self.zero_grad()
+
+
+def optimizer_inside_another() -> Loop:
+    model = classifier()
+    optimizer = Around(Around(AdamW(model.parameters())))
+    x, y = inputs(), classes()
+
+    def iterate() -> None:
+        F.cross_entropy(model(x), y).backward()
+        optimizer.zero_grad()
+        F.cross_entropy(model(x), y).backward()
+        optimizer.keeps["base"].descend()  # type: ignore[attr-defined]
+
+    return Loop(model, optimizer, iterate)
+
+
+def gradients_of_many_batches() -> Loop:
+    model = classifier()
+    optimizer = SGD(model.parameters(), lr=0.1)
+    x, y = inputs(), classes()
+
+    def iterate() -> None:
+        for _ in range(PATIENCE - 1):
+            (F.cross_entropy(model(x), y) / PATIENCE).backward()
+        optimizer.step()
+        optimizer.zero_grad()
+
+    return Loop(model, optimizer, iterate)
+
+
+def generator_beside_a_critic_that_steps_more_often() -> Loop:
+    """Only the generator's optimizer is attached."""
+    generator, critic = nn.Linear(4, 6), nn.Linear(6, 1)
+    ours, theirs = SGD(generator.parameters(), 0.1), SGD(critic.parameters(), 0.1)
+    real, noise = inputs(), torch.randn(8, 4)
+
+    def iterate() -> None:
+        for _ in range(5):
+            theirs.zero_grad()
+            (critic(generator(noise).detach()) - critic(real)).mean().backward()
+            theirs.step()
+        ours.zero_grad()
+        critic(generator(noise)).mean().neg().backward()
+        ours.step()
+
+    return Loop({"g": generator, "c": critic}, ours, iterate)
+
+
 RUNS = (
     *(
         RunCase(build, frozenset([NOT_HELD]))
@@ -216,6 +341,18 @@ RUNS = (
             discriminator_rebuilt_after_its_optimizer,
         )
     ),
+    RunCase(step_forgotten, frozenset([NO_STEP]), iterations=PATIENCE),
+    *(
+        RunCase(build, frozenset([NO_STEP]))
+        for build in (
+            stepped_by_hand_and_not_told,
+            optimizer_made_anew_after_attaching,
+            optimizer_that_steps_under_another_name,
+        )
+    ),
+    RunCase(optimizer_inside_another),
+    RunCase(gradients_of_many_batches, iterations=2),
+    RunCase(generator_beside_a_critic_that_steps_more_often),
     RunCase(healthy_adversaries),
     RunCase(master_copies_in_a_wider_type),
     RunCase(a_prompt_through_a_model_that_stays),

@@ -106,6 +106,78 @@ def test_a_closure_is_known_however_it_is_given(passed: str) -> None:
     assert steps.take()[:2] == ["before 0", "stepped 0"]
 
 
+class Outer(Optimizer):
+    """Keeps the optimizer that makes its steps, as sharpness-aware minimization does."""
+
+    def __init__(self, base: Optimizer) -> None:
+        super().__init__([p for group in base.param_groups for p in group["params"]], {})
+        self.base = base
+        self.param_groups = base.param_groups
+
+    def step(self, closure: Any = None) -> None:
+        self.base.step()
+
+    def second_step(self) -> None:
+        self.base.step()
+        self.base.zero_grad()
+
+
+def test_an_optimizer_inside_another_makes_its_steps() -> None:
+    """By whichever of them, at the same moments; called by the other it is the same step."""
+    layer = nn.Linear(2, 1)
+    outer = Outer(SGD(layer.parameters(), lr=0.1))
+    steps = Steps(optimizers=[outer])
+    loss(layer)
+    step = ["before 0", "measure 0", "stepped 0", "boundary", "after 0"]
+    outer.second_step()
+    assert steps.take() == [*step, "cleared"]
+    for each in (outer, outer.base):
+        loss(layer)
+        each.step()
+        assert steps.take() == step
+    steps.boundaries.remove()
+    assert not outer.base._optimizer_step_pre_hooks
+    assert "zero_grad" not in vars(outer.base)
+
+
+def test_an_inner_step_that_raises_hides_no_later_one() -> None:
+    """Neither its own nor one of the optimizer around it."""
+    layer = nn.Linear(2, 1)
+    outer = Outer(SGD(layer.parameters(), lr=0.1))
+    steps = Steps(optimizers=[outer])
+    layer.weight.grad = torch.ones(1, 2)
+    outer.base.param_groups[0]["lr"] = "fast"
+    with pytest.raises(TypeError):
+        outer.step()
+    outer.base.param_groups[0]["lr"] = 0.1
+    steps.take()
+    outer.step()
+    assert steps.ends() == 1
+
+
+def test_a_collection_of_optimizers_is_a_round_of_them() -> None:
+    """Whether the script calls the collection or each by itself."""
+    model = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 1))
+    inner = [SGD(layer.parameters(), lr=0.1) for layer in model]
+
+    class Collection(Optimizer):
+        def __init__(self) -> None:
+            super().__init__(model.parameters(), {})
+            self.inner = inner
+
+        def step(self, closure: Any = None) -> None:
+            for each in self.inner:
+                each.step()
+
+    collection = Collection()
+    with probe.attach(model, collection, server=False, every=1) as run:
+        for step in (collection.step, lambda: [each.step() for each in inner]):
+            model(torch.ones(1, 2)).sum().backward()
+            step()
+        assert job_of(run).state.step == 2
+        assert {row.state for row in run.parameters()} == {"present"}
+
+
 def test_with_several_optimizers_a_round_is_a_step() -> None:
     """It ends when all have stepped, or just before one steps again."""
     steps = Steps(2)

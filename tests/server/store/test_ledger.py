@@ -113,6 +113,23 @@ def test_a_second_report_of_a_state_brings_news(
     assert shared_server.get(f"{path}/{number}") == {**first, name: value}
 
 
+def test_why_a_command_waits_is_told_until_it_is_applied(
+    shared_server: ServerProcess, run: str
+) -> None:
+    """It is not delivered a second time, and not waiting any more once it was."""
+    path = f"/api/runs/{run}/commands"
+    with FakeProbe(shared_server, hello(run)) as probe:
+        asked = shared_server.post(path, {"kind": "freeze", "target": "a"}).json()["id"]
+        probe.report(1, asked, "delivered")
+        probe.report(2, asked, "delivered", detail="no step was seen")
+        probe.until_acked(2)
+        row = shared_server.get(f"{path}/{asked}")
+        assert (row["state"], row["detail"]) == ("delivered", "no step was seen")
+        probe.report(3, asked, "applied", step=1, parameters=[0])
+        probe.until_acked(3)
+        assert shared_server.get(f"{path}/{asked}")["detail"] is None
+
+
 def test_a_freeze_that_was_verified_can_drift(shared_server: ServerProcess, run: str) -> None:
     """A drift is entered with its reason and time, and nothing follows it but news."""
     path = f"/api/runs/{run}/commands"
