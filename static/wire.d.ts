@@ -233,10 +233,11 @@ export interface Explanation {
 /**
  * One stop of the gradient's way from the loss to a parameter.
  *
- * `flow`: a gradient got here, here it ended, or this is behind the end.
+ * `flow`: a gradient got here, here it ended, or this is behind the end; or here it turned into
+ * NaN or infinity, or that got here.
  */
 export interface Station {
-  flow: "flows" | "stops" | "none";
+  flow: "flows" | "stops" | "none" | "turns" | "nonfinite";
   kind: "loss" | "module" | "call" | "parameter";
   label: string;
   where: string | null;

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from ..base.source import Place
 from ..model.freeze import Freeze
 from ..model.gate_info import GateInfo
+from ..model.onset import Onset
 from .tape import Value
 
 
@@ -27,6 +28,8 @@ class Case:
     """The paths of the modules that hold it."""
     freeze: Freeze | None = None
     gate: GateInfo | None = None
+    onset: Onset | None = None
+    """When gradients stopped being finite, in a live job whose are not."""
 
     @property
     def well(self) -> bool:
@@ -48,3 +51,5 @@ class Finding:
     """The value of the way that the gradient does not get past: None, it stops at the parameter."""
     stopped_by: str = ""
     """What stands at the stop: ``detach()``, ``relu``, a module that is never called."""
+    goes_on: bool = False
+    """The gradient does not end at the stop: there it turns into what is of no use."""

@@ -11,9 +11,10 @@ from typing import ClassVar
 from ..base.source import Chain, Place
 from ..model.freeze import Freeze
 from ..model.gate_info import GateInfo
+from ..model.onset import Onset
 from .case import Finding
 from .gradient_log import Overwriting
-from .phrases import OtherCuts, at, named, phrase
+from .phrases import OtherCuts, at, named, phrase, quoted
 from .switches import OffTime
 from .tape import Call, Value
 from .tensor_hooks import Hook
@@ -481,13 +482,49 @@ class Nonfinite(BadValue):
     word = "nonfinite"
     values = "NaN or infinity"
 
+    KEEP_AWAY: ClassVar[str] = (
+        "Keep what goes into it away from where it has no finite value, by an eps or clamp."
+    )
+    REPLAY: ClassVar[str] = (
+        "Load weights from before, and give probe.explain() that step's data: it names the line."
+    )
+
     @classmethod
-    def from_input(cls, name: str, call: Call, way: list[Value], stop: Value | None) -> Finding:
-        """Name the first call that was given such values from outside."""
+    def from_input(
+        cls,
+        name: str,
+        call: Call,
+        way: list[Value],
+        stop: Value | None,
+        holder: str | None = None,
+    ) -> Finding:
+        """Name the first call that was given such values; ``holder``: a buffer that has them."""
+        if holder is not None:
+            return cls._spread(
+                name,
+                f"The buffer `{holder}`, which {phrase(call)} uses {at(call.chain)}, holds "
+                f"{cls.values} already",
+                "Load or compute the buffer anew, and look at the data that it is made from.",
+                call,
+                way,
+                stop,
+            )
         return cls._spread(
             name,
-            f"What goes into {phrase(call)} {at(call.chain)} holds NaN or infinity already",
-            "Look at the data, and at the weights after the step before.",
+            f"What goes into {phrase(call)} {at(call.chain)} holds {cls.values} already",
+            "Look at the data.",
+            call,
+            way,
+            stop,
+        )
+
+    @classmethod
+    def from_outside(cls, name: str, call: Call, way: list[Value], stop: Value | None) -> Finding:
+        """Name the call that made a tensor of numbers which are so."""
+        return cls._spread(
+            name,
+            f"{phrase(call)} {at(call.chain)} takes {cls.values} in from outside of torch",
+            "Look at the numbers that it is given.",
             call,
             way,
             stop,
@@ -496,21 +533,15 @@ class Nonfinite(BadValue):
     @classmethod
     def by_call(cls, name: str, call: Call, way: list[Value], stop: Value | None) -> Finding:
         """Name the call that made such values of finite ones."""
-        return cls._spread(
-            name,
-            f"{phrase(call)} {at(call.chain)} gives NaN or infinity",
-            "Keep what goes into it away from where it has no finite value, by an eps or clamp.",
-            call,
-            way,
-            stop,
-        )
+        what = f"{phrase(call)} {at(call.chain)} gives {cls.values}"
+        return cls._spread(name, what, cls.KEEP_AWAY, call, way, stop)
 
     @classmethod
     def by_backward(cls, name: str, call: Call, way: list[Value], stop: Value | None) -> Finding:
         """Name the call whose backward made such values of a finite gradient."""
         return cls._spread(
             name,
-            f"The backward of {phrase(call)} {at(call.chain)} makes NaN or infinity of a finite "
+            f"The backward of {phrase(call)} {at(call.chain)} makes {cls.values} of a finite "
             "gradient",
             "Its derivative has no finite value there: add an eps inside of it, or replace the "
             "bad elements before it, not after it.",
@@ -533,11 +564,153 @@ class Nonfinite(BadValue):
         )
 
     @classmethod
+    def by_sum(cls, name: str, made: Call | None, way: list[Value], stop: Value | None) -> Finding:
+        """Name the result whose finite gradients add up to what is too large for its type."""
+        what = f"`{name}`" if made is None else f"the result of {phrase(made)} {at(made.chain)}"
+        return cls._found(
+            f"The gradients that {what} gets from its uses are finite, and their sum is not, so "
+            f"`{name}` gets {cls.values}.",
+            "It is too large for its type: scale the loss down, or use bfloat16 or float32 there.",
+            None if made is None else made.place,
+            way,
+            stop,
+            "the sum",
+        )
+
+    # What an earlier step left in the weights. No call of this step is named: there it only
+    # passed through.
+
+    @classmethod
+    def in_weights(cls, name: str, weights: Sequence[str], way: list[Value]) -> Finding:
+        """Say that weights held such values when the step began."""
+        return cls._of_weights(
+            name,
+            f"{quoted(weights)} {_hold(weights)} {cls.values} when the step begins, and from there "
+            f"`{name}` gets it.",
+            "An earlier step made it: load weights from before, and let attach(model, optimizer, "
+            "every=1) tell which step.",
+            way,
+        )
+
+    @classmethod
+    def weights_first(
+        cls, name: str, weights: Sequence[str], onset: Onset, way: list[Value]
+    ) -> Finding:
+        """Say that weights were so before any gradient was."""
+        what = f"{quoted(weights)} held {cls.values} when step {onset.step} began"
+        advice = cls.REPLAY
+        if onset.step == 1:
+            what = f"The weights came first: {what}, the first of the run"
+            advice = "Look at how the weights were initialised, or at what was loaded into them."
+        elif onset.alone:
+            what = (
+                f"The weights came first: {what}, though every gradient of step {onset.finite_at} "
+                "was finite: the optimizer made it in that step, or the script by what it wrote "
+                "into them after the backward"
+            )
+            advice = (
+                "Lower the learning rate, or give the optimizer an eps, if it divides by zero; "
+                "look at what else writes to weights."
+            )
+        else:
+            what = f"{what}; {_last_finite(onset)}, and the steps between were not sampled"
+            advice = "Let attach(model, optimizer, every=1) tell the step. " + advice
+        return cls._of_weights(name, f"{what}; from there `{name}` gets it.", advice, way)
+
+    @classmethod
+    def since_step(
+        cls, name: str, weights: Sequence[str], onset: Onset, way: list[Value]
+    ) -> Finding:
+        """Say since when gradients are so, where nobody looked at the weights in time."""
+        return cls._of_weights(
+            name,
+            f"{quoted(weights)} {_hold(weights)} {cls.values} by now. Gradients do since step "
+            f"{onset.step}; {_last_finite(onset)}. Whether a weight or a gradient came first was "
+            f"not seen; from there `{name}` gets it.",
+            cls.REPLAY,
+            way,
+        )
+
+    @classmethod
+    def gradient_first(
+        cls,
+        name: str,
+        onset: Onset,
+        first: str,
+        sound: Sequence[str],
+        suspects: Sequence[Call],
+        way: list[Value],
+        *,
+        forward_was_finite: bool,
+    ) -> Finding:
+        """Say that weights are so since a step whose backward began with finite ones.
+
+        ``first``: the parameter nearest to the loss whose gradient was not finite then; ``sound``:
+        nearer ones, whose gradients were; ``suspects``: the calls between that have points without
+        a finite value or derivative.
+        """
+        since = (
+            f"The weights hold {cls.values} since step {onset.step}: they were finite when it began"
+        )
+        if not sound:
+            since += (
+                ", and its backward gave none of them a finite gradient, so that a value of its "
+                "forward, its data or the gradient of its loss came first"
+            )
+        else:
+            since += (
+                f", and its backward gave `{first}` a gradient that was not, while {_of(sound)}"
+            )
+            if forward_was_finite:
+                since += " finite, so that a gradient came first, and not a value of the forward"
+            else:
+                since += " finite"
+        there = "Between them" if sound else "In such a step"
+        told = list(dict.fromkeys(f"{phrase(call)} {at(call.chain)}" for call in suspects))
+        if len(told) == 1:
+            since += f". {there}, only {told[0]} has points without a finite value or derivative"
+        elif told:
+            more = f" and {len(told) - 4} more" if len(told) > 4 else ""
+            since += (
+                f". {there}, these have points without a finite value or derivative: "
+                f"{', '.join(told[:4])}{more}"
+            )
+        places = {call.place for call in suspects}
+        advice = cls.REPLAY
+        made = suspects[0] if forward_was_finite and len(places) == 1 else None
+        if made is not None:
+            advice = (
+                "Add an eps inside of it, or clamp what goes into it, and load weights from before."
+            )
+        return cls._of_weights(name, f"{since}. From there `{name}` gets it.", advice, way, made)
+
+    @classmethod
+    def _of_weights(
+        cls, name: str, detail: str, advice: str, way: list[Value], call: Call | None = None
+    ) -> Finding:
+        place = None if call is None else call.place
+        return cls._found(detail, advice, place, way, stopped_by=f"{cls.values} in weights")
+
+    @classmethod
     def _spread(
         cls, name: str, what: str, advice: str, call: Call, way: list[Value], stop: Value | None
     ) -> Finding:
         detail = f"{what[0].upper() + what[1:]}, and from there `{name}` gets it."
         return cls._at_call(detail, advice, call, way, stop)
+
+
+def _hold(names: Sequence[str]) -> str:
+    return "holds" if len(names) == 1 else "hold"
+
+
+def _of(names: Sequence[str]) -> str:
+    return f"that of {quoted(names)} was" if len(names) == 1 else f"those of {quoted(names)} were"
+
+
+def _last_finite(onset: Onset) -> str:
+    if onset.finite_at is None:
+        return "no sample before it was finite"
+    return f"those of step {onset.finite_at} were finite"
 
 
 class Overwritten(Cause):

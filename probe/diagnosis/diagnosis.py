@@ -52,7 +52,8 @@ class Diagnosis:
         self.dataflow = Dataflow(tape, names)
         numbers = [tape.backwards.index(backward) for backward in self.dataflow.losses]
         backward_record.keep(numbers)
-        self._faults = GradientFaults(tape, backward_record, self.dataflow, names, zeroing)
+        known = {**modules.buffers(), **names}
+        self._faults = GradientFaults(tape, backward_record, self.dataflow, known, zeroing)
 
     def of(self, case: Case) -> Finding | None:
         """Find the cause for one parameter; None for one that is well."""

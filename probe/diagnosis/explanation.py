@@ -21,7 +21,8 @@ class Station:
     kind: str
     """``loss``, ``module``, ``call`` or ``parameter``."""
     flow: str
-    """``flows``: a gradient got here; ``stops``: here it ended; ``none``: behind that."""
+    """``flows``: a gradient got here; ``stops``: here it ended; ``none``: behind that; ``turns``:
+    here it turned into NaN or infinity; ``nonfinite``: which got here."""
     where: str | None
 
 
@@ -63,21 +64,22 @@ def stations(name: str, finding: Finding) -> tuple[Station, ...]:
     where = None if finding.place is None else finding.place.text
     found: list[Station] = [Station("loss", "loss", "flows", None)]
     stopped = False
+    end, after = ("turns", "nonfinite") if finding.goes_on else ("stops", "none")
     for value in reversed(finding.way[1:]):
         ends = value is finding.stop or not value.carries
         # What carries no gradient is behind the stop, and so is what never got to the loss.
         behind = not value.carries or value is finding.way[-1]
         if not (ends and behind):
-            _module(found, value, "none" if stopped else "flows")
+            _module(found, value, after if stopped else "flows")
         if ends and not stopped:
-            found.append(Station(finding.stopped_by, "call", "stops", where))
+            found.append(Station(finding.stopped_by, "call", end, where))
             stopped = True
         if ends and behind:
-            _module(found, value, "none")
+            _module(found, value, after)
     if not stopped and finding.stop is None and finding.stopped_by:
-        found.append(Station(finding.stopped_by, "call", "stops", where))
+        found.append(Station(finding.stopped_by, "call", end, where))
         stopped = True
-    found.append(Station(name, "parameter", "none" if stopped else "flows", None))
+    found.append(Station(name, "parameter", after if stopped else "flows", None))
     return _short(found)
 
 
@@ -101,7 +103,8 @@ def _text(place: Place | None) -> str | None:
 def _short(found: list[Station]) -> tuple[Station, ...]:
     if len(found) <= MOST:
         return tuple(found)
-    stop = next((i for i, each in enumerate(found) if each.flow == "stops"), len(found) - 1)
+    ends = (i for i, each in enumerate(found) if each.flow in ("stops", "turns"))
+    stop = next(ends, len(found) - 1)
     near = range(max(0, stop - 5), stop + 6)
     kept = [*range(10), *near, *range(len(found) - 10, len(found))]
     return tuple(found[i] for i in sorted(set(kept)) if i < len(found))

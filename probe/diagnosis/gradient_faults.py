@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..base.source import Place
 from ..gates.sites import LABEL, OUTPUT, PARAMETER
@@ -25,9 +25,10 @@ from .causes import (
 )
 from .dataflow import Dataflow
 from .gradient_log import Overwriting
+from .nonfinite import NonfiniteOrigins
 from .switches import off_in_backward
-from .tape import Call, Tape, Value
-from .torch_functions import FLAT, MASKS, PRODUCTS
+from .tape import Call, Tape, Value, size_of
+from .torch_functions import FLAT, PRODUCTS
 
 BACKWARD, ROOT, HOOK, SUM = "backward", "root", "hook", "sum"
 
@@ -92,54 +93,6 @@ def faults(leaves: Iterable[NodeRecord], bad: Callable[[float | None], bool]) ->
     return sorted(found, key=lambda fault: fault.record.order or math.inf)
 
 
-@dataclass(frozen=True)
-class Origin:
-    """What made the first value that is not finite."""
-
-    call: Call | None
-    """None: no value on the way was so; the backward made it."""
-    leaf: Value | None = None
-    """An input or a parameter that held it from the start; ``call`` is the first to use it."""
-
-
-def size_of(value: Value) -> float | None:
-    """Return the largest magnitude in a value; a view has that of what it is a view of."""
-    seen: set[int] = set()
-    while value.size is None and id(value) not in seen:
-        seen.add(id(value))
-        parents = [*value.flows, *value.lost, *value.plain]
-        if len(parents) != 1:
-            return None
-        value = parents[0]
-    return value.size if isinstance(value.size, float) else None
-
-
-def is_bad(value: Value) -> bool:
-    """Return whether a value is not finite, and is not a mask's minus infinity."""
-    size = size_of(value)
-    if size is None or math.isfinite(size):
-        return False
-    made_by = value.made_by
-    return math.isnan(size) or made_by is None or made_by.name not in MASKS
-
-
-def origin(call: Call) -> Origin:
-    """Follow the first non-finite value back from ``call``, through what it was made of."""
-    bad = next((v for v in [*call.inputs, *call.outputs] if is_bad(v)), None)
-    if bad is None:
-        return Origin(None)
-    user: Call | None = call
-    seen: set[int] = set()
-    while bad is not None and id(bad) not in seen:
-        seen.add(id(bad))
-        made_by = bad.made_by
-        if made_by is None:
-            return Origin(user, bad)
-        worse = [v for v in [*bad.flows, *bad.lost, *bad.plain] if is_bad(v)]
-        user, bad = made_by, worse[0] if worse else None
-    return Origin(user)
-
-
 class GradientFaults:
     """Asks the backwards of one step about parameters that are connected with a loss."""
 
@@ -151,13 +104,14 @@ class GradientFaults:
         names: Mapping[int, str],
         zeroing: Sequence[GateInfo],
     ) -> None:
-        """``names``: of the parameters, by ``id``; ``zeroing``: the closed gates
+        """``names``: of parameters and buffers, by ``id``; ``zeroing``: the closed gates
         that scale by zero."""
         self._tape = tape
         self._backward_record = backward_record
         self._dataflow = dataflow
         self._names = names
         self._zeroing = zeroing
+        self._origins = NonfiniteOrigins(tape, dataflow, names)
 
     def gated(self, case: Case, gate: GateInfo) -> Finding:
         """Name the closed gate that kept it away."""
@@ -216,24 +170,33 @@ class GradientFaults:
         return Unknown.found(case.name, "its gradient is exactly zero", None, way)
 
     def nonfinite(self, case: Case) -> Finding:
-        """Say where NaN or infinity in it came from."""
+        """Say where NaN or infinity in it came from; from there it goes on to the parameter."""
         way = self._way(case)
         overwriting = self._overwriting(case, is_nonfinite, stays=True)
         if overwriting is not None:
-            return Overwritten.by_nonfinite(
-                case.name, overwriting, self._culprits(overwriting), way
-            )
+            culprits = self._culprits(overwriting)
+            found = Overwritten.by_nonfinite(case.name, overwriting, culprits, way)
+            return replace(found, goes_on=True)
         for fault in self._faults(case, is_nonfinite):
-            call = self._tape.by_node.get(fault.record.key)
-            if fault.by == BACKWARD and call is not None:
-                return _nonfinite_from(case.name, call, way)
-            if fault.by == ROOT:
-                return Nonfinite.from_root(case.name, self._begun(), way)
-            if fault.by == HOOK:
-                return self._hooked(Nonfinite, case, fault, way)
+            found_by = self._spoilt_by(case, fault, way)
+            if found_by is not None:
+                return replace(found_by, goes_on=True)
         return Unknown.found(
             case.name, "its gradient is not finite, and none was seen to turn so", None, way
         )
+
+    def _spoilt_by(self, case: Case, fault: Fault, way: list[Value]) -> Finding | None:
+        call = self._tape.by_node.get(fault.record.key)
+        value = None if call is None else _output(call, way)
+        if fault.by == ROOT:
+            return Nonfinite.from_root(case.name, self._begun(), way)
+        if fault.by == HOOK:
+            return self._hooked(Nonfinite, case, fault, way)
+        if fault.by == SUM:
+            return Nonfinite.by_sum(case.name, call, way, value)
+        if call is None:
+            return None
+        return replace(self._origins.find(case, call, way), stop=value)
 
     def _gone(self, case: Case, way: list[Value]) -> Finding | None:
         """Say how a gradient that had arrived came away."""
@@ -337,15 +300,3 @@ class GradientFaults:
 def _output(call: Call, way: Sequence[Value]) -> Value | None:
     """Find the value of a way that a call made."""
     return next((value for value in way if value.made_by is call), None)
-
-
-def _nonfinite_from(name: str, call: Call, way: list[Value]) -> Finding:
-    """Name what made the first value that is not finite, from a call whose backward spread it."""
-    born = origin(call)
-    first = born.call or call
-    value = _output(first, way)
-    if born.leaf is not None:
-        return Nonfinite.from_input(name, first, way, value)
-    if born.call is not None:
-        return Nonfinite.by_call(name, first, way, value)
-    return Nonfinite.by_backward(name, first, way, value)

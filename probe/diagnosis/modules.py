@@ -65,6 +65,14 @@ class ModuleIndex:
         code: CodeType | None = getattr(function, "__code__", None)
         return None if code is None or self._callers.is_torch(code) else code
 
+    def buffers(self) -> dict[int, str]:
+        """Return the name of each buffer, by its ``id``."""
+        found: dict[int, str] = {}
+        for path, module in self.modules.items():
+            for name, buffer in module.named_buffers(recurse=False):
+                found.setdefault(id(buffer), f"{path}.{name}" if path else name)
+        return found
+
     def name(self, path: str) -> str:
         """Return how a module is called in a sentence."""
         if path:

@@ -72,3 +72,11 @@ class OtherCuts:
 def _listed(places: Sequence[Place]) -> str:
     left = f" and {len(places) - 3} more" if len(places) > 3 else ""
     return ", ".join(place.text for place in places[:3]) + left
+
+
+def quoted(names: Sequence[str]) -> str:
+    """Return ```a`, `b` and `c```; of many the first three, and how many more there are."""
+    told = [f"`{name}`" for name in names]
+    if len(told) > 4:
+        told = [*told[:3], f"{len(told) - 3} more"]
+    return " and ".join(filter(None, [", ".join(told[:-1]), told[-1]]))

@@ -34,6 +34,7 @@ from .torch_functions import (
     LEAVES_TORCH,
     SHAPE_OF_ALL,
     SHAPE_OF_OTHERS,
+    is_smooth,
     writes_unseen,
 )
 
@@ -133,6 +134,7 @@ class TapeRecorder(TorchFunctionMode):
         call: Call | None = None
         with self._guard, without_subclasses():
             call = self._begin_call(name, self.callers.chain(frame))
+            call.smooth = is_smooth(name, args)
             taken = [(t, self._values.of(t, call), version(t)) for t in tensors_of(args, kwargs)]
             known = (
                 self._values.numbers.sources([*args, *kwargs.values()])

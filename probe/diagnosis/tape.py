@@ -30,6 +30,8 @@ class Call:
     outputs: list[Value] = field(default_factory=list)
     custom: bool = False
     """A custom autograd function."""
+    smooth: bool = False
+    """A division by a number, or a power with a whole one: finite wherever its input is."""
 
     @property
     def place(self) -> Place | None:
@@ -87,10 +89,24 @@ class Value:
     """``id`` of the tensor, for a leaf of the autograd graph that requires gradient."""
     is_parameter: bool = False
     """A parameter of the models holds it."""
+    source: int | None = None
+    """``id`` of the tensor, for what was there before the step."""
     depth: int = 0
     """Nodes of the autograd graph in a row below it, at most."""
     size: float | Tensor | None = None
     """The largest magnitude in it: 0, a number, inf or nan; a tensor until it is read."""
+
+
+def size_of(value: Value) -> float | None:
+    """Return the largest magnitude in a value; a view has that of what it is a view of."""
+    seen: set[int] = set()
+    while value.size is None and id(value) not in seen:
+        seen.add(id(value))
+        parents = [*value.flows, *value.lost, *value.plain]
+        if len(parents) != 1:
+            return None
+        value = parents[0]
+    return value.size if isinstance(value.size, float) else None
 
 
 @dataclass(eq=False)

@@ -178,7 +178,9 @@ class TensorValues:
         value.plain = [each for each in others if not each.carries]
         if call is not None:
             call.outputs.append(value)
-        if (call is not None or value.leaf is not None) and not is_view(tensor):
+        if call is None and not parents and node is None:
+            value.source = id(tensor)
+        if value.source is not None or value.leaf is not None or not is_view(tensor):
             value.size = measured(tensor)
         self._tape.values.append(value)
         self._seen[id(tensor)] = (weakref.ref(tensor), version(tensor), value)

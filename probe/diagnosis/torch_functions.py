@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from ..torch_compat.grad_scaler import UNSCALE
@@ -215,3 +215,73 @@ PRODUCTS = frozenset(
 )
 """They multiply their first two tensors (those after the first, where they add to it): where one
 is all zeros, so is the gradient of the other."""
+
+_QUOTIENTS = frozenset({"div", "true_divide", "divide", "truediv", "itruediv", "idiv"})
+_POWERS = frozenset({"pow", "ipow", "float_power"})
+
+SINGULAR = (
+    _QUOTIENTS
+    | _POWERS
+    | frozenset(
+        {
+            "rtruediv",
+            "rdiv",
+            "rpow",
+            "reciprocal",
+            "sqrt",
+            "rsqrt",
+            "log",
+            "log2",
+            "log10",
+            "log1p",
+            "exp",
+            "exp2",
+            "expm1",
+            "cosh",
+            "sinh",
+            "acos",
+            "arccos",
+            "asin",
+            "arcsin",
+            "acosh",
+            "arccosh",
+            "atanh",
+            "arctanh",
+            "hypot",
+            "logit",
+            "erfinv",
+            "lgamma",
+            "digamma",
+            "xlogy",
+            "det",
+            "logdet",
+            "slogdet",
+            "inverse",
+            "inv",
+            "solve",
+            "cholesky",
+            "svd",
+            "eigh",
+            "eig",
+            "qr",
+        }
+    )
+)
+"""They have finite inputs, none of them huge, at which their value or their derivative is not
+finite (norms, ``std`` and ``prod`` have none); names without the underscores around them and the
+prefix of ``torch.linalg``."""
+
+
+def is_singular(name: str) -> bool:
+    """Return whether a function has finite inputs at which it, or its derivative, is not."""
+    return name.strip("_").removeprefix("linalg_") in SINGULAR
+
+
+def is_smooth(name: str, args: Sequence[Any]) -> bool:
+    """Return whether a singular function is given a number that takes its bad points away."""
+    number = args[1] if len(args) > 1 else None
+    if not isinstance(number, (int, float)):
+        return False
+    bare = name.strip("_")
+    whole = number >= 1 and float(number).is_integer()
+    return (bare in _QUOTIENTS and number != 0) or (bare in _POWERS and whole)

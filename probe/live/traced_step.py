@@ -130,6 +130,7 @@ class TracedStep:
                     trace.owners(self._table.names[index]),
                     self._freezer.records.freezes.get(index),
                     blocking.get(index),
+                    self._measurement.onset,
                 )
                 cases.append(case)
         return cases

@@ -13,6 +13,7 @@ from ..model.changes import ModelChanges
 from ..model.dead_units import DeadUnits
 from ..model.membership import Membership
 from ..model.movement import Movement
+from ..model.onset import Onset
 from ..model.sample import UPDATE_RATIO, WEIGHT_NORM, Sample
 from ..model.table import ParameterTable, TableRow, is_uninitialized
 from ..torch_compat.readback import capturing
@@ -20,6 +21,7 @@ from .backward_timer import BackwardTimer, BackwardTiming
 from .latest import LatestSample
 from .looks import Looks
 from .metrics import MetricLog, MetricValues
+from .onset_watch import OnsetWatch
 from .pace import Pace
 from .sampler import Sampler
 from .schedule import SamplingSchedule
@@ -63,6 +65,7 @@ class Measurement:
         self._writes = WriteTracker(table.parameters)
         self.sampler = Sampler(table, self._writes, guard, catch_up=self.members.catch_up)
         self.looks = Looks(table, Turns(pace.budget, self._sizes), guard, self._writes.is_new)
+        self._onset = OnsetWatch(table)
         self._coming_step = coming_step
         self._timer = BackwardTimer(models.values(), guard, backward_ended)
         self._timer.arm()
@@ -96,6 +99,13 @@ class Measurement:
         )
         if self.looks.looking:
             self.looks.measure(self.members.set_of(k))
+        if self._onset.wants_look or self.sampler.sees_nonfinite:
+            self._onset.look(self._coming_step())
+
+    @property
+    def onset(self) -> Onset | None:
+        """When gradients stopped being finite; None while they are."""
+        return self._onset.onset
 
     def any_nonfinite(self, k: int) -> bool:
         """Whether a gradient of optimizer k holds an infinity or a NaN; waits for the device."""
@@ -149,6 +159,7 @@ class Measurement:
         measured = [self._with_looks(sample) for sample in self.sampler.collect(wait=wait)]
         for each in measured:
             self.latest.receive(each.sample)
+            self._onset.receive(each.sample)
         return measured, self.metrics.collect(wait=wait)
 
     def end_step(self, step: int, spent: float, *, sampled: bool, late: bool) -> None:

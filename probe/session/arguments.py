@@ -31,7 +31,11 @@ def checked_models(model: object, asked: str = "attach") -> dict[str, nn.Module]
                 f"{what} is a {type(value).__name__}; {asked}() wants a torch.nn.Module "
                 "or a dict of names to modules."
             )
-    models = {key: value for key, value in named.items() if isinstance(value, nn.Module)}
+    return {key: value for key, value in named.items() if isinstance(value, nn.Module)}
+
+
+def require_hooks(models: Mapping[str, nn.Module]) -> None:
+    """Raise :class:`AttachError` for a model that takes no hooks: it cannot be followed."""
     for key, value in models.items():
         if not takes_hooks(value):
             what = f"model[{key!r}]" if key else "model"
@@ -39,7 +43,6 @@ def checked_models(model: object, asked: str = "attach") -> dict[str, nn.Module]
                 f"{what} is TorchScript, which takes no hooks, so its forwards cannot be followed; "
                 "attach to the module that it was made of, before torch.jit.script."
             )
-    return models
 
 
 def checked_optimizers(optimizer: object) -> list[Optimizer]:

@@ -16,6 +16,7 @@ from .arguments import (
     checked_optimizers,
     checked_patterns,
     checked_server,
+    require_hooks,
     script_name,
 )
 from .run import Run
@@ -56,6 +57,7 @@ def attach(
     the job trains on.
     """
     models = checked_models(model)
+    require_hooks(models)
     optimizers = checked_optimizers(optimizer)
     if every is not None and (not isinstance(every, int) or every < 1):
         raise ValueError(

@@ -16,12 +16,13 @@ LineNumber = Annotated[int, Field(ge=1, le=limits.NUMBER)]
 class Station(Message):
     """One stop of the gradient's way from the loss to a parameter.
 
-    `flow`: a gradient got here, here it ended, or this is behind the end.
+    `flow`: a gradient got here, here it ended, or this is behind the end; or here it turned into
+    NaN or infinity, or that got here.
     """
 
     label: Label
     kind: Literal["loss", "module", "call", "parameter"]
-    flow: Literal["flows", "stops", "none"]
+    flow: Literal["flows", "stops", "none", "turns", "nonfinite"]
     where: Place | None
 
 

@@ -45,8 +45,11 @@ function runsOf(path) {
  */
 export function pathSentence(path) {
   const counted = (/** @type {Station["flow"]} */ flow) => path.filter((each) => each.flow === flow).length;
-  const stops = path.filter(({ flow }) => flow === "stops").map(({ label }) => visible(label));
+  const labels = (/** @type {Station["flow"]} */ flow) => path.filter((each) => each.flow === flow).map(({ label }) => visible(label));
+  const stops = labels("stops");
+  const turns = labels("turns");
   const flows = `From the loss the gradient flows through ${plural(counted("flows"), "station")}`;
+  if (turns.length > 0) return `${flows}, turns into NaN or infinity at ${turns.join(" and at ")}, and comes so to ${plural(counted("nonfinite"), "station")} behind.`;
   if (stops.length === 0) return `${flows}.`;
   return `${flows}, stops at ${stops.join(" and at ")}, and does not come to ${plural(counted("none"), "station")} behind.`;
 }

@@ -39,6 +39,7 @@ function rowView(row, onUnfold) {
   setName(name, kind === "call" ? label.replaceAll("`", "") : label);
   const item = element("li", { "data-flow": flow, "data-kind": kind }, element("span", { class: "rail", "aria-hidden": "true" }), name);
   if (flow === "stops") item.append(element("span", { class: "verb" }, "stops here"));
+  else if (flow === "turns") item.append(element("span", { class: "verb" }, "turns into NaN or infinity here"));
   else if (kind === "parameter") item.append(element("span", { class: "verb" }, kind));
   if (where !== null) item.append(element("span", { class: "where mono", title: visible(where) }, visible(shortLocation(where))));
   return item;

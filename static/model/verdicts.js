@@ -121,7 +121,7 @@ export function alikeTo(explanations, one) {
  * @param {Explanation} other
  */
 function sharesStop(one, other) {
-  const stopOf = (/** @type {Explanation} */ { path }) => path.find(({ flow }) => flow === "stops")?.label;
+  const stopOf = (/** @type {Explanation} */ { path }) => path.find(({ flow }) => flow === "stops" || flow === "turns")?.label;
   return stopOf(one) === stopOf(other);
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -223,6 +224,96 @@ def nan_in_the_data() -> Job:
     return _fit(Checked(), x, torch.randn(8, 3))
 
 
+class Rescaled(nn.Module):
+    """A layer behind a scale of its own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.encoder = nn.Linear(6, 8)
+        self.scale = nn.Parameter(torch.ones(8))
+        self.head = nn.Linear(8, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.head(torch.tanh(self.encoder(x)) * self.scale)  # type: ignore[no-any-return]
+
+
+def weight_that_is_nan_already() -> Job:
+    """A step before this one spoilt one element; this step's calls only pass it on."""
+    model = Rescaled()
+    with torch.no_grad():
+        model.scale[3] = torch.nan
+    return classifier(model)
+
+
+class Pretrained(nn.Module):
+    """Trains a head on a frozen table of vectors, of which one row was never written."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        vectors = torch.randn(7, 6)
+        vectors[5] = torch.inf
+        self.vectors = nn.Embedding.from_pretrained(vectors)
+        self.head = nn.Linear(6, 3)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        return self.head(self.vectors(tokens).mean(1))  # type: ignore[no-any-return]
+
+
+def row_of_a_frozen_table() -> Job:
+    return _fit(Pretrained(), torch.arange(7).repeat(8, 1), torch.randn(8, 3))
+
+
+class Tracked(nn.Module):
+    """Normalises by statistics that a bad batch has spoilt, in eval mode."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.encoder = nn.Linear(6, 8)
+        self.norm = nn.BatchNorm1d(8)
+        self.head = nn.Linear(8, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        h = self.norm(self.encoder(x))  # <- statistics_of_a_bad_batch
+        return self.head(torch.relu(h))  # type: ignore[no-any-return]
+
+
+def statistics_of_a_bad_batch() -> Job:
+    model = Tracked()
+    assert model.norm.running_mean is not None
+    model.norm.running_mean.fill_(torch.nan)
+    model.norm.eval()
+    return classifier(model)
+
+
+def numbers_from_a_file() -> Job:
+    """A column of the file is empty, which numpy reads as NaN."""
+    model = nn.Linear(6, 3)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    table = np.genfromtxt(["1,,3,4,5,6"] * 8, delimiter=",", dtype=np.float32)
+
+    def step() -> None:
+        optimizer.zero_grad()
+        x = torch.from_numpy(table)  # <- numbers_from_a_file
+        F.mse_loss(model(x), torch.zeros(8, 3)).backward()
+
+    return Job(model, step, optimizer)
+
+
+def root_of_a_perfect_fit() -> Job:
+    """The root of a mean squared error, at an error of exactly zero."""
+    model = nn.Linear(6, 3, bias=False)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    x = inputs()
+    target = model(x).detach()
+
+    def step() -> None:
+        optimizer.zero_grad()
+        loss = F.mse_loss(model(x), target).sqrt()  # <- root_of_a_perfect_fit
+        loss.backward()
+
+    return Job(model, step, optimizer)
+
+
 CASES = (
     Case("nan_in_the_unused_branch", lambda: classifier(SafeRoot()), layers(CAUSE, "encoder")),
     Case("root_of_a_row_of_zeros", root_of_a_row_of_zeros, {"encoder.weight": CAUSE}),
@@ -245,5 +336,22 @@ CASES = (
     ),
     Case("angle_to_itself", angle_to_itself, {"direction": CAUSE}),
     Case("exponential_overflows", exponential_overflows, dict.fromkeys(("weight", "bias"), CAUSE)),
+    Case(
+        "weight_that_is_nan_already",
+        weight_that_is_nan_already,
+        {"scale": CAUSE, **layers(CAUSE, "encoder", "head")},
+    ),
+    Case(
+        "row_of_a_frozen_table",
+        row_of_a_frozen_table,
+        {"vectors.weight": "frozen_by_script", **layers(CAUSE, "head")},
+    ),
+    Case(
+        "statistics_of_a_bad_batch",
+        statistics_of_a_bad_batch,
+        layers(CAUSE, "encoder", "norm", "head"),
+    ),
+    Case("numbers_from_a_file", numbers_from_a_file, dict.fromkeys(("weight", "bias"), CAUSE)),
+    Case("root_of_a_perfect_fit", root_of_a_perfect_fit, {"weight": CAUSE}),
     Case("nan_in_the_data", nan_in_the_data, layers(CAUSE, "encoder", "head")),
 )

@@ -35,6 +35,7 @@ WITHOUT_LINE = {
     "gated",
     "module_not_called",
     "not_in_optimizer",
+    "nonfinite",  # of weights that held it before the step
 }
 """Causes that may have no line; every other one always has one."""
 

@@ -32,6 +32,11 @@ test("the way is a sentence for those who do not see it", () => {
     pathSentence(WAY),
     "From the loss the gradient flows through 8 stations, stops at stops.0, and does not come to 3 stations behind.",
   );
+  const spoilt = [...stations(2, "flows"), ...stations(1, "turns"), ...stations(2, "nonfinite")];
+  assert.equal(
+    pathSentence(spoilt),
+    "From the loss the gradient flows through 2 stations, turns into NaN or infinity at turns.0, and comes so to 2 stations behind.",
+  );
   assert.equal(pathSentence(stations(1, "flows")), "From the loss the gradient flows through 1 station.");
 });
 

@@ -71,6 +71,20 @@ def test_a_gradient_that_stops_where_it_carries_one_reached_its_module() -> None
     ]
 
 
+def test_nan_goes_on_from_where_it_began() -> None:
+    """The gradient does not stop there: what comes to the parameter is NaN."""
+    values = way("stem", "root", "head")
+    finding = Finding("nonfinite", "", "", PLACE, values, values[2], "sqrt()", goes_on=True)
+    assert [(label, flow) for label, _, flow in told(finding)] == [
+        ("loss", "flows"),
+        ("head", "flows"),
+        ("root", "flows"),
+        ("sqrt()", "turns"),
+        ("stem", "nonfinite"),
+        ("w", "nonfinite"),
+    ]
+
+
 def test_what_never_got_to_the_loss_is_behind_the_stop() -> None:
     """The last value of the way is where it ends."""
     values = way("stem", "head")

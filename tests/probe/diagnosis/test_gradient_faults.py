@@ -19,15 +19,13 @@ from gradgate.probe.diagnosis.gradient_faults import (
     GradientFaults,
     arrived,
     faults,
-    is_bad,
     is_nonfinite,
     is_nothing,
     is_zero,
-    origin,
-    size_of,
 )
+from gradgate.probe.diagnosis.tape import size_of
 from gradgate.probe.model.gate_info import GateInfo
-from tests.support.tracing import Recorded, call, value
+from tests.support.tracing import Recorded, value
 
 
 def node(
@@ -141,37 +139,6 @@ def test_a_view_is_as_large_as_what_it_is_a_view_of() -> None:
     assert (size_of(view), size_of(several)) == (3.0, None)
     base.size = torch.tensor(3.0)  # not read
     assert size_of(view) is None
-
-
-@pytest.mark.parametrize(
-    ("name", "size", "bad"),
-    [
-        ("log", -math.inf, True),
-        ("masked_fill", -math.inf, False),
-        ("masked_fill", math.nan, True),
-        ("log", 1.0, False),
-    ],
-)
-def test_the_infinity_of_a_mask_is_meant(name: str, size: float, bad: bool) -> None:
-    """A NaN never is."""
-    made = value(call(name))
-    made.size = size
-    assert is_bad(made) is bad
-
-
-def test_the_first_bad_value_is_where_it_began() -> None:
-    """Followed back through what it was made of, to a call or to what was given."""
-    given, made, used = value(), value(call("log")), value(call("mul"))
-    for each in (given, made, used):
-        each.size = math.nan
-    made.flows, used.flows = [given], [made]
-    last = call("sum")
-    last.inputs = [used]
-    assert (origin(last).call, origin(last).leaf) == (made.made_by, given)
-    given.size = 1.0
-    assert (origin(last).call, origin(last).leaf) == (made.made_by, None)
-    used.size = 1.0
-    assert (origin(last).call, origin(last).leaf) == (None, None)
 
 
 # The verdict, on small real steps.
@@ -344,21 +311,3 @@ def test_a_gradient_that_was_returned_is_not_stored() -> None:
     other = verdict("absent", x, lambda: torch.autograd.grad((x * y).sum(), [y]))
     assert other is not None
     assert other.stopped_by == "inputs="
-
-
-def test_nan_is_laid_at_what_made_it() -> None:
-    """What was given, the call, or its backward alone."""
-    x = leaf()
-    bad = torch.tensor([math.nan, 1.0], requires_grad=True)
-    found = verdict("nonfinite", x, lambda: (x * bad).sum().backward())
-    assert found is not None
-    assert "What goes into `mul()`" in found.detail
-    found = verdict("nonfinite", x, lambda: ((x - 1).log().square()).sum().backward())
-    assert found is not None
-    assert "`log()`" in found.detail
-    found = verdict("nonfinite", x, lambda: (x - 1).sqrt().sum().backward())
-    assert found is not None
-    assert "The backward of `sqrt()`" in found.detail
-    found = verdict("nonfinite", x, lambda: x.sum().backward(torch.tensor(math.inf)))
-    assert found is not None
-    assert "began with" in found.detail

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from gradgate.probe.base.source import Place
-from gradgate.probe.diagnosis.phrases import OtherCuts, at, phrase
+from gradgate.probe.diagnosis.phrases import OtherCuts, at, phrase, quoted
 from gradgate.probe.diagnosis.tape import Call
 from tests.support.tracing import call, chain
 
@@ -69,3 +69,17 @@ def test_cuts_further_on_are_told_from_those_of_other_ways() -> None:
     assert OtherCuts([a], [b]).text == (
         " (the way is cut again at b.py:2; other ways are cut at a.py:1)"
     )
+
+
+@pytest.mark.parametrize(
+    ("count", "expected"),
+    [
+        (1, "`p0`"),
+        (2, "`p0` and `p1`"),
+        (4, "`p0`, `p1`, `p2` and `p3`"),
+        (6, "`p0`, `p1`, `p2` and 3 more"),
+    ],
+)
+def test_parameters_are_named_up_to_four(count: int, expected: str) -> None:
+    """Of more, three and a number."""
+    assert quoted([f"p{i}" for i in range(count)]) == expected
