@@ -23,6 +23,7 @@ from .grad_scaler import ScalerZeros
 from .no_grad_modules import NoGradModules
 from .records import FreezeRecords
 from .refusals import Refusals
+from .script_flags import ScriptFlags
 
 
 class Freezer:
@@ -38,12 +39,16 @@ class Freezer:
         table: ParameterTable,
         guard: Guard,
         wrappers: Wrappers,
+        *,
+        script_wins: bool = False,
     ) -> None:
+        """``script_wins``: a freeze ends where the script itself sets ``requires_grad``."""
         self._models = models
         self._table = table
         self._wrappers = wrappers
         self._refusals = Refusals(models, optimizers, table, wrappers)
         self.records = FreezeRecords(table)
+        self.script_flags = ScriptFlags(table, self.records, guard, win=script_wins)
         self.anchor = Anchor(models, guard)
         self.no_grad = NoGradModules(self.anchor.is_all_of)
         self.statistics = FrozenStatistics()
@@ -80,11 +85,13 @@ class Freezer:
             lambda: self.no_grad.set(no_grad),
             restore_statistics,
             self.gate_cover.freezes_changed,
+            self.script_flags.follow,
             lambda: self._refresh_torch(flipped),
         ]
 
     def freeze(self, selection: Selection, freeze: Freeze) -> None:
         """Freeze parameters: an absolute state, so freezing twice is freezing once."""
+        self.script_flags.forget(selection.indexes)
         flipped = self.records.add(selection.indexes, freeze)
         modules = set(self.no_grad.paths)
         if freeze.mode == "no_grad":
@@ -98,6 +105,7 @@ class Freezer:
 
     def thaw(self, selection: Selection) -> None:
         """Make parameters trainable again, and let running statistics run."""
+        self.script_flags.forget(selection.indexes)
         flipped = self.records.drop(selection.indexes)
         self.statistics.unfreeze(selection.norms)
         self._follow(self.no_grad.paths, module_paths(self._models), flipped)
@@ -109,7 +117,9 @@ class Freezer:
         those that the optimizer about to step holds, for there may be one per parameter.
         """
         frozen = self.records.freezes
-        self.records.clear_gradients(stepping if len(stepping) < len(frozen) else frozen)
+        undone = self.records.clear_gradients(stepping if len(stepping) < len(frozen) else frozen)
+        if undone and not self.script_flags.win:
+            self._freeze_again(undone)
         self.scaler_zeros.clear_gated()
 
     def leave_no_grad(self) -> dict[str, list[int]]:
@@ -135,26 +145,38 @@ class Freezer:
             self._follow(self.no_grad.paths, paths, [])
         return inside
 
-    def drop_undone(self) -> bool:
-        """Forget freezes that the script undid by itself; return whether there were any.
+    def follow_script(self) -> bool:
+        """Freeze again what the script has undone past all that listens, or let its word stand.
 
-        Called between two steps, when no call of a module is under way any more.
+        Called between two steps, when no call of a module is under way any more. Returns
+        whether a freeze ended.
         """
         self.anchor.reset()
         self.statistics.reset()
-        undone = self.records.drop_undone()
-        if undone:
+        undone = self.records.undone()
+        if not self.script_flags.win:
+            self._freeze_again(undone)
+            return False
+        ended = {*undone, *self.script_flags.asked} & self.records.freezes.keys()
+        if ended:
+            self.script_flags.note_unheard(ended)
+            self.records.forget(ended)
             self._follow(self.no_grad.paths, module_paths(self._models), [])
-        return undone
+        return bool(ended)
 
     def restore(self) -> None:
         """Give every parameter that a command touched the ``requires_grad`` it had before."""
         flipped = self.records.restore()
+        self.script_flags.follow()
         self.scaler_zeros.remove()
         self.no_grad.remove()
         self.statistics.remove()
         self.anchor.remove()
         self._refresh_torch(flipped)
+
+    def _freeze_again(self, undone: Sequence[int]) -> None:
+        self.script_flags.note_unheard(undone)
+        self.records.freeze_again(undone)
 
     def _follow(
         self,
@@ -176,6 +198,7 @@ class Freezer:
         ]
         self.records.fall_back_to_grad(outside)
         self.gate_cover.freezes_changed()
+        self.script_flags.follow()
         self._refresh_torch(flipped)
 
     def _refresh_torch(self, flipped: Sequence[nn.Parameter]) -> None:

@@ -11,6 +11,7 @@ from torch import nn
 from ..base.undo import Restore
 from ..model.freeze import Freeze
 from ..model.table import ParameterTable
+from ..torch_compat.tensors import set_requires_grad
 
 
 class FreezeRecords:
@@ -38,7 +39,7 @@ class FreezeRecords:
             self._before, self.freezes = before, freezes
             for parameter, trainable, grad in state:
                 if parameter.requires_grad != trainable:
-                    parameter.requires_grad_(trainable)
+                    set_requires_grad(parameter, trainable)
                 parameter.grad = grad
 
         return restore
@@ -62,12 +63,24 @@ class FreezeRecords:
             self.freezes.pop(index, None)
         return flipped
 
-    def drop_undone(self) -> bool:
-        """Forget the freezes that the script undid by itself; return whether there were any."""
-        undone = [i for i in self.freezes if self._table.parameters[i].requires_grad]
-        for index in undone:
-            del self.freezes[index]
-        return bool(undone)
+    def undone(self) -> list[int]:
+        """Return what the script has made trainable though it is frozen."""
+        return [i for i in self.freezes if self._table.parameters[i].requires_grad]
+
+    def forget(self, indexes: Iterable[int]) -> None:
+        """Forget freezes that the script has undone."""
+        for index in indexes:
+            self.freezes.pop(index, None)
+
+    def freeze_again(self, indexes: Iterable[int]) -> None:
+        """Freeze what the script has undone, as it was."""
+        for index in indexes:
+            set_requires_grad(self._table.parameters[index], False)
+            self._table.parameters[index].grad = None
+
+    def set_own_flag(self, index: int, trainable: bool) -> None:
+        """Note what the script now wants: it has that again when everything is restored."""
+        self._before[index] = (self._table.parameters[index], trainable)
 
     def fall_back_to_grad(self, indexes: Iterable[int]) -> None:
         """Record mode ``grad`` for parameters whose module cannot run without a graph."""
@@ -83,13 +96,21 @@ class FreezeRecords:
         frozen = [self.freezes.get(index) for index in indexes]
         return bool(frozen) and all(f is not None and f.mode == "no_grad" for f in frozen)
 
-    def clear_gradients(self, indexes: Iterable[int]) -> None:
-        """Drop the gradients of those among some parameters that are frozen by command."""
+    def clear_gradients(self, indexes: Iterable[int]) -> list[int]:
+        """Drop the gradients of those among some parameters that are frozen by command.
+
+        Returns what the script has made trainable, and leaves that as it is.
+        """
+        undone = []
         for index in indexes:
+            if index not in self.freezes:
+                continue
             parameter = self._table.parameters[index]
-            frozen = index in self.freezes and not parameter.requires_grad
-            if frozen and parameter.grad is not None:
+            if parameter.requires_grad:
+                undone.append(index)
+            elif parameter.grad is not None:
                 parameter.grad = None
+        return undone
 
     def as_message(self) -> list[dict[str, Any]]:
         """Return what is frozen by command as the wire protocol has it: one item a command."""
@@ -105,7 +126,7 @@ class FreezeRecords:
             # Where the script has set it anew since, the script's word stands.
             commanded = index not in self.freezes
             if parameter.requires_grad == commanded != before:
-                parameter.requires_grad_(before)
+                set_requires_grad(parameter, before)
                 flipped.append(parameter)
         self._before.clear()
         self.freezes.clear()
@@ -117,6 +138,6 @@ class FreezeRecords:
             parameter = self._table.parameters[index]
             self._before.setdefault(index, (parameter, parameter.requires_grad))
             if parameter.requires_grad != trainable:
-                parameter.requires_grad_(trainable)
+                set_requires_grad(parameter, trainable)
                 flipped.append(parameter)
         return flipped

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from torch import Tensor
 
 from ..measure.write_tracker import MARK
+from ..torch_compat.tensors import set_requires_grad
 from .gate import Gate
 from .present_step import PresentStep
 from .reach import Reach
@@ -49,7 +50,7 @@ class BlockedParameters:
             gate.arrivals.await_gradient()
         elif not is_blocked:
             # So that its gradient costs no work.
-            parameter.requires_grad_(False)
+            set_requires_grad(parameter, False)
             parameter.grad = None
             self.before_forward |= {index}
 
@@ -102,7 +103,7 @@ class BlockedParameters:
         """Let every parameter be trained again, so that commands meet the job as it is."""
         for index in self.before_forward:
             with self._step.guard:
-                self._step.table.parameters[index].requires_grad_(True)
+                set_requires_grad(self._step.table.parameters[index], True)
         self.before_forward = frozenset()
 
     def _is_nothing(self, index: int, grad: Tensor, reach: Reach) -> bool:

@@ -36,6 +36,7 @@ def attach(
     budget: float = 0.01,
     expect: Sequence[str] = (),
     strict: bool = False,
+    script_wins: bool = False,
 ) -> Run:
     """Watch the gradients of a model while it trains, and let the dashboard steer them.
 
@@ -50,6 +51,10 @@ def attach(
     that has no useful gradient in two samples is an alert, with its cause (``run.alerts()``);
     with ``strict`` it also raises :class:`ExpectationError` out of ``optimizer.step()``, and
     at the end of ``with attach(...)``, so that a test or a CI job fails.
+
+    ``script_wins``: a freeze by command holds though the script sets ``requires_grad`` again, as
+    a GAN's loop and Lightning's do in each iteration; with True the script's own word stands and
+    ends the freeze, which is reported as drifted, with the script's line.
 
     Raises :class:`AttachError` when the model or the optimizer is none, :class:`TargetError`
     when an expectation names nothing, and ValueError for an argument out of range.
@@ -83,5 +88,6 @@ def attach(
         pace=Pace(every, budget),
         expect=checked_patterns(expect),
         strict=strict,
+        script_wins=script_wins,
     )
     return Run(job)

@@ -106,9 +106,9 @@ class StepEnd:
 
     def _steer(self, *, skipped: bool, sampled: bool) -> None:
         """Verify what was commanded, and apply what is asked for now."""
-        undone = self._freezer.drop_undone()
+        ended = self._freezer.follow_script()
         step = self._state.step
-        if self._steering.boundary(step, look=sampled, skipped=skipped) or undone:
+        if self._steering.boundary(step, look=sampled, skipped=skipped) or ended:
             self._alignment.follow_freezes()
 
     def _plan_next(self, *, sampled: bool, late: bool) -> None:

@@ -24,6 +24,7 @@ from ..live.expectations import Expectations
 from ..live.explainer import Explainer
 from ..live.holding import Holding
 from ..live.no_steps import NoSteps
+from ..live.script_thaws import ScriptThaws
 from ..measure.measurement import Measurement
 from ..measure.pace import Pace
 from ..measure.provenance import figures
@@ -79,6 +80,7 @@ def make_job(
     pace: Pace,
     expect: Sequence[str] = (),
     strict: bool = False,
+    script_wins: bool = False,
 ) -> Job:
     """Attach to models and optimizers, and connect to a server if there is one to tell.
 
@@ -124,7 +126,7 @@ def make_job(
     reports = Reports(guard)
     reports.add_listener(uplink.send_report)
 
-    freezer = Freezer(models, optimizers, table, guard, wrappers)
+    freezer = Freezer(models, optimizers, table, guard, wrappers, script_wins=script_wins)
     holding = Holding(
         table, measurement.members, optimizers, lambda: freezer.records.freezes.keys()
     )
@@ -140,6 +142,7 @@ def make_job(
     state.first_step.add(no_steps.step_seen)
     alerts.add_source(no_steps)
     no_step_told.add(lambda _: alerts.update())
+    alerts.add_source(ScriptThaws(freezer, table))
     gates = Gates.of(models, optimizers, table, measurement, freezer.scaler_zeros, guard, wrappers)
     explainer = Explainer(
         models,
@@ -163,7 +166,11 @@ def make_job(
     trials = NoGradTrials(observing, reports, guard)
     writers = Writers(table)
     verification = Verification(
-        table, writers, lambda index: measurement.members.in_optimizer[index], guard
+        table,
+        writers,
+        freezer.script_flags,
+        lambda index: measurement.members.in_optimizer[index],
+        guard,
     )
     proofs = GateProofs(gates.registry, reports, guard)
     saved = SavedReports(reports)

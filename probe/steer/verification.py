@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 
 from ..base.guard import Guard
 from ..base.undo import Restore
+from ..freeze.script_flags import ScriptFlags
 from ..measure.checksums import checksums
 from ..model.commands import CommandState, ParameterCommand, Report
 from ..model.table import ParameterTable
@@ -14,6 +15,9 @@ from ..torch_compat.versions import version
 from .names import listed
 from .reports import fault_sentence
 from .writers import Writers
+
+MOST_PLACES = 3
+"""Lines of the script that a sentence names."""
 
 
 class _Check(ABC):
@@ -51,6 +55,10 @@ class _Check(ABC):
             detail=detail,
         )
 
+    def news(self) -> str | None:
+        """Return what is worth telling of it, once, though it holds."""
+        return None
+
     @abstractmethod
     def find_wrong(self) -> list[int]:
         """Return the parameters for which the command does not hold."""
@@ -76,10 +84,14 @@ class _FreezeCheck(_Check):
         step: int,
         table: ParameterTable,
         writers: Writers,
+        flags: ScriptFlags,
     ) -> None:
         super().__init__(command, indexes, step)
         self._table = table
         self._writers = writers
+        self._flags = flags
+        self._told = 0
+        """Of how many parameters it was told that the script asked to train them."""
         sums = checksums([table.parameters[index] for index in indexes])
         self._sums = dict(zip(indexes, sums, strict=True))
         writers.watch(indexes)
@@ -92,20 +104,34 @@ class _FreezeCheck(_Check):
             if self._sums[index] != after
             or self._table.parameters[index].requires_grad
             or index in self._table.removed
+            or (self._flags.win and index in self._flags.asked)
         ]
 
     def describe_drift(self, wrong: Sequence[int], step: int) -> str:
         names = listed(self._table, wrong)
         if wrong[0] in self._table.removed:
             return f"{names}: what is there now is another tensor, and not frozen"
-        if self._table.parameters[wrong[0]].requires_grad:
-            return f"{names} was made trainable again by the script"
+        if self._table.parameters[wrong[0]].requires_grad or self._flags.win:
+            place = self._flags.asked.get(wrong[0])
+            where = "" if place is None else f" at {place}"
+            return f"{names} was made trainable again by the script{where}"
         who = self._writers.writer_of(wrong[0])
         return f"{names} was frozen and has changed by step {step}: moved by {who}"
 
     def describe_evidence(self, step: int) -> str:
         count = len(self.indexes)
-        return f"{count} of {count} bitwise unchanged after step {step}"
+        evidence = f"{count} of {count} bitwise unchanged after step {step}"
+        return "; ".join(part for part in (evidence, self.news()) if part)
+
+    def news(self) -> str | None:
+        """Say, once, which of them the script has asked to train, and where."""
+        asked = [index for index in self.indexes if index in self._flags.asked]
+        if len(asked) == self._told:
+            return None
+        self._told = len(asked)
+        places = sorted({place for index in asked if (place := self._flags.asked[index])})
+        where = f" at {' and '.join(places[:MOST_PLACES])}" if places else ""
+        return f"the script asked to train {listed(self._table, asked)}{where}; it stays frozen"
 
 
 class _ThawCheck(_Check):
@@ -158,11 +184,13 @@ class Verification:
         self,
         table: ParameterTable,
         writers: Writers,
+        flags: ScriptFlags,
         in_optimizer: Callable[[int], bool],
         guard: Guard,
     ) -> None:
         self._table = table
         self._writers = writers
+        self._flags = flags
         self._in_optimizer = in_optimizer
         self._guard = guard
         self._checks: list[_Check] = []
@@ -180,7 +208,8 @@ class Verification:
 
     def watch_freeze(self, command: ParameterCommand, indexes: list[int], step: int) -> None:
         """Watch parameters that are frozen after ``step``, for as long as they are."""
-        self._checks.append(_FreezeCheck(command, indexes, step, self._table, self._writers))
+        check = _FreezeCheck(command, indexes, step, self._table, self._writers, self._flags)
+        self._checks.append(check)
 
     def watch_thaw(self, command: ParameterCommand, indexes: list[int], step: int) -> None:
         """Watch parameters that are trainable after ``step``, until they were trained."""
@@ -197,6 +226,8 @@ class Verification:
             changed = not check.ends_when_verified and not written.isdisjoint(check.indexes)
             if check in due or changed:
                 reports += self._examine(check, step)
+            elif check.verified and (news := check.news()) is not None:
+                reports.append(check.report(check.state, detail=news))
         self._drop([check for check in self._checks if not check.indexes])
         return reports
 

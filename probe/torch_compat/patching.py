@@ -13,13 +13,15 @@ from functools import wraps
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..base.source import hand_on
 from .parts import EXPLAINING, Part, find
 
 Listener = Callable[[tuple[Any, ...], Any], None]
 """Told what a function was given, and what it made of that."""
+FlagListener = Callable[[nn.Parameter, bool], bool]
+"""Told a parameter and what its ``requires_grad`` is to be; returns whether it may be so."""
 _LISTENERS = "gradgate_listeners"
 
 _MAKE_SUBCLASS = Part(
@@ -36,7 +38,7 @@ _CREATE_SCRIPT_MODULE = Part(
 PARTS = (_MAKE_SUBCLASS, _CREATE_SCRIPT_MODULE)
 
 
-class _Patch:
+class Patch:
     """Replaces one function for as long as anybody listens to it.
 
     Several may listen at once, and end in any order: traces may be nested, or run in threads.
@@ -84,7 +86,7 @@ class _Patch:
             setattr(self._owner, self._name, function.__wrapped__)
 
 
-class Interception(_Patch):
+class Interception(Patch):
     """Listens to one function: told of each call when it is over."""
 
     def __init__(self, owner: Any, name: str, listener: Listener, *, static: bool = False) -> None:
@@ -92,7 +94,7 @@ class Interception(_Patch):
         super().__init__(owner, name, listener, _telling, static=static)
 
 
-class Surrounding(_Patch):
+class Surrounding(Patch):
     """Does something around each call of one function: a context is entered for it."""
 
     def __init__(
@@ -115,6 +117,18 @@ def arrays_as_tensors(listener: Listener) -> Interception:
 def inference_modes(listener: Listener) -> Interception:
     """Listen to the entering of ``torch.inference_mode``."""
     return Interception(torch.inference_mode, "__enter__", listener)
+
+
+def requires_grad_writes(listener: FlagListener) -> tuple[Patch, ...]:
+    """Listen to what sets ``requires_grad`` of a parameter, by method or by assignment.
+
+    A method of a plain tensor (``Tensor.requires_grad_(parameter, False)``) goes past it, and
+    Gradgate's own changes do: see :func:`~.tensors.set_requires_grad`.
+    """
+    return (
+        Patch(nn.Parameter, "requires_grad_", listener, _asking_method),
+        Patch(nn.Parameter, "requires_grad", listener, _asking_flag),
+    )
 
 
 def scripting(context: Callable[..., AbstractContextManager[None]]) -> Surrounding | None:
@@ -145,3 +159,25 @@ def _surrounded(function: Callable[..., Any], contexts: list[Any]) -> Callable[.
             return hand_on(function, *args, **more)
 
     return surrounded
+
+
+class _Flag(property):
+    """The flag of a parameter; a property in C, so that reading it costs next to nothing."""
+
+
+def _asking_flag(flag: Any, listeners: list[Any]) -> _Flag:
+    def write(parameter: nn.Parameter, value: bool) -> None:
+        if all(listener(parameter, value) for listener in tuple(listeners)):
+            hand_on(flag.__set__, parameter, value)
+
+    return _Flag(flag.__get__, write)
+
+
+def _asking_method(method: Callable[..., Any], listeners: list[Any]) -> Callable[..., Any]:
+    @wraps(method)
+    def requires_grad_(parameter: nn.Parameter, requires_grad: bool = True) -> nn.Parameter:
+        if all(listener(parameter, requires_grad) for listener in tuple(listeners)):
+            hand_on(method, parameter, requires_grad)
+        return parameter
+
+    return requires_grad_

@@ -86,3 +86,8 @@ def inner_tensors(tensor: Tensor) -> list[Tensor]:
     inside = [] if flatten is None else [getattr(tensor, name) for name in flatten()[0]]
     held = [each for each in inside if isinstance(each, Tensor)]  # a DTensor lists its mesh, too
     return [plain for each in held for plain in inner_tensors(each)]
+
+
+def set_requires_grad(tensor: Tensor, flag: bool) -> None:
+    """Set ``requires_grad`` for Gradgate itself, past whoever listens to what the script sets."""
+    Tensor.requires_grad_(tensor, flag)

@@ -454,10 +454,10 @@ def test_a_copy_or_a_pickle_of_a_watched_model_is_free_of_the_probe(
         assert job_of(run).state.between
 
 
-def test_a_script_that_thaws_by_itself_is_believed(plain: Any) -> None:
+def test_a_script_that_wins_and_thaws_by_itself_is_believed(plain: Any) -> None:
     """A frozen parameter that the script set to trainable is no longer shown as frozen."""
     model, optimizer = plain
-    with probe.attach(model, optimizer, server=False, every=1) as run:
+    with probe.attach(model, optimizer, server=False, every=1, script_wins=True) as run:
         run.freeze("head")
         one_step(model, optimizer)
         model.head.requires_grad_(True)

@@ -68,8 +68,9 @@ def test_what_the_script_set_since_is_left_alone(
     """Its word is the later one."""
     records.add([0], BY_TEST)
     model[0].weight.requires_grad_(True)
-    assert records.drop_undone()
-    assert not records.drop_undone()
+    assert records.undone() == [0]
+    records.forget([0])
+    assert records.undone() == []
     model[0].weight.requires_grad_(False)
     assert records.restore() == []
     assert not model[0].weight.requires_grad
@@ -108,3 +109,35 @@ def test_a_message_has_one_item_a_command(records: FreezeRecords) -> None:
     records.add([1], NO_GRAD)
     items = [(item["mode"], item["parameters"]) for item in records.as_message()]
     assert items == [("grad", [0, 2]), ("no_grad", [1])]
+
+
+def test_what_the_script_has_undone_is_frozen_again(
+    model: nn.Sequential, records: FreezeRecords
+) -> None:
+    """Without the gradient that it was given; what it wants is what the end gives back."""
+    records.add([0, 1], BY_TEST)
+    for parameter in model[0].parameters():
+        parameter.requires_grad_(True)
+        parameter.grad = torch.ones_like(parameter)
+    assert records.clear_gradients([0, 2]) == [0]
+    assert model[0].weight.grad is not None
+    records.set_own_flag(1, False)
+    records.freeze_again(records.undone())
+    assert records.undone() == []
+    assert [p.grad is None for p in model.parameters()] == [True, True, False, False]
+    assert records.restore() == [model[0].weight]
+    assert not model[0].bias.requires_grad
+
+
+def test_a_snapshot_puts_all_back(model: nn.Sequential, records: FreezeRecords) -> None:
+    """Flags, gradients and records."""
+    records.add([0], BY_TEST)
+    gradient = model[1].weight.grad
+    restore = records.snapshot([0, 2])
+    records.drop([0])
+    records.add([2], NO_GRAD)
+    restore()
+    assert records.freezes == {0: BY_TEST}
+    assert [p.requires_grad for p in model.parameters()] == [False, True, True, False]
+    assert model[1].weight.grad is gradient
+    assert records.restore() == [model[0].weight]

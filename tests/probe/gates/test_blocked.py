@@ -10,6 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from gradgate import probe
+from gradgate.probe.gates import blocked
+from gradgate.probe.torch_compat.tensors import set_requires_grad
 from tests.support import gating
 from tests.support.gating import OPTIMIZERS, SITES, Branched, pair
 
@@ -361,6 +363,17 @@ def test_a_gradient_that_cannot_be_judged_leaves_the_others_to_be_cleared(
         assert model.encoder[2].weight.grad is None
 
 
+def all_but(broken: Tensor) -> Callable[[Tensor, bool], None]:
+    """Set ``requires_grad``, but of one parameter."""
+
+    def set_flag(parameter: Tensor, flag: bool) -> None:
+        if parameter is broken:
+            gating.broken()
+        set_requires_grad(parameter, flag)
+
+    return set_flag
+
+
 def test_a_parameter_that_cannot_be_released_leaves_the_others_trained(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -374,7 +387,7 @@ def test_a_parameter_that_cannot_be_released_leaves_the_others_trained(
         gating.loss_of(model, 1).backward()
         assert len(gating.parts(run).blocked.before_forward) == 3
         with monkeypatch.context() as patch:
-            patch.setattr(model.head.bias, "requires_grad_", gating.broken, raising=False)
+            patch.setattr(blocked, "set_requires_grad", all_but(model.head.bias))
             gating.parts(run).blocked.release()
         assert model.head.weight.requires_grad
         assert model.stem.bias.requires_grad

@@ -40,7 +40,7 @@ def test_every_change_of_freezes_is_sent(monkeypatch: pytest.MonkeyPatch) -> Non
 
     monkeypatch.setattr(Uplink, "send_frozen", send)
     model, optimizer = chain(SGD)
-    with probe.attach(model, optimizer, server=False, every=1) as run:
+    with probe.attach(model, optimizer, server=False, every=1, script_wins=True) as run:
         run.freeze("head")
         run.freeze("stem")
         run.thaw("stem")

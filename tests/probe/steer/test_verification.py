@@ -14,6 +14,7 @@ from torch.optim import SGD
 from gradgate import probe
 from gradgate.probe.session.run import job_of
 from gradgate.probe.steer import verification
+from tests.support.lines import line_of
 from tests.support.steered import (
     chain,
     one_step,
@@ -235,9 +236,10 @@ def test_a_permuted_frozen_parameter_is_not_verified() -> None:
 def test_a_freeze_found_undone_at_its_verification_says_so() -> None:
     """requires_grad set back by the script before the next step: applied, and not verified."""
     model, optimizer = plain()
-    with probe.attach(model, optimizer, server=False, every=1) as run:
+    with probe.attach(model, optimizer, server=False, every=1, script_wins=True) as run:
         reports = reports_of(run)
         run.freeze("head.bias")
-        model.head.bias.requires_grad_(True)
+        model.head.bias.requires_grad_(True)  # <- undone
         optimizer.step()
-        assert reports[-1].reason == "head.bias was made trainable again by the script"
+        where = line_of(__file__, "undone")
+        assert reports[-1].reason == f"head.bias was made trainable again by the script at {where}"
