@@ -326,6 +326,7 @@ export interface ParameterRows {
 /**
  * One parameter with its latest figures; one that is not a finite number is null.
  *
+ * `grad_norm` is of the latest sample, the others of the latest sample that took them.
  * `gate` is the gate that kept its gradient away, where `state` is `gated`; `cause` is why it had
  * no useful gradient when a step was last traced, null when it had one or none was.
  */
@@ -347,6 +348,8 @@ export interface ParameterRow {
   shape: number[];
   state: string;
   step: number | null;
+  update_ratio: number | null;
+  weight_norm: number | null;
 }
 /**
  * Who froze a parameter; `since_step` and `command` are null when the script did.

@@ -9,25 +9,47 @@ import numpy.typing as npt
 
 from ..model.freeze import Freeze
 from ..model.parameter_info import ParameterInfo, describe
-from ..model.sample import GRAD_MAX, Sample
+from ..model.sample import GRAD_MAX, SHARED_OUT, Sample
 from ..model.table import TableRow
 
 
 class LatestSample:
-    """Keeps the sample that arrived last, and the largest magnitudes of the last that took them."""
+    """Keeps the sample that arrived last, and of what is not in every sample the latest values."""
 
     def __init__(self) -> None:
         self.sample: Sample | None = None
-        self._maxima: npt.NDArray[np.float32] | None = None
+        self._others: dict[int, npt.NDArray[np.float32]] = {}
 
     def receive(self, sample: Sample) -> None:
         """Let a newer sample take the place of the one before."""
         self.sample = sample
-        self._maxima = sample.values.get(GRAD_MAX, self._maxima)
+        if GRAD_MAX in sample.values:
+            self._others[GRAD_MAX] = sample.values[GRAD_MAX]
+        for code in SHARED_OUT:
+            if code in sample.values:
+                self._others[code] = _updated(self._others.get(code), sample.values[code])
+
+    def figure(self, code: int, index: int) -> float | None:
+        """Return the latest value of a statistic of a parameter, or None before there is one."""
+        values = self._others.get(code)
+        if values is None or index >= len(values) or np.isnan(values[index]):
+            return None
+        return float(values[index])
 
     def parameters(
         self, rows: Sequence[TableRow], freezes: Mapping[int, Freeze]
     ) -> Iterator[ParameterInfo]:
         """Yield every parameter of the table; ``freezes`` by index."""
         for index, row in enumerate(rows):
-            yield describe(index, row, freezes.get(index), self.sample, self._maxima)
+            yield describe(index, row, freezes.get(index), self.sample, self._others)
+
+
+def _updated(
+    earlier: npt.NDArray[np.float32] | None, later: npt.NDArray[np.float32]
+) -> npt.NDArray[np.float32]:
+    """Return the later values, and the earlier ones of the parameters that have none."""
+    updated: npt.NDArray[np.float32] = later.copy()
+    if earlier is not None:
+        unknown = np.isnan(updated[: len(earlier)])
+        updated[: len(earlier)][unknown] = earlier[unknown]
+    return updated

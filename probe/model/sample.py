@@ -12,6 +12,8 @@ GRAD_NORM = 1
 GRAD_MAX = 2
 UPDATE_RATIO = 3
 WEIGHT_NORM = 4
+SHARED_OUT = (UPDATE_RATIO, WEIGHT_NORM)
+"""Taken with each sample of a share of the parameters, in turn."""
 
 
 @dataclass(frozen=True)

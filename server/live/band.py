@@ -9,7 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..protocol.frames import Sample, Values, encode
-from ..protocol.statistics import Statistic
+from ..protocol.statistics import SHARED_OUT, Statistic
+
+OTHERS = (Statistic.GRAD_MAX, *SHARED_OUT)
+"""What a live frame has beside the norm, where it was measured."""
 
 
 @dataclass(frozen=True)
@@ -19,7 +22,8 @@ class Band:
     latest: Sample
     low: Values
     high: Values
-    grad_max: Values | None
+    others: dict[Statistic, Values]
+    """The latest value of each parameter, of every other statistic that was taken."""
     count: int
 
     @classmethod
@@ -28,7 +32,8 @@ class Band:
         norms = sample.values.get(Statistic.GRAD_NORM)
         if norms is None:
             norms = np.full(len(sample.states), np.nan, np.float32)
-        return cls(sample, norms, norms, sample.values.get(Statistic.GRAD_MAX), 1)
+        others = {each: sample.values[each] for each in OTHERS if each in sample.values}
+        return cls(sample, norms, norms, others, 1)
 
     def then(self, later: Band) -> Band:
         """Return the band of these samples and of later ones."""
@@ -37,7 +42,11 @@ class Band:
             latest=later.latest,
             low=np.fmin(_widened(self.low, width), later.low),
             high=np.fmax(_widened(self.high, width), later.high),
-            grad_max=self.grad_max if later.grad_max is None else later.grad_max,
+            others=self.others
+            | {
+                each: _updated(self.others.get(each), values) if each in SHARED_OUT else values
+                for each, values in later.others.items()
+            },
             count=self.count + later.count,
         )
 
@@ -54,9 +63,16 @@ class Band:
             Statistic.GRAD_NORM_LOW: self.low,
             Statistic.GRAD_NORM_HIGH: self.high,
         }
-        if self.grad_max is not None:
-            values[Statistic.GRAD_MAX] = _widened(self.grad_max, len(self.low))
+        for each, known in self.others.items():
+            values[each] = _widened(known, len(self.low))
         return replace(self.latest, seq=self.count, values=values)
+
+
+def _updated(earlier: Values | None, later: Values) -> Values:
+    """Return the later values, and the earlier ones of those that have none."""
+    if earlier is None:
+        return later
+    return np.where(np.isnan(later), _widened(earlier, len(later)), later)
 
 
 def _widened(values: Values, width: int) -> NDArray[np.float32]:

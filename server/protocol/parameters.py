@@ -74,6 +74,7 @@ class FrozenRow(Row):
 class ParameterRow(Row):
     """One parameter with its latest figures; one that is not a finite number is null.
 
+    `grad_norm` is of the latest sample, the others of the latest sample that took them.
     `gate` is the gate that kept its gradient away, where `state` is `gated`; `cause` is why it had
     no useful gradient when a step was last traced, null when it had one or none was.
     """
@@ -92,6 +93,8 @@ class ParameterRow(Row):
     frozen: FrozenRow | None
     grad_norm: float | None
     grad_max: float | None
+    update_ratio: float | None
+    weight_norm: float | None
     step: int | None
     gate: int | None = None
     cause: str | None = None

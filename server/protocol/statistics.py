@@ -10,6 +10,8 @@ class Statistic(IntEnum):
 
     GRAD_NORM = 1
     GRAD_MAX = 2
+    UPDATE_RATIO = 3
+    WEIGHT_NORM = 4
     GRAD_NORM_LOW = 129
     GRAD_NORM_HIGH = 130
 
@@ -24,6 +26,9 @@ STATES_CODE = 0
 
 LIVE_CODES = (int(Statistic.GRAD_NORM_LOW), int(Statistic.GRAD_NORM_HIGH))
 """The lowest and highest norm, in frames to a browser only."""
+
+SHARED_OUT = (Statistic.UPDATE_RATIO, Statistic.WEIGHT_NORM)
+"""Measured in each sample for a share of the parameters only, in turn."""
 
 STORED_STATISTICS = {each.label: each for each in Statistic if each not in LIVE_CODES}
 """What the REST API has the history of, by its name there."""

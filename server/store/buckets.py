@@ -21,6 +21,11 @@ class History:
     values: NDArray[np.float32]
     states: NDArray[np.uint8]
 
+    def measured(self) -> History:
+        """Return the history of the samples that have a value."""
+        kept = ~np.isnan(self.values)
+        return History(self.steps[kept], self.values[kept], self.states[kept])
+
 
 @dataclass(frozen=True, slots=True)
 class Buckets:

@@ -25,6 +25,7 @@ def parameter_rows(connection: Connection, run: str) -> list[ParameterRow]:
     ).all()
     latest = read_latest(connection, run, len(table))
     norms, largest = plain(latest.grad_norm), plain(latest.grad_max)
+    ratios, weights = plain(latest.update_ratio), plain(latest.weight_norm)
     held = _held(record.frozen)
     gates = _gates(record.gates)
     known = causes(connection, run)
@@ -52,6 +53,8 @@ def parameter_rows(connection: Connection, run: str) -> list[ParameterRow]:
                 frozen=frozen,
                 grad_norm=norms[row.position],
                 grad_max=largest[row.position],
+                update_ratio=ratios[row.position],
+                weight_norm=weights[row.position],
                 step=latest.step,
                 gate=gates.get(row.position) if state is State.GATED else None,
                 cause=known.get(row.position),

@@ -13,12 +13,16 @@ from sqlalchemy import Connection, Row, Select, and_, func, insert, select
 
 from ..protocol.frames import Sample
 from ..protocol.states import State
-from ..protocol.statistics import STATES_CODE, Statistic
+from ..protocol.statistics import SHARED_OUT, STATES_CODE, Statistic
 from . import tiles as packing
 from .buckets import History
 from .guard import guarded, logged
 from .tables import spans, tiles
 from .tiles import BLOCK, RAW_LEVEL
+
+LOOKED_BACK = 512
+"""Spans that are looked through for the latest value of a statistic that few parameters have in
+each sample: more than a probe's turn through all parameters makes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +33,8 @@ class Latest:
     states: NDArray[np.uint8]
     grad_norm: NDArray[np.float32]
     grad_max: NDArray[np.float32]
+    update_ratio: NDArray[np.float32]
+    weight_norm: NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,9 +137,10 @@ def read_latest(connection: Connection, run: str, parameters: int) -> Latest:
     states = np.full(parameters, State.UNMEASURED, np.uint8)
     norms = np.full(parameters, np.nan, np.float32)
     largest = np.full(parameters, np.nan, np.float32)
+    ratios, weights = (_latest_shared(connection, run, each, parameters) for each in SHARED_OUT)
     span = connection.execute(_last_spans(run, 1)).one_or_none()
     if span is None:
-        return Latest(None, states, norms, largest)
+        return Latest(None, states, norms, largest, ratios, weights)
     for tile in _tiles_from(connection, run, STATES_CODE, span.first):
         with guarded(_unreadable(run, tile)):
             rows = packing.unpack_states(tile.data, span.samples, tile.width)
@@ -149,7 +156,25 @@ def read_latest(connection: Connection, run: str, parameters: int) -> Latest:
             if len(measured):
                 _place(largest, tile.block, numbers[measured[-1]])
     step = int(packing.unpack_axis(span.axis, span.samples).steps[-1])
-    return Latest(step, states, norms, largest)
+    return Latest(step, states, norms, largest, ratios, weights)
+
+
+def _latest_shared(
+    connection: Connection, run: str, statistic: int, parameters: int
+) -> NDArray[np.float32]:
+    """Return each parameter's latest value of a statistic that few have in each sample."""
+    found = np.full(parameters, np.nan, np.float32)
+    chosen = connection.execute(_last_spans(run, LOOKED_BACK)).all()[::-1]
+    if chosen:
+        placed = _placed(connection, run, statistic, chosen)
+        for tile, _, samples in sorted(placed, key=lambda each: each[1]):
+            with guarded(_unreadable(run, tile)):
+                start = tile.block * BLOCK
+                part = found[start : start + tile.width]
+                for row in packing.unpack_values(tile.data, samples, tile.width):
+                    known = ~np.isnan(row[: len(part)])
+                    part[known] = row[: len(part)][known]
+    return found
 
 
 def read_recent(connection: Connection, run: str, parameters: int, points: int) -> Recent:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from sqlalchemy import Connection, select
 
 from ..protocol.history import SeriesError, SeriesRow
-from ..protocol.statistics import STORED_STATISTICS
+from ..protocol.statistics import SHARED_OUT, STORED_STATISTICS
 from .buckets import History, bucket
 from .parameter_table import parameter_names
 from .refusals import UnknownParameter
@@ -35,9 +35,11 @@ def series_rows(
     known = list(places.values())
     if len(names) == 1 and not known:
         raise UnknownParameter(_unknown_parameter(connection, run, names[0]))
-    histories = read_histories(
-        connection, run, known, STORED_STATISTICS[stat], first_step, last_step
-    )
+    statistic = STORED_STATISTICS[stat]
+    histories = read_histories(connection, run, known, statistic, first_step, last_step)
+    if statistic in SHARED_OUT:
+        # Most samples took it of other parameters: those are no gaps.
+        histories = {place: each.measured() for place, each in histories.items()}
     return [
         _series_row(name, stat, histories[places[name]], points)
         if name in places

@@ -5,6 +5,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,8 @@ from ..protocol.statistics import STATES_CODE
 # that a sample of 10,000 parameters is some eighty rows of the data base.
 BLOCK = 128
 RAW_LEVEL = 0
+
+N = TypeVar("N", bound=np.generic)
 
 _AXIS = np.dtype([("step", "<u8"), ("time", "<f8"), ("skipped", "u1")])
 _FAST = 1
@@ -61,7 +64,8 @@ def pack_tiles(samples: Sequence[Sample]) -> Iterator[Tile]:
     """Pack samples into tiles, the states and every statistic that any of them holds.
 
     A sample that misses a statistic, or is shorter since its table was, is filled with NaN (and
-    with the state unmeasured).
+    with the state unmeasured). A block without any value is left out, as one is that another
+    share of the parameters was measured than its own.
     """
     width = max(len(sample.states) for sample in samples)
     yield from _blocks(STATES_CODE, _stack([each.states for each in samples], width, np.uint8(0)))
@@ -69,7 +73,8 @@ def pack_tiles(samples: Sequence[Sample]) -> Iterator[Tile]:
     empty = np.empty(0, np.float32)
     for code in codes:
         rows = [each.values.get(code, empty) for each in samples]
-        yield from _blocks(code, _stack(rows, width, np.float32("nan")))
+        values = _stack(rows, width, np.float32("nan"))
+        yield from (tile for tile in _blocks(code, values) if _has_value(values, tile))
 
 
 def unpack_states(data: bytes, count: int, width: int) -> NDArray[np.uint8]:
@@ -85,13 +90,16 @@ def unpack_values(data: bytes, count: int, width: int) -> NDArray[np.float32]:
     return turned
 
 
-def _stack(
-    rows: Sequence[NDArray[np.generic]], width: int, fill: np.generic
-) -> NDArray[np.generic]:
+def _stack(rows: Sequence[NDArray[N]], width: int, fill: N) -> NDArray[N]:
     stacked = np.full((len(rows), width), fill)
     for place, row in enumerate(rows):
         stacked[place, : len(row)] = row
     return stacked
+
+
+def _has_value(values: NDArray[np.float32], tile: Tile) -> bool:
+    start = tile.block * BLOCK
+    return not np.isnan(values[:, start : start + tile.width]).all()
 
 
 def _blocks(statistic: int, array: NDArray[np.generic]) -> Iterator[Tile]:

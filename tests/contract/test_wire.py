@@ -19,9 +19,9 @@ from gradgate import probe
 from gradgate.probe.base.states import State as ProbeState
 from gradgate.probe.link.bundle import BUNDLE_BYTES, BUNDLE_FRAMES, bundled, encode_bundle
 from gradgate.probe.model.commands import FreezeCommand, read_command
-from gradgate.probe.model.sample import GRAD_MAX, GRAD_NORM
+from gradgate.probe.model.sample import GRAD_MAX, GRAD_NORM, SHARED_OUT
 from gradgate.probe.session.run import job_of
-from gradgate.server.protocol import limits, probe_messages, states
+from gradgate.server.protocol import limits, probe_messages, states, statistics
 from gradgate.server.protocol.bundle import unbundle
 from gradgate.server.protocol.commands.change import Command
 from gradgate.server.protocol.frames import decode
@@ -93,6 +93,15 @@ def test_no_field_is_lost_on_the_way(run: probe.Run) -> None:
             assert {key: held.get(key, "lost") for key in sent} == sent
 
 
+def test_statistics_have_one_code_on_both_sides() -> None:
+    """And the same ones are shared out over samples."""
+    assert SHARED_OUT == statistics.SHARED_OUT
+    assert (GRAD_NORM, GRAD_MAX) == (
+        statistics.Statistic.GRAD_NORM,
+        statistics.Statistic.GRAD_MAX,
+    )
+
+
 def test_samples_cross_with_every_state_and_value(run: probe.Run) -> None:
     """A binary frame decodes to the states and norms that were measured."""
     first, second = (decode(frame) for frame in frames(run) if isinstance(frame, bytes))
@@ -105,7 +114,7 @@ def test_samples_cross_with_every_state_and_value(run: probe.Run) -> None:
     expected = np.array([norm, 0, np.inf, np.nan, np.nan], np.float32)
     np.testing.assert_array_equal(first.values[GRAD_NORM], expected)
     np.testing.assert_array_equal(first.values[GRAD_MAX][:2], np.array([3, 0], np.float32))
-    assert list(second.values) == [GRAD_NORM]
+    assert list(second.values) == [GRAD_NORM, *SHARED_OUT]
 
 
 def test_a_bundle_holds_the_very_frames(run: probe.Run) -> None:

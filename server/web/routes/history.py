@@ -24,7 +24,7 @@ def get_series(
     run: str,
     store: StoreOf,
     parameter: Annotated[list[str], Query(min_length=1, max_length=100)],
-    stat: Literal["grad_norm", "grad_max"] = "grad_norm",
+    stat: Literal["grad_norm", "grad_max", "update_ratio", "weight_norm"] = "grad_norm",
     first_step: Annotated[Step, Query(alias="from")] = None,
     last_step: Annotated[Step, Query(alias="to")] = None,
     points: Annotated[int, Query(ge=1, le=10_000)] = 600,

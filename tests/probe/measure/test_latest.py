@@ -8,7 +8,7 @@ from torch import nn
 from gradgate.probe.base.states import State
 from gradgate.probe.measure.latest import LatestSample
 from gradgate.probe.model.freeze import Freeze
-from gradgate.probe.model.sample import GRAD_MAX, GRAD_NORM, Sample
+from gradgate.probe.model.sample import GRAD_MAX, GRAD_NORM, UPDATE_RATIO, Sample
 from gradgate.probe.model.table import ParameterTable
 
 
@@ -30,3 +30,13 @@ def test_parameters_are_told_as_of_the_latest_sample() -> None:
     latest.receive(sample(2, 3.0))
     (info,) = latest.parameters(rows, {0: freeze})
     assert (info.grad_norm, info.grad_max, info.step, info.frozen) == (3.0, 4.0, 2, freeze)
+
+
+def test_movement_is_that_of_the_latest_look_at_each_parameter() -> None:
+    """A sample has that of a share of them, and the table may have grown since."""
+    latest = LatestSample()
+    for ratios in ([1.0, np.nan], [np.nan, 2.0, np.nan], [3.0, np.nan, np.nan]):
+        states = np.full(len(ratios), State.PRESENT, np.uint8)
+        latest.receive(Sample(1, 0.0, states, {UPDATE_RATIO: np.array(ratios, np.float32)}))
+    assert [latest.figure(UPDATE_RATIO, index) for index in range(4)] == [3.0, 2.0, None, None]
+    assert latest.figure(GRAD_MAX, 0) is None

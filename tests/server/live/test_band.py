@@ -42,3 +42,21 @@ def test_a_band_keeps_the_latest_maximum_and_a_grown_table() -> None:
     np.testing.assert_array_equal(values[2], np.array([5, 6, np.nan], np.float32))
     np.testing.assert_array_equal(values[129], np.array([1, 1, 9], np.float32))
     np.testing.assert_array_equal(values[130], np.array([3, 2, 9], np.float32))
+
+
+def test_a_band_has_of_each_parameter_the_latest_movement() -> None:
+    """Each sample has that of a share of them only; one before the first look has none."""
+
+    def with_ratios(step: int, ratios: list[float]) -> Sample:
+        made = make_sample(step, [1.0] * len(ratios))
+        made.values[Statistic.UPDATE_RATIO] = np.array(ratios, np.float32)
+        return made
+
+    nan = np.nan
+    samples = [make_sample(1, [1, 2]), with_ratios(2, [5, 6]), with_ratios(3, [nan, 7, nan])]
+    band = Band.of(samples[0])
+    for each in samples[1:]:
+        band = band.then(Band.of(each))
+    values = band.sample().values
+    np.testing.assert_array_equal(values[Statistic.UPDATE_RATIO], np.float32([5, 7, nan]))
+    assert Statistic.WEIGHT_NORM not in values

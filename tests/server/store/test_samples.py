@@ -130,6 +130,24 @@ def test_the_latest_figures_are_of_the_last_sample(connection: Connection, opene
     assert latest.states.tolist() == [State.PRESENT, State.PRESENT]
 
 
+def test_the_latest_movement_of_each_parameter_is_found(
+    connection: Connection, open_with: Callable[[int], str]
+) -> None:
+    """Samples take turns: a parameter's is in an earlier span, or sample, than its neighbour's."""
+    run = open_with(200)
+    numbers = np.arange(200, dtype=np.float32)
+    for first, share in enumerate([slice(0, 60), slice(60, 130), slice(130, 190), slice(0, 10)]):
+        seen = np.full(200, np.nan, np.float32)
+        seen[share] = numbers[share] + 1000 * first
+        made = sample(first + 1, [1.0] * 200)
+        made.values[Statistic.WEIGHT_NORM] = seen
+        append_samples(connection, run, first, [made])
+    wanted = numbers + np.array([3000] * 10 + [0] * 50 + [1000] * 70 + [2000] * 60 + [np.nan] * 10)
+    latest = read_latest(connection, run, 200)
+    np.testing.assert_array_equal(latest.weight_norm, wanted.astype(np.float32))
+    assert np.isnan(latest.update_ratio).all()
+
+
 def test_before_the_first_sample_nothing_is_measured(connection: Connection, opened: str) -> None:
     """There is no step, and every parameter is unmeasured."""
     latest = read_latest(connection, opened, 2)

@@ -7,13 +7,16 @@ import math
 import httpx
 import pytest
 
+from gradgate.server.protocol.statistics import Statistic
 from tests.support.probing import (
     ABSENT,
     FROZEN,
+    GRAD_NORM,
     PRESENT,
     ZERO,
     FakeProbe,
     hello,
+    pack_sample,
     table_row,
 )
 from tests.support.serving import ServerProcess
@@ -54,6 +57,22 @@ def test_series_of_several_parameters_and_of_grad_max(
     ]
     largest = shared_server.get(path, parameter="head.weight", stat="grad_max")
     assert (largest["stat"], largest["values"]) == ("grad_max", [None, 9])
+
+
+def test_a_series_of_movement_has_the_samples_that_took_it(
+    shared_server: ServerProcess, run: str, probe: FakeProbe
+) -> None:
+    """Others took that of other parameters, which is no gap."""
+    nan = float("nan")
+    for step, ratios in enumerate([[0.5, nan, nan], [nan, 1, nan], [0.25, nan, nan]], 1):
+        values = {GRAD_NORM: [1, 2, 3], Statistic.UPDATE_RATIO: ratios}
+        probe.send(pack_sample(step, step, [PRESENT] * 3, values))
+    probe.until_acked(3)
+    path = f"/api/runs/{run}/series"
+    found = shared_server.get(path, parameter="encoder.weight", stat="update_ratio")
+    assert (found["steps"], found["values"], found["samples"]) == ([1, 3], [0.5, 0.25], 2)
+    rows = shared_server.get(f"/api/runs/{run}/parameters")["parameters"]
+    assert [row["update_ratio"] for row in rows] == [0.25, 1, None]
 
 
 def test_a_series_without_samples_is_empty(

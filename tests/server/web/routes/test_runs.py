@@ -53,6 +53,8 @@ def test_parameters_before_the_first_sample(
         "frozen": None,
         "grad_norm": None,
         "grad_max": None,
+        "update_ratio": None,
+        "weight_norm": None,
         "step": None,
         "gate": None,
         "cause": None,
