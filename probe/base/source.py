@@ -78,7 +78,7 @@ class Chain:
     Making one is cheap; what it says is read later, and of few.
     """
 
-    __slots__ = ("_frames", "entered", "through")
+    __slots__ = ("entered", "frames", "through")
 
     def __init__(
         self,
@@ -86,7 +86,8 @@ class Chain:
         through: frozenset[str],
         entered: str | None = None,
     ) -> None:
-        self._frames = frames
+        self.frames = frames
+        """The code and the line of each."""
         self.through = through
         """Marked functions that the calls went through, of those in :class:`Callers`."""
         self.entered = entered
@@ -96,7 +97,7 @@ class Chain:
     @property
     def place(self) -> Place | None:
         """The innermost line."""
-        return self.places[0] if self._frames else None
+        return self.places[0] if self.frames else None
 
     @property
     def user(self) -> Place | None:
@@ -105,12 +106,12 @@ class Chain:
 
     def has(self, code: CodeType) -> bool:
         """Whether a function is in the chain."""
-        return any(each is code for each, _ in self._frames)
+        return any(each is code for each, _ in self.frames)
 
     @property
     def places(self) -> list[Place]:
         """All that are kept."""
-        return [Place(code.co_filename, line, code.co_name) for code, line in self._frames]
+        return [Place(code.co_filename, line, code.co_name) for code, line in self.frames]
 
 
 def hand_on(function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:

@@ -262,16 +262,24 @@ class Detached(Cause):
         )
 
     @classmethod
-    def by_numbers(cls, name: str, cut: Call, left: Call, back: Call, way: list[Value]) -> Finding:
+    def by_numbers(
+        cls,
+        name: str,
+        left: Call,
+        back: Call | None,
+        way: list[Value],
+        stop: Value,
+        more: OtherCuts,
+    ) -> Finding:
         """Name the call by which values left torch, and the one that took numbers back in."""
-        returned = "" if back is left else f", and comes back by {phrase(back)} {at(back.chain)}"
+        returned = "" if back is None else f", and comes back in {phrase(back)} {at(back.chain)}"
         return cls._at_call(
-            f"`{name}` leaves torch by {phrase(left)} {at(left.chain)}{returned}; autograd does "
-            "not follow numbers.",
+            f"What `{name}` leads to leaves torch as numbers by {phrase(left)} {at(left.chain)}"
+            f"{returned}{more.text}; autograd does not follow numbers.",
             "Compute it with torch functions on the tensor itself, from the parameter to the loss.",
-            cut,
+            left,
             way,
-            way[-1] if way else None,
+            stop,
         )
 
 

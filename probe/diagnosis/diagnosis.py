@@ -22,12 +22,13 @@ from .causes import (
     Unknown,
 )
 from .dataflow import Dataflow
+from .escaped_numbers import join_by_variables
 from .gradient_faults import GradientFaults
 from .modules import ModuleCalls, ModuleIndex
 from .phrases import OtherCuts
 from .switches import last_switched_off, off_when_used
 from .tape import Call, Tape, Value
-from .torch_functions import DETACHES, ENTERS_TORCH, FLAT, NO_DERIVATIVE
+from .torch_functions import DETACHES, FLAT, LEAVES_TORCH, NO_DERIVATIVE
 from .weight_writes import moved_by_hand, used_otherwise
 
 
@@ -49,6 +50,7 @@ class Diagnosis:
         self._called = called
         self._modules = modules
         self._direct: dict[str, bool] = {}
+        join_by_variables(tape)
         self.dataflow = Dataflow(tape, names)
         numbers = [tape.backwards.index(backward) for backward in self.dataflow.losses]
         backward_record.keep(numbers)
@@ -173,6 +175,8 @@ class Diagnosis:
         if call.name == "grad" and after.floating:
             kind = NotInLoss if after.carries else Detached
             return kind.by_grad(case.name, call, way, after)
+        if call.name in LEAVES_TORCH:
+            return Detached.by_numbers(case.name, call, self._back(after), way, after, more)
         if call.name in DETACHES and after.floating:
             return Detached.by_call(case.name, call, way, after, more)
         if not after.floating or call.name in NO_DERIVATIVE | FLAT or call.custom:
@@ -195,28 +199,26 @@ class Diagnosis:
                     pending.append(after)
         return False
 
-    def _left_torch(self, case: Case, flow: Sequence[Value]) -> Finding | None:
-        """Find where a flow left torch as numbers that came back and went into the loss."""
-        inside = {id(value): value for value in flow}
-        for value, call in self._tape.escapes:
-            last = inside.get(id(value)) or next(
-                (inside[id(lost)] for lost in _past(value) if id(lost) in inside), None
-            )
-            if last is None:
-                continue
-            back = self._came_back(call)
-            if back is not None:
-                cut = value.made_by if value is not last and value.made_by is not None else call
-                return Detached.by_numbers(case.name, cut, call, back, _upto(flow, last))
-        return None
+    def _back(self, left: Value) -> Call | None:
+        """Find the call by which numbers come back on their way to the loss."""
+        return next((v.made_by for v in self.dataflow.way([left])[1:]), None)
 
-    def _came_back(self, left: Call) -> Call | None:
-        for call in self._tape.calls:
-            later = call.index > left.index and call.name in ENTERS_TORCH
-            if later and any(v.floating and self.dataflow.in_loss(v) for v in call.outputs):
-                return call
-        alone = all(not root.flows for root in self.dataflow.roots)
-        return left if alone else None
+    def _left_torch(self, case: Case, flow: Sequence[Value]) -> Finding | None:
+        """Find the only place where a flow left torch, if a loss was made of nothing in torch."""
+        if any([*root.flows, *root.lost, *root.plain] for root in self.dataflow.roots):
+            return None
+        inside = {id(value): value for value in flow}
+        left = [
+            (inside[id(earlier)], call)
+            for value, call in self._tape.escapes
+            for earlier in _past(value)
+            if id(earlier) in inside
+        ]
+        if len({call.place for _, call in left}) != 1:
+            return None
+        last, call = left[0]
+        way = self.dataflow.between(self._values(case), last)
+        return Detached.by_numbers(case.name, call, None, way, last, OtherCuts())
 
     def _not_in_loss(self, case: Case, flow: Sequence[Value], values: Sequence[Value]) -> Finding:
         uses = [*flow, *(after for value in values for after in self.dataflow.next_of(value))]
@@ -257,7 +259,7 @@ class Diagnosis:
 
 
 def _past(value: Value) -> list[Value]:
-    """Find what values without gradient came from: a few steps back, through what lost it."""
+    """Find what numbers came from: a few steps back, through what lost the gradient."""
     found: list[Value] = []
     pending = [value]
     while pending and len(found) < 1000:
@@ -265,10 +267,6 @@ def _past(value: Value) -> list[Value]:
         found += current.lost
         pending += current.plain
     return found
-
-
-def _upto(flow: Sequence[Value], last: Value) -> list[Value]:
-    return [flow[0], last] if flow and flow[0] is not last else [last]
 
 
 def _places(values: Iterable[Value], first: Call) -> list[Place]:

@@ -23,6 +23,7 @@ from ..torch_compat.function_modes import (
     without_subclasses,
 )
 from .backward_record import BackwardRecord
+from .escaped_numbers import are_among
 from .modules import ModuleCalls, ModuleIndex
 from .tape import BackwardCall, Call, Switching, Tape, Value
 from .tensor_hooks import REGISTER
@@ -136,11 +137,11 @@ class TapeRecorder(TorchFunctionMode):
             call = self._begin_call(name, self.callers.chain(frame))
             call.smooth = is_smooth(name, args)
             taken = [(t, self._values.of(t, call), version(t)) for t in tensors_of(args, kwargs)]
-            known = (
-                self._values.numbers.sources([*args, *kwargs.values()])
-                if self._values.numbers
-                else []
-            )
+            if self.tape.escapes:
+                given = [*args, *kwargs.values()]
+                known = self._values.numbers.sources(given)
+                if not known and are_among(given, name):
+                    self._values.note_entry(call)
         made = hand_on(func, *args, **kwargs)
         if call is not None:
             with self._guard, without_subclasses(), torch.no_grad():
@@ -251,6 +252,8 @@ class TapeRecorder(TorchFunctionMode):
                 call.inputs = [self._values.of(given, call)]
             else:
                 call.inputs = self._values.numbers.sources(given)
+                if not call.inputs and self.tape.escapes:
+                    self._values.note_entry(call)
             self.tape.calls.append(call)
             self._values.add(made, call)
 

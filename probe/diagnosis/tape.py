@@ -127,6 +127,17 @@ class BackwardCall:
         return self.call.chain
 
 
+@dataclass(eq=False, frozen=True)
+class Entry:
+    """Numbers that came into torch from the script, and that were in no tensor before."""
+
+    chain: Chain
+    index: int
+    """The number of calls that were made before."""
+    values: list[Value]
+    """What they went into."""
+
+
 @dataclass
 class Tape:
     """All of a traced step."""
@@ -138,6 +149,8 @@ class Tape:
     backwards: list[BackwardCall] = field(default_factory=list)
     escapes: list[tuple[Value, Call]] = field(default_factory=list)
     """What left torch as numbers, and by which call."""
+    entries: list[Entry] = field(default_factory=list)
+    """Where other numbers came in, once some had left."""
     gradients: GradientLog = field(default_factory=GradientLog)
     hooks: TensorHooks = field(default_factory=TensorHooks)
     switches: dict[int, list[Switching]] = field(default_factory=dict)
@@ -169,7 +182,7 @@ class Tape:
         for value in self.values:
             value.made_by = value.node = value.over = None
             value.flows, value.lost, value.plain = [], [], []
-        for listed in (self.calls, self.values, self.backwards, self.escapes):
+        for listed in (self.calls, self.values, self.backwards, self.escapes, self.entries):
             listed.clear()
         for known in (self.leaves, self.by_node, self.at_node, self.unregistered):
             known.clear()

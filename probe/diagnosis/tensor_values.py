@@ -18,7 +18,7 @@ from ..model.table import is_uninitialized
 from ..torch_compat import versions
 from ..torch_compat.tensors import base_of, is_inside_transform, is_view
 from .escaped_numbers import EscapedNumbers
-from .tape import Call, Tape, Value
+from .tape import Call, Entry, Tape, Value
 
 T = TypeVar("T")
 _Seen: TypeAlias = "tuple[weakref.ref[Tensor], int, Value]"
@@ -115,6 +115,10 @@ class TensorValues:
         self._tape.escapes.append((value, call))
         self.numbers.add(made, value)
 
+    def note_entry(self, call: Call) -> None:
+        """Take in that ``call`` is given numbers from the script."""
+        self._tape.entries.append(Entry(call.chain, call.index, call.outputs))
+
     def _discover(self, tensor: Tensor, call: Call, earlier: Value | None = None) -> Value:
         """Find out what a tensor is of which no call was seen that made or changed it."""
         node = tensor.grad_fn
@@ -129,7 +133,8 @@ class TensorValues:
         base = _base(tensor)
         written = _of(self._written, base)
         parents = [value for value in (earlier, written) if value is not None]
-        if node is None and not parents and self.numbers and _is_handful(tensor):
+        strange = node is None and not parents and _is_handful(tensor)
+        if strange and self.numbers:
             parents = self.numbers.sources(tensor.detach().tolist())
             if parents:
                 made_by = self._insert_before(call, "Tensor", chain)
@@ -138,7 +143,10 @@ class TensorValues:
             made_by = self._insert_before(call, inside.function, chain, custom=True)
         if made_by is None and parents:
             made_by = parents[-1].made_by
-        return self._remember(tensor, made_by, parents)
+        value = self._remember(tensor, made_by, parents)
+        if strange and not parents and self._tape.escapes:
+            self._tape.entries.append(Entry(chain, call.index, [value]))
+        return value
 
     def _insert_before(self, call: Call, name: str, chain: Chain, *, custom: bool = False) -> Call:
         """Put a call on the tape that was not seen, before the one that uses what it made."""

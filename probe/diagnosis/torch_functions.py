@@ -104,6 +104,26 @@ ENTERS_TORCH = frozenset(
 )
 """They make tensors out of numbers."""
 
+COMPUTES = ENTERS_TORCH | {
+    "add",
+    "add_",
+    "sub",
+    "sub_",
+    "mul",
+    "mul_",
+    "div",
+    "div_",
+    "pow",
+    "pow_",
+    "true_divide",
+    "multiply",
+    "__rsub__",
+    "__rdiv__",
+    "__rpow__",
+    "__setitem__",
+}
+"""They compute with the numbers that they are given."""
+
 DETACHES = _NUMBERS | {
     "detach",
     "detach_",

@@ -18,6 +18,7 @@ from . import (
     not_differentiable,
     not_in_loss,
     not_in_optimizer,
+    numbers_out,
     overwritten,
     rebuilt,
     unused,
@@ -33,6 +34,7 @@ BROKEN = (
     *detached_loops.CASES,
     *inner_loops.CASES,
     *rebuilt.CASES,
+    *numbers_out.CASES,
     *not_differentiable.CASES,
     *not_in_loss.CASES,
     *zero_gradient.CASES,
@@ -48,4 +50,5 @@ HEALTHY = (
     *healthy_loops.CASES,
     *healthy_gradients.CASES,
     *inner_loops.HEALTHY,
+    *numbers_out.HEALTHY,
 )

@@ -96,10 +96,13 @@ def test_the_function_is_named_that_lacks_create_graph() -> None:
 def test_numbers_that_come_back_elsewhere_have_two_places() -> None:
     """Where they left and where they came back."""
     left, back = call("item", "a.py:1"), call("tensor", "b.py:2")
-    assert "and comes back by `tensor()` at b.py:2" in (
-        Detached.by_numbers("w", left, left, back, []).detail
-    )
-    assert "comes back" not in Detached.by_numbers("w", left, left, left, []).detail
+    stop = value(left)
+    found = Detached.by_numbers("w", left, back, [], stop, OtherCuts())
+    assert "by `item()` at a.py:1, and comes back in `tensor()` at b.py:2;" in found.detail
+    assert (found.place, found.stop) == (left.place, stop)
+    alone = Detached.by_numbers("w", left, None, [], stop, OtherCuts(behind=[PLACE]))
+    assert "comes back" not in alone.detail
+    assert "cut again" in alone.detail
 
 
 @pytest.mark.parametrize(

@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 
-from gradgate.probe.diagnosis.escaped_numbers import MOST, EscapedNumbers
-from tests.support.tracing import value
+from gradgate.probe.diagnosis.escaped_numbers import (
+    MOST,
+    EscapedNumbers,
+    are_among,
+    join_by_variables,
+)
+from tests.support.tracing import Recorded, value
 
 TELLING = 0.12345678901
 
@@ -67,3 +73,49 @@ def test_a_long_list_is_looked_at_in_part(numbers: EscapedNumbers) -> None:
     numbers.add([TELLING + i for i in range(10 * MOST)], value())
     found = [i for i in range(10 * MOST) if numbers.sources(TELLING + i)]
     assert 0 < len(found) <= MOST
+
+
+@pytest.mark.parametrize(
+    ("given", "name", "expected"),
+    [
+        ([torch.ones(2), 0.5], "dropout", True),
+        ([torch.ones(2), [0.5, 1.0]], "mean_of", True),
+        ([np.ones(2)], "from_numpy", True),
+        ([np.float32(0.5)], "mul", True),
+        ([torch.ones(2), 3], "mul", True),
+        ([[1, 2]], "tensor", True),
+        ([torch.ones(2), 3], "sum", False),
+        ([torch.ones(2), True], "mul", False),
+        ([torch.ones(2), "mean"], "mul", False),
+    ],
+)
+def test_whole_numbers_matter_where_they_are_computed_with(
+    given: list[object], name: str, expected: bool
+) -> None:
+    """Elsewhere they are sizes; others always do."""
+    assert are_among(given, name) is expected
+
+
+def test_numbers_are_joined_with_those_that_they_were_made_of() -> None:
+    """In the order of time, and not with those that went elsewhere."""
+    x = torch.ones(2, requires_grad=True)
+    log: list[float] = []
+
+    def step() -> None:
+        (x * 0.25).sum()
+        log.append(x.exp().sum().item())
+        total = 0.0
+        for _ in range(2):
+            total += x.sin().sum().item()
+            x.mul(total / 3)
+        torch.Tensor([total / 7]).cos()
+
+    tape = Recorded(step).tape
+    join_by_variables(tape)
+    logged, first, second = (value for value, _ in tape.escapes)
+    _, scaled, twice = (each.outputs[0] for each in tape.calls if each.name == "mul")
+    (last,) = (each.outputs[0] for each in tape.calls if each.name == "cos")
+    assert scaled.plain == [first]
+    assert twice.plain == [first, second]
+    assert last.plain[0].plain == [first, second]
+    assert logged not in [*scaled.plain, *twice.plain, *last.plain[0].plain]
