@@ -23,6 +23,7 @@ from .looks import Looks
 from .metrics import MetricLog, MetricValues
 from .onset_watch import OnsetWatch
 from .pace import Pace
+from .released import ReleasedGradients
 from .sampler import Sampler
 from .schedule import SamplingSchedule
 from .turns import Turns
@@ -63,14 +64,19 @@ class Measurement:
         self._changes = ModelChanges(models, table, step=coming_step)
         self.members = Membership(table, optimizers, self._changes, changed=self._changed)
         self._writes = WriteTracker(table.parameters)
-        self.sampler = Sampler(table, self._writes, guard, catch_up=self.members.catch_up)
+        self.schedule = SamplingSchedule(pace)
+        self._released = ReleasedGradients(
+            table, self._writes, guard, lambda: self.schedule.sampling
+        )
+        self.sampler = Sampler(
+            table, self._writes, self._released, guard, catch_up=self.members.catch_up
+        )
         self.looks = Looks(table, Turns(pace.budget, self._sizes), guard, self._writes.is_new)
         self._onset = OnsetWatch(table)
         self._coming_step = coming_step
         self._timer = BackwardTimer(models.values(), guard, backward_ended)
         self._timer.arm()
         self.metrics = MetricLog(guard)
-        self.schedule = SamplingSchedule(pace)
         self._begin_look()
         self._marking = False
         """New gradients are told from old ones in every step, and not in sampled ones only."""
@@ -79,7 +85,9 @@ class Measurement:
     def before_step(self, k: int) -> None:
         """Look at weights that optimizer k is about to change, if it is their turn."""
         if self.looks.looking:
-            self.looks.before_step(self.members.set_of(k), self._coming_step())
+            held = self.members.set_of(k)
+            # What was applied before the step does not change in it, and yet it changes.
+            self.looks.before_step(held - self._released.known, self._coming_step())
 
     def after_step(self) -> None:
         """Look at weights after an optimizer's step, if it is their turn."""
@@ -168,12 +176,14 @@ class Measurement:
         if not late:
             mark = self.schedule.sampling or self._marking
             self._writes.retire(self.members.loose, mark=mark)
+        self._released.step_ended()
         self._begin_look()
 
     def remove(self) -> None:
         """Remove every hook and mark."""
         self._changes.remove()
         self._writes.remove()
+        self._released.remove()
         self.looks.stop()
         self._timer.remove()
 
@@ -197,5 +207,6 @@ class Measurement:
 
     def _changed(self, rows: Sequence[TableRow]) -> None:
         self._writes.forget(self._table.removed)
+        self._released.forget(self._table.removed)
         self.looks.forget(self._table.removed)
         self._table_changed(rows)

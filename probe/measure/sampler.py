@@ -20,6 +20,7 @@ from ..model.table import ParameterTable, is_uninitialized
 from ..torch_compat.readback import Readback
 from .local_part import local_part
 from .norms import grad_norms
+from .released import ReleasedGradients
 from .stacks import KnownStacks
 from .statistics import Statistic, due
 from .write_tracker import MARK, WriteTracker
@@ -85,6 +86,7 @@ class Sampler:
         self,
         table: ParameterTable,
         writes: WriteTracker,
+        released: ReleasedGradients,
         guard: Guard,
         catch_up: Callable[[], None],
     ) -> None:
@@ -93,6 +95,7 @@ class Sampler:
         self._catch_up = catch_up
         self._guard = guard
         self._writes = writes
+        self._released = released
         self._draft: _Draft | None = None
         self._taken = 0
         self._pending: deque[_Pending] = deque()
@@ -216,7 +219,7 @@ class Sampler:
             parameter = parameters[index]
             grad = parameter.grad
             if grad is None or not parameter.requires_grad:
-                states[index] = _state_without_gradient(parameter)
+                states[index] = self._without_gradient(draft, index, parameter)
                 continue
             fresh = not hasattr(grad, MARK) or is_new(index, grad)
             states[index] = present if fresh else stale
@@ -238,11 +241,16 @@ class Sampler:
             add_shape(shape)
         return list(groups.values())
 
-
-def _state_without_gradient(parameter: Tensor) -> State:
-    if not parameter.requires_grad:
-        return State.FROZEN
-    return State.UNMEASURED if is_uninitialized(parameter) else State.ABSENT
+    def _without_gradient(self, draft: _Draft, index: int, parameter: Tensor) -> State:
+        if not parameter.requires_grad:
+            return State.FROZEN
+        # Without an element there is nothing to train here: another rank may have the piece.
+        if is_uninitialized(parameter) or not parameter.numel():
+            return State.UNMEASURED
+        state, figures = self._released.look(index)
+        for statistic in draft.statistics if figures else ():
+            draft.parts.append(_Part(statistic.code, [index], figures[statistic.code]))
+        return state
 
 
 def _complete(pending: _Pending) -> Sample:
@@ -260,15 +268,20 @@ def _complete(pending: _Pending) -> Sample:
             wide[part.statistic][part.indexes] = values[start:end]
             start = end
     if not ordinary:
-        _judge(states, wide[GRAD_NORM])
+        measured = [i for parts, _ in pending.readbacks for part in parts for i in part.indexes]
+        _judge(states, wide[GRAD_NORM], np.unique(measured))
     with np.errstate(over="ignore"):
         narrow = {code: values.astype(np.float32) for code, values in wide.items()}
     skipped = pending.skipped or (draft.may_skip and bool((states == State.NONFINITE).any()))
     return Sample(pending.step, pending.time, states, narrow, skipped)
 
 
-def _judge(states: npt.NDArray[np.uint8], norms: npt.NDArray[np.float64]) -> None:
+def _judge(
+    states: npt.NDArray[np.uint8],
+    norms: npt.NDArray[np.float64],
+    measured: npt.NDArray[np.int64],
+) -> None:
     """Tell those whose norm says that they are zero or not finite."""
-    present = states == State.PRESENT
-    states[present & (norms == 0)] = State.ZERO
-    states[present & ~np.isfinite(norms)] = State.NONFINITE
+    present = measured[states[measured] == State.PRESENT]
+    states[present[norms[present] == 0]] = State.ZERO
+    states[present[~np.isfinite(norms[present])]] = State.NONFINITE

@@ -58,6 +58,15 @@ class WriteTracker:
             if self._hooking:
                 self._hook()
 
+    @property
+    def hooking(self) -> bool:
+        """Whether hooks tell to which parameters a gradient has come."""
+        return self._hooking
+
+    def came(self, index: int) -> bool:
+        """Whether a backward came to this parameter since the last step, while hooks tell."""
+        return self._written.get(index) is not None
+
     def is_new(self, index: int, grad: Tensor) -> bool:
         """Whether a backward wrote this gradient since the last step used it."""
         mark = grad.__dict__.get(MARK)

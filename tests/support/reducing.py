@@ -19,6 +19,7 @@ from torch.distributed.algorithms.ddp_comm_hooks.default_hooks import fp16_compr
 from torch.distributed.fsdp import FullyShardedDataParallel, fully_shard
 from torch.nn.parallel import DistributedDataParallel
 
+from gradgate import probe
 from gradgate.probe.distributed.reducers import distributed_refusal, rebuild
 from gradgate.probe.torch_compat.wrappers import Wrappers
 from tests.support.world import play
@@ -280,12 +281,37 @@ def lasting(rank: int, size: int) -> object:
     }
 
 
+def pieces(rank: int, size: int) -> object:
+    """Watch a model of which FSDP1 keeps a piece on each rank: states and alerts, both ways."""
+    noted: dict[bool, list[str]] = {}
+    for original in (True, False):
+        inner = nn.Sequential(nn.Linear(6, 6), nn.Tanh(), nn.Linear(6, 3))
+        model = FullyShardedDataParallel(
+            inner, use_orig_params=original, device_id=torch.device("cpu")
+        )
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+        options = {"every": 1, "expect": ["*"], "strict": True}
+        with probe.attach(model, optimizer, server=False, **options) as run:
+            for _ in range(4):
+                optimizer.zero_grad()
+                model(torch.randn(4, 6)).square().mean().backward()
+                optimizer.step()
+            noted[original] = [row.state for row in run.parameters()]
+    return {"original": noted[True], "flat": noted[False]}
+
+
 def node(parameter: Tensor) -> Any:
     """The node of autograd that accumulates the gradient of a parameter."""
     return parameter.expand_as(parameter).grad_fn.next_functions[0][0]  # type: ignore[union-attr]
 
 
-OTHERS = {"without": without, "pending": pending, "sharding": sharding, "lasting": lasting}
+OTHERS = {
+    "without": without,
+    "pending": pending,
+    "sharding": sharding,
+    "lasting": lasting,
+    "pieces": pieces,
+}
 
 if __name__ == "__main__":
     play({name: compare(setting) for name, setting in SETTINGS.items()} | OTHERS)

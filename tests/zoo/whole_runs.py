@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
-from torch import nn
+from torch import Tensor, nn
 from torch.optim import SGD, Adam, AdamW, Optimizer
 
 from gradgate.probe.live.no_steps import PATIENCE
@@ -34,6 +34,7 @@ class RunCase:
     build: Callable[[], Loop]
     causes: frozenset[str] = frozenset()
     iterations: int = 6
+    expect: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         return self.build.__name__
@@ -329,6 +330,81 @@ def generator_beside_a_critic_that_steps_more_often() -> Loop:
     return Loop({"g": generator, "c": critic}, ours, iterate)
 
 
+class Released(SGD):
+    """Applies and drops each gradient as soon as it is there; its own step finds nothing left."""
+
+    def __init__(self, model: nn.Module, lr: float = 0.1) -> None:
+        super().__init__(model.parameters(), lr=lr)
+        for parameter in model.parameters():
+            parameter.register_post_accumulate_grad_hook(self.apply)
+
+    @torch.no_grad()
+    def apply(self, parameter: nn.Parameter) -> None:
+        parameter.add_(parameter.grad, alpha=-0.1)
+        parameter.grad = None
+
+
+def released_and_stepped_as_usual() -> Loop:
+    model = classifier()
+    return usual(model, Released(model))
+
+
+class LowMemory(Released):
+    """Writes through ``.data``, and always one hook late, as LOMO does."""
+
+    def __init__(self, model: nn.Module) -> None:
+        SGD.__init__(self, model.parameters(), lr=0.1)
+        self.held = list(model.parameters())
+        for parameter in self.held:
+            parameter.register_hook(self.fuse)
+
+    def fuse(self, grad: Tensor | None) -> Tensor | None:
+        for parameter in self.held:
+            if parameter.grad is not None:
+                parameter.data -= 0.1 * parameter.grad.data
+                parameter.grad = None
+        return grad
+
+
+def released_by_the_hook_after_it() -> Loop:
+    """Nothing but a backward is called, and one more update behind it."""
+    model = classifier()
+    optimizer = LowMemory(model)
+    x, y = inputs(), classes()
+
+    def iterate() -> None:
+        F.cross_entropy(model(x), y).backward()
+        optimizer.fuse(None)
+
+    return Loop(model, optimizer, iterate)
+
+
+def _one_for_each(model: nn.Module) -> None:
+    for parameter in model.parameters():
+        optimizer = AdamW([parameter])
+
+        def apply(_: nn.Parameter, optimizer: Optimizer = optimizer) -> None:
+            optimizer.step()
+            optimizer.zero_grad()
+
+        parameter.register_post_accumulate_grad_hook(apply)
+
+
+def one_optimizer_for_each_parameter() -> Loop:
+    """As in torch's tutorial, and none of them was given to the probe."""
+    model = classifier()
+    _one_for_each(model)
+    x, y = inputs(), classes()
+    return Loop(model, None, lambda: F.cross_entropy(model(x), y).backward())
+
+
+def dummy_that_stands_for_an_optimizer_for_each() -> Loop:
+    """As for layerwise GaLore: what the loop steps holds a tensor of no use."""
+    model = classifier()
+    _one_for_each(model)
+    return usual(model, SGD([torch.zeros(1, 1)], lr=0.1))
+
+
 RUNS = (
     *(
         RunCase(build, frozenset([NOT_HELD]))
@@ -351,6 +427,15 @@ RUNS = (
         )
     ),
     RunCase(optimizer_inside_another),
+    *(
+        RunCase(build, iterations=8, expect=("*",))
+        for build in (
+            released_and_stepped_as_usual,
+            released_by_the_hook_after_it,
+            one_optimizer_for_each_parameter,
+            dummy_that_stands_for_an_optimizer_for_each,
+        )
+    ),
     RunCase(gradients_of_many_batches, iterations=2),
     RunCase(generator_beside_a_critic_that_steps_more_often),
     RunCase(healthy_adversaries),

@@ -89,3 +89,11 @@ def test_a_wrapper_is_found_from_the_model_inside(two: list[Any]) -> None:
     assert sharding["wrapped"] is None
     assert sharding["inside of a wrapper"] is None
     assert sharding["found"]
+
+
+def test_a_piece_on_another_rank_is_not_called_absent(two: list[Any]) -> None:
+    """Under FSDP1 each parameter is measured where a piece of it is, and unmeasured elsewhere."""
+    for states in zip(*(rank["pieces"]["original"] for rank in two), strict=True):
+        assert set(states) <= {"present", "unmeasured"}
+        assert "present" in states
+    assert [rank["pieces"]["flat"] for rank in two] == [["present"]] * 2

@@ -13,8 +13,10 @@ from torch import Tensor, nn
 from gradgate import probe
 from gradgate.probe.base.guard import Guard
 from gradgate.probe.base.states import State
+from gradgate.probe.measure import sampler as sampler_module
 from gradgate.probe.measure import statistics
 from gradgate.probe.measure.norms import grad_norms
+from gradgate.probe.measure.released import ReleasedGradients
 from gradgate.probe.measure.sampler import Sampler
 from gradgate.probe.measure.statistics import Statistic
 from gradgate.probe.measure.write_tracker import WriteTracker
@@ -24,6 +26,13 @@ from gradgate.probe.model.table import ParameterTable
 from gradgate.probe.session.run import job_of
 from gradgate.probe.torch_compat.readback import Readback
 from tests.support import zoo
+
+
+def made(table: ParameterTable, guard: Guard) -> Sampler:
+    """A sampler by itself."""
+    writes = WriteTracker(table.parameters)
+    released = ReleasedGradients(table, writes, guard, lambda: True)
+    return Sampler(table, writes, released, guard, lambda: None)
 
 
 def states(run: probe.Run) -> dict[str, str]:
@@ -393,7 +402,7 @@ def test_what_a_gate_kept_a_gradient_from_is_gated_and_what_got_one_all_the_same
     """A gate may close for one use of a parameter only, and another use gives it its gradient."""
     model = Parts()
     table = ParameterTable({"": model})
-    sampler = Sampler(table, WriteTracker(table.parameters), Guard(), lambda: None)
+    sampler = made(table, Guard())
     (model.a * 2).sum().backward()
     sampler.measure([0, 1])
     sampler.finish(1, gated=[0, 1])
@@ -409,7 +418,7 @@ def test_a_sample_that_cannot_be_read_takes_no_other_along(
     model = Parts()
     table = ParameterTable({"": model})
     guard = Guard()
-    sampler = Sampler(table, WriteTracker(table.parameters), guard, lambda: None)
+    sampler = made(table, guard)
     for step in range(1, 4):
         (model.a + model.b).sum().backward()
         sampler.measure([0, 1])
@@ -449,3 +458,32 @@ def test_a_gradient_that_cannot_be_measured_costs_the_others_nothing(
         assert [*states(run).values()] == ["present", "unmeasured"]
         assert not model.a.requires_grad
         assert job_of(run).guard.faults > 0
+
+
+def test_a_parameter_without_an_element_is_not_called_absent() -> None:
+    """There is nothing to train here: a piece may lie on another rank."""
+    model = nn.Linear(2, 1)
+    model.elsewhere = nn.Parameter(torch.zeros(0))
+    with probe.attach(model, sgd(model), server=False, every=1, expect=["*"], strict=True) as run:
+        for _ in range(3):
+            model(torch.ones(1, 2)).sum().backward()
+            job_of(run).optimizers[0].step()
+        assert states(run)["elsewhere"] == "unmeasured"
+
+
+def test_what_was_not_measured_is_not_judged_by_its_figure(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An empty piece of a sharded gradient has none, whatever the others have."""
+    monkeypatch.setattr(sampler_module, "local_part", lambda grad: grad.to_local())
+
+    class Piece(Tensor):
+        def to_local(self) -> Tensor:
+            return torch.zeros(0)
+
+    table = ParameterTable({"": (model := Parts())})
+    sampler = made(table, Guard())
+    (model.a * 0 + model.b).sum().backward()
+    model.b.grad = torch.ones(model.b.shape).as_subclass(Piece)
+    sampler.measure([0, 1])
+    sampler.finish(1)
+    (found,) = sampler.collect(wait=True)
+    assert [State(code) for code in found.states[:2]] == [State.ZERO, State.PRESENT]
