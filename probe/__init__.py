@@ -15,6 +15,7 @@ from .live.alerts import Alert
 from .model.freeze import Freeze
 from .model.gate_info import GateInfo
 from .model.parameter_info import ParameterInfo
+from .progress.thresholds import Thresholds
 from .session.attach import attach
 from .session.closure import explain
 from .session.run import Run
@@ -36,6 +37,7 @@ __all__ = [
     "Snippet",
     "Station",
     "TargetError",
+    "Thresholds",
     "attach",
     "explain",
     "site",

@@ -63,6 +63,14 @@ export interface Alert {
         | "overwritten"
         | "not_in_optimizer"
         | "no_backward"
+        | "not_moving"
+        | "moved_without_gradient"
+        | "not_cleared"
+        | "replicas_differ"
+        | "exploding"
+        | "vanishing"
+        | "dead_units"
+        | "update_ratio"
         | "unknown"
       )
     | "no_step"
@@ -219,6 +227,14 @@ export interface Explanation {
     | "overwritten"
     | "not_in_optimizer"
     | "no_backward"
+    | "not_moving"
+    | "moved_without_gradient"
+    | "not_cleared"
+    | "replicas_differ"
+    | "exploding"
+    | "vanishing"
+    | "dead_units"
+    | "update_ratio"
     | "unknown";
   detail: string;
   name: string;

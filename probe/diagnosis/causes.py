@@ -13,39 +13,16 @@ from ..model.freeze import Freeze
 from ..model.gate_info import GateInfo
 from ..model.onset import Onset
 from .case import Finding
+from .cause import Cause
 from .gradient_log import Overwriting
 from .phrases import OtherCuts, at, named, phrase, quoted
 from .switches import OffTime
 from .tape import Call, Value
 from .tensor_hooks import Hook
+from .update_causes import UPDATE_CAUSES
 
 _CASTS = frozenset({"long", "int", "short", "byte", "char", "bool", "to", "type", "type_as"})
 _OVERWRITES = frozenset({"zero_", "fill_", "copy_", "__setitem__", "masked_fill_"})
-
-
-class Cause:
-    """A reason why a gradient is missing or of no use; each method gives a finding of it."""
-
-    word: ClassVar[str]
-    """As the wire protocol has it."""
-
-    @classmethod
-    def _found(
-        cls,
-        detail: str,
-        advice: str,
-        place: Place | None = None,
-        way: list[Value] | None = None,
-        stop: Value | None = None,
-        stopped_by: str = "",
-    ) -> Finding:
-        return Finding(cls.word, detail, advice, place, way or [], stop, stopped_by)
-
-    @classmethod
-    def _at_call(
-        cls, detail: str, advice: str, call: Call, way: list[Value], stop: Value | None
-    ) -> Finding:
-        return cls._found(detail, advice, call.place, way, stop, phrase(call).strip("`"))
 
 
 class FrozenByScript(Cause):
@@ -938,6 +915,7 @@ CAUSES: tuple[type[Cause], ...] = (
     Overwritten,
     NotInOptimizer,
     NoBackward,
+    *UPDATE_CAUSES,
     Unknown,
 )
 """Every cause, in the order of the protocol and of the documentation."""

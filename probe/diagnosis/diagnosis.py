@@ -64,7 +64,7 @@ class Diagnosis:
         if case.state == "gated" and case.gate is not None:
             return self._faults.gated(case, case.gate)
         if case.state == "present":
-            return None if case.in_optimizer else self._not_in_optimizer(case)
+            return case.update if case.in_optimizer else self._not_in_optimizer(case)
         if case.state == "zero":
             return self._faults.zero(case)
         if case.state == "nonfinite":
@@ -76,6 +76,8 @@ class Diagnosis:
     def _frozen(self, case: Case) -> Finding:
         if case.freeze is not None:
             return FrozenByCommand.found(case.name, case.freeze)
+        if case.update is not None:
+            return case.update
         return FrozenByScript.found(case.name, last_switched_off(case.key, self._tape))
 
     def _not_in_optimizer(self, case: Case) -> Finding:

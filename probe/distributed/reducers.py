@@ -112,6 +112,13 @@ def _retire_reducer(wrapper: DistributedDataParallel) -> None:
     handle = register_first(wrapper, ModuleHook(retire))
 
 
+def holds_fsdp(models: Mapping[str, nn.Module]) -> bool:
+    """Return whether a module of the models is wrapped in ``FullyShardedDataParallel``."""
+    fsdp = sys.modules.get("torch.distributed.fsdp")  # not imported: not used
+    modules = (module for model in models.values() for module in model.modules())
+    return fsdp is not None and any(isinstance(m, fsdp.FullyShardedDataParallel) for m in modules)
+
+
 def _sharded(models: Mapping[str, nn.Module], targets: Mapping[str, Tensor]) -> str | None:
     """Say what shards the parameters, if they are sharded.
 
@@ -122,7 +129,7 @@ def _sharded(models: Mapping[str, nn.Module], targets: Mapping[str, Tensor]) -> 
     """
     modules = [module for model in models.values() for module in model.modules()]
     fsdp = sys.modules.get("torch.distributed.fsdp")  # not imported: not used
-    if fsdp is not None and any(isinstance(m, fsdp.FullyShardedDataParallel) for m in modules):
+    if holds_fsdp(models):
         return (
             "this model is wrapped in FullyShardedDataParallel, which keeps its parameters in flat "
             "pieces that train or rest as a whole; freeze in the script before wrapping it."

@@ -61,7 +61,7 @@ class Expectations:
             return False
         before, self.missed = self.missed, {}
         new = False
-        for index in self._expected(len(sample.states)):
+        for index in self.expected(len(sample.states)):
             with self._guard:  # one by one: a fault in one must not hide the others
                 state = _trouble(State(sample.states[index]), index, frozen, is_loose)
                 if state is not None:
@@ -77,7 +77,9 @@ class Expectations:
             missed = self.missed[index]
             yield Alert(index, self._table.name(index), missed.since_step, missed.state)
 
-    def _expected(self, count: int) -> list[int]:
+    def expected(self, count: int | None = None) -> list[int]:
+        """Return what is expected to train, of the first ``count`` parameters or of all."""
+        count = len(self._table) if count is None else count
         removed = self._table.removed
         found: set[int] = set()
         for pattern in self.patterns:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from torch import nn
 
 from ..base.guard import Guard
+from ..diagnosis.case import Finding
 from ..diagnosis.explanation import Explanation
 from ..freeze.freezer import Freezer
 from ..gates.registry import GateRegistry
@@ -52,7 +53,9 @@ class Explainer:
         reports: Reports,
         guard: Guard,
         wrappers: Wrappers,
+        finding: Callable[[int], Finding | None],
     ) -> None:
+        """``finding``: what steps have been seen to do wrong to a parameter."""
         self._table = table
         self._measurement = measurement
         self._freezer = freezer
@@ -62,7 +65,7 @@ class Explainer:
         self._uplink = uplink
         self._guard = guard
         self._schedule = TraceSchedule(models, wrappers, strict=alerts.strict)
-        self._step = TracedStep(models, table, measurement, freezer, gates, holding, guard)
+        self._step = TracedStep(models, table, measurement, freezer, gates, holding, guard, finding)
         self._commands = ExplainCommands(table, reports.send, guard)
         self.latest: dict[str, Explanation] = {}
         """By name: of the step that was traced last."""

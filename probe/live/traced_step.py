@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ from torch import nn
 
 from ..base.guard import Guard
 from ..base.states import State
-from ..diagnosis.case import Case
+from ..diagnosis.case import Case, Finding
 from ..diagnosis.explanation import Explanation
 from ..diagnosis.trace import Trace
 from ..freeze.freezer import Freezer
@@ -46,6 +46,7 @@ class TracedStep:
         gates: GateRegistry,
         holding: Holding,
         guard: Guard,
+        finding: Callable[[int], Finding | None],
     ) -> None:
         self._models = models
         self._table = table
@@ -54,6 +55,7 @@ class TracedStep:
         self._gates = gates
         self._holding = holding
         self._guard = guard
+        self._finding = finding
         self._trace: Trace | None = None
         self.late = False
         """It ended inside a backward, and is explained at the next forward."""
@@ -131,6 +133,7 @@ class TracedStep:
                     self._freezer.records.freezes.get(index),
                     blocking.get(index),
                     self._measurement.onset,
+                    self._finding(index),
                 )
                 cases.append(case)
         return cases

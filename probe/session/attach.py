@@ -10,6 +10,7 @@ from torch import nn
 from torch.optim import Optimizer
 
 from ..measure.pace import Pace
+from ..progress.thresholds import Thresholds
 from ..torch_compat.requirements import missing_parts
 from .arguments import (
     checked_models,
@@ -37,6 +38,7 @@ def attach(
     expect: Sequence[str] = (),
     strict: bool = False,
     script_wins: bool = False,
+    thresholds: Thresholds | None = None,
 ) -> Run:
     """Watch the gradients of a model while it trains, and let the dashboard steer them.
 
@@ -55,6 +57,8 @@ def attach(
     ``script_wins``: a freeze by command holds though the script sets ``requires_grad`` again, as
     a GAN's loop and Lightning's do in each iteration; with True the script's own word stands and
     ends the freeze, which is reported as drifted, with the script's line.
+
+    ``thresholds``: from where on trends are told as notes, and ranks compared.
 
     Raises :class:`AttachError` when the model or the optimizer is none, :class:`TargetError`
     when an expectation names nothing, and ValueError for an argument out of range.
@@ -89,5 +93,6 @@ def attach(
         expect=checked_patterns(expect),
         strict=strict,
         script_wins=script_wins,
+        thresholds=thresholds or Thresholds(),
     )
     return Run(job)

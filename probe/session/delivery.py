@@ -13,6 +13,7 @@ from ..measure.measurement import Measurement
 from ..measure.metrics import MetricValues
 from ..model.dead_units import DeadUnits
 from ..model.movement import Movement
+from ..progress.progress import Progress
 from .run_state import RunState
 
 CLOSE_TIMEOUT = 5.0
@@ -27,6 +28,7 @@ class Delivery:
         state: RunState,
         measurement: Measurement,
         uplink: Uplink,
+        progress: Progress,
         explainer: Explainer,
         movement_seen: Listeners[Movement],
         units_seen: Listeners[DeadUnits],
@@ -35,6 +37,7 @@ class Delivery:
         self._state = state
         self._measurement = measurement
         self._uplink = uplink
+        self._progress = progress
         self._explainer = explainer
         self.movement_seen = movement_seen
         """Called with what was seen of weights, after the sample of the same step."""
@@ -51,6 +54,8 @@ class Delivery:
         for each in measured:
             with self._guard:
                 self._uplink.send_sample(each.sample)
+            with self._guard:
+                self._progress.receive(each.sample)
             with self._guard:
                 self._explainer.receive(each.sample)
             if each.movement is not None:

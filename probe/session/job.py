@@ -24,6 +24,7 @@ from ..live.explainer import Explainer
 from ..live.no_steps import NoSteps
 from ..measure.measurement import Measurement
 from ..model.table import ParameterTable
+from ..progress.progress import Progress
 from ..steer.preview_requests import PreviewRequests
 from ..steer.queue import CommandQueue
 from ..steer.reports import Reports
@@ -66,6 +67,7 @@ class Job:
     alerts: Alerts
     no_steps: NoSteps
     explainer: Explainer
+    progress: Progress
     alignment: Alignment
     delivery: Delivery
     cycle: StepCycle
@@ -89,6 +91,7 @@ class Job:
             self.boundaries.remove,
             self.model_hooks.remove,
             self.measurement.remove,
+            self.progress.remove,
             self.wrappers.remove,
             self.steering.stop,
             self.previews.stop,

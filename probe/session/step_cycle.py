@@ -11,6 +11,7 @@ from ..gates.gates import Gates
 from ..live.explainer import Explainer
 from ..measure.measurement import Measurement
 from ..model.table import ParameterTable
+from ..progress.progress import Progress
 from ..steer.writers import SCRIPT, Writers
 from .hook_runner import HookRunner
 from .run_state import RunState
@@ -30,6 +31,7 @@ class StepCycle:
         gates: Gates,
         writers: Writers,
         explainer: Explainer,
+        progress: Progress,
         hooks: HookRunner,
         end: StepEnd,
     ) -> None:
@@ -41,6 +43,7 @@ class StepCycle:
         self._gates = gates
         self._writers = writers
         self._explainer = explainer
+        self._progress = progress
         self._hooks = hooks
         self._end = end
 
@@ -52,6 +55,7 @@ class StepCycle:
         self._gates.blocked.clear_gradients(held)
         self._look(SCRIPT)
         self._measurement.before_step(k)
+        self._progress.before_step(k, self._state.step + 1)
 
     def measure(self, k: int) -> None:
         """Measure the gradients of optimizer k, if this step is sampled."""
@@ -60,11 +64,13 @@ class StepCycle:
     def stepped(self, k: int) -> None:
         """Look at what optimizer k has written, and whether to what is frozen."""
         self._measurement.after_step()
+        self._progress.stepped(k)
         self._look(f"{type(self._optimizers[k]).__name__}.step()")
 
     def after_step(self, k: int) -> None:
         """Note that optimizer k has used its gradients."""
         self._measurement.retire(k)
+        self._progress.after_step(k)
         self._explainer.pause(False)
 
     def cleared(self) -> None:

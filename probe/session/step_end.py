@@ -9,6 +9,7 @@ from ..freeze.freezer import Freezer
 from ..gates.gates import Gates
 from ..live.explainer import Explainer
 from ..measure.measurement import Measurement
+from ..progress.progress import Progress
 from ..steer.preview_requests import PreviewRequests
 from ..steer.saved_reports import SavedReports
 from ..steer.steering import Steering
@@ -35,6 +36,7 @@ class StepEnd:
         saved: SavedReports,
         previews: PreviewRequests,
         explainer: Explainer,
+        progress: Progress,
         alignment: Alignment,
         delivery: Delivery,
         hooks: HookRunner,
@@ -48,6 +50,7 @@ class StepEnd:
         self._saved = saved
         self._previews = previews
         self._explainer = explainer
+        self._progress = progress
         self._alignment = alignment
         self._delivery = delivery
         self._hooks = hooks
@@ -80,6 +83,8 @@ class StepEnd:
             self._steer(skipped=skipped, sampled=sampled)
         with self._guard:
             self._alignment.follow_gates(late=late)
+        with self._guard:
+            self._progress.boundary(self._state.step)
         with self._guard:
             self._previews.boundary()
         with self._guard:

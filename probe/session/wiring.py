@@ -39,6 +39,8 @@ from ..model.dead_units import DeadUnits
 from ..model.inner_optimizers import with_inner
 from ..model.movement import Movement
 from ..model.table import ParameterTable, TableRow
+from ..progress.progress import Progress
+from ..progress.thresholds import DEFAULT, Thresholds
 from ..steer.explain_command import ExplainHandler
 from ..steer.gate_commands import GateHandler, UngateHandler
 from ..steer.gate_proofs import GateProofs
@@ -81,6 +83,7 @@ def make_job(
     expect: Sequence[str] = (),
     strict: bool = False,
     script_wins: bool = False,
+    thresholds: Thresholds = DEFAULT,
 ) -> Job:
     """Attach to models and optimizers, and connect to a server if there is one to tell.
 
@@ -144,6 +147,21 @@ def make_job(
     no_step_told.add(lambda _: alerts.update())
     alerts.add_source(ScriptThaws(freezer, table))
     gates = Gates.of(models, optimizers, table, measurement, freezer.scaler_zeros, guard, wrappers)
+    progress = Progress(
+        models,
+        optimizers,
+        table,
+        measurement,
+        ranks,
+        wrappers,
+        alerts,
+        guard,
+        thresholds,
+        commanded=lambda: freezer.records.freezes,
+        expected=expectations.expected,
+    )
+    movement_seen.add(progress.receive_movement)
+    units_seen.add(progress.receive_dead_units)
     explainer = Explainer(
         models,
         table,
@@ -157,6 +175,7 @@ def make_job(
         reports,
         guard,
         wrappers,
+        progress.finding,
     )
 
     queue = CommandQueue(reports)
@@ -198,7 +217,9 @@ def make_job(
     previews = PreviewRequests(table, optimizers, steering, observing, wrappers, guard)
 
     alignment = Alignment(state, measurement, freezer, gates, uplink, guard)
-    delivery = Delivery(state, measurement, uplink, explainer, movement_seen, units_seen, guard)
+    delivery = Delivery(
+        state, measurement, uplink, progress, explainer, movement_seen, units_seen, guard
+    )
     hooks = HookRunner(state, alerts, guard)
     end = StepEnd(
         state,
@@ -209,13 +230,24 @@ def make_job(
         saved,
         previews,
         explainer,
+        progress,
         alignment,
         delivery,
         hooks,
         guard,
     )
     cycle = StepCycle(
-        optimizers, table, state, measurement, freezer, gates, writers, explainer, hooks, end
+        optimizers,
+        table,
+        state,
+        measurement,
+        freezer,
+        gates,
+        writers,
+        explainer,
+        progress,
+        hooks,
+        end,
     )
     boundaries = Boundaries(optimizers, cycle, hooks.run)
     backward_ended.add(boundaries.backward_ended)
@@ -276,6 +308,7 @@ def make_job(
         alerts=alerts,
         no_steps=no_steps,
         explainer=explainer,
+        progress=progress,
         alignment=alignment,
         delivery=delivery,
         cycle=cycle,

@@ -56,6 +56,14 @@ Cause = Literal[
     "overwritten",
     "not_in_optimizer",
     "no_backward",
+    "not_moving",
+    "moved_without_gradient",
+    "not_cleared",
+    "replicas_differ",
+    "exploding",
+    "vanishing",
+    "dead_units",
+    "update_ratio",
     "unknown",
 ]
 UnaskedCause = Literal["no_step"]

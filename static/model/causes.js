@@ -30,6 +30,14 @@ const ENTRIES = Object.freeze({
   overwritten: { label: "overwritten", word: "overwritten", meaning: "Something wrote over its gradient before the step.", states: [...TROUBLES], wanted: false },
   not_in_optimizer: { label: "not in the optimizer", word: "not applied", meaning: "Nobody applies its gradient.", states: ["present", ...TROUBLES], wanted: false },
   no_backward: { label: "no backward", word: "no backward", meaning: "No backward came to it.", states: [], wanted: false },
+  not_moving: { label: "does not move", word: "does not move", meaning: "A useful gradient is applied, and the weight stays as it is.", states: ["present"], wanted: false },
+  moved_without_gradient: { label: "moved without gradient", word: "moves", meaning: "It changes, though no gradient asks for that.", states: ["frozen", ...TROUBLES], wanted: false },
+  not_cleared: { label: "not cleared", word: "not cleared", meaning: "Gradients of earlier steps are applied again and again.", states: ["present"], wanted: false },
+  replicas_differ: { label: "replicas differ", word: "replicas differ", meaning: "It has other values on other ranks.", states: ["present", ...TROUBLES], wanted: false },
+  exploding: { label: "exploding", word: "exploding", meaning: "Its gradient has become much larger.", states: ["present"], wanted: false },
+  vanishing: { label: "vanishing", word: "vanishing", meaning: "Its gradient shrinks to nothing on its way.", states: ["present"], wanted: false },
+  dead_units: { label: "dead units", word: "dead units", meaning: "Some of its units get no gradient.", states: ["present"], wanted: false },
+  update_ratio: { label: "unusual updates", word: "unusual updates", meaning: "A step changes it far too little or too much.", states: ["present"], wanted: false },
   unknown: { label: "cause unknown", word: "cause unknown", meaning: "The traced step did not show why.", states: [], wanted: false },
 });
 

@@ -27,6 +27,7 @@ ROOMS = {
         "steer",
         "diagnosis",
         "live",
+        "progress",
         "session",
     ],
     "server": ["protocol", "store", "live", "web", "cli"],

@@ -1,0 +1,1 @@
+"""Whether steps train: weights that stay or move as they should not, and trends."""

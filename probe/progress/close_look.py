@@ -1,0 +1,158 @@
+"""A close look at one step of a few parameters: what it wrote, and what the script wrote after."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import torch
+from torch import Tensor
+from torch.optim import Optimizer
+
+from ..measure.checksums import checksums
+from ..model.table import ParameterTable
+from ..torch_compat.versions import version
+from .groups import Groups
+from .rounding import UpdateSize, update_size
+
+MOST = 32
+"""Parameters that are looked at in one step."""
+
+Gradient = Literal["none", "zeros", "some"]
+
+
+@dataclass(frozen=True)
+class Look:
+    """What one step of an optimizer did to one parameter, and what came before the next."""
+
+    index: int
+    optimizer: str
+    """The type of the one that holds it."""
+    trainable: bool
+    gradient: Gradient
+    """What its ``.grad`` held when the step used it."""
+    written: bool
+    """The step wrote to it, by PyTorch's count of writes."""
+    moved: bool
+    """A bit of it was different after the step."""
+    moved_after: bool
+    """A bit of it was different between that step and the next."""
+    put_back: bool
+    """The next step found the very bits that this one had found."""
+    size: UpdateSize | None
+    """What was asked for, in the weight's own type."""
+    size_in_float32: UpdateSize | None
+    decay: float
+    """Weight decay of its group."""
+    remembers: bool
+    """The optimizer has a memory of earlier gradients of it."""
+
+    @property
+    def lost(self) -> float:
+        """Return the share of the elements whose update is rounded away, as far as is known."""
+        return 0.0 if self.size is None else self.size.lost
+
+
+@dataclass
+class _Watched:
+    """A parameter while it is looked at."""
+
+    version: int
+    before: int
+    """The checksum of its bits."""
+    after: int | None = None
+    """None until the step is done."""
+    look: Look | None = None
+
+
+class CloseLook:
+    """Asked for at a boundary; it takes the next step of each optimizer, and the time after it."""
+
+    def __init__(
+        self,
+        optimizers: Sequence[Optimizer],
+        table: ParameterTable,
+        groups: Groups,
+        held_by: Callable[[int], Iterable[int]],
+    ) -> None:
+        """``held_by``: the parameters of optimizer k."""
+        self._optimizers = optimizers
+        self._table = table
+        self._groups = groups
+        self._held_by = held_by
+        self._wanted: list[int] = []
+        self._watched: dict[int, dict[int, _Watched]] = {}
+        """By optimizer and parameter."""
+
+    @property
+    def active(self) -> bool:
+        """Return whether there is anything to look at."""
+        return bool(self._wanted or self._watched)
+
+    def want(self, indexes: Iterable[int]) -> None:
+        """Look at these parameters in the coming steps, instead of those that still wait."""
+        self._wanted = list(indexes)[:MOST]
+
+    def before_step(self, k: int) -> list[Look]:
+        """End the look at the step before of optimizer k, and begin one at this.
+
+        Return what was seen, of which each part is known only now.
+        """
+        watched = {i: w for i, w in self._watched.pop(k, {}).items() if w.look is not None}
+        sums = self._sums(watched)
+        looks = [_ended(each, now) for each, now in zip(watched.values(), sums, strict=True)]
+        held = set(self._held_by(k))
+        mine = [index for index in self._wanted if index in held]
+        if mine:
+            self._wanted = [index for index in self._wanted if index not in held]
+            self._watched[k] = {
+                index: _Watched(version(self._table.parameters[index]), sums)
+                for index, sums in zip(mine, self._sums(mine), strict=True)
+            }
+        return looks
+
+    def stepped(self, k: int) -> None:
+        """Look at what the step of optimizer k, which is done, has written."""
+        watched = self._watched.get(k, {})
+        for (index, each), after in zip(watched.items(), self._sums(watched), strict=True):
+            each.after = after
+            each.look = self._look(k, index, each, after)
+
+    def _look(self, k: int, index: int, watched: _Watched, after: int) -> Look:
+        optimizer, parameter = self._optimizers[k], self._table.parameters[index]
+        found = self._groups.of(index)
+        group = {} if found is None else found.options
+        state = optimizer.state.get(parameter, {})
+        return Look(
+            index,
+            type(optimizer).__name__,
+            parameter.requires_grad,
+            _gradient(parameter.grad),
+            written=version(parameter) != watched.version,
+            moved=after != watched.before,
+            moved_after=False,
+            put_back=False,
+            size=update_size(optimizer, group, parameter, parameter.dtype),
+            size_in_float32=update_size(optimizer, group, parameter, torch.float32),
+            decay=float(group.get("weight_decay") or 0),
+            remembers=any(
+                isinstance(v, Tensor) and v.shape == parameter.shape for v in state.values()
+            ),
+        )
+
+    def _sums(self, indexes: Iterable[int]) -> list[int]:
+        return checksums([self._table.parameters[index] for index in indexes])
+
+
+def _ended(watched: _Watched, now: int) -> Look:
+    assert watched.look is not None
+    undone = watched.look.moved and now == watched.before
+    return replace(watched.look, moved_after=now != watched.after, put_back=undone)
+
+
+def _gradient(grad: Tensor | None) -> Gradient:
+    if grad is None:
+        return "none"
+    values = grad.coalesce().values() if grad.is_sparse else grad
+    return "some" if bool(values.any()) else "zeros"

@@ -1,0 +1,74 @@
+"""How large an optimizer's update is, against the spacing of floats at the weights."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.optim import SGD, Optimizer
+
+from .learning_rates import rate_of
+
+
+@dataclass(frozen=True)
+class UpdateSize:
+    """How large an update is, in half spacings of floats of some type at the weights.
+
+    Below 1 the sum is rounded back to the weight. An upper bound, worked out from the
+    optimizer's state right after its step.
+    """
+
+    largest: float
+    """Of any element."""
+    lost: float
+    """Share of the elements whose update is below 1."""
+
+
+def update_size(
+    optimizer: Optimizer, group: Mapping[str, Any], parameter: Tensor, dtype: torch.dtype
+) -> UpdateSize | None:
+    """Return how large the update is for a weight of ``dtype`` and of these values.
+
+    None where the optimizer's state is not of a kind that is known: Adam's, RMSprop's and SGD's
+    are.
+    """
+    with torch.no_grad():
+        change = _change(optimizer, group, parameter)
+        if change is None or change.shape != parameter.shape:
+            return None
+        weight = parameter.detach().double().abs()
+        decay = float(group.get("weight_decay") or 0) * float(rate_of(dict(group)) or 0)
+        change = change.abs() + decay * weight
+        _, exponent = torch.frexp(weight)
+        limits = torch.finfo(dtype)
+        spacing = torch.ldexp(torch.full_like(weight, limits.eps), exponent - 1)
+        least = limits.smallest_normal * limits.eps
+        spacing = spacing.where(weight > 0, least).clamp(min=least)
+        sizes = 2 * change / spacing
+        largest, lost = torch.stack([sizes.max(), (sizes < 1).double().mean()]).tolist()
+        return UpdateSize(largest, lost)
+
+
+def _change(optimizer: Optimizer, group: Mapping[str, Any], parameter: Tensor) -> Tensor | None:
+    """Return what is taken from each element, but for the weight decay; in float64."""
+    rate, grad = rate_of(dict(group)), parameter.grad
+    if rate is None or grad is None or grad.is_sparse or not parameter.numel():
+        return None
+    state = optimizer.state.get(parameter, {})
+    grad = grad.detach().double()
+    eps = float(group.get("eps", 0))
+    if "exp_avg" in state and "exp_avg_sq" in state and "betas" in group:
+        first, second = (1 - beta ** float(state.get("step", 1)) for beta in group["betas"])
+        mean, square = state["exp_avg"].double() / first, state["exp_avg_sq"].double() / second
+        update: Tensor = rate * mean / (square.sqrt() + eps)
+        return update
+    if "square_avg" in state and "acc_delta" not in state:  # Adadelta has both
+        scaled: Tensor = rate * grad / (state["square_avg"].double().sqrt() + eps)
+        return scaled
+    if isinstance(optimizer, SGD):
+        momentum = state.get("momentum_buffer")
+        return rate * (grad if momentum is None else momentum.double().abs() + grad.abs())
+    return None

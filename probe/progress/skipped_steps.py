@@ -1,0 +1,34 @@
+"""Steps that a gradient scaler skips, one after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ..diagnosis.update_causes import NotMoving
+from ..live.alerts import Alert
+from ..model.sample import Sample
+
+
+class SkippedSteps:
+    """Counts samples of skipped steps in a row: a source of an alert of the whole run."""
+
+    def __init__(self, most: int) -> None:
+        """``most``: so many in a row are an alert."""
+        self._most = most
+        self._count = 0
+        self._since_step = 0
+
+    def receive(self, sample: Sample) -> None:
+        """Take in a sample; every skipped step has one."""
+        if not sample.skipped:
+            self._count = 0
+            return
+        if not self._count:
+            self._since_step = sample.step
+        self._count += 1
+
+    def find(self, *, last: bool) -> Iterator[Alert]:
+        """Tell that no step is applied."""
+        if self._count >= self._most:
+            found = NotMoving.skipped(self._count, self._since_step)
+            yield Alert(None, None, self._since_step, cause=found.cause, detail=found.detail)

@@ -1,0 +1,61 @@
+"""How long, by parameter, gradients have been of use and weights have stayed or moved."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from ..base.states import State
+from ..model.movement import Movement
+from ..model.sample import Sample
+
+IDLE = (State.ABSENT, State.STALE, State.ZERO, State.FROZEN)
+"""States in which no gradient asks a weight to move."""
+
+
+class Streaks:
+    """Arrays by the parameter's index in the table, int64."""
+
+    def __init__(self) -> None:
+        self.step = 0
+        """Of the latest sample."""
+        self.idle = np.zeros(0, np.int64)
+        """Samples in a row without a useful gradient."""
+        self.still = np.zeros(0, np.int64)
+        """Looks in a row that saw no bit of the weight change, though a gradient was applied."""
+        self.roaming = np.zeros(0, np.int64)
+        """Looks in a row that saw it change while it was idle."""
+        self.since = np.zeros(0, np.int64)
+        """The step from which on the looks in a row count."""
+        self._useful_step = np.zeros(0, np.int64)
+        """The latest sampled step that applied a useful gradient."""
+
+    @property
+    def trained(self) -> npt.NDArray[np.bool_]:
+        """Return which parameters had a useful gradient in the latest sample."""
+        trained: npt.NDArray[np.bool_] = self._useful_step == (self.step or -1)
+        return trained
+
+    def receive(self, sample: Sample, useful: npt.NDArray[np.bool_]) -> None:
+        """Take in a sample of a step that was applied; ``useful``: by parameter."""
+        self.step = sample.step
+        self._grow(len(useful))
+        self._useful_step[useful] = sample.step
+        self.idle = np.where(np.isin(sample.states, IDLE), self.idle + 1, 0)
+
+    def receive_movement(self, movement: Movement) -> None:
+        """Take in a look; what it says nothing of stays as it is."""
+        self._grow(len(movement.known))
+        known, moved = movement.known, movement.moved
+        still = known & ~moved & (self._useful_step > movement.since)
+        roaming = known & moved & (self.idle > 0)
+        begins = (still & (self.still == 0)) | (roaming & (self.roaming == 0))
+        self.since = np.where(begins, movement.since, self.since)
+        self.still = np.where(known & moved, 0, self.still + still)
+        self.roaming = np.where(known & ~roaming, 0, self.roaming + roaming)
+
+    def _grow(self, count: int) -> None:
+        more = count - len(self.idle)
+        if more > 0:
+            for name in ("idle", "still", "roaming", "since", "_useful_step"):
+                setattr(self, name, np.append(getattr(self, name), np.zeros(more, np.int64)))

@@ -1,0 +1,233 @@
+"""Trends over samples, told as notes: one of a kind for each group of parameters."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from torch import nn
+
+from ..base.states import State
+from ..diagnosis.case import Finding
+from ..diagnosis.update_causes import DeadUnits as DeadUnitsCause
+from ..diagnosis.update_causes import Exploding, UpdateRatio, Vanishing
+from ..live.alerts import Alert
+from ..model.dead_units import DeadUnits
+from ..model.modules import module_paths
+from ..model.movement import Movement
+from ..model.sample import GRAD_NORM, Sample
+from ..model.table import ParameterTable
+from .groups import Group, Groups
+from .learning_rates import rate_of
+from .thresholds import Thresholds
+
+_LAYERS = 4
+"""Layers that a group needs at least to have a depth."""
+_USUAL = (1e-4, 1e-2)
+"""The usual range of an update's norm to the weight's."""
+
+
+@dataclass
+class _History:
+    """What the latest samples and looks had of one group."""
+
+    steps: deque[int]
+    norms: deque[npt.NDArray[np.float64]]
+    """By sample: norms of the group's parameters."""
+    ratios: deque[float]
+    """By look: the median update ratio of the group's weights."""
+    looks: int = 0
+    vanished: int = 0
+    """Samples in a row in which the first layers got next to nothing."""
+
+
+@dataclass(frozen=True)
+class _Trend:
+    """A trend of one group, and the parameter that shows it best."""
+
+    finding: Finding
+    parameter: int
+    since_step: int
+
+
+class Trends:
+    """Follows samples and movements, and tells of trends: a source of notes."""
+
+    def __init__(
+        self,
+        models: Mapping[str, nn.Module],
+        groups: Groups,
+        table: ParameterTable,
+        thresholds: Thresholds,
+    ) -> None:
+        self._models = models
+        self._groups = groups
+        self._table = table
+        self._limits = thresholds
+        self._histories: dict[tuple[int, int], _History] = {}
+        self._weight_norms = np.zeros(0)
+        """By parameter: as of the latest look; NaN where there was none."""
+        self._dead: dict[int, DeadUnits] = {}
+        self._found: dict[tuple[str, tuple[int, int]], _Trend] = {}
+
+    def find(self, *, last: bool) -> Iterator[Alert]:
+        """Tell of each trend that lasts."""
+        for trend in self._found.values():
+            name = self._table.name(trend.parameter)
+            found = trend.finding
+            yield Alert(
+                trend.parameter,
+                name,
+                trend.since_step,
+                cause=found.cause,
+                detail=found.detail,
+                level="note",
+            )
+
+    def receive(self, sample: Sample) -> None:
+        """Take in the norms of a sample."""
+        norms = sample.values.get(GRAD_NORM)
+        if sample.skipped or norms is None:
+            return
+        useful = np.where(sample.states == State.PRESENT, norms, np.nan).astype(np.float64)
+        for group in self._groups.all():
+            if group.indexes[-1] >= len(useful):
+                continue
+            history = self._history(group)
+            history.steps.append(sample.step)
+            history.norms.append(useful[group.indexes])
+            self._put(Exploding.word, group, self._exploding(group, history))
+            self._put(Vanishing.word, group, self._vanishing(group, history, useful))
+
+    def receive_movement(self, movement: Movement) -> None:
+        """Take in how large steps were for the weights."""
+        count = len(movement.weight_norm)
+        known = np.full(count, np.nan)
+        known[: len(self._weight_norms)] = self._weight_norms[:count]
+        looked = ~np.isnan(movement.weight_norm)
+        known[looked] = movement.weight_norm[looked]
+        self._weight_norms = known
+        if movement.skipped:
+            return
+        for group in self._groups.all():
+            weights = group.weights[group.weights < count]
+            ratios = movement.update_ratio[weights]
+            ratios = ratios[movement.stepped[weights] & (ratios > 0) & np.isfinite(ratios)]
+            if len(ratios):
+                history = self._history(group)
+                self._take_ratio(group, history, float(np.median(ratios)))
+                self._put(UpdateRatio.word, group, self._unusual(group, history, movement.step))
+
+    def receive_dead_units(self, dead: DeadUnits) -> None:
+        """Take in the rows of a weight that get no gradient, if its rows are output units."""
+        units = dead.rows and self._has_output_units(dead)
+        share = dead.dead_rows / dead.rows if units else 0.0
+        if self._limits.dead_units <= share < 1:
+            self._dead[dead.parameter] = dead
+        else:
+            self._dead.pop(dead.parameter, None)
+        for group in self._groups.all():
+            if dead.parameter in group.indexes:
+                self._put(DeadUnitsCause.word, group, self._worst_units(group))
+
+    def _has_output_units(self, dead: DeadUnits) -> bool:
+        """Return whether a weight is a linear or convolutional layer's, and no table of words."""
+        path = self._table.name(dead.parameter).rpartition(".")[0]
+        owner = module_paths(self._models).get(path)
+        sizes = getattr(owner, "out_features", None), getattr(owner, "out_channels", None)
+        return dead.rows in sizes
+
+    def _history(self, group: Group) -> _History:
+        n = self._limits.samples
+        made = _History(deque(maxlen=2 * n), deque(maxlen=2 * n), deque(maxlen=n))
+        history = self._histories.setdefault(group.key, made)
+        if history.norms and len(history.norms[-1]) != len(group.indexes):
+            history = self._histories[group.key] = made
+        return history
+
+    def _put(self, word: str, group: Group, trend: _Trend | None) -> None:
+        key = word, group.key
+        if trend is None:
+            self._found.pop(key, None)
+        else:  # it began with the first that was found of it
+            before = self._found.get(key)
+            since = trend.since_step if before is None else before.since_step
+            self._found[key] = _Trend(trend.finding, trend.parameter, since)
+
+    def _exploding(self, group: Group, history: _History) -> _Trend | None:
+        """Compare the latest samples with those before, and with the weights."""
+        n = self._limits.samples
+        totals = [float(np.sqrt(np.nansum(norms**2))) for norms in history.norms]
+        late, early = totals[-n:], totals[:-n]
+        if len(late) < n:
+            return None
+        worst = int(group.indexes[np.nanargmax(np.nan_to_num(history.norms[-1]))])
+        weights = self._weights_norm(group)
+        now = float(np.median(late))
+        if weights > 0 and now / weights >= self._limits.exploding_ratio:
+            finding = Exploding.large(group.label, self._table.name(worst), now / weights)
+            return _Trend(finding, worst, history.steps[-n])
+        before = float(np.median(early)) if len(early) == n else 0.0
+        # What grows from next to nothing, as behind a layer that begins with zeros, is healthy.
+        notable = now >= (weights / 10 if weights > 0 else 1.0)
+        apart = before > 0 and min(late) > max(early)
+        if notable and apart and now / before >= self._limits.exploding:
+            name = self._table.name(worst)
+            finding = Exploding.grown(group.label, name, now / before, 2 * n)
+            return _Trend(finding, worst, history.steps[-n])
+        return None
+
+    def _weights_norm(self, group: Group) -> float:
+        known = group.indexes[group.indexes < len(self._weight_norms)]
+        return float(np.sqrt(np.nansum(self._weight_norms[known] ** 2)))
+
+    def _vanishing(
+        self, group: Group, history: _History, norms: npt.NDArray[np.float64]
+    ) -> _Trend | None:
+        """Compare the first quarter of the layers with the last."""
+        weights = group.weights[norms[group.weights] > 0]
+        if len(weights) < _LAYERS:
+            return None
+        sizes = np.array([self._table.parameters[index].numel() for index in weights])
+        mean = np.log(norms[weights] / np.sqrt(np.maximum(sizes, 1)))
+        quarter = len(weights) // 4
+        ratio = float(np.exp(np.median(mean[:quarter]) - np.median(mean[-quarter:])))
+        history.vanished = history.vanished + 1 if ratio < self._limits.vanishing else 0
+        if history.vanished < self._limits.samples:
+            return None
+        first, final = int(weights[0]), int(weights[-1])
+        finding = Vanishing.found(self._table.name(first), self._table.name(final), ratio)
+        return _Trend(finding, first, history.steps[-min(len(history.steps), history.vanished)])
+
+    def _take_ratio(self, group: Group, history: _History, ratio: float) -> None:
+        history.looks += 1
+        rate, peak = rate_of(group.options), group.options.get("initial_lr")
+        annealed = rate is not None and isinstance(peak, (int, float)) and rate < peak / 10
+        # The first steps of a weight that begins with zeros are large for it.
+        starting = history.looks <= self._limits.samples and ratio > _USUAL[1]
+        if annealed or starting:
+            history.ratios.clear()
+        else:
+            history.ratios.append(ratio)
+
+    def _unusual(self, group: Group, history: _History, step: int) -> _Trend | None:
+        lowest, highest = self._limits.update_ratio
+        if len(history.ratios) < self._limits.samples:
+            return None
+        if not (max(history.ratios) < lowest or min(history.ratios) > highest):
+            return None
+        ratio = float(np.median(history.ratios))
+        finding = UpdateRatio.found(group.label, ratio, len(history.ratios), *_USUAL)
+        return _Trend(finding, int(group.weights[0]), step)
+
+    def _worst_units(self, group: Group) -> _Trend | None:
+        mine = [dead for index in group.indexes if (dead := self._dead.get(int(index)))]
+        if not mine:
+            return None
+        worst = max(mine, key=lambda dead: dead.dead_rows / dead.rows)
+        name = self._table.name(worst.parameter)
+        finding = DeadUnitsCause.found(name, worst.dead_rows, worst.rows, worst.looks)
+        return _Trend(finding, worst.parameter, worst.since_step)

@@ -1,0 +1,153 @@
+"""Finds gradients that nobody clears between steps, so that each step applies old ones again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from torch import Tensor
+from torch.optim import Optimizer
+from torch.utils.hooks import RemovableHandle
+
+from ..diagnosis.update_causes import NotCleared
+from ..live.alerts import Alert
+from ..model.table import ParameterTable
+from ..torch_compat.versions import version
+from .step_places import StepPlaces
+
+CONFIRMED = 2
+"""Steps in a row that have to agree."""
+
+
+@dataclass
+class _Watched:
+    """A gradient from the end of a step on, until the next step uses it."""
+
+    parameter: Tensor
+    grad: Tensor
+    version: int
+    untouched: bool = True
+    """Nothing has written to it but the backwards themselves, each of which adds in place, once."""
+    contents: list[Tensor] = field(default_factory=list)
+    """By backward: whether anything was left in it."""
+
+    def arrive(self, _: Tensor) -> None:
+        """Look at what is there, just before a backward adds to it."""
+        grad = self.parameter.grad
+        if grad is not self.grad or version(grad) != self.version + len(self.contents):
+            self.untouched = False
+        # PyTorch does not count a write as grad.data.zero_(), which leaves zeros.
+        self.contents.append(self.grad.detach().any())
+
+    @property
+    def kept(self) -> bool:
+        """Return whether each backward has added to what the step had left."""
+        return self.untouched and bool(self.contents) and all(map(bool, self.contents))
+
+
+@dataclass(frozen=True)
+class _Kept:
+    """The gradients of one optimizer that were not cleared."""
+
+    steps: int
+    """That were looked at and agree."""
+    since_step: int
+    indexes: list[int]
+    whole: bool
+    """All that a backward came to were not cleared."""
+
+
+class UnclearedGradients:
+    """Watches the gradients that outlive a step: a source of alerts; ``k`` numbers the optimizers.
+
+    Most scripts drop theirs, and cost nothing here. Where gradients stay, hooks look at each
+    before the backward adds to it, for a few steps and then seldom.
+    """
+
+    def __init__(
+        self,
+        optimizers: Sequence[Optimizer],
+        table: ParameterTable,
+        held_by: Callable[[int], Iterable[int]],
+        places: StepPlaces,
+    ) -> None:
+        """``held_by``: the parameters of optimizer k."""
+        self._optimizers = optimizers
+        self._table = table
+        self._held_by = held_by
+        self._places = places
+        self._watched: dict[int, dict[int, _Watched]] = {}
+        """By optimizer and parameter."""
+        self._handles: dict[int, list[RemovableHandle]] = {}
+        self._looks: dict[int, int] = {}
+        self._kept: dict[int, _Kept] = {}
+        """By optimizer: what was found of the latest step that was looked at."""
+
+    def find(self, *, last: bool) -> Iterator[Alert]:
+        """Tell of each optimizer that applies old gradients again."""
+        for k, kept in self._kept.items():
+            if kept.steps < CONFIRMED:
+                continue
+            first, whole = kept.indexes[0], kept.whole
+            name = self._table.name(first)
+            names = "Gradients are" if whole else f"The gradient of `{name}` is"
+            if not whole and len(kept.indexes) > 1:
+                names = f"The gradients of {len(kept.indexes)} parameters, `{name}` first, are"
+            place = self._places.of(k)
+            found = NotCleared.found(names, type(self._optimizers[k]).__name__, place)
+            yield Alert(
+                None if whole else first,
+                None if whole else name,
+                kept.since_step,
+                cause=found.cause,
+                detail=found.detail,
+                where=None if place is None else place.text,
+            )
+
+    def before_step(self, k: int, step: int) -> None:
+        """Judge what became of the gradients that the step before of optimizer k had left."""
+        watched = self._watched.pop(k, {})
+        self._unhook(k)
+        if not any(each.contents for each in watched.values()):
+            return
+        kept = [index for index, each in watched.items() if each.kept]
+        if not kept:
+            self._kept.pop(k, None)
+            return
+        before = self._kept.get(k, _Kept(0, step, [], whole=False))
+        arrived = sum(bool(each.contents) for each in watched.values())
+        whole = len(kept) == arrived
+        self._kept[k] = _Kept(before.steps + 1, before.since_step, kept, whole)
+
+    def after_step(self, k: int, *, sampled: bool) -> None:
+        """Watch what the step of optimizer k, which is over, leaves behind."""
+        if not self._is_due(k, sampled=sampled):
+            return
+        watched = {}
+        for index in self._held_by(k):
+            parameter = self._table.parameters[index]
+            grad = parameter.grad
+            if type(grad) is Tensor and parameter.requires_grad and not grad.is_sparse:
+                watched[index] = _Watched(parameter, grad, version(grad))
+        self._watched[k] = watched
+        self._handles[k] = [each.parameter.register_hook(each.arrive) for each in watched.values()]
+
+    def remove(self) -> None:
+        """Remove every hook."""
+        for k in list(self._handles):
+            self._unhook(k)
+        self._watched.clear()
+
+    def _unhook(self, k: int) -> None:
+        for handle in self._handles.pop(k, ()):
+            handle.remove()
+
+    def _is_due(self, k: int, *, sampled: bool) -> bool:
+        """Return whether to look at the coming step: more and more seldom, but to be sure."""
+        kept = self._kept.get(k)
+        if kept is not None and kept.steps < CONFIRMED:
+            return True
+        if not sampled:
+            return False
+        self._looks[k] = looks = self._looks.get(k, 0) + 1
+        return looks & (looks - 1) == 0

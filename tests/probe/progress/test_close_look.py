@@ -1,0 +1,110 @@
+"""A close look at one step of a few parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import nn
+from torch.optim import SGD
+
+from gradgate.probe.model.table import ParameterTable
+from gradgate.probe.progress.close_look import MOST, CloseLook, Look
+from gradgate.probe.progress.groups import Groups
+
+
+class Watched:
+    """A layer whose steps are looked at as a run does."""
+
+    def __init__(self, optimizer: Callable[[nn.Module], SGD] | None = None) -> None:
+        self.model = nn.Linear(2, 2)
+        make = optimizer or (lambda model: SGD(model.parameters(), lr=0.1))
+        self.optimizer = make(self.model)
+        table = ParameterTable({"": self.model})
+        groups = Groups([self.optimizer], table)
+        self.close = CloseLook([self.optimizer], table, groups, lambda k: [0, 1])
+
+    def step(self, between: Callable[[], object] = lambda: None) -> list[Look]:
+        """Make a step, which may be looked at, and what comes after it; return what was seen."""
+        self.model(torch.ones(1, 2)).sum().backward()
+        looks = self.close.before_step(0)
+        self.optimizer.step()
+        self.close.stepped(0)
+        self.optimizer.zero_grad()
+        between()
+        return looks
+
+    def look(self, between: Callable[[], object] = lambda: None) -> Look:
+        """Look at the weight in one step, and at what comes after it."""
+        self.close.want([0])
+        assert self.step(between) == []
+        (look,) = self.step()
+        assert not self.close.active
+        return look
+
+
+def test_a_step_that_moves_a_weight_is_seen_to() -> None:
+    """Written, moved, and left alone afterwards."""
+    look = Watched().look()
+    assert look.trainable
+    assert look.gradient == "some"
+    assert look.written
+    assert look.moved
+    assert not look.moved_after
+    assert not look.put_back
+    assert look.size is not None
+    assert look.size.largest > 1
+
+
+def test_what_the_script_puts_back_is_told_from_what_it_changes() -> None:
+    """By all bits, since .data is not counted as a write."""
+    watched = Watched()
+    before = watched.model.weight.detach().clone()
+    look = watched.look(lambda: watched.model.weight.data.copy_(before))
+    assert look.put_back
+    assert look.moved_after
+    watched = Watched()
+    look = watched.look(lambda: watched.model.weight.data.add_(1))
+    assert look.moved_after
+    assert not look.put_back
+
+
+def test_a_step_that_writes_nothing_is_told_from_one_that_is_rounded_away() -> None:
+    """The count of writes tells."""
+    watched = Watched(lambda model: SGD([model.weight, model.bias], lr=0.0))
+    assert (watched.look().written, watched.look().moved) == (True, False)
+    watched.optimizer.step = lambda: None  # type: ignore[method-assign, assignment, misc]
+    assert (watched.look().written, watched.look().moved) == (False, False)
+
+
+@pytest.mark.parametrize(("value", "gradient"), [(None, "none"), (0.0, "zeros"), (2.0, "some")])
+def test_the_gradient_that_the_step_used_is_told(value: float | None, gradient: str) -> None:
+    """As it was after the step, which a closure may have filled."""
+    watched = Watched()
+    watched.model.weight.requires_grad_(False)
+    watched.close.want([0])
+    if value is not None:
+        watched.model.weight.grad = torch.full((2, 2), value)
+    watched.step()
+    (look,) = watched.step()
+    assert (look.gradient, look.trainable) == (gradient, False)
+
+
+def test_what_moves_a_weight_besides_its_gradient_is_told() -> None:
+    """The decay of its group, and a memory of its own."""
+    make = lambda m: SGD(m.parameters(), lr=0.1, momentum=0.9, weight_decay=0.2)  # noqa: E731
+    look = Watched(make).look()
+    assert (look.decay, look.remembers) == (0.2, True)
+    look = Watched().look()
+    assert (look.decay, look.remembers) == (0.0, False)
+
+
+def test_few_are_looked_at_and_a_step_that_raised_is_not() -> None:
+    """The next look begins anew."""
+    watched = Watched()
+    watched.close.want([0, 1])
+    assert watched.close.before_step(0) == []
+    assert watched.close.before_step(0) == [], "the step did not come to its end"
+    watched.close.want(range(10 * MOST))
+    assert watched.close.active

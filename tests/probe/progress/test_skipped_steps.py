@@ -1,0 +1,22 @@
+"""Steps that a gradient scaler skips."""
+
+from __future__ import annotations
+
+from gradgate.probe.base.states import State
+from gradgate.probe.progress.skipped_steps import SkippedSteps
+from tests.support.samples import sample
+
+
+def test_enough_of_them_in_a_row_are_an_alert_of_the_run() -> None:
+    """One that is applied ends it."""
+    skipped = SkippedSteps(3)
+    for step in (5, 6, 7):
+        assert list(skipped.find(last=False)) == []
+        skipped.receive(sample(step, State.NONFINITE, skipped=True))
+    (alert,) = skipped.find(last=False)
+    assert (alert.parameter, alert.since_step, alert.cause) == (None, 5, "not_moving")
+    assert "last 3 steps" in str(alert.detail)
+    skipped.receive(sample(8, State.PRESENT))
+    assert list(skipped.find(last=False)) == []
+    skipped.receive(sample(9, State.NONFINITE, skipped=True))
+    assert list(skipped.find(last=False)) == []

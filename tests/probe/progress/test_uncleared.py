@@ -1,0 +1,127 @@
+"""Gradients that nobody clears between steps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.optim import SGD
+
+from gradgate.probe import Alert
+from gradgate.probe.model.table import ParameterTable
+from gradgate.probe.progress.step_places import StepPlaces
+from gradgate.probe.progress.uncleared import UnclearedGradients
+
+
+class Watched:
+    """A layer, and the watch on its gradients around each step."""
+
+    def __init__(self) -> None:
+        self.model = nn.Linear(2, 2)
+        self.optimizer = SGD(self.model.parameters(), lr=0.1)
+        self.held = [0, 1]
+        table = ParameterTable({"": self.model})
+        self.watch = UnclearedGradients([self.optimizer], table, lambda k: self.held, StepPlaces())
+        self.made = 0
+
+    def steps(
+        self,
+        count: int,
+        clear: Callable[[], object] = lambda: None,
+        after: Callable[[], object] = lambda: None,
+        backwards: int = 1,
+        *,
+        sampled: bool = True,
+    ) -> list[Alert]:
+        """Make steps; ``clear`` before each backward, ``after`` between it and the step."""
+        for _ in range(count):
+            clear()
+            for _ in range(backwards):
+                self.model(torch.ones(1, 2)).sum().backward()
+            after()
+            self.made += 1
+            self.watch.before_step(0, self.made)
+            self.optimizer.step()
+            self.watch.after_step(0, sampled=sampled)
+        return list(self.watch.find(last=False))
+
+    def hooks(self) -> int:
+        return sum(len(p._backward_hooks or {}) for p in self.model.parameters())
+
+    def each(self, change: Callable[[Tensor], object]) -> None:
+        for parameter in self.model.parameters():
+            if parameter.grad is not None:
+                change(parameter.grad)
+
+
+def test_two_steps_that_agree_are_an_alert() -> None:
+    """Of the run, when all pile up, since the first step that repeated an earlier one."""
+    watched = Watched()
+    assert watched.steps(2) == []
+    (alert,) = watched.steps(1)
+    assert (alert.parameter, alert.cause, alert.since_step) == (None, "not_cleared", 2)
+
+
+@pytest.mark.parametrize("backwards", [1, 3])
+def test_clipping_after_the_last_backward_is_no_clearing(backwards: int) -> None:
+    """Nor are several backwards."""
+    watched = Watched()
+    clip = lambda: nn.utils.clip_grad_norm_(watched.model.parameters(), 0.1)  # noqa: E731
+    assert len(watched.steps(3, after=clip, backwards=backwards)) == 1
+
+
+def test_every_way_of_clearing_counts() -> None:
+    """In place, counted by PyTorch or not, and by dropping."""
+    watched = Watched()
+    for clear in (
+        lambda: watched.optimizer.zero_grad(),
+        lambda: watched.optimizer.zero_grad(set_to_none=False),
+        lambda: watched.model.zero_grad(set_to_none=False),
+        lambda: watched.each(Tensor.zero_),
+        lambda: watched.each(lambda grad: grad.data.zero_()),
+        lambda: watched.each(lambda grad: grad.mul_(0.5)),
+        lambda: watched.each(lambda grad: torch._foreach_zero_([grad])),
+    ):
+        assert watched.steps(4, clear) == []
+
+
+def test_what_another_backward_adds_and_the_script_clears_in_time_is_well() -> None:
+    """As with a discriminator whose gradients the generator's backward adds to."""
+    watched = Watched()
+
+    def clear() -> None:
+        watched.model(torch.ones(1, 2)).sum().backward()
+        watched.optimizer.zero_grad(set_to_none=False)
+
+    assert watched.steps(4, clear) == []
+
+
+def test_a_part_that_is_not_cleared_is_named() -> None:
+    """The rest is not."""
+    watched = Watched()
+    (alert,) = watched.steps(3, lambda: setattr(watched.model.weight, "grad", None))
+    assert (alert.parameter, alert.name) == (1, "bias")
+
+
+def test_a_script_that_begins_to_clear_is_believed_at_the_next_look() -> None:
+    """Looks become seldom, and find it all the same."""
+    watched = Watched()
+    assert len(watched.steps(4)) == 1
+    assert watched.steps(8, watched.optimizer.zero_grad) == []
+
+
+def test_hooks_are_there_for_few_steps() -> None:
+    """After the first samples only at each power of two, and never where nothing stays."""
+    watched = Watched()
+    seen = []
+    for _ in range(20):
+        watched.steps(1, lambda: watched.optimizer.zero_grad(set_to_none=False))
+        seen.append(watched.hooks() > 0)
+    assert [number for number, hooked in enumerate(seen, 1) if hooked] == [1, 2, 4, 8, 16]
+    watched.steps(1, sampled=False)
+    assert watched.hooks() == 0
+    watched.steps(12)
+    watched.watch.remove()
+    assert watched.hooks() == 0
