@@ -33,7 +33,7 @@ const ENTRIES = Object.freeze({
   not_moving: { label: "does not move", word: "does not move", meaning: "A useful gradient is applied, and the weight stays as it is.", states: ["present"], wanted: false },
   moved_without_gradient: { label: "moved without gradient", word: "moves", meaning: "It changes, though no gradient asks for that.", states: ["frozen", ...TROUBLES], wanted: false },
   not_cleared: { label: "not cleared", word: "not cleared", meaning: "Gradients of earlier steps are applied again and again.", states: ["present"], wanted: false },
-  replicas_differ: { label: "replicas differ", word: "replicas differ", meaning: "It has other values on other ranks.", states: ["present", ...TROUBLES], wanted: false },
+  replicas_differ: { label: "replicas differ", word: "replicas differ", meaning: "It has other values on other ranks.", states: ["present"], wanted: false },
   exploding: { label: "exploding", word: "exploding", meaning: "Its gradient has become much larger.", states: ["present"], wanted: false },
   vanishing: { label: "vanishing", word: "vanishing", meaning: "Its gradient shrinks to nothing on its way.", states: ["present"], wanted: false },
   dead_units: { label: "dead units", word: "dead units", meaning: "Some of its units get no gradient.", states: ["present"], wanted: false },
