@@ -37,7 +37,7 @@ def update_size(
     """
     with torch.no_grad():
         change = _change(optimizer, group, parameter)
-        if change is None or change.shape != parameter.shape:
+        if change is None or change.shape != parameter.shape or not parameter.numel():
             return None
         weight = parameter.detach().double().abs()
         decay = float(group.get("weight_decay") or 0) * float(rate_of(dict(group)) or 0)
@@ -55,7 +55,7 @@ def update_size(
 def _change(optimizer: Optimizer, group: Mapping[str, Any], parameter: Tensor) -> Tensor | None:
     """Return what is taken from each element, but for the weight decay; in float64."""
     rate, grad = rate_of(dict(group)), parameter.grad
-    if rate is None or grad is None or grad.is_sparse or not parameter.numel():
+    if rate is None or grad is None or grad.is_sparse or not parameter.is_floating_point():
         return None
     state = optimizer.state.get(parameter, {})
     grad = grad.detach().double()

@@ -93,6 +93,8 @@ class Updates:
         self._expected = expected
         self._streaks = Streaks()
         self._cleared: dict[int, _Cleared] = {}
+        self._undecided: set[int] = set()
+        """Suspects that were looked at, and of which more steps will tell."""
         self._put_back: dict[int, int] = {}
         """Looks in a row that found the bits of before the step again, by parameter."""
         self._looks = 0
@@ -137,6 +139,8 @@ class Updates:
         norms = sample.values.get(GRAD_NORM)
         if norms is not None:
             self._totals.append(float(np.sqrt(np.nansum(norms[useful].astype(np.float64) ** 2))))
+        if self._undecided:
+            self._look_closely(self._undecided)
 
     def receive_movement(self, movement: Movement) -> None:
         """Take in which weights have moved since the looks before."""
@@ -150,7 +154,8 @@ class Updates:
             if self._groups.of(index) is None:
                 self._take_mover(index)
         suspects = [i for i in (*still, *roaming) if i not in self.verdicts]
-        self._look_closely([*(i for i in suspects if not self._rests(i)), *self._spot_checks()])
+        wanted = [*(i for i in suspects if not self._rests(i)), *self._spot_checks()]
+        self._look_closely(dict.fromkeys(wanted))
 
     def _spot_checks(self) -> list[int]:
         """Choose some trained weights, and all at which a check has found something.
@@ -171,10 +176,15 @@ class Updates:
     def receive_looks(self, looks: Iterable[Look]) -> None:
         """Take in what one step did to suspects."""
         for look in looks:
+            self._undecided.discard(look.index)
             self._judge(look)
             moves = look.moved and self._streaks.still[look.index]
-            if (moves or self._streaks.roaming[look.index]) and look.index not in self.verdicts:
+            if look.index in self.verdicts:
+                continue
+            if moves or self._streaks.roaming[look.index]:
                 self._clear(look.index)
+            elif look.put_back or self._streaks.still[look.index]:
+                self._undecided.add(look.index)
 
     def _drop(self) -> None:
         """Drop the verdicts that hold no longer."""
