@@ -104,6 +104,11 @@ class Chain:
         """The innermost line of the user's own, where the innermost of all is a library's."""
         return next((place for place in self.places if not place.in_library), None)
 
+    @property
+    def script(self) -> Place | None:
+        """The line of the script that led there; the innermost one where all are a library's."""
+        return self.user or self.place
+
     def has(self, code: CodeType) -> bool:
         """Whether a function is in the chain."""
         return any(each is code for each, _ in self.frames)

@@ -770,7 +770,7 @@ class Overwritten(Cause):
         return cls._found(
             f"{began}, and {how} before the optimizer could use it.",
             advice,
-            write.chain.user or write.chain.place,
+            write.chain.script,
             way,
             stopped_by=by.strip("`"),
         )

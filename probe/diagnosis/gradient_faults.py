@@ -141,7 +141,7 @@ class GradientFaults:
     def zero(self, case: Case) -> Finding | None:
         """Say what made all zeros of it; None if they came after it had been used."""
         way = self._way(case)
-        if self._tape.gradients.was_applied(case.key, is_zero):
+        if self._was_used(case):
             return None
         overwriting = self._overwriting(case, is_zero, stays=False)
         if overwriting is not None:
@@ -208,12 +208,18 @@ class GradientFaults:
             return NoBackward.not_stored(case.name, backwards[0].chain, way)
         cleared = self._tape.gradients.cleared(case.key)
         if cleared is not None:
-            return NoBackward.cleared(case.name, cleared.chain.place, way)
+            return NoBackward.cleared(case.name, cleared.chain.script, way)
         off = off_in_backward(case.key, self._tape)
         if off is not None:
             return FrozenByScript.in_backward(case.name, off)
         hook = self._tape.hooks.on_leaf(case.key)
         return NoBackward.cleared(case.name, None if hook is None else hook.place, way)
+
+    def _was_used(self, case: Case) -> bool:
+        """Return whether the gradient was of use, and zeros came after that."""
+        if self._tape.hooks.moved(case.key):
+            return not is_zero(self._backward_record.arrived_at(case.key))
+        return self._tape.gradients.was_applied(case.key, is_zero)
 
     def _overwriting(
         self, case: Case, bad: Callable[[float | None], bool], *, stays: bool
@@ -249,6 +255,8 @@ class GradientFaults:
         """Return whether the step itself wrote to the parameter: applied the gradient by hand."""
         values = self._tape.leaves.get(case.key, [])
         if any(value.made_by is not None for value in values[1:]):
+            return True
+        if self._tape.hooks.moved(case.key):
             return True
         for call in self._tape.calls:  # p.data.sub_(lr * g)
             made_by = call.inputs[0].made_by if call.inputs and call.name.endswith("_") else None

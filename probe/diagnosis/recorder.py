@@ -224,8 +224,9 @@ class TapeRecorder(TorchFunctionMode):
             made = hand_on(func, *args, **kwargs)
         finally:
             self.paused = False
-            with self._guard:
+            with self._guard, without_subclasses(), torch.no_grad():
                 self.backward_record.unwatch()
+                self.tape.hooks.backward_ended()
                 self.tape.gradients.add_backward(self._leaves(), call.chain)
         with self._guard, without_subclasses(), torch.no_grad():
             if fresh := tensors_of((made,)):

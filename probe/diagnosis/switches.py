@@ -23,7 +23,7 @@ class OffTime:
 def last_switched_off(parameter: int, tape: Tape) -> Place | None:
     """Return where ``requires_grad`` of a parameter, by ``id``, was last set to False."""
     off = [switch for switch in tape.switches.get(parameter, ()) if not switch.on]
-    return off[-1].chain.place if off else None
+    return off[-1].chain.script if off else None
 
 
 def off_when_used(parameter: int, tape: Tape, dataflow: Dataflow) -> OffTime | None:
@@ -57,7 +57,7 @@ def _around(switches: Sequence[Switching], count: int) -> OffTime | None:
     if not before and on is None:
         return None
     return OffTime(
-        before[-1].chain.place if before else None, None if on is None else on.chain.place
+        before[-1].chain.script if before else None, None if on is None else on.chain.script
     )
 
 

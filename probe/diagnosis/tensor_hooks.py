@@ -9,11 +9,14 @@ from inspect import getattr_static, unwrap
 from types import CodeType, FunctionType, MethodType
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from ..base.source import Callers, Chain, Place
+from ..measure.checksums import checksums
 from ..model.graph_walk import key_of
-from ..torch_compat.tensors import hooks_on
+from ..model.table import is_uninitialized
+from ..torch_compat.tensors import hooks_on, wraps_others
 
 REGISTER = frozenset({"register_hook", "register_post_accumulate_grad_hook"})
 """The methods of a tensor that put a hook on it."""
@@ -39,6 +42,9 @@ class TensorHooks:
         self._registered: dict[object, Chain] = {}
         """By the key of the node that made the tensor, or the ``id`` of a leaf."""
         self._on_leaf: dict[int, Hook] = {}
+        self._before: list[tuple[Tensor, int]] = []
+        """Parameters with hooks of the script's, and their checksums before the backward."""
+        self._moved: set[int] = set()
         self.keys: set[object] = set()
         """Of every tensor with a hook, Gradgate's own too: as in the above."""
 
@@ -50,6 +56,7 @@ class TensorHooks:
 
     def look(self, parameters: Iterable[Tensor], callers: Callers) -> None:
         """Look at the hooks on parameters, just before a backward."""
+        hooked: list[Tensor] = []
         for parameter in parameters:
             hooks = hooks_on(parameter)
             if not hooks:
@@ -59,6 +66,23 @@ class TensorHooks:
             foreign = [code for code in codes if not callers.is_own(code)]
             if foreign:
                 self._on_leaf[id(parameter)] = self._hook(id(parameter), foreign[-1])
+                hooked.append(parameter)
+        plain = [parameter for parameter in hooked if _has_bits(parameter)]
+        self._before = list(zip(plain, checksums(plain), strict=True))
+
+    def backward_ended(self) -> None:
+        """Look which parameters hooks have moved, just after a backward."""
+        after = checksums([parameter for parameter, _ in self._before])
+        pairs = zip(self._before, after, strict=True)
+        self._moved.update(id(parameter) for (parameter, was), now in pairs if was != now)
+        self._before = []
+
+    def moved(self, key: int) -> bool:
+        """Return whether a hook moved a parameter, by ``id``: so it has used the gradient.
+
+        So do optimizers that step inside of the backward.
+        """
+        return key in self._moved
 
     def on_leaf(self, key: int) -> Hook | None:
         """Return a hook of the script's on a leaf, by ``id``."""
@@ -67,17 +91,24 @@ class TensorHooks:
     def on_node(self, key: object) -> Hook | None:
         """Return a hook of the script's on what a node made, by its key."""
         chain = self._registered.get(key)
-        return None if chain is None else Hook(chain.user or chain.place, True)
+        return None if chain is None else Hook(chain.script, True)
 
     def clear(self) -> None:
         """Let go of everything."""
         self._registered.clear()
         self._on_leaf.clear()
+        self._moved.clear()
         self.keys.clear()
 
     def _hook(self, key: int, code: CodeType) -> Hook:
         place = Place(code.co_filename, code.co_firstlineno, code.co_name)
         return self.on_node(key) or Hook(place, False)
+
+
+def _has_bits(parameter: Tensor) -> bool:
+    """Return whether a checksum can be taken of a parameter."""
+    strided: Any = parameter.layout is torch.strided and not parameter.is_meta
+    return bool(strided) and not (wraps_others(parameter) or is_uninitialized(parameter))
 
 
 def _code(hook: Callable[..., Any]) -> CodeType | None:

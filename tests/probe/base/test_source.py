@@ -26,6 +26,7 @@ from gradgate.probe.base.source import (
     hand_on,
     snippet,
 )
+from tests.support.tracing import code
 
 HERE = str(Path(__file__))
 
@@ -249,3 +250,14 @@ def test_neither_the_inside_of_a_function_nor_a_decorator_was_entered() -> None:
         model.zero_grad(set_to_none=False)
         torch.ones(1).zero_()
     assert mode.entered == ["clip_grad_norm_", "zero_grad", "zero_grad", None]
+
+
+def test_a_library_is_left_for_the_scripts_line() -> None:
+    """Where there is one."""
+    library, script = code("site-packages/trainer.py"), code("train.py")
+    both = Chain(((library, 3), (script, 9)), frozenset())
+    alone = Chain(((library, 3),), frozenset())
+    assert [each.script and each.script.text for each in (both, alone)] == [
+        "train.py:9",
+        "site-packages/trainer.py:3",
+    ]

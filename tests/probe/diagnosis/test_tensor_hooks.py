@@ -88,3 +88,31 @@ def test_a_hook_of_the_step_is_where_it_was_registered() -> None:
         assert (found.place.text, found.registered) == ("train.py:7", True)
     hooks.clear()
     assert hooks.on_leaf(id(weight)) is None
+
+
+@pytest.mark.parametrize(
+    ("act", "moved"),
+    [
+        (lambda weight: weight.data.sub_(weight.grad), True),
+        (lambda weight: torch.optim.SGD([weight], 0.1).step(), True),
+        (lambda weight: weight.grad.zero_(), False),
+    ],
+)
+def test_a_hook_that_moves_its_parameter_has_used_the_gradient(
+    act: Callable[[Tensor], object], moved: bool
+) -> None:
+    """Whatever way it goes; a parameter without a hook is not looked at."""
+    weight, other = nn.Parameter(torch.ones(2)), nn.Parameter(torch.ones(2))
+
+    def apply(parameter: Tensor) -> None:
+        act(parameter)
+        parameter.grad = None
+
+    weight.register_post_accumulate_grad_hook(apply)
+    hooks = TensorHooks()
+    hooks.look([weight, other], Callers())
+    weight.sum().backward()
+    other.data.mul_(2)
+    hooks.backward_ended()
+    assert hooks.moved(id(weight)) is moved
+    assert not hooks.moved(id(other))
