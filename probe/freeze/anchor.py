@@ -1,14 +1,12 @@
-"""Keeps the user's own ``loss.backward()`` working when everything is frozen.
+"""Keeps a graph where torch's own Python asks for one, and a freeze has left none.
 
-With every parameter frozen nothing that a model returns requires a gradient, and
-``backward()`` raises "element 0 of tensors does not require grad". So where a command
-has frozen parameters, what the outermost module returns is tied to an anchor: a custom
+With everything frozen nothing that a model returns requires a gradient. The script's own
+``backward()`` is answered without a graph (:mod:`.autograd_calls`), but two parts of torch look
+before it: the reducer of ``DistributedDataParallel`` waits for the backward of what its module
+returned, and a reentrant checkpoint that plays its function again raises "none of output has
+requires_grad=True". There, what the outermost module returns is tied to an anchor: a custom
 function with an extra input that requires a gradient, whose backward returns None. The
-graph below it does not exist, so the backward through it is free. Where the script itself calls
-one module after the other, what was tied at one is untied at the next, so that the second
-does not compute a gradient for the anchor alone.
-
-A loss made of parameters alone, with no module called, cannot be tied.
+graph below it does not exist, so the backward through it is free.
 """
 
 from __future__ import annotations
@@ -23,10 +21,11 @@ from torch.utils.hooks import RemovableHandle
 
 from ..base.guard import Guard
 from ..model.graph_walk import leaves
-from ..torch_compat.autograd import inside_checkpoint, is_traced
+from ..torch_compat.autograd import inside_backward, inside_checkpoint, is_traced
 from ..torch_compat.module_hooks import ModuleHook
 from ..torch_compat.modules import register_first
 from ..torch_compat.tree import map_tensors
+from ..torch_compat.wrappers import Wrappers
 
 
 class _Tie(torch.autograd.Function):
@@ -47,24 +46,12 @@ class _Tie(torch.autograd.Function):
         return None, None
 
 
-class _TransformableTie(_Tie):
-    """The same for ``torch.func``, whose rules Dynamo in turn does not trace.
-
-    https://docs.pytorch.org/docs/stable/notes/extending.func.html
-    """
-
-    generate_vmap_rule = True
-
-    @staticmethod
-    def jvp(ctx: Any, *tangents: Tensor | None) -> Tensor | None:
-        return None if tangents[1] is None else tangents[1].clone()
-
-
 class Anchor:
     """Ties the outputs of modules that hold parameters frozen by a command."""
 
-    def __init__(self, models: Mapping[str, nn.Module], guard: Guard) -> None:
+    def __init__(self, models: Mapping[str, nn.Module], wrappers: Wrappers, guard: Guard) -> None:
         self._models = models
+        self._wrappers = wrappers
         self._guard = guard
         self.leaf = torch.zeros(1, device=_device(models), requires_grad=True)
         """What every tie leads to; its gradient is never defined by a tie."""
@@ -72,6 +59,8 @@ class Anchor:
         self._modules: set[int] = set()
         self._depth = 0
         """Calls of watched modules that are under way; a forward runs in one thread."""
+        self._reduced: set[int] = set()
+        """The modules that ``DistributedDataParallel`` wraps."""
 
     def cover(self, frozen: Iterable[Tensor]) -> None:
         """Watch exactly the modules that hold one of ``frozen``, at any depth.
@@ -79,7 +68,9 @@ class Anchor:
         DistributedDataParallel itself is left out: it looks for unused parameters in what
         its inner module returns, so there the tie has to be.
         """
-        ids = {id(parameter) for parameter in frozen}
+        parameters = list(frozen)
+        ids = {id(parameter) for parameter in parameters}
+        self._reduced = {id(w.module) for w in self._wrappers.reducing(parameters)}
         modules = {
             id(module): module
             for model in self._models.values()
@@ -95,7 +86,7 @@ class Anchor:
         for module in modules.values():
             enter = self._enter_anew if module is only else self._enter
             # One by one: where the second cannot be registered, the first is known.
-            self._handles.append(register_first(module, ModuleHook(enter), with_kwargs=True))
+            self._handles.append(register_first(module, ModuleHook(enter)))
             leave = ModuleHook(self._leave)
             self._handles.append(module.register_forward_hook(leave, always_call=True))
 
@@ -115,23 +106,12 @@ class Anchor:
         """Whether the gradient of a tensor, if it has one, reaches nothing but the anchor."""
         return not tensor.requires_grad or all(leaf is self.leaf for leaf in leaves([tensor]))
 
-    def _enter(self, module: nn.Module, args: Any, kwargs: Any) -> Any:
+    def _enter(self, module: nn.Module, args: Any) -> None:
         self._depth += 1
-        return self._untied(args, kwargs) if self._depth == 1 else None
 
-    def _enter_anew(self, module: nn.Module, args: Any, kwargs: Any) -> Any:
+    def _enter_anew(self, module: nn.Module, args: Any) -> None:
         """The one model is called: whatever was under way before was interrupted."""
         self._depth = 1
-        return self._untied(args, kwargs)
-
-    def _untied(self, args: Any, kwargs: Any) -> Any:
-        if torch.compiler.is_compiling() or not torch.is_grad_enabled() or _must_not_tie():
-            return None
-        with self._guard:
-            return map_tensors(self._untie, (args, kwargs))
-
-    def _untie(self, value: Tensor) -> Tensor:
-        return value.detach() if value.requires_grad and self.is_all_of(value) else value
 
     def _leave(self, module: nn.Module, args: Any, output: Any) -> Any:
         self._depth = max(0, self._depth - 1)
@@ -140,8 +120,8 @@ class Anchor:
         if self._depth or not torch.is_grad_enabled():
             return None
         if torch.compiler.is_compiling():  # the rest is not for Dynamo to trace
-            return map_tensors(self._tie, output)
-        if _must_not_tie():
+            return map_tensors(self._tie, output) if id(module) in self._reduced else None
+        if not (id(module) in self._reduced or inside_backward()) or _is_played_twice():
             return None
         with self._guard:
             return map_tensors(self._tie, output)
@@ -149,9 +129,8 @@ class Anchor:
     def _tie(self, value: Tensor) -> Tensor:
         if value.requires_grad or not (value.is_floating_point() or value.is_complex()):
             return value
-        tie = _Tie if torch.compiler.is_compiling() else _TransformableTie
         anchor = self.leaf.to(value.device)
-        return tie.apply(anchor, value)  # type: ignore[no-any-return,no-untyped-call]
+        return _Tie.apply(anchor, value)  # type: ignore[no-any-return,no-untyped-call]
 
 
 def _device(models: Mapping[str, nn.Module]) -> torch.device:
@@ -169,11 +148,9 @@ def _outermost(models: Mapping[str, nn.Module]) -> nn.Module | None:
     return model.module if isinstance(model, DistributedDataParallel) else model
 
 
-def _must_not_tie() -> bool:
-    """Whether the present call is one that activation checkpointing plays twice, or a trace.
+def _is_played_twice() -> bool:
+    """Return whether a non-reentrant checkpoint runs, or plays its function again, or a trace.
 
-    A checkpointed function runs again inside the backward, where what was its inside looks
-    outermost; forward and recomputation must decide alike, or what they save differs.
+    Its forward and its recomputation must decide alike, or what they save differs.
     """
-    # A reentrant checkpoint compares nothing; what it recomputes must require a gradient.
     return is_traced() or inside_checkpoint()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 from torch import nn
 from torch.optim import Optimizer
@@ -17,8 +17,9 @@ from ..model.table import ParameterTable
 from ..torch_compat.dynamo import forget_compiled_code
 from ..torch_compat.wrappers import Wrappers
 from .anchor import Anchor
+from .autograd_calls import AutogradCalls
+from .cover import Cover
 from .frozen_statistics import FrozenStatistics
-from .gate_cover import GateCover
 from .grad_scaler import ScalerZeros
 from .no_grad_modules import NoGradModules
 from .records import FreezeRecords
@@ -41,19 +42,25 @@ class Freezer:
         wrappers: Wrappers,
         *,
         script_wins: bool = False,
+        backward_ended: Callable[[], None] = lambda: None,
     ) -> None:
-        """``script_wins``: a freeze ends where the script itself sets ``requires_grad``."""
+        """Take what a run is made of.
+
+        ``script_wins``: a freeze ends where the script itself sets ``requires_grad``.
+        ``backward_ended``: called after a backward in which there was nothing to do.
+        """
         self._models = models
         self._table = table
         self._wrappers = wrappers
         self._refusals = Refusals(models, optimizers, table, wrappers)
         self.records = FreezeRecords(table)
         self.script_flags = ScriptFlags(table, self.records, guard, win=script_wins)
-        self.anchor = Anchor(models, guard)
+        self.anchor = Anchor(models, wrappers, guard)
+        self.calls = AutogradCalls(table, guard, backward_ended)
         self.no_grad = NoGradModules(self.anchor.is_all_of)
         self.statistics = FrozenStatistics()
-        self.scaler_zeros = ScalerZeros(optimizers, table)
-        self.gate_cover = GateCover(self.records, table, self.anchor, self.scaler_zeros)
+        zeros = ScalerZeros(table, guard)
+        self.cover = Cover(self.records, table, self.anchor, self.calls, zeros)
         self._looked = (0, 0)
         """How many parameters there were, and how many had left, at the last look inside."""
 
@@ -84,7 +91,7 @@ class Freezer:
             restore_flags,
             lambda: self.no_grad.set(no_grad),
             restore_statistics,
-            self.gate_cover.freezes_changed,
+            self.cover.update,
             self.script_flags.follow,
             lambda: self._refresh_torch(flipped),
         ]
@@ -120,7 +127,6 @@ class Freezer:
         undone = self.records.clear_gradients(stepping if len(stepping) < len(frozen) else frozen)
         if undone and not self.script_flags.win:
             self._freeze_again(undone)
-        self.scaler_zeros.clear_gated()
 
     def leave_no_grad(self) -> dict[str, list[int]]:
         """Let modules that cannot run without a graph any more go on in mode ``grad``.
@@ -152,6 +158,7 @@ class Freezer:
         whether a freeze ended.
         """
         self.anchor.reset()
+        self.calls.boundary()
         self.statistics.reset()
         undone = self.records.undone()
         if not self.script_flags.win:
@@ -168,10 +175,9 @@ class Freezer:
         """Give every parameter that a command touched the ``requires_grad`` it had before."""
         flipped = self.records.restore()
         self.script_flags.follow()
-        self.scaler_zeros.remove()
         self.no_grad.remove()
         self.statistics.remove()
-        self.anchor.remove()
+        self.cover.remove()
         self._refresh_torch(flipped)
 
     def _freeze_again(self, undone: Sequence[int]) -> None:
@@ -197,7 +203,7 @@ class Freezer:
             if freeze.mode == "no_grad" and id(self._table.parameters[index]) not in inside
         ]
         self.records.fall_back_to_grad(outside)
-        self.gate_cover.freezes_changed()
+        self.cover.update()
         self.script_flags.follow()
         self._refresh_torch(flipped)
 

@@ -12,7 +12,7 @@ from torch import nn
 from ..base.guard import Guard
 from ..base.source import Callers
 from ..model.table import ParameterTable
-from ..torch_compat.patching import FlagListener, Patch, requires_grad_writes
+from ..torch_compat.patching import FlagListener, Interception, requires_grad_writes
 from .records import FreezeRecords
 
 logger = logging.getLogger("gradgate")
@@ -111,6 +111,6 @@ def _listener(flags: weakref.ref[ScriptFlags]) -> FlagListener:
     return listen
 
 
-def _stop(writes: Iterable[Patch]) -> None:
+def _stop(writes: Iterable[Interception]) -> None:
     for write in writes:
         write.stop()

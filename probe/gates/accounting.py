@@ -37,6 +37,7 @@ class GateAccounting:
     def end_step(self, number: int) -> Figures:
         """Account for the step of this number, and begin the next; return metrics of gates."""
         figures: Figures = {}
+        self._blocked.find_bypassed()
         blocked = self._blocked.find()
         for gate in self._registry.all():
             with self._step.guard:

@@ -16,20 +16,32 @@ class Arrivals:
         """Steps in which a gradient came."""
         self.closed_steps = 0
         """Of those, the steps in which the gate was closed at least once."""
-        self.closed_now = False
-        """Whether it was closed in the present step so far."""
         self.problem: str | None = None
         """Why gradients do not come to the gate, once that has lasted."""
         self._arrived = False
         """A gradient came in the present step."""
+        self._closed = False
+        """The gate was closed to one of them."""
         self._bypassed = False
         """A gradient has gone past the gate in the present step."""
+        self.has_cut = False
+        """The graph was cut in the present step's forward, because of this gate."""
         self._waited = 0
+
+    @property
+    def closed_now(self) -> bool:
+        """Whether it was closed in the present step so far, and no gradient went past it."""
+        return self._closed and not self._bypassed
+
+    @property
+    def arrived(self) -> bool:
+        """Whether a gradient came in the present step so far."""
+        return self._arrived
 
     def record(self, *, closed: bool) -> None:
         """Count a gradient, to which the gate was closed or open."""
         self._arrived = True
-        self.closed_now |= closed
+        self._closed |= closed
 
     def await_gradient(self) -> None:
         """Take a gate that is open before the forward for one to which no gradient came yet."""
@@ -50,8 +62,8 @@ class Arrivals:
                 self.problem = None
         else:
             self._waited += 1
-            if self._waited % PATIENCE == 0:
+            if self._waited % PATIENCE == 0 and not self._bypassed:
                 reason = why_none()
                 self.problem = f"no gradient has come here for {self._waited} steps: {reason}"
-        self._arrived = self.closed_now = self._bypassed = False
+        self._arrived = self._closed = self._bypassed = self.has_cut = False
         return arrived

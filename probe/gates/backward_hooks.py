@@ -25,7 +25,7 @@ from torch import Tensor, nn
 from torch.autograd.graph import Node, get_gradient_edge
 from torch.utils.hooks import RemovableHandle
 
-from ..base.guard import Guard
+from ..base.guard import Attempt
 from ..torch_compat.module_hooks import ModuleHook
 from ..torch_compat.tensors import base_of
 from ..torch_compat.tree import map_tensors, tensors_in
@@ -44,6 +44,9 @@ REWRITTEN = (
 class GatesAtSite(Protocol):
     """The gates of one site, as far as its hooks call them."""
 
+    def attempt(self) -> Attempt:
+        """Guard a block; an error in it is what keeps the gates from working."""
+
     def pass_on(self, grad: Tensor) -> Tensor | None:
         """Return what passes of a gradient that has arrived."""
 
@@ -57,10 +60,9 @@ class GatesAtSite(Protocol):
 class SiteHooks(ABC):
     """The hooks of one site."""
 
-    def __init__(self, name: str, gates: GatesAtSite, guard: Guard) -> None:
+    def __init__(self, name: str, gates: GatesAtSite) -> None:
         self._name = name or "the model"
         self._gates = gates
-        self._guard = guard
         self._handles: list[RemovableHandle] = []
         self._called = False
 
@@ -82,8 +84,8 @@ class SiteHooks(ABC):
 class ParameterHooks(SiteHooks):
     """The hook on the node that accumulates a parameter's gradient."""
 
-    def __init__(self, name: str, gates: GatesAtSite, guard: Guard) -> None:
-        super().__init__(name, gates, guard)
+    def __init__(self, name: str, gates: GatesAtSite) -> None:
+        super().__init__(name, gates)
         self._node: Node | None = None
         """The accumulating node, which lives as long as somebody holds it."""
 
@@ -119,11 +121,9 @@ class TensorHooks(SiteHooks):
     carries: ClassVar[str]
     """Says how a tensor comes to the site."""
 
-    def __init__(
-        self, name: str, gates: GatesAtSite, guard: Guard, *, may_cut: bool = False
-    ) -> None:
+    def __init__(self, name: str, gates: GatesAtSite, *, may_cut: bool = False) -> None:
         """``may_cut``: the graph may be cut at the site, where nothing will pass."""
-        super().__init__(name, gates, guard)
+        super().__init__(name, gates)
         self._may_cut = may_cut
         self._views: list[tuple[Tensor, Node]] = []
         """Views of the forward under way, and the nodes that are hooked."""
@@ -161,7 +161,7 @@ class TensorHooks(SiteHooks):
         """Return a view of a tensor, and gate the gradient that comes through the view."""
         if not tensor.requires_grad or not torch.is_grad_enabled():
             return tensor
-        with self._guard:
+        with self._gates.attempt():
             view = tensor.view_as(tensor)
             self.gate_tensor(view)
             if view.grad_fn is not None:
@@ -205,9 +205,10 @@ class OutputHooks(TensorHooks):
         self._called = True
         if not self._may_gate():
             return None
-        with self._guard:
+        with self._gates.attempt():
             given, returned = tensors_in((args, kwargs)), tensors_in(output)
-            return map_tensors(_OutputGater(self, self._guard, given, returned), output)
+            gater = _OutputGater(self, self._gates, given, returned)
+            return map_tensors(gater, output)
         return None
 
 
@@ -225,7 +226,7 @@ class InputHooks(TensorHooks):
         self._called = True
         if not self._may_gate():
             return None
-        with self._guard:
+        with self._gates.attempt():
             # Each by itself, so that a list that holds no gradient stays the caller's own.
             return (
                 tuple(map_tensors(self.gate_view, value, keep=True) for value in args),
@@ -252,19 +253,19 @@ class _OutputGater:
     def __init__(
         self,
         hooks: OutputHooks,
-        guard: Guard,
+        gates: GatesAtSite,
         given: Sequence[Tensor],
         returned: Sequence[Tensor],
     ) -> None:
         self._hooks = hooks
-        self._guard = guard
+        self._gates = gates
         self._given = {id(tensor) for tensor in given}
         bases = [id(base_of(tensor)) for tensor in {id(t): t for t in returned}.values()]
         self._shared = {base for base in bases if bases.count(base) > 1}
         self._shared.update(id(_base(tensor)) for tensor in given)
 
     def __call__(self, tensor: Tensor) -> Tensor:
-        with self._guard:
+        with self._gates.attempt():
             return self._gate(tensor)
         return tensor
 

@@ -7,11 +7,20 @@ from collections.abc import Iterable
 from torch import Tensor
 
 from ..measure.write_tracker import MARK
+from ..model.modules import held_at
+from ..torch_compat.autograd import observed_by_transforms
 from ..torch_compat.tensors import set_requires_grad
+from .attempt import GateAttempt
 from .gate import Gate
 from .present_step import PresentStep
 from .reach import Reach
 from .runtime import GateRuntime
+from .sites import ParameterSite
+
+REPLACED = (
+    "the model ran inside torch.func, or with another tensor in the parameter's place, and that "
+    "got the gradient; gate the output of a module instead."
+)
 
 
 class BlockedParameters:
@@ -24,6 +33,10 @@ class BlockedParameters:
         self._step = step
         self._decided = False
         """Whether gates on parameters were decided for the present step."""
+        self._replaced: set[int] = set()
+        """Those in whose place the present step's forward had other tensors."""
+        self._loose: set[int] = set()
+        """Of those, the ones that the gradient was not seen to be kept from."""
         self._found: set[int] = set()
         """Those that were found without a gradient in the present step."""
         self._stepped: set[int] = set()
@@ -31,11 +44,12 @@ class BlockedParameters:
 
     def decide_before_forward(self) -> None:
         """Decide the gates on parameters that are known before the forward, once a step."""
+        self._find_replaced()
         if self._decided:
             return
         self._decided = True
         for gate in self._runtime.gates():
-            with self._step.guard:
+            with GateAttempt(self._step.guard, [gate]):
                 self._decide(gate)
 
     def _decide(self, gate: Gate) -> None:
@@ -49,10 +63,12 @@ class BlockedParameters:
         if not gate.decide(step.number, step.measurement.metrics.latest, lambda: 0.0):
             gate.arrivals.await_gradient()
         elif not is_blocked:
-            # So that its gradient costs no work.
-            set_requires_grad(parameter, False)
-            parameter.grad = None
             self.before_forward |= {index}
+            parameter.grad = None
+            if index in self._replaced:
+                self._loose.add(index)
+            else:
+                set_requires_grad(parameter, False)  # so that its gradient costs no work
 
     def clear_gradients(self, indexes: Iterable[int]) -> None:
         """Before an optimizer's step: what got nothing because of a gate has no gradient.
@@ -68,8 +84,10 @@ class BlockedParameters:
         wanted = set(indexes)
         self._stepped |= wanted
         for index in self.before_forward & wanted:
-            # Zeros that a GradScaler was given to look at.
-            parameters[index].grad = None
+            # What the script has assigned by hand.
+            if parameters[index].grad is not None:
+                parameters[index].grad = None
+                self._loose.discard(index)
             self._found.add(index)
         for gate in closed:
             reach = gate.reach
@@ -84,6 +102,23 @@ class BlockedParameters:
                         parameters[index].grad = None
                         self._found.add(index)
 
+    def _find_replaced(self) -> None:
+        """Look whether the models hold other tensors in place of parameters that are gated."""
+        for gate in self._runtime.gates():
+            if isinstance(gate.site, ParameterSite) and gate.index is not None:
+                parameter = self._step.table.parameters[gate.index]
+                held = held_at(self._step.models, self._step.table.name(gate.index))
+                is_another = held is not None and held is not parameter
+                if is_another or observed_by_transforms():
+                    self._replaced.add(gate.index)
+
+    def find_bypassed(self) -> None:
+        """At the end of a step: have gates on parameters that were replaced say so."""
+        for gate in self._runtime.gates() if self._replaced else ():
+            is_idle = gate.index in self._loose or not gate.arrivals.arrived
+            if isinstance(gate.site, ParameterSite) and gate.index in self._replaced and is_idle:
+                gate.arrivals.record_bypass(REPLACED)
+
     def find(self) -> frozenset[int]:
         """Return, at the end of a step, those that got no gradient in it because of a gate."""
         for gate in self._runtime.closed_gates():
@@ -91,13 +126,16 @@ class BlockedParameters:
                 if self._step.table.parameters[index].grad is None:
                     self._found.add(index)
         self._found |= self.before_forward - self._stepped
-        return frozenset(self._found)
+        return frozenset(self._found - self._loose)
 
     def begin_step(self) -> None:
         """Forget what was found in the step that has ended; :meth:`release` does the rest."""
         self._found.clear()
         self._stepped.clear()
         self._decided = False
+        self._replaced.clear()
+        self._loose.clear()
+        self._step.zeros.clear()
 
     def release(self) -> None:
         """Let every parameter be trained again, so that commands meet the job as it is."""
@@ -110,7 +148,8 @@ class BlockedParameters:
         """Return whether a gradient is left, or was made, where a gate let nothing pass."""
         if index in reach.indexes and not self._step.measurement.is_new(index, grad):
             return True
-        may_be_nothing = reach.hidden or index in reach.behind or hasattr(grad, MARK)
+        invented = index in reach.behind or index in self._step.zeros
+        may_be_nothing = reach.hidden or invented or hasattr(grad, MARK)
         return may_be_nothing and _is_zero(grad)
 
 

@@ -9,7 +9,8 @@ from torch import nn
 from torch.optim import Optimizer
 
 from ..base.guard import Guard
-from ..freeze.grad_scaler import LossScale, ScalerZeros
+from ..freeze.autograd_calls import AutogradCalls
+from ..freeze.grad_scaler import LossScale
 from ..measure.measurement import Measurement
 from ..model.table import ParameterTable
 from ..torch_compat.wrappers import Wrappers
@@ -43,14 +44,15 @@ class Gates:
         optimizers: Sequence[Optimizer],
         table: ParameterTable,
         measurement: Measurement,
-        scaler_zeros: ScalerZeros,
+        calls: AutogradCalls,
         guard: Guard,
         wrappers: Wrappers,
     ) -> Gates:
         """Return those of a run: none yet."""
         run = GatedRun(models, optimizers, table, guard, wrappers)
-        step = PresentStep(table, measurement, scaler_zeros, guard, GateNorms(guard), LossScale())
+        step = PresentStep(models, table, measurement, guard, GateNorms(guard), LossScale())
         runtime = GateRuntime(run, step)
+        calls.gates = runtime
         blocked = BlockedParameters(runtime, step)
         registry = GateRegistry(run, runtime, blocked)
         return cls(

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from torch import nn
 
 from ..base.guard import Guard
-from ..freeze.grad_scaler import LossScale, ScalerZeros
+from ..freeze.grad_scaler import LossScale
 from ..measure.measurement import Measurement
 from ..model.table import ParameterTable
 from .norms import GateNorms
@@ -15,15 +18,16 @@ from .norms import GateNorms
 class PresentStep:
     """The step under way, as the gates of all sites know it."""
 
+    models: Mapping[str, nn.Module]
     table: ParameterTable
     measurement: Measurement
-    scaler_zeros: ScalerZeros
     guard: Guard
     norms: GateNorms
     scale: LossScale
     number: int = 1
+    zeros: set[int] = field(default_factory=set)
+    """Parameters of which the script asked for a gradient, and got zeros or None."""
 
-    def fill_scaler_zeros(self) -> None:
-        """Fill in zeros for a scaler that looks for gradients of which gates let none pass."""
-        with self.guard:
-            self.scaler_zeros.fill_gated()
+    def stand_ins(self) -> dict[int, int]:
+        """Return the parameters in whose place a module holds another tensor, by its ``id``."""
+        return self.table.stand_ins(self.models)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 import torch
@@ -20,17 +20,29 @@ class Reach:
     """The step whose graph was looked at; 0 for none yet."""
     indexes: set[int] = field(default_factory=set)
     behind: set[int] = field(default_factory=set)
-    """Of those, the ones that a custom function may give zeros for a missing gradient."""
+    """Of those, the ones that a custom function, or a transform of ``torch.func``, may give zeros
+    for a missing gradient."""
     hidden: bool = False
     """There may be more: a reentrant checkpoint of a function hides what it uses."""
     foreign: bool = False
     """There is more than parameters, such as an input that is being optimised."""
 
-    def add(self, tensor: Tensor, table: ParameterTable) -> None:
-        """Take in what ``tensor`` passes its gradient to."""
+    def add(
+        self, tensor: Tensor, table: ParameterTable, stand_ins: Callable[[], Mapping[int, int]]
+    ) -> None:
+        """Take in what ``tensor`` passes its gradient to.
+
+        ``stand_ins``: gives the parameters in whose place a module holds another tensor now, by
+        the ``id`` of that.
+        """
         found = list(leaves([tensor]))
         self.hidden |= any(leaf is None for leaf in found)
         indexes = table.indexes(leaf for leaf in found if leaf is not None)
+        if len(indexes) < len(found):
+            known = stand_ins()
+            copies = [known[id(leaf)] for leaf in found if id(leaf) in known]
+            self.behind.update(copies)
+            indexes += copies
         self.foreign |= len(indexes) < len(found)
         self.indexes.update(indexes)
         if tensor.grad_fn is None:

@@ -29,7 +29,7 @@ class GateRuntime:
 
     def add(self, gate: Gate) -> None:
         """Let a gate act from the next forward on."""
-        self._step.scale.look()
+        self._step.scale.follow(needed=True)
         site = self._sites.setdefault(gate.site, SiteGates(gate.site, self._step))
         with whole([partial(self.discard, gate)]):
             site.add(gate, self._run)
@@ -43,11 +43,11 @@ class GateRuntime:
         """Let a gate act no longer."""
         self._sites[gate.site].discard(gate)
         if not self.gates():
-            self._remove_model_hooks()
+            self._leave_models()
 
     def remove(self) -> None:
         """Remove every hook."""
-        self._remove_model_hooks()
+        self._leave_models()
         for site in self._sites.values():
             with self._step.guard:
                 site.remove()
@@ -71,6 +71,30 @@ class GateRuntime:
         site = self._sites.get(LabelSite(label))
         hooks = None if site is None else site.hooks
         return hooks.pass_label(tensor) if isinstance(hooks, LabelHooks) else tensor
+
+    def pass_asked(self, index: int, grad: Tensor) -> Tensor | None:
+        """Return what passes of a parameter's gradient that the script asked for.
+
+        It does not come to the parameter's accumulating node, where the gates on it are.
+        """
+        passed: Tensor | None = grad
+        for site in self._sites.values():
+            on_it = isinstance(site.site, ParameterSite) and index in (g.index for g in site.gates)
+            if on_it and passed is not None:
+                passed = site.pass_on(passed)
+        return passed
+
+    def record_missing(self, index: int | None) -> None:
+        """Take in that what the script asked for has no gradient; None: it is no parameter.
+
+        Where the graph was cut in the forward, autograd does not come to the cut for it.
+        """
+        step = self._step
+        if index is not None:
+            step.zeros.add(index)
+        for gate in self.gates():
+            if gate.arrivals.has_cut and (index is None or index in gate.reach.indexes):
+                gate.decide(step.number, step.measurement.metrics.latest, lambda: 0.0, cut=True)
 
     def follow_parameters(self) -> None:
         """At a boundary: put hooks on the tensors that gated parameters are now."""
@@ -108,7 +132,8 @@ class GateRuntime:
             with self._step.guard:
                 site.find_rewrites()
 
-    def _remove_model_hooks(self) -> None:
+    def _leave_models(self) -> None:
+        self._step.scale.follow(needed=False)
         for hook in self._model_hooks:
             hook.remove()
         self._model_hooks.clear()

@@ -6,8 +6,9 @@ from functools import partial
 
 from torch import Tensor
 
-from ..torch_compat.autograd import call_after_backward
 from ..torch_compat.readback import capturing
+from ..torch_compat.tensors import value_of
+from .attempt import GateAttempt
 from .backward_hooks import REWRITTEN, SiteHooks
 from .forward_cut import ForwardCut
 from .gate import Gate
@@ -18,6 +19,11 @@ from .sites import GatedRun, Site
 
 WALK_EVERY = 20
 """Steps between two looks at the graph upstream of a site, in steps that are not sampled."""
+
+BATCHED = (
+    "open, because the condition needs the norm, and under vmap, or with is_grads_batched=True, "
+    "many gradients arrive as one; give a condition without it."
+)
 
 
 class SiteGates:
@@ -52,6 +58,10 @@ class SiteGates:
             self.hooks.remove()
             self.hooks = None
 
+    def attempt(self) -> GateAttempt:
+        """Guard a block; an error in it is what keeps the gates from working."""
+        return GateAttempt(self._step.guard, self.gates)
+
     def record_upstream(self, tensor: Tensor) -> None:
         """Look, now and then, who is upstream of a tensor whose gradient is gated."""
         step = self._step
@@ -65,12 +75,13 @@ class SiteGates:
                 if looked and not (now_and_then or step.measurement.persist):
                     continue
                 gate.reach = Reach(step.number)
-            gate.reach.add(tensor, step.table)
+            gate.reach.add(tensor, step.table, step.stand_ins)
 
     def forward_cut(self) -> ForwardCut | None:
         """Return how to cut the graph in the forward, if nothing will pass."""
         for gate in self.gates:
             if gate.blocks_in_forward(self._step.number) and not gate.reach.hidden:
+                gate.arrivals.has_cut = True
                 pass_on = partial(self.pass_on, cut_by=gate)
                 return ForwardCut(pass_on, partial(gate.reach.leaves, self._step.table))
         return None
@@ -90,27 +101,28 @@ class SiteGates:
         for gate in self.gates:
             if passed is None:
                 break
-            with self._step.guard:
+            with GateAttempt(self._step.guard, [gate]):
                 passed = self._apply(gate, passed, cut=gate is cut_by)
         return passed
 
     def _apply(self, gate: Gate, grad: Tensor, *, cut: bool) -> Tensor | None:
         step = self._step
         scale = step.scale.tensor()
-        measured = (
-            norm_of(grad, scale) if step.measurement.schedule.sampling and not capturing() else None
-        )
+        value = value_of(grad)
+        if value is None and gate.decider.condition.needs_norm:
+            gate.arrivals.record(closed=False)
+            gate.arrivals.record_bypass(BATCHED)
+            return grad
+        is_measured = step.measurement.schedule.sampling and not capturing()
+        measured = None if value is None or not is_measured else norm_of(value, scale)
 
         def norm() -> float:
-            return float(norm_of(grad, scale) if measured is None else measured)
+            asked = grad if value is None else value
+            return float(norm_of(asked, scale) if measured is None else measured)
 
         closed = gate.decide(step.number, step.measurement.metrics.latest, norm, cut=cut)
         if measured is not None:
             step.norms.add(gate, step.number, measured, closed=closed)
         if not closed:
             return grad
-        passed = gate.action.pass_on(grad, scale)
-        if passed is None and scale is not None:
-            # Once this backward is done the scaler may look for gradients that there are not.
-            call_after_backward(step.fill_scaler_zeros)
-        return passed
+        return gate.action.pass_on(grad, scale)

@@ -107,7 +107,7 @@ class ParameterSite(Site):
 
     def put_hooks(self, gates: GatesAtSite, run: GatedRun) -> SiteHooks:
         """Put a hook on the parameter's accumulating node."""
-        hooks = ParameterHooks(self.name, gates, run.guard)
+        hooks = ParameterHooks(self.name, gates)
         hooks.put_on(run.table.parameters[run.table.index_of_name(self.name)])
         return hooks
 
@@ -135,7 +135,7 @@ class OutputSite(_ModuleSite):
     def put_hooks(self, gates: GatesAtSite, run: GatedRun) -> SiteHooks:
         """Put a hook behind the module's forward."""
         # The clock of the backward is on what a model returns.
-        hooks = OutputHooks(self.name, gates, run.guard, may_cut=self.name not in run.models)
+        hooks = OutputHooks(self.name, gates, may_cut=self.name not in run.models)
         hooks.put_on(module_paths(run.models)[self.name])
         return hooks
 
@@ -147,7 +147,7 @@ class InputSite(_ModuleSite):
 
     def put_hooks(self, gates: GatesAtSite, run: GatedRun) -> SiteHooks:
         """Put a hook before the module's forward."""
-        hooks = InputHooks(self.name, gates, run.guard)
+        hooks = InputHooks(self.name, gates)
         hooks.put_on(module_paths(run.models)[self.name])
         return hooks
 
@@ -163,7 +163,7 @@ class LabelSite(Site):
 
     def put_hooks(self, gates: GatesAtSite, run: GatedRun) -> SiteHooks:
         """Return what takes in the tensors that pass the label."""
-        return LabelHooks(self.name, gates, run.guard)
+        return LabelHooks(self.name, gates)
 
 
 SITE_KINDS: Mapping[str, type[Site]] = {

@@ -96,6 +96,19 @@ class ParameterTable:
         found = (self.index_of.get(id(parameter)) for parameter in parameters)
         return [index for index in found if index is not None]
 
+    def stand_ins(self, models: Mapping[str, nn.Module]) -> dict[int, int]:
+        """The parameters in whose place a module holds another tensor, by the ``id`` of that.
+
+        Inside ``torch.func.functional_call`` modules hold what they were handed.
+        """
+        held = _named(models)
+        indexes = {name: index for index, names in enumerate(self.names) for name in names}
+        return {
+            key: indexes[names[0]]
+            for key, (_, names) in held.items()
+            if key not in self.index_of and names[0] in indexes
+        }
+
     def update(self, models: Mapping[str, nn.Module], step: int) -> bool:
         """Read the models anew, at ``step``; return whether anything changed."""
         found = _named(models)

@@ -55,11 +55,13 @@ class Alignment:
 
         ``late``: the gradients that are there belong to the coming step.
         """
+        registry = self._gates.registry
         with self._guard:
             self._gates.runtime.follow_parameters()
-            self._freezer.gate_cover.update(self._gates.registry.may_block_before_forward())
+            blocked = registry.may_block_before_forward()
+            self._freezer.cover.update_gates(blocked, gated=len(registry) > 0)
         with self._guard:
-            if len(self._gates.registry):
+            if len(registry):
                 self._measurement.mark_every_step(late=late)
             else:
                 self._measurement.mark_sampled_steps()

@@ -31,9 +31,6 @@ class Stepping(Protocol):
     def after_step(self, k: int) -> None:
         """End the step of optimizer k; after ``boundary`` if this ended the round."""
 
-    def cleared(self) -> None:
-        """Take in that an optimizer's ``zero_grad`` has cleared gradients."""
-
     def boundary(self, *, late: bool) -> None:
         """End a step of the run; ``late``: noticed only after the next backward."""
 
@@ -131,8 +128,6 @@ class Boundaries:
             if self._optimizers and not self._open.get(k):
                 self._run(lambda: self._drop(k))
             hand_on(original, *args, **kwargs)
-            if self._optimizers and not self._open.get(k):
-                self._to.cleared()
 
         optimizer.__dict__["zero_grad"] = zero_grad
         return zero_grad

@@ -79,8 +79,6 @@ class ModelHooks:
             if len(self.gates.registry) and not torch.compiler.is_compiling():
                 with self._guard:
                     self.gates.blocked.decide_before_forward()
-                    self.freezer.gate_cover.update_gated(self.gates.blocked.before_forward)
-            self.freezer.scaler_zeros.fill()
             # A run in which no step is seen has no other place to fail.
             self._alerts.raise_failure()
 

@@ -73,10 +73,6 @@ class StepCycle:
         self._progress.after_step(k)
         self._explainer.pause(False)
 
-    def cleared(self) -> None:
-        """Give a scaler the gradients that it may look for next."""
-        self._freezer.scaler_zeros.fill()
-
     def boundary(self, *, late: bool) -> None:
         """End a step of the run."""
         self._end.run(late=late)

@@ -129,7 +129,15 @@ def make_job(
     reports = Reports(guard)
     reports.add_listener(uplink.send_report)
 
-    freezer = Freezer(models, optimizers, table, guard, wrappers, script_wins=script_wins)
+    freezer = Freezer(
+        models,
+        optimizers,
+        table,
+        guard,
+        wrappers,
+        script_wins=script_wins,
+        backward_ended=backward_ended.call,
+    )
     holding = Holding(
         table, measurement.members, optimizers, lambda: freezer.records.freezes.keys()
     )
@@ -146,7 +154,7 @@ def make_job(
     alerts.add_source(no_steps)
     no_step_told.add(lambda _: alerts.update())
     alerts.add_source(ScriptThaws(freezer, table))
-    gates = Gates.of(models, optimizers, table, measurement, freezer.scaler_zeros, guard, wrappers)
+    gates = Gates.of(models, optimizers, table, measurement, freezer.calls, guard, wrappers)
     progress = Progress(
         models,
         optimizers,

@@ -59,7 +59,7 @@ class GateProofs:
             detail = "no gate is there any more"
         elif gate.settings.paused:
             detail = "paused: it lets everything pass"
-        elif gate.arrivals.steps:
+        elif gate.arrivals.steps and gate.arrivals.problem is None:
             detail = f"{'closed' if gate.decider.closed else 'open'} in step {step}"
         else:
             return False

@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import torch
+from torch import Tensor
+from torch.autograd.graph import GradientEdge
 
 from .parts import EXPLAINING, FREEZING, GATING, Part
 
@@ -50,6 +52,10 @@ _SYMBOLIC_TRACE = Part(
     "torch.fx._symbolic_trace.is_fx_symbolic_tracing",
     otherwise="a symbolic trace counts as a forward of the job",
 )
+_METADATA = Part(
+    "torch.autograd.graph.Node._input_metadata",
+    otherwise="a gradient that was asked for by an edge, and that a command kept away, is None",
+)
 PARTS = (
     _GRAPH_TASK,
     _ENGINE,
@@ -59,6 +65,7 @@ PARTS = (
     _FORWARD_LEVEL,
     _TRANSFORMS,
     _SYMBOLIC_TRACE,
+    _METADATA,
 )
 
 _graph_task: Callable[[], int] = _GRAPH_TASK.or_else(lambda: -1)
@@ -119,3 +126,13 @@ def is_exported() -> bool:
         return True
     # The rest is not for Dynamo to trace.
     return not torch.compiler.is_compiling() and (is_traced() or _symbolically_traced())
+
+
+def zeros_for(edge: GradientEdge, *, requires_grad: bool) -> Tensor | None:
+    """Return zeros like the gradient that goes through an edge of the graph."""
+    if _METADATA.missing:
+        return None
+    like = edge.node._input_metadata[edge.output_nr]
+    return torch.zeros(
+        like.shape, dtype=like.dtype, device=like.device, requires_grad=requires_grad
+    )

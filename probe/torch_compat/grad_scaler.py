@@ -11,7 +11,6 @@ from typing import Any
 from torch import Tensor
 from torch.amp import GradScaler
 
-from .heap import living
 from .parts import GATING, Part
 
 
@@ -42,8 +41,3 @@ UNSCALE = _UNSCALE.name.rpartition(".")[2]
 def scale_of(scaler: GradScaler) -> Tensor | None:
     """Return the factor, a tensor of one element; None before the first loss was scaled."""
     return None if _SCALE.missing else scaler._scale
-
-
-def enabled_scalers() -> list[GradScaler]:
-    """Return the scalers of this process that are in use; see :func:`living` for its cost."""
-    return [scaler for scaler in living(GradScaler) if scaler.is_enabled()]

@@ -1,28 +1,34 @@
-"""Functions of torch that tell of their calls, for as long as somebody listens.
+"""Functions of torch around which something stands for a time: it listens, or answers for them.
 
-What public torch has no hook for: no function mode sees what is made by
-``Tensor._make_subclass`` (a parameter) or by ``torch.from_numpy``, nor that
-``torch.inference_mode`` was entered.
+No function mode sees what is made by ``Tensor._make_subclass`` (a parameter) or by
+``torch.from_numpy``, nor that ``torch.inference_mode`` was entered. And a call of the user's own
+that would raise because of a command can only be answered where every name for it leads.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager, ExitStack
-from functools import wraps
-from typing import Any
+import weakref
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
+from functools import partial, wraps
+from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor, nn
+from torch.amp import GradScaler
 
 from ..base.source import hand_on
-from .parts import EXPLAINING, Part, find
+from .parts import EXPLAINING, FREEZING, GATING, Part, find
 
-Listener = Callable[[tuple[Any, ...], Any], None]
+Around: TypeAlias = Callable[..., Any]
+"""Called instead of a function, with that as its first argument; returns what the call returns."""
+Listener: TypeAlias = Callable[[tuple[Any, ...], Any], None]
 """Told what a function was given, and what it made of that."""
-FlagListener = Callable[[nn.Parameter, bool], bool]
+FlagListener: TypeAlias = Callable[[nn.Parameter, bool], bool]
 """Told a parameter and what its ``requires_grad`` is to be; returns whether it may be so."""
-_LISTENERS = "gradgate_listeners"
+Replacement: TypeAlias = Callable[[Any, list[Around]], Any]
+"""Makes what takes a function's place, of that and of the list of those who stand around it."""
+_STANDING = "gradgate_standing"
 
 _MAKE_SUBCLASS = Part(
     "torch.Tensor._make_subclass",
@@ -35,50 +41,77 @@ _CREATE_SCRIPT_MODULE = Part(
     otherwise="torch.jit.script refuses an attached model",
 )
 """What ``torch.jit.script`` calls with a module; seen in torch 2.8 to 2.15."""
-PARTS = (_MAKE_SUBCLASS, _CREATE_SCRIPT_MODULE)
+_RUN_BACKWARD = Part(
+    "torch.autograd._engine_run_backward",
+    otherwise="a call of the script's that meets what a command froze or gated could raise",
+    needed_for=(FREEZING, GATING),
+)
+"""What ``backward`` and ``grad`` call, by whatever name the script has them; seen in torch 2.8 to
+2.15. The public functions may be held by the script under names of its own."""
+_LOOK_OF_SCALER = Part(
+    "torch.amp.GradScaler._unscale_grads_",
+    otherwise="a scaler could raise that looks at an optimizer of which all is frozen or gated",
+    needed_for=(FREEZING, GATING),
+)
+"""Where a scaler looks at gradients, for ``unscale_`` and for a fused optimizer's ``step`` alike;
+seen in torch 2.8 to 2.15. Around the public ones an optimizer would see what it is given."""
+_FUNCTIONAL = Part(
+    "torch.autograd.functional._autograd_grad",
+    otherwise="torch.autograd.functional could raise, in its strict mode, behind a closed gate",
+    needed_for=(GATING,),
+)
+"""What ``torch.autograd.functional`` asks for gradients by; seen in torch 2.8 to 2.15."""
+_STACK = Part(
+    "torch._functorch.functional_call.construct_stacked_leaf",
+    otherwise="torch.func.stack_module_state could raise for a model that is frozen in part",
+    needed_for=(FREEZING, GATING),
+)
+"""What ``torch.func.stack_module_state`` calls for each name; seen in torch 2.8 to 2.15."""
+PARTS = (_MAKE_SUBCLASS, _CREATE_SCRIPT_MODULE, _RUN_BACKWARD, _LOOK_OF_SCALER, _FUNCTIONAL, _STACK)
 
 
-class Patch:
-    """Replaces one function for as long as anybody listens to it.
+class Interception:
+    """Stands around one function, which is replaced by one that asks whoever does so.
 
-    Several may listen at once, and end in any order: traces may be nested, or run in threads.
+    Several may stand there at once, those that came later outside, and leave in any order: traces
+    may be nested, or run in threads.
     """
 
     def __init__(
         self,
         owner: Any,
         name: str,
-        listener: Callable[..., Any],
-        replacement: Callable[[Any, list[Any]], Any],
+        around: Around,
         *,
         static: bool = False,
+        replacement: Replacement | None = None,
     ) -> None:
-        """``replacement``: makes one of the function and the list of those that listen."""
+        """``static``: it is a static method; ``replacement``: for what is no function."""
         self._owner = owner
         self._name = name
-        self._listener = listener
-        self._replacement = replacement
+        self._around = around
         self._static = static
-        self._listeners: list[Any] = []
+        self._replacement = replacement or _as_function
+        self._standing: list[Around] = []
 
     def start(self) -> None:
-        """Listen."""
+        """Stand around the function."""
         function = getattr(self._owner, self._name)
-        listeners: list[Any] | None = getattr(function, _LISTENERS, None)
-        if listeners is None:
-            listeners = []
-            telling = self._replacement(function, listeners)
-            telling.gradgate_listeners = listeners
-            telling.gradgate_inherited = self._name not in vars(self._owner)
-            setattr(self._owner, self._name, staticmethod(telling) if self._static else telling)
-        self._listeners = listeners
-        listeners.append(self._listener)
+        standing: list[Around] | None = getattr(function, _STANDING, None)
+        if standing is None:
+            standing = []
+            replaced: Any = self._replacement(function, standing)
+            replaced.gradgate_standing = standing
+            replaced.gradgate_inherited = self._name not in vars(self._owner)
+            setattr(self._owner, self._name, staticmethod(replaced) if self._static else replaced)
+        self._standing = standing
+        standing.append(self._around)
 
     def stop(self) -> None:
-        """Listen no longer; the last one to leave puts the function back."""
-        self._listeners.remove(self._listener)
+        """Stand there no longer; the last one to leave puts the function back."""
+        self._standing.remove(self._around)
         function = getattr(self._owner, self._name)
-        if self._listeners or getattr(function, _LISTENERS, None) is not self._listeners:
+        if self._standing or getattr(function, _STANDING, None) is not self._standing:
             return
         if function.gradgate_inherited:
             delattr(self._owner, self._name)
@@ -86,98 +119,162 @@ class Patch:
             setattr(self._owner, self._name, function.__wrapped__)
 
 
-class Interception(Patch):
-    """Listens to one function: told of each call when it is over."""
+class Interceptions:
+    """Those of one object, which they do not keep alive, and end with at the latest."""
 
-    def __init__(self, owner: Any, name: str, listener: Listener, *, static: bool = False) -> None:
-        """``static``: it is a static method of a class."""
-        super().__init__(owner, name, listener, _telling, static=static)
+    def __init__(self, owner: object, interceptions: Iterable[Interception]) -> None:
+        """``interceptions``: by methods of ``owner``, held by :func:`weakly`."""
+        self._owner = weakref.ref(owner)
+        self._interceptions = tuple(interceptions)
+        self._end: weakref.finalize[..., Any] | None = None
+
+    def follow(self, *, needed: bool) -> None:
+        """Stand around the functions, or no longer."""
+        owner = self._owner()
+        if needed and self._end is None and owner is not None:
+            for interception in self._interceptions:
+                interception.start()
+            self._end = weakref.finalize(owner, _stop, self._interceptions)
+            self._end.atexit = False
+        elif not needed and self._end is not None:
+            self._end()
+            self._end = None
 
 
-class Surrounding(Patch):
-    """Does something around each call of one function: a context is entered for it."""
+def weakly(method: Around) -> Around:
+    """Stand around a function by a method, for as long as its object is alive."""
+    reference = weakref.WeakMethod(method)
 
-    def __init__(
-        self, owner: Any, name: str, context: Callable[..., AbstractContextManager[None]]
-    ) -> None:
-        """``context``: given what the function is."""
-        super().__init__(owner, name, context, _surrounded)
+    def around(function: Callable[..., Any], *args: Any, **more: Any) -> Any:
+        alive = reference()
+        return function(*args, **more) if alive is None else alive(function, *args, **more)
+
+    return around
 
 
 def new_parameters(listener: Listener) -> Interception:
     """Listen to the making of parameters: told the class, the tensor, and what was made."""
-    return Interception(Tensor, _MAKE_SUBCLASS.name.rpartition(".")[2], listener, static=True)
+    return _at(_MAKE_SUBCLASS, partial(_tell, listener), static=True)
 
 
 def arrays_as_tensors(listener: Listener) -> Interception:
     """Listen to ``torch.from_numpy``."""
-    return Interception(torch, "from_numpy", listener)
+    return Interception(torch, "from_numpy", partial(_tell, listener))
 
 
 def inference_modes(listener: Listener) -> Interception:
     """Listen to the entering of ``torch.inference_mode``."""
-    return Interception(torch.inference_mode, "__enter__", listener)
+    return Interception(torch.inference_mode, "__enter__", partial(_tell, listener))
 
 
-def requires_grad_writes(listener: FlagListener) -> tuple[Patch, ...]:
+def scripting(context: Callable[..., AbstractContextManager[None]]) -> Interception | None:
+    """Surround each making of a TorchScript module, given the module; None where that is hidden."""
+    missing = _CREATE_SCRIPT_MODULE.missing
+    return None if missing else _at(_CREATE_SCRIPT_MODULE, partial(_surround, context))
+
+
+def requires_grad_writes(listener: FlagListener) -> tuple[Interception, ...]:
     """Listen to what sets ``requires_grad`` of a parameter, by method or by assignment.
 
     A method of a plain tensor (``Tensor.requires_grad_(parameter, False)``) goes past it, and
     Gradgate's own changes do: see :func:`~.tensors.set_requires_grad`.
     """
+    ask = partial(_ask, listener)
     return (
-        Patch(nn.Parameter, "requires_grad_", listener, _asking_method),
-        Patch(nn.Parameter, "requires_grad", listener, _asking_flag),
+        Interception(nn.Parameter, "requires_grad_", ask),
+        Interception(nn.Parameter, "requires_grad", ask, replacement=_as_flag),
     )
 
 
-def scripting(context: Callable[..., AbstractContextManager[None]]) -> Surrounding | None:
-    """Surround each making of a TorchScript module, given the module; None where that is hidden."""
-    if _CREATE_SCRIPT_MODULE.missing:
-        return None
-    owner, _, name = _CREATE_SCRIPT_MODULE.name.rpartition(".")
-    return Surrounding(find(owner), name, context)
+def runs_of_autograd(around: Around) -> Interception:
+    """Stand around every ``backward`` and every ``grad``.
+
+    The function is given the outputs and their gradients, whether to keep and to create a graph,
+    and the inputs; then whether an input may be unreachable, and whether gradients accumulate.
+    """
+    return _at(_RUN_BACKWARD, around)
 
 
-def _telling(function: Callable[..., Any], listeners: list[Any]) -> Callable[..., Any]:
-    @wraps(function)
-    def telling(*args: Any, **more: Any) -> Any:
-        made = hand_on(function, *args, **more)
-        for listener in tuple(listeners):
-            listener((*args, *more.values()), made)
-        return made
-
-    return telling
+def functional_gradients(around: Around) -> Interception:
+    """Stand around what ``torch.autograd.functional`` asks for: told the outputs and the inputs."""
+    return _at(_FUNCTIONAL, around)
 
 
-def _surrounded(function: Callable[..., Any], contexts: list[Any]) -> Callable[..., Any]:
-    @wraps(function)
-    def surrounded(*args: Any, **more: Any) -> Any:
-        with ExitStack() as stack:
-            for context in tuple(contexts):
-                stack.enter_context(context(*args, **more))
-            return hand_on(function, *args, **more)
+def stacked_parameters(around: Around) -> Interception:
+    """Stand around the stacking of parameters of several models: told them and their name."""
+    return _at(_STACK, around)
 
-    return surrounded
+
+def hook_registrations(around: Around) -> list[Interception]:
+    """Stand around what only a tensor that requires a gradient can be asked for."""
+    names = "register_hook", "register_post_accumulate_grad_hook", "retain_grad"
+    return [Interception(Tensor, name, around) for name in names]
+
+
+def looks_of_scalers(around: Around) -> Interception:
+    """Stand around a scaler's look at the gradients of an optimizer: told the scaler and that."""
+    return _at(_LOOK_OF_SCALER, around)
+
+
+def scaled_losses(around: Around) -> Interception:
+    """Stand around the scaling of losses: told the scaler first."""
+    return Interception(GradScaler, "scale", around)
+
+
+def _stop(interceptions: Iterable[Interception]) -> None:
+    for interception in interceptions:
+        interception.stop()
+
+
+def _at(part: Part, around: Around, *, static: bool = False) -> Interception:
+    owner, _, name = part.name.rpartition(".")
+    return Interception(find(owner), name, around, static=static)
+
+
+def _surround(
+    context: Callable[..., AbstractContextManager[None]],
+    function: Callable[..., Any],
+    *args: Any,
+    **more: Any,
+) -> Any:
+    with context(*args, **more):
+        return function(*args, **more)
+
+
+def _tell(listener: Listener, function: Callable[..., Any], *args: Any, **more: Any) -> Any:
+    made = function(*args, **more)
+    listener((*args, *more.values()), made)
+    return made
+
+
+def _through(function: Callable[..., Any], standing: list[Around]) -> Callable[..., Any]:
+    def call_through(*args: Any, **more: Any) -> Any:
+        call = partial(hand_on, function)
+        for around in tuple(standing):
+            call = partial(around, call)
+        return call(*args, **more)
+
+    return call_through
+
+
+def _as_function(function: Callable[..., Any], standing: list[Around]) -> Callable[..., Any]:
+    return wraps(function)(_through(function, standing))
 
 
 class _Flag(property):
     """The flag of a parameter; a property in C, so that reading it costs next to nothing."""
 
 
-def _asking_flag(flag: Any, listeners: list[Any]) -> _Flag:
-    def write(parameter: nn.Parameter, value: bool) -> None:
-        if all(listener(parameter, value) for listener in tuple(listeners)):
-            hand_on(flag.__set__, parameter, value)
-
-    return _Flag(flag.__get__, write)
+def _as_flag(flag: Any, standing: list[Around]) -> _Flag:
+    return _Flag(flag.__get__, _through(flag.__set__, standing))
 
 
-def _asking_method(method: Callable[..., Any], listeners: list[Any]) -> Callable[..., Any]:
-    @wraps(method)
-    def requires_grad_(parameter: nn.Parameter, requires_grad: bool = True) -> nn.Parameter:
-        if all(listener(parameter, requires_grad) for listener in tuple(listeners)):
-            hand_on(method, parameter, requires_grad)
-        return parameter
-
-    return requires_grad_
+def _ask(
+    listener: FlagListener,
+    write: Callable[..., Any],
+    parameter: nn.Parameter,
+    requires_grad: bool = True,
+) -> nn.Parameter:
+    if listener(parameter, requires_grad):
+        write(parameter, requires_grad)
+    return parameter

@@ -39,7 +39,39 @@ _WRAPS = Part(
     "torch.utils._python_dispatch.is_traceable_wrapper_subclass",
     otherwise="a tensor of a subclass has no magnitude",
 )
-PARTS = (_BASE, _IS_VIEW, _HOOKS, _GRAD_HOOKS, _FUNCTORCH, _WRAPS)
+_BATCHED = Part(
+    "torch._C._functorch.is_batchedtensor",
+    otherwise="a gate inside of torch.func.vmap that measures a gradient fails, and says so",
+)
+_LEGACY_BATCHED = Part(
+    "torch._C._functorch.is_legacy_batchedtensor",
+    otherwise="a gate that measures one of many gradients at once fails, and says so",
+)
+_TRACKING = Part(
+    "torch._C._functorch.is_gradtrackingtensor",
+    otherwise="a gate inside of torch.func.grad that measures a gradient fails, and says so",
+)
+_UNWRAPPED = Part(
+    "torch._C._functorch.get_unwrapped",
+    otherwise="a gate inside of torch.func.grad that measures a gradient fails, and says so",
+)
+PARTS = (
+    _BASE,
+    _IS_VIEW,
+    _HOOKS,
+    _GRAD_HOOKS,
+    _FUNCTORCH,
+    _WRAPS,
+    _BATCHED,
+    _LEGACY_BATCHED,
+    _TRACKING,
+    _UNWRAPPED,
+)
+
+_is_batched: Callable[[Tensor], bool] = _BATCHED.or_else(lambda _: False)
+_is_legacy_batched: Callable[[Tensor], bool] = _LEGACY_BATCHED.or_else(lambda _: False)
+_is_tracking: Callable[[Tensor], bool] = _TRACKING.or_else(lambda _: False)
+_unwrapped: Callable[[Tensor], Tensor] = _UNWRAPPED.or_else(lambda tensor: tensor)
 
 
 def base_of(tensor: Tensor) -> Tensor | None:
@@ -67,8 +99,12 @@ def hooks_on(tensor: Tensor) -> list[Callable[..., Any]]:
     return found
 
 
-is_inside_transform: Callable[[Tensor], bool] = _FUNCTORCH.or_else(lambda _: False)
-"""Return whether a tensor stands for others inside of ``torch.func``."""
+_is_wrapped: Callable[[Tensor], bool] = _FUNCTORCH.or_else(lambda _: False)
+
+
+def is_inside_transform(tensor: Tensor) -> bool:
+    """Return whether a tensor stands for others: in ``torch.func``, or with many gradients."""
+    return _is_wrapped(tensor) or _is_legacy_batched(tensor)
 
 
 def wraps_others(tensor: Tensor) -> bool:
@@ -91,3 +127,13 @@ def inner_tensors(tensor: Tensor) -> list[Tensor]:
 def set_requires_grad(tensor: Tensor, flag: bool) -> None:
     """Set ``requires_grad`` for Gradgate itself, past whoever listens to what the script sets."""
     Tensor.requires_grad_(tensor, flag)
+
+
+def value_of(tensor: Tensor) -> Tensor | None:
+    """Return the tensor that one inside of ``torch.func.grad`` stands for; None for many at once.
+
+    Many at once are those under ``vmap``, and what ``is_grads_batched=True`` asks for.
+    """
+    while not _UNWRAPPED.missing and _is_tracking(tensor):
+        tensor = _unwrapped(tensor)
+    return None if _is_batched(tensor) or _is_legacy_batched(tensor) else tensor

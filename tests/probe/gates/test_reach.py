@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.func import functional_call
 from torch.utils.checkpoint import checkpoint
 
 from gradgate.probe.gates.reach import Reach
@@ -171,7 +173,7 @@ def test_what_is_upstream() -> None:
     table = ParameterTable({"": model})
     leaf = torch.ones(1, 2, requires_grad=True)
     reach = Reach(3)
-    reach.add(torch.tanh(model(torch.ones(1, 2))), table)
+    reach.add(torch.tanh(model(torch.ones(1, 2))), table, dict)
     assert (reach.indexes, reach.behind, reach.foreign, reach.hidden) == (
         {0, 1},
         set(),
@@ -179,6 +181,27 @@ def test_what_is_upstream() -> None:
         False,
     )
     assert list(reach.leaves(table)) == [model.weight, model.bias]
-    reach.add(_Halves.apply(model(leaf)), table)  # type: ignore[no-untyped-call]
+    reach.add(_Halves.apply(model(leaf)), table, dict)  # type: ignore[no-untyped-call]
     assert (reach.behind, reach.foreign) == ({0, 1}, True)
     assert list(reach.leaves(table)) == [model.weight, model.bias, None]
+
+
+def test_what_stands_in_for_a_parameter_is_upstream_as_that() -> None:
+    """In a functional call a module holds other tensors, and zeros may be made for those."""
+    model, others = nn.Linear(2, 2), nn.Linear(2, 2)
+    table, models = ParameterTable({"model": model}), {"model": model}
+    found: list[Reach] = []
+
+    def look(module: nn.Module, args: object, output: Tensor) -> None:
+        found.append(Reach(1))
+        found[-1].add(output, table, partial(table.stand_ins, models))
+
+    model.register_forward_hook(look)
+    functional_call(model, {"weight": others.weight}, torch.ones(1, 2))
+    functional_call(model, dict(others.named_parameters()), torch.ones(1, 2, requires_grad=True))
+    model(torch.ones(1, 2))
+    assert [(reach.indexes, reach.behind, reach.foreign) for reach in found] == [
+        ({0, 1}, {0}, False),
+        ({0, 1}, {0, 1}, True),
+        ({0, 1}, set(), False),
+    ]

@@ -44,9 +44,6 @@ class Steps:
     def after_step(self, k: int) -> None:
         self.said.append(f"after {k}")
 
-    def cleared(self) -> None:
-        self.said.append("cleared")
-
     def boundary(self, *, late: bool) -> None:
         self.said.append("late boundary" if late else "boundary")
 
@@ -75,7 +72,7 @@ def test_a_step_of_one_optimizer_is_a_step_of_the_run() -> None:
     steps.optimizers[0].step()
     assert steps.take() == ["before 0", "measure 0", "stepped 0", "boundary", "after 0"]
     steps.optimizers[0].zero_grad()
-    assert steps.take() == ["cleared"]
+    assert steps.take() == []
 
 
 def test_a_closure_computes_what_is_measured_inside_the_step() -> None:
@@ -130,7 +127,7 @@ def test_an_optimizer_inside_another_makes_its_steps() -> None:
     loss(layer)
     step = ["before 0", "measure 0", "stepped 0", "boundary", "after 0"]
     outer.second_step()
-    assert steps.take() == [*step, "cleared"]
+    assert steps.take() == step
     for each in (outer, outer.base):
         loss(layer)
         each.step()
@@ -200,7 +197,7 @@ def test_gradients_that_are_thrown_away_may_end_a_round() -> None:
     first.step()
     steps.take()
     second.zero_grad()
-    assert steps.take() == ["discarded 1", "cleared"]
+    assert steps.take() == ["discarded 1"]
     steps.skips = True
     second.zero_grad()
     steps.skips = False
@@ -214,7 +211,7 @@ def test_gradients_that_a_step_has_used_are_not_discarded() -> None:
     steps = Steps()
     steps.optimizers[0].step()
     steps.take()
-    for said in (["cleared"], ["discarded 0", "cleared"]):
+    for said in ([], ["discarded 0"]):
         steps.optimizers[0].zero_grad()
         assert steps.take() == said
 

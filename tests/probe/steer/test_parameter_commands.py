@@ -12,6 +12,7 @@ from torch.optim import SGD, Adagrad, AdamW
 from gradgate import probe
 from gradgate.probe.freeze import freezer
 from gradgate.probe.freeze.anchor import Anchor
+from gradgate.probe.freeze.autograd_calls import AutogradCalls
 from gradgate.probe.freeze.frozen_statistics import FrozenStatistics
 from gradgate.probe.freeze.grad_scaler import ScalerZeros
 from gradgate.probe.freeze.no_grad_modules import NoGradModules
@@ -102,7 +103,8 @@ FAULTS: dict[str, Fault] = {
     "no_grad": (NoGradModules, "set"),
     "statistics": (FrozenStatistics, "freeze"),
     "statistics again": (FrozenStatistics, "unfreeze"),
-    "scaler": (ScalerZeros, "update"),
+    "scaler": (ScalerZeros, "follow"),
+    "calls": (AutogradCalls, "follow"),
     "compiled code": (freezer, "forget_compiled_code"),
     "checksums": (verification, "checksums"),
     "writers": (Writers, "watch"),

@@ -24,13 +24,3 @@ def test_the_factor_is_there_once_a_loss_was_scaled(
     scaler.scale(torch.ones(1))
     scale = door.scale_of(scaler)
     assert (None if scale is None else scale.item()) == (None if missing else 64.0)
-
-
-def test_scalers_in_use_are_found() -> None:
-    """One that is switched off scales nothing."""
-    before = len(grad_scaler.enabled_scalers())
-    scaler, off = GradScaler("cpu"), GradScaler("cpu", enabled=False)
-    found = grad_scaler.enabled_scalers()
-    assert len(found) == before + 1
-    assert scaler in found
-    assert off not in found

@@ -1,4 +1,4 @@
-"""Functions of torch that tell of their calls."""
+"""Functions of torch around which something stands for a time."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from gradgate.probe.torch_compat.patching import (
     arrays_as_tensors,
     inference_modes,
     new_parameters,
+    runs_of_autograd,
 )
 
 
@@ -83,11 +84,52 @@ def test_what_is_inherited_is_inherited_again() -> None:
     class Below(Above):
         """Has no function of its own."""
 
-    told: list[Any] = []
-    interception = Interception(Below, "act", lambda given, made: told.append(made))
+    interception = Interception(Below, "act", lambda act, own: -act(own))
     interception.start()
-    assert Below().act() == 1
-    Above().act()
+    assert Below().act() == -1
+    assert Above().act() == 1
     interception.stop()
-    assert told == [1]
     assert "act" not in vars(Below)
+
+
+def test_those_that_came_later_stand_outside() -> None:
+    """Each answers with what the one before makes of the function; they leave in any order."""
+
+    class Adder:
+        def add(self, number: int) -> int:
+            return number + 1
+
+    own = vars(Adder)["add"]
+    first = Interception(Adder, "add", lambda add, adder, number: add(adder, number) * 10)
+    second = Interception(Adder, "add", lambda add, adder, number: add(adder, number) - 1)
+    first.start()
+    second.start()
+    assert Adder().add(1) == 19
+    first.stop()
+    assert Adder().add(1) == 1
+    second.stop()
+    assert vars(Adder)["add"] is own
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda x: x.square().sum().backward(),
+        lambda x: torch.autograd.backward(x.square().sum()),
+        lambda x: torch.autograd.grad(x.square().sum(), x),
+        lambda x: torch.autograd.functional.vjp(torch.sum, x),
+    ],
+)
+def test_every_run_of_autograd_goes_through_one_function(ask: Callable[[Any], object]) -> None:
+    """Whatever the script calls, and by whatever name."""
+    runs: list[object] = []
+
+    def around(run: Callable[..., Any], *given: Any, **named: Any) -> Any:
+        runs.append(given)
+        return run(*given, **named)
+
+    interception = runs_of_autograd(around)
+    interception.start()
+    ask(torch.ones(2, requires_grad=True))
+    interception.stop()
+    assert len(runs) == 1
