@@ -18,6 +18,7 @@ from ..torch_compat.dynamo import forget_compiled_code
 from ..torch_compat.wrappers import Wrappers
 from .anchor import Anchor
 from .autograd_calls import AutogradCalls
+from .conversions import Conversions
 from .cover import Cover
 from .frozen_statistics import FrozenStatistics
 from .grad_scaler import ScalerZeros
@@ -55,6 +56,7 @@ class Freezer:
         self._refusals = Refusals(models, optimizers, table, wrappers)
         self.records = FreezeRecords(table)
         self.script_flags = ScriptFlags(table, self.records, guard, win=script_wins)
+        self.conversions = Conversions(table, self.records)
         self.anchor = Anchor(models, wrappers, guard)
         self.calls = AutogradCalls(table, guard, backward_ended)
         self.no_grad = NoGradModules(self.anchor.is_all_of)
@@ -93,6 +95,7 @@ class Freezer:
             restore_statistics,
             self.cover.update,
             self.script_flags.follow,
+            self.conversions.follow,
             lambda: self._refresh_torch(flipped),
         ]
 
@@ -175,6 +178,7 @@ class Freezer:
         """Give every parameter that a command touched the ``requires_grad`` it had before."""
         flipped = self.records.restore()
         self.script_flags.follow()
+        self.conversions.follow()
         self.no_grad.remove()
         self.statistics.remove()
         self.cover.remove()
@@ -205,6 +209,7 @@ class Freezer:
         self.records.fall_back_to_grad(outside)
         self.cover.update()
         self.script_flags.follow()
+        self.conversions.follow()
         self._refresh_torch(flipped)
 
     def _refresh_torch(self, flipped: Sequence[nn.Parameter]) -> None:

@@ -112,6 +112,10 @@ class FreezeRecords:
                 parameter.grad = None
         return undone
 
+    def count_trainable(self) -> int:
+        """Return how many parameters are trained now."""
+        return sum(parameter.requires_grad for parameter in self._table.parameters)
+
     def as_message(self) -> list[dict[str, Any]]:
         """Return what is frozen by command as the wire protocol has it: one item a command."""
         items: dict[Freeze, list[int]] = {}

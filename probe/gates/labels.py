@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import weakref
+from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import Any, Protocol
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..torch_compat.tree import map_tensors
 
 
 class Labelled(Protocol):
-    """The gates of a run, as far as labels matter to them."""
+    """The gates of a run, as far as labels matter to them, and where they are."""
+
+    @property
+    def models(self) -> Mapping[str, nn.Module]:
+        """The models of the run."""
 
     def has_label(self, label: str) -> bool:
         """Return whether there is a gate on it."""
@@ -40,6 +45,11 @@ class Attached:
         """Let labels reach it no longer."""
         self._runs.discard(run)
 
+    def is_watched(self, models: Iterable[nn.Module]) -> bool:
+        """Return whether a run watches a module or a parameter of these models already."""
+        wanted = _parts(models)
+        return any(not wanted.isdisjoint(_parts(run.models.values())) for run in self._runs)
+
     def site(self, x: Any, label: str) -> Any:
         """Mark ``x`` (a tensor, or tensors in a structure) as the site ``site:LABEL``.
 
@@ -51,6 +61,13 @@ class Attached:
         for run in [run for run in self._runs if run.has_label(label)]:
             x = map_tensors(partial(run.pass_label, label=label), x, keep=True)
         return x
+
+
+def _parts(models: Iterable[nn.Module]) -> set[int]:
+    """Return the ``id`` of every module and parameter of some models."""
+    modules = [module for model in models for module in model.modules()]
+    parameters = (p for module in modules for p in module.parameters(recurse=False))
+    return {id(part) for part in (*modules, *parameters)}
 
 
 ATTACHED = Attached()

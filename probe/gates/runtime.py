@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
 from ..base.undo import whole
@@ -26,6 +27,11 @@ class GateRuntime:
         self._step = step
         self._sites: dict[Site, SiteGates] = {}
         self._model_hooks: list[RemovableHandle] = []
+
+    @property
+    def models(self) -> Mapping[str, nn.Module]:
+        """The models in which they are."""
+        return self._run.models
 
     def add(self, gate: Gate) -> None:
         """Let a gate act from the next forward on."""

@@ -100,11 +100,14 @@ class Uplink:
             in_place=True,
         )
 
-    def send_frozen(self, frozen: list[dict[str, Any]]) -> None:
-        """Send what is frozen by command now, in place of an earlier one that still waits."""
+    def send_frozen(self, frozen: list[dict[str, Any]], trainable: int) -> None:
+        """Send what is frozen by command now, in place of an earlier one that still waits.
+
+        ``trainable``: how many parameters are trained now, whoever froze the others.
+        """
         self._frozen = frozen
         self._put(
-            lambda seq: {"type": "frozen", "seq": seq, "frozen": frozen},
+            lambda seq: {"type": "frozen", "seq": seq, "frozen": frozen, "trainable": trainable},
             keep=True,
             replaces="frozen",
         )

@@ -65,6 +65,8 @@ class ParameterTable:
         self._departed: dict[int, _Departed] = {}
         self._labels: set[str] = set()
         """The names that departed parameters were given, of which no two may be the same."""
+        self._kinds: list[tuple[torch.dtype, torch.device]] = []
+        """What each was as of the last look: a cast or a move makes another row."""
         self.update(models, 0)
 
     def __len__(self) -> int:
@@ -126,6 +128,7 @@ class ParameterTable:
         for key, (parameter, names) in found.items():
             known = self.index_of.get(key, away.get(key))
             changed |= known is None or self.names[known] != names
+            changed |= known is not None and self._kinds[known] != _kind(parameter)
             self._put(len(self) if known is None else known, parameter, names)
         return changed
 
@@ -142,9 +145,11 @@ class ParameterTable:
         if index == len(self):
             self.parameters.append(parameter)
             self.names.append(names)
+            self._kinds.append(_kind(parameter))
         self._departed.pop(index, None)
         self.parameters[index] = parameter
         self.names[index] = names
+        self._kinds[index] = _kind(parameter)
         self.index_of[id(parameter)] = index
 
     def _take_out(self, index: int, what: str) -> None:
@@ -176,6 +181,10 @@ class ParameterTable:
             in_optimizer=in_optimizer,
             requires_grad=parameter.requires_grad,
         )
+
+
+def _kind(parameter: torch.Tensor) -> tuple[torch.dtype, torch.device]:
+    return parameter.dtype, parameter.device
 
 
 def _named(models: Mapping[str, nn.Module]) -> dict[int, tuple[nn.Parameter, list[str]]]:

@@ -48,7 +48,8 @@ class Alignment:
             # Behind the hooks that came with a freeze, for these may give an output its graph.
             self._measurement.rearm_timer()
         with self._guard:
-            self._uplink.send_frozen(self._freezer.records.as_message())
+            records = self._freezer.records
+            self._uplink.send_frozen(records.as_message(), records.count_trainable())
 
     def follow_gates(self, *, late: bool = False) -> None:
         """Bring hooks, marks and the freezer in line with the gates, and tell of them.

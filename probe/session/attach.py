@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from torch import nn
 from torch.optim import Optimizer
 
+from ..base.errors import AttachError
+from ..gates.labels import ATTACHED
 from ..measure.pace import Pace
 from ..progress.thresholds import Thresholds
 from ..torch_compat.requirements import missing_parts
@@ -60,13 +62,19 @@ def attach(
 
     ``thresholds``: from where on trends are told as notes, and ranks compared.
 
-    Raises :class:`AttachError` when the model or the optimizer is none, :class:`TargetError`
+    Raises :class:`AttachError` when the model or the optimizer is none, or another run watches
+    the model already, :class:`TargetError`
     when an expectation names nothing, and ValueError for an argument out of range.
     From then on nothing else of the probe's own reaches the training loop: without a server,
     the job trains on.
     """
     models = checked_models(model)
     require_hooks(models)
+    if ATTACHED.is_watched(models.values()):
+        raise AttachError(
+            "this model, or a part of it, is watched by another run already; use that run, or call "
+            "detach() on what attach() returned for it, and attach again."
+        )
     optimizers = checked_optimizers(optimizer)
     if every is not None and (not isinstance(every, int) or every < 1):
         raise ValueError(

@@ -54,7 +54,7 @@ class ModelHooks:
 
     @classmethod
     def find(cls, models: Mapping[str, nn.Module]) -> ModelHooks | None:
-        """Return the hooks that are on some models, or None; of several those put on last."""
+        """Return the hooks that are on some models, or None."""
         for model in models.values():
             for hook in forward_pre_hooks(model):
                 owner = hook.owner if isinstance(hook, ModuleHook) else None

@@ -196,6 +196,7 @@ def make_job(
         table,
         writers,
         freezer.script_flags,
+        freezer.conversions,
         lambda index: measurement.members.in_optimizer[index],
         guard,
     )

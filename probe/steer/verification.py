@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 
 from ..base.guard import Guard
 from ..base.undo import Restore
+from ..freeze.conversions import Conversions
 from ..freeze.script_flags import ScriptFlags
 from ..measure.checksums import checksums
 from ..model.commands import CommandState, ParameterCommand, Report
@@ -72,6 +73,10 @@ class _Check(ABC):
         """Say what shows that the command holds after ``step``."""
 
 
+_Bits = tuple[tuple[object, ...], int]
+"""A kind, as :meth:`Conversions.kind_of` has it, and a checksum of the bits."""
+
+
 class _FreezeCheck(_Check):
     """Parameters that must keep their bits; watched for as long as they are frozen."""
 
@@ -85,6 +90,7 @@ class _FreezeCheck(_Check):
         table: ParameterTable,
         writers: Writers,
         flags: ScriptFlags,
+        conversions: Conversions,
     ) -> None:
         super().__init__(command, indexes, step)
         self._table = table
@@ -92,16 +98,22 @@ class _FreezeCheck(_Check):
         self._flags = flags
         self._told = 0
         """Of how many parameters it was told that the script asked to train them."""
-        sums = checksums([table.parameters[index] for index in indexes])
-        self._sums = dict(zip(indexes, sums, strict=True))
+        self._conversions = conversions
+        self._sums = self._take(indexes)
         writers.watch(indexes)
 
+    def _take(self, indexes: Sequence[int]) -> dict[int, _Bits]:
+        sums = checksums([self._table.parameters[index] for index in indexes])
+        kinds = map(self._conversions.kind_of, indexes)
+        return dict(zip(indexes, zip(kinds, sums, strict=True), strict=True))
+
     def find_wrong(self) -> list[int]:
-        now = checksums([self._table.parameters[index] for index in self.indexes])
+        """Return those that changed; one that was cast or moved counts from then on."""
+        before, self._sums = self._sums, self._take(self.indexes)
         return [
             index
-            for index, after in zip(self.indexes, now, strict=True)
-            if self._sums[index] != after
+            for index, (kind, after) in self._sums.items()
+            if (kind == before[index][0] and after != before[index][1])
             or self._table.parameters[index].requires_grad
             or index in self._table.removed
             or (self._flags.win and index in self._flags.asked)
@@ -185,12 +197,14 @@ class Verification:
         table: ParameterTable,
         writers: Writers,
         flags: ScriptFlags,
+        conversions: Conversions,
         in_optimizer: Callable[[int], bool],
         guard: Guard,
     ) -> None:
         self._table = table
         self._writers = writers
         self._flags = flags
+        self._conversions = conversions
         self._in_optimizer = in_optimizer
         self._guard = guard
         self._checks: list[_Check] = []
@@ -208,7 +222,9 @@ class Verification:
 
     def watch_freeze(self, command: ParameterCommand, indexes: list[int], step: int) -> None:
         """Watch parameters that are frozen after ``step``, for as long as they are."""
-        check = _FreezeCheck(command, indexes, step, self._table, self._writers, self._flags)
+        check = _FreezeCheck(
+            command, indexes, step, self._table, self._writers, self._flags, self._conversions
+        )
         self._checks.append(check)
 
     def watch_thaw(self, command: ParameterCommand, indexes: list[int], step: int) -> None:

@@ -67,7 +67,20 @@ _STACK = Part(
     needed_for=(FREEZING, GATING),
 )
 """What ``torch.func.stack_module_state`` calls for each name; seen in torch 2.8 to 2.15."""
-PARTS = (_MAKE_SUBCLASS, _CREATE_SCRIPT_MODULE, _RUN_BACKWARD, _LOOK_OF_SCALER, _FUNCTIONAL, _STACK)
+_APPLY = Part(
+    "torch.nn.Module._apply",
+    otherwise="a cast of a frozen model and back counts as a change of its bits",
+)
+"""What ``to``, ``half``, ``cuda``, ``to_empty`` and their kin call; seen in torch 2.8 to 2.15."""
+PARTS = (
+    _MAKE_SUBCLASS,
+    _CREATE_SCRIPT_MODULE,
+    _RUN_BACKWARD,
+    _LOOK_OF_SCALER,
+    _FUNCTIONAL,
+    _STACK,
+    _APPLY,
+)
 
 
 class Interception:
@@ -171,6 +184,11 @@ def scripting(context: Callable[..., AbstractContextManager[None]]) -> Intercept
     """Surround each making of a TorchScript module, given the module; None where that is hidden."""
     missing = _CREATE_SCRIPT_MODULE.missing
     return None if missing else _at(_CREATE_SCRIPT_MODULE, partial(_surround, context))
+
+
+def conversions(listener: Listener) -> Interception | None:
+    """Listen to casts and moves of modules: told each module; None where they are not seen."""
+    return None if _APPLY.missing else _at(_APPLY, partial(_tell, listener))
 
 
 def requires_grad_writes(listener: FlagListener) -> tuple[Interception, ...]:

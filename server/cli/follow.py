@@ -13,6 +13,8 @@ from .errors import Broken, Failed, Unreachable
 
 FIRST_PAUSE = 0.1
 LONGEST_PAUSE = 1.0
+NO_STEP = 5.0
+"""Seconds without a step of the job after which it is said that the command waits for one."""
 PATIENCE = 15.0
 """Seconds for a server that went, perhaps to be restarted."""
 
@@ -46,6 +48,9 @@ class Following:
         self._on_trouble = on_trouble
         self._known: set[CommandState] = set()
         self._said: set[str] = set()
+        self._step: int | None = None
+        """The job's latest step, and since when that is known."""
+        self._since = time.monotonic()
         self.row = row
 
     def until_final(self) -> CommandRow:
@@ -93,6 +98,15 @@ class Following:
             raise RunEnded
         if run.status is RunStatus.LOST:
             self._warn("Nothing is heard of the job; the command waits for it.")
+            return
+        now = time.monotonic()
+        if run.step != self._step:
+            self._step, self._since = run.step, now
+        elif now - self._since >= NO_STEP:
+            self._warn(
+                f"The job has made no step for {NO_STEP:.0f} seconds, since step {run.step:,}, "
+                "and the command waits for its next: it may be evaluating, or wait itself."
+            )
 
     def _warn(self, sentence: str) -> None:
         if sentence not in self._said:

@@ -62,6 +62,8 @@ class FrozenState(Message):
     type: Literal["frozen"]
     seq: Seq
     frozen: FrozenList
+    trainable: Count | None = None
+    """How many parameters are trained now, whoever froze the others; None: not told."""
 
 
 class GatesState(Message):

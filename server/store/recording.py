@@ -103,6 +103,8 @@ def _record_one(
         case FrozenState():
             columns["frozen"] = [item.model_dump() for item in frame.frozen]
             columns["frozen_seq"] = frame.seq
+            if frame.trainable is not None:
+                columns["trainable"] = frame.trainable
             changes.add("parameters")
         case GatesState():
             columns["gates"] = [item.model_dump() for item in frame.gates]
@@ -135,10 +137,13 @@ def _sample_columns(
 ) -> dict[str, Any]:
     latest = samples[-1]
     states = count_states(latest.states)
-    parameters = columns.get("parameters", row.parameters)
+    of_sample = columns.get("parameters", row.parameters) - states.get(State.FROZEN.label, 0)
+    # What commands have changed since the sample is told later than it.
+    changed_since = columns.get("frozen_seq", row.frozen_seq) > latest.seq
+    told = columns.get("trainable")
     return {
         "samples": row.samples + len(samples),
         "sample_seq": latest.seq,
         "states": states,
-        "trainable": parameters - states.get(State.FROZEN.label, 0),
+        "trainable": told if changed_since and told is not None else of_sample,
     }

@@ -11,6 +11,7 @@ from torch import nn
 from torch.nn.utils import parametrize
 
 from gradgate import probe
+from gradgate.probe.model.table import ParameterTable
 from tests.support.growing import (
     adam,
     assert_measured,
@@ -167,3 +168,13 @@ def test_a_model_that_lost_all_its_parameters() -> None:
         assert [info.removed for info in run.parameters()] == [True, True]
         with pytest.raises(probe.TargetError, match="has no parameters"):
             run.freeze("0.weight")
+
+
+def test_the_table_follows_a_cast() -> None:
+    """Of a part of the model, too; it is the same parameter."""
+    model = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2))
+    table = ParameterTable({"": model})
+    model[1].to(torch.bfloat16)
+    assert table.update({"": model}, 3)
+    assert [row.dtype for row in table.rows([True] * 4)] == ["float32"] * 2 + ["bfloat16"] * 2
+    assert not table.update({"": model}, 4)

@@ -35,8 +35,9 @@ def test_every_change_of_freezes_is_sent(monkeypatch: pytest.MonkeyPatch) -> Non
     """A freeze, a thaw, and one that the script undid by itself."""
     sent: list[int] = []
 
-    def send(_: Uplink, frozen: list[dict[str, Any]]) -> None:
+    def send(_: Uplink, frozen: list[dict[str, Any]], trainable: int) -> None:
         sent.append(sum(len(item["parameters"]) for item in frozen))
+        assert trainable == 8 - sent[-1]
 
     monkeypatch.setattr(Uplink, "send_frozen", send)
     model, optimizer = chain(SGD)

@@ -12,6 +12,7 @@ from torch import nn
 from gradgate import probe
 from gradgate.probe.base.guard import Guard
 from gradgate.probe.session.run import job_of
+from tests.support.steered import hook_counts
 
 
 @pytest.mark.parametrize(
@@ -113,3 +114,23 @@ def test_a_model_of_torchscript_is_refused() -> None:
     scripted = torch.jit.script(nn.Linear(2, 2))
     with pytest.raises(probe.AttachError, match=r"model\['d'\] is TorchScript.*before torch\.jit"):
         probe.attach({"g": nn.Linear(2, 2), "d": scripted}, server=False)
+
+
+@pytest.mark.parametrize("watched", [0, 1, 2])
+@pytest.mark.parametrize("asked", [0, 1, 2, 3])
+def test_a_second_run_on_the_same_model_is_refused(watched: int, asked: int) -> None:
+    """Or on a part of it, on one around it, or on one that shares a parameter; until a detach."""
+    inner = nn.Linear(2, 2)
+    middle = nn.Sequential(inner, nn.ReLU())
+    tied = nn.Linear(2, 2)
+    tied.weight = inner.weight
+    models = [inner, middle, nn.Sequential(middle), tied]
+    run = probe.attach(models[watched], server=False)
+    hooks = hook_counts(models[2])
+    with pytest.raises(probe.AttachError, match=r"is watched by another run already.*detach\(\)"):
+        probe.attach({"m": models[asked]}, server=False)
+    assert hook_counts(models[2]) == hooks
+    probe.attach(nn.Linear(2, 2), server=False).detach()
+    run.detach()
+    probe.attach(models[asked], server=False).detach()
+    assert not any(map(any, hook_counts(models[2])))

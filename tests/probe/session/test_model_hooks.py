@@ -23,16 +23,13 @@ def test_a_forward_with_gradients_ends_the_time_between_two_steps() -> None:
         assert not state.between
 
 
-def test_a_model_leads_to_the_run_that_was_attached_last() -> None:
+def test_a_model_leads_to_the_run_that_is_attached() -> None:
     """And to none once that is detached."""
     model, optimizer = chain(SGD)
     models = {"": model}
     assert ModelHooks.find(models) is None
-    with probe.attach(model, optimizer, server=False) as first:
-        assert ModelHooks.find(models) is job_of(first).model_hooks
-        with probe.attach(model, optimizer, server=False) as second:
-            assert ModelHooks.find(models) is job_of(second).model_hooks
-        assert ModelHooks.find(models) is job_of(first).model_hooks
+    with probe.attach(model, optimizer, server=False) as run:
+        assert ModelHooks.find(models) is job_of(run).model_hooks
     assert ModelHooks.find(models) is None
 
 

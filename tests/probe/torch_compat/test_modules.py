@@ -38,7 +38,7 @@ def test_without_the_tables_everything_counts_as_new(monkeypatch: pytest.MonkeyP
 
 
 def test_hooks_are_told_the_latest_first() -> None:
-    """That is how the run attached last is found."""
+    """That is how the attached run is found."""
     model = nn.Linear(2, 2)
     hooks = [lambda *_, number=number: None for number in range(3)]
     for hook in hooks:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import signal
 import subprocess
+from collections.abc import Iterator
+from itertools import count, repeat
 from types import SimpleNamespace
 from typing import cast
 
@@ -27,14 +29,20 @@ WITHIN = 30
 class Script:
     """A server that answers with one state of a command after the other, or with an error."""
 
-    def __init__(self, *answers: str | Exception, status: RunStatus = RunStatus.LIVE) -> None:
+    def __init__(
+        self,
+        *answers: str | Exception,
+        status: RunStatus = RunStatus.LIVE,
+        steps: Iterator[int] | None = None,
+    ) -> None:
         self._answers = list(answers)
         self._status = status
+        self._steps = steps or count()
 
     def run(self, _: str) -> SimpleNamespace:
         if isinstance(self._answers[0], Exception):
             raise self._answers.pop(0)
-        return SimpleNamespace(status=self._status)
+        return SimpleNamespace(status=self._status, step=next(self._steps))
 
     def command(self, _: str, __: int) -> SimpleNamespace:
         return command(str(self._answers.pop(0)))
@@ -95,6 +103,19 @@ def test_what_no_patience_mends_ends_the_wait(error: Exception) -> None:
     """At once."""
     with pytest.raises(type(error), match=str(error)):
         following(Script(error, "verified"), "requested")
+
+
+@pytest.mark.usefixtures("at_once")
+@pytest.mark.parametrize("stands", [True, False])
+def test_a_job_that_makes_no_step_is_told_once(
+    monkeypatch: pytest.MonkeyPatch, stands: bool
+) -> None:
+    """As long as one comes now and then nothing is said."""
+    monkeypatch.setattr(follow, "NO_STEP", 0.0)
+    script = Script(*["delivered"] * 4, "verified", steps=repeat(1200) if stands else None)
+    told = following(script, "requested")[1]
+    assert len(told) == stands
+    assert all("no step for 0 seconds, since step 1,200" in sentence for sentence in told)
 
 
 @pytest.mark.usefixtures("at_once")

@@ -115,6 +115,25 @@ def test_parameters_say_who_froze_them(
     ]
 
 
+def test_what_is_trainable_is_right_after_a_thaw_just_before_the_end(
+    shared_server: ServerProcess, run: str, probe: FakeProbe
+) -> None:
+    """No sample comes any more; one that does is later than what was told before it."""
+    probe.sample(1, [NAN, 1, NAN], [FROZEN, PRESENT, FROZEN])
+    probe.until_acked(1)
+    assert shared_server.get(f"/api/runs/{run}")["trainable"] == 1
+    probe.sample(2, [NAN, 1, NAN], [FROZEN, PRESENT, FROZEN])
+    probe.send({"type": "frozen", "seq": 3, "frozen": [], "trainable": 2})
+    probe.until_acked(3)
+    assert shared_server.get(f"/api/runs/{run}")["trainable"] == 2
+    probe.send({"type": "frozen", "seq": 4, "frozen": []})
+    probe.until_acked(4)
+    assert shared_server.get(f"/api/runs/{run}")["trainable"] == 2
+    probe.sample(5, [1, 1, 1], [PRESENT, PRESENT, PRESENT])
+    probe.until_acked(5)
+    assert shared_server.get(f"/api/runs/{run}")["trainable"] == 3
+
+
 @pytest.mark.parametrize(
     "path",
     [
