@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import FrameType
 from typing import Any
 
@@ -147,7 +147,7 @@ class TapeRecorder(TorchFunctionMode):
             with self._guard, without_subclasses(), torch.no_grad():
                 changed = _changed(call, taken)
                 self._write(call, taken, changed, known, made)
-                self._write_gradients(call, func, taken, changed)
+                self._write_gradients(call, func, args, changed)
         return made
 
     def _write(
@@ -191,20 +191,17 @@ class TapeRecorder(TorchFunctionMode):
             self._values.escape(call, made)
 
     def _write_gradients(
-        self,
-        call: Call,
-        func: Callable[..., Any],
-        taken: list[tuple[Tensor, Value, int]],
-        changed: list[Tensor],
+        self, call: Call, func: Callable[..., Any], args: tuple[Any, ...], changed: list[Tensor]
     ) -> None:
-        by = call.chain.entered or call.name
+        by, gradients = call.chain.entered or call.name, self.tape.gradients
         if call.name == "grad =":
-            self.tape.gradients.add_assignment(taken[0][0], by, call.chain)
+            gradients.add_assignment(args[0], by, call.chain)
+        elif call.name.startswith("_foreach_") and call.name.endswith("_"):
+            gradients.add_write(args[0], by, call.chain)  # all of them, be they thousands
         elif writes_unseen(func, call.name):
-            tensors = [tensor for tensor, _, _ in taken]
-            self.tape.gradients.add_write(tensors, by, call.chain, given_out=True)
+            gradients.add_write(_tensors_in(args), by, call.chain, given_out=True)
         elif changed:
-            self.tape.gradients.add_write(changed, by, call.chain)
+            gradients.add_write(changed, by, call.chain)
 
     def _backward(
         self, func: Callable[..., Any], name: str, args: tuple[Any, ...], kwargs: Any
@@ -272,6 +269,14 @@ class TapeRecorder(TorchFunctionMode):
             self._values.add_inside(tensor, given, function, chain)
 
 
+def _tensors_in(args: tuple[Any, ...]) -> Iterator[Tensor]:
+    """Yield the tensors among arguments, and in lists among them."""
+    for given in args:
+        for item in given if isinstance(given, (tuple, list)) else [given]:
+            if isinstance(item, Tensor):
+                yield item
+
+
 def tensors_of(args: Any, kwargs: Mapping[str, Any] | None = None) -> list[Tensor]:
     """Find the tensors in what a torch function takes or gives, each once."""
     found: dict[int, Tensor] = {}
@@ -283,9 +288,7 @@ def tensors_of(args: Any, kwargs: Mapping[str, Any] | None = None) -> list[Tenso
         if isinstance(item, Tensor):
             found.setdefault(id(item), item)
         elif isinstance(item, (tuple, list)):
-            # Of tensors there may be as many as a model has; of numbers a few may come from one.
-            most = None if item and isinstance(item[0], Tensor) else 1000
-            pending += reversed(item[:most])
+            pending += reversed(item[:1000])
         elif isinstance(item, dict):
             pending += item.values()
     return list(found.values())

@@ -67,6 +67,39 @@ def test_every_way_to_write_is_seen_with_its_line(
     assert found.write.chain.has(write.__code__)
 
 
+def test_a_call_may_write_to_thousands() -> None:
+    """As many as a model has."""
+    model = nn.ParameterList([nn.Parameter(torch.ones(1)) for _ in range(1100)])
+
+    def step() -> None:
+        torch.cat(list(model)).sum().backward()
+        torch._foreach_zero_([weight.grad for weight in model if weight.grad is not None])
+
+    log = Recorded(step, model).tape.gradients
+    for weight in (model[0], model[1099]):
+        found = zeros(log, weight)
+        assert found is not None
+        assert found.write is not None
+
+
+@pytest.mark.usefixtures("alone")
+def test_a_collective_writes_though_torch_does_not_count_it(weight: nn.Parameter) -> None:
+    """Another rank's NaN comes by the line that called it."""
+    model = nn.Module()
+    model.weight = weight
+
+    def step() -> None:
+        weight.sum().backward()
+        assert weight.grad is not None
+        torch.distributed.all_reduce(weight.grad)
+
+    log = Recorded(step, model).tape.gradients
+    found = zeros(log, weight)  # as if they were zeros now
+    assert found is not None
+    assert found.write is not None
+    assert found.write.by == "all_reduce"
+
+
 def test_a_gradient_that_is_another_tensors_memory_is_followed(weight: nn.Parameter) -> None:
     """Gradients in one flat buffer are all written to with it, and only those that it reaches."""
     other = nn.Parameter(torch.ones(2, 2))
