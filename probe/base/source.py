@@ -18,6 +18,8 @@ from torch.autograd import Function
 AROUND = 3
 """Lines of a snippet before and after the one that is meant."""
 LONGEST_LINE = 200
+DECORATORS = frozenset({"wrapper", "wrapped", "inner"})
+"""What torch calls the functions that its decorators put around others."""
 DEEPEST = 12
 """Frames that are kept of a call, from the innermost outwards."""
 
@@ -217,12 +219,13 @@ class Callers:
     def _is_entrance(self, code: CodeType) -> bool:
         """Return whether this is a function of torch's that scripts call, and no wrapper's inside.
 
-        Those of decorators are in files that begin with an underscore.
+        Most of decorators are in files that begin with an underscore.
         """
         if code not in self._entrances:
             inside = code.co_filename.removeprefix(self._torch).split(os.sep)
             wraps = any(part.startswith("_") and part != "_tensor.py" for part in inside)
             hidden = code.co_name.startswith(("_", "<")) and not _is_special(code.co_name)
+            wraps |= code.co_name in DECORATORS
             marked = code.co_filename in self._marks
             self._entrances[code] = self.is_torch(code) and not (wraps or hidden or marked)
         return self._entrances[code]
