@@ -83,6 +83,7 @@ export class LineData {
    * @returns {(() => Promise<void>) | null}
    */
   #missing(view, room, latest) {
+    this.series.choose(view.stat);
     const byStart = tabOf(view) === "metrics" ? new Map() : this.series.missing(view.selected, room, latest);
     if (byStart.size === 0 && !this.metricsStale) return null;
     return async () => {

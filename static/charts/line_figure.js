@@ -18,6 +18,8 @@ import { powerOfTen } from "./plotly_text.js";
 import { stepRange } from "./track.js";
 
 const DECADES_FOR_POWERS = 2;
+/** Decades in which 1, 2 and 5 are too far apart. */
+const NARROW = 0.39;
 const MOST_POWERS = 6;
 const MOST_STEPS = 8;
 /** Of a step's label and the gap to the next, px. */
@@ -53,6 +55,8 @@ function logTicks(lines) {
     low = Math.min(low, value);
     high = Math.max(high, value);
   }
+  // In less there may be none of these, and Plotly finds round numbers.
+  if (high > low && Math.log10(high / low) < NARROW) return { tickformat: "~g" };
   if (!(high > low) || Math.log10(high / low) < DECADES_FOR_POWERS) {
     return { dtick: "D2", tickformat: "~g" };
   }

@@ -9,6 +9,7 @@ import { byId } from "../base/dom.js";
 import { plural } from "../base/format.js";
 import { Memo } from "../base/memo.js";
 import { Tabs } from "../base/tabs.js";
+import { STATISTICS } from "../link/statistics.js";
 import { MAX_SELECTED, tabOf } from "../model/view_url.js";
 import { drawnLines, lineStyle } from "./drawn_lines.js";
 import { effectMarks } from "./effect_marks.js";
@@ -25,12 +26,16 @@ export class LinePanel {
    * @param {() => void} handlers.onChange new data has come
    * @param {(name: string) => void} handlers.onToggle an entry of the key was clicked
    * @param {(tab: string) => void} handlers.onTab
+   * @param {(stat: string) => void} handlers.onStatistic another statistic is to be drawn
    * @param {(name: string) => void} handlers.onWhy a parameter is to be explained
    */
-  constructor(api, state, { guard, onChange, onToggle, onTab, onWhy }) {
+  constructor(api, state, { guard, onChange, onToggle, onTab, onStatistic, onWhy }) {
     this.state = state;
     this.data = new LineData(api, guard, onChange);
     this.tabs = new Tabs(byId("line-tabs", HTMLElement), onTab);
+    this.statistic = byId("statistic", HTMLSelectElement);
+    this.statistic.append(...Object.entries(STATISTICS).map(([name, { label }]) => new Option(label, name)));
+    this.statistic.addEventListener("change", () => onStatistic(this.statistic.value));
     this.key = new LineKey(byId("key", HTMLElement), { onToggle, onWhy });
     this.chart = new LineChart(byId("lines", HTMLElement), byId("resolution", HTMLElement));
     this.drawn = new Memo();
@@ -58,7 +63,9 @@ export class LinePanel {
     const tab = tabOf(view);
     const { clientWidth: width, clientHeight: height } = chart.chart;
     const asking = tab === "parameters" ? view.selected.filter((name) => asks(name, state)) : [];
-    const chosen = [tab, view.selected, view.metrics, asking.join("\n")];
+    this.statistic.hidden = tab !== "parameters";
+    this.statistic.value = view.stat;
+    const chosen = [tab, view.stat, view.selected, view.metrics, asking.join("\n")];
     if (!this.drawn.differs(data.version, state.commands, tokens, width, height, ...chosen)) return;
     this.tabs.show(tab);
     const sources = { series: data.series.byName, metrics: data.metrics };

@@ -4,10 +4,11 @@
  *
  * @typedef {import("../wire.js").SeriesError} SeriesError
  * @typedef {import("../wire.js").SeriesRow} SeriesRow
+ * @typedef {import("../link/statistics.js").StatisticName} StatisticName
  * @typedef {import("./track.js").Track} Track
  */
 import { getJson } from "../link/api.js";
-import { SHOWN_STATISTIC } from "../link/statistics.js";
+import { FIRST_STATISTIC } from "../link/statistics.js";
 import { joined, lastStep } from "./track.js";
 
 /** A track with more points for each of the chart's is fetched anew, in buckets. */
@@ -21,10 +22,20 @@ export class SeriesStore {
   constructor(api, fetchJson = getJson) {
     this.api = api;
     this.fetchJson = fetchJson;
+    /** @type {StatisticName} what the series are of */
+    this.stat = FIRST_STATISTIC;
     /** @type {Map<string, Track>} */
     this.byName = new Map();
     /** @type {Set<string>} names of series that may have missed something */
     this.stale = new Set();
+  }
+
+  /** Hold the series of another statistic. @param {StatisticName} stat */
+  choose(stat) {
+    if (stat === this.stat) return;
+    this.stat = stat;
+    this.byName.clear();
+    this.stale.clear();
   }
 
   /** Something may have been missed: fetch every series whole. */
@@ -58,8 +69,10 @@ export class SeriesStore {
    * @param {number} room
    */
   async fetch(selected, byStart, room) {
+    const { stat } = this;
     for (const [from, names] of byStart) {
-      const answer = await this.fetchJson(`${this.api}/series?${seriesQuery(names, room, from)}`);
+      const answer = await this.fetchJson(`${this.api}/series?${seriesQuery(names, room, from, stat)}`);
+      if (stat !== this.stat) return; // another was chosen meanwhile
       this.#take(answer.series ?? [answer], from);
     }
     for (const name of this.byName.keys()) if (!selected.includes(name)) this.byName.delete(name);
@@ -89,9 +102,10 @@ export class SeriesStore {
  * @param {readonly string[]} names of parameters
  * @param {number} points at most
  * @param {number | null} from null for all steps
+ * @param {StatisticName} [stat]
  */
-export function seriesQuery(names, points, from) {
-  const query = new URLSearchParams({ stat: SHOWN_STATISTIC, points: String(points) });
+export function seriesQuery(names, points, from, stat = FIRST_STATISTIC) {
+  const query = new URLSearchParams({ stat, points: String(points) });
   if (from !== null) query.set("from", String(from));
   for (const name of names) query.append("parameter", name);
   return query.toString();

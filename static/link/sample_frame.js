@@ -11,6 +11,8 @@
  * @property {Float32Array} lows lowest norm of the samples that the frame stands for
  * @property {Float32Array} highs highest norm of the samples that the frame stands for
  * @property {Float32Array | null} maxima largest magnitude, where it was measured
+ * @property {Float32Array | null} ratios update ratio, NaN for those that it was not measured of
+ * @property {Float32Array | null} weights norm of the weight, likewise
  */
 import { STATISTICS } from "./statistics.js";
 
@@ -58,7 +60,7 @@ export function decodeSample(buffer) {
       new Float32Array(buffer, valuesAt + k * count * 4, count),
     );
   }
-  const { grad_norm, grad_max } = STATISTICS;
+  const { grad_norm, grad_max, update_ratio, weight_norm } = STATISTICS;
   const norms = values.get(grad_norm.code) ?? new Float32Array(count).fill(NaN);
   return {
     covers: Number(view.getBigUint64(8, true)),
@@ -70,5 +72,7 @@ export function decodeSample(buffer) {
     lows: values.get(grad_norm.low) ?? norms,
     highs: values.get(grad_norm.high) ?? norms,
     maxima: values.get(grad_max.code) ?? null,
+    ratios: values.get(update_ratio.code) ?? null,
+    weights: values.get(weight_norm.code) ?? null,
   };
 }

@@ -109,6 +109,26 @@ export function visibleRows(tree, collapsed, matched) {
 }
 
 /**
+ * The parameters alone, by a figure of theirs; those without one come last, in model order.
+ * @param {Tree} tree
+ * @param {ArrayLike<number>} figures by position
+ * @param {boolean} rising the smallest first
+ * @param {Uint8Array | null} matched
+ * @returns {TreeNode[]}
+ */
+export function sortedRows(tree, figures, rising, matched) {
+  const sign = rising ? 1 : -1;
+  const leaves = [...tree.nodes.values()].filter(({ kind, parameters: [position] }) => {
+    return kind === "parameter" && position !== undefined && (matched === null || matched[position] === 1);
+  });
+  const hasFigure = (/** @type {TreeNode} */ { parameters: [position] }) => Number.isFinite(figures[position]);
+  const sorted = leaves
+    .filter(hasFigure)
+    .sort((a, b) => sign * (figures[a.parameters[0]] - figures[b.parameters[0]]));
+  return [...sorted, ...leaves.filter((leaf) => !hasFigure(leaf))];
+}
+
+/**
  * @param {TreeNode} node
  * @param {Uint8Array} matched
  */

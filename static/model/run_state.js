@@ -57,6 +57,9 @@ export class RunState {
     this.norms = new Float32Array(0);
     this.lows = new Float32Array(0);
     this.highs = new Float32Array(0);
+    /** Update ratios and norms of weights, as of the latest look at each parameter; NaN before it. */
+    this.ratios = new Float32Array(0);
+    this.weights = new Float32Array(0);
     /** @type {readonly [number, number] | null} decades of the colour ramp */
     this.domain = null;
     /** @type {readonly [number, number] | null} decades of the axis */
@@ -106,6 +109,8 @@ export class RunState {
       );
       this.sampleStep = stored || this.sampleStep;
     } else if (!same) this.#measureLive(this.live);
+    this.ratios = withKnown(rows.map((row) => row.update_ratio ?? NaN), this.ratios);
+    this.weights = withKnown(rows.map((row) => row.weight_norm ?? NaN), this.weights);
     this.pending = pendingByParameter(this.commands, rows);
     this.setGates(this.gates);
   }
@@ -144,6 +149,8 @@ export class RunState {
     this.skipped = sample.skipped;
     this.live = sample;
     this.#measureLive(sample);
+    if (sample.ratios !== null) this.ratios = withKnown(sample.ratios, this.ratios);
+    if (sample.weights !== null) this.weights = withKnown(sample.weights, this.weights);
     const { states, norms, lows, highs } = this;
     this.history.push({ step: sample.step, states, norms, lows, highs });
   }
@@ -189,6 +196,16 @@ export class RunState {
     this.domain = decadeDomain(this.norms, this.domain);
     this.extent = decadeDomain(ends, this.extent, 0);
   }
+}
+
+/**
+ * The new values, and the known ones of parameters that have no new one.
+ * @param {ArrayLike<number>} values
+ * @param {Float32Array} known
+ */
+function withKnown(values, known) {
+  const length = Math.max(values.length, known.length);
+  return Float32Array.from({ length }, (_, i) => (Number.isFinite(values[i]) ? values[i] : (known[i] ?? NaN)));
 }
 
 /**

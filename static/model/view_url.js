@@ -1,7 +1,9 @@
 /**
  * The view is the URL: what a person chose survives a reload and can be sent to a colleague.
  *
+ * @typedef {import("../link/statistics.js").StatisticName} StatisticName
  * @typedef {"parameters" | "metrics"} LineTab
+ * @typedef {"" | typeof SORTS[number]} Sort
  *
  * @typedef {object} View
  * @property {string} filter
@@ -10,9 +12,14 @@
  * @property {"commands" | "gates"} log which list is in sight
  * @property {Set<string>} collapsed paths of modules
  * @property {string[]} metrics names of the metrics shown; empty for the page's own choice
+ * @property {StatisticName} stat what the lines of parameters show
+ * @property {Sort} sort how the tree is sorted; "" for model order
  * @property {string} why name of the parameter that is explained; "" for none
  */
+import { FIRST_STATISTIC, isStatistic } from "../link/statistics.js";
 
+/** What the tree can be sorted by: the largest first with a `-`. */
+export const SORTS = Object.freeze(/** @type {const} */ (["-grad_norm", "grad_norm", "-update_ratio", "update_ratio"]));
 export const TABS = Object.freeze(["parameters", "metrics"]);
 export const MAX_SELECTED = 8;
 
@@ -30,8 +37,30 @@ export function readView(search) {
     log: query.get("log") === "gates" ? "gates" : "commands",
     collapsed: new Set(query.getAll("collapsed")),
     metrics: [...new Set(query.getAll("metric"))],
+    stat: statisticOf(query.get("stat") ?? ""),
+    sort: SORTS.find((sort) => sort === query.get("sort")) ?? "",
     why: query.get("why") ?? "",
   };
+}
+
+/**
+ * The statistic of this name, or else the one that is shown at first.
+ * @param {string} word
+ * @returns {StatisticName}
+ */
+export function statisticOf(word) {
+  return isStatistic(word) ? word : FIRST_STATISTIC;
+}
+
+/**
+ * What a click on the head of a column makes of the order: largest first, smallest first, model order.
+ * @param {Sort} sort
+ * @param {"grad_norm" | "update_ratio"} column
+ * @returns {Sort}
+ */
+export function nextSort(sort, column) {
+  if (sort === `-${column}`) return column;
+  return sort === column ? "" : `-${column}`;
 }
 
 /**
@@ -46,6 +75,8 @@ export function writeView(view) {
   if (view.log !== "commands") query.set("log", view.log);
   for (const path of view.collapsed) query.append("collapsed", path);
   for (const name of view.metrics) query.append("metric", name);
+  if (view.stat !== FIRST_STATISTIC) query.set("stat", view.stat);
+  if (view.sort !== "") query.set("sort", view.sort);
   if (view.why !== "") query.set("why", view.why);
   const text = query.toString();
   return text === "" ? "" : `?${text}`;

@@ -165,6 +165,19 @@ export class RunPage {
     this.#changed();
   }
 
+  /** @param {string} stat */
+  chooseStatistic(stat) {
+    this.view.chooseStatistic(stat);
+    this.panels.lines.data.hurry();
+    this.#changed();
+  }
+
+  /** @param {"grad_norm" | "update_ratio"} column */
+  sortBy(column) {
+    this.view.sortBy(column);
+    this.#changed();
+  }
+
   /** @param {number} id */
   goToCommand(id) {
     this.chooseLog("commands");

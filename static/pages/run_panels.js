@@ -16,6 +16,8 @@
  * @property {(position: number) => void} pick the parameter of a mark in the flow chart
  * @property {(name: string) => void} toggleLine
  * @property {(tab: string) => void} chooseTab
+ * @property {(stat: string) => void} chooseStatistic
+ * @property {(column: "grad_norm" | "update_ratio") => void} sortBy
  * @property {(log: string) => void} chooseLog
  * @property {() => void} drawLines
  *
@@ -34,10 +36,11 @@ import { CommandSender } from "../commands/command_sender.js";
 import { drifted } from "../commands/undo.js";
 import { ExplainControl } from "../explain/explain_control.js";
 import { GateControl } from "../gates/gate_control.js";
-import { visibleRows } from "../model/module_tree.js";
+import { sortedRows, visibleRows } from "../model/module_tree.js";
 import { nameToExplain } from "../model/verdicts.js";
 import { FilterMatch } from "../tree/filter_match.js";
 import { RunAlerts } from "../tree/run_alerts.js";
+import { SortHeads } from "../tree/sort_heads.js";
 import { TreeView } from "../tree/tree_view.js";
 import { TroubleStrip } from "../tree/trouble_strip.js";
 import { RunHeader } from "./run_header.js";
@@ -62,6 +65,7 @@ export class RunPanels {
       onChange: () => actions.drawLines(),
       onToggle: (name) => actions.toggleLine(name),
       onTab: (tab) => actions.chooseTab(tab),
+      onStatistic: (stat) => actions.chooseStatistic(stat),
       onWhy,
     });
     this.gates = new GateControl(api, state, this.lines.data.metrics, this.sender, () => actions.chooseLog("commands"));
@@ -79,6 +83,7 @@ export class RunPanels {
       onSelect: (name, add) => actions.select(name, add),
       onCollapse: (path, collapsed) => actions.collapse(path, collapsed),
     });
+    this.sortHeads = new SortHeads(byId("tree", HTMLElement), (column) => actions.sortBy(column));
     this.flow = new FlowChart(byId("flow", HTMLElement), byId("columns", HTMLElement), (position) => actions.pick(position));
     this.logTabs = new Tabs(byId("log-tabs", HTMLElement), (log) => actions.chooseLog(log));
     this.log = new CommandLog(byId("commands", HTMLElement), byId("announcement", HTMLElement), (command) =>
@@ -98,16 +103,29 @@ export class RunPanels {
     this.runAlerts.render(state.ofRun);
     this.explanations.render(view.why, locked);
     this.#countMatches(matched);
-    const rows = state.loaded ? visibleRows(state.tree, view.collapsed, matched) : [];
+    const flat = view.sort !== "";
+    this.sortHeads.show(view.sort);
+    const rows = state.loaded ? this.#rows(view, matched) : [];
     this.tree.render(rows, (node) => ({
       state,
       tokens,
       locked,
+      flat,
       expanded: matched !== null || !view.collapsed.has(node.path),
       line: node.kind === "parameter" ? this.lines.styleOf(node.path, view, tokens) : null,
     }));
     this.#drawLog(scene);
     this.#drawFlow(scene, matched);
+  }
+
+  /**
+   * @param {ViewState} view
+   * @param {Uint8Array | null} matched
+   */
+  #rows({ sort, collapsed }, matched) {
+    const { tree, norms, ratios } = this.state;
+    if (sort === "") return visibleRows(tree, collapsed, matched);
+    return sortedRows(tree, sort.endsWith("grad_norm") ? norms : ratios, !sort.startsWith("-"), matched);
   }
 
   /** @param {Uint8Array | null} matched */

@@ -3,19 +3,21 @@
  *
  * @typedef {import("../model/view_url.js").View} View
  */
-import { MAX_SELECTED, readView } from "../model/view_url.js";
+import { MAX_SELECTED, nextSort, readView, statisticOf } from "../model/view_url.js";
 
 /** @implements {View} */
 export class ViewState {
   /** @param {string} search the query string of the page's address */
   constructor(search) {
-    const { filter, selected, tab, log, collapsed, metrics, why } = readView(search);
+    const { filter, selected, tab, log, collapsed, metrics, stat, sort, why } = readView(search);
     this.filter = filter;
     this.selected = selected;
     this.tab = tab;
     this.log = log;
     this.collapsed = collapsed;
     this.metrics = metrics;
+    this.stat = stat;
+    this.sort = sort;
     this.why = why;
   }
 
@@ -50,6 +52,16 @@ export class ViewState {
    */
   toggleMetric(name, shown) {
     this.metrics = shown.includes(name) ? shown.filter((each) => each !== name) : [...shown, name];
+  }
+
+  /** @param {string} stat */
+  chooseStatistic(stat) {
+    this.stat = statisticOf(stat);
+  }
+
+  /** @param {"grad_norm" | "update_ratio"} column */
+  sortBy(column) {
+    this.sort = nextSort(this.sort, column);
   }
 
   /** @param {string} log */

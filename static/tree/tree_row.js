@@ -8,6 +8,7 @@
  * @property {RunState} state
  * @property {Record<string, string>} tokens
  * @property {boolean} expanded
+ * @property {boolean} flat the parameters stand alone, without their modules
  * @property {boolean} current
  * @property {{color: string, mark: string} | null} line how the parameter is drawn over time, or null
  * @property {string | null} locked why toggles cannot be used, or null
@@ -16,6 +17,7 @@ import { element, setAttribute, setName, setText } from "../base/dom.js";
 import { formatCompact, formatNumber, formatShape, plural } from "../base/format.js";
 import { chevron, lineBadge } from "../base/glyphs.js";
 import { Memo } from "../base/memo.js";
+import { movementOf, RATIO_WORDS } from "../model/movement.js";
 import { isPlottable } from "../model/norm_scale.js";
 import { SPARK_SAMPLES } from "../model/run_state.js";
 import { FreezeToggle } from "./freeze_toggle.js";
@@ -34,6 +36,7 @@ export class TreeRow {
     this.gates = new GateButton();
     this.state = new StateCell();
     this.norm = element("span", { class: "cell norm", role: "gridcell" });
+    this.ratio = element("span", { class: "cell ratio", role: "gridcell" });
     this.canvas = document.createElement("canvas");
     this.canvas.setAttribute("aria-hidden", "true");
     this.shape = element("span", { class: "cell shape", role: "gridcell" });
@@ -45,6 +48,7 @@ export class TreeRow {
       element("span", { class: "gates", role: "gridcell" }, this.gates.element),
       this.state.element,
       this.norm,
+      this.ratio,
       element("span", { class: "cell spark", role: "gridcell" }, this.canvas),
       this.shape,
     );
@@ -62,16 +66,17 @@ export class TreeRow {
     const module = node.kind === "module";
     setAttribute(row, "data-path", node.path);
     setAttribute(row, "data-kind", node.kind);
-    setAttribute(row, "aria-level", String(node.depth + 1));
+    const depth = facts.flat ? 0 : node.depth;
+    setAttribute(row, "aria-level", String(depth + 1));
     setAttribute(row, "aria-expanded", module ? String(facts.expanded) : null);
     setAttribute(row, "aria-selected", String(line !== null));
     row.classList.toggle("current", facts.current);
-    this.label.style.setProperty("--depth", String(Math.min(node.depth, 12)));
+    this.label.style.setProperty("--depth", String(Math.min(depth, 12)));
     const first = node.parameters[0] ?? node.removed[0];
     row.classList.toggle("removed", node.parameters.length === 0 && node.removed.length > 0);
     const tied = module ? [] : state.parameters[first].names.slice(1);
     const tiedNote = tied.length > 0 ? ` (also ${tied.join(", ")})` : "";
-    setName(this.name, node.label, (node.path || "the whole model") + tiedNote);
+    setName(this.name, facts.flat ? node.path : node.label, (node.path || "the whole model") + tiedNote);
     this.#drawSwatch(line);
     this.toggle.draw(node, facts);
     this.gates.draw(node, facts);
@@ -79,6 +84,22 @@ export class TreeRow {
     row.classList.toggle("asked", this.state.asked && !isPlottable(state.norms[first]));
     if (module) this.#drawModule(node, state);
     else this.#drawParameter(first, facts);
+  }
+
+  /**
+   * How far the latest step that was looked at moved these weights, taken together.
+   * @param {readonly number[]} positions
+   * @param {RunState} state
+   */
+  #drawMovement(positions, { ratios, weights }) {
+    const { ratio, weight } = movementOf(positions, ratios, weights);
+    this.ratio.classList.toggle("module", positions.length !== 1);
+    setText(this.ratio, formatNumber(ratio));
+    setAttribute(
+      this.ratio,
+      "title",
+      Number.isNaN(weight) ? "Not looked at yet: weights are looked at in turn" : `${RATIO_WORDS}\nNorm of the weight: ${formatNumber(weight)}`,
+    );
   }
 
   /** @param {RowFacts["line"]} line */
@@ -102,6 +123,7 @@ export class TreeRow {
     this.norm.classList.add("module");
     setText(this.norm, squares > 0 ? formatNumber(Math.sqrt(squares)) : "");
     setAttribute(this.norm, "title", "Norm of all gradients below together");
+    this.#drawMovement(node.parameters, state);
     this.canvas.hidden = true;
     setText(this.shape, formatCompact(node.numel));
     setAttribute(this.shape, "title", `${plural(node.parameters.length, "parameter")}, ${plural(node.numel, "number")}`);
@@ -117,6 +139,7 @@ export class TreeRow {
     this.norm.classList.remove("module");
     setText(this.norm, formatNumber(state.norms[position]));
     setAttribute(this.norm, "title", "L2 norm of the gradient");
+    this.#drawMovement([position], state);
     this.canvas.hidden = false;
     const { history } = state;
     if (this.spark.differs(history, history.version, position, tokens)) {

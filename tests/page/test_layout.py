@@ -76,7 +76,8 @@ def test_headings_stand_over_their_columns(play: Play, open_run: OpenRun, run: s
     """A heading and the numbers below it have the same edges."""
     play(run, "a.weight").sample(1, [0.5])
     page = open_run(run)
-    for column in ("norm", "spark", "shape"):
+    page.page.set_viewport_size({"width": 1500, "height": 900})
+    for column in ("norm", "ratio", "spark", "shape"):
         head = page.page.locator(f".tree-head .{column}").bounding_box()
         cell = page.row("a.weight").locator(f".{column}").bounding_box()
         assert head is not None

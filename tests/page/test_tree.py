@@ -73,3 +73,32 @@ def test_a_large_model_is_frozen_as_one(play: Play, open_run: OpenRun, run: str)
     entry = page.page.locator("#commands [data-command]")
     number = int(entry.get_attribute("data-command") or "")
     assert probe.until_command(number)["target"] == "*"
+
+
+def test_a_column_sorts_the_parameters(play: Play, open_run: OpenRun, run: str) -> None:
+    """By how far the latest step moved them, largest first, with whole names; it is in the URL."""
+    names = ["a.weight", "b.weight", "c.weight"]
+    looked_at = {"update_ratio": [0.25, 0.5, float("nan")], "weight_norm": [1, 1, 1]}
+    play(run, *names).sample(1, [3, 1, 2], **looked_at)
+    page = open_run(run)
+    head = page.page.get_by_role("columnheader", name="Update")
+    head.get_by_role("button").click()
+    expect(head).to_have_attribute("aria-sort", "descending")
+    assert page.rows() == ["b.weight", "a.weight", "c.weight"]
+    expect(page.row("b.weight").locator(".ratio")).to_have_text("0.500")
+    assert "sort=-update_ratio" in page.page.url
+    page.page.get_by_role("button", name="Grad norm").click()
+    assert page.rows() == ["a.weight", "c.weight", "b.weight"]
+    page.page.get_by_role("button", name="Grad norm").click(click_count=2)
+    assert page.rows()[0] == "model"
+
+
+def test_lines_show_the_statistic_that_is_chosen(play: Play, open_run: OpenRun, run: str) -> None:
+    """Of movement those samples that took it."""
+    play(run, "a.weight").sample(1, [3], weight_norm=[5])
+    page = open_run(run)
+    page.row("a.weight").click()
+    asked = "stat=weight_norm"
+    with page.page.expect_request(lambda request: asked in request.url):
+        page.page.get_by_label("What the lines show").select_option("Weight norm")
+    assert asked in page.page.url

@@ -16,7 +16,8 @@ from websockets.sync.client import connect
 from .serving import ServerProcess
 
 PRESENT, ZERO, NONFINITE, ABSENT, STALE, FROZEN, GATED = range(1, 8)
-GRAD_NORM, GRAD_MAX = 1, 2
+GRAD_NORM = 1
+OTHER_STATISTICS = {"grad_max": 2, "update_ratio": 3, "weight_norm": 4}
 
 CHANGE = ("kind", "target", "mode", "hold_stats", "reset_state")
 
@@ -256,8 +257,8 @@ class FakeProbe:
     ) -> None:
         """Send a sample of gradient norms whose step is its number."""
         step = more.pop("step", seq)
-        largest = more.pop("grad_max", None)
-        values = {GRAD_NORM: norms} | ({} if largest is None else {GRAD_MAX: largest})
+        named = {code: more.pop(name) for name, code in OTHER_STATISTICS.items() if name in more}
+        values = {GRAD_NORM: norms} | named
         self.send(pack_sample(seq, step, states or [PRESENT] * len(norms), values, **more))
 
     def report(self, seq: int, number: int | None, state: str, **more: Any) -> None:

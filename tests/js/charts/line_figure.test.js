@@ -30,6 +30,7 @@ test("the ticks of a log axis are powers over decades, and 1, 2, 5 within one", 
         lines: [line([1, 2], values)],
       }).layout["yaxis"]
     );
+  assert.equal(axis([1.7, 1.9]).dtick, undefined);
   assert.equal(axis([0.2, 0.5]).dtick, "D2");
   assert.deepEqual(axis([0.002, 5]).ticktext.includes("10<sup>−2</sup>"), true);
   assert.ok(axis([1e-30, 1]).tickvals.length <= 6);

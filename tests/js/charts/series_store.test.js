@@ -73,3 +73,15 @@ test("a series that there is not is an error, and its neighbours are kept", asyn
 test("a query names its statistic, its room and where it begins", () => {
   assert.equal(seriesQuery(["a", "b&c"], 50, 7), "stat=grad_norm&points=50&from=7&parameter=a&parameter=b%26c");
 });
+
+test("another statistic is fetched anew, and an answer that comes too late is dropped", async () => {
+  const { store: known, asked } = store(series("a", [1, 2]), series("a", [1, 2]));
+  await known.fetch(["a"], known.missing(["a"], 100, 2), 100);
+  known.choose("update_ratio");
+  assert.equal(known.byName.size, 0);
+  const coming = known.fetch(["a"], known.missing(["a"], 100, 2), 100);
+  assert.equal(asked[1], "/api/runs/a/series?stat=update_ratio&points=100&parameter=a");
+  known.choose("weight_norm");
+  await coming;
+  assert.equal(known.byName.size, 0);
+});

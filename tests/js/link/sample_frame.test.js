@@ -28,6 +28,13 @@ test("a frame without lowest and highest norms has the norm for both", () => {
   assert.equal(sample.maxima, null);
 });
 
+test("movement is in a frame where it was measured", () => {
+  const sample = decodeSample(packSample({ states: [1, 1], values: { 1: [1, 1], 3: [0.5, NaN], 4: [2, NaN] } }));
+  assert.deepEqual([...(sample.ratios ?? [])], [0.5, NaN]);
+  assert.deepEqual([...(sample.weights ?? [])], [2, NaN]);
+  assert.equal(decodeSample(packSample({ states: [1], values: { 1: [1] } })).ratios, null);
+});
+
 test("an unknown statistic is ignored", () => {
   const sample = decodeSample(packSample({ states: [1], values: { 77: [9], 1: [0.5] } }));
   assert.deepEqual([...sample.norms], [0.5]);

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { buildTree, targetOf, visibleRows } from "../../../static/model/module_tree.js";
+import { buildTree, sortedRows, targetOf, visibleRows } from "../../../static/model/module_tree.js";
 import { parameterRow } from "../support/rows.js";
 
 const NAMES = ["scale", "encoder.conv.weight", "encoder.conv.bias", "encoder.norm.weight", "head.weight"];
@@ -91,4 +91,13 @@ test("10,000 parameters become rows in well under a frame budget of a second", (
   const tree = buildTree(rows);
   assert.equal(visibleRows(tree, NOTHING, new Uint8Array(10_000).fill(1)).length, 20_102);
   assert.ok(performance.now() - start < 1000);
+});
+
+test("sorted, parameters stand alone by their figure, and those without one are last", () => {
+  const tree = buildTree(GROWN);
+  const names = (/** @type {import("../../../static/model/module_tree.js").TreeNode[]} */ rows) => rows.map(({ path }) => path);
+  assert.deepEqual(names(sortedRows(tree, [9, 1, 2], false, null)), ["encoder.weight", "head.weight"]);
+  assert.deepEqual(names(sortedRows(tree, [9, 1, 2], true, null)), ["head.weight", "encoder.weight"]);
+  assert.deepEqual(names(sortedRows(tree, [9, NaN, 2], true, null)), ["encoder.weight", "head.weight"]);
+  assert.deepEqual(names(sortedRows(tree, [9, 1, 2], true, Uint8Array.from([1, 1, 0]))), ["head.weight"]);
 });

@@ -20,6 +20,8 @@ function sample(norms, states) {
     lows: values,
     highs: values,
     maxima: null,
+    ratios: null,
+    weights: null,
   };
 }
 
@@ -212,4 +214,15 @@ test("alerts and notes go by position, the first of several, and those of the wh
   assert.deepEqual([...state.alerts], [[1, first]]);
   assert.deepEqual([...state.notes], [[1, note]]);
   assert.deepEqual(state.ofRun, [ofRun]);
+});
+
+test("movement is of the latest look at each parameter, live or stored", () => {
+  const state = new RunState();
+  state.setParameters([parameterRow("a", { update_ratio: 0.5, weight_norm: 2 }), parameterRow("b")]);
+  assert.deepEqual([...state.ratios], [0.5, NaN]);
+  state.applySample({ ...sample([1, 1], [1, 1]), ratios: Float32Array.from([NaN, 0.25]), weights: Float32Array.from([NaN, 4]) });
+  assert.deepEqual([...state.ratios], [0.5, 0.25]);
+  state.applySample(sample([1, 1], [1, 1]));
+  state.setParameters([parameterRow("a"), parameterRow("b")]);
+  assert.deepEqual([...state.weights], [2, 4]);
 });

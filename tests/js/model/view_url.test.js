@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { readView, tabOf, writeView } from "../../../static/model/view_url.js";
+import { nextSort, readView, tabOf, writeView } from "../../../static/model/view_url.js";
 
 test("a view survives the URL, hostile names included", () => {
   const view = {
@@ -11,6 +11,8 @@ test("a view survives the URL, hostile names included", () => {
     log: /** @type {const} */ ("gates"),
     collapsed: new Set(["encoder.blocks", ""]),
     metrics: ["loss"],
+    stat: /** @type {const} */ ("update_ratio"),
+    sort: /** @type {const} */ ("-update_ratio"),
     why: "<img src=x onerror=alert(1)>&why=b",
   };
   assert.deepEqual(readView(writeView(view)), view);
@@ -28,6 +30,18 @@ test("at most eight parameters are selected, each once", () => {
 test("an unknown tab reads as none", () => {
   assert.equal(readView("?tab=heatmap").tab, "");
   assert.equal(readView("?log=heatmap").log, "commands");
+});
+
+test("an unknown statistic or order reads as the first", () => {
+  assert.equal(readView("?stat=toString").stat, "grad_norm");
+  assert.equal(readView("?sort=-shape").sort, "");
+});
+
+test("a column sorts the largest first, then the smallest, then not; another one begins anew", () => {
+  assert.equal(nextSort("", "grad_norm"), "-grad_norm");
+  assert.equal(nextSort("-grad_norm", "grad_norm"), "grad_norm");
+  assert.equal(nextSort("grad_norm", "grad_norm"), "");
+  assert.equal(nextSort("grad_norm", "update_ratio"), "-update_ratio");
 });
 
 test("without a choice the tab follows the selection", () => {

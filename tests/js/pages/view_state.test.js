@@ -56,3 +56,10 @@ test("opening a module opens all around it, and no neighbour of a similar name",
   view.open("encoder.layers");
   assert.deepEqual([...view.collapsed], ["encoder.layers.1", "enc"]);
 });
+
+test("a statistic that there is not leaves the first one shown", () => {
+  const view = new ViewState("?stat=weight_norm");
+  assert.equal(view.stat, "weight_norm");
+  view.chooseStatistic("grad_min");
+  assert.equal(view.stat, "grad_norm");
+});

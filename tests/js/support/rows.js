@@ -22,6 +22,8 @@ export function parameterRow(name, changes = {}) {
     removed: false,
     grad_norm: null,
     grad_max: null,
+    update_ratio: null,
+    weight_norm: null,
     step: null,
     ...changes,
   };

@@ -7,16 +7,13 @@ import math
 import httpx
 import pytest
 
-from gradgate.server.protocol.statistics import Statistic
 from tests.support.probing import (
     ABSENT,
     FROZEN,
-    GRAD_NORM,
     PRESENT,
     ZERO,
     FakeProbe,
     hello,
-    pack_sample,
     table_row,
 )
 from tests.support.serving import ServerProcess
@@ -65,8 +62,7 @@ def test_a_series_of_movement_has_the_samples_that_took_it(
     """Others took that of other parameters, which is no gap."""
     nan = float("nan")
     for step, ratios in enumerate([[0.5, nan, nan], [nan, 1, nan], [0.25, nan, nan]], 1):
-        values = {GRAD_NORM: [1, 2, 3], Statistic.UPDATE_RATIO: ratios}
-        probe.send(pack_sample(step, step, [PRESENT] * 3, values))
+        probe.sample(step, [1, 2, 3], update_ratio=ratios)
     probe.until_acked(3)
     path = f"/api/runs/{run}/series"
     found = shared_server.get(path, parameter="encoder.weight", stat="update_ratio")
