@@ -6,15 +6,15 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from ..base.errors import ConditionError, GradgateError
+from ..base.errors import CommandError, ConditionError, GradgateError
 from ..conditions.compiler import Condition, compile_condition
 from ..conditions.names import OWN_NAMES
-from ..model.commands import GateCommand
+from ..model.commands import Command, GateCommand
 from .decider import Decider
 
 
 def dry_run(
-    command: GateCommand,
+    command: Command,
     history: Mapping[str, Any] | None,
     *,
     check: Callable[[GateCommand], None],
@@ -35,6 +35,9 @@ def dry_run(
         "notes": [],
     }
     try:
+        command.check()
+        if not isinstance(command, GateCommand):
+            raise CommandError(f"a trial is of a gate, and of no {command.kind}.")
         condition = compile_condition(command.when)
         check(command)
     except ConditionError as error:

@@ -7,16 +7,18 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
+from ..base.guard import Guard
 from ..base.retry import consistently
 from ..gates.dry_run import dry_run
 from ..gates.registry import GateRegistry
 from ..link.server_messages import Message
 from ..link.uplink import Uplink
 from ..measure.measurement import Measurement
-from ..model.commands import GateCommand, read_command
+from ..model.commands import Command, GateCommand, RefusedCommand, read_command
 from ..steer.preview import Preview
 from ..steer.preview_requests import PreviewRequests
 from ..steer.queue import CommandQueue
+from ..steer.reports import fault_sentence
 
 
 class ServerRequests:
@@ -29,12 +31,14 @@ class ServerRequests:
         gates: GateRegistry,
         measurement: Measurement,
         uplink: Uplink,
+        guard: Guard,
     ) -> None:
         self._queue = queue
         self._previews = previews
         self._gates = gates
         self._measurement = measurement
         self._uplink = uplink
+        self._guard = guard
         self._takers: Mapping[str, Callable[[Message], None]] = {
             "command": self._command,
             "preview": self._preview,
@@ -65,10 +69,16 @@ class ServerRequests:
         )
 
     def _trial(self, message: Message) -> None:
-        command = GateCommand.from_message(message)
-        answered = consistently(partial(self._try, command, message.get("history")))
+        command = read_command({**message, "kind": GateCommand.kind})
+        answered: dict[str, Any] = {}
+        with self._guard.attempt() as attempt:
+            answered = consistently(partial(self._try, command, message.get("history")))
+        if attempt.error is not None:  # somebody waits for an answer, whatever it is
+            reason = f"{fault_sentence(attempt)}."
+            refused = RefusedCommand.from_message({**message, "reason": reason})
+            answered = self._try(refused, None)
         self._uplink.answer({"type": "trial", "request": message["request"], **answered})
 
-    def _try(self, command: GateCommand, history: Mapping[str, Any] | None) -> dict[str, Any]:
+    def _try(self, command: Command, history: Mapping[str, Any] | None) -> dict[str, Any]:
         known = sorted(self._measurement.metrics.latest)
         return dry_run(command, history, check=self._gates.check, known=known)

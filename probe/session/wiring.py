@@ -266,7 +266,7 @@ def make_job(
     )
     ATTACHED.add(gates.runtime)
 
-    requests = ServerRequests(queue, previews, gates.registry, measurement, uplink)
+    requests = ServerRequests(queue, previews, gates.registry, measurement, uplink, guard)
     asked.add(requests.receive)
     # One rank talks; the others hear from it what was asked for.
     if server is not None and agreement.leads:

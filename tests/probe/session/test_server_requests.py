@@ -72,6 +72,29 @@ def test_a_trial_is_answered_and_makes_no_gate(answers: list[Any]) -> None:
         assert run.gates() == []
 
 
+@pytest.mark.parametrize(
+    ("unreadable", "why"),
+    [
+        ({"hold": "soon"}, "this probe cannot read the fields of this gate (ValueError"),
+        ({"factor": [1]}, "this probe cannot read the fields of this gate (TypeError"),
+        ({"gate": "third"}, "this probe cannot read the fields of this gate (ValueError"),
+        ({"history": {"values": {}}}, "gradgate failed inside (KeyError"),
+    ],
+)
+def test_a_trial_that_cannot_be_read_is_answered(
+    answers: list[Any], unreadable: dict[str, Any], why: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever asked waits for it."""
+    monkeypatch.delenv("GRADGATE_STRICT", raising=False)
+    model, optimizer = chain(SGD)
+    with probe.attach(model, optimizer, server=False) as run:
+        trial = {"type": "trial", "request": 9, "site": "param:stem.bias", **unreadable}
+        job_of(run).requests.receive(trial)
+    (answer,) = answers
+    assert (answer["type"], answer["request"], answer["closed"]) == ("trial", 9, None)
+    assert answer["error"]["message"].startswith(why)
+
+
 FREEZE = {"type": "command", "id": 4, "kind": "freeze", "target": "head", "by": "rest"}
 
 
