@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from torch import Tensor
 
@@ -77,11 +77,12 @@ class BlockedParameters:
         left from an earlier step (as it was, or as ``zero_grad(set_to_none=False)`` leaves
         it), it is taken away. ``indexes``: the optimizer's parameters.
         """
+        wanted = set(indexes)
+        self._decide_without_forward(wanted)
         closed = self._runtime.closed_gates()
         if not (closed or self.before_forward):
             return
         parameters = self._step.table.parameters
-        wanted = set(indexes)
         self._stepped |= wanted
         for index in self.before_forward & wanted:
             # What the script has assigned by hand.
@@ -101,6 +102,15 @@ class BlockedParameters:
                     if self._is_nothing(index, grad, reach):
                         parameters[index].grad = None
                         self._found.add(index)
+
+    def _decide_without_forward(self, wanted: Collection[int]) -> None:
+        """Decide gates on parameters that have a gradient in a step in which no model ran."""
+        for gate in () if self._decided else self._runtime.gates():
+            undecided = gate.decides_before_forward and not gate.arrivals.arrived
+            if undecided and gate.index is not None and gate.index in wanted:
+                with GateAttempt(self._step.guard, [gate]):
+                    if self._step.table.parameters[gate.index].grad is not None:
+                        self._decide(gate)
 
     def _find_replaced(self) -> None:
         """Look whether the models hold other tensors in place of parameters that are gated."""

@@ -416,3 +416,27 @@ def test_what_is_blocked_before_the_forward_stays_so_all_step_long() -> None:
         gating.loss_of(model, 1).backward()
         model.bypass.weight.grad = torch.ones_like(model.bypass.weight)
         assert gating.parts(run).blocked.find() == gating.parts(run).blocked.before_forward != set()
+
+
+@pytest.mark.parametrize("left", ["by hand", "from before"])
+def test_a_step_without_a_forward_moves_nothing_that_a_gate_keeps(left: str) -> None:
+    """Neither by what the script assigns nor by what an earlier step has left."""
+    model = Branched()
+    optimizer = OPTIMIZERS["adamw"](list(model.parameters()))
+    with gating.attached(model, optimizer) as run:
+        gating.train(model, optimizer, 2)
+        run.gate("param:head.weight", "step < 5")
+        before = gating.weights(model)
+        for _ in range(2):
+            if left == "by hand":
+                model.head.weight.grad = torch.ones_like(model.head.weight)
+            optimizer.step()
+        after = gating.weights(model)
+        assert after["head.weight"] == before["head.weight"]
+        assert after["head.bias"] != before["head.bias"]
+        assert gating.only_gate(run).closed_steps == (2 if left == "by hand" else 1)
+        assert model.head.weight.requires_grad
+        model.head.weight.grad = torch.ones_like(model.head.weight)
+        optimizer.step()
+        assert gating.weights(model)["head.weight"] != before["head.weight"]
+        assert not gating.only_gate(run).closed
