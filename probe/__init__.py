@@ -12,6 +12,7 @@ from .base.source import Snippet
 from .diagnosis.explanation import Explanation, Station
 from .gates.labels import site
 from .live.alerts import Alert
+from .live.expected import Expected, expect
 from .model.freeze import Freeze
 from .model.gate_info import GateInfo
 from .model.parameter_info import ParameterInfo
@@ -27,6 +28,7 @@ __all__ = [
     "CommandError",
     "ConditionError",
     "ExpectationError",
+    "Expected",
     "Explanation",
     "Freeze",
     "GateInfo",
@@ -39,6 +41,7 @@ __all__ = [
     "TargetError",
     "Thresholds",
     "attach",
+    "expect",
     "explain",
     "site",
 ]

@@ -73,7 +73,7 @@ export interface Alert {
         | "update_ratio"
         | "unknown"
       )
-    | "no_step"
+    | ("no_step" | "not_frozen" | "share")
     | null;
   detail: string | null;
   level?: "alert" | "note";

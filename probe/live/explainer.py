@@ -24,6 +24,7 @@ from .alerts import Alerts
 from .expectations import Expectations
 from .explain_commands import ExplainCommands
 from .holding import Holding
+from .restraints import Restraints
 from .schedule import TraceSchedule
 from .traced_step import TracedStep, TraceResult
 
@@ -48,6 +49,7 @@ class Explainer:
         gates: GateRegistry,
         holding: Holding,
         expectations: Expectations,
+        restraints: Restraints,
         alerts: Alerts,
         uplink: Uplink,
         reports: Reports,
@@ -61,6 +63,7 @@ class Explainer:
         self._freezer = freezer
         self._holding = holding
         self._expectations = expectations
+        self._restraints = restraints
         self._alerts = alerts
         self._uplink = uplink
         self._guard = guard
@@ -109,6 +112,7 @@ class Explainer:
         broken = self._expectations.receive(
             sample, self._freezer.records.freezes, self._holding.is_loose
         )
+        self._restraints.receive(sample, self._freezer.records.freezes)
         self._schedule.receive(sample, expectation_broken=broken)
         self._alerts.update()
 

@@ -12,6 +12,7 @@ from torch.optim import Optimizer
 
 from ..base.errors import AttachError, CommandError
 from ..link.address import ingest_url
+from ..live.expected import Expected, patterns
 from ..model.inner_optimizers import parts
 from ..torch_compat.module_hooks import takes_hooks
 
@@ -99,13 +100,11 @@ def _takes_hooks(optimizer: Optimizer) -> bool:
     return True
 
 
-def checked_patterns(expect: object) -> tuple[str, ...]:
-    """Return what ought to train; raises ValueError for what is no list of names."""
-    if isinstance(expect, str) or not isinstance(expect, Sequence):
-        raise ValueError(
-            f"expect={expect!r}: give a list of names or globs, such as ['encoder.*']."
-        )
-    return tuple(str(pattern) for pattern in expect)
+def checked_expectation(given: object) -> Expected:
+    """Return what is expected; a list is what ought to train; raises ValueError for neither."""
+    if isinstance(given, Expected):
+        return given
+    return Expected(trains=patterns("expect", given))
 
 
 def checked_server(server: str | bool | None) -> str | None:

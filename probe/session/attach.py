@@ -11,13 +11,14 @@ from torch.optim import Optimizer
 
 from ..base.errors import AttachError
 from ..gates.labels import ATTACHED
+from ..live.expected import Expected
 from ..measure.pace import Pace
 from ..progress.thresholds import Thresholds
 from ..torch_compat.requirements import missing_parts
 from .arguments import (
+    checked_expectation,
     checked_models,
     checked_optimizers,
-    checked_patterns,
     checked_server,
     require_hooks,
     script_name,
@@ -37,7 +38,7 @@ def attach(
     token: str | None = None,
     every: int | None = None,
     budget: float = 0.01,
-    expect: Sequence[str] = (),
+    expect: Sequence[str] | Expected = (),
     strict: bool = False,
     script_wins: bool = False,
     thresholds: Thresholds | None = None,
@@ -51,10 +52,11 @@ def attach(
     default ``$GRADGATE_TOKEN``. ``every``: sample each n-th step exactly; None samples as
     often as ``budget``, a share of the step time, allows.
 
-    ``expect``: names, modules' paths or globs of what ought to train. A parameter of these
-    that has no useful gradient in two samples is an alert, with its cause (``run.alerts()``);
-    with ``strict`` it also raises :class:`ExpectationError` out of ``optimizer.step()``, and
-    at the end of ``with attach(...)``, so that a test or a CI job fails.
+    ``expect``: names, modules' paths or globs of what ought to train, or what :func:`expect`
+    makes, which also says what ought to stay as it is. A parameter that ought to train and has no
+    useful gradient in two samples is an alert, with its cause (``run.alerts()``), and so is what
+    changes and ought to stay. With ``strict`` an alert raises :class:`ExpectationError` out of
+    ``optimizer.step()``, and at the end of ``with attach(...)``, so that a test or a CI job fails.
 
     ``script_wins``: a freeze by command holds though the script sets ``requires_grad`` again, as
     a GAN's loop and Lightning's do in each iteration; with True the script's own word stands and
@@ -63,8 +65,8 @@ def attach(
     ``thresholds``: from where on trends are told as notes, and ranks compared.
 
     Raises :class:`AttachError` when the model or the optimizer is none, or another run watches
-    the model already, :class:`TargetError`
-    when an expectation names nothing, and ValueError for an argument out of range.
+    the model already, :class:`TargetError` when an expectation names nothing, and ValueError for
+    an argument out of range and for expectations that contradict each other.
     From then on nothing else of the probe's own reaches the training loop: without a server,
     the job trains on.
     """
@@ -98,7 +100,7 @@ def attach(
         server=checked_server(server),
         token=token or os.environ.get("GRADGATE_TOKEN"),
         pace=Pace(every, budget),
-        expect=checked_patterns(expect),
+        expect=checked_expectation(expect),
         strict=strict,
         script_wins=script_wins,
         thresholds=thresholds or Thresholds(),

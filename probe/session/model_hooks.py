@@ -12,6 +12,7 @@ from ..freeze.freezer import Freezer
 from ..gates.gates import Gates
 from ..live.alerts import Alerts
 from ..live.explainer import Explainer
+from ..live.restraints import Restraints
 from ..model.table import ParameterTable
 from ..steer.writers import Writers
 from ..torch_compat.module_hooks import HooksApart, ModuleHook
@@ -32,6 +33,7 @@ class ModelHooks:
         writers: Writers,
         explainer: Explainer,
         alerts: Alerts,
+        restraints: Restraints,
         guard: Guard,
     ) -> None:
         self.table = table
@@ -41,6 +43,7 @@ class ModelHooks:
         self._writers = writers
         self._explainer = explainer
         self._alerts = alerts
+        self._restraints = restraints
         self._guard = guard
         self._apart = HooksApart()
         self._handles = [
@@ -85,3 +88,5 @@ class ModelHooks:
     def _weights_loaded(self, *_: object) -> None:
         with self._guard:
             self._writers.look("load_state_dict()", self._state.step + 1)
+        with self._guard:
+            self._restraints.weights_loaded()

@@ -21,9 +21,11 @@ from ..link.server_messages import Message
 from ..link.uplink import Identity, Uplink
 from ..live.alerts import Alerts
 from ..live.expectations import Expectations
+from ..live.expected import NOTHING, Expected
 from ..live.explainer import Explainer
 from ..live.holding import Holding
 from ..live.no_steps import NoSteps
+from ..live.restraints import Restraints
 from ..live.script_thaws import ScriptThaws
 from ..measure.measurement import Measurement
 from ..measure.pace import Pace
@@ -80,7 +82,7 @@ def make_job(
     server: str | None,
     token: str | None,
     pace: Pace,
-    expect: Sequence[str] = (),
+    expect: Expected = NOTHING,
     strict: bool = False,
     script_wins: bool = False,
     thresholds: Thresholds = DEFAULT,
@@ -100,7 +102,8 @@ def make_job(
 
     table = ParameterTable(models)
     wrappers = Wrappers(models)
-    expectations = Expectations(expect, table, guard)
+    expectations = Expectations(expect.trains, table, guard)
+    restraints = Restraints(expect, table, models, guard)
     measurement = Measurement(
         models,
         optimizers,
@@ -126,6 +129,8 @@ def make_job(
     table_changed.add(uplink.send_table)
     alerts = Alerts(uplink.send_alerts, guard, strict=strict)
     alerts.add_source(expectations)
+    alerts.add_source(restraints)
+    movement_seen.add(restraints.receive_movement)
     reports = Reports(guard)
     reports.add_listener(uplink.send_report)
 
@@ -178,6 +183,7 @@ def make_job(
         gates.registry,
         holding,
         expectations,
+        restraints,
         alerts,
         uplink,
         reports,
@@ -262,7 +268,7 @@ def make_job(
     backward_ended.add(boundaries.backward_ended)
     applied_inside.add(boundaries.step_with_backwards)
     model_hooks = ModelHooks(
-        models, table, state, freezer, gates, writers, explainer, alerts, guard
+        models, table, state, freezer, gates, writers, explainer, alerts, restraints, guard
     )
     ATTACHED.add(gates.runtime)
 

@@ -66,7 +66,7 @@ Cause = Literal[
     "update_ratio",
     "unknown",
 ]
-UnaskedCause = Literal["no_step"]
+UnaskedCause = Literal["no_step", "not_frozen", "share"]
 """The causes that alerts and notes have, and no explanation."""
 AlertCause = Cause | UnaskedCause
 AlertLevel = Literal["alert", "note"]

@@ -8,6 +8,8 @@ import { causeOf } from "./causes.js";
 /** @type {Readonly<Record<UnaskedCause, string>>} what is wrong, for causes that no explanation has */
 const LABELS = Object.freeze({
   no_step: "no step is seen",
+  not_frozen: "not frozen",
+  share: "share of trainable numbers",
 });
 
 /** @type {ReadonlyMap<string, string>} */

@@ -10,6 +10,7 @@ PUBLIC = [
     "CommandError",
     "ConditionError",
     "ExpectationError",
+    "Expected",
     "Explanation",
     "Freeze",
     "GateInfo",
@@ -20,7 +21,9 @@ PUBLIC = [
     "Snippet",
     "Station",
     "TargetError",
+    "Thresholds",
     "attach",
+    "expect",
     "explain",
     "site",
 ]
