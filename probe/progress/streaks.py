@@ -38,21 +38,29 @@ class Streaks:
 
     def receive(self, sample: Sample, useful: npt.NDArray[np.bool_]) -> None:
         """Take in a sample of a step that was applied; ``useful``: by parameter."""
-        self.step = sample.step
-        self._grow(len(useful))
-        self._useful_step[useful] = sample.step
-        self.idle = np.where(np.isin(sample.states, IDLE), self.idle + 1, 0)
+        self.step, count = sample.step, len(useful)
+        self._grow(count)
+        self._useful_step[:count][useful] = sample.step
+        idle = self.idle[:count]
+        idle += 1
+        idle[~np.isin(sample.states, IDLE)] = 0
 
     def receive_movement(self, movement: Movement) -> None:
-        """Take in a look; what it says nothing of stays as it is."""
-        self._grow(len(movement.known))
-        known, moved = movement.known, movement.moved
-        still = known & ~moved & (self._useful_step > movement.since)
-        roaming = known & moved & (self.idle > 0)
-        begins = (still & (self.still == 0)) | (roaming & (self.roaming == 0))
-        self.since = np.where(begins, movement.since, self.since)
-        self.still = np.where(known & moved, 0, self.still + still)
-        self.roaming = np.where(known & ~roaming, 0, self.roaming + roaming)
+        """Take in a look; what it says nothing of stays as it is.
+
+        It may be of a time when there were fewer parameters.
+        """
+        known, moved, count = movement.known, movement.moved, len(movement.known)
+        self._grow(count)
+        since, stays, roams = self.since[:count], self.still[:count], self.roaming[:count]
+        still = known & ~moved & (self._useful_step[:count] > movement.since)
+        roaming = known & moved & (self.idle[:count] > 0)
+        begins = (still & (stays == 0)) | (roaming & (roams == 0))
+        since[begins] = movement.since[begins]
+        stays += still
+        stays[known & moved] = 0
+        roams += roaming
+        roams[known & ~roaming] = 0
 
     def _grow(self, count: int) -> None:
         more = count - len(self.idle)

@@ -73,7 +73,8 @@ def test_what_the_script_puts_back_is_told_from_what_it_changes() -> None:
 def test_a_step_that_writes_nothing_is_told_from_one_that_is_rounded_away() -> None:
     """The count of writes tells."""
     watched = Watched(lambda model: SGD([model.weight, model.bias], lr=0.0))
-    assert (watched.look().written, watched.look().moved) == (True, False)
+    look = watched.look()
+    assert (look.written, look.moved, look.put_back) == (True, False, False)
     watched.optimizer.step = lambda: None  # type: ignore[method-assign, assignment, misc]
     assert (watched.look().written, watched.look().moved) == (False, False)
 

@@ -65,6 +65,16 @@ def test_a_weight_that_moves_counts_only_while_it_is_idle() -> None:
     assert streaks.roaming.tolist() == [2, 0, 0]
 
 
+def test_a_look_of_a_smaller_model_is_taken_for_what_it_saw() -> None:
+    """A layer may have joined between the look and its arrival."""
+    streaks = Streaks()
+    receive(streaks, 1, GOOD, GOOD, NONE)
+    streaks.receive_movement(movement(1, 0, "ny"))
+    assert streaks.still.tolist() == [1, 0, 0]
+    receive(streaks, 2, GOOD)
+    assert streaks.idle.tolist() == [0, 0, 1]
+
+
 def test_the_latest_sample_says_what_is_trained() -> None:
     """None before the first."""
     streaks = Streaks()
