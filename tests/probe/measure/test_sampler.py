@@ -466,6 +466,7 @@ def test_a_parameter_without_an_element_is_not_called_absent() -> None:
     model.elsewhere = nn.Parameter(torch.zeros(0))
     with probe.attach(model, sgd(model), server=False, every=1, expect=["*"], strict=True) as run:
         for _ in range(3):
+            model.zero_grad()
             model(torch.ones(1, 2)).sum().backward()
             job_of(run).optimizers[0].step()
         assert states(run)["elsewhere"] == "unmeasured"
