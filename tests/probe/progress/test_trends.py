@@ -69,6 +69,14 @@ def test_gradients_that_have_grown_are_one_note_of_their_group() -> None:
     assert following.notes() == []
 
 
+def test_gradients_that_go_up_and_down_are_no_trend() -> None:
+    """A spike among the samples before is as large as those of now."""
+    following = Following()
+    for norm in (1.0, 1.0, 1.0, 400.0, *[300.0] * N):
+        following.sample([norm] * 8)
+    assert following.notes() == []
+
+
 def test_what_grows_from_next_to_nothing_is_healthy() -> None:
     """As behind a layer that begins with zeros: beside the weights it is small still."""
     following = Following()
