@@ -71,6 +71,7 @@ export interface Alert {
         | "vanishing"
         | "dead_units"
         | "update_ratio"
+        | "wrong_backward"
         | "unknown"
       )
     | ("no_step" | "not_frozen" | "share")
@@ -235,6 +236,7 @@ export interface Explanation {
     | "vanishing"
     | "dead_units"
     | "update_ratio"
+    | "wrong_backward"
     | "unknown";
   detail: string;
   name: string;

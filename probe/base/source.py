@@ -64,6 +64,14 @@ def shown(file: str) -> str:
     return file if relative.startswith(os.pardir) else relative
 
 
+def defined_at(code: CodeType) -> Place:
+    """The ``def`` line of a function, behind its decorators."""
+    line = code.co_firstlineno  # of the first decorator, if there is one
+    while (text := linecache.getline(code.co_filename, line)) and "def " not in text:
+        line += 1
+    return Place(code.co_filename, line if text else code.co_firstlineno, code.co_name)
+
+
 def snippet(place: Place) -> Snippet | None:
     """The source around a place; None where there is none, as in a shell."""
     first = max(1, place.line - AROUND)

@@ -12,6 +12,7 @@ from ..base.source import Chain, Place
 from ..model.freeze import Freeze
 from ..model.gate_info import GateInfo
 from ..model.onset import Onset
+from .backward_check import Deviation, Kind
 from .case import Finding
 from .cause import Cause
 from .gradient_log import Overwriting
@@ -818,6 +819,58 @@ class NotInOptimizer(Cause):
         )
 
 
+class WrongBackward(Cause):
+    """A custom function's backward is not the derivative of its forward; told when asked."""
+
+    word = "wrong_backward"
+
+    @classmethod
+    def found(cls, name: str, deviation: Deviation, way: list[Value]) -> Finding:
+        """Name the function and where its backward is; the place is where it was applied."""
+        applied = deviation.applied
+        function = applied.function.__name__
+        at_line = "" if applied.backward_at is None else f" ({applied.backward_at.text})"
+        which = f"for its input `{applied.name_of(deviation.position)}`"
+        told, advice = cls._told(deviation)
+        return cls._found(
+            f"The backward of the custom function `{function}`{at_line}, applied "
+            f"{at(applied.chain)}, {told} {which}, and `{name}` gets its gradient through that.",
+            advice,
+            applied.chain.place,
+            way,
+        )
+
+    @classmethod
+    def _told(cls, deviation: Deviation) -> tuple[str, str]:
+        mend = (
+            "Derive the backward from the forward anew; torch.autograd.gradcheck(), in float64, "
+            "shows it element by element."
+        )
+        if deviation.kind is Kind.FLAT:
+            return (
+                "passes a gradient on where finite differences of the forward are zero",
+                "It may be meant: a straight-through estimator does that. Else the forward does "
+                "not depend on the input, and its gradient is zero.",
+            )
+        if deviation.kind is Kind.MISSING:
+            return (
+                "gives none where finite differences of the forward are not zero",
+                "Return the gradient of this input in its backward, or pass the input detached "
+                "when none is meant.",
+            )
+        if deviation.kind is Kind.FACTOR:
+            return (
+                f"gives {deviation.factor:.3g} times what finite differences of the forward give",
+                "It may be meant: a layer that reverses or scales gradients does that. Else "
+                + mend[0].lower()
+                + mend[1:],
+            )
+        return (
+            f"is off by {deviation.error:.1%} from finite differences of the forward",
+            mend,
+        )
+
+
 class NoBackward(Cause):
     """No backward left a gradient for it."""
 
@@ -916,6 +969,7 @@ CAUSES: tuple[type[Cause], ...] = (
     NotInOptimizer,
     NoBackward,
     *UPDATE_CAUSES,
+    WrongBackward,
     Unknown,
 )
 """Every cause, in the order of the protocol and of the documentation."""

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from ..base.source import CHECKPOINT, Place
 from ..model.gate_info import GateInfo
+from .backward_check import Deviation
 from .backward_record import BackwardRecord
 from .case import Case, Finding
 from .causes import (
@@ -20,6 +21,7 @@ from .causes import (
     NotInOptimizer,
     ParameterNotUsed,
     Unknown,
+    WrongBackward,
 )
 from .dataflow import Dataflow
 from .escaped_numbers import join_by_variables
@@ -70,6 +72,19 @@ class Diagnosis:
         if case.state == "nonfinite":
             return self._faults.nonfinite(case)
         return self._missing(case)
+
+    def of_functions(self, case: Case, deviations: Iterable[Deviation]) -> Finding | None:
+        """Find a custom function with a wrong backward through which a gradient comes."""
+        if case.state in ("frozen", "gated", "nonfinite"):
+            return None
+        values = self._values(case)
+        nodes = {value.node for value in self.dataflow.flow(values)} | {case.key}
+        for each in deviations:
+            made = self._tape.at_node.get(each.applied.node)
+            source = each.applied.sources[each.position]
+            if source in nodes and made is not None and self.dataflow.reaches([made]):
+                return WrongBackward.found(case.name, each, self.dataflow.way(values))
+        return None
 
     # What the script, a command or a gate wanted.
 

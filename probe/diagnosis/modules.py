@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import linecache
 import threading
 from collections.abc import Callable, Mapping
 from types import CodeType
@@ -14,7 +13,7 @@ from torch import nn
 from torch.utils.hooks import RemovableHandle
 
 from ..base.guard import Guard
-from ..base.source import Callers, Chain, Place
+from ..base.source import Callers, Chain, Place, defined_at
 from ..torch_compat.module_hooks import ModuleHook
 
 CONTAINER = nn.Module.forward
@@ -52,12 +51,7 @@ class ModuleIndex:
     def forward_of(self, path: str) -> Place | None:
         """Find the ``def`` line of a module's forward, where that is the user's or a library's."""
         code = self.code_of(path)
-        if code is None:
-            return None
-        line = code.co_firstlineno  # of the first decorator, if there is one
-        while (text := linecache.getline(code.co_filename, line)) and "def " not in text:
-            line += 1
-        return Place(code.co_filename, line if text else code.co_firstlineno, code.co_name)
+        return None if code is None else defined_at(code)
 
     def code_of(self, path: str) -> CodeType | None:
         """Find the code of a module's forward, where that is the user's or a library's."""

@@ -15,6 +15,7 @@ from ..base.source import Callers
 from ..measure.magnitude import state_word
 from ..model.gate_info import GateInfo
 from ..torch_compat.dynamo import force_eager
+from .backward_check import Deviation
 from .case import Case, Finding
 from .causes import Unknown
 from .diagnosis import Diagnosis
@@ -85,11 +86,13 @@ class Trace:
         names: Mapping[int, str],
         in_optimizer: Collection[int],
         zeroing: Sequence[GateInfo] = (),
+        deviations: Sequence[Deviation] = (),
     ) -> dict[str, Explanation]:
         """Say what is wrong with each parameter, by name; healthy ones are left out. Asked once.
 
         ``names``: of the parameters, and ``in_optimizer``: those that an optimizer holds, both by
-        ``id``; ``zeroing``: the closed gates that scale by zero.
+        ``id``; ``zeroing``: the closed gates that scale by zero; ``deviations``: custom functions
+        whose backward was compared and is wrong.
         """
         tape = self._recorder.tape
         self._read_sizes()
@@ -104,9 +107,12 @@ class Trace:
         deadline = time.monotonic() + LONGEST
         found: dict[str, Explanation | None] = {}
         for case in cases:
-            if case.well:
+            wrong = diagnosis.of_functions(case, deviations) if deviations else None
+            if wrong is not None:
+                found[case.name] = explanation_of(case.name, wrong)
+            elif case.well:
                 continue
-            if time.monotonic() < deadline:
+            elif time.monotonic() < deadline:
                 found[case.name] = self._explain_one(case.name, partial(diagnosis.of, case))
             else:
                 late = Unknown.found(case.name, "there were too many to look at all of them")

@@ -6,7 +6,7 @@ import logging
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
 from torch import Tensor, nn
 from torch.optim import Optimizer
@@ -15,8 +15,11 @@ from torch.optim.optimizer import register_optimizer_step_pre_hook
 from ..base.errors import CommandError
 from ..base.guard import Guard
 from ..base.source import Callers, hand_on
+from ..diagnosis.applied_functions import Applied, AppliedFunctions
+from ..diagnosis.backward_check import Deviation, Unchecked, check
 from ..diagnosis.case import Case
 from ..diagnosis.explanation import Explanation
+from ..diagnosis.phrases import at
 from ..diagnosis.trace import Trace
 from ..measure.magnitude import gradient_values, magnitude, read, state_word
 from ..model.table import ParameterTable, is_uninitialized
@@ -38,6 +41,8 @@ def explain(
     model: nn.Module | Mapping[str, nn.Module],
     closure: Callable[[], object],
     optimizer: Optimizer | Sequence[Optimizer] | None = None,
+    *,
+    check_backward: bool = False,
 ) -> dict[str, Explanation]:
     """Run ``closure`` once under a trace, and say why each parameter lacks a useful gradient.
 
@@ -50,6 +55,12 @@ def explain(
     generators of torch, numpy and Python. For that parameters, buffers and gradients are copied
     on their device for the time of the call; what an optimizer remembers, only where the closure
     steps it.
+
+    ``check_backward``: compare the backward of every custom ``torch.autograd.Function`` that the
+    closure applies with finite differences of its forward, at what it was given, in float64. A
+    parameter whose gradient comes through one that differs by more than 1 % is ``wrong_backward``,
+    meant or not; one that cannot be compared is named in the log. That calls their forwards many
+    times.
 
     What ``closure`` raises goes on to the caller, but for the error of a ``backward()`` on what
     carries no gradient: that is what the explanations are about.
@@ -64,10 +75,13 @@ def explain(
     table = ParameterTable(models)
     _require_values(table)
     kept = KeptModels(models, optimizers)
-    trace = Trace(models, table.parameters, Guard(), kept.keep_leaf)
+    guard = Guard()
+    trace = Trace(models, table.parameters, guard, kept.keep_leaf)
     try:
         versions = [_version(parameter) for parameter in table.parameters]
-        _run(closure, trace, kept)
+        applied = AppliedFunctions(guard)
+        with applied if check_backward else nullcontext():
+            _run(closure, trace, kept)
         held = {id(p) for each in optimizers for g in each.param_groups for p in g["params"]}
         attached = ModelHooks.find(models)
         after = states(table.parameters)
@@ -77,7 +91,8 @@ def explain(
                 after[i] = trace.state(parameter)
         cases = list(_cases(table, trace, held if optimizers else None, attached, after))
         zeroing = [] if attached is None else attached.gates.registry.zeroing()
-        return trace.explain(cases, table.names_by_id(), held, zeroing)
+        deviations = _deviations(applied.calls)
+        return trace.explain(cases, table.names_by_id(), held, zeroing, deviations)
     finally:
         kept.put_back()
 
@@ -105,6 +120,24 @@ def _run(closure: Callable[[], object], trace: Trace, kept: KeptModels) -> None:
         )
 
 
+def _deviations(calls: Sequence[Applied]) -> list[Deviation]:
+    """Compare the backwards of custom functions; those that cannot be are told in the log."""
+    found: list[Deviation] = []
+    for call in calls:
+        compared = check(call)
+        if not isinstance(compared, Unchecked):
+            found += compared
+            continue
+        logger.warning(
+            "gradgate: the backward of %s, applied %s, could not be compared with finite "
+            "differences: %s.",
+            call.function.__name__,
+            at(call.chain),
+            compared.why.rstrip("."),
+        )
+    return found
+
+
 def _add_note(error: Exception) -> None:
     """Say in the traceback of what a closure raised what became of the explanation."""
     if sys.version_info >= (3, 11):
@@ -125,14 +158,14 @@ def _stepping(keep: Callable[[Optimizer], None]) -> Iterator[None]:
             return  # another thread trains something else
         keep(optimizer)
         place = callers.chain().place
-        at = "" if place is None else f" at {place.text}"
-        if not (inside_backward() or at in told):
-            told.add(at)
+        line = "" if place is None else f" at {place.text}"
+        if not (inside_backward() or line in told):
+            told.add(line)
             logger.warning(
                 "gradgate: the closure given to explain() calls %s.step()%s, and what that changed "
                 "is put back; leave the step out, a forward and a backward are enough.",
                 type(optimizer).__name__,
-                at,
+                line,
             )
 
     handle = register_optimizer_step_pre_hook(before)

@@ -129,7 +129,8 @@ class Interception:
         if function.gradgate_inherited:
             delattr(self._owner, self._name)
         else:
-            setattr(self._owner, self._name, function.__wrapped__)
+            own = function.__wrapped__
+            setattr(self._owner, self._name, staticmethod(own) if self._static else own)
 
 
 class Interceptions:
@@ -165,6 +166,11 @@ def weakly(method: Around) -> Around:
     return around
 
 
+def listen_to(owner: Any, name: str, listener: Listener, *, static: bool = False) -> Interception:
+    """Listen to one function; ``static``: it is a static method of a class."""
+    return Interception(owner, name, partial(_tell, listener), static=static)
+
+
 def new_parameters(listener: Listener) -> Interception:
     """Listen to the making of parameters: told the class, the tensor, and what was made."""
     return _at(_MAKE_SUBCLASS, partial(_tell, listener), static=True)
@@ -172,12 +178,12 @@ def new_parameters(listener: Listener) -> Interception:
 
 def arrays_as_tensors(listener: Listener) -> Interception:
     """Listen to ``torch.from_numpy``."""
-    return Interception(torch, "from_numpy", partial(_tell, listener))
+    return listen_to(torch, "from_numpy", listener)
 
 
 def inference_modes(listener: Listener) -> Interception:
     """Listen to the entering of ``torch.inference_mode``."""
-    return Interception(torch.inference_mode, "__enter__", partial(_tell, listener))
+    return listen_to(torch.inference_mode, "__enter__", listener)
 
 
 def scripting(context: Callable[..., AbstractContextManager[None]]) -> Interception | None:

@@ -64,6 +64,7 @@ Cause = Literal[
     "vanishing",
     "dead_units",
     "update_ratio",
+    "wrong_backward",
     "unknown",
 ]
 UnaskedCause = Literal["no_step", "not_frozen", "share"]

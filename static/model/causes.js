@@ -38,6 +38,7 @@ const ENTRIES = Object.freeze({
   vanishing: { label: "vanishing", word: "vanishing", meaning: "Its gradient shrinks to nothing on its way.", states: ["present"], wanted: false },
   dead_units: { label: "dead units", word: "dead units", meaning: "Some of its units get no gradient.", states: ["present"], wanted: false },
   update_ratio: { label: "unusual updates", word: "unusual updates", meaning: "A step changes it far too little or too much.", states: ["present"], wanted: false },
+  wrong_backward: { label: "wrong backward", word: "wrong backward", meaning: "A custom function’s backward is not its derivative.", states: ["present", ...TROUBLES], wanted: false },
   unknown: { label: "cause unknown", word: "cause unknown", meaning: "The traced step did not show why.", states: [], wanted: false },
 });
 
