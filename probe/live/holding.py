@@ -25,6 +25,8 @@ STILL = 2
 """Times in a row that weights have to be as they were at the sample before."""
 LOOKED_AT = 64
 """Parameters whose bits are compared, the smallest: where some are trained, all are."""
+FROZEN, UNMEASURED = int(State.FROZEN), int(State.UNMEASURED)
+"""Plain integers: comparing an array with an enum's member costs ten times as much."""
 
 
 @dataclass(frozen=True)
@@ -96,11 +98,10 @@ class Holding:
         return self._idle is not None and self._idle.still >= STILL
 
     def _trainable(self, sample: Sample) -> npt.NDArray[np.bool_]:
-        found: npt.NDArray[np.bool_] = (sample.states != State.FROZEN) & (
-            sample.states != State.UNMEASURED
-        )
-        found[[index for index in self._frozen() if index < len(found)]] = True
-        found[[index for index in self._table.removed if index < len(found)]] = False
+        found: npt.NDArray[np.bool_] = (sample.states != FROZEN) & (sample.states != UNMEASURED)
+        for indexes, trains in ((self._frozen(), True), (self._table.removed, False)):
+            if indexes:
+                found[[index for index in indexes if index < len(found)]] = trains
         return found
 
     def _look(self, step: int, loose: npt.NDArray[np.bool_], *, is_held: bool) -> _Idle | None:

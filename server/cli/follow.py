@@ -99,6 +99,9 @@ class Following:
         if run.status is RunStatus.LOST:
             self._warn("Nothing is heard of the job; the command waits for it.")
             return
+        if self.row.state is CommandState.DELIVERED and self.row.detail is not None:
+            self._warn(f"The command waits: {self.row.detail}")
+            return
         now = time.monotonic()
         if run.step != self._step:
             self._step, self._since = run.step, now

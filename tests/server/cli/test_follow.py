@@ -45,12 +45,14 @@ class Script:
         return SimpleNamespace(status=self._status, step=next(self._steps))
 
     def command(self, _: str, __: int) -> SimpleNamespace:
-        return command(str(self._answers.pop(0)))
+        state, _, detail = str(self._answers.pop(0)).partition(": ")
+        return command(state, detail=detail or None)
 
 
-def command(*states: str) -> SimpleNamespace:
+def command(*states: str, detail: str | None = None) -> SimpleNamespace:
     """A command that was in each of the states, and is in the last."""
-    return SimpleNamespace(id=1, state=CommandState(states[-1]), times=dict.fromkeys(states, 1.0))
+    times = dict.fromkeys(states, 1.0)
+    return SimpleNamespace(id=1, state=CommandState(states[-1]), times=times, detail=detail)
 
 
 def following(script: Script, *states: str, last: str = "verified") -> tuple[list[str], list[str]]:
@@ -119,6 +121,13 @@ def test_a_job_that_makes_no_step_is_told_once(
 
 
 @pytest.mark.usefixtures("at_once")
+def test_why_a_command_waits_is_told_once() -> None:
+    """Where the job knows why no step comes, in its words."""
+    waiting = "delivered: no step was seen"
+    _, told = following(Script(waiting, waiting, "applied: 2 of 2", "verified"), "requested")
+    assert told == ["The command waits: no step was seen"]
+
+
 def test_a_run_that_ended_or_is_lost() -> None:
     """The one ends the wait, and the other is said and waited for."""
     with pytest.raises(RunEnded):
