@@ -8,6 +8,7 @@ from ..model.table import ParameterTable
 from .anchor import Anchor
 from .autograd_calls import AutogradCalls
 from .grad_scaler import ScalerZeros
+from .recomputations import Recomputations
 from .records import FreezeRecords
 
 
@@ -25,12 +26,14 @@ class Cover:
         anchor: Anchor,
         calls: AutogradCalls,
         zeros: ScalerZeros,
+        recomputations: Recomputations,
     ) -> None:
         self._records = records
         self._table = table
         self._anchor = anchor
         self._calls = calls
         self._zeros = zeros
+        self._recomputations = recomputations
         self._gateable: Collection[int] = frozenset()
         """What gates may keep untrained in some step, known before its forward."""
         self._gated = False
@@ -49,9 +52,11 @@ class Cover:
         needed = self._gated or bool(untrained)
         self._calls.follow(needed=needed)
         self._zeros.follow(needed=needed)
+        self._recomputations.follow(needed=needed)
 
     def remove(self) -> None:
         """Let the script's calls do what torch does."""
         self._anchor.remove()
         self._calls.remove()
         self._zeros.follow(needed=False)
+        self._recomputations.follow(needed=False)

@@ -23,6 +23,7 @@ from .cover import Cover
 from .frozen_statistics import FrozenStatistics
 from .grad_scaler import ScalerZeros
 from .no_grad_modules import NoGradModules
+from .recomputations import Recomputations
 from .records import FreezeRecords
 from .refusals import Refusals
 from .script_flags import ScriptFlags
@@ -61,8 +62,11 @@ class Freezer:
         self.calls = AutogradCalls(table, guard, backward_ended)
         self.no_grad = NoGradModules(self.anchor.is_all_of)
         self.statistics = FrozenStatistics()
+        self.recomputations = Recomputations(
+            models, table, self.records, self.statistics, self.no_grad
+        )
         zeros = ScalerZeros(table, guard)
-        self.cover = Cover(self.records, table, self.anchor, self.calls, zeros)
+        self.cover = Cover(self.records, table, self.anchor, self.calls, zeros, self.recomputations)
         self._looked = (0, 0)
         """How many parameters there were, and how many had left, at the last look inside."""
 

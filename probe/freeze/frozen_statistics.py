@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
+from functools import partial
 from typing import Any
 
 from torch import nn
@@ -22,6 +23,8 @@ class FrozenStatistics:
     def __init__(self) -> None:
         self._handles: dict[str, list[RemovableHandle]] = {}
         self._switched: set[nn.Module] = set()
+        self.paused: frozenset[str] = frozenset()
+        """Of the modules those that run as the script has them for now, by path."""
 
     @property
     def paths(self) -> tuple[str, ...]:
@@ -34,7 +37,8 @@ class FrozenStatistics:
             if path in self._handles:
                 continue
             # A traced forward is a real one, and would move the statistics.
-            enter, leave = (ModuleHook(do, in_traces=True) for do in (self._enter, self._leave))
+            hooks = partial(self._enter, path), self._leave
+            enter, leave = (ModuleHook(do, in_traces=True) for do in hooks)
             # One by one: where the second cannot be registered, the first is known.
             handles = self._handles[path] = []
             handles.append(module.register_forward_pre_hook(enter))
@@ -60,8 +64,8 @@ class FrozenStatistics:
         while self._switched:
             self._switched.pop().training = True
 
-    def _enter(self, module: nn.Module, args: Any) -> None:
-        if module.training:
+    def _enter(self, path: str, module: nn.Module, args: Any) -> None:
+        if module.training and path not in self.paused:
             module.training = False
             self._switched.add(module)
 

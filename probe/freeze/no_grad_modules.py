@@ -36,6 +36,8 @@ class NoGradModules:
         """Modules whose present call runs with its graph."""
         self.cutting: set[str] = set()
         """The modules, by path, that would have cut something off since this was last cleared."""
+        self.paused: frozenset[str] = frozenset()
+        """Of the modules those that run with their graph for now, by path."""
 
     @property
     def paths(self) -> tuple[str, ...]:
@@ -66,6 +68,9 @@ class NoGradModules:
     def _enter(self, path: str, module: nn.Module, args: Any, kwargs: Any) -> Any:
         self._whole.discard(module)
         if not torch.is_grad_enabled():
+            return None
+        if path in self.paused:
+            self._whole.add(module)
             return None
         if not all(map(self._harmless, tensors_in((args, kwargs)))):
             self._whole.add(module)

@@ -63,6 +63,14 @@ class FreezeRecords:
             self.freezes.pop(index, None)
         return flipped
 
+    def untrained(self) -> list[int]:
+        """Return what is frozen now and would require a gradient without a command."""
+        return [
+            index
+            for index in self.freezes
+            if self._before[index][1] and not self._table.parameters[index].requires_grad
+        ]
+
     def undone(self) -> list[int]:
         """Return what the script has made trainable though it is frozen."""
         return [i for i in self.freezes if self._table.parameters[i].requires_grad]

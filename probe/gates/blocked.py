@@ -8,7 +8,11 @@ from torch import Tensor
 
 from ..measure.write_tracker import MARK
 from ..model.modules import held_at
-from ..torch_compat.autograd import observed_by_transforms
+from ..torch_compat.autograd import (
+    inside_backward,
+    inside_checkpoint,
+    observed_by_transforms,
+)
 from ..torch_compat.tensors import set_requires_grad
 from .attempt import GateAttempt
 from .gate import Gate
@@ -44,6 +48,8 @@ class BlockedParameters:
 
     def decide_before_forward(self) -> None:
         """Decide the gates on parameters that are known before the forward, once a step."""
+        if inside_backward() and inside_checkpoint():
+            return  # what is played again saves what it saved before
         self._find_replaced()
         if self._decided:
             return
@@ -69,6 +75,7 @@ class BlockedParameters:
                 self._loose.add(index)
             else:
                 set_requires_grad(parameter, False)  # so that its gradient costs no work
+                step.recomputations.follow_gates(self.before_forward - self._loose)
 
     def clear_gradients(self, indexes: Iterable[int]) -> None:
         """Before an optimizer's step: what got nothing because of a gate has no gradient.
@@ -152,7 +159,9 @@ class BlockedParameters:
         for index in self.before_forward:
             with self._step.guard:
                 set_requires_grad(self._step.table.parameters[index], True)
-        self.before_forward = frozenset()
+        if self.before_forward:
+            self.before_forward = frozenset()
+            self._step.recomputations.follow_gates(self.before_forward)
 
     def _is_nothing(self, index: int, grad: Tensor, reach: Reach) -> bool:
         """Return whether a gradient is left, or was made, where a gate let nothing pass."""

@@ -11,6 +11,7 @@ from torch.optim import Optimizer
 from ..base.guard import Guard
 from ..freeze.autograd_calls import AutogradCalls
 from ..freeze.grad_scaler import LossScale
+from ..freeze.recomputations import Recomputations
 from ..measure.measurement import Measurement
 from ..model.table import ParameterTable
 from ..torch_compat.wrappers import Wrappers
@@ -45,12 +46,15 @@ class Gates:
         table: ParameterTable,
         measurement: Measurement,
         calls: AutogradCalls,
+        recomputations: Recomputations,
         guard: Guard,
         wrappers: Wrappers,
     ) -> Gates:
         """Return those of a run: none yet."""
         run = GatedRun(models, optimizers, table, guard, wrappers)
-        step = PresentStep(models, table, measurement, guard, GateNorms(guard), LossScale())
+        step = PresentStep(
+            models, table, measurement, guard, GateNorms(guard), LossScale(), recomputations
+        )
         runtime = GateRuntime(run, step)
         calls.gates = runtime
         blocked = BlockedParameters(runtime, step)

@@ -9,6 +9,7 @@ from torch import nn
 
 from ..base.guard import Guard
 from ..freeze.grad_scaler import LossScale
+from ..freeze.recomputations import Recomputations
 from ..measure.measurement import Measurement
 from ..model.table import ParameterTable
 from .norms import GateNorms
@@ -24,6 +25,7 @@ class PresentStep:
     guard: Guard
     norms: GateNorms
     scale: LossScale
+    recomputations: Recomputations
     number: int = 1
     zeros: set[int] = field(default_factory=set)
     """Parameters of which the script asked for a gradient, and got zeros or None."""

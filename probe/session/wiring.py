@@ -159,7 +159,16 @@ def make_job(
     alerts.add_source(no_steps)
     no_step_told.add(lambda _: alerts.update())
     alerts.add_source(ScriptThaws(freezer, table))
-    gates = Gates.of(models, optimizers, table, measurement, freezer.calls, guard, wrappers)
+    gates = Gates.of(
+        models,
+        optimizers,
+        table,
+        measurement,
+        freezer.calls,
+        freezer.recomputations,
+        guard,
+        wrappers,
+    )
     progress = Progress(
         models,
         optimizers,

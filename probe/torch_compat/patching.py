@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from torch.amp import GradScaler
 
 from ..base.source import hand_on
+from .checkpoints import FRAME
 from .parts import EXPLAINING, FREEZING, GATING, Part, find
 
 Around: TypeAlias = Callable[..., Any]
@@ -142,6 +143,11 @@ class Interceptions:
         self._interceptions = tuple(interceptions)
         self._end: weakref.finalize[..., Any] | None = None
 
+    @property
+    def stand(self) -> bool:
+        """Whether they stand around their functions now."""
+        return self._end is not None
+
     def follow(self, *, needed: bool) -> None:
         """Stand around the functions, or no longer."""
         owner = self._owner()
@@ -229,6 +235,11 @@ def stacked_parameters(around: Around) -> Interception:
     return _at(_STACK, around)
 
 
+def checkpoint_frames(around: Around) -> Interception:
+    """Stand around the making of a checkpoint: told the frame, and what plays it again."""
+    return Interception(FRAME.or_else(_NoFrame), "__init__", around)
+
+
 def hook_registrations(around: Around) -> list[Interception]:
     """Stand around what only a tensor that requires a gradient can be asked for."""
     names = "register_hook", "register_post_accumulate_grad_hook", "retain_grad"
@@ -243,6 +254,10 @@ def looks_of_scalers(around: Around) -> Interception:
 def scaled_losses(around: Around) -> Interception:
     """Stand around the scaling of losses: told the scaler first."""
     return Interception(GradScaler, "scale", around)
+
+
+class _NoFrame:
+    """Takes the place of a checkpoint's frame in a torch that has none."""
 
 
 def _stop(interceptions: Iterable[Interception]) -> None:

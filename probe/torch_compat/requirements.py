@@ -6,6 +6,7 @@ import torch
 
 from . import (
     autograd,
+    checkpoints,
     foreach,
     function_modes,
     grad_scaler,
@@ -20,6 +21,7 @@ from .parts import Part
 
 PARTS: tuple[Part, ...] = (
     *autograd.PARTS,
+    *checkpoints.PARTS,
     *foreach.PARTS,
     *function_modes.PARTS,
     *grad_scaler.PARTS,

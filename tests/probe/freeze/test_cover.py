@@ -10,7 +10,10 @@ from gradgate.probe.base.guard import Guard
 from gradgate.probe.freeze.anchor import Anchor
 from gradgate.probe.freeze.autograd_calls import AutogradCalls
 from gradgate.probe.freeze.cover import Cover
+from gradgate.probe.freeze.frozen_statistics import FrozenStatistics
 from gradgate.probe.freeze.grad_scaler import ScalerZeros
+from gradgate.probe.freeze.no_grad_modules import NoGradModules
+from gradgate.probe.freeze.recomputations import Recomputations
 from gradgate.probe.freeze.records import FreezeRecords
 from gradgate.probe.model.freeze import Freeze
 from gradgate.probe.model.table import ParameterTable
@@ -30,7 +33,9 @@ class Job:
         self.anchor = Anchor(models, Wrappers(models), guard)
         self.calls = AutogradCalls(self.table, guard, lambda: None)
         self.zeros = ScalerZeros(self.table, guard)
-        self.cover = Cover(self.records, self.table, self.anchor, self.calls, self.zeros)
+        no_grad = NoGradModules(self.anchor.is_all_of)
+        again = Recomputations(models, self.table, self.records, FrozenStatistics(), no_grad)
+        self.cover = Cover(self.records, self.table, self.anchor, self.calls, self.zeros, again)
 
     def ask(self) -> None:
         """Ask for the gradient of everything."""
