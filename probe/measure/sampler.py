@@ -120,7 +120,7 @@ class Sampler:
         """Whether a gradient measured in the present step is not finite, as far as nobody waits."""
         parts = [] if self._draft is None else self._draft.parts
         on_host = [part.values for part in parts if part.values.device.type == "cpu"]
-        return not all(bool(torch.isfinite(values).all()) for values in on_host)
+        return not all(np.isfinite(values.numpy()).all() for values in on_host)
 
     def any_nonfinite(self, indexes: Iterable[int]) -> bool:
         """Whether one of these gradients holds an infinity or a NaN; waits for the device."""
