@@ -65,7 +65,7 @@ class StepCycle:
         """Look at what optimizer k has written, and whether to what is frozen."""
         self._measurement.after_step()
         self._progress.stepped(k)
-        self._look(f"{type(self._optimizers[k]).__name__}.step()")
+        self._look(f"{type(self._optimizers[k]).__name__}.step()", stepped=True)
 
     def after_step(self, k: int) -> None:
         """Note that optimizer k has used its gradients."""
@@ -94,6 +94,7 @@ class StepCycle:
         self._gates.blocked.clear_gradients(range(len(self._table)))
         self._end.run()
 
-    def _look(self, writer: str) -> None:
-        if self._measurement.schedule.sampling and self._writers.watching:
-            self._writers.look(writer, self._state.step + 1)
+    def _look(self, writer: str, *, stepped: bool = False) -> None:
+        wanted = self._measurement.schedule.sampling or self._writers.pressing
+        if wanted and self._writers.watching:
+            self._writers.look(writer, self._state.step + 1, stepped=stepped)

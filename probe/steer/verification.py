@@ -12,7 +12,6 @@ from ..freeze.script_flags import ScriptFlags
 from ..measure.checksums import checksums
 from ..model.commands import CommandState, ParameterCommand, Report
 from ..model.table import ParameterTable
-from ..torch_compat.versions import version
 from .names import listed
 from .reports import fault_sentence
 from .writers import Writers
@@ -157,12 +156,15 @@ class _ThawCheck(_Check):
         indexes: list[int],
         step: int,
         table: ParameterTable,
+        writers: Writers,
         find_untrained: Callable[[Sequence[int]], str | None],
     ) -> None:
         super().__init__(command, indexes, step)
         self._table = table
+        self._writers = writers
         self._find_untrained = find_untrained
-        self._versions = {index: version(table.parameters[index]) for index in indexes}
+        writers.look_at_boundary(step)
+        writers.watch(indexes)
 
     def find_wrong(self) -> list[int]:
         return [i for i in self.indexes if not self._table.parameters[i].requires_grad]
@@ -171,10 +173,9 @@ class _ThawCheck(_Check):
         return f"{listed(self._table, wrong)} was frozen again by the script"
 
     def describe_evidence(self, step: int) -> str:
-        # One that is stepped inside the backward has been written, and its gradient is gone.
+        # Of one that is stepped inside the backward the gradient is gone by now.
         flowing = sum(
-            self._table.parameters[i].grad is not None
-            or version(self._table.parameters[i]) != self._versions[i]
+            self._table.parameters[i].grad is not None or self._writers.was_stepped(i)
             for i in self.indexes
         )
         parts = [
@@ -229,7 +230,9 @@ class Verification:
 
     def watch_thaw(self, command: ParameterCommand, indexes: list[int], step: int) -> None:
         """Watch parameters that are trainable after ``step``, until they were trained."""
-        self._checks.append(_ThawCheck(command, indexes, step, self._table, self.find_untrained))
+        check = _ThawCheck(command, indexes, step, self._table, self._writers, self.find_untrained)
+        self._checks.append(check)
+        self._writers.pressing = True
 
     def boundary(self, step: int, *, look: bool) -> list[Report]:
         """Return the reports that are due after ``step``; ``look``: read the counters as well."""
@@ -308,5 +311,5 @@ class Verification:
 
     def _drop(self, ended: list[_Check]) -> None:
         self._checks = [check for check in self._checks if check not in ended]
-        frozen = [check for check in self._checks if not check.ends_when_verified]
-        self._writers.keep_only({index for check in frozen for index in check.indexes})
+        self._writers.keep_only({index for check in self._checks for index in check.indexes})
+        self._writers.pressing = any(check.ends_when_verified for check in self._checks)

@@ -24,6 +24,10 @@ class Writers:
         """Of each watched parameter, as of the last look."""
         self._writers: dict[int, str] = {}
         """Who wrote to a watched parameter since it was frozen."""
+        self._stepped: set[int] = set()
+        """Those that an optimizer's step has written to since they are watched."""
+        self.pressing = False
+        """Whether every step has to be looked at, sampled or not."""
         self._looked = 0
         """The boundary of the last look."""
 
@@ -51,13 +55,23 @@ class Writers:
         for index in indexes:
             self._versions[index] = version(self._table.parameters[index])
             self._writers.pop(index, None)
+            self._stepped.discard(index)
 
-    def look(self, writer: str, step: int) -> None:
-        """Look what was written since the last look: by ``writer``, if that was a step before."""
+    def was_stepped(self, index: int) -> bool:
+        """Return whether an optimizer's step has written to a parameter since it is watched."""
+        return index in self._stepped
+
+    def look(self, writer: str, step: int, *, stepped: bool = False) -> None:
+        """Look what was written since the last look: by ``writer``, if that was a step before.
+
+        ``stepped``: by an optimizer's step.
+        """
         for index, before in self._versions.items():
             now = version(self._table.parameters[index])
             if now != before:
                 self._versions[index] = now
+                if stepped:
+                    self._stepped.add(index)
                 if step > self._looked + 1:
                     writer = f"something between the steps {self._looked} and {step}"
                 self._writers.setdefault(index, writer)

@@ -243,3 +243,56 @@ def test_a_freeze_found_undone_at_its_verification_says_so() -> None:
         optimizer.step()
         where = line_of(__file__, "undone")
         assert reports[-1].reason == f"head.bias was made trainable again by the script at {where}"
+
+
+@pytest.mark.parametrize("held", [True, False])
+@pytest.mark.parametrize("when", ["before the step", "after the step"])
+def test_a_thaw_of_what_the_script_itself_moves_had_no_gradient(when: str, held: bool) -> None:
+    """As a momentum encoder, whether the optimizer holds it or not."""
+    model = nn.ModuleDict({"fast": nn.Linear(2, 2), "slow": nn.Linear(2, 2)})
+    optimizer = SGD((model if held else model["fast"]).parameters(), lr=0.1)
+
+    def average() -> None:
+        with torch.no_grad():
+            for slow, fast in zip(*(model[k].parameters() for k in ("slow", "fast")), strict=True):
+                slow.lerp_(fast, 0.5)
+
+    def step() -> None:
+        optimizer.zero_grad()
+        model["fast"](torch.ones(2)).sum().backward()
+        if when == "before the step":
+            average()
+        optimizer.step()
+        if when == "after the step":
+            average()
+
+    with probe.attach(model, optimizer, server=False, every=100) as run:
+        reports = reports_of(run)
+        step()
+        step()
+        run.thaw("*")
+        step()
+        step()
+    (detail,) = [report.detail for report in reports if report.state.value == "verified"]
+    assert detail.startswith("2 of 4 had a gradient in step 3")
+
+
+def test_a_thaw_of_what_is_stepped_inside_the_backward_had_a_gradient() -> None:
+    """Though the gradient is gone when the backward is over, in a step that is not sampled too."""
+    model = nn.Linear(2, 2)
+    optimizers = [SGD([parameter], lr=0.1) for parameter in model.parameters()]
+    for parameter, optimizer in zip(model.parameters(), optimizers, strict=True):
+
+        def apply(_: Tensor, optimizer: SGD = optimizer) -> None:
+            optimizer.step()
+            optimizer.zero_grad()
+
+        parameter.register_post_accumulate_grad_hook(apply)
+    with probe.attach(model, optimizers, server=False, every=100) as run:
+        reports = reports_of(run)
+        for step in range(6):
+            if step == 3:
+                run.thaw("*")
+            model(torch.ones(2)).sum().backward()
+    (detail,) = [report.detail for report in reports if report.state.value == "verified"]
+    assert detail.startswith("2 of 2 had a gradient in step 4")
