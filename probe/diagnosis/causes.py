@@ -20,10 +20,9 @@ from .phrases import OtherCuts, at, named, phrase, quoted
 from .switches import OffTime
 from .tape import Call, Value
 from .tensor_hooks import Hook
+from .torch_functions import CASTS
 from .update_causes import UPDATE_CAUSES
-
-_CASTS = frozenset({"long", "int", "short", "byte", "char", "bool", "to", "type", "type_as"})
-_OVERWRITES = frozenset({"zero_", "fill_", "copy_", "__setitem__", "masked_fill_"})
+from .zeros import Reason
 
 
 class FrozenByScript(Cause):
@@ -273,7 +272,7 @@ class NotDifferentiable(Cause):
         """Name the call; ``more``: where else it is cut."""
         integer = stop is not None and not stop.floating
         why = "which has no derivative"
-        if call.name in _CASTS and integer:
+        if call.name in CASTS and integer:
             why = "a cast to whole numbers, which has no derivative"
         return cls._at_call(
             f"`{name}` reaches the loss only through {phrase(call)} {at(call.chain)}, "
@@ -398,47 +397,15 @@ class ZeroGradient(BadValue):
     word = "zero_gradient"
     values = "zeros"
 
-    ADVICE: ClassVar[dict[str, str]] = {
-        "relu": "Look at what goes into it: all of it is negative, so check initialisation, "
-        "learning rate and normalisation before it, or use a leaky activation.",
-        "softmax": "The softmax is saturated to exact zeros and ones: make the logits smaller, or "
-        "give the logits to a loss that takes them.",
-        "clamp": "Everything lies beyond the limits: widen them, or do not clamp in training.",
-        "sigmoid": "The sigmoid is saturated: make what goes into it smaller, or give the logits "
-        "to a loss that takes them.",
-        "tanh": "The tanh is saturated: make what goes into it smaller.",
-        "mul": "One factor is exactly zero: look where it comes from.",
-        "where": "Everything was taken from the other branch: look at the condition.",
-        "masked_fill": "Everything was masked: look at the mask.",
-    }
-    """By the call that made zeros of it."""
-
     @classmethod
     def by_call(
-        cls, name: str, call: Call, way: list[Value], stop: Value | None, factor: str | None
+        cls, name: str, call: Call, way: list[Value], stop: Value | None, reason: Reason
     ) -> Finding:
-        """Name the call; ``factor``: what it was multiplied by, where that was zeros."""
-        why, advice = "", cls.ADVICE.get(call.name.rstrip("_"), "")
-        if factor is not None and factor != f"`{name}`":
-            why = f", because {factor} is exactly zero"
-            advice = advice or "Look where those zeros come from."
-            if factor.startswith("`"):
-                advice = (
-                    "It may be meant, as for LoRA's B at the first step: the gradient comes once "
-                    f"{factor} has moved; initialise it with other values when it has not."
-                )
-        elif any(0 in value.shape for value in call.inputs):
-            why = ", because what it is given is empty"
-            advice = "Leave empty batches out."
-        elif call.name in _OVERWRITES:
-            why = ", because it overwrites the values by others"
-            advice = "Do not write over the result, or write into a copy of it."
-        elif not advice:
-            advice = "Look at what goes into it, and at what it is multiplied by."
+        """Name the call, and the reason."""
         return cls._at_call(
             f"The gradient on its way to `{name}` becomes exactly zero in {phrase(call)} "
-            f"{at(call.chain)}{why}.",
-            advice,
+            f"{at(call.chain)}{reason.why}.",
+            reason.advice,
             call,
             way,
             stop,
@@ -521,6 +488,20 @@ class Nonfinite(BadValue):
         """Name the call that made such values of finite ones."""
         what = f"{phrase(call)} {at(call.chain)} gives {cls.values}"
         return cls._spread(name, what, cls.KEEP_AWAY, call, way, stop)
+
+    @classmethod
+    def by_mask(cls, name: str, call: Call, way: list[Value], stop: Value | None) -> Finding:
+        """Name the attention of which a mask hides a whole row."""
+        return cls._spread(
+            name,
+            f"{phrase(call)} {at(call.chain)} gives NaN, for a row of it is masked altogether",
+            "Leave each query something to look at: two masks together, such as a causal one and "
+            "one of padding at the beginning, may hide all of a row. Or fill in a large negative "
+            "number instead of minus infinity, and leave such rows out of the loss.",
+            call,
+            way,
+            stop,
+        )
 
     @classmethod
     def by_backward(cls, name: str, call: Call, way: list[Value], stop: Value | None) -> Finding:

@@ -27,8 +27,10 @@ from .dataflow import Dataflow
 from .gradient_log import Overwriting
 from .nonfinite import NonfiniteOrigins
 from .switches import off_in_backward
-from .tape import Call, Tape, Value, size_of
-from .torch_functions import FLAT, PRODUCTS
+from .tape import Call, Tape, Value
+from .torch_functions import FLAT
+from .weight_writes import moved_by_hand
+from .zeros import Turn, reason_of
 
 BACKWARD, ROOT, HOOK, SUM = "backward", "root", "hook", "sum"
 
@@ -165,8 +167,8 @@ class GradientFaults:
                 value = _output(call, way)
                 if call.name in FLAT:
                     return NotDifferentiable.by_staircase(case.name, call, way, value)
-                factor = self._zero_factor(call)
-                return ZeroGradient.by_call(case.name, call, way, value, factor)
+                reason = reason_of(self._turn(case, call, fault.record))
+                return ZeroGradient.by_call(case.name, call, way, value, reason)
         return Unknown.found(case.name, "its gradient is exactly zero", None, way)
 
     def nonfinite(self, case: Case) -> Finding:
@@ -200,7 +202,7 @@ class GradientFaults:
 
     def _gone(self, case: Case, way: list[Value]) -> Finding | None:
         """Say how a gradient that had arrived came away."""
-        if self._written_to(case):
+        if moved_by_hand(case.key, self._tape, self._dataflow):
             return None
         came = [record.backward for record in self._records(case) if arrived([record])]
         backwards = [self._tape.backwards[number] for number in came]
@@ -251,21 +253,6 @@ class GradientFaults:
         why = f"it turned into {cause.values} inside of the backward, and no hook is on it"
         return Unknown.found(case.name, why, self._begun(), way)
 
-    def _written_to(self, case: Case) -> bool:
-        """Return whether the step itself wrote to the parameter: applied the gradient by hand."""
-        values = self._tape.leaves.get(case.key, [])
-        if any(value.made_by is not None for value in values[1:]):
-            return True
-        if self._tape.hooks.moved(case.key):
-            return True
-        for call in self._tape.calls:  # p.data.sub_(lr * g)
-            made_by = call.inputs[0].made_by if call.inputs and call.name.endswith("_") else None
-            if made_by is None or made_by.name not in ("data", "detach"):
-                continue
-            if any(value in values for value in made_by.inputs):
-                return True
-        return False
-
     def _gate_on(self, call: Call | None) -> GateInfo | None:
         """Find the gate that makes zeros of what arrives at what ``call`` made, if it is one."""
         site = f"{OUTPUT}:{None if call is None else call.module}"
@@ -278,17 +265,11 @@ class GradientFaults:
         site = f"{PARAMETER}:{case.name}" if call is None else f"{OUTPUT}:{call.module}"
         return next((gate for gate in self._zeroing if gate.site == site), None)
 
-    def _zero_factor(self, call: Call) -> str | None:
-        """Name what was all zeros when the call multiplied by it: a parameter, or its input."""
-        if call.name not in PRODUCTS:
-            return None
-        factors = call.inputs[1:] if call.name.startswith("add") else call.inputs[:2]
-        for value in factors:
-            for source in (value, *value.flows):  # through a transpose
-                name = None if source.leaf is None else self._names.get(source.leaf)
-                if name is not None and source.size == 0:
-                    return f"`{name}`"
-        return "what goes into it" if any(size_of(value) == 0 for value in factors) else None
+    def _turn(self, case: Case, call: Call, record: NodeRecord) -> Turn:
+        """Gather what is known of a call that made zeros of a gradient."""
+        flow = self._dataflow.flow(call.outputs)
+        later = {v.made_by.name for v in flow if v.made_by not in (None, call) and v.flows}
+        return Turn(case.name, call, record.received, frozenset(later), self._names)
 
     def _begun(self) -> Place | None:
         return self._dataflow.losses[0].chain.place

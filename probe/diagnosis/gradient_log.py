@@ -111,6 +111,10 @@ class GradientLog:
         self._order += 1
         self._add(parameter, by, chain)
 
+    def has(self, tensor: Tensor) -> bool:
+        """Return whether a tensor is a parameter's gradient, or shares memory with one."""
+        return bool(self._holders) and any(True for _ in self._held_in(tensor))
+
     def overwriting(
         self, key: int, bad: Callable[[float | None], bool], *, stays: bool
     ) -> Overwriting | None:
@@ -136,6 +140,11 @@ class GradientLog:
         if len(rounds) < 2 or any(write.by_backward for write in rounds[-1]):
             return False
         return not bad(_size(rounds[-2][-1]))
+
+    def is_unused(self, parameter: Tensor) -> bool:
+        """Return whether nobody wrote to a parameter since a backward brought it a gradient."""
+        brought = [w for w in self._writes.get(id(parameter), ()) if w.by_backward]
+        return bool(brought) and brought[-1].version == _version(parameter)
 
     def cleared(self, key: int) -> GradientWrite | None:
         """Return the write that took away the gradient of a parameter, by ``id``."""

@@ -11,7 +11,7 @@ from .case import Case, Finding
 from .causes import Nonfinite
 from .dataflow import Dataflow
 from .tape import Call, Tape, Value, size_of
-from .torch_functions import ENTERS_TORCH, MASKS, PRODUCTS, is_singular
+from .torch_functions import ADDS, ATTENDS, ENTERS_TORCH, MASKS, PASSES, PRODUCTS, is_singular
 
 MOST_COMPARED = 8
 """Parameters whose ways are compared to find what they have in common."""
@@ -36,9 +36,38 @@ def is_bad(value: Value) -> bool:
     return math.isnan(size) or made_by is None or made_by.name not in MASKS
 
 
+def is_mask(value: Value) -> bool:
+    """Return whether an infinity may be a mask's: one that was given, or what it was added to."""
+    pending, seen = [value], {id(value)}
+    for each in pending:  # grows
+        size, made_by = size_of(each), each.made_by
+        if size is None or math.isfinite(size) or (made_by is not None and made_by.name in MASKS):
+            continue
+        if math.isnan(size) or each.is_parameter:
+            return False
+        if made_by is not None and made_by.name not in ADDS | PASSES:
+            return False
+        parents = [v for v in (*each.flows, *each.lost, *each.plain) if id(v) not in seen]
+        seen.update(map(id, parents))
+        pending += parents
+    return True
+
+
+def masked(call: Call) -> bool:
+    """Return whether an attention is given the infinities of a mask."""
+    infinite = [v for v in call.inputs if size_of(v) == math.inf]
+    return call.name in ATTENDS and bool(infinite) and all(map(is_mask, infinite))
+
+
+def _bad_among(values: Iterable[Value], user: Call) -> list[Value]:
+    """Find the values that are not finite, but for a mask where one is meant."""
+    found = [value for value in values if is_bad(value)]
+    return [v for v in found if math.isnan(size_of(v) or 0)] if masked(user) else found
+
+
 def origin(call: Call) -> Origin:
     """Follow the first non-finite value back from ``call``, through what it was made of."""
-    bad = next((v for v in [*call.inputs, *call.outputs] if is_bad(v)), None)
+    bad = next(iter([*_bad_among(call.inputs, call), *filter(is_bad, call.outputs)]), None)
     if bad is None:
         return Origin(None)
     user: Call | None = call
@@ -48,7 +77,7 @@ def origin(call: Call) -> Origin:
         made_by = bad.made_by
         if made_by is None:
             return Origin(user, bad)
-        worse = [v for v in [*bad.flows, *bad.lost, *bad.plain] if is_bad(v)]
+        worse = _bad_among([*bad.flows, *bad.lost, *bad.plain], made_by)
         user, bad = made_by, worse[0] if worse else None
     return Origin(user)
 
@@ -90,6 +119,8 @@ class NonfiniteOrigins:
             return Nonfinite.by_backward(case.name, first, way, None)
         if first.name in ENTERS_TORCH:
             return Nonfinite.from_outside(case.name, first, way, None)
+        if masked(first):
+            return Nonfinite.by_mask(case.name, first, way, None)
         return Nonfinite.by_call(case.name, first, way, None)
 
     def _in_weights(self, case: Case, way: list[Value]) -> Finding:

@@ -137,6 +137,10 @@ class TapeRecorder(TorchFunctionMode):
             call = self._begin_call(name, self.callers.chain(frame))
             call.smooth = is_smooth(name, args)
             taken = [(t, self._values.of(t, call), version(t)) for t in tensors_of(args, kwargs)]
+            if name in ("mul", "mul_"):
+                call.number = next((float(n) for n in args if isinstance(n, (float, int))), None)
+                for tensor, value, _ in taken:  # a column of a gate: others may be open
+                    self._values.measure(tensor, value)
             if self.tape.escapes:
                 given = [*args, *kwargs.values()]
                 known = self._values.numbers.sources(given)
@@ -280,9 +284,7 @@ def _tensors_in(args: tuple[Any, ...]) -> Iterator[Tensor]:
 def tensors_of(args: Any, kwargs: Mapping[str, Any] | None = None) -> list[Tensor]:
     """Find the tensors in what a torch function takes or gives, each once."""
     found: dict[int, Tensor] = {}
-    pending: list[Any] = [args]
-    if kwargs:
-        pending += kwargs.values()
+    pending: list[Any] = [*reversed(list((kwargs or {}).values())), args]
     while pending:
         item = pending.pop()
         if isinstance(item, Tensor):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from ..base.source import Chain, Place
@@ -30,6 +31,8 @@ class Call:
     outputs: list[Value] = field(default_factory=list)
     custom: bool = False
     """A custom autograd function."""
+    number: float | None = None
+    """What it multiplies by, where that is a number of the script's."""
     smooth: bool = False
     """A division by a number, or a power with a whole one: finite wherever its input is."""
 
@@ -87,12 +90,15 @@ class Value:
     """What the tensor held before this was written into it."""
     leaf: int | None = None
     """``id`` of the tensor, for a leaf of the autograd graph that requires gradient."""
+    is_gradient: bool = False
+    """It was the ``.grad`` of a parameter when it was used first."""
     is_parameter: bool = False
     """A parameter of the models holds it."""
     source: int | None = None
     """``id`` of the tensor, for what was there before the step."""
     depth: int = 0
     """Nodes of the autograd graph in a row below it, at most."""
+    dtype: torch.dtype | None = None
     size: float | Tensor | None = None
     """The largest magnitude in it: 0, a number, inf or nan; a tensor until it is read."""
 

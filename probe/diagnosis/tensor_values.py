@@ -115,6 +115,11 @@ class TensorValues:
         self._tape.escapes.append((value, call))
         self.numbers.add(made, value)
 
+    def measure(self, tensor: Tensor, value: Value) -> None:
+        """Measure a view, which else is as large as what it is a view of."""
+        if value.size is None:
+            value.size = measured(tensor)
+
     def note_entry(self, call: Call) -> None:
         """Take in that ``call`` is given numbers from the script."""
         self._tape.entries.append(Entry(call.chain, call.index, call.outputs))
@@ -138,12 +143,14 @@ class TensorValues:
             parents = self.numbers.sources(tensor.detach().tolist())
             if parents:
                 made_by = self._insert_before(call, "Tensor", chain)
+        gradient = node is None and not parents and self._tape.gradients.has(tensor)
         if node is None and not parents and inside is not None:  # marked as not differentiable
             parents = inside.parents
             made_by = self._insert_before(call, inside.function, chain, custom=True)
         if made_by is None and parents:
             made_by = parents[-1].made_by
         value = self._remember(tensor, made_by, parents)
+        value.is_gradient = gradient
         if strange and not parents and self._tape.escapes:
             self._tape.entries.append(Entry(chain, call.index, [value]))
         return value
@@ -164,6 +171,7 @@ class TensorValues:
             tensor.is_floating_point() or tensor.is_complex(),
             () if is_uninitialized(tensor) or tensor.is_nested else tuple(tensor.shape),
             inside_transform=is_inside_transform(tensor),
+            dtype=tensor.dtype,
         )
         value.is_parameter = id(tensor) in self._known
         if node is not None:
@@ -188,7 +196,9 @@ class TensorValues:
             call.outputs.append(value)
         if call is None and not parents and node is None:
             value.source = id(tensor)
-        if value.source is not None or value.leaf is not None or not is_view(tensor):
+        # A view of what it was made of is as large as that: of one thing, not of several.
+        mine = value.source is not None or value.leaf is not None or len(parents) > 1
+        if mine or not is_view(tensor):
             value.size = measured(tensor)
         self._tape.values.append(value)
         self._seen[id(tensor)] = (weakref.ref(tensor), version(tensor), value)

@@ -305,3 +305,67 @@ def is_smooth(name: str, args: Sequence[Any]) -> bool:
     bare = name.strip("_")
     whole = number >= 1 and float(number).is_integer()
     return (bare in _QUOTIENTS and number != 0) or (bare in _POWERS and whole)
+
+
+CASTS = frozenset(
+    {"to", "type", "type_as", "float", "half", "bfloat16", "double"}
+    | {"long", "int", "short", "byte", "char", "bool"}
+)
+"""They give the same values in another type."""
+
+OVERWRITES = frozenset({"zero_", "fill_", "copy_", "__setitem__", "masked_fill_"})
+"""They write values over others."""
+
+RECTIFIES = frozenset(
+    {"relu", "relu6", "threshold", "hardtanh", "hardswish", "hardsigmoid", "prelu", "elu", "celu"}
+    | {"selu", "gelu", "silu", "mish", "softplus", "leaky_relu", "hardshrink", "softshrink"}
+    | {"clamp", "clip", "clamp_min", "maximum", "max"}
+)
+"""They are flat on one side, or may be."""
+
+SATURATES = frozenset({"sigmoid", "tanh", "softsign", "logsigmoid", "erf"})
+"""They are flat far from zero."""
+
+SELECTS = frozenset(
+    {"maximum", "minimum", "max", "min", "amax", "amin", "topk", "sort", "kthvalue", "median"}
+    | {"max_pool1d", "max_pool2d", "max_pool3d", "adaptive_max_pool1d", "adaptive_max_pool2d"}
+    | {"fmax", "fmin"}
+)
+"""They choose among values by their size."""
+
+JOINS = frozenset({"cat", "concat", "stack", "hstack", "vstack", "dstack", "column_stack"})
+"""They put tensors side by side."""
+
+NORMALIZES = frozenset(
+    {"layer_norm", "batch_norm", "group_norm", "instance_norm", "rms_norm", "local_response_norm"}
+)
+"""They bring what they are given to one size."""
+
+REDUCES = frozenset(
+    {"mean", "sum", "nansum", "add", "mul", "div", "__rmul__", "reshape", "view", "flatten"}
+    | {"squeeze", "float", "to", "neg", "sub"}
+)
+"""They make a number of many, or take parts in that."""
+
+MARGINS = frozenset(
+    {"margin_ranking_loss", "hinge_embedding_loss", "triplet_margin_loss", "multi_margin_loss"}
+    | {"triplet_margin_with_distance_loss", "multilabel_margin_loss", "cosine_embedding_loss"}
+)
+"""Losses that are zero beyond a margin."""
+
+LABELLED = frozenset({"cross_entropy", "nll_loss"})
+"""Losses that leave out rows by their label."""
+
+PASSES = frozenset(
+    {"__getitem__", "unsqueeze", "squeeze", "view", "reshape", "expand", "expand_as", "flatten"}
+    | {"permute", "transpose", "t", "T", "mT", "narrow", "select", "contiguous", "clone"}
+) | (CASTS - {"bool"})
+"""They give what they are given in another shape or type, or a part of it."""
+
+ATTENDS = frozenset(
+    {"softmax", "log_softmax", "scaled_dot_product_attention", "multi_head_attention_forward"}
+)
+"""They take minus infinity for what is masked, and give NaN where all of a row is."""
+
+ADDS = frozenset({"add", "add_", "sub", "baddbmm", "addmm"})
+"""They add a mask to scores."""

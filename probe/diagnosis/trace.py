@@ -138,10 +138,10 @@ class Trace:
         return not (tape.calls or tape.backwards or self._recorder.modules.elsewhere)
 
     def state(self, parameter: Tensor) -> str:
-        """Return what arrived at a parameter, in the words of a sample; it may be gone since."""
+        """Return what was applied to a parameter, in the words of a sample; it is gone since."""
         self._read_sizes()
         size = self._recorder.backward_record.arrived_at(id(parameter))
-        if size is None:
+        if size is None or self._recorder.tape.gradients.is_unused(parameter):
             return "absent"
         return state_word(size)
 

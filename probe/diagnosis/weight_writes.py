@@ -17,6 +17,8 @@ def moved_by_hand(parameter: int, tape: Tape, dataflow: Dataflow) -> bool:
     That is what came of a gradient, or of other weights, as an average of them does; not what came
     of the parameter alone, as when it is clipped or normalised.
     """
+    if tape.hooks.moved(parameter):
+        return True
     own = tape.leaves.get(parameter, [])
     found = [parent for value in _writes(own, dataflow) for parent in _parents(value)]
     seen = set(map(id, own))
@@ -24,7 +26,7 @@ def moved_by_hand(parameter: int, tape: Tape, dataflow: Dataflow) -> bool:
         if id(value) not in seen:
             seen.add(id(value))
             made_by = value.made_by
-            of_gradient = made_by is not None and made_by.name == "grad"
+            of_gradient = value.is_gradient or (made_by is not None and made_by.name == "grad")
             if of_gradient or value.is_parameter or value.leaf is not None:
                 return True
             found += _parents(value)

@@ -12,6 +12,7 @@ from . import (
     healthy_gradients,
     healthy_loops,
     inner_loops,
+    masks,
     no_backward,
     no_grad,
     nonfinite,
@@ -38,6 +39,7 @@ BROKEN = (
     *not_differentiable.CASES,
     *not_in_loss.CASES,
     *zero_gradient.CASES,
+    *masks.CASES,
     *nonfinite.CASES,
     *overwritten.CASES,
     *not_in_optimizer.CASES,
@@ -51,4 +53,5 @@ HEALTHY = (
     *healthy_gradients.CASES,
     *inner_loops.HEALTHY,
     *numbers_out.HEALTHY,
+    *masks.HEALTHY,
 )

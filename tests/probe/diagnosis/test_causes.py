@@ -8,7 +8,6 @@ import pytest
 
 from gradgate.probe.base.source import Place
 from gradgate.probe.diagnosis import causes, update_causes
-from gradgate.probe.diagnosis.case import Finding
 from gradgate.probe.diagnosis.causes import (
     CAUSES,
     WORDS,
@@ -31,6 +30,7 @@ from gradgate.probe.diagnosis.gradient_log import GradientWrite, Overwriting
 from gradgate.probe.diagnosis.phrases import OtherCuts
 from gradgate.probe.diagnosis.tape import Call
 from gradgate.probe.diagnosis.tensor_hooks import Hook
+from gradgate.probe.diagnosis.zeros import Reason
 from gradgate.probe.model.freeze import Freeze
 from tests.support.tracing import call, chain, value
 
@@ -115,29 +115,11 @@ def test_a_cast_to_whole_numbers_is_called_one(name: str, floating: bool, cast: 
     assert ("a cast to whole numbers" in detail) is cast
 
 
-def zero(name: str, factor: str | None = None, *, empty: bool = False) -> Finding:
-    made = call(name)
-    made.inputs = [replace(value(), shape=(0, 2))] if empty else [value()]
-    return ZeroGradient.by_call("w", made, [], None, factor)
-
-
-def test_a_zero_factor_is_named() -> None:
-    """That of another parameter may be meant; its own is no reason."""
-    assert "because `b` is exactly zero" in zero("matmul", "`b`").detail
-    assert "LoRA" in zero("matmul", "`b`").advice
-    assert "because what goes into it is exactly zero" in zero("mul", "what goes into it").detail
-    assert zero("mul", "what goes into it").advice.startswith("One factor")
-    assert zero("mm", "what goes into it").advice == "Look where those zeros come from."
-    assert "because" not in zero("mm", "`w`").detail
-
-
-def test_the_advice_on_zeros_is_that_of_the_call() -> None:
-    """Written in place or not; an empty batch and an overwriting come before the general one."""
-    assert zero("relu_").advice == zero("relu").advice
-    assert "saturated" in zero("tanh").advice
-    assert "is empty" in zero("mm", empty=True).detail
-    assert "overwrites" in zero("copy_").detail
-    assert zero("mm").advice == "Look at what goes into it, and at what it is multiplied by."
+def test_the_reason_of_zeros_follows_the_place() -> None:
+    """And the advice is the reason's."""
+    found = ZeroGradient.by_call("w", call("mm"), [], None, Reason(", because of it", "Do it."))
+    assert found.detail.endswith("exactly zero in `mm()` at train.py:7, because of it.")
+    assert found.advice == "Do it."
 
 
 @pytest.mark.parametrize("cause", [ZeroGradient, Nonfinite])

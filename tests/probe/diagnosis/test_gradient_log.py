@@ -186,6 +186,30 @@ def test_a_gradient_that_was_used_may_be_cleared(weight: nn.Parameter) -> None:
         assert not log.was_applied(id(weight), is_zero)
 
 
+def test_a_gradient_is_unused_until_its_weight_is_written_to(weight: nn.Parameter) -> None:
+    """What was written to the weight before the backward is no use of it."""
+    log = GradientLog()
+    with torch.no_grad():
+        weight.mul_(0.5)
+    assert not log.is_unused(weight)
+    backward(log, weight)
+    assert log.is_unused(weight)
+    with torch.no_grad():
+        weight.mul_(0.5)
+    assert not log.is_unused(weight)
+
+
+def test_a_gradient_is_known_as_one(weight: nn.Parameter) -> None:
+    """Also by the memory that it shares."""
+    log = GradientLog()
+    backward(log, weight)
+    assert weight.grad is not None
+    assert log.has(weight.grad)
+    assert log.has(weight.grad[0])
+    assert not log.has(weight)
+    assert not GradientLog().has(weight.grad)
+
+
 def test_a_gradient_from_before_the_step_is_no_backwards(weight: nn.Parameter) -> None:
     """A backward that does not reach it leaves it as it was."""
     weight.grad = torch.ones(2, 2)

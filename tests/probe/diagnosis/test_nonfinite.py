@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from gradgate.probe.diagnosis.case import Case, Finding
 from gradgate.probe.diagnosis.gradient_faults import GradientFaults
-from gradgate.probe.diagnosis.nonfinite import is_bad, origin
+from gradgate.probe.diagnosis.nonfinite import is_bad, masked, origin
 from gradgate.probe.model.onset import Onset
 from tests.support.tracing import Recorded, call, value
 
@@ -31,6 +31,30 @@ def test_the_infinity_of_a_mask_is_meant(name: str, size: float, bad: bool) -> N
     made = value(call(name))
     made.size = size
     assert is_bad(made) is bad
+
+
+BIAS = torch.zeros(3, 3).masked_fill(torch.ones(3, 3).tril() > 0, -math.inf)
+
+
+@pytest.mark.parametrize(
+    ("attend", "meant"),
+    [
+        (lambda s: s.masked_fill(s.detach() > -9, -math.inf).softmax(-1), True),
+        (lambda s: (s + BIAS[None]).softmax(-1), True),
+        (lambda s: ((s - 1).masked_fill(BIAS == 0, -math.inf) + BIAS).log_softmax(-1), True),
+        (lambda s: (s * math.inf).softmax(-1), False),
+        (lambda s: (s.exp().log() + (s - s).log()).softmax(-1), False),
+    ],
+)
+def test_a_row_that_is_masked_altogether_is_told_from_infinite_scores(
+    attend: Callable[[Tensor], Tensor], meant: bool
+) -> None:
+    """A mask is filled in or added; scores that were computed are no mask."""
+    scores = torch.rand(1, 3, 3, requires_grad=True)
+    recorded = Recorded(lambda: attend(scores).sum().backward())
+    (call_,) = (each for each in recorded.tape.calls if "softmax" in each.name)
+    assert masked(call_) is meant
+    assert (origin(call_).call is call_) is meant
 
 
 def test_the_first_bad_value_is_where_it_began() -> None:

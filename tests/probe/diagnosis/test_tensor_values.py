@@ -206,3 +206,16 @@ def test_an_inference_tensor_counts_no_versions() -> None:
         tensor.add_(1)
     assert version(tensor) == 0
     assert version(torch.ones(1).add_(1)) == 1
+
+
+def test_a_view_of_several_things_has_a_size_of_its_own() -> None:
+    """As has a factor of a product; a view of one thing is as large as that."""
+    x = torch.tensor([[0.0, 2.0], [0.0, 3.0]])
+
+    def step() -> None:
+        x[:, :1].exp()
+        x[:, :1] * x[:, 1:]
+
+    tape = Recorded(step).tape
+    views = [each.outputs[0] for each in tape.calls if each.name == "__getitem__"]
+    assert [view.size for view in views] == [None, 0.0, 3.0]

@@ -14,6 +14,7 @@ from gradgate.probe.diagnosis.weight_writes import moved_by_hand
 from tests.support.tracing import Recorded
 
 X = torch.ones(3, 2)
+MASK = torch.tensor([[1.0, 0.0], [0.0, 1.0]])
 
 
 class Net(nn.Module):
@@ -38,6 +39,13 @@ def descends(model: Net) -> None:
 
 def descends_by_data(model: Net) -> None:
     model.layer.weight.data.mul_(0.9).add_(slope(model), alpha=-0.1)
+
+
+def descends_by_grad(model: Net) -> None:
+    model.layer(X).exp().sum().backward()
+    gradient = model.layer.weight.grad
+    assert gradient is not None
+    model.layer.weight.data -= 0.1 * gradient
 
 
 def is_replaced(model: Net) -> None:
@@ -66,6 +74,10 @@ def is_normalised(model: Net) -> None:
         model.layer.weight.copy_(nn.functional.normalize(weight))
 
 
+def is_pruned(model: Net) -> None:
+    model.layer.weight.data.mul_(MASK)
+
+
 def gets_noise(model: Net) -> None:
     with torch.no_grad():
         model.layer.weight.add_(torch.randn_like(model.layer.weight))
@@ -76,8 +88,15 @@ def is_copied_elsewhere(model: Net) -> None:
         model.other.weight.copy_(model.layer.weight.data)
 
 
-MOVES = (descends, descends_by_data, is_replaced, follows_another, goes_after_a_copy)
-LEAVES = (is_clipped, is_normalised, gets_noise, is_copied_elsewhere)
+MOVES = (
+    descends,
+    descends_by_data,
+    descends_by_grad,
+    is_replaced,
+    follows_another,
+    goes_after_a_copy,
+)
+LEAVES = (is_clipped, is_normalised, is_pruned, gets_noise, is_copied_elsewhere)
 
 
 @pytest.mark.parametrize(
