@@ -74,7 +74,7 @@ export interface Alert {
         | "wrong_backward"
         | "unknown"
       )
-    | ("no_step" | "not_frozen" | "share")
+    | ("no_step" | "not_frozen" | "share" | "unmeasured")
     | null;
   detail: string | null;
   level?: "alert" | "note";

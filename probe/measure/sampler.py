@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections import deque
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -36,6 +36,11 @@ class _Group:
     indexes: list[int] = field(default_factory=list)
     grads: list[Tensor] = field(default_factory=list)
     shapes: list[torch.Size] = field(default_factory=list)
+
+    def members(self) -> Iterator[_Group]:
+        """Yield each gradient as a group of its own."""
+        for index, grad, shape in zip(self.indexes, self.grads, self.shapes, strict=True):
+            yield _Group([index], [grad], [shape])
 
 
 @dataclass
@@ -96,6 +101,8 @@ class Sampler:
         self._guard = guard
         self._writes = writes
         self._released = released
+        self.problems: dict[int, str] = {}
+        """Why the gradient of a parameter could not be measured when that was tried last."""
         self._draft: _Draft | None = None
         self._taken = 0
         self._pending: deque[_Pending] = deque()
@@ -183,15 +190,28 @@ class Sampler:
     def _measure(self, draft: _Draft, indexes: Iterable[int], grad_scale: Tensor | None) -> None:
         with torch.no_grad():
             for group in self._look(draft, indexes):
-                # A kind of gradient that cannot be measured must not cost the others theirs:
-                # its parameters stay unmeasured, and the fault is counted.
-                measured = False
-                with self._guard:
-                    self._take_statistics(draft, group, grad_scale)
-                    measured = True
-                if not measured:
-                    for index in group.indexes:
-                        draft.states[index] = State.UNMEASURED
+                # A kind of gradient that cannot be measured must not cost the others theirs.
+                if self._try_statistics(draft, group, grad_scale) is not None:
+                    for alone in group.members():
+                        self._measure_alone(draft, alone, grad_scale)
+
+    def _measure_alone(self, draft: _Draft, group: _Group, grad_scale: Tensor | None) -> None:
+        """Measure a gradient that was among some that cannot be, or leave it unmeasured."""
+        (index,) = group.indexes
+        problem = self._try_statistics(draft, group, grad_scale)
+        if problem is None:
+            self.problems.pop(index, None)
+        else:
+            draft.states[index] = State.UNMEASURED
+            self.problems[index] = problem
+
+    def _try_statistics(
+        self, draft: _Draft, group: _Group, grad_scale: Tensor | None
+    ) -> str | None:
+        """Measure some gradients, or return why that cannot be; the fault is counted."""
+        with self._guard.attempt() as attempt:
+            self._take_statistics(draft, group, grad_scale)
+        return attempt.fault or None
 
     def _take_statistics(self, draft: _Draft, group: _Group, grad_scale: Tensor | None) -> None:
         grads, first = group.grads, group.grads[0]
@@ -245,7 +265,7 @@ class Sampler:
         if not parameter.requires_grad:
             return State.FROZEN
         # Without an element there is nothing to train here: another rank may have the piece.
-        if is_uninitialized(parameter) or not parameter.numel():
+        if is_uninitialized(parameter) or not parameter.numel() or parameter.is_meta:
             return State.UNMEASURED
         state, figures = self._released.look(index)
         for statistic in draft.statistics if figures else ():

@@ -27,6 +27,7 @@ from ..live.holding import Holding
 from ..live.no_steps import NoSteps
 from ..live.restraints import Restraints
 from ..live.script_thaws import ScriptThaws
+from ..live.unmeasured import Unmeasured
 from ..measure.measurement import Measurement
 from ..measure.pace import Pace
 from ..measure.provenance import figures
@@ -159,6 +160,9 @@ def make_job(
     alerts.add_source(no_steps)
     no_step_told.add(lambda _: alerts.update())
     alerts.add_source(ScriptThaws(freezer, table))
+    alerts.add_source(
+        Unmeasured(table, measurement.latest, measurement.sampler.problems, ranks=identity.ranks)
+    )
     gates = Gates.of(
         models,
         optimizers,

@@ -67,7 +67,7 @@ Cause = Literal[
     "wrong_backward",
     "unknown",
 ]
-UnaskedCause = Literal["no_step", "not_frozen", "share"]
+UnaskedCause = Literal["no_step", "not_frozen", "share", "unmeasured"]
 """The causes that alerts and notes have, and no explanation."""
 AlertCause = Cause | UnaskedCause
 AlertLevel = Literal["alert", "note"]

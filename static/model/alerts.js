@@ -10,6 +10,7 @@ const LABELS = Object.freeze({
   no_step: "no step is seen",
   not_frozen: "not frozen",
   share: "share of trainable numbers",
+  unmeasured: "not measured",
 });
 
 /** @type {ReadonlyMap<string, string>} */
