@@ -8,6 +8,7 @@ from typing import Any, Literal, Protocol
 
 from ..base.errors import ExpectationError
 from ..base.guard import Guard
+from ..diagnosis.case import Finding
 from ..diagnosis.explanation import Explanation
 
 Level = Literal["alert", "note"]
@@ -41,6 +42,25 @@ class Alert:
         told = asdict(self)
         del told["state"], told["tentative"]
         return told
+
+
+def alert_of(
+    found: Finding,
+    parameter: int | None,
+    name: str | None,
+    since_step: int,
+    level: Level = "alert",
+) -> Alert:
+    """Make an alert of a finding, with what it advises: nobody may ever ask for an explanation."""
+    return Alert(
+        parameter,
+        name,
+        since_step,
+        cause=found.cause,
+        detail=f"{found.detail} {found.advice}",
+        where=None if found.place is None else found.place.text,
+        level=level,
+    )
 
 
 class AlertSource(Protocol):

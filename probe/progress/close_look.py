@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
 
 import torch
 from torch import Tensor
@@ -14,12 +13,11 @@ from ..measure.checksums import checksums
 from ..model.table import ParameterTable
 from ..torch_compat.versions import version
 from .groups import Groups
+from .movers import Gradient
 from .rounding import UpdateSize, update_size
 
 MOST = 32
 """Parameters that are looked at in one step."""
-
-Gradient = Literal["none", "zeros", "some"]
 
 
 @dataclass(frozen=True)
@@ -123,12 +121,11 @@ class CloseLook:
         optimizer, parameter = self._optimizers[k], self._table.parameters[index]
         found = self._groups.of(index)
         group = {} if found is None else found.options
-        state = optimizer.state.get(parameter, {})
         return Look(
             index,
             type(optimizer).__name__,
             parameter.requires_grad,
-            _gradient(parameter.grad),
+            gradient_of(parameter.grad),
             written=version(parameter) != watched.version,
             moved=after != watched.before,
             moved_after=False,
@@ -136,9 +133,7 @@ class CloseLook:
             size=update_size(optimizer, group, parameter, parameter.dtype),
             size_in_float32=update_size(optimizer, group, parameter, torch.float32),
             decay=float(group.get("weight_decay") or 0),
-            remembers=any(
-                isinstance(v, Tensor) and v.shape == parameter.shape for v in state.values()
-            ),
+            remembers=remembers(optimizer, parameter),
         )
 
     def _sums(self, indexes: Iterable[int]) -> list[int]:
@@ -151,7 +146,14 @@ def _ended(watched: _Watched, now: int) -> Look:
     return replace(watched.look, moved_after=now != watched.after, put_back=undone)
 
 
-def _gradient(grad: Tensor | None) -> Gradient:
+def remembers(optimizer: Optimizer, parameter: Tensor) -> bool:
+    """Return whether an optimizer has a memory of a parameter's earlier gradients."""
+    state = optimizer.state.get(parameter, {})
+    return any(isinstance(v, Tensor) and v.shape == parameter.shape for v in state.values())
+
+
+def gradient_of(grad: Tensor | None) -> Gradient:
+    """Return what a ``.grad`` holds."""
     if grad is None:
         return "none"
     values = grad.coalesce().values() if grad.is_sparse else grad

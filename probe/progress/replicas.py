@@ -13,7 +13,7 @@ from ..diagnosis.case import Finding
 from ..diagnosis.update_causes import ReplicasDiffer
 from ..distributed.ranks import Ranks
 from ..distributed.reducers import holds_fsdp
-from ..live.alerts import Alert
+from ..live.alerts import Alert, alert_of
 from ..measure.checksums import checksums
 from ..measure.local_part import Sharded, unreadable
 from ..model.table import ParameterTable
@@ -172,7 +172,7 @@ class Replicas:
         return [self._table.parameters[self._table.index_of_name(name)] for name in names]
 
     def _tell(self, step: int, found: Finding) -> None:
-        self._alert = Alert(None, None, step, cause=found.cause, detail=found.detail)
+        self._alert = alert_of(found, None, None, step)
 
 
 def _is_comparable(parameter: Tensor) -> bool:

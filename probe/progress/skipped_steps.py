@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ..diagnosis.update_causes import NotMoving
-from ..live.alerts import Alert
+from ..live.alerts import Alert, alert_of
 from ..model.sample import Sample
 
 
@@ -31,4 +31,4 @@ class SkippedSteps:
         """Tell that no step is applied."""
         if self._count >= self._most:
             found = NotMoving.skipped(self._count, self._since_step)
-            yield Alert(None, None, self._since_step, cause=found.cause, detail=found.detail)
+            yield alert_of(found, None, None, self._since_step)

@@ -14,7 +14,7 @@ from ..base.states import State
 from ..diagnosis.case import Finding
 from ..diagnosis.update_causes import DeadUnits as DeadUnitsCause
 from ..diagnosis.update_causes import Exploding, UpdateRatio, Vanishing
-from ..live.alerts import Alert
+from ..live.alerts import Alert, alert_of
 from ..model.dead_units import DeadUnits
 from ..model.modules import module_paths
 from ..model.movement import Movement
@@ -35,10 +35,12 @@ class _History:
     """What the latest samples and looks had of one group."""
 
     steps: deque[int]
-    norms: deque[npt.NDArray[np.float64]]
-    """By sample: norms of the group's parameters."""
+    totals: deque[float]
+    """By sample: norm of all of the group's gradients together."""
     ratios: deque[float]
     """By look: the median update ratio of the group's weights."""
+    parameters: int
+    """Of the group; where that changes, all begins anew."""
     looks: int = 0
     vanished: int = 0
     """Samples in a row in which the first layers got next to nothing."""
@@ -77,15 +79,7 @@ class Trends:
         """Tell of each trend that lasts."""
         for trend in self._found.values():
             name = self._table.name(trend.parameter)
-            found = trend.finding
-            yield Alert(
-                trend.parameter,
-                name,
-                trend.since_step,
-                cause=found.cause,
-                detail=found.detail,
-                level="note",
-            )
+            yield alert_of(trend.finding, trend.parameter, name, trend.since_step, "note")
 
     def receive(self, sample: Sample) -> None:
         """Take in the norms of a sample."""
@@ -98,8 +92,9 @@ class Trends:
                 continue
             history = self._history(group)
             history.steps.append(sample.step)
-            history.norms.append(useful[group.indexes])
-            self._put(Exploding.word, group, self._exploding(group, history))
+            mine = useful[group.indexes]
+            history.totals.append(float(np.sqrt(np.nansum(mine**2))))
+            self._put(Exploding.word, group, self._exploding(group, history, mine))
             self._put(Vanishing.word, group, self._vanishing(group, history, useful))
 
     def receive_movement(self, movement: Movement) -> None:
@@ -142,10 +137,11 @@ class Trends:
 
     def _history(self, group: Group) -> _History:
         n = self._limits.samples
-        made = _History(deque(maxlen=2 * n), deque(maxlen=2 * n), deque(maxlen=n))
-        history = self._histories.setdefault(group.key, made)
-        if history.norms and len(history.norms[-1]) != len(group.indexes):
-            history = self._histories[group.key] = made
+        count = len(group.indexes)
+        history = self._histories.get(group.key)
+        if history is None or history.parameters != count:
+            history = _History(deque(maxlen=2 * n), deque(maxlen=2 * n), deque(maxlen=n), count)
+            self._histories[group.key] = history
         return history
 
     def _put(self, word: str, group: Group, trend: _Trend | None) -> None:
@@ -157,14 +153,16 @@ class Trends:
             since = trend.since_step if before is None else before.since_step
             self._found[key] = _Trend(trend.finding, trend.parameter, since)
 
-    def _exploding(self, group: Group, history: _History) -> _Trend | None:
-        """Compare the latest samples with those before, and with the weights."""
+    def _exploding(
+        self, group: Group, history: _History, norms: npt.NDArray[np.float64]
+    ) -> _Trend | None:
+        """Compare the latest samples with those before, and with the weights; ``norms``: now."""
         n = self._limits.samples
-        totals = [float(np.sqrt(np.nansum(norms**2))) for norms in history.norms]
+        totals = list(history.totals)
         late, early = totals[-n:], totals[:-n]
         if len(late) < n:
             return None
-        worst = int(group.indexes[np.nanargmax(np.nan_to_num(history.norms[-1]))])
+        worst = int(group.indexes[np.argmax(np.nan_to_num(norms))])
         weights = self._weights_norm(group)
         now = float(np.median(late))
         if weights > 0 and now / weights >= self._limits.exploding_ratio:

@@ -10,7 +10,7 @@ from torch.optim import Optimizer
 from torch.utils.hooks import RemovableHandle
 
 from ..diagnosis.update_causes import NotCleared
-from ..live.alerts import Alert
+from ..live.alerts import Alert, alert_of
 from ..model.table import ParameterTable
 from ..torch_compat.versions import version
 from .step_places import StepPlaces
@@ -95,14 +95,8 @@ class UnclearedGradients:
                 names = f"The gradients of {len(kept.indexes)} parameters, `{name}` first, are"
             place = self._places.of(k)
             found = NotCleared.found(names, type(self._optimizers[k]).__name__, place)
-            yield Alert(
-                None if whole else first,
-                None if whole else name,
-                kept.since_step,
-                cause=found.cause,
-                detail=found.detail,
-                where=None if place is None else place.text,
-            )
+            index, subject = (None, None) if whole else (first, name)
+            yield alert_of(found, index, subject, kept.since_step)
 
     def before_step(self, k: int, step: int) -> None:
         """Judge what became of the gradients that the step before of optimizer k had left."""

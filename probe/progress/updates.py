@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -13,13 +13,14 @@ from ..base.source import Place
 from ..base.states import State
 from ..diagnosis.case import Finding
 from ..diagnosis.update_causes import MovedWithoutGradient, NotMoving
-from ..live.alerts import Alert, Level
+from ..live.alerts import Alert, Level, alert_of
 from ..model.movement import Movement
 from ..model.sample import GRAD_NORM, Sample
 from ..model.table import ParameterTable
 from .close_look import Look
 from .groups import Groups
 from .learning_rates import LearningRates, ZeroRate
+from .movers import mover
 from .step_places import StepPlaces
 from .streaks import Streaks
 from .thresholds import Thresholds
@@ -116,17 +117,15 @@ class Updates:
         notes: dict[tuple[str, object], list[int]] = {}
         for index, each in sorted(verdicts.items()):
             if each.level == "alert":
-                yield self._alert(index, each, each.finding.detail)
+                yield self._alert(index, each)
             else:
                 group = self._groups.of(index)
                 key = each.reason, None if group is None else group.key
                 notes.setdefault(key, []).append(index)
         for indexes in notes.values():
             first = verdicts[indexes[0]]
-            detail = first.finding.detail
-            if len(indexes) > 1:
-                detail += f" The same holds for {len(indexes) - 1} more."
-            yield self._alert(indexes[0], first, detail)
+            more = f" The same holds for {len(indexes) - 1} more." if len(indexes) > 1 else ""
+            yield self._alert(indexes[0], first, more)
 
     def receive(self, sample: Sample) -> None:
         """Take in the states of a sample."""
@@ -305,11 +304,12 @@ class Updates:
     def _judge_idle(self, look: Look) -> None:
         """Say what of an optimizer moves a weight that has no useful gradient."""
         name, place = self._table.name(look.index), self._place(look.index)
+        what = mover(look.gradient, look.decay, remembers=look.remembers)
         if look.trainable:
-            finding = MovedWithoutGradient.zeros(name, look.optimizer, _mover(look), place)
+            finding = MovedWithoutGradient.zeros(name, look.optimizer, what, place)
             self._take(look.index, finding, "note", "zeros")
         else:
-            finding = MovedWithoutGradient.frozen(name, look.optimizer, _mover(look), place)
+            finding = MovedWithoutGradient.frozen(name, look.optimizer, what, place)
             self._take(look.index, finding, "alert", "frozen")
 
     def _is_clipped(self) -> bool:
@@ -332,31 +332,13 @@ class Updates:
         group = self._groups.of(index)
         return None if group is None else self._places.of(group.key[0])
 
-    def _alert(self, index: int, verdict: Verdict, detail: str) -> Alert:
-        place = verdict.finding.place
-        return Alert(
-            index,
-            self._table.name(index),
-            verdict.since_step,
-            cause=verdict.finding.cause,
-            detail=detail,
-            where=None if place is None else place.text,
-            level=verdict.level,
-        )
+    def _alert(self, index: int, verdict: Verdict, more: str = "") -> Alert:
+        name = self._table.name(index)
+        alert = alert_of(verdict.finding, index, name, verdict.since_step, verdict.level)
+        return replace(alert, detail=f"{alert.detail}{more}")
 
 
 def _is_mostly_lost(look: Look) -> bool:
     """Return whether most elements did not move, and would have in float32."""
     wide = look.size_in_float32
     return look.moved and wide is not None and look.lost >= MOSTLY > wide.lost
-
-
-def _mover(look: Look) -> str:
-    """Say what moves a weight by zeros, or by a gradient of earlier steps."""
-    if look.gradient == "some":
-        return "it is applied again in each step"
-    if look.decay:
-        return f"its weight decay of {look.decay:g} works wherever there is a gradient"
-    if look.remembers:
-        return "its memory of earlier gradients (momentum) works wherever there is a gradient"
-    return "it works wherever there is a gradient"

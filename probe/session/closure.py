@@ -17,12 +17,13 @@ from ..base.guard import Guard
 from ..base.source import Callers, hand_on
 from ..diagnosis.applied_functions import Applied, AppliedFunctions
 from ..diagnosis.backward_check import Deviation, Unchecked, check
-from ..diagnosis.case import Case
+from ..diagnosis.case import Case, Finding
 from ..diagnosis.explanation import Explanation
 from ..diagnosis.phrases import at
 from ..diagnosis.trace import Trace
 from ..measure.magnitude import gradient_values, magnitude, read, state_word
 from ..model.table import ParameterTable, is_uninitialized
+from ..progress.foreseen import foreseen
 from ..torch_compat.autograd import inside_backward
 from ..torch_compat.parts import EXPLAINING
 from ..torch_compat.requirements import require_for
@@ -74,6 +75,7 @@ def explain(
     require_for(EXPLAINING)
     table = ParameterTable(models)
     _require_values(table)
+    wrong = foreseen(optimizers, table)
     kept = KeptModels(models, optimizers)
     guard = Guard()
     trace = Trace(models, table.parameters, guard, kept.keep_leaf)
@@ -89,7 +91,7 @@ def explain(
             # Optimizers in backward hooks, and whole training steps, leave no gradient behind.
             if after[i] == "absent" and _version(parameter) != versions[i]:
                 after[i] = trace.state(parameter)
-        cases = list(_cases(table, trace, held if optimizers else None, attached, after))
+        cases = list(_cases(table, trace, held if optimizers else None, attached, after, wrong))
         zeroing = [] if attached is None else attached.gates.registry.zeroing()
         deviations = _deviations(applied.calls)
         return trace.explain(cases, table.names_by_id(), held, zeroing, deviations)
@@ -207,6 +209,7 @@ def _cases(
     held: set[int] | None,
     attached: ModelHooks | None,
     states: Sequence[str],
+    wrong: Mapping[int, Finding],
 ) -> Iterator[Case]:
     freezes = {} if attached is None else attached.freezer.records.freezes
     gates = {} if attached is None else attached.gates.registry.blocking()
@@ -223,6 +226,7 @@ def _cases(
             trace.owners(table.names[index]),
             None if known is None else freezes.get(known),
             gate,
+            update=wrong.get(index),
         )
 
 
