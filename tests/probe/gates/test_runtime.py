@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from gradgate import probe
 from gradgate.probe.gates.site_gates import SiteGates
+from gradgate.probe.torch_compat.tensors import hooks_on
 from tests.support import gating
 from tests.support.gating import OPTIMIZERS, SITES, Branched
 
@@ -22,7 +23,7 @@ def test_detach_leaves_the_model_as_it_was() -> None:
         return [
             (dict(m._forward_hooks), dict(m._forward_pre_hooks), list(vars(m)))
             for m in model.modules()
-        ] + [(p.requires_grad, p._backward_hooks, sorted(vars(p))) for p in model.parameters()]
+        ] + [(p.requires_grad, hooks_on(p), sorted(vars(p))) for p in model.parameters()]
 
     before = traces()
     optimizer = OPTIMIZERS["sgd"](list(model.parameters()))
