@@ -15,6 +15,7 @@ from torch.utils.checkpoint import checkpoint, checkpoint_sequential
 from gradgate import probe
 from gradgate.probe.base.guard import Guard
 from gradgate.probe.freeze.anchor import Anchor
+from gradgate.probe.model.graph_walk import leaves
 from gradgate.probe.session.run import job_of
 from gradgate.probe.torch_compat.wrappers import Wrappers
 from tests.support import zoo
@@ -58,6 +59,7 @@ def test_only_what_carries_nothing_is_tied(model: nn.Sequential, anchor: Anchor)
     """What the model returns has its own gradient; a layer called alone has none."""
     whole, alone = played_again(model), played_again(model[0])
     assert not anchor.is_all_of(whole)
+    assert all(leaf is not anchor.leaf for leaf in leaves([whole]))
     assert anchor.is_all_of(alone)
     assert alone.requires_grad
     alone.sum().backward()
