@@ -11,7 +11,9 @@ NORMS = frozenset({"norm", "norm_avg"})
 """What is known once a gradient has arrived."""
 BEFORE_GRADIENT = frozenset({"step", "closed"})
 """What is known before the gradient, and stays the same all step long."""
-OWN_NAMES = NORMS | BEFORE_GRADIENT
+MOVEMENT = frozenset({"update_ratio", "weight_norm"})
+"""What is known of a parameter: at its own site, as of the latest look at its weight."""
+OWN_NAMES = NORMS | BEFORE_GRADIENT | MOVEMENT
 
 
 def metric_name(name: str) -> str:

@@ -66,7 +66,7 @@ class BlockedParameters:
         parameter, is_blocked = step.table.parameters[index], index in self.before_forward
         if not (is_blocked or parameter.requires_grad):
             return  # frozen
-        if not gate.decide(step.number, step.measurement.metrics.latest, lambda: 0.0):
+        if not gate.decide(step.number, step.values(gate.weight_in(step.table)), lambda: 0.0):
             gate.arrivals.await_gradient()
         elif not is_blocked:
             self.before_forward |= {index}

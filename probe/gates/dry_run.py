@@ -8,9 +8,10 @@ from typing import Any
 
 from ..base.errors import CommandError, ConditionError, GradgateError
 from ..conditions.compiler import Condition, compile_condition
-from ..conditions.names import OWN_NAMES
+from ..conditions.names import MOVEMENT, OWN_NAMES
 from ..model.commands import Command, GateCommand
 from .decider import Decider
+from .sites import PARAMETER
 
 
 def dry_run(
@@ -26,9 +27,11 @@ def dry_run(
     had none. ``check`` raises why the gate cannot be made. ``known``: the metrics that
     conditions can name now.
     """
+    at_parameter = command.site.startswith(f"{PARAMETER}:")
+    own = OWN_NAMES if at_parameter else OWN_NAMES - MOVEMENT
     answer: dict[str, Any] = {
         "error": None,
-        "names": sorted({*OWN_NAMES, *known}),
+        "names": sorted({*own, *known}),
         "closed": None,
         "samples": 0,
         "missing": [],

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..conditions.compiler import Condition
+from ..conditions.names import MOVEMENT
 from ..model.gate_info import GateInfo
 from ..model.table import ParameterTable
 from .actions import Action
@@ -127,6 +128,11 @@ class Gate:
             found = (i for i, aliases in enumerate(names) if self.site.name in aliases)
             self.index = next(found, known)
         return None if self.index is None or not names[self.index] else self.index
+
+    def weight_in(self, table: ParameterTable) -> int | None:
+        """Return the index of the parameter whose movement the condition asks for, or None."""
+        asks = not MOVEMENT.isdisjoint(self.decider.condition.names)
+        return self.find_parameter(table) if asks and isinstance(self.site, ParameterSite) else None
 
     def info(self, name: Callable[[int], str]) -> GateInfo:
         """Return the gate as Python reports it; ``name`` gives a parameter's name."""

@@ -11,8 +11,12 @@ from ..base.guard import Guard
 from ..freeze.grad_scaler import LossScale
 from ..freeze.recomputations import Recomputations
 from ..measure.measurement import Measurement
+from ..model.sample import UPDATE_RATIO, WEIGHT_NORM
 from ..model.table import ParameterTable
 from .norms import GateNorms
+
+FIGURES = {"update_ratio": UPDATE_RATIO, "weight_norm": WEIGHT_NORM}
+"""The statistics that conditions know, by their name there."""
 
 
 @dataclass
@@ -29,6 +33,16 @@ class PresentStep:
     number: int = 1
     zeros: set[int] = field(default_factory=set)
     """Parameters of which the script asked for a gradient, and got zeros or None."""
+
+    def values(self, index: int | None) -> Mapping[str, float]:
+        """Return what conditions know: the metrics, and the movement of a parameter."""
+        known = self.measurement.metrics.latest
+        if index is None:
+            return known
+        figures = {
+            name: self.measurement.latest.figure(code, index) for name, code in FIGURES.items()
+        }
+        return {**known, **{name: value for name, value in figures.items() if value is not None}}
 
     def stand_ins(self) -> dict[int, int]:
         """Return the parameters in whose place a module holds another tensor, by its ``id``."""

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from itertools import count
 
-from ..base.errors import CommandError
+from ..base.errors import CommandError, ConditionError
 from ..base.undo import Restore
-from ..conditions.compiler import compile_condition
+from ..conditions.compiler import Condition, compile_condition
+from ..conditions.names import MOVEMENT
 from ..model.commands import GateCommand
 from ..model.gate_info import GateInfo
 from .actions import make_action
 from .blocked import BlockedParameters
 from .gate import Gate, GateSettings
 from .runtime import GateRuntime
-from .sites import GatedRun, check_site, parse_site
+from .sites import PARAMETER, GatedRun, Site, check_site, parse_site
 
 MOST = 1000
 """Gates of a run, at most."""
@@ -63,13 +64,14 @@ class GateRegistry:
         """
         if command.gate is not None:
             self.check_number(command.gate)
-        compile_condition(command.when)
+        condition = compile_condition(command.when)
         make_action(command.action, factor=command.factor, max_norm=command.max_norm)
         if command.hold < 0:
             raise CommandError(f"hold={command.hold}: give a number of steps from 0 up.")
         if command.gate is None and len(self._gates) >= MOST:
             raise CommandError(f"a run has {MOST} gates at most; remove some.")
         site = parse_site(command.site)
+        _check_names(condition, site)
         old = None if command.gate is None else self._gates[command.gate]
         if old is None or old.site != site:
             table, blocked = self._run.table, self._blocked.before_forward
@@ -153,3 +155,15 @@ class GateRegistry:
         """Return the closed gates that let zeros pass."""
         closed = [gate for gate in self.all() if gate.is_closed and gate.action.zeroes]
         return [gate.info(self._run.table.name) for gate in closed]
+
+
+def _check_names(condition: Condition, site: Site) -> None:
+    """Raise :class:`ConditionError` for a name that is not known at this kind of site."""
+    unknown = sorted(condition.names & MOVEMENT)
+    if unknown and site.kind != PARAMETER:
+        raise ConditionError(
+            f"{unknown[0]} is that of a parameter, so it is known at its own site only: "
+            f"param:NAME, not {site.text}.",
+            condition.text.find(unknown[0]),
+            condition.text,
+        )

@@ -100,7 +100,9 @@ class GateRuntime:
             step.zeros.add(index)
         for gate in self.gates():
             if gate.arrivals.has_cut and (index is None or index in gate.reach.indexes):
-                gate.decide(step.number, step.measurement.metrics.latest, lambda: 0.0, cut=True)
+                gate.decide(
+                    step.number, step.values(gate.weight_in(step.table)), lambda: 0.0, cut=True
+                )
 
     def follow_parameters(self) -> None:
         """At a boundary: put hooks on the tensors that gated parameters are now."""

@@ -120,7 +120,7 @@ class SiteGates:
             asked = grad if value is None else value
             return float(norm_of(asked, scale) if measured is None else measured)
 
-        closed = gate.decide(step.number, step.measurement.metrics.latest, norm, cut=cut)
+        closed = gate.decide(step.number, step.values(gate.weight_in(step.table)), norm, cut=cut)
         if measured is not None:
             step.norms.add(gate, step.number, measured, closed=closed)
         if not closed:

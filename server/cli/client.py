@@ -11,6 +11,7 @@ from ..protocol.commands.row import CommandRow
 from ..protocol.effects import Preview
 from ..protocol.explanations import ExplanationRows
 from ..protocol.gates import GateRow, GateRows
+from ..protocol.parameters import ParameterRow, ParameterRows
 from ..protocol.runs import RunRow, Runs
 from ..protocol.trials import Trial, TrialRequest
 from .transport import Transport
@@ -41,6 +42,10 @@ class Client:
         change = asked.model_dump(include=set(ChangeRequest.model_fields), mode="json")
         query = {name: _query_value(value) for name, value in change.items()}
         return self._transport.get(Preview, f"{_path(run)}/preview?{urlencode(query)}")
+
+    def parameters(self, run: str) -> list[ParameterRow]:
+        """Return every parameter of a run."""
+        return self._transport.get(ParameterRows, f"{_path(run)}/parameters").parameters
 
     def gates(self, run: str) -> list[GateRow]:
         """Return every gate of a run."""

@@ -11,6 +11,7 @@ from .explain import explain
 from .freeze import freeze
 from .gate import gate
 from .gates import gates
+from .parameters import parameters
 from .runs import runs
 from .serve import serve
 from .thaw import thaw
@@ -23,5 +24,5 @@ def main() -> None:
     """Watch, explain and steer gradient flow in a PyTorch job while it trains."""
 
 
-for command in (serve, demo, runs, freeze, thaw, gate, ungate, gates, explain, alerts):
+for command in (serve, demo, runs, parameters, freeze, thaw, gate, ungate, gates, explain, alerts):
     main.add_command(command)

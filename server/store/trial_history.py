@@ -12,7 +12,7 @@ from sqlalchemy import Connection, select
 
 from ..protocol import limits
 from ..protocol.states import State
-from ..protocol.statistics import Statistic
+from ..protocol.statistics import SHARED_OUT, Statistic
 from ..protocol.trials import RecordedHistory, TrialRequest
 from .buckets import History
 from .metrics import read_metric_before
@@ -23,7 +23,7 @@ from .tables import metrics, parameters
 _WORD = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 _NO_WORD = re.compile(r"[^A-Za-z0-9_]")
 # A metric of such a name has no name in conditions.
-_TAKEN = frozenset({"step", "norm", "norm_avg", "closed"})
+_TAKEN = frozenset({"step", "norm", "norm_avg", "closed", *(each.label for each in SHARED_OUT)})
 # In these states a backward wrote a gradient that a gate would have seen.
 _ARRIVED = (State.PRESENT, State.ZERO, State.NONFINITE)
 
@@ -48,6 +48,7 @@ def recorded_history(
     norm = _norm(connection, run, asked.site, steps)
     if norm is not None:
         values["norm"] = norm
+    values |= _movement(connection, run, asked, steps)
     first = 0
     rows = limits.TRIAL_ROWS // max(1, len(mentioned))
     for word, names in mentioned.items():
@@ -104,6 +105,28 @@ def _parameter_norm(
         zip(history.steps[arrived].tolist(), history.values[arrived].tolist(), strict=True)
     )
     return [by_step.get(step) for step in steps.tolist()]
+
+
+def _movement(
+    connection: Connection, run: str, asked: TrialRequest, steps: NDArray[np.int64]
+) -> dict[str, Values]:
+    """Return what a condition at a parameter's site knows of its weight at each step."""
+    kind, _, name = asked.site.partition(":")
+    words = set(_WORD.findall(asked.when))
+    wanted = [each for each in SHARED_OUT if each.label in words and kind == "param"]
+    place = _position(connection, run, name) if wanted else None
+    if place is None:
+        return {}
+    found: dict[str, Values] = {}
+    for statistic in wanted:
+        history = read_histories(
+            connection, run, [place], statistic, int(steps[0]), int(steps[-1])
+        )[place].measured()
+        # A condition knows, in a step, the look of an earlier one.
+        places = np.searchsorted(history.steps, steps) - 1
+        values = history.values.tolist()
+        found[statistic.label] = [values[at] if at >= 0 else None for at in places.tolist()]
+    return found
 
 
 def _gate_norm(

@@ -11,6 +11,8 @@
 const OWN = Object.freeze([
   ["norm", "L2 norm of the gradient that arrives"],
   ["norm_avg", "its average over about 10 arrivals before"],
+  ["update_ratio", "how far the latest step looked at moved the parameter, to its norm"],
+  ["weight_norm", "L2 norm of the parameter"],
   ["step", "the step"],
   ["closed", "was the gate closed in the step before"],
 ]);

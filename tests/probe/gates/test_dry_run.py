@@ -71,6 +71,9 @@ def test_a_dry_run_knows_what_it_lacks() -> None:
     assert tried("loss > 1", None)["missing"] == ["loss"]
     assert tried("norm_avg > 1", history)["missing"] == ["norm_avg"]
     assert tried("loss > 1", None)["names"] == ["closed", "loss", "norm", "norm_avg", "step"]
+    asked = gating.command("param:a", when="True")
+    names = dry_run(asked, None, check=lambda _: None, known=[])["names"]
+    assert names == ["closed", "norm", "norm_avg", "step", "update_ratio", "weight_norm"]
 
 
 def test_a_dry_run_over_gaps() -> None:

@@ -125,6 +125,20 @@ def test_the_norms_of_a_parameter_are_those_recorded(
     assert latest == {"steps": [80, 90], "values": {"norm": [None, 2.5]}}
 
 
+def test_a_condition_has_the_movement_of_the_latest_look_before_each_step(
+    shared_server: ServerProcess, run: str, ask: Ask
+) -> None:
+    """As the job had it then; null before the first, and at the site of no parameter none."""
+    with FakeProbe(shared_server, hello(run)) as probe:
+        for step, ratio in enumerate([NAN, 0.5, NAN, 0.25], 1):
+            probe.sample(step, [1], update_ratio=[ratio])
+        probe.until_acked(4)
+        history = history_of(probe, ask, "update_ratio > 0.3")
+        assert history["values"]["update_ratio"] == [None, None, 0.5, 0.5]
+        other = history_of(probe, ask, "update_ratio > 0.3", site="output:a")
+        assert "update_ratio" not in other["values"]
+
+
 def test_many_spans_are_cut_at_the_latest(shared_server: ServerProcess, run: str, ask: Ask) -> None:
     """However the samples came to be stored, the latest are given, in order."""
     with FakeProbe(shared_server, hello(run)) as probe:
