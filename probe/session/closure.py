@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager, nullcontext
 
 from torch import Tensor, nn
@@ -83,7 +83,7 @@ def explain(
         versions = [_version(parameter) for parameter in table.parameters]
         applied = AppliedFunctions(guard)
         with applied if check_backward else nullcontext():
-            _run(closure, trace, kept)
+            _run(closure, trace, kept, set(table.index_of))
         held = {id(p) for each in optimizers for g in each.param_groups for p in g["params"]}
         attached = ModelHooks.find(models)
         after = states(table.parameters)
@@ -99,9 +99,11 @@ def explain(
         kept.put_back()
 
 
-def _run(closure: Callable[[], object], trace: Trace, kept: KeptModels) -> None:
+def _run(
+    closure: Callable[[], object], trace: Trace, kept: KeptModels, parameters: Set[int]
+) -> None:
     """Run the closure under the trace; what it steps is kept first."""
-    with _stepping(kept.keep_stepping):
+    with _stepping(kept.keep_stepping, parameters):
         trace.start()
         try:
             hand_on(closure)
@@ -150,8 +152,11 @@ def _add_note(error: Exception) -> None:
 
 
 @contextmanager
-def _stepping(keep: Callable[[Optimizer], None]) -> Iterator[None]:
-    """Call ``keep`` before an optimizer steps, and say that a closure ought not to step one."""
+def _stepping(keep: Callable[[Optimizer], None], parameters: Set[int]) -> Iterator[None]:
+    """Call ``keep`` before an optimizer steps, and say that a closure ought not to step one.
+
+    One of other parameters, by ``id``, than the models' it may: an inner loop trains copies.
+    """
     callers, thread = Callers(), threading.get_ident()
     told: set[str] = set()
 
@@ -161,7 +166,8 @@ def _stepping(keep: Callable[[Optimizer], None]) -> Iterator[None]:
         keep(optimizer)
         place = callers.chain().place
         line = "" if place is None else f" at {place.text}"
-        if not (inside_backward() or line in told):
+        held = {id(p) for group in optimizer.param_groups for p in group["params"]}
+        if not (inside_backward() or line in told or held.isdisjoint(parameters)):
             told.add(line)
             logger.warning(
                 "gradgate: the closure given to explain() calls %s.step()%s, and what that changed "

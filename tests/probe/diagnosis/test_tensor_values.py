@@ -209,13 +209,16 @@ def test_an_inference_tensor_counts_no_versions() -> None:
 
 
 def test_a_view_of_several_things_has_a_size_of_its_own() -> None:
-    """As has a factor of a product; a view of one thing is as large as that."""
+    """As has one from before, and a factor of a product; another is as large as its base."""
     x = torch.tensor([[0.0, 2.0], [0.0, 3.0]])
+    before = x[:, 1:]
 
     def step() -> None:
+        before.exp()
         x[:, :1].exp()
         x[:, :1] * x[:, 1:]
 
     tape = Recorded(step).tape
     views = [each.outputs[0] for each in tape.calls if each.name == "__getitem__"]
     assert [view.size for view in views] == [None, 0.0, 3.0]
+    assert [each.size for each in tape.values if each.shape == (2, 1) and not each.made_by] == [3.0]

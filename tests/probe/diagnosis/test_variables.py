@@ -236,6 +236,15 @@ def a_name_of_a_comprehension(t: Torch) -> None:
     t.mul(x)
 
 
+def of_a_function_that_returns_another(t: Torch) -> None:
+    def measure() -> float:
+        t.history.append(t.item())
+        return 2.0
+
+    number = measure()
+    t.mul(number)
+
+
 def a_method_of_the_same_name(t: Torch) -> None:
     t.total = t.item()
     t.mul(Other().total())
@@ -265,6 +274,7 @@ LEADS_NOT = (
     only_compared,
     overwritten,
     a_name_of_a_comprehension,
+    of_a_function_that_returns_another,
     a_method_of_the_same_name,
     a_variable_of_another_function,
 )

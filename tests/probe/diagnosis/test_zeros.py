@@ -153,6 +153,7 @@ def test_a_gradient_underflows_where_its_type_is_small() -> None:
     half = replace(value(), dtype=torch.float16, size=1.0)
     full = replace(value(), dtype=torch.float32, size=1.0)
     assert "GradScaler" in reason_of(turn(of("linear", half), received=1e-6)).advice
+    assert "float16" in reason_of(turn(of("add", full, half), received=1e-6)).why
     assert reason_of(turn(of("linear", full), received=1e-6)).why == ""
     assert "float32" in reason_of(turn(of("linear", full), received=1e-44)).why
     assert reason_of(turn(of("linear", half), received=None)).why == ""

@@ -187,6 +187,20 @@ def test_a_closure_that_steps_is_told_so_once(caplog: pytest.LogCaptureFixture) 
     assert "leave the step out" in record.message
 
 
+def test_an_inner_loop_may_step_a_copy(caplog: pytest.LogCaptureFixture) -> None:
+    """There is nothing to leave out: the optimizer holds no parameter of the model."""
+    model = made()
+
+    def closure() -> None:
+        learner = copy.deepcopy(model)
+        stepping(learner, torch.optim.SGD(learner.parameters(), 0.1))
+        model(X).sum().backward()
+
+    with caplog.at_level(logging.WARNING, "gradgate"):
+        probe.explain(model, closure)
+    assert caplog.records == []
+
+
 def test_what_another_thread_trains_goes_on() -> None:
     """Its optimizer is none of the closure's, and what it did stays."""
     model, other = nn.Linear(4, 2), nn.Linear(4, 2)
