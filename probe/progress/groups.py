@@ -25,6 +25,8 @@ class Group:
     """Of its parameters, in the order of the table."""
     weights: npt.NDArray[np.int64]
     """Of those of two dimensions or more: no biases and no scales."""
+    sizes: npt.NDArray[np.int64]
+    """Elements of each of the weights."""
     optimizer: str
     """Its type."""
     label: str
@@ -75,6 +77,7 @@ class Groups:
                         group,
                         np.array(indexes, np.int64),
                         np.array(weights, np.int64),
+                        np.array([self._table.parameters[i].numel() for i in weights], np.int64),
                         type(optimizer).__name__,
                         self._label(k, g),
                     )

@@ -11,6 +11,8 @@ from ..model.sample import Sample
 
 IDLE = (State.ABSENT, State.STALE, State.ZERO, State.FROZEN)
 """States in which no gradient asks a weight to move."""
+_IS_IDLE = np.isin(np.arange(256), IDLE)
+"""By a state's code."""
 
 
 class Streaks:
@@ -43,7 +45,7 @@ class Streaks:
         self._useful_step[:count][useful] = sample.step
         idle = self.idle[:count]
         idle += 1
-        idle[~np.isin(sample.states, IDLE)] = 0
+        idle[~_IS_IDLE[sample.states]] = 0
 
     def receive_movement(self, movement: Movement) -> None:
         """Take in a look; what it says nothing of stays as it is.

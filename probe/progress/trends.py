@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from statistics import median
 
 import numpy as np
 import numpy.typing as npt
@@ -41,6 +42,8 @@ class _History:
     """By look: the median update ratio of the group's weights."""
     parameters: int
     """Of the group; where that changes, all begins anew."""
+    weights_norm: float = 0.0
+    """Of all of the group's weights together, as of the latest looks; 0 before the first."""
     looks: int = 0
     vanished: int = 0
     """Samples in a row in which the first layers got next to nothing."""
@@ -105,6 +108,8 @@ class Trends:
         looked = ~np.isnan(movement.weight_norm)
         known[looked] = movement.weight_norm[looked]
         self._weight_norms = known
+        for group in self._groups.all():
+            self._history(group).weights_norm = self._weights_norm(group)
         if movement.skipped:
             return
         for group in self._groups.all():
@@ -118,15 +123,17 @@ class Trends:
 
     def receive_dead_units(self, dead: DeadUnits) -> None:
         """Take in the rows of a weight that get no gradient, if its rows are output units."""
-        units = dead.rows and self._has_output_units(dead)
-        share = dead.dead_rows / dead.rows if units else 0.0
-        if self._limits.dead_units <= share < 1:
+        share = dead.dead_rows / max(dead.rows, 1)
+        told = self._limits.dead_units <= share < 1 and self._has_output_units(dead)
+        if not told and dead.parameter not in self._dead:
+            return
+        if told:
             self._dead[dead.parameter] = dead
         else:
-            self._dead.pop(dead.parameter, None)
-        for group in self._groups.all():
-            if dead.parameter in group.indexes:
-                self._put(DeadUnitsCause.word, group, self._worst_units(group))
+            del self._dead[dead.parameter]
+        group = self._groups.of(dead.parameter)
+        if group is not None:
+            self._put(DeadUnitsCause.word, group, self._worst_units(group))
 
     def _has_output_units(self, dead: DeadUnits) -> bool:
         """Return whether a weight is a linear or convolutional layer's, and no table of words."""
@@ -162,21 +169,22 @@ class Trends:
         late, early = totals[-n:], totals[:-n]
         if len(late) < n:
             return None
-        worst = int(group.indexes[np.argmax(np.nan_to_num(norms))])
-        weights = self._weights_norm(group)
-        now = float(np.median(late))
-        if weights > 0 and now / weights >= self._limits.exploding_ratio:
-            finding = Exploding.large(group.label, self._table.name(worst), now / weights)
-            return _Trend(finding, worst, history.steps[-n])
-        before = float(np.median(early)) if len(early) == n else 0.0
+        weights, now = history.weights_norm, median(late)
+        ratio = now / weights if weights > 0 else 0.0
+        before = median(early) if len(early) == n else 0.0
         # What grows from next to nothing, as behind a layer that begins with zeros, is healthy.
-        notable = now >= (weights / 10 if weights > 0 else 1.0)
+        notable = ratio >= 0.1 if weights > 0 else now >= 1
         apart = before > 0 and min(late) > max(early)
-        if notable and apart and now / before >= self._limits.exploding:
-            name = self._table.name(worst)
+        grown = notable and apart and now / before >= self._limits.exploding
+        if not grown and ratio < self._limits.exploding_ratio:
+            return None
+        worst = int(group.indexes[np.argmax(np.nan_to_num(norms))])
+        name = self._table.name(worst)
+        if grown:
             finding = Exploding.grown(group.label, name, now / before, 2 * n)
-            return _Trend(finding, worst, history.steps[-n])
-        return None
+        else:
+            finding = Exploding.large(group.label, name, ratio)
+        return _Trend(finding, worst, history.steps[-n])
 
     def _weights_norm(self, group: Group) -> float:
         known = group.indexes[group.indexes < len(self._weight_norms)]
@@ -186,10 +194,10 @@ class Trends:
         self, group: Group, history: _History, norms: npt.NDArray[np.float64]
     ) -> _Trend | None:
         """Compare the first quarter of the layers with the last."""
-        weights = group.weights[norms[group.weights] > 0]
+        there = norms[group.weights] > 0
+        weights, sizes = group.weights[there], group.sizes[there]
         if len(weights) < _LAYERS:
             return None
-        sizes = np.array([self._table.parameters[index].numel() for index in weights])
         mean = np.log(norms[weights] / np.sqrt(np.maximum(sizes, 1)))
         quarter = len(weights) // 4
         ratio = float(np.exp(np.median(mean[:quarter]) - np.median(mean[-quarter:])))
@@ -222,7 +230,7 @@ class Trends:
         return _Trend(finding, int(group.weights[0]), step)
 
     def _worst_units(self, group: Group) -> _Trend | None:
-        mine = [dead for index in group.indexes if (dead := self._dead.get(int(index)))]
+        mine = [dead for dead in self._dead.values() if self._groups.of(dead.parameter) is group]
         if not mine:
             return None
         worst = max(mine, key=lambda dead: dead.dead_rows / dead.rows)
