@@ -27,7 +27,7 @@ def dry_run(
     had none. ``check`` raises why the gate cannot be made. ``known``: the metrics that
     conditions can name now.
     """
-    at_parameter = command.site.startswith(f"{PARAMETER}:")
+    at_parameter = isinstance(command, GateCommand) and command.site.startswith(f"{PARAMETER}:")
     own = OWN_NAMES if at_parameter else OWN_NAMES - MOVEMENT
     answer: dict[str, Any] = {
         "error": None,

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from ..torch_compat.tensors import inner_tensors
 from .stacks import Stacks
 
 ROW = 2**14
@@ -74,17 +75,21 @@ class Checksums:
 
 
 def checksums(parameters: Sequence[Tensor]) -> list[int]:
-    """Return the checksum of each, 0 of one without elements; waits for their devices."""
+    """Return the checksum of each, 0 of one without elements; waits for their devices.
+
+    Of a sharded parameter it is that of this rank's own part.
+    """
     sums = [0] * len(parameters)
-    groups: dict[tuple[torch.device, torch.dtype], list[int]] = {}
+    groups: dict[tuple[torch.device, torch.dtype], list[tuple[int, Tensor]]] = {}
     for position, parameter in enumerate(parameters):
-        if parameter.numel():
-            groups.setdefault((parameter.device, parameter.dtype), []).append(position)
+        for held in inner_tensors(parameter.detach()):
+            if held.numel():
+                groups.setdefault((held.device, held.dtype), []).append((position, held))
     taking = Checksums()
-    for positions in groups.values():
-        taken = taking.take([parameters[position].detach() for position in positions]).tolist()
-        for position, value in zip(positions, taken, strict=True):
-            sums[position] = value
+    for group in groups.values():
+        taken = taking.take([held for _, held in group]).tolist()
+        for (position, _), value in zip(group, taken, strict=True):
+            sums[position] += value
     return sums
 
 

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from torch.optim import SGD, Optimizer
 
+from ..torch_compat.tensors import wraps_others
 from .learning_rates import rate_of
 
 
@@ -32,9 +33,11 @@ def update_size(
 ) -> UpdateSize | None:
     """Return how large the update is for a weight of ``dtype`` and of these values.
 
-    None where the optimizer's state is not of a kind that is known: Adam's, RMSprop's and SGD's
-    are.
+    None where the optimizer's state is not of a kind that is known (Adam's, RMSprop's and SGD's
+    are), and for a weight of which other ranks hold a part.
     """
+    if wraps_others(parameter):
+        return None
     with torch.no_grad():
         change = _change(optimizer, group, parameter)
         if change is None or change.shape != parameter.shape or not parameter.numel():
