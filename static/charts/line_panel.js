@@ -10,6 +10,7 @@ import { plural } from "../base/format.js";
 import { Memo } from "../base/memo.js";
 import { Tabs } from "../base/tabs.js";
 import { STATISTICS } from "../link/statistics.js";
+import { isExplained } from "../model/explained.js";
 import { MAX_SELECTED, tabOf } from "../model/view_url.js";
 import { drawnLines, lineStyle } from "./drawn_lines.js";
 import { effectMarks } from "./effect_marks.js";
@@ -89,7 +90,7 @@ function hintOf(tab) {
  * @param {string} name
  * @param {RunState} state
  */
-function asks(name, { parameters, states, verdicts }) {
-  const position = parameters.findIndex((each) => each.name === name);
-  return position >= 0 && verdicts.asks(position, states);
+function asks(name, state) {
+  const position = state.parameters.findIndex((each) => each.name === name);
+  return position >= 0 && isExplained(position, state);
 }

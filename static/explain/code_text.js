@@ -1,23 +1,11 @@
 /**
- * Text with code in it, taken apart for drawing.
+ * Lines of code, taken apart for drawing.
  *
  * @typedef {import("../wire.js").Snippet} Snippet
  */
 import { visible } from "../base/visible.js";
 
 const TAB = "    ";
-
-/**
- * A sentence with `code` between backticks, in pieces; a single backtick is one.
- * @param {string} sentence
- * @returns {{text: string, code: boolean}[]}
- */
-export function codePieces(sentence) {
-  return sentence
-    .split(/`([^`]+)`/)
-    .map((text, i) => ({ text: visible(text), code: i % 2 === 1 }))
-    .filter(({ text }) => text !== "");
-}
 
 /**
  * The lines of a snippet with their numbers, without the indentation that all of them share and

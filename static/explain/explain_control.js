@@ -86,8 +86,8 @@ export class ExplainControl {
     this.name = name;
     this.locked = locked;
     for (const panel of this.covered) panel.inert = open;
-    const { states, parameters, commands, verdicts, sampleStep } = state;
-    if (!this.drawn.differs(open, name, locked, this.refusal, states, parameters, commands, verdicts.answer, sampleStep)) return;
+    const { states, parameters, commands, verdicts, sampleStep, told } = state;
+    if (!this.drawn.differs(open, name, locked, this.refusal, states, parameters, commands, verdicts.answer, sampleStep, told)) return;
     if (!open) this.panel.hide();
     else this.panel.show({ name, subject: this.#subject(name), answer: verdicts.answer, commands, locked, refusal: this.refusal });
   }
@@ -97,16 +97,16 @@ export class ExplainControl {
    * @returns {ExplainedParameter}
    */
   #subject(name) {
-    const { parameters, states, verdicts } = this.state;
+    const { parameters, states, verdicts, told } = this.state;
     const position = parameters.findIndex(({ names }) => names.includes(name));
     if (position < 0) {
       const explanation = verdicts.byName.get(name) ?? null;
-      return { state: null, removed: false, explanation, holds: true, known: explanation !== null };
+      return { state: null, removed: false, explanation, holds: true, known: explanation !== null, told: [] };
     }
     const { removed } = parameters[position];
     const explanation = removed ? null : (verdicts.byPosition.get(position) ?? null);
     const holds = verdicts.causes.has(position);
-    return { state: removed ? null : stateOf(states[position]).name, removed, explanation, holds, known: true };
+    return { state: removed ? null : stateOf(states[position]).name, removed, explanation, holds, known: true, told: told.get(position) ?? [] };
   }
 
   async #ask() {

@@ -2,6 +2,7 @@
  * What the panel that explains a parameter says beside the job's own words.
  *
  * @typedef {import("../model/records.js").CommandRow} CommandRow
+ * @typedef {import("../wire.js").Alert} Alert
  * @typedef {import("../wire.js").Explanation} Explanation
  * @typedef {import("../model/records.js").Explanations} Explanations
  * @typedef {import("../model/states.js").StateName} StateName
@@ -12,9 +13,11 @@
  * @property {Explanation | null} explanation
  * @property {boolean} holds does the explanation's cause fit the latest sample?
  * @property {boolean} known does the page know the name at all?
+ * @property {readonly Alert[]} told alerts and notes about it
  */
 import { formatCount, formatDuration, formatNumber } from "../base/format.js";
 import { visible } from "../base/visible.js";
+import { causeLabel } from "../model/alerts.js";
 import { causeOf } from "../model/causes.js";
 import { isPending } from "../model/command_states.js";
 
@@ -25,9 +28,10 @@ import { isPending } from "../model/command_states.js";
  * @param {Explanations} answer
  * @returns {{tone: "calm" | "open" | "old", text: string} | null}
  */
-export function standing({ state, removed, explanation, holds, known }, { step, left_out }) {
+export function standing({ state, removed, explanation, holds, known, told }, { step, left_out }) {
   if (!known) return { tone: "open", text: "This run has no parameter of that name." };
   if (removed) return { tone: "open", text: "The model has this parameter no longer." };
+  if (step === null && told.length > 0) return null;
   if (step === null) return { tone: "open", text: "Not looked at yet: the job has traced no step so far." };
   const then = `step ${formatCount(step)}`;
   if (explanation !== null) {
@@ -38,6 +42,7 @@ export function standing({ state, removed, explanation, holds, known }, { step, 
     if (left_out > 0) return { tone: "open", text: `${formatCount(left_out)} explanations of ${then} are not listed, and this may be one of them.` };
     return { tone: "old", text: `It had a useful gradient at ${then}, when the job looked last. Now it is ${state}: explain again.` };
   }
+  if (told.length > 0) return { tone: "open", text: `A useful gradient came to it at ${then}, when the job looked last.` };
   return { tone: "calm", text: `Nothing was wrong with it as of ${then}.` };
 }
 
@@ -80,6 +85,14 @@ export function askedWords(commands, answer) {
   if (asked.state !== "rejected" || answeredSince) return { pending: false, text: "" };
   const reason = asked.reason === null ? "no reason was given" : visible(asked.reason);
   return { pending: false, text: `rejected: ${reason}` };
+}
+
+/**
+ * What heads an alert or a note in the panel.
+ * @param {Alert} alert
+ */
+export function toldHeading({ level, cause, since_step }) {
+  return `${level === "note" ? "Note" : "Alert"}: ${causeLabel(cause)}, since step ${formatCount(since_step)}`;
 }
 
 /** What an explanation's advice is headed by. @param {string} cause */

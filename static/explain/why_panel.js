@@ -1,8 +1,9 @@
 /**
- * The panel that explains one parameter: the verdict, the line of code, what to do, and the gradient's
+ * The panel that explains one parameter: its alerts and notes, the verdict, the line of code, what to do, and the gradient's
  * way from the loss back to it. All that comes from the job is set as text.
  *
  * @typedef {import("../model/records.js").CommandRow} CommandRow
+ * @typedef {import("../wire.js").Alert} Alert
  * @typedef {import("../wire.js").Explanation} Explanation
  * @typedef {import("../model/records.js").Explanations} Explanations
  * @typedef {import("./explanation_words.js").ExplainedParameter} ExplainedParameter
@@ -18,13 +19,14 @@
 import { element, find, setAttribute, setName, setText } from "../base/dom.js";
 import { formatCount } from "../base/format.js";
 import { Memo } from "../base/memo.js";
+import { prose } from "../base/prose.js";
 import { visible } from "../base/visible.js";
+import { alertSentence } from "../model/alerts.js";
 import { causeOf } from "../model/causes.js";
 import { stateGlyph } from "../model/state_glyph.js";
 import { stateCode } from "../model/states.js";
 import { alikeTo } from "../model/verdicts.js";
-import { codePieces } from "./code_text.js";
-import { adviceHeading, askedWords, standing, traceWords } from "./explanation_words.js";
+import { adviceHeading, askedWords, standing, toldHeading, traceWords } from "./explanation_words.js";
 import { pathView } from "./path_view.js";
 import { sourceView } from "./source_view.js";
 
@@ -45,6 +47,7 @@ export class WhyPanel {
     this.element = panel;
     this.again = find(panel, ".again");
     this.body = find(panel, ".why-body");
+    this.told = find(panel, ".told");
     this.verdict = find(panel, ".verdict");
     this.drawn = new Memo();
     /** Set when a person opened it: the focus goes to it as soon as it is in sight. */
@@ -75,7 +78,8 @@ export class WhyPanel {
     place.hidden = words === null;
     setText(place, words?.text ?? "");
     setAttribute(place, "data-tone", words?.tone ?? null);
-    if (this.drawn.differs(name, explanation)) {
+    if (this.drawn.differs(name, explanation, subject.told)) {
+      this.told.replaceChildren(...subject.told.map((alert) => toldView(alert, explanation)));
       this.verdict.replaceChildren(...(explanation === null ? [] : verdictParts(explanation, answer, this.#room())));
       this.body.scrollTop = 0;
     }
@@ -124,6 +128,18 @@ export class WhyPanel {
 }
 
 /**
+ * An alert or a note; what the verdict below says of it is not said twice.
+ * @param {Alert} alert
+ * @param {Explanation | null} explanation
+ */
+function toldView(alert, explanation) {
+  const heading = element("h3", {}, toldHeading(alert));
+  const same = explanation !== null && explanation.detail === alert.detail;
+  const words = same ? [] : [element("p", { class: "detail" }, ...prose(alertSentence(alert))), ...sourceView(alert.where ?? null, null)];
+  return element("div", { class: alert.level === "note" ? "note" : "alert" }, heading, ...words);
+}
+
+/**
  * @param {Explanation} explanation
  * @param {Explanations} answer
  * @param {number} room for so many stations
@@ -140,11 +156,6 @@ function verdictParts(explanation, answer, room) {
     element("p", { class: "advice" }, ...prose(advice)),
   );
   return [words, pathView(path, room)];
-}
-
-/** @param {string} sentence */
-function prose(sentence) {
-  return codePieces(sentence).map(({ text, code }) => (code ? element("code", {}, text) : text));
 }
 
 /**

@@ -1,28 +1,24 @@
 /**
  * What the pages call an alert and a note: what a job tells unasked, of a parameter or of the whole run.
  *
- * @typedef {import("./records.js").UnaskedCause} UnaskedCause
+ * @typedef {import("../wire.js").Alert} Alert
  */
 import { causeOf } from "./causes.js";
-
-/** @type {Readonly<Record<UnaskedCause, string>>} what is wrong, for causes that no explanation has */
-const LABELS = Object.freeze({
-  no_step: "no step is seen",
-  not_frozen: "not frozen",
-  share: "share of trainable numbers",
-  unmeasured: "not measured",
-});
-
-/** @type {ReadonlyMap<string, string>} */
-const KNOWN = new Map(Object.entries(LABELS));
 
 /**
  * What is wrong, in a few words.
  * @param {string | null} cause
  */
 export function causeLabel(cause) {
-  if (cause === null) return "not explained yet";
-  return KNOWN.get(cause) ?? causeOf(cause).label;
+  return cause === null ? "not explained yet" : causeOf(cause).label;
+}
+
+/**
+ * The sentence of an alert; one without a cause is an expectation that is broken.
+ * @param {Alert} alert
+ */
+export function alertSentence({ detail }) {
+  return detail ?? "The script expects it to train.";
 }
 
 /**

@@ -1,9 +1,10 @@
 /**
- * The causes of a missing gradient, in the page's words; docs/protocol.md lists them. A new one is an
- * entry of `ENTRIES`.
+ * The causes of explanations, alerts and notes, in the page's words; docs/protocol.md lists them. A new
+ * one is an entry of `ENTRIES`.
  *
  * @typedef {import("./states.js").StateName} StateName
  * @typedef {import("./records.js").Cause} CauseName
+ * @typedef {import("./records.js").UnaskedCause} UnaskedCause
  * @typedef {object} Cause
  * @property {string} label in the list of troubles: `4 detached`
  * @property {string} word beside the state in a row
@@ -14,7 +15,7 @@
 import { visible } from "../base/visible.js";
 import { TROUBLES } from "./states.js";
 
-/** @type {Readonly<Record<CauseName, Cause>>} */
+/** @type {Readonly<Record<CauseName | UnaskedCause, Cause>>} */
 const ENTRIES = Object.freeze({
   frozen_by_script: { label: "frozen by the script", word: "by script", meaning: "The script set requires_grad to False.", states: ["frozen", ...TROUBLES], wanted: true },
   frozen_by_command: { label: "frozen by a command", word: "by command", meaning: "A command froze it.", states: ["frozen"], wanted: true },
@@ -30,7 +31,7 @@ const ENTRIES = Object.freeze({
   overwritten: { label: "overwritten", word: "overwritten", meaning: "Something wrote over its gradient before the step.", states: [...TROUBLES], wanted: false },
   not_in_optimizer: { label: "not in the optimizer", word: "not applied", meaning: "Nobody applies its gradient.", states: ["present", ...TROUBLES], wanted: false },
   no_backward: { label: "no backward", word: "no backward", meaning: "No backward came to it.", states: [], wanted: false },
-  not_moving: { label: "does not move", word: "does not move", meaning: "A useful gradient is applied, and the weight stays as it is.", states: ["present"], wanted: false },
+  not_moving: { label: "does not move", word: "not moving", meaning: "A useful gradient is applied, and the weight stays as it is.", states: ["present"], wanted: false },
   moved_without_gradient: { label: "moved without gradient", word: "moves", meaning: "It changes, though no gradient asks for that.", states: ["frozen", ...TROUBLES], wanted: false },
   not_cleared: { label: "not cleared", word: "not cleared", meaning: "Gradients of earlier steps are applied again and again.", states: ["present"], wanted: false },
   replicas_differ: { label: "replicas differ", word: "replicas differ", meaning: "It has other values on other ranks.", states: ["present"], wanted: false },
@@ -39,6 +40,10 @@ const ENTRIES = Object.freeze({
   dead_units: { label: "dead units", word: "dead units", meaning: "Some of its units get no gradient.", states: ["present"], wanted: false },
   update_ratio: { label: "unusual updates", word: "unusual updates", meaning: "A step changes it far too little or too much.", states: ["present"], wanted: false },
   wrong_backward: { label: "wrong backward", word: "wrong backward", meaning: "A custom function’s backward is not its derivative.", states: ["present", ...TROUBLES], wanted: false },
+  no_step: { label: "no step is seen", word: "no step", meaning: "Backwards go by, and no step of the optimizer is seen.", states: [], wanted: false },
+  not_frozen: { label: "not frozen", word: "moves", meaning: "It was expected to keep every bit, and has changed.", states: ["present", "frozen", ...TROUBLES], wanted: false },
+  share: { label: "share of trainable numbers", word: "share", meaning: "More or fewer numbers are trainable than expected.", states: [], wanted: false },
+  unmeasured: { label: "not measured", word: "not measured", meaning: "The probe cannot see its gradient.", states: ["unmeasured"], wanted: false },
   unknown: { label: "cause unknown", word: "cause unknown", meaning: "The traced step did not show why.", states: [], wanted: false },
 });
 

@@ -41,6 +41,8 @@ export class RunState {
     this.alerts = new Map();
     /** @type {ReadonlyMap<number, Alert>} what is worth knowing of parameters, by position */
     this.notes = new Map();
+    /** @type {ReadonlyMap<number, readonly Alert[]>} all that is told of parameters, alerts first, by position */
+    this.told = new Map();
     /** @type {readonly Alert[]} alerts and notes of the whole run */
     this.ofRun = [];
     this.history = new SampleHistory(0, SPARK_SAMPLES);
@@ -125,6 +127,7 @@ export class RunState {
   setAlerts(alerts) {
     this.alerts = byPosition(alerts.filter(({ level }) => level !== "note"));
     this.notes = byPosition(alerts.filter(({ level }) => level === "note"));
+    this.told = allByPosition(alerts);
     this.ofRun = alerts.filter(({ parameter }) => parameter === null);
   }
 
@@ -214,6 +217,16 @@ function withKnown(values, known) {
  */
 function byPosition(alerts) {
   return new Map(alerts.toReversed().flatMap((alert) => (alert.parameter === null ? [] : [[alert.parameter, alert]])));
+}
+
+/** @param {readonly Alert[]} alerts */
+function allByPosition(alerts) {
+  /** @type {Map<number, Alert[]>} */
+  const found = new Map();
+  for (const alert of alerts) {
+    if (alert.parameter !== null) found.set(alert.parameter, [...(found.get(alert.parameter) ?? []), alert]);
+  }
+  return found;
 }
 
 /**

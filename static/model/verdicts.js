@@ -4,7 +4,6 @@
  * @typedef {import("../wire.js").Explanation} Explanation
  * @typedef {import("./records.js").Explanations} Explanations
  * @typedef {import("./states.js").StateName} StateName
- * @typedef {import("./module_tree.js").TreeNode} TreeNode
  *
  * @typedef {object} CauseGroup
  * @property {string} cause
@@ -123,15 +122,4 @@ export function alikeTo(explanations, one) {
 function sharesStop(one, other) {
   const stopOf = (/** @type {Explanation} */ { path }) => path.find(({ flow }) => flow === "stops" || flow === "turns")?.label;
   return stopOf(one) === stopOf(other);
-}
-
-/**
- * Which parameter a row of the tree asks about: its own, or the first in trouble below; "" for none.
- * @param {TreeNode} node
- * @param {{verdicts: Verdicts, parameters: readonly {name: string}[], states: Uint8Array}} state
- */
-export function nameToExplain(node, { verdicts, parameters, states }) {
-  if (node.kind === "parameter") return node.path;
-  const asked = node.parameters.find((position) => verdicts.asks(position, states));
-  return asked === undefined ? "" : parameters[asked].name;
 }

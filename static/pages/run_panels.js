@@ -37,7 +37,7 @@ import { drifted } from "../commands/undo.js";
 import { ExplainControl } from "../explain/explain_control.js";
 import { GateControl } from "../gates/gate_control.js";
 import { sortedRows, visibleRows } from "../model/module_tree.js";
-import { nameToExplain } from "../model/verdicts.js";
+import { nameToExplain } from "../model/explained.js";
 import { FilterMatch } from "../tree/filter_match.js";
 import { RunAlerts } from "../tree/run_alerts.js";
 import { SortHeads } from "../tree/sort_heads.js";

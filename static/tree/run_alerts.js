@@ -5,6 +5,7 @@
  */
 import { element } from "../base/dom.js";
 import { formatCount } from "../base/format.js";
+import { prose } from "../base/prose.js";
 import { visible } from "../base/visible.js";
 import { causeLabel } from "../model/alerts.js";
 
@@ -27,6 +28,7 @@ export class RunAlerts {
 
 /** @param {Alert} alert */
 function line({ cause, detail, where, since_step, level }) {
-  const title = `Since step ${formatCount(since_step)}${where ? `, ${visible(where)}` : ""}`;
-  return element("li", { class: level ?? "alert", title }, element("strong", {}, causeLabel(cause)), ` ${visible(detail ?? "")}`);
+  const since = element("span", { class: "since" }, `since step ${formatCount(since_step)}${where ? `, ${visible(where)}` : ""}`);
+  const head = element("p", { class: "head" }, element("strong", {}, causeLabel(cause)), " ", since);
+  return element("li", { class: level ?? "alert" }, head, element("p", {}, ...prose(detail ?? "")));
 }

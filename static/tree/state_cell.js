@@ -5,11 +5,12 @@
  * @typedef {import("../model/module_tree.js").TreeNode} TreeNode
  * @typedef {import("../model/run_state.js").RunState} RunState
  * @typedef {import("../model/states.js").StateName} StateName
- * @typedef {import("../wire.js").Alert} Alert
  */
 import { element, setAttribute } from "../base/dom.js";
 import { visible } from "../base/visible.js";
+import { alertSentence } from "../model/alerts.js";
 import { causeOf, rowWords } from "../model/causes.js";
+import { isExplained } from "../model/explained.js";
 import { frozenWords } from "../model/frozen_state.js";
 import { domainShare, isPlottable, rampColor } from "../model/norm_scale.js";
 import { stateGlyph } from "../model/state_glyph.js";
@@ -35,7 +36,7 @@ export class StateCell {
    */
   ask(node, state) {
     const position = node.kind === "parameter" ? node.parameters[0] : undefined;
-    this.asked = position !== undefined && state.verdicts.asks(position, state.states);
+    this.asked = position !== undefined && isExplained(position, state);
     if (!this.asked) return;
     setAttribute(this.asker, "aria-label", `Why: ${visible(node.path)}`);
     setAttribute(this.asker, "title", "Why? (W)");
@@ -80,7 +81,7 @@ export class StateCell {
    * @param {number} position
    * @param {RunState} state
    */
-  #drawState(position, { states, parameters, gates, verdicts, alerts, notes }) {
+  #drawState(position, { states, parameters, gates, verdicts, told: toldOf }) {
     const code = states[position];
     const { name, frozen } = parameters[position];
     const mark = stateOf(code);
@@ -88,18 +89,19 @@ export class StateCell {
     const by = mark.name === "gated" ? gates.filter(({ parameters }) => parameters.includes(name)).map(({ id }) => id) : [];
     const cause = verdicts.causes.get(position) ?? null;
     const detail = cause === null ? null : (verdicts.byPosition.get(position)?.detail ?? null);
-    const told = [alerts.get(position), notes.get(position)].flatMap((alert) => (alert === undefined ? [] : [alertWords(alert)]));
-    const key = [mark.name, ...how, ...by, cause, detail, ...told, this.asked].join(" ");
+    const told = toldOf.get(position) ?? [];
+    const key = JSON.stringify([mark.name, how, by, cause, detail, told, this.asked]);
     if (key === this.key) return;
     this.key = key;
-    const said = rowWords(mark.name, cause);
+    const said = rowWords(mark.name, cause ?? told.find((alert) => alert.cause !== null)?.cause ?? null);
     const words = [said.state, said.cause].filter((word) => word !== null);
     this.words.replaceChildren(...words.map((word, i) => element("span", {}, i + 1 < words.length ? `${word} · ` : word)));
-    const calm = mark.standing !== "trouble" && mark.name !== "gated" && said.state !== null;
+    const grave = told.some(({ level }) => level !== "note");
+    const calm = mark.standing !== "trouble" && mark.name !== "gated" && !grave && (said.state !== null || cause === null);
     this.words.style.color = calm ? "var(--muted)" : `var(--state-${said.state ?? "absent"})`;
     this.element.replaceChildren(stateGlyph(code), this.words, ...(this.asked ? [this.asker] : []));
     const more = new Set([
-      ...told,
+      ...told.map((alert) => visible(alertSentence(alert))),
       ...(how.length > 0 ? [`It is frozen ${how.join(", ")}.`] : []),
       ...(by.length > 0 ? [`It was gate ${by.join(", ")}.`] : []),
       ...(cause === null ? [] : [visible(detail ?? causeOf(cause).meaning)]),
@@ -113,11 +115,6 @@ export class StateCell {
     this.element.replaceChildren(element("span", { class: "muted" }, "removed"));
     setAttribute(this.element, "title", "The model has this parameter no longer.");
   }
-}
-
-/** @param {Alert} alert */
-function alertWords({ detail }) {
-  return detail === null ? "The script expects it to train." : visible(detail);
 }
 
 /**

@@ -77,19 +77,30 @@ def test_troubles_are_counted_by_cause(probe: FakeProbe, open_run: OpenRun, run:
 
 def test_what_ought_to_train_comes_first(probe: FakeProbe, open_run: OpenRun, run: str) -> None:
     """An alert is the first of the troubles, leads to its row, and goes when the job says so."""
-    probe.alerts(3, alert(None, None, detail="None is held."), alert(), alert(1, level="note"))
+    whole_run = alert(None, None, detail="None is held.", where="train.py:7")
+    unmoved = alert(3, "b.bias", cause="not_moving", detail="`b.bias` stays.", where="train.py:9")
+    probe.alerts(3, whole_run, alert(), alert(1, level="note"), {**unmoved, "level": "note"})
     page = open_run(run)
     whole = page.page.get_by_role("list", name="Of the whole run")
-    expect(whole.get_by_role("listitem")).to_have_text(["detached None is held."])
+    expect(whole.get_by_role("listitem")).to_have_text(
+        ["detached since step 12, train.py:7None is held."]
+    )
     chip = page.page.locator("#trouble .chip").first
     expect(chip).to_have_text("1 alert")
     chip.click()
     assert page.rows() == ["model", "a", "weight"]
     chip.click()
-    page.page.get_by_role("button", name="1 note").click()
-    assert page.rows() == ["model", "a", "bias"]
-    page.page.get_by_role("button", name="1 note").click()
+    page.page.get_by_role("button", name="2 notes").click()
+    assert page.rows() == ["model", "a", "bias", "b", "bias"]
+    page.page.get_by_role("button", name="2 notes").click()
+    expect(page.row("b.bias").locator(".state .words")).to_have_text("not moving")
+    page.row("b.bias").get_by_role("button", name="Why: b.bias").click()
+    told = panel(page).locator(".told > *")
+    expect(told).to_have_text(
+        ["Note: does not move, since step 12b.bias stays.train.py:9Copy"], use_inner_text=False
+    )
     probe.alerts(4)
+    expect(told).to_have_count(0)
     expect(chip).to_have_text("3 absent")
     expect(whole).to_be_hidden()
 

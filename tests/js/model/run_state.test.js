@@ -210,9 +210,11 @@ test("alerts and notes go by position, the first of several, and those of the wh
   const ofRun = { ...first, parameter: null, name: null };
   /** @type {import("../../../static/wire.js").Alert} */
   const note = { ...first, level: "note" };
-  state.setAlerts([ofRun, first, { ...first, detail: "second" }, note]);
+  const second = { ...first, detail: "second" };
+  state.setAlerts([ofRun, first, second, note]);
   assert.deepEqual([...state.alerts], [[1, first]]);
   assert.deepEqual([...state.notes], [[1, note]]);
+  assert.deepEqual([...state.told], [[1, [first, second, note]]]);
   assert.deepEqual(state.ofRun, [ofRun]);
 });
 

@@ -1,10 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { RunState } from "../../../static/model/run_state.js";
 import { stateCode } from "../../../static/model/states.js";
-import { alikeTo, nameToExplain, Verdicts } from "../../../static/model/verdicts.js";
-import { explanation, parameterRow, traced } from "../support/rows.js";
+import { alikeTo, Verdicts } from "../../../static/model/verdicts.js";
+import { explanation, traced } from "../support/rows.js";
 
 /** @param {...import("../../../static/model/states.js").StateName} names */
 function states(...names) {
@@ -56,22 +55,6 @@ test("there is something to ask of troubles and of unwanted causes", () => {
   verdicts.set(traced([explanation(2, { cause: "not_in_optimizer" }), explanation(3, { cause: "frozen_by_script" })]));
   verdicts.settle(now, 500);
   assert.deepEqual([0, 1, 2, 3].map((position) => verdicts.asks(position, now)), [false, true, true, false]);
-});
-
-test("a module asks about its first parameter in trouble", () => {
-  const state = new RunState();
-  state.setParameters([
-    parameterRow("a.weight", { state: "present", grad_norm: 1 }),
-    parameterRow("a.bias", { state: "absent" }),
-    parameterRow("b.weight", { state: "present", grad_norm: 1 }),
-  ]);
-  const ask = (/** @type {string} */ id) => {
-    const node = state.tree.nodes.get(id);
-    return node && nameToExplain(node, state);
-  };
-  assert.equal(ask("m:a"), "a.bias");
-  assert.equal(ask("m:b"), "");
-  assert.equal(ask("p:b.weight"), "b.weight");
 });
 
 test("what the same line cut is named together", () => {

@@ -1,0 +1,15 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { codePieces } from "../../../static/base/prose.js";
+
+test("code in a sentence is between backticks, and a lone one is a backtick", () => {
+  assert.deepEqual(codePieces("`a.weight` stops at `h.detach()`."), [
+    { text: "a.weight", code: true },
+    { text: " stops at ", code: false },
+    { text: "h.detach()", code: true },
+    { text: ".", code: false },
+  ]);
+  assert.deepEqual(codePieces("a ` b"), [{ text: "a ` b", code: false }]);
+  assert.deepEqual(codePieces("a\u202eb"), [{ text: "a⟨U+202E⟩b", code: false }]);
+});
