@@ -25,6 +25,7 @@ COMMANDS: dict[str, Command] = {
     "block in the forward": lambda run: run.gate("output:0"),
     "block in the backward": lambda run: run.gate("output:", "norm >= 0"),
     "block at an input": lambda run: run.gate("input:2"),
+    "block a parameter": lambda run: run.gate("param:0.weight"),
     "block at a parameter": lambda run: run.gate("param:0.weight", "norm >= 0"),
     "clip": lambda run: run.gate("output:0", action="clip", max_norm=1e-3),
 }

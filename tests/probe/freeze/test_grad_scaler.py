@@ -90,7 +90,7 @@ def test_the_optimizer_never_sees_the_zeros_that_the_scaler_looks_at() -> None:
 
 def test_the_zeros_are_of_a_kind_that_the_scaler_looks_at() -> None:
     """It refuses gradients in half precision; the smallest parameter is in that."""
-    model = nn.Sequential(nn.Linear(4, 1), nn.Linear(1, 1).half())
+    model = nn.Sequential(nn.Linear(4, 1, bias=False), nn.Linear(1, 1).half())
     optimizer = torch.optim.SGD(model[0].parameters(), lr=0.1)
     optimizer.add_param_group({"params": list(model[1].parameters())})
     model[1].requires_grad_(False)
