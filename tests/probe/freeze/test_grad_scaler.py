@@ -102,6 +102,21 @@ def test_the_zeros_are_of_a_kind_that_the_scaler_looks_at() -> None:
         scaler.update()
 
 
+def test_an_optimizer_that_trains_anything_keeps_its_gradients() -> None:
+    """The scaler looks at those, also at that of the smallest parameter."""
+    model, optimizer = chain()
+    scaler = torch.amp.GradScaler("cpu")
+    with probe.attach(model, optimizer, server=False) as run:
+        run.freeze("stem")
+        before = weights(model)
+        scaler.scale(loss_of(model, 1)).backward()
+        scaler.step(optimizer)
+        scaler.update()
+        after = weights(model)
+    moved = {name for name in after if after[name] != before[name]}
+    assert moved == {name for name in after if not name.startswith("stem")}
+
+
 def test_without_a_command_a_step_without_gradients_is_the_scripts_mistake() -> None:
     """It raises again as soon as nothing is frozen any more."""
     model, optimizer = chain()
