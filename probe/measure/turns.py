@@ -46,7 +46,7 @@ class Turns:
         now = self._clock()
         self._debt = max(0.0, self._debt - self._share * (now - self._counted))
         self._counted = now
-        if self._looks >= FREE and self._debt > 0:
+        if self._debt > 0:
             return ()
         if not self._queue:
             self._queue = shares(self._sizes())[::-1]
