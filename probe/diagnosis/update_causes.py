@@ -75,14 +75,18 @@ class NotMoving(Cause):
         )
 
     @classmethod
-    def tiny(cls, name: str, size: float, place: Place | None) -> Finding:
+    def tiny(cls, name: str, size: float, place: Place | None, *, is_bias: bool) -> Finding:
         """Say that the update is too small for any type; ``size``: to half a float's spacing."""
+        useless = (
+            "A bias right before a normalisation, or of the keys of an attention, has no effect "
+            "and so no gradient but rounding: there it can be left out (bias=False). "
+        )
         return cls._still(
             name,
             f"its updates are at most {size:.1g} of what would move it by a single bit, since its "
             "gradient or its learning rate is so small",
-            "It may be meant, where training has converged; else look for what makes the "
-            "gradient so small on its way, or raise the learning rate.",
+            f"{useless if is_bias else ''}It may be meant, where training has converged; else look "
+            "for what makes the gradient so small on its way, or raise the learning rate.",
             place,
         )
 
@@ -117,6 +121,18 @@ class NotMoving(Cause):
             f"{optimizer}.step() moves it, and the script puts the old bits back before the next",
             "Look for what writes old values into it between the steps: load_state_dict(), "
             "copy_(), or an average that is swapped in and out.",
+            place,
+        )
+
+    @classmethod
+    def held(cls, name: str, optimizer: str, place: Place | None) -> Finding:
+        """Say that what the step did is undone, at values that a constraint may hold."""
+        return cls._still(
+            name,
+            f"{optimizer}.step() moves it, and the script puts the old bits back before the next; "
+            "all of it is at the ends of a range, and each step moves it outwards",
+            "It may be meant, where the script keeps it in a range, as by clamp_(): then it is at "
+            "the end of that, and a wider one lets it go on; else look for what writes to it.",
             place,
         )
 

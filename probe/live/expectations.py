@@ -14,6 +14,7 @@ from ..model.table import ParameterTable
 from .alerts import Alert
 from .missing import MISSING
 
+PRESENT, ZERO = int(State.PRESENT), int(State.ZERO)
 PATIENCE = 2
 """Samples in a row after which an expected parameter that does not train is an alert."""
 
@@ -44,6 +45,8 @@ class Expectations:
             resolve(pattern, table.names)
         self.missed: dict[int, Missed] = {}
         """By parameter, in the order of the table."""
+        self._trained = False
+        """There was a useful gradient in some sample."""
 
     @property
     def broken(self) -> list[int]:
@@ -57,12 +60,16 @@ class Expectations:
 
         ``frozen``: by command; ``is_loose``: says whether no optimizer applies a gradient.
         """
-        if not self.patterns or sample.skipped:
+        if not self.patterns or sample.skipped or self._is_at_its_least(sample):
             return False
         before, self.missed = self.missed, {}
         new = False
         for index in self.expected(len(sample.states)):
             with self._guard:  # one by one: a fault in one must not hide the others
+                if index in sample.waiting:
+                    if index in before:
+                        self.missed[index] = before[index]
+                    continue
                 state = _trouble(State(sample.states[index]), index, frozen, is_loose)
                 if state is not None:
                     earlier = before.get(index, Missed(0, sample.step, state))
@@ -70,6 +77,15 @@ class Expectations:
                     self.missed[index] = missed
                     new |= missed.samples == PATIENCE
         return new
+
+    def _is_at_its_least(self, sample: Sample) -> bool:
+        """Return whether the loss asks for nothing, as a margin that is met in a whole batch does.
+
+        No parameter gets anything then, and each that was used gets zeros, after others that did.
+        """
+        useful = bool((sample.states == PRESENT).any())
+        self._trained |= useful
+        return self._trained and not useful and bool((sample.states == ZERO).any())
 
     def find(self, *, last: bool) -> Iterator[Alert]:
         """Tell of each that is broken; at the end of a run one sample is reason enough."""

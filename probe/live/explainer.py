@@ -30,6 +30,8 @@ from .traced_step import TracedStep, TraceResult
 
 MOST = 2000
 """Explanations that are sent."""
+MOST_TRIES = 8
+"""Steps that are traced for who asks, until each optimizer of several takes part in one."""
 
 
 class Explainer:
@@ -70,6 +72,8 @@ class Explainer:
         self._schedule = TraceSchedule(models, wrappers, strict=alerts.strict)
         self._step = TracedStep(models, table, measurement, freezer, gates, holding, guard, finding)
         self._commands = ExplainCommands(table, reports.send, guard)
+        self._tries = 0
+        """Steps that were traced for who asks now."""
         self.latest: dict[str, Explanation] = {}
         """By name: of the step that was traced last."""
 
@@ -122,6 +126,10 @@ class Explainer:
             result = self._step.explain()
             if result is None:  # no sample of the step: who asked waits for the next
                 return
+            self._tries += 1
+            if self._commands.waiting and not result.complete and self._tries < MOST_TRIES:
+                return
+            self._tries = 0
             self._publish(result, step)
         if attempt.error is None:
             self._commands.apply(step, self.latest)

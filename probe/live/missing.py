@@ -24,6 +24,8 @@ class MissingGradients:
         """A parameter is missing that was not looked at."""
         self._explained = np.zeros(0, np.bool_)
         """Those that were explained since they began to miss."""
+        self._waiting = np.zeros(0, np.bool_)
+        """Those that the latest sample did not ask for a gradient."""
         self._is_missing = np.isin(np.arange(256), MISSING)
         """By a state's code."""
 
@@ -33,9 +35,11 @@ class MissingGradients:
             return
         self._grow(len(sample.states))
         missing = self._is_missing[sample.states]
-        self._missed = np.where(missing, self._missed + 1, 0)
-        self._explained &= missing
-        self.doubtful = bool((missing & ~self._explained).any())
+        waiting = self._waiting = np.zeros(len(missing), np.bool_)
+        waiting[list(sample.waiting)] = True
+        self._missed = np.where(waiting, self._missed, np.where(missing, self._missed + 1, 0))
+        self._explained &= missing | waiting
+        self.doubtful = bool(((self._missed > 0) & ~self._explained).any())
 
     def overdue(self) -> npt.NDArray[np.int64]:
         """Find the parameters that ought to be looked at, and were not."""
@@ -43,7 +47,7 @@ class MissingGradients:
 
     def mark_explained(self) -> None:
         """Take what is missing now as explained."""
-        self._explained |= self._missed > 0
+        self._explained |= (self._missed > 0) & ~self._waiting
         self.doubtful = False
 
     def _grow(self, count: int) -> None:

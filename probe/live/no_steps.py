@@ -136,7 +136,7 @@ class NoSteps:
         )
 
     def step_seen(self) -> None:
-        """Watch no more: the first step has ended."""
+        """Watch no more: the first step has begun."""
         if self._over:
             return
         self._over = True

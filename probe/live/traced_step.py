@@ -20,6 +20,7 @@ from ..model.sample import Sample
 from ..model.table import ParameterTable
 from ..torch_compat.autograd import inside_backward
 from .holding import Holding
+from .missing import MISSING
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,8 @@ class TraceResult:
     """What the step took."""
     ratio: float | None
     """How many times as long as a usual step that is, where one is known."""
+    complete: bool
+    """Each parameter without a gradient was asked for one in this step."""
 
 
 class TracedStep:
@@ -108,7 +111,9 @@ class TracedStep:
             self._gates.zeroing(),
         )
         usual = self._measurement.schedule.pace.usual
-        return TraceResult(explanations, trace.seconds, trace.seconds / usual if usual else None)
+        ratio = trace.seconds / usual if usual else None
+        complete = not any(sample.states[index] in MISSING for index in sample.waiting)
+        return TraceResult(explanations, trace.seconds, ratio, complete)
 
     def stop(self) -> None:
         """Drop the trace, if there is one."""
@@ -121,6 +126,8 @@ class TracedStep:
         cases = []
         for index, state in enumerate(sample.states):
             if index in self._table.removed or state == State.UNMEASURED:
+                continue
+            if index in sample.waiting:  # what its optimizer applies was no matter of this step
                 continue
             with self._guard:  # one by one: a fault in one must not keep the others from it
                 case = Case(

@@ -24,6 +24,7 @@ from .metrics import MetricLog, MetricValues
 from .onset_watch import OnsetWatch
 from .pace import Pace
 from .released import ReleasedGradients
+from .rounds import Rounds
 from .sampler import Sampler
 from .schedule import SamplingSchedule
 from .turns import Turns
@@ -63,6 +64,7 @@ class Measurement:
         self._table_changed = table_changed
         self._changes = ModelChanges(models, table, step=coming_step)
         self.members = Membership(table, optimizers, self._changes, changed=self._changed)
+        self._rounds = Rounds(len(optimizers), self.members.set_of)
         self._writes = WriteTracker(table.parameters)
         self.schedule = SamplingSchedule(pace)
         self._released = ReleasedGradients(
@@ -89,8 +91,9 @@ class Measurement:
             # What was applied before the step does not change in it, and yet it changes.
             self.looks.before_step(held - self._released.known, self._coming_step())
 
-    def after_step(self) -> None:
-        """Look at weights after an optimizer's step, if it is their turn."""
+    def after_step(self, k: int, step: int) -> None:
+        """Look at weights after optimizer k's part of ``step``, if it is their turn."""
+        self._rounds.stepped(k, step)
         self.looks.after_step()
 
     def measure(self, k: int) -> None:
@@ -148,11 +151,15 @@ class Measurement:
         """Whether a backward wrote this gradient since the last step used it."""
         return self._writes.is_new(index, grad)
 
+    def untouched(self, grad: Tensor) -> bool:
+        """Whether nothing has written to a gradient since an earlier step used it."""
+        return self._writes.untouched(grad)
+
     def finish_sample(self, step: int, gated: frozenset[int], *, skipped: bool) -> None:
         """Complete the sample of ``step``; ``gated``: what gates kept without a gradient."""
         # First, so that its figures have arrived when the sample has.
         self.looks.finish(step)
-        self.sampler.finish(step, gated, skipped=skipped)
+        self.sampler.finish(step, gated, skipped=skipped, waiting=self._rounds.waiting(step))
 
     def rearm_timer(self) -> None:
         """Put the timer's hooks behind those that others have added since."""

@@ -72,6 +72,7 @@ class _Pending:
     step: int
     time: float
     skipped: bool
+    waiting: frozenset[int]
     draft: _Draft
     readbacks: list[tuple[list[_Part], Readback]]
 
@@ -141,10 +142,17 @@ class Sampler:
             norms = [grad_norms(group) for group in grads.values()]
             return any(not bool(torch.isfinite(values).all()) for values in norms)
 
-    def finish(self, step: int, gated: Collection[int] = (), *, skipped: bool = False) -> None:
+    def finish(
+        self,
+        step: int,
+        gated: Collection[int] = (),
+        *,
+        skipped: bool = False,
+        waiting: frozenset[int] = frozenset(),
+    ) -> None:
         """Complete the sample of ``step`` with the parameters no optimizer has stepped.
 
-        ``gated``: those that got no gradient because of a gate.
+        ``gated``: those that got no gradient because of a gate; ``waiting``: as the sample has it.
         """
         self._catch_up()
         draft, self._draft = self._open_draft(), None
@@ -163,7 +171,7 @@ class Sampler:
         readbacks = [
             (parts, Readback([part.values for part in parts])) for parts in by_device.values()
         ]
-        self._pending.append(_Pending(step, time.time(), skipped, draft, readbacks))
+        self._pending.append(_Pending(step, time.time(), skipped, waiting, draft, readbacks))
         self._taken += 1
         self._writes.count_sample()
 
@@ -293,7 +301,7 @@ def _complete(pending: _Pending) -> Sample:
     with np.errstate(over="ignore"):
         narrow = {code: values.astype(np.float32) for code, values in wide.items()}
     skipped = pending.skipped or (draft.may_skip and bool((states == State.NONFINITE).any()))
-    return Sample(pending.step, pending.time, states, narrow, skipped)
+    return Sample(pending.step, pending.time, states, narrow, skipped, pending.waiting)
 
 
 def _judge(

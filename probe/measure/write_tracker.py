@@ -81,6 +81,11 @@ class WriteTracker:
         # only: from the next one on there are hooks.
         return bool(version(grad) != mark)
 
+    def untouched(self, grad: Tensor) -> bool:
+        """Whether nothing at all, a backward or the script, has written here since it was old."""
+        mark = grad.__dict__.get(MARK)
+        return mark is not None and bool(version(grad) == mark)
+
     def count_sample(self) -> None:
         """Count a sample, and decide whether hooks are needed."""
         self._learned += 1

@@ -29,3 +29,6 @@ class Sample:
     """By statistic code: float32 [parameters], NaN where there is no value."""
     skipped: bool = False
     """The optimizer did not apply these gradients (an overflow under AMP)."""
+    waiting: frozenset[int] = frozenset()
+    """Parameters whose optimizer made no step in this one, as one of several may not: what they
+    have for a gradient was not asked for."""

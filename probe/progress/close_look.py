@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from ..measure.checksums import checksums
+from ..measure.local_part import local_part
 from ..model.table import ParameterTable
 from ..torch_compat.versions import version
 from .groups import Groups
@@ -30,6 +31,8 @@ class Look:
     trainable: bool
     gradient: Gradient
     """What its ``.grad`` held when the step used it."""
+    untouched: bool
+    """Nothing has written to that since an earlier step used it."""
     written: bool
     """The step wrote to it, by PyTorch's count of writes."""
     moved: bool
@@ -38,6 +41,9 @@ class Look:
     """A bit of it was different between that step and the next."""
     put_back: bool
     """The next step found the very bits that this one had found."""
+    outward: bool
+    """Its elements were at the ends of a range, and the step moved none inwards: what a clamp
+    holds there is put back each time."""
     size: UpdateSize | None
     """What was asked for, in the weight's own type."""
     size_in_float32: UpdateSize | None
@@ -52,6 +58,31 @@ class Look:
         return 0.0 if self.size is None else self.size.lost
 
 
+@dataclass(frozen=True)
+class _Ends:
+    """The least value of a weight and its largest, where it has no others."""
+
+    least: Tensor
+    largest: Tensor
+
+    @classmethod
+    def of(cls, parameter: Tensor) -> _Ends | None:
+        """Return those of a weight, None where it has values in between."""
+        weight = local_part(parameter.detach())
+        if not weight.is_floating_point() or weight.dtype.itemsize < 2 or not weight.numel():
+            return None
+        least, largest = weight.aminmax()
+        ends = bool(((weight == least) | (weight == largest)).all())
+        return cls(least, largest) if ends else None
+
+    def left_by(self, parameter: Tensor) -> bool:
+        """Return whether no element has moved inwards; of a single end, all to one side."""
+        weight = local_part(parameter.detach())
+        if self.least != self.largest:
+            return not bool(((weight > self.least) & (weight < self.largest)).any())
+        return bool((weight >= self.largest).all() or (weight <= self.least).all())
+
+
 @dataclass
 class _Watched:
     """A parameter while it is looked at."""
@@ -59,6 +90,7 @@ class _Watched:
     version: int
     before: int
     """The checksum of its bits."""
+    ends: _Ends | None
     after: int | None = None
     """None until the step is done."""
     look: Look | None = None
@@ -73,12 +105,14 @@ class CloseLook:
         table: ParameterTable,
         groups: Groups,
         held_by: Callable[[int], Iterable[int]],
+        untouched: Callable[[Tensor], bool],
     ) -> None:
-        """``held_by``: the parameters of optimizer k."""
+        """``held_by``: the parameters of optimizer k; ``untouched``: whether a gradient is."""
         self._optimizers = optimizers
         self._table = table
         self._groups = groups
         self._held_by = held_by
+        self._untouched = untouched
         self._wanted: list[int] = []
         self._watched: dict[int, dict[int, _Watched]] = {}
         """By optimizer and parameter."""
@@ -105,7 +139,7 @@ class CloseLook:
         if mine:
             self._wanted = [index for index in self._wanted if index not in held]
             self._watched[k] = {
-                index: _Watched(version(self._table.parameters[index]), sums)
+                index: _Watched(version(self._table.parameters[index]), sums, self._ends(index))
                 for index, sums in zip(mine, self._sums(mine), strict=True)
             }
         return looks
@@ -126,15 +160,20 @@ class CloseLook:
             type(optimizer).__name__,
             parameter.requires_grad,
             gradient_of(parameter.grad),
+            parameter.grad is not None and self._untouched(parameter.grad),
             written=version(parameter) != watched.version,
             moved=after != watched.before,
             moved_after=False,
             put_back=False,
+            outward=watched.ends is not None and watched.ends.left_by(parameter),
             size=update_size(optimizer, group, parameter, parameter.dtype),
             size_in_float32=update_size(optimizer, group, parameter, torch.float32),
             decay=float(group.get("weight_decay") or 0),
             remembers=remembers(optimizer, parameter),
         )
+
+    def _ends(self, index: int) -> _Ends | None:
+        return _Ends.of(self._table.parameters[index])
 
     def _sums(self, indexes: Iterable[int]) -> list[int]:
         return checksums([self._table.parameters[index] for index in indexes])

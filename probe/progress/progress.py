@@ -55,7 +55,7 @@ class Progress:
         groups = Groups(optimizers, table)
         self._places = StepPlaces()
         self._rates = LearningRates(optimizers)
-        self._close = CloseLook(optimizers, table, groups, held_by)
+        self._close = CloseLook(optimizers, table, groups, held_by, measurement.untouched)
         self._updates = Updates(
             table,
             groups,

@@ -42,10 +42,12 @@ class Streaks:
         """Take in a sample of a step that was applied; ``useful``: by parameter."""
         self.step, count = sample.step, len(useful)
         self._grow(count)
+        idle, waiting = self.idle[:count], list(sample.waiting)
+        stays = idle[waiting], self._useful_step[waiting]
         self._useful_step[:count][useful] = sample.step
-        idle = self.idle[:count]
         idle += 1
         idle[~_IS_IDLE[sample.states]] = 0
+        idle[waiting], self._useful_step[waiting] = stays
 
     def receive_movement(self, movement: Movement) -> None:
         """Take in a look; what it says nothing of stays as it is.

@@ -16,6 +16,7 @@ from ..diagnosis.case import Finding
 from ..diagnosis.update_causes import DeadUnits as DeadUnitsCause
 from ..diagnosis.update_causes import Exploding, UpdateRatio, Vanishing
 from ..live.alerts import Alert, alert_of
+from ..measure.dead_units import PATIENCE
 from ..model.dead_units import DeadUnits
 from ..model.modules import module_paths
 from ..model.movement import Movement
@@ -75,6 +76,8 @@ class Trends:
         self._histories: dict[tuple[int, int], _History] = {}
         self._weight_norms = np.zeros(0)
         """By parameter: as of the latest look; NaN where there was none."""
+        self._useful = np.zeros(0, np.bool_)
+        """By parameter: whether it had a useful gradient in the latest sample."""
         self._dead: dict[int, DeadUnits] = {}
         self._found: dict[tuple[str, tuple[int, int]], _Trend] = {}
 
@@ -89,7 +92,8 @@ class Trends:
         norms = sample.values.get(GRAD_NORM)
         if sample.skipped or norms is None:
             return
-        useful = np.where(sample.states == State.PRESENT, norms, np.nan).astype(np.float64)
+        self._useful = sample.states == State.PRESENT
+        useful = np.where(self._useful, norms, np.nan).astype(np.float64)
         for group in self._groups.all():
             if group.indexes[-1] >= len(useful):
                 continue
@@ -113,7 +117,8 @@ class Trends:
         if movement.skipped:
             return
         for group in self._groups.all():
-            weights = group.weights[group.weights < count]
+            weights = group.weights[group.weights < min(count, len(self._useful))]
+            weights = weights[self._useful[weights]]  # what is left of a momentum is no step
             ratios = movement.update_ratio[weights]
             ratios = ratios[movement.stepped[weights] & (ratios > 0) & np.isfinite(ratios)]
             if len(ratios):
@@ -124,7 +129,9 @@ class Trends:
     def receive_dead_units(self, dead: DeadUnits) -> None:
         """Take in the rows of a weight that get no gradient, if its rows are output units."""
         share = dead.dead_rows / max(dead.rows, 1)
-        told = self._limits.dead_units <= share < 1 and self._has_output_units(dead)
+        lasts = dead.looks >= min(self._limits.samples, PATIENCE)
+        large = self._limits.dead_units <= share < 1
+        told = lasts and large and self._has_output_units(dead)
         if not told and dead.parameter not in self._dead:
             return
         if told:

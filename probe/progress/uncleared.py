@@ -30,6 +30,8 @@ class _Watched:
     """Nothing has written to it but the backwards themselves, each of which adds in place, once."""
     contents: list[Tensor] = field(default_factory=list)
     """By backward: whether anything was left in it."""
+    added: int = 0
+    """Backwards that have added to it; what ``autograd.grad`` returns is added to nothing."""
 
     def arrive(self, _: Tensor) -> None:
         """Look at what is there, just before a backward adds to it."""
@@ -39,10 +41,15 @@ class _Watched:
         # PyTorch does not count a write as grad.data.zero_(), which leaves zeros.
         self.contents.append(self.grad.detach().any())
 
+    def add(self, _: Tensor) -> None:
+        """Count a backward that has added to it."""
+        self.added += 1
+
     @property
     def kept(self) -> bool:
         """Return whether each backward has added to what the step had left."""
-        return self.untouched and bool(self.contents) and all(map(bool, self.contents))
+        added = 0 < self.added == len(self.contents)
+        return self.untouched and added and all(map(bool, self.contents))
 
 
 @dataclass(frozen=True)
@@ -124,7 +131,14 @@ class UnclearedGradients:
             if type(grad) is Tensor and parameter.requires_grad and not grad.is_sparse:
                 watched[index] = _Watched(parameter, grad, version(grad))
         self._watched[k] = watched
-        self._handles[k] = [each.parameter.register_hook(each.arrive) for each in watched.values()]
+        self._handles[k] = [
+            handle
+            for each in watched.values()
+            for handle in (
+                each.parameter.register_hook(each.arrive),
+                each.parameter.register_post_accumulate_grad_hook(each.add),
+            )
+        ]
 
     def remove(self) -> None:
         """Remove every hook."""

@@ -33,11 +33,13 @@ SPOT_CHECKS = 8
 """Weights that are looked at closely though they are not suspect, now and then."""
 MOSTLY = 0.5
 """Share of a weight's elements."""
-PUT_BACK, MOSTLY_ROUNDED = "put back", "mostly rounded"
-CHECKED = (PUT_BACK, MOSTLY_ROUNDED)
+PUT_BACK, HELD, MOSTLY_ROUNDED = "put back", "held at a bound", "mostly rounded"
+CHECKED = (PUT_BACK, HELD, MOSTLY_ROUNDED)
 """The reasons of verdicts that hold until the next close look, since others do not show them."""
 BY_SCRIPT = "script"
 """The reason of a verdict on what the script itself moves, which is mostly meant."""
+LEAST_USUAL_NORM = 0.1
+"""To which gradients are clipped, as the advice has it."""
 ACCUMULATED = 10
 """Steps over which an optimizer may gather gradients before it writes."""
 
@@ -239,8 +241,9 @@ class Updates:
     def _judge(self, look: Look) -> None:
         """Give a verdict on what one step did, or none."""
         if look.trainable and look.gradient == "some":
-            if self._streaks.idle[look.index]:
-                self._judge_stale(look)
+            if look.untouched:
+                if self._streaks.idle[look.index]:
+                    self._judge_stale(look)
             elif not self._check(look) and self._streaks.still[look.index]:
                 self._judge_still(look)
         elif look.gradient != "none" and look.moved:
@@ -259,8 +262,12 @@ class Updates:
         else:
             self._put_back.pop(index, None)
         if self._put_back.get(index, 0) >= PATIENCE:
-            finding = NotMoving.put_back(name, look.optimizer, place)
-            self._take(index, finding, "alert", PUT_BACK)
+            if look.outward:
+                finding = NotMoving.held(name, look.optimizer, place)
+                self._take(index, finding, "note", HELD)
+            else:
+                finding = NotMoving.put_back(name, look.optimizer, place)
+                self._take(index, finding, "alert", PUT_BACK)
         elif _is_mostly_lost(look):
             finding = NotMoving.mostly_rounded(name, self._dtype(index), look.lost, place)
             self._take(index, finding, "note", MOSTLY_ROUNDED)
@@ -278,7 +285,7 @@ class Updates:
             if self._streaks.step - since >= ACCUMULATED:
                 finding = NotMoving.not_written(name, look.optimizer, place)
                 self._take(look.index, finding, "alert", "not written")
-        else:
+        elif self._streaks.still[look.index] >= self._limits.samples:  # else by chance, perhaps
             finding = NotMoving.unexplained(name, look.optimizer, place)
             self._take(look.index, finding, "note", "unexplained")
 
@@ -288,11 +295,13 @@ class Updates:
         if look.size_in_float32 is not None and look.size_in_float32.largest >= 1:
             finding = NotMoving.rounded(name, self._dtype(look.index), place)
             self._take(look.index, finding, "alert", "rounded")
-        elif self._is_clipped():
+        elif self._is_clipped_away(size):
             finding = NotMoving.clipped(name, self._totals[-1], place)
             self._take(look.index, finding, "alert", "clipped")
         elif len(self._totals) == self._totals.maxlen:
-            self._take(look.index, NotMoving.tiny(name, size, place), "note", "tiny")
+            is_bias = self._table.parameters[look.index].dim() == 1
+            finding = NotMoving.tiny(name, size, place, is_bias=is_bias)
+            self._take(look.index, finding, "note", "tiny")
 
     def _judge_stale(self, look: Look) -> None:
         if look.moved:
@@ -312,10 +321,15 @@ class Updates:
             finding = MovedWithoutGradient.frozen(name, look.optimizer, what, place)
             self._take(look.index, finding, "alert", "frozen")
 
-    def _is_clipped(self) -> bool:
-        """Return whether all gradients together had the same norm in each of the latest samples."""
+    def _is_clipped_away(self, size: float) -> bool:
+        """Return whether clipping makes an update of this size too small for any float.
+
+        All gradients together have then had the same norm in each of the latest samples, and with
+        the least that is usual the update would be large enough: else its own gradient is small.
+        """
         full = len(self._totals) == self._totals.maxlen and len(self._totals) > 1
-        return full and max(self._totals) - min(self._totals) <= 1e-3 * max(self._totals)
+        clipped = full and max(self._totals) - min(self._totals) <= 1e-3 * max(self._totals)
+        return clipped and size * LEAST_USUAL_NORM >= self._totals[-1]
 
     def _take(self, index: int, finding: Finding, level: Level, reason: str) -> None:
         self.verdicts[index] = Verdict(finding, int(self._streaks.since[index]), level, reason)

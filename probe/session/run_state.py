@@ -18,19 +18,23 @@ class RunState:
         """Between a boundary and the next forward, when a command can take effect at once."""
         self.attached = True
         self.first_step: Listeners[[]] = Listeners()
-        """Called once the first step has ended."""
+        """Called once the first step has begun: one with a closure makes many backwards."""
         self._stepped = False
         self.process = os.getpid()
         self._thread = threading.get_ident()
 
-    def begin_boundary(self, *, late: bool) -> None:
-        """End a step; ``late``: noticed only after the next backward."""
-        self.step += 1
-        self.between = not late
-        self._thread = threading.get_ident()
+    def begin_step(self) -> None:
+        """Take in that an optimizer begins a step, or that one ends which nobody saw begin."""
         if not self._stepped:
             self._stepped = True
             self.first_step.call()
+
+    def begin_boundary(self, *, late: bool) -> None:
+        """End a step; ``late``: noticed only after the next backward."""
+        self.begin_step()
+        self.step += 1
+        self.between = not late
+        self._thread = threading.get_ident()
 
     def coming_step(self) -> int:
         """Return the step that what happens now belongs to."""

@@ -49,6 +49,7 @@ class StepCycle:
 
     def before_step(self, k: int) -> None:
         """Keep gradients of frozen parameters from optimizer k."""
+        self._state.begin_step()
         self._explainer.pause(True)
         held = self._measurement.members.held_by(k)
         self._freezer.clear_gradients(held)
@@ -63,7 +64,7 @@ class StepCycle:
 
     def stepped(self, k: int) -> None:
         """Look at what optimizer k has written, and whether to what is frozen."""
-        self._measurement.after_step()
+        self._measurement.after_step(k, self._state.step + 1)
         self._progress.stepped(k)
         self._look(f"{type(self._optimizers[k]).__name__}.step()", stepped=True)
 

@@ -25,6 +25,7 @@ def clipped_twice() -> Job:
         scaler.unscale_(optimizer)
         nn.utils.clip_grad_value_(model.parameters(), 0.5)
         nn.utils.clip_grad_norm_(model.parameters(), 1e-3)
+        scaler.update()
 
     return Job(model, step, optimizer)
 

@@ -545,6 +545,99 @@ def group_that_rests() -> Loop:
     return usual(model, SGD(groups))
 
 
+def critic_of_five_steps() -> Loop:
+    """A generator that steps once in five steps of its critic, with what that leaves in place."""
+    generator, critic = nn.Linear(4, 6), classifier()
+    optimizers = [Adam(generator.parameters(), 1e-3), Adam(critic.parameters(), 1e-3)]
+
+    def iterate() -> None:
+        for _ in range(5):
+            optimizers[1].zero_grad()
+            made = generator(torch.randn(8, 4)).detach()
+            (critic(made).square().mean() - critic(inputs() + 1).mean()).backward()
+            optimizers[1].step()
+        optimizers[0].zero_grad()
+        critic(generator(torch.randn(8, 4))).square().mean().backward()
+        optimizers[0].step()
+
+    return Loop({"generator": generator, "critic": critic}, optimizers, iterate)
+
+
+def scale_kept_in_a_range() -> Loop:
+    """The temperature of a contrastive loss, at the end of its range."""
+    model = classifier()
+    model.register_parameter("scale", nn.Parameter(torch.tensor(4.6)))
+    optimizer, x = AdamW(model.parameters(), lr=0.01), inputs()
+
+    def iterate() -> None:
+        optimizer.zero_grad()
+        features = F.normalize(model(x), dim=1)
+        F.cross_entropy(model.scale.exp() * features @ features.T, torch.arange(8)).backward()
+        optimizer.step()
+        with torch.no_grad():
+            model.scale.clamp_(0, 4.6)
+
+    return Loop(model, optimizer, iterate)
+
+
+def weights_clipped_to_a_range() -> Loop:
+    """All of a small layer ends at the ends of it."""
+    model, x = classifier(), inputs()
+    optimizer = SGD(model.parameters(), lr=0.5)
+
+    def iterate() -> None:
+        optimizer.zero_grad()
+        (model(x + 1).mean() - model(x - 1).mean()).backward()
+        optimizer.step()
+        with torch.no_grad():
+            for parameter in model.parameters():
+                parameter.clamp_(-0.05, 0.05)
+
+    return Loop(model, optimizer, iterate)
+
+
+def gradients_set_by_hand() -> Loop:
+    """What ``autograd.grad`` returns is put in place of what was applied."""
+    model, x, y = classifier(), inputs(), classes()
+    optimizer = Adam(model.parameters(), lr=0.01)
+
+    def iterate() -> None:
+        loss = F.cross_entropy(model(x), y)
+        for parameter, grad in zip(
+            model.parameters(), torch.autograd.grad(loss, list(model.parameters())), strict=True
+        ):
+            parameter.grad = grad
+        optimizer.step()
+
+    return Loop(model, optimizer, iterate)
+
+
+def bias_before_a_norm() -> Loop:
+    """It has no effect, and so no gradient but rounding; the rest is clipped in each step."""
+    model = nn.Sequential(nn.Linear(6, 8), nn.BatchNorm1d(8), nn.Tanh(), nn.Linear(8, 3))
+    optimizer = SGD(model.parameters(), lr=0.01)
+
+    def step() -> None:
+        nn.utils.clip_grad_norm_(model.parameters(), 0.1)
+        optimizer.step()
+
+    return loop_of(model, optimizer, step)
+
+
+def margins_that_are_met() -> Loop:
+    """Batches in which the loss asks for nothing, behind others in which it did."""
+    model, made = classifier(), iter(range(1000))
+    optimizer = Adam(model.parameters(), lr=0.01)
+
+    def iterate() -> None:
+        optimizer.zero_grad()
+        margin = 10.0 if next(made) < 4 else -10.0
+        F.relu(margin - model(inputs())).mean().backward()
+        optimizer.step()
+
+    return Loop(model, optimizer, iterate)
+
+
 STILL, MOVES, PILES = "not_moving", "moved_without_gradient", "not_cleared"
 FROZEN = dict.fromkeys(FIRST, MOVES)
 
@@ -588,6 +681,8 @@ HEALTHY = tuple(
             cleared_through_data,
             adversaries_that_clear_late,
             closures,
+            critic_of_five_steps,
+            gradients_set_by_hand,
         ),
     )
 ) + tuple(
@@ -597,6 +692,10 @@ HEALTHY = tuple(
         (average_of_the_weights, MOVES),
         (experts_in_turn, MOVES),
         (group_that_rests, STILL),
+        (scale_kept_in_a_range, STILL),
+        (weights_clipped_to_a_range, STILL),
+        (bias_before_a_norm, STILL),
+        (margins_that_are_met, MOVES),
     )
 )
 """What is told of a healthy one is a note at most: an average, a rate of 0 for a part."""

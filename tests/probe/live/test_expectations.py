@@ -95,3 +95,33 @@ def test_a_parameter_that_left_is_expected_no_more() -> None:
     table.update({"": model}, 1)
     receive(expectations, 1, BAD, BAD)
     assert sorted(expectations.missed) == [1]
+
+
+def test_what_was_not_asked_for_a_gradient_breaks_none() -> None:
+    """Its optimizer made no step; those in which it makes one count as if they were in a row."""
+    expectations = expecting("0")
+    for step in range(PATIENCE):
+        waits = sample(step, BAD, GOOD, GOOD, GOOD, waiting=[0])
+        expectations.receive(waits, (), lambda _: False)
+    assert expectations.missed == {}
+    receive(expectations, 8, BAD, GOOD, GOOD, GOOD)
+    expectations.receive(sample(9, GOOD, GOOD, GOOD, GOOD, waiting=[0]), (), lambda _: False)
+    receive(expectations, 10, BAD, GOOD, GOOD, GOOD)
+    assert expectations.missed == {0: Missed(2, 8, "absent")}
+
+
+def test_a_loss_at_its_least_breaks_none() -> None:
+    """A batch in which every margin is met gives zeros to all; where one gets more it is broken."""
+    zero = State.ZERO
+    expectations = expecting("0")
+    for states in ((GOOD,) * 4, *[(zero,) * 4] * PATIENCE):
+        receive(expectations, 1, *states)
+    assert expectations.missed == {}
+    for _ in range(PATIENCE):
+        receive(expectations, 2, zero, GOOD, GOOD, GOOD)
+    assert expectations.broken == [0]
+
+    expectations = expecting("0")
+    for _ in range(PATIENCE):
+        receive(expectations, 1, zero, zero, zero, zero)
+    assert expectations.broken == [0, 1], "there never was a gradient"

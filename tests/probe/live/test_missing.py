@@ -66,3 +66,18 @@ def test_a_parameter_that_is_new_is_counted_from_then_on() -> None:
     """The others keep their counts."""
     missing = after(*[(BAD,)] * (PATIENCE - 1), (BAD, BAD))
     assert missing.overdue().tolist() == [0]
+
+
+def test_what_was_not_asked_for_a_gradient_does_not_miss_it() -> None:
+    """Its count stands still, until a step of its optimizer; an explanation then was not of it."""
+    missing = MissingGradients()
+    for step in range(PATIENCE):
+        missing.receive(sample(step, BAD, BAD, waiting=[0]))
+    assert missing.overdue().tolist() == [1]
+    for step in range(PATIENCE - 1):
+        missing.receive(sample(step, BAD, GOOD))
+        missing.receive(sample(step, BAD, GOOD, waiting=[0]))
+    assert missing.overdue().tolist() == []
+    missing.mark_explained()
+    missing.receive(sample(9, BAD, GOOD))
+    assert missing.overdue().tolist() == [0]

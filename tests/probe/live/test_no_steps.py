@@ -167,3 +167,21 @@ def test_a_run_that_is_dropped_without_a_step_is_collected() -> None:
     gc.collect()
     assert found() is None
     assert not torch_optimizer._global_optimizer_post_hooks
+
+
+@pytest.mark.parametrize("search", [None, "strong_wolfe"])
+def test_a_step_with_many_backwards_is_seen_when_it_begins(search: str | None) -> None:
+    """A closure is called again and again inside it, while the weights change."""
+    model = nn.Linear(4, 1)
+    optimizer = torch.optim.LBFGS(model.parameters(), max_iter=PATIENCE, line_search_fn=search)
+    x, y = torch.randn(16, 4), torch.randn(16, 1)
+
+    def closure() -> Tensor:
+        optimizer.zero_grad()
+        loss = nn.functional.mse_loss(model(x), y)
+        loss.backward()
+        return loss
+
+    with probe.attach(model, optimizer, server=False, every=1, expect=["*"], strict=True) as run:
+        optimizer.step(closure)
+        assert run.alerts() == []

@@ -6,9 +6,10 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.optim import SGD
 
+from gradgate.probe.measure.write_tracker import WriteTracker
 from gradgate.probe.model.table import ParameterTable
 from gradgate.probe.progress.close_look import MOST, CloseLook, Look
 from gradgate.probe.progress.groups import Groups
@@ -23,7 +24,9 @@ class Watched:
         self.optimizer = make(self.model)
         table = ParameterTable({"": self.model})
         groups = Groups([self.optimizer], table)
-        self.close = CloseLook([self.optimizer], table, groups, lambda k: [0, 1])
+        writes = WriteTracker(table.parameters)
+        self.retire = lambda: writes.retire([0, 1], mark=True)
+        self.close = CloseLook([self.optimizer], table, groups, lambda k: [0, 1], writes.untouched)
 
     def step(self, between: Callable[[], object] = lambda: None) -> list[Look]:
         """Make a step, which may be looked at, and what comes after it; return what was seen."""
@@ -109,3 +112,42 @@ def test_few_are_looked_at_and_a_step_that_raised_is_not() -> None:
     assert watched.close.before_step(0) == [], "the step did not come to its end"
     watched.close.want(range(10 * MOST))
     assert watched.close.active
+
+
+@pytest.mark.parametrize(
+    ("between", "start", "outward"),
+    [
+        (lambda weight: weight.clamp_(0.1, 0.9), lambda weight: weight.fill_(0.1), True),
+        (lambda weight: weight.fill_(0.1), lambda weight: weight.fill_(0.1), True),
+        (nn.init.eye_, nn.init.eye_, False),
+        (lambda weight: weight.copy_(torch.eye(2) + 1), lambda weight: weight.fill_(5), False),
+        (lambda weight: weight.copy_(torch.arange(4.0).view(2, 2)), nn.init.zeros_, False),
+    ],
+    ids=["clamp", "fill", "eye", "copy", "arange"],
+)
+def test_what_a_range_holds_is_told_from_what_is_put_back(
+    between: Callable[[Tensor], object], start: Callable[[Tensor], object], outward: bool
+) -> None:
+    """It is at the ends of that, and each step moves it outwards: here all of it, downwards."""
+    watched = Watched()
+    weight = watched.model.weight.data
+    start(weight)
+    watched.step(lambda: between(weight))
+    look = watched.look(lambda: between(weight))
+    assert (look.put_back, look.outward) == (True, outward)
+
+
+def test_an_old_gradient_is_told_from_one_that_was_written_by_hand() -> None:
+    """By PyTorch's count of writes since a step has used it."""
+    watched = Watched()
+    weight = watched.model.weight
+    weight.grad = torch.ones_like(weight)
+    watched.retire()
+    for factor, untouched in ((None, True), (2.0, False)):
+        if factor is not None:
+            weight.grad *= factor
+        watched.close.want([0])
+        watched.close.before_step(0)
+        watched.close.stepped(0)
+        (look,) = watched.close.before_step(0)
+        assert look.untouched is untouched

@@ -83,3 +83,13 @@ def test_the_latest_sample_says_what_is_trained() -> None:
     receive(streaks, 1, GOOD, GOOD)
     receive(streaks, 2, GOOD, NONE)
     assert streaks.trained.tolist() == [True, False]
+
+
+def test_a_step_of_another_optimizer_says_nothing() -> None:
+    """Neither that a gradient was of use, nor that there was none."""
+    streaks = Streaks()
+    receive(streaks, 1, GOOD, NONE)
+    taken = sample(2, NONE, GOOD, waiting=[0, 1])
+    streaks.receive(taken, taken.states == GOOD)
+    assert streaks.idle.tolist() == [0, 1]
+    assert streaks.trained.tolist() == [False, False]

@@ -40,8 +40,13 @@ class Following:
         values = {GRAD_NORM: np.array(norms, np.float32)}
         self.trends.receive(Sample(self.step, 0.0, states, values, skipped))
 
-    def look(self, ratios: Sequence[float], *, skipped: bool = False) -> None:
+    def look(
+        self, ratios: Sequence[float], *, skipped: bool = False, state: State = State.PRESENT
+    ) -> None:
+        """Take in a look at weights, and the sample of the same step; ``state``: of all."""
         self.step += 1
+        states, none = np.full(8, state, np.uint8), np.full(8, np.nan, np.float32)
+        self.trends.receive(Sample(self.step, 0.0, states, {GRAD_NORM: none}, skipped))
         every = np.ones(8, np.bool_)
         since = np.full(8, self.step - 1, np.int64)
         ratio, norm = np.array(ratios, np.float32), np.ones(8, np.float32)
@@ -148,6 +153,14 @@ def test_a_schedule_that_has_come_down_is_no_trend() -> None:
     assert following.notes() == []
 
 
+def test_what_is_left_of_a_momentum_is_no_step() -> None:
+    """Where no gradient asks for one, as in batches in which every margin is met."""
+    following = Following()
+    for _ in range(2 * N):
+        following.look([1e-8] * 8, state=State.ZERO)
+    assert following.notes() == []
+
+
 def test_limits_can_be_set() -> None:
     """What is a trend by one limit is none by another."""
     following = Following(exploding=1000.0)
@@ -157,13 +170,15 @@ def test_limits_can_be_set() -> None:
     assert following.notes() == []
 
 
-def dead(parameter: int, rows: int, of: int = 3) -> DeadUnits:
-    return DeadUnits(parameter, 9, 2, 5, of, rows, of, 0)
+def dead(parameter: int, rows: int, of: int = 3, *, looks: int = N) -> DeadUnits:
+    return DeadUnits(parameter, 9, 2, looks, of, rows, of, 0)
 
 
 def test_units_without_a_gradient_are_counted() -> None:
     """The layer with most stands for its group; one that recovers is told of no more."""
     following = Following()
+    following.trends.receive_dead_units(dead(2, 2, looks=N - 1))
+    assert following.notes() == []
     following.trends.receive_dead_units(dead(1, 1))
     following.trends.receive_dead_units(dead(2, 2))
     (note,) = following.notes()

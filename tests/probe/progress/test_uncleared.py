@@ -101,6 +101,25 @@ def test_what_another_backward_adds_and_the_script_clears_in_time_is_well() -> N
     assert watched.steps(4, clear) == []
 
 
+@pytest.mark.parametrize("copied", [False, True])
+def test_what_autograd_grad_returns_is_added_to_nothing(copied: bool) -> None:
+    """A script that writes gradients itself, in place or not, replaces what was applied."""
+    watched = Watched()
+    parameters = list(watched.model.parameters())
+    for parameter in parameters:
+        parameter.grad = torch.ones_like(parameter)
+
+    def write() -> None:
+        loss = watched.model(torch.ones(1, 2)).sum()
+        for parameter, grad in zip(parameters, torch.autograd.grad(loss, parameters), strict=True):
+            if copied and parameter.grad is not None:
+                parameter.grad.copy_(grad)
+            else:
+                parameter.grad = grad
+
+    assert watched.steps(4, write, backwards=0) == []
+
+
 def test_a_part_that_is_not_cleared_is_named() -> None:
     """The rest is not."""
     watched = Watched()

@@ -24,7 +24,9 @@ from .test_streaks import movement
 
 GOOD, NONE = State.PRESENT, State.ABSENT
 LARGE = UpdateSize(100.0, 0.0)
-MOVED = Look(0, "SGD", True, "some", True, True, False, False, LARGE, LARGE, 0.0, False)
+MOVED = Look(
+    0, "SGD", True, "some", False, True, True, False, False, False, LARGE, LARGE, 0.0, False
+)
 STILL = replace(MOVED, moved=False)
 
 
@@ -118,8 +120,7 @@ def test_why_it_stays_is_told_by_the_size_of_its_updates(
 ) -> None:
     """Too small for its type, for any type, or for neither."""
     following = Following()
-    norms = iter((1.0, 2.0, 3.0))
-    for norm in norms:
+    for norm in (1.0, 2.0, 3.0):
         following.looks(1, "ny", GOOD, GOOD)
         following.updates._totals.append(norm)
     look = replace(STILL, size=UpdateSize(narrow, 1), size_in_float32=UpdateSize(wide, 0))
@@ -209,7 +210,7 @@ IDLE = replace(MOVED, trainable=False, gradient="zeros")
         (replace(IDLE, remembers=True), "momentum", "alert"),
         (replace(IDLE, gradient="some"), "applied again", "alert"),
         (replace(IDLE, trainable=True, decay=0.01), "all zeros", "note"),
-        (MOVED, "no new gradient", "alert"),
+        (replace(MOVED, untouched=True), "no new gradient", "alert"),
         (replace(IDLE, gradient="none", moved=False, moved_after=True), "the script", "note"),
     ],
 )
@@ -264,3 +265,36 @@ def test_a_step_that_most_elements_do_not_take_up_is_a_note() -> None:
     (note,) = following.told()
     assert note.level == "note"
     assert "90% of the elements" in str(note.detail)
+
+
+@pytest.mark.parametrize(("norm", "level"), [(1e-9, "alert"), (1.0, "note")])
+def test_clipping_is_blamed_only_where_less_of_it_would_help(norm: float, level: str) -> None:
+    """All gradients have one norm in each step, as in every job that clips by norm."""
+    following = Following()
+    for _ in range(3):
+        following.looks(1, "ny", GOOD, GOOD)
+        following.updates._totals.append(norm)
+    small = UpdateSize(1e-4, 1)
+    following.updates.receive_looks([replace(STILL, size=small, size_in_float32=small)])
+    (told,) = following.told()
+    assert told.level == level
+    assert ("clipped" in str(told.detail)) is (level == "alert")
+
+
+def test_a_gradient_that_came_in_the_very_step_is_not_old() -> None:
+    """Though it had none in the samples before, as a generator has in steps of its critic."""
+    following = Following()
+    following.looks(PATIENCE, "yy", NONE, GOOD)
+    following.updates.receive_looks([MOVED])
+    assert following.told() == []
+
+
+def test_what_a_bound_holds_is_a_note() -> None:
+    """A clamp puts it back, as may be meant."""
+    following = Following()
+    following.looks(1, "yy", GOOD, GOOD)
+    for _ in range(2):
+        following.updates.receive_looks([replace(MOVED, put_back=True, outward=True)])
+    (note,) = following.told()
+    assert note.level == "note"
+    assert "at the ends of a range" in str(note.detail)
