@@ -89,10 +89,12 @@ class Trends:
 
     def receive(self, sample: Sample) -> None:
         """Take in the norms of a sample."""
-        norms = sample.values.get(GRAD_NORM)
-        if sample.skipped or norms is None:
+        if sample.skipped:
             return
         self._useful = sample.states == State.PRESENT
+        norms = sample.values.get(GRAD_NORM)
+        if norms is None:
+            return
         useful = np.where(self._useful, norms, np.nan).astype(np.float64)
         for group in self._groups.all():
             if group.indexes[-1] >= len(useful):

@@ -521,3 +521,25 @@ def test_a_gradient_that_the_script_clears_has_the_scripts_line(cleared_by: str)
     assert found.source is not None
     meant = found.source.lines[found.source.line - found.source.first]
     assert "getattr(loop, cleared_by).zero_grad()" in meant
+
+
+def test_who_asks_is_answered_by_a_step_in_which_each_optimizer_takes_part() -> None:
+    """A generator that steps once in three steps of its critic misses nothing in the others."""
+    generator, critic = nn.Linear(2, 2), nn.Linear(2, 1)
+    generator.register_parameter("spare", nn.Parameter(torch.ones(1)))
+    models = {"generator": generator, "critic": critic}
+    optimizers = [torch.optim.SGD(model.parameters(), lr=0.1) for model in models.values()]
+    with probe.attach(models, optimizers, server=False, every=1) as run:
+        for number in range(8):
+            if number == 2:
+                run.explain()
+            for model in models.values():
+                model.zero_grad()
+            critic(generator(torch.ones(1, 2)).detach()).sum().backward()
+            optimizers[1].step()
+            if number % 3 == 0:
+                critic(generator(torch.ones(1, 2))).sum().backward()
+                optimizers[0].step()
+            found = {name: why.cause for name, why in run.explanations().items()}
+            assert set(found) <= {"generator.spare"}
+    assert found == {"generator.spare": "parameter_not_used"}

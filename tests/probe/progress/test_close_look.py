@@ -20,6 +20,7 @@ class Watched:
 
     def __init__(self, optimizer: Callable[[nn.Module], SGD] | None = None) -> None:
         self.model = nn.Linear(2, 2)
+        self.x = torch.ones(1, 2)
         make = optimizer or (lambda model: SGD(model.parameters(), lr=0.1))
         self.optimizer = make(self.model)
         table = ParameterTable({"": self.model})
@@ -30,7 +31,7 @@ class Watched:
 
     def step(self, between: Callable[[], object] = lambda: None) -> list[Look]:
         """Make a step, which may be looked at, and what comes after it; return what was seen."""
-        self.model(torch.ones(1, 2)).sum().backward()
+        self.model(self.x).sum().backward()
         looks = self.close.before_step(0)
         self.optimizer.step()
         self.close.stepped(0)
@@ -135,6 +136,17 @@ def test_what_a_range_holds_is_told_from_what_is_put_back(
     watched.step(lambda: between(weight))
     look = watched.look(lambda: between(weight))
     assert (look.put_back, look.outward) == (True, outward)
+
+
+def test_one_value_from_which_elements_move_to_both_sides_is_no_end() -> None:
+    """As zeros that are written again after each step."""
+    watched = Watched()
+    watched.x = torch.tensor([[1.0, -1.0]])
+    weight = watched.model.weight.data
+    weight.zero_()
+    watched.step(weight.zero_)
+    look = watched.look(weight.zero_)
+    assert (look.put_back, look.outward) == (True, False)
 
 
 def test_an_old_gradient_is_told_from_one_that_was_written_by_hand() -> None:

@@ -45,8 +45,7 @@ class Following:
     ) -> None:
         """Take in a look at weights, and the sample of the same step; ``state``: of all."""
         self.step += 1
-        states, none = np.full(8, state, np.uint8), np.full(8, np.nan, np.float32)
-        self.trends.receive(Sample(self.step, 0.0, states, {GRAD_NORM: none}, skipped))
+        self.trends.receive(Sample(self.step, 0.0, np.full(8, state, np.uint8), {}, skipped))
         every = np.ones(8, np.bool_)
         since = np.full(8, self.step - 1, np.int64)
         ratio, norm = np.array(ratios, np.float32), np.ones(8, np.float32)
