@@ -73,8 +73,11 @@ export interface Alert {
         | "update_ratio"
         | "wrong_backward"
         | "unknown"
+        | "no_step"
+        | "not_frozen"
+        | "share"
+        | "unmeasured"
       )
-    | ("no_step" | "not_frozen" | "share" | "unmeasured")
     | null;
   detail: string | null;
   level?: "alert" | "note";
@@ -446,6 +449,7 @@ export interface RunRow {
   pid: number;
   probe_version: string;
   ranks: number;
+  restraints: Restraints;
   sample_step: number | null;
   sample_time: number | null;
   samples: number;
@@ -459,6 +463,22 @@ export interface RunRow {
   steps_per_second: number | null;
   torch_version: string;
   trainable: number;
+}
+/**
+ * Patterns of weights and of running statistics that keep every bit, and how much trains.
+ *
+ * `share` has the least and the largest share of the numbers that may require a gradient.
+ */
+export interface Restraints {
+  /**
+   * @maxItems 1000
+   */
+  frozen?: string[];
+  /**
+   * @maxItems 1000
+   */
+  frozen_stats?: string[];
+  share?: [number, number, ...number[]] | null;
 }
 /**
  * Answer of `GET /api/runs`.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from importlib.metadata import version
 from typing import Any
@@ -39,8 +39,8 @@ class Identity:
     ranks: int = 1
     """How many processes train together."""
     compiled: bool = False
-    expect: tuple[str, ...] = ()
-    """What the script declared ought to train."""
+    expected: Mapping[str, Any] = field(default_factory=dict)
+    """What the script declared of its training, as the wire protocol has it."""
 
 
 class Uplink:
@@ -161,7 +161,7 @@ class Uplink:
             "figures": me.figures,
             "ranks": me.ranks,
             "compiled": me.compiled,
-            "expect": list(me.expect),
+            **me.expected,
             "parameters": [row.as_message() for row in self._measurement.members.rows],
             "frozen": self._frozen,
             "step": self.step,

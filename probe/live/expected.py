@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -18,6 +19,15 @@ class Expected:
     """Modules whose running statistics keep every bit."""
     share: tuple[float, float] | None = None
     """The least and the largest share of the numbers of the model that may be trainable."""
+
+    def as_message(self) -> dict[str, Any]:
+        """Return what a run says of it when it connects, as the wire protocol has it."""
+        restraints = {
+            "frozen": list(self.frozen),
+            "frozen_stats": list(self.frozen_stats),
+            "share": None if self.share is None else list(self.share),
+        }
+        return {"expect": list(self.trains), "restraints": restraints}
 
 
 NOTHING = Expected()

@@ -124,7 +124,7 @@ def make_job(
         figures(models, None if ranks is None else ranks.size),
         ranks=1 if ranks is None else ranks.size,
         compiled=wrappers.is_compiled(),
-        expect=expectations.patterns,
+        expected=expect.as_message(),
     )
     uplink = Uplink(identity, measurement, guard, asked=asked.call)
     table_changed.add(uplink.send_table)

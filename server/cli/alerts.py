@@ -14,6 +14,11 @@ from .client import Client
 from .options import asks_a_server
 from .terminal import plain
 from .texts import epilogs
+from .texts.alerts import alert_lines
+from .texts.expectations import listed_expectations
+
+_TROUBLES = ("nonfinite", "zero", "absent", "stale")
+"""States in which a parameter has no useful gradient, though nobody asked for that."""
 
 
 @click.command(
@@ -40,29 +45,27 @@ def alerts(client: Client, /, run: str, as_json: bool) -> None:
 
 
 def _lines(run: RunRow, alerts: Sequence[Alert], notes: Sequence[Alert]) -> Iterator[str]:
-    for each in alerts:
-        yield from _told(each)
+    yield from alert_lines(alerts)
     if run.alerts > len(alerts):
         yield f"And {run.alerts - len(alerts):,} more."
     if not alerts:
-        yield _no_alert(run)
-    for each in notes:
-        yield from _told(each, "Note: ")
+        yield from _no_alert(run)
+    yield from alert_lines(notes)
 
 
-def _told(alert: Alert, before: str = "") -> Iterator[str]:
-    subject = "the whole run" if alert.name is None else alert.name
-    place = f" at {alert.where}" if alert.where else ""
-    cause = alert.cause or "not explained yet"
-    yield f"{before}{subject}: {cause}{place}, since step {alert.since_step:,}"
-    if alert.detail:
-        yield f"    {alert.detail}"
-
-
-def _no_alert(run: RunRow) -> str:
-    if run.expect:
-        return f"No alert in {run.name} ({run.id}), which expects {', '.join(run.expect)} to train."
-    return (
-        f"No alert in {run.name} ({run.id}), of which nothing is expected: "
-        "`probe.attach(..., expect=['encoder.*'])` says what ought to train."
-    )
+def _no_alert(run: RunRow) -> Iterator[str]:
+    expected = listed_expectations(run.expect, run.restraints)
+    if expected:
+        yield f"No alert in {run.name} ({run.id}), which expects {expected}."
+    else:
+        yield (
+            f"No alert in {run.name} ({run.id}), of which nothing is expected: "
+            "`probe.attach(..., expect=['encoder.*'])` says what ought to train."
+        )
+    troubles = {state: run.states[state] for state in _TROUBLES if run.states.get(state)}
+    if troubles:
+        told = ", ".join(f"{count:,} {state}" for state, count in troubles.items())
+        yield (
+            f"Of its {run.parameters:,} parameters the latest sample has {told}: "
+            f"`gradgate explain {run.id}` says why."
+        )

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import click
 from pydantic import ValidationError
 
 from ..protocol import limits
+from ..protocol.alerts import Alert
 from ..protocol.commands.explain import ExplainRequest
 from ..protocol.explanations import ExplanationRows
-from ..protocol.runs import RunRow
+from ..protocol.runs import RunRow, RunStatus
+from ..store.targets import meant
 from .choose_run import choose
 from .client import Client
 from .dispatch import send
 from .options import asks_a_server
 from .terminal import plain
 from .texts import epilogs
+from .texts.alerts import alert_lines
 from .texts.explanations import explanation_lines
 
 
@@ -33,7 +36,10 @@ from .texts.explanations import explanation_lines
 @click.option("--json", "as_json", is_flag=True, help="Print all that is known, as JSON.")
 @asks_a_server
 def explain(client: Client, /, run: str, target: str, no_ask: bool, as_json: bool) -> None:
-    """Say why parameters of a run have no useful gradient, where, and what to change."""
+    """Say why parameters of a run have no useful gradient, where, and what to change.
+
+    Their alerts and notes, as of weights that do not move, follow.
+    """
     asked = _request(target)
     row = choose(client.runs(), run)
     if not no_ask:
@@ -42,7 +48,8 @@ def explain(client: Client, /, run: str, target: str, no_ask: bool, as_json: boo
     if as_json:
         click.echo(json.dumps(known.model_dump(mode="json"), indent=2))
         return
-    for line in _lines(known, row, target):
+    told = _told(client.alerts(row.id), known, target)
+    for line in (*_lines(known, row, target, bool(told)), *alert_lines(told)):
         click.echo(plain(line))
 
 
@@ -56,9 +63,20 @@ def _request(target: str) -> ExplainRequest:
         ) from error
 
 
-def _lines(known: ExplanationRows, run: RunRow, target: str) -> Iterator[str]:
+def _told(alerts: Sequence[Alert], known: ExplanationRows, target: str) -> list[Alert]:
+    """Return what is told of a target, beside what its explanations say."""
+    said = {each.detail for each in known.explanations}
+    places = meant(target, [[each.name or ""] for each in alerts])
+    return [alerts[place] for place in places if alerts[place].detail not in said]
+
+
+def _lines(known: ExplanationRows, run: RunRow, target: str, told: bool) -> Iterator[str]:
     if known.step is None or known.seconds is None:
-        yield f"No step of {run.name} ({run.id}) was traced yet: ask the job, without --no-ask."
+        ended = run.status is not RunStatus.LIVE
+        what = "before it ended." if ended else "yet: ask the job, without --no-ask."
+        yield f"No step of {run.name} ({run.id}) was traced {what}"
+        if told:
+            yield ""
         return
     cost = f"{known.seconds:.3g} s"
     cost += "" if known.ratio is None else f", {known.ratio:.3g} times a normal step"
@@ -73,3 +91,5 @@ def _lines(known: ExplanationRows, run: RunRow, target: str) -> Iterator[str]:
     if known.left_out:
         yield ""
         yield f"And {known.left_out:,} more, which the job did not list."
+    if told:
+        yield ""

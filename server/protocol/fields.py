@@ -69,7 +69,7 @@ Cause = Literal[
 ]
 UnaskedCause = Literal["no_step", "not_frozen", "share", "unmeasured"]
 """The causes that alerts and notes have, and no explanation."""
-AlertCause = Cause | UnaskedCause
+AlertCause = Literal[Cause, UnaskedCause]
 AlertLevel = Literal["alert", "note"]
 Label = Annotated[str, StringConstraints(max_length=limits.LABEL_CHARACTERS, pattern=r"^[^\x00]*$")]
 # A file, or a line of one, such as "train.py:41"; the longest path of Linux has 4096 bytes.

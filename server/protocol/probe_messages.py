@@ -17,6 +17,7 @@ from .fields import Count, Figure, Indexes, Name, RunId, Seq, Text
 from .gates import Gate
 from .models import Message
 from .parameters import FrozenList, ParameterTable
+from .restraints import Restraints
 from .trials import Trial
 
 
@@ -46,6 +47,7 @@ class Hello(Message):
     ranks: Annotated[int, Field(ge=1, le=limits.NUMBER)] = 1
     compiled: bool = False
     expect: Annotated[list[Name], Field(max_length=limits.EXPECTATIONS)] = Field(default=[])
+    restraints: Restraints = Restraints()
 
 
 class Parameters(Message):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from enum import Enum
 
 from .models import Row
+from .restraints import Restraints
 
 
 class RunStatus(str, Enum):
@@ -49,6 +50,7 @@ class RunRow(Row):
     figures: str
     states: dict[str, int]
     expect: list[str]
+    restraints: Restraints
     alerts: int
 
 

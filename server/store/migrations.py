@@ -52,6 +52,7 @@ _STEPS: Mapping[int, tuple[str, ...]] = {
         "cause VARCHAR(32), detail TEXT, PRIMARY KEY (run, place))",
     ),
     5: (
+        "ALTER TABLE runs ADD COLUMN restraints JSON NOT NULL DEFAULT '{}'",
         # No column can be made nullable in place in SQLite, so the table is made anew.
         "CREATE TABLE new_alerts (run VARCHAR(16) NOT NULL, place INTEGER NOT NULL, "
         "parameter INTEGER, name TEXT, since_step BIGINT NOT NULL, cause VARCHAR(32), "

@@ -43,6 +43,7 @@ def open_run(connection: Connection, hello: Hello, now: float) -> OpenedRun:
         "ranks": hello.ranks,
         "compiled": hello.compiled,
         "expect": hello.expect,
+        "restraints": hello.restraints.model_dump(mode="json"),
         "frozen": [item.model_dump() for item in hello.frozen],
         **table_summary(table, {place for item in hello.frozen for place in item.parameters}),
     }

@@ -66,6 +66,7 @@ runs = Table(
     Column("frozen", JSON, nullable=False),
     Column("gates", JSON, nullable=False),
     Column("expect", JSON, nullable=False),
+    Column("restraints", JSON, nullable=False),
     Column("alerts", BigInteger, nullable=False),
     Index("runs_by_given_name", "given_name"),
 )

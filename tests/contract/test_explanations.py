@@ -71,7 +71,7 @@ def training(server: str) -> Iterator[probe.Run]:
 
     def train() -> None:
         optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
-        expect = ["stem", "head"]
+        expect = probe.expect(trains=["stem", "head"], frozen_stats=[], share=(0.5, 1))
         with probe.attach(model, optimizer, server=server, every=1, expect=expect) as run:
             attached.append(run)
             while not over.is_set():
@@ -182,4 +182,5 @@ def test_a_live_job_says_why(server: ServerProcess, monkeypatch: pytest.MonkeyPa
         ]
         row = server.get(path)
         assert (row["expect"], row["alerts"]) == (["stem", "head"], 2)
+        assert row["restraints"] == {"frozen": [], "frozen_stats": [], "share": [0.5, 1]}
         assert Terminal().run("alerts", run.id, "--server", server.url).exit_code == 1

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from ...protocol.explanations import Explanation, Snippet
-from ..terminal import listed
+from .alike import nameless, names_of
 
 _AROUND = 2
-_NAMED = 3
 _INDENT = "    "
 
 
@@ -21,7 +19,7 @@ def explanation_lines(explanations: Iterable[Explanation]) -> Iterator[str]:
         first = group[0]
         names = [each.name for each in group]
         place = f" at {first.where}" if first.where else ""
-        yield f"{_names(names)}: {first.cause}{place}"
+        yield f"{names_of(names)}: {first.cause}{place}"
         yield f"{_INDENT}{first.detail}"
         yield f"{_INDENT}{first.advice}"
         if first.source is not None:
@@ -32,18 +30,9 @@ def _grouped(explanations: Iterable[Explanation]) -> Iterable[Sequence[Explanati
     """Return explanations that differ in the name alone, in the order of the first of each."""
     groups: dict[tuple[str | None, ...], list[Explanation]] = {}
     for each in explanations:
-        key = (each.cause, each.where, _nameless(each.detail, each.name))
+        key = (each.cause, each.where, nameless(each.detail, each.name))
         groups.setdefault(key, []).append(each)
     return groups.values()
-
-
-def _nameless(text: str, name: str) -> str:
-    """Return a text with a mark in place of a name, where that is no part of a longer one."""
-    return re.sub(rf"(?<![\w.\]]){re.escape(name)}(?![\w\[]|\.\w)", "\0", text)
-
-
-def _names(names: Sequence[str]) -> str:
-    return listed(names, len(names), _NAMED if len(names) <= _NAMED else 1)
 
 
 def _source_lines(source: Snippet) -> Iterator[str]:

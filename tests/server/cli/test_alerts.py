@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from tests.support.commanding import Terminal
-from tests.support.probing import FakeProbe, alert, hello
+from tests.support.probing import ABSENT, NONFINITE, FakeProbe, alert, hello
 from tests.support.serving import ServerProcess
 
 
@@ -14,7 +14,9 @@ def test_alerts_are_listed_with_an_exit_code_of_1(
 ) -> None:
     """So that a CI job fails; without any the exit code is 0, and what is expected is said."""
     arguments = ("alerts", run, "--server", shared_server.url)
-    greeting = hello(run, name=f"job {run}", expect=["a.*", "head"])
+    restraints = {"frozen": ["b"], "frozen_stats": ["norm"], "share": [0.001, 0.02]}
+    expected = {"expect": ["a.*", "head"], "restraints": restraints}
+    greeting = hello(run, name=f"job {run}", **expected)
     with FakeProbe(shared_server, greeting) as probe:
         none = terminal.run(*arguments)
         empty = terminal.run(*arguments, "--json")
@@ -29,7 +31,10 @@ def test_alerts_are_listed_with_an_exit_code_of_1(
         some = terminal.run(*arguments)
         listed = terminal.run(*arguments, "--json")
     assert (none.exit_code, empty.exit_code, some.exit_code, listed.exit_code) == (0, 0, 1, 1)
-    assert none.stdout == f"No alert in job {run} ({run}), which expects a.*, head to train.\n"
+    assert none.stdout == (
+        f"No alert in job {run} ({run}), which expects a.*, head to train; b to stay frozen; "
+        "norm to keep its running statistics; 0.001 to 0.02 of its numbers to be trainable.\n"
+    )
     assert json.loads(empty.stdout) == []
     assert some.stdout.splitlines() == [
         "the whole run: not_in_optimizer at t.py:7, since step 12",
@@ -74,10 +79,16 @@ def test_a_note_alone_is_no_failure(
 def test_no_alert_where_nothing_is_expected(
     shared_server: ServerProcess, run: str, terminal: Terminal
 ) -> None:
-    """It says how to expect something, rather than that all is well."""
-    with FakeProbe(shared_server, hello(run)):
+    """It says how to expect something, rather than that all is well where gradients are amiss."""
+    with FakeProbe(shared_server, hello(run)) as probe:
+        probe.sample(1, [float("nan")] * 2, [NONFINITE, ABSENT])
+        probe.until_acked(1)
         result = terminal.run("alerts", run, "--server", shared_server.url)
     assert result.exit_code == 0
     assert (
         "of which nothing is expected: `probe.attach(..., expect=['encoder.*'])`" in result.stdout
+    )
+    assert result.stdout.splitlines()[1] == (
+        "Of its 2 parameters the latest sample has 1 nonfinite, 1 absent: "
+        f"`gradgate explain {run}` says why."
     )

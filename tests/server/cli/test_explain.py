@@ -73,6 +73,27 @@ def test_all_parameters_are_asked_about_by_default(
     ]
 
 
+def test_alerts_and_notes_of_the_target_follow(
+    shared_server: ServerProcess, run: str, terminal: Terminal
+) -> None:
+    """What an explanation says is not said twice."""
+    arguments = ("explain", run, "--no-ask", "--server", shared_server.url)
+    stays = {"cause": "not_moving", "where": "t.py:7"}
+    weight = alert(0, detail="`a.weight` stays.", **stays)
+    bias = alert(1, "a.bias", detail="`a.bias` stays.", **stays)
+    with FakeProbe(shared_server, hello(run, name=f"job {run}")) as probe:
+        probe.alerts(1, weight, bias, alert(level="note"))
+        probe.until_acked(1)
+        before = terminal.run(*arguments, "a.weight").stdout.splitlines()
+        probe.explanations(2, 1342, explanation(source=None))
+        probe.until_acked(2)
+        after = terminal.run(*arguments).stdout.splitlines()
+    told = "not_moving at t.py:7, since step 12"
+    assert before[1:3] == ["", f"a.weight: {told}"]
+    assert before[4].startswith("Note: a.weight: detached")
+    assert after[-3:] == ["", f"a.weight, a.bias: {told}", "    `a.weight` stays."]
+
+
 def test_what_says_the_same_of_many_is_one_entry(
     shared_server: ServerProcess, run: str, terminal: Terminal
 ) -> None:
@@ -175,14 +196,16 @@ def test_no_text_of_a_job_steers_the_terminal(
         probe.until_acked(2)
         shown = terminal.run("explain", run, "--no-ask", "--server", shared_server.url).stdout
         alerted = terminal.run("alerts", run, "--server", shared_server.url).stdout
-    assert shown.splitlines()[2:] == [
+    assert shown.splitlines()[2:-2] == [
         "a\ufffd[2J: detached at t\ufffd.py:2",
         "    `a\ufffd[2J` reaches the loss only through `h.detach()` at train.py:41.",
         "    \ufffdc",
         "      1 |     x = 1\ufffd]0;owned\ufffd",
         "    > 2 | \ufffd31m\ufffdy",
         "      3 |     if x:   # \ufffd",
+        "",
     ]
+    assert shown.splitlines()[-2:] == alerted.splitlines()
     assert alerted.splitlines() == [
         "a\ufffd[2J: detached, since step 12",
         "    \ufffd[1A",
