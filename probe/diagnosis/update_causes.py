@@ -150,8 +150,9 @@ class NotMoving(Cause):
     def skipped(cls, steps: int, since_step: int) -> Finding:
         """Say that AMP skips every step of the run."""
         return cls._found(
-            f"Nothing moves: the gradient scaler has skipped each of the last {steps} steps, from "
-            f"step {since_step} on, since a gradient of each was not finite at any scale.",
+            f"Nothing moves: the gradient scaler, or the script, has skipped each of the last "
+            f"{steps} steps, from step {since_step} on, since a gradient of each was not finite at "
+            "any scale.",
             "Look for what makes NaN or infinity: the explanations of the parameters whose "
             "gradient is not finite name it.",
         )

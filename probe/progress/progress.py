@@ -48,6 +48,7 @@ class Progress:
         expected: Callable[[], Collection[int]],
     ) -> None:
         """``commanded``: what is frozen by command; ``expected``: what is expected to train."""
+        self._optimizers = optimizers
         self._measurement = measurement
         self._alerts = alerts
         self._guard = guard
@@ -87,6 +88,7 @@ class Progress:
 
     def before_step(self, k: int, step: int) -> None:
         """Look at what optimizer k is about to apply as ``step``, where somebody wants to know."""
+        self._skipped.begin_step(self._optimizers[k])
         if self._measurement.schedule.sampling:
             self._places.look(k)
             self._rates.read(k, step)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from torch import Tensor
+from torch.optim import Optimizer
+
 from ..diagnosis.update_causes import NotMoving
 from ..live.alerts import Alert, alert_of
 from ..model.sample import Sample
@@ -26,6 +29,14 @@ class SkippedSteps:
         if not self._count:
             self._since_step = sample.step
         self._count += 1
+
+    def begin_step(self, optimizer: Optimizer) -> None:
+        """Take in that an optimizer begins a step, sampled or not: none of before was the last.
+
+        A fused one under a scaler may leave it out in its kernel, and a sample tells.
+        """
+        if not isinstance(getattr(optimizer, "found_inf", None), Tensor):
+            self._count = 0
 
     def find(self, *, last: bool) -> Iterator[Alert]:
         """Tell that no step is applied."""
