@@ -1,0 +1,1 @@
+"""The bugs that galleries list, as jobs of our own, and the tools that are asked about them."""
