@@ -16,29 +16,16 @@ from torch.multiprocessing.spawn import spawn
 from torch.nn import functional as F
 from torch.nn.parallel import DistributedDataParallel
 
+from galleries.bugs import TwoHeads
 from galleries.jobs import Answer, data, network
 from gradgate import probe
 
 STEPS = 60
 
 
-class Branches(nn.Module):
-    """A body with two heads, of which one is for some batches only."""
-
-    def __init__(self, *, forget: bool) -> None:
-        super().__init__()
-        self.forget = forget
-        self.body, self.first, self.second = nn.Linear(8, 16), nn.Linear(16, 4), nn.Linear(16, 4)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Map [rows, 8] to [rows, 4]."""
-        h = torch.tanh(self.body(x))
-        return self.first(h) if self.forget else self.first(h) + self.second(h)  # type: ignore[no-any-return]
-
-
 def unused(broken: bool) -> tuple[nn.Module, Callable[[nn.Module], None]]:
     """A parameter is unused under DDP."""
-    model = DistributedDataParallel(Branches(forget=broken), find_unused_parameters=broken)
+    model = DistributedDataParallel(TwoHeads(forget=broken), find_unused_parameters=broken)
     return model, lambda _: None
 
 
