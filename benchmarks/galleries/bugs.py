@@ -26,8 +26,8 @@ class TwoHeads(nn.Module):
         self.forget = forget
         self.body, self.first, self.second = nn.Linear(8, 16), nn.Linear(16, 4), nn.Linear(16, 4)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Map [rows, 8] to [rows, 4]."""  # <- never_called
+    def forward(self, x: Tensor) -> Tensor:  # <- never_called
+        """Map [rows, 8] to [rows, 4]."""
         h = torch.tanh(self.body(x))
         return self.first(h) if self.forget else self.first(h) + self.second(h)  # type: ignore[no-any-return]
 
@@ -49,8 +49,8 @@ class Cut(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Map [rows, 8] to [rows, 4]."""
         if self.way == "no_grad":
-            with torch.no_grad():
-                h = torch.tanh(self.encoder(x))  # <- no_grad
+            with torch.no_grad():  # <- no_grad
+                h = torch.tanh(self.encoder(x))
         else:
             h = torch.tanh(self.encoder(x))
         if self.way == "data":
