@@ -384,14 +384,14 @@ def nan_forward(broken: bool) -> Job:
 
 
 def exploding(broken: bool) -> Job:
-    """Gradients explode with depth: each layer triples them."""
+    """Gradients explode with depth: each layer makes them several times as large."""
     layers = [nn.Linear(16, 16) for _ in range(6)]
     model = nn.Sequential(nn.Linear(8, 16), *layers, nn.Linear(16, 4))
     if broken:
         with torch.no_grad():
             for layer in layers:
-                layer.weight.mul_(5.0)
-    return Job(model, torch.optim.SGD(model.parameters(), 1e-7 if broken else 1e-3), data())
+                layer.weight.mul_(8.0)
+    return Job(model, torch.optim.SGD(model.parameters(), 1e-9 if broken else 1e-3), data())
 
 
 def vanishing(broken: bool) -> Job:

@@ -20,7 +20,7 @@ from galleries.bugs import TwoHeads
 from galleries.jobs import Answer, data, network
 from gradgate import probe
 
-STEPS = 60
+STEPS = 100
 
 
 def unused(broken: bool) -> tuple[nn.Module, Callable[[nn.Module], None]]:

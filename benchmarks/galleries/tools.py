@@ -21,8 +21,12 @@ from torcheck.registry import Registry
 from galleries.jobs import Answer, Job
 from gradgate import probe
 
-STEPS = 60
+STEPS = 400
 """Iterations of a live job."""
+LOOK_EVERY = 20
+"""Iterations from one look at what gradgate says to the next, as a person would look."""
+MEANT = "frozen_by_script"
+"""Said of what the author means to be still."""
 HARDWARE = {f"TA20{n}" for n in range(10)}
 """Rules about the shapes that a GPU likes, which are no question here."""
 
@@ -115,18 +119,16 @@ def ask_gradgate_live(make: Callable[[], Job]) -> Answer:
     expect = probe.expect(
         trains=job.trains, frozen=job.frozen, frozen_stats=job.frozen_stats, share=job.share
     )
+    found: list[tuple[str, str, str | None]] = []
     with probe.attach(job.model, job.optimizer, server=False, every=1, expect=expect) as run:
         run.explain()
-        for _ in range(STEPS):
+        for step in range(1, STEPS + 1):
             job.run()
-        told = [*run.alerts(), *run.notes()]
-        found = [(e.cause or e.state, e.detail or e.name, e.where) for e in told]
-        wished = ("frozen_by_script",)  # of what the author means to be still
-        found += [
-            (e.cause, e.detail, e.where)
-            for e in run.explanations().values()
-            if e.cause not in wished
-        ]
+            if step % LOOK_EVERY == 0:
+                told = [*run.alerts(), *run.notes()]
+                found += [(e.cause or e.state, e.detail or str(e.name), e.where) for e in told]
+                why = run.explanations().values()
+                found += [(e.cause, e.detail, e.where) for e in why if e.cause != MEANT]
     return Answer(
         frozenset(kind for kind, _, _ in found),
         frozenset(where for _, _, where in found if where is not None),
@@ -137,13 +139,12 @@ def ask_gradgate_live(make: Callable[[], Job]) -> Answer:
 def ask_gradgate_explain(make: Callable[[], Job]) -> Answer:
     """Explain one forward and backward."""
     job = make()
-    wished = ("frozen_by_script",)
     found = [
         each
         for each in probe.explain(
             job.model, lambda: job.loss().backward(), job.optimizer, check_backward=True
         ).values()
-        if each.cause not in wished
+        if each.cause != MEANT
     ]
     return Answer(
         frozenset(each.cause for each in found),
