@@ -19,8 +19,8 @@ from ..measure.local_part import Sharded, unreadable
 from ..model.table import ParameterTable
 from ..torch_compat.wrappers import Wrappers
 
-SLOTS = 4
-"""Comparisons whose values lie in the store at a time."""
+SLOTS = 16
+"""Comparisons whose values lie in the store at a time: a rank may be that many ahead of another."""
 NAMED = 4
 """Ranks that a sentence names."""
 

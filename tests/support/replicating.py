@@ -14,6 +14,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from gradgate import probe
 from gradgate.probe.session.run import job_of
+from tests.support.waiting import wait_for
 from tests.support.world import play
 
 MOST = 1000
@@ -98,6 +99,26 @@ def reduced_by_hand(rank: int, size: int) -> object:
     return told(model, step)
 
 
+def far_ahead(rank: int, size: int) -> object:
+    """Nothing holds the ranks together: one has made twenty steps before the other begins."""
+    model = nn.Linear(4, 2)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    with probe.attach(model, optimizer, server=False, every=1, thresholds=THRESHOLDS) as run:
+        replicas = job_of(run).progress.replicas
+        for turn in (1, 0):
+            for number in range(20 if turn == rank else 0):
+                optimizer.zero_grad()
+                model(data(rank, number)).square().mean().backward()
+                optimizer.step()
+            dist.barrier()
+        found = wait_for(
+            lambda: replicas.boundary(3) or rank != 0 or list(replicas.find(last=False))
+        )
+        dist.barrier()
+        told = list(replicas.find(last=False)) if found else []
+        return [(each.since_step, str(each.cause), str(each.detail)) for each in told]
+
+
 class Halves(nn.Module):
     """A layer of which each rank has a part, then one that all have alike."""
 
@@ -131,6 +152,7 @@ SCENARIOS = {
         seeds_of_their_own,
         with_ddp,
         around_ddp,
+        far_ahead,
         reduced_by_hand,
         in_parts,
     )

@@ -24,6 +24,7 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     [
         ("without_ddp", 1, "`0.weight` was alike on all ranks after step 0"),
         ("seeds_of_their_own", 2, "nothing that trains is alike on all of them"),
+        ("far_ahead", 1, "`weight` was alike on all ranks after step 0"),
         ("around_ddp", 8, "though DistributedDataParallel holds it"),
     ],
 )
