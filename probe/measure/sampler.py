@@ -51,6 +51,8 @@ class _Draft:
     """One code a parameter. Plain bytes: numpy's element access costs five times as much."""
     statistics: tuple[Statistic, ...]
     """What is measured of each gradient."""
+    by_hand: list[int] = field(default_factory=list)
+    """Parameters whose old gradient the script itself wrote to: it is new if it is no zeros."""
     may_skip: bool = False
     """A fused optimizer under a ``GradScaler`` decides in its kernel whether to skip."""
     parts: list[_Part] = field(default_factory=list)
@@ -258,6 +260,8 @@ class Sampler:
                 if fresh and (dense is grad or grad.is_sparse):
                     states[index] = zero
                 continue
+            if not fresh and self._writes.by_hand(grad):
+                draft.by_hand.append(index)
             # A device's number hashes four times as fast as the device.
             if dense.dtype is not dtype or dense.get_device() != device:
                 dtype, device = dense.dtype, dense.get_device()
@@ -295,6 +299,9 @@ def _complete(pending: _Pending) -> Sample:
             end = start + len(part.indexes)
             wide[part.statistic][part.indexes] = values[start:end]
             start = end
+    if draft.by_hand:
+        written = np.array(draft.by_hand)
+        states[written[wide[GRAD_NORM][written] != 0]] = State.PRESENT
     if not ordinary:
         measured = [i for parts, _ in pending.readbacks for part in parts for i in part.indexes]
         _judge(states, wide[GRAD_NORM], np.unique(measured))

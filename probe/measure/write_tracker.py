@@ -34,6 +34,8 @@ class WriteTracker:
         self._parameters = parameters
         self._hooks: dict[int, RemovableHandle] = {}
         self._written: dict[int, Tensor | None] = {}
+        self._silent: bool | None = None
+        """Whether no backward came to anything in this step; None: not asked yet."""
         self._hooking = True
         self._persisted = False
         self._learned = 0
@@ -50,6 +52,7 @@ class WriteTracker:
         ``mark``: they will be asked about after the next backward.
         """
         spent = list(indexes)
+        self._silent = None
         if self._hooks:
             for index in spent:
                 self._written[index] = None
@@ -80,6 +83,15 @@ class WriteTracker:
         # place, so this can call a zeroed or clipped old gradient new, but in one step
         # only: from the next one on there are hooks.
         return bool(version(grad) != mark)
+
+    def by_hand(self, grad: Tensor) -> bool:
+        """Whether the script itself wrote here in a step in which no backward came to anything.
+
+        It may have written a gradient that it computed otherwise, or zeros.
+        """
+        if self._silent is None:
+            self._silent = all(written is None for written in self._written.values())
+        return self._silent and not self.untouched(grad)
 
     def untouched(self, grad: Tensor) -> bool:
         """Whether nothing at all, a backward or the script, has written here since it was old."""

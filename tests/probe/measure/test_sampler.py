@@ -127,6 +127,27 @@ def test_gradients_zeroed_in_place_and_not_written_are_stale(
                 optimizer.zero_grad(set_to_none=False)
 
 
+def test_gradients_that_the_script_copies_into_place_are_new() -> None:
+    """No backward brings any where it takes them from ``autograd.grad`` or computes them."""
+    model = Parts()
+    optimizer = sgd(model)
+    for parameter in model.parameters():
+        parameter.grad = torch.zeros_like(parameter)
+    with probe.attach(model, optimizer, server=False, every=1, expect=["*"]) as run:
+        for _ in range(6):
+            loss = model.a.square().sum() + model.b.square().sum()
+            grads = torch.autograd.grad(loss, list(model.parameters()))
+            for parameter, grad in zip(model.parameters(), grads, strict=True):
+                assert parameter.grad is not None
+                parameter.grad.copy_(grad)
+            optimizer.step()
+            assert states(run) == {"a": "present", "b": "present"}
+        assert run.alerts() == []
+        optimizer.zero_grad(set_to_none=False)
+        optimizer.step()
+        assert states(run) == {"a": "stale", "b": "stale"}
+
+
 def test_gradient_that_is_never_cleared_is_stale_when_not_written() -> None:
     """Without any zero_grad, a step whose backward leaves a parameter out finds it stale."""
     model = Parts()
