@@ -16,7 +16,7 @@ from __future__ import annotations
 import logging
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias, TypeGuard
 
 import torch
 from torch import Tensor
@@ -29,7 +29,10 @@ from ..torch_compat.autograd import observed_by_transforms, zeros_for
 from ..torch_compat.patching import (
     Interceptions,
     functional_gradients,
+    gradient_edges,
+    grouped_gradients,
     hook_registrations,
+    nodes_of_tensors,
     runs_of_autograd,
     stacked_parameters,
     weakly,
@@ -76,6 +79,9 @@ class AutogradCalls:
             runs_of_autograd(weakly(self._run)),
             functional_gradients(weakly(self._fill)),
             stacked_parameters(weakly(self._stack)),
+            grouped_gradients(weakly(self._group)),
+            gradient_edges(weakly(self._point)),
+            nodes_of_tensors(weakly(self._point)),
             *hook_registrations(weakly(self._register)),
         ]
         self._interceptions = Interceptions(self, around)
@@ -176,9 +182,12 @@ class AutogradCalls:
         outputs: object,
         inputs: Sequence[Tensor],
         *args: Any,
+        is_grads_batched: bool = False,
         **named: Any,
-    ) -> tuple[Tensor, ...]:
+    ) -> Sequence[Tensor | None]:
         """Give zeros for what gets nothing: strict calls take nothing for a mistake."""
+        if is_grads_batched:  # no strict call, and it makes zeros itself, as many as it needs
+            return grad(outputs, inputs, *args, is_grads_batched=True, **named)
         return tuple(
             torch.zeros_like(asked, requires_grad=True) if found is None else found
             for asked, found in zip(inputs, grad(outputs, inputs, *args, **named), strict=True)
@@ -193,6 +202,24 @@ class AutogradCalls:
             )
         return stack(tensors, name)
 
+    def _group(
+        self, group: Callable[..., Any], lists: Sequence[Sequence[Tensor | None]], *more: Any
+    ) -> Any:
+        """Make no group where there is no gradient: torch raises there."""
+        return group(lists, *more) if all(lists) else {}
+
+    def _point(self, find: Callable[[Asked], Any], asked: Asked) -> Any:
+        """Find the node that a gradient goes to; none will go to that of what is untrained."""
+        if not _is_untrained(asked):
+            return find(asked)
+        if id(asked) not in self._table.index_of or observed_by_transforms():
+            return find(_never_reached(asked))
+        set_requires_grad(asked, True)
+        try:
+            return find(asked)
+        finally:
+            set_requires_grad(asked, False)
+
     def _tell(self, what: str) -> None:
         if what not in self._told:
             self._told.add(what)
@@ -203,7 +230,14 @@ class AutogradCalls:
             )
 
 
-def _is_untrained(asked: Asked) -> bool:
+def _never_reached(tensor: Tensor) -> Tensor:
+    """Return what looks like a tensor, and has a node that no graph leads to."""
+    with torch.enable_grad():
+        leaf = torch.empty((), dtype=tensor.dtype, device=tensor.device, requires_grad=True)
+        return leaf.expand(tensor.shape)
+
+
+def _is_untrained(asked: Asked) -> TypeGuard[Tensor]:
     """Return whether a tensor that could require a gradient requires none."""
     if not isinstance(asked, Tensor) or asked.requires_grad:
         return False

@@ -27,7 +27,7 @@ from torch.utils.hooks import RemovableHandle
 
 from ..base.guard import Attempt
 from ..torch_compat.module_hooks import ModuleHook
-from ..torch_compat.tensors import base_of
+from ..torch_compat.tensors import base_of, levels_of
 from ..torch_compat.tree import map_tensors, tensors_in
 from .forward_cut import ForwardCut, cut, may_cut
 
@@ -159,26 +159,29 @@ class TensorHooks(SiteHooks):
 
     def gate_view(self, tensor: Tensor) -> Tensor:
         """Return a view of a tensor, and gate the gradient that comes through the view."""
-        if not tensor.requires_grad or not torch.is_grad_enabled():
+        carries = any(level.requires_grad for level in levels_of(tensor))
+        if not carries or not torch.is_grad_enabled():
             return tensor
         with self._gates.attempt():
             view = tensor.view_as(tensor)
             self.gate_tensor(view)
-            if view.grad_fn is not None:
-                if len(self._views) >= MOST_VIEWS:
-                    self.find_rewrites()
-                self._views.append((view, view.grad_fn))
+            if len(self._views) >= MOST_VIEWS:
+                self.find_rewrites()
+            self._views += [(v, v.grad_fn) for v in levels_of(view) if v.grad_fn is not None]
             return view
         return tensor
 
     def gate_tensor(self, tensor: Tensor) -> None:
         """Gate the gradient of a tensor by a hook before its node."""
         self._carried = True
-        self._gates.record_upstream(tensor)
+        # Inside of torch.func a gradient may also be asked for outside of what runs now.
+        for level in levels_of(tensor):
+            self._gates.record_upstream(level)
+            if level.grad_fn is not None:
+                # Also where it is cut: the module may have used what it returns.
+                level.grad_fn.register_prehook(_NodeHook(self._gates.pass_on, level.output_nr))
         if tensor.grad_fn is None:
             return
-        # Also where it is cut: the module may have used what it returns.
-        tensor.grad_fn.register_prehook(_NodeHook(self._gates.pass_on, tensor.output_nr))
         forward_cut = self._gates.forward_cut() if self._may_cut else None
         if forward_cut is not None and may_cut(tensor):
             cut(tensor, forward_cut.leaves)

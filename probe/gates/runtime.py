@@ -17,6 +17,7 @@ from .present_step import PresentStep
 from .reach import Reach
 from .site_gates import SiteGates
 from .sites import GatedRun, LabelSite, ParameterSite, Site
+from .spared_hooks import SparedHooks
 
 
 class GateRuntime:
@@ -25,6 +26,7 @@ class GateRuntime:
     def __init__(self, run: GatedRun, step: PresentStep) -> None:
         self._run = run
         self._step = step
+        self._spared = SparedHooks(run.table, lambda: bool(self.closed_gates()))
         self._sites: dict[Site, SiteGates] = {}
         self._model_hooks: list[RemovableHandle] = []
 
@@ -36,6 +38,7 @@ class GateRuntime:
     def add(self, gate: Gate) -> None:
         """Let a gate act from the next forward on."""
         self._step.scale.follow(needed=True)
+        self._spared.follow(needed=True)
         site = self._sites.setdefault(gate.site, SiteGates(gate.site, self._step))
         with whole([partial(self.discard, gate)]):
             site.add(gate, self._run)
@@ -142,6 +145,7 @@ class GateRuntime:
 
     def _leave_models(self) -> None:
         self._step.scale.follow(needed=False)
+        self._spared.follow(needed=False)
         for hook in self._model_hooks:
             hook.remove()
         self._model_hooks.clear()

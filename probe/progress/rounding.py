@@ -62,7 +62,9 @@ def _change(optimizer: Optimizer, group: Mapping[str, Any], parameter: Tensor) -
         return None
     state = optimizer.state.get(parameter, {})
     grad = grad.detach().double()
-    eps = float(group.get("eps", 0))
+    eps = group.get("eps", 0)
+    if not isinstance(eps, (int, float)):  # Adafactor has two, and an update of its own
+        return None
     if "exp_avg" in state and "exp_avg_sq" in state and "betas" in group:
         first, second = (1 - beta ** float(state.get("step", 1)) for beta in group["betas"])
         mean, square = state["exp_avg"].double() / first, state["exp_avg_sq"].double() / second

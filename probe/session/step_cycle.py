@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from torch.optim import Optimizer
 
+from ..base.guard import Guard
 from ..freeze.freezer import Freezer
 from ..gates.gates import Gates
 from ..live.explainer import Explainer
@@ -19,7 +20,10 @@ from .step_end import StepEnd
 
 
 class StepCycle:
-    """Does what is to be done around each optimizer's step: see :class:`boundaries.Stepping`."""
+    """Does what is to be done around each optimizer's step: see :class:`boundaries.Stepping`.
+
+    What only looks is guarded by itself: no fault there keeps the step from ending.
+    """
 
     def __init__(
         self,
@@ -34,6 +38,7 @@ class StepCycle:
         progress: Progress,
         hooks: HookRunner,
         end: StepEnd,
+        guard: Guard,
     ) -> None:
         self._optimizers = optimizers
         self._table = table
@@ -46,6 +51,7 @@ class StepCycle:
         self._progress = progress
         self._hooks = hooks
         self._end = end
+        self._guard = guard
 
     def before_step(self, k: int) -> None:
         """Keep gradients of frozen parameters from optimizer k."""
@@ -54,9 +60,11 @@ class StepCycle:
         held = self._measurement.members.held_by(k)
         self._freezer.clear_gradients(held)
         self._gates.blocked.clear_gradients(held)
-        self._look(SCRIPT)
+        with self._guard:
+            self._look(SCRIPT)
         self._measurement.before_step(k)
-        self._progress.before_step(k, self._state.step + 1)
+        with self._guard:
+            self._progress.before_step(k, self._state.step + 1)
 
     def measure(self, k: int) -> None:
         """Measure the gradients of optimizer k, if this step is sampled."""
@@ -65,13 +73,16 @@ class StepCycle:
     def stepped(self, k: int) -> None:
         """Look at what optimizer k has written, and whether to what is frozen."""
         self._measurement.after_step(k, self._state.step + 1)
-        self._progress.stepped(k)
-        self._look(f"{type(self._optimizers[k]).__name__}.step()", stepped=True)
+        with self._guard:
+            self._progress.stepped(k)
+        with self._guard:
+            self._look(f"{type(self._optimizers[k]).__name__}.step()", stepped=True)
 
     def after_step(self, k: int) -> None:
         """Note that optimizer k has used its gradients."""
         self._measurement.retire(k)
-        self._progress.after_step(k)
+        with self._guard:
+            self._progress.after_step(k)
         self._explainer.pause(False)
 
     def boundary(self, *, late: bool) -> None:

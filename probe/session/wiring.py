@@ -276,6 +276,7 @@ def make_job(
         progress,
         hooks,
         end,
+        guard,
     )
     boundaries = Boundaries(optimizers, cycle, hooks.run)
     backward_ended.add(boundaries.backward_ended)

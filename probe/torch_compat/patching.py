@@ -16,6 +16,7 @@ from typing import Any, TypeAlias
 import torch
 from torch import Tensor, nn
 from torch.amp import GradScaler
+from torch.utils.hooks import BackwardHook
 
 from ..base.source import hand_on
 from .checkpoints import FRAME
@@ -68,6 +69,20 @@ _STACK = Part(
     needed_for=(FREEZING, GATING),
 )
 """What ``torch.func.stack_module_state`` calls for each name; seen in torch 2.8 to 2.15."""
+_GROUP = Part(
+    "torch.nn.utils.clip_grad._group_tensors_by_device_and_dtype",
+    otherwise="clip_grad_value_ raises where a command has left no gradient to clip",
+    needed_for=(FREEZING, GATING),
+)
+"""What ``clip_grad_value_`` sorts gradients by, and what takes no empty list; seen in torch 2.13
+to 2.15."""
+_NODE = Part(
+    "torch.autograd.graph._get_grad_fn_or_grad_acc",
+    otherwise="register_multi_grad_hook raises for what a command froze or gated",
+    needed_for=(FREEZING, GATING),
+)
+"""What functions of ``torch.autograd.graph`` find the node of a tensor by; seen in torch 2.13 to
+2.15."""
 _APPLY = Part(
     "torch.nn.Module._apply",
     otherwise="a cast of a frozen model and back counts as a change of its bits",
@@ -80,6 +95,8 @@ PARTS = (
     _LOOK_OF_SCALER,
     _FUNCTIONAL,
     _STACK,
+    _GROUP,
+    _NODE,
     _APPLY,
 )
 
@@ -235,6 +252,21 @@ def stacked_parameters(around: Around) -> Interception:
     return _at(_STACK, around)
 
 
+def grouped_gradients(around: Around) -> Interception:
+    """Stand around the sorting of gradients to clip them by value: told the lists of them."""
+    return _at(_GROUP, around)
+
+
+def gradient_edges(around: Around) -> Interception:
+    """Stand around the public way to a tensor's edge, where that is not a name of the script's."""
+    return Interception(torch.autograd.graph, "get_gradient_edge", around)
+
+
+def nodes_of_tensors(around: Around) -> Interception:
+    """Stand around the finding of the node that a tensor's gradient goes to."""
+    return _at(_NODE, around)
+
+
 def checkpoint_frames(around: Around) -> Interception:
     """Stand around the making of a checkpoint: told the frame, and what plays it again."""
     return Interception(FRAME.or_else(_NoFrame), "__init__", around)
@@ -244,6 +276,19 @@ def hook_registrations(around: Around) -> list[Interception]:
     """Stand around what only a tensor that requires a gradient can be asked for."""
     names = "register_hook", "register_post_accumulate_grad_hook", "retain_grad"
     return [Interception(Tensor, name, around) for name in names]
+
+
+def tensor_hooks(around: Around) -> Interception:
+    """Stand around the registering of hooks on gradients: told the tensor and the hook."""
+    return Interception(Tensor, "register_hook", around)
+
+
+def module_backwards(around: Around) -> Interception:
+    """Stand around the making of what calls a module's hooks in a backward.
+
+    Told that, the module, and the hooks after and before its backward.
+    """
+    return Interception(BackwardHook, "__init__", around)
 
 
 def looks_of_scalers(around: Around) -> Interception:

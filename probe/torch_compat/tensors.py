@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from torch import Tensor
+from torch.autograd import forward_ad
 
 from .parts import EXPLAINING, GATING, Part
 
@@ -90,6 +91,11 @@ def may_have_hooks(tensor: Tensor) -> bool:
     return _HOOKS.missing or tensor._backward_hooks is not None
 
 
+def own_hooks(tensor: Tensor) -> dict[int, Callable[..., Any]]:
+    """Return the hooks on a leaf's gradient by their numbers, as torch has them; to be changed."""
+    return {} if _HOOKS.missing else tensor._backward_hooks or {}
+
+
 def hooks_on(tensor: Tensor) -> list[Callable[..., Any]]:
     """Return the hooks on a leaf, whoever registered them: on its gradient, and after it is in."""
     found: list[Callable[..., Any]] = []
@@ -105,6 +111,25 @@ _is_wrapped: Callable[[Tensor], bool] = _FUNCTORCH.or_else(lambda _: False)
 def is_inside_transform(tensor: Tensor) -> bool:
     """Return whether a tensor stands for others: in ``torch.func``, or with many gradients."""
     return _is_wrapped(tensor) or _is_legacy_batched(tensor)
+
+
+def levels_of(tensor: Tensor) -> list[Tensor]:
+    """Return a tensor, and what else of it has a graph.
+
+    Inside of ``torch.func`` those that it stands for, and in forward-mode AD their tangents.
+    """
+    levels = _stood_for(tensor)
+    if getattr(forward_ad, "_current_level", -1) < 0:
+        return levels
+    tangents = [forward_ad.unpack_dual(level).tangent for level in levels]
+    return levels + [each for t in tangents if t is not None for each in _stood_for(t)]
+
+
+def _stood_for(tensor: Tensor) -> list[Tensor]:
+    levels = [tensor]
+    while not _UNWRAPPED.missing and _is_wrapped(levels[-1]):
+        levels.append(_unwrapped(levels[-1]))
+    return levels
 
 
 def wraps_others(tensor: Tensor) -> bool:

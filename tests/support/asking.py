@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 import torch
 from torch import Tensor, nn
-from torch.autograd.graph import get_gradient_edge
+from torch.autograd.graph import get_gradient_edge, register_multi_grad_hook
 from torch.func import functional_call, stack_module_state
 from torch.utils.checkpoint import checkpoint
 
@@ -199,6 +199,44 @@ def checkpointed(model: nn.Sequential) -> None:
     checkpoint(model, batch(), use_reentrant=False).sum().backward()
 
 
+def vectorized_jacobian(model: nn.Sequential) -> None:
+    torch.autograd.functional.jacobian(lambda x: model(x).sum(0), batch(), vectorize=True)
+
+
+def vectorized_hessian(model: nn.Sequential) -> None:
+    torch.autograd.functional.hessian(lambda x: loss_of(model, x), batch(), vectorize=True)
+
+
+def clipped_by_value(model: nn.Sequential) -> None:
+    loss_of(model).backward()
+    torch.nn.utils.clip_grad_value_(model[0].parameters(), 0.1)
+    torch.nn.utils.clip_grad_value_(model.parameters(), 0.1, foreach=False)
+
+
+def clipped_by_norm(model: nn.Sequential) -> None:
+    loss_of(model).backward()
+    torch.nn.utils.clip_grad_norm_(model[0].parameters(), 0.1, error_if_nonfinite=True)
+
+
+def hooks_on_several(model: nn.Sequential) -> None:
+    hidden = model[0](batch())
+    several = [*model.parameters(), hidden]
+    handles = [
+        register_multi_grad_hook(several, lambda _: None),
+        register_multi_grad_hook(several, lambda _: None, mode="any"),
+    ]
+    model[2](hidden).sum().backward()
+    for handle in handles:
+        handle.remove()
+
+
+def edges_of_all(model: nn.Sequential) -> None:
+    hidden = model[0](batch())
+    edges = [torch.autograd.graph.get_gradient_edge(t) for t in (*model.parameters(), hidden)]
+    found = torch.autograd.grad(model[2](hidden).sum(), edges)
+    assert [g.shape for g in found] == [*(p.shape for p in model.parameters()), hidden.shape]
+
+
 def reentrant(model: nn.Sequential) -> None:
     checkpoint(model, batch(requires_grad=True), use_reentrant=True).sum().backward()
 
@@ -235,6 +273,12 @@ CALLS: dict[str, Call] = {
         hessian,
         vjp,
         hvp,
+        vectorized_jacobian,
+        vectorized_hessian,
+        clipped_by_value,
+        clipped_by_norm,
+        hooks_on_several,
+        edges_of_all,
         checkpointed,
         reentrant,
     )

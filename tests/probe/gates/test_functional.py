@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call, grad, jacrev, vmap
+from torch.func import functional_call, grad, jacrev, jvp, vmap
 
 from gradgate import probe
 from tests.support import gating
@@ -135,6 +135,46 @@ def test_a_parameter_that_the_script_moves_itself_is_not_held(when: str) -> None
         run.step()
         gate = gating.only_gate(run)
         assert (gate.closed, gate.problem) == (True, None)
+
+
+def slope_of_loss(model: nn.Sequential) -> Tensor:
+    """Differentiated again by what the parameters are, outside of the transform."""
+    given = dict(model.named_parameters())
+    found = grad(lambda p: functional_call(model, p, batch()).square().mean())(given)
+    return sum(each.square().sum() for each in found.values())  # type: ignore[return-value]
+
+
+def of_each_sample(model: nn.Sequential) -> Tensor:
+    return vmap(model)(batch()).square().mean()
+
+
+def tangent(model: nn.Sequential) -> Tensor:
+    return jvp(model, (batch(),), (torch.ones(5, 4),))[1].square().sum()
+
+
+# torch.func.jvp itself loads decompositions through torch.jit.
+@pytest.mark.filterwarnings("ignore:`torch.jit.script` is deprecated")
+@pytest.mark.parametrize("when", ["True", NORM])
+@pytest.mark.parametrize("site", ["output:0", "input:2"])
+@pytest.mark.parametrize("loss", [slope_of_loss, of_each_sample, tangent])
+def test_a_gate_acts_on_every_graph_that_is_made_inside_a_transform(
+    loss: Callable[[nn.Sequential], Tensor], site: str, when: str
+) -> None:
+    """The backward through the transform is the job's own, and reaches the parameters."""
+    model = critic()
+    optimizer = torch.optim.AdamW(model.parameters(), lr=0.1)
+    with gating.attached(model, optimizer) as run:
+        before = weights(model)
+        run.gate(site, when)
+        for _ in range(2):
+            optimizer.zero_grad()
+            loss(model).backward()
+            optimizer.step()
+        gate = gating.only_gate(run)
+    moved = {name for name, weight in weights(model).items() if weight != before[name]}
+    assert moved <= {"2.weight", "2.bias"}
+    assert "2.weight" in moved
+    assert (gate.closed_steps, gate.problem) == (2, None)
 
 
 def test_the_norm_inside_a_transform_is_that_without() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor, nn
-from torch.optim import SGD, Adadelta, Adam, AdamW, Optimizer, RMSprop
+from torch.optim import SGD, Adadelta, Adafactor, Adam, AdamW, Optimizer, RMSprop
 
 from gradgate.probe.progress.rounding import UpdateSize, update_size
 
@@ -36,6 +36,11 @@ def test_half_a_spacing_is_one(dtype: torch.dtype, value: float) -> None:
         assert measured is not None
         assert measured.largest == pytest.approx(factor, rel=0.02)
         assert (measured.largest < 1) == torch.equal(weight - grad.to(dtype), weight)
+
+
+def test_an_optimizer_with_an_update_of_its_own_has_no_size() -> None:
+    """Adafactor's ``eps`` is two numbers, and how it scales an update is not known here."""
+    assert sized(lambda p: Adafactor(p), torch.ones(3, 2), torch.ones(3, 2)) is None
 
 
 MAKERS: list[Callable[[Any], Optimizer]] = [
