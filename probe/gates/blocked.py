@@ -15,6 +15,7 @@ from ..torch_compat.autograd import (
 )
 from ..torch_compat.tensors import set_requires_grad
 from .attempt import GateAttempt
+from .flag_writes import FlagWrites
 from .gate import Gate
 from .present_step import PresentStep
 from .reach import Reach
@@ -33,6 +34,8 @@ class BlockedParameters:
     def __init__(self, runtime: GateRuntime, step: PresentStep) -> None:
         self.before_forward: frozenset[int] = frozenset()
         """Those that a gate keeps from being trained in this step, known before its forward."""
+        self.flags = FlagWrites(step.table)
+        """What the script itself sets ``requires_grad`` to."""
         self._runtime = runtime
         self._step = step
         self._decided = False
@@ -56,7 +59,9 @@ class BlockedParameters:
         self._decided = True
         for gate in self._runtime.gates():
             with GateAttempt(self._step.guard, [gate]):
-                self._decide(gate)
+                # Where the script sets the flag itself, the gradient is stopped in the backward.
+                if gate.index not in self.flags.last:
+                    self._decide(gate)
 
     def _decide(self, gate: Gate) -> None:
         step = self._step
@@ -158,7 +163,8 @@ class BlockedParameters:
         """Let every parameter be trained again, so that commands meet the job as it is."""
         for index in self.before_forward:
             with self._step.guard:
-                set_requires_grad(self._step.table.parameters[index], True)
+                trainable = self.flags.last.get(index, True)
+                set_requires_grad(self._step.table.parameters[index], trainable)
         if self.before_forward:
             self.before_forward = frozenset()
             self._step.recomputations.follow_gates(self.before_forward)
