@@ -171,7 +171,7 @@ def seconds(text: str, values: dict[str, float]) -> float:
 
 
 @settings(
-    max_examples=10_000,
+    max_examples=4_000,
     deadline=None,
     database=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
