@@ -86,13 +86,13 @@ class Recomputations:
         self._frames.follow(needed=needed)
 
     def follow_gates(self, gated: Collection[int]) -> None:
-        """Take in which parameters gates keep from requiring a gradient.
+        """Take in which parameters gates keep from requiring a gradient, in a model's forward.
 
-        They are decided in a model's forward, which a checkpoint may have begun before.
+        A checkpoint may have begun before that, and be under way after it.
         """
         self._gated, self._state = gated, None
         for made in self._latest:
-            if made.is_under_way:
+            if gated and made.is_under_way:
                 made.state = self._present()
 
     def _make(

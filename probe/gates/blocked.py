@@ -15,7 +15,6 @@ from ..torch_compat.autograd import (
 )
 from ..torch_compat.tensors import set_requires_grad
 from .attempt import GateAttempt
-from .flag_writes import FlagWrites
 from .gate import Gate
 from .present_step import PresentStep
 from .reach import Reach
@@ -34,10 +33,10 @@ class BlockedParameters:
     def __init__(self, runtime: GateRuntime, step: PresentStep) -> None:
         self.before_forward: frozenset[int] = frozenset()
         """Those that a gate keeps from being trained in this step, known before its forward."""
-        self.flags = FlagWrites(step.table)
-        """What the script itself sets ``requires_grad`` to."""
         self._runtime = runtime
         self._step = step
+        self._left_out: frozenset[int] = frozenset()
+        """Of those, the ones that require no gradient in the forward under way."""
         self._decided = False
         """Whether gates on parameters were decided for the present step."""
         self._replaced: set[int] = set()
@@ -54,14 +53,15 @@ class BlockedParameters:
         if inside_backward() and inside_checkpoint():
             return  # what is played again saves what it saved before
         self._find_replaced()
-        if self._decided:
-            return
+        if not self._decided:
+            self._decide_all()
+        self._leave_out()
+
+    def _decide_all(self) -> None:
         self._decided = True
         for gate in self._runtime.gates():
             with GateAttempt(self._step.guard, [gate]):
-                # Where the script sets the flag itself, the gradient is stopped in the backward.
-                if gate.index not in self.flags.last:
-                    self._decide(gate)
+                self._decide(gate)
 
     def _decide(self, gate: Gate) -> None:
         step = self._step
@@ -78,9 +78,6 @@ class BlockedParameters:
             parameter.grad = None
             if index in self._replaced:
                 self._loose.add(index)
-            else:
-                set_requires_grad(parameter, False)  # so that its gradient costs no work
-                step.recomputations.follow_gates(self.before_forward - self._loose)
 
     def clear_gradients(self, indexes: Iterable[int]) -> None:
         """Before an optimizer's step: what got nothing because of a gate has no gradient.
@@ -161,13 +158,28 @@ class BlockedParameters:
 
     def release(self) -> None:
         """Let every parameter be trained again, so that commands meet the job as it is."""
-        for index in self.before_forward:
+        self.forward_ended()
+        self.before_forward = frozenset()
+
+    def _leave_out(self) -> None:
+        """Keep what is blocked out of the graph of the coming forward: it costs no work then."""
+        for index in self.before_forward - self._loose - self._left_out:
+            parameter = self._step.table.parameters[index]
+            if parameter.requires_grad:
+                set_requires_grad(parameter, False)
+                self._left_out |= {index}
+        if self._left_out:
+            self._step.recomputations.follow_gates(self._left_out)
+
+    def forward_ended(self) -> None:
+        """Give what was left out its flag again, before the script looks at it, or sets it."""
+        if not self._left_out:
+            return
+        for index in self._left_out:
             with self._step.guard:
-                trainable = self.flags.last.get(index, True)
-                set_requires_grad(self._step.table.parameters[index], trainable)
-        if self.before_forward:
-            self.before_forward = frozenset()
-            self._step.recomputations.follow_gates(self.before_forward)
+                set_requires_grad(self._step.table.parameters[index], True)
+        self._left_out = frozenset()
+        self._step.recomputations.follow_gates(self._left_out)
 
     def _is_nothing(self, index: int, grad: Tensor, reach: Reach) -> bool:
         """Return whether a gradient is left, or was made, where a gate let nothing pass."""

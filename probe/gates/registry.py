@@ -133,7 +133,6 @@ class GateRegistry:
     def remove(self) -> None:
         """Remove every gate and hook, and let every parameter be trained again."""
         self._blocked.release()
-        self._blocked.flags.follow(())
         self._runtime.remove()
         self._gates = {}
 

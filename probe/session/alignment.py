@@ -61,7 +61,6 @@ class Alignment:
             self._gates.runtime.follow_parameters()
             blocked = registry.may_block_before_forward()
             self._freezer.cover.update_gates(blocked, gated=len(registry) > 0)
-            self._gates.blocked.flags.follow(blocked)
         with self._guard:
             if len(registry):
                 self._measurement.mark_every_step(late=late)

@@ -51,6 +51,9 @@ class ModelHooks:
             for model in models.values()
             for handle in (
                 model.register_forward_pre_hook(ModuleHook(self._forward_begins)),
+                model.register_forward_hook(
+                    ModuleHook(self._forward_ended), prepend=True, always_call=True
+                ),
                 model.register_load_state_dict_post_hook(ModuleHook(self._weights_loaded)),
             )
         ]
@@ -84,6 +87,10 @@ class ModelHooks:
                     self.gates.blocked.decide_before_forward()
             # A run in which no step is seen has no other place to fail.
             self._alerts.raise_failure()
+
+    def _forward_ended(self, *_: object) -> None:
+        if not torch.compiler.is_compiling():
+            self.gates.blocked.forward_ended()
 
     def _weights_loaded(self, *_: object) -> None:
         with self._guard:

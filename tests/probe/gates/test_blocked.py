@@ -13,7 +13,9 @@ from gradgate import probe
 from gradgate.probe.gates import blocked
 from gradgate.probe.torch_compat.tensors import set_requires_grad
 from tests.support import gating
+from tests.support.asking import batch, critic
 from tests.support.gating import OPTIMIZERS, SITES, Branched, pair
+from tests.support.zoo import weights
 
 
 @pytest.mark.parametrize("set_to_none", [True, False], ids=["to-none", "to-zero"])
@@ -384,11 +386,13 @@ def test_a_parameter_that_cannot_be_released_leaves_the_others_trained(
     with gating.attached(model, optimizer) as run:
         for name in ("head.weight", "head.bias", "stem.bias"):
             run.gate(f"param:{name}")
-        gating.loss_of(model, 1).backward()
-        assert len(gating.parts(run).blocked.before_forward) == 3
         with monkeypatch.context() as patch:
-            patch.setattr(blocked, "set_requires_grad", all_but(model.head.bias))
-            gating.parts(run).blocked.release()
+            fault = all_but(model.head.bias)
+            model.head.register_forward_hook(
+                lambda *_: patch.setattr(blocked, "set_requires_grad", fault)
+            )
+            gating.loss_of(model, 1).backward()
+        assert len(gating.parts(run).blocked.before_forward) == 3
         assert model.head.weight.requires_grad
         assert model.stem.bias.requires_grad
         assert not model.head.bias.requires_grad
@@ -411,11 +415,15 @@ def test_what_was_blocked_in_one_step_is_not_so_in_the_next() -> None:
 def test_what_is_blocked_before_the_forward_stays_so_all_step_long() -> None:
     """A gradient that the script itself writes behind a closed gate is none that came through."""
     model = Branched()
-    with gating.attached(model) as run:
+    optimizer = OPTIMIZERS["sgd"](list(model.parameters()))
+    with gating.attached(model, optimizer) as run:
         run.gate("param:bypass.weight")
+        before = gating.weights(model)["bypass.weight"]
         gating.loss_of(model, 1).backward()
         model.bypass.weight.grad = torch.ones_like(model.bypass.weight)
         assert gating.parts(run).blocked.find() == gating.parts(run).blocked.before_forward != set()
+        optimizer.step()
+        assert gating.weights(model)["bypass.weight"] == before
 
 
 @pytest.mark.parametrize("left", ["by hand", "from before"])
@@ -440,3 +448,89 @@ def test_a_step_without_a_forward_moves_nothing_that_a_gate_keeps(left: str) -> 
         optimizer.step()
         assert gating.weights(model)["head.weight"] != before["head.weight"]
         assert not gating.only_gate(run).closed
+
+
+Set = Callable[[nn.Parameter, bool], object]
+SETTERS: dict[str, Set] = {
+    "by assignment": lambda p, flag: setattr(p, "requires_grad", flag),
+    "by method": lambda p, flag: p.requires_grad_(flag),
+    "in one go": lambda p, flag: nn.ParameterList([p]).requires_grad_(flag),
+}
+
+
+@pytest.mark.parametrize("set_flag", SETTERS.values(), ids=SETTERS)
+def test_what_the_script_freezes_in_a_step_stays_so(set_flag: Set) -> None:
+    """The gate keeps it for the step, and lets go of what is then the script's."""
+    model = critic()
+    optimizer = torch.optim.AdamW(model.parameters(), lr=0.1)
+    with probe.attach(model, optimizer, server=False, every=1) as run:
+        run.gate("param:0.weight")
+        model(batch()).sum().backward()
+        set_flag(model[0].weight, False)
+        optimizer.step()
+        assert not model[0].weight.requires_grad
+        set_flag(model[0].weight, True)
+        before = weights(model)["0.weight"]
+        model(batch()).sum().backward()
+        optimizer.step()
+        assert weights(model)["0.weight"] == before, "the gate stands, whoever sets the flag"
+        assert run.gates()[0].closed_steps == 2
+        assert model[0].weight.requires_grad
+    assert model[0].weight.requires_grad
+
+
+@pytest.mark.parametrize("gated", ["judge.0.weight", "maker.weight"])
+def test_a_loop_that_gives_back_the_flags_that_it_found(gated: str) -> None:
+    """As Lightning's, with two optimizers in a step: nothing is frozen for good, nor let past."""
+    models = nn.ModuleDict({"maker": nn.Linear(4, 4), "judge": critic()})
+    optimizers = [torch.optim.AdamW(net.parameters(), lr=0.1) for net in models.values()]
+
+    def iterate() -> None:
+        for chosen, optimizer in zip(models.values(), optimizers, strict=True):
+            found = {p: p.requires_grad for p in models.parameters()}
+            for parameter in models.parameters():
+                parameter.requires_grad = False
+            for parameter in chosen.parameters():
+                parameter.requires_grad = found[parameter]
+            optimizer.zero_grad()
+            models["judge"](models["maker"](batch())).mean().backward()
+            optimizer.step()
+            for parameter, flag in found.items():
+                parameter.requires_grad = flag
+
+    with probe.attach(dict(models.items()), optimizers, server=False, every=1) as run:
+        iterate()
+        number = run.gate(f"param:{gated}")
+        before = weights(models)
+        for _ in range(3):
+            iterate()
+        after = weights(models)
+        assert {name for name in after if after[name] == before[name]} == {gated}
+        assert run.gates()[0].closed_steps == 3
+        run.ungate(number)
+        iterate()
+    assert weights(models)[gated] != before[gated]
+    assert all(parameter.requires_grad for parameter in models.parameters())
+
+
+def test_flags_that_are_kept_and_given_back_after_a_forward() -> None:
+    """As around an attack on the same batch: what the script finds is its own."""
+    model = critic()
+    optimizer = torch.optim.AdamW(model.parameters(), lr=0.1)
+    with probe.attach(model, optimizer, server=False, every=1) as run:
+        run.gate("param:0.weight")
+        before = weights(model)["0.weight"]
+        for _ in range(2):
+            clean = model(batch()).sum()
+            found = {p: p.requires_grad for p in model.parameters()}
+            model.requires_grad_(False)
+            model(batch(requires_grad=True)).sum().backward()
+            assert not any(parameter.requires_grad for parameter in model.parameters())
+            for parameter, flag in found.items():
+                parameter.requires_grad = flag
+            (clean + model(batch()).sum()).backward()
+            optimizer.step()
+        assert weights(model)["0.weight"] == before
+        assert run.gates()[0].closed_steps == 2
+        assert all(found.values())
+    assert all(parameter.requires_grad for parameter in model.parameters())

@@ -34,13 +34,15 @@ def test_a_model_leads_to_the_run_that_is_attached() -> None:
 
 
 def test_gates_on_parameters_are_decided_before_the_forward() -> None:
-    """So that what they block costs no work; at the boundary it is trainable again."""
+    """So that what they block costs no work; as soon as that is over it is trainable again."""
     model, optimizer = chain(SGD)
     with probe.attach(model, optimizer, server=False, every=1) as run:
         run.gate("param:stem.bias")
+        inside: list[bool] = []
+        model.stem.register_forward_hook(lambda *_: inside.append(model.stem.bias.requires_grad))
         model(torch.ones(4, 6))
-        assert not model.stem.bias.requires_grad
-    assert model.stem.bias.requires_grad
+        assert inside == [False]
+        assert model.stem.bias.requires_grad
 
 
 def test_weights_that_are_loaded_are_looked_at_at_once() -> None:
