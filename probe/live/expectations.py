@@ -47,6 +47,9 @@ class Expectations:
         """By parameter, in the order of the table."""
         self._trained = False
         """There was a useful gradient in some sample."""
+        self._matched: list[int] = []
+        self._edition = -1
+        """Of the table whose names the patterns have matched."""
 
     @property
     def broken(self) -> list[int]:
@@ -95,13 +98,16 @@ class Expectations:
 
     def expected(self, count: int | None = None) -> list[int]:
         """Return what is expected to train, of the first ``count`` parameters or of all."""
-        count = len(self._table) if count is None else count
-        removed = self._table.removed
+        if self._edition != self._table.edition:
+            self._matched, self._edition = self._match(), self._table.edition
+        return [index for index in self._matched if count is None or index < count]
+
+    def _match(self) -> list[int]:
         found: set[int] = set()
         for pattern in self.patterns:
             with self._guard:
                 found.update(self._resolve(pattern))
-        return sorted(index for index in found if index < count and index not in removed)
+        return sorted(found - self._table.removed)
 
     def _resolve(self, pattern: str) -> list[int]:
         try:

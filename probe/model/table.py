@@ -67,6 +67,8 @@ class ParameterTable:
         """The names that departed parameters were given, of which no two may be the same."""
         self._kinds: list[tuple[torch.dtype, torch.device]] = []
         """What each was as of the last look: a cast or a move makes another row."""
+        self.edition = 0
+        """A number that grows with each change: what was looked up by name holds for one."""
         self.update(models, 0)
 
     def __len__(self) -> int:
@@ -130,6 +132,7 @@ class ParameterTable:
             changed |= known is None or self.names[known] != names
             changed |= known is not None and self._kinds[known] != _kind(parameter)
             self._put(len(self) if known is None else known, parameter, names)
+        self.edition += changed
         return changed
 
     def rows(self, in_optimizer: Sequence[bool]) -> list[TableRow]:

@@ -15,7 +15,7 @@ from ..model.table import ParameterTable
 from ..torch_compat.versions import version
 from .groups import Groups
 from .movers import Gradient
-from .rounding import UpdateSize, update_size
+from .rounding import UpdateSize, update_sizes
 
 MOST = 32
 """Parameters that are looked at in one step."""
@@ -155,6 +155,7 @@ class CloseLook:
         optimizer, parameter = self._optimizers[k], self._table.parameters[index]
         found = self._groups.of(index)
         group = {} if found is None else found.options
+        sizes = update_sizes(optimizer, group, parameter, {parameter.dtype, torch.float32})
         return Look(
             index,
             type(optimizer).__name__,
@@ -166,8 +167,8 @@ class CloseLook:
             moved_after=False,
             put_back=False,
             outward=watched.ends is not None and watched.ends.left_by(parameter),
-            size=update_size(optimizer, group, parameter, parameter.dtype),
-            size_in_float32=update_size(optimizer, group, parameter, torch.float32),
+            size=sizes.get(parameter.dtype),
+            size_in_float32=sizes.get(torch.float32),
             decay=float(group.get("weight_decay") or 0),
             remembers=remembers(optimizer, parameter),
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,31 +28,39 @@ class UpdateSize:
     """Share of the elements whose update is below 1."""
 
 
-def update_size(
-    optimizer: Optimizer, group: Mapping[str, Any], parameter: Tensor, dtype: torch.dtype
-) -> UpdateSize | None:
-    """Return how large the update is for a weight of ``dtype`` and of these values.
+def update_sizes(
+    optimizer: Optimizer,
+    group: Mapping[str, Any],
+    parameter: Tensor,
+    dtypes: Collection[torch.dtype],
+) -> dict[torch.dtype, UpdateSize]:
+    """Return how large the update is for a weight of these values, were it of each dtype.
 
-    None where the optimizer's state is not of a kind that is known (Adam's, RMSprop's and SGD's
-    are), and for a weight of which other ranks hold a part.
+    Nothing where the optimizer's state is not of a kind that is known (Adam's, RMSprop's and
+    SGD's are), and for a weight of which other ranks hold a part.
     """
     if wraps_others(parameter):
-        return None
+        return {}
     with torch.no_grad():
         change = _change(optimizer, group, parameter)
         if change is None or change.shape != parameter.shape or not parameter.numel():
-            return None
+            return {}
         weight = parameter.detach().double().abs()
         decay = float(group.get("weight_decay") or 0) * float(rate_of(dict(group)) or 0)
         change = change.abs() + decay * weight
-        _, exponent = torch.frexp(weight)
-        limits = torch.finfo(dtype)
-        spacing = torch.ldexp(torch.full_like(weight, limits.eps), exponent - 1)
-        least = limits.smallest_normal * limits.eps
-        spacing = spacing.where(weight > 0, least).clamp(min=least)
-        sizes = 2 * change / spacing
-        largest, lost = torch.stack([sizes.max(), (sizes < 1).double().mean()]).tolist()
-        return UpdateSize(largest, lost)
+        return {dtype: _size(change, weight, dtype) for dtype in dtypes}
+
+
+def _size(change: Tensor, weight: Tensor, dtype: torch.dtype) -> UpdateSize:
+    """Measure a change in half spacings of ``dtype``; both are magnitudes in float64."""
+    _, exponent = torch.frexp(weight)
+    limits = torch.finfo(dtype)
+    spacing = torch.ldexp(torch.full_like(weight, limits.eps), exponent - 1)
+    least = limits.smallest_normal * limits.eps
+    spacing = spacing.where(weight > 0, least).clamp(min=least)
+    sizes = 2 * change / spacing
+    largest, lost = torch.stack([sizes.max(), (sizes < 1).double().mean()]).tolist()
+    return UpdateSize(largest, lost)
 
 
 def _change(optimizer: Optimizer, group: Mapping[str, Any], parameter: Tensor) -> Tensor | None:

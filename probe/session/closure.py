@@ -107,13 +107,10 @@ def _run(
         trace.start()
         try:
             hand_on(closure)
-        except RuntimeError as error:
-            if "does not require grad" not in str(error):
+        except Exception as error:
+            if not (isinstance(error, RuntimeError) and "does not require grad" in str(error)):
                 _add_note(error)
                 raise
-        except Exception as error:
-            _add_note(error)
-            raise
         finally:
             trace.stop()
     if trace.is_empty:

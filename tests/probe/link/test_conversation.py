@@ -51,6 +51,13 @@ def converse(
     talk: Talk, peer: Run, outbox: Outbox | None = None, ending: Ending | None = None
 ) -> Guard:
     """Hold a whole conversation with a real server that talks as ``talk`` does."""
+    return converse_weakly(talk, weakref.ref(peer), outbox, ending)
+
+
+def converse_weakly(
+    talk: Talk, peer: weakref.ref[Run], outbox: Outbox | None = None, ending: Ending | None = None
+) -> Guard:
+    """Hold a whole conversation for a peer that may be gone before its end."""
     guard = Guard()
 
     async def main() -> None:
@@ -59,7 +66,7 @@ def converse(
             port = server.sockets[0].getsockname()[1]
             async with connect(f"ws://127.0.0.1:{port}", proxy=None) as socket:
                 conversation = Conversation(
-                    socket, outbox or Outbox(), Answers(), weakref.ref(peer), guard, said
+                    socket, outbox or Outbox(), Answers(), peer, guard, said
                 )
                 await conversation.open()
                 with contextlib.suppress(ConnectionClosed):
@@ -164,17 +171,7 @@ def test_a_run_that_is_gone_ends_the_link_with_a_goodbye() -> None:
         while heard[-1]["type"] != "bye":
             heard.append(json.loads(await socket.recv()))
 
-    async def main() -> None:
-        async with serve(talk, "127.0.0.1", 0) as server:
-            port = server.sockets[0].getsockname()[1]
-            async with connect(f"ws://127.0.0.1:{port}", proxy=None) as socket:
-                peer = weakref.ref(peers[0])
-                conversation = Conversation(socket, Outbox(), Answers(), peer, Guard(), ending)
-                await conversation.open()
-                with contextlib.suppress(ConnectionClosed):
-                    await conversation.talk()
-
-    run_loop(main())
+    converse_weakly(talk, weakref.ref(peers[0]), ending=ending)
     assert ending.asked.is_set()
     assert heard[-1]["step"] == 7
 
@@ -191,15 +188,5 @@ def test_the_goodbye_of_a_run_that_is_gone_knows_the_step_of_an_earlier_connecti
         await answer_hello(socket)
         heard.append(json.loads(await socket.recv()))
 
-    async def main() -> None:
-        async with serve(talk, "127.0.0.1", 0) as server:
-            port = server.sockets[0].getsockname()[1]
-            async with connect(f"ws://127.0.0.1:{port}", proxy=None) as socket:
-                peer = weakref.ref(peers[0])
-                conversation = Conversation(socket, Outbox(), Answers(), peer, Guard(), ending)
-                await conversation.open()
-                with contextlib.suppress(ConnectionClosed):
-                    await conversation.talk()
-
-    run_loop(main())
+    converse_weakly(talk, weakref.ref(peers[0]), ending=ending)
     assert (heard[-1]["type"], heard[-1]["step"]) == ("bye", 41)

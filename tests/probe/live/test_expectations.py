@@ -97,6 +97,21 @@ def test_a_parameter_that_left_is_expected_no_more() -> None:
     assert sorted(expectations.missed) == [1]
 
 
+def test_what_comes_and_goes_is_matched_anew() -> None:
+    """A layer that joins is expected to train with the others, and one that left is not."""
+    model = nn.Sequential(nn.Linear(2, 2))
+    table = ParameterTable({"": model})
+    expectations = Expectations(["*"], table, Guard())
+    assert expectations.expected() == [0, 1]
+    model.append(nn.Linear(2, 2))
+    table.update({"": model}, 3)
+    assert expectations.expected() == [0, 1, 2, 3]
+    assert expectations.expected(3) == [0, 1, 2]
+    del model[0]
+    table.update({"": model}, 4)
+    assert expectations.expected() == [2, 3]
+
+
 def test_what_was_not_asked_for_a_gradient_breaks_none() -> None:
     """Its optimizer made no step; those in which it makes one count as if they were in a row."""
     expectations = expecting("0")

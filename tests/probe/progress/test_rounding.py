@@ -10,7 +10,13 @@ import torch
 from torch import Tensor, nn
 from torch.optim import SGD, Adadelta, Adafactor, Adam, AdamW, Optimizer, RMSprop
 
-from gradgate.probe.progress.rounding import UpdateSize, update_size
+from gradgate.probe.progress.rounding import UpdateSize, update_sizes
+
+
+def update_size(optimizer: Optimizer, parameter: Tensor, dtype: torch.dtype) -> UpdateSize | None:
+    """Return the size of a step in one type."""
+    group = optimizer.param_groups[0]
+    return update_sizes(optimizer, group, parameter, [dtype]).get(dtype)
 
 
 def sized(make: Callable[[Any], Optimizer], values: Tensor, grad: Tensor) -> UpdateSize | None:
@@ -19,7 +25,7 @@ def sized(make: Callable[[Any], Optimizer], values: Tensor, grad: Tensor) -> Upd
     optimizer = make([parameter])
     parameter.grad = grad.to(parameter.dtype)
     optimizer.step()
-    return update_size(optimizer, optimizer.param_groups[0], parameter, values.dtype)
+    return update_size(optimizer, parameter, values.dtype)
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float32])
@@ -61,7 +67,7 @@ def test_it_bounds_what_a_step_really_does(make: Callable[[Any], Optimizer]) -> 
     optimizer = make([parameter])
     parameter.grad = grad
     optimizer.step()
-    size = update_size(optimizer, optimizer.param_groups[0], parameter, torch.float32)
+    size = update_size(optimizer, parameter, torch.float32)
     assert size is not None
     _, exponent = torch.frexp(values)
     half = torch.ldexp(torch.full_like(values, 2.0**-24), exponent - 1)
@@ -87,7 +93,7 @@ def test_zeros_take_up_anything() -> None:
     parameter = nn.Parameter(torch.zeros(3, dtype=torch.bfloat16))
     optimizer = SGD([parameter], lr=1.0)
     parameter.grad = torch.full_like(parameter, 1e-20)
-    size = update_size(optimizer, optimizer.param_groups[0], parameter, torch.bfloat16)
+    size = update_size(optimizer, parameter, torch.bfloat16)
     assert size is not None
     assert size.lost == 0
 
@@ -107,6 +113,6 @@ def test_an_optimizer_of_another_kind_is_not_judged() -> None:
     assert sized(Adadelta, ones, ones) is None
     parameter = nn.Parameter(torch.ones(3, 1))
     optimizer = SGD([parameter], lr=1.0)
-    assert update_size(optimizer, optimizer.param_groups[0], parameter, torch.float32) is None
+    assert update_size(optimizer, parameter, torch.float32) is None
     parameter.grad = torch.ones(3, 1).to_sparse()
-    assert update_size(optimizer, optimizer.param_groups[0], parameter, torch.float32) is None
+    assert update_size(optimizer, parameter, torch.float32) is None
