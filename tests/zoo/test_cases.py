@@ -11,6 +11,9 @@ from torch import Tensor
 from .case import Case, Job, markers
 from .cases import BROKEN, HEALTHY
 
+# As some models do on purpose; torch says it once in a process.
+pytestmark = pytest.mark.filterwarnings("ignore:Converting a tensor")
+
 SYMPTOMS = {
     "frozen_by_script": {"frozen", "none"},
     "frozen_by_command": {"frozen"},

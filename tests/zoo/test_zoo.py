@@ -11,6 +11,9 @@ from gradgate import probe
 from .case import Case, Job
 from .cases import BROKEN, HEALTHY
 
+# As some models do on purpose; torch says it once in a process.
+pytestmark = pytest.mark.filterwarnings("ignore:Converting a tensor")
+
 broken = pytest.mark.parametrize("case", BROKEN, ids=str)
 healthy = pytest.mark.parametrize("case", HEALTHY, ids=str)
 
