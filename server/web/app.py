@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 from starlette.websockets import WebSocket
+from starlette_compress import CompressMiddleware
 
 from ..live.browser_socket import serve_browser
 from ..live.hub import Hub
@@ -52,6 +53,8 @@ def create_app(settings: Settings) -> FastAPI:
     add_pages(app, pages)
     add_refusals(app, pages)
     app.add_middleware(BodyLimit)
+    # No answer holds the token or a cookie, so that its length tells nothing of them.
+    app.add_middleware(CompressMiddleware)
     app.add_middleware(Guard, policy=policy, page_error=pages.error)
     return app
 

@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-import os
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
 from fastapi import APIRouter, FastAPI
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
-from starlette.staticfiles import StaticFiles
-from starlette.types import Scope
+from starlette.staticfiles import NotModifiedResponse
 
 from ..protocol.version import VERSION
 from ..store.runs import run_row
 from .assets import STATIC, TEMPLATES, plotly_script
 from .dependencies import StoreOf
+from .files import NO_CACHE, Files
 from .openapi import Route, routes_of
 
-NO_CACHE = {"Cache-Control": "no-cache"}
+_TAG_DIGITS = 16
 
 
 @dataclass(frozen=True)
@@ -66,66 +67,58 @@ class Pages:
     """Renders pages; the one place where markup is made."""
 
     def __init__(self, templates: Path = TEMPLATES) -> None:
+        script = plotly_script()
+        self.static = Files("static", STATIC)
+        self.vendor = Files("vendor", script.parent, only=script.name)
         self._environment = Environment(
             loader=FileSystemLoader(templates), autoescape=True, undefined=StrictUndefined
         )
 
     def render(self, page: Page, status: int = 200) -> Response:
-        """Render a page; a template sees its context as `page`, and nothing else."""
-        markup = self._environment.get_template(page.template).render(page=page)
-        return HTMLResponse(markup, status, NO_CACHE)
+        """Render a page.
+
+        A template sees its context as `page`, and as `static` and `vendor` the addresses below
+        which the page finds files; nothing else.
+        """
+        markup = self._environment.get_template(page.template).render(
+            page=page, static=self.static.address(), vendor=self.vendor.address()
+        )
+        return HTMLResponse(markup, status, {"Cache-Control": NO_CACHE})
+
+    def answer(self, page: Page, request: Request) -> Response:
+        """Render a page, or answer with 304 when the browser has the very same."""
+        response = self.render(page)
+        # Weak, since the same page may be compressed.
+        tag = f'W/"{hashlib.sha256(response.body).hexdigest()[:_TAG_DIGITS]}"'
+        response.headers["ETag"] = tag
+        known = request.headers.get("if-none-match", "").split(",")
+        if tag in (each.strip() for each in known):
+            return NotModifiedResponse(response.headers)
+        return response
 
     def error(self, status: int, title: str, message: str) -> Response:
         """Render the page that says what went wrong."""
         return self.render(ErrorPage(VERSION, title, message), status)
 
 
-class Static(StaticFiles):
-    """Files that a browser keeps, and asks each time whether they are still the same."""
-
-    def __init__(self, folder: Path, only: str | None = None) -> None:
-        """Serve a folder, or `only` one file of it."""
-        super().__init__(directory=folder)
-        self._only = only
-
-    def lookup_path(self, path: str) -> tuple[str, os.stat_result | None]:
-        """Find a file; nothing but the one when there is only one."""
-        if self._only not in (None, path):
-            return "", None
-        return super().lookup_path(path)
-
-    def file_response(
-        self,
-        full_path: str | os.PathLike[str],
-        stat_result: os.stat_result,
-        scope: Scope,
-        status_code: int = 200,
-    ) -> Response:
-        """Answer with a file, or with 304 when the browser has it."""
-        response = super().file_response(full_path, stat_result, scope, status_code)
-        response.headers.update(NO_CACHE)
-        return response
-
-
 def add_pages(app: FastAPI, pages: Pages) -> None:
     """Add the routes of the pages and of the files that they use."""
-    script = plotly_script()
-    app.mount("/static", Static(STATIC), name="static")
-    app.mount("/vendor", Static(script.parent, only=script.name), name="vendor")
+    for files in (pages.static, pages.vendor):
+        app.mount(files.path, files)
     router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 
     @router.get("/")
-    def runs_page() -> Response:
-        return pages.render(RunsPage(VERSION))
+    def runs_page(request: Request) -> Response:
+        return pages.answer(RunsPage(VERSION), request)
 
     @router.get("/runs/{run}")
-    def run_page(run: str, store: StoreOf) -> Response:
+    def run_page(run: str, store: StoreOf, request: Request) -> Response:
         with store.read() as connection:
             row = run_row(connection, run)
-        return pages.render(RunPage(VERSION, row.id, row.name))
+        return pages.answer(RunPage(VERSION, row.id, row.name), request)
 
     @router.get("/docs")
-    def docs_page() -> Response:
-        return pages.render(DocsPage(VERSION, routes_of(app.openapi())))
+    def docs_page(request: Request) -> Response:
+        return pages.answer(DocsPage(VERSION, routes_of(app.openapi())), request)
 
     app.include_router(router)

@@ -122,7 +122,7 @@ def test_a_token_is_made_for_any_address_but_loopback() -> None:
     assert secured(Settings(Path(), host="0.0.0.0", token="mine")).token == "mine"
 
 
-@pytest.mark.parametrize("path", ["/", "/api/runs", "/healthz", "/static/css/base.css"])
+@pytest.mark.parametrize("path", ["/", "/api/runs", "/healthz", "/static/v/css/base.css"])
 def test_another_host_is_refused_on_every_route(shared_server: ServerProcess, path: str) -> None:
     """DNS rebinding gets a 400 with a sentence, whatever it asks for."""
     answer = shared_server.page(path, headers={"Host": "evil.example"})
@@ -187,7 +187,7 @@ def test_a_malformed_origin_is_refused(shared_server: ServerProcess) -> None:
 
 def test_every_answer_has_the_security_headers(shared_server: ServerProcess) -> None:
     """Pages, data, files and errors alike."""
-    for path in ("/", "/docs", "/api/runs", "/static/css/base.css", "/nothing", "/healthz"):
+    for path in ("/", "/docs", "/api/runs", "/static/v/css/base.css", "/nothing", "/healthz"):
         headers = shared_server.page(path).headers
         assert headers["content-security-policy"] == CONTENT_SECURITY_POLICY
         assert headers["x-content-type-options"] == "nosniff"
@@ -199,7 +199,7 @@ def test_every_answer_has_the_security_headers(shared_server: ServerProcess) -> 
 
 def test_without_a_token_nothing_is_shown(guarded: ServerProcess) -> None:
     """Data is a 401 in JSON, pages are a 401 that says how to get in; health and style are open."""
-    for path in ("/api/runs", "/openapi.json", "/vendor/plotly.min.js"):
+    for path in ("/api/runs", "/openapi.json", "/vendor/v/plotly.min.js"):
         answer = guarded.page(path)
         assert answer.status_code == 401
         assert "token" in answer.json()["detail"]
@@ -209,7 +209,7 @@ def test_without_a_token_nothing_is_shown(guarded: ServerProcess) -> None:
         assert answer.status_code == 401
         assert "open the URL that" in answer.text
         assert "set-cookie" not in answer.headers
-    for path in ("/healthz", "/static/css/base.css"):
+    for path in ("/healthz", "/static/v/css/base.css"):
         assert guarded.page(path).status_code == 200
 
 
@@ -248,6 +248,18 @@ def test_the_token_in_a_url_becomes_a_cookie(guarded: ServerProcess) -> None:
         assert browser.get(f"{guarded.url}/api/runs").status_code == 200
         answer = browser.get(f"{guarded.url}//evil.example/?token={HEADER_TOKEN}")
         assert answer.headers["location"] == "/evil.example/"
+
+
+def test_no_answer_holds_the_token(guarded: ServerProcess) -> None:
+    """An answer is compressed with what was asked for, so its length must not tell of the token."""
+    bearer = {"Authorization": f"Bearer {HEADER_TOKEN}"}
+    cookie = {"Cookie": f"gradgate_token_{guarded.port}={HEADER_TOKEN}"}
+    run = "/api/runs/0000000000000000"
+    for path in ("/", "/docs", "/nothing", "/api/runs", f"{run}/nothing", f"{run}/series"):
+        for headers in (bearer, cookie, {}):
+            for asked in (path, f"{path}?token={HEADER_TOKEN}", f"{path}?points={HEADER_TOKEN}"):
+                answer = httpx.get(guarded.url + asked, headers=headers)
+                assert HEADER_TOKEN not in answer.text, asked
 
 
 def test_a_token_in_the_url_of_data_is_not_taken(guarded: ServerProcess) -> None:
