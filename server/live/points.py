@@ -7,6 +7,7 @@ from collections import deque
 
 from ..protocol.browser_messages import MetricPoint
 from ..protocol.probe_messages import Metrics
+from ..protocol.totals import TOTAL_GRAD_NORM, Totals
 
 POINTS = 1000
 VALUES = 100_000
@@ -34,6 +35,11 @@ class Points:
             for name, value in metrics.values.items()
         }
         self._add(MetricPoint(step=metrics.step, values=values))
+
+    def log_totals(self, totals: Totals) -> None:
+        """Add total norms, a point for each step."""
+        for step, norm in totals.points():
+            self._add(MetricPoint(step=step, values={TOTAL_GRAD_NORM: norm}))
 
     def extend(self, later: Points) -> None:
         """Add points that came later."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from types import UnionType
 from typing import Any, ClassVar, Generic, TypeVar
 
 from sqlalchemy import Connection
@@ -20,6 +21,7 @@ from ..protocol.browser_messages import (
 from ..protocol.frames import Sample
 from ..protocol.models import Message
 from ..protocol.probe_messages import Metrics
+from ..protocol.totals import Totals
 from ..store.alerts import alert_rows
 from ..store.gates import gate_rows
 from ..store.ledger import command_rows
@@ -69,7 +71,7 @@ class DirectTopic(Topic[N]):
 class StreamedTopic(DirectTopic[N], Generic[N, F]):
     """A topic whose news are the frames of the job themselves."""
 
-    frame: ClassVar[type]
+    frame: ClassVar[type | UnionType]
 
     @abstractmethod
     def news(self, frame: F) -> N:
@@ -121,16 +123,19 @@ class Samples(StreamedTopic[Band, Sample]):
         return news.frame
 
 
-class LoggedMetrics(StreamedTopic[Points, Metrics]):
-    """What the job logged."""
+class LoggedMetrics(StreamedTopic[Points, Metrics | Totals]):
+    """What the job logged, and the total norms of its gradients."""
 
     name = "metrics"
-    frame = Metrics
+    frame = Metrics | Totals
 
-    def news(self, frame: Metrics) -> Points:
-        """Return the point of one frame."""
+    def news(self, frame: Metrics | Totals) -> Points:
+        """Return the points of one frame."""
         points = Points()
-        points.log(frame)
+        if isinstance(frame, Totals):
+            points.log_totals(frame)
+        else:
+            points.log(frame)
         return points
 
     def merge(self, waiting: Points | None, later: Points) -> Points:

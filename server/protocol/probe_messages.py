@@ -18,6 +18,7 @@ from .gates import Gate
 from .models import Message
 from .parameters import FrozenList, ParameterTable
 from .restraints import Restraints
+from .totals import Totals
 from .trials import Trial
 
 
@@ -182,7 +183,9 @@ class Bye(Message):
 
 
 # What carries a sequence number, and is acknowledged.
-Sequenced = Parameters | FrozenState | GatesState | Explanations | Alerts | Metrics | Report
+Sequenced = (
+    Parameters | FrozenState | GatesState | Explanations | Alerts | Metrics | Totals | Report
+)
 Streamed = Sequenced | Heartbeat | Bye
 Answer = PreviewAnswer | TrialAnswer
 FromProbe = Annotated[Hello | Streamed | Answer, Field(discriminator="type")]

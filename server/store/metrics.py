@@ -2,29 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection, insert, select
 
 from ..protocol.probe_messages import Metrics
+from ..protocol.totals import TOTAL_GRAD_NORM, Totals
 from .tables import metrics
 
 
-def append_metrics(connection: Connection, run: str, frames: Sequence[Metrics]) -> None:
-    """Append what was logged; a number that is not finite is stored as null."""
-    rows = [
+def append_metrics(connection: Connection, run: str, frames: Sequence[Metrics | Totals]) -> None:
+    """Append what was logged, and total norms; a number that is not finite is stored as null."""
+    rows: list[dict[str, Any]] = [
         {
             "run": run,
             "name": name,
             "seq": frame.seq,
-            "step": frame.step,
+            "step": step,
             "time": frame.time,
             "value": value if value is not None and np.isfinite(value) else None,
         }
         for frame in frames
-        for name, value in frame.values.items()
+        for name, step, value in _values(frame)
     ]
     if rows:
         connection.execute(insert(metrics), rows)
@@ -41,7 +43,7 @@ def read_metric_before(
     query = (
         select(metrics.c.step, metrics.c.value)
         .where(metrics.c.run == run, metrics.c.name.in_(names))
-        .order_by(metrics.c.seq.desc())
+        .order_by(metrics.c.seq.desc(), metrics.c.step.desc())
         .limit(rows)
     )
     read: list[tuple[int, float | None]] = []
@@ -71,9 +73,19 @@ def read_metrics(
         query = (
             select(metrics.c.step, metrics.c.value)
             .where(metrics.c.run == run, metrics.c.name == name)
-            .order_by(metrics.c.seq.desc())
+            .order_by(metrics.c.seq.desc(), metrics.c.step.desc())
             .limit(limit)
         )
         rows = connection.execute(query).all()[::-1]
         found[name] = ([row.step for row in rows], [row.value for row in rows])
     return found
+
+
+def _values(frame: Metrics | Totals) -> Iterator[tuple[str, int, float | None]]:
+    """Yield the name, the step and the value of each that a frame holds."""
+    if isinstance(frame, Totals):
+        for step, norm in frame.points():
+            yield TOTAL_GRAD_NORM, step, norm
+    else:
+        for name, value in frame.values.items():
+            yield name, frame.step, value

@@ -62,6 +62,15 @@ _STEPS: Mapping[int, tuple[str, ...]] = {
         "DROP TABLE alerts",
         "ALTER TABLE new_alerts RENAME TO alerts",
     ),
+    6: (
+        # One frame may hold several steps of a metric: the table is made anew for another key.
+        "CREATE TABLE new_metrics (run VARCHAR(16) NOT NULL, name TEXT NOT NULL, "
+        "seq BIGINT NOT NULL, step BIGINT NOT NULL, time FLOAT NOT NULL, value FLOAT, "
+        "PRIMARY KEY (run, name, seq, step))",
+        "INSERT INTO new_metrics SELECT run, name, seq, step, time, value FROM metrics",
+        "DROP TABLE metrics",
+        "ALTER TABLE new_metrics RENAME TO metrics",
+    ),
 }
 
 

@@ -23,6 +23,7 @@ from ..protocol.probe_messages import (
 )
 from ..protocol.runs import RunStatus
 from ..protocol.states import State, count_states
+from ..protocol.totals import Totals
 from .alerts import record_alerts
 from .explanations import record_explanations
 from .ledger import record_report, reject_unapplied
@@ -71,7 +72,8 @@ def record(connection: Connection, run: str, received: Sequence[Received]) -> Ch
         "step": row.step,
     }
     samples = [frame for frame, _ in received if isinstance(frame, Sample)]
-    append_metrics(connection, run, [frame for frame, _ in received if isinstance(frame, Metrics)])
+    logged = [frame for frame, _ in received if isinstance(frame, Metrics | Totals)]
+    append_metrics(connection, run, logged)
     for frame, at in received:
         _record_one(connection, row, frame, columns, changes, at)
     if samples:

@@ -18,7 +18,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-SCHEMA_VERSION = 6
+SCHEMA_VERSION = 7
 
 metadata = MetaData()
 
@@ -123,7 +123,7 @@ metrics = Table(
     Column("run", String(16), primary_key=True),
     Column("name", Text, primary_key=True),
     Column("seq", BigInteger, primary_key=True, autoincrement=False),
-    Column("step", BigInteger, nullable=False),
+    Column("step", BigInteger, primary_key=True, autoincrement=False),
     Column("time", Float(53), nullable=False),
     Column("value", Float(53)),
 )

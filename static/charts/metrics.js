@@ -92,12 +92,14 @@ export class Metrics {
   }
 
   /**
-   * The metrics to show: what the person chose, else the loss, else the first.
+   * The metrics to show: what the person chose, else the loss, else the first of the job's own.
    * @param {readonly string[]} chosen
    */
   shown(chosen) {
     const known = this.names.filter((name) => chosen.includes(name));
     if (known.length > 0) return known;
-    return this.byName.has("loss") ? ["loss"] : this.names.slice(0, 1);
+    if (this.byName.has("loss")) return ["loss"];
+    const own = this.names.filter((name) => !name.startsWith("gradgate/"));
+    return [...own, ...this.names].slice(0, 1);
   }
 }

@@ -39,8 +39,10 @@ test("the memory is bounded", () => {
   assert.equal(kept.at(-1), 10_000);
 });
 
-test("the loss is shown first, else what was logged first", () => {
+test("the loss is shown first, else what was logged first, else what Gradgate measures", () => {
   const metrics = new Metrics();
+  metrics.add([point(1, '{"gradgate/total_grad_norm": 1}')]);
+  assert.deepEqual(metrics.shown([]), ["gradgate/total_grad_norm"]);
   metrics.add([point(1, '{"accuracy": 1}')]);
   assert.deepEqual(metrics.shown([]), ["accuracy"]);
   metrics.add([point(2, '{"loss": 1}')]);

@@ -9,6 +9,7 @@ from gradgate.server.live.topics import TOPICS, DirectTopic, LoggedMetrics, Pace
 from gradgate.server.protocol.browser_messages import ToBrowser
 from gradgate.server.protocol.frames import decode
 from gradgate.server.protocol.probe_messages import Metrics
+from gradgate.server.protocol.totals import Totals
 from tests.support.probing import pack_sample
 
 
@@ -41,6 +42,15 @@ def test_later_news_stay_as_they_are() -> None:
         own = topic.merge(own, logged(3))
         assert [point.step for point in shared.listed()] == [2]
         assert [point.step for point in own.listed()][-2:] == [2, 3]
+
+
+def test_total_norms_are_points_of_their_steps() -> None:
+    """Beside what was logged, under the name that the store has."""
+    norms = [0.5, float("inf")]
+    frame = Totals(type="totals", seq=1, time=1.0, steps=[4, 9], norms=norms, flags=[0, 1])
+    points = [(point.step, point.values) for point in LoggedMetrics().news(frame).listed()]
+    name = "gradgate/total_grad_norm"
+    assert points == [(4, {name: 0.5}), (9, {name: None})]
 
 
 def test_a_page_in_arrears_gets_one_frame_of_all_samples() -> None:

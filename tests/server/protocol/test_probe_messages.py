@@ -13,6 +13,14 @@ from gradgate.server.protocol.probe_messages import STREAMED, Explanations, Hell
 from tests.support.probing import explanation, hello, preview, table_row
 
 REPORT = {"type": "report", "seq": 1, "state": "applied", "time": 1.0}
+TOTALS = {
+    "type": "totals",
+    "seq": 1,
+    "time": 1.0,
+    "steps": [2, 5],
+    "norms": [1.0, None],
+    "flags": [0, 1],
+}
 
 
 def read(message: dict[str, Any]) -> Any:
@@ -57,6 +65,10 @@ def read(message: dict[str, Any]) -> Any:
             {"type": "metrics", "seq": 0, "step": 1, "time": 1.0, "values": {}},
             "greater than or equal to 1",
         ),
+        ({**TOTALS, "norms": [1.0]}, "one entry a step each"),
+        ({**TOTALS, "flags": []}, "one entry a step each"),
+        ({**TOTALS, "steps": [2, 2]}, "`steps` rise"),
+        ({**TOTALS, "steps": [], "norms": [], "flags": []}, "at least 1 item"),
     ],
 )
 def test_a_message_that_contradicts_itself(message: dict[str, Any], fault: str) -> None:

@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import Connection
 
 from gradgate.server.protocol.probe_messages import Metrics
+from gradgate.server.protocol.totals import Totals
 from gradgate.server.store.metrics import append_metrics, read_metric_before, read_metrics
 
 
@@ -38,6 +39,20 @@ def test_a_number_that_is_not_finite_is_null(
     """As the API shows it."""
     append_metrics(connection, opened, [logged(1, 1, loss=value)])
     assert read_metrics(connection, opened, 5) == {"loss": ([1], [None])}
+
+
+def test_total_norms_are_a_metric(connection: Connection, opened: str) -> None:
+    """Each step of a frame has its value, null where it is not finite."""
+    for seq, steps in enumerate(([3, 4, 6], [7]), 1):
+        norms = [None if step == 4 else float(step) for step in steps]
+        flags = [0] * len(steps)
+        append_metrics(
+            connection,
+            opened,
+            [Totals(type="totals", seq=seq, time=1.0, steps=steps, norms=norms, flags=flags)],
+        )
+    expected = {"gradgate/total_grad_norm": ([4, 6, 7], [None, 6.0, 7.0])}
+    assert read_metrics(connection, opened, 3) == expected
 
 
 def test_the_value_before_a_step_is_the_latest_there(

@@ -15,7 +15,7 @@ from tests.support.serving import ServerProcess
 
 DATA = Path(__file__).with_name("data")
 """Stores as servers of earlier versions wrote them: one run, a sample and three commands."""
-VERSIONS = (1, 2, 3, 4, 5)
+VERSIONS = (1, 2, 3, 4, 5, 6)
 BACK_TO_1 = """
     ALTER TABLE runs DROP COLUMN sample_time;
     ALTER TABLE runs DROP COLUMN sample_step;
