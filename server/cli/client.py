@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from urllib.parse import quote, urlencode
 
 from ..protocol.alerts import Alert, AlertRows
@@ -59,6 +60,11 @@ class Client:
     def alerts(self, run: str) -> list[Alert]:
         """Return the alerts of a run."""
         return self._transport.get(AlertRows, f"{_path(run)}/alerts").alerts
+
+    def export(self, run: str, **asked: str | int | None) -> Iterator[bytes]:
+        """Yield a run's data as a file, piece by piece; what is None is not asked for."""
+        query = urlencode({name: value for name, value in asked.items() if value is not None})
+        return self._transport.download(f"{_path(run)}/export?{query}")
 
     def trial(self, run: str, asked: TrialRequest) -> Trial:
         """Return how a gate would have fared."""

@@ -8,6 +8,7 @@ from ..protocol.version import VERSION
 from .alerts import alerts
 from .demo import demo
 from .explain import explain
+from .export import export
 from .freeze import freeze
 from .gate import gate
 from .gates import gates
@@ -24,5 +25,18 @@ def main() -> None:
     """Watch, explain and steer gradient flow in a PyTorch job while it trains."""
 
 
-for command in (serve, demo, runs, parameters, freeze, thaw, gate, ungate, gates, explain, alerts):
+for command in (
+    serve,
+    demo,
+    runs,
+    parameters,
+    freeze,
+    thaw,
+    gate,
+    ungate,
+    gates,
+    explain,
+    alerts,
+    export,
+):
     main.add_command(command)

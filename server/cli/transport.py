@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import http.client
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, TypeVar
 from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
@@ -17,6 +18,9 @@ from .errors import Broken, ClientError, Denied, Failed, Stranger, Unreachable
 
 WITHIN = 20.0
 """Seconds for an answer; the server takes up to 10 to store a command."""
+DOWNLOAD_WITHIN = 600.0
+"""Seconds for the next piece of a file, which the server reads from a long history."""
+_PIECE = 1 << 18
 
 
 R = TypeVar("R", bound=BaseModel)
@@ -39,6 +43,16 @@ class Transport:
         """Return the answer to a POST."""
         return self._ask(kind, path, body)
 
+    def download(self, path: str) -> Iterator[bytes]:
+        """Yield a file, piece by piece; one that ends too early raises `Broken`."""
+        headers = {**self._headers(), "Accept": "*/*"}
+        request = Request(self._url + path, headers=headers)
+        with self._faults(), self._opener.open(request, timeout=DOWNLOAD_WITHIN) as answer:
+            if answer.headers.get("Content-Disposition") is None:
+                raise self._stranger()
+            while piece := answer.read(_PIECE):
+                yield piece
+
     def _ask(self, kind: type[R], path: str, body: bytes | None) -> R:
         """Return the answer to a GET, or to a POST of a body."""
         text = self._send(Request(self._url + path, body, self._headers()))
@@ -52,10 +66,15 @@ class Transport:
         return headers | ({"Authorization": f"Bearer {self._token}"} if self._token else {})
 
     def _send(self, request: Request) -> bytes:
+        with self._faults(), self._opener.open(request, timeout=WITHIN) as answer:
+            data: bytes = answer.read()
+            return data
+
+    @contextmanager
+    def _faults(self) -> Iterator[None]:
+        """Turn what goes wrong while a server is asked into a `ClientError`."""
         try:
-            with self._opener.open(request, timeout=WITHIN) as answer:
-                data: bytes = answer.read()
-                return data
+            yield
         except HTTPError as error:
             with error:
                 raise self._fault(error.code, error.read()) from error
@@ -64,12 +83,10 @@ class Transport:
                 f"No server answers at {self._url} ({_cause(error)}): start one with "
                 "`gradgate serve`, or say where it is with --server."
             ) from error
+        except (OSError, http.client.IncompleteRead) as error:
+            raise self._broken() from error
         except http.client.HTTPException as error:
-            if not isinstance(error, http.client.RemoteDisconnected):
-                raise self._stranger() from error
-            raise self._broken() from error
-        except OSError as error:
-            raise self._broken() from error
+            raise self._stranger() from error
 
     def _fault(self, status: int, body: bytes) -> ClientError:
         if status == 401:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any, cast
 
@@ -176,6 +176,18 @@ def command_row(connection: Connection, run: str, number: int) -> CommandRow:
             f"GET /api/runs/{run}/commands lists those that it has."
         )
     return _command_row(row, parameter_names(connection, run), None)
+
+
+def whole_commands(connection: Connection, run: str) -> Iterator[CommandRow]:
+    """Yield every command of a run, oldest first, each with the names of all its parameters."""
+    names = parameter_names(connection, run)
+    query = select(commands).where(commands.c.run == run).order_by(commands.c.id)
+    for row in connection.execute(query):
+        yield from readable(
+            [row],
+            lambda each: _command_row(each, names, None),
+            lambda each: f"command {each.id} of run {run}",
+        )
 
 
 def _select(

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from fastapi import APIRouter, FastAPI
+from starlette.responses import StreamingResponse
 
 from ...protocol.health import Health
 from ...protocol.history import Sparklines
 from ..refusals import Fault
-from . import commands, explanations, gates, health, history, runs
+from . import commands, explanations, exports, gates, health, history, runs
 
 UNANSWERED: dict[int | str, dict[str, Any]] = {
     code: {"model": Fault} for code in (409, 429, 503, 504)
@@ -33,6 +34,7 @@ def add_routes(app: FastAPI) -> None:
     of_runs.get("/{run}/preview", responses=UNANSWERED)(commands.get_preview)
     of_runs.get("/{run}/commands")(commands.list_commands)
     of_runs.get("/{run}/commands/{number}")(commands.get_command)
+    of_runs.get("/{run}/export", response_class=StreamingResponse)(exports.export_run)
     app.include_router(of_runs)
     of_the_server = APIRouter(tags=["health"])
     of_the_server.get("/healthz", responses={503: {"model": Health}})(health.get_health)
