@@ -83,7 +83,8 @@ def sent(shared_server: ServerProcess, run: str) -> Iterator[Sent]:
             seq += 1
             sample = _sample(random, number, count)
             step, time, skipped, states, values = sample
-            probe.send(pack_sample(seq, step, states, values, skipped=skipped, at=time))
+            rows = {code: row.tolist() for code, row in values.items()}
+            probe.send(pack_sample(seq, step, states, rows, skipped=skipped, at=time))
             found.append(sample)
             if number % 9 == 0:
                 probe.until_acked(seq)
