@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.support.chromium import NoChromium, find
+from tests.support.postgresql import Cluster, NoPostgresql
 from tests.support.serving import ServerProcess
+from tests.support.storing import CLUSTER, STORE
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -49,6 +51,31 @@ def small_heap() -> None:
     """
     gc.collect()
     gc.freeze()
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[Cluster]:
+    """A PostgreSQL of this session; its absence is a failure: nothing replaces these tests."""
+    try:
+        cluster = Cluster()
+    except NoPostgresql as error:
+        pytest.fail(str(error))
+    yield cluster
+    cluster.remove()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def store_of_the_session(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Where the environment asks for it, the servers of all tests keep their runs in PostgreSQL."""
+    kind = os.environ.get(STORE, "sqlite")
+    if kind == "sqlite":
+        yield
+        return
+    assert kind == "postgresql", f"{STORE} is sqlite or postgresql, and not {kind!r}"
+    with pytest.MonkeyPatch.context() as environment:
+        cluster: Cluster = request.getfixturevalue("postgresql")
+        environment.setenv(CLUSTER, str(cluster.folder))
+        yield
 
 
 @pytest.fixture

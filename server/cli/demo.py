@@ -18,10 +18,11 @@ from threading import Event
 import click
 import platformdirs
 
-from ..store.database import StoreError, StoreInUseError
+from ..store.errors import StoreError, StoreInUseError
 from ..web.service import Service, ServiceError
 from ..web.settings import DEFAULT_PORT, Settings
 from .client import Client
+from .data_folder import DataFolder
 from .errors import ClientError
 from .signals import until_stopped
 
@@ -44,7 +45,7 @@ _CLOSE_WITHIN = 20.0
 )
 @click.option(
     "--data",
-    type=click.Path(path_type=Path),
+    type=DataFolder(),
     envvar="GRADGATE_DATA",
     help="The folder that keeps every run.  [default: the user's data folder]",
 )

@@ -8,9 +8,11 @@ from pathlib import Path
 import click
 import platformdirs
 
-from ..store.database import StoreError
+from ..store.errors import StoreError
+from ..store.postgresql import database_url
 from ..web.service import Service, ServiceError
 from ..web.settings import DEFAULT_PORT, TOKEN, Settings
+from .data_folder import DataFolder
 from .signals import until_stopped
 
 _POLL = 0.5
@@ -28,11 +30,18 @@ _POLL = 0.5
 )
 @click.option(
     "--data",
-    type=click.Path(path_type=Path, file_okay=True),
+    type=DataFolder(),
     default=lambda: platformdirs.user_data_path("gradgate"),
     show_default="the user's data folder",
     envvar="GRADGATE_DATA",
     help="The folder that keeps every run.",
+)
+@click.option(
+    "--store",
+    envvar="GRADGATE_STORE",
+    metavar="URL",
+    help="The PostgreSQL data base that keeps every run instead, such as "
+    "postgresql+psycopg://user@host/gradgate; several servers may share it.",
 )
 @click.option(
     "--token",
@@ -58,6 +67,7 @@ def serve(
     host: str,
     port: int,
     data: Path,
+    store: str | None,
     token: str | None,
     allow_hosts: tuple[str, ...],
     lost_after: float,
@@ -68,9 +78,10 @@ def serve(
             "--token is made of letters, digits and any of -._~+/=: give another, or leave it out."
         )
     logging.basicConfig(format="%(levelname)s: %(message)s")
-    settings = Settings(data, host, port, token, allow_hosts, lost_after)
     with until_stopped() as stopped:
         try:
+            url = None if store is None else database_url(store)
+            settings = Settings(data, host, port, token, allow_hosts, lost_after, url)
             service = Service(settings)
             service.start()
         except (ServiceError, StoreError) as error:

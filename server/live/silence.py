@@ -10,7 +10,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from ..protocol.runs import RunStatus
 from ..store.guard import guarded, logged
-from ..store.runs import set_status
+from ..store.runs import lose
 from ..store.write_queue import WriterEnded
 from ..store.writer import Writer
 from .live_run import LiveRun
@@ -34,7 +34,7 @@ async def watch_for_silence(runs: LiveRuns, writer: Writer, lost_after: float) -
 
 async def _lose(runs: LiveRuns, writer: Writer, live: LiveRun) -> None:
     live.status = RunStatus.LOST
-    work = partial(set_status, run=live.id, status=RunStatus.LOST)
+    work = partial(lose, run=live.id)
     try:
         await asyncio.wrap_future(writer.submit(work))
     except (SQLAlchemyError, WriterEnded) as error:

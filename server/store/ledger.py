@@ -16,7 +16,7 @@ from ..protocol.runs import RunStatus
 from .guard import guarded, logged, readable
 from .parameter_table import parameter_names
 from .refusals import FinishedRun, UnknownCommand
-from .runs import status_of
+from .runs import locked_run
 from .tables import commands
 
 NAMES = 20
@@ -28,7 +28,7 @@ _UNFROZEN = {"mode": "grad", "hold_stats": False, "reset_state": False}
 
 def request(connection: Connection, run: str, asked: AnyRequest, now: float) -> CommandRow:
     """Store a command that a person asked for; raises `UnknownRun` and `FinishedRun`."""
-    if status_of(connection, run) is RunStatus.FINISHED:
+    if RunStatus(locked_run(connection, run).status) is RunStatus.FINISHED:
         raise FinishedRun(run)
     number = _next_id(connection, run)
     row = {

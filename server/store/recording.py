@@ -29,7 +29,7 @@ from .explanations import record_explanations
 from .ledger import record_report, reject_unapplied
 from .metrics import append_metrics
 from .parameter_table import save_table, table_summary
-from .runs import run_record
+from .runs import locked_run
 from .samples import append_samples
 from .tables import runs
 
@@ -63,9 +63,16 @@ class Changes:
 
 
 def record(connection: Connection, run: str, received: Sequence[Received]) -> Changes:
-    """Store the frames of one run, all of them and `last_seq` in the caller's transaction."""
-    row = run_record(connection, run)
+    """Store the frames of one run, all of them and `last_seq` in the caller's transaction.
+
+    Those that are stored already are left out: the job may have sent them to another server, since
+    its connection to this one ended.
+    """
+    row = locked_run(connection, run)
     changes = Changes(run, row.last_seq)
+    received = [each for each in received if _is_new(each.frame, row.last_seq)]
+    if not received:
+        return changes
     columns: dict[str, Any] = {
         "last_seen": received[-1].at,
         "status": RunStatus.LIVE.value,
@@ -82,6 +89,10 @@ def record(connection: Connection, run: str, received: Sequence[Received]) -> Ch
     columns["last_seq"] = changes.last_seq
     connection.execute(update(runs).where(runs.c.id == run).values(**columns))
     return changes
+
+
+def _is_new(frame: Frame, last_seq: int) -> bool:
+    return isinstance(frame, Heartbeat | Bye) or frame.seq > last_seq
 
 
 def _record_one(

@@ -13,7 +13,7 @@ from ..protocol.runs import RunRow, RunStatus
 from .guard import readable
 from .parameter_table import Known, check_indexes, known_rows, save_table, table_summary
 from .refusals import UnknownRun
-from .tables import runs
+from .tables import meta, runs
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,11 @@ class OpenedRun:
 
 def open_run(connection: Connection, hello: Hello, now: float) -> OpenedRun:
     """Register a new run, or take up a known one again; raises `Refusal` when the table differs."""
-    known = connection.execute(select(runs).where(runs.c.id == hello.run)).one_or_none()
+    # Two servers may be told of the same run at once, or of two runs of the same name.
+    connection.execute(select(meta.c.key).with_for_update())
+    known = connection.execute(
+        select(runs).where(runs.c.id == hello.run).with_for_update()
+    ).one_or_none()
     table = hello.parameters
     check_indexes(hello.frozen, len(table))
     described = {
@@ -77,9 +81,10 @@ def open_run(connection: Connection, hello: Hello, now: float) -> OpenedRun:
     return OpenedRun(last_seq=last_seq, table=known_rows(table), notice=notice)
 
 
-def set_status(connection: Connection, run: str, status: RunStatus) -> None:
-    """Store whether a run's probe is there."""
-    connection.execute(update(runs).where(runs.c.id == run).values(status=status.value))
+def lose(connection: Connection, run: str) -> None:
+    """Store that a live run's probe is gone."""
+    live = (runs.c.id == run) & (runs.c.status == RunStatus.LIVE.value)
+    connection.execute(update(runs).where(live).values(status=RunStatus.LOST.value))
 
 
 def status_of(connection: Connection, run: str) -> RunStatus:
@@ -88,6 +93,18 @@ def status_of(connection: Connection, run: str) -> RunStatus:
     if status is None:
         raise UnknownRun(run)
     return RunStatus(status)
+
+
+def locked_run(connection: Connection, run: str) -> Row[Any]:
+    """Return all of a run's row, which nobody else changes before this transaction ends.
+
+    SQLite has one writer, and its transactions one after the other; of PostgreSQL's servers each
+    has one. Raises `UnknownRun`.
+    """
+    row = connection.execute(select(runs).where(runs.c.id == run).with_for_update()).one_or_none()
+    if row is None:
+        raise UnknownRun(run)
+    return row
 
 
 def live_runs(connection: Connection) -> list[str]:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import NoReturn, TypeVar
 
 from sqlalchemy import Connection
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as NoConnection
 
 from .database import Store
@@ -26,7 +26,9 @@ class Failed(Exception):
         super().__init__(str(getattr(error, "orig", None) or error))
         self.error = error
         # Locked, full, not readable, or every connection taken: what another try may mend.
-        self.passing = isinstance(error, OperationalError | NoConnection)
+        self.passing = isinstance(error, OperationalError | NoConnection) or (
+            isinstance(error, DBAPIError) and error.connection_invalidated
+        )
 
 
 class Transactions:

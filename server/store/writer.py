@@ -185,7 +185,8 @@ class Writer:
 
 
 def _record_runs(connection: Connection, by_run: Mapping[str, Sequence[Received]]) -> list[Changes]:
-    return [record(connection, run, frames) for run, frames in by_run.items()]
+    # In an order that every server of a data base has, lest two wait for each other's runs.
+    return [record(connection, run, by_run[run]) for run in sorted(by_run)]
 
 
 def _name(frame: Frame) -> str:

@@ -31,7 +31,7 @@ def create_app(settings: Settings) -> FastAPI:
     """
     if settings.token is None and not settings.loopback:
         raise ValueError(f"the address {settings.host!r} wants a token and none was given")
-    store = Store(settings.data)
+    store = Store(settings.store or settings.data)
     policy = Policy(settings)
     pages = Pages()
 

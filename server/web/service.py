@@ -31,7 +31,7 @@ class Service:
     """One server: it binds at once, serves from a thread of its own, and stops cleanly.
 
     Works as a context manager too. Raises `ServiceError` when the address cannot be used, and
-    `StoreError` when the data folder cannot.
+    `StoreError` when the store cannot.
     """
 
     def __init__(self, settings: Settings) -> None:

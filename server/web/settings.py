@@ -7,6 +7,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from sqlalchemy import URL
+
 DEFAULT_PORT = 8765
 # What an Authorization header can carry (RFC 6750, section 2.1).
 TOKEN = re.compile(r"[A-Za-z0-9._~+/=-]+")
@@ -14,7 +16,11 @@ TOKEN = re.compile(r"[A-Za-z0-9._~+/=-]+")
 
 @dataclass(frozen=True)
 class Settings:
-    """The settings of one server; `port` 0 takes a free one, `lost_after` is in seconds."""
+    """The settings of one server; `port` 0 takes a free one, `lost_after` is in seconds.
+
+    What is kept lies in the folder `data`, or in the PostgreSQL data base `store` when there is
+    one (`store.postgresql.database_url` reads its address).
+    """
 
     data: Path
     host: str = "127.0.0.1"
@@ -22,6 +28,7 @@ class Settings:
     token: str | None = None
     allow_hosts: tuple[str, ...] = ()
     lost_after: float = 10.0
+    store: URL | None = None
 
     @property
     def loopback(self) -> bool:

@@ -13,6 +13,7 @@ from typing import Any
 
 import httpx
 
+from .storing import data_base
 from .waiting import wait_for
 
 _URL = re.compile(r"Gradgate dashboard: (http://\S+)")
@@ -50,9 +51,9 @@ class ServerProcess:
         """Start, and wait until the server accepts connections."""
         assert self._process is None, "the server runs already"
         self._output = []
-        self._process = process = spawn_serve(
-            "--port", str(self.port), "--data", str(self.data), *self._options
-        )
+        url = data_base(self.data)
+        kept = ("--data", str(self.data)) if url is None else ("--store", str(url))
+        self._process = process = spawn_serve("--port", str(self.port), *kept, *self._options)
         thread = threading.Thread(target=self._read, args=(process,), daemon=True)
         thread.start()
         match = wait_for(

@@ -93,13 +93,19 @@ def test_a_file_that_is_no_store_is_said(tmp_path: Path) -> None:
         (("--token", " "), "--token is made of"),
         (("--token", "gehört mir"), "--token is made of"),
         (("--lost-after", "0"), "--lost-after"),
+        (("--store", "mysql://me:hunter2@host/d"), "such as postgresql+psycopg://"),
+        (("--store", "postgresql://me:hunter2@127.0.0.1:1/d"), "postgresql+psycopg://me:***@"),
+        (("--data", "postgresql://me:hunter2@host/d"), "with --store"),
     ],
 )
 def test_an_option_that_cannot_be_is_said(
     tmp_path: Path, options: tuple[str, str], message: str
 ) -> None:
-    """A wrong option is one sentence, too."""
-    assert message in refusal("--port", "0", "--data", str(tmp_path), *options)
+    """A wrong option is one sentence, too, which never repeats a password."""
+    says = refusal("--port", "0", "--data", str(tmp_path / "data"), *options)
+    assert message in says
+    assert "hunter2" not in says
+    assert not any("hunter2" in str(path) for path in tmp_path.rglob("*"))
 
 
 def refusal(*options: str) -> str:

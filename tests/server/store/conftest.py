@@ -6,18 +6,28 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Connection
+from sqlalchemy import URL, Connection
 
 from gradgate.server.protocol.probe_messages import Hello
 from gradgate.server.store.database import Store
 from gradgate.server.store.runs import open_run
+from tests.support.postgresql import Cluster
 from tests.support.probing import hello
 
 
+@pytest.fixture(params=["sqlite", "postgresql"])
+def store_place(request: pytest.FixtureRequest, tmp_path: Path) -> Path | URL:
+    """Where an empty store is made: in a folder, and in a data base of PostgreSQL."""
+    if request.param == "sqlite":
+        return tmp_path
+    cluster: Cluster = request.getfixturevalue("postgresql")
+    return cluster.database()
+
+
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
+def store(store_place: Path | URL) -> Iterator[Store]:
     """An empty store."""
-    store = Store(tmp_path)
+    store = Store(store_place)
     yield store
     store.close()
 

@@ -1,0 +1,74 @@
+"""SQLite: a file in a folder that one server has for itself."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+from sqlalchemy import URL, Connection, create_engine, event
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from .errors import StoreError, StoreInUseError
+
+FILE_NAME = "gradgate.db"
+
+
+class SqliteFile:
+    """The data base in a folder."""
+
+    kind = "sqlite"
+    another = "choose another folder with --data"
+
+    def __init__(self, folder: Path) -> None:
+        """Make the folder if need be, and take it; raises `StoreError` when it cannot."""
+        self._lock = _locked(folder)
+        path = folder / FILE_NAME
+        self.name = str(path)
+        self.engine = create_engine(
+            URL.create("sqlite", database=str(path)), pool_size=8, max_overflow=40
+        )
+        # A transaction of SQLite sees the data base as it is at its first query, whatever it does.
+        self.reading = self.engine
+        event.listen(self.engine, "connect", _configure)
+        event.listen(self.engine, "begin", _begin)
+
+    def keep_others_out(self, connection: Connection) -> None:
+        """Do nothing: no other server has the folder."""
+
+    def close(self) -> None:
+        """Close every connection and let another server have the folder."""
+        self.engine.dispose()
+        self._lock.release()
+
+
+def _locked(folder: Path) -> FileLock:
+    """Make the folder and take it for this server alone; the lock ends with the process."""
+    lock = FileLock(folder / "gradgate.lock", thread_local=False)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock.acquire(timeout=0)
+    except Timeout as error:
+        raise StoreInUseError(
+            f"The data folder {folder} is in use by another Gradgate server: stop that, "
+            "or choose another folder with --data."
+        ) from error
+    except OSError as error:
+        raise StoreError(
+            f"The data folder {folder} cannot be written ({error.strerror}): "
+            "choose another with --data."
+        ) from error
+    return lock
+
+
+def _configure(connection: sqlite3.Connection, _: ConnectionPoolEntry) -> None:
+    # The driver would begin a transaction at the first write only, so that several reads could see
+    # different states of the store: "Serializable isolation" in SQLAlchemy's page on SQLite.
+    connection.isolation_level = None
+    # `synchronous=FULL` makes what is acknowledged outlive a power cut, not only a killed server.
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=2000"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin(connection: Connection) -> None:
+    connection.exec_driver_sql("BEGIN")
