@@ -21,7 +21,7 @@ from .protocol.health import Health
 from .protocol.history import MetricRows, SeriesRow, SeriesRows, Sparklines
 from .protocol.parameters import ParameterRows
 from .protocol.probe_messages import FromProbe
-from .protocol.runs import RunRow, Runs
+from .protocol.runs import RunEdit, RunRow, Runs
 from .protocol.server_messages import ToProbe
 from .protocol.trials import Trial, TrialRequest
 
@@ -33,6 +33,7 @@ _PARTS: dict[str, Any] = {
     "server_to_browser": ToBrowser,
     "runs": Runs,
     "run": RunRow,
+    "run_edit": RunEdit,
     "parameters": ParameterRows,
     "series": SeriesRow | SeriesRows,
     "sparklines": Sparklines,

@@ -23,6 +23,7 @@ export interface Wire {
   parameters: ParameterRows;
   preview: Preview;
   run: RunRow;
+  run_edit: RunEdit;
   runs: Runs;
   series: SeriesRow | SeriesRows;
   server_to_browser:
@@ -433,6 +434,7 @@ export interface Preview {
  */
 export interface RunRow {
   alerts: number;
+  archived: boolean;
   compiled: boolean;
   cost: number | null;
   dropped: number;
@@ -444,6 +446,7 @@ export interface RunRow {
   id: string;
   last_seen: number | null;
   name: string;
+  notes: string;
   numel: number;
   parameters: number;
   pid: number;
@@ -461,6 +464,7 @@ export interface RunRow {
   status: RunStatus;
   step: number;
   steps_per_second: number | null;
+  tags: string[];
   torch_version: string;
   trainable: number;
 }
@@ -479,6 +483,15 @@ export interface Restraints {
    */
   frozen_stats?: string[];
   share?: [number, number, ...number[]] | null;
+}
+/**
+ * What a person changes of a run; a field that is null or missing stays as it is.
+ */
+export interface RunEdit {
+  archived?: boolean | null;
+  name?: string | null;
+  notes?: string | null;
+  tags?: string[] | null;
 }
 /**
  * Answer of `GET /api/runs`.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from urllib.parse import quote, urlencode
 
 from ..protocol.alerts import Alert, AlertRows
@@ -13,7 +13,7 @@ from ..protocol.effects import Preview
 from ..protocol.explanations import ExplanationRows
 from ..protocol.gates import GateRow, GateRows
 from ..protocol.parameters import ParameterRow, ParameterRows
-from ..protocol.runs import RunRow, Runs
+from ..protocol.runs import RunEdit, RunRow, Runs
 from ..protocol.trials import Trial, TrialRequest
 from .transport import Transport
 
@@ -26,13 +26,23 @@ class Client:
         self.url = url
         self._transport = Transport(url, token)
 
-    def runs(self) -> list[RunRow]:
-        """Return every run, newest first."""
-        return self._transport.get(Runs, "/api/runs").runs
+    def runs(self, archived: bool = True, tags: Sequence[str] = ()) -> list[RunRow]:
+        """Return the runs that have all of some tags, newest first."""
+        query = urlencode([("archived", _query_value(archived)), *(("tag", each) for each in tags)])
+        return self._transport.get(Runs, f"/api/runs?{query}").runs
 
     def run(self, run: str) -> RunRow:
         """Return one run."""
         return self._transport.get(RunRow, _path(run))
+
+    def edit(self, run: str, edit: RunEdit) -> RunRow:
+        """Change the name, the tags or the notes of a run, or archive it."""
+        body = edit.model_dump_json(exclude_none=True).encode()
+        return self._transport.patch(RunRow, _path(run), body)
+
+    def delete(self, run: str) -> None:
+        """Delete a run with its data."""
+        self._transport.delete(_path(run))
 
     def command(self, run: str, number: int) -> CommandRow:
         """Return one command."""

@@ -6,16 +6,22 @@ import click
 
 from ..protocol.version import VERSION
 from .alerts import alerts
+from .archive import archive
+from .delete import delete
 from .demo import demo
 from .explain import explain
 from .export import export
 from .freeze import freeze
 from .gate import gate
 from .gates import gates
+from .note import note
 from .parameters import parameters
+from .rename import rename
 from .runs import runs
 from .serve import serve
+from .tag import tag
 from .thaw import thaw
+from .unarchive import unarchive
 from .ungate import ungate
 
 
@@ -25,18 +31,8 @@ def main() -> None:
     """Watch, explain and steer gradient flow in a PyTorch job while it trains."""
 
 
-for command in (
-    serve,
-    demo,
-    runs,
-    parameters,
-    freeze,
-    thaw,
-    gate,
-    ungate,
-    gates,
-    explain,
-    alerts,
-    export,
-):
+_OF_JOBS = (parameters, freeze, thaw, gate, ungate, gates, explain, alerts, export)
+_OF_RUNS = (runs, rename, tag, note, archive, unarchive, delete)
+
+for command in (serve, demo, *_OF_RUNS, *_OF_JOBS):
     main.add_command(command)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 
 import click
 
@@ -11,20 +12,24 @@ from .client import Client
 from .options import asks_a_server
 from .terminal import plain, table
 
-_HEAD = ("ID", "NAME", "STATUS", "STEP", "STEPS/S", "TRAINABLE", "HOST")
+_HEAD = ("ID", "NAME", "STATUS", "STEP", "STEPS/S", "TRAINABLE", "HOST", "TAGS")
 _RIGHT = frozenset({3, 4, 5})
 
 
 @click.command()
+@click.option("--archived", is_flag=True, help="List archived runs too.")
+@click.option("--tag", "tags", multiple=True, help="Only those with this tag. May be repeated.")
 @click.option("--json", "as_json", is_flag=True, help="Print every figure, as JSON.")
 @asks_a_server
-def runs(client: Client, /, as_json: bool) -> None:
+def runs(client: Client, /, archived: bool, tags: Sequence[str], as_json: bool) -> None:
     """List the runs that the dashboard knows, newest first."""
-    rows = client.runs()
+    rows = client.runs(archived, tags)
     if as_json:
         click.echo(json.dumps([row.model_dump(mode="json") for row in rows], indent=2))
     elif rows:
         click.echo(table(_HEAD, [_cells(row) for row in rows], _RIGHT))
+    elif client.runs():
+        click.echo("No such run: `gradgate runs --archived` lists all that there are.")
     else:
         click.echo("No run yet: `probe.attach(model, optimizer)` in a training script starts one.")
 
@@ -35,9 +40,10 @@ def _cells(row: RunRow) -> tuple[str, ...]:
     return (
         row.id,
         plain(row.name),
-        row.status.value,
+        f"{row.status.value}, archived" if row.archived else row.status.value,
         f"{row.step:,}",
         speed,
         f"{row.trainable:,} of {row.parameters:,}",
         plain(host),
+        plain(", ".join(row.tags)),
     )

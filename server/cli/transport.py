@@ -53,9 +53,17 @@ class Transport:
             while piece := answer.read(_PIECE):
                 yield piece
 
-    def _ask(self, kind: type[R], path: str, body: bytes | None) -> R:
-        """Return the answer to a GET, or to a POST of a body."""
-        text = self._send(Request(self._url + path, body, self._headers()))
+    def patch(self, kind: type[R], path: str, body: bytes) -> R:
+        """Return the answer to a PATCH."""
+        return self._ask(kind, path, body, "PATCH")
+
+    def delete(self, path: str) -> None:
+        """Ask for a DELETE."""
+        self._send(Request(self._url + path, None, self._headers(), method="DELETE"))
+
+    def _ask(self, kind: type[R], path: str, body: bytes | None, method: str | None = None) -> R:
+        """Return the answer to a request: a GET, or with a body a POST, unless it is named."""
+        text = self._send(Request(self._url + path, body, self._headers(), method=method))
         try:
             return kind.model_validate_json(text)
         except ValidationError as error:

@@ -18,6 +18,7 @@ from ..store.ledger import unapplied
 from ..store.recording import Changes
 from ..store.runs import OpenedRun, live_runs, open_run
 from ..store.writer import Writer
+from .administration import Administration
 from .connection import ProbeConnection, Refused
 from .live_run import LiveRun
 from .live_runs import LiveRuns
@@ -48,6 +49,7 @@ class Hub:
         self._browsers = 0
         self.writer = Writer(store, self._runs.commit_from_writer, self._runs.drop_from_writer)
         self.requests = Requests(store, self.writer, self._runs)
+        self.administration = Administration(store, self.writer, self._runs)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -55,12 +57,16 @@ class Hub:
         for run in await run_in_threadpool(self._stored_live):
             self._runs.take(run).heard()
         self.writer.start()
-        watch = asyncio.create_task(watch_for_silence(self._runs, self.writer, self._lost_after))
+        background = [
+            asyncio.create_task(watch_for_silence(self._runs, self.writer, self._lost_after)),
+            asyncio.create_task(self.administration.remove_deleted()),
+        ]
         try:
             yield
         finally:
-            watch.cancel()
-            await asyncio.gather(watch, return_exceptions=True)
+            for task in background:
+                task.cancel()
+            await asyncio.gather(*background, return_exceptions=True)
             await run_in_threadpool(self.writer.close)
 
     @contextmanager

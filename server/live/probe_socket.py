@@ -54,7 +54,7 @@ async def _converse(
         try:
             opened, commands = await hub.open(live, hello)
         except Refusal as refusal:
-            raise Refused(str(refusal)) from refusal
+            raise Refused(str(refusal), retry=refusal.passing) from refusal
         except (SQLAlchemyError, WriterEnded) as error:
             raise Refused(
                 "The server cannot write its store: see GET /healthz.", retry=True

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 from enum import Enum
+from typing import Annotated
 
-from .models import Row
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
+
+from . import limits
+from .fields import Text
+from .models import Request, Row
 from .restraints import Restraints
 
 
@@ -52,6 +57,55 @@ class RunRow(Row):
     expect: list[str]
     restraints: Restraints
     alerts: int
+    tags: list[str]
+    notes: str
+    archived: bool
+
+
+Title = Annotated[
+    str,
+    StringConstraints(
+        strip_whitespace=True,
+        min_length=1,
+        max_length=limits.NAME_CHARACTERS,
+        pattern=r"^[^\x00]*$",
+    ),
+]
+"""A name that a person gives to a run."""
+Tag = Annotated[
+    str,
+    StringConstraints(
+        strip_whitespace=True,
+        min_length=1,
+        max_length=limits.TAG_CHARACTERS,
+        pattern=r"^[^\x00]*$",
+    ),
+]
+Tags = Annotated[
+    list[Tag], AfterValidator(lambda tags: sorted(set(tags))), Field(max_length=limits.TAGS)
+]
+"""Tags, each once and in order."""
+
+
+class RunEdit(Request):
+    """What a person changes of a run; a field that is null or missing stays as it is."""
+
+    name: Title | None = None
+    tags: Tags | None = None
+    notes: Text | None = None
+    archived: bool | None = None
+
+    @model_validator(mode="after")
+    def _changes(self) -> RunEdit:
+        if not self.changed:
+            names = ", ".join(type(self).model_fields)
+            raise ValueError(f"nothing is changed: give at least one of {names}")
+        return self
+
+    @property
+    def changed(self) -> dict[str, str | list[str] | bool]:
+        """Return the fields that are given, with their values."""
+        return self.model_dump(exclude_none=True)
 
 
 class Runs(Row):

@@ -70,6 +70,10 @@ _STEPS: Mapping[int, tuple[str, ...]] = {
         "INSERT INTO new_metrics SELECT run, name, seq, step, time, value FROM metrics",
         "DROP TABLE metrics",
         "ALTER TABLE new_metrics RENAME TO metrics",
+        "ALTER TABLE runs ADD COLUMN tags JSON NOT NULL DEFAULT '[]'",
+        "ALTER TABLE runs ADD COLUMN notes TEXT NOT NULL DEFAULT ''",
+        "ALTER TABLE runs ADD COLUMN archived BOOLEAN NOT NULL DEFAULT FALSE",
+        "CREATE TABLE deletions (run VARCHAR(16) NOT NULL, PRIMARY KEY (run))",
     ),
 }
 

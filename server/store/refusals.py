@@ -10,6 +10,8 @@ class Refusal(Exception):
 
     status: ClassVar[int] = 404
     title: ClassVar[str] = "Not found"
+    passing: ClassVar[bool] = False
+    """Whether another try may soon succeed."""
 
 
 class UnknownRun(Refusal):
@@ -29,6 +31,44 @@ class FinishedRun(Refusal):
         super().__init__(
             f"Run {run!r} has finished, so nothing can be changed in it any more: "
             "start the job again and send the command to the new run."
+        )
+
+
+class LiveRunKept(Refusal):
+    """The run is live, so it is not deleted."""
+
+    status = 409
+    title = "Live"
+
+    def __init__(self, run: str) -> None:
+        super().__init__(
+            f"Run {run!r} is live, and what its job sends would come back: end the job, "
+            "and delete the run when it is finished or lost."
+        )
+
+
+class NameTaken(Refusal):
+    """Another run has the name."""
+
+    status = 409
+    title = "Name taken"
+
+    def __init__(self, name: str, run: str) -> None:
+        super().__init__(
+            f"Run {run!r} is already named {name!r}: choose another name, or rename that one first."
+        )
+
+
+class BeingDeleted(Refusal):
+    """The run was deleted, and its data are not all gone yet."""
+
+    status = 409
+    title = "Being deleted"
+    passing = True
+
+    def __init__(self, run: str) -> None:
+        super().__init__(
+            f"Run {run!r} was deleted, and its data are being removed: try again in a moment."
         )
 
 

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, Row, insert, select, update
 
 from ..protocol.probe_messages import Hello
-from ..protocol.runs import RunRow, RunStatus
+from ..protocol.runs import RunEdit, RunRow, RunStatus, Tag
 from .guard import readable
 from .parameter_table import Known, check_indexes, known_rows, save_table, table_summary
-from .refusals import UnknownRun
-from .tables import meta, runs
+from .refusals import BeingDeleted, NameTaken, UnknownRun
+from .tables import deletions, meta, runs
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,9 +27,13 @@ class OpenedRun:
 
 
 def open_run(connection: Connection, hello: Hello, now: float) -> OpenedRun:
-    """Register a new run, or take up a known one again; raises `Refusal` when the table differs."""
-    # Two servers may be told of the same run at once, or of two runs of the same name.
-    connection.execute(select(meta.c.key).with_for_update())
+    """Register a new run, or take up a known one again.
+
+    Raises `Refusal` when the table differs, and `BeingDeleted` while an earlier run of this id is.
+    """
+    _lock_names(connection)
+    if connection.scalar(select(deletions.c.run).where(deletions.c.run == hello.run)) is not None:
+        raise BeingDeleted(hello.run)
     known = connection.execute(
         select(runs).where(runs.c.id == hello.run).with_for_update()
     ).one_or_none()
@@ -68,6 +73,9 @@ def open_run(connection: Connection, hello: Hello, now: float) -> OpenedRun:
                 states={},
                 gates=[],
                 alerts=0,
+                tags=[],
+                notes="",
+                archived=False,
                 **described,
             )
         )
@@ -113,15 +121,35 @@ def live_runs(connection: Connection) -> list[str]:
     return list(connection.scalars(query))
 
 
-def run_rows(connection: Connection) -> list[RunRow]:
-    """Return every run, newest first."""
+def edit_run(connection: Connection, run: str, edit: RunEdit) -> Row[Any]:
+    """Change what a person may change of a run, and return all that is stored of it.
+
+    Raises `UnknownRun`, and `NameTaken` for the name of another run.
+    """
+    if edit.name is not None:
+        _lock_names(connection)
+        query = select(runs.c.id).where(runs.c.name == edit.name, runs.c.id != run)
+        other = connection.scalar(query)
+        if other is not None:
+            raise NameTaken(edit.name, other)
+    connection.execute(update(runs).where(runs.c.id == run).values(**edit.changed))
+    return run_record(connection, run)
+
+
+def run_rows(
+    connection: Connection, archived: bool = False, tags: Collection[Tag] = ()
+) -> list[RunRow]:
+    """Return the runs that have all of some tags, newest first; archived ones only when asked."""
     query = select(runs).order_by(runs.c.created.desc(), runs.c.name.desc())
-    return readable(connection.execute(query), _run_row, lambda row: f"run {row.id}")
+    if not archived:
+        query = query.where(runs.c.archived.is_(False))
+    rows = readable(connection.execute(query), to_run_row, lambda row: f"run {row.id}")
+    return [row for row in rows if set(tags) <= set(row.tags)]
 
 
 def run_row(connection: Connection, run: str) -> RunRow:
     """Return one run; raises `UnknownRun`."""
-    return _run_row(run_record(connection, run))
+    return to_run_row(run_record(connection, run))
 
 
 def run_record(connection: Connection, run: str) -> Row[Any]:
@@ -132,9 +160,15 @@ def run_record(connection: Connection, run: str) -> Row[Any]:
     return row
 
 
-def _run_row(row: Row[Any]) -> RunRow:
+def to_run_row(row: Row[Any]) -> RunRow:
+    """Return what is stored of a run as its row."""
     known = {name: value for name, value in row._mapping.items() if name in RunRow.model_fields}
     return RunRow.model_validate({**known, "server_time": time.time()})
+
+
+def _lock_names(connection: Connection) -> None:
+    # Two servers may be told of the same run at once, or of two runs of the same name.
+    connection.execute(select(meta.c.key).with_for_update())
 
 
 def _free_name(connection: Connection, wanted: str) -> str:

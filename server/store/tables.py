@@ -68,8 +68,14 @@ runs = Table(
     Column("expect", JSON, nullable=False),
     Column("restraints", JSON, nullable=False),
     Column("alerts", BigInteger, nullable=False),
+    Column("tags", JSON, nullable=False),
+    Column("notes", Text, nullable=False),
+    Column("archived", Boolean, nullable=False),
     Index("runs_by_given_name", "given_name"),
 )
+
+# Runs that were deleted and of which data may still be left, in any table with a column `run`.
+deletions = Table("deletions", metadata, Column("run", String(16), primary_key=True))
 
 parameters = Table(
     "parameters",

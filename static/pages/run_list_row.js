@@ -11,6 +11,7 @@ import { alertLabel, ALERT_MEANING } from "../model/alerts.js";
 import { stateGlyph } from "../model/state_glyph.js";
 import { stateCode, TROUBLES } from "../model/states.js";
 import { ALERT_WORD } from "../tree/filter.js";
+import { runFilterLink } from "./run_filter.js";
 
 const CELLS = Object.freeze([
   "status",
@@ -30,7 +31,8 @@ export function makeRow(run) {
   const href = `/runs/${encodeURIComponent(run.id)}`;
   const link = element("a", { class: "run-link", href });
   const identifier = element("span", { class: "identifier", title: run.id }, run.id.slice(0, 6));
-  const name = element("div", { class: "run-name" }, link, identifier);
+  const tags = element("span", { class: "tags" });
+  const name = element("div", { class: "run-name" }, link, identifier, tags);
   const row = element("tr", { "data-run": run.id }, element("th", { scope: "row" }, name));
   for (const cell of CELLS) {
     row.append(element("td", { "data-cell": cell, class: NUMBERS.has(cell) ? "number" : "" }));
@@ -54,7 +56,9 @@ export function makeRow(run) {
 export function fillRow(row, run) {
   const link = find(row, ".run-link");
   setText(link, visible(run.name));
-  setAttribute(link, "title", visible(run.name));
+  setAttribute(link, "title", visible([run.name, run.notes].filter(Boolean).join(" · ")));
+  setAttribute(row, "data-archived", run.archived ? "true" : null);
+  fillTags(find(row, ".tags"), run.tags);
   const status = find(row, ".status");
   setText(status, run.status);
   setAttribute(status, "data-status", run.status);
@@ -76,6 +80,21 @@ export function fillRow(row, run) {
   alerts.hidden = run.alerts === 0;
   setText(alerts, `${formatCount(run.alerts)} ${alertLabel(run.alerts)}`);
   fillStates(find(row, ".states"), run);
+}
+
+/**
+ * @param {HTMLElement} box
+ * @param {readonly string[]} tags each a link to the runs that have it
+ */
+function fillTags(box, tags) {
+  const key = JSON.stringify(tags);
+  if (box.dataset["key"] === key) return;
+  box.dataset["key"] = key;
+  const links = tags.map((tag) => {
+    const href = runFilterLink({ archived: false, tags: [tag] });
+    return element("a", { class: "tag", href }, visible(tag));
+  });
+  box.replaceChildren(...links);
 }
 
 /**

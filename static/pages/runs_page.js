@@ -4,7 +4,9 @@
  * @typedef {import("../wire.js").RunRow} RunRow
  */
 import { byId, find, setAttribute, setText } from "../base/dom.js";
+import { plural } from "../base/format.js";
 import { getJson } from "../link/api.js";
+import { isListed, readRunFilter, runFilterLink } from "./run_filter.js";
 import { fillRow, makeRow } from "./run_list_row.js";
 
 const POLL_MS = 1000;
@@ -17,6 +19,9 @@ export class RunsPage {
     this.empty = byId("empty", HTMLElement);
     this.connection = byId("connection", HTMLElement);
     this.banner = byId("banner", HTMLElement);
+    this.all = byId("all-runs", HTMLAnchorElement);
+    this.hidden = byId("archived-runs", HTMLAnchorElement);
+    this.filter = readRunFilter(location.search);
     /** @type {Map<string, HTMLElement>} */
     this.rows = new Map();
     /** @type {number | null} */
@@ -31,7 +36,7 @@ export class RunsPage {
       return;
     }
     try {
-      this.#show((await getJson("/api/runs")).runs);
+      this.#show((await getJson("/api/runs?archived=true")).runs);
       this.lostSince = null;
     } catch (error) {
       this.lostSince ??= performance.now();
@@ -53,10 +58,13 @@ export class RunsPage {
     setText(this.banner, `${why} since ${Math.floor(seconds)} s, trying again. What you see is what was known then.`);
   }
 
-  /** @param {RunRow[]} runs newest first */
-  #show(runs) {
-    this.empty.hidden = runs.length > 0;
+  /** @param {RunRow[]} known newest first */
+  #show(known) {
+    const { filter } = this;
+    const runs = known.filter((run) => isListed(run, filter));
+    this.empty.hidden = known.length > 0;
     this.table.hidden = runs.length === 0;
+    this.#link(known);
     const ids = new Set(runs.map(({ id }) => id));
     for (const [id, row] of this.rows) {
       if (ids.has(id)) continue;
@@ -69,6 +77,17 @@ export class RunsPage {
       fillRow(row, run);
       if (this.body.children[i] !== row) this.body.insertBefore(row, this.body.children[i] ?? null);
     });
+  }
+
+  /** Lead to the runs that are not listed. @param {RunRow[]} known */
+  #link(known) {
+    const { archived, tags } = this.filter;
+    this.all.hidden = !archived && tags.length === 0;
+    setAttribute(this.all, "href", runFilterLink({ archived: false, tags: [] }));
+    const more = known.filter((run) => run.archived && isListed(run, { archived: true, tags })).length;
+    this.hidden.hidden = archived || more === 0;
+    setText(this.hidden, `and ${plural(more, "archived run")}`);
+    setAttribute(this.hidden, "href", runFilterLink({ archived: true, tags }));
   }
 }
 

@@ -7,8 +7,10 @@ import json
 import re
 from importlib.metadata import entry_points
 from importlib.util import find_spec
+from itertools import pairwise
 
 import click
+import httpx
 import pytest
 
 from gradgate.probe.demo.model import DigitModel
@@ -16,7 +18,7 @@ from tests.support.documents import NAMES, ROOT, commands, read
 from tests.support.serving import ServerProcess
 
 MAKEFILE = (ROOT / "Makefile").read_text("utf-8")
-ROUTE = re.compile(r"`(GET|POST|PUT|DELETE) (/[^`?]*)")
+ROUTE = re.compile(r"`(GET|POST|PUT|PATCH|DELETE) (/[^`?]*)")
 
 
 def named(program: str, name: str) -> list[list[str]]:
@@ -109,10 +111,9 @@ def test_requests_of_curl_are_good(server: ServerProcess) -> None:
     for arguments in (each for name in NAMES for each in named("curl", name)):
         (url,) = (word for word in arguments if word.startswith("http"))
         path = url.removeprefix("http://127.0.0.1:8765")
-        if "-d" in arguments:
-            answer = server.post(path, json.loads(arguments[arguments.index("-d") + 1]))
-        else:
-            answer = server.page(path)
+        options = dict(pairwise(arguments))
+        body = json.loads(options["-d"]) if "-d" in options else None
+        answer = httpx.request(options.get("-X", "GET"), server.url + path, json=body)
         assert (answer.status_code, "RUN" in answer.text) == (404, True), (arguments, answer.text)
 
 

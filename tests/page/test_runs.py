@@ -54,6 +54,25 @@ def test_runs_appear_and_change_by_themselves(server: ServerProcess, open_page: 
         expect(page.locator("#run-banner")).to_contain_text("has finished")
 
 
+def test_tags_and_archived_runs(server: ServerProcess, open_page: OpenPage) -> None:
+    """A tag leads to the runs that have it, and archived runs show when they are asked for."""
+    page = open_page()
+    with FakeProbe(server, hello("a" * 16)), FakeProbe(server, hello("b" * 16)):
+        page.goto(server.url)
+        first, second = (page.locator(f'tr[data-run="{letter * 16}"]') for letter in "ab")
+        expect(second).to_be_visible()
+        server.patch(f"/api/runs/{'a' * 16}", {"name": "renamed", "tags": ["good"]})
+        expect(first.locator(".run-link")).to_have_text("renamed")
+        server.patch(f"/api/runs/{'b' * 16}", {"archived": True, "tags": ["good"]})
+        expect(second).to_have_count(0)
+        first.get_by_role("link", name="good").click()
+        page.get_by_role("link", name="and 1 archived run").click()
+        expect(second).to_be_visible()
+        page.get_by_role("link", name="All runs that are not archived").click()
+        expect(first).to_be_visible()
+        expect(second).to_have_count(0)
+
+
 def test_an_unknown_run_is_told_in_a_sentence(server: ServerProcess, open_page: OpenPage) -> None:
     """The page of a run that does not exist is a page with the way back, not a bare code."""
     page = open_page()

@@ -22,6 +22,11 @@ class Terminal:
 
     def __init__(self) -> None:
         self._runner = CliRunner()
+        self._typed = ""
+
+    def type(self, text: str) -> None:
+        """Let later commands read a text from stdin; before there is none."""
+        self._typed = text
 
     def start(self, *arguments: str, **variables: str) -> Future[Result]:
         """Start a command and return how it ends; one that never does keeps no test from ending."""
@@ -39,7 +44,9 @@ class Terminal:
     def run(self, *arguments: str, **variables: str) -> Result:
         """Run a command to its end; an exception that is none of its endings is raised."""
         environment = {**dict.fromkeys(_VARIABLES), **variables}
-        result = self._runner.invoke(main, arguments, env=environment, prog_name="gradgate")
+        result = self._runner.invoke(
+            main, arguments, env=environment, input=self._typed, prog_name="gradgate"
+        )
         if result.exception is not None and not isinstance(result.exception, SystemExit):
             raise result.exception
         return result

@@ -101,6 +101,14 @@ class ServerProcess:
         """The answer to a POST request."""
         return self._request("POST", path, json=body)
 
+    def patch(self, path: str, body: object) -> httpx.Response:
+        """The answer to a PATCH request."""
+        return self._request("PATCH", path, json=body)
+
+    def delete(self, path: str) -> httpx.Response:
+        """The answer to a DELETE request."""
+        return self._request("DELETE", path)
+
     def __enter__(self) -> ServerProcess:
         """Start."""
         return self.start()

@@ -10,6 +10,8 @@ FAULTS = (
     "with 2 when the run or an option is wrong; with 3 without a server; with 4 without its token."
 )
 
+EDITED = RUN + "Ends with 0 when it is done; with 1 when the server refuses it; " + FAULTS
+
 _VERIFIED = "Ends with 0 when the job has verified it (or was asked, with --no-wait); "
 CHANGED = _VERIFIED + "with 1 when it was rejected, superseded or has drifted; " + FAULTS
 GATED = RUN + _VERIFIED + "with 1 when it was rejected or superseded; " + FAULTS

@@ -2,17 +2,31 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Awaitable
+from typing import Annotated, TypeVar
+
+from fastapi import HTTPException, Query
+
+from ...protocol import limits
 from ...protocol.parameters import ParameterRows
-from ...protocol.runs import RunRow, Runs
+from ...protocol.runs import RunEdit, RunRow, Runs, Tag
 from ...store.parameters import parameter_rows
 from ...store.runs import run_row, run_rows
-from ..dependencies import StoreOf
+from ..dependencies import PartsOf, StoreOf
+from .commands import STORE_PATIENCE
+
+T = TypeVar("T")
 
 
-def list_runs(store: StoreOf) -> Runs:
-    """Every run, newest first."""
+def list_runs(
+    store: StoreOf,
+    archived: bool = False,
+    tag: Annotated[list[Tag], Query(max_length=limits.TAGS)] = [],  # noqa: B006 - FastAPI copies it
+) -> Runs:
+    """The runs, newest first: archived ones too if asked, and only those with every `tag`."""
     with store.read() as connection:
-        return Runs(runs=run_rows(connection))
+        return Runs(runs=run_rows(connection, archived, tag))
 
 
 def get_run(run: str, store: StoreOf) -> RunRow:
@@ -21,7 +35,25 @@ def get_run(run: str, store: StoreOf) -> RunRow:
         return run_row(connection, run)
 
 
+async def patch_run(run: str, edit: RunEdit, parts: PartsOf) -> RunRow:
+    """Change the name, the tags or the notes of a run, or archive it."""
+    return await _stored(parts.hub.administration.edit(run, edit))
+
+
+async def delete_run(run: str, parts: PartsOf) -> None:
+    """Delete a run that is not live, with all that is stored of it."""
+    await _stored(parts.hub.administration.delete(run))
+
+
 def list_parameters(run: str, store: StoreOf) -> ParameterRows:
     """Every parameter in model order, with its latest figures."""
     with store.read() as connection:
         return ParameterRows(parameters=parameter_rows(connection, run))
+
+
+async def _stored(work: Awaitable[T]) -> T:
+    try:
+        return await asyncio.wait_for(work, STORE_PATIENCE)
+    except asyncio.TimeoutError as error:
+        message = "The store is busy, and may still do it: see GET /healthz, and look again."
+        raise HTTPException(503, message) from error

@@ -22,6 +22,8 @@ def add_routes(app: FastAPI) -> None:
     of_runs = APIRouter(prefix="/api/runs", tags=["runs"])
     of_runs.get("")(runs.list_runs)
     of_runs.get("/{run}")(runs.get_run)
+    of_runs.patch("/{run}", responses={409: {"model": Fault}})(runs.patch_run)
+    of_runs.delete("/{run}", status_code=204, responses={409: {"model": Fault}})(runs.delete_run)
     of_runs.get("/{run}/parameters")(runs.list_parameters)
     of_runs.get("/{run}/series")(history.get_series)
     of_runs.get("/{run}/sparklines", response_model=Sparklines)(history.get_sparklines)

@@ -55,6 +55,7 @@ def test_all_that_was_stored_is_there(old: ServerProcess, version: int) -> None:
     row = old.get(path)
     assert (row["name"], row["samples"], row["parameters"]) == ("old", 1, 2)
     assert (row["ranks"], row["compiled"]) == (1, False)
+    assert (row["tags"], row["notes"], row["archived"]) == ([], "", False)
     assert row["restraints"] == {"frozen": [], "frozen_stats": [], "share": None}
     parameters = old.get(f"{path}/parameters")["parameters"]
     assert [each["state"] for each in parameters] == ["frozen", "present"]

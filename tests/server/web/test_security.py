@@ -131,7 +131,7 @@ def test_another_host_is_refused_on_every_route(shared_server: ServerProcess, pa
 
 
 def test_another_origin_changes_nothing(shared_server: ServerProcess, run: str) -> None:
-    """A POST from another page is a 403 and stores nothing; a GET is answered."""
+    """What would change something is a 403 from another page; a GET is answered."""
     path = f"{shared_server.url}/api/runs/{run}/commands"
     evil = {"Origin": "https://evil.example"}
     with FakeProbe(shared_server, hello(run)):
@@ -142,6 +142,10 @@ def test_another_origin_changes_nothing(shared_server: ServerProcess, run: str) 
         assert httpx.get(path, headers=evil).json() == {"commands": []}
         own = httpx.post(path, json=body, headers={"Origin": shared_server.url})
         assert own.status_code == 202
+    run_path = f"{shared_server.url}/api/runs/{run}"
+    assert httpx.patch(run_path, json={"notes": "x"}, headers=evil).status_code == 403
+    assert httpx.delete(run_path, headers=evil).status_code == 403
+    assert httpx.get(run_path).json()["notes"] == ""
 
 
 @pytest.mark.parametrize("path", ["/api/ingest", "/api/runs/0000000000000000/live"])

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import secrets
+from collections.abc import Callable
 
 import httpx
 import pytest
@@ -159,3 +161,35 @@ def test_an_unknown_run_is_a_404_that_says_what_to_do(
 def _frozen(server: ServerProcess, run: str) -> list[dict[str, object]]:
     rows = server.get(f"/api/runs/{run}/parameters")["parameters"]
     return [row["frozen"] for row in rows]
+
+
+def test_runs_are_edited_and_listed_by_what_they_are(
+    shared_server: ServerProcess, run: str, probe: FakeProbe
+) -> None:
+    """A tag finds it; once archived it is on no list that does not ask for archived ones."""
+    path, tag = f"/api/runs/{run}", f"tag {run}"
+    changes = {"name": f"name {run}", "tags": [tag, "b"], "notes": "kept", "archived": True}
+    edited = shared_server.patch(path, changes)
+    assert edited.status_code == 200
+    assert {name: edited.json()[name] for name in changes} == {**changes, "tags": ["b", tag]}
+    assert shared_server.get("/api/runs", tag=tag)["runs"] == []
+    listed = shared_server.get("/api/runs", tag=[tag, "b"], archived=True)["runs"]
+    assert [row["id"] for row in listed] == [run]
+    assert shared_server.patch(path, {"archived": False}).json()["notes"] == "kept"
+    assert len(shared_server.get("/api/runs", tag=tag)["runs"]) == 1
+
+
+def test_an_edit_that_cannot_be_is_refused(
+    shared_server: ServerProcess, run: str, probe: FakeProbe, new_name: Callable[[], str]
+) -> None:
+    """Another run's name is a 409, no change a 422, an unknown run a 404: each a sentence."""
+    path, taken = f"/api/runs/{run}", new_name()
+    with FakeProbe(shared_server, hello(secrets.token_hex(8), name=taken)):
+        refused = shared_server.patch(path, {"name": taken})
+    assert (refused.status_code, "choose another" in refused.json()["detail"]) == (409, True)
+    assert "nothing is changed" in shared_server.patch(path, {}).json()["detail"][0]["msg"]
+    for answer in (
+        shared_server.patch("/api/runs/nosuch", {"notes": "x"}),
+        shared_server.delete("/api/runs/nosuch"),
+    ):
+        assert (answer.status_code, "no run 'nosuch'" in answer.json()["detail"]) == (404, True)
