@@ -20,8 +20,8 @@ MAGIC = b"GG"
 """What each binary frame starts with."""
 
 
-SAMPLE, BUNDLE = 1, 2
-"""The kinds of a binary frame."""
+SAMPLE, BUNDLE, COLUMNS = 1, 2, 3
+"""The kinds of what is binary."""
 
 
 Values = NDArray[np.float32]
@@ -73,8 +73,8 @@ def decode(data: bytes) -> Sample:
     if n > limits.PARAMETERS:
         raise FrameError(f"a run has at most {limits.PARAMETERS} parameters, the frame says {n}")
     _check_numbers(seq, step, time)
-    states_at = _HEADER.size + _padded(k)
-    values_at = states_at + _padded(n)
+    states_at = _HEADER.size + padded(k)
+    values_at = states_at + padded(n)
     length = values_at + 4 * k * n
     if len(data) != length:
         raise FrameError(
@@ -119,8 +119,8 @@ def encode(sample: Sample) -> bytes:
     )
     parts: Sequence[bytes] = (
         header,
-        codes.ljust(_padded(len(codes)), b"\0"),
-        sample.states.tobytes().ljust(_padded(n), b"\0"),
+        codes.ljust(padded(len(codes)), b"\0"),
+        sample.states.tobytes().ljust(padded(n), b"\0"),
         *(values.astype("<f4", copy=False).tobytes() for values in sample.values.values()),
     )
     return b"".join(parts)
@@ -135,5 +135,6 @@ def _check_numbers(seq: int, step: int, time: float) -> None:
         raise FrameError(f"time is a finite number of seconds, not {time}")
 
 
-def _padded(length: int) -> int:
+def padded(length: int) -> int:
+    """Return the next multiple of 8: where the next part begins."""
     return -(-length // 8) * 8

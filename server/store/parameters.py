@@ -2,65 +2,117 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, select
 
 from ..protocol.parameters import FrozenRow, ParameterRow
 from ..protocol.states import State
 from .buckets import plain
 from .explanations import causes
 from .runs import run_record
-from .samples import read_latest
+from .samples import Latest, read_latest
 from .tables import parameters
 
+_COLUMNS = (
+    parameters.c.names,
+    parameters.c.module,
+    parameters.c.shape,
+    parameters.c.numel,
+    parameters.c.dtype,
+    parameters.c.device,
+    parameters.c.in_optimizer,
+    parameters.c.removed,
+    parameters.c.requires_grad,
+)
+_LABELS = [state.label for state in State]
 _BY_SCRIPT = FrozenRow(by="script", mode="grad", hold_stats=False, since_step=None, command=None)
 
 
-def parameter_rows(connection: Connection, run: str) -> list[ParameterRow]:
-    """Return every parameter of a run in model order; raises `UnknownRun`."""
+@dataclass(frozen=True, slots=True)
+class ParameterColumns:
+    """Every parameter of a run in model order, one entry each: the fields of its row."""
+
+    names: list[list[str]]
+    module: list[str]
+    shape: list[list[int]]
+    numel: list[int]
+    dtype: list[str]
+    device: list[str]
+    in_optimizer: list[bool]
+    removed: list[bool]
+    frozen: list[FrozenRow | None]
+    gate: list[int | None]
+    cause: list[str | None]
+    latest: Latest
+
+
+def parameter_columns(connection: Connection, run: str) -> ParameterColumns:
+    """Return every parameter of a run; raises `UnknownRun`."""
     record = run_record(connection, run)
-    table = connection.execute(
-        select(parameters).where(parameters.c.run == run).order_by(parameters.c.position)
-    ).all()
+    query = select(*_COLUMNS).where(parameters.c.run == run).order_by(parameters.c.position)
+    table = connection.execute(query).all()
     latest = read_latest(connection, run, len(table))
-    norms, largest = plain(latest.grad_norm), plain(latest.grad_max)
-    ratios, weights = plain(latest.update_ratio), plain(latest.weight_norm)
     held = _held(record.frozen)
     gates = _gates(record.gates)
     known = causes(connection, run)
     # A sample that came before the last change of what is frozen says nothing about it.
     current = record.sample_seq > record.frozen_seq
-    rows = []
-    for row, code in zip(table, latest.states.tolist(), strict=True):
-        state = State(code)
-        frozen = held.get(row.position)
-        if frozen is None and _frozen_by_script(row, state, current):
-            frozen = _BY_SCRIPT
-        rows.append(
-            ParameterRow(
-                index=row.position,
-                name=row.name,
-                names=row.names,
-                module=row.module,
-                shape=row.shape,
-                numel=row.numel,
-                dtype=row.dtype,
-                device=row.device,
-                in_optimizer=row.in_optimizer,
-                removed=row.removed,
-                state=state.label,
-                frozen=frozen,
-                grad_norm=norms[row.position],
-                grad_max=largest[row.position],
-                update_ratio=ratios[row.position],
-                weight_norm=weights[row.position],
-                step=latest.step,
-                gate=gates.get(row.position) if state is State.GATED else None,
-                cause=known.get(row.position),
-            )
+    states = latest.states.tolist()
+    return ParameterColumns(
+        names=[row.names for row in table],
+        module=[row.module for row in table],
+        shape=[row.shape for row in table],
+        numel=[row.numel for row in table],
+        dtype=[row.dtype for row in table],
+        device=[row.device for row in table],
+        in_optimizer=[row.in_optimizer for row in table],
+        removed=[row.removed for row in table],
+        frozen=[
+            held.get(place)
+            or (_BY_SCRIPT if _frozen_by_script(row.requires_grad, code, current) else None)
+            for place, (row, code) in enumerate(zip(table, states, strict=True))
+        ],
+        gate=[
+            gates.get(place) if code == State.GATED else None for place, code in enumerate(states)
+        ],
+        cause=[known.get(place) for place in range(len(table))],
+        latest=latest,
+    )
+
+
+def parameter_rows(connection: Connection, run: str) -> list[ParameterRow]:
+    """Return every parameter of a run in model order; raises `UnknownRun`."""
+    found = parameter_columns(connection, run)
+    latest = found.latest
+    columns = {
+        "names": found.names,
+        "module": found.module,
+        "shape": found.shape,
+        "numel": found.numel,
+        "dtype": found.dtype,
+        "device": found.device,
+        "in_optimizer": found.in_optimizer,
+        "removed": found.removed,
+        "state": [_LABELS[code] for code in latest.states.tolist()],
+        "frozen": found.frozen,
+        "grad_norm": plain(latest.grad_norm),
+        "grad_max": plain(latest.grad_max),
+        "update_ratio": plain(latest.update_ratio),
+        "weight_norm": plain(latest.weight_norm),
+        "gate": found.gate,
+        "cause": found.cause,
+    }
+    return [
+        ParameterRow(
+            index=place,
+            name=found.names[place][0],
+            step=latest.step,
+            **dict(zip(columns, row, strict=True)),
         )
-    return rows
+        for place, row in enumerate(zip(*columns.values(), strict=True))
+    ]
 
 
 def _held(frozen: list[dict[str, Any]]) -> dict[int, FrozenRow]:
@@ -83,7 +135,7 @@ def _gates(gates: list[dict[str, Any]]) -> dict[int, int]:
     return {place: gate["id"] for gate in reversed(gates) for place in gate["parameters"]}
 
 
-def _frozen_by_script(row: Row[Any], state: State, current: bool) -> bool:
-    if state is State.UNMEASURED:
-        return not row.requires_grad
-    return state is State.FROZEN and (current or not row.requires_grad)
+def _frozen_by_script(requires_grad: bool, state: int, current: bool) -> bool:
+    if state == State.UNMEASURED:
+        return not requires_grad
+    return state == State.FROZEN and (current or not requires_grad)

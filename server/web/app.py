@@ -7,11 +7,12 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 from starlette.websockets import WebSocket
-from starlette_compress import CompressMiddleware
+from starlette_compress import CompressMiddleware, add_compress_type
 
 from ..live.browser_socket import serve_browser
 from ..live.hub import Hub
 from ..live.probe_socket import serve_probe
+from ..protocol.columns import MEDIA_TYPE
 from ..protocol.version import VERSION
 from ..store.database import Store
 from .dependencies import Parts, parts_of
@@ -53,6 +54,7 @@ def create_app(settings: Settings) -> FastAPI:
     add_pages(app, pages)
     add_refusals(app, pages)
     app.add_middleware(BodyLimit)
+    add_compress_type(MEDIA_TYPE)
     # No answer holds the token or a cookie, so that its length tells nothing of them.
     app.add_middleware(CompressMiddleware)
     app.add_middleware(Guard, policy=policy, page_error=pages.error)

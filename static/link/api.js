@@ -1,5 +1,7 @@
 /** The REST calls of the page; what the server refuses becomes an Error with its own sentence. */
 
+import { COLUMNS_TYPE, decodeColumns } from "./columns.js";
+
 const REFUSALS = Object.freeze([409, 422]);
 
 /** What was asked for is understood, and would not be done. */
@@ -12,6 +14,17 @@ export class Refusal extends Error {}
  */
 export async function getJson(path, signal = null) {
   return answer(await reach(path, { headers: { Accept: "application/json" }, signal }), path);
+}
+
+/**
+ * What travels packed, by the names of its columns.
+ * @param {string} path
+ * @returns {Promise<any>}
+ */
+export async function getColumns(path) {
+  const response = await reach(path, { headers: { Accept: COLUMNS_TYPE } });
+  await refused(response, path);
+  return decodeColumns(await response.arrayBuffer());
 }
 
 /**
@@ -48,7 +61,17 @@ async function reach(path, options) {
  * @param {string} path
  */
 async function answer(response, path) {
-  if (response.ok) return response.json();
+  await refused(response, path);
+  return response.json();
+}
+
+/**
+ * Throws what the server refuses.
+ * @param {Response} response
+ * @param {string} path
+ */
+async function refused(response, path) {
+  if (response.ok) return;
   const body = response.headers.get("Content-Type")?.includes("json") ? await response.json() : {};
   const why = sentence(body.detail) ?? `${path}: the server answered ${response.status}`;
   throw REFUSALS.includes(response.status) ? new Refusal(why) : new Error(why);

@@ -6,7 +6,7 @@
  * @typedef {import("./records.js").CommandRow} CommandRow
  * @typedef {import("./records.js").GateRow} GateRow
  * @typedef {import("../wire.js").Alert} Alert
- * @typedef {import("../wire.js").Sparklines} Sparklines
+ * @typedef {import("./packed_rows.js").PackedSparklines} PackedSparklines
  * @typedef {import("../link/sample_frame.js").Sample} Sample
  */
 import { mergeCommands, pendingByParameter } from "./commands.js";
@@ -131,17 +131,18 @@ export class RunState {
     this.ofRun = alerts.filter(({ parameter }) => parameter === null);
   }
 
-  /** @param {Sparklines} sparklines the samples before the first live one */
-  setSparklines({ steps, rows, states }) {
+  /** @param {PackedSparklines} sparklines the samples before the first live one */
+  setSparklines({ steps, grad_norm, states }) {
     const live = this.history;
     this.history = new SampleHistory(this.parameters.length, SPARK_SAMPLES);
-    steps.forEach((step, i) =>
+    const width = grad_norm.length / steps.length;
+    for (let i = 0; i < steps.length; i += 1) {
       this.history.push({
-        step,
-        norms: rows.map((row) => row[i] ?? NaN),
-        states: states.map((codes) => codes[i]),
-      }),
-    );
+        step: steps[i],
+        norms: grad_norm.subarray(i * width, (i + 1) * width),
+        states: states.subarray(i * width, (i + 1) * width),
+      });
+    }
     this.history.pushNewer(live);
   }
 

@@ -8,9 +8,10 @@
 import { byId } from "../base/dom.js";
 import { throttled } from "../base/throttle.js";
 import { readTokens } from "../charts/theme_tokens.js";
-import { getJson } from "../link/api.js";
+import { getColumns, getJson } from "../link/api.js";
 import { LiveConnection } from "../link/live_connection.js";
 import { decodeSample } from "../link/sample_frame.js";
+import { rowsOf } from "../model/packed_rows.js";
 import { RunState, SPARK_SAMPLES } from "../model/run_state.js";
 import { tabOf, writeView } from "../model/view_url.js";
 import { toggleWord } from "../tree/filter.js";
@@ -82,13 +83,13 @@ export class RunPage {
   /** Fetch all that the live messages only add to. */
   async load() {
     await this.requests.run(async () => {
-      const [{ parameters }, { commands }] = await Promise.all([
-        getJson(`${this.api}/parameters`),
+      const [parameters, { commands }] = await Promise.all([
+        getColumns(`${this.api}/parameters`),
         getJson(`${this.api}/commands`),
       ]);
-      this.#setParameters(parameters);
+      this.#setParameters(rowsOf(parameters));
       this.state.setCommands(commands);
-      this.state.setSparklines(await getJson(`${this.api}/sparklines?points=${SPARK_SAMPLES}`));
+      this.state.setSparklines(await getColumns(`${this.api}/sparklines?points=${SPARK_SAMPLES}`));
       this.panels.lines.data.refresh();
       this.panels.explanations.outdate();
     });
@@ -97,7 +98,7 @@ export class RunPage {
   async loadParameters() {
     await this.requests.run(async () => {
       const before = this.state.tree;
-      this.#setParameters((await getJson(`${this.api}/parameters`)).parameters);
+      this.#setParameters(rowsOf(await getColumns(`${this.api}/parameters`)));
       if (before !== this.state.tree) await this.load();
     });
   }

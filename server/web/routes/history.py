@@ -15,6 +15,7 @@ from ...store.runs import run_record
 from ...store.samples import read_recent
 from ...store.series import series_rows
 from ..dependencies import StoreOf
+from ..packed import Packed, in_columns, in_json, packed_sparklines
 
 METRIC_VALUES = 2000
 Step = Annotated[int | None, Query(ge=0, le=limits.NUMBER)]
@@ -37,13 +38,21 @@ def get_series(
 
 
 def get_sparklines(
-    run: str, store: StoreOf, points: Annotated[int, Query(ge=1, le=200)] = 60
+    run: str,
+    store: StoreOf,
+    packed: Packed,
+    points: Annotated[int, Query(ge=1, le=200)] = 60,
 ) -> Response:
-    """The last samples of every parameter in table order: `grad_norm`, and codes of the states."""
+    """The last samples of every parameter in table order: `grad_norm`, and codes of the states.
+
+    In JSON, or packed in columns.
+    """
     with store.read() as connection:
         record = run_record(connection, run)
         count = record.parameters + record.removed
         recent = read_recent(connection, run, count, points)
+    if packed:
+        return in_columns(packed_sparklines(recent))
     length = len(recent.steps)
     numbers = plain(recent.values.T.ravel())
     starts = range(0, count * length, length) if length else [0] * count
@@ -51,7 +60,7 @@ def get_sparklines(
     rows = ",".join(json.dumps(numbers[start : start + length]) for start in starts)
     states = ",".join(json.dumps(codes) for codes in recent.states.T.tolist())
     text = f'{{"steps":{json.dumps(recent.steps)},"rows":[{rows}],"states":[{states}]}}'
-    return Response(text, media_type="application/json")
+    return in_json(text)
 
 
 def get_metrics(run: str, store: StoreOf) -> MetricRows:

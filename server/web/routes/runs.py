@@ -6,14 +6,15 @@ import asyncio
 from collections.abc import Awaitable
 from typing import Annotated, TypeVar
 
-from fastapi import HTTPException, Query
+from fastapi import HTTPException, Query, Response
 
 from ...protocol import limits
 from ...protocol.parameters import ParameterRows
 from ...protocol.runs import RunEdit, RunRow, Runs, Tag
-from ...store.parameters import parameter_rows
+from ...store.parameters import parameter_columns, parameter_rows
 from ...store.runs import run_row, run_rows
 from ..dependencies import PartsOf, StoreOf
+from ..packed import Packed, in_columns, in_json, packed_parameters
 from .commands import STORE_PATIENCE
 
 T = TypeVar("T")
@@ -45,10 +46,13 @@ async def delete_run(run: str, parts: PartsOf) -> None:
     await _stored(parts.hub.administration.delete(run))
 
 
-def list_parameters(run: str, store: StoreOf) -> ParameterRows:
-    """Every parameter in model order, with its latest figures."""
+def list_parameters(run: str, store: StoreOf, packed: Packed) -> Response:
+    """Every parameter in model order, with its latest figures; in JSON, or packed in columns."""
     with store.read() as connection:
-        return ParameterRows(parameters=parameter_rows(connection, run))
+        if packed:
+            return in_columns(packed_parameters(parameter_columns(connection, run)))
+        rows = ParameterRows(parameters=parameter_rows(connection, run))
+    return in_json(rows.model_dump_json())
 
 
 async def _stored(work: Awaitable[T]) -> T:

@@ -9,6 +9,8 @@ from starlette.responses import StreamingResponse
 
 from ...protocol.health import Health
 from ...protocol.history import Sparklines
+from ...protocol.parameters import ParameterRows
+from ..packed import EITHER
 from ..refusals import Fault
 from . import commands, explanations, exports, gates, health, history, runs
 
@@ -24,9 +26,13 @@ def add_routes(app: FastAPI) -> None:
     of_runs.get("/{run}")(runs.get_run)
     of_runs.patch("/{run}", responses={409: {"model": Fault}})(runs.patch_run)
     of_runs.delete("/{run}", status_code=204, responses={409: {"model": Fault}})(runs.delete_run)
-    of_runs.get("/{run}/parameters")(runs.list_parameters)
+    of_runs.get("/{run}/parameters", response_model=ParameterRows, responses=EITHER)(
+        runs.list_parameters
+    )
     of_runs.get("/{run}/series")(history.get_series)
-    of_runs.get("/{run}/sparklines", response_model=Sparklines)(history.get_sparklines)
+    of_runs.get("/{run}/sparklines", response_model=Sparklines, responses=EITHER)(
+        history.get_sparklines
+    )
     of_runs.get("/{run}/metrics")(history.get_metrics)
     of_runs.post("/{run}/commands", status_code=202)(commands.post_command)
     of_runs.get("/{run}/gates")(gates.list_gates)

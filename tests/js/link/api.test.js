@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { getJson, postJson, Refusal } from "../../../static/link/api.js";
+import { getColumns, getJson, postJson, Refusal } from "../../../static/link/api.js";
+import { packColumns } from "../support/columns.js";
 
 /**
  * A server that gives one answer, and keeps what it was asked.
@@ -18,6 +19,20 @@ function server(context, status, body) {
 test("an answer is its JSON", async (context) => {
   server(context, 200, { runs: [] });
   assert.deepEqual(await getJson("/api/runs"), { runs: [] });
+});
+
+test("columns are asked for by their type, and read", async (context) => {
+  const packed = packColumns([{ name: "states", type: "u8", length: 2, data: Uint8Array.of(1, 4) }]);
+  const asked = context.mock.method(globalThis, "fetch", async () => new Response(packed));
+  const { states } = await getColumns("/api/runs/a/parameters");
+  assert.deepEqual([...states], [1, 4]);
+  const [, options] = /** @type {any} */ (asked.mock.calls[0]).arguments;
+  assert.equal(options.headers.Accept, "application/vnd.gradgate.columns");
+});
+
+test("what is refused in place of columns is said in its own sentence", async (context) => {
+  server(context, 404, { detail: "there is no such run" });
+  await assert.rejects(getColumns("/x"), { message: "there is no such run" });
 });
 
 test("a body is sent as JSON", async (context) => {

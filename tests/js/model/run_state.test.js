@@ -64,7 +64,7 @@ test("a table with the same names keeps what was measured", () => {
 test("sparklines fill the history, gaps included", () => {
   const state = new RunState();
   state.setParameters([parameterRow("a")]);
-  state.setSparklines({ steps: [1, 2, 3], rows: [[1, null, 3]], states: [[1, 4, 1]] });
+  state.setSparklines({ steps: [1, 2, 3], grad_norm: Float32Array.of(1, NaN, 3), states: Uint8Array.of(1, 4, 1) });
   assert.deepEqual(
     state.history.column(0).map(({ norm, state: code }) => [norm, code]),
     [
@@ -75,12 +75,19 @@ test("sparklines fill the history, gaps included", () => {
   );
 });
 
+test("sparklines are read sample by sample, and may speak of more parameters than the table", () => {
+  const state = new RunState();
+  state.setParameters([parameterRow("a"), parameterRow("b")]);
+  state.setSparklines({ steps: [1, 2], grad_norm: Float32Array.of(1, 2, 9, 3, 4, 9), states: Uint8Array.of(1, 1, 1, 1, 6, 1) });
+  assert.deepEqual(state.history.column(1).map(({ norm, state: code }) => [norm, code]), [[2, 1], [4, 6]]);
+});
+
 test("what came live while the sparklines were fetched is behind them, once", () => {
   const state = new RunState();
   state.setParameters([parameterRow("a")]);
   state.applySample({ ...sample([2], [1]), step: 3 });
   state.applySample({ ...sample([4], [1]), step: 4 });
-  state.setSparklines({ steps: [2, 3], rows: [[1, 2]], states: [[1, 1]] });
+  state.setSparklines({ steps: [2, 3], grad_norm: Float32Array.of(1, 2), states: Uint8Array.of(1, 1) });
   assert.deepEqual(state.history.column(0).map(({ norm }) => norm), [1, 2, 4]);
   state.applySample({ ...sample([4], [1]), step: 4 });
   assert.equal(state.history.length, 3);

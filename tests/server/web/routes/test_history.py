@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 
 import httpx
+import numpy as np
 import pytest
 
+from tests.support.columns import read_columns
 from tests.support.probing import (
     ABSENT,
     FROZEN,
@@ -121,6 +123,24 @@ def test_series_of_parameters_in_several_blocks(shared_server: ServerProcess, ru
         "p130": [None, 1130],
         "p5": [5, 1005],
     }
+
+
+def test_sparklines_in_columns_are_those_in_json(
+    shared_server: ServerProcess, run: str, probe: FakeProbe
+) -> None:
+    """Sample by sample, norms to 1.6 % and states as codes."""
+    probe.sample(1, [1, NAN, 3], [PRESENT, ABSENT, FROZEN])
+    probe.sample(2, [0, 1234.5, 3], [ZERO, PRESENT, PRESENT])
+    probe.until_acked(2)
+    path = f"/api/runs/{run}/sparklines"
+    answer = shared_server.page(path, headers={"Accept": "application/vnd.gradgate.columns"})
+    columns = read_columns(answer.content)
+    listed = shared_server.get(path)
+    assert columns["steps"] == listed["steps"] == [1, 2]
+    by_sample = np.array(listed["rows"], np.float64).T
+    assert columns["states"] == np.array(listed["states"]).T.ravel().tolist()
+    for found, norm in zip(columns["grad_norm"], by_sample.ravel(), strict=True):
+        assert (math.isnan(norm) and math.isnan(found)) or found == pytest.approx(norm, rel=1 / 64)
 
 
 def test_sparklines_are_the_last_samples_in_table_order(

@@ -9,6 +9,7 @@ from collections.abc import Callable
 import httpx
 import pytest
 
+from tests.support.columns import read_columns
 from tests.support.probing import (
     ABSENT,
     FROZEN,
@@ -85,6 +86,34 @@ def test_parameters_have_their_latest_figures(
     assert [row["grad_norm"] for row in rows] == [None, None, None]
     assert [row["grad_max"] for row in rows] == [0.5, 0.25, 0.125]
     assert {row["step"] for row in rows} == {20}
+
+
+def test_parameters_in_columns_are_those_in_json(
+    shared_server: ServerProcess, run: str, probe: FakeProbe
+) -> None:
+    """A client that reads columns gets the same rows; any other gets JSON."""
+    item = {"command": 7, "by": "ada", "mode": "grad", "since_step": 12, "parameters": [1]}
+    probe.send({"type": "frozen", "seq": 1, "frozen": [item]})
+    probe.sample(2, [0.5, NAN, math.inf], [PRESENT, FROZEN, NONFINITE], grad_max=[0.25, 1, NAN])
+    probe.until_acked(2)
+    path = f"/api/runs/{run}/parameters"
+    answer = shared_server.page(path, headers={"Accept": "application/vnd.gradgate.columns"})
+    assert answer.headers["content-type"] == "application/vnd.gradgate.columns"
+    assert "Accept" in answer.headers["vary"]
+    columns = read_columns(answer.content)
+    rows = shared_server.get(path)["parameters"]
+    assert len(rows) == 3
+    for place, row in enumerate(rows):
+        found = {name: column[place] for name, column in columns.items()}
+        assert found.pop("state") == [PRESENT, FROZEN, NONFINITE][place]
+        figures = {
+            name: found[name] if math.isfinite(found[name]) else None
+            for name in ("grad_norm", "grad_max", "update_ratio", "weight_norm")
+        }
+        said = {"index": place, "name": found["names"][0], "state": row["state"]}
+        assert {**found, **figures, **said} == row
+    assert shared_server.page(path).headers["content-type"] == "application/json"
+    assert "Accept" in shared_server.page(path).headers["vary"]
 
 
 def test_parameters_say_who_froze_them(
