@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 
 from sqlalchemy import Connection
@@ -15,6 +15,7 @@ from ..protocol.commands.registry import AnyCommand
 from ..protocol.probe_messages import Hello
 from ..store.database import Store
 from ..store.ledger import unapplied
+from ..store.levels.compactor import Compactor
 from ..store.recording import Changes
 from ..store.runs import OpenedRun, live_runs, open_run
 from ..store.writer import Writer
@@ -47,7 +48,8 @@ class Hub:
         self._runs = LiveRuns(asyncio.get_running_loop())
         self._probes = 0
         self._browsers = 0
-        self.writer = Writer(store, self._runs.commit_from_writer, self._runs.drop_from_writer)
+        self.writer = Writer(store, self._commit_from_writer, self._runs.drop_from_writer)
+        self._compactor = Compactor(store, self.writer.submit)
         self.requests = Requests(store, self.writer, self._runs)
         self.administration = Administration(store, self.writer, self._runs)
 
@@ -57,6 +59,7 @@ class Hub:
         for run in await run_in_threadpool(self._stored_live):
             self._runs.take(run).heard()
         self.writer.start()
+        self._compactor.start()
         background = [
             asyncio.create_task(watch_for_silence(self._runs, self.writer, self._lost_after)),
             asyncio.create_task(self.administration.remove_deleted()),
@@ -67,6 +70,7 @@ class Hub:
             for task in background:
                 task.cancel()
             await asyncio.gather(*background, return_exceptions=True)
+            await run_in_threadpool(self._compactor.close)
             await run_in_threadpool(self.writer.close)
 
     @contextmanager
@@ -133,6 +137,10 @@ class Hub:
             changes.add("commands", *rejected)
         self._runs.commit([changes])
         return opened, commands
+
+    def _commit_from_writer(self, changes: Sequence[Changes]) -> None:
+        self._runs.commit_from_writer(changes)
+        self._compactor.notice(change.run for change in changes)
 
     def _stored_live(self) -> list[str]:
         with self._store.read() as connection:

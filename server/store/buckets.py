@@ -21,10 +21,49 @@ class History:
     values: NDArray[np.float32]
     states: NDArray[np.uint8]
 
+    def track(self) -> Track:
+        """Return the samples as buckets of one each."""
+        finite = np.where(np.isfinite(self.values), self.values, np.float32("nan"))
+        measured = (~np.isnan(self.values)).astype(np.uint32)
+        sizes = np.ones(len(self.steps), np.int64)
+        return Track(self.steps, sizes, self.values, finite, finite, self.states, measured)
+
     def measured(self) -> History:
         """Return the history of the samples that have a value."""
         kept = ~np.isnan(self.values)
         return History(self.steps[kept], self.values[kept], self.states[kept])
+
+
+@dataclass(frozen=True, slots=True)
+class Track:
+    """One statistic of one parameter, bucket by bucket, as the store has it; all of one length."""
+
+    steps: NDArray[np.int64]
+    """The last step of each bucket."""
+    sizes: NDArray[np.int64]
+    """The number of samples of each."""
+    last: NDArray[np.float32]
+    low: NDArray[np.float32]
+    """The least finite value, NaN for none."""
+    high: NDArray[np.float32]
+    """The greatest finite value, NaN for none."""
+    states: NDArray[np.uint8]
+    """The worst state."""
+    measured: NDArray[np.uint32]
+    """The number of samples that have a value."""
+
+    def only_measured(self) -> Track:
+        """Return the buckets that have a value, as if they had no other samples."""
+        kept = self.measured > 0
+        return Track(
+            steps=self.steps[kept],
+            sizes=self.measured[kept].astype(np.int64),
+            last=self.last[kept],
+            low=self.low[kept],
+            high=self.high[kept],
+            states=self.states[kept],
+            measured=self.measured[kept],
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,26 +77,34 @@ class Buckets:
     states: list[str]
 
 
-def bucket(history: History, points: int) -> Buckets:
-    """Divide a history into at most `points` buckets of as equal a number of samples as can be.
+def bucket(track: Track, points: int) -> Buckets:
+    """Divide a track into at most `points` buckets of as equal a number of samples as can be.
 
     A bucket has its last step and last value, the least and the greatest of its finite values, and
     its worst state.
     """
-    count = len(history.steps)
-    if count == 0:
+    if len(track.steps) == 0:
         return Buckets([], [], [], [], [])
-    buckets = min(points, count)
-    starts = np.arange(buckets, dtype=np.intp) * count // buckets
-    ends = np.append(starts[1:], count) - 1
-    finite = np.where(np.isfinite(history.values), history.values, np.float32("nan"))
+    starts = bucket_starts(track.sizes, points)
+    ends = np.append(starts[1:], len(track.steps)) - 1
     return Buckets(
-        steps=history.steps[ends].tolist(),
-        values=plain(history.values[ends]),
-        low=plain(np.fmin.reduceat(finite, starts)),
-        high=plain(np.fmax.reduceat(finite, starts)),
-        states=[_LABELS[code] for code in worst(history.states, starts)],
+        steps=track.steps[ends].tolist(),
+        values=plain(track.last[ends]),
+        low=plain(np.fmin.reduceat(track.low, starts)),
+        high=plain(np.fmax.reduceat(track.high, starts)),
+        states=[_LABELS[code] for code in worst(track.states, starts)],
     )
+
+
+def bucket_starts(sizes: NDArray[np.int64], points: int) -> NDArray[np.intp]:
+    """Return where groups begin that hold as equal a number of samples as can be.
+
+    `sizes` are the numbers of samples of what is grouped; there are at most `points` groups.
+    """
+    ends = np.cumsum(sizes)
+    total = int(ends[-1])
+    bounds = np.arange(min(points, total), dtype=np.int64) * total // min(points, total)
+    return np.unique(np.searchsorted(ends, bounds, side="right"))
 
 
 def plain(values: NDArray[np.float32]) -> list[float | None]:

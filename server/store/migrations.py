@@ -74,6 +74,8 @@ _STEPS: Mapping[int, tuple[str, ...]] = {
         "ALTER TABLE runs ADD COLUMN notes TEXT NOT NULL DEFAULT ''",
         "ALTER TABLE runs ADD COLUMN archived BOOLEAN NOT NULL DEFAULT FALSE",
         "CREATE TABLE deletions (run VARCHAR(16) NOT NULL, PRIMARY KEY (run))",
+        "DROP INDEX spans_by_last_step",
+        "CREATE INDEX spans_by_steps ON spans (run, level, last_step, first_step)",
     ),
 }
 

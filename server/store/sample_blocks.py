@@ -13,11 +13,17 @@ from sqlalchemy import Connection, Row, Select, func, select
 from ..protocol.states import State
 from ..protocol.statistics import STATES_CODE
 from . import tiles as packing
+from .levels.axes import unpack_block_axis
+from .levels.columns import unpack_state_columns, unpack_value_columns
+from .levels.sizes import BLOCK_LEVEL, RAW_LEVEL
 from .tables import spans, tiles
-from .tiles import BLOCK, RAW_LEVEL, Axis
+from .tiles import BLOCK, Axis
 
 SAMPLES = 1024
 """Samples of a stretch, at most: with the parameters of a block some 2 MB of figures."""
+
+# The levels that have samples: merging takes each from the first to the second.
+_LEVELS = (RAW_LEVEL, BLOCK_LEVEL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +51,7 @@ def sampled_steps(connection: Connection, run: str) -> tuple[int, int] | None:
     """Return the lowest and the highest step that has a sample; None before the first."""
     lowest, highest = connection.execute(
         select(func.min(spans.c.first_step), func.max(spans.c.last_step)).where(
-            spans.c.run == run, spans.c.level == RAW_LEVEL
+            spans.c.run == run, spans.c.level.in_(_LEVELS)
         )
     ).one()
     return None if lowest is None else (lowest, highest)
@@ -85,7 +91,7 @@ def next_stretch(
     for span in found:
         if span.first > reached:
             break  # what lay between was removed
-        part = packing.unpack_axis(span.axis, span.samples)
+        part = _axis(span)
         kept = slice(reached - span.first, end - span.first)
         parts.append((part.steps[kept], part.times[kept], part.skipped[kept]))
         reached += len(parts[-1][0])
@@ -109,7 +115,7 @@ def read_block(
     }
     query = select(tiles).where(
         tiles.c.run == run,
-        tiles.c.level == RAW_LEVEL,
+        tiles.c.level.in_(_LEVELS),
         tiles.c.statistic.in_([STATES_CODE, *values]),
         tiles.c.block == block,
         tiles.c.first.between(min(sizes, default=0), stretch.end - 1),
@@ -117,12 +123,28 @@ def read_block(
     for tile in connection.execute(query):
         samples = sizes[tile.first]
         if tile.statistic == STATES_CODE:
-            part: NDArray[Any] = packing.unpack_states(tile.data, samples, tile.width)
-            _place(states, part, tile, stretch)
+            _place(states, _states(tile, samples), tile, stretch)
         else:
-            part = packing.unpack_values(tile.data, samples, tile.width)
-            _place(values[tile.statistic], part, tile, stretch)
+            _place(values[tile.statistic], _values(tile, samples), tile, stretch)
     return Block(states, values)
+
+
+def _axis(span: Row[Any]) -> Axis:
+    if span.level == RAW_LEVEL:
+        return packing.unpack_axis(span.axis, span.samples)
+    return unpack_block_axis(span.axis)
+
+
+def _states(tile: Row[Any], samples: int) -> NDArray[np.uint8]:
+    if tile.level == RAW_LEVEL:
+        return packing.unpack_states(tile.data, samples, tile.width)
+    return unpack_state_columns(tile.data, samples, range(tile.width))
+
+
+def _values(tile: Row[Any], samples: int) -> NDArray[np.float32]:
+    if tile.level == RAW_LEVEL:
+        return packing.unpack_values(tile.data, samples, tile.width)
+    return unpack_value_columns(tile.data, samples, range(tile.width))
 
 
 def _place(whole: NDArray[Any], part: NDArray[Any], tile: Row[Any], stretch: Stretch) -> None:
@@ -134,7 +156,7 @@ def _place(whole: NDArray[Any], part: NDArray[Any], tile: Row[Any], stretch: Str
 
 
 def _spans(run: str) -> Select[Any]:
-    return select(spans).where(spans.c.run == run, spans.c.level == RAW_LEVEL)
+    return select(spans).where(spans.c.run == run, spans.c.level.in_(_LEVELS))
 
 
 def _overlapping(connection: Connection, run: str, number: int, end: int) -> Select[Any]:
@@ -142,7 +164,7 @@ def _overlapping(connection: Connection, run: str, number: int, end: int) -> Sel
     # The one that holds `number` is the last that begins there or before: spans do not overlap.
     holding = connection.scalar(
         select(func.max(spans.c.first)).where(
-            spans.c.run == run, spans.c.level == RAW_LEVEL, spans.c.first <= number
+            spans.c.run == run, spans.c.level.in_(_LEVELS), spans.c.first <= number
         )
     )
     query = _spans(run).where(spans.c.first >= (holding or 0), spans.c.first < end)

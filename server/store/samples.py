@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,14 +14,19 @@ from ..protocol.frames import Sample
 from ..protocol.states import State
 from ..protocol.statistics import SHARED_OUT, STATES_CODE, Statistic
 from . import tiles as packing
-from .buckets import History
 from .guard import guarded, logged
+from .levels.axes import unpack_block_axis
+from .levels.columns import unpack_value_columns
+from .levels.sizes import BLOCK_LEVEL, BLOCK_SAMPLES, RAW_LEVEL
 from .tables import spans, tiles
-from .tiles import BLOCK, RAW_LEVEL
+from .tiles import BLOCK
 
 LOOKED_BACK = 512
 """Spans that are looked through for the latest value of a statistic that few parameters have in
 each sample: more than a probe's turn through all parameters makes."""
+
+LOOKED_BACK_BLOCKS = 4
+"""Blocks of samples that are looked through for it behind those."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +61,7 @@ def append_samples(connection: Connection, run: str, first: int, samples: Sequen
             samples=len(samples),
             first_step=min(steps),
             last_step=max(steps),
-            axis=packing.pack_axis(samples),
+            axis=packing.pack_axis(packing.axis_of(samples)),
         )
     )
     rows = [
@@ -74,62 +78,6 @@ def append_samples(connection: Connection, run: str, first: int, samples: Sequen
     ]
     if rows:
         connection.execute(insert(tiles), rows)
-
-
-def read_histories(
-    connection: Connection,
-    run: str,
-    positions: Sequence[int],
-    statistic: int,
-    first_step: int | None,
-    last_step: int | None,
-) -> dict[int, History]:
-    """Return one statistic of several parameters between two steps, both included."""
-    by_block: dict[int, set[int]] = defaultdict(set)
-    for position in positions:
-        block, column = packing.block_of(position)
-        by_block[block].add(column)
-    return {
-        block * BLOCK + column: _between_steps(history, first_step, last_step)
-        for block, columns in by_block.items()
-        for column, history in _read_block(
-            connection, run, block, columns, statistic, first_step, last_step
-        ).items()
-    }
-
-
-def _read_block(
-    connection: Connection,
-    run: str,
-    block: int,
-    columns: Iterable[int],
-    statistic: int,
-    first_step: int | None,
-    last_step: int | None,
-) -> dict[int, History]:
-    """Read the spans that touch the steps, and unpack each tile once for all its columns."""
-    states, values = tiles.alias("states"), tiles.alias("numbers")
-    query = (
-        select(
-            spans.c.first,
-            spans.c.samples,
-            spans.c.axis,
-            states.c.width,
-            states.c.data.label("states"),
-            values.c.data.label("numbers"),
-            values.c.width.label("numbers_width"),
-        )
-        .outerjoin(states, _tile_of(states, STATES_CODE, block))
-        .outerjoin(values, _tile_of(values, statistic, block))
-        .where(spans.c.run == run, spans.c.level == RAW_LEVEL)
-        .order_by(spans.c.first)
-    )
-    parts: dict[int, list[History]] = {column: [] for column in columns}
-    for row in connection.execute(_between(query, first_step, last_step)):
-        with guarded(logged("The samples of run %s from %d on cannot be read", run, row.first)):
-            for column, part in _columns(row, parts).items():
-                parts[column].append(part)
-    return {column: _joined(found) for column, found in parts.items()}
 
 
 def read_latest(connection: Connection, run: str, parameters: int) -> Latest:
@@ -151,7 +99,11 @@ def read_latest(connection: Connection, run: str, parameters: int) -> Latest:
             _place(norms, tile.block, numbers[-1])
     for tile in _last_tiles(connection, run, Statistic.GRAD_MAX):
         with guarded(_unreadable(run, tile)):
-            numbers = packing.unpack_values(tile.data, tile.samples, tile.width)
+            numbers = (
+                packing.unpack_values(tile.data, tile.samples, tile.width)
+                if tile.level == RAW_LEVEL
+                else unpack_value_columns(tile.data, tile.samples, range(tile.width))
+            )
             measured = np.flatnonzero(~np.isnan(numbers).all(axis=1))
             if len(measured):
                 _place(largest, tile.block, numbers[measured[-1]])
@@ -174,7 +126,20 @@ def _latest_shared(
                 for row in packing.unpack_values(tile.data, samples, tile.width):
                     known = ~np.isnan(row[: len(part)])
                     part[known] = row[: len(part)][known]
+    for tile in _newest_blocks(connection, run, statistic):
+        with guarded(_unreadable(run, tile)):
+            _complete(found[tile.block * BLOCK :][: tile.width], tile)
     return found
+
+
+def _complete(part: NDArray[np.float32], tile: Row[Any]) -> None:
+    """Fill in the latest values of a tile where there is none yet."""
+    unknown = np.flatnonzero(np.isnan(part))
+    values = unpack_value_columns(tile.data, tile.samples, unknown.tolist())
+    there = ~np.isnan(values)
+    measured = there.any(axis=0)
+    last = len(values) - 1 - np.argmax(there[::-1], axis=0)
+    part[unknown[measured]] = values[last, np.arange(len(unknown))][measured]
 
 
 def read_recent(connection: Connection, run: str, parameters: int, points: int) -> Recent:
@@ -208,11 +173,18 @@ def read_last_steps(connection: Connection, run: str, count: int) -> NDArray[np.
     """Return the steps of the latest `count` samples, oldest first."""
     parts: list[NDArray[np.int64]] = []
     held = 0
-    for span in connection.execute(_last_spans(run, count)):
-        parts.append(packing.unpack_axis(span.axis, span.samples).steps.astype(np.int64))
-        held += span.samples
-        if held >= count:
-            break
+    blocks = -(-count // BLOCK_SAMPLES)
+    for query in (_last_spans(run, count), _last_spans(run, blocks + 1, BLOCK_LEVEL)):
+        for span in connection.execute(query):
+            if held >= count:
+                break
+            axis = (
+                packing.unpack_axis(span.axis, span.samples)
+                if span.level == RAW_LEVEL
+                else unpack_block_axis(span.axis)
+            )
+            parts.append(axis.steps.astype(np.int64))
+            held += span.samples
     return np.concatenate([np.empty(0, np.int64), *reversed(parts)])[-count:]
 
 
@@ -220,61 +192,10 @@ def _unreadable(run: str, tile: Row[Any]) -> Callable[[Exception], None]:
     return logged("Block %d of the latest samples of run %s cannot be read", tile.block, run)
 
 
-def _tile_of(table: Any, statistic: int, block: int) -> Any:
-    return and_(
-        table.c.run == spans.c.run,
-        table.c.level == spans.c.level,
-        table.c.statistic == statistic,
-        table.c.block == block,
-        table.c.first == spans.c.first,
-    )
-
-
-def _between(query: Select[Any], first_step: int | None, last_step: int | None) -> Select[Any]:
-    if first_step is not None:
-        query = query.where(spans.c.last_step >= first_step)
-    if last_step is not None:
-        query = query.where(spans.c.first_step <= last_step)
-    return query
-
-
-def _between_steps(whole: History, first_step: int | None, last_step: int | None) -> History:
-    keep = np.ones(len(whole.steps), bool)
-    if first_step is not None:
-        keep &= whole.steps >= first_step
-    if last_step is not None:
-        keep &= whole.steps <= last_step
-    return History(whole.steps[keep], whole.values[keep], whole.states[keep])
-
-
-def _columns(row: Row[Any], columns: Iterable[int]) -> dict[int, History]:
-    """Return the columns of a span; parameters that came into the table later are unmeasured."""
-    steps = packing.unpack_axis(row.axis, row.samples).steps.astype(np.int64)
-    states = np.full((row.samples, BLOCK), State.UNMEASURED, np.uint8)
-    values = np.full((row.samples, BLOCK), np.nan, np.float32)
-    if row.states is not None:
-        states[:, : row.width] = packing.unpack_states(row.states, row.samples, row.width)
-    if row.numbers is not None:
-        values[:, : row.numbers_width] = packing.unpack_values(
-            row.numbers, row.samples, row.numbers_width
-        )
-    return {column: History(steps, values[:, column], states[:, column]) for column in columns}
-
-
-def _joined(parts: Sequence[History]) -> History:
-    if not parts:
-        return History(np.empty(0, np.int64), np.empty(0, np.float32), np.empty(0, np.uint8))
-    return History(
-        np.concatenate([part.steps for part in parts]),
-        np.concatenate([part.values for part in parts]),
-        np.concatenate([part.states for part in parts]),
-    )
-
-
-def _last_spans(run: str, limit: int) -> Select[Any]:
+def _last_spans(run: str, limit: int, level: int = RAW_LEVEL) -> Select[Any]:
     return (
         select(spans)
-        .where(spans.c.run == run, spans.c.level == RAW_LEVEL)
+        .where(spans.c.run == run, spans.c.level == level)
         .order_by(spans.c.first.desc())
         .limit(limit)
     )
@@ -292,18 +213,40 @@ def _tiles_from(connection: Connection, run: str, statistic: int, first: int) ->
 
 
 def _last_tiles(connection: Connection, run: str, statistic: int) -> Sequence[Any]:
-    of_statistic = and_(
-        tiles.c.run == run, tiles.c.level == RAW_LEVEL, tiles.c.statistic == statistic
-    )
+    """Return the last tile of each block, of the last block of samples where none is newer."""
+    newest: dict[int, Row[Any]] = {}
+    for tile in _newest_blocks(connection, run, statistic, 1):
+        newest[tile.block] = tile
     last = (
         select(tiles.c.block, func.max(tiles.c.first).label("first"))
-        .where(of_statistic)
+        .where(tiles.c.run == run, tiles.c.level == RAW_LEVEL, tiles.c.statistic == statistic)
         .group_by(tiles.c.block)
         .subquery()
     )
-    return connection.execute(
-        select(tiles.c.block, tiles.c.width, tiles.c.data, spans.c.samples)
-        .join(last, and_(tiles.c.block == last.c.block, tiles.c.first == last.c.first))
+    of_statistic = _with_samples(run, RAW_LEVEL, statistic).join(
+        last, and_(tiles.c.block == last.c.block, tiles.c.first == last.c.first)
+    )
+    for tile in connection.execute(of_statistic):
+        newest[tile.block] = tile
+    return list(newest.values())
+
+
+def _newest_blocks(
+    connection: Connection, run: str, statistic: int, count: int = LOOKED_BACK_BLOCKS
+) -> Sequence[Row[Any]]:
+    """Return a statistic's tiles of the newest blocks of samples, newest first."""
+    last = connection.scalars(
+        _last_spans(run, count, BLOCK_LEVEL).with_only_columns(spans.c.first)
+    ).all()
+    if not last:
+        return []
+    query = _with_samples(run, BLOCK_LEVEL, statistic).where(tiles.c.first >= last[-1])
+    return connection.execute(query.order_by(tiles.c.first.desc())).all()
+
+
+def _with_samples(run: str, level: int, statistic: int) -> Select[Any]:
+    return (
+        select(tiles, spans.c.samples)
         .join(
             spans,
             and_(
@@ -312,8 +255,8 @@ def _last_tiles(connection: Connection, run: str, statistic: int) -> Sequence[An
                 spans.c.first == tiles.c.first,
             ),
         )
-        .where(of_statistic)
-    ).all()
+        .where(tiles.c.run == run, tiles.c.level == level, tiles.c.statistic == statistic)
+    )
 
 
 def _placed(

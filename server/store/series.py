@@ -9,12 +9,13 @@ from sqlalchemy import Connection, select
 
 from ..protocol.history import SeriesError, SeriesRow
 from ..protocol.statistics import SHARED_OUT, STORED_STATISTICS
-from .buckets import History, bucket
+from .buckets import Track, bucket
+from .levels.cover import Range
 from .parameter_table import parameter_names
 from .refusals import UnknownParameter
 from .runs import run_record
-from .samples import read_histories
 from .tables import parameters
+from .tracks import read_tracks
 
 
 def series_rows(
@@ -28,6 +29,8 @@ def series_rows(
 ) -> list[SeriesRow | SeriesError]:
     """Return the history of each parameter between two steps, both included, or why there is none.
 
+    A bucket of the store that has a step of the range belongs to it as a whole.
+
     Raises `UnknownRun`, and `UnknownParameter` for a name that is the only one.
     """
     run_record(connection, run)
@@ -36,12 +39,13 @@ def series_rows(
     if len(names) == 1 and not known:
         raise UnknownParameter(_unknown_parameter(connection, run, names[0]))
     statistic = STORED_STATISTICS[stat]
-    histories = read_histories(connection, run, known, statistic, first_step, last_step)
+    steps = Range(first_step, last_step)
+    tracks = read_tracks(connection, run, known, statistic, steps, points)
     if statistic in SHARED_OUT:
         # Most samples took it of other parameters: those are no gaps.
-        histories = {place: each.measured() for place, each in histories.items()}
+        tracks = {place: each.only_measured() for place, each in tracks.items()}
     return [
-        _series_row(name, stat, histories[places[name]], points)
+        _series_row(name, stat, tracks[places[name]], points)
         if name in places
         else SeriesError(parameter=name, error=_unknown_parameter(connection, run, name))
         for name in names
@@ -57,8 +61,8 @@ def _positions(connection: Connection, run: str, names: Sequence[str]) -> dict[s
     return {row.name: row.position for row in rows}
 
 
-def _series_row(name: str, stat: str, history: History, points: int) -> SeriesRow:
-    buckets = bucket(history, points)
+def _series_row(name: str, stat: str, track: Track, points: int) -> SeriesRow:
+    buckets = bucket(track, points)
     return SeriesRow(
         parameter=name,
         stat=stat,
@@ -67,7 +71,7 @@ def _series_row(name: str, stat: str, history: History, points: int) -> SeriesRo
         min=buckets.low,
         max=buckets.high,
         states=buckets.states,
-        samples=len(history.steps),
+        samples=int(track.sizes.sum()),
     )
 
 

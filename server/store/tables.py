@@ -107,7 +107,7 @@ spans = Table(
     Column("first_step", BigInteger, nullable=False),
     Column("last_step", BigInteger, nullable=False),
     Column("axis", LargeBinary, nullable=False),
-    Index("spans_by_last_step", "run", "level", "last_step"),
+    Index("spans_by_steps", "run", "level", "last_step", "first_step"),
 )
 
 # A tile is one statistic (0: the states) of one block of parameters over one span.

@@ -16,7 +16,6 @@ from ..protocol.statistics import STATES_CODE
 # A block is narrow enough that one parameter's history does not read everything, and wide enough
 # that a sample of 10,000 parameters is some eighty rows of the data base.
 BLOCK = 128
-RAW_LEVEL = 0
 
 N = TypeVar("N", bound=np.generic)
 
@@ -31,6 +30,10 @@ class Axis:
     steps: NDArray[np.uint64]
     times: NDArray[np.float64]
     skipped: NDArray[np.uint8]
+
+    def part(self, start: int, end: int | None = None) -> Axis:
+        """Return the samples from one place up to another."""
+        return Axis(self.steps[start:end], self.times[start:end], self.skipped[start:end])
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +51,17 @@ def block_of(parameter: int) -> tuple[int, int]:
     return divmod(parameter, BLOCK)
 
 
-def pack_axis(samples: Sequence[Sample]) -> bytes:
-    """Pack the steps, times and flags of samples."""
+def axis_of(samples: Sequence[Sample]) -> Axis:
+    """Return the steps, times and flags of samples."""
     rows = np.array([(each.step, each.time, each.skipped) for each in samples], dtype=_AXIS)
-    return _squeeze(rows.view(np.uint8).reshape(len(samples), _AXIS.itemsize))
+    return Axis(rows["step"], rows["time"], rows["skipped"])
+
+
+def pack_axis(axis: Axis) -> bytes:
+    """Pack the steps, times and flags of a span."""
+    rows = np.empty(len(axis.steps), _AXIS)
+    rows["step"], rows["time"], rows["skipped"] = axis.steps, axis.times, axis.skipped
+    return _squeeze(rows.view(np.uint8).reshape(len(rows), _AXIS.itemsize))
 
 
 def unpack_axis(data: bytes, count: int) -> Axis:
@@ -68,25 +78,42 @@ def pack_tiles(samples: Sequence[Sample]) -> Iterator[Tile]:
     share of the parameters was measured than its own.
     """
     width = max(len(sample.states) for sample in samples)
-    yield from _blocks(STATES_CODE, _stack([each.states for each in samples], width, np.uint8(0)))
+    states = _stack([each.states for each in samples], width, np.uint8(0))
+    for block, part in _blocks(states):
+        yield Tile(STATES_CODE, block, part.shape[1], pack_rows(part))
     codes = sorted({code for sample in samples for code in sample.values})
     empty = np.empty(0, np.float32)
     for code in codes:
         rows = [each.values.get(code, empty) for each in samples]
-        values = _stack(rows, width, np.float32("nan"))
-        yield from (tile for tile in _blocks(code, values) if _has_value(values, tile))
+        for block, numbers in _blocks(_stack(rows, width, np.float32("nan"))):
+            if not np.isnan(numbers).all():
+                yield Tile(code, block, numbers.shape[1], pack_rows(numbers))
 
 
-def unpack_states(data: bytes, count: int, width: int) -> NDArray[np.uint8]:
-    """Return the states of a tile, as (samples, width)."""
-    states: NDArray[np.uint8] = _expand(data, count * width, 1).reshape(width, count).T
+def pack_rows(rows: NDArray[np.generic]) -> bytes:
+    """Pack states or values of (samples, width)."""
+    # One parameter after the other: neighbours in time are alike, so this compresses best.
+    column_major = np.ascontiguousarray(rows.T)
+    return _squeeze(column_major.view(np.uint8).reshape(-1, column_major.dtype.itemsize))
+
+
+def unpack_states(
+    data: bytes, count: int, width: int, columns: Sequence[int] | None = None
+) -> NDArray[np.uint8]:
+    """Return the states of a tile, or of some of its columns, as (samples, columns)."""
+    planes = _planes(data, 1).reshape(width, count)
+    states: NDArray[np.uint8] = (planes if columns is None else planes[columns]).T
     return states
 
 
-def unpack_values(data: bytes, count: int, width: int) -> NDArray[np.float32]:
-    """Return the values of a tile, as (samples, width)."""
-    values = _expand(data, count * width, 4).view("<f4")
-    turned: NDArray[np.float32] = values.reshape(width, count).T
+def unpack_values(
+    data: bytes, count: int, width: int, columns: Sequence[int] | None = None
+) -> NDArray[np.float32]:
+    """Return the values of a tile, or of some of its columns, as (samples, columns)."""
+    planes = _planes(data, 4).reshape(4, width, count)
+    chosen = planes if columns is None else planes[:, columns]
+    values = np.ascontiguousarray(chosen.reshape(4, -1).T).view("<f4")
+    turned: NDArray[np.float32] = values.reshape(-1, count).T
     return turned
 
 
@@ -97,19 +124,9 @@ def _stack(rows: Sequence[NDArray[N]], width: int, fill: N) -> NDArray[N]:
     return stacked
 
 
-def _has_value(values: NDArray[np.float32], tile: Tile) -> bool:
-    start = tile.block * BLOCK
-    return not np.isnan(values[:, start : start + tile.width]).all()
-
-
-def _blocks(statistic: int, array: NDArray[np.generic]) -> Iterator[Tile]:
+def _blocks(array: NDArray[N]) -> Iterator[tuple[int, NDArray[N]]]:
     for start in range(0, array.shape[1], BLOCK):
-        part = array[:, start : start + BLOCK]
-        # One parameter after the other: neighbours in time are alike, so this compresses best.
-        column_major = np.ascontiguousarray(part.T)
-        size = column_major.dtype.itemsize
-        data = _squeeze(column_major.view(np.uint8).reshape(-1, size))
-        yield Tile(statistic, start // BLOCK, part.shape[1], data)
+        yield start // BLOCK, array[:, start : start + BLOCK]
 
 
 def _squeeze(items: NDArray[np.uint8]) -> bytes:
@@ -118,5 +135,9 @@ def _squeeze(items: NDArray[np.uint8]) -> bytes:
 
 
 def _expand(data: bytes, items: int, size: int) -> NDArray[np.uint8]:
-    planes = np.frombuffer(zlib.decompress(data), np.uint8).reshape(size, items)
-    return np.ascontiguousarray(planes.T)
+    return np.ascontiguousarray(_planes(data, size).reshape(size, items).T)
+
+
+def _planes(data: bytes, size: int) -> NDArray[np.uint8]:
+    """Return what `_squeeze` compressed as (bytes of an item, items)."""
+    return np.frombuffer(zlib.decompress(data), np.uint8).reshape(size, -1)

@@ -17,8 +17,9 @@ from ..protocol.trials import RecordedHistory, TrialRequest
 from .buckets import History
 from .metrics import read_metric_before
 from .runs import run_record
-from .samples import read_histories, read_last_steps
+from .samples import read_last_steps
 from .tables import metrics, parameters
+from .tracks import read_histories
 
 _WORD = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 _NO_WORD = re.compile(r"[^A-Za-z0-9_]")

@@ -41,7 +41,7 @@ def make_history(points: list[tuple[float, State]]) -> History:
 @given(points_of_history, st.integers(1, 70))
 def test_buckets_equal_a_plain_loop(points: list[tuple[float, State]], wanted: int) -> None:
     """Last step and value, range of the finite values and worst state, bucket by bucket."""
-    found = bucket(make_history(points), wanted)
+    found = bucket(make_history(points).track(), wanted)
     assert len(found.steps) == min(wanted, len(points))
     start = 0
     for place, last_step in enumerate(found.steps):
@@ -60,7 +60,7 @@ def test_buckets_equal_a_plain_loop(points: list[tuple[float, State]], wanted: i
 
 def test_buckets_are_of_equal_size() -> None:
     """No bucket has more than one sample more than another."""
-    steps = bucket(make_history([(1.0, State.PRESENT)] * 1003), 100).steps
+    steps = bucket(make_history([(1.0, State.PRESENT)] * 1003).track(), 100).steps
     sizes = np.diff([0, *steps]) // 10
     assert set(sizes.tolist()) == {10, 11}
 

@@ -10,6 +10,7 @@ from gradgate.server.protocol.frames import Sample
 from gradgate.server.protocol.statistics import STATES_CODE
 from gradgate.server.store.tiles import (
     BLOCK,
+    axis_of,
     block_of,
     pack_axis,
     pack_tiles,
@@ -73,7 +74,7 @@ def test_tiles_unpack_to_the_samples(samples: list[Sample]) -> None:
 @given(batches())
 def test_the_axis_unpacks_to_steps_times_and_flags(samples: list[Sample]) -> None:
     """The axis of a span gives back each sample's step, time and skipped flag."""
-    axis = unpack_axis(pack_axis(samples), len(samples))
+    axis = unpack_axis(pack_axis(axis_of(samples)), len(samples))
     assert axis.steps.tolist() == [sample.step for sample in samples]
     assert axis.times.tolist() == [sample.time for sample in samples]
     assert axis.skipped.tolist() == [sample.skipped for sample in samples]
