@@ -19,6 +19,7 @@ from .texts import epilogs
 
 _STDOUT = "-"
 _ZIP = ".zip"
+_HTML = "html"
 
 
 @click.command(
@@ -34,7 +35,8 @@ _ZIP = ".zip"
 @click.option(
     "--output",
     metavar="PATH",
-    help="A folder for a file each table, or a file that ends in .zip; with --table its file. "
+    help="A folder for a file each table, or a file that ends in .zip; the file of a report or of "
+    "--table. "
     "- is the standard output.",
 )
 @click.option("--table", type=click.Choice(TABLES), help="This table alone.")
@@ -59,7 +61,8 @@ def export(
 ) -> None:
     """Write what is recorded of a run to files: its samples, metrics, commands and more.
 
-    With --table and without --output that table goes to the standard output.
+    As html it is a report in one file, which opens without a server and without network. With
+    --table and without --output that table goes to the standard output.
     """
     row = choose(client.runs(), run)
     ask = partial(
@@ -67,8 +70,10 @@ def export(
         row.id,
         **{"format": wanted, "match": match, "from": first_step, "to": last_step},
     )
+    if wanted == _HTML and table is not None:
+        raise click.UsageError("A report has all in one page: leave --table out.")
     if output is None or output == _STDOUT:
-        if table is None:
+        if table is None and (output is None or wanted != _HTML):
             raise click.UsageError(
                 "Say with --output where the files go, or with --table which one "
                 "is to be written to the standard output."
@@ -85,7 +90,7 @@ def export(
 
 def _downloads(path: Path, wanted: str, table: str | None) -> Iterator[tuple[str | None, Path]]:
     """Yield which table goes where; None is all of them in a zip."""
-    if table is not None:
+    if table is not None or wanted == _HTML:
         yield table, path
     elif path.suffix.lower() == _ZIP:
         yield None, path

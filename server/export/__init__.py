@@ -1,1 +1,1 @@
-"""What leaves a run as files: its tables as Parquet and CSV."""
+"""What leaves a run as files: its tables as Parquet and CSV, and a report."""

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,10 +11,9 @@ from ..protocol.states import State
 from ..protocol.statistics import STORED_STATISTICS, Statistic
 from ..store.database import Store
 from ..store.parameter_table import parameter_names
-from ..store.sample_blocks import Block, Stretch, next_stretch, read_block, sample_count
-from ..store.tiles import block_of
 from .columns import Batch, Coded, Column, Kind, Numbers
 from .selection import Selection
+from .walk import walk
 
 COLUMNS = (
     Column("step", Kind.INTEGER),
@@ -29,76 +27,26 @@ _STATES = [state.label for state in State]
 
 
 def sample_batches(store: Store, chosen: Selection) -> Iterator[Batch]:
-    """Read the samples stretch by stretch, and in each block by block of the parameters.
-
-    Rows of a batch are in the order of the parameters, and those of one in the order of the
-    samples. Each read is a transaction of its own, so that an export of hours holds nothing; what
-    comes meanwhile is left out.
-    """
-    columns: dict[int, list[int]] = defaultdict(list)
-    for place in chosen.places:
-        block, column = block_of(place)
-        columns[block].append(column)
+    """Read the samples; the rows of a batch are parameter by parameter, each sample by sample."""
     with store.read() as connection:
         names = parameter_names(connection, chosen.run)
-        end = sample_count(connection, chosen.run)
     words = [names[place] for place in chosen.places]
-    number = 0
-    while True:
-        with store.read() as connection:
-            stretch = next_stretch(
-                connection, chosen.run, number, end, chosen.first_step, chosen.last_step
-            )
-        if stretch is None:
-            return
-        number = stretch.end
-        rows = _rows(stretch, chosen)
-        first = 0
-        for block, wanted in columns.items() if len(rows) else ():
-            with store.read() as connection:
-                found = read_block(
-                    connection, chosen.run, block, stretch, STORED_STATISTICS.values()
-                )
-            yield _batch(stretch, rows, found, wanted, words, first)
-            first += len(wanted)
-
-
-def _rows(stretch: Stretch, chosen: Selection) -> NDArray[np.intp]:
-    """Return the places in a stretch of the samples in the range."""
-    steps = stretch.axis.steps
-    kept = np.ones(len(steps), bool)
-    if chosen.first_step is not None:
-        kept &= steps >= chosen.first_step
-    if chosen.last_step is not None:
-        kept &= steps <= chosen.last_step
-    return np.flatnonzero(kept)
-
-
-def _batch(
-    stretch: Stretch,
-    rows: NDArray[np.intp],
-    block: Block,
-    columns: list[int],
-    words: Sequence[str],
-    first: int,
-) -> Batch:
-    """Return the rows of some parameters; the first of them has the name `words[first]`."""
-    sample = np.tile(rows.astype(np.int32), len(columns))
-    parameter = np.repeat(np.arange(first, first + len(columns), dtype=np.int32), len(rows))
-    kept = np.ix_(rows, np.array(columns))
-    states = block.states[kept].T.ravel()
-    axis = stretch.axis
-    return [
-        Coded(sample, axis.steps.tolist()),
-        Coded(sample, axis.times.tolist()),
-        Coded(sample, axis.skipped.astype(bool).tolist()),
-        Coded(parameter, words),
-        Coded(states.astype(np.int32), _STATES),
-        *(
-            _figures(statistic, block.values[statistic][kept].T.ravel(), states)
-            for statistic in STORED_STATISTICS.values()
-        ),
-    ]
+    for part in walk(store, chosen, STORED_STATISTICS.values()):
+        samples, parameters = part.states.shape
+        sample = np.tile(np.arange(samples, dtype=np.int32), parameters)
+        parameter = np.repeat(np.array(part.places, np.int32), samples)
+        states = part.states.T.ravel()
+        yield [
+            Coded(sample, part.axis.steps.tolist()),
+            Coded(sample, part.axis.times.tolist()),
+            Coded(sample, part.axis.skipped.astype(bool).tolist()),
+            Coded(parameter, words),
+            Coded(states.astype(np.int32), _STATES),
+            *(
+                _figures(statistic, part.values[statistic].T.ravel(), states)
+                for statistic in STORED_STATISTICS.values()
+            ),
+        ]
 
 
 def _figures(

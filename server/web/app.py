@@ -39,7 +39,7 @@ def create_app(settings: Settings) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         hub = Hub(store, settings.lost_after)
-        app.state.parts = Parts(store, hub, policy)
+        app.state.parts = Parts(store, hub, policy, pages.markup)
         try:
             async with hub.running():
                 yield

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, cast
 
 from fastapi import Depends
 from starlette.requests import HTTPConnection
 
+from ..export.report.page import ReportPage
 from ..live.hub import Hub
 from ..store.database import Store
 from .security import Policy
@@ -20,6 +22,7 @@ class Parts:
     store: Store
     hub: Hub
     policy: Policy
+    report_markup: Callable[[ReportPage], str]
 
 
 def parts_of(connection: HTTPConnection) -> Parts:

@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.staticfiles import NotModifiedResponse
 
+from ..export.report.page import ReportPage
 from ..protocol.version import VERSION
 from ..store.runs import run_row
 from .assets import STATIC, TEMPLATES, plotly_script
@@ -60,7 +61,7 @@ class ErrorPage:
     message: str
 
 
-Page = RunsPage | RunPage | DocsPage | ErrorPage
+Page = RunsPage | RunPage | DocsPage | ErrorPage | ReportPage
 
 
 class Pages:
@@ -75,15 +76,18 @@ class Pages:
         )
 
     def render(self, page: Page, status: int = 200) -> Response:
+        """Render a page as an answer."""
+        return HTMLResponse(self.markup(page), status, {"Cache-Control": NO_CACHE})
+
+    def markup(self, page: Page) -> str:
         """Render a page.
 
         A template sees its context as `page`, and as `static` and `vendor` the addresses below
         which the page finds files; nothing else.
         """
-        markup = self._environment.get_template(page.template).render(
+        return self._environment.get_template(page.template).render(
             page=page, static=self.static.address(), vendor=self.vendor.address()
         )
-        return HTMLResponse(markup, status, {"Cache-Control": NO_CACHE})
 
     def answer(self, page: Page, request: Request) -> Response:
         """Render a page, or answer with 304 when the browser has the very same."""

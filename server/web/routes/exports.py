@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import Query
-from starlette.responses import StreamingResponse
+from fastapi import HTTPException, Query
+from starlette.responses import HTMLResponse, Response, StreamingResponse
 
 from ...export.files import check_format, table_file, zipped_tables
+from ...export.report.page import report_page
 from ...export.selection import selection
 from ...protocol import limits
-from ...protocol.exports import TableFormat, TableName
+from ...protocol.exports import Format, TableName
 from ...protocol.fields import Name
-from ..dependencies import StoreOf
+from ..dependencies import PartsOf
+from ..reports import report_look
 
 _ZIP = "application/zip"
 _MEDIA = {"parquet": "application/vnd.apache.parquet", "csv": "text/csv; charset=utf-8"}
@@ -21,21 +23,32 @@ Step = Annotated[int | None, Query(ge=0, le=limits.NUMBER)]
 
 def export_run(
     run: str,
-    store: StoreOf,
-    wanted: Annotated[TableFormat, Query(alias="format")],
+    parts: PartsOf,
+    wanted: Annotated[Format, Query(alias="format")],
     table: TableName | None = None,
     match: Annotated[Name | None, Query()] = None,
     first_step: Annotated[Step, Query(alias="from")] = None,
     last_step: Annotated[Step, Query(alias="to")] = None,
-) -> StreamingResponse:
-    """One table of a run as a file, or every table as a file of its own in a zip."""
-    check_format(wanted)
+) -> Response:
+    """One table of a run as a file, every table in a zip, or a report that needs no server."""
+    store = parts.store
+    if wanted == "html":
+        if table is not None:
+            raise HTTPException(422, "A report has all in one page: leave `table` out.")
+    else:
+        check_format(wanted)
     with store.read() as connection:
         chosen = selection(connection, run, match, first_step, last_step)
+    if wanted == "html":
+        page = parts.report_markup(report_page(store, chosen, report_look()))
+        return HTMLResponse(page, headers=_named(f"{run}.html"))
     if table is None:
-        parts, media, name = zipped_tables(wanted, store, chosen), _ZIP, f"{run}-{wanted}.zip"
-    else:
-        parts, media = table_file(wanted, table, store, chosen), _MEDIA[wanted]
-        name = f"{run}-{table}.{wanted}"
-    disposition = f'attachment; filename="gradgate-{name}"'
-    return StreamingResponse(parts, media_type=media, headers={"Content-Disposition": disposition})
+        zipped = zipped_tables(wanted, store, chosen)
+        return StreamingResponse(zipped, media_type=_ZIP, headers=_named(f"{run}-{wanted}.zip"))
+    file = table_file(wanted, table, store, chosen)
+    headers = _named(f"{run}-{table}.{wanted}")
+    return StreamingResponse(file, media_type=_MEDIA[wanted], headers=headers)
+
+
+def _named(name: str) -> dict[str, str]:
+    return {"Content-Disposition": f'attachment; filename="gradgate-{name}"'}

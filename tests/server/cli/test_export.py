@@ -84,9 +84,24 @@ def test_a_file_that_is_there_is_kept(
     assert path.read_text() == "name,step,time,value\n"
 
 
+def test_a_report_is_one_file(
+    shared_server: ServerProcess, sampled: str, terminal: Terminal, tmp_path: Path
+) -> None:
+    """Under its name, or to the standard output."""
+    path = tmp_path / "report.html"
+    arguments = ("export", sampled, "--format", "html", "--server", shared_server.url, "--output")
+    assert terminal.run(*arguments, str(path)).exit_code == 0
+    shown = terminal.run(*arguments, "-")
+    for text in (path.read_text("utf-8"), shown.stdout):
+        assert text.startswith("<!doctype html>")
+        assert sampled in text
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "sentence"),
     [
+        (("--format", "html"), 2, "Say with --output where the files go"),
+        (("--format", "html", "--table", "run"), 2, "A report has all in one page"),
         ((), 2, "Say with --output where the files go, or with --table"),
         (("--table", "samples", "--from", "9"), 2, "Nothing is known from step 9 on"),
         (("--table", "samples", "--match", "c"), 2, "'c' means no parameter"),

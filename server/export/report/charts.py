@@ -1,0 +1,133 @@
+"""Metrics as small charts: the last value of each bucket, in the band of all its values."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from ...store.buckets import Buckets, History, bucket
+from ...store.database import Store
+from ..metrics import metric_names, metric_values
+from ..selection import Selection
+from .axis import round_ticks
+from .heatmap import Place
+from .words import count, number, visible
+
+WIDTH, HEIGHT = 380, 150
+LEFT, RIGHT, TOP, BOTTOM = 46, 10, 10, 20
+CHARTS = 24
+"""Metrics that are drawn, at most."""
+_POINTS = 320
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """One metric; paths and places are in pixels."""
+
+    name: str
+    latest: str
+    title: str
+    band: str
+    line: str
+    points: list[tuple[float, float]]
+    """Values that have no neighbour to be joined with."""
+    across: list[Place]
+    up: list[Place]
+    steps: tuple[float, float]
+
+    def has(self, step: float) -> bool:
+        """Return whether a step is on the axis."""
+        return self.steps[0] <= step <= self.steps[1]
+
+    def x(self, step: float) -> float:
+        """Return where a step is."""
+        return _along(step, self.steps, LEFT, WIDTH - RIGHT)
+
+
+@dataclass(frozen=True, slots=True)
+class Charts:
+    """The first metrics in the order of their names, and how many more there are."""
+
+    charts: list[Chart]
+    more: int
+
+
+def draw_metrics(store: Store, chosen: Selection) -> Charts:
+    """Draw the metrics of a selection."""
+    names = metric_names(store, chosen)
+    drawn = [chart for name in names[:CHARTS] if (chart := _chart(store, chosen, name))]
+    return Charts(drawn, max(0, len(names) - CHARTS))
+
+
+def _chart(store: Store, chosen: Selection, name: str) -> Chart | None:
+    rows = [row for part in metric_values(store, chosen, name) for row in part]
+    if not rows:
+        return None
+    values = np.array([math.nan if row.value is None else row.value for row in rows])
+    # In the order of the steps: a job that went back to a checkpoint logs some again.
+    order = np.argsort([row.step for row in rows], kind="stable")
+    steps = np.array([row.step for row in rows], np.int64)[order]
+    states = np.zeros(len(rows), np.uint8)
+    buckets = bucket(History(steps, values.astype(np.float32)[order], states).track(), _POINTS)
+    known = [each for each in (*buckets.low, *buckets.high) if each is not None]
+    latest = number(rows[-1].value)
+    title = f"{visible(name)}: {count(len(rows), 'value')}, the latest {latest}"
+    if not known:
+        return Chart(visible(name), latest, title, "", "", [], [], [], (0, 1))
+    return _drawn(visible(name), latest, title, buckets, min(known), max(known))
+
+
+def _drawn(name: str, latest: str, title: str, buckets: Buckets, low: float, high: float) -> Chart:
+    span = (float(buckets.steps[0]), float(max(buckets.steps[-1], buckets.steps[0] + 1)))
+    margin = (high - low) * 0.05 or abs(high) * 0.05 or 1.0
+    bounds = (low - margin, high + margin)
+
+    def x(step: float) -> float:
+        return _along(step, span, LEFT, WIDTH - RIGHT)
+
+    def y(value: float) -> float:
+        return _along(value, bounds, HEIGHT - BOTTOM, TOP)
+
+    band: list[str] = []
+    line: list[str] = []
+    points: list[tuple[float, float]] = []
+    for part in _without_gaps(buckets):
+        lows = [f"{x(step)} {y(least)}" for step, _, least, _ in part]
+        highs = [f"{x(step)} {y(most)}" for step, _, _, most in part]
+        band.append("M" + "L".join([*highs, *reversed(lows)]) + "z")
+        line.append("M" + "L".join(f"{x(step)} {y(value)}" for step, value, _, _ in part))
+        if len(part) == 1:
+            points.append((x(part[0][0]), y(part[0][1])))
+    return Chart(
+        name,
+        latest,
+        title,
+        "".join(band),
+        "".join(line),
+        points,
+        [Place(x(each), f"{each:,.0f}") for each in round_ticks(*span, 4) if each == int(each)],
+        [Place(y(each), number(each)) for each in round_ticks(*bounds, 4)],
+        span,
+    )
+
+
+def _without_gaps(buckets: Buckets) -> Iterable[list[tuple[int, float, float, float]]]:
+    """Yield the stretches of buckets that have values; the last one stands for a lost end."""
+    part: list[tuple[int, float, float, float]] = []
+    for step, value, low, high in zip(
+        buckets.steps, buckets.values, buckets.low, buckets.high, strict=True
+    ):
+        if low is not None and high is not None:
+            part.append((step, high if value is None else value, low, high))
+        elif part:
+            yield part
+            part = []
+    if part:
+        yield part
+
+
+def _along(value: float, span: tuple[float, float], start: float, end: float) -> float:
+    return round(start + (end - start) * (value - span[0]) / (span[1] - span[0]), 1)
