@@ -18,6 +18,7 @@ from ..measure.metrics import MetricValues
 from ..model.commands import Report
 from ..model.sample import Sample
 from ..model.table import TableRow
+from ..model.totals import Totals
 from .address import ServerAddress
 from .connection import Connection
 from .frames import PROTOCOL, encode_json, encode_sample
@@ -82,6 +83,10 @@ class Uplink:
     def send_metrics(self, metrics: MetricValues) -> None:
         """Send metrics of one step."""
         self._put(metrics.as_message)
+
+    def send_totals(self, totals: Totals) -> None:
+        """Send the total norms of some steps."""
+        self._put(totals.as_message)
 
     def send_report(self, report: Report) -> None:
         """Send the progress of a command; it is never dropped."""

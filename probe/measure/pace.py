@@ -35,6 +35,11 @@ class Pace:
         self._last_sampled = 0
 
     @property
+    def adapts(self) -> bool:
+        """Whether samples are taken as often as the budget allows, and not each n-th step."""
+        return self._every is None
+
+    @property
     def interval(self) -> int:
         """Each how many steps one is sampled at present."""
         if self._every is not None:

@@ -19,6 +19,14 @@ class SamplingSchedule:
         """The coming step is sampled whether its turn has come or not."""
         self.beside_the_pace = False
         """The cost of the present step says nothing of other steps: one of them was traced."""
+        self._asked = False
+        self._asked_at: int | None = None
+        """The step after which a sample out of turn was granted last."""
+
+    def ask(self, step: int) -> None:
+        """Sample the coming step, since something began in ``step``: once an interval at most."""
+        if self._asked_at is None or step - self._asked_at >= self.pace.interval:
+            self._asked, self._asked_at = True, step
 
     def end_step(self, step: int, spent: float, *, sampled: bool) -> None:
         """Account for a step, in which the probe took ``spent`` seconds, and plan the next."""
@@ -26,4 +34,5 @@ class SamplingSchedule:
         if not self.beside_the_pace:
             self.pace.record(step, seconds, spent, sampled=sampled)
         self.beside_the_pace = False
-        self.sampling = self.pace.due(step + 1) or self.must_sample
+        self.sampling = self.pace.due(step + 1) or self.must_sample or self._asked
+        self._asked = False

@@ -58,6 +58,11 @@ class Membership:
         groups = [group for optimizer in self._optimizers for group in optimizer.param_groups]
         return {id(parameter) for group in groups for parameter in group["params"]}
 
+    @property
+    def applied_mask(self) -> npt.NDArray[np.bool_]:
+        """Whether each parameter is in an optimizer; true of all where the run has none."""
+        return self.held_mask if self._optimizers else ~self.held_mask
+
     def catch_up(self) -> None:
         """Read anew if a parameter, a module or a parameter group is known to be new."""
         if self._changes.noticed or self._count() != self._counted:

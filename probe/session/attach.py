@@ -42,6 +42,7 @@ def attach(
     strict: bool = False,
     script_wins: bool = False,
     thresholds: Thresholds | None = None,
+    totals: bool | None = None,
 ) -> Run:
     """Watch the gradients of a model while it trains, and let the dashboard steer them.
 
@@ -63,6 +64,11 @@ def attach(
     ends the freeze, which is reported as drifted, with the script's line.
 
     ``thresholds``: from where on trends are told as notes, and ranks compared.
+
+    ``totals``: between samples the total gradient norm of a step is looked at, so that nothing is
+    missed that lasts one step, and the step after an outlier is sampled out of turn: at every step
+    with True, at none with False, and with None as often as ``budget`` allows, or, where samples
+    have that too, a fifth of it.
 
     Raises :class:`AttachError` when the model or the optimizer is none, or another run watches
     the model already, :class:`TargetError` when an expectation names nothing, and ValueError for
@@ -104,5 +110,6 @@ def attach(
         strict=strict,
         script_wins=script_wins,
         thresholds=thresholds or Thresholds(),
+        totals=totals,
     )
     return Run(job)

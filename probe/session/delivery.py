@@ -1,4 +1,4 @@
-"""Sends what was measured: samples, metrics, and what gates did in a step."""
+"""Sends what was measured: samples, metrics, total norms, and what gates did in a step."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from ..link.uplink import Uplink
 from ..live.explainer import Explainer
 from ..measure.measurement import Measurement
 from ..measure.metrics import MetricValues
+from ..measure.totals import StepTotals
 from ..model.dead_units import DeadUnits
 from ..model.movement import Movement
 from ..progress.progress import Progress
@@ -27,6 +28,7 @@ class Delivery:
         self,
         state: RunState,
         measurement: Measurement,
+        totals: StepTotals,
         uplink: Uplink,
         progress: Progress,
         explainer: Explainer,
@@ -36,6 +38,7 @@ class Delivery:
     ) -> None:
         self._state = state
         self._measurement = measurement
+        self._totals = totals
         self._uplink = uplink
         self._progress = progress
         self._explainer = explainer
@@ -55,6 +58,8 @@ class Delivery:
             with self._guard:
                 self._uplink.send_sample(each.sample)
             with self._guard:
+                self._totals.receive(each.sample)
+            with self._guard:
                 self._progress.receive(each.sample)
             with self._guard:
                 self._explainer.receive(each.sample)
@@ -67,6 +72,10 @@ class Delivery:
         for values in metrics:
             with self._guard:
                 self._uplink.send_metrics(values)
+        with self._guard:
+            totals = self._totals.collect(wait=wait)
+            if totals is not None:
+                self._uplink.send_totals(totals)
 
     def send_gate_figures(
         self, figures: Mapping[int, dict[str, float | None]], *, sampled: bool

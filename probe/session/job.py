@@ -23,6 +23,7 @@ from ..live.alerts import Alerts
 from ..live.explainer import Explainer
 from ..live.no_steps import NoSteps
 from ..measure.measurement import Measurement
+from ..measure.totals import StepTotals
 from ..model.table import ParameterTable
 from ..progress.progress import Progress
 from ..steer.preview_requests import PreviewRequests
@@ -56,6 +57,7 @@ class Job:
     table: ParameterTable
     wrappers: Wrappers
     measurement: Measurement
+    totals: StepTotals
     ranks: Ranks | None
     uplink: Uplink
     freezer: Freezer
@@ -90,6 +92,7 @@ class Job:
             self.no_steps.remove,
             self.boundaries.remove,
             self.model_hooks.remove,
+            self.totals.stop,
             self.measurement.remove,
             self.progress.remove,
             self.wrappers.remove,

@@ -11,6 +11,7 @@ from ..freeze.freezer import Freezer
 from ..gates.gates import Gates
 from ..live.explainer import Explainer
 from ..measure.measurement import Measurement
+from ..measure.totals import StepTotals
 from ..model.table import ParameterTable
 from ..progress.progress import Progress
 from ..steer.writers import SCRIPT, Writers
@@ -31,6 +32,7 @@ class StepCycle:
         table: ParameterTable,
         state: RunState,
         measurement: Measurement,
+        totals: StepTotals,
         freezer: Freezer,
         gates: Gates,
         writers: Writers,
@@ -44,6 +46,7 @@ class StepCycle:
         self._table = table
         self._state = state
         self._measurement = measurement
+        self._totals = totals
         self._freezer = freezer
         self._gates = gates
         self._writers = writers
@@ -67,8 +70,11 @@ class StepCycle:
             self._progress.before_step(k, self._state.step + 1)
 
     def measure(self, k: int) -> None:
-        """Measure the gradients of optimizer k, if this step is sampled."""
-        self._measurement.measure(k)
+        """Measure the gradients of optimizer k: all if this step is sampled, else their norm."""
+        with self._guard:
+            self._measurement.measure(k)
+        with self._guard:
+            self._totals.measure(k)
 
     def stepped(self, k: int) -> None:
         """Look at what optimizer k has written, and whether to what is frozen."""
@@ -104,6 +110,8 @@ class StepCycle:
     def _step_by_hand(self) -> None:
         self._freezer.clear_gradients(range(len(self._table)))
         self._gates.blocked.clear_gradients(range(len(self._table)))
+        with self._guard:
+            self._totals.measure(None)
         self._end.run()
 
     def _look(self, writer: str, *, stepped: bool = False) -> None:

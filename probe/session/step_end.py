@@ -9,6 +9,7 @@ from ..freeze.freezer import Freezer
 from ..gates.gates import Gates
 from ..live.explainer import Explainer
 from ..measure.measurement import Measurement
+from ..measure.totals import StepTotals
 from ..progress.progress import Progress
 from ..steer.preview_requests import PreviewRequests
 from ..steer.saved_reports import SavedReports
@@ -30,6 +31,7 @@ class StepEnd:
         self,
         state: RunState,
         measurement: Measurement,
+        totals: StepTotals,
         freezer: Freezer,
         gates: Gates,
         steering: Steering,
@@ -44,6 +46,7 @@ class StepEnd:
     ) -> None:
         self._state = state
         self._measurement = measurement
+        self._totals = totals
         self._freezer = freezer
         self._gates = gates
         self._steering = steering
@@ -69,6 +72,8 @@ class StepEnd:
                 self._measurement.finish_sample(self._state.step, gated, skipped=skipped)
             with self._guard:
                 self._measurement.members.refresh()
+        with self._guard:
+            self._totals.end_step(self._state.step, sampled=sampled)
         with self._guard:
             self._explain(sampled=sampled)
         with self._guard:

@@ -31,6 +31,8 @@ from ..live.unmeasured import Unmeasured
 from ..measure.measurement import Measurement
 from ..measure.pace import Pace
 from ..measure.provenance import figures
+from ..measure.total_looks import TotalLooks
+from ..measure.totals import StepTotals
 from ..model.commands import (
     ExplainCommand,
     FreezeCommand,
@@ -87,6 +89,7 @@ def make_job(
     strict: bool = False,
     script_wins: bool = False,
     thresholds: Thresholds = DEFAULT,
+    totals: bool | None = None,
 ) -> Job:
     """Attach to models and optimizers, and connect to a server if there is one to tell.
 
@@ -114,6 +117,13 @@ def make_job(
         coming_step=state.coming_step,
         table_changed=table_changed.call,
         backward_ended=backward_ended.call,
+    )
+    looks = TotalLooks(
+        optimizers, table, measurement.members, guard, lambda: measurement.schedule.sampling
+    )
+    table_changed.add(lambda _: looks.forget())
+    step_totals = StepTotals(
+        looks, measurement.schedule, lambda: measurement.members.applied_mask, wanted=totals
     )
     ranks = Ranks.join(guard)
     identity = Identity(
@@ -246,12 +256,21 @@ def make_job(
 
     alignment = Alignment(state, measurement, freezer, gates, uplink, guard)
     delivery = Delivery(
-        state, measurement, uplink, progress, explainer, movement_seen, units_seen, guard
+        state,
+        measurement,
+        step_totals,
+        uplink,
+        progress,
+        explainer,
+        movement_seen,
+        units_seen,
+        guard,
     )
     hooks = HookRunner(state, alerts, guard)
     end = StepEnd(
         state,
         measurement,
+        step_totals,
         freezer,
         gates,
         steering,
@@ -269,6 +288,7 @@ def make_job(
         table,
         state,
         measurement,
+        step_totals,
         freezer,
         gates,
         writers,
@@ -291,6 +311,7 @@ def make_job(
     # One rank talks; the others hear from it what was asked for.
     if server is not None and agreement.leads:
         uplink.connect(server, token)
+        step_totals.start()
     commands = ScriptCommands(
         state,
         numbers,
@@ -326,6 +347,7 @@ def make_job(
         table=table,
         wrappers=wrappers,
         measurement=measurement,
+        totals=step_totals,
         ranks=ranks,
         uplink=uplink,
         freezer=freezer,

@@ -76,6 +76,16 @@ _GROUP = Part(
 )
 """What ``clip_grad_value_`` sorts gradients by, and what takes no empty list; seen in torch 2.13
 to 2.15."""
+_TOTAL_NORM = Part(
+    "torch.nn.utils.clip_grad._get_total_norm",
+    otherwise="a norm that clipping has computed is computed once more, between samples",
+)
+"""What ``clip_grad_norm_`` computes the norm of all gradients by; seen in torch 2.8 to 2.15."""
+_CLIP = Part(
+    "torch.nn.utils.clip_grad._clip_grads_with_norm_",
+    otherwise="a norm that clipping has computed is computed once more, between samples",
+)
+"""What ``clip_grad_norm_`` clips by, once it has the norm; seen in torch 2.8 to 2.15."""
 _NODE = Part(
     "torch.autograd.graph._get_grad_fn_or_grad_acc",
     otherwise="register_multi_grad_hook raises for what a command froze or gated",
@@ -96,6 +106,8 @@ PARTS = (
     _FUNCTIONAL,
     _STACK,
     _GROUP,
+    _TOTAL_NORM,
+    _CLIP,
     _NODE,
     _APPLY,
 )
@@ -257,6 +269,17 @@ def grouped_gradients(around: Around) -> Interception:
     return _at(_GROUP, around)
 
 
+def norm_clips(compute: Around, clip: Around) -> list[Interception]:
+    """Stand around both halves of ``clip_grad_norm_``; none where torch has not these two.
+
+    ``compute`` is given the gradients and the order of the norm, ``clip`` the parameters, the
+    largest norm that is allowed, and the norm.
+    """
+    if _TOTAL_NORM.missing or _CLIP.missing:
+        return []
+    return [_at(_TOTAL_NORM, _eagerly(compute)), _at(_CLIP, _eagerly(clip))]
+
+
 def gradient_edges(around: Around) -> Interception:
     """Stand around the public way to a tensor's edge, where that is not a name of the script's."""
     return Interception(torch.autograd.graph, "get_gradient_edge", around)
@@ -313,6 +336,17 @@ def _stop(interceptions: Iterable[Interception]) -> None:
 def _at(part: Part, around: Around, *, static: bool = False) -> Interception:
     owner, _, name = part.name.rpartition(".")
     return Interception(find(owner), name, around, static=static)
+
+
+def _eagerly(around: Around) -> Around:
+    """Stand around calls that are run, and not around those that are being compiled."""
+
+    def call(function: Callable[..., Any], *args: Any, **more: Any) -> Any:
+        if torch.compiler.is_compiling():
+            return function(*args, **more)
+        return around(function, *args, **more)
+
+    return call
 
 
 def _surround(

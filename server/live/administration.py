@@ -41,7 +41,9 @@ class Administration:
 
         def work(connection: Connection) -> tuple[RunRow, Changes]:
             row = edit_run(connection, run, edit)
-            return to_run_row(row), Changes(run, row.last_seq)
+            changes = Changes(run, row.last_seq)
+            self._store.announce(connection, changes)
+            return to_run_row(row), changes
 
         row, changes = await asyncio.wrap_future(self._writer.submit(work))
         self._runs.commit([changes])

@@ -13,6 +13,7 @@ from starlette.concurrency import run_in_threadpool
 from ..protocol import limits
 from ..protocol.commands.registry import AnyCommand
 from ..protocol.probe_messages import Hello
+from ..protocol.runs import RunStatus
 from ..store.database import Store
 from ..store.ledger import unapplied
 from ..store.levels.compactor import Compactor
@@ -23,6 +24,7 @@ from .administration import Administration
 from .connection import ProbeConnection, Refused
 from .live_run import LiveRun
 from .live_runs import LiveRuns
+from .other_servers import OtherServers
 from .requests import Requests
 from .silence import watch_for_silence
 from .subscriber import Subscriber
@@ -50,6 +52,7 @@ class Hub:
         self._browsers = 0
         self.writer = Writer(store, self._commit_from_writer, self._runs.drop_from_writer)
         self._compactor = Compactor(store, self.writer.submit)
+        self._others = OtherServers(store, self.writer, self._runs)
         self.requests = Requests(store, self.writer, self._runs)
         self.administration = Administration(store, self.writer, self._runs)
 
@@ -60,8 +63,13 @@ class Hub:
             self._runs.take(run).heard()
         self.writer.start()
         self._compactor.start()
+        self._others.start()
+        silence = watch_for_silence(
+            self._runs, self._store, self.writer, self._others, self._lost_after
+        )
         background = [
-            asyncio.create_task(watch_for_silence(self._runs, self.writer, self._lost_after)),
+            asyncio.create_task(silence),
+            asyncio.create_task(self._others.bring()),
             asyncio.create_task(self.administration.remove_deleted()),
         ]
         try:
@@ -71,6 +79,7 @@ class Hub:
                 task.cancel()
             await asyncio.gather(*background, return_exceptions=True)
             await run_in_threadpool(self._compactor.close)
+            await run_in_threadpool(self._others.close)
             await run_in_threadpool(self.writer.close)
 
     @contextmanager
@@ -121,20 +130,22 @@ class Hub:
         Raises `Refusal`, or `SQLAlchemyError` or `WriterEnded` when the store cannot be written.
         """
 
-        def work(connection: Connection) -> tuple[OpenedRun, list[AnyCommand], list[int]]:
+        def work(connection: Connection) -> tuple[OpenedRun, list[AnyCommand], Changes]:
             self.writer.resume(hello.run)
             now = time.time()
             opened = open_run(connection, hello, now)
-            return opened, *unapplied(connection, hello.run, now)
+            commands, rejected = unapplied(connection, hello.run, now)
+            changes = Changes(live.id, opened.last_seq, status=RunStatus.LIVE)
+            changes.add("parameters")
+            if rejected:
+                changes.add("commands", *rejected)
+            self._store.announce(connection, changes)
+            return opened, commands, changes
 
-        opened, commands, rejected = await asyncio.wrap_future(self.writer.submit(work))
+        opened, commands, changes = await asyncio.wrap_future(self.writer.submit(work))
         live.received_seq = opened.last_seq
         live.table = opened.table
         live.heard()
-        changes = Changes(live.id, opened.last_seq)
-        changes.add("parameters")
-        if rejected:
-            changes.add("commands", *rejected)
         self._runs.commit([changes])
         return opened, commands
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import math
+from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import Any, TypeVar
 
 from ..protocol.frames import Sample
 from ..protocol.probe_messages import Streamed
 from ..protocol.runs import RunStatus
+from ..store.announcements import Announcement
 from ..store.guard import guarded, logged
 from ..store.parameter_table import Known
 from ..store.recording import Changes
@@ -45,6 +47,11 @@ class LiveRun:
         """Return whether nobody needs this object any more."""
         watched = self._subscribers or self.connection is not None
         return not watched and self.status is not RunStatus.LIVE
+
+    @property
+    def watched(self) -> bool:
+        """Return whether any browser watches."""
+        return bool(self._subscribers)
 
     def heard(self) -> None:
         """Keep that a frame arrived now; a run that was not live is from now on."""
@@ -82,10 +89,26 @@ class LiveRun:
         """Acknowledge what is stored, and publish what changed."""
         if self.connection is not None:
             self.connection.acknowledge(changes.last_seq)
+        self._publish_changed(changes.topics)
+
+    def hear(self, told: Announcement) -> None:
+        """Take up what another server stored; of a job that is connected here, none knows more."""
+        if told.status is RunStatus.LIVE:
+            self.heard()
+        elif told.status is not None and self.connection is None:
+            self.status = told.status
+        self._publish_changed(told.topics)
+
+    def refresh(self) -> None:
+        """Have browsers told of all that is stored, and give the job time to be heard of."""
+        self.heard_at = self._loop.time()
+        self._publish_changed({topic.name: () for topic in TOPICS})
+
+    def _publish_changed(self, changed: Mapping[str, Iterable[int]]) -> None:
         self.publish(RUN, frozenset())
         for topic in TOPICS:
-            if isinstance(topic, ChangedTopic) and topic.name in changes.topics:
-                self.publish(topic, frozenset(changes.topics[topic.name]))
+            if isinstance(topic, ChangedTopic) and topic.name in changed:
+                self.publish(topic, frozenset(changed[topic.name]))
 
     def _schedule(self) -> None:
         if self._flush_due is not None:

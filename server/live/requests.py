@@ -6,6 +6,7 @@ import time
 from concurrent.futures import Future
 from functools import partial
 
+from sqlalchemy import Connection
 from starlette.concurrency import run_in_threadpool
 
 from ..protocol.commands.change import ChangeRequest
@@ -16,6 +17,7 @@ from ..protocol.runs import RunStatus
 from ..protocol.trials import RecordedHistory, Trial, TrialRequest
 from ..store.database import Store
 from ..store.ledger import command_of, request
+from ..store.recording import Changes
 from ..store.refusals import FinishedRun
 from ..store.runs import status_of
 from ..store.trial_history import recorded_history
@@ -40,7 +42,16 @@ class Requests:
 
         The future raises what `ledger.request` or `Writer.submit` raise.
         """
-        future = self._writer.submit(partial(request, run=run, asked=asked, now=time.time()))
+        now = time.time()
+
+        def work(connection: Connection) -> CommandRow:
+            row = request(connection, run=run, asked=asked, now=now)
+            changes = Changes(run, 0, given=[row.id])
+            changes.add("commands", row.id)
+            self._store.announce(connection, changes)
+            return row
+
+        future = self._writer.submit(work)
         # Called in the writer's thread, so commands are passed on in the order of their ids.
         future.add_done_callback(partial(self._pass_on, run))
         return future

@@ -4,37 +4,49 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from functools import partial
 
+from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
 from ..protocol.runs import RunStatus
+from ..store.database import Store
 from ..store.guard import guarded, logged
+from ..store.recording import Changes
 from ..store.runs import lose
 from ..store.write_queue import WriterEnded
 from ..store.writer import Writer
 from .live_run import LiveRun
 from .live_runs import LiveRuns
+from .other_servers import OtherServers
 from .topics import RUN
 
 _log = logging.getLogger("gradgate.server")
 
 
-async def watch_for_silence(runs: LiveRuns, writer: Writer, lost_after: float) -> None:
-    """Call live runs lost of which nothing was heard for so many seconds, until cancelled."""
+async def watch_for_silence(
+    runs: LiveRuns, store: Store, writer: Writer, others: OtherServers, lost_after: float
+) -> None:
+    """Call live runs lost of which nothing was heard for so many seconds, until cancelled.
+
+    Another server may hear a run, so none is lost while the others are not heard.
+    """
     loop = asyncio.get_running_loop()
     while True:
         await asyncio.sleep(min(1.0, lost_after / 4))
         silent_since = loop.time() - lost_after
-        for live in runs:
+        for live in runs if others.heard else ():
             if live.status is RunStatus.LIVE and live.heard_at < silent_since:
                 with guarded(logged("Run %s is lost, and that could not be told", live.id)):
-                    await _lose(runs, writer, live)
+                    await _lose(runs, store, writer, live)
 
 
-async def _lose(runs: LiveRuns, writer: Writer, live: LiveRun) -> None:
+async def _lose(runs: LiveRuns, store: Store, writer: Writer, live: LiveRun) -> None:
     live.status = RunStatus.LOST
-    work = partial(lose, run=live.id)
+
+    def work(connection: Connection) -> None:
+        lose(connection, live.id)
+        store.announce(connection, Changes(live.id, 0, status=RunStatus.LOST))
+
     try:
         await asyncio.wrap_future(writer.submit(work))
     except (SQLAlchemyError, WriterEnded) as error:

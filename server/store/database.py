@@ -2,37 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Protocol
 
-from sqlalchemy import URL, Connection, Engine, insert, inspect, select, update
+from sqlalchemy import URL, Connection, insert, inspect, select, update
 from sqlalchemy.exc import DatabaseError
 
+from .announcements import Announcement, announcement, server_name
+from .backend import Backend
 from .errors import StoreError
+from .listener import Listener
 from .migrations import migrate
 from .postgresql import PostgresqlDatabase
+from .recording import Changes
 from .sqlite import SqliteFile
 from .tables import SCHEMA_VERSION, meta, metadata
-
-
-class Database(Protocol):
-    """What differs from one kind of data base to another."""
-
-    kind: str
-    name: str
-    """How a sentence calls it; without its password."""
-    another: str
-    """How another is chosen: the end of a sentence that says what to do."""
-    engine: Engine
-    reading: Engine
-    """For reading alone: every query of a transaction sees the same state of the store."""
-
-    def keep_others_out(self, connection: Connection) -> None:
-        """Keep other servers from changing the tables until the transaction ends."""
-
-    def close(self) -> None:
-        """Close every connection, and let go of what was taken."""
 
 
 class Store:
@@ -44,18 +29,19 @@ class Store:
         Raises `StoreError` when the folder or the data base cannot be written, is not a store, or
         was written by a newer version.
         """
-        self._database: Database = (
+        self._backend: Backend = (
             PostgresqlDatabase(place) if isinstance(place, URL) else SqliteFile(place)
         )
-        self.kind = self._database.kind
+        self.kind = self._backend.kind
+        self._server = server_name()
         try:
             self._prepare()
         except DatabaseError as error:
             self.close()
             reason = " ".join(str(error.orig).split())
             raise StoreError(
-                f"The data base {self._database.name} cannot be used ({reason}): repair or remove "
-                f"it, or {self._database.another}."
+                f"The data base {self._backend.name} cannot be used ({reason}): repair or remove "
+                f"it, or {self._backend.another}."
             ) from error
         except StoreError:
             self.close()
@@ -63,19 +49,31 @@ class Store:
 
     def read(self) -> AbstractContextManager[Connection]:
         """Return a connection for reading, which sees the store as it is at its first query."""
-        return self._database.reading.connect()
+        return self._backend.reading.connect()
 
     def write(self) -> AbstractContextManager[Connection]:
         """Return a connection in a transaction, which an exception rolls back."""
-        return self._database.engine.begin()
+        return self._backend.engine.begin()
+
+    def announce(self, connection: Connection, changes: Changes) -> None:
+        """Tell other servers of changes when the transaction that makes them is committed."""
+        if self._backend.shared:
+            text = announcement(self._server, changes).model_dump_json(exclude_defaults=True)
+            self._backend.notify(connection, text)
+
+    def listener(
+        self, on_news: Callable[[Announcement], None], on_begin: Callable[[], None]
+    ) -> Listener:
+        """Return what hears the other servers once it is started."""
+        return Listener(self._backend, self._server, on_news, on_begin)
 
     def close(self) -> None:
         """Close every connection and let go of what only one server can have."""
-        self._database.close()
+        self._backend.close()
 
     def _prepare(self) -> None:
         with self.write() as connection:
-            self._database.keep_others_out(connection)
+            self._backend.keep_others_out(connection)
             if not inspect(connection).has_table(meta.name):
                 metadata.create_all(connection)
                 connection.execute(
@@ -89,7 +87,7 @@ class Store:
             connection.execute(update(meta).values(value=meta.c.value))
         if version != str(SCHEMA_VERSION):
             raise StoreError(
-                f"The data base {self._database.name} has schema version {version} and this "
+                f"The data base {self._backend.name} has schema version {version} and this "
                 f"Gradgate knows version {SCHEMA_VERSION}: upgrade with "
-                f"`pip install --upgrade gradgate`, or {self._database.another}."
+                f"`pip install --upgrade gradgate`, or {self._backend.another}."
             )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from threading import Event
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, func, make_url, select, text
@@ -16,6 +18,10 @@ _SHOWN = "postgresql+psycopg://user:password@host/database"
 _SECRETS = ("password", "sslpassword")
 # Every Gradgate takes the same lock while it makes or changes the tables of a data base.
 _TABLES_LOCK = 0x67726164
+# Servers whose tables lie in different schemas of one data base do not hear each other.
+_CHANNEL = "gradgate_" + func.md5(func.current_schema())
+# Seconds in which a server that stops is done with listening.
+_ROUND = 0.25
 _SESSION = (
     # A row that a server holds which has stopped keeps the others from that run only so long: the
     # first gives up and tries again, the second has PostgreSQL end the transaction that holds it.
@@ -48,6 +54,7 @@ class PostgresqlDatabase:
     """The data base at an address."""
 
     kind = "postgresql"
+    shared = True
     another = "choose another data base with --store"
 
     def __init__(self, url: URL) -> None:
@@ -58,6 +65,7 @@ class PostgresqlDatabase:
         self.reading: Engine = self.engine.execution_options(
             isolation_level="REPEATABLE READ", postgresql_readonly=True
         )
+        self._listening = self.engine.execution_options(isolation_level="AUTOCOMMIT")
         event.listen(self.engine, "connect", _configure)
 
     def keep_others_out(self, connection: Connection) -> None:
@@ -73,6 +81,27 @@ class PostgresqlDatabase:
                 f"The data base {self.name} has the encoding {encoding}, which cannot hold every "
                 "name: make one with `CREATE DATABASE gradgate ENCODING 'UTF8' TEMPLATE template0`."
             )
+
+    def notify(self, connection: Connection, payload: str) -> None:
+        """Tell every server of the data base something when the transaction is committed."""
+        connection.execute(select(func.pg_notify(_CHANNEL, payload)))
+
+    def listen(self, begin: Callable[[], None], stopped: Event) -> Iterator[str]:
+        """Yield what servers tell, until stopped; `begin` is called once nothing is missed.
+
+        Raises whatever ends the connection.
+        """
+        with self._listening.connect() as connection:
+            channel = connection.scalar(select(_CHANNEL))
+            connection.exec_driver_sql(f'LISTEN "{channel}"')
+            begin()
+            driver: Any = connection.connection.driver_connection
+            try:
+                while not stopped.is_set():
+                    for each in driver.notifies(timeout=_ROUND):
+                        yield each.payload
+            finally:
+                connection.detach()
 
     def close(self) -> None:
         """Close every connection."""
@@ -94,6 +123,7 @@ def _engine(url: URL) -> Engine:
                 "keepalives_idle": 5,
                 "keepalives_interval": 2,
                 "keepalives_count": 3,
+                "tcp_user_timeout": 15_000,
                 **url.query,
             },
         )

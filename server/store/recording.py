@@ -56,6 +56,14 @@ class Changes:
     last_seq: int
     topics: dict[str, set[int]] = field(default_factory=dict)
     """What pages are told of, by the names of `live.topics`, with the ids of what changed."""
+    status: RunStatus | None = None
+    """What became of the run's probe; None where nothing was heard of it."""
+    given: list[int] = field(default_factory=list)
+    """The commands that were asked for."""
+    samples: tuple[int, int] | None = None
+    """The number of the first sample that was appended, and how many were."""
+    metrics: tuple[int, int] | None = None
+    """The first and the last `seq` of what was logged."""
 
     def add(self, topic: str, *ids: int) -> None:
         """Keep that something of a topic changed."""
@@ -81,11 +89,15 @@ def record(connection: Connection, run: str, received: Sequence[Received]) -> Ch
     samples = [frame for frame, _ in received if isinstance(frame, Sample)]
     logged = [frame for frame, _ in received if isinstance(frame, Metrics | Totals)]
     append_metrics(connection, run, logged)
+    if logged:
+        changes.metrics = logged[0].seq, logged[-1].seq
     for frame, at in received:
         _record_one(connection, row, frame, columns, changes, at)
     if samples:
         append_samples(connection, run, row.samples, samples)
         columns.update(_sample_columns(row, samples, columns))
+        changes.samples = row.samples, len(samples)
+    changes.status = RunStatus(columns["status"])
     columns["last_seq"] = changes.last_seq
     connection.execute(update(runs).where(runs.c.id == run).values(**columns))
     return changes

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from threading import Event
 
 from filelock import FileLock, Timeout
 from sqlalchemy import URL, Connection, create_engine, event
@@ -18,6 +20,7 @@ class SqliteFile:
     """The data base in a folder."""
 
     kind = "sqlite"
+    shared = False
     another = "choose another folder with --data"
 
     def __init__(self, folder: Path) -> None:
@@ -35,6 +38,13 @@ class SqliteFile:
 
     def keep_others_out(self, connection: Connection) -> None:
         """Do nothing: no other server has the folder."""
+
+    def notify(self, connection: Connection, payload: str) -> None:
+        """Do nothing: there is nobody to tell."""
+
+    def listen(self, begin: Callable[[], None], stopped: Event) -> Iterator[str]:
+        """Yield nothing: there is nobody to hear."""
+        return iter(())
 
     def close(self) -> None:
         """Close every connection and let another server have the folder."""

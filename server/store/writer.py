@@ -51,6 +51,7 @@ class Writer:
         `on_commit` is called with what a transaction changed, `on_drop` with a run of which nothing
         is stored any more.
         """
+        self._announce = store.announce
         self._transactions = Transactions(store)
         self._queue = WriteQueue()
         self._on_commit = on_commit
@@ -157,7 +158,7 @@ class Writer:
         """Commit frames, however often it takes; raises `Failed` when no patience would help."""
         while True:
             try:
-                changes = self._transactions.run(partial(_record_runs, by_run=by_run))
+                changes = self._transactions.run(partial(self._record, by_run=by_run))
                 break
             except Failed as failed:
                 if not failed.passing:
@@ -171,6 +172,15 @@ class Writer:
         with guarded(logged("Nobody could be told what is stored of %s", ", ".join(by_run))):
             self._on_commit(changes)
 
+    def _record(
+        self, connection: Connection, by_run: Mapping[str, Sequence[Received]]
+    ) -> list[Changes]:
+        # In an order that every server of a data base has, lest two wait for each other's runs.
+        found = [record(connection, run, by_run[run]) for run in sorted(by_run)]
+        for changes in found:
+            self._announce(connection, changes)
+        return found
+
     def _perform(self, task: Task[Any]) -> None:
         if not task.future.set_running_or_notify_cancel():
             return
@@ -182,11 +192,6 @@ class Writer:
             task.future.set_exception(failed.error)
         else:
             task.future.set_result(result)
-
-
-def _record_runs(connection: Connection, by_run: Mapping[str, Sequence[Received]]) -> list[Changes]:
-    # In an order that every server of a data base has, lest two wait for each other's runs.
-    return [record(connection, run, by_run[run]) for run in sorted(by_run)]
 
 
 def _name(frame: Frame) -> str:

@@ -72,6 +72,7 @@ def test_every_json_frame_is_one_that_the_server_takes(run: probe.Run) -> None:
         probe_messages.Report,
         probe_messages.FrozenState,
         probe_messages.Metrics,
+        probe_messages.Totals,
         probe_messages.Parameters,
     }
     schema = {**SCHEMA["properties"]["probe_to_server"], "$defs": SCHEMA["$defs"]}

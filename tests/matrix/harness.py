@@ -15,11 +15,15 @@ from gradgate import probe
 from gradgate.probe.base.states import State
 from gradgate.probe.model.commands import Report
 from gradgate.probe.model.sample import GRAD_NORM, Sample
+from gradgate.probe.model.totals import BEFORE_CLIPPING, SKIPPED, StepTotal, Totals
 from gradgate.probe.session.run import job_of
 
 from .reference import Figure, Recorder, Reference, local
 from .row import STEPS, Job, Row
 
+NOBODY = "http://127.0.0.1:9"
+"""The discard port: no server answers there."""
+UNSAMPLED = 1_000_000
 AFTERWARDS = 2
 """Steps made after ``detach``."""
 
@@ -36,6 +40,7 @@ class History:
     """The hooks, attributes and flags at the end of ``STEPS``, after ``detach``."""
     reference: list[Reference] = field(default_factory=list)
     samples: list[Sample] = field(default_factory=list)
+    totals: list[StepTotal] = field(default_factory=list)
     names: list[str] = field(default_factory=list)
     """The names of the parameters by index, as the probe has them at the end."""
     frozen: dict[int, set[str]] = field(default_factory=dict)
@@ -121,6 +126,22 @@ def train_watched(
     history.found = found(job)
     if steps == STEPS:
         bits += _afterwards(job)
+    return history
+
+
+def train_between_samples(row: Row) -> History:
+    """Train with Gradgate, which samples no step by itself and looks at the norm of each."""
+    job = row.build()
+    history = History([snapshot(job)], None)
+    with probe.attach(
+        job.model, job.optimizers, server=NOBODY, every=UNSAMPLED, totals=True
+    ) as run:
+        _keep_totals(run, history.totals)
+        for step in range(1, STEPS + 1):
+            job.step(step)
+            history.bits.append(snapshot(job))
+        job_of(run).delivery.send(wait=True)
+    history.found = found(job)
     return history
 
 
@@ -215,6 +236,26 @@ def sample_differences(
     return wrong
 
 
+def total_differences(totals: list[StepTotal], reference: list[Reference]) -> list[str]:
+    """Where total norms and reference say different things."""
+    steps = [total.step for total in totals]
+    expected = [n for n, truth in enumerate(reference, 1) if truth.skipped or truth.looked_at]
+    if steps != expected:
+        return [f"norms of the steps {steps}, not {expected}"]
+    wrong = []
+    for total in totals:
+        truth = reference[total.step - 1]
+        if bool(total.flags & SKIPPED) != truth.skipped:
+            wrong.append(f"step {total.step}: skipped is {not truth.skipped}")
+        # What was applied is what clipping has left of it.
+        least, most = (0.0, total.norm) if total.flags & BEFORE_CLIPPING else (total.norm,) * 2
+        room = 1e-4 * truth.total
+        finite = least - room <= truth.total <= most + room
+        if not (finite if math.isfinite(truth.total) else not total.finite):
+            wrong.append(f"step {total.step}: {total} is not {truth.total}")
+    return wrong
+
+
 def found(job: Job) -> object:
     """Every hook, attribute and flag that a probe could leave behind."""
     return {
@@ -271,6 +312,16 @@ def _keep_samples(run: probe.Run, samples: list[Sample]) -> None:
         return arrived
 
     job_of(run).measurement.sampler.collect = keeping  # type: ignore[method-assign]
+
+
+def _keep_totals(run: probe.Run, totals: list[StepTotal]) -> None:
+    """Keep every total norm that the run would send."""
+    uplink = job_of(run).uplink
+
+    def keep(sent: Totals) -> None:
+        totals.extend(sent.steps)
+
+    uplink.send_totals = keep  # type: ignore[method-assign]
 
 
 def _keep_reports(run: probe.Run, reports: list[tuple[str, str, str | None]]) -> None:

@@ -30,6 +30,21 @@ class Reference:
     figures: dict[str, Figure]
     """By the names at the end of the run: a script may move a parameter to another module."""
     skipped: bool
+    applied: frozenset[str]
+    """The names of the parameters that an optimizer has applied the gradients of."""
+
+    @property
+    def looked_at(self) -> bool:
+        """Whether there was a gradient to apply."""
+        return any(self.figures[name].state not in ("absent", "frozen") for name in self.applied)
+
+    @property
+    def total(self) -> float:
+        """The L2 norm of all gradients that were applied together; NaN where there was none."""
+        norms = [self.figures[name].norm for name in self.applied]
+        there = [norm for norm in norms if not math.isnan(norm)]
+        broken = any(self.figures[name].state == "nonfinite" for name in self.applied)
+        return math.nan if broken or not there else math.hypot(*there)
 
 
 class Recorder:
@@ -47,8 +62,9 @@ class Recorder:
         """The gradients that a step has used."""
         self._names: dict[nn.Parameter, str] = {}
         self._figures: dict[nn.Parameter, Figure] = {}
+        self._applied: set[nn.Parameter] = set()
         self._skipped = False
-        self._steps: list[tuple[dict[nn.Parameter, Figure], bool]] = []
+        self._steps: list[tuple[dict[nn.Parameter, Figure], bool, set[nn.Parameter]]] = []
         self._hook()
         if job.scaler is not None:
             self._tap_scaler(job.scaler)
@@ -64,15 +80,19 @@ class Recorder:
             self._names[parameter] = name
             if parameter not in self._figures:
                 self._figures[parameter] = self._figure(parameter)
-        self._steps.append((self._figures, self._skipped))
-        self._figures, self._skipped = {}, False
+        self._steps.append((self._figures, self._skipped, self._applied))
+        self._figures, self._skipped, self._applied = {}, False, set()
         self._hook()
 
     def references(self) -> list[Reference]:
         """Every step so far."""
         return [
-            Reference({self._names[p]: figure for p, figure in figures.items()}, skipped)
-            for figures, skipped in self._steps
+            Reference(
+                {self._names[p]: figure for p, figure in figures.items()},
+                skipped,
+                frozenset(self._names[p] for p in applied),
+            )
+            for figures, skipped, applied in self._steps
         ]
 
     def _hook(self) -> None:
@@ -90,6 +110,7 @@ class Recorder:
         for parameter in self._job.parameters().values():
             if parameter in held:
                 self._figures[parameter] = self._figure(parameter, scale)
+                self._applied.add(parameter)
 
     def _spend(self, optimizer: Optimizer) -> None:
         for group in optimizer.param_groups:

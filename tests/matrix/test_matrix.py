@@ -13,6 +13,8 @@ from .harness import (
     hold_differences,
     own,
     sample_differences,
+    total_differences,
+    train_between_samples,
     train_by_hand,
     train_plainly,
     train_untouched,
@@ -42,6 +44,12 @@ def watched(row: Row) -> History:
 
 
 @pytest.fixture(scope="module")
+def between(row: Row) -> History:
+    """The row trained with Gradgate, of which no step is sampled in turn."""
+    return train_between_samples(row)
+
+
+@pytest.fixture(scope="module")
 def by_hand(row: Row, plain: History) -> History:
     """The row frozen and thawed by hand; or not at all, where that is refused."""
     return plain if row.refusal else train_by_hand(row)
@@ -68,6 +76,13 @@ def test_samples_are_right(row: Row, plain: History, watched: History) -> None:
     """Every step's states and norms are those of the gradients that the optimizer applied."""
     assert {n for n, r in enumerate(plain.reference, 1) if r.skipped} == row.skipped
     assert sample_differences(watched.samples, watched.names, plain.reference) == []
+
+
+def test_nothing_is_missed_between_samples(plain: History, between: History) -> None:
+    """The total norm of every step is that of the gradients that were applied, and looking at it
+    changes no bit."""
+    assert differences(between.bits, plain.bits[: len(between.bits)]) == []
+    assert total_differences(between.totals, plain.reference) == []
 
 
 def test_freeze_and_thaw_equal_the_same_by_hand(

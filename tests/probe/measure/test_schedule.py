@@ -35,6 +35,19 @@ def test_a_step_that_somebody_wants_to_see_is_sampled_out_of_turn() -> None:
     assert not schedule.sampling
 
 
+def test_a_step_is_sampled_because_something_began() -> None:
+    """The one after it, out of turn, and once in an interval at most."""
+    schedule = SamplingSchedule(Pace(10, 0.01))
+    found = []
+    for step in range(1, 40):
+        if schedule.sampling:
+            found.append(step)
+        if step in (12, 13, 15, 22, 31):
+            schedule.ask(step)
+        schedule.end_step(step, 0.0, sampled=schedule.sampling)
+    assert found == [10, 13, 20, 23, 30]
+
+
 def test_a_step_beside_the_pace_does_not_slow_the_sampling() -> None:
     """What one traced step took is no part of what a sample is taken to cost."""
     paces = []

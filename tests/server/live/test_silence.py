@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
+from dataclasses import dataclass
 from typing import Any, cast
 
 import pytest
 from sqlalchemy import Connection
 
 from gradgate.server.live.live_runs import LiveRuns
+from gradgate.server.live.other_servers import OtherServers
 from gradgate.server.live.silence import watch_for_silence
 from gradgate.server.live.subscriber import Subscriber
 from gradgate.server.live.topics import RUN
 from gradgate.server.protocol.runs import RunStatus
+from gradgate.server.store.database import Store
 from gradgate.server.store.write_queue import WriterEnded
 from gradgate.server.store.writer import Writer
 from tests.support.loops import run_coroutine
@@ -39,9 +42,25 @@ class Answers:
         return future
 
 
+@dataclass
+class Others:
+    """Other servers, which are heard or not."""
+
+    heard: bool = True
+
+
+def watching_for_silence(
+    runs: LiveRuns, writer: Answers, others: Others
+) -> Coroutine[Any, Any, None]:
+    """Watch runs that are lost soon; nothing is stored."""
+    return watch_for_silence(
+        runs, cast(Store, None), cast(Writer, writer), cast(OtherServers, others), 0.04
+    )
+
+
 async def watch(runs: LiveRuns, writer: Answers, last: str) -> None:
     """Watch until the last run is lost."""
-    watching = asyncio.create_task(watch_for_silence(runs, cast(Writer, writer), 0.04))
+    watching = asyncio.create_task(watching_for_silence(runs, writer, Others()))
     subscriber = Subscriber()
     runs.take(last).subscribe(subscriber)
     await asyncio.wait_for(subscriber.news.wait(), 20)
@@ -82,3 +101,24 @@ def test_a_fault_that_nobody_foresaw_keeps_no_other_run_live(
     with caplog.at_level(logging.ERROR, "gradgate.server"):
         assert states(ZeroDivisionError())[1:] == [RunStatus.LOST] * 2
     assert f"Run {RUNS[0]} is lost, and that could not be told" in caplog.text
+
+
+def test_no_run_is_lost_while_other_servers_are_not_heard() -> None:
+    """One of them may hear it."""
+
+    async def wait() -> list[RunStatus | None]:
+        runs = LiveRuns(asyncio.get_running_loop())
+        live = runs.take(RUNS[0])
+        live.heard()
+        others = Others(heard=False)
+        watching = asyncio.create_task(watching_for_silence(runs, Answers(), others))
+        await asyncio.wait([watching], timeout=0.2)
+        found = [live.status]
+        others.heard = True
+        subscriber = Subscriber()
+        live.subscribe(subscriber)
+        await asyncio.wait_for(subscriber.news.wait(), 20)
+        watching.cancel()
+        return [*found, live.status]
+
+    assert run_coroutine(wait()) == [RunStatus.LIVE, RunStatus.LOST]

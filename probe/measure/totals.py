@@ -1,0 +1,184 @@
+"""The total gradient norm of every step that the budget allows, sampled or not."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from ..base.states import State
+from ..model.sample import GRAD_NORM, Sample
+from ..model.totals import NONFINITE, SKIPPED, StepTotal, Totals
+from ..torch_compat.readback import Readback, capturing
+from .allowance import Allowance
+from .outliers import Outliers
+from .schedule import SamplingSchedule
+from .total_looks import Look, TotalLooks
+
+SHARE = 0.2
+"""The part of the probe's budget that looks may take where samples take the rest of it."""
+MOST_PENDING = 64
+"""Norms that may be on their way from a device; nothing is looked at while there are more."""
+MOST_STEPS = 500
+"""Steps that are sent together, at most."""
+LONGEST = 0.5
+"""Seconds that a step waits for others to be sent with."""
+
+
+@dataclass
+class _Pending:
+    """A step whose norm is on its way to the host."""
+
+    step: int
+    look: Look
+    readbacks: list[Readback]
+    of_sample: bool
+    """The sample of the step has the norms of all gradients."""
+    sample: Sample | None = None
+
+    def ready(self) -> bool:
+        if self.of_sample:
+            return self.sample is not None
+        return all(readback.ready() for readback in self.readbacks)
+
+
+class StepTotals:
+    """Follows the total norm of the steps, and has the step after an outlier sampled.
+
+    The norm is what the script's clipping has computed, or that of a sample; in a step without
+    either the gradients are looked at, as often as a share of the budget allows.
+    """
+
+    def __init__(
+        self,
+        looks: TotalLooks,
+        schedule: SamplingSchedule,
+        applied: Callable[[], npt.NDArray[np.bool_]],
+        *,
+        wanted: bool | None = None,
+    ) -> None:
+        """``applied``: which parameters an optimizer applies, [parameters].
+
+        ``wanted``: at every step, at none, or, if None, as often as the budget allows.
+        """
+        self._looks = looks
+        self._schedule = schedule
+        self._applied = applied
+        self._wanted = wanted
+        pace = schedule.pace
+        self._allowance = Allowance(pace.budget * (SHARE if pace.adapts else 1.0))
+        self._outliers = Outliers()
+        self._look: Look | None = None
+        """Of the present step; None: it is not looked at, or nobody has asked yet."""
+        self._asked = False
+        self._pending: deque[_Pending] = deque()
+        self._waiting: list[StepTotal] = []
+        """What is on the host, and not sent yet."""
+        self._send_at = 0.0
+
+    def start(self) -> None:
+        """Look from here on: somebody is told."""
+        self._looks.follow(needed=self._wanted is not False)
+
+    def stop(self) -> None:
+        """Look no more. Idempotent."""
+        self._looks.follow(needed=False)
+
+    def measure(self, k: int | None) -> None:
+        """Look at the gradients that optimizer k is about to apply; None: those of no optimizer."""
+        if not self._asked:
+            self._asked = True
+            self._look = Look() if self._may_look() else None
+        if self._look is not None:
+            with self._allowance.paying():
+                self._looks.take(self._look, k)
+
+    def end_step(self, step: int, *, sampled: bool) -> None:
+        """End a step, whose norm is told once it is on the host."""
+        look, self._look, self._asked = self._look or Look(), None, False
+        self._looks.end_step()
+        if not self._looks.following:
+            return
+        of_sample = sampled and (look.missing or not look.norms)
+        if of_sample:
+            self._pending.append(_Pending(step, look, [], of_sample))
+        elif look.norms and not look.missing:
+            with self._allowance.paying():
+                readbacks = [Readback(norms) for norms in _by_device(look.norms)]
+            self._pending.append(_Pending(step, look, readbacks, of_sample))
+
+    def receive(self, sample: Sample) -> None:
+        """Take in a sample, which may have the norm of its step."""
+        for pending in self._pending:
+            if pending.step == sample.step:
+                pending.sample = sample
+        # Samples come in their order: one from before that is not here was lost.
+        self._pending = deque(
+            each
+            for each in self._pending
+            if each.step >= sample.step or each.sample is not None or not each.of_sample
+        )
+
+    def collect(self, *, wait: bool = False) -> Totals | None:
+        """Return what is to be sent now, if anything is; ``wait``: all that there is."""
+        while self._pending and (wait or self._pending[0].ready()):
+            total = self._total(self._pending.popleft())
+            if total is not None:
+                self._take_in(total)
+        due = wait or len(self._waiting) >= MOST_STEPS or time.monotonic() >= self._send_at
+        if not (self._waiting and due):
+            return None
+        steps, self._waiting = self._waiting, []
+        return Totals(time.time(), steps)
+
+    def _may_look(self) -> bool:
+        if not self._looks.following or capturing() or len(self._pending) >= MOST_PENDING:
+            return False
+        return bool(self._wanted) or self._schedule.sampling or self._allowance.covers()
+
+    def _take_in(self, total: StepTotal) -> None:
+        if not self._waiting:
+            self._send_at = time.monotonic() + LONGEST
+        self._waiting.append(total)
+        if self._outliers.receive(total):
+            self._schedule.ask(total.step)
+            self._send_at = 0.0
+
+    def _total(self, pending: _Pending) -> StepTotal | None:
+        look = pending.look
+        if pending.of_sample:
+            return None if pending.sample is None else self._of_sample(pending.sample)
+        values = [value for readback in pending.readbacks for value in readback.values().tolist()]
+        return _judged(pending.step, math.hypot(*values), look.flags, may_skip=look.may_skip)
+
+    def _of_sample(self, sample: Sample) -> StepTotal | None:
+        """Return the norm of what the optimizers applied; None where that is nothing."""
+        counted = self._applied()[: len(sample.states)].copy()
+        counted[list(sample.waiting)] = False
+        norms = sample.values[GRAD_NORM][: len(counted)][counted]
+        total = float(np.sqrt(np.nansum(np.square(norms, dtype=np.float64))))
+        if (sample.states[: len(counted)][counted] == State.NONFINITE).any():
+            total = math.nan
+        elif np.isnan(norms).all():
+            return None
+        return _judged(sample.step, total, SKIPPED * sample.skipped, may_skip=False)
+
+
+def _judged(step: int, norm: float, flags: int, *, may_skip: bool) -> StepTotal:
+    if not math.isfinite(norm):
+        flags |= NONFINITE | SKIPPED * may_skip
+    return StepTotal(step, norm, flags)
+
+
+def _by_device(norms: Iterable[Tensor]) -> list[list[Tensor]]:
+    groups: dict[torch.device, list[Tensor]] = {}
+    for norm in norms:
+        groups.setdefault(norm.device, []).append(norm)
+    return list(groups.values())

@@ -1,0 +1,39 @@
+"""What differs from one kind of data base to another."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from threading import Event
+from typing import Protocol
+
+from sqlalchemy import Connection, Engine
+
+
+class Backend(Protocol):
+    """A data base of some kind, open."""
+
+    kind: str
+    name: str
+    """How a sentence calls it; without its password."""
+    another: str
+    """How another is chosen: the end of a sentence that says what to do."""
+    shared: bool
+    """Whether several servers may use it at once."""
+    engine: Engine
+    reading: Engine
+    """For reading alone: every query of a transaction sees the same state of the store."""
+
+    def keep_others_out(self, connection: Connection) -> None:
+        """Keep other servers from changing the tables until the transaction ends."""
+
+    def notify(self, connection: Connection, payload: str) -> None:
+        """Tell every server of the data base something when the transaction is committed."""
+
+    def listen(self, begin: Callable[[], None], stopped: Event) -> Iterator[str]:
+        """Yield what servers tell, until stopped; `begin` is called once nothing is missed.
+
+        Raises whatever ends the connection.
+        """
+
+    def close(self) -> None:
+        """Close every connection, and let go of what was taken."""

@@ -1,0 +1,53 @@
+"""A share of the time."""
+
+from __future__ import annotations
+
+from gradgate.probe.measure.allowance import FREE, Allowance
+
+
+class Clocks:
+    """The time that passes, and that of the thread."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.spent = 0.0
+
+    def allowance(self, share: float) -> Allowance:
+        """An allowance by these clocks, whose free times are used up."""
+        allowance = Allowance(share, lambda: self.now, lambda: self.spent)
+        for _ in range(FREE):
+            self.spend(allowance, 1.0)
+        return allowance
+
+    def spend(self, allowance: Allowance, seconds: float) -> None:
+        """Do something that takes so long."""
+        with allowance.paying():
+            self.spent += seconds
+
+
+def test_the_first_times_cost_nothing() -> None:
+    """They warm caches up, and say nothing of the times that follow."""
+    assert Clocks().allowance(0.1).covers()
+
+
+def test_what_was_taken_has_to_be_paid_before_it_is_done_again() -> None:
+    """By the share of the time that passes."""
+    clocks = Clocks()
+    allowance = clocks.allowance(0.25)
+    clocks.spend(allowance, 1.0)
+    seen = []
+    for _ in range(5):
+        seen.append(allowance.covers())
+        clocks.now += 1.0
+    assert seen == [False, False, False, False, True]
+
+
+def test_time_without_use_is_not_saved_up() -> None:
+    """After a long pause it costs what it costs."""
+    clocks = Clocks()
+    allowance = clocks.allowance(0.5)
+    clocks.now = 1000.0
+    assert allowance.covers()
+    clocks.spend(allowance, 1.0)
+    clocks.now += 1.0
+    assert not allowance.covers()

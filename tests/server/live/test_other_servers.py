@@ -1,0 +1,164 @@
+"""Two servers of one data base: what the one hears of a job is live at the other."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from gradgate.server.protocol.frames import Sample
+from gradgate.server.protocol.statistics import Statistic
+from tests.server.live.test_browser_socket import watching
+from tests.support.postgresql import Cluster
+from tests.support.probing import FakeProbe, hello
+from tests.support.serving import ServerProcess
+from tests.support.waiting import wait_until
+
+LOST_AFTER = 2.0
+FREEZE = {"kind": "freeze", "target": "a.*"}
+
+
+@pytest.fixture(scope="module")
+def pair(
+    postgresql: Cluster, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[ServerProcess, ServerProcess]]:
+    """Two servers of one data base."""
+    data = tmp_path_factory.mktemp("pair")
+    options = ("--store", str(postgresql.database()), "--lost-after", str(LOST_AFTER))
+    with ServerProcess(data / "1", *options) as one, ServerProcess(data / "2", *options) as two:
+        yield one, two
+
+
+@pytest.fixture
+def one(pair: tuple[ServerProcess, ServerProcess]) -> ServerProcess:
+    """The server that jobs connect to."""
+    return pair[0]
+
+
+@pytest.fixture
+def two(pair: tuple[ServerProcess, ServerProcess]) -> ServerProcess:
+    """The server that pages are loaded from."""
+    return pair[1]
+
+
+def test_samples_and_metrics_are_live_at_the_other_server(
+    one: ServerProcess, two: ServerProcess, run: str
+) -> None:
+    """With the states, every statistic and the range of the norms, as at the job's own server."""
+    with FakeProbe(one, hello(run)) as probe, watching(two, run) as page:
+        probe.sample(1, [3, float("nan")], [1, 0], grad_max=[2, float("nan")])
+        sample = page.sample()
+        assert (sample.step, sample.states.tolist()) == (1, [1, 0])
+        for statistic, value in ((Statistic.GRAD_NORM, 3), (Statistic.GRAD_MAX, 2)):
+            assert np.array_equal(
+                sample.values[statistic], np.float32([value, np.nan]), equal_nan=True
+            )
+        logged = {"type": "metrics", "seq": 2, "step": 1, "time": 1.0, "values": {"loss": 0.5}}
+        probe.send(logged)
+        assert page.message("metrics")["points"][0]["values"] == {"loss": 0.5}
+        for seq in range(3, 43):
+            probe.sample(seq, [100 if seq == 20 else 1, 1])
+        highest = 0.0
+
+        def last(frame: object) -> bool:
+            nonlocal highest
+            if isinstance(frame, Sample):
+                highest = max(highest, float(frame.values[Statistic.GRAD_NORM_HIGH][0]))
+                return frame.step == 42
+            return False
+
+        page.until(last)
+        assert highest == 100
+
+
+def test_a_command_given_at_the_other_server_reaches_the_job(
+    one: ServerProcess, two: ServerProcess, run: str
+) -> None:
+    """Within a second, and the page there sees what becomes of it."""
+    path = f"/api/runs/{run}/commands"
+    with FakeProbe(one, hello(run)) as probe, watching(two, run) as page:
+        asked = time.monotonic()
+        assert two.post(path, FREEZE).json()["id"] == 1
+        probe.until_command(1)
+        assert time.monotonic() - asked < 1
+        assert one.post(path, FREEZE).json()["id"] == 2
+        probe.until_command(2)
+        probe.report(1, 1, "verified", step=4, parameters=[0])
+
+        def verified(frame: object) -> bool:
+            return isinstance(frame, dict) and "verified" in [
+                each["state"] for each in frame.get("commands", ())
+            ]
+
+        page.until(verified)
+        assert two.get(f"{path}/1")["step"] == 4
+
+
+def test_alerts_gates_and_the_table_are_live_at_the_other_server(
+    one: ServerProcess, two: ServerProcess, run: str
+) -> None:
+    """Each as its own message."""
+    with FakeProbe(one, hello(run)) as probe, watching(two, run) as page:
+        probe.alerts(1)
+        page.message("alerts")
+        probe.gates(2)
+        page.message("gates")
+        probe.explanations(3, 1)
+        page.message("explanations")
+
+
+def test_a_run_is_lost_only_when_no_server_hears_it(
+    one: ServerProcess, two: ServerProcess, run: str
+) -> None:
+    """While the job is heard at one, the other calls nothing lost; once it is silent, both do."""
+    path = f"/api/runs/{run}"
+    seen = set()
+    with FakeProbe(one, hello(run)) as probe:
+        begun = time.monotonic()
+        seq = 0
+        while time.monotonic() - begun < 2 * LOST_AFTER:
+            seq += 1
+            probe.sample(seq, [1, 1])
+            probe.until_acked(seq)
+            seen.add(two.get(path)["status"])
+    assert seen == {"live"}
+    for server in (one, two):
+        wait_until(lambda server=server: server.get(path)["status"], lambda now: now == "lost")
+
+
+def test_the_other_server_finds_that_a_killed_servers_run_is_lost(
+    postgresql: Cluster, tmp_path: Path, run: str
+) -> None:
+    """And a new server at the old address takes the job back, with what was asked meanwhile."""
+    options = ("--store", str(postgresql.database()), "--lost-after", "1")
+    path = f"/api/runs/{run}"
+    with ServerProcess(tmp_path / "1", *options) as one, ServerProcess(tmp_path, *options) as two:
+        with FakeProbe(one, hello(run)) as probe:
+            probe.sample(1, [1, 1])
+            probe.until_acked(1)
+            one.kill()
+        with watching(two, run) as page:
+            page.until(
+                lambda frame: (
+                    isinstance(frame, dict) and frame.get("run", {}).get("status") == "lost"
+                )
+            )
+            assert two.post(f"{path}/commands", FREEZE).json()["state"] == "requested"
+            one.restart()
+            with FakeProbe(one, hello(run)) as probe:
+                assert probe.welcome["last_seq"] == 1
+                probe.until_command(1)
+                page.until(
+                    lambda frame: (
+                        isinstance(frame, dict) and frame.get("run", {}).get("status") == "live"
+                    )
+                )
+            with FakeProbe(two, hello(run)) as probe:
+                assert probe.welcome["last_seq"] == 1
+                probe.sample(2, [5, 1])
+                assert page.sample().step == 2
+                probe.until_acked(2)
+            assert one.get(path)["samples"] == 2
