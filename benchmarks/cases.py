@@ -101,6 +101,17 @@ def gpt() -> Case:
     return Case("GPT-like", model, loss, steps=3)
 
 
+def large_gpt() -> Case:
+    """Return twelve layers of width 768 on 8 sequences of 512 tokens, for a GPU."""
+    model = GPT(vocabulary=50257, context=512, width=768, layers=12)
+    tokens = torch.randint(50257, (8, 513))
+
+    def loss() -> Tensor:
+        return F.cross_entropy(model(tokens[:, :-1]).flatten(0, 1), tokens[:, 1:].flatten())
+
+    return Case("GPT-2-like", model, loss, steps=20)
+
+
 def convolutional() -> Case:
     """Return a ResNet-20 on 32 images of 32 by 32 pixels."""
     widths = (
@@ -128,6 +139,9 @@ def small_tensors() -> Case:
 
 CASES: dict[str, Callable[[], Case]] = {
     "gpt": gpt,
+    "gpt-large": large_gpt,
     "resnet": convolutional,
     "small": small_tensors,
 }
+
+FOR_A_CPU = ("gpt", "resnet", "small")

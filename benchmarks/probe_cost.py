@@ -4,8 +4,8 @@ A step is forward, backward, AdamW's step and zero_grad. The watchers take turns
 rotating order, so that drifts of the machine's speed hit all alike; each block of steps is compared
 with the bare block of its own round, and the table shows the median of these ratios.
 
-    python benchmarks/probe_cost.py [--case gpt|resnet|small] [--rounds N] [--threads N]
-        [--without-peers] [--without-movement] [--against CHECKOUT]
+    python benchmarks/probe_cost.py [--case gpt|gpt-large|resnet|small] [--rounds N] [--threads N]
+        [--device cuda] [--without-peers] [--without-movement] [--against CHECKOUT]
 
 With ``--without-movement`` a probe that looks at no weight takes its turns, too.
 With ``--against`` the probe of another checkout (an earlier commit, say) takes its turns, too.
@@ -21,7 +21,7 @@ from collections import defaultdict
 from pathlib import Path
 
 import torch
-from cases import CASES, Case
+from cases import CASES, FOR_A_CPU, Case
 from dashboard import Dashboard, dashboard
 from torch.optim import AdamW, Optimizer
 from watchers import Bare, BareAgain, OtherProbe, Probe, WithoutMovement
@@ -37,13 +37,16 @@ def main() -> None:
     options = parse()
     if options.threads:
         torch.set_num_threads(options.threads)
+    torch.set_default_device(options.device)
     torch.manual_seed(0)
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     print(f"{cores} cores, torch {torch.__version__}, {torch.get_num_threads()} threads")
+    if options.device == "cuda":
+        print(torch.cuda.get_device_name())
 
     peers = [] if options.without_peers else make_peers()
     with dashboard() as server:
-        for name in options.case or CASES:
+        for name in options.case or FOR_A_CPU:
             case = CASES[name]()
             watching = [Probe(server.url)]
             if options.without_movement:
@@ -142,7 +145,10 @@ def confirm(server: Dashboard, watching: Probe) -> None:
 def parse() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description="Time a training step, watched and not.")
-    parser.add_argument("--case", action="append", choices=sorted(CASES), help="default: all")
+    parser.add_argument(
+        "--case", action="append", choices=sorted(CASES), help="default: all for a CPU"
+    )
+    parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"], help="default: cpu")
     parser.add_argument("--rounds", type=int, default=20, metavar="N", help="default: 20")
     parser.add_argument(
         "--without-peers", action="store_true", help="time the probe alone, which is faster"

@@ -202,7 +202,7 @@ class _Comparison:
     def _like(self, tensor: Tensor) -> Tensor:
         """Return random numbers in the shape of a tensor, the same ones on every device."""
         kind = torch.complex128 if tensor.is_complex() else torch.float64
-        drawn = torch.randn(tensor.shape, generator=self._numbers, dtype=kind)
+        drawn = torch.randn(tensor.shape, generator=self._numbers, dtype=kind, device="cpu")
         return drawn.to(tensor.device, tensor.dtype)
 
 

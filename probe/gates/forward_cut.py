@@ -17,7 +17,7 @@ from torch import Tensor
 
 from ..torch_compat import versions
 from ..torch_compat.autograd import observed_by_transforms
-from ..torch_compat.function_modes import depth
+from ..torch_compat.function_modes import observed
 from ..torch_compat.tensors import is_view, may_have_hooks
 
 Leaves: TypeAlias = Callable[[], Iterable["Tensor | None"]]
@@ -47,7 +47,7 @@ def may_cut(tensor: Tensor) -> bool:
         and not hasattr(tensor.grad_fn, "cut_off")
         and not (is_view(tensor) or tensor.retains_grad or may_have_hooks(tensor))
         and not observed_by_transforms()
-        and not depth()
+        and not observed()
         and versions.can_preserve
     )
 

@@ -64,6 +64,6 @@ def norm_of(grad: Tensor, scale: Tensor | None) -> Tensor:
         dense = dense.coalesce().values()
     with torch.no_grad():
         if dense.numel() == 0:
-            return torch.zeros(1, dtype=torch.float64)
+            return torch.zeros(1, dtype=torch.float64, device=dense.device)
         norm = grad_norms([dense.contiguous()])
         return norm if scale is None else norm / scale.to(norm)

@@ -25,6 +25,11 @@ BATCHED = (
     "many gradients arrive as one; give a condition without it."
 )
 
+CAPTURED = (
+    "open, because the condition needs the norm, and while a CUDA graph is captured nothing can be "
+    "read from the device; give a condition without it."
+)
+
 
 class SiteGates:
     """The gates on one site, which act in the order made, and the hooks through which they do.
@@ -109,11 +114,12 @@ class SiteGates:
         step = self._step
         scale = step.scale.tensor()
         value = value_of(grad)
-        if value is None and gate.decider.condition.needs_norm:
+        captured = capturing()
+        if (value is None or captured) and gate.decider.condition.needs_norm:
             gate.arrivals.record(closed=False)
-            gate.arrivals.record_bypass(BATCHED)
+            gate.arrivals.record_bypass(CAPTURED if captured else BATCHED)
             return grad
-        is_measured = step.measurement.schedule.sampling and not capturing()
+        is_measured = step.measurement.schedule.sampling and not captured
         measured = None if value is None or not is_measured else norm_of(value, scale)
 
         def norm() -> float:

@@ -8,7 +8,7 @@ import time
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeGuard
 
 import torch
 from torch import Tensor
@@ -68,7 +68,7 @@ class MetricLog:
         for name, value in list(metrics.items())[:MAX_NAMES]:
             with self._guard:  # one that cannot be read takes no other along
                 short = _clean(name)
-                if isinstance(value, Tensor) and value.numel() == 1 and value.device.type != "cpu":
+                if _is_on_device(value):
                     scalar = value.detach().reshape(1).to(torch.float32)
                     on_device.setdefault(value.device, {})[short] = scalar
                 elif (number := self._number(name, value)) is not None:
@@ -122,6 +122,13 @@ class MetricLog:
                 type(value).__name__,
             )
         return None
+
+
+def _is_on_device(value: object) -> TypeGuard[Tensor]:
+    """Return whether a value is one real number that has to be read from an accelerator."""
+    if not isinstance(value, Tensor) or value.device.type == "cpu":
+        return False
+    return value.numel() == 1 and not value.is_complex()
 
 
 def _clean(name: object) -> str:

@@ -91,7 +91,7 @@ def _lone_maxima(grads: list[Tensor]) -> Tensor:
 
 def _wide(dtype: torch.dtype, least: torch.dtype) -> torch.dtype:
     """The dtype to sum in: ``least`` or, when the gradients have it, float64."""
-    real = torch.empty(0, dtype=dtype).real.dtype if dtype.is_complex else dtype
+    real = dtype.to_real() if dtype.is_complex else dtype
     wide = torch.promote_types(real, least)
     if dtype.is_complex:
         return torch.promote_types(wide, torch.complex64)

@@ -160,7 +160,7 @@ class ParameterTable:
         row = replace(self._row(parameter, names, False), names=[self._label(names[0], what)])
         self._departed[index] = _Departed(TensorWeakRef(parameter), replace(row, removed=True))
         del self.index_of[id(parameter)]
-        self.parameters[index] = nn.Parameter(torch.empty(0), requires_grad=False)
+        self.parameters[index] = nn.Parameter(torch.empty(0, device="cpu"), requires_grad=False)
         self.names[index] = []
 
     def _label(self, name: str, what: str) -> str:

@@ -67,7 +67,7 @@ class Progress:
             commanded=commanded,
             expected=expected,
         )
-        self._uncleared = UnclearedGradients(optimizers, table, held_by, self._places)
+        self._uncleared = UnclearedGradients(optimizers, table, held_by, self._places, guard)
         self._skipped = SkippedSteps(thresholds.skipped_steps)
         self._trends = Trends(models, groups, table, thresholds)
         self.replicas = Replicas(models, table, ranks, wrappers, guard, thresholds.replica_steps)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -9,6 +10,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 from torch.utils.hooks import RemovableHandle
 
+from ..base.guard import Guard
 from ..diagnosis.update_causes import NotCleared
 from ..live.alerts import Alert, alert_of
 from ..model.table import ParameterTable
@@ -24,31 +26,40 @@ class _Watched:
     """A gradient from the end of a step on, until the next step uses it."""
 
     parameter: Tensor
-    grad: Tensor
+    grad: weakref.ref[Tensor]
+    """Held no longer than the script holds it: one that it drops is to be freed at once."""
     version: int
+    guard: Guard
     untouched: bool = True
     """Nothing has written to it but the backwards themselves, each of which adds in place, once."""
+    arrived: int = 0
+    """Backwards that have come."""
     contents: list[Tensor] = field(default_factory=list)
-    """By backward: whether anything was left in it."""
+    """By backward, while it is untouched: whether anything was left in it."""
     added: int = 0
     """Backwards that have added to it; what ``autograd.grad`` returns is added to nothing."""
 
     def arrive(self, _: Tensor) -> None:
         """Look at what is there, just before a backward adds to it."""
-        grad = self.parameter.grad
-        if grad is not self.grad or version(grad) != self.version + len(self.contents):
-            self.untouched = False
-        # PyTorch does not count a write as grad.data.zero_(), which leaves zeros.
-        self.contents.append(self.grad.detach().any())
+        with self.guard:
+            grad = self.parameter.grad
+            self.untouched &= grad is not None and self._is_as_left(grad)
+            if grad is not None and self.untouched:
+                # PyTorch does not count a write as grad.data.zero_(), which leaves zeros.
+                self.contents.append(grad.detach().any())
+            self.arrived += 1
 
     def add(self, _: Tensor) -> None:
         """Count a backward that has added to it."""
         self.added += 1
 
+    def _is_as_left(self, grad: Tensor) -> bool:
+        return grad is self.grad() and bool(version(grad) == self.version + self.arrived)
+
     @property
     def kept(self) -> bool:
         """Return whether each backward has added to what the step had left."""
-        added = 0 < self.added == len(self.contents)
+        added = 0 < self.added == self.arrived
         return self.untouched and added and all(map(bool, self.contents))
 
 
@@ -77,12 +88,14 @@ class UnclearedGradients:
         table: ParameterTable,
         held_by: Callable[[int], Iterable[int]],
         places: StepPlaces,
+        guard: Guard,
     ) -> None:
         """``held_by``: the parameters of optimizer k."""
         self._optimizers = optimizers
         self._table = table
         self._held_by = held_by
         self._places = places
+        self._guard = guard
         self._watched: dict[int, dict[int, _Watched]] = {}
         """By optimizer and parameter."""
         self._handles: dict[int, list[RemovableHandle]] = {}
@@ -109,14 +122,14 @@ class UnclearedGradients:
         """Judge what became of the gradients that the step before of optimizer k had left."""
         watched = self._watched.pop(k, {})
         self._unhook(k)
-        if not any(each.contents for each in watched.values()):
+        if not any(each.arrived for each in watched.values()):
             return
         kept = [index for index, each in watched.items() if each.kept]
         if not kept:
             self._kept.pop(k, None)
             return
         before = self._kept.get(k, _Kept(0, step, [], whole=False))
-        arrived = sum(bool(each.contents) for each in watched.values())
+        arrived = sum(bool(each.arrived) for each in watched.values())
         whole = len(kept) == arrived
         self._kept[k] = _Kept(before.steps + 1, before.since_step, kept, whole)
 
@@ -129,7 +142,7 @@ class UnclearedGradients:
             parameter = self._table.parameters[index]
             grad = parameter.grad
             if type(grad) is Tensor and parameter.requires_grad and not grad.is_sparse:
-                watched[index] = _Watched(parameter, grad, version(grad))
+                watched[index] = _Watched(parameter, weakref.ref(grad), version(grad), self._guard)
         self._watched[k] = watched
         self._handles[k] = [
             handle

@@ -21,6 +21,7 @@ from ..model.table import ParameterTable
 from ..steer.rank_agreement import RankAgreement
 from ..steer.steering import Steering
 from .alignment import Alignment
+from .delivery import Delivery
 from .freeze_state import freezes_from_state, freezes_to_state
 from .gate_state import RestoredGate, gates_from_state, gates_to_state, restore_gate
 from .run_state import RunState
@@ -42,6 +43,7 @@ class Checkpoint:
         steering: Steering,
         agreement: RankAgreement,
         alignment: Alignment,
+        delivery: Delivery,
     ) -> None:
         """``numbers``: those of the probe's own commands."""
         self._state = state
@@ -54,9 +56,11 @@ class Checkpoint:
         self._steering = steering
         self._agreement = agreement
         self._alignment = alignment
+        self._delivery = delivery
 
     def save(self) -> dict[str, Any]:
-        """Return what is frozen by command, every gate, and the step."""
+        """Return what is frozen by command, every gate, and the step; waits for logged metrics."""
+        self._delivery.send(wait=True)
         coming, metrics = self._state.step + 1, self._measurement.metrics.latest
         return {
             **freezes_to_state(self._freezer, self._table),

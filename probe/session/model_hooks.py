@@ -17,6 +17,7 @@ from ..model.table import ParameterTable
 from ..steer.writers import Writers
 from ..torch_compat.module_hooks import HooksApart, ModuleHook
 from ..torch_compat.modules import forward_pre_hooks
+from ..torch_compat.readback import capturing
 from .run_state import RunState
 
 
@@ -81,6 +82,9 @@ class ModelHooks:
                 with self._guard:
                     self._explainer.conclude(self._state.step)
             self._state.between = False
+            # What is captured in a CUDA graph has no values that a trace could read.
+            if self._explainer.tracing and not torch.compiler.is_compiling() and capturing():
+                self._explainer.stop()
             # What is compiled now takes no gates, nor will it break its graph for them.
             if len(self.gates.registry) and not torch.compiler.is_compiling():
                 with self._guard:

@@ -6,6 +6,7 @@ import os
 import threading
 
 from ..base.listeners import Listeners
+from ..torch_compat.autograd import in_engine_thread
 
 
 class RunState:
@@ -34,7 +35,8 @@ class RunState:
         self.begin_step()
         self.step += 1
         self.between = not late
-        self._thread = threading.get_ident()
+        if not in_engine_thread():  # where no script runs that could ask for anything
+            self._thread = threading.get_ident()
 
     def coming_step(self) -> int:
         """Return the step that what happens now belongs to."""

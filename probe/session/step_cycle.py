@@ -9,12 +9,14 @@ from torch.optim import Optimizer
 from ..base.guard import Guard
 from ..freeze.freezer import Freezer
 from ..gates.gates import Gates
+from ..live.captured_steps import CapturedSteps
 from ..live.explainer import Explainer
 from ..measure.measurement import Measurement
 from ..measure.totals import StepTotals
 from ..model.table import ParameterTable
 from ..progress.progress import Progress
 from ..steer.writers import SCRIPT, Writers
+from ..torch_compat.readback import capturing
 from .hook_runner import HookRunner
 from .run_state import RunState
 from .step_end import StepEnd
@@ -24,6 +26,9 @@ class StepCycle:
     """Does what is to be done around each optimizer's step: see :class:`boundaries.Stepping`.
 
     What only looks is guarded by itself: no fault there keeps the step from ending.
+
+    A step that a CUDA graph is captured of is not made, only recorded, and no value of it can be
+    read: nothing looks at it, and it ends no step of the run.
     """
 
     def __init__(
@@ -38,6 +43,7 @@ class StepCycle:
         writers: Writers,
         explainer: Explainer,
         progress: Progress,
+        captured: CapturedSteps,
         hooks: HookRunner,
         end: StepEnd,
         guard: Guard,
@@ -52,6 +58,7 @@ class StepCycle:
         self._writers = writers
         self._explainer = explainer
         self._progress = progress
+        self._captured = captured
         self._hooks = hooks
         self._end = end
         self._guard = guard
@@ -63,6 +70,8 @@ class StepCycle:
         held = self._measurement.members.held_by(k)
         self._freezer.clear_gradients(held)
         self._gates.blocked.clear_gradients(held)
+        if capturing():
+            return
         with self._guard:
             self._look(SCRIPT)
         self._measurement.before_step(k)
@@ -78,6 +87,8 @@ class StepCycle:
 
     def stepped(self, k: int) -> None:
         """Look at what optimizer k has written, and whether to what is frozen."""
+        if capturing():
+            return
         self._measurement.after_step(k, self._state.step + 1)
         with self._guard:
             self._progress.stepped(k)
@@ -87,12 +98,18 @@ class StepCycle:
     def after_step(self, k: int) -> None:
         """Note that optimizer k has used its gradients."""
         self._measurement.retire(k)
-        with self._guard:
-            self._progress.after_step(k)
+        if not capturing():
+            with self._guard:
+                self._progress.after_step(k)
         self._explainer.pause(False)
 
     def boundary(self, *, late: bool) -> None:
         """End a step of the run."""
+        if capturing():
+            with self._guard:
+                self._captured.record()
+            return
+        self._captured.step_made()
         self._end.run(late=late)
 
     def discarded(self, k: int) -> bool:

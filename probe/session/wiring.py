@@ -20,6 +20,7 @@ from ..gates.labels import ATTACHED
 from ..link.server_messages import Message
 from ..link.uplink import Identity, Uplink
 from ..live.alerts import Alerts
+from ..live.captured_steps import CapturedSteps
 from ..live.expectations import Expectations
 from ..live.expected import NOTHING, Expected
 from ..live.explainer import Explainer
@@ -169,6 +170,8 @@ def make_job(
     state.first_step.add(no_steps.step_seen)
     alerts.add_source(no_steps)
     no_step_told.add(lambda _: alerts.update())
+    captured = CapturedSteps(no_step_told.call)
+    alerts.add_source(captured)
     alerts.add_source(ScriptThaws(freezer, table))
     alerts.add_source(
         Unmeasured(table, measurement.latest, measurement.sampler.problems, ranks=identity.ranks)
@@ -294,6 +297,7 @@ def make_job(
         writers,
         explainer,
         progress,
+        captured,
         hooks,
         end,
         guard,
@@ -336,6 +340,7 @@ def make_job(
         steering,
         agreement,
         alignment,
+        delivery,
     )
     return Job(
         id=identity.id,

@@ -7,6 +7,7 @@ All names were seen in torch 2.8 to 2.15.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 
 import torch
@@ -80,6 +81,14 @@ _CHECKPOINTS = tuple(
 def inside_backward() -> bool:
     """Return whether this thread is inside a backward."""
     return _graph_task() != -1
+
+
+def in_engine_thread() -> bool:
+    """Return whether this is a thread of autograd's own, as the backward of a GPU runs in.
+
+    One that Python did not make has a stand-in for its object.
+    """
+    return inside_backward() and isinstance(threading.current_thread(), threading._DummyThread)
 
 
 def call_after_backward(callback: Callable[[], object]) -> bool:

@@ -30,13 +30,33 @@ _GRAD_SWITCH = Part(
     otherwise="where gradients were switched off is not seen",
     needed_for=(EXPLAINING,),
 )
-PARTS = (_DEPTH, _POP, _PUSH, _NO_SUBCLASSES, _GRAD_SWITCH)
+_STACK = Part(
+    "torch.overrides._get_current_function_mode_stack",
+    otherwise="after torch.set_default_device no graph is cut in the forward",
+)
+_DEVICE = Part(
+    "torch.utils._device.DeviceContext",
+    otherwise="after torch.set_default_device no graph is cut in the forward",
+)
+PARTS = (_DEPTH, _POP, _PUSH, _NO_SUBCLASSES, _GRAD_SWITCH, _STACK, _DEVICE)
 
 GRAD_SWITCH = _GRAD_SWITCH.name.rpartition(".")[2]
 """The name under which modes see that gradients are switched on or off."""
 
 depth: Callable[[], int] = _DEPTH.or_else(lambda: 1)
 """Return how many modes are on; where nobody knows, one may be."""
+
+
+def observed() -> bool:
+    """Return whether a mode looks at what happens; one that only gives tensors a device does not.
+
+    ``torch.set_default_device`` leaves such a mode on for good.
+    """
+    on = depth()
+    if not on or _STACK.missing or _DEVICE.missing:
+        return bool(on)
+    return any(not isinstance(mode, _DEVICE.value) for mode in _STACK.value())
+
 
 without_subclasses: Callable[[], AbstractContextManager[object]] = _NO_SUBCLASSES.or_else(
     nullcontext

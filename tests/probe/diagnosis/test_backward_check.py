@@ -168,3 +168,11 @@ def test_of_many_alike_some_are_kept() -> None:
         kind.apply(x)  # type: ignore[no-untyped-call]
         kind.apply(x.detach())  # type: ignore[no-untyped-call]
     assert len(functions.calls) == MOST_ALIKE + 1
+
+
+def test_a_default_device_is_not_where_random_numbers_are_drawn() -> None:
+    """Else what is compared would lie on two devices."""
+    kind = made(torch.sin, lambda x, g: g * x.cos())
+    x = torch.randn(5, 3)
+    with torch.device("meta"):
+        assert check(applied(kind, x.requires_grad_())) == []

@@ -212,3 +212,12 @@ def test_a_functional_transform_is_left_alone() -> None:
         found = torch.func.grad(loss)(weights)
         assert not found["encoder.0.weight"].any()
         assert found["head.weight"].any()
+
+
+def test_a_default_device_keeps_no_graph() -> None:
+    """What a script says of the device of new tensors is no look at what happens."""
+    model = Branched()
+    with attached(model) as run, torch.device("cpu"):
+        run.gate("output:encoder")
+        behind = {id(p) for p in model.encoder.parameters()}
+        assert not behind & leads_to(loss_of(model, 1))

@@ -42,7 +42,10 @@ def test_numbers_and_tensors_of_one_element(value: object, number: float | None)
     assert collected(loss=value) == {"loss": number}
 
 
-@pytest.mark.parametrize("value", ["0.5", None, torch.ones(2), torch.tensor(1j), [1.0]])
+@pytest.mark.parametrize(
+    "value",
+    ["0.5", None, torch.ones(2), torch.tensor(1j), [1.0], torch.tensor(1j, device="meta")],
+)
 def test_what_is_no_number_is_ignored_with_one_warning(
     value: object, caplog: pytest.LogCaptureFixture
 ) -> None:

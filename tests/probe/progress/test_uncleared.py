@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable
 
 import pytest
@@ -10,6 +11,7 @@ from torch import Tensor, nn
 from torch.optim import SGD
 
 from gradgate.probe import Alert
+from gradgate.probe.base.guard import Guard
 from gradgate.probe.model.table import ParameterTable
 from gradgate.probe.progress.step_places import StepPlaces
 from gradgate.probe.progress.uncleared import UnclearedGradients
@@ -22,8 +24,11 @@ class Watched:
         self.model = nn.Linear(2, 2)
         self.optimizer = SGD(self.model.parameters(), lr=0.1)
         self.held = [0, 1]
+        self.guard = Guard()
         table = ParameterTable({"": self.model})
-        self.watch = UnclearedGradients([self.optimizer], table, lambda k: self.held, StepPlaces())
+        self.watch = UnclearedGradients(
+            [self.optimizer], table, lambda k: self.held, StepPlaces(), self.guard
+        )
         self.made = 0
 
     def steps(
@@ -147,3 +152,29 @@ def test_hooks_are_there_for_few_steps() -> None:
     watched.steps(12)
     watched.watch.remove()
     assert watched.hooks() == 0
+
+
+def test_what_the_script_drops_is_freed_at_once() -> None:
+    """A gradient is held by the script alone: its memory is wanted by the next forward."""
+    watched = Watched()
+    watched.steps(1)
+    assert watched.hooks() > 0
+    grads = [weakref.ref(p.grad) for p in watched.model.parameters()]  # type: ignore[arg-type]
+    assert None not in [grad() for grad in grads]
+    watched.optimizer.zero_grad()
+    assert [grad() for grad in grads] == [None, None]
+
+
+def test_a_look_that_fails_fails_no_backward(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As at memory that a CUDA graph has used again since."""
+
+    def fail(_: Tensor) -> None:
+        raise RuntimeError("overwritten")
+
+    monkeypatch.delenv("GRADGATE_STRICT", raising=False)
+    watched = Watched()
+    watched.steps(1)
+    with monkeypatch.context() as patch:
+        patch.setattr(Tensor, "any", fail)
+        watched.steps(1)
+    assert watched.guard.faults == 2

@@ -144,3 +144,15 @@ def test_a_state_that_cannot_be_brought_about_changes_nothing(
         assert hook_counts(model) == hooks
         run.load_state_dict(saved)
         assert run.state_dict()["step"] == 3
+
+
+def test_what_was_logged_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A metric that is still on a device is what the gates of the resumed job decide on."""
+    model, optimizer = chain()
+    waited: list[bool] = []
+    with probe.attach(model, optimizer, server=False, every=1) as run:
+        steps(model, optimizer, 1, 1)
+        metrics = job_of(run).measurement.metrics
+        monkeypatch.setattr(metrics, "collect", lambda *, wait=False: waited.append(wait) or [])
+        run.state_dict()
+        assert waited == [True]

@@ -145,3 +145,20 @@ if "exit" in {ending!r}:
     expected = {"return": 0, "raise": 1, "sys.exit(3)": 3, "os.fork": 0}[ending]
     assert job.returncode == expected, job.stderr
     assert job.stderr.count("Traceback") == (ending == "raise")
+
+
+def test_a_gradient_that_the_script_drops_is_freed_at_once() -> None:
+    """Whatever is looked at and traced: no part of a run holds on to it until the next forward."""
+    model, optimizer = chain(SGD)
+    gc.disable()
+    try:
+        with probe.attach(model, optimizer, server=False, every=1) as run:
+            for step in range(1, 20):
+                if step == 10:
+                    run.explain()
+                steps(model, optimizer, step, step)
+                grads = [weakref.ref(each.grad) for each in model.parameters()]  # type: ignore[arg-type]
+                optimizer.zero_grad()
+                assert not any(grad() is not None for grad in grads)
+    finally:
+        gc.enable()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import _thread
 import os
 import threading
 
 import pytest
+import torch
 
 from gradgate.probe.session.run_state import RunState
 
@@ -44,3 +46,25 @@ def test_a_forked_child_is_not_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
     assert state.in_own_process()
     monkeypatch.setattr(os, "getpid", lambda: state.process + 1)
     assert not state.in_own_process()
+
+
+def test_a_step_that_ends_in_a_thread_of_autograds_leaves_the_script_where_it_is() -> None:
+    """As the backward of a GPU runs in one, that Python did not make."""
+    state = RunState()
+    state.between = False
+    ended = threading.Event()
+    leaf = torch.ones(1, requires_grad=True)
+
+    def end_step(_: torch.Tensor) -> None:
+        state.begin_boundary(late=False)
+
+    def run_backward() -> None:
+        output = leaf * 2
+        output.register_hook(end_step)
+        output.backward()
+        ended.set()
+
+    _thread.start_new_thread(run_backward, ())
+    assert ended.wait(20)
+    assert state.step == 1
+    assert state.at_boundary()

@@ -111,3 +111,23 @@ def test_without_the_stack_no_mode_is_entered(name: str, monkeypatch: pytest.Mon
     if name == "_len_torch_function_stack":
         assert door.depth() == 1, "one may be on"
         door.take_out(Listing("probe", calls))
+
+
+def test_a_default_device_looks_at_nothing() -> None:
+    """Its mode stays on for good; any other beside it may look."""
+    assert not function_modes.observed()
+    with torch.device("cpu"):
+        assert function_modes.depth() == 1
+        assert not function_modes.observed()
+        with Listing("top", []):
+            assert function_modes.observed()
+
+
+def test_without_the_stack_any_mode_may_look(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Then nothing is cut after ``torch.set_default_device``."""
+    door = door_without(
+        monkeypatch, "function_modes", "torch.overrides._get_current_function_mode_stack"
+    )
+    assert not door.observed()
+    with torch.device("cpu"):
+        assert door.observed()
