@@ -10,7 +10,7 @@ from pydantic import TypeAdapter
 
 from .protocol import limits
 from .protocol.alerts import AlertRows
-from .protocol.browser_messages import ToBrowser
+from .protocol.browser_messages import FromBrowser, ToBrowser
 from .protocol.commands.change import ChangeRequest
 from .protocol.commands.registry import AnyRequest
 from .protocol.commands.row import CommandRow, CommandRows
@@ -31,6 +31,7 @@ _PARTS: dict[str, Any] = {
     "probe_to_server": FromProbe,
     "server_to_probe": ToProbe,
     "server_to_browser": ToBrowser,
+    "browser_to_server": FromBrowser,
     "runs": Runs,
     "run": RunRow,
     "run_edit": RunEdit,

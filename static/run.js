@@ -12,5 +12,5 @@ byId("expand", HTMLElement).addEventListener("click", () => page.collapseAll(fal
 document.addEventListener("keydown", (event) => page.shortcut(event));
 document.addEventListener("themechange", () => page.takeTheme());
 new ResizeObserver(() => page.redraw()).observe(byId("flow", HTMLElement));
-document.addEventListener("visibilitychange", () => page.redraw());
+document.addEventListener("visibilitychange", () => page.look());
 setInterval(() => page.tick(), TICK_MS);

@@ -12,6 +12,7 @@ export type RunStatus = "live" | "finished" | "lost";
 
 export interface Wire {
   alerts: AlertRows;
+  browser_to_server: Watch;
   change_request: ChangeRequest;
   command: CommandRow;
   command_request: CommandRequest | GateRequest | UngateRequest | ExplainRequest;
@@ -86,6 +87,17 @@ export interface Alert {
   parameter: number | null;
   since_step: number;
   where?: string | null;
+}
+/**
+ * What a page shows, which is all that it is told of from now on; null is everything.
+ *
+ * `interval` is the least number of seconds between two messages of what the job streams.
+ */
+export interface Watch {
+  interval?: number;
+  statistics?: string[] | null;
+  topics?: string[] | null;
+  type?: "watch";
 }
 /**
  * A change that a job may be asked for.

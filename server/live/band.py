@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -55,16 +56,20 @@ class Band:
         """Return the live frame, encoded once for all browsers that are sent this band."""
         return encode(self.sample())
 
-    def sample(self) -> Sample:
-        """Return the sample of the live frame; its `seq` is the number of samples."""
+    def sample(self, wanted: Collection[str] | None = None) -> Sample:
+        """Return the sample of the live frame; its `seq` is the number of samples.
+
+        Of the statistics only those `wanted`, by their labels, beside the norm, which always is
+        there; its range is left out where it is the norm itself, of one sample.
+        """
         norms = self.latest.values.get(Statistic.GRAD_NORM)
-        values: dict[int, Values] = {
-            Statistic.GRAD_NORM: self.low if norms is None else norms,
-            Statistic.GRAD_NORM_LOW: self.low,
-            Statistic.GRAD_NORM_HIGH: self.high,
-        }
+        values: dict[int, Values] = {Statistic.GRAD_NORM: self.low if norms is None else norms}
+        if wanted is None or self.count > 1:
+            values[Statistic.GRAD_NORM_LOW] = self.low
+            values[Statistic.GRAD_NORM_HIGH] = self.high
         for each, known in self.others.items():
-            values[each] = _widened(known, len(self.low))
+            if wanted is None or each.label in wanted:
+                values[each] = _widened(known, len(self.low))
         return replace(self.latest, seq=self.count, values=values)
 
 

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import logging
 
+from pydantic import ValidationError
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from ..protocol import limits
+from ..protocol.browser_messages import FromBrowser
 from ..store.database import Store
 from ..store.refusals import UnknownRun
 from .connection import Refused
 from .feed import Feed
 from .hub import Hub
+from .subscriber import Subscriber
 from .tasks import first_to_end
 
 _log = logging.getLogger("gradgate.server")
@@ -27,7 +31,7 @@ async def serve_browser(
             raise Refused(denied)
         with hub.browser(run) as subscriber:
             feed = Feed(websocket, store, run, subscriber)
-            await first_to_end(feed.send(), _drain(websocket))
+            await first_to_end(feed.send(), _listen(websocket, subscriber))
     except Refused as refused:
         await websocket.close(refused.code, reason=_short(refused.message))
     except UnknownRun as unknown:
@@ -40,12 +44,22 @@ async def serve_browser(
         return
 
 
-async def _drain(websocket: WebSocket) -> None:
-    """Wait until the browser goes; it has nothing to say."""
+async def _listen(websocket: WebSocket, subscriber: Subscriber) -> None:
+    """Take over what the browser says that it shows, until it goes; raises `Refused`."""
     while True:
         message = await websocket.receive()
         if message["type"] == "websocket.disconnect":
             return
+        subscriber.watch(_read(message.get("text") or ""))
+
+
+def _read(text: str) -> FromBrowser:
+    if len(text) > limits.BODY_BYTES:
+        raise Refused(f"A message of a page has at most {limits.BODY_BYTES} characters.")
+    try:
+        return FromBrowser.model_validate_json(text)
+    except ValidationError as error:
+        raise Refused("The page asks for what this server cannot read: load it again.") from error
 
 
 def _short(reason: str) -> str:

@@ -1,8 +1,10 @@
-"""What one browser is sent: every topic of a run, as fast as the browser reads."""
+"""What one browser is sent: what it shows of a run, as fast as it reads."""
 
 from __future__ import annotations
 
 import asyncio
+import math
+from contextlib import suppress
 from typing import Any, cast
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -14,11 +16,12 @@ from ..store.database import Store
 from ..store.guard import guarded, logged
 from ..store.refusals import Refusal
 from .subscriber import Subscriber
-from .topics import TOPICS, DirectTopic, Ids, Pace, StoredTopic, Topic
+from .topics import TOPICS, DirectTopic, Ids, Pace, StoredTopic, StreamedTopic, Topic
 
 _PACED: tuple[tuple[Topic[Any], Pace], ...] = tuple(
     (topic, topic.pace) for topic in TOPICS if topic.pace is not None
 )
+_STREAMED = tuple(topic for topic in TOPICS if isinstance(topic, StreamedTopic))
 
 
 class Feed:
@@ -51,12 +54,18 @@ class Feed:
                     await self._send(topic, frozenset())
 
     async def _wait(self) -> dict[Topic[Any], Any]:
-        due = min(self._due(topic, pace) for topic, pace in _PACED)
-        try:
+        """Return the news that are to be sent, once there are any or a topic is due by its pace."""
+        told = [due for topic, due in self._told_of().items() if self._subscriber.waits(topic)]
+        due = min(*(self._due(topic, pace) for topic, pace in _PACED), *told, math.inf)
+        with suppress(asyncio.TimeoutError):
             await asyncio.wait_for(self._subscriber.news.wait(), max(0.0, due - self._clock()))
-        except asyncio.TimeoutError:
-            return {}
-        return self._subscriber.take()
+        return self._subscriber.take(later=self._told_of())
+
+    def _told_of(self) -> dict[Topic[Any], float]:
+        """Return what was streamed within the interval that the page wants, and when it is due."""
+        now, interval = self._clock(), self._subscriber.watched.interval
+        due = {each: self._sent_at.get(each, -math.inf) + interval for each in _STREAMED}
+        return {topic: when for topic, when in due.items() if when > now}
 
     def _due(self, topic: Topic[Any], pace: Pace) -> float:
         pause = pace.after_news if topic in self._changed else pace.without_news
@@ -79,7 +88,7 @@ class Feed:
     async def _message(self, topic: Topic[Any], news: Any) -> Message | bytes:
         if isinstance(topic, StoredTopic):
             return await run_in_threadpool(self._read, topic, news)
-        return cast(DirectTopic[Any], topic).message(news)
+        return cast(DirectTopic[Any], topic).message(news, self._subscriber.watched)
 
     def _read(self, topic: StoredTopic, ids: Ids) -> Message:
         with self._store.read() as connection:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Container
 from typing import Any, TypeVar
 
+from ..protocol.browser_messages import Watch
 from .connection import Refused
 from .topics import Topic
 
@@ -18,6 +20,8 @@ class Subscriber:
 
     def __init__(self) -> None:
         self.news = asyncio.Event()
+        self.watched = Watch()
+        """What the browser shows: news of anything else wait until it does."""
         self._waiting: dict[Topic[Any], Any] = {}
         self._ended: Refused | None = None
 
@@ -31,10 +35,27 @@ class Subscriber:
         self._ended = Refused(reason, _INTERNAL_ERROR)
         self.news.set()
 
-    def take(self) -> dict[Topic[Any], Any]:
-        """Return all that waits, which counts as sent from now on; raises `Refused` at the end."""
+    def watch(self, watched: Watch) -> None:
+        """Take over what the browser shows from now on."""
+        self.watched = watched
+        self.news.set()
+
+    def waits(self, topic: Topic[Any]) -> bool:
+        """Return whether there are news of a topic that the browser shows."""
+        return topic in self._waiting and self._shows(topic)
+
+    def take(self, later: Container[Topic[Any]] = ()) -> dict[Topic[Any], Any]:
+        """Return all that waits and is shown, but for what is to be sent `later`.
+
+        It counts as sent from now on. Raises `Refused` at the end.
+        """
         if self._ended is not None:
             raise self._ended
-        waiting, self._waiting = self._waiting, {}
         self.news.clear()
-        return waiting
+        ready = [topic for topic in self._waiting if self._shows(topic) and topic not in later]
+        return {topic: self._waiting.pop(topic) for topic in ready}
+
+    def _shows(self, topic: Topic[Any]) -> bool:
+        """Return whether the browser shows a topic; one with a pace is a sign of life as well."""
+        topics = self.watched.topics
+        return topics is None or topic.name in topics or topic.pace is not None

@@ -17,8 +17,9 @@ from ..protocol.browser_messages import (
     NewMetrics,
     ParametersChanged,
     RunChanged,
+    Watch,
 )
-from ..protocol.frames import Sample
+from ..protocol.frames import Sample, encode
 from ..protocol.models import Message
 from ..protocol.probe_messages import Metrics
 from ..protocol.totals import Totals
@@ -64,8 +65,8 @@ class DirectTopic(Topic[N]):
     """A topic whose news are all that its message is made of."""
 
     @abstractmethod
-    def message(self, news: N) -> Message | bytes:
-        """Return what a page is sent."""
+    def message(self, news: N, watched: Watch) -> Message | bytes:
+        """Return what a page is sent that watches this."""
 
 
 class StreamedTopic(DirectTopic[N], Generic[N, F]):
@@ -99,7 +100,7 @@ class NoticeTopic(ChangedTopic, DirectTopic[Ids]):
 
     notice: ClassVar[Message]
 
-    def message(self, news: Ids) -> Message:
+    def message(self, news: Ids, watched: Watch) -> Message:
         """Return what a page is sent."""
         return self.notice
 
@@ -118,9 +119,11 @@ class Samples(StreamedTopic[Band, Sample]):
         """Widen the band."""
         return later if waiting is None else waiting.then(later)
 
-    def message(self, news: Band) -> bytes:
-        """Return the binary frame of the band."""
-        return news.frame
+    def message(self, news: Band, watched: Watch) -> bytes:
+        """Return the binary frame of the band, with the statistics that the page shows."""
+        if watched.statistics is None:
+            return news.frame
+        return encode(news.sample(watched.statistics))
 
 
 class LoggedMetrics(StreamedTopic[Points, Metrics | Totals]):
@@ -144,7 +147,7 @@ class LoggedMetrics(StreamedTopic[Points, Metrics | Totals]):
         points.extend(later)
         return points
 
-    def message(self, news: Points) -> Message:
+    def message(self, news: Points, watched: Watch) -> Message:
         """Return the points, and whether they are all."""
         return NewMetrics(points=news.listed(), complete=news.complete)
 

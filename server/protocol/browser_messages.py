@@ -1,4 +1,4 @@
-"""Every JSON message to a browser (docs/protocol.md, section 2), as pydantic models."""
+"""Every JSON message to a browser and of it (docs/protocol.md, section 2), as pydantic models."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from . import limits
 from .alerts import Alert
 from .commands.row import CommandRow
-from .fields import Count
+from .fields import Count, Name
 from .gates import GateRow
 from .models import Message
 from .runs import RunRow
@@ -82,3 +83,18 @@ ToBrowser = Annotated[
     | AlertsChanged,
     Field(discriminator="type"),
 ]
+
+
+class Watch(Message):
+    """What a page shows, which is all that it is told of from now on; null is everything.
+
+    `interval` is the least number of seconds between two messages of what the job streams.
+    """
+
+    type: Literal["watch"] = "watch"
+    topics: Annotated[list[Name], Field(max_length=limits.WATCHED)] | None = None
+    statistics: Annotated[list[Name], Field(max_length=limits.WATCHED)] | None = None
+    interval: Annotated[float, Field(ge=0, le=limits.WATCH_SECONDS)] = 0.0
+
+
+FromBrowser = Watch

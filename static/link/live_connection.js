@@ -16,6 +16,8 @@ import { backoff } from "./backoff.js";
 
 const SILENCE_MS = 8000;
 const REFUSED = 1008;
+/** As `WebSocket.OPEN`. */
+const OPEN = 1;
 
 export class LiveConnection {
   /**
@@ -31,6 +33,8 @@ export class LiveConnection {
     this.attempt = 0;
     /** @type {WebSocket | null} */
     this.socket = null;
+    /** What the page wants to be told of, as it is said to the server; "" for everything. */
+    this.wish = "";
     /** @type {ReturnType<typeof setTimeout> | undefined} */
     this.silence = undefined;
   }
@@ -51,6 +55,7 @@ export class LiveConnection {
     heard();
     socket.addEventListener("open", () => {
       heard();
+      if (this.wish !== "") socket.send(this.wish);
       socket.addEventListener("message", () => this.#stands(handlers), { once: true });
     });
     socket.addEventListener("message", ({ data }) => {
@@ -62,6 +67,17 @@ export class LiveConnection {
       this.#dropped(socket, handlers, code === REFUSED ? reason : ""),
     );
     this.socket = socket;
+  }
+
+  /**
+   * Say what the page shows, now and whenever the connection is opened again: nothing else is sent.
+   * @param {Wire["browser_to_server"]} watch
+   */
+  watch(watch) {
+    const wish = JSON.stringify(watch);
+    if (wish === this.wish) return;
+    this.wish = wish;
+    if (this.socket?.readyState === OPEN) this.socket.send(wish);
   }
 
   /** The server has spoken: an opened socket alone may yet be refused. @param {LiveHandlers} handlers */

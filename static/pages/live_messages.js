@@ -27,6 +27,9 @@ const HANDLERS = Object.freeze({
   metrics: ({ lines }, { points, complete }) => lines.addMetrics(points, complete),
 });
 
+/** Every type of message that a page has a use for. */
+export const MESSAGE_TYPES = Object.freeze(Object.keys(HANDLERS));
+
 /**
  * Hand a message to its handler; one of a type from a newer server is passed over.
  * @param {LiveMessage} message

@@ -15,6 +15,7 @@ import { rowsOf } from "../model/packed_rows.js";
 import { RunState, SPARK_SAMPLES } from "../model/run_state.js";
 import { tabOf, writeView } from "../model/view_url.js";
 import { toggleWord } from "../tree/filter.js";
+import { Attention, watchOf } from "./attention.js";
 import { receive } from "./live_messages.js";
 import { RequestGuard } from "./request_guard.js";
 import { RunPanels } from "./run_panels.js";
@@ -43,6 +44,12 @@ export class RunPage {
     const failures = { command: byId("failure", HTMLElement), fetch: byId("fetch-failure", HTMLElement) };
     this.requests = new RequestGuard(failures, this.live, this.redraw);
     this.panels = new RunPanels(this.api, this.state, this.requests, this);
+    this.attention = new Attention(() => this.watch());
+  }
+
+  /** Tell the server what can be seen now. */
+  watch() {
+    this.live.watch(watchOf(this.attention.seen, document.hidden, REDRAW_MS / 1000));
   }
 
   /** Open the live connection, and again whenever it is lost. */
@@ -89,10 +96,20 @@ export class RunPage {
       ]);
       this.#setParameters(rowsOf(parameters));
       this.state.setCommands(commands);
-      this.state.setSparklines(await getColumns(`${this.api}/sparklines?points=${SPARK_SAMPLES}`));
+      await this.#loadSparklines();
       this.panels.lines.data.refresh();
       this.panels.explanations.outdate();
     });
+  }
+
+  async #loadSparklines() {
+    this.state.setSparklines(await getColumns(`${this.api}/sparklines?points=${SPARK_SAMPLES}`));
+  }
+
+  /** The page is looked at, or is not any more: what it was not told meanwhile is fetched. */
+  look() {
+    if (!document.hidden && this.state.loaded) void this.requests.run(() => this.#loadSparklines());
+    this.redraw();
   }
 
   async loadParameters() {

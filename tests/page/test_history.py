@@ -169,7 +169,7 @@ def test_only_what_is_new_is_fetched(play: Play, open_run: OpenRun, run: str) ->
 
 
 def test_a_hidden_page_draws_nothing(play: Play, open_run: OpenRun, run: str) -> None:
-    """While nobody looks it only listens; once seen again it draws what came, and asks once why."""
+    """While nobody looks it asks for nothing; once seen again it draws what came, and asks once."""
     probe = play(run, "a.weight")
     probe.sample(1, [0.5])
     page = open_run(run)
@@ -186,16 +186,19 @@ def test_a_hidden_page_draws_nothing(play: Play, open_run: OpenRun, run: str) ->
     page.page.on("request", lambda request: asked.append(request.url.rpartition("/")[2]))
     probe.sample(2, [0.125])
     for seq in (3, 5):
-        # News of the parameters comes after that of the last round's explanations.
         probe.explanations(seq, 2)
-        with page.page.expect_response(lambda response: "/parameters" in response.url):
-            probe.send({"type": "frozen", "seq": seq + 1, "frozen": []})
+        probe.send({"type": "frozen", "seq": seq + 1, "frozen": []})
+    probe.until_acked(6)
     assert page.page.evaluate("window.changed") == 0
-    assert "explanations" not in asked
-    with page.page.expect_response(lambda response: "/explanations" in response.url):
+    assert asked == []
+    with (
+        page.page.expect_response(lambda response: "/explanations" in response.url),
+        page.page.expect_response(lambda response: "/parameters" in response.url),
+    ):
         page.page.evaluate(
             "window.away = false; document.dispatchEvent(new Event('visibilitychange'))"
         )
     page.until_step(2)
     expect(page.row("a.weight").locator(".norm")).to_have_text("0.125")
     assert asked.count("explanations") == 1
+    assert asked.count("parameters") == 1

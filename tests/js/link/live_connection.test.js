@@ -6,6 +6,14 @@ import { LiveConnection } from "../../../static/link/live_connection.js";
 /** A socket that does what the test says. */
 class FakeSocket extends EventTarget {
   closed = false;
+  readyState = 0;
+  /** @type {unknown[]} */
+  sent = [];
+
+  /** @param {string} data */
+  send(data) {
+    this.sent.push(JSON.parse(data));
+  }
 
   close() {
     this.closed = true;
@@ -17,6 +25,7 @@ class FakeSocket extends EventTarget {
   }
 
   opens() {
+    this.readyState = 1;
     this.dispatchEvent(new Event("open"));
   }
 
@@ -133,3 +142,27 @@ test("a refusal comes with the server's own sentence, another end without", (con
 });
 
 test.after(() => mock.restoreAll());
+
+test("what the page shows is said once, and again to a server that came back", (context) => {
+  const { live, latest } = connection(context);
+  /** @type {import("../../../static/wire.js").Watch} */
+  const first = { type: "watch", topics: ["samples"] };
+  /** @type {import("../../../static/wire.js").Watch} */
+  const second = { type: "watch", topics: [] };
+  live.watch(first);
+  assert.deepEqual(latest().sent, []);
+  latest().opens();
+  live.watch(first);
+  live.watch(second);
+  assert.deepEqual(latest().sent, [first, second]);
+  latest().drops();
+  context.mock.timers.tick(5000);
+  latest().opens();
+  assert.deepEqual(latest().sent, [second]);
+});
+
+test("a page that says nothing of what it shows sends nothing", (context) => {
+  const { latest } = connection(context);
+  latest().opens();
+  assert.deepEqual(latest().sent, []);
+});

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 import sqlite3
@@ -37,6 +38,10 @@ class Browser:
             if wanted(frame):
                 return frame
         raise AssertionError("the frame that was waited for did not come")
+
+    def says(self, message: object) -> None:
+        """Send what the page says."""
+        self._socket.send(json.dumps(message))
 
     def message(self, kind: str) -> Any:
         """The next message of a type."""
@@ -200,6 +205,67 @@ def test_at_connect_the_latest_commands_come(shared_server: ServerProcess, run: 
     assert [row["id"] for row in rows] == list(range(103, 3, -1))
 
 
+def test_a_page_is_told_of_what_it_shows(shared_server: ServerProcess, run: str) -> None:
+    """A hidden page gets the run's row alone; shown again, one frame covers what it missed."""
+    with FakeProbe(shared_server, hello(run)) as probe, watching(shared_server, run) as browser:
+        browser.says({"type": "watch", "topics": []})
+        browser.message("run")
+        told: list[Any] = []
+        for step in range(1, 6):
+            probe.sample(2 * step - 1, [float(step), 1], grad_max=[1, 1], step=step)
+            logged = {"step": step, "time": 1.0, "values": {"loss": 0.5}}
+            probe.send({"type": "metrics", "seq": 2 * step, **logged})
+            probe.until_acked(2 * step)
+            browser.until(lambda frame: told.append(frame) is None and _is(frame, "run"))
+        assert all(_is(frame, "run") or _opens(frame) for frame in told)
+        browser.says({"type": "watch", "topics": ["samples"], "statistics": []})
+        sample = browser.sample()
+        assert (sample.seq, sample.step) == (5, 5)
+        assert {code: row[0] for code, row in sample.values.items()} == {1: 5, 129: 1, 130: 5}
+        browser.says({"type": "watch"})
+        points = browser.message("metrics")["points"]
+        assert [point["step"] for point in points] == [1, 2, 3, 4, 5]
+
+
+def test_a_page_may_want_few_frames(shared_server: ServerProcess, run: str) -> None:
+    """Two frames are as far apart as the page wants them, and together cover every sample."""
+    with FakeProbe(shared_server, hello(run)) as probe, watching(shared_server, run) as browser:
+        browser.says({"type": "watch", "interval": 0.7})
+        frames, arrivals = [], []
+        for seq in range(1, 9):
+            probe.sample(seq, [float(seq), 1])
+        while not frames or frames[-1].step < 8:
+            frames.append(browser.sample())
+            arrivals.append(time.monotonic())
+    assert sum(frame.seq for frame in frames) == 8
+    assert all(later - earlier > 0.6 for earlier, later in itertools.pairwise(arrivals[1:]))
+
+
+@pytest.mark.parametrize(
+    ("said", "reason"),
+    [
+        ("{", "cannot read: load it again"),
+        ('{"type": "weather"}', "cannot read: load it again"),
+        ('{"type": "watch", "interval": -1}', "cannot read: load it again"),
+        (b"GG", "cannot read: load it again"),
+        (json.dumps({"type": "watch", "topics": ["x" * 70_000]}), "at most 65536 characters"),
+    ],
+)
+def test_what_a_page_may_not_say_closes_its_socket(
+    shared_server: ServerProcess, run: str, said: str | bytes, reason: str
+) -> None:
+    """The close reason says what to do, and the server goes on."""
+    with (
+        FakeProbe(shared_server, hello(run)),
+        connect(f"{shared_server.ws_url}/api/runs/{run}/live") as socket,
+    ):
+        socket.send(said)
+        with pytest.raises(ConnectionClosed, match=reason) as caught:
+            Browser(socket).until(lambda _: False)
+    assert caught.value.rcvd is not None
+    assert caught.value.rcvd.code == 1008
+
+
 def test_an_unknown_run_closes_the_socket(shared_server: ServerProcess) -> None:
     """The close reason says what is wrong."""
     with (
@@ -228,6 +294,11 @@ def _stream(probe: FakeProbe, count: int) -> None:
     for seq in range(1, count + 1):
         probe.sample(seq, [float(seq % 97), 1.0])
         time.sleep(0.001)
+
+
+def _opens(frame: Any) -> bool:
+    """Is this of what every page is told at first?"""
+    return _is(frame, "gates") or _is(frame, "alerts")
 
 
 def _is(frame: Any, kind: str) -> bool:

@@ -7,6 +7,7 @@ import pytest
 from gradgate.server.live.connection import Refused
 from gradgate.server.live.subscriber import Subscriber
 from gradgate.server.live.topics import COMMANDS, COMMANDS_TOLD, RUN
+from gradgate.server.protocol.browser_messages import Watch
 from tests.support.loops import run_coroutine
 
 
@@ -32,6 +33,40 @@ def test_what_was_taken_is_not_taken_again() -> None:
         return [before, set(subscriber.take()), subscriber.news.is_set(), subscriber.take()]
 
     assert run_coroutine(taken()) == [True, {RUN}, False, {}]
+
+
+def test_what_is_not_shown_waits_until_it_is() -> None:
+    """It adds up meanwhile; the row of the run comes all the same, as a sign of life."""
+
+    async def taken() -> list[object]:
+        subscriber = Subscriber()
+        subscriber.watch(Watch(topics=["gates"]))
+        for topic, ids in ((RUN, {1}), (COMMANDS, {1}), (COMMANDS, {2})):
+            subscriber.add(topic, frozenset(ids))
+        hidden = [subscriber.waits(COMMANDS), set(subscriber.take())]
+        subscriber.watch(Watch(topics=["commands"]))
+        woken = subscriber.news.is_set()
+        return [*hidden, woken, subscriber.waits(COMMANDS), subscriber.take()]
+
+    assert run_coroutine(taken()) == [
+        False,
+        {RUN},
+        True,
+        True,
+        {COMMANDS: frozenset({1, 2})},
+    ]
+
+
+def test_what_is_to_be_sent_later_waits() -> None:
+    """The browser has had enough of it for the moment."""
+
+    async def taken() -> list[object]:
+        subscriber = Subscriber()
+        subscriber.add(RUN, frozenset())
+        subscriber.add(COMMANDS, frozenset({1}))
+        return [set(subscriber.take(later={COMMANDS})), set(subscriber.take())]
+
+    assert run_coroutine(taken()) == [{RUN}, {COMMANDS}]
 
 
 def test_a_browser_that_is_ended_is_told_why() -> None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import get_args
 
+from gradgate.server.live.band import Band
 from gradgate.server.live.points import Points
 from gradgate.server.live.topics import TOPICS, DirectTopic, LoggedMetrics, Pace, Samples
-from gradgate.server.protocol.browser_messages import ToBrowser
+from gradgate.server.protocol.browser_messages import ToBrowser, Watch
 from gradgate.server.protocol.frames import decode
 from gradgate.server.protocol.probe_messages import Metrics
 from gradgate.server.protocol.totals import Totals
@@ -59,7 +60,7 @@ def test_a_page_in_arrears_gets_one_frame_of_all_samples() -> None:
     for seq, norm in enumerate((5.0, 9.0, 1.0), 1):
         news = topic.merge(news, topic.news(decode(pack_sample(seq, seq, [1], {1: [norm]}))))
     assert news is not None
-    frame = decode(topic.message(news))
+    frame = decode(topic.message(news, Watch()))
     values = {code: numbers.tolist() for code, numbers in frame.values.items()}
     assert (frame.seq, values) == (3, {1: [1.0], 129: [1.0], 130: [9.0]})
 
@@ -69,3 +70,19 @@ def test_what_opens_a_page_comes_in_its_order() -> None:
     assert [topic.name for topic in TOPICS if topic.opens] == ["run", "commands", "gates", "alerts"]
     paces = {topic.name: topic.pace for topic in TOPICS if topic.pace is not None}
     assert paces == {"run": Pace(after_news=0.5, without_news=2.0)}
+
+
+def test_a_page_gets_the_statistics_that_it_shows() -> None:
+    """The norm is always there, and its range where a frame stands for several samples."""
+    topic = Samples()
+    columns = {1: [1.0], 2: [0.5], 3: [0.25], 4: [2.0]}
+    one = topic.news(decode(pack_sample(1, 1, [1], columns)))
+    two = topic.merge(one, topic.news(decode(pack_sample(2, 2, [1], columns))))
+
+    def codes(news: Band, *wanted: str) -> list[int]:
+        return list(decode(topic.message(news, Watch(statistics=list(wanted)))).values)
+
+    assert codes(one) == [1]
+    assert codes(one, "update_ratio") == [1, 3]
+    assert codes(two) == [1, 129, 130]
+    assert codes(two, "weight_norm", "grad_max", "weather") == [1, 129, 130, 2, 4]
