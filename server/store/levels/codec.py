@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pcodec import ChunkConfig, DeltaSpec, standalone
 
-_LEVEL = 4
-AUTOMATIC = ChunkConfig(compression_level=_LEVEL)
+_LEVEL = 6
+AUTOMATIC = ChunkConfig(compression_level=4)
 """Finds out by itself how numbers are packed best."""
 PLAIN = ChunkConfig(compression_level=_LEVEL, delta_spec=DeltaSpec.no_op())
 """Packs numbers as they are."""

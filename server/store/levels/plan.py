@@ -32,17 +32,24 @@ def next_block(raw: Sequence[Extent]) -> Extent | None:
 
 def next_gathering(raw: Sequence[Extent]) -> Sequence[Extent]:
     """Return the oldest neighbours of `raw` that are to become one span; empty for none."""
+    for size in GATHERED_SAMPLES:
+        group = _neighbours(raw, size)
+        if group:
+            return group
+    return []
+
+
+def _neighbours(raw: Sequence[Extent], size: int) -> Sequence[Extent]:
+    """Return the first spans of less than a size that reach it, or end before one that has it."""
     group: list[Extent] = []
-    held = 0
     for extent in raw:
-        if extent.samples >= GATHERED_SAMPLES:
+        if extent.samples >= size:
             if len(group) > 1:
                 return group
-            group, held = [], 0
+            group = []
             continue
         group.append(extent)
-        held += extent.samples
-        if held >= GATHERED_SAMPLES:
+        if extent.end - group[0].first >= size:
             return group
     return []
 

@@ -3,7 +3,8 @@
 Level 0 has the samples as commits brought them, level 1 the same in blocks of `BLOCK_SAMPLES`. Each
 level above is a pyramid's: buckets of many samples, `FACTOR` times as many as those of the level
 below, `TILE_BUCKETS` of them in a tile. All tiles above level 0 begin at a multiple of their size,
-counted in samples since the run began.
+counted in samples since the run began. The lowest buckets of the pyramid come with each block, in
+tiles of as many samples, which are put together later.
 """
 
 from __future__ import annotations
@@ -16,8 +17,9 @@ BLOCK_SAMPLES = 512
 EXACT_SAMPLES = 256
 """The newest samples of a run that stay exactly as they came, at least."""
 
-GATHERED_SAMPLES = 64
-"""Commits of fewer samples are put together until they have so many; nothing is rounded by it."""
+GATHERED_SAMPLES = (64, 8)
+"""Commits of fewer samples are put together until they have so many, in two stages, so that the
+newest samples are in few spans; nothing is rounded by it."""
 
 TILE_BUCKETS = 64
 FACTOR = 4

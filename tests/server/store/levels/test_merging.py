@@ -52,7 +52,7 @@ def test_small_commits_become_few_spans(connection: Connection, record: Record) 
     """Whatever the rhythm of commits, the newest samples are in few spans, and exact."""
     made = record([1] * 500, 2)
     merge_all(connection, made.run)
-    assert len(spans_of(connection, made.run, 0)) < 70
+    assert len(spans_of(connection, made.run, 0)) < 20
     history = read_histories(connection, made.run, [0], NORM, None, None)[0]
     np.testing.assert_array_equal(history.values, made.norms[:, 0])
     recent = read_recent(connection, made.run, 2, 200)

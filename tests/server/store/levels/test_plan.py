@@ -35,9 +35,12 @@ def test_a_block_is_made_when_enough_is_newer(raw: list[Extent], block: Extent |
 @pytest.mark.parametrize(
     ("raw", "count"),
     [
-        (extents(*[1] * 63), 0),
+        (extents(*[1] * 7), 0),
+        (extents(*[1] * 9), 8),
         (extents(*[1] * 64), 64),
         (extents(*[1] * 70), 64),
+        (extents(8, 8, 8, 1, 1), 0),
+        (extents(*[8] * 7, *[1] * 8), 15),
         (extents(64, 64, 64), 0),
         (extents(64, 1, 1, 64), 2),
         (extents(64, 1, 64), 0),
