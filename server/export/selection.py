@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
-from ..store.parameter_table import parameter_names
-from ..store.refusals import Refusal, UnknownParameter
+from ..store.refusals import Refusal, ReversedRange
 from ..store.runs import run_record
 from ..store.sample_blocks import sampled_steps
-from ..store.tables import parameters
-from ..store.targets import meant
+from ..store.targets import chosen_places
 
 
 class BadRange(Refusal):
@@ -49,34 +46,19 @@ def selection(
     first_step: int | None = None,
     last_step: int | None = None,
 ) -> Selection:
-    """Find what is meant; raises `UnknownRun`, `UnknownParameter` and `BadRange`."""
+    """Find what is meant; raises `UnknownRun`, `UnknownParameter`, `ReversedRange` and
+    `BadRange`."""
     record = run_record(connection, run)
     _check_range(run, sampled_steps(connection, run), first_step, last_step)
-    places = _places(connection, run, match)
+    places = chosen_places(connection, run, match)
     return Selection(run, record.name, places, match, first_step, last_step)
-
-
-def _places(connection: Connection, run: str, match: str | None) -> list[int]:
-    query = select(parameters.c.names).where(parameters.c.run == run)
-    names = list(connection.scalars(query.order_by(parameters.c.position)))
-    if match is None:
-        return list(range(len(names)))
-    places = meant(match, names)
-    if not places:
-        near = difflib.get_close_matches(match, parameter_names(connection, run), 3)
-        hint = f"did you mean {', '.join(map(repr, near))}?" if near else "none is named like it."
-        raise UnknownParameter(f"{match!r} means no parameter of run {run!r}: {hint}")
-    return places
 
 
 def _check_range(
     run: str, sampled: tuple[int, int] | None, first_step: int | None, last_step: int | None
 ) -> None:
     if first_step is not None and last_step is not None and first_step > last_step:
-        raise BadRange(
-            f"The range from step {first_step} to step {last_step} is reversed: "
-            f"give `from={last_step}` and `to={first_step}`."
-        )
+        raise ReversedRange(first_step, last_step)
     if first_step is None and last_step is None:
         return
     if sampled is None:

@@ -78,3 +78,16 @@ class UnknownCommand(Refusal):
 
 class UnknownParameter(Refusal):
     """There is no such parameter."""
+
+
+class ReversedRange(Refusal):
+    """The last step of a range lies before its first."""
+
+    status = 422
+    title = "No such steps"
+
+    def __init__(self, first: int, last: int) -> None:
+        super().__init__(
+            f"The range from step {first} to step {last} is reversed: "
+            f"give `from={last}` and `to={first}`."
+        )

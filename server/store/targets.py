@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Callable, Sequence
 from fnmatch import fnmatchcase
+
+from sqlalchemy import Connection, select
+
+from .parameter_table import parameter_names
+from .refusals import UnknownParameter
+from .tables import parameters
 
 
 def meant(target: str, names: Sequence[Sequence[str]]) -> list[int]:
@@ -23,3 +30,20 @@ def meant(target: str, names: Sequence[Sequence[str]]) -> list[int]:
         if found:
             return found
     return []
+
+
+def chosen_places(connection: Connection, run: str, match: str | None) -> list[int]:
+    """Return the places of the parameters of a run that a target means, None for all of them.
+
+    Raises `UnknownParameter` for a target that means none.
+    """
+    query = select(parameters.c.names).where(parameters.c.run == run)
+    names = list(connection.scalars(query.order_by(parameters.c.position)))
+    if match is None:
+        return list(range(len(names)))
+    places = meant(match, names)
+    if not places:
+        near = difflib.get_close_matches(match, parameter_names(connection, run), 3)
+        hint = f"did you mean {', '.join(map(repr, near))}?" if near else "none is named like it."
+        raise UnknownParameter(f"{match!r} means no parameter of run {run!r}: {hint}")
+    return places

@@ -25,7 +25,7 @@ def read_tracks(
     points: int,
 ) -> dict[int, Track]:
     """Return one statistic of several parameters, in at least `points` buckets if there are."""
-    return _tracks(connection, run, positions, statistic, steps, lambda found: found >= points)
+    return _tracks(connection, run, positions, statistic, steps, lambda _, found: found >= points)
 
 
 def read_histories(
@@ -41,7 +41,7 @@ def read_histories(
     Of what is kept no longer, it returns the last sample of each bucket.
     """
     steps = Range(first_step, last_step)
-    tracks = _tracks(connection, run, positions, statistic, steps, lambda _: False)
+    tracks = _tracks(connection, run, positions, statistic, steps, lambda *_: False)
     return {
         place: History(track.steps, track.last, track.states) for place, track in tracks.items()
     }

@@ -17,8 +17,8 @@ from .axes import unpack_block_axis, unpack_bucket_axis
 from .sizes import BLOCK_LEVEL, RAW_LEVEL, bucket_samples
 
 Steps = NDArray[np.int64]
-Enough = Callable[[int], bool]
-"""Says whether so many buckets are enough; coarser levels are asked before finer ones."""
+Enough = Callable[[int, int], bool]
+"""Says whether so many buckets of a level are enough; coarser levels are asked about first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,7 @@ def cover(connection: Connection, run: str, steps: Range, enough: Enough) -> lis
     coarser: list[list[Piece]] = []
     level = top
     found = _pieces(connection, run, level, steps, 0)
-    while level > BLOCK_LEVEL and not enough(sum(piece.buckets for piece in found)):
+    while level > BLOCK_LEVEL and not enough(level, sum(piece.buckets for piece in found)):
         coarser.append(found)
         level -= 1
         found = _pieces(connection, run, level, steps, 0)

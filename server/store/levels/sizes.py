@@ -13,7 +13,7 @@ RAW_LEVEL = 0
 BLOCK_LEVEL = 1
 FIRST_PYRAMID_LEVEL = 2
 
-BLOCK_SAMPLES = 512
+BLOCK_SAMPLES = 1024
 EXACT_SAMPLES = 256
 """The newest samples of a run that stay exactly as they came, at least."""
 

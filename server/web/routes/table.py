@@ -8,11 +8,12 @@ from fastapi import APIRouter, FastAPI
 from starlette.responses import StreamingResponse
 
 from ...protocol.health import Health
+from ...protocol.heatmap import HeatmapRows
 from ...protocol.history import Sparklines
 from ...protocol.parameters import ParameterRows
 from ..packed import EITHER
 from ..refusals import Fault
-from . import commands, explanations, exports, gates, health, history, runs
+from . import commands, explanations, exports, gates, health, heatmap, history, runs
 
 UNANSWERED: dict[int | str, dict[str, Any]] = {
     code: {"model": Fault} for code in (409, 429, 503, 504)
@@ -33,6 +34,7 @@ def add_routes(app: FastAPI) -> None:
     of_runs.get("/{run}/sparklines", response_model=Sparklines, responses=EITHER)(
         history.get_sparklines
     )
+    of_runs.get("/{run}/heatmap", response_model=HeatmapRows, responses=EITHER)(heatmap.get_heatmap)
     of_runs.get("/{run}/metrics")(history.get_metrics)
     of_runs.post("/{run}/commands", status_code=202)(commands.post_command)
     of_runs.get("/{run}/gates")(gates.list_gates)

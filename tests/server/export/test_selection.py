@@ -12,6 +12,7 @@ from gradgate.server.export.selection import BadRange, selection
 from gradgate.server.protocol.frames import Sample
 from gradgate.server.protocol.probe_messages import Hello
 from gradgate.server.store.database import Store
+from gradgate.server.store.refusals import ReversedRange
 from gradgate.server.store.runs import open_run
 from gradgate.server.store.samples import append_samples
 from tests.support.probing import hello
@@ -50,6 +51,6 @@ def test_a_range_beside_the_samples_is_refused(
     """With the steps that there are, or with the two the other way round."""
     with (
         store.read() as connection,
-        pytest.raises(BadRange, match=r"steps 10 to 20|`from=12` and `to=18`"),
+        pytest.raises((BadRange, ReversedRange), match=r"steps 10 to 20|`from=12` and `to=18`"),
     ):
         selection(connection, run, None, first, last)

@@ -28,7 +28,7 @@ def spans_of(connection: Connection, run: str, level: int) -> list[tuple[int, in
 
 
 @pytest.mark.parametrize(
-    "commits", [[1] * 1400, [1000, 400], [7] * 200, [1, 700, 1, 1, 697], [1400]]
+    "commits", [[1] * 1400 + [1000], [1000, 1400], [16] * 150, [1, 1300, 1, 1, 1097], [2400]]
 )
 def test_every_sample_is_what_it_was(
     connection: Connection, record: Record, commits: list[int]
@@ -36,11 +36,12 @@ def test_every_sample_is_what_it_was(
     """Steps and states exactly, values within 0.1 %, and exactly where they are newest."""
     made = record(commits, 3)
     assert merge_all(connection, made.run)
-    assert spans_of(connection, made.run, 1) == [(0, BLOCK_SAMPLES), (BLOCK_SAMPLES, BLOCK_SAMPLES)]
+    blocks = [(0, BLOCK_SAMPLES), (BLOCK_SAMPLES, BLOCK_SAMPLES)]
+    assert spans_of(connection, made.run, 1) == spans_of(connection, made.run, 2) == blocks
     found = read_histories(connection, made.run, range(3), NORM, None, None)
     exact = len(made.norms) - EXACT_SAMPLES
     for place, history in found.items():
-        assert history.steps.tolist() == list(range(1400))
+        assert history.steps.tolist() == list(range(2400))
         np.testing.assert_array_equal(history.states, made.states[:, place])
         np.testing.assert_allclose(history.values, made.norms[:, place], rtol=FINE)
         np.testing.assert_array_equal(history.values[exact:], made.norms[exact:, place])
@@ -141,7 +142,7 @@ def test_a_parameter_that_came_later_was_not_measured_before(
 
 def test_a_merge_of_what_has_changed_is_not_done(connection: Connection, record: Record) -> None:
     """What another server has merged in between is not merged twice."""
-    made = record([400] * 3, 2)
+    made = record([700] * 2, 2)
     merge = next_merge(connection, made.run)
     assert merge is not None
     merge.apply(connection)
@@ -151,7 +152,7 @@ def test_a_merge_of_what_has_changed_is_not_done(connection: Connection, record:
 
 def test_nothing_is_added_to_a_run_that_is_deleted(connection: Connection, record: Record) -> None:
     """A merge that was computed before comes too late."""
-    made = record([400] * 3, 2)
+    made = record([700] * 2, 2)
     merge = next_merge(connection, made.run)
     assert merge is not None
     connection.execute(delete(runs).where(runs.c.id == made.run))

@@ -20,11 +20,11 @@ def extents(*sizes: int, first: int = 0) -> list[Extent]:
     ("raw", "block"),
     [
         ([], None),
-        (extents(512, 255), None),
-        (extents(512, 256), Extent(0, 512)),
-        (extents(768), Extent(0, 512)),
-        (extents(1000, first=512), Extent(512, 512)),
-        (extents(1000, first=500), Extent(500, 12)),
+        (extents(1024, 255), None),
+        (extents(1024, 256), Extent(0, 1024)),
+        (extents(1280), Extent(0, 1024)),
+        (extents(2000, first=1024), Extent(1024, 1024)),
+        (extents(2000, first=1000), Extent(1000, 24)),
     ],
 )
 def test_a_block_is_made_when_enough_is_newer(raw: list[Extent], block: Extent | None) -> None:

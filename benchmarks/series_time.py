@@ -1,0 +1,116 @@
+"""How long series and heat maps take, by the length of the run.
+
+A made-up run (`benchmarks/histories.py`) is recorded for each length, and merged. A real server
+then answers for the whole run and for ranges of it, one request after the other; its processor
+time is read from the system before and after.
+
+Usage: python benchmarks/series_time.py [--steps N ...] [--parameters N] [--requests N]
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import numpy as np
+from histories import record_run
+
+from gradgate.server.store.database import Store
+
+COLUMNS = "application/vnd.gradgate.columns"
+
+
+def main() -> None:
+    """Record each run, ask, and print medians and what 95 of 100 answers stay within."""
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("--steps", type=int, nargs="+", default=[10_000, 100_000, 1_000_000])
+    options.add_argument("--parameters", type=int, default=100)
+    options.add_argument("--requests", type=int, default=100)
+    given = options.parse_args()
+    print(f"{given.parameters} parameters; milliseconds: latency, its 95 %; server CPU a request")
+    for steps in given.steps:
+        with tempfile.TemporaryDirectory() as folder:
+            store = Store(Path(folder))
+            run = record_run(store, steps, given.parameters, 1000)
+            store.close()
+            size = sum(file.stat().st_size for file in Path(folder).iterdir())
+            print(f"{steps} steps, {size / 1e6:.1f} MB", flush=True)
+            with served(Path(folder)) as (process, url):
+                for name, path, headers in questions(run, steps):
+                    measure(name, process, url + path, headers, given.requests)
+
+
+def questions(run: str, steps: int) -> Iterator[tuple[str, str, dict[str, str]]]:
+    """Yield what is asked, by name: the address and the headers."""
+    series = f"/api/runs/{run}/series?parameter=layers.0.p0"
+    heatmap = f"/api/runs/{run}/heatmap?columns=600&rows=256"
+    yield "series, whole", series, {}
+    yield "series, middle tenth", f"{series}&from={steps * 45 // 100}&to={steps * 55 // 100}", {}
+    yield "series, newest 5,000", f"{series}&from={steps - 5000}", {}
+    eight = "".join(f"&parameter=layers.{place}.p0" for place in range(1, 8))
+    yield "series of eight, whole", series + eight, {}
+    yield "heat map, whole", heatmap, {"Accept": COLUMNS}
+    yield (
+        "heat map, middle tenth",
+        (f"{heatmap}&from={steps * 45 // 100}&to={steps * 55 // 100}"),
+        {"Accept": COLUMNS},
+    )
+
+
+@contextmanager
+def served(folder: Path) -> Iterator[tuple[int, str]]:
+    """Serve a folder as long as the context lasts; its process and its address."""
+    command = [sys.executable, "-c", "from gradgate.server.cli.main import main; main()", "serve"]
+    process = subprocess.Popen(
+        [*command, "--port", "0", "--data", str(folder)],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    for line in process.stdout:
+        if "http://" in line:
+            break
+    try:
+        yield process.pid, line[line.index("http://") :].strip().rstrip("/")
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(20)
+
+
+def measure(name: str, process: int, address: str, headers: dict[str, str], requests: int) -> None:
+    """Ask so often, and print how long it took."""
+    took = []
+    with httpx.Client(trust_env=False, timeout=60, headers=headers) as client:
+        for _ in range(5):
+            answer = client.get(address)
+            assert answer.status_code == 200, answer.text
+        begun = processor_time(process)
+        for _ in range(requests):
+            start = time.perf_counter()
+            client.get(address)
+            took.append(1000 * (time.perf_counter() - start))
+        spent = 1000 * (processor_time(process) - begun) / requests
+    print(
+        f"  {name:24}{np.median(took):8.1f}{np.percentile(took, 95):8.1f}{spent:8.1f}"
+        f"  {len(answer.content):>9,} bytes",
+        flush=True,
+    )
+
+
+def processor_time(process: int) -> float:
+    """Return the seconds of processor time that a process has taken."""
+    fields = Path(f"/proc/{process}/stat").read_text("ascii").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,27 @@
+"""Parameters rolled up into rows."""
+
+from __future__ import annotations
+
+import pytest
+
+from gradgate.server.store.rollup import rolled_up
+
+NAMES = ["a.one.w", "a.one.b", "a.two.w", "b.w", "b.x.y.w", "scale"]
+
+
+@pytest.mark.parametrize(
+    ("rows", "groups"),
+    [
+        (6, [(name, [place]) for place, name in enumerate(NAMES)]),
+        (5, [("a.one", [0, 1]), ("a.two", [2]), ("b", [3]), ("b.x.y", [4]), ("scale", [5])]),
+        (3, [("a", [0, 1, 2]), ("b", [3, 4]), ("scale", [5])]),
+        (2, [("a.one.w … a.two.w", [0, 1, 2]), ("b.w … scale", [3, 4, 5])]),
+        (1, [("a.one.w … scale", [0, 1, 2, 3, 4, 5])]),
+    ],
+)
+def test_rows_are_the_deepest_modules_that_there_is_room_for(
+    rows: int, groups: list[tuple[str, list[int]]]
+) -> None:
+    """Each parameter is in one of them, in the order of the model."""
+    found = rolled_up(NAMES, range(6), rows)
+    assert [(group.name, group.places) for group in found] == groups
