@@ -10,19 +10,15 @@ Usage: python benchmarks/series_time.py [--steps N ...] [--parameters N] [--requ
 from __future__ import annotations
 
 import argparse
-import os
-import signal
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
 import numpy as np
 from histories import record_run
+from servers import processor_time, served
 
 from gradgate.server.store.database import Store
 
@@ -66,26 +62,6 @@ def questions(run: str, steps: int) -> Iterator[tuple[str, str, dict[str, str]]]
     )
 
 
-@contextmanager
-def served(folder: Path) -> Iterator[tuple[int, str]]:
-    """Serve a folder as long as the context lasts; its process and its address."""
-    command = [sys.executable, "-c", "from gradgate.server.cli.main import main; main()", "serve"]
-    process = subprocess.Popen(
-        [*command, "--port", "0", "--data", str(folder)],
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stdout is not None
-    for line in process.stdout:
-        if "http://" in line:
-            break
-    try:
-        yield process.pid, line[line.index("http://") :].strip().rstrip("/")
-    finally:
-        process.send_signal(signal.SIGTERM)
-        process.wait(20)
-
-
 def measure(name: str, process: int, address: str, headers: dict[str, str], requests: int) -> None:
     """Ask so often, and print how long it took."""
     took = []
@@ -104,12 +80,6 @@ def measure(name: str, process: int, address: str, headers: dict[str, str], requ
         f"  {len(answer.content):>9,} bytes",
         flush=True,
     )
-
-
-def processor_time(process: int) -> float:
-    """Return the seconds of processor time that a process has taken."""
-    fields = Path(f"/proc/{process}/stat").read_text("ascii").rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 if __name__ == "__main__":

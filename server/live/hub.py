@@ -51,7 +51,7 @@ class Hub:
         self._probes = 0
         self._browsers = 0
         self.writer = Writer(store, self._commit_from_writer, self._runs.drop_from_writer)
-        self._compactor = Compactor(store, self.writer.submit)
+        self._compactor = Compactor(store, self.writer.submit, self._writer_busy)
         self._others = OtherServers(store, self.writer, self._runs)
         self.requests = Requests(store, self.writer, self._runs)
         self.administration = Administration(store, self.writer, self._runs)
@@ -148,6 +148,9 @@ class Hub:
         live.heard()
         self._runs.commit([changes])
         return opened, commands
+
+    def _writer_busy(self) -> bool:
+        return self.writer.busy
 
     def _commit_from_writer(self, changes: Sequence[Changes]) -> None:
         self._runs.commit_from_writer(changes)

@@ -14,6 +14,7 @@ from sqlalchemy import Connection
 from .recording import Received
 
 BACKLOG_BYTES = 256 * 1024 * 1024
+BUSY_BYTES = 1024 * 1024
 _BATCH_FRAMES = 4096
 
 T = TypeVar("T")
@@ -100,6 +101,11 @@ class WriteQueue:
     def waiting(self) -> int:
         """Return about how many frames and tasks wait."""
         return self._entries.qsize()
+
+    @property
+    def busy(self) -> bool:
+        """Return whether so much waits that nothing else should be done for now."""
+        return self._bytes_in - self._bytes_out > BUSY_BYTES
 
     @property
     def overloaded(self) -> bool:

@@ -98,6 +98,11 @@ class Writer:
         return self._queue.waiting
 
     @property
+    def busy(self) -> bool:
+        """Return whether so much waits that nothing else should be done for now."""
+        return self._queue.busy
+
+    @property
     def overloaded(self) -> bool:
         """Return whether so much waits that nothing more should be read from a probe for now."""
         return self._queue.overloaded

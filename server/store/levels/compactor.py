@@ -23,8 +23,8 @@ from .merging import Merge, Outdated, next_merge, unmerged_runs
 RETRY_AFTER = 10.0
 INTERVAL = 1.0
 """Seconds between two looks at runs of which there was nothing to merge."""
-PAUSE = 1.0
-"""So many times as long as a merge took, nothing is merged: ingest and answers have the rest."""
+PAUSE, LONGEST_PAUSE = 1.0, 20.0
+"""So many times as long as a merge took, nothing is merged; the second while ingest is busy."""
 
 T = TypeVar("T")
 
@@ -47,7 +47,9 @@ class Compactor:
     lost nothing. A merge that fails is tried again, and ingest goes on meanwhile.
     """
 
-    def __init__(self, store: Store, submit: Submit) -> None:
+    def __init__(self, store: Store, submit: Submit, busy: Callable[[], bool]) -> None:
+        """Merge in a store; `busy` says whether so much is to be stored that this should wait."""
+        self._busy = busy
         self._store = store
         self._submit = submit
         self._changed: queue.SimpleQueue[str | None] = queue.SimpleQueue()
@@ -120,7 +122,15 @@ class Compactor:
             # Another server, or a person who deleted, was faster.
             _log.debug("Run %s changed while it was merged, and is looked at again", run)
         merges.append(merge)
-        self._closing.wait(PAUSE * (time.monotonic() - begun))
+        self._rest(time.monotonic() - begun)
+
+    def _rest(self, took: float) -> None:
+        """Leave the processor to ingest and to answers, after a merge that took so many seconds."""
+        rested = 0.0
+        while rested < LONGEST_PAUSE and not self._closing.wait(PAUSE * took):
+            rested += PAUSE
+            if not self._busy():
+                return
 
     def _guarded(self, run: str | None, work: Callable[[], None]) -> bool:
         """Do something and return whether it need not be tried again."""

@@ -85,7 +85,7 @@ def test_what_earlier_servers_left_is_merged(
     store: Store, writer: Writer, filled: dict[str, Recorded]
 ) -> None:
     """Without anything new of a run."""
-    compactor = Compactor(store, writer.submit)
+    compactor = Compactor(store, writer.submit, lambda: False)
     compactor.start()
     for run, made in filled.items():
         wait_for(lambda run=run: merged(store, run), 20, "the run is merged")
@@ -95,7 +95,7 @@ def test_what_earlier_servers_left_is_merged(
 
 def test_a_run_is_merged_when_something_of_it_was_stored(store: Store, writer: Writer) -> None:
     """While the thread runs."""
-    compactor = Compactor(store, writer.submit)
+    compactor = Compactor(store, writer.submit, lambda: False)
     compactor.start()
     with store.write() as connection:
         made = fill(connection, RUNS[0])
@@ -103,6 +103,23 @@ def test_a_run_is_merged_when_something_of_it_was_stored(store: Store, writer: W
     wait_for(lambda: merged(store, RUNS[0]), 20, "the run is merged")
     assert_whole(store, made)
     compactor.close()
+
+
+def test_a_server_that_is_always_busy_merges_all_the_same(
+    store: Store, writer: Writer, filled: dict[str, Recorded]
+) -> None:
+    """But rests for longer, as long as there is much to store."""
+    asked = []
+
+    def busy() -> bool:
+        asked.append(True)
+        return True
+
+    compactor = Compactor(store, writer.submit, busy)
+    compactor.start()
+    wait_for(lambda: merged(store, RUNS[0]), 60, "a run is merged")
+    compactor.close()
+    assert len(asked) > module.LONGEST_PAUSE
 
 
 def test_a_full_disk_is_told_once_and_merging_goes_on_later(
@@ -125,7 +142,7 @@ def test_a_full_disk_is_told_once_and_merging_goes_on_later(
         failed.set_exception(OperationalError("INSERT", {}, full))
         return failed
 
-    compactor = Compactor(store, submit)
+    compactor = Compactor(store, submit, lambda: False)
     with caplog.at_level(logging.ERROR):
         compactor.start()
         for run, made in filled.items():
@@ -148,7 +165,7 @@ def test_a_damaged_run_takes_no_other_along(
     with store.write() as connection:
         damaged = (spans.c.run == RUNS[0]) & (spans.c.first == 30)
         connection.execute(update(spans).where(damaged).values(axis=b"nothing"))
-    compactor = Compactor(store, writer.submit)
+    compactor = Compactor(store, writer.submit, lambda: False)
     with caplog.at_level(logging.ERROR):
         compactor.start()
         wait_for(lambda: merged(store, RUNS[1]), 20, "the other run is merged")
