@@ -23,6 +23,12 @@ class Dashboard:
     """A server that runs."""
 
     url: str
+    pid: int
+
+    @property
+    def ws_url(self) -> str:
+        """Return the address for WebSockets."""
+        return "ws" + self.url.removeprefix("http")
 
     def get(self, path: str) -> Any:
         """Return what the REST interface answers."""
@@ -49,6 +55,6 @@ def dashboard() -> Iterator[Dashboard]:
             if not first.startswith("Gradgate dashboard: "):
                 raise RuntimeError(f"the server did not start: it printed {first!r}")
             try:
-                yield Dashboard(first.split()[-1].rstrip("/"))
+                yield Dashboard(first.split()[-1].rstrip("/"), server.pid)
             finally:
                 server.terminate()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Text, cast, select
 
 from ..protocol.parameters import FrozenRow, ParameterRow
 from ..protocol.states import State
@@ -15,10 +17,10 @@ from .runs import run_record
 from .samples import Latest, read_latest
 from .tables import parameters
 
+# Lists come as their text and are read together: twenty thousand small ones take far longer.
+_LISTS = (cast(parameters.c.names, Text), cast(parameters.c.shape, Text))
 _COLUMNS = (
-    parameters.c.names,
     parameters.c.module,
-    parameters.c.shape,
     parameters.c.numel,
     parameters.c.dtype,
     parameters.c.device,
@@ -34,25 +36,27 @@ _BY_SCRIPT = FrozenRow(by="script", mode="grad", hold_stats=False, since_step=No
 class ParameterColumns:
     """Every parameter of a run in model order, one entry each: the fields of its row."""
 
-    names: list[list[str]]
-    module: list[str]
-    shape: list[list[int]]
-    numel: list[int]
-    dtype: list[str]
-    device: list[str]
-    in_optimizer: list[bool]
-    removed: list[bool]
-    frozen: list[FrozenRow | None]
-    gate: list[int | None]
-    cause: list[str | None]
+    names: Sequence[list[str]]
+    module: Sequence[str]
+    shape: Sequence[list[int]]
+    numel: Sequence[int]
+    dtype: Sequence[str]
+    device: Sequence[str]
+    in_optimizer: Sequence[bool]
+    removed: Sequence[bool]
+    frozen: Sequence[FrozenRow | None]
+    gate: Sequence[int | None]
+    cause: Sequence[str | None]
     latest: Latest
 
 
 def parameter_columns(connection: Connection, run: str) -> ParameterColumns:
     """Return every parameter of a run; raises `UnknownRun`."""
     record = run_record(connection, run)
-    query = select(*_COLUMNS).where(parameters.c.run == run).order_by(parameters.c.position)
-    table = connection.execute(query).all()
+    query = select(*_LISTS, *_COLUMNS).where(parameters.c.run == run)
+    table = connection.execute(query.order_by(parameters.c.position)).all()
+    read = list(zip(*table, strict=True)) or [()] * (len(_LISTS) + len(_COLUMNS))
+    names, shape, module, numel, dtype, device, in_optimizer, removed, requires_grad = read
     latest = read_latest(connection, run, len(table))
     held = _held(record.frozen)
     gates = _gates(record.gates)
@@ -61,18 +65,17 @@ def parameter_columns(connection: Connection, run: str) -> ParameterColumns:
     current = record.sample_seq > record.frozen_seq
     states = latest.states.tolist()
     return ParameterColumns(
-        names=[row.names for row in table],
-        module=[row.module for row in table],
-        shape=[row.shape for row in table],
-        numel=[row.numel for row in table],
-        dtype=[row.dtype for row in table],
-        device=[row.device for row in table],
-        in_optimizer=[row.in_optimizer for row in table],
-        removed=[row.removed for row in table],
+        names=_lists(names),
+        module=module,
+        shape=_lists(shape),
+        numel=numel,
+        dtype=dtype,
+        device=device,
+        in_optimizer=in_optimizer,
+        removed=removed,
         frozen=[
-            held.get(place)
-            or (_BY_SCRIPT if _frozen_by_script(row.requires_grad, code, current) else None)
-            for place, (row, code) in enumerate(zip(table, states, strict=True))
+            held.get(place) or (_BY_SCRIPT if _frozen_by_script(free, code, current) else None)
+            for place, (free, code) in enumerate(zip(requires_grad, states, strict=True))
         ],
         gate=[
             gates.get(place) if code == State.GATED else None for place, code in enumerate(states)
@@ -113,6 +116,12 @@ def parameter_rows(connection: Connection, run: str) -> list[ParameterRow]:
         )
         for place, row in enumerate(zip(*columns.values(), strict=True))
     ]
+
+
+def _lists(texts: Sequence[str]) -> list[Any]:
+    """Return the JSON of each text."""
+    read: list[Any] = json.loads(f"[{','.join(texts)}]")
+    return read
 
 
 def _held(frozen: list[dict[str, Any]]) -> dict[int, FrozenRow]:
