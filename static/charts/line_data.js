@@ -25,6 +25,8 @@ export class LineData {
     this.series = new SeriesStore(api);
     this.metrics = new Metrics();
     this.metricsStale = true;
+    /** Whether the server has ever told what metrics there are. */
+    this.metricsKnown = false;
     /** @type {MetricPoint[]} that came while metrics were fetched */
     this.since = [];
     this.fetchedAt = -Infinity;
@@ -102,5 +104,6 @@ export class LineData {
       this.metricsStale = true;
       throw error;
     }
+    this.metricsKnown = true;
   }
 }

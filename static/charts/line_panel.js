@@ -72,15 +72,17 @@ export class LinePanel {
     const sources = { series: data.series.byName, metrics: data.metrics };
     const { key, ...drawn } = drawnLines(view, sources, chart.room, tokens);
     this.key.render(tab, key.map((entry) => ({ ...entry, asks: asking.includes(entry.name) })), drawn.bands);
-    chart.render({ tab, ...drawn, marks: effectMarks(state.commands), hint: hintOf(tab), tokens });
+    chart.render({ tab, ...drawn, marks: effectMarks(state.commands), hint: hintOf(tab, data.metricsKnown), tokens });
   }
 }
 
 /**
  * What a tab without lines says.
  * @param {LineTab} tab
+ * @param {boolean} metricsKnown
  */
-function hintOf(tab) {
+function hintOf(tab, metricsKnown) {
+  if (tab === "metrics" && !metricsKnown) return "The server has not told yet which metrics there are.";
   return tab === "metrics"
     ? "No metrics yet: run.log(loss=loss) in the training loop shows them here."
     : `Click a parameter to see it over time. Ctrl-click, or P, adds one: up to ${plural(MAX_SELECTED, "line")}.`;

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from playwright.sync_api import expect
 
-from tests.page.conftest import OpenRun, Play
+from tests.page.conftest import OpenPage, OpenRun, Play
+from tests.page.run_page import RunPage
 from tests.support.probing import ABSENT, FROZEN, PRESENT
+from tests.support.serving import ServerProcess
 
 
 def test_a_toggle_waits_for_the_job(play: Play, open_run: OpenRun, run: str) -> None:
@@ -124,3 +126,18 @@ def test_a_refused_command_stays_in_sight(play: Play, open_run: OpenRun, run: st
     page.row("a.weight").get_by_role("checkbox").click()
     page.page.keyboard.press("Enter")
     expect(failure).to_be_hidden()
+
+
+def test_metrics_that_were_not_fetched_are_not_denied(
+    play: Play, open_page: OpenPage, page_server: ServerProcess, run: str
+) -> None:
+    """Only when the server has said that there are none does the page say so."""
+    play(run, "a.weight").sample(1, [0.5])
+    opened = open_page(offline=True)
+    metrics = f"**/api/runs/{run}/metrics*"
+    opened.route(metrics, lambda route: route.abort("connectionrefused"))
+    RunPage(opened, f"{page_server.url}/runs/{run}")
+    hint = opened.locator("#lines .hint")
+    expect(hint).to_have_text("The server has not told yet which metrics there are.")
+    opened.unroute(metrics)
+    expect(hint).to_contain_text("No metrics yet")
