@@ -57,7 +57,7 @@ def survive_kills(folder: Path, kills: int, seed: int) -> Outcome:
     acknowledged = 0
     server = ServerProcess(folder).start()
     for _ in range(kills):
-        acknowledged = _until_killed(server, acknowledged, draw.uniform(0.2, 2.5))
+        acknowledged = _until_killed(server, acknowledged, draw.uniform(0.2, 2))
         server.restart()
     with FakeProbe(server, _greeting()) as probe:
         last = probe.welcome["last_seq"]

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Row, delete, func, insert, select
 from ..tables import runs, spans, tiles
 from .blocks import block_of_spans, gathered
 from .coarsening import coarsened
+from .contents import block_count, stored_codes
 from .plan import Extent, next_block, next_gathering, next_tile
 from .rows import SpanRow, TileRow
 from .sizes import FIRST_PYRAMID_LEVEL, RAW_LEVEL, tile_samples
@@ -56,6 +57,9 @@ class Merge:
             delete(tiles).where(
                 tiles.c.run == self.run,
                 tiles.c.level == self.level,
+                # Named one by one, so that the key finds the few among all of the level.
+                tiles.c.statistic.in_(stored_codes(connection, self.run, self.level)),
+                tiles.c.block.in_(range(block_count(connection, self.run, self.level))),
                 tiles.c.first.between(first, last),
             )
         )
@@ -66,12 +70,14 @@ def next_merge(connection: Connection, run: str) -> Merge | None:
     tile = _next_pyramid_tile(connection, run)
     if tile is not None:
         return _coarsening(connection, run, *tile)
-    raw = _extents(connection, run, RAW_LEVEL, 0)
+    raw = _raw_samples(connection, run)
+    if raw is None:
+        return None
     block = next_block(raw)
     if block is not None:
         sources = _spans_in(connection, run, RAW_LEVEL, block)
         return _replacement(run, sources, *block_of_spans(connection, run, sources, block))
-    group = next_gathering(raw)
+    group = next_gathering(_extents(connection, run, RAW_LEVEL, raw.first))
     if group:
         whole = Extent(group[0].first, group[-1].end - group[0].first)
         sources = _spans_in(connection, run, RAW_LEVEL, whole)
@@ -120,8 +126,15 @@ def _next_pyramid_tile(connection: Connection, run: str) -> tuple[int, int, Exte
     return None
 
 
+def _raw_samples(connection: Connection, run: str) -> Extent | None:
+    """Return the samples at level 0; they follow each other."""
+    query = select(func.min(spans.c.first))
+    first = connection.scalar(query.where(spans.c.run == run, spans.c.level == RAW_LEVEL))
+    return None if first is None else Extent(first, _end(connection, run, RAW_LEVEL) - first)
+
+
 def _end(connection: Connection, run: str, level: int) -> int:
-    """Return the number behind the last sample of a level above 0."""
+    """Return the number behind the last sample of a level; 0 for none."""
     query = select(func.max(spans.c.first)).where(spans.c.run == run, spans.c.level == level)
     last = connection.execute(
         select(spans.c.first, spans.c.samples).where(

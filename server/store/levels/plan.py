@@ -21,13 +21,13 @@ class Extent:
         return self.first + self.samples
 
 
-def next_block(raw: Sequence[Extent]) -> Extent | None:
-    """Return the samples that become a block: the oldest, up to a multiple of `BLOCK_SAMPLES`."""
-    if not raw:
-        return None
-    first = raw[0].first
-    block = Extent(first, BLOCK_SAMPLES - first % BLOCK_SAMPLES)
-    return block if raw[-1].end >= block.end + EXACT_SAMPLES else None
+def next_block(raw: Extent) -> Extent | None:
+    """Return the samples that become a block, of those at level 0.
+
+    That are the oldest, up to a multiple of `BLOCK_SAMPLES`, when enough are newer.
+    """
+    block = Extent(raw.first, BLOCK_SAMPLES - raw.first % BLOCK_SAMPLES)
+    return block if raw.end >= block.end + EXACT_SAMPLES else None
 
 
 def next_gathering(raw: Sequence[Extent]) -> Sequence[Extent]:

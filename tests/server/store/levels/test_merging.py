@@ -28,7 +28,7 @@ def spans_of(connection: Connection, run: str, level: int) -> list[tuple[int, in
 
 
 @pytest.mark.parametrize(
-    "commits", [[1] * 1400 + [1000], [1000, 1400], [16] * 150, [1, 1300, 1, 1, 1097], [2400]]
+    "commits", [[1] * 1400 + [1000], [1000, 1400], [1, 1300, 1, 1, 1097], [2400]]
 )
 def test_every_sample_is_what_it_was(
     connection: Connection, record: Record, commits: list[int]

@@ -19,15 +19,15 @@ def extents(*sizes: int, first: int = 0) -> list[Extent]:
 @pytest.mark.parametrize(
     ("raw", "block"),
     [
-        ([], None),
-        (extents(1024, 255), None),
-        (extents(1024, 256), Extent(0, 1024)),
-        (extents(1280), Extent(0, 1024)),
-        (extents(2000, first=1024), Extent(1024, 1024)),
-        (extents(2000, first=1000), Extent(1000, 24)),
+        (Extent(0, 1279), None),
+        (Extent(0, 1280), Extent(0, 1024)),
+        (Extent(1024, 2000), Extent(1024, 1024)),
+        (Extent(1000, 2000), Extent(1000, 24)),
+        (Extent(1000, 279), None),
+        (Extent(1000, 280), Extent(1000, 24)),
     ],
 )
-def test_a_block_is_made_when_enough_is_newer(raw: list[Extent], block: Extent | None) -> None:
+def test_a_block_is_made_when_enough_is_newer(raw: Extent, block: Extent | None) -> None:
     """It ends at a multiple of its size, and the newest samples are no part of one."""
     assert next_block(raw) == block
 
