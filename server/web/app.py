@@ -54,7 +54,8 @@ def create_app(settings: Settings) -> FastAPI:
     add_pages(app, pages)
     add_refusals(app, pages)
     app.add_middleware(BodyLimit)
-    add_compress_type(MEDIA_TYPE)
+    for each in (MEDIA_TYPE, "text/csv"):
+        add_compress_type(each)
     # No answer holds the token or a cookie, so that its length tells nothing of them.
     app.add_middleware(CompressMiddleware)
     app.add_middleware(Guard, policy=policy, page_error=pages.error)

@@ -10,6 +10,8 @@ import pytest
 import zstandard
 from starlette.testclient import TestClient
 
+from gradgate.server.protocol.columns import MEDIA_TYPE
+
 UNPACKED: dict[str, Callable[[bytes], bytes]] = {
     "zstd": lambda data: zstandard.ZstdDecompressor().decompressobj().decompress(data),
     "br": brotli.decompress,
@@ -31,6 +33,25 @@ def test_an_answer_is_compressed_as_the_client_likes(
     assert UNPACKED[encoding](sent) == plain.content
     assert len(sent) < len(plain.content) / 2
     assert "content-encoding" not in plain.headers
+
+
+@pytest.mark.parametrize(
+    ("path", "accept", "encoding"),
+    [
+        ("parameters", MEDIA_TYPE, "zstd"),
+        ("export?format=csv&table=parameters", "*/*", "zstd"),
+        ("export?format=parquet&table=parameters", "*/*", None),
+        ("export?format=csv", "*/*", None),
+    ],
+)
+def test_what_has_room_to_shrink_is_compressed(
+    client: TestClient, known: str, path: str, accept: str, encoding: str | None
+) -> None:
+    """Columns and CSV are; what is packed already is left as it is."""
+    headers = {"Accept": accept, "Accept-Encoding": "zstd"}
+    answer = client.get(f"/api/runs/{known}/{path}", headers=headers)
+    assert answer.status_code == 200
+    assert answer.headers.get("content-encoding") == encoding
 
 
 def test_the_best_of_what_the_client_takes_is_chosen(client: TestClient) -> None:
