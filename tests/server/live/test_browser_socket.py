@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 import math
 import sqlite3
@@ -225,20 +224,6 @@ def test_a_page_is_told_of_what_it_shows(shared_server: ServerProcess, run: str)
         browser.says({"type": "watch"})
         points = browser.message("metrics")["points"]
         assert [point["step"] for point in points] == [1, 2, 3, 4, 5]
-
-
-def test_a_page_may_want_few_frames(shared_server: ServerProcess, run: str) -> None:
-    """Two frames are as far apart as the page wants them, and together cover every sample."""
-    with FakeProbe(shared_server, hello(run)) as probe, watching(shared_server, run) as browser:
-        browser.says({"type": "watch", "interval": 0.7})
-        frames, arrivals = [], []
-        for seq in range(1, 9):
-            probe.sample(seq, [float(seq), 1])
-        while not frames or frames[-1].step < 8:
-            frames.append(browser.sample())
-            arrivals.append(time.monotonic())
-    assert sum(frame.seq for frame in frames) == 8
-    assert all(later - earlier > 0.6 for earlier, later in itertools.pairwise(arrivals[1:]))
 
 
 @pytest.mark.parametrize(

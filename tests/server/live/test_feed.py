@@ -13,16 +13,19 @@ import pytest
 from sqlalchemy import update
 from starlette.websockets import WebSocket
 
+from gradgate.server.live.band import Band
 from gradgate.server.live.feed import Feed
 from gradgate.server.live.subscriber import Subscriber
 from gradgate.server.live.topics import COMMANDS, RUN, TOPICS, Topic
+from gradgate.server.protocol.browser_messages import Watch
+from gradgate.server.protocol.frames import decode
 from gradgate.server.protocol.probe_messages import Hello
 from gradgate.server.store.database import Store
 from gradgate.server.store.runs import open_run
 from gradgate.server.store.tables import runs
 from tests.server.live.conftest import Socket
 from tests.support.loops import run_coroutine
-from tests.support.probing import hello
+from tests.support.probing import hello, pack_sample
 
 BY_NAME = {topic.name: topic for topic in TOPICS}
 
@@ -118,3 +121,28 @@ def test_a_gate_that_cannot_be_read_hides_no_other(
     with caplog.at_level(logging.ERROR, "gradgate.server"):
         assert feeding(store, run, count=4) == ["run", "commands", "gates", "alerts"]
     assert f"gate 7 of run {run} cannot be read" in caplog.text
+
+
+def test_frames_are_as_far_apart_as_the_page_wants(store: Store, run: str) -> None:
+    """The first comes at once, those in between with the next; other news do not wait for it."""
+    band = Band.of(decode(pack_sample(1, 1, [1], {1: [0.5]})))
+
+    async def feed() -> tuple[list[str], float]:
+        browser, subscriber = Browser(), Subscriber()
+        subscriber.watch(Watch(interval=0.5))
+        feed = Feed(cast(WebSocket, browser), store, run, subscriber)
+        sending = asyncio.create_task(feed.send())
+        subscriber.add(BY_NAME["samples"], band)
+        types = await browser.types(5)
+        start = asyncio.get_running_loop().time()
+        for _ in range(3):
+            subscriber.add(BY_NAME["samples"], band)
+        subscriber.add(BY_NAME["explanations"], frozenset())
+        while types.count("samples") < 2:
+            types += await browser.types(1)
+        sending.cancel()
+        return types, asyncio.get_running_loop().time() - start
+
+    types, elapsed = run_coroutine(feed())
+    assert types[:6] == ["run", "commands", "gates", "alerts", "samples", "explanations"]
+    assert elapsed > 0.4
