@@ -343,11 +343,18 @@ export interface MetricRows {
   metrics: {
     [k: string]: MetricRow;
   };
+  names: string[];
 }
 /**
- * One metric's history.
+ * A range of a metric in buckets, of one value each where there is room for all.
  */
 export interface MetricRow {
+  count: number[];
+  max: (number | null)[];
+  min: (number | null)[];
+  nan: number[];
+  neginf: number[];
+  posinf: number[];
   steps: number[];
   values: (number | null)[];
 }
@@ -571,6 +578,9 @@ export interface NewMetrics {
  * What was logged at one step; a number that is not finite is null.
  */
 export interface MetricPoint {
+  nonfinite?: {
+    [k: string]: "nan" | "inf" | "-inf";
+  };
   step: number;
   values: {
     [k: string]: number | null;

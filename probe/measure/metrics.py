@@ -26,28 +26,39 @@ MAX_PENDING = 64
 
 @dataclass(frozen=True)
 class MetricValues:
-    """Metrics of one step; None for a value that is not finite."""
+    """Metrics of one step; None for a value that was not measured."""
 
     step: int
     time: float
-    values: dict[str, float | None]
+    values: Mapping[str, float | None]
 
     def as_message(self, seq: int) -> dict[str, Any]:
-        """The metrics as the wire protocol has them."""
-        return {
+        """The metrics as the wire protocol has them: JSON has no word for what is not finite."""
+        finite = {
+            name: value if value is not None and math.isfinite(value) else None
+            for name, value in self.values.items()
+        }
+        message: dict[str, Any] = {
             "type": "metrics",
             "seq": seq,
             "step": self.step,
             "time": self.time,
-            "values": self.values,
+            "values": finite,
         }
+        if nonfinite := {
+            name: str(value)
+            for name, value in self.values.items()
+            if value is not None and not math.isfinite(value)
+        }:
+            message["nonfinite"] = nonfinite
+        return message
 
 
 @dataclass
 class _Pending:
     step: int
     time: float
-    values: dict[str, float | None]
+    values: dict[str, float]
     readbacks: list[tuple[list[str], Readback]] = field(default_factory=list)
 
 
@@ -73,7 +84,7 @@ class MetricLog:
                     on_device.setdefault(value.device, {})[short] = scalar
                 elif (number := self._number(name, value)) is not None:
                     self._remember(short, number)
-                    pending.values[short] = number if math.isfinite(number) else None
+                    pending.values[short] = number
         for named in on_device.values():
             with self._guard:
                 pending.readbacks.append((list(named), Readback(list(named.values()))))
@@ -96,7 +107,7 @@ class MetricLog:
                 with self._guard:
                     for name, value in zip(names, readback.values().tolist(), strict=True):
                         self._remember(name, value)
-                        first.values[name] = value if math.isfinite(value) else None
+                        first.values[name] = value
             if first.values:
                 arrived.append(MetricValues(first.step, first.time, first.values))
         return arrived

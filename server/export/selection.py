@@ -6,17 +6,10 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-from ..store.refusals import Refusal, ReversedRange
+from ..store.refusals import BadRange, ReversedRange
 from ..store.runs import run_record
 from ..store.sample_blocks import sampled_steps
 from ..store.targets import chosen_places
-
-
-class BadRange(Refusal):
-    """There is nothing between the two steps."""
-
-    status = 422
-    title = "No such steps"
 
 
 @dataclass(frozen=True, slots=True)

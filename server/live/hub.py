@@ -17,6 +17,8 @@ from ..protocol.runs import RunStatus
 from ..store.database import Store
 from ..store.ledger import unapplied
 from ..store.levels.compactor import Compactor
+from ..store.levels.merging import SampleMerges
+from ..store.metrics.merging import MetricMerges
 from ..store.recording import Changes
 from ..store.runs import OpenedRun, live_runs, open_run
 from ..store.writer import Writer
@@ -51,7 +53,9 @@ class Hub:
         self._probes = 0
         self._browsers = 0
         self.writer = Writer(store, self._commit_from_writer, self._runs.drop_from_writer)
-        self._compactor = Compactor(store, self.writer.submit, self._writer_busy)
+        self._compactor = Compactor(
+            store, self.writer.submit, (SampleMerges(), MetricMerges()), self._writer_busy
+        )
         self._others = OtherServers(store, self.writer, self._runs)
         self.requests = Requests(store, self.writer, self._runs)
         self.administration = Administration(store, self.writer, self._runs)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 from collections import deque
+from collections.abc import Mapping
 
 from ..protocol.browser_messages import MetricPoint
+from ..protocol.fields import nonfinite_word
 from ..protocol.probe_messages import Metrics
 from ..protocol.totals import TOTAL_GRAD_NORM, Totals
 
@@ -30,16 +32,13 @@ class Points:
 
     def log(self, metrics: Metrics) -> None:
         """Add what was logged."""
-        values = {
-            name: value if value is not None and math.isfinite(value) else None
-            for name, value in metrics.values.items()
-        }
-        self._add(MetricPoint(step=metrics.step, values=values))
+        self._add(metric_point(metrics.step, dict(metrics.numbers())))
 
     def log_totals(self, totals: Totals) -> None:
         """Add total norms, a point for each step."""
         for step, norm in totals.points():
-            self._add(MetricPoint(step=step, values={TOTAL_GRAD_NORM: norm}))
+            number = math.nan if norm is None else norm
+            self._add(metric_point(step, {TOTAL_GRAD_NORM: number}))
 
     def extend(self, later: Points) -> None:
         """Add points that came later."""
@@ -61,3 +60,18 @@ class Points:
         while len(self._points) > POINTS or (self._values > VALUES and len(self._points) > 1):
             self._values -= len(self._points.popleft().values)
             self.complete = False
+
+
+def metric_point(step: int, numbers: Mapping[str, float]) -> MetricPoint:
+    """Return what was logged at a step, as a page is told of it."""
+    return MetricPoint(
+        step=step,
+        values={
+            name: number if math.isfinite(number) else None for name, number in numbers.items()
+        },
+        nonfinite={
+            name: nonfinite_word(number)
+            for name, number in numbers.items()
+            if not math.isfinite(number)
+        },
+    )

@@ -9,7 +9,7 @@ from pydantic import Field
 from . import limits
 from .alerts import Alert
 from .commands.row import CommandRow
-from .fields import Count, Name
+from .fields import Count, Name, NonFinite
 from .gates import GateRow
 from .models import Message
 from .runs import RunRow
@@ -40,6 +40,8 @@ class MetricPoint(Message):
 
     step: Count
     values: dict[str, float | None]
+    nonfinite: dict[str, NonFinite] = Field(default={})
+    """What those that are null are, by their names."""
 
 
 class NewMetrics(Message):

@@ -10,6 +10,13 @@ from pydantic import AfterValidator, Field, FiniteFloat, StringConstraints
 from . import limits
 
 
+def nonfinite_word(value: float) -> NonFinite:
+    """Return the word of a number that is not finite."""
+    if math.isnan(value):
+        return "nan"
+    return "inf" if value > 0 else "-inf"
+
+
 def _finite(value: float | None) -> float | None:
     return value if value is not None and math.isfinite(value) else None
 
@@ -70,6 +77,8 @@ Cause = Literal[
 UnaskedCause = Literal["no_step", "not_frozen", "share", "unmeasured"]
 """The causes that alerts and notes have, and no explanation."""
 AlertCause = Literal[Cause, UnaskedCause]
+NonFinite = Literal["nan", "inf", "-inf"]
+"""A number that is not finite, in a word that `float` reads."""
 AlertLevel = Literal["alert", "note"]
 Label = Annotated[str, StringConstraints(max_length=limits.LABEL_CHARACTERS, pattern=r"^[^\x00]*$")]
 # A file, or a line of one, such as "train.py:41"; the longest path of Linux has 4096 bytes.

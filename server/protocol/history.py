@@ -26,10 +26,20 @@ class SeriesError(Row):
 
 
 class MetricRow(Row):
-    """One metric's history."""
+    """A range of a metric in buckets, of one value each where there is room for all."""
 
     steps: list[int]
+    """The step of the last value of each bucket."""
     values: list[float | None]
+    """The last value; None for one that is not finite, which `nan`, `posinf` or `neginf` counts."""
+    min: list[float | None]
+    max: list[float | None]
+    """The lowest and the highest finite value; None where there is none."""
+    count: list[int]
+    nan: list[int]
+    posinf: list[int]
+    neginf: list[int]
+    """How many of `count` values are NaN, and how many are infinite."""
 
 
 class SeriesRows(Row):
@@ -50,3 +60,5 @@ class MetricRows(Row):
     """Answer of `GET /api/runs/{run}/metrics`."""
 
     metrics: dict[str, MetricRow]
+    names: list[str]
+    """Every metric that was logged, whichever were asked for."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated, Literal
 
 from pydantic import Field, FiniteFloat, TypeAdapter, model_validator
@@ -13,7 +14,7 @@ from .commands.registry import KINDS
 from .commands.state import CommandState
 from .effects import Preview, Saved
 from .explanations import Explained
-from .fields import Count, Figure, Indexes, Name, RunId, Seq, Text
+from .fields import Count, Figure, Indexes, Name, NonFinite, RunId, Seq, Text
 from .gates import Gate
 from .models import Message
 from .parameters import FrozenList, ParameterTable
@@ -100,6 +101,16 @@ class Metrics(Message):
     step: Count
     time: FiniteFloat
     values: Annotated[dict[Name, float | None], Field(max_length=limits.METRICS)]
+    """None for a number that is not finite."""
+    nonfinite: Annotated[dict[Name, NonFinite], Field(max_length=limits.METRICS)] = Field(
+        default={}
+    )
+    """What those numbers are; NaN for those that are not told."""
+
+    def numbers(self) -> Iterator[tuple[str, float]]:
+        """Yield each name and its number, as it was logged."""
+        for name, value in self.values.items():
+            yield name, float(self.nonfinite.get(name, "nan")) if value is None else value
 
 
 class Report(CommandFields):

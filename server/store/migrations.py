@@ -76,6 +76,11 @@ _STEPS: Mapping[int, tuple[str, ...]] = {
         "CREATE TABLE deletions (run VARCHAR(16) NOT NULL, PRIMARY KEY (run))",
         "DROP INDEX spans_by_last_step",
         "CREATE INDEX spans_by_steps ON spans (run, level, last_step, first_step)",
+        "CREATE TABLE metric_blocks (run VARCHAR(16) NOT NULL, name TEXT NOT NULL, "
+        "level INTEGER NOT NULL, first BIGINT NOT NULL, low_step BIGINT NOT NULL, "
+        "high_step BIGINT NOT NULL, data BLOB NOT NULL, PRIMARY KEY (run, name, level, first))",
+        "CREATE INDEX metric_blocks_by_steps ON metric_blocks "
+        "(run, name, level, high_step, low_step)",
     ),
 }
 

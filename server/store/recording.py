@@ -27,7 +27,7 @@ from ..protocol.totals import Totals
 from .alerts import record_alerts
 from .explanations import record_explanations
 from .ledger import record_report, reject_unapplied
-from .metrics import append_metrics
+from .metrics.values import append_metrics
 from .parameter_table import save_table, table_summary
 from .runs import locked_run
 from .samples import append_samples

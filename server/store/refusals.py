@@ -80,6 +80,10 @@ class UnknownParameter(Refusal):
     """There is no such parameter."""
 
 
+class UnknownMetric(Refusal):
+    """There is no such metric."""
+
+
 class ReversedRange(Refusal):
     """The last step of a range lies before its first."""
 
@@ -91,3 +95,17 @@ class ReversedRange(Refusal):
             f"The range from step {first} to step {last} is reversed: "
             f"give `from={last}` and `to={first}`."
         )
+
+
+class BadRange(Refusal):
+    """There is nothing between the two steps."""
+
+    status = 422
+    title = "No such steps"
+
+
+class TooManyPoints(Refusal):
+    """More points are asked for than one answer has."""
+
+    status = 422
+    title = "Too many points"

@@ -134,6 +134,21 @@ metrics = Table(
     Column("value", Float(53)),
 )
 
+# The oldest values of a metric, in blocks (level 0) and summed up in the tiles of the levels above:
+# `first` is the number of a block's first value since the metric was first logged.
+metric_blocks = Table(
+    "metric_blocks",
+    metadata,
+    Column("run", String(16), primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("level", Integer, primary_key=True, autoincrement=False),
+    Column("first", BigInteger, primary_key=True, autoincrement=False),
+    Column("low_step", BigInteger, nullable=False),
+    Column("high_step", BigInteger, nullable=False),
+    Column("data", LargeBinary, nullable=False),
+    Index("metric_blocks_by_steps", "run", "name", "level", "high_step", "low_step"),
+)
+
 commands = Table(
     "commands",
     metadata,

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,10 +16,10 @@ from ..protocol.states import State
 from ..protocol.statistics import SHARED_OUT, Statistic
 from ..protocol.trials import RecordedHistory, TrialRequest
 from .buckets import History
-from .metrics import read_metric_before
+from .metrics.values import metric_names, read_metric_before, values_between
 from .runs import run_record
 from .samples import read_last_steps
-from .tables import metrics, parameters
+from .tables import parameters
 from .tracks import read_histories
 
 _WORD = re.compile(r"[A-Za-z_]\w*", re.ASCII)
@@ -67,9 +68,7 @@ def _mentioned(connection: Connection, run: str, when: str) -> Mapping[str, list
     words = set(_WORD.findall(when)) - _TAKEN
     found: dict[str, list[str]] = defaultdict(list)
     if words:
-        for name in connection.scalars(
-            select(metrics.c.name).where(metrics.c.run == run).distinct()
-        ):
+        for name in metric_names(connection, run):
             plain = _NO_WORD.sub("_", name)
             # What starts with a digit has `_` before it, what the language has itself behind it.
             for word in (plain, f"_{plain}", f"{plain}_"):
@@ -136,17 +135,10 @@ def _gate_norm(
     """Return what arrived at a site, by the first of its gates whose norms are logged."""
     ids = sorted(gate["id"] for gate in run_record(connection, run).gates if gate["site"] == site)
     for number in ids:
-        rows: Sequence[tuple[int, float | None]] = [
-            (row.step, row.value)
-            for row in connection.execute(
-                select(metrics.c.step, metrics.c.value).where(
-                    metrics.c.run == run,
-                    metrics.c.name == f"gate {number} norm",
-                    metrics.c.step.between(int(steps[0]), int(steps[-1])),
-                )
-            )
-        ]
-        if rows:
-            by_step = dict(rows)
+        name = f"gate {number} norm"
+        found = values_between(connection, run, name, int(steps[0]), int(steps[-1]))
+        if len(found):
+            norms = (norm if math.isfinite(norm) else None for norm in found.values.tolist())
+            by_step = dict(zip(found.steps.tolist(), norms, strict=True))
             return [by_step.get(step) for step in steps.tolist()]
     return None

@@ -23,15 +23,16 @@ export function gateMetric(metric) {
 }
 
 /**
+ * Where a gate was closed; a bucket in which it was both closed and open counts as closed.
  * @param {number} gate
- * @param {{steps: readonly number[], values: readonly (number | null)[]}} metric 1 where it was closed
+ * @param {{steps: readonly number[], max: readonly (number | null)[]}} metric 1 where it was closed
  * @returns {Band[]}
  */
-export function closedBands(gate, { steps, values }) {
+export function closedBands(gate, { steps, max }) {
   /** @type {Band[]} */
   const bands = [];
   steps.forEach((step, i) => {
-    if (values[i] !== 1) return;
+    if (max[i] !== 1) return;
     const from = i === 0 ? step - 0.5 : (steps[i - 1] + step) / 2;
     const to = i === steps.length - 1 ? step + 0.5 : (step + steps[i + 1]) / 2;
     append(bands, { gate, from, to });

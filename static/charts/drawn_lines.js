@@ -14,11 +14,9 @@
  * @property {KeyEntry[]} key
  * @property {Band[]} bands where gates were closed, within the lines' steps
  * @property {boolean} everySample nothing was bucketed
- * @property {boolean} cut earlier points are not kept
  */
 import { MAX_SELECTED, tabOf } from "../model/view_url.js";
-import { METRICS_KEPT } from "./metrics.js";
-import { bucketed, stepRange, trackOf } from "./track.js";
+import { bucketed, stepRange } from "./track.js";
 
 /**
  * The colour and the number of a line.
@@ -59,9 +57,8 @@ function metricLines(view, metrics, room, tokens) {
   }));
   const drawn = all.filter((each) => each.shown);
   return {
-    ...fitted(drawn.map(({ metric, ...line }) => ({ ...line, track: trackOf(metric) })), room),
+    ...fitted(drawn.map(({ metric, ...line }) => ({ ...line, track: metric })), room),
     key: all.map(({ metric, ...entry }) => ({ ...entry, value: metric.values[metric.values.length - 1] ?? null })),
-    cut: drawn.some(({ metric }) => metric.steps.length >= METRICS_KEPT),
   };
 }
 
@@ -77,7 +74,7 @@ function seriesLines(view, series, room, tokens) {
     const track = series.get(entry.name);
     return track === undefined ? [] : [{ ...entry, track }];
   });
-  return { ...fitted(drawn, room), key, cut: false };
+  return { ...fitted(drawn, room), key };
 }
 
 /**

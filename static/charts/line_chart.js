@@ -13,7 +13,6 @@
  * @property {readonly Band[]} bands where gates were closed
  * @property {string} hint shown instead of a chart without lines
  * @property {boolean} everySample nothing was bucketed
- * @property {boolean} cut earlier points are not kept
  * @property {Record<string, string>} tokens
  */
 import { find, setAttribute, setText } from "../base/dom.js";
@@ -63,12 +62,12 @@ export class LineChart {
   }
 
   /** @param {LineView} view */
-  #resolution({ tab, lines, everySample, cut }) {
+  #resolution({ tab, lines, everySample }) {
     const noun = tab === "metrics" ? "point" : "sample";
-    if (everySample) return cut ? `every one of the latest ${noun}s drawn` : `every ${noun} drawn`;
+    if (everySample) return `every ${noun} drawn`;
     const ends = lines.flatMap(({ steps }) => [steps[0] ?? 0, steps[steps.length - 1] ?? 0]);
     const steps = (Math.max(...ends) - Math.min(...ends)) / this.room;
     const perPixel = steps < 10 ? formatNumber(Math.max(1, steps)) : String(Math.round(steps));
-    return `${cut ? `latest ${noun}s, ` : ""}1 px = ${perPixel} steps: last value, band lowest to highest`;
+    return `1 px = ${perPixel} steps: last value, band lowest to highest`;
   }
 }

@@ -7,7 +7,7 @@
  */
 import { getJson } from "../link/api.js";
 import { tabOf } from "../model/view_url.js";
-import { Metrics } from "./metrics.js";
+import { METRIC_POINTS, Metrics } from "./metrics.js";
 import { SeriesStore } from "./series_store.js";
 
 const REFETCH_MS = 900;
@@ -99,7 +99,7 @@ export class LineData {
     this.metricsStale = false;
     this.since = [];
     try {
-      this.metrics.replace((await getJson(`${this.api}/metrics`)).metrics, this.since);
+      this.metrics.replace((await getJson(`${this.api}/metrics?points=${METRIC_POINTS}`)).metrics, this.since);
     } catch (error) {
       this.metricsStale = true;
       throw error;

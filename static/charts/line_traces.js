@@ -107,7 +107,7 @@ function lineTrace(line, log) {
     type: "scatter",
     mode: "lines",
     name,
-    x: line.steps,
+    x: [...line.steps], // a copy: the track grows before it is drawn again
     y: line.values.map((value) => (value === null || (log && value <= 0) ? null : value)),
     text: line.values.map((value, i) => `${name}<br>step ${line.steps[i]} · ${formatNumber(value)}`),
     hovertemplate: "%{text}<extra></extra>",

@@ -1,21 +1,25 @@
 /**
- * The metrics that a job logs: one fetch of the latest points, then grown by the live messages.
- * Those that the job logs of its gates are kept apart.
+ * The metrics that a job logs: one fetch of the whole run in buckets, then grown by the live messages,
+ * and put into fewer buckets when they are many. Those that the job logs of its gates are kept apart.
  *
  * @typedef {import("../wire.js").MetricRow} MetricRow
  * @typedef {import("../wire.js").MetricPoint} MetricPoint
+ * @typedef {import("./track.js").Track} Track
  */
 import { bandsWithin, closedBands, gateMetric } from "./closed_bands.js";
+import { bucketed, lastStep } from "./track.js";
 
-export const METRICS_KEPT = 2000;
+/** How many points of a metric are fetched, and kept when they became four times as many. */
+export const METRIC_POINTS = 1000;
+const MOST_POINTS = 4 * METRIC_POINTS;
 
 export class Metrics {
   constructor() {
-    /** @type {Map<string, MetricRow>} a Map, since a metric may be called `__proto__` */
+    /** @type {Map<string, Track>} a Map, since a metric may be called `__proto__` */
     this.byName = new Map();
-    /** @type {Map<number, MetricRow>} by gate: 1 where it was closed */
+    /** @type {Map<number, Track>} by gate: 1 where it was closed */
     this.closed = new Map();
-    /** @type {Map<number, MetricRow>} by gate: the norm that came to it */
+    /** @type {Map<number, Track>} by gate: the norm that came to it */
     this.norms = new Map();
     this.version = 0;
   }
@@ -26,14 +30,14 @@ export class Metrics {
   }
 
   /**
-   * @param {Record<string, MetricRow>} fetched
+   * @param {Record<string, Parameters<typeof trackOfRow>[0]>} fetched
    * @param {readonly MetricPoint[]} since points that came while they were fetched
    */
   replace(fetched, since) {
     this.byName.clear();
     this.closed.clear();
     this.norms.clear();
-    for (const [name, metric] of Object.entries(fetched)) this.#set(name, metric);
+    for (const [name, metric] of Object.entries(fetched)) this.#set(name, trackOfRow(metric));
     this.add(since);
   }
 
@@ -54,7 +58,7 @@ export class Metrics {
 
   /**
    * @param {string} name
-   * @param {MetricRow} metric
+   * @param {Track} metric
    */
   #set(name, metric) {
     const told = gateMetric(name);
@@ -68,16 +72,14 @@ export class Metrics {
    * @param {number | null} value
    */
   #append(name, step, value) {
-    const metric = this.#get(name) ?? { steps: [], values: [] };
-    this.#set(name, metric);
-    const { steps, values } = metric;
-    const last = steps[steps.length - 1];
-    if (last !== undefined && step <= last) return;
-    steps.push(step);
-    values.push(value);
-    if (steps.length <= METRICS_KEPT * 1.25) return;
-    steps.splice(0, steps.length - METRICS_KEPT);
-    values.splice(0, values.length - METRICS_KEPT);
+    /** @type {Track} */
+    const metric = this.#get(name) ?? { steps: [], values: [], min: [], max: [], samples: 0 };
+    const last = lastStep(metric);
+    if (last !== null && step <= last) return;
+    metric.steps.push(step);
+    for (const column of [metric.values, metric.min, metric.max]) column.push(value);
+    metric.samples += 1;
+    this.#set(name, metric.steps.length > MOST_POINTS ? bucketed(metric, METRIC_POINTS) : metric);
   }
 
   /**
@@ -102,4 +104,13 @@ export class Metrics {
     const own = this.names.filter((name) => !name.startsWith("gradgate/"));
     return [...own, ...this.names].slice(0, 1);
   }
+}
+
+/**
+ * What the server tells of a metric, as a track of its own.
+ * @param {Pick<MetricRow, "steps" | "values" | "min" | "max" | "count">} row
+ * @returns {Track}
+ */
+function trackOfRow({ steps, values, min, max, count }) {
+  return { steps, values, min, max, samples: count.reduce((sum, each) => sum + each, 0) };
 }

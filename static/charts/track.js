@@ -29,6 +29,19 @@ export function lastStep({ steps }) {
 }
 
 /**
+ * What a track has from a step on.
+ * @param {Track} track
+ * @param {number} from
+ * @returns {Track}
+ */
+export function trackFrom({ steps, values, min, max }, from) {
+  const found = steps.findIndex((step) => step >= from);
+  const at = found < 0 ? steps.length : found;
+  const kept = steps.slice(at);
+  return { steps: kept, values: values.slice(at), min: min.slice(at), max: max.slice(at), samples: kept.length };
+}
+
+/**
  * A track with a later one behind it.
  * @param {Track} track
  * @param {Track} later all of its steps are after the track's

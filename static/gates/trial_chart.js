@@ -16,7 +16,7 @@ import { lineFigure } from "../charts/line_figure.js";
 import { drawPlot } from "../charts/plot_layout.js";
 import { seriesQuery } from "../charts/series_store.js";
 import { readTokens } from "../charts/theme_tokens.js";
-import { bucketed, stepRange, trackOf } from "../charts/track.js";
+import { bucketed, stepRange, trackFrom } from "../charts/track.js";
 import { getJson } from "../link/api.js";
 import { siteWords } from "../model/gate_sites.js";
 import { sampleDistance, subjectOf, trialStart } from "./trial_history.js";
@@ -77,8 +77,12 @@ export class TrialChart {
     const { byName, norms } = this.metrics;
     const metric = subject.kind === "gate" ? norms.get(subject.gate) : byName.get(subject.name);
     if (metric === undefined) return null;
-    const { steps, values } = metric;
-    return bucketed(trackOf({ steps: steps.slice(-trial.samples), values: values.slice(-trial.samples) }), this.#room);
+    return bucketed(trackFrom(metric, this.#start(trial)), this.#room);
+  }
+
+  /** @param {Trial} trial */
+  #start(trial) {
+    return trialStart(trial, this.state.sampleStep, this.state.run?.every ?? 1);
   }
 
   /**
@@ -88,7 +92,7 @@ export class TrialChart {
    * @returns {Promise<Track>}
    */
   async #series(parameter, trial, signal) {
-    const from = trialStart(trial, this.state.sampleStep, this.state.run?.every ?? 1);
+    const from = this.#start(trial);
     return getJson(`${this.api}/series?${seriesQuery([parameter], this.#room, from)}`, signal);
   }
 

@@ -83,10 +83,10 @@ def test_every_logged_point_is_drawn(play: Play, open_run: OpenRun, run: str) ->
 def test_more_points_than_pixels_are_a_band(play: Play, open_run: OpenRun, run: str) -> None:
     """A bucketed metric says so, and its band holds the spike."""
     probe = play(run, "a.weight")
-    for step in range(1, 1501):
+    for step in range(1, 3001):
         values = {"loss": SPIKE if step == 777 else 1.0}
         probe.send({"type": "metrics", "seq": step, "step": step, "time": 1.0, "values": values})
-    probe.until_acked(1500)
+    probe.until_acked(3000)
     page = open_run(run).page
     expect(page.locator("#resolution")).to_contain_text("last value, band lowest to highest")
     highest = page.locator("#lines .plot").evaluate(

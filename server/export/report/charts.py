@@ -63,18 +63,21 @@ def draw_metrics(store: Store, chosen: Selection) -> Charts:
 
 
 def _chart(store: Store, chosen: Selection, name: str) -> Chart | None:
-    rows = [row for part in metric_values(store, chosen, name) for row in part]
-    if not rows:
+    parts = list(metric_values(store, chosen, name))
+    if not parts:
         return None
-    values = np.array([math.nan if row.value is None else row.value for row in rows])
+    steps = np.concatenate([part.steps for part in parts])
+    values = np.concatenate([part.values for part in parts])
     # In the order of the steps: a job that went back to a checkpoint logs some again.
-    order = np.argsort([row.step for row in rows], kind="stable")
-    steps = np.array([row.step for row in rows], np.int64)[order]
-    states = np.zeros(len(rows), np.uint8)
-    buckets = bucket(History(steps, values.astype(np.float32)[order], states).track(), _POINTS)
+    order = np.argsort(steps, kind="stable")
+    states = np.zeros(len(steps), np.uint8)
+    buckets = bucket(
+        History(steps[order], values.astype(np.float32)[order], states).track(), _POINTS
+    )
     known = [each for each in (*buckets.low, *buckets.high) if each is not None]
-    latest = number(rows[-1].value)
-    title = f"{visible(name)}: {count(len(rows), 'value')}, the latest {latest}"
+    last = float(values[-1])
+    latest = number(last if math.isfinite(last) else None)
+    title = f"{visible(name)}: {count(len(steps), 'value')}, the latest {latest}"
     if not known:
         return Chart(visible(name), latest, title, "", "", [], [], [], (0, 1))
     return _drawn(visible(name), latest, title, buckets, min(known), max(known))

@@ -6,7 +6,7 @@ import logging
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 from functools import partial
 from typing import Protocol, TypeVar
@@ -17,8 +17,8 @@ from sqlalchemy.exc import TimeoutError as NoConnection
 
 from ..database import Store
 from ..guard import guarded
+from ..merges import Merge, MergeSource, Outdated
 from ..write_queue import WriterEnded
-from .merging import Merge, Outdated, next_merge, unmerged_runs
 
 RETRY_AFTER = 10.0
 INTERVAL = 1.0
@@ -40,17 +40,24 @@ class Submit(Protocol):
 
 
 class Compactor:
-    """Merges the samples of runs into blocks and levels, one small transaction after the other.
+    """Merges what runs have stored into blocks and levels, one small transaction after the other.
 
     What is merged is read and computed in this thread, and swapped in one transaction of the
     writer's: whoever reads sees all of it or nothing, and a server that is killed in between has
     lost nothing. A merge that fails is tried again, and ingest goes on meanwhile.
     """
 
-    def __init__(self, store: Store, submit: Submit, busy: Callable[[], bool]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        submit: Submit,
+        sources: Sequence[MergeSource],
+        busy: Callable[[], bool],
+    ) -> None:
         """Merge in a store; `busy` says whether so much is to be stored that this should wait."""
         self._busy = busy
         self._store = store
+        self._sources = sources
         self._submit = submit
         self._changed: queue.SimpleQueue[str | None] = queue.SimpleQueue()
         self._closing = threading.Event()
@@ -87,7 +94,8 @@ class Compactor:
     def _find(self, waiting: set[str]) -> None:
         """Add what earlier servers have left."""
         with self._store.read() as connection:
-            waiting.update(unmerged_runs(connection))
+            for source in self._sources:
+                waiting.update(source.unmerged_runs(connection))
 
     def _collect(self, waiting: set[str]) -> None:
         """Add the runs that changed; waits for one when none is waiting."""
@@ -102,7 +110,7 @@ class Compactor:
             return
 
     def _merge_safely(self, run: str, waiting: set[str]) -> bool:
-        """Do the next merge of a run, and return whether there was one and it went well."""
+        """Do the next merges of a run, and return whether there was one and all went well."""
         merges: list[Merge] = []
         if self._closing.is_set() or not self._guarded(run, partial(self._merge, run, merges)):
             return False
@@ -111,9 +119,13 @@ class Compactor:
         return bool(merges)
 
     def _merge(self, run: str, merges: list[Merge]) -> None:
+        for source in self._sources:
+            self._merge_next(source, run, merges)
+
+    def _merge_next(self, source: MergeSource, run: str, merges: list[Merge]) -> None:
         begun = time.monotonic()
         with self._store.read() as connection:
-            merge = next_merge(connection, run)
+            merge = source.next_merge(connection, run)
         if merge is None:
             return
         try:
@@ -144,7 +156,7 @@ class Compactor:
             self._postpone(failures[0])
             return False
         _log.error(
-            "The samples of run %s cannot be merged, and stay as they are until the server is "
+            "What is stored of run %s cannot be merged, and stays as it is until the server is "
             "started again",
             run,
             exc_info=failures[0],

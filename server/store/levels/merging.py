@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, delete, func, insert, select
 
+from ..merges import Outdated
 from ..tables import runs, spans, tiles
 from .blocks import block_of_spans, gathered
 from .coarsening import coarsened
@@ -15,10 +16,6 @@ from .contents import block_count, stored_codes
 from .plan import Extent, next_block, next_gathering, next_tile
 from .rows import SpanRow, TileRow
 from .sizes import FIRST_PYRAMID_LEVEL, RAW_LEVEL, tile_samples
-
-
-class Outdated(Exception):
-    """What was to be merged is no longer there as it was read."""
 
 
 @dataclass(frozen=True)
@@ -85,10 +82,17 @@ def next_merge(connection: Connection, run: str) -> Merge | None:
     return None
 
 
-def unmerged_runs(connection: Connection) -> list[str]:
-    """Return the runs that have samples as commits brought them."""
-    query = select(spans.c.run).where(spans.c.level == RAW_LEVEL).group_by(spans.c.run)
-    return list(connection.scalars(query))
+class SampleMerges:
+    """Finds what is to be merged of samples."""
+
+    def next_merge(self, connection: Connection, run: str) -> Merge | None:
+        """Compute the next change of a run; None when nothing is to be merged."""
+        return next_merge(connection, run)
+
+    def unmerged_runs(self, connection: Connection) -> list[str]:
+        """Return the runs that have samples as commits brought them."""
+        query = select(spans.c.run).where(spans.c.level == RAW_LEVEL).group_by(spans.c.run)
+        return list(connection.scalars(query))
 
 
 def _replacement(

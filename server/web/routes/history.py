@@ -8,16 +8,16 @@ from typing import Annotated, Literal
 from fastapi import Query, Response
 
 from ...protocol import limits
-from ...protocol.history import MetricRow, MetricRows, SeriesRow, SeriesRows
+from ...protocol.history import MetricRows, SeriesRow, SeriesRows
 from ...store.buckets import plain
-from ...store.metrics import read_metrics
+from ...store.metrics.rows import metric_rows
 from ...store.runs import run_record
 from ...store.samples import read_recent
 from ...store.series import series_rows
+from ...store.step_range import step_range
 from ..dependencies import StoreOf
 from ..packed import Packed, in_columns, in_json, packed_sparklines
 
-METRIC_VALUES = 2000
 Step = Annotated[int | None, Query(ge=0, le=limits.NUMBER)]
 
 
@@ -63,13 +63,14 @@ def get_sparklines(
     return in_json(text)
 
 
-def get_metrics(run: str, store: StoreOf) -> MetricRows:
-    """The latest values of every metric that was logged."""
+def get_metrics(
+    run: str,
+    store: StoreOf,
+    name: Annotated[list[str], Query(max_length=limits.METRICS)] = [],  # noqa: B006 - it is copied
+    first_step: Annotated[Step, Query(alias="from")] = None,
+    last_step: Annotated[Step, Query(alias="to")] = None,
+    points: Annotated[int, Query(ge=1, le=10_000)] = 600,
+) -> MetricRows:
+    """What was logged between two steps, or in the whole run: all metrics, or those of `name`."""
     with store.read() as connection:
-        run_record(connection, run)
-        found = read_metrics(connection, run, METRIC_VALUES)
-    return MetricRows(
-        metrics={
-            name: MetricRow(steps=steps, values=values) for name, (steps, values) in found.items()
-        }
-    )
+        return metric_rows(connection, run, name, step_range(first_step, last_step), points)

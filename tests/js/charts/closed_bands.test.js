@@ -10,9 +10,9 @@ test("what the job logs of its gates is told from the user's metrics", () => {
 });
 
 test("a band reaches half way to the samples beside it", () => {
-  const metric = { steps: [10, 20, 30, 40, 50], values: [0, 1, 1, null, 1] };
+  const metric = { steps: [10, 20, 30, 40, 50], max: [0, 1, 1, null, 1] };
   assert.deepEqual(closedBands(3, metric), [{ gate: 3, from: 15, to: 35 }, { gate: 3, from: 45, to: 50.5 }]);
-  assert.deepEqual(closedBands(3, { steps: [7], values: [1] }), [{ gate: 3, from: 6.5, to: 7.5 }]);
+  assert.deepEqual(closedBands(3, { steps: [7], max: [1] }), [{ gate: 3, from: 6.5, to: 7.5 }]);
 });
 
 test("steps that follow each other are one band", () => {

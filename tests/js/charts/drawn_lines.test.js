@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { drawnLines, lineStyle } from "../../../static/charts/drawn_lines.js";
-import { Metrics, METRICS_KEPT } from "../../../static/charts/metrics.js";
+import { Metrics } from "../../../static/charts/metrics.js";
 import { trackOf } from "../../../static/charts/track.js";
 import { readView } from "../../../static/model/view_url.js";
 
@@ -14,10 +14,15 @@ function track(count) {
   return trackOf({ steps, values: [...steps] });
 }
 
+/** A track that shares no array. @param {import("../../../static/charts/track.js").Track} track */
+function copied({ steps, values, min, max, samples }) {
+  return { steps, values, min: [...min], max: [...max], samples };
+}
+
 /** @param {Record<string, number>} counts points by metric */
 function metrics(counts) {
   const made = new Metrics();
-  made.replace(Object.fromEntries(Object.entries(counts).map(([name, count]) => [name, track(count)])), []);
+  made.replace(Object.fromEntries(Object.entries(counts).map(([name, count]) => [name, { ...copied(track(count)), count: Array(count).fill(1) }])), []);
   return made;
 }
 
@@ -32,7 +37,6 @@ test("selected parameters are in the key at once, and drawn when their series is
   assert.deepEqual(drawn.key.map(({ name, mark }) => [name, mark]), [["a", "1"], ["b", "2"]]);
   assert.deepEqual(drawn.lines.map(({ name, mark, steps }) => [name, mark, steps]), [["b", "2", [1, 2, 3]]]);
   assert.equal(drawn.everySample, true);
-  assert.equal(drawn.cut, false);
 });
 
 test("every metric is in the key with its latest value, and those that are shown are drawn", () => {
@@ -48,10 +52,11 @@ test("lines have no more points than there is room for, and it is said", () => {
   assert.equal(drawn.everySample, false);
 });
 
-test("a metric of which only the latest points are kept is cut", () => {
-  const cut = (/** @type {number} */ count) =>
-    drawnLines(readView("?tab=metrics"), { series: new Map(), metrics: metrics({ loss: count }) }, 100, TOKENS).cut;
-  assert.deepEqual([cut(METRICS_KEPT - 1), cut(METRICS_KEPT)], [false, true]);
+test("a metric in buckets is said to be", () => {
+  const known = metrics({});
+  known.replace({ loss: { steps: [10], values: [1], min: [0], max: [9], count: [10] } }, []);
+  const drawn = drawnLines(readView("?tab=metrics"), { series: new Map(), metrics: known }, 100, TOKENS);
+  assert.deepEqual([drawn.everySample, drawn.lines[0].max], [false, [9]]);
 });
 
 test("gates' bands are within the steps of the lines", () => {

@@ -1,7 +1,14 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { Metrics, METRICS_KEPT } from "../../../static/charts/metrics.js";
+import { Metrics, METRIC_POINTS } from "../../../static/charts/metrics.js";
+
+/** The answer of the server on metrics of single points. @param {string} json steps and values */
+function rows(json) {
+  const answer = JSON.parse(json);
+  for (const row of Object.values(answer)) Object.assign(row, { min: [...row.values], max: [...row.values], count: row.steps.map(() => 1) });
+  return answer;
+}
 
 /** @param {number} step @param {string} json values as they come over the wire */
 function point(step, json) {
@@ -12,13 +19,14 @@ test("every point of a message is kept, and none twice", () => {
   const metrics = new Metrics();
   metrics.add([point(1, '{"loss": 1}'), point(2, '{"loss": 900}'), point(3, '{"loss": 2}')]);
   metrics.add([point(3, '{"loss": 2}'), point(4, '{"loss": null}')]);
-  assert.deepEqual(metrics.byName.get("loss"), { steps: [1, 2, 3, 4], values: [1, 900, 2, null] });
+  const values = [1, 900, 2, null];
+  assert.deepEqual(metrics.byName.get("loss"), { steps: [1, 2, 3, 4], values, min: values, max: values, samples: 4 });
 });
 
 test("a metric may be called as JavaScript's own things are", () => {
   const names = ["constructor", "toString", "__proto__", "hasOwnProperty"];
   const metrics = new Metrics();
-  metrics.replace(JSON.parse('{"__proto__": {"steps": [1], "values": [5]}}'), []);
+  metrics.replace(rows('{"__proto__": {"steps": [1], "values": [5]}}'), []);
   for (const name of names) metrics.add([point(2, `{"${name}": 7}`)]);
   assert.deepEqual(metrics.names, ["__proto__", "constructor", "toString", "hasOwnProperty"]);
   for (const name of names) assert.equal(metrics.byName.get(name)?.values.at(-1), 7);
@@ -27,16 +35,22 @@ test("a metric may be called as JavaScript's own things are", () => {
 
 test("what came while the points were fetched is behind them", () => {
   const metrics = new Metrics();
-  metrics.replace({ loss: { steps: [1, 2], values: [1, 2] } }, [point(2, '{"loss": 2}'), point(3, '{"loss": 3}')]);
+  metrics.replace(rows('{"loss": {"steps": [1, 2], "values": [1, 2]}}'), [point(2, '{"loss": 2}'), point(3, '{"loss": 3}')]);
   assert.deepEqual(metrics.byName.get("loss")?.steps, [1, 2, 3]);
 });
 
-test("the memory is bounded", () => {
+test("the memory is bounded, and no spike is lost", () => {
   const metrics = new Metrics();
-  for (let step = 1; step <= 10_000; step += 1) metrics.add([{ step, values: { loss: step } }]);
-  const kept = metrics.byName.get("loss")?.steps ?? [];
-  assert.ok(kept.length <= METRICS_KEPT * 1.25);
-  assert.equal(kept.at(-1), 10_000);
+  for (let step = 1; step <= 20_000; step += 1) metrics.add([{ step, values: { loss: step === 77 ? -900 : step } }]);
+  const { steps, min, samples } = metrics.byName.get("loss") ?? { steps: [], min: [], samples: 0 };
+  assert.ok(steps.length <= 4 * METRIC_POINTS);
+  assert.deepEqual([steps.at(-1), samples, Math.min(...min.map(Number))], [20_000, 20_000, -900]);
+});
+
+test("a bucket is drawn with all that it stands for", () => {
+  const metrics = new Metrics();
+  metrics.replace({ loss: { steps: [10], values: [1], min: [0], max: [9], count: [10] } }, [point(11, '{"loss": 2}')]);
+  assert.deepEqual(metrics.byName.get("loss"), { steps: [10, 11], values: [1, 2], min: [0, 2], max: [9, 2], samples: 11 });
 });
 
 test("the loss is shown first, else what was logged first, else what Gradgate measures", () => {
@@ -52,7 +66,7 @@ test("the loss is shown first, else what was logged first, else what Gradgate me
 test("whether a gate was closed is a band and no metric", () => {
   const metrics = new Metrics();
   metrics.add([point(1, '{"loss": 1, "gate 2 closed": 0}')]);
-  metrics.replace(JSON.parse('{"gate 2 closed": {"steps": [1, 2], "values": [0, 1]}, "gate x closed": {"steps": [1], "values": [1]}}'), []);
+  metrics.replace(rows('{"gate 2 closed": {"steps": [1, 2], "values": [0, 1]}, "gate x closed": {"steps": [1], "values": [1]}}'), []);
   metrics.add([point(3, '{"gate 2 closed": 1}'), point(4, '{"gate 2 closed": 0}')]);
   assert.deepEqual(metrics.names, ["gate x closed"]);
   assert.deepEqual(metrics.bands([1, 4], 0.01), [{ gate: 2, from: 1.5, to: 3.5 }]);
@@ -60,10 +74,10 @@ test("whether a gate was closed is a band and no metric", () => {
 
 test("the norms that came to a gate are kept for dry runs", () => {
   const metrics = new Metrics();
-  metrics.replace(JSON.parse('{"gate 2 norm": {"steps": [1], "values": [3]}, "loss": {"steps": [1], "values": [1]}}'), []);
+  metrics.replace(rows('{"gate 2 norm": {"steps": [1], "values": [3]}, "loss": {"steps": [1], "values": [1]}}'), []);
   metrics.add([point(2, '{"gate 2 norm": 4}')]);
   assert.deepEqual(metrics.names, ["loss"]);
-  assert.deepEqual(metrics.norms.get(2), { steps: [1, 2], values: [3, 4] });
+  assert.deepEqual(metrics.norms.get(2)?.values, [3, 4]);
 });
 
 test("what is fetched anew takes the place of all that was known, of gates too", () => {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from torch import nn
 
 from gradgate import probe
 from gradgate.probe.base.guard import Guard
-from gradgate.probe.measure.metrics import MAX_NAMES, MAX_PENDING, MetricLog
+from gradgate.probe.measure.metrics import MAX_NAMES, MAX_PENDING, MetricLog, MetricValues
 from gradgate.probe.session.run import job_of
 
 
@@ -33,13 +34,21 @@ def collected(**values: object) -> dict[str, float | None]:
         (torch.tensor([[2]]), 2.0),
         (torch.tensor(0.5, dtype=torch.bfloat16), 0.5),
         (np.float32(1.5), 1.5),
-        (float("nan"), None),
-        (torch.tensor(float("inf")), None),
+        (torch.tensor(float("-inf")), float("-inf")),
     ],
 )
-def test_numbers_and_tensors_of_one_element(value: object, number: float | None) -> None:
-    """Anything that is one number is taken; what is not finite is None."""
+def test_numbers_and_tensors_of_one_element(value: object, number: float) -> None:
+    """Anything that is one number is taken."""
     assert collected(loss=value) == {"loss": number}
+
+
+def test_what_is_not_finite_goes_over_the_wire_in_words() -> None:
+    """As null, since JSON has no such number, with what it was beside it; else with nothing."""
+    values = {"a": math.nan, "b": math.inf, "c": -math.inf, "d": 1.0, "e": None}
+    message = MetricValues(3, 1.0, values).as_message(7)
+    assert message["values"] == {"a": None, "b": None, "c": None, "d": 1.0, "e": None}
+    assert message["nonfinite"] == {"a": "nan", "b": "inf", "c": "-inf"}
+    assert "nonfinite" not in MetricValues(3, 1.0, {"d": 1.0}).as_message(8)
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from gradgate.server.protocol.frames import decode
 from gradgate.server.protocol.probe_messages import Hello, Metrics
 from gradgate.server.protocol.trials import TrialRequest
 from gradgate.server.store.database import Store
-from gradgate.server.store.metrics import append_metrics, read_metric_before
+from gradgate.server.store.metrics.values import append_metrics, read_metric_before
 from gradgate.server.store.runs import open_run
 from gradgate.server.store.samples import append_samples
 from gradgate.server.store.trial_history import recorded_history

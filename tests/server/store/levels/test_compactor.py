@@ -20,6 +20,7 @@ from gradgate.server.protocol.statistics import Statistic
 from gradgate.server.store.database import Store
 from gradgate.server.store.levels import compactor as module
 from gradgate.server.store.levels.compactor import Compactor
+from gradgate.server.store.levels.merging import SampleMerges
 from gradgate.server.store.runs import open_run
 from gradgate.server.store.samples import append_samples
 from gradgate.server.store.tables import runs, spans
@@ -85,7 +86,7 @@ def test_what_earlier_servers_left_is_merged(
     store: Store, writer: Writer, filled: dict[str, Recorded]
 ) -> None:
     """Without anything new of a run."""
-    compactor = Compactor(store, writer.submit, lambda: False)
+    compactor = Compactor(store, writer.submit, [SampleMerges()], lambda: False)
     compactor.start()
     for run, made in filled.items():
         wait_for(lambda run=run: merged(store, run), 20, "the run is merged")
@@ -95,7 +96,7 @@ def test_what_earlier_servers_left_is_merged(
 
 def test_a_run_is_merged_when_something_of_it_was_stored(store: Store, writer: Writer) -> None:
     """While the thread runs."""
-    compactor = Compactor(store, writer.submit, lambda: False)
+    compactor = Compactor(store, writer.submit, [SampleMerges()], lambda: False)
     compactor.start()
     with store.write() as connection:
         made = fill(connection, RUNS[0])
@@ -115,7 +116,7 @@ def test_a_server_that_is_always_busy_merges_all_the_same(
         asked.append(True)
         return True
 
-    compactor = Compactor(store, writer.submit, busy)
+    compactor = Compactor(store, writer.submit, [SampleMerges()], busy)
     compactor.start()
     wait_for(lambda: merged(store, RUNS[0]), 60, "a run is merged")
     compactor.close()
@@ -142,7 +143,7 @@ def test_a_full_disk_is_told_once_and_merging_goes_on_later(
         failed.set_exception(OperationalError("INSERT", {}, full))
         return failed
 
-    compactor = Compactor(store, submit, lambda: False)
+    compactor = Compactor(store, submit, [SampleMerges()], lambda: False)
     with caplog.at_level(logging.ERROR):
         compactor.start()
         for run, made in filled.items():
@@ -165,7 +166,7 @@ def test_a_damaged_run_takes_no_other_along(
     with store.write() as connection:
         damaged = (spans.c.run == RUNS[0]) & (spans.c.first == 30)
         connection.execute(update(spans).where(damaged).values(axis=b"nothing"))
-    compactor = Compactor(store, writer.submit, lambda: False)
+    compactor = Compactor(store, writer.submit, [SampleMerges()], lambda: False)
     with caplog.at_level(logging.ERROR):
         compactor.start()
         wait_for(lambda: merged(store, RUNS[1]), 20, "the other run is merged")

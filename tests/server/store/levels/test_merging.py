@@ -9,8 +9,9 @@ from sqlalchemy import Connection, delete, select
 from gradgate.server.protocol.states import WORST_FIRST, State
 from gradgate.server.protocol.statistics import Statistic
 from gradgate.server.store.levels.cover import Range
-from gradgate.server.store.levels.merging import Outdated, next_merge
+from gradgate.server.store.levels.merging import next_merge
 from gradgate.server.store.levels.sizes import BLOCK_SAMPLES, EXACT_SAMPLES
+from gradgate.server.store.merges import Outdated
 from gradgate.server.store.samples import append_samples, read_latest, read_recent
 from gradgate.server.store.tables import runs, spans
 from gradgate.server.store.tracks import read_histories, read_tracks

@@ -167,26 +167,67 @@ def test_sparklines_are_the_last_samples_in_table_order(
 def test_metrics_keep_their_order_and_their_gaps(
     shared_server: ServerProcess, run: str, probe: FakeProbe
 ) -> None:
-    """Each metric has the steps at which it was logged; what is not finite is null."""
-    for seq, values in enumerate([{"loss": 2.0}, {"loss": None, "lr": 0.1}, {"loss": NAN}], 1):
-        probe.send({"type": "metrics", "seq": seq, "step": seq * 5, "time": 1.0, "values": values})
+    """Each metric has the steps at which it was logged, and says what was not finite."""
+    frames: list[dict[str, object]] = [
+        {"values": {"loss": 2.0}},
+        {"values": {"loss": None, "lr": 0.1}, "nonfinite": {"loss": "-inf"}},
+        {"values": {"loss": NAN}},
+    ]
+    for seq, frame in enumerate(frames, 1):
+        probe.send({"type": "metrics", "seq": seq, "step": seq * 5, "time": 1.0, **frame})
     probe.until_acked(3)
-    assert shared_server.get(f"/api/runs/{run}/metrics")["metrics"] == {
-        "loss": {"steps": [5, 10, 15], "values": [2.0, None, None]},
-        "lr": {"steps": [10], "values": [0.1]},
+    answer = shared_server.get(f"/api/runs/{run}/metrics")
+    assert answer["names"] == ["loss", "lr"]
+    assert answer["metrics"]["loss"] == {
+        "steps": [5, 10, 15],
+        "values": [2.0, None, None],
+        "min": [2.0, None, None],
+        "max": [2.0, None, None],
+        "count": [1, 1, 1],
+        "nan": [0, 0, 1],
+        "posinf": [0, 0, 0],
+        "neginf": [0, 1, 0],
     }
+    assert answer["metrics"]["lr"]["values"] == [0.1]
 
 
-def test_metrics_are_cut_to_the_latest(
-    shared_server: ServerProcess, run: str, probe: FakeProbe
-) -> None:
-    """A metric that was logged more than 2,000 times has its latest 2,000 values."""
-    for seq in range(1, 2011):
-        values = {"loss": float(seq)}
+@pytest.fixture
+def logged(shared_server: ServerProcess, run: str, probe: FakeProbe) -> str:
+    """The metrics of a run with 5,000 losses, of which one is far from the others."""
+    for seq in range(1, 5001):
+        values = {"loss": 900.0 if seq == 77 else 1.0, "lr": seq}
         probe.send({"type": "metrics", "seq": seq, "step": seq, "time": 1.0, "values": values})
-    probe.until_acked(2010)
-    loss = shared_server.get(f"/api/runs/{run}/metrics")["metrics"]["loss"]
-    assert loss["steps"] == list(range(11, 2011))
+    probe.until_acked(5000)
+    return f"/api/runs/{run}/metrics"
+
+
+def test_no_spike_of_a_metric_is_lost(shared_server: ServerProcess, logged: str) -> None:
+    """In as many points as are asked for, of the whole run or a range, of all metrics or some."""
+    whole = shared_server.get(logged, points=10)["metrics"]
+    assert (max(whole["loss"]["max"]), sum(whole["loss"]["count"])) == (900.0, 5000)
+    assert whole["lr"]["values"] == list(range(500, 5001, 500))
+    query = {"from": 70, "to": 80, "name": "loss"}
+    part = shared_server.get(logged, **query)
+    assert (list(part["metrics"]), part["names"]) == (["loss"], ["loss", "lr"])
+    assert part["metrics"]["loss"]["steps"] == list(range(70, 81))
+    assert part["metrics"]["loss"]["values"][7] == 900.0
+
+
+@pytest.mark.parametrize(
+    ("query", "status", "said"),
+    [
+        ("from=9&to=3", 422, "give `from=3` and `to=9`"),
+        ("from=9000", 422, "Nothing was logged"),
+        ("points=10001", 422, "less than or equal to 10000"),
+        ("name=los", 404, "did you mean 'loss'?"),
+    ],
+)
+def test_metrics_that_cannot_be_answered(
+    shared_server: ServerProcess, logged: str, query: str, status: int, said: str
+) -> None:
+    """Each is refused with a sentence."""
+    answer = shared_server.page(f"{logged}?{query}")
+    assert (answer.status_code, said in answer.text) == (status, True), answer.text
 
 
 @pytest.mark.parametrize(
