@@ -14,7 +14,7 @@ FACTOR = 16
 ENTRIES = BLOCK // FACTOR
 
 KEPT = 1024
-"""The newest values of a metric that stay rows, at least: other servers of a data base read them."""
+"""The newest values of a metric that stay rows, at least, for the other servers of a data base."""
 
 
 def bucket_values(level: int) -> int:
