@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import weakref
+from collections import Counter
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -74,6 +75,10 @@ class GradientLog:
         """By ``id`` of a gradient: the parameters that have it, by their ``id``."""
         self._in_storage: dict[int, dict[int, Tensor]] = {}
         """By the address of a gradient's memory, likewise."""
+        self._parameters: dict[int, list[Tensor]] = {}
+        """By the address of their memory."""
+        self._aside: Counter[int] = Counter()
+        """Writes to parameters that no count of theirs has, as through ``.data``; by ``id``."""
         self._order = 0
         self._backwards = 0
 
@@ -81,6 +86,8 @@ class GradientLog:
         """Take the gradients that are there before the step as known."""
         for parameter in parameters:
             self._see(parameter)
+            if address := _address(parameter):
+                self._parameters.setdefault(address, []).append(parameter)
 
     def add_backward(self, parameters: Iterable[Tensor], chain: Chain) -> None:
         """Take in that a backward has run: it wrote to all gradients that are not as they were."""
@@ -103,6 +110,9 @@ class GradientLog:
             return
         self._order += 1
         for tensor in tensors:
+            for parameter in self._parameters.get(_address(tensor), ()):
+                if parameter is not tensor and _overlap(parameter, tensor):
+                    self._aside[id(parameter)] += 1
             for parameter in list(self._held_in(tensor)):
                 self._add(parameter, by, chain, given_out=given_out)
 
@@ -144,7 +154,7 @@ class GradientLog:
     def is_unused(self, parameter: Tensor) -> bool:
         """Return whether nobody wrote to a parameter since a backward brought it a gradient."""
         brought = [w for w in self._writes.get(id(parameter), ()) if w.by_backward]
-        return bool(brought) and brought[-1].version == _version(parameter)
+        return bool(brought) and brought[-1].version == self._version(parameter)
 
     def cleared(self, key: int) -> GradientWrite | None:
         """Return the write that took away the gradient of a parameter, by ``id``."""
@@ -181,7 +191,7 @@ class GradientLog:
 
     def clear(self) -> None:
         """Let go of everything."""
-        for known in (self._writes, self._seen, self._holders, self._in_storage):
+        for known in (self._writes, self._seen, self._holders, self._in_storage, self._parameters):
             known.clear()
 
     def _add(self, parameter: Tensor, by: str, chain: Chain, *, given_out: bool = False) -> None:
@@ -194,7 +204,7 @@ class GradientLog:
                 chain,
                 self._order,
                 self._backwards,
-                _version(parameter),
+                self._version(parameter),
                 size,
                 known,
                 given_out,
@@ -224,6 +234,9 @@ class GradientLog:
             grad = _grad(parameter)
             if grad is not None and _address(grad) == _address(tensor) and _overlap(grad, tensor):
                 yield parameter
+
+    def _version(self, parameter: Tensor) -> int:
+        return _version(parameter) + self._aside[id(parameter)]
 
     def _rounds(self, key: int) -> list[list[GradientWrite]]:
         """Divide the writes where the parameter itself was written to, as an optimizer does."""

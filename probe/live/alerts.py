@@ -14,7 +14,9 @@ from ..diagnosis.explanation import Explanation
 Level = Literal["alert", "note"]
 """An alert says that something is wrong, and fails a strict job; a note is worth knowing."""
 NAMED = 5
-"""Alerts that the sentence of an error names."""
+"""Sentences that an error has."""
+LISTED = 20
+"""Parameters that are listed to a sentence that holds for many."""
 
 
 @dataclass(frozen=True)
@@ -152,14 +154,37 @@ def _sure(alerts: Iterable[Alert]) -> list[Alert]:
 
 
 def _error(alerts: list[Alert]) -> ExpectationError:
-    told = "; ".join(_sentence(alert) for alert in alerts[:NAMED])
-    more = f"; and {len(alerts) - NAMED} more" if len(alerts) > NAMED else ""
+    alike: dict[tuple[str | None, str], list[Alert]] = {}
+    for alert in alerts:
+        alike.setdefault((alert.cause, _pattern(alert)), []).append(alert)
+    groups = list(alike.values())
+    told = "; ".join(_sentence(group) for group in groups[:NAMED])
+    rest = sum(len(group) for group in groups[NAMED:])
+    more = f"; and {rest} more" if rest else ""
     number = "is 1 alert" if len(alerts) == 1 else f"are {len(alerts)} alerts"
     return ExpectationError(f"The run is strict, and there {number}: {told}{more}")
 
 
-def _sentence(alert: Alert) -> str:
+def _pattern(alert: Alert) -> str:
+    """Return what an alert says, but of which parameter: that is what is named last."""
+    said = _said(alert)
+    before, name, after = said.rpartition(f"`{alert.name}`")
+    return f"{before}\0{after}" if name else said
+
+
+def _said(alert: Alert) -> str:
     if alert.detail is not None:
-        return alert.detail.rstrip(".") + f" ({alert.cause})"
+        return alert.detail.rstrip(".")
     subject = "the run" if alert.name is None else f"`{alert.name}`"
     return f"{subject} is {alert.state} since step {alert.since_step}"
+
+
+def _sentence(alike: list[Alert]) -> str:
+    """Say once what holds for several parameters."""
+    first, *others = alike
+    said = _said(first) if first.detail is None else f"{_said(first)} ({first.cause})"
+    if not others:
+        return said
+    names = ", ".join(f"`{alert.name}`" for alert in others[:LISTED])
+    more = f" and {len(others) - LISTED} more" if len(others) > LISTED else ""
+    return f"{said}, and the same holds for {names}{more}"

@@ -1,8 +1,9 @@
-"""Gradients that are applied and dropped inside the backward, and so are gone before the step."""
+"""Gradients that are applied before the end of a step is told, and are gone or zeros by then."""
 
 from __future__ import annotations
 
 import weakref
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 
@@ -19,6 +20,9 @@ from .local_part import local_part, unreadable
 from .statistics import STATISTICS
 from .write_tracker import WriteTracker
 
+ASKED = 3
+"""Samples in which it is asked whether zeros are what the script made of a gradient."""
+
 Figures = Mapping[int, Tensor]
 """Of one gradient, by the code of the statistic: float64 [1]."""
 
@@ -32,6 +36,9 @@ class ReleasedGradients:
     step, and its weight is another than after the step before: by PyTorch's count of writes, or
     by its bits, for a write through ``.data`` is not counted. That is asked while the tracker of
     writes has its hooks, in the first samples, and where gradients persist.
+
+    A script that steps by itself may also make zeros of what it has applied. Those are asked for
+    in a few samples only, since it takes to wait for the device.
     """
 
     def __init__(
@@ -52,6 +59,8 @@ class ReleasedGradients:
         self._versions: list[int] = []
         self._suspects: dict[int, int | None] = {}
         """The bits, as of the end of a step, of weights whose gradients were gone in it."""
+        self._asked: Counter[int] = Counter()
+        """In how many samples zeros were asked for, by parameter."""
         self.step_ended()
 
     @property
@@ -67,6 +76,22 @@ class ReleasedGradients:
         if figures is None:
             return State.ABSENT, {}
         return State.PRESENT if figures else State.UNMEASURED, figures
+
+    def is_zeroed(self, index: int, grad: Tensor) -> bool:
+        """Return whether a gradient was applied, and made zeros of, by the script itself.
+
+        To be asked of one that has come in this step, and that no optimizer applies.
+        """
+        if index in self._handles:
+            return True
+        if self._asked[index] == ASKED or not self._writes.came(index):
+            return False
+        self._asked[index] += 1
+        if bool(grad.any()):
+            self._asked[index] = ASKED  # who leaves it there once does so in each step
+        elif self._is_applied(index):
+            self._know(index)
+        return index in self._handles
 
     def step_ended(self) -> None:
         """Begin a step: what has come belongs to the one before."""

@@ -162,7 +162,7 @@ class Sampler:
         if unmeasured in draft.states:
             removed = self._table.removed
             rest = [i for i, s in enumerate(draft.states) if s == unmeasured and i not in removed]
-            self._measure(draft, rest, None)
+            self._measure(draft, rest, None, applied=False)
         for index in gated:
             # A gate may have taken requires_grad away for the step, or let nothing come.
             if draft.states[index] in (State.ABSENT, State.FROZEN):
@@ -197,9 +197,16 @@ class Sampler:
         states.extend(bytes(len(self._table) - len(states)))
         return self._draft
 
-    def _measure(self, draft: _Draft, indexes: Iterable[int], grad_scale: Tensor | None) -> None:
+    def _measure(
+        self,
+        draft: _Draft,
+        indexes: Iterable[int],
+        grad_scale: Tensor | None,
+        *,
+        applied: bool = True,
+    ) -> None:
         with torch.no_grad():
-            for group in self._look(draft, indexes):
+            for group in self._look(draft, indexes, applied=applied):
                 # A kind of gradient that cannot be measured must not cost the others theirs.
                 if self._try_statistics(draft, group, grad_scale) is not None:
                     for alone in group.members():
@@ -234,9 +241,10 @@ class Sampler:
                 values = values / grad_scale.to(values.device)
             draft.parts.append(_Part(code, group.indexes, values))
 
-    def _look(self, draft: _Draft, indexes: Iterable[int]) -> list[_Group]:
+    def _look(self, draft: _Draft, indexes: Iterable[int], *, applied: bool) -> list[_Group]:
         """Set the states as far as they need no norm; return the gradients to norm.
 
+        ``applied``: an optimizer is about to apply them. Else the script may have done so by now.
         This loop is what Python costs per parameter: it touches each attribute once, and
         plain integers, for an enum's member costs a call to become a byte.
         """
@@ -260,6 +268,9 @@ class Sampler:
                 if fresh and (dense is grad or grad.is_sparse):
                     states[index] = zero
                 continue
+            if fresh and not applied and self._released.is_zeroed(index, dense):
+                states[index] = self._early(draft, index)
+                continue
             if not fresh and self._writes.by_hand(grad):
                 draft.by_hand.append(index)
             # A device's number hashes four times as fast as the device.
@@ -279,6 +290,10 @@ class Sampler:
         # Without an element there is nothing to train here: another rank may have the piece.
         if is_uninitialized(parameter) or not parameter.numel() or parameter.is_meta:
             return State.UNMEASURED
+        return self._early(draft, index)
+
+    def _early(self, draft: _Draft, index: int) -> State:
+        """Take the figures of a gradient as it came, where it is gone or zeros by now."""
         state, figures = self._released.look(index)
         for statistic in draft.statistics if figures else ():
             draft.parts.append(_Part(statistic.code, [index], figures[statistic.code]))

@@ -279,3 +279,22 @@ def test_a_failing_trace_does_not_reach_the_script(monkeypatch: pytest.MonkeyPat
         ended.callback(trace.stop)
         loss_of(model).backward()
     assert model.weight.grad is not None
+
+
+@pytest.mark.parametrize("aside", [False, True])
+def test_a_closure_that_makes_its_step_itself_is_healthy(aside: bool) -> None:
+    """Zeros of gradients that the weights have taken up are no fault, however they were written."""
+    model = nn.Linear(2, 1)
+
+    def closure() -> None:
+        model(torch.ones(3, 2)).sum().backward()
+        for parameter in model.parameters():
+            assert parameter.grad is not None
+            if aside:
+                parameter.data -= 0.1 * parameter.grad.data
+            else:
+                with torch.no_grad():
+                    parameter -= 0.1 * parameter.grad
+            parameter.grad.zero_()
+
+    assert probe.explain(model, closure) == {}

@@ -259,3 +259,17 @@ def test_nothing_is_held_after_the_step(weight: nn.Parameter) -> None:
     log.clear()
     assert zeros(log, weight) is None
     assert sys.getrefcount(weight) == before
+
+
+def test_a_write_to_the_weight_that_is_not_counted_is_a_use(weight: nn.Parameter) -> None:
+    """It is known by the memory that it goes to, as writes to gradients are."""
+    log = GradientLog()
+    log.begin([weight])
+    backward(log, weight)
+    assert weight.grad is not None
+    memory = weight.data
+    log.add_write([memory.sub_(weight.grad)], "sub_", LINE)
+    assert not log.is_unused(weight)
+    weight.grad.zero_()
+    log.add_write([weight.grad], "zero_", LINE)
+    assert log.was_applied(id(weight), is_zero)

@@ -11,7 +11,7 @@ from gradgate.probe.base.errors import ExpectationError
 from gradgate.probe.base.guard import Guard
 from gradgate.probe.base.states import State
 from gradgate.probe.diagnosis.explanation import Explanation
-from gradgate.probe.live.alerts import NAMED, Alert, Alerts
+from gradgate.probe.live.alerts import LISTED, NAMED, Alert, Alerts
 from gradgate.probe.live.expectations import PATIENCE, Expectations
 from gradgate.probe.model.table import ParameterTable
 from tests.support.samples import sample
@@ -160,12 +160,55 @@ def test_a_job_that_is_not_strict_never_fails() -> None:
     assert len(watched.alerts.current) == 1
 
 
-def test_an_error_names_some_and_counts_the_rest() -> None:
-    """A sentence for each of a thousand parameters would hide the first."""
-    watched = Watched(NAMED + 2, strict=True)
-    watched.miss(*range(NAMED + 2))
+def test_an_error_says_once_what_holds_for_many() -> None:
+    """A sentence for each of a thousand parameters would hide the first; some are listed."""
+    watched = Watched(LISTED + 3, strict=True)
+    watched.miss(*range(LISTED + 3))
     with pytest.raises(ExpectationError) as raised:
         watched.alerts.raise_failure(last=True)
-    assert str(raised.value).startswith(f"The run is strict, and there are {NAMED + 2} alerts: ")
-    assert str(raised.value).endswith("; and 2 more")
-    assert str(raised.value).count("since step") == NAMED
+    said = str(raised.value)
+    assert said.startswith(f"The run is strict, and there are {LISTED + 3} alerts: `0.weight` is ")
+    assert said.count("since step") == 1
+    assert "since step 0, and the same holds for `1.weight`, `2.weight`, " in said
+    assert said.endswith(f"`{LISTED}.weight` and 2 more")
+
+
+def test_an_error_keeps_apart_what_differs() -> None:
+    """By cause, or by another part of the sentence than the parameter's own name."""
+
+    class Told:
+        def find(self, *, last: bool) -> list[Alert]:
+            return [
+                Alert(0, "a", 1, cause="nonfinite", detail="Since `a` was NaN `a` gets it."),
+                Alert(1, "b", 1, cause="nonfinite", detail="Since `a` was NaN `b` gets it."),
+                Alert(2, "c", 1, cause="nonfinite", detail="Since `b` was NaN `c` gets it."),
+                Alert(3, "d", 1, cause="detached", detail="Since `a` was NaN `d` gets it."),
+                Alert(None, None, 1, cause="no_step", detail="No step."),
+            ]
+
+    alerts = Alerts(lambda _: None, Guard(), strict=True)
+    alerts.add_source(Told())
+    alerts.update()
+    with pytest.raises(ExpectationError) as raised:
+        alerts.raise_failure()
+    assert str(raised.value).partition("alerts: ")[2] == (
+        "No step (no_step); "
+        "Since `a` was NaN `a` gets it (nonfinite), and the same holds for `b`; "
+        "Since `b` was NaN `c` gets it (nonfinite); "
+        "Since `a` was NaN `d` gets it (detached)"
+    )
+
+
+def test_an_error_has_a_few_sentences_and_counts_the_rest() -> None:
+    """Of a whole model's faults the first are enough."""
+
+    class Told:
+        def find(self, *, last: bool) -> list[Alert]:
+            numbers = range(NAMED + 2)
+            return [Alert(n, f"p{n}", n, cause="a", detail=f"{n} of `p{n}`.") for n in numbers]
+
+    alerts = Alerts(lambda _: None, Guard(), strict=True)
+    alerts.add_source(Told())
+    alerts.update()
+    with pytest.raises(ExpectationError, match=r"4 of `p4` \(a\); and 2 more$"):
+        alerts.raise_failure()

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.optim import SGD
 
 from gradgate import probe
+from gradgate.probe.measure.released import ASKED
 from gradgate.probe.model.sample import GRAD_NORM
 from gradgate.probe.session.run import job_of
 
@@ -117,3 +118,65 @@ def test_the_hooks_go_with_the_run() -> None:
     assert all(parameter._backward_hooks for parameter in loop.model.parameters())
     loop.run.detach()
     assert not any(parameter._backward_hooks for parameter in loop.model.parameters())
+
+
+def lowered(parameter: nn.Parameter) -> None:
+    with torch.no_grad():
+        parameter -= 0.1 * parameter.grad  # type: ignore[operator]
+
+
+def lowered_aside(parameter: nn.Parameter) -> None:
+    parameter.data -= 0.1 * parameter.grad  # type: ignore[operator]
+
+
+class ByHand:
+    """A job that makes its steps itself, and tells of them once gradients are zeros again."""
+
+    def __init__(self, apply: Callable[[nn.Parameter], None] | None) -> None:
+        torch.manual_seed(0)
+        self.model = model()
+        self._apply = apply
+        self.run = probe.attach(self.model, server=False, every=1)
+
+    def step(self, scale: float = 1.0) -> set[str]:
+        """Make a step; return the states in it."""
+        (scale * self.model(torch.ones(2, 3))).sum().backward()
+        self.norm = float(self.model[0].bias.grad.norm())  # type: ignore[union-attr, operator]
+        for parameter in self.model.parameters():
+            if self._apply is not None:
+                self._apply(parameter)
+            assert parameter.grad is not None
+            parameter.grad.zero_()
+        self.run.step()
+        return {row.state for row in self.run.parameters()}
+
+
+@pytest.mark.parametrize("apply", [lowered, lowered_aside])
+def test_zeros_of_what_the_script_has_applied_are_no_zero_gradients(
+    apply: Callable[[nn.Parameter], None],
+) -> None:
+    """Known once the weight was seen to move, they are measured as they come."""
+    job = ByHand(apply)
+    learnt = [job.step() for _ in range(2)]
+    assert {"unmeasured"} in learnt
+    assert job.step() == {"present"}
+    row = next(row for row in job.run.parameters() if row.name == "0.bias")
+    assert row.grad_norm == pytest.approx(job.norm)
+    assert job.step(0.0) == {"zero"}
+
+
+def test_zeros_that_nobody_has_applied_stay_zeros() -> None:
+    """The weight has not moved, so something has spoilt its gradient."""
+    job = ByHand(None)
+    assert [job.step() for _ in range(5)] == [{"zero"}] * 5
+
+
+def test_the_device_is_waited_for_in_a_few_samples_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where zeros are no sign of a step, and where a gradient stays until after the step."""
+    asked: list[Tensor] = []
+    original = Tensor.any
+    monkeypatch.setattr(Tensor, "any", lambda grad: asked.append(grad) or original(grad))
+    job = ByHand(None)
+    for _ in range(ASKED + 5):
+        job.step()
+    assert len(asked) == ASKED * len(list(job.model.parameters()))
