@@ -86,7 +86,8 @@ class GradientLog:
         """Take the gradients that are there before the step as known."""
         for parameter in parameters:
             self._see(parameter)
-            if address := _address(parameter):
+            address = 0 if is_uninitialized(parameter) else _address(parameter)
+            if address:
                 self._parameters.setdefault(address, []).append(parameter)
 
     def add_backward(self, parameters: Iterable[Tensor], chain: Chain) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
+import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import FrameType
 from typing import Any
@@ -43,11 +44,56 @@ MOST_CALLS = 50_000
 """Calls that are written down; a step that makes more is cut there."""
 
 
-class TapeRecorder(TorchFunctionMode):
-    """Fills a :class:`Tape` from :meth:`start` to :meth:`stop`, in one thread; changes nothing.
+CALLER = 3
+"""Frames between what the mode calls here and who called the function of torch's."""
+
+
+class Mode(TorchFunctionMode):
+    """Hands calls of torch's functions to a recorder as long as there is one.
 
     It stands at the bottom of the stack of modes, not on top: a trace may begin inside and end
     outside of a user's ``with torch.device(...)``, which takes the topmost mode off.
+    """
+
+    def __init__(self, recorder: TapeRecorder) -> None:
+        super().__init__()
+        self._recorder = weakref.ref(recorder)
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Iterable[type],
+        args: tuple[Any, ...] = (),
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> Any:
+        """Let the recorder call ``func``."""
+        recorder = self._recorder()
+        if recorder is None:
+            return hand_on(func, *args, **(kwargs or {}))
+        return recorder.run(func, args, kwargs or {})
+
+
+class Listeners:
+    """What of a recorder torch holds on to; it does not lead back to the recorder."""
+
+    def __init__(
+        self, recorder: TapeRecorder, grad_mode: GradModeCalls, constructors: ConstructorCalls
+    ) -> None:
+        self.mode = Mode(recorder)
+        self._grad_mode = grad_mode
+        self._constructors = constructors
+
+    def stop(self) -> None:
+        """Listen no longer. Idempotent."""
+        take_out(self.mode)
+        self._constructors.stop()
+        self._grad_mode.stop()
+
+
+class TapeRecorder:
+    """Fills a :class:`Tape` from :meth:`start` to :meth:`stop`, in one thread; changes nothing.
+
+    Torch keeps no recorder alive, and so no model: what listens there has weak references only.
     """
 
     def __init__(
@@ -60,16 +106,16 @@ class TapeRecorder(TorchFunctionMode):
     ) -> None:
         """``known``: the parameters of the models; ``strange``: told of every other leaf that is
         used, before a backward."""
-        super().__init__()
         self.tape = Tape()
         self.backward_record = BackwardRecord(guard)
         self.callers = callers
         self.modules = ModuleCalls(modules, callers, guard)
         self._grad_mode = GradModeCalls(callers)
+        self._constructors = ConstructorCalls()
+        self.listeners = Listeners(self, self._grad_mode, self._constructors)
         self._guard = guard
         self._known = list(known)
         self._values = TensorValues(self.tape, self._known, strange)
-        self._constructors = ConstructorCalls()
         self.paused = False
         self._process, self._thread = 0, 0
 
@@ -83,27 +129,20 @@ class TapeRecorder(TorchFunctionMode):
         self._process, self._thread = os.getpid(), threading.get_ident()
         self.tape.gradients.begin(self._known)
         self._grad_mode.start()
-        self._constructors.start(self._note_constructed)
+        self._constructors.start(_weakly(self._note_constructed))
         self.modules.start()
-        put_at_bottom(self)
+        put_at_bottom(self.listeners.mode)
 
     def stop(self) -> None:
         """Write no more. Idempotent."""
-        take_out(self)
+        self.listeners.stop()
         self.modules.stop()
-        self._constructors.stop()
-        self._grad_mode.stop()
         self._values.clear()
 
-    def __torch_function__(
-        self,
-        func: Callable[..., Any],
-        types: Iterable[type],
-        args: tuple[Any, ...] = (),
-        kwargs: Mapping[str, Any] | None = None,
+    def run(
+        self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]
     ) -> Any:
-        """Call ``func``, and write down what that was."""
-        kwargs = kwargs or {}
+        """Call a function of torch's for the mode, and write down what that was."""
         name: str = getattr(func, "__name__", type(func).__name__)
         if self.paused or self.tape.full or os.getpid() != self._process:
             return hand_on(func, *args, **kwargs)
@@ -121,7 +160,7 @@ class TapeRecorder(TorchFunctionMode):
         return self._call(func, name, args, kwargs)
 
     def _call(self, func: Callable[..., Any], name: str, args: tuple[Any, ...], kwargs: Any) -> Any:
-        frame = sys._getframe(2)
+        frame = sys._getframe(CALLER)
         if self.callers.own(frame):
             self._note_label(frame)
             return hand_on(func, *args, **kwargs)
@@ -211,7 +250,7 @@ class TapeRecorder(TorchFunctionMode):
         self, func: Callable[..., Any], name: str, args: tuple[Any, ...], kwargs: Any
     ) -> Any:
         with self._guard, without_subclasses():
-            call = self._begin_call(name, self.callers.chain(sys._getframe(2)))
+            call = self._begin_call(name, self.callers.chain(sys._getframe(CALLER)))
             given = args[0] if args else kwargs.get("tensors", kwargs.get("outputs", ()))
             roots = tensors_of((given,))
             call.inputs = [self._values.of(root, call) for root in roots]
@@ -271,6 +310,18 @@ class TapeRecorder(TorchFunctionMode):
         function, chain = self.callers.function(frame), self.callers.chain(frame)
         for tensor in tensors_of((made,)):
             self._values.add_inside(tensor, given, function, chain)
+
+
+def _weakly(note: Callable[[str, Any, Any], None]) -> Callable[[str, Any, Any], None]:
+    """Return what calls a method as long as its object is there."""
+    method = weakref.WeakMethod(note)
+
+    def call(name: str, given: Any, made: Any) -> None:
+        remaining = method()
+        if remaining is not None:
+            remaining(name, given, made)
+
+    return call
 
 
 def _tensors_in(args: tuple[Any, ...]) -> Iterator[Tensor]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import time
+import weakref
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -21,7 +22,7 @@ from .causes import Unknown
 from .diagnosis import Diagnosis
 from .explanation import Explanation, explanation_of
 from .modules import ModuleIndex
-from .recorder import TapeRecorder
+from .recorder import Listeners, TapeRecorder
 from .unregistered import find_unregistered
 
 SELDOM = 50_000
@@ -45,24 +46,25 @@ class Trace:
         self._guard = guard
         self._index = ModuleIndex(models, callers)
         self._recorder = TapeRecorder(parameters, self._index, callers, guard, strange)
-        self._stance: Any = None
-        self._running = False
+        self._ending: weakref.finalize[[Any, tuple[int, int, int], Listeners], Trace] | None = None
         self._began = 0.0
-        self._thresholds = (0, 0, 0)
         self.seconds = 0.0
         """What the traced step took."""
 
     def start(self) -> None:
         """Watch; compiled functions run eagerly until :meth:`stop`."""
         # Another trace may have set the stance before; then it is that one's to put back.
-        self._stance = force_eager()
+        stance, thresholds = force_eager(), gc.get_threshold()
+        # First: what has started when the rest fails is stopped, and so it is where nobody ever
+        # stops a trace and all that leads to it is dropped.
+        listeners = self._recorder.listeners
+        self._ending = weakref.finalize(self, _put_back, stance, thresholds, listeners)
+        self._ending.atexit = False
         # A tape is many small objects: with the usual thresholds the garbage collector would walk
         # the whole heap several times in one step, 100 ms each.
-        self._thresholds = gc.get_threshold()
-        if self._thresholds[0]:
-            gc.set_threshold(max(SELDOM, self._thresholds[0]), *self._thresholds[1:])
+        if thresholds[0]:
+            gc.set_threshold(max(SELDOM, thresholds[0]), *thresholds[1:])
         self._began = time.perf_counter()
-        self._running = True  # first: what has started when the rest fails can be stopped
         self._recorder.start()
 
     def pause(self, paused: bool) -> None:
@@ -71,14 +73,11 @@ class Trace:
 
     def stop(self) -> None:
         """Watch no longer. Idempotent."""
-        if not self._running:
+        if self._ending is None or not self._ending.alive:
             return
-        self._running = False
         self._recorder.stop()
         self.seconds = time.perf_counter() - self._began
-        gc.set_threshold(*self._thresholds)
-        if self._stance is not None:
-            self._stance.__exit__(None, None, None)
+        self._ending()
 
     def explain(
         self,
@@ -155,3 +154,11 @@ class Trace:
             self._recorder.tape.read_sizes()
         with self._guard:
             self._recorder.backward_record.read_sizes()
+
+
+def _put_back(stance: Any, thresholds: tuple[int, int, int], listeners: Listeners) -> None:
+    """Leave torch and Python as they were before a trace, which may be gone."""
+    listeners.stop()
+    gc.set_threshold(*thresholds)
+    if stance is not None:
+        stance.__exit__(None, None, None)

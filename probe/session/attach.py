@@ -61,7 +61,7 @@ def attach(
 
     ``script_wins``: a freeze by command holds though the script sets ``requires_grad`` again, as
     a GAN's loop and Lightning's do in each iteration; with True the script's own word stands and
-    ends the freeze, which is reported as drifted, with the script's line.
+    ends the freeze, which is reported as superseded, with the script's line.
 
     ``thresholds``: from where on trends are told as notes, and ranks compared.
 

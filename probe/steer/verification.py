@@ -59,6 +59,10 @@ class _Check(ABC):
         """Return what is worth telling of it, once, though it holds."""
         return None
 
+    def ended_by_script(self) -> tuple[list[int], str]:
+        """Return the parameters for which the script itself has ended it, as it may, and where."""
+        return [], ""
+
     @abstractmethod
     def find_wrong(self) -> list[int]:
         """Return the parameters for which the command does not hold."""
@@ -115,17 +119,27 @@ class _FreezeCheck(_Check):
             if (kind == before[index][0] and after != before[index][1])
             or self._table.parameters[index].requires_grad
             or index in self._table.removed
-            or (self._flags.win and index in self._flags.asked)
         ]
+
+    def ended_by_script(self) -> tuple[list[int], str]:
+        """Return those that the script has made trainable, where its word is to stand."""
+        parameters, asked = self._table.parameters, self._flags.asked
+        ended = [i for i in self.indexes if i in asked or parameters[i].requires_grad]
+        if not (ended and self._flags.win):
+            return [], ""
+        return ended, f"{self._thawed(ended)}, whose word stands"
+
+    def _thawed(self, indexes: Sequence[int]) -> str:
+        place = self._flags.asked.get(indexes[0])
+        where = "" if place is None else f" at {place}"
+        return f"{listed(self._table, indexes)} was made trainable again by the script{where}"
 
     def describe_drift(self, wrong: Sequence[int], step: int) -> str:
         names = listed(self._table, wrong)
         if wrong[0] in self._table.removed:
             return f"{names}: what is there now is another tensor, and not frozen"
-        if self._table.parameters[wrong[0]].requires_grad or self._flags.win:
-            place = self._flags.asked.get(wrong[0])
-            where = "" if place is None else f" at {place}"
-            return f"{names} was made trainable again by the script{where}"
+        if self._table.parameters[wrong[0]].requires_grad:
+            return self._thawed(wrong)
         who = self._writers.writer_of(wrong[0])
         return f"{names} was frozen and has changed by step {step}: moved by {who}"
 
@@ -292,6 +306,18 @@ class Verification:
         return [] if told else [check.report(check.state, detail=detail)]
 
     def _verdict(self, check: _Check, step: int) -> list[Report]:
+        ended, reason = check.ended_by_script()
+        if not ended:
+            return self._proof(check, step)
+        rest = [index for index in check.indexes if index not in ended]
+        if not rest:
+            superseded = check.report(CommandState.SUPERSEDED, reason=reason)
+            check.indexes = rest
+            return [superseded]
+        check.indexes = rest  # what the script has left frozen is watched on
+        return [check.report(check.state, detail=reason), *self._proof(check, step)]
+
+    def _proof(self, check: _Check, step: int) -> list[Report]:
         wrong = check.find_wrong()
         if wrong:
             reason = check.describe_drift(wrong, step)

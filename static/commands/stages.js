@@ -54,8 +54,7 @@ export function statement(command) {
     command.step !== null && (command.state === "applied" || command.state === "verified")
       ? ` at step ${command.step}`
       : "";
-  const troubled = command.state === "rejected" || command.state === "drifted";
-  const why = troubled && command.reason ? `: ${visible(command.reason)}` : "";
+  const why = hasEnded(command) && command.reason ? `: ${visible(command.reason)}` : "";
   return `${what} ${stateWords(command)}${at}${why}`;
 }
 

@@ -28,7 +28,7 @@ _NEXT: dict[CommandState, frozenset[CommandState]] = {
     CommandState.APPLIED: frozenset(
         {CommandState.VERIFIED, CommandState.DRIFTED, CommandState.SUPERSEDED}
     ),
-    CommandState.VERIFIED: frozenset({CommandState.DRIFTED}),
+    CommandState.VERIFIED: frozenset({CommandState.DRIFTED, CommandState.SUPERSEDED}),
     CommandState.DRIFTED: frozenset(),
     CommandState.REJECTED: frozenset(),
     CommandState.SUPERSEDED: frozenset(),

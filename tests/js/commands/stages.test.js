@@ -63,6 +63,10 @@ test("the announcement says what, where it stands and why", () => {
     statement(commandRow(1, { state: "drifted", mode: "no_grad", reason: "the script moved it" })),
     "freeze encoder, without a graph (no_grad) drifted: the script moved it",
   );
+  assert.equal(
+    statement(commandRow(1, { state: "superseded", reason: "made trainable again by the script" })),
+    "freeze encoder superseded: made trainable again by the script",
+  );
 });
 
 test("a gate command is said in words", () => {

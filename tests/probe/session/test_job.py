@@ -9,13 +9,17 @@ import threading
 import weakref
 from typing import Any
 
+import numpy as np
 import pytest
+import torch
+from torch import nn
 from torch.optim import SGD
 
 from gradgate import probe
 from gradgate.probe.link.uplink import Uplink
 from gradgate.probe.session.job import close_at_exit
 from gradgate.probe.session.run import job_of
+from gradgate.probe.torch_compat import function_modes
 from tests.support.steered import chain, hook_counts, one_step, plain, steps
 
 
@@ -162,3 +166,23 @@ def test_a_gradient_that_the_script_drops_is_freed_at_once() -> None:
                 assert not any(grad() is not None for grad in grads)
     finally:
         gc.enable()
+
+
+def test_a_run_that_is_dropped_while_it_traces_lets_everything_go() -> None:
+    """Torch's stack of modes, and what listens to its functions, keeps none of it alive; the
+    collector's thresholds and compiled functions are as they were."""
+    thresholds = gc.get_threshold()
+    model, optimizer = plain()
+    run = probe.attach(model, optimizer, server=False, every=1)
+    run.explain()
+    one_step(model, optimizer)
+    run.explain()
+    assert function_modes.depth() == 1
+    assert gc.get_threshold() != thresholds
+    ghosts = [weakref.ref(model), weakref.ref(run)]
+    del model, optimizer, run
+    gc.collect()
+    assert [ghost() for ghost in ghosts] == [None, None]
+    assert function_modes.depth() == 0
+    assert gc.get_threshold() == thresholds
+    assert nn.Parameter(torch.from_numpy(np.ones(2))).requires_grad

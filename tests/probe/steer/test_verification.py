@@ -242,7 +242,29 @@ def test_a_freeze_found_undone_at_its_verification_says_so() -> None:
         model.head.bias.requires_grad_(True)  # <- undone
         optimizer.step()
         where = line_of(__file__, "undone")
-        assert reports[-1].reason == f"head.bias was made trainable again by the script at {where}"
+        assert reports[-1].state.value == "superseded"
+        assert reports[-1].reason == (
+            f"head.bias was made trainable again by the script at {where}, whose word stands"
+        )
+
+
+def test_what_the_script_leaves_frozen_is_watched_on() -> None:
+    """It has ended the freeze of one of two; the other drifts as any that is moved."""
+    model, optimizer = plain()
+    with probe.attach(model, optimizer, server=False, every=1, script_wins=True) as run:
+        reports = reports_of(run)
+        run.freeze("head")
+        model.head.bias.requires_grad_(True)
+        one_step(model, optimizer)
+        told = [(report.state.value, report.parameters) for report in reports]
+        head = [index for index, info in enumerate(run.parameters()) if "head" in info.name]
+        assert told == [("applied", head), ("applied", head[:1]), ("verified", head[:1])]
+        assert "head.bias was made trainable again" in (reports[1].detail or "")
+        with torch.no_grad():
+            model.head.weight += 1
+        one_step(model, optimizer)
+        assert reports[-1].state.value == "drifted"
+        assert (reports[-1].reason or "").startswith("head.weight was frozen and has changed")
 
 
 @pytest.mark.parametrize("held", [True, False])

@@ -22,6 +22,7 @@ ALLOWED = {
     ("applied", "drifted"),
     ("applied", "superseded"),
     ("verified", "drifted"),
+    ("verified", "superseded"),
 }
 
 
