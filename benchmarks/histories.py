@@ -19,7 +19,8 @@ from gradgate.server.store.recording import Received, record
 from gradgate.server.store.runs import open_run
 
 CHUNK = 1024
-MERGE_EVERY = 1000
+SPIKE = 1e6
+MERGE_EVERY = 50
 """Samples after which is merged what can be, as the server's thread does meanwhile."""
 
 
@@ -28,7 +29,7 @@ def made_up(samples: int, parameters: int, spikes: tuple[int, ...] = ()) -> Iter
 
     Norms are spread over decades, wander slowly, and vary by a quarter from step to step; one
     parameter of twenty is frozen, and some gradients are not finite now and then. At the steps of
-    `spikes` the norm of the first parameter is a million.
+    `spikes` the norm of the first parameter is `SPIKE`.
     """
     draw = np.random.default_rng(parameters)
     scale = draw.normal(-4, 2, parameters)
@@ -56,7 +57,7 @@ def _samples(
     for place, row in enumerate(norms):
         step = start + place + 1
         if step in spikes:
-            row[0] = 1e6
+            row[0] = SPIKE
         at = 1.7e9 + step * 0.05 + (step * 7919 % 1000) * 1e-6
         yield Sample(step, step, at, False, states[place], {int(Statistic.GRAD_NORM): row})
 
@@ -74,14 +75,17 @@ def record_run(
     with store.write() as connection:
         open_run(connection, greeting(run, parameters), time.time())
     waiting: list[Received] = []
+    unmerged = 0
     for sample in made_up(samples, parameters, spikes):
         waiting.append(Received(sample, sample.time))
         if len(waiting) == commit or sample.step == samples:
             with store.write() as connection:
                 record(connection, run, waiting)
             waiting = []
-        if merged and (sample.step % MERGE_EVERY == 0 or sample.step == samples):
-            merge_run(store, run)
+            unmerged += commit
+            if merged and (unmerged >= MERGE_EVERY or sample.step == samples):
+                merge_run(store, run)
+                unmerged = 0
     return run
 
 

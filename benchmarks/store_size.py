@@ -23,8 +23,8 @@ from gradgate.server.store.database import Store
 def main() -> None:
     """Record each run, and print the bytes a value."""
     options = argparse.ArgumentParser(description=__doc__)
-    options.add_argument("--samples", type=int, default=20_000)
-    options.add_argument("--parameters", type=int, nargs="+", default=[100, 1000])
+    options.add_argument("--samples", type=int, default=100_000)
+    options.add_argument("--parameters", type=int, nargs="+", default=[100])
     options.add_argument("--commits", type=int, nargs="+", default=[1, 10, 1000])
     options.add_argument("--without", action="store_true", help="without the levels too")
     given = options.parse_args()

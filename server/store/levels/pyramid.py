@@ -117,14 +117,6 @@ def merge_counts(counts: Counts, size: int) -> Counts:
     return merged
 
 
-def worst_of_counts(counts: Counts) -> States:
-    """Return the worst state that any sample of each bucket is in, as (buckets, width)."""
-    found = np.full(counts.shape[1:], State.UNMEASURED, np.uint8)
-    for state in reversed(WORST_FIRST):
-        found[counts[state] > 0] = state
-    return found
-
-
 def pack_figure(figure: Figure, array: Array) -> bytes:
     """Pack one figure of (buckets, width)."""
     turned = np.ascontiguousarray(array.T)
@@ -163,6 +155,20 @@ def unpack_counts(data: bytes, buckets: int, width: int, size: int) -> Counts:
         turned = decompress(data[1:]).reshape(len(there), width, buckets)
         counts[there] = turned.transpose(0, 2, 1)
     return counts
+
+
+def unpack_worst(data: bytes, buckets: int, width: int) -> States:
+    """Return the worst state that any sample of each bucket is in, as (buckets, width)."""
+    there = _states_in(data)
+    if len(there) == 1:
+        return np.full((buckets, width), there[0], np.uint8)
+    counts = decompress(data[1:]).reshape(len(there), width, buckets)
+    worst = np.full((width, buckets), State.UNMEASURED, np.uint8)
+    for state in reversed(WORST_FIRST):
+        if state in there:
+            worst[counts[there.index(state)] > 0] = state
+    turned: States = worst.T
+    return turned
 
 
 def _states_in(data: bytes) -> list[State]:

@@ -24,9 +24,8 @@ from .pyramid import (
     States,
     empty_figure,
     figure_of_samples,
-    unpack_counts,
     unpack_figure,
-    worst_of_counts,
+    unpack_worst,
 )
 from .rounding import Values
 from .sizes import BLOCK_LEVEL, FIRST_PYRAMID_LEVEL, RAW_LEVEL, bucket_samples
@@ -145,9 +144,7 @@ def _states(tile: Row[Any], piece: Piece, columns: Sequence[int]) -> States:
         return unpack_states(tile.data, piece.held, tile.width, columns)
     if tile.level == BLOCK_LEVEL:
         return unpack_state_columns(tile.data, piece.held, columns)
-    size = bucket_samples(tile.level)
-    counts = unpack_counts(tile.data, piece.held, tile.width, size)
-    return worst_of_counts(counts[:, :, columns])
+    return unpack_worst(tile.data, piece.held, tile.width)[:, columns]
 
 
 def _values(tile: Row[Any], piece: Piece, columns: Sequence[int]) -> Values:
