@@ -65,6 +65,8 @@ class Listener:
             self._stopped.wait(RETRY_AFTER)
 
     def _begin(self) -> None:
+        if self._told:
+            _log.warning("Other servers are heard again.")
         self._hearing, self._told = True, False
         self._on_begin()
 

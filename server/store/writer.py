@@ -108,6 +108,11 @@ class Writer:
         return self._queue.overloaded
 
     @property
+    def error(self) -> str | None:
+        """Return why nothing can be written now, and is tried again."""
+        return self._transactions.error
+
+    @property
     def last_commit(self) -> float | None:
         """Return when something was last written."""
         return self._transactions.last_commit

@@ -40,12 +40,22 @@ def _store_error(parts: Parts) -> str | None:
         future.result(HEALTH_PATIENCE)
     except FutureTimeoutError:
         future.cancel()
-        return f"The store did not take a write within {HEALTH_PATIENCE:.0f} seconds."
+        return (
+            _failing(parts.hub.writer.error)
+            or f"The store did not take a write within {HEALTH_PATIENCE:.0f} seconds."
+        )
     except WriterEnded as error:
         return str(error)
     except SQLAlchemyError as error:
-        return f"The store cannot be written: {error}"
+        return _failing(str(getattr(error, "orig", None) or error))
     return None
+
+
+def _failing(reason: str | None) -> str | None:
+    if reason is None:
+        return None
+    line = " ".join(reason.split())
+    return f"The store cannot be written ({line}): what jobs send is kept, and written once it can."
 
 
 def _touch(connection: Connection) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -162,3 +164,46 @@ def test_the_other_server_finds_that_a_killed_servers_run_is_lost(
                 assert page.sample().step == 2
                 probe.until_acked(2)
             assert one.get(path)["samples"] == 2
+
+
+def test_a_data_base_that_goes_away_and_comes_back_loses_nothing(tmp_path: Path, run: str) -> None:
+    """Health says so, what comes is kept, and then jobs, pages and servers go on as before."""
+    cluster = Cluster()
+    options = ("--store", str(cluster.database()), "--lost-after", "2")
+    path = f"/api/runs/{run}"
+    with (
+        ExitStack() as stack,
+        ServerProcess(tmp_path / "1", *options) as one,
+        ServerProcess(tmp_path / "2", *options) as two,
+        FakeProbe(one, hello(run)) as probe,
+    ):
+        stack.callback(cluster.remove)
+        probe.sample(1, [1, 1])
+        probe.until_acked(1)
+        cluster.kill()
+        for seq in range(2, 30):
+            probe.sample(seq, [seq, 1])
+        for server in (one, two):
+            health = server.page("/healthz")
+            assert health.status_code == 503
+            assert "what jobs send is kept" in health.json()["store"]["error"]
+            assert len(health.json()["store"]["error"].splitlines()) == 1
+            answer = server.page(path)
+            assert answer.status_code == 503
+            assert "see GET /healthz, and try again" in answer.json()["detail"]
+        assert probe.acked == 1
+        cluster.start()
+        probe.until_acked(29)
+        wait_until(lambda: one.page("/healthz").status_code, lambda code: code == 200)
+        wait_until(lambda: two.page("/healthz").status_code, lambda code: code == 200)
+        assert one.get(path)["samples"] == 29
+        # Whether the servers hear each other yet or not.
+        probe.until_command(two.post(f"{path}/commands", FREEZE).json()["id"])
+        for server in (one, two):
+            wait_until(partial(server.page, "/healthz"), lambda answer: answer.status_code == 200)
+            wait_until(partial(getattr, server, "output"), lambda said: "are heard again" in said)
+            assert server.output.count("ERROR: The store cannot be written") <= 1
+            assert server.output.count("ERROR: Other servers are not heard") == 1
+        with watching(two, run) as page:
+            probe.sample(30, [30, 1])
+            assert page.sample().step == 30
