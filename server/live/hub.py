@@ -56,8 +56,8 @@ class Hub:
         self._compactor = Compactor(
             store, self.writer.submit, (SampleMerges(), MetricMerges()), self._writer_busy
         )
-        self._others = OtherServers(store, self.writer, self._runs)
         self.requests = Requests(store, self.writer, self._runs)
+        self._others = OtherServers(store, self.writer, self._runs, self.requests)
         self.administration = Administration(store, self.writer, self._runs)
 
     @asynccontextmanager

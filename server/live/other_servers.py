@@ -18,11 +18,13 @@ from ..protocol.probe_messages import Metrics
 from ..store.announcements import Announcement
 from ..store.appended import read_logged, read_samples
 from ..store.database import Store
+from ..store.guard import guarded, logged
 from ..store.ledger import unapplied
 from ..store.runs import live_runs
 from ..store.write_queue import WriterEnded
 from ..store.writer import Writer
 from .live_runs import LiveRuns
+from .requests import Requests
 from .topics import COMMANDS
 
 RETRY_AFTER = 1.0
@@ -52,15 +54,17 @@ class OtherServers:
     Where the data base is this server's alone, nothing happens.
     """
 
-    def __init__(self, store: Store, writer: Writer, runs: LiveRuns) -> None:
+    def __init__(self, store: Store, writer: Writer, runs: LiveRuns, requests: Requests) -> None:
         self._store = store
         self._writer = writer
         self._runs = runs
+        self._requests = requests
         self._loop = asyncio.get_running_loop()
         self._listener = store.listener(self._news_from_listener, self._begin_from_listener)
         self._waiting = asyncio.Event()
         self._began = False
         self._commanded: set[str] = set()
+        self._asked: set[asyncio.Task[None]] = set()
         self._samples: dict[str, _Range] = {}
         self._metrics: dict[str, _Range] = {}
 
@@ -91,6 +95,9 @@ class OtherServers:
 
     def hear(self, told: Announcement) -> None:
         """Take up what another server announced."""
+        if told.question or told.taken or told.answered:
+            self._ask(told)
+            return
         live = self._runs.take(told.run)
         live.hear(told)
         if told.given and live.connection is not None:
@@ -103,6 +110,16 @@ class OtherServers:
                 self._widen(self._metrics, told.run, *told.metrics)
         self._waiting.set()
         self._runs.forget(live)
+
+    def _ask(self, told: Announcement) -> None:
+        """Let a question be answered while other announcements are taken up."""
+        task = asyncio.create_task(self._answer(told))
+        self._asked.add(task)
+        task.add_done_callback(self._asked.discard)
+
+    async def _answer(self, told: Announcement) -> None:
+        with guarded(logged("A question to the job of run %s is not answered", told.run)):
+            await self._requests.hear(told)
 
     def begin(self) -> None:
         """Look for all that may have been announced while nothing was heard."""

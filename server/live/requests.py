@@ -15,15 +15,18 @@ from ..protocol.commands.row import CommandRow
 from ..protocol.effects import Preview
 from ..protocol.runs import RunStatus
 from ..protocol.trials import RecordedHistory, Trial, TrialRequest
+from ..store.announcements import Announcement
 from ..store.database import Store
 from ..store.ledger import command_of, request
+from ..store.questions import StoredQuestion
 from ..store.recording import Changes
-from ..store.refusals import FinishedRun
+from ..store.refusals import FinishedRun, Refusal
 from ..store.runs import status_of
 from ..store.trial_history import recorded_history
 from ..store.writer import Writer
 from .live_runs import LiveRuns
 from .questions import NoJob, NoJobNow, Questions
+from .relayed_questions import Answered, RelayedQuestions
 
 
 class Requests:
@@ -36,6 +39,7 @@ class Requests:
         self._store = store
         self._writer = writer
         self._runs = runs
+        self._relayed = RelayedQuestions(store, writer)
 
     def command(self, run: str, asked: AnyRequest) -> Future[CommandRow]:
         """Store a command, and pass it to the probe and to the browsers when it is stored.
@@ -61,24 +65,57 @@ class Requests:
 
         Raises `UnknownRun`, `FinishedRun`, `NoJob`, `NoJobNow`, or what `Questions.preview` raises.
         """
-        return await (await self._questions(run)).preview(asked)
+        questions = await self._questions(run)
+        if questions is None:
+            return await self._relayed.preview(run, asked)
+        return await questions.preview(asked)
 
     async def trial(self, run: str, asked: TrialRequest) -> Trial:
         """Ask a run's job how a gate would have fared over what is recorded.
 
         Raises `UnknownRun`, `FinishedRun`, `NoJob`, `NoJobNow`, or what `Questions.trial` raises.
         """
-        history = await run_in_threadpool(self._history, run, asked)
-        return await (await self._questions(run)).trial(asked, history)
+        questions = await self._questions(run)
+        if questions is None:
+            return await self._relayed.trial(run, asked)
+        return await questions.trial(asked, await run_in_threadpool(self._history, run, asked))
 
-    async def _questions(self, run: str) -> Questions:
-        """Return what the job of a run is asked by; raises when there is nobody to ask."""
+    async def hear(self, told: Announcement) -> None:
+        """Answer what another server asks a job that is connected here, or take its answer."""
+        self._relayed.hear(told)
+        live = self._runs.get(told.run)
+        if told.question is None or live is None or live.connection is None:
+            return
+        question = await self._relayed.take(told.question, told.run)
+        if question is not None:
+            await self._relayed.answer(question, await self._answered(question))
+
+    async def _answered(self, question: StoredQuestion) -> Answered:
+        said: Preview | Trial
+        try:
+            if question.kind == "preview":
+                change = ChangeRequest.model_validate_json(question.asked)
+                said = await self.preview(question.run, change)
+            else:
+                gate = TrialRequest.model_validate_json(question.asked)
+                said = await self.trial(question.run, gate)
+        except Refusal as refusal:
+            return Answered.refused(refusal)
+        return Answered(said=said.model_dump_json())
+
+    async def _questions(self, run: str) -> Questions | None:
+        """Return what the job of a run is asked by; None when another server may have the job.
+
+        Raises when there is nobody to ask.
+        """
         status = await run_in_threadpool(self._status, run)
         if status is RunStatus.FINISHED:
             raise FinishedRun(run)
         live = self._runs.get(run)
         if live is not None and live.connection is not None:
             return live.connection.questions
+        if self._store.shared and status is RunStatus.LIVE:
+            return None
         absent = NoJobNow if status is RunStatus.LIVE else NoJob
         raise absent(
             f"The job of run {run!r} is not connected, so it cannot be asked: try again when "

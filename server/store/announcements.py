@@ -18,9 +18,9 @@ class Announcement(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
-    server: str
-    """Which server tells it, since it hears itself too."""
     run: str
+    server: str = ""
+    """Which server tells it, since it hears itself too."""
     status: RunStatus | None = None
     topics: dict[str, list[int]] = {}
     """As `Changes` has them; no ids where there were too many, which means all that there is."""
@@ -28,6 +28,12 @@ class Announcement(BaseModel):
     """The commands that were asked for, which the server that has the job's connection sends."""
     samples: tuple[int, int] | None = None
     metrics: tuple[int, int] | None = None
+    question: str | None = None
+    """The number of a question to the job, for the server that it is connected to."""
+    taken: str | None = None
+    """The number of a question that a server asks its job now."""
+    answered: str | None = None
+    """The number of a question that has an answer now, for the server that asked."""
 
 
 def server_name() -> str:
@@ -35,10 +41,9 @@ def server_name() -> str:
     return secrets.token_hex(8)
 
 
-def announcement(server: str, changes: Changes) -> Announcement:
+def announcement(changes: Changes) -> Announcement:
     """Return what other servers have to be told of changes."""
     return Announcement(
-        server=server,
         run=changes.run,
         status=changes.status,
         topics={name: _few(ids) for name, ids in changes.topics.items()},

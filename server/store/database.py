@@ -33,6 +33,7 @@ class Store:
             PostgresqlDatabase(place) if isinstance(place, URL) else SqliteFile(place)
         )
         self.kind = self._backend.kind
+        self.shared = self._backend.shared
         self._server = server_name()
         try:
             self._prepare()
@@ -57,9 +58,13 @@ class Store:
 
     def announce(self, connection: Connection, changes: Changes) -> None:
         """Tell other servers of changes when the transaction that makes them is committed."""
-        if self._backend.shared:
-            text = announcement(self._server, changes).model_dump_json(exclude_defaults=True)
-            self._backend.notify(connection, text)
+        if self.shared:
+            self.tell(connection, announcement(changes))
+
+    def tell(self, connection: Connection, told: Announcement) -> None:
+        """Tell other servers something when the transaction is committed."""
+        mine = told.model_copy(update={"server": self._server})
+        self._backend.notify(connection, mine.model_dump_json(exclude_defaults=True))
 
     def listener(
         self, on_news: Callable[[Announcement], None], on_begin: Callable[[], None]

@@ -74,6 +74,9 @@ _STEPS: Mapping[int, tuple[str, ...]] = {
         "ALTER TABLE runs ADD COLUMN notes TEXT NOT NULL DEFAULT ''",
         "ALTER TABLE runs ADD COLUMN archived BOOLEAN NOT NULL DEFAULT FALSE",
         "CREATE TABLE deletions (run VARCHAR(16) NOT NULL, PRIMARY KEY (run))",
+        "CREATE TABLE questions (id VARCHAR(16) NOT NULL, run VARCHAR(16) NOT NULL, "
+        "kind VARCHAR(8) NOT NULL, asked TEXT NOT NULL, answer TEXT, time FLOAT NOT NULL, "
+        "PRIMARY KEY (id))",
         "DROP INDEX spans_by_last_step",
         "CREATE INDEX spans_by_steps ON spans (run, level, last_step, first_step)",
         "CREATE TABLE metric_blocks (run VARCHAR(16) NOT NULL, name TEXT NOT NULL, "

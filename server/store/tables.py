@@ -209,6 +209,18 @@ explanations = Table(
     Column("source", JSON(none_as_null=True)),
 )
 
+# What is asked of a job through another server than it is connected to; as JSON, like the answer.
+questions = Table(
+    "questions",
+    metadata,
+    Column("id", String(16), primary_key=True),
+    Column("run", String(16), nullable=False),
+    Column("kind", String(8), nullable=False),
+    Column("asked", Text, nullable=False),
+    Column("answer", Text),
+    Column("time", Float(53), nullable=False),
+)
+
 alerts = Table(
     "alerts",
     metadata,

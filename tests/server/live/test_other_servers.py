@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -20,6 +21,7 @@ from tests.support.serving import ServerProcess
 from tests.support.waiting import wait_until
 
 LOST_AFTER = 2.0
+WITHIN = 20
 FREEZE = {"kind": "freeze", "target": "a.*"}
 
 
@@ -110,6 +112,36 @@ def test_alerts_gates_and_the_table_are_live_at_the_other_server(
         page.message("gates")
         probe.explanations(3, 1)
         page.message("explanations")
+
+
+def test_a_question_at_the_other_server_is_answered_by_the_job(
+    one: ServerProcess, two: ServerProcess, run: str
+) -> None:
+    """A preview and a trial come back whole, and a refusal as the job's server gave it."""
+    path = f"/api/runs/{run}"
+    with FakeProbe(one, hello(run)) as probe, ThreadPoolExecutor(1) as threads:
+        asking = threads.submit(two.page, f"{path}/preview", params=FREEZE)
+        sent = probe.answer(probe.until_question())
+        assert asking.result(WITHIN).json() == sent
+        asking = threads.submit(two.page, f"{path}/preview", params=FREEZE)
+        probe.answer(probe.until_question(), refused="'a.*' matches nothing.")
+        assert asking.result(WITHIN).status_code == 409
+        assert asking.result().json() == {"detail": "'a.*' matches nothing."}
+        gate = {"site": "param:a.weight", "when": "norm > 1"}
+        asking = threads.submit(two.post, f"{path}/trial", gate)
+        sent = probe.answer_trial(probe.until_question())
+        assert asking.result(WITHIN).json() == sent
+
+
+def test_a_job_that_no_server_has_is_asked_in_vain(
+    one: ServerProcess, two: ServerProcess, run: str
+) -> None:
+    """Soon, and with a sentence that says what to do."""
+    with FakeProbe(one, hello(run)):
+        pass
+    answer = two.page(f"/api/runs/{run}/preview", params=FREEZE)
+    assert answer.status_code == 503
+    assert "connected to no server that answers" in answer.json()["detail"]
 
 
 def test_a_run_is_lost_only_when_no_server_hears_it(
