@@ -1,5 +1,6 @@
 # make demo [STEPS=500] [PORT=8765]   a live, steerable training job with its dashboard
 # make test                           every test: JavaScript, Python, browser
+# make test-postgresql                the tests of the server and of whole jobs, with every run in PostgreSQL
 # make quick [BASE=main]              the tests nearest to what has changed, in under a minute
 # make test-torch VERSION=2.15.0      the probe's tests on another torch, in an environment of its own
 # make mutants [ROOM=probe/freeze]    break lines on purpose and see the nearest test fail (long)
@@ -24,7 +25,7 @@ TORCH_TESTS ?= tests/probe tests/zoo tests/matrix tests/contract
 JS_TESTS := $(sort $(shell find tests/js -name '*.test.js'))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-js test-python test-torch quick mutants check lint types types-js wire docs release \
+.PHONY: help demo test test-js test-python test-postgresql test-torch quick mutants check lint types types-js wire docs release \
 	venv clean
 
 help:
@@ -44,6 +45,11 @@ test-js: $(VENV)/.installed-test
 test-python: $(VENV)/.installed-test
 	@GRADGATE_CHROMIUM="$$($(BIN)/python tests/support/chromium.py)" && export GRADGATE_CHROMIUM && \
 		set -x && $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
+
+# Where the servers of the tests keep runs is said in tests/support/storing.py.
+test-postgresql: $(VENV)/.installed-test
+	GRADGATE_TEST_STORE=postgresql $(BIN)/python -m pytest tests/server tests/contract tests/end_to_end \
+		-m "not sqlite" -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 # Notices that newer versions give of themselves fail no test: they are not what this is about.
 test-torch:

@@ -52,7 +52,11 @@ class ServerProcess:
         assert self._process is None, "the server runs already"
         self._output = []
         url = data_base(self.data)
-        kept = ("--data", str(self.data)) if url is None else ("--store", str(url))
+        kept = (
+            ("--data", str(self.data))
+            if url is None
+            else ("--store", url.render_as_string(hide_password=False))
+        )
         self._process = process = spawn_serve("--port", str(self.port), *kept, *self._options)
         thread = threading.Thread(target=self._read, args=(process,), daemon=True)
         thread.start()

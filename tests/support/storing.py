@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from sqlalchemy import URL
+from sqlalchemy import URL, Connection, create_engine
 
 from gradgate.server.web.settings import Settings
 
@@ -29,6 +31,32 @@ def data_base(folder: Path) -> URL | None:
         return None
     name = hashlib.sha256(os.fsencode(folder)).hexdigest()[:16]
     return database(Path(cluster), f"data_{name}")
+
+
+@contextmanager
+def behind(folder: Path) -> Iterator[Connection]:
+    """A transaction in what a server keeps there, behind its back."""
+    url = data_base(folder) or URL.create("sqlite", database=str(folder / "gradgate.db"))
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        yield connection
+    engine.dispose()
+
+
+@contextmanager
+def blocked(folder: Path) -> Iterator[None]:
+    """Keep a server from writing what it keeps there; it can read."""
+    with behind(folder) as connection:
+        block(connection)
+        yield
+
+
+def block(connection: Connection) -> None:
+    """Keep everybody else from writing while a transaction lasts."""
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+    else:
+        connection.exec_driver_sql("LOCK TABLE meta, runs IN EXCLUSIVE MODE")
 
 
 def place(folder: Path) -> Path | URL:

@@ -45,6 +45,7 @@ def test_a_port_in_use_is_said(tmp_path: Path) -> None:
     assert "--port" in says
 
 
+@pytest.mark.sqlite
 def test_an_unwritable_data_folder_is_said(tmp_path: Path) -> None:
     """A folder that cannot be made, here since it would lie under a file, is named."""
     file = tmp_path / "file"
@@ -54,12 +55,14 @@ def test_an_unwritable_data_folder_is_said(tmp_path: Path) -> None:
     assert "--data" in says
 
 
+@pytest.mark.sqlite
 def test_a_data_folder_in_use_is_said(server: ServerProcess) -> None:
     """Two servers never write the same folder."""
     says = refusal("--port", "0", "--data", str(server.data))
     assert "in use by another Gradgate server" in says
 
 
+@pytest.mark.sqlite
 def test_a_store_of_a_newer_version_is_said(tmp_path: Path) -> None:
     """A data base from a newer Gradgate is left alone."""
     with ServerProcess(tmp_path):
@@ -75,6 +78,7 @@ def test_a_store_of_a_newer_version_is_said(tmp_path: Path) -> None:
     assert "pip install --upgrade gradgate" in says
 
 
+@pytest.mark.sqlite
 def test_a_file_that_is_no_store_is_said(tmp_path: Path) -> None:
     """Another file in the store's place is not overwritten."""
     file = tmp_path / "gradgate.db"

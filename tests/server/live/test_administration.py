@@ -3,29 +3,29 @@
 from __future__ import annotations
 
 import json
-import sqlite3
-from contextlib import closing
 from pathlib import Path
 
 import pytest
+from sqlalchemy import delete, func, insert, select
 from websockets.sync.client import connect
 
-from gradgate.server.store.tables import metadata
+from gradgate.server.store.tables import deletions, metadata, runs
 from tests.support.probing import FakeProbe, hello
 from tests.support.serving import ServerProcess
+from tests.support.storing import behind
 from tests.support.waiting import wait_for
 
-TABLES = [table.name for table in metadata.sorted_tables if "run" in table.c]
+TABLES = [table for table in metadata.sorted_tables if "run" in table.c]
 
 
 def left(data: Path, run: str) -> int:
     """How many rows are of a run, in any table."""
-    with closing(sqlite3.connect(data / "gradgate.db")) as store:
+    with behind(data) as store:
         counts = (
-            store.execute(f'SELECT count(*) FROM "{table}" WHERE run = ?', (run,)).fetchone()[0]
+            store.scalar(select(func.count()).select_from(table).where(table.c.run == run))
             for table in TABLES
         )
-        return sum(counts)
+        return sum(count or 0 for count in counts)
 
 
 @pytest.fixture
@@ -87,9 +87,9 @@ def test_a_killed_server_goes_on_deleting(server: ServerProcess, run: str) -> No
         probe.sample(1, [1, 2])
         probe.until_acked(1)
     server.kill()
-    with closing(sqlite3.connect(server.data / "gradgate.db")) as store, store:
-        store.execute("INSERT INTO deletions VALUES (?)", (run,))
-        store.execute("DELETE FROM runs")
+    with behind(server.data) as store:
+        store.execute(insert(deletions).values(run=run))
+        store.execute(delete(runs))
     assert left(server.data, run) > 0
     server.restart()
     wait_for(lambda: left(server.data, run) == 0)

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import json
 import math
-import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
 from gradgate.server.protocol.frames import Sample, decode
+from gradgate.server.store.tables import commands
 from tests.support.probing import FakeProbe, hello, table_row
 from tests.support.serving import ServerProcess
+from tests.support.storing import behind
 
 PATIENCE = 20
 
@@ -265,8 +267,8 @@ def test_an_unknown_run_closes_the_socket(shared_server: ServerProcess) -> None:
 def test_a_store_that_cannot_be_read_closes_the_socket(server: ServerProcess, run: str) -> None:
     """The browser is told so, and the log has no traceback."""
     with FakeProbe(server, hello(run)), watching(server, run) as browser:
-        with closing(sqlite3.connect(server.data / "gradgate.db")) as store:
-            store.execute("DROP TABLE runs")
+        with behind(server.data) as store:
+            store.exec_driver_sql("DROP TABLE runs")
         with pytest.raises(ConnectionClosed, match="store cannot be read") as caught:
             browser.until(lambda _: False)
     assert caught.value.rcvd is not None
@@ -298,8 +300,8 @@ def test_a_command_that_the_job_cannot_be_sent_is_told_as_rejected(
         pass
     path = f"/api/runs/{run}/commands"
     number = shared_server.post(path, {"kind": "freeze", "target": "a.*"}).json()["id"]
-    with closing(sqlite3.connect(shared_server.data / "gradgate.db")) as store, store:
-        store.execute("UPDATE commands SET mode = 'sideways' WHERE run = ?", (run,))
+    with behind(shared_server.data) as store:
+        store.execute(update(commands).where(commands.c.run == run).values(mode="sideways"))
     with watching(shared_server, run) as browser, FakeProbe(shared_server, hello(run)):
         (row,) = browser.message("commands")["commands"]
     assert (row["id"], row["state"]) == (number, "rejected")

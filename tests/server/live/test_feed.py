@@ -26,6 +26,7 @@ from gradgate.server.store.tables import runs
 from tests.server.live.conftest import Socket
 from tests.support.loops import run_coroutine
 from tests.support.probing import hello, pack_sample
+from tests.support.storing import place
 
 BY_NAME = {topic.name: topic for topic in TOPICS}
 
@@ -33,7 +34,7 @@ BY_NAME = {topic.name: topic for topic in TOPICS}
 @pytest.fixture
 def store(tmp_path: Path, run: str) -> Iterator[Store]:
     """A store with one run."""
-    store = Store(tmp_path)
+    store = Store(place(tmp_path))
     with store.write() as connection:
         open_run(connection, Hello.model_validate(hello(run)), 1.0)
     yield store

@@ -5,14 +5,13 @@ The job is played by a probe that reports as the protocol wants.
 
 from __future__ import annotations
 
-import sqlite3
-from contextlib import closing
 from typing import Any
 
 import pytest
 
 from tests.support.probing import FakeProbe, hello
 from tests.support.serving import ServerProcess
+from tests.support.storing import blocked
 from tests.support.waiting import wait_for
 
 FREEZE = {"kind": "freeze", "target": "a.*", "mode": "no_grad", "hold_stats": True}
@@ -97,8 +96,7 @@ def test_killed_before_it_stored_that_the_command_was_applied(
         number = server.post(path, FREEZE).json()["id"]
         probe.until_command(number)
         job.report(probe, number, "delivered")
-        with closing(sqlite3.connect(server.data / "gradgate.db", isolation_level=None)) as store:
-            store.execute("BEGIN IMMEDIATE")
+        with blocked(server.data):
             probe.report(2, number, "applied", step=3, time=5.5)
             until_stuck(server)
             server.kill()

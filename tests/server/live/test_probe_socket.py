@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 import threading
 import time
 from collections.abc import Callable
@@ -23,6 +22,7 @@ from tests.support.probing import (
     pack_sample,
 )
 from tests.support.serving import ServerProcess
+from tests.support.storing import blocked
 from tests.support.waiting import wait_for
 
 
@@ -59,16 +59,13 @@ def test_an_ack_comes_only_after_the_commit(server: ServerProcess, run: str) -> 
     with FakeProbe(server, hello(run)) as probe:
         probe.sample(1, [1, 2])
         probe.until_acked(1)
-        blocker = sqlite3.connect(server.data / "gradgate.db", isolation_level=None)
-        blocker.execute("BEGIN IMMEDIATE")
-        probe.sample(2, [3, 4])
-        answer = httpx.get(server.url + "/healthz", timeout=30)
-        assert answer.status_code == 503
-        assert answer.json()["status"] == "failing"
-        assert "write" in answer.json()["store"]["error"]
-        assert server.get(f"/api/runs/{run}")["samples"] == 1
-        blocker.execute("ROLLBACK")
-        blocker.close()
+        with blocked(server.data):
+            probe.sample(2, [3, 4])
+            answer = httpx.get(server.url + "/healthz", timeout=30)
+            assert answer.status_code == 503
+            assert answer.json()["status"] == "failing"
+            assert "write" in answer.json()["store"]["error"]
+            assert server.get(f"/api/runs/{run}")["samples"] == 1
         probe.until_acked(2)
     assert server.get(f"/api/runs/{run}")["samples"] == 2
     assert server.get("/healthz")["status"] == "ok"
@@ -117,19 +114,16 @@ def test_a_clean_stop_stores_what_arrived(server: ServerProcess, run: str) -> No
         probe.sample(1, [1, 2])
         probe.until_acked(1)
         with connect(f"{server.ws_url}/api/runs/{run}/live") as browser:
-            blocker = sqlite3.connect(server.data / "gradgate.db", isolation_level=None)
-            blocker.execute("BEGIN IMMEDIATE")
-            probe.sample(2, [3, 4])
-            while not isinstance(browser.recv(20), bytes):
-                pass  # The sample has arrived once a browser is shown it.
-            codes: list[int] = []
-            stopper = threading.Thread(target=lambda: codes.append(server.stop()))
-            stopper.start()
-            assert probe.until_closed()[0] == 1012
-            with pytest.raises(AssertionError, match="the server ends"):
-                wait_for(lambda: codes, 1.0, "the server ends although its store is busy")
-            blocker.execute("ROLLBACK")
-            blocker.close()
+            with blocked(server.data):
+                probe.sample(2, [3, 4])
+                while not isinstance(browser.recv(20), bytes):
+                    pass  # The sample has arrived once a browser is shown it.
+                codes: list[int] = []
+                stopper = threading.Thread(target=lambda: codes.append(server.stop()))
+                stopper.start()
+                assert probe.until_closed()[0] == 1012
+                with pytest.raises(AssertionError, match="the server ends"):
+                    wait_for(lambda: codes, 1.0, "the server ends although its store is busy")
             stopper.join(20)
     assert codes == [0]
     server.restart()

@@ -24,10 +24,10 @@ from gradgate.server.protocol.probe_messages import Hello
 from gradgate.server.store import ledger
 from gradgate.server.web.app import create_app
 from gradgate.server.web.routes import commands
-from gradgate.server.web.settings import Settings
 from tests.support.loops import run_coroutine
 from tests.support.probing import FakeProbe, hello
 from tests.support.serving import ServerProcess
+from tests.support.storing import settings
 
 FREEZE = {"kind": "freeze", "target": "a.*"}
 RUN = "c" * 16
@@ -38,7 +38,7 @@ WITHIN = 20
 @asynccontextmanager
 async def serving(data: Path) -> AsyncIterator[tuple[Hub, httpx.AsyncClient]]:
     """A server in this process, with one run."""
-    app = create_app(Settings(data))
+    app = create_app(settings(data))
     transport = httpx.ASGITransport(app)
     client = httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1", trust_env=False)
     async with app.router.lifespan_context(app), client:

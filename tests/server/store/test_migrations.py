@@ -13,6 +13,8 @@ from gradgate.server.store.database import Store
 from tests.support.probing import FROZEN, PRESENT, FakeProbe, alert, explanation, gate, hello
 from tests.support.serving import ServerProcess
 
+pytestmark = pytest.mark.sqlite
+
 DATA = Path(__file__).with_name("data")
 """Stores as servers of earlier versions wrote them: one run, a sample and three commands."""
 VERSIONS = (1, 2, 3, 4, 5, 6)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import queue
-import sqlite3
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -11,20 +10,21 @@ from pathlib import Path
 
 import httpx
 import pytest
-from sqlalchemy import Connection, event
+from sqlalchemy import Connection, create_engine, delete, event
 
 from gradgate.server.protocol.frames import decode
 from gradgate.server.protocol.probe_messages import Hello
 from gradgate.server.store.database import Store
 from gradgate.server.store.recording import Changes
 from gradgate.server.store.runs import open_run, run_record
+from gradgate.server.store.tables import runs
 from gradgate.server.store.write_queue import WriterEnded
 from gradgate.server.store.writer import Writer
 from gradgate.server.web.app import create_app
-from gradgate.server.web.settings import Settings
 from tests.support.loops import run_coroutine
 from tests.support.probing import FakeProbe, hello, pack_sample
 from tests.support.serving import ServerProcess
+from tests.support.storing import behind, block, place, settings
 from tests.support.waiting import wait_for
 
 GOOD, BAD = "a" * 16, "b" * 16
@@ -36,7 +36,7 @@ class Desk:
     """A writer with its store, and what it told."""
 
     def __init__(self, folder: Path, *, fails: bool = False) -> None:
-        self.store = Store(folder)
+        self.store = Store(place(folder))
         self._fails = fails
         self.acked: queue.Queue[tuple[str, int]] = queue.Queue()
         self.dropped: queue.Queue[str] = queue.Queue()
@@ -171,7 +171,7 @@ def test_health_tells_of_a_writer_that_ended(tmp_path: Path) -> None:
     """A server whose writing thread is gone answers 503 with a sentence."""
 
     async def healths() -> list[httpx.Response]:
-        app = create_app(Settings(tmp_path))
+        app = create_app(settings(tmp_path))
         client = httpx.AsyncClient(
             transport=httpx.ASGITransport(app), base_url="http://127.0.0.1", trust_env=False
         )
@@ -189,9 +189,8 @@ def test_health_tells_of_a_writer_that_ended(tmp_path: Path) -> None:
 def test_a_run_that_vanished_from_the_store_stops_nobody(server: ServerProcess) -> None:
     """Its probe is told why it is closed, and the probe of another run goes on."""
     with FakeProbe(server, hello(GOOD)) as good, FakeProbe(server, hello(BAD)) as bad:
-        with sqlite3.connect(server.data / "gradgate.db", isolation_level=None) as store:
-            store.execute("DELETE FROM runs WHERE id = ?", (BAD,))
-        store.close()
+        with behind(server.data) as store:
+            store.execute(delete(runs).where(runs.c.id == BAD))
         bad.sample(1, [1, 1])
         code, last = bad.until_closed()
         assert code == 1008
@@ -207,11 +206,8 @@ def test_a_run_that_vanished_from_the_store_stops_nobody(server: ServerProcess) 
 def blocked(desk: Desk) -> Iterator[None]:
     """Keep the writer from the store, so that what is queued meanwhile becomes one batch."""
     with desk.store.read() as connection:
-        file = str(connection.engine.url.database)
-    blocker = sqlite3.connect(file, isolation_level=None)
-    blocker.execute("BEGIN IMMEDIATE")
-    try:
+        engine = create_engine(connection.engine.url)
+    with engine.begin() as connection:
+        block(connection)
         yield
-    finally:
-        blocker.execute("ROLLBACK")
-        blocker.close()
+    engine.dispose()

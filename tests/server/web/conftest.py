@@ -12,14 +12,14 @@ from gradgate.server.protocol.probe_messages import Hello
 from gradgate.server.store.runs import open_run
 from gradgate.server.web.app import create_app
 from gradgate.server.web.dependencies import Parts
-from gradgate.server.web.settings import Settings
 from tests.support.probing import hello
+from tests.support.storing import settings
 
 
 @pytest.fixture
 def client(tmp_path: Path) -> Iterator[TestClient]:
     """Asks a server of its own."""
-    app = create_app(Settings(tmp_path))
+    app = create_app(settings(tmp_path))
     with TestClient(app, base_url="http://127.0.0.1") as client:
         yield client
 

@@ -6,7 +6,6 @@ import logging
 import sqlite3
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +27,7 @@ from gradgate.server.store.tracks import read_histories
 from gradgate.server.store.writer import Writer
 from tests.support.probing import hello
 from tests.support.serving import ServerProcess
+from tests.support.storing import behind, place
 from tests.support.waiting import wait_for
 
 from .conftest import Recorded, noise, sample
@@ -177,7 +177,7 @@ def test_a_damaged_run_takes_no_other_along(
 
 def test_an_old_store_is_brought_up_while_the_server_serves(tmp_path: Path) -> None:
     """Its runs answer before and after, and the server ends at once when it is told to."""
-    store = Store(tmp_path)
+    store = Store(place(tmp_path))
     with store.write() as connection:
         fill(connection, RUNS[0])
     store.close()
@@ -186,9 +186,9 @@ def test_an_old_store_is_brought_up_while_the_server_serves(tmp_path: Path) -> N
         before = server.get(path, parameter="a.weight", points=2000)
 
         def blocks() -> int:
-            with closing(sqlite3.connect(tmp_path / "gradgate.db")) as file:
-                query = "SELECT count(*) FROM spans WHERE level = 1"
-                return int(file.execute(query).fetchone()[0])
+            with behind(tmp_path) as file:
+                query = select(func.count()).select_from(spans).where(spans.c.level == 1)
+                return file.scalar(query) or 0
 
         wait_for(blocks, 20, "a block is made")
         after = server.get(path, parameter="a.weight", points=2000)
