@@ -64,7 +64,7 @@ def test_an_ack_comes_only_after_the_commit(server: ServerProcess, run: str) -> 
             answer = httpx.get(server.url + "/healthz", timeout=30)
             assert answer.status_code == 503
             assert answer.json()["status"] == "failing"
-            assert "write" in answer.json()["store"]["error"]
+            assert "writ" in answer.json()["store"]["error"]
             assert server.get(f"/api/runs/{run}")["samples"] == 1
         probe.until_acked(2)
     assert server.get(f"/api/runs/{run}")["samples"] == 2
