@@ -29,7 +29,7 @@ class KeptElements:
     def __init__(self, weights: Sequence[Tensor], step: int) -> None:
         """``weights`` are dense and not empty; of large ones ``step`` decides which elements."""
         self._step = step
-        kept = [_spread(weight, step) for weight in weights]
+        kept = [spread(weight, step) for weight in weights]
         self._counts = [elements.numel() for elements in kept]
         self._values = torch.cat(kept)
         self.factors = [
@@ -43,13 +43,13 @@ class KeptElements:
 
         float64 [weights], on their device; nobody waits.
         """
-        now = torch.cat([_spread(weight, self._step) for weight in weights])
+        now = torch.cat([spread(weight, self._step) for weight in weights])
         wide = torch.promote_types(now.dtype, torch.float32)
         change = now.to(wide) - self._values.to(wide)
         return grad_norms(list(change.split(self._counts)))
 
 
-def _spread(weight: Tensor, step: int) -> Tensor:
+def spread(weight: Tensor, step: int) -> Tensor:
     """Return at most ``MOST`` elements, [elements]: every n-th, from one that ``step`` decides."""
     numel = weight.numel()
     flat = weight.reshape(-1)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Collection, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterable
 
 from torch import Tensor
 
@@ -14,6 +12,7 @@ from ..model.movement import Movement
 from ..model.table import ParameterTable
 from ..torch_compat.readback import capturing
 from .dead_units import UnitLooks
+from .look_budget import LookBudget
 from .movement import WeightLooks
 from .turns import Turns
 
@@ -25,18 +24,19 @@ class Looks:
         self,
         table: ParameterTable,
         turns: Turns,
+        budget: LookBudget,
         guard: Guard,
         is_new: Callable[[int, Tensor], bool],
     ) -> None:
         """``is_new``: whether a backward wrote this gradient since the last step used it."""
         self._table = table
         self._turns = turns
+        self._budget = budget
         self._guard = guard
         self._is_new = is_new
         self._weights = WeightLooks(table, guard)
         self._units = UnitLooks(guard)
         self._share: Collection[int] = ()
-        self._seconds = 0.0
         self._stopped = False
 
     @property
@@ -46,41 +46,41 @@ class Looks:
 
     def begin(self) -> None:
         """Say what to look at in the coming step, which is sampled."""
-        self._share = () if self._stopped else self._turns.next()
+        due = not self._stopped and self._budget.affords()
+        self._share = self._turns.next() if due else ()
 
     def before_step(self, held: Collection[int], step: int) -> None:
         """Look at weights before an optimizer's step; ``held``: by that optimizer."""
         if self.looking:
-            with self._timed():
+            with self._budget.timed():
                 self._weights.keep([index for index in self._share if index in held], step)
 
     def measure(self, held: Collection[int]) -> None:
         """Look at gradients that an optimizer is about to apply."""
         if self.looking:
-            with self._timed():
+            with self._budget.timed():
                 self._units.measure(self._fresh_grads(held))
 
     def after_step(self) -> None:
         """Look at weights after an optimizer's step."""
         if self.looking:
-            with self._timed():
+            with self._budget.timed():
                 self._weights.compare()
 
     def finish(self, step: int) -> None:
         """Look at weights once ``step`` has ended."""
         share, self._share = self._share, ()
         if share:
-            with self._timed():
+            with self._budget.timed():
                 self._weights.finish(share, step)
                 self._units.finish(step)
-            self._turns.pay(self._seconds)
-            self._seconds = 0.0
+            self._budget.end_look()
 
     def collect(self, step: int, *, skipped: bool) -> tuple[Movement | None, list[DeadUnits]]:
         """Return what was seen in ``step``, whose sample has arrived on the host."""
         movement: Movement | None = None
         units: list[DeadUnits] = []
-        with self._timed():
+        with self._budget.timed():
             with self._guard:
                 movement = self._weights.collect(step, skipped=skipped)
             with self._guard:
@@ -102,10 +102,3 @@ class Looks:
             # Part of a sharded gradient says nothing of whole columns, nor a sparse one of rows.
             if type(grad) is Tensor and not grad.is_sparse and self._is_new(index, grad):
                 yield index, grad
-
-    @contextmanager
-    def _timed(self) -> Iterator[None]:
-        # Of this thread: on a busy machine a look is no dearer than on an idle one.
-        began = time.thread_time()
-        yield
-        self._seconds += time.thread_time() - began

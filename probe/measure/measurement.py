@@ -19,6 +19,7 @@ from ..model.table import ParameterTable, TableRow, is_uninitialized
 from ..torch_compat.readback import capturing
 from .backward_timer import BackwardTimer, BackwardTiming
 from .latest import LatestSample
+from .look_budget import SHARE, LookBudget
 from .looks import Looks
 from .metrics import MetricLog, MetricValues
 from .onset_watch import OnsetWatch
@@ -73,7 +74,8 @@ class Measurement:
         self.sampler = Sampler(
             table, self._writes, self._released, guard, catch_up=self.members.catch_up
         )
-        self.looks = Looks(table, Turns(pace.budget, self._sizes), guard, self._writes.is_new)
+        turns, look_budget = Turns(self._sizes), LookBudget(SHARE * pace.budget)
+        self.looks = Looks(table, turns, look_budget, guard, self._writes.is_new)
         self._onset = OnsetWatch(table)
         self._coming_step = coming_step
         self._timer = BackwardTimer(models.values(), guard, backward_ended)

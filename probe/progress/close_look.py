@@ -10,15 +10,15 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from ..measure.checksums import checksums
+from ..measure.kept_elements import spread
 from ..measure.local_part import local_part
+from ..measure.look_budget import LookBudget
+from ..measure.turns import shares
 from ..model.table import ParameterTable
 from ..torch_compat.versions import version
 from .groups import Groups
 from .movers import Gradient
 from .rounding import UpdateSize, update_sizes
-
-MOST = 32
-"""Parameters that are looked at in one step."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Look:
     """Its elements were at the ends of a range, and the step moved none inwards: what a clamp
     holds there is put back each time."""
     size: UpdateSize | None
-    """What was asked for, in the weight's own type."""
+    """What was asked for, in the weight's own type; not of a weight that moved in a wide one."""
     size_in_float32: UpdateSize | None
     decay: float
     """Weight decay of its group."""
@@ -71,9 +71,12 @@ class _Ends:
         weight = local_part(parameter.detach())
         if not weight.is_floating_point() or weight.dtype.itemsize < 2 or not weight.numel():
             return None
-        least, largest = weight.aminmax()
-        ends = bool(((weight == least) | (weight == largest)).all())
-        return cls(least, largest) if ends else None
+        # Few elements tell of most weights that they have more values than two.
+        for elements in (spread(weight, 0), weight):
+            least, largest = elements.aminmax()
+            if not bool(((elements == least) | (elements == largest)).all()):
+                return None
+        return cls(least, largest)
 
     def left_by(self, parameter: Tensor) -> bool:
         """Return whether no element has moved inwards; of a single end, all to one side."""
@@ -106,6 +109,7 @@ class CloseLook:
         groups: Groups,
         held_by: Callable[[int], Iterable[int]],
         untouched: Callable[[Tensor], bool],
+        budget: LookBudget,
     ) -> None:
         """``held_by``: the parameters of optimizer k; ``untouched``: whether a gradient is."""
         self._optimizers = optimizers
@@ -113,6 +117,7 @@ class CloseLook:
         self._groups = groups
         self._held_by = held_by
         self._untouched = untouched
+        self._budget = budget
         self._wanted: list[int] = []
         self._watched: dict[int, dict[int, _Watched]] = {}
         """By optimizer and parameter."""
@@ -123,17 +128,38 @@ class CloseLook:
         return bool(self._wanted or self._watched)
 
     def want(self, indexes: Iterable[int]) -> None:
-        """Look at these parameters in the coming steps, instead of those that still wait."""
-        self._wanted = list(indexes)[:MOST]
+        """Look at the first of these in the coming steps, instead of those that still wait.
+
+        At as many as one look has room for, as with those that are looked at in turn.
+        """
+        wanted = list(indexes)
+        sizes = [self._table.parameters[index].numel() for index in wanted]
+        self._wanted = [wanted[place] for share in shares(sizes)[:1] for place in share]
 
     def before_step(self, k: int) -> list[Look]:
         """End the look at the step before of optimizer k, and begin one at this.
 
         Return what was seen, of which each part is known only now.
         """
-        watched = {i: w for i, w in self._watched.pop(k, {}).items() if w.look is not None}
-        sums = self._sums(watched)
-        looks = [_ended(each, now) for each, now in zip(watched.values(), sums, strict=True)]
+        looks = self._end(k)
+        if self._wanted and self._budget.affords():
+            with self._budget.timed():
+                self._begin(k)
+        return looks
+
+    def _end(self, k: int) -> list[Look]:
+        """Return what was seen of the step before of optimizer k."""
+        if k not in self._watched:
+            return []
+        with self._budget.timed():
+            watched = {i: w for i, w in self._watched.pop(k).items() if w.look is not None}
+            sums = self._sums(watched)
+            looks = [_ended(each, now) for each, now in zip(watched.values(), sums, strict=True)]
+        self._budget.end_look()
+        return looks
+
+    def _begin(self, k: int) -> None:
+        """Look at what is wanted of what optimizer k holds."""
         held = set(self._held_by(k))
         mine = [index for index in self._wanted if index in held]
         if mine:
@@ -142,20 +168,24 @@ class CloseLook:
                 index: _Watched(version(self._table.parameters[index]), sums, self._ends(index))
                 for index, sums in zip(mine, self._sums(mine), strict=True)
             }
-        return looks
 
     def stepped(self, k: int) -> None:
         """Look at what the step of optimizer k, which is done, has written."""
-        watched = self._watched.get(k, {})
-        for (index, each), after in zip(watched.items(), self._sums(watched), strict=True):
-            each.after = after
-            each.look = self._look(k, index, each, after)
+        with self._budget.timed():
+            watched = self._watched.get(k, {})
+            for (index, each), after in zip(watched.items(), self._sums(watched), strict=True):
+                each.after = after
+                each.look = self._look(k, index, each, after)
 
     def _look(self, k: int, index: int, watched: _Watched, after: int) -> Look:
         optimizer, parameter = self._optimizers[k], self._table.parameters[index]
         found = self._groups.of(index)
         group = {} if found is None else found.options
-        sizes = update_sizes(optimizer, group, parameter, {parameter.dtype, torch.float32})
+        moved, dtype = after != watched.before, parameter.dtype
+        # Of what has moved only the share that is lost is asked for, which a part tells; a type
+        # as wide as float32 loses none that another would take up.
+        dtypes = {dtype, torch.float32} if not moved or dtype.itemsize < 4 else ()
+        sizes = update_sizes(optimizer, group, parameter, dtypes, whole=not moved)
         return Look(
             index,
             type(optimizer).__name__,
@@ -163,11 +193,11 @@ class CloseLook:
             gradient_of(parameter.grad),
             parameter.grad is not None and self._untouched(parameter.grad),
             written=version(parameter) != watched.version,
-            moved=after != watched.before,
+            moved=moved,
             moved_after=False,
             put_back=False,
             outward=watched.ends is not None and watched.ends.left_by(parameter),
-            size=sizes.get(parameter.dtype),
+            size=sizes.get(dtype),
             size_in_float32=sizes.get(torch.float32),
             decay=float(group.get("weight_decay") or 0),
             remembers=remembers(optimizer, parameter),

@@ -11,6 +11,7 @@ from ..base.guard import Guard
 from ..diagnosis.case import Finding
 from ..distributed.ranks import Ranks
 from ..live.alerts import Alerts, AlertSource
+from ..measure.look_budget import CLOSE_SHARE, LookBudget
 from ..measure.measurement import Measurement
 from ..model.dead_units import DeadUnits
 from ..model.movement import Movement
@@ -56,7 +57,10 @@ class Progress:
         groups = Groups(optimizers, table)
         self._places = StepPlaces()
         self._rates = LearningRates(optimizers)
-        self._close = CloseLook(optimizers, table, groups, held_by, measurement.untouched)
+        close_budget = LookBudget(CLOSE_SHARE * measurement.schedule.pace.budget)
+        self._close = CloseLook(
+            optimizers, table, groups, held_by, measurement.untouched, close_budget
+        )
         self._updates = Updates(
             table,
             groups,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from torch.optim import SGD, Optimizer
 
+from ..measure.kept_elements import spread
 from ..torch_compat.tensors import wraps_others
 from .learning_rates import rate_of
 
@@ -33,19 +34,25 @@ def update_sizes(
     group: Mapping[str, Any],
     parameter: Tensor,
     dtypes: Collection[torch.dtype],
+    *,
+    whole: bool,
 ) -> dict[torch.dtype, UpdateSize]:
     """Return how large the update is for a weight of these values, were it of each dtype.
+
+    ``whole``: of every element; else of at most 4,096 of them, every n-th, so that the shares
+    of a larger weight are estimates, with a standard error of at most 0.008.
 
     Nothing where the optimizer's state is not of a kind that is known (Adam's, RMSprop's and
     SGD's are), and for a weight of which other ranks hold a part.
     """
-    if wraps_others(parameter):
+    if wraps_others(parameter) or not dtypes:
         return {}
     with torch.no_grad():
-        change = _change(optimizer, group, parameter)
-        if change is None or change.shape != parameter.shape or not parameter.numel():
+        part = _all if whole else _some
+        change = _change(optimizer, group, parameter, part)
+        if change is None or not parameter.numel():
             return {}
-        weight = parameter.detach().double().abs()
+        weight = part(parameter.detach()).double().abs()
         decay = float(group.get("weight_decay") or 0) * float(rate_of(dict(group)) or 0)
         change = change.abs() + decay * weight
         return {dtype: _size(change, weight, dtype) for dtype in dtypes}
@@ -63,25 +70,47 @@ def _size(change: Tensor, weight: Tensor, dtype: torch.dtype) -> UpdateSize:
     return UpdateSize(largest, lost)
 
 
-def _change(optimizer: Optimizer, group: Mapping[str, Any], parameter: Tensor) -> Tensor | None:
-    """Return what is taken from each element, but for the weight decay; in float64."""
+def _all(tensor: Tensor) -> Tensor:
+    return tensor.reshape(-1)
+
+
+def _some(tensor: Tensor) -> Tensor:
+    return spread(tensor, 0)
+
+
+def _change(
+    optimizer: Optimizer,
+    group: Mapping[str, Any],
+    parameter: Tensor,
+    part: Callable[[Tensor], Tensor],
+) -> Tensor | None:
+    """Return what is taken from each element, but for the weight decay; float64 [elements].
+
+    ``part`` takes the elements that count from a tensor of the parameter's shape.
+    """
     rate, grad = rate_of(dict(group)), parameter.grad
     if rate is None or grad is None or grad.is_sparse or not parameter.is_floating_point():
         return None
     state = optimizer.state.get(parameter, {})
-    grad = grad.detach().double()
+
+    def held(key: str) -> Tensor | None:
+        value = state.get(key)
+        fits = isinstance(value, Tensor) and value.shape == parameter.shape
+        return part(value).double() if fits else None
+
+    grad = part(grad.detach()).double()
     eps = group.get("eps", 0)
     if not isinstance(eps, (int, float)):  # Adafactor has two, and an update of its own
         return None
-    if "exp_avg" in state and "exp_avg_sq" in state and "betas" in group:
+    mean, square, scale = held("exp_avg"), held("exp_avg_sq"), held("square_avg")
+    if mean is not None and square is not None and "betas" in group:
         first, second = (1 - beta ** float(state.get("step", 1)) for beta in group["betas"])
-        mean, square = state["exp_avg"].double() / first, state["exp_avg_sq"].double() / second
-        update: Tensor = rate * mean / (square.sqrt() + eps)
+        update: Tensor = rate * (mean / first) / ((square / second).sqrt() + eps)
         return update
-    if "square_avg" in state and "acc_delta" not in state:  # Adadelta has both
-        scaled: Tensor = rate * grad / (state["square_avg"].double().sqrt() + eps)
+    if scale is not None and "acc_delta" not in state:  # Adadelta has both
+        scaled: Tensor = rate * grad / (scale.sqrt() + eps)
         return scaled
     if isinstance(optimizer, SGD):
-        momentum = state.get("momentum_buffer")
-        return rate * (grad if momentum is None else momentum.double().abs() + grad.abs())
+        momentum = held("momentum_buffer")
+        return rate * (grad if momentum is None else momentum.abs() + grad.abs())
     return None

@@ -102,7 +102,7 @@ class Trends:
             history = self._history(group)
             history.steps.append(sample.step)
             mine = useful[group.indexes]
-            history.totals.append(float(np.sqrt(np.nansum(mine**2))))
+            history.totals.append(float(np.linalg.norm(mine[mine > 0])))
             self._put(Exploding.word, group, self._exploding(group, history, mine))
             self._put(Vanishing.word, group, self._vanishing(group, history, useful))
 
@@ -125,7 +125,7 @@ class Trends:
             ratios = ratios[movement.stepped[weights] & (ratios > 0) & np.isfinite(ratios)]
             if len(ratios):
                 history = self._history(group)
-                self._take_ratio(group, history, float(np.median(ratios)))
+                self._take_ratio(group, history, median(ratios.tolist()))
                 self._put(UpdateRatio.word, group, self._unusual(group, history, movement.step))
 
     def receive_dead_units(self, dead: DeadUnits) -> None:
@@ -207,9 +207,9 @@ class Trends:
         weights, sizes = group.weights[there], group.sizes[there]
         if len(weights) < _LAYERS:
             return None
-        mean = np.log(norms[weights] / np.sqrt(np.maximum(sizes, 1)))
         quarter = len(weights) // 4
-        ratio = float(np.exp(np.median(mean[:quarter]) - np.median(mean[-quarter:])))
+        mean = norms[weights] / np.sqrt(sizes)
+        ratio = median(mean[:quarter].tolist()) / median(mean[-quarter:].tolist())
         history.vanished = history.vanished + 1 if ratio < self._limits.vanishing else 0
         if history.vanished < self._limits.samples:
             return None
@@ -234,7 +234,7 @@ class Trends:
             return None
         if not (max(history.ratios) < lowest or min(history.ratios) > highest):
             return None
-        ratio = float(np.median(history.ratios))
+        ratio = median(history.ratios)
         finding = UpdateRatio.found(group.label, ratio, len(history.ratios), *_USUAL)
         return _Trend(finding, int(group.weights[0]), step)
 

@@ -29,7 +29,7 @@ PATIENCE = 2
 """Looks in a row after which a weight is suspect."""
 LONGEST_PAUSE = 64
 """Looks from one that clears a suspect to the next at the same, at most."""
-SPOT_CHECKS = 8
+SPOT_CHECKS = 4
 """Weights that are looked at closely though they are not suspect, now and then."""
 MOSTLY = 0.5
 """Share of a weight's elements."""
@@ -96,8 +96,8 @@ class Updates:
         self._expected = expected
         self._streaks = Streaks()
         self._cleared: dict[int, _Cleared] = {}
-        self._undecided: set[int] = set()
-        """Suspects that were looked at, and of which more steps will tell."""
+        self._undecided: dict[int, int] = {}
+        """Suspects that were looked at, and the step from which another look may tell more."""
         self._put_back: dict[int, int] = {}
         """Looks in a row that found the bits of before the step again, by parameter."""
         self._looks = 0
@@ -115,7 +115,7 @@ class Updates:
         """Tell of each weight; of those that the script moves as one."""
         verdicts = self.verdicts
         if last:
-            verdicts = {**self._of_rates(self._suspects(self._streaks.still, 1)), **verdicts}
+            verdicts = {**self._of_rates(1), **verdicts}
         notes: dict[tuple[str, object], list[int]] = {}
         for index, each in sorted(verdicts.items()):
             if each.level == "alert":
@@ -139,9 +139,10 @@ class Updates:
         self._streaks.receive(sample, useful)
         norms = sample.values.get(GRAD_NORM)
         if norms is not None:
-            self._totals.append(float(np.sqrt(np.nansum(norms[useful].astype(np.float64) ** 2))))
-        if self._undecided:
-            self._look_closely(self._undecided)
+            self._totals.append(float(np.linalg.norm(norms[useful].astype(np.float64))))
+        due = [index for index, step in self._undecided.items() if step <= sample.step]
+        if due:
+            self._look_closely(due)
 
     def receive_movement(self, movement: Movement) -> None:
         """Take in which weights have moved since the looks before."""
@@ -149,7 +150,7 @@ class Updates:
         self._streaks.receive_movement(movement)
         self._drop()
         still = self._suspects(self._streaks.still, PATIENCE)
-        self.verdicts.update(self._of_rates(still))
+        self.verdicts.update(self._of_rates(PATIENCE))
         roaming = self._suspects(self._streaks.roaming, PATIENCE)
         for index in roaming:
             if self._groups.of(index) is None:
@@ -159,7 +160,7 @@ class Updates:
         self._look_closely(dict.fromkeys(wanted))
 
     def _spot_checks(self) -> list[int]:
-        """Choose some trained weights, and all at which a check has found something.
+        """Choose some trained weights; all, with those first at which a check has found something.
 
         That a weight is put back after each step shows in no look, which comes right after one.
         """
@@ -168,7 +169,12 @@ class Updates:
             return []
         trained = [int(i) for i in np.flatnonzero(self._streaks.trained)]
         unjudged = [i for i in trained if self._reason(i) in (None, *CHECKED)]
-        return unjudged if self._put_back else unjudged[:: max(1, len(unjudged) // SPOT_CHECKS)]
+        turn = self._looks % max(1, len(unjudged))
+        if self._put_back:
+            found = [index for index in unjudged if index in self._put_back]
+            return [*found, *unjudged[turn:], *unjudged[:turn]]
+        stride = max(1, len(unjudged) // SPOT_CHECKS)
+        return unjudged[self._looks.bit_length() % stride :: stride]
 
     def _reason(self, index: int) -> str | None:
         verdict = self.verdicts.get(index)
@@ -177,15 +183,18 @@ class Updates:
     def receive_looks(self, looks: Iterable[Look]) -> None:
         """Take in what one step did to suspects."""
         for look in looks:
-            self._undecided.discard(look.index)
+            self._undecided.pop(look.index, None)
             self._judge(look)
             moves = look.moved and self._streaks.still[look.index]
             if look.index in self.verdicts:
                 continue
             if moves or self._streaks.roaming[look.index]:
                 self._clear(look.index)
-            elif look.put_back or self._streaks.still[look.index]:
-                self._undecided.add(look.index)
+            elif look.put_back:
+                self._undecided[look.index] = self._streaks.step + 1
+            elif self._streaks.still[look.index]:
+                lasted = int(self._streaks.since[look.index]) + self._limits.samples
+                self._undecided[look.index] = max(lasted, self._streaks.step + 1)
 
     def _drop(self) -> None:
         """Drop the verdicts that hold no longer."""
@@ -203,9 +212,10 @@ class Updates:
         return [int(i) for i in np.flatnonzero(streak >= patience) if i not in gone]
 
     def _rests(self, index: int) -> bool:
-        """Return whether a suspect was cleared a short while ago."""
+        """Return whether a suspect was looked at a short while ago."""
         cleared = self._cleared.get(index)
-        return cleared is not None and self._looks < cleared.until
+        waits = self._undecided.get(index, 0) > self._streaks.step
+        return waits or (cleared is not None and self._looks < cleared.until)
 
     def _clear(self, index: int) -> None:
         """Let a suspect rest, longer each time."""
@@ -213,13 +223,16 @@ class Updates:
         pause = min(max(2 * before.pause, 1), LONGEST_PAUSE)
         self._cleared[index] = _Cleared(self._looks + pause, pause)
 
-    def _of_rates(self, still: Iterable[int]) -> dict[int, Verdict]:
-        """Judge the weights whose group has a learning rate of 0."""
+    def _of_rates(self, patience: int) -> dict[int, Verdict]:
+        """Judge the weights whose group has a learning rate of 0.
+
+        One look is enough where it was above 0 before; ``patience``: looks in a row elsewhere.
+        """
         found = {}
-        for index in still:
+        for index in self._suspects(self._streaks.still, 1):
             group = self._groups.of(index)
             zero = None if group is None else self._rates.zero(group.key)
-            if zero is not None:
+            if zero and (zero.was_positive or self._streaks.still[index] >= patience):
                 found[index] = self._of_rate(index, zero)
         return found
 

@@ -225,7 +225,7 @@ def test_another_tensor_is_not_compared_with_the_one_before(what: str) -> None:
         else:
             model[0].weight = nn.Parameter(torch.randn(8, 16))
             optimizer.add_param_group({"params": [model[0].weight]})
-        train(model, optimizer, 3, 4, 5)
+        train(model, optimizer, 3, 4, 5, 6, 7, 8)
     changed = [0, 1, 2, 3] if what == "cast" else [4]
     for index in changed:
         assert not seen[2].known[index]

@@ -5,11 +5,9 @@ from __future__ import annotations
 import pytest
 
 from gradgate.probe.measure.turns import (
-    FREE,
     LOOKS,
     MOST_ELEMENTS,
     MOST_PARAMETERS,
-    SHARE,
     Turns,
     shares,
 )
@@ -40,37 +38,12 @@ def test_a_large_model_has_been_seen_after_some_looks(sizes: list[int]) -> None:
     assert len(found) <= 2 * LOOKS + 2
 
 
-class Clock:
-    """A clock that a test moves on."""
-
-    def __init__(self) -> None:
-        self.now = 100.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-def test_looks_are_held_to_their_share_of_the_time() -> None:
-    """The first ones come at once; after that, one waits until the last is paid for."""
-    clock = Clock()
-    turns = Turns(0.01, lambda: [1, 1], clock)
-    for _ in range(FREE):
-        assert list(turns.next()) == [0, 1]
-        turns.pay(1000.0)
-    assert list(turns.next()) == [0, 1]
-    turns.pay(0.003)
-    clock.now += 0.9 * 0.003 / (SHARE * 0.01)
-    assert list(turns.next()) == []
-    clock.now += 0.2 * 0.003 / (SHARE * 0.01)
-    assert list(turns.next()) == [0, 1]
-
-
 def test_the_turn_goes_round_with_the_model_as_it_is_then() -> None:
     """What joins is looked at from the next turn on; a model without parameters never."""
     sizes = [MOST_ELEMENTS] * 2
-    turns = Turns(1.0, lambda: sizes, Clock())
+    turns = Turns(lambda: sizes)
     seen = [list(turns.next()) for _ in range(3)]
     sizes.append(1)
     seen += [list(turns.next()) for _ in range(4)]
     assert seen == [[0], [1], [0], [1], [0], [1], [2]]
-    assert list(Turns(1.0, lambda: [], Clock()).next()) == []
+    assert list(Turns(lambda: []).next()) == []

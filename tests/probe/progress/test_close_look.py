@@ -9,9 +9,10 @@ import torch
 from torch import Tensor, nn
 from torch.optim import SGD
 
+from gradgate.probe.measure.look_budget import LookBudget
 from gradgate.probe.measure.write_tracker import WriteTracker
 from gradgate.probe.model.table import ParameterTable
-from gradgate.probe.progress.close_look import MOST, CloseLook, Look
+from gradgate.probe.progress.close_look import CloseLook, Look
 from gradgate.probe.progress.groups import Groups
 
 
@@ -27,7 +28,10 @@ class Watched:
         groups = Groups([self.optimizer], table)
         writes = WriteTracker(table.parameters)
         self.retire = lambda: writes.retire([0, 1], mark=True)
-        self.close = CloseLook([self.optimizer], table, groups, lambda k: [0, 1], writes.untouched)
+        self.budget = LookBudget(1.0)
+        self.close = CloseLook(
+            [self.optimizer], table, groups, lambda k: [0, 1], writes.untouched, self.budget
+        )
 
     def step(self, between: Callable[[], object] = lambda: None) -> list[Look]:
         """Make a step, which may be looked at, and what comes after it; return what was seen."""
@@ -57,8 +61,46 @@ def test_a_step_that_moves_a_weight_is_seen_to() -> None:
     assert look.moved
     assert not look.moved_after
     assert not look.put_back
+    assert look.size is None, "float32 loses nothing that another type would take up"
+
+
+def test_a_step_that_moves_a_narrow_weight_is_sized() -> None:
+    """What of it was rounded away is told beside what float32 would have taken up."""
+    watched = Watched()
+    watched.model.bfloat16()
+    watched.x = watched.x.bfloat16()
+    look = watched.look()
+    assert look.moved
     assert look.size is not None
-    assert look.size.largest > 1
+    assert look.size_in_float32 is not None
+    assert look.size.largest < look.size_in_float32.largest
+
+
+def test_a_look_that_is_too_dear_waits() -> None:
+    """It comes at the next occasion at which cost does not count; one that has begun is ended."""
+    watched = Watched()
+    watched.close.want([0])
+    watched.step()
+    watched.budget.take(1e9)
+    assert len(watched.step()) == 1
+    for _ in range(2, 9):
+        watched.budget.affords()
+    watched.close.want([0])
+    for _ in range(9, 17):
+        assert watched.step() == []
+    assert len(watched.step()) == 1
+
+
+def test_a_large_weight_is_looked_at_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in the looks that come in turn; the others wait to be asked for again."""
+    monkeypatch.setattr("gradgate.probe.measure.turns.MOST_ELEMENTS", 4)
+    watched = Watched()
+    watched.close.want([0, 1])
+    watched.step()
+    assert [look.index for look in watched.step()] == [0]
+    watched.close.want([1])
+    watched.step()
+    assert [look.index for look in watched.step()] == [1]
 
 
 def test_what_the_script_puts_back_is_told_from_what_it_changes() -> None:
@@ -105,14 +147,12 @@ def test_what_moves_a_weight_besides_its_gradient_is_told() -> None:
     assert (look.decay, look.remembers) == (0.0, False)
 
 
-def test_few_are_looked_at_and_a_step_that_raised_is_not() -> None:
+def test_a_step_that_raised_is_not_looked_at() -> None:
     """The next look begins anew."""
     watched = Watched()
     watched.close.want([0, 1])
     assert watched.close.before_step(0) == []
     assert watched.close.before_step(0) == [], "the step did not come to its end"
-    watched.close.want(range(10 * MOST))
-    assert watched.close.active
 
 
 @pytest.mark.parametrize(

@@ -13,10 +13,12 @@ from torch.optim import SGD, Adadelta, Adafactor, Adam, AdamW, Optimizer, RMSpro
 from gradgate.probe.progress.rounding import UpdateSize, update_sizes
 
 
-def update_size(optimizer: Optimizer, parameter: Tensor, dtype: torch.dtype) -> UpdateSize | None:
+def update_size(
+    optimizer: Optimizer, parameter: Tensor, dtype: torch.dtype, *, whole: bool = True
+) -> UpdateSize | None:
     """Return the size of a step in one type."""
     group = optimizer.param_groups[0]
-    return update_sizes(optimizer, group, parameter, [dtype]).get(dtype)
+    return update_sizes(optimizer, group, parameter, [dtype], whole=whole).get(dtype)
 
 
 def sized(make: Callable[[Any], Optimizer], values: Tensor, grad: Tensor) -> UpdateSize | None:
@@ -83,6 +85,23 @@ def test_the_share_of_lost_elements_is_told() -> None:
     assert size is not None
     assert size.lost == 0.75
     assert size.largest > 1
+
+
+@pytest.mark.parametrize("make", MAKERS)
+def test_of_a_large_weight_a_part_tells_the_share(make: Callable[[Any], Optimizer]) -> None:
+    """Within five standard errors of what all elements tell; of a small one it is the same."""
+    torch.manual_seed(0)
+    for shape in ((300, 200), (20, 30)):
+        parameter = nn.Parameter((torch.rand(shape) * 2).exp().bfloat16())
+        optimizer = make([parameter])
+        parameter.grad = torch.randn(shape).exp().bfloat16()
+        optimizer.step()
+        whole = update_size(optimizer, parameter, torch.bfloat16)
+        part = update_size(optimizer, parameter, torch.bfloat16, whole=False)
+        assert whole is not None
+        assert part is not None
+        assert part.largest <= whole.largest
+        assert part.lost == pytest.approx(whole.lost, abs=0.04 if shape == (300, 200) else 0)
 
 
 def test_zeros_take_up_anything() -> None:
