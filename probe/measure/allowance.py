@@ -13,19 +13,13 @@ FREE = 8
 class Allowance:
     """Says whether something may be done again, since it took no more than its share so far."""
 
-    def __init__(
-        self,
-        share: float,
-        clock: Callable[[], float] = time.monotonic,
-        meter: Callable[[], float] = time.thread_time,
-    ) -> None:
-        """``share``: of the time that passes by ``clock``; ``meter`` tells what is to be paid.
+    def __init__(self, share: float, clock: Callable[[], float] = time.perf_counter) -> None:
+        """``share``: of the time that passes, by the clock that also tells what is to be paid.
 
-        That is the time of this thread: on a busy machine it is no dearer than on an idle one.
+        On a busy machine both pass faster, the time of a step and what is done in it.
         """
         self._share = share
         self._clock = clock
-        self._meter = meter
         self._counted = clock()
         self._debt = 0.0
         """Seconds taken above the share."""
@@ -41,8 +35,8 @@ class Allowance:
     @contextmanager
     def paying(self) -> Iterator[None]:
         """Account for what is done inside."""
-        began = self._meter()
+        began = self._clock()
         yield
         self._times += 1
         if self._times > FREE:
-            self._debt += self._meter() - began
+            self._debt += self._clock() - began

@@ -61,6 +61,24 @@ class ClipNorms:
         """Return the clips that tell of some of these parameters."""
         return [clip for clip in self._clips if not clip.covered.isdisjoint(held)]
 
+    def add(self, parameters: tuple[int, ...], norm: Tensor) -> None:
+        """Take in a clip of parameters, by the ``id`` of each, whose gradients had this norm."""
+        self._norm = None
+        self._made += 1
+        covered = self._known.get(parameters)
+        if covered is None:
+            if len(self._known) >= MOST_KNOWN:
+                self._known.clear()
+            found = (self._index_of.get(each) for each in parameters)
+            covered = frozenset(index for index in found if index is not None)
+            self._known[parameters] = covered
+        if self._made > MOST_CLIPS:
+            self._clips.clear()
+        elif covered:
+            # What a later one clips, an earlier one knew as it was before.
+            self._clips = [each for each in self._clips if each.covered.isdisjoint(covered)]
+            self._clips.append(Clip(covered, norm))
+
     def clear(self) -> None:
         """Begin a step."""
         self._clips.clear()
@@ -88,25 +106,8 @@ class ClipNorms:
     ) -> Any:
         with self._guard:
             if total_norm is self._norm and isinstance(parameters, (list, tuple)):
-                self._add(tuple(map(id, parameters)), total_norm)
+                self.add(tuple(map(id, parameters)), total_norm)
         return clip(parameters, max_norm, total_norm, *args, **named)
-
-    def _add(self, parameters: tuple[int, ...], norm: Tensor) -> None:
-        self._norm = None
-        self._made += 1
-        covered = self._known.get(parameters)
-        if covered is None:
-            if len(self._known) >= MOST_KNOWN:
-                self._known.clear()
-            found = (self._index_of.get(each) for each in parameters)
-            covered = frozenset(index for index in found if index is not None)
-            self._known[parameters] = covered
-        if self._made > MOST_CLIPS:
-            self._clips.clear()
-        elif covered:
-            # What a later one clips, an earlier one knew as it was before.
-            self._clips = [each for each in self._clips if each.covered.isdisjoint(covered)]
-            self._clips.append(Clip(covered, norm))
 
     def _unscale(self, look: Callable[..., Any], *args: Any, **named: Any) -> Any:
         # What was clipped before it is divided by the scale had another norm.

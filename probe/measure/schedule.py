@@ -6,6 +6,9 @@ import time
 
 from .pace import Meter, Pace
 
+LONGEST_REST = 100
+"""Steps after which a sample out of turn may follow another, however rare samples are."""
+
 
 class SamplingSchedule:
     """Says whether the coming step is sampled: in its turn, or because somebody wants to see it."""
@@ -24,8 +27,9 @@ class SamplingSchedule:
         """The step after which a sample out of turn was granted last."""
 
     def ask(self, step: int) -> None:
-        """Sample the coming step, since something began in ``step``: once an interval at most."""
-        if self._asked_at is None or step - self._asked_at >= self.pace.interval:
+        """Sample the coming step, since something began in ``step``, or not so soon again."""
+        rest = min(self.pace.interval, LONGEST_REST)
+        if self._asked_at is None or step - self._asked_at >= rest:
             self._asked, self._asked_at = True, step
 
     def end_step(self, step: int, spent: float, *, sampled: bool) -> None:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
+
 from gradgate.probe.measure.pace import Pace
 from gradgate.probe.measure.schedule import SamplingSchedule
 
 
-def sampled(schedule: SamplingSchedule, steps: int) -> list[int]:
-    """Let steps pass; return those that were sampled."""
+def sampled(schedule: SamplingSchedule, steps: int, asked: Container[int] = ()) -> list[int]:
+    """Let steps pass, in some of which something begins; return those that were sampled."""
     found = []
     for step in range(1, steps + 1):
         if schedule.sampling:
             found.append(step)
+        if step in asked:
+            schedule.ask(step)
         schedule.end_step(step, 0.001, sampled=schedule.sampling)
     return found
 
@@ -37,15 +41,14 @@ def test_a_step_that_somebody_wants_to_see_is_sampled_out_of_turn() -> None:
 
 def test_a_step_is_sampled_because_something_began() -> None:
     """The one after it, out of turn, and once in an interval at most."""
-    schedule = SamplingSchedule(Pace(10, 0.01))
-    found = []
-    for step in range(1, 40):
-        if schedule.sampling:
-            found.append(step)
-        if step in (12, 13, 15, 22, 31):
-            schedule.ask(step)
-        schedule.end_step(step, 0.0, sampled=schedule.sampling)
-    assert found == [10, 13, 20, 23, 30]
+    asked = (12, 13, 15, 22, 31)
+    assert sampled(SamplingSchedule(Pace(10, 0.01)), 39, asked) == [10, 13, 20, 23, 30]
+
+
+def test_samples_out_of_turn_are_as_often_as_each_hundredth_step() -> None:
+    """However rare the others are."""
+    asked = (12, 13, 111, 112)
+    assert sampled(SamplingSchedule(Pace(1_000_000, 0.01)), 120, asked) == [13, 113]
 
 
 def test_a_step_beside_the_pace_does_not_slow_the_sampling() -> None:
