@@ -31,16 +31,18 @@ def comma_separated(table: Table, store: Store, chosen: Selection) -> Iterator[b
 
 def _lines(batch: Batch, rows: slice) -> str:
     columns = [_texts(cells, rows) for cells in batch]
-    return "".join(f"{line}\n" for line in map(",".join, zip(*columns, strict=True)))
+    return "\n".join(map(",".join, zip(*columns, strict=True))) + "\n"
 
 
 def _texts(cells: Cells, rows: slice) -> Sequence[str]:
     match cells:
         case Coded(codes, values):
             part = codes[rows]
-            used, places = np.unique(part, return_inverse=True)
-            words = np.array([_text(values[code]) for code in used.tolist()], object)
-            texts: list[str] = words[places].tolist()
+            least = part.min()
+            used = values[least : part.max() + 1]
+            texts: list[str] = np.array([_text(each) for each in used], object)[
+                part - least
+            ].tolist()
             return texts
         case Numbers(values, missing):
             there = ~missing[rows]
