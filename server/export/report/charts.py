@@ -8,9 +8,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ...store.buckets import Buckets, History, bucket
 from ...store.database import Store
-from ..metrics import metric_names, metric_values
+from ...store.metrics.buckets import Buckets
+from ...store.metrics.ranges import metric_buckets
+from ...store.step_range import step_range
+from ..metrics import metric_names
 from ..selection import Selection
 from .axis import round_ticks
 from .heatmap import Place
@@ -63,28 +65,24 @@ def draw_metrics(store: Store, chosen: Selection) -> Charts:
 
 
 def _chart(store: Store, chosen: Selection, name: str) -> Chart | None:
-    parts = list(metric_values(store, chosen, name))
-    if not parts:
+    steps = step_range(chosen.first_step, chosen.last_step)
+    with store.read() as connection:
+        found = metric_buckets(connection, chosen.run, name, steps, _POINTS)
+    if not len(found):
         return None
-    steps = np.concatenate([part.steps for part in parts])
-    values = np.concatenate([part.values for part in parts])
-    # In the order of the steps: a job that went back to a checkpoint logs some again.
-    order = np.argsort(steps, kind="stable")
-    states = np.zeros(len(steps), np.uint8)
-    buckets = bucket(
-        History(steps[order], values.astype(np.float32)[order], states).track(), _POINTS
-    )
-    known = [each for each in (*buckets.low, *buckets.high) if each is not None]
-    last = float(values[-1])
-    latest = number(last if math.isfinite(last) else None)
-    title = f"{visible(name)}: {count(len(steps), 'value')}, the latest {latest}"
-    if not known:
+    latest = number(float(found.last[-1]))
+    title = f"{visible(name)}: {count(int(found.count.sum()), 'value')}, the latest {latest}"
+    if np.isnan(found.low).all():
         return Chart(visible(name), latest, title, "", "", [], [], [], (0, 1))
-    return _drawn(visible(name), latest, title, buckets, min(known), max(known))
+    # In the order of the steps: a job that went back to a checkpoint logs some again.
+    ordered = found.chosen(np.argsort(found.last_step, kind="stable"))
+    return _drawn(visible(name), latest, title, ordered)
 
 
-def _drawn(name: str, latest: str, title: str, buckets: Buckets, low: float, high: float) -> Chart:
-    span = (float(buckets.steps[0]), float(max(buckets.steps[-1], buckets.steps[0] + 1)))
+def _drawn(name: str, latest: str, title: str, buckets: Buckets) -> Chart:
+    first, last = float(buckets.low_step.min()), float(buckets.high_step.max())
+    span = (first, max(last, first + 1))
+    low, high = float(np.nanmin(buckets.low)), float(np.nanmax(buckets.high))
     margin = (high - low) * 0.05 or abs(high) * 0.05 or 1.0
     bounds = (low - margin, high + margin)
 
@@ -118,13 +116,17 @@ def _drawn(name: str, latest: str, title: str, buckets: Buckets, low: float, hig
 
 
 def _without_gaps(buckets: Buckets) -> Iterable[list[tuple[int, float, float, float]]]:
-    """Yield the stretches of buckets that have values; the last one stands for a lost end."""
+    """Yield the stretches of buckets that have finite values: step, last value, lowest, highest."""
     part: list[tuple[int, float, float, float]] = []
     for step, value, low, high in zip(
-        buckets.steps, buckets.values, buckets.low, buckets.high, strict=True
+        buckets.last_step.tolist(),
+        np.where(np.isfinite(buckets.last), buckets.last, buckets.high).tolist(),
+        buckets.low.tolist(),
+        buckets.high.tolist(),
+        strict=True,
     ):
-        if low is not None and high is not None:
-            part.append((step, high if value is None else value, low, high))
+        if not math.isnan(low):
+            part.append((step, value, low, high))
         elif part:
             yield part
             part = []

@@ -1,4 +1,4 @@
-"""A grid as a drawing: one path for each colour, and one for each state of a row."""
+"""A heat map as a drawing: one path for each colour, and one for each state of a row."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...protocol.states import State
+from ...store.heatmap import Heatmap
 from .axis import round_ticks
-from .grid import Grid
 from .marks import MARKS, Mark
 from .ramp import decade_domain, levels, ramp_colors
 from .words import count, number, short, visible
@@ -23,6 +23,7 @@ _LETTER = 6.2
 """How wide a letter of a label is, about."""
 ROW = 15
 _GAP = 1
+_NARROWEST = 2
 _TOLD = 3
 _GLYPH = 10
 
@@ -58,7 +59,28 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
-class Heatmap:
+class Columns:
+    """Where the columns are: each as wide as its steps, but none too narrow to be seen."""
+
+    starts: NDArray[np.int64]
+    """The first step of each column, or of one before it where the job went back."""
+    end: int
+    """The step behind the last."""
+    edges: NDArray[np.float64]
+
+    def place(self, step: float) -> float:
+        """Return where a step begins, in pixels; a step outside is the nearer end."""
+        column = int(np.searchsorted(self.starts, step, side="right")) - 1
+        if column < 0:
+            return float(self.edges[0])
+        following = self.starts[column + 1] if column + 1 < len(self.starts) else self.end
+        share = min(1.0, (step - self.starts[column]) / max(1, following - self.starts[column]))
+        left, right = self.edges[column], self.edges[column + 1]
+        return round(float(left + share * (right - left)), 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Drawing:
     """What is drawn; all in pixels."""
 
     width: int
@@ -78,26 +100,19 @@ class Heatmap:
     """On the colour bar, from 0 to 1."""
     bar: list[str]
     caption: str
-    steps: tuple[float, float]
-    """The first, and the one behind the last."""
-
-    def place(self, step: int) -> float:
-        """Return where a step begins."""
-        share = (step - self.steps[0]) / (self.steps[1] - self.steps[0])
-        return round(self.left + share * (self.right - self.left), 1)
+    columns: Columns
 
 
-def draw(grid: Grid) -> Heatmap:
-    """Draw a grid."""
-    rows, columns = grid.states.shape
-    drawn = [_row(grid, place) for place in range(rows)]
+def draw(found: Heatmap) -> Drawing:
+    """Draw a heat map that has columns."""
+    rows = len(found.groups)
+    domain = decade_domain(found.values)
+    drawn = [_row(found, place) for place in range(rows)]
     left = round(max(len(row.label) for row in drawn) * _LETTER) + 18
-    edges = np.round(left + np.linspace(0, WIDTH, columns + 1)).astype(int)
-    domain = decade_domain(grid.norms)
+    columns = _columns(found, left)
     bottom = TOP + rows * ROW
-    low, high = float(grid.edges[0]), float(grid.edges[-1])
-    decades = range(domain[0], domain[1] + 1)
-    return Heatmap(
+    low, high = domain
+    return Drawing(
         width=left + WIDTH + RIGHT,
         height=bottom + 24,
         left=left,
@@ -105,31 +120,41 @@ def draw(grid: Grid) -> Heatmap:
         right=left + WIDTH,
         bottom=bottom,
         rows=drawn,
-        colors=_colors(grid, edges, domain),
-        stretches=[each for place in range(rows) for each in _stretches(grid, place, edges)],
+        colors=_colors(found, columns, domain),
+        stretches=[each for place in range(rows) for each in _stretches(found, place, columns)],
         ticks=[
-            Place(round(left + WIDTH * (step - low) / (high - low), 1), f"{step:,.0f}")
-            for step in round_ticks(low, high, 8)
+            Place(columns.place(step), f"{step:,.0f}")
+            for step in round_ticks(float(columns.starts[0]), float(columns.end), 8)
             if step == int(step)
         ],
-        parts=_parts(grid.labels),
+        parts=_parts([row.name for row in drawn]),
         decades=[
-            Place((each - domain[0]) / (domain[1] - domain[0]), f"{each}".replace("-", "−"))
-            for each in decades
+            Place((each - low) / (high - low), f"{each}".replace("-", "−"))
+            for each in range(low, high + 1)
         ],
         bar=ramp_colors(),
-        caption=_caption(grid),
-        steps=(low, high),
+        caption=_caption(found),
+        columns=columns,
     )
 
 
-def _row(grid: Grid, place: int) -> Row:
-    name = visible(grid.labels[place])
-    norms = grid.norms[place]
-    found = norms[~np.isnan(norms)]
-    mark = MARKS[State(int(grid.states[place, -1]))]
-    held = "" if grid.counts[place] == 1 else f" · {count(grid.counts[place], 'parameter')}"
-    span = "no norm" if not len(found) else f"norm {number(found.min())} to {number(found.max())}"
+def _columns(found: Heatmap, left: int) -> Columns:
+    starts = np.maximum.accumulate(found.first_steps)
+    end = int(found.last_steps.max()) + 1
+    spans = np.diff(np.append(starts, end)).astype(float)
+    widths = np.maximum(spans, spans.sum() * _NARROWEST / WIDTH)
+    edges = left + WIDTH * np.cumsum([0, *widths]) / widths.sum()
+    return Columns(starts, end, np.round(edges))
+
+
+def _row(found: Heatmap, place: int) -> Row:
+    name = visible(found.groups[place].name)
+    size = len(found.groups[place].places)
+    norms = found.values[place]
+    known = norms[~np.isnan(norms)]
+    mark = MARKS[State(int(found.states[place, -1]))]
+    held = "" if size == 1 else f" · {count(size, 'parameter')}"
+    span = f"norm {number(known.min())} to {number(known.max())}" if len(known) else "no norm"
     latest = number(float(norms[-1])) if mark is MARKS[State.PRESENT] else mark.name
     return Row(
         y=TOP + place * ROW,
@@ -141,36 +166,39 @@ def _row(grid: Grid, place: int) -> Row:
     )
 
 
-def _colors(grid: Grid, edges: NDArray[np.int_], domain: tuple[int, int]) -> list[tuple[str, str]]:
-    codes = levels(grid.norms, domain)
-    codes[grid.states != State.PRESENT] = -1
+def _colors(found: Heatmap, columns: Columns, domain: tuple[int, int]) -> list[tuple[str, str]]:
+    codes = levels(found.values, domain)
+    codes[found.states != State.PRESENT] = -1
     paths: dict[int, list[str]] = defaultdict(list)
     for place, row in enumerate(codes):
         for code, start, end in _runs(row):
             if code >= 0:
-                paths[code].append(_box(edges[start], place, edges[end]))
+                paths[code].append(_box(columns, place, start, end))
     colors = ramp_colors()
     return [(colors[code], "".join(path)) for code, path in sorted(paths.items())]
 
 
-def _stretches(grid: Grid, place: int, edges: NDArray[np.int_]) -> Iterator[Stretch]:
+def _stretches(found: Heatmap, place: int, columns: Columns) -> Iterator[Stretch]:
     by_state: dict[int, list[tuple[int, int]]] = defaultdict(list)
-    for code, start, end in _runs(grid.states[place]):
+    for code, start, end in _runs(found.states[place]):
         if code not in (State.PRESENT, State.UNMEASURED):
             by_state[code].append((start, end))
-    y = TOP + place * ROW
+    y = TOP + place * ROW + (ROW - _GAP - _GLYPH) / 2
     for code, runs in by_state.items():
         mark = MARKS[State(code)]
-        where = [f"{grid.edges[start]:,.0f} to {grid.edges[end] - 1:,.0f}" for start, end in runs]
+        where = [
+            f"{found.first_steps[start]:,} to {found.last_steps[end - 1]:,}" for start, end in runs
+        ]
         more = f" and {len(where) - _TOLD} more" if len(where) > _TOLD else ""
+        name = visible(found.groups[place].name)
         yield Stretch(
             mark,
-            f"{visible(grid.labels[place])}: {mark.name} at steps {', '.join(where[:_TOLD])}{more}",
-            "".join(_box(edges[start], place, edges[end]) for start, end in runs),
+            f"{name}: {mark.name} at steps {', '.join(where[:_TOLD])}{more}",
+            "".join(_box(columns, place, start, end) for start, end in runs),
             [
-                (float(edges[start] + 2), y + (ROW - _GAP - _GLYPH) / 2)
+                (float(columns.edges[start]) + 2, y)
                 for start, end in runs
-                if edges[end] - edges[start] >= _GLYPH + 4
+                if columns.edges[end] - columns.edges[start] >= _GLYPH + 4
             ],
         )
 
@@ -182,7 +210,8 @@ def _runs(row: NDArray[np.integer[np.typing.NBitBase]]) -> Iterator[tuple[int, i
         yield int(row[start]), start, end
 
 
-def _box(left: int, place: int, right: int) -> str:
+def _box(columns: Columns, place: int, start: int, end: int) -> str:
+    left, right = int(columns.edges[start]), int(columns.edges[end])
     return f"M{left} {TOP + place * ROW}h{right - left}v{ROW - _GAP}h{left - right}z"
 
 
@@ -193,13 +222,11 @@ def _parts(labels: Sequence[str]) -> list[int]:
     return [TOP + place * ROW for place in changes] if len(changes) * 2 < len(tops) else []
 
 
-def _caption(grid: Grid) -> str:
-    columns = grid.states.shape[1]
-    width = (grid.edges[-1] - grid.edges[0]) / columns
-    steps = "each step" if width == 1 else f"{number(float(width))} steps"
-    rows = "parameter" if max(grid.counts) == 1 else "module"
+def _caption(found: Heatmap) -> str:
+    modules = any(len(group.places) > 1 for group in found.groups)
+    rows = "module or a parameter" if modules else "parameter"
+    steps = (int(found.last_steps.max()) + 1 - int(found.first_steps.min())) / len(found.last_steps)
     return (
-        f"A row is a {rows}, in model order; a column is {steps}, of "
-        f"{count(grid.samples, 'sample')} in all: the largest norm, or the state where that "
-        "is a trouble or somebody’s wish. A column without a sample is like the one before."
+        f"A row is a {rows}, in model order; a column is about {count(round(steps), 'step')}: "
+        "their largest norm, or their worst state where that is a trouble or somebody’s wish."
     )

@@ -13,22 +13,26 @@ from ...protocol.gates import GateRow, action_text
 from ...protocol.parameters import ParameterRow
 from ...protocol.runs import RunRow
 from ...protocol.states import State
+from ...protocol.statistics import Statistic
 from ...protocol.version import VERSION
 from ...store.alerts import alert_rows
 from ...store.database import Store
 from ...store.explanations import explanation_rows
 from ...store.gates import gate_rows
+from ...store.heatmap import read_heatmap
 from ...store.ledger import command_rows
+from ...store.levels.cover import Range
 from ...store.parameters import parameter_rows
 from ...store.runs import run_row
 from ..selection import Selection
 from .causes import Cause, causes_of_alerts, causes_of_explanations
 from .charts import Charts, draw_metrics
-from .grid import read_grid
-from .heatmap import Heatmap, draw
+from .heatmap import Drawing, draw
 from .marks import MARKS, Mark
 from .words import count, moment, number, visible
 
+COLUMNS, ROWS = 160, 72
+"""Of the heat map, at most."""
 PARAMETERS = 1000
 COMMANDS = 500
 """Rows of a report, at most; all of them are in the tables of an export."""
@@ -128,7 +132,7 @@ class ReportPage:
     alerts: list[Cause]
     verdicts: list[Cause]
     traced: str
-    heatmap: Heatmap | None
+    heatmap: Drawing | None
     marks: list[Mark]
     effects: list[Effect]
     charts: Charts
@@ -159,8 +163,12 @@ def report_page(store: Store, chosen: Selection, look: Look) -> ReportPage:
         gates = gate_rows(connection, chosen.run)
         explained = explanation_rows(connection, chosen.run, chosen.match)
         alerts = alert_rows(connection, chosen.run)
+        steps = Range(chosen.first_step, chosen.last_step)
+        norm = Statistic.GRAD_NORM
+        heatmap = read_heatmap(
+            connection, chosen.run, chosen.match, norm, "max", steps, COLUMNS, ROWS
+        )
     told = [each for each in alerts if chosen.match is None or each.parameter in places]
-    grid = read_grid(store, chosen)
     shown = [row for row in parameters if not row.removed]
     return ReportPage(
         version=VERSION,
@@ -180,7 +188,7 @@ def report_page(store: Store, chosen: Selection, look: Look) -> ReportPage:
         alerts=causes_of_alerts(told),
         verdicts=causes_of_explanations(explained.explanations),
         traced="" if explained.step is None else f"as of step {explained.step:,}",
-        heatmap=None if grid is None else draw(grid),
+        heatmap=draw(heatmap) if len(heatmap.first_steps) else None,
         marks=list(MARKS.values()),
         effects=[each for row in commands if (each := _effect(row)) and chosen.has_step(each.step)],
         charts=draw_metrics(store, chosen),

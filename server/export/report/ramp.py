@@ -49,7 +49,8 @@ def ramp_colors() -> list[str]:
 
 def decade_domain(norms: NDArray[np.float32]) -> tuple[int, int]:
     """Return the exponents of whole decades that hold the norms, but for a few at either end."""
-    logs = np.sort(np.log10(norms[norms > 0].astype(float)))
+    # A float32 of 0.01 is a little less.
+    logs = np.sort(np.log10(norms[norms > 0].astype(float)).round(6))
     if not len(logs):
         return -4, 0
     trimmed = int(len(logs) * _OUTLIERS)

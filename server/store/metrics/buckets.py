@@ -38,7 +38,7 @@ class Buckets:
         """Return the number of buckets."""
         return len(self.last_step)
 
-    def chosen(self, which: NDArray[np.bool_] | slice) -> Buckets:
+    def chosen(self, which: NDArray[np.bool_] | NDArray[np.intp] | slice) -> Buckets:
         """Return some of the buckets."""
         return Buckets(*(each[which] for each in self.columns()))
 

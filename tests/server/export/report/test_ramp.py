@@ -55,6 +55,7 @@ def test_the_marks_of_states_are_those_of_the_page() -> None:
     ("norms", "domain"),
     [
         ([0.02, 3], (-2, 1)),
+        ([0.01, 1], (-2, 0)),
         ([1], (-1, 1)),
         ([0, np.nan], (-4, 0)),
         ([1e-30, *[0.5] * 300, 1e30], (-2, 0)),
