@@ -463,6 +463,8 @@ export interface RunRow {
   figures: string;
   host: string;
   id: string;
+  keep_days: number | null;
+  keep_gb: number | null;
   last_seen: number | null;
   name: string;
   notes: string;
@@ -508,6 +510,8 @@ export interface Restraints {
  */
 export interface RunEdit {
   archived?: boolean | null;
+  keep_days?: number | null;
+  keep_gb?: number | null;
   name?: string | null;
   notes?: string | null;
   tags?: string[] | null;

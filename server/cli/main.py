@@ -14,6 +14,7 @@ from .export import export
 from .freeze import freeze
 from .gate import gate
 from .gates import gates
+from .keep import keep
 from .note import note
 from .parameters import parameters
 from .rename import rename
@@ -32,7 +33,7 @@ def main() -> None:
 
 
 _OF_JOBS = (parameters, freeze, thaw, gate, ungate, gates, explain, alerts, export)
-_OF_RUNS = (runs, rename, tag, note, archive, unarchive, delete)
+_OF_RUNS = (runs, rename, tag, note, keep, archive, unarchive, delete)
 
 for command in (serve, demo, *_OF_RUNS, *_OF_JOBS):
     main.add_command(command)

@@ -9,6 +9,7 @@ import click
 import platformdirs
 
 from ..store.errors import StoreError
+from ..store.keep import Keep
 from ..store.postgresql import database_url
 from ..web.service import Service, ServiceError
 from ..web.settings import DEFAULT_PORT, TOKEN, Settings
@@ -63,6 +64,20 @@ _POLL = 0.5
     metavar="SECONDS",
     help="Call a run lost when nothing was heard of it for so long.",
 )
+@click.option(
+    "--keep-days",
+    type=click.FloatRange(0, min_open=True),
+    envvar="GRADGATE_KEEP_DAYS",
+    metavar="DAYS",
+    help="Keep samples and metrics in full for so long, and older ones in coarser steps.",
+)
+@click.option(
+    "--keep-gb",
+    type=click.FloatRange(0, min_open=True),
+    envvar="GRADGATE_KEEP_GB",
+    metavar="GB",
+    help="Keep so much of all runs in full, and what is oldest in coarser steps.",
+)
 def serve(
     host: str,
     port: int,
@@ -71,6 +86,8 @@ def serve(
     token: str | None,
     allow_hosts: tuple[str, ...],
     lost_after: float,
+    keep_days: float | None,
+    keep_gb: float | None,
 ) -> None:
     """Start the dashboard, and keep it until Ctrl-C."""
     if token is not None and not TOKEN.fullmatch(token):
@@ -81,7 +98,8 @@ def serve(
     with until_stopped() as stopped:
         try:
             url = None if store is None else database_url(store)
-            settings = Settings(data, host, port, token, allow_hosts, lost_after, url)
+            keep = Keep(keep_days, keep_gb)
+            settings = Settings(data, host, port, token, allow_hosts, lost_after, url, keep)
             service = Service(settings)
             service.start()
         except (ServiceError, StoreError) as error:

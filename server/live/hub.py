@@ -15,11 +15,14 @@ from ..protocol.commands.registry import AnyCommand
 from ..protocol.probe_messages import Hello
 from ..protocol.runs import RunStatus
 from ..store.database import Store
+from ..store.guard import guarded, logged
+from ..store.keep import Keep
 from ..store.ledger import unapplied
 from ..store.levels.compactor import Compactor
 from ..store.levels.merging import SampleMerges
 from ..store.metrics.merging import MetricMerges
 from ..store.recording import Changes
+from ..store.retention import EVERY, Retention
 from ..store.runs import OpenedRun, live_runs, open_run
 from ..store.writer import Writer
 from .administration import Administration
@@ -46,15 +49,19 @@ class TooManyConnections(Refused):
 class Hub:
     """The connections of one server; made and used in the event loop."""
 
-    def __init__(self, store: Store, lost_after: float) -> None:
+    def __init__(self, store: Store, lost_after: float, keep: Keep) -> None:
         self._store = store
         self._lost_after = lost_after
         self._runs = LiveRuns(asyncio.get_running_loop())
         self._probes = 0
         self._browsers = 0
         self.writer = Writer(store, self._commit_from_writer, self._runs.drop_from_writer)
+        self._retention = Retention(keep)
         self._compactor = Compactor(
-            store, self.writer.submit, (SampleMerges(), MetricMerges()), self._writer_busy
+            store,
+            self.writer.submit,
+            (SampleMerges(), MetricMerges(), self._retention),
+            self._writer_busy,
         )
         self.requests = Requests(store, self.writer, self._runs)
         self._others = OtherServers(store, self.writer, self._runs, self.requests)
@@ -75,6 +82,7 @@ class Hub:
             asyncio.create_task(silence),
             asyncio.create_task(self._others.bring()),
             asyncio.create_task(self.administration.remove_deleted()),
+            asyncio.create_task(self._look_through()),
         ]
         try:
             yield
@@ -159,6 +167,17 @@ class Hub:
     def _commit_from_writer(self, changes: Sequence[Changes]) -> None:
         self._runs.commit_from_writer(changes)
         self._compactor.notice(change.run for change in changes)
+
+    async def _look_through(self) -> None:
+        """Have every run looked at now and then, since what it keeps grows old by itself."""
+        while True:
+            await asyncio.sleep(EVERY)
+            with guarded(logged("The runs could not be looked through")):
+                self._compactor.notice(await run_in_threadpool(self._stored))
+
+    def _stored(self) -> list[str]:
+        with self._store.read() as connection:
+            return self._retention.unmerged_runs(connection)
 
     def _stored_live(self) -> list[str]:
         with self._store.read() as connection:

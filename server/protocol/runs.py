@@ -8,7 +8,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from . import limits
-from .fields import Text
+from .fields import Figure, Text
 from .models import Request, Row
 from .restraints import Restraints
 
@@ -60,6 +60,8 @@ class RunRow(Row):
     tags: list[str]
     notes: str
     archived: bool
+    keep_days: float | None
+    keep_gb: float | None
 
 
 Title = Annotated[
@@ -87,6 +89,9 @@ Tags = Annotated[
 """Tags, each once and in order."""
 
 
+_LIMITS = ("keep_days", "keep_gb")
+
+
 class RunEdit(Request):
     """What a person changes of a run; a field that is null or missing stays as it is."""
 
@@ -94,6 +99,9 @@ class RunEdit(Request):
     tags: Tags | None = None
     notes: Text | None = None
     archived: bool | None = None
+    keep_days: Figure | None = None
+    keep_gb: Figure | None = None
+    """How much is kept in full; 0 takes the limit away, so that the server's holds."""
 
     @model_validator(mode="after")
     def _changes(self) -> RunEdit:
@@ -103,9 +111,10 @@ class RunEdit(Request):
         return self
 
     @property
-    def changed(self) -> dict[str, str | list[str] | bool]:
-        """Return the fields that are given, with their values."""
-        return self.model_dump(exclude_none=True)
+    def changed(self) -> dict[str, str | list[str] | bool | float | None]:
+        """Return the fields that are given, with their values as a run has them."""
+        given = self.model_dump(exclude_none=True)
+        return given | {name: given[name] or None for name in _LIMITS if name in given}
 
 
 class Runs(Row):

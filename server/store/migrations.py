@@ -73,6 +73,8 @@ _STEPS: Mapping[int, tuple[str, ...]] = {
         "ALTER TABLE runs ADD COLUMN tags JSON NOT NULL DEFAULT '[]'",
         "ALTER TABLE runs ADD COLUMN notes TEXT NOT NULL DEFAULT ''",
         "ALTER TABLE runs ADD COLUMN archived BOOLEAN NOT NULL DEFAULT FALSE",
+        "ALTER TABLE runs ADD COLUMN keep_days FLOAT",
+        "ALTER TABLE runs ADD COLUMN keep_gb FLOAT",
         "CREATE TABLE deletions (run VARCHAR(16) NOT NULL, PRIMARY KEY (run))",
         "CREATE TABLE questions (id VARCHAR(16) NOT NULL, run VARCHAR(16) NOT NULL, "
         "kind VARCHAR(8) NOT NULL, asked TEXT NOT NULL, answer TEXT, time FLOAT NOT NULL, "

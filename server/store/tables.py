@@ -71,6 +71,8 @@ runs = Table(
     Column("tags", JSON, nullable=False),
     Column("notes", Text, nullable=False),
     Column("archived", Boolean, nullable=False),
+    Column("keep_days", Float(53)),
+    Column("keep_gb", Float(53)),
     Index("runs_by_given_name", "given_name"),
 )
 

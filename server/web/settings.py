@@ -9,6 +9,8 @@ from pathlib import Path
 
 from sqlalchemy import URL
 
+from ..store.keep import KEEP_ALL, Keep
+
 DEFAULT_PORT = 8765
 # What an Authorization header can carry (RFC 6750, section 2.1).
 TOKEN = re.compile(r"[A-Za-z0-9._~+/=-]+")
@@ -29,6 +31,7 @@ class Settings:
     allow_hosts: tuple[str, ...] = ()
     lost_after: float = 10.0
     store: URL | None = None
+    keep: Keep = KEEP_ALL
 
     @property
     def loopback(self) -> bool:

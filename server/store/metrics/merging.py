@@ -14,7 +14,7 @@ from ..tables import metric_blocks, metrics, runs
 from .buckets import Buckets, joined, of_values
 from .packing import Values, pack_buckets, pack_values, unpack_buckets
 from .sizes import BLOCK, BLOCK_LEVEL, FACTOR, KEPT, tile_values
-from .values import metric_names, not_behind, of_metric, row_values, rows_of
+from .values import merged_end, metric_names, not_behind, of_metric, row_values, rows_of
 
 EVERY = 20.0
 """Seconds between two looks through the metrics of a run."""
@@ -79,11 +79,7 @@ def next_metric_merge(connection: Connection, run: str) -> MetricMerge | None:
 
 
 def _merge(connection: Connection, run: str, name: str, values: Values) -> MetricMerge:
-    ends = select(func.max(metric_blocks.c.first)).where(
-        of_metric(metric_blocks, run, name), metric_blocks.c.level == BLOCK_LEVEL
-    )
-    latest = connection.scalar(ends)
-    first = 0 if latest is None else latest + BLOCK
+    first = merged_end(connection, run, name)
     block = of_values(values.steps, values.values)
     rows = [_row(run, name, BLOCK_LEVEL, first, block, pack_values(values))]
     rows.extend(_tiles(connection, run, name, first, block))

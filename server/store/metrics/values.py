@@ -133,9 +133,10 @@ def read_metric_before(
 
 
 def merged_end(connection: Connection, run: str, name: str) -> int:
-    """Return how many values of a metric have been merged into blocks."""
+    """Return how many values of a metric have been merged into blocks, kept or not."""
+    # The tile above a block is made with it, and stays.
     query = select(func.max(metric_blocks.c.first)).where(
-        of_metric(metric_blocks, run, name), metric_blocks.c.level == BLOCK_LEVEL
+        of_metric(metric_blocks, run, name), metric_blocks.c.level == BLOCK_LEVEL + 1
     )
     first = connection.scalar(query)
     return 0 if first is None else int(first) + BLOCK

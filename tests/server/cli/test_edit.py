@@ -76,6 +76,18 @@ def test_notes_are_read_from_stdin(
     assert shared_server.get(f"/api/runs/{finished}")["notes"] == "from a file"
 
 
+def test_what_is_kept_of_a_run_is_limited(gradgate: Gradgate, finished: str) -> None:
+    """By age and by size, until 0 takes a limit away; what is no number of days is refused."""
+    told = f"{finished} ({finished}) keeps"
+    assert gradgate("keep", finished).stdout == f"{told} as much as the server does.\n"
+    assert gradgate("keep", finished, "--days", "30").stdout == f"{told} 30 days in full.\n"
+    both = gradgate("keep", finished, "--gb", "0.5").stdout
+    assert both == f"{told} 30 days and 0.5 GB in full.\n"
+    assert gradgate("keep", finished, "--days", "0").stdout == f"{told} 0.5 GB in full.\n"
+    wrong = gradgate("keep", finished, "--days", "-1")
+    assert (wrong.exit_code, "keep_days: Input should be" in wrong.stderr) == (2, True)
+
+
 def test_archived_runs_are_listed_when_asked(gradgate: Gradgate, finished: str) -> None:
     """With the word beside their status, and their tags."""
     gradgate("tag", finished, f"x{finished}")

@@ -11,7 +11,9 @@ import httpx
 import pytest
 
 from gradgate.server.store.tables import SCHEMA_VERSION
+from tests.support.probing import FakeProbe, hello
 from tests.support.serving import ServerProcess, spawn_serve
+from tests.support.waiting import wait_for
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -97,6 +99,7 @@ def test_a_file_that_is_no_store_is_said(tmp_path: Path) -> None:
         (("--token", " "), "--token is made of"),
         (("--token", "gehört mir"), "--token is made of"),
         (("--lost-after", "0"), "--lost-after"),
+        (("--keep-days", "0"), "--keep-days"),
         (("--store", "mysql://me:hunter2@host/d"), "such as postgresql+psycopg://"),
         (("--store", "postgresql://me:hunter2@127.0.0.1:1/d"), "postgresql+psycopg://me:***@"),
         (("--data", "postgresql://me:hunter2@host/d"), "with --store"),
@@ -110,6 +113,28 @@ def test_an_option_that_cannot_be_is_said(
     assert message in says
     assert "hunter2" not in says
     assert not any("hunter2" in str(path) for path in tmp_path.rglob("*"))
+
+
+def test_old_samples_are_kept_in_coarser_steps(tmp_path: Path, run: str) -> None:
+    """With `--keep-days`: a spike in them is still in the series, and an export begins later."""
+    count = 1024 + 300
+    with ServerProcess(tmp_path) as server, FakeProbe(server, hello(run, ["a"])) as probe:
+        for seq in range(1, count + 1):
+            probe.sample(seq, [900.0 if seq == 77 else 1.0], at=seq)
+        probe.until_acked(count)
+        probe.bye(count)
+        wait_for(lambda: server.get(f"/api/runs/{run}")["status"] == "finished")
+    with ServerProcess(tmp_path, "--keep-days", "1") as server:
+        wait_for(lambda: 77 not in exported(server, run), message="the oldest samples are dropped")
+        assert exported(server, run) == list(range(1025, count + 1))
+        series = server.get(f"/api/runs/{run}/series", parameter="a", points=10)
+        assert (max(series["max"]), series["samples"]) == (900.0, count)
+
+
+def exported(server: ServerProcess, run: str) -> list[int]:
+    """The steps of the samples in an export."""
+    answer = server.page(f"/api/runs/{run}/export", params={"format": "csv", "table": "samples"})
+    return [int(line.split(",")[0]) for line in answer.text.splitlines()[1:]]
 
 
 def refusal(*options: str) -> str:

@@ -58,6 +58,7 @@ def test_all_that_was_stored_is_there(old: ServerProcess, version: int) -> None:
     assert (row["name"], row["samples"], row["parameters"]) == ("old", 1, 2)
     assert (row["ranks"], row["compiled"]) == (1, False)
     assert (row["tags"], row["notes"], row["archived"]) == ([], "", False)
+    assert (row["keep_days"], row["keep_gb"]) == (None, None)
     assert row["restraints"] == {"frozen": [], "frozen_stats": [], "share": None}
     parameters = old.get(f"{path}/parameters")["parameters"]
     assert [each["state"] for each in parameters] == ["frozen", "present"]

@@ -74,7 +74,10 @@ def test_names_and_tags_are_kept_without_space_around() -> None:
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ({}, "nothing is changed: give at least one of name, tags, notes, archived"),
+        (
+            {},
+            "nothing is changed: give at least one of name, tags, notes, archived, keep_days,",
+        ),
         ({"name": None}, "nothing is changed"),
         ({"name": "  "}, "at least 1 character"),
         ({"name": "a" * 513}, "at most 512 characters"),
