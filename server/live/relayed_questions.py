@@ -154,8 +154,8 @@ class RelayedQuestions:
         text = await asyncio.wrap_future(self._writer.submit(take))
         if text is None:
             raise NoJobNow(
-                f"The job of run {run!r} is connected to no server that answers, so it cannot be "
-                "asked: try again when it is back, or send the command without asking, and it "
+                f"The job of run {run!r} is not connected to any server that answers, so it cannot "
+                "be asked: try again when it is back, or send the command without asking, and it "
                 "waits for the job."
             )
         answered = Answered.model_validate_json(text)

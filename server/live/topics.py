@@ -83,8 +83,10 @@ class ChangedTopic(Topic[Ids]):
     """A topic whose news are that something of it changed in the store."""
 
     def merge(self, waiting: Ids | None, later: Ids) -> Ids:
-        """Add ids."""
-        return later if waiting is None else waiting | later
+        """Add ids; news without any are of all that there is, and stay so."""
+        if waiting is None:
+            return later
+        return waiting | later if waiting and later else frozenset()
 
 
 class StoredTopic(ChangedTopic):

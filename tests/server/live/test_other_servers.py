@@ -141,7 +141,7 @@ def test_a_job_that_no_server_has_is_asked_in_vain(
         pass
     answer = two.page(f"/api/runs/{run}/preview", params=FREEZE)
     assert answer.status_code == 503
-    assert "connected to no server that answers" in answer.json()["detail"]
+    assert "is not connected to any server that answers" in answer.json()["detail"]
 
 
 def test_a_run_is_lost_only_when_no_server_hears_it(

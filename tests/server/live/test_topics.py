@@ -6,7 +6,7 @@ from typing import get_args
 
 from gradgate.server.live.band import Band
 from gradgate.server.live.points import Points
-from gradgate.server.live.topics import TOPICS, DirectTopic, LoggedMetrics, Pace, Samples
+from gradgate.server.live.topics import COMMANDS, TOPICS, DirectTopic, LoggedMetrics, Pace, Samples
 from gradgate.server.protocol.browser_messages import ToBrowser, Watch
 from gradgate.server.protocol.frames import decode
 from gradgate.server.protocol.probe_messages import Metrics
@@ -43,6 +43,18 @@ def test_later_news_stay_as_they_are() -> None:
         own = topic.merge(own, logged(3))
         assert [point.step for point in shared.listed()] == [2]
         assert [point.step for point in own.listed()][-2:] == [2, 3]
+
+
+def test_news_of_all_that_changed_are_not_narrowed() -> None:
+    """Whether the ids come before or behind; other ids add up."""
+    everything: frozenset[int] = frozenset()
+    for waiting, later, merged in (
+        (None, everything, everything),
+        (everything, frozenset({1}), everything),
+        (frozenset({1}), everything, everything),
+        (frozenset({1}), frozenset({2}), frozenset({1, 2})),
+    ):
+        assert COMMANDS.merge(waiting, later) == merged
 
 
 def test_total_norms_are_points_of_their_steps() -> None:
