@@ -15,6 +15,7 @@ from .protocol.commands.change import ChangeRequest
 from .protocol.commands.registry import AnyRequest
 from .protocol.commands.row import CommandRow, CommandRows
 from .protocol.effects import Preview
+from .protocol.events import EventRow, EventRows
 from .protocol.explanations import ExplanationRows
 from .protocol.gates import GateRows
 from .protocol.health import Health
@@ -47,6 +48,8 @@ _PARTS: dict[str, Any] = {
     "gates": GateRows,
     "explanations": ExplanationRows,
     "alerts": AlertRows,
+    "event": EventRow,
+    "events": EventRows,
     "trial_request": TrialRequest,
     "trial": Trial,
     "health": Health,

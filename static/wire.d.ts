@@ -17,6 +17,8 @@ export interface Wire {
   command: CommandRow;
   command_request: CommandRequest | GateRequest | UngateRequest | ExplainRequest;
   commands: CommandRows;
+  event: EventRow;
+  events: EventRows;
   explanations: ExplanationRows;
   gates: GateRows;
   health: Health;
@@ -34,7 +36,8 @@ export interface Wire {
     | NewMetrics
     | GatesChanged
     | ExplanationsChanged
-    | AlertsChanged;
+    | AlertsChanged
+    | EventsChanged;
   sparklines: Sparklines;
   trial: Trial;
   trial_request: TrialRequest;
@@ -204,6 +207,43 @@ export interface ExplainRequest {
  */
 export interface CommandRows {
   commands: CommandRow[];
+}
+/**
+ * One thing that happened, from `step` to `last_step`; it names the first 20 of `count`.
+ *
+ * `figures` holds the numbers that made it one, `dismissed` when a person put it aside.
+ */
+export interface EventRow {
+  count: number;
+  dismissed: number | null;
+  figures: {
+    [k: string]: unknown;
+  };
+  id: number;
+  kind:
+    | "nonfinite"
+    | "spike"
+    | "vanished"
+    | "absent"
+    | "dead"
+    | "not_moving"
+    | "drift"
+    | "command"
+    | "gate"
+    | "alert"
+    | "run";
+  last_step: number;
+  level: "alert" | "note";
+  parameters: string[];
+  sentence: string;
+  step: number;
+  time: number;
+}
+/**
+ * Answer of `GET /api/runs/{run}/events`.
+ */
+export interface EventRows {
+  events: EventRow[];
 }
 /**
  * Answer of `GET /api/runs/{run}/explanations`: what the latest traced step showed.
@@ -609,6 +649,13 @@ export interface ExplanationsChanged {
 export interface AlertsChanged {
   alerts: Alert[];
   type?: "alerts";
+}
+/**
+ * Events that are new or changed; at connect the latest 100.
+ */
+export interface EventsChanged {
+  events: EventRow[];
+  type?: "events";
 }
 /**
  * The last samples of `grad_norm`, and of the states as codes, of every parameter.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from urllib.parse import quote, urlencode
 
 from ..protocol.alerts import Alert, AlertRows
@@ -10,6 +10,7 @@ from ..protocol.commands.change import ChangeRequest
 from ..protocol.commands.registry import AnyRequest
 from ..protocol.commands.row import CommandRow
 from ..protocol.effects import Preview
+from ..protocol.events import EventRow, EventRows
 from ..protocol.explanations import ExplanationRows
 from ..protocol.gates import GateRow, GateRows
 from ..protocol.parameters import ParameterRow, ParameterRows
@@ -75,6 +76,11 @@ class Client:
         """Yield a run's data as a file, piece by piece; what is None is not asked for."""
         query = urlencode({name: value for name, value in asked.items() if value is not None})
         return self._transport.download(f"{_path(run)}/export?{query}")
+
+    def events(self, run: str, chosen: Mapping[str, object]) -> list[EventRow]:
+        """Return events of a run, newest first; `chosen` is the query, None for what is not."""
+        query = urlencode({k: v for k, v in chosen.items() if v is not None}, doseq=True)
+        return self._transport.get(EventRows, f"{_path(run)}/events?{query}").events
 
     def trial(self, run: str, asked: TrialRequest) -> Trial:
         """Return how a gate would have fared."""

@@ -9,6 +9,7 @@ from .alerts import alerts
 from .archive import archive
 from .delete import delete
 from .demo import demo
+from .events import events
 from .explain import explain
 from .export import export
 from .freeze import freeze
@@ -32,7 +33,7 @@ def main() -> None:
     """Watch, explain and steer gradient flow in a PyTorch job while it trains."""
 
 
-_OF_JOBS = (parameters, freeze, thaw, gate, ungate, gates, explain, alerts, export)
+_OF_JOBS = (parameters, freeze, thaw, gate, ungate, gates, explain, alerts, events, export)
 _OF_RUNS = (runs, rename, tag, note, keep, archive, unarchive, delete)
 
 for command in (serve, demo, *_OF_RUNS, *_OF_JOBS):

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 import platformdirs
 
+from ..events.thresholds import BadThreshold, thresholds_from
 from ..store.errors import StoreError
 from ..store.keep import Keep
 from ..store.postgresql import database_url
@@ -78,6 +79,14 @@ _POLL = 0.5
     metavar="GB",
     help="Keep so much of all runs in full, and what is oldest in coarser steps.",
 )
+@click.option(
+    "--threshold",
+    "thresholds",
+    multiple=True,
+    metavar="NAME=VALUE",
+    envvar="GRADGATE_THRESHOLD",
+    help="From when on something is an event, such as spike=5. May be given several times.",
+)
 def serve(
     host: str,
     port: int,
@@ -88,18 +97,23 @@ def serve(
     lost_after: float,
     keep_days: float | None,
     keep_gb: float | None,
+    thresholds: tuple[str, ...],
 ) -> None:
     """Start the dashboard, and keep it until Ctrl-C."""
     if token is not None and not TOKEN.fullmatch(token):
         raise click.UsageError(
             "--token is made of letters, digits and any of -._~+/=: give another, or leave it out."
         )
+    try:
+        events = thresholds_from(thresholds)
+    except BadThreshold as error:
+        raise click.UsageError(f"--threshold {error}") from error
     logging.basicConfig(format="%(levelname)s: %(message)s")
     with until_stopped() as stopped:
         try:
             url = None if store is None else database_url(store)
             keep = Keep(keep_days, keep_gb)
-            settings = Settings(data, host, port, token, allow_hosts, lost_after, url, keep)
+            settings = Settings(data, host, port, token, allow_hosts, lost_after, url, keep, events)
             service = Service(settings)
             service.start()
         except (ServiceError, StoreError) as error:

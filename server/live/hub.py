@@ -10,11 +10,13 @@ from contextlib import asynccontextmanager, contextmanager
 from sqlalchemy import Connection
 from starlette.concurrency import run_in_threadpool
 
+from ..events.thresholds import Thresholds
 from ..protocol import limits
 from ..protocol.commands.registry import AnyCommand
 from ..protocol.probe_messages import Hello
 from ..protocol.runs import RunStatus
 from ..store.database import Store
+from ..store.detection import record_command, record_status
 from ..store.guard import guarded, logged
 from ..store.keep import Keep
 from ..store.ledger import unapplied
@@ -49,13 +51,17 @@ class TooManyConnections(Refused):
 class Hub:
     """The connections of one server; made and used in the event loop."""
 
-    def __init__(self, store: Store, lost_after: float, keep: Keep) -> None:
+    def __init__(
+        self, store: Store, lost_after: float, keep: Keep, thresholds: Thresholds | None = None
+    ) -> None:
         self._store = store
         self._lost_after = lost_after
         self._runs = LiveRuns(asyncio.get_running_loop())
         self._probes = 0
         self._browsers = 0
-        self.writer = Writer(store, self._commit_from_writer, self._runs.drop_from_writer)
+        self.writer = Writer(
+            store, self._commit_from_writer, self._runs.drop_from_writer, thresholds
+        )
         self._retention = Retention(keep)
         self._compactor = Compactor(
             store,
@@ -151,6 +157,11 @@ class Hub:
             changes.add("parameters")
             if rejected:
                 changes.add("commands", *rejected)
+            changes.add_events(
+                record_status(connection, live.id, opened.status, RunStatus.LIVE, now)
+            )
+            for number in rejected:
+                changes.add_events(record_command(connection, live.id, number, now))
             self._store.announce(connection, changes)
             return opened, commands, changes
 

@@ -11,7 +11,7 @@ from ..store.guard import guarded, logged
 from ..store.recording import Changes
 from .connection import Refused
 from .live_run import LiveRun
-from .topics import COMMANDS
+from .topics import COMMANDS, EVENTS
 
 _DROPPED = (
     "The server cannot store what this run sent, and its log says why: nothing more of the run is "
@@ -64,6 +64,16 @@ class LiveRuns:
     def command_from_writer(self, run: str, command: AnyCommand) -> None:
         """Pass a new command to the probe and the browsers; called like that too."""
         self._loop.call_soon_threadsafe(partial(self._command, run, command))
+
+    def announce_from_writer(self, run: str, events: Sequence[int]) -> None:
+        """Tell browsers of new or changed events; called like that too."""
+        self._loop.call_soon_threadsafe(self.announce, run, events)
+
+    def announce(self, run: str, events: Sequence[int]) -> None:
+        """Tell browsers of new or changed events."""
+        live = self._runs.get(run)
+        if live is not None and events:
+            live.publish(EVENTS, frozenset(events))
 
     def _drop(self, run: str) -> None:
         live = self._runs.get(run)

@@ -13,10 +13,13 @@ from ..protocol.commands.change import ChangeRequest
 from ..protocol.commands.registry import AnyRequest
 from ..protocol.commands.row import CommandRow
 from ..protocol.effects import Preview
+from ..protocol.events import EventRow
 from ..protocol.runs import RunStatus
 from ..protocol.trials import RecordedHistory, Trial, TrialRequest
 from ..store.announcements import Announcement
 from ..store.database import Store
+from ..store.detection import record_command
+from ..store.events import dismiss_event
 from ..store.ledger import command_of, request
 from ..store.questions import StoredQuestion
 from ..store.recording import Changes
@@ -46,18 +49,39 @@ class Requests:
 
         The future raises what `ledger.request` or `Writer.submit` raise.
         """
+        events: list[int] = []
         now = time.time()
 
         def work(connection: Connection) -> CommandRow:
             row = request(connection, run=run, asked=asked, now=now)
             changes = Changes(run, 0, given=[row.id])
             changes.add("commands", row.id)
+            changes.add_events(record_command(connection, run, row.id, now))
+            events.extend(changes.events)
             self._store.announce(connection, changes)
             return row
 
         future = self._writer.submit(work)
         # Called in the writer's thread, so commands are passed on in the order of their ids.
-        future.add_done_callback(partial(self._pass_on, run))
+        future.add_done_callback(partial(self._pass_on, run, events))
+        return future
+
+    def dismiss(self, run: str, number: int, *, dismissed: bool) -> Future[EventRow]:
+        """Put an event aside, or take it up again, and tell the browsers.
+
+        The future raises what `dismiss_event` or `Writer.submit` raise.
+        """
+        now = time.time() if dismissed else None
+
+        def work(connection: Connection) -> EventRow:
+            row = dismiss_event(connection, run, number, now)
+            changes = Changes(run, 0)
+            changes.add("events", number)
+            self._store.announce(connection, changes)
+            return row
+
+        future = self._writer.submit(work)
+        future.add_done_callback(partial(self._tell_dismissed, run))
         return future
 
     async def preview(self, run: str, asked: ChangeRequest) -> Preview:
@@ -122,10 +146,15 @@ class Requests:
             "it is back, or send the command without asking, and it waits for the job."
         )
 
-    def _pass_on(self, run: str, future: Future[CommandRow]) -> None:
+    def _pass_on(self, run: str, events: list[int], future: Future[CommandRow]) -> None:
         if not future.cancelled() and future.exception() is None:
             command = command_of(future.result().model_dump())
             self._runs.command_from_writer(run, command)
+            self._runs.announce_from_writer(run, events)
+
+    def _tell_dismissed(self, run: str, future: Future[EventRow]) -> None:
+        if not future.cancelled() and future.exception() is None:
+            self._runs.announce_from_writer(run, [future.result().id])
 
     def _status(self, run: str) -> RunStatus:
         with self._store.read() as connection:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
 from ..protocol.runs import RunStatus
 from ..store.database import Store
+from ..store.detection import record_status
 from ..store.guard import guarded, logged
 from ..store.recording import Changes
 from ..store.runs import lose
@@ -42,16 +44,22 @@ async def watch_for_silence(
 
 async def _lose(runs: LiveRuns, store: Store, writer: Writer, live: LiveRun) -> None:
     live.status = RunStatus.LOST
+    now = time.time()
 
-    def work(connection: Connection) -> None:
-        lose(connection, live.id)
-        store.announce(connection, Changes(live.id, 0, status=RunStatus.LOST))
+    def work(connection: Connection) -> list[int]:
+        changes = Changes(live.id, 0, status=RunStatus.LOST)
+        if lose(connection, live.id):
+            told = record_status(connection, live.id, RunStatus.LIVE, RunStatus.LOST, now)
+            changes.add_events(told)
+        store.announce(connection, changes)
+        return changes.events
 
     try:
-        await asyncio.wrap_future(writer.submit(work))
+        events = await asyncio.wrap_future(writer.submit(work))
     except (SQLAlchemyError, WriterEnded) as error:
         _log.error("Run %s is lost, and that could not be stored: %s", live.id, error)
         live.status = RunStatus.LIVE
         return
     live.publish(RUN, frozenset())
+    runs.announce(live.id, events)
     runs.forget(live)

@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 from ..protocol.browser_messages import (
     AlertsChanged,
     CommandsChanged,
+    EventsChanged,
     ExplanationsChanged,
     GatesChanged,
     NewMetrics,
@@ -24,6 +25,7 @@ from ..protocol.models import Message
 from ..protocol.probe_messages import Metrics
 from ..protocol.totals import Totals
 from ..store.alerts import alert_rows
+from ..store.events import event_rows
 from ..store.gates import gate_rows
 from ..store.ledger import command_rows
 from ..store.runs import run_row
@@ -31,6 +33,7 @@ from .band import Band
 from .points import Points
 
 COMMANDS_TOLD = 100
+EVENTS_TOLD = 100
 
 N = TypeVar("N")
 F = TypeVar("F")
@@ -204,6 +207,22 @@ class AlertsTopic(StoredTopic):
         return AlertsChanged(alerts=alert_rows(connection, run))
 
 
+class EventsTopic(StoredTopic):
+    """The events that are new or changed."""
+
+    name = "events"
+    opens = True
+
+    def merge(self, waiting: Ids | None, later: Ids) -> Ids:
+        """Add ids, and keep the latest."""
+        return frozenset(sorted(super().merge(waiting, later))[-EVENTS_TOLD:])
+
+    def read(self, connection: Connection, run: str, ids: Ids) -> Message:
+        """Return the rows of the events, or of the latest."""
+        rows = event_rows(connection, run, limit=EVENTS_TOLD, ids=ids or None)
+        return EventsChanged(events=rows)
+
+
 class ParametersTopic(NoticeTopic):
     """The table, and what is frozen."""
 
@@ -220,6 +239,7 @@ class ExplanationsTopic(NoticeTopic):
 
 RUN = RunTopic()
 COMMANDS = CommandsTopic()
+EVENTS = EventsTopic()
 
 TOPICS: tuple[Topic[Any], ...] = (
     RUN,
@@ -229,6 +249,7 @@ TOPICS: tuple[Topic[Any], ...] = (
     GatesTopic(),
     ExplanationsTopic(),
     AlertsTopic(),
+    EVENTS,
     LoggedMetrics(),
 )
 """Every topic, in the order in which a page is sent what is due at once; those with a pace last."""

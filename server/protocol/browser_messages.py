@@ -9,6 +9,7 @@ from pydantic import Field
 from . import limits
 from .alerts import Alert
 from .commands.row import CommandRow
+from .events import EventRow
 from .fields import Count, Name, NonFinite
 from .gates import GateRow
 from .models import Message
@@ -75,6 +76,13 @@ class AlertsChanged(Message):
     alerts: list[Alert]
 
 
+class EventsChanged(Message):
+    """Events that are new or changed; at connect the latest 100."""
+
+    type: Literal["events"] = "events"
+    events: list[EventRow]
+
+
 ToBrowser = Annotated[
     RunChanged
     | CommandsChanged
@@ -82,7 +90,8 @@ ToBrowser = Annotated[
     | NewMetrics
     | GatesChanged
     | ExplanationsChanged
-    | AlertsChanged,
+    | AlertsChanged
+    | EventsChanged,
     Field(discriminator="type"),
 ]
 

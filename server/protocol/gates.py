@@ -118,7 +118,7 @@ def gate_text(gate: GateRow | CommandRow) -> str:
     return ", ".join(parts)
 
 
-def action_text(gate: GateRow | CommandRow) -> str:
+def action_text(gate: Gate | GateRow | CommandRow) -> str:
     """Say what a gate does while it is closed, such as `scale by 0.5`."""
     action = ACTIONS.get(gate.action or "", ACTIONS["block"])
     figure = None if action.figure is None else getattr(gate, action.figure)

@@ -8,6 +8,7 @@ from typing import Any, cast
 
 from sqlalchemy import Connection, CursorResult, Row, func, insert, select, update
 
+from ..events.records import CommandRecord
 from ..protocol.commands.registry import KINDS, AnyCommand, AnyRequest
 from ..protocol.commands.row import CommandRow
 from ..protocol.commands.state import UNAPPLIED, CommandState
@@ -79,6 +80,21 @@ def record_report(connection: Connection, run: str, report: Report) -> int | Non
         changes["parameters"] = report.parameters
     connection.execute(_one(update(commands), run, row.id).values(**changes))
     return int(row.id)
+
+
+def command_state(connection: Connection, run: str, report: Report) -> CommandState | None:
+    """Return the state of the command that a report is of; None before it is in the ledger."""
+    row = _find(connection, run, report)
+    return None if row is None else CommandState(row.state)
+
+
+def command_record(
+    connection: Connection, run: str, number: int, time: float, step: int
+) -> CommandRecord:
+    """Return a command as detectors of events are shown it, at the latest step that is known."""
+    row = _select(connection, run, 1, {number}).one()
+    at = step if row.step is None else row.step
+    return CommandRecord(_command_row(row, [], 0), row.parameters, time, at)
 
 
 def reject_unapplied(connection: Connection, run: str, reason: str, now: float) -> list[int]:

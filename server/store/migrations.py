@@ -86,6 +86,13 @@ _STEPS: Mapping[int, tuple[str, ...]] = {
         "high_step BIGINT NOT NULL, data BLOB NOT NULL, PRIMARY KEY (run, name, level, first))",
         "CREATE INDEX metric_blocks_by_steps ON metric_blocks "
         "(run, name, level, high_step, low_step)",
+        "CREATE TABLE events (run VARCHAR(16) NOT NULL, id BIGINT NOT NULL, "
+        "kind VARCHAR(16) NOT NULL, level VARCHAR(8) NOT NULL, time FLOAT NOT NULL, "
+        "step BIGINT NOT NULL, last_step BIGINT NOT NULL, count INTEGER NOT NULL, members BLOB, "
+        "sentence TEXT NOT NULL, figures JSON NOT NULL, dismissed FLOAT, PRIMARY KEY (run, id))",
+        "CREATE INDEX events_by_kind ON events (run, kind, id)",
+        "CREATE INDEX events_by_last_step ON events (run, last_step)",
+        "CREATE TABLE watches (run VARCHAR(16) NOT NULL, state BLOB NOT NULL, PRIMARY KEY (run))",
     ),
 }
 

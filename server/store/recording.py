@@ -8,7 +8,10 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Row, update
 
+from ..events.records import AlertsRecord, GatesRecord, MetricsRecord, TotalsRecord
+from ..protocol import limits
 from ..protocol.frames import Sample
+from ..protocol.gates import Gate
 from ..protocol.probe_messages import (
     Alerts,
     Bye,
@@ -24,9 +27,11 @@ from ..protocol.probe_messages import (
 from ..protocol.runs import RunStatus
 from ..protocol.states import State, count_states
 from ..protocol.totals import Totals
-from .alerts import record_alerts
+from .alerts import alert_rows, record_alerts
+from .detection import Detection, Watched
 from .explanations import record_explanations
-from .ledger import record_report, reject_unapplied
+from .guard import readable
+from .ledger import command_state, record_report, reject_unapplied
 from .metrics.values import append_metrics
 from .parameter_table import save_table, table_summary
 from .runs import locked_run
@@ -64,41 +69,61 @@ class Changes:
     """The number of the first sample that was appended, and how many were."""
     metrics: tuple[int, int] | None = None
     """The first and the last `seq` of what was logged."""
+    events: list[int] = field(default_factory=list)
+    """The ids of events that are new."""
 
     def add(self, topic: str, *ids: int) -> None:
         """Keep that something of a topic changed."""
         self.topics.setdefault(topic, set()).update(ids)
 
+    def add_events(self, new: Sequence[int], grown: Sequence[int] = ()) -> None:
+        """Keep that there are new events, and that others grew."""
+        self.events += new
+        if new or grown:
+            self.add("events", *new, *grown)
 
-def record(connection: Connection, run: str, received: Sequence[Received]) -> Changes:
+
+def record(
+    connection: Connection,
+    run: str,
+    received: Sequence[Received],
+    detection: Detection | None = None,
+) -> Changes:
     """Store the frames of one run, all of them and `last_seq` in the caller's transaction.
 
     Those that are stored already are left out: the job may have sent them to another server, since
-    its connection to this one ended.
+    its connection to this one ended. So are the events stored that the others make; without
+    `detection` the detectors come from the store.
     """
     row = locked_run(connection, run)
     changes = Changes(run, row.last_seq)
     received = [each for each in received if _is_new(each.frame, row.last_seq)]
     if not received:
         return changes
+    detection = detection or Detection()
+    watched = detection.begin(connection, row)
     columns: dict[str, Any] = {
         "last_seen": received[-1].at,
         "status": RunStatus.LIVE.value,
         "step": row.step,
     }
+    watched.see_status(RunStatus(row.status), RunStatus.LIVE, received[0].at, row.step)
     samples = [frame for frame, _ in received if isinstance(frame, Sample)]
     logged = [frame for frame, _ in received if isinstance(frame, Metrics | Totals)]
     append_metrics(connection, run, logged)
     if logged:
         changes.metrics = logged[0].seq, logged[-1].seq
     for frame, at in received:
-        _record_one(connection, row, frame, columns, changes, at)
+        _record_one(connection, row, frame, columns, changes, at, watched)
     if samples:
         append_samples(connection, run, row.samples, samples)
         columns.update(_sample_columns(row, samples, columns))
         changes.samples = row.samples, len(samples)
     changes.status = RunStatus(columns["status"])
     columns["last_seq"] = changes.last_seq
+    stored = watched.store(connection)
+    changes.add_events(stored.new, stored.grown)
+    detection.end(watched, changes.last_seq)
     connection.execute(update(runs).where(runs.c.id == run).values(**columns))
     return changes
 
@@ -114,9 +139,11 @@ def _record_one(
     columns: dict[str, Any],
     changes: Changes,
     at: float,
+    watched: Watched,
 ) -> None:
     match frame:
         case Sample():
+            watched.see_sample(frame)
             columns["sample_time"] = at
             columns["sample_step"] = frame.step
         case Parameters():
@@ -132,25 +159,44 @@ def _record_one(
                 columns["trainable"] = frame.trainable
             changes.add("parameters")
         case GatesState():
+            before = readable(
+                columns.get("gates", row.gates),
+                Gate.model_validate,
+                lambda item: f"gate {item.get('id')} of run {row.id}",
+            )
+            watched.see(GatesRecord(before, frame.gates, at, columns["step"]))
             columns["gates"] = [item.model_dump() for item in frame.gates]
             changes.add("gates")
         case Explanations():
             if record_explanations(connection, row.id, frame, at):
                 changes.add("explanations")
         case Alerts():
+            told = alert_rows(connection, row.id)
+            now = frame.alerts[: limits.ALERTS]
+            watched.see(AlertsRecord(told, now, at, columns["step"]))
             record_alerts(connection, row.id, frame)
             columns["alerts"] = sum(each.level == "alert" for each in frame.alerts)
             changes.add("alerts")
         case Report():
+            known = command_state(connection, row.id, frame)
             number = record_report(connection, row.id, frame)
             if number is not None:
                 changes.add("commands", number)
+                if known is not frame.state:
+                    watched.see_command(connection, number, frame.time, columns["step"])
+        case Metrics():
+            watched.see(MetricsRecord(frame))
+        case Totals():
+            watched.see(TotalsRecord(frame))
         case Heartbeat():
             columns.update(frame.model_dump(exclude={"type", "time", "step"}))
         case Bye():
             columns["status"] = RunStatus.FINISHED.value
             if rejected := reject_unapplied(connection, row.id, _OVER, at):
                 changes.add("commands", *rejected)
+            for number in rejected:
+                watched.see_command(connection, number, at, columns["step"])
+            watched.see_status(RunStatus.LIVE, RunStatus.FINISHED, at, frame.step)
     if not isinstance(frame, _TIMELESS) and frame.step is not None:
         columns["step"] = max(columns["step"], frame.step)
     if not isinstance(frame, Heartbeat | Bye):

@@ -109,3 +109,7 @@ class TooManyPoints(Refusal):
 
     status = 422
     title = "Too many points"
+
+
+class UnknownEvent(Refusal):
+    """There is no such event."""

@@ -24,6 +24,8 @@ class OpenedRun:
     last_seq: int
     table: list[Known]
     notice: str | None
+    status: RunStatus | None
+    """As it was before; None: the run is new."""
 
 
 def open_run(connection: Connection, hello: Hello, now: float) -> OpenedRun:
@@ -86,13 +88,15 @@ def open_run(connection: Connection, hello: Hello, now: float) -> OpenedRun:
         save_table(connection, hello.run, table)
         connection.execute(update(runs).where(runs.c.id == hello.run).values(**described))
         notice, last_seq = None, known.last_seq
-    return OpenedRun(last_seq=last_seq, table=known_rows(table), notice=notice)
+    status = None if known is None else RunStatus(known.status)
+    return OpenedRun(last_seq=last_seq, table=known_rows(table), notice=notice, status=status)
 
 
-def lose(connection: Connection, run: str) -> None:
-    """Store that a live run's probe is gone."""
+def lose(connection: Connection, run: str) -> bool:
+    """Store that a live run's probe is gone; False when the run was not live."""
     live = (runs.c.id == run) & (runs.c.status == RunStatus.LIVE.value)
-    connection.execute(update(runs).where(live).values(status=RunStatus.LOST.value))
+    changed = connection.execute(update(runs).where(live).values(status=RunStatus.LOST.value))
+    return changed.rowcount > 0
 
 
 def status_of(connection: Connection, run: str) -> RunStatus:

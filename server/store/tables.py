@@ -236,3 +236,31 @@ alerts = Table(
     Column("where", Text),
     Column("level", String(8), nullable=False),
 )
+
+# What happened in a run. `members` holds all of its parameters, packed by `events.pack_members`.
+events = Table(
+    "events",
+    metadata,
+    Column("run", String(16), primary_key=True),
+    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("kind", String(16), nullable=False),
+    Column("level", String(8), nullable=False),
+    Column("time", Float(53), nullable=False),
+    Column("step", BigInteger, nullable=False),
+    Column("last_step", BigInteger, nullable=False),
+    Column("count", Integer, nullable=False),
+    Column("members", LargeBinary),
+    Column("sentence", Text, nullable=False),
+    Column("figures", JSON, nullable=False),
+    Column("dismissed", Float(53)),
+    Index("events_by_kind", "run", "kind", "id"),
+    Index("events_by_last_step", "run", "last_step"),
+)
+
+# What the detectors of a run's events have to know after a restart.
+watches = Table(
+    "watches",
+    metadata,
+    Column("run", String(16), primary_key=True),
+    Column("state", LargeBinary, nullable=False),
+)

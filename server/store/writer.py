@@ -14,8 +14,10 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection
 
+from ..events.thresholds import Thresholds
 from ..protocol.frames import Sample
 from .database import Store
+from .detection import Detection
 from .guard import guarded, logged
 from .recording import Changes, Frame, Received, record
 from .transactions import Failed, Transactions
@@ -45,8 +47,9 @@ class Writer:
         store: Store,
         on_commit: Callable[[Sequence[Changes]], None],
         on_drop: Callable[[str], None],
+        thresholds: Thresholds | None = None,
     ) -> None:
-        """Write a store; both are called in the thread that writes.
+        """Write a store, and the events of its runs; both are called in the thread that writes.
 
         `on_commit` is called with what a transaction changed, `on_drop` with a run of which nothing
         is stored any more.
@@ -56,6 +59,7 @@ class Writer:
         self._queue = WriteQueue()
         self._on_commit = on_commit
         self._on_drop = on_drop
+        self._detection = Detection(thresholds)
         self._broken: set[str] = set()
         self._thread = threading.Thread(target=self._run, name="gradgate-writer", daemon=True)
         self._give_up_at = math.inf
@@ -186,7 +190,7 @@ class Writer:
         self, connection: Connection, by_run: Mapping[str, Sequence[Received]]
     ) -> list[Changes]:
         # In an order that every server of a data base has, lest two wait for each other's runs.
-        found = [record(connection, run, by_run[run]) for run in sorted(by_run)]
+        found = [record(connection, run, by_run[run], self._detection) for run in sorted(by_run)]
         for changes in found:
             self._announce(connection, changes)
         return found

@@ -38,7 +38,7 @@ def create_app(settings: Settings) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        hub = Hub(store, settings.lost_after, settings.keep)
+        hub = Hub(store, settings.lost_after, settings.keep, settings.thresholds)
         app.state.parts = Parts(store, hub, policy, pages.markup)
         try:
             async with hub.running():

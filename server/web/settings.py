@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from sqlalchemy import URL
 
+from ..events.thresholds import Thresholds
 from ..store.keep import KEEP_ALL, Keep
 
 DEFAULT_PORT = 8765
@@ -32,6 +33,7 @@ class Settings:
     lost_after: float = 10.0
     store: URL | None = None
     keep: Keep = KEEP_ALL
+    thresholds: Thresholds = field(default_factory=Thresholds)
 
     @property
     def loopback(self) -> bool:

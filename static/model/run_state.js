@@ -7,9 +7,11 @@
  * @typedef {import("./records.js").GateRow} GateRow
  * @typedef {import("../wire.js").Alert} Alert
  * @typedef {import("./packed_rows.js").PackedSparklines} PackedSparklines
+ * @typedef {import("../wire.js").EventRow} EventRow
  * @typedef {import("../link/sample_frame.js").Sample} Sample
  */
 import { mergeCommands, pendingByParameter } from "./commands.js";
+import { mergeEvents } from "./events.js";
 import { gatesByNode } from "./gate_sites.js";
 import { buildTree } from "./module_tree.js";
 import { decadeDomain, isPlottable } from "./norm_scale.js";
@@ -45,6 +47,8 @@ export class RunState {
     this.told = new Map();
     /** @type {readonly Alert[]} alerts and notes of the whole run */
     this.ofRun = [];
+    /** @type {readonly EventRow[]} what happened, newest first */
+    this.events = [];
     this.history = new SampleHistory(0, SPARK_SAMPLES);
     this.step = 0;
     /** @type {number | null} of the latest sample */
@@ -129,6 +133,11 @@ export class RunState {
     this.notes = byPosition(alerts.filter(({ level }) => level === "note"));
     this.told = allByPosition(alerts);
     this.ofRun = alerts.filter(({ parameter }) => parameter === null);
+  }
+
+  /** @param {readonly EventRow[]} rows new or changed */
+  setEvents(rows) {
+    this.events = mergeEvents(this.events, rows);
   }
 
   /** @param {PackedSparklines} sparklines the samples before the first live one */

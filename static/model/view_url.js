@@ -4,12 +4,13 @@
  * @typedef {import("../link/statistics.js").StatisticName} StatisticName
  * @typedef {"parameters" | "metrics"} LineTab
  * @typedef {"" | typeof SORTS[number]} Sort
+ * @typedef {typeof LOGS[number]} Log
  *
  * @typedef {object} View
  * @property {string} filter
  * @property {string[]} selected names of parameters
  * @property {string} tab "" for the page's own choice
- * @property {"commands" | "gates"} log which list is in sight
+ * @property {Log} log which list is in sight
  * @property {Set<string>} collapsed paths of modules
  * @property {string[]} metrics names of the metrics shown; empty for the page's own choice
  * @property {StatisticName} stat what the lines of parameters show
@@ -21,6 +22,8 @@ import { FIRST_STATISTIC, isStatistic } from "../link/statistics.js";
 /** What the tree can be sorted by: the largest first with a `-`. */
 export const SORTS = Object.freeze(/** @type {const} */ (["-grad_norm", "grad_norm", "-update_ratio", "update_ratio"]));
 export const TABS = Object.freeze(["parameters", "metrics"]);
+/** The lists below one another's place, the first of which is shown at first. */
+export const LOGS = Object.freeze(/** @type {const} */ (["commands", "gates", "events"]));
 export const MAX_SELECTED = 8;
 
 /**
@@ -34,13 +37,22 @@ export function readView(search) {
     filter: query.get("filter") ?? "",
     selected: [...new Set(query.getAll("selected"))].slice(0, MAX_SELECTED),
     tab: TABS.includes(tab) ? tab : "",
-    log: query.get("log") === "gates" ? "gates" : "commands",
+    log: logOf(query.get("log") ?? ""),
     collapsed: new Set(query.getAll("collapsed")),
     metrics: [...new Set(query.getAll("metric"))],
     stat: statisticOf(query.get("stat") ?? ""),
     sort: SORTS.find((sort) => sort === query.get("sort")) ?? "",
     why: query.get("why") ?? "",
   };
+}
+
+/**
+ * The list of this name, or else the one that is shown at first.
+ * @param {string} word
+ * @returns {Log}
+ */
+export function logOf(word) {
+  return LOGS.find((log) => log === word) ?? LOGS[0];
 }
 
 /**
@@ -72,7 +84,7 @@ export function writeView(view) {
   if (view.filter !== "") query.set("filter", view.filter);
   for (const name of view.selected) query.append("selected", name);
   if (view.tab !== "") query.set("tab", view.tab);
-  if (view.log !== "commands") query.set("log", view.log);
+  if (view.log !== LOGS[0]) query.set("log", view.log);
   for (const path of view.collapsed) query.append("collapsed", path);
   for (const name of view.metrics) query.append("metric", name);
   if (view.stat !== FIRST_STATISTIC) query.set("stat", view.stat);

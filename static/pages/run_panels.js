@@ -35,9 +35,12 @@ import { CommandLog } from "../commands/command_log.js";
 import { CommandSender } from "../commands/command_sender.js";
 import { drifted } from "../commands/undo.js";
 import { ExplainControl } from "../explain/explain_control.js";
+import { EventList } from "../commands/event_list.js";
 import { GateControl } from "../gates/gate_control.js";
+import { postJson } from "../link/api.js";
 import { sortedRows, visibleRows } from "../model/module_tree.js";
 import { nameToExplain } from "../model/explained.js";
+import { openAlerts } from "../model/events.js";
 import { FilterMatch } from "../tree/filter_match.js";
 import { RunAlerts } from "../tree/run_alerts.js";
 import { SortHeads } from "../tree/sort_heads.js";
@@ -89,6 +92,10 @@ export class RunPanels {
     this.log = new CommandLog(byId("commands", HTMLElement), byId("announcement", HTMLElement), (command) =>
       this.sender.undo(command),
     );
+    this.events = new EventList(byId("events", HTMLElement), (event, dismissed) => {
+      const dismiss = `${api}/events/${event.id}/dismiss?dismissed=${dismissed}`;
+      void requests.run(async () => state.setEvents([await postJson(dismiss, {})]), "command");
+    });
   }
 
   /** @param {Scene} scene */
@@ -140,10 +147,14 @@ export class RunPanels {
   #drawLog({ view, locked }) {
     const { state } = this;
     this.logTabs.show(view.log);
+    this.events.list.hidden = view.log !== "events";
     this.log.list.hidden = view.log !== "commands";
     this.gates.list.list.hidden = view.log !== "gates";
     this.log.render(state.commands, state.gates, locked);
     this.gates.render(locked);
+    this.events.render(state.events);
+    const open = openAlerts(state.events);
+    setText(byId("tab-events", HTMLElement), open > 0 ? `Events (${open})` : "Events");
   }
 
   /**

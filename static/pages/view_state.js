@@ -3,7 +3,7 @@
  *
  * @typedef {import("../model/view_url.js").View} View
  */
-import { MAX_SELECTED, nextSort, readView, statisticOf } from "../model/view_url.js";
+import { logOf, MAX_SELECTED, nextSort, readView, statisticOf } from "../model/view_url.js";
 
 /** @implements {View} */
 export class ViewState {
@@ -66,7 +66,7 @@ export class ViewState {
 
   /** @param {string} log */
   chooseLog(log) {
-    this.log = log === "gates" ? "gates" : "commands";
+    this.log = logOf(log);
   }
 
   /**

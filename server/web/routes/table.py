@@ -13,7 +13,7 @@ from ...protocol.history import Sparklines
 from ...protocol.parameters import ParameterRows
 from ..packed import EITHER
 from ..refusals import Fault
-from . import commands, explanations, exports, gates, health, heatmap, history, runs
+from . import commands, events, explanations, exports, gates, health, heatmap, history, runs
 
 UNANSWERED: dict[int | str, dict[str, Any]] = {
     code: {"model": Fault} for code in (409, 429, 503, 504)
@@ -40,6 +40,8 @@ def add_routes(app: FastAPI) -> None:
     of_runs.get("/{run}/gates")(gates.list_gates)
     of_runs.get("/{run}/explanations")(explanations.list_explanations)
     of_runs.get("/{run}/alerts")(explanations.list_alerts)
+    of_runs.get("/{run}/events")(events.list_events)
+    of_runs.post("/{run}/events/{number}/dismiss")(events.post_dismissal)
     of_runs.post("/{run}/trial", responses=UNANSWERED)(gates.post_trial)
     of_runs.get("/{run}/preview", responses=UNANSWERED)(commands.get_preview)
     of_runs.get("/{run}/commands")(commands.list_commands)

@@ -47,6 +47,12 @@ def test_a_port_in_use_is_said(tmp_path: Path) -> None:
     assert "--port" in says
 
 
+def test_a_threshold_that_there_is_not_is_said(tmp_path: Path) -> None:
+    """With those that there are, and the option."""
+    says = refusal("--port", "0", "--data", str(tmp_path), "--threshold", "spikes=4")
+    assert "--threshold 'spikes' is no threshold: give one of spike, parameter_spike," in says
+
+
 @pytest.mark.sqlite
 def test_an_unwritable_data_folder_is_said(tmp_path: Path) -> None:
     """A folder that cannot be made, here since it would lie under a file, is named."""

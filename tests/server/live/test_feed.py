@@ -29,6 +29,7 @@ from tests.support.probing import hello, pack_sample
 from tests.support.storing import place
 
 BY_NAME = {topic.name: topic for topic in TOPICS}
+OPENING = ["run", "commands", "gates", "alerts", "events"]
 
 
 @pytest.fixture
@@ -66,7 +67,7 @@ def feeding(store: Store, run: str, *news: tuple[Topic[Any], Any], count: int) -
         browser, subscriber = Browser(), Subscriber()
         feed = Feed(cast(WebSocket, browser), store, run, subscriber)
         sending = asyncio.create_task(feed.send())
-        opening = await browser.types(4 if not news or count > 4 else count)
+        opening = await browser.types(min(count, len(OPENING)))
         for topic, each in news:
             subscriber.add(topic, each)
         later = await browser.types(count - len(opening))
@@ -78,14 +79,14 @@ def feeding(store: Store, run: str, *news: tuple[Topic[Any], Any], count: int) -
 
 def test_a_page_is_told_of_all_that_opens_it(store: Store, run: str) -> None:
     """In the order of the table."""
-    assert feeding(store, run, count=4) == ["run", "commands", "gates", "alerts"]
+    assert feeding(store, run, count=5) == OPENING
 
 
 def test_news_come_in_the_order_of_the_table(store: Store, run: str) -> None:
     """Whatever came first, and the row of the run behind them, when it is due."""
     names = ("alerts", "explanations", "run", "commands", "parameters")
     news = [(BY_NAME[name], frozenset[int]()) for name in names]
-    assert feeding(store, run, *news, count=9)[4:] == [
+    assert feeding(store, run, *news, count=10)[5:] == [
         "parameters",
         "commands",
         "explanations",
@@ -104,10 +105,11 @@ def test_a_topic_that_cannot_be_told_keeps_no_other_from_the_page(
 
     monkeypatch.setattr(BY_NAME["commands"], "read", fail)
     with caplog.at_level(logging.ERROR, "gradgate.server"):
-        assert feeding(store, run, (COMMANDS, frozenset({1})), (RUN, frozenset()), count=4) == [
+        assert feeding(store, run, (COMMANDS, frozenset({1})), (RUN, frozenset()), count=5) == [
             "run",
             "gates",
             "alerts",
+            "events",
             "run",
         ]
     assert f"A browser of run {run} cannot be told of commands" in caplog.text
@@ -120,7 +122,7 @@ def test_a_gate_that_cannot_be_read_hides_no_other(
     with store.write() as connection:
         connection.execute(update(runs).values(gates=[{"id": 7}]))
     with caplog.at_level(logging.ERROR, "gradgate.server"):
-        assert feeding(store, run, count=4) == ["run", "commands", "gates", "alerts"]
+        assert feeding(store, run, count=5) == OPENING
     assert f"gate 7 of run {run} cannot be read" in caplog.text
 
 

@@ -39,7 +39,7 @@ def changes_of(connection: Connection, run: str, *messages: dict[str, Any] | byt
             {"parameters": set()},
         ),
         ({"type": "frozen", "frozen": []}, {"parameters": set()}),
-        ({"type": "gates", "gates": [gate(1)]}, {"gates": set()}),
+        ({"type": "gates", "gates": [gate(1)]}, {"gates": set(), "events": {1}}),
         (
             {"type": "explanations", "step": 3, "seconds": 0.1, "explanations": [explanation()]},
             {"explanations": set()},
@@ -55,7 +55,7 @@ def changes_of(connection: Connection, run: str, *messages: dict[str, Any] | byt
                 "kind": "freeze",
                 "target": "a",
             },
-            {"commands": {1}},
+            {"commands": {1}, "events": {1}},
         ),
     ],
     ids=lambda value: value.get("type") if isinstance(value, dict) else None,
@@ -78,7 +78,7 @@ def test_a_batch_is_one_change(connection: Connection, opened: str) -> None:
         {**report, "seq": 2, "local": 2},
         {"type": "heartbeat", "time": 1.0, "step": 9},
     )
-    assert (changes.topics, changes.last_seq) == ({"commands": {1, 2}}, 2)
+    assert (changes.topics, changes.last_seq) == ({"commands": {1, 2}, "events": {1, 2}}, 2)
     row = run_row(connection, opened)
     assert (row.step, row.last_seen) == (9, 102.0)
 
@@ -127,7 +127,7 @@ def test_bye_rejects_what_was_not_applied(connection: Connection, opened: str) -
         {**report, "seq": 2, "local": 2, "state": "applied"},
         {"type": "bye", "time": 1.0, "step": 3},
     )
-    assert changes.topics == {"commands": {1, 2}}
+    assert changes.topics == {"commands": {1, 2}, "events": {1, 2, 3}}
     assert run_row(connection, opened).status is RunStatus.FINISHED
     rejected = command_row(connection, opened, 1)
     assert (rejected.state, rejected.times["rejected"]) == ("rejected", 102.0)

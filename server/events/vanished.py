@@ -1,0 +1,64 @@
+"""Vanished gradients: there, and next to nothing against what is usual."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from ..protocol.states import State
+from .detector import Detector
+from .episodes import Streaks
+from .finding import NAMES, Finding
+from .records import Record, SampleRecord
+from .thresholds import Thresholds
+
+
+class Vanished(Detector):
+    """A norm far below its running median for several samples."""
+
+    kind = "vanished"
+    records = (SampleRecord,)
+
+    def __init__(self, thresholds: Thresholds) -> None:
+        super().__init__(thresholds)
+        self._length = thresholds.vanished_after
+        self._streaks = Streaks(self._length)
+        self._steps: deque[int] = deque(maxlen=self._length)
+
+    def find(self, record: Record) -> Iterable[Finding]:
+        """Return the event of a sample."""
+        if not isinstance(record, SampleRecord) or record.skipped:
+            return
+        self._steps.append(record.step)
+        zero = record.states == State.ZERO
+        with np.errstate(invalid="ignore"):
+            low = record.norms < np.float32(self.thresholds.vanished) * record.usual
+        found = self._streaks.extend((record.present | zero) & low)
+        if len(found):
+            yield Finding(
+                self.kind,
+                "alert",
+                record.time,
+                self._steps[0],
+                f"The gradient of {NAMES} has vanished: since step {self._steps[0]:,} its norm is "
+                f"below {self.thresholds.vanished:g} of its running median.",
+                {
+                    "part": self.thresholds.vanished,
+                    "samples": self._length,
+                    "value": float(record.norms[found[0]]),
+                    "median": float(record.usual[found[0]]),
+                },
+                found,
+                record.step,
+            )
+
+    def state(self) -> dict[str, Any]:
+        """Return who has vanished."""
+        return self._streaks.state()
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Take up who has vanished."""
+        self._streaks.restore(state)
