@@ -11,6 +11,7 @@ import weakref
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from functools import partial, wraps
+from types import CodeType, FunctionType
 from typing import Any, TypeAlias
 
 import torch
@@ -163,6 +164,38 @@ class Interception:
             setattr(self._owner, self._name, staticmethod(own) if self._static else own)
 
 
+class BodyInterception(Interception):
+    """Stands around a function of Python's by whatever name the script has it: in its body.
+
+    Its code is changed, and the function stays the same object.
+    """
+
+    def __init__(self, owner: Any, name: str, around: Around, body: CodeType) -> None:
+        """``body``: has the function's arguments, and hands them to its ``gradgate_ask``."""
+        super().__init__(owner, name, around)
+        self._body = body
+
+    def start(self) -> None:
+        """Stand around the function."""
+        function: Any = getattr(self._owner, self._name)
+        if getattr(function, _STANDING, None) is None:
+            code, known = function.__code__, function.__globals__
+            own = FunctionType(code, known, self._name, function.__defaults__)
+            function.gradgate_standing = []
+            function.gradgate_ask = _as_function(own, function.gradgate_standing)
+            function.__code__ = self._body
+        self._standing = function.gradgate_standing
+        self._standing.append(self._around)
+
+    def stop(self) -> None:
+        """Stand there no longer; the last one to leave gives the function its own code back."""
+        self._standing.remove(self._around)
+        function: Any = getattr(self._owner, self._name)
+        if not self._standing:
+            function.__code__ = function.gradgate_ask.__wrapped__.__code__
+            del function.gradgate_standing, function.gradgate_ask
+
+
 class Interceptions:
     """Those of one object, which they do not keep alive, and end with at the latest."""
 
@@ -281,8 +314,22 @@ def norm_clips(compute: Around, clip: Around) -> list[Interception]:
 
 
 def gradient_edges(around: Around) -> Interception:
-    """Stand around the public way to a tensor's edge, where that is not a name of the script's."""
-    return Interception(torch.autograd.graph, "get_gradient_edge", around)
+    """Stand around the public way to a tensor's edge, by whatever name the script has it.
+
+    It is a plain function with one argument in torch 2.8 to 2.15; were it none, only its public
+    name would be covered.
+    """
+    function = torch.autograd.graph.get_gradient_edge
+    owner, name = torch.autograd.graph, "get_gradient_edge"
+    plain = isinstance(function, FunctionType) and not function.__code__.co_freevars
+    if plain and function.__code__.co_argcount == 1:
+        return BodyInterception(owner, name, around, get_gradient_edge.__code__)
+    return Interception(owner, name, around)
+
+
+def get_gradient_edge(tensor: Any) -> Any:
+    """Take the place of the body of torch's, whose names it sees: this one is torch's function."""
+    return get_gradient_edge.gradgate_ask(tensor)  # type: ignore[attr-defined]
 
 
 def nodes_of_tensors(around: Around) -> Interception:

@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 from torch.autograd import grad as held_by_the_script
+from torch.autograd.graph import get_gradient_edge as edge_by_own_name
 from torch.func import stack_module_state
 
 from gradgate import probe
@@ -95,6 +96,23 @@ def test_the_zeros_of_what_is_asked_for_by_an_edge() -> None:
         edge = torch.autograd.graph.get_gradient_edge(x)
         (found,) = torch.autograd.grad(model(x).sum(), [edge])
     assert found.equal(torch.zeros_like(x))
+
+
+def test_an_edge_is_found_by_a_name_of_the_scripts_own() -> None:
+    """Of what is frozen, and of what nothing before carries a gradient to; nothing comes there."""
+    model = asking.critic()
+    x = asking.batch()
+    with probe.attach(model, torch.optim.SGD(model.parameters()), server=False) as run:
+        run.freeze("0")
+        hidden = model[0](x)
+        edges = [edge_by_own_name(model[0].weight), edge_by_own_name(hidden)]
+        loss = model[2](model[1](hidden)).sum()
+        found = torch.autograd.grad(loss, edges, retain_graph=True)
+        assert [bool(gradient.any()) for gradient in found] == [False, False]
+        edges[0].node.register_hook(lambda *_: pytest.fail("no gradient comes there"))
+        loss.backward()
+    with pytest.raises(RuntimeError, match="does not require gradients"):
+        edge_by_own_name(x)
 
 
 def test_a_penalty_on_what_a_frozen_generator_made_is_that_of_a_freeze_by_hand() -> None:

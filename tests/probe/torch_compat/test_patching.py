@@ -13,6 +13,7 @@ from torch import nn
 from gradgate.probe.torch_compat.patching import (
     Interception,
     arrays_as_tensors,
+    gradient_edges,
     inference_modes,
     new_parameters,
     runs_of_autograd,
@@ -133,3 +134,33 @@ def test_every_run_of_autograd_goes_through_one_function(ask: Callable[[Any], ob
     ask(torch.ones(2, requires_grad=True))
     interception.stop()
     assert len(runs) == 1
+
+
+def test_a_body_asks_all_who_stand_there_by_any_name_and_is_given_back() -> None:
+    """The function stays the object that the script holds; those who came later are outside."""
+    held, code = (
+        torch.autograd.graph.get_gradient_edge,
+        torch.autograd.graph.get_gradient_edge.__code__,
+    )
+    x = torch.ones(1, requires_grad=True)
+    asked: list[str] = []
+
+    def standing(name: str) -> Interception:
+        def around(find: Callable[..., Any], tensor: torch.Tensor) -> Any:
+            asked.append(name)
+            return find(tensor)
+
+        return gradient_edges(around)
+
+    first, second = standing("first"), standing("second")
+    first.start()
+    second.start()
+    assert held(tensor=x).node is torch.autograd.graph.get_gradient_edge(x).node
+    assert asked == ["second", "first"] * 2
+    first.stop()
+    held(x)
+    assert asked[4:] == ["second"]
+    second.stop()
+    held(x)
+    assert len(asked) == 5
+    assert (held.__code__, held.__dict__) == (code, {})
