@@ -51,6 +51,9 @@ class Case:
     update: Finding | None = None
     """What steps have been seen to do to it, and ought not to; known in a live job."""
 
+    useful_in: int | None = None
+    """The latest step seen in which it had a useful gradient; known in a live job."""
+
     @property
     def well(self) -> bool:
         """Return whether it has a useful gradient that somebody applies, and moves it."""

@@ -106,16 +106,37 @@ class ModuleNotCalled(Cause):
     word = "module_not_called"
 
     @classmethod
-    def found(cls, name: str, module: str, caller: str | None, place: Place | None) -> Finding:
-        """Name the outermost module that was left out, and the one that did not call it."""
+    def found(
+        cls,
+        name: str,
+        module: str,
+        caller: str | None,
+        place: Place | None,
+        useful_in: int | None = None,
+    ) -> Finding:
+        """Name the outermost module that was left out, and the one that did not call it.
+
+        ``useful_in``: a step in which the parameter had a useful gradient, if one was seen.
+        """
         at_line = "" if place is None else f" ({place.text})"
         called = "nothing called it in this step"
         if caller is not None:
             called = f"the forward of {caller}{at_line} did not call it in this step"
+        if useful_in is None:
+            advice = (
+                "Call the module in the forward, or remove it; it may be meant, as for a branch "
+                "that this step did not take."
+            )
+        else:
+            called = f"{called}; in step {useful_in} it had a useful gradient"
+            advice = (
+                "It may be meant, as for an expert that this batch did not ask for, or a layer "
+                "that is left out at random; else look for what has left it out since step "
+                f"{useful_in}."
+            )
         return cls._found(
             f"`{name}` belongs to {module}, and {called}.",
-            "Call the module in the forward, or remove it; it may be meant, as for a branch that "
-            "this step did not take.",
+            advice,
             place,
             stopped_by=f"{module.strip('`')} is not called",
         )

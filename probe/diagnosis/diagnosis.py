@@ -163,7 +163,7 @@ class Diagnosis:
             if place is None:
                 caller = self._modules.above(caller)
         told = None if caller is None else self._modules.name(caller)
-        return ModuleNotCalled.found(case.name, name, told, place)
+        return ModuleNotCalled.found(case.name, name, told, place, case.useful_in)
 
     def _cut(
         self, case: Case, values: Sequence[Value], cuts: Sequence[tuple[Value, Value]]

@@ -141,6 +141,7 @@ class TracedStep:
                     blocking.get(index),
                     self._measurement.onset,
                     self._finding(index),
+                    self._measurement.latest.useful_in(index),
                 )
                 cases.append(case)
         return cases

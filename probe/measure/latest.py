@@ -7,10 +7,14 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 
+from ..base.states import State
 from ..model.freeze import Freeze
 from ..model.parameter_info import ParameterInfo, describe
 from ..model.sample import GRAD_MAX, SHARED_OUT, Sample
 from ..model.table import TableRow
+
+PRESENT = int(State.PRESENT)
+"""A plain integer: comparing an array with an enum's member costs ten times as much."""
 
 
 class LatestSample:
@@ -19,15 +23,26 @@ class LatestSample:
     def __init__(self) -> None:
         self.sample: Sample | None = None
         self._others: dict[int, npt.NDArray[np.float32]] = {}
+        self._useful_in = np.zeros(0, np.int64)
+        """By parameter: the latest step in whose sample its gradient was useful; 0 before one."""
 
     def receive(self, sample: Sample) -> None:
         """Let a newer sample take the place of the one before."""
         self.sample = sample
+        more = len(sample.states) - len(self._useful_in)
+        if more > 0:
+            self._useful_in = np.append(self._useful_in, np.zeros(more, np.int64))
+        np.copyto(self._useful_in, sample.step, where=sample.states == PRESENT)
         if GRAD_MAX in sample.values:
             self._others[GRAD_MAX] = sample.values[GRAD_MAX]
         for code in SHARED_OUT:
             if code in sample.values:
                 self._others[code] = _updated(self._others.get(code), sample.values[code])
+
+    def useful_in(self, index: int) -> int | None:
+        """Return the latest sampled step in which a parameter had a useful gradient, or None."""
+        step = int(self._useful_in[index]) if index < len(self._useful_in) else 0
+        return step or None
 
     def figure(self, code: int, index: int) -> float | None:
         """Return the latest value of a statistic of a parameter, or None before there is one."""

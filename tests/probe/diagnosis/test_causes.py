@@ -168,6 +168,9 @@ def test_a_module_that_nothing_called_has_no_caller() -> None:
     called = ModuleNotCalled.found("w", "`head`", "`net`", PLACE)
     assert "the forward of `net` (train.py:9) did not call it" in called.detail
     assert called.stopped_by == "head is not called"
+    seldom = ModuleNotCalled.found("w", "`head`", "`net`", PLACE, 41)
+    assert seldom.detail == (f"{called.detail[:-1]}; in step 41 it had a useful gradient.")
+    assert "expert" in seldom.advice
     assert "nothing called it" in ModuleNotCalled.found("w", "`head`", None, None).detail
 
 

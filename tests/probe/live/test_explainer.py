@@ -543,3 +543,24 @@ def test_who_asks_is_answered_by_a_step_in_which_each_optimizer_takes_part() -> 
             found = {name: why.cause for name, why in run.explanations().items()}
             assert set(found) <= {"generator.spare"}
     assert found == {"generator.spare": "parameter_not_used"}
+
+
+def test_a_module_that_some_steps_leave_out_is_told_with_the_step_that_did_not() -> None:
+    """The latest that was seen, where there was one: it may be meant."""
+    experts = nn.ModuleList(nn.Linear(2, 2) for _ in range(3))
+    optimizer = torch.optim.SGD(experts.parameters(), lr=0.1)
+
+    def step(chosen: int) -> None:
+        optimizer.zero_grad()
+        experts[chosen](torch.ones(1, 2)).sum().backward()
+        optimizer.step()
+
+    with probe.attach(experts, optimizer, server=False, every=1) as run:
+        for chosen in (0, 1, 0):
+            step(chosen)
+        run.explain()
+        step(0)
+        told = run.explanations()
+    assert told["1.weight"].detail.endswith("in this step; in step 2 it had a useful gradient.")
+    assert "expert" in told["1.weight"].advice
+    assert told["2.weight"].detail.endswith("in this step.")

@@ -40,3 +40,14 @@ def test_movement_is_that_of_the_latest_look_at_each_parameter() -> None:
         latest.receive(Sample(1, 0.0, states, {UPDATE_RATIO: np.array(ratios, np.float32)}))
     assert [latest.figure(UPDATE_RATIO, index) for index in range(4)] == [3.0, 2.0, None, None]
     assert latest.figure(GRAD_MAX, 0) is None
+
+
+def test_when_a_gradient_was_useful_last_is_known() -> None:
+    """Of a parameter that was added later, too; None of one that never had any."""
+    latest = LatestSample()
+    assert latest.useful_in(0) is None
+    absent, present = State.ABSENT, State.PRESENT
+    for step, states in ((3, [present, absent]), (5, [absent, absent, present]), (7, [absent] * 3)):
+        norms = {GRAD_NORM: np.ones(len(states), np.float32)}
+        latest.receive(Sample(step, 0.0, np.array(states, np.uint8), norms))
+    assert [latest.useful_in(index) for index in range(4)] == [3, None, 5, None]
