@@ -48,11 +48,12 @@ class Block:
 
 
 def sampled_steps(connection: Connection, run: str) -> tuple[int, int] | None:
-    """Return the lowest and the highest step that has a sample; None before the first."""
+    """Return the lowest and the highest step that has a sample; None before the first.
+
+    Those count that are kept in coarser steps only.
+    """
     lowest, highest = connection.execute(
-        select(func.min(spans.c.first_step), func.max(spans.c.last_step)).where(
-            spans.c.run == run, spans.c.level.in_(_LEVELS)
-        )
+        select(func.min(spans.c.first_step), func.max(spans.c.last_step)).where(spans.c.run == run)
     ).one()
     return None if lowest is None else (lowest, highest)
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from sqlalchemy import insert
 
 from gradgate.server.export.selection import BadRange, selection
 from gradgate.server.protocol.frames import Sample
@@ -15,6 +16,7 @@ from gradgate.server.store.database import Store
 from gradgate.server.store.refusals import ReversedRange
 from gradgate.server.store.runs import open_run
 from gradgate.server.store.samples import append_samples
+from gradgate.server.store.tables import spans
 from tests.support.probing import hello
 
 
@@ -54,3 +56,12 @@ def test_a_range_beside_the_samples_is_refused(
         pytest.raises((BadRange, ReversedRange), match=r"steps 10 to 20|`from=12` and `to=18`"),
     ):
         selection(connection, run, None, first, last)
+
+
+def test_steps_that_are_kept_in_coarser_steps_alone_are_known(store: Store, run: str) -> None:
+    """A report shows them, so that they are not refused."""
+    with store.write() as connection:
+        coarse = {"run": run, "level": 2, "first": 0, "samples": 64, "axis": b""}
+        connection.execute(insert(spans).values(**coarse, first_step=1, last_step=9))
+    with store.read() as connection:
+        assert selection(connection, run, None, None, 5).last_step == 5
