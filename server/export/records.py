@@ -9,8 +9,10 @@ from typing import Any
 from pydantic import BaseModel
 from sqlalchemy import Connection
 
+from ..protocol import limits
 from ..protocol.alerts import Alert
 from ..protocol.commands.row import CommandRow
+from ..protocol.events import EventRow
 from ..protocol.explanations import Explanation
 from ..protocol.fields import Count
 from ..protocol.gates import GateRow
@@ -18,6 +20,7 @@ from ..protocol.parameters import ParameterRow
 from ..protocol.runs import RunRow
 from ..store.alerts import alert_rows
 from ..store.database import Store
+from ..store.events import event_rows
 from ..store.explanations import explanation_rows
 from ..store.gates import gate_rows
 from ..store.ledger import whole_commands
@@ -113,9 +116,21 @@ def _alerts(connection: Connection, chosen: Selection) -> Iterable[BaseModel]:
     ]
 
 
+def _events(connection: Connection, chosen: Selection) -> Iterable[BaseModel]:
+    newest_first = event_rows(
+        connection,
+        chosen.run,
+        limit=limits.NUMBER,
+        first_step=chosen.first_step,
+        last_step=chosen.last_step,
+    )
+    return reversed(newest_first)
+
+
 RUN = record_table(RunRow, _run)
 PARAMETERS = record_table(ParameterRow, _parameters)
 COMMANDS = record_table(CommandRow, _commands)
 GATES = record_table(GateRow, _gates)
 EXPLANATIONS = record_table(TracedExplanation, _explanations)
 ALERTS = record_table(Alert, _alerts)
+EVENTS = record_table(EventRow, _events)

@@ -18,6 +18,7 @@ BY_NAME: Mapping[TableName, Table] = MappingProxyType(
         "gates": records.GATES,
         "explanations": records.EXPLANATIONS,
         "alerts": records.ALERTS,
+        "events": records.EVENTS,
         "samples": Table(samples.COLUMNS, samples.sample_batches),
     }
 )

@@ -14,6 +14,7 @@ TableName = Literal[
     "gates",
     "explanations",
     "alerts",
+    "events",
     "samples",
 ]
 FORMATS: tuple[Format, ...] = get_args(Format)

@@ -9,6 +9,7 @@ from typing import ClassVar
 from ...protocol.commands.registry import KINDS
 from ...protocol.commands.row import CommandRow
 from ...protocol.commands.state import CommandState
+from ...protocol.events import EventRow
 from ...protocol.gates import GateRow, action_text
 from ...protocol.parameters import ParameterRow
 from ...protocol.runs import RunRow
@@ -17,6 +18,7 @@ from ...protocol.statistics import Statistic
 from ...protocol.version import VERSION
 from ...store.alerts import alert_rows
 from ...store.database import Store
+from ...store.events import event_rows
 from ...store.explanations import explanation_rows
 from ...store.gates import gate_rows
 from ...store.heatmap import read_heatmap
@@ -25,16 +27,17 @@ from ...store.levels.cover import Range
 from ...store.parameters import parameter_rows
 from ...store.runs import run_row
 from ..selection import Selection
-from .causes import Cause, causes_of_alerts, causes_of_explanations
+from .causes import Cause, Prose, causes_of_alerts, causes_of_explanations
 from .charts import Charts, draw_metrics
 from .heatmap import Drawing, draw
 from .marks import MARKS, Mark
-from .words import count, moment, number, visible
+from .words import count, moment, number, prose, visible
 
 COLUMNS, ROWS = 160, 72
 """Of the heat map, at most."""
 PARAMETERS = 1000
 COMMANDS = 500
+EVENTS = 500
 """Rows of a report, at most; all of them are in the tables of an export."""
 
 _APPLIED = (CommandState.APPLIED.value, CommandState.VERIFIED.value, CommandState.DRIFTED.value)
@@ -63,6 +66,17 @@ class Effect:
     step: int
     text: str
     gates: bool
+
+
+@dataclass(frozen=True, slots=True)
+class EventLine:
+    """Something that happened, in words."""
+
+    kind: str
+    level: str
+    steps: str
+    sentence: Prose
+    dismissed: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +150,8 @@ class ReportPage:
     marks: list[Mark]
     effects: list[Effect]
     charts: Charts
+    events: list[EventLine]
+    more_events: bool
     commands: list[CommandLine]
     more_commands: int
     gates: list[GateLine]
@@ -161,6 +177,13 @@ def report_page(store: Store, chosen: Selection, look: Look) -> ReportPage:
         parameters = [row for row in known if row.index in places]
         commands = command_rows(connection, chosen.run, COMMANDS + 1)
         gates = gate_rows(connection, chosen.run)
+        events = event_rows(
+            connection,
+            chosen.run,
+            limit=EVENTS + 1,
+            first_step=chosen.first_step,
+            last_step=chosen.last_step,
+        )
         explained = explanation_rows(connection, chosen.run, chosen.match)
         alerts = alert_rows(connection, chosen.run)
         steps = Range(chosen.first_step, chosen.last_step)
@@ -192,6 +215,8 @@ def report_page(store: Store, chosen: Selection, look: Look) -> ReportPage:
         marks=list(MARKS.values()),
         effects=[each for row in commands if (each := _effect(row)) and chosen.has_step(each.step)],
         charts=draw_metrics(store, chosen),
+        events=[_event(row) for row in events[:EVENTS]],
+        more_events=len(events) > EVENTS,
         commands=[_command(row) for row in commands[:COMMANDS]],
         more_commands=max(0, len(commands) - COMMANDS),
         gates=[_gate(row) for row in gates],
@@ -244,6 +269,17 @@ def _effect(row: CommandRow) -> Effect | None:
     if not any(state in row.times for state in _APPLIED):
         return None
     return Effect(row.step, visible(KINDS[row.kind].describe(row)), row.gate is not None)
+
+
+def _event(row: EventRow) -> EventLine:
+    until = "" if row.last_step == row.step else f" to {row.last_step:,}"
+    return EventLine(
+        kind=row.kind.replace("_", " "),
+        level=row.level,
+        steps=f"{row.step:,}{until}",
+        sentence=prose(row.sentence),
+        dismissed=row.dismissed is not None,
+    )
 
 
 def _command(row: CommandRow) -> CommandLine:

@@ -72,6 +72,22 @@ def test_rows_are_those_of_rest(
     ]
 
 
+def test_events_come_oldest_first(
+    told: FakeProbe,
+    shared_server: ServerProcess,
+    run: str,
+    parquet_table: Callable[..., pyarrow.Table],
+) -> None:
+    """As REST has them, and with `from` and `to` those that touch the steps."""
+    rows = parquet_table("events").to_pylist()
+    assert rows
+    assert [row | {"figures": json.loads(row["figures"])} for row in rows][::-1] == (
+        shared_server.get(f"/api/runs/{run}/events")["events"]
+    )
+    early = parquet_table("events", to=6).to_pylist()
+    assert [row["id"] for row in early] == [row["id"] for row in rows if row["step"] <= 6]
+
+
 def test_metrics_are_exact_and_their_gaps_nan(
     told: FakeProbe,
     parquet_table: Callable[..., pyarrow.Table],

@@ -89,6 +89,8 @@ def test_a_report_says_all_without_a_server(page: Page) -> None:
     command = page.locator("section", has=page.locator("#commands")).locator("tbody tr")
     assert "freeze encoder.bias" in command.inner_text()
     assert "verified at step 300" in command.inner_text()
+    events = page.locator("section", has=page.locator("#events")).inner_text()
+    assert "600\tnonfinite\t" in events
     assert "norm > 10" in page.locator("section", has=page.locator("#gates")).inner_text()
     rows = page.locator("section", has=page.locator("#parameters")).locator("tbody tr")
     assert [each.split("\t")[0] for each in rows.all_inner_texts()] == NAMES
