@@ -7,6 +7,7 @@ import math
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.distributed.fsdp import fully_shard
 
 from gradgate.probe.measure.total_norm import TotalNorm
 
@@ -71,6 +72,18 @@ def test_a_sparse_gradient_counts_with_its_values() -> None:
     assert total(TotalNorm(given).measure()) == pytest.approx(
         math.hypot(given[0].grad.norm().item(), dense.norm().item())  # type: ignore[union-attr]
     )
+
+
+@pytest.mark.usefixtures("alone")
+def test_of_a_sharded_gradient_it_is_this_process_own_part() -> None:
+    """Plain, so that no rank has to ask another."""
+    model = nn.Linear(4, 3)
+    fully_shard(model)
+    model(torch.randn(5, 4)).square().mean().backward()
+    (norm,) = TotalNorm(list(model.parameters())).measure()
+    assert type(norm) is Tensor
+    parts = [each.grad.to_local() for each in model.parameters()]  # type: ignore[union-attr]
+    assert norm.item() == pytest.approx(math.hypot(*(part.norm().item() for part in parts)))
 
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf])
