@@ -16,7 +16,7 @@ UNSAMPLED_SPIKE, SAMPLED_SPIKE = 60, 150
 def test_a_spike_of_one_step_is_seen_whether_it_was_sampled_or_not(
     shared_server: ServerProcess,
 ) -> None:
-    """By its very step and norm; and the step after it is there in full, out of turn."""
+    """By its very step and norm, as an event; and the step after it is there in full."""
     torch.manual_seed(0)
     model = nn.Sequential(nn.Linear(6, 16), nn.Tanh(), nn.Linear(16, 1))
     optimizer = torch.optim.SGD(model.parameters(), lr=1e-6)
@@ -39,3 +39,6 @@ def test_a_spike_of_one_step_is_seen_whether_it_was_sampled_or_not(
     series = shared_server.get(f"{path}/series", parameter="0.weight")
     assert series["steps"] == [50, 61, 100, 150, 151, 200]
     assert series["values"][3] == max(series["values"]) > 100 * series["values"][1]
+    spikes = shared_server.get(f"{path}/events", kind="spike")["events"]
+    steps = {each["step"] for each in spikes}
+    assert steps == {UNSAMPLED_SPIKE, SAMPLED_SPIKE}, spikes
