@@ -51,7 +51,7 @@ def questions(run: str, steps: int) -> Iterator[tuple[str, str, dict[str, str]]]
     heatmap = f"/api/runs/{run}/heatmap?columns=600&rows=256"
     yield "series, whole", series, {}
     yield "series, middle tenth", f"{series}&from={steps * 45 // 100}&to={steps * 55 // 100}", {}
-    yield "series, newest 5,000", f"{series}&from={steps - 5000}", {}
+    yield "series, newest 5,000", f"{series}&from={max(0, steps - 5000)}", {}
     eight = "".join(f"&parameter=layers.{place}.p0" for place in range(1, 8))
     yield "series of eight, whole", series + eight, {}
     yield "heat map, whole", heatmap, {"Accept": COLUMNS}

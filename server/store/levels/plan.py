@@ -32,18 +32,18 @@ def next_block(raw: Extent) -> Extent | None:
 
 def next_gathering(raw: Sequence[Extent]) -> Sequence[Extent]:
     """Return the oldest neighbours of `raw` that are to become one span; empty for none."""
-    for size in GATHERED_SAMPLES:
-        group = _neighbours(raw, size)
+    for small, size in GATHERED_SAMPLES:
+        group = _neighbours(raw, small, size)
         if group:
             return group
     return []
 
 
-def _neighbours(raw: Sequence[Extent], size: int) -> Sequence[Extent]:
-    """Return the first spans of less than a size that reach it, or end before one that has it."""
+def _neighbours(raw: Sequence[Extent], small: int, size: int) -> Sequence[Extent]:
+    """Return the first small spans that together reach a size, or end before one that is larger."""
     group: list[Extent] = []
     for extent in raw:
-        if extent.samples >= size:
+        if extent.samples >= small:
             if len(group) > 1:
                 return group
             group = []

@@ -17,9 +17,10 @@ BLOCK_SAMPLES = 1024
 EXACT_SAMPLES = 256
 """The newest samples of a run that stay exactly as they came, at least."""
 
-GATHERED_SAMPLES = (64, 8)
-"""Commits of fewer samples are put together until they have so many, in two stages, so that the
-newest samples are in few spans; nothing is rounded by it."""
+GATHERED_SAMPLES = ((16, 64), (8, 8))
+"""Commits of less than the one number of samples are put together until they have the other, in two
+stages, so that the newest samples are in few spans; nothing is rounded by it. To put larger ones
+together would cost ingest more than it saves readers."""
 
 TILE_BUCKETS = 64
 FACTOR = 4

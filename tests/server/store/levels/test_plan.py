@@ -44,7 +44,9 @@ def test_a_block_is_made_when_enough_is_newer(raw: Extent, block: Extent | None)
         (extents(64, 64, 64), 0),
         (extents(64, 1, 1, 64), 2),
         (extents(64, 1, 64), 0),
-        (extents(40, 40), 2),
+        (extents(40, 40), 0),
+        (extents(15, 1, 16), 2),
+        (extents(*[15] * 5), 5),
     ],
 )
 def test_small_commits_are_gathered(raw: list[Extent], count: int) -> None:
