@@ -108,6 +108,11 @@ def serve(
         events = thresholds_from(thresholds)
     except BadThreshold as error:
         raise click.UsageError(f"--threshold {error}") from error
+    if store is not None and _given("data"):
+        raise click.UsageError(
+            "--data and --store each say where runs are kept (GRADGATE_STORE does, too): leave one "
+            "out."
+        )
     logging.basicConfig(format="%(levelname)s: %(message)s")
     with until_stopped() as stopped:
         try:
@@ -124,3 +129,9 @@ def serve(
         service.stop()
         if not stopped.is_set():
             raise click.ClickException("The server ended by itself: its log above says why.")
+
+
+def _given(option: str) -> bool:
+    """Return whether an option stands in the command itself."""
+    source = click.get_current_context().get_parameter_source(option)
+    return source is click.core.ParameterSource.COMMANDLINE

@@ -35,7 +35,9 @@ ParameterName = Annotated[
     ),
 ]
 Text = Annotated[str, StringConstraints(max_length=limits.TEXT_CHARACTERS, pattern=r"^[^\x00]*$")]
-ModulePath = Annotated[str, StringConstraints(max_length=limits.NAME_CHARACTERS)]
+ModulePath = Annotated[
+    str, StringConstraints(max_length=limits.NAME_CHARACTERS, pattern=r"^[^\x00]*$")
+]
 By = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[^\x00]*$")]
 RunId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{16}$")]
 Count = Annotated[int, Field(ge=0, le=limits.NUMBER)]

@@ -51,13 +51,9 @@ class ServerProcess:
         """Start, and wait until the server accepts connections."""
         assert self._process is None, "the server runs already"
         self._output = []
-        url = data_base(self.data)
-        kept = (
-            ("--data", str(self.data))
-            if url is None
-            else ("--store", url.render_as_string(hide_password=False))
+        self._process = process = spawn_serve(
+            "--port", str(self.port), *self._kept_in(), *self._options
         )
-        self._process = process = spawn_serve("--port", str(self.port), *kept, *self._options)
         thread = threading.Thread(target=self._read, args=(process,), daemon=True)
         thread.start()
         match = wait_for(
@@ -121,6 +117,15 @@ class ServerProcess:
         """Stop, if it still runs."""
         if self._process is not None:
             self.stop()
+
+    def _kept_in(self) -> tuple[str, ...]:
+        """The option that says where runs are kept."""
+        if "--store" in self._options:
+            return ()
+        url = data_base(self.data)
+        if url is None:
+            return "--data", str(self.data)
+        return "--store", url.render_as_string(hide_password=False)
 
     def _request(self, method: str, path: str, **options: Any) -> httpx.Response:
         assert self._client is not None, "the server does not run"

@@ -109,13 +109,15 @@ def test_a_file_that_is_no_store_is_said(tmp_path: Path) -> None:
         (("--store", "mysql://me:hunter2@host/d"), "such as postgresql+psycopg://"),
         (("--store", "postgresql://me:hunter2@127.0.0.1:1/d"), "postgresql+psycopg://me:***@"),
         (("--data", "postgresql://me:hunter2@host/d"), "with --store"),
+        (("--data", "runs", "--store", "postgresql://me:hunter2@host/d"), "leave one out"),
     ],
 )
 def test_an_option_that_cannot_be_is_said(
-    tmp_path: Path, options: tuple[str, str], message: str
+    tmp_path: Path, options: tuple[str, ...], message: str
 ) -> None:
     """A wrong option is one sentence, too, which never repeats a password."""
-    says = refusal("--port", "0", "--data", str(tmp_path / "data"), *options)
+    data = () if "--store" in options else ("--data", str(tmp_path / "data"))
+    says = refusal("--port", "0", *data, *options)
     assert message in says
     assert "hunter2" not in says
     assert not any("hunter2" in str(path) for path in tmp_path.rglob("*"))
