@@ -14,7 +14,7 @@ from ..tables import metric_blocks, metrics
 from .buckets import Buckets, joined, of_values
 from .packing import unpack_buckets, unpack_values
 from .sizes import BLOCK_LEVEL, ENTRIES, FACTOR, bucket_values, tile_values
-from .values import of_metric, row_values, rows_of
+from .values import logged_order, of_metric
 
 
 def metric_buckets(
@@ -63,11 +63,19 @@ class _Reader:
         """Return buckets of the coarsest level that has as many as are wanted, if any has."""
         level = self._level_for(points)
         parts = [self._kept(*tile) for tile in self._cover(level)]
-        rows = rows_of(self._run, self._name).where(
-            metrics.c.step.between(self._steps.first, self._steps.last)
+        return joined([*parts, self._newest()])
+
+    def _newest(self) -> Buckets:
+        """Return the values in the range that are rows still."""
+        newest = (
+            select(metrics.c.step, metrics.c.value)
+            .where(of_metric(metrics, self._run, self._name))
+            .where(metrics.c.step.between(self._steps.first, self._steps.last))
+            .order_by(*logged_order())
         )
-        newest = row_values(self._connection.execute(rows).all())
-        return joined([*parts, of_values(newest.steps, newest.values)])
+        rows = self._connection.execute(newest).all()
+        steps, values = zip(*rows, strict=True) if rows else ((), ())
+        return of_values(np.array(steps, np.int64), np.array(values, np.float64))
 
     def _level_for(self, points: int) -> int:
         """Return the coarsest level with enough buckets in the range, or the finest there is."""

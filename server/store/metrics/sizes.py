@@ -9,11 +9,11 @@ a multiple of `FACTOR`, so that a bucket is all of one tile of the level below.
 from __future__ import annotations
 
 BLOCK_LEVEL = 0
-BLOCK = 4096
+BLOCK = 2048
 FACTOR = 16
 ENTRIES = BLOCK // FACTOR
 
-KEPT = 1024
+KEPT = 512
 """The newest values of a metric that stay rows, at least, for the other servers of a data base."""
 
 

@@ -170,5 +170,5 @@ def test_a_run_waits_for_older_ones_of_others(connection: Connection, fill: Fill
     first = patient.next_merge(connection, early)
     assert first is not None
     first.apply(connection)
-    assert patient.next_merge(connection, early) is None
     assert patient.next_merge(connection, late) is not None
+    assert patient.next_merge(connection, early) is None
