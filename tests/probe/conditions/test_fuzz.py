@@ -171,7 +171,7 @@ def seconds(text: str, values: dict[str, float]) -> float:
 
 
 @settings(
-    max_examples=4_000,
+    max_examples=1_500,
     deadline=None,
     database=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
@@ -224,7 +224,7 @@ def python_decides(text: str, values: dict[str, float]) -> bool | None:
         return None
 
 
-@settings(max_examples=2_000, deadline=None, database=None)
+@settings(max_examples=800, deadline=None, database=None)
 @given(
     expressions,
     st.fixed_dictionaries({**dict.fromkeys(NAMES, finite), "closed": st.booleans()}),
