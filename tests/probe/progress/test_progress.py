@@ -8,7 +8,7 @@ from torch import nn
 from torch.optim import SGD, Adam
 
 from gradgate import probe
-from gradgate.probe.progress.updates import PATIENCE
+from gradgate.probe.progress.close_verdicts import PATIENCE
 from gradgate.probe.session.run import job_of
 
 

@@ -5,19 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from torch import nn
 from torch.optim import SGD
 
 from gradgate.probe import Alert, Thresholds
 from gradgate.probe.base.states import State
+from gradgate.probe.model.sample import GRAD_NORM
 from gradgate.probe.model.table import ParameterTable
 from gradgate.probe.progress.close_look import Look
+from gradgate.probe.progress.close_verdicts import ACCUMULATED, PATIENCE
 from gradgate.probe.progress.groups import Groups
 from gradgate.probe.progress.learning_rates import LearningRates
 from gradgate.probe.progress.rounding import UpdateSize
 from gradgate.probe.progress.step_places import StepPlaces
-from gradgate.probe.progress.updates import ACCUMULATED, PATIENCE, Updates
+from gradgate.probe.progress.updates import Updates
 from tests.support.samples import sample
 
 from .test_streaks import movement
@@ -56,12 +59,14 @@ class Following:
     def look_closely(self, indexes: Iterable[int]) -> None:
         self.wanted = list(indexes)
 
-    def looks(self, count: int, moved: str, *states: State) -> None:
-        """Take in samples, and what was seen of the weights in each."""
+    def looks(self, count: int, moved: str, *states: State, norm: float = np.nan) -> None:
+        """Take in samples, and what was seen of the weights in each; ``norm``: of the weight."""
         for _ in range(count):
             self.step += 1
             self.rates.read(0, self.step)
-            self.updates.receive(sample(self.step, *states))
+            norms = np.array([norm, 0][: len(states)], np.float32)
+            values = {} if np.isnan(norm) else {GRAD_NORM: norms}
+            self.updates.receive(replace(sample(self.step, *states), values=values))
             self.updates.receive_movement(movement(self.step, self.step - 1, moved))
 
     def told(self, *, last: bool = False) -> list[Alert]:
@@ -121,8 +126,7 @@ def test_why_it_stays_is_told_by_the_size_of_its_updates(
     """Too small for its type, for any type, or for neither."""
     following = Following()
     for norm in (1.0, 2.0, 3.0):
-        following.looks(1, "ny", GOOD, GOOD)
-        following.updates._totals.append(norm)
+        following.looks(1, "ny", GOOD, GOOD, norm=norm)
     look = replace(STILL, size=UpdateSize(narrow, 1), size_in_float32=UpdateSize(wide, 0))
     following.updates.receive_looks([look])
     (alert,) = following.told()
@@ -272,8 +276,7 @@ def test_clipping_is_blamed_only_where_less_of_it_would_help(norm: float, level:
     """All gradients have one norm in each step, as in every job that clips by norm."""
     following = Following()
     for _ in range(3):
-        following.looks(1, "ny", GOOD, GOOD)
-        following.updates._totals.append(norm)
+        following.looks(1, "ny", GOOD, GOOD, norm=norm)
     small = UpdateSize(1e-4, 1)
     following.updates.receive_looks([replace(STILL, size=small, size_in_float32=small)])
     (told,) = following.told()
