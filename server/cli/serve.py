@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
+from typing import TextIO, get_args
 
 import click
 import platformdirs
 
 from ..events.thresholds import BadThreshold, thresholds_from
+from ..notify.notifier import Wanted
+from ..notify.targets import BadNotification
+from ..protocol.events import EventKind
+from ..protocol.fields import AlertLevel
 from ..store.errors import StoreError
 from ..store.keep import Keep
 from ..store.postgresql import database_url
@@ -87,6 +92,36 @@ _POLL = 0.5
     envvar="GRADGATE_THRESHOLD",
     help="From when on something is an event, such as spike=5. May be given several times.",
 )
+@click.option(
+    "--notify",
+    "urls",
+    multiple=True,
+    metavar="URL",
+    envvar="GRADGATE_NOTIFY",
+    help="Tell of events there: an http(s) address that JSON is posted to, or a URL of Apprise. "
+    "May be given several times.",
+)
+@click.option(
+    "--notify-kind",
+    "kinds",
+    multiple=True,
+    type=click.Choice(get_args(EventKind)),
+    help="Tell only of events of this kind. May be given several times.",
+)
+@click.option(
+    "--notify-level",
+    "level",
+    default="alert",
+    show_default=True,
+    type=click.Choice(get_args(AlertLevel)),
+    help="Tell of alerts only, or of notes too.",
+)
+@click.option(
+    "--notify-template",
+    "template",
+    type=click.File(encoding="utf-8"),
+    help="A Jinja template of the JSON that is posted.",
+)
 def serve(
     host: str,
     port: int,
@@ -98,6 +133,10 @@ def serve(
     keep_days: float | None,
     keep_gb: float | None,
     thresholds: tuple[str, ...],
+    urls: tuple[str, ...],
+    kinds: tuple[EventKind, ...],
+    level: AlertLevel,
+    template: TextIO | None,
 ) -> None:
     """Start the dashboard, and keep it until Ctrl-C."""
     if token is not None and not TOKEN.fullmatch(token):
@@ -117,11 +156,15 @@ def serve(
     with until_stopped() as stopped:
         try:
             url = None if store is None else database_url(store)
+            body = None if template is None else template.read()
+            wanted = Wanted(urls, kinds, level, body)
             keep = Keep(keep_days, keep_gb)
-            settings = Settings(data, host, port, token, allow_hosts, lost_after, url, keep, events)
+            settings = Settings(
+                data, host, port, token, allow_hosts, lost_after, url, keep, events, wanted
+            )
             service = Service(settings)
             service.start()
-        except (ServiceError, StoreError) as error:
+        except (ServiceError, StoreError, BadNotification) as error:
             raise click.ClickException(str(error)) from error
         click.echo(f"Gradgate dashboard: {service.url}")
         while service.running and not stopped.wait(_POLL):

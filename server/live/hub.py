@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 
 from sqlalchemy import Connection
@@ -52,11 +52,17 @@ class Hub:
     """The connections of one server; made and used in the event loop."""
 
     def __init__(
-        self, store: Store, lost_after: float, keep: Keep, thresholds: Thresholds | None = None
+        self,
+        store: Store,
+        lost_after: float,
+        keep: Keep,
+        thresholds: Thresholds | None = None,
+        notify: Callable[[str, Sequence[int]], None] | None = None,
     ) -> None:
+        """`notify` is told of each run's new events, by their ids; it does not wait."""
         self._store = store
         self._lost_after = lost_after
-        self._runs = LiveRuns(asyncio.get_running_loop())
+        self._runs = LiveRuns(asyncio.get_running_loop(), notify)
         self._probes = 0
         self._browsers = 0
         self.writer = Writer(

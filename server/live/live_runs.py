@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
 from ..protocol.commands.registry import AnyCommand
@@ -22,8 +22,14 @@ _DROPPED = (
 class LiveRuns:
     """Runs by their ids; used from the event loop, beside what names another thread."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        notify: Callable[[str, Sequence[int]], None] | None = None,
+    ) -> None:
+        """`notify` is told of each run's new events, by their ids; it does not wait."""
         self._loop = loop
+        self._notify = notify
         self._runs: dict[str, LiveRun] = {}
 
     def __iter__(self) -> Iterator[LiveRun]:
@@ -48,6 +54,7 @@ class LiveRuns:
     def commit(self, changes: Sequence[Changes]) -> None:
         """Tell probes and browsers what was stored; a run that fails keeps no other from it."""
         for change in changes:
+            self._tell_new(change.run, change.events)
             live = self._runs.get(change.run)
             if live is not None:
                 with guarded(logged("Nobody could be told what is stored of run %s", live.id)):
@@ -65,12 +72,24 @@ class LiveRuns:
         """Pass a new command to the probe and the browsers; called like that too."""
         self._loop.call_soon_threadsafe(partial(self._command, run, command))
 
-    def announce_from_writer(self, run: str, events: Sequence[int]) -> None:
-        """Tell browsers of new or changed events; called like that too."""
-        self._loop.call_soon_threadsafe(self.announce, run, events)
+    def announce_from_writer(self, run: str, new: Sequence[int]) -> None:
+        """Do `announce` in the event loop; called like that too."""
+        self._loop.call_soon_threadsafe(self.announce, run, new)
 
-    def announce(self, run: str, events: Sequence[int]) -> None:
-        """Tell browsers of new or changed events."""
+    def change_from_writer(self, run: str, event: int) -> None:
+        """Tell browsers of an event that changed; called like that too."""
+        self._loop.call_soon_threadsafe(self._publish, run, [event])
+
+    def announce(self, run: str, new: Sequence[int]) -> None:
+        """Tell browsers of new events, and whoever is to be notified."""
+        self._tell_new(run, new)
+        self._publish(run, new)
+
+    def _tell_new(self, run: str, new: Sequence[int]) -> None:
+        if self._notify is not None and new:
+            self._notify(run, new)
+
+    def _publish(self, run: str, events: Sequence[int]) -> None:
         live = self._runs.get(run)
         if live is not None and events:
             live.publish(EVENTS, frozenset(events))

@@ -154,7 +154,7 @@ class Requests:
 
     def _tell_dismissed(self, run: str, future: Future[EventRow]) -> None:
         if not future.cancelled() and future.exception() is None:
-            self._runs.announce_from_writer(run, [future.result().id])
+            self._runs.change_from_writer(run, future.result().id)
 
     def _status(self, run: str) -> RunStatus:
         with self._store.read() as connection:

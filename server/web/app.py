@@ -6,12 +6,14 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
+from starlette.concurrency import run_in_threadpool
 from starlette.websockets import WebSocket
 from starlette_compress import CompressMiddleware, add_compress_type
 
 from ..live.browser_socket import serve_browser
 from ..live.hub import Hub
 from ..live.probe_socket import serve_probe
+from ..notify.notifier import Notifiers
 from ..protocol.columns import MEDIA_TYPE
 from ..protocol.version import VERSION
 from ..store.database import Store
@@ -27,23 +29,28 @@ from .settings import Settings
 def create_app(settings: Settings) -> FastAPI:
     """Make an application with its store opened; its lifespan runs the rest and closes the store.
 
-    Raises `StoreError` when the store cannot be used, and `ValueError` for an address that wants a
-    token and has none (`security.secured` makes one).
+    Raises `StoreError` when the store cannot be used, `BadNotification` when events cannot be told
+    as the settings have it, and `ValueError` for an address that wants a token and has none
+    (`security.secured` makes one).
     """
     if settings.token is None and not settings.loopback:
         raise ValueError(f"the address {settings.host!r} wants a token and none was given")
+    targets = settings.notify.targets()
     store = Store(settings.store or settings.data)
     policy = Policy(settings)
     pages = Pages()
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        hub = Hub(store, settings.lost_after, settings.keep, settings.thresholds)
+        notifiers = Notifiers(store, targets, settings.notify)
+        hub = Hub(store, settings.lost_after, settings.keep, settings.thresholds, notifiers.notify)
+        notifiers.start()
         app.state.parts = Parts(store, hub, policy, pages.markup)
         try:
             async with hub.running():
                 yield
         finally:
+            await run_in_threadpool(notifiers.close)
             store.close()
 
     app = FastAPI(

@@ -10,6 +10,7 @@ from pathlib import Path
 from sqlalchemy import URL
 
 from ..events.thresholds import Thresholds
+from ..notify.notifier import Wanted
 from ..store.keep import KEEP_ALL, Keep
 
 DEFAULT_PORT = 8765
@@ -34,6 +35,7 @@ class Settings:
     store: URL | None = None
     keep: Keep = KEEP_ALL
     thresholds: Thresholds = field(default_factory=Thresholds)
+    notify: Wanted = field(default_factory=Wanted)
 
     @property
     def loopback(self) -> bool:
