@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -13,6 +14,9 @@ from torch.optim import SGD, Optimizer
 from ..measure.kept_elements import spread
 from ..torch_compat.tensors import wraps_others
 from .learning_rates import rate_of
+
+AT_ONCE = 2**20
+"""Elements that are read at a time: 8 MB in float64."""
 
 
 @dataclass(frozen=True)
@@ -45,33 +49,51 @@ def update_sizes(
     Nothing where the optimizer's state is not of a kind that is known (Adam's, RMSprop's and
     SGD's are), and for a weight of which other ranks hold a part.
     """
-    if wraps_others(parameter) or not dtypes:
+    if wraps_others(parameter) or not (dtypes and parameter.numel()):
         return {}
+    found: dict[torch.dtype, list[Tensor]] = {dtype: [] for dtype in dtypes}
     with torch.no_grad():
-        part = _all if whole else _some
-        change = _change(optimizer, group, parameter, part)
-        if change is None or not parameter.numel():
-            return {}
-        weight = part(parameter.detach()).double().abs()
-        decay = float(group.get("weight_decay") or 0) * float(rate_of(dict(group)) or 0)
-        change = change.abs() + decay * weight
-        return {dtype: _size(change, weight, dtype) for dtype in dtypes}
+        for part in _parts(parameter.numel()) if whole else (_some,):
+            change = _change(optimizer, group, parameter, part)
+            if change is None:
+                return {}
+            weight = part(parameter.detach()).double().abs()
+            decay = float(group.get("weight_decay") or 0) * float(rate_of(dict(group)) or 0)
+            change = change.abs() + decay * weight
+            for dtype in dtypes:
+                found[dtype].append(_sizes(change, weight, dtype))
+        return {dtype: _together(sizes) for dtype, sizes in found.items()}
 
 
-def _size(change: Tensor, weight: Tensor, dtype: torch.dtype) -> UpdateSize:
-    """Measure a change in half spacings of ``dtype``; both are magnitudes in float64."""
+def _sizes(change: Tensor, weight: Tensor, dtype: torch.dtype) -> Tensor:
+    """Measure a change in half spacings of ``dtype``; all are magnitudes in float64.
+
+    Returns the largest, how many are below 1 and how many there are, [3].
+    """
     _, exponent = torch.frexp(weight)
     limits = torch.finfo(dtype)
     spacing = torch.ldexp(torch.full_like(weight, limits.eps), exponent - 1)
     least = limits.smallest_normal * limits.eps
     spacing = spacing.where(weight > 0, least).clamp(min=least)
     sizes = 2 * change / spacing
-    largest, lost = torch.stack([sizes.max(), (sizes < 1).double().mean()]).tolist()
+    count = torch.full_like(sizes[0], len(sizes))
+    return torch.stack([sizes.max(), (sizes < 1).double().sum(), count])
+
+
+def _together(parts: Sequence[Tensor]) -> UpdateSize:
+    sizes = torch.stack(list(parts))
+    largest, lost = torch.stack([sizes[:, 0].max(), sizes[:, 1].sum() / sizes[:, 2].sum()]).tolist()
     return UpdateSize(largest, lost)
 
 
-def _all(tensor: Tensor) -> Tensor:
-    return tensor.reshape(-1)
+def _parts(numel: int) -> Iterator[Callable[[Tensor], Tensor]]:
+    """Yield what takes a tensor's elements, so many at a time that float64 has room."""
+    for first in range(0, numel, AT_ONCE):
+        yield partial(_from, first)
+
+
+def _from(first: int, tensor: Tensor) -> Tensor:
+    return tensor.reshape(-1)[first : first + AT_ONCE]
 
 
 def _some(tensor: Tensor) -> Tensor:

@@ -104,6 +104,15 @@ def test_of_a_large_weight_a_part_tells_the_share(make: Callable[[Any], Optimize
         assert part.lost == pytest.approx(whole.lost, abs=0.04 if shape == (300, 200) else 0)
 
 
+def test_a_large_weight_is_read_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What they show together is what the whole shows, to the bit; the last is a short one."""
+    torch.manual_seed(0)
+    values, grad = torch.randn(7, 13).exp().bfloat16(), torch.randn(7, 13).exp()
+    whole = sized(lambda p: SGD(p, lr=0.01), values, grad)
+    monkeypatch.setattr("gradgate.probe.progress.rounding.AT_ONCE", 10)
+    assert sized(lambda p: SGD(p, lr=0.01), values, grad) == whole
+
+
 def test_zeros_take_up_anything() -> None:
     """As a bias that begins with them, beside which floats are as close as they can be."""
     size = sized(lambda p: SGD(p, lr=0.0), torch.zeros(3), torch.ones(3))
