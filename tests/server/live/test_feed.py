@@ -61,7 +61,7 @@ class Browser(Socket):
 
 
 def feeding(store: Store, run: str, *news: tuple[Topic[Any], Any], count: int) -> list[str]:
-    """The types of what a browser is sent: four to open, and then what comes of news."""
+    """The types of what a browser is sent: those that open, and then what comes of news."""
 
     async def feed() -> list[str]:
         browser, subscriber = Browser(), Subscriber()
@@ -136,7 +136,7 @@ def test_frames_are_as_far_apart_as_the_page_wants(store: Store, run: str) -> No
         feed = Feed(cast(WebSocket, browser), store, run, subscriber)
         sending = asyncio.create_task(feed.send())
         subscriber.add(BY_NAME["samples"], band)
-        types = await browser.types(5)
+        types = await browser.types(len(OPENING) + 1)
         start = asyncio.get_running_loop().time()
         for _ in range(3):
             subscriber.add(BY_NAME["samples"], band)
@@ -147,5 +147,5 @@ def test_frames_are_as_far_apart_as_the_page_wants(store: Store, run: str) -> No
         return types, asyncio.get_running_loop().time() - start
 
     types, elapsed = run_coroutine(feed())
-    assert types[:6] == ["run", "commands", "gates", "alerts", "samples", "explanations"]
+    assert types[:7] == [*OPENING, "samples", "explanations"]
     assert elapsed > 0.4
