@@ -8,10 +8,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from sqlalchemy import func, select
 
+from gradgate.server.store.tables import metric_blocks
 from tests.support.probing import FakeProbe, hello
 from tests.support.serving import ServerProcess
-from tests.support.storing import blocked
+from tests.support.storing import behind, blocked
 from tests.support.waiting import wait_for
 
 FREEZE = {"kind": "freeze", "target": "a.*", "mode": "no_grad", "hold_stats": True}
@@ -142,3 +144,24 @@ def assert_never_again(server: ServerProcess, run: str, number: int) -> None:
     with FakeProbe(server, hello(run)) as probe:
         assert sent(probe, 1003) == [later]
     assert server.get(f"{path}/{number}")["state"] == "drifted"
+
+
+def test_metrics_of_an_earlier_server_are_merged(server: ServerProcess, run: str) -> None:
+    """In the background, while they are answered with, and not one of them is lost."""
+    with FakeProbe(server, hello(run)) as probe:
+        for seq in (1, 2, 3):
+            steps = list(range(1000 * seq, 1000 * seq + 1000))
+            totals = {"steps": steps, "norms": [float(step) for step in steps], "flags": [0] * 1000}
+            probe.send({"type": "totals", "seq": seq, "time": 1.0, **totals})
+        probe.until_acked(3)
+    server.kill()
+    server.restart()
+
+    def merged() -> int:
+        with behind(server.data) as store:
+            return store.scalar(select(func.count()).select_from(metric_blocks)) or 0
+
+    wait_for(merged, message="a block is made")
+    query = {"name": "gradgate/total_grad_norm", "points": 5000}
+    answer = server.get(f"/api/runs/{run}/metrics", **query)["metrics"][query["name"]]
+    assert answer["values"] == answer["steps"] == list(range(1000, 4000))
