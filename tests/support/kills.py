@@ -27,6 +27,7 @@ from gradgate.server.store.levels.sizes import BLOCK_LEVEL, EXACT_SAMPLES
 from gradgate.server.store.tables import spans
 from gradgate.server.store.tracks import read_histories, read_tracks
 
+from . import storing
 from .probing import GRAD_NORM, FakeProbe, hello, pack_bundle, pack_sample
 from .serving import ServerProcess
 
@@ -111,7 +112,7 @@ def _made_up(numbers: NDArray[np.int64]) -> tuple[NDArray[np.float32], NDArray[n
 def _check(folder: Path, last: int) -> int:
     """Compare what is stored with what was sent; return how many blocks there are."""
     norms, states = _made_up(np.arange(1, last + 1))
-    store = Store(folder)
+    store = Store(storing.place(folder))
     try:
         with store.read() as connection:
             of_blocks = (spans.c.run == RUN) & (spans.c.level == BLOCK_LEVEL)
