@@ -34,7 +34,7 @@ from .serving import ServerProcess
 RUN = "f" * 16
 WIDTH = 20
 BUNDLE = 50
-AHEAD = 2000
+AHEAD = 500
 """Samples that are sent before they are acknowledged, at most."""
 PERIOD = 4999
 
@@ -58,7 +58,7 @@ def survive_kills(folder: Path, kills: int, seed: int) -> Outcome:
     acknowledged = 0
     server = ServerProcess(folder).start()
     for _ in range(kills):
-        acknowledged = _until_killed(server, acknowledged, draw.uniform(0.2, 2))
+        acknowledged = _until_killed(server, acknowledged, draw.uniform(0.1, 1.5))
         server.restart()
     with FakeProbe(server, _greeting()) as probe:
         last = probe.welcome["last_seq"]
@@ -70,7 +70,6 @@ def survive_kills(folder: Path, kills: int, seed: int) -> Outcome:
 def _until_killed(server: ServerProcess, acknowledged: int, seconds: float) -> int:
     """Send on from what is stored until the server is killed; return what it acknowledged."""
     killer = threading.Timer(seconds, server.kill)
-    killer.start()
     with suppress(ConnectionClosed, OSError), FakeProbe(server, _greeting()) as probe:
         stored = probe.welcome["last_seq"]
         assert stored >= acknowledged, f"{acknowledged} was acknowledged and {stored} is stored"
@@ -79,6 +78,8 @@ def _until_killed(server: ServerProcess, acknowledged: int, seconds: float) -> i
             while probe.acked < last - AHEAD:
                 probe.receive()
                 acknowledged = max(acknowledged, probe.acked)
+                if probe.acked > stored and killer.ident is None:
+                    killer.start()
     killer.join()
     return acknowledged
 
