@@ -146,7 +146,7 @@ def test_news_of_run_commands_parameters_and_metrics(
         probe.send({"type": "metrics", "seq": 4, "step": 9, "time": 1.0, "values": values})
         assert browser.message("metrics") == {
             "type": "metrics",
-            "points": [{"step": 9, "values": values}],
+            "points": [{"step": 9, "values": values, "nonfinite": {"lr": "nan"}}],
             "complete": True,
         }
 
