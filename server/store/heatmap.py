@@ -15,7 +15,7 @@ from .buckets import bucket_starts
 from .levels.cover import Range, cover
 from .levels.pyramid import Figure
 from .levels.reading import bucket_axis, read_buckets
-from .levels.sizes import FIRST_PYRAMID_LEVEL, bucket_samples
+from .levels.sizes import BLOCK_SAMPLES, FIRST_PYRAMID_LEVEL, bucket_samples
 from .refusals import ReversedRange
 from .rollup import Group, rolled_up
 from .runs import run_record
@@ -72,7 +72,9 @@ def read_heatmap(
     groups = rolled_up(names, places, rows)
 
     def enough(level: int, buckets: int) -> bool:
-        finer = buckets * bucket_samples(FIRST_PYRAMID_LEVEL) * len(places)
+        # A block is read as a whole, however few of its samples are in the range.
+        samples = max(BLOCK_SAMPLES, buckets * bucket_samples(FIRST_PYRAMID_LEVEL))
+        finer = samples * len(places)
         too_fine = level == FIRST_PYRAMID_LEVEL and finer > SAMPLE_CELLS
         return 2 * buckets >= columns or too_fine
 

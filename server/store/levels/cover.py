@@ -75,7 +75,7 @@ def cover(connection: Connection, run: str, steps: Range, enough: Enough) -> lis
     coarser: list[list[Piece]] = []
     level = top
     found = _pieces(connection, run, level, steps, 0)
-    while level > BLOCK_LEVEL and not enough(level, sum(piece.buckets for piece in found)):
+    while level > BLOCK_LEVEL and not enough(level, _count(found, steps)):
         coarser.append(found)
         level -= 1
         found = _pieces(connection, run, level, steps, 0)
@@ -84,6 +84,12 @@ def cover(connection: Connection, run: str, steps: Range, enough: Enough) -> lis
     for older in reversed(coarser):
         found = _before(older, found) + found
     return found
+
+
+def _count(pieces: Sequence[Piece], steps: Range) -> int:
+    """Return how many buckets are in a range: a piece at its edge may have few of its own."""
+    kept = (steps.of_buckets(piece.first_steps, piece.last_steps) for piece in pieces)
+    return sum(int(each.sum()) for each in kept)
 
 
 def _end(pieces: Sequence[Piece]) -> int:

@@ -68,6 +68,15 @@ def test_cells_are_those_of_their_samples(
         assert_cells(made, steps, of, connection)
 
 
+@pytest.mark.parametrize("columns", [8, 60])
+def test_a_narrow_range_has_its_columns(
+    connection: Connection, made: Recorded, columns: int
+) -> None:
+    """Those of a coarse level that lie beside the range do not stand for it."""
+    found = read_heatmap(connection, made.run, None, NORM, "max", Range(2000, 2100), columns, WIDTH)
+    assert len(found.first_steps) > columns / 2
+
+
 def assert_cells(made: Recorded, steps: Range, of: Of, connection: Connection) -> None:
     """Compare each cell of a heat map with its samples."""
     found = read_heatmap(connection, made.run, "layer*", NORM, of, steps, 50, 14)
