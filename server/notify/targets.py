@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from http.client import HTTPException
 from typing import Any, Protocol
 from urllib.error import HTTPError
 from urllib.parse import urlsplit
@@ -24,6 +25,9 @@ DEFAULT_TEMPLATE = """{
   "event": {{ event | tojson }}
 }"""
 """The body of a webhook: docs/events.md names the fields."""
+
+
+_NO_JSON = (TemplateError, ValueError, TypeError)
 
 
 class BadNotification(ValueError):
@@ -69,7 +73,7 @@ class Webhook:
         try:
             self._template = environment.from_string(template)
             self._body(_SAMPLE)
-        except (TemplateError, ValueError, TypeError) as error:
+        except _NO_JSON as error:
             raise BadNotification(
                 f"The template of notifications makes no JSON body of an event ({error}): see "
                 "docs/events.md for its fields, and write texts as `{{ text | tojson }}`."
@@ -78,13 +82,17 @@ class Webhook:
     def send(self, told: Told) -> None:
         """Post a body; raises `NotSent`."""
         headers = {"Content-Type": "application/json", "User-Agent": "gradgate"}
-        request = Request(self._url, self._body(told), headers, method="POST")
+        try:
+            body = self._body(told)
+        except _NO_JSON as error:
+            raise NotSent(f"its template makes no JSON of a {told.event.kind}: {error}") from error
+        request = Request(self._url, body, headers, method="POST")
         try:
             with build_opener().open(request, timeout=WITHIN):
                 return
         except HTTPError as error:
             raise NotSent(f"it answered {error.code}") from error
-        except (OSError, ValueError) as error:
+        except (OSError, HTTPException, ValueError) as error:
             reason = getattr(error, "reason", None)
             raise NotSent(f"{type(reason or error).__name__}") from error
 

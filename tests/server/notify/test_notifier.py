@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from queue import Empty, Queue
+from socketserver import StreamRequestHandler, TCPServer
 from typing import Any
 
 import pytest
@@ -18,10 +19,10 @@ import pytest
 from gradgate.server.events.finding import Finding
 from gradgate.server.notify import targets
 from gradgate.server.notify.notifier import A_MINUTE, Notifier, Notifiers, Wanted
-from gradgate.server.notify.targets import BadNotification, masked, target_of
+from gradgate.server.notify.targets import BadNotification, NotSent, Told, masked, target_of
 from gradgate.server.protocol.probe_messages import Hello
 from gradgate.server.store.database import Store
-from gradgate.server.store.events import append_events
+from gradgate.server.store.events import append_events, event_rows
 from gradgate.server.store.runs import open_run
 from tests.support.probing import NONFINITE, PRESENT, FakeProbe, hello
 from tests.support.serving import ServerProcess
@@ -152,6 +153,44 @@ def test_a_template_that_makes_no_json_is_refused(template: str) -> None:
     """When the server starts, and nothing of Python can be reached from it."""
     with pytest.raises(BadNotification, match=r"see docs/events\.md"):
         target_of("http://127.0.0.1/hook", template)
+
+
+def test_an_event_of_which_a_template_makes_no_json_takes_no_other_along(
+    store: Store,
+    run: str,
+    receiver: Receiver,
+    notifiers: Callable[..., Notifiers],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """It is counted as not sent, the next is, and the log says what is wrong."""
+    figure = "{% if event.kind == 'drift' %}{{ event.figures.total.value }}{% endif %}"
+    sending = notifiers(receiver.plain, template=f'{{"more": {{{{ more }}}}{figure}}}')
+    with caplog.at_level(logging.ERROR, "gradgate.server"):
+        sending.notify(run, happen(store, run, "drift", "spike"))
+        assert receiver.next() == {"more": 1}
+        sending.close()
+    assert "(its template makes no JSON of a drift: " in caplog.text
+    assert "secret" not in caplog.text
+
+
+def test_what_speaks_no_http_is_one_that_fails(store: Store, run: str) -> None:
+    """As one that answers with an error."""
+
+    class Nonsense(StreamRequestHandler):
+        def handle(self) -> None:
+            self.rfile.readline()
+            self.wfile.write(b"what?\r\n\r\n")
+
+    with TCPServer(("127.0.0.1", 0), Nonsense) as server:
+        thread = threading.Thread(target=server.handle_request)
+        thread.start()
+        target = target_of(f"http://127.0.0.1:{server.server_address[1]}/hook", None)
+        (number,) = happen(store, run, "spike")
+        with store.read() as connection:
+            (event,) = event_rows(connection, run, limit=1, ids=[number])
+        with pytest.raises(NotSent, match="BadStatusLine"):
+            target.send(Told(run, "digits", event, 0))
+        thread.join()
 
 
 def test_a_receiver_that_fails_is_logged_once_without_its_secrets(
