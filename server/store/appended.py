@@ -22,13 +22,16 @@ def read_samples(connection: Connection, run: str, first: int, last: int) -> lis
 
     Those that have been merged into blocks since are left out.
     """
-    here = (spans.c.run == run, spans.c.level == RAW_LEVEL, spans.c.first.between(first, last))
+    # Small commits are put together meanwhile, so a span may begin before them and end behind.
+    here = (spans.c.first <= last, spans.c.first + spans.c.samples > first)
+    query = select(spans).where(spans.c.run == run, spans.c.level == RAW_LEVEL, *here)
     found: list[Sample] = []
-    for span in connection.execute(select(spans).where(*here).order_by(spans.c.first)):
+    for span in connection.execute(query.order_by(spans.c.first)):
         of_span = select(tiles).where(
             tiles.c.run == run, tiles.c.level == RAW_LEVEL, tiles.c.first == span.first
         )
-        found += _samples(span, connection.execute(of_span).all())
+        samples = _samples(span, connection.execute(of_span).all())
+        found += samples[max(0, first - span.first) : last + 1 - span.first]
     return found
 
 
