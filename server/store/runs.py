@@ -119,6 +119,15 @@ def locked_run(connection: Connection, run: str) -> Row[Any]:
     return row
 
 
+def is_kept(connection: Connection, run: str) -> bool:
+    """Return whether a run is there; nobody deletes one before this transaction ends.
+
+    What else changes of it may change meanwhile.
+    """
+    there = select(runs.c.id).where(runs.c.id == run).with_for_update(read=True, key_share=True)
+    return connection.scalar(there) is not None
+
+
 def live_runs(connection: Connection) -> list[str]:
     """Return the runs that were live when they were last written."""
     query = select(runs.c.id).where(runs.c.status == RunStatus.LIVE.value)

@@ -9,7 +9,8 @@ from typing import Any
 from sqlalchemy import Connection, Row, delete, func, insert, select
 
 from ..merges import Outdated
-from ..tables import runs, spans, tiles
+from ..runs import is_kept
+from ..tables import spans, tiles
 from .blocks import block_of_spans, gathered
 from .coarsening import coarsened
 from .contents import block_count, stored_codes
@@ -31,8 +32,7 @@ class Merge:
 
     def apply(self, connection: Connection) -> None:
         """Do it in the caller's transaction; raises `Outdated` when anything else came between."""
-        there = select(runs.c.id).where(runs.c.id == self.run)
-        if connection.scalar(there) is None:
+        if not is_kept(connection, self.run):
             raise Outdated(f"run {self.run} is deleted")
         if self.sources:
             self._remove(connection, self.sources[0], self.sources[-1])

@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, delete, func, insert, select
 
 from ..merges import Outdated
+from ..runs import is_kept
 from ..tables import metric_blocks, metrics, runs
 from .buckets import Buckets, joined, of_values
 from .packing import Values, pack_buckets, pack_values, unpack_buckets
@@ -36,7 +37,7 @@ class MetricMerge:
         Raises `Outdated`, or `IntegrityError` when another server was faster: nothing is changed
         when the transaction is rolled back.
         """
-        if connection.scalar(select(runs.c.id).where(runs.c.id == self.run)) is None:
+        if not is_kept(connection, self.run):
             raise Outdated(f"run {self.run} is deleted")
         connection.execute(insert(metric_blocks), self.blocks)
         merged = of_metric(metrics, self.run, self.name), not_behind(self.last_seq, self.last_step)

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import pytest
 from sqlalchemy import Connection, func, insert, select
+from sqlalchemy.exc import OperationalError
 
 from gradgate.server.protocol.probe_messages import Hello
+from gradgate.server.store.database import Store
 from gradgate.server.store.deletion import begin_deletion, delete_some, deleted_runs
+from gradgate.server.store.levels.merging import next_merge
 from gradgate.server.store.refusals import BeingDeleted, LiveRunKept, UnknownRun
 from gradgate.server.store.runs import lose, open_run, run_row, run_rows
+from gradgate.server.store.samples import append_samples
 from gradgate.server.store.tables import deletions, metadata, metrics
+from tests.server.store.levels.conftest import noise, sample
+from tests.support.postgresql import Cluster
 from tests.support.probing import hello
 
 OTHER = "f" * 16
@@ -80,3 +86,30 @@ def test_a_live_run_is_not_deleted(connection: Connection, opened: str) -> None:
     with pytest.raises(LiveRunKept, match="end the job, and delete the run when it is finished"):
         begin_deletion(connection, opened)
     assert connection.execute(select(deletions)).all() == []
+
+
+def test_a_run_is_not_deleted_while_something_of_it_is_merged(
+    postgresql: Cluster, run: str
+) -> None:
+    """Another server waits for it, since what is merged would be left of the run for ever."""
+    store = Store(postgresql.database())
+    with store.write() as connection:
+        open_run(connection, Hello.model_validate(hello(run)), 1.0)
+        made = noise(run, 16, 2)
+        for place in range(16):
+            append_samples(connection, run, place, [sample(made, place)])
+        lose(connection, run)
+    with store.read() as connection:
+        merge = next_merge(connection, run)
+    assert merge is not None
+    with store.write() as merging, store.write() as deleting:
+        merge.apply(merging)
+        deleting.exec_driver_sql("SET LOCAL lock_timeout = '100ms'")
+        with pytest.raises(OperationalError, match="lock timeout"):
+            begin_deletion(deleting, run)
+    with store.write() as connection:
+        begin_deletion(connection, run)
+        while delete_some(connection, run):
+            pass
+        assert left(connection, run) == 0
+    store.close()
