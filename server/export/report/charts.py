@@ -23,6 +23,8 @@ LEFT, RIGHT, TOP, BOTTOM = 46, 10, 10, 20
 CHARTS = 24
 """Metrics that are drawn, at most."""
 _POINTS = 320
+_MOST = 1e300
+"""As what a greater value is drawn: the difference of the greatest ones is no number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +84,7 @@ def _chart(store: Store, chosen: Selection, name: str) -> Chart | None:
 def _drawn(name: str, latest: str, title: str, buckets: Buckets) -> Chart:
     first, last = float(buckets.low_step.min()), float(buckets.high_step.max())
     span = (first, max(last, first + 1))
-    low, high = float(np.nanmin(buckets.low)), float(np.nanmax(buckets.high))
+    low, high = _drawable(float(np.nanmin(buckets.low))), _drawable(float(np.nanmax(buckets.high)))
     margin = (high - low) * 0.05 or abs(high) * 0.05 or 1.0
     bounds = (low - margin, high + margin)
 
@@ -90,7 +92,7 @@ def _drawn(name: str, latest: str, title: str, buckets: Buckets) -> Chart:
         return _along(step, span, LEFT, WIDTH - RIGHT)
 
     def y(value: float) -> float:
-        return _along(value, bounds, HEIGHT - BOTTOM, TOP)
+        return _along(_drawable(value), bounds, HEIGHT - BOTTOM, TOP)
 
     band: list[str] = []
     line: list[str] = []
@@ -132,6 +134,10 @@ def _without_gaps(buckets: Buckets) -> Iterable[list[tuple[int, float, float, fl
             part = []
     if part:
         yield part
+
+
+def _drawable(value: float) -> float:
+    return min(max(value, -_MOST), _MOST)
 
 
 def _along(value: float, span: tuple[float, float], start: float, end: float) -> float:

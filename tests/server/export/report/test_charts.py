@@ -88,3 +88,12 @@ def test_a_job_that_went_back_is_drawn_from_left_to_right(draw: Draw) -> None:
     (chart,) = draw([1.0, 2.0, 3.0, 2.5], [0, 10, 20, 5])
     places = [x for x, _ in numbers(chart.line)]
     assert places == sorted(places)
+
+
+@pytest.mark.parametrize("values", [[1.79e308], [1.7e308, -1.7e308], [1.79e308, 1.0]])
+def test_the_greatest_numbers_are_drawn(draw: Draw, values: list[float]) -> None:
+    """Though their differences are too large for a number."""
+    (chart,) = draw(values, range(len(values)))
+    places = numbers(chart.band)
+    assert all(0 <= y <= HEIGHT for _, y in places)
+    assert len(places) == 2 * len(values)
