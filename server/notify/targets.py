@@ -8,7 +8,7 @@ from http.client import HTTPException
 from typing import Any, Protocol
 from urllib.error import HTTPError
 from urllib.parse import urlsplit
-from urllib.request import Request, build_opener
+from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 from jinja2 import StrictUndefined, TemplateError
 from jinja2.sandbox import SandboxedEnvironment
@@ -62,6 +62,13 @@ class Target(Protocol):
         """Send a notification; raises `NotSent`."""
 
 
+class _NoRedirects(HTTPRedirectHandler):
+    """Follows no redirect: what is posted would be left out on the way."""
+
+    def redirect_request(self, *_: object) -> None:
+        return None
+
+
 class Webhook:
     """An address that a JSON body is posted to, as a template makes it."""
 
@@ -88,7 +95,7 @@ class Webhook:
             raise NotSent(f"its template makes no JSON of a {told.event.kind}: {error}") from error
         request = Request(self._url, body, headers, method="POST")
         try:
-            with build_opener().open(request, timeout=WITHIN):
+            with build_opener(_NoRedirects).open(request, timeout=WITHIN):
                 return
         except HTTPError as error:
             raise NotSent(f"it answered {error.code}") from error

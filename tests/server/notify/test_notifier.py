@@ -46,6 +46,11 @@ class Receiver:
                 receiver.bodies.put(json.loads(body))
                 receiver.free.wait(WITHIN)
                 self.send_response(receiver.status)
+                self.send_header("Location", "/elsewhere")
+                self.end_headers()
+
+            def do_GET(self) -> None:
+                self.send_response(200)
                 self.end_headers()
 
             def log_message(self, *_: object) -> None:
@@ -191,6 +196,23 @@ def test_what_speaks_no_http_is_one_that_fails(store: Store, run: str) -> None:
         with pytest.raises(NotSent, match="BadStatusLine"):
             target.send(Told(run, "digits", event, 0))
         thread.join()
+
+
+def test_a_redirect_is_not_followed(
+    store: Store,
+    run: str,
+    receiver: Receiver,
+    notifiers: Callable[..., Notifiers],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Nothing would be posted where it leads to, so it counts as not sent."""
+    receiver.status = 302
+    sending = notifiers(receiver.plain)
+    with caplog.at_level(logging.ERROR, "gradgate.server"):
+        sending.notify(run, happen(store, run, "spike", "drift"))
+        assert [receiver.next()["more"] for _ in range(2)] == [0, 1]
+        sending.close()
+    assert "(it answered 302)" in caplog.text
 
 
 def test_a_receiver_that_fails_is_logged_once_without_its_secrets(
