@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -45,14 +44,6 @@ class Drop:
                 raise Outdated(f"the oldest samples of run {self.run} are gone already")
 
 
-@dataclass(frozen=True, slots=True)
-class _Oldest:
-    """What is oldest of a run, and whether it goes whatever other runs have."""
-
-    drop: Drop
-    alone: bool
-
-
 class Retention:
     """Finds what is kept too long, or beyond the room that there is; a source of merges.
 
@@ -67,12 +58,15 @@ class Retention:
         self._every = every
         self._clock = clock
         self._due: dict[str, float] = {}
-        self._oldest: dict[str, float] = {}
+        self._oldest: dict[str, Drop | None] = {}
         self._sizes: dict[str | None, int] = {}
         self._count_due = 0.0
 
     def next_merge(self, connection: Connection, run: str) -> Drop | None:
-        """Return what is to be dropped next of a run; None for nothing, or not looked at now."""
+        """Return what is to be dropped next; None for nothing, or a run not looked at now.
+
+        It may be of another run, where all runs together have too much and that has what is oldest.
+        """
         now = time.monotonic()
         if now < self._due.get(run, 0.0):
             return None
@@ -83,29 +77,28 @@ class Retention:
         own = connection.execute(
             select(runs.c.keep_days, runs.c.keep_gb).where(runs.c.id == run)
         ).one_or_none()
-        oldest = None if own is None else self._beyond(connection, run, Keep(*own))
-        if oldest is None:
+        drop = None if own is None else self._beyond(connection, run, Keep(*own))
+        if drop is None:
             self._due[run] = now + self._every
-        elif oldest.alone or self._is_oldest(connection, oldest.drop):
-            return self._taken(oldest.drop)
-        return None
+            return None
+        return self._taken(drop)
 
     def unmerged_runs(self, connection: Connection) -> list[str]:
         """Return every run."""
         return list(connection.scalars(select(runs.c.id)))
 
-    def _beyond(self, connection: Connection, run: str, own: Keep) -> _Oldest | None:
-        """Return what is oldest of a run when a limit is passed, by the run alone or by all."""
+    def _beyond(self, connection: Connection, run: str, own: Keep) -> Drop | None:
+        """Return what goes first when a limit is passed, by the run alone or by all together."""
         days = self._keep.days if own.days is None else own.days
-        gb = self._keep.gb if own.gb is None else own.gb
-        drop = None if days is None and gb is None else oldest_drop(connection, run)
-        if drop is None:
-            return None
-        if days is not None and drop.time < self._clock() - days * _DAY:
-            return _Oldest(drop, alone=True)
-        alone = own.gb is not None
-        full = gb is not None and self._size(connection, run if alone else None) > gb * _GB
-        return _Oldest(drop, alone) if full else None
+        if days is not None or own.gb is not None:
+            drop = oldest_drop(connection, run)
+            old = drop is not None and days is not None and drop.time < self._clock() - days * _DAY
+            if old or (own.gb is not None and self._size(connection, run) > own.gb * _GB):
+                return drop
+        if own.gb is None and self._keep.gb is not None:
+            full = self._size(connection, None) > self._keep.gb * _GB
+            return self._oldest_of_all(connection) if full else None
+        return None
 
     def _size(self, connection: Connection, run: str | None) -> int:
         """Return how much is stored; it is counted now and then, which takes long."""
@@ -119,15 +112,15 @@ class Retention:
         self._oldest.pop(drop.run, None)
         return drop
 
-    def _is_oldest(self, connection: Connection, drop: Drop) -> bool:
-        """Return whether no other run that the server's limit is for has older samples in full."""
-        others = select(runs.c.id).where(runs.c.keep_gb.is_(None), runs.c.id != drop.run)
-        for other in connection.scalars(others).all():
-            if other not in self._oldest:
-                found = oldest_drop(connection, other)
-                self._oldest[other] = math.inf if found is None else found.time
-        self._oldest[drop.run] = drop.time
-        return drop.time <= min(self._oldest.values())
+    def _oldest_of_all(self, connection: Connection) -> Drop | None:
+        """Return what is oldest of the runs that the server's limit is for."""
+        found = []
+        for run in connection.scalars(select(runs.c.id).where(runs.c.keep_gb.is_(None))).all():
+            if run not in self._oldest:
+                self._oldest[run] = oldest_drop(connection, run)
+            if (drop := self._oldest[run]) is not None:
+                found.append(drop)
+        return min(found, key=lambda drop: drop.time, default=None)
 
 
 def oldest_drop(connection: Connection, run: str) -> Drop | None:

@@ -57,14 +57,17 @@ def _sample(place: int, day: float) -> Sample:
 
 
 def drops(connection: Connection, retention: Retention, *names: str) -> list[str]:
-    """Drop all that there is to drop of some runs in turn; return the run of each drop."""
+    """Drop all that there is to drop, looking at some runs in turn; return the run of each drop."""
     found = []
-    while dropped := [
-        drop for run in names if (drop := retention.next_merge(connection, run)) is not None
-    ]:
-        for drop in dropped:
-            drop.apply(connection)
-            found.append(drop.run)
+    waiting = list(names)
+    while waiting:
+        for run in tuple(waiting):
+            drop = retention.next_merge(connection, run)
+            if drop is None:
+                waiting.remove(run)
+            else:
+                drop.apply(connection)
+                found.append(drop.run)
     return found
 
 
@@ -160,15 +163,20 @@ def test_a_run_is_looked_at_now_and_then(connection: Connection, run: str, fill:
     assert patient.unmerged_runs(connection) == [run]
 
 
-def test_a_run_waits_for_older_ones_of_others(connection: Connection, fill: Fill) -> None:
-    """And is looked at again as soon as it is the oldest, while there is too much."""
+def test_older_samples_of_another_run_go_first(connection: Connection, fill: Fill) -> None:
+    """Whichever run is looked at, until there is room; none is left because its turn was over."""
     early, late = "a" * 16, "b" * 16
     for run, day in ((early, 10), (late, 10.5)):
         fill(run, day)
     patient = Retention(Keep(gb=1e-9), every=1000, clock=lambda: 99 * DAY)
-    assert patient.next_merge(connection, late) is None
-    first = patient.next_merge(connection, early)
-    assert first is not None
-    first.apply(connection)
-    assert patient.next_merge(connection, late) is not None
-    assert patient.next_merge(connection, early) is None
+    assert drops(connection, patient, early, late) == [early, late, early, late]
+    assert oldest_drop(connection, early) is oldest_drop(connection, late) is None
+
+
+def test_one_look_drops_of_every_run(connection: Connection, fill: Fill) -> None:
+    """Nobody has to be told of the others, which may have ended long ago."""
+    early, late = "a" * 16, "b" * 16
+    for run, day in ((early, 10), (late, 10.5)):
+        fill(run, day)
+    patient = Retention(Keep(gb=1e-9), every=1000, clock=lambda: 99 * DAY)
+    assert drops(connection, patient, late) == [early, late, early, late]
