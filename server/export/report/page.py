@@ -211,7 +211,7 @@ def report_page(store: Store, chosen: Selection, look: Look) -> ReportPage:
         alerts=causes_of_alerts(told),
         verdicts=causes_of_explanations(explained.explanations),
         traced="" if explained.step is None else f"as of step {explained.step:,}",
-        heatmap=draw(heatmap) if len(heatmap.first_steps) else None,
+        heatmap=draw(heatmap) if heatmap.values.size else None,
         marks=list(MARKS.values()),
         effects=[each for row in commands if (each := _effect(row)) and chosen.has_step(each.step)],
         charts=draw_metrics(store, chosen),

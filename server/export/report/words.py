@@ -32,10 +32,13 @@ def count(value: int, noun: str) -> str:
 
 
 def moment(seconds: float | None) -> str:
-    """Return a time in UTC, to the second."""
+    """Return a time in UTC, to the second; nothing for one that no calendar has."""
     if seconds is None:
         return _NONE
-    when = datetime.fromtimestamp(seconds, timezone.utc)
+    try:
+        when = datetime.fromtimestamp(seconds, timezone.utc)
+    except (OverflowError, OSError, ValueError):
+        return _NONE
     return when.strftime("%Y-%m-%d %H:%M:%S UTC")
 
 

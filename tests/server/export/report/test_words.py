@@ -65,3 +65,9 @@ def test_times_are_utc() -> None:
 def test_ticks_are_round(low: float, high: float, ticks: list[float]) -> None:
     """And within the axis."""
     assert round_ticks(low, high, 4) == pytest.approx(ticks)
+
+
+@pytest.mark.parametrize("seconds", [1e18, -1e18, 1e300])
+def test_a_time_that_no_calendar_has_is_left_out(seconds: float) -> None:
+    """As of a job that counts nanoseconds."""
+    assert moment(seconds) == "–"
