@@ -55,7 +55,10 @@ def append_events(connection: Connection, run: str, findings: Sequence[Finding])
 def add_to_event(
     connection: Connection, run: str, number: int, findings: Sequence[Finding]
 ) -> None:
-    """Add what is like an event to it: its steps reach further, and it counts what was added."""
+    """Add what is like an event to it: its steps reach further, and it counts what was added.
+
+    They reach further back as well, where the job went back to a checkpoint.
+    """
     here = (events.c.run == run, events.c.id == number)
     row = connection.execute(select(events).where(*here)).one()
     members = [unpack_members(row.members), *(each.parameters for each in findings)]
@@ -66,6 +69,7 @@ def add_to_event(
         update(events)
         .where(*here)
         .values(
+            step=min(row.step, *(each.step for each in findings)),
             last_step=max(row.last_step, last),
             count=len(together),
             members=pack_members(together),

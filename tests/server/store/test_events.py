@@ -105,6 +105,17 @@ def test_an_event_grows(connection: Connection, open_with: Callable[[int], str])
     assert row.figures == {"ratio": 40, "more": 2}
 
 
+def test_what_happened_after_a_job_went_back_is_in_its_range(
+    connection: Connection, opened: str
+) -> None:
+    """The event to which it was added is found by the steps of either."""
+    append_events(connection, opened, [finding(1000, 1)])
+    add_to_event(connection, opened, 1, [finding(500, 1)])
+    for steps in (500, 1000):
+        assert len(event_rows(connection, opened, limit=9, first_step=steps, last_step=steps)) == 1
+    assert event_rows(connection, opened, limit=9, last_step=499) == []
+
+
 def test_figures_that_are_not_finite_are_null(connection: Connection, opened: str) -> None:
     """JSON has no word for them."""
     figures = {"ratio": float("inf"), "total": {"value": float("nan"), "median": 1.0}}
