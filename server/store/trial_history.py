@@ -98,7 +98,7 @@ def _parameter_norm(
     connection: Connection, run: str, place: int, steps: NDArray[np.int64]
 ) -> Values:
     history: History = read_histories(
-        connection, run, [place], Statistic.GRAD_NORM, int(steps[0]), int(steps[-1])
+        connection, run, [place], Statistic.GRAD_NORM, *_bounds(steps)
     )[place]
     arrived = np.isin(history.states, _ARRIVED)
     by_step = dict(
@@ -119,12 +119,12 @@ def _movement(
         return {}
     found: dict[str, Values] = {}
     for statistic in wanted:
-        history = read_histories(
-            connection, run, [place], statistic, int(steps[0]), int(steps[-1])
-        )[place].measured()
+        history = read_histories(connection, run, [place], statistic, *_bounds(steps))[place]
+        looks = history.measured()
+        order = np.argsort(looks.steps, kind="stable")
         # A condition knows, in a step, the look of an earlier one.
-        places = np.searchsorted(history.steps, steps) - 1
-        values = history.values.tolist()
+        places = np.searchsorted(looks.steps[order], steps) - 1
+        values = looks.values[order].tolist()
         found[statistic.label] = [values[at] if at >= 0 else None for at in places.tolist()]
     return found
 
@@ -136,9 +136,14 @@ def _gate_norm(
     ids = sorted(gate["id"] for gate in run_record(connection, run).gates if gate["site"] == site)
     for number in ids:
         name = f"gate {number} norm"
-        found = values_between(connection, run, name, int(steps[0]), int(steps[-1]))
+        found = values_between(connection, run, name, *_bounds(steps))
         if len(found):
             norms = (norm if math.isfinite(norm) else None for norm in found.values.tolist())
             by_step = dict(zip(found.steps.tolist(), norms, strict=True))
             return [by_step.get(step) for step in steps.tolist()]
     return None
+
+
+def _bounds(steps: NDArray[np.int64]) -> tuple[int, int]:
+    """Return the lowest and the highest step: a job that went back has not the last at the end."""
+    return int(steps.min()), int(steps.max())

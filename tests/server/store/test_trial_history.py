@@ -292,6 +292,24 @@ def test_a_history_begins_where_all_of_it_is_read(
     assert found.values == {"norm": found.steps, "loss": found.steps, "lr": [1.0] * 5}
 
 
+def test_norms_of_a_job_that_went_back_are_known(tmp_path: Path, run: str) -> None:
+    """Those of every sample, though the last step is not the highest."""
+    store = Store(tmp_path)
+    went = [10, 11, 12, 5, 6]
+    samples = [
+        decode(pack_sample(seq, step, [1, 1], {1: [step, 0]})) for seq, step in enumerate(went, 1)
+    ]
+    with store.write() as connection:
+        open_run(connection, Hello.model_validate(hello(run)), 0.0)
+        append_samples(connection, run, 0, samples)
+    asked = TrialRequest(site="param:a.weight", when="norm > 2")
+    with store.read() as connection:
+        found = recorded_history(connection, run, asked)
+    store.close()
+    assert found is not None
+    assert found.steps == found.values["norm"] == went
+
+
 def test_without_a_job_there_is_no_trial(shared_server: ServerProcess, run: str, ask: Ask) -> None:
     """Unknown is a 404, lost and finished are 409s, and a job that goes meanwhile is a 503."""
     path = f"/api/runs/{run}"
