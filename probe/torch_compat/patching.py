@@ -223,13 +223,14 @@ class Interceptions:
             self._end = None
 
 
-def weakly(method: Around) -> Around:
+def weakly(method: Any) -> Around:
     """Stand around a function by a method, for as long as its object is alive."""
-    reference = weakref.WeakMethod(method)
+    # No WeakMethod, which torch.compile cannot trace.
+    reference, act = weakref.ref(method.__self__), method.__func__
 
     def around(function: Callable[..., Any], *args: Any, **more: Any) -> Any:
-        alive = reference()
-        return function(*args, **more) if alive is None else alive(function, *args, **more)
+        owner = reference()
+        return function(*args, **more) if owner is None else act(owner, function, *args, **more)
 
     return around
 

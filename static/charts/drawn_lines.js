@@ -49,7 +49,7 @@ export function drawnLines(view, { series, metrics }, room, tokens) {
  */
 function metricLines(view, metrics, room, tokens) {
   const shown = metrics.shown(view.metrics);
-  const all = [...metrics.byName].map(([name, metric], at) => ({
+  const all = metrics.tracks.map(([name, metric], at) => ({
     name,
     metric,
     ...lineStyle(at, tokens),

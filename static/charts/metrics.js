@@ -24,9 +24,15 @@ export class Metrics {
     this.version = 0;
   }
 
-  /** @returns {string[]} in the order in which they were first logged */
+  /** @returns {[string, Track][]} in the order in which they were first logged, Gradgate's own behind the job's */
+  get tracks() {
+    const tracks = [...this.byName];
+    return [...tracks.filter(([name]) => !isOwn(name)), ...tracks.filter(([name]) => isOwn(name))];
+  }
+
+  /** @returns {string[]} in the same order */
   get names() {
-    return [...this.byName.keys()];
+    return this.tracks.map(([name]) => name);
   }
 
   /**
@@ -101,9 +107,13 @@ export class Metrics {
     const known = this.names.filter((name) => chosen.includes(name));
     if (known.length > 0) return known;
     if (this.byName.has("loss")) return ["loss"];
-    const own = this.names.filter((name) => !name.startsWith("gradgate/"));
-    return [...own, ...this.names].slice(0, 1);
+    return this.names.slice(0, 1);
   }
+}
+
+/** @param {string} name */
+function isOwn(name) {
+  return name.startsWith("gradgate/");
 }
 
 /**

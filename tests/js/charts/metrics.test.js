@@ -88,3 +88,9 @@ test("what is fetched anew takes the place of all that was known, of gates too",
   assert.deepEqual([metrics.names, metrics.norms.size, metrics.closed.size], [[], 0, 0]);
   assert.notEqual(metrics.version, before);
 });
+
+test("Gradgate's own metrics are named behind the job's", () => {
+  const metrics = new Metrics();
+  metrics.add([point(1, '{"gradgate/total_grad_norm": 2, "loss": 1, "accuracy": 0}')]);
+  assert.deepEqual(metrics.names, ["loss", "accuracy", "gradgate/total_grad_norm"]);
+});

@@ -161,6 +161,24 @@ def test_a_hook_on_a_frozen_parameter_is_called_once_it_is_thawed() -> None:
         assert len(seen) == 1
 
 
+@pytest.mark.parametrize("clip", [nn.utils.clip_grad_norm_, nn.utils.clip_grad_value_])
+def test_clipping_may_be_compiled_in_one_graph_beside_a_freeze(clip: Callable[..., Any]) -> None:
+    """Nothing that stands around torch's functions then is what a compiler cannot trace."""
+    model, optimizer = chain()
+    with probe.attach(model, optimizer, server=False) as run:
+        run.freeze("stem")
+        loss_of(model, 1).backward()
+        by_hand = [None if p.grad is None else p.grad.clone() for p in model.parameters()]
+        torch.compile(clip, backend="eager", fullgraph=True)(list(model.parameters()), 1e-3)
+        clipped = [p.grad for p in model.parameters()]
+    for parameter, grad in zip(model.parameters(), by_hand, strict=True):
+        parameter.grad = grad
+    clip(list(model.parameters()), 1e-3)
+    for parameter, wanted in zip(model.parameters(), clipped, strict=True):
+        assert (parameter.grad is None) is (wanted is None)
+        assert wanted is None or torch.equal(wanted, parameter.grad)
+
+
 def test_a_script_may_stack_models_of_which_one_is_frozen() -> None:
     """What it gets trains, as before: it is a copy, and none of the parameters that are frozen."""
     first, second = asking.critic(), asking.critic()
