@@ -6,6 +6,8 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from .debt import Debt
+
 FREE = 8
 """Times at the start that cost nothing: the first ones warm caches up."""
 
@@ -18,19 +20,13 @@ class Allowance:
 
         On a busy machine both pass faster, the time of a step and what is done in it.
         """
-        self._share = share
         self._clock = clock
-        self._counted = clock()
-        self._debt = 0.0
-        """Seconds taken above the share."""
+        self._debt = Debt(share, clock)
         self._times = 0
 
     def covers(self) -> bool:
         """Return whether the share of the time that has passed pays for what was done."""
-        now = self._clock()
-        self._debt = max(0.0, self._debt - self._share * (now - self._counted))
-        self._counted = now
-        return self._debt == 0
+        return self._debt.is_paid()
 
     @contextmanager
     def paying(self) -> Iterator[None]:
@@ -39,4 +35,4 @@ class Allowance:
         yield
         self._times += 1
         if self._times > FREE:
-            self._debt += self._clock() - began
+            self._debt.add(self._clock() - began)

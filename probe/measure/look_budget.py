@@ -6,6 +6,8 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from .debt import Debt
+
 SHARE = 0.2
 """The part of the probe's budget that the others may take, which come in turn."""
 CLOSE_SHARE = 0.1
@@ -22,14 +24,10 @@ class LookBudget:
 
     def __init__(self, share: float, clock: Callable[[], float] = time.monotonic) -> None:
         """``share``: the part of a job's time that they may take."""
-        self._share = share
-        self._clock = clock
-        self._counted = clock()
+        self._debt = Debt(share, clock)
         self._occasions = 0
         self._taken = 0.0
         """Seconds of looks that have not ended."""
-        self._debt = 0.0
-        """Seconds that looks took above their share."""
 
     @contextmanager
     def timed(self) -> Iterator[None]:
@@ -45,16 +43,13 @@ class LookBudget:
 
     def end_look(self) -> None:
         """Put what the look has taken on the bill."""
-        self._debt += self._taken
+        self._debt.add(self._taken)
         self._taken = 0.0
 
     def affords(self) -> bool:
         """Return whether another look may begin, now that there is an occasion."""
         self._occasions += 1
-        now = self._clock()
-        self._debt = max(0.0, self._debt - self._share * (now - self._counted))
-        self._counted = now
-        return self._debt == 0 or _is_early(self._occasions)
+        return self._debt.is_paid() or _is_early(self._occasions)
 
 
 def _is_early(number: int) -> bool:
