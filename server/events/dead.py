@@ -4,26 +4,21 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable
-from typing import Any
 
 from ..protocol.states import State
-from .detector import Detector
-from .episodes import Streaks
 from .finding import NAMES, Finding
+from .lasting import Lasting
 from .records import Record, SampleRecord
 from .thresholds import Thresholds
 
 
-class Dead(Detector):
+class Dead(Lasting):
     """A gradient of zeros in many samples running."""
 
     kind = "dead"
-    records = (SampleRecord,)
 
     def __init__(self, thresholds: Thresholds) -> None:
-        super().__init__(thresholds)
-        self._length = thresholds.dead_after
-        self._streaks = Streaks(self._length)
+        super().__init__(thresholds, thresholds.dead_after)
         self._steps: deque[int] = deque(maxlen=self._length)
 
     def find(self, record: Record) -> Iterable[Finding]:
@@ -45,11 +40,3 @@ class Dead(Detector):
                 found,
                 record.step,
             )
-
-    def state(self) -> dict[str, Any]:
-        """Return who is dead."""
-        return self._streaks.state()
-
-    def restore(self, state: dict[str, Any]) -> None:
-        """Take up who is dead."""
-        self._streaks.restore(state)

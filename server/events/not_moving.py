@@ -3,27 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
 import numpy as np
 
-from .detector import Detector
-from .episodes import Streaks
 from .finding import NAMES, Finding
+from .lasting import Lasting
 from .records import Record, SampleRecord
 from .thresholds import Thresholds
 
 
-class NotMoving(Detector):
+class NotMoving(Lasting):
     """A weight of which step after step changed nothing."""
 
     kind = "not_moving"
-    records = (SampleRecord,)
 
     def __init__(self, thresholds: Thresholds) -> None:
-        super().__init__(thresholds)
-        self._length = thresholds.not_moving_after
-        self._streaks = Streaks(self._length)
+        super().__init__(thresholds, thresholds.not_moving_after)
 
     def find(self, record: Record) -> Iterable[Finding]:
         """Return the event of a sample."""
@@ -42,11 +37,3 @@ class NotMoving(Detector):
                 {"measured_steps": self._length},
                 found,
             )
-
-    def state(self) -> dict[str, Any]:
-        """Return who does not move."""
-        return self._streaks.state()
-
-    def restore(self, state: dict[str, Any]) -> None:
-        """Take up who does not move."""
-        self._streaks.restore(state)

@@ -4,28 +4,23 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable
-from typing import Any
 
 import numpy as np
 
 from ..protocol.states import State
-from .detector import Detector
-from .episodes import Streaks
 from .finding import NAMES, Finding
+from .lasting import Lasting
 from .records import Record, SampleRecord
 from .thresholds import Thresholds
 
 
-class Vanished(Detector):
+class Vanished(Lasting):
     """A norm far below its running median for several samples."""
 
     kind = "vanished"
-    records = (SampleRecord,)
 
     def __init__(self, thresholds: Thresholds) -> None:
-        super().__init__(thresholds)
-        self._length = thresholds.vanished_after
-        self._streaks = Streaks(self._length)
+        super().__init__(thresholds, thresholds.vanished_after)
         self._steps: deque[int] = deque(maxlen=self._length)
 
     def find(self, record: Record) -> Iterable[Finding]:
@@ -54,11 +49,3 @@ class Vanished(Detector):
                 found,
                 record.step,
             )
-
-    def state(self) -> dict[str, Any]:
-        """Return who has vanished."""
-        return self._streaks.state()
-
-    def restore(self, state: dict[str, Any]) -> None:
-        """Take up who has vanished."""
-        self._streaks.restore(state)
