@@ -11,8 +11,10 @@ from sqlalchemy import URL, Connection
 from gradgate.server.protocol.probe_messages import Hello
 from gradgate.server.store.database import Store
 from gradgate.server.store.runs import open_run
+from gradgate.server.store.samples import append_samples
 from tests.support.postgresql import Cluster
 from tests.support.probing import hello
+from tests.support.stored_samples import sample
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -44,6 +46,15 @@ def opened(connection: Connection, run: str) -> str:
     """A run of two parameters, in the transaction."""
     open_run(connection, Hello.model_validate(hello(run)), 1.0)
     return run
+
+
+@pytest.fixture
+def three_spans(connection: Connection, opened: str) -> str:
+    """Steps 1 to 9 of two parameters, in spans of three; the norm of the first is its step."""
+    for first in (0, 3, 6):
+        rows = [sample(step, [step, -1.0]) for step in range(first + 1, first + 4)]
+        append_samples(connection, opened, first, rows)
+    return opened
 
 
 @pytest.fixture

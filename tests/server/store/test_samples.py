@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import numpy as np
 import pytest
 from sqlalchemy import Connection, update
 
-from gradgate.server.protocol.frames import Sample
 from gradgate.server.protocol.states import State
 from gradgate.server.protocol.statistics import Statistic
 from gradgate.server.store.samples import (
@@ -18,27 +17,9 @@ from gradgate.server.store.samples import (
     read_recent,
 )
 from gradgate.server.store.tables import tiles
+from tests.support.stored_samples import sample
 
 NORM, LARGEST = Statistic.GRAD_NORM, Statistic.GRAD_MAX
-
-
-def sample(step: int, norms: Sequence[float], **values: Sequence[float]) -> Sample:
-    """A sample in which every parameter has a gradient."""
-    numbers = {int(NORM): np.array(norms, np.float32)}
-    numbers |= {
-        int(Statistic[name.upper()]): np.array(row, np.float32) for name, row in values.items()
-    }
-    states = np.full(len(norms), State.PRESENT, np.uint8)
-    return Sample(step, step, float(step), False, states, numbers)
-
-
-@pytest.fixture
-def three_spans(connection: Connection, opened: str) -> str:
-    """Steps 1 to 9 of two parameters, in spans of three; the norm of the first is its step."""
-    for first in (0, 3, 6):
-        rows = [sample(step, [step, -1.0]) for step in range(first + 1, first + 4)]
-        append_samples(connection, opened, first, rows)
-    return opened
 
 
 def test_a_damaged_block_takes_no_other_along(
