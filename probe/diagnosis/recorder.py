@@ -16,6 +16,7 @@ from torch.overrides import TorchFunctionMode
 
 from ..base.guard import Guard
 from ..base.source import Callers, Chain, hand_on
+from ..base.weak_methods import while_alive
 from ..gates.labels import Attached
 from ..torch_compat.function_modes import (
     GRAD_SWITCH,
@@ -129,7 +130,7 @@ class TapeRecorder:
         self._process, self._thread = os.getpid(), threading.get_ident()
         self.tape.gradients.begin(self._known)
         self._grad_mode.start()
-        self._constructors.start(_weakly(self._note_constructed))
+        self._constructors.start(while_alive(self._note_constructed, _note_nothing))
         self.modules.start()
         put_at_bottom(self.listeners.mode)
 
@@ -312,16 +313,8 @@ class TapeRecorder:
             self._values.add_inside(tensor, given, function, chain)
 
 
-def _weakly(note: Callable[[str, Any, Any], None]) -> Callable[[str, Any, Any], None]:
-    """Return what calls a method as long as its object is there."""
-    method = weakref.WeakMethod(note)
-
-    def call(name: str, given: Any, made: Any) -> None:
-        remaining = method()
-        if remaining is not None:
-            remaining(name, given, made)
-
-    return call
+def _note_nothing(name: str, given: Any, made: Any) -> None:
+    """Take the place of a recorder that is gone."""
 
 
 def _tensors_in(args: tuple[Any, ...]) -> Iterator[Tensor]:

@@ -20,6 +20,7 @@ from torch.amp import GradScaler
 from torch.utils.hooks import BackwardHook
 
 from ..base.source import hand_on
+from ..base.weak_methods import while_alive
 from .checkpoints import FRAME
 from .parts import EXPLAINING, FREEZING, GATING, Part, find
 
@@ -225,14 +226,7 @@ class Interceptions:
 
 def weakly(method: Any) -> Around:
     """Stand around a function by a method, for as long as its object is alive."""
-    # No WeakMethod, which torch.compile cannot trace.
-    reference, act = weakref.ref(method.__self__), method.__func__
-
-    def around(function: Callable[..., Any], *args: Any, **more: Any) -> Any:
-        owner = reference()
-        return function(*args, **more) if owner is None else act(owner, function, *args, **more)
-
-    return around
+    return while_alive(method, _call)
 
 
 def listen_to(owner: Any, name: str, listener: Listener, *, static: bool = False) -> Interception:
@@ -374,6 +368,10 @@ def scaled_losses(around: Around) -> Interception:
 
 class _NoFrame:
     """Takes the place of a checkpoint's frame in a torch that has none."""
+
+
+def _call(function: Callable[..., Any], *args: Any, **more: Any) -> Any:
+    return function(*args, **more)
 
 
 def _stop(interceptions: Iterable[Interception]) -> None:
