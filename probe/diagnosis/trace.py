@@ -7,7 +7,7 @@ import time
 import weakref
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, TypeAlias
 
 from torch import Tensor, nn
 
@@ -25,6 +25,8 @@ from .modules import ModuleIndex
 from .recorder import Listeners, TapeRecorder
 from .unregistered import find_unregistered
 
+Thresholds: TypeAlias = tuple[int, int, int]
+"""Those of the garbage collector."""
 SELDOM = 50_000
 """Objects made in a traced step from one small garbage collection to the next."""
 LONGEST = 2.0
@@ -46,24 +48,28 @@ class Trace:
         self._guard = guard
         self._index = ModuleIndex(models, callers)
         self._recorder = TapeRecorder(parameters, self._index, callers, guard, strange)
-        self._ending: weakref.finalize[[Any, tuple[int, int, int], Listeners], Trace] | None = None
+        self._ending: weakref.finalize[[Any, Thresholds | None, Listeners], Trace] | None = None
         self._began = 0.0
         self.seconds = 0.0
         """What the traced step took."""
 
     def start(self) -> None:
         """Watch; compiled functions run eagerly until :meth:`stop`."""
-        # Another trace may have set the stance before; then it is that one's to put back.
+        # Another trace may have set these before; then they are that one's to put back, in
+        # whatever order the two end.
         stance, thresholds = force_eager(), gc.get_threshold()
+        raises = 0 < thresholds[0] < SELDOM
         # First: what has started when the rest fails is stopped, and so it is where nobody ever
         # stops a trace and all that leads to it is dropped.
         listeners = self._recorder.listeners
-        self._ending = weakref.finalize(self, _put_back, stance, thresholds, listeners)
+        self._ending = weakref.finalize(
+            self, _put_back, stance, thresholds if raises else None, listeners
+        )
         self._ending.atexit = False
         # A tape is many small objects: with the usual thresholds the garbage collector would walk
         # the whole heap several times in one step, 100 ms each.
-        if thresholds[0]:
-            gc.set_threshold(max(SELDOM, thresholds[0]), *thresholds[1:])
+        if raises:
+            gc.set_threshold(SELDOM, *thresholds[1:])
         self._began = time.perf_counter()
         self._recorder.start()
 
@@ -156,9 +162,10 @@ class Trace:
             self._recorder.backward_record.read_sizes()
 
 
-def _put_back(stance: Any, thresholds: tuple[int, int, int], listeners: Listeners) -> None:
+def _put_back(stance: Any, thresholds: Thresholds | None, listeners: Listeners) -> None:
     """Leave torch and Python as they were before a trace, which may be gone."""
     listeners.stop()
-    gc.set_threshold(*thresholds)
+    if thresholds is not None:
+        gc.set_threshold(*thresholds)
     if stance is not None:
         stance.__exit__(None, None, None)

@@ -163,6 +163,36 @@ def test_a_trace_leaves_the_garbage_collector_as_it_was() -> None:
         gc.set_threshold(*before)
 
 
+@pytest.mark.parametrize("first", [0, 1, 2])
+def test_traces_that_overlap_leave_the_garbage_collector_as_it_was(first: int) -> None:
+    """In whatever order they end, as where one of them is dropped in the midst of the others."""
+    before = gc.get_threshold()
+    traces = [Trace({}, [], Guard()) for _ in range(3)]
+    try:
+        for trace in traces:
+            trace.start()
+        for trace in (*traces[first:], *traces[:first]):
+            trace.stop()
+        assert gc.get_threshold() == before
+    finally:
+        gc.set_threshold(*before)
+
+
+@pytest.mark.parametrize("threshold", [0, 60_000])
+def test_a_garbage_collector_that_seldom_comes_is_left_alone(threshold: int) -> None:
+    """As where the script has turned it off."""
+    before = gc.get_threshold()
+    trace = Trace({}, [], Guard())
+    try:
+        gc.set_threshold(threshold, 9, 8)
+        trace.start()
+        assert gc.get_threshold()[0] == threshold
+        trace.stop()
+        assert gc.get_threshold()[0] == threshold
+    finally:
+        gc.set_threshold(*before)
+
+
 # What it holds on to: no activations of dropped graphs, and no graph too deep to be freed.
 
 DEEP = """
