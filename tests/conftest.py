@@ -19,15 +19,7 @@ from tests.support.storing import CLUSTER, STORE
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
-# Quiet: nothing but the page itself talks to the network.
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
+    from tests.support.browsing import Chromium
 
 
 def pytest_configure() -> None:
@@ -96,12 +88,14 @@ def alone() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
+def chromium() -> Iterator[Chromium]:
     """A Chromium of this machine; its absence is a failure, since nothing replaces these tests.
 
     One for all: a process cannot have two of Playwright at once, and its loop goes on running.
     """
     from playwright.sync_api import sync_playwright  # which most test processes need not load
+
+    from tests.support.browsing import Chromium
 
     try:
         path = find()
@@ -113,6 +107,12 @@ def browser() -> Iterator[Browser]:
             "set GRADGATE_CHROMIUM to the path of one, or run `playwright install chromium`"
         )
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
-        yield browser
-        browser.close()
+        yield Chromium(playwright, path)
+
+
+@pytest.fixture(scope="session")
+def browser(chromium: Chromium) -> Iterator[Browser]:
+    """A Chromium whose contexts know nothing of each other."""
+    browser = chromium.launch()
+    yield browser
+    browser.close()

@@ -5,52 +5,85 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
+from typing import Literal
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Error, Page
+from playwright.sync_api import BrowserContext, ConsoleMessage, Error, Page, ViewportSize
 
 from tests.page.run_page import RunPage
+from tests.support.browsing import Chromium
 from tests.support.probing import FakeProbe, hello
 from tests.support.serving import ServerProcess
 
 OpenPage = Callable[..., Page]
 OpenRun = Callable[..., RunPage]
 Play = Callable[..., FakeProbe]
+ColorScheme = Literal["light", "dark"]
+
+VIEWPORT = ViewportSize(width=1280, height=800)
+
+
+@pytest.fixture(scope="session")
+def profile(
+    chromium: Chromium, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[BrowserContext]:
+    """A browser that keeps what it has compiled, which is most of the work of opening a page."""
+    context = chromium.launch_with_profile(tmp_path_factory.mktemp("profile"))
+    yield context
+    context.close()
 
 
 @pytest.fixture
-def open_page(browser: Browser) -> Iterator[OpenPage]:
+def open_page(profile: BrowserContext) -> Iterator[OpenPage]:
     """Opens pages; a console error or a breach of the content security policy fails the test.
 
     `offline=True` is for a test that takes the server away, and `refusals` for one that has it
     answer with these statuses: the browser's own notes of them are then no errors.
     """
     complaints: list[str] = []
-    with ExitStack() as contexts:
+    opened: list[Page] = []
 
-        def open_page(
-            *, offline: bool = False, refusals: Sequence[int] = (), **options: object
-        ) -> Page:
-            expected = ["net::ERR_"] * offline + [f"status of {code} " for code in refusals]
-            context = browser.new_context(**{"viewport": {"width": 1280, "height": 800}, **options})
-            contexts.callback(context.close)
-            page = context.new_page()
+    def open_page(
+        *,
+        offline: bool = False,
+        refusals: Sequence[int] = (),
+        viewport: ViewportSize = VIEWPORT,
+        color_scheme: ColorScheme = "light",
+        permissions: Sequence[str] = (),
+    ) -> Page:
+        expected = ["net::ERR_"] * offline + [f"status of {code} " for code in refusals]
+        profile.grant_permissions(permissions)
+        page = profile.new_page()
+        opened.append(page)
+        page.set_viewport_size(viewport)
+        page.emulate_media(color_scheme=color_scheme)
 
-            def heard(message: ConsoleMessage) -> None:
-                if message.type in ("error", "warning") and not any(
-                    each in message.text for each in expected
-                ):
-                    complaints.append(f"{message.type}: {message.text}")
+        def heard(message: ConsoleMessage) -> None:
+            if message.type in ("error", "warning") and not any(
+                each in message.text for each in expected
+            ):
+                complaints.append(f"{message.type}: {message.text}")
 
-            def failed(error: Error) -> None:
-                complaints.append(f"exception: {error}")
+        def failed(error: Error) -> None:
+            complaints.append(f"exception: {error}")
 
-            page.on("console", heard)
-            page.on("pageerror", failed)
-            return page
+        page.on("console", heard)
+        page.on("pageerror", failed)
+        return page
 
-        yield open_page
+    yield open_page
+    for page in opened:
+        forget(page)
+        page.close()
+    profile.clear_permissions()
     assert complaints == []
+
+
+def forget(page: Page) -> None:
+    """Let the browser know nothing of what a page has kept."""
+    if page.url.startswith("http"):
+        page.evaluate("localStorage.clear(); sessionStorage.clear()")
+    page.context.clear_cookies()
 
 
 @pytest.fixture(scope="session")
