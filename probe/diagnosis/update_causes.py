@@ -75,18 +75,26 @@ class NotMoving(Cause):
         )
 
     @classmethod
-    def tiny(cls, name: str, size: float, place: Place | None, *, is_bias: bool) -> Finding:
+    def tiny(cls, name: str, size: float, place: Place | None) -> Finding:
         """Say that the update is too small for any type; ``size``: to half a float's spacing."""
-        useless = (
-            "A bias right before a normalisation, or of the keys of an attention, has no effect "
-            "and so no gradient but rounding: there it can be left out (bias=False). "
-        )
         return cls._still(
             name,
             f"its updates are at most {size:.1g} of what would move it by a single bit, since its "
             "gradient or its learning rate is so small",
-            f"{useless if is_bias else ''}It may be meant, where training has converged; else look "
-            "for what makes the gradient so small on its way, or raise the learning rate.",
+            "It may be meant, where training has converged; else look for what makes the gradient "
+            "so small on its way, or raise the learning rate.",
+            place,
+        )
+
+    @classmethod
+    def without_effect(cls, name: str, place: Place | None) -> Finding:
+        """Say that it has no effect on the loss, so that its gradient is what rounding leaves."""
+        return cls._still(
+            name,
+            "its gradient is what rounding leaves of zero, as it has no effect on the loss: what "
+            "comes after takes out what is added to all, as a normalisation does, or the softmax "
+            "of an attention",
+            "Nothing is lost; it can be left out (bias=False).",
             place,
         )
 

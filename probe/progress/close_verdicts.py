@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections import deque
 
+import numpy as np
+import numpy.typing as npt
+
 from ..diagnosis.update_causes import MovedWithoutGradient, NotMoving
 from ..model.table import ParameterTable
 from .close_look import Look
@@ -20,6 +23,8 @@ LEAST_USUAL_NORM = 0.1
 """To which gradients are clipped, as the advice has it."""
 ACCUMULATED = 10
 """Steps over which an optimizer may gather gradients before it writes."""
+ROUNDING = 1e-5
+"""Norm of a gradient, to the largest of its module, that sums which cancel leave in float32."""
 
 
 class CloseVerdicts:
@@ -36,10 +41,13 @@ class CloseVerdicts:
         """Looks in a row that found the bits of before the step again, by parameter."""
         self._totals: deque[float] = deque(maxlen=thresholds.samples)
         """Norms of all gradients together, of the latest samples."""
+        self._norms = np.zeros(0, np.float32)
+        """Norms of the gradients of the latest sample, by parameter."""
 
-    def take_total(self, norm: float) -> None:
-        """Take in the norm of all gradients together of a sample."""
-        self._totals.append(norm)
+    def take_norms(self, norms: npt.NDArray[np.float32], useful: npt.NDArray[np.bool_]) -> None:
+        """Take in the norms of the gradients of a sample; ``useful``: which are applied."""
+        self._norms = norms
+        self._totals.append(float(np.linalg.norm(norms[useful].astype(np.float64))))
 
     def judge(self, look: Look) -> None:
         """Give a verdict on what one step did, or none."""
@@ -101,9 +109,11 @@ class CloseVerdicts:
         elif self._is_clipped_away(size):
             finding = NotMoving.clipped(name, self._totals[-1], place)
             self._verdicts.take(look.index, finding, "alert", "clipped")
+        elif self._has_no_effect(look.index):
+            finding = NotMoving.without_effect(name, place)
+            self._verdicts.take(look.index, finding, None, "without effect")
         elif len(self._totals) == self._totals.maxlen:
-            is_bias = self._table.parameters[look.index].dim() == 1
-            finding = NotMoving.tiny(name, size, place, is_bias=is_bias)
+            finding = NotMoving.tiny(name, size, place)
             self._verdicts.take(look.index, finding, "note", "tiny")
 
     def _judge_stale(self, look: Look) -> None:
@@ -133,6 +143,18 @@ class CloseVerdicts:
         full = len(self._totals) == self._totals.maxlen and len(self._totals) > 1
         clipped = full and max(self._totals) - min(self._totals) <= 1e-3 * max(self._totals)
         return clipped and size * LEAST_USUAL_NORM >= self._totals[-1]
+
+    def _has_no_effect(self, index: int) -> bool:
+        """Return whether a bias has next to no gradient where others of its module have one."""
+        if self._table.parameters[index].dim() != 1:
+            return False
+        module = self._table.name(index).rpartition(".")[0]
+        beside = [
+            norm
+            for other, norm in enumerate(self._norms)
+            if self._table.name(other).rpartition(".")[0] == module
+        ]
+        return index < len(self._norms) and self._norms[index] <= ROUNDING * max(beside)
 
     def _dtype(self, index: int) -> str:
         return str(self._table.parameters[index].dtype).removeprefix("torch.")

@@ -80,7 +80,7 @@ class Updates:
         self._streaks.receive(sample, useful)
         norms = sample.values.get(GRAD_NORM)
         if norms is not None:
-            self._close.take_total(float(np.linalg.norm(norms[useful].astype(np.float64))))
+            self._close.take_norms(norms, useful)
         due = self._suspects.due(sample.step)
         if due:
             self._look_closely(due)

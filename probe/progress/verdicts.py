@@ -27,7 +27,8 @@ class Verdict:
 
     finding: Finding
     since_step: int
-    level: Level
+    level: Level | None
+    """None: it is said only when asked."""
     reason: str
     """A word for it: of notes with the same, one is told for each group of parameters."""
 
@@ -55,7 +56,7 @@ class Verdicts:
         group = self._groups.of(index)
         return None if group is None else self._places.of(group.key[0])
 
-    def take(self, index: int, finding: Finding, level: Level, reason: str) -> None:
+    def take(self, index: int, finding: Finding, level: Level | None, reason: str) -> None:
         """Take a finding for true since the step from which on its looks in a row count."""
         since = int(self._streaks.since[index])
         self.current[index] = Verdict(finding, since, level, reason)
@@ -84,8 +85,8 @@ class Verdicts:
         notes: dict[tuple[str, object], list[int]] = {}
         for index, each in sorted(verdicts.items()):
             if each.level == "alert":
-                yield self._alert(index, each)
-            else:
+                yield self._alert(index, each, each.level)
+            elif each.level == "note":
                 group = self._groups.of(index)
                 key = each.reason, None if group is None else group.key
                 notes.setdefault(key, []).append(index)
@@ -93,10 +94,10 @@ class Verdicts:
             first = verdicts[indexes[0]]
             others = len(indexes) - 1
             yield self._alert(
-                indexes[0], first, f" The same holds for {others} more." * (others > 0)
+                indexes[0], first, "note", f" The same holds for {others} more." * (others > 0)
             )
 
-    def _alert(self, index: int, verdict: Verdict, more: str = "") -> Alert:
+    def _alert(self, index: int, verdict: Verdict, level: Level, more: str = "") -> Alert:
         name = self._table.name(index)
-        alert = alert_of(verdict.finding, index, name, verdict.since_step, verdict.level)
+        alert = alert_of(verdict.finding, index, name, verdict.since_step, level)
         return replace(alert, detail=f"{alert.detail}{more}")

@@ -59,12 +59,19 @@ class Following:
     def look_closely(self, indexes: Iterable[int]) -> None:
         self.wanted = list(indexes)
 
-    def looks(self, count: int, moved: str, *states: State, norm: float = np.nan) -> None:
-        """Take in samples, and what was seen of the weights in each; ``norm``: of the weight."""
+    def looks(
+        self,
+        count: int,
+        moved: str,
+        *states: State,
+        norm: float = np.nan,
+        of_bias: float = 0.0,
+    ) -> None:
+        """Take in samples, and what was seen of the weights; ``norm``: of the weight's gradient."""
         for _ in range(count):
             self.step += 1
             self.rates.read(0, self.step)
-            norms = np.array([norm, 0][: len(states)], np.float32)
+            norms = np.array([norm, of_bias][: len(states)], np.float32)
             values = {} if np.isnan(norm) else {GRAD_NORM: norms}
             self.updates.receive(replace(sample(self.step, *states), values=values))
             self.updates.receive_movement(movement(self.step, self.step - 1, moved))
@@ -282,6 +289,21 @@ def test_clipping_is_blamed_only_where_less_of_it_would_help(norm: float, level:
     (told,) = following.told()
     assert told.level == level
     assert ("clipped" in str(told.detail)) is (level == "alert")
+
+
+@pytest.mark.parametrize(
+    ("norm", "is_told"), [(1e-6, False), (1e-4, True)], ids=["rounding", "small"]
+)
+def test_a_bias_without_effect_is_explained_and_not_told_of(norm: float, is_told: bool) -> None:
+    """Its gradient is rounding beside that of its weight, as before a normalisation."""
+    following = Following()
+    following.looks(3, "yn", GOOD, GOOD, norm=0.1, of_bias=0.1 * norm)
+    small = UpdateSize(0.5, 0.0)
+    following.updates.receive_looks([replace(STILL, index=1, size=small, size_in_float32=small)])
+    assert bool(following.told()) is is_told
+    finding = following.updates.finding(1)
+    assert finding is not None
+    assert ("no effect" in finding.detail) is not is_told
 
 
 def test_a_gradient_that_came_in_the_very_step_is_not_old() -> None:
