@@ -18,8 +18,8 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 # Skipped where a pip runs: an interrupted venv has none.
 MAKE_VENV = $(PIP) --version >/dev/null 2>&1 || $(PYTHON) -m venv $(VENV)
-# Test processes at once: two, or as many as you say.
-WORKERS ?= 2
+# Test processes at once, on two cores: a test often waits for a job, a server or a browser.
+WORKERS ?= 3
 # What runs on another torch: all that imports it.
 TORCH_TESTS ?= tests/probe tests/zoo tests/matrix tests/contract
 JS_TESTS := $(sort $(shell find tests/js -name '*.test.js'))
