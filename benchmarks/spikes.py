@@ -16,7 +16,7 @@ from sqlalchemy import Connection
 from gradgate.server.protocol.history import SeriesRow
 from gradgate.server.protocol.statistics import Statistic
 from gradgate.server.store.database import Store
-from gradgate.server.store.heatmap import read_heatmap
+from gradgate.server.store.heatmaps.heatmap import read_heatmap
 from gradgate.server.store.levels.cover import Range
 from gradgate.server.store.series import series_rows
 

@@ -17,6 +17,7 @@ from ..notify.notifier import Notifiers
 from ..protocol.columns import MEDIA_TYPE
 from ..protocol.version import VERSION
 from ..store.database import Store
+from ..store.heatmaps.kept_cells import KeptCells
 from .dependencies import Parts, parts_of
 from .pages import Pages, add_pages
 from .refusals import add_refusals
@@ -24,6 +25,9 @@ from .request_limits import BodyLimit
 from .routes.table import add_routes
 from .security import TOKEN_WANTED, Guard, Policy
 from .settings import Settings
+
+CELLS = 64 * 2**20
+"""Bytes of heat maps that are kept in memory."""
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -45,7 +49,7 @@ def create_app(settings: Settings) -> FastAPI:
         notifiers = Notifiers(store, targets, settings.notify)
         hub = Hub(store, settings.lost_after, settings.keep, settings.thresholds, notifiers.notify)
         notifiers.start()
-        app.state.parts = Parts(store, hub, policy, pages.markup)
+        app.state.parts = Parts(store, KeptCells(CELLS), hub, policy, pages.markup)
         try:
             async with hub.running():
                 yield

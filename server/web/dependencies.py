@@ -12,6 +12,7 @@ from starlette.requests import HTTPConnection
 from ..export.report.page import ReportPage
 from ..live.hub import Hub
 from ..store.database import Store
+from ..store.heatmaps.kept_cells import KeptCells
 from .security import Policy
 
 
@@ -20,6 +21,7 @@ class Parts:
     """What one server is made of."""
 
     store: Store
+    cells: KeptCells
     hub: Hub
     policy: Policy
     report_markup: Callable[[ReportPage], str]

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...protocol.states import State
-from ...store.heatmap import Heatmap
+from ...store.heatmaps.heatmap import Heatmap
 from .axis import round_ticks
 from .marks import MARKS, Mark
 from .ramp import decade_domain, levels, ramp_colors

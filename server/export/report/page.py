@@ -21,7 +21,7 @@ from ...store.database import Store
 from ...store.events import event_rows
 from ...store.explanations import explanation_rows
 from ...store.gates import gate_rows
-from ...store.heatmap import read_heatmap
+from ...store.heatmaps.heatmap import read_heatmap
 from ...store.ledger import command_rows
 from ...store.levels.cover import Range
 from ...store.parameters import parameter_rows

@@ -71,7 +71,7 @@ def read_buckets(
     at = 0
     for level, neighbours in groupby(pieces, lambda piece: piece.level):
         group = list(neighbours)
-        codes = _codes(level, statistic, figures)
+        codes = codes_at(level, statistic, figures)
         places = _places(group, at)
         at += sum(piece.buckets for piece in group)
         for tile in _tiles(connection, run, level, codes, block, group):
@@ -81,7 +81,8 @@ def read_buckets(
     return found
 
 
-def _codes(level: int, statistic: int, figures: Sequence[Figure]) -> list[int]:
+def codes_at(level: int, statistic: int, figures: Sequence[Figure]) -> list[int]:
+    """Return under which codes a level has the states and these figures of a statistic."""
     if level < FIRST_PYRAMID_LEVEL:
         return [STATES_CODE, statistic]
     return [STATES_CODE, *(figure.of(statistic) for figure in figures)]
@@ -126,10 +127,10 @@ def _fill(
     there = [column for column in columns if column < tile.width]
     known = len(there)
     if tile.statistic == STATES_CODE:
-        states = _states(tile, piece, there)
+        states = tile_states(tile, piece, there)
         found.states[here, :known] = states[: piece.buckets]
     elif tile.level < FIRST_PYRAMID_LEVEL:
-        values = _values(tile, piece, there)
+        values = tile_values(tile, piece, there)
         for figure, whole in found.figures.items():
             whole[here, :known] = figure_of_samples(figure, values[: piece.buckets])
     else:
@@ -139,7 +140,8 @@ def _fill(
                 whole[here, :known] = array[: piece.buckets, there]
 
 
-def _states(tile: Row[Any], piece: Piece, columns: Sequence[int]) -> States:
+def tile_states(tile: Row[Any], piece: Piece, columns: Sequence[int]) -> States:
+    """Return the worst state of each bucket of a tile, as (buckets, columns)."""
     if tile.level == RAW_LEVEL:
         return unpack_states(tile.data, piece.held, tile.width, columns)
     if tile.level == BLOCK_LEVEL:
@@ -147,7 +149,8 @@ def _states(tile: Row[Any], piece: Piece, columns: Sequence[int]) -> States:
     return unpack_worst(tile.data, piece.held, tile.width)[:, columns]
 
 
-def _values(tile: Row[Any], piece: Piece, columns: Sequence[int]) -> Values:
+def tile_values(tile: Row[Any], piece: Piece, columns: Sequence[int]) -> Values:
+    """Return the values of a tile below the pyramid, as (samples, columns)."""
     if tile.level == RAW_LEVEL:
         return unpack_values(tile.data, piece.held, tile.width, columns)
     return unpack_value_columns(tile.data, piece.held, columns)

@@ -15,9 +15,9 @@ from ...protocol.heatmap import CELLS, HeatmapLine, HeatmapRows
 from ...protocol.states import State
 from ...protocol.statistics import STORED_STATISTICS
 from ...store.buckets import plain
-from ...store.heatmap import Heatmap, Values, read_heatmap
+from ...store.heatmaps.heatmap import Heatmap, Values, read_heatmap
 from ...store.levels.cover import Range
-from ..dependencies import StoreOf
+from ..dependencies import PartsOf
 from ..packed import Packed, in_columns, in_json
 
 Step = Annotated[int | None, Query(ge=0, le=limits.NUMBER)]
@@ -29,7 +29,7 @@ _SHADES = 254
 
 def get_heatmap(
     run: str,
-    store: StoreOf,
+    parts: PartsOf,
     packed: Packed,
     stat: Literal["grad_norm", "grad_max", "update_ratio", "weight_norm"] = "grad_norm",
     of: Literal["max", "min", "mean"] = "max",
@@ -44,10 +44,12 @@ def get_heatmap(
         raise HTTPException(
             422, f"A heat map has at most {CELLS:,} cells: ask for fewer columns or rows."
         )
-    with store.read() as connection:
+    with parts.store.read() as connection:
         steps = Range(first_step, last_step)
         statistic = STORED_STATISTICS[stat]
-        found = read_heatmap(connection, run, match, statistic, of, steps, columns, rows)
+        found = read_heatmap(
+            connection, run, match, statistic, of, steps, columns, rows, parts.cells.read
+        )
     if packed:
         return in_columns(_columns(found))
     lines = [

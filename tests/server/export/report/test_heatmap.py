@@ -10,8 +10,8 @@ import numpy as np
 
 from gradgate.server.export.report.heatmap import ROW, TOP, WIDTH, Drawing, draw
 from gradgate.server.protocol.states import State
-from gradgate.server.store.heatmap import Heatmap
-from gradgate.server.store.rollup import Group
+from gradgate.server.store.heatmaps.heatmap import Heatmap
+from gradgate.server.store.heatmaps.rollup import Group
 
 NAN = float("nan")
 

@@ -11,7 +11,8 @@ from sqlalchemy import Connection
 from gradgate.server.protocol.probe_messages import Hello
 from gradgate.server.protocol.states import State
 from gradgate.server.protocol.statistics import Statistic
-from gradgate.server.store.heatmap import Of, read_heatmap
+from gradgate.server.store.heatmaps.cells import Of
+from gradgate.server.store.heatmaps.heatmap import read_heatmap
 from gradgate.server.store.levels.cover import Range
 from gradgate.server.store.levels.merging import next_merge
 from gradgate.server.store.refusals import ReversedRange, UnknownParameter

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import count, pairwise
+from math import ceil
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,17 +20,46 @@ def rolled_up(names: Sequence[str], places: Sequence[int], rows: int) -> list[Gr
     """Return at most `rows` groups of parameters, in the order of the model.
 
     `names` are those of the parameters at `places`. Each is a row of its own when there is room;
-    else those below the same module are, by the deepest modules for which there is room; else
-    neighbours.
+    else those below the same module are, by the deepest modules for which there is room. Where that
+    leaves more than half of the room, as of many layers in one list, the next deeper modules
+    are rows, neighbours of one parent together; without any module, neighbours in the model are.
     """
     if len(names) <= rows:
         return [Group(name, [place]) for name, place in zip(names, places, strict=True)]
     paths = [name.split(".") for name in names]
+    deeper: list[Group] = []
     for depth in range(max(map(len, paths)) - 1, 0, -1):
         groups = _below(paths, places, depth)
         if len(groups) <= rows:
+            if deeper and 2 * len(groups) < rows:
+                return _together(deeper, depth, rows)
             return groups
+        deeper = groups
     return _neighbours(names, places, rows)
+
+
+def _together(groups: Sequence[Group], depth: int, rows: int) -> list[Group]:
+    """Put neighbours that lie below the same module of a depth together; there are few of these."""
+    families: dict[tuple[str, ...], list[Group]] = {}
+    for group in groups:
+        families.setdefault(tuple(group.name.split(".")[:depth]), []).append(group)
+    size = next(
+        size
+        for size in count(2)
+        if sum(ceil(len(each) / size) for each in families.values()) <= rows
+    )
+    return [
+        _one(each[start : start + size])
+        for each in families.values()
+        for start in range(0, len(each), size)
+    ]
+
+
+def _one(groups: Sequence[Group]) -> Group:
+    if len(groups) == 1:
+        return groups[0]
+    places = [place for group in groups for place in group.places]
+    return Group(f"{groups[0].name} … {groups[-1].name}", places)
 
 
 def _below(paths: Sequence[Sequence[str]], places: Sequence[int], depth: int) -> list[Group]:

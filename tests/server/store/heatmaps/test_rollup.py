@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gradgate.server.store.rollup import rolled_up
+from gradgate.server.store.heatmaps.rollup import rolled_up
 
 NAMES = ["a.one.w", "a.one.b", "a.two.w", "b.w", "b.x.y.w", "scale"]
 
@@ -25,3 +25,18 @@ def test_rows_are_the_deepest_modules_that_there_is_room_for(
     """Each parameter is in one of them, in the order of the model."""
     found = rolled_up(NAMES, range(6), rows)
     assert [(group.name, group.places) for group in found] == groups
+
+
+def test_many_layers_of_one_list_share_rows_with_their_neighbours() -> None:
+    """They would all be one row else, and what is beside the list keeps its own."""
+    names = [f"layers.{layer}.{name}" for layer in range(10) for name in ("w", "b")]
+    found = rolled_up([*names, "head.w", "head.b"], range(22), 7)
+    assert [group.name for group in found] == [
+        "layers.0 … layers.1",
+        "layers.2 … layers.3",
+        "layers.4 … layers.5",
+        "layers.6 … layers.7",
+        "layers.8 … layers.9",
+        "head",
+    ]
+    assert [place for group in found for place in group.places] == list(range(22))
