@@ -40,6 +40,7 @@ _KINDS = {
 }
 
 Read = Callable[[Connection, Selection], Iterable[BaseModel]]
+"""Reads rows; what it returns needs the connection no longer."""
 
 
 class TracedExplanation(Explanation):
@@ -53,10 +54,10 @@ def record_table(model: type[BaseModel], read: Read) -> Table:
     columns = tuple(columns_of(model))
 
     def batches(store: Store, chosen: Selection) -> Iterator[Batch]:
-        with store.read() as connection:
+        with store.read() as connection:  # which ends before somebody slow takes the first row
             rows = iter(read(connection, chosen))
-            while part := [row.model_dump(mode="json") for row in islice(rows, _ROWS)]:
-                yield [[row[column.name] for row in part] for column in columns]
+        while part := [row.model_dump(mode="json") for row in islice(rows, _ROWS)]:
+            yield [[row[column.name] for row in part] for column in columns]
 
     return Table(columns, batches)
 

@@ -195,15 +195,21 @@ def command_row(connection: Connection, run: str, number: int) -> CommandRow:
 
 
 def whole_commands(connection: Connection, run: str) -> Iterator[CommandRow]:
-    """Yield every command of a run, oldest first, each with the names of all its parameters."""
+    """Return every command of a run, oldest first, each with the names of all its parameters.
+
+    They are read at once, and these names, of which there may be very many, are put in one by one.
+    """
     names = parameter_names(connection, run)
     query = select(commands).where(commands.c.run == run).order_by(commands.c.id)
-    for row in connection.execute(query):
-        yield from readable(
+    return (
+        command
+        for row in connection.execute(query).all()
+        for command in readable(
             [row],
             lambda each: _command_row(each, names, None),
             lambda each: f"command {each.id} of run {run}",
         )
+    )
 
 
 def _select(
