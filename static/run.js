@@ -10,6 +10,7 @@ page.filter.addEventListener("input", () => page.setFilter(page.filter.value));
 byId("collapse", HTMLElement).addEventListener("click", () => page.collapseAll(true));
 byId("expand", HTMLElement).addEventListener("click", () => page.collapseAll(false));
 document.addEventListener("keydown", (event) => page.shortcut(event));
+window.addEventListener("popstate", () => page.goBack());
 document.addEventListener("themechange", () => page.takeTheme());
 new ResizeObserver(() => page.redraw()).observe(byId("flow", HTMLElement));
 document.addEventListener("visibilitychange", () => page.look());

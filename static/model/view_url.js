@@ -5,6 +5,7 @@
  * @typedef {"parameters" | "metrics"} LineTab
  * @typedef {"" | typeof SORTS[number]} Sort
  * @typedef {typeof LOGS[number]} Log
+ * @typedef {readonly [number, number]} StepRange two steps, both included
  *
  * @typedef {object} View
  * @property {string} filter
@@ -16,6 +17,7 @@
  * @property {StatisticName} stat what the lines of parameters show
  * @property {Sort} sort how the tree is sorted; "" for model order
  * @property {string} why name of the parameter that is explained; "" for none
+ * @property {StepRange | null} range the steps that every chart shows; null for the whole run as it grows
  */
 import { FIRST_STATISTIC, isStatistic } from "../link/statistics.js";
 
@@ -43,7 +45,19 @@ export function readView(search) {
     stat: statisticOf(query.get("stat") ?? ""),
     sort: SORTS.find((sort) => sort === query.get("sort")) ?? "",
     why: query.get("why") ?? "",
+    range: rangeOf(query.get("from"), query.get("to")),
   };
+}
+
+/**
+ * The steps between two, or null where they are none.
+ * @param {string | null} from
+ * @param {string | null} to
+ * @returns {StepRange | null}
+ */
+function rangeOf(from, to) {
+  const [first, last] = [from, to].map((text) => (/^\d{1,15}$/.test(text ?? "") ? Number(text) : NaN));
+  return first <= last ? [first, last] : null;
 }
 
 /**
@@ -90,6 +104,10 @@ export function writeView(view) {
   if (view.stat !== FIRST_STATISTIC) query.set("stat", view.stat);
   if (view.sort !== "") query.set("sort", view.sort);
   if (view.why !== "") query.set("why", view.why);
+  if (view.range !== null) {
+    query.set("from", String(view.range[0]));
+    query.set("to", String(view.range[1]));
+  }
   const text = query.toString();
   return text === "" ? "" : `?${text}`;
 }

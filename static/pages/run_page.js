@@ -139,7 +139,29 @@ export class RunPage {
   setFilter(text) {
     if (this.filter.value !== text) this.filter.value = text;
     this.view.filter = text;
-    this.#changed();
+    this.#replaceView();
+  }
+
+  /**
+   * Show these steps in every chart, null for the whole run.
+   * @param {import("../model/view_url.js").StepRange | null} range
+   * @param {boolean} goesOn is it one movement with the change before, that Back undoes as one?
+   */
+  showRange(range, goesOn) {
+    this.view.range = range;
+    if (goesOn) this.#replaceView();
+    else this.#changed();
+  }
+
+  /** Back or Forward was pressed: show what the address says. */
+  goBack() {
+    const { why } = this.view;
+    this.view = new ViewState(location.search);
+    this.filter.value = this.view.filter;
+    if (this.view.why !== why) this.panels.explanations.turn(this.view.why);
+    if (this.state.loaded) this.view.keepKnown(this.state.parameters.map(({ name }) => name));
+    this.panels.lines.data.hurry();
+    this.#show();
   }
 
   /** @param {string} word */
@@ -224,25 +246,40 @@ export class RunPage {
    */
   collapse(path, collapsed) {
     this.view.collapse(path, collapsed);
-    this.#changed();
+    this.#replaceView();
   }
 
   /** Close the modules right below the root, or open all. @param {boolean} collapsed */
   collapseAll(collapsed) {
     const modules = this.state.tree.root.children.filter(({ kind }) => kind === "module");
     this.view.collapsed = new Set(collapsed ? modules.map(({ path }) => path) : []);
-    this.#changed();
+    this.#replaceView();
   }
 
-  /** The view was changed by hand: write it to the URL and draw at once. */
+  /** The view was changed by hand: draw at once, and let Back undo it. */
   #changed() {
+    const address = this.#address;
+    if (address !== location.pathname + location.search) history.pushState(null, "", address);
+    this.#show();
+  }
+
+  /** A small change by hand, such as a letter typed, which Back does not undo by itself. */
+  #replaceView() {
     this.#keepView();
+    this.#show();
+  }
+
+  #show() {
     this.draw();
     this.drawLines();
   }
 
   #keepView() {
-    history.replaceState(null, "", location.pathname + writeView(this.view));
+    history.replaceState(null, "", this.#address);
+  }
+
+  get #address() {
+    return location.pathname + writeView(this.view);
   }
 
   /** The theme's colours are others. */

@@ -9,7 +9,7 @@ import { logOf, MAX_SELECTED, nextSort, readView, statisticOf } from "../model/v
 export class ViewState {
   /** @param {string} search the query string of the page's address */
   constructor(search) {
-    const { filter, selected, tab, log, collapsed, metrics, stat, sort, why } = readView(search);
+    const { filter, selected, tab, log, collapsed, metrics, stat, sort, why, range } = readView(search);
     this.filter = filter;
     this.selected = selected;
     this.tab = tab;
@@ -19,6 +19,7 @@ export class ViewState {
     this.stat = stat;
     this.sort = sort;
     this.why = why;
+    this.range = range;
   }
 
   /**

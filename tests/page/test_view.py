@@ -102,6 +102,26 @@ def test_the_view_survives_a_reload(play: Play, open_run: OpenRun, run: str) -> 
     assert page.rows() == ["model", "encoder", "conv", "bias"]
 
 
+def test_back_undoes_what_a_person_did(play: Play, open_run: OpenRun, run: str) -> None:
+    """One thing after the other, and Forward does it again; a word typed is one thing."""
+    play(run, "a.weight", "b.weight").sample(1, [0.5, 0.25])
+    page = open_run(run)
+    page.row("a.weight").locator(".label").click()
+    page.page.locator("#filter").press_sequentially("weight")
+    page.page.get_by_role("tab", name="Metrics").click()
+    metrics = page.page.get_by_role("tab", name="Metrics")
+    page.page.go_back()
+    expect(metrics).to_have_attribute("aria-selected", "false")
+    expect(page.row("a.weight")).to_have_attribute("aria-selected", "true")
+    expect(page.page.locator("#filter")).to_have_value("weight")
+    page.page.go_back()
+    expect(page.row("a.weight")).to_have_attribute("aria-selected", "false")
+    expect(page.page.locator("#filter")).to_have_value("")
+    page.page.go_forward()
+    expect(page.row("a.weight")).to_have_attribute("aria-selected", "true")
+    assert urlsplit(page.page.url).path == f"/runs/{run}"
+
+
 def test_an_unknown_selection_is_dropped(play: Play, open_run: OpenRun, run: str) -> None:
     """A name that is not in the table leaves the others' lines alone, and is no failure."""
     play(run, "a.weight").sample(1, [0.5])

@@ -14,6 +14,7 @@ test("a view survives the URL, hostile names included", () => {
     stat: /** @type {const} */ ("update_ratio"),
     sort: /** @type {const} */ ("-update_ratio"),
     why: "<img src=x onerror=alert(1)>&why=b",
+    range: /** @type {const} */ ([120, 4096]),
   };
   assert.deepEqual(readView(writeView(view)), view);
 });
@@ -48,4 +49,11 @@ test("without a choice the tab follows the selection", () => {
   assert.equal(tabOf(readView("")), "metrics");
   assert.equal(tabOf(readView("?selected=a")), "parameters");
   assert.equal(tabOf(readView("?selected=a&tab=metrics")), "metrics");
+});
+
+test("a range that is none reads as the whole run", () => {
+  assert.deepEqual(readView("?from=7&to=7").range, [7, 7]);
+  for (const query of ["?from=7", "?to=7", "?from=9&to=3", "?from=-1&to=3", "?from=1e3&to=2000", "?from=a&to=b"]) {
+    assert.equal(readView(query).range, null);
+  }
 });
