@@ -6,6 +6,7 @@
 # make mutants [ROOM=probe/freeze]    break lines on purpose and see the nearest test fail (long)
 # make check                          linters, type checks and every test, as in CI
 # make wire                           the page's types of the wire, from docs/protocol.schema.json
+# make vendor                         static/vendor/ from what package.json names
 # make docs                           the documentation's site, in build/site
 # make release [OLDEST_PYTHON=...]    sdist and wheel in dist/, tried in empty environments
 # make venv | clean                   what the others need and what they left
@@ -24,8 +25,10 @@ WORKERS ?= 3
 TORCH_TESTS ?= tests/probe tests/zoo tests/matrix tests/contract
 JS_TESTS := $(sort $(shell find tests/js -name '*.test.js'))
 
+PLOTLY := plotly.js-basic-dist-min/plotly-basic.min.js
+
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-js test-python test-postgresql test-torch quick mutants check lint types types-js wire docs release \
+.PHONY: help demo test test-js test-python test-postgresql test-torch quick mutants check lint types types-js wire vendor docs release \
 	venv clean
 
 help:
@@ -76,7 +79,12 @@ types: $(VENV)/.installed-test
 
 types-js: node_modules/.package-lock.json
 	$(BIN)/node tools/wire_types.js --check
+	cmp node_modules/$(PLOTLY) static/vendor/$(notdir $(PLOTLY))
 	$(BIN)/node node_modules/typescript/bin/tsc --project tsconfig.json
+
+# The page needs lines and markers only, which are in the smallest of Plotly's bundles.
+vendor: node_modules/.package-lock.json
+	cp node_modules/$(PLOTLY) static/vendor/
 
 # What the page and the server tell each other, as docs/protocol.schema.json has it.
 wire: node_modules/.package-lock.json

@@ -159,7 +159,6 @@ def static(server: Dashboard) -> None:
     found = [each for each in STATIC.rglob("*") if each.suffix in (".js", ".css", ".svg")]
     names = [each.relative_to(STATIC).as_posix() for each in found]
     urls = [f"{server.url}/static/any/{name}" for name in names]
-    urls.append(f"{server.url}/vendor/any/plotly.min.js")
     print("\n| the page's files, at the first visit | bytes |\n|---|---|")
     for encoding in ENCODINGS:
         sizes = [len(fetch(url, Accept_Encoding=encoding)) for url in urls]

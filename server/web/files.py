@@ -37,13 +37,11 @@ class Files(StaticFiles):
     is served too, and not kept.
     """
 
-    def __init__(self, place: str, folder: Path, only: str | None = None) -> None:
-        """Serve a folder, or `only` one file of it."""
+    def __init__(self, place: str, folder: Path) -> None:
         self._folder = folder.resolve()
         super().__init__(directory=self._folder)
         self.path = f"/{place}/{{version}}"
         self._place = place
-        self._only = only
         self._version = self._read()
 
     def address(self) -> str:
@@ -51,12 +49,6 @@ class Files(StaticFiles):
         if self._version.stamps != dict(self._stamps()):
             self._version = self._read()
         return f"/{self._place}/{self._version.name}"
-
-    def lookup_path(self, path: str) -> tuple[str, os.stat_result | None]:
-        """Find a file; nothing but the one when there is only one."""
-        if self._only not in (None, path):
-            return "", None
-        return super().lookup_path(path)
 
     def file_response(
         self,
@@ -75,7 +67,7 @@ class Files(StaticFiles):
         return response
 
     def _stamps(self) -> Iterator[tuple[str, Stamp]]:
-        names = self._folder.rglob("*") if self._only is None else [self._folder / self._only]
+        names = self._folder.rglob("*")
         return ((str(each), _stamp(each.stat())) for each in sorted(names) if each.is_file())
 
     def _read(self) -> Version:

@@ -16,7 +16,7 @@ from starlette.staticfiles import NotModifiedResponse
 from ..export.report.page import ReportPage
 from ..protocol.version import VERSION
 from ..store.runs import run_row
-from .assets import STATIC, TEMPLATES, plotly_script
+from .assets import STATIC, TEMPLATES
 from .dependencies import StoreOf
 from .files import NO_CACHE, Files
 from .openapi import Route, routes_of
@@ -68,9 +68,7 @@ class Pages:
     """Renders pages; the one place where markup is made."""
 
     def __init__(self, templates: Path = TEMPLATES) -> None:
-        script = plotly_script()
         self.static = Files("static", STATIC)
-        self.vendor = Files("vendor", script.parent, only=script.name)
         self._environment = Environment(
             loader=FileSystemLoader(templates), autoescape=True, undefined=StrictUndefined
         )
@@ -82,11 +80,11 @@ class Pages:
     def markup(self, page: Page) -> str:
         """Render a page.
 
-        A template sees its context as `page`, and as `static` and `vendor` the addresses below
-        which the page finds files; nothing else.
+        A template sees its context as `page`, and as `static` the address below which the page
+        finds files; nothing else.
         """
         return self._environment.get_template(page.template).render(
-            page=page, static=self.static.address(), vendor=self.vendor.address()
+            page=page, static=self.static.address()
         )
 
     def answer(self, page: Page, request: Request) -> Response:
@@ -107,8 +105,7 @@ class Pages:
 
 def add_pages(app: FastAPI, pages: Pages) -> None:
     """Add the routes of the pages and of the files that they use."""
-    for files in (pages.static, pages.vendor):
-        app.mount(files.path, files)
+    app.mount(pages.static.path, pages.static)
     router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 
     @router.get("/")

@@ -38,7 +38,7 @@ TOKEN_WANTED = (
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 # A health check and the look of the page that asks for a token hold nothing of any run.
 _OPEN = ("/healthz", "/static/")
-_DATA = ("/api/", "/static/", "/vendor/", "/healthz", "/openapi.json")
+_DATA = ("/api/", "/static/", "/healthz", "/openapi.json")
 
 PageError = Callable[[int, str, str], Response]
 

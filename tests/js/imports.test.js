@@ -26,7 +26,7 @@ const FLOORS = Object.freeze([
 const IMPORTS = /^(?:import|export)\s[^;"']*?\bfrom\s*["']([^"']+)["']|\bimport\s*\(\s*["']([^"']+)["']|^import\s*["']([^"']+)["']/gm;
 
 const MODULES = readdirSync(STATIC, { recursive: true, encoding: "utf8" })
-  .filter((path) => /\.(js|ts)$/.test(path))
+  .filter((path) => /\.(js|ts)$/.test(path) && !path.startsWith("vendor"))
   .sort();
 
 /**

@@ -50,7 +50,7 @@ print(*sys.modules)
         ("gradgate.server", {"torch", "gradgate.probe"}),
         (
             "gradgate.probe",
-            {"gradgate.server", "fastapi", "uvicorn", "pydantic", "plotly", "sqlalchemy"},
+            {"gradgate.server", "fastapi", "uvicorn", "pydantic", "sqlalchemy"},
         ),
     ],
 )

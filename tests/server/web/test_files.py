@@ -15,11 +15,11 @@ from gradgate.server.web.files import FOREVER, NO_CACHE, Files
 from tests.support.serving import ServerProcess
 
 
-def places(server: ServerProcess) -> tuple[str, str]:
-    """The addresses below which the pages of a server find their files."""
+def place(server: ServerProcess) -> str:
+    """The address below which the pages of a server find their files."""
     found = re.search(r'href="(/static/[0-9a-f]{16})/', server.page("/").text)
     assert found is not None
-    return found[1], "/vendor/0000000000000000"
+    return found[1]
 
 
 @pytest.fixture
@@ -38,7 +38,7 @@ def asking(files: Files) -> TestClient:
 
 def test_a_file_is_kept_for_ever_below_its_version(shared_server: ServerProcess) -> None:
     """What the page links is never asked for again, whatever folder it is in."""
-    static, _ = places(shared_server)
+    static = place(shared_server)
     for name in ("run.js", "css/base.css", "favicon.svg"):
         answer = shared_server.page(f"{static}/{name}")
         assert answer.status_code == 200
@@ -47,7 +47,7 @@ def test_a_file_is_kept_for_ever_below_its_version(shared_server: ServerProcess)
 
 def test_a_file_below_another_version_is_served_and_not_kept(shared_server: ServerProcess) -> None:
     """A page from before an upgrade gets what there is, and asks again the next time."""
-    for path in ("/static/0123456789abcdef/css/base.css", "/vendor/old/plotly.min.js"):
+    for path in ("/static/0123456789abcdef/css/base.css", "/static/old/vendor/plotly-basic.min.js"):
         answer = shared_server.page(path)
         assert answer.status_code == 200
         assert answer.headers["cache-control"] == NO_CACHE
@@ -98,17 +98,16 @@ def test_a_file_that_changed_since_the_page_was_made_is_not_kept(folder: Path) -
         "/static/v/%2e%2e/server/app.py",
         "/static/v/..%2fserver/app.py",
         "/static/css/base.css",
-        "/vendor/v/widgetbundle.js",
-        "/vendor/v/",
-        "/vendor/v/datasets/iris.csv.gz",
+        "/static/v/",
+        "/static/v/vendor/",
     ],
 )
 def test_no_other_file_is_served(shared_server: ServerProcess, path: str) -> None:
-    """Neither what lies beside the static files nor the rest of plotly's package."""
+    """Neither what lies beside the static files nor a list of them."""
     assert shared_server.page(path).status_code == 404
 
 
 def test_scripts_have_a_script_s_type(shared_server: ServerProcess) -> None:
     """With `nosniff`, a module of another type would not run."""
-    for path in ("/vendor/v/plotly.min.js", "/static/v/run.js"):
+    for path in ("/static/v/vendor/plotly-basic.min.js", "/static/v/run.js"):
         assert "javascript" in shared_server.page(path).headers["content-type"]

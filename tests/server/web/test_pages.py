@@ -24,7 +24,7 @@ def test_a_template_uses_its_documented_context(page: type) -> None:
     for name in (page.template, "base.html"):  # type: ignore[attr-defined]
         source = Path(TEMPLATES / name).read_text(encoding="utf-8")
         tree = environment.parse(source)
-        assert meta.find_undeclared_variables(tree) <= {"page", "static", "vendor"}
+        assert meta.find_undeclared_variables(tree) <= {"page", "static"}
         used |= {
             node.attr
             for node in tree.find_all(nodes.Getattr)

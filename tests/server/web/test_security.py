@@ -203,7 +203,7 @@ def test_every_answer_has_the_security_headers(shared_server: ServerProcess) -> 
 
 def test_without_a_token_nothing_is_shown(guarded: ServerProcess) -> None:
     """Data is a 401 in JSON, pages are a 401 that says how to get in; health and style are open."""
-    for path in ("/api/runs", "/openapi.json", "/vendor/v/plotly.min.js"):
+    for path in ("/api/runs", "/openapi.json"):
         answer = guarded.page(path)
         assert answer.status_code == 401
         assert "token" in answer.json()["detail"]
