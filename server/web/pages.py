@@ -43,6 +43,14 @@ class RunPage:
 
 
 @dataclass(frozen=True)
+class ComparePage:
+    """Several runs beside each other, which the address names."""
+
+    template: ClassVar[str] = "compare.html"
+    version: str
+
+
+@dataclass(frozen=True)
 class DocsPage:
     """The REST API, from its OpenAPI document."""
 
@@ -61,7 +69,7 @@ class ErrorPage:
     message: str
 
 
-Page = RunsPage | RunPage | DocsPage | ErrorPage | ReportPage
+Page = RunsPage | RunPage | ComparePage | DocsPage | ErrorPage | ReportPage
 
 
 class Pages:
@@ -117,6 +125,10 @@ def add_pages(app: FastAPI, pages: Pages) -> None:
         with store.read() as connection:
             row = run_row(connection, run)
         return pages.answer(RunPage(VERSION, row.id, row.name), request)
+
+    @router.get("/compare")
+    def compare_page(request: Request) -> Response:
+        return pages.answer(ComparePage(VERSION), request)
 
     @router.get("/docs")
     def docs_page(request: Request) -> Response:

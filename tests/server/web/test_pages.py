@@ -9,11 +9,11 @@ import pytest
 from jinja2 import Environment, FileSystemLoader, meta, nodes
 
 from gradgate.server.web.assets import TEMPLATES
-from gradgate.server.web.pages import DocsPage, ErrorPage, RunPage, RunsPage
+from gradgate.server.web.pages import ComparePage, DocsPage, ErrorPage, RunPage, RunsPage
 from tests.support.probing import FakeProbe, hello
 from tests.support.serving import ServerProcess
 
-PAGES = [RunsPage, RunPage, DocsPage, ErrorPage]
+PAGES = [RunsPage, RunPage, ComparePage, DocsPage, ErrorPage]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.template)
@@ -36,7 +36,7 @@ def test_a_template_uses_its_documented_context(page: type) -> None:
 def test_the_pages_of_runs(shared_server: ServerProcess, run: str) -> None:
     """The list and the page of a run are HTML that is asked for anew each time."""
     with FakeProbe(shared_server, hello(run, name=f"pages <b>{run}</b>")):
-        for path in ("/", f"/runs/{run}"):
+        for path in ("/", f"/compare?run={run}", f"/runs/{run}"):
             answer = shared_server.page(path)
             assert answer.status_code == 200
             assert answer.headers["content-type"] == "text/html; charset=utf-8"

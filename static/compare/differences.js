@@ -1,0 +1,82 @@
+/**
+ * What differs between runs: facts, and what was frozen and gated, as rows of text.
+ *
+ * @typedef {import("./compared_run.js").ComparedRun} ComparedRun
+ * @typedef {import("../wire.js").CommandRow} CommandRow
+ *
+ * @typedef {object} Difference
+ * @property {string} name
+ * @property {string[]} values one a run
+ * @property {boolean} differs
+ */
+import { formatCount } from "../base/format.js";
+
+/** @type {readonly [string, (each: ComparedRun) => string][]} */
+const FACTS = Object.freeze([
+  ["Status", ({ run }) => run.status],
+  ["Step", ({ run }) => formatCount(run.step)],
+  ["Parameters", ({ run }) => formatCount(run.parameters)],
+  ["Numbers in them", ({ run }) => formatCount(run.numel)],
+  ["Trainable", ({ run }) => formatCount(run.trainable)],
+  ["Ranks", ({ run }) => formatCount(run.ranks)],
+  ["Compiled", ({ run }) => (run.compiled ? "yes" : "no")],
+  ["torch", ({ run }) => run.torch_version],
+  ["Host", ({ run }) => run.host],
+  ["Alerts", ({ run }) => formatCount(run.alerts)],
+  ["Frozen now", ({ parameters }) => formatCount(parameters.filter(({ frozen }) => frozen !== null).length)],
+  ["Not in the optimizer", ({ parameters }) => formatCount(parameters.filter((each) => !each.in_optimizer && !each.removed).length)],
+]);
+
+/** Commands that were never carried out change nothing. */
+const WITHOUT_EFFECT = Object.freeze(["rejected", "requested", "delivered"]);
+
+/**
+ * @param {readonly ComparedRun[]} runs
+ * @returns {Difference[]} those that differ first
+ */
+export function differences(runs) {
+  const rows = [...FACTS.map(([name, read]) => row(name, runs.map(read))), ...commandRows(runs)];
+  return [...rows.filter(({ differs }) => differs), ...rows.filter(({ differs }) => !differs)];
+}
+
+/**
+ * A row for all that some run was told to do, with the steps at which it did.
+ * @param {readonly ComparedRun[]} runs
+ * @returns {Difference[]}
+ */
+function commandRows(runs) {
+  const told = runs.map(({ commands }) => stepsByCommand(commands));
+  const names = [...new Set(told.flatMap((each) => [...each.keys()]))];
+  return names.map((name) => row(name, told.map((each) => each.get(name) ?? "–")));
+}
+
+/**
+ * @param {readonly CommandRow[]} commands newest first
+ * @returns {Map<string, string>} "at step 20, 80", by what was done
+ */
+function stepsByCommand(commands) {
+  /** @type {Map<string, string[]>} */
+  const found = new Map();
+  for (const command of [...commands].reverse()) {
+    if (command.step === null || WITHOUT_EFFECT.includes(command.state)) continue;
+    const name = commandName(command);
+    found.set(name, [...(found.get(name) ?? []), formatCount(command.step)]);
+  }
+  return new Map([...found].map(([name, steps]) => [name, `at step ${steps.join(", ")}`]));
+}
+
+/** @param {CommandRow} command */
+function commandName({ kind, target, site, when, gate }) {
+  if (kind === "gate") return `Gate ${site ?? target}${when ? `, closed when ${when}` : ""}`;
+  if (kind === "ungate") return `Remove gate ${gate ?? target}`;
+  return `${kind[0].toUpperCase()}${kind.slice(1)} ${target}`;
+}
+
+/**
+ * @param {string} name
+ * @param {string[]} values
+ * @returns {Difference}
+ */
+function row(name, values) {
+  return { name, values, differs: values.some((each) => each !== values[0]) };
+}

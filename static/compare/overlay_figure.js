@@ -1,0 +1,72 @@
+/**
+ * One metric of several runs as a Plotly figure, a line a run.
+ *
+ * @typedef {import("./compared_run.js").ComparedRun} ComparedRun
+ * @typedef {import("../charts/plotly.js").Figure} Figure
+ * @typedef {import("../charts/plot_layout.js").Tokens} Tokens
+ * @typedef {"step" | "share"} Align
+ */
+import { plotLayout } from "../charts/plot_layout.js";
+import { escapePlotly } from "../charts/plotly_text.js";
+
+const DECADES_FOR_LOG = 2;
+
+/**
+ * The names of the metrics that runs have: the loss, then what the most have, and Gradgate's own at the end.
+ * @param {readonly ComparedRun[]} runs
+ */
+export function metricNames(runs) {
+  /** @type {Map<string, number>} */
+  const counts = new Map();
+  for (const { metrics } of runs) {
+    for (const name of Object.keys(metrics)) counts.set(name, (counts.get(name) ?? 0) + 1);
+  }
+  const rank = (/** @type {string} */ name) => (name === "loss" ? 0 : name.startsWith("gradgate/") ? 2 : 1);
+  return [...counts].sort(([one, a], [other, b]) => rank(one) - rank(other) || b - a).map(([name]) => name);
+}
+
+/**
+ * @param {string} name of the metric
+ * @param {readonly ComparedRun[]} runs
+ * @param {Align} align
+ * @param {Tokens} tokens
+ * @returns {{data: Figure[], layout: Figure}}
+ */
+export function overlayFigure(name, runs, align, tokens) {
+  const data = runs.flatMap(({ run, metrics }, place) => {
+    const metric = metrics[name];
+    if (metric === undefined) return [];
+    const last = metric.steps[metric.steps.length - 1] || 1;
+    return [
+      {
+        type: "scatter",
+        mode: metric.steps.length === 1 ? "markers" : "lines",
+        name: escapePlotly(run.name),
+        x: align === "step" ? metric.steps : metric.steps.map((step) => (100 * step) / last),
+        y: metric.values,
+        line: { color: tokens[`series-${place + 1}`], width: 1.5 },
+        hovertemplate: align === "step" ? "step %{x:,d}: %{y:.3~g}<extra>%{fullData.name}</extra>" : "%{x:.0f} %: %{y:.3~g}<extra>%{fullData.name}</extra>",
+      },
+    ];
+  });
+  const axis = { gridcolor: tokens["line"], zeroline: false, ticks: "" };
+  return {
+    data,
+    layout: {
+      ...plotLayout(tokens),
+      margin: { l: 60, r: 16, t: 8, b: 26 },
+      xaxis: { ...axis, showgrid: false, nticks: 6, ...(align === "share" ? { ticksuffix: " %" } : { tickformat: ",d" }) },
+      yaxis: { ...axis, nticks: 5, exponentformat: "power", type: spansDecades(runs.map(({ metrics }) => metrics[name])) ? "log" : "linear" },
+    },
+  };
+}
+
+/**
+ * Are all values above zero, and the greatest more than two decades above the least?
+ * @param {readonly (import("../wire.js").MetricRow | undefined)[]} metrics
+ */
+function spansDecades(metrics) {
+  const values = metrics.flatMap((each) => each?.values ?? []).filter((value) => value !== null);
+  if (values.some((value) => !(value > 0)) || values.length === 0) return false;
+  return Math.log10(values.reduce((a, b) => Math.max(a, b)) / values.reduce((a, b) => Math.min(a, b))) > DECADES_FOR_LOG;
+}

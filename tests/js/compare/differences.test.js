@@ -1,0 +1,40 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { differences } from "../../../static/compare/differences.js";
+
+/**
+ * @param {object} facts
+ * @param {object[]} commands newest first
+ * @returns {any}
+ */
+function compared(facts, commands = []) {
+  const run = { status: "finished", step: 100, parameters: 2, numel: 10, trainable: 2, ranks: 1, compiled: false, torch_version: "2.13.0", host: "node7", alerts: 0, ...facts };
+  return { run, parameters: [], metrics: {}, commands };
+}
+
+/** @param {object} changes */
+function command(changes) {
+  return { kind: "freeze", target: "encoder.*", state: "verified", step: 20, site: null, when: null, gate: null, ...changes };
+}
+
+test("what differs comes first, and each run has its value", () => {
+  const rows = differences([compared({}), compared({ numel: 12 })]);
+  assert.deepEqual(rows[0], { name: "Numbers in them", values: ["10", "12"], differs: true });
+  assert.ok(rows.slice(1).every(({ differs }) => !differs));
+});
+
+test("a command is a row with the steps of each run, oldest first; what had no effect is none", () => {
+  const first = compared({}, [command({ step: 80 }), command({ step: 20 })]);
+  const second = compared({}, [command({ state: "rejected" }), command({ kind: "gate", site: "output:body", when: "norm > 10", step: 7 })]);
+  const rows = differences([first, second]).filter(({ differs }) => differs);
+  assert.deepEqual(rows, [
+    { name: "Freeze encoder.*", values: ["at step 20, 80", "–"], differs: true },
+    { name: "Gate output:body, closed when norm > 10", values: ["–", "at step 7"], differs: true },
+  ]);
+});
+
+test("the same command at the same step differs in nothing", () => {
+  const rows = differences([compared({}, [command({})]), compared({}, [command({})])]);
+  assert.deepEqual(rows.at(-1), { name: "Freeze encoder.*", values: ["at step 20", "at step 20"], differs: false });
+});
