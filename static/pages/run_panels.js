@@ -38,6 +38,7 @@ import { ExplainControl } from "../explain/explain_control.js";
 import { EventList } from "../commands/event_list.js";
 import { GateControl } from "../gates/gate_control.js";
 import { postJson } from "../link/api.js";
+import { Crosshair } from "../model/crosshair.js";
 import { sortedRows, visibleRows } from "../model/module_tree.js";
 import { nameToExplain } from "../model/explained.js";
 import { openAlerts } from "../model/events.js";
@@ -60,6 +61,8 @@ export class RunPanels {
     const guard = (/** @type {() => Promise<void>} */ request) => requests.run(request);
     const onWhy = (/** @type {string} */ name) => actions.explain(name);
     this.state = state;
+    /** The step under the pointer, which every chart over steps shows. */
+    this.crosshair = new Crosshair();
     this.match = new FilterMatch();
     this.header = new RunHeader();
     this.sender = new CommandSender(api, state, (request) => requests.run(request, "command"));
