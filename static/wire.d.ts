@@ -151,13 +151,18 @@ export interface CommandRow {
  *
  * `backward_before` and `backward_after` are in seconds. `gradient_bytes` were freed, and are
  * negative for a thaw. The memory is what the accelerator had allocated at the end of the forward.
+ * The spreads are interquartile ranges, in seconds; `measurable` is false where the backward
+ * changed by no more than its noise. Older probes tell none of the three.
  */
 export interface Saved {
   backward_after: number;
   backward_before: number;
   gradient_bytes: number;
+  measurable?: boolean | null;
   memory_after: number | null;
   memory_before: number | null;
+  spread_after?: number | null;
+  spread_before?: number | null;
   steps: number;
 }
 /**

@@ -62,7 +62,7 @@ class StillStatistics:
             cause="not_frozen",
             detail=f"The running statistics of {named}{more} are expected to stay as they are, and "
             f"have changed by the end of step {step}: put the modules in eval mode after each "
-            "model.train(), or freeze them with hold_stats.",
+            "model.train(), or freeze them and hold running statistics.",
         )
 
     def _look(self, names: Iterable[str]) -> list[str]:

@@ -208,7 +208,7 @@ class _Scene:
         if self._running_stats():
             yield (
                 f"Running statistics go on in {_modules(self._running_stats())}: what the "
-                "frozen part computes still changes; hold them too with hold_stats."
+                "frozen part computes still changes; hold running statistics too."
             )
         if tied := self._tied():
             yield (

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Hashable, Sequence
 from dataclasses import asdict, dataclass
-from statistics import median, median_low
+from math import hypot, sqrt
+from statistics import median, median_low, quantiles
 from typing import Any, Generic, Protocol, TypeVar
 
 WINDOW = 20
@@ -20,6 +21,14 @@ RECOMPILING_WARM_UP = 5
 """The same where the command makes ``torch.compile`` begin anew."""
 PATIENCE = 100
 """Steps after a command without a figure after which it is given up: few have a backward."""
+
+LEAST_CHANGE = 0.02
+"""The share of the backward below which a change is none."""
+STANDARD_ERRORS = 3.0
+"""How many standard errors the medians must be apart for a change."""
+_ERROR_OF_MEDIAN = 1.2533 / 1.349
+"""The standard error of a median is this times the interquartile range by the root of the count:
+1.2533 σ / √n of normal noise, whose interquartile range is 1.349 σ."""
 
 Key = TypeVar("Key", bound=Hashable)
 
@@ -54,6 +63,11 @@ class Saved:
     memory_before: int | None
     """Bytes allocated on the accelerator when backward began."""
     memory_after: int | None
+    spread_before: float
+    """Seconds between the quarters of the steps' backwards: their interquartile range."""
+    spread_after: float
+    measurable: bool
+    """Does the backward differ by more than its spread from step to step?"""
 
     def as_message(self) -> dict[str, Any]:
         """Return what was saved as the wire protocol has it."""
@@ -118,14 +132,59 @@ class Savings(Generic[Key]):
         return None
 
 
+@dataclass(frozen=True)
+class _Backwards:
+    """The backwards of some steps: their quarters, in seconds, and how many they are."""
+
+    low: float
+    middle: float
+    high: float
+    count: int
+
+    @classmethod
+    def of(cls, steps: Sequence[Measured]) -> _Backwards:
+        """Summarise steps, of which there are at least two."""
+        seconds = [measured.seconds for measured in steps]
+        low, _, high = quantiles(seconds, n=4, method="inclusive")
+        return cls(low, median(seconds), high, len(seconds))
+
+    @property
+    def spread(self) -> float:
+        """Their interquartile range."""
+        return self.high - self.low
+
+    @property
+    def error(self) -> float:
+        """The standard error of their median."""
+        return _ERROR_OF_MEDIAN * self.spread / sqrt(self.count)
+
+
+def _differ(before: _Backwards, after: _Backwards) -> bool:
+    """Return whether two medians differ by more than the noise of their steps.
+
+    Their middle halves are apart and so are the medians, by some standard errors: of equal,
+    noisy steps fewer than one pair in fifty is taken for a change from twenty steps on.
+    """
+    change = abs(after.middle - before.middle)
+    return (
+        change >= LEAST_CHANGE * before.middle
+        and change > STANDARD_ERRORS * hypot(before.error, after.error)
+        and (after.high < before.low or before.high < after.low)
+    )
+
+
 def _compare(done: _Open[Any]) -> Saved:
+    before, after = _Backwards.of(done.before), _Backwards.of(done.after)
     return Saved(
-        backward_before=median(measured.seconds for measured in done.before),
-        backward_after=median(measured.seconds for measured in done.after),
+        backward_before=before.middle,
+        backward_after=after.middle,
         steps=min(len(done.before), len(done.after)),
         gradient_bytes=done.gradient_bytes,
         memory_before=_memory(done.before),
         memory_after=_memory(done.after),
+        spread_before=before.spread,
+        spread_after=after.spread,
+        measurable=_differ(before, after),
     )
 
 

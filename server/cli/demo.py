@@ -35,7 +35,7 @@ _CLOSE_WITHIN = 20.0
     "--steps",
     type=click.IntRange(1),
     metavar="N",
-    help="Train so many steps and end; without it, until Ctrl-C.",
+    help="Train so many steps; without it, until Ctrl-C.",
 )
 @click.option(
     "--port",
@@ -49,12 +49,21 @@ _CLOSE_WITHIN = 20.0
     envvar="GRADGATE_DATA",
     help="The folder that keeps every run.  [default: the user's data folder]",
 )
-def demo(steps: int | None, port: int | None, data: Path | None) -> None:
-    """Train on handwritten digits, live on a dashboard."""
+@click.option(
+    "--exit", "exits", is_flag=True, help="End with the job; without it, the dashboard stays."
+)
+def demo(steps: int | None, port: int | None, data: Path | None, exits: bool) -> None:
+    """Train on handwritten digits, live on a dashboard.
+
+    When the job has ended its dashboard stays until Ctrl-C. The exit code is the job's, or 0
+    where Ctrl-C ended the job.
+    """
     logging.basicConfig(format="%(levelname)s: %(message)s")
     try:
         with until_stopped() as stopped, _service(port, data) as service:
             code = _train(service, steps, stopped)
+            if not exits:
+                _stay(service, code, stopped)
     except (ServiceError, StoreError) as error:
         raise click.ClickException(str(error)) from error
     sys.exit(code)
@@ -67,10 +76,24 @@ def _train(service: Service, steps: int | None, stopped: Event) -> int:
     announced = False
     with _job(service.url, steps) as job:
         while job.poll() is None and not stopped.wait(_POLL):
-            if not service.running:
-                raise ServiceError("The server ended by itself: its log above says why.")
+            _check(service)
             announced = announced or _announce(service.url, launched)
     return 0 if stopped.is_set() else _exit_code(job.returncode)
+
+
+def _stay(service: Service, code: int, stopped: Event) -> None:
+    """Serve what the job left until the demo is stopped, and say so."""
+    if stopped.is_set():
+        return
+    ended = "has ended" if code == 0 else f"has failed with exit code {code}"
+    click.echo(f"The job {ended}. Its dashboard stays at {service.url}: Ctrl-C ends it.")
+    while not stopped.wait(_POLL):
+        _check(service)
+
+
+def _check(service: Service) -> None:
+    if not service.running:
+        raise ServiceError("The server ended by itself: its log above says why.")
 
 
 @contextmanager

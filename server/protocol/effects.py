@@ -57,6 +57,8 @@ class Saved(Message):
 
     `backward_before` and `backward_after` are in seconds. `gradient_bytes` were freed, and are
     negative for a thaw. The memory is what the accelerator had allocated at the end of the forward.
+    The spreads are interquartile ranges, in seconds; `measurable` is false where the backward
+    changed by no more than its noise. Older probes tell none of the three.
     """
 
     backward_before: Figure
@@ -65,3 +67,6 @@ class Saved(Message):
     gradient_bytes: Difference
     memory_before: Count | None
     memory_after: Count | None
+    spread_before: Figure | None = None
+    spread_after: Figure | None = None
+    measurable: bool | None = None

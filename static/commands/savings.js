@@ -15,8 +15,9 @@ const UNITS = Object.freeze([
 ]);
 
 /** @param {Saved} saved */
-export function formatSaved({ backward_before, backward_after, gradient_bytes, memory_before, memory_after }) {
-  const parts = [backward(backward_before, backward_after)];
+export function formatSaved(saved) {
+  const { gradient_bytes, memory_before, memory_after } = saved;
+  const parts = [backward(saved)];
   if (gradient_bytes !== 0) parts.push(`${signedBytes(-gradient_bytes)} gradients`);
   if (memory_before !== null && memory_after !== null && memory_after !== memory_before) {
     parts.push(`${signedBytes(memory_after - memory_before)} at the end of forward`);
@@ -28,32 +29,31 @@ export function formatSaved({ backward_before, backward_after, gradient_bytes, m
  * How the line was measured.
  * @param {Saved} saved
  */
-export function howMeasured({ steps }) {
-  return `Medians of ${plural(steps, "step")} before and after`;
+export function howMeasured({ steps, spread_before, spread_after }) {
+  const medians = `Medians of ${plural(steps, "step")} before and after`;
+  if (typeof spread_before !== "number" || typeof spread_after !== "number") return `${medians}; how far steps differ was not told`;
+  return `${medians}; half of the steps lie within ${durations([spread_before, spread_after]).join(" before and ")} after`;
 }
 
-/**
- * @param {number} before seconds
- * @param {number} after seconds
- */
-function backward(before, after) {
-  const times = `(${duration(before, after)})`;
+/** @param {Saved} saved */
+function backward({ backward_before: before, backward_after: after, measurable }) {
+  const times = `(${durations([before, after]).join(" → ")})`;
   if (before <= 0) return `backward ${times}`;
   const change = (after - before) / before;
-  if (Math.abs(change) < NOISE) return `backward unchanged ${times}`;
+  // A probe that does not tell the noise of the steps leaves only a bound that any figure has.
+  if (measurable === false || Math.abs(change) < NOISE) return `no measurable change in backward ${times}`;
   return `backward ${sign(change)}${Math.round(Math.abs(change) * 100)} % ${times}`;
 }
 
 /**
- * Two times in the unit that suits the longer one, to its three significant digits.
- * @param {number} before seconds
- * @param {number} after seconds
+ * Times in the unit that suits the longest one, to its three significant digits; the last one has it.
+ * @param {readonly number[]} times seconds
  */
-function duration(before, after) {
-  const longest = Math.max(before, after);
+function durations(times) {
+  const longest = Math.max(...times);
   const { unit, seconds } = UNITS.find((each) => longest >= each.seconds) ?? UNITS[2];
   const decimals = longest >= 99.95 * seconds ? 0 : longest >= 9.995 * seconds ? 1 : 2;
-  return `${(before / seconds).toFixed(decimals)} → ${(after / seconds).toFixed(decimals)} ${unit}`;
+  return times.map((time, at) => `${(time / seconds).toFixed(decimals)}${at === times.length - 1 ? ` ${unit}` : ""}`);
 }
 
 /** @param {number} bytes */

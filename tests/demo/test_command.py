@@ -1,14 +1,16 @@
-"""`gradgate demo`: a server and a job that come and go together."""
+"""`gradgate demo`: a server and a job, which come together."""
 
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import re
 import signal
 import socket
 import subprocess
 import sys
+import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -20,6 +22,7 @@ from tests.support.waiting import wait_for
 
 DASHBOARD = re.compile(r"Gradgate dashboard: (http://127\.0\.0\.1:(\d+))\n")
 RUN = re.compile(r"This run: http://127\.0\.0\.1:\d+/runs/([0-9a-f]{16})\n")
+STAYS = re.compile(r"The job has ended\. Its dashboard stays at (http://\S+): Ctrl-C ends it\.\n")
 LAST = re.compile(r"test accuracy \d+\.\d%\n\Z")
 
 Signal = Callable[["Demo"], None]
@@ -94,10 +97,10 @@ def terminate(running: Demo) -> None:
     running.process.terminate()
 
 
-def test_steps_end_the_demo(tmp_path: Path) -> None:
+def test_steps_end_a_demo_that_is_to_exit(tmp_path: Path) -> None:
     """It prints both addresses and the progress, ends with the job, and the run is kept."""
     data = tmp_path / "data"
-    with demo(tmp_path, "--steps", "50", "--port", "0", "--data", str(data)) as running:
+    with demo(tmp_path, "--steps", "50", "--exit", "--port", "0", "--data", str(data)) as running:
         assert running.code() == 0
         output = running.output
 
@@ -109,6 +112,29 @@ def test_steps_end_the_demo(tmp_path: Path) -> None:
     with ServerProcess(data) as server:
         row = server.get(f"/api/runs/{run[1]}")
     assert (row["name"], row["status"], row["step"]) == ("digits", "finished", 50)
+
+
+def test_the_dashboard_stays_when_the_job_has_ended(tmp_path: Path) -> None:
+    """The terminal says so; the finished run is served until Ctrl-C, with the job's exit code."""
+    data = tmp_path / "data"
+    with demo(tmp_path, "--steps", "30", "--port", "0", "--data", str(data)) as running:
+        stays = wait_for(lambda: STAYS.search(running.output), 60)
+        run = RUN.search(running.output)
+        assert run is not None, running.output
+        with urllib.request.urlopen(f"{stays[1]}/api/runs/{run[1]}") as answer:
+            assert json.load(answer)["status"] == "finished"
+        ctrl_c(running)
+        assert running.code() == 0
+
+
+def test_the_dashboard_of_a_failed_job_stays(tmp_path: Path) -> None:
+    """What the job did before is still there to be looked at, and the exit code is not lost."""
+    with demo(tmp_path, "--port", "0", "--data", str(tmp_path / "data")) as running:
+        (job,) = wait_for(running.jobs, 60)
+        job.kill()
+        wait_for(lambda: "has failed with exit code 137" in running.output, 60)
+        terminate(running)
+        assert running.code() == 128 + signal.SIGKILL
 
 
 @pytest.mark.parametrize("send", [ctrl_c, terminate])
@@ -144,7 +170,7 @@ def test_interrupt_while_the_job_still_starts(tmp_path: Path, send: Signal) -> N
 
 def test_failed_job_fails_the_demo(tmp_path: Path) -> None:
     """The exit code is that of the job, as a shell reports it."""
-    with demo(tmp_path, "--port", "0", "--data", str(tmp_path / "data")) as running:
+    with demo(tmp_path, "--exit", "--port", "0", "--data", str(tmp_path / "data")) as running:
         (job,) = wait_for(running.jobs, 60)
         job.kill()
         assert running.code() == 128 + signal.SIGKILL
@@ -165,7 +191,7 @@ def test_everything_taken_that_nobody_asked_for_is_replaced(tmp_path: Path) -> N
         with contextlib.suppress(OSError):
             stack.enter_context(socket.create_server(("127.0.0.1", 8765)))
         stack.enter_context(ServerProcess(tmp_path / "gradgate"))
-        running = stack.enter_context(demo(tmp_path, "--steps", "1"))
+        running = stack.enter_context(demo(tmp_path, "--steps", "1", "--exit"))
         assert running.code() == 0
         output = running.output
 

@@ -33,6 +33,33 @@ def test_a_command_says_what_it_saved(play: Play, open_run: OpenRun, run: str) -
     expect(entry.locator(".saved")).to_have_text(line)
 
 
+def test_a_saving_within_the_noise_is_no_measurable_change(
+    play: Play, open_run: OpenRun, run: str
+) -> None:
+    """A difference that the steps have among themselves is not stated as a saving."""
+    probe = play(run, "a.bias")
+    probe.sample(1, [0.5])
+    page = open_run(run)
+    page.row("a.bias").get_by_role("checkbox").click()
+    page.page.keyboard.press("Enter")
+    entry = page.page.locator("#commands [data-command]")
+    number = int(entry.get_attribute("data-command") or "")
+    saved = {
+        "backward_before": 0.0123,
+        "backward_after": 0.0066,
+        "steps": 10,
+        "gradient_bytes": 128,
+        "memory_before": None,
+        "memory_after": None,
+        "spread_before": 0.0059,
+        "spread_after": 0.004,
+        "measurable": False,
+    }
+    probe.report(2, number, "verified", step=7, parameters=[0], saved=saved)
+    line = "no measurable change in backward (12.3 → 6.6 ms), −128 B gradients"
+    expect(entry.locator(".saved")).to_have_text(line)
+
+
 def test_a_freeze_that_drifted_is_a_trouble(play: Play, open_run: OpenRun, run: str) -> None:
     """It is counted among the troubles, which lead to the entry with its reason."""
     probe = play(run, "a.weight", "b.weight")

@@ -12,13 +12,19 @@ function saved(changes = {}) {
     gradient_bytes: 210e6,
     memory_before: null,
     memory_after: null,
+    spread_before: 0.0008,
+    spread_after: 0.0004,
+    measurable: true,
     ...changes,
   };
 }
 
 test("a freeze says how much shorter the backward is and what gradients are gone", () => {
   assert.equal(formatSaved(saved()), "backward −41 % (12.3 → 7.3 ms), −210 MB gradients");
-  assert.equal(howMeasured(saved()), "Medians of 20 steps before and after");
+  assert.equal(
+    howMeasured(saved()),
+    "Medians of 20 steps before and after; half of the steps lie within 800 before and 400 µs after",
+  );
 });
 
 test("a thaw costs: its signs are plus", () => {
@@ -26,10 +32,21 @@ test("a thaw costs: its signs are plus", () => {
   assert.equal(formatSaved(thaw), "backward +68 % (7.3 → 12.3 ms), +210 MB gradients");
 });
 
+test("a change within the noise of the steps is none", () => {
+  const bias = saved({ backward_before: 0.0123, backward_after: 0.0066, gradient_bytes: 128, measurable: false });
+  assert.equal(formatSaved(bias), "no measurable change in backward (12.3 → 6.6 ms), −128 B gradients");
+});
+
+test("figures of an older probe, which tells no spread, are read as ever", () => {
+  const old = saved({ spread_before: null, spread_after: null, measurable: null });
+  assert.equal(formatSaved(old), "backward −41 % (12.3 → 7.3 ms), −210 MB gradients");
+  assert.equal(howMeasured(old), "Medians of 20 steps before and after; how far steps differ was not told");
+});
+
 test("a change below two per cent is noise", () => {
   assert.equal(
     formatSaved(saved({ backward_before: 0.1, backward_after: 0.0981, gradient_bytes: 0 })),
-    "backward unchanged (100 → 98 ms)",
+    "no measurable change in backward (100 → 98 ms)",
   );
   assert.match(formatSaved(saved({ backward_before: 0.1, backward_after: 0.103 })), /^backward \+3 % /);
   assert.match(formatSaved(saved({ backward_before: 0.1, backward_after: 0.097 })), /^backward −3 % /);

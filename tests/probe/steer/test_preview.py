@@ -187,13 +187,16 @@ NORMS: dict[str, Callable[[], nn.Module]] = {
 
 @pytest.mark.parametrize("norm", list(NORMS))
 def test_running_statistics_of_every_kind_are_named(norm: str) -> None:
-    """Not those that are held, and not a norm without any."""
+    """Not those that are held, and not a norm without any; how to hold them is said in words."""
     model = nn.Sequential(
         nn.Sequential(nn.Linear(3, 3), NORMS[norm]()),
         nn.Sequential(NORMS[norm](), nn.BatchNorm1d(3, track_running_stats=False), nn.LayerNorm(3)),
     )
     optimizer = torch.optim.SGD(model.parameters())
-    assert ask(model, [optimizer], wish("freeze", "0")).running_stats == ["0.1"]
+    found = ask(model, [optimizer], wish("freeze", "0"))
+    assert found.running_stats == ["0.1"]
+    # As the page's own switch is called, which stands beside it.
+    assert any(warning.endswith("hold running statistics too.") for warning in found.warnings)
     assert ask(model, [optimizer], wish("freeze", "*")).running_stats == ["0.1", "1.0"]
     held = ask(model, [optimizer], wish("freeze", "*", hold_stats=True))
     assert held.running_stats == []

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pytest
 
-from gradgate.probe.steer.savings import Saved, Savings
+from gradgate.probe.steer.savings import WARM_UP, Saved, Savings
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ def test_the_medians_before_and_after_are_compared_once() -> None:
     assert feed(savings, range(33, 42), 0.007, 700) == []
     assert savings.add(Step(42, 50.0, 700)) == (
         "freeze",
-        Saved(0.012, 0.007, 10, 4096, 900, 700),
+        Saved(0.012, 0.007, 10, 4096, 900, 700, 0.0, 0.0, True),
     )
     assert feed(savings, range(43, 80), 0.007) == []
 
@@ -138,4 +139,42 @@ def test_without_an_accelerator_there_is_no_memory_figure() -> None:
         "gradient_bytes": -8,
         "memory_before": None,
         "memory_after": None,
+        "spread_before": 0.0,
+        "spread_after": 0.0,
+        "measurable": True,
     }
+
+
+def compared(before: Sequence[float], after: Sequence[float]) -> Saved:
+    """Return what is said of a command with these backwards before it and after it."""
+    savings = Savings[str]()
+    for step, seconds in enumerate(before, 1):
+        savings.add(Step(step, seconds))
+    savings.begin("freeze", len(before), 0)
+    first = len(before) + 1 + WARM_UP
+    found = [savings.add(Step(first + step, seconds)) for step, seconds in enumerate(after)]
+    ((_, saved),) = (each for each in found if each is not None)
+    return saved
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "measurable"),
+    [
+        ([1.0] * 20, [0.5] * 10, True),
+        ([1.0] * 20, [0.99] * 10, False),  # less than two per cent
+        ([1.0, 1.2] * 10, [0.5, 0.6] * 5, True),
+        ([1.0] * 6 + [2.0] * 14, [1.0] * 10, False),  # the middle halves touch
+        ([1.0, 1.3, 1.6, 1.9, 2.2], [0.9, 1.0, 0.4, 1.1, 0.6] * 2, False),  # too few for it
+    ],
+)
+def test_a_change_is_more_than_the_noise_of_the_steps(
+    before: Sequence[float], after: Sequence[float], measurable: bool
+) -> None:
+    """Medians within the spread of the steps are no change, however far apart they are."""
+    assert compared(before, after).measurable is measurable
+
+
+def test_the_spread_is_between_the_quarters() -> None:
+    """One slow step in twenty makes no spread."""
+    saved = compared([*([1.0, 3.0] * 8), 1.0, 3.0, 1.0, 90.0], [2.0] * 9 + [50.0])
+    assert (saved.spread_before, saved.spread_after) == (2.0, 0.0)

@@ -21,6 +21,9 @@ SAVED = {
     "gradient_bytes": 210_000_000,
     "memory_before": None,
     "memory_after": None,
+    "spread_before": 0.0008,
+    "spread_after": None,
+    "measurable": True,
 }
 
 
