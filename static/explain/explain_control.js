@@ -8,6 +8,7 @@
 import { byId, find } from "../base/dom.js";
 import { Memo } from "../base/memo.js";
 import { getJson } from "../link/api.js";
+import { closedGates } from "../model/closed_gates.js";
 import { stateOf } from "../model/states.js";
 import { WhyPanel } from "./why_panel.js";
 
@@ -19,14 +20,15 @@ export class ExplainControl {
    * @param {object} handlers
    * @param {(request: () => Promise<void>) => Promise<void>} handlers.guard runs a request, shows its failure
    * @param {(name: string) => void} handlers.onOpen another parameter is to be explained
+   * @param {(id: number) => void} handlers.onGate a gate is to be seen
    * @param {() => void} handlers.onClose
    */
-  constructor(api, state, sender, { guard, onOpen, onClose }) {
+  constructor(api, state, sender, { guard, onOpen, onGate, onClose }) {
     this.api = api;
     this.state = state;
     this.sender = sender;
     this.guard = guard;
-    this.panel = new WhyPanel(byId("why", HTMLElement), { onAgain: () => this.#ask(), onOpen, onClose });
+    this.panel = new WhyPanel(byId("why", HTMLElement), { onAgain: () => this.#ask(), onOpen, onGate, onClose });
     /** The panels that the open one stands before. */
     this.covered = [".panel.lines", ".panel.flow"].map((selector) => find(document, selector));
     this.loaded = false;
@@ -86,8 +88,8 @@ export class ExplainControl {
     this.name = name;
     this.locked = locked;
     for (const panel of this.covered) panel.inert = open;
-    const { states, parameters, commands, verdicts, sampleStep, told } = state;
-    if (!this.drawn.differs(open, name, locked, this.refusal, states, parameters, commands, verdicts.answer, sampleStep, told)) return;
+    const { states, parameters, commands, verdicts, sampleStep, told, gates, events } = state;
+    if (!this.drawn.differs(open, name, locked, this.refusal, states, parameters, commands, verdicts.answer, sampleStep, told, gates, events)) return;
     if (!open) this.panel.hide();
     else this.panel.show({ name, subject: this.#subject(name), answer: verdicts.answer, commands, locked, refusal: this.refusal });
   }
@@ -97,16 +99,24 @@ export class ExplainControl {
    * @returns {ExplainedParameter}
    */
   #subject(name) {
-    const { parameters, states, verdicts, told } = this.state;
+    const { parameters, states, verdicts, told, gates, events } = this.state;
     const position = parameters.findIndex(({ names }) => names.includes(name));
     if (position < 0) {
       const explanation = verdicts.byName.get(name) ?? null;
-      return { state: null, removed: false, explanation, holds: true, known: explanation !== null, told: [] };
+      return { state: null, removed: false, explanation, holds: true, known: explanation !== null, told: [], gates: [] };
     }
     const { removed } = parameters[position];
     const explanation = removed ? null : (verdicts.byPosition.get(position) ?? null);
     const holds = verdicts.causes.has(position);
-    return { state: removed ? null : stateOf(states[position]).name, removed, explanation, holds, known: true, told: told.get(position) ?? [] };
+    return {
+      state: removed ? null : stateOf(states[position]).name,
+      removed,
+      explanation,
+      holds,
+      known: true,
+      told: told.get(position) ?? [],
+      gates: removed ? [] : closedGates(parameters[position], gates, events),
+    };
   }
 
   async #ask() {

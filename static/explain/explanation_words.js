@@ -6,6 +6,7 @@
  * @typedef {import("../wire.js").Explanation} Explanation
  * @typedef {import("../model/records.js").Explanations} Explanations
  * @typedef {import("../model/states.js").StateName} StateName
+ * @typedef {import("../model/closed_gates.js").ClosedGate} ClosedGate
  *
  * @typedef {object} ExplainedParameter the parameter in question, as it stands now
  * @property {StateName | null} state null where the model has it not, or no longer
@@ -14,12 +15,14 @@
  * @property {boolean} holds does the explanation's cause fit the latest sample?
  * @property {boolean} known does the page know the name at all?
  * @property {readonly Alert[]} told alerts and notes about it
+ * @property {readonly ClosedGate[]} gates that are closed and change its gradient
  */
 import { formatCount, formatDuration, formatNumber } from "../base/format.js";
 import { visible } from "../base/visible.js";
 import { causeLabel } from "../model/alerts.js";
 import { causeOf } from "../model/causes.js";
 import { isPending } from "../model/command_states.js";
+import { ruleWords } from "../model/gate_words.js";
 
 /**
  * What there is to say in place of an explanation, or before one that holds no longer; null where the
@@ -28,9 +31,11 @@ import { isPending } from "../model/command_states.js";
  * @param {Explanations} answer
  * @returns {{tone: "calm" | "open" | "old", text: string} | null}
  */
-export function standing({ state, removed, explanation, holds, known, told }, { step, left_out }) {
+export function standing({ state, removed, explanation, holds, known, told, gates }, { step, left_out }) {
   if (!known) return { tone: "open", text: "This run has no parameter of that name." };
   if (removed) return { tone: "open", text: "The model has this parameter no longer." };
+  // The gate is the answer: no step need be traced for it.
+  if (gates.length > 0 && explanation === null) return null;
   if (step === null && told.length > 0) return null;
   if (step === null) return { tone: "open", text: "Not looked at yet: the job has traced no step so far." };
   const then = `step ${formatCount(step)}`;
@@ -85,6 +90,16 @@ export function askedWords(commands, answer) {
   if (asked.state !== "rejected" || answeredSince) return { pending: false, text: "" };
   const reason = asked.reason === null ? "no reason was given" : visible(asked.reason);
   return { pending: false, text: `rejected: ${reason}` };
+}
+
+/**
+ * What a closed gate does, and since when.
+ * @param {ClosedGate} closed
+ */
+export function closedGateWords({ gate, since }) {
+  const { verb, object } = ruleWords(gate);
+  const when = since === null ? "" : ` since step ${formatCount(since)}`;
+  return `is closed${when}: ${verb} ${object}. Made or last changed by ${visible(gate.by)}${gate.command === null ? "" : ` (command ${gate.command})`}.`;
 }
 
 /**

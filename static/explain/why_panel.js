@@ -26,7 +26,7 @@ import { causeOf } from "../model/causes.js";
 import { stateGlyph } from "../model/state_glyph.js";
 import { stateCode } from "../model/states.js";
 import { alikeTo } from "../model/verdicts.js";
-import { adviceHeading, askedWords, standing, toldHeading, traceWords } from "./explanation_words.js";
+import { adviceHeading, askedWords, closedGateWords, standing, toldHeading, traceWords } from "./explanation_words.js";
 import { pathView } from "./path_view.js";
 import { sourceView } from "./source_view.js";
 
@@ -41,12 +41,14 @@ export class WhyPanel {
    * @param {object} handlers
    * @param {() => void} handlers.onAgain
    * @param {(name: string) => void} handlers.onOpen
+   * @param {(id: number) => void} handlers.onGate
    * @param {() => void} handlers.onClose
    */
-  constructor(panel, { onAgain, onOpen, onClose }) {
+  constructor(panel, { onAgain, onOpen, onGate, onClose }) {
     this.element = panel;
     this.again = find(panel, ".again");
     this.body = find(panel, ".why-body");
+    this.gates = find(panel, ".closed-gates");
     this.told = find(panel, ".told");
     this.verdict = find(panel, ".verdict");
     this.drawn = new Memo();
@@ -59,6 +61,8 @@ export class WhyPanel {
     panel.addEventListener("click", ({ target }) => {
       const other = target instanceof Element && target.closest("[data-explain]");
       if (other) onOpen(other.getAttribute("data-explain") ?? "");
+      const gate = target instanceof Element && target.closest("[data-gate]");
+      if (gate) onGate(Number(gate.getAttribute("data-gate")));
     });
   }
 
@@ -78,7 +82,9 @@ export class WhyPanel {
     place.hidden = words === null;
     setText(place, words?.text ?? "");
     setAttribute(place, "data-tone", words?.tone ?? null);
-    if (this.drawn.differs(name, explanation, subject.told)) {
+    const gates = subject.gates.map((closed) => ({ id: closed.gate.id, words: closedGateWords(closed) }));
+    if (this.drawn.differs(name, explanation, subject.told, JSON.stringify(gates))) {
+      this.gates.replaceChildren(...gates.map(gateView));
       this.told.replaceChildren(...subject.told.map((alert) => toldView(alert, explanation)));
       this.verdict.replaceChildren(...(explanation === null ? [] : verdictParts(explanation, answer, this.#room())));
       this.body.scrollTop = 0;
@@ -125,6 +131,15 @@ export class WhyPanel {
     setText(place, said === "" ? "" : `Explain ${said}`);
     setAttribute(place, "data-pending", pending && refusal === "" ? "true" : null);
   }
+}
+
+/**
+ * A closed gate, which leads to its place in the list.
+ * @param {{id: number, words: string}} gate
+ */
+function gateView({ id, words }) {
+  const link = element("button", { type: "button", class: "link", "data-gate": String(id), title: "Show it in the list of gates" }, `Gate ${id}`);
+  return element("p", {}, stateGlyph(stateCode("gated")), element("span", {}, link, " ", words));
 }
 
 /**

@@ -72,6 +72,15 @@ export class GateList {
     if (focus !== null) this.#focus(focus);
   }
 
+  /** Show a gate and give it the focus. @param {number} id */
+  goTo(id) {
+    const item = this.items.get(id)?.element;
+    if (item === undefined) return;
+    item.scrollIntoView({ block: "nearest" });
+    item.tabIndex = -1;
+    item.focus({ preventScroll: true });
+  }
+
   /** @param {ReadonlySet<number>} kept */
   #forget(kept) {
     for (const [id, { element: item }] of this.items) {

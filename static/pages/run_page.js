@@ -221,7 +221,15 @@ export class RunPage {
   /** @param {number} id */
   goToCommand(id) {
     this.chooseLog("commands");
+    this.draw();
     this.panels.log.goTo(id);
+  }
+
+  /** @param {number} id */
+  goToGate(id) {
+    this.chooseLog("gates");
+    this.draw();
+    this.panels.gates.list.goTo(id);
   }
 
   /** @param {string} log */

@@ -9,6 +9,7 @@
  * @typedef {object} PanelActions what a click or a key in a panel asks for
  * @property {(word: string) => void} toggleFilterWord
  * @property {(id: number) => void} goToCommand
+ * @property {(id: number) => void} goToGate
  * @property {(question: () => void) => void} ask what is to be changed, if anything can be
  * @property {(name: string) => void} explain "" closes what is explained
  * @property {(name: string, add: boolean) => void} select
@@ -75,7 +76,12 @@ export class RunPanels {
       onWhy,
     });
     this.gates = new GateControl(api, state, this.lines.data.metrics, this.sender, () => actions.chooseLog("commands"));
-    this.explanations = new ExplainControl(api, state, this.sender, { guard, onOpen: onWhy, onClose: () => actions.explain("") });
+    this.explanations = new ExplainControl(api, state, this.sender, {
+      guard,
+      onOpen: onWhy,
+      onGate: (id) => actions.goToGate(id),
+      onClose: () => actions.explain(""),
+    });
     this.trouble = new TroubleStrip(byId("trouble", HTMLElement), {
       onPick: (word) => actions.toggleFilterWord(word),
       onWhy,

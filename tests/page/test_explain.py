@@ -9,7 +9,16 @@ from playwright.sync_api import Locator, ViewportSize, expect
 
 from tests.page.conftest import OpenRun, Play
 from tests.page.run_page import RunPage
-from tests.support.probing import ABSENT, FROZEN, PRESENT, FakeProbe, alert, explanation
+from tests.support.probing import (
+    ABSENT,
+    FROZEN,
+    GATED,
+    PRESENT,
+    FakeProbe,
+    alert,
+    explanation,
+    gate,
+)
 
 NAMES = ("a.weight", "a.bias", "b.weight", "b.bias", "head.weight")
 STATES = [ABSENT, ABSENT, ABSENT, PRESENT, PRESENT]
@@ -328,3 +337,21 @@ def test_opening_moves_nothing(probe: FakeProbe, open_run: OpenRun, run: str, wi
     body = panel(page).locator(".why-body")
     assert body.evaluate("body => body.scrollHeight > body.clientHeight")
     assert body.evaluate("body => body.scrollWidth - body.clientWidth") == 0
+
+
+def test_a_gated_parameter_names_its_gate_at_once(play: Play, open_run: OpenRun, run: str) -> None:
+    """Its condition, since when it is closed and by whom, and a link; no step is traced."""
+    probe = play(run, *NAMES)
+    probe.gates(1, gate(3, by="ada", since_step=1, closed=False))
+    probe.sample(2, NORMS, [PRESENT] * 5)
+    probe.sample(3, NORMS, [GATED, GATED, PRESENT, PRESENT, PRESENT])
+    probe.gates(4, gate(3, by="ada", since_step=1))
+    page = open_run(run, "?why=a.weight")
+    closed = panel(page).locator(".closed-gates")
+    expect(closed).to_contain_text(
+        re.compile(r"Gate 3 is closed since step 3: block output:a when norm > 10.* by ada")
+    )
+    expect(panel(page).locator(".standing")).to_be_hidden()
+    expect(page.page.locator("#commands [data-command]")).to_have_count(0)
+    closed.get_by_role("button", name="Gate 3").click()
+    expect(page.page.locator('#gates [data-gate="3"]')).to_be_focused()

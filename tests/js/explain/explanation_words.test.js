@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { adviceHeading, askedWords, standing, toldHeading, traceWords } from "../../../static/explain/explanation_words.js";
+import { adviceHeading, askedWords, closedGateWords, standing, toldHeading, traceWords } from "../../../static/explain/explanation_words.js";
 import { UNTRACED } from "../../../static/model/verdicts.js";
-import { explainCommand, explanation, traced } from "../support/rows.js";
+import { explainCommand, explanation, gateRow, traced } from "../support/rows.js";
 
 test("a parameter without an explanation is told of honestly", () => {
-  const plain = /** @type {const} */ ({ state: "present", removed: false, explanation: null, holds: false, known: true, told: [] });
+  const plain = /** @type {const} */ ({ state: "present", removed: false, explanation: null, holds: false, known: true, told: [], gates: [] });
   const tone = (/** @type {object} */ changes, answer = traced([])) => standing({ ...plain, ...changes }, answer)?.tone;
   assert.equal(standing(plain, traced([]))?.text, "Nothing was wrong with it as of step 412.");
   assert.equal(tone({ state: "unmeasured" }), "calm");
@@ -24,11 +24,23 @@ test("a parameter without an explanation is told of honestly", () => {
 test("of what an alert or a note is about nobody says that nothing is wrong with it", () => {
   /** @type {import("../../../static/wire.js").Alert} */
   const alert = { parameter: 0, name: "a.weight", since_step: 1200, cause: "not_moving", detail: null, where: null, level: "alert" };
-  const subject = /** @type {const} */ ({ state: "present", removed: false, explanation: null, holds: false, known: true, told: [alert] });
+  const subject = /** @type {const} */ ({ state: "present", removed: false, explanation: null, holds: false, known: true, told: [alert], gates: [] });
   assert.equal(standing(subject, UNTRACED), null);
   assert.deepEqual(standing(subject, traced([])), { tone: "open", text: "A useful gradient came to it at step 412, when the job looked last." });
   assert.equal(toldHeading(alert), "Alert: does not move, since step 1,200");
   assert.equal(toldHeading({ ...alert, level: "note", cause: null }), "Note: not explained yet, since step 1,200");
+});
+
+test("a closed gate is the answer, whether a step was traced or not", () => {
+  const gate = gateRow(3, { closed: true, site: "output:a", when: "norm > 10", action: "block", by: "ada", command: 7 });
+  const subject = /** @type {const} */ ({ state: "gated", removed: false, explanation: null, holds: false, known: true, told: [], gates: [{ gate, since: 1200 }] });
+  assert.equal(standing(subject, UNTRACED), null);
+  assert.equal(standing(subject, traced([])), null);
+  assert.match(
+    closedGateWords({ gate, since: 1200 }),
+    /^is closed since step 1,200: block output:a when norm > 10.*\. Made or last changed by ada \(command 7\)\.$/,
+  );
+  assert.match(closedGateWords({ gate: { ...gate, command: null }, since: null }), /^is closed: .* by ada\.$/);
 });
 
 test("the trace says its step, its cost and who asked", () => {
