@@ -28,6 +28,8 @@ export class TroubleStrip {
   constructor(box, { onPick, onWhy, onDrifted }) {
     this.box = box;
     this.key = "";
+    /** @type {Map<string, number>} places in the row by what a chip is of: a late one moves none of the others */
+    this.places = new Map();
     box.addEventListener("click", (event) => {
       const chip = event.target instanceof Element && event.target.closest(".chip");
       if (!(chip instanceof HTMLElement)) return;
@@ -70,14 +72,29 @@ export class TroubleStrip {
     );
   }
 
+  /** The place of a chip: behind all that came before it. @param {HTMLElement} chip */
+  #place(chip) {
+    const subject = subjectOf(chip);
+    const place = this.places.get(subject) ?? this.places.size + 1;
+    this.places.set(subject, place);
+    return place;
+  }
+
   /** The focus stays on its chip. @param {...HTMLElement} chips */
   #replace(...chips) {
     const focused = this.box.contains(document.activeElement) ? document.activeElement : null;
     const same = (/** @type {HTMLElement} */ chip) =>
       focused instanceof HTMLElement && JSON.stringify(chip.dataset) === JSON.stringify(focused.dataset);
     this.box.replaceChildren(...chips);
+    for (const each of all(this.box)) each.style.order = String(this.#place(each));
     if (focused !== null) all(this.box).find(same)?.focus({ preventScroll: true });
   }
+}
+
+/** @param {HTMLElement} chip @returns {string} what it is of */
+function subjectOf({ dataset }) {
+  const { word, why, drifted: command } = dataset;
+  return word ?? (command === undefined ? `why ${why}` : "drifted");
 }
 
 /** @param {HTMLElement} box @returns {HTMLElement[]} */
