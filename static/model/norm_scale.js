@@ -37,15 +37,23 @@ function css(rgb) {
 }
 
 /**
- * The colour at a share of the ramp.
+ * The colour at a share of the ramp, in red, green and blue.
  * @param {number} along 0…1; what is outside is the nearer end
  */
-export function rampColor(along) {
+export function rampRgb(along) {
   const at = Math.min(1, Math.max(0, along)) * (CIVIDIS.length - 1);
   const below = Math.min(Math.floor(at), CIVIDIS.length - 2);
   const share = at - below;
   const [low, high] = [CIVIDIS[below], CIVIDIS[below + 1]];
-  return css(low.map((channel, i) => channel + (high[i] - channel) * share));
+  return low.map((channel, i) => channel + (high[i] - channel) * share);
+}
+
+/**
+ * The colour at a share of the ramp.
+ * @param {number} along 0…1; what is outside is the nearer end
+ */
+export function rampColor(along) {
+  return css(rampRgb(along));
 }
 
 /**

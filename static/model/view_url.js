@@ -6,6 +6,7 @@
  * @typedef {"" | typeof SORTS[number]} Sort
  * @typedef {typeof LOGS[number]} Log
  * @typedef {readonly [number, number]} StepRange two steps, both included
+ * @typedef {typeof CELL_FIGURES[number]} CellFigure which of the values in a cell of the heat map is shown
  *
  * @typedef {object} View
  * @property {string} filter
@@ -17,6 +18,8 @@
  * @property {StatisticName} stat what the lines of parameters show
  * @property {Sort} sort how the tree is sorted; "" for model order
  * @property {string} why name of the parameter that is explained; "" for none
+ * @property {CellFigure} of
+ * @property {string} within path of the module that the heat map is opened to; "" for the whole model
  * @property {StepRange | null} range the steps that every chart shows; null for the whole run as it grows
  */
 import { FIRST_STATISTIC, isStatistic } from "../link/statistics.js";
@@ -26,6 +29,7 @@ export const SORTS = Object.freeze(/** @type {const} */ (["-grad_norm", "grad_no
 export const TABS = Object.freeze(["parameters", "metrics"]);
 /** The lists below one another's place, the first of which is shown at first. */
 export const LOGS = Object.freeze(/** @type {const} */ (["commands", "gates", "events"]));
+export const CELL_FIGURES = Object.freeze(/** @type {const} */ (["max", "mean", "min"]));
 export const MAX_SELECTED = 8;
 
 /**
@@ -45,6 +49,8 @@ export function readView(search) {
     stat: statisticOf(query.get("stat") ?? ""),
     sort: SORTS.find((sort) => sort === query.get("sort")) ?? "",
     why: query.get("why") ?? "",
+    of: figureOf(query.get("of") ?? ""),
+    within: query.get("within") ?? "",
     range: rangeOf(query.get("from"), query.get("to")),
   };
 }
@@ -58,6 +64,15 @@ export function readView(search) {
 function rangeOf(from, to) {
   const [first, last] = [from, to].map((text) => (/^\d{1,15}$/.test(text ?? "") ? Number(text) : NaN));
   return first <= last ? [first, last] : null;
+}
+
+/**
+ * The figure of this name, or else the one that is shown at first.
+ * @param {string} word
+ * @returns {CellFigure}
+ */
+export function figureOf(word) {
+  return CELL_FIGURES.find((figure) => figure === word) ?? CELL_FIGURES[0];
 }
 
 /**
@@ -104,6 +119,8 @@ export function writeView(view) {
   if (view.stat !== FIRST_STATISTIC) query.set("stat", view.stat);
   if (view.sort !== "") query.set("sort", view.sort);
   if (view.why !== "") query.set("why", view.why);
+  if (view.of !== CELL_FIGURES[0]) query.set("of", view.of);
+  if (view.within !== "") query.set("within", view.within);
   if (view.range !== null) {
     query.set("from", String(view.range[0]));
     query.set("to", String(view.range[1]));

@@ -98,6 +98,7 @@ export class RunPage {
       this.state.setCommands(commands);
       await this.#loadSparklines();
       this.panels.lines.data.refresh();
+      this.panels.heatmap.data.refresh();
       this.panels.explanations.outdate();
     });
   }
@@ -209,6 +210,18 @@ export class RunPage {
   chooseStatistic(stat) {
     this.view.chooseStatistic(stat);
     this.panels.lines.data.hurry();
+    this.#changed();
+  }
+
+  /** @param {string} figure */
+  chooseFigure(figure) {
+    this.view.chooseFigure(figure);
+    this.#changed();
+  }
+
+  /** @param {string} module "" for the whole model */
+  openInHeatmap(module) {
+    this.view.within = module;
     this.#changed();
   }
 

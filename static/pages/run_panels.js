@@ -18,6 +18,9 @@
  * @property {(name: string) => void} toggleLine
  * @property {(tab: string) => void} chooseTab
  * @property {(stat: string) => void} chooseStatistic
+ * @property {(figure: string) => void} chooseFigure
+ * @property {(module: string) => void} openInHeatmap "" for the whole model
+ * @property {(range: import("../model/view_url.js").StepRange | null, goesOn: boolean) => void} showRange
  * @property {(column: "grad_norm" | "update_ratio") => void} sortBy
  * @property {(log: string) => void} chooseLog
  * @property {() => void} drawLines
@@ -38,6 +41,7 @@ import { drifted } from "../commands/undo.js";
 import { ExplainControl } from "../explain/explain_control.js";
 import { EventList } from "../commands/event_list.js";
 import { GateControl } from "../gates/gate_control.js";
+import { HeatmapPanel } from "../heatmap/heatmap_panel.js";
 import { postJson } from "../link/api.js";
 import { Crosshair } from "../model/crosshair.js";
 import { sortedRows, visibleRows } from "../model/module_tree.js";
@@ -67,6 +71,14 @@ export class RunPanels {
     this.match = new FilterMatch();
     this.header = new RunHeader();
     this.sender = new CommandSender(api, state, (request) => requests.run(request, "command"));
+    this.heatmap = new HeatmapPanel(byId("heatmap", HTMLElement), api, this.crosshair, {
+      guard,
+      onRange: (range, goesOn) => actions.showRange(range, goesOn),
+      onStatistic: (stat) => actions.chooseStatistic(stat),
+      onFigure: (figure) => actions.chooseFigure(figure),
+      onOpen: (module) => actions.openInHeatmap(module),
+      onSelect: (name) => actions.select(name, false),
+    });
     this.lines = new LinePanel(api, state, {
       guard,
       onChange: () => actions.drawLines(),
@@ -115,6 +127,7 @@ export class RunPanels {
     state.fitScales();
     state.verdicts.settle(state.states, state.sampleStep);
     const matched = this.match.of(view.filter, state);
+    this.heatmap.render(state, view, tokens);
     this.trouble.render(state, view.filter, drifted(state.commands));
     this.runAlerts.render(state.ofRun);
     this.explanations.render(view.why, locked);

@@ -3,13 +3,13 @@
  *
  * @typedef {import("../model/view_url.js").View} View
  */
-import { logOf, MAX_SELECTED, nextSort, readView, statisticOf } from "../model/view_url.js";
+import { figureOf, logOf, MAX_SELECTED, nextSort, readView, statisticOf } from "../model/view_url.js";
 
 /** @implements {View} */
 export class ViewState {
   /** @param {string} search the query string of the page's address */
   constructor(search) {
-    const { filter, selected, tab, log, collapsed, metrics, stat, sort, why, range } = readView(search);
+    const { filter, selected, tab, log, collapsed, metrics, stat, sort, why, of, within, range } = readView(search);
     this.filter = filter;
     this.selected = selected;
     this.tab = tab;
@@ -19,6 +19,8 @@ export class ViewState {
     this.stat = stat;
     this.sort = sort;
     this.why = why;
+    this.of = of;
+    this.within = within;
     this.range = range;
   }
 
@@ -58,6 +60,11 @@ export class ViewState {
   /** @param {string} stat */
   chooseStatistic(stat) {
     this.stat = statisticOf(stat);
+  }
+
+  /** @param {string} figure */
+  chooseFigure(figure) {
+    this.of = figureOf(figure);
   }
 
   /** @param {"grad_norm" | "update_ratio"} column */

@@ -17,7 +17,7 @@ const FLOORS = Object.freeze([
   ["link"],
   ["model"],
   ["charts", "commands", "tree"],
-  ["compare", "explain", "gates"],
+  ["compare", "explain", "gates", "heatmap"],
   ["pages"],
   ["."],
 ]);

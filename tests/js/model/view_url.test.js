@@ -14,6 +14,8 @@ test("a view survives the URL, hostile names included", () => {
     stat: /** @type {const} */ ("update_ratio"),
     sort: /** @type {const} */ ("-update_ratio"),
     why: "<img src=x onerror=alert(1)>&why=b",
+    of: /** @type {const} */ ("mean"),
+    within: "encoder.blocks & more",
     range: /** @type {const} */ ([120, 4096]),
   };
   assert.deepEqual(readView(writeView(view)), view);
@@ -36,6 +38,7 @@ test("an unknown tab reads as none", () => {
 test("an unknown statistic or order reads as the first", () => {
   assert.equal(readView("?stat=toString").stat, "grad_norm");
   assert.equal(readView("?sort=-shape").sort, "");
+  assert.equal(readView("?of=median").of, "max");
 });
 
 test("a column sorts the largest first, then the smallest, then not; another one begins anew", () => {

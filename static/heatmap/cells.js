@@ -1,0 +1,123 @@
+/**
+ * The cells of a heat map as the server answered: rows by columns of steps, a shade and a state each.
+ *
+ * @typedef {import("../model/view_url.js").StepRange} StepRange
+ *
+ * @typedef {object} PackedHeatmap
+ * @property {ArrayLike<number>} first the first step of each column
+ * @property {ArrayLike<number>} last
+ * @property {ArrayLike<string>} rows names
+ * @property {ArrayLike<number>} parameters how many are in each row
+ * @property {ArrayLike<number>} range decades of shade 1 and shade 255
+ * @property {Uint8Array} shades row by row, 0 for no value above zero
+ * @property {Uint8Array} states wire codes, row by row
+ */
+
+const SHADES = 254;
+/** A pause between columns is a gap when it is so many times as long as usual. */
+const GAP = 4;
+
+export class Cells {
+  /** @param {PackedHeatmap} packed */
+  constructor({ first, last, rows, parameters, range, shades, states }) {
+    this.columns = first.length;
+    /** @type {readonly string[]} */
+    this.names = Array.from(rows);
+    /** How many parameters each row stands for. @type {readonly number[]} */
+    this.sizes = Array.from(parameters);
+    this.first = first;
+    this.last = last;
+    this.least = range[0] ?? 0;
+    this.greatest = range[1] ?? 0;
+    this.shades = shades;
+    this.states = states;
+    /** The step behind each column: the next column's first, unless there is a gap. */
+    this.ends = endsOf(first, last);
+  }
+
+  /** The steps that have samples, or null when none has. @returns {StepRange | null} */
+  get steps() {
+    if (this.columns === 0) return null;
+    const last = Array.from(this.last).reduce((latest, step) => Math.max(latest, step), 0);
+    const first = Array.from(this.first).reduce((earliest, step) => Math.min(earliest, step), last);
+    return [first, last];
+  }
+
+  /**
+   * The column that a step is in, −1 for none. Of a job that went back the latest counts.
+   * @param {number} step
+   */
+  columnAt(step) {
+    for (let column = this.columns - 1; column >= 0; column -= 1) {
+      if (this.first[column] <= step && step < this.ends[column]) return column;
+    }
+    return -1;
+  }
+
+  /**
+   * The decade that a shade stands for.
+   * @param {number} shade 1 to 255
+   */
+  decadeOf(shade) {
+    return this.least + ((shade - 1) / SHADES) * (this.greatest - this.least);
+  }
+
+  /**
+   * A cell's value as its shade tells it, NaN for none.
+   * @param {number} row
+   * @param {number} column
+   */
+  valueOf(row, column) {
+    const shade = this.shades[row * this.columns + column];
+    return shade === 0 ? NaN : 10 ** this.decadeOf(shade);
+  }
+
+  /** How far a value may be off, as a share of it: half of the way to the next shade. */
+  get precision() {
+    return 10 ** ((this.greatest - this.least) / SHADES / 2) - 1;
+  }
+
+  /**
+   * The two values between which all but a share of outliers are, empty when there is none.
+   * @param {number} outliers
+   * @returns {number[]}
+   */
+  extent(outliers) {
+    const counts = new Uint32Array(256);
+    for (const shade of this.shades) counts[shade] += 1;
+    counts[0] = 0;
+    const trimmed = counts.reduce((sum, count) => sum + count, 0) * outliers;
+    const low = beyond(counts, trimmed, 1);
+    const high = beyond(counts, trimmed, -1);
+    return low === 0 ? [] : [10 ** this.decadeOf(low), 10 ** this.decadeOf(high)];
+  }
+}
+
+/**
+ * The first shade, from one end, before which more than so many cells lie; 0 when there is none.
+ * @param {Uint32Array} counts
+ * @param {number} trimmed
+ * @param {1 | -1} way
+ */
+function beyond(counts, trimmed, way) {
+  let passed = 0;
+  for (let i = 1; i < 256; i += 1) {
+    const shade = way === 1 ? i : 256 - i;
+    passed += counts[shade];
+    if (counts[shade] > 0 && passed > trimmed) return shade;
+  }
+  return 0;
+}
+
+/**
+ * @param {ArrayLike<number>} first
+ * @param {ArrayLike<number>} last
+ */
+function endsOf(first, last) {
+  const pauses = Array.from({ length: Math.max(0, first.length - 1) }, (_, i) => first[i + 1] - last[i]);
+  const usual = Math.max(1, [...pauses].sort((a, b) => a - b)[Math.floor(pauses.length / 2)] ?? 1);
+  return Float64Array.from(first, (_, i) => {
+    const pause = pauses[i] ?? usual;
+    return last[i] + (pause > 0 && pause <= GAP * usual ? pause : usual);
+  });
+}

@@ -1,0 +1,457 @@
+/**
+ * The heat map of a run: parameters, or the modules that they are in, by steps.
+ *
+ * @typedef {import("../model/run_state.js").RunState} RunState
+ * @typedef {import("../model/crosshair.js").Crosshair} Crosshair
+ * @typedef {import("../model/view_url.js").View} View
+ * @typedef {import("../model/view_url.js").StepRange} StepRange
+ * @typedef {import("./step_marks.js").StepMark} StepMark
+ *
+ * @typedef {object} HeatmapActions
+ * @property {(request: () => Promise<void>) => Promise<void>} guard
+ * @property {(range: StepRange | null, goesOn: boolean) => void} onRange
+ * @property {(stat: string) => void} onStatistic
+ * @property {(figure: string) => void} onFigure
+ * @property {(module: string) => void} onOpen
+ * @property {(name: string) => void} onSelect
+ */
+import { byId, element, find, setAttribute, setText } from "../base/dom.js";
+import { formatCount } from "../base/format.js";
+import { visible } from "../base/visible.js";
+import { STATISTICS } from "../link/statistics.js";
+import { decadeDomain } from "../model/norm_scale.js";
+import { CELL_FIGURES } from "../model/view_url.js";
+import { HeatmapData, sameRange } from "./heatmap_data.js";
+import { covers, HeatmapDrawing } from "./heatmap_drawing.js";
+import { HeatmapGestures } from "./heatmap_gestures.js";
+import { roomOf, rowAt, TOP } from "./heatmap_layout.js";
+import { moduleToOpen, modulesAround } from "./heatmap_request.js";
+import { captionOf, cellLines, FIGURES } from "./heatmap_words.js";
+import { StepAxis } from "./step_axis.js";
+import { marksNear, stepMarks } from "./step_marks.js";
+import { between, panned, spanOf, zoomed } from "./step_range.js";
+
+const FOLDED_KEY = "gradgate-heatmap-folded";
+/** The other charts follow when a movement rests for so long. */
+const SETTLE_MS = 180;
+/** Movements that are closer together are one, which Back undoes as one. */
+const MOVEMENT_MS = 1200;
+const KEY_ZOOM = 1.5;
+const KEY_PAN = 0.2;
+const MARK_REACH_PX = 5;
+const MOST_MARKS = 3;
+
+/** One thing for all its methods: most are a line or two for one gesture. */
+export class HeatmapPanel {
+  /** @type {StepRange | null} what is in sight here; the page hears of it when a movement rests */
+  #range = null;
+  /** @type {StepRange | null} what the page shows */
+  #told = null;
+  #settling = 0;
+  #toldAt = -Infinity;
+  /** @type {{state: RunState, view: View, tokens: Record<string, string>} | null} */
+  #scene = null;
+  /** @type {readonly [number, number] | null} */
+  #domain = null;
+  #domainOf = "";
+  /** @type {readonly StepMark[]} */
+  #marks = [];
+  #row = -1;
+  #frame = 0;
+  /** @type {readonly [number, number] | null} */
+  #brush = null;
+
+  /**
+   * @param {HTMLElement} panel
+   * @param {string} api
+   * @param {Crosshair} crosshair
+   * @param {HeatmapActions} actions
+   */
+  constructor(panel, api, crosshair, actions) {
+    this.panel = panel;
+    this.crosshair = crosshair;
+    this.actions = actions;
+    this.canvas = /** @type {HTMLCanvasElement} */ (find(panel, "canvas"));
+    this.drawing = new HeatmapDrawing(this.canvas);
+    this.data = new HeatmapData(api, actions.guard, () => this.#ask());
+    this.caption = find(panel, ".caption");
+    this.hint = find(panel, ".hint");
+    this.tip = find(panel, ".tip");
+    this.said = find(panel, ".said");
+    this.crumbs = find(panel, ".crumbs");
+    this.wholeButton = byId("heatmap-whole", HTMLButtonElement);
+    this.fold = byId("heatmap-fold", HTMLButtonElement);
+    this.statistic = byId("heatmap-statistic", HTMLSelectElement);
+    this.figure = byId("heatmap-figure", HTMLSelectElement);
+    this.#fill();
+    this.#listen();
+  }
+
+  #fill() {
+    for (const [name, { label }] of Object.entries(STATISTICS)) this.statistic.append(element("option", { value: name }, label));
+    for (const figure of CELL_FIGURES) this.figure.append(element("option", { value: figure }, FIGURES[figure]));
+    this.#setFolded(localStorage.getItem(FOLDED_KEY) === "true");
+  }
+
+  #listen() {
+    this.statistic.addEventListener("change", () => this.actions.onStatistic(this.statistic.value));
+    this.figure.addEventListener("change", () => this.actions.onFigure(this.figure.value));
+    this.wholeButton.addEventListener("click", () => this.#showWhole());
+    this.fold.addEventListener("click", () => {
+      this.#setFolded(!this.folded);
+      localStorage.setItem(FOLDED_KEY, String(this.folded));
+      this.#ask();
+    });
+    this.crosshair.listen(() => this.#ask());
+    new ResizeObserver(() => this.#ask()).observe(this.canvas);
+    this.gestures = new HeatmapGestures(this.canvas, {
+      zoom: (factor, x) => this.#zoom(factor, this.#axis?.stepAt(x) ?? null),
+      pan: (distance) => this.#pan(distance / (this.#axis?.perStep ?? 1)),
+      brush: (from, to) => this.#drawBrush([from, to]),
+      choose: (from, to) => this.#choose(from, to),
+      cancel: () => this.#drawBrush(null),
+      whole: () => this.#showWhole(),
+      point: (x, y) => this.#point(x, y),
+      leave: () => this.#leave(),
+      open: (x, y) => this.#open(this.#rowAt(y), x),
+      press: (key, shift) => this.#press(key, shift),
+      isAxis: (y) => y > TOP + (this.#layout?.height ?? Infinity),
+    });
+  }
+
+  get folded() {
+    return this.fold.getAttribute("aria-expanded") === "false";
+  }
+
+  /** @param {boolean} folded */
+  #setFolded(folded) {
+    setAttribute(this.fold, "aria-expanded", String(!folded));
+    find(this.panel, ".body").hidden = folded;
+    find(this.panel, ".controls").hidden = folded;
+  }
+
+  /**
+   * Draw what is known and looked at, and ask for what is missing.
+   * @param {RunState} state
+   * @param {View} view
+   * @param {Record<string, string>} tokens
+   */
+  render(state, view, tokens) {
+    this.#scene = { state, view, tokens };
+    if (this.#settling === 0) {
+      this.#range = view.range;
+      this.#told = view.range;
+    }
+    this.#marks = stepMarks(state.commands, state.events);
+    if (this.statistic.value !== view.stat) this.statistic.value = view.stat;
+    if (this.figure.value !== view.of) this.figure.value = view.of;
+    this.#showCrumbs(view.within);
+    this.#ask();
+  }
+
+  /** Draw with the next frame. */
+  #ask() {
+    if (this.#frame === 0 && this.#scene !== null) this.#frame = requestAnimationFrame(() => this.#draw());
+  }
+
+  #draw() {
+    this.#frame = 0;
+    const scene = this.#scene;
+    if (scene === null || this.folded || this.canvas.clientWidth === 0) return;
+    const { state, view, tokens } = scene;
+    const subject = { stat: view.stat, of: view.of, within: view.within };
+    const latest = state.run === null ? null : Math.max(state.sampleStep ?? 0, state.run.sample_step ?? 0);
+    const room = roomOf(this.canvas.clientWidth, this.canvas.clientHeight);
+    if (state.loaded) void this.data.fetchMissing({ subject, room, range: this.#range, latest });
+    setAttribute(this.canvas, "aria-busy", this.data.fetching ? "true" : null);
+    const { overview, detail } = this.data;
+    const range = this.#shown;
+    this.wholeButton.disabled = this.#range === null;
+    this.#showHint();
+    if (overview === null || range === null) return;
+    this.#domain = this.#domainFor(overview);
+    const { step } = this.crosshair;
+    this.drawing.draw({
+      overview,
+      detail,
+      range,
+      domain: this.#domain,
+      tokens,
+      within: overview.subject.within,
+      selected: view.selected,
+      marks: this.#marks,
+      step,
+      row: this.#row,
+      brush: this.#brush,
+    });
+    const { cells, subject: shown } = this.#seen ?? overview;
+    setText(this.caption, captionOf(cells, range, this.#layout?.width ?? 1, shown.of, shown.stat));
+  }
+
+  /**
+   * The page's own domain where it holds the values, so that a colour means the same everywhere.
+   * @param {import("./heatmap_data.js").Answer} overview
+   */
+  #domainFor({ cells, subject }) {
+    const key = `${subject.stat} ${subject.within}`;
+    const before = key === this.#domainOf ? this.#domain : null;
+    this.#domainOf = key;
+    const shared = subject.stat === "grad_norm" ? (this.#scene?.state.domain ?? null) : null;
+    return decadeDomain(cells.extent(0.01), before ?? shared, 0);
+  }
+
+  #showHint() {
+    const { overview } = this.data;
+    const [first, last] = this.#range ?? [0, 0];
+    const whole = this.#whole;
+    let hint = "";
+    if (overview === null) hint = "Asking the server …";
+    else if (whole === null) hint = "No sample yet: rows appear with the first.";
+    else if (this.#range !== null && (first > whole[1] || last < whole[0])) {
+      hint = `No sample at steps ${formatCount(first)} to ${formatCount(last)}: the run has steps ${formatCount(whole[0])} to ${formatCount(whole[1])}. “Whole run” shows them.`;
+    }
+    this.hint.hidden = hint === "";
+    setText(this.hint, hint);
+  }
+
+  /** The modules around the one that is open, each a button that opens it. @param {string} within */
+  #showCrumbs(within) {
+    if (this.crumbs.dataset["of"] === within) return;
+    this.crumbs.dataset["of"] = within;
+    this.crumbs.hidden = within === "";
+    const around = ["", ...modulesAround(within)];
+    this.crumbs.replaceChildren(
+      ...around.map((path, i) => {
+        const label = path === "" ? "All" : visible(path.split(".").at(-1) ?? path);
+        const crumb = element("button", { type: "button", class: "crumb", title: path === "" ? "The whole model" : visible(path) }, label);
+        if (i === around.length - 1) crumb.setAttribute("aria-current", "true");
+        crumb.addEventListener("click", () => this.actions.onOpen(path));
+        return crumb;
+      }),
+    );
+  }
+
+  /** The steps of the whole run. */
+  get #whole() {
+    return this.data.overview?.cells.steps ?? null;
+  }
+
+  /** The steps in sight. */
+  get #shown() {
+    return this.#range ?? this.#whole;
+  }
+
+  get #layout() {
+    const { overview } = this.data;
+    return overview === null ? null : this.drawing.layout(overview.cells.names.length);
+  }
+
+  get #axis() {
+    const [layout, range] = [this.#layout, this.#shown];
+    return layout === null || range === null ? null : new StepAxis(range, layout.left, layout.width);
+  }
+
+  /** The finest answer that covers what is in sight. */
+  get #seen() {
+    const { overview, detail } = this.data;
+    const range = this.#shown;
+    return detail !== null && range !== null && this.#range !== null && covers(detail, range) ? detail : overview;
+  }
+
+  /** @param {number} y */
+  #rowAt(y) {
+    const layout = this.#layout;
+    return layout === null ? -1 : rowAt(layout, y, this.data.overview?.cells.names.length ?? 0);
+  }
+
+  /**
+   * Show a range here at once, and everywhere when the movement rests.
+   * @param {StepRange | null} range
+   */
+  #moveTo(range) {
+    if (sameRange(range, this.#range)) return;
+    this.#range = range;
+    clearTimeout(this.#settling);
+    this.#settling = window.setTimeout(() => this.#settle(), SETTLE_MS);
+    this.#ask();
+  }
+
+  #settle() {
+    clearTimeout(this.#settling);
+    this.#settling = 0;
+    if (sameRange(this.#range, this.#told)) return;
+    const goesOn = performance.now() - this.#toldAt < MOVEMENT_MS;
+    this.#toldAt = performance.now();
+    this.#told = this.#range;
+    this.actions.onRange(this.#range, goesOn);
+  }
+
+  #showWhole() {
+    this.#moveTo(null);
+    this.#settle();
+  }
+
+  /**
+   * @param {number} factor
+   * @param {number | null} at step, null for the middle
+   */
+  #zoom(factor, at) {
+    const [range, whole] = [this.#shown, this.#whole];
+    if (range === null || whole === null || (this.#range === null && factor > 1)) return false;
+    this.#moveTo(zoomed(range, factor, at ?? (range[0] + range[1] + 1) / 2, whole));
+    return true;
+  }
+
+  /** Steps less than one are kept for the next movement. @param {number} steps */
+  #pan(steps) {
+    const [range, whole] = [this.#range, this.#whole];
+    if (range === null || whole === null) return;
+    this.#panned += steps;
+    const moved = Math.trunc(this.#panned);
+    this.#panned -= moved;
+    if (moved !== 0) this.#moveTo(panned(range, moved, whole));
+  }
+
+  /** Steps, less than one, that were panned and are not shown yet. */
+  #panned = 0;
+
+  /** @param {readonly [number, number] | null} brush */
+  #drawBrush(brush) {
+    this.#brush = brush;
+    this.#ask();
+  }
+
+  /**
+   * @param {number} from
+   * @param {number} to
+   */
+  #choose(from, to) {
+    this.#drawBrush(null);
+    const [axis, whole] = [this.#axis, this.#whole];
+    if (axis === null || whole === null) return;
+    this.#moveTo(between(axis.wholeStepAt(from), axis.wholeStepAt(to), whole));
+    this.#settle();
+  }
+
+  /**
+   * @param {number} x
+   * @param {number} y
+   */
+  #point(x, y) {
+    const [axis, layout] = [this.#axis, this.#layout];
+    if (axis === null || layout === null) return;
+    const inside = x >= layout.left && x < layout.left + layout.width && y >= 0;
+    this.#row = this.#rowAt(y);
+    this.crosshair.point(inside ? axis.wholeStepAt(x) : null);
+    this.#ask();
+    const lines = inside ? this.#linesAt(axis.wholeStepAt(x), axis) : this.#row < 0 ? [] : [this.#rowWords(this.#row)];
+    this.#showTip(lines, x, y);
+  }
+
+  /**
+   * @param {number} step
+   * @param {StepAxis} axis
+   */
+  #linesAt(step, axis) {
+    const near = marksNear(this.#marks, step, Math.max(0.5, MARK_REACH_PX / axis.perStep)).slice(0, MOST_MARKS);
+    const marks = near.map((mark) => `${formatCount(mark.step)}: ${mark.label}`);
+    const answer = this.#seen;
+    if (answer === null || this.#row < 0) return marks;
+    return [...cellLines(answer.cells, this.#row, step, answer.subject.of, answer.subject.stat), ...marks];
+  }
+
+  /** @param {number} row */
+  #rowWords(row) {
+    const { names = [], sizes = [] } = this.data.overview?.cells ?? {};
+    return sizes[row] === 1 ? names[row] : `${names[row]} (${formatCount(sizes[row])} parameters)`;
+  }
+
+  /**
+   * @param {readonly string[]} lines
+   * @param {number} x
+   * @param {number} y
+   */
+  #showTip(lines, x, y) {
+    this.tip.hidden = lines.length === 0;
+    if (lines.length === 0) return;
+    const shown = lines.map(visible);
+    this.tip.replaceChildren(...shown.map((text, i) => element(i === 0 ? "strong" : "span", {}, text)));
+    const { clientWidth, clientHeight } = this.canvas;
+    const left = x + 14 + this.tip.offsetWidth > clientWidth ? x - 14 - this.tip.offsetWidth : x + 14;
+    this.tip.style.left = `${Math.max(0, left)}px`;
+    this.tip.style.top = `${Math.min(y + 14, Math.max(0, clientHeight - 24))}px`;
+  }
+
+  #leave() {
+    this.#row = -1;
+    this.tip.hidden = true;
+    this.crosshair.point(null);
+    this.#ask();
+  }
+
+  /**
+   * A module's row opens it, a parameter's selects it.
+   * @param {number} row
+   * @param {number} x
+   */
+  #open(row, x) {
+    const { overview } = this.data;
+    if (overview === null || row < 0) return;
+    const [name, size] = [overview.cells.names[row], overview.cells.sizes[row]];
+    const step = this.#axis?.wholeStepAt(x) ?? null;
+    if (size === 1 && this.#scene?.state.parameters.some((parameter) => parameter.name === name)) {
+      if (!this.#scene.view.selected.includes(name)) this.actions.onSelect(name);
+      this.crosshair.point(step);
+      return;
+    }
+    const module = moduleToOpen(name, overview.subject.within);
+    if (module !== null) this.actions.onOpen(module);
+    else this.#say(`${name}: these share a row, because there is no room for one each. A larger window has more.`);
+  }
+
+  /** @param {string} sentence */
+  #say(sentence) {
+    setText(this.said, visible(sentence));
+  }
+
+  /**
+   * @param {string} key
+   * @param {boolean} shift
+   */
+  #press(key, shift) {
+    const range = this.#shown;
+    if (range === null) return false;
+    const way = { ArrowLeft: -1, ArrowRight: 1 }[key];
+    if (way !== undefined && !shift) this.#pan(way * Math.max(1, spanOf(range) * KEY_PAN));
+    else if (way !== undefined) this.#walk(way, 0);
+    else if (key === "ArrowUp") this.#walk(0, -1);
+    else if (key === "ArrowDown") this.#walk(0, 1);
+    else if (key === "+" || key === "=") this.#zoom(1 / KEY_ZOOM, this.crosshair.step);
+    else if (key === "-") this.#zoom(KEY_ZOOM, this.crosshair.step);
+    else if (key === "Home") this.#showWhole();
+    else if (key === "Enter") this.#open(this.#row, this.#axis?.xOf(this.crosshair.step ?? range[0]) ?? 0);
+    else if (key === "Backspace") this.actions.onOpen(modulesAround(this.#scene?.view.within ?? "").at(-2) ?? "");
+    else return false;
+    return true;
+  }
+
+  /**
+   * Move the cell that the keyboard is at, and say what is there.
+   * @param {number} columns
+   * @param {number} rows
+   */
+  #walk(columns, rows) {
+    const [axis, layout, answer] = [this.#axis, this.#layout, this.#seen];
+    if (axis === null || layout === null || answer === null) return;
+    const { names } = answer.cells;
+    this.#row = Math.min(names.length - 1, Math.max(0, this.#row + rows));
+    const stride = Math.max(1, Math.round(2 / axis.perStep));
+    const [first, last] = axis.range;
+    const step = Math.min(last, Math.max(first, (this.crosshair.step ?? Math.floor((first + last) / 2)) + columns * stride));
+    this.crosshair.point(step);
+    const lines = this.#linesAt(step, axis);
+    this.#say(lines.join(". "));
+    this.#showTip(lines, axis.xOf(step), TOP + (this.#row + 0.5) * layout.rowHeight);
+    this.#ask();
+  }
+}

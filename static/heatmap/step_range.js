@@ -1,0 +1,61 @@
+/**
+ * Ranges of steps, moved and scaled: a range holds both of its ends, and the whole run is null.
+ *
+ * @typedef {import("../model/view_url.js").StepRange} StepRange
+ */
+
+/** The fewest steps that are shown: fewer would be bars without a neighbour. */
+export const FEWEST_STEPS = 4;
+
+/** @param {StepRange} range */
+export function spanOf([first, last]) {
+  return last - first + 1;
+}
+
+/**
+ * A range made wider (factor above 1) or narrower around a step that stays where it is.
+ * @param {StepRange} range
+ * @param {number} factor
+ * @param {number} at a step, with its fraction
+ * @param {StepRange} whole
+ * @returns {StepRange | null} null when it is the whole run
+ */
+export function zoomed(range, factor, at, whole) {
+  const span = Math.min(spanOf(whole), Math.max(Math.min(FEWEST_STEPS, spanOf(whole)), Math.round(spanOf(range) * factor)));
+  const share = (at - range[0]) / spanOf(range);
+  return placed(Math.round(at - share * span), span, whole);
+}
+
+/**
+ * A range moved by some steps, without leaving the run.
+ * @param {StepRange} range
+ * @param {number} steps
+ * @param {StepRange} whole
+ */
+export function panned(range, steps, whole) {
+  return placed(range[0] + Math.round(steps), spanOf(range), whole);
+}
+
+/**
+ * What is between two steps, in any order, as a range that is wide enough.
+ * @param {number} one
+ * @param {number} other
+ * @param {StepRange} whole
+ */
+export function between(one, other, whole) {
+  const [first, last] = [Math.floor(Math.min(one, other)), Math.floor(Math.max(one, other))];
+  return placed(first, Math.max(FEWEST_STEPS, last - first + 1), whole);
+}
+
+/**
+ * So many steps from the first, moved into the run.
+ * @param {number} first
+ * @param {number} span
+ * @param {StepRange} whole
+ * @returns {StepRange | null} null when it is the whole run
+ */
+function placed(first, span, whole) {
+  if (span >= spanOf(whole)) return null;
+  const start = Math.max(whole[0], Math.min(first, whole[1] - span + 1));
+  return [start, start + span - 1];
+}
