@@ -37,6 +37,7 @@ export interface Wire {
     | GatesChanged
     | ExplanationsChanged
     | AlertsChanged
+    | OptimizersChanged
     | EventsChanged;
   sparklines: Sparklines;
   trial: Trial;
@@ -654,6 +655,33 @@ export interface ExplanationsChanged {
 export interface AlertsChanged {
   alerts: Alert[];
   type?: "alerts";
+}
+/**
+ * The groups of the optimizers as the job last told of them.
+ */
+export interface OptimizersChanged {
+  groups: OptimizerGroup[];
+  step: number | null;
+  type?: "optimizers";
+}
+/**
+ * One group of an optimizer: its parameters, and its options as the step applied them.
+ */
+export interface OptimizerGroup {
+  group: number;
+  number: number;
+  optimizer: string;
+  options: {
+    /**
+     * This interface was referenced by `undefined`'s JSON-Schema definition
+     * via the `patternProperty` "^[^\x00]*$".
+     */
+    [k: string]: boolean | number | string | number[];
+  };
+  /**
+   * @maxItems 100000
+   */
+  parameters: [number, number, ...number[]][];
 }
 /**
  * Events that are new or changed; at connect the latest 100.

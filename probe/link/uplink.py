@@ -133,6 +133,14 @@ class Uplink:
             replaces="alerts",
         )
 
+    def send_optimizers(self, step: int, groups: list[dict[str, Any]]) -> None:
+        """Send the optimizers' groups as ``step`` applied them, in place of what still waits."""
+        self._put(
+            lambda seq: {"type": "optimizers", "seq": seq, "step": step, "groups": groups},
+            keep=True,
+            replaces="optimizers",
+        )
+
     def answer(self, message: Message) -> None:
         """Send the answer to a question over the present connection, or drop it without one."""
         if self._link is not None:

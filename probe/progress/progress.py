@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any
 
 from torch import nn
 from torch.optim import Optimizer
@@ -25,6 +26,7 @@ from .replicas import Replicas
 from .skipped_steps import SkippedSteps
 from .step_places import StepPlaces
 from .thresholds import Thresholds
+from .told_groups import ToldGroups
 from .trends import Trends
 from .uncleared import UnclearedGradients
 from .updates import Updates
@@ -47,14 +49,17 @@ class Progress:
         *,
         commanded: Callable[[], Collection[int]],
         expected: Callable[[], Collection[int]],
+        send_groups: Callable[[int, list[dict[str, Any]]], None],
     ) -> None:
-        """``commanded``: what is frozen by command; ``expected``: what is expected to train."""
+        """``commanded``: what is frozen by command; ``expected``: what is expected to train;
+        ``send_groups``: what is told of the optimizers' groups, behind the step."""
         self._optimizers = optimizers
         self._measurement = measurement
         self._alerts = alerts
         self._guard = guard
         held_by = measurement.members.held_by
         groups = Groups(optimizers, table)
+        self._told_groups = ToldGroups(groups, send_groups)
         self._places = StepPlaces()
         self._rates = LearningRates(optimizers)
         close_budget = LookBudget(CLOSE_SHARE * measurement.schedule.pace.budget)
@@ -122,6 +127,8 @@ class Progress:
         for receive in (self._skipped.receive, self._updates.receive, self._trends.receive):
             with self._guard:  # each alone: a fault in one must not keep it from the others
                 receive(sample)
+        with self._guard:
+            self._told_groups.tell(sample.step)
 
     def receive_movement(self, movement: Movement) -> None:
         """Take in which weights have moved, after the sample of the same step."""

@@ -198,6 +198,7 @@ def make_job(
         thresholds,
         commanded=lambda: freezer.records.freezes,
         expected=expectations.expected,
+        send_groups=uplink.send_optimizers,
     )
     movement_seen.add(progress.receive_movement)
     units_seen.add(progress.receive_dead_units)

@@ -20,6 +20,7 @@ from ..protocol.probe_messages import (
     Greeting,
     Heartbeat,
     Hello,
+    Optimizers,
     Parameters,
     Report,
     Sequenced,
@@ -112,6 +113,9 @@ def _check(frame: Sequenced | Sample, live: LiveRun) -> None:
             case Alerts():
                 named = (each.parameter for each in frame.alerts)
                 check_positions((place for place in named if place is not None), count)
+            case Optimizers():
+                lasts = (last for group in frame.groups for _, last in group.parameters)
+                check_positions(lasts, count)
             case Report():
                 check_positions(frame.parameters, count)
     except Refusal as refusal:

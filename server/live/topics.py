@@ -16,6 +16,7 @@ from ..protocol.browser_messages import (
     ExplanationsChanged,
     GatesChanged,
     NewMetrics,
+    OptimizersChanged,
     ParametersChanged,
     RunChanged,
     Watch,
@@ -28,6 +29,7 @@ from ..store.alerts import alert_rows
 from ..store.events import event_rows
 from ..store.gates import gate_rows
 from ..store.ledger import command_rows
+from ..store.optimizers import optimizer_groups
 from ..store.runs import run_row
 from .band import Band
 from .points import Points
@@ -207,6 +209,18 @@ class AlertsTopic(StoredTopic):
         return AlertsChanged(alerts=alert_rows(connection, run))
 
 
+class OptimizersTopic(StoredTopic):
+    """The groups of the optimizers."""
+
+    name = "optimizers"
+    opens = True
+
+    def read(self, connection: Connection, run: str, ids: Ids) -> Message:
+        """Return every group."""
+        found = optimizer_groups(connection, run)
+        return OptimizersChanged(step=found.step, groups=found.groups)
+
+
 class EventsTopic(StoredTopic):
     """The events that are new or changed."""
 
@@ -249,6 +263,7 @@ TOPICS: tuple[Topic[Any], ...] = (
     GatesTopic(),
     ExplanationsTopic(),
     AlertsTopic(),
+    OptimizersTopic(),
     EVENTS,
     LoggedMetrics(),
 )

@@ -13,6 +13,7 @@ from .events import EventRow
 from .fields import Count, Name, NonFinite
 from .gates import GateRow
 from .models import Message
+from .optimizers import OptimizerGroup
 from .runs import RunRow
 
 
@@ -76,6 +77,14 @@ class AlertsChanged(Message):
     alerts: list[Alert]
 
 
+class OptimizersChanged(Message):
+    """The groups of the optimizers as the job last told of them."""
+
+    type: Literal["optimizers"] = "optimizers"
+    step: Count | None
+    groups: list[OptimizerGroup]
+
+
 class EventsChanged(Message):
     """Events that are new or changed; at connect the latest 100."""
 
@@ -91,6 +100,7 @@ ToBrowser = Annotated[
     | GatesChanged
     | ExplanationsChanged
     | AlertsChanged
+    | OptimizersChanged
     | EventsChanged,
     Field(discriminator="type"),
 ]

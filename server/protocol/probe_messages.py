@@ -17,6 +17,7 @@ from .explanations import Explained
 from .fields import Count, Figure, Indexes, Name, NonFinite, RunId, Seq, Text
 from .gates import Gate
 from .models import Message
+from .optimizers import OptimizerGroup
 from .parameters import FrozenList, ParameterTable
 from .restraints import Restraints
 from .totals import Totals
@@ -91,6 +92,15 @@ class Alerts(Message):
     type: Literal["alerts"]
     seq: Seq
     alerts: Annotated[list[Alert], Field(max_length=limits.PARAMETERS)]
+
+
+class Optimizers(Message):
+    """Every group of the optimizers as a step applied it: the absolute state, not a change."""
+
+    type: Literal["optimizers"]
+    seq: Seq
+    step: Count
+    groups: Annotated[list[OptimizerGroup], Field(max_length=limits.PARAMETERS)]
 
 
 class Metrics(Message):
@@ -195,7 +205,15 @@ class Bye(Message):
 
 # What carries a sequence number, and is acknowledged.
 Sequenced = (
-    Parameters | FrozenState | GatesState | Explanations | Alerts | Metrics | Totals | Report
+    Parameters
+    | FrozenState
+    | GatesState
+    | Explanations
+    | Alerts
+    | Optimizers
+    | Metrics
+    | Totals
+    | Report
 )
 Streamed = Sequenced | Heartbeat | Bye
 Answer = PreviewAnswer | TrialAnswer

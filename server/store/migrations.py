@@ -94,6 +94,10 @@ _STEPS: Mapping[int, tuple[str, ...]] = {
         "CREATE INDEX events_by_last_step ON events (run, last_step)",
         "CREATE TABLE watches (run VARCHAR(16) NOT NULL, state BLOB NOT NULL, PRIMARY KEY (run))",
     ),
+    7: (
+        "CREATE TABLE optimizers (run VARCHAR(16) NOT NULL, step BIGINT NOT NULL, "
+        "told JSON NOT NULL, PRIMARY KEY (run))",
+    ),
 }
 
 

@@ -20,6 +20,7 @@ from ..protocol.probe_messages import (
     GatesState,
     Heartbeat,
     Metrics,
+    Optimizers,
     Parameters,
     Report,
     Streamed,
@@ -33,6 +34,7 @@ from .explanations import record_explanations
 from .guard import readable
 from .ledger import command_state, record_report, reject_unapplied
 from .metrics.values import append_metrics
+from .optimizers import record_optimizers
 from .parameter_table import save_table, table_summary
 from .runs import locked_run
 from .samples import append_samples
@@ -177,6 +179,9 @@ def _record_one(
             record_alerts(connection, row.id, frame)
             columns["alerts"] = sum(each.level == "alert" for each in frame.alerts)
             changes.add("alerts")
+        case Optimizers():
+            record_optimizers(connection, row.id, frame)
+            changes.add("optimizers")
         case Report():
             known = command_state(connection, row.id, frame)
             number = record_report(connection, row.id, frame)

@@ -18,7 +18,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-SCHEMA_VERSION = 7
+SCHEMA_VERSION = 8
 
 metadata = MetaData()
 
@@ -221,6 +221,15 @@ questions = Table(
     Column("asked", Text, nullable=False),
     Column("answer", Text),
     Column("time", Float(53), nullable=False),
+)
+
+# What a job last told of its optimizers' groups.
+optimizers = Table(
+    "optimizers",
+    metadata,
+    Column("run", String(16), primary_key=True),
+    Column("step", BigInteger, nullable=False),
+    Column("told", JSON, nullable=False),
 )
 
 alerts = Table(

@@ -9,6 +9,7 @@ import { byId, find } from "../base/dom.js";
 import { Memo } from "../base/memo.js";
 import { getJson } from "../link/api.js";
 import { closedGates } from "../model/closed_gates.js";
+import { groupOf, groupWords } from "../model/optimizer_groups.js";
 import { stateOf } from "../model/states.js";
 import { WhyPanel } from "./why_panel.js";
 
@@ -88,10 +89,10 @@ export class ExplainControl {
     this.name = name;
     this.locked = locked;
     for (const panel of this.covered) panel.inert = open;
-    const { states, parameters, commands, verdicts, sampleStep, told, gates, events } = state;
-    if (!this.drawn.differs(open, name, locked, this.refusal, states, parameters, commands, verdicts.answer, sampleStep, told, gates, events)) return;
+    const { states, parameters, commands, verdicts, sampleStep, told, gates, events, optimizers } = state;
+    if (!this.drawn.differs(open, name, locked, this.refusal, states, parameters, commands, verdicts.answer, sampleStep, told, gates, events, optimizers)) return;
     if (!open) this.panel.hide();
-    else this.panel.show({ name, subject: this.#subject(name), answer: verdicts.answer, commands, locked, refusal: this.refusal });
+    else this.panel.show({ name, subject: this.#subject(name), answer: verdicts.answer, commands, locked, refusal: this.refusal, optimizer: this.#optimizer(name) });
   }
 
   /**
@@ -117,6 +118,13 @@ export class ExplainControl {
       told: told.get(position) ?? [],
       gates: removed ? [] : closedGates(parameters[position], gates, events),
     };
+  }
+
+  /** What holds a parameter, in words; "" where no optimizer is known to. @param {string} name */
+  #optimizer(name) {
+    const { parameters, optimizers } = this.state;
+    const group = groupOf(optimizers.groups, parameters.findIndex(({ names }) => names.includes(name)));
+    return group === null ? "" : groupWords(group, optimizers.groups);
   }
 
   async #ask() {

@@ -15,6 +15,7 @@
  * @property {readonly CommandRow[]} commands newest first
  * @property {string | null} locked why nothing can be asked, or null
  * @property {string} refusal why the server did not take the latest question, or ""
+ * @property {string} optimizer what the optimizer does with it, or ""
  */
 import { element, find, setAttribute, setName, setText } from "../base/dom.js";
 import { formatCount } from "../base/format.js";
@@ -71,7 +72,7 @@ export class WhyPanel {
   }
 
   /** @param {WhyContent} content */
-  show({ name, subject, answer, commands, locked, refusal }) {
+  show({ name, subject, answer, commands, locked, refusal, optimizer }) {
     this.element.hidden = false;
     const { explanation } = subject;
     setName(find(this.element, "header .name"), name);
@@ -82,6 +83,9 @@ export class WhyPanel {
     place.hidden = words === null;
     setText(place, words?.text ?? "");
     setAttribute(place, "data-tone", words?.tone ?? null);
+    const held = find(this.element, ".optimizer");
+    held.hidden = optimizer === "";
+    setText(held, optimizer);
     const gates = subject.gates.map((closed) => ({ id: closed.gate.id, words: closedGateWords(closed) }));
     if (this.drawn.differs(name, explanation, subject.told, JSON.stringify(gates))) {
       this.gates.replaceChildren(...gates.map(gateView));

@@ -41,6 +41,8 @@ export class RunState {
     this.verdicts = new Verdicts();
     /** @type {ReadonlyMap<number, Alert>} what is wrong with parameters, by position */
     this.alerts = new Map();
+    /** @type {{step: number | null, groups: readonly import("../wire.js").OptimizerGroup[]}} as the job last told of them */
+    this.optimizers = { step: null, groups: [] };
     /** @type {ReadonlyMap<number, Alert>} what is worth knowing of parameters, by position */
     this.notes = new Map();
     /** @type {ReadonlyMap<number, readonly Alert[]>} all that is told of parameters, alerts first, by position */
@@ -125,6 +127,11 @@ export class RunState {
   setGates(gates) {
     this.gates = gates;
     this.gatesByNode = gatesByNode(gates, this.tree, this.parameters);
+  }
+
+  /** @param {{step: number | null, groups: readonly import("../wire.js").OptimizerGroup[]}} told */
+  setOptimizers({ step, groups }) {
+    this.optimizers = { step, groups };
   }
 
   /** @param {readonly Alert[]} alerts all that there are, and notes */

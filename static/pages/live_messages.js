@@ -10,7 +10,7 @@
  * @typedef {import("../wire.js").MetricPoint} MetricPoint
  *
  * @typedef {object} Told what keeps the news
- * @property {Pick<RunState, "setRun" | "setCommands" | "setGates" | "setAlerts" | "setEvents">} state
+ * @property {Pick<RunState, "setRun" | "setCommands" | "setGates" | "setAlerts" | "setOptimizers" | "setEvents">} state
  * @property {{addMetrics: (points: readonly MetricPoint[], complete: boolean) => void}} lines
  * @property {{outdate: () => void}} explanations
  * @property {() => void} loadParameters
@@ -24,6 +24,7 @@ const HANDLERS = Object.freeze({
   gates: ({ state }, { gates }) => state.setGates(/** @type {GateRow[]} */ (gates)),
   explanations: ({ explanations }) => explanations.outdate(),
   alerts: ({ state }, { alerts }) => state.setAlerts(alerts),
+  optimizers: ({ state }, { step, groups }) => state.setOptimizers({ step, groups }),
   events: ({ state }, { events }) => state.setEvents(events),
   metrics: ({ lines }, { points, complete }) => lines.addMetrics(points, complete),
 });

@@ -74,6 +74,7 @@ def test_every_json_frame_is_one_that_the_server_takes(run: probe.Run) -> None:
         probe_messages.Metrics,
         probe_messages.Totals,
         probe_messages.Parameters,
+        probe_messages.Optimizers,
     }
     schema = {**SCHEMA["properties"]["probe_to_server"], "$defs": SCHEMA["$defs"]}
     for text in texts:

@@ -77,15 +77,15 @@ def test_answers_follow_the_schema(shared_server: ServerProcess, run: str) -> No
 
 
 def test_live_frames_follow_the_schema(shared_server: ServerProcess, run: str) -> None:
-    """What a browser is told is valid: the run's row, its commands, gates, alerts and events."""
+    """What a browser is told is valid: the run's row, its commands, gates, alerts, optimizers, events."""
     with FakeProbe(shared_server, hello(run)) as probe:
         probe.gates(1, gate())
         probe.alerts(2, alert())
         probe.until_acked(2)
         browser = connect(f"{shared_server.ws_url}/api/runs/{run}/live")
     with browser:
-        frames = [json.loads(browser.recv(20)) for _ in range(5)]
-    opening = ["run", "commands", "gates", "alerts", "events"]
+        frames = [json.loads(browser.recv(20)) for _ in range(6)]
+    opening = ["run", "commands", "gates", "alerts", "optimizers", "events"]
     assert [frame["type"] for frame in frames] == opening
     for frame in frames:
         validate("server_to_browser", frame)

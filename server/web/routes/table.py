@@ -13,7 +13,18 @@ from ...protocol.history import Sparklines
 from ...protocol.parameters import ParameterRows
 from ..packed import EITHER
 from ..refusals import Fault
-from . import commands, events, explanations, exports, gates, health, heatmap, history, runs
+from . import (
+    commands,
+    events,
+    explanations,
+    exports,
+    gates,
+    health,
+    heatmap,
+    history,
+    optimizers,
+    runs,
+)
 
 UNANSWERED: dict[int | str, dict[str, Any]] = {
     code: {"model": Fault} for code in (409, 429, 503, 504)
@@ -38,6 +49,7 @@ def add_routes(app: FastAPI) -> None:
     of_runs.get("/{run}/metrics")(history.get_metrics)
     of_runs.post("/{run}/commands", status_code=202)(commands.post_command)
     of_runs.get("/{run}/gates")(gates.list_gates)
+    of_runs.get("/{run}/optimizers")(optimizers.list_optimizers)
     of_runs.get("/{run}/explanations")(explanations.list_explanations)
     of_runs.get("/{run}/alerts")(explanations.list_alerts)
     of_runs.get("/{run}/events")(events.list_events)

@@ -10,7 +10,7 @@ function page() {
   const note = (/** @type {string} */ name) => (/** @type {unknown[]} */ ...values) => void told.push([name, ...values]);
   return {
     told,
-    state: { setRun: note("run"), setCommands: note("commands"), setGates: note("gates"), setAlerts: note("alerts"), setEvents: note("events") },
+    state: { setRun: note("run"), setCommands: note("commands"), setGates: note("gates"), setAlerts: note("alerts"), setOptimizers: note("optimizers"), setEvents: note("events") },
     lines: { addMetrics: note("metrics") },
     explanations: { outdate: note("explanations") },
     loadParameters: note("parameters"),
@@ -29,6 +29,7 @@ test("each type of message goes to what keeps it, once", () => {
   assert.deepEqual(toldOf({ type: "commands", commands: ["row"] }), [["commands", ["row"]]]);
   assert.deepEqual(toldOf({ type: "gates", gates: ["row"] }), [["gates", ["row"]]]);
   assert.deepEqual(toldOf({ type: "alerts", alerts: ["row"] }), [["alerts", ["row"]]]);
+  assert.deepEqual(toldOf({ type: "optimizers", step: 7, groups: [] }), [["optimizers", { step: 7, groups: [] }]]);
   assert.deepEqual(toldOf({ type: "events", events: ["row"] }), [["events", ["row"]]]);
   assert.deepEqual(toldOf({ type: "metrics", points: ["point"], complete: false }), [["metrics", ["point"], false]]);
 });

@@ -29,7 +29,7 @@ from tests.support.probing import hello, pack_sample
 from tests.support.storing import place
 
 BY_NAME = {topic.name: topic for topic in TOPICS}
-OPENING = ["run", "commands", "gates", "alerts", "events"]
+OPENING = ["run", "commands", "gates", "alerts", "optimizers", "events"]
 
 
 @pytest.fixture
@@ -79,14 +79,14 @@ def feeding(store: Store, run: str, *news: tuple[Topic[Any], Any], count: int) -
 
 def test_a_page_is_told_of_all_that_opens_it(store: Store, run: str) -> None:
     """In the order of the table."""
-    assert feeding(store, run, count=5) == OPENING
+    assert feeding(store, run, count=6) == OPENING
 
 
 def test_news_come_in_the_order_of_the_table(store: Store, run: str) -> None:
     """Whatever came first, and the row of the run behind them, when it is due."""
     names = ("alerts", "explanations", "run", "commands", "parameters")
     news = [(BY_NAME[name], frozenset[int]()) for name in names]
-    assert feeding(store, run, *news, count=10)[5:] == [
+    assert feeding(store, run, *news, count=11)[6:] == [
         "parameters",
         "commands",
         "explanations",
@@ -105,10 +105,11 @@ def test_a_topic_that_cannot_be_told_keeps_no_other_from_the_page(
 
     monkeypatch.setattr(BY_NAME["commands"], "read", fail)
     with caplog.at_level(logging.ERROR, "gradgate.server"):
-        assert feeding(store, run, (COMMANDS, frozenset({1})), (RUN, frozenset()), count=5) == [
+        assert feeding(store, run, (COMMANDS, frozenset({1})), (RUN, frozenset()), count=6) == [
             "run",
             "gates",
             "alerts",
+            "optimizers",
             "events",
             "run",
         ]
@@ -122,7 +123,7 @@ def test_a_gate_that_cannot_be_read_hides_no_other(
     with store.write() as connection:
         connection.execute(update(runs).values(gates=[{"id": 7}]))
     with caplog.at_level(logging.ERROR, "gradgate.server"):
-        assert feeding(store, run, count=5) == OPENING
+        assert feeding(store, run, count=6) == OPENING
     assert f"gate 7 of run {run} cannot be read" in caplog.text
 
 
@@ -147,5 +148,5 @@ def test_frames_are_as_far_apart_as_the_page_wants(store: Store, run: str) -> No
         return types, asyncio.get_running_loop().time() - start
 
     types, elapsed = run_coroutine(feed())
-    assert types[:7] == [*OPENING, "samples", "explanations"]
+    assert types[:8] == [*OPENING, "samples", "explanations"]
     assert elapsed > 0.4

@@ -80,7 +80,7 @@ def test_a_page_in_arrears_gets_one_frame_of_all_samples() -> None:
 def test_what_opens_a_page_comes_in_its_order() -> None:
     """First the row of the run, which alone has a pace."""
     opening = [topic.name for topic in TOPICS if topic.opens]
-    assert opening == ["run", "commands", "gates", "alerts", "events"]
+    assert opening == ["run", "commands", "gates", "alerts", "optimizers", "events"]
     paces = {topic.name: topic.pace for topic in TOPICS if topic.pace is not None}
     assert paces == {"run": Pace(after_news=0.5, without_news=2.0)}
 
