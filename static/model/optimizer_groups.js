@@ -32,10 +32,10 @@ export function groupWords(group, groups) {
   return `${optimizer}${which} (${plural(held, "parameter")})${told.length > 0 ? `: ${told.join(", ")}` : ""}`;
 }
 
-/** @param {OptimizerGroup["options"]} options */
+/** The options that are not switched off. @param {OptimizerGroup["options"]} options */
 function sortedNames(options) {
-  const known = FIRST.filter((name) => Object.hasOwn(options, name));
-  return [...known, ...Object.keys(options).filter((name) => !FIRST.includes(name)).sort()];
+  const names = Object.keys(options).filter((name) => options[name] !== false);
+  return [...FIRST.filter((name) => names.includes(name)), ...names.filter((name) => !FIRST.includes(name)).sort()];
 }
 
 /**
@@ -44,16 +44,16 @@ function sortedNames(options) {
  */
 function optionWords(name, value) {
   const word = WORDS[name] ?? name;
-  if (typeof value === "boolean") return value ? word : `no ${word}`;
-  return `${word} ${(Array.isArray(value) ? value : [value]).map(numberWords).join(" and ")}`;
+  if (value === true) return word;
+  return `${word} ${[value].flat().map(numberWords).join(" and ")}`;
 }
 
 /**
  * A number as a script has it: 0.999, which three digits would not keep, and 1e−8 too.
- * @param {number | string} value
+ * @param {number | string | boolean} value
  */
 function numberWords(value) {
-  if (typeof value === "string") return value;
+  if (typeof value !== "number") return String(value);
   const exact = String(Number(value.toPrecision(6)));
   return exact.length <= 8 ? exact.replaceAll("-", "−") : formatNumber(value);
 }

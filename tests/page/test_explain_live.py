@@ -52,7 +52,7 @@ def test_the_cut_is_shown_in_the_jobs_own_code(job: TrainingJob, open_run: OpenR
     assert way[-1] == ("none", "style.0.weight")
     expect(why.locator(".traced")).to_contain_text("The job looked by itself.")
     optimizer = why.locator(".optimizer")
-    expect(optimizer).to_have_text(re.compile(r"^Adam \(\d+ parameters\): learning rate 0\.\d+, "))
+    expect(optimizer).to_have_text(re.compile(r"^AdamW \(\d+ parameters\): learning rate 0\.\d+, "))
 
 
 def test_the_job_answers_when_it_is_asked_again(job: TrainingJob, open_run: OpenRun) -> None:

@@ -77,7 +77,7 @@ def test_answers_follow_the_schema(shared_server: ServerProcess, run: str) -> No
 
 
 def test_live_frames_follow_the_schema(shared_server: ServerProcess, run: str) -> None:
-    """What a browser is told is valid: the run's row, its commands, gates, alerts, optimizers, events."""
+    """What a browser is told as it opens a page is valid."""
     with FakeProbe(shared_server, hello(run)) as probe:
         probe.gates(1, gate())
         probe.alerts(2, alert())

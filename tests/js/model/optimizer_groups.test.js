@@ -20,7 +20,7 @@ test("a parameter is in the group whose neighbours it is among", () => {
 test("a group is told with what a person asks for first, and numbers as the script has them", () => {
   assert.equal(
     groupWords(BODY, ALL),
-    "AdamW, group 1 of 2 (5 parameters): learning rate 0.0003, weight decay 0.01, betas 0.9 and 0.999, no amsgrad, eps 1e−8",
+    "AdamW, group 1 of 2 (5 parameters): learning rate 0.0003, weight decay 0.01, betas 0.9 and 0.999, eps 1e−8",
   );
   assert.equal(groupWords(OTHER, ALL), "SGD (1 parameter): learning rate 0.333333, momentum 0.9, nesterov");
 });
