@@ -701,11 +701,14 @@ export interface Sparklines {
 /**
  * How a condition fared: `samples` were played, and at `closed` it would have been closed.
  *
- * `names` are known to conditions now, and of those in `missing` there is no history.
+ * `names` are known to conditions now, and of those in `missing` there is no history. `first` and
+ * `last` are the ends of the steps that were played; older probes tell none.
  */
 export interface Trial {
   closed: number[] | null;
   error: ConditionFault | null;
+  first?: number | null;
+  last?: number | null;
   /**
    * @maxItems 100000
    */

@@ -36,6 +36,8 @@ def dry_run(
         "samples": 0,
         "missing": [],
         "notes": [],
+        "first": None,
+        "last": None,
     }
     try:
         command.check()
@@ -81,4 +83,11 @@ def _play(condition: Condition, hold: int, history: Mapping[str, Any]) -> dict[s
     notes = []
     if undecided:
         notes.append(f"in {undecided} of {played} samples the condition could not be told.")
-    return {"closed": closed, "samples": played, "missing": [], "notes": notes}
+    return {
+        "closed": closed,
+        "samples": played,
+        "missing": [],
+        "notes": notes,
+        "first": min(history["steps"]),
+        "last": max(history["steps"]),
+    }

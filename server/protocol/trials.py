@@ -36,7 +36,8 @@ class ConditionFault(Message):
 class Trial(Message):
     """How a condition fared: `samples` were played, and at `closed` it would have been closed.
 
-    `names` are known to conditions now, and of those in `missing` there is no history.
+    `names` are known to conditions now, and of those in `missing` there is no history. `first` and
+    `last` are the ends of the steps that were played; older probes tell none.
     """
 
     error: ConditionFault | None
@@ -45,6 +46,8 @@ class Trial(Message):
     samples: Count
     missing: Annotated[list[Name], Field(max_length=limits.PARAMETERS)]
     notes: Annotated[list[Text], Field(max_length=limits.PARAMETERS)]
+    first: Count | None = None
+    last: Count | None = None
 
 
 class TrialRequest(GateFields):

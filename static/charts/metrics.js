@@ -121,6 +121,6 @@ function isOwn(name) {
  * @param {Pick<MetricRow, "steps" | "values" | "min" | "max" | "count">} row
  * @returns {Track}
  */
-function trackOfRow({ steps, values, min, max, count }) {
+export function trackOfRow({ steps, values, min, max, count }) {
   return { steps, values, min, max, samples: count.reduce((sum, each) => sum + each, 0) };
 }

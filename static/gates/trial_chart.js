@@ -7,19 +7,25 @@
  * @typedef {import("../model/run_state.js").RunState} RunState
  * @typedef {import("../charts/metrics.js").Metrics} Metrics
  * @typedef {import("../charts/track.js").Track} Track
+ * @typedef {import("../charts/closed_bands.js").Band} Band
+ * @typedef {import("../charts/plotly.js").Figure} Figure
+ * @typedef {import("../charts/plot_layout.js").Tokens} Tokens
  * @typedef {import("./trial_history.js").TrialSubject} TrialSubject
  */
 import { find, setText } from "../base/dom.js";
+import { formatNumber } from "../base/format.js";
 import { visible } from "../base/visible.js";
 import { bandsAround, bandsWithin } from "../charts/closed_bands.js";
 import { lineFigure } from "../charts/line_figure.js";
+import { trackOfRow } from "../charts/metrics.js";
 import { drawPlot } from "../charts/plot_layout.js";
 import { seriesQuery } from "../charts/series_store.js";
 import { readTokens } from "../charts/theme_tokens.js";
-import { bucketed, stepRange, trackFrom } from "../charts/track.js";
+import { stepRange } from "../charts/track.js";
 import { getJson } from "../link/api.js";
 import { siteWords } from "../model/gate_sites.js";
-import { sampleDistance, subjectOf, trialStart } from "./trial_history.js";
+import { nameOfMetric } from "./completion.js";
+import { sampleDistance, subjectOf, thresholdsOf, trialRange } from "./trial_history.js";
 
 const CONFIG = Object.freeze({ doubleClick: "reset+autosize", scrollZoom: false });
 const MARGINS = 90;
@@ -58,8 +64,9 @@ export class TrialChart {
     const track = await this.#track(subject, trial, signal);
     if (signal.aborted) return undefined;
     if (track === null || track.steps.length === 0) return this.hide();
-    setText(this.caption, captionOf(subject, draft));
-    return this.#draw(subject, track, trial);
+    const thresholds = thresholdsOf(draft.when, subject.kind === "metric" ? nameOfMetric(subject.name) : "norm");
+    setText(this.caption, captionOf(subject, draft, thresholds));
+    return this.#draw(subject, track, trial, thresholds);
   }
 
   get #room() {
@@ -73,35 +80,24 @@ export class TrialChart {
    * @returns {Promise<Track | null>}
    */
   async #track(subject, trial, signal) {
-    if (subject.kind === "parameter") return this.#series(subject.name, trial, signal);
-    const { byName, norms } = this.metrics;
-    const metric = subject.kind === "gate" ? norms.get(subject.gate) : byName.get(subject.name);
-    if (metric === undefined) return null;
-    return bucketed(trackFrom(metric, this.#start(trial)), this.#room);
-  }
-
-  /** @param {Trial} trial */
-  #start(trial) {
-    return trialStart(trial, this.state.sampleStep, this.state.run?.every ?? 1);
-  }
-
-  /**
-   * @param {string} parameter
-   * @param {Trial} trial
-   * @param {AbortSignal} signal
-   * @returns {Promise<Track>}
-   */
-  async #series(parameter, trial, signal) {
-    const from = this.#start(trial);
-    return getJson(`${this.api}/series?${seriesQuery([parameter], this.#room, from)}`, signal);
+    const [from, to] = trialRange(trial, this.state.sampleStep, this.state.run?.every ?? 1);
+    if (subject.kind === "parameter") {
+      return getJson(`${this.api}/series?${seriesQuery([subject.name], this.#room, from)}&to=${to}`, signal);
+    }
+    const name = subject.kind === "gate" ? `gate ${subject.gate} norm` : subject.name;
+    const ends = { from: String(from), to: String(to), points: String(Math.floor(this.#room)) };
+    const query = new URLSearchParams({ name, ...ends });
+    const { metrics } = await getJson(`${this.api}/metrics?${query}`, signal);
+    return trackOfRow(metrics[name]);
   }
 
   /**
    * @param {TrialSubject} subject
    * @param {Track} track
    * @param {Trial} trial
+   * @param {readonly number[]} thresholds
    */
-  async #draw(subject, track, trial) {
+  async #draw(subject, track, trial, thresholds) {
     const name = subject.kind === "gate" ? "norm" : subject.name;
     const tokens = readTokens();
     const line = { name, ...track, color: tokens["series-1"], mark: "" };
@@ -109,25 +105,72 @@ export class TrialChart {
     const closed = trial.closed ?? [];
     const bands = bandsAround(0, closed, sampleDistance(track.steps, closed));
     const { clientWidth: width, clientHeight: height } = this.plot;
+    const log = subject.kind !== "metric";
+    const within = bandsWithin(bands, range, (range[1] - range[0]) / this.#room);
     const figure = lineFigure({
       lines: [line],
       marks: [],
-      bands: bandsWithin(bands, range, (range[1] - range[0]) / this.#room),
+      bands: within,
       bandWords: "would have been closed",
-      log: subject.kind !== "metric",
+      log,
       uirevision: name,
       tokens,
       width,
     });
+    const drawable = thresholds.filter((each) => !log || each > 0);
+    figure.data.push(...drawable.map((each) => thresholdTrace(each, range, tokens)), closingTrace(within, tokens));
     await drawPlot(this.plot, figure, { width, height }, CONFIG);
   }
 }
 
 /**
+ * The number with which the condition compares what is drawn, as a line over all steps.
+ * @param {number} threshold
+ * @param {readonly [number, number]} range
+ * @param {Tokens} tokens
+ * @returns {Figure}
+ */
+function thresholdTrace(threshold, range, tokens) {
+  return {
+    type: "scatter",
+    mode: "lines",
+    name: "threshold",
+    x: [...range],
+    y: [threshold, threshold],
+    line: { color: tokens["state-gated"], width: 1, dash: "dash" },
+    hovertemplate: `${formatNumber(threshold)}, with which the condition compares<extra></extra>`,
+    showlegend: false,
+  };
+}
+
+/**
+ * A mark at the head of the chart wherever it would have closed, however few steps it stayed so.
+ * @param {readonly Band[]} bands
+ * @param {Tokens} tokens
+ * @returns {Figure}
+ */
+function closingTrace(bands, tokens) {
+  return {
+    type: "scatter",
+    mode: "markers",
+    name: "closings",
+    yaxis: "y2",
+    x: bands.map(({ from, to }) => (from + to) / 2),
+    y: bands.map(() => 0.96),
+    marker: { symbol: "triangle-down", size: 7, color: tokens["state-gated"] },
+    hoverinfo: "skip",
+    showlegend: false,
+  };
+}
+
+/**
  * @param {TrialSubject} subject
  * @param {GateDraft} draft
+ * @param {readonly number[]} thresholds
  */
-function captionOf(subject, { site }) {
-  if (subject.kind === "gate") return `norm that came to the ${siteWords(site)}`;
-  return subject.kind === "parameter" ? `${visible(subject.name)}, gradient norm` : visible(subject.name);
+function captionOf(subject, { site }, thresholds) {
+  const lines = thresholds.length === 0 ? "" : `; dashed: ${thresholds.map(formatNumber).join(", ")}`;
+  if (subject.kind === "gate") return `norm that came to the ${siteWords(site)}${lines}`;
+  const name = visible(subject.name);
+  return `${subject.kind === "parameter" ? `${name}, gradient norm` : name}${lines}`;
 }

@@ -9,6 +9,7 @@
 import { parseSite } from "../model/gate_sites.js";
 import { nameOfMetric } from "./completion.js";
 
+const NUMBER = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$/;
 const NAMES = /[A-Za-z_][A-Za-z0-9_]*/g;
 
 /**
@@ -32,14 +33,39 @@ export function subjectOf({ site, when }, metrics, measured) {
 }
 
 /**
- * From about which step the dry run goes.
+ * The steps that the dry run went over; an older job does not tell them, and its last is the latest sample's.
  * @param {Trial} trial
  * @param {number | null} latest step of the latest sample
  * @param {number} every samples each n-th step
+ * @returns {[number, number]}
  */
-export function trialStart({ samples, closed }, latest, every) {
-  const first = closed?.[0] ?? Infinity;
-  return Math.max(0, Math.min(first, (latest ?? 0) - (samples - 1) * every));
+export function trialRange({ samples, closed, first = null, last = null }, latest, every) {
+  const marked = closed ?? [];
+  const end = last ?? Math.max(latest ?? 0, ...marked.slice(-1));
+  if (first !== null) return [first, end];
+  return [Math.max(0, Math.min(marked[0] ?? Infinity, end - (samples - 1) * every)), end];
+}
+
+/**
+ * The numbers that a condition compares a name with, as `norm > 10` and `10 < norm` do; none of those that are part
+ * of a longer expression.
+ * @param {string} when
+ * @param {string} name as conditions have it
+ * @returns {number[]}
+ */
+export function thresholdsOf(when, name) {
+  /** @type {Set<number>} */
+  const found = new Set();
+  for (const part of when.split(/\b(?:and|or|not)\b|[()]/)) {
+    const sides = part.split(/[<>]=?|[=!]=/).map((side) => side.trim());
+    sides.forEach((side, i) => {
+      if (side !== name) return;
+      for (const other of [sides[i - 1], sides[i + 1]]) {
+        if (other !== undefined && NUMBER.test(other)) found.add(Number(other));
+      }
+    });
+  }
+  return [...found];
 }
 
 /**

@@ -77,7 +77,9 @@ def test_a_gate_is_written_tried_and_asked_for(
     answer = dialog.locator(".answer")
     expect(answer).to_contain_text("Would have been closed in 13 of the last 40 samples (33 %).")
     chart = dialog.locator(".trial-chart")
-    expect(chart.locator(".caption")).to_have_text("a.weight, gradient norm")
+    expect(chart.locator(".caption")).to_have_text("a.weight, gradient norm; dashed: 2.00")
+    expect(chart.locator('.scatterlayer path.js-line[style*="stroke-dasharray"]')).to_have_count(1)
+    expect(chart.locator(".scatterlayer .points path")).to_have_count(13)
     expect(chart.locator(".scatterlayer path.js-fill")).to_have_count(1)
     expect(chart.locator('.scatterlayer path.js-line[style*="stroke-width: 3px"]')).to_have_count(
         13
