@@ -46,6 +46,8 @@ export class HeatmapData {
     /** @type {Answer | null} what is in sight, or was */
     this.detail = null;
     this.fetching = false;
+    /** Why the latest request has no answer, "" for one that has. */
+    this.failure = "";
     /** When a request may be tried again after one that failed, and the whole run after it has grown. */
     this.retryAt = -Infinity;
     this.followAt = -Infinity;
@@ -72,7 +74,13 @@ export class HeatmapData {
     const start = this.now();
     let cells = /** @type {Cells | null} */ (null);
     await this.guard(async () => {
-      cells = new Cells(await this.get(`${this.api}/${heatmapQuery(wanted.subject, wanted.room, missing)}`));
+      try {
+        cells = new Cells(await this.get(`${this.api}/${heatmapQuery(wanted.subject, wanted.room, missing)}`));
+        this.failure = "";
+      } catch (error) {
+        this.failure = error instanceof Error ? error.message : String(error);
+        throw error;
+      }
     });
     this.fetching = false;
     if (cells === null) this.retryAt = this.now() + RETRY_MS;

@@ -18,7 +18,6 @@
  * @property {import("../model/view_url.js").StepRange} range in sight
  * @property {readonly [number, number]} domain
  * @property {Record<string, string>} tokens
- * @property {string} within
  * @property {readonly string[]} selected names of rows
  * @property {readonly StepMark[]} marks
  * @property {number | null} step under the pointer
@@ -31,7 +30,7 @@ import { decadesBetween, rampColor } from "../model/norm_scale.js";
 import { stateOf } from "../model/states.js";
 import { paintCells, stateRuns } from "./cell_painting.js";
 import { layoutOf, ROW_HEIGHT, TOP } from "./heatmap_layout.js";
-import { rowLabel } from "./heatmap_words.js";
+import { rowLabel, sharedModule } from "./heatmap_words.js";
 import { inksOf } from "./inks.js";
 import { roundSteps, StepAxis } from "./step_axis.js";
 
@@ -173,19 +172,23 @@ export class HeatmapDrawing {
    * @param {HeatmapScene} scene
    * @param {Layout} layout
    */
-  #drawNames({ overview, within, selected, row: pointed, tokens }, layout) {
+  #drawNames({ overview, selected, row: pointed, tokens }, layout) {
     const { pen } = this;
     const every = Math.ceil((ROW_HEIGHT - 1) / layout.rowHeight);
     const most = Math.max(3, Math.floor((layout.left - 12) / LETTER));
     const { names, sizes } = overview.cells;
+    const around = sharedModule(names);
     pen.textAlign = "right";
     pen.textBaseline = "middle";
+    pen.font = `11px ${tokens["font"]}`;
+    pen.fillStyle = tokens["muted"];
+    if (around !== "") pen.fillText(shortenMiddle(`${visible(around)}.`, most), layout.left - 6, TOP / 2, layout.left - 8);
     for (let row = 0; row < names.length; row += 1) {
       if (row % every !== 0 && row !== pointed) continue;
       const marked = row === pointed || selected.includes(names[row]);
       pen.font = `${marked ? "600 " : ""}11px ${tokens["font"]}`;
       pen.fillStyle = tokens[marked || sizes[row] > 1 ? "text" : "muted"];
-      pen.fillText(shortenMiddle(visible(rowLabel(names[row], within)), most), layout.left - 6, TOP + (row + 0.5) * layout.rowHeight, layout.left - 8);
+      pen.fillText(shortenMiddle(visible(rowLabel(names[row], around)), most), layout.left - 6, TOP + (row + 0.5) * layout.rowHeight, layout.left - 8);
     }
   }
 

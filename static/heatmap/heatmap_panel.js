@@ -90,7 +90,7 @@ export class HeatmapPanel {
   #fill() {
     for (const [name, { label }] of Object.entries(STATISTICS)) this.statistic.append(element("option", { value: name }, label));
     for (const figure of CELL_FIGURES) this.figure.append(element("option", { value: figure }, FIGURES[figure]));
-    this.#setFolded(localStorage.getItem(FOLDED_KEY) === "true");
+    this.#setFolded(rememberedFold());
   }
 
   #listen() {
@@ -99,7 +99,7 @@ export class HeatmapPanel {
     this.wholeButton.addEventListener("click", () => this.#showWhole());
     this.fold.addEventListener("click", () => {
       this.#setFolded(!this.folded);
-      localStorage.setItem(FOLDED_KEY, String(this.folded));
+      rememberFold(this.folded);
       this.#ask();
     });
     this.crosshair.listen(() => this.#ask());
@@ -177,7 +177,6 @@ export class HeatmapPanel {
       range,
       domain: this.#domain,
       tokens,
-      within: overview.subject.within,
       selected: view.selected,
       marks: this.#marks,
       step,
@@ -205,7 +204,9 @@ export class HeatmapPanel {
     const [first, last] = this.#range ?? [0, 0];
     const whole = this.#whole;
     let hint = "";
-    if (overview === null) hint = "Asking the server …";
+    const { failure } = this.data;
+    if (failure !== "" && overview?.subject.within !== this.#scene?.view.within) hint = failure;
+    else if (overview === null) hint = "Asking the server …";
     else if (whole === null) hint = "No sample yet: rows appear with the first.";
     else if (this.#range !== null && (first > whole[1] || last < whole[0])) {
       hint = `No sample at steps ${formatCount(first)} to ${formatCount(last)}: the run has steps ${formatCount(whole[0])} to ${formatCount(whole[1])}. “Whole run” shows them.`;
@@ -453,5 +454,22 @@ export class HeatmapPanel {
     this.#say(lines.join(". "));
     this.#showTip(lines, axis.xOf(step), TOP + (this.#row + 0.5) * layout.rowHeight);
     this.#ask();
+  }
+}
+
+function rememberedFold() {
+  try {
+    return localStorage.getItem(FOLDED_KEY) === "true";
+  } catch {
+    return false; // storage is forbidden
+  }
+}
+
+/** @param {boolean} folded */
+function rememberFold(folded) {
+  try {
+    localStorage.setItem(FOLDED_KEY, String(folded));
+  } catch {
+    // storage is forbidden: the choice lasts as long as the page
   }
 }

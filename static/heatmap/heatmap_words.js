@@ -48,7 +48,17 @@ export function captionOf(cells, range, width, of, stat) {
 }
 
 /**
- * What a row is called inside of the open module: "layers.0 … 3" for neighbours of one module.
+ * The module that all rows lie in, "" for the model itself; a row never is what it lies in.
+ * @param {readonly string[]} names
+ */
+export function sharedModule(names) {
+  const paths = names.flatMap((name) => name.split(NEIGHBOURS));
+  const around = paths.reduce(moduleAround, paths[0] ?? "");
+  return paths.includes(around) ? around.split(".").slice(0, -1).join(".") : around;
+}
+
+/**
+ * What a row is called inside of a module: "layers.0 … 3" for neighbours of one module.
  * @param {string} name
  * @param {string} within
  */

@@ -60,9 +60,11 @@ test("a request that failed is tried again after a while, and what is there stay
   const zoomed = { ...WANTED, range: /** @type {const} */ ([0, 1]) };
   for (let i = 0; i < 3; i += 1) await data.fetchMissing(zoomed);
   assert.equal(asked.length, 2);
+  assert.equal(data.failure, "away");
   assert.notEqual(data.overview, null);
   away = false;
   clock.now = 60_000;
   await data.fetchMissing(zoomed);
   assert.deepEqual(data.detail?.range, [0, 1]);
+  assert.equal(data.failure, "");
 });

@@ -1,7 +1,7 @@
 /** What the heat map says. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { captionOf, cellLines, pixelWords, rowLabel } from "../../../static/heatmap/heatmap_words.js";
+import { captionOf, cellLines, pixelWords, rowLabel, sharedModule } from "../../../static/heatmap/heatmap_words.js";
 import { stateCode } from "../../../static/model/states.js";
 import { cellsOf } from "../support/heatmap_cells.js";
 
@@ -32,4 +32,11 @@ test("a row is called by what tells it from its neighbours", () => {
   assert.equal(rowLabel("encoder.layers.0 … encoder.layers.3", "encoder"), "layers.0 … 3");
   assert.equal(rowLabel("encoder.layers.0", ""), "encoder.layers.0");
   assert.equal(rowLabel("encoder … decoder", ""), "encoder … decoder");
+});
+
+test("what all rows lie in is said once", () => {
+  assert.equal(sharedModule(["m.layers.0 … m.layers.3", "m.layers.4"]), "m.layers");
+  assert.equal(sharedModule(["m.a.weight"]), "m.a");
+  assert.equal(sharedModule(["m", "m.a"]), "");
+  assert.equal(sharedModule([]), "");
 });
