@@ -100,14 +100,18 @@ def event_rows(
     first_step: int | None = None,
     last_step: int | None = None,
     parameter: str | None = None,
+    level: str | None = None,
+    text: str | None = None,
     after: int | None = None,
+    before: int | None = None,
     ids: Iterable[int] | None = None,
     dismissed: bool = True,
 ) -> list[EventRow]:
     """Return the latest events of a run that are all of this, newest first.
 
-    `first_step` and `last_step` choose those that touch the steps between; `after` an id, those
-    behind it. Raises `UnknownRun`, `UnknownParameter` and `ReversedRange`.
+    `first_step` and `last_step` choose those that touch the steps between; `text` those with it in
+    the sentence, in upper or lower case; `after` and `before` an id, those behind it and those
+    ahead of it. Raises `UnknownRun`, `UnknownParameter` and `ReversedRange`.
     """
     run_record(connection, run)
     if first_step is not None and last_step is not None and first_step > last_step:
@@ -121,6 +125,12 @@ def event_rows(
         query = query.where(events.c.step <= last_step)
     if after is not None:
         query = query.where(events.c.id > after)
+    if before is not None:
+        query = query.where(events.c.id < before)
+    if level is not None:
+        query = query.where(events.c.level == level)
+    if text:
+        query = query.where(events.c.sentence.icontains(text, autoescape=True))
     if ids is not None:
         query = query.where(events.c.id.in_(list(ids)))
     if not dismissed:

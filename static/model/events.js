@@ -2,10 +2,20 @@
  * The events that the page knows: what happened in the run, by kind.
  *
  * @typedef {import("../wire.js").EventRow} EventRow
+ *
+ * @typedef {object} EventFilter which events are listed; empty texts ask for nothing
+ * @property {string} kind
+ * @property {string} level
+ * @property {string} text a part of the sentence, in upper or lower case
+ * @property {boolean} dismissed those that were dismissed, too
  */
+import { formatCount, plural } from "../base/format.js";
 
 /** How many events the page keeps: twice as many as the server sends at connect. */
 export const EVENTS_KEPT = 200;
+/** Around an event such a part of the run is shown on either side, and at least so many steps. */
+const SHARE_AROUND = 0.01;
+const LEAST_AROUND = 20;
 
 /** @type {{readonly [K in EventRow["kind"]]: string}} the word of each kind */
 const LABELS = Object.freeze({
@@ -22,12 +32,46 @@ const LABELS = Object.freeze({
   run: "run",
 });
 
+export const KINDS = Object.freeze(Object.keys(LABELS));
+export const LEVELS = Object.freeze(["alert", "note"]);
+
 /**
  * The word of a kind; one of a newer server is said as it is named.
  * @param {string} kind
  */
 export function eventLabel(kind) {
   return Object.hasOwn(LABELS, kind) ? LABELS[/** @type {EventRow["kind"]} */ (kind)] : kind;
+}
+
+/**
+ * The steps of an event in words: step 12, or steps 12 to 40.
+ * @param {EventRow} event
+ */
+export function eventSteps({ step, last_step }) {
+  return last_step > step ? `steps ${formatCount(step)} to ${formatCount(last_step)}` : `step ${formatCount(step)}`;
+}
+
+/**
+ * Is an event one of those that a filter lists? The server answers alike: `event_rows`.
+ * @param {EventRow} event
+ * @param {EventFilter} filter
+ */
+export function passesFilter(event, { kind, level, text, dismissed }) {
+  if (kind !== "" && event.kind !== kind) return false;
+  if (level !== "" && event.level !== level) return false;
+  if (!dismissed && event.dismissed !== null) return false;
+  return event.sentence.toLowerCase().includes(text.toLowerCase());
+}
+
+/**
+ * The steps to show an event among: what was just before and after it, in a run that has come so far.
+ * @param {EventRow} event
+ * @param {number} reached the latest step of the run
+ * @returns {[number, number]}
+ */
+export function rangeAround({ step, last_step }, reached) {
+  const around = Math.max(LEAST_AROUND, Math.ceil(reached * SHARE_AROUND));
+  return [Math.max(0, step - around), last_step + around];
 }
 
 /**
@@ -42,9 +86,24 @@ export function mergeEvents(known, rows) {
 }
 
 /**
- * How many alerts nobody has put aside.
+ * The alerts that nobody has dismissed.
  * @param {readonly EventRow[]} events
  */
 export function openAlerts(events) {
-  return events.filter(({ level, dismissed }) => level === "alert" && dismissed === null).length;
+  return events.filter(({ level, dismissed }) => level === "alert" && dismissed === null);
+}
+
+/**
+ * What has happened, in short: the open alerts, or else all that happened; "" when nothing did.
+ * @param {readonly EventRow[]} events the latest, newest first, numbered from 1 on
+ */
+export function eventSummary(events) {
+  if (events.length === 0) return "";
+  const open = openAlerts(events);
+  const told = open.length > 0 ? open : events;
+  // What is older than the latest is not known here.
+  const atLeast = events[events.length - 1].id > 1 && open.length > 0 ? "at least " : "";
+  const count = open.length > 0 ? plural(open.length, "open alert") : plural(events[0].id, "event");
+  const last = formatCount(Math.max(...told.map(({ last_step }) => last_step)));
+  return `${atLeast}${count}, ${told.length > 1 ? "the last " : ""}at step ${last}`;
 }

@@ -20,8 +20,11 @@
  * @property {string} why name of the parameter that is explained; "" for none
  * @property {CellFigure} of
  * @property {string} within path of the module that the heat map is opened to; "" for the whole model
+ * @property {import("./events.js").EventFilter} events which events are listed
+ * @property {number | null} event the event that the charts show
  * @property {StepRange | null} range the steps that every chart shows; null for the whole run as it grows
  */
+import { KINDS, LEVELS } from "./events.js";
 import { FIRST_STATISTIC, isStatistic } from "../link/statistics.js";
 
 /** What the tree can be sorted by: the largest first with a `-`. */
@@ -51,8 +54,29 @@ export function readView(search) {
     why: query.get("why") ?? "",
     of: figureOf(query.get("of") ?? ""),
     within: query.get("within") ?? "",
+    events: eventFilterOf(query),
+    event: idOf(query.get("event")),
     range: rangeOf(query.get("from"), query.get("to")),
   };
+}
+
+/**
+ * Which events are listed; a kind or a level that there is not chooses nothing.
+ * @param {URLSearchParams} query
+ */
+function eventFilterOf(query) {
+  const one = (/** @type {string} */ key, /** @type {readonly string[]} */ of) => of.find((each) => each === query.get(key)) ?? "";
+  return {
+    kind: one("event_kind", KINDS),
+    level: one("event_level", LEVELS),
+    text: query.get("event_text") ?? "",
+    dismissed: query.get("event_dismissed") === "1",
+  };
+}
+
+/** @param {string | null} text */
+function idOf(text) {
+  return /^\d{1,15}$/.test(text ?? "") ? Number(text) : null;
 }
 
 /**
@@ -121,6 +145,11 @@ export function writeView(view) {
   if (view.why !== "") query.set("why", view.why);
   if (view.of !== CELL_FIGURES[0]) query.set("of", view.of);
   if (view.within !== "") query.set("within", view.within);
+  if (view.events.kind !== "") query.set("event_kind", view.events.kind);
+  if (view.events.level !== "") query.set("event_level", view.events.level);
+  if (view.events.text !== "") query.set("event_text", view.events.text);
+  if (view.events.dismissed) query.set("event_dismissed", "1");
+  if (view.event !== null) query.set("event", String(view.event));
   if (view.range !== null) {
     query.set("from", String(view.range[0]));
     query.set("to", String(view.range[1]));

@@ -1,5 +1,5 @@
 /**
- * What of the page can be seen now, and so what the server is to tell it: nothing else is sent. A panel that
+ * What of the page can be seen now, and so what the server is to tell it: nothing else is sent but events. A panel that
  * shows what the job streams is an entry of `PANELS`; what changes seldom is told as long as the page is looked at.
  *
  * @typedef {keyof typeof PANELS} Panel
@@ -15,6 +15,8 @@ const PANELS = Object.freeze({
   ".lines.panel": ["samples", "metrics"],
   "#gate-editor": ["metrics"],
 });
+/** What a hidden page is told: its title counts alerts, and a notification tells of them. */
+const HIDDEN = Object.freeze(["events"]);
 /** What the page shows of a sample beside the norm. */
 const STATISTICS = Object.freeze(["update_ratio", "weight_norm"]);
 /** How far outside of the window a panel is already kept up to date. */
@@ -33,7 +35,7 @@ export const ALL_PANELS = Object.freeze(/** @type {Panel[]} */ (Object.keys(PANE
 export function watchOf(seen, hidden, interval) {
   const streamed = new Set(ALL_PANELS.flatMap((panel) => PANELS[panel]));
   const seldom = MESSAGE_TYPES.filter((type) => !streamed.has(type));
-  const topics = hidden ? [] : [...seldom, ...[...seen].flatMap((panel) => PANELS[panel])];
+  const topics = hidden ? HIDDEN : [...seldom, ...[...seen].flatMap((panel) => PANELS[panel])];
   return { type: "watch", topics: [...new Set(topics)].sort(), statistics: [...STATISTICS], interval };
 }
 

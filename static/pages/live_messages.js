@@ -7,10 +7,12 @@
  * @typedef {import("../model/records.js").LiveMessage} LiveMessage
  * @typedef {import("../model/records.js").MessageType} MessageType
  * @typedef {import("../model/run_state.js").RunState} RunState
+ * @typedef {import("../wire.js").EventRow} EventRow
  * @typedef {import("../wire.js").MetricPoint} MetricPoint
  *
  * @typedef {object} Told what keeps the news
- * @property {Pick<RunState, "setRun" | "setCommands" | "setGates" | "setAlerts" | "setOptimizers" | "setEvents">} state
+ * @property {Pick<RunState, "setRun" | "setCommands" | "setGates" | "setAlerts" | "setOptimizers">} state
+ * @property {{take: (rows: readonly EventRow[]) => void}} events
  * @property {{addMetrics: (points: readonly MetricPoint[], complete: boolean) => void}} lines
  * @property {{outdate: () => void}} explanations
  * @property {() => void} loadParameters
@@ -25,7 +27,7 @@ const HANDLERS = Object.freeze({
   explanations: ({ explanations }) => explanations.outdate(),
   alerts: ({ state }, { alerts }) => state.setAlerts(alerts),
   optimizers: ({ state }, { step, groups }) => state.setOptimizers({ step, groups }),
-  events: ({ state }, { events }) => state.setEvents(events),
+  events: ({ events: told }, { events }) => told.take(events),
   metrics: ({ lines }, { points, complete }) => lines.addMetrics(points, complete),
 });
 

@@ -6,6 +6,7 @@
 import { byId, find, setAttribute, setText } from "../base/dom.js";
 import { formatAge, formatCost, formatCount, formatJob, formatRate } from "../base/format.js";
 import { visible } from "../base/visible.js";
+import { openAlerts } from "../model/events.js";
 
 export class RunHeader {
   constructor() {
@@ -28,7 +29,7 @@ export class RunHeader {
     const { run } = state;
     if (run === null) return;
     const known = live.lostFor === null;
-    this.#nameRun(visible(run.name));
+    this.entitle(state);
     setAttribute(this.status, "data-status", known ? run.status : "reconnecting");
     setText(this.status, known ? run.status : `${run.status} when last heard`);
     setText(this.figures, visible(run.figures));
@@ -43,12 +44,14 @@ export class RunHeader {
     this.#runBanner(state);
   }
 
-  /** @param {string} name */
-  #nameRun(name) {
-    if (this.name.textContent === name && document.title.startsWith(name)) return;
+  /** The run's name at the head and in the browser's tab, there with the number of alerts that nobody dismissed. @param {RunState} state */
+  entitle({ run, events }) {
+    if (run === null) return;
+    const name = visible(run.name);
     setText(this.name, name);
     setAttribute(this.name, "title", name);
-    document.title = `${name} · Gradgate`;
+    const title = pageTitle(name, openAlerts(events).length);
+    if (document.title !== title) document.title = title;
   }
 
   /**
@@ -93,6 +96,14 @@ export class RunHeader {
     setText(this.runBanner, text);
     this.runBanner.hidden = false;
   }
+}
+
+/**
+ * @param {string} name of the run
+ * @param {number} alerts that nobody has dismissed
+ */
+export function pageTitle(name, alerts) {
+  return `${alerts > 0 ? `(${formatCount(alerts)}) ` : ""}${name} · Gradgate`;
 }
 
 /** @param {number} seconds */

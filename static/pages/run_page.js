@@ -59,11 +59,13 @@ export class RunPage {
       state,
       lines: panels.lines.data,
       explanations: panels.explanations,
+      events: panels.events,
       loadParameters: () => void this.loadParameters(),
     };
     this.live.open({
       onMessage: (message) => {
         receive(message, told);
+        this.panels.header.entitle(state);
         this.redraw();
       },
       onFrame: (frame) => {
@@ -249,6 +251,23 @@ export class RunPage {
   chooseLog(log) {
     this.view.chooseLog(log);
     this.#changed();
+  }
+
+  /**
+   * Show the steps around an event in every chart, and its parameter.
+   * @param {import("../wire.js").EventRow} event
+   */
+  showEvent(event) {
+    this.view.showEvent(event, this.state.step);
+    if (this.state.loaded) this.view.keepKnown(this.state.parameters.map(({ name }) => name));
+    this.panels.lines.data.hurry();
+    this.#changed();
+  }
+
+  /** @param {import("../model/events.js").EventFilter} filter */
+  filterEvents(filter) {
+    this.view.events = filter;
+    this.#replaceView();
   }
 
   /** @param {string} name */

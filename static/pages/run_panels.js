@@ -23,6 +23,9 @@
  * @property {(range: import("../model/view_url.js").StepRange | null, goesOn: boolean) => void} showRange
  * @property {(column: "grad_norm" | "update_ratio") => void} sortBy
  * @property {(log: string) => void} chooseLog
+ * @property {(event: import("../wire.js").EventRow) => void} showEvent the steps around it, and its parameter
+ * @property {(filter: import("../model/events.js").EventFilter) => void} filterEvents
+ * @property {() => void} redraw
  * @property {() => void} drawLines
  *
  * @typedef {object} Scene what the panels are drawn from, beside the run's state
@@ -39,14 +42,12 @@ import { CommandLog } from "../commands/command_log.js";
 import { CommandSender } from "../commands/command_sender.js";
 import { drifted } from "../commands/undo.js";
 import { ExplainControl } from "../explain/explain_control.js";
-import { EventList } from "../commands/event_list.js";
+import { EventControl } from "../events/event_control.js";
 import { GateControl } from "../gates/gate_control.js";
 import { HeatmapPanel } from "../heatmap/heatmap_panel.js";
-import { postJson } from "../link/api.js";
 import { Crosshair } from "../model/crosshair.js";
 import { sortedRows, visibleRows } from "../model/module_tree.js";
 import { nameToExplain } from "../model/explained.js";
-import { openAlerts } from "../model/events.js";
 import { FilterMatch } from "../tree/filter_match.js";
 import { RunAlerts } from "../tree/run_alerts.js";
 import { SortHeads } from "../tree/sort_heads.js";
@@ -98,6 +99,7 @@ export class RunPanels {
       onPick: (word) => actions.toggleFilterWord(word),
       onWhy,
       onDrifted: (id) => actions.goToCommand(id),
+      onEvents: () => actions.chooseLog("events"),
     });
     this.runAlerts = new RunAlerts(byId("run-alerts", HTMLElement));
     this.tree = new TreeView(byId("tree", HTMLElement), {
@@ -113,9 +115,12 @@ export class RunPanels {
     this.log = new CommandLog(byId("commands", HTMLElement), byId("announcement", HTMLElement), (command) =>
       this.sender.undo(command),
     );
-    this.events = new EventList(byId("events", HTMLElement), (event, dismissed) => {
-      const dismiss = `${api}/events/${event.id}/dismiss?dismissed=${dismissed}`;
-      void requests.run(async () => state.setEvents([await postJson(dismiss, {})]), "command");
+    this.events = new EventControl(api, state, {
+      guard: (request, kind) => requests.run(request, kind),
+      onShow: (event) => actions.showEvent(event),
+      onSelect: (name) => actions.pick(state.parameters.findIndex((each) => each.name === name)),
+      onFilter: (filter) => actions.filterEvents(filter),
+      onChange: () => actions.redraw(),
     });
   }
 
@@ -169,14 +174,11 @@ export class RunPanels {
   #drawLog({ view, locked }) {
     const { state } = this;
     this.logTabs.show(view.log);
-    this.events.list.hidden = view.log !== "events";
     this.log.list.hidden = view.log !== "commands";
     this.gates.list.list.hidden = view.log !== "gates";
     this.log.render(state.commands, state.gates, locked);
     this.gates.render(locked);
-    this.events.render(state.events);
-    const open = openAlerts(state.events);
-    setText(byId("tab-events", HTMLElement), open > 0 ? `Events (${open})` : "Events");
+    this.events.render(view.events, view.event, view.log === "events");
   }
 
   /**

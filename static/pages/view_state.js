@@ -2,14 +2,16 @@
  * What the person looks at on a run's page, and how each choice changes it.
  *
  * @typedef {import("../model/view_url.js").View} View
+ * @typedef {import("../wire.js").EventRow} EventRow
  */
+import { rangeAround } from "../model/events.js";
 import { figureOf, logOf, MAX_SELECTED, nextSort, readView, statisticOf } from "../model/view_url.js";
 
 /** @implements {View} */
 export class ViewState {
   /** @param {string} search the query string of the page's address */
   constructor(search) {
-    const { filter, selected, tab, log, collapsed, metrics, stat, sort, why, of, within, range } = readView(search);
+    const { filter, selected, tab, log, collapsed, metrics, stat, sort, why, of, within, range, events, event } = readView(search);
     this.filter = filter;
     this.selected = selected;
     this.tab = tab;
@@ -22,6 +24,8 @@ export class ViewState {
     this.of = of;
     this.within = within;
     this.range = range;
+    this.events = events;
+    this.event = event;
   }
 
   /**
@@ -55,6 +59,18 @@ export class ViewState {
    */
   toggleMetric(name, shown) {
     this.metrics = shown.includes(name) ? shown.filter((each) => each !== name) : [...shown, name];
+  }
+
+  /**
+   * Show an event: the steps around it, and its first parameter among those that are selected.
+   * @param {EventRow} event
+   * @param {number} reached the latest step of the run
+   */
+  showEvent(event, reached) {
+    this.event = event.id;
+    this.range = rangeAround(event, reached);
+    const [name] = event.parameters;
+    if (name !== undefined && !this.selected.includes(name)) this.select(name, false);
   }
 
   /** @param {string} stat */

@@ -13,6 +13,7 @@ import { tick } from "../base/glyphs.js";
 import { visible } from "../base/visible.js";
 import { alertLabel, ALERT_MEANING, noteLabel, NOTE_MEANING } from "../model/alerts.js";
 import { causeOf } from "../model/causes.js";
+import { eventSummary } from "../model/events.js";
 import { stateGlyph } from "../model/state_glyph.js";
 import { CALM, countStates, stateCode, stateOf, TROUBLES } from "../model/states.js";
 import { ALERT_WORD, causeWord, NOTE_WORD, stateWord } from "./filter.js";
@@ -24,8 +25,9 @@ export class TroubleStrip {
    * @param {(word: string) => void} handlers.onPick a word for the filter
    * @param {(name: string) => void} handlers.onWhy of a parameter that has no row
    * @param {(command: number) => void} handlers.onDrifted
+   * @param {() => void} handlers.onEvents the list of events is asked for
    */
-  constructor(box, { onPick, onWhy, onDrifted }) {
+  constructor(box, { onPick, onWhy, onDrifted, onEvents }) {
     this.box = box;
     this.key = "";
     /** @type {Map<string, number>} places in the row by what a chip is of: a late one moves none of the others */
@@ -33,10 +35,11 @@ export class TroubleStrip {
     box.addEventListener("click", (event) => {
       const chip = event.target instanceof Element && event.target.closest(".chip");
       if (!(chip instanceof HTMLElement)) return;
-      const { word, why, drifted: id } = chip.dataset;
+      const { word, why, drifted: id, events } = chip.dataset;
       if (word !== undefined) onPick(word);
       if (why !== undefined) onWhy(why);
       if (id !== undefined) onDrifted(Number(id));
+      if (events !== undefined) onEvents();
     });
   }
 
@@ -45,7 +48,7 @@ export class TroubleStrip {
    * @param {string} filter the text of the filter box
    * @param {readonly CommandRow[]} drifted newest first
    */
-  render({ states, alerts, notes, ofRun, run, verdicts }, filter, drifted) {
+  render({ states, alerts, notes, ofRun, run, verdicts, events }, filter, drifted) {
     const counts = countStates(states);
     const count = (/** @type {StateName} */ name) => counts.get(name) ?? 0;
     const words = filter.split(/\s+/);
@@ -56,7 +59,8 @@ export class TroubleStrip {
     // More than are listed, of which those of the whole run have no row.
     const told = ofRun.filter(({ level }) => level !== "note").length;
     const missed = alerts.size === 0 ? 0 : Math.max(alerts.size, (run?.alerts ?? 0) - told);
-    const key = JSON.stringify([[...counts], words, groups, measured, missed, notes.size, told, drifted.map(({ id, reason }) => [id, reason])]);
+    const happened = eventSummary(events);
+    const key = JSON.stringify([happened, [...counts], words, groups, measured, missed, notes.size, told, drifted.map(({ id, reason }) => [id, reason])]);
     if (key === this.key) return;
     this.key = key;
     const quiet = missed + told === 0 && drifted.length === 0 && groups.length === 0 && !TROUBLES.some((name) => count(name) > 0);
@@ -64,11 +68,12 @@ export class TroubleStrip {
     this.#replace(
       ...(missed > 0 || pressed(ALERT_WORD) ? [alertChip(missed, pressed(ALERT_WORD))] : []),
       ...(drifted.length > 0 ? [driftedChip(drifted)] : []),
-      ...(quiet ? [verdict(measured)] : []),
+      ...(quiet ? [verdict(measured, happened !== "")] : []),
       ...shown(TROUBLES).map((name) => stateChip(name, count(name), pressed(stateWord(name)))),
       ...causeChips(groups, pressed),
       ...shown(CALM).map((name) => stateChip(name, count(name), pressed(stateWord(name)))),
       ...(notes.size > 0 || pressed(NOTE_WORD) ? [noteChip(notes.size, pressed(NOTE_WORD))] : []),
+      ...(happened !== "" ? [eventsChip(happened)] : []),
     );
   }
 
@@ -141,10 +146,21 @@ function driftedChip(commands) {
   return made;
 }
 
-/** @param {boolean} measured */
-function verdict(measured) {
-  if (!measured) return element("span", { class: "muted" }, "No sample yet");
-  return element("span", { class: "none" }, tick(), "No trouble");
+/**
+ * The latest sample alone is calm; what happened before is behind it.
+ * @param {boolean} measured
+ * @param {boolean} goesOn
+ */
+function verdict(measured, goesOn) {
+  const more = goesOn ? ";" : "";
+  if (!measured) return element("span", { class: "muted" }, `No sample yet${more}`);
+  return element("span", { class: "none", title: "In the latest sample" }, tick(), `No trouble now${more}`);
+}
+
+/** @param {string} happened */
+function eventsChip(happened) {
+  const title = "What happened in this run. Click to list it.";
+  return element("button", { type: "button", class: "chip calm events", "data-events": "", title }, happened);
 }
 
 /**

@@ -16,7 +16,7 @@ const FLOORS = Object.freeze([
   ["base"],
   ["link"],
   ["model"],
-  ["charts", "commands", "tree"],
+  ["charts", "commands", "events", "tree"],
   ["compare", "explain", "gates", "heatmap"],
   ["pages"],
   ["."],

@@ -277,7 +277,7 @@ def test_what_no_module_has_is_explained_too(play: Play, open_run: OpenRun, run:
     probe = play(run, "a.weight")
     probe.sample(1, [0.5])
     page = open_run(run)
-    expect(page.page.locator("#trouble")).to_contain_text("No trouble")
+    expect(page.page.locator("#trouble")).to_contain_text("No trouble now")
     name = "a.layers[0].weight"
     probe.explanations(2, 1, explanation(None, name, cause="not_in_optimizer"))
     chip = page.page.get_by_role("button", name="1 not in the optimizer, unregistered")

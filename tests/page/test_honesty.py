@@ -61,7 +61,7 @@ def test_no_trouble_is_said_in_words(play: Play, open_run: OpenRun, run: str) ->
     probe = play(run, "a.weight", "a.bias")
     probe.sample(1, [0.5, float("nan")], [PRESENT, FROZEN])
     page = open_run(run)
-    expect(page.page.locator("#trouble")).to_contain_text("No trouble")
+    expect(page.page.locator("#trouble")).to_contain_text("No trouble now")
     expect(page.page.get_by_role("button", name="1 frozen")).to_be_visible()
 
 

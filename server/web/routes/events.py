@@ -9,7 +9,7 @@ from fastapi import HTTPException, Path, Query
 
 from ...protocol import limits
 from ...protocol.events import EventKind, EventRow, EventRows
-from ...protocol.fields import ParameterName
+from ...protocol.fields import AlertLevel, Label, ParameterName
 from ...store.events import event_rows
 from ..dependencies import PartsOf, StoreOf
 from .commands import STORE_PATIENCE
@@ -24,11 +24,15 @@ def list_events(
     first_step: Annotated[Step, Query(alias="from")] = None,
     last_step: Annotated[Step, Query(alias="to")] = None,
     parameter: Annotated[ParameterName | None, Query()] = None,
+    level: AlertLevel | None = None,
+    text: Annotated[Label | None, Query()] = None,
     after: Annotated[int | None, Query(ge=0, le=limits.NUMBER)] = None,
+    before: Annotated[int | None, Query(ge=0, le=limits.NUMBER)] = None,
     dismissed: bool = True,
     limit: Annotated[int, Query(ge=1, le=10_000)] = 100,
 ) -> EventRows:
-    """What happened, newest first: of some kinds, between two steps, of a parameter, after an id.
+    """What happened, newest first: of some kinds, between two steps, of a parameter, of a level,
+    with a text in the sentence, after an id, before one.
 
     With `dismissed=false` those that a person put aside are left out.
     """
@@ -41,7 +45,10 @@ def list_events(
             first_step=first_step,
             last_step=last_step,
             parameter=parameter,
+            level=level,
+            text=text,
             after=after,
+            before=before,
             dismissed=dismissed,
         )
     return EventRows(events=rows)

@@ -1,17 +1,8 @@
 /** Events as the page keeps them. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { eventLabel, EVENTS_KEPT, mergeEvents, openAlerts } from "../../../static/model/events.js";
-
-/**
- * @param {number} id
- * @param {object} [changes]
- * @returns {import("../../../static/wire.js").EventRow}
- */
-function event(id, changes = {}) {
-  const row = { kind: "spike", level: "alert", time: 1, step: id, last_step: id, parameters: [], count: 0 };
-  return /** @type {any} */ ({ id, sentence: "", figures: {}, dismissed: null, ...row, ...changes });
-}
+import { eventLabel, EVENTS_KEPT, eventSteps, eventSummary, mergeEvents, openAlerts, passesFilter, rangeAround } from "../../../static/model/events.js";
+import { event } from "../support/events.js";
 
 test("newer rows take the place of known ones, newest first, and the oldest are forgotten", () => {
   const grown = event(2, { last_step: 9 });
@@ -21,11 +12,43 @@ test("newer rows take the place of known ones, newest first, and the oldest are 
   assert.equal(mergeEvents([], many).at(-1)?.id, 6);
 });
 
-test("alerts count until somebody puts them aside", () => {
-  assert.equal(openAlerts([event(3), event(2, { dismissed: 5 }), event(1, { level: "note" })]), 1);
+test("alerts are open until somebody dismisses them", () => {
+  assert.deepEqual(openAlerts([event(3), event(2, { dismissed: 5 }), event(1, { level: "note" })]), [event(3)]);
 });
 
 test("a kind has a word, and one of a newer server its own name", () => {
   assert.equal(eventLabel("not_moving"), "not moving");
   assert.equal(eventLabel("toString"), "toString");
+});
+
+test("an event is of one step, or of several", () => {
+  assert.equal(eventSteps(event(1200)), "step 1,200");
+  assert.equal(eventSteps(event(3, { last_step: 4000 })), "steps 3 to 4,000");
+});
+
+test("a filter lists what is all that it asks for", () => {
+  const all = { kind: "", level: "", text: "", dismissed: false };
+  const row = event(1, { sentence: "NaN in conv.weight." });
+  assert.ok(passesFilter(row, all));
+  assert.ok(passesFilter(row, { ...all, kind: "spike", level: "alert", text: "nan IN" }));
+  assert.ok(!passesFilter(row, { ...all, kind: "dead" }));
+  assert.ok(!passesFilter(row, { ...all, level: "note" }));
+  assert.ok(!passesFilter(row, { ...all, text: "bias" }));
+  const dismissed = event(1, { dismissed: 5 });
+  assert.ok(!passesFilter(dismissed, all));
+  assert.ok(passesFilter(dismissed, { ...all, dismissed: true }));
+});
+
+test("an event is shown among a hundredth of the run on either side, and 20 steps at least", () => {
+  assert.deepEqual(rangeAround(event(120_114), 200_000), [118_114, 122_114]);
+  assert.deepEqual(rangeAround(event(5, { last_step: 9 }), 300), [0, 29]);
+});
+
+test("what happened in short is the open alerts, or else everything", () => {
+  const begun = event(1, { level: "note", step: 0, last_step: 0 });
+  assert.equal(eventSummary([]), "");
+  assert.equal(eventSummary([begun]), "1 event, at step 0");
+  assert.equal(eventSummary([event(3, { level: "note", step: 90, last_step: 90 }), event(2, { dismissed: 7 }), begun]), "3 events, the last at step 90");
+  assert.equal(eventSummary([event(3, { level: "note" }), event(2), begun]), "1 open alert, at step 2");
+  assert.equal(eventSummary([event(9000, { step: 120_114, last_step: 120_114 }), event(8999)]), "at least 2 open alerts, the last at step 120,114");
 });

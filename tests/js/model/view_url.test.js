@@ -16,6 +16,8 @@ test("a view survives the URL, hostile names included", () => {
     why: "<img src=x onerror=alert(1)>&why=b",
     of: /** @type {const} */ ("mean"),
     within: "encoder.blocks & more",
+    events: { kind: "not_moving", level: "alert", text: "a & b=c", dismissed: true },
+    event: 12,
     range: /** @type {const} */ ([120, 4096]),
   };
   assert.deepEqual(readView(writeView(view)), view);
@@ -33,6 +35,11 @@ test("at most eight parameters are selected, each once", () => {
 test("an unknown tab reads as none", () => {
   assert.equal(readView("?tab=heatmap").tab, "");
   assert.equal(readView("?log=heatmap").log, "commands");
+});
+
+test("a kind, a level or an event that there is not chooses nothing", () => {
+  const { events, event } = readView("?event_kind=toString&event_level=loud&event_dismissed=no&event=-3");
+  assert.deepEqual([events, event], [{ kind: "", level: "", text: "", dismissed: false }, null]);
 });
 
 test("an unknown statistic or order reads as the first", () => {

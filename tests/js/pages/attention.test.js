@@ -11,8 +11,8 @@ test("a page that is seen whole wants everything that it has a use for", () => {
   assert.equal(interval, 0.25);
 });
 
-test("a hidden page wants nothing", () => {
-  assert.deepEqual(watchOf(ALL_PANELS, true, 0.25), { type: "watch", topics: [], statistics: ["update_ratio", "weight_norm"], interval: 0.25 });
+test("a hidden page wants to hear of events alone", () => {
+  assert.deepEqual(watchOf(ALL_PANELS, true, 0.25), { type: "watch", topics: ["events"], statistics: ["update_ratio", "weight_norm"], interval: 0.25 });
 });
 
 test("what the job streams is told while a panel that shows it is seen, and the rest always", () => {

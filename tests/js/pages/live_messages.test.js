@@ -10,7 +10,8 @@ function page() {
   const note = (/** @type {string} */ name) => (/** @type {unknown[]} */ ...values) => void told.push([name, ...values]);
   return {
     told,
-    state: { setRun: note("run"), setCommands: note("commands"), setGates: note("gates"), setAlerts: note("alerts"), setOptimizers: note("optimizers"), setEvents: note("events") },
+    state: { setRun: note("run"), setCommands: note("commands"), setGates: note("gates"), setAlerts: note("alerts"), setOptimizers: note("optimizers") },
+    events: { take: note("events") },
     lines: { addMetrics: note("metrics") },
     explanations: { outdate: note("explanations") },
     loadParameters: note("parameters"),

@@ -62,6 +62,12 @@ def test_an_event_names_its_parameters(
         ({"first_step": 16, "last_step": 30}, [3]),
         ({"last_step": 15}, [2, 1]),
         ({"after": 2}, [4, 3]),
+        ({"before": 3}, [2, 1]),
+        ({"before": 4, "limit": 1}, [3]),
+        ({"level": "note"}, [3]),
+        ({"text": "NORM OF A.WEIGHT"}, [4, 1]),
+        ({"text": "100 %"}, [3]),
+        ({"text": "%"}, [3]),
         ({"ids": {1, 4}}, [4, 1]),
         ({"parameter": "a.bias", "limit": 1}, [4]),
         ({"dismissed": False}, [4, 2, 1]),
@@ -73,7 +79,8 @@ def test_events_are_chosen(
     """Newest first, of those that are all of what is asked for."""
     append_events(connection, opened, [finding(5, 0)])
     append_events(connection, opened, [finding(10, 1, kind="dead", last_step=15)])
-    append_events(connection, opened, [finding(20, kind="gate"), finding(40, 0, 1)])
+    closed = finding(20, kind="gate", level="note", sentence="Closed in 100 % of the steps.")
+    append_events(connection, opened, [closed, finding(40, 0, 1)])
     dismiss_event(connection, opened, 3, 50.0)
     assert [row.id for row in event_rows(connection, opened, **{"limit": 9, **chosen})] == ids
 
