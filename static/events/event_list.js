@@ -129,7 +129,7 @@ function itemOf(event, known) {
       "p",
       { class: "event-facts" },
       element("time", { datetime: new Date(time * 1000).toISOString() }, formatTime(time)),
-      button("show", steps, { "aria-label": `Show ${steps} in every chart`, title: "Show the steps around it in every chart" }),
+      button("show", steps, { "aria-label": `Show ${steps} in the heat map`, title: "Show the steps around it in the heat map" }),
       ...named.map((name) => button("select", visible(name), { "data-name": name, title: `Select ${visible(name)}` })),
       ...(named.length > 0 && more > 0 ? [element("span", {}, `and ${formatCount(more)} more`)] : []),
     ),

@@ -1,4 +1,4 @@
-/** The step under the pointer, which every chart over steps shows. */
+/** The step under the pointer, for whatever shows steps. */
 export class Crosshair {
   /** @type {Set<(step: number | null) => void>} */
   #listeners = new Set();
@@ -10,7 +10,7 @@ export class Crosshair {
   }
 
   /**
-   * Show a step in every chart, null for none; listeners hear of a change only.
+   * Show a step, null for none; listeners hear of a change only.
    * @param {number | null} step
    */
   point(step) {

@@ -22,7 +22,7 @@
  * @property {string} within path of the module that the heat map is opened to; "" for the whole model
  * @property {import("./events.js").EventFilter} events which events are listed
  * @property {number | null} event the event that the charts show
- * @property {StepRange | null} range the steps that every chart shows; null for the whole run as it grows
+ * @property {StepRange | null} range the steps that the heat map shows; null for the whole run as it grows
  */
 import { KINDS, LEVELS } from "./events.js";
 import { FIRST_STATISTIC, isStatistic } from "../link/statistics.js";

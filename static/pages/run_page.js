@@ -146,7 +146,7 @@ export class RunPage {
   }
 
   /**
-   * Show these steps in every chart, null for the whole run.
+   * Show these steps, null for the whole run.
    * @param {import("../model/view_url.js").StepRange | null} range
    * @param {boolean} goesOn is it one movement with the change before, that Back undoes as one?
    */
@@ -254,7 +254,7 @@ export class RunPage {
   }
 
   /**
-   * Show the steps around an event in every chart, and its parameter.
+   * Show the steps around an event in the heat map, and its parameter.
    * @param {import("../wire.js").EventRow} event
    */
   showEvent(event) {

@@ -67,7 +67,7 @@ export class RunPanels {
     const guard = (/** @type {() => Promise<void>} */ request) => requests.run(request);
     const onWhy = (/** @type {string} */ name) => actions.explain(name);
     this.state = state;
-    /** The step under the pointer, which every chart over steps shows. */
+    /** The step under the pointer, for whatever shows steps. */
     this.crosshair = new Crosshair();
     this.match = new FilterMatch();
     this.header = new RunHeader();

@@ -55,7 +55,7 @@ def test_an_event_is_shown_in_the_charts(play: Play, open_run: OpenRun, run: str
     expect(items).to_have_count(2)
     page.get_by_role("combobox", name="Kind of event").select_option("nonfinite")
     expect(items).to_have_count(1)
-    page.get_by_role("button", name="Show step 100 in every chart").click()
+    page.get_by_role("button", name="Show step 100 in the heat map").click()
     expect(items).to_have_attribute("aria-current", "true")
     link = re.compile(r"selected=b\.weight&.*event_kind=nonfinite&event=2&from=80&to=120$")
     expect(page).to_have_url(link)
