@@ -122,6 +122,8 @@ def trial(**changes: Any) -> dict[str, Any]:
         "samples": 4,
         "missing": [],
         "notes": ["The recorded norms are those that the optimizer was given."],
+        "first": None,
+        "last": None,
         **changes,
     }
 

@@ -222,7 +222,7 @@ def test_what_gathered_is_one_message_and_comes_again_until_it_is_stored() -> No
             assert json.loads(message)["type"] == "heartbeat"
         received.append([_number(frame) for frame in unbundle(message)])
         if not stored:
-            socket.send(json.dumps({"type": "ack", "seq": 40}))
+            socket.send(json.dumps({"type": "ack", "seq": 41}))
             socket.recv()
 
     with other_server(talk) as url:
@@ -233,7 +233,7 @@ def test_what_gathered_is_one_message_and_comes_again_until_it_is_stored() -> No
                 run.log(loss=number)
             trained.set()
             assert run.flush(20)
-    assert received == [list(range(1, 41)), list(range(12, 41))]
+    assert received == [list(range(1, 42)), list(range(12, 42))]
 
 
 def _number(frame: str | bytes) -> int:
