@@ -228,6 +228,10 @@ def parting(rank: int, size: int) -> object:
     if rank == 0:
         ranks.leave()
     dist.barrier()
+    # What it was told last it may still be acting upon, for a moment.
+    for thread in threading.enumerate():
+        if thread.name == "gradgate-ranks":
+            thread.join(2.0)
     talking = "gradgate-ranks" in {thread.name for thread in threading.enumerate()}
     refused = failure(lambda: ranks.agree(2, {}, timeout=20))
     ranks.leave()
