@@ -4,7 +4,7 @@
 # make quick [BASE=main]              the tests nearest to what has changed, in under a minute
 # make test-torch VERSION=2.15.0      the probe's tests on another torch, in an environment of its own
 # make mutants [ROOM=probe/freeze]    break lines on purpose and see the nearest test fail (long)
-# make check                          linters, type checks and every test; CI adds test-postgresql
+# make check                          linters, type checks and every test, as in CI
 # make wire                           the page's types of the wire, from docs/protocol.schema.json
 # make vendor                         static/vendor/ from what package.json names
 # make docs                           the documentation's site, in build/site
