@@ -146,9 +146,9 @@ class CloseVerdicts:
 
     def _has_no_effect(self, index: int) -> bool:
         """Return whether a bias has next to no gradient where others of its module have one."""
-        if self._table.parameters[index].dim() != 1:
+        module, _, own_name = self._table.name(index).rpartition(".")
+        if self._table.parameters[index].dim() != 1 or "bias" not in own_name:
             return False
-        module = self._table.name(index).rpartition(".")[0]
         beside = [
             norm
             for other, norm in enumerate(self._norms)
