@@ -14,7 +14,7 @@ from torch import Tensor
 from .groups import Group, Groups
 
 PAUSE = 2.0
-"""Seconds between two accounts, at the least: a schedule changes the rates in each step."""
+"""Seconds between two looks: a schedule changes the rates in each step, and samples may be many."""
 OF_THE_CODE = ("params", "foreach", "fused", "capturable", "differentiable", "initial_lr")
 """Options of how a step is computed, and not of what it does."""
 
@@ -38,13 +38,13 @@ class ToldGroups:
         self._not_before = -math.inf
 
     def tell(self, step: int) -> None:
-        """Send all if something has changed since it was told, and that is long enough ago."""
+        """Send all if something has changed since it was told; look only now and then."""
         if self._clock() < self._not_before:
             return
+        self._not_before = self._clock() + PAUSE
         account = [_message(group) for group in self._groups.all()]
         if account != self._told:
             self._told = account
-            self._not_before = self._clock() + PAUSE
             self._send(step, account)
 
 

@@ -60,6 +60,16 @@ export function setAttribute(target, name, value) {
 }
 
 /**
+ * Bring an item of a list into sight, and the focus to it.
+ * @param {HTMLElement} item
+ */
+export function goToItem(item) {
+  item.scrollIntoView({ block: "nearest" });
+  item.tabIndex = -1;
+  item.focus({ preventScroll: true });
+}
+
+/**
  * A name that is shortened before its end, with the whole of it as its title; nothing in it is hidden.
  * @param {HTMLElement} target an element of class `name`
  * @param {string} label what is shown

@@ -13,6 +13,17 @@ export function isGlob(text) {
 }
 
 /**
+ * What a word of a filter finds: a glob the whole of a name, any other text a part of it, in upper or lower case.
+ * @param {string} word
+ * @returns {(name: string) => boolean}
+ */
+export function wordMatcher(word) {
+  if (isGlob(word)) return globMatcher(word);
+  const piece = word.toLowerCase();
+  return (name) => name.toLowerCase().includes(piece);
+}
+
+/**
  * Does the glob match the whole name? At most (pieces × characters) comparisons, whatever the glob:
  * only the last `*` ever gives back what it took.
  * @param {string} pattern

@@ -5,7 +5,7 @@
  * @typedef {import("../model/records.js").GateRow} GateRow
  * @typedef {ReturnType<typeof oppositeOf>} Opposite
  */
-import { element, setName, setText } from "../base/dom.js";
+import { element, goToItem, setName, setText } from "../base/dom.js";
 import { formatCount, formatTime, plural } from "../base/format.js";
 import { Memo } from "../base/memo.js";
 import { visible } from "../base/visible.js";
@@ -78,10 +78,7 @@ export class CommandLog {
    */
   goTo(id) {
     const item = this.items.get(id)?.element;
-    if (item === undefined) return;
-    item.scrollIntoView({ block: "nearest" });
-    item.tabIndex = -1;
-    item.focus({ preventScroll: true });
+    if (item !== undefined) goToItem(item);
   }
 
   /** @param {ReadonlySet<number>} kept ids of the commands that the page keeps */

@@ -39,5 +39,7 @@ export function runHeads(runs) {
  * @param {number} place
  */
 export function swatch(place) {
-  return element("span", { class: "swatch", "data-series": String(place + 1), "aria-hidden": "true" });
+  const mark = element("span", { class: "swatch", "aria-hidden": "true" });
+  mark.style.background = `var(--series-${place + 1})`;
+  return mark;
 }

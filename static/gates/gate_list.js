@@ -9,7 +9,7 @@
  * @property {(gate: GateRow) => void} onPause also resumes
  * @property {(gate: GateRow) => void} onRemove
  */
-import { element, setName } from "../base/dom.js";
+import { element, goToItem, setName } from "../base/dom.js";
 import { formatCount, plural } from "../base/format.js";
 import { Memo } from "../base/memo.js";
 import { visible } from "../base/visible.js";
@@ -75,10 +75,7 @@ export class GateList {
   /** Show a gate and give it the focus. @param {number} id */
   goTo(id) {
     const item = this.items.get(id)?.element;
-    if (item === undefined) return;
-    item.scrollIntoView({ block: "nearest" });
-    item.tabIndex = -1;
-    item.focus({ preventScroll: true });
+    if (item !== undefined) goToItem(item);
   }
 
   /** @param {ReadonlySet<number>} kept */

@@ -6,7 +6,7 @@
  */
 import { byId, element, find, setText } from "../base/dom.js";
 import { formatCount, plural } from "../base/format.js";
-import { globMatcher, isGlob } from "../base/glob.js";
+import { wordMatcher } from "../base/glob.js";
 import { visible } from "../base/visible.js";
 import { drawPlot } from "../charts/plot_layout.js";
 import { readTokens } from "../charts/theme_tokens.js";
@@ -29,11 +29,14 @@ export class ComparePage {
     this.filter = byId("filter", HTMLInputElement);
     this.filter.addEventListener("input", () => this.#drawRatios());
     this.loading = false;
+    /** When the runs are read again, while one of them is live. @type {ReturnType<typeof setTimeout> | undefined} */
+    this.again = undefined;
   }
 
   /** Read the runs; those that cannot be read are told of, and the others are compared. */
   async load() {
     if (document.hidden || this.loading) return;
+    clearTimeout(this.again);
     this.loading = true;
     const answers = await Promise.allSettled(this.ids.map(fetchRun));
     this.loading = false;
@@ -44,7 +47,7 @@ export class ComparePage {
     setText(banner, failures.join(" "));
     this.#tell();
     this.draw();
-    if (this.runs.some(({ run }) => run.status === "live")) setTimeout(() => this.load(), AGAIN_MS);
+    if (this.runs.some(({ run }) => run.status === "live")) this.again = setTimeout(() => this.load(), AGAIN_MS);
   }
 
   /** Say what there is to do where there is nothing to compare. */
@@ -102,8 +105,7 @@ export class ComparePage {
   }
 
   #drawRatios() {
-    const text = this.filter.value.trim();
-    const matches = isGlob(text) ? globMatcher(text) : (/** @type {string} */ name) => name.includes(text);
+    const matches = wordMatcher(this.filter.value.trim());
     const { shown, matching } = renderRatios(find(byId("ratios", HTMLElement), "table"), this.runs, matches);
     const all = plural(matching, "parameter");
     setText(byId("matches", HTMLElement), shown < matching ? `the first ${shown} of ${all}` : all);

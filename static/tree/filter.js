@@ -13,7 +13,7 @@
  *
  * @typedef {(name: string, known: Known) => boolean} Predicate
  */
-import { globMatcher, isGlob } from "../base/glob.js";
+import { wordMatcher } from "../base/glob.js";
 import { TROUBLES } from "../model/states.js";
 
 const STATE_PREFIX = "state:";
@@ -49,12 +49,7 @@ function parseWord(word) {
   }
   if (word === ALERT_WORD) return (_name, { alert }) => alert;
   if (word === NOTE_WORD) return (_name, { note }) => note;
-  if (isGlob(word)) {
-    const matches = globMatcher(word);
-    return (name) => matches(name);
-  }
-  const piece = word.toLowerCase();
-  return (name) => name.toLowerCase().includes(piece);
+  return wordMatcher(word);
 }
 
 /** @param {string} state */

@@ -36,6 +36,14 @@ class RunPage:
         )
         return labels
 
+    def expect_rows(self, labels: list[str]) -> None:
+        """Wait until the tree holds these rows and no others."""
+        wait_for(lambda: self.rows() == labels, message=f"the tree shows {labels}")
+
+    def expect_top_rows(self, labels: list[str]) -> None:
+        """Wait until the tree begins with these rows."""
+        wait_for(lambda: self.rows()[: len(labels)] == labels, message=f"the tree begins {labels}")
+
     def fact(self, name: str) -> str:
         """A fact of the page's head."""
         return self.page.locator(f'[data-fact="{name}"]').inner_text()

@@ -72,7 +72,7 @@ def test_troubles_are_counted_by_cause(probe: FakeProbe, open_run: OpenRun, run:
     expect(page.row("a.weight").locator(".state .words")).to_have_text("absent · detached")
     expect(page.row("b.weight").locator(".state .words")).to_have_text("absent · not called")
     causes.first.click()
-    assert page.rows() == ["model", "a", "weight", "bias"]
+    page.expect_rows(["model", "a", "weight", "bias"])
     expect(page.page.locator("#filter")).to_have_value("cause:detached")
     expect(causes.first).to_have_attribute("aria-pressed", "true")
     expect(causes.first).to_be_focused()
@@ -97,10 +97,10 @@ def test_what_ought_to_train_comes_first(probe: FakeProbe, open_run: OpenRun, ru
     chip = page.page.locator("#trouble .chip").first
     expect(chip).to_have_text("1 alert")
     chip.click()
-    assert page.rows() == ["model", "a", "weight"]
+    page.expect_rows(["model", "a", "weight"])
     chip.click()
     page.page.get_by_role("button", name="2 notes").click()
-    assert page.rows() == ["model", "a", "bias", "b", "bias"]
+    page.expect_rows(["model", "a", "bias", "b", "bias"])
     page.page.get_by_role("button", name="2 notes").click()
     expect(page.row("b.bias").locator(".state .words")).to_have_text("not moving")
     page.row("b.bias").get_by_role("button", name="Why: b.bias").click()

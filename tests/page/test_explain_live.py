@@ -34,7 +34,7 @@ def test_the_cut_is_shown_in_the_jobs_own_code(job: TrainingJob, open_run: OpenR
     """The strip counts the branch, and its panel has the line and the way up to the cut."""
     page = open_run(job.run)
     page.page.get_by_role("button", name="4 detached").click()
-    assert page.rows() == ["model", "style", "0", "weight", "bias", "2", "weight", "bias"]
+    page.expect_rows(["model", "style", "0", "weight", "bias", "2", "weight", "bias"])
     page.row("style.0.weight").get_by_role("button", name="Why: style.0.weight").click()
     why = page.page.locator("#why")
     expect(why.locator(".place .name")).to_have_text(re.compile(rf"job\.py:{LINE}$"))

@@ -59,7 +59,7 @@ def test_a_model_without_parameters_says_so(play: Play, open_run: OpenRun, run: 
     """An empty model has a bare tree and a sentence in place of the chart."""
     play(run)
     page = open_run(run)
-    assert page.rows() == ["model"]
+    page.expect_rows(["model"])
     expect(page.page.locator("#flow .hint")).to_have_text("This model has no parameters.")
 
 

@@ -52,7 +52,7 @@ def test_trouble_is_counted_and_filters_the_tree(job: TrainingJob, open_run: Ope
     run = open_run(job.run)
     absent = run.page.get_by_role("button", name="2 absent")
     absent.click()
-    assert run.rows() == ["model", "unused", "weight", "bias"]
+    run.expect_rows(["model", "unused", "weight", "bias"])
     expect(run.page.locator("#filter")).to_have_value("state:absent")
     expect(absent).to_have_attribute("aria-pressed", "true")
     absent.click()

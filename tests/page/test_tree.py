@@ -38,7 +38,7 @@ def test_the_keyboard_walks_the_tree(play: Play, open_run: OpenRun, run: str) ->
     page.press("Home", "ArrowDown", "ArrowDown")
     assert page.current() == "0"
     page.press("ArrowLeft")
-    assert page.rows()[2:4] == ["0", "1"]
+    page.expect_top_rows(["model", "blocks", "0", "1"])
     page.press("ArrowRight", "ArrowRight")
     assert page.current() == "query"
     page.press("ArrowLeft", "ArrowLeft")
@@ -57,7 +57,7 @@ def test_the_filter_finds_by_name_and_glob(play: Play, open_run: OpenRun, run: s
     page.page.keyboard.type("blocks.7?.norm.*")
     expect(page.page.locator("#matches")).to_have_text("20 of 1000")
     expect(page.row("blocks.70.norm.weight")).to_be_visible()
-    assert page.rows()[:5] == ["model", "blocks", "70", "norm", "weight"]
+    page.expect_top_rows(["model", "blocks", "70", "norm", "weight"])
     page.page.keyboard.press("Escape")
     expect(page.page.locator("#matches")).to_have_text("1,000 parameters")
 
@@ -84,13 +84,13 @@ def test_a_column_sorts_the_parameters(play: Play, open_run: OpenRun, run: str) 
     head = page.page.get_by_role("columnheader", name="Update")
     head.get_by_role("button").click()
     expect(head).to_have_attribute("aria-sort", "descending")
-    assert page.rows() == ["b.weight", "a.weight", "c.weight"]
+    page.expect_rows(["b.weight", "a.weight", "c.weight"])
     expect(page.row("b.weight").locator(".ratio")).to_have_text("0.500")
     assert "sort=-update_ratio" in page.page.url
     page.page.get_by_role("button", name="Grad norm").click()
-    assert page.rows() == ["a.weight", "c.weight", "b.weight"]
+    page.expect_rows(["a.weight", "c.weight", "b.weight"])
     page.page.get_by_role("button", name="Grad norm").click(click_count=2)
-    assert page.rows()[0] == "model"
+    page.expect_top_rows(["model"])
 
 
 def test_lines_show_the_statistic_that_is_chosen(play: Play, open_run: OpenRun, run: str) -> None:

@@ -93,13 +93,13 @@ def test_the_view_survives_a_reload(play: Play, open_run: OpenRun, run: str) -> 
     expect(page.module("encoder.conv")).to_have_attribute("aria-expanded", "false")
     expect(page.row("decoder.weight")).to_have_attribute("aria-selected", "true")
     expect(page.page.get_by_role("tab", name="Metrics")).to_have_attribute("aria-selected", "true")
-    assert page.rows() == ["model", "encoder", "conv", "decoder", "weight"]
+    page.expect_rows(["model", "encoder", "conv", "decoder", "weight"])
 
     page.page.locator("#filter").fill("bias")
     page.page.reload()
     expect(page.page.locator("#filter")).to_have_value("bias")
     expect(page.page.locator("#matches")).to_have_text("1 of 3")
-    assert page.rows() == ["model", "encoder", "conv", "bias"]
+    page.expect_rows(["model", "encoder", "conv", "bias"])
 
 
 def test_back_undoes_what_a_person_did(play: Play, open_run: OpenRun, run: str) -> None:

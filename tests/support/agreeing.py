@@ -193,6 +193,7 @@ def outcomes(rank: int, size: int) -> object:
         ranks.post("sums", {"rank": 0})
     dist.barrier()
     incomplete = ranks.collect("sums") if rank == 0 else None
+    dist.barrier()
     if rank != 0:
         ranks.post("sums", {"rank": rank})
     found = wait_for(lambda: ranks.collect("sums")) if rank == 0 else None

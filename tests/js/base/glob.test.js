@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { globMatcher, isGlob } from "../../../static/base/glob.js";
+import { globMatcher, isGlob, wordMatcher } from "../../../static/base/glob.js";
 import { parseFilter } from "../../../static/tree/filter.js";
 
 test("globs match as Python's fnmatch does", () => {
@@ -60,4 +60,12 @@ test("a glob that would send a backtracking matcher astray is answered at once",
   assert.equal(globMatcher("*".repeat(200) + "b")("a".repeat(500)), false);
   assert.equal(parseFilter("*a*a*a*a*a*a*a*b")?.("a".repeat(256), { state: "present", cause: null, alert: false, note: false }), false);
   assert.ok(performance.now() - start < 1000);
+});
+
+test("a word finds a part of a name in upper or lower case, and a glob the whole of it", () => {
+  const found = (/** @type {string} */ word) => ["Head.weight", "body.weight", "body.bias"].filter(wordMatcher(word));
+  assert.deepEqual(found("head"), ["Head.weight"]);
+  assert.deepEqual(found("body.*"), ["body.weight", "body.bias"]);
+  assert.deepEqual(found("weigh?"), []);
+  assert.deepEqual(found(""), ["Head.weight", "body.weight", "body.bias"]);
 });

@@ -61,6 +61,7 @@ def test_only_a_change_is_told_and_not_at_once_after_another(model: nn.Sequentia
     telling.now += PAUSE
     telling.told.tell(2)
     assert len(telling.sent) == 1
+    telling.now += PAUSE
     for step, rate in ((3, 0.5), (4, 0.25)):
         optimizer.param_groups[0]["lr"] = rate
         telling.told.tell(step)
