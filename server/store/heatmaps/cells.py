@@ -53,6 +53,8 @@ class Cells:
     of what is above zero, and how many that are."""
     states: States
     """The worst state."""
+    complete: bool = True
+    """Whether all that is stored of them could be read."""
 
     @property
     def nbytes(self) -> int:
@@ -80,21 +82,33 @@ class Cells:
         return means
 
 
-ReadCells = Callable[[Connection, str, Piece, int, Of, Rows], Cells]
+@dataclass(frozen=True)
+class Asked:
+    """What the cells of a heat map hold, wherever in the run they are."""
+
+    run: str
+    created: float
+    """When the run was: another may have its id once it is deleted."""
+    statistic: int
+    of: Of
+    rows: Rows
+
+
+ReadCells = Callable[[Connection, Asked, Piece], Cells]
 """Reads the cells of all buckets of a piece's span."""
 
 
-def read_cells(
-    connection: Connection, run: str, piece: Piece, statistic: int, of: Of, rows: Rows
-) -> Cells:
+def read_cells(connection: Connection, asked: Asked, piece: Piece) -> Cells:
     """Read the cells of all buckets of a piece's span from the store."""
-    found = read_whole(connection, run, piece, statistic, _FIGURES[of], rows.blocks)
-    figures = [found.figures[figure][rows.order] for figure in _FIGURES[of]]
+    of, rows = asked.of, asked.rows
+    found = read_whole(connection, asked.run, piece, asked.statistic, _FIGURES[of], rows.blocks)
+    figures = [found.buckets.figures[figure][rows.order] for figure in _FIGURES[of]]
     if of == "mean":
         logs, counts = figures
         figures = [np.where(counts > 0, logs, 0.0) * counts, counts]
     reduced = tuple(_REDUCE[of].reduceat(array, rows.starts, axis=0) for array in figures)
-    return Cells(of, reduced, worst(found.states[rows.order], rows.starts))
+    states = worst(found.buckets.states[rows.order], rows.starts)
+    return Cells(of, reduced, states, found.complete)
 
 
 def joined(cells: Sequence[Cells]) -> Cells:

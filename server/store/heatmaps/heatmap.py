@@ -16,7 +16,7 @@ from ..parameter_table import parameter_names
 from ..refusals import ReversedRange
 from ..runs import run_record
 from ..targets import chosen_places
-from .cells import Of, ReadCells, Rows, joined, read_cells
+from .cells import Asked, Of, ReadCells, Rows, joined, read_cells
 from .rollup import Group, rolled_up
 
 Values = NDArray[np.float32]
@@ -55,7 +55,7 @@ def read_heatmap(
     A column may hold a few steps beside the range, where the store has them in one bucket. Raises
     `UnknownRun`, `UnknownParameter` and `ReversedRange`.
     """
-    run_record(connection, run)
+    created = run_record(connection, run).created
     if steps.first is not None and steps.last is not None and steps.first > steps.last:
         raise ReversedRange(steps.first, steps.last)
     names = parameter_names(connection, run)
@@ -77,12 +77,9 @@ def read_heatmap(
         none = np.empty(0, np.int64)
         return Heatmap(groups, none, none, empty.astype(np.float32), empty.astype(np.uint8))
     starts = bucket_starts(sizes[kept], columns)
-    grouped = Rows([group.places for group in groups])
+    asked = Asked(run, created, statistic, of, Rows([group.places for group in groups]))
     cells = joined(
-        [
-            read(connection, run, piece, statistic, of, grouped).first(piece.buckets)
-            for piece in pieces
-        ]
+        [read(connection, asked, piece).first(piece.buckets) for piece in pieces]
     ).columns(kept, starts)
     return Heatmap(
         groups,

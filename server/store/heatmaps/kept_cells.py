@@ -11,7 +11,10 @@ from cachetools import LRUCache
 from sqlalchemy import Connection
 
 from ..levels.cover import Piece
-from .cells import Cells, Of, Rows, read_cells
+from .cells import Asked, Cells, read_cells
+
+ENTRY = 1000
+"""Bytes that an entry takes beside its arrays: its key, the objects, its places in the cache."""
 
 
 class KeptCells:
@@ -20,20 +23,23 @@ class KeptCells:
     def __init__(self, most: int) -> None:
         """Keep so many bytes."""
         self._most = most
-        self._kept: LRUCache[tuple[object, ...], Cells] = LRUCache(most, lambda each: each.nbytes)
+        self._kept: LRUCache[tuple[object, ...], Cells] = LRUCache(most, _size)
         self._lock = Lock()
 
-    def read(
-        self, connection: Connection, run: str, piece: Piece, statistic: int, of: Of, rows: Rows
-    ) -> Cells:
+    def read(self, connection: Connection, asked: Asked, piece: Piece) -> Cells:
         """Return the cells of all buckets of a piece's span."""
         steps = int(piece.first_steps[0]), int(piece.last_steps[-1])
-        key = (run, piece.level, piece.first, piece.held, steps, statistic, of, rows.digest)
+        span = (asked.run, asked.created, piece.level, piece.first, piece.held, steps)
+        key = (span, asked.statistic, asked.of, asked.rows.digest)
         with self._lock:
             found = self._kept.get(key)
         if found is None:
-            found = read_cells(connection, run, piece, statistic, of, rows)
-            if found.nbytes <= self._most:
+            found = read_cells(connection, asked, piece)
+            if found.complete and _size(found) <= self._most:
                 with self._lock:
                     self._kept[key] = found
         return found
+
+
+def _size(cells: Cells) -> int:
+    return cells.nbytes + ENTRY

@@ -73,7 +73,5 @@ def _below(paths: Sequence[Sequence[str]], places: Sequence[int], depth: int) ->
 
 def _neighbours(names: Sequence[str], places: Sequence[int], rows: int) -> list[Group]:
     bounds = [row * len(names) // rows for row in range(rows + 1)]
-    return [
-        Group(f"{names[start]} … {names[end - 1]}", list(places[start:end]))
-        for start, end in pairwise(bounds)
-    ]
+    alone = [Group(name, [place]) for name, place in zip(names, places, strict=True)]
+    return [_one(alone[start:end]) for start, end in pairwise(bounds)]

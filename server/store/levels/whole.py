@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,15 @@ from .reading import Buckets, codes_at, tile_states, tile_values
 from .sizes import FIRST_PYRAMID_LEVEL
 
 
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """All buckets of a span: arrays of (places, buckets)."""
+
+    buckets: Buckets
+    complete: bool
+    """Whether all that is stored of them could be read."""
+
+
 def read_whole(
     connection: Connection,
     run: str,
@@ -26,8 +36,8 @@ def read_whole(
     statistic: int,
     figures: Sequence[Figure],
     blocks: Sequence[int],
-) -> Buckets:
-    """Read all buckets of a piece's span for blocks of parameters: arrays of (places, buckets).
+) -> Whole:
+    """Read all buckets of a piece's span for blocks of parameters.
 
     A block has `BLOCK` places, also where it has fewer parameters. What cannot be read is as if it
     had not been measured.
@@ -38,10 +48,13 @@ def read_whole(
         {figure: empty_figure(figure, shape) for figure in figures},
     )
     starts = {block: place * BLOCK for place, block in enumerate(blocks)}
-    for tile in _tiles(connection, run, piece, codes_at(piece.level, statistic, figures), blocks):
+    stored = _tiles(connection, run, piece, codes_at(piece.level, statistic, figures), blocks)
+    filled = 0
+    for tile in stored:
         with guarded(logged("Block %d of run %s cannot be read", tile.block, run)):
             _fill(found, statistic, tile, piece, starts)
-    return found
+            filled += 1
+    return Whole(found, filled == len(stored))
 
 
 def _tiles(

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
-from sqlalchemy import Connection, delete
+from sqlalchemy import Connection, delete, insert, select, update
 
 from gradgate.server.protocol.probe_messages import Hello
 from gradgate.server.protocol.statistics import Statistic
+from gradgate.server.store.deletion import begin_deletion, delete_some
 from gradgate.server.store.heatmaps.cells import Of
 from gradgate.server.store.heatmaps.heatmap import Heatmap, read_heatmap
-from gradgate.server.store.heatmaps.kept_cells import KeptCells
+from gradgate.server.store.heatmaps.kept_cells import ENTRY, KeptCells
 from gradgate.server.store.levels.cover import Range
 from gradgate.server.store.levels.merging import next_merge
-from gradgate.server.store.runs import open_run
+from gradgate.server.store.runs import lose, open_run
 from gradgate.server.store.samples import append_samples
 from gradgate.server.store.tables import tiles
 from tests.server.store.levels.conftest import Recorded, noise, sample
@@ -86,9 +89,55 @@ def test_what_is_kept_is_what_is_stored(connection: Connection, made: Recorded) 
 def test_what_was_read_once_is_not_read_again(connection: Connection, made: Recorded) -> None:
     """It is there without its tiles; what does not fit into memory is read each time."""
     grow(connection, made, 0, 3000)
-    kept, small = KeptCells(10**7), KeptCells(100)
+    kept, small = KeptCells(10**7), KeptCells(ENTRY)
     before = [read(connection, each) for each in (kept, small)]
     connection.execute(delete(tiles))
     assert is_same(read(connection, kept), before[0])
     assert not is_same(read(connection, small), before[1])
     assert np.isnan(read(connection, kept, of="min").values).all()
+
+
+def test_an_entry_counts_with_what_it_takes_beside_its_arrays(
+    connection: Connection, made: Recorded
+) -> None:
+    """Cells of one sample have a few bytes, and would be kept without an end."""
+    for place in range(50):
+        append_samples(connection, RUN, place, [sample(made, place)])
+    roomy, cramped = KeptCells(50 * 2 * ENTRY), KeptCells(10 * 2 * ENTRY)
+    before = read(connection, None)
+    assert is_same(read(connection, roomy), before)
+    assert is_same(read(connection, cramped), before)
+    connection.execute(delete(tiles))
+    assert is_same(read(connection, roomy), before)
+    assert not is_same(read(connection, cramped), before)
+
+
+def test_what_could_not_be_read_is_read_again(connection: Connection, made: Recorded) -> None:
+    """It is shown as unmeasured, and as it is once it can be read."""
+    grow(connection, made, 0, 1400)
+    whole = read(connection, None)
+    kept = KeptCells(10**7)
+    stored = connection.execute(select(tiles)).mappings().all()
+    connection.execute(update(tiles).values(data=b"damaged"))
+    assert np.isnan(read(connection, kept).values).all()
+    connection.execute(delete(tiles))
+    connection.execute(insert(tiles), [dict(row) for row in stored])
+    assert is_same(read(connection, kept), whole)
+
+
+def test_a_run_that_takes_the_id_of_a_deleted_one_has_its_own_cells(
+    connection: Connection, made: Recorded
+) -> None:
+    """Though its samples have the same steps."""
+    grow(connection, made, 0, 300)
+    kept = KeptCells(10**7)
+    before = read(connection, kept)
+    lose(connection, RUN)
+    begin_deletion(connection, RUN)
+    while delete_some(connection, RUN):
+        pass
+    names = [f"layer{place // 10}.p{place}" for place in range(WIDTH)]
+    open_run(connection, Hello.model_validate(hello(RUN, names)), 2.0)
+    grow(connection, replace(made, norms=2 * made.norms), 0, 300)
+    assert is_same(read(connection, kept), read(connection, None))
+    assert not is_same(read(connection, kept), before)

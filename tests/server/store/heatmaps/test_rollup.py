@@ -29,14 +29,21 @@ def test_rows_are_the_deepest_modules_that_there_is_room_for(
 
 def test_many_layers_of_one_list_share_rows_with_their_neighbours() -> None:
     """They would all be one row else, and what is beside the list keeps its own."""
-    names = [f"layers.{layer}.{name}" for layer in range(10) for name in ("w", "b")]
-    found = rolled_up([*names, "head.w", "head.b"], range(22), 7)
+    names = [f"layers.{layer}.{name}" for layer in range(9) for name in ("w", "b")]
+    found = rolled_up([*names, "head.w", "head.b"], range(20), 7)
     assert [group.name for group in found] == [
         "layers.0 … layers.1",
         "layers.2 … layers.3",
         "layers.4 … layers.5",
         "layers.6 … layers.7",
-        "layers.8 … layers.9",
+        "layers.8",
         "head",
     ]
-    assert [place for group in found for place in group.places] == list(range(22))
+    assert [place for group in found for place in group.places] == list(range(20))
+
+
+def test_a_row_of_one_parameter_has_its_name() -> None:
+    """Also where neighbours share rows, because there are more modules than rows."""
+    names = ["a", "b.w", "c.w", "d.w", "e.w"]
+    groups = [group.name for group in rolled_up(names, range(5), 4)]
+    assert groups == ["a", "b.w", "c.w", "d.w … e.w"]
