@@ -9,7 +9,10 @@ from ..model.gate_info import GateInfo
 from .backward_check import Deviation
 from .backward_record import BackwardRecord
 from .case import Case, Finding
-from .causes import (
+from .dataflow import Dataflow
+from .escaped_numbers import join_by_variables
+from .gradient_faults import GradientFaults
+from .missing_causes import (
     Detached,
     FrozenByCommand,
     FrozenByScript,
@@ -21,16 +24,13 @@ from .causes import (
     NotInOptimizer,
     ParameterNotUsed,
     Unknown,
-    WrongBackward,
 )
-from .dataflow import Dataflow
-from .escaped_numbers import join_by_variables
-from .gradient_faults import GradientFaults
 from .modules import ModuleCalls, ModuleIndex
 from .phrases import OtherCuts
 from .switches import last_switched_off, off_when_used
 from .tape import Call, Tape, Value
 from .torch_functions import DETACHES, FLAT, LEAVES_TORCH, NO_DERIVATIVE
+from .value_causes import WrongBackward
 from .weight_writes import moved_by_hand, used_otherwise
 
 

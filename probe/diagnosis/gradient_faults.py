@@ -12,23 +12,14 @@ from ..model.gate_info import GateInfo
 from ..torch_compat.process_group import world_size
 from .backward_record import BackwardRecord, NodeRecord, largest
 from .case import Case, Finding
-from .causes import (
-    BadValue,
-    FrozenByScript,
-    Gated,
-    NoBackward,
-    Nonfinite,
-    NotDifferentiable,
-    Overwritten,
-    Unknown,
-    ZeroGradient,
-)
 from .dataflow import Dataflow
 from .gradient_log import Overwriting
+from .missing_causes import FrozenByScript, Gated, NoBackward, NotDifferentiable, Unknown
 from .nonfinite import NonfiniteOrigins
 from .switches import off_in_backward
 from .tape import Call, Tape, Value
 from .torch_functions import FLAT
+from .value_causes import BadValue, Nonfinite, Overwritten, ZeroGradient
 from .weight_writes import moved_by_hand
 from .zeros import Turn, reason_of
 

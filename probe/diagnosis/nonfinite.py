@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 from ..model.onset import Onset
 from .case import Case, Finding
-from .causes import Nonfinite
 from .dataflow import Dataflow
 from .tape import Call, Tape, Value, size_of
 from .torch_functions import ADDS, ATTENDS, ENTERS_TORCH, MASKS, PASSES, PRODUCTS, is_singular
+from .value_causes import Nonfinite
 
 MOST_COMPARED = 8
 """Parameters whose ways are compared to find what they have in common."""

@@ -18,9 +18,9 @@ from ..model.gate_info import GateInfo
 from ..torch_compat.dynamo import force_eager
 from .backward_check import Deviation
 from .case import Case, Finding
-from .causes import Unknown
 from .diagnosis import Diagnosis
 from .explanation import Explanation, explanation_of
+from .missing_causes import Unknown
 from .modules import ModuleIndex
 from .recorder import Listeners, TapeRecorder
 from .unregistered import find_unregistered

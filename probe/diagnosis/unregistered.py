@@ -10,8 +10,8 @@ from torch import Tensor, nn
 
 from ..base.guard import Guard
 from .case import Finding
-from .causes import NotInOptimizer
 from .dataflow import Dataflow
+from .missing_causes import NotInOptimizer
 from .modules import ModuleIndex
 from .tape import Call, Tape
 
