@@ -4,7 +4,7 @@
  * @typedef {import("../model/view_url.js").LineTab} LineTab
  * @typedef {import("./closed_bands.js").Band} Band
  * @typedef {import("./line_traces.js").Line} Line
- * @typedef {import("./effect_marks.js").EffectMark} EffectMark
+ * @typedef {import("../model/effect_marks.js").EffectMark} EffectMark
  *
  * @typedef {object} LineView
  * @property {LineTab} tab

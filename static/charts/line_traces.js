@@ -3,7 +3,7 @@
  * took effect.
  *
  * @typedef {import("./closed_bands.js").Band} Band
- * @typedef {import("./effect_marks.js").EffectMark} EffectMark
+ * @typedef {import("../model/effect_marks.js").EffectMark} EffectMark
  * @typedef {import("./plot_layout.js").Tokens} Tokens
  * @typedef {import("./plotly.js").Figure} Figure
  *

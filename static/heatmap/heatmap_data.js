@@ -19,6 +19,7 @@
  * @property {number | null} latest step of the latest sample
  */
 import { getColumns } from "../link/api.js";
+import { sameRange } from "../model/step_range.js";
 import { Cells } from "./cells.js";
 import { heatmapQuery } from "./heatmap_request.js";
 
@@ -130,12 +131,4 @@ function isAbout(answer, subject, room) {
   const { stat, of, within } = answer.subject;
   const { columns, rows } = answer.room;
   return stat === subject.stat && of === subject.of && within === subject.within && columns === room.columns && rows === room.rows;
-}
-
-/**
- * @param {StepRange | null} one
- * @param {StepRange | null} other
- */
-export function sameRange(one, other) {
-  return one === other || (one !== null && other !== null && one[0] === other[0] && one[1] === other[1]);
 }

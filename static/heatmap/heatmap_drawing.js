@@ -4,7 +4,7 @@
  *
  * @typedef {import("./heatmap_data.js").Answer} Answer
  * @typedef {import("./heatmap_layout.js").Layout} Layout
- * @typedef {import("./step_marks.js").StepMark} StepMark
+ * @typedef {import("../model/step_marks.js").StepMark} StepMark
  *
  * @typedef {object} Picture
  * @property {Answer} answer

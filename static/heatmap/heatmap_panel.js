@@ -5,7 +5,7 @@
  * @typedef {import("../model/crosshair.js").Crosshair} Crosshair
  * @typedef {import("../model/view_url.js").View} View
  * @typedef {import("../model/view_url.js").StepRange} StepRange
- * @typedef {import("./step_marks.js").StepMark} StepMark
+ * @typedef {import("../model/step_marks.js").StepMark} StepMark
  *
  * @typedef {object} HeatmapActions
  * @property {(request: () => Promise<void>) => Promise<void>} guard
@@ -20,16 +20,16 @@ import { formatCount } from "../base/format.js";
 import { visible } from "../base/visible.js";
 import { STATISTICS } from "../link/statistics.js";
 import { decadeDomain } from "../model/norm_scale.js";
+import { marksNear, stepMarks } from "../model/step_marks.js";
+import { between, panned, sameRange, spanOf, zoomed } from "../model/step_range.js";
 import { CELL_FIGURES } from "../model/view_url.js";
-import { HeatmapData, sameRange } from "./heatmap_data.js";
+import { HeatmapData } from "./heatmap_data.js";
 import { covers, HeatmapDrawing } from "./heatmap_drawing.js";
 import { HeatmapGestures } from "./heatmap_gestures.js";
 import { roomOf, rowAt, TOP } from "./heatmap_layout.js";
 import { moduleToOpen, modulesAround } from "./heatmap_request.js";
 import { captionOf, cellLines, FIGURES } from "./heatmap_words.js";
 import { StepAxis } from "./step_axis.js";
-import { marksNear, stepMarks } from "./step_marks.js";
-import { between, panned, spanOf, zoomed } from "./step_range.js";
 
 const FOLDED_KEY = "gradgate-heatmap-folded";
 /** The other charts follow when a movement rests for so long. */

@@ -10,7 +10,7 @@ import { formatCount, formatNumber, plural } from "../base/format.js";
 import { STATISTICS } from "../link/statistics.js";
 import { stateOf } from "../model/states.js";
 import { moduleAround, NEIGHBOURS } from "./heatmap_request.js";
-import { spanOf } from "./step_range.js";
+import { spanOf } from "../model/step_range.js";
 
 /** @type {{readonly [K in CellFigure]: string}} */
 export const FIGURES = Object.freeze({ max: "greatest", min: "least", mean: "mean" });

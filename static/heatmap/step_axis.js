@@ -3,7 +3,7 @@
  *
  * @typedef {import("../model/view_url.js").StepRange} StepRange
  */
-import { spanOf } from "./step_range.js";
+import { spanOf } from "../model/step_range.js";
 
 export class StepAxis {
   /**

@@ -1,7 +1,7 @@
 /**
  * Ranges of steps, moved and scaled: a range holds both of its ends, and the whole run is null.
  *
- * @typedef {import("../model/view_url.js").StepRange} StepRange
+ * @typedef {import("./view_url.js").StepRange} StepRange
  */
 
 /** The fewest steps that are shown: fewer would be bars without a neighbour. */
@@ -58,4 +58,12 @@ function placed(first, span, whole) {
   if (span >= spanOf(whole)) return null;
   const start = Math.max(whole[0], Math.min(first, whole[1] - span + 1));
   return [start, start + span - 1];
+}
+
+/**
+ * @param {StepRange | null} one
+ * @param {StepRange | null} other
+ */
+export function sameRange(one, other) {
+  return one === other || (one !== null && other !== null && one[0] === other[0] && one[1] === other[1]);
 }

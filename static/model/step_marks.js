@@ -1,11 +1,11 @@
 /**
  * The marks over the steps: commands that took effect, and events.
  *
- * @typedef {import("../model/records.js").CommandRow} CommandRow
+ * @typedef {import("./records.js").CommandRow} CommandRow
  * @typedef {import("../wire.js").EventRow} EventRow
  * @typedef {{step: number, kind: "command" | "alert" | "note", label: string}} StepMark
  */
-import { effectMarks } from "../charts/effect_marks.js";
+import { effectMarks } from "./effect_marks.js";
 
 /** Kinds of events that say what a command's mark, or the chart's own ends, say already. */
 const TOLD_ELSEWHERE = Object.freeze(["command", "run"]);

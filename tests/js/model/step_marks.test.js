@@ -1,7 +1,7 @@
 /** Marks over the steps. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { marksNear, stepMarks } from "../../../static/heatmap/step_marks.js";
+import { marksNear, stepMarks } from "../../../static/model/step_marks.js";
 
 /** @param {Partial<import("../../../static/wire.js").EventRow>} changes */
 function event(changes) {

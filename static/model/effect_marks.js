@@ -1,11 +1,11 @@
 /**
  * The marks on charts where commands took effect.
  *
- * @typedef {import("../model/records.js").CommandRow} CommandRow
+ * @typedef {import("./records.js").CommandRow} CommandRow
  * @typedef {{step: number, label: string, gating: boolean}} EffectMark `gating`: all of its commands work on gates
  */
-import { askedFor, isGating, kindOf } from "../model/command_kinds.js";
-import { tookEffect } from "../model/command_states.js";
+import { askedFor, isGating, kindOf } from "./command_kinds.js";
+import { tookEffect } from "./command_states.js";
 
 /**
  * One mark a step, oldest first. A question changes nothing.

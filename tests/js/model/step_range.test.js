@@ -1,7 +1,7 @@
 /** Zooming and panning ranges of steps. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { between, panned, zoomed } from "../../../static/heatmap/step_range.js";
+import { between, panned, zoomed } from "../../../static/model/step_range.js";
 
 /** @type {readonly [number, number]} */
 const WHOLE = [0, 999];

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { effectMarks } from "../../../static/charts/effect_marks.js";
+import { effectMarks } from "../../../static/model/effect_marks.js";
 import { commandRow, explainCommand, gateCommand } from "../support/rows.js";
 
 test("marks stand where commands took effect, one a step", () => {
