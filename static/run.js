@@ -12,6 +12,6 @@ byId("expand", HTMLElement).addEventListener("click", () => page.collapseAll(fal
 document.addEventListener("keydown", (event) => page.shortcut(event));
 window.addEventListener("popstate", () => page.goBack());
 document.addEventListener("themechange", () => page.takeTheme());
-new ResizeObserver(() => page.redraw()).observe(byId("flow", HTMLElement));
+new ResizeObserver(() => page.redrawFlow()).observe(byId("flow", HTMLElement));
 document.addEventListener("visibilitychange", () => page.look());
 setInterval(() => page.tick(), TICK_MS);

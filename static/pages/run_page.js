@@ -1,6 +1,7 @@
 /**
  * A run's page: fetches, listens, and redraws at most 4 times a second, the lines at most once, and
- * nothing while nobody looks.
+ * nothing while nobody looks. A hand is answered at once, but for the charts that Plotly draws: the
+ * lines where a letter is typed, and the flow always, wait for their turn.
  *
  * @typedef {import("../model/records.js").ParameterRow} ParameterRow
  * @typedef {import("./run_panels.js").PanelActions} PanelActions
@@ -15,6 +16,7 @@ import { rowsOf } from "../model/packed_rows.js";
 import { RunState, SPARK_SAMPLES } from "../model/run_state.js";
 import { tabOf, writeView } from "../model/view_url.js";
 import { toggleWord } from "../tree/filter.js";
+import { Address } from "./address.js";
 import { Attention, watchOf } from "./attention.js";
 import { receive } from "./live_messages.js";
 import { RequestGuard } from "./request_guard.js";
@@ -23,6 +25,7 @@ import { ViewState } from "./view_state.js";
 
 const REDRAW_MS = 250;
 const REDRAW_LINES_MS = 1000;
+const REDRAW_FLOW_MS = 250;
 
 /**
  * One thing for all its methods: most are what a person can do on the page, a line or two each.
@@ -33,6 +36,7 @@ export class RunPage {
     this.api = `/api/runs/${encodeURIComponent(document.body.dataset["runId"] ?? "")}`;
     this.state = new RunState();
     this.view = new ViewState(location.search);
+    this.address = new Address();
     this.tokens = readTokens();
     this.filter = byId("filter", HTMLInputElement);
     this.filter.value = this.view.filter;
@@ -40,6 +44,7 @@ export class RunPage {
     this.refusal = "";
     this.redraw = throttled(() => this.draw(), { interval: REDRAW_MS });
     this.redrawLines = throttled(() => this.drawLines(), { interval: REDRAW_LINES_MS });
+    this.redrawFlow = throttled(() => this.drawFlow(), { interval: REDRAW_FLOW_MS });
     this.live = new LiveConnection(`${this.api}/live`);
     const failures = { command: byId("failure", HTMLElement), fetch: byId("fetch-failure", HTMLElement) };
     this.requests = new RequestGuard(failures, this.live, this.redraw);
@@ -142,7 +147,8 @@ export class RunPage {
   setFilter(text) {
     if (this.filter.value !== text) this.filter.value = text;
     this.view.filter = text;
-    this.#replaceView();
+    this.address.type(this.#address);
+    this.draw();
   }
 
   /**
@@ -159,6 +165,7 @@ export class RunPage {
   /** Back or Forward was pressed: show what the address says. */
   goBack() {
     const { why } = this.view;
+    this.address.turn();
     this.view = new ViewState(location.search);
     this.filter.value = this.view.filter;
     if (this.view.why !== why) this.panels.explanations.turn(this.view.why);
@@ -298,8 +305,7 @@ export class RunPage {
 
   /** The view was changed by hand: draw at once, and let Back undo it. */
   #changed() {
-    const address = this.#address;
-    if (address !== location.pathname + location.search) history.pushState(null, "", address);
+    this.address.push(this.#address);
     this.#show();
   }
 
@@ -315,7 +321,7 @@ export class RunPage {
   }
 
   #keepView() {
-    history.replaceState(null, "", this.#address);
+    this.address.replace(this.#address);
   }
 
   get #address() {
@@ -339,7 +345,12 @@ export class RunPage {
     const { view, tokens, locked } = this;
     this.tick();
     this.panels.draw({ view, tokens, locked });
+    this.redrawFlow();
     this.redrawLines();
+  }
+
+  drawFlow() {
+    if (!document.hidden) this.panels.drawFlow(this.view, this.tokens);
   }
 
   drawLines() {

@@ -149,7 +149,6 @@ export class RunPanels {
       line: node.kind === "parameter" ? this.lines.styleOf(node.path, view, tokens) : null,
     }));
     this.#drawLog(scene);
-    this.#drawFlow(scene, matched);
   }
 
   /**
@@ -182,11 +181,14 @@ export class RunPanels {
   }
 
   /**
-   * @param {Scene} scene
-   * @param {Uint8Array | null} matched
+   * Draw the flow chart, which takes Plotly longer than all the others together.
+   * @param {ViewState} view
+   * @param {Record<string, string>} tokens
    */
-  #drawFlow({ view, tokens }, matched) {
+  drawFlow(view, tokens) {
     const { state } = this;
+    state.fitScales();
+    const matched = this.match.of(view.filter, state);
     const selected = new Map(
       state.parameters.flatMap(({ name }, position) => {
         const line = this.lines.styleOf(name, view, tokens);

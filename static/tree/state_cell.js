@@ -29,6 +29,11 @@ export class StateCell {
     this.key = "";
   }
 
+  /** Has it room for fewer tallies? */
+  get narrow() {
+    return NARROW.matches;
+  }
+
   /**
    * Is there something to ask of the row?
    * @param {TreeNode} node
@@ -49,7 +54,7 @@ export class StateCell {
   drawModule(node, state) {
     const counts = countStates(Uint8Array.from(node.parameters, (position) => state.states[position]));
     const troubles = TROUBLES.filter((name) => (counts.get(name) ?? 0) > 0);
-    const key = `m ${NARROW.matches} ${troubles.map((name) => `${name}${counts.get(name)}`).join(" ")}`;
+    const key = `m ${this.narrow} ${troubles.map((name) => `${name}${counts.get(name)}`).join(" ")}`;
     if (key === this.key) return;
     this.key = key;
     const tallies = troubles.map((name) => ({ name, count: counts.get(name) ?? 0 }));

@@ -22,7 +22,7 @@ import { isPlottable } from "../model/norm_scale.js";
 import { SPARK_SAMPLES } from "../model/run_state.js";
 import { FreezeToggle } from "./freeze_toggle.js";
 import { GateButton } from "./gate_button.js";
-import { drawSparkline } from "./sparkline.js";
+import { Sparkline } from "./sparkline.js";
 import { StateCell } from "./state_cell.js";
 
 /** One thing for all its attributes: each is a cell of the row, or what it was last drawn from. */
@@ -37,8 +37,7 @@ export class TreeRow {
     this.state = new StateCell();
     this.norm = element("span", { class: "cell norm", role: "gridcell" });
     this.ratio = element("span", { class: "cell ratio", role: "gridcell" });
-    this.canvas = document.createElement("canvas");
-    this.canvas.setAttribute("aria-hidden", "true");
+    this.sparkline = new Sparkline();
     this.shape = element("span", { class: "cell shape", role: "gridcell" });
     this.element = element(
       "div",
@@ -49,11 +48,12 @@ export class TreeRow {
       this.state.element,
       this.norm,
       this.ratio,
-      element("span", { class: "cell spark", role: "gridcell" }, this.canvas),
+      element("span", { class: "cell spark", role: "gridcell" }, this.sparkline.element),
       this.shape,
     );
     this.swatchKey = "";
-    this.spark = new Memo();
+    this.moduleDrawn = new Memo();
+    this.sparkDrawn = new Memo();
   }
 
   /**
@@ -82,8 +82,10 @@ export class TreeRow {
     this.gates.draw(node, facts);
     this.state.ask(node, state);
     row.classList.toggle("asked", this.state.asked && !isPlottable(state.norms[first]));
-    if (module) this.#drawModule(node, state);
-    else this.#drawParameter(first, facts);
+    if (!module) this.#drawParameter(first, facts);
+    else if (this.moduleDrawn.differs(node, state.states, state.norms, state.ratios, state.weights, this.state.narrow)) {
+      this.#drawModule(node, state);
+    }
   }
 
   /**
@@ -124,7 +126,7 @@ export class TreeRow {
     setText(this.norm, squares > 0 ? formatNumber(Math.sqrt(squares)) : "");
     setAttribute(this.norm, "title", "Norm of all gradients below together");
     this.#drawMovement(node.parameters, state);
-    this.canvas.hidden = true;
+    setAttribute(this.sparkline.element, "hidden", "");
     setText(this.shape, formatCompact(node.numel));
     setAttribute(this.shape, "title", `${plural(node.parameters.length, "parameter")}, ${plural(node.numel, "number")}`);
   }
@@ -140,10 +142,10 @@ export class TreeRow {
     setText(this.norm, formatNumber(state.norms[position]));
     setAttribute(this.norm, "title", "L2 norm of the gradient");
     this.#drawMovement([position], state);
-    this.canvas.hidden = false;
+    setAttribute(this.sparkline.element, "hidden", null);
     const { history } = state;
-    if (this.spark.differs(history, history.version, position, tokens)) {
-      drawSparkline(this.canvas, history.column(position), SPARK_SAMPLES, tokens);
+    if (this.sparkDrawn.differs(history, history.version, position)) {
+      this.sparkline.draw(history.column(position), SPARK_SAMPLES);
     }
     const shape = formatShape(size);
     setText(this.shape, shape);

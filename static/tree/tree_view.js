@@ -28,18 +28,21 @@ export class TreeView {
   constructor(grid, handlers) {
     this.grid = grid;
     this.body = find(grid, ".tree-body");
-    this.spacer = find(grid, ".tree-spacer");
+    this.list = find(grid, ".tree-rows");
     this.handlers = handlers;
     /** @type {TreeNode[]} */
     this.rows = [];
     this.current = "";
+    /** The rows that are drawn. */
+    this.first = 0;
+    this.end = 0;
     /** @type {Map<string, TreeRow>} by the node's id */
     this.shown = new Map();
     /** @type {(node: TreeNode) => RowFacts} */
     this.factsOf = () => {
       throw new Error("the tree was drawn before it had rows");
     };
-    this.body.addEventListener("scroll", () => this.#draw(), { passive: true });
+    this.body.addEventListener("scroll", () => this.#scroll(), { passive: true });
     new ResizeObserver(() => this.#draw()).observe(this.body);
     grid.addEventListener("keydown", (event) => this.#key(event));
     grid.addEventListener("click", (event) => this.#click(event));
@@ -54,7 +57,6 @@ export class TreeView {
     this.factsOf = (node) => ({ ...factsOf(node), current: node.id === this.current });
     if (!rows.some((row) => row.id === this.current)) this.current = rows[0]?.id ?? "";
     setAttribute(this.grid, "aria-rowcount", String(rows.length + 1));
-    this.spacer.style.height = `${rows.length * ROW_HEIGHT}px`;
     this.#draw();
   }
 
@@ -75,52 +77,69 @@ export class TreeView {
     this.#draw();
   }
 
+  /** The window goes over the same rows: those that come into it are drawn, the others are as they were. */
+  #scroll() {
+    const { first, end } = this.#inSight();
+    if (first === this.first && end === this.end) return;
+    for (const [node, row, isNew] of this.#place(first, end)) if (isNew) row.update(node, this.factsOf(node));
+  }
+
+  /** Draw all the rows in sight. */
   #draw() {
-    const { first, end } = rowsInSight({
+    const { first, end } = this.#inSight();
+    for (const [node, row] of this.#place(first, end)) row.update(node, this.factsOf(node));
+  }
+
+  #inSight() {
+    return rowsInSight({
       scrollTop: this.body.scrollTop,
       height: this.body.clientHeight,
       rowHeight: ROW_HEIGHT,
       count: this.rows.length,
     });
-    const wanted = this.rows.slice(first, end);
-    const ids = new Set(wanted.map((node) => node.id));
-    const spare = [...this.shown].filter(([id]) => !ids.has(id));
-    for (const [id, row] of spare) {
-      this.shown.delete(id);
-      row.element.remove();
-    }
-    wanted.forEach((node, i) => {
-      const row = this.shown.get(node.id) ?? spare.pop()?.[1] ?? this.#newRow();
-      this.shown.set(node.id, row);
-      row.element.id = `row-${first + i}`;
-      row.element.style.transform = `translateY(${(first + i) * ROW_HEIGHT}px)`;
-      setAttribute(row.element, "aria-rowindex", String(first + i + 2));
-      row.update(node, this.factsOf(node));
-    });
-    this.#order(wanted);
-    const at = this.rows.findIndex((node) => node.id === this.current);
-    const inSight = at >= first && at < end;
-    setAttribute(this.grid, "aria-activedescendant", inSight ? `row-${at}` : null);
   }
 
   /**
-   * Put the rows' elements in the order of the rows, for readers that go by the document.
-   * @param {readonly TreeNode[]} wanted
+   * Put rows where they belong; elements of those out of sight serve again.
+   * @param {number} first
+   * @param {number} end
+   * @returns {[TreeNode, TreeRow, boolean][]} the rows in sight, and whether they have come into it
    */
-  #order(wanted) {
-    let next = this.spacer.nextElementSibling;
-    for (const { id } of wanted) {
-      const element = this.shown.get(id)?.element;
-      if (element === undefined) continue;
-      if (element === next) next = next.nextElementSibling;
-      else this.body.insertBefore(element, next);
-    }
+  #place(first, end) {
+    this.first = first;
+    this.end = end;
+    const wanted = this.rows.slice(first, end);
+    const ids = new Set(wanted.map((node) => node.id));
+    const spare = [...this.shown].filter(([id]) => !ids.has(id));
+    for (const [id] of spare) this.shown.delete(id);
+    /** @type {[TreeNode, TreeRow, boolean][]} */
+    const placed = wanted.map((node, i) => {
+      const known = this.shown.get(node.id);
+      const row = known ?? spare.pop()?.[1] ?? new TreeRow();
+      this.shown.set(node.id, row);
+      setAttribute(row.element, "id", `row-${first + i}`);
+      setAttribute(row.element, "aria-rowindex", String(first + i + 2));
+      return [node, row, known === undefined];
+    });
+    for (const [, row] of spare) row.element.remove();
+    this.#order(placed.map(([, row]) => row.element));
+    this.list.style.paddingTop = `${first * ROW_HEIGHT}px`;
+    this.list.style.paddingBottom = `${(this.rows.length - first - wanted.length) * ROW_HEIGHT}px`;
+    const at = this.rows.findIndex((node) => node.id === this.current);
+    setAttribute(this.grid, "aria-activedescendant", at >= first && at < end ? `row-${at}` : null);
+    return placed;
   }
 
-  #newRow() {
-    const row = new TreeRow();
-    row.element.style.height = `${ROW_HEIGHT}px`;
-    return row;
+  /**
+   * Bring the elements into their order, with as few moves as the rows that came.
+   * @param {readonly HTMLElement[]} elements
+   */
+  #order(elements) {
+    let next = this.list.firstElementChild;
+    for (const element of elements) {
+      if (element === next) next = next.nextElementSibling;
+      else this.list.insertBefore(element, next);
+    }
   }
 
   /** @param {MouseEvent} event */

@@ -1,0 +1,51 @@
+import assert from "node:assert/strict";
+import { beforeEach, mock, test } from "node:test";
+
+import { Address } from "../../../static/pages/address.js";
+
+/** @type {string[]} */
+let entries = [];
+
+beforeEach(() => {
+  entries = ["/runs/a"];
+  mock.timers.reset();
+  mock.timers.enable({ apis: ["setTimeout"] });
+  mock.method(performance, "now", () => 1000);
+  Object.assign(globalThis, {
+    location: { pathname: "/runs/a", search: "" },
+    history: {
+      pushState: (/** @type {null} */ _state, /** @type {string} */ _title, /** @type {string} */ address) => entries.push(address),
+      replaceState: (/** @type {null} */ _state, /** @type {string} */ _title, /** @type {string} */ address) => entries.splice(-1, 1, address),
+    },
+  });
+});
+
+test("of what is typed in one go the first letter is written at once, and the last a little later", () => {
+  const address = new Address();
+  for (const typed of ["w", "we", "wei"]) address.type(`/runs/a?filter=${typed}`);
+  assert.deepEqual(entries, ["/runs/a?filter=w"]);
+  mock.timers.tick(250);
+  assert.deepEqual(entries, ["/runs/a?filter=wei"]);
+});
+
+test("what was typed is written before the next thing that Back undoes", () => {
+  const address = new Address();
+  for (const typed of ["w", "we"]) address.type(`/runs/a?filter=${typed}`);
+  address.push("/runs/a?filter=we&tab=metrics");
+  mock.timers.tick(250);
+  assert.deepEqual(entries, ["/runs/a?filter=we", "/runs/a?filter=we&tab=metrics"]);
+});
+
+test("what was typed does not go into the address that Back has turned to", () => {
+  const address = new Address();
+  for (const typed of ["w", "we"]) address.type(`/runs/a?filter=${typed}`);
+  entries.pop();
+  address.turn();
+  mock.timers.tick(250);
+  assert.deepEqual(entries, []);
+});
+
+test("a view that is in the address already is no new entry", () => {
+  new Address().push("/runs/a");
+  assert.deepEqual(entries, ["/runs/a"]);
+});
