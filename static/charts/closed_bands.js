@@ -23,6 +23,14 @@ export function gateMetric(metric) {
 }
 
 /**
+ * The metric that tells whether a gate was closed.
+ * @param {number} gate
+ */
+export function closedName(gate) {
+  return `gate ${gate} closed`;
+}
+
+/**
  * Where a gate was closed; a bucket in which it was both closed and open counts as closed.
  * @param {number} gate
  * @param {{steps: readonly number[], max: readonly (number | null)[]}} metric 1 where it was closed

@@ -5,7 +5,7 @@
  * @typedef {import("./closed_bands.js").Band} Band
  * @typedef {import("./line_key.js").KeyEntry} KeyEntry
  * @typedef {import("./line_traces.js").Line} Line
- * @typedef {import("./metrics.js").Metrics} Metrics
+ * @typedef {import("./line_data.js").Shown} Shown
  * @typedef {import("./plot_layout.js").Tokens} Tokens
  * @typedef {import("./track.js").Track} Track
  *
@@ -16,7 +16,7 @@
  * @property {boolean} everySample nothing was bucketed
  */
 import { MAX_SELECTED, tabOf } from "../model/view_url.js";
-import { bucketed, stepRange } from "./track.js";
+import { bucketed, stepRange, trackWithin } from "./track.js";
 
 /**
  * The colour and the number of a line.
@@ -29,25 +29,25 @@ export function lineStyle(at, tokens) {
 
 /**
  * @param {View} view
- * @param {{series: ReadonlyMap<string, Track>, metrics: Metrics}} data
+ * @param {Pick<Shown, "series" | "metrics" | "near">} shown
  * @param {number} room points that the chart has room for
  * @param {Tokens} tokens
  * @returns {DrawnLines}
  */
-export function drawnLines(view, { series, metrics }, room, tokens) {
+export function drawnLines(view, shown, room, tokens) {
   const drawn =
-    tabOf(view) === "metrics" ? metricLines(view, metrics, room, tokens) : seriesLines(view, series, room, tokens);
-  const [first, last] = stepRange(drawn.lines);
-  return { ...drawn, bands: metrics.bands([first, last], (last - first) / room) };
+    tabOf(view) === "metrics" ? metricLines(view, shown, room, tokens) : seriesLines(view, shown.series, room, tokens);
+  const [first, last] = view.range ?? stepRange(drawn.lines);
+  return { ...drawn, bands: shown.near.bands([first, last], (last - first) / room) };
 }
 
 /**
  * @param {View} view
- * @param {Metrics} metrics
+ * @param {Pick<Shown, "metrics" | "near">} known
  * @param {number} room
  * @param {Tokens} tokens
  */
-function metricLines(view, metrics, room, tokens) {
+function metricLines(view, { metrics, near }, room, tokens) {
   const shown = metrics.shown(view.metrics);
   const all = metrics.tracks.map(([name, metric], at) => ({
     name,
@@ -55,9 +55,12 @@ function metricLines(view, metrics, room, tokens) {
     ...lineStyle(at, tokens),
     shown: shown.includes(name),
   }));
-  const drawn = all.filter((each) => each.shown);
+  const drawn = all.filter((each) => each.shown).flatMap((line) => {
+    const track = near.track(line.name);
+    return track === undefined ? [] : [{ ...line, track }];
+  });
   return {
-    ...fitted(drawn.map(({ metric, ...line }) => ({ ...line, track: metric })), room),
+    ...fitted(drawn, view.range, room),
     key: all.map(({ metric, ...entry }) => ({ ...entry, value: metric.values[metric.values.length - 1] ?? null })),
   };
 }
@@ -74,15 +77,33 @@ function seriesLines(view, series, room, tokens) {
     const track = series.get(entry.name);
     return track === undefined ? [] : [{ ...entry, track }];
   });
-  return { ...fitted(drawn, room), key };
+  return { ...fitted(drawn, view.range, room), key };
 }
 
 /**
- * Lines with no more points than there is room for.
+ * Lines within a range, with no more points than there is room for.
  * @param {readonly {name: string, color: string, mark: string, track: Track}[]} drawn
+ * @param {View["range"]} range
  * @param {number} room
  */
-function fitted(drawn, room) {
-  const lines = drawn.map(({ name, color, mark, track }) => ({ name, color, mark, ...bucketed(track, room) }));
-  return { lines, everySample: lines.every(({ steps, samples }) => steps.length === samples) };
+function fitted(drawn, range, room) {
+  const within = drawn.map(({ track, ...line }) => {
+    const near = range === null ? track : trackWithin(track, range);
+    const { steps, values, min, max } = bucketed(near, room);
+    const everySample = track.steps.length === track.samples && steps.length === near.steps.length;
+    return { everySample, line: { name: line.name, color: line.color, mark: line.mark, steps, values, min, max } };
+  });
+  return {
+    lines: within.map(({ line }) => line).filter(({ steps }) => isInSight(steps, range)),
+    everySample: within.every((each) => each.everySample),
+  };
+}
+
+/**
+ * @param {readonly number[]} steps rising
+ * @param {View["range"]} range
+ */
+function isInSight(steps, range) {
+  if (steps.length === 0 || range === null) return steps.length > 0;
+  return steps[0] <= range[1] && steps[steps.length - 1] >= range[0];
 }

@@ -2,7 +2,9 @@
  * Lines over steps: the selected parameters, or the metrics.
  *
  * @typedef {import("../model/view_url.js").LineTab} LineTab
+ * @typedef {import("../model/view_url.js").StepRange} StepRange
  * @typedef {import("./closed_bands.js").Band} Band
+ * @typedef {import("./plotly.js").PlotlyElement} PlotlyElement
  * @typedef {import("./line_traces.js").Line} Line
  * @typedef {import("../model/effect_marks.js").EffectMark} EffectMark
  *
@@ -13,20 +15,28 @@
  * @property {readonly Band[]} bands where gates were closed
  * @property {string} hint shown instead of a chart without lines
  * @property {boolean} everySample nothing was bucketed
+ * @property {StepRange | null} range the steps in sight; null for the whole run
+ * @property {boolean} coarse is something finer to come?
  * @property {Record<string, string>} tokens
  */
 import { find, setAttribute, setText } from "../base/dom.js";
-import { formatNumber } from "../base/format.js";
+import { formatCount, formatNumber } from "../base/format.js";
 import { lineFigure } from "./line_figure.js";
 import { drawPlot } from "./plot_layout.js";
+
+/** A double click shows the whole run, which the page sees to. */
+const CONFIG = Object.freeze({ doubleClick: false });
 
 export class LineChart {
   /**
    * @param {HTMLElement} chart
    * @param {HTMLElement} note on the resolution
+   * @param {(range: readonly [number, number] | null) => void} onRange steps, with fractions, were chosen; null for the whole run
    */
-  constructor(chart, note) {
+  constructor(chart, note, onRange) {
     this.chart = chart;
+    this.onRange = onRange;
+    this.listening = false;
     this.plot = find(chart, ".plot");
     this.hint = find(chart, ".hint");
     this.note = note;
@@ -54,20 +64,40 @@ export class LineChart {
       bands: view.bands,
       bandWords: "closed",
       log: view.tab === "parameters",
-      uirevision: view.tab,
+      range: view.range,
+      uirevision: null,
       tokens: view.tokens,
       width,
     });
-    await drawPlot(this.plot, figure, { width, height });
+    await drawPlot(this.plot, figure, { width, height }, CONFIG);
+    if (!this.listening) this.#listen();
+  }
+
+  /** The plot tells of gestures once it is drawn. */
+  #listen() {
+    this.listening = true;
+    const plot = /** @type {PlotlyElement} */ (this.plot);
+    plot.on?.("plotly_relayout", (change) => {
+      const [first, last] = [change["xaxis.range[0]"], change["xaxis.range[1]"]];
+      if (typeof first === "number" && typeof last === "number") this.onRange([first, last]);
+    });
+    plot.on?.("plotly_doubleclick", () => this.onRange(null));
   }
 
   /** @param {LineView} view */
-  #resolution({ tab, lines, everySample }) {
-    const noun = tab === "metrics" ? "point" : "sample";
-    if (everySample) return `every ${noun} drawn`;
-    const ends = lines.flatMap(({ steps }) => [steps[0] ?? 0, steps[steps.length - 1] ?? 0]);
-    const steps = (Math.max(...ends) - Math.min(...ends)) / this.room;
-    const perPixel = steps < 10 ? formatNumber(Math.max(1, steps)) : String(Math.round(steps));
-    return `1 px = ${perPixel} steps: last value, band lowest to highest`;
+  #resolution({ tab, lines, everySample, coarse }) {
+    const ahead = coarse ? "finer is to come · " : "";
+    if (everySample) return `${ahead}every ${tab === "metrics" ? "point" : "sample"} drawn`;
+    const steps = Math.max(...lines.map(stepsPerPoint));
+    const words = steps < 10 ? formatNumber(steps) : formatCount(Math.round(steps));
+    return `${ahead}1 point = ${words} steps: last value, band lowest to highest`;
   }
+}
+
+/**
+ * How many steps a point stands for, on average.
+ * @param {Line} line
+ */
+function stepsPerPoint({ steps }) {
+  return steps.length < 2 ? 1 : Math.max(1, (steps[steps.length - 1] - steps[0]) / (steps.length - 1));
 }

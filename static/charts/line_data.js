@@ -1,13 +1,24 @@
 /**
  * What the lines are drawn from, kept up to date: series are asked for at most once a second, and
- * metrics grow by the live messages after one fetch.
+ * metrics grow by the live messages after one fetch. Where a range of steps is looked at, both are
+ * fetched finer for it; until they are there, and where they cannot be had, the whole run's are shown.
  *
  * @typedef {import("../model/view_url.js").View} View
+ * @typedef {import("../model/view_url.js").StepRange} StepRange
  * @typedef {import("../wire.js").MetricPoint} MetricPoint
+ * @typedef {import("./track.js").Track} Track
+ *
+ * @typedef {object} Shown what is known of what is looked at
+ * @property {ReadonlyMap<string, Track>} series of the selected parameters
+ * @property {Metrics} metrics of the whole run
+ * @property {Metrics} near those of the range, or else of the whole run
+ * @property {boolean} coarse is some of it of the whole run, though a range of it is looked at?
  */
 import { getJson } from "../link/api.js";
+import { covers, sameRange } from "../model/step_range.js";
 import { tabOf } from "../model/view_url.js";
 import { METRIC_POINTS, Metrics } from "./metrics.js";
+import { RangeMetrics } from "./range_metrics.js";
 import { SeriesStore } from "./series_store.js";
 
 const REFETCH_MS = 900;
@@ -23,7 +34,9 @@ export class LineData {
     this.guard = guard;
     this.onChange = onChange;
     this.series = new SeriesStore(api);
+    this.rangeSeries = new SeriesStore(api);
     this.metrics = new Metrics();
+    this.rangeMetrics = new RangeMetrics(api);
     this.metricsStale = true;
     /** Whether the server has ever told what metrics there are. */
     this.metricsKnown = false;
@@ -38,11 +51,13 @@ export class LineData {
   /** Fetch everything whole at the next drawing: something may have been missed. */
   refresh() {
     this.series.refresh();
+    this.rangeSeries.refresh();
     this.metricsStale = true;
+    this.rangeMetrics.stale = true;
     this.fetchedAt = -Infinity;
   }
 
-  /** The selection or the tab was changed by hand: do not wait with the next fetch. */
+  /** What is looked at was changed by hand: do not wait with the next fetch. */
   hurry() {
     this.fetchedAt = -Infinity;
   }
@@ -52,9 +67,13 @@ export class LineData {
    * @param {boolean} complete were none left out?
    */
   addMetrics(points, complete) {
-    if (!complete) this.metricsStale = true;
+    if (!complete) {
+      this.metricsStale = true;
+      this.rangeMetrics.stale = true;
+    }
     if (this.fetching) this.since.push(...points);
     this.metrics.add(points);
+    this.rangeMetrics.add(points);
     this.version += 1;
   }
 
@@ -85,14 +104,25 @@ export class LineData {
    * @returns {(() => Promise<void>) | null}
    */
   #missing(view, room, latest) {
-    this.series.choose(view.stat);
-    const byStart = tabOf(view) === "metrics" ? new Map() : this.series.missing(view.selected, room, latest);
-    if (byStart.size === 0 && !this.metricsStale) return null;
+    const { range, stat, selected } = view;
+    const series = range === null ? this.series : this.rangeSeries;
+    this.series.choose(stat);
+    this.rangeSeries.choose(stat, range ?? this.rangeSeries.range);
+    const byStart = tabOf(view) === "metrics" ? new Map() : series.missing(selected, room, latest);
+    const misses = () => range !== null && this.rangeMetrics.misses(range, this.#namesOf(view));
+    if (byStart.size === 0 && !this.metricsStale && !misses()) return null;
     return async () => {
-      if (byStart.size > 0) await this.series.fetch(view.selected, byStart, room);
+      if (byStart.size > 0) await series.fetch(selected, byStart, room, latest);
       // The metrics also tell where gates were closed, which every chart shows.
       if (this.metricsStale) await this.#fetchMetrics();
+      if (range !== null && misses()) await this.rangeMetrics.fetch(range, this.#namesOf(view), this.metrics);
     };
+  }
+
+  /** The metrics that a range is looked at for. @param {View} view */
+  #namesOf(view) {
+    const shown = tabOf(view) === "metrics" ? this.metrics.shown(view.metrics) : [];
+    return [...shown, ...this.metrics.closedNames];
   }
 
   async #fetchMetrics() {
@@ -105,5 +135,38 @@ export class LineData {
       throw error;
     }
     this.metricsKnown = true;
+  }
+
+  /**
+   * The finest that is known of what is looked at.
+   * @param {View} view
+   * @returns {Shown}
+   */
+  shown(view) {
+    const { metrics, rangeMetrics } = this;
+    const { range } = view;
+    if (range === null) return { series: this.series.byName, metrics, near: metrics, coarse: false };
+    const names = this.#namesOf(view);
+    const fine = rangeMetrics.has(range, names);
+    /** @type {Map<string, Track>} */
+    const series = new Map();
+    let coarse = tabOf(view) === "metrics" && !fine;
+    for (const name of tabOf(view) === "metrics" ? [] : view.selected) {
+      const found = this.#seriesWithin(name, range);
+      if (found.track !== undefined) series.set(name, found.track);
+      coarse ||= found.coarse;
+    }
+    return { series, metrics, near: fine ? rangeMetrics.metrics : metrics, coarse };
+  }
+
+  /**
+   * @param {string} name
+   * @param {StepRange} range
+   * @returns {{track: Track | undefined, coarse: boolean}}
+   */
+  #seriesWithin(name, range) {
+    const near = this.rangeSeries.byName.get(name);
+    if (near !== undefined && covers(near.range, range)) return { track: near, coarse: !sameRange(near.range, range) };
+    return { track: this.series.byName.get(name) ?? near, coarse: true };
   }
 }

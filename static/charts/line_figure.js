@@ -3,7 +3,7 @@
  *
  * Each line is the last value of its bucket over a band from the lowest to the highest; a step
  * where there was no value is a gap. Vertical marks stand where commands took effect, within the
- * steps of the lines: no mark makes the axis wider.
+ * range in sight, or else the steps of the lines: no mark makes the axis wider.
  *
  * @typedef {import("./line_traces.js").Line} Line
  * @typedef {import("./line_traces.js").LineFigure} LineFigure
@@ -31,7 +31,7 @@ const ROOM_AT_END = 0.03;
  * @returns {{data: Figure[], layout: Figure}}
  */
 export function lineFigure(chart) {
-  const [first, last] = stepRange(chart.lines);
+  const [first, last] = chart.range ?? stepRange(chart.lines);
   const inside = { ...chart, marks: chart.marks.filter(({ step }) => step >= first && step <= last) };
   return {
     data: [
@@ -70,7 +70,7 @@ function logTicks(lines) {
  * @param {LineFigure} chart
  * @param {[number, number]} ends
  */
-function layout({ lines, marks, log, uirevision, tokens, width }, ends) {
+function layout({ lines, marks, log, range, uirevision, tokens, width }, ends) {
   const axis = { gridcolor: tokens["line"], zeroline: false, ticks: "", ticklabelstandoff: 6 };
   return {
     ...plotLayout(tokens),
@@ -83,11 +83,12 @@ function layout({ lines, marks, log, uirevision, tokens, width }, ends) {
       nticks: Math.min(MOST_STEPS, Math.max(1, Math.floor(width / STEP_ROOM))),
       tickangle: 0,
       tickformat: ",d",
-      autorangeoptions: axisRange(ends),
+      ...(range === null ? { autorangeoptions: axisRange(ends) } : { range: [range[0] - 0.5, range[1] + 0.5] }),
     },
     yaxis: {
       ...axis,
       type: log ? "log" : "linear",
+      fixedrange: true,
       nticks: 5,
       ...(log ? logTicks(lines) : {}),
     },

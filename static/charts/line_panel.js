@@ -3,15 +3,17 @@
  *
  * @typedef {import("../model/run_state.js").RunState} RunState
  * @typedef {import("../model/view_url.js").LineTab} LineTab
+ * @typedef {import("../model/view_url.js").StepRange} StepRange
  * @typedef {import("../model/view_url.js").View} View
  */
 import { byId } from "../base/dom.js";
-import { plural } from "../base/format.js";
+import { formatCount, plural } from "../base/format.js";
 import { Memo } from "../base/memo.js";
 import { Tabs } from "../base/tabs.js";
 import { STATISTICS } from "../link/statistics.js";
 import { effectMarks } from "../model/effect_marks.js";
 import { isExplained } from "../model/explained.js";
+import { between } from "../model/step_range.js";
 import { MAX_SELECTED, tabOf } from "../model/view_url.js";
 import { drawnLines, lineStyle } from "./drawn_lines.js";
 import { LineChart } from "./line_chart.js";
@@ -29,8 +31,9 @@ export class LinePanel {
    * @param {(tab: string) => void} handlers.onTab
    * @param {(stat: string) => void} handlers.onStatistic another statistic is to be drawn
    * @param {(name: string) => void} handlers.onWhy a parameter is to be explained
+   * @param {(range: StepRange | null) => void} handlers.onRange other steps are to be shown; null for the whole run
    */
-  constructor(api, state, { guard, onChange, onToggle, onTab, onStatistic, onWhy }) {
+  constructor(api, state, { guard, onChange, onToggle, onTab, onStatistic, onWhy, onRange }) {
     this.state = state;
     this.data = new LineData(api, guard, onChange);
     this.tabs = new Tabs(byId("line-tabs", HTMLElement), onTab);
@@ -38,7 +41,9 @@ export class LinePanel {
     this.statistic.append(...Object.entries(STATISTICS).map(([name, { label }]) => new Option(label, name)));
     this.statistic.addEventListener("change", () => onStatistic(this.statistic.value));
     this.key = new LineKey(byId("key", HTMLElement), { onToggle, onWhy });
-    this.chart = new LineChart(byId("lines", HTMLElement), byId("resolution", HTMLElement));
+    this.chart = new LineChart(byId("lines", HTMLElement), byId("resolution", HTMLElement), (range) =>
+      onRange(range === null ? null : between(range[0] + 0.5, range[1] - 0.5, [0, state.step])),
+    );
     this.drawn = new Memo();
   }
 
@@ -66,14 +71,42 @@ export class LinePanel {
     const asking = tab === "parameters" ? view.selected.filter((name) => asks(name, state)) : [];
     this.statistic.hidden = tab !== "parameters";
     this.statistic.value = view.stat;
-    const chosen = [tab, view.stat, view.selected, view.metrics, asking.join("\n")];
+    const chosen = [tab, view.stat, view.selected, view.metrics, view.range, asking.join("\n")];
     if (!this.drawn.differs(data.version, state.commands, tokens, width, height, ...chosen)) return;
     this.tabs.show(tab);
-    const sources = { series: data.series.byName, metrics: data.metrics };
-    const { key, ...drawn } = drawnLines(view, sources, chart.room, tokens);
+    const { coarse, ...shown } = data.shown(view);
+    const { key, ...drawn } = drawnLines(view, shown, chart.room, tokens);
     this.key.render(tab, key.map((entry) => ({ ...entry, asks: asking.includes(entry.name) })), drawn.bands);
-    chart.render({ tab, ...drawn, marks: effectMarks(state.commands), hint: hintOf(tab, data.metricsKnown), tokens });
+    chart.render({
+      tab,
+      ...drawn,
+      range: view.range,
+      coarse,
+      marks: effectMarks(state.commands),
+      hint: key.some((entry) => entry.shown) ? emptyHint(view, coarse || !hasAll(view, shown.series)) : hintOf(tab, data.metricsKnown),
+      tokens,
+    });
   }
+}
+
+/**
+ * Have all series come that a tab shows?
+ * @param {View} view
+ * @param {ReadonlyMap<string, unknown>} series
+ */
+function hasAll(view, series) {
+  return tabOf(view) === "metrics" || view.selected.every((name) => series.has(name));
+}
+
+/**
+ * What is said where there is nothing of what was chosen.
+ * @param {View} view
+ * @param {boolean} coming is something to come yet?
+ */
+function emptyHint({ range }, coming) {
+  if (coming) return "Asking the server …";
+  if (range === null) return "Nothing of what is chosen has been sampled yet.";
+  return `Nothing was sampled at steps ${formatCount(range[0])} to ${formatCount(range[1])}. A double click shows the whole run.`;
 }
 
 /**

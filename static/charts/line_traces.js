@@ -22,7 +22,8 @@
  * @property {readonly Band[]} bands where gates were closed
  * @property {string} bandWords what a band says when it is pointed at, such as `closed`
  * @property {boolean} log
- * @property {string} uirevision
+ * @property {import("../model/view_url.js").StepRange | null} range the steps in sight; null for those of the lines
+ * @property {string | null} uirevision what a person zoomed stays while it is the same; null for what the page zooms itself
  * @property {Tokens} tokens
  * @property {number} width px
  */

@@ -6,7 +6,7 @@
  * @typedef {import("../wire.js").MetricPoint} MetricPoint
  * @typedef {import("./track.js").Track} Track
  */
-import { bandsWithin, closedBands, gateMetric } from "./closed_bands.js";
+import { bandsWithin, closedBands, closedName, gateMetric } from "./closed_bands.js";
 import { bucketed, lastStep } from "./track.js";
 
 /** How many points of a metric are fetched, and kept when they became four times as many. */
@@ -55,8 +55,8 @@ export class Metrics {
     }
   }
 
-  /** @param {string} name */
-  #get(name) {
+  /** The track of a metric, of a gate's too. @param {string} name */
+  track(name) {
     const told = gateMetric(name);
     if (told === null) return this.byName.get(name);
     return (told.figure === "closed" ? this.closed : this.norms).get(told.gate);
@@ -79,13 +79,18 @@ export class Metrics {
    */
   #append(name, step, value) {
     /** @type {Track} */
-    const metric = this.#get(name) ?? { steps: [], values: [], min: [], max: [], samples: 0 };
+    const metric = this.track(name) ?? { steps: [], values: [], min: [], max: [], samples: 0 };
     const last = lastStep(metric);
     if (last !== null && step <= last) return;
     metric.steps.push(step);
     for (const column of [metric.values, metric.min, metric.max]) column.push(value);
     metric.samples += 1;
     this.#set(name, metric.steps.length > MOST_POINTS ? bucketed(metric, METRIC_POINTS) : metric);
+  }
+
+  /** The metrics that say where gates were closed. */
+  get closedNames() {
+    return [...this.closed.keys()].map(closedName);
   }
 
   /**

@@ -9,6 +9,8 @@ export interface PlotlyPoint {
 
 export interface PlotlyElement extends HTMLElement {
   on?(event: "plotly_click", handler: (event: { points: PlotlyPoint[] }) => void): void;
+  on?(event: "plotly_relayout", handler: (change: Record<string, unknown>) => void): void;
+  on?(event: "plotly_doubleclick", handler: () => void): void;
 }
 
 declare global {

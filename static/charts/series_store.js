@@ -1,14 +1,22 @@
 /**
- * The series of the selected parameters. Each is fetched whole once; while samples come, only what is
- * new is asked for.
+ * The series of the selected parameters, of the whole run or of a range of its steps. Each is fetched
+ * whole once; while samples come, only what is new is asked for.
  *
  * @typedef {import("../wire.js").SeriesError} SeriesError
  * @typedef {import("../wire.js").SeriesRow} SeriesRow
  * @typedef {import("../link/statistics.js").StatisticName} StatisticName
+ * @typedef {import("../model/view_url.js").StepRange} StepRange
  * @typedef {import("./track.js").Track} Track
+ *
+ * @typedef {object} Fetched
+ * @property {StepRange | null} range the steps that were asked for; null for the whole run
+ * @property {number} reached the latest sample of the run when it was asked for; −1 for none
+ *
+ * @typedef {Track & Fetched} Series
  */
 import { getJson } from "../link/api.js";
 import { FIRST_STATISTIC } from "../link/statistics.js";
+import { sameRange } from "../model/step_range.js";
 import { joined, lastStep } from "./track.js";
 
 /** A track with more points for each of the chart's is fetched anew, in buckets. */
@@ -24,14 +32,21 @@ export class SeriesStore {
     this.fetchJson = fetchJson;
     /** @type {StatisticName} what the series are of */
     this.stat = FIRST_STATISTIC;
-    /** @type {Map<string, Track>} */
+    /** @type {StepRange | null} the steps that are wanted */
+    this.range = null;
+    /** @type {Map<string, Series>} those of steps that were wanted before stay until others have come */
     this.byName = new Map();
     /** @type {Set<string>} names of series that may have missed something */
     this.stale = new Set();
   }
 
-  /** Hold the series of another statistic. @param {StatisticName} stat */
-  choose(stat) {
+  /**
+   * Hold the series of a statistic, of a range of steps.
+   * @param {StatisticName} stat
+   * @param {StepRange | null} [range]
+   */
+  choose(stat, range = null) {
+    this.range = range;
     if (stat === this.stat) return;
     this.stat = stat;
     this.byName.clear();
@@ -53,10 +68,12 @@ export class SeriesStore {
   missing(selected, room, latest) {
     /** @type {Map<number | null, string[]>} */
     const byStart = new Map();
+    const end = Math.min(latest ?? -1, this.range?.[1] ?? Infinity);
     for (const name of selected) {
-      const track = this.byName.get(name);
-      const start = this.stale.has(name) ? null : startOf(track, room * MOST_OVERDRAW);
-      if (track !== undefined && start !== null && start > (latest ?? -1)) continue;
+      const series = this.byName.get(name);
+      const stale = series === undefined || this.stale.has(name) || !sameRange(series.range, this.range);
+      if (!stale && series.reached >= end) continue;
+      const start = stale ? null : startOf(series, room * MOST_OVERDRAW);
       byStart.set(start, [...(byStart.get(start) ?? []), name]);
     }
     return byStart;
@@ -67,31 +84,36 @@ export class SeriesStore {
    * @param {readonly string[]} selected
    * @param {ReadonlyMap<number | null, string[]>} byStart
    * @param {number} room
+   * @param {number | null} latest
    */
-  async fetch(selected, byStart, room) {
-    const { stat } = this;
-    for (const [from, names] of byStart) {
-      const answer = await this.fetchJson(`${this.api}/series?${seriesQuery(names, room, from, stat)}`);
+  async fetch(selected, byStart, room, latest) {
+    const { stat, range } = this;
+    for (const [start, names] of byStart) {
+      const from = start ?? range?.[0] ?? null;
+      const query = seriesQuery(names, room, from, { to: range?.[1] ?? null, stat });
+      const answer = await this.fetchJson(`${this.api}/series?${query}`);
       if (stat !== this.stat) return; // another was chosen meanwhile
-      this.#take(answer.series ?? [answer], from);
+      this.#take(answer.series ?? [answer], start, { range, reached: latest ?? -1 });
     }
     for (const name of this.byName.keys()) if (!selected.includes(name)) this.byName.delete(name);
   }
 
   /**
    * @param {(SeriesRow | SeriesError)[]} answers
-   * @param {number | null} from
+   * @param {number | null} start
+   * @param {Fetched} fetched
    */
-  #take(answers, from) {
+  #take(answers, start, fetched) {
     const errors = [];
     for (const answer of answers) {
       if ("error" in answer) {
         errors.push(answer.error);
         continue;
       }
-      const known = from === null ? undefined : this.byName.get(answer.parameter);
-      this.byName.set(answer.parameter, known === undefined ? answer : joined(known, answer));
-      if (from === null) this.stale.delete(answer.parameter);
+      const { parameter } = answer;
+      const known = start === null ? undefined : this.byName.get(parameter);
+      this.byName.set(parameter, { ...(known === undefined ? answer : joined(known, answer)), ...fetched });
+      if (start === null) this.stale.delete(parameter);
     }
     if (errors.length > 0) throw new Error(errors.join(" "));
   }
@@ -102,21 +124,22 @@ export class SeriesStore {
  * @param {readonly string[]} names of parameters
  * @param {number} points at most
  * @param {number | null} from null for all steps
- * @param {StatisticName} [stat]
+ * @param {{to?: number | null, stat?: StatisticName}} [options]
  */
-export function seriesQuery(names, points, from, stat = FIRST_STATISTIC) {
+export function seriesQuery(names, points, from, { to = null, stat = FIRST_STATISTIC } = {}) {
   const query = new URLSearchParams({ stat, points: String(points) });
   if (from !== null) query.set("from", String(from));
+  if (to !== null) query.set("to", String(to));
   for (const name of names) query.append("parameter", name);
   return query.toString();
 }
 
 /**
- * @param {Track | undefined} track
+ * @param {Track} track
  * @param {number} most points
  * @returns {number | null} null where the whole is needed
  */
 function startOf(track, most) {
-  const last = track === undefined || track.steps.length > most ? null : lastStep(track);
+  const last = track.steps.length > most ? null : lastStep(track);
   return last === null ? null : last + 1;
 }

@@ -29,16 +29,17 @@ export function lastStep({ steps }) {
 }
 
 /**
- * What a track has from a step on.
+ * What a track has within a range, and a point to either side, to which a line runs out of sight.
  * @param {Track} track
- * @param {number} from
+ * @param {readonly [number, number]} range
  * @returns {Track}
  */
-export function trackFrom({ steps, values, min, max }, from) {
-  const found = steps.findIndex((step) => step >= from);
-  const at = found < 0 ? steps.length : found;
-  const kept = steps.slice(at);
-  return { steps: kept, values: values.slice(at), min: min.slice(at), max: max.slice(at), samples: kept.length };
+export function trackWithin({ steps, values, min, max }, [from, to]) {
+  const first = steps.findIndex((step) => step >= from);
+  const beyond = steps.findIndex((step) => step >= to);
+  const [start, end] = [first < 0 ? steps.length - 1 : first - 1, beyond < 0 ? steps.length : beyond + 1];
+  const kept = (/** @type {any[]} */ column) => column.slice(Math.max(0, start), end);
+  return { steps: kept(steps), values: kept(values), min: kept(min), max: kept(max), samples: kept(steps).length };
 }
 
 /**

@@ -82,7 +82,7 @@ export class TrialChart {
   async #track(subject, trial, signal) {
     const [from, to] = trialRange(trial, this.state.sampleStep, this.state.run?.every ?? 1);
     if (subject.kind === "parameter") {
-      return getJson(`${this.api}/series?${seriesQuery([subject.name], this.#room, from)}&to=${to}`, signal);
+      return getJson(`${this.api}/series?${seriesQuery([subject.name], this.#room, from, { to })}`, signal);
     }
     const name = subject.kind === "gate" ? `gate ${subject.gate} norm` : subject.name;
     const ends = { from: String(from), to: String(to), points: String(Math.floor(this.#room)) };
@@ -113,6 +113,7 @@ export class TrialChart {
       bands: within,
       bandWords: "would have been closed",
       log,
+      range: null,
       uirevision: name,
       tokens,
       width,

@@ -67,3 +67,13 @@ function placed(first, span, whole) {
 export function sameRange(one, other) {
   return one === other || (one !== null && other !== null && one[0] === other[0] && one[1] === other[1]);
 }
+
+/**
+ * Are all steps of a range within another? null holds all steps.
+ * @param {StepRange | null} outer
+ * @param {StepRange | null} inner
+ */
+export function covers(outer, inner) {
+  if (outer === null) return true;
+  return inner !== null && outer[0] <= inner[0] && outer[1] >= inner[1];
+}

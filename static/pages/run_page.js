@@ -158,6 +158,7 @@ export class RunPage {
    */
   showRange(range, goesOn) {
     this.view.range = range;
+    this.panels.lines.data.hurry();
     if (goesOn) this.#replaceView();
     else this.#changed();
   }

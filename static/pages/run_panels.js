@@ -85,6 +85,7 @@ export class RunPanels {
       onChange: () => actions.drawLines(),
       onToggle: (name) => actions.toggleLine(name),
       onTab: (tab) => actions.chooseTab(tab),
+      onRange: (range) => actions.showRange(range, false),
       onStatistic: (stat) => actions.chooseStatistic(stat),
       onWhy,
     });

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from typing import Any
 
@@ -69,7 +70,7 @@ def test_every_logged_point_is_drawn(play: Play, open_run: OpenRun, run: str) ->
 
 
 def test_more_points_than_pixels_are_a_band(play: Play, open_run: OpenRun, run: str) -> None:
-    """A bucketed metric says so, and its band holds the spike."""
+    """A bucketed metric says so, its band holds the spike, and zoomed in the spike is a point."""
     probe = play(run, "a.weight")
     for step in range(1, 3001):
         values = {"loss": SPIKE if step == 777 else 1.0}
@@ -81,6 +82,33 @@ def test_more_points_than_pixels_are_a_band(play: Play, open_run: OpenRun, run: 
         "plot => Math.max(...plot.data.find(each => each.fill === 'toself').y)"
     )
     assert highest == SPIKE
+    drag(page, 700, 850)
+    expect(page).to_have_url(re.compile(r"from=\d+&to=\d+"))
+    expect(page.locator("#resolution")).to_have_text("every point drawn")
+    drawn = line(page, "loss")
+    assert drawn["values"][drawn["steps"].index(777)] == SPIKE
+    assert drawn["steps"][0] in range(695, 706)
+    expect(page.locator("#heatmap-whole")).to_be_enabled()
+    page.go_back()
+    expect(page.locator("#resolution")).to_contain_text("last value, band lowest to highest")
+
+
+def drag(page: Page, first: int, last: int) -> None:
+    """Choose the steps between two on the lines with the mouse."""
+    x, y, width = page.locator("#lines .plot").evaluate(
+        """(plot, ends) => {
+            const box = plot.getBoundingClientRect();
+            const {xaxis, yaxis} = plot._fullLayout;
+            const at = ends.map(step => box.x + xaxis._offset + xaxis.d2p(step));
+            return [at[0], box.y + yaxis._offset + yaxis._length / 2, at[1] - at[0]];
+        }""",
+        [first, last],
+    )
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x + width / 2, y, steps=3)
+    page.mouse.move(x + width, y, steps=3)
+    page.mouse.up()
 
 
 def test_states_before_the_page_was_opened_have_their_ticks(

@@ -26,6 +26,15 @@ function metrics(counts) {
   return made;
 }
 
+/**
+ * What is known of the whole run.
+ * @param {Metrics} metrics
+ * @param {Map<string, import("../../../static/charts/track.js").Track>} [series]
+ */
+function known(metrics, series = new Map()) {
+  return { series, metrics, near: metrics };
+}
+
 test("a line has the colour and the number of its place, and colours begin again after eight", () => {
   assert.deepEqual(lineStyle(0, TOKENS), { color: "colour 1", mark: "1" });
   assert.deepEqual(lineStyle(9, TOKENS), { color: "colour 2", mark: "10" });
@@ -33,35 +42,49 @@ test("a line has the colour and the number of its place, and colours begin again
 
 test("selected parameters are in the key at once, and drawn when their series is there", () => {
   const series = new Map([["b", track(3)]]);
-  const drawn = drawnLines(readView("?selected=a&selected=b"), { series, metrics: metrics({}) }, 100, TOKENS);
+  const drawn = drawnLines(readView("?selected=a&selected=b"), known(metrics({}), series), 100, TOKENS);
   assert.deepEqual(drawn.key.map(({ name, mark }) => [name, mark]), [["a", "1"], ["b", "2"]]);
   assert.deepEqual(drawn.lines.map(({ name, mark, steps }) => [name, mark, steps]), [["b", "2", [1, 2, 3]]]);
   assert.equal(drawn.everySample, true);
 });
 
 test("every metric is in the key with its latest value, and those that are shown are drawn", () => {
-  const drawn = drawnLines(readView("?tab=metrics"), { series: new Map(), metrics: metrics({ accuracy: 2, loss: 3 }) }, 100, TOKENS);
+  const drawn = drawnLines(readView("?tab=metrics"), known(metrics({ accuracy: 2, loss: 3 })), 100, TOKENS);
   assert.deepEqual(drawn.key.map(({ name, value, shown }) => [name, value, shown]), [["accuracy", 2, false], ["loss", 3, true]]);
   assert.deepEqual(drawn.lines.map(({ name, mark }) => [name, mark]), [["loss", "2"]]);
 });
 
 test("lines have no more points than there is room for, and it is said", () => {
   const series = new Map([["a", track(300)]]);
-  const drawn = drawnLines(readView("?selected=a"), { series, metrics: metrics({}) }, 100, TOKENS);
+  const drawn = drawnLines(readView("?selected=a"), known(metrics({}), series), 100, TOKENS);
   assert.ok(drawn.lines[0].steps.length <= 100);
   assert.equal(drawn.everySample, false);
 });
 
 test("a metric in buckets is said to be", () => {
-  const known = metrics({});
-  known.replace({ loss: { steps: [10], values: [1], min: [0], max: [9], count: [10] } }, []);
-  const drawn = drawnLines(readView("?tab=metrics"), { series: new Map(), metrics: known }, 100, TOKENS);
+  const buckets = metrics({});
+  buckets.replace({ loss: { steps: [10], values: [1], min: [0], max: [9], count: [10] } }, []);
+  const drawn = drawnLines(readView("?tab=metrics"), known(buckets), 100, TOKENS);
   assert.deepEqual([drawn.everySample, drawn.lines[0].max], [false, [9]]);
 });
 
 test("gates' bands are within the steps of the lines", () => {
-  const known = metrics({ "gate 2 closed": 1 });
-  known.add([{ step: 4, values: { "gate 2 closed": 1 } }, { step: 90, values: { "gate 2 closed": 1 } }]);
-  const { bands } = drawnLines(readView("?selected=a"), { series: new Map([["a", track(10)]]), metrics: known }, 1000, TOKENS);
+  const closed = metrics({ "gate 2 closed": 1 });
+  closed.add([{ step: 4, values: { "gate 2 closed": 1 } }, { step: 90, values: { "gate 2 closed": 1 } }]);
+  const { bands } = drawnLines(readView("?selected=a"), known(closed, new Map([["a", track(10)]])), 1000, TOKENS);
   assert.deepEqual(bands, [{ gate: 2, from: 1, to: 10 }]);
+});
+
+test("in a range only its steps are drawn, and a point to either side", () => {
+  const series = new Map([["a", track(300)], ["b", track(9)]]);
+  const drawn = drawnLines(readView("?selected=a&selected=b&from=100&to=103"), known(metrics({}), series), 100, TOKENS);
+  assert.deepEqual(drawn.lines.map(({ name, steps }) => [name, steps]), [["a", [99, 100, 101, 102, 103]]]);
+  assert.equal(drawn.everySample, true);
+});
+
+test("a metric in a range is the finer one, and its value in the key that of the whole run", () => {
+  const near = metrics({});
+  near.add([{ step: 2, values: { loss: 7 } }]);
+  const drawn = drawnLines(readView("?tab=metrics&from=2&to=2"), { ...known(metrics({ loss: 5 })), near }, 100, TOKENS);
+  assert.deepEqual([drawn.lines[0].values, drawn.key[0].value], [[7], 5]);
 });

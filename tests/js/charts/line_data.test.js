@@ -16,10 +16,13 @@ function data(context, answer) {
   const clock = { now: 10_000 };
   /** @type {string[]} */
   const asked = [];
+  /** @type {string[]} with their queries */
+  const queries = [];
   let changes = 0;
   context.mock.method(performance, "now", () => clock.now);
   context.mock.method(globalThis, "fetch", async (/** @type {string} */ path) => {
     asked.push(path.split("?")[0]);
+    queries.push(path);
     return Response.json(await answer(path));
   });
   /** @type {string[]} */
@@ -27,7 +30,7 @@ function data(context, answer) {
   const guard = async (/** @type {() => Promise<void>} */ request) => {
     await request().catch((error) => failures.push(error.message));
   };
-  return { made: new LineData("/api", guard, () => (changes += 1)), clock, asked, failures, changes: () => changes };
+  return { made: new LineData("/api", guard, () => (changes += 1)), clock, asked, queries, failures, changes: () => changes };
 }
 
 /** @param {string} path */
@@ -119,4 +122,65 @@ test("nothing is asked for where nothing is missing", async (context) => {
   clock.now += 5000;
   await made.fetchMissing(METRICS, 100, 1);
   assert.deepEqual([asked.length, changes()], [1, 1]);
+});
+
+test("a range is asked for at once when it is chosen, finer, and until it has come the whole run's is shown", async (context) => {
+  const { made, queries } = data(context, answers);
+  const [whole, range] = [SERIES, readView("?selected=a&from=1&to=9")];
+  await made.fetchMissing(whole, 100, 50);
+  assert.deepEqual([made.shown(range).series.get("a")?.samples, made.shown(range).coarse], [1, true]);
+  made.hurry();
+  await made.fetchMissing(range, 100, 50);
+  assert.match(queries[2], /series\?stat=grad_norm&points=100&from=1&to=9&parameter=a/);
+  assert.equal(queries.length, 3);
+  assert.equal(made.shown(range).coarse, false);
+  assert.equal(made.shown(readView("?selected=a&from=2&to=3")).coarse, true);
+  assert.equal(made.shown(readView("?selected=a&from=2&to=3")).series.get("a"), made.rangeSeries.byName.get("a"));
+  assert.equal(made.shown(readView("?selected=a&from=5&to=20")).series.get("a"), made.series.byName.get("a"));
+  made.hurry();
+  await made.fetchMissing(whole, 100, 50);
+  assert.equal(queries.length, 3);
+});
+
+test("metrics of a range are those that are shown, and grow within it", async (context) => {
+  const { made, clock, queries } = data(context, answers);
+  const view = readView("?tab=metrics&from=1&to=5");
+  await made.fetchMissing(view, 100, 4);
+  assert.match(queries[1], /metrics\?from=1&to=5&points=1000&name=loss/);
+  made.addMetrics([{ step: 5, values: { loss: 3 } }, { step: 6, values: { loss: 4 } }], true);
+  assert.deepEqual(made.shown(view).near.track("loss")?.steps, [1, 5]);
+  clock.now += 5000;
+  await made.fetchMissing(view, 100, 6);
+  assert.equal(queries.length, 2);
+  made.addMetrics([], false);
+  await made.fetchMissing(view, 100, 6);
+  assert.equal(queries.length, 4);
+});
+
+test("nothing is asked for of steps that are behind the last, and it is no failure", async (context) => {
+  const { made, queries, failures } = data(context, answers);
+  const view = readView("?tab=metrics&from=70&to=90");
+  await made.fetchMissing(view, 100, 4);
+  assert.deepEqual([queries.length, failures, made.shown(view).coarse], [1, [], false]);
+  made.addMetrics([{ step: 80, values: { loss: 3 } }], true);
+  assert.deepEqual(made.shown(view).near.track("loss")?.values, [3]);
+});
+
+test("a server that is away in mid-zoom leaves the whole run's lines, and is asked again", async (context) => {
+  let up = true;
+  const { made, clock, queries, failures } = data(context, (path) => {
+    if (up) return answers(path);
+    throw new Error("down");
+  });
+  const view = readView("?selected=a&from=1&to=9");
+  await made.fetchMissing(SERIES, 100, 50);
+  up = false;
+  made.hurry();
+  await made.fetchMissing(view, 100, 50);
+  assert.deepEqual(failures, ["The server cannot be reached"]);
+  assert.deepEqual([made.shown(view).series.size, made.shown(view).coarse], [1, true]);
+  up = true;
+  clock.now += 900;
+  await made.fetchMissing(view, 100, 50);
+  assert.deepEqual([made.shown(view).coarse, queries.length], [false, 4]);
 });

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { bucketed, joined, lastStep, stepRange, trackFrom, trackOf } from "../../../static/charts/track.js";
+import { bucketed, joined, lastStep, stepRange, trackOf, trackWithin } from "../../../static/charts/track.js";
 
 const COUNT = 2000;
 
@@ -51,9 +51,10 @@ test("several tracks span from their first step to their last", () => {
   assert.deepEqual(stepRange([{ steps: [3, 9] }, { steps: [] }, { steps: [1, 2] }]), [1, 9]);
 });
 
-test("what a track has from a step on", () => {
-  const track = { steps: [1, 5, 9], values: [1, 2, null], min: [0, 1, null], max: [3, 4, null], samples: 30 };
-  assert.deepEqual(trackFrom(track, 4), { steps: [5, 9], values: [2, null], min: [1, null], max: [4, null], samples: 2 });
-  assert.deepEqual(trackFrom(track, 1).steps, [1, 5, 9]);
-  assert.deepEqual(trackFrom(track, 10).steps, []);
+test("what a track has within a range, with a point to either side", () => {
+  const track = { steps: [1, 5, 9, 12], values: [1, 2, null, 3], min: [0, 1, null, 3], max: [3, 4, null, 3], samples: 30 };
+  assert.deepEqual(trackWithin(track, [4, 8]), { steps: [1, 5, 9], values: [1, 2, null], min: [0, 1, null], max: [3, 4, null], samples: 3 });
+  assert.deepEqual(trackWithin(track, [1, 5]).steps, [1, 5]);
+  assert.deepEqual(trackWithin(track, [10, 20]).steps, [9, 12]);
+  assert.deepEqual(trackWithin(track, [13, 20]).steps, [12]);
 });

@@ -21,7 +21,7 @@ export function line(steps, values, name = "a") {
  * @param {Partial<import("../../../static/charts/line_traces.js").LineFigure>} changes
  */
 export function chart(changes) {
-  return lineFigure({ lines: [], marks: [], bands: [], bandWords: "closed", log: true, uirevision: "x", tokens: {}, width: 600, ...changes });
+  return lineFigure({ lines: [], marks: [], bands: [], bandWords: "closed", log: true, range: null, uirevision: null, tokens: {}, width: 600, ...changes });
 }
 
 /** @param {object} [changes] */
