@@ -1,5 +1,6 @@
 /** The entry of a run's page. */
 import { byId } from "./base/dom.js";
+import { placeMenu } from "./base/menu.js";
 import { RunPage } from "./pages/run_page.js";
 
 const TICK_MS = 250;
@@ -10,6 +11,7 @@ page.filter.addEventListener("input", () => page.setFilter(page.filter.value));
 byId("collapse", HTMLElement).addEventListener("click", () => page.collapseAll(true));
 byId("expand", HTMLElement).addEventListener("click", () => page.collapseAll(false));
 document.addEventListener("keydown", (event) => page.shortcut(event));
+placeMenu(byId("export", HTMLElement), byId("export-open", HTMLElement));
 window.addEventListener("popstate", () => page.goBack());
 document.addEventListener("themechange", () => page.takeTheme());
 new ResizeObserver(() => page.redrawFlow()).observe(byId("flow", HTMLElement));

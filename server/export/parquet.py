@@ -25,9 +25,14 @@ class NoParquet(Refusal):
     title = "No Parquet"
 
 
+def has_parquet() -> bool:
+    """Tell whether Parquet can be written here."""
+    return find_spec("pyarrow") is not None
+
+
 def check_parquet() -> None:
     """Raise `NoParquet` when there is no pyarrow."""
-    if find_spec("pyarrow") is None:
+    if not has_parquet():
         raise NoParquet(
             "Parquet is written by pyarrow, which is not installed where this server runs: "
             "install it there with `pip install 'gradgate[export]'` and start the server again, "

@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.staticfiles import NotModifiedResponse
 
+from ..export.parquet import has_parquet
 from ..export.report.page import ReportPage
 from ..protocol.version import VERSION
 from ..store.runs import run_row
@@ -40,6 +41,8 @@ class RunPage:
     version: str
     run_id: str
     run_name: str
+    parquet: bool
+    """Can Parquet be written here?"""
 
 
 @dataclass(frozen=True)
@@ -124,7 +127,7 @@ def add_pages(app: FastAPI, pages: Pages) -> None:
     def run_page(run: str, store: StoreOf, request: Request) -> Response:
         with store.read() as connection:
             row = run_row(connection, run)
-        return pages.answer(RunPage(VERSION, row.id, row.name), request)
+        return pages.answer(RunPage(VERSION, row.id, row.name, has_parquet()), request)
 
     @router.get("/compare")
     def compare_page(request: Request) -> Response:

@@ -20,16 +20,17 @@ export class EventControl {
    * @param {string} api
    * @param {RunState} state
    * @param {object} handlers
-   * @param {(request: () => Promise<void>, kind?: "command") => Promise<void>} handlers.guard runs a request, shows its failure
+   * @param {(request: () => Promise<void>) => Promise<void>} handlers.guard runs a request until it succeeds, shows its failure
+   * @param {(request: () => Promise<void>) => Promise<void>} handlers.guardChange runs once what a person asked for, shows its failure
    * @param {(event: EventRow) => void} handlers.onShow the steps around an event are asked for
    * @param {(name: string) => void} handlers.onSelect
    * @param {(filter: EventFilter) => void} handlers.onFilter
    * @param {() => void} handlers.onChange
    */
-  constructor(api, state, { guard, onShow, onSelect, onFilter, onChange }) {
+  constructor(api, state, { guard, guardChange, onShow, onSelect, onFilter, onChange }) {
     this.api = api;
     this.state = state;
-    this.guard = guard;
+    this.guardChange = guardChange;
     this.box = byId("events-panel", HTMLElement);
     this.tab = byId("tab-events", HTMLElement);
     this.undo = byId("event-undo", HTMLElement);
@@ -78,10 +79,10 @@ export class EventControl {
    */
   async #dismiss(event, dismissed) {
     const path = `${this.api}/events/${event.id}/dismiss?dismissed=${dismissed}`;
-    await this.guard(async () => {
+    await this.guardChange(async () => {
       this.take([await postJson(path, {})]);
       this.#offerUndo(dismissed ? event : null);
-    }, "command");
+    });
   }
 
   /** @param {EventRow | null} event that was dismissed last */

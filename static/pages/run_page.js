@@ -19,8 +19,9 @@ import { toggleWord } from "../tree/filter.js";
 import { Address } from "./address.js";
 import { Attention, watchOf } from "./attention.js";
 import { receive } from "./live_messages.js";
-import { RequestGuard } from "./request_guard.js";
+import { COMMAND, RequestGuard } from "./request_guard.js";
 import { RunPanels } from "./run_panels.js";
+import { Waiting } from "./waiting.js";
 import { ViewState } from "./view_state.js";
 
 const REDRAW_MS = 250;
@@ -46,9 +47,10 @@ export class RunPage {
     this.redrawLines = throttled(() => this.drawLines(), { interval: REDRAW_LINES_MS });
     this.redrawFlow = throttled(() => this.drawFlow(), { interval: REDRAW_FLOW_MS });
     this.live = new LiveConnection(`${this.api}/live`);
-    const failures = { command: byId("failure", HTMLElement), fetch: byId("fetch-failure", HTMLElement) };
-    this.requests = new RequestGuard(failures, this.live, this.redraw);
+    const places = { command: byId("failure", HTMLElement), fetch: byId("fetch-failure", HTMLElement) };
+    this.requests = new RequestGuard(places, this.live, this.redraw);
     this.panels = new RunPanels(this.api, this.state, this.requests, this);
+    this.waiting = new Waiting(document);
     this.attention = new Attention(() => this.watch());
   }
 
@@ -96,7 +98,7 @@ export class RunPage {
 
   /** Fetch all that the live messages only add to. */
   async load() {
-    await this.requests.run(async () => {
+    await this.requests.insist(async () => {
       const [parameters, { commands }] = await Promise.all([
         getColumns(`${this.api}/parameters`),
         getJson(`${this.api}/commands`),
@@ -107,7 +109,7 @@ export class RunPage {
       this.panels.lines.data.refresh();
       this.panels.heatmap.data.refresh();
       this.panels.explanations.outdate();
-    });
+    }, "the parameters and commands");
   }
 
   async #loadSparklines() {
@@ -116,16 +118,16 @@ export class RunPage {
 
   /** The page is looked at, or is not any more: what it was not told meanwhile is fetched. */
   look() {
-    if (!document.hidden && this.state.loaded) void this.requests.run(() => this.#loadSparklines());
+    if (!document.hidden && this.state.loaded) void this.requests.insist(() => this.#loadSparklines(), "recent samples");
     this.redraw();
   }
 
   async loadParameters() {
-    await this.requests.run(async () => {
+    await this.requests.insist(async () => {
       const before = this.state.tree;
       this.#setParameters(rowsOf(await getColumns(`${this.api}/parameters`)));
       if (before !== this.state.tree) await this.load();
-    });
+    }, "the parameters");
   }
 
   /**
@@ -140,7 +142,7 @@ export class RunPage {
   /** @param {() => void} question */
   ask(question) {
     if (this.locked === null) question();
-    else this.requests.fail(`${this.locked}.`, "command");
+    else this.requests.fail(`${this.locked}.`, COMMAND);
   }
 
   /** @param {string} text */
@@ -345,6 +347,11 @@ export class RunPage {
     if (document.hidden) return;
     const { view, tokens, locked } = this;
     this.tick();
+    if (!this.state.loaded) {
+      this.waiting.render(this.live);
+      return;
+    }
+    this.waiting.end();
     this.panels.draw({ view, tokens, locked });
     this.redrawFlow();
     this.redrawLines();

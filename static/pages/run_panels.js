@@ -53,6 +53,7 @@ import { RunAlerts } from "../tree/run_alerts.js";
 import { SortHeads } from "../tree/sort_heads.js";
 import { TreeView } from "../tree/tree_view.js";
 import { TroubleStrip } from "../tree/trouble_strip.js";
+import { COMMAND } from "./request_guard.js";
 import { RunHeader } from "./run_header.js";
 
 /** One thing for all its attributes: each is a panel, and they are drawn together. */
@@ -64,16 +65,19 @@ export class RunPanels {
    * @param {PanelActions} actions
    */
   constructor(api, state, requests, actions) {
-    const guard = (/** @type {() => Promise<void>} */ request) => requests.run(request);
+    /** Panels that ask again by themselves tell what for. @param {string} asked */
+    const guard = (asked) => async (/** @type {() => Promise<void>} */ request) => void (await requests.run(request, asked));
+    /** @param {string} asked */
+    const insist = (asked) => (/** @type {() => Promise<void>} */ request) => requests.insist(request, asked);
     const onWhy = (/** @type {string} */ name) => actions.explain(name);
     this.state = state;
     /** The step under the pointer, for whatever shows steps. */
     this.crosshair = new Crosshair();
     this.match = new FilterMatch();
     this.header = new RunHeader();
-    this.sender = new CommandSender(api, state, (request) => requests.run(request, "command"));
+    this.sender = new CommandSender(api, state, guard(COMMAND));
     this.heatmap = new HeatmapPanel(byId("heatmap", HTMLElement), api, this.crosshair, {
-      guard,
+      guard: guard("the heat map"),
       onRange: (range, goesOn) => actions.showRange(range, goesOn),
       onStatistic: (stat) => actions.chooseStatistic(stat),
       onFigure: (figure) => actions.chooseFigure(figure),
@@ -81,7 +85,7 @@ export class RunPanels {
       onSelect: (name) => actions.select(name, false),
     });
     this.lines = new LinePanel(api, state, {
-      guard,
+      guard: guard("the lines"),
       onChange: () => actions.drawLines(),
       onToggle: (name) => actions.toggleLine(name),
       onTab: (tab) => actions.chooseTab(tab),
@@ -91,7 +95,7 @@ export class RunPanels {
     });
     this.gates = new GateControl(api, state, this.lines.data.metrics, this.sender, () => actions.chooseLog("commands"));
     this.explanations = new ExplainControl(api, state, this.sender, {
-      guard,
+      guard: insist("the explanations"),
       onOpen: onWhy,
       onGate: (id) => actions.goToGate(id),
       onClose: () => actions.explain(""),
@@ -117,7 +121,8 @@ export class RunPanels {
       this.sender.undo(command),
     );
     this.events = new EventControl(api, state, {
-      guard: (request, kind) => requests.run(request, kind),
+      guard: insist("the events"),
+      guardChange: guard(COMMAND),
       onShow: (event) => actions.showEvent(event),
       onSelect: (name) => actions.pick(state.parameters.findIndex((each) => each.name === name)),
       onFilter: (filter) => actions.filterEvents(filter),
@@ -125,7 +130,7 @@ export class RunPanels {
     });
   }
 
-  /** @param {Scene} scene */
+  /** Draw what has been read: the table of parameters is there. @param {Scene} scene */
   draw(scene) {
     const { state } = this;
     const { view, tokens, locked } = scene;
@@ -140,8 +145,7 @@ export class RunPanels {
     this.#countMatches(matched);
     const flat = view.sort !== "";
     this.sortHeads.show(view.sort);
-    const rows = state.loaded ? this.#rows(view, matched) : [];
-    this.tree.render(rows, (node) => ({
+    this.tree.render(this.#rows(view, matched), (node) => ({
       state,
       tokens,
       locked,

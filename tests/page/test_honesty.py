@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 from playwright.sync_api import expect
 
 from tests.page.conftest import OpenPage, OpenRun, Play
-from tests.page.run_page import RunPage
 from tests.support.probing import ABSENT, FROZEN, PRESENT
 from tests.support.serving import ServerProcess
+
+PANELS = ("#heatmap", "#trouble", ".left.panel > .hint", "#lines", "#flow", "#commands")
 
 
 def test_a_toggle_waits_for_the_job(play: Play, open_run: OpenRun, run: str) -> None:
@@ -129,16 +132,29 @@ def test_a_refused_command_stays_in_sight(play: Play, open_run: OpenRun, run: st
     expect(failure).to_be_hidden()
 
 
-def test_metrics_that_were_not_fetched_are_not_denied(
+def test_what_was_not_fetched_is_neither_blank_nor_denied(
     play: Play, open_page: OpenPage, page_server: ServerProcess, run: str
 ) -> None:
-    """Only when the server has said that there are none does the page say so."""
+    """Each panel says what it waits for, and only what the server has said is denied."""
     play(run, "a.weight").sample(1, [0.5])
     opened = open_page(offline=True)
     metrics = f"**/api/runs/{run}/metrics*"
-    opened.route(metrics, lambda route: route.abort("connectionrefused"))
-    RunPage(opened, f"{page_server.url}/runs/{run}")
+    parameters = f"**/api/runs/{run}/parameters"
+    for path in (metrics, parameters):
+        opened.route(path, lambda route: route.abort("connectionrefused"))
+    opened.goto(f"{page_server.url}/runs/{run}")
+    failure = opened.locator("#fetch-failure")
+    expect(failure).to_contain_text("Could not read the parameters and commands, trying again.")
+    waiting = opened.locator("[data-waits-for]")
+    expect(waiting).to_have_text([re.compile("^Reading the .* …$")] * len(PANELS))
+    for panel in PANELS:
+        expect(opened.locator(panel)).to_contain_text("Reading the ", use_inner_text=True)
+    opened.unroute(parameters)
+    opened.locator("#tree .row").first.wait_for()
+    expect(opened.get_by_text("Reading the ").filter(visible=True)).to_have_count(0)
+    expect(failure).to_contain_text("Could not read the lines, trying again.")
     hint = opened.locator("#lines .hint")
     expect(hint).to_have_text("The server has not told yet which metrics there are.")
     opened.unroute(metrics)
     expect(hint).to_contain_text("No metrics yet")
+    expect(failure).to_be_hidden()

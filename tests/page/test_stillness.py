@@ -34,9 +34,16 @@ def test_late_chips_and_alerts_move_no_row(play: Play, open_run: OpenRun, run: s
     expect(page.page.locator("#trouble .alert")).to_be_visible()
     expect(page.page.locator("#run-alerts")).to_be_visible()
     assert boxes(chip, row, tab, field) == before
+    foot = page.page.get_by_role("button", name="Keys and help")
+    at_the_end = boxes(foot)
     probe.bye(1)
     expect(page.page.locator("#run-banner")).to_be_visible()
     assert boxes(chip, row, tab, field) == before
+    assert boxes(foot) == at_the_end
+    page.page.set_viewport_size({"width": 320, "height": 640})
+    narrow = boxes(chip, row, tab, field)
+    page.page.locator("#run-banner").evaluate("each => { each.hidden = true; }")
+    assert boxes(chip, row, tab, field) == narrow
 
 
 def test_the_jobs_answer_moves_no_button_of_the_question(
