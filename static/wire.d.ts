@@ -38,7 +38,9 @@ export interface Wire {
     | ExplanationsChanged
     | AlertsChanged
     | OptimizersChanged
-    | EventsChanged;
+    | EventsChanged
+    | FocusChanged
+    | NewDistributions;
   sparklines: Sparklines;
   trial: Trial;
   trial_request: TrialRequest;
@@ -95,9 +97,14 @@ export interface Alert {
 /**
  * What a page shows, which is all that it is told of from now on; null is everything.
  *
- * `interval` is the least number of seconds between two messages of what the job streams.
+ * `interval` is the least number of seconds between two messages of what the job streams;
+ * `focus` are the parameters that are looked at closely, by their places in the table.
  */
 export interface Watch {
+  /**
+   * @maxItems 16
+   */
+  focus?: number[];
   interval?: number;
   statistics?: string[] | null;
   topics?: string[] | null;
@@ -689,6 +696,62 @@ export interface OptimizerGroup {
 export interface EventsChanged {
   events: EventRow[];
   type?: "events";
+}
+/**
+ * Which of the parameters that a page looks at closely the job looks at.
+ */
+export interface FocusChanged {
+  parameters: number[];
+  problem: string | null;
+  type?: "focus";
+}
+/**
+ * What was seen since the last message of the parameters that a page looks at closely.
+ */
+export interface NewDistributions {
+  parameters: SeenDistributions[];
+  type?: "distributions";
+}
+/**
+ * The same with the step that it is of.
+ */
+export interface SeenDistributions {
+  gradient: Distribution | null;
+  parameter: number;
+  step: number;
+  time: number;
+  weight: Distribution | null;
+}
+/**
+ * How many numbers of a tensor have which size; each is counted once, in one place.
+ */
+export interface Distribution {
+  first: number;
+  nan: number;
+  /**
+   * @maxItems 2048
+   */
+  negative: number[];
+  neginf: number;
+  numel: number;
+  posinf: number;
+  /**
+   * @maxItems 2048
+   */
+  positive: number[];
+  rows: RowNorms | null;
+  zeros: number;
+}
+/**
+ * The L2 norms of the rows of a tensor of two dimensions or more.
+ */
+export interface RowNorms {
+  count: number;
+  /**
+   * @maxItems 256
+   */
+  norms: (number | null)[];
+  zero: number;
 }
 /**
  * The last samples of `grad_norm`, and of the states as codes, of every parameter.

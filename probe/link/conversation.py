@@ -37,7 +37,7 @@ class Peer(Protocol):
         """Return what is told once a second."""
 
     def receive(self, message: Message) -> None:
-        """Take what the server asks for: a ``command``, a ``preview`` or a ``trial``."""
+        """Take what the server asks for: a command, a preview, a trial, or what to look at."""
 
 
 @dataclass

@@ -10,7 +10,7 @@ from .frames import PROTOCOL
 
 Message: TypeAlias = Mapping[str, Any]
 
-REQUESTS = frozenset({"command", "preview", "trial"})
+REQUESTS = frozenset({"command", "preview", "trial", "focus"})
 """The messages by which the server asks for something."""
 
 _FIELDS: Mapping[str, frozenset[str]] = {
@@ -19,6 +19,7 @@ _FIELDS: Mapping[str, frozenset[str]] = {
     "command": frozenset({"id", "kind"}),
     "preview": frozenset({"request", "kind", "target"}),
     "trial": frozenset({"request", "site"}),
+    "focus": frozenset({"parameters", "seconds"}),
     "error": frozenset({"message"}),
 }
 """The fields of each message without which it means nothing."""

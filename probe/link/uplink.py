@@ -13,9 +13,11 @@ from typing import Any
 import torch
 
 from ..base.guard import Guard
+from ..measure.focus import MOST
 from ..measure.measurement import Measurement
 from ..measure.metrics import MetricValues
 from ..model.commands import Report
+from ..model.distribution import Distributions
 from ..model.sample import Sample
 from ..model.table import TableRow
 from ..model.totals import Totals
@@ -141,6 +143,10 @@ class Uplink:
             replaces="optimizers",
         )
 
+    def send_distributions(self, distributions: Distributions) -> None:
+        """Send what was seen of the parameters in focus; only who looks now is interested."""
+        self.answer(distributions.as_message())
+
     def answer(self, message: Message) -> None:
         """Send the answer to a question over the present connection, or drop it without one."""
         if self._link is not None:
@@ -174,6 +180,7 @@ class Uplink:
             "figures": me.figures,
             "ranks": me.ranks,
             "compiled": me.compiled,
+            "focus": MOST,
             **me.expected,
             "parameters": [row.as_message() for row in self._measurement.members.rows],
             "frozen": self._frozen,

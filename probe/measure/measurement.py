@@ -11,6 +11,7 @@ from torch.optim import Optimizer
 from ..base.guard import Guard
 from ..model.changes import ModelChanges
 from ..model.dead_units import DeadUnits
+from ..model.distribution import Distributions
 from ..model.membership import Membership
 from ..model.movement import Movement
 from ..model.onset import Onset
@@ -18,6 +19,7 @@ from ..model.sample import UPDATE_RATIO, WEIGHT_NORM, Sample
 from ..model.table import ParameterTable, TableRow, is_uninitialized
 from ..torch_compat.readback import capturing
 from .backward_timer import BackwardTimer, BackwardTiming
+from .focus import Focus
 from .latest import LatestSample
 from .look_budget import SHARE, LookBudget
 from .looks import Looks
@@ -39,6 +41,7 @@ class Measured:
     sample: Sample
     movement: Movement | None = None
     units: Sequence[DeadUnits] = ()
+    distributions: Distributions | None = None
 
 
 class Measurement:
@@ -68,8 +71,13 @@ class Measurement:
         self._rounds = Rounds(len(optimizers), self.members.set_of)
         self._writes = WriteTracker(table.parameters)
         self.schedule = SamplingSchedule(pace)
+        self.focus = Focus(table, pace.budget, guard)
         self._released = ReleasedGradients(
-            table, self._writes, guard, lambda: self.schedule.sampling
+            table,
+            self._writes,
+            guard,
+            lambda: self.schedule.sampling,
+            self.focus.take_gradient,
         )
         self.sampler = Sampler(
             table, self._writes, self._released, guard, catch_up=self.members.catch_up
@@ -105,11 +113,10 @@ class Measurement:
         # A GradScaler sets these on a fused optimizer for the time of its step.
         scale = getattr(self._optimizers[k], "grad_scale", None)
         found_inf = getattr(self._optimizers[k], "found_inf", None)
-        self.sampler.measure(
-            self.members.held_by(k),
-            scale if isinstance(scale, Tensor) else None,
-            may_skip=isinstance(found_inf, Tensor),
-        )
+        scale = scale if isinstance(scale, Tensor) else None
+        self.sampler.measure(self.members.held_by(k), scale, may_skip=isinstance(found_inf, Tensor))
+        if self.focus.looking:
+            self.focus.measure(self.members.set_of(k), scale)
         if self.looks.looking:
             self.looks.measure(self.members.set_of(k))
         if self._onset.wants_look or self.sampler.sees_nonfinite:
@@ -161,6 +168,7 @@ class Measurement:
         """Complete the sample of ``step``; ``gated``: what gates kept without a gradient."""
         # First, so that its figures have arrived when the sample has.
         self.looks.finish(step)
+        self.focus.finish(step, self._released.known)
         self.sampler.finish(step, gated, skipped=skipped, waiting=self._rounds.waiting(step))
 
     def rearm_timer(self) -> None:
@@ -194,18 +202,20 @@ class Measurement:
         self._writes.remove()
         self._released.remove()
         self.looks.stop()
+        self.focus.stop()
         self._timer.remove()
 
     def _begin_look(self) -> None:
         if self.schedule.sampling:
             self.looks.begin()
+            self.focus.begin()
 
     def _with_looks(self, sample: Sample) -> Measured:
         movement, units = self.looks.collect(sample.step, skipped=sample.skipped)
         if movement is not None:
             seen = {UPDATE_RATIO: movement.update_ratio, WEIGHT_NORM: movement.weight_norm}
             sample = replace(sample, values={**sample.values, **seen})
-        return Measured(sample, movement, units)
+        return Measured(sample, movement, units, self.focus.collect(sample.step))
 
     def _sizes(self) -> list[int]:
         removed = self._table.removed

@@ -47,12 +47,14 @@ class ReleasedGradients:
         writes: WriteTracker,
         guard: Guard,
         sampling: Callable[[], bool],
+        look: Callable[[int, Tensor], None],
     ) -> None:
-        """``sampling``: whether the present step is measured."""
+        """``sampling``: whether the present step is measured; ``look`` is given what comes then."""
         self._table = table
         self._writes = writes
         self._guard = guard
         self._sampling = sampling
+        self._look = look
         self._handles: dict[int, RemovableHandle] = {}
         self._came: dict[int, Figures] = {}
         """What has come in the present step, with its figures as far as it was measured."""
@@ -124,6 +126,7 @@ class ReleasedGradients:
             with self._guard, torch.no_grad():
                 dense = local_part(grad.detach())
                 figures = {each.code: each.measure([dense], None) for each in STATISTICS}
+            self._look(index, grad)
         self._came[index] = figures
 
     def _is_applied(self, index: int) -> bool:

@@ -66,6 +66,9 @@ class Delivery:
             if each.movement is not None:
                 with self._guard:
                     self.movement_seen.call(each.movement)
+            if each.distributions is not None:
+                with self._guard:
+                    self._uplink.send_distributions(each.distributions)
             for units in each.units:
                 with self._guard:
                     self.units_seen.call(units)

@@ -22,7 +22,7 @@ from ..steer.reports import fault_sentence
 
 
 class ServerRequests:
-    """Queues commands, and answers questions at once or at a boundary."""
+    """Queues commands, answers questions at once or at a boundary, and says what is looked at."""
 
     def __init__(
         self,
@@ -43,6 +43,7 @@ class ServerRequests:
             "command": self._command,
             "preview": self._preview,
             "trial": self._trial,
+            "focus": self._focus,
         }
         """By the type of a message."""
 
@@ -67,6 +68,10 @@ class ServerRequests:
                 "refused": refused,
             }
         )
+
+    def _focus(self, message: Message) -> None:
+        parameters = [int(index) for index in message["parameters"]]
+        self._measurement.focus.watch(parameters, float(message["seconds"]))
 
     def _trial(self, message: Message) -> None:
         command = read_command({**message, "kind": GateCommand.kind})

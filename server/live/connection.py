@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 
 from starlette.websockets import WebSocket
 
 from ..protocol.commands.registry import AnyCommand
 from ..protocol.models import Message
-from ..protocol.server_messages import Ack, Error, Welcome
+from ..protocol.server_messages import Ack, Error, Focus, Welcome
 from ..store.guard import guarded, logged
 from .questions import Questions
 
@@ -35,6 +36,7 @@ class ProbeConnection:
         self._news = asyncio.Event()
         self._acked: int | None = None
         self._commands: dict[int, AnyCommand] = {}
+        self._focus: Focus | None = None
         self.questions = Questions(self._news)
         self._refusal: Refused | None = None
 
@@ -57,6 +59,11 @@ class ProbeConnection:
         self._commands[command.id] = command
         self._news.set()
 
+    def focus(self, parameters: Sequence[int], seconds: float) -> None:
+        """Send what to look at closely, in place of what was to be looked at before."""
+        self._focus = Focus(parameters=list(parameters), seconds=seconds)
+        self._news.set()
+
     def end(self, refused: Refused) -> None:
         """End this connection, and say why."""
         self._refusal = refused
@@ -74,6 +81,9 @@ class ProbeConnection:
                 await self._send(Ack(seq=acked))
             for number in sorted(commands):
                 await self._deliver(commands[number], number)
+            focus, self._focus = self._focus, None
+            if focus is not None:
+                await self._send(focus)
             for question in self.questions.take():
                 await self._deliver(question, question.request)
 

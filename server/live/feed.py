@@ -78,14 +78,14 @@ class Feed:
         failed = logged("A browser of run %s cannot be told of %s", self._run, topic.name)
         with guarded(failed, passing=(SQLAlchemyError, Refusal)):
             message = await self._message(topic, news)
-            frame = message if isinstance(message, bytes) else message.model_dump_json()
+            frame = message.model_dump_json() if isinstance(message, Message) else message
         self._sent_at[topic] = self._clock()
         if isinstance(frame, bytes):
             await self._websocket.send_bytes(frame)
         elif frame is not None:
             await self._websocket.send_text(frame)
 
-    async def _message(self, topic: Topic[Any], news: Any) -> Message | bytes:
+    async def _message(self, topic: Topic[Any], news: Any) -> Message | bytes | None:
         if isinstance(topic, StoredTopic):
             return await run_in_threadpool(self._read, topic, news)
         return cast(DirectTopic[Any], topic).message(news, self._subscriber.watched)

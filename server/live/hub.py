@@ -129,6 +129,7 @@ class Hub:
         finally:
             if live.connection is connection:
                 live.connection = None
+                live.focus.disconnect()
             connection.questions.abandon()
             self._runs.forget(live)
 
@@ -139,7 +140,7 @@ class Hub:
             raise TooManyConnections("browser", limits.BROWSER_CONNECTIONS)
         self._browsers += 1
         live = self._runs.take(run)
-        subscriber = Subscriber()
+        subscriber = Subscriber(live.focus.follow)
         live.subscribe(subscriber)
         try:
             yield subscriber
@@ -176,6 +177,8 @@ class Hub:
         live.table = opened.table
         live.heard()
         self._runs.commit([changes])
+        if live.connection is not None:
+            live.focus.connect(live.connection, hello.focus)
         return opened, commands
 
     def _writer_busy(self) -> bool:

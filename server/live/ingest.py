@@ -12,8 +12,9 @@ from ..protocol.frames import FrameError, FrameVersionError, Sample, check_stati
 from ..protocol.probe_messages import (
     STREAMED,
     Alerts,
-    Answer,
+    Behind,
     Bye,
+    Distributions,
     Explanations,
     FrozenState,
     GatesState,
@@ -63,7 +64,7 @@ def frames_of(message: str | bytes) -> Sequence[str | bytes]:
         raise _malformed(error) from error
 
 
-def decode_frame(frame: str | bytes) -> Streamed | Answer | Sample:
+def decode_frame(frame: str | bytes) -> Behind | Sample:
     """Read a frame behind the first; raises `Refused`."""
     try:
         if isinstance(frame, bytes):
@@ -94,7 +95,14 @@ def accept(frame: Streamed | Sample, size: int, writer: Writer, live: LiveRun) -
             live.status = RunStatus.FINISHED
 
 
-def _check(frame: Sequenced | Sample, live: LiveRun) -> None:
+def pass_on(frame: Distributions, live: LiveRun) -> None:
+    """Pass to browsers what only those that look now are interested in; raises `Refused`."""
+    live.heard()
+    _check(frame, live)
+    live.gather(frame)
+
+
+def _check(frame: Sequenced | Sample | Distributions, live: LiveRun) -> None:
     """Refuse what speaks of parameters that are not in the table."""
     count = len(live.table)
     try:
@@ -116,6 +124,8 @@ def _check(frame: Sequenced | Sample, live: LiveRun) -> None:
             case Optimizers():
                 lasts = (last for group in frame.groups for _, last in group.parameters)
                 check_positions(lasts, count)
+            case Distributions():
+                check_positions((each.parameter for each in frame.parameters), count)
             case Report():
                 check_positions(frame.parameters, count)
     except Refusal as refusal:

@@ -9,13 +9,14 @@ from functools import partial
 from typing import Any, TypeVar
 
 from ..protocol.frames import Sample
-from ..protocol.probe_messages import Streamed
+from ..protocol.probe_messages import Distributions, Streamed
 from ..protocol.runs import RunStatus
 from ..store.announcements import Announcement
 from ..store.guard import guarded, logged
 from ..store.parameter_table import Known
 from ..store.recording import Changes
 from .connection import ProbeConnection
+from .focus import RunFocus
 from .subscriber import Subscriber
 from .topics import RUN, TOPICS, ChangedTopic, StreamedTopic, Topic
 
@@ -36,6 +37,7 @@ class LiveRun:
         self.received_seq = 0
         self.table: list[Known] = []
         self.connection: ProbeConnection | None = None
+        self.focus = RunFocus(loop)
         self._loop = loop
         self._subscribers: set[Subscriber] = set()
         self._gathered: dict[Topic[Any], Any] = {}
@@ -67,6 +69,7 @@ class LiveRun:
     def unsubscribe(self, subscriber: Subscriber) -> None:
         """Let a browser go."""
         self._subscribers.discard(subscriber)
+        self.focus.leave(subscriber)
 
     def publish(self, topic: Topic[N], news: N) -> None:
         """Give news to every browser; one that cannot take them is closed alone."""
@@ -74,7 +77,7 @@ class LiveRun:
             with guarded(partial(self._close, subscriber, topic)):
                 subscriber.add(topic, news)
 
-    def gather(self, frame: Sample | Streamed) -> None:
+    def gather(self, frame: Sample | Streamed | Distributions) -> None:
         """Publish what a frame holds, together with what comes within the interval."""
         if not self._subscribers:
             return

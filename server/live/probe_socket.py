@@ -9,7 +9,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from ..protocol import limits
-from ..protocol.probe_messages import Hello, PreviewAnswer, TrialAnswer
+from ..protocol.probe_messages import Distributions, Hello, PreviewAnswer, TrialAnswer
 from ..protocol.runs import RunStatus
 from ..protocol.server_messages import Welcome
 from ..protocol.version import VERSION
@@ -17,7 +17,7 @@ from ..store.refusals import Refusal
 from ..store.write_queue import WriterEnded
 from .connection import ProbeConnection, Refused
 from .hub import Hub
-from .ingest import accept, decode_frame, frames_of, parse_hello
+from .ingest import accept, decode_frame, frames_of, parse_hello, pass_on
 from .live_run import LiveRun
 from .tasks import first_to_end
 
@@ -108,5 +108,7 @@ async def _receive(
             if isinstance(decoded, PreviewAnswer | TrialAnswer):
                 live.heard()
                 connection.questions.answer(decoded)
+            elif isinstance(decoded, Distributions):
+                pass_on(decoded, live)
             else:
                 accept(decoded, len(frame), hub.writer, live)

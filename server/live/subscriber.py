@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Container
+from collections.abc import Callable, Container
 from typing import Any, TypeVar
 
 from ..protocol.browser_messages import Watch
@@ -18,7 +18,9 @@ _INTERNAL_ERROR = 1011
 class Subscriber:
     """The mailbox of one browser; used from the event loop only."""
 
-    def __init__(self) -> None:
+    def __init__(self, watching: Callable[[Subscriber], None] | None = None) -> None:
+        """`watching` is called when the browser shows something else."""
+        self._watching = watching
         self.news = asyncio.Event()
         self.watched = Watch()
         """What the browser shows: news of anything else wait until it does."""
@@ -39,6 +41,8 @@ class Subscriber:
         """Take over what the browser shows from now on."""
         self.watched = watched
         self.news.set()
+        if self._watching is not None:
+            self._watching(self)
 
     def waits(self, topic: Topic[Any]) -> bool:
         """Return whether there are news of a topic that the browser shows."""

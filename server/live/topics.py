@@ -3,27 +3,32 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
 from types import UnionType
 from typing import Any, ClassVar, Generic, TypeVar
 
 from sqlalchemy import Connection
 
+from ..protocol import limits
 from ..protocol.browser_messages import (
     AlertsChanged,
     CommandsChanged,
     EventsChanged,
     ExplanationsChanged,
+    FocusChanged,
     GatesChanged,
+    NewDistributions,
     NewMetrics,
     OptimizersChanged,
     ParametersChanged,
     RunChanged,
     Watch,
 )
+from ..protocol.distributions import SeenDistributions
 from ..protocol.frames import Sample, encode
 from ..protocol.models import Message
-from ..protocol.probe_messages import Metrics
+from ..protocol.probe_messages import Distributions, Metrics
 from ..protocol.totals import Totals
 from ..store.alerts import alert_rows
 from ..store.events import event_rows
@@ -70,8 +75,8 @@ class DirectTopic(Topic[N]):
     """A topic whose news are all that its message is made of."""
 
     @abstractmethod
-    def message(self, news: N, watched: Watch) -> Message | bytes:
-        """Return what a page is sent that watches this."""
+    def message(self, news: N, watched: Watch) -> Message | bytes | None:
+        """Return what a page is sent that watches this; None where there is nothing for it."""
 
 
 class StreamedTopic(DirectTopic[N], Generic[N, F]):
@@ -157,6 +162,73 @@ class LoggedMetrics(StreamedTopic[Points, Metrics | Totals]):
     def message(self, news: Points, watched: Watch) -> Message:
         """Return the points, and whether they are all."""
         return NewMetrics(points=news.listed(), complete=news.complete)
+
+
+class DistributionsTopic(StreamedTopic[Mapping[int, SeenDistributions], Distributions]):
+    """The latest distributions of each parameter in focus."""
+
+    name = "distributions"
+    frame = Distributions
+
+    def news(self, frame: Distributions) -> Mapping[int, SeenDistributions]:
+        """Return those of one frame, by parameter."""
+        return {
+            each.parameter: SeenDistributions(
+                parameter=each.parameter,
+                gradient=each.gradient,
+                weight=each.weight,
+                step=frame.step,
+                time=frame.time,
+            )
+            for each in frame.parameters
+        }
+
+    def merge(
+        self,
+        waiting: Mapping[int, SeenDistributions] | None,
+        later: Mapping[int, SeenDistributions],
+    ) -> Mapping[int, SeenDistributions]:
+        """Keep the later of each parameter."""
+        return {**(waiting or {}), **later}
+
+    def message(
+        self, news: Mapping[int, SeenDistributions], watched: Watch
+    ) -> NewDistributions | None:
+        """Return those that the page looks at."""
+        seen = [news[index] for index in watched.focus if index in news]
+        return NewDistributions(parameters=seen) if seen else None
+
+
+@dataclass(frozen=True)
+class Focused:
+    """What the job of a run looks at closely."""
+
+    parameters: frozenset[int]
+    problem: str | None
+    """Why it looks at nothing, whatever pages ask for."""
+
+
+class FocusTopic(DirectTopic[Focused]):
+    """Which of the parameters that a page looks at closely the job looks at."""
+
+    name = "focus"
+
+    def merge(self, waiting: Focused | None, later: Focused) -> Focused:
+        """Keep the later."""
+        return later
+
+    def message(self, news: Focused, watched: Watch) -> FocusChanged | None:
+        """Return those of the page, and why it is not all."""
+        if not watched.focus:
+            return None
+        seen = [index for index in watched.focus if index in news.parameters]
+        problem = news.problem
+        if problem is None and len(seen) < len(watched.focus):
+            problem = (
+                f"{limits.FOCUS} parameters of this run are looked at closely already, and a job "
+                "looks at no more: this goes on as soon as somebody looks away from one."
+            )
+        return FocusChanged(parameters=seen, problem=problem)
 
 
 class RunTopic(StoredTopic):
@@ -254,6 +326,7 @@ class ExplanationsTopic(NoticeTopic):
 RUN = RunTopic()
 COMMANDS = CommandsTopic()
 EVENTS = EventsTopic()
+FOCUS = FocusTopic()
 
 TOPICS: tuple[Topic[Any], ...] = (
     RUN,
@@ -266,5 +339,7 @@ TOPICS: tuple[Topic[Any], ...] = (
     OptimizersTopic(),
     EVENTS,
     LoggedMetrics(),
+    FOCUS,
+    DistributionsTopic(),
 )
 """Every topic, in the order in which a page is sent what is due at once; those with a pace last."""

@@ -9,8 +9,9 @@ from pydantic import Field
 from . import limits
 from .alerts import Alert
 from .commands.row import CommandRow
+from .distributions import SeenDistributions
 from .events import EventRow
-from .fields import Count, Name, NonFinite
+from .fields import Count, Index, Name, NonFinite
 from .gates import GateRow
 from .models import Message
 from .optimizers import OptimizerGroup
@@ -92,6 +93,22 @@ class EventsChanged(Message):
     events: list[EventRow]
 
 
+class FocusChanged(Message):
+    """Which of the parameters that a page looks at closely the job looks at."""
+
+    type: Literal["focus"] = "focus"
+    parameters: list[Index]
+    problem: str | None
+    """Why it does not look at the others."""
+
+
+class NewDistributions(Message):
+    """What was seen since the last message of the parameters that a page looks at closely."""
+
+    type: Literal["distributions"] = "distributions"
+    parameters: list[SeenDistributions]
+
+
 ToBrowser = Annotated[
     RunChanged
     | CommandsChanged
@@ -101,7 +118,9 @@ ToBrowser = Annotated[
     | ExplanationsChanged
     | AlertsChanged
     | OptimizersChanged
-    | EventsChanged,
+    | EventsChanged
+    | FocusChanged
+    | NewDistributions,
     Field(discriminator="type"),
 ]
 
@@ -109,13 +128,15 @@ ToBrowser = Annotated[
 class Watch(Message):
     """What a page shows, which is all that it is told of from now on; null is everything.
 
-    `interval` is the least number of seconds between two messages of what the job streams.
+    `interval` is the least number of seconds between two messages of what the job streams;
+    `focus` are the parameters that are looked at closely, by their places in the table.
     """
 
     type: Literal["watch"] = "watch"
     topics: Annotated[list[Name], Field(max_length=limits.WATCHED)] | None = None
     statistics: Annotated[list[Name], Field(max_length=limits.WATCHED)] | None = None
     interval: Annotated[float, Field(ge=0, le=limits.WATCH_SECONDS)] = 0.0
+    focus: Annotated[list[Index], Field(max_length=limits.FOCUS)] = Field(default=[])
 
 
 FromBrowser = Watch

@@ -12,6 +12,7 @@ from .alerts import Alert
 from .commands.kind import CommandFields
 from .commands.registry import KINDS
 from .commands.state import CommandState
+from .distributions import ParameterDistributions
 from .effects import Preview, Saved
 from .explanations import Explained
 from .fields import Count, Figure, Indexes, Name, NonFinite, RunId, Seq, Text
@@ -49,6 +50,8 @@ class Hello(Message):
     step: Count
     ranks: Annotated[int, Field(ge=1, le=limits.NUMBER)] = 1
     compiled: bool = False
+    focus: Count = 0
+    """Parameters that it can look at closely at once; 0: a probe that cannot."""
     expect: Annotated[list[Name], Field(max_length=limits.EXPECTATIONS)] = Field(default=[])
     restraints: Restraints = Restraints()
 
@@ -195,6 +198,15 @@ class TrialAnswer(Trial):
     request: Count
 
 
+class Distributions(Message):
+    """What was seen in a step of the parameters in focus."""
+
+    type: Literal["distributions"]
+    step: Count
+    time: FiniteFloat
+    parameters: Annotated[list[ParameterDistributions], Field(max_length=limits.FOCUS)]
+
+
 class Bye(Message):
     """The job ends as it should."""
 
@@ -217,7 +229,7 @@ Sequenced = (
 )
 Streamed = Sequenced | Heartbeat | Bye
 Answer = PreviewAnswer | TrialAnswer
-FromProbe = Annotated[Hello | Streamed | Answer, Field(discriminator="type")]
-STREAMED: TypeAdapter[Streamed | Answer] = TypeAdapter(
-    Annotated[Streamed | Answer, Field(discriminator="type")]
-)
+Behind = Streamed | Answer | Distributions
+"""Every frame behind the first."""
+FromProbe = Annotated[Hello | Behind, Field(discriminator="type")]
+STREAMED: TypeAdapter[Behind] = TypeAdapter(Annotated[Behind, Field(discriminator="type")])

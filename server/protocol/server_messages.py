@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, FiniteFloat
 
 from .commands.registry import AnyCommand
-from .fields import Action, ChangeName, Count, Mode, Name, RunId, Site, Text
+from .fields import Action, ChangeName, Count, Indexes, Mode, Name, RunId, Site, Text
 from .models import Message
 from .trials import RecordedHistory
 
@@ -56,6 +56,14 @@ class TrialQuestion(Message):
     history: RecordedHistory | None
 
 
+class Focus(Message):
+    """What the probe is to look at closely, and no other parameter; for so many seconds."""
+
+    type: Literal["focus"] = "focus"
+    parameters: Indexes
+    seconds: FiniteFloat
+
+
 class Error(Message):
     """Why the server closes; `retry` says whether the probe may try again by itself."""
 
@@ -65,6 +73,6 @@ class Error(Message):
 
 
 ToProbe = Annotated[
-    Welcome | Ack | AnyCommand | PreviewQuestion | TrialQuestion | Error,
+    Welcome | Ack | AnyCommand | PreviewQuestion | TrialQuestion | Focus | Error,
     Field(discriminator="type"),
 ]

@@ -2,24 +2,33 @@
 
 from __future__ import annotations
 
+import json
+import math
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import fields
+from pathlib import Path
 from threading import Event
 from typing import Any
 
+import jsonschema
 import pytest
 import torch
 from torch import nn
+from websockets.sync.client import connect
 
 from gradgate import probe
+from gradgate.probe.session.run import job_of
 from gradgate.probe.steer.preview import Preview as ProbePreview
 from gradgate.probe.steer.savings import Saved as ProbeSaved
 from gradgate.server.protocol import effects
 from tests.support.serving import ServerProcess
 from tests.support.waiting import wait_until
 
+SCHEMA = json.loads(
+    Path(__file__).parents[2].joinpath("docs", "protocol.schema.json").read_text("utf-8")
+)
 STATES = ("requested", "delivered", "applied", "verified")
 WITHIN = 30
 
@@ -156,3 +165,25 @@ def test_a_model_that_grows_and_loses_a_parameter(server: ServerProcess) -> None
             lambda state: state == "present",
         )
         assert server.get(path)["parameters"] == 8
+
+
+def test_a_page_that_looks_at_a_parameter_sees_its_distributions(server: ServerProcess) -> None:
+    """Of the job's own numbers, as the published schema has them; the job looks away after it."""
+    model = Model()
+    with training(server, model) as run:
+        focus = job_of(run).measurement.focus
+        with connect(f"{server.ws_url}/api/runs/{run.id}/live") as page:
+            page.send(json.dumps({"type": "watch", "topics": ["distributions"], "focus": [0, 1]}))
+            told = (json.loads(page.recv(WITHIN)) for _ in range(100))
+            message = next(each for each in told if each["type"] == "distributions")
+            assert focus.watched == (0, 1)
+        jsonschema.validate(
+            message, {**SCHEMA["properties"]["server_to_browser"], "$defs": SCHEMA["$defs"]}
+        )
+        weight, bias = message["parameters"]
+        for found, shape in ((weight, (8, 4)), (bias, (8,))):
+            for of in ("gradient", "weight"):
+                assert found[of]["numel"] == math.prod(shape)
+        assert len(weight["gradient"]["rows"]["norms"]) == 8
+        assert bias["weight"]["rows"] is None
+        wait_until(lambda: focus.watched, lambda watched: watched == ())

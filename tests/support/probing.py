@@ -178,6 +178,22 @@ def alert(
     }
 
 
+def distribution(**changes: Any) -> dict[str, Any]:
+    """How the eight numbers of a gradient or weight are spread."""
+    return {
+        "numel": 8,
+        "zeros": 2,
+        "nan": 1,
+        "posinf": 0,
+        "neginf": 0,
+        "first": -3,
+        "negative": [0, 2],
+        "positive": [1, 2],
+        "rows": {"count": 4, "zero": 1, "norms": [0.0, 0.5, None, 0.25]},
+        **changes,
+    }
+
+
 def pack_sample(
     seq: int,
     step: int,
@@ -325,6 +341,13 @@ class FakeProbe:
     def alerts(self, seq: int, *alerts: Mapping[str, Any]) -> None:
         """Tell of every alert that there is."""
         self.send({"type": "alerts", "seq": seq, "alerts": list(alerts)})
+
+    def distributions(self, step: int, *indexes: int) -> None:
+        """Tell what was seen of parameters that have no weight that could be read."""
+        seen = [
+            {"parameter": index, "gradient": distribution(), "weight": None} for index in indexes
+        ]
+        self.send({"type": "distributions", "step": step, "time": 1.5, "parameters": seen})
 
     def heartbeat(self, step: int = 0, **more: Any) -> None:
         """Send a heartbeat."""

@@ -31,7 +31,7 @@ from tests.support import zoo
 def made(table: ParameterTable, guard: Guard) -> Sampler:
     """A sampler by itself."""
     writes = WriteTracker(table.parameters)
-    released = ReleasedGradients(table, writes, guard, lambda: True)
+    released = ReleasedGradients(table, writes, guard, lambda: True, lambda *_: None)
     return Sampler(table, writes, released, guard, lambda: None)
 
 

@@ -40,6 +40,21 @@ def test_every_kind_of_command_is_queued(answers: list[Any]) -> None:
     assert answers == []
 
 
+def test_what_is_looked_at_is_told_with_the_next_sample(answers: list[Any]) -> None:
+    """Until the server says that nobody looks any more."""
+    model, optimizer = chain(SGD)
+    with probe.attach(model, optimizer, server=False, every=1) as run:
+        receive = job_of(run).requests.receive
+        receive({"type": "focus", "parameters": [1], "seconds": 30})
+        steps(model, optimizer, 1, 2)
+        told = [(message["type"], message["parameters"][0]["parameter"]) for message in answers]
+        assert set(told) == {("distributions", 1)}
+        receive({"type": "focus", "parameters": [], "seconds": 30})
+        answers.clear()
+        steps(model, optimizer, 3, 4)
+    assert answers == []
+
+
 def test_a_preview_is_answered_by_what_it_asked(answers: list[Any]) -> None:
     """With what would be touched, or why not."""
     model, optimizer = chain(SGD)

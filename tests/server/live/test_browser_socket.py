@@ -17,7 +17,7 @@ from websockets.sync.client import ClientConnection, connect
 
 from gradgate.server.protocol.frames import Sample, decode
 from gradgate.server.store.tables import commands
-from tests.support.probing import FakeProbe, hello, table_row
+from tests.support.probing import FakeProbe, distribution, hello, table_row
 from tests.support.serving import ServerProcess
 from tests.support.storing import behind
 
@@ -274,6 +274,48 @@ def test_a_store_that_cannot_be_read_closes_the_socket(server: ServerProcess, ru
     assert caught.value.rcvd is not None
     assert caught.value.rcvd.code == 1011
     assert "in serve_browser" not in server.output
+
+
+def test_each_page_is_told_of_what_it_looks_at(shared_server: ServerProcess, run: str) -> None:
+    """The job of what both look at; it looks away as soon as nobody is left who looks."""
+    with FakeProbe(shared_server, hello(run, focus=16)) as probe:
+        with watching(shared_server, run) as first, watching(shared_server, run) as second:
+            first.says({"type": "watch", "focus": [1]})
+            assert _focus(probe) == [1]
+            second.says({"type": "watch", "focus": [0]})
+            assert _focus(probe) == [1, 0]
+            probe.distributions(7, 0, 1)
+            for page, index in ((first, 1), (second, 0)):
+                assert page.message("focus") == {
+                    "type": "focus",
+                    "parameters": [index],
+                    "problem": None,
+                }
+                (row,) = page.message("distributions")["parameters"]
+                assert (row["parameter"], row["step"], row["time"]) == (index, 7, 1.5)
+                assert row["gradient"] == distribution()
+        assert [_focus(probe) for _ in range(2)][-1] == []
+
+
+def test_a_look_at_an_unknown_parameter_ends_the_connection_of_the_job(
+    shared_server: ServerProcess, run: str
+) -> None:
+    """As any other frame does that speaks of one."""
+    with FakeProbe(shared_server, hello(run, focus=16)) as probe:
+        probe.distributions(7, 2)
+        answers = iter(probe.receive, None)
+        refused = next(answer for answer in answers if answer["type"] == "error")
+        assert "Index 2 is outside the parameter table" in refused["message"]
+
+
+def _focus(probe: FakeProbe) -> list[int]:
+    """What the job is told next to look at."""
+    while True:
+        message = probe.receive()
+        if message["type"] == "focus":
+            assert message["seconds"] == 15
+            found: list[int] = message["parameters"]
+            return found
 
 
 def _stream(probe: FakeProbe, count: int) -> None:

@@ -10,7 +10,14 @@ from pydantic import ValidationError
 
 from gradgate.server.protocol import limits
 from gradgate.server.protocol.probe_messages import STREAMED, Explanations, Hello, Report
-from tests.support.probing import explanation, hello, preview, table_row
+from tests.support.probing import distribution, explanation, hello, preview, table_row
+
+
+def seen(**changes: Any) -> dict[str, Any]:
+    """A message with one distribution."""
+    row = {"parameter": 0, "gradient": distribution(**changes), "weight": None}
+    return {"type": "distributions", "step": 1, "time": 1.0, "parameters": [row]}
+
 
 REPORT = {"type": "report", "seq": 1, "state": "applied", "time": 1.0}
 TOTALS = {
@@ -36,6 +43,8 @@ def read(message: dict[str, Any]) -> Any:
         ({**REPORT, "local": 1, "kind": "freeze"}, "has `kind` and `target`"),
         ({**REPORT, "local": 1, "target": "a"}, "has `kind` and `target`"),
         ({**REPORT, "local": 1, "kind": "ungate"}, "has `kind` and `target`"),
+        (seen(numel=9), "`numel` together"),
+        (seen(negative=[2]), "an entry for each octave"),
         ({"type": "preview", "request": 1}, "either `preview` or `refused`"),
         ({"type": "preview", "request": 1, "preview": preview(), "refused": "no"}, "either"),
         (

@@ -1,0 +1,169 @@
+"""What is looked at closely, when, and that nothing is while nobody looks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from gradgate.probe.base.guard import Guard
+from gradgate.probe.measure.focus import INTERVAL, MOST, Focus
+from gradgate.probe.model.distribution import Distributions
+from gradgate.probe.model.table import ParameterTable
+
+
+class Job:
+    """A model of a few parameters, whose steps are looked at at a time of our own."""
+
+    def __init__(self, *parameters: nn.Parameter, budget: float = 1e9) -> None:
+        model = nn.Module()
+        for number, parameter in enumerate(parameters):
+            model.register_parameter(f"p{number}", parameter)
+        self.parameters = parameters
+        self.table = ParameterTable({"": model})
+        self.now = 100.0
+        self.focus = Focus(self.table, budget, Guard(), clock=lambda: self.now)
+        self.steps = 0
+
+    def step(
+        self, held: Sequence[int] | None = None, *, scale: Tensor | None = None, seconds: float = 1
+    ) -> Distributions | None:
+        """Make one step, so much later than the one before; ``held``: by its optimizer."""
+        self.now += seconds
+        self.steps += 1
+        self.focus.begin()
+        if self.focus.looking:
+            self.focus.measure(range(len(self.table)) if held is None else held, scale)
+        self.focus.finish(self.steps)
+        return self.focus.collect(self.steps)
+
+
+def parameter(grad: Tensor | None, shape: tuple[int, ...] = (2, 2)) -> nn.Parameter:
+    made = nn.Parameter(torch.ones(shape))
+    made.grad = grad
+    return made
+
+
+def test_nothing_is_looked_at_while_nobody_looks() -> None:
+    """Before, after the lease, and after it was said that nobody looks any more."""
+    job = Job(parameter(torch.ones(2, 2)))
+    assert job.step() is None
+    job.focus.watch([0], 3)
+    assert job.step() is not None
+    assert job.step(seconds=5) is None
+    job.focus.watch([0], 30)
+    assert job.step() is not None
+    job.focus.watch([], 30)
+    assert job.step() is None
+
+
+def test_what_is_looked_at_has_its_gradient_and_weight() -> None:
+    """Of the step, and nothing of the other parameters."""
+    job = Job(parameter(torch.ones(2, 2)), parameter(torch.tensor([[0.0, -4.0], [1.0, torch.nan]])))
+    job.focus.watch([1], 30)
+    seen = job.step()
+    assert seen is not None
+    (found,) = seen.parameters
+    assert (seen.step, found.parameter) == (1, 1)
+    gradient, weight = found.gradient, found.weight
+    assert gradient is not None
+    assert weight is not None
+    assert (gradient.numel, gradient.zeros, gradient.nan, gradient.first) == (4, 1, 1, 0)
+    assert (gradient.positive, gradient.negative) == ([1, 0, 0], [0, 0, 1])
+    assert (weight.positive, weight.first) == ([4], 0)
+
+
+def test_looks_are_no_closer_together_than_anybody_sees() -> None:
+    """However fast the steps are."""
+    job = Job(parameter(torch.ones(2, 2)))
+    job.focus.watch([0], 300)
+    looks = [job.step(seconds=INTERVAL / 4) is not None for _ in range(9)]
+    assert looks == [True, False, False, False, True, False, False, False, True]
+
+
+def test_a_look_that_was_dear_is_paid_off_before_the_next() -> None:
+    """By the share of the budget."""
+    job = Job(parameter(torch.ones(2, 2)), budget=1e-9)
+    job.focus.watch([0], 300)
+    assert [job.step() is not None for _ in range(3)] == [True, False, False]
+
+
+def test_a_gradient_that_no_optimizer_applies_is_looked_at_when_the_step_ends() -> None:
+    """Once: what an optimizer was about to apply is not looked at again."""
+    kept = parameter(torch.full((2, 2), 8.0))
+    job = Job(kept, parameter(torch.ones(2, 2)))
+    job.focus.watch([0, 1], 30)
+    job.now += 1
+    job.focus.begin()
+    job.focus.measure({0})
+    kept.grad = torch.zeros(2, 2)
+    job.focus.finish(1)
+    seen = job.focus.collect(1)
+    assert seen is not None
+    first, second = (each.gradient for each in seen.parameters)
+    assert first is not None
+    assert second is not None
+    assert (first.first, first.zeros) == (3, 0)
+    assert second.positive == [4]
+
+
+def test_a_gradient_that_comes_early_is_taken_as_it_comes() -> None:
+    """It may be gone when the step ends."""
+    job = Job(parameter(None))
+    job.focus.watch([0], 30)
+    job.now += 1
+    job.focus.begin()
+    job.focus.take_gradient(0, torch.ones(2, 2))
+    job.focus.finish(1, early={0})
+    seen = job.focus.collect(1)
+    assert seen is not None
+    assert seen.parameters[0].gradient is not None
+
+
+def test_the_factor_of_a_scaler_is_taken_out() -> None:
+    """As it is out of the norms."""
+    job = Job(parameter(torch.full((2, 2), 1024.0)))
+    job.focus.watch([0], 30)
+    seen = job.step(scale=torch.tensor([1024.0]))
+    assert seen is not None
+    gradient = seen.parameters[0].gradient
+    assert gradient is not None
+    assert (gradient.first, gradient.positive) == (0, [4])
+
+
+@pytest.mark.parametrize("index", [0, 1, 2, 7])
+def test_what_is_not_there_is_told_as_missing(index: int) -> None:
+    """No gradient, a frozen parameter, one on the meta device, and one that nobody knows."""
+    frozen = parameter(None)
+    frozen.requires_grad_(False)
+    job = Job(parameter(None), frozen, nn.Parameter(torch.empty(2, device="meta")))
+    job.focus.watch([index], 30)
+    seen = job.step()
+    assert seen is not None
+    assert seen.parameters[0].gradient is None
+    assert (seen.parameters[0].weight is None) == (index > 1)
+
+
+def test_a_sparse_gradient_counts_whole() -> None:
+    """Rows that it leaves out are zeros, and duplicates are added up before."""
+    embedding = nn.Embedding(10, 2, sparse=True)
+    embedding(torch.tensor([3, 3, 5])).sum().backward()
+    job = Job(embedding.weight)
+    job.focus.watch([0], 30)
+    seen = job.step()
+    assert seen is not None
+    gradient = seen.parameters[0].gradient
+    assert gradient is not None
+    assert (gradient.numel, gradient.zeros, gradient.positive) == (20, 16, [2, 2])
+    assert gradient.rows is None
+
+
+def test_no_more_than_the_bound_is_looked_at() -> None:
+    """Whatever a server asks for."""
+    job = Job(*(parameter(torch.ones(2, 2)) for _ in range(MOST + 3)))
+    job.focus.watch(range(MOST + 3), 30)
+    seen = job.step()
+    assert seen is not None
+    assert [each.parameter for each in seen.parameters] == list(range(MOST))
