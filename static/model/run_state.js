@@ -12,6 +12,7 @@
  */
 import { mergeCommands, pendingByParameter } from "./commands.js";
 import { mergeEvents } from "./events.js";
+import { Focus } from "./focus.js";
 import { gatesByNode } from "./gate_sites.js";
 import { buildTree } from "./module_tree.js";
 import { decadeDomain, isPlottable } from "./norm_scale.js";
@@ -51,6 +52,8 @@ export class RunState {
     this.ofRun = [];
     /** @type {readonly EventRow[]} what happened, newest first */
     this.events = [];
+    /** What is looked at closely. */
+    this.focus = new Focus();
     this.history = new SampleHistory(0, SPARK_SAMPLES);
     this.step = 0;
     /** @type {number | null} of the latest sample */

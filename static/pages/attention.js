@@ -30,13 +30,14 @@ export const ALL_PANELS = Object.freeze(/** @type {Panel[]} */ (Object.keys(PANE
  * @param {Iterable<Panel>} seen
  * @param {boolean} hidden the whole page: another tab is looked at
  * @param {number} interval seconds between two drawings
+ * @param {number[]} focus parameters that are looked at closely
  * @returns {Watch}
  */
-export function watchOf(seen, hidden, interval) {
+export function watchOf(seen, hidden, interval, focus) {
   const streamed = new Set(ALL_PANELS.flatMap((panel) => PANELS[panel]));
   const seldom = MESSAGE_TYPES.filter((type) => !streamed.has(type));
   const topics = hidden ? HIDDEN : [...seldom, ...[...seen].flatMap((panel) => PANELS[panel])];
-  return { type: "watch", topics: [...new Set(topics)].sort(), statistics: [...STATISTICS], interval };
+  return { type: "watch", topics: [...new Set(topics)].sort(), statistics: [...STATISTICS], interval, focus: hidden ? [] : focus };
 }
 
 export class Attention {

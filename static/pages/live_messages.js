@@ -11,7 +11,7 @@
  * @typedef {import("../wire.js").MetricPoint} MetricPoint
  *
  * @typedef {object} Told what keeps the news
- * @property {Pick<RunState, "setRun" | "setCommands" | "setGates" | "setAlerts" | "setOptimizers">} state
+ * @property {Pick<RunState, "setRun" | "setCommands" | "setGates" | "setAlerts" | "setOptimizers" | "focus">} state
  * @property {{take: (rows: readonly EventRow[]) => void}} events
  * @property {{addMetrics: (points: readonly MetricPoint[], complete: boolean) => void}} lines
  * @property {{outdate: () => void}} explanations
@@ -28,6 +28,8 @@ const HANDLERS = Object.freeze({
   alerts: ({ state }, { alerts }) => state.setAlerts(alerts),
   optimizers: ({ state }, { step, groups }) => state.setOptimizers({ step, groups }),
   events: ({ events: told }, { events }) => told.take(events),
+  focus: ({ state }, told) => state.focus.answer(told),
+  distributions: ({ state }, { parameters }) => state.focus.take(parameters),
   metrics: ({ lines }, { points, complete }) => lines.addMetrics(points, complete),
 });
 

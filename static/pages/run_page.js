@@ -56,7 +56,7 @@ export class RunPage {
 
   /** Tell the server what can be seen now. */
   watch() {
-    this.live.watch(watchOf(this.attention.seen, document.hidden, REDRAW_MS / 1000));
+    this.live.watch(watchOf(this.attention.seen, document.hidden, REDRAW_MS / 1000, this.state.focus.asked));
   }
 
   /** Open the live connection, and again whenever it is lost. */

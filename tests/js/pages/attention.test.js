@@ -5,20 +5,21 @@ import { ALL_PANELS, watchOf } from "../../../static/pages/attention.js";
 import { MESSAGE_TYPES } from "../../../static/pages/live_messages.js";
 
 test("a page that is seen whole wants everything that it has a use for", () => {
-  const { topics, statistics, interval } = watchOf(ALL_PANELS, false, 0.25);
+  const { topics, statistics, interval, focus } = watchOf(ALL_PANELS, false, 0.25, [3]);
   assert.deepEqual(topics, ["samples", ...MESSAGE_TYPES].sort());
   assert.deepEqual(statistics, ["update_ratio", "weight_norm"]);
   assert.equal(interval, 0.25);
+  assert.deepEqual(focus, [3]);
 });
 
-test("a hidden page wants to hear of events alone", () => {
-  assert.deepEqual(watchOf(ALL_PANELS, true, 0.25), { type: "watch", topics: ["events"], statistics: ["update_ratio", "weight_norm"], interval: 0.25 });
+test("a hidden page wants to hear of events alone, and looks at nothing", () => {
+  assert.deepEqual(watchOf(ALL_PANELS, true, 0.25, [3]), { type: "watch", topics: ["events"], statistics: ["update_ratio", "weight_norm"], interval: 0.25, focus: [] });
 });
 
 test("what the job streams is told while a panel that shows it is seen, and the rest always", () => {
   const seldom = MESSAGE_TYPES.filter((type) => type !== "metrics");
-  assert.deepEqual(watchOf([], false, 1).topics, [...seldom].sort());
-  assert.deepEqual(watchOf([".flow.panel"], false, 1).topics, ["samples", ...seldom].sort());
-  assert.deepEqual(watchOf(["#gate-editor"], false, 1).topics, ["metrics", ...seldom].sort());
-  assert.deepEqual(watchOf([".lines.panel"], false, 1).topics, ["metrics", "samples", ...seldom].sort());
+  assert.deepEqual(watchOf([], false, 1, []).topics, [...seldom].sort());
+  assert.deepEqual(watchOf([".flow.panel"], false, 1, []).topics, ["samples", ...seldom].sort());
+  assert.deepEqual(watchOf(["#gate-editor"], false, 1, []).topics, ["metrics", ...seldom].sort());
+  assert.deepEqual(watchOf([".lines.panel"], false, 1, []).topics, ["metrics", "samples", ...seldom].sort());
 });
