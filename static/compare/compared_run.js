@@ -28,6 +28,14 @@ export function namedRuns(search) {
 }
 
 /**
+ * The address of the page that compares runs.
+ * @param {readonly string[]} ids
+ */
+export function compareLink(ids) {
+  return `/compare?${new URLSearchParams(ids.map((id) => ["run", id]))}`;
+}
+
+/**
  * @param {string} id
  * @returns {Promise<ComparedRun>}
  */

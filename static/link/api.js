@@ -33,9 +33,37 @@ export async function getColumns(path) {
  * @param {AbortSignal | null} [signal]
  * @returns {Promise<any>}
  */
-export async function postJson(path, body, signal = null) {
+export function postJson(path, body, signal = null) {
+  return send("POST", path, body, signal);
+}
+
+/**
+ * @param {string} path
+ * @param {object} body what is to be changed
+ * @returns {Promise<any>}
+ */
+export function patchJson(path, body) {
+  return send("PATCH", path, body, null);
+}
+
+/**
+ * Delete what is at a path.
+ * @param {string} path
+ */
+export async function deleteAt(path) {
+  await refused(await reach(path, { method: "DELETE", headers: { Accept: "application/json" } }), path);
+}
+
+/**
+ * @param {string} method
+ * @param {string} path
+ * @param {object} body
+ * @param {AbortSignal | null} signal
+ * @returns {Promise<any>}
+ */
+async function send(method, path, body, signal) {
   const response = await reach(path, {
-    method: "POST",
+    method,
     headers: { "Content-Type": "application/json", Accept: "application/json" },
     body: JSON.stringify(body),
     signal,

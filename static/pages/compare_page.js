@@ -10,7 +10,7 @@ import { wordMatcher } from "../base/glob.js";
 import { visible } from "../base/visible.js";
 import { drawPlot } from "../charts/plot_layout.js";
 import { readTokens } from "../charts/theme_tokens.js";
-import { fetchRun, MOST_RUNS, namedRuns } from "../compare/compared_run.js";
+import { compareLink, fetchRun, MOST_RUNS, namedRuns } from "../compare/compared_run.js";
 import { renderDifferences, swatch } from "../compare/difference_table.js";
 import { metricNames, overlayFigure } from "../compare/overlay_figure.js";
 import { renderRatios } from "../compare/ratio_table.js";
@@ -70,9 +70,7 @@ export class ComparePage {
 
   #drawRuns() {
     const entries = this.runs.map(({ run }, place) => {
-      const rest = this.ids.filter((id) => id !== run.id);
-      const query = rest.map((id) => `run=${encodeURIComponent(id)}`).join("&");
-      const away = { href: `/compare?${query}`, title: "Leave this run out", "aria-label": `Leave ${visible(run.name)} out` };
+      const away = { href: compareLink(this.ids.filter((id) => id !== run.id)), title: "Leave this run out", "aria-label": `Leave ${visible(run.name)} out` };
       return element(
         "li",
         {},

@@ -1,31 +1,55 @@
 /**
- * The list of runs: asks the server every second and keeps one row a run.
+ * The list of runs: asks the server again and again, keeps one row a run, and does what a person wants
+ * done with them.
  *
  * @typedef {import("../wire.js").RunRow} RunRow
+ * @typedef {import("../runs/run_query.js").RunQuery} RunQuery
  */
-import { byId, find, setAttribute, setText } from "../base/dom.js";
+import { byId, setAttribute, setText } from "../base/dom.js";
 import { plural } from "../base/format.js";
-import { getJson } from "../link/api.js";
-import { isListed, readRunFilter, runFilterLink } from "./run_filter.js";
-import { fillRow, makeRow } from "./run_list_row.js";
+import { visible } from "../base/visible.js";
+import { deleteAt, getJson, patchJson } from "../link/api.js";
+import { DeleteDialog } from "../runs/delete_dialog.js";
+import { EditDialog } from "../runs/edit_dialog.js";
+import { sortedRuns } from "../runs/run_order.js";
+import { readRunQuery, runFinder, runQueryLink } from "../runs/run_query.js";
+import { RunTable } from "../runs/run_table.js";
+import { SelectionBar } from "../runs/selection_bar.js";
 
 const POLL_MS = 1000;
+/** So many times as long as an answer took, the next is not asked for: many runs are no load. */
+const PAUSE = 15;
 const DEFAULT_ORIGIN = "http://127.0.0.1:8765";
 
 export class RunsPage {
   constructor() {
-    this.table = byId("runs", HTMLElement);
-    this.body = find(this.table, "tbody");
+    this.whole = byId("runs", HTMLElement);
     this.empty = byId("empty", HTMLElement);
+    this.unmatched = byId("unmatched", HTMLElement);
     this.connection = byId("connection", HTMLElement);
     this.banner = byId("banner", HTMLElement);
+    this.problem = byId("problem", HTMLElement);
     this.all = byId("all-runs", HTMLAnchorElement);
     this.hidden = byId("archived-runs", HTMLAnchorElement);
-    this.filter = readRunFilter(location.search);
-    /** @type {Map<string, HTMLElement>} */
-    this.rows = new Map();
+    this.search = byId("search", HTMLInputElement);
+    this.matches = byId("matches", HTMLElement);
+    this.query = readRunQuery(location.search);
+    this.search.value = this.query.text;
+    /** @type {readonly RunRow[]} newest first */
+    this.known = [];
     /** @type {number | null} */
     this.lostSince = null;
+    this.table = new RunTable(this.whole, (sort) => this.#ask({ sort }, true), () => this.#show());
+    const editing = new EditDialog(byId("edit-run", HTMLDialogElement), (run, described) => this.#change(run, described));
+    const deleting = new DeleteDialog(byId("delete-runs", HTMLDialogElement), (runs) => this.#each(runs, (run) => deleteAt(apiOf(run))));
+    this.bar = new SelectionBar(byId("chosen-runs", HTMLElement), {
+      onEdit: (run) => editing.open(run),
+      onArchive: (runs, archived) => this.#each(runs, (run) => this.#change(run, { archived })),
+      onDelete: (runs) => deleting.open(runs),
+    });
+    this.search.addEventListener("input", () => this.#ask({ text: this.search.value }, false));
+    byId("clear-search", HTMLElement).addEventListener("click", () => this.#ask({ text: "" }, true));
+    addEventListener("popstate", () => this.#take(readRunQuery(location.search)));
     setText(byId("attach", HTMLElement), attachLines(location.origin));
   }
 
@@ -35,9 +59,17 @@ export class RunsPage {
       document.addEventListener("visibilitychange", () => this.poll(), { once: true });
       return;
     }
+    const begun = performance.now();
+    await this.#read();
+    setTimeout(() => this.poll(), Math.max(POLL_MS, PAUSE * (performance.now() - begun)));
+  }
+
+  async #read() {
     try {
-      this.#show((await getJson("/api/runs?archived=true")).runs);
+      this.known = (await getJson("/api/runs?archived=true")).runs;
       this.lostSince = null;
+      this.table.keepKnown(this.known);
+      this.#show();
     } catch (error) {
       this.lostSince ??= performance.now();
       const why = error instanceof Error ? error.message : String(error);
@@ -47,7 +79,25 @@ export class RunsPage {
     this.banner.hidden = !lost;
     setAttribute(this.connection, "data-status", lost ? "reconnecting" : "live");
     setText(this.connection, lost ? "reconnecting" : "connected");
-    setTimeout(() => this.poll(), POLL_MS);
+  }
+
+  /**
+   * Show the runs that another query finds, and put it into the address.
+   * @param {Partial<RunQuery>} changed
+   * @param {boolean} step whether Back undoes it, as it does not undo each letter
+   */
+  #ask(changed, step) {
+    const query = { ...this.query, ...changed };
+    if (step) history.pushState(null, "", runQueryLink(query));
+    else history.replaceState(null, "", runQueryLink(query));
+    this.#take(query);
+  }
+
+  /** @param {RunQuery} query */
+  #take(query) {
+    this.query = query;
+    if (this.search.value !== query.text) this.search.value = query.text;
+    this.#show();
   }
 
   /**
@@ -58,37 +108,65 @@ export class RunsPage {
     setText(this.banner, `${why} since ${Math.floor(seconds)} s, trying again. What you see is what was known then.`);
   }
 
-  /** @param {RunRow[]} known newest first */
-  #show(known) {
-    const { filter } = this;
-    const runs = known.filter((run) => isListed(run, filter));
-    this.empty.hidden = known.length > 0;
-    this.table.hidden = runs.length === 0;
-    this.#link(known);
-    const ids = new Set(runs.map(({ id }) => id));
-    for (const [id, row] of this.rows) {
-      if (ids.has(id)) continue;
-      row.remove();
-      this.rows.delete(id);
-    }
-    runs.forEach((run, i) => {
-      const row = this.rows.get(run.id) ?? makeRow(run);
-      this.rows.set(run.id, row);
-      fillRow(row, run);
-      if (this.body.children[i] !== row) this.body.insertBefore(row, this.body.children[i] ?? null);
-    });
+  #show() {
+    const { archived, text, tags, sort } = this.query;
+    const found = this.known.filter(runFinder(this.query));
+    const runs = sortedRuns(found.filter((run) => archived || !run.archived), sort);
+    this.empty.hidden = this.known.length > 0;
+    byId("toolbar", HTMLElement).hidden = this.known.length === 0;
+    this.whole.hidden = runs.length === 0;
+    this.unmatched.hidden = runs.length > 0 || text.trim() === "";
+    setText(byId("unmatched-text", HTMLElement), `No run has “${visible(text.trim())}” in its name, tags, notes, host or status.`);
+    const all = plural(this.known.filter((run) => archived || !run.archived).length, "run");
+    setText(this.matches, text.trim() === "" && tags.length === 0 ? all : `${runs.length} of ${all}`);
+    this.#link(found);
+    this.table.show(runs, sort);
+    this.bar.show(this.known.filter(({ id }) => this.table.chosen.has(id)), runs);
   }
 
-  /** Lead to the runs that are not listed. @param {RunRow[]} known */
-  #link(known) {
-    const { archived, tags } = this.filter;
+  /** Lead to the runs that are not listed. @param {readonly RunRow[]} found */
+  #link(found) {
+    const { archived, tags } = this.query;
     this.all.hidden = !archived && tags.length === 0;
-    setAttribute(this.all, "href", runFilterLink({ archived: false, tags: [] }));
-    const more = known.filter((run) => run.archived && isListed(run, { archived: true, tags })).length;
+    setAttribute(this.all, "href", runQueryLink({ ...this.query, archived: false, tags: [] }));
+    const more = found.filter((run) => run.archived).length;
     this.hidden.hidden = archived || more === 0;
     setText(this.hidden, `and ${plural(more, "archived run")}`);
-    setAttribute(this.hidden, "href", runFilterLink({ archived: true, tags }));
+    setAttribute(this.hidden, "href", runQueryLink({ ...this.query, archived: true }));
   }
+
+  /**
+   * Do something with each run, one after the other, and tell what could not be done.
+   * @param {readonly RunRow[]} runs
+   * @param {(run: RunRow) => Promise<unknown>} work
+   */
+  async #each(runs, work) {
+    const problems = [];
+    for (const run of runs) {
+      try {
+        await work(run);
+      } catch (error) {
+        problems.push(error instanceof Error ? error.message : String(error));
+      }
+    }
+    this.problem.hidden = problems.length === 0;
+    setText(this.problem, problems.join(" "));
+    await this.#read();
+  }
+
+  /**
+   * @param {RunRow} run
+   * @param {object} changed what of its row is to be another
+   */
+  async #change(run, changed) {
+    await patchJson(apiOf(run), changed);
+    await this.#read();
+  }
+}
+
+/** @param {RunRow} run */
+function apiOf({ id }) {
+  return `/api/runs/${encodeURIComponent(id)}`;
 }
 
 /**

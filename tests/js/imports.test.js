@@ -18,6 +18,7 @@ const FLOORS = Object.freeze([
   ["model"],
   ["charts", "commands", "events", "tree"],
   ["compare", "explain", "gates", "heatmap"],
+  ["runs"],
   ["pages"],
   ["."],
 ]);

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
+
 from playwright.sync_api import expect
 
 from tests.page.conftest import OpenPage
@@ -71,6 +73,77 @@ def test_tags_and_archived_runs(server: ServerProcess, open_page: OpenPage) -> N
         page.get_by_role("link", name="All runs that are not archived").click()
         expect(first).to_be_visible()
         expect(second).to_have_count(0)
+
+
+def test_many_runs_are_searched_sorted_and_compared(
+    server: ServerProcess, open_page: OpenPage
+) -> None:
+    """The address keeps what is asked, Back undoes it, and chosen runs are compared."""
+    page = open_page()
+    with ExitStack() as probes:
+        for letter, step in (("a", 3), ("b", 20), ("c", 10)):
+            probe = probes.enter_context(
+                FakeProbe(server, hello(letter * 16, name=f"run {letter}"))
+            )
+            probe.sample(step, [0.5, 0.25])
+        rows = page.locator("#runs tbody th .run-link")
+        page.goto(server.url)
+        expect(page.locator('tr[data-run^="b"] [data-cell="step"]')).to_have_text("20")
+        expect(rows).to_have_text(["run c", "run b", "run a"])
+        page.get_by_role("button", name="Step", exact=True).click()
+        expect(rows).to_have_text(["run b", "run c", "run a"])
+        page.locator("#search").fill("run a")
+        expect(rows).to_have_text(["run a"])
+        assert page.url.endswith("/?q=run+a&sort=-step")
+        page.locator("#search").fill("<b>x")
+        expect(page.locator("#unmatched")).to_contain_text("No run has “<b>x” in its name")
+        page.get_by_role("button", name="Clear the search").press("Enter")
+        expect(page.locator("#matches")).to_have_text("3 runs")
+        page.go_back()
+        page.go_back()
+        expect(rows).to_have_text(["run c", "run b", "run a"])
+
+        compare = page.get_by_role("link", name="Compare")
+        expect(compare).to_have_attribute("aria-disabled", "true")
+        for name in ("run c", "run a"):
+            page.get_by_label(f"Choose {name}").check()
+        expect(page.locator("#chosen-runs")).to_contain_text("2 runs chosen")
+        compare.click()
+        expect(page.locator("#compared li")).to_have_count(2)
+
+
+def test_runs_are_renamed_archived_and_deleted(server: ServerProcess, open_page: OpenPage) -> None:
+    """What the server refuses stays to be mended; a live run is kept, and others go for good."""
+    page = open_page(refusals=[409])
+    with FakeProbe(server, hello("a" * 16, name="first")):
+        with FakeProbe(server, hello("b" * 16, name="second")) as done:
+            done.bye(0)
+        page.goto(server.url)
+        page.get_by_label("Choose first").check()
+        page.get_by_role("button", name="Edit…").click()
+        dialog = page.get_by_role("dialog", name="Edit the run")
+        dialog.get_by_label("Name").fill("second")
+        dialog.get_by_label("Tags").fill("good, lr 0.1, good")
+        dialog.get_by_label("Notes").fill("to keep")
+        dialog.get_by_role("button", name="Save").click()
+        expect(dialog.get_by_role("alert")).to_contain_text("is already named 'second'")
+        dialog.get_by_label("Name").fill("best")
+        dialog.get_by_label("Name").press("Enter")
+        expect(dialog).to_be_hidden()
+        row = server.get(f"/api/runs/{'a' * 16}")
+        assert (row["name"], row["tags"], row["notes"]) == ("best", ["good", "lr 0.1"], "to keep")
+
+        page.get_by_role("button", name="Archive", exact=True).click()
+        expect(page.get_by_label("Choose best")).to_have_count(0)
+        expect(page.locator("#chosen-runs")).to_contain_text("1 run chosen, not listed")
+        page.get_by_label("Choose second").check()
+        page.get_by_role("button", name="Delete…").click()
+        dialog = page.get_by_role("dialog", name="Delete 1 run for good?")
+        expect(dialog).to_contain_text("One run is live and stays")
+        expect(dialog.get_by_role("button", name="Cancel")).to_be_focused()
+        dialog.get_by_role("button", name="Delete 1 run").click()
+        expect(page.locator("#runs tbody tr")).to_have_count(0)
+        assert [run["id"] for run in server.get("/api/runs", archived=True)["runs"]] == ["a" * 16]
 
 
 def test_an_unknown_run_is_told_in_a_sentence(server: ServerProcess, open_page: OpenPage) -> None:

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { getColumns, getJson, postJson, Refusal } from "../../../static/link/api.js";
+import { deleteAt, getColumns, getJson, patchJson, postJson, Refusal } from "../../../static/link/api.js";
 import { packColumns } from "../support/columns.js";
 
 /**
@@ -70,4 +70,16 @@ test("a server that is not there is said in words", async (context) => {
     throw new TypeError("fetch failed");
   });
   await assert.rejects(getJson("/api/runs"), { message: "The server cannot be reached" });
+});
+
+test("a change is a PATCH, and a deletion wants no answer but says why it was refused", async (context) => {
+  const asked = server(context, 200, { name: "best" });
+  assert.deepEqual(await patchJson("/api/runs/a", { name: "best" }), { name: "best" });
+  const [, options] = /** @type {any} */ (asked.mock.calls[0]).arguments;
+  assert.deepEqual([options.method, options.body], ["PATCH", '{"name":"best"}']);
+  const deleted = context.mock.method(globalThis, "fetch", async () => new Response(null, { status: 204 }));
+  await deleteAt("/api/runs/a");
+  assert.equal(/** @type {any} */ (deleted.mock.calls[0]).arguments[1].method, "DELETE");
+  server(context, 409, { detail: "Run 'a' is live." });
+  await assert.rejects(deleteAt("/api/runs/a"), { message: "Run 'a' is live." });
 });

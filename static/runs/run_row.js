@@ -11,7 +11,7 @@ import { alertLabel, ALERT_MEANING } from "../model/alerts.js";
 import { stateGlyph } from "../model/state_glyph.js";
 import { stateCode, TROUBLES } from "../model/states.js";
 import { ALERT_WORD } from "../tree/filter.js";
-import { runFilterLink } from "./run_filter.js";
+import { readRunQuery, runQueryLink } from "./run_query.js";
 
 const CELLS = Object.freeze([
   "status",
@@ -33,7 +33,8 @@ export function makeRow(run) {
   const identifier = element("span", { class: "identifier", title: run.id }, run.id.slice(0, 6));
   const tags = element("span", { class: "tags" });
   const name = element("div", { class: "run-name" }, link, identifier, tags);
-  const row = element("tr", { "data-run": run.id }, element("th", { scope: "row" }, name));
+  const box = element("input", { type: "checkbox", value: run.id });
+  const row = element("tr", { "data-run": run.id }, element("td", { class: "choose" }, box), element("th", { scope: "row" }, name));
   for (const cell of CELLS) {
     row.append(element("td", { "data-cell": cell, class: NUMBERS.has(cell) ? "number" : "" }));
   }
@@ -57,6 +58,7 @@ export function fillRow(row, run) {
   const link = find(row, ".run-link");
   setText(link, visible(run.name));
   setAttribute(link, "title", visible([run.name, run.notes].filter(Boolean).join(" · ")));
+  setAttribute(find(row, "input"), "aria-label", `Choose ${visible(run.name)}`);
   setAttribute(row, "data-archived", run.archived ? "true" : null);
   fillTags(find(row, ".tags"), run.tags);
   const status = find(row, ".status");
@@ -91,7 +93,7 @@ function fillTags(box, tags) {
   if (box.dataset["key"] === key) return;
   box.dataset["key"] = key;
   const links = tags.map((tag) => {
-    const href = runFilterLink({ archived: false, tags: [tag] });
+    const href = runQueryLink({ ...readRunQuery(""), tags: [tag] });
     return element("a", { class: "tag", href }, visible(tag));
   });
   box.replaceChildren(...links);

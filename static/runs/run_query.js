@@ -1,0 +1,55 @@
+/**
+ * Which runs the list shows and in which order, as its URL says: those that a text finds and that have
+ * all of some tags, archived ones when asked.
+ *
+ * @typedef {import("../wire.js").RunRow} RunRow
+ *
+ * @typedef {object} RunQuery
+ * @property {string} text words that all have to be found
+ * @property {boolean} archived are archived runs shown too?
+ * @property {readonly string[]} tags
+ * @property {string} sort a column, with a `-` for its largest first; "" for the newest run first
+ */
+import { wordMatcher } from "../base/glob.js";
+import { isSort } from "./run_order.js";
+
+/**
+ * @param {string} search of a URL
+ * @returns {RunQuery}
+ */
+export function readRunQuery(search) {
+  const query = new URLSearchParams(search);
+  const sort = query.get("sort") ?? "";
+  return {
+    text: query.get("q") ?? "",
+    archived: query.has("archived"),
+    tags: [...new Set(query.getAll("tag"))],
+    sort: isSort(sort) ? sort : "",
+  };
+}
+
+/**
+ * The address of the list under a query.
+ * @param {RunQuery} asked
+ */
+export function runQueryLink({ text, archived, tags, sort }) {
+  const query = new URLSearchParams(tags.map((tag) => ["tag", tag]));
+  if (text.trim() !== "") query.set("q", text);
+  if (archived) query.set("archived", "1");
+  if (sort !== "") query.set("sort", sort);
+  return query.size > 0 ? `/?${query}` : "/";
+}
+
+/**
+ * Which runs a query finds, archived or not: each word has to be in the name, the identifier, a tag, the
+ * notes, the host or the status; a glob has to be the whole of one of them.
+ * @param {Pick<RunQuery, "text" | "tags">} query
+ * @returns {(run: RunRow) => boolean}
+ */
+export function runFinder({ text, tags }) {
+  const words = text.split(/\s+/).filter(Boolean).map(wordMatcher);
+  return (run) => {
+    const texts = [run.name, run.id, ...run.tags, run.notes, run.host, run.status];
+    return tags.every((tag) => run.tags.includes(tag)) && words.every((matches) => texts.some(matches));
+  };
+}
