@@ -29,7 +29,7 @@ const ENTRIES = Object.freeze({
   zero_gradient: { label: "zero gradient", word: "zero", meaning: "Exact zeros arrived.", states: [...TROUBLES], wanted: false },
   nonfinite: { label: "non-finite", word: "nonfinite", meaning: "NaN or infinity arrived.", states: [...TROUBLES], wanted: false },
   overwritten: { label: "overwritten", word: "overwritten", meaning: "Something wrote over its gradient before the step.", states: [...TROUBLES], wanted: false },
-  not_in_optimizer: { label: "not in the optimizer", word: "not applied", meaning: "Nobody applies its gradient.", states: ["present", ...TROUBLES], wanted: false },
+  not_in_optimizer: { label: "not in the optimizer", word: "not applied", meaning: "No optimizer holds it: nobody applies its gradient.", states: ["present", ...TROUBLES], wanted: false },
   no_backward: { label: "no backward", word: "no backward", meaning: "No backward came to it.", states: [], wanted: false },
   not_moving: { label: "does not move", word: "not moving", meaning: "A useful gradient is applied, and the weight stays as it is.", states: ["present"], wanted: false },
   moved_without_gradient: { label: "moved without gradient", word: "moves", meaning: "It changes, though no gradient asks for that.", states: ["frozen", ...TROUBLES], wanted: false },

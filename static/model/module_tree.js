@@ -9,7 +9,7 @@
  * @property {string} label the last part of the path
  * @property {number} depth 0 for the root
  * @property {TreeNode | null} parent
- * @property {TreeNode[]} children in model order
+ * @property {TreeNode[]} children in model order, and by their number where names differ in that alone
  * @property {number[]} parameters positions of all parameters of the model at or below the node
  * @property {number[]} removed positions of those that the model has no longer
  * @property {number} numel of the model's
@@ -43,7 +43,28 @@ export function buildTree(parameters) {
       node = node.parent;
     }
   });
+  for (const node of nodes.values()) node.children = inOrderOfNumber(node.children);
   return { root, nodes };
+}
+
+/**
+ * Children in their order, but those whose names differ in a number alone (`layers.2`, `layers.10`) by
+ * that number, each in a place that one of them had.
+ * @param {TreeNode[]} children
+ */
+function inOrderOfNumber(children) {
+  const parts = children.map(({ label }) => /^(.*?)(\d{1,15})$/.exec(label));
+  /** @type {Map<string, number[]>} places by the name without its number */
+  const alike = new Map();
+  parts.forEach((part, place) => {
+    if (part !== null) alike.set(part[1], [...(alike.get(part[1]) ?? []), place]);
+  });
+  const ordered = [...children];
+  for (const places of alike.values()) {
+    const numberOf = (/** @type {number} */ place) => Number(parts[place]?.[2]);
+    places.toSorted((a, b) => numberOf(a) - numberOf(b)).forEach((from, i) => (ordered[places[i]] = children[from]));
+  }
+  return ordered;
 }
 
 /**
@@ -90,11 +111,11 @@ function moduleNode(nodes, root, path) {
 /**
  * The rows in sight, top to bottom. A filter opens every module that holds a match.
  * @param {Tree} tree
- * @param {ReadonlySet<string>} collapsed paths of modules
+ * @param {(module: TreeNode) => boolean} isOpen
  * @param {Uint8Array | null} matched 1 for each parameter that the filter lets through
  * @returns {TreeNode[]}
  */
-export function visibleRows(tree, collapsed, matched) {
+export function visibleRows(tree, isOpen, matched) {
   /** @type {TreeNode[]} */
   const rows = [];
   /** @type {TreeNode[]} */
@@ -102,7 +123,7 @@ export function visibleRows(tree, collapsed, matched) {
   for (let node = stack.pop(); node !== undefined; node = stack.pop()) {
     if (matched !== null && !holdsMatch(node, matched)) continue;
     rows.push(node);
-    if (node.kind === "parameter" || (matched === null && collapsed.has(node.path))) continue;
+    if (node.kind === "parameter" || (matched === null && !isOpen(node))) continue;
     for (let i = node.children.length - 1; i >= 0; i -= 1) stack.push(node.children[i]);
   }
   return rows;

@@ -30,6 +30,8 @@ export class RunState {
     this.parameters = [];
     this.loaded = false;
     this.tree = buildTree([]);
+    /** @type {readonly number[]} positions of what would train and is in no optimizer; none where the run has no optimizer */
+    this.loose = [];
     /** @type {CommandRow[]} newest first */
     this.commands = [];
     /** @type {Map<number, CommandRow>} what is asked for and not yet reported, by position */
@@ -107,6 +109,7 @@ export class RunState {
   setParameters(rows) {
     const same = tableKey(rows) === tableKey(this.parameters);
     this.parameters = rows;
+    this.loose = looseOf(rows);
     this.loaded = true;
     if (!same) {
       this.tree = buildTree(rows);
@@ -229,6 +232,12 @@ export class RunState {
 function withKnown(values, known) {
   const length = Math.max(values.length, known.length);
   return Float32Array.from({ length }, (_, i) => (Number.isFinite(values[i]) ? values[i] : (known[i] ?? NaN)));
+}
+
+/** @param {readonly ParameterRow[]} rows */
+function looseOf(rows) {
+  if (!rows.some((row) => row.in_optimizer)) return [];
+  return rows.flatMap(({ in_optimizer, removed, frozen }, position) => (in_optimizer || removed || frozen !== null ? [] : [position]));
 }
 
 /**

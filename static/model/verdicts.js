@@ -1,5 +1,5 @@
 /**
- * What the latest traced step says of each parameter now.
+ * What the latest traced step says of each parameter now, and before it what the model's table says.
  *
  * @typedef {import("../wire.js").Explanation} Explanation
  * @typedef {import("./records.js").Explanations} Explanations
@@ -27,6 +27,10 @@ export const UNTRACED = Object.freeze({
   explanations: [],
 });
 
+const LOOSE = "not_in_optimizer";
+/** @type {readonly number[]} */
+const NONE = Object.freeze([]);
+
 export class Verdicts {
   constructor() {
     /** @type {Explanations} */
@@ -53,14 +57,18 @@ export class Verdicts {
    * Hold the causes against a sample. One from before the trace says nothing against it.
    * @param {Uint8Array} states by position
    * @param {number | null} sampleStep
+   * @param {readonly number[]} [loose] positions of what is in no optimizer, which needs no trace
    */
-  settle(states, sampleStep) {
+  settle(states, sampleStep, loose = NONE) {
     const { answer } = this;
-    if (!this.settled.differs(answer, states, sampleStep)) return;
+    if (!this.settled.differs(answer, states, sampleStep, loose)) return;
     const older = sampleStep === null || answer.step === null || sampleStep <= answer.step;
     const causes = new Map();
     for (const [position, { cause }] of this.byPosition) {
       if (older || fits(cause, stateOf(states[position]).name)) causes.set(position, cause);
+    }
+    for (const position of loose) {
+      if (!causes.has(position) && fits(LOOSE, stateOf(states[position]).name)) causes.set(position, LOOSE);
     }
     if (!sameCauses(causes, this.causes)) this.causes = causes;
   }

@@ -4,6 +4,7 @@
  * @typedef {import("../link/statistics.js").StatisticName} StatisticName
  * @typedef {"parameters" | "metrics"} LineTab
  * @typedef {"" | typeof SORTS[number]} Sort
+ * @typedef {"grad_norm" | "update_ratio" | "state"} SortColumn
  * @typedef {typeof LOGS[number]} Log
  * @typedef {readonly [number, number]} StepRange two steps, both included
  * @typedef {typeof CELL_FIGURES[number]} CellFigure which of the values in a cell of the heat map is shown
@@ -14,6 +15,8 @@
  * @property {string} tab "" for the page's own choice
  * @property {Log} log which list is in sight
  * @property {Set<string>} collapsed paths of modules
+ * @property {Set<string>} opened paths of modules
+ * @property {number | null} depth how many levels of the other modules are open; null for as many as fit
  * @property {string[]} metrics names of the metrics shown; empty for the page's own choice
  * @property {StatisticName} stat what the lines of parameters show
  * @property {Sort} sort how the tree is sorted; "" for model order
@@ -27,13 +30,16 @@
 import { KINDS, LEVELS } from "./events.js";
 import { FIRST_STATISTIC, isStatistic } from "../link/statistics.js";
 
-/** What the tree can be sorted by: the largest first with a `-`. */
-export const SORTS = Object.freeze(/** @type {const} */ (["-grad_norm", "grad_norm", "-update_ratio", "update_ratio"]));
+/** What the tree can be sorted by: the largest, or the worst state, first with a `-`. */
+export const SORTS = Object.freeze(
+  /** @type {const} */ (["-grad_norm", "grad_norm", "-update_ratio", "update_ratio", "-state", "state"]),
+);
 export const TABS = Object.freeze(["parameters", "metrics"]);
 /** The lists below one another's place, the first of which is shown at first. */
 export const LOGS = Object.freeze(/** @type {const} */ (["commands", "gates", "events"]));
 export const CELL_FIGURES = Object.freeze(/** @type {const} */ (["max", "mean", "min"]));
 export const MAX_SELECTED = 8;
+const ALL_LEVELS = "all";
 
 /**
  * @param {string} search the query string, with or without its `?`
@@ -48,6 +54,8 @@ export function readView(search) {
     tab: TABS.includes(tab) ? tab : "",
     log: logOf(query.get("log") ?? ""),
     collapsed: new Set(query.getAll("collapsed")),
+    opened: new Set(query.getAll("opened")),
+    depth: depthOf(query.get("depth")),
     metrics: [...new Set(query.getAll("metric"))],
     stat: statisticOf(query.get("stat") ?? ""),
     sort: SORTS.find((sort) => sort === query.get("sort")) ?? "",
@@ -72,6 +80,12 @@ function eventFilterOf(query) {
     text: query.get("event_text") ?? "",
     dismissed: query.get("event_dismissed") === "1",
   };
+}
+
+/** A number of levels, or all of them. @param {string | null} text */
+function depthOf(text) {
+  if (text === ALL_LEVELS) return Infinity;
+  return /^\d{1,3}$/.test(text ?? "") ? Number(text) : null;
 }
 
 /** @param {string | null} text */
@@ -120,7 +134,7 @@ export function statisticOf(word) {
 /**
  * What a click on the head of a column makes of the order: largest first, smallest first, model order.
  * @param {Sort} sort
- * @param {"grad_norm" | "update_ratio"} column
+ * @param {SortColumn} column
  * @returns {Sort}
  */
 export function nextSort(sort, column) {
@@ -138,7 +152,9 @@ export function writeView(view) {
   for (const name of view.selected) query.append("selected", name);
   if (view.tab !== "") query.set("tab", view.tab);
   if (view.log !== LOGS[0]) query.set("log", view.log);
+  if (view.depth !== null) query.set("depth", view.depth === Infinity ? ALL_LEVELS : String(view.depth));
   for (const path of view.collapsed) query.append("collapsed", path);
+  for (const path of view.opened) query.append("opened", path);
   for (const name of view.metrics) query.append("metric", name);
   if (view.stat !== FIRST_STATISTIC) query.set("stat", view.stat);
   if (view.sort !== "") query.set("sort", view.sort);

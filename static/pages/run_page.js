@@ -188,6 +188,7 @@ export class RunPage {
    */
   select(name, add) {
     this.view.select(name, add);
+    if (this.view.selected.includes(name)) this.panels.reveal(name, this.view);
     this.panels.lines.data.hurry();
     this.#changed();
   }
@@ -197,8 +198,8 @@ export class RunPage {
    * @param {number} position
    */
   pick(position) {
-    const { name, module } = this.state.parameters[position];
-    this.view.open(module);
+    const { name } = this.state.parameters[position];
+    this.panels.reveal(name, this.view);
     if (!this.view.selected.includes(name)) this.select(name, false);
     this.draw();
     this.panels.tree.goTo(`p:${name}`);
@@ -237,9 +238,14 @@ export class RunPage {
     this.#changed();
   }
 
-  /** @param {"grad_norm" | "update_ratio"} column */
+  /** @param {import("../model/view_url.js").SortColumn} column */
   sortBy(column) {
     this.view.sortBy(column);
+    this.#changed();
+  }
+
+  sortAsModel() {
+    this.view.sortAsModel();
     this.#changed();
   }
 
@@ -301,8 +307,7 @@ export class RunPage {
 
   /** Close the modules right below the root, or open all. @param {boolean} collapsed */
   collapseAll(collapsed) {
-    const modules = this.state.tree.root.children.filter(({ kind }) => kind === "module");
-    this.view.collapsed = new Set(collapsed ? modules.map(({ path }) => path) : []);
+    this.view.openTo(collapsed ? 1 : Infinity);
     this.#replaceView();
   }
 
@@ -358,7 +363,7 @@ export class RunPage {
   }
 
   drawFlow() {
-    if (!document.hidden) this.panels.drawFlow(this.view, this.tokens);
+    if (!document.hidden && this.state.loaded) this.panels.drawFlow(this.view, this.tokens);
   }
 
   drawLines() {

@@ -8,6 +8,7 @@
  *
  * @typedef {object} PanelActions what a click or a key in a panel asks for
  * @property {(word: string) => void} toggleFilterWord
+ * @property {(filter: string) => void} setFilter
  * @property {(id: number) => void} goToCommand
  * @property {(id: number) => void} goToGate
  * @property {(question: () => void) => void} ask what is to be changed, if anything can be
@@ -21,7 +22,8 @@
  * @property {(figure: string) => void} chooseFigure
  * @property {(module: string) => void} openInHeatmap "" for the whole model
  * @property {(range: import("../model/view_url.js").StepRange | null, goesOn: boolean) => void} showRange
- * @property {(column: "grad_norm" | "update_ratio") => void} sortBy
+ * @property {(column: import("../model/view_url.js").SortColumn) => void} sortBy
+ * @property {() => void} sortAsModel
  * @property {(log: string) => void} chooseLog
  * @property {(event: import("../wire.js").EventRow) => void} showEvent the steps around it, and its parameter
  * @property {(filter: import("../model/events.js").EventFilter) => void} filterEvents
@@ -47,8 +49,11 @@ import { GateControl } from "../gates/gate_control.js";
 import { HeatmapPanel } from "../heatmap/heatmap_panel.js";
 import { Crosshair } from "../model/crosshair.js";
 import { sortedRows, visibleRows } from "../model/module_tree.js";
+import { stateOf } from "../model/states.js";
 import { nameToExplain } from "../model/explained.js";
 import { FilterMatch } from "../tree/filter_match.js";
+import { NoMatchNote } from "../tree/no_match_note.js";
+import { OpenDepth } from "../tree/open_depth.js";
 import { RunAlerts } from "../tree/run_alerts.js";
 import { SortHeads } from "../tree/sort_heads.js";
 import { TreeView } from "../tree/tree_view.js";
@@ -114,7 +119,12 @@ export class RunPanels {
       onSelect: (name, add) => actions.select(name, add),
       onCollapse: (path, collapsed) => actions.collapse(path, collapsed),
     });
-    this.sortHeads = new SortHeads(byId("tree", HTMLElement), (column) => actions.sortBy(column));
+    this.openDepth = new OpenDepth();
+    this.noMatch = new NoMatchNote(byId("no-match", HTMLElement), (filter) => actions.setFilter(filter));
+    this.sortHeads = new SortHeads(byId("tree", HTMLElement), {
+      onSort: (column) => actions.sortBy(column),
+      onModelOrder: () => actions.sortAsModel(),
+    });
     this.flow = new FlowChart(byId("flow", HTMLElement), byId("columns", HTMLElement), (position) => actions.pick(position));
     this.logTabs = new Tabs(byId("log-tabs", HTMLElement), (log) => actions.chooseLog(log));
     this.log = new CommandLog(byId("commands", HTMLElement), byId("announcement", HTMLElement), (command) =>
@@ -136,7 +146,7 @@ export class RunPanels {
     const { view, tokens, locked } = scene;
     if (locked !== null) this.sender.leave();
     state.fitScales();
-    state.verdicts.settle(state.states, state.sampleStep);
+    state.verdicts.settle(state.states, state.sampleStep, state.loose);
     const matched = this.match.of(view.filter, state);
     this.heatmap.render(state, view, tokens);
     this.trouble.render(state, view.filter, drifted(state.commands));
@@ -145,12 +155,14 @@ export class RunPanels {
     this.#countMatches(matched);
     const flat = view.sort !== "";
     this.sortHeads.show(view.sort);
+    this.noMatch.render(this.match.nothing);
+    this.#fitTree(view);
     this.tree.render(this.#rows(view, matched), (node) => ({
       state,
       tokens,
       locked,
       flat,
-      expanded: matched !== null || !view.collapsed.has(node.path),
+      expanded: matched !== null || this.openDepth.isOpen(node, view),
       line: node.kind === "parameter" ? this.lines.styleOf(node.path, view, tokens) : null,
     }));
     this.#drawLog(scene);
@@ -160,10 +172,37 @@ export class RunPanels {
    * @param {ViewState} view
    * @param {Uint8Array | null} matched
    */
-  #rows({ sort, collapsed }, matched) {
-    const { tree, norms, ratios } = this.state;
-    if (sort === "") return visibleRows(tree, collapsed, matched);
-    return sortedRows(tree, sort.endsWith("grad_norm") ? norms : ratios, !sort.startsWith("-"), matched);
+  #rows(view, matched) {
+    const { tree } = this.state;
+    if (view.sort === "") return visibleRows(tree, (node) => this.openDepth.isOpen(node, view), matched);
+    return sortedRows(tree, this.#figures(view.sort), !view.sort.startsWith("-"), matched);
+  }
+
+  /** What the tree is sorted by; a state is the larger the worse it is. @param {string} sort */
+  #figures(sort) {
+    const { norms, ratios, states } = this.state;
+    if (sort.endsWith("state")) return Float32Array.from(states, (code) => -stateOf(code).severity);
+    return sort.endsWith("grad_norm") ? norms : ratios;
+  }
+
+  /**
+   * Open what hides a parameter in the tree.
+   * @param {string} name
+   * @param {ViewState} view
+   */
+  reveal(name, view) {
+    for (const { path } of this.openDepth.closedAround(this.state.tree.nodes.get(`p:${name}`), view)) view.collapse(path, false);
+  }
+
+  /**
+   * Choose how deep the tree is open at first: what is selected is in sight, unless somebody closed what is around it.
+   * @param {ViewState} view
+   */
+  #fitTree(view) {
+    const { tree } = this.state;
+    if (!this.openDepth.fit(tree, this.tree.room)) return;
+    const hidden = view.selected.flatMap((name) => this.openDepth.closedAround(tree.nodes.get(`p:${name}`), view));
+    for (const { path } of hidden) if (!view.collapsed.has(path)) view.collapse(path, false);
   }
 
   /** @param {Uint8Array | null} matched */

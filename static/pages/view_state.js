@@ -11,12 +11,14 @@ import { figureOf, logOf, MAX_SELECTED, nextSort, readView, statisticOf } from "
 export class ViewState {
   /** @param {string} search the query string of the page's address */
   constructor(search) {
-    const { filter, selected, tab, log, collapsed, metrics, stat, sort, why, of, within, range, events, event } = readView(search);
+    const { filter, selected, tab, log, collapsed, opened, depth, metrics, stat, sort, why, of, within, range, events, event } = readView(search);
     this.filter = filter;
     this.selected = selected;
     this.tab = tab;
     this.log = log;
     this.collapsed = collapsed;
+    this.opened = opened;
+    this.depth = depth;
     this.metrics = metrics;
     this.stat = stat;
     this.sort = sort;
@@ -83,9 +85,14 @@ export class ViewState {
     this.of = figureOf(figure);
   }
 
-  /** @param {"grad_norm" | "update_ratio"} column */
+  /** @param {import("../model/view_url.js").SortColumn} column */
   sortBy(column) {
     this.sort = nextSort(this.sort, column);
+  }
+
+  /** Show the modules again, in model order. */
+  sortAsModel() {
+    this.sort = "";
   }
 
   /** @param {string} log */
@@ -98,14 +105,18 @@ export class ViewState {
    * @param {boolean} collapsed
    */
   collapse(path, collapsed) {
-    if (collapsed) this.collapsed.add(path);
-    else this.collapsed.delete(path);
+    const [to, from] = collapsed ? [this.collapsed, this.opened] : [this.opened, this.collapsed];
+    to.add(path);
+    from.delete(path);
   }
 
-  /** Open a module and all around it. @param {string} module */
-  open(module) {
-    for (const path of [...this.collapsed]) {
-      if (path === "" || module === path || module.startsWith(`${path}.`)) this.collapsed.delete(path);
-    }
+  /**
+   * Open so many levels, whatever was opened or closed before.
+   * @param {number} depth
+   */
+  openTo(depth) {
+    this.depth = depth;
+    this.collapsed.clear();
+    this.opened.clear();
   }
 }

@@ -16,8 +16,8 @@
 import { wordMatcher } from "../base/glob.js";
 import { TROUBLES } from "../model/states.js";
 
-const STATE_PREFIX = "state:";
-const CAUSE_PREFIX = "cause:";
+export const STATE_PREFIX = "state:";
+export const CAUSE_PREFIX = "cause:";
 export const ALERT_WORD = "is:alert";
 export const NOTE_WORD = "is:note";
 

@@ -60,6 +60,11 @@ export class TreeView {
     this.#draw();
   }
 
+  /** How many rows there is room for. */
+  get room() {
+    return Math.floor(this.body.clientHeight / ROW_HEIGHT);
+  }
+
   /**
    * Make a node current and bring it into sight.
    * @param {string} id

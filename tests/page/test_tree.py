@@ -5,6 +5,7 @@ from __future__ import annotations
 from playwright.sync_api import expect
 
 from tests.page.conftest import OpenRun, Play
+from tests.support.probing import ABSENT, PRESENT
 
 BLOCKS = 100
 NAMES = [
@@ -17,11 +18,14 @@ NORMS = [10 ** -(position % 7) for position in range(len(NAMES))]
 
 
 def test_only_the_rows_in_sight_exist(play: Play, open_run: OpenRun, run: str) -> None:
-    """1,000 parameters are fewer than 60 elements; the last one is one key away."""
+    """1,000 parameters are fewer than 60 elements, closed below the depth that fits at first."""
     play(run, *NAMES).sample(1, NORMS)
     page = open_run(run)
     assert len(NAMES) == 1000
+    expect(page.page.locator("#tree")).to_have_attribute("aria-rowcount", str(BLOCKS + 3))
+    page.page.get_by_role("button", name="Expand all modules").click()
     expect(page.page.locator("#tree")).to_have_attribute("aria-rowcount", "1603")
+    assert "depth=all" in page.page.url
     assert page.page.locator("#tree .row").count() < 60
 
     page.press("End")
@@ -37,7 +41,7 @@ def test_the_keyboard_walks_the_tree(play: Play, open_run: OpenRun, run: str) ->
     page = open_run(run)
     page.press("Home", "ArrowDown", "ArrowDown")
     assert page.current() == "0"
-    page.press("ArrowLeft")
+    page.press("ArrowRight", "ArrowLeft")
     page.expect_top_rows(["model", "blocks", "0", "1"])
     page.press("ArrowRight", "ArrowRight")
     assert page.current() == "query"
@@ -58,7 +62,14 @@ def test_the_filter_finds_by_name_and_glob(play: Play, open_run: OpenRun, run: s
     expect(page.page.locator("#matches")).to_have_text("20 of 1000")
     expect(page.row("blocks.70.norm.weight")).to_be_visible()
     page.expect_top_rows(["model", "blocks", "70", "norm", "weight"])
-    page.page.keyboard.press("Escape")
+    page.page.locator("#filter").fill("blocks.7.attention")
+    expect(page.page.locator("#no-match")).to_contain_text(
+        "No name has “blocks.7.attention” in it."
+    )
+    page.page.get_by_role("button", name="blocks.7. 10").click()
+    expect(page.page.locator("#matches")).to_have_text("10 of 1000")
+    expect(page.page.locator("#no-match")).to_be_hidden()
+    page.press("/", "Escape")
     expect(page.page.locator("#matches")).to_have_text("1,000 parameters")
 
 
@@ -79,7 +90,8 @@ def test_a_column_sorts_the_parameters(play: Play, open_run: OpenRun, run: str) 
     """By how far the latest step moved them, largest first, with whole names; it is in the URL."""
     names = ["a.weight", "b.weight", "c.weight"]
     looked_at = {"update_ratio": [0.25, 0.5, float("nan")], "weight_norm": [1, 1, 1]}
-    play(run, *names).sample(1, [3, 1, 2], **looked_at)
+    states = [PRESENT, ABSENT, PRESENT]
+    play(run, *names).sample(1, [3, 1, 2], states, **looked_at)
     page = open_run(run)
     head = page.page.get_by_role("columnheader", name="Update")
     head.get_by_role("button").click()
@@ -89,7 +101,10 @@ def test_a_column_sorts_the_parameters(play: Play, open_run: OpenRun, run: str) 
     assert "sort=-update_ratio" in page.page.url
     page.page.get_by_role("button", name="Grad norm").click()
     page.expect_rows(["a.weight", "c.weight", "b.weight"])
-    page.page.get_by_role("button", name="Grad norm").click(click_count=2)
+    page.page.get_by_role("button", name="State").click()
+    page.expect_rows(["b.weight", "a.weight", "c.weight"])
+    assert "sort=-state" in page.page.url
+    page.page.get_by_role("button", name="Name").click()
     page.expect_top_rows(["model"])
 
 

@@ -6,7 +6,12 @@ import { parameterRow } from "../support/rows.js";
 
 const NAMES = ["scale", "encoder.conv.weight", "encoder.conv.bias", "encoder.norm.weight", "head.weight"];
 const ROWS = NAMES.map((name) => parameterRow(name));
-const NOTHING = new Set();
+const all = () => true;
+
+/** @param {...string} paths of modules that are closed */
+function allBut(...paths) {
+  return (/** @type {import("../../../static/model/module_tree.js").TreeNode} */ { path }) => !paths.includes(path);
+}
 
 /** @param {import("../../../static/model/module_tree.js").TreeNode[]} rows */
 function labels(rows) {
@@ -21,7 +26,7 @@ const GROWN = [
 ];
 
 test("modules and parameters come in model order, indented by depth", () => {
-  assert.deepEqual(labels(visibleRows(buildTree(ROWS), NOTHING, null)), [
+  assert.deepEqual(labels(visibleRows(buildTree(ROWS), all, null)), [
     "model",
     " scale",
     " encoder",
@@ -43,13 +48,19 @@ test("a node knows all parameters below it and their numbers", () => {
 });
 
 test("a collapsed module hides what is below it", () => {
-  const rows = visibleRows(buildTree(ROWS), new Set(["encoder", "head"]), null);
+  const rows = visibleRows(buildTree(ROWS), allBut("encoder", "head"), null);
   assert.deepEqual(labels(rows), ["model", " scale", " encoder", " head"]);
 });
 
 test("a filter shows the matches and what holds them, collapsed or not", () => {
-  const rows = visibleRows(buildTree(ROWS), new Set(["encoder"]), Uint8Array.from([0, 0, 1, 0, 0]));
+  const rows = visibleRows(buildTree(ROWS), allBut("encoder"), Uint8Array.from([0, 0, 1, 0, 0]));
   assert.deepEqual(labels(rows), ["model", " encoder", "  conv", "   bias"]);
+});
+
+test("layers come by their number, and what has none stays where it is", () => {
+  const tree = buildTree(["h.10.a", "h.2.a", "norm1", "h.out", "h.1.a", "norm0", "h.1b.a"].map((name) => parameterRow(name)));
+  assert.deepEqual(tree.nodes.get("m:h")?.children.map(({ label }) => label), ["1", "2", "out", "10", "1b"]);
+  assert.deepEqual(tree.root.children.map(({ label }) => label), ["h", "norm0", "norm1"]);
 });
 
 test("a name that does not begin with its module's path is shown whole", () => {
@@ -71,7 +82,7 @@ test("what was removed is shown, and counted no longer", () => {
   const gone = nodes.get("p:encoder.weight (replaced at step 4)");
   assert.deepEqual([gone?.parameters, gone?.removed, gone?.label], [[], [0], "weight (replaced at step 4)"]);
   const matched = Uint8Array.from([1, 0, 0]);
-  assert.deepEqual(labels(visibleRows(buildTree(GROWN), NOTHING, matched)), [
+  assert.deepEqual(labels(visibleRows(buildTree(GROWN), all, matched)), [
     "model",
     " encoder",
     "  weight (replaced at step 4)",
@@ -89,7 +100,7 @@ test("10,000 parameters become rows in well under a frame budget of a second", (
   const rows = Array.from({ length: 10_000 }, (_, i) => parameterRow(`a.${i % 100}.b${i}.weight`));
   const start = performance.now();
   const tree = buildTree(rows);
-  assert.equal(visibleRows(tree, NOTHING, new Uint8Array(10_000).fill(1)).length, 20_102);
+  assert.equal(visibleRows(tree, all, new Uint8Array(10_000).fill(1)).length, 20_102);
   assert.ok(performance.now() - start < 1000);
 });
 

@@ -235,3 +235,13 @@ test("movement is of the latest look at each parameter, live or stored", () => {
   state.setParameters([parameterRow("a"), parameterRow("b")]);
   assert.deepEqual([...state.weights], [2, 4]);
 });
+
+test("what would train and is in no optimizer is known from the table, if the run has an optimizer", () => {
+  const state = new RunState();
+  const out = { in_optimizer: false };
+  const rows = [parameterRow("a"), parameterRow("b", out), parameterRow("c", { ...out, frozen: frozenBy() }), parameterRow("d", { ...out, removed: true })];
+  state.setParameters(rows);
+  assert.deepEqual(state.loose, [1]);
+  state.setParameters(rows.slice(1));
+  assert.deepEqual(state.loose, []);
+});

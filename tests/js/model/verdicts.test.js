@@ -76,3 +76,16 @@ test("a sample of the traced step itself says nothing against it", () => {
   verdicts.settle(trains, 413);
   assert.equal(verdicts.causes.size, 0);
 });
+
+test("what is in no optimizer is told without a trace, where it has no other cause", () => {
+  const verdicts = new Verdicts();
+  const now = states("unmeasured", "present", "absent", "frozen", "present");
+  verdicts.settle(now, null, [0, 1, 2, 3]);
+  assert.deepEqual([...verdicts.causes], [0, 1, 2].map((position) => [position, "not_in_optimizer"]));
+  assert.deepEqual(verdicts.groups(), [{ cause: "not_in_optimizer", count: 3, name: null }]);
+  verdicts.set(traced([explanation(2)]));
+  verdicts.settle(now, 500, [0, 1, 2, 3]);
+  assert.equal(verdicts.causes.get(2), "detached");
+  verdicts.settle(now, 500, [1]);
+  assert.equal(verdicts.causes.has(0), false);
+});

@@ -10,6 +10,8 @@ test("a view survives the URL, hostile names included", () => {
     tab: "metrics",
     log: /** @type {const} */ ("gates"),
     collapsed: new Set(["encoder.blocks", ""]),
+    opened: new Set(["decoder & more"]),
+    depth: 2,
     metrics: ["loss"],
     stat: /** @type {const} */ ("update_ratio"),
     sort: /** @type {const} */ ("-update_ratio"),
@@ -45,7 +47,13 @@ test("a kind, a level or an event that there is not chooses nothing", () => {
 test("an unknown statistic or order reads as the first", () => {
   assert.equal(readView("?stat=toString").stat, "grad_norm");
   assert.equal(readView("?sort=-shape").sort, "");
+  assert.equal(readView("?sort=-state").sort, "-state");
   assert.equal(readView("?of=median").of, "max");
+});
+
+test("all levels, some, none or as many as fit are open", () => {
+  assert.deepEqual(["all", "0", "12", "-1", "deep"].map((depth) => readView(`?depth=${depth}`).depth), [Infinity, 0, 12, null, null]);
+  assert.equal(writeView({ ...readView(""), depth: Infinity }), "?depth=all");
 });
 
 test("a column sorts the largest first, then the smallest, then not; another one begins anew", () => {

@@ -49,12 +49,13 @@ test("a list that is not there is the commands'", () => {
   assert.equal(view.log, "gates");
 });
 
-test("opening a module opens all around it, and no neighbour of a similar name", () => {
-  const view = new ViewState("");
-  for (const path of ["", "encoder", "encoder.layers", "encoder.layers.1", "enc", "head"]) view.collapse(path, true);
-  view.collapse("head", false);
-  view.open("encoder.layers");
-  assert.deepEqual([...view.collapsed], ["encoder.layers.1", "enc"]);
+test("a module is opened or closed, the last of both; a depth for all forgets them", () => {
+  const view = new ViewState("?opened=head");
+  for (const path of ["encoder", "head"]) view.collapse(path, true);
+  view.collapse("encoder", false);
+  assert.deepEqual([[...view.collapsed], [...view.opened]], [["head"], ["encoder"]]);
+  view.openTo(1);
+  assert.deepEqual([view.depth, view.collapsed.size, view.opened.size], [1, 0, 0]);
 });
 
 test("a statistic that there is not leaves the first one shown", () => {
