@@ -13,7 +13,6 @@
  * @property {Line[]} lines
  * @property {KeyEntry[]} key
  * @property {Band[]} bands where gates were closed, within the lines' steps
- * @property {boolean} everySample nothing was bucketed
  */
 import { MAX_SELECTED, tabOf } from "../model/view_url.js";
 import { bucketed, stepRange, trackWithin } from "./track.js";
@@ -89,14 +88,11 @@ function seriesLines(view, series, room, tokens) {
 function fitted(drawn, range, room) {
   const within = drawn.map(({ track, ...line }) => {
     const near = range === null ? track : trackWithin(track, range);
-    const { steps, values, min, max } = bucketed(near, room);
+    const { steps, values, min, max, nonfinite } = bucketed(near, room);
     const everySample = track.steps.length === track.samples && steps.length === near.steps.length;
-    return { everySample, line: { name: line.name, color: line.color, mark: line.mark, steps, values, min, max } };
+    return { name: line.name, color: line.color, mark: line.mark, steps, values, min, max, nonfinite, everySample };
   });
-  return {
-    lines: within.map(({ line }) => line).filter(({ steps }) => isInSight(steps, range)),
-    everySample: within.every((each) => each.everySample),
-  };
+  return { lines: within.filter(({ steps }) => isInSight(steps, range)) };
 }
 
 /**

@@ -6,15 +6,14 @@
  * @typedef {import("./closed_bands.js").Band} Band
  * @typedef {import("./plotly.js").PlotlyElement} PlotlyElement
  * @typedef {import("./line_traces.js").Line} Line
- * @typedef {import("../model/effect_marks.js").EffectMark} EffectMark
+ * @typedef {import("../model/step_marks.js").StepMark} StepMark
  *
  * @typedef {object} LineView
  * @property {LineTab} tab
  * @property {readonly Line[]} lines
- * @property {readonly EffectMark[]} marks
+ * @property {readonly StepMark[]} marks
  * @property {readonly Band[]} bands where gates were closed
  * @property {string} hint shown instead of a chart without lines
- * @property {boolean} everySample nothing was bucketed
  * @property {StepRange | null} range the steps in sight; null for the whole run
  * @property {boolean} coarse is something finer to come?
  * @property {Record<string, string>} tokens
@@ -26,6 +25,8 @@ import { drawPlot } from "./plot_layout.js";
 
 /** A double click shows the whole run, which the page sees to. */
 const CONFIG = Object.freeze({ doubleClick: false });
+/** The least height of a pane, px: the chart scrolls when there are many. */
+const LEAST_PANE = 84;
 
 export class LineChart {
   /**
@@ -56,19 +57,12 @@ export class LineChart {
     const resolution = empty ? "" : this.#resolution(view);
     setText(this.note, resolution);
     setAttribute(this.note, "title", resolution || null);
-    const { clientWidth: width, clientHeight: height } = this.chart;
-    if (empty || width === 0 || height === 0) return;
-    const figure = lineFigure({
-      lines: view.lines,
-      marks: view.marks,
-      bands: view.bands,
-      bandWords: "closed",
-      log: view.tab === "parameters",
-      range: view.range,
-      uirevision: null,
-      tokens: view.tokens,
-      width,
-    });
+    const panes = panesOf(view);
+    const { clientWidth: width, clientHeight } = this.chart;
+    if (empty || width === 0 || clientHeight === 0) return;
+    const height = Math.max(clientHeight, panes.length * LEAST_PANE);
+    const { marks, bands, range, tokens } = view;
+    const figure = lineFigure({ panes, marks, bands, bandWords: "closed", range, uirevision: null, tokens, width, height });
     await drawPlot(this.plot, figure, { width, height }, CONFIG);
     if (!this.listening) this.#listen();
   }
@@ -85,13 +79,22 @@ export class LineChart {
   }
 
   /** @param {LineView} view */
-  #resolution({ tab, lines, everySample, coarse }) {
+  #resolution({ tab, lines, coarse }) {
     const ahead = coarse ? "finer is to come · " : "";
-    if (everySample) return `${ahead}every ${tab === "metrics" ? "point" : "sample"} drawn`;
+    if (lines.every(({ everySample }) => everySample)) return `${ahead}every ${tab === "metrics" ? "point" : "sample"} drawn`;
     const steps = Math.max(...lines.map(stepsPerPoint));
     const words = steps < 10 ? formatNumber(steps) : formatCount(Math.round(steps));
     return `${ahead}1 point = ${words} steps: last value, band lowest to highest`;
   }
+}
+
+/**
+ * Norms share an axis; a metric has its own, since no two are of one kind.
+ * @param {LineView} view
+ */
+function panesOf({ tab, lines }) {
+  if (tab === "parameters") return [{ lines, log: true, title: "" }];
+  return lines.map((line) => ({ lines: [line], log: false, title: lines.length > 1 ? `${line.mark} ${line.name}` : "" }));
 }
 
 /**

@@ -1,117 +1,171 @@
 /**
- * Lines over steps as a Plotly figure: selected parameters (log norm) or metrics.
+ * Lines over steps as a Plotly figure, in one pane or in several below one another that share the steps.
  *
  * Each line is the last value of its bucket over a band from the lowest to the highest; a step
  * where there was no value is a gap. Vertical marks stand where commands took effect, within the
  * range in sight, or else the steps of the lines: no mark makes the axis wider.
  *
  * @typedef {import("./line_traces.js").Line} Line
- * @typedef {import("./line_traces.js").LineFigure} LineFigure
  * @typedef {import("./plotly.js").Figure} Figure
  * @typedef {import("./plot_layout.js").Tokens} Tokens
+ * @typedef {import("./closed_bands.js").Band} Band
+ * @typedef {import("./value_axis.js").ValueAxis} ValueAxis
+ * @typedef {import("../model/step_marks.js").StepMark} StepMark
+ *
+ * @typedef {object} Pane
+ * @property {readonly Line[]} lines
+ * @property {boolean} log
+ * @property {string} title "" for none
+ * @property {readonly number[]} [also] values that are to have their place on the axis
+ *
+ * @typedef {object} LineFigure
+ * @property {readonly Pane[]} panes from the top
+ * @property {readonly StepMark[]} marks
+ * @property {readonly Band[]} bands where gates were closed
+ * @property {string} bandWords what a band says when it is pointed at, such as `closed`
+ * @property {import("../model/view_url.js").StepRange | null} range the steps in sight; null for those of the lines
+ * @property {string | null} uirevision what a person zoomed stays while it is the same; null for what the page zooms itself
+ * @property {Tokens} tokens
+ * @property {number} width px
+ * @property {number} height px
  */
-import { decadesBetween } from "../model/norm_scale.js";
 import { gateTraces } from "./band_traces.js";
 import { lineTraces, markColor, markTrace } from "./line_traces.js";
 import { plotLayout } from "./plot_layout.js";
-import { powerOfTen } from "./plotly_text.js";
+import { escapePlotly } from "./plotly_text.js";
 import { stepRange } from "./track.js";
+import { valueAxis } from "./value_axis.js";
 
-const DECADES_FOR_POWERS = 2;
-/** Decades in which 1, 2 and 5 are too far apart. */
-const NARROW = 0.39;
-const MOST_POWERS = 6;
+/** Around the panes, px. */
+export const MARGIN = Object.freeze({ l: 64, r: 24, t: 14, b: 24 });
 const MOST_STEPS = 8;
 /** Of a step's label and the gap to the next, px. */
 const STEP_ROOM = 80;
 const ROOM_AT_END = 0.03;
+/** Between panes, for the title of the lower one, px. */
+const PANE_GAP = 22;
 
 /**
  * @param {LineFigure} chart
  * @returns {{data: Figure[], layout: Figure}}
  */
 export function lineFigure(chart) {
-  const [first, last] = chart.range ?? stepRange(chart.lines);
-  const inside = { ...chart, marks: chart.marks.filter(({ step }) => step >= first && step <= last) };
+  const { panes, range, tokens, width } = chart;
+  const lines = panes.flatMap((pane) => pane.lines);
+  const ends = range ?? stepRange(lines);
+  const marks = chart.marks.filter(({ step }) => step >= ends[0] && step <= ends[1]);
+  const axes = panes.map((pane) => valueAxis(pane.lines.map(pointsOf), pane.log, pane.also));
+  const room = width - MARGIN.l - MARGIN.r;
   return {
     data: [
-      ...gateTraces(chart.bands, chart.bandWords, chart.tokens),
-      ...lineTraces(chart),
-      markTrace(inside),
+      ...gateTraces(chart.bands, chart.bandWords, tokens),
+      ...panes.flatMap((pane, i) => lineTraces(pane.lines, { axis: axes[i], room, tokens }).map((trace) => ({ ...trace, yaxis: nameOf(i) }))),
+      markTrace(marks, tokens),
     ],
-    layout: layout(inside, [first, last]),
+    layout: { ...layout(chart, marks, stepsInSight(range, lines)), ...paneAxes(chart, axes) },
   };
 }
 
 /**
- * Powers of ten where the lines span decades, else 1, 2 and 5 of each.
+ * What the range of steps is, with room for the lines' numbers at the end of a whole run.
+ * @param {LineFigure["range"]} range
  * @param {readonly Line[]} lines
+ * @returns {[number, number]}
  */
-function logTicks(lines) {
-  let low = Infinity;
-  let high = 0;
-  for (const value of lines.flatMap(({ min, max }) => [...min, ...max])) {
-    if (value === null || value <= 0) continue;
-    low = Math.min(low, value);
-    high = Math.max(high, value);
-  }
-  // In less there may be none of these, and Plotly finds round numbers.
-  if (high > low && Math.log10(high / low) < NARROW) return { tickformat: "~g" };
-  if (!(high > low) || Math.log10(high / low) < DECADES_FOR_POWERS) {
-    return { dtick: "D2", tickformat: "~g" };
-  }
-  const decades = decadesBetween([Math.floor(Math.log10(low)) - 1, Math.ceil(Math.log10(high)) + 1]);
-  const every = Math.ceil(decades.length / MOST_POWERS);
-  const shown = decades.filter((decade) => decade % every === 0);
-  return { tickvals: shown.map((decade) => 10 ** decade), ticktext: shown.map(powerOfTen) };
+export function stepsInSight(range, lines) {
+  const [first, last] = range ?? stepRange(lines);
+  if (range !== null || !(last > first)) return [first - 0.5, last + 0.5];
+  return [first, last + (last - first) * ROOM_AT_END];
+}
+
+/**
+ * What sets the range of the values: where a smoothed line is drawn, the raw one behind it too.
+ * @param {Line} line
+ */
+function pointsOf({ values, min, max }) {
+  return { values, min, max };
+}
+
+/** Plotly's name of a pane's axis: `y2` is that of the marks. @param {number} pane */
+function nameOf(pane) {
+  return pane === 0 ? "y" : `y${pane + 2}`;
 }
 
 /**
  * @param {LineFigure} chart
- * @param {[number, number]} ends
+ * @param {readonly StepMark[]} marks
+ * @param {[number, number]} range
  */
-function layout({ lines, marks, log, range, uirevision, tokens, width }, ends) {
-  const axis = { gridcolor: tokens["line"], zeroline: false, ticks: "", ticklabelstandoff: 6 };
+function layout({ panes, uirevision, tokens, width }, marks, range) {
   return {
     ...plotLayout(tokens),
     uirevision,
-    margin: { l: 76, r: 24, t: 10, b: 26 },
+    margin: { ...MARGIN, t: panes[0]?.title ? MARGIN.t + PANE_GAP / 2 : MARGIN.t },
     hoverdistance: 16,
     xaxis: {
-      ...axis,
+      ...axisStyle(tokens),
       showgrid: false,
       nticks: Math.min(MOST_STEPS, Math.max(1, Math.floor(width / STEP_ROOM))),
       tickangle: 0,
       tickformat: ",d",
-      ...(range === null ? { autorangeoptions: axisRange(ends) } : { range: [range[0] - 0.5, range[1] + 0.5] }),
+      range,
+      anchor: panes.length > 1 ? nameOf(panes.length - 1) : "y",
     },
-    yaxis: {
-      ...axis,
-      type: log ? "log" : "linear",
-      fixedrange: true,
-      nticks: 5,
-      ...(log ? logTicks(lines) : {}),
-    },
-    yaxis2: { overlaying: "y", range: [0, 1], visible: false, fixedrange: true },
-    shapes: marks.map(({ step, gating }) => ({
-      type: "line",
-      layer: "below",
-      xref: "x",
-      yref: "paper",
-      x0: step,
-      x1: step,
-      y0: 0,
-      y1: 1,
-      line: { color: markColor({ gating }, tokens), width: 1, dash: "dot" },
-    })),
+    shapes: marks.filter(({ kind }) => kind === "command").map((mark) => ruleAt(mark.step, markColor(mark, tokens))),
+  };
+}
+
+/** @param {Tokens} tokens */
+function axisStyle(tokens) {
+  return { gridcolor: tokens["line"], zeroline: false, ticks: "", ticklabelstandoff: 6 };
+}
+
+/**
+ * @param {number} step
+ * @param {string} color
+ */
+function ruleAt(step, color) {
+  return { type: "line", layer: "below", xref: "x", yref: "paper", x0: step, x1: step, y0: 0, y1: 1, line: { color, width: 1, dash: "dot" } };
+}
+
+/**
+ * The axis of each pane, the title over it, and the axis of the marks over all of them.
+ * @param {LineFigure} chart
+ * @param {readonly ValueAxis[]} axes
+ */
+function paneAxes({ panes, tokens, height }, axes) {
+  const gap = Math.min(0.2, PANE_GAP / Math.max(1, height - MARGIN.t - MARGIN.b));
+  const share = (1 - gap * (panes.length - 1)) / Math.max(1, panes.length);
+  const topOf = (/** @type {number} */ i) => 1 - i * (share + gap);
+  const named = panes.map((_, i) => {
+    const { log, range, ticks } = axes[i];
+    return [
+      nameOf(i).replace("y", "yaxis"),
+      {
+        ...axisStyle(tokens),
+        type: log ? "log" : "linear",
+        range: log ? range.map(Math.log10) : range,
+        tickvals: ticks.map(({ value }) => value),
+        ticktext: ticks.map(({ text }) => text),
+        fixedrange: true,
+        domain: [Math.max(0, topOf(i) - share), topOf(i)],
+        anchor: "x",
+      },
+    ];
+  });
+  return {
+    ...Object.fromEntries(named),
+    yaxis2: { ...(panes.length > 1 ? { domain: [0, 1], anchor: "x" } : { overlaying: "y" }), range: [0, 1], visible: false, fixedrange: true },
+    annotations: panes.flatMap(({ title }, i) => (title === "" ? [] : [titleAt(title, topOf(i), tokens)])),
   };
 }
 
 /**
- * The automatic range of the step axis: the lines' own, with room for their numbers at the end.
- * @param {[number, number]} ends
+ * @param {string} title
+ * @param {number} y
+ * @param {Tokens} tokens
  */
-function axisRange([first, last]) {
-  if (!(last > first)) return {};
-  return { minallowed: first, maxallowed: last + (last - first) * ROOM_AT_END };
+function titleAt(title, y, tokens) {
+  const font = { size: 11, color: tokens["muted"] };
+  return { text: escapePlotly(title), xref: "paper", yref: "paper", x: 0, y, xanchor: "left", yanchor: "bottom", showarrow: false, font };
 }

@@ -11,8 +11,8 @@ import { formatCount, plural } from "../base/format.js";
 import { Memo } from "../base/memo.js";
 import { Tabs } from "../base/tabs.js";
 import { STATISTICS } from "../link/statistics.js";
-import { effectMarks } from "../model/effect_marks.js";
 import { isExplained } from "../model/explained.js";
+import { stepMarks } from "../model/step_marks.js";
 import { between } from "../model/step_range.js";
 import { MAX_SELECTED, tabOf } from "../model/view_url.js";
 import { drawnLines, lineStyle } from "./drawn_lines.js";
@@ -72,7 +72,7 @@ export class LinePanel {
     this.statistic.hidden = tab !== "parameters";
     this.statistic.value = view.stat;
     const chosen = [tab, view.stat, view.selected, view.metrics, view.range, asking.join("\n")];
-    if (!this.drawn.differs(data.version, state.commands, tokens, width, height, ...chosen)) return;
+    if (!this.drawn.differs(data.version, state.commands, state.events, tokens, width, height, ...chosen)) return;
     this.tabs.show(tab);
     const { coarse, ...shown } = data.shown(view);
     const { key, ...drawn } = drawnLines(view, shown, chart.room, tokens);
@@ -82,7 +82,7 @@ export class LinePanel {
       ...drawn,
       range: view.range,
       coarse,
-      marks: effectMarks(state.commands),
+      marks: stepMarks(state.commands, state.events),
       hint: key.some((entry) => entry.shown) ? emptyHint(view, coarse || !hasAll(view, shown.series)) : hintOf(tab, data.metricsKnown),
       tokens,
     });

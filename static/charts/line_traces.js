@@ -1,11 +1,11 @@
 /**
- * What the line chart draws: each line over its band, its number at its end, and marks where commands
- * took effect.
+ * What the line chart draws: each line over its band, its number at its end, its extreme, what was not
+ * finite, and marks where commands took effect and events happened.
  *
- * @typedef {import("./closed_bands.js").Band} Band
- * @typedef {import("../model/effect_marks.js").EffectMark} EffectMark
+ * @typedef {import("../model/step_marks.js").StepMark} StepMark
  * @typedef {import("./plot_layout.js").Tokens} Tokens
  * @typedef {import("./plotly.js").Figure} Figure
+ * @typedef {import("./value_axis.js").ValueAxis} ValueAxis
  *
  * @typedef {object} Line
  * @property {string} name
@@ -13,34 +13,43 @@
  * @property {(number | null)[]} values
  * @property {(number | null)[]} min
  * @property {(number | null)[]} max
+ * @property {string[]} nonfinite
+ * @property {boolean} everySample is each point one sample?
  * @property {string} color
  * @property {string} mark the line's number, drawn at its end and in every key: never colour alone
  *
- * @typedef {object} LineFigure
- * @property {readonly Line[]} lines
- * @property {readonly EffectMark[]} marks
- * @property {readonly Band[]} bands where gates were closed
- * @property {string} bandWords what a band says when it is pointed at, such as `closed`
- * @property {boolean} log
- * @property {import("../model/view_url.js").StepRange | null} range the steps in sight; null for those of the lines
- * @property {string | null} uirevision what a person zoomed stays while it is the same; null for what the page zooms itself
+ * @typedef {object} Pen what a line is drawn on and with
+ * @property {ValueAxis} axis
+ * @property {number} room px
  * @property {Tokens} tokens
- * @property {number} width px
  */
-import { formatNumber, shortenMiddle } from "../base/format.js";
+import { formatCount, formatNumber, shortenMiddle } from "../base/format.js";
 import { escapePlotly } from "./plotly_text.js";
+import { clamped } from "./value_axis.js";
+
+/** Points that are farther apart are drawn as such, px. */
+const POINT_PX = 12;
+/** The opacity of a band: at least 3:1 to the ground, and the line over it is seen. */
+const BAND = "b3";
+const MOST_OUTLIERS = 60;
+/** An extreme has its value beside it where it is so many times as far off as this share of all values. */
+const OUTLYING = 2;
+const USUAL_SHARE = 0.98;
 
 /**
- * The bands, the lines on top of them, and the lines' numbers.
- * @param {LineFigure} chart
+ * The bands, the lines on top of them, and what is marked of them.
+ * @param {readonly Line[]} lines
+ * @param {Pen} pen
  * @returns {Figure[]}
  */
-export function lineTraces(chart) {
-  const { lines, log } = chart;
+export function lineTraces(lines, pen) {
   return [
-    ...lines.filter(hasBand).map((line) => bandTrace(line, log)),
-    ...lines.map((line) => lineTrace(line, log)),
-    endTrace(chart),
+    ...lines.filter(hasBand).map((line) => bandTrace(line, pen)),
+    ...lines.map((line) => lineTrace(line, pen)),
+    ...lines.flatMap((line) => pointsTrace(line, pen)),
+    ...lines.flatMap((line) => outlierTrace(line, pen)),
+    ...lines.flatMap((line) => nonfiniteTrace(line, pen)),
+    endTrace(lines, pen),
   ];
 }
 
@@ -50,26 +59,28 @@ function hasBand({ min, max }) {
 }
 
 /**
- * Closed outlines from minimum to maximum, one for each stretch without a gap.
+ * Closed outlines from minimum to maximum, one for each stretch without a gap. What has no place on a log
+ * axis is at its foot.
  * @param {Pick<Line, "steps" | "min" | "max">} line
- * @param {boolean} log
+ * @param {Pick<ValueAxis, "log" | "range">} axis
  */
-export function bandOutline({ steps, min, max }, log) {
+export function bandOutline({ steps, min, max }, { log, range }) {
   /** @type {(number | null)[]} */
   const x = [];
   /** @type {(number | null)[]} */
   const y = [];
   let start = 0;
   const isValue = (/** @type {number} */ i) => {
-    const low = min[i] ?? null;
-    return low !== null && (!log || low > 0);
+    const high = max[i] ?? null;
+    return high !== null && (!log || high > 0);
   };
+  const lowest = (/** @type {number | null} */ low) => (log && (low ?? 0) <= 0 ? range[0] : low);
   while (start < steps.length) {
     let end = start;
     while (end < steps.length && isValue(end)) end += 1;
     if (end > start) {
       x.push(...steps.slice(start, end), ...steps.slice(start, end).reverse(), null);
-      y.push(...max.slice(start, end), ...min.slice(start, end).reverse(), null);
+      y.push(...max.slice(start, end), ...min.slice(start, end).map(lowest).reverse(), null);
     }
     start = end + 1;
   }
@@ -78,38 +89,43 @@ export function bandOutline({ steps, min, max }, log) {
 
 /**
  * @param {Line} line
- * @param {boolean} log
+ * @param {Pen} pen
  */
-function bandTrace(line, log) {
+function bandTrace(line, { axis }) {
+  const color = `${line.color}${BAND}`;
   return {
     type: "scatter",
     mode: "lines",
-    ...bandOutline(line, log),
+    ...bandOutline(line, axis),
     fill: "toself",
-    fillcolor: translucent(line.color),
-    line: { width: 0 },
+    fillcolor: color,
+    line: { width: 1, color },
     hoverinfo: "skip",
     showlegend: false,
   };
 }
 
-/** @param {string} color `#rrggbb` */
-function translucent(color) {
-  return `${color}2e`;
+/**
+ * The values that have a place on the axis, null for the others.
+ * @param {readonly (number | null)[]} values
+ * @param {ValueAxis} axis
+ */
+function placed(values, { log }) {
+  return values.map((value) => (value === null || (log && value <= 0) ? null : value));
 }
 
 /**
  * @param {Line} line
- * @param {boolean} log
+ * @param {Pen} pen
  */
-function lineTrace(line, log) {
+function lineTrace(line, { axis }) {
   const name = escapePlotly(shortenMiddle(line.name, 48));
   return {
     type: "scatter",
     mode: "lines",
     name,
     x: [...line.steps], // a copy: the track grows before it is drawn again
-    y: line.values.map((value) => (value === null || (log && value <= 0) ? null : value)),
+    y: placed(line.values, axis),
     text: line.values.map((value, i) => `${name}<br>step ${line.steps[i]} · ${formatNumber(value)}`),
     hovertemplate: "%{text}<extra></extra>",
     line: { color: line.color, width: 1.5 },
@@ -119,30 +135,124 @@ function lineTrace(line, log) {
 }
 
 /**
- * The number of each line beside its last value.
- * @param {LineFigure} chart
+ * The points that no line shows, as they have no neighbour, and all of them where they are far apart.
+ * @param {Line} line
+ * @param {Pen} pen
  */
-function endTrace({ lines, log }) {
-  const ends = lines.flatMap(({ steps, values, mark, color }) => {
-    const at = values.findLastIndex((value) => value !== null && (!log || value > 0));
-    return at < 0 ? [] : [{ x: steps[at], y: values[at], mark, color }];
+function pointsTrace({ steps, values, color }, { axis, room }) {
+  const y = placed(values, axis);
+  const isFar = steps.length * POINT_PX <= room;
+  const isAlone = (/** @type {number} */ i) => (y[i - 1] ?? null) === null && (y[i + 1] ?? null) === null;
+  const drawn = steps.map((_, i) => i).filter((i) => y[i] !== null && (isFar || isAlone(i)));
+  if (drawn.length === 0) return [];
+  return [marksTrace(drawn.map((i) => steps[i]), drawn.map((i) => y[i]), { symbol: "circle", size: 5, color })];
+}
+
+/**
+ * @param {readonly (number | null)[]} x
+ * @param {readonly (number | null)[]} y
+ * @param {object} marker
+ */
+function marksTrace(x, y, marker) {
+  return { type: "scatter", mode: "markers", x, y, marker, hoverinfo: "skip", showlegend: false, cliponaxis: false };
+}
+
+/**
+ * The extreme of a line that stands for more than its points, with its value, and at the edge what lies beyond the axis.
+ * @param {Line} line
+ * @param {Pen} pen
+ * @returns {Figure[]}
+ */
+function outlierTrace(line, { axis }) {
+  const extreme = extremeOf(line, axis.log);
+  if (extreme === null) return [];
+  const isBeyond = ({ value = 0 }) => clamped(axis, value) !== value;
+  const beyond = ends(line).filter(isBeyond);
+  const shown = hasBand(line) || isBeyond(extreme) ? [extreme] : [];
+  const every = Math.ceil(beyond.length / MOST_OUTLIERS);
+  const marks = [...beyond.filter(({ at }, i) => i % every === 0 && at !== extreme.at), ...shown];
+  if (marks.length === 0) return [];
+  const { color } = line;
+  const marker = { symbol: marks.map(({ high }) => (high ? "triangle-up" : "triangle-down")), size: 8, color };
+  const trace = marksTrace(marks.map(({ at }) => line.steps[at]), marks.map(({ value }) => clamped(axis, value)), marker);
+  const text = marks.map((each) => (each === extreme && extreme.outlying ? ` ${formatNumber(each.value)}` : ""));
+  return [{ ...trace, mode: "markers+text", name: "extreme", text, textposition: "middle right", textfont: { size: 11, color } }];
+}
+
+/**
+ * The highest and the lowest of each bucket.
+ * @param {Line} line
+ * @returns {{at: number, value: number, high: boolean}[]}
+ */
+function ends({ max, min }) {
+  const of = (/** @type {(number | null)[]} */ column, /** @type {boolean} */ high) =>
+    column.flatMap((value, at) => (value === null ? [] : [{ at, value, high }]));
+  return [...of(max, true), ...of(min, false)];
+}
+
+/**
+ * The value of a line that is farthest from its middle, and whether it is much farther than nearly all values.
+ * @param {Line} line
+ * @param {boolean} log
+ */
+export function extremeOf(line, log) {
+  const scale = (/** @type {number} */ value) => (log ? Math.log10(value) : value);
+  const isDrawn = (/** @type {number} */ value) => !log || value > 0;
+  const values = line.values.flatMap((value) => (value !== null && isDrawn(value) ? [scale(value)] : [])).sort((a, b) => a - b);
+  const middle = values[Math.floor(values.length / 2)];
+  const distances = values.map((value) => Math.abs(value - middle)).sort((a, b) => a - b);
+  const usual = distances[Math.min(distances.length - 2, Math.floor(distances.length * USUAL_SHARE))] ?? 0;
+  let [found, distance] = [/** @type {ReturnType<typeof ends>[number] | null} */ (null), -1];
+  for (const each of ends(line)) {
+    if (!isDrawn(each.value)) continue;
+    const own = middle === undefined ? 0 : Math.abs(scale(each.value) - middle);
+    if (own > distance) [found, distance] = [each, own];
+  }
+  return found === null ? null : { ...found, outlying: distance > usual * OUTLYING };
+}
+
+/**
+ * Crosses at the head of the chart where values were NaN or infinite.
+ * @param {Line} line
+ * @param {Pen} pen
+ */
+function nonfiniteTrace({ steps, nonfinite }, { axis, tokens }) {
+  const drawn = steps.filter((_, i) => nonfinite[i] !== "");
+  if (drawn.length === 0) return [];
+  const marker = { symbol: "x", size: 7, color: tokens["state-nonfinite"] };
+  return [{ ...marksTrace(drawn, drawn.map(() => axis.range[1]), marker), name: "not finite" }];
+}
+
+/**
+ * The number of each line beside its last value.
+ * @param {readonly Line[]} lines
+ * @param {Pen} pen
+ */
+function endTrace(lines, { axis }) {
+  const last = lines.flatMap(({ steps, values, mark, color }) => {
+    const at = placed(values, axis).findLastIndex((value) => value !== null);
+    return at < 0 ? [] : [{ x: steps[at], y: clamped(axis, /** @type {number} */ (values[at])), mark, color }];
   });
   return {
     type: "scatter",
     mode: "text",
-    x: ends.map(({ x }) => x),
-    y: ends.map(({ y }) => y),
-    text: ends.map(({ mark }) => ` <b>${mark}</b>`),
+    x: last.map(({ x }) => x),
+    y: last.map(({ y }) => y),
+    text: last.map(({ mark }) => ` <b>${mark}</b>`),
     textposition: "middle right",
-    textfont: { size: 11, color: ends.map(({ color }) => color) },
+    textfont: { size: 11, color: last.map(({ color }) => color) },
     hoverinfo: "skip",
     showlegend: false,
     cliponaxis: false,
   };
 }
 
-/** @param {LineFigure} chart */
-export function markTrace({ marks, tokens }) {
+/**
+ * Marks at the head of the chart, of commands and events.
+ * @param {readonly StepMark[]} marks
+ * @param {Tokens} tokens
+ */
+export function markTrace(marks, tokens) {
   const colors = marks.map((mark) => markColor(mark, tokens));
   return {
     type: "scatter",
@@ -150,10 +260,10 @@ export function markTrace({ marks, tokens }) {
     yaxis: "y2",
     x: marks.map(({ step }) => step),
     y: marks.map(() => 1),
-    text: marks.map(({ step, label }) => `${escapePlotly(shortenMiddle(label, 64))}<br>step ${step}`),
+    text: marks.map(({ step, label }) => `${escapePlotly(shortenMiddle(label, 64))}<br>step ${formatCount(step)}`),
     hovertemplate: "%{text}<extra></extra>",
     marker: {
-      symbol: marks.map(({ gating }) => (gating ? "square-x-open" : "asterisk-open")),
+      symbol: marks.map(markSymbol),
       size: 8,
       color: colors,
       line: { width: 1.5, color: colors },
@@ -163,10 +273,17 @@ export function markTrace({ marks, tokens }) {
   };
 }
 
+/** @param {Pick<StepMark, "kind" | "gating">} mark */
+function markSymbol({ kind, gating }) {
+  if (kind === "command") return gating ? "square-x-open" : "asterisk-open";
+  return kind === "alert" ? "triangle-down" : "triangle-down-open";
+}
+
 /**
- * @param {{gating: boolean}} mark
+ * @param {Pick<StepMark, "kind" | "gating">} mark
  * @param {Tokens} tokens
  */
-export function markColor({ gating }, tokens) {
-  return tokens[gating ? "state-gated" : "state-frozen"];
+export function markColor({ kind, gating }, tokens) {
+  if (kind === "command") return tokens[gating ? "state-gated" : "state-frozen"];
+  return tokens[kind === "alert" ? "state-nonfinite" : "muted"];
 }

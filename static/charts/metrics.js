@@ -7,11 +7,12 @@
  * @typedef {import("./track.js").Track} Track
  */
 import { bandsWithin, closedBands, closedName, gateMetric } from "./closed_bands.js";
-import { bucketed, lastStep } from "./track.js";
+import { bucketed, lastStep, trackOfMetric } from "./track.js";
 
 /** How many points of a metric are fetched, and kept when they became four times as many. */
 export const METRIC_POINTS = 1000;
 const MOST_POINTS = 4 * METRIC_POINTS;
+const NONFINITE = Object.freeze({ nan: "NaN", inf: "∞", "-inf": "−∞" });
 
 export class Metrics {
   constructor() {
@@ -36,22 +37,25 @@ export class Metrics {
   }
 
   /**
-   * @param {Record<string, Parameters<typeof trackOfRow>[0]>} fetched
+   * @param {Record<string, MetricRow>} fetched
    * @param {readonly MetricPoint[]} since points that came while they were fetched
    */
   replace(fetched, since) {
     this.byName.clear();
     this.closed.clear();
     this.norms.clear();
-    for (const [name, metric] of Object.entries(fetched)) this.#set(name, trackOfRow(metric));
+    for (const [name, metric] of Object.entries(fetched)) this.#set(name, trackOfMetric(metric));
     this.add(since);
   }
 
   /** @param {readonly MetricPoint[]} points oldest first; what is known already is passed over */
   add(points) {
     this.version += 1;
-    for (const { step, values } of points) {
-      for (const [name, value] of Object.entries(values)) this.#append(name, step, value);
+    for (const { step, values, nonfinite = {} } of points) {
+      for (const [name, value] of Object.entries(values)) {
+        const kind = Object.hasOwn(nonfinite, name) ? nonfinite[name] : "nan";
+        this.#append(name, step, value, value === null ? NONFINITE[kind] : "");
+      }
     }
   }
 
@@ -76,14 +80,16 @@ export class Metrics {
    * @param {string} name
    * @param {number} step
    * @param {number | null} value
+   * @param {string} nonfinite what it is instead of a finite value
    */
-  #append(name, step, value) {
+  #append(name, step, value, nonfinite) {
     /** @type {Track} */
-    const metric = this.track(name) ?? { steps: [], values: [], min: [], max: [], samples: 0 };
+    const metric = this.track(name) ?? { steps: [], values: [], min: [], max: [], nonfinite: [], samples: 0 };
     const last = lastStep(metric);
     if (last !== null && step <= last) return;
     metric.steps.push(step);
     for (const column of [metric.values, metric.min, metric.max]) column.push(value);
+    metric.nonfinite.push(nonfinite);
     metric.samples += 1;
     this.#set(name, metric.steps.length > MOST_POINTS ? bucketed(metric, METRIC_POINTS) : metric);
   }
@@ -119,13 +125,4 @@ export class Metrics {
 /** @param {string} name */
 function isOwn(name) {
   return name.startsWith("gradgate/");
-}
-
-/**
- * What the server tells of a metric, as a track of its own.
- * @param {Pick<MetricRow, "steps" | "values" | "min" | "max" | "count">} row
- * @returns {Track}
- */
-export function trackOfRow({ steps, values, min, max, count }) {
-  return { steps, values, min, max, samples: count.reduce((sum, each) => sum + each, 0) };
 }

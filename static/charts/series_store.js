@@ -17,7 +17,7 @@
 import { getJson } from "../link/api.js";
 import { FIRST_STATISTIC } from "../link/statistics.js";
 import { sameRange } from "../model/step_range.js";
-import { joined, lastStep } from "./track.js";
+import { joined, lastStep, trackOfSeries } from "./track.js";
 
 /** A track with more points for each of the chart's is fetched anew, in buckets. */
 const MOST_OVERDRAW = 4;
@@ -112,7 +112,8 @@ export class SeriesStore {
       }
       const { parameter } = answer;
       const known = start === null ? undefined : this.byName.get(parameter);
-      this.byName.set(parameter, { ...(known === undefined ? answer : joined(known, answer)), ...fetched });
+      const track = trackOfSeries(answer);
+      this.byName.set(parameter, { ...(known === undefined ? track : joined(known, track)), ...fetched });
       if (start === null) this.stale.delete(parameter);
     }
     if (errors.length > 0) throw new Error(errors.join(" "));

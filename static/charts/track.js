@@ -8,6 +8,7 @@
  * @property {(number | null)[]} values null where there was none
  * @property {(number | null)[]} min
  * @property {(number | null)[]} max
+ * @property {string[]} nonfinite what was not finite in a bucket, such as `NaN`; "" for nothing
  * @property {number} samples that the track stands for
  */
 
@@ -17,7 +18,7 @@
  * @returns {Track}
  */
 export function trackOf({ steps, values }) {
-  return { steps, values, min: values, max: values, samples: steps.length };
+  return { steps, values, min: values, max: values, nonfinite: steps.map(() => ""), samples: steps.length };
 }
 
 /**
@@ -34,12 +35,13 @@ export function lastStep({ steps }) {
  * @param {readonly [number, number]} range
  * @returns {Track}
  */
-export function trackWithin({ steps, values, min, max }, [from, to]) {
+export function trackWithin({ steps, values, min, max, nonfinite }, [from, to]) {
   const first = steps.findIndex((step) => step >= from);
   const beyond = steps.findIndex((step) => step >= to);
   const [start, end] = [first < 0 ? steps.length - 1 : first - 1, beyond < 0 ? steps.length : beyond + 1];
   const kept = (/** @type {any[]} */ column) => column.slice(Math.max(0, start), end);
-  return { steps: kept(steps), values: kept(values), min: kept(min), max: kept(max), samples: kept(steps).length };
+  const columns = { steps: kept(steps), values: kept(values), min: kept(min), max: kept(max), nonfinite: kept(nonfinite) };
+  return { ...columns, samples: columns.steps.length };
 }
 
 /**
@@ -54,6 +56,7 @@ export function joined(track, later) {
     values: [...track.values, ...later.values],
     min: [...track.min, ...later.min],
     max: [...track.max, ...later.max],
+    nonfinite: [...track.nonfinite, ...later.nonfinite],
     samples: track.samples + later.samples,
   };
 }
@@ -65,12 +68,12 @@ export function joined(track, later) {
  * @returns {Track}
  */
 export function bucketed(track, most) {
-  const { steps, values, min, max, samples } = track;
+  const { steps, values, min, max, nonfinite, samples } = track;
   if (steps.length <= most) return track;
   const first = steps[0];
   const width = (steps[steps.length - 1] - first + 1) / most;
   /** @type {Track} */
-  const made = { steps: [], values: [], min: [], max: [], samples };
+  const made = { steps: [], values: [], min: [], max: [], nonfinite: [], samples };
   let bucket = -1;
   steps.forEach((step, i) => {
     const own = Math.floor((step - first) / width);
@@ -80,6 +83,7 @@ export function bucketed(track, most) {
       made.values.push(values[i]);
       made.min.push(min[i]);
       made.max.push(max[i]);
+      made.nonfinite.push(nonfinite[i]);
       return;
     }
     const at = made.steps.length - 1;
@@ -87,6 +91,7 @@ export function bucketed(track, most) {
     made.values[at] = values[i];
     made.min[at] = extreme(Math.min, made.min[at], min[i]);
     made.max[at] = extreme(Math.max, made.max[at], max[i]);
+    made.nonfinite[at] = bothWords(made.nonfinite[at], nonfinite[i]);
   });
   return made;
 }
@@ -99,6 +104,34 @@ export function bucketed(track, most) {
 function extreme(choose, a, b) {
   if (a === null) return b;
   return b === null ? a : choose(a, b);
+}
+
+/**
+ * @param {string} words
+ * @param {string} more
+ */
+function bothWords(words, more) {
+  if (words === "" || more === words) return more;
+  return more === "" || words.split(", ").includes(more) ? words : `${words}, ${more}`;
+}
+
+/**
+ * What the server tells of a parameter, as a track of its own.
+ * @param {Pick<import("../wire.js").SeriesRow, "steps" | "values" | "min" | "max" | "states" | "samples">} row
+ * @returns {Track}
+ */
+export function trackOfSeries({ steps, values, min, max, states, samples }) {
+  return { steps, values, min, max, nonfinite: states.map((state) => (state === "nonfinite" ? "NaN or infinity" : "")), samples };
+}
+
+/**
+ * What the server tells of a metric, as a track of its own.
+ * @param {import("../wire.js").MetricRow} row
+ * @returns {Track}
+ */
+export function trackOfMetric({ steps, values, min, max, count, nan, posinf, neginf }) {
+  const nonfinite = steps.map((_, i) => [nan[i] > 0 && "NaN", posinf[i] > 0 && "∞", neginf[i] > 0 && "−∞"].filter(Boolean).join(", "));
+  return { steps, values, min, max, nonfinite, samples: count.reduce((sum, each) => sum + each, 0) };
 }
 
 /**

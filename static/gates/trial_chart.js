@@ -17,11 +17,10 @@ import { formatNumber } from "../base/format.js";
 import { visible } from "../base/visible.js";
 import { bandsAround, bandsWithin } from "../charts/closed_bands.js";
 import { lineFigure } from "../charts/line_figure.js";
-import { trackOfRow } from "../charts/metrics.js";
 import { drawPlot } from "../charts/plot_layout.js";
 import { seriesQuery } from "../charts/series_store.js";
 import { readTokens } from "../charts/theme_tokens.js";
-import { stepRange } from "../charts/track.js";
+import { stepRange, trackOfMetric, trackOfSeries } from "../charts/track.js";
 import { getJson } from "../link/api.js";
 import { siteWords } from "../model/gate_sites.js";
 import { nameOfMetric } from "./completion.js";
@@ -82,13 +81,13 @@ export class TrialChart {
   async #track(subject, trial, signal) {
     const [from, to] = trialRange(trial, this.state.sampleStep, this.state.run?.every ?? 1);
     if (subject.kind === "parameter") {
-      return getJson(`${this.api}/series?${seriesQuery([subject.name], this.#room, from, { to })}`, signal);
+      return trackOfSeries(await getJson(`${this.api}/series?${seriesQuery([subject.name], this.#room, from, { to })}`, signal));
     }
     const name = subject.kind === "gate" ? `gate ${subject.gate} norm` : subject.name;
     const ends = { from: String(from), to: String(to), points: String(Math.floor(this.#room)) };
     const query = new URLSearchParams({ name, ...ends });
     const { metrics } = await getJson(`${this.api}/metrics?${query}`, signal);
-    return trackOfRow(metrics[name]);
+    return trackOfMetric(metrics[name]);
   }
 
   /**
@@ -100,7 +99,8 @@ export class TrialChart {
   async #draw(subject, track, trial, thresholds) {
     const name = subject.kind === "gate" ? "norm" : subject.name;
     const tokens = readTokens();
-    const line = { name, ...track, color: tokens["series-1"], mark: "" };
+    const everySample = track.steps.length === track.samples;
+    const line = { name, ...track, everySample, color: tokens["series-1"], mark: "" };
     const range = stepRange([line]);
     const closed = trial.closed ?? [];
     const bands = bandsAround(0, closed, sampleDistance(track.steps, closed));
@@ -108,15 +108,15 @@ export class TrialChart {
     const log = subject.kind !== "metric";
     const within = bandsWithin(bands, range, (range[1] - range[0]) / this.#room);
     const figure = lineFigure({
-      lines: [line],
+      panes: [{ lines: [line], log, title: "", also: thresholds }],
       marks: [],
       bands: within,
       bandWords: "would have been closed",
-      log,
       range: null,
       uirevision: name,
       tokens,
       width,
+      height,
     });
     const drawable = thresholds.filter((each) => !log || each > 0);
     figure.data.push(...drawable.map((each) => thresholdTrace(each, range, tokens)), closingTrace(within, tokens));

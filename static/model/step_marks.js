@@ -3,7 +3,12 @@
  *
  * @typedef {import("./records.js").CommandRow} CommandRow
  * @typedef {import("../wire.js").EventRow} EventRow
- * @typedef {{step: number, kind: "command" | "alert" | "note", label: string}} StepMark
+ *
+ * @typedef {object} StepMark
+ * @property {number} step
+ * @property {"command" | "alert" | "note"} kind
+ * @property {string} label
+ * @property {boolean} [gating] is it of commands that work on gates alone?
  */
 import { effectMarks } from "./effect_marks.js";
 
@@ -19,7 +24,7 @@ const TOLD_ELSEWHERE = Object.freeze(["command", "run"]);
 export function stepMarks(commands, events) {
   const told = events.filter(({ kind, dismissed }) => !TOLD_ELSEWHERE.includes(kind) && dismissed === null);
   const ofEvents = told.map(({ step, level, sentence }) => ({ step, kind: level, label: sentence }));
-  const ofCommands = effectMarks(commands).map(({ step, label }) => ({ step, kind: /** @type {const} */ ("command"), label }));
+  const ofCommands = effectMarks(commands).map((mark) => ({ ...mark, kind: /** @type {const} */ ("command") }));
   return [...ofEvents.filter(({ kind }) => kind === "note"), ...ofEvents.filter(({ kind }) => kind === "alert"), ...ofCommands];
 }
 

@@ -4,6 +4,7 @@ import { test } from "node:test";
 import { drawnLines, lineStyle } from "../../../static/charts/drawn_lines.js";
 import { Metrics } from "../../../static/charts/metrics.js";
 import { trackOf } from "../../../static/charts/track.js";
+import { metricRow } from "../support/rows.js";
 import { readView } from "../../../static/model/view_url.js";
 
 const TOKENS = Object.fromEntries(Array.from({ length: 8 }, (_, i) => [`series-${i + 1}`, `colour ${i + 1}`]));
@@ -14,15 +15,10 @@ function track(count) {
   return trackOf({ steps, values: [...steps] });
 }
 
-/** A track that shares no array. @param {import("../../../static/charts/track.js").Track} track */
-function copied({ steps, values, min, max, samples }) {
-  return { steps, values, min: [...min], max: [...max], samples };
-}
-
 /** @param {Record<string, number>} counts points by metric */
 function metrics(counts) {
   const made = new Metrics();
-  made.replace(Object.fromEntries(Object.entries(counts).map(([name, count]) => [name, { ...copied(track(count)), count: Array(count).fill(1) }])), []);
+  made.replace(Object.fromEntries(Object.entries(counts).map(([name, count]) => [name, metricRow(track(count))])), []);
   return made;
 }
 
@@ -45,7 +41,7 @@ test("selected parameters are in the key at once, and drawn when their series is
   const drawn = drawnLines(readView("?selected=a&selected=b"), known(metrics({}), series), 100, TOKENS);
   assert.deepEqual(drawn.key.map(({ name, mark }) => [name, mark]), [["a", "1"], ["b", "2"]]);
   assert.deepEqual(drawn.lines.map(({ name, mark, steps }) => [name, mark, steps]), [["b", "2", [1, 2, 3]]]);
-  assert.equal(drawn.everySample, true);
+  assert.equal(drawn.lines.every(({ everySample }) => everySample), true);
 });
 
 test("every metric is in the key with its latest value, and those that are shown are drawn", () => {
@@ -58,14 +54,14 @@ test("lines have no more points than there is room for, and it is said", () => {
   const series = new Map([["a", track(300)]]);
   const drawn = drawnLines(readView("?selected=a"), known(metrics({}), series), 100, TOKENS);
   assert.ok(drawn.lines[0].steps.length <= 100);
-  assert.equal(drawn.everySample, false);
+  assert.equal(drawn.lines[0].everySample, false);
 });
 
 test("a metric in buckets is said to be", () => {
   const buckets = metrics({});
-  buckets.replace({ loss: { steps: [10], values: [1], min: [0], max: [9], count: [10] } }, []);
+  buckets.replace({ loss: { ...metricRow({ steps: [10], values: [1] }), min: [0], max: [9], count: [10] } }, []);
   const drawn = drawnLines(readView("?tab=metrics"), known(buckets), 100, TOKENS);
-  assert.deepEqual([drawn.everySample, drawn.lines[0].max], [false, [9]]);
+  assert.deepEqual([drawn.lines[0].everySample, drawn.lines[0].max], [false, [9]]);
 });
 
 test("gates' bands are within the steps of the lines", () => {
@@ -79,7 +75,7 @@ test("in a range only its steps are drawn, and a point to either side", () => {
   const series = new Map([["a", track(300)], ["b", track(9)]]);
   const drawn = drawnLines(readView("?selected=a&selected=b&from=100&to=103"), known(metrics({}), series), 100, TOKENS);
   assert.deepEqual(drawn.lines.map(({ name, steps }) => [name, steps]), [["a", [99, 100, 101, 102, 103]]]);
-  assert.equal(drawn.everySample, true);
+  assert.equal(drawn.lines.every(({ everySample }) => everySample), true);
 });
 
 test("a metric in a range is the finer one, and its value in the key that of the whole run", () => {

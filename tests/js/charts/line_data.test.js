@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { LineData } from "../../../static/charts/line_data.js";
+import { metricRow } from "../support/rows.js";
 import { readView } from "../../../static/model/view_url.js";
 
 const METRICS = readView("?tab=metrics");
@@ -35,8 +36,8 @@ function data(context, answer) {
 
 /** @param {string} path */
 function answers(path) {
-  if (path.startsWith("/api/metrics")) return { metrics: { loss: { steps: [1], values: [2], min: [2], max: [2], count: [1] } } };
-  return { parameter: "a", steps: [1], values: [1], min: [1], max: [1], samples: 1 };
+  if (path.startsWith("/api/metrics")) return { metrics: { loss: metricRow({ steps: [1], values: [2] }) } };
+  return { parameter: "a", steps: [1], values: [1], min: [1], max: [1], states: ["present"], samples: 1 };
 }
 
 test("metrics are fetched once, and grow by what is told", async (context) => {

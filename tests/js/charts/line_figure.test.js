@@ -7,12 +7,12 @@ test("a mark outside the lines' steps is not drawn, and the axis is the lines' o
   const { data, layout } = chart({
     lines: [line([100, 200], [1, 2]), line([150, 300], [1, 2], "b")],
     tokens: { "state-frozen": "blue", "state-gated": "pink" },
-    marks: [5, 100, 250, 301].map((step) => ({ step, label: "freeze a", gating: step === 250 })),
+    marks: [5, 100, 250, 301].map((step) => ({ step, kind: /** @type {const} */ ("command"), label: "freeze a", gating: step === 250 })),
   });
   assert.deepEqual(data.find((each) => each["yaxis"] === "y2")?.["x"], [100, 250]);
   const shapes = /** @type {any} */ (layout)["shapes"];
   assert.deepEqual(shapes.map((/** @type {any} */ { line }) => line.color), ["blue", "pink"]);
-  assert.deepEqual(/** @type {any} */ (layout)["xaxis"].autorangeoptions, { minallowed: 100, maxallowed: 306 });
+  assert.deepEqual(/** @type {any} */ (layout)["xaxis"].range, [100, 306]);
 });
 
 test("a narrow chart has fewer steps below it, and none of them is turned", () => {
@@ -23,26 +23,23 @@ test("a narrow chart has fewer steps below it, and none of them is turned", () =
   assert.deepEqual(ticks, [[8, 0], [3, 0]]);
 });
 
-test("the ticks of a log axis are powers over decades, and 1, 2, 5 within one", () => {
-  const axis = (/** @type {number[]} */ values) =>
-    /** @type {any} */ (
-      chart({
-        lines: [line([1, 2], values)],
-      }).layout["yaxis"]
-    );
-  assert.equal(axis([1.7, 1.9]).dtick, undefined);
-  assert.equal(axis([0.2, 0.5]).dtick, "D2");
-  assert.deepEqual(axis([0.002, 5]).ticktext.includes("10<sup>−2</sup>"), true);
-  assert.ok(axis([1e-30, 1]).tickvals.length <= 6);
+test("a range in sight is the axis, whatever the lines' steps are, and one step alone is in its middle", () => {
+  const steps = (/** @type {object} */ changes) => /** @type {any} */ (chart(changes).layout["xaxis"]).range;
+  assert.deepEqual(steps({ lines: [line([100, 200], [1, 2])], range: [150, 300] }), [149.5, 300.5]);
+  assert.deepEqual(steps({ lines: [line([7], [1])] }), [6.5, 7.5]);
 });
 
-test("a value that has no place on a log axis moves none of its ticks", () => {
-  const axis = (/** @type {(number | null)[]} */ values) =>
-    /** @type {any} */ (chart({ lines: [line(values.map((_, i) => i), values)] }).layout["yaxis"]);
-  assert.deepEqual(axis([0, null, 0.002, 5]).ticktext, axis([0.002, 5]).ticktext);
+test("panes stand below one another, each with its own axis and title, under the same marks", () => {
+  const panes = [line([1, 2], [1, 2], "a<b"), line([1, 2], [100, 200], "b")].map((each) => ({ lines: [each], log: false, title: each.name }));
+  const { data, layout } = /** @type {any} */ (chart({ panes }));
+  assert.deepEqual(["a&lt;b", "b"].map((name) => data.find((/** @type {any} */ each) => each.name === name).yaxis), ["y", "y3"]);
+  assert.ok(layout.yaxis.domain[0] > layout.yaxis3.domain[1]);
+  assert.ok(layout.yaxis.range[1] < layout.yaxis3.range[0]);
+  assert.deepEqual([layout.yaxis2.domain, layout.xaxis.anchor], [[0, 1], "y3"]);
+  assert.deepEqual(layout.annotations.map((/** @type {any} */ { text }) => text), ["a&lt;b", "b"]);
 });
 
-test("one step alone has the automatic range", () => {
-  const axis = /** @type {any} */ (chart({ lines: [line([7], [1])] }).layout["xaxis"]);
-  assert.deepEqual(axis.autorangeoptions, {});
+test("what a pane is to show beside its lines has its place on the axis", () => {
+  const panes = [{ lines: [line([1, 2], [1, 2])], log: false, title: "", also: [50] }];
+  assert.ok(/** @type {any} */ (chart({ panes }).layout["yaxis"]).range[1] > 50);
 });

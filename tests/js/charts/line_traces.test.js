@@ -4,23 +4,25 @@ import { test } from "node:test";
 import { bandOutline } from "../../../static/charts/line_traces.js";
 import { chart, HOSTILE, line } from "../support/figures.js";
 
+const LOG = Object.freeze({ log: true, range: /** @type {const} */ ([0.1, 10]) });
+
 test("no hostile name reaches the lines as markup", () => {
   const text = JSON.stringify(chart({
     lines: [line([1], [1], HOSTILE)],
-    marks: [{ step: 1, label: `freeze ${HOSTILE}`, gating: false }],
+    marks: [{ step: 1, kind: "command", label: `freeze ${HOSTILE}`, gating: false }],
   }));
   assert.equal(text.includes("<script"), false);
   assert.equal(text.includes("&lt;script"), true);
 });
 
 test("a band is a closed outline for each stretch without a gap", () => {
-  const { x, y } = bandOutline({ steps: [1, 2, 3, 4], min: [1, 2, null, 4], max: [5, 6, null, 8] }, true);
+  const { x, y } = bandOutline({ steps: [1, 2, 3, 4], min: [1, 2, null, 4], max: [5, 6, null, 8] }, LOG);
   assert.deepEqual(x, [1, 2, 2, 1, null, 4, 4, null]);
   assert.deepEqual(y, [5, 6, 2, 1, null, 8, 4, null]);
 });
 
 test("a band below zero is drawn on a linear axis", () => {
-  const { y } = bandOutline({ steps: [1, 2], min: [-3, -2], max: [-1, 0] }, false);
+  const { y } = bandOutline({ steps: [1, 2], min: [-3, -2], max: [-1, 0] }, { log: false, range: [-3, 0] });
   assert.deepEqual(y, [-1, 0, -2, -3, null]);
 });
 
@@ -51,7 +53,47 @@ test("a zero is a gap on a log axis and a value on a linear one", () => {
   assert.deepEqual(values(false), [0, 1]);
 });
 
-test("a band on a log axis has a gap where its lowest is no value above zero", () => {
-  const { x } = bandOutline({ steps: [1, 2, 3], min: [1, 0, 2], max: [3, 4, 5] }, true);
-  assert.deepEqual(x, [1, 1, null, 3, 3, null]);
+test("a band on a log axis reaches its foot where its lowest is no value above zero: no spike is lost", () => {
+  const { x, y } = bandOutline({ steps: [1, 2, 3], min: [1, 0, 2], max: [3, 4, 5] }, LOG);
+  assert.deepEqual(x, [1, 2, 3, 3, 2, 1, null]);
+  assert.deepEqual(y, [3, 4, 5, 2, LOG.range[0], 1, null]);
+  assert.deepEqual(bandOutline({ steps: [1], min: [0], max: [0] }, LOG).x, []);
+});
+
+/** @param {Parameters<typeof chart>[0]} changes @param {string} name @returns {any} */
+function trace(changes, name) {
+  return chart(changes).data.find((each) => each["name"] === name);
+}
+
+/** Twenty values between 1 and 2, each of which is one sample. @param {number} at @param {number} value */
+function withOne(at, value) {
+  const values = Array.from({ length: 20 }, (_, i) => 1 + (i % 10) / 10);
+  values[at] = value;
+  return line(values.map((_, i) => i + 1), values);
+}
+
+test("a spike that would flatten the rest is at the edge, with its value", () => {
+  const { x, y, text, marker } = trace({ lines: [withOne(6, 1390)], log: false }, "extreme");
+  assert.deepEqual([x, text, marker.symbol], [[7], [" 1.39e3"], ["triangle-up"]]);
+  assert.ok(y[0] < 3);
+});
+
+test("the extreme of buckets is marked, its value told where it stands out; what is drawn whole has no need of it", () => {
+  const values = [1, 1.5, 1, 1.6, 1.2];
+  const buckets = { ...line([1, 2, 3, 4, 5], values), min: values.map((value) => value - 0.1), max: values.map((value) => value + 0.1) };
+  assert.deepEqual(trace({ lines: [buckets], log: false }, "extreme").text, [""]);
+  assert.deepEqual(trace({ lines: [{ ...buckets, max: [1.1, 60, 1.1, 1.7, 1.3] }] }, "extreme").text, [" 60.0"]);
+  assert.equal(trace({ lines: [withOne(3, 1.2)], log: false }, "extreme"), undefined);
+});
+
+test("what was not finite has a cross at the head of its pane", () => {
+  const lines = [{ ...line([1, 2], [1, null]), nonfinite: ["", "NaN"] }];
+  assert.deepEqual(trace({ lines }, "not finite").x, [2]);
+});
+
+test("a value without a neighbour is a point, and so is each where there is room", () => {
+  const values = Array.from({ length: 200 }, (_, i) => (i % 2 === 0 || i > 100 ? 1 : null));
+  const points = (/** @type {any[]} */ data) => data.find((each) => each.marker?.symbol === "circle")?.x.length;
+  assert.equal(points(chart({ lines: [line(values.map((_, i) => i), values)] }).data), 50);
+  assert.equal(points(chart({ lines: [line([1, 2, 3], [1, 2, 3])] }).data), 3);
 });

@@ -2,12 +2,12 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { Metrics, METRIC_POINTS } from "../../../static/charts/metrics.js";
+import { metricRow } from "../support/rows.js";
 
 /** The answer of the server on metrics of single points. @param {string} json steps and values */
 function rows(json) {
   const answer = JSON.parse(json);
-  for (const row of Object.values(answer)) Object.assign(row, { min: [...row.values], max: [...row.values], count: row.steps.map(() => 1) });
-  return answer;
+  return Object.fromEntries(Object.entries(answer).map(([name, row]) => [name, metricRow(row)]));
 }
 
 /** @param {number} step @param {string} json values as they come over the wire */
@@ -20,7 +20,7 @@ test("every point of a message is kept, and none twice", () => {
   metrics.add([point(1, '{"loss": 1}'), point(2, '{"loss": 900}'), point(3, '{"loss": 2}')]);
   metrics.add([point(3, '{"loss": 2}'), point(4, '{"loss": null}')]);
   const values = [1, 900, 2, null];
-  assert.deepEqual(metrics.byName.get("loss"), { steps: [1, 2, 3, 4], values, min: values, max: values, samples: 4 });
+  assert.deepEqual(metrics.byName.get("loss"), { steps: [1, 2, 3, 4], values, min: values, max: values, nonfinite: ["", "", "", "NaN"], samples: 4 });
 });
 
 test("a metric may be called as JavaScript's own things are", () => {
@@ -49,8 +49,8 @@ test("the memory is bounded, and no spike is lost", () => {
 
 test("a bucket is drawn with all that it stands for", () => {
   const metrics = new Metrics();
-  metrics.replace({ loss: { steps: [10], values: [1], min: [0], max: [9], count: [10] } }, [point(11, '{"loss": 2}')]);
-  assert.deepEqual(metrics.byName.get("loss"), { steps: [10, 11], values: [1, 2], min: [0, 2], max: [9, 2], samples: 11 });
+  metrics.replace({ loss: { ...metricRow({ steps: [10], values: [1] }), min: [0], max: [9], count: [10], posinf: [2], nan: [1] } }, [point(11, '{"loss": 2}')]);
+  assert.deepEqual(metrics.byName.get("loss"), { steps: [10, 11], values: [1, 2], min: [0, 2], max: [9, 2], nonfinite: ["NaN, ∞", ""], samples: 11 });
 });
 
 test("the loss is shown first, else what was logged first, else what Gradgate measures", () => {
@@ -93,4 +93,10 @@ test("Gradgate's own metrics are named behind the job's", () => {
   const metrics = new Metrics();
   metrics.add([point(1, '{"gradgate/total_grad_norm": 2, "loss": 1, "accuracy": 0}')]);
   assert.deepEqual(metrics.names, ["loss", "accuracy", "gradgate/total_grad_norm"]);
+});
+
+test("a value that is not finite is told by its name", () => {
+  const metrics = new Metrics();
+  metrics.add([{ step: 1, values: { loss: null, constructor: null }, nonfinite: { loss: "-inf" } }]);
+  assert.deepEqual([metrics.track("loss")?.nonfinite, metrics.track("constructor")?.nonfinite], [["−∞"], ["NaN"]]);
 });

@@ -34,12 +34,13 @@ test("a bucket whose last step has no value has none, and keeps its range", () =
 });
 
 test("buckets are of equal steps, however unequal the points before", () => {
-  const coarse = { steps: [100, 200], values: [1, 2], min: [0, 1], max: [5, 6], samples: 200 };
+  const coarse = { steps: [100, 200], values: [1, 2], min: [0, 1], max: [5, 6], nonfinite: ["", "NaN"], samples: 200 };
   const fine = trackOf({ steps: [201, 202, 203, 300], values: [3, 4, 5, 6] });
   const made = bucketed(joined(coarse, fine), 3);
   assert.deepEqual(made.steps, [100, 203, 300]);
   assert.deepEqual(made.max, [5, 6, 6]);
   assert.equal(made.samples, 204);
+  assert.deepEqual(made.nonfinite, ["", "NaN", ""]);
 });
 
 test("a bucket that begins without a value takes its range from those that follow", () => {
@@ -52,9 +53,14 @@ test("several tracks span from their first step to their last", () => {
 });
 
 test("what a track has within a range, with a point to either side", () => {
-  const track = { steps: [1, 5, 9, 12], values: [1, 2, null, 3], min: [0, 1, null, 3], max: [3, 4, null, 3], samples: 30 };
-  assert.deepEqual(trackWithin(track, [4, 8]), { steps: [1, 5, 9], values: [1, 2, null], min: [0, 1, null], max: [3, 4, null], samples: 3 });
+  const track = { steps: [1, 5, 9, 12], values: [1, 2, null, 3], min: [0, 1, null, 3], max: [3, 4, null, 3], nonfinite: ["", "", "∞", ""], samples: 30 };
+  assert.deepEqual(trackWithin(track, [4, 8]), { steps: [1, 5, 9], values: [1, 2, null], min: [0, 1, null], max: [3, 4, null], nonfinite: ["", "", "∞"], samples: 3 });
   assert.deepEqual(trackWithin(track, [1, 5]).steps, [1, 5]);
   assert.deepEqual(trackWithin(track, [10, 20]).steps, [9, 12]);
   assert.deepEqual(trackWithin(track, [13, 20]).steps, [12]);
+});
+
+test("a bucket tells of all that was not finite in it, each once", () => {
+  const track = { ...trackOf({ steps: [1, 2, 3, 4], values: [null, null, null, 1] }), nonfinite: ["NaN", "∞", "NaN", ""] };
+  assert.deepEqual(bucketed(track, 1).nonfinite, ["NaN, ∞"]);
 });

@@ -13,15 +13,16 @@ export const HOSTILE = "<script>alert(1)</script>";
  * @param {string} [name]
  */
 export function line(steps, values, name = "a") {
-  return { name, steps, values, min: values, max: values, color: "#112233", mark: "1" };
+  return { name, steps, values, min: values, max: values, nonfinite: steps.map(() => ""), everySample: true, color: "#112233", mark: "1" };
 }
 
 /**
- * A figure of lines without marks and bands.
- * @param {Partial<import("../../../static/charts/line_traces.js").LineFigure>} changes
+ * A figure of lines in one pane, without marks and bands.
+ * @param {Partial<import("../../../static/charts/line_figure.js").LineFigure & import("../../../static/charts/line_figure.js").Pane>} changes
  */
-export function chart(changes) {
-  return lineFigure({ lines: [], marks: [], bands: [], bandWords: "closed", log: true, range: null, uirevision: null, tokens: {}, width: 600, ...changes });
+export function chart({ lines = [], log = true, title = "", ...changes }) {
+  const panes = [{ lines, log, title }];
+  return lineFigure({ panes, marks: [], bands: [], bandWords: "closed", range: null, uirevision: null, tokens: {}, width: 600, height: 300, ...changes });
 }
 
 /** @param {object} [changes] */

@@ -243,3 +243,14 @@ export function traced(explanations, changes = {}) {
     ...changes,
   };
 }
+
+/**
+ * A metric of single points as the server sends it; what is null is NaN.
+ * @param {{steps: number[], values: (number | null)[]}} points
+ * @returns {import("../../../static/wire.js").MetricRow}
+ */
+export function metricRow({ steps, values }) {
+  const none = values.map(() => 0);
+  const nan = values.map((value) => (value === null ? 1 : 0));
+  return { steps, values: [...values], min: [...values], max: [...values], count: values.map(() => 1), nan, posinf: none, neginf: none };
+}
