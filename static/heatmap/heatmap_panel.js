@@ -12,7 +12,7 @@
  * @property {(range: StepRange | null, goesOn: boolean) => void} onRange
  * @property {(stat: string) => void} onStatistic
  * @property {(figure: string) => void} onFigure
- * @property {(module: string) => void} onOpen
+ * @property {(within: string) => void} onOpen a module, or neighbours that share a row
  * @property {(name: string) => void} onSelect
  */
 import { byId, element, find, setAttribute, setText } from "../base/dom.js";
@@ -27,8 +27,8 @@ import { HeatmapData } from "./heatmap_data.js";
 import { covers, HeatmapDrawing } from "./heatmap_drawing.js";
 import { HeatmapGestures } from "./heatmap_gestures.js";
 import { roomOf, rowAt, TOP } from "./heatmap_layout.js";
-import { moduleToOpen, modulesAround } from "./heatmap_request.js";
-import { captionOf, cellLines, FIGURES } from "./heatmap_words.js";
+import { modulesAround, rowToOpen } from "./heatmap_request.js";
+import { captionOf, cellLines, FIGURES, rowLabel } from "./heatmap_words.js";
 import { StepAxis } from "./step_axis.js";
 
 const FOLDED_KEY = "gradgate-heatmap-folded";
@@ -215,7 +215,7 @@ export class HeatmapPanel {
     setText(this.hint, hint);
   }
 
-  /** The modules around the one that is open, each a button that opens it. @param {string} within */
+  /** What is open and the modules around it, each a button that opens it. @param {string} within */
   #showCrumbs(within) {
     if (this.crumbs.dataset["of"] === within) return;
     this.crumbs.dataset["of"] = within;
@@ -223,7 +223,7 @@ export class HeatmapPanel {
     const around = ["", ...modulesAround(within)];
     this.crumbs.replaceChildren(
       ...around.map((path, i) => {
-        const label = path === "" ? "All" : visible(path.split(".").at(-1) ?? path);
+        const label = path === "" ? "All" : visible(rowLabel(path, around[i - 1]));
         const crumb = element("button", { type: "button", class: "crumb", title: path === "" ? "The whole model" : visible(path) }, label);
         if (i === around.length - 1) crumb.setAttribute("aria-current", "true");
         crumb.addEventListener("click", () => this.actions.onOpen(path));
@@ -391,7 +391,7 @@ export class HeatmapPanel {
   }
 
   /**
-   * A module's row opens it, a parameter's selects it.
+   * A row of several parameters opens, a parameter's selects it.
    * @param {number} row
    * @param {number} x
    */
@@ -405,8 +405,8 @@ export class HeatmapPanel {
       this.crosshair.point(step);
       return;
     }
-    const module = moduleToOpen(name, overview.subject.within);
-    if (module !== null) this.actions.onOpen(module);
+    const inside = rowToOpen(name, overview.subject.within);
+    if (inside !== null) this.actions.onOpen(inside);
     else this.#say(`${name}: these share a row, because there is no room for one each. A larger window has more.`);
   }
 

@@ -7,7 +7,7 @@
  * @typedef {object} Subject what is drawn, whatever the steps
  * @property {import("../link/statistics.js").StatisticName} stat
  * @property {CellFigure} of
- * @property {string} within path of a module; "" for the whole model
+ * @property {string} within path of a module, or the name of a row of neighbours; "" for the whole model
  *
  * @typedef {object} Room how many cells there are pixels for
  * @property {number} columns
@@ -37,15 +37,12 @@ export function heatmapQuery({ stat, of, within }, room, range) {
 }
 
 /**
- * The module that a row opens, or null where opening would show the same again. Neighbours that share a
- * row open what they all lie in.
+ * What a row opens: the module or the neighbours that it is called by, or null where that would show the same again.
  * @param {string} name of the row
- * @param {string} within the module that is open, "" for the whole model
+ * @param {string} within what is open, "" for the whole model
  */
-export function moduleToOpen(name, within) {
-  const [first, last] = name.split(NEIGHBOURS);
-  const module = last === undefined ? name : moduleAround(first, last);
-  return module === "" || module === within ? null : module;
+export function rowToOpen(name, within) {
+  return name === within ? null : name;
 }
 
 /**
@@ -60,11 +57,17 @@ export function moduleAround(one, other) {
 }
 
 /**
- * The modules around a module, outermost first, itself the last.
+ * The modules around a module or a row of neighbours, outermost first, itself the last.
  * @param {string} path
  */
 export function modulesAround(path) {
   if (path === "") return [];
-  const parts = path.split(".");
-  return parts.map((_, i) => parts.slice(0, i + 1).join("."));
+  const [first, last] = path.split(NEIGHBOURS);
+  if (last !== undefined) return [...modulesOf(moduleAround(first, last)), path];
+  return modulesOf(path);
+}
+
+/** @param {string} path of a module, "" for the model @returns {string[]} */
+function modulesOf(path) {
+  return path === "" ? [] : path.split(".").map((_, i, parts) => parts.slice(0, i + 1).join("."));
 }

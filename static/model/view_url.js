@@ -22,7 +22,7 @@
  * @property {Sort} sort how the tree is sorted; "" for model order
  * @property {string} why name of the parameter that is explained; "" for none
  * @property {CellFigure} of
- * @property {string} within path of the module that the heat map is opened to; "" for the whole model
+ * @property {string} within what the heat map is opened to, a module's path or the name of a row of neighbours; "" for the whole model
  * @property {import("./events.js").EventFilter} events which events are listed
  * @property {number | null} event the event that the charts show
  * @property {StepRange | null} range the steps that the heat map shows; null for the whole run as it grows

@@ -232,9 +232,9 @@ export class RunPage {
     this.#changed();
   }
 
-  /** @param {string} module "" for the whole model */
-  openInHeatmap(module) {
-    this.view.within = module;
+  /** @param {string} within a module, or neighbours that share a row; "" for the whole model */
+  openInHeatmap(within) {
+    this.view.within = within;
     this.#changed();
   }
 

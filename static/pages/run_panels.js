@@ -20,7 +20,7 @@
  * @property {(tab: string) => void} chooseTab
  * @property {(stat: string) => void} chooseStatistic
  * @property {(figure: string) => void} chooseFigure
- * @property {(module: string) => void} openInHeatmap "" for the whole model
+ * @property {(within: string) => void} openInHeatmap a module, or neighbours that share a row; "" for the whole model
  * @property {(range: import("../model/view_url.js").StepRange | null, goesOn: boolean) => void} showRange
  * @property {(column: import("../model/view_url.js").SortColumn) => void} sortBy
  * @property {() => void} sortAsModel
@@ -86,7 +86,7 @@ export class RunPanels {
       onRange: (range, goesOn) => actions.showRange(range, goesOn),
       onStatistic: (stat) => actions.chooseStatistic(stat),
       onFigure: (figure) => actions.chooseFigure(figure),
-      onOpen: (module) => actions.openInHeatmap(module),
+      onOpen: (within) => actions.openInHeatmap(within),
       onSelect: (name) => actions.select(name, false),
     });
     this.lines = new LinePanel(api, state, {

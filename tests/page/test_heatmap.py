@@ -118,3 +118,29 @@ def test_back_undoes_a_zoom_and_a_link_opens_it(
     query = f"from={first}&to={last}"
     wait_for(lambda: any(query in url for url in asked), 10, "it is asked for")
     expect(other.page.locator("#heatmap-whole")).to_be_enabled()
+
+
+def test_neighbours_that_share_a_row_open_down_to_a_parameter(
+    play: Play, open_run: OpenRun, run: str
+) -> None:
+    """Each row opens what it is called by, the address has it, and Back closes it again."""
+    names = [f"layers.{layer}.{name}" for layer in range(40) for name in ("weight", "bias")]
+    play(run, *names).sample(1, [0.5] * len(names))
+    page = open_run(run).page
+    until_drawn(page)
+    crumbs = page.locator("#heatmap .crumb")
+    canvas = page.locator("#heatmap canvas")
+    canvas.click(position={"x": 600, "y": 22})
+    expect(crumbs).to_have_text(["All", "layers", re.compile(r"^0 … \d+$")])
+    expect(page).to_have_url(re.compile(r"within=layers.0\+%E2%80%A6\+layers"))
+    until_drawn(page)
+    canvas.hover(position={"x": 600, "y": 22})
+    expect(page.locator("#heatmap .tip strong")).to_have_text("layers.0.weight")
+    page.reload()
+    expect(crumbs).to_have_count(3)
+    until_drawn(page)
+    canvas.click(position={"x": 600, "y": 22})
+    expect(page).to_have_url(re.compile("selected=layers.0.weight"))
+    page.go_back()
+    page.go_back()
+    expect(page.locator("#heatmap .crumbs")).to_be_hidden()

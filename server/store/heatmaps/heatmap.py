@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,7 +18,7 @@ from ..refusals import ReversedRange
 from ..runs import run_record
 from ..targets import chosen_places
 from .cells import Asked, Of, ReadCells, Rows, joined, read_cells
-from .rollup import Group, rolled_up
+from .rollup import Group, places_between, rolled_up
 
 Values = NDArray[np.float32]
 States = NDArray[np.uint8]
@@ -52,14 +53,15 @@ def read_heatmap(
 ) -> Heatmap:
     """Return a heat map of at most so many columns and rows.
 
-    A column may hold a few steps beside the range, where the store has them in one bucket. Raises
-    `UnknownRun`, `UnknownParameter` and `ReversedRange`.
+    `match` is a target, or the name of a row of neighbours. A column may hold a few steps beside
+    the range, where the store has them in one bucket. Raises `UnknownRun`, `UnknownParameter` and
+    `ReversedRange`.
     """
     created = run_record(connection, run).created
     if steps.first is not None and steps.last is not None and steps.first > steps.last:
         raise ReversedRange(steps.first, steps.last)
     names = parameter_names(connection, run)
-    places = range(len(names)) if match is None else chosen_places(connection, run, match)
+    places = range(len(names)) if match is None else _matching(connection, run, names, match)
     groups = rolled_up([names[place] for place in places], places, rows)
 
     def enough(level: int, buckets: int) -> bool:
@@ -88,3 +90,7 @@ def read_heatmap(
         cells.values(),
         cells.states,
     )
+
+
+def _matching(connection: Connection, run: str, names: Sequence[str], match: str) -> Sequence[int]:
+    return places_between(names, match) or chosen_places(connection, run, match)

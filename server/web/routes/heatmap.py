@@ -10,7 +10,6 @@ from starlette.responses import Response
 
 from ...protocol import limits
 from ...protocol.columns import Column, numbers, words
-from ...protocol.fields import Name
 from ...protocol.heatmap import CELLS, HeatmapLine, HeatmapRows
 from ...protocol.states import State
 from ...protocol.statistics import STORED_STATISTICS
@@ -21,6 +20,7 @@ from ..dependencies import PartsOf
 from ..packed import Packed, in_columns, in_json
 
 Step = Annotated[int | None, Query(ge=0, le=limits.NUMBER)]
+Match = Annotated[str | None, Query(min_length=1, max_length=limits.NEIGHBOURS_CHARACTERS)]
 
 _LABELS = [state.label for state in State]
 _SHADES = 254
@@ -37,7 +37,7 @@ def get_heatmap(
     last_step: Annotated[Step, Query(alias="to")] = None,
     columns: Annotated[int, Query(ge=1, le=4096)] = 600,
     rows: Annotated[int, Query(ge=1, le=4096)] = 256,
-    match: Annotated[Name | None, Query()] = None,
+    match: Match = None,
 ) -> Response:
     """A statistic and the worst state of parameters by steps, in JSON or packed in columns."""
     if columns * rows > CELLS:

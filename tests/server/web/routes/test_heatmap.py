@@ -64,6 +64,10 @@ def test_rows_are_modules_where_there_is_no_room(shared_server: ServerProcess, p
     chosen = shared_server.get(path, match="head", **{"from": 2, "to": 3})
     assert [row["name"] for row in chosen["rows"]] == ["head.weight"]
     assert chosen["first"] == [2, 3]
+    (row,) = shared_server.get(path, rows=1)["rows"]
+    assert row["name"] == "encoder … head"
+    inside = shared_server.get(path, match=row["name"])["rows"]
+    assert [each["name"] for each in inside] == ["encoder.weight", "encoder.bias", "head.weight"]
 
 
 def test_columns_have_a_byte_for_a_value_and_one_for_a_state(
@@ -92,6 +96,7 @@ def test_columns_have_a_byte_for_a_value_and_one_for_a_state(
         ("columns=4096&rows=4096", 422, "at most 1,048,576 cells"),
         ("from=3&to=1", 422, "is reversed: give `from=1` and `to=3`"),
         ("match=nothing", 404, "means no parameter"),
+        ("match=encoder%20…%20gone", 404, "means no parameter"),
         ("of=sum", 422, "'max', 'min' or 'mean'"),
     ],
 )
