@@ -45,7 +45,7 @@ test-js: $(VENV)/.installed-test
 	$(BIN)/node --test $(JS_TESTS)
 
 # In their own order: sorted by the number of tests, long files with few of them would come last.
-test-python: $(VENV)/.installed-test
+test-python: $(VENV)/.installed-test node_modules/.package-lock.json
 	@GRADGATE_CHROMIUM="$$($(BIN)/python tests/support/chromium.py)" && export GRADGATE_CHROMIUM && \
 		set -x && $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 

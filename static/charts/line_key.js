@@ -65,8 +65,8 @@ function keyEntry(tab, { name, color, mark, value, shown, asks }) {
   if (value !== undefined) made.append(element("span", { class: "muted" }, formatNumber(value)));
   if (tab === "metrics") made.setAttribute("aria-pressed", String(shown));
   else {
-    made.setAttribute("aria-label", `Remove ${visible(name)} from the chart`);
-    made.append(element("span", { class: "remove", "aria-hidden": "true" }, "×"));
+    const away = element("span", { class: "visually-hidden" }, ", remove from the chart");
+    made.append(away, element("span", { class: "remove", "aria-hidden": "true" }, "×"));
   }
   return asks ? [made, whyButton(name)] : [made];
 }

@@ -12,7 +12,7 @@ import { differences } from "./differences.js";
  * @param {readonly ComparedRun[]} runs
  */
 export function renderDifferences(table, runs) {
-  const head = element("tr", {}, element("th", { scope: "col" }, ""), ...runHeads(runs));
+  const head = element("tr", {}, element("td"), ...runHeads(runs));
   const rows = differences(runs).map(({ name, values, differs }) =>
     element(
       "tr",

@@ -41,7 +41,7 @@ export class TreeRow {
     this.shape = element("span", { class: "cell shape", role: "gridcell" });
     this.element = element(
       "div",
-      { class: "row", role: "row" },
+      { class: "row", role: "row", tabindex: "-1" },
       this.label,
       element("span", { class: "freeze", role: "gridcell" }, this.toggle.element),
       element("span", { class: "gates", role: "gridcell" }, this.gates.element),

@@ -44,6 +44,8 @@ export class TreeView {
     };
     this.body.addEventListener("scroll", () => this.#scroll(), { passive: true });
     new ResizeObserver(() => this.#draw()).observe(this.body);
+    // A row may scroll out of existence: the grid takes the focus over.
+    this.body.addEventListener("focusin", () => grid.focus({ preventScroll: true }));
     grid.addEventListener("keydown", (event) => this.#key(event));
     grid.addEventListener("click", (event) => this.#click(event));
   }

@@ -193,7 +193,9 @@ def test_closed_gates_are_bands_and_no_metrics(play: Play, open_run: OpenRun, ru
     bars = page.page.locator('#lines .scatterlayer path.js-line[style*="stroke-width: 3px"]')
     expect(bars).to_have_count(2)
     page.row("a.weight").locator(".name").click()
-    expect(key.get_by_role("button", name="Remove a.weight")).to_be_visible()
+    expect(
+        key.get_by_role("button", name=re.compile("a.weight.*, remove from the chart"))
+    ).to_be_visible()
     expect(key.locator(".band")).to_have_text("gate 7 closed")
     expect(bars).to_have_count(2)
     probe.sample(61, [0.5, 0.25, 0.125], step=40)
