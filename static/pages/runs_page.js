@@ -15,6 +15,7 @@ import { sortedRuns } from "../runs/run_order.js";
 import { readRunQuery, runFinder, runQueryLink } from "../runs/run_query.js";
 import { RunTable } from "../runs/run_table.js";
 import { SelectionBar } from "../runs/selection_bar.js";
+import { Waiting } from "./waiting.js";
 
 const POLL_MS = 1000;
 /** So many times as long as an answer took, the next is not asked for: many runs are no load. */
@@ -28,6 +29,7 @@ export class RunsPage {
     this.unmatched = byId("unmatched", HTMLElement);
     this.connection = byId("connection", HTMLElement);
     this.banner = byId("banner", HTMLElement);
+    this.waiting = new Waiting(document);
     this.problem = byId("problem", HTMLElement);
     this.all = byId("all-runs", HTMLAnchorElement);
     this.hidden = byId("archived-runs", HTMLAnchorElement);
@@ -68,10 +70,12 @@ export class RunsPage {
     try {
       this.known = (await getJson("/api/runs?archived=true")).runs;
       this.lostSince = null;
+      this.waiting.end();
       this.table.keepKnown(this.known);
       this.#show();
     } catch (error) {
       this.lostSince ??= performance.now();
+      this.waiting.render({ connected: false, lostFor: 0 });
       const why = error instanceof Error ? error.message : String(error);
       this.#showLost(why, (performance.now() - this.lostSince) / 1000);
     }

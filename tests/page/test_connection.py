@@ -46,8 +46,14 @@ def test_the_list_of_runs_says_that_the_server_is_gone(
 ) -> None:
     """The list keeps what it knew, says so, and recovers."""
     page = open_page(offline=True)
+    runs = "**/api/runs*"
+    page.route(runs, lambda route: route.abort("connectionrefused"))
     page.goto(server.url)
+    waiting = page.locator("[data-waits-for]")
+    expect(waiting).to_have_text("No connection to the server: it is tried again and again.")
+    page.unroute(runs)
     expect(page.locator("#connection")).to_have_text("connected")
+    expect(waiting).to_be_hidden()
     server.kill()
     expect(page.locator("#banner")).to_contain_text("cannot be reached")
     server.restart()
