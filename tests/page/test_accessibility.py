@@ -28,7 +28,7 @@ NORMS = (0.5, 0.0, NAN, NAN, 0.25, NAN, NAN)
 
 def test_axe_finds_nothing_in_a_run(play: Play, open_run: OpenRun, run: str) -> None:
     """In its panels with all states, its tabs, its menu, its questions, and what it explains."""
-    names = [f"blocks.{block}.weight" for block in range(len(STATES) + 23)]
+    names = [f"layers.weight{each}" for each in range(len(STATES) + 23)]
     probe = play(run, *names, name="digits")
     probe.sample(1, [*NORMS, *[0.5] * 23], [*STATES, *[PRESENT] * 23])
     probe.send({"type": "metrics", "seq": 2, "step": 1, "time": 1.0, "values": {"loss": 1.0}})
