@@ -22,7 +22,7 @@ from .local_part import Sharded, local_part, unreadable
 MOST = 16
 """Parameters that are in focus at once, at most."""
 SHARE = 0.5
-"""The part of the probe's budget that it may take: somebody waits for it."""
+"""What it may take beside the samples, in the probe's budget: somebody waits for it."""
 INTERVAL = 0.25
 """Seconds between two looks, at the least: nobody sees more."""
 SECONDS_AN_ELEMENT = 2e-10
@@ -71,7 +71,7 @@ class Focus:
         self._due = clock()
         self._look: _Look | None = None
         self._seconds = 0.0
-        """What the present look has taken."""
+        """What was taken since the last :meth:`take_seconds`."""
         self._pending: deque[_Look] = deque()
 
     def watch(self, parameters: Sequence[int], seconds: float) -> None:
@@ -138,18 +138,21 @@ class Focus:
             self._take_weight(look, index)
         look.step, look.time = step, time.time()
         self._pending.append(look)
-        self._debt.add(self._seconds)
-        self._seconds = 0.0
 
     def collect(self, step: int) -> Distributions | None:
         """Return what the look of ``step`` has shown, if there was one; its sample has arrived."""
         while self._pending and self._pending[0].step <= step:
             look = self._pending.popleft()
             if look.step == step:
-                return Distributions(
-                    step, look.time, [self._read(look, index) for index in look.parameters]
-                )
+                with self._timed():
+                    seen = [self._read(look, index) for index in look.parameters]
+                return Distributions(step, look.time, seen)
         return None
+
+    def take_seconds(self) -> float:
+        """Return what looks have taken of the training thread's time since the last call."""
+        seconds, self._seconds = self._seconds, 0.0
+        return seconds
 
     def stop(self) -> None:
         """Look no more, until somebody wants to again."""
@@ -186,14 +189,15 @@ class Focus:
         return found
 
     @contextmanager
-    def _timed(self, tensor: Tensor) -> Iterator[None]:
-        """Account for a part of a look."""
-        began = time.thread_time()
+    def _timed(self, tensor: Tensor | None = None) -> Iterator[None]:
+        """Account for a part of a look, at a tensor."""
+        began = time.perf_counter()
         yield
-        seconds = time.thread_time() - began
-        if tensor.device.type != "cpu":
-            seconds += SECONDS_AN_ELEMENT * tensor.numel()
+        seconds = time.perf_counter() - began
         self._seconds += seconds
+        self._debt.add(seconds)
+        if tensor is not None and tensor.device.type != "cpu":
+            self._debt.add(SECONDS_AN_ELEMENT * tensor.numel())
 
 
 def _has_rows(tensor: Tensor) -> bool:

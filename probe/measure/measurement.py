@@ -189,7 +189,8 @@ class Measurement:
 
     def end_step(self, step: int, spent: float, *, sampled: bool, late: bool) -> None:
         """Account for a step, in which the probe took ``spent`` seconds, and plan the next."""
-        self.schedule.end_step(step, spent, sampled=sampled)
+        beside = self.focus.take_seconds()
+        self.schedule.end_step(step, spent, sampled=sampled, beside=beside)
         if not late:
             mark = self.schedule.sampling or self._marking
             self._writes.retire(self.members.loose, mark=mark)

@@ -32,11 +32,15 @@ class SamplingSchedule:
         if self._asked_at is None or step - self._asked_at >= rest:
             self._asked, self._asked_at = True, step
 
-    def end_step(self, step: int, spent: float, *, sampled: bool) -> None:
-        """Account for a step, in which the probe took ``spent`` seconds, and plan the next."""
+    def end_step(self, step: int, spent: float, *, sampled: bool, beside: float = 0.0) -> None:
+        """Account for a step, in which the probe took ``spent`` seconds, and plan the next.
+
+        ``beside``: seconds of these that say nothing of what a sample costs.
+        """
         seconds = self.meter.record(time.perf_counter(), spent)
         if not self.beside_the_pace:
-            self.pace.record(step, seconds, spent, sampled=sampled)
+            took = None if seconds is None else seconds - beside
+            self.pace.record(step, took, spent - beside, sampled=sampled)
         self.beside_the_pace = False
         self.sampling = self.pace.due(step + 1) or self.must_sample or self._asked
         self._asked = False

@@ -68,15 +68,20 @@ function keyEntry(tab, { name, color, mark, value, shown, asks }) {
     const away = element("span", { class: "visually-hidden" }, ", remove from the chart");
     made.append(away, element("span", { class: "remove", "aria-hidden": "true" }, "×"));
   }
-  return asks ? [made, whyButton(name)] : [made];
+  return tab === "metrics" ? [made] : [made, whyButton(name, asks === true)];
 }
 
-/** @param {string} name */
-function whyButton(name) {
+/**
+ * What leads to all that is known of a parameter.
+ * @param {string} name
+ * @param {boolean} asks is there something to explain?
+ */
+function whyButton(name, asks) {
+  const word = asks ? "Why" : "Details";
   return element(
     "button",
-    { type: "button", class: "why-link", "data-why": name, "aria-label": `Why: ${visible(name)}` },
-    "Why?",
+    { type: "button", class: "why-link", "data-why": name, "aria-label": `${word}: ${visible(name)}` },
+    asks ? "Why?" : word,
   );
 }
 

@@ -53,6 +53,7 @@ export class WhyPanel {
     this.told = find(panel, ".told");
     this.verdict = find(panel, ".verdict");
     this.drawn = new Memo();
+    this.named = new Memo();
     /** Set when a person opened it: the focus goes to it as soon as it is in sight. */
     this.wantsFocus = false;
     find(panel, ".close").addEventListener("click", onClose);
@@ -75,6 +76,8 @@ export class WhyPanel {
   show({ name, subject, answer, commands, locked, refusal, optimizer }) {
     this.element.hidden = false;
     const { explanation } = subject;
+    const asked = explanation !== null || subject.told.length > 0 || subject.gates.length > 0 || !subject.known;
+    setText(find(this.element, ".question"), asked ? "Why" : "Parameter");
     setName(find(this.element, "header .name"), name);
     this.#drawState(subject);
     this.#drawAsking(commands, answer, locked, refusal);
@@ -87,12 +90,13 @@ export class WhyPanel {
     held.hidden = optimizer === "";
     setText(held, optimizer);
     const gates = subject.gates.map((closed) => ({ id: closed.gate.id, words: closedGateWords(closed) }));
-    if (this.drawn.differs(name, explanation, subject.told, JSON.stringify(gates))) {
+    if (this.drawn.differs(name, explanation, JSON.stringify(subject.told), JSON.stringify(gates))) {
       this.gates.replaceChildren(...gates.map(gateView));
       this.told.replaceChildren(...subject.told.map((alert) => toldView(alert, explanation)));
       this.verdict.replaceChildren(...(explanation === null ? [] : verdictParts(explanation, answer, this.#room())));
-      this.body.scrollTop = 0;
     }
+    // Where a person has scrolled to stays, whatever comes in.
+    if (this.named.differs(name)) this.body.scrollTop = 0;
     setText(find(this.element, ".traced"), traceWords(answer, commands));
     if (!this.wantsFocus) return;
     this.wantsFocus = false;

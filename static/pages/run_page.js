@@ -108,6 +108,7 @@ export class RunPage {
       await this.#loadSparklines();
       this.panels.lines.data.refresh();
       this.panels.heatmap.data.refresh();
+      this.panels.parameter.refresh();
       this.panels.explanations.outdate();
     }, "the parameters and commands");
   }
@@ -357,7 +358,8 @@ export class RunPage {
       return;
     }
     this.waiting.end();
-    this.panels.draw({ view, tokens, locked });
+    this.panels.draw({ view, tokens, locked, connected: this.live.connected });
+    this.watch();
     this.redrawFlow();
     this.redrawLines();
   }

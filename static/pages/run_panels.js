@@ -34,6 +34,7 @@
  * @property {ViewState} view
  * @property {Record<string, string>} tokens
  * @property {string | null} locked why nothing can be changed now, or null
+ * @property {boolean} connected to the server
  */
 import { byId, setText } from "../base/dom.js";
 import { plural } from "../base/format.js";
@@ -51,6 +52,7 @@ import { Crosshair } from "../model/crosshair.js";
 import { sortedRows, visibleRows } from "../model/module_tree.js";
 import { stateOf } from "../model/states.js";
 import { nameToExplain } from "../model/explained.js";
+import { ParameterControl } from "../parameter/parameter_control.js";
 import { FilterMatch } from "../tree/filter_match.js";
 import { NoMatchNote } from "../tree/no_match_note.js";
 import { OpenDepth } from "../tree/open_depth.js";
@@ -105,6 +107,12 @@ export class RunPanels {
       onGate: (id) => actions.goToGate(id),
       onClose: () => actions.explain(""),
     });
+    this.parameter = new ParameterControl(byId("numbers", HTMLElement), api, state, {
+      guard: guard("the figures of the parameter"),
+      onShow: (event) => actions.showEvent(event),
+      onRange: (range) => actions.showRange(range, false),
+      onChange: () => actions.redraw(),
+    });
     this.trouble = new TroubleStrip(byId("trouble", HTMLElement), {
       onPick: (word) => actions.toggleFilterWord(word),
       onWhy,
@@ -143,7 +151,7 @@ export class RunPanels {
   /** Draw what has been read: the table of parameters is there. @param {Scene} scene */
   draw(scene) {
     const { state } = this;
-    const { view, tokens, locked } = scene;
+    const { view, tokens, locked, connected } = scene;
     if (locked !== null) this.sender.leave();
     state.fitScales();
     state.verdicts.settle(state.states, state.sampleStep, state.loose);
@@ -152,6 +160,7 @@ export class RunPanels {
     this.trouble.render(state, view.filter, drifted(state.commands));
     this.runAlerts.render(state.ofRun);
     this.explanations.render(view.why, locked);
+    this.parameter.render(view.why, { range: view.range, tokens, connected });
     this.#countMatches(matched);
     const flat = view.sort !== "";
     this.sortHeads.show(view.sort);

@@ -17,7 +17,7 @@ const FLOORS = Object.freeze([
   ["link"],
   ["model"],
   ["charts", "commands", "events", "tree"],
-  ["compare", "explain", "gates", "heatmap"],
+  ["compare", "explain", "gates", "heatmap", "parameter"],
   ["runs"],
   ["pages"],
   ["."],

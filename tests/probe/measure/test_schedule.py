@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Container
 
+import pytest
+
 from gradgate.probe.measure.pace import Pace
 from gradgate.probe.measure.schedule import SamplingSchedule
 
@@ -76,3 +78,21 @@ def test_what_the_probe_costs_is_counted_in_every_step() -> None:
     cost = schedule.meter.cost()
     assert cost is not None
     assert cost > 0
+
+
+def test_what_was_taken_beside_a_sample_makes_samples_no_rarer(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It counts in what the probe costs all the same."""
+    pace = Pace(None, 0.1)
+    costs: list[float] = []
+
+    def record(step: int, seconds: float | None, spent: float, *, sampled: bool) -> None:
+        costs.append(spent)
+
+    monkeypatch.setattr(pace, "record", record)
+    schedule = SamplingSchedule(pace)
+    for step in range(1, 4):
+        schedule.end_step(step, 0.75, sampled=True, beside=0.5)
+    assert costs == [0.25] * 3
+    assert (schedule.meter.cost() or 0) > 1
