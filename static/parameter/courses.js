@@ -21,15 +21,16 @@ const CONFIG = Object.freeze({ doubleClick: false });
 
 /**
  * The points that have a value: between two of them the line goes on, for not every sample takes each statistic.
- * @param {Pick<import("../charts/track.js").Track, "steps" | "values" | "min" | "max">} track
+ * @param {Pick<import("../charts/track.js").Track, "steps" | "values" | "min" | "max" | "nonfinite">} track
  */
-export function taken({ steps, values, min, max }) {
-  const kept = [...steps.keys()].filter((i) => values[i] !== null);
+export function taken({ steps, values, min, max, nonfinite }) {
+  const kept = [...steps.keys()].filter((i) => values[i] !== null || nonfinite[i] !== "");
   return {
     steps: kept.map((i) => steps[i]),
     values: kept.map((i) => values[i]),
     min: kept.map((i) => min[i]),
     max: kept.map((i) => max[i]),
+    nonfinite: kept.map((i) => nonfinite[i]),
   };
 }
 
@@ -125,9 +126,12 @@ export class Courses {
     const { clientWidth: width } = plot;
     if (series === undefined || plot.hidden || width === 0) return;
     const track = stat === FIRST_STATISTIC ? series : taken(series);
-    const line = { ...track, name, color: tokens["series-1"], mark: "" };
-    const figure = lineFigure({ lines: [line], marks: [], bands: [], bandWords: "", log: true, range, uirevision: null, tokens, width });
-    await drawPlot(plot, figure, { width, height: HEIGHT }, CONFIG);
+    const everySample = series.steps.length === series.samples;
+    const line = { ...track, name, everySample, color: tokens["series-1"], mark: "" };
+    const pane = { lines: [line], log: true, title: "" };
+    const size = { width, height: HEIGHT };
+    const figure = lineFigure({ panes: [pane], marks: [], bands: [], bandWords: "", range, uirevision: null, tokens, ...size });
+    await drawPlot(plot, figure, size, CONFIG);
     if (!this.listening.has(plot)) this.#listen(plot);
   }
 }
