@@ -19,7 +19,7 @@ from .protocol.events import EventRow, EventRows
 from .protocol.explanations import ExplanationRows
 from .protocol.gates import GateRows
 from .protocol.health import Health
-from .protocol.history import MetricRows, SeriesRow, SeriesRows, Sparklines
+from .protocol.history import MetricRows, MetricSparklines, SeriesRow, SeriesRows, Sparklines
 from .protocol.parameters import ParameterRows
 from .protocol.probe_messages import FromProbe
 from .protocol.runs import RunEdit, RunRow, Runs
@@ -39,6 +39,7 @@ _PARTS: dict[str, Any] = {
     "parameters": ParameterRows,
     "series": SeriesRow | SeriesRows,
     "sparklines": Sparklines,
+    "metric_sparklines": MetricSparklines,
     "metrics": MetricRows,
     "change_request": ChangeRequest,
     "preview": Preview,

@@ -22,6 +22,7 @@ export interface Wire {
   explanations: ExplanationRows;
   gates: GateRows;
   health: Health;
+  metric_sparklines: MetricSparklines;
   metrics: MetricRows;
   parameters: ParameterRows;
   preview: Preview;
@@ -390,6 +391,21 @@ export interface StoreHealth {
   queue: number;
 }
 /**
+ * Answer of `GET /api/sparklines`, by run; those without a metric are left out.
+ */
+export interface MetricSparklines {
+  sparklines: {
+    [k: string]: MetricSparkline;
+  };
+}
+/**
+ * The course of one metric of a run, oldest first; None where a value is not finite.
+ */
+export interface MetricSparkline {
+  metric: string;
+  values: (number | null)[];
+}
+/**
  * Answer of `GET /api/runs/{run}/metrics`.
  */
 export interface MetricRows {
@@ -501,7 +517,8 @@ export interface Preview {
 /**
  * One training job; `states` counts the states of its latest sample, `alerts` its alerts.
  *
- * `parameters`, `trainable` and `numel` leave out the parameters that were removed.
+ * `parameters`, `trainable`, `numel` and `not_in_optimizer`, which counts those that require a
+ * gradient and that no optimizer has, leave out the parameters that were removed.
  * `server_time`, when the row was made, `last_seen` and `sample_time` are by the server's clock.
  */
 export interface RunRow {
@@ -520,6 +537,7 @@ export interface RunRow {
   keep_gb: number | null;
   last_seen: number | null;
   name: string;
+  not_in_optimizer: number;
   notes: string;
   numel: number;
   parameters: number;

@@ -62,3 +62,16 @@ class MetricRows(Row):
     metrics: dict[str, MetricRow]
     names: list[str]
     """Every metric that was logged, whichever were asked for."""
+
+
+class MetricSparkline(Row):
+    """The course of one metric of a run, oldest first; None where a value is not finite."""
+
+    metric: str
+    values: list[float | None]
+
+
+class MetricSparklines(Row):
+    """Answer of `GET /api/sparklines`, by run; those without a metric are left out."""
+
+    sparklines: dict[str, MetricSparkline]

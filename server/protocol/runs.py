@@ -24,7 +24,8 @@ class RunStatus(str, Enum):
 class RunRow(Row):
     """One training job; `states` counts the states of its latest sample, `alerts` its alerts.
 
-    `parameters`, `trainable` and `numel` leave out the parameters that were removed.
+    `parameters`, `trainable`, `numel` and `not_in_optimizer`, which counts those that require a
+    gradient and that no optimizer has, leave out the parameters that were removed.
     `server_time`, when the row was made, `last_seen` and `sample_time` are by the server's clock.
     """
 
@@ -45,6 +46,7 @@ class RunRow(Row):
     samples: int
     parameters: int
     trainable: int
+    not_in_optimizer: int
     numel: int
     ranks: int
     compiled: bool

@@ -98,6 +98,11 @@ _STEPS: Mapping[int, tuple[str, ...]] = {
         "CREATE TABLE optimizers (run VARCHAR(16) NOT NULL, step BIGINT NOT NULL, "
         "told JSON NOT NULL, PRIMARY KEY (run))",
     ),
+    8: (
+        "ALTER TABLE runs ADD COLUMN not_in_optimizer INTEGER NOT NULL DEFAULT 0",
+        "UPDATE runs SET not_in_optimizer = (SELECT COUNT(*) FROM parameters WHERE run = runs.id "
+        "AND requires_grad AND NOT in_optimizer AND NOT removed)",
+    ),
 }
 
 

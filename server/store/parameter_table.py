@@ -68,6 +68,7 @@ def table_summary(table: Sequence[Parameter], held: Set[int]) -> dict[str, int]:
         "parameters": len(there),
         "removed": len(table) - len(there),
         "trainable": sum(1 for place, item in there if item.requires_grad and place not in held),
+        "not_in_optimizer": sum(item.requires_grad and not item.in_optimizer for _, item in there),
         "numel": sum(item.numel for _, item in there),
     }
 

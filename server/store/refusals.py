@@ -19,6 +19,7 @@ class UnknownRun(Refusal):
 
     def __init__(self, run: str) -> None:
         super().__init__(f"There is no run {run!r}: GET /api/runs lists the runs that are known.")
+        self.run = run
 
 
 class FinishedRun(Refusal):

@@ -18,7 +18,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-SCHEMA_VERSION = 8
+SCHEMA_VERSION = 9
 
 metadata = MetaData()
 
@@ -58,6 +58,7 @@ runs = Table(
     Column("faults", BigInteger, nullable=False),
     Column("parameters", Integer, nullable=False),
     Column("trainable", Integer, nullable=False),
+    Column("not_in_optimizer", Integer, nullable=False),
     Column("numel", BigInteger, nullable=False),
     Column("removed", Integer, nullable=False),
     Column("ranks", BigInteger, nullable=False),

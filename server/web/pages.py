@@ -72,7 +72,16 @@ class ErrorPage:
     message: str
 
 
-Page = RunsPage | RunPage | ComparePage | DocsPage | ErrorPage | ReportPage
+@dataclass(frozen=True)
+class MissingRunPage:
+    """A run that is not there, and where it may be."""
+
+    template: ClassVar[str] = "missing_run.html"
+    version: str
+    run: str
+
+
+Page = RunsPage | RunPage | ComparePage | DocsPage | ErrorPage | MissingRunPage | ReportPage
 
 
 class Pages:
@@ -112,6 +121,10 @@ class Pages:
     def error(self, status: int, title: str, message: str) -> Response:
         """Render the page that says what went wrong."""
         return self.render(ErrorPage(VERSION, title, message), status)
+
+    def missing_run(self, run: str) -> Response:
+        """Render the page that says where a run that is not there may be."""
+        return self.render(MissingRunPage(VERSION, run), 404)
 
 
 def add_pages(app: FastAPI, pages: Pages) -> None:

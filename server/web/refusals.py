@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from ..protocol.models import Row
-from ..store.refusals import Refusal
+from ..store.refusals import Refusal, UnknownRun
 from ..store.write_queue import WriterEnded
 from .pages import Pages
 
@@ -25,6 +25,12 @@ def add_refusals(app: FastAPI, pages: Pages) -> None:
         if request.url.path.startswith("/api/") or request.url.path == "/healthz":
             return JSONResponse({"detail": message}, status)
         return pages.error(status, title, message)
+
+    @app.exception_handler(UnknownRun)
+    async def unknown_run(request: Request, refusal: UnknownRun) -> Response:
+        if request.url.path.startswith("/api/"):
+            return answer(request, refusal.status, refusal.title, str(refusal))
+        return pages.missing_run(refusal.run)
 
     @app.exception_handler(Refusal)
     async def refused(request: Request, refusal: Refusal) -> Response:

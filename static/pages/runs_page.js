@@ -13,6 +13,7 @@ import { DeleteDialog } from "../runs/delete_dialog.js";
 import { EditDialog } from "../runs/edit_dialog.js";
 import { sortedRuns } from "../runs/run_order.js";
 import { readRunQuery, runFinder, runQueryLink } from "../runs/run_query.js";
+import { RunSparklines } from "../runs/run_sparklines.js";
 import { RunTable } from "../runs/run_table.js";
 import { SelectionBar } from "../runs/selection_bar.js";
 import { Waiting } from "./waiting.js";
@@ -39,6 +40,8 @@ export class RunsPage {
     this.search.value = this.query.text;
     /** @type {readonly RunRow[]} newest first */
     this.known = [];
+    /** What could not be done, by what was tried. */
+    this.problems = { change: "", courses: "" };
     /** @type {number | null} */
     this.lostSince = null;
     this.table = new RunTable(this.whole, (sort) => this.#ask({ sort }, true), () => this.#show());
@@ -49,6 +52,7 @@ export class RunsPage {
       onArchive: (runs, archived) => this.#each(runs, (run) => this.#change(run, { archived })),
       onDelete: (runs) => deleting.open(runs),
     });
+    this.sparklines = new RunSparklines(fetchSparklines);
     this.search.addEventListener("input", () => this.#ask({ text: this.search.value }, false));
     byId("clear-search", HTMLElement).addEventListener("click", () => this.#ask({ text: "" }, true));
     addEventListener("popstate", () => this.#take(readRunQuery(location.search)));
@@ -72,7 +76,7 @@ export class RunsPage {
       this.lostSince = null;
       this.waiting.end();
       this.table.keepKnown(this.known);
-      this.#show();
+      void this.#drawCourses(this.#show());
     } catch (error) {
       this.lostSince ??= performance.now();
       this.waiting.render({ connected: false, lostFor: 0 });
@@ -112,6 +116,7 @@ export class RunsPage {
     setText(this.banner, `${why} since ${Math.floor(seconds)} s, trying again. What you see is what was known then.`);
   }
 
+  /** Show what is known, and return the runs that are listed. */
   #show() {
     const { archived, text, tags, sort } = this.query;
     const found = this.known.filter(runFinder(this.query));
@@ -126,6 +131,7 @@ export class RunsPage {
     this.#link(found);
     this.table.show(runs, sort);
     this.bar.show(this.known.filter(({ id }) => this.table.chosen.has(id)), runs);
+    return runs;
   }
 
   /** Lead to the runs that are not listed. @param {readonly RunRow[]} found */
@@ -153,9 +159,30 @@ export class RunsPage {
         problems.push(error instanceof Error ? error.message : String(error));
       }
     }
-    this.problem.hidden = problems.length === 0;
-    setText(this.problem, problems.join(" "));
+    this.#tell("change", problems.join(" "));
     await this.#read();
+  }
+
+  /** @param {readonly RunRow[]} runs that are listed */
+  async #drawCourses(runs) {
+    try {
+      await this.sparklines.update(this.table.rows, runs);
+      this.#tell("courses", "");
+    } catch (error) {
+      this.#tell("courses", `The courses cannot be drawn: ${error instanceof Error ? error.message : String(error)}.`);
+    }
+  }
+
+  /**
+   * Say what could not be done; "" when it could.
+   * @param {"change" | "courses"} of
+   * @param {string} why
+   */
+  #tell(of, why) {
+    this.problems[of] = why;
+    const all = Object.values(this.problems).filter(Boolean).join(" ");
+    this.problem.hidden = all === "";
+    setText(this.problem, all);
   }
 
   /**
@@ -166,6 +193,15 @@ export class RunsPage {
     await patchJson(apiOf(run), changed);
     await this.#read();
   }
+}
+
+/**
+ * @param {readonly string[]} ids
+ * @returns {Promise<Record<string, import("../wire.js").MetricSparkline>>} by run
+ */
+async function fetchSparklines(ids) {
+  const query = new URLSearchParams(ids.map((id) => ["run", id]));
+  return (await getJson(`/api/sparklines?${query}`)).sparklines;
 }
 
 /** @param {RunRow} run */

@@ -16,14 +16,17 @@ import { readRunQuery, runQueryLink } from "./run_query.js";
 const CELLS = Object.freeze([
   "status",
   "trouble",
+  "course",
   "step",
   "rate",
   "seen",
   "cost",
   "parameters",
   "started",
+  "notes",
   "job",
 ]);
+const OUTSIDE = "They require a gradient, and no optimizer that Gradgate knows of has them.";
 const NUMBERS = new Set(["step", "rate", "seen", "cost", "parameters"]);
 
 /** @param {RunRow} run */
@@ -46,7 +49,9 @@ export function makeRow(run) {
     hidden: "",
   });
   const states = element("span", { class: "states" });
-  find(row, '[data-cell="trouble"]').append(element("div", { class: "troubles" }, alerts, states));
+  const outside = element("span", { class: "outside muted", title: OUTSIDE });
+  find(row, '[data-cell="trouble"]').append(element("div", { class: "troubles" }, alerts, states, outside));
+  find(row, '[data-cell="course"]').append(element("span", { class: "course" }));
   return row;
 }
 
@@ -71,6 +76,7 @@ export function fillRow(row, run) {
     cost: run.cost === null ? "–" : formatPercent(run.cost),
     parameters: formatCount(run.parameters),
     started: formatTime(run.started),
+    notes: visible(run.notes.split("\n", 1)[0]),
     job: formatJob(run),
   };
   for (const [cell, text] of Object.entries(texts)) setText(find(row, `[data-cell="${cell}"]`), text);
@@ -82,6 +88,8 @@ export function fillRow(row, run) {
   alerts.hidden = run.alerts === 0;
   setText(alerts, `${formatCount(run.alerts)} ${alertLabel(run.alerts)}`);
   fillStates(find(row, ".states"), run);
+  const outside = run.samples > 0 ? run.not_in_optimizer : 0;
+  setText(find(row, ".outside"), outside > 0 ? `${formatCount(outside)} in no optimizer` : "");
 }
 
 /**
@@ -103,9 +111,9 @@ function fillTags(box, tags) {
  * @param {HTMLElement} box
  * @param {RunRow} run
  */
-function fillStates(box, { states, samples, alerts }) {
+function fillStates(box, { states, samples, alerts, not_in_optimizer }) {
   const troubles = TROUBLES.filter((name) => (states[name] ?? 0) > 0);
-  const calm = samples === 0 ? "no sample yet" : alerts === 0 ? "none" : "";
+  const calm = samples === 0 ? "no sample yet" : alerts + not_in_optimizer === 0 ? "none" : "";
   const key = JSON.stringify([calm, troubles.map((name) => [name, states[name]])]);
   if (box.dataset["key"] === key) return;
   box.dataset["key"] = key;

@@ -18,8 +18,10 @@ export class RunTable {
     this.body = find(table, "tbody");
     this.heads = /** @type {HTMLElement[]} */ ([...table.querySelectorAll("[data-sort]")]);
     this.sort = "";
-    /** @type {Map<string, HTMLElement>} */
+    /** Of all runs that were listed and are still there. @type {Map<string, HTMLElement>} */
     this.rows = new Map();
+    /** @type {readonly string[]} */
+    this.listed = [];
     /** The identifiers of the chosen runs, also of those that are not listed. @type {Set<string>} */
     this.chosen = new Set();
     this.all = /** @type {HTMLInputElement} */ (find(table, "thead input"));
@@ -28,7 +30,7 @@ export class RunTable {
     }
     table.addEventListener("change", ({ target }) => {
       if (!(target instanceof HTMLInputElement)) return;
-      if (target === this.all) this.#choose([...this.rows.keys()], target.checked);
+      if (target === this.all) this.#choose(this.listed, target.checked);
       else this.#choose([target.value], target.checked);
       onChoose();
     });
@@ -44,12 +46,9 @@ export class RunTable {
       const column = head.dataset["sort"];
       setAttribute(head, "aria-sort", sort === column ? "ascending" : sort === `-${column}` ? "descending" : null);
     }
-    const ids = new Set(runs.map(({ id }) => id));
-    for (const [id, row] of this.rows) {
-      if (ids.has(id)) continue;
-      row.remove();
-      this.rows.delete(id);
-    }
+    this.listed = runs.map(({ id }) => id);
+    const listed = new Set(this.listed);
+    for (const [id, row] of this.rows) if (!listed.has(id)) row.remove();
     runs.forEach((run, i) => {
       const row = this.rows.get(run.id) ?? makeRow(run);
       this.rows.set(run.id, row);
@@ -59,11 +58,15 @@ export class RunTable {
     this.#check();
   }
 
-  /** Let go of chosen runs that are not there any more. @param {readonly RunRow[]} known */
+  /** Let go of runs that are not there any more. @param {readonly RunRow[]} known */
   keepKnown(known) {
     const ids = new Set(known.map(({ id }) => id));
     for (const id of [...this.chosen]) if (!ids.has(id)) this.chosen.delete(id);
-    this.#check();
+    for (const [id, row] of [...this.rows]) {
+      if (ids.has(id)) continue;
+      row.remove();
+      this.rows.delete(id);
+    }
   }
 
   /**
@@ -80,13 +83,12 @@ export class RunTable {
 
   /** Check the boxes of what is chosen. */
   #check() {
-    let listed = 0;
     for (const [id, row] of this.rows) {
       const box = /** @type {HTMLInputElement} */ (find(row, "input"));
       box.checked = this.chosen.has(id);
-      if (box.checked) listed += 1;
     }
-    this.all.checked = listed > 0 && listed === this.rows.size;
-    this.all.indeterminate = listed > 0 && listed < this.rows.size;
+    const count = this.listed.filter((id) => this.chosen.has(id)).length;
+    this.all.checked = count > 0 && count === this.listed.length;
+    this.all.indeterminate = count > 0 && count < this.listed.length;
   }
 }

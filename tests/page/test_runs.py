@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from playwright.sync_api import expect
 
 from tests.page.conftest import OpenPage
-from tests.support.probing import ABSENT, PRESENT, FakeProbe, alert, hello
+from tests.support.probing import ABSENT, PRESENT, FakeProbe, alert, hello, table_row
 from tests.support.serving import ServerProcess
 
 
@@ -30,25 +30,32 @@ def test_runs_appear_and_change_by_themselves(server: ServerProcess, open_page: 
         rows = page.locator("#runs tbody tr")
         expect(rows).to_have_count(2)
         expect(page.locator("#empty")).to_be_hidden()
-        first.sample(1, [0.5, float("nan")], [PRESENT, ABSENT])
-        first.heartbeat(1, cost=0.012)
+        first.send(
+            {"type": "metrics", "seq": 1, "step": 1, "time": 1700000000.0, "values": {"loss": 0.5}}
+        )
+        first.sample(2, [0.5, float("nan")], [PRESENT, ABSENT])
+        first.heartbeat(2, cost=0.012)
         row = page.locator(f'tr[data-run="{"a" * 16}"]')
         expect(row).to_contain_text("1 absent")
         expect(row).to_contain_text("1.2 %")
+        expect(row.get_by_role("img", name="loss: 0.500")).to_be_visible()
         expect(row.locator(".status")).to_have_text("live")
         alerts = row.get_by_role("link", name="1 alert")
         expect(alerts).to_have_count(0)
-        first.alerts(2, alert(1, "a.bias"))
+        first.alerts(3, alert(1, "a.bias"))
         expect(alerts).to_be_visible()
         alerts.focus()
-        first.sample(3, [0.5, 0.25])
+        first.sample(4, [0.5, 0.25])
         expect(row).not_to_contain_text("absent")
         expect(alerts).to_be_focused()
-        first.alerts(4)
+        first.alerts(5)
         expect(alerts).to_have_count(0)
         expect(row.locator('[data-cell="trouble"]')).to_have_text("none", use_inner_text=True)
-        first.alerts(5, alert(1, "a.bias"))
-        first.bye(3)
+        outside = [table_row("a.weight"), table_row("a.bias", in_optimizer=False)]
+        first.send({"type": "parameters", "seq": 6, "step": 4, "parameters": outside})
+        expect(row).to_contain_text("1 in no optimizer")
+        first.alerts(7, alert(1, "a.bias"))
+        first.bye(4)
         expect(row.locator(".status")).to_have_text("finished")
         alerts.click()
         expect(page.locator("h1")).to_have_text("digits")
@@ -146,12 +153,14 @@ def test_runs_are_renamed_archived_and_deleted(server: ServerProcess, open_page:
         assert [run["id"] for run in server.get("/api/runs", archived=True)["runs"]] == ["a" * 16]
 
 
-def test_an_unknown_run_is_told_in_a_sentence(server: ServerProcess, open_page: OpenPage) -> None:
-    """The page of a run that does not exist is a page with the way back, not a bare code."""
-    page = open_page()
-    page.route("**/missing", lambda route: route.fulfill(body=missing.text(), status=200))
-    missing = page.request.get(f"{server.url}/runs/missing", headers={"Accept": "text/html"})
-    assert missing.status == 404
-    page.goto(f"{server.url}/missing")
-    expect(page.locator("main")).to_contain_text("missing")
-    expect(page.get_by_role("link", name="All runs")).to_be_visible()
+def test_the_page_of_a_missing_run_leads_to_where_it_may_be(
+    server: ServerProcess, open_page: OpenPage
+) -> None:
+    """It says so to a person, and searches the runs for what may have been a name."""
+    page = open_page(refusals=[404])
+    with FakeProbe(server, hello("a" * 16, name="digits & more")):
+        page.goto(f"{server.url}/runs/digits%20%26%20more")
+        expect(page.get_by_role("heading", name="This run is not here")).to_be_visible()
+        page.get_by_role("link", name="search the runs for it").click()
+        page.get_by_role("link", name="digits & more").click()
+        expect(page.locator("h1")).to_have_text("digits & more")

@@ -67,6 +67,7 @@ def test_answers_follow_the_schema(shared_server: ServerProcess, run: str) -> No
         ("series", f"{path}/series?parameter=a.weight&parameter=a.bias"),
         ("sparklines", f"{path}/sparklines"),
         ("metrics", f"{path}/metrics"),
+        ("metric_sparklines", f"/api/sparklines?run={run}"),
         ("commands", f"{path}/commands"),
         ("gates", f"{path}/gates"),
         ("explanations", f"{path}/explanations"),

@@ -8,9 +8,10 @@ from typing import Annotated, Literal
 from fastapi import Query, Response
 
 from ...protocol import limits
-from ...protocol.history import MetricRows, SeriesRow, SeriesRows
+from ...protocol.history import MetricRows, MetricSparklines, SeriesRow, SeriesRows
 from ...store.buckets import plain
 from ...store.metrics.rows import metric_rows
+from ...store.metrics.sparklines import metric_sparklines
 from ...store.runs import run_record
 from ...store.samples import read_recent
 from ...store.series import series_rows
@@ -74,3 +75,13 @@ def get_metrics(
     """What was logged between two steps, or in the whole run: all metrics, or those of `name`."""
     with store.read() as connection:
         return metric_rows(connection, run, name, step_range(first_step, last_step), points)
+
+
+def get_metric_sparklines(
+    store: StoreOf,
+    run: Annotated[list[str], Query(min_length=1, max_length=100)],
+    points: Annotated[int, Query(ge=2, le=200)] = 60,
+) -> MetricSparklines:
+    """The course of one metric of each run: the first that says loss, else the first by name."""
+    with store.read() as connection:
+        return MetricSparklines(sparklines=metric_sparklines(connection, run, points))

@@ -23,6 +23,7 @@ export function run(given = {}) {
     samples: 10,
     parameters: 4,
     trainable: 4,
+    not_in_optimizer: 0,
     numel: 100,
     ranks: 1,
     compiled: false,

@@ -85,6 +85,16 @@ def test_all_that_was_stored_is_there(old: ServerProcess, version: int) -> None:
     assert gates == (["output:a"] if version >= 4 else [])
 
 
+def test_what_no_optimizer_has_is_counted_of_earlier_runs(tmp_path: Path) -> None:
+    """It follows from the table that the run has."""
+    write_old(tmp_path / "gradgate.db", 6)
+    with closing(sqlite3.connect(tmp_path / "gradgate.db")) as store, store:
+        store.execute("UPDATE parameters SET in_optimizer = 0")
+        store.execute("UPDATE parameters SET requires_grad = 0 WHERE name = 'a.bias'")
+    with ServerProcess(tmp_path) as server:
+        assert server.get(f"/api/runs/{RUN}")["not_in_optimizer"] == 1
+
+
 @pytest.mark.parametrize("version", [3, 4])
 def test_what_a_command_saved_is_there(tmp_path: Path, version: int) -> None:
     """Null where that was not known yet."""

@@ -11,7 +11,12 @@ from websockets.sync.client import connect
 
 from gradgate.server.protocol.frames import decode
 from gradgate.server.protocol.parameters import Parameter
-from gradgate.server.store.parameter_table import check_positions, check_table, known_rows
+from gradgate.server.store.parameter_table import (
+    check_positions,
+    check_table,
+    known_rows,
+    table_summary,
+)
 from gradgate.server.store.refusals import Refusal
 from tests.support.probing import FakeProbe, hello, table_row
 from tests.support.serving import ServerProcess
@@ -68,6 +73,20 @@ def test_only_places_of_the_table_are_spoken_of() -> None:
     check_positions([], 0)
     with pytest.raises(Refusal, match="Index 2 is outside the parameter table of 2 rows"):
         check_positions([0, 2], 2)
+
+
+def test_what_no_optimizer_has_is_counted_where_it_wants_to_train() -> None:
+    """Neither what the script froze nor what was removed is among it."""
+    rows = [
+        Parameter.model_validate(table_row(name, in_optimizer=False, **more))
+        for name, more in (
+            ("a", {}),
+            ("frozen", {"requires_grad": False}),
+            ("gone", {"removed": True}),
+        )
+    ]
+    held = Parameter.model_validate(table_row("held"))
+    assert table_summary([*rows, held], {3})["not_in_optimizer"] == 1
 
 
 @pytest.fixture(params=["one commit", "several commits"])

@@ -9,11 +9,18 @@ import pytest
 from jinja2 import Environment, FileSystemLoader, meta, nodes
 
 from gradgate.server.web.assets import TEMPLATES
-from gradgate.server.web.pages import ComparePage, DocsPage, ErrorPage, RunPage, RunsPage
+from gradgate.server.web.pages import (
+    ComparePage,
+    DocsPage,
+    ErrorPage,
+    MissingRunPage,
+    RunPage,
+    RunsPage,
+)
 from tests.support.probing import FakeProbe, hello
 from tests.support.serving import ServerProcess
 
-PAGES = [RunsPage, RunPage, ComparePage, DocsPage, ErrorPage]
+PAGES = [RunsPage, RunPage, ComparePage, DocsPage, ErrorPage, MissingRunPage]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.template)

@@ -10,11 +10,13 @@ from gradgate.server.web.dependencies import Parts
 
 
 def test_a_refusal_is_data_for_a_program_and_a_page_for_a_person(client: TestClient) -> None:
-    """With the same status and sentence."""
+    """With the same status."""
     data, page = client.get("/api/runs/nothing"), client.get("/runs/nothing")
     assert (data.status_code, page.status_code) == (404, 404)
     assert data.json()["detail"].startswith("There is no run 'nothing'")
-    assert "There is no run" in page.text
+    assert "This run is not here" in page.text
+    assert "/api/" not in page.text
+    assert 'href="/?archived=1&amp;q=nothing"' in page.text
     assert page.headers["content-type"].startswith("text/html")
     assert client.get("/nowhere").status_code == 404
     assert "There is nothing at /nowhere" in client.get("/nowhere").text
