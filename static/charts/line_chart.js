@@ -1,7 +1,9 @@
 /**
  * Lines over steps: the selected parameters, or the metrics.
  *
+ * @typedef {import("../link/statistics.js").StatisticName} StatisticName
  * @typedef {import("../model/view_url.js").LineTab} LineTab
+ * @typedef {import("./line_pointer.js").LinePointer} LinePointer
  * @typedef {import("../model/view_url.js").StepRange} StepRange
  * @typedef {import("./closed_bands.js").Band} Band
  * @typedef {import("./plotly.js").PlotlyElement} PlotlyElement
@@ -16,12 +18,15 @@
  * @property {string} hint shown instead of a chart without lines
  * @property {StepRange | null} range the steps in sight; null for the whole run
  * @property {boolean} coarse is something finer to come?
+ * @property {StatisticName} stat of the parameters
+ * @property {number} reached the latest step of the run
  * @property {Record<string, string>} tokens
  */
 import { find, setAttribute, setText } from "../base/dom.js";
 import { formatCount, formatNumber } from "../base/format.js";
-import { lineFigure } from "./line_figure.js";
+import { lineFigure, MARGIN, stepsInSight } from "./line_figure.js";
 import { drawPlot } from "./plot_layout.js";
+import { StepScale } from "./step_scale.js";
 
 /** A double click shows the whole run, which the page sees to. */
 const CONFIG = Object.freeze({ doubleClick: false });
@@ -32,10 +37,12 @@ export class LineChart {
   /**
    * @param {HTMLElement} chart
    * @param {HTMLElement} note on the resolution
+   * @param {LinePointer} pointer
    * @param {(range: readonly [number, number] | null) => void} onRange steps, with fractions, were chosen; null for the whole run
    */
-  constructor(chart, note, onRange) {
+  constructor(chart, note, pointer, onRange) {
     this.chart = chart;
+    this.pointer = pointer;
     this.onRange = onRange;
     this.listening = false;
     this.plot = find(chart, ".plot");
@@ -59,12 +66,14 @@ export class LineChart {
     setAttribute(this.note, "title", resolution || null);
     const panes = panesOf(view);
     const { clientWidth: width, clientHeight } = this.chart;
-    if (empty || width === 0 || clientHeight === 0) return;
+    if (empty || width === 0 || clientHeight === 0) return this.pointer.show(null);
     const height = Math.max(clientHeight, panes.length * LEAST_PANE);
-    const { marks, bands, range, tokens } = view;
-    const figure = lineFigure({ panes, marks, bands, bandWords: "closed", range, uirevision: null, tokens, width, height });
-    await drawPlot(this.plot, figure, { width, height }, CONFIG);
+    const { lines, marks, bands, range, tokens, stat, reached } = view;
+    const { data, layout } = lineFigure({ panes, marks, bands, bandWords: "closed", range, uirevision: null, tokens, width, height });
+    await drawPlot(this.plot, { data, layout: { ...layout, hovermode: false } }, { width, height }, CONFIG);
     if (!this.listening) this.#listen();
+    const scale = new StepScale(stepsInSight(range, lines), MARGIN.l, width - MARGIN.l - MARGIN.r);
+    this.pointer.show({ lines, marks, stat: view.tab === "metrics" ? null : stat, scale, reached });
   }
 
   /** The plot tells of gestures once it is drawn. */

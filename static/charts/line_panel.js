@@ -1,6 +1,7 @@
 /**
  * The panel of lines over time: its tabs, its key, its chart, and the data behind them.
  *
+ * @typedef {import("../model/crosshair.js").Crosshair} Crosshair
  * @typedef {import("../model/run_state.js").RunState} RunState
  * @typedef {import("../model/view_url.js").LineTab} LineTab
  * @typedef {import("../model/view_url.js").StepRange} StepRange
@@ -15,15 +16,18 @@ import { isExplained } from "../model/explained.js";
 import { stepMarks } from "../model/step_marks.js";
 import { between } from "../model/step_range.js";
 import { MAX_SELECTED, tabOf } from "../model/view_url.js";
+import { BucketExtremes } from "./bucket_extremes.js";
 import { drawnLines, lineStyle } from "./drawn_lines.js";
 import { LineChart } from "./line_chart.js";
 import { LineData } from "./line_data.js";
 import { LineKey } from "./line_key.js";
+import { LinePointer } from "./line_pointer.js";
 
 export class LinePanel {
   /**
    * @param {string} api
    * @param {RunState} state
+   * @param {Crosshair} crosshair
    * @param {object} handlers
    * @param {(request: () => Promise<void>) => Promise<void>} handlers.guard runs a request, shows its failure
    * @param {() => void} handlers.onChange new data has come
@@ -31,9 +35,10 @@ export class LinePanel {
    * @param {(tab: string) => void} handlers.onTab
    * @param {(stat: string) => void} handlers.onStatistic another statistic is to be drawn
    * @param {(name: string) => void} handlers.onWhy a parameter is to be explained
-   * @param {(range: StepRange | null) => void} handlers.onRange other steps are to be shown; null for the whole run
+   * @param {(range: StepRange | null, goesOn: boolean) => void} handlers.onRange other steps are to be shown, null for the whole run;
+   *   whether it is one movement with the change before
    */
-  constructor(api, state, { guard, onChange, onToggle, onTab, onStatistic, onWhy, onRange }) {
+  constructor(api, state, crosshair, { guard, onChange, onToggle, onTab, onStatistic, onWhy, onRange }) {
     this.state = state;
     this.data = new LineData(api, guard, onChange);
     this.tabs = new Tabs(byId("line-tabs", HTMLElement), onTab);
@@ -41,8 +46,10 @@ export class LinePanel {
     this.statistic.append(...Object.entries(STATISTICS).map(([name, { label }]) => new Option(label, name)));
     this.statistic.addEventListener("change", () => onStatistic(this.statistic.value));
     this.key = new LineKey(byId("key", HTMLElement), { onToggle, onWhy });
-    this.chart = new LineChart(byId("lines", HTMLElement), byId("resolution", HTMLElement), (range) =>
-      onRange(range === null ? null : between(range[0] + 0.5, range[1] - 0.5, [0, state.step])),
+    const chart = byId("lines", HTMLElement);
+    this.pointer = new LinePointer(chart, crosshair, new BucketExtremes(api), onRange);
+    this.chart = new LineChart(chart, byId("resolution", HTMLElement), this.pointer, (range) =>
+      onRange(range === null ? null : between(range[0] + 0.5, range[1] - 0.5, [0, state.step]), false),
     );
     this.drawn = new Memo();
   }
@@ -64,7 +71,7 @@ export class LinePanel {
    */
   draw(view, tokens) {
     const { state, chart, data } = this;
-    if (document.hidden || !state.loaded) return;
+    if (document.hidden || !state.loaded || this.pointer.dragging) return;
     data.fetchMissing(view, chart.room, state.sampleStep);
     const tab = tabOf(view);
     const { clientWidth: width, clientHeight: height } = chart.chart;
@@ -81,6 +88,8 @@ export class LinePanel {
       tab,
       ...drawn,
       range: view.range,
+      stat: view.stat,
+      reached: state.step,
       coarse,
       marks: stepMarks(state.commands, state.events),
       hint: key.some((entry) => entry.shown) ? emptyHint(view, coarse || !hasAll(view, shown.series)) : hintOf(tab, data.metricsKnown),

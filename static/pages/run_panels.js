@@ -91,12 +91,12 @@ export class RunPanels {
       onOpen: (within) => actions.openInHeatmap(within),
       onSelect: (name) => actions.select(name, false),
     });
-    this.lines = new LinePanel(api, state, {
+    this.lines = new LinePanel(api, state, this.crosshair, {
       guard: guard("the lines"),
       onChange: () => actions.drawLines(),
       onToggle: (name) => actions.toggleLine(name),
       onTab: (tab) => actions.chooseTab(tab),
-      onRange: (range) => actions.showRange(range, false),
+      onRange: (range, goesOn) => actions.showRange(range, goesOn),
       onStatistic: (stat) => actions.chooseStatistic(stat),
       onWhy,
     });

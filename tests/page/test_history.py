@@ -82,6 +82,8 @@ def test_more_points_than_pixels_are_a_band(play: Play, open_run: OpenRun, run: 
         "plot => Math.max(...plot.data.find(each => each.fill === 'toself').y)"
     )
     assert highest == SPIKE
+    page.mouse.move(*place(page, 777))
+    expect(page.locator("#lines .tip")).to_contain_text(f"highest {SPIKE:.0f} at step 777")
     drag(page, 700, 850)
     expect(page).to_have_url(re.compile(r"from=\d+&to=\d+"))
     expect(page.locator("#resolution")).to_have_text("every point drawn")
@@ -93,21 +95,27 @@ def test_more_points_than_pixels_are_a_band(play: Play, open_run: OpenRun, run: 
     expect(page.locator("#resolution")).to_contain_text("last value, band lowest to highest")
 
 
-def drag(page: Page, first: int, last: int) -> None:
-    """Choose the steps between two on the lines with the mouse."""
-    x, y, width = page.locator("#lines .plot").evaluate(
-        """(plot, ends) => {
+def place(page: Page, step: int) -> tuple[float, float]:
+    """Where a step is on the lines, in the window."""
+    x, y = page.locator("#lines .plot").evaluate(
+        """(plot, step) => {
             const box = plot.getBoundingClientRect();
             const {xaxis, yaxis} = plot._fullLayout;
-            const at = ends.map(step => box.x + xaxis._offset + xaxis.d2p(step));
-            return [at[0], box.y + yaxis._offset + yaxis._length / 2, at[1] - at[0]];
+            const y = box.y + yaxis._offset + yaxis._length / 2;
+            return [box.x + xaxis._offset + xaxis.d2p(step), y];
         }""",
-        [first, last],
+        step,
     )
-    page.mouse.move(x, y)
+    return x, y
+
+
+def drag(page: Page, first: int, last: int) -> None:
+    """Choose the steps between two on the lines with the mouse."""
+    start, end = place(page, first), place(page, last)
+    page.mouse.move(*start)
     page.mouse.down()
-    page.mouse.move(x + width / 2, y, steps=3)
-    page.mouse.move(x + width, y, steps=3)
+    page.mouse.move((start[0] + end[0]) / 2, start[1], steps=3)
+    page.mouse.move(*end, steps=3)
     page.mouse.up()
 
 

@@ -1,0 +1,62 @@
+/**
+ * What a line says at a step: its sample there, or the last, the lowest and the highest value of the bucket
+ * that the step is in.
+ *
+ * @typedef {import("./line_traces.js").Line} Line
+ * @typedef {import("../model/view_url.js").StepRange} StepRange
+ * @typedef {{value: number, steps: StepRange}} Extreme a value, and the steps that it was at one of
+ *
+ * @typedef {object} Reading
+ * @property {string} name
+ * @property {StepRange} steps of the sample or the bucket
+ * @property {number | null} value the last
+ * @property {number | null} min
+ * @property {number | null} max
+ * @property {string} nonfinite
+ */
+import { formatCount, formatNumber } from "../base/format.js";
+
+/**
+ * @param {Line} line
+ * @param {number} step
+ * @param {number} first step in sight, where a first bucket is taken to begin
+ * @returns {Reading | null} null for a line without points
+ */
+export function readingAt({ name, steps, values, min, max, nonfinite, everySample }, step, first) {
+  if (steps.length === 0) return null;
+  const after = steps.findIndex((each) => each >= step);
+  let at = after < 0 ? steps.length - 1 : after;
+  if (everySample && at > 0 && step - steps[at - 1] < steps[at] - step) at -= 1;
+  const start = at === 0 ? Math.min(first, steps[0]) : steps[at - 1] + 1;
+  const bounds = /** @type {const} */ ([everySample ? steps[at] : start, steps[at]]);
+  return { name, steps: bounds, value: values[at], min: min[at], max: max[at], nonfinite: nonfinite[at] };
+}
+
+/** Does a reading stand for more than its last value? @param {Reading} reading */
+export function hasExtremes({ value, min, max }) {
+  return min !== null && max !== null && (min !== value || max !== value);
+}
+
+/**
+ * A reading in words, with the steps of its extremes where they are known.
+ * @param {Reading} reading
+ * @param {{min: Extreme, max: Extreme} | null} extremes
+ * @returns {string[]}
+ */
+export function readingWords(reading, extremes) {
+  const { steps, value, min, max, nonfinite } = reading;
+  const last = value === null ? nonfinite || "no value" : formatNumber(value);
+  if (steps[0] === steps[1] || !hasExtremes(reading)) {
+    const also = value !== null && nonfinite !== "" ? `; ${nonfinite} among them` : "";
+    return [`${last} at ${stepWords(steps)}${also}`];
+  }
+  const of = (/** @type {number | null} */ known, /** @type {Extreme | undefined} */ exact) =>
+    exact === undefined ? formatNumber(known) : `${formatNumber(exact.value)} at ${stepWords(exact.steps)}`;
+  const words = [`last ${last} of ${stepWords(steps)}`, `lowest ${of(min, extremes?.min)}, highest ${of(max, extremes?.max)}`];
+  return nonfinite === "" || value === null ? words : [...words, `${nonfinite} among them`];
+}
+
+/** @param {StepRange} steps */
+function stepWords([first, last]) {
+  return first === last ? `step ${formatCount(first)}` : `steps ${formatCount(first)} to ${formatCount(last)}`;
+}

@@ -1,0 +1,11 @@
+/** Steps and pixels. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { StepScale } from "../../../static/charts/step_scale.js";
+
+test("a pixel is the step nearest to it, and beside the chart there is none", () => {
+  const scale = new StepScale([99.5, 109.5], 64, 100);
+  assert.deepEqual([63, 64, 69, 74, 164, 165].map((x) => scale.stepAt(x)), [null, 100, 100, 101, 110, null]);
+  assert.equal(scale.xOf(100), 69);
+  assert.deepEqual([99, 100, 110].map((step) => scale.holds(step)), [false, true, false]);
+});
