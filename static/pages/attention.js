@@ -14,6 +14,7 @@ const PANELS = Object.freeze({
   ".flow.panel": ["samples"],
   ".lines.panel": ["samples", "metrics"],
   "#gate-editor": ["metrics"],
+  "#numbers": ["distributions"],
 });
 /** What a hidden page is told: its title counts alerts, and a notification tells of them. */
 const HIDDEN = Object.freeze(["events"]);
@@ -30,14 +31,15 @@ export const ALL_PANELS = Object.freeze(/** @type {Panel[]} */ (Object.keys(PANE
  * @param {Iterable<Panel>} seen
  * @param {boolean} hidden the whole page: another tab is looked at
  * @param {number} interval seconds between two drawings
- * @param {number[]} focus parameters that are looked at closely
+ * @param {number[]} focus parameters that are looked at closely, where their distributions are seen
  * @returns {Watch}
  */
 export function watchOf(seen, hidden, interval, focus) {
   const streamed = new Set(ALL_PANELS.flatMap((panel) => PANELS[panel]));
   const seldom = MESSAGE_TYPES.filter((type) => !streamed.has(type));
   const topics = hidden ? HIDDEN : [...seldom, ...[...seen].flatMap((panel) => PANELS[panel])];
-  return { type: "watch", topics: [...new Set(topics)].sort(), statistics: [...STATISTICS], interval, focus: hidden ? [] : focus };
+  const looks = topics.includes("distributions");
+  return { type: "watch", topics: [...new Set(topics)].sort(), statistics: [...STATISTICS], interval, focus: looks ? focus : [] };
 }
 
 export class Attention {

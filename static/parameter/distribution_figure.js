@@ -14,6 +14,57 @@ const AXIS = 16;
 const ROWS = 36;
 const LEAST_WIDTH = 120;
 
+/** A picture whose marks can be pointed at, by a pointer or by the arrow keys; what is pointed at is said below it. */
+class Pointed {
+  /** @param {SVGElement} picture @param {HTMLElement} words */
+  constructor(picture, words) {
+    this.picture = picture;
+    this.words = words;
+    /** @type {readonly string[]} of each mark, from the left */
+    this.marks = [];
+    /** @type {number | null} the mark that is pointed at */
+    this.at = null;
+    picture.addEventListener("keydown", (event) => this.#key(event));
+    picture.addEventListener("pointermove", (event) => this.#move(event));
+    picture.addEventListener("pointerleave", () => this.#point(null));
+    picture.addEventListener("blur", () => this.#point(null));
+  }
+
+  /** @param {readonly string[]} marks what is said of each */
+  show(marks) {
+    this.marks = marks;
+    this.#point(this.at);
+  }
+
+  /** @param {KeyboardEvent} event */
+  #key(event) {
+    const last = this.marks.length - 1;
+    const from = this.at ?? (event.key === "ArrowLeft" ? last + 1 : -1);
+    const to = { ArrowLeft: from - 1, ArrowRight: from + 1, Home: 0, End: last }[event.key];
+    if (to === undefined || last < 0) return;
+    event.preventDefault();
+    this.#point(Math.min(last, Math.max(0, to)));
+  }
+
+  /** A small mark can be pointed at above it, too. @param {PointerEvent} event */
+  #move(event) {
+    const { left } = this.picture.getBoundingClientRect();
+    const x = event.clientX - left;
+    const hit = [...this.picture.querySelectorAll("rect")].findIndex((rect) => {
+      const start = Number(rect.getAttribute("x"));
+      return x >= start - 0.5 && x < start + Number(rect.getAttribute("width")) + 0.5;
+    });
+    this.#point(hit < 0 ? null : hit);
+  }
+
+  /** @param {number | null} at */
+  #point(at) {
+    this.at = at !== null && at < this.marks.length ? at : null;
+    [...this.picture.querySelectorAll("rect")].forEach((rect, i) => rect.classList.toggle("pointed", i === this.at));
+    setText(this.words, this.at === null ? "" : this.marks[this.at]);
+  }
+}
+
 export class DistributionFigure {
   /** @param {HTMLElement} figure @param {string} title */
   constructor(figure, title) {
@@ -21,9 +72,13 @@ export class DistributionFigure {
     this.title = title;
     this.words = element("span", { class: "muted" });
     this.bars = picture("bars", HEIGHT + AXIS);
-    this.rowWords = element("p", { class: "muted row-words" });
+    this.rowWords = element("span", { class: "muted" });
+    this.rowLine = element("p", { class: "row-words" }, this.rowWords);
     this.rows = picture("row-norms", ROWS);
-    figure.replaceChildren(element("figcaption", {}, element("strong", {}, title), " ", this.words), this.bars, this.rowWords, this.rows);
+    const said = element("p", { class: "pointed-words", "aria-live": "polite" });
+    this.pointedBars = new Pointed(this.bars, said);
+    this.pointedRows = new Pointed(this.rows, said);
+    figure.replaceChildren(element("figcaption", {}, element("strong", {}, title), " ", this.words), this.bars, this.rowLine, this.rows, said);
   }
 
   /**
@@ -34,21 +89,26 @@ export class DistributionFigure {
   render(distribution, missing, numel) {
     this.bars.toggleAttribute("hidden", distribution === null);
     this.#drawRows(distribution?.rows ?? null);
-    if (distribution === null) {
-      setText(this.words, missing);
-      return;
-    }
-    const words = countWords(distribution, numel);
+    const words = distribution === null ? missing : countWords(distribution, numel);
     setText(this.words, words);
-    const width = Math.max(LEAST_WIDTH, this.figure.clientWidth);
+    if (distribution !== null) this.#drawBars(distribution, words);
+  }
+
+  get #width() {
+    return Math.max(LEAST_WIDTH, this.figure.clientWidth);
+  }
+
+  /** @param {Distribution} distribution @param {string} words */
+  #drawBars(distribution, words) {
+    const width = this.#width;
     setAttribute(this.bars, "width", String(width));
-    setAttribute(this.bars, "aria-label", `${this.title}: ${words}`);
+    setAttribute(this.bars, "aria-label", `${this.title}: ${words}. Left and right go through the bars`);
     const bars = barsOf(distribution, width, HEIGHT);
     children(this.bars, "rect", bars.length).forEach((rect, i) => {
       const { x, width: wide, height } = bars[i];
       place(rect, { x: x + 0.5, y: HEIGHT - height, width: Math.max(0.5, wide - 1), height });
-      setTitle(rect, barWords(bars[i]));
     });
+    this.pointedBars.show(bars.map(barWords));
     const ticks = ticksOf(distribution, width);
     children(this.bars, "text", ticks.length).forEach((text, i) => {
       place(text, { x: ticks[i].x, y: HEIGHT + AXIS - 3 });
@@ -59,13 +119,13 @@ export class DistributionFigure {
   /** @param {RowNorms | null} rows */
   #drawRows(rows) {
     this.rows.toggleAttribute("hidden", rows === null);
-    this.rowWords.hidden = rows === null;
+    this.rowLine.hidden = rows === null;
     if (rows === null) return;
     const words = rowWords(rows);
     setText(this.rowWords, words);
-    const width = Math.max(LEAST_WIDTH, this.figure.clientWidth);
+    const width = this.#width;
     setAttribute(this.rows, "width", String(width));
-    setAttribute(this.rows, "aria-label", `${this.title}. ${words}`);
+    setAttribute(this.rows, "aria-label", `${this.title}: ${words}. Left and right go through the norms`);
     const most = Math.max(Number.MIN_VALUE, ...rows.norms.map((norm) => norm ?? 0));
     const slot = width / rows.norms.length;
     children(this.rows, "rect", rows.norms.length).forEach((rect, i) => {
@@ -73,15 +133,15 @@ export class DistributionFigure {
       const height = norm === null ? ROWS : (norm / most) * ROWS;
       place(rect, { x: i * slot, y: ROWS - height, width: slot > 3 ? slot - 1 : slot, height });
       rect.classList.toggle("nonfinite", norm === null);
-      setTitle(rect, normWords(rows, i));
     });
+    this.pointedRows.show(rows.norms.map((_, place) => normWords(rows, place)));
   }
 }
 
 /** @param {string} name @param {number} height px */
 function picture(name, height) {
   const made = document.createElementNS(SVG, "svg");
-  for (const [attribute, value] of Object.entries({ class: name, height: String(height), role: "img" })) made.setAttribute(attribute, value);
+  for (const [attribute, value] of Object.entries({ class: name, height: String(height), role: "application", tabindex: "0" })) made.setAttribute(attribute, value);
   return made;
 }
 
@@ -101,10 +161,4 @@ function children(parent, kind, count) {
 /** @param {Element} mark @param {Record<string, number>} numbers */
 function place(mark, numbers) {
   for (const [name, value] of Object.entries(numbers)) setAttribute(mark, name, value.toFixed(1));
-}
-
-/** @param {Element} mark @param {string} words */
-function setTitle(mark, words) {
-  const title = mark.firstElementChild ?? mark.appendChild(document.createElementNS(SVG, "title"));
-  setText(title, words);
 }

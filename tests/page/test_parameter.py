@@ -7,6 +7,7 @@ from typing import Any
 
 from playwright.sync_api import expect
 
+from tests.page.axe import complaints
 from tests.page.conftest import OpenRun, Play
 from tests.support.probing import FakeProbe
 
@@ -38,7 +39,11 @@ def test_a_parameter_is_looked_at_as_long_as_its_panel_is_open(
     expect(gradient).to_contain_text("8 numbers: 25 % zeros, 1 NaN")
     expect(gradient).to_contain_text("Norms of 4 rows: 1 of zeros only")
     expect(gradient.locator(".bars rect")).to_have_count(4)
-    expect(gradient.locator(".bars title").first).to_have_text("2 from −0.250 to −0.500")
+    gradient.locator(".bars").press("ArrowRight")
+    expect(gradient.locator(".pointed-words")).to_have_text("2 from −0.250 to −0.500")
+    gradient.locator(".row-norms").press("End")
+    expect(gradient.locator(".pointed-words")).to_have_text("Row 3: 0.250")
+    assert complaints(page.page) == []
     expect(panel.locator("figure.weight")).to_contain_text("Its numbers cannot be read.")
     largest = panel.locator(".courses figure").filter(has_text="Largest gradient")
     expect(largest).to_contain_text("0.250")

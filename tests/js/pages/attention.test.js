@@ -17,9 +17,12 @@ test("a hidden page wants to hear of events alone, and looks at nothing", () => 
 });
 
 test("what the job streams is told while a panel that shows it is seen, and the rest always", () => {
-  const seldom = MESSAGE_TYPES.filter((type) => type !== "metrics");
+  const seldom = MESSAGE_TYPES.filter((type) => type !== "metrics" && type !== "distributions");
   assert.deepEqual(watchOf([], false, 1, []).topics, [...seldom].sort());
   assert.deepEqual(watchOf([".flow.panel"], false, 1, []).topics, ["samples", ...seldom].sort());
   assert.deepEqual(watchOf(["#gate-editor"], false, 1, []).topics, ["metrics", ...seldom].sort());
+  assert.deepEqual(watchOf(["#numbers"], false, 1, [3]).topics, ["distributions", ...seldom].sort());
+  assert.deepEqual(watchOf(["#numbers"], false, 1, [3]).focus, [3]);
+  assert.deepEqual(watchOf([".flow.panel"], false, 1, [3]).focus, []);
   assert.deepEqual(watchOf([".lines.panel"], false, 1, []).topics, ["metrics", "samples", ...seldom].sort());
 });
