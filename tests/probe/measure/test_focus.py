@@ -160,6 +160,26 @@ def test_a_sparse_gradient_counts_whole() -> None:
     assert gradient.rows is None
 
 
+class Part(Tensor):
+    """A gradient of which this process has the first row, as a DTensor is."""
+
+    def to_local(self) -> Tensor:
+        return self.as_subclass(Tensor)[:1]
+
+
+def test_of_a_sharded_gradient_the_own_part_counts() -> None:
+    """Its rows are not those of the parameter."""
+    held = parameter(None)
+    held.grad = torch.ones(2, 2).as_subclass(Part)
+    job = Job(held)
+    job.focus.watch([0], 30)
+    seen = job.step()
+    assert seen is not None
+    gradient = seen.parameters[0].gradient
+    assert gradient is not None
+    assert (gradient.numel, gradient.positive, gradient.rows) == (2, [2], None)
+
+
 def test_no_more_than_the_bound_is_looked_at() -> None:
     """Whatever a server asks for."""
     job = Job(*(parameter(torch.ones(2, 2)) for _ in range(MOST + 3)))

@@ -11,7 +11,9 @@ from torch import Tensor, nn
 from torch.optim import SGD
 
 from gradgate import probe
+from gradgate.probe.link.uplink import Uplink
 from gradgate.probe.measure.released import ASKED
+from gradgate.probe.model.distribution import Distributions
 from gradgate.probe.model.sample import GRAD_NORM
 from gradgate.probe.session.run import job_of
 
@@ -180,3 +182,20 @@ def test_the_device_is_waited_for_in_a_few_samples_only(monkeypatch: pytest.Monk
     for _ in range(ASKED + 5):
         job.step()
     assert len(asked) == ASKED * len(list(job.model.parameters()))
+
+
+def test_what_is_looked_at_closely_is_taken_as_it_comes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The gradient is gone when the step ends."""
+    told: list[Distributions] = []
+    monkeypatch.setattr(Uplink, "send_distributions", lambda _, seen: told.append(seen))
+    loop = Loop(counted)
+    with loop.run as run:
+        for _ in range(2):
+            loop.step()
+        job_of(run).measurement.focus.watch([0], 60.0)
+        for _ in range(2):
+            loop.step()
+    ((found,),) = (seen.parameters for seen in told[:1])
+    assert loop.model[0].weight.grad is None
+    assert found.gradient is not None
+    assert found.gradient.numel == 12
