@@ -207,6 +207,7 @@ export class HeatmapPanel {
     const { failure } = this.data;
     if (failure !== "" && overview?.subject.within !== this.#scene?.view.within) hint = failure;
     else if (overview === null) hint = "Asking the server …";
+    else if (this.#scene?.state.parameters.length === 0) hint = "This model has no parameters.";
     else if (whole === null) hint = "No sample yet: rows appear with the first.";
     else if (this.#range !== null && (first > whole[1] || last < whole[0])) {
       hint = `No sample at steps ${formatCount(first)} to ${formatCount(last)}: the run has steps ${formatCount(whole[0])} to ${formatCount(whole[1])}. “Whole run” shows them.`;

@@ -12,6 +12,7 @@
  * @property {() => void} onOpen
  * @property {(reason: string) => void} onLost with the server's own sentence, or ""
  */
+import { Since } from "../base/since.js";
 import { backoff } from "./backoff.js";
 
 const SILENCE_MS = 8000;
@@ -28,11 +29,15 @@ export class LiveConnection {
     this.url = `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}${path}`;
     this.connect = connect;
     this.connected = false;
-    /** @type {number | null} when the connection was lost, by performance.now() */
-    this.lostSince = null;
+    /** @type {Since | null} the last word of a connection that is lost */
+    this.lost = null;
+    /** @type {Since | null} the last word of the server */
+    this.heard = null;
     this.attempt = 0;
     /** @type {WebSocket | null} */
     this.socket = null;
+    /** @type {LiveHandlers | null} */
+    this.handlers = null;
     /** What the page wants to be told of, as it is said to the server; "" for everything. */
     this.wish = "";
     /** @type {ReturnType<typeof setTimeout> | undefined} */
@@ -41,7 +46,7 @@ export class LiveConnection {
 
   /** Seconds since the connection was lost, or null while it stands. */
   get lostFor() {
-    return this.lostSince === null ? null : (performance.now() - this.lostSince) / 1000;
+    return this.lost?.seconds ?? null;
   }
 
   /** @param {LiveHandlers} handlers */
@@ -59,6 +64,7 @@ export class LiveConnection {
       socket.addEventListener("message", () => this.#stands(handlers), { once: true });
     });
     socket.addEventListener("message", ({ data }) => {
+      this.heard = new Since();
       heard();
       if (typeof data === "string") handlers.onMessage(JSON.parse(data));
       else handlers.onFrame(data);
@@ -66,7 +72,7 @@ export class LiveConnection {
     socket.addEventListener("close", ({ code, reason }) =>
       this.#dropped(socket, handlers, code === REFUSED ? reason : ""),
     );
-    this.socket = socket;
+    Object.assign(this, { socket, handlers });
   }
 
   /**
@@ -80,9 +86,16 @@ export class LiveConnection {
     if (this.socket?.readyState === OPEN) this.socket.send(wish);
   }
 
+  /** Open it anew after a silence that the timer has slept through. */
+  dropIfSilent() {
+    const { socket, handlers, heard, connected } = this;
+    if (socket === null || handlers === null || heard === null) return;
+    if (connected && heard.ms > SILENCE_MS) this.#dropped(socket, handlers);
+  }
+
   /** The server has spoken: an opened socket alone may yet be refused. @param {LiveHandlers} handlers */
   #stands({ onOpen }) {
-    Object.assign(this, { connected: true, lostSince: null, attempt: 0 });
+    Object.assign(this, { connected: true, lost: null, attempt: 0 });
     onOpen();
   }
 
@@ -97,7 +110,7 @@ export class LiveConnection {
     clearTimeout(this.silence);
     socket.close();
     this.connected = false;
-    this.lostSince ??= performance.now();
+    this.lost ??= this.heard ?? new Since();
     handlers.onLost(reason);
     setTimeout(() => this.open(handlers), backoff(this.attempt));
     this.attempt += 1;

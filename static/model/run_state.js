@@ -10,6 +10,7 @@
  * @typedef {import("../wire.js").EventRow} EventRow
  * @typedef {import("../link/sample_frame.js").Sample} Sample
  */
+import { Since } from "../base/since.js";
 import { mergeCommands, pendingByParameter } from "./commands.js";
 import { mergeEvents } from "./events.js";
 import { Focus } from "./focus.js";
@@ -62,8 +63,8 @@ export class RunState {
     this.sampleStep = null;
     /** @type {Sample | null} the latest that came live, whole even if the table was shorter then */
     this.live = null;
-    /** When the run's row came, by `performance.now()`. */
-    this.runCame = 0;
+    /** When the run's row came. */
+    this.runCame = new Since();
     this.skipped = false;
     this.scaled = false;
     this.states = new Uint8Array(0);
@@ -81,11 +82,11 @@ export class RunState {
 
   /**
    * @param {RunRow} run
-   * @param {number} [now] ms, as performance.now() has it
+   * @param {Since} [came]
    */
-  setRun(run, now = performance.now()) {
+  setRun(run, came = new Since()) {
     this.run = run;
-    this.runCame = now;
+    this.runCame = came;
     this.step = Math.max(this.step, run.step);
     this.sampleStep ??= run.sample_step;
   }
@@ -94,11 +95,10 @@ export class RunState {
    * Seconds since a time of the server's clock. Neither the job's clock nor this machine's is asked:
    * the row says what the server's showed, and what went by since is measured.
    * @param {number} time
-   * @param {number} [now] ms, as performance.now() has it
    */
-  ageOf(time, now = performance.now()) {
+  ageOf(time) {
     if (this.run === null) throw new Error("an age was asked for before the run's row came");
-    return Math.max(0, this.run.server_time - time + (now - this.runCame) / 1000);
+    return Math.max(0, this.run.server_time - time + this.runCame.seconds);
   }
 
   /**

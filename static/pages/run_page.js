@@ -345,6 +345,7 @@ export class RunPage {
 
   /** What changes with time alone. */
   tick() {
+    this.live.dropIfSilent();
     if (document.hidden) return;
     this.panels.header.render(this.state, this.live, this.refusal);
   }

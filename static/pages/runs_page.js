@@ -7,6 +7,7 @@
  */
 import { byId, setAttribute, setText } from "../base/dom.js";
 import { plural } from "../base/format.js";
+import { Since } from "../base/since.js";
 import { visible } from "../base/visible.js";
 import { deleteAt, getJson, patchJson } from "../link/api.js";
 import { DeleteDialog } from "../runs/delete_dialog.js";
@@ -42,8 +43,8 @@ export class RunsPage {
     this.known = [];
     /** What could not be done, by what was tried. */
     this.problems = { change: "", courses: "" };
-    /** @type {number | null} */
-    this.lostSince = null;
+    /** @type {Since | null} */
+    this.lost = null;
     this.table = new RunTable(this.whole, (sort) => this.#ask({ sort }, true), () => this.#show());
     const editing = new EditDialog(byId("edit-run", HTMLDialogElement), (run, described) => this.#change(run, described));
     const deleting = new DeleteDialog(byId("delete-runs", HTMLDialogElement), (runs) => this.#each(runs, (run) => deleteAt(apiOf(run))));
@@ -73,17 +74,17 @@ export class RunsPage {
   async #read() {
     try {
       this.known = (await getJson("/api/runs?archived=true")).runs;
-      this.lostSince = null;
+      this.lost = null;
       this.waiting.end();
       this.table.keepKnown(this.known);
       void this.#drawCourses(this.#show());
     } catch (error) {
-      this.lostSince ??= performance.now();
+      this.lost ??= new Since();
       this.waiting.render({ connected: false, lostFor: 0 });
       const why = error instanceof Error ? error.message : String(error);
-      this.#showLost(why, (performance.now() - this.lostSince) / 1000);
+      this.#showLost(why, this.lost.seconds);
     }
-    const lost = this.lostSince !== null;
+    const lost = this.lost !== null;
     this.banner.hidden = !lost;
     setAttribute(this.connection, "data-status", lost ? "reconnecting" : "live");
     setText(this.connection, lost ? "reconnecting" : "connected");

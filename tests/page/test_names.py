@@ -60,7 +60,9 @@ def test_a_model_without_parameters_says_so(play: Play, open_run: OpenRun, run: 
     play(run)
     page = open_run(run)
     page.expect_rows(["model"])
-    expect(page.page.locator("#flow .hint")).to_have_text("This model has no parameters.")
+    for panel in ("#flow", "#heatmap"):
+        hint = page.page.locator(f"{panel} .hint")
+        expect(hint).to_have_text("This model has no parameters.")
 
 
 def test_no_name_is_disguised(play: Play, open_run: OpenRun, run: str) -> None:

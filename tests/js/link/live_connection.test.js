@@ -115,6 +115,19 @@ test("silence is a lost connection, and every word puts it off", (context) => {
   assert.equal(told.at(-1), "lost");
 });
 
+test("a silence that the timer has slept through is a lost connection, as long as the sleep", (context) => {
+  const { live, latest, told } = connection(context);
+  latest().opens();
+  latest().say('{"type": "parameters"}');
+  live.dropIfSilent();
+  assert.equal(live.connected, true);
+  const woken = Date.now() + 28_800_000;
+  context.mock.method(Date, "now", () => woken);
+  live.dropIfSilent();
+  assert.equal(told.at(-1), "lost");
+  assert.equal(Math.round(live.lostFor ?? 0), 28_800);
+});
+
 test("a socket that never opens is given up, and tried again", (context) => {
   const { sockets, told } = connection(context);
   context.mock.timers.tick(8000);

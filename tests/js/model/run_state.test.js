@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
+import { Since } from "../../../static/base/since.js";
 import { RunState } from "../../../static/model/run_state.js";
 import { commandRow, frozenBy, gateRow, parameterRow } from "../support/rows.js";
 
@@ -114,10 +115,13 @@ test("an infinite norm is none, live as after a reload", () => {
 test("an age is by the server's clock and the time since its row came", () => {
   const state = new RunState();
   const row = /** @type {any} */ ({ step: 3, server_time: 1_000_000, sample_time: 999_990, sample_step: 2 });
-  state.setRun(row, 5000);
-  assert.equal(state.ageOf(999_990, 5000), 10);
-  assert.equal(state.ageOf(999_990, 7500), 12.5);
-  assert.equal(state.ageOf(1_000_100, 5000), 0);
+  let now = 5000;
+  const clock = () => now;
+  state.setRun(row, new Since({ steady: clock, wall: clock }));
+  assert.equal(state.ageOf(999_990), 10);
+  assert.equal(state.ageOf(1_000_100), 0);
+  now = 7500;
+  assert.equal(state.ageOf(999_990), 12.5);
   assert.equal(state.sampleStep, 2);
 });
 
