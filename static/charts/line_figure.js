@@ -105,7 +105,7 @@ function layout({ panes, uirevision, tokens, width }, marks, range) {
     xaxis: {
       ...axisStyle(tokens),
       showgrid: false,
-      nticks: Math.min(MOST_STEPS, Math.max(1, Math.floor(width / STEP_ROOM))),
+      ...stepTicks(range, Math.min(MOST_STEPS, Math.max(1, Math.floor(width / STEP_ROOM)))),
       tickangle: 0,
       tickformat: ",d",
       range,
@@ -113,6 +113,17 @@ function layout({ panes, uirevision, tokens, width }, marks, range) {
     },
     shapes: marks.filter(({ kind }) => kind === "command").map((mark) => ruleAt(mark.step, markColor(mark, tokens))),
   };
+}
+
+/**
+ * Ticks at whole steps only, also where there is room for more ticks than steps.
+ * @param {[number, number]} range
+ * @param {number} most ticks
+ */
+function stepTicks([first, last], most) {
+  if (last - first >= most) return { nticks: most };
+  const from = Math.ceil(first);
+  return { tickmode: "array", tickvals: Array.from({ length: Math.floor(last) - from + 1 }, (_, i) => from + i) };
 }
 
 /** @param {Tokens} tokens */

@@ -17,10 +17,15 @@ test("a mark outside the lines' steps is not drawn, and the axis is the lines' o
 
 test("a narrow chart has fewer steps below it, and none of them is turned", () => {
   const ticks = [900, 300].map((width) => {
-    const { nticks, tickangle } = /** @type {any} */ (chart({ width }).layout)["xaxis"];
+    const { nticks, tickangle } = /** @type {any} */ (chart({ width, lines: [line([1, 100], [1, 2])] }).layout)["xaxis"];
     return [nticks, tickangle];
   });
   assert.deepEqual(ticks, [[8, 0], [3, 0]]);
+});
+
+test("where there is room for more ticks than steps, each step has one", () => {
+  const ticks = [[7], [7, 9]].map((steps) => /** @type {any} */ (chart({ lines: [line(steps, steps)] }).layout)["xaxis"].tickvals);
+  assert.deepEqual(ticks, [[7], [7, 8, 9]]);
 });
 
 test("a range in sight is the axis, whatever the lines' steps are, and one step alone is in its middle", () => {
