@@ -14,16 +14,7 @@
  * @property {Float32Array} highs
  *
  * @typedef {{label: string, path: string, first: number, last: number}} Block by places on the axis
- * @typedef {{at: number, text: string}} PlacedName
- * @typedef {object} BlockNames top-level modules below, and nearer to the axis the parts of those that are told apart
- * @property {PlacedName[]} near
- * @property {PlacedName[]} below empty when no module is told apart
  */
-import { shortenMiddle } from "../base/format.js";
-
-const CHARACTER = 6.2;
-const LONGEST = 24;
-const SPARE_RIGHT = 40;
 
 /**
  * Positions of the model's parameters in the order of the tree: what was added in mid-run stands
@@ -44,7 +35,8 @@ export function treeOrder({ root }) {
 
 /**
  * Blocks of the model for an axis in the order of the tree: first the root's children, then the largest block is opened
- * again and again while it holds over a quarter of the model and the blocks stay few.
+ * again and again while it holds over a quarter of the model and the blocks stay few. Layers that are numbered are as
+ * one among them: whatever their number, they are told apart.
  * @param {Tree} tree
  * @param {number} most blocks at most
  * @returns {Block[]}
@@ -59,7 +51,7 @@ export function axisBlocks(tree, most) {
     if (largest === undefined) break;
     const opened = blocks.flatMap((node) => (node === largest ? node.children : [node]));
     const large = largest.parameters.length * 4 > tree.root.parameters.length;
-    if (!large || opened.length > most) break;
+    if (!large || namesOf(opened) > most) break;
     blocks = opened;
   }
   let next = 0;
@@ -88,55 +80,20 @@ export function inOrder(order, { parameters, states, norms, lows, highs }) {
   };
 }
 
+/**
+ * How many names tell blocks apart; one does for numbered layers, beside their numbers.
+ * @param {readonly TreeNode[]} blocks
+ */
+function namesOf(blocks) {
+  return new Set(blocks.map((node) => (isNumber(node.label) ? node.parent : node))).size;
+}
+
+/** @param {string} label */
+export function isNumber(label) {
+  return /^\d{1,15}$/.test(label);
+}
+
 /** @param {string} path */
 export function topOf(path) {
   return path.split(".", 1)[0];
-}
-
-/**
- * The names of blocks. One that would run into another is left out; larger blocks come first.
- * @param {readonly Block[]} blocks in model order
- * @param {number} perPixel parameters
- * @returns {BlockNames}
- */
-export function blockNames(blocks, perPixel) {
-  const inner = blocks.filter(({ path }) => path !== topOf(path));
-  const parts = inner.map((block) => ({ ...block, text: block.path.slice(topOf(block.path).length + 1) }));
-  const wholes = topBlocks(blocks).map((block) => ({ ...block, text: topOf(block.path) || "model" }));
-  if (parts.length === 0) return { near: placed(wholes, perPixel), below: [] };
-  return { near: placed(parts, perPixel), below: placed(wholes, perPixel) };
-}
-
-/**
- * Neighbours of one top-level module as one block.
- * @param {readonly Block[]} blocks
- * @returns {Block[]}
- */
-function topBlocks(blocks) {
-  /** @type {Block[]} */
-  const wholes = [];
-  for (const block of blocks) {
-    const previous = wholes[wholes.length - 1];
-    if (previous !== undefined && topOf(previous.path) === topOf(block.path)) previous.last = block.last;
-    else wholes.push({ ...block });
-  }
-  return wholes;
-}
-
-/**
- * @param {readonly (Block & {text: string})[]} named
- * @param {number} perPixel
- */
-function placed(named, perPixel) {
-  /** @type {(PlacedName & {half: number})[]} */
-  const names = [];
-  const end = Math.max(...named.map(({ last }) => last)) + SPARE_RIGHT * perPixel;
-  for (const block of [...named].sort((a, b) => b.last - b.first - (a.last - a.first))) {
-    const text = shortenMiddle(block.text, LONGEST);
-    const half = ((text.length + 1) * CHARACTER * perPixel) / 2;
-    const at = (block.first + block.last) / 2;
-    if (at + half > end) continue;
-    if (names.every((other) => Math.abs(other.at - at) > other.half + half)) names.push({ at, text, half });
-  }
-  return names.sort((a, b) => a.at - b.at).map(({ at, text }) => ({ at, text }));
 }

@@ -5,7 +5,7 @@
  * @typedef {import("./plotly.js").PlotlyElement} PlotlyElement
  */
 import { find, setText } from "../base/dom.js";
-import { plural } from "../base/format.js";
+import { formatCount, plural } from "../base/format.js";
 import { Memo } from "../base/memo.js";
 import { SEVERITY, stateCode } from "../model/states.js";
 import { axisBlocks, inOrder, treeOrder } from "./depth_axis.js";
@@ -55,16 +55,17 @@ export class FlowChart {
     const { clientWidth: width, clientHeight: height } = this.chart;
     if (width === 0 || height === 0) return;
     const chosen = [...selected].flat();
-    if (!this.drawn.differs(state.states, state.parameters, matched, tokens, width, height, ...chosen)) return;
+    const { history } = state;
+    if (!this.drawn.differs(state.states, state.parameters, history, history.version, matched, tokens, width, height, ...chosen)) return;
     this.order = treeOrder(state.tree);
-    const sample = inOrder(this.order, state);
+    const sample = inOrder(this.order, { ...state, ...history.ranges() });
     const columns = toColumns(sample, Math.max(100, Math.floor(width / COLUMN_PX)));
     for (const [code, marks] of columns.marks) {
       if (marks.some((mark) => Number.isNaN(mark.norm))) this.stripStates.add(code);
     }
     const figure = flowFigure({
       columns,
-      parameters: sample.parameters,
+      ...sample,
       blocks: axisBlocks(state.tree, 16),
       domain: /** @type {readonly [number, number]} */ (state.domain),
       extent: /** @type {readonly [number, number]} */ (state.extent),
@@ -81,10 +82,11 @@ export class FlowChart {
       height,
       tokens,
     });
-    setText(
-      this.note,
-      columns.perColumn > 1 ? `1 column = ${plural(columns.perColumn, "parameter")}, largest drawn` : "",
-    );
+    const notes = [
+      ...(history.length > 1 ? [`band: steps ${formatCount(history.firstStep)} to ${formatCount(history.lastStep)}`] : []),
+      ...(columns.perColumn > 1 ? [`1 column = ${plural(columns.perColumn, "parameter")}, largest drawn`] : []),
+    ];
+    setText(this.note, notes.join("; "));
     await drawPlot(this.plot, figure, { width, height });
     if (!this.listening) this.#listen();
   }

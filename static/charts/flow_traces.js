@@ -10,7 +10,11 @@
  *
  * @typedef {object} Flow
  * @property {Columns} columns
- * @property {readonly ParameterRow[]} parameters by place on the axis, as all that follows
+ * @property {Float32Array} norms by place on the axis, as all that follows
+ * @property {Uint8Array} states
+ * @property {Float32Array} lows lowest norm of the last samples
+ * @property {Float32Array} highs
+ * @property {readonly ParameterRow[]} parameters
  * @property {readonly Block[]} blocks
  * @property {readonly [number, number]} domain decades of the ramp
  * @property {readonly [number, number]} extent decades of the axis
@@ -23,7 +27,7 @@
  * @property {Tokens} tokens
  */
 import { formatNumber, plural, shortenMiddle } from "../base/format.js";
-import { COLORSCALE, decadesBetween } from "../model/norm_scale.js";
+import { COLORSCALE, decadesBetween, isPlottable } from "../model/norm_scale.js";
 import { stateOf } from "../model/states.js";
 import { escapePlotly, powerOfTen } from "./plotly_text.js";
 
@@ -41,7 +45,7 @@ export function flowTraces(flow) {
     if (placed.length > 0) traces.push(placedTrace(flow, code, placed));
     if (unplaced.length > 0) traces.push(stripTrace(flow, code, unplaced));
   }
-  return [...traces, selectedTrace(flow)];
+  return [...traces, ...selectedTraces(flow)];
 }
 
 /** @param {Flow} flow */
@@ -153,19 +157,41 @@ function common(flow, marks, name) {
   };
 }
 
-/** @param {Flow} flow */
-function selectedTrace({ selected, columns, tokens }) {
-  const marks = [...columns.marks.values()].flat().filter((mark) => selected.has(mark.x));
-  const placed = marks.filter((mark) => !Number.isNaN(mark.norm));
+/**
+ * A ring around each selected parameter at its own norm, or in the row of its state. In a column of several it has
+ * a dot too: the column's mark may stand for another.
+ * @param {Flow} flow
+ * @returns {Figure[]}
+ */
+function selectedTraces(flow) {
+  const { norms, states, stripStates, selected } = flow;
+  const places = [...selected.keys()];
+  const placed = places.filter((place) => isPlottable(norms[place]));
+  const unplaced = places.filter((place) => !isPlottable(norms[place]) && stripStates.includes(states[place]));
+  const inStrip = unplaced.map((place) => stripStates.indexOf(states[place]));
+  // A trace without points would give the strip's axes a layer that takes the pointer, also where there is no strip.
+  return [
+    ...(placed.length > 0 ? [ringTrace(flow, placed, placed.map((place) => norms[place]))] : []),
+    ...(unplaced.length > 0 ? [{ ...ringTrace(flow, unplaced, inStrip), yaxis: "y2" }] : []),
+  ];
+}
+
+/**
+ * @param {Flow} flow
+ * @param {readonly number[]} places
+ * @param {readonly number[]} y
+ * @returns {Figure}
+ */
+function ringTrace({ selected, columns, tokens }, places, y) {
   return {
     type: "scatter",
     mode: "markers",
-    x: placed.map((mark) => mark.x),
-    y: placed.map((mark) => mark.norm),
+    x: places,
+    y,
     marker: {
-      symbol: "circle-open",
+      symbol: columns.perColumn > 1 ? "circle-open-dot" : "circle-open",
       size: markSize(columns) + 7,
-      color: placed.map((mark) => selected.get(mark.x) ?? tokens["text"]),
+      color: places.map((place) => selected.get(place) ?? tokens["text"]),
       line: { width: 2 },
     },
     hoverinfo: "skip",
@@ -178,12 +204,14 @@ function selectedTrace({ selected, columns, tokens }) {
  * @param {Flow} flow
  * @param {Mark} mark
  */
-function hoverText({ parameters, step }, mark) {
+function hoverText({ parameters, step, lows, highs }, mark) {
   const name = escapePlotly(shortenMiddle(parameters[mark.x]?.name ?? "", 64));
   const norm = Number.isNaN(mark.norm) ? "no norm" : `norm ${formatNumber(mark.norm)}`;
   const others = mark.count > 1 ? `<br>largest of ${plural(mark.count, "parameter")} here` : "";
   const at = step === null ? "" : ` · step ${step}`;
-  return `<b>${name}</b><br>${stateOf(mark.state).name} · ${norm}${at}${others}`;
+  const known = lows[mark.x] < highs[mark.x];
+  const band = known ? `<br>of late ${formatNumber(lows[mark.x])} to ${formatNumber(highs[mark.x])}` : "";
+  return `<b>${name}</b><br>${stateOf(mark.state).name} · ${norm}${at}${band}${others}`;
 }
 
 /** @param {Columns} columns */

@@ -166,6 +166,7 @@ export class RunState {
       });
     }
     this.history.pushNewer(live);
+    this.scaled = false;
   }
 
   /** @param {Sample} sample */
@@ -218,7 +219,8 @@ export class RunState {
   fitScales() {
     if (this.scaled) return;
     this.scaled = true;
-    const ends = [this.norms, this.lows, this.highs].flatMap(plottableEnds);
+    const { lows, highs } = this.history.ranges();
+    const ends = [this.norms, lows, highs].flatMap(plottableEnds);
     this.domain = decadeDomain(this.norms, this.domain);
     this.extent = decadeDomain(ends, this.extent, 0);
   }

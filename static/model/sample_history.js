@@ -13,6 +13,8 @@
  *
  * @typedef {{norm: number, low: number, high: number, state: number}} HistoryPoint
  */
+import { isPlottable } from "./norm_scale.js";
+
 export class SampleHistory {
   /**
    * @param {number} width parameters
@@ -29,6 +31,13 @@ export class SampleHistory {
     this.lows = new Float32Array(width * capacity);
     this.highs = new Float32Array(width * capacity);
     this.states = new Uint8Array(width * capacity);
+    /** The ranges of a version of the entries. */
+    this.ranged = { version: -1, lows: new Float32Array(0), highs: new Float32Array(0) };
+  }
+
+  /** The step of the oldest entry; -1 without one. */
+  get firstStep() {
+    return this.length === 0 ? -1 : this.steps[this.#slot(0)];
   }
 
   /** The step of the newest entry; -1 without one. */
@@ -72,6 +81,27 @@ export class SampleHistory {
         highs: row(other.highs),
       });
     }
+  }
+
+  /**
+   * The lowest and highest norm of each parameter over all entries, of those that a log scale can show; NaN for none.
+   * @returns {{lows: Float32Array, highs: Float32Array}}
+   */
+  ranges() {
+    if (this.ranged.version === this.version) return this.ranged;
+    const lows = new Float32Array(this.width).fill(NaN);
+    const highs = new Float32Array(this.width).fill(NaN);
+    for (let entry = 0; entry < this.length; entry += 1) {
+      const at = this.#slot(entry) * this.width;
+      for (let i = 0; i < this.width; i += 1) {
+        const low = this.lows[at + i];
+        const high = this.highs[at + i];
+        if (isPlottable(low) && !(low >= lows[i])) lows[i] = low;
+        if (isPlottable(high) && !(high <= highs[i])) highs[i] = high;
+      }
+    }
+    this.ranged = { version: this.version, lows, highs };
+    return this.ranged;
   }
 
   /**

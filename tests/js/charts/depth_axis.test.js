@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { axisBlocks, blockNames, inOrder, treeOrder } from "../../../static/charts/depth_axis.js";
+import { axisBlocks, inOrder, treeOrder } from "../../../static/charts/depth_axis.js";
 import { buildTree } from "../../../static/model/module_tree.js";
 import { parameterRow } from "../support/rows.js";
 
@@ -14,29 +14,6 @@ const GROWN = [
   parameterRow("head.weight"),
   parameterRow("encoder.weight"),
 ];
-
-test("names below the axis do not run into one another", () => {
-  const blocks = [
-    { label: "0", path: "encoder.blocks.0", first: 0, last: 9 },
-    { label: "1", path: "encoder.blocks.1", first: 10, last: 19 },
-    { label: "tiny", path: "tiny", first: 20, last: 20 },
-    { label: "decoder", path: "decoder", first: 21, last: 40 },
-  ];
-  const texts = (/** @type {number} */ perPixel) => {
-    const { near, below } = blockNames(blocks, perPixel);
-    return [near.map(({ text }) => text), below.map(({ text }) => text)];
-  };
-  assert.deepEqual(texts(0.02), [
-    ["blocks.0", "blocks.1"],
-    ["encoder", "tiny", "decoder"],
-  ]);
-  assert.deepEqual(texts(0.3), [["blocks.0"], ["encoder", "decoder"]]);
-});
-
-test("a model of one level has its names on one line", () => {
-  const blocks = [{ label: "a", path: "a", first: 0, last: 9 }];
-  assert.deepEqual(blockNames(blocks, 0.02), { near: [{ at: 4.5, text: "a" }], below: [] });
-});
 
 test("on an axis a new parameter stands in its module, and a removed one nowhere", () => {
   const tree = buildTree(GROWN);
@@ -63,9 +40,13 @@ test("axis blocks cover every parameter once and open only what is large", () =>
   );
 });
 
-test("axis blocks stay within their number", () => {
-  const rows = Array.from({ length: 100 }, (_, i) => parameterRow(`layers.${i}.weight`));
-  assert.deepEqual(axisBlocks(buildTree(rows), 16).map(({ path }) => path), ["layers"]);
+test("axis blocks stay within their number, of which numbered layers take one", () => {
+  const paths = (/** @type {string} */ prefix) => {
+    const rows = Array.from({ length: 100 }, (_, i) => parameterRow(`layers.${prefix}${i}.weight`));
+    return axisBlocks(buildTree(rows), 16).map(({ path }) => path);
+  };
+  assert.deepEqual(paths("layer"), ["layers"]);
+  assert.deepEqual(paths(""), Array.from({ length: 100 }, (_, i) => `layers.${i}`));
 });
 
 test("a block that holds a quarter of the model or less stays whole", () => {

@@ -19,9 +19,16 @@ test("a chart keeps its zoom: the revision is constant", () => {
 
 test("no hostile name of a module reaches the axis as markup", () => {
   const { layout } = flow();
-  const axis = /** @type {any} */ (layout)["xaxis"];
-  assert.ok(axis.ticktext.length > 0);
-  assert.equal(axis.ticktext.join().includes("<"), false);
+  const names = /** @type {any[]} */ (layout["annotations"]).map(({ text }) => text);
+  assert.ok(names.length > 0);
+  assert.equal(names.join().includes("<"), false);
+});
+
+test("blocks that are wide enough have a line between them", () => {
+  const blocks = Array.from({ length: 4 }, (_, i) => ({ label: String(i), path: `h.${i}`, first: i, last: i }));
+  const lines = (/** @type {number} */ width) =>
+    /** @type {any[]} */ (flow({ blocks, width }).layout["shapes"]).filter(({ type }) => type === "line").length;
+  assert.deepEqual([lines(600), lines(138 + 12)], [3, 0]);
 });
 
 test("the strip has a ground of its own, which is not there without a strip", () => {

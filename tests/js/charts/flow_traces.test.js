@@ -46,9 +46,26 @@ test("a gated parameter has a row of its own in the strip", () => {
   assert.equal(gated.marker.color, "#96297f");
 });
 
-test("what is selected has a ring in its line's colour, where it has a norm", () => {
-  const ring = flow({ selected: new Map([[1, "#111111"], [2, "#222222"]]) }).data.at(-1);
-  assert.deepEqual([ring?.["x"], /** @type {any} */ (ring?.["marker"]).color], [[2], ["#222222"]]);
+test("what is selected has a ring in its line's colour at its own norm, or in the row of its state", () => {
+  const rings = flow({ selected: new Map([[1, "#111111"], [2, "#222222"]]) }).data.slice(-2);
+  assert.deepEqual(rings.map(({ x }) => x), [[2], [1]]);
+  assert.deepEqual(rings.map(({ y }) => y), [[Math.fround(0.01)], [0]]);
+  assert.deepEqual(rings.map(({ marker }) => /** @type {any} */ (marker).color), [["#222222"], ["#111111"]]);
+});
+
+test("what is selected has its ring too where its column's mark stands for another", () => {
+  const norms = Float32Array.from([1, 5, 2, 3]);
+  const states = Uint8Array.from([1, 1, 1, 1]);
+  const columns = toColumns({ states, norms, lows: norms, highs: norms }, 2);
+  const [ring] = flow({ columns, norms, states, selected: new Map([[0, "#111111"]]) }).data.slice(-1);
+  assert.deepEqual([ring["x"], ring["y"], /** @type {any} */ (ring["marker"]).symbol], [[0], [1], "circle-open-dot"]);
+});
+
+test("the hover tells between which norms a parameter was of late", () => {
+  const lows = Float32Array.from([0.25, NaN, NaN, NaN]);
+  const highs = Float32Array.from([4, NaN, NaN, NaN]);
+  assert.match(trace("present", flow({ lows, highs })).text[0], /of late 0\.250 to 4\.00/);
+  assert.doesNotMatch(trace("present", flow()).text[0], /of late/);
 });
 
 test("the range of a column that the filter keeps out is not drawn", () => {

@@ -40,3 +40,15 @@ test("newer entries of another history follow its own", () => {
     [4, 9],
   ]);
 });
+
+test("the range of each parameter is that of the entries that are kept, of norms that a log scale can show", () => {
+  const history = new SampleHistory(2, 3);
+  assert.deepEqual([...history.ranges().lows], [NaN, NaN]);
+  history.push({ step: 1, norms: [1000, 1], states: [1, 1] });
+  for (const step of [2, 3, 4]) history.push({ step, norms: [step, NaN], lows: [0, NaN], highs: [10 * step, NaN], states: [1, 4] });
+  assert.deepEqual([...history.ranges().lows], [NaN, NaN]);
+  history.push({ step: 5, norms: [5, 0.25], states: [1, 1] });
+  const { lows, highs } = history.ranges();
+  assert.deepEqual([[...lows], [...highs]], [[5, 0.25], [40, 0.25]]);
+  assert.deepEqual([history.firstStep, history.lastStep], [3, 5]);
+});

@@ -31,6 +31,10 @@ export function flow(changes = {}) {
   const states = Uint8Array.from([1, 4, 5, 6]);
   return flowFigure({
     columns: toColumns({ states, norms, lows: norms, highs: norms }, 100),
+    norms,
+    states,
+    lows: norms,
+    highs: norms,
     parameters: [HOSTILE, "b", "c", "d"].map((name) => parameterRow(name)),
     blocks: [{ label: HOSTILE, path: HOSTILE, first: 0, last: 3 }],
     domain: [-2, 0],
