@@ -15,6 +15,7 @@
  * @property {Band[]} bands where gates were closed, within the lines' steps
  */
 import { MAX_SELECTED, tabOf } from "../model/view_url.js";
+import { smoothed } from "./smoothing.js";
 import { bucketed, stepRange, trackWithin } from "./track.js";
 
 /**
@@ -58,8 +59,9 @@ function metricLines(view, { metrics, near }, room, tokens) {
     const track = near.track(line.name);
     return track === undefined ? [] : [{ ...line, track }];
   });
+  const { lines } = fitted(drawn, view.range, room);
   return {
-    ...fitted(drawn, view.range, room),
+    lines: view.smooth === 0 ? lines : lines.map((line) => ({ ...line, smooth: smoothed(line.values, view.smooth) })),
     key: all.map(({ metric, ...entry }) => ({ ...entry, value: metric.values[metric.values.length - 1] ?? null })),
   };
 }

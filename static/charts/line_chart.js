@@ -19,19 +19,23 @@
  * @property {StepRange | null} range the steps in sight; null for the whole run
  * @property {boolean} coarse is something finer to come?
  * @property {StatisticName} stat of the parameters
+ * @property {"linear" | "log"} scale of the metrics
  * @property {number} reached the latest step of the run
  * @property {Record<string, string>} tokens
  */
 import { find, setAttribute, setText } from "../base/dom.js";
-import { formatCount, formatNumber } from "../base/format.js";
+import { formatCount, formatNumber, shortenMiddle } from "../base/format.js";
 import { lineFigure, MARGIN, stepsInSight } from "./line_figure.js";
 import { drawPlot } from "./plot_layout.js";
+import { escapePlotly } from "./plotly_text.js";
 import { StepScale } from "./step_scale.js";
 
 /** A double click shows the whole run, which the page sees to. */
 const CONFIG = Object.freeze({ doubleClick: false });
 /** The least height of a pane, px: the chart scrolls when there are many. */
 const LEAST_PANE = 84;
+/** Over a picture, for the names of its lines, px. */
+const TITLE_ROOM = 28;
 
 export class LineChart {
   /**
@@ -45,6 +49,10 @@ export class LineChart {
     this.pointer = pointer;
     this.onRange = onRange;
     this.listening = false;
+    /** @type {LineView | null} null while nothing is drawn */
+    this.drawn = null;
+    /** @type {import("./plotly.js").Picture | null} what is drawn, with the names of its lines */
+    this.picture = null;
     this.plot = find(chart, ".plot");
     this.hint = find(chart, ".hint");
     this.note = note;
@@ -58,6 +66,8 @@ export class LineChart {
   /** @param {LineView} view */
   async render(view) {
     const empty = view.lines.length === 0;
+    this.drawn = null;
+    this.picture = null;
     this.hint.hidden = !empty;
     this.plot.hidden = empty;
     setText(this.hint, empty ? view.hint : "");
@@ -69,7 +79,9 @@ export class LineChart {
     if (empty || width === 0 || clientHeight === 0) return this.pointer.show(null);
     const height = Math.max(clientHeight, panes.length * LEAST_PANE);
     const { lines, marks, bands, range, tokens, stat, reached } = view;
+    this.drawn = view;
     const { data, layout } = lineFigure({ panes, marks, bands, bandWords: "closed", range, uirevision: null, tokens, width, height });
+    this.picture = { data, layout: { ...layout, ...pictureFrame(view, layout) }, width, height: height + TITLE_ROOM };
     await drawPlot(this.plot, { data, layout: { ...layout, hovermode: false } }, { width, height }, CONFIG);
     if (!this.listening) this.#listen();
     const scale = new StepScale(stepsInSight(range, lines), MARGIN.l, width - MARGIN.l - MARGIN.r);
@@ -101,9 +113,30 @@ export class LineChart {
  * Norms share an axis; a metric has its own, since no two are of one kind.
  * @param {LineView} view
  */
-function panesOf({ tab, lines }) {
+function panesOf({ tab, lines, scale }) {
   if (tab === "parameters") return [{ lines, log: true, title: "" }];
-  return lines.map((line) => ({ lines: [line], log: false, title: lines.length > 1 ? `${line.mark} ${line.name}` : "" }));
+  return lines.map((line) => {
+    const log = scale === "log" && line.min.every((low) => low === null || low > 0);
+    const name = lines.length > 1 ? [`${line.mark} ${line.name}`] : [];
+    const notes = scale === "log" && !log ? ["linear axis, for not all values are above 0"] : [];
+    return { lines: [line], log, title: [...name, ...notes].join(" · ") };
+  });
+}
+
+/**
+ * The ground and the title of a picture, which stands without the page and its key.
+ * @param {LineView} view
+ * @param {import("./plotly.js").Figure} layout
+ */
+function pictureFrame({ tab, lines, tokens }, { margin }) {
+  const isTitled = tab === "metrics" && lines.length > 1; // each pane has a title of its own
+  const names = (isTitled ? [] : lines).map(({ mark, name }) => `${mark} ${escapePlotly(shortenMiddle(name, 40))}`).join("   ");
+  const own = /** @type {{t: number}} */ (margin);
+  return {
+    paper_bgcolor: tokens["panel"],
+    margin: { ...own, t: own.t + TITLE_ROOM },
+    title: { text: names, x: 0, xref: "paper", y: 1, yref: "container", yanchor: "top", pad: { t: 10 }, font: { size: 12, color: tokens["text"] } },
+  };
 }
 
 /**

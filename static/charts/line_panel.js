@@ -15,13 +15,15 @@ import { STATISTICS } from "../link/statistics.js";
 import { isExplained } from "../model/explained.js";
 import { stepMarks } from "../model/step_marks.js";
 import { between } from "../model/step_range.js";
-import { MAX_SELECTED, tabOf } from "../model/view_url.js";
+import { MAX_SELECTED, SMOOTHINGS, tabOf } from "../model/view_url.js";
 import { BucketExtremes } from "./bucket_extremes.js";
+import { ChartFiles, fileName } from "./chart_files.js";
 import { drawnLines, lineStyle } from "./drawn_lines.js";
 import { LineChart } from "./line_chart.js";
 import { LineData } from "./line_data.js";
 import { LineKey } from "./line_key.js";
 import { LinePointer } from "./line_pointer.js";
+import { linesCsv } from "./lines_csv.js";
 
 export class LinePanel {
   /**
@@ -34,24 +36,43 @@ export class LinePanel {
    * @param {(name: string) => void} handlers.onToggle an entry of the key was clicked
    * @param {(tab: string) => void} handlers.onTab
    * @param {(stat: string) => void} handlers.onStatistic another statistic is to be drawn
+   * @param {(points: string) => void} handlers.onSmoothing metrics are to be smoothed over so many points
+   * @param {(scale: string) => void} handlers.onScale metrics are to have other axes
    * @param {(name: string) => void} handlers.onWhy a parameter is to be explained
    * @param {(range: StepRange | null, goesOn: boolean) => void} handlers.onRange other steps are to be shown, null for the whole run;
    *   whether it is one movement with the change before
    */
-  constructor(api, state, crosshair, { guard, onChange, onToggle, onTab, onStatistic, onWhy, onRange }) {
+  constructor(api, state, crosshair, { guard, onChange, onToggle, onTab, onStatistic, onSmoothing, onScale, onWhy, onRange }) {
     this.state = state;
     this.data = new LineData(api, guard, onChange);
     this.tabs = new Tabs(byId("line-tabs", HTMLElement), onTab);
     this.statistic = byId("statistic", HTMLSelectElement);
     this.statistic.append(...Object.entries(STATISTICS).map(([name, { label }]) => new Option(label, name)));
     this.statistic.addEventListener("change", () => onStatistic(this.statistic.value));
+    this.smoothing = byId("smoothing", HTMLSelectElement);
+    this.smoothing.append(...SMOOTHINGS.map((points) => new Option(points === 0 ? "Not smoothed" : `Smoothed over ${points} points`, String(points))));
+    this.smoothing.addEventListener("change", () => onSmoothing(this.smoothing.value));
+    this.scale = byId("metric-scale", HTMLSelectElement);
+    this.scale.addEventListener("change", () => onScale(this.scale.value));
     this.key = new LineKey(byId("key", HTMLElement), { onToggle, onWhy });
     const chart = byId("lines", HTMLElement);
     this.pointer = new LinePointer(chart, crosshair, new BucketExtremes(api), onRange);
     this.chart = new LineChart(chart, byId("resolution", HTMLElement), this.pointer, (range) =>
       onRange(range === null ? null : between(range[0] + 0.5, range[1] - 0.5, [0, state.step]), false),
     );
+    this.files = new ChartFiles(byId("line-files", HTMLElement), () => this.#saved());
+    this.files.enable(false);
     this.drawn = new Memo();
+  }
+
+  /** What is drawn, for files. */
+  #saved() {
+    const { drawn, picture } = this.chart;
+    if (drawn === null || picture === null) return null;
+    const { tab, lines, range, stat } = drawn;
+    const what = tab === "metrics" ? "metrics" : stat;
+    const steps = range === null ? "whole-run" : `${range[0]}-${range[1]}`;
+    return { name: fileName([this.state.run?.name ?? "run", what, steps]), csv: linesCsv(lines, range), picture };
   }
 
   /**
@@ -78,7 +99,11 @@ export class LinePanel {
     const asking = tab === "parameters" ? view.selected.filter((name) => asks(name, state)) : [];
     this.statistic.hidden = tab !== "parameters";
     this.statistic.value = view.stat;
-    const chosen = [tab, view.stat, view.selected, view.metrics, view.range, asking.join("\n")];
+    this.smoothing.hidden = tab !== "metrics";
+    this.smoothing.value = String(view.smooth);
+    this.scale.hidden = tab !== "metrics";
+    this.scale.value = view.scale;
+    const chosen = [tab, view.stat, view.selected, view.metrics, view.range, view.smooth, view.scale, asking.join("\n")];
     if (!this.drawn.differs(data.version, state.commands, state.events, tokens, width, height, ...chosen)) return;
     this.tabs.show(tab);
     const { coarse, ...shown } = data.shown(view);
@@ -89,12 +114,14 @@ export class LinePanel {
       ...drawn,
       range: view.range,
       stat: view.stat,
+      scale: view.scale,
       reached: state.step,
       coarse,
       marks: stepMarks(state.commands, state.events),
       hint: key.some((entry) => entry.shown) ? emptyHint(view, coarse || !hasAll(view, shown.series)) : hintOf(tab, data.metricsKnown),
       tokens,
     });
+    this.files.enable(chart.picture !== null);
   }
 }
 

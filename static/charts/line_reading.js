@@ -13,6 +13,7 @@
  * @property {number | null} min
  * @property {number | null} max
  * @property {string} nonfinite
+ * @property {number | null} smooth
  */
 import { formatCount, formatNumber } from "../base/format.js";
 
@@ -22,14 +23,14 @@ import { formatCount, formatNumber } from "../base/format.js";
  * @param {number} first step in sight, where a first bucket is taken to begin
  * @returns {Reading | null} null for a line without points
  */
-export function readingAt({ name, steps, values, min, max, nonfinite, everySample }, step, first) {
+export function readingAt({ name, steps, values, min, max, nonfinite, everySample, smooth }, step, first) {
   if (steps.length === 0) return null;
   const after = steps.findIndex((each) => each >= step);
   let at = after < 0 ? steps.length - 1 : after;
   if (everySample && at > 0 && step - steps[at - 1] < steps[at] - step) at -= 1;
   const start = at === 0 ? Math.min(first, steps[0]) : steps[at - 1] + 1;
   const bounds = /** @type {const} */ ([everySample ? steps[at] : start, steps[at]]);
-  return { name, steps: bounds, value: values[at], min: min[at], max: max[at], nonfinite: nonfinite[at] };
+  return { name, steps: bounds, value: values[at], min: min[at], max: max[at], nonfinite: nonfinite[at], smooth: smooth?.[at] ?? null };
 }
 
 /** Does a reading stand for more than its last value? @param {Reading} reading */
@@ -44,15 +45,16 @@ export function hasExtremes({ value, min, max }) {
  * @returns {string[]}
  */
 export function readingWords(reading, extremes) {
-  const { steps, value, min, max, nonfinite } = reading;
+  const { steps, value, min, max, nonfinite, smooth } = reading;
+  const over = smooth === null ? [] : [`smoothed ${formatNumber(smooth)}`];
   const last = value === null ? nonfinite || "no value" : formatNumber(value);
   if (steps[0] === steps[1] || !hasExtremes(reading)) {
     const also = value !== null && nonfinite !== "" ? `; ${nonfinite} among them` : "";
-    return [`${last} at ${stepWords(steps)}${also}`];
+    return [`${last} at ${stepWords(steps)}${also}`, ...over];
   }
   const of = (/** @type {number | null} */ known, /** @type {Extreme | undefined} */ exact) =>
     exact === undefined ? formatNumber(known) : `${formatNumber(exact.value)} at ${stepWords(exact.steps)}`;
-  const words = [`last ${last} of ${stepWords(steps)}`, `lowest ${of(min, extremes?.min)}, highest ${of(max, extremes?.max)}`];
+  const words = [`last ${last} of ${stepWords(steps)}`, `lowest ${of(min, extremes?.min)}, highest ${of(max, extremes?.max)}`, ...over];
   return nonfinite === "" || value === null ? words : [...words, `${nonfinite} among them`];
 }
 

@@ -15,6 +15,7 @@
  * @property {(number | null)[]} max
  * @property {string[]} nonfinite
  * @property {boolean} everySample is each point one sample?
+ * @property {(number | null)[]} [smooth] the values smoothed, drawn over them
  * @property {string} color
  * @property {string} mark the line's number, drawn at its end and in every key: never colour alone
  *
@@ -46,6 +47,7 @@ export function lineTraces(lines, pen) {
   return [
     ...lines.filter(hasBand).map((line) => bandTrace(line, pen)),
     ...lines.map((line) => lineTrace(line, pen)),
+    ...lines.flatMap((line) => smoothTrace(line, pen)),
     ...lines.flatMap((line) => pointsTrace(line, pen)),
     ...lines.flatMap((line) => outlierTrace(line, pen)),
     ...lines.flatMap((line) => nonfiniteTrace(line, pen)),
@@ -132,6 +134,17 @@ function lineTrace(line, { axis }) {
     connectgaps: false,
     showlegend: false,
   };
+}
+
+/**
+ * The smoothed line, over the raw one behind it.
+ * @param {Line} line
+ * @param {Pen} pen
+ */
+function smoothTrace({ steps, smooth }, { axis, tokens }) {
+  if (smooth === undefined) return [];
+  const line = { color: tokens["text"], width: 2 };
+  return [{ type: "scatter", mode: "lines", name: "smoothed", x: [...steps], y: placed(smooth, axis), line, hoverinfo: "skip", showlegend: false }];
 }
 
 /**

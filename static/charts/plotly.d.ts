@@ -2,6 +2,14 @@
 
 export type Figure = Record<string, unknown>;
 
+/** What a picture is made from. */
+export interface Picture {
+  data: Figure[];
+  layout: Figure;
+  width: number;
+  height: number;
+}
+
 export interface PlotlyPoint {
   customdata?: unknown;
   x: number;
@@ -21,6 +29,10 @@ declare global {
       layout: Figure,
       config: Figure,
     ): Promise<PlotlyElement>;
+    toImage(
+      figure: { data: Figure[]; layout: Figure },
+      options: { format: "png" | "svg"; width: number; height: number; scale: number },
+    ): Promise<string>;
     purge(element: HTMLElement): void;
     Plots: { resize(element: HTMLElement): Promise<void> };
   };

@@ -19,6 +19,8 @@
  * @property {number | null} depth how many levels of the other modules are open; null for as many as fit
  * @property {string[]} metrics names of the metrics shown; empty for the page's own choice
  * @property {StatisticName} stat what the lines of parameters show
+ * @property {number} smooth over how many points metrics are smoothed; 0 for not at all
+ * @property {"linear" | "log"} scale of the metrics' axes
  * @property {Sort} sort how the tree is sorted; "" for model order
  * @property {string} why name of the parameter that is explained; "" for none
  * @property {CellFigure} of
@@ -38,6 +40,8 @@ export const TABS = Object.freeze(["parameters", "metrics"]);
 /** The lists below one another's place, the first of which is shown at first. */
 export const LOGS = Object.freeze(/** @type {const} */ (["commands", "gates", "events"]));
 export const CELL_FIGURES = Object.freeze(/** @type {const} */ (["max", "mean", "min"]));
+/** Over how many points metrics can be smoothed. */
+export const SMOOTHINGS = Object.freeze([0, 5, 20, 100]);
 export const MAX_SELECTED = 8;
 const ALL_LEVELS = "all";
 
@@ -58,6 +62,8 @@ export function readView(search) {
     depth: depthOf(query.get("depth")),
     metrics: [...new Set(query.getAll("metric"))],
     stat: statisticOf(query.get("stat") ?? ""),
+    smooth: smoothingOf(query.get("smooth") ?? ""),
+    scale: scaleOf(query.get("scale") ?? ""),
     sort: SORTS.find((sort) => sort === query.get("sort")) ?? "",
     why: query.get("why") ?? "",
     of: figureOf(query.get("of") ?? ""),
@@ -132,6 +138,22 @@ export function statisticOf(word) {
 }
 
 /**
+ * The smoothing over so many points, or else none.
+ * @param {string} word
+ */
+export function smoothingOf(word) {
+  return SMOOTHINGS.find((points) => String(points) === word) ?? 0;
+}
+
+/**
+ * @param {string} word
+ * @returns {"linear" | "log"}
+ */
+export function scaleOf(word) {
+  return word === "log" ? "log" : "linear";
+}
+
+/**
  * What a click on the head of a column makes of the order: largest first, smallest first, model order.
  * @param {Sort} sort
  * @param {SortColumn} column
@@ -157,6 +179,8 @@ export function writeView(view) {
   for (const path of view.opened) query.append("opened", path);
   for (const name of view.metrics) query.append("metric", name);
   if (view.stat !== FIRST_STATISTIC) query.set("stat", view.stat);
+  if (view.smooth !== 0) query.set("smooth", String(view.smooth));
+  if (view.scale !== "linear") query.set("scale", view.scale);
   if (view.sort !== "") query.set("sort", view.sort);
   if (view.why !== "") query.set("why", view.why);
   if (view.of !== CELL_FIGURES[0]) query.set("of", view.of);

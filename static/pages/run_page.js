@@ -220,6 +220,18 @@ export class RunPage {
     this.#changed();
   }
 
+  /** @param {string} points over which metrics are smoothed */
+  chooseSmoothing(points) {
+    this.view.chooseSmoothing(points);
+    this.#changed();
+  }
+
+  /** @param {string} scale */
+  chooseScale(scale) {
+    this.view.chooseScale(scale);
+    this.#changed();
+  }
+
   /** @param {string} stat */
   chooseStatistic(stat) {
     this.view.chooseStatistic(stat);

@@ -19,6 +19,8 @@
  * @property {(name: string) => void} toggleLine
  * @property {(tab: string) => void} chooseTab
  * @property {(stat: string) => void} chooseStatistic
+ * @property {(points: string) => void} chooseSmoothing of the metrics
+ * @property {(scale: string) => void} chooseScale of the metrics
  * @property {(figure: string) => void} chooseFigure
  * @property {(within: string) => void} openInHeatmap a module, or neighbours that share a row; "" for the whole model
  * @property {(range: import("../model/view_url.js").StepRange | null, goesOn: boolean) => void} showRange
@@ -98,6 +100,8 @@ export class RunPanels {
       onTab: (tab) => actions.chooseTab(tab),
       onRange: (range, goesOn) => actions.showRange(range, goesOn),
       onStatistic: (stat) => actions.chooseStatistic(stat),
+      onSmoothing: (points) => actions.chooseSmoothing(points),
+      onScale: (scale) => actions.chooseScale(scale),
       onWhy,
     });
     this.gates = new GateControl(api, state, this.lines.data.metrics, this.sender, () => actions.chooseLog("commands"));

@@ -5,13 +5,13 @@
  * @typedef {import("../wire.js").EventRow} EventRow
  */
 import { rangeAround } from "../model/events.js";
-import { figureOf, logOf, MAX_SELECTED, nextSort, readView, statisticOf } from "../model/view_url.js";
+import { figureOf, logOf, MAX_SELECTED, nextSort, readView, scaleOf, smoothingOf, statisticOf } from "../model/view_url.js";
 
 /** @implements {View} */
 export class ViewState {
   /** @param {string} search the query string of the page's address */
   constructor(search) {
-    const { filter, selected, tab, log, collapsed, opened, depth, metrics, stat, sort, why, of, within, range, events, event } = readView(search);
+    const { filter, selected, tab, log, collapsed, opened, depth, metrics, stat, smooth, scale, sort, why, of, within, range, events, event } = readView(search);
     this.filter = filter;
     this.selected = selected;
     this.tab = tab;
@@ -21,6 +21,8 @@ export class ViewState {
     this.depth = depth;
     this.metrics = metrics;
     this.stat = stat;
+    this.smooth = smooth;
+    this.scale = scale;
     this.sort = sort;
     this.why = why;
     this.of = of;
@@ -73,6 +75,16 @@ export class ViewState {
     this.range = rangeAround(event, reached);
     const [name] = event.parameters;
     if (name !== undefined && !this.selected.includes(name)) this.select(name, false);
+  }
+
+  /** @param {string} points */
+  chooseSmoothing(points) {
+    this.smooth = smoothingOf(points);
+  }
+
+  /** @param {string} scale */
+  chooseScale(scale) {
+    this.scale = scaleOf(scale);
   }
 
   /** @param {string} stat */

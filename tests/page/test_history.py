@@ -90,6 +90,12 @@ def test_more_points_than_pixels_are_a_band(play: Play, open_run: OpenRun, run: 
     drawn = line(page, "loss")
     assert drawn["values"][drawn["steps"].index(777)] == SPIKE
     assert drawn["steps"][0] in range(695, 706)
+    with page.expect_download() as saved:
+        page.get_by_role("button", name="CSV").click()
+    assert f"loss,777,777,{SPIKE:.0f},{SPIKE:.0f},{SPIKE:.0f},," in saved.value.path().read_text()
+    with page.expect_download() as saved:
+        page.get_by_role("button", name="PNG").click()
+    assert saved.value.path().read_bytes().startswith(b"\x89PNG")
     expect(page.locator("#heatmap-whole")).to_be_enabled()
     page.go_back()
     expect(page.locator("#resolution")).to_contain_text("last value, band lowest to highest")

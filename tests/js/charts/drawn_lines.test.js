@@ -78,6 +78,13 @@ test("in a range only its steps are drawn, and a point to either side", () => {
   assert.equal(drawn.lines.every(({ everySample }) => everySample), true);
 });
 
+test("metrics are smoothed over as many points as was chosen, over what they are", () => {
+  const [raw, smooth] = ["", "&smooth=20"].map((more) => drawnLines(readView(`?tab=metrics${more}`), known(metrics({ loss: 9 })), 100, TOKENS).lines[0]);
+  assert.equal(raw.smooth, undefined);
+  assert.deepEqual(smooth.values, raw.values);
+  assert.ok(Number(smooth.smooth?.[8]) < 9 && Number(smooth.smooth?.[8]) > 5);
+});
+
 test("a metric in a range is the finer one, and its value in the key that of the whole run", () => {
   const near = metrics({});
   near.add([{ step: 2, values: { loss: 7 } }]);

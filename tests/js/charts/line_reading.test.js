@@ -38,5 +38,6 @@ test("a sample tells its value, and what is not finite by its name", () => {
   assert.deepEqual(readingWords(read(line([1234], [0.25]), 1234), null), ["0.250 at step 1,234"]);
   assert.deepEqual(readingWords(read({ ...line([7], [null]), nonfinite: ["NaN"] }, 7), null), ["NaN at step 7"]);
   assert.deepEqual(readingWords(read(line([7], [null]), 7), null), ["no value at step 7"]);
+  assert.deepEqual(readingWords(read({ ...line([7], [2]), smooth: [1.5] }, 7), null), ["2.00 at step 7", "smoothed 1.50"]);
   assert.match(readingWords(read({ ...buckets(), nonfinite: ["", "∞"] }, 15), null).join("; "), /∞ among them$/);
 });

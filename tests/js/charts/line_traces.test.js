@@ -86,6 +86,13 @@ test("the extreme of buckets is marked, its value told where it stands out; what
   assert.equal(trace({ lines: [withOne(3, 1.2)], log: false }, "extreme"), undefined);
 });
 
+test("a smoothed line is drawn over the raw one, which stays as it is", () => {
+  const { data } = chart({ lines: [{ ...line([1, 2], [1, 3]), smooth: [1, 2] }], tokens: { text: "#000000" } });
+  const [raw, smooth] = ["a", "smoothed"].map((name) => data.findIndex((each) => each["name"] === name));
+  assert.ok(smooth > raw && raw >= 0);
+  assert.deepEqual([data[raw]["y"], data[smooth]["y"]], [[1, 3], [1, 2]]);
+});
+
 test("what was not finite has a cross at the head of its pane", () => {
   const lines = [{ ...line([1, 2], [1, null]), nonfinite: ["", "NaN"] }];
   assert.deepEqual(trace({ lines }, "not finite").x, [2]);

@@ -14,6 +14,8 @@ test("a view survives the URL, hostile names included", () => {
     depth: 2,
     metrics: ["loss"],
     stat: /** @type {const} */ ("update_ratio"),
+    smooth: 20,
+    scale: /** @type {const} */ ("log"),
     sort: /** @type {const} */ ("-update_ratio"),
     why: "<img src=x onerror=alert(1)>&why=b",
     of: /** @type {const} */ ("mean"),
@@ -49,6 +51,7 @@ test("an unknown statistic or order reads as the first", () => {
   assert.equal(readView("?sort=-shape").sort, "");
   assert.equal(readView("?sort=-state").sort, "-state");
   assert.equal(readView("?of=median").of, "max");
+  assert.deepEqual([readView("?smooth=7").smooth, readView("?scale=cubic").scale], [0, "linear"]);
 });
 
 test("all levels, some, none or as many as fit are open", () => {
