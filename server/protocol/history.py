@@ -48,6 +48,14 @@ class SeriesRows(Row):
     series: list[SeriesRow | SeriesError]
 
 
+class SampleTimes(Row):
+    """Answer of `GET /api/runs/{run}/times`: when samples were taken; both lists grow."""
+
+    steps: list[int]
+    times: list[float]
+    """In seconds since 1970."""
+
+
 class Sparklines(Row):
     """The last samples of `grad_norm`, and of the states as codes, of every parameter."""
 

@@ -1,51 +1,89 @@
 /**
- * A run as it is compared: what the server tells of it.
+ * A run, or some of its steps, as it is compared: what the server tells of it.
  *
  * @typedef {import("../wire.js").RunRow} RunRow
  * @typedef {import("../wire.js").CommandRow} CommandRow
  * @typedef {import("../wire.js").MetricRow} MetricRow
  * @typedef {import("../model/records.js").ParameterRow} ParameterRow
+ * @typedef {import("../model/view_url.js").StepRange} StepRange
+ * @typedef {import("./alignment.js").Timeline} Timeline
+ * @typedef {import("./sides.js").Side} Side
+ *
+ * @typedef {object} Norm of a parameter, or of a module where there are too many of them
+ * @property {string} name
+ * @property {number} parameters how many
+ * @property {number | null} grad_norm
+ * @property {string} state
  *
  * @typedef {object} ComparedRun
+ * @property {Side} side
  * @property {RunRow} run
- * @property {ParameterRow[]} parameters
+ * @property {string} label what it is called: its steps too, when it is not all of them
+ * @property {StepRange} steps the first and the last
+ * @property {Timeline} times
+ * @property {ParameterRow[]} parameters as they are now
+ * @property {readonly Norm[]} norms
  * @property {Record<string, MetricRow>} metrics by name
  * @property {CommandRow[]} commands newest first
  */
-import { getColumns, getJson } from "../link/api.js";
+import { formatCount } from "../base/format.js";
+import { getColumns, getJson, Refusal } from "../link/api.js";
 import { rowsOf } from "../model/packed_rows.js";
 
 const POINTS = 800;
-/** How many runs one page compares: as many as there are colours. */
-export const MOST_RUNS = 8;
+const MOST_COMMANDS = 1000;
+const MOST_NORMS = 4096;
 
 /**
- * The runs that an address names, each once.
- * @param {string} search the query string
- */
-export function namedRuns(search) {
-  return [...new Set(new URLSearchParams(search).getAll("run"))].slice(0, MOST_RUNS);
-}
-
-/**
- * The address of the page that compares runs.
- * @param {readonly string[]} ids
- */
-export function compareLink(ids) {
-  return `/compare?${new URLSearchParams(ids.map((id) => ["run", id]))}`;
-}
-
-/**
- * @param {string} id
+ * @param {Side} side
+ * @param {boolean} isMean are norms wanted over all steps, since some side is a range? Else the latest are.
  * @returns {Promise<ComparedRun>}
  */
-export async function fetchRun(id) {
-  const api = `/api/runs/${encodeURIComponent(id)}`;
-  const [run, parameters, { metrics }, { commands }] = await Promise.all([
+export async function fetchRun(side, isMean) {
+  const api = `/api/runs/${encodeURIComponent(side.id)}`;
+  const steps = rangeQuery(side);
+  const [run, packed, metrics, times, commands, means] = await Promise.all([
     getJson(api),
     getColumns(`${api}/parameters`),
-    getJson(`${api}/metrics?points=${POINTS}`),
-    getJson(`${api}/commands`),
+    metricsOf(`${api}/metrics?points=${POINTS}${steps}`),
+    getJson(`${api}/times?points=${POINTS}${steps}`),
+    getJson(`${api}/commands?limit=${MOST_COMMANDS}`),
+    isMean ? getJson(`${api}/heatmap?of=mean&columns=1&rows=${MOST_NORMS}${steps}`) : null,
   ]);
-  return { run, parameters: rowsOf(parameters), metrics, commands };
+  const parameters = rowsOf(packed);
+  return {
+    side,
+    run,
+    label: side.range === null ? run.name : `${run.name}, steps ${side.range.map(formatCount).join(" to ")}`,
+    steps: side.range ?? [0, run.step],
+    times,
+    parameters,
+    norms: means === null ? parameters.map(({ name, grad_norm, state }) => ({ name, parameters: 1, grad_norm, state })) : means.rows.map(meanOf),
+    metrics,
+    commands: commands.commands,
+  };
+}
+
+/** @param {Side} side */
+export function rangeQuery({ range }) {
+  return range === null ? "" : `&from=${range[0]}&to=${range[1]}`;
+}
+
+/**
+ * The metrics of some steps: none where nothing was logged, which the server refuses to answer.
+ * @param {string} path
+ * @returns {Promise<Record<string, MetricRow>>}
+ */
+async function metricsOf(path) {
+  try {
+    return (await getJson(path)).metrics;
+  } catch (error) {
+    if (error instanceof Refusal) return {};
+    throw error;
+  }
+}
+
+/** @param {{name: string, parameters: number, values: (number | null)[], states: string[]}} row @returns {Norm} */
+function meanOf({ name, parameters, values, states }) {
+  return { name, parameters, grad_norm: values[0] ?? null, state: states[0] ?? "unmeasured" };
 }

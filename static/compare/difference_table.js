@@ -29,8 +29,8 @@ export function renderDifferences(table, runs) {
  * @param {readonly ComparedRun[]} runs
  */
 export function runHeads(runs) {
-  return runs.map(({ run }, place) =>
-    element("th", { scope: "col", class: "run", title: run.id }, swatch(place), visible(run.name)),
+  return runs.map(({ run, label }, place) =>
+    element("th", { scope: "col", class: "run", title: run.id }, swatch(place), visible(label)),
   );
 }
 

@@ -27,6 +27,25 @@ const FACTS = Object.freeze([
   ["Not in the optimizer", ({ parameters }) => formatCount(parameters.filter((each) => !each.in_optimizer && !each.removed).length)],
 ]);
 
+/**
+ * Facts of some steps; the worst state is that of all these steps.
+ * @type {readonly [string, (each: ComparedRun) => string][]}
+ */
+const RANGE_FACTS = Object.freeze([
+  ["Steps", ({ steps }) => steps.map(formatCount).join(" to ")],
+  ...["frozen", "gated", "absent", "zero", "nonfinite"].map(
+    (/** @type {string} */ word) => /** @type {[string, (each: ComparedRun) => string]} */ ([`Parameters whose worst state is ${word}`, ({ norms }) => formatCount(inState(norms, word))]),
+  ),
+]);
+
+/**
+ * @param {readonly import("./compared_run.js").Norm[]} norms
+ * @param {string} word
+ */
+function inState(norms, word) {
+  return norms.reduce((sum, { state, parameters }) => (state === word ? sum + parameters : sum), 0);
+}
+
 /** Commands that were never carried out change nothing. */
 const WITHOUT_EFFECT = Object.freeze(["rejected", "requested", "delivered"]);
 
@@ -35,7 +54,8 @@ const WITHOUT_EFFECT = Object.freeze(["rejected", "requested", "delivered"]);
  * @returns {Difference[]} those that differ first
  */
 export function differences(runs) {
-  const rows = [...FACTS.map(([name, read]) => row(name, runs.map(read))), ...commandRows(runs)];
+  const facts = runs.some(({ side }) => side.range !== null) ? [...RANGE_FACTS, ...FACTS] : FACTS;
+  const rows = [...facts.map(([name, read]) => row(name, runs.map(read))), ...commandRows(runs)];
   return [...rows.filter(({ differs }) => differs), ...rows.filter(({ differs }) => !differs)];
 }
 
@@ -45,22 +65,24 @@ export function differences(runs) {
  * @returns {Difference[]}
  */
 function commandRows(runs) {
-  const told = runs.map(({ commands }) => stepsByCommand(commands));
+  const told = runs.map(stepsByCommand);
   const names = [...new Set(told.flatMap((each) => [...each.keys()]))];
   return names.map((name) => row(name, told.map((each) => each.get(name) ?? "–")));
 }
 
 /**
- * @param {readonly CommandRow[]} commands newest first
+ * What was done in a run's steps, and before.
+ * @param {ComparedRun} compared
  * @returns {Map<string, string>} "at step 20, 80", by what was done
  */
-function stepsByCommand(commands) {
+function stepsByCommand({ commands, side }) {
+  const [first, last] = side.range ?? [0, Infinity];
   /** @type {Map<string, string[]>} */
   const found = new Map();
   for (const command of [...commands].reverse()) {
-    if (command.step === null || WITHOUT_EFFECT.includes(command.state)) continue;
+    if (command.step === null || command.step > last || WITHOUT_EFFECT.includes(command.state)) continue;
     const name = commandName(command);
-    found.set(name, [...(found.get(name) ?? []), formatCount(command.step)]);
+    found.set(name, [...(found.get(name) ?? []), `${formatCount(command.step)}${command.step < first ? " (before)" : ""}`]);
   }
   return new Map([...found].map(([name, steps]) => [name, `at step ${steps.join(", ")}`]));
 }

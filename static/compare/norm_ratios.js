@@ -18,7 +18,7 @@
  * @returns {NormRow[]} the largest differences first, then what has no ratio, in the order of the model
  */
 export function normRows(runs) {
-  const byName = runs.map(({ parameters }) => new Map(parameters.map((each) => [each.name, each])));
+  const byName = runs.map(({ norms }) => new Map(norms.map((each) => [each.name, each])));
   const names = [...new Set(byName.flatMap((each) => [...each.keys()]))];
   const rows = names.map((name) => {
     const first = byName[0]?.get(name)?.grad_norm ?? null;

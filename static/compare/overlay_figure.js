@@ -4,12 +4,14 @@
  * @typedef {import("./compared_run.js").ComparedRun} ComparedRun
  * @typedef {import("../charts/plotly.js").Figure} Figure
  * @typedef {import("../charts/plot_layout.js").Tokens} Tokens
- * @typedef {"step" | "share"} Align
+ * @typedef {import("./alignment.js").Align} Align
  */
+import { alignedAxis, timeUnit } from "./alignment.js";
 import { plotLayout } from "../charts/plot_layout.js";
 import { escapePlotly } from "../charts/plotly_text.js";
 
 const DECADES_FOR_LOG = 2;
+const HOVER = Object.freeze({ step: "step %{x:,d}", start: "after %{x:,d} steps", share: "%{x:.0f} %", time: "after %{x:.3~g} UNIT" });
 
 /**
  * The names of the metrics that runs have: the loss, then what the most have, and Gradgate's own at the end.
@@ -33,29 +35,32 @@ export function metricNames(runs) {
  * @returns {{data: Figure[], layout: Figure}}
  */
 export function overlayFigure(name, runs, align, tokens) {
-  const data = runs.flatMap(({ run, metrics }, place) => {
+  const axes = runs.map((run) => alignedAxis(run, align));
+  const { unit, seconds } = timeUnit(align === "time" ? Math.max(0, ...axes.map(({ ends }) => ends?.[1] ?? 0)) : 0);
+  const data = runs.flatMap(({ label, metrics }, place) => {
     const metric = metrics[name];
     if (metric === undefined) return [];
-    const last = metric.steps[metric.steps.length - 1] || 1;
+    const points = metric.steps.map((step, i) => ({ x: axes[place].positionOf(step), y: metric.values[i] })).filter(({ x }) => x !== null);
     return [
       {
         type: "scatter",
-        mode: metric.steps.length === 1 ? "markers" : "lines",
-        name: escapePlotly(run.name),
-        x: align === "step" ? metric.steps : metric.steps.map((step) => (100 * step) / last),
-        y: metric.values,
+        mode: points.length === 1 ? "markers" : "lines",
+        name: escapePlotly(label),
+        x: points.map(({ x }) => (align === "time" ? /** @type {number} */ (x) / seconds : x)),
+        y: points.map(({ y }) => y),
         line: { color: tokens[`series-${place + 1}`], width: 1.5 },
-        hovertemplate: align === "step" ? "step %{x:,d}: %{y:.3~g}<extra>%{fullData.name}</extra>" : "%{x:.0f} %: %{y:.3~g}<extra>%{fullData.name}</extra>",
+        hovertemplate: `${HOVER[align].replace("UNIT", unit)}: %{y:.3~g}<extra>%{fullData.name}</extra>`,
       },
     ];
   });
   const axis = { gridcolor: tokens["line"], zeroline: false, ticks: "" };
+  const suffix = { share: " %", time: ` ${unit}`, step: "", start: "" }[align];
   return {
     data,
     layout: {
       ...plotLayout(tokens),
       margin: { l: 60, r: 16, t: 8, b: 26 },
-      xaxis: { ...axis, showgrid: false, nticks: 6, ...(align === "share" ? { ticksuffix: " %" } : { tickformat: ",d" }) },
+      xaxis: { ...axis, showgrid: false, nticks: 6, ...(suffix === "" ? { tickformat: ",d" } : { ticksuffix: suffix }) },
       yaxis: { ...axis, nticks: 5, exponentformat: "power", type: spansDecades(runs.map(({ metrics }) => metrics[name])) ? "log" : "linear" },
     },
   };

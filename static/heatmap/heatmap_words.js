@@ -103,7 +103,14 @@ function figureWords(cells, row, column, of, stat) {
   const value = cells.valueOf(row, column);
   if (Number.isNaN(value)) return `${label}: none above zero`;
   const single = cells.sizes[row] === 1 && cells.first[column] === cells.last[column];
-  const off = cells.precision * 100;
-  const margin = off < 0.05 ? "" : ` ± ${off < 9.95 ? off.toPrecision(2) : Math.round(off)} %`;
-  return `${label}${single ? "" : `, ${FIGURES[of]}`}: ${formatNumber(value)}${margin}`;
+  return `${label}${single ? "" : `, ${FIGURES[of]}`}: ${formatNumber(value)}${marginWords(cells.precision)}`;
+}
+
+/**
+ * How far a figure may be off: " ± 1.8 %", or nothing for next to nothing.
+ * @param {number} precision as a share
+ */
+export function marginWords(precision) {
+  const off = precision * 100;
+  return off < 0.05 ? "" : ` ± ${off < 9.95 ? off.toPrecision(2) : Math.round(off)} %`;
 }

@@ -6,7 +6,7 @@
  */
 import { find, setAttribute, setText } from "../base/dom.js";
 import { plural } from "../base/format.js";
-import { compareLink, MOST_RUNS } from "../compare/compared_run.js";
+import { compareLink, MOST_RUNS } from "../compare/sides.js";
 
 export class SelectionBar {
   /**
@@ -42,7 +42,7 @@ export class SelectionBar {
     setText(this.count, chosen.length === 0 ? "" : `${plural(chosen.length, "run")} chosen${note}`);
     const comparable = chosen.length > 1 && chosen.length <= MOST_RUNS;
     bar(this.compare, comparable ? "" : `Choose two to ${MOST_RUNS} runs to compare them.`);
-    setAttribute(this.compare, "href", comparable ? compareLink(ids) : null);
+    setAttribute(this.compare, "href", comparable ? compareLink(ids.map((id) => ({ id, range: null }))) : null);
     bar(this.edit, chosen.length === 1 ? "" : "Choose one run to change its name, tags and notes.");
     bar(this.archive, chosen.length > 0 ? "" : "Choose the runs that the list is to leave out.");
     setText(this.archive, areArchived(chosen) ? "Unarchive" : "Archive");

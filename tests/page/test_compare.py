@@ -61,6 +61,44 @@ def test_a_run_that_is_gone_is_told_and_the_other_is_there(
     expect(page.locator("#compared li")).to_have_count(1)
 
 
+def test_two_ranges_of_one_run_stand_beside_each_other(
+    play: Play, open_page: OpenPage, page_server: ServerProcess, run: str
+) -> None:
+    """With the mean norms of each, their ratio as a heat map, and lines by time."""
+    probe = play(run, "a.weight", "b.weight", name="one")
+    for step in range(1, 21):
+        probe.sample(step, [0.5, 0.25 if step <= 10 else 2.0], at=1000.0 + 30 * step)
+    for step in range(1, 21):
+        probe.send(metrics(20 + step, step, 1 / step))
+    probe.until_acked(40)
+    page = open_page()
+    page.goto(f"{page_server.url}/compare?run={run}")
+    page.get_by_role("link", name="Another range").click()
+    expect(page).to_have_url(re.compile("run=.*%400-10&run=.*%4011-20"))
+    heads = page.locator("#ratios thead th.run")
+    expect(heads).to_have_text(["one, steps 0 to 10", "one, steps 11 to 20"])
+    first = page.locator("#ratios tbody tr").first
+    expect(first.locator("th")).to_have_text("b.weight")
+    expect(first.locator("td")).to_have_text(["0.250", "2.00 ×8.00"])
+    page.locator("#align").select_option("start")
+    canvas = page.locator("#ratio-map canvas")
+    canvas.hover(position={"x": 600, "y": 60})
+    tip = page.locator("#ratio-map .tip")
+    expect(tip.locator("strong")).to_have_text("b.weight")
+    expect(tip).to_contain_text(re.compile(r"×(7\.9|8\.0)"))
+    page.locator("#align").select_option("time")
+    ticks = page.locator("#metrics .xaxislayer-above text")
+    expect(ticks.last).to_contain_text("min")
+    expect(page).to_have_url(re.compile("align=time"))
+    steps = page.get_by_label("Last step of one, steps 11 to 20")
+    steps.fill("5")
+    steps.press("Enter")
+    expect(page).to_have_url(re.compile("%4011-20"))
+    steps.fill("15")
+    steps.press("Enter")
+    expect(heads.last).to_have_text("one, steps 11 to 15")
+
+
 FREEZE = {"kind": "freeze", "target": "a.weight", "mode": "grad", "by": "browser"}
 
 

@@ -8,11 +8,18 @@ from typing import Annotated, Literal
 from fastapi import Query, Response
 
 from ...protocol import limits
-from ...protocol.history import MetricRows, MetricSparklines, SeriesRow, SeriesRows
+from ...protocol.history import (
+    MetricRows,
+    MetricSparklines,
+    SampleTimes,
+    SeriesRow,
+    SeriesRows,
+)
 from ...store.buckets import plain
 from ...store.metrics.rows import metric_rows
 from ...store.metrics.sparklines import metric_sparklines
 from ...store.runs import run_record
+from ...store.sample_times import sample_times
 from ...store.samples import read_recent
 from ...store.series import series_rows
 from ...store.step_range import step_range
@@ -85,3 +92,15 @@ def get_metric_sparklines(
     """The course of one metric of each run: the first that says loss, else the first by name."""
     with store.read() as connection:
         return MetricSparklines(sparklines=metric_sparklines(connection, run, points))
+
+
+def get_times(
+    run: str,
+    store: StoreOf,
+    first_step: Annotated[Step, Query(alias="from")] = None,
+    last_step: Annotated[Step, Query(alias="to")] = None,
+    points: Annotated[int, Query(ge=2, le=10_000)] = 300,
+) -> SampleTimes:
+    """When samples between two steps were taken: about `points` of them, the ends included."""
+    with store.read() as connection:
+        return sample_times(connection, run, first_step, last_step, points)

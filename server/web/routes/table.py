@@ -47,6 +47,7 @@ def add_routes(app: FastAPI) -> None:
     )
     of_runs.get("/{run}/heatmap", response_model=HeatmapRows, responses=EITHER)(heatmap.get_heatmap)
     of_runs.get("/{run}/metrics")(history.get_metrics)
+    of_runs.get("/{run}/times")(history.get_times)
     of_runs.post("/{run}/commands", status_code=202)(commands.post_command)
     of_runs.get("/{run}/gates")(gates.list_gates)
     of_runs.get("/{run}/optimizers")(optimizers.list_optimizers)

@@ -10,7 +10,7 @@ import { differences } from "../../../static/compare/differences.js";
  */
 function compared(facts, commands = []) {
   const run = { status: "finished", step: 100, parameters: 2, numel: 10, trainable: 2, ranks: 1, compiled: false, torch_version: "2.13.0", host: "node7", alerts: 0, ...facts };
-  return { run, parameters: [], metrics: {}, commands };
+  return { run, side: { id: "a", range: null }, steps: [0, 100], parameters: [], norms: [], metrics: {}, commands };
 }
 
 /** @param {object} changes */
@@ -37,4 +37,13 @@ test("a command is a row with the steps of each run, oldest first; what had no e
 test("the same command at the same step differs in nothing", () => {
   const rows = differences([compared({}, [command({})]), compared({}, [command({})])]);
   assert.deepEqual(rows.at(-1), { name: "Freeze encoder.*", values: ["at step 20", "at step 20"], differs: false });
+});
+
+test("of a range what was done in it and before it is told, and which states were the worst", () => {
+  const commands = [command({ step: 900 }), command({ step: 80 }), command({ step: 20 })];
+  const side = { ...compared({}, commands), side: { id: "a", range: [50, 100] }, steps: [50, 100], norms: [{ name: "m", parameters: 3, grad_norm: null, state: "frozen" }] };
+  const rows = new Map(differences([side, compared({})]).map(({ name, values }) => [name, values]));
+  assert.deepEqual(rows.get("Freeze encoder.*"), ["at step 20 (before), 80", "–"]);
+  assert.deepEqual(rows.get("Steps"), ["50 to 100", "0 to 100"]);
+  assert.deepEqual(rows.get("Parameters whose worst state is frozen"), ["3", "0"]);
 });

@@ -8,7 +8,7 @@ import { normRows } from "../../../static/compare/norm_ratios.js";
  * @returns {any}
  */
 function compared(norms) {
-  return { parameters: Object.entries(norms).map(([name, [grad_norm, state]]) => ({ name, grad_norm, state })) };
+  return { norms: Object.entries(norms).map(([name, [grad_norm, state]]) => ({ name, grad_norm, state })) };
 }
 
 test("the largest ratio comes first, whichever way, and another state before all", () => {

@@ -14,7 +14,9 @@ const TOKENS = { "series-1": "#111111", "series-2": "#222222", line: "#cccccc", 
  */
 function compared(name, metrics) {
   const rows = Object.entries(metrics).map(([key, [steps, values]]) => [key, { steps, values }]);
-  return { run: { name }, metrics: Object.fromEntries(rows) };
+  const last = Math.max(...Object.values(metrics).flatMap(([steps]) => steps));
+  const times = { steps: [0, last], times: [1000, 1000 + last * 10] };
+  return { label: name, steps: [0, last], times, metrics: Object.fromEntries(rows) };
 }
 
 const RUNS = [
@@ -50,4 +52,10 @@ test("values over decades have a log axis, and none with a zero among them", () 
 test("the loss is the first of the metrics, and what Gradgate measures the last", () => {
   const runs = [compared("a", { "gradgate/total_grad_norm": [[1], [1]], accuracy: [[1], [1]], loss: [[1], [1]] })];
   assert.deepEqual(metricNames(runs), ["loss", "accuracy", "gradgate/total_grad_norm"]);
+});
+
+test("by time each run begins at 0, in a unit that is read well", () => {
+  const { data, layout } = overlayFigure("loss", RUNS, "time", TOKENS);
+  assert.deepEqual(data.map(({ x }) => x), [[10 / 60, 500 / 60], [100 / 60, 2000 / 60]]);
+  assert.equal(layout.xaxis.ticksuffix, " min");
 });

@@ -238,3 +238,24 @@ def test_a_wrong_query_is_a_422(shared_server: ServerProcess, run: str, query: s
     answer = httpx.get(f"{shared_server.url}/api/runs/{run}/series?{query}")
     assert answer.status_code == 422
     assert answer.json()["detail"][0]["msg"]
+
+
+def test_times_of_samples_are_even_and_grow(
+    shared_server: ServerProcess, run: str, probe: FakeProbe
+) -> None:
+    """With the first and the last of the range; what a resumed job took again counts as it came."""
+    steps = [*range(1, 31), *range(21, 41)]
+    for seq, step in enumerate(steps, start=1):
+        probe.sample(seq, [1, 1, 1], step=step, at=1000.0 + seq)
+        if seq % 7 == 0:
+            probe.until_acked(seq)
+    probe.until_acked(len(steps))
+    path = f"/api/runs/{run}/times"
+    whole = shared_server.get(path)
+    assert whole["steps"] == list(range(1, 41))
+    assert whole["times"][19:21] == [1020.0, 1031.0]
+    part = shared_server.get(path, points=2, **{"from": 3, "to": 18})
+    assert (part["steps"][0], part["steps"][-1]) == (3, 18)
+    assert len(part["steps"]) < 16
+    assert shared_server.get(path, **{"from": 99}) == {"steps": [], "times": []}
+    assert shared_server.page(f"{path}?from=3&to=1").status_code == 422

@@ -1,0 +1,62 @@
+/**
+ * The sides of a comparison, as the address names them: runs, or ranges of steps of runs.
+ *
+ * @typedef {import("../model/view_url.js").StepRange} StepRange
+ *
+ * @typedef {object} Side
+ * @property {string} id of the run
+ * @property {StepRange | null} range null for the whole run
+ */
+
+/** How many sides one page compares: as many as there are colours. */
+export const MOST_RUNS = 8;
+
+/**
+ * The sides that an address names, each once: `run=ID`, or `run=ID@120-480` for some of its steps.
+ * @param {string} search the query string
+ * @returns {Side[]}
+ */
+export function namedSides(search) {
+  const sides = new URLSearchParams(search).getAll("run").filter((text) => text !== "").map(sideOf);
+  return [...new Map(sides.map((side) => [sideText(side), side])).values()].slice(0, MOST_RUNS);
+}
+
+/** @param {string} text @returns {Side} */
+function sideOf(text) {
+  const [, id, from, to] = /^(.+)@(\d{1,15})-(\d{1,15})$/.exec(text) ?? [];
+  if (id === undefined) return { id: text, range: null };
+  const steps = [Number(from), Number(to)];
+  return { id, range: [Math.min(...steps), Math.max(...steps)] };
+}
+
+/** A side as the address has it. @param {Side} side */
+export function sideText({ id, range }) {
+  return range === null ? id : `${id}@${range[0]}-${range[1]}`;
+}
+
+/**
+ * The address of the page that compares sides.
+ * @param {readonly Side[]} sides
+ */
+export function compareLink(sides) {
+  return `/compare?${new URLSearchParams(sides.map((side) => ["run", sideText(side)]))}`;
+}
+
+/**
+ * The sides with another range of the same run beside one: the two halves of a whole run, or the steps that
+ * follow a range, or those before it where none follow.
+ * @param {readonly Side[]} sides
+ * @param {number} place of the one
+ * @param {number} reached the run's latest step
+ * @returns {Side[]}
+ */
+export function withAnotherRange(sides, place, reached) {
+  const { id, range } = sides[place];
+  const middle = Math.floor(reached / 2);
+  const [first, last] = range ?? [0, middle];
+  const span = last - first;
+  const follows = last < reached;
+  /** @type {StepRange} */
+  const other = follows ? [last + 1, range === null ? reached : Math.min(reached, last + 1 + span)] : [Math.max(0, first - 1 - span), Math.max(0, first - 1)];
+  return sides.flatMap((side, at) => (at === place ? [{ id, range: /** @type {StepRange} */ ([first, last]) }, { id, range: other }] : [side]));
+}
