@@ -26,7 +26,7 @@ def test_a_question_mark_shows_the_keys(play: Play, open_run: OpenRun, run: str)
     expect(page.locator("#tree")).to_be_focused()
     page.get_by_role("button", name="Keys and help").click()
     dialog.get_by_role("link", name="Documentation").click()
-    expect(page.get_by_role("heading", name="REST API")).to_be_visible()
+    expect(page.get_by_role("heading", name="Documentation")).to_be_visible()
     page.locator("body").press("?")
     expect(dialog).to_contain_text("Show this")
 

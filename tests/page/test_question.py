@@ -13,7 +13,11 @@ from tests.page.run_page import RunPage
 from tests.support.probing import FROZEN, PRESENT, FakeProbe
 
 NAMES = ("a.weight", "a.bias", "b.weight")
-WARNING = "Running statistics of a.norm go on."
+WARNING = (
+    "Running statistics go on in a.norm: what the frozen part computes still changes; "
+    "hold running statistics too."
+)
+"""As the job words it."""
 HELD = {"by": "python", "mode": "no_grad", "hold_stats": True, "since_step": 1, "command": None}
 
 
@@ -136,7 +140,9 @@ def test_options_are_sent_and_said(probe: FakeProbe, open_run: OpenRun, run: str
     page = open_run(run)
     dialog = ask(page)
     answer(probe, until_asked(probe), running_stats=["a.norm"], warnings=[WARNING])
-    dialog.get_by_label("Hold running statistics").check()
+    switch = dialog.get_by_label("Hold running statistics")
+    assert switch.locator("xpath=..").inner_text().partition(" ·")[0].lower() in WARNING
+    switch.check()
     question = until_asked(probe)
     assert question["hold_stats"] is True
     answer(probe, question)
