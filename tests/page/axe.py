@@ -15,21 +15,21 @@ RULES: tuple[tuple[Literal["light", "dark"], list[str] | None], ...] = (
 )
 """All rules in one theme; in the other, which differs in its colours, those of colours."""
 
-RUN = """async (rules) => {
+RUN = """async ([within, rules]) => {
     const options = rules === null ? {} : { runOnly: rules };
-    const { violations } = await axe.run(document, { ...options, resultTypes: ["violations"] });
+    const { violations } = await axe.run(within, { ...options, resultTypes: ["violations"] });
     return violations.flatMap(({ id, help, nodes }) =>
         nodes.map(({ target, failureSummary }) => `${id}: ${help}: ${target}: ${failureSummary}`));
 }"""
 
 
-def complaints(page: Page) -> list[str]:
-    """Return what Axe finds on a page as it is now, in both themes; the page is left in light."""
+def complaints(page: Page, within: str = "html") -> list[str]:
+    """Return what Axe finds in a part of a page, in both themes; the page is left in light."""
     if not page.evaluate("'axe' in window"):
         page.evaluate(SCRIPT.read_text(encoding="utf-8"))
     found = []
     for theme, rules in RULES:
         page.emulate_media(color_scheme=theme)
         expect(page.locator("html")).to_have_attribute("data-theme", theme)
-        found += [f"{page.url}, {theme}: {each}" for each in page.evaluate(RUN, rules)]
+        found += [f"{page.url}, {theme}: {each}" for each in page.evaluate(RUN, [within, rules])]
     return found

@@ -42,26 +42,26 @@ def test_axe_finds_nothing_in_a_run(play: Play, open_run: OpenRun, run: str) -> 
     expect(page.locator("#events > [data-event]").first).to_be_visible()
     found = complaints(page)
     page.get_by_role("tab", name="Gates").click()
-    found += complaints(page)
+    found += complaints(page, ".log")
 
     page.get_by_role("button", name="Export").click()
     expect(page.get_by_role("link", name="CSV")).to_be_visible()
-    found += complaints(page)
+    found += complaints(page, "#export")
     page.keyboard.press("Escape")
     page.keyboard.press("?")
     expect(page.get_by_role("dialog", name="Keys and help")).to_be_visible()
-    found += complaints(page)
+    found += complaints(page, "#help")
     page.keyboard.press("Escape")
 
     view.row(names[0]).get_by_role("checkbox").click()
     answer(probe, until_asked(probe), warnings=["It stops here."], running_stats=["a.norm"])
     question = page.get_by_role("dialog")
     expect(question.locator(".warnings li")).to_be_visible()
-    found += complaints(page)
+    found += complaints(page, "#confirm")
     page.keyboard.press("Enter")
     page.get_by_role("tab", name="Commands").click()
     expect(page.locator("#commands [data-command]")).to_be_visible()
-    found += complaints(page)
+    found += complaints(page, ".log")
 
     view.press("Home", "ArrowDown", "ArrowDown", "g")
     page.get_by_label("Closed when").fill("norm > 2")
@@ -69,12 +69,12 @@ def test_axe_finds_nothing_in_a_run(play: Play, open_run: OpenRun, run: str) -> 
         pass
     probe.answer_trial(asked, closed=[1], samples=1)
     expect(page.locator("#gate-editor .late")).to_contain_text("in 1 of")
-    found += complaints(page)
+    found += complaints(page, "#gate-editor")
     page.keyboard.press("Escape")
 
     view.row(names[3]).locator(".asker").click()
     expect(page.locator("#why")).to_be_visible()
-    found += complaints(page)
+    found += complaints(page, "#why")
     assert found == []
 
 
@@ -93,7 +93,7 @@ def test_axe_finds_nothing_elsewhere(
     for button in ("Edit…", "Delete…"):
         page.get_by_role("button", name=button).click()
         expect(page.get_by_role("dialog")).to_be_visible()
-        found += complaints(page)
+        found += complaints(page, "dialog[open]")
         page.keyboard.press("Escape")
     for path, there in (
         (f"/compare?run={run}&run={run}", "#ratios tbody tr"),
