@@ -7,7 +7,7 @@ const LABEL_SHARE = 0.24;
 const BAR_WIDTH = 62;
 /** Below this width there is no room for a colour bar. */
 const NARROW = 520;
-const TALLEST_ROW = 28;
+const TALLEST_ROW = 72;
 /** The height of a row whose name can be read. */
 export const ROW_HEIGHT = 12;
 

@@ -68,7 +68,7 @@ export class TroubleStrip {
     this.#replace(
       ...(missed > 0 || pressed(ALERT_WORD) ? [alertChip(missed, pressed(ALERT_WORD))] : []),
       ...(drifted.length > 0 ? [driftedChip(drifted)] : []),
-      ...(quiet ? [verdict(measured, happened !== "")] : []),
+      ...(quiet ? [verdict(measured)] : []),
       ...shown(TROUBLES).map((name) => stateChip(name, count(name), pressed(stateWord(name)))),
       ...causeChips(groups, pressed),
       ...shown(CALM).map((name) => stateChip(name, count(name), pressed(stateWord(name)))),
@@ -146,15 +146,10 @@ function driftedChip(commands) {
   return made;
 }
 
-/**
- * The latest sample alone is calm; what happened before is behind it.
- * @param {boolean} measured
- * @param {boolean} goesOn
- */
-function verdict(measured, goesOn) {
-  const more = goesOn ? ";" : "";
-  if (!measured) return element("span", { class: "muted" }, `No sample yet${more}`);
-  return element("span", { class: "none", title: "In the latest sample" }, tick(), `No trouble now${more}`);
+/** The latest sample alone is calm; what happened before is told behind it. @param {boolean} measured */
+function verdict(measured) {
+  if (!measured) return element("span", { class: "muted" }, "No sample yet");
+  return element("span", { class: "none", title: "In the latest sample" }, tick(), "No trouble now");
 }
 
 /** @param {string} happened */

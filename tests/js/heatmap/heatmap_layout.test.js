@@ -22,3 +22,8 @@ test("a height is in its row, or in none", () => {
   assert.equal(rowAt(layout, TOP - 1, 10), -1);
   assert.equal(rowAt(layout, TOP + layout.height + 1, 10), -1);
 });
+
+test("a few rows fill the height of the panel, and one does not", () => {
+  assert.equal(layoutOf(1000, 238, 3).height, 200);
+  assert.equal(layoutOf(1000, 238, 1).height, 72);
+});
