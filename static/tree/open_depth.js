@@ -47,7 +47,8 @@ export class OpenDepth {
 }
 
 /**
- * How many levels are open: as many as the panel has room for, and one more where it were less than half full.
+ * How many levels are open: as many as the panel has room for, and one more where it were less than half full;
+ * Infinity where all are, so that modules that come later are open too.
  * @param {Tree} tree
  * @param {number} room rows
  */
@@ -61,5 +62,5 @@ export function fittingDepth({ nodes }, room) {
     open += 1;
     rows += ofDepth[open];
   }
-  return open;
+  return open + 1 < ofDepth.length ? open : Infinity;
 }

@@ -14,6 +14,8 @@ from tests.support.waiting import wait_for
 SAMPLES = 1200
 SPIKE_STEP = 777
 SPIKE = 900.0
+MIDDLE = 125
+"""A height in the second of three rows."""
 ZOOMED = re.compile(r"from=\d+&to=\d+")
 NAMES = ("body.0.weight", "body.1.weight", "head.weight")
 
@@ -37,7 +39,8 @@ def pixels(page: Page, row: int) -> list[list[int]]:
             const copy = new OffscreenCanvas(canvas.width, canvas.height)
                 .getContext("2d", {willReadFrequently: true});
             copy.drawImage(canvas, 0, 0);
-            const y = Math.round((18 + (row + 0.5) * 28) * ratio);
+            const height = Math.min(72, (canvas.clientHeight - 38) / 3);
+            const y = Math.round((18 + (row + 0.5) * height) * ratio);
             const {data} = copy.getImageData(0, y, canvas.width, 1);
             return Array.from({length: canvas.width}, (_, x) => [...data.slice(x * 4, x * 4 + 3)]);
         }""",
@@ -78,13 +81,13 @@ def test_a_spike_of_one_step_is_seen_and_gives_its_value(
         at = spots(page, 1)
         if len(at) > 12:
             break
-        canvas.hover(position={"x": sum(at) / len(at), "y": 60})
+        canvas.hover(position={"x": sum(at) / len(at), "y": MIDDLE})
         page.mouse.wheel(0, -400)
         expect(page.locator("#heatmap canvas:not([aria-busy])")).to_be_visible()
         until_drawn(page)
     expect(page).to_have_url(ZOOMED)
     at = spots(page, 1)
-    canvas.hover(position={"x": sum(at) / len(at), "y": 61})
+    canvas.hover(position={"x": sum(at) / len(at), "y": MIDDLE + 1})
     tip = page.locator("#heatmap .tip")
     expect(tip).to_contain_text("body.1.weight")
     expect(tip).to_contain_text(f"Step {SPIKE_STEP:,}")
