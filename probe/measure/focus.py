@@ -68,6 +68,8 @@ class Focus:
         self._clock = clock
         self._debt = Debt(SHARE * budget, clock)
         self._wanted = _Wanted()
+        self._waits = False
+        """Somebody began to look at something since :meth:`take_waits`."""
         self._due = clock()
         self._look: _Look | None = None
         self._seconds = 0.0
@@ -76,7 +78,10 @@ class Focus:
 
     def watch(self, parameters: Sequence[int], seconds: float) -> None:
         """Look at these parameters and no others, for so many seconds; in any thread."""
+        before = self.watched
         self._wanted = _Wanted(tuple(parameters[:MOST]), self._clock() + seconds)
+        if set(self.watched) - set(before):
+            self._waits = True
 
     @property
     def watched(self) -> tuple[int, ...]:
@@ -148,6 +153,13 @@ class Focus:
                     seen = [self._read(look, index) for index in look.parameters]
                 return Distributions(step, look.time, seen)
         return None
+
+    def take_waits(self) -> bool:
+        """Return, once, whether somebody began to look at something and has seen nothing yet."""
+        waits = self._waits
+        if waits:
+            self._waits = False
+        return waits
 
     def take_seconds(self) -> float:
         """Return what looks have taken of the training thread's time since the last call."""

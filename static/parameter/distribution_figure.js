@@ -94,6 +94,17 @@ export class DistributionFigure {
     if (distribution !== null) this.#drawBars(distribution, words);
   }
 
+  /** Nothing has come yet: keep its place. @param {boolean} hasRows */
+  wait(hasRows) {
+    this.bars.toggleAttribute("hidden", false);
+    this.rows.toggleAttribute("hidden", !hasRows);
+    this.rowLine.hidden = !hasRows;
+    for (const words of [this.words, this.rowWords]) setText(words, "\u00a0");
+    for (const mark of this.figure.querySelectorAll("rect, text")) mark.remove();
+    this.pointedBars.show([]);
+    this.pointedRows.show([]);
+  }
+
   get #width() {
     return Math.max(LEAST_WIDTH, this.figure.clientWidth);
   }

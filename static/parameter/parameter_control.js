@@ -81,14 +81,16 @@ export class ParameterControl {
   /** @param {number} position @param {boolean} connected */
   #drawDistributions(position, connected) {
     const { parameters, states, focus, run } = this.state;
-    const { numel, removed } = parameters[position];
+    const { numel, removed, shape } = parameters[position];
     const { seen, problem } = focus;
     const step = seen?.step ?? null;
     setText(this.seen, focusWords({ status: run?.status ?? null, connected, removed, problem, step }));
     const state = stateOf(states[position]).name;
+    const comes = connected && !removed && problem === "" && run?.status === "live";
     for (const [figure, of] of /** @type {const} */ ([[this.gradient, "gradient"], [this.weight, "weight"]])) {
-      figure.figure.hidden = seen === null;
+      figure.figure.hidden = seen === null && !comes;
       if (seen !== null) figure.render(seen[of] ?? null, missingWords(of, state), numel);
+      else if (comes) figure.wait(shape.length > 1);
     }
   }
 }

@@ -33,8 +33,12 @@ def test_a_parameter_is_looked_at_as_long_as_its_panel_is_open(
     expect(panel.get_by_role("heading", name="Parameter b.weight")).to_be_visible()
     expect(panel.locator(".seen")).to_contain_text("The job is asked to look at it")
     assert focus(probe) == [1]
+    expect(panel.locator(".courses .plot svg").first).to_be_visible()
+    courses = panel.locator(".courses")
+    before = courses.bounding_box()
     probe.distributions(1200, 1)
     expect(panel.locator(".seen")).to_have_text("Step 1,200, while you look.")
+    assert courses.bounding_box() == before
     gradient = panel.locator("figure.gradient")
     expect(gradient).to_contain_text("8 numbers: 25 % zeros, 1 NaN")
     expect(gradient).to_contain_text("Norms of 4 rows: 1 of zeros only")

@@ -75,6 +75,16 @@ def test_what_is_looked_at_has_its_gradient_and_weight() -> None:
     assert (weight.positive, weight.first) == ([4], 0)
 
 
+def test_whoever_begins_to_look_is_waited_for_once() -> None:
+    """So that a sample can be taken for it; to say again what is looked at begins nothing."""
+    focus = Job(parameter(None), parameter(None)).focus
+    waits = [focus.take_waits()]
+    for watched in ([0], [0], [0, 1], [0], []):
+        focus.watch(watched, 30)
+        waits += [focus.take_waits(), focus.take_waits()]
+    assert waits == [False, True, False, False, False, True, False, False, False, False, False]
+
+
 def test_looks_are_no_closer_together_than_anybody_sees() -> None:
     """However fast the steps are."""
     job = Job(parameter(torch.ones(2, 2)))

@@ -55,6 +55,15 @@ def test_what_is_looked_at_is_told_with_the_next_sample(answers: list[Any]) -> N
     assert answers == []
 
 
+def test_a_sample_is_taken_for_whoever_begins_to_look(answers: list[Any]) -> None:
+    """However rare samples are."""
+    model, optimizer = chain(SGD)
+    with probe.attach(model, optimizer, server=False, every=1000) as run:
+        job_of(run).requests.receive({"type": "focus", "parameters": [1], "seconds": 30})
+        steps(model, optimizer, 1, 2)
+    assert [message["step"] for message in answers] == [2]
+
+
 def test_a_preview_is_answered_by_what_it_asked(answers: list[Any]) -> None:
     """With what would be touched, or why not."""
     model, optimizer = chain(SGD)
