@@ -12,13 +12,11 @@ from tests.page.conftest import OpenRun, Play
 from tests.support.probing import FakeProbe
 
 
-def focus(probe: FakeProbe) -> list[int]:
-    """What the job is told next to look at."""
-    while True:
-        message: dict[str, Any] = probe.receive()
-        if message["type"] == "focus":
-            found: list[int] = message["parameters"]
-            return found
+def until_focus(probe: FakeProbe, wanted: list[int]) -> None:
+    """Wait until the job is told to look at these; what is looked at is told again and again."""
+    message: dict[str, Any] = {}
+    while message.get("type") != "focus" or message["parameters"] != wanted:
+        message = probe.receive()
 
 
 def test_a_parameter_is_looked_at_as_long_as_its_panel_is_open(
@@ -32,7 +30,7 @@ def test_a_parameter_is_looked_at_as_long_as_its_panel_is_open(
     panel = page.page.locator("#why")
     expect(panel.get_by_role("heading", name="Parameter b.weight")).to_be_visible()
     expect(panel.locator(".seen")).to_contain_text("The job is asked to look at it")
-    assert focus(probe) == [1]
+    until_focus(probe, [1])
     expect(panel.locator(".courses .plot svg").first).to_be_visible()
     courses = panel.locator(".courses")
     before = courses.bounding_box()
@@ -54,4 +52,4 @@ def test_a_parameter_is_looked_at_as_long_as_its_panel_is_open(
     expect(panel.locator(".own-events")).to_contain_text("Nothing has happened to it")
     panel.get_by_role("button", name="Close").click()
     expect(page.page).not_to_have_url(re.compile("why="))
-    assert focus(probe) == []
+    until_focus(probe, [])

@@ -281,9 +281,9 @@ def test_each_page_is_told_of_what_it_looks_at(shared_server: ServerProcess, run
     with FakeProbe(shared_server, hello(run, focus=16)) as probe:
         with watching(shared_server, run) as first, watching(shared_server, run) as second:
             first.says({"type": "watch", "focus": [1]})
-            assert _focus(probe) == [1]
+            _until_focus(probe, 1)
             second.says({"type": "watch", "focus": [0]})
-            assert _focus(probe) == [1, 0]
+            _until_focus(probe, 1, 0)
             probe.distributions(7, 0, 1)
             for page, index in ((first, 1), (second, 0)):
                 assert page.message("focus") == {
@@ -294,7 +294,7 @@ def test_each_page_is_told_of_what_it_looks_at(shared_server: ServerProcess, run
                 (row,) = page.message("distributions")["parameters"]
                 assert (row["parameter"], row["step"], row["time"]) == (index, 7, 1.5)
                 assert row["gradient"] == distribution()
-        assert [_focus(probe) for _ in range(2)][-1] == []
+        _until_focus(probe)
 
 
 def test_a_look_at_an_unknown_parameter_ends_the_connection_of_the_job(
@@ -308,14 +308,12 @@ def test_a_look_at_an_unknown_parameter_ends_the_connection_of_the_job(
         assert "Index 2 is outside the parameter table" in refused["message"]
 
 
-def _focus(probe: FakeProbe) -> list[int]:
-    """What the job is told next to look at."""
-    while True:
+def _until_focus(probe: FakeProbe, *wanted: int) -> None:
+    """Wait until the job is told to look at these; what is looked at is told again and again."""
+    message: dict[str, Any] = {}
+    while message.get("type") != "focus" or message["parameters"] != list(wanted):
         message = probe.receive()
-        if message["type"] == "focus":
-            assert message["seconds"] == 15
-            found: list[int] = message["parameters"]
-            return found
+    assert message["seconds"] == 15
 
 
 def _stream(probe: FakeProbe, count: int) -> None:
