@@ -60,6 +60,8 @@ export class LinePanel {
     this.chart = new LineChart(chart, byId("resolution", HTMLElement), this.pointer, (range) =>
       onRange(range === null ? null : between(range[0] + 0.5, range[1] - 0.5, [0, state.step]), false),
     );
+    this.wholeButton = byId("lines-whole", HTMLButtonElement);
+    this.wholeButton.addEventListener("click", () => onRange(null, false));
     this.files = new ChartFiles(byId("line-files", HTMLElement), () => this.#saved());
     this.files.enable(false);
     this.drawn = new Memo();
@@ -103,6 +105,7 @@ export class LinePanel {
     this.smoothing.value = String(view.smooth);
     this.scale.hidden = tab !== "metrics";
     this.scale.value = view.scale;
+    this.wholeButton.disabled = view.range === null;
     const chosen = [tab, view.stat, view.selected, view.metrics, view.range, view.smooth, view.scale, asking.join("\n")];
     if (!this.drawn.differs(data.version, state.commands, state.events, tokens, width, height, ...chosen)) return;
     this.tabs.show(tab);
@@ -142,7 +145,7 @@ function hasAll(view, series) {
 function emptyHint({ range }, coming) {
   if (coming) return "Asking the server …";
   if (range === null) return "Nothing of what is chosen has been sampled yet.";
-  return `Nothing was sampled at steps ${formatCount(range[0])} to ${formatCount(range[1])}. A double click shows the whole run.`;
+  return `Nothing was sampled at steps ${formatCount(range[0])} to ${formatCount(range[1])}. “Whole run” shows all there are.`;
 }
 
 /**

@@ -31,7 +31,7 @@ import { clamped } from "./value_axis.js";
 /** Points that are farther apart are drawn as such, px. */
 const POINT_PX = 12;
 /** The opacity of a band: at least 3:1 to the ground, and the line over it is seen. */
-const BAND = "b3";
+export const BAND = "b3";
 const MOST_OUTLIERS = 60;
 /** An extreme has its value beside it where it is so many times as far off as this share of all values. */
 const OUTLYING = 2;

@@ -5,7 +5,7 @@
  * @typedef {Record<string, string>} Tokens colours by name, as the theme has them
  */
 
-const CONFIG = Object.freeze({ displayModeBar: false, doubleClick: "reset", responsive: false });
+const CONFIG = Object.freeze({ displayModeBar: false, doubleClick: "reset", responsive: false, showTips: false });
 
 /**
  * Ground, font and hover label.

@@ -99,6 +99,10 @@ def test_more_points_than_pixels_are_a_band(play: Play, open_run: OpenRun, run: 
     expect(page.locator("#heatmap-whole")).to_be_enabled()
     page.go_back()
     expect(page.locator("#resolution")).to_contain_text("last value, band lowest to highest")
+    page.goto(f"{page.url.partition('?')[0]}?from=9000&to=9100")
+    expect(page.locator("#lines .hint")).to_contain_text("Nothing was sampled at steps 9,000 to")
+    page.locator("#lines-whole").click()
+    expect(page.locator("#resolution")).to_contain_text("last value, band lowest to highest")
 
 
 def place(page: Page, step: int) -> tuple[float, float]:

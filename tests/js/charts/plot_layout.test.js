@@ -18,6 +18,6 @@ test("a plot is drawn at its size, with its own options before the common ones",
     "plot",
     [],
     { title: "x", width: 300, height: 200, autosize: false },
-    { displayModeBar: false, doubleClick: "autosize", responsive: false },
+    { displayModeBar: false, doubleClick: "autosize", responsive: false, showTips: false },
   ]);
 });

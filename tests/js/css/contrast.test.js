@@ -2,6 +2,8 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 
+import { BAND } from "../../../static/charts/line_traces.js";
+
 const CSS = readFileSync(new URL("../../../static/css/tokens.css", import.meta.url), "utf8");
 
 /**
@@ -33,6 +35,20 @@ function luminance(color) {
 function contrast(a, b) {
   const [low, high] = [luminance(a), luminance(b)].sort((x, y) => x - y);
   return (high + 0.05) / (low + 0.05);
+}
+
+/**
+ * A colour of some opacity over a ground.
+ * @param {string} color
+ * @param {string} ground
+ * @param {number} opacity
+ */
+function blended(color, ground, opacity) {
+  const channels = [1, 3, 5].map((at) => {
+    const [over, under] = [color, ground].map((each) => parseInt(each.slice(at, at + 2), 16));
+    return Math.round(over * opacity + under * (1 - opacity)).toString(16).padStart(2, "0");
+  });
+  return `#${channels.join("")}`;
 }
 
 const STATES = ["unmeasured", "present", "zero", "nonfinite", "absent", "stale", "frozen", "gated"];
@@ -67,6 +83,13 @@ for (const theme of ["light", "dark"]) {
     for (const name of SERIES) {
       const ratio = contrast(colors[name], colors["panel"]);
       assert.ok(ratio >= 4.5, `--${name}: ${ratio.toFixed(2)}`);
+    }
+  });
+
+  test(`${theme}: the bands of lines are at least 3:1 to their ground`, () => {
+    for (const name of SERIES) {
+      const ratio = contrast(blended(colors[name], colors["panel"], parseInt(BAND, 16) / 255), colors["panel"]);
+      assert.ok(ratio >= 3, `--${name}: ${ratio.toFixed(2)}`);
     }
   });
 
