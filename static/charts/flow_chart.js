@@ -4,7 +4,7 @@
  * @typedef {import("../model/run_state.js").RunState} RunState
  * @typedef {import("./plotly.js").PlotlyElement} PlotlyElement
  */
-import { find, setText } from "../base/dom.js";
+import { find, setAttribute, setText } from "../base/dom.js";
 import { formatCount, plural } from "../base/format.js";
 import { Memo } from "../base/memo.js";
 import { SEVERITY, stateCode } from "../model/states.js";
@@ -87,6 +87,7 @@ export class FlowChart {
       ...(columns.perColumn > 1 ? [`1 column = ${plural(columns.perColumn, "parameter")}, largest drawn`] : []),
     ];
     setText(this.note, notes.join("; "));
+    setAttribute(this.note, "title", notes.join("; "));
     await drawPlot(this.plot, figure, { width, height });
     if (!this.listening) this.#listen();
   }

@@ -16,9 +16,14 @@ import { domainShare, isPlottable, rampColor } from "../model/norm_scale.js";
 import { stateGlyph } from "../model/state_glyph.js";
 import { countStates, stateCode, stateOf, TROUBLES } from "../model/states.js";
 
-const NARROW = matchMedia("(max-width: 1180px)"); // as in tree.css
-/** Of the state's column, with the gap that the last tally does not need; and of the ellipsis. */
-const TALLY_ROOM = Object.freeze({ narrow: 109, wide: 117, more: 13 });
+/** Pixels of the state's column, with the gap that the last tally does not need, by the width of the page as in tree.css. */
+const TALLY_ROOM = Object.freeze([
+  { page: matchMedia("(max-width: 400px)"), room: 51 },
+  { page: matchMedia("(max-width: 1180px)"), room: 109 },
+]);
+const WIDE_ROOM = 117;
+/** Pixels of the ellipsis. */
+const MORE = 13;
 
 export class StateCell {
   constructor() {
@@ -29,9 +34,9 @@ export class StateCell {
     this.key = "";
   }
 
-  /** Has it room for fewer tallies? */
-  get narrow() {
-    return NARROW.matches;
+  /** How many pixels it has for tallies. */
+  get room() {
+    return TALLY_ROOM.find(({ page }) => page.matches)?.room ?? WIDE_ROOM;
   }
 
   /**
@@ -54,11 +59,11 @@ export class StateCell {
   drawModule(node, state) {
     const counts = countStates(Uint8Array.from(node.parameters, (position) => state.states[position]));
     const troubles = TROUBLES.filter((name) => (counts.get(name) ?? 0) > 0);
-    const key = `m ${this.narrow} ${troubles.map((name) => `${name}${counts.get(name)}`).join(" ")}`;
+    const key = `m ${this.room} ${troubles.map((name) => `${name}${counts.get(name)}`).join(" ")}`;
     if (key === this.key) return;
     this.key = key;
     const tallies = troubles.map((name) => ({ name, count: counts.get(name) ?? 0 }));
-    this.element.replaceChildren(...tallyElements(tallies));
+    this.element.replaceChildren(...tallyElements(tallies, this.room));
     const words = tallies.map(({ name, count }) => `${count} ${name}`).join(", ");
     setAttribute(this.element, "title", words || "No trouble below");
   }
@@ -125,14 +130,15 @@ export class StateCell {
 /**
  * As many tallies as the cell has room for, worst first; the cell's title has them all.
  * @param {{name: StateName, count: number}[]} tallies
+ * @param {number} pixels
  */
-function tallyElements(tallies) {
-  let room = NARROW.matches ? TALLY_ROOM.narrow : TALLY_ROOM.wide;
+function tallyElements(tallies, pixels) {
+  let room = pixels;
   /** @type {HTMLElement[]} */
   const made = [];
   for (const [i, { name, count }] of tallies.entries()) {
     room -= 18 + 7.5 * String(count).length;
-    const kept = i + 1 < tallies.length ? TALLY_ROOM.more : 0;
+    const kept = i + 1 < tallies.length ? MORE : 0;
     if (room < kept) {
       made.push(element("span", { class: "muted" }, "…"));
       break;

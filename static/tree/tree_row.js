@@ -83,7 +83,7 @@ export class TreeRow {
     this.state.ask(node, state);
     row.classList.toggle("asked", this.state.asked && !isPlottable(state.norms[first]));
     if (!module) this.#drawParameter(first, facts);
-    else if (this.moduleDrawn.differs(node, state.states, state.norms, state.ratios, state.weights, this.state.narrow)) {
+    else if (this.moduleDrawn.differs(node, state.states, state.norms, state.ratios, state.weights, this.state.room)) {
       this.#drawModule(node, state);
     }
   }

@@ -85,6 +85,20 @@ def test_headings_stand_over_their_columns(play: Play, open_run: OpenRun, run: s
         assert (head["x"], head["width"]) == (cell["x"], cell["width"])
 
 
+def test_names_have_room_and_no_more(play: Play, open_run: OpenRun, run: str) -> None:
+    """On a telephone the columns beside them are few, and a wide window is the charts'."""
+    play(run, "a.weight").sample(1, [0.5])
+    page = open_run(run)
+    widths = {}
+    for width in (320, 2560):
+        page.page.set_viewport_size({"width": width, "height": 900})
+        box = page.row("a.weight").locator(".label").bounding_box()
+        assert box is not None
+        widths[width] = box["width"]
+    assert widths[320] > 110
+    assert widths[2560] < 320
+
+
 def test_rows_are_read_in_the_order_in_which_they_stand(
     play: Play, open_run: OpenRun, run: str
 ) -> None:
