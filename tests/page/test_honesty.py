@@ -7,7 +7,7 @@ import re
 from playwright.sync_api import expect
 
 from tests.page.conftest import OpenPage, OpenRun, Play
-from tests.support.probing import ABSENT, FROZEN, PRESENT
+from tests.support.probing import ABSENT, FROZEN, PRESENT, table_row
 from tests.support.serving import ServerProcess
 
 PANELS = ("#heatmap", "#trouble", ".left.panel > .hint", "#lines", "#flow", "#commands")
@@ -48,10 +48,13 @@ def test_a_toggle_waits_for_the_job(play: Play, open_run: OpenRun, run: str) -> 
 
 
 def test_a_state_is_never_shown_as_a_value(play: Play, open_run: OpenRun, run: str) -> None:
-    """An absent gradient has a word and no norm, and lies in the chart's strip."""
-    probe = play(run, "a.weight", "a.bias")
-    probe.sample(1, [0.5, float("nan")], [PRESENT, ABSENT])
+    """An absent gradient has a word and no norm, and one that nobody applies needs no trace."""
+    rows = [table_row("a.weight"), table_row("a.bias"), table_row("b", in_optimizer=False)]
+    probe = play(run, parameters=rows)
+    probe.sample(1, [0.5, float("nan"), 0.25], [PRESENT, ABSENT, PRESENT])
     page = open_run(run)
+    expect(page.row("b").locator(".state .words")).to_contain_text("not applied")
+    expect(page.page.get_by_role("button", name="1 not in the optimizer")).to_be_visible()
     expect(page.row("a.bias").locator(".state .words")).to_have_text("absent")
     expect(page.row("a.bias").locator(".norm")).to_have_text("–")
     expect(
