@@ -61,10 +61,10 @@ test-torch:
 	.venv-torch-$(VERSION)/bin/python -m pytest $(TORCH_TESTS) -n $(WORKERS) --dist loadfile \
 		--no-loadscope-reorder -W ignore::FutureWarning -W ignore::DeprecationWarning
 
-quick: $(VENV)/.installed-test
+quick: $(VENV)/.installed-test node_modules/.package-lock.json
 	@GRADGATE_CHROMIUM="$$($(BIN)/python tests/support/chromium.py)" $(BIN)/python -m tests.quick $(BASE)
 
-mutants: $(VENV)/.installed-test
+mutants: $(VENV)/.installed-test node_modules/.package-lock.json
 	@GRADGATE_CHROMIUM="$$($(BIN)/python tests/support/chromium.py)" $(BIN)/python -m tests.mutants.replay $(ROOM)
 
 check: lint types types-js
