@@ -24,7 +24,7 @@
  * @property {number} row under the pointer, −1 for none
  * @property {readonly [number, number] | null} brush from and to, in px
  */
-import { formatCount, shortenMiddle } from "../base/format.js";
+import { formatCount, formatNumber, shortenMiddle } from "../base/format.js";
 import { visible } from "../base/visible.js";
 import { decadesBetween, rampColor } from "../model/norm_scale.js";
 import { stateOf } from "../model/states.js";
@@ -229,6 +229,10 @@ export class HeatmapDrawing {
     pen.textBaseline = "middle";
     pen.fillStyle = tokens["muted"];
     const decades = decadesBetween(domain);
+    if (decades.length < 2) {
+      for (const [i, end] of domain.entries()) pen.fillText(formatNumber(10 ** end), left + 14, TOP + (i === 0 ? layout.height - 5 : 5));
+      return;
+    }
     const every = Math.ceil((decades.length * ROW_HEIGHT) / layout.height);
     for (const [i, decade] of decades.entries()) {
       if (i % every !== 0) continue;

@@ -12,6 +12,7 @@
  * @property {(range: StepRange | null, goesOn: boolean) => void} onRange
  * @property {(stat: string) => void} onStatistic
  * @property {(figure: string) => void} onFigure
+ * @property {(colors: readonly [number, number] | null) => void} onColors ends that are chosen, null for none
  * @property {(within: string) => void} onOpen a module, or neighbours that share a row
  * @property {(name: string) => void} onSelect
  */
@@ -23,12 +24,14 @@ import { decadeDomain } from "../model/norm_scale.js";
 import { marksNear, stepMarks } from "../model/step_marks.js";
 import { between, panned, sameRange, spanOf, zoomed } from "../model/step_range.js";
 import { CELL_FIGURES } from "../model/view_url.js";
+import { CellReader } from "./cell_figures.js";
+import { ColorFields } from "./color_fields.js";
 import { HeatmapData } from "./heatmap_data.js";
 import { covers, HeatmapDrawing } from "./heatmap_drawing.js";
 import { HeatmapGestures } from "./heatmap_gestures.js";
 import { roomOf, rowAt, TOP } from "./heatmap_layout.js";
 import { modulesAround, rowToOpen } from "./heatmap_request.js";
-import { captionOf, cellLines, FIGURES, rowLabel } from "./heatmap_words.js";
+import { captionOf, cellLines, exactLines, FIGURES, rowLabel } from "./heatmap_words.js";
 import { StepAxis } from "./step_axis.js";
 
 const FOLDED_KEY = "gradgate-heatmap-folded";
@@ -73,7 +76,8 @@ export class HeatmapPanel {
     this.actions = actions;
     this.canvas = /** @type {HTMLCanvasElement} */ (find(panel, "canvas"));
     this.drawing = new HeatmapDrawing(this.canvas);
-    this.data = new HeatmapData(api, actions.guard, () => this.#ask());
+    this.cellReader = new CellReader(api, () => this.#pointAgain());
+    this.data = new HeatmapData(api, actions.guard, () => this.#answered());
     this.caption = find(panel, ".caption");
     this.hint = find(panel, ".hint");
     this.tip = find(panel, ".tip");
@@ -83,6 +87,7 @@ export class HeatmapPanel {
     this.fold = byId("heatmap-fold", HTMLButtonElement);
     this.statistic = byId("heatmap-statistic", HTMLSelectElement);
     this.figure = byId("heatmap-figure", HTMLSelectElement);
+    this.colors = new ColorFields(byId("heatmap-low", HTMLInputElement), byId("heatmap-high", HTMLInputElement), (colors) => actions.onColors(colors));
     this.#fill();
     this.#listen();
   }
@@ -149,6 +154,12 @@ export class HeatmapPanel {
     this.#ask();
   }
 
+  /** Another answer of the server is there, or none is coming. */
+  #answered() {
+    this.#pointAgain();
+    this.#ask();
+  }
+
   /** Draw with the next frame. */
   #ask() {
     if (this.#frame === 0 && this.#scene !== null) this.#frame = requestAnimationFrame(() => this.#draw());
@@ -170,12 +181,13 @@ export class HeatmapPanel {
     this.#showHint();
     if (overview === null || range === null) return;
     this.#domain = this.#domainFor(overview);
+    this.colors.render(view.colors, this.#domain);
     const { step } = this.crosshair;
     this.drawing.draw({
       overview,
       detail,
       range,
-      domain: this.#domain,
+      domain: view.colors === null ? this.#domain : [Math.log10(view.colors[0]), Math.log10(view.colors[1])],
       tokens,
       selected: view.selected,
       marks: this.#marks,
@@ -317,6 +329,9 @@ export class HeatmapPanel {
   /** Steps, less than one, that were panned and are not shown yet. */
   #panned = 0;
 
+  /** Where the pointer is over the cells. @type {[number, number] | null} */
+  #pointer = null;
+
   /** @param {readonly [number, number] | null} brush */
   #drawBrush(brush) {
     this.#brush = brush;
@@ -340,6 +355,7 @@ export class HeatmapPanel {
    * @param {number} y
    */
   #point(x, y) {
+    this.#pointer = [x, y];
     const [axis, layout] = [this.#axis, this.#layout];
     if (axis === null || layout === null) return;
     const inside = x >= layout.left && x < layout.left + layout.width && y >= 0;
@@ -359,7 +375,25 @@ export class HeatmapPanel {
     const marks = near.map((mark) => `${formatCount(mark.step)}: ${mark.label}`);
     const answer = this.#seen;
     if (answer === null || this.#row < 0) return marks;
-    return [...cellLines(answer.cells, this.#row, step, answer.subject.of, answer.subject.stat), ...marks];
+    return [...this.#cellWords(answer, step), ...marks];
+  }
+
+  /**
+   * What is at a cell; of one parameter the figures are the server's own once they have come.
+   * @param {import("./heatmap_data.js").Answer} answer
+   * @param {number} step
+   */
+  #cellWords({ cells, subject: { of, stat } }, step) {
+    const lines = cellLines(cells, this.#row, step, of, stat);
+    const column = cells.columnAt(step);
+    if (column < 0 || cells.sizes[this.#row] !== 1) return lines;
+    const figures = this.cellReader.figures({ parameter: cells.names[this.#row], stat, first: cells.first[column], last: cells.last[column] });
+    return figures === null || figures.samples === 0 ? lines : exactLines(lines, figures, stat);
+  }
+
+  /** Say anew what is under the pointer: other rows are there, or more is known. */
+  #pointAgain() {
+    if (this.#pointer !== null && !this.tip.hidden) this.#point(...this.#pointer);
   }
 
   /** @param {number} row */
@@ -385,6 +419,7 @@ export class HeatmapPanel {
   }
 
   #leave() {
+    this.#pointer = null;
     this.#row = -1;
     this.tip.hidden = true;
     this.crosshair.point(null);
@@ -451,10 +486,9 @@ export class HeatmapPanel {
     const [first, last] = axis.range;
     const step = Math.min(last, Math.max(first, (this.crosshair.step ?? Math.floor((first + last) / 2)) + columns * stride));
     this.crosshair.point(step);
-    const lines = this.#linesAt(step, axis);
-    this.#say(lines.join(". "));
-    this.#showTip(lines, axis.xOf(step), TOP + (this.#row + 0.5) * layout.rowHeight);
-    this.#ask();
+    const place = /** @type {[number, number]} */ ([axis.xOf(step + 0.5), TOP + (this.#row + 0.5) * layout.rowHeight]);
+    this.#say(this.#linesAt(step, axis).join(". "));
+    this.#point(...place);
   }
 }
 

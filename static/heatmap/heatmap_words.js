@@ -92,6 +92,29 @@ export function cellLines(cells, row, step, of, stat) {
 }
 
 /**
+ * The same lines, with the figures as the server has them in the place of what the colour tells.
+ * @param {readonly string[]} lines
+ * @param {import("./cell_figures.js").CellFigures} figures
+ * @param {StatisticName} stat
+ */
+export function exactLines([name, steps, , state], { samples, last, least, greatest }, stat) {
+  const { label } = STATISTICS[stat];
+  const figures = samples === 1 ? [`${label}: ${last === null ? "not finite, or none" : formatNumber(last.value)}`] : [
+    `${label} of ${plural(samples, "sample")}`,
+    greatest === null ? "none is finite" : `greatest ${figureAt(greatest)}`,
+    ...(least === null ? [] : [`least ${figureAt(least)}`]),
+    last === null ? "last: not finite, or none" : `last ${figureAt(last)}`,
+  ];
+  return [name, steps, ...figures, state];
+}
+
+/** @param {import("./cell_figures.js").FigureAt} figure */
+function figureAt({ value, from, to }) {
+  const where = from === to ? `at step ${formatCount(to)}` : `between steps ${formatCount(from)} and ${formatCount(to)}`;
+  return `${formatNumber(value)} ${where}`;
+}
+
+/**
  * @param {Cells} cells
  * @param {number} row
  * @param {number} column

@@ -103,9 +103,10 @@ export function decadeDomain(norms, previous, outliers = 0.01) {
 }
 
 /**
- * The exponents of a domain, both ends included.
+ * The whole exponents of a domain, both ends included.
  * @param {readonly [number, number]} domain
  */
 export function decadesBetween([low, high]) {
-  return Array.from({ length: high - low + 1 }, (_, i) => low + i);
+  const first = Math.ceil(low);
+  return Array.from({ length: Math.max(0, Math.floor(high) - first + 1) }, (_, i) => first + i);
 }

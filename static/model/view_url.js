@@ -24,6 +24,7 @@
  * @property {Sort} sort how the tree is sorted; "" for model order
  * @property {string} why name of the parameter that is explained; "" for none
  * @property {CellFigure} of
+ * @property {readonly [number, number] | null} colors values at the ends of the heat map's colours; null for ends that follow the values
  * @property {string} within what the heat map is opened to, a module's path or the name of a row of neighbours; "" for the whole model
  * @property {import("./events.js").EventFilter} events which events are listed
  * @property {number | null} event the event that the charts show
@@ -67,6 +68,7 @@ export function readView(search) {
     sort: SORTS.find((sort) => sort === query.get("sort")) ?? "",
     why: query.get("why") ?? "",
     of: figureOf(query.get("of") ?? ""),
+    colors: colorsOf((query.get("colors") ?? "").split(",")),
     within: query.get("within") ?? "",
     events: eventFilterOf(query),
     event: idOf(query.get("event")),
@@ -108,6 +110,16 @@ function idOf(text) {
 function rangeOf(from, to) {
   const [first, last] = [from, to].map((text) => (/^\d{1,15}$/.test(text ?? "") ? Number(text) : NaN));
   return first <= last ? [first, last] : null;
+}
+
+/**
+ * The ends of colours that two texts mean: two numbers above zero, the greater behind; null for others.
+ * @param {readonly string[]} texts
+ * @returns {readonly [number, number] | null}
+ */
+export function colorsOf(texts) {
+  const [low, high] = texts.map(Number);
+  return texts.length === 2 && low > 0 && high > low && high < Infinity ? [low, high] : null;
 }
 
 /**
@@ -184,6 +196,7 @@ export function writeView(view) {
   if (view.sort !== "") query.set("sort", view.sort);
   if (view.why !== "") query.set("why", view.why);
   if (view.of !== CELL_FIGURES[0]) query.set("of", view.of);
+  if (view.colors !== null) query.set("colors", view.colors.join());
   if (view.within !== "") query.set("within", view.within);
   if (view.events.kind !== "") query.set("event_kind", view.events.kind);
   if (view.events.level !== "") query.set("event_level", view.events.level);

@@ -245,6 +245,12 @@ export class RunPage {
     this.#changed();
   }
 
+  /** @param {readonly [number, number] | null} colors null for those that follow the values */
+  chooseColors(colors) {
+    this.view.colors = colors;
+    this.#changed();
+  }
+
   /** @param {string} within a module, or neighbours that share a row; "" for the whole model */
   openInHeatmap(within) {
     this.view.within = within;

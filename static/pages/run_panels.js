@@ -22,6 +22,7 @@
  * @property {(points: string) => void} chooseSmoothing of the metrics
  * @property {(scale: string) => void} chooseScale of the metrics
  * @property {(figure: string) => void} chooseFigure
+ * @property {(colors: readonly [number, number] | null) => void} chooseColors ends of the heat map's colours
  * @property {(within: string) => void} openInHeatmap a module, or neighbours that share a row; "" for the whole model
  * @property {(range: import("../model/view_url.js").StepRange | null, goesOn: boolean) => void} showRange
  * @property {(column: import("../model/view_url.js").SortColumn) => void} sortBy
@@ -90,6 +91,7 @@ export class RunPanels {
       onRange: (range, goesOn) => actions.showRange(range, goesOn),
       onStatistic: (stat) => actions.chooseStatistic(stat),
       onFigure: (figure) => actions.chooseFigure(figure),
+      onColors: (colors) => actions.chooseColors(colors),
       onOpen: (within) => actions.openInHeatmap(within),
       onSelect: (name) => actions.select(name, false),
     });

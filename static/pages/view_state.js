@@ -11,7 +11,7 @@ import { figureOf, logOf, MAX_SELECTED, nextSort, readView, scaleOf, smoothingOf
 export class ViewState {
   /** @param {string} search the query string of the page's address */
   constructor(search) {
-    const { filter, selected, tab, log, collapsed, opened, depth, metrics, stat, smooth, scale, sort, why, of, within, range, events, event } = readView(search);
+    const { filter, selected, tab, log, collapsed, opened, depth, metrics, stat, smooth, scale, sort, why, of, colors, within, range, events, event } = readView(search);
     this.filter = filter;
     this.selected = selected;
     this.tab = tab;
@@ -26,6 +26,7 @@ export class ViewState {
     this.sort = sort;
     this.why = why;
     this.of = of;
+    this.colors = colors;
     this.within = within;
     this.range = range;
     this.events = events;

@@ -9,6 +9,7 @@ from playwright.sync_api import expect
 from tests.page.conftest import OpenPage, Play
 from tests.support.probing import ABSENT, PRESENT
 from tests.support.serving import ServerProcess
+from tests.support.waiting import wait_for
 
 OTHER = "0" * 15 + "c"
 
@@ -82,9 +83,13 @@ def test_two_ranges_of_one_run_stand_beside_each_other(
     expect(first.locator("td")).to_have_text(["0.250", "2.00 ×8.00"])
     page.locator("#align").select_option("start")
     canvas = page.locator("#ratio-map canvas")
-    canvas.hover(position={"x": 600, "y": 60})
     tip = page.locator("#ratio-map .tip")
-    expect(tip.locator("strong")).to_have_text("b.weight")
+
+    def points_at_b() -> bool:
+        canvas.hover(position={"x": 600, "y": 126})
+        return "b.weight" in (tip.text_content() or "")
+
+    wait_for(points_at_b, 10, "the ratio is drawn, and nothing above it moves any more")
     expect(tip).to_contain_text(re.compile(r"×(7\.9|8\.0)"))
     page.locator("#align").select_option("time")
     ticks = page.locator("#metrics .xaxislayer-above text")

@@ -19,6 +19,7 @@ test("a view survives the URL, hostile names included", () => {
     sort: /** @type {const} */ ("-update_ratio"),
     why: "<img src=x onerror=alert(1)>&why=b",
     of: /** @type {const} */ ("mean"),
+    colors: /** @type {const} */ ([1e-7, 2.5]),
     within: "encoder.blocks & more",
     events: { kind: "not_moving", level: "alert", text: "a & b=c", dismissed: true },
     event: 12,
@@ -39,6 +40,11 @@ test("at most eight parameters are selected, each once", () => {
 test("an unknown tab reads as none", () => {
   assert.equal(readView("?tab=heatmap").tab, "");
   assert.equal(readView("?log=heatmap").log, "commands");
+});
+
+test("ends of colours are two numbers above zero, the greater behind", () => {
+  const ends = ["1e-6,10", "10,1", "0,1", "1", "1,2,3", "a,b", "1,Infinity"].map((text) => readView(`?colors=${text}`).colors);
+  assert.deepEqual(ends, [[1e-6, 10], null, null, null, null, null, null]);
 });
 
 test("a kind, a level or an event that there is not chooses nothing", () => {
