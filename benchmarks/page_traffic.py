@@ -70,6 +70,12 @@ class Job:
         self._socket.send(encode(Sample(seq, seq, time.time(), False, states, values)))
         return seq
 
+    def log(self, loss: float) -> None:
+        """Send a metric of the latest sample."""
+        seq = next(self._seq)
+        frame = {"type": "metrics", "seq": seq, "step": seq - 1, "time": time.time()}
+        self._socket.send(json.dumps(frame | {"values": {"loss": loss}}))
+
     def wait_until_stored(self, seq: int) -> None:
         """Wait for the acknowledgement of a sample."""
         while json.loads(self._socket.recv())["seq"] < seq:

@@ -2,7 +2,7 @@
  * The axis of values of some lines: its range, its ticks, and what does not fit on it.
  *
  * On a linear axis a few values far from all others do not set the range: where they would leave the
- * others a third of it or less, the range is that of the others, and they are told as outliers. An axis
+ * others a twentieth of it or less, the range is that of the others, and they are told as outliers. An axis
  * has at least three ticks, at round numbers.
  *
  * @typedef {object} Points
@@ -25,8 +25,8 @@ const DECADES_FOR_POWERS = 3;
 /** How many of the values at either end may be outliers, and of how many values at least. */
 const OUTLYING_SHARE = 0.02;
 const LEAST_VALUES = 8;
-/** The share of the axis that the outliers would have to leave the others. */
-const LEAST_SHARE = 1 / 3;
+/** The share of the axis that the outliers have to leave the others: the first steps of a loss, which falls tenfold, are none. */
+const LEAST_SHARE = 1 / 20;
 /** Beyond this a number is drawn as if it were this, since distances become infinite. */
 const LARGEST = 1e300;
 /** A tick is written out where that is short, or three digits would not tell it from its neighbours. */

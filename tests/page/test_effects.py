@@ -112,6 +112,7 @@ def test_a_table_that_grows_is_taken_in_without_a_reload(
     expect(toggle).to_be_disabled()
     toggle.click(force=True)
     expect(page.page.get_by_role("dialog")).to_be_hidden()
+    expect(marks).to_have_count(4)
     marks.nth(1).hover(force=True)
     expect(page.page.locator("#flow .hoverlayer")).to_contain_text("a.adapter.weight")
     assert page.page.evaluate("window.sameDocument") is True

@@ -55,6 +55,8 @@ test("one spike among many does not set the range, nor does it of two values or 
 test("a range that the values fill is their own, whatever the shape", () => {
   const falling = Array.from({ length: 100 }, (_, i) => 10 * 0.97 ** i);
   assert.ok(axis(falling).range[1] > 10);
+  const loss = Array.from({ length: 1000 }, (_, i) => 2.6 * Math.exp(-i / 8) + 0.1 + 0.1 * Math.sin(i));
+  assert.ok(axis(loss).range[1] > 2.6);
   assert.ok(axis([...Array.from({ length: 20 }, (_, i) => 1 + i / 20), 3]).range[1] > 3);
   assert.ok(axis([...Array(20).fill(3), 900]).range[1] > 900);
 });
