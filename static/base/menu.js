@@ -14,4 +14,12 @@ export function placeMenu(menu, button) {
     menu.style.left = `${Math.max(GAP, right - menu.offsetWidth)}px`;
   });
   menu.addEventListener("click", () => menu.hidePopover());
+  // Before any other listener: what is behind the menu stays open.
+  const close = (/** @type {KeyboardEvent} */ event) => {
+    if (event.key !== "Escape" || !menu.matches(":popover-open")) return;
+    event.preventDefault();
+    menu.hidePopover();
+    button.focus();
+  };
+  document.addEventListener("keydown", close, { capture: true });
 }

@@ -134,14 +134,11 @@ export function visibleRows(tree, isOpen, matched) {
  * @param {Tree} tree
  * @param {ArrayLike<number>} figures by position
  * @param {boolean} rising the smallest first
- * @param {Uint8Array | null} matched
  * @returns {TreeNode[]}
  */
-export function sortedRows(tree, figures, rising, matched) {
+export function sortedRows(tree, figures, rising) {
   const sign = rising ? 1 : -1;
-  const leaves = [...tree.nodes.values()].filter(({ kind, parameters: [position] }) => {
-    return kind === "parameter" && position !== undefined && (matched === null || matched[position] === 1);
-  });
+  const leaves = [...tree.nodes.values()].filter(({ kind, parameters }) => kind === "parameter" && parameters.length > 0);
   const hasFigure = (/** @type {TreeNode} */ { parameters: [position] }) => Number.isFinite(figures[position]);
   const sorted = leaves
     .filter(hasFigure)

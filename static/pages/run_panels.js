@@ -52,12 +52,13 @@ import { EventControl } from "../events/event_control.js";
 import { GateControl } from "../gates/gate_control.js";
 import { HeatmapPanel } from "../heatmap/heatmap_panel.js";
 import { Crosshair } from "../model/crosshair.js";
-import { sortedRows, visibleRows } from "../model/module_tree.js";
+import { visibleRows } from "../model/module_tree.js";
 import { stateOf } from "../model/states.js";
 import { nameToExplain } from "../model/explained.js";
 import { ParameterControl } from "../parameter/parameter_control.js";
 import { FilterMatch } from "../tree/filter_match.js";
 import { NoMatchNote } from "../tree/no_match_note.js";
+import { HeldOrder } from "../tree/held_order.js";
 import { OpenDepth } from "../tree/open_depth.js";
 import { RunAlerts } from "../tree/run_alerts.js";
 import { SortHeads } from "../tree/sort_heads.js";
@@ -134,6 +135,7 @@ export class RunPanels {
       onCollapse: (path, collapsed) => actions.collapse(path, collapsed),
     });
     this.openDepth = new OpenDepth();
+    this.order = new HeldOrder();
     this.noMatch = new NoMatchNote(byId("no-match", HTMLElement), (filter) => actions.setFilter(filter));
     this.sortHeads = new SortHeads(byId("tree", HTMLElement), {
       onSort: (column) => actions.sortBy(column),
@@ -190,7 +192,7 @@ export class RunPanels {
   #rows(view, matched) {
     const { tree } = this.state;
     if (view.sort === "") return visibleRows(tree, (node) => this.openDepth.isOpen(node, view), matched);
-    return sortedRows(tree, this.#figures(view.sort), !view.sort.startsWith("-"), matched);
+    return this.order.rows(tree, view.sort, this.#figures(view.sort), matched, this.tree.isHeld());
   }
 
   /** What the tree is sorted by; a state is the larger the worse it is. @param {string} sort */

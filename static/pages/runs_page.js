@@ -22,6 +22,7 @@ import { Waiting } from "./waiting.js";
 const POLL_MS = 1000;
 /** So many times as long as an answer took, the next is not asked for: many runs are no load. */
 const PAUSE = 15;
+const LONGEST_PAUSE_MS = 10_000;
 const DEFAULT_ORIGIN = "http://127.0.0.1:8765";
 
 export class RunsPage {
@@ -41,6 +42,8 @@ export class RunsPage {
     this.search.value = this.query.text;
     /** @type {readonly RunRow[]} newest first */
     this.known = [];
+    /** How often the runs were asked for. */
+    this.asked = 0;
     /** What could not be done, by what was tried. */
     this.problems = { change: "", courses: "" };
     /** @type {Since | null} */
@@ -68,17 +71,24 @@ export class RunsPage {
     }
     const begun = performance.now();
     await this.#read();
-    setTimeout(() => this.poll(), Math.max(POLL_MS, PAUSE * (performance.now() - begun)));
+    const pause = Math.min(LONGEST_PAUSE_MS, PAUSE * (performance.now() - begun));
+    setTimeout(() => this.poll(), Math.max(POLL_MS, pause));
   }
 
+  /** Ask and show; what an earlier question is answered with later is older, and is left. */
   async #read() {
+    this.asked += 1;
+    const own = this.asked;
     try {
-      this.known = (await getJson("/api/runs?archived=true")).runs;
+      const { runs } = await getJson("/api/runs?archived=true");
+      if (own !== this.asked) return;
+      this.known = runs;
       this.lost = null;
       this.waiting.end();
       this.table.keepKnown(this.known);
       void this.#drawCourses(this.#show());
     } catch (error) {
+      if (own !== this.asked) return;
       this.lost ??= new Since();
       this.waiting.render({ connected: false, lostFor: 0 });
       const why = error instanceof Error ? error.message : String(error);

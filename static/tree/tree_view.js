@@ -62,6 +62,11 @@ export class TreeView {
     this.#draw();
   }
 
+  /** Does somebody point at a row, or go through the rows by the keyboard? */
+  isHeld() {
+    return this.list.matches(":hover") || this.grid.matches(":focus-visible");
+  }
+
   /** How many rows there is room for. */
   get room() {
     return Math.floor(this.body.clientHeight / ROW_HEIGHT);

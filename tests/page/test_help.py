@@ -48,3 +48,10 @@ def test_a_run_is_exported_from_its_page(play: Play, open_run: OpenRun, run: str
         assert download.value.suggested_filename == file
         assert download.value.path().stat().st_size > 0
         expect(page.get_by_role("link", name=name)).to_be_hidden()
+    page.goto(f"{page.url}?why=a.weight")
+    expect(page.locator("#why")).to_be_visible()
+    page.get_by_role("button", name="Export").click()
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("link", name="CSV")).to_be_hidden()
+    expect(page.get_by_role("button", name="Export")).to_be_focused()
+    assert "why=" in page.url, "Escape closes the menu alone"

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 
-from playwright.sync_api import expect
+from playwright.sync_api import APIResponse, Route, expect
 
 from tests.page.conftest import OpenPage
 from tests.support.probing import ABSENT, PRESENT, FakeProbe, alert, hello, table_row
 from tests.support.serving import ServerProcess
+from tests.support.waiting import wait_for
 
 
 def test_an_empty_list_tells_how_to_attach(server: ServerProcess, open_page: OpenPage) -> None:
@@ -134,9 +135,18 @@ def test_runs_are_renamed_archived_and_deleted(server: ServerProcess, open_page:
         dialog.get_by_label("Notes").fill("to keep")
         dialog.get_by_role("button", name="Save").click()
         expect(dialog.get_by_role("alert")).to_contain_text("is already named 'second'")
+        late: list[tuple[Route, APIResponse]] = []
+        asking = "**/api/runs?archived=true"
+        page.route(asking, lambda route: late.append((route, route.fetch())), times=1)
+        wait_for(lambda: page.evaluate("1") and late, 20, "the list is asked for")
         dialog.get_by_label("Name").fill("best")
         dialog.get_by_label("Name").press("Enter")
         expect(dialog).to_be_hidden()
+        expect(page.get_by_label("Choose best")).to_be_checked()
+        with page.expect_response(asking):
+            late[0][0].fulfill(response=late[0][1])
+        page.evaluate("new Promise(requestAnimationFrame)")
+        assert page.get_by_label("Choose best").count() == 1, "an older answer came later"
         row = server.get(f"/api/runs/{'a' * 16}")
         assert (row["name"], row["tags"], row["notes"]) == ("best", ["good", "lr 0.1"], "to keep")
 

@@ -91,7 +91,8 @@ def test_a_column_sorts_the_parameters(play: Play, open_run: OpenRun, run: str) 
     names = ["a.weight", "b.weight", "c.weight"]
     looked_at = {"update_ratio": [0.25, 0.5, float("nan")], "weight_norm": [1, 1, 1]}
     states = [PRESENT, ABSENT, PRESENT]
-    play(run, *names).sample(1, [3, 1, 2], states, **looked_at)
+    probe = play(run, *names)
+    probe.sample(1, [3, 1, 2], states, **looked_at)
     page = open_run(run)
     head = page.page.get_by_role("columnheader", name="Update")
     head.get_by_role("button").click()
@@ -101,6 +102,13 @@ def test_a_column_sorts_the_parameters(play: Play, open_run: OpenRun, run: str) 
     assert "sort=-update_ratio" in page.page.url
     page.page.get_by_role("button", name="Grad norm").click()
     page.expect_rows(["a.weight", "c.weight", "b.weight"])
+    page.row("a.weight").hover()
+    probe.sample(2, [1, 3, 2], [PRESENT, PRESENT, PRESENT])
+    expect(page.row("a.weight").locator(".norm")).to_have_text("1.00")
+    page.expect_rows(["a.weight", "c.weight", "b.weight"])
+    page.page.mouse.move(0, 0)
+    probe.sample(3, [3, 1, 2], states)
+    expect(page.row("a.weight").locator(".norm")).to_have_text("3.00")
     page.page.get_by_role("button", name="State").click()
     page.expect_rows(["b.weight", "a.weight", "c.weight"])
     assert "sort=-state" in page.page.url
