@@ -204,6 +204,9 @@ def test_a_hidden_page_draws_nothing(play: Play, open_run: OpenRun, run: str) ->
     probe.sample(1, [0.5])
     page = open_run(run)
     page.until_step(1)
+    page.page.locator("#flow .scatterlayer").first.wait_for(state="attached")
+    page.page.locator("#heatmap canvas:not([aria-busy])").wait_for()
+    page.page.wait_for_load_state("networkidle")
     page.page.evaluate(
         "Object.defineProperty(document, 'hidden', {get: () => window.away, configurable: true});"
         "window.away = true; document.dispatchEvent(new Event('visibilitychange'));"
