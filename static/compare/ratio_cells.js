@@ -46,7 +46,7 @@ export function ratioCells(one, other, columns) {
   const at = (row, column) => [sideOf(one.cells, rows[row][0], reads[0][column]), sideOf(other.cells, rows[row][1], reads[1][column])];
   const doublings = Float32Array.from({ length: rows.length * columns }, (_, i) => {
     const [first, second] = at(Math.floor(i / columns), i % columns);
-    return Math.log2(second.value / first.value);
+    return first.value > 0 && second.value > 0 ? Math.log2(second.value / first.value) : NaN;
   });
   return {
     names: rows.map(([row]) => one.cells.names[row]),

@@ -10,7 +10,8 @@
  * @property {Uint32Array} states by wire code
  * @property {number} ground below the pattern of a state
  */
-import { STATES } from "../model/states.js";
+import { stateCode, STATES } from "../model/states.js";
+import { ZERO_SHADE } from "./cells.js";
 
 /** How wide what stands out is at least, in CSS px. */
 const NARROWEST = 2;
@@ -35,6 +36,7 @@ const PATTERNS = Object.freeze({
 /** How bad each state is by wire code, 0 for one that is only a value. */
 const RANKS = Uint8Array.from(STATES, ({ name, severity }) => (name in PATTERNS ? 16 - severity : 0));
 const TROUBLES = Uint8Array.from(STATES, ({ standing }) => (standing === "trouble" ? 1 : 0));
+const ZERO_STATE = stateCode("zero");
 const PATTERN_OF = STATES.map(({ name }) => PATTERNS[name] ?? null);
 
 /**
@@ -109,17 +111,27 @@ export function paintCells(cells, axis, tops, inks, ratio) {
       if (column < 0) continue;
       const at = row * cells.columns + column;
       const shade = cells.shades[at];
-      const pattern = PATTERN_OF[cells.states[at]] ?? null;
-      const patterned = pattern === null ? bottom : shade > 0 ? top + Math.ceil((bottom - top) * VALUE_SHARE) : top;
+      const state = patternedState(cells.states[at], shade);
+      const pattern = PATTERN_OF[state] ?? null;
+      const patterned = pattern === null ? bottom : shade > ZERO_SHADE ? top + Math.ceil((bottom - top) * VALUE_SHARE) : top;
       for (let y = top; y < patterned; y += 1) pixels[y * width + x] = inks.shades[shade];
       if (pattern === null) continue;
-      const ink = inks.states[cells.states[at]];
+      const ink = inks.states[state];
       for (let y = patterned; y < bottom; y += 1) {
         pixels[y * width + x] = pattern(Math.floor(x / gap), Math.floor(y / gap)) ? ink : inks.ground;
       }
     }
   }
   return pixels;
+}
+
+/**
+ * The state whose pattern a cell has: its own, or that of zero where the value is, as of a weight that stays.
+ * @param {number} state wire code
+ * @param {number} shade
+ */
+function patternedState(state, shade) {
+  return RANKS[state] === 0 && shade === ZERO_SHADE ? ZERO_STATE : state;
 }
 
 /**

@@ -9,11 +9,13 @@
  * @property {ArrayLike<string>} rows names
  * @property {ArrayLike<number>} parameters how many are in each row
  * @property {ArrayLike<number>} range decades of shade 1 and shade 255
- * @property {Uint8Array} shades row by row, 0 for no value above zero
+ * @property {Uint8Array} shades row by row
  * @property {Uint8Array} states wire codes, row by row
  */
 
-const SHADES = 254;
+/** The shade of zero; 0 is that of no value. */
+export const ZERO_SHADE = 1;
+const SHADES = 253;
 /** A pause between columns is a gap when it is so many times as long as usual. */
 const GAP = 4;
 
@@ -56,10 +58,10 @@ export class Cells {
 
   /**
    * The decade that a shade stands for.
-   * @param {number} shade 1 to 255
+   * @param {number} shade 2 to 255
    */
   decadeOf(shade) {
-    return this.least + ((shade - 1) / SHADES) * (this.greatest - this.least);
+    return this.least + ((shade - ZERO_SHADE - 1) / SHADES) * (this.greatest - this.least);
   }
 
   /**
@@ -69,6 +71,7 @@ export class Cells {
    */
   valueOf(row, column) {
     const shade = this.shades[row * this.columns + column];
+    if (shade === ZERO_SHADE) return 0;
     return shade === 0 ? NaN : 10 ** this.decadeOf(shade);
   }
 
@@ -85,7 +88,7 @@ export class Cells {
   extent(outliers) {
     const counts = new Uint32Array(256);
     for (const shade of this.shades) counts[shade] += 1;
-    counts[0] = 0;
+    counts.fill(0, 0, ZERO_SHADE + 1);
     const trimmed = counts.reduce((sum, count) => sum + count, 0) * outliers;
     const low = beyond(counts, trimmed, 1);
     const high = beyond(counts, trimmed, -1);

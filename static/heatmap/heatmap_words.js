@@ -124,7 +124,8 @@ function figureAt({ value, from, to }) {
 function figureWords(cells, row, column, of, stat) {
   const label = STATISTICS[stat].label;
   const value = cells.valueOf(row, column);
-  if (Number.isNaN(value)) return `${label}: none above zero`;
+  if (Number.isNaN(value)) return `${label}: no value`;
+  if (value === 0) return `${label}: 0`;
   const single = cells.sizes[row] === 1 && cells.first[column] === cells.last[column];
   return `${label}${single ? "" : `, ${FIGURES[of]}`}: ${formatNumber(value)}${marginWords(cells.precision)}`;
 }

@@ -6,14 +6,15 @@
  */
 import { rampRgb } from "../model/norm_scale.js";
 import { STATES } from "../model/states.js";
+import { ZERO_SHADE } from "./cells.js";
 
 /**
- * The colour of each shade by a domain of decades; shade 0, no value, is clear.
+ * The colour of each shade by a domain of decades; no value and zero are clear.
  * @param {Pick<Cells, "decadeOf">} cells
  * @param {readonly [number, number]} domain
  */
 export function shadeInks(cells, [low, high]) {
-  return Uint32Array.from({ length: 256 }, (_, shade) => (shade === 0 ? 0 : packed(rampRgb((cells.decadeOf(shade) - low) / (high - low)))));
+  return Uint32Array.from({ length: 256 }, (_, shade) => (shade <= ZERO_SHADE ? 0 : packed(rampRgb((cells.decadeOf(shade) - low) / (high - low)))));
 }
 
 /**

@@ -23,8 +23,10 @@ Step = Annotated[int | None, Query(ge=0, le=limits.NUMBER)]
 Match = Annotated[str | None, Query(min_length=1, max_length=limits.NEIGHBOURS_CHARACTERS)]
 
 _LABELS = [state.label for state in State]
-_SHADES = 254
-"""Steps between the least and the greatest value of a packed heat map."""
+_ZERO, _LEAST = 1, 2
+"""The shades of a packed heat map for zero, and for the least value above it."""
+_SHADES = 255 - _LEAST
+"""Steps from there to the greatest value."""
 
 
 def get_heatmap(
@@ -85,17 +87,17 @@ def _columns(found: Heatmap) -> dict[str, Column]:
 
 
 def shaded(values: Values) -> tuple[np.ndarray[tuple[int, ...], np.dtype[np.uint8]], float, float]:
-    """Return values above zero in a byte each, and the decades of the first shade and the last.
+    """Return values in a byte each, and the decades of the least and the greatest above zero.
 
-    0 stands for no value above zero; 1 to 255 divide what is between the least and the greatest,
-    on a scale of logarithms.
+    0 stands for no value, 1 for zero; 2 to 255 divide what is between the least and the greatest
+    above it, on a scale of logarithms.
     """
-    shades = np.zeros(values.shape, np.uint8)
+    shades = np.where(values == 0, _ZERO, 0).astype(np.uint8)
     there = np.isfinite(values) & (values > 0)
     if not there.any():
         return shades, 0.0, 0.0
     decades = np.log10(values[there].astype(np.float64))
     least, greatest = float(decades.min()), float(decades.max())
     width = (greatest - least) or 1.0
-    shades[there] = np.round((decades - least) / width * _SHADES).astype(np.uint8) + 1
+    shades[there] = np.round((decades - least) / width * _SHADES).astype(np.uint8) + _LEAST
     return shades, least, greatest

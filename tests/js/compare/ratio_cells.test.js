@@ -8,8 +8,8 @@ import { cellsOf } from "../support/heatmap_cells.js";
 const TIMES = { steps: [], times: [] };
 
 test("cells of the same row and place are held against each other, and what one has not is no ratio", () => {
-  const one = cellsOf([[1, 1, 128, 0], [128, 128, 128, 128]], { rows: ["a", "b"] });
-  const other = cellsOf([[255, 1], [128, 128]], { rows: ["a", "c"], first: [10, 11], last: [10, 11] });
+  const one = cellsOf([[2, 2, 128, 0], [128, 128, 128, 128]], { rows: ["a", "b"] });
+  const other = cellsOf([[255, 2], [128, 128]], { rows: ["a", "c"], first: [10, 11], last: [10, 11] });
   const axes = [alignedAxis({ steps: [0, 3], times: TIMES }, "start"), alignedAxis({ steps: [10, 11], times: TIMES }, "start")];
   const ratio = ratioCells({ cells: one, axis: axes[0] }, { cells: other, axis: axes[1] }, 4);
   assert.ok(ratio !== null);
@@ -18,6 +18,12 @@ test("cells of the same row and place are held against each other, and what one 
   const [first, second] = ratio.at(0, 3);
   assert.deepEqual([first.step, second.step], [3, null]);
   assert.ok(ratio.precision > one.precision);
+});
+
+test("to a value of zero there is no ratio", () => {
+  const axis = alignedAxis({ steps: [0, 1], times: TIMES }, "start");
+  const ratio = ratioCells({ cells: cellsOf([[1, 9]]), axis }, { cells: cellsOf([[9, 1]]), axis }, 2);
+  assert.deepEqual(Array.from(ratio?.doublings ?? []), [NaN, NaN]);
 });
 
 test("without an axis there is no ratio", () => {

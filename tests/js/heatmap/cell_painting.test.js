@@ -45,6 +45,15 @@ test("a state has a pattern of its own, below the value where there is one", () 
   assert.deepEqual(new Set(pixels.subarray(28, 32)), new Set([1000, 2000]));
 });
 
+test("a weight that stays has the pattern of zero, and what was not measured has none", () => {
+  const cells = cellsOf([[1, 0]], { codes: [[PRESENT, PRESENT]] });
+  const inks = { shades: new Uint32Array(256), states: Uint32Array.from({ length: 8 }, (_, code) => 1000 + code), ground: 2000 };
+  const pixels = paintCells(cells, new StepAxis([0, 1], 0, 8), [0, 6], inks, 1);
+  const column = (/** @type {number} */ x) => [0, 1, 2, 3].map((y) => pixels[y * 8 + x]);
+  assert.deepEqual(column(0), [1000 + stateCode("zero"), 2000, 2000, 1000 + stateCode("zero")]);
+  assert.deepEqual(column(7), [0, 0, 0, 0]);
+});
+
 test("runs of a state end where it changes", () => {
   const codes = [PRESENT, FROZEN, FROZEN, NONFINITE, PRESENT];
   assert.deepEqual(stateRuns(cellsOf([[1, 0, 0, 0, 1]], { codes: [codes] }), 0), [

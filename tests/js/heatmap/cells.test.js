@@ -4,11 +4,12 @@ import { test } from "node:test";
 import { cellsOf } from "../support/heatmap_cells.js";
 
 test("a shade is a value again, and says how far it may be off", () => {
-  const cells = cellsOf([[1, 255, 128, 0]]);
+  const cells = cellsOf([[2, 255, 128, 0, 1]]);
   assert.equal(cells.valueOf(0, 0), 0.01);
   assert.equal(cells.valueOf(0, 1), 100);
   assert.ok(Number.isNaN(cells.valueOf(0, 3)));
-  assert.ok(Math.abs(cells.precision - (10 ** (4 / 508) - 1)) < 1e-12);
+  assert.equal(cells.valueOf(0, 4), 0);
+  assert.ok(Math.abs(cells.precision - (10 ** (4 / 506) - 1)) < 1e-12);
 });
 
 test("a column reaches to the next sample, but not over a gap", () => {
@@ -26,8 +27,8 @@ test("an answer without a column has no steps, and one with a single sample has 
 });
 
 test("outliers are left out of the extent of the values", () => {
-  const cells = cellsOf([[...Array(98).fill(128), 1, 255]]);
+  const cells = cellsOf([[...Array(98).fill(128), 2, 255]]);
   assert.deepEqual(cells.extent(0.02), [10 ** cells.decadeOf(128), 10 ** cells.decadeOf(128)]);
   assert.deepEqual(cells.extent(0), [0.01, 100]);
-  assert.deepEqual(cellsOf([[0, 0]]).extent(0.02), []);
+  assert.deepEqual(cellsOf([[0, 1]]).extent(0.02), []);
 });

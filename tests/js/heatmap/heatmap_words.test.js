@@ -12,11 +12,15 @@ test("the caption has the true resolution", () => {
   assert.equal(captionOf(cells, [0, 47], 4, "max", "grad_norm"), "1 px = 12 steps; a cell is 24 steps: greatest gradient norm, worst state");
 });
 
+test("a value that was not measured is none, and no zero", () => {
+  assert.equal(cellLines(cellsOf([[9, 0]]), 0, 1, "max", "update_ratio")[2], "Update ratio: no value");
+});
+
 test("a cell of one parameter at one step says its value, its margin and its state", () => {
-  const cells = cellsOf([[255, 0]], { codes: [[1, stateCode("zero")]] });
+  const cells = cellsOf([[255, 1, 0]], { codes: [[1, stateCode("zero"), 1]] });
   assert.deepEqual(cellLines(cells, 0, 0, "max", "grad_norm"), ["row0", "Step 0", "Gradient norm: 100 ± 1.8 %", "present"]);
   assert.deepEqual(cellLines(cells, 0, 1, "max", "grad_norm").slice(2), [
-    "Gradient norm: none above zero",
+    "Gradient norm: 0",
     "zero: Every element of the gradient is exactly 0.",
   ]);
 });

@@ -73,7 +73,7 @@ def test_rows_are_modules_where_there_is_no_room(shared_server: ServerProcess, p
 def test_columns_have_a_byte_for_a_value_and_one_for_a_state(
     shared_server: ServerProcess, path: str
 ) -> None:
-    """Shades divide the decades between the least and the greatest value; 0 is none of them."""
+    """Shades divide the decades of what is above zero; zero and no value have their own."""
     columns = read_columns(shared_server.page(path, headers=COLUMNS).content)
     assert columns["rows"] == ["encoder.weight", "encoder.bias", "head.weight"]
     assert columns["parameters"] == [1, 1, 1]
@@ -81,11 +81,11 @@ def test_columns_have_a_byte_for_a_value_and_one_for_a_state(
     least, greatest = columns["range"]
     assert (least, greatest) == pytest.approx((0, 3))
     values = [
-        None if shade == 0 else 10 ** (least + (shade - 1) / 254 * (greatest - least))
+        shade - 1 if shade < 2 else 10 ** (least + (shade - 2) / 253 * (greatest - least))
         for shade in columns["shades"]
     ]
-    assert values[:3] == [pytest.approx(1), None, pytest.approx(100, rel=0.02)]
-    assert values[3:] == [None, pytest.approx(10, rel=0.02), pytest.approx(1000), *[None] * 3]
+    assert values[:3] == [pytest.approx(1), 0, pytest.approx(100, rel=0.02)]
+    assert values[3:] == [-1, pytest.approx(10, rel=0.02), pytest.approx(1000), *[-1] * 3]
     assert columns["states"] == [1, 2, 1, 4, 1, 1, 6, 6, 6]
 
 
