@@ -40,8 +40,8 @@ export class SelectionBar {
     const hidden = chosen.filter(({ id }) => !listed.some((run) => run.id === id)).length;
     const note = hidden === 0 ? "" : hidden === chosen.length ? ", not listed" : `, ${hidden} of them not listed`;
     setText(this.count, chosen.length === 0 ? "" : `${plural(chosen.length, "run")} chosen${note}`);
-    const comparable = chosen.length > 1 && chosen.length <= MOST_RUNS;
-    bar(this.compare, comparable ? "" : `Choose two to ${MOST_RUNS} runs to compare them.`);
+    const comparable = chosen.length > 0 && chosen.length <= MOST_RUNS;
+    bar(this.compare, comparable ? "" : `Choose up to ${MOST_RUNS} runs to compare them, or one to compare ranges of its steps.`);
     setAttribute(this.compare, "href", comparable ? compareLink(ids.map((id) => ({ id, range: null }))) : null);
     bar(this.edit, chosen.length === 1 ? "" : "Choose one run to change its name, tags and notes.");
     bar(this.archive, chosen.length > 0 ? "" : "Choose the runs that the list is to leave out.");
