@@ -145,14 +145,14 @@ export class LineData {
   shown(view) {
     const { metrics, rangeMetrics } = this;
     const { range } = view;
-    if (range === null) return { series: this.series.byName, metrics, near: metrics, coarse: false };
+    if (range === null) return { series: this.#held(this.series, view), metrics, near: metrics, coarse: false };
     const names = this.#namesOf(view);
     const fine = rangeMetrics.has(range, names);
     /** @type {Map<string, Track>} */
     const series = new Map();
     let coarse = tabOf(view) === "metrics" && !fine;
     for (const name of tabOf(view) === "metrics" ? [] : view.selected) {
-      const found = this.#seriesWithin(name, range);
+      const found = this.#seriesWithin(name, range, view);
       if (found.track !== undefined) series.set(name, found.track);
       coarse ||= found.coarse;
     }
@@ -162,11 +162,22 @@ export class LineData {
   /**
    * @param {string} name
    * @param {StepRange} range
+   * @param {View} view
    * @returns {{track: Track | undefined, coarse: boolean}}
    */
-  #seriesWithin(name, range) {
-    const near = this.rangeSeries.byName.get(name);
+  #seriesWithin(name, range, view) {
+    const near = this.#held(this.rangeSeries, view).get(name);
     if (near !== undefined && covers(near.range, range)) return { track: near, coarse: !sameRange(near.range, range) };
-    return { track: this.series.byName.get(name) ?? near, coarse: true };
+    return { track: this.#held(this.series, view).get(name) ?? near, coarse: true };
+  }
+
+  /**
+   * What a store holds of the statistic that is looked at: nothing while it still has another.
+   * @param {SeriesStore} store
+   * @param {View} view
+   * @returns {SeriesStore["byName"]}
+   */
+  #held(store, { stat }) {
+    return store.stat === stat ? store.byName : new Map();
   }
 }

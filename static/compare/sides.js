@@ -60,3 +60,14 @@ export function withAnotherRange(sides, place, reached) {
   const other = follows ? [last + 1, range === null ? reached : Math.min(reached, last + 1 + span)] : [Math.max(0, first - 1 - span), Math.max(0, first - 1)];
   return sides.flatMap((side, at) => (at === place ? [{ id, range: /** @type {StepRange} */ ([first, last]) }, { id, range: other }] : [side]));
 }
+
+/**
+ * Which of the first and the last step of a range cannot be meant, as a person typed them; −1 for neither.
+ * @param {readonly string[]} typed
+ * @param {number} reached the run's latest step
+ */
+export function wrongStep(typed, reached) {
+  const [first, last] = typed.map((text) => (/^\d{1,15}$/.test(text.trim().replaceAll(",", "")) ? Number(text.replaceAll(",", "")) : NaN));
+  if (!(first <= reached)) return 0;
+  return last >= first ? -1 : 1;
+}

@@ -11,12 +11,28 @@ export class Address {
     /** @type {string | null} what was typed, until the browser has it */
     this.typed = null;
     this.written = -Infinity;
+    /** Is the latest entry that of a movement over the steps, which may go on? */
+    this.moving = false;
   }
 
   /** Something was done that Back undoes. @param {string} address */
   push(address) {
     this.#writeTyped();
-    if (address !== location.pathname + location.search) history.pushState(null, "", address);
+    this.moving = false;
+    if (address === location.pathname + location.search) return;
+    history.pushState(null, "", address);
+  }
+
+  /**
+   * Other steps are shown; what goes on from the movement before is undone with it.
+   * @param {string} address
+   * @param {boolean} goesOn
+   */
+  move(address, goesOn) {
+    if (address === location.pathname + location.search) return;
+    if (goesOn && this.moving) this.replace(address);
+    else this.push(address);
+    this.moving = true;
   }
 
   /** A small thing was done, which Back does not undo by itself. @param {string} address */
@@ -35,6 +51,7 @@ export class Address {
 
   /** Back or Forward was pressed: what was typed before belongs to another address. */
   turn() {
+    this.moving = false;
     this.typed = null;
   }
 

@@ -17,7 +17,7 @@ import { renderDifferences, swatch } from "../compare/difference_table.js";
 import { metricNames, overlayFigure } from "../compare/overlay_figure.js";
 import { RatioPanel } from "../compare/ratio_panel.js";
 import { renderRatios } from "../compare/ratio_table.js";
-import { compareLink, MOST_RUNS, namedSides, sideText, withAnotherRange } from "../compare/sides.js";
+import { compareLink, MOST_RUNS, namedSides, sideText, withAnotherRange, wrongStep } from "../compare/sides.js";
 
 const AGAIN_MS = 5000;
 const HEIGHT = 180;
@@ -81,7 +81,8 @@ export class ComparePage {
 
   #drawRuns() {
     const list = byId("compared", HTMLElement);
-    if (list.contains(document.activeElement) && document.activeElement instanceof HTMLInputElement) return;
+    // Whoever is in the list goes on there; what changes by itself in it is the latest step alone.
+    if (list.contains(document.activeElement)) return;
     list.replaceChildren(...this.runs.map((compared, place) => this.#entry(compared, place)));
   }
 
@@ -113,7 +114,7 @@ export class ComparePage {
       element("a", { href: `/runs/${encodeURIComponent(run.id)}${side.range === null ? "" : `?from=${side.range[0]}&to=${side.range[1]}`}` }, name),
       element("a", { class: "away", ...away }, "×"),
       form,
-      ...(this.sides.length < MOST_RUNS ? [element("a", another, "Another range")] : []),
+      ...(this.sides.length < MOST_RUNS && run.step > 0 ? [element("a", another, "Another range")] : []),
       element("span", { class: "note" }, `${run.status}, step ${formatCount(run.step)}, started ${new Date(run.started * 1000).toLocaleString()}`),
     );
   }
@@ -125,7 +126,7 @@ export class ComparePage {
    */
   #chooseSteps(at, inputs, reached) {
     const given = inputs.map(({ value }) => Number(value.replaceAll(",", "")));
-    const wrong = inputs.find((_, i) => !Number.isInteger(given[i]) || given[i] < 0) ?? (given[0] > given[1] ? inputs[1] : null);
+    const wrong = inputs[wrongStep(inputs.map(({ value }) => value), reached)] ?? null;
     for (const input of inputs) input.setCustomValidity(input === wrong ? `Give whole steps from 0 to ${formatCount(reached)}, the first before the last.` : "");
     if (wrong !== null) {
       wrong.reportValidity();

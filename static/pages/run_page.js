@@ -162,8 +162,8 @@ export class RunPage {
   showRange(range, goesOn) {
     this.view.range = range;
     this.panels.lines.data.hurry();
-    if (goesOn) this.#replaceView();
-    else this.#changed();
+    this.address.move(this.#address, goesOn);
+    this.#show();
   }
 
   /** Back or Forward was pressed: show what the address says. */

@@ -128,6 +128,7 @@ def missing(rank: int, size: int) -> object:
     """The last rank has no run: what is asked is refused by its name, and nobody waits."""
     longest, off = 0.0, []
     ranks = None if rank == size - 1 else joined(0.5)
+    dist.barrier()
     if ranks is not None:
         if rank == 0:
             ranks.publish({"number": 1})

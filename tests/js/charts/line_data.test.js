@@ -185,3 +185,12 @@ test("a server that is away in mid-zoom leaves the whole run's lines, and is ask
   await made.fetchMissing(view, 100, 50);
   assert.deepEqual([made.shown(view).coarse, queries.length], [false, 4]);
 });
+
+test("while a statistic is asked for, nothing of the one before is shown under its name", async (context) => {
+  const { made } = data(context, answers);
+  await made.fetchMissing(SERIES, 100, 1);
+  assert.equal(made.shown(SERIES).series.size, 1);
+  for (const query of ["?selected=a&stat=weight_norm", "?selected=a&stat=weight_norm&from=1&to=1"]) {
+    assert.equal(made.shown(readView(query)).series.size, 0);
+  }
+});

@@ -1,7 +1,7 @@
 /** What the address of a comparison names. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { compareLink, MOST_RUNS, namedSides, withAnotherRange } from "../../../static/compare/sides.js";
+import { compareLink, MOST_RUNS, namedSides, withAnotherRange, wrongStep } from "../../../static/compare/sides.js";
 
 test("an address names runs and ranges of them, each once, and a link names them again", () => {
   const sides = namedSides("?run=a&run=a@5-9&run=a@9-5&run=a&run=b@x-1&run=");
@@ -20,4 +20,10 @@ test("beside a run stand its halves, beside a range what follows it, or what was
   assert.deepEqual(ranges(withAnotherRange([a, b], 0, 101)), [[0, 50], [51, 101], null]);
   assert.deepEqual(ranges(withAnotherRange([{ id: "a", range: [10, 19] }], 0, 25)), [[10, 19], [20, 25]]);
   assert.deepEqual(ranges(withAnotherRange([{ id: "a", range: [10, 25] }], 0, 25)), [[10, 25], [0, 9]]);
+});
+
+test("steps are whole, of the run, and the first before the last", () => {
+  for (const typed of [["0", "6,000"], ["7", "7"], [" 1,000 ", "9000"], ["6000", "6000"]]) assert.equal(wrongStep(typed, 6000), -1, String(typed));
+  for (const typed of [["", "5"], ["-1", "5"], ["1.5", "5"], ["x", ""], ["7000", "9000"]]) assert.equal(wrongStep(typed, 6000), 0, String(typed));
+  for (const typed of [["5", ""], ["5", "4"], ["5", "1e3"]]) assert.equal(wrongStep(typed, 6000), 1, String(typed));
 });

@@ -49,3 +49,24 @@ test("a view that is in the address already is no new entry", () => {
   new Address().push("/runs/a");
   assert.deepEqual(entries, ["/runs/a"]);
 });
+
+test("a movement is one entry, but not over another entry, nor after Back", () => {
+  const address = new Address();
+  address.move("/runs/a?from=1&to=9", true);
+  address.move("/runs/a?from=2&to=8", true);
+  assert.deepEqual(entries, ["/runs/a", "/runs/a?from=2&to=8"]);
+  address.push("/runs/a?from=2&to=8&tab=metrics");
+  address.move("/runs/a?from=3&to=7&tab=metrics", true);
+  assert.equal(entries.length, 4);
+  entries.pop();
+  address.turn();
+  address.move("/runs/a?from=4&to=6&tab=metrics", true);
+  assert.deepEqual(entries.slice(2), ["/runs/a?from=2&to=8&tab=metrics", "/runs/a?from=4&to=6&tab=metrics"]);
+});
+
+test("a movement that leads nowhere does not let the next go over what was before", () => {
+  const address = new Address();
+  address.move("/runs/a", false);
+  address.move("/runs/a?from=1&to=9", true);
+  assert.deepEqual(entries, ["/runs/a", "/runs/a?from=1&to=9"]);
+});
