@@ -4,6 +4,8 @@
  * @typedef {import("./line_traces.js").Line} Line
  * @typedef {import("../model/view_url.js").StepRange} StepRange
  */
+import { beginningOf } from "./track.js";
+
 const HEAD = Object.freeze(["name", "first_step", "last_step", "last", "min", "max", "not_finite", "smoothed"]);
 
 /**
@@ -13,10 +15,11 @@ const HEAD = Object.freeze(["name", "first_step", "last_step", "last", "min", "m
  * @param {StepRange | null} range the steps in sight
  */
 export function linesCsv(lines, range) {
-  const [from, to] = range ?? [0, Infinity];
+  const [from, to] = range ?? [-Infinity, Infinity];
   const rows = lines.flatMap(({ name, steps, values, min, max, nonfinite, everySample, smooth }) =>
     steps.flatMap((step, i) => {
-      const first = everySample ? step : i === 0 ? Math.min(from, step) : steps[i - 1] + 1;
+      const begins = range === null ? beginningOf({ steps, everySample }) : Math.min(from, step);
+      const first = everySample ? step : i === 0 ? begins : steps[i - 1] + 1;
       if (step < from || first > to) return [];
       return [[name, first, step, values[i], min[i], max[i], nonfinite[i], smooth?.[i] ?? null]];
     }),

@@ -145,3 +145,13 @@ export function stepRange(tracks) {
     Math.max(...tracks.map(({ steps }) => steps[steps.length - 1] ?? -Infinity)),
   ];
 }
+
+/**
+ * Where a line begins. Of buckets only the last steps are told: the first is taken to be as wide as the next.
+ * @param {{steps: readonly number[], everySample: boolean}} line
+ */
+export function beginningOf({ steps, everySample }) {
+  const first = steps[0] ?? Infinity;
+  if (everySample || steps.length < 2) return first;
+  return Math.max(Math.min(1, first), first - (steps[1] - first) + 1);
+}

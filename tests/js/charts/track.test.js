@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { bucketed, joined, lastStep, stepRange, trackOf, trackWithin } from "../../../static/charts/track.js";
+import { beginningOf, bucketed, joined, lastStep, stepRange, trackOf, trackWithin } from "../../../static/charts/track.js";
 
 const COUNT = 2000;
 
@@ -63,4 +63,12 @@ test("what a track has within a range, with a point to either side", () => {
 test("a bucket tells of all that was not finite in it, each once", () => {
   const track = { ...trackOf({ steps: [1, 2, 3, 4], values: [null, null, null, 1] }), nonfinite: ["NaN", "∞", "NaN", ""] };
   assert.deepEqual(bucketed(track, 1).nonfinite, ["NaN, ∞"]);
+});
+
+test("a line of buckets begins a bucket before the end of its first, and one of samples at the first", () => {
+  assert.equal(beginningOf({ steps: [12, 24, 36], everySample: false }), 1);
+  assert.equal(beginningOf({ steps: [512, 524], everySample: false }), 501);
+  assert.equal(beginningOf({ steps: [10, 30], everySample: false }), 1);
+  assert.equal(beginningOf({ steps: [12, 24], everySample: true }), 12);
+  assert.equal(beginningOf({ steps: [7], everySample: false }), 7);
 });
