@@ -22,7 +22,7 @@ import { Waiting } from "./waiting.js";
 const POLL_MS = 1000;
 /** So many times as long as an answer took, the next is not asked for: many runs are no load. */
 const PAUSE = 15;
-const LONGEST_PAUSE_MS = 10_000;
+const LONGEST_PAUSE_MS = 2000;
 const DEFAULT_ORIGIN = "http://127.0.0.1:8765";
 
 export class RunsPage {

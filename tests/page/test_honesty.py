@@ -79,7 +79,7 @@ def test_a_finished_run_cannot_be_changed(play: Play, open_run: OpenRun, run: st
     probe.bye(1)
     banner = page.page.locator("#run-banner")
     expect(banner).to_contain_text("has finished")
-    expect(banner).to_contain_text("stays here as long as the server runs")
+    expect(banner).to_contain_text("stays here, until somebody deletes it")
     toggle = page.row("a.weight").get_by_role("checkbox")
     expect(toggle).to_have_attribute("aria-disabled", "true")
     toggle.click(force=True)
