@@ -150,7 +150,9 @@ class Focus:
             look = self._pending.popleft()
             if look.step == step:
                 with self._timed():
-                    seen = [self._read(look, index) for index in look.parameters]
+                    # A page may name what is not there; the server refuses a frame that does.
+                    there = range(len(self._table.parameters))
+                    seen = [self._read(look, index) for index in look.parameters if index in there]
                 return Distributions(step, look.time, seen)
         return None
 

@@ -143,9 +143,18 @@ def test_the_factor_of_a_scaler_is_taken_out() -> None:
     assert (gradient.first, gradient.positive) == (0, [4])
 
 
-@pytest.mark.parametrize("index", [0, 1, 2, 7])
+def test_a_parameter_that_nobody_knows_is_left_out() -> None:
+    """The server refuses a frame that speaks of one, and the job would be shut out."""
+    job = Job(parameter(None))
+    job.focus.watch([7, 0], 30)
+    seen = job.step()
+    assert seen is not None
+    assert [each.parameter for each in seen.parameters] == [0]
+
+
+@pytest.mark.parametrize("index", [0, 1, 2])
 def test_what_is_not_there_is_told_as_missing(index: int) -> None:
-    """No gradient, a frozen parameter, one on the meta device, and one that nobody knows."""
+    """No gradient, a frozen parameter, and one on the meta device."""
     frozen = parameter(None)
     frozen.requires_grad_(False)
     job = Job(parameter(None), frozen, nn.Parameter(torch.empty(2, device="meta")))
