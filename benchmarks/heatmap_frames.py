@@ -12,8 +12,6 @@ Usage: python benchmarks/heatmap_frames.py [--parameters N] [--samples N] [--rou
 from __future__ import annotations
 
 import argparse
-import os
-import shutil
 import statistics
 import tempfile
 import time
@@ -21,6 +19,7 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
 
+from browsers import count_frames, counted_frames, launch
 from long_runs import long_run
 from playwright.sync_api import Page, sync_playwright
 from servers import processor_time, served
@@ -29,29 +28,10 @@ from sqlalchemy import select
 from gradgate.server.store.database import Store
 from gradgate.server.store.tables import runs
 
-ARGUMENTS = ("--no-sandbox", "--disable-quic", "--no-first-run", "--disable-background-networking")
 WHEEL = 60
 NOTCH = 130.0
 """Pixels of one turn of the wheel; forty of them lead from a million steps to a few dozen."""
 PERIOD_MS = 16
-
-COUNT = """() => {
-  const counted = { frames: 0, begun: performance.now(), last: 0, longest: 0, on: true };
-  const frame = (now) => {
-    if (!counted.on) return;
-    if (counted.last > 0) counted.longest = Math.max(counted.longest, now - counted.last);
-    counted.last = now;
-    counted.frames += 1;
-    requestAnimationFrame(frame);
-  };
-  requestAnimationFrame(frame);
-  window.counted = counted;
-}"""
-COUNTED = """() => {
-  const { counted } = window;
-  counted.on = false;
-  return { ...counted, seconds: (performance.now() - counted.begun) / 1000 };
-}"""
 
 
 def main() -> None:
@@ -66,10 +46,7 @@ def main() -> None:
     with folder as data, sync_playwright() as playwright:
         run = _made(Path(data), given.samples, given.parameters)
         with served(Path(data)) as (process, url):
-            browser = playwright.chromium.launch(
-                executable_path=os.environ.get("GRADGATE_CHROMIUM") or shutil.which("chromium"),
-                args=ARGUMENTS,
-            )
+            browser = launch(playwright)
             page = browser.new_page(viewport={"width": 1440, "height": 900})
             page.goto(f"{url}/runs/{run}")
             page.locator("#heatmap .caption:not(:empty)").wait_for()
@@ -115,9 +92,9 @@ def _measured(page: Page, process: int, gesture: Callable[[Page], None]) -> Figu
 
     page.on("requestfinished", finished)
     before = processor_time(process)
-    page.evaluate(COUNT)
+    count_frames(page)
     gesture(page)
-    found = page.evaluate(COUNTED)
+    found = counted_frames(page)
     page.remove_listener("requestfinished", finished)
     page.keyboard.press("Home")
     page.wait_for_load_state("networkidle")

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import shutil
 import statistics
 import subprocess
 import sys
@@ -19,11 +18,11 @@ from itertools import pairwise
 from pathlib import Path
 
 import torch
+from browsers import chromium
 from dashboard import Dashboard, dashboard
 from playwright.sync_api import Page, sync_playwright
 
 JOB = Path(__file__).with_name("latency_job.py")
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 SETTLE_MS = 30_000
 OBSERVE = """
 () => {
@@ -82,12 +81,6 @@ def watch(
 def latencies(made: dict[int, float], seen: list[tuple[int, float]]) -> list[float]:
     """Return seconds from each step to the first time that the page showed it or a later one."""
     return [next(at for shown, at in seen if shown >= step) - made[step] for step in made]
-
-
-def chromium() -> str | None:
-    """Return the Chromium to use; None for Playwright's own."""
-    found = (shutil.which(name) for name in BROWSERS)
-    return os.environ.get("GRADGATE_CHROMIUM") or next(filter(None, found), None)
 
 
 def parse() -> argparse.Namespace:

@@ -11,13 +11,11 @@ Usage: python benchmarks/page_memory.py [--parameters N] [--samples N] [--interv
 from __future__ import annotations
 
 import argparse
-import os
-import shutil
 import threading
 
 import numpy as np
+from browsers import launch
 from dashboard import dashboard
-from page_open import ARGUMENTS
 from page_traffic import RUN, Job
 from playwright.sync_api import Page, sync_playwright
 from websockets.sync.client import connect
@@ -39,10 +37,7 @@ def main() -> None:
         threading.Thread(target=job.read, daemon=True).start()
         server.wait_for_run(RUN)
         with sync_playwright() as playwright:
-            browser = playwright.chromium.launch(
-                executable_path=os.environ.get("GRADGATE_CHROMIUM") or shutil.which("chromium"),
-                args=ARGUMENTS,
-            )
+            browser = launch(playwright)
             page = browser.new_page(viewport={"width": 1440, "height": 900})
             page.goto(f"{server.url}/runs/{RUN}?selected={NAME}")
             page.locator("#tree .row").first.wait_for()

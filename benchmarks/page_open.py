@@ -11,21 +11,18 @@ Usage: python benchmarks/page_open.py [--parameters N ...] [--samples N] [--roun
 from __future__ import annotations
 
 import argparse
-import os
-import shutil
 import statistics
 import tempfile
 import time
 from pathlib import Path
 from typing import Any
 
+from browsers import ARGUMENTS, chromium
 from histories import record_run
 from playwright.sync_api import BrowserContext, Playwright, sync_playwright
 from servers import processor_time, served
 
 from gradgate.server.store.database import Store
-
-ARGUMENTS = ("--no-sandbox", "--disable-quic", "--no-first-run", "--disable-background-networking")
 
 
 def main() -> None:
@@ -65,7 +62,7 @@ def visit(playwright: Playwright, process: int, address: str) -> tuple[Figures, 
     with tempfile.TemporaryDirectory() as profile:
         context = playwright.chromium.launch_persistent_context(
             profile,
-            executable_path=os.environ.get("GRADGATE_CHROMIUM") or shutil.which("chromium"),
+            executable_path=chromium(),
             args=ARGUMENTS,
             viewport={"width": 1440, "height": 900},
         )

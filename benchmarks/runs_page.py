@@ -10,15 +10,13 @@ Usage: python benchmarks/runs_page.py [--runs N] [--rounds N]
 from __future__ import annotations
 
 import argparse
-import os
-import shutil
 import statistics
 import tempfile
 import time
 from pathlib import Path
 
+from browsers import launch
 from histories import record_run
-from page_open import ARGUMENTS
 from playwright.sync_api import Page, sync_playwright
 from servers import processor_time, served
 
@@ -45,10 +43,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         record_runs(Path(folder), given.runs)
         with served(Path(folder)) as (process, url), sync_playwright() as playwright:
-            browser = playwright.chromium.launch(
-                executable_path=os.environ.get("GRADGATE_CHROMIUM") or shutil.which("chromium"),
-                args=ARGUMENTS,
-            )
+            browser = launch(playwright)
             opened, letters, loads = [], [], []
             for _ in range(given.rounds):
                 page = browser.new_page(viewport={"width": 1440, "height": 900})

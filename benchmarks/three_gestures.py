@@ -12,13 +12,11 @@ Usage: python benchmarks/three_gestures.py [--samples N] [--pictures FOLDER]
 from __future__ import annotations
 
 import argparse
-import os
-import shutil
 import tempfile
 from pathlib import Path
 
+from browsers import launch
 from histories import SPIKE, record_run
-from page_open import ARGUMENTS
 from playwright.sync_api import Page, sync_playwright
 from servers import served
 
@@ -54,10 +52,7 @@ def main() -> None:
         run = record_run(store, given.samples, PARAMETERS, 1000, spikes=(spike,))
         store.close()
         with served(Path(folder)) as (_, url), sync_playwright() as playwright:
-            browser = playwright.chromium.launch(
-                executable_path=os.environ.get("GRADGATE_CHROMIUM") or shutil.which("chromium"),
-                args=ARGUMENTS,
-            )
+            browser = launch(playwright)
             page = browser.new_page(viewport={"width": 1440, "height": 900})
             page.goto(f"{url}/runs/{run}")
             gestures = 0

@@ -13,43 +13,27 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import shutil
 import statistics
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from browsers import count_frames, counted_frames, launch
 from histories import record_run
 from playwright.sync_api import CDPSession, Page, sync_playwright
 from servers import served
 
 from gradgate.server.store.database import Store
 
-ARGUMENTS = ("--no-sandbox", "--disable-quic", "--no-first-run", "--disable-background-networking")
 SCROLLED = 12_000
 SPEED = 4_000
 WORDS = "layers.11 p1"
 
-COUNT = """() => {
-  const counted = { frames: 0, wheels: 0, begun: performance.now(), last: 0, longest: 0, on: true };
+WHEELS = """() => {
+  window.wheels = 0;
   const body = document.querySelector("#tree .tree-body");
-  body.addEventListener("wheel", () => { counted.wheels += 1; }, { passive: true });
-  const frame = (now) => {
-    if (!counted.on) return;
-    if (counted.last > 0) counted.longest = Math.max(counted.longest, now - counted.last);
-    counted.last = now;
-    counted.frames += 1;
-    requestAnimationFrame(frame);
-  };
-  requestAnimationFrame(frame);
-  window.counted = counted;
-}"""
-COUNTED = """() => {
-  const { counted } = window;
-  counted.on = false;
-  return { ...counted, seconds: (performance.now() - counted.begun) / 1000 };
+  body.addEventListener("wheel", () => { window.wheels += 1; }, { passive: true });
 }"""
 TYPE = """async (words) => {
   const box = document.querySelector("#filter");
@@ -100,10 +84,7 @@ def opened(parameters: int, samples: int) -> Iterator[Page]:
         run = record_run(store, samples, parameters, 100)
         store.close()
         with served(Path(folder)) as (_process, url):
-            browser = playwright.chromium.launch(
-                executable_path=os.environ.get("GRADGATE_CHROMIUM") or shutil.which("chromium"),
-                args=ARGUMENTS,
-            )
+            browser = launch(playwright)
             page = browser.new_page(viewport={"width": 1440, "height": 900})
             page.goto(f"{url}/runs/{run}")
             page.locator("#tree .row").first.wait_for()
@@ -122,8 +103,9 @@ def scrolled(page: Page, devtools: CDPSession) -> Figures:
     """Turn the wheel over the tree, down and up again."""
     box = page.locator("#tree .tree-body").bounding_box()
     assert box is not None
+    page.evaluate(WHEELS)
     before = _busy(devtools)
-    page.evaluate(COUNT)
+    count_frames(page)
     for way in (-1, 1):
         devtools.send(
             "Input.synthesizeScrollGesture",
@@ -135,16 +117,16 @@ def scrolled(page: Page, devtools: CDPSession) -> Figures:
                 "gestureSourceType": "mouse",
             },
         )
-    found = page.evaluate(COUNTED)
-    return _figures(found, _busy(devtools) - before, found["wheels"])
+    found = counted_frames(page)
+    return _figures(found, _busy(devtools) - before, page.evaluate("window.wheels"))
 
 
 def filtered(page: Page, devtools: CDPSession) -> Figures:
     """Type a filter and take it back, a letter a frame."""
     before = _busy(devtools)
-    page.evaluate(COUNT)
+    count_frames(page)
     page.evaluate(TYPE, WORDS)
-    found = page.evaluate(COUNTED)
+    found = counted_frames(page)
     return _figures(found, _busy(devtools) - before, 3 * len(WORDS) + 2)
 
 

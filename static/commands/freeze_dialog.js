@@ -7,7 +7,7 @@
  * @typedef {import("../wire.js").Preview} Preview
  */
 import { find, setAttribute, setText } from "../base/dom.js";
-import { Refusal } from "../link/api.js";
+import { reasonOf, Refusal } from "../link/api.js";
 import { changed, consequence, firstDraft, headline, isBarred, knownOf, optionsOf, verb } from "./freeze_question.js";
 import { PreviewView } from "./preview_view.js";
 
@@ -110,7 +110,7 @@ export class FreezeDialog {
    * @param {import("./freeze_preview.js").Touched} known
    */
   #unanswered(error, known) {
-    const sentence = error instanceof Error ? error.message : String(error);
+    const sentence = reasonOf(error);
     if (error instanceof Refusal) {
       setAttribute(this.primary, "aria-disabled", "true");
       this.answer.refuse(sentence);

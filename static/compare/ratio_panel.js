@@ -10,7 +10,7 @@ import { visible } from "../base/visible.js";
 import { Cells } from "../heatmap/cells.js";
 import { modulesAround } from "../heatmap/heatmap_request.js";
 import { rowLabel } from "../heatmap/heatmap_words.js";
-import { getColumns } from "../link/api.js";
+import { getColumns, reasonOf } from "../link/api.js";
 import { alignedAxis, timeUnit } from "./alignment.js";
 import { rangeQuery } from "./compared_run.js";
 import { ratioCells } from "./ratio_cells.js";
@@ -93,7 +93,7 @@ export class RatioPanel {
       this.#answer = { key, cells: [new Cells(one), new Cells(two)] };
       this.#draw();
     } catch (error) {
-      if (key === this.#asked) setText(this.caption, error instanceof Error ? error.message : String(error));
+      if (key === this.#asked) setText(this.caption, reasonOf(error));
     }
   }
 

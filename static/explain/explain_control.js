@@ -7,7 +7,7 @@
  */
 import { byId, find } from "../base/dom.js";
 import { Memo } from "../base/memo.js";
-import { getJson } from "../link/api.js";
+import { getJson, reasonOf } from "../link/api.js";
 import { closedGates } from "../model/closed_gates.js";
 import { groupOf, groupWords } from "../model/optimizer_groups.js";
 import { stateOf } from "../model/states.js";
@@ -134,7 +134,7 @@ export class ExplainControl {
       await this.sender.post({ kind: "explain", target: known ? this.name : "*" });
       this.refusal = "";
     } catch (error) {
-      this.refusal = error instanceof Error ? error.message : String(error);
+      this.refusal = reasonOf(error);
     }
     this.render(this.name, this.locked);
   }

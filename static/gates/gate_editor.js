@@ -21,7 +21,7 @@
  * @property {(gate: GateRow | null) => void} onSwitch another gate of this place is to be edited
  */
 import { element, find, setAttribute, setText } from "../base/dom.js";
-import { Refusal } from "../link/api.js";
+import { reasonOf, Refusal } from "../link/api.js";
 import { ruleWords } from "../model/gate_words.js";
 import { CompletionBox } from "./completion_box.js";
 import { closingConsequence, missingIn } from "./gate_draft.js";
@@ -168,7 +168,7 @@ export class GateEditor {
 
   /** @param {unknown} error */
   #unanswered(error) {
-    const sentence = error instanceof Error ? error.message : String(error);
+    const sentence = reasonOf(error);
     this.chart.hide();
     this.wrong = error instanceof Refusal;
     if (this.wrong) this.trial.refuse(sentence);

@@ -18,7 +18,7 @@
  * @property {StepRange | null} range
  * @property {number | null} latest step of the latest sample
  */
-import { getColumns } from "../link/api.js";
+import { getColumns, reasonOf } from "../link/api.js";
 import { sameRange } from "../model/step_range.js";
 import { Cells } from "./cells.js";
 import { heatmapQuery } from "./heatmap_request.js";
@@ -79,7 +79,7 @@ export class HeatmapData {
         cells = new Cells(await this.get(`${this.api}/${heatmapQuery(wanted.subject, wanted.room, missing)}`));
         this.failure = "";
       } catch (error) {
-        this.failure = error instanceof Error ? error.message : String(error);
+        this.failure = reasonOf(error);
         throw error;
       }
     });

@@ -8,6 +8,14 @@ const REFUSALS = Object.freeze([409, 422]);
 export class Refusal extends Error {}
 
 /**
+ * Why something failed, in its own words.
+ * @param {unknown} error
+ */
+export function reasonOf(error) {
+  return error instanceof Error ? error.message : String(error);
+}
+
+/**
  * @param {string} path
  * @param {AbortSignal | null} [signal]
  * @returns {Promise<any>}

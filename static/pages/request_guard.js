@@ -5,6 +5,7 @@
  * Commands have a place of their own.
  */
 import { setAttribute, setText } from "../base/dom.js";
+import { reasonOf } from "../link/api.js";
 
 /** What is asked for by every command. */
 export const COMMAND = "command";
@@ -89,7 +90,7 @@ async function failureOf(request) {
     await request();
     return null;
   } catch (error) {
-    return error instanceof Error ? error.message : String(error);
+    return reasonOf(error);
   }
 }
 

@@ -9,7 +9,7 @@ import { byId, setAttribute, setText } from "../base/dom.js";
 import { plural } from "../base/format.js";
 import { Since } from "../base/since.js";
 import { visible } from "../base/visible.js";
-import { deleteAt, getJson, patchJson } from "../link/api.js";
+import { deleteAt, getJson, patchJson, reasonOf } from "../link/api.js";
 import { DeleteDialog } from "../runs/delete_dialog.js";
 import { EditDialog } from "../runs/edit_dialog.js";
 import { sortedRuns } from "../runs/run_order.js";
@@ -91,7 +91,7 @@ export class RunsPage {
       if (own !== this.asked) return;
       this.lost ??= new Since();
       this.waiting.render({ connected: false, lostFor: 0 });
-      const why = error instanceof Error ? error.message : String(error);
+      const why = reasonOf(error);
       this.#showLost(why, this.lost.seconds);
     }
     const lost = this.lost !== null;
@@ -167,7 +167,7 @@ export class RunsPage {
       try {
         await work(run);
       } catch (error) {
-        problems.push(error instanceof Error ? error.message : String(error));
+        problems.push(reasonOf(error));
       }
     }
     this.#tell("change", problems.join(" "));
@@ -180,7 +180,7 @@ export class RunsPage {
       await this.sparklines.update(this.table.rows, runs);
       this.#tell("courses", "");
     } catch (error) {
-      this.#tell("courses", `The courses cannot be drawn: ${error instanceof Error ? error.message : String(error)}.`);
+      this.#tell("courses", `The courses cannot be drawn: ${reasonOf(error)}.`);
     }
   }
 

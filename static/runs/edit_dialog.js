@@ -6,6 +6,7 @@
  * @typedef {{name: string, tags: string[], notes: string}} Described
  */
 import { find, setText } from "../base/dom.js";
+import { reasonOf } from "../link/api.js";
 
 export class EditDialog {
   /**
@@ -47,7 +48,7 @@ export class EditDialog {
       await this.save(this.run, described);
       this.dialog.close();
     } catch (error) {
-      this.#fail(error instanceof Error ? error.message : String(error));
+      this.#fail(reasonOf(error));
     }
   }
 
