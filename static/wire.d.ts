@@ -517,6 +517,8 @@ export interface Preview {
 /**
  * One training job; `states` counts the states of its latest sample, `alerts` its alerts.
  *
+ * `open_alerts` counts the events that are alerts and that nobody has dismissed, whatever is so
+ * now; `last_alert` is the step to which the latest of them reaches.
  * `parameters`, `trainable`, `numel` and `not_in_optimizer`, which counts those that require a
  * gradient and that no optimizer has, leave out the parameters that were removed.
  * `server_time`, when the row was made, `last_seen` and `sample_time` are by the server's clock.
@@ -535,11 +537,13 @@ export interface RunRow {
   id: string;
   keep_days: number | null;
   keep_gb: number | null;
+  last_alert: number | null;
   last_seen: number | null;
   name: string;
   not_in_optimizer: number;
   notes: string;
   numel: number;
+  open_alerts: number;
   parameters: number;
   pid: number;
   probe_version: string;

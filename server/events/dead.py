@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterable
 
 from ..protocol.states import State
@@ -19,16 +18,14 @@ class Dead(Lasting):
 
     def __init__(self, thresholds: Thresholds) -> None:
         super().__init__(thresholds, thresholds.dead_after)
-        self._steps: deque[int] = deque(maxlen=self._length)
 
     def find(self, record: Record) -> Iterable[Finding]:
         """Return the event of a sample."""
         if not isinstance(record, SampleRecord) or record.skipped:
             return
-        self._steps.append(record.step)
-        found = self._streaks.extend(record.states == State.ZERO)
+        found = self._streaks.extend(record.step, record.states == State.ZERO)
         if len(found):
-            first = self._steps[0]
+            first = self._streaks.began(found)
             yield Finding(
                 self.kind,
                 "alert",

@@ -59,8 +59,9 @@ class Streaks:
         """Tell when it has been so for `length` samples."""
         self._length = length
         self._counts: NDArray[np.int64] = np.zeros(0, np.int64)
+        self._began: NDArray[np.int64] = np.zeros(0, np.int64)
 
-    def extend(self, so: Mask, counted: Mask | None = None) -> Positions:
+    def extend(self, step: int, so: Mask, counted: Mask | None = None) -> Positions:
         """Count one sample more where it is so, begin anew where not; return who reaches `length`.
 
         Those that are not `counted` stay as they are.
@@ -71,8 +72,14 @@ class Streaks:
             return NOBODY
         longer = np.where(so, np.minimum(counts + 1, self._length + 1), 0)
         counts[:] = longer if counted is None else np.where(counted, longer, counts)
+        begins = counts == 1
+        self._began[: len(so)][begins if counted is None else begins & counted] = step
         reached = counts == self._length
         return np.flatnonzero(reached if counted is None else reached & counted)
+
+    def began(self, positions: Positions) -> int:
+        """Return the step of the earliest sample that counts for any of these."""
+        return int(self._began[positions].min())
 
     def state(self) -> dict[str, Any]:
         """Return what has to be kept over a restart: who was told of."""
@@ -81,8 +88,10 @@ class Streaks:
     def restore(self, state: dict[str, Any]) -> None:
         """Take up what was kept: who was told of stays so, all others begin anew."""
         self._counts = np.where(state["reached"], self._length + 1, 0).astype(np.int64)
+        self._began = np.zeros_like(self._counts)
 
     def _grow(self, size: int) -> None:
         missing = size - len(self._counts)
         if missing > 0:
             self._counts = np.concatenate([self._counts, np.zeros(missing, np.int64)])
+            self._began = np.concatenate([self._began, np.zeros(missing, np.int64)])

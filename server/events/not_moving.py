@@ -25,15 +25,20 @@ class NotMoving(Lasting):
         if not isinstance(record, SampleRecord) or record.skipped or record.update_ratios is None:
             return
         measured = ~np.isnan(record.update_ratios)
-        found = self._streaks.extend(record.present & (record.update_ratios == 0), measured)
+        found = self._streaks.extend(
+            record.step, record.present & (record.update_ratios == 0), measured
+        )
         if len(found):
+            first = self._streaks.began(found)
             yield Finding(
                 self.kind,
                 "alert",
                 record.time,
-                record.step,
-                f"The weights of {NAMES} do not move: there is a gradient, and none of the latest "
-                f"{self._length:,} measured steps up to step {record.step:,} changed a bit.",
+                first,
+                f"The weights of {NAMES} do not move: there is a gradient, and none of "
+                f"{self._length:,} measured steps from step {first:,} to {record.step:,} changed a "
+                "bit.",
                 {"measured_steps": self._length},
                 found,
+                record.step,
             )

@@ -15,7 +15,7 @@ from ..store.database import Store
 from ..store.deletion import begin_deletion, delete_some, deleted_runs
 from ..store.recording import Changes
 from ..store.refusals import LiveRunKept
-from ..store.runs import edit_run, to_run_row
+from ..store.runs import edit_run, run_row
 from ..store.write_queue import WriterEnded
 from ..store.writer import Writer
 from .live_runs import LiveRuns
@@ -40,10 +40,9 @@ class Administration:
         """Change a run, and tell the browsers that watch it; raises what `edit_run` raises."""
 
         def work(connection: Connection) -> tuple[RunRow, Changes]:
-            row = edit_run(connection, run, edit)
-            changes = Changes(run, row.last_seq)
+            changes = Changes(run, edit_run(connection, run, edit))
             self._store.announce(connection, changes)
-            return to_run_row(row), changes
+            return run_row(connection, run), changes
 
         row, changes = await asyncio.wrap_future(self._writer.submit(work))
         self._runs.commit([changes])

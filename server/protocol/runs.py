@@ -24,6 +24,8 @@ class RunStatus(str, Enum):
 class RunRow(Row):
     """One training job; `states` counts the states of its latest sample, `alerts` its alerts.
 
+    `open_alerts` counts the events that are alerts and that nobody has dismissed, whatever is so
+    now; `last_alert` is the step to which the latest of them reaches.
     `parameters`, `trainable`, `numel` and `not_in_optimizer`, which counts those that require a
     gradient and that no optimizer has, leave out the parameters that were removed.
     `server_time`, when the row was made, `last_seen` and `sample_time` are by the server's clock.
@@ -59,6 +61,8 @@ class RunRow(Row):
     expect: list[str]
     restraints: Restraints
     alerts: int
+    open_alerts: int
+    last_alert: int | None
     tags: list[str]
     notes: str
     archived: bool

@@ -103,6 +103,10 @@ _STEPS: Mapping[int, tuple[str, ...]] = {
         "UPDATE runs SET not_in_optimizer = (SELECT COUNT(*) FROM parameters WHERE run = runs.id "
         "AND requires_grad AND NOT in_optimizer AND NOT removed)",
     ),
+    9: (
+        "CREATE INDEX open_alerts ON events (run, last_step) "
+        "WHERE level = 'alert' AND dismissed IS NULL",
+    ),
 }
 
 

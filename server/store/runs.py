@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Row, insert, select, update
 from ..protocol.probe_messages import Hello
 from ..protocol.runs import RunEdit, RunRow, RunStatus, Tag
 from .guard import readable
+from .open_alerts import OpenAlerts, open_alerts
 from .parameter_table import Known, check_indexes, known_rows, save_table, table_summary
 from .refusals import BeingDeleted, NameTaken, UnknownRun
 from .tables import deletions, meta, runs
@@ -134,8 +135,8 @@ def live_runs(connection: Connection) -> list[str]:
     return list(connection.scalars(query))
 
 
-def edit_run(connection: Connection, run: str, edit: RunEdit) -> Row[Any]:
-    """Change what a person may change of a run, and return all that is stored of it.
+def edit_run(connection: Connection, run: str, edit: RunEdit) -> int:
+    """Change what a person may change of a run, and return its `last_seq`.
 
     Raises `UnknownRun`, and `NameTaken` for the name of another run.
     """
@@ -146,7 +147,7 @@ def edit_run(connection: Connection, run: str, edit: RunEdit) -> Row[Any]:
         if other is not None:
             raise NameTaken(edit.name, other)
     connection.execute(update(runs).where(runs.c.id == run).values(**edit.changed))
-    return run_record(connection, run)
+    return int(run_record(connection, run).last_seq)
 
 
 def run_rows(
@@ -156,13 +157,19 @@ def run_rows(
     query = select(runs).order_by(runs.c.created.desc(), runs.c.name.desc())
     if not archived:
         query = query.where(runs.c.archived.is_(False))
-    rows = readable(connection.execute(query), to_run_row, lambda row: f"run {row.id}")
+    told = open_alerts(connection)
+    rows = readable(
+        connection.execute(query),
+        lambda row: _run_row(row, told.get(row.id, OpenAlerts())),
+        lambda row: f"run {row.id}",
+    )
     return [row for row in rows if set(tags) <= set(row.tags)]
 
 
 def run_row(connection: Connection, run: str) -> RunRow:
     """Return one run; raises `UnknownRun`."""
-    return to_run_row(run_record(connection, run))
+    told = open_alerts(connection, run)
+    return _run_row(run_record(connection, run), told.get(run, OpenAlerts()))
 
 
 def run_record(connection: Connection, run: str) -> Row[Any]:
@@ -173,10 +180,10 @@ def run_record(connection: Connection, run: str) -> Row[Any]:
     return row
 
 
-def to_run_row(row: Row[Any]) -> RunRow:
-    """Return what is stored of a run as its row."""
+def _run_row(row: Row[Any], alerts: OpenAlerts) -> RunRow:
     known = {name: value for name, value in row._mapping.items() if name in RunRow.model_fields}
-    return RunRow.model_validate({**known, "server_time": time.time()})
+    told = {"open_alerts": alerts.count, "last_alert": alerts.last_step}
+    return RunRow.model_validate({**known, **told, "server_time": time.time()})
 
 
 def _lock_names(connection: Connection) -> None:

@@ -16,9 +16,10 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 
-SCHEMA_VERSION = 9
+SCHEMA_VERSION = 10
 
 metadata = MetaData()
 
@@ -265,6 +266,15 @@ events = Table(
     Column("dismissed", Float(53)),
     Index("events_by_kind", "run", "kind", "id"),
     Index("events_by_last_step", "run", "last_step"),
+)
+OPEN_ALERT = (events.c.level == text("'alert'")) & events.c.dismissed.is_(None)
+"""Whether an event is an alert that nobody has dismissed."""
+Index(
+    "open_alerts",
+    events.c.run,
+    events.c.last_step,
+    sqlite_where=OPEN_ALERT,
+    postgresql_where=OPEN_ALERT,
 )
 
 # What the detectors of a run's events have to know after a restart.

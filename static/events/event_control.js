@@ -9,7 +9,7 @@ import { byId, element, setText } from "../base/dom.js";
 import { formatCount } from "../base/format.js";
 import { Memo } from "../base/memo.js";
 import { getJson, postJson } from "../link/api.js";
-import { eventLabel, eventSteps, openAlerts } from "../model/events.js";
+import { eventSteps, eventWord, openAlertsOf } from "../model/events.js";
 import { EventFilterBar } from "./event_filter_bar.js";
 import { EventList } from "./event_list.js";
 import { EventPages } from "./event_pages.js";
@@ -62,8 +62,8 @@ export class EventControl {
    * @param {boolean} shown is the list in sight?
    */
   render(filter, current, shown) {
-    const open = openAlerts(this.state.events).length;
-    setText(this.tab, open > 0 ? `Events (${formatCount(open)})` : "Events");
+    const { count } = openAlertsOf(this.state.events, this.state.run);
+    setText(this.tab, count > 0 ? `Events (${formatCount(count)} open)` : "Events");
     this.box.hidden = !shown;
     if (!shown) return;
     this.bar.show(filter);
@@ -91,6 +91,6 @@ export class EventControl {
     if (event === null) return;
     const button = element("button", { type: "button", class: "button quiet" }, "Undo");
     button.addEventListener("click", () => void this.#dismiss(event, false));
-    this.undo.replaceChildren(`Dismissed: ${eventLabel(event.kind)}, ${eventSteps(event)}. `, button);
+    this.undo.replaceChildren(`Dismissed: ${eventWord(event)}, ${eventSteps(event)}. `, button);
   }
 }

@@ -10,10 +10,10 @@
  * @property {(event: EventRow, dismissed: boolean) => void} onDismiss
  * @property {() => void} onEnd the end of the list came into sight
  */
-import { element, setAttribute } from "../base/dom.js";
+import { element, goToItem, setAttribute } from "../base/dom.js";
 import { formatCount, formatTime } from "../base/format.js";
 import { visible } from "../base/visible.js";
-import { eventLabel, eventSteps } from "../model/events.js";
+import { eventSteps, eventWord } from "../model/events.js";
 import { MOST } from "./event_pages.js";
 
 const NAMED = 3;
@@ -35,6 +35,8 @@ export class EventList {
     this.actions = actions;
     /** @type {Map<number, Drawn>} by the event's id */
     this.drawn = new Map();
+    /** @type {number | null} the event to go to as soon as it is listed */
+    this.sought = null;
     this.end = element("li", { class: "end" });
     list.addEventListener("click", ({ target }) => this.#click(target));
     const seen = new IntersectionObserver(([{ isIntersecting }]) => isIntersecting && actions.onEnd(), { root: list, rootMargin: "100px" });
@@ -57,6 +59,20 @@ export class EventList {
     if (this.end.textContent !== sentence) this.end.textContent = sentence;
     arrange(this.list, [...[...drawn.values()].map(({ item }) => item), this.end]);
     if (focused !== null) this.#focusAgain(focused);
+    this.#goToSought();
+  }
+
+  /** Scroll to an event, and put the focus on it. @param {number} id */
+  goTo(id) {
+    this.sought = id;
+    this.#goToSought();
+  }
+
+  #goToSought() {
+    const item = this.sought === null ? undefined : this.drawn.get(this.sought)?.item;
+    if (item === undefined) return;
+    this.sought = null;
+    goToItem(item);
   }
 
   /** @param {EventRow} row @param {boolean} known @returns {Drawn} */
@@ -112,9 +128,9 @@ function endOf({ rows, loading, complete, full, filter }) {
  * @param {boolean} known is one of its parameters there now?
  */
 function itemOf(event, known) {
-  const { id, kind, level, time, count, sentence, dismissed, parameters } = event;
+  const { id, level, time, count, sentence, dismissed, parameters } = event;
   const steps = eventSteps(event);
-  const about = `${eventLabel(kind)}, ${steps}`;
+  const about = `${eventWord(event)}, ${steps}`;
   const word = dismissed === null ? "Dismiss" : "Undo";
   const said = dismissed === null ? `Dismiss: ${about}` : `Undo the dismissal: ${about}`;
   const named = known ? parameters.slice(0, NAMED) : [];
@@ -122,7 +138,7 @@ function itemOf(event, known) {
   return element(
     "li",
     { "data-event": String(id), "data-level": level, ...(dismissed !== null && { "data-dismissed": "" }) },
-    element("strong", { class: "kind" }, eventLabel(kind), element("span", { class: "visually-hidden" }, `, ${level}`)),
+    element("strong", { class: "kind" }, eventWord(event), element("span", { class: "visually-hidden" }, `, ${level}`)),
     element("p", { class: "sentence" }, visible(sentence)),
     button("dismiss", word, { "aria-label": said }),
     element(

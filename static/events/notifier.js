@@ -8,7 +8,7 @@
 import { setAttribute, setText } from "../base/dom.js";
 import { plural } from "../base/format.js";
 import { visible } from "../base/visible.js";
-import { eventLabel, eventSteps, openAlerts } from "../model/events.js";
+import { eventSteps, eventWord, openAlerts } from "../model/events.js";
 
 const KEY = "gradgate.notify";
 const CANNOT = "This browser shows no notifications here: it does so for pages of this machine and over https only. `gradgate serve --notify URL` tells of alerts without a browser.";
@@ -90,7 +90,7 @@ export class Notifier {
  */
 export function noticeOf(run, news) {
   const [first, ...rest] = news;
-  const title = `${visible(run)}: ${eventLabel(first.kind)} at ${eventSteps(first)}`;
+  const title = `${visible(run)}: ${eventWord(first)} at ${eventSteps(first)}`;
   const body = visible(first.sentence) + (rest.length > 0 ? ` And ${plural(rest.length, "more alert")}.` : "");
   return { title, body };
 }

@@ -1,10 +1,11 @@
 /**
- * The figures of a cell as the server has them, asked for when the pointer rests on the cell of a parameter.
+ * The figures of a cell as the server has them, which the colour of the cell only tells about.
  *
  * @typedef {import("../link/statistics.js").StatisticName} StatisticName
+ * @typedef {import("../model/view_url.js").CellFigure} CellFigure
  *
  * @typedef {object} CellAt
- * @property {string} parameter
+ * @property {string} row a parameter, a module, or neighbours
  * @property {StatisticName} stat
  * @property {number} first step
  * @property {number} last step
@@ -20,64 +21,12 @@
  * @property {FigureAt | null} least
  * @property {FigureAt | null} greatest
  */
-import { getJson } from "../link/api.js";
-
-const REST_MS = 120;
 const POINTS = 600;
-const KEPT = 64;
+const GROUP_ROWS = 512;
 
-export class CellReader {
-  /** @type {Map<string, CellFigures>} */
-  #known = new Map();
-  #waiting = "";
-  /** @type {ReturnType<typeof setTimeout> | undefined} */
-  #timer;
-
-  /**
-   * @param {string} api
-   * @param {() => void} onChange an answer has come
-   * @param {(path: string) => Promise<any>} [get]
-   * @param {number} [rest] ms for which a cell is pointed at before it is asked for
-   */
-  constructor(api, onChange, get = getJson, rest = REST_MS) {
-    this.api = api;
-    this.onChange = onChange;
-    this.get = get;
-    this.rest = rest;
-  }
-
-  /**
-   * What is known of a cell; what is not is asked for when no other cell is asked about meanwhile.
-   * @param {CellAt} cell
-   * @returns {CellFigures | null}
-   */
-  figures({ parameter, stat, first, last }) {
-    const query = `series?${new URLSearchParams({ parameter, stat, from: String(first), to: String(last), points: String(POINTS) })}`;
-    const known = this.#known.get(query);
-    if (known !== undefined) return known;
-    if (query === this.#waiting) return null;
-    clearTimeout(this.#timer);
-    this.#waiting = query;
-    this.#timer = setTimeout(() => void this.#fetch(query, first), this.rest);
-    return null;
-  }
-
-  /**
-   * @param {string} query
-   * @param {number} first
-   */
-  async #fetch(query, first) {
-    try {
-      const figures = figuresOf(await this.get(`${this.api}/${query}`), first);
-      if (this.#known.size >= KEPT) this.#known.clear();
-      this.#known.set(query, figures);
-    } catch {
-      return; // the tooltip keeps what the colour tells, and the heat map says why the server does not answer
-    } finally {
-      if (this.#waiting === query) this.#waiting = "";
-    }
-    this.onChange();
-  }
+/** What tells the figures of a cell of one parameter. @param {CellAt} cell */
+export function seriesQuery({ row, stat, first, last }) {
+  return `series?${new URLSearchParams({ parameter: row, stat, from: String(first), to: String(last), points: String(POINTS) })}`;
 }
 
 /**
@@ -99,6 +48,27 @@ export function figuresOf({ steps, values, min, max, samples }, first) {
     least: at(least, min[least]),
     greatest: at(greatest, max[greatest]),
   };
+}
+
+/**
+ * What tells the figure of a cell of several parameters, and in which of them it is; of a mean, which is in none, the
+ * figure alone.
+ * @param {CellAt & {of: CellFigure}} cell
+ */
+export function groupQuery({ row, stat, of, first, last }) {
+  return `heatmap?${new URLSearchParams({ match: row, stat, of, from: String(first), to: String(last), columns: "1", rows: of === "mean" ? "1" : String(GROUP_ROWS) })}`;
+}
+
+/**
+ * The figure, and the row inside of the cell's in which it is; null where no value is finite.
+ * @param {{rows: readonly {name: string, values: readonly (number | null)[]}[]}} answer
+ * @param {CellFigure} of
+ * @returns {{value: number, row: string} | null}
+ */
+export function groupFigureOf({ rows }, of) {
+  const values = rows.map((each) => each.values[0] ?? null);
+  const place = placeOf(values, (one, other) => (of === "min" ? one < other : one > other));
+  return place < 0 ? null : { value: values[place] ?? 0, row: rows[place].name };
 }
 
 /**

@@ -24,14 +24,15 @@ import { decadeDomain } from "../model/norm_scale.js";
 import { marksNear, stepMarks } from "../model/step_marks.js";
 import { between, panned, sameRange, spanOf, zoomed } from "../model/step_range.js";
 import { CELL_FIGURES } from "../model/view_url.js";
-import { CellReader } from "./cell_figures.js";
+import { figuresOf, groupFigureOf, groupQuery, seriesQuery } from "./cell_figures.js";
+import { CellReader } from "./cell_reader.js";
 import { ColorFields } from "./color_fields.js";
 import { HeatmapData } from "./heatmap_data.js";
 import { covers, HeatmapDrawing } from "./heatmap_drawing.js";
 import { HeatmapGestures } from "./heatmap_gestures.js";
 import { roomOf, rowAt, TOP } from "./heatmap_layout.js";
 import { modulesAround, rowToOpen } from "./heatmap_request.js";
-import { captionOf, cellLines, exactLines, FIGURES, rowLabel } from "./heatmap_words.js";
+import { captionOf, cellLines, exactLines, groupLines, FIGURES, rowLabel } from "./heatmap_words.js";
 import { StepAxis } from "./step_axis.js";
 
 const FOLDED_KEY = "gradgate-heatmap-folded";
@@ -379,16 +380,22 @@ export class HeatmapPanel {
   }
 
   /**
-   * What is at a cell; of one parameter the figures are the server's own once they have come.
+   * What is at a cell; the figures are the server's own once they have come.
    * @param {import("./heatmap_data.js").Answer} answer
    * @param {number} step
    */
   #cellWords({ cells, subject: { of, stat } }, step) {
     const lines = cellLines(cells, this.#row, step, of, stat);
     const column = cells.columnAt(step);
-    if (column < 0 || cells.sizes[this.#row] !== 1) return lines;
-    const figures = this.cellReader.figures({ parameter: cells.names[this.#row], stat, first: cells.first[column], last: cells.last[column] });
-    return figures === null || figures.samples === 0 ? lines : exactLines(lines, figures, stat);
+    if (column < 0) return lines;
+    const cell = { row: cells.names[this.#row], of, stat, first: cells.first[column], last: cells.last[column] };
+    if (cells.sizes[this.#row] === 1) {
+      const series = this.cellReader.answer(seriesQuery(cell));
+      return series === null || series.samples === 0 ? lines : exactLines(lines, figuresOf(series, cell.first), stat);
+    }
+    const rows = this.cellReader.answer(groupQuery(cell));
+    const figure = rows === null ? null : groupFigureOf(rows, of);
+    return figure === null ? lines : groupLines(lines, figure, cell);
   }
 
   /** Say anew what is under the pointer: other rows are there, or more is known. */

@@ -108,6 +108,17 @@ export function exactLines([name, steps, , state], { samples, last, least, great
   return [name, steps, ...figures, state];
 }
 
+/**
+ * The same lines of several parameters, with the figure as the server has it, and in which of them it is.
+ * @param {readonly string[]} lines
+ * @param {{value: number, row: string}} figure
+ * @param {{row: string, of: CellFigure, stat: StatisticName}} cell
+ */
+export function groupLines([name, steps, , state], { value, row }, cell) {
+  const where = row === cell.row ? "" : ` in ${rowLabel(row, cell.row)}`;
+  return [name, steps, `${STATISTICS[cell.stat].label}, ${FIGURES[cell.of]}: ${formatNumber(value)}${where}`, state];
+}
+
 /** @param {import("./cell_figures.js").FigureAt} figure */
 function figureAt({ value, from, to }) {
   const where = from === to ? `at step ${formatCount(to)}` : `between steps ${formatCount(from)} and ${formatCount(to)}`;

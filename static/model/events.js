@@ -2,6 +2,7 @@
  * The events that the page knows: what happened in the run, by kind.
  *
  * @typedef {import("../wire.js").EventRow} EventRow
+ * @typedef {import("../wire.js").RunRow} RunRow
  *
  * @typedef {object} EventFilter which events are listed; empty texts ask for nothing
  * @property {string} kind
@@ -28,7 +29,7 @@ const LABELS = Object.freeze({
   drift: "drift",
   command: "command",
   gate: "gate",
-  alert: "alert",
+  alert: "told by the job",
   run: "run",
 });
 
@@ -41,6 +42,14 @@ export const LEVELS = Object.freeze(["alert", "note"]);
  */
 export function eventLabel(kind) {
   return Object.hasOwn(LABELS, kind) ? LABELS[/** @type {EventRow["kind"]} */ (kind)] : kind;
+}
+
+/**
+ * What an event is, in a word or two; what the job itself told is an alert or a note.
+ * @param {EventRow} event
+ */
+export function eventWord({ kind, level }) {
+  return kind === "alert" ? level : eventLabel(kind);
 }
 
 /**
@@ -94,16 +103,41 @@ export function openAlerts(events) {
 }
 
 /**
+ * How many alerts nobody has dismissed, and the step to which the latest reaches. The run's row counts also
+ * those that the page does not know, a little later than the others come.
+ * @param {readonly EventRow[]} events the latest, newest first, numbered from 1 on
+ * @param {RunRow | null} run
+ * @returns {{count: number, last: number}}
+ */
+export function openAlertsOf(events, run) {
+  const complete = events.length === 0 || events[events.length - 1].id === 1;
+  if (!complete && run !== null && run.last_alert !== null) return { count: run.open_alerts, last: run.last_alert };
+  const open = openAlerts(events);
+  return { count: open.length, last: Math.max(...open.map(({ last_step }) => last_step)) };
+}
+
+/**
  * What has happened, in short: the open alerts, or else all that happened; "" when nothing did.
  * @param {readonly EventRow[]} events the latest, newest first, numbered from 1 on
+ * @param {RunRow | null} run
  */
-export function eventSummary(events) {
+export function eventSummary(events, run) {
   if (events.length === 0) return "";
-  const open = openAlerts(events);
-  const told = open.length > 0 ? open : events;
-  // What is older than the latest is not known here.
-  const atLeast = events[events.length - 1].id > 1 && open.length > 0 ? "at least " : "";
-  const count = open.length > 0 ? plural(open.length, "open alert") : plural(events[0].id, "event");
-  const last = formatCount(Math.max(...told.map(({ last_step }) => last_step)));
-  return `${atLeast}${count}, ${told.length > 1 ? "the last " : ""}at step ${last}`;
+  const open = openAlertsOf(events, run);
+  if (open.count > 0) return openAlertWords(open);
+  const last = Math.max(...events.map(({ last_step }) => last_step));
+  return `${plural(events[0].id, "event")}, ${lastStepWords(events[0].id, last)}`;
+}
+
+/**
+ * In words, some at least: "2 open alerts, the last at step 120,114".
+ * @param {{count: number, last: number}} open
+ */
+export function openAlertWords({ count, last }) {
+  return `${plural(count, "open alert")}, ${lastStepWords(count, last)}`;
+}
+
+/** @param {number} count @param {number} last */
+function lastStepWords(count, last) {
+  return `${count > 1 ? "the last " : ""}at step ${formatCount(last)}`;
 }

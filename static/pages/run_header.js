@@ -6,7 +6,7 @@
 import { byId, find, setAttribute, setText } from "../base/dom.js";
 import { formatAge, formatCost, formatCount, formatJob, formatRate } from "../base/format.js";
 import { visible } from "../base/visible.js";
-import { openAlerts } from "../model/events.js";
+import { openAlertsOf } from "../model/events.js";
 
 export class RunHeader {
   constructor() {
@@ -50,7 +50,7 @@ export class RunHeader {
     const name = visible(run.name);
     setText(this.name, name);
     setAttribute(this.name, "title", name);
-    const title = pageTitle(name, openAlerts(events).length);
+    const title = pageTitle(name, openAlertsOf(events, run).count);
     if (document.title !== title) document.title = title;
   }
 

@@ -1,17 +1,19 @@
 /**
  * A run's page: fetches, listens, and redraws at most 4 times a second, the lines at most once, and
- * nothing while nobody looks. A hand is answered at once, but for the charts that Plotly draws: the
+ * nothing while nobody looks or something is pressed. A hand is answered at once, but for the charts that Plotly draws: the
  * lines where a letter is typed, and the flow always, wait for their turn.
  *
  * @typedef {import("../model/records.js").ParameterRow} ParameterRow
  * @typedef {import("./run_panels.js").PanelActions} PanelActions
  */
 import { byId } from "../base/dom.js";
+import { Press } from "../base/press.js";
 import { throttled } from "../base/throttle.js";
 import { readTokens } from "../charts/theme_tokens.js";
 import { getColumns, getJson } from "../link/api.js";
 import { LiveConnection } from "../link/live_connection.js";
 import { decodeSample } from "../link/sample_frame.js";
+import { openAlerts } from "../model/events.js";
 import { rowsOf } from "../model/packed_rows.js";
 import { RunState, SPARK_SAMPLES } from "../model/run_state.js";
 import { tabOf, writeView } from "../model/view_url.js";
@@ -43,15 +45,28 @@ export class RunPage {
     this.filter.value = this.view.filter;
     /** The server's own sentence on why it closed the connection, or "". */
     this.refusal = "";
-    this.redraw = throttled(() => this.draw(), { interval: REDRAW_MS });
-    this.redrawLines = throttled(() => this.drawLines(), { interval: REDRAW_LINES_MS });
-    this.redrawFlow = throttled(() => this.drawFlow(), { interval: REDRAW_FLOW_MS });
+    this.press = new Press(() => this.redraw());
+    this.redraw = this.#byItself(() => this.draw(), REDRAW_MS);
+    this.redrawLines = this.#byItself(() => this.drawLines(), REDRAW_LINES_MS);
+    this.redrawFlow = this.#byItself(() => this.drawFlow(), REDRAW_FLOW_MS);
     this.live = new LiveConnection(`${this.api}/live`);
     const places = { command: byId("failure", HTMLElement), fetch: byId("fetch-failure", HTMLElement) };
     this.requests = new RequestGuard(places, this.live, this.redraw);
     this.panels = new RunPanels(this.api, this.state, this.requests, this);
     this.waiting = new Waiting(document);
     this.attention = new Attention(() => this.watch());
+  }
+
+  /**
+   * A drawing that no hand asks for, and that waits while something is pressed.
+   * @param {() => void} draw
+   * @param {number} interval ms
+   */
+  #byItself(draw, interval) {
+    const drawUnpressed = () => {
+      if (!this.press.held) draw();
+    };
+    return throttled(drawUnpressed, { interval });
   }
 
   /** Tell the server what can be seen now. */
@@ -297,6 +312,18 @@ export class RunPage {
     if (this.state.loaded) this.view.keepKnown(this.state.parameters.map(({ name }) => name));
     this.panels.lines.data.hurry();
     this.#changed();
+  }
+
+  /** Go to the latest open alert, or else to the list of what happened. */
+  goToEvents() {
+    const [latest] = openAlerts(this.state.events);
+    this.view.chooseLog("events");
+    if (latest === undefined) {
+      this.#changed();
+      return;
+    }
+    this.showEvent(latest);
+    this.panels.events.list.goTo(latest.id);
   }
 
   /** @param {import("../model/events.js").EventFilter} filter */

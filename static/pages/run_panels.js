@@ -29,6 +29,7 @@
  * @property {() => void} sortAsModel
  * @property {(log: string) => void} chooseLog
  * @property {(event: import("../wire.js").EventRow) => void} showEvent the steps around it, and its parameter
+ * @property {() => void} goToEvents
  * @property {(filter: import("../model/events.js").EventFilter) => void} filterEvents
  * @property {() => void} redraw
  * @property {() => void} drawLines
@@ -124,7 +125,7 @@ export class RunPanels {
       onPick: (word) => actions.toggleFilterWord(word),
       onWhy,
       onDrifted: (id) => actions.goToCommand(id),
-      onEvents: () => actions.chooseLog("events"),
+      onEvents: () => actions.goToEvents(),
     });
     this.runAlerts = new RunAlerts(byId("run-alerts", HTMLElement));
     this.tree = new TreeView(byId("tree", HTMLElement), {

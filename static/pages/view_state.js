@@ -4,7 +4,7 @@
  * @typedef {import("../model/view_url.js").View} View
  * @typedef {import("../wire.js").EventRow} EventRow
  */
-import { rangeAround } from "../model/events.js";
+import { passesFilter, rangeAround } from "../model/events.js";
 import { figureOf, logOf, MAX_SELECTED, nextSort, readView, scaleOf, smoothingOf, statisticOf } from "../model/view_url.js";
 
 /** @implements {View} */
@@ -67,12 +67,14 @@ export class ViewState {
   }
 
   /**
-   * Show an event: the steps around it, and its first parameter among those that are selected.
+   * Show an event: the steps around it, and its first parameter among those that are selected. A filter that
+   * would not list it is given up.
    * @param {EventRow} event
    * @param {number} reached the latest step of the run
    */
   showEvent(event, reached) {
     this.event = event.id;
+    if (!passesFilter(event, this.events)) this.events = readView("").events;
     this.range = rangeAround(event, reached);
     const [name] = event.parameters;
     if (name !== undefined && !this.selected.includes(name)) this.select(name, false);

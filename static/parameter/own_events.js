@@ -6,7 +6,7 @@
 import { element, setText } from "../base/dom.js";
 import { visible } from "../base/visible.js";
 import { getJson } from "../link/api.js";
-import { eventLabel, eventSteps } from "../model/events.js";
+import { eventSteps, eventWord } from "../model/events.js";
 
 const MOST = 10;
 const REFETCH_MS = 2000;
@@ -86,5 +86,5 @@ function itemOf(event) {
     { type: "button", class: "link", "data-event": String(event.id), "aria-label": `Show ${steps} in the heat map`, title: "Show the steps around it in the heat map" },
     steps,
   );
-  return element("li", { "data-level": event.level }, element("strong", {}, eventLabel(event.kind)), " ", show, " ", visible(event.sentence));
+  return element("li", { "data-level": event.level }, element("strong", {}, eventWord(event)), " ", show, " ", visible(event.sentence));
 }

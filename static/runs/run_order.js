@@ -64,8 +64,8 @@ function compare(one, other, way) {
   return way * (one - Number(other));
 }
 
-/** Alerts weigh more than any number of states. @param {RunRow} run */
-function troubles({ alerts, states }) {
+/** Alerts weigh more than any number of states, and what is so now more than what was. @param {RunRow} run */
+function troubles({ alerts, open_alerts, states }) {
   const counted = TROUBLES.reduce((sum, name) => sum + (states[name] ?? 0), 0);
-  return alerts * 1e9 + counted;
+  return alerts * 1e9 + counted + (open_alerts > 0 ? 0.5 : 0);
 }

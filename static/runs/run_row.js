@@ -8,6 +8,7 @@ import { element, find, setAttribute, setText } from "../base/dom.js";
 import { formatAge, formatCost, formatCount, formatJob, formatPercent, formatRate, formatTime, plural } from "../base/format.js";
 import { visible } from "../base/visible.js";
 import { alertLabel, ALERT_MEANING } from "../model/alerts.js";
+import { openAlertWords } from "../model/events.js";
 import { stateGlyph } from "../model/state_glyph.js";
 import { stateCode, TROUBLES } from "../model/states.js";
 import { ALERT_WORD } from "../tree/filter.js";
@@ -48,9 +49,15 @@ export function makeRow(run) {
     title: `${ALERT_MEANING} Click to see them.`,
     hidden: "",
   });
+  const open = element("a", {
+    class: "open-alerts muted",
+    href: `${href}?log=events&event_level=alert`,
+    title: "Alerts of which nobody has put the event aside. Click to list them.",
+    hidden: "",
+  });
   const states = element("span", { class: "states" });
   const outside = element("span", { class: "outside muted", title: OUTSIDE });
-  find(row, '[data-cell="trouble"]').append(element("div", { class: "troubles" }, alerts, states, outside));
+  find(row, '[data-cell="trouble"]').append(element("div", { class: "troubles" }, alerts, states, outside, open));
   find(row, '[data-cell="course"]').append(element("span", { class: "course" }));
   return row;
 }
@@ -87,6 +94,9 @@ export function fillRow(row, run) {
   const alerts = find(row, ".alert");
   alerts.hidden = run.alerts === 0;
   setText(alerts, `${formatCount(run.alerts)} ${alertLabel(run.alerts)}`);
+  const open = find(row, ".open-alerts");
+  open.hidden = run.last_alert === null;
+  setText(open, run.last_alert === null ? "" : openAlertWords({ count: run.open_alerts, last: run.last_alert }));
   fillStates(find(row, ".states"), run);
   const outside = run.samples > 0 ? run.not_in_optimizer : 0;
   setText(find(row, ".outside"), outside > 0 ? `${formatCount(outside)} in no optimizer` : "");
@@ -111,9 +121,9 @@ function fillTags(box, tags) {
  * @param {HTMLElement} box
  * @param {RunRow} run
  */
-function fillStates(box, { states, samples, alerts, not_in_optimizer }) {
+function fillStates(box, { states, samples, alerts, open_alerts, not_in_optimizer }) {
   const troubles = TROUBLES.filter((name) => (states[name] ?? 0) > 0);
-  const calm = samples === 0 ? "no sample yet" : alerts + not_in_optimizer === 0 ? "none" : "";
+  const calm = samples === 0 ? "no sample yet" : alerts + open_alerts + not_in_optimizer === 0 ? "none" : "";
   const key = JSON.stringify([calm, troubles.map((name) => [name, states[name]])]);
   if (box.dataset["key"] === key) return;
   box.dataset["key"] = key;

@@ -59,7 +59,7 @@ export class TroubleStrip {
     // More than are listed, of which those of the whole run have no row.
     const told = ofRun.filter(({ level }) => level !== "note").length;
     const missed = alerts.size === 0 ? 0 : Math.max(alerts.size, (run?.alerts ?? 0) - told);
-    const happened = eventSummary(events);
+    const happened = eventSummary(events, run);
     const key = JSON.stringify([happened, [...counts], words, groups, measured, missed, notes.size, told, drifted.map(({ id, reason }) => [id, reason])]);
     if (key === this.key) return;
     this.key = key;
@@ -154,7 +154,7 @@ function verdict(measured) {
 
 /** @param {string} happened */
 function eventsChip(happened) {
-  const title = "What happened in this run. Click to list it.";
+  const title = "What happened in this run. Click to list it, the latest open alert first.";
   return element("button", { type: "button", class: "chip calm events", "data-events": "", title }, happened);
 }
 

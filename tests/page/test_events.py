@@ -25,7 +25,7 @@ def test_what_happens_is_listed_and_dismissed(play: Play, open_run: OpenRun, run
     items = page.locator("#events > li[data-event]")
     expect(items).to_contain_text(["The run began at step 0."])
     probe.sample(2, [float("nan"), 0.25], [NONFINITE, PRESENT])
-    expect(tab).to_have_text("Events (1)")
+    expect(tab).to_have_text("Events (1 open)")
     expect(page).to_have_title(re.compile(r"^\(1\) "))
     expect(page.locator("#trouble")).to_contain_text("1 open alert, at step 2")
     first = items.first
@@ -33,13 +33,18 @@ def test_what_happens_is_listed_and_dismissed(play: Play, open_run: OpenRun, run
     expect(first.locator(".kind")).to_contain_text("non-finite")
     told = "NaN or infinity in the gradient of a.<img src=x onerror=alert(1)>"
     expect(first.locator(".sentence")).to_contain_text(told)
+    page.get_by_role("tab", name="Commands").click()
+    page.locator("#trouble").get_by_role("button", name="1 open alert").click()
+    expect(first).to_be_focused()
+    expect(first).to_have_attribute("aria-current", "true")
+    expect(page).to_have_url(re.compile("event=2&from=0&to=22$"))
     first.get_by_role("button", name="Dismiss: non-finite, step 2").click()
     expect(tab).to_have_text("Events")
     expect(items).to_have_count(1)
     undo = page.locator("#event-undo")
     expect(undo).to_contain_text("Dismissed: non-finite, step 2.")
     undo.get_by_role("button", name="Undo").click()
-    expect(tab).to_have_text("Events (1)")
+    expect(tab).to_have_text("Events (1 open)")
     expect(items).to_have_count(2)
     expect(undo).to_be_hidden()
 

@@ -51,7 +51,11 @@ def test_runs_appear_and_change_by_themselves(server: ServerProcess, open_page: 
         expect(alerts).to_be_focused()
         first.alerts(5)
         expect(alerts).to_have_count(0)
-        expect(row.locator('[data-cell="trouble"]')).to_have_text("none", use_inner_text=True)
+        trouble = row.locator('[data-cell="trouble"]')
+        expect(trouble).to_have_text("2 open alerts, the last at step 2", use_inner_text=True)
+        for event in (2, 3):
+            server.post(f"/api/runs/{'a' * 16}/events/{event}/dismiss", {})
+        expect(trouble).to_have_text("none", use_inner_text=True)
         outside = [table_row("a.weight"), table_row("a.bias", in_optimizer=False)]
         first.send({"type": "parameters", "seq": 6, "step": 4, "parameters": outside})
         expect(row).to_contain_text("1 in no optimizer")
@@ -62,6 +66,11 @@ def test_runs_appear_and_change_by_themselves(server: ServerProcess, open_page: 
         expect(page.locator("h1")).to_have_text("digits")
         expect(page.locator("#matches")).to_have_text("1 of 2")
         expect(page.locator("#run-banner")).to_contain_text("has finished")
+        page.go_back()
+        row.get_by_role("link", name="1 open alert, at step 4").click()
+        expect(page.get_by_role("tab", name="Events (1 open)")).to_have_attribute(
+            "aria-selected", "true"
+        )
 
 
 def test_tags_and_archived_runs(server: ServerProcess, open_page: OpenPage) -> None:

@@ -46,6 +46,20 @@ def test_late_chips_and_alerts_move_no_row(play: Play, open_run: OpenRun, run: s
     assert boxes(chip, row, tab, field) == narrow
 
 
+def test_what_is_pressed_stays_until_it_is_let_go(play: Play, open_run: OpenRun, run: str) -> None:
+    """A chip whose number changes meanwhile is clicked all the same, and changes after that."""
+    probe = play(run, *NAMES)
+    probe.sample(1, [float("nan"), 0.5, 0.5], [ABSENT, PRESENT, PRESENT])
+    page, other = open_run(run).page, open_run(run).page
+    page.get_by_role("button", name="1 absent").hover()
+    page.mouse.down()
+    probe.sample(2, [float("nan"), float("nan"), 0.5], [ABSENT, ABSENT, PRESENT])
+    expect(other.get_by_role("button", name="2 absent")).to_be_visible()
+    page.mouse.up()
+    expect(page.locator("#filter")).to_have_value("state:absent")
+    expect(page.get_by_role("button", name="2 absent")).to_be_visible()
+
+
 def test_the_jobs_answer_moves_no_button_of_the_question(
     play: Play, open_run: OpenRun, run: str
 ) -> None:

@@ -1,8 +1,8 @@
 /** Figures of cells as the server has them. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { CellReader, figuresOf } from "../../../static/heatmap/cell_figures.js";
-import { exactLines } from "../../../static/heatmap/heatmap_words.js";
+import { figuresOf, groupFigureOf, groupQuery, seriesQuery } from "../../../static/heatmap/cell_figures.js";
+import { exactLines, groupLines } from "../../../static/heatmap/heatmap_words.js";
 
 const LINES = ["a.weight", "Steps 10 to 12", "Gradient norm, greatest: 9 ± 2 %", "present"];
 const SINGLE = { steps: [10, 11, 12], values: [1, 9, 2], min: [1, 9, 2], max: [1, 9, 2], samples: 3 };
@@ -32,17 +32,20 @@ test("the words tell one value of one sample, and three with their steps of seve
   ]);
 });
 
-test("a cell is asked for once, when the pointer rests on it", async () => {
-  /** @type {string[]} */
-  const asked = [];
-  const emitter = new EventTarget();
-  const got = new Promise((resolve) => emitter.addEventListener("got", resolve));
-  const reader = new CellReader("/api", () => emitter.dispatchEvent(new Event("got")), (path) => (asked.push(path), Promise.resolve(SINGLE)), 1);
-  const cell = { parameter: "a", stat: /** @type {const} */ ("grad_norm"), first: 10, last: 12 };
-  assert.equal(reader.figures({ ...cell, first: 0 }), null);
-  assert.equal(reader.figures(cell), null);
-  assert.equal(reader.figures(cell), null);
-  await got;
-  assert.deepEqual(asked, ["/api/series?parameter=a&stat=grad_norm&from=10&to=12&points=600"]);
-  assert.equal(reader.figures(cell)?.greatest?.value, 9);
+test("of several parameters the figure is told with the row that has it", () => {
+  const rows = (/** @type {[string, number | null][]} */ ...found) => ({ rows: found.map(([name, value]) => ({ name, parameters: 1, values: [value], states: [] })) });
+  const answer = rows(["m.a", 2], ["m.b", null], ["m.c", 9.5], ["m.d", 0]);
+  assert.deepEqual(groupFigureOf(answer, "max"), { value: 9.5, row: "m.c" });
+  assert.deepEqual(groupFigureOf(answer, "min"), { value: 0, row: "m.d" });
+  assert.equal(groupFigureOf(rows(["m.a", null]), "max"), null);
+  const cell = { row: "m", stat: /** @type {const} */ ("grad_norm"), first: 10, last: 12 };
+  assert.equal(groupLines(LINES, { value: 9.5, row: "m.c" }, { ...cell, of: "max" })[2], "Gradient norm, greatest: 9.50 in c");
+  assert.equal(groupLines(LINES, { value: 9.5, row: "m" }, { ...cell, of: "mean" })[2], "Gradient norm, mean: 9.50");
+});
+
+test("a parameter is asked for by its name, a module by what it matches", () => {
+  const cell = { row: "a b", stat: /** @type {const} */ ("grad_norm"), first: 10, last: 12 };
+  assert.equal(seriesQuery(cell), "series?parameter=a+b&stat=grad_norm&from=10&to=12&points=600");
+  assert.equal(groupQuery({ ...cell, of: "max" }), "heatmap?match=a+b&stat=grad_norm&of=max&from=10&to=12&columns=1&rows=512");
+  assert.match(groupQuery({ ...cell, of: "mean" }), /&rows=1$/);
 });

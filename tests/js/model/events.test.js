@@ -1,4 +1,8 @@
-/** Events as the page keeps them. */
+/**
+ * Events as the page keeps them.
+ *
+ * @typedef {import("../../../static/wire.js").RunRow} RunRow
+ */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { eventLabel, EVENTS_KEPT, eventSteps, eventSummary, mergeEvents, openAlerts, passesFilter, rangeAround } from "../../../static/model/events.js";
@@ -46,9 +50,16 @@ test("an event is shown among a hundredth of the run on either side, and 20 step
 
 test("what happened in short is the open alerts, or else everything", () => {
   const begun = event(1, { level: "note", step: 0, last_step: 0 });
-  assert.equal(eventSummary([]), "");
-  assert.equal(eventSummary([begun]), "1 event, at step 0");
-  assert.equal(eventSummary([event(3, { level: "note", step: 90, last_step: 90 }), event(2, { dismissed: 7 }), begun]), "3 events, the last at step 90");
-  assert.equal(eventSummary([event(3, { level: "note" }), event(2), begun]), "1 open alert, at step 2");
-  assert.equal(eventSummary([event(9000, { step: 120_114, last_step: 120_114 }), event(8999)]), "at least 2 open alerts, the last at step 120,114");
+  const run = /** @type {RunRow} */ ({ open_alerts: 40, last_alert: 120_114 });
+  assert.equal(eventSummary([], run), "");
+  assert.equal(eventSummary([begun], null), "1 event, at step 0");
+  assert.equal(eventSummary([event(3, { level: "note", step: 90, last_step: 90 }), event(2, { dismissed: 7 }), begun], run), "3 events, the last at step 90");
+  assert.equal(eventSummary([event(3, { level: "note" }), event(2), begun], run), "1 open alert, at step 2");
+});
+
+test("of more events than the page knows, the run's row counts the open alerts", () => {
+  const known = [event(9000, { level: "note", step: 130_000, last_step: 130_000 }), event(8999, { dismissed: 7 })];
+  const run = (/** @type {number} */ open_alerts, /** @type {number | null} */ last_alert) => /** @type {RunRow} */ ({ open_alerts, last_alert });
+  assert.equal(eventSummary(known, run(40, 120_114)), "40 open alerts, the last at step 120,114");
+  assert.equal(eventSummary(known, run(0, null)), "9,000 events, the last at step 130,000");
 });

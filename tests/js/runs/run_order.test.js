@@ -28,6 +28,7 @@ test("what a run does not have comes last either way, and equal runs stay newest
 test("an alert is more trouble than any number of states, of which calm ones are none", () => {
   const rows = [{ states: { present: 90, frozen: 5 } }, { states: { absent: 40 } }, { alerts: 1 }, { states: { absent: 1, nonfinite: 40 } }];
   assert.equal(order("-trouble", rows), "cdba");
+  assert.equal(order("-trouble", [{}, { open_alerts: 9 }, { states: { absent: 1 } }]), "cba");
 });
 
 test("a head sorts, turns round and lets go; a column that there is not is none", () => {

@@ -36,6 +36,8 @@ export function run(given = {}) {
     expect: [],
     restraints: /** @type {any} */ ({}),
     alerts: 0,
+    open_alerts: 0,
+    last_alert: null,
     tags: [],
     notes: "",
     archived: false,

@@ -55,13 +55,14 @@ def test_a_parameter_is_dead_after_so_many_samples_of_zeros(sampled: Sampled) ->
 
 @pytest.mark.parametrize("ratio", [0.0, 1e-9])
 def test_weights_that_do_not_move_are_told_of(sampled: Sampled, ratio: float) -> None:
-    """Of the steps that were measured; where there is no gradient nothing has to move."""
+    """From the first measured step on; where there is no gradient nothing has to move."""
     nan = float("nan")
     found = []
-    for measured in ([ratio, 0], [nan, nan], [ratio, 0], [ratio, nan], [ratio, 0]):
+    for measured in ([1, 0], [ratio, 0], [nan, nan], [ratio, 0], [ratio, nan], [ratio, 0]):
         found += sampled([1, 0], [PRESENT, FROZEN], measured)
-    told = [("not_moving", 4, [0])] if ratio == 0 else []
-    assert [(each.kind, each.step, each.parameters.tolist()) for each in found] == told
+    told = [("not_moving", 2, 5, [0])] if ratio == 0 else []
+    seen = [(each.kind, each.step, each.last_step, each.parameters.tolist()) for each in found]
+    assert seen == told
 
 
 def test_what_was_told_is_not_told_again_after_a_restart(watch: Watch, sampled: Sampled) -> None:

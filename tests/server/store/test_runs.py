@@ -39,7 +39,8 @@ def test_a_name_is_that_of_one_run(connection: Connection, both: tuple[str, str]
     with pytest.raises(NameTaken, match=f"Run {OTHER!r} is already named 'other': choose another"):
         edit_run(connection, first, RunEdit(name="other"))
     for name in ("digits", "mine"):
-        assert edit_run(connection, first, RunEdit(name=name)).name == name
+        edit_run(connection, first, RunEdit(name=name))
+        assert run_row(connection, first).name == name
     open_run(connection, Hello.model_validate(hello(first)), 3.0)
     assert run_row(connection, first).name == "mine"
 
