@@ -1,11 +1,14 @@
 /** The entry of a run's page. */
 import { byId } from "./base/dom.js";
 import { placeMenu } from "./base/menu.js";
+import { readTokens } from "./charts/theme_tokens.js";
+import { SignLegend } from "./heatmap/sign_legend.js";
 import { RunPage } from "./pages/run_page.js";
 
 const TICK_MS = 250;
 
 const page = new RunPage();
+const signs = new SignLegend(byId("signs", HTMLElement));
 page.listen();
 page.filter.addEventListener("input", () => page.setFilter(page.filter.value));
 byId("collapse", HTMLElement).addEventListener("click", () => page.collapseAll(true));
@@ -13,7 +16,11 @@ byId("expand", HTMLElement).addEventListener("click", () => page.collapseAll(fal
 document.addEventListener("keydown", (event) => page.shortcut(event));
 placeMenu(byId("export", HTMLElement), byId("export-open", HTMLElement));
 window.addEventListener("popstate", () => page.goBack());
-document.addEventListener("themechange", () => page.takeTheme());
+document.addEventListener("themechange", () => {
+  page.takeTheme();
+  signs.draw(readTokens());
+});
+signs.draw(readTokens());
 new ResizeObserver(() => page.redrawFlow()).observe(byId("flow", HTMLElement));
 document.addEventListener("visibilitychange", () => page.look());
 setInterval(() => page.tick(), TICK_MS);

@@ -73,7 +73,7 @@ const ENTRIES = /** @type {const} */ ([
   },
   {
     name: "frozen",
-    meaning: "Frozen: requires_grad is False.",
+    meaning: "Its requires_grad is False.",
     path: "M8 1.5V14.5M2.4 4.75L13.6 11.25M13.6 4.75L2.4 11.25",
     filled: false,
     symbol: "asterisk-open",

@@ -19,6 +19,12 @@ def test_a_question_mark_shows_the_keys(play: Play, open_run: OpenRun, run: str)
     expect(page.locator("#filter")).to_have_value("?")
     page.locator("#tree").press("?")
     expect(dialog).to_contain_text("Freeze or thaw the row")
+    absent = dialog.locator("#signs > div", has_text="absent: Trainable, and its gradient is None.")
+    inks = absent.locator("canvas").evaluate(
+        "each => new Set(new Uint32Array(each.getContext('2d').getImageData(0, 0, each.width, "
+        "each.height).data.buffer)).size"
+    )
+    assert inks > 1, "a pattern and its ground"
     expect(dialog).to_contain_text(re.compile(r"Gradgate \d+\.\d+"))
     page.keyboard.press("/")
     page.keyboard.press("Escape")
