@@ -419,6 +419,7 @@ export interface MetricRows {
  */
 export interface MetricRow {
   count: number[];
+  first_steps: number[];
   max: (number | null)[];
   min: (number | null)[];
   nan: number[];
@@ -601,6 +602,7 @@ export interface Runs {
  * One parameter's history in at most `points` buckets.
  */
 export interface SeriesRow {
+  first_steps: number[];
   max: (number | null)[];
   min: (number | null)[];
   parameter: string;

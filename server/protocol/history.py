@@ -10,7 +10,9 @@ class SeriesRow(Row):
 
     parameter: str
     stat: str
+    first_steps: list[int]
     steps: list[int]
+    """The first and the last step of each bucket."""
     values: list[float | None]
     min: list[float | None]
     max: list[float | None]
@@ -28,6 +30,8 @@ class SeriesError(Row):
 class MetricRow(Row):
     """A range of a metric in buckets, of one value each where there is room for all."""
 
+    first_steps: list[int]
+    """The first step of each bucket."""
     steps: list[int]
     """The step of the last value of each bucket."""
     values: list[float | None]

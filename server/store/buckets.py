@@ -26,7 +26,16 @@ class History:
         finite = np.where(np.isfinite(self.values), self.values, np.float32("nan"))
         measured = (~np.isnan(self.values)).astype(np.uint32)
         sizes = np.ones(len(self.steps), np.int64)
-        return Track(self.steps, sizes, self.values, finite, finite, self.states, measured)
+        return Track(
+            first_steps=self.steps,
+            steps=self.steps,
+            sizes=sizes,
+            last=self.values,
+            low=finite,
+            high=finite,
+            states=self.states,
+            measured=measured,
+        )
 
     def measured(self) -> History:
         """Return the history of the samples that have a value."""
@@ -38,8 +47,9 @@ class History:
 class Track:
     """One statistic of one parameter, bucket by bucket, as the store has it; all of one length."""
 
+    first_steps: NDArray[np.int64]
     steps: NDArray[np.int64]
-    """The last step of each bucket."""
+    """The first and the last step of each bucket."""
     sizes: NDArray[np.int64]
     """The number of samples of each."""
     last: NDArray[np.float32]
@@ -56,6 +66,7 @@ class Track:
         """Return the buckets that have a value, as if they had no other samples."""
         kept = self.measured > 0
         return Track(
+            first_steps=self.first_steps[kept],
             steps=self.steps[kept],
             sizes=self.measured[kept].astype(np.int64),
             last=self.last[kept],
@@ -70,6 +81,7 @@ class Track:
 class Buckets:
     """A history in buckets, as plain numbers; one that is not finite is None."""
 
+    first_steps: list[int]
     steps: list[int]
     values: list[float | None]
     low: list[float | None]
@@ -80,14 +92,15 @@ class Buckets:
 def bucket(track: Track, points: int) -> Buckets:
     """Divide a track into at most `points` buckets of as equal a number of samples as can be.
 
-    A bucket has its last step and last value, the least and the greatest of its finite values, and
-    its worst state.
+    A bucket has its first and last step, its last value, the least and the greatest of its finite
+    values, and its worst state.
     """
     if len(track.steps) == 0:
-        return Buckets([], [], [], [], [])
+        return Buckets([], [], [], [], [], [])
     starts = bucket_starts(track.sizes, points)
     ends = np.append(starts[1:], len(track.steps)) - 1
     return Buckets(
+        first_steps=np.minimum.reduceat(track.first_steps, starts).tolist(),
         steps=track.steps[ends].tolist(),
         values=plain(track.last[ends]),
         low=plain(np.fmin.reduceat(track.low, starts)),

@@ -66,6 +66,7 @@ def _series_row(name: str, stat: str, track: Track, points: int) -> SeriesRow:
     return SeriesRow(
         parameter=name,
         stat=stat,
+        first_steps=buckets.first_steps,
         steps=buckets.steps,
         values=buckets.values,
         min=buckets.low,

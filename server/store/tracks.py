@@ -68,6 +68,7 @@ def _tracks(
         for place, column in enumerate(columns):
             figures = {figure: part.figures[figure][kept, place] for figure in _FIGURES}
             found[block * BLOCK + column] = Track(
+                first_steps=first_steps[kept],
                 steps=last_steps[kept],
                 sizes=sizes[kept],
                 last=figures[Figure.LAST],

@@ -43,7 +43,7 @@ export class BucketExtremes {
    * @param {Bucket} bucket
    */
   async fetch(bucket) {
-    const extremes = extremesOf(await this.#track(bucket), bucket.steps[0]);
+    const extremes = extremesOf(await this.#track(bucket));
     if (extremes === null) return;
     this.known.set(keyOf(bucket), extremes);
     const [oldest] = this.known.keys();
@@ -69,17 +69,15 @@ function keyOf({ name, stat, steps }) {
 /**
  * The extremes of a track; their steps are those of a bucket where it has buckets yet.
  * @param {Track} track
- * @param {number} first step, where a first bucket begins
  * @returns {Extremes | null} null where nothing has a value
  */
-export function extremesOf({ steps, min, max, samples }, first) {
+export function extremesOf({ begins, steps, min, max }) {
   const of = (/** @type {(number | null)[]} */ column, /** @type {1 | -1} */ sign) => {
     let at = -1;
     column.forEach((value, i) => {
       if (value !== null && (at < 0 || value * sign > Number(column[at]) * sign)) at = i;
     });
-    const begin = samples === steps.length ? steps[at] : at === 0 ? first : steps[at - 1] + 1;
-    return at < 0 ? null : { value: Number(column[at]), steps: /** @type {[number, number]} */ ([begin, steps[at]]) };
+    return at < 0 ? null : { value: Number(column[at]), steps: /** @type {[number, number]} */ ([begins[at], steps[at]]) };
   };
   const [lowest, highest] = [of(min, -1), of(max, 1)];
   return lowest === null || highest === null ? null : { min: lowest, max: highest };

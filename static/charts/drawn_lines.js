@@ -90,18 +90,18 @@ function seriesLines(view, series, room, tokens) {
 function fitted(drawn, range, room) {
   const within = drawn.map(({ track, ...line }) => {
     const near = range === null ? track : trackWithin(track, range);
-    const { steps, values, min, max, nonfinite } = bucketed(near, room);
-    const everySample = track.steps.length === track.samples && steps.length === near.steps.length;
-    return { name: line.name, color: line.color, mark: line.mark, steps, values, min, max, nonfinite, everySample };
+    const drawn = bucketed(near, room);
+    const everySample = track.steps.length === track.samples && drawn.steps.length === near.steps.length;
+    return { name: line.name, color: line.color, mark: line.mark, ...drawn, everySample };
   });
-  return { lines: within.filter(({ steps }) => isInSight(steps, range)) };
+  return { lines: within.filter((line) => isInSight(line, range)) };
 }
 
 /**
- * @param {readonly number[]} steps rising
+ * @param {Pick<Track, "begins" | "steps">} line
  * @param {View["range"]} range
  */
-function isInSight(steps, range) {
+function isInSight({ begins, steps }, range) {
   if (steps.length === 0 || range === null) return steps.length > 0;
-  return steps[0] <= range[1] && steps[steps.length - 1] >= range[0];
+  return begins[0] <= range[1] && steps[steps.length - 1] >= range[0];
 }

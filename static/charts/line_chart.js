@@ -143,6 +143,6 @@ function pictureFrame({ tab, lines, tokens }, { margin }) {
  * How many steps a point stands for, on average.
  * @param {Line} line
  */
-function stepsPerPoint({ steps }) {
-  return steps.length < 2 ? 1 : Math.max(1, (steps[steps.length - 1] - steps[0]) / (steps.length - 1));
+function stepsPerPoint({ begins, steps }) {
+  return steps.length === 0 ? 1 : (steps[steps.length - 1] - begins[0] + 1) / steps.length;
 }

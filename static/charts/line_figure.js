@@ -33,7 +33,7 @@ import { gateTraces } from "./band_traces.js";
 import { lineTraces, markColor, markTrace } from "./line_traces.js";
 import { plotLayout } from "./plot_layout.js";
 import { escapePlotly } from "./plotly_text.js";
-import { beginningOf, stepRange } from "./track.js";
+import { stepRange } from "./track.js";
 import { valueAxis } from "./value_axis.js";
 
 /** Around the panes, px. */
@@ -73,7 +73,7 @@ export function lineFigure(chart) {
  * @returns {[number, number]}
  */
 export function stepsInSight(range, lines) {
-  const [first, last] = range ?? [Math.min(...lines.map(beginningOf)), stepRange(lines)[1]];
+  const [first, last] = range ?? stepRange(lines);
   if (range !== null || !(last > first)) return [first - 0.5, last + 0.5];
   return [first, last + (last - first) * ROOM_AT_END];
 }

@@ -24,8 +24,13 @@ import { LineData } from "./line_data.js";
 import { LineKey } from "./line_key.js";
 import { LinePointer } from "./line_pointer.js";
 import { linesCsv } from "./lines_csv.js";
+import { RangeMovement } from "./range_movement.js";
 
 export class LinePanel {
+  /** @type {{view: View, tokens: Record<string, string>} | null} */
+  #scene = null;
+  #frame = 0;
+
   /**
    * @param {string} api
    * @param {RunState} state
@@ -39,8 +44,8 @@ export class LinePanel {
    * @param {(points: string) => void} handlers.onSmoothing metrics are to be smoothed over so many points
    * @param {(scale: string) => void} handlers.onScale metrics are to have other axes
    * @param {(name: string) => void} handlers.onWhy a parameter is to be explained
-   * @param {(range: StepRange | null, goesOn: boolean) => void} handlers.onRange other steps are to be shown, null for the whole run;
-   *   whether it is one movement with the change before
+   * @param {(range: StepRange | null, moved: boolean) => void} handlers.onRange other steps are to be shown, null for the whole run;
+   *   were they moved to, bit by bit? Else they were chosen as they are.
    */
   constructor(api, state, crosshair, { guard, onChange, onToggle, onTab, onStatistic, onSmoothing, onScale, onWhy, onRange }) {
     this.state = state;
@@ -56,12 +61,13 @@ export class LinePanel {
     this.scale.addEventListener("change", () => onScale(this.scale.value));
     this.key = new LineKey(byId("key", HTMLElement), { onToggle, onWhy });
     const chart = byId("lines", HTMLElement);
-    this.pointer = new LinePointer(chart, crosshair, new BucketExtremes(api), onRange);
+    this.movement = new RangeMovement({ onMove: () => this.#ask(), onRest: onRange });
+    this.pointer = new LinePointer(chart, crosshair, new BucketExtremes(api), this.movement);
     this.chart = new LineChart(chart, byId("resolution", HTMLElement), this.pointer, (range) =>
-      onRange(range === null ? null : between(range[0] + 0.5, range[1] - 0.5, [0, state.step]), false),
+      this.movement.choose(range === null ? null : between(range[0] + 0.5, range[1] - 0.5, [0, state.step])),
     );
     this.wholeButton = byId("lines-whole", HTMLButtonElement);
-    this.wholeButton.addEventListener("click", () => onRange(null, false));
+    this.wholeButton.addEventListener("click", () => this.movement.choose(null));
     this.files = new ChartFiles(byId("line-files", HTMLElement), () => this.#saved());
     this.files.enable(false);
     this.drawn = new Memo();
@@ -89,13 +95,34 @@ export class LinePanel {
   }
 
   /**
+   * Draw what is known and looked at, and ask for what is missing.
    * @param {View} view
    * @param {Record<string, string>} tokens
    */
   draw(view, tokens) {
-    const { state, chart, data } = this;
+    const { state, chart, data, movement } = this;
+    movement.follow(view.range);
+    this.#scene = { view, tokens };
     if (document.hidden || !state.loaded || this.pointer.dragging) return;
     data.fetchMissing(view, chart.room, state.sampleStep);
+    this.#draw({ ...view, range: movement.range }, tokens);
+  }
+
+  /** Draw what a movement has in sight with the next frame. */
+  #ask() {
+    if (this.#frame !== 0) return;
+    this.#frame = requestAnimationFrame(() => {
+      this.#frame = 0;
+      if (this.#scene !== null && this.state.loaded) this.#draw({ ...this.#scene.view, range: this.movement.range }, this.#scene.tokens);
+    });
+  }
+
+  /**
+   * @param {View} view
+   * @param {Record<string, string>} tokens
+   */
+  #draw(view, tokens) {
+    const { state, chart, data } = this;
     const tab = tabOf(view);
     const { clientWidth: width, clientHeight: height } = chart.chart;
     const asking = tab === "parameters" ? view.selected.filter((name) => asks(name, state)) : [];

@@ -1,14 +1,14 @@
 /**
- * The pointer and the keys over the lines: the step that all charts point at, what the lines say there, and
- * other steps to be shown.
+ * The pointer, the wheel and the keys over the lines: the step that all charts point at, what the lines say
+ * there, and other steps to be shown.
  *
  * @typedef {import("../link/statistics.js").StatisticName} StatisticName
  * @typedef {import("../model/crosshair.js").Crosshair} Crosshair
  * @typedef {import("../model/step_marks.js").StepMark} StepMark
- * @typedef {import("../model/view_url.js").StepRange} StepRange
  * @typedef {import("./bucket_extremes.js").BucketExtremes} BucketExtremes
  * @typedef {import("./line_reading.js").Reading} Reading
  * @typedef {import("./line_traces.js").Line} Line
+ * @typedef {import("./range_movement.js").RangeMovement} RangeMovement
  * @typedef {import("./step_scale.js").StepScale} StepScale
  *
  * @typedef {object} LineScene what is drawn
@@ -22,17 +22,13 @@ import { element, find, setText } from "../base/dom.js";
 import { formatCount, shortenMiddle } from "../base/format.js";
 import { lineBadge } from "../base/glyphs.js";
 import { visible } from "../base/visible.js";
+import { followWheel } from "../base/wheel.js";
 import { marksNear } from "../model/step_marks.js";
-import { panned, zoomed } from "../model/step_range.js";
 import { hasExtremes, readingAt, readingWords } from "./line_reading.js";
 
 const REST_MS = 180;
-/** Movements that are closer together are one, which Back undoes as one. */
-const MOVEMENT_MS = 1200;
 const MARK_REACH_PX = 6;
 const MOST_MARKS = 3;
-const KEY_ZOOM = 1.5;
-const KEY_PAN = 0.2;
 const TIP_OFF = 14;
 
 export class LinePointer {
@@ -42,15 +38,14 @@ export class LinePointer {
   #at = null;
   #pointing = false;
   #resting = 0;
-  #movedAt = -Infinity;
 
   /**
    * @param {HTMLElement} chart
    * @param {Crosshair} crosshair
    * @param {BucketExtremes} extremes
-   * @param {(range: StepRange | null, goesOn: boolean) => void} onRange
+   * @param {RangeMovement} movement
    */
-  constructor(chart, crosshair, extremes, onRange) {
+  constructor(chart, crosshair, extremes, movement) {
     this.chart = chart;
     this.plot = find(chart, ".plot");
     this.rule = find(chart, ".crosshair");
@@ -58,7 +53,7 @@ export class LinePointer {
     this.said = find(chart, ".said");
     this.crosshair = crosshair;
     this.extremes = extremes;
-    this.onRange = onRange;
+    this.movement = movement;
     /** Is a drag going on? */
     this.dragging = false;
     crosshair.listen(() => this.#draw());
@@ -69,6 +64,7 @@ export class LinePointer {
     this.plot.addEventListener("pointerleave", () => this.#leave());
     this.plot.addEventListener("blur", () => this.#leave());
     this.plot.addEventListener("keydown", (event) => this.#key(event));
+    followWheel(this.plot, { zoom: (factor, event) => this.#zoom(factor, event), pan: (distance) => this.#pan(distance) });
   }
 
   /** Other lines are drawn; null for none. @param {LineScene | null} scene */
@@ -113,9 +109,8 @@ export class LinePointer {
   #readings() {
     const [scene, step] = [this.#scene, this.crosshair.step];
     if (scene === null || step === null) return [];
-    const first = Math.max(0, Math.ceil(scene.scale.range[0]));
     return scene.lines.flatMap((line) => {
-      const reading = readingAt(line, step, first);
+      const reading = readingAt(line, step);
       return reading === null ? [] : [{ line, reading }];
     });
   }
@@ -175,26 +170,40 @@ export class LinePointer {
   #press(key, shift) {
     const scene = this.#scene;
     if (scene === null) return false;
-    const whole = /** @type {const} */ ([0, scene.reached]);
-    const [first, last] = scene.scale.range;
-    const range = /** @type {const} */ ([Math.max(0, Math.ceil(first)), Math.min(scene.reached, Math.floor(last))]);
     const way = { ArrowLeft: -1, ArrowRight: 1 }[key];
-    const middle = this.crosshair.step ?? (range[0] + range[1] + 1) / 2;
     if (way !== undefined && shift) this.#walk(way, scene);
-    else if (way !== undefined) this.#show(panned(range, way * Math.max(1, (last - first) * KEY_PAN), whole));
-    else if (key === "+" || key === "=") this.#show(zoomed(range, 1 / KEY_ZOOM, middle, whole));
-    else if (key === "-") this.#show(zoomed(range, KEY_ZOOM, middle, whole));
-    else if (key === "Home") this.#show(null);
+    else if (this.movement.press(key, this.crosshair.step, this.#sight(scene))) return true;
     else if (key === "Escape" && this.#pointing) this.#leave();
     else return false;
     return true;
   }
 
-  /** @param {StepRange | null} range */
-  #show(range) {
-    const goesOn = performance.now() - this.#movedAt < MOVEMENT_MS;
-    this.#movedAt = performance.now();
-    this.onRange(range, goesOn);
+  /**
+   * What a movement starts from.
+   * @param {LineScene} scene
+   * @returns {import("./range_movement.js").Sight}
+   */
+  #sight({ scale, reached }) {
+    const [first, last] = scale.range;
+    return { shown: this.movement.range ?? [Math.max(0, Math.ceil(first)), Math.min(reached, Math.floor(last))], whole: [0, reached] };
+  }
+
+  /**
+   * Where there are more panes than the chart is high, the wheel scrolls them, and zooms with Ctrl.
+   * @param {number} factor
+   * @param {WheelEvent} event
+   */
+  #zoom(factor, { clientX, ctrlKey }) {
+    const scene = this.#scene;
+    const scrolls = this.chart.scrollHeight > this.chart.clientHeight;
+    if (scene === null || (scrolls && !ctrlKey)) return false;
+    const at = scene.scale.placeAt(clientX - this.chart.getBoundingClientRect().left);
+    return this.movement.zoom(factor, at, this.#sight(scene));
+  }
+
+  /** @param {number} distance px */
+  #pan(distance) {
+    if (this.#scene !== null) this.movement.pan(distance / this.#scene.scale.perStep, this.#sight(this.#scene));
   }
 
   /**

@@ -1,6 +1,6 @@
 /**
- * What a line says at a step: its sample there, or the last, the lowest and the highest value of the bucket
- * that the step is in.
+ * What a line says at a step: the last, the lowest and the highest value of the bucket that the step is in, or
+ * is nearest to; a sample is a bucket of its own.
  *
  * @typedef {import("./line_traces.js").Line} Line
  * @typedef {import("../model/view_url.js").StepRange} StepRange
@@ -20,16 +20,14 @@ import { formatCount, formatNumber } from "../base/format.js";
 /**
  * @param {Line} line
  * @param {number} step
- * @param {number} first step in sight, where a first bucket is taken to begin
  * @returns {Reading | null} null for a line without points
  */
-export function readingAt({ name, steps, values, min, max, nonfinite, everySample, smooth }, step, first) {
+export function readingAt({ name, begins, steps, values, min, max, nonfinite, smooth }, step) {
   if (steps.length === 0) return null;
   const after = steps.findIndex((each) => each >= step);
   let at = after < 0 ? steps.length - 1 : after;
-  if (everySample && at > 0 && step - steps[at - 1] < steps[at] - step) at -= 1;
-  const start = at === 0 ? Math.min(first, steps[0]) : steps[at - 1] + 1;
-  const bounds = /** @type {const} */ ([everySample ? steps[at] : start, steps[at]]);
+  if (at > 0 && step - steps[at - 1] < begins[at] - step) at -= 1;
+  const bounds = /** @type {const} */ ([begins[at], steps[at]]);
   return { name, steps: bounds, value: values[at], min: min[at], max: max[at], nonfinite: nonfinite[at], smooth: smooth?.[at] ?? null };
 }
 

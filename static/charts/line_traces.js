@@ -9,11 +9,13 @@
  *
  * @typedef {object} Line
  * @property {string} name
+ * @property {number[]} begins
  * @property {number[]} steps
  * @property {(number | null)[]} values
  * @property {(number | null)[]} min
  * @property {(number | null)[]} max
  * @property {string[]} nonfinite
+ * @property {string[]} states
  * @property {boolean} everySample is each point one sample?
  * @property {(number | null)[]} [smooth] the values smoothed, drawn over them
  * @property {string} color
@@ -61,12 +63,12 @@ function hasBand({ min, max }) {
 }
 
 /**
- * Closed outlines from minimum to maximum, one for each stretch without a gap. What has no place on a log
- * axis is at its foot.
- * @param {Pick<Line, "steps" | "min" | "max">} line
+ * Closed outlines from minimum to maximum, one for each stretch without a gap, from the first step of its first
+ * bucket. What has no place on a log axis is at its foot.
+ * @param {Pick<Line, "begins" | "steps" | "min" | "max">} line
  * @param {Pick<ValueAxis, "log" | "range">} axis
  */
-export function bandOutline({ steps, min, max }, { log, range }) {
+export function bandOutline({ begins, steps, min, max }, { log, range }) {
   /** @type {(number | null)[]} */
   const x = [];
   /** @type {(number | null)[]} */
@@ -81,8 +83,10 @@ export function bandOutline({ steps, min, max }, { log, range }) {
     let end = start;
     while (end < steps.length && isValue(end)) end += 1;
     if (end > start) {
-      x.push(...steps.slice(start, end), ...steps.slice(start, end).reverse(), null);
-      y.push(...max.slice(start, end), ...min.slice(start, end).map(lowest).reverse(), null);
+      const along = [begins[start], ...steps.slice(start, end)];
+      const [highs, lows] = [max, min].map((column) => [column[start], ...column.slice(start, end)]);
+      x.push(...along, ...along.toReversed(), null);
+      y.push(...highs, ...lows.map(lowest).toReversed(), null);
     }
     start = end + 1;
   }

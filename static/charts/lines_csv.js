@@ -4,7 +4,6 @@
  * @typedef {import("./line_traces.js").Line} Line
  * @typedef {import("../model/view_url.js").StepRange} StepRange
  */
-import { beginningOf } from "./track.js";
 
 const HEAD = Object.freeze(["name", "first_step", "last_step", "last", "min", "max", "not_finite", "smoothed"]);
 
@@ -16,12 +15,10 @@ const HEAD = Object.freeze(["name", "first_step", "last_step", "last", "min", "m
  */
 export function linesCsv(lines, range) {
   const [from, to] = range ?? [-Infinity, Infinity];
-  const rows = lines.flatMap(({ name, steps, values, min, max, nonfinite, everySample, smooth }) =>
+  const rows = lines.flatMap(({ name, begins, steps, values, min, max, nonfinite, smooth }) =>
     steps.flatMap((step, i) => {
-      const begins = range === null ? beginningOf({ steps, everySample }) : Math.min(from, step);
-      const first = everySample ? step : i === 0 ? begins : steps[i - 1] + 1;
-      if (step < from || first > to) return [];
-      return [[name, first, step, values[i], min[i], max[i], nonfinite[i], smooth?.[i] ?? null]];
+      if (step < from || begins[i] > to) return [];
+      return [[name, begins[i], step, values[i], min[i], max[i], nonfinite[i], smooth?.[i] ?? null]];
     }),
   );
   return [HEAD, ...rows].map((row) => `${row.map(cell).join(",")}\r\n`).join("");

@@ -84,12 +84,13 @@ export class Metrics {
    */
   #append(name, step, value, nonfinite) {
     /** @type {Track} */
-    const metric = this.track(name) ?? { steps: [], values: [], min: [], max: [], nonfinite: [], samples: 0 };
+    const metric = this.track(name) ?? { begins: [], steps: [], values: [], min: [], max: [], nonfinite: [], states: [], samples: 0 };
     const last = lastStep(metric);
     if (last !== null && step <= last) return;
-    metric.steps.push(step);
+    for (const column of [metric.begins, metric.steps]) column.push(step);
     for (const column of [metric.values, metric.min, metric.max]) column.push(value);
     metric.nonfinite.push(nonfinite);
+    metric.states.push("");
     metric.samples += 1;
     this.#set(name, metric.steps.length > MOST_POINTS ? bucketed(metric, METRIC_POINTS) : metric);
   }

@@ -51,7 +51,7 @@ export class RangeMetrics {
     /** @type {MetricPoint[]} */
     const since = [];
     this.since = since;
-    const [, last] = stepRange(names.map((name) => whole.track(name) ?? { steps: [] }));
+    const [, last] = stepRange(names.map((name) => whole.track(name) ?? { begins: [], steps: [] }));
     const fetched = last < range[0] ? {} : await this.#get(range, names);
     this.since = null;
     this.metrics = new Metrics();

@@ -27,6 +27,11 @@ export class StepScale {
     return Math.max(0, Math.round(this.range[0] + (x - this.left) / this.perStep));
   }
 
+  /** The place of a pixel between steps that are one wide each, as ranges are zoomed around. @param {number} x */
+  placeAt(x) {
+    return this.range[0] + 0.5 + (x - this.left) / this.perStep;
+  }
+
   /** Is a step in sight? @param {number} step */
   holds(step) {
     return step >= this.range[0] && step <= this.range[1];

@@ -4,13 +4,16 @@
  * so that no spike is lost.
  *
  * @typedef {object} Track
+ * @property {number[]} begins the first step of a bucket
  * @property {number[]} steps rising; the last step of a bucket
  * @property {(number | null)[]} values null where there was none
  * @property {(number | null)[]} min
  * @property {(number | null)[]} max
  * @property {string[]} nonfinite what was not finite in a bucket, such as `NaN`; "" for nothing
+ * @property {string[]} states the worst state of a parameter in a bucket; "" for a metric
  * @property {number} samples that the track stands for
  */
+import { SEVERITY } from "../model/states.js";
 
 /**
  * A track of which nothing was left out.
@@ -18,7 +21,26 @@
  * @returns {Track}
  */
 export function trackOf({ steps, values }) {
-  return { steps, values, min: values, max: values, nonfinite: steps.map(() => ""), samples: steps.length };
+  const none = steps.map(() => "");
+  return { begins: steps, steps, values, min: values, max: values, nonfinite: none, states: none, samples: steps.length };
+}
+
+/**
+ * The columns of a track, each changed alike.
+ * @param {Omit<Track, "samples">} track
+ * @param {<T>(column: readonly T[], name: keyof Omit<Track, "samples">) => T[]} change
+ * @returns {Omit<Track, "samples">}
+ */
+export function eachColumn({ begins, steps, values, min, max, nonfinite, states }, change) {
+  return {
+    begins: change(begins, "begins"),
+    steps: change(steps, "steps"),
+    values: change(values, "values"),
+    min: change(min, "min"),
+    max: change(max, "max"),
+    nonfinite: change(nonfinite, "nonfinite"),
+    states: change(states, "states"),
+  };
 }
 
 /**
@@ -35,12 +57,12 @@ export function lastStep({ steps }) {
  * @param {readonly [number, number]} range
  * @returns {Track}
  */
-export function trackWithin({ steps, values, min, max, nonfinite }, [from, to]) {
+export function trackWithin(track, [from, to]) {
+  const { steps } = track;
   const first = steps.findIndex((step) => step >= from);
   const beyond = steps.findIndex((step) => step >= to);
   const [start, end] = [first < 0 ? steps.length - 1 : first - 1, beyond < 0 ? steps.length : beyond + 1];
-  const kept = (/** @type {any[]} */ column) => column.slice(Math.max(0, start), end);
-  const columns = { steps: kept(steps), values: kept(values), min: kept(min), max: kept(max), nonfinite: kept(nonfinite) };
+  const columns = eachColumn(track, (column) => column.slice(Math.max(0, start), end));
   return { ...columns, samples: columns.steps.length };
 }
 
@@ -51,14 +73,8 @@ export function trackWithin({ steps, values, min, max, nonfinite }, [from, to]) 
  * @returns {Track}
  */
 export function joined(track, later) {
-  return {
-    steps: [...track.steps, ...later.steps],
-    values: [...track.values, ...later.values],
-    min: [...track.min, ...later.min],
-    max: [...track.max, ...later.max],
-    nonfinite: [...track.nonfinite, ...later.nonfinite],
-    samples: track.samples + later.samples,
-  };
+  const columns = eachColumn(track, (column, name) => [...column, .../** @type {any[]} */ (later[name])]);
+  return { ...columns, samples: track.samples + later.samples };
 }
 
 /**
@@ -68,22 +84,24 @@ export function joined(track, later) {
  * @returns {Track}
  */
 export function bucketed(track, most) {
-  const { steps, values, min, max, nonfinite, samples } = track;
+  const { begins, steps, values, min, max, nonfinite, states, samples } = track;
   if (steps.length <= most) return track;
-  const first = steps[0];
+  const [first] = begins;
   const width = (steps[steps.length - 1] - first + 1) / most;
   /** @type {Track} */
-  const made = { steps: [], values: [], min: [], max: [], nonfinite: [], samples };
+  const made = { begins: [], steps: [], values: [], min: [], max: [], nonfinite: [], states: [], samples };
   let bucket = -1;
   steps.forEach((step, i) => {
     const own = Math.floor((step - first) / width);
     if (own !== bucket) {
       bucket = own;
+      made.begins.push(begins[i]);
       made.steps.push(step);
       made.values.push(values[i]);
       made.min.push(min[i]);
       made.max.push(max[i]);
       made.nonfinite.push(nonfinite[i]);
+      made.states.push(states[i]);
       return;
     }
     const at = made.steps.length - 1;
@@ -92,6 +110,7 @@ export function bucketed(track, most) {
     made.min[at] = extreme(Math.min, made.min[at], min[i]);
     made.max[at] = extreme(Math.max, made.max[at], max[i]);
     made.nonfinite[at] = bothWords(made.nonfinite[at], nonfinite[i]);
+    made.states[at] = worstState(made.states[at], states[i]);
   });
   return made;
 }
@@ -116,12 +135,21 @@ function bothWords(words, more) {
 }
 
 /**
+ * @param {string} state
+ * @param {string} other
+ */
+function worstState(state, other) {
+  return SEVERITY.find((each) => each === state || each === other) ?? state;
+}
+
+/**
  * What the server tells of a parameter, as a track of its own.
- * @param {Pick<import("../wire.js").SeriesRow, "steps" | "values" | "min" | "max" | "states" | "samples">} row
+ * @param {Pick<import("../wire.js").SeriesRow, "first_steps" | "steps" | "values" | "min" | "max" | "states" | "samples">} row
  * @returns {Track}
  */
-export function trackOfSeries({ steps, values, min, max, states, samples }) {
-  return { steps, values, min, max, nonfinite: states.map((state) => (state === "nonfinite" ? "NaN or infinity" : "")), samples };
+export function trackOfSeries({ first_steps, steps, values, min, max, states, samples }) {
+  const nonfinite = states.map((state) => (state === "nonfinite" ? "NaN or infinity" : ""));
+  return { begins: first_steps, steps, values, min, max, nonfinite, states, samples };
 }
 
 /**
@@ -129,29 +157,20 @@ export function trackOfSeries({ steps, values, min, max, states, samples }) {
  * @param {import("../wire.js").MetricRow} row
  * @returns {Track}
  */
-export function trackOfMetric({ steps, values, min, max, count, nan, posinf, neginf }) {
+export function trackOfMetric({ first_steps, steps, values, min, max, count, nan, posinf, neginf }) {
   const nonfinite = steps.map((_, i) => [nan[i] > 0 && "NaN", posinf[i] > 0 && "∞", neginf[i] > 0 && "−∞"].filter(Boolean).join(", "));
-  return { steps, values, min, max, nonfinite, samples: count.reduce((sum, each) => sum + each, 0) };
+  const samples = count.reduce((sum, each) => sum + each, 0);
+  return { begins: first_steps, steps, values, min, max, nonfinite, states: steps.map(() => ""), samples };
 }
 
 /**
- * The first and last step of several tracks.
- * @param {readonly {steps: readonly number[]}[]} tracks
+ * The first and last step of several tracks, all of their first bucket among them.
+ * @param {readonly {begins: readonly number[], steps: readonly number[]}[]} tracks
  * @returns {[number, number]}
  */
 export function stepRange(tracks) {
   return [
-    Math.min(...tracks.map(({ steps }) => steps[0] ?? Infinity)),
+    Math.min(...tracks.map(({ begins }) => begins[0] ?? Infinity)),
     Math.max(...tracks.map(({ steps }) => steps[steps.length - 1] ?? -Infinity)),
   ];
-}
-
-/**
- * Where a line begins. Of buckets only the last steps are told: the first is taken to be as wide as the next.
- * @param {{steps: readonly number[], everySample: boolean}} line
- */
-export function beginningOf({ steps, everySample }) {
-  const first = steps[0] ?? Infinity;
-  if (everySample || steps.length < 2) return first;
-  return Math.max(Math.min(1, first), first - (steps[1] - first) + 1);
 }

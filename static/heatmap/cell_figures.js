@@ -30,14 +30,12 @@ export function seriesQuery({ row, stat, first, last }) {
 }
 
 /**
- * @param {Pick<import("../wire.js").SeriesRow, "steps" | "values" | "min" | "max" | "samples">} series
- * @param {number} first the first step that was asked for
+ * @param {Pick<import("../wire.js").SeriesRow, "first_steps" | "steps" | "values" | "min" | "max" | "samples">} series
  * @returns {CellFigures}
  */
-export function figuresOf({ steps, values, min, max, samples }, first) {
-  const single = samples === steps.length;
+export function figuresOf({ first_steps, steps, values, min, max, samples }) {
   /** @param {number} i @param {number | null} value @returns {FigureAt | null} */
-  const at = (i, value) => (i < 0 || value === null ? null : { value, from: single ? steps[i] : i === 0 ? Math.min(first, steps[0]) : steps[i - 1] + 1, to: steps[i] });
+  const at = (i, value) => (i < 0 || value === null ? null : { value, from: first_steps[i], to: steps[i] });
   const greatest = placeOf(max, (one, other) => one > other);
   const least = placeOf(min, (one, other) => one < other);
   const end = steps.length - 1;

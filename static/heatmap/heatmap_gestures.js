@@ -14,9 +14,8 @@
  * @property {(key: string, shift: boolean) => boolean} press is it a key of the heat map?
  * @property {(y: number) => boolean} isAxis is this height on the axis of steps, along which a drag chooses?
  */
+import { followWheel } from "../base/wheel.js";
 
-const ZOOM_PER_PX = 0.0022;
-const LINE_PX = 24;
 /** A pointer that moved less was a click. */
 const CLICK_PX = 4;
 /** How long a click waits for a second one. */
@@ -34,7 +33,7 @@ export class HeatmapGestures {
   constructor(canvas, actions) {
     this.canvas = canvas;
     this.actions = actions;
-    canvas.addEventListener("wheel", (event) => this.#wheel(event), { passive: false });
+    followWheel(canvas, { zoom: (factor, event) => actions.zoom(factor, event.offsetX), pan: actions.pan });
     canvas.addEventListener("pointerdown", (event) => this.#down(event));
     canvas.addEventListener("pointermove", (event) => this.#move(event));
     canvas.addEventListener("pointerup", (event) => this.#up(event));
@@ -45,16 +44,6 @@ export class HeatmapGestures {
       actions.whole();
     });
     canvas.addEventListener("keydown", (event) => this.#key(event));
-  }
-
-  /** Scrolling the page goes on where there is nothing to zoom. @param {WheelEvent} event */
-  #wheel(event) {
-    const unit = event.deltaMode === WheelEvent.DOM_DELTA_LINE ? LINE_PX : 1;
-    const sideways = event.shiftKey ? event.deltaX || event.deltaY : event.deltaX;
-    if (event.shiftKey || Math.abs(event.deltaX) > Math.abs(event.deltaY)) {
-      event.preventDefault();
-      this.actions.pan(sideways * unit);
-    } else if (this.actions.zoom(Math.exp(event.deltaY * unit * ZOOM_PER_PX), event.offsetX)) event.preventDefault();
   }
 
   /** @param {PointerEvent} event */

@@ -9,7 +9,7 @@
  *
  * @typedef {object} HeatmapActions
  * @property {(request: () => Promise<void>) => Promise<void>} guard
- * @property {(range: StepRange | null, goesOn: boolean) => void} onRange
+ * @property {(range: StepRange | null, moved: boolean) => void} onRange were they moved to, bit by bit? Else they were chosen as they are
  * @property {(stat: string) => void} onStatistic
  * @property {(figure: string) => void} onFigure
  * @property {(colors: readonly [number, number] | null) => void} onColors ends that are chosen, null for none
@@ -19,10 +19,11 @@
 import { byId, element, find, setAttribute, setText } from "../base/dom.js";
 import { formatCount } from "../base/format.js";
 import { visible } from "../base/visible.js";
+import { RangeMovement } from "../charts/range_movement.js";
 import { STATISTICS } from "../link/statistics.js";
 import { decadeDomain } from "../model/norm_scale.js";
 import { marksNear, stepMarks } from "../model/step_marks.js";
-import { between, panned, sameRange, spanOf, zoomed } from "../model/step_range.js";
+import { between } from "../model/step_range.js";
 import { CELL_FIGURES } from "../model/view_url.js";
 import { figuresOf, groupFigureOf, groupQuery, seriesQuery } from "./cell_figures.js";
 import { CellReader } from "./cell_reader.js";
@@ -36,23 +37,11 @@ import { captionOf, cellLines, exactLines, groupLines, FIGURES, rowLabel } from 
 import { StepAxis } from "./step_axis.js";
 
 const FOLDED_KEY = "gradgate-heatmap-folded";
-/** The other charts follow when a movement rests for so long. */
-const SETTLE_MS = 180;
-/** Movements that are closer together are one, which Back undoes as one. */
-const MOVEMENT_MS = 1200;
-const KEY_ZOOM = 1.5;
-const KEY_PAN = 0.2;
 const MARK_REACH_PX = 5;
 const MOST_MARKS = 3;
 
 /** One thing for all its methods: most are a line or two for one gesture. */
 export class HeatmapPanel {
-  /** @type {StepRange | null} what is in sight here; the page hears of it when a movement rests */
-  #range = null;
-  /** @type {StepRange | null} what the page shows */
-  #told = null;
-  #settling = 0;
-  #toldAt = -Infinity;
   /** @type {{state: RunState, view: View, tokens: Record<string, string>} | null} */
   #scene = null;
   /** @type {readonly [number, number] | null} */
@@ -77,6 +66,7 @@ export class HeatmapPanel {
     this.actions = actions;
     this.canvas = /** @type {HTMLCanvasElement} */ (find(panel, "canvas"));
     this.drawing = new HeatmapDrawing(this.canvas);
+    this.movement = new RangeMovement({ onMove: () => this.#ask(), onRest: actions.onRange });
     this.cellReader = new CellReader(api, () => this.#pointAgain());
     this.data = new HeatmapData(api, actions.guard, () => this.#answered());
     this.caption = find(panel, ".caption");
@@ -102,7 +92,7 @@ export class HeatmapPanel {
   #listen() {
     this.statistic.addEventListener("change", () => this.actions.onStatistic(this.statistic.value));
     this.figure.addEventListener("change", () => this.actions.onFigure(this.figure.value));
-    this.wholeButton.addEventListener("click", () => this.#showWhole());
+    this.wholeButton.addEventListener("click", () => this.movement.choose(null));
     this.fold.addEventListener("click", () => {
       this.#setFolded(!this.folded);
       rememberFold(this.folded);
@@ -116,7 +106,7 @@ export class HeatmapPanel {
       brush: (from, to) => this.#drawBrush([from, to]),
       choose: (from, to) => this.#choose(from, to),
       cancel: () => this.#drawBrush(null),
-      whole: () => this.#showWhole(),
+      whole: () => this.movement.choose(null),
       point: (x, y) => this.#point(x, y),
       leave: () => this.#leave(),
       open: (x, y) => this.#open(this.#rowAt(y), x),
@@ -144,10 +134,7 @@ export class HeatmapPanel {
    */
   render(state, view, tokens) {
     this.#scene = { state, view, tokens };
-    if (this.#settling === 0) {
-      this.#range = view.range;
-      this.#told = view.range;
-    }
+    this.movement.follow(view.range);
     this.#marks = stepMarks(state.commands, state.events);
     if (this.statistic.value !== view.stat) this.statistic.value = view.stat;
     if (this.figure.value !== view.of) this.figure.value = view.of;
@@ -174,11 +161,11 @@ export class HeatmapPanel {
     const subject = { stat: view.stat, of: view.of, within: view.within };
     const latest = state.run === null ? null : Math.max(state.sampleStep ?? 0, state.run.sample_step ?? 0);
     const room = roomOf(this.canvas.clientWidth, this.canvas.clientHeight);
-    if (state.loaded) void this.data.fetchMissing({ subject, room, range: this.#range, latest });
+    if (state.loaded) void this.data.fetchMissing({ subject, room, range: this.movement.range, latest });
     setAttribute(this.canvas, "aria-busy", this.data.fetching ? "true" : null);
     const { overview, detail } = this.data;
     const range = this.#shown;
-    this.wholeButton.disabled = this.#range === null;
+    this.wholeButton.disabled = this.movement.range === null;
     this.#showHint();
     if (overview === null || range === null) return;
     this.#domain = this.#domainFor(overview);
@@ -214,7 +201,7 @@ export class HeatmapPanel {
 
   #showHint() {
     const { overview } = this.data;
-    const [first, last] = this.#range ?? [0, 0];
+    const [first, last] = this.movement.range ?? [0, 0];
     const whole = this.#whole;
     let hint = "";
     const { failure } = this.data;
@@ -222,7 +209,7 @@ export class HeatmapPanel {
     else if (overview === null) hint = "Asking the server …";
     else if (this.#scene?.state.parameters.length === 0) hint = "This model has no parameters.";
     else if (whole === null) hint = "No sample yet: rows appear with the first.";
-    else if (this.#range !== null && (first > whole[1] || last < whole[0])) {
+    else if (this.movement.range !== null && (first > whole[1] || last < whole[0])) {
       hint = `No sample at steps ${formatCount(first)} to ${formatCount(last)}: the run has steps ${formatCount(whole[0])} to ${formatCount(whole[1])}. “Whole run” shows them.`;
     }
     this.hint.hidden = hint === "";
@@ -253,7 +240,7 @@ export class HeatmapPanel {
 
   /** The steps in sight. */
   get #shown() {
-    return this.#range ?? this.#whole;
+    return this.movement.range ?? this.#whole;
   }
 
   get #layout() {
@@ -270,7 +257,7 @@ export class HeatmapPanel {
   get #seen() {
     const { overview, detail } = this.data;
     const range = this.#shown;
-    return detail !== null && range !== null && this.#range !== null && covers(detail, range) ? detail : overview;
+    return detail !== null && range !== null && this.movement.range !== null && covers(detail, range) ? detail : overview;
   }
 
   /** @param {number} y */
@@ -279,31 +266,10 @@ export class HeatmapPanel {
     return layout === null ? -1 : rowAt(layout, y, this.data.overview?.cells.names.length ?? 0);
   }
 
-  /**
-   * Show a range here at once, and everywhere when the movement rests.
-   * @param {StepRange | null} range
-   */
-  #moveTo(range) {
-    if (sameRange(range, this.#range)) return;
-    this.#range = range;
-    clearTimeout(this.#settling);
-    this.#settling = window.setTimeout(() => this.#settle(), SETTLE_MS);
-    this.#ask();
-  }
-
-  #settle() {
-    clearTimeout(this.#settling);
-    this.#settling = 0;
-    if (sameRange(this.#range, this.#told)) return;
-    const goesOn = performance.now() - this.#toldAt < MOVEMENT_MS;
-    this.#toldAt = performance.now();
-    this.#told = this.#range;
-    this.actions.onRange(this.#range, goesOn);
-  }
-
-  #showWhole() {
-    this.#moveTo(null);
-    this.#settle();
+  /** What a movement starts from; null while nothing is known. */
+  get #sight() {
+    const [shown, whole] = [this.#shown, this.#whole];
+    return shown === null || whole === null ? null : { shown, whole };
   }
 
   /**
@@ -311,24 +277,15 @@ export class HeatmapPanel {
    * @param {number | null} at step, null for the middle
    */
   #zoom(factor, at) {
-    const [range, whole] = [this.#shown, this.#whole];
-    if (range === null || whole === null || (this.#range === null && factor > 1)) return false;
-    this.#moveTo(zoomed(range, factor, at ?? (range[0] + range[1] + 1) / 2, whole));
-    return true;
+    const sight = this.#sight;
+    return sight !== null && this.movement.zoom(factor, at, sight);
   }
 
-  /** Steps less than one are kept for the next movement. @param {number} steps */
+  /** @param {number} steps */
   #pan(steps) {
-    const [range, whole] = [this.#range, this.#whole];
-    if (range === null || whole === null) return;
-    this.#panned += steps;
-    const moved = Math.trunc(this.#panned);
-    this.#panned -= moved;
-    if (moved !== 0) this.#moveTo(panned(range, moved, whole));
+    const sight = this.#sight;
+    if (sight !== null) this.movement.pan(steps, sight);
   }
-
-  /** Steps, less than one, that were panned and are not shown yet. */
-  #panned = 0;
 
   /** Where the pointer is over the cells. @type {[number, number] | null} */
   #pointer = null;
@@ -347,8 +304,7 @@ export class HeatmapPanel {
     this.#drawBrush(null);
     const [axis, whole] = [this.#axis, this.#whole];
     if (axis === null || whole === null) return;
-    this.#moveTo(between(axis.wholeStepAt(from), axis.wholeStepAt(to), whole));
-    this.#settle();
+    this.movement.choose(between(axis.wholeStepAt(from), axis.wholeStepAt(to), whole));
   }
 
   /**
@@ -391,7 +347,7 @@ export class HeatmapPanel {
     const cell = { row: cells.names[this.#row], of, stat, first: cells.first[column], last: cells.last[column] };
     if (cells.sizes[this.#row] === 1) {
       const series = this.cellReader.answer(seriesQuery(cell));
-      return series === null || series.samples === 0 ? lines : exactLines(lines, figuresOf(series, cell.first), stat);
+      return series === null || series.samples === 0 ? lines : exactLines(lines, figuresOf(series), stat);
     }
     const rows = this.cellReader.answer(groupQuery(cell));
     const figure = rows === null ? null : groupFigureOf(rows, of);
@@ -463,16 +419,13 @@ export class HeatmapPanel {
    * @param {boolean} shift
    */
   #press(key, shift) {
-    const range = this.#shown;
-    if (range === null) return false;
+    const [range, sight] = [this.#shown, this.#sight];
+    if (range === null || sight === null) return false;
     const way = { ArrowLeft: -1, ArrowRight: 1 }[key];
-    if (way !== undefined && !shift) this.#pan(way * Math.max(1, spanOf(range) * KEY_PAN));
-    else if (way !== undefined) this.#walk(way, 0);
+    if (way !== undefined && shift) this.#walk(way, 0);
+    else if (this.movement.press(key, this.crosshair.step, sight)) return true;
     else if (key === "ArrowUp") this.#walk(0, -1);
     else if (key === "ArrowDown") this.#walk(0, 1);
-    else if (key === "+" || key === "=") this.#zoom(1 / KEY_ZOOM, this.crosshair.step);
-    else if (key === "-") this.#zoom(KEY_ZOOM, this.crosshair.step);
-    else if (key === "Home") this.#showWhole();
     else if (key === "Enter") this.#open(this.#row, this.#axis?.xOf(this.crosshair.step ?? range[0]) ?? 0);
     else if (key === "Backspace") this.actions.onOpen(modulesAround(this.#scene?.view.within ?? "").at(-2) ?? "");
     else return false;

@@ -61,6 +61,18 @@ function placed(first, span, whole) {
 }
 
 /**
+ * Which way a movement leads from one range to another: one that only leads one way never comes back to where it began.
+ * @param {StepRange | null} before null for the whole run
+ * @param {StepRange | null} after
+ */
+export function wayBetween(before, after) {
+  if (before === null) return "in";
+  if (after === null || spanOf(after) > spanOf(before)) return "out";
+  if (spanOf(after) < spanOf(before)) return "in";
+  return after[0] < before[0] ? "back" : "on";
+}
+
+/**
  * @param {StepRange | null} one
  * @param {StepRange | null} other
  */

@@ -5,34 +5,40 @@
  * typed in one go the rest comes into it a little later, and before the next thing that Back undoes.
  */
 const TYPED_MS = 250;
+/** Movements over the steps that are closer together, and lead the same way, are one, which Back undoes as one. */
+const MOVEMENT_MS = 1200;
 
 export class Address {
   constructor() {
     /** @type {string | null} what was typed, until the browser has it */
     this.typed = null;
     this.written = -Infinity;
-    /** Is the latest entry that of a movement over the steps, which may go on? */
-    this.moving = false;
+    /** @type {string | null} whose movement over the steps the latest entry is, and which way; null where none may go on */
+    this.movement = null;
+    this.movedAt = -Infinity;
   }
 
   /** Something was done that Back undoes. @param {string} address */
   push(address) {
     this.#writeTyped();
-    this.moving = false;
+    this.movement = null;
     if (address === location.pathname + location.search) return;
     history.pushState(null, "", address);
   }
 
   /**
-   * Other steps are shown; what goes on from the movement before is undone with it.
+   * Other steps are shown. What goes on from the movement before is undone with it: the same hand moves on, the
+   * same way, soon after. No view is gone over that another hand chose, nor one to which a movement led back.
    * @param {string} address
-   * @param {boolean} goesOn
+   * @param {string | null} movement whose it is, and which way it leads; null for steps that were chosen as they are
    */
-  move(address, goesOn) {
+  move(address, movement) {
     if (address === location.pathname + location.search) return;
-    if (goesOn && this.moving) this.replace(address);
+    const now = performance.now();
+    if (movement !== null && movement === this.movement && now - this.movedAt < MOVEMENT_MS) this.replace(address);
     else this.push(address);
-    this.moving = true;
+    this.movement = movement;
+    this.movedAt = now;
   }
 
   /** A small thing was done, which Back does not undo by itself. @param {string} address */
@@ -51,7 +57,7 @@ export class Address {
 
   /** Back or Forward was pressed: what was typed before belongs to another address. */
   turn() {
-    this.moving = false;
+    this.movement = null;
     this.typed = null;
   }
 

@@ -16,6 +16,7 @@ import { decodeSample } from "../link/sample_frame.js";
 import { openAlerts } from "../model/events.js";
 import { rowsOf } from "../model/packed_rows.js";
 import { RunState, SPARK_SAMPLES } from "../model/run_state.js";
+import { sameRange, wayBetween } from "../model/step_range.js";
 import { tabOf, writeView } from "../model/view_url.js";
 import { toggleWord } from "../tree/filter.js";
 import { Address } from "./address.js";
@@ -172,12 +173,14 @@ export class RunPage {
   /**
    * Show these steps, null for the whole run.
    * @param {import("../model/view_url.js").StepRange | null} range
-   * @param {boolean} goesOn is it one movement with the change before, that Back undoes as one?
+   * @param {string | null} mover the chart in which they are moved to, bit by bit; null where they were chosen as they are
    */
-  showRange(range, goesOn) {
+  showRange(range, mover) {
+    const { range: before } = this.view;
+    if (sameRange(before, range)) return;
     this.view.range = range;
     this.panels.lines.data.hurry();
-    this.address.move(this.#address, goesOn);
+    this.address.move(this.#address, mover === null ? null : `${mover} ${wayBetween(before, range)}`);
     this.#show();
   }
 

@@ -24,7 +24,8 @@
  * @property {(figure: string) => void} chooseFigure
  * @property {(colors: readonly [number, number] | null) => void} chooseColors ends of the heat map's colours
  * @property {(within: string) => void} openInHeatmap a module, or neighbours that share a row; "" for the whole model
- * @property {(range: import("../model/view_url.js").StepRange | null, goesOn: boolean) => void} showRange
+ * @property {(range: import("../model/view_url.js").StepRange | null, mover: string | null) => void} showRange `mover` is the chart in which they are
+ *   moved to, bit by bit; null where they were chosen as they are
  * @property {(column: import("../model/view_url.js").SortColumn) => void} sortBy
  * @property {() => void} sortAsModel
  * @property {(log: string) => void} chooseLog
@@ -90,7 +91,7 @@ export class RunPanels {
     this.sender = new CommandSender(api, state, guard(COMMAND));
     this.heatmap = new HeatmapPanel(byId("heatmap", HTMLElement), api, this.crosshair, {
       guard: guard("the heat map"),
-      onRange: (range, goesOn) => actions.showRange(range, goesOn),
+      onRange: (range, moved) => actions.showRange(range, moved ? "heatmap" : null),
       onStatistic: (stat) => actions.chooseStatistic(stat),
       onFigure: (figure) => actions.chooseFigure(figure),
       onColors: (colors) => actions.chooseColors(colors),
@@ -102,7 +103,7 @@ export class RunPanels {
       onChange: () => actions.drawLines(),
       onToggle: (name) => actions.toggleLine(name),
       onTab: (tab) => actions.chooseTab(tab),
-      onRange: (range, goesOn) => actions.showRange(range, goesOn),
+      onRange: (range, moved) => actions.showRange(range, moved ? "lines" : null),
       onStatistic: (stat) => actions.chooseStatistic(stat),
       onSmoothing: (points) => actions.chooseSmoothing(points),
       onScale: (scale) => actions.chooseScale(scale),
@@ -118,7 +119,7 @@ export class RunPanels {
     this.parameter = new ParameterControl(byId("numbers", HTMLElement), api, state, {
       guard: guard("the figures of the parameter"),
       onShow: (event) => actions.showEvent(event),
-      onRange: (range) => actions.showRange(range, false),
+      onRange: (range) => actions.showRange(range, null),
       onChange: () => actions.redraw(),
     });
     this.trouble = new TroubleStrip(byId("trouble", HTMLElement), {

@@ -17,6 +17,7 @@ import { readRunQuery, runFinder, runQueryLink } from "../runs/run_query.js";
 import { RunSparklines } from "../runs/run_sparklines.js";
 import { RunTable } from "../runs/run_table.js";
 import { SelectionBar } from "../runs/selection_bar.js";
+import { Address } from "./address.js";
 import { Waiting } from "./waiting.js";
 
 const POLL_MS = 1000;
@@ -38,6 +39,7 @@ export class RunsPage {
     this.hidden = byId("archived-runs", HTMLAnchorElement);
     this.search = byId("search", HTMLInputElement);
     this.matches = byId("matches", HTMLElement);
+    this.address = new Address();
     this.query = readRunQuery(location.search);
     this.search.value = this.query.text;
     /** @type {readonly RunRow[]} newest first */
@@ -59,7 +61,10 @@ export class RunsPage {
     this.sparklines = new RunSparklines(fetchSparklines);
     this.search.addEventListener("input", () => this.#ask({ text: this.search.value }, false));
     byId("clear-search", HTMLElement).addEventListener("click", () => this.#ask({ text: "" }, true));
-    addEventListener("popstate", () => this.#take(readRunQuery(location.search)));
+    addEventListener("popstate", () => {
+      this.address.turn();
+      this.#take(readRunQuery(location.search));
+    });
     setText(byId("attach", HTMLElement), attachLines(location.origin));
   }
 
@@ -107,8 +112,8 @@ export class RunsPage {
    */
   #ask(changed, step) {
     const query = { ...this.query, ...changed };
-    if (step) history.pushState(null, "", runQueryLink(query));
-    else history.replaceState(null, "", runQueryLink(query));
+    if (step) this.address.push(runQueryLink(query));
+    else this.address.type(runQueryLink(query));
     this.#take(query);
   }
 

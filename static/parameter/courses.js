@@ -11,6 +11,7 @@ import { formatNumber } from "../base/format.js";
 import { lineFigure } from "../charts/line_figure.js";
 import { drawPlot } from "../charts/plot_layout.js";
 import { SeriesStore } from "../charts/series_store.js";
+import { eachColumn } from "../charts/track.js";
 import { FIRST_STATISTIC, STATISTICS } from "../link/statistics.js";
 
 const REFETCH_MS = 900;
@@ -21,17 +22,12 @@ const CONFIG = Object.freeze({ doubleClick: false });
 
 /**
  * The points that have a value: between two of them the line goes on, for not every sample takes each statistic.
- * @param {Pick<import("../charts/track.js").Track, "steps" | "values" | "min" | "max" | "nonfinite">} track
+ * @param {Omit<import("../charts/track.js").Track, "samples">} track
  */
-export function taken({ steps, values, min, max, nonfinite }) {
+export function taken(track) {
+  const { steps, values, nonfinite } = track;
   const kept = [...steps.keys()].filter((i) => values[i] !== null || nonfinite[i] !== "");
-  return {
-    steps: kept.map((i) => steps[i]),
-    values: kept.map((i) => values[i]),
-    min: kept.map((i) => min[i]),
-    max: kept.map((i) => max[i]),
-    nonfinite: kept.map((i) => nonfinite[i]),
-  };
+  return eachColumn(track, (column) => kept.map((i) => column[i]));
 }
 
 export class Courses {

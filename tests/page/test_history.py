@@ -70,7 +70,10 @@ def test_every_logged_point_is_drawn(play: Play, open_run: OpenRun, run: str) ->
 
 
 def test_more_points_than_pixels_are_a_band(play: Play, open_run: OpenRun, run: str) -> None:
-    """A bucketed metric says so, its band holds the spike, and zoomed in the spike is a point."""
+    """A bucketed metric says so, its band holds the spike, and zoomed in the spike is a point.
+
+    The wheel leads back out, and Back undoes each movement by itself.
+    """
     probe = play(run, "a.weight")
     for step in range(1, 3001):
         values = {"loss": SPIKE if step == 777 else 1.0}
@@ -97,8 +100,23 @@ def test_more_points_than_pixels_are_a_band(play: Play, open_run: OpenRun, run: 
         page.get_by_role("button", name="PNG").click()
     assert saved.value.path().read_bytes().startswith(b"\x89PNG")
     expect(page.locator("#heatmap-whole")).to_be_enabled()
+    chosen = page.url
+    page.mouse.move(*place(page, 777))
+    page.mouse.wheel(0, 200)
+    page.mouse.wheel(0, 200)
+    expect(page).not_to_have_url(chosen)
+    expect(page.locator("#resolution")).to_have_text("every point drawn")
+    wheeled = line(page, "loss")["steps"]
+    assert wheeled[0] < drawn["steps"][0] < 777 < drawn["steps"][-1] < wheeled[-1]
+    page.locator("#lines .plot").press("Home")
+    expect(page).not_to_have_url(re.compile("from="))
+    page.go_back()
+    page.go_back()
+    expect(page).to_have_url(chosen)
     page.go_back()
     expect(page.locator("#resolution")).to_contain_text("last value, band lowest to highest")
+    page.mouse.move(*place(page, 1))
+    expect(page.locator("#lines .tip")).to_contain_text("1.00 at steps 1 to")
     page.goto(f"{page.url.partition('?')[0]}?from=9000&to=9100")
     expect(page.locator("#lines .hint")).to_contain_text("Nothing was sampled at steps 9,000 to")
     page.locator("#lines-whole").click()

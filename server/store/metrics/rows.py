@@ -49,6 +49,7 @@ def metric_rows(
 
 def _row(buckets: Buckets) -> MetricRow:
     return MetricRow(
+        first_steps=buckets.low_step.tolist(),
         steps=buckets.last_step.tolist(),
         values=_plain(buckets.last),
         min=_plain(buckets.low),

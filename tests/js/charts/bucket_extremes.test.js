@@ -8,14 +8,14 @@ import { metricRow } from "../support/rows.js";
 const SAMPLES = Object.freeze({ steps: [5, 6, 9], values: [2, null, 7] });
 
 test("extremes are at the steps of their samples", () => {
-  assert.deepEqual(extremesOf(trackOf(SAMPLES), 5), { min: { value: 2, steps: [5, 5] }, max: { value: 7, steps: [9, 9] } });
-  assert.equal(extremesOf(trackOf({ steps: [5], values: [null] }), 5), null);
+  assert.deepEqual(extremesOf(trackOf(SAMPLES)), { min: { value: 2, steps: [5, 5] }, max: { value: 7, steps: [9, 9] } });
+  assert.equal(extremesOf(trackOf({ steps: [5], values: [null] })), null);
 });
 
 test("of what is in buckets yet, the steps of the bucket are told", () => {
-  const track = { ...trackOf({ steps: [5, 9], values: [3, 4] }), samples: 7 };
-  assert.deepEqual(extremesOf(track, 2)?.min.steps, [2, 5]);
-  assert.deepEqual(extremesOf(track, 2)?.max.steps, [6, 9]);
+  const track = { ...trackOf({ steps: [5, 9], values: [3, 4] }), begins: [2, 6], samples: 7 };
+  assert.deepEqual(extremesOf(track)?.min.steps, [2, 5]);
+  assert.deepEqual(extremesOf(track)?.max.steps, [6, 9]);
 });
 
 test("a bucket of a parameter and one of a metric are asked for from end to end, and kept", async () => {

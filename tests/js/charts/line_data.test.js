@@ -37,7 +37,7 @@ function data(context, answer) {
 /** @param {string} path */
 function answers(path) {
   if (path.startsWith("/api/metrics")) return { metrics: { loss: metricRow({ steps: [1], values: [2] }) } };
-  return { parameter: "a", steps: [1], values: [1], min: [1], max: [1], states: ["present"], samples: 1 };
+  return { parameter: "a", first_steps: [1], steps: [1], values: [1], min: [1], max: [1], states: ["present"], samples: 1 };
 }
 
 test("metrics are fetched once, and grow by what is told", async (context) => {

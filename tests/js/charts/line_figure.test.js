@@ -31,7 +31,7 @@ test("where there is room for more ticks than steps, each step has one", () => {
 test("a range in sight is the axis, whatever the lines' steps are, and one step alone is in its middle", () => {
   const steps = (/** @type {object} */ changes) => /** @type {any} */ (chart(changes).layout["xaxis"]).range;
   assert.deepEqual(steps({ lines: [line([100, 200], [1, 2])], range: [150, 300] }), [149.5, 300.5]);
-  assert.equal(steps({ lines: [{ ...line([12, 24], [1, 2]), everySample: false }], range: null })[0], 1);
+  assert.equal(steps({ lines: [{ ...line([12, 24], [1, 2]), begins: [3, 13] }], range: null })[0], 3);
   assert.deepEqual(steps({ lines: [line([7], [1])] }), [6.5, 7.5]);
 });
 

@@ -6,12 +6,12 @@ import { line } from "../support/figures.js";
 
 /** Two buckets of ten steps each, with a spike in the second. */
 function buckets() {
-  return { ...line([10, 20], [1, 2]), min: [0.5, 1.5], max: [1, 1390], everySample: false };
+  return { ...line([10, 20], [1, 2]), begins: [1, 11], min: [0.5, 1.5], max: [1, 1390], everySample: false };
 }
 
 /** @param {import("../../../static/charts/line_traces.js").Line} of @param {number} step */
 function read(of, step) {
-  const reading = readingAt(of, step, 1);
+  const reading = readingAt(of, step);
   assert.ok(reading);
   return reading;
 }
@@ -24,7 +24,12 @@ test("a step is read from the bucket that it is in", () => {
 test("among samples the nearest is read, at its own step", () => {
   const samples = line([10, 20], [1, 2]);
   assert.deepEqual([11, 14, 16].map((step) => read(samples, step).steps), [[10, 10], [10, 10], [20, 20]]);
-  assert.equal(readingAt(line([], []), 3, 1), null);
+  assert.equal(readingAt(line([], []), 3), null);
+});
+
+test("between two buckets, where nothing was sampled, the nearer is read", () => {
+  const apart = { ...buckets(), begins: [1, 19] };
+  assert.deepEqual([12, 14, 15, 19].map((step) => read(apart, step).steps), [[1, 10], [1, 10], [19, 20], [19, 20]]);
 });
 
 test("a bucket tells last, lowest and highest, with their steps where those are known", () => {

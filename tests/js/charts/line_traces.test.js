@@ -16,14 +16,14 @@ test("no hostile name reaches the lines as markup", () => {
 });
 
 test("a band is a closed outline for each stretch without a gap", () => {
-  const { x, y } = bandOutline({ steps: [1, 2, 3, 4], min: [1, 2, null, 4], max: [5, 6, null, 8] }, LOG);
-  assert.deepEqual(x, [1, 2, 2, 1, null, 4, 4, null]);
-  assert.deepEqual(y, [5, 6, 2, 1, null, 8, 4, null]);
+  const { x, y } = bandOutline({ begins: [0, 2, 3, 4], steps: [1, 2, 3, 4], min: [1, 2, null, 4], max: [5, 6, null, 8] }, LOG);
+  assert.deepEqual(x, [0, 1, 2, 2, 1, 0, null, 4, 4, 4, 4, null]);
+  assert.deepEqual(y, [5, 5, 6, 2, 1, 1, null, 8, 8, 4, 4, null]);
 });
 
 test("a band below zero is drawn on a linear axis", () => {
-  const { y } = bandOutline({ steps: [1, 2], min: [-3, -2], max: [-1, 0] }, { log: false, range: [-3, 0] });
-  assert.deepEqual(y, [-1, 0, -2, -3, null]);
+  const { y } = bandOutline({ begins: [1, 2], steps: [1, 2], min: [-3, -2], max: [-1, 0] }, { log: false, range: [-3, 0] });
+  assert.deepEqual(y, [-1, -1, 0, -2, -3, -3, null]);
 });
 
 test("a step without a value is a gap: the line does not run across it", () => {
@@ -54,10 +54,10 @@ test("a zero is a gap on a log axis and a value on a linear one", () => {
 });
 
 test("a band on a log axis reaches its foot where its lowest is no value above zero: no spike is lost", () => {
-  const { x, y } = bandOutline({ steps: [1, 2, 3], min: [1, 0, 2], max: [3, 4, 5] }, LOG);
-  assert.deepEqual(x, [1, 2, 3, 3, 2, 1, null]);
-  assert.deepEqual(y, [3, 4, 5, 2, LOG.range[0], 1, null]);
-  assert.deepEqual(bandOutline({ steps: [1], min: [0], max: [0] }, LOG).x, []);
+  const { x, y } = bandOutline({ begins: [1, 2, 3], steps: [1, 2, 3], min: [1, 0, 2], max: [3, 4, 5] }, LOG);
+  assert.deepEqual(x, [1, 1, 2, 3, 3, 2, 1, 1, null]);
+  assert.deepEqual(y, [3, 3, 4, 5, 2, LOG.range[0], 1, 1, null]);
+  assert.deepEqual(bandOutline({ begins: [1], steps: [1], min: [0], max: [0] }, LOG).x, []);
 });
 
 /** @param {Parameters<typeof chart>[0]} changes @param {string} name @returns {any} */

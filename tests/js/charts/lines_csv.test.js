@@ -12,10 +12,10 @@ test("a row a point, numbers as they are known, null as nothing, and what was no
 });
 
 test("buckets tell their steps, and what is out of sight is left out", () => {
-  const lines = [{ ...line([10, 20, 30, 40], [1, 2, 3, 4]), everySample: false }];
+  const lines = [{ ...line([10, 20, 30, 40], [1, 2, 3, 4]), begins: [3, 11, 21, 31], everySample: false }];
   const rows = linesCsv(lines, [15, 30]).trim().split("\r\n").slice(1);
   assert.deepEqual(rows.map((row) => row.split(",").slice(0, 3)), [["a", "11", "20"], ["a", "21", "30"]]);
-  assert.match(linesCsv(lines, null), /\na,1,10,1,1,1,,\r/);
+  assert.match(linesCsv(lines, null), /\na,3,10,1,1,1,,\r/);
 });
 
 test("a name with a comma, a quote or a new line stays one cell", () => {

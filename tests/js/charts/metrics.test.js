@@ -20,7 +20,7 @@ test("every point of a message is kept, and none twice", () => {
   metrics.add([point(1, '{"loss": 1}'), point(2, '{"loss": 900}'), point(3, '{"loss": 2}')]);
   metrics.add([point(3, '{"loss": 2}'), point(4, '{"loss": null}')]);
   const values = [1, 900, 2, null];
-  assert.deepEqual(metrics.byName.get("loss"), { steps: [1, 2, 3, 4], values, min: values, max: values, nonfinite: ["", "", "", "NaN"], samples: 4 });
+  assert.deepEqual(metrics.byName.get("loss"), { begins: [1, 2, 3, 4], steps: [1, 2, 3, 4], values, min: values, max: values, nonfinite: ["", "", "", "NaN"], states: ["", "", "", ""], samples: 4 });
 });
 
 test("a metric may be called as JavaScript's own things are", () => {
@@ -49,8 +49,8 @@ test("the memory is bounded, and no spike is lost", () => {
 
 test("a bucket is drawn with all that it stands for", () => {
   const metrics = new Metrics();
-  metrics.replace({ loss: { ...metricRow({ steps: [10], values: [1] }), min: [0], max: [9], count: [10], posinf: [2], nan: [1] } }, [point(11, '{"loss": 2}')]);
-  assert.deepEqual(metrics.byName.get("loss"), { steps: [10, 11], values: [1, 2], min: [0, 2], max: [9, 2], nonfinite: ["NaN, ∞", ""], samples: 11 });
+  metrics.replace({ loss: { ...metricRow({ steps: [10], values: [1] }), first_steps: [1], min: [0], max: [9], count: [10], posinf: [2], nan: [1] } }, [point(11, '{"loss": 2}')]);
+  assert.deepEqual(metrics.byName.get("loss"), { begins: [1, 11], steps: [10, 11], values: [1, 2], min: [0, 2], max: [9, 2], nonfinite: ["NaN, ∞", ""], states: ["", ""], samples: 11 });
 });
 
 test("the loss is shown first, else what was logged first, else what Gradgate measures", () => {

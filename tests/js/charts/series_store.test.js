@@ -9,7 +9,7 @@ import { seriesQuery, SeriesStore } from "../../../static/charts/series_store.js
  * @param {number[]} steps
  */
 function series(parameter, steps) {
-  return { parameter, stat: "grad_norm", steps, values: steps, min: steps, max: steps, states: steps.map(() => "present"), samples: steps.length };
+  return { parameter, stat: "grad_norm", first_steps: steps, steps, values: steps, min: steps, max: steps, states: steps.map(() => "present"), samples: steps.length };
 }
 
 /**

@@ -9,3 +9,8 @@ test("a pixel is the step nearest to it, and beside the chart there is none", ()
   assert.equal(scale.xOf(100), 69);
   assert.deepEqual([99, 100, 110].map((step) => scale.holds(step)), [false, true, false]);
 });
+
+test("a place is a step and how much of it is passed", () => {
+  const scale = new StepScale([99.5, 109.5], 64, 100);
+  assert.deepEqual([64, 69, 164].map((x) => scale.placeAt(x)), [100, 100.5, 110]);
+});

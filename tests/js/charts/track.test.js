@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { beginningOf, bucketed, joined, lastStep, stepRange, trackOf, trackWithin } from "../../../static/charts/track.js";
+import { bucketed, joined, lastStep, stepRange, trackOf, trackOfMetric, trackOfSeries, trackWithin } from "../../../static/charts/track.js";
 
 const COUNT = 2000;
 
@@ -34,10 +34,10 @@ test("a bucket whose last step has no value has none, and keeps its range", () =
 });
 
 test("buckets are of equal steps, however unequal the points before", () => {
-  const coarse = { steps: [100, 200], values: [1, 2], min: [0, 1], max: [5, 6], nonfinite: ["", "NaN"], samples: 200 };
+  const coarse = { ...trackOf({ steps: [100, 200], values: [1, 2] }), begins: [1, 101], min: [0, 1], max: [5, 6], nonfinite: ["", "NaN"], samples: 200 };
   const fine = trackOf({ steps: [201, 202, 203, 300], values: [3, 4, 5, 6] });
   const made = bucketed(joined(coarse, fine), 3);
-  assert.deepEqual(made.steps, [100, 203, 300]);
+  assert.deepEqual([made.begins, made.steps], [[1, 101, 201], [100, 200, 300]]);
   assert.deepEqual(made.max, [5, 6, 6]);
   assert.equal(made.samples, 204);
   assert.deepEqual(made.nonfinite, ["", "NaN", ""]);
@@ -49,12 +49,14 @@ test("a bucket that begins without a value takes its range from those that follo
 });
 
 test("several tracks span from their first step to their last", () => {
-  assert.deepEqual(stepRange([{ steps: [3, 9] }, { steps: [] }, { steps: [1, 2] }]), [1, 9]);
+  assert.deepEqual(stepRange([{ begins: [3, 4], steps: [3, 9] }, { begins: [], steps: [] }, { begins: [1, 6], steps: [5, 7] }]), [1, 9]);
 });
 
 test("what a track has within a range, with a point to either side", () => {
-  const track = { steps: [1, 5, 9, 12], values: [1, 2, null, 3], min: [0, 1, null, 3], max: [3, 4, null, 3], nonfinite: ["", "", "∞", ""], samples: 30 };
-  assert.deepEqual(trackWithin(track, [4, 8]), { steps: [1, 5, 9], values: [1, 2, null], min: [0, 1, null], max: [3, 4, null], nonfinite: ["", "", "∞"], samples: 3 });
+  const states = ["", "", "nonfinite", ""];
+  const track = { begins: [0, 2, 6, 10], steps: [1, 5, 9, 12], values: [1, 2, null, 3], min: [0, 1, null, 3], max: [3, 4, null, 3], nonfinite: ["", "", "∞", ""], states, samples: 30 };
+  const kept = { begins: [0, 2, 6], steps: [1, 5, 9], values: [1, 2, null], min: [0, 1, null], max: [3, 4, null], nonfinite: ["", "", "∞"], states: states.slice(0, 3), samples: 3 };
+  assert.deepEqual(trackWithin(track, [4, 8]), kept);
   assert.deepEqual(trackWithin(track, [1, 5]).steps, [1, 5]);
   assert.deepEqual(trackWithin(track, [10, 20]).steps, [9, 12]);
   assert.deepEqual(trackWithin(track, [13, 20]).steps, [12]);
@@ -65,10 +67,26 @@ test("a bucket tells of all that was not finite in it, each once", () => {
   assert.deepEqual(bucketed(track, 1).nonfinite, ["NaN, ∞"]);
 });
 
-test("a line of buckets begins a bucket before the end of its first, and one of samples at the first", () => {
-  assert.equal(beginningOf({ steps: [12, 24, 36], everySample: false }), 1);
-  assert.equal(beginningOf({ steps: [512, 524], everySample: false }), 501);
-  assert.equal(beginningOf({ steps: [10, 30], everySample: false }), 1);
-  assert.equal(beginningOf({ steps: [12, 24], everySample: true }), 12);
-  assert.equal(beginningOf({ steps: [7], everySample: false }), 7);
+test("a bucket begins where the first that is in it does, and its state is the worst", () => {
+  const track = { ...trackOf({ steps: [5, 9, 12, 20], values: [1, 2, 3, 4] }), begins: [2, 6, 12, 15], states: ["present", "absent", "present", "frozen"] };
+  const made = bucketed(track, 2);
+  assert.deepEqual([made.begins, made.steps, made.states], [[2, 12], [9, 20], ["absent", "frozen"]]);
+});
+
+test("however long a run and wide a chart, the first step is in the first bucket and in the range", () => {
+  for (const length of [1, 2, 7, 496, 497, 600, 3000, 6000, 20_000]) {
+    const track = trackOf({ steps: Array.from({ length }, (_, i) => i + 2), values: Array(length).fill(1) });
+    for (const width of [100, 237, 480, 639, 1190, 2400]) {
+      const made = bucketed(track, width);
+      assert.equal(made.begins[0], 2);
+      assert.deepEqual(stepRange([made]), [2, length + 1]);
+      assert.ok(made.begins.every((first, i) => i === 0 || first === made.steps[i - 1] + 1), `${length} steps, ${width} px`);
+    }
+  }
+});
+
+test("what the server says of a bucket's steps is kept", () => {
+  const row = { first_steps: [3, 14], steps: [12, 24], values: [1, 2], min: [1, 2], max: [1, 2] };
+  assert.deepEqual(trackOfSeries({ ...row, states: ["present", "absent"], samples: 20 }).begins, [3, 14]);
+  assert.deepEqual(trackOfMetric({ ...row, count: [9, 9], nan: [0, 0], posinf: [0, 0], neginf: [0, 0] }).begins, [3, 14]);
 });

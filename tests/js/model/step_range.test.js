@@ -1,7 +1,7 @@
 /** Zooming and panning ranges of steps. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { between, panned, zoomed } from "../../../static/model/step_range.js";
+import { between, panned, wayBetween, zoomed } from "../../../static/model/step_range.js";
 
 /** @type {readonly [number, number]} */
 const WHOLE = [0, 999];
@@ -26,4 +26,12 @@ test("panning and zooming stay within the run", () => {
 test("what is between two steps is chosen in either direction, and wide enough", () => {
   assert.deepEqual(between(300, 200, WHOLE), [200, 300]);
   assert.deepEqual(between(500, 500, WHOLE), [500, 503]);
+});
+
+test("a way leads in, out, back or on", () => {
+  assert.deepEqual(
+    [wayBetween(null, [0, 9]), wayBetween([0, 9], [1, 8]), wayBetween([1, 8], [0, 9]), wayBetween([1, 8], null)],
+    ["in", "in", "out", "out"],
+  );
+  assert.deepEqual([wayBetween([5, 9], [4, 8]), wayBetween([4, 8], [5, 9])], ["back", "on"]);
 });

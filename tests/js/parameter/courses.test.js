@@ -5,11 +5,13 @@ import { taken } from "../../../static/parameter/courses.js";
 
 test("samples that did not take a statistic leave no gap in its line, and what was not finite stays", () => {
   const track = {
+    begins: [0, 2, 3, 4, 5],
     steps: [1, 2, 3, 4, 5],
+    states: ["present", "present", "nonfinite", "present", "present"],
     values: [5, null, null, null, 7],
     min: [4, null, null, null, 7],
     max: [6, null, null, null, 7],
     nonfinite: ["", "", "NaN", "", ""],
   };
-  assert.deepEqual(taken(track), { steps: [1, 3, 5], values: [5, null, 7], min: [4, null, 7], max: [6, null, 7], nonfinite: ["", "NaN", ""] });
+  assert.deepEqual(taken(track), { begins: [0, 3, 5], steps: [1, 3, 5], states: ["present", "nonfinite", "present"], values: [5, null, 7], min: [4, null, 7], max: [6, null, 7], nonfinite: ["", "NaN", ""] });
 });

@@ -2,6 +2,7 @@
 import { flowFigure } from "../../../static/charts/flow_figure.js";
 import { lineFigure } from "../../../static/charts/line_figure.js";
 import { toColumns } from "../../../static/charts/parameter_columns.js";
+import { trackOf } from "../../../static/charts/track.js";
 import { parameterRow } from "./rows.js";
 
 export const HOSTILE = "<script>alert(1)</script>";
@@ -13,7 +14,7 @@ export const HOSTILE = "<script>alert(1)</script>";
  * @param {string} [name]
  */
 export function line(steps, values, name = "a") {
-  return { name, steps, values, min: values, max: values, nonfinite: steps.map(() => ""), everySample: true, color: "#112233", mark: "1" };
+  return { name, ...trackOf({ steps, values }), everySample: true, color: "#112233", mark: "1" };
 }
 
 /**

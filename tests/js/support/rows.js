@@ -252,5 +252,5 @@ export function traced(explanations, changes = {}) {
 export function metricRow({ steps, values }) {
   const none = values.map(() => 0);
   const nan = values.map((value) => (value === null ? 1 : 0));
-  return { steps, values: [...values], min: [...values], max: [...values], count: values.map(() => 1), nan, posinf: none, neginf: none };
+  return { first_steps: [...steps], steps, values: [...values], min: [...values], max: [...values], count: values.map(() => 1), nan, posinf: none, neginf: none };
 }

@@ -40,7 +40,7 @@ def make_history(points: list[tuple[float, State]]) -> History:
 
 @given(points_of_history, st.integers(1, 70))
 def test_buckets_equal_a_plain_loop(points: list[tuple[float, State]], wanted: int) -> None:
-    """Last step and value, range of the finite values and worst state, bucket by bucket."""
+    """First and last step, last value, range of finite values and worst state of each."""
     found = bucket(make_history(points).track(), wanted)
     assert len(found.steps) == min(wanted, len(points))
     start = 0
@@ -48,6 +48,7 @@ def test_buckets_equal_a_plain_loop(points: list[tuple[float, State]], wanted: i
         end = last_step // 10
         part = points[start:end]
         assert part, "a bucket is never empty"
+        assert found.first_steps[place] == (start + 1) * 10
         finite = [value for value, _ in part if math.isfinite(value)]
         assert_close(found.values[place], part[-1][0])
         assert_close(found.low[place], min(finite, default=math.nan))

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from sqlalchemy import Connection, delete, select
 
+from gradgate.server.protocol.history import SeriesRow
 from gradgate.server.protocol.states import WORST_FIRST, State
 from gradgate.server.protocol.statistics import Statistic
 from gradgate.server.store.levels.cover import Range
@@ -13,6 +14,7 @@ from gradgate.server.store.levels.merging import next_merge
 from gradgate.server.store.levels.sizes import BLOCK_SAMPLES, EXACT_SAMPLES
 from gradgate.server.store.merges import Outdated
 from gradgate.server.store.samples import append_samples, read_latest, read_recent
+from gradgate.server.store.series import series_rows
 from gradgate.server.store.tables import runs, spans
 from gradgate.server.store.tracks import read_histories, read_tracks
 
@@ -77,6 +79,7 @@ def test_the_pyramid_loses_no_extreme_and_no_state(
     start = 0
     for place, size in enumerate(track.sizes.tolist()):
         part = norms[start : start + size]
+        assert track.first_steps[place] == start
         finite = np.where(np.isfinite(part), part, np.nan)
         np.testing.assert_allclose(track.last[place], part[-1], rtol=COARSE)
         np.testing.assert_allclose(track.high[place], np.fmax.reduce(finite), rtol=COARSE)
@@ -114,6 +117,20 @@ def test_a_range_is_read_from_the_level_that_suits_it(
     assert track.steps[-1] >= 9000 > track.steps[-2]
     assert read_tracks(connection, made.run, [0], NORM, Range(9, 3), 100)[0].steps.tolist() == []
     assert read_tracks(connection, made.run, [0], NORM, Range(10**9), 100)[0].steps.tolist() == []
+
+
+@pytest.mark.parametrize("samples", [497, 6000])
+def test_buckets_of_a_series_follow_each_other_from_the_first_step(
+    connection: Connection, record: Record, samples: int
+) -> None:
+    """However many are asked for, and whichever level they come from."""
+    made = record([samples], 2)
+    merge_all(connection, made.run)
+    for points in (1, 64, 100, 237, 496, 640, 1190):
+        (row,) = series_rows(connection, made.run, ["p0"], "grad_norm", None, None, points)
+        assert isinstance(row, SeriesRow)
+        assert row.first_steps == [0, *(step + 1 for step in row.steps[:-1])]
+        assert row.steps[-1] == samples - 1
 
 
 def test_what_is_kept_no_longer_is_read_from_above(connection: Connection, record: Record) -> None:

@@ -179,6 +179,7 @@ def test_metrics_keep_their_order_and_their_gaps(
     answer = shared_server.get(f"/api/runs/{run}/metrics")
     assert answer["names"] == ["loss", "lr"]
     assert answer["metrics"]["loss"] == {
+        "first_steps": [5, 10, 15],
         "steps": [5, 10, 15],
         "values": [2.0, None, None],
         "min": [2.0, None, None],
