@@ -5,4 +5,5 @@ const page = new ComparePage(location.search);
 document.addEventListener("themechange", () => page.draw());
 document.addEventListener("visibilitychange", () => page.load());
 new ResizeObserver(() => page.draw()).observe(document.body);
+window.addEventListener("popstate", () => page.goBack());
 page.load();

@@ -60,6 +60,21 @@ export function setAttribute(target, name, value) {
 }
 
 /**
+ * Have a list hold these in order; what is there stays where it is, so that nothing that is looked at moves.
+ * @param {HTMLElement} list
+ * @param {readonly HTMLElement[]} items
+ */
+export function arrange(list, items) {
+  const wanted = new Set(items);
+  for (const child of [...list.children]) if (!(child instanceof HTMLElement && wanted.has(child))) child.remove();
+  let next = list.firstElementChild;
+  for (const item of items) {
+    if (item === next) next = next.nextElementSibling;
+    else list.insertBefore(item, next);
+  }
+}
+
+/**
  * Bring an item of a list into sight, and the focus to it.
  * @param {HTMLElement} item
  */

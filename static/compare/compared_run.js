@@ -4,6 +4,7 @@
  * @typedef {import("../wire.js").RunRow} RunRow
  * @typedef {import("../wire.js").CommandRow} CommandRow
  * @typedef {import("../wire.js").MetricRow} MetricRow
+ * @typedef {import("../wire.js").OptimizerGroup} OptimizerGroup
  * @typedef {import("../model/records.js").ParameterRow} ParameterRow
  * @typedef {import("../model/view_url.js").StepRange} StepRange
  * @typedef {import("./alignment.js").Timeline} Timeline
@@ -25,6 +26,7 @@
  * @property {readonly Norm[]} norms
  * @property {Record<string, MetricRow>} metrics by name
  * @property {CommandRow[]} commands newest first
+ * @property {readonly OptimizerGroup[]} optimizers their groups, as the job last told of them
  */
 import { formatCount } from "../base/format.js";
 import { getColumns, getJson, Refusal } from "../link/api.js";
@@ -42,12 +44,13 @@ const MOST_NORMS = 4096;
 export async function fetchRun(side, isMean) {
   const api = `/api/runs/${encodeURIComponent(side.id)}`;
   const steps = rangeQuery(side);
-  const [run, packed, metrics, times, commands, means] = await Promise.all([
+  const [run, packed, metrics, times, commands, optimizers, means] = await Promise.all([
     getJson(api),
     getColumns(`${api}/parameters`),
     metricsOf(`${api}/metrics?points=${POINTS}${steps}`),
     getJson(`${api}/times?points=${POINTS}${steps}`),
     getJson(`${api}/commands?limit=${MOST_COMMANDS}`),
+    getJson(`${api}/optimizers`),
     isMean ? getJson(`${api}/heatmap?of=mean&columns=1&rows=${MOST_NORMS}${steps}`) : null,
   ]);
   const parameters = rowsOf(packed);
@@ -58,9 +61,10 @@ export async function fetchRun(side, isMean) {
     steps: side.range ?? [0, run.step],
     times,
     parameters,
-    norms: means === null ? parameters.map(({ name, grad_norm, state }) => ({ name, parameters: 1, grad_norm, state })) : means.rows.map(meanOf),
+    norms: means === null ? parameters.map(latestOf) : means.rows.map(meanOf),
     metrics,
     commands: commands.commands,
+    optimizers: optimizers.groups,
   };
 }
 
@@ -81,6 +85,16 @@ async function metricsOf(path) {
     if (error instanceof Refusal) return {};
     throw error;
   }
+}
+
+/**
+ * What the latest sample has: of a state without a gradient that arrived, such as frozen, the row still tells an
+ * older norm.
+ * @param {ParameterRow} row
+ * @returns {Norm}
+ */
+export function latestOf({ name, grad_norm, state }) {
+  return { name, parameters: 1, grad_norm: state === "present" ? grad_norm : null, state };
 }
 
 /** @param {{name: string, parameters: number, values: (number | null)[], states: string[]}} row @returns {Norm} */

@@ -1,5 +1,5 @@
 /**
- * What differs between runs: facts, and what was frozen and gated, as rows of text.
+ * What differs between runs: facts, optimizers, and what was frozen and gated, as rows of text.
  *
  * @typedef {import("./compared_run.js").ComparedRun} ComparedRun
  * @typedef {import("../wire.js").CommandRow} CommandRow
@@ -10,6 +10,8 @@
  * @property {boolean} differs
  */
 import { formatCount } from "../base/format.js";
+import { openAlertWords } from "../model/events.js";
+import { optimizerRows } from "./optimizer_rows.js";
 
 /** @type {readonly [string, (each: ComparedRun) => string][]} */
 const FACTS = Object.freeze([
@@ -22,7 +24,8 @@ const FACTS = Object.freeze([
   ["Compiled", ({ run }) => (run.compiled ? "yes" : "no")],
   ["torch", ({ run }) => run.torch_version],
   ["Host", ({ run }) => run.host],
-  ["Alerts", ({ run }) => formatCount(run.alerts)],
+  ["Alerts now", ({ run }) => formatCount(run.alerts)],
+  ["Open alerts", ({ run }) => (run.last_alert === null ? "none" : openAlertWords({ count: run.open_alerts, last: run.last_alert }))],
   ["Frozen now", ({ parameters }) => formatCount(parameters.filter(({ frozen }) => frozen !== null).length)],
   ["Not in the optimizer", ({ parameters }) => formatCount(parameters.filter((each) => !each.in_optimizer && !each.removed).length)],
 ]);
@@ -55,7 +58,8 @@ const WITHOUT_EFFECT = Object.freeze(["rejected", "requested", "delivered"]);
  */
 export function differences(runs) {
   const facts = runs.some(({ side }) => side.range !== null) ? [...RANGE_FACTS, ...FACTS] : FACTS;
-  const rows = [...facts.map(([name, read]) => row(name, runs.map(read))), ...commandRows(runs)];
+  const optimizers = optimizerRows(runs.map((each) => each.optimizers)).map(({ name, values, keys }) => row(name, values, keys));
+  const rows = [...optimizers, ...facts.map(([name, read]) => row(name, runs.map(read))), ...commandRows(runs)];
   return [...rows.filter(({ differs }) => differs), ...rows.filter(({ differs }) => !differs)];
 }
 
@@ -97,8 +101,9 @@ function commandName({ kind, target, site, when, gate }) {
 /**
  * @param {string} name
  * @param {string[]} values
+ * @param {readonly string[]} [keys] what differs where the runs do
  * @returns {Difference}
  */
-function row(name, values) {
-  return { name, values, differs: values.some((each) => each !== values[0]) };
+function row(name, values, keys = values) {
+  return { name, values, differs: keys.some((each) => each !== keys[0]) };
 }

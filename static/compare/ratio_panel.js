@@ -2,6 +2,7 @@
  * The heat map of the ratio of two of the runs that are compared: the first, and one that is chosen.
  *
  * @typedef {import("./alignment.js").Align} Align
+ * @typedef {import("./compare_view.js").CompareView} CompareView
  * @typedef {import("./compared_run.js").ComparedRun} ComparedRun
  */
 import { element, find, setText } from "../base/dom.js";
@@ -21,72 +22,72 @@ const COLUMNS = 240;
 const ROWS = 24;
 
 export class RatioPanel {
-  /** @type {{runs: readonly ComparedRun[], align: Align, tokens: Record<string, string>} | null} */
+  /** @type {{runs: readonly ComparedRun[], view: CompareView, tokens: Record<string, string>} | null} */
   #scene = null;
-  /** What is open, as a row is called; "" for the whole model. */
-  #within = "";
   /** @type {{key: string, cells: readonly [Cells, Cells]} | null} */
   #answer = null;
   #asked = "";
 
-  /** @param {HTMLElement} panel */
-  constructor(panel) {
+  /**
+   * @param {HTMLElement} panel
+   * @param {object} handlers
+   * @param {(against: string) => void} handlers.onAgainst another side is to be held against the first
+   * @param {(within: string) => void} handlers.onOpen a row is to be opened; "" for the whole model
+   */
+  constructor(panel, { onAgainst, onOpen }) {
+    this.onOpen = onOpen;
     this.against = /** @type {HTMLSelectElement} */ (find(panel, "select"));
     this.crumbs = find(panel, ".crumbs");
     this.caption = find(panel, ".caption");
-    this.map = new RatioMap(/** @type {HTMLCanvasElement} */ (find(panel, "canvas")), find(panel, ".tip"), find(panel, ".said"), (name) => this.#open(name));
-    this.against.addEventListener("change", () => this.#draw());
+    this.map = new RatioMap(/** @type {HTMLCanvasElement} */ (find(panel, "canvas")), find(panel, ".tip"), find(panel, ".said"), onOpen);
+    this.against.addEventListener("change", () => onAgainst(this.against.value));
   }
 
   /**
    * @param {readonly ComparedRun[]} runs two at least
-   * @param {Align} align
+   * @param {CompareView} view
    * @param {Record<string, string>} tokens
    */
-  render(runs, align, tokens) {
-    this.#scene = { runs, align, tokens };
+  render(runs, view, tokens) {
+    this.#scene = { runs, view, tokens };
     const options = runs.slice(1).map(({ label, side }) => new Option(visible(label), sideText(side)));
     if (options.map(({ value }) => value).join() !== Array.from(this.against.options, ({ value }) => value).join()) this.against.replaceChildren(...options);
-    this.#draw();
-  }
-
-  /** @param {string} within */
-  #open(within) {
-    if (within === this.#within) return;
-    this.#within = within;
     this.#draw();
   }
 
   #draw() {
     const scene = this.#scene;
     if (scene === null) return;
-    const [first] = scene.runs;
-    const other = scene.runs.find(({ side }) => sideText(side) === this.against.value) ?? scene.runs[1];
-    this.#showCrumbs();
-    void this.#fetch(first, other);
+    const { align, against, within } = scene.view;
+    const [first, ...others] = scene.runs;
+    const other = others.find(({ side }) => sideText(side) === against) ?? others[0];
+    this.against.value = sideText(other.side);
+    this.#showCrumbs(within);
+    void this.#fetch(first, other, within);
     if (this.#answer === null || this.#answer.key !== this.#asked) return;
     const [one, two] = this.#answer.cells;
-    const ratio = ratioCells({ cells: one, axis: alignedAxis(first, scene.align) }, { cells: two, axis: alignedAxis(other, scene.align) }, COLUMNS);
+    const ratio = ratioCells({ cells: one, axis: alignedAxis(first, align) }, { cells: two, axis: alignedAxis(other, align) }, COLUMNS);
     if (ratio === null || ratio.names.length === 0) {
       setText(this.caption, ratio === null ? "When these samples were taken is not known any more: choose another alignment." : "They have no row of the same name.");
       return;
     }
-    const unit = timeUnit(scene.align === "time" ? ratio.ends[1] : 0);
+    const unit = timeUnit(align === "time" ? ratio.ends[1] : 0);
     /** @type {{[align in Align]: (position: number) => string}} */
     const words = { step: formatCount, start: (steps) => `+${formatCount(steps)}`, share: (percent) => `${percent} %`, time: (seconds) => `${Number((seconds / unit.seconds).toPrecision(3))} ${unit.unit}` };
-    this.map.draw({ ratio, labels: [first.label, other.label], positionWords: words[scene.align], tokens: scene.tokens });
+    this.map.draw({ ratio, labels: [first.label, other.label], positionWords: words[align], tokens: scene.tokens });
     setText(this.caption, ratio.alone === 0 ? "" : `${plural(ratio.alone, "row")} that only one of them has ${ratio.alone === 1 ? "is" : "are"} left out`);
   }
 
   /**
    * @param {ComparedRun} first
    * @param {ComparedRun} other
+   * @param {string} within
    */
-  async #fetch(first, other) {
-    const key = JSON.stringify([...[first, other].map(({ side, run }) => [sideText(side), run.step]), this.#within]);
+  async #fetch(first, other, within) {
+    const key = JSON.stringify([...[first, other].map(({ side, run }) => [sideText(side), run.step]), within]);
     if (key === this.#asked) return;
     this.#asked = key;
-    const match = this.#within === "" ? "" : `&match=${encodeURIComponent(this.#within)}`;
+    const match = within === "" ? "" : `&match=${encodeURIComponent(within)}`;
     try {
       const [one, two] = await Promise.all([first, other].map(({ side }) => getColumns(`/api/runs/${encodeURIComponent(side.id)}/heatmap?of=mean&columns=${COLUMNS}&rows=${ROWS}${rangeQuery(side)}${match}`)));
       if (key !== this.#asked) return;
@@ -97,16 +98,17 @@ export class RatioPanel {
     }
   }
 
-  #showCrumbs() {
-    if (this.crumbs.dataset["of"] === this.#within) return;
-    this.crumbs.dataset["of"] = this.#within;
-    const around = ["", ...modulesAround(this.#within)];
+  /** @param {string} within */
+  #showCrumbs(within) {
+    if (this.crumbs.dataset["of"] === within) return;
+    this.crumbs.dataset["of"] = within;
+    const around = ["", ...modulesAround(within)];
     this.crumbs.hidden = around.length === 1;
     this.crumbs.replaceChildren(
       ...around.map((path, i) => {
         const crumb = element("button", { type: "button", class: "crumb" }, path === "" ? "All" : visible(rowLabel(path, around[i - 1])));
         if (i === around.length - 1) crumb.setAttribute("aria-current", "true");
-        crumb.addEventListener("click", () => this.#open(path));
+        crumb.addEventListener("click", () => this.onOpen(path));
         return crumb;
       }),
     );

@@ -39,16 +39,22 @@ export function sideText({ id, range }) {
  * @param {readonly Side[]} sides
  */
 export function compareLink(sides) {
-  return `/compare?${new URLSearchParams(sides.map((side) => ["run", sideText(side)]))}`;
+  return `/compare?${compareQuery(sides)}`;
+}
+
+/** Sides as the query of an address. @param {readonly Side[]} sides */
+export function compareQuery(sides) {
+  return new URLSearchParams(sides.map((side) => ["run", sideText(side)]));
 }
 
 /**
  * The sides with another range of the same run beside one: the two halves of a whole run, or the steps that
- * follow a range, or those before it where none follow.
+ * follow a range, or those before it where none follow. Null where the one already has all steps that there are
+ * to compare, or no more sides are compared.
  * @param {readonly Side[]} sides
  * @param {number} place of the one
  * @param {number} reached the run's latest step
- * @returns {Side[]}
+ * @returns {Side[] | null}
  */
 export function withAnotherRange(sides, place, reached) {
   const { id, range } = sides[place];
@@ -56,6 +62,7 @@ export function withAnotherRange(sides, place, reached) {
   const [first, last] = range ?? [0, middle];
   const span = last - first;
   const follows = last < reached;
+  if (sides.length >= MOST_RUNS || (!follows && first === 0)) return null;
   /** @type {StepRange} */
   const other = follows ? [last + 1, range === null ? reached : Math.min(reached, last + 1 + span)] : [Math.max(0, first - 1 - span), Math.max(0, first - 1)];
   return sides.flatMap((side, at) => (at === place ? [{ id, range: /** @type {StepRange} */ ([first, last]) }, { id, range: other }] : [side]));

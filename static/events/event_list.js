@@ -10,7 +10,7 @@
  * @property {(event: EventRow, dismissed: boolean) => void} onDismiss
  * @property {() => void} onEnd the end of the list came into sight
  */
-import { element, goToItem, setAttribute } from "../base/dom.js";
+import { arrange, element, goToItem, setAttribute } from "../base/dom.js";
 import { formatCount, formatTime } from "../base/format.js";
 import { visible } from "../base/visible.js";
 import { eventSteps, eventWord } from "../model/events.js";
@@ -159,19 +159,4 @@ function itemOf(event, known) {
  */
 function button(does, text, attributes) {
   return element("button", { type: "button", class: "button quiet", "data-does": does, ...attributes }, text);
-}
-
-/**
- * Have a list hold these in order; what is there stays where it is, so that nothing that is looked at moves.
- * @param {HTMLElement} list
- * @param {readonly HTMLElement[]} items
- */
-function arrange(list, items) {
-  const wanted = new Set(items);
-  for (const child of [...list.children]) if (!(child instanceof HTMLElement && wanted.has(child))) child.remove();
-  let next = list.firstElementChild;
-  for (const item of items) {
-    if (item === next) next = next.nextElementSibling;
-    else list.insertBefore(item, next);
-  }
 }

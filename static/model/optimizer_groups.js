@@ -2,6 +2,7 @@
  * The optimizer's group of a parameter, in words.
  *
  * @typedef {import("../wire.js").OptimizerGroup} OptimizerGroup
+ * @typedef {OptimizerGroup["options"][string]} OptionValue
  */
 import { formatNumber, plural } from "../base/format.js";
 
@@ -28,24 +29,32 @@ export function groupWords(group, groups) {
   const own = groups.filter((each) => each.number === number);
   const which = own.length > 1 ? `, group ${group.group + 1} of ${own.length}` : "";
   const held = parameters.reduce((sum, [first, last]) => sum + last - first + 1, 0);
-  const told = sortedNames(options).map((name) => optionWords(name, options[name]));
+  const told = sortedOptions(Object.keys(options).filter((name) => options[name] !== false)).map((name) => optionWords(name, options[name]));
   return `${optimizer}${which} (${plural(held, "parameter")})${told.length > 0 ? `: ${told.join(", ")}` : ""}`;
 }
 
-/** The options that are not switched off. @param {OptimizerGroup["options"]} options */
-function sortedNames(options) {
-  const names = Object.keys(options).filter((name) => options[name] !== false);
+/** Names of options in the order in which a person asks for them. @param {readonly string[]} names */
+export function sortedOptions(names) {
   return [...FIRST.filter((name) => names.includes(name)), ...names.filter((name) => !FIRST.includes(name)).sort()];
+}
+
+/** @param {string} name */
+export function optionLabel(name) {
+  return WORDS[name] ?? name;
+}
+
+/** What an option is set to. @param {OptionValue} value */
+export function valueWords(value) {
+  if (typeof value === "boolean") return value ? "yes" : "no";
+  return [value].flat().map(numberWords).join(" and ");
 }
 
 /**
  * @param {string} name
- * @param {OptimizerGroup["options"][string]} value
+ * @param {OptionValue} value
  */
 function optionWords(name, value) {
-  const word = WORDS[name] ?? name;
-  if (value === true) return word;
-  return `${word} ${[value].flat().map(numberWords).join(" and ")}`;
+  return value === true ? optionLabel(name) : `${optionLabel(name)} ${valueWords(value)}`;
 }
 
 /**

@@ -3,21 +3,25 @@
  * what differs.
  *
  * @typedef {import("../compare/compared_run.js").ComparedRun} ComparedRun
+ * @typedef {import("../compare/compare_view.js").CompareView} CompareView
  * @typedef {import("../compare/sides.js").Side} Side
  */
 import { byId, element, find, setText } from "../base/dom.js";
-import { formatCount, plural } from "../base/format.js";
+import { plural } from "../base/format.js";
 import { wordMatcher } from "../base/glob.js";
 import { visible } from "../base/visible.js";
 import { drawPlot } from "../charts/plot_layout.js";
 import { readTokens } from "../charts/theme_tokens.js";
 import { alignOf } from "../compare/alignment.js";
+import { compareViewLink, readCompareView } from "../compare/compare_view.js";
 import { fetchRun } from "../compare/compared_run.js";
-import { renderDifferences, swatch } from "../compare/difference_table.js";
+import { DifferenceTable } from "../compare/difference_table.js";
 import { metricNames, overlayFigure } from "../compare/overlay_figure.js";
 import { RatioPanel } from "../compare/ratio_panel.js";
 import { renderRatios } from "../compare/ratio_table.js";
-import { compareLink, MOST_RUNS, namedSides, sideText, withAnotherRange, wrongStep } from "../compare/sides.js";
+import { SideList } from "../compare/side_list.js";
+import { MOST_RUNS, withAnotherRange } from "../compare/sides.js";
+import { Address } from "./address.js";
 
 const AGAIN_MS = 5000;
 const HEIGHT = 180;
@@ -25,15 +29,21 @@ const HEIGHT = 180;
 export class ComparePage {
   /** @param {string} search the query string of the page's address */
   constructor(search) {
-    this.sides = namedSides(search);
+    this.view = readCompareView(search);
+    this.address = new Address();
     /** @type {ComparedRun[]} */
     this.runs = [];
     this.align = byId("align", HTMLSelectElement);
-    this.align.value = alignOf(new URLSearchParams(search).get("align"));
-    this.align.addEventListener("change", () => this.#chooseAlign());
+    this.align.addEventListener("change", () => this.#change({ align: alignOf(this.align.value) }));
     this.filter = byId("filter", HTMLInputElement);
     this.filter.addEventListener("input", () => this.#drawRatios());
-    this.ratioMap = new RatioPanel(byId("ratio-map", HTMLElement));
+    const linkOf = (/** @type {readonly Side[]} */ sides) => compareViewLink({ ...this.view, sides });
+    this.list = new SideList(byId("compared", HTMLElement), linkOf, (sides) => location.assign(linkOf(sides)));
+    this.differences = new DifferenceTable(find(byId("differences", HTMLElement), "table"), byId("same", HTMLElement));
+    this.ratioMap = new RatioPanel(byId("ratio-map", HTMLElement), {
+      onAgainst: (against) => this.#change({ against }),
+      onOpen: (within) => this.#change({ within }),
+    });
     this.loading = false;
     /** When the runs are read again, while one of them is live. @type {ReturnType<typeof setTimeout> | undefined} */
     this.again = undefined;
@@ -44,8 +54,9 @@ export class ComparePage {
     if (document.hidden || this.loading) return;
     clearTimeout(this.again);
     this.loading = true;
-    const isMean = this.sides.some(({ range }) => range !== null);
-    const answers = await Promise.allSettled(this.sides.map((side) => fetchRun(side, isMean)));
+    const { sides } = this.view;
+    const isMean = sides.some(({ range }) => range !== null);
+    const answers = await Promise.allSettled(sides.map((side) => fetchRun(side, isMean)));
     this.loading = false;
     this.runs = answers.flatMap((each) => (each.status === "fulfilled" ? [each.value] : []));
     const failures = answers.flatMap((each) => (each.status === "rejected" ? [String(each.reason.message)] : []));
@@ -63,7 +74,8 @@ export class ComparePage {
     const hint = byId("hint", HTMLElement);
     hint.hidden = this.runs.length > 1;
     const few = this.runs.length === 0 ? "No run is named" : "One run is named";
-    const ranges = this.runs.length === 0 ? "" : " “Another range” below compares two ranges of its steps.";
+    const canSplit = this.runs.some(({ side, run }) => withAnotherRange([side], 0, run.step) !== null);
+    const ranges = canSplit ? " “Another range” below compares two ranges of its steps." : "";
     setText(hint, `${few}: choose two to ${MOST_RUNS} in the list of runs, or name them in the address, as /compare?run=…&run=….${ranges}`);
     for (const id of ["compared", "metrics", "differences", "ratios"]) byId(id, HTMLElement).hidden = this.runs.length === 0;
     byId("ratio-map", HTMLElement).hidden = this.runs.length < 2;
@@ -72,83 +84,26 @@ export class ComparePage {
   /** Draw all that is known. */
   draw() {
     if (this.runs.length === 0 || document.hidden) return;
-    this.#drawRuns();
+    this.align.value = this.view.align;
+    this.list.render(this.runs, this.view.sides);
     this.#drawMetrics();
-    renderDifferences(find(byId("differences", HTMLElement), "table"), this.runs);
+    this.differences.render(this.runs);
     this.#drawRatios();
-    if (this.runs.length > 1) this.ratioMap.render(this.runs, alignOf(this.align.value), readTokens());
+    if (this.runs.length > 1) this.ratioMap.render(this.runs, this.view, readTokens());
   }
 
-  #drawRuns() {
-    const list = byId("compared", HTMLElement);
-    // Whoever is in the list goes on there; what changes by itself in it is the latest step alone.
-    if (list.contains(document.activeElement)) return;
-    list.replaceChildren(...this.runs.map((compared, place) => this.#entry(compared, place)));
-  }
-
-  /**
-   * A run with its steps, which can be chosen, and the ways to another range and without it.
-   * @param {ComparedRun} compared
-   * @param {number} place
-   */
-  #entry({ run, label, side, steps }, place) {
-    const at = this.sides.findIndex((each) => sideText(each) === sideText(side));
-    const name = visible(label);
-    const away = { href: this.#link(this.sides.filter((_, i) => i !== at)), title: "Leave this out", "aria-label": `Leave ${name} out` };
-    const another = { href: this.#link(withAnotherRange(this.sides, at, run.step)), title: "Compare two ranges of its steps" };
-    const form = element("form", { class: "steps" });
-    const inputs = ["First", "Last"].map((which, i) => {
-      const input = /** @type {HTMLInputElement} */ (element("input", { class: "field", inputmode: "numeric", "aria-label": `${which} step of ${name}` }));
-      input.value = String(steps[i]);
-      return input;
-    });
-    form.append("steps ", inputs[0], " to ", inputs[1], element("button", { class: "button" }, "Show"));
-    form.addEventListener("submit", (event) => {
-      event.preventDefault();
-      this.#chooseSteps(at, inputs, run.step);
-    });
-    return element(
-      "li",
-      {},
-      swatch(place),
-      element("a", { href: `/runs/${encodeURIComponent(run.id)}${side.range === null ? "" : `?from=${side.range[0]}&to=${side.range[1]}`}` }, name),
-      element("a", { class: "away", ...away }, "×"),
-      form,
-      ...(this.sides.length < MOST_RUNS && run.step > 0 ? [element("a", another, "Another range")] : []),
-      element("span", { class: "note" }, `${run.status}, step ${formatCount(run.step)}, started ${new Date(run.started * 1000).toLocaleString()}`),
-    );
-  }
-
-  /**
-   * @param {number} at place of the side
-   * @param {readonly HTMLInputElement[]} inputs
-   * @param {number} reached
-   */
-  #chooseSteps(at, inputs, reached) {
-    const given = inputs.map(({ value }) => Number(value.replaceAll(",", "")));
-    const wrong = inputs[wrongStep(inputs.map(({ value }) => value), reached)] ?? null;
-    for (const input of inputs) input.setCustomValidity(input === wrong ? `Give whole steps from 0 to ${formatCount(reached)}, the first before the last.` : "");
-    if (wrong !== null) {
-      wrong.reportValidity();
-      wrong.addEventListener("input", () => wrong.setCustomValidity(""), { once: true });
-      return;
-    }
-    const { id } = this.sides[at];
-    /** @type {Side} */
-    const side = { id, range: given[0] === 0 && given[1] >= reached ? null : [given[0], given[1]] };
-    location.assign(this.#link(this.sides.map((each, i) => (i === at ? side : each))));
-  }
-
-  #chooseAlign() {
-    history.replaceState(null, "", this.#link(this.sides));
+  /** Something was chosen, which Back undoes. @param {Partial<CompareView>} changes */
+  #change(changes) {
+    this.view = { ...this.view, ...changes };
+    this.address.push(compareViewLink(this.view));
     this.draw();
   }
 
-  /** The address of a comparison that is aligned as this one. @param {readonly Side[]} sides */
-  #link(sides) {
-    const align = this.align.value === "step" ? "" : `align=${this.align.value}`;
-    const link = compareLink(sides);
-    return align === "" ? link : `${link}${link.endsWith("?") ? "" : "&"}${align}`;
+  /** Back or Forward was pressed: show what the address says. */
+  goBack() {
+    this.address.turn();
+    this.view = readCompareView(location.search);
+    this.draw();
   }
 
   #drawMetrics() {
@@ -162,7 +117,7 @@ export class ComparePage {
     const figures = names.map((name) => known.get(name) ?? newFigure(name));
     if (figures.some((each, index) => place.children[index] !== each)) place.replaceChildren(...figures);
     const tokens = readTokens();
-    const align = alignOf(this.align.value);
+    const { align } = this.view;
     names.forEach((name, index) => {
       const plot = find(figures[index], ".plot");
       const width = plot.clientWidth;

@@ -28,7 +28,11 @@ def test_two_runs_differ_where_they_do(
         probe.until_acked(seq * 10 + 2)
     number = page_server.post(f"/api/runs/{run}/commands", FREEZE).json()["id"]
     first.report(90, number, "applied", step=7, parameters=[0])
-    first.until_acked(90)
+    for probe, rate in ((first, 0.1), (second, 0.3)):
+        group = {"optimizer": "SGD", "number": 0, "group": 0, "parameters": [[0, 1]]}
+        groups = [{**group, "options": {"lr": rate, "momentum": 0.9}}]
+        probe.send({"type": "optimizers", "seq": 91, "step": 7, "groups": groups})
+        probe.until_acked(91)
 
     page = open_page()
     page.goto(f"{page_server.url}/compare?run={run}&run={OTHER}")
@@ -39,6 +43,12 @@ def test_two_runs_differ_where_they_do(
     expect(figure.locator(".scatterlayer .js-line")).to_have_count(2)
     frozen = page.locator("#differences tr.differs", has_text="Freeze a.weight")
     expect(frozen.locator("td")).to_have_text(["at step 7", "–"])
+    rate = page.locator("#differences tr.differs", has_text="Learning rate")
+    expect(rate.locator("td")).to_have_text(["0.1", "0.3"])
+    same = page.locator("#differences tr", has_text="Momentum")
+    expect(same).to_be_hidden()
+    page.get_by_role("button", name="are the same").click()
+    expect(same.locator("td")).to_have_text(["0.9", "0.9"])
     rows = page.locator("#ratios tbody tr")
     expect(rows).to_have_text(
         [re.compile("^b.weight"), re.compile("^c.bias"), re.compile("^a.weight")]
@@ -60,6 +70,10 @@ def test_a_run_that_is_gone_is_told_and_the_other_is_there(
     expect(page.locator("#banner")).to_contain_text("ffffffffffffffff")
     expect(page.locator("#hint")).to_contain_text("choose two to 8 in the list of runs")
     expect(page.locator("#compared li")).to_have_count(1)
+    page.goto(f"{page_server.url}/compare?run={run}@0-1")
+    expect(page.locator("#hint")).to_contain_text("One run is named")
+    expect(page.locator("#hint")).not_to_contain_text("Another range")
+    expect(page.get_by_role("link", name="Another range")).to_have_count(0)
 
 
 def test_two_ranges_of_one_run_stand_beside_each_other(
@@ -91,14 +105,26 @@ def test_two_ranges_of_one_run_stand_beside_each_other(
 
     wait_for(points_at_b, 10, "the ratio is drawn, and nothing above it moves any more")
     expect(tip).to_contain_text(re.compile(r"×(7\.9|8\.0)"))
+    page.go_back()
+    expect(page.locator("#align")).to_have_value("step")
+    page.goto(f"{page.url}&align=start&within=b")
+    crumbs = page.get_by_role("navigation", name="Module of the ratio")
+    crumbs.get_by_role("button", name="All").click()
+    expect(page).to_have_url(re.compile("align=start$"))
+    expect(crumbs).to_be_hidden()
+    page.go_back()
+    expect(crumbs.get_by_role("button")).to_have_text(["All", "b"])
     page.locator("#align").select_option("time")
     ticks = page.locator("#metrics .xaxislayer-above text")
     expect(ticks.last).to_contain_text("min")
     expect(page).to_have_url(re.compile("align=time"))
     steps = page.get_by_label("Last step of one, steps 11 to 20")
-    steps.fill("5")
-    steps.press("Enter")
-    expect(page).to_have_url(re.compile("%4011-20"))
+    for wrong in ("5", ""):
+        steps.fill(wrong)
+        steps.press("Enter")
+        said = steps.evaluate("input => input.validationMessage")
+        assert "Give whole steps from 0 to 20" in said
+        expect(page).to_have_url(re.compile("%4011-20"))
     steps.fill("15")
     steps.press("Enter")
     expect(heads.last).to_have_text("one, steps 11 to 15")

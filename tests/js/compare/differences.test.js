@@ -9,8 +9,8 @@ import { differences } from "../../../static/compare/differences.js";
  * @returns {any}
  */
 function compared(facts, commands = []) {
-  const run = { status: "finished", step: 100, parameters: 2, numel: 10, trainable: 2, ranks: 1, compiled: false, torch_version: "2.13.0", host: "node7", alerts: 0, ...facts };
-  return { run, side: { id: "a", range: null }, steps: [0, 100], parameters: [], norms: [], metrics: {}, commands };
+  const run = { status: "finished", step: 100, parameters: 2, numel: 10, trainable: 2, ranks: 1, compiled: false, torch_version: "2.13.0", host: "node7", alerts: 0, open_alerts: 0, last_alert: null, ...facts };
+  return { run, side: { id: "a", range: null }, steps: [0, 100], parameters: [], norms: [], metrics: {}, commands, optimizers: [] };
 }
 
 /** @param {object} changes */
@@ -22,6 +22,16 @@ test("what differs comes first, and each run has its value", () => {
   const rows = differences([compared({}), compared({ numel: 12 })]);
   assert.deepEqual(rows[0], { name: "Numbers in them", values: ["10", "12"], differs: true });
   assert.ok(rows.slice(1).every(({ differs }) => !differs));
+});
+
+test("an alert that nobody dismissed is told, whether it is so now or not", () => {
+  const rows = differences([compared({}), compared({ open_alerts: 2, last_alert: 1200 })]);
+  assert.deepEqual(rows[0], { name: "Open alerts", values: ["none", "2 open alerts, the last at step 1,200"], differs: true });
+});
+
+test("optimizers differ where an option of theirs does", () => {
+  const adam = (/** @type {number} */ lr) => ({ ...compared({}), optimizers: [{ optimizer: "Adam", number: 0, group: 0, parameters: [[0, 1]], options: { lr } }] });
+  assert.deepEqual(differences([adam(0.1), adam(0.2)])[0], { name: "Learning rate", values: ["0.1", "0.2"], differs: true });
 });
 
 test("a command is a row with the steps of each run, oldest first; what had no effect is none", () => {

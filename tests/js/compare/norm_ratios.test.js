@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
+import { latestOf } from "../../../static/compare/compared_run.js";
 import { normRows } from "../../../static/compare/norm_ratios.js";
 
 /**
@@ -17,6 +18,12 @@ test("the largest ratio comes first, whichever way, and another state before all
   const rows = normRows([first, second]);
   assert.deepEqual(rows.map(({ name }) => name), ["d", "c", "b", "a"]);
   assert.equal(rows[2].cells[1].doublings, 3);
+});
+
+test("of the latest sample only a gradient that is there has a norm", () => {
+  const row = (/** @type {string} */ state) => latestOf(/** @type {any} */ ({ name: "a", grad_norm: 3, state }));
+  assert.deepEqual(row("present"), { name: "a", parameters: 1, grad_norm: 3, state: "present" });
+  for (const state of ["frozen", "absent", "stale", "gated"]) assert.equal(row(state).grad_norm, null, state);
 });
 
 test("a parameter that one run has not is no ratio, and no error", () => {

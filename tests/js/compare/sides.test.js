@@ -16,10 +16,16 @@ test("an address names runs and ranges of them, each once, and a link names them
 
 test("beside a run stand its halves, beside a range what follows it, or what was before", () => {
   const [a, b] = [{ id: "a", range: null }, { id: "b", range: null }];
-  const ranges = (/** @type {import("../../../static/compare/sides.js").Side[]} */ sides) => sides.map(({ range }) => range);
+  const ranges = (/** @type {import("../../../static/compare/sides.js").Side[] | null} */ sides) => sides?.map(({ range }) => range);
   assert.deepEqual(ranges(withAnotherRange([a, b], 0, 101)), [[0, 50], [51, 101], null]);
   assert.deepEqual(ranges(withAnotherRange([{ id: "a", range: [10, 19] }], 0, 25)), [[10, 19], [20, 25]]);
   assert.deepEqual(ranges(withAnotherRange([{ id: "a", range: [10, 25] }], 0, 25)), [[10, 25], [0, 9]]);
+});
+
+test("a run without two steps has no other range, nor has a range of all its steps", () => {
+  assert.equal(withAnotherRange([{ id: "a", range: null }], 0, 0), null);
+  assert.equal(withAnotherRange([{ id: "a", range: [0, 0] }], 0, 0), null);
+  assert.equal(withAnotherRange([{ id: "a", range: [0, 25] }], 0, 25), null);
 });
 
 test("steps are whole, of the run, and the first before the last", () => {
