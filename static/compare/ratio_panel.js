@@ -75,7 +75,7 @@ export class RatioPanel {
     /** @type {{[align in Align]: (position: number) => string}} */
     const words = { step: formatCount, start: (steps) => `+${formatCount(steps)}`, share: (percent) => `${percent} %`, time: (seconds) => `${Number((seconds / unit.seconds).toPrecision(3))} ${unit.unit}` };
     this.map.draw({ ratio, labels: [first.label, other.label], positionWords: words[align], tokens: scene.tokens });
-    setText(this.caption, ratio.alone === 0 ? "" : `${plural(ratio.alone, "row")} that only one of them has ${ratio.alone === 1 ? "is" : "are"} left out`);
+    setText(this.caption, captionOf(ratio, align));
   }
 
   /**
@@ -113,4 +113,14 @@ export class RatioPanel {
       }),
     );
   }
+}
+
+/**
+ * What is left out of the picture, or why it is empty.
+ * @param {import("./ratio_cells.js").RatioCells} ratio
+ * @param {Align} align
+ */
+function captionOf({ doublings, alone }, align) {
+  if (doublings.every(Number.isNaN)) return align === "step" ? "No step has a norm in both: lay them over each other from where each begins, above." : "No norm of the one lies over a norm of the other.";
+  return alone === 0 ? "" : `${plural(alone, "row")} that only one of them has ${alone === 1 ? "is" : "are"} left out`;
 }

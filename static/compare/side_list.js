@@ -1,6 +1,7 @@
 /**
  * The list of what is compared: an entry for each side, which stays the same element while its side is listed.
  *
+ * @typedef {import("./alignment.js").Align} Align
  * @typedef {import("./compared_run.js").ComparedRun} ComparedRun
  * @typedef {import("./sides.js").Side} Side
  */
@@ -16,7 +17,7 @@ export class SideList {
 
   /**
    * @param {HTMLElement} list
-   * @param {(sides: readonly Side[]) => string} linkOf the address that compares some sides as these are
+   * @param {(sides: readonly Side[], align?: Align) => string} linkOf the address that compares some sides as these are, or laid over each other otherwise
    * @param {(sides: readonly Side[]) => void} onChoose other steps of a side are asked for
    */
   constructor(list, linkOf, onChoose) {
@@ -85,7 +86,7 @@ export class SideList {
     setAttribute(find(item, ".away"), "href", this.linkOf(sides.filter((_, i) => i !== at)));
     const another = find(item, ".another");
     another.hidden = others === null;
-    if (others !== null) setAttribute(another, "href", this.linkOf(others));
+    if (others !== null) setAttribute(another, "href", this.linkOf(others, "start"));
     setText(find(item, ".note"), `${run.status}, step ${formatCount(run.step)}, started ${new Date(run.started * 1000).toLocaleString()}`);
   }
 

@@ -37,7 +37,7 @@ export class ComparePage {
     this.align.addEventListener("change", () => this.#change({ align: alignOf(this.align.value) }));
     this.filter = byId("filter", HTMLInputElement);
     this.filter.addEventListener("input", () => this.#drawRatios());
-    const linkOf = (/** @type {readonly Side[]} */ sides) => compareViewLink({ ...this.view, sides });
+    const linkOf = (/** @type {readonly Side[]} */ sides, align = this.view.align) => compareViewLink({ ...this.view, sides, align });
     this.list = new SideList(byId("compared", HTMLElement), linkOf, (sides) => location.assign(linkOf(sides)));
     this.differences = new DifferenceTable(find(byId("differences", HTMLElement), "table"), byId("same", HTMLElement));
     this.ratioMap = new RatioPanel(byId("ratio-map", HTMLElement), {
