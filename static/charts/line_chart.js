@@ -16,6 +16,7 @@
  * @property {readonly StepMark[]} marks
  * @property {readonly Band[]} bands where gates were closed
  * @property {string} hint shown instead of a chart without lines
+ * @property {string} missing why some of the lines have nothing to draw, "" where all have
  * @property {StepRange | null} range the steps in sight; null for the whole run
  * @property {boolean} coarse is something finer to come?
  * @property {StatisticName} stat of the parameters
@@ -100,8 +101,8 @@ export class LineChart {
   }
 
   /** @param {LineView} view */
-  #resolution({ tab, lines, coarse }) {
-    const ahead = coarse ? "finer is to come · " : "";
+  #resolution({ tab, lines, coarse, missing }) {
+    const ahead = `${missing === "" ? "" : `${missing} · `}${coarse ? "finer is to come · " : ""}`;
     if (lines.every(({ everySample }) => everySample)) return `${ahead}every ${tab === "metrics" ? "point" : "sample"} drawn`;
     const steps = Math.max(...lines.map(stepsPerPoint));
     const words = steps < 10 ? formatNumber(steps) : formatCount(Math.round(steps));

@@ -33,7 +33,7 @@ import { gateTraces } from "./band_traces.js";
 import { lineTraces, markColor, markTrace } from "./line_traces.js";
 import { plotLayout } from "./plot_layout.js";
 import { escapePlotly } from "./plotly_text.js";
-import { stepRange } from "./track.js";
+import { inSight, stepRange } from "./track.js";
 import { valueAxis } from "./value_axis.js";
 
 /** Around the panes, px. */
@@ -54,12 +54,12 @@ export function lineFigure(chart) {
   const lines = panes.flatMap((pane) => pane.lines);
   const ends = range ?? stepRange(lines);
   const marks = chart.marks.filter(({ step }) => step >= ends[0] && step <= ends[1]);
-  const axes = panes.map((pane) => valueAxis(pane.lines.map(pointsOf), pane.log, pane.also));
+  const axes = panes.map((pane) => axisOf(pane, range));
   const room = width - MARGIN.l - MARGIN.r;
   return {
     data: [
       ...gateTraces(chart.bands, chart.bandWords, tokens),
-      ...panes.flatMap((pane, i) => lineTraces(pane.lines, { axis: axes[i], room, tokens }).map((trace) => ({ ...trace, yaxis: nameOf(i) }))),
+      ...panes.flatMap((pane, i) => lineTraces(pane.lines, { axis: axes[i], room, range, tokens }).map((trace) => ({ ...trace, yaxis: nameOf(i) }))),
       markTrace(marks, tokens),
     ],
     layout: { ...layout(chart, marks, stepsInSight(range, lines)), ...paneAxes(chart, axes) },
@@ -79,11 +79,15 @@ export function stepsInSight(range, lines) {
 }
 
 /**
- * What sets the range of the values: where a smoothed line is drawn, the raw one behind it too.
- * @param {Line} line
+ * The axis of a pane's values: of those in sight, and the raw ones too where a smoothed line is drawn over them.
+ * Whoever zoomed in until every sample is drawn looks at a value that is far off, too: there it is no outlier.
+ * @param {Pane} pane
+ * @param {LineFigure["range"]} range
  */
-function pointsOf({ values, min, max }) {
-  return { values, min, max };
+function axisOf({ lines, log, also }, range) {
+  const seen = lines.map((line) => inSight(line, range)).filter(({ steps }) => steps.length > 0);
+  const isClose = range !== null && lines.every(({ everySample }) => everySample);
+  return valueAxis(seen.length > 0 ? seen : lines, log, { also, outliers: !isClose });
 }
 
 /** Plotly's name of a pane's axis: `y2` is that of the marks. @param {number} pane */

@@ -19,6 +19,7 @@ import { MAX_SELECTED, SMOOTHINGS, tabOf } from "../model/view_url.js";
 import { BucketExtremes } from "./bucket_extremes.js";
 import { ChartFiles, fileName } from "./chart_files.js";
 import { drawnLines, lineStyle } from "./drawn_lines.js";
+import { emptyWords, isEmpty } from "./empty_lines.js";
 import { LineChart } from "./line_chart.js";
 import { LineData } from "./line_data.js";
 import { LineKey } from "./line_key.js";
@@ -138,17 +139,22 @@ export class LinePanel {
     this.tabs.show(tab);
     const { coarse, ...shown } = data.shown(view);
     const { key, ...drawn } = drawnLines(view, shown, chart.room, tokens);
+    const { lines } = drawn;
+    const missing = tab === "parameters" ? emptyWords(lines, view.range, view.stat) : "";
+    const isBlank = missing !== "" && lines.every((line) => isEmpty(line, view.range));
     this.key.render(tab, key.map((entry) => ({ ...entry, asks: asking.includes(entry.name) })), drawn.bands);
     chart.render({
       tab,
       ...drawn,
+      lines: isBlank ? [] : lines,
+      missing,
       range: view.range,
       stat: view.stat,
       scale: view.scale,
       reached: state.step,
       coarse,
       marks: stepMarks(state.commands, state.events),
-      hint: key.some((entry) => entry.shown) ? emptyHint(view, coarse || !hasAll(view, shown.series)) : hintOf(tab, data.metricsKnown),
+      hint: isBlank ? missing : key.some((entry) => entry.shown) ? emptyHint(view, coarse || !hasAll(view, shown.series)) : hintOf(tab, data.metricsKnown),
       tokens,
     });
     this.files.enable(chart.picture !== null);

@@ -24,10 +24,12 @@
  * @typedef {object} Pen what a line is drawn on and with
  * @property {ValueAxis} axis
  * @property {number} room px
+ * @property {readonly [number, number] | null} range the steps in sight; null for those of the lines
  * @property {Tokens} tokens
  */
 import { formatCount, formatNumber, shortenMiddle } from "../base/format.js";
 import { escapePlotly } from "./plotly_text.js";
+import { inSight } from "./track.js";
 import { clamped } from "./value_axis.js";
 
 /** Points that are farther apart are drawn as such, px. */
@@ -51,7 +53,7 @@ export function lineTraces(lines, pen) {
     ...lines.map((line) => lineTrace(line, pen)),
     ...lines.flatMap((line) => smoothTrace(line, pen)),
     ...lines.flatMap((line) => pointsTrace(line, pen)),
-    ...lines.flatMap((line) => outlierTrace(line, pen)),
+    ...lines.flatMap((line) => outlierTrace({ ...line, ...inSight(line, pen.range) }, pen)),
     ...lines.flatMap((line) => nonfiniteTrace(line, pen)),
     endTrace(lines, pen),
   ];
@@ -216,7 +218,7 @@ export function extremeOf(line, log) {
   const scale = (/** @type {number} */ value) => (log ? Math.log10(value) : value);
   const isDrawn = (/** @type {number} */ value) => !log || value > 0;
   const values = line.values.flatMap((value) => (value !== null && isDrawn(value) ? [scale(value)] : [])).sort((a, b) => a - b);
-  const middle = values[Math.floor(values.length / 2)];
+  const middle = values[Math.floor((values.length - 1) / 2)];
   const distances = values.map((value) => Math.abs(value - middle)).sort((a, b) => a - b);
   const usual = distances[Math.min(distances.length - 2, Math.floor(distances.length * USUAL_SHARE))] ?? 0;
   let [found, distance] = [/** @type {ReturnType<typeof ends>[number] | null} */ (null), -1];

@@ -67,6 +67,16 @@ export function trackWithin(track, [from, to]) {
 }
 
 /**
+ * The columns of a track without the points that have no step of a range.
+ * @param {Omit<Track, "samples">} track
+ * @param {readonly [number, number] | null} range null for all steps
+ */
+export function inSight(track, range) {
+  const { begins, steps } = track;
+  return range === null ? track : eachColumn(track, (column) => column.filter((_, i) => steps[i] >= range[0] && begins[i] <= range[1]));
+}
+
+/**
  * A track with a later one behind it.
  * @param {Track} track
  * @param {Track} later all of its steps are after the track's

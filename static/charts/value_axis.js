@@ -1,9 +1,9 @@
 /**
  * The axis of values of some lines: its range, its ticks, and what does not fit on it.
  *
- * On a linear axis a few values far from all others do not set the range: where they would leave the
- * others a twentieth of it or less, the range is that of the others, and they are told as outliers. An axis
- * has at least three ticks, at round numbers.
+ * On a linear axis a few values far from all others do not set the range, unless they are what is looked at:
+ * where they would leave the others a twentieth of it or less, the range is that of the others, and they are told
+ * as outliers. An axis has at least three ticks, at round numbers.
  *
  * @typedef {object} Points
  * @property {readonly (number | null)[]} values
@@ -40,17 +40,19 @@ const EDGE_ROOM = 0.2;
 /**
  * @param {readonly Points[]} lines
  * @param {boolean} log
- * @param {readonly number[]} [also] values that are to have their place on it
+ * @param {object} [options]
+ * @param {readonly number[]} [options.also] values that are to have their place on it
+ * @param {boolean} [options.outliers] may values be left beyond it?
  * @returns {ValueAxis}
  */
-export function valueAxis(lines, log, also = []) {
+export function valueAxis(lines, log, { also = [], outliers = true } = {}) {
   const isDrawn = (/** @type {number | null} */ value) => value !== null && (!log || value > 0);
   const scale = (/** @type {number} */ value) => (log ? Math.log10(value) : Math.min(LARGEST, Math.max(-LARGEST, value)));
   const drawn = (/** @type {keyof Points} */ column) =>
     lines.flatMap((line) => /** @type {number[]} */ (line[column].filter(isDrawn))).map(scale);
   const values = drawn("values");
   const extent = extentOf([...drawn("min"), ...drawn("max"), ...values]);
-  const inner = log ? extent : robust(values.sort((a, b) => a - b), extent);
+  const inner = log || !outliers ? extent : robust(values.sort((a, b) => a - b), extent);
   const [low, high] = widened(extentOf([...inner, ...also.filter(isDrawn).map(scale)]), log);
   const range = /** @type {[number, number]} */ (log ? [10 ** low, 10 ** high] : [low, high]);
   return { log, range, ticks: log ? logTicks(low, high) : linearTicks(low, high) };

@@ -8,10 +8,11 @@
  */
 import { element, setText } from "../base/dom.js";
 import { formatNumber } from "../base/format.js";
+import { emptyWords } from "../charts/empty_lines.js";
 import { lineFigure } from "../charts/line_figure.js";
 import { drawPlot } from "../charts/plot_layout.js";
 import { SeriesStore } from "../charts/series_store.js";
-import { eachColumn } from "../charts/track.js";
+import { eachColumn, trackOf } from "../charts/track.js";
 import { FIRST_STATISTIC, STATISTICS } from "../link/statistics.js";
 
 const REFETCH_MS = 900;
@@ -115,16 +116,17 @@ export class Courses {
   async #draw({ stat, store, latest, plot, hint }, name, range, tokens) {
     const series = store.byName.get(name);
     const values = series?.values.filter((value) => value !== null) ?? [];
-    plot.hidden = series === undefined || values.length === 0;
+    const everySample = series?.steps.length === series?.samples;
+    const line = { ...(series ?? trackOf({ steps: [], values: [] })), name, everySample, color: tokens["series-1"], mark: "" };
+    const missing = emptyWords([line], range, stat);
+    plot.hidden = values.length === 0 || missing !== "";
     hint.hidden = !plot.hidden;
-    setText(hint, series === undefined ? "Reading it …" : "No value in these steps.");
+    setText(hint, series === undefined ? "Reading it …" : missing || "No value in these steps.");
     setText(latest, values.length === 0 ? "" : formatNumber(values[values.length - 1]));
     const { clientWidth: width } = plot;
     if (series === undefined || plot.hidden || width === 0) return;
     const track = stat === FIRST_STATISTIC ? series : taken(series);
-    const everySample = series.steps.length === series.samples;
-    const line = { ...track, name, everySample, color: tokens["series-1"], mark: "" };
-    const pane = { lines: [line], log: true, title: "" };
+    const pane = { lines: [{ ...line, ...track }], log: true, title: "" };
     const size = { width, height: HEIGHT };
     const figure = lineFigure({ panes: [pane], marks: [], bands: [], bandWords: "", range, uirevision: null, tokens, ...size });
     await drawPlot(plot, figure, size, CONFIG);

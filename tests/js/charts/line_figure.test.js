@@ -49,3 +49,28 @@ test("what a pane is to show beside its lines has its place on the axis", () => 
   const panes = [{ lines: [line([1, 2], [1, 2])], log: false, title: "", also: [50] }];
   assert.ok(/** @type {any} */ (chart({ panes }).layout["yaxis"]).range[1] > 50);
 });
+
+test("a value far off sets no axis of the whole run, and does where every sample of a range is drawn", () => {
+  const values = Array.from({ length: 100 }, (_, i) => 1 + (i % 10) / 10);
+  values[40] = 1390;
+  const far = line(values.map((_, i) => i), values);
+  const top = (/** @type {object} */ changes) => /** @type {any} */ (chart({ lines: [far], log: false, ...changes }).layout["yaxis"]).range[1];
+  assert.ok(top({ range: null }) < 3);
+  assert.ok(top({ range: [30, 50] }) > 1390);
+  assert.ok(top({ range: [50, 90] }) < 3);
+  assert.ok(top({ range: [0, 99], lines: [{ ...far, everySample: false }] }) < 3);
+});
+
+test("what is out of sight is no extreme, and sets no axis unless there is nothing else", () => {
+  const steps = Array.from({ length: 20 }, (_, i) => i * 10);
+  const values = steps.map((step) => (step === 50 ? 900 : 1));
+  const buckets = { ...line(steps, values), begins: steps.map((step) => step - 9), min: values.map(() => 1), everySample: false };
+  const marked = (/** @type {readonly [number, number]} */ range) => {
+    const { data, layout } = /** @type {any} */ (chart({ lines: [buckets], range }));
+    return { marks: data.filter((/** @type {any} */ each) => each.name === "extreme").map((/** @type {any} */ each) => each.x), top: 10 ** layout.yaxis.range[1] };
+  };
+  assert.deepEqual(marked([41, 60]).marks, [[50]]);
+  assert.ok(marked([61, 80]).top < 2);
+  assert.ok(marked([45, 49]).top > 900);
+  assert.ok(marked([500, 600]).top > 900);
+});
