@@ -40,6 +40,8 @@ export class LineData {
     this.metricsStale = true;
     /** Whether the server has ever told what metrics there are. */
     this.metricsKnown = false;
+    /** The step of the latest point that came live: what comes of an earlier one is of a job that was resumed. */
+    this.pointStep = -Infinity;
     /** @type {MetricPoint[]} that came while metrics were fetched */
     this.since = [];
     this.fetchedAt = -Infinity;
@@ -67,7 +69,9 @@ export class LineData {
    * @param {boolean} complete were none left out?
    */
   addMetrics(points, complete) {
-    if (!complete) {
+    const wentBack = points.some(({ step }) => step < this.pointStep);
+    this.pointStep = points.at(-1)?.step ?? this.pointStep;
+    if (!complete || wentBack) {
       this.metricsStale = true;
       this.rangeMetrics.stale = true;
     }

@@ -2,7 +2,7 @@
  * Lines over steps as a Plotly figure, in one pane or in several below one another that share the steps.
  *
  * Each line is the last value of its bucket over a band from the lowest to the highest; a step
- * where there was no value is a gap. Vertical marks stand where commands took effect, within the
+ * where there was no value, and where nothing was measured, is a gap. Vertical marks stand where commands took effect, within the
  * range in sight, or else the steps of the lines: no mark makes the axis wider.
  *
  * @typedef {import("./line_traces.js").Line} Line
@@ -30,6 +30,7 @@
  * @property {number} height px
  */
 import { gateTraces } from "./band_traces.js";
+import { withGaps } from "./line_gaps.js";
 import { lineTraces, markColor, markTrace } from "./line_traces.js";
 import { plotLayout } from "./plot_layout.js";
 import { escapePlotly } from "./plotly_text.js";
@@ -59,7 +60,7 @@ export function lineFigure(chart) {
   return {
     data: [
       ...gateTraces(chart.bands, chart.bandWords, tokens),
-      ...panes.flatMap((pane, i) => lineTraces(pane.lines, { axis: axes[i], room, range, tokens }).map((trace) => ({ ...trace, yaxis: nameOf(i) }))),
+      ...panes.flatMap((pane, i) => lineTraces(pane.lines.map(withGaps), { axis: axes[i], room, range, tokens }).map((trace) => ({ ...trace, yaxis: nameOf(i) }))),
       markTrace(marks, tokens),
     ],
     layout: { ...layout(chart, marks, stepsInSight(range, lines)), ...paneAxes(chart, axes) },

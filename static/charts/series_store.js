@@ -71,7 +71,9 @@ export class SeriesStore {
     const end = Math.min(latest ?? -1, this.range?.[1] ?? Infinity);
     for (const name of selected) {
       const series = this.byName.get(name);
-      const stale = series === undefined || this.stale.has(name) || !sameRange(series.range, this.range);
+      // A job that was resumed takes steps again: all of them are asked for.
+      const wentBack = series !== undefined && latest !== null && latest < series.reached;
+      const stale = series === undefined || wentBack || this.stale.has(name) || !sameRange(series.range, this.range);
       if (!stale && series.reached >= end) continue;
       const start = stale ? null : startOf(series, room * MOST_OVERDRAW);
       byStart.set(start, [...(byStart.get(start) ?? []), name]);

@@ -153,13 +153,36 @@ function worstState(state, other) {
 }
 
 /**
+ * A track whose steps rise: of steps that a resumed job took again, what came later counts; values that were logged
+ * at one step are all kept. A bucket of which only a
+ * part was taken again keeps its lowest and highest value, for its other steps.
+ * @param {Track} track
+ * @returns {Track}
+ */
+function risen(track) {
+  const { begins, steps, samples } = track;
+  /** @type {Map<number, number>} the last step of what is kept, by place */
+  const kept = new Map();
+  let next = Infinity;
+  for (let i = steps.length - 1; i >= 0; i -= 1) {
+    if (begins[i] > next || (begins[i] === next && steps[i] > next)) continue;
+    kept.set(i, steps[i] > next ? next - 1 : steps[i]);
+    next = begins[i];
+  }
+  const places = [...kept.keys()].reverse();
+  if (places.every((i) => kept.get(i) === steps[i]) && places.length === steps.length) return track;
+  const columns = eachColumn(track, (column) => places.map((i) => column[i]));
+  return { ...columns, steps: places.map((i) => kept.get(i) ?? steps[i]), samples: samples - steps.length + places.length };
+}
+
+/**
  * What the server tells of a parameter, as a track of its own.
  * @param {Pick<import("../wire.js").SeriesRow, "first_steps" | "steps" | "values" | "min" | "max" | "states" | "samples">} row
  * @returns {Track}
  */
 export function trackOfSeries({ first_steps, steps, values, min, max, states, samples }) {
   const nonfinite = states.map((state) => (state === "nonfinite" ? "NaN or infinity" : ""));
-  return { begins: first_steps, steps, values, min, max, nonfinite, states, samples };
+  return risen({ begins: first_steps, steps, values, min, max, nonfinite, states, samples });
 }
 
 /**
@@ -170,7 +193,7 @@ export function trackOfSeries({ first_steps, steps, values, min, max, states, sa
 export function trackOfMetric({ first_steps, steps, values, min, max, count, nan, posinf, neginf }) {
   const nonfinite = steps.map((_, i) => [nan[i] > 0 && "NaN", posinf[i] > 0 && "∞", neginf[i] > 0 && "−∞"].filter(Boolean).join(", "));
   const samples = count.reduce((sum, each) => sum + each, 0);
-  return { begins: first_steps, steps, values, min, max, nonfinite, states: steps.map(() => ""), samples };
+  return risen({ begins: first_steps, steps, values, min, max, nonfinite, states: steps.map(() => ""), samples });
 }
 
 /**

@@ -12,12 +12,11 @@
  * @property {Uint8Array} shades row by row
  * @property {Uint8Array} states wire codes, row by row
  */
+import { endsOf } from "../model/sample_ends.js";
 
 /** The shade of zero; 0 is that of no value. */
 export const ZERO_SHADE = 1;
 const SHADES = 253;
-/** A pause between columns is a gap when it is so many times as long as usual. */
-const GAP = 4;
 
 export class Cells {
   /** @param {PackedHeatmap} packed */
@@ -33,7 +32,7 @@ export class Cells {
     this.greatest = range[1] ?? 0;
     this.shades = shades;
     this.states = states;
-    /** The step behind each column: the next column's first, unless there is a gap. */
+    /** The step behind each column. */
     this.ends = endsOf(first, last);
   }
 
@@ -43,6 +42,20 @@ export class Cells {
     const last = Array.from(this.last).reduce((latest, step) => Math.max(latest, step), 0);
     const first = Array.from(this.first).reduce((earliest, step) => Math.min(earliest, step), last);
     return [first, last];
+  }
+
+  /**
+   * Is a step between the first column and the end of the last? What is beside them is not known here.
+   * @param {number} step
+   */
+  reaches(step) {
+    const { steps } = this;
+    return steps !== null && step >= steps[0] && step < this.end;
+  }
+
+  /** The step behind the last column. */
+  get end() {
+    return this.ends.reduce((latest, end) => Math.max(latest, end), 0);
   }
 
   /**
@@ -110,17 +123,4 @@ function beyond(counts, trimmed, way) {
     if (counts[shade] > 0 && passed > trimmed) return shade;
   }
   return 0;
-}
-
-/**
- * @param {ArrayLike<number>} first
- * @param {ArrayLike<number>} last
- */
-function endsOf(first, last) {
-  const pauses = Array.from({ length: Math.max(0, first.length - 1) }, (_, i) => first[i + 1] - last[i]);
-  const usual = Math.max(1, [...pauses].sort((a, b) => a - b)[Math.floor(pauses.length / 2)] ?? 1);
-  return Float64Array.from(first, (_, i) => {
-    const pause = pauses[i] ?? usual;
-    return last[i] + (pause > 0 && pause <= GAP * usual ? pause : usual);
-  });
 }

@@ -99,8 +99,11 @@ export class HeatmapDrawing {
       if (each === null) continue;
       const [left, right] = [axis.xOf(each.range[0]), axis.xOf(each.range[1] + 1)];
       if (each === this.#detail) {
+        // Before its first sample and behind its last the whole run knows better what was there.
+        const { steps, end } = each.answer.cells;
+        const from = Math.max(left, axis.xOf(steps?.[0] ?? 0));
         pen.fillStyle = scene.tokens["sunken"];
-        pen.fillRect(left, TOP, right - left, layout.height);
+        pen.fillRect(from, TOP, Math.min(right, axis.xOf(end)) - from, layout.height);
       }
       pen.drawImage(each.image, left, TOP, right - left, layout.height);
     }
@@ -293,11 +296,12 @@ function picture(before, answer, { domain, tokens }, layout, ratio) {
 }
 
 /**
+ * Has an answer cells, and all there are of a range?
  * @param {Answer} answer
  * @param {import("../model/view_url.js").StepRange} range
  */
 export function covers(answer, range) {
-  const has = answer.range ?? answer.cells.steps;
+  const has = answer.cells.columns === 0 ? null : (answer.range ?? answer.cells.steps);
   return has !== null && has[0] <= range[0] && has[1] >= range[1];
 }
 

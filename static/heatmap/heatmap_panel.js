@@ -330,7 +330,7 @@ export class HeatmapPanel {
   #linesAt(step, axis) {
     const near = marksNear(this.#marks, step, Math.max(0.5, MARK_REACH_PX / axis.perStep)).slice(0, MOST_MARKS);
     const marks = near.map((mark) => `${formatCount(mark.step)}: ${mark.label}`);
-    const answer = this.#seen;
+    const answer = this.#seen?.cells.reaches(step) ? this.#seen : this.data.overview;
     if (answer === null || this.#row < 0) return marks;
     return [...this.#cellWords(answer, step), ...marks];
   }

@@ -150,17 +150,22 @@ def drag(page: Page, first: int, last: int) -> None:
 def test_states_before_the_page_was_opened_have_their_ticks(
     play: Play, open_run: OpenRun, run: str
 ) -> None:
-    """Also in a finished run, a sparkline tells when there was no norm, and why."""
-    probe = play(run, "a.weight", "a.bias")
+    """Also in a finished run, a sparkline tells when there was no norm, and why; so does a line."""
+    probe = play(run, "a.weight", "a.bias", "a.gain")
     for step in range(1, 21):
         state = {5: NONFINITE, 9: ABSENT, 14: FROZEN}.get(step, PRESENT)
-        probe.sample(step, [0.5 if state == PRESENT else NAN, 0.5], [state, PRESENT])
+        probe.sample(step, [0.5 if state == PRESENT else NAN, 0.5, NAN], [state, PRESENT, ABSENT])
     probe.until_acked(20)
     probe.bye(20)
     page = open_run(run)
     expect(page.page.locator("#run-banner")).to_contain_text("has finished")
     wait_for(lambda: len(ink(page, "a.weight")["foot"]) == 3, 10, "three states have ticks")
     assert ink(page, "a.bias")["foot"] == []
+    page.row("a.gain").locator(".label").click()
+    expect(page.page.locator("#lines .hint")).to_have_text("No gradient arrived at a.gain so far.")
+    page.row("a.bias").locator(".label").click(modifiers=["ControlOrMeta"])
+    expect(page.page.locator("#resolution")).to_contain_text("No gradient arrived at a.gain so far")
+    assert line(page.page, "a.bias")["values"] == [0.5] * 20
 
 
 def test_a_spike_between_two_frames_is_in_the_sparkline(

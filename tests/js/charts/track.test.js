@@ -90,3 +90,18 @@ test("what the server says of a bucket's steps is kept", () => {
   assert.deepEqual(trackOfSeries({ ...row, states: ["present", "absent"], samples: 20 }).begins, [3, 14]);
   assert.deepEqual(trackOfMetric({ ...row, count: [9, 9], nan: [0, 0], posinf: [0, 0], neginf: [0, 0] }).begins, [3, 14]);
 });
+
+test("of steps that a resumed job took again the later count, and no extreme of the others is lost", () => {
+  const of = (/** @type {[number, number][]} */ buckets, /** @type {number} */ samples) => {
+    const [first_steps, steps] = [buckets.map(([first]) => first), buckets.map(([, last]) => last)];
+    const values = steps.map((_, i) => i);
+    return trackOfSeries({ first_steps, steps, values, min: values, max: values, states: steps.map(() => "present"), samples });
+  };
+  const single = of([[1, 1], [3, 3], [5, 5], [2, 2], [4, 4], [6, 6]], 6);
+  assert.deepEqual([single.steps, single.values, single.samples], [[1, 2, 4, 6], [0, 3, 4, 5], 4]);
+  const wide = of([[1, 100], [101, 200], [150, 260]], 300);
+  assert.deepEqual([wide.begins, wide.steps, wide.max], [[1, 101, 150], [100, 149, 260], [0, 1, 2]]);
+  const again = of([[1, 100], [101, 200], [50, 120], [121, 180]], 300);
+  assert.deepEqual([again.begins, again.steps], [[1, 50, 121], [49, 120, 180]]);
+  assert.deepEqual(of([[1, 5], [5, 9]], 10).steps, [5, 9]);
+});
