@@ -39,7 +39,6 @@ export class RangeMovement {
   /** The page shows these steps: a movement that it has not heard of goes on, unless others were chosen elsewhere. @param {StepRange | null} told */
   follow(told) {
     if (sameRange(told, this.#told)) return;
-    clearTimeout(this.#timer);
     this.#told = told;
     this.range = told;
   }

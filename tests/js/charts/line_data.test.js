@@ -61,6 +61,18 @@ test("where some of it was left out they are fetched anew", async (context) => {
   assert.deepEqual(asked, ["/api/metrics", "/api/metrics"]);
 });
 
+test("they are fetched anew where a job that was resumed logs earlier steps", async (context) => {
+  const { made, clock, asked } = data(context, answers);
+  await made.fetchMissing(METRICS, 100, 1);
+  for (const step of [5, 6]) made.addMetrics([{ step, values: { loss: 1 } }], true);
+  clock.now += 900;
+  await made.fetchMissing(METRICS, 100, 6);
+  assert.equal(asked.length, 1);
+  made.addMetrics([{ step: 3, values: { loss: 1 } }], true);
+  await made.fetchMissing(METRICS, 100, 3);
+  assert.deepEqual(asked, ["/api/metrics", "/api/metrics"]);
+});
+
 test("what came while they were fetched is behind them", async (context) => {
   const { made } = data(context, (path) => {
     made.addMetrics([{ step: 5, values: { loss: 0 } }], true);

@@ -38,6 +38,15 @@ test("a series is fetched whole once, then from its last step on", async () => {
   assert.equal(known.byName.get("a")?.samples, 3);
 });
 
+test("a series of a job that was resumed at an earlier step is fetched whole", async () => {
+  const { store: known } = store(series("a", [1, 2, 3]), series("a", [1, 2, 3, 2]));
+  await known.fetch(["a"], known.missing(["a"], 100, 3), 100, 3);
+  const missing = known.missing(["a"], 100, 2);
+  assert.deepEqual(missing, new Map([[null, ["a"]]]));
+  await known.fetch(["a"], missing, 100, 2);
+  assert.equal(known.missing(["a"], 100, 2).size, 0);
+});
+
 test("several that begin at the same step are one request, and what is not selected is forgotten", async () => {
   const { store: known, asked } = store({ series: [series("a", [1]), series("b", [1])] }, series("b", [2]));
   await known.fetch(["a", "b"], known.missing(["a", "b"], 100, 1), 100, 1);

@@ -60,3 +60,11 @@ test("a range that the values fill is their own, whatever the shape", () => {
   assert.ok(axis([...Array.from({ length: 20 }, (_, i) => 1 + i / 20), 3]).range[1] > 3);
   assert.ok(axis([...Array(20).fill(3), 900]).range[1] > 900);
 });
+
+test("on a log axis, and where values are looked at one by one, all of them are on it", () => {
+  const values = Array.from({ length: 100 }, (_, i) => (i === 50 ? 1e9 : 1 + i / 1e4));
+  const points = [{ values, min: values, max: values }];
+  assert.ok(valueAxis(points, true).range[1] > 1e9);
+  assert.ok(valueAxis(points, false).range[1] < 2);
+  assert.ok(valueAxis(points, false, { outliers: false }).range[1] > 1e9);
+});
