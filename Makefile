@@ -21,6 +21,8 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 MAKE_VENV = $(PIP) --version >/dev/null 2>&1 || $(PYTHON) -m venv $(VENV)
 # Test processes at once, on two cores: a test often waits for a job, a server or a browser.
 WORKERS ?= 3
+# Each of the tests' jobs and servers would compile all of Gradgate anew.
+unexport PYTHONDONTWRITEBYTECODE
 # What runs on another torch: all that imports it.
 TORCH_TESTS ?= tests/probe tests/zoo tests/matrix tests/contract
 JS_TESTS := $(sort $(shell find tests/js -name '*.test.js'))
