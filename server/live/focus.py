@@ -30,9 +30,12 @@ class RunFocus:
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
         self._asked: dict[Subscriber, Sequence[int]] = {}
-        """By page, in the order in which they began to look."""
+        """By page."""
+        self._order: list[int] = []
+        """The parameters that pages look at, in the order in which somebody began to."""
         self._connection: ProbeConnection | None = None
         self._most = 0
+        self._known = 0
         self._told: list[int] = []
         """What the job was told last."""
         self._repeat: asyncio.TimerHandle | None = None
@@ -54,8 +57,14 @@ class RunFocus:
 
     def connect(self, connection: ProbeConnection, most: int) -> None:
         """Tell a job that has come what is looked at; ``most``: parameters that it can look at."""
-        self._connection, self._most, self._told = connection, most, []
+        self._connection, self._most, self._told = connection, min(most, limits.FOCUS), []
         self._update()
+
+    def know(self, parameters: int) -> None:
+        """Look at none but the first so many parameters: the run has no others."""
+        if parameters != self._known:
+            self._known = parameters
+            self._update()
 
     def disconnect(self) -> None:
         """Let the job go."""
@@ -63,11 +72,14 @@ class RunFocus:
         self._update()
 
     def _update(self) -> None:
+        asked = dict.fromkeys(index for each in self._asked.values() for index in each)
+        stay = {index: None for index in self._order if index in asked}
+        self._order = list(stay | asked)
         chosen = self._chosen()
         if chosen != self._told:
             self._told = chosen
             self._tell()
-        told = Focused(frozenset(chosen), self._problem())
+        told = Focused(frozenset(chosen), self._known, self._most, self._problem())
         for page in self._asked:
             page.add(FOCUS, told)
 
@@ -75,8 +87,7 @@ class RunFocus:
         """Return what the job is to look at: what was asked for first."""
         if self._connection is None:
             return []
-        asked = dict.fromkeys(index for each in self._asked.values() for index in each)
-        return list(asked)[: min(self._most, limits.FOCUS)]
+        return [index for index in self._order if index < self._known][: self._most]
 
     def _problem(self) -> str | None:
         if self._connection is None:

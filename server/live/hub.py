@@ -174,7 +174,7 @@ class Hub:
 
         opened, commands, changes = await asyncio.wrap_future(self.writer.submit(work))
         live.received_seq = opened.last_seq
-        live.table = opened.table
+        live.take_table(opened.table)
         live.heard()
         self._runs.commit([changes])
         if live.connection is not None:

@@ -90,7 +90,7 @@ def accept(frame: Streamed | Sample, size: int, writer: Writer, live: LiveRun) -
     live.gather(frame)
     match frame:
         case Parameters():
-            live.table = known_rows(frame.parameters)
+            live.take_table(known_rows(frame.parameters))
         case Bye():
             live.status = RunStatus.FINISHED
 

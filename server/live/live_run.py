@@ -44,6 +44,11 @@ class LiveRun:
         self._flushed_at = -math.inf
         self._flush_due: asyncio.TimerHandle | None = None
 
+    def take_table(self, table: list[Known]) -> None:
+        """Take over the parameters that the run has from now on."""
+        self.table = table
+        self.focus.know(len(table))
+
     @property
     def idle(self) -> bool:
         """Return whether nobody needs this object any more."""

@@ -29,8 +29,10 @@ class Subscriber:
 
     def add(self, topic: Topic[N], news: N) -> None:
         """Put in news of a topic, which add up with those that wait."""
-        self._waiting[topic] = topic.merge(self._waiting.get(topic), news)
-        self.news.set()
+        kept = topic.part(news, self.watched)
+        if kept is not None:
+            self._waiting[topic] = topic.merge(self._waiting.get(topic), kept)
+            self.news.set()
 
     def end(self, reason: str) -> None:
         """End the connection of this browser, and say why."""
@@ -40,6 +42,8 @@ class Subscriber:
     def watch(self, watched: Watch) -> None:
         """Take over what the browser shows from now on."""
         self.watched = watched
+        parts = {topic: topic.part(news, watched) for topic, news in self._waiting.items()}
+        self._waiting = {topic: news for topic, news in parts.items() if news is not None}
         self.news.set()
         if self._watching is not None:
             self._watching(self)

@@ -10,7 +10,6 @@ from typing import Any, ClassVar, Generic, TypeVar
 
 from sqlalchemy import Connection
 
-from ..protocol import limits
 from ..protocol.browser_messages import (
     AlertsChanged,
     CommandsChanged,
@@ -69,6 +68,10 @@ class Topic(ABC, Generic[N]):
     @abstractmethod
     def merge(self, waiting: N | None, later: N) -> N:
         """Add later news to those that wait, which may change; the later stay as they are."""
+
+    def part(self, news: N, watched: Watch) -> N | None:
+        """Return what of news is kept for a page that watches this; None where nothing is."""
+        return news
 
 
 class DirectTopic(Topic[N]):
@@ -191,12 +194,15 @@ class DistributionsTopic(StreamedTopic[Mapping[int, SeenDistributions], Distribu
         """Keep the later of each parameter."""
         return {**(waiting or {}), **later}
 
-    def message(
+    def part(
         self, news: Mapping[int, SeenDistributions], watched: Watch
-    ) -> NewDistributions | None:
-        """Return those that the page looks at."""
-        seen = [news[index] for index in watched.focus if index in news]
-        return NewDistributions(parameters=seen) if seen else None
+    ) -> Mapping[int, SeenDistributions] | None:
+        """Return those that the page looks at, in its order."""
+        return {index: news[index] for index in watched.focus if index in news} or None
+
+    def message(self, news: Mapping[int, SeenDistributions], watched: Watch) -> NewDistributions:
+        """Return what was kept for the page."""
+        return NewDistributions(parameters=list(news.values()))
 
 
 @dataclass(frozen=True)
@@ -204,6 +210,10 @@ class Focused:
     """What the job of a run looks at closely."""
 
     parameters: frozenset[int]
+    known: int
+    """Parameters that the run has."""
+    most: int
+    """Parameters that it looks at at once, at most."""
     problem: str | None
     """Why it looks at nothing, whatever pages ask for."""
 
@@ -224,11 +234,22 @@ class FocusTopic(DirectTopic[Focused]):
         seen = [index for index in watched.focus if index in news.parameters]
         problem = news.problem
         if problem is None and len(seen) < len(watched.focus):
-            problem = (
-                f"{limits.FOCUS} parameters of this run are looked at closely already, and a job "
-                "looks at no more: this goes on as soon as somebody looks away from one."
-            )
+            problem = _why_not(news, max(watched.focus))
         return FocusChanged(parameters=seen, problem=problem)
+
+
+def _why_not(news: Focused, highest: int) -> str:
+    """Say why a job does not look at all parameters up to this one, though it looks at some."""
+    if highest >= news.known:
+        return f"This run has no parameter {highest}, only {news.known}: load the page again."
+    if news.most == 1:
+        already = "Another parameter of this run is looked at closely already"
+    else:
+        already = f"{news.most} parameters of this run are looked at closely already"
+    return (
+        f"{already}, and a job looks at no more: this goes on as soon as somebody looks away from "
+        "one."
+    )
 
 
 class RunTopic(StoredTopic):

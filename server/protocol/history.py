@@ -53,11 +53,11 @@ class SeriesRows(Row):
 
 
 class SampleTimes(Row):
-    """Answer of `GET /api/runs/{run}/times`: when samples were taken; both lists grow."""
+    """Answer of `GET /api/runs/{run}/times`: when samples were taken; steps grow."""
 
     steps: list[int]
     times: list[float]
-    """In seconds since 1970."""
+    """In seconds since 1970, by the clock of the job's machine, which may have been set back."""
 
 
 class Sparklines(Row):

@@ -7,7 +7,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, insert, select, update
 
 from ..protocol.probe_messages import Hello
 from ..protocol.runs import RunEdit, RunRow, RunStatus, Tag
@@ -102,7 +102,7 @@ def lose(connection: Connection, run: str) -> bool:
 
 def status_of(connection: Connection, run: str) -> RunStatus:
     """Return whether a run's probe is there; raises `UnknownRun`."""
-    status = connection.scalar(select(runs.c.status).where(runs.c.id == run))
+    status = connection.scalar(select(runs.c.status).where(_is(run)))
     if status is None:
         raise UnknownRun(run)
     return RunStatus(status)
@@ -114,7 +114,7 @@ def locked_run(connection: Connection, run: str) -> Row[Any]:
     SQLite has one writer, and its transactions one after the other; of PostgreSQL's servers each
     has one. Raises `UnknownRun`.
     """
-    row = connection.execute(select(runs).where(runs.c.id == run).with_for_update()).one_or_none()
+    row = connection.execute(select(runs).where(_is(run)).with_for_update()).one_or_none()
     if row is None:
         raise UnknownRun(run)
     return row
@@ -140,13 +140,14 @@ def edit_run(connection: Connection, run: str, edit: RunEdit) -> int:
 
     Raises `UnknownRun`, and `NameTaken` for the name of another run.
     """
+    this = _is(run)
     if edit.name is not None:
         _lock_names(connection)
-        query = select(runs.c.id).where(runs.c.name == edit.name, runs.c.id != run)
+        query = select(runs.c.id).where(runs.c.name == edit.name, ~this)
         other = connection.scalar(query)
         if other is not None:
             raise NameTaken(edit.name, other)
-    connection.execute(update(runs).where(runs.c.id == run).values(**edit.changed))
+    connection.execute(update(runs).where(this).values(**edit.changed))
     return int(run_record(connection, run).last_seq)
 
 
@@ -168,16 +169,26 @@ def run_rows(
 
 def run_row(connection: Connection, run: str) -> RunRow:
     """Return one run; raises `UnknownRun`."""
-    told = open_alerts(connection, run)
-    return _run_row(run_record(connection, run), told.get(run, OpenAlerts()))
+    record = run_record(connection, run)
+    return _run_row(record, open_alerts(connection, run).get(run, OpenAlerts()))
 
 
 def run_record(connection: Connection, run: str) -> Row[Any]:
     """Return all that is stored of a run beside its history; raises `UnknownRun`."""
-    row = connection.execute(select(runs).where(runs.c.id == run)).one_or_none()
+    row = connection.execute(select(runs).where(_is(run))).one_or_none()
     if row is None:
         raise UnknownRun(run)
     return row
+
+
+def _is(run: str) -> ColumnElement[bool]:
+    """Return what finds the row of a run; raises `UnknownRun` for what cannot be a run's id.
+
+    An address may hold a character that PostgreSQL has in no text, and asks for in vain.
+    """
+    if "\0" in run:
+        raise UnknownRun(run)
+    return runs.c.id == run
 
 
 def _run_row(row: Row[Any], alerts: OpenAlerts) -> RunRow:

@@ -23,8 +23,8 @@ def sample_times(
 ) -> SampleTimes:
     """Return about `points` samples of a range, at even distances, with the first and the last.
 
-    Of a step that a resumed job took again the later sample counts, so that both grow. Raises
-    `UnknownRun` and `ReversedRange`.
+    Of a step that a resumed job took again the later sample counts, so that steps grow. Times go
+    back where the clock of the job's machine was set back. Raises `UnknownRun` and `ReversedRange`.
     """
     run_record(connection, run)
     step_range(first, last)
@@ -42,7 +42,7 @@ def sample_times(
     found = [pair for row in chosen for pair in _samples(row, first, last, each)]
     kept: list[tuple[int, float]] = []
     for step, time in reversed(found):
-        if not kept or (step < kept[-1][0] and time <= kept[-1][1]):
+        if not kept or step < kept[-1][0]:
             kept.append((step, time))
     kept.reverse()
     return SampleTimes(steps=[step for step, _ in kept], times=[time for _, time in kept])

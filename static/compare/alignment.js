@@ -4,9 +4,9 @@
  * @typedef {import("../model/view_url.js").StepRange} StepRange
  * @typedef {typeof ALIGNS[number]} Align
  *
- * @typedef {object} Timeline when samples were taken; both lists grow
- * @property {readonly number[]} steps
- * @property {readonly number[]} times seconds
+ * @typedef {object} Timeline when samples were taken
+ * @property {readonly number[]} steps growing
+ * @property {readonly number[]} times seconds, by a clock that may have been set back
  *
  * @typedef {object} AlignedAxis
  * @property {(step: number) => number | null} positionOf null where it is not known
@@ -48,7 +48,7 @@ export function alignedAxis({ steps, times }, align) {
 /** @param {Timeline} timeline @returns {AlignedAxis} */
 function timeAxis({ steps, times }) {
   if (steps.length === 0) return { ends: null, positionOf: () => null, stepAt: () => null };
-  const seconds = times.map((time) => time - times[0]);
+  const seconds = elapsed(times);
   return {
     ends: [0, seconds[seconds.length - 1]],
     positionOf: (step) => interpolated(step, steps, seconds),
@@ -57,8 +57,25 @@ function timeAxis({ steps, times }) {
 }
 
 /**
+ * Seconds that passed up to each time: while a clock was set back nobody knows how many, and none are counted.
+ * @param {readonly number[]} times
+ */
+function elapsed(times) {
+  let seconds = 0;
+  return times.map((time, i) => (seconds += Math.max(0, time - (times[i - 1] ?? time))));
+}
+
+/**
+ * The first step that was sampled after the clock was set back; null where it never was.
+ * @param {Timeline} timeline
+ */
+export function setBackAt({ steps, times }) {
+  return steps.find((_, i) => times[i] < times[i - 1]) ?? null;
+}
+
+/**
  * @param {number} at
- * @param {readonly number[]} xs growing
+ * @param {readonly number[]} xs not falling
  * @param {readonly number[]} ys
  * @returns {number | null} null outside
  */

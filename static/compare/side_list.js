@@ -8,6 +8,7 @@
 import { arrange, element, find, setAttribute, setText } from "../base/dom.js";
 import { formatCount } from "../base/format.js";
 import { visible } from "../base/visible.js";
+import { setBackAt } from "./alignment.js";
 import { swatch } from "./difference_table.js";
 import { sideText, withAnotherRange, wrongStep } from "./sides.js";
 
@@ -78,7 +79,7 @@ export class SideList {
    * @param {ComparedRun} compared
    * @param {readonly Side[]} sides
    */
-  #fill(item, { run, side, steps }, sides) {
+  #fill(item, { run, side, steps, times }, sides) {
     showReached(/** @type {HTMLInputElement} */ (find(item, "[name=Last]")), steps[1]);
     find(item, ".steps").dataset["reached"] = String(run.step);
     const at = placeOf(sides, side);
@@ -87,7 +88,9 @@ export class SideList {
     const another = find(item, ".another");
     another.hidden = others === null;
     if (others !== null) setAttribute(another, "href", this.linkOf(others, "start"));
-    setText(find(item, ".note"), `${run.status}, step ${formatCount(run.step)}, started ${new Date(run.started * 1000).toLocaleString()}`);
+    const setBack = setBackAt(times);
+    const clock = setBack === null ? "" : `; its clock was set back before step ${formatCount(setBack)}: by time, what passed meanwhile is not counted`;
+    setText(find(item, ".note"), `${run.status}, step ${formatCount(run.step)}, started ${new Date(run.started * 1000).toLocaleString()}${clock}`);
   }
 
   /**

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from fastapi import Query, Response
 
 from ...protocol import limits
+from ...protocol.fields import Name, ParameterName
 from ...protocol.history import (
     MetricRows,
     MetricSparklines,
@@ -32,7 +33,7 @@ Step = Annotated[int | None, Query(ge=0, le=limits.NUMBER)]
 def get_series(
     run: str,
     store: StoreOf,
-    parameter: Annotated[list[str], Query(min_length=1, max_length=100)],
+    parameter: Annotated[list[ParameterName], Query(min_length=1, max_length=100)],
     stat: Literal["grad_norm", "grad_max", "update_ratio", "weight_norm"] = "grad_norm",
     first_step: Annotated[Step, Query(alias="from")] = None,
     last_step: Annotated[Step, Query(alias="to")] = None,
@@ -74,7 +75,7 @@ def get_sparklines(
 def get_metrics(
     run: str,
     store: StoreOf,
-    name: Annotated[list[str], Query(max_length=limits.METRICS)] = [],  # noqa: B006 - it is copied
+    name: Annotated[list[Name], Query(max_length=limits.METRICS)] = [],  # noqa: B006 - it is copied
     first_step: Annotated[Step, Query(alias="from")] = None,
     last_step: Annotated[Step, Query(alias="to")] = None,
     points: Annotated[int, Query(ge=1, le=10_000)] = 600,
@@ -86,7 +87,7 @@ def get_metrics(
 
 def get_metric_sparklines(
     store: StoreOf,
-    run: Annotated[list[str], Query(min_length=1, max_length=100)],
+    run: Annotated[list[Name], Query(min_length=1, max_length=100)],
     points: Annotated[int, Query(ge=2, le=200)] = 60,
 ) -> MetricSparklines:
     """The course of one metric of each run: the first that says loss, else the first by name."""

@@ -41,11 +41,18 @@ def answer(page: Subscriber) -> FocusChanged | None:
     return FOCUS.message(news[FOCUS], page.watched) if FOCUS in news else None
 
 
+def focus_of(parameters: int = 100) -> RunFocus:
+    """The focus of a run of so many parameters."""
+    focus = RunFocus(asyncio.get_running_loop())
+    focus.know(parameters)
+    return focus
+
+
 def with_focus(work: Callable[[RunFocus], None]) -> None:
     """Do something with a focus in a loop of its own."""
 
     async def start() -> None:
-        work(RunFocus(asyncio.get_running_loop()))
+        work(focus_of())
 
     run_coroutine(start())
 
@@ -59,8 +66,9 @@ def test_a_job_is_told_of_what_all_look_at() -> None:
         first, second = looks(focus, 4), looks(focus, 2, 4)
         first.watch(Watch(focus=[4], interval=1.0))
         focus.leave(first)
+        second.watch(Watch(focus=[2]))
         second.watch(Watch())
-        assert job.told == [[4], [4, 2], [2, 4], []]
+        assert job.told == [[4], [4, 2], [2], []]
         assert answer(second) is None
 
     with_focus(work)
@@ -109,6 +117,42 @@ def test_a_job_looks_at_no_more_than_it_can() -> None:
     with_focus(work)
 
 
+def test_what_was_asked_for_first_stays() -> None:
+    """Though an earlier page opens one more parameter, which waits for its turn."""
+
+    def work(focus: RunFocus) -> None:
+        job = Told()
+        focus.connect(job, 2)
+        early, late = looks(focus, 1), looks(focus, 2)
+        early.watch(Watch(focus=[1, 3]))
+        assert job.told == [[1], [1, 2]]
+        told = answer(early)
+        assert told is not None
+        assert (told.parameters, str(told.problem)[:12]) == ([1], "2 parameters")
+        focus.leave(late)
+        assert job.told[-1] == [1, 3]
+
+    with_focus(work)
+
+
+def test_a_parameter_that_the_run_does_not_have_is_not_looked_at() -> None:
+    """It takes no place of another's, and the page is told; it is looked at once it is there."""
+
+    def work(focus: RunFocus) -> None:
+        job = Told()
+        focus.connect(job, 1)
+        page = looks(focus, 120, 7)
+        assert job.told == [[7]]
+        told = answer(page)
+        assert told is not None
+        assert (told.parameters, "no parameter 120" in str(told.problem)) == ([7], True)
+        page.watch(Watch(focus=[120]))
+        focus.know(121)
+        assert job.told == [[7], [], [120]]
+
+    with_focus(work)
+
+
 def test_a_probe_that_cannot_look_is_told_nothing() -> None:
     """It would not know the message; the page is told what to do."""
 
@@ -128,7 +172,7 @@ def test_a_job_is_told_again_while_somebody_looks(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr("gradgate.server.live.focus.REPEAT", 0.01)
 
     async def work() -> list[list[int]]:
-        focus, job = RunFocus(asyncio.get_running_loop()), Told()
+        focus, job = focus_of(), Told()
         focus.connect(job, 16)
         page = looks(focus, 1)
         while len(job.told) < 3:

@@ -6,8 +6,9 @@ import pytest
 
 from gradgate.server.live.connection import Refused
 from gradgate.server.live.subscriber import Subscriber
-from gradgate.server.live.topics import COMMANDS, COMMANDS_TOLD, RUN
+from gradgate.server.live.topics import COMMANDS, COMMANDS_TOLD, RUN, DistributionsTopic
 from gradgate.server.protocol.browser_messages import Watch
+from gradgate.server.protocol.probe_messages import Distributions
 from tests.support.loops import run_coroutine
 
 
@@ -67,6 +68,23 @@ def test_what_is_to_be_sent_later_waits() -> None:
         return [set(subscriber.take(later={COMMANDS})), set(subscriber.take())]
 
     assert run_coroutine(taken()) == [{RUN}, {COMMANDS}]
+
+
+def test_distributions_wait_only_of_what_the_page_looks_at() -> None:
+    """Also while it shows none of them, and no more once it looks at something else."""
+
+    async def waiting() -> list[object]:
+        subscriber, topic = Subscriber(), DistributionsTopic()
+        subscriber.watch(Watch(topics=[], focus=[2, 3]))
+        for index in (1, 2, 3, 4):
+            row = {"parameter": index, "gradient": None, "weight": None}
+            frame = {"type": "distributions", "step": 1, "time": 1.0, "parameters": [row]}
+            subscriber.add(topic, topic.news(Distributions.model_validate(frame)))
+        subscriber.watch(Watch(topics=[], focus=[3]))
+        subscriber.watch(Watch(focus=[3, 2]))
+        return [list(each) for each in subscriber.take().values()]
+
+    assert run_coroutine(waiting()) == [[3]]
 
 
 def test_a_browser_that_is_ended_is_told_why() -> None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from threading import Barrier, Event
 
 import pytest
-from sqlalchemy import URL, create_engine, inspect, make_url, update
+from sqlalchemy import URL, Connection, create_engine, inspect, make_url, update
 
 from gradgate.server.protocol.frames import decode
 from gradgate.server.protocol.probe_messages import Hello
@@ -17,7 +17,8 @@ from gradgate.server.store.database import Store
 from gradgate.server.store.errors import StoreError
 from gradgate.server.store.postgresql import database_url, masked
 from gradgate.server.store.recording import Received, record
-from gradgate.server.store.runs import open_run, run_record, run_rows
+from gradgate.server.store.refusals import UnknownRun
+from gradgate.server.store.runs import locked_run, open_run, run_record, run_rows, status_of
 from gradgate.server.store.tables import SCHEMA_VERSION, meta, metadata
 from tests.support.postgresql import Cluster
 from tests.support.probing import hello, pack_sample
@@ -151,6 +152,19 @@ def test_a_read_sees_one_state_of_the_store(postgresql: Cluster, run: str) -> No
             assert run_rows(reading) == []
         with store.read() as reading:
             assert [row.id for row in run_rows(reading)] == [run]
+
+
+@pytest.mark.parametrize("find", [run_record, status_of, locked_run])
+def test_what_no_text_can_hold_is_no_run(
+    postgresql: Cluster, find: Callable[[Connection, str], object]
+) -> None:
+    """PostgreSQL would fail to compare with it, as a store does that cannot be read."""
+    with (
+        opened(postgresql.database()) as store,
+        store.read() as connection,
+        pytest.raises(UnknownRun, match="There is no run"),
+    ):
+        find(connection, "0123456789abcde\0")
 
 
 def test_two_runs_of_one_name_at_two_servers_get_two_names(postgresql: Cluster) -> None:

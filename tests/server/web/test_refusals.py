@@ -23,6 +23,18 @@ def test_a_refusal_is_data_for_a_program_and_a_page_for_a_person(client: TestCli
     assert client.delete("/api/runs").status_code == 405
 
 
+def test_what_cannot_be_the_id_of_a_run_is_no_run(client: TestClient) -> None:
+    """In any route, for a person and for a program; in a query it is a wrong request."""
+    for path in ("", "/parameters", "/events", "/times", "/commands/1", "/export?format=csv"):
+        answer = client.get(f"/api/runs/%00{path}")
+        assert (answer.status_code, answer.json()["detail"][:15]) == (404, "There is no run")
+    assert client.patch("/api/runs/%00", json={"name": "new"}).status_code == 404
+    assert client.delete("/api/runs/%00").status_code == 404
+    page = client.get("/runs/%00")
+    assert (page.status_code, "This run is not here" in page.text) == (404, True)
+    assert client.get("/api/sparklines?run=%00").status_code == 422
+
+
 def test_a_wrong_request_says_what_is_wrong_and_not_what_was_given(
     client: TestClient, known: str
 ) -> None:

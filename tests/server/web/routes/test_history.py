@@ -260,3 +260,15 @@ def test_times_of_samples_are_even_and_grow(
     assert len(part["steps"]) < 16
     assert shared_server.get(path, **{"from": 99}) == {"steps": [], "times": []}
     assert shared_server.page(f"{path}?from=3&to=1").status_code == 422
+
+
+def test_times_of_a_clock_that_was_set_back_are_all_told(
+    shared_server: ServerProcess, run: str, probe: FakeProbe
+) -> None:
+    """As they are: a step is left out only where a resumed job took it or an earlier one again."""
+    times = [1000.0, 1010.0, 400.0, 410.0, 420.0]
+    for step, at in enumerate(times, start=1):
+        probe.sample(step, [1, 1, 1], step=step, at=at)
+    probe.until_acked(len(times))
+    path = f"/api/runs/{run}/times"
+    assert shared_server.get(path) == {"steps": [1, 2, 3, 4, 5], "times": times}
