@@ -21,7 +21,7 @@
  * @property {boolean} coarse is something finer to come?
  * @property {StatisticName} stat of the parameters
  * @property {"linear" | "log"} scale of the metrics
- * @property {number} reached the latest step of the run
+ * @property {StepRange} whole the first and the latest step of the run
  * @property {Record<string, string>} tokens
  */
 import { find, setAttribute, setText } from "../base/dom.js";
@@ -79,14 +79,14 @@ export class LineChart {
     const { clientWidth: width, clientHeight } = this.chart;
     if (empty || width === 0 || clientHeight === 0) return this.pointer.show(null);
     const height = Math.max(clientHeight, panes.length * LEAST_PANE);
-    const { lines, marks, bands, range, tokens, stat, reached } = view;
+    const { lines, marks, bands, range, tokens, stat, whole } = view;
     this.drawn = view;
     const { data, layout } = lineFigure({ panes, marks, bands, bandWords: "closed", range, uirevision: null, tokens, width, height });
     this.picture = { data, layout: { ...layout, ...pictureFrame(view, layout) }, width, height: height + TITLE_ROOM };
     await drawPlot(this.plot, { data, layout: { ...layout, hovermode: false } }, { width, height }, CONFIG);
     if (!this.listening) this.#listen();
     const scale = new StepScale(stepsInSight(range, lines), MARGIN.l, width - MARGIN.l - MARGIN.r);
-    this.pointer.show({ lines, marks, stat: view.tab === "metrics" ? null : stat, scale, reached });
+    this.pointer.show({ lines, marks, stat: view.tab === "metrics" ? null : stat, scale, whole });
   }
 
   /** The plot tells of gestures once it is drawn. */

@@ -20,8 +20,11 @@ import { tabOf } from "../model/view_url.js";
 import { METRIC_POINTS, Metrics } from "./metrics.js";
 import { RangeMetrics } from "./range_metrics.js";
 import { SeriesStore } from "./series_store.js";
+import { stepRange } from "./track.js";
 
 const REFETCH_MS = 900;
+/** So many points of steps before the latest are of a job that was resumed: fewer may have been on their way. */
+const BEHIND = 4;
 
 export class LineData {
   /**
@@ -40,8 +43,8 @@ export class LineData {
     this.metricsStale = true;
     /** Whether the server has ever told what metrics there are. */
     this.metricsKnown = false;
-    /** The step of the latest point that came live: what comes of an earlier one is of a job that was resumed. */
-    this.pointStep = -Infinity;
+    /** How many points have come, one after the other, of steps before the latest that is known. */
+    this.behind = 0;
     /** @type {MetricPoint[]} that came while metrics were fetched */
     this.since = [];
     this.fetchedAt = -Infinity;
@@ -64,14 +67,21 @@ export class LineData {
     this.fetchedAt = -Infinity;
   }
 
+  /** The first step of the run, as far as it is known here. */
+  get firstStep() {
+    const [first] = stepRange([...this.series.byName.values(), ...this.metrics.tracks.map(([, track]) => track)]);
+    return Number.isFinite(first) ? first : 0;
+  }
+
   /**
    * @param {readonly MetricPoint[]} points
    * @param {boolean} complete were none left out?
    */
   addMetrics(points, complete) {
-    const wentBack = points.some(({ step }) => step < this.pointStep);
-    this.pointStep = points.at(-1)?.step ?? this.pointStep;
-    if (!complete || wentBack) {
+    const [, reached] = stepRange(this.metrics.tracks.map(([, track]) => track));
+    this.behind = points.every(({ step }) => step < reached) ? this.behind + points.length : 0;
+    if (!complete || this.behind >= BEHIND) {
+      this.behind = 0;
       this.metricsStale = true;
       this.rangeMetrics.stale = true;
     }

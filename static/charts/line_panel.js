@@ -65,13 +65,18 @@ export class LinePanel {
     this.movement = new RangeMovement({ onMove: () => this.#ask(), onRest: onRange });
     this.pointer = new LinePointer(chart, crosshair, new BucketExtremes(api), this.movement);
     this.chart = new LineChart(chart, byId("resolution", HTMLElement), this.pointer, (range) =>
-      this.movement.choose(range === null ? null : between(range[0] + 0.5, range[1] - 0.5, [0, state.step])),
+      this.movement.choose(range === null ? null : between(range[0] + 0.5, range[1] - 0.5, this.#whole)),
     );
     this.wholeButton = byId("lines-whole", HTMLButtonElement);
     this.wholeButton.addEventListener("click", () => this.movement.choose(null));
     this.files = new ChartFiles(byId("line-files", HTMLElement), () => this.#saved());
     this.files.enable(false);
     this.drawn = new Memo();
+  }
+
+  /** The first and the latest step of the run. @returns {StepRange} */
+  get #whole() {
+    return [Math.min(this.data.firstStep, this.state.step), this.state.step];
   }
 
   /** What is drawn, for files. */
@@ -151,7 +156,7 @@ export class LinePanel {
       range: view.range,
       stat: view.stat,
       scale: view.scale,
-      reached: state.step,
+      whole: this.#whole,
       coarse,
       marks: stepMarks(state.commands, state.events),
       hint: isBlank ? missing : key.some((entry) => entry.shown) ? emptyHint(view, coarse || !hasAll(view, shown.series)) : hintOf(tab, data.metricsKnown),

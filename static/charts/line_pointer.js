@@ -16,7 +16,7 @@
  * @property {readonly StepMark[]} marks
  * @property {StatisticName | null} stat of parameters; null for metrics
  * @property {StepScale} scale
- * @property {number} reached the latest step of the run
+ * @property {import("../model/view_url.js").StepRange} whole the first and the latest step of the run
  */
 import { element, find, setText } from "../base/dom.js";
 import { formatCount, shortenMiddle } from "../base/format.js";
@@ -183,9 +183,8 @@ export class LinePointer {
    * @param {LineScene} scene
    * @returns {import("./range_movement.js").Sight}
    */
-  #sight({ scale, reached }) {
-    const [first, last] = scale.range;
-    return { shown: this.movement.range ?? [Math.max(0, Math.ceil(first)), Math.min(reached, Math.floor(last))], whole: [0, reached] };
+  #sight({ whole }) {
+    return { shown: this.movement.range ?? whole, whole };
   }
 
   /**

@@ -64,13 +64,20 @@ test("where some of it was left out they are fetched anew", async (context) => {
 test("they are fetched anew where a job that was resumed logs earlier steps", async (context) => {
   const { made, clock, asked } = data(context, answers);
   await made.fetchMissing(METRICS, 100, 1);
-  for (const step of [5, 6]) made.addMetrics([{ step, values: { loss: 1 } }], true);
+  for (const step of [50, 48, 49, 51, 30, 31, 32]) made.addMetrics([{ step, values: { loss: 1 } }], true);
   clock.now += 900;
-  await made.fetchMissing(METRICS, 100, 6);
+  await made.fetchMissing(METRICS, 100, 32);
   assert.equal(asked.length, 1);
-  made.addMetrics([{ step: 3, values: { loss: 1 } }], true);
-  await made.fetchMissing(METRICS, 100, 3);
+  made.addMetrics([{ step: 33, values: { loss: 1 } }], true);
+  await made.fetchMissing(METRICS, 100, 33);
   assert.deepEqual(asked, ["/api/metrics", "/api/metrics"]);
+});
+
+test("the first step of a run is that of its lines, and 0 while none is known", async (context) => {
+  const { made } = data(context, () => ({ metrics: { loss: metricRow({ steps: [900, 901], values: [2, 1] }) } }));
+  assert.equal(made.firstStep, 0);
+  await made.fetchMissing(METRICS, 100, 1);
+  assert.equal(made.firstStep, 900);
 });
 
 test("what came while they were fetched is behind them", async (context) => {
