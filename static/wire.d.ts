@@ -742,6 +742,7 @@ export interface NewDistributions {
 export interface SeenDistributions {
   gradient: Distribution | null;
   parameter: number;
+  stale?: boolean;
   step: number;
   time: number;
   weight: Distribution | null;
@@ -764,6 +765,7 @@ export interface Distribution {
    */
   positive: number[];
   rows: RowNorms | null;
+  sample_of?: number | null;
   zeros: number;
 }
 /**

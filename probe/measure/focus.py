@@ -15,9 +15,12 @@ from ..base.guard import Guard
 from ..model.distribution import Distribution, Distributions, ParameterDistributions
 from ..model.table import ParameterTable, is_uninitialized
 from ..torch_compat.readback import capturing
+from .counting_pace import CountingPace
 from .debt import Debt
 from .histogram import PendingDistribution
 from .local_part import Sharded, local_part, unreadable
+from .pace import Pace
+from .write_tracker import WriteTracker
 
 MOST = 16
 """Parameters that are in focus at once, at most."""
@@ -25,8 +28,9 @@ SHARE = 0.5
 """What it may take beside the samples, in the probe's budget: somebody waits for it."""
 INTERVAL = 0.25
 """Seconds between two looks, at the least: nobody sees more."""
-SECONDS_AN_ELEMENT = 2e-10
-"""What counting one number is taken to cost on a device whose time is not seen from here."""
+SECONDS = 0.02
+"""What one look may take of its step, or the share below of a usual step if that is more."""
+STEP_SHARE = 0.05
 
 
 @dataclass(frozen=True)
@@ -41,32 +45,48 @@ class _Wanted:
 class _Look:
     """A look on its way from the devices."""
 
-    parameters: tuple[int, ...] = ()
+    parameters: tuple[int, ...]
+    number: int
+    seconds: float
+    """What it may take of its step."""
     step: int = 0
     time: float = 0.0
     gradients: dict[int, PendingDistribution] = field(default_factory=dict)
     weights: dict[int, PendingDistribution] = field(default_factory=dict)
+    stale: set[int] = field(default_factory=set)
+    """Of which gradient no backward has written since an earlier step used it."""
+    by_hand: set[int] = field(default_factory=set)
+    """Of these, which the script itself has written: it is new if it is no zeros."""
 
 
 class Focus:
     """Takes distributions of the gradients and weights in focus, and of nothing else.
 
     All but :meth:`watch` is called in the training thread. Nobody waits for a device; what a
-    look costs is paid off before the next one.
+    look costs is paid off before the next one. A look takes as many parameters as it has the time
+    for, at least one, and those that were looked at longest ago come first. Of a parameter that
+    alone would take longer it takes an even sample.
     """
 
     def __init__(
         self,
         table: ParameterTable,
-        budget: float,
+        writes: WriteTracker,
+        pace: Pace,
         guard: Guard,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """``budget``: the part of a job's time that the whole probe may take."""
+        """``pace`` knows what part of a job's time the probe may take, and how long steps are."""
         self._table = table
+        self._writes = writes
+        self._pace = pace
         self._guard = guard
         self._clock = clock
-        self._debt = Debt(SHARE * budget, clock)
+        self._debt = Debt(SHARE * pace.budget, clock)
+        self._counting = CountingPace()
+        self._looks = 0
+        self._seen_in: dict[int, int] = {}
+        """The number of the latest look at each parameter in focus."""
         self._wanted = _Wanted()
         self._waits = False
         """Somebody began to look at something since :meth:`take_waits`."""
@@ -100,7 +120,12 @@ class Focus:
         parameters = self.watched
         if parameters and self._due <= self._clock() and self._debt.is_paid():
             self._due = self._clock() + INTERVAL
-            self._look = _Look(parameters)
+            self._looks += 1
+            seconds = max(SECONDS, STEP_SHARE * (self._pace.usual or 0.0))
+            chosen = self._chosen(parameters, seconds)
+            seen = {index: self._seen_in[index] for index in parameters if index in self._seen_in}
+            self._seen_in = seen | dict.fromkeys(chosen, self._looks)
+            self._look = _Look(chosen, self._looks, seconds)
 
     def measure(self, held: Collection[int], grad_scale: Tensor | None = None) -> None:
         """Look at gradients that an optimizer is about to apply; ``held``: by that optimizer.
@@ -118,15 +143,12 @@ class Focus:
         look = self._look
         if look is None or capturing() or index not in look.parameters:
             return
-        with self._guard, self._timed(grad), torch.no_grad():
-            dense = local_part(grad.detach())
-            if grad_scale is not None:
-                dense = dense / grad_scale.to(dense.device)
-            look.gradients[index] = PendingDistribution(
-                dense,
-                absent=grad.numel() - dense.numel() if grad.is_sparse else 0,
-                rows=_has_rows(grad),
-            )
+        with self._guard, torch.no_grad():
+            if not self._writes.is_new(index, grad):
+                look.stale.add(index)
+                if self._writes.by_hand(grad):
+                    look.by_hand.add(index)
+            look.gradients[index] = self._count(look, grad, grad_scale)
 
     def finish(self, step: int, early: Collection[int] = ()) -> None:
         """Look at weights as ``step`` left them, and at gradients that no optimizer has applied.
@@ -177,23 +199,56 @@ class Focus:
         gone = self._table.removed
         return [i for i in look.parameters if i < len(self._table) and i not in gone]
 
+    def _chosen(self, parameters: Sequence[int], seconds: float) -> tuple[int, ...]:
+        """Return as many parameters as can be looked at in a time; the first one in any case."""
+        chosen: list[int] = []
+        for index in sorted(parameters, key=lambda index: self._seen_in.get(index, 0)):
+            # Its gradient, and its weight.
+            seconds -= 2 * self._foreseen(index)
+            if chosen and seconds < 0:
+                break
+            chosen.append(index)
+        return tuple(chosen)
+
+    def _foreseen(self, index: int) -> float:
+        """Return the seconds that all numbers of a parameter are likely to take."""
+        known = self._table.parameters[index] if index < len(self._table) else None
+        if known is None or is_uninitialized(known):
+            return 0.0
+        return self._counting.seconds(known.device, known.numel())
+
+    def _count(
+        self, look: _Look, tensor: Tensor, factor: Tensor | None = None
+    ) -> PendingDistribution:
+        before = self._seconds
+        with self._timed():
+            dense = local_part(tensor.detach())
+            counted = PendingDistribution(
+                dense,
+                absent=tensor.numel() - dense.numel() if tensor.is_sparse else 0,
+                rows=_has_rows(tensor),
+                factor=factor,
+                most=self._counting.numbers(dense.device, look.seconds / 2),
+                turn=look.number,
+            )
+        seconds = self._seconds - before
+        self._debt.add(self._counting.learn(dense.device, counted.counted, seconds))
+        return counted
+
     def _take_weight(self, look: _Look, index: int) -> None:
         weight = self._table.parameters[index]
         with self._guard, torch.no_grad():
             if is_uninitialized(weight) or unreadable(weight) is not None:
                 return
-            with self._timed(weight):
-                dense = local_part(weight.detach())
-                look.weights[index] = PendingDistribution(
-                    dense,
-                    absent=weight.numel() - dense.numel() if weight.is_sparse else 0,
-                    rows=_has_rows(weight),
-                )
+            look.weights[index] = self._count(look, weight)
 
     def _read(self, look: _Look, index: int) -> ParameterDistributions:
-        return ParameterDistributions(
-            index, self._read_one(look.gradients, index), self._read_one(look.weights, index)
-        )
+        gradient = self._read_one(look.gradients, index)
+        stale = gradient is not None and index in look.stale
+        if gradient is not None and index in look.by_hand and gradient.zeros < gradient.numel:
+            stale = False
+        weight = self._read_one(look.weights, index)
+        return ParameterDistributions(index, gradient, stale, weight)
 
     def _read_one(self, pending: dict[int, PendingDistribution], index: int) -> Distribution | None:
         found: Distribution | None = None
@@ -203,15 +258,15 @@ class Focus:
         return found
 
     @contextmanager
-    def _timed(self, tensor: Tensor | None = None) -> Iterator[None]:
-        """Account for a part of a look, at a tensor."""
+    def _timed(self) -> Iterator[None]:
+        """Account for a part of a look, also for one that fails."""
         began = time.perf_counter()
-        yield
-        seconds = time.perf_counter() - began
-        self._seconds += seconds
-        self._debt.add(seconds)
-        if tensor is not None and tensor.device.type != "cpu":
-            self._debt.add(SECONDS_AN_ELEMENT * tensor.numel())
+        try:
+            yield
+        finally:
+            seconds = time.perf_counter() - began
+            self._seconds += seconds
+            self._debt.add(seconds)
 
 
 def _has_rows(tensor: Tensor) -> bool:

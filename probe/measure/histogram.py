@@ -4,12 +4,12 @@ Gradients of one tensor span many decades around zero, so bins of equal width wo
 in one of them. An octave reaches from a power of two to the next. Which octave a float lies in is
 written in its exponent bits, so that the count is exact, needs no look at the extremes before, and
 is the same for every tensor and step. Subnormal numbers (of float32 those below 1.2e-38) are all
-counted in the octave below the smallest normal one.
+counted in the octave below the smallest normal one. Numbers of other types are counted as the
+float that holds them: of integers beyond 2^53 as the nearest one, of complex ones the magnitudes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +19,7 @@ from torch import Tensor
 
 from ..model.distribution import Distribution, RowNorms
 from ..torch_compat.readback import Readback
+from .kept_elements import spread
 
 MOST_NORMS = 256
 """Norms of rows that are told, at most: of more rows the largest of neighbours."""
@@ -46,26 +47,45 @@ _FORMATS = {
 class PendingDistribution:
     """The distribution of a tensor, on its way from the device; nobody waits for it."""
 
-    def __init__(self, tensor: Tensor, *, absent: int = 0, rows: bool = True) -> None:
+    def __init__(
+        self,
+        tensor: Tensor,
+        *,
+        absent: int = 0,
+        rows: bool = True,
+        factor: Tensor | None = None,
+        most: int | None = None,
+        turn: int = 0,
+    ) -> None:
         """Count now. ``absent``: zeros beside the numbers of ``tensor``, which is dense.
 
-        ``rows``: take the norms of its rows, where it has any.
+        ``rows``: take the norms of its rows, where it has any. ``factor``: what all numbers still
+        carry, a tensor of one element. ``most``: of more numbers an even sample is counted, without
+        rows; which one is decided by ``turn``.
         """
-        self._absent = absent
-        self._numel = tensor.numel() + absent
-        numbers = tensor.detach().flatten()
-        wide = torch.float64 if tensor.dtype in (torch.float64, torch.complex128) else torch.float32
+        held = tensor.detach()
+        numbers, wide = _in_memory_order(held), _wide(held)
+        factor = None if factor is None else factor.detach().to(held.device).reshape(())
+        sampled = most is not None and held.numel() > most
+        if most is not None and sampled:
+            numbers = spread(numbers, turn, most)
+            self._absent = absent * numbers.numel() // held.numel()
+        else:
+            self._absent = absent
+        self.counted = numbers.numel()
+        """Numbers that were looked at one by one."""
+        self._sample_of = held.numel() + absent if sampled else None
         self._format = _FORMATS[wide]
-        self._counts = Readback([_count(numbers, wide, self._format)])
-        has_rows = rows and tensor.ndim > 1 and tensor.numel() > 0
-        self._row_count = len(tensor) if has_rows else 0
-        self._rows = Readback(_row_norms(tensor.detach())) if has_rows else None
+        self._counts = Readback([_count(numbers, wide, self._format, factor)])
+        has_rows = rows and not sampled and held.ndim > 1 and held.numel() > 0
+        self._row_count = len(held) if has_rows else 0
+        self._rows = Readback(_row_norms(held, wide, factor)) if has_rows else None
 
     def read(self) -> Distribution:
         """Return it; waits until it has arrived."""
         counts = self._counts.integers()
         zeros, above, below, posinf = (int(count) for count in counts[-4:])
-        nan = self._numel - self._absent - zeros - above - below
+        nan = self.counted - zeros - above - below
         octaves = counts[:-4].reshape(2, -1, 1 << SUB_BITS).sum(2)
         # Bit patterns, as signed integers: those of negative numbers come first.
         negative, positive = octaves[0, :-1], octaves[1, :-1]
@@ -75,7 +95,8 @@ class PendingDistribution:
         positive[0] = above - posinf - positive[1:].sum()
         first, negative, positive = _trimmed(negative, positive)
         return Distribution(
-            numel=self._numel,
+            numel=self.counted + self._absent,
+            sample_of=self._sample_of,
             zeros=zeros + self._absent,
             nan=nan,
             posinf=posinf,
@@ -93,7 +114,25 @@ class PendingDistribution:
         return RowNorms(self._row_count, int(zero), norms)
 
 
-def _count(numbers: Tensor, wide: torch.dtype, form: _Format) -> Tensor:
+def _wide(tensor: Tensor) -> torch.dtype:
+    """Return the float that the numbers of a tensor are counted as: the least that holds them."""
+    narrow = tensor.dtype.itemsize <= 2 or tensor.dtype == torch.float32
+    # Apple's devices have no float64.
+    return torch.float32 if narrow or tensor.device.type == "mps" else torch.float64
+
+
+def _real(tensor: Tensor, wide: torch.dtype) -> Tensor:
+    """Return the numbers as reals of a type, or their magnitudes."""
+    return (tensor.to(wide.to_complex()).abs() if tensor.is_complex() else tensor).to(wide)
+
+
+def _in_memory_order(tensor: Tensor) -> Tensor:
+    """Return the numbers in one dimension, without a copy where they fill a piece of memory."""
+    order = sorted(range(tensor.ndim), key=tensor.stride, reverse=True)
+    return tensor.permute(order).reshape(-1)
+
+
+def _count(numbers: Tensor, wide: torch.dtype, form: _Format, factor: Tensor | None) -> Tensor:
     """Count bit patterns by their upper bits, then zeros, those above and below 0, infinities.
 
     Takes [n], gives int64 [2^(SUB_BITS + 1 + bits of the exponent) + 4] on its device.
@@ -103,9 +142,12 @@ def _count(numbers: Tensor, wide: torch.dtype, form: _Format) -> Tensor:
     counts = torch.zeros(2 * half, dtype=torch.int64, device=numbers.device)
     one = torch.ones(1, dtype=torch.int64, device=numbers.device)
     signs = torch.zeros(4, dtype=torch.int64, device=numbers.device)
-    for piece in _pieces(numbers):
-        real = (piece.abs() if piece.is_complex() else piece).to(wide)
-        places = (real.contiguous().view(form.bits) >> shift).long() + half
+    for piece in numbers.split(_at_once(numbers)):
+        # A sample lies far apart in memory, and is read more than once.
+        real = _real(piece, wide).contiguous()
+        # Divided by now, and not as it came: in sixteen bits a small number would become zero.
+        real = real if factor is None else real / factor
+        places = (real.view(form.bits) >> shift).long() + half
         counts.scatter_add_(0, places, one.expand_as(places))
         signs += torch.stack(
             [(real == 0).sum(), (real > 0).sum(), (real < 0).sum(), (real == torch.inf).sum()]
@@ -113,23 +155,29 @@ def _count(numbers: Tensor, wide: torch.dtype, form: _Format) -> Tensor:
     return torch.cat([counts, signs])
 
 
-def _pieces(numbers: Tensor) -> Iterator[Tensor]:
-    """Yield it piece by piece: one that stays in a CPU's cache, and takes little of a device."""
-    yield from numbers.split(2**18 if numbers.device.type == "cpu" else 2**24)
+def _at_once(tensor: Tensor) -> int:
+    """Return how many numbers to take at once: to stay in a CPU's cache, or in few megabytes."""
+    return 2**18 if tensor.device.type == "cpu" else 2**22
 
 
-def _row_norms(tensor: Tensor) -> list[Tensor]:
+def _row_norms(tensor: Tensor, wide: torch.dtype, factor: Tensor | None) -> list[Tensor]:
     """Return how many rows are all zeros, [1], and the largest norms of neighbours."""
-    wide = torch.float32 if tensor.device.type == "mps" else torch.float64
-    rows = tensor.flatten(1)
-    if rows.is_complex():
-        rows = rows.abs()
-    elif rows.dtype.itemsize == 1:  # torch has no norm of floats of eight bits
-        rows = rows.float()
-    norms = torch.linalg.vector_norm(rows, dim=1, dtype=wide)
+    rows = max(1, _at_once(tensor) * len(tensor) // tensor.numel())
+    norms = torch.cat([_norms(_real(part.flatten(1), wide)) for part in tensor.split(rows)])
+    norms = norms if factor is None else norms / factor
     length = -(-len(norms) // MOST_NORMS)
     padded = torch.nn.functional.pad(norms, (0, -len(norms) % length))
-    return [(norms == 0).sum().reshape(1).to(wide), padded.view(-1, length).amax(1)]
+    return [(norms == 0).sum().reshape(1).to(norms.dtype), padded.view(-1, length).amax(1)]
+
+
+def _norms(rows: Tensor) -> Tensor:
+    """Return the norm of each row, by way of its largest magnitude: no over- or underflow."""
+    wider = torch.float32 if rows.device.type == "mps" else torch.float64
+    largest = torch.maximum(rows.amax(1), -rows.amin(1))
+    ordinary = torch.isfinite(largest) & (largest > 0)
+    unit = torch.where(ordinary, largest, 1)
+    norms = torch.linalg.vector_norm(rows / unit.unsqueeze(1), dim=1).to(wider) * unit.to(wider)
+    return torch.where(ordinary, norms.clamp(max=torch.finfo(wider).max), norms)
 
 
 def _trimmed(

@@ -49,13 +49,13 @@ class KeptElements:
         return grad_norms(list(change.split(self._counts)))
 
 
-def spread(weight: Tensor, step: int) -> Tensor:
-    """Return at most ``MOST`` elements, [elements]: every n-th, from one that ``step`` decides."""
+def spread(weight: Tensor, step: int, most: int = MOST) -> Tensor:
+    """Return at most ``most`` elements, [elements]: every n-th, from one that ``step`` decides."""
     numel = weight.numel()
     flat = weight.reshape(-1)
-    if numel <= MOST:
+    if numel <= most:
         return flat
-    stride = -(-numel // MOST)
+    stride = -(-numel // most)
     # With a factor in common it would see some rows or columns only.
     while math.gcd(stride, numel) > 1:
         stride += 1

@@ -71,7 +71,7 @@ class Measurement:
         self._rounds = Rounds(len(optimizers), self.members.set_of)
         self._writes = WriteTracker(table.parameters)
         self.schedule = SamplingSchedule(pace)
-        self.focus = Focus(table, pace.budget, guard)
+        self.focus = Focus(table, self._writes, pace, guard)
         self._released = ReleasedGradients(
             table,
             self._writes,

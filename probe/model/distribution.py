@@ -30,6 +30,9 @@ class Distribution:
     """How many numbers of a tensor have which size: each is counted once, in one place."""
 
     numel: int
+    """Numbers that were counted."""
+    sample_of: int | None
+    """Numbers of which these are an even sample; None where they are all that are here."""
     zeros: int
     nan: int
     posinf: int
@@ -41,12 +44,13 @@ class Distribution:
     positive: Sequence[int]
     """The same of those above 0, and as long."""
     rows: RowNorms | None
-    """None of a tensor without rows, or of which only a part is here."""
+    """None of a tensor without rows, of which only a part is here, or of a sample."""
 
     def as_message(self) -> dict[str, Any]:
         """Return it as the wire protocol has it."""
         return {
             "numel": self.numel,
+            "sample_of": self.sample_of,
             "zeros": self.zeros,
             "nan": self.nan,
             "posinf": self.posinf,
@@ -66,6 +70,8 @@ class ParameterDistributions:
     """Its place in the table."""
     gradient: Distribution | None
     """As the optimizer was about to apply it."""
+    stale: bool
+    """That gradient was left from an earlier step: no backward wrote it since."""
     weight: Distribution | None
     """As the step left it."""
 
@@ -89,6 +95,7 @@ class Distributions:
                 {
                     "parameter": each.parameter,
                     "gradient": None if each.gradient is None else each.gradient.as_message(),
+                    "stale": each.stale,
                     "weight": None if each.weight is None else each.weight.as_message(),
                 }
                 for each in self.parameters

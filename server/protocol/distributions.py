@@ -28,6 +28,9 @@ class Distribution(Message):
     """How many numbers of a tensor have which size; each is counted once, in one place."""
 
     numel: Count
+    """Numbers that were counted."""
+    sample_of: Count | None = None
+    """Numbers of which these are an even sample; null where they are all."""
     zeros: Count
     nan: Count
     posinf: Count
@@ -39,7 +42,7 @@ class Distribution(Message):
     positive: Octaves
     """The same of those above 0."""
     rows: RowNorms | None
-    """Null of a tensor without rows, or of which the job's first process has only a part."""
+    """Null of a tensor without rows, of a sample, or of a part: other processes have the rest."""
 
     @model_validator(mode="after")
     def _adds_up(self) -> Distribution:
@@ -48,6 +51,8 @@ class Distribution(Message):
         apart = self.zeros + self.nan + self.posinf + self.neginf
         if apart + sum(self.negative) + sum(self.positive) != self.numel:
             raise ValueError("the counts of a distribution are `numel` together")
+        if self.sample_of is not None and self.sample_of < self.numel:
+            raise ValueError("a sample has at most as many numbers as what it is of")
         return self
 
 
@@ -57,6 +62,8 @@ class ParameterDistributions(Message):
     parameter: Index
     gradient: Distribution | None
     """As the optimizer was about to apply it."""
+    stale: bool = False
+    """That gradient was left from an earlier step: no backward wrote it since."""
     weight: Distribution | None
     """As the step left it."""
 

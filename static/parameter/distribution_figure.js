@@ -5,7 +5,7 @@
  * @typedef {import("../wire.js").RowNorms} RowNorms
  */
 import { element, setAttribute, setText } from "../base/dom.js";
-import { barWords, countWords, normWords, rowWords } from "./distribution_words.js";
+import { barWords, countWords, normWords, rowWords, UNCOUNTED_ROWS } from "./distribution_words.js";
 import { barsOf, ticksOf } from "./octave_bars.js";
 
 const SVG = "http://www.w3.org/2000/svg";
@@ -85,11 +85,16 @@ export class DistributionFigure {
    * @param {Distribution | null} distribution
    * @param {string} missing why there is none
    * @param {number} numel of the whole parameter
+   * @param {string} [note] what is said before the counts
    */
-  render(distribution, missing, numel) {
+  render(distribution, missing, numel, note = "") {
     this.bars.toggleAttribute("hidden", distribution === null);
     this.#drawRows(distribution?.rows ?? null);
-    const words = distribution === null ? missing : countWords(distribution, numel);
+    if (distribution !== null && typeof distribution.sample_of === "number") {
+      this.rowLine.hidden = false;
+      setText(this.rowWords, UNCOUNTED_ROWS);
+    }
+    const words = distribution === null ? missing : note + countWords(distribution, numel);
     setText(this.words, words);
     if (distribution !== null) this.#drawBars(distribution, words);
   }

@@ -13,8 +13,10 @@ import { formatCount, formatNumber, formatPercent, plural } from "../base/format
  * @param {Distribution} distribution
  * @param {number} whole numbers of the whole parameter
  */
-export function countWords({ numel, zeros, nan, posinf, neginf }, whole) {
-  const counted = numel < whole ? `${formatCount(numel)} of ${plural(whole, "number")}, the part of rank 0` : plural(numel, "number");
+export function countWords({ numel, sample_of: sampled, zeros, nan, posinf, neginf }, whole) {
+  const here = sampled ?? numel;
+  const held = here < whole ? `${formatCount(here)} of ${plural(whole, "number")}, the part of rank 0` : plural(here, "number");
+  const counted = typeof sampled === "number" ? `An even sample of ${formatCount(numel)} of ${held}` : held;
   const infinite = posinf + neginf;
   const ordinary = zeros === 0 ? "no zeros" : `${formatPercent(zeros / numel)} zeros`;
   const apart = [
@@ -31,6 +33,14 @@ export function barWords({ sign, from, to, count }) {
   if (from === null) return `${formatCount(count)} between 0 and ${end}`;
   return `${formatCount(count)} from ${formatNumber(sign * 2 ** from)} to ${end}`;
 }
+
+/** What stands before the counts of a gradient. @param {boolean | undefined} stale was it left from an earlier step? */
+export function staleWords(stale) {
+  return stale ? "Left from an earlier step, no backward wrote it since. " : "";
+}
+
+/** What stands in place of the norms of rows, of a sample. */
+export const UNCOUNTED_ROWS = "No norms of rows: it has more numbers than one look may count in a step.";
 
 /** "64 rows: 3 of zeros only". @param {RowNorms} rows */
 export function rowWords({ count, zero }) {

@@ -13,7 +13,7 @@ import { stateOf } from "../model/states.js";
 import { between } from "../model/step_range.js";
 import { Courses } from "./courses.js";
 import { DistributionFigure } from "./distribution_figure.js";
-import { focusWords, missingWords } from "./distribution_words.js";
+import { focusWords, missingWords, staleWords } from "./distribution_words.js";
 import { OwnEvents } from "./own_events.js";
 import { parameterFacts } from "./parameter_facts.js";
 
@@ -89,7 +89,7 @@ export class ParameterControl {
     const comes = connected && !removed && problem === "" && run?.status === "live";
     for (const [figure, of] of /** @type {const} */ ([[this.gradient, "gradient"], [this.weight, "weight"]])) {
       figure.figure.hidden = seen === null && !comes;
-      if (seen !== null) figure.render(seen[of] ?? null, missingWords(of, state), numel);
+      if (seen !== null) figure.render(seen[of] ?? null, missingWords(of, state), numel, of === "gradient" ? staleWords(seen.stale) : "");
       else if (comes) figure.wait(shape.length > 1);
     }
   }

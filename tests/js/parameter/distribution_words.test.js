@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { barWords, countWords, focusWords, missingWords, normWords, rowWords } from "../../../static/parameter/distribution_words.js";
+import { barWords, countWords, focusWords, missingWords, normWords, rowWords, staleWords } from "../../../static/parameter/distribution_words.js";
 
 const EVEN = { numel: 2000, zeros: 0, nan: 0, posinf: 0, neginf: 0, first: 0, negative: [], positive: [], rows: null };
 const LOOKING = { status: "live", connected: true, removed: false, problem: "", step: 1200 };
@@ -14,6 +14,15 @@ test("what is no ordinary number is told apart", () => {
 
 test("of a sharded parameter it says which part was counted", () => {
   assert.equal(countWords(EVEN, 8000), "2,000 of 8,000 numbers, the part of rank 0: no zeros");
+});
+
+test("a sample says of how many it is, and a gradient of an earlier step that it is old", () => {
+  const sample = { ...EVEN, sample_of: 4000 };
+  assert.equal(countWords(sample, 4000), "An even sample of 2,000 of 4,000 numbers: no zeros");
+  assert.equal(countWords(sample, 8000), "An even sample of 2,000 of 4,000 of 8,000 numbers, the part of rank 0: no zeros");
+  assert.equal(countWords({ ...EVEN, sample_of: null }, 2000), "2,000 numbers: no zeros");
+  assert.match(staleWords(true), /earlier step/);
+  assert.equal(staleWords(undefined), "");
 });
 
 test("a bar says what it counts", () => {

@@ -9,7 +9,10 @@ import torch
 from torch import Tensor, nn
 
 from gradgate.probe.base.guard import Guard
-from gradgate.probe.measure.focus import INTERVAL, MOST, Focus
+from gradgate.probe.measure.counting_pace import FIRST, CountingPace
+from gradgate.probe.measure.focus import INTERVAL, MOST, SECONDS, Focus
+from gradgate.probe.measure.pace import Pace
+from gradgate.probe.measure.write_tracker import WriteTracker
 from gradgate.probe.model.distribution import Distributions
 from gradgate.probe.model.table import ParameterTable
 
@@ -24,7 +27,9 @@ class Job:
         self.parameters = parameters
         self.table = ParameterTable({"": model})
         self.now = 100.0
-        self.focus = Focus(self.table, budget, Guard(), clock=lambda: self.now)
+        self.writes = WriteTracker(self.table.parameters)
+        self.pace = Pace(None, budget)
+        self.focus = Focus(self.table, self.writes, self.pace, Guard(), clock=lambda: self.now)
         self.steps = 0
 
     def step(
@@ -141,6 +146,126 @@ def test_the_factor_of_a_scaler_is_taken_out() -> None:
     gradient = seen.parameters[0].gradient
     assert gradient is not None
     assert (gradient.first, gradient.positive) == (0, [4])
+
+
+@pytest.mark.parametrize(
+    ("dtype", "scaled", "factor", "octave"),
+    [
+        (torch.float16, 2.0**-12, 2.0**16, -28),
+        (torch.bfloat16, 1.0, 1.001, -1),
+    ],
+    ids=str,
+)
+def test_a_gradient_of_sixteen_bits_is_divided_in_more(
+    dtype: torch.dtype, scaled: float, factor: float, octave: int
+) -> None:
+    """As the optimizer does: in its own it would become zero, or be rounded up to an octave."""
+    held = nn.Parameter(torch.ones(2, 2, dtype=dtype))
+    held.grad = torch.full((2, 2), scaled, dtype=dtype)
+    job = Job(held)
+    job.focus.watch([0], 30)
+    seen = job.step(scale=torch.tensor(factor))
+    assert seen is not None
+    gradient = seen.parameters[0].gradient
+    assert gradient is not None
+    assert gradient.rows is not None
+    assert (gradient.zeros, gradient.first, gradient.positive) == (0, octave, [4])
+    assert gradient.rows.norms == pytest.approx([scaled / factor * 2**0.5] * 2, rel=1e-6)
+
+
+def test_a_gradient_of_an_earlier_step_is_told_as_that() -> None:
+    """Whether the optimizer applies it again or not; one that a backward wrote is no such."""
+    held, other = nn.Parameter(torch.ones(2, 2)), nn.Parameter(torch.ones(2, 2))
+    job = Job(held, other)
+    (held + other).sum().backward()
+    job.focus.watch([0, 1], 30)
+    fresh = job.step([0])
+    job.writes.retire([0, 1], mark=True)
+    held.sum().backward()
+    seen = job.step([0])
+    job.writes.retire([0, 1], mark=True)
+    old = job.step([0])
+    assert fresh is not None
+    assert seen is not None
+    assert old is not None
+    assert [each.stale for each in (*fresh.parameters, *seen.parameters)] == [False] * 3 + [True]
+    assert [each.stale for each in old.parameters] == [True, True]
+
+
+def test_a_gradient_that_the_script_wrote_itself_is_new_unless_it_is_zeros() -> None:
+    """As a sample has it."""
+    held, other = nn.Parameter(torch.ones(2, 2)), nn.Parameter(torch.ones(2, 2))
+    job = Job(held, other)
+    (held + other).sum().backward()
+    job.writes.retire([0, 1], mark=True)
+    assert held.grad is not None
+    assert other.grad is not None
+    held.grad.fill_(3.0)
+    other.grad.zero_()
+    job.focus.watch([0, 1], 30)
+    seen = job.step()
+    assert seen is not None
+    assert [each.stale for each in seen.parameters] == [False, True]
+
+
+def test_a_parameter_that_is_too_large_for_one_step_is_sampled() -> None:
+    """The others come in the looks that follow, each in its turn, the one that waited longest."""
+    size = 2 * CountingPace().numbers(torch.device("cpu"), SECONDS / 2)
+    large = [parameter(torch.ones(size // 64, 64), (size // 64, 64)) for _ in range(2)]
+    job = Job(large[0], parameter(torch.ones(2, 2)), large[1])
+    job.focus.watch([0, 1, 2], 300)
+    first = job.step()
+    assert first is not None
+    (found,) = first.parameters
+    gradient = found.gradient
+    assert gradient is not None
+    assert (found.parameter, gradient.sample_of, gradient.rows) == (0, size, None)
+    assert gradient.numel == sum(gradient.positive) <= size // 2
+    later = [job.step() for _ in range(2)]
+    assert [each.parameter for look in later if look for each in look.parameters][:2] == [1, 2]
+
+
+def test_a_long_step_has_room_for_a_longer_look() -> None:
+    """So that a job of long steps sees all numbers of a large parameter."""
+    size = 2 * CountingPace().numbers(torch.device("cpu"), SECONDS / 2)
+    job = Job(parameter(torch.ones(size // 64, 64), (size // 64, 64)))
+    for step in range(2):
+        job.pace.record(step, 1000 * size * FIRST, 0.0, sampled=False)
+    job.focus.watch([0], 300)
+    seen = job.step()
+    assert seen is not None
+    gradient = seen.parameters[0].gradient
+    assert gradient is not None
+    assert (gradient.numel, gradient.sample_of) == (size, None)
+
+
+@pytest.mark.parametrize(
+    "dtype", [torch.int64, torch.int32, torch.uint8, torch.bool, torch.float8_e5m2]
+)
+def test_a_weight_of_any_type_is_looked_at(dtype: torch.dtype) -> None:
+    """Frozen weights are also integers; nothing fails inside."""
+    held = nn.Parameter(torch.tensor([[0, 1], [1, 1]]).to(dtype), requires_grad=False)
+    job = Job(held)
+    job.focus.watch([0], 30)
+    seen = job.step()
+    assert seen is not None
+    weight = seen.parameters[0].weight
+    assert weight is not None
+    assert (weight.zeros, weight.positive) == (1, [3])
+
+
+def test_a_part_of_a_look_that_fails_has_taken_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A tensor that cannot be counted must not come again and again for nothing."""
+    monkeypatch.delenv("GRADGATE_STRICT", raising=False)
+
+    def fail(*_: object, **__: object) -> None:
+        raise RuntimeError("no such kernel")
+
+    monkeypatch.setattr("gradgate.probe.measure.focus.PendingDistribution", fail)
+    job = Job(parameter(torch.ones(2, 2)), budget=1e-9)
+    job.focus.watch([0], 300)
+    assert [job.step() is not None for _ in range(3)] == [True, False, False]
+    assert job.focus.take_seconds() > 0
 
 
 def test_a_parameter_that_nobody_knows_is_left_out() -> None:

@@ -11,6 +11,7 @@ from gradgate.probe.measure.histogram import MOST_NORMS, PendingDistribution
 from gradgate.probe.model.distribution import Distribution
 
 DTYPES = [torch.float32, torch.float64, torch.bfloat16, torch.float16, torch.complex64]
+INTEGERS = [torch.bool, torch.uint8, torch.int8, torch.int32, torch.int64, torch.uint16]
 
 
 def distribution(tensor: Tensor, **known: bool) -> Distribution:
@@ -88,6 +89,50 @@ def test_what_a_sparse_tensor_leaves_out_is_zeros() -> None:
     found = PendingDistribution(torch.ones(2, 3), absent=12, rows=False).read()
     assert (found.numel, found.zeros, sum(found.positive), found.nan) == (18, 12, 6, 0)
     assert found.rows is None
+
+
+@pytest.mark.parametrize("dtype", INTEGERS, ids=str)
+def test_integers_are_counted_as_what_they_are(dtype: torch.dtype) -> None:
+    """With the norms of their rows; at the edge of an octave a float32 would round large ones."""
+    largest = 1 if dtype is torch.bool else min(torch.iinfo(dtype).max, 2**52 - 1)
+    found = distribution(torch.tensor([[0, 1], [largest, 1]], dtype=torch.int64).to(dtype))
+    assert found.rows is not None
+    assert (found.zeros, sum(found.positive)) == (1, 3)
+    assert found.first + len(found.positive) == largest.bit_length()
+    assert found.rows.norms == pytest.approx([1, np.hypot(largest, 1)])
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.complex128, torch.float32], ids=str)
+@pytest.mark.parametrize("magnitude", [1e-200, 1e-300, 1e200, 3e-39, 2e38])
+def test_norms_of_rows_neither_vanish_nor_overflow(dtype: torch.dtype, magnitude: float) -> None:
+    """Though the squares of their numbers do."""
+    if dtype is torch.float32 and not 1e-40 < magnitude < 1e39:
+        return
+    rows = distribution(torch.tensor([[magnitude, magnitude], [0, 0]], dtype=dtype)).rows
+    assert rows is not None
+    assert rows.zero == 1
+    assert rows.norms == pytest.approx([magnitude * 2**0.5, 0], rel=1e-5, abs=0)
+
+
+def test_a_sample_is_even_and_says_of_how_many_it_is() -> None:
+    """The zeros that a sparse tensor leaves out are in it by their share, and the turn moves it."""
+    numbers = torch.exp2(torch.arange(1000.0).remainder(10)).reshape(100, 10)
+    for turn in range(3):
+        found = PendingDistribution(numbers, absent=500, most=300, turn=turn).read()
+        assert total(found) == found.numel
+        assert (found.sample_of, found.rows) == (1500, None)
+        # Every seventh number: each octave has its tenth of them.
+        assert set(found.positive) <= {14, 15}
+        assert found.zeros == 500 * sum(found.positive) // 1000
+    assert PendingDistribution(numbers, most=1000).read().sample_of is None
+
+
+def test_a_tensor_in_another_order_of_memory_is_counted_whole() -> None:
+    """A transposed one, and one that leaves gaps; rows are those of its first dimension."""
+    numbers = torch.arange(1.0, 13).reshape(3, 4)
+    for tensor in (numbers.t(), numbers[:, ::2], numbers.expand(2, 3, 4)):
+        found, plain = distribution(tensor), distribution(tensor.contiguous())
+        assert found == plain
 
 
 @pytest.mark.parametrize("dtype", [*DTYPES, torch.float8_e4m3fn], ids=str)

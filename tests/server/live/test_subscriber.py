@@ -80,8 +80,8 @@ def test_distributions_wait_only_of_what_the_page_looks_at() -> None:
             row = {"parameter": index, "gradient": None, "weight": None}
             frame = {"type": "distributions", "step": 1, "time": 1.0, "parameters": [row]}
             subscriber.add(topic, topic.news(Distributions.model_validate(frame)))
-        subscriber.watch(Watch(topics=[], focus=[3]))
-        subscriber.watch(Watch(focus=[3, 2]))
+        subscriber.watch(Watch(topics=[], focus=[1, 3]))
+        subscriber.watch(Watch(focus=[3, 2, 1]))
         return [list(each) for each in subscriber.take().values()]
 
     assert run_coroutine(waiting()) == [[3]]
