@@ -40,6 +40,8 @@ const MOST_OUTLIERS = 60;
 /** An extreme has its value beside it where it is so many times as far off as this share of all values. */
 const OUTLYING = 2;
 const USUAL_SHARE = 0.98;
+/** Among fewer single samples none is marked as far off. */
+const LEAST_VALUES = 8;
 
 /**
  * The bands, the lines on top of them, and what is marked of them.
@@ -177,7 +179,8 @@ function marksTrace(x, y, marker) {
 }
 
 /**
- * The extreme of a line that stands for more than its points, with its value, and at the edge what lies beyond the axis.
+ * The extreme of a line where it is far off, with its value, or where the line stands for more than its points; and at
+ * the edge what lies beyond the axis.
  * @param {Line} line
  * @param {Pen} pen
  * @returns {Figure[]}
@@ -187,7 +190,8 @@ function outlierTrace(line, { axis }) {
   if (extreme === null) return [];
   const isBeyond = ({ value = 0 }) => clamped(axis, value) !== value;
   const beyond = ends(line).filter(isBeyond);
-  const shown = hasBand(line) || isBeyond(extreme) ? [extreme] : [];
+  const isFar = extreme.outlying && line.values.length >= LEAST_VALUES;
+  const shown = hasBand(line) || isBeyond(extreme) || isFar ? [extreme] : [];
   const every = Math.ceil(beyond.length / MOST_OUTLIERS);
   const marks = [...beyond.filter(({ at }, i) => i % every === 0 && at !== extreme.at), ...shown];
   if (marks.length === 0) return [];

@@ -78,6 +78,11 @@ test("a spike that would flatten the rest is at the edge, with its value", () =>
   assert.ok(y[0] < 3);
 });
 
+test("a spike that is on the axis, of samples one by one, has its value too, but not among a few", () => {
+  assert.deepEqual(trace({ lines: [withOne(6, 1390)], log: false, range: [1, 20] }, "extreme").text, [" 1.39e3"]);
+  assert.equal(trace({ lines: [line([1, 2, 3], [1, 1, 2])], log: false }, "extreme"), undefined);
+});
+
 test("the extreme of buckets is marked, its value told where it stands out; what is drawn whole has no need of it", () => {
   const values = [1, 1.5, 1, 1.6, 1.2];
   const buckets = { ...line([1, 2, 3, 4, 5], values), min: values.map((value) => value - 0.1), max: values.map((value) => value + 0.1) };
