@@ -7,6 +7,7 @@ import click
 from ..protocol.version import VERSION
 from .alerts import alerts
 from .archive import archive
+from .cause import cause
 from .delete import delete
 from .demo import demo
 from .events import events
@@ -36,5 +37,5 @@ def main() -> None:
 _OF_JOBS = (parameters, freeze, thaw, gate, ungate, gates, explain, alerts, events, export)
 _OF_RUNS = (runs, rename, tag, note, keep, archive, unarchive, delete)
 
-for command in (serve, demo, *_OF_RUNS, *_OF_JOBS):
+for command in (serve, demo, cause, *_OF_RUNS, *_OF_JOBS):
     main.add_command(command)

@@ -9,15 +9,18 @@ from typing import ClassVar
 
 from fastapi import APIRouter, FastAPI
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.staticfiles import NotModifiedResponse
 
 from ..export.parquet import has_parquet
 from ..export.report.page import ReportPage
+from ..protocol.cause_pages import CAUSES, CausePage, cause_page
 from ..protocol.version import VERSION
 from ..store.runs import run_row
 from .assets import STATIC, TEMPLATES
+from .cause_markup import cause_markup
 from .dependencies import StoreOf
 from .files import NO_CACHE, Files
 from .openapi import Route, routes_of
@@ -63,6 +66,25 @@ class DocsPage:
 
 
 @dataclass(frozen=True)
+class CausesPage:
+    """Every cause, each with a link to its page."""
+
+    template: ClassVar[str] = "causes.html"
+    version: str
+    causes: list[CausePage]
+
+
+@dataclass(frozen=True)
+class CauseTextPage:
+    """What a cause is, why nothing says so, and how to mend it."""
+
+    template: ClassVar[str] = "cause.html"
+    version: str
+    title: str
+    text: Markup
+
+
+@dataclass(frozen=True)
 class ErrorPage:
     """What went wrong, and what to do."""
 
@@ -81,7 +103,17 @@ class MissingRunPage:
     run: str
 
 
-Page = RunsPage | RunPage | ComparePage | DocsPage | ErrorPage | MissingRunPage | ReportPage
+Page = (
+    RunsPage
+    | RunPage
+    | ComparePage
+    | DocsPage
+    | CausesPage
+    | CauseTextPage
+    | ErrorPage
+    | MissingRunPage
+    | ReportPage
+)
 
 
 class Pages:
@@ -149,5 +181,16 @@ def add_pages(app: FastAPI, pages: Pages) -> None:
     @router.get("/docs")
     def docs_page(request: Request) -> Response:
         return pages.answer(DocsPage(VERSION, routes_of(app.openapi())), request)
+
+    @router.get("/causes")
+    def causes_page(request: Request) -> Response:
+        return pages.answer(CausesPage(VERSION, [cause_page(each) for each in CAUSES]), request)
+
+    @router.get("/causes/{cause}")
+    def cause_text_page(cause: str, request: Request) -> Response:
+        if cause not in CAUSES:
+            return pages.error(404, "No such cause", "/causes lists every cause that there is.")
+        page = cause_page(cause)
+        return pages.answer(CauseTextPage(VERSION, page.title, cause_markup(page)), request)
 
     app.include_router(router)

@@ -23,7 +23,7 @@ import { Memo } from "../base/memo.js";
 import { prose } from "../base/prose.js";
 import { visible } from "../base/visible.js";
 import { alertSentence } from "../model/alerts.js";
-import { causeOf } from "../model/causes.js";
+import { causeOf, causePath } from "../model/causes.js";
 import { stateGlyph } from "../model/state_glyph.js";
 import { stateCode } from "../model/states.js";
 import { alikeTo } from "../model/verdicts.js";
@@ -159,7 +159,14 @@ function toldView(alert, explanation) {
   const heading = element("h3", {}, toldHeading(alert));
   const same = explanation !== null && explanation.detail === alert.detail;
   const words = same ? [] : [element("p", { class: "detail" }, ...prose(alertSentence(alert))), ...sourceView(alert.where ?? null, null)];
-  return element("div", { class: alert.level === "note" ? "note" : "alert" }, heading, ...words);
+  const about = same || alert.cause === null ? [] : aboutCause(alert.cause);
+  return element("div", { class: alert.level === "note" ? "note" : "alert" }, heading, ...words, ...about);
+}
+
+/** The way to what there is to read of a cause. @param {string} cause */
+function aboutCause(cause) {
+  const href = causePath(cause);
+  return href === null ? [] : [element("p", {}, element("a", { href }, `About “${causeOf(cause).label}”`))];
 }
 
 /**
@@ -177,6 +184,7 @@ function verdictParts(explanation, answer, room) {
     ...sourceView(where, source),
     element("h3", {}, adviceHeading(cause)),
     element("p", { class: "advice" }, ...prose(advice)),
+    ...aboutCause(cause),
   );
   return [words, pathView(path, room)];
 }

@@ -61,6 +61,14 @@ export function causeOf(name) {
 }
 
 /**
+ * The address of what there is to read of a cause, null of one that this page does not know.
+ * @param {string} name
+ */
+export function causePath(name) {
+  return CAUSES.has(name) ? `/causes/${name}` : null;
+}
+
+/**
  * Can a parameter in this state have that cause? What was explained once may train by now.
  * @param {string} name
  * @param {StateName} state

@@ -30,7 +30,16 @@ ROOMS = {
         "progress",
         "session",
     ],
-    "server": ["protocol", "events", "store", "export", "notify", "notify", "live", "web", "cli"],
+    "server": [
+        "protocol",
+        "events",
+        "store",
+        "export",
+        "notify",
+        "live",
+        "web",
+        "cli",
+    ],
 }
 """The rooms of each side: each may import those before it, and the root may import all."""
 

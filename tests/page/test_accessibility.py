@@ -98,6 +98,8 @@ def test_axe_finds_nothing_elsewhere(
     for path, there in (
         (f"/compare?run={run}&run={run}@0-1", "#ratios tbody tr"),
         ("/docs", "main"),
+        ("/causes", "main"),
+        ("/causes/nonfinite", "main"),
         ("/runs/gone", "main"),
     ):
         page.goto(page_server.url + path)

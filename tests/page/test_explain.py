@@ -106,7 +106,8 @@ def test_what_ought_to_train_comes_first(probe: FakeProbe, open_run: OpenRun, ru
     page.row("b.bias").get_by_role("button", name="Why: b.bias").click()
     told = panel(page).locator(".told > *")
     expect(told).to_have_text(
-        ["Note: does not move, since step 12b.bias stays.train.py:9Copy"], use_inner_text=False
+        ["Note: does not move, since step 12b.bias stays.train.py:9CopyAbout “does not move”"],
+        use_inner_text=False,
     )
     probe.alerts(4)
     expect(told).to_have_count(0)
@@ -128,6 +129,8 @@ def test_the_panel_says_why_where_and_what_to_do(
         "a.weight reaches the loss only through h.detach() at train.py:41."
     )
     expect(why.locator(".advice")).to_contain_text("Remove h.detach()")
+    about = why.get_by_role("link", name="About “detached”")
+    expect(about).to_have_attribute("href", "/causes/detached")
     meant = why.locator('.line[aria-current="true"]')
     expect(meant).to_have_count(1)
     expect(meant.locator(".number")).to_have_text("41")

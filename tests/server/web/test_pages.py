@@ -10,6 +10,8 @@ from jinja2 import Environment, FileSystemLoader, meta, nodes
 
 from gradgate.server.web.assets import TEMPLATES
 from gradgate.server.web.pages import (
+    CausesPage,
+    CauseTextPage,
     ComparePage,
     DocsPage,
     ErrorPage,
@@ -20,7 +22,16 @@ from gradgate.server.web.pages import (
 from tests.support.probing import FakeProbe, hello
 from tests.support.serving import ServerProcess
 
-PAGES = [RunsPage, RunPage, ComparePage, DocsPage, ErrorPage, MissingRunPage]
+PAGES = [
+    RunsPage,
+    RunPage,
+    ComparePage,
+    DocsPage,
+    CausesPage,
+    CauseTextPage,
+    ErrorPage,
+    MissingRunPage,
+]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.template)
