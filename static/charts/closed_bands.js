@@ -6,9 +6,11 @@
  *
  * @typedef {object} Band
  * @property {number} gate
- * @property {number} from a step; a band begins and ends half way to the samples beside it
+ * @property {number} from a step; a band begins and ends half way to the samples beside it, as far as there is no gap
  * @property {number} to
  */
+import { endsOf } from "../model/sample_ends.js";
+
 const NAME = /^gate (\d+) (closed|norm)$/;
 
 /**
@@ -33,17 +35,17 @@ export function closedName(gate) {
 /**
  * Where a gate was closed; a bucket in which it was both closed and open counts as closed.
  * @param {number} gate
- * @param {{steps: readonly number[], max: readonly (number | null)[]}} metric 1 where it was closed
+ * @param {Pick<import("./track.js").Track, "begins" | "steps" | "max">} metric 1 where it was closed
  * @returns {Band[]}
  */
-export function closedBands(gate, { steps, max }) {
+export function closedBands(gate, { begins, steps, max }) {
+  const ends = endsOf(begins, steps);
   /** @type {Band[]} */
   const bands = [];
   steps.forEach((step, i) => {
     if (max[i] !== 1) return;
-    const from = i === 0 ? step - 0.5 : (steps[i - 1] + step) / 2;
-    const to = i === steps.length - 1 ? step + 0.5 : (step + steps[i + 1]) / 2;
-    append(bands, { gate, from, to });
+    const from = begins[i] - (i === 0 ? 1 : ends[i - 1] - steps[i - 1]) / 2;
+    append(bands, { gate, from, to: (step + ends[i]) / 2 });
   });
   return bands;
 }

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
+import { trackOf } from "../../../static/charts/track.js";
 import { bandsAround, bandsWithin, closedBands, gateMetric } from "../../../static/charts/closed_bands.js";
 
 test("what the job logs of its gates is told from the user's metrics", () => {
@@ -10,9 +11,16 @@ test("what the job logs of its gates is told from the user's metrics", () => {
 });
 
 test("a band reaches half way to the samples beside it", () => {
-  const metric = { steps: [10, 20, 30, 40, 50], max: [0, 1, 1, null, 1] };
-  assert.deepEqual(closedBands(3, metric), [{ gate: 3, from: 15, to: 35 }, { gate: 3, from: 45, to: 50.5 }]);
-  assert.deepEqual(closedBands(3, { steps: [7], max: [1] }), [{ gate: 3, from: 6.5, to: 7.5 }]);
+  const metric = { ...trackOf({ steps: [10, 20, 30, 40, 50], values: [] }), max: [0, 1, 1, null, 1] };
+  assert.deepEqual(closedBands(3, metric), [{ gate: 3, from: 15, to: 35 }, { gate: 3, from: 45, to: 55 }]);
+  assert.deepEqual(closedBands(3, { begins: [7], steps: [7], max: [1] }), [{ gate: 3, from: 6.5, to: 7.5 }]);
+});
+
+test("a band has all of a bucket, the first too, and nothing of a gap", () => {
+  const buckets = { begins: [1, 11, 21], steps: [10, 20, 30], max: [1, 0, 1] };
+  assert.deepEqual(closedBands(3, buckets), [{ gate: 3, from: 0.5, to: 10.5 }, { gate: 3, from: 20.5, to: 30.5 }]);
+  const gap = { ...trackOf({ steps: [1, 2, 3, 900, 901], values: [] }), max: [0, 0, 1, 1, 0] };
+  assert.deepEqual(closedBands(3, gap), [{ gate: 3, from: 2.5, to: 3.5 }, { gate: 3, from: 899.5, to: 900.5 }]);
 });
 
 test("steps that follow each other are one band", () => {
