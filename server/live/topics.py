@@ -176,13 +176,7 @@ class DistributionsTopic(StreamedTopic[Mapping[int, SeenDistributions], Distribu
     def news(self, frame: Distributions) -> Mapping[int, SeenDistributions]:
         """Return those of one frame, by parameter."""
         return {
-            each.parameter: SeenDistributions(
-                parameter=each.parameter,
-                gradient=each.gradient,
-                weight=each.weight,
-                step=frame.step,
-                time=frame.time,
-            )
+            each.parameter: SeenDistributions(**dict(each), step=frame.step, time=frame.time)
             for each in frame.parameters
         }
 

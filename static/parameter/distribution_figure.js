@@ -85,16 +85,17 @@ export class DistributionFigure {
    * @param {Distribution | null} distribution
    * @param {string} missing why there is none
    * @param {number} numel of the whole parameter
-   * @param {string} [note] what is said before the counts
    */
-  render(distribution, missing, numel, note = "") {
+  render(distribution, missing, numel) {
     this.bars.toggleAttribute("hidden", distribution === null);
     this.#drawRows(distribution?.rows ?? null);
-    if (distribution !== null && typeof distribution.sample_of === "number") {
-      this.rowLine.hidden = false;
+    const sampled = typeof distribution?.sample_of === "number";
+    this.rows.classList.toggle("vacant", sampled);
+    if (sampled) {
+      for (const each of [this.rows, this.rowLine]) each.toggleAttribute("hidden", false);
       setText(this.rowWords, UNCOUNTED_ROWS);
     }
-    const words = distribution === null ? missing : note + countWords(distribution, numel);
+    const words = distribution === null ? missing : countWords(distribution, numel);
     setText(this.words, words);
     if (distribution !== null) this.#drawBars(distribution, words);
   }
@@ -103,6 +104,7 @@ export class DistributionFigure {
   wait(hasRows) {
     this.bars.toggleAttribute("hidden", false);
     this.rows.toggleAttribute("hidden", !hasRows);
+    this.rows.classList.remove("vacant");
     this.rowLine.hidden = !hasRows;
     for (const words of [this.words, this.rowWords]) setText(words, "\u00a0");
     for (const mark of this.figure.querySelectorAll("rect, text")) mark.remove();

@@ -16,7 +16,7 @@ import { formatCount, formatNumber, formatPercent, plural } from "../base/format
 export function countWords({ numel, sample_of: sampled, zeros, nan, posinf, neginf }, whole) {
   const here = sampled ?? numel;
   const held = here < whole ? `${formatCount(here)} of ${plural(whole, "number")}, the part of rank 0` : plural(here, "number");
-  const counted = typeof sampled === "number" ? `An even sample of ${formatCount(numel)} of ${held}` : held;
+  const counted = typeof sampled === "number" ? `${formatCount(numel)} of ${held}, an even sample` : held;
   const infinite = posinf + neginf;
   const ordinary = zeros === 0 ? "no zeros" : `${formatPercent(zeros / numel)} zeros`;
   const apart = [
@@ -34,13 +34,8 @@ export function barWords({ sign, from, to, count }) {
   return `${formatCount(count)} from ${formatNumber(sign * 2 ** from)} to ${end}`;
 }
 
-/** What stands before the counts of a gradient. @param {boolean | undefined} stale was it left from an earlier step? */
-export function staleWords(stale) {
-  return stale ? "Left from an earlier step, no backward wrote it since. " : "";
-}
-
 /** What stands in place of the norms of rows, of a sample. */
-export const UNCOUNTED_ROWS = "No norms of rows: it has more numbers than one look may count in a step.";
+export const UNCOUNTED_ROWS = "No norms of rows: too large for one step";
 
 /** "64 rows: 3 of zeros only". @param {RowNorms} rows */
 export function rowWords({ count, zero }) {
@@ -79,13 +74,15 @@ export function missingWords(of, state) {
  * @param {boolean} facts.removed the model has it no longer
  * @param {string} facts.problem the server's sentence, or ""
  * @param {number | null} facts.step of what is shown; null for nothing yet
+ * @param {boolean} [facts.stale] was its gradient left from an earlier step?
  */
-export function focusWords({ status, connected, removed, problem, step }) {
-  const shown = step === null ? "" : `Step ${formatCount(step)}. `;
+export function focusWords({ status, connected, removed, problem, step, stale = false }) {
+  const old = stale ? " Its gradient is left from an earlier step." : "";
+  const shown = step === null ? "" : `Step ${formatCount(step)}.${old} `;
   if (removed) return "The model has it no longer, so it is not looked at.";
   if (!connected) return `${shown}No connection to the server.`;
   if (status === "finished") return `${shown}The run has finished: distributions are taken only while a job trains and somebody looks.`;
   if (status === "lost") return `${shown}The job is lost: distributions are taken only while a job trains and somebody looks.`;
   if (problem !== "") return `${shown}${problem}`;
-  return step === null ? "The job is asked to look at it: it comes with one of the next samples." : `Step ${formatCount(step)}, while you look.`;
+  return step === null ? "The job is asked to look at it: it comes with one of the next samples." : `Step ${formatCount(step)}, while you look.${old}`;
 }

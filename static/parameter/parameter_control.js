@@ -13,7 +13,7 @@ import { stateOf } from "../model/states.js";
 import { between } from "../model/step_range.js";
 import { Courses } from "./courses.js";
 import { DistributionFigure } from "./distribution_figure.js";
-import { focusWords, missingWords, staleWords } from "./distribution_words.js";
+import { focusWords, missingWords } from "./distribution_words.js";
 import { OwnEvents } from "./own_events.js";
 import { parameterFacts } from "./parameter_facts.js";
 
@@ -84,12 +84,12 @@ export class ParameterControl {
     const { numel, removed, shape } = parameters[position];
     const { seen, problem } = focus;
     const step = seen?.step ?? null;
-    setText(this.seen, focusWords({ status: run?.status ?? null, connected, removed, problem, step }));
+    setText(this.seen, focusWords({ status: run?.status ?? null, connected, removed, problem, step, stale: seen?.stale }));
     const state = stateOf(states[position]).name;
     const comes = connected && !removed && problem === "" && run?.status === "live";
     for (const [figure, of] of /** @type {const} */ ([[this.gradient, "gradient"], [this.weight, "weight"]])) {
       figure.figure.hidden = seen === null && !comes;
-      if (seen !== null) figure.render(seen[of] ?? null, missingWords(of, state), numel, of === "gradient" ? staleWords(seen.stale) : "");
+      if (seen !== null) figure.render(seen[of] ?? null, missingWords(of, state), numel);
       else if (comes) figure.wait(shape.length > 1);
     }
   }

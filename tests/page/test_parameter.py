@@ -35,7 +35,9 @@ def test_a_parameter_is_looked_at_as_long_as_its_panel_is_open(
     courses = panel.locator(".courses")
     before = courses.bounding_box()
     probe.distributions(1200, 1)
-    expect(panel.locator(".seen")).to_have_text("Step 1,200, while you look.")
+    expect(panel.locator(".seen")).to_have_text(
+        "Step 1,200, while you look. Its gradient is left from an earlier step."
+    )
     assert courses.bounding_box() == before
     gradient = panel.locator("figure.gradient")
     expect(gradient).to_contain_text("8 numbers: 25 % zeros, 1 NaN")

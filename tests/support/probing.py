@@ -182,6 +182,7 @@ def distribution(**changes: Any) -> dict[str, Any]:
     """How the eight numbers of a gradient or weight are spread."""
     return {
         "numel": 8,
+        "sample_of": None,
         "zeros": 2,
         "nan": 1,
         "posinf": 0,
@@ -345,7 +346,8 @@ class FakeProbe:
     def distributions(self, step: int, *indexes: int) -> None:
         """Tell what was seen of parameters that have no weight that could be read."""
         seen = [
-            {"parameter": index, "gradient": distribution(), "weight": None} for index in indexes
+            {"parameter": index, "gradient": distribution(), "stale": True, "weight": None}
+            for index in indexes
         ]
         self.send({"type": "distributions", "step": step, "time": 1.5, "parameters": seen})
 

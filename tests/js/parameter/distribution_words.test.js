@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { barWords, countWords, focusWords, missingWords, normWords, rowWords, staleWords } from "../../../static/parameter/distribution_words.js";
+import { barWords, countWords, focusWords, missingWords, normWords, rowWords } from "../../../static/parameter/distribution_words.js";
 
 const EVEN = { numel: 2000, zeros: 0, nan: 0, posinf: 0, neginf: 0, first: 0, negative: [], positive: [], rows: null };
 const LOOKING = { status: "live", connected: true, removed: false, problem: "", step: 1200 };
@@ -16,13 +16,11 @@ test("of a sharded parameter it says which part was counted", () => {
   assert.equal(countWords(EVEN, 8000), "2,000 of 8,000 numbers, the part of rank 0: no zeros");
 });
 
-test("a sample says of how many it is, and a gradient of an earlier step that it is old", () => {
+test("a sample says of how many it is", () => {
   const sample = { ...EVEN, sample_of: 4000 };
-  assert.equal(countWords(sample, 4000), "An even sample of 2,000 of 4,000 numbers: no zeros");
-  assert.equal(countWords(sample, 8000), "An even sample of 2,000 of 4,000 of 8,000 numbers, the part of rank 0: no zeros");
+  assert.equal(countWords(sample, 4000), "2,000 of 4,000 numbers, an even sample: no zeros");
+  assert.equal(countWords(sample, 8000), "2,000 of 4,000 of 8,000 numbers, the part of rank 0, an even sample: no zeros");
   assert.equal(countWords({ ...EVEN, sample_of: null }, 2000), "2,000 numbers: no zeros");
-  assert.match(staleWords(true), /earlier step/);
-  assert.equal(staleWords(undefined), "");
 });
 
 test("a bar says what it counts", () => {
@@ -48,6 +46,8 @@ test("what is missing has its reason", () => {
 
 test("what is shown says of when it is, and why there is nothing newer", () => {
   assert.equal(focusWords(LOOKING), "Step 1,200, while you look.");
+  assert.equal(focusWords({ ...LOOKING, stale: true }), "Step 1,200, while you look. Its gradient is left from an earlier step.");
+  assert.match(focusWords({ ...LOOKING, status: "finished", stale: true }), /^Step 1,200\. Its gradient is left from an earlier step\. The run/);
   assert.match(focusWords({ ...LOOKING, step: null }), /asked to look/);
   assert.match(focusWords({ ...LOOKING, status: "finished" }), /^Step 1,200\. The run has finished/);
   assert.match(focusWords({ ...LOOKING, status: "lost", step: null }), /^The job is lost/);

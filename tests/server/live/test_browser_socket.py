@@ -293,7 +293,7 @@ def test_each_page_is_told_of_what_it_looks_at(shared_server: ServerProcess, run
                 }
                 (row,) = page.message("distributions")["parameters"]
                 assert (row["parameter"], row["step"], row["time"]) == (index, 7, 1.5)
-                assert row["gradient"] == distribution()
+                assert (row["gradient"], row["stale"]) == (distribution(), True)
         _until_focus(probe)
 
 
