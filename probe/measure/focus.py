@@ -118,7 +118,8 @@ class Focus:
         """Plan the coming step, which is sampled."""
         self._look = None
         parameters = self.watched
-        if parameters and self._due <= self._clock() and self._debt.is_paid():
+        if parameters and self._may_look():
+            self._waits = False
             self._due = self._clock() + INTERVAL
             self._looks += 1
             seconds = max(SECONDS, STEP_SHARE * (self._pace.usual or 0.0))
@@ -179,8 +180,11 @@ class Focus:
         return None
 
     def take_waits(self) -> bool:
-        """Return, once, whether somebody began to look at something and has seen nothing yet."""
-        waits = self._waits
+        """Return, once, whether somebody began to look at something and has seen nothing yet.
+
+        As soon as a look may be taken: to be asked before would be of no use.
+        """
+        waits = self._waits and self._may_look()
         if waits:
             self._waits = False
         return waits
@@ -193,6 +197,10 @@ class Focus:
     def stop(self) -> None:
         """Look no more, until somebody wants to again."""
         self._wanted, self._look = _Wanted(), None
+
+    def _may_look(self) -> bool:
+        """Return whether it is time for a look, and those before are paid off."""
+        return self._due <= self._clock() and self._debt.is_paid()
 
     def _present(self, look: _Look) -> list[int]:
         """Return those of a look that the table has, and that are still in the models."""

@@ -90,6 +90,20 @@ def test_whoever_begins_to_look_is_waited_for_once() -> None:
     assert waits == [False, True, False, False, False, True, False, False, False, False, False]
 
 
+def test_whoever_begins_to_look_is_waited_for_as_soon_as_a_look_is_affordable() -> None:
+    """A sample before that would show nothing, and the next may be long in coming."""
+    job = Job(parameter(torch.ones(2, 2)), parameter(torch.ones(2, 2)), budget=1e-9)
+    job.focus.watch([0], 1e20)
+    assert job.step() is not None
+    job.focus.watch([1], 1e20)
+    assert not job.focus.take_waits()
+    job.now += 1e12
+    assert [job.focus.take_waits(), job.focus.take_waits()] == [True, False]
+    job.focus.watch([0], 1e20)
+    assert job.step(seconds=1e12) is not None
+    assert not job.focus.take_waits()
+
+
 def test_looks_are_no_closer_together_than_anybody_sees() -> None:
     """However fast the steps are."""
     job = Job(parameter(torch.ones(2, 2)))
