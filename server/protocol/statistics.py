@@ -30,5 +30,8 @@ LIVE_CODES = (int(Statistic.GRAD_NORM_LOW), int(Statistic.GRAD_NORM_HIGH))
 SHARED_OUT = (Statistic.UPDATE_RATIO, Statistic.WEIGHT_NORM)
 """Measured in each sample for a share of the parameters only, in turn."""
 
+OCCASIONAL = (Statistic.GRAD_MAX, *SHARED_OUT)
+"""Not in every sample: where a sample has none of them, nothing was missing."""
+
 STORED_STATISTICS = {each.label: each for each in Statistic if each not in LIVE_CODES}
 """What the REST API has the history of, by its name there."""

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from sqlalchemy import Connection, select
 
 from ..protocol.history import SeriesError, SeriesRow
-from ..protocol.statistics import SHARED_OUT, STORED_STATISTICS
+from ..protocol.statistics import OCCASIONAL, STORED_STATISTICS
 from .buckets import Track, bucket
 from .levels.cover import Range
 from .parameter_table import parameter_names
@@ -41,8 +41,8 @@ def series_rows(
     statistic = STORED_STATISTICS[stat]
     steps = Range(first_step, last_step)
     tracks = read_tracks(connection, run, known, statistic, steps, points)
-    if statistic in SHARED_OUT:
-        # Most samples took it of other parameters: those are no gaps.
+    if statistic in OCCASIONAL:
+        # Most samples did not take it of this parameter: those are no gaps.
         tracks = {place: each.only_measured() for place, each in tracks.items()}
     return [
         _series_row(name, stat, tracks[places[name]], points)

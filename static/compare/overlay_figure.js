@@ -40,16 +40,17 @@ export function overlayFigure(name, runs, align, tokens) {
   const data = runs.flatMap(({ label, metrics }, place) => {
     const metric = metrics[name];
     if (metric === undefined) return [];
-    const points = metric.steps.map((step, i) => ({ x: axes[place].positionOf(step), y: metric.values[i] })).filter(({ x }) => x !== null);
+    const points = extremes(metric).map(({ step, y }) => ({ x: axes[place].positionOf(step), y })).filter(({ x }) => x !== null);
     return [
       {
         type: "scatter",
         mode: points.length === 1 ? "markers" : "lines",
         name: escapePlotly(label),
+        hoverlabel: { bordercolor: tokens[`series-${place + 1}`] },
         x: points.map(({ x }) => (align === "time" ? /** @type {number} */ (x) / seconds : x)),
         y: points.map(({ y }) => y),
         line: { color: tokens[`series-${place + 1}`], width: 1.5 },
-        hovertemplate: `${HOVER[align].replace("UNIT", unit)}: %{y:.3~g}<extra>%{fullData.name}</extra>`,
+        hovertemplate: `%{fullData.name}<br>${HOVER[align].replace("UNIT", unit)}: %{y:.3~g}<extra></extra>`,
       },
     ];
   });
@@ -71,7 +72,16 @@ export function overlayFigure(name, runs, align, tokens) {
  * @param {readonly (import("../wire.js").MetricRow | undefined)[]} metrics
  */
 function spansDecades(metrics) {
-  const values = metrics.flatMap((each) => each?.values ?? []).filter((value) => value !== null);
+  const values = metrics.flatMap((each) => (each === undefined ? [] : extremes(each))).flatMap(({ y }) => (y === null ? [] : [y]));
   if (values.some((value) => !(value > 0)) || values.length === 0) return false;
   return Math.log10(values.reduce((a, b) => Math.max(a, b)) / values.reduce((a, b) => Math.min(a, b))) > DECADES_FOR_LOG;
+}
+
+/**
+ * The points of a line: of a bucket its least and its greatest value, so that no spike is lost; null for a gap.
+ * @param {import("../wire.js").MetricRow} metric
+ * @returns {{step: number, y: number | null}[]}
+ */
+function extremes({ first_steps, steps, min, max }) {
+  return steps.flatMap((step, i) => (min[i] === max[i] ? [{ step, y: max[i] }] : [{ step: first_steps[i], y: min[i] }, { step, y: max[i] }]));
 }

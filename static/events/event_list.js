@@ -60,6 +60,8 @@ export class EventList {
     arrange(this.list, [...[...drawn.values()].map(({ item }) => item), this.end]);
     if (focused !== null) this.#focusAgain(focused);
     this.#goToSought();
+    // What a filter does not list is not gone to some time later.
+    if (!pages.loading) this.sought = null;
   }
 
   /** Scroll to an event, and put the focus on it. @param {number} id */

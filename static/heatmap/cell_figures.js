@@ -22,7 +22,8 @@
  * @property {FigureAt | null} greatest
  */
 const POINTS = 600;
-const GROUP_ROWS = 512;
+const GROUP_ROWS = 256;
+const GROUP_COLUMNS = 64;
 
 /** What tells the figures of a cell of one parameter. @param {CellAt} cell */
 export function seriesQuery({ row, stat, first, last }) {
@@ -50,23 +51,27 @@ export function figuresOf({ first_steps, steps, values, min, max, samples }) {
 
 /**
  * What tells the figure of a cell of several parameters, and in which of them it is; of a mean, which is in none, the
- * figure alone.
+ * figure alone. As many columns are asked for as keep the answer to the steps of the cell.
  * @param {CellAt & {of: CellFigure}} cell
  */
 export function groupQuery({ row, stat, of, first, last }) {
-  return `heatmap?${new URLSearchParams({ match: row, stat, of, from: String(first), to: String(last), columns: "1", rows: of === "mean" ? "1" : String(GROUP_ROWS) })}`;
+  return `heatmap?${new URLSearchParams({ match: row, stat, of, from: String(first), to: String(last), columns: String(GROUP_COLUMNS), rows: of === "mean" ? "1" : String(GROUP_ROWS) })}`;
 }
 
 /**
- * The figure, and the row inside of the cell's in which it is; null where no value is finite.
- * @param {{rows: readonly {name: string, values: readonly (number | null)[]}[]}} answer
- * @param {CellFigure} of
+ * The figure, and the row inside of the cell's in which it is; null where no value is finite, or where the answer does
+ * not tell: the mean of several columns, and columns that hold steps beside the cell's.
+ * @param {{first: readonly number[], last: readonly number[], rows: readonly {name: string, values: readonly (number | null)[]}[]}} answer
+ * @param {CellAt & {of: CellFigure}} cell
  * @returns {{value: number, row: string} | null}
  */
-export function groupFigureOf({ rows }, of) {
-  const values = rows.map((each) => each.values[0] ?? null);
-  const place = placeOf(values, (one, other) => (of === "min" ? one < other : one > other));
-  return place < 0 ? null : { value: values[place] ?? 0, row: rows[place].name };
+export function groupFigureOf({ first, last, rows }, cell) {
+  const beside = first.some((step) => step < cell.first) || last.some((step) => step > cell.last);
+  if (beside || (cell.of === "mean" && first.length > 1)) return null;
+  const beats = (/** @type {number} */ one, /** @type {number} */ other) => (cell.of === "min" ? one < other : one > other);
+  const figures = rows.map(({ values }) => values[placeOf(values, beats)] ?? null);
+  const place = placeOf(figures, beats);
+  return place < 0 ? null : { value: figures[place] ?? 0, row: rows[place].name };
 }
 
 /**

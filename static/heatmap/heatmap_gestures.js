@@ -12,7 +12,7 @@
  * @property {() => void} leave
  * @property {(x: number, y: number) => void} open
  * @property {(key: string, shift: boolean) => boolean} press is it a key of the heat map?
- * @property {(y: number) => boolean} isAxis is this height on the axis of steps, along which a drag chooses?
+ * @property {(y: number) => boolean} chooses does a drag from this height choose steps, also without Shift? Else it pans
  */
 import { followWheel } from "../base/wheel.js";
 
@@ -50,7 +50,7 @@ export class HeatmapGestures {
   #down(event) {
     if (event.button !== 0) return;
     this.canvas.setPointerCapture(event.pointerId);
-    const brushing = event.shiftKey || this.actions.isAxis(event.offsetY);
+    const brushing = event.shiftKey || this.actions.chooses(event.offsetY);
     this.#drag = { x: event.offsetX, y: event.offsetY, last: event.offsetX, moved: false, brushing };
   }
 

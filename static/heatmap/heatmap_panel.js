@@ -107,12 +107,17 @@ export class HeatmapPanel {
       choose: (from, to) => this.#choose(from, to),
       cancel: () => this.#drawBrush(null),
       whole: () => this.movement.choose(null),
-      point: (x, y) => this.#point(x, y),
+      point: (x, y) => {
+        this.#spoken = false;
+        this.#point(x, y);
+      },
       leave: () => this.#leave(),
       open: (x, y) => this.#open(this.#rowAt(y), x),
       press: (key, shift) => this.#press(key, shift),
-      isAxis: (y) => y > TOP + (this.#layout?.height ?? Infinity),
+      // Along the axis, and over the whole run, which cannot be moved.
+      chooses: (y) => this.movement.range === null || y > TOP + (this.#layout?.height ?? Infinity),
     });
+    this.canvas.addEventListener("blur", () => this.#leave());
   }
 
   get folded() {
@@ -173,7 +178,8 @@ export class HeatmapPanel {
     const { step } = this.crosshair;
     this.drawing.draw({
       overview,
-      detail,
+      // Over the whole run, which is not asked for again in detail, what is finer would look lower.
+      detail: this.movement.range === null ? null : detail,
       range,
       domain: view.colors === null ? this.#domain : [Math.log10(view.colors[0]), Math.log10(view.colors[1])],
       tokens,
@@ -289,6 +295,8 @@ export class HeatmapPanel {
 
   /** Where the pointer is over the cells. @type {[number, number] | null} */
   #pointer = null;
+  /** Is what is there said, too: did the keyboard lead to it? */
+  #spoken = false;
 
   /** @param {readonly [number, number] | null} brush */
   #drawBrush(brush) {
@@ -308,6 +316,7 @@ export class HeatmapPanel {
   }
 
   /**
+   * Show what is at a place; say it where the keyboard led to it.
    * @param {number} x
    * @param {number} y
    */
@@ -321,6 +330,7 @@ export class HeatmapPanel {
     this.#ask();
     const lines = inside ? this.#linesAt(axis.wholeStepAt(x), axis) : this.#row < 0 ? [] : [this.#rowWords(this.#row)];
     this.#showTip(lines, x, y);
+    if (this.#spoken) this.#say(lines.join(". "));
   }
 
   /**
@@ -350,7 +360,7 @@ export class HeatmapPanel {
       return series === null || series.samples === 0 ? lines : exactLines(lines, figuresOf(series), stat);
     }
     const rows = this.cellReader.answer(groupQuery(cell));
-    const figure = rows === null ? null : groupFigureOf(rows, of);
+    const figure = rows === null ? null : groupFigureOf(rows, cell);
     return figure === null ? lines : groupLines(lines, figure, cell);
   }
 
@@ -383,6 +393,8 @@ export class HeatmapPanel {
 
   #leave() {
     this.#pointer = null;
+    this.#spoken = false;
+    this.#say("");
     this.#row = -1;
     this.tip.hidden = true;
     this.crosshair.point(null);
@@ -406,7 +418,27 @@ export class HeatmapPanel {
     }
     const inside = rowToOpen(name, overview.subject.within);
     if (inside !== null) this.actions.onOpen(inside);
-    else this.#say(`${name}: these share a row, because there is no room for one each. A larger window has more.`);
+    else this.#tellOfSharing(name, row, x);
+  }
+
+  /**
+   * @param {string} name of a row that cannot be opened
+   * @param {number} row
+   * @param {number} x
+   */
+  #tellOfSharing(name, row, x) {
+    const sentence = "These share a row, because there is no room for one each. A larger window has more.";
+    const layout = this.#layout;
+    if (layout !== null) this.#showTip([name, sentence], x, this.#middleOf(row, layout));
+    this.#say(`${name}: ${sentence}`);
+  }
+
+  /**
+   * @param {number} row
+   * @param {import("./heatmap_layout.js").Layout} layout
+   */
+  #middleOf(row, layout) {
+    return TOP + (row + 0.5) * layout.rowHeight;
   }
 
   /** @param {string} sentence */
@@ -445,10 +477,8 @@ export class HeatmapPanel {
     const stride = Math.max(1, Math.round(2 / axis.perStep));
     const [first, last] = axis.range;
     const step = Math.min(last, Math.max(first, (this.crosshair.step ?? Math.floor((first + last) / 2)) + columns * stride));
-    this.crosshair.point(step);
-    const place = /** @type {[number, number]} */ ([axis.xOf(step + 0.5), TOP + (this.#row + 0.5) * layout.rowHeight]);
-    this.#say(this.#linesAt(step, axis).join(". "));
-    this.#point(...place);
+    this.#spoken = true;
+    this.#point(axis.xOf(step + 0.5), this.#middleOf(this.#row, layout));
   }
 }
 

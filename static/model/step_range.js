@@ -7,6 +7,9 @@
 /** The fewest steps that are shown: fewer would be bars without a neighbour. */
 export const FEWEST_STEPS = 4;
 
+/** Zooming out shows the whole run where it would show so much of it. */
+const NEARLY_WHOLE = 0.98;
+
 /** @param {StepRange} range */
 export function spanOf([first, last]) {
   return last - first + 1;
@@ -22,6 +25,7 @@ export function spanOf([first, last]) {
  */
 export function zoomed(range, factor, at, whole) {
   const span = Math.min(spanOf(whole), Math.max(Math.min(FEWEST_STEPS, spanOf(whole)), Math.round(spanOf(range) * factor)));
+  if (factor > 1 && span >= spanOf(whole) * NEARLY_WHOLE) return null;
   const share = (at - range[0]) / spanOf(range);
   return placed(Math.round(at - share * span), span, whole);
 }

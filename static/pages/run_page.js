@@ -312,7 +312,10 @@ export class RunPage {
    */
   showEvent(event) {
     this.view.showEvent(event, this.state.step);
-    if (this.state.loaded) this.view.keepKnown(this.state.parameters.map(({ name }) => name));
+    if (this.state.loaded) {
+      this.view.keepKnown(this.state.parameters.map(({ name }) => name));
+      for (const name of this.view.selected) this.panels.reveal(name, this.view);
+    }
     this.panels.lines.data.hurry();
     this.#changed();
   }
@@ -321,12 +324,10 @@ export class RunPage {
   goToEvents() {
     const [latest] = openAlerts(this.state.events);
     this.view.chooseLog("events");
-    if (latest === undefined) {
-      this.#changed();
-      return;
-    }
-    this.showEvent(latest);
-    this.panels.events.list.goTo(latest.id);
+    if (latest === undefined) this.#changed();
+    else this.showEvent(latest);
+    const shown = latest ?? this.state.events[0];
+    if (shown !== undefined) this.panels.events.list.goTo(shown.id);
   }
 
   /** @param {import("../model/events.js").EventFilter} filter */

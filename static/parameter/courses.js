@@ -22,12 +22,13 @@ const MARGINS = 100;
 const CONFIG = Object.freeze({ doubleClick: false });
 
 /**
- * The points that have a value: between two of them the line goes on, for not every sample takes each statistic.
+ * The points that have a value, in a bucket any: between two of them the line goes on, for not every sample takes
+ * each statistic.
  * @param {Omit<import("../charts/track.js").Track, "samples">} track
  */
 export function taken(track) {
-  const { steps, values, nonfinite } = track;
-  const kept = [...steps.keys()].filter((i) => values[i] !== null || nonfinite[i] !== "");
+  const { steps, values, max, nonfinite } = track;
+  const kept = [...steps.keys()].filter((i) => values[i] !== null || max[i] !== null || nonfinite[i] !== "");
   return eachColumn(track, (column) => kept.map((i) => column[i]));
 }
 
@@ -53,8 +54,9 @@ export class Courses {
       const latest = element("span", { class: "muted" });
       const plot = element("div", { class: "plot" });
       const hint = element("p", { class: "muted" });
-      box.append(element("figure", {}, element("figcaption", {}, element("strong", {}, label), " ", latest), plot, hint));
-      return { stat: /** @type {StatisticName} */ (stat), store, latest, plot, hint };
+      const figure = element("figure", {}, element("figcaption", {}, element("strong", {}, label), " ", latest), plot, hint);
+      box.append(figure);
+      return { stat: /** @type {StatisticName} */ (stat), store, figure, latest, plot, hint };
     });
   }
 
@@ -76,8 +78,9 @@ export class Courses {
     this.fetchedAt = -Infinity;
   }
 
+  /** Points that a plot has room for; it is hidden itself before there is something to draw. */
   get #room() {
-    return Math.max(100, this.courses[0].plot.clientWidth - MARGINS);
+    return Math.max(100, this.courses[0].figure.clientWidth - MARGINS);
   }
 
   /** A plot tells of gestures once it is drawn. @param {HTMLElement} plot */
@@ -119,7 +122,7 @@ export class Courses {
     const everySample = series?.steps.length === series?.samples;
     const line = { ...(series ?? trackOf({ steps: [], values: [] })), name, everySample, color: tokens["series-1"], mark: "" };
     const missing = emptyWords([line], range, stat);
-    plot.hidden = values.length === 0 || missing !== "";
+    plot.hidden = !(series?.max.some((value) => value !== null) ?? false) || missing !== "";
     hint.hidden = !plot.hidden;
     setText(hint, series === undefined ? "Reading it …" : missing || "No value in these steps.");
     setText(latest, values.length === 0 ? "" : formatNumber(values[values.length - 1]));

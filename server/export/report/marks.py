@@ -49,7 +49,7 @@ MARKS: Mapping[State, Mark] = MappingProxyType(
         ),
         State.FROZEN: Mark(
             "frozen",
-            "Frozen: requires_grad is False.",
+            "Its requires_grad is False.",
             "M8 1.5V14.5M2.4 4.75L13.6 11.25M13.6 4.75L2.4 11.25",
         ),
         State.PRESENT: Mark(

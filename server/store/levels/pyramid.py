@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...protocol.states import WORST_FIRST, State
-from ...protocol.statistics import SHARED_OUT, STATES_CODE
+from ...protocol.statistics import OCCASIONAL, STATES_CODE
 from .codec import compress, decompress
 from .rounding import PYRAMID_BITS, Values, round_down, round_nearest, round_up, spare_bits
 
@@ -184,8 +184,8 @@ def _positive(values: Values) -> NDArray[np.bool_]:
 
 
 def _last(statistic: int, last: Array, measured: Array) -> Array:
-    """Return the value of the last sample; of what is measured in turn, the last that there is."""
-    if statistic not in SHARED_OUT:
+    """Return the value of the last sample; of what not every sample has, the last that there is."""
+    if statistic not in OCCASIONAL:
         return last[:, -1]
     there = measured > 0
     places = last.shape[1] - 1 - np.argmax(there[:, ::-1], axis=1)

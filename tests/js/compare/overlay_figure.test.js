@@ -13,7 +13,7 @@ const TOKENS = { "series-1": "#111111", "series-2": "#222222", line: "#cccccc", 
  * @returns {any}
  */
 function compared(name, metrics) {
-  const rows = Object.entries(metrics).map(([key, [steps, values]]) => [key, { steps, values }]);
+  const rows = Object.entries(metrics).map(([key, [steps, values]]) => [key, { first_steps: steps, steps, values, min: values, max: values }]);
   const last = Math.max(...Object.values(metrics).flatMap(([steps]) => steps));
   const times = { steps: [0, last], times: [1000, 1000 + last * 10] };
   return { label: name, steps: [0, last], times, metrics: Object.fromEntries(rows) };
@@ -58,4 +58,11 @@ test("by time each run begins at 0, in a unit that is read well", () => {
   const { data, layout } = overlayFigure("loss", RUNS, "time", TOKENS);
   assert.deepEqual(data.map(({ x }) => x), [[10 / 60, 500 / 60], [100 / 60, 2000 / 60]]);
   assert.equal(layout.xaxis.ticksuffix, " min");
+});
+
+test("of a bucket the least and the greatest value are drawn, and a spike in it is seen", () => {
+  const run = compared("a", { loss: [[10, 20, 30], [1, 2, null]] });
+  Object.assign(run.metrics.loss, { first_steps: [1, 11, 21], min: [0.5, 2, null], max: [90, 2, null] });
+  const [line] = overlayFigure("loss", [run], "step", TOKENS).data;
+  assert.deepEqual([line.x, line.y], [[1, 10, 20, 30], [0.5, 90, 2, null]]);
 });

@@ -33,19 +33,28 @@ test("the words tell one value of one sample, and three with their steps of seve
 });
 
 test("of several parameters the figure is told with the row that has it", () => {
-  const rows = (/** @type {[string, number | null][]} */ ...found) => ({ rows: found.map(([name, value]) => ({ name, parameters: 1, values: [value], states: [] })) });
-  const answer = rows(["m.a", 2], ["m.b", null], ["m.c", 9.5], ["m.d", 0]);
-  assert.deepEqual(groupFigureOf(answer, "max"), { value: 9.5, row: "m.c" });
-  assert.deepEqual(groupFigureOf(answer, "min"), { value: 0, row: "m.d" });
-  assert.equal(groupFigureOf(rows(["m.a", null]), "max"), null);
   const cell = { row: "m", stat: /** @type {const} */ ("grad_norm"), first: 10, last: 12 };
+  const answer = (/** @type {[string, ...(number | null)[]][]} */ ...found) => ({ first: [10, 12], last: [11, 12], rows: found.map(([name, ...values]) => ({ name, values })) });
+  const rows = answer(["m.a", 2, 3], ["m.b", null, null], ["m.c", 1, 9.5], ["m.d", 0, 4]);
+  assert.deepEqual(groupFigureOf(rows, { ...cell, of: "max" }), { value: 9.5, row: "m.c" });
+  assert.deepEqual(groupFigureOf(rows, { ...cell, of: "min" }), { value: 0, row: "m.d" });
+  assert.equal(groupFigureOf(answer(["m.a", null, null]), { ...cell, of: "max" }), null);
   assert.equal(groupLines(LINES, { value: 9.5, row: "m.c" }, { ...cell, of: "max" })[2], "Gradient norm, greatest: 9.50 in c");
   assert.equal(groupLines(LINES, { value: 9.5, row: "m" }, { ...cell, of: "mean" })[2], "Gradient norm, mean: 9.50");
+});
+
+test("an answer about other steps than the cell's, and the mean of several columns, tell nothing", () => {
+  const cell = { row: "m", stat: /** @type {const} */ ("grad_norm"), first: 10, last: 12 };
+  const rows = [{ name: "m", values: [3] }];
+  assert.equal(groupFigureOf({ first: [9], last: [12], rows }, { ...cell, of: "max" }), null);
+  assert.equal(groupFigureOf({ first: [10], last: [13], rows }, { ...cell, of: "max" }), null);
+  assert.equal(groupFigureOf({ first: [10, 12], last: [11, 12], rows: [{ name: "m", values: [3, 4] }] }, { ...cell, of: "mean" }), null);
+  assert.deepEqual(groupFigureOf({ first: [10], last: [12], rows }, { ...cell, of: "mean" }), { value: 3, row: "m" });
 });
 
 test("a parameter is asked for by its name, a module by what it matches", () => {
   const cell = { row: "a b", stat: /** @type {const} */ ("grad_norm"), first: 10, last: 12 };
   assert.equal(seriesQuery(cell), "series?parameter=a+b&stat=grad_norm&from=10&to=12&points=600");
-  assert.equal(groupQuery({ ...cell, of: "max" }), "heatmap?match=a+b&stat=grad_norm&of=max&from=10&to=12&columns=1&rows=512");
+  assert.equal(groupQuery({ ...cell, of: "max" }), "heatmap?match=a+b&stat=grad_norm&of=max&from=10&to=12&columns=64&rows=256");
   assert.match(groupQuery({ ...cell, of: "mean" }), /&rows=1$/);
 });

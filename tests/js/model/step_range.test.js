@@ -13,6 +13,8 @@ test("the step under the pointer stays where it is", () => {
 
 test("zooming ends at the whole run, and at a few steps", () => {
   assert.equal(zoomed([10, 900], 1.5, 500, WHOLE), null);
+  assert.equal(zoomed([10, 900], 1.102, 500, WHOLE), null);
+  assert.deepEqual(zoomed([10, 900], 1.09, 500, WHOLE), [0, 970]);
   assert.deepEqual(zoomed([10, 13], 0.1, 11, WHOLE), [10, 13]);
   assert.equal(zoomed([5, 6], 0.5, 5, [5, 6]), null);
 });

@@ -73,6 +73,8 @@ def sample(made: Recorded, place: int) -> Sample:
         int(Statistic.GRAD_NORM): made.norms[place],
         int(Statistic.WEIGHT_NORM): made.weights[place],
     }
+    if place % 10 == 0:
+        values[int(Statistic.GRAD_MAX)] = made.norms[place] / 2
     return Sample(place + 1, place, place / 3, place % 7 == 0, made.states[place], values)
 
 

@@ -104,6 +104,20 @@ def test_what_is_measured_in_turn_has_its_last_value(
     np.testing.assert_array_equal(latest.weight_norm, np.nanmax(made.weights[-3:], axis=0))
 
 
+def test_what_each_tenth_sample_has_is_in_every_bucket(
+    connection: Connection, record: Record
+) -> None:
+    """The last value of a bucket is the last that was measured in it."""
+    made = record([1000] * 5, 3)
+    merge_all(connection, made.run)
+    for points in (10, 2000):
+        (row,) = series_rows(connection, made.run, ["p0"], "grad_max", None, None, points)
+        assert isinstance(row, SeriesRow)
+        assert row.samples == 500 - np.isnan(made.norms[::10, 0]).sum()
+        assert sum(value is None for value in row.values) < 0.05 * len(row.values)
+        assert row.values[-1] == pytest.approx(float(made.norms[4990, 0] / 2), rel=COARSE)
+
+
 def test_a_range_is_read_from_the_level_that_suits_it(
     connection: Connection, record: Record
 ) -> None:
