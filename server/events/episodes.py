@@ -60,13 +60,19 @@ class Streaks:
         self._length = length
         self._counts: NDArray[np.int64] = np.zeros(0, np.int64)
         self._began: NDArray[np.int64] = np.zeros(0, np.int64)
+        self._step = -1
+        """The step of the latest sample."""
 
     def extend(self, step: int, so: Mask, counted: Mask | None = None) -> Positions:
         """Count one sample more where it is so, begin anew where not; return who reaches `length`.
 
-        Those that are not `counted` stay as they are.
+        Those that are not `counted` stay as they are. Where the job went back to a checkpoint, what
+        was not told yet begins anew: its steps do not follow each other.
         """
         self._grow(len(so))
+        if step < self._step:
+            self._counts[self._counts < self._length] = 0
+        self._step = step
         counts = self._counts[: len(so)]
         if not so.any() and not counts.any():
             return NOBODY

@@ -39,7 +39,7 @@ def append_events(connection: Connection, run: str, findings: Sequence[Finding])
             "level": each.level,
             "time": each.time,
             "step": each.step,
-            "last_step": each.step if each.last_step is None else each.last_step,
+            "last_step": max(each.step, each.last_step or 0),
             "count": len(each.parameters),
             "members": pack_members(each.parameters),
             "sentence": _sentence(connection, run, each),

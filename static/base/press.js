@@ -1,5 +1,5 @@
 /**
- * Is a button of the mouse, a finger or a pen down? What is drawn by itself meanwhile could take away what is
+ * Is the first button of the mouse, a finger or a pen down? What is drawn by itself meanwhile could take away what is
  * pressed: a click is given to what was there both at the press and at the release. Charts take presses as
  * gestures, which are drawn as they go.
  */
@@ -9,8 +9,8 @@ export class Press {
   /** @param {() => void} onEnd */
   constructor(onEnd) {
     this.held = false;
-    const begin = (/** @type {PointerEvent} */ { target }) => {
-      this.held = target instanceof Element && target.closest(CHARTS) === null;
+    const begin = (/** @type {PointerEvent} */ { target, button, ctrlKey }) => {
+      this.held = button === 0 && !ctrlKey && target instanceof Element && target.closest(CHARTS) === null;
     };
     const end = () => {
       if (!this.held) return;
@@ -20,6 +20,9 @@ export class Press {
     document.addEventListener("pointerdown", begin, { capture: true });
     document.addEventListener("pointerup", end, { capture: true });
     document.addEventListener("pointercancel", end, { capture: true });
+    // A release of which the page is not told: over a menu of the browser's, or outside of the window.
+    document.addEventListener("contextmenu", end, { capture: true });
+    document.addEventListener("pointermove", ({ buttons }) => buttons === 0 && end(), { capture: true, passive: true });
     window.addEventListener("blur", end);
   }
 }

@@ -18,6 +18,7 @@
  *
  * @typedef {object} ComparedRun
  * @property {Side} side
+ * @property {number} place among the sides of the address, which gives it its colour
  * @property {RunRow} run
  * @property {string} label what it is called: its steps too, when it is not all of them
  * @property {StepRange} steps the first and the last
@@ -38,10 +39,11 @@ const MOST_NORMS = 4096;
 
 /**
  * @param {Side} side
+ * @param {number} place
  * @param {boolean} isMean are norms wanted over all steps, since some side is a range? Else the latest are.
  * @returns {Promise<ComparedRun>}
  */
-export async function fetchRun(side, isMean) {
+export async function fetchRun(side, place, isMean) {
   const api = `/api/runs/${encodeURIComponent(side.id)}`;
   const steps = rangeQuery(side);
   const [run, packed, metrics, times, commands, optimizers, means] = await Promise.all([
@@ -56,6 +58,7 @@ export async function fetchRun(side, isMean) {
   const parameters = rowsOf(packed);
   return {
     side,
+    place,
     run,
     label: side.range === null ? run.name : `${run.name}, steps ${side.range.map(formatCount).join(" to ")}`,
     steps: side.range ?? [0, run.step],

@@ -68,7 +68,7 @@ function nothing(runs) {
  * @param {readonly ComparedRun[]} runs
  */
 export function runHeads(runs) {
-  return runs.map(({ run, label }, place) =>
+  return runs.map(({ run, label, place }) =>
     element("th", { scope: "col", class: "run", title: run.id }, swatch(place), visible(label)),
   );
 }

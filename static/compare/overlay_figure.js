@@ -37,10 +37,10 @@ export function metricNames(runs) {
 export function overlayFigure(name, runs, align, tokens) {
   const axes = runs.map((run) => alignedAxis(run, align));
   const { unit, seconds } = timeUnit(align === "time" ? Math.max(0, ...axes.map(({ ends }) => ends?.[1] ?? 0)) : 0);
-  const data = runs.flatMap(({ label, metrics }, place) => {
+  const data = runs.flatMap(({ label, metrics, place }, i) => {
     const metric = metrics[name];
     if (metric === undefined) return [];
-    const points = extremes(metric).map(({ step, y }) => ({ x: axes[place].positionOf(step), y })).filter(({ x }) => x !== null);
+    const points = extremes(metric).map(({ step, y }) => ({ x: axes[i].positionOf(step), y })).filter(({ x }) => x !== null);
     return [
       {
         type: "scatter",

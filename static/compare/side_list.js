@@ -32,9 +32,9 @@ export class SideList {
    * @param {readonly Side[]} sides those of the address, also such as cannot be read
    */
   render(runs, sides) {
-    const items = runs.map((compared, place) => {
+    const items = runs.map((compared) => {
       const key = sideText(compared.side);
-      const item = this.#items.get(key) ?? this.#made(compared, place, sides);
+      const item = this.#items.get(key) ?? this.#made(compared, sides);
       this.#items.set(key, item);
       this.#fill(item, compared, sides);
       return item;
@@ -44,10 +44,9 @@ export class SideList {
 
   /**
    * @param {ComparedRun} compared
-   * @param {number} place among those that can be read
    * @param {readonly Side[]} sides
    */
-  #made({ run, label, side, steps }, place, sides) {
+  #made({ run, label, side, place, steps }, sides) {
     const name = visible(label);
     const range = side.range === null ? "" : `?from=${side.range[0]}&to=${side.range[1]}`;
     const form = element("form", { class: "steps" });

@@ -52,6 +52,8 @@ export class HeatmapData {
     /** When a request may be tried again after one that failed, and the whole run after it has grown. */
     this.retryAt = -Infinity;
     this.followAt = -Infinity;
+    /** @type {number | null} the step of the latest sample when the whole run was asked for */
+    this.followed = null;
     this.outdated = false;
     /** @type {Wanted | null} */
     this.wanted = null;
@@ -85,7 +87,7 @@ export class HeatmapData {
     });
     this.fetching = false;
     if (cells === null) this.retryAt = this.now() + RETRY_MS;
-    else this.#take({ ...wanted, range: missing, cells }, this.now() - start);
+    else this.#take({ ...wanted, range: missing, cells }, wanted.latest, this.now() - start);
     this.onChange();
   }
 
@@ -97,8 +99,9 @@ export class HeatmapData {
     const { overview, detail } = this;
     if (this.now() < this.retryAt) return undefined;
     if (overview === null || !isAbout(overview, subject, room)) return null;
-    const grown = latest !== null && latest > (overview.cells.steps?.[1] ?? -1) && this.now() >= this.followAt;
-    if (this.outdated || (range === null && grown)) return null;
+    // A job that was resumed goes back: other than before, and not only later.
+    const moved = latest !== null && latest !== this.followed && latest !== overview.cells.steps?.[1] && this.now() >= this.followAt;
+    if (this.outdated || (range === null && moved)) return null;
     if (range === null) return undefined;
     return detail !== null && isAbout(detail, subject, room) && sameRange(detail.range, range) ? undefined : range;
   }
@@ -106,9 +109,10 @@ export class HeatmapData {
   /**
    * Keep an answer, unless another subject is wanted by now.
    * @param {Answer} answer
+   * @param {number | null} latest step of the latest sample when it was asked for
    * @param {number} took ms
    */
-  #take(answer, took) {
+  #take(answer, latest, took) {
     if (this.wanted !== null && !isAbout(answer, this.wanted.subject, this.wanted.room)) return;
     const { subject, room, range, cells } = answer;
     if (range !== null) {
@@ -116,6 +120,7 @@ export class HeatmapData {
       return;
     }
     this.overview = { subject, room, range, cells };
+    this.followed = latest;
     this.outdated = false;
     this.followAt = this.now() + Math.max(FOLLOW_MS, took * FOLLOW_SHARE);
     if (this.detail !== null && !isAbout(this.detail, subject, room)) this.detail = null;

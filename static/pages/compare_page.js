@@ -56,7 +56,7 @@ export class ComparePage {
     this.loading = true;
     const { sides } = this.view;
     const isMean = sides.some(({ range }) => range !== null);
-    const answers = await Promise.allSettled(sides.map((side) => fetchRun(side, isMean)));
+    const answers = await Promise.allSettled(sides.map((side, place) => fetchRun(side, place, isMean)));
     this.loading = false;
     this.runs = answers.flatMap((each) => (each.status === "fulfilled" ? [each.value] : []));
     const failures = answers.flatMap((each) => (each.status === "rejected" ? [String(each.reason.message)] : []));
@@ -73,7 +73,7 @@ export class ComparePage {
   #tell() {
     const hint = byId("hint", HTMLElement);
     hint.hidden = this.runs.length > 1;
-    const few = this.runs.length === 0 ? "No run is named" : "One run is named";
+    const few = fewWords(this.view.sides.length, this.runs.length);
     const canSplit = this.runs.some(({ side, run }) => withAnotherRange([side], 0, run.step) !== null);
     const ranges = canSplit ? " “Another range” below compares two ranges of its steps." : "";
     setText(hint, `${few}: choose two to ${MOST_RUNS} in the list of runs, or name them in the address, as /compare?run=…&run=….${ranges}`);
@@ -138,4 +138,14 @@ function newFigure(name) {
   const figure = element("figure", {}, element("figcaption", {}, visible(name)), element("div", { class: "plot" }));
   figure.dataset["metric"] = name;
   return figure;
+}
+
+/**
+ * @param {number} named
+ * @param {number} read one at most
+ */
+function fewWords(named, read) {
+  if (named === 0) return "No run is named";
+  if (read === 0) return named === 1 ? "The run that is named cannot be read" : "None of the runs that are named can be read";
+  return named === 1 ? "One run is named" : "Only one of the runs that are named can be read";
 }

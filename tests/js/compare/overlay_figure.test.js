@@ -10,18 +10,19 @@ const TOKENS = { "series-1": "#111111", "series-2": "#222222", line: "#cccccc", 
 /**
  * @param {string} name
  * @param {Record<string, [number[], (number | null)[]]>} metrics
+ * @param {number} [place]
  * @returns {any}
  */
-function compared(name, metrics) {
+function compared(name, metrics, place = 0) {
   const rows = Object.entries(metrics).map(([key, [steps, values]]) => [key, { first_steps: steps, steps, values, min: values, max: values }]);
   const last = Math.max(...Object.values(metrics).flatMap(([steps]) => steps));
   const times = { steps: [0, last], times: [1000, 1000 + last * 10] };
-  return { label: name, steps: [0, last], times, metrics: Object.fromEntries(rows) };
+  return { label: name, place, steps: [0, last], times, metrics: Object.fromEntries(rows) };
 }
 
 const RUNS = [
   compared("<b>a</b>", { loss: [[1, 50], [2, 1]] }),
-  compared("b", { loss: [[10, 200], [3, 0.5]], accuracy: [[1], [0.5]] }),
+  compared("b", { loss: [[10, 200], [3, 0.5]], accuracy: [[1], [0.5]] }, 1),
 ];
 
 test("each run is a line in its colour, its name text and no markup", () => {

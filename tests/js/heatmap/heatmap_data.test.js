@@ -68,3 +68,12 @@ test("a request that failed is tried again after a while, and what is there stay
   assert.deepEqual(data.detail?.range, [0, 1]);
   assert.equal(data.failure, "");
 });
+
+test("the whole run is asked for again when the run is at another step, also at an earlier one", async () => {
+  const { data, clock, asked } = dataOf(async () => PACKED);
+  for (const latest of [9, 9, 5, 5, 6]) {
+    clock.now += 10_000;
+    await data.fetchMissing({ ...WANTED, latest });
+  }
+  assert.equal(asked.length, 3);
+});

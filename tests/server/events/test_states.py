@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
+from gradgate.server.events.finding import Finding
 from gradgate.server.events.watch import Watch
+from gradgate.server.protocol.frames import Sample
+from gradgate.server.protocol.statistics import Statistic
 from tests.support.detecting import Sampled
 from tests.support.probing import ABSENT, FROZEN, PRESENT, STALE, ZERO
 
@@ -63,6 +67,21 @@ def test_weights_that_do_not_move_are_told_of(sampled: Sampled, ratio: float) ->
     told = [("not_moving", 2, 5, [0])] if ratio == 0 else []
     seen = [(each.kind, each.step, each.last_step, each.parameters.tolist()) for each in found]
     assert seen == told
+
+
+def test_what_lasts_begins_anew_where_the_job_went_back(watch: Watch) -> None:
+    """Its steps follow each other, and none of them is one that was taken back."""
+
+    def still(step: int) -> list[Finding]:
+        values = {
+            int(Statistic.GRAD_NORM): np.ones(1, np.float32),
+            int(Statistic.UPDATE_RATIO): np.zeros(1, np.float32),
+        }
+        sample = Sample(step, step, float(step), False, np.array([PRESENT], np.uint8), values)
+        return watch.see_sample(sample, step)
+
+    found = [each for step in (998, 999, 300, 301, 302) for each in still(step)]
+    assert [(each.step, each.last_step) for each in found] == [(300, 302)]
 
 
 def test_what_was_told_is_not_told_again_after_a_restart(watch: Watch, sampled: Sampled) -> None:

@@ -123,6 +123,13 @@ def test_what_happened_after_a_job_went_back_is_in_its_range(
     assert event_rows(connection, opened, limit=9, last_step=499) == []
 
 
+def test_an_event_never_ends_before_it_begins(connection: Connection, opened: str) -> None:
+    """Also one that lasts since a step from which the job went back."""
+    append_events(connection, opened, [finding(995, last_step=303), finding(7, last_step=9)])
+    rows = event_rows(connection, opened, limit=9)
+    assert [(row.step, row.last_step) for row in rows] == [(7, 9), (995, 995)]
+
+
 def test_figures_that_are_not_finite_are_null(connection: Connection, opened: str) -> None:
     """JSON has no word for them."""
     figures = {"ratio": float("inf"), "total": {"value": float("nan"), "median": 1.0}}
