@@ -89,7 +89,7 @@ class Focus:
         """The number of the latest look at each parameter in focus."""
         self._wanted = _Wanted()
         self._waits = False
-        """Somebody began to look at something since :meth:`take_waits`."""
+        """Somebody began to look at something since the latest look."""
         self._due = clock()
         self._look: _Look | None = None
         self._seconds = 0.0
@@ -179,15 +179,13 @@ class Focus:
                 return Distributions(step, look.time, seen)
         return None
 
-    def take_waits(self) -> bool:
-        """Return, once, whether somebody began to look at something and has seen nothing yet.
+    @property
+    def waits(self) -> bool:
+        """Whether somebody began to look at something since the latest look, and still does.
 
         As soon as a look may be taken: to be asked before would be of no use.
         """
-        waits = self._waits and self._may_look()
-        if waits:
-            self._waits = False
-        return waits
+        return self._waits and bool(self.watched) and self._may_look()
 
     def take_seconds(self) -> float:
         """Return what looks have taken of the training thread's time since the last call."""

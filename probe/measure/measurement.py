@@ -189,7 +189,8 @@ class Measurement:
 
     def end_step(self, step: int, spent: float, *, sampled: bool, late: bool) -> None:
         """Account for a step, in which the probe took ``spent`` seconds, and plan the next."""
-        if self.focus.take_waits():
+        if self.focus.waits:
+            # Until it is granted: the wait ends when a look begins.
             self.schedule.ask(step)
         beside = self.focus.take_seconds()
         self.schedule.end_step(step, spent, sampled=sampled, beside=beside)

@@ -27,7 +27,10 @@ class SamplingSchedule:
         """The step after which a sample out of turn was granted last."""
 
     def ask(self, step: int) -> None:
-        """Sample the coming step, since something began in ``step``, or not so soon again."""
+        """Sample the coming step, since something began in ``step``.
+
+        Refused so soon after another; who still needs a sample asks again in the next step.
+        """
         rest = min(self.pace.interval, LONGEST_REST)
         if self._asked_at is None or step - self._asked_at >= rest:
             self._asked, self._asked_at = True, step

@@ -80,14 +80,27 @@ def test_what_is_looked_at_has_its_gradient_and_weight() -> None:
     assert (weight.positive, weight.first) == ([4], 0)
 
 
-def test_whoever_begins_to_look_is_waited_for_once() -> None:
+def test_whoever_begins_to_look_is_waited_for_until_a_look_begins() -> None:
     """So that a sample can be taken for it; to say again what is looked at begins nothing."""
-    focus = Job(parameter(None), parameter(None)).focus
-    waits = [focus.take_waits()]
-    for watched in ([0], [0], [0, 1], [0], []):
-        focus.watch(watched, 30)
-        waits += [focus.take_waits(), focus.take_waits()]
-    assert waits == [False, True, False, False, False, True, False, False, False, False, False]
+    job = Job(parameter(None), parameter(None))
+    waits = [job.focus.waits]
+    for watched in ([0], [0], [0, 1], [0]):
+        job.focus.watch(watched, 30)
+        job.now += 1
+        waits += [job.focus.waits, job.focus.waits]
+        job.step()
+        job.now += 1
+        waits.append(job.focus.waits)
+    assert waits == [False, *[True, True, False], *[False] * 3, *[True, True, False], *[False] * 3]
+
+
+def test_nobody_is_waited_for_who_looks_no_more() -> None:
+    """A sample out of turn would be for nothing."""
+    job = Job(parameter(None))
+    job.focus.watch([0], 3)
+    assert job.focus.waits
+    job.now += 5
+    assert not job.focus.waits
 
 
 def test_whoever_begins_to_look_is_waited_for_as_soon_as_a_look_is_affordable() -> None:
@@ -96,12 +109,9 @@ def test_whoever_begins_to_look_is_waited_for_as_soon_as_a_look_is_affordable() 
     job.focus.watch([0], 1e20)
     assert job.step() is not None
     job.focus.watch([1], 1e20)
-    assert not job.focus.take_waits()
+    assert not job.focus.waits
     job.now += 1e12
-    assert [job.focus.take_waits(), job.focus.take_waits()] == [True, False]
-    job.focus.watch([0], 1e20)
-    assert job.step(seconds=1e12) is not None
-    assert not job.focus.take_waits()
+    assert job.focus.waits
 
 
 def test_looks_are_no_closer_together_than_anybody_sees() -> None:

@@ -14,6 +14,7 @@ from gradgate.probe.base.guard import Guard
 from gradgate.probe.base.states import State
 from gradgate.probe.measure.measurement import Measurement
 from gradgate.probe.measure.pace import Pace
+from gradgate.probe.measure.schedule import LONGEST_REST
 from gradgate.probe.model.sample import Sample
 from gradgate.probe.model.table import ParameterTable
 
@@ -21,7 +22,7 @@ from gradgate.probe.model.table import ParameterTable
 class Steps:
     """A model of two layers, an optimizer for each or one for both, and what is measured of it."""
 
-    def __init__(self, *, every: int = 1, several: bool = False) -> None:
+    def __init__(self, *, every: int = 1, several: bool = False, budget: float = 0.01) -> None:
         torch.manual_seed(0)
         self.model = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 1))
         groups = [list(layer.parameters()) for layer in self.model]
@@ -33,7 +34,7 @@ class Steps:
             models,
             self.optimizers,
             ParameterTable(models),
-            Pace(every, 0.01),
+            Pace(every, budget),
             Guard(),
             coming_step=lambda: 1,
             table_changed=lambda rows: None,
@@ -132,3 +133,17 @@ def test_nothing_is_left_behind() -> None:
         assert not parameter.grad.__dict__
     assert not steps.model._forward_hooks
     assert not steps.model._forward_pre_hooks
+
+
+def test_whoever_begins_to_look_soon_after_another_is_seen_when_a_sample_may_follow(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It is not forgotten until the next sample in turn."""
+    monkeypatch.setattr("gradgate.probe.measure.focus.INTERVAL", 0.0)
+    steps = Steps(every=10 * LONGEST_REST, budget=1e9)
+    for watched in ([0], [0, 1]):
+        steps.measurement.focus.watch(watched, 1e9)
+        for _ in range(LONGEST_REST - 10):
+            steps.step()
+    looks = [each.distributions for each in steps.measurement.collect(wait=True)[0]]
+    assert [look.step for look in looks if look] == [2, LONGEST_REST + 2]
