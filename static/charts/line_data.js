@@ -67,10 +67,10 @@ export class LineData {
     this.fetchedAt = -Infinity;
   }
 
-  /** The first step of the run, as far as it is known here. */
-  get firstStep() {
-    const [first] = stepRange([...this.series.byName.values(), ...this.metrics.tracks.map(([, track]) => track)]);
-    return Number.isFinite(first) ? first : 0;
+  /** The first and the last step that any line of the whole run has; null while none is known. @returns {StepRange | null} */
+  get steps() {
+    const [first, last] = stepRange([...this.series.byName.values(), ...this.metrics.tracks.map(([, track]) => track)]);
+    return first <= last ? [first, last] : null;
   }
 
   /**

@@ -14,7 +14,7 @@ import { Tabs } from "../base/tabs.js";
 import { STATISTICS } from "../link/statistics.js";
 import { isExplained } from "../model/explained.js";
 import { stepMarks } from "../model/step_marks.js";
-import { between } from "../model/step_range.js";
+import { around, between } from "../model/step_range.js";
 import { MAX_SELECTED, SMOOTHINGS, tabOf } from "../model/view_url.js";
 import { BucketExtremes } from "./bucket_extremes.js";
 import { ChartFiles, fileName } from "./chart_files.js";
@@ -65,7 +65,7 @@ export class LinePanel {
     this.movement = new RangeMovement({ onMove: () => this.#ask(), onRest: onRange });
     this.pointer = new LinePointer(chart, crosshair, new BucketExtremes(api), this.movement);
     this.chart = new LineChart(chart, byId("resolution", HTMLElement), this.pointer, (range) =>
-      this.movement.choose(range === null ? null : between(range[0] + 0.5, range[1] - 0.5, this.#whole)),
+      this.movement.choose(range === null ? null : between(range[0] + 0.5, range[1] - 0.5, around(this.#whole, this.movement.range))),
     );
     this.wholeButton = byId("lines-whole", HTMLButtonElement);
     this.wholeButton.addEventListener("click", () => this.movement.choose(null));
@@ -74,9 +74,9 @@ export class LinePanel {
     this.drawn = new Memo();
   }
 
-  /** The first and the latest step of the run. @returns {StepRange} */
+  /** The first and the latest step of the run: those of its samples, and of metrics that were logged before and behind them. */
   get #whole() {
-    return [Math.min(this.data.firstStep, this.state.step), this.state.step];
+    return around(this.state.steps, this.data.steps);
   }
 
   /** What is drawn, for files. */

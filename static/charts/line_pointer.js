@@ -179,12 +179,12 @@ export class LinePointer {
   }
 
   /**
-   * What a movement starts from.
+   * What a movement starts from: of the whole run what the lines take up, which may have begun late or ended early.
    * @param {LineScene} scene
    * @returns {import("./range_movement.js").Sight}
    */
-  #sight({ whole }) {
-    return { shown: this.movement.range ?? whole, whole };
+  #sight({ scale, whole }) {
+    return { shown: this.movement.range ?? scale.stepsOf(whole), whole };
   }
 
   /**

@@ -13,7 +13,7 @@
  * @property {(range: StepRange | null, moved: boolean) => void} onRest null for the whole run; were they moved to, bit by bit?
  *   Else they were chosen as they are.
  */
-import { panned, sameRange, spanOf, zoomed } from "../model/step_range.js";
+import { around, FEWEST_STEPS, panned, sameRange, spanOf, zoomed } from "../model/step_range.js";
 
 /** A movement that rests for so long is told. */
 const REST_MS = 180;
@@ -27,6 +27,8 @@ export class RangeMovement {
   #timer;
   /** Steps, less than one, that were panned and are not shown yet. */
   #left = 0;
+  /** What was zoomed and is less than a step, so that it is not shown yet. */
+  #factor = 1;
 
   /** @param {MovementActions} actions */
   constructor({ onMove, onRest }) {
@@ -44,14 +46,17 @@ export class RangeMovement {
   }
 
   /**
-   * Was there anything to zoom?
+   * Was there anything to zoom? What changes less than a step is kept for the next movement.
    * @param {number} factor above 1 for more steps
    * @param {number | null} at the step that stays where it is, null for the middle
    * @param {Sight} sight
    */
   zoom(factor, at, { shown, whole }) {
-    if (this.range === null && factor > 1) return false;
-    this.#moveTo(zoomed(shown, factor, at ?? (shown[0] + shown[1] + 1) / 2, whole));
+    const all = around(whole, shown);
+    const isLeast = spanOf(shown) <= Math.min(FEWEST_STEPS, spanOf(all));
+    if (factor > 1 ? this.range === null : isLeast) return false;
+    this.#factor *= factor;
+    this.#moveTo(zoomed(shown, this.#factor, at ?? (shown[0] + shown[1] + 1) / 2, all));
     return true;
   }
 
@@ -65,7 +70,7 @@ export class RangeMovement {
     this.#left += steps;
     const moved = Math.trunc(this.#left);
     this.#left -= moved;
-    if (moved !== 0) this.#moveTo(panned(this.range, moved, whole));
+    if (moved !== 0) this.#moveTo(panned(this.range, moved, around(whole, this.range)));
   }
 
   /** Show steps as they were chosen, null for the whole run: what was moved before is told, too, so that Back leads there. @param {StepRange | null} range */
@@ -97,6 +102,7 @@ export class RangeMovement {
   #moveTo(range) {
     if (sameRange(range, this.range)) return;
     this.range = range;
+    this.#factor = 1;
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => this.#rest(true), REST_MS);
     this.onMove();

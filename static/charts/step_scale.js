@@ -32,6 +32,16 @@ export class StepScale {
     return this.range[0] + 0.5 + (x - this.left) / this.perStep;
   }
 
+  /**
+   * The steps in sight that the run has.
+   * @param {StepRange} whole
+   * @returns {StepRange}
+   */
+  stepsOf(whole) {
+    const [first, last] = [Math.max(whole[0], Math.ceil(this.range[0])), Math.min(whole[1], Math.floor(this.range[1]))];
+    return first <= last ? [first, last] : whole;
+  }
+
   /** Is a step in sight? @param {number} step */
   holds(step) {
     return step >= this.range[0] && step <= this.range[1];

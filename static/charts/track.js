@@ -153,20 +153,21 @@ function worstState(state, other) {
 }
 
 /**
- * A track whose steps rise: of steps that a resumed job took again, what came later counts; values that were logged
- * at one step are all kept. A bucket of which only a
+ * A track whose steps rise: of steps that a resumed job took again, what came later counts. A bucket of which only a
  * part was taken again keeps its lowest and highest value, for its other steps.
  * @param {Track} track
+ * @param {boolean} several may a step have several values, all of which are kept, as metrics do? Else a second one is of a step taken again.
  * @returns {Track}
  */
-function risen(track) {
+function risen(track, several) {
   const { begins, steps, samples } = track;
   /** @type {Map<number, number>} the last step of what is kept, by place */
   const kept = new Map();
   let next = Infinity;
   for (let i = steps.length - 1; i >= 0; i -= 1) {
-    if (begins[i] > next || (begins[i] === next && steps[i] > next)) continue;
-    kept.set(i, steps[i] > next ? next - 1 : steps[i]);
+    const last = several ? next : next - 1;
+    if (begins[i] > last || (begins[i] === next && steps[i] > next)) continue;
+    kept.set(i, steps[i] > last ? next - 1 : steps[i]);
     next = begins[i];
   }
   const places = [...kept.keys()].reverse();
@@ -182,7 +183,7 @@ function risen(track) {
  */
 export function trackOfSeries({ first_steps, steps, values, min, max, states, samples }) {
   const nonfinite = states.map((state) => (state === "nonfinite" ? "NaN or infinity" : ""));
-  return risen({ begins: first_steps, steps, values, min, max, nonfinite, states, samples });
+  return risen({ begins: first_steps, steps, values, min, max, nonfinite, states, samples }, false);
 }
 
 /**
@@ -193,7 +194,7 @@ export function trackOfSeries({ first_steps, steps, values, min, max, states, sa
 export function trackOfMetric({ first_steps, steps, values, min, max, count, nan, posinf, neginf }) {
   const nonfinite = steps.map((_, i) => [nan[i] > 0 && "NaN", posinf[i] > 0 && "∞", neginf[i] > 0 && "−∞"].filter(Boolean).join(", "));
   const samples = count.reduce((sum, each) => sum + each, 0);
-  return risen({ begins: first_steps, steps, values, min, max, nonfinite, states: steps.map(() => ""), samples });
+  return risen({ begins: first_steps, steps, values, min, max, nonfinite, states: steps.map(() => ""), samples }, true);
 }
 
 /**

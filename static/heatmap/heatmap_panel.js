@@ -23,7 +23,7 @@ import { RangeMovement } from "../charts/range_movement.js";
 import { STATISTICS } from "../link/statistics.js";
 import { decadeDomain } from "../model/norm_scale.js";
 import { marksNear, stepMarks } from "../model/step_marks.js";
-import { between } from "../model/step_range.js";
+import { around, between } from "../model/step_range.js";
 import { CELL_FIGURES } from "../model/view_url.js";
 import { figuresOf, groupFigureOf, groupQuery, seriesQuery } from "./cell_figures.js";
 import { CellReader } from "./cell_reader.js";
@@ -312,7 +312,7 @@ export class HeatmapPanel {
     this.#drawBrush(null);
     const [axis, whole] = [this.#axis, this.#whole];
     if (axis === null || whole === null) return;
-    this.movement.choose(between(axis.wholeStepAt(from), axis.wholeStepAt(to), whole));
+    this.movement.choose(between(axis.wholeStepAt(from), axis.wholeStepAt(to), around(whole, this.movement.range)));
   }
 
   /**

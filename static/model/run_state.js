@@ -59,6 +59,8 @@ export class RunState {
     this.focus = new Focus();
     this.history = new SampleHistory(0, SPARK_SAMPLES);
     this.step = 0;
+    /** @type {number | null} of the first sample that is known of */
+    this.firstStep = null;
     /** @type {number | null} of the latest sample */
     this.sampleStep = null;
     /** @type {Sample | null} the latest that came live, whole even if the table was shorter then */
@@ -89,6 +91,16 @@ export class RunState {
     this.runCame = came;
     this.step = Math.max(this.step, run.step);
     this.sampleStep ??= run.sample_step;
+  }
+
+  /** The first and the latest step of the run, as far as they are known. @returns {import("./view_url.js").StepRange} */
+  get steps() {
+    return [Math.min(this.firstStep ?? this.step, this.step), this.step];
+  }
+
+  /** There is a sample of this step. @param {number} step */
+  reachBack(step) {
+    this.firstStep = Math.min(this.firstStep ?? step, step);
   }
 
   /**
@@ -173,6 +185,7 @@ export class RunState {
   applySample(sample) {
     this.step = Math.max(this.step, sample.step);
     this.sampleStep = sample.step;
+    this.reachBack(sample.step);
     this.skipped = sample.skipped;
     this.live = sample;
     this.#measureLive(sample);

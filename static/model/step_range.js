@@ -52,6 +52,16 @@ export function between(one, other, whole) {
 }
 
 /**
+ * The whole run, never narrower than what is in sight: nobody is moved away from where they are, such as behind the last step.
+ * @param {StepRange} whole
+ * @param {StepRange | null} shown null for the whole run
+ * @returns {StepRange}
+ */
+export function around(whole, shown) {
+  return shown === null ? whole : [Math.min(whole[0], shown[0]), Math.max(whole[1], shown[1])];
+}
+
+/**
  * So many steps from the first, moved into the run.
  * @param {number} first
  * @param {number} span

@@ -73,11 +73,12 @@ test("they are fetched anew where a job that was resumed logs earlier steps", as
   assert.deepEqual(asked, ["/api/metrics", "/api/metrics"]);
 });
 
-test("the first step of a run is that of its lines, and 0 while none is known", async (context) => {
+test("the steps of all lines are known once they have come", async (context) => {
   const { made } = data(context, () => ({ metrics: { loss: metricRow({ steps: [900, 901], values: [2, 1] }) } }));
-  assert.equal(made.firstStep, 0);
+  assert.equal(made.steps, null);
   await made.fetchMissing(METRICS, 100, 1);
-  assert.equal(made.firstStep, 900);
+  made.addMetrics([{ step: 950, values: { loss: 1 } }], true);
+  assert.deepEqual(made.steps, [900, 950]);
 });
 
 test("what came while they were fetched is behind them", async (context) => {

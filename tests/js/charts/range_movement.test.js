@@ -76,3 +76,26 @@ test("keys move, zoom and show the whole run, and others do not", () => {
   assert.equal(movement.range, null);
   assert.equal(movement.press("Enter", null, sight()), false);
 });
+
+test("nobody is moved away from steps that the run is not known to have", () => {
+  /** @type {readonly [number, number]} */
+  const late = [100, 999];
+  movement.choose([90, 139]);
+  movement.press("ArrowLeft", null, { shown: [90, 139], whole: late });
+  assert.deepEqual(movement.range, [90, 139]);
+  movement.press("-", null, { shown: [90, 139], whole: late });
+  assert.deepEqual(movement.range, [90, 164]);
+});
+
+test("at the fewest steps there is nothing to zoom, and the page scrolls", () => {
+  movement.choose([10, 13]);
+  assert.equal(movement.zoom(0.5, 11, sight()), false);
+  assert.equal(movement.zoom(2, 11, sight()), true);
+  assert.deepEqual(movement.range, [9, 16]);
+});
+
+test("what is zoomed by less than a step adds up", () => {
+  movement.choose([10, 29]);
+  for (const factor of [0.98, 0.98, 0.98]) assert.ok(movement.zoom(factor, 10, sight()));
+  assert.deepEqual(movement.range, [10, 28]);
+});

@@ -14,3 +14,9 @@ test("a place is a step and how much of it is passed", () => {
   const scale = new StepScale([99.5, 109.5], 64, 100);
   assert.deepEqual([64, 69, 164].map((x) => scale.placeAt(x)), [100, 100.5, 110]);
 });
+
+test("of the steps in sight those count that the run has", () => {
+  const of = (/** @type {[number, number]} */ range) => new StepScale(range, 64, 100).stepsOf([1, 10_000]);
+  assert.deepEqual([of([1, 514.97]), of([5000, 10_150]), of([6.5, 7.5])], [[1, 514], [5000, 10_000], [7, 7]]);
+  assert.deepEqual(of([20_000, 20_100]), [1, 10_000]);
+});

@@ -103,5 +103,13 @@ test("of steps that a resumed job took again the later count, and no extreme of 
   assert.deepEqual([wide.begins, wide.steps, wide.max], [[1, 101, 150], [100, 149, 260], [0, 1, 2]]);
   const again = of([[1, 100], [101, 200], [50, 120], [121, 180]], 300);
   assert.deepEqual([again.begins, again.steps], [[1, 50, 121], [49, 120, 180]]);
-  assert.deepEqual(of([[1, 5], [5, 9]], 10).steps, [5, 9]);
+  assert.deepEqual(of([[1, 5], [5, 9]], 10).steps, [4, 9]);
+  const resumed = of([[4, 4], [5, 5], [5, 5], [6, 6]], 4);
+  assert.deepEqual([resumed.steps, resumed.values, resumed.samples], [[4, 5, 6], [0, 2, 3], 3]);
+});
+
+test("values of a metric that were logged at one step are all kept", () => {
+  const none = [0, 0, 0];
+  const row = { first_steps: [4, 5, 5], steps: [5, 5, 9], values: [1, 2, 3], min: [1, 2, 3], max: [1, 2, 3] };
+  assert.deepEqual(trackOfMetric({ ...row, count: [2, 1, 5], nan: none, posinf: none, neginf: none }).values, [1, 2, 3]);
 });

@@ -249,3 +249,12 @@ test("what would train and is in no optimizer is known from the table, if the ru
   state.setParameters(rows.slice(1));
   assert.deepEqual(state.loose, []);
 });
+
+test("a run begins with the first sample that is known of, however late that is told", () => {
+  const state = new RunState();
+  state.applySample({ ...sample([1], [1]), step: 500 });
+  assert.deepEqual(state.steps, [500, 500]);
+  state.reachBack(3);
+  state.applySample({ ...sample([1], [1]), step: 501 });
+  assert.deepEqual(state.steps, [3, 501]);
+});

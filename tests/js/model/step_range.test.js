@@ -1,7 +1,7 @@
 /** Zooming and panning ranges of steps. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { between, panned, wayBetween, zoomed } from "../../../static/model/step_range.js";
+import { around, between, panned, wayBetween, zoomed } from "../../../static/model/step_range.js";
 
 /** @type {readonly [number, number]} */
 const WHOLE = [0, 999];
@@ -36,4 +36,8 @@ test("a way leads in, out, back or on", () => {
     ["in", "in", "out", "out"],
   );
   assert.deepEqual([wayBetween([5, 9], [4, 8]), wayBetween([4, 8], [5, 9])], ["back", "on"]);
+});
+
+test("the whole run is never narrower than what is in sight", () => {
+  assert.deepEqual([around([100, 999], [1, 50]), around([0, 500], [450, 549]), around(WHOLE, null)], [[1, 999], [0, 549], WHOLE]);
 });
