@@ -106,8 +106,9 @@ class Spike(Detector):
             value, usual = float(record.norms[found[0]]), float(record.usual[found[0]])
             figures["largest"] = _figures(value, usual, self.thresholds.parameter_spike)
             also = f", and the total to {_told(record.total, record.usual_total)}" if total else ""
-            most = "at most " if len(found) > 1 else ""
-            sentence = f"The gradient norm of {NAMES} rose to {most}{_told(value, usual)}{also}"
+            several = f"norms of {NAMES} rose, that of the first"
+            who = several if len(found) > 1 else f"norm of {NAMES} rose"
+            sentence = f"The gradient {who} to {_told(value, usual)}{also}"
         yield Finding(
             self.kind,
             "alert",

@@ -70,7 +70,7 @@ export class ExplainControl {
     this.refusal = "";
     if (name === "") {
       const back = this.before?.isConnected ? this.before : byId("tree", HTMLElement);
-      if (!element.hidden && back instanceof HTMLElement) back.focus();
+      if (!element.hidden && back instanceof HTMLElement) back.focus({ preventScroll: true });
       this.before = null;
       return;
     }

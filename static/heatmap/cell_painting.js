@@ -3,7 +3,7 @@
  * stands out of its row is two pixels wide at least, however many steps there are.
  *
  * @typedef {import("./cells.js").Cells} Cells
- * @typedef {import("./step_axis.js").StepAxis} StepAxis
+ * @typedef {import("../model/view_url.js").StepRange} StepRange
  *
  * @typedef {object} Inks colours as the bytes of an image, 0xAABBGGRR
  * @property {Uint32Array} shades by shade; that of 0 is for no value
@@ -12,6 +12,7 @@
  */
 import { stateCode, STATES } from "../model/states.js";
 import { ZERO_SHADE } from "./cells.js";
+import { StepAxis } from "./step_axis.js";
 
 /** How wide what stands out is at least, in CSS px. */
 const NARROWEST = 2;
@@ -66,6 +67,22 @@ export function pixelColumns(cells, row, axis, ratio) {
   }
   for (const [start, column] of outliers) fill(shown, start, start + Math.ceil(NARROWEST * ratio), column, rank);
   return shown;
+}
+
+/**
+ * The column that is drawn at a place, −1 for none: what stands out is wider than its steps.
+ * @param {Cells} cells
+ * @param {number} row
+ * @param {StepRange} range that the cells are painted for
+ * @param {StepAxis} axis in sight, in CSS px
+ * @param {number} x CSS px
+ * @param {number} ratio pixels of the image to one CSS px
+ */
+export function drawnColumn(cells, row, range, axis, x, ratio) {
+  const [left, right] = [axis.xOf(range[0]), axis.xOf(range[1] + 1)];
+  const width = Math.round(axis.width * ratio);
+  const pixel = Math.floor(((Math.floor(x) + 0.5 - left) / (right - left)) * width);
+  return pixelColumns(cells, row, new StepAxis(range, 0, width), ratio)[pixel] ?? -1;
 }
 
 /**

@@ -26,6 +26,7 @@ import { marksNear, stepMarks } from "../model/step_marks.js";
 import { around, between } from "../model/step_range.js";
 import { CELL_FIGURES } from "../model/view_url.js";
 import { figuresOf, groupFigureOf, groupQuery, seriesQuery } from "./cell_figures.js";
+import { drawnColumn } from "./cell_painting.js";
 import { CellReader } from "./cell_reader.js";
 import { ColorFields } from "./color_fields.js";
 import { HeatmapData } from "./heatmap_data.js";
@@ -293,7 +294,7 @@ export class HeatmapPanel {
     if (sight !== null) this.movement.pan(steps, sight);
   }
 
-  /** Where the pointer is over the cells. @type {[number, number] | null} */
+  /** Where the pointer is over the cells, and at which step where a key led there. @type {[number, number, number | null] | null} */
   #pointer = null;
   /** Is what is there said, too: did the keyboard lead to it? */
   #spoken = false;
@@ -319,18 +320,40 @@ export class HeatmapPanel {
    * Show what is at a place; say it where the keyboard led to it.
    * @param {number} x
    * @param {number} y
+   * @param {number | null} [at] step, null for that of the cell that is drawn there
    */
-  #point(x, y) {
-    this.#pointer = [x, y];
+  #point(x, y, at = null) {
+    this.#pointer = [x, y, at];
     const [axis, layout] = [this.#axis, this.#layout];
     if (axis === null || layout === null) return;
     const inside = x >= layout.left && x < layout.left + layout.width && y >= 0;
     this.#row = this.#rowAt(y);
-    this.crosshair.point(inside ? axis.wholeStepAt(x) : null);
+    const step = at ?? this.#stepAt(x, axis);
+    this.crosshair.point(inside ? step : null);
     this.#ask();
-    const lines = inside ? this.#linesAt(axis.wholeStepAt(x), axis) : this.#row < 0 ? [] : [this.#rowWords(this.#row)];
+    const lines = inside ? this.#linesAt(step, axis) : this.#row < 0 ? [] : [this.#rowWords(this.#row)];
     this.#showTip(lines, x, y);
     if (this.#spoken) this.#say(lines.join(". "));
+  }
+
+  /** What the cell under a step is read from. @param {number} step */
+  #answerAt(step) {
+    return this.#seen?.cells.reaches(step) ? this.#seen : this.data.overview;
+  }
+
+  /**
+   * The step at a place: one of the cell that is drawn there.
+   * @param {number} x
+   * @param {StepAxis} axis
+   */
+  #stepAt(x, axis) {
+    const step = axis.wholeStepAt(x);
+    const answer = this.#answerAt(step);
+    const range = answer?.range ?? answer?.cells.steps ?? null;
+    if (answer === null || range === null || this.#row < 0) return step;
+    const { cells } = answer;
+    const column = drawnColumn(cells, this.#row, range, axis, x, window.devicePixelRatio || 1);
+    return column < 0 || (cells.first[column] <= step && step < cells.ends[column]) ? step : cells.first[column];
   }
 
   /**
@@ -340,7 +363,7 @@ export class HeatmapPanel {
   #linesAt(step, axis) {
     const near = marksNear(this.#marks, step, Math.max(0.5, MARK_REACH_PX / axis.perStep)).slice(0, MOST_MARKS);
     const marks = near.map((mark) => `${formatCount(mark.step)}: ${mark.label}`);
-    const answer = this.#seen?.cells.reaches(step) ? this.#seen : this.data.overview;
+    const answer = this.#answerAt(step);
     if (answer === null || this.#row < 0) return marks;
     return [...this.#cellWords(answer, step), ...marks];
   }
@@ -478,7 +501,7 @@ export class HeatmapPanel {
     const [first, last] = axis.range;
     const step = Math.min(last, Math.max(first, (this.crosshair.step ?? Math.floor((first + last) / 2)) + columns * stride));
     this.#spoken = true;
-    this.#point(axis.xOf(step + 0.5), this.#middleOf(this.#row, layout));
+    this.#point(axis.xOf(step + 0.5), this.#middleOf(this.#row, layout), step);
   }
 }
 

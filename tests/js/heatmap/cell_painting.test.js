@@ -1,7 +1,7 @@
 /** Cells as pixels. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { paintCells, pixelColumns, stateRuns } from "../../../static/heatmap/cell_painting.js";
+import { drawnColumn, paintCells, pixelColumns, stateRuns } from "../../../static/heatmap/cell_painting.js";
 import { StepAxis } from "../../../static/heatmap/step_axis.js";
 import { stateCode } from "../../../static/model/states.js";
 import { cellsOf } from "../support/heatmap_cells.js";
@@ -13,6 +13,18 @@ test("a spike of one step among a thousand is two pixels wide in a hundred", () 
   shades[503] = 250;
   const shown = pixelColumns(cellsOf([shades]), 0, new StepAxis([0, 999], 0, 100), 1);
   assert.deepEqual([...shown].flatMap((column, x) => (column === 503 ? [x] : [])), [50, 51]);
+});
+
+test("what is drawn at a place is told there, also where it is wider than its steps", () => {
+  const shades = Array(1000).fill(100);
+  shades[503] = 250;
+  const cells = cellsOf([shades]);
+  const drawn = (/** @type {StepAxis} */ axis, /** @type {number} */ x) => drawnColumn(cells, 0, [0, 999], axis, x, 1);
+  const whole = new StepAxis([0, 999], 20, 100);
+  assert.deepEqual([70, 70.9, 71].map((x) => drawn(whole, x)), [503, 503, 503]);
+  assert.notEqual(drawn(whole, 69.9), 503);
+  assert.equal(drawn(whole, 19), -1);
+  assert.equal(drawn(new StepAxis([500, 509], 20, 100), 51), 503);
 });
 
 test("of several steps in one pixel the greatest is seen, if it is no outlier too", () => {

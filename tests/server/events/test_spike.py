@@ -18,6 +18,7 @@ def test_a_spike_of_one_step_is_one_event(sampled: Sampled) -> None:
     (found,) = sampled([1.0, 400.0, 10.0])
     assert (found.kind, found.level, found.step) == ("spike", "alert", 21)
     assert found.parameters.tolist() == [2, 1]
+    assert "rose, that of the first to 10" in found.sentence, "the other is at 400"
     largest = found.figures["largest"]
     assert (largest["factor"], round(largest["value"])) == (30, 10)
     assert largest["ratio"] == pytest.approx(1000, rel=0.2)
