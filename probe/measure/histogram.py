@@ -10,6 +10,7 @@ float that holds them: of integers beyond 2^53 as the nearest one, of complex on
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,7 +20,7 @@ from torch import Tensor
 
 from ..model.distribution import Distribution, RowNorms
 from ..torch_compat.readback import Readback
-from .kept_elements import spread
+from .kept_elements import elements_at, spread_places
 
 MOST_NORMS = 256
 """Norms of rows that are told, at most: of more rows the largest of neighbours."""
@@ -32,6 +33,7 @@ addition waits for the one before it to the same place, and most numbers share f
 class _Format:
     """How a float of one dtype is made of bits."""
 
+    dtype: torch.dtype
     bits: torch.dtype
     """Integers as wide as it is."""
     mantissa: int
@@ -39,8 +41,8 @@ class _Format:
 
 
 _FORMATS = {
-    torch.float32: _Format(torch.int32, 23, 127),
-    torch.float64: _Format(torch.int64, 52, 1023),
+    torch.float32: _Format(torch.float32, torch.int32, 23, 127),
+    torch.float64: _Format(torch.float64, torch.int64, 52, 1023),
 }
 
 
@@ -65,18 +67,15 @@ class PendingDistribution:
         """
         held = tensor.detach()
         numbers, wide = _in_memory_order(held), _wide(held)
+        places = spread_places(held.numel(), turn, held.numel() if most is None else most)
         factor = None if factor is None else factor.detach().to(held.device).reshape(())
-        sampled = most is not None and held.numel() > most
-        if most is not None and sampled:
-            numbers = spread(numbers, turn, most)
-            self._absent = absent * numbers.numel() // held.numel()
-        else:
-            self._absent = absent
-        self.counted = numbers.numel()
+        self.counted = len(places)
         """Numbers that were looked at one by one."""
+        sampled = self.counted < held.numel()
+        self._absent = absent * self.counted // held.numel() if sampled else absent
         self._sample_of = held.numel() + absent if sampled else None
         self._format = _FORMATS[wide]
-        self._counts = Readback([_count(numbers, wide, self._format, factor)])
+        self._counts = Readback([_count(numbers, places, self._format, factor)])
         has_rows = rows and not sampled and held.ndim > 1 and held.numel() > 0
         self._row_count = len(held) if has_rows else 0
         self._rows = Readback(_row_norms(held, wide, factor)) if has_rows else None
@@ -127,28 +126,38 @@ def _real(tensor: Tensor, wide: torch.dtype) -> Tensor:
 
 
 def _in_memory_order(tensor: Tensor) -> Tensor:
-    """Return the numbers in one dimension, without a copy where they fill a piece of memory."""
-    order = sorted(range(tensor.ndim), key=tensor.stride, reverse=True)
-    return tensor.permute(order).reshape(-1)
+    """Return the same numbers, in the order in which they lie in memory."""
+    return tensor.permute(sorted(range(tensor.ndim), key=tensor.stride, reverse=True))
 
 
-def _count(numbers: Tensor, wide: torch.dtype, form: _Format, factor: Tensor | None) -> Tensor:
+def _pieces(tensor: Tensor, places: range) -> Iterator[Tensor]:
+    """Return the numbers at these places, as many at a time as are to be taken at once."""
+    at_once = _at_once(tensor)
+    if len(places) == tensor.numel():
+        # Where it leaves gaps, a copy takes less time than a search for each of its numbers.
+        yield from tensor.reshape(-1).split(at_once)
+    else:
+        for begin in range(0, len(places), at_once):
+            yield elements_at(tensor, places[begin : begin + at_once])
+
+
+def _count(tensor: Tensor, places: range, form: _Format, factor: Tensor | None) -> Tensor:
     """Count bit patterns by their upper bits, then zeros, those above and below 0, infinities.
 
-    Takes [n], gives int64 [2^(SUB_BITS + 1 + bits of the exponent) + 4] on its device.
+    Gives int64 [2^(SUB_BITS + 1 + bits of the exponent) + 4] on its device.
     """
     shift = form.mantissa - SUB_BITS
     half = 1 << (8 * form.bits.itemsize - 1 - shift)
-    counts = torch.zeros(2 * half, dtype=torch.int64, device=numbers.device)
-    one = torch.ones(1, dtype=torch.int64, device=numbers.device)
-    signs = torch.zeros(4, dtype=torch.int64, device=numbers.device)
-    for piece in numbers.split(_at_once(numbers)):
+    counts = torch.zeros(2 * half, dtype=torch.int64, device=tensor.device)
+    one = torch.ones(1, dtype=torch.int64, device=tensor.device)
+    signs = torch.zeros(4, dtype=torch.int64, device=tensor.device)
+    for piece in _pieces(tensor, places):
         # A sample lies far apart in memory, and is read more than once.
-        real = _real(piece, wide).contiguous()
+        real = _real(piece, form.dtype).contiguous()
         # Divided by now, and not as it came: in sixteen bits a small number would become zero.
         real = real if factor is None else real / factor
-        places = (real.view(form.bits) >> shift).long() + half
-        counts.scatter_add_(0, places, one.expand_as(places))
+        cells = (real.view(form.bits) >> shift).add_(half).long()
+        counts.scatter_add_(0, cells, one.expand_as(cells))
         signs += torch.stack(
             [(real == 0).sum(), (real > 0).sum(), (real < 0).sum(), (real == torch.inf).sum()]
         )
@@ -156,8 +165,12 @@ def _count(numbers: Tensor, wide: torch.dtype, form: _Format, factor: Tensor | N
 
 
 def _at_once(tensor: Tensor) -> int:
-    """Return how many numbers to take at once: to stay in a CPU's cache, or in few megabytes."""
-    return 2**18 if tensor.device.type == "cpu" else 2**22
+    """Return how many numbers to take at once: to stay in a CPU's cache, or below 100 megabytes.
+
+    Each takes up to some 60 bytes meanwhile. A tensor that leaves gaps and is counted whole is
+    copied beside that.
+    """
+    return 2**18 if tensor.device.type == "cpu" else 2**20
 
 
 def _row_norms(tensor: Tensor, wide: torch.dtype, factor: Tensor | None) -> list[Tensor]:

@@ -51,12 +51,36 @@ class KeptElements:
 
 def spread(weight: Tensor, step: int, most: int = MOST) -> Tensor:
     """Return at most ``most`` elements, [elements]: every n-th, from one that ``step`` decides."""
-    numel = weight.numel()
-    flat = weight.reshape(-1)
+    if weight.numel() <= most:
+        return weight.reshape(-1)
+    return elements_at(weight, spread_places(weight.numel(), step, most))
+
+
+def spread_places(numel: int, step: int, most: int) -> range:
+    """Return the places of at most ``most`` of so many elements: every n-th."""
     if numel <= most:
-        return flat
+        return range(numel)
     stride = -(-numel // most)
     # With a factor in common it would see some rows or columns only.
     while math.gcd(stride, numel) > 1:
         stride += 1
-    return flat[step * SPREAD % stride :: stride]
+    return range(step * SPREAD % stride, numel, stride)
+
+
+def elements_at(tensor: Tensor, places: range) -> Tensor:
+    """Return the elements at places in the order of the dimensions, [places].
+
+    No other element is copied, also where the tensor leaves gaps in memory.
+    """
+    if tensor.is_contiguous():
+        return tensor.view(-1)[places.start : places.stop : places.step]
+    sizes, strides = tensor.shape, tensor.stride()
+    place = torch.arange(places.start, places.stop, places.step, device=tensor.device)
+    offset = place * strides[-1]
+    for k in range(tensor.ndim - 1):
+        # How much farther in memory this dimension leads than the whole of the next one.
+        gap = strides[k] - sizes[k + 1] * strides[k + 1]
+        if gap != 0:
+            offset += place // math.prod(sizes[k + 1 :]) * gap
+    span = 1 + sum((size - 1) * stride for size, stride in zip(sizes, strides, strict=True))
+    return tensor.as_strided((span,), (1,))[offset]
