@@ -15,7 +15,7 @@
  * @property {readonly Line[]} lines
  * @property {readonly StepMark[]} marks
  * @property {readonly Band[]} bands where gates were closed
- * @property {string} hint shown instead of a chart without lines
+ * @property {string} hint said over a chart that has nothing to draw, "" where it has
  * @property {string} missing why some of the lines have nothing to draw, "" where all have
  * @property {StepRange | null} range the steps in sight; null for the whole run
  * @property {boolean} coarse is something finer to come?
@@ -66,23 +66,26 @@ export class LineChart {
 
   /** @param {LineView} view */
   async render(view) {
-    const empty = view.lines.length === 0;
+    // Steps that are looked at have an axis also where there is nothing to draw: from there, too, one can move on.
+    const hasAxis = view.lines.length > 0 || view.range !== null;
     this.drawn = null;
     this.picture = null;
-    this.hint.hidden = !empty;
-    this.plot.hidden = empty;
-    setText(this.hint, empty ? view.hint : "");
-    const resolution = empty ? "" : this.#resolution(view);
+    this.hint.hidden = view.hint === "";
+    this.plot.hidden = !hasAxis;
+    setText(this.hint, view.hint);
+    const resolution = view.hint === "" ? this.#resolution(view) : "";
     setText(this.note, resolution);
     setAttribute(this.note, "title", resolution || null);
     const panes = panesOf(view);
     const { clientWidth: width, clientHeight } = this.chart;
-    if (empty || width === 0 || clientHeight === 0) return this.pointer.show(null);
+    if (!hasAxis || width === 0 || clientHeight === 0) return this.pointer.show(null);
     const height = Math.max(clientHeight, panes.length * LEAST_PANE);
     const { lines, marks, bands, range, tokens, stat, whole } = view;
-    this.drawn = view;
     const { data, layout } = lineFigure({ panes, marks, bands, bandWords: "closed", range, uirevision: null, tokens, width, height });
-    this.picture = { data, layout: { ...layout, ...pictureFrame(view, layout) }, width, height: height + TITLE_ROOM };
+    if (view.hint === "") {
+      this.drawn = view;
+      this.picture = { data, layout: { ...layout, ...pictureFrame(view, layout) }, width, height: height + TITLE_ROOM };
+    }
     await drawPlot(this.plot, { data, layout: { ...layout, hovermode: false } }, { width, height }, CONFIG);
     if (!this.listening) this.#listen();
     const scale = new StepScale(stepsInSight(range, lines), MARGIN.l, width - MARGIN.l - MARGIN.r);
@@ -115,7 +118,7 @@ export class LineChart {
  * @param {LineView} view
  */
 function panesOf({ tab, lines, scale }) {
-  if (tab === "parameters") return [{ lines, log: true, title: "" }];
+  if (tab === "parameters" || lines.length === 0) return [{ lines, log: true, title: "" }];
   return lines.map((line) => {
     const log = scale === "log" && line.min.every((low) => low === null || low > 0);
     const name = lines.length > 1 ? [`${line.mark} ${line.name}`] : [];

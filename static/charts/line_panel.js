@@ -147,11 +147,13 @@ export class LinePanel {
     const { lines } = drawn;
     const missing = tab === "parameters" ? emptyWords(lines, view.range, view.stat) : "";
     const isBlank = missing !== "" && lines.every((line) => isEmpty(line, view.range));
+    const isChosen = key.some((entry) => entry.shown);
+    const without = isChosen ? emptyHint(view, coarse || !hasAll(view, shown.series)) : hintOf(tab, data.metricsKnown);
+    const hint = isBlank ? missing : lines.length === 0 ? without : "";
     this.key.render(tab, key.map((entry) => ({ ...entry, asks: asking.includes(entry.name) })), drawn.bands);
     chart.render({
       tab,
       ...drawn,
-      lines: isBlank ? [] : lines,
       missing,
       range: view.range,
       stat: view.stat,
@@ -159,7 +161,7 @@ export class LinePanel {
       whole: this.#whole,
       coarse,
       marks: stepMarks(state.commands, state.events),
-      hint: isBlank ? missing : key.some((entry) => entry.shown) ? emptyHint(view, coarse || !hasAll(view, shown.series)) : hintOf(tab, data.metricsKnown),
+      hint,
       tokens,
     });
     this.files.enable(chart.picture !== null);

@@ -3,7 +3,7 @@
  *
  * On a linear axis a few values far from all others do not set the range, unless they are what is looked at:
  * where they would leave the others a twentieth of it or less, the range is that of the others, and they are told
- * as outliers. An axis has at least three ticks, at round numbers.
+ * as outliers. An axis has at least three ticks, at round numbers; one without values has none.
  *
  * @typedef {object} Points
  * @property {readonly (number | null)[]} values
@@ -51,11 +51,14 @@ export function valueAxis(lines, log, { also = [], outliers = true } = {}) {
   const drawn = (/** @type {keyof Points} */ column) =>
     lines.flatMap((line) => /** @type {number[]} */ (line[column].filter(isDrawn))).map(scale);
   const values = drawn("values");
-  const extent = extentOf([...drawn("min"), ...drawn("max"), ...values]);
+  const all = [...drawn("min"), ...drawn("max"), ...values];
+  const extent = extentOf(all);
   const inner = log || !outliers ? extent : robust(values.sort((a, b) => a - b), extent);
-  const [low, high] = widened(extentOf([...inner, ...also.filter(isDrawn).map(scale)]), log);
+  const others = also.filter(isDrawn).map(scale);
+  const [low, high] = widened(extentOf([...inner, ...others]), log);
   const range = /** @type {[number, number]} */ (log ? [10 ** low, 10 ** high] : [low, high]);
-  return { log, range, ticks: log ? logTicks(low, high) : linearTicks(low, high) };
+  const isEmpty = all.length + others.length === 0;
+  return { log, range, ticks: isEmpty ? [] : log ? logTicks(low, high) : linearTicks(low, high) };
 }
 
 /**

@@ -162,7 +162,14 @@ def test_states_before_the_page_was_opened_have_their_ticks(
     wait_for(lambda: len(ink(page, "a.weight")["foot"]) == 3, 10, "three states have ticks")
     assert ink(page, "a.bias")["foot"] == []
     page.row("a.gain").locator(".label").click()
-    expect(page.page.locator("#lines .hint")).to_have_text("No gradient arrived at a.gain so far.")
+    hint, plot = page.page.locator("#lines .hint"), page.page.locator("#lines .plot")
+    expect(hint).to_have_text("No gradient arrived at a.gain so far.")
+    plot.press("+")
+    expect(hint).to_have_text("No gradient arrived at a.gain in these steps.")
+    plot.press("ArrowRight")
+    expect(plot).to_be_focused()
+    page.page.keyboard.press("Home")
+    expect(hint).to_have_text("No gradient arrived at a.gain so far.")
     page.row("a.bias").locator(".label").click(modifiers=["ControlOrMeta"])
     expect(page.page.locator("#resolution")).to_contain_text("No gradient arrived at a.gain so far")
     assert line(page.page, "a.bias")["values"] == [0.5] * 20

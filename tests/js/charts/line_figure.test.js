@@ -74,3 +74,10 @@ test("what is out of sight is no extreme, and sets no axis unless there is nothi
   assert.ok(marked([45, 49]).top > 900);
   assert.ok(marked([500, 600]).top > 900);
 });
+
+test("steps in which there is nothing to draw have their axis, and no numbers beside it", () => {
+  for (const lines of [[], [line([448, 455, 460], [3, null, null])]]) {
+    const { layout } = /** @type {any} */ (chart({ lines, range: [450, 499] }));
+    assert.deepEqual([layout.xaxis.range, layout.yaxis.ticktext], [[449.5, 499.5], []]);
+  }
+});

@@ -17,10 +17,17 @@ function texts({ ticks }) {
   return ticks.map(({ text }) => text);
 }
 
-test("every axis has at least three ticks, all within its range", () => {
-  const cases = [[1], [0, 0], [], [null], [1.7, 1.9], [0.2, 0.5], [-3, -1], [1e-9, 3e-9], [123456, 123459], [1e300, -1e308], [0.002, 5], [1, 3000], [1e-30, 1]];
+test("an axis without values has a range, and no ticks", () => {
+  for (const empty of [axis([]), axis([null], true), axis([0, 0], true)]) {
+    assert.deepEqual(empty.ticks, []);
+    assert.ok(empty.range[1] > empty.range[0]);
+  }
+});
+
+test("every axis of values has at least three ticks, all within its range", () => {
+  const cases = [[1], [0, 1], [1.7, 1.9], [0.2, 0.5], [-3, -1], [1e-9, 3e-9], [123456, 123459], [1e300, -1e308], [0.002, 5], [1, 3000], [1e-30, 1]];
   for (const values of cases) {
-    for (const log of [false, true]) {
+    for (const log of values.some((value) => value > 0) ? [false, true] : [false]) {
       const { ticks, range } = axis(values, log);
       assert.ok(ticks.length >= 3 && ticks.length <= 10, `${values}, ${log}: ${ticks.length}`);
       assert.ok(ticks.every(({ value }) => value >= range[0] && value <= range[1]), `${values}, ${log}`);
