@@ -5,7 +5,7 @@
  * @typedef {import("../wire.js").RowNorms} RowNorms
  */
 import { element, setAttribute, setText } from "../base/dom.js";
-import { barWords, countWords, normWords, rowWords, UNCOUNTED_ROWS } from "./distribution_words.js";
+import { barWords, countWords, normWords, rowWords, uncountedRowWords } from "./distribution_words.js";
 import { barsOf, ticksOf } from "./octave_bars.js";
 
 const SVG = "http://www.w3.org/2000/svg";
@@ -84,18 +84,18 @@ export class DistributionFigure {
   /**
    * @param {Distribution | null} distribution
    * @param {string} missing why there is none
-   * @param {number} numel of the whole parameter
+   * @param {{ numel: number, shape: readonly number[] }} whole the whole parameter
    */
-  render(distribution, missing, numel) {
+  render(distribution, missing, whole) {
     this.bars.toggleAttribute("hidden", distribution === null);
     this.#drawRows(distribution?.rows ?? null);
-    const sampled = typeof distribution?.sample_of === "number";
-    this.rows.classList.toggle("vacant", sampled);
-    if (sampled) {
+    const uncounted = uncountedRowWords(distribution, whole);
+    this.rows.classList.toggle("vacant", uncounted !== "");
+    if (uncounted !== "") {
       for (const each of [this.rows, this.rowLine]) each.toggleAttribute("hidden", false);
-      setText(this.rowWords, UNCOUNTED_ROWS);
+      setText(this.rowWords, uncounted);
     }
-    const words = distribution === null ? missing : countWords(distribution, numel);
+    const words = distribution === null ? missing : countWords(distribution, whole.numel);
     setText(this.words, words);
     if (distribution !== null) this.#drawBars(distribution, words);
   }

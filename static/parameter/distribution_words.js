@@ -34,8 +34,16 @@ export function barWords({ sign, from, to, count }) {
   return `${formatCount(count)} from ${formatNumber(sign * 2 ** from)} to ${end}`;
 }
 
-/** What stands in place of the norms of rows, of a sample. */
-export const UNCOUNTED_ROWS = "No norms of rows: too large for one step";
+/**
+ * What stands in place of the norms of rows where only a sample was counted; "" where there would be none anyway.
+ * @param {Distribution | null} distribution
+ * @param {{ numel: number, shape: readonly number[] }} whole the whole parameter
+ */
+export function uncountedRowWords(distribution, { numel, shape }) {
+  // Of a part the rows are not those of the parameter.
+  const hasRows = shape.length > 1 && distribution?.sample_of === numel;
+  return hasRows ? "No norms of rows: too large for one step" : "";
+}
 
 /** "64 rows: 3 of zeros only". @param {RowNorms} rows */
 export function rowWords({ count, zero }) {

@@ -89,7 +89,7 @@ export class ParameterControl {
     const comes = connected && !removed && problem === "" && run?.status === "live";
     for (const [figure, of] of /** @type {const} */ ([[this.gradient, "gradient"], [this.weight, "weight"]])) {
       figure.figure.hidden = seen === null && !comes;
-      if (seen !== null) figure.render(seen[of] ?? null, missingWords(of, state), numel);
+      if (seen !== null) figure.render(seen[of] ?? null, missingWords(of, state), { numel, shape });
       else if (comes) figure.wait(shape.length > 1);
     }
   }

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { barWords, countWords, focusWords, missingWords, normWords, rowWords } from "../../../static/parameter/distribution_words.js";
+import { barWords, countWords, focusWords, missingWords, normWords, rowWords, uncountedRowWords } from "../../../static/parameter/distribution_words.js";
 
 const EVEN = { numel: 2000, zeros: 0, nan: 0, posinf: 0, neginf: 0, first: 0, negative: [], positive: [], rows: null };
 const LOOKING = { status: "live", connected: true, removed: false, problem: "", step: 1200 };
@@ -36,6 +36,15 @@ test("norms of rows say which rows they are of", () => {
   assert.equal(normWords({ count: 2, zero: 0, norms: [0.5, null] }, 1), "Row 1: not finite");
   assert.equal(normWords({ count: 5, zero: 0, norms: [0.5, 1, 2] }, 2), "Row 4: 2.00");
   assert.equal(normWords({ count: 5, zero: 0, norms: [0.5, 1, 2] }, 1), "Rows 2 to 3, the largest: 1.00");
+});
+
+test("a sample has no norms of rows only where the whole has some", () => {
+  const sample = { ...EVEN, sample_of: 4000 };
+  assert.equal(uncountedRowWords(sample, { numel: 4000, shape: [40, 100] }), "No norms of rows: too large for one step");
+  assert.equal(uncountedRowWords(sample, { numel: 4000, shape: [4000] }), "");
+  assert.equal(uncountedRowWords(sample, { numel: 8000, shape: [80, 100] }), "");
+  assert.equal(uncountedRowWords(EVEN, { numel: 2000, shape: [20, 100] }), "");
+  assert.equal(uncountedRowWords(null, { numel: 2000, shape: [20, 100] }), "");
 });
 
 test("what is missing has its reason", () => {
