@@ -23,7 +23,7 @@ import { Memo } from "../base/memo.js";
 import { prose } from "../base/prose.js";
 import { visible } from "../base/visible.js";
 import { alertSentence } from "../model/alerts.js";
-import { causeOf, causePath } from "../model/causes.js";
+import { causeOf, causePath, rowWords } from "../model/causes.js";
 import { stateGlyph } from "../model/state_glyph.js";
 import { stateCode } from "../model/states.js";
 import { alikeTo } from "../model/verdicts.js";
@@ -112,10 +112,12 @@ export class WhyPanel {
   }
 
   /** @param {ExplainedParameter} subject */
-  #drawState({ state, explanation, holds }) {
+  #drawState({ state, explanation, holds, told }) {
     const box = find(this.element, "header .state");
-    const cause = explanation !== null && holds ? causeOf(explanation.cause).label : null;
-    const words = [state, cause].filter((word) => word !== null).join(" · ");
+    const cause = explanation !== null && holds ? explanation.cause : (told.find((alert) => alert.cause !== null)?.cause ?? null);
+    const said = state === null ? { state, cause } : rowWords(state, cause);
+    const label = cause === null || said.cause === null ? null : causeOf(cause).label;
+    const words = [said.state, label].filter((word) => word !== null).join(" · ");
     if (box.textContent === words) return;
     box.replaceChildren(...(state === null ? [] : [stateGlyph(stateCode(state))]), element("span", {}, words));
     box.style.color = state === null ? "" : `var(--state-${state})`;

@@ -104,6 +104,7 @@ def test_what_ought_to_train_comes_first(probe: FakeProbe, open_run: OpenRun, ru
     page.page.get_by_role("button", name="2 notes").click()
     expect(page.row("b.bias").locator(".state .words")).to_have_text("not moving")
     page.row("b.bias").get_by_role("button", name="Why: b.bias").click()
+    expect(panel(page).locator("header .state")).to_have_text("does not move")
     told = panel(page).locator(".told > *")
     expect(told).to_have_text(
         ["Note: does not move, since step 12b.bias stays.train.py:9CopyAbout “does not move”"],
