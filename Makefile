@@ -20,7 +20,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 # Skipped where a pip runs: an interrupted venv has none.
 MAKE_VENV = $(PIP) --version >/dev/null 2>&1 || $(PYTHON) -m venv $(VENV)
 # Test processes at once, on two cores: a test often waits for a job, a server or a browser.
-WORKERS ?= 4
+WORKERS ?= 3
 # Each of the tests' jobs and servers would compile all of Gradgate anew.
 unexport PYTHONDONTWRITEBYTECODE
 # What runs on another torch: all that imports it.

@@ -52,7 +52,7 @@ def test_runs_appear_and_change_by_themselves(server: ServerProcess, open_page: 
         first.alerts(5)
         expect(alerts).to_have_count(0)
         trouble = row.locator('[data-cell="trouble"]')
-        expect(trouble).to_have_text("2 open alerts, the last at step 2", use_inner_text=True)
+        expect(trouble).to_have_text("2 open alerts, the last at step 12", use_inner_text=True)
         for event in (2, 3):
             server.post(f"/api/runs/{'a' * 16}/events/{event}/dismiss", {})
         expect(trouble).to_have_text("none", use_inner_text=True)
@@ -67,7 +67,7 @@ def test_runs_appear_and_change_by_themselves(server: ServerProcess, open_page: 
         expect(page.locator("#matches")).to_have_text("1 of 2")
         expect(page.locator("#run-banner")).to_contain_text("has finished")
         page.go_back()
-        row.get_by_role("link", name="1 open alert, at step 4").click()
+        row.get_by_role("link", name="1 open alert, at step 12").click()
         expect(page.get_by_role("tab", name="Events (1 open)")).to_have_attribute(
             "aria-selected", "true"
         )
