@@ -6,9 +6,11 @@ const FIELDS = "input:not([type=checkbox], [type=radio]), textarea, select";
 
 const dialog = byId("help", HTMLDialogElement);
 
-/** Show it, once. */
+/** Show it, once; a page that has more to show in it hears of that. */
 function open() {
-  if (!dialog.open) dialog.showModal();
+  if (dialog.open) return;
+  dialog.dispatchEvent(new Event("open"));
+  dialog.showModal();
 }
 
 byId("help-open", HTMLElement).addEventListener("click", open);

@@ -2,13 +2,11 @@
 import { byId } from "./base/dom.js";
 import { placeMenu } from "./base/menu.js";
 import { readTokens } from "./charts/theme_tokens.js";
-import { SignLegend } from "./heatmap/sign_legend.js";
 import { RunPage } from "./pages/run_page.js";
 
 const TICK_MS = 250;
 
 const page = new RunPage();
-const signs = new SignLegend(byId("signs", HTMLElement));
 page.listen();
 page.filter.addEventListener("input", () => page.setFilter(page.filter.value));
 byId("collapse", HTMLElement).addEventListener("click", () => page.collapseAll(true));
@@ -16,11 +14,14 @@ byId("expand", HTMLElement).addEventListener("click", () => page.collapseAll(fal
 document.addEventListener("keydown", (event) => page.shortcut(event));
 placeMenu(byId("export", HTMLElement), byId("export-open", HTMLElement));
 window.addEventListener("popstate", () => page.goBack());
-document.addEventListener("themechange", () => {
-  page.takeTheme();
-  signs.draw(readTokens());
-});
-signs.draw(readTokens());
+document.addEventListener("themechange", () => page.takeTheme());
+byId("help", HTMLElement).addEventListener("open", () => void showSigns());
 new ResizeObserver(() => page.redrawFlow()).observe(byId("flow", HTMLElement));
 document.addEventListener("visibilitychange", () => page.look());
 setInterval(() => page.tick(), TICK_MS);
+
+/** Nobody waits for the meaning of the signs while the page opens. */
+async function showSigns() {
+  const { SignLegend } = await import("./heatmap/sign_legend.js");
+  new SignLegend(byId("signs", HTMLElement)).draw(readTokens());
+}

@@ -7,25 +7,28 @@
  */
 const ZOOM_PER_PX = 0.0022;
 const LINE_PX = 24;
+/** Turns that are closer together are one: whoever zooms out further than there is does not want to scroll. */
+const ONE_TURN_MS = 500;
 
 /**
- * Follow the wheel; scrolling the page goes on where there is nothing to zoom. With Ctrl the browser never scales the page.
+ * Follow the wheel; the page scrolls where a turn begins with nothing to zoom. With Ctrl the browser never scales the page.
  * @param {HTMLElement} place
  * @param {WheelActions} actions
  */
-export function followWheel(place, actions) {
-  place.addEventListener("wheel", (event) => turn(event, actions), { passive: false });
-}
-
-/**
- * @param {WheelEvent} event
- * @param {WheelActions} actions
- */
-function turn(event, { zoom, pan }) {
-  const unit = event.deltaMode === WheelEvent.DOM_DELTA_LINE ? LINE_PX : 1;
-  const sideways = event.shiftKey ? event.deltaX || event.deltaY : event.deltaX;
-  if (event.shiftKey || Math.abs(event.deltaX) > Math.abs(event.deltaY)) {
-    event.preventDefault();
-    pan(sideways * unit);
-  } else if (zoom(Math.exp(event.deltaY * unit * ZOOM_PER_PX), event) || event.ctrlKey) event.preventDefault();
+export function followWheel(place, { zoom, pan }) {
+  let zoomedAt = -Infinity;
+  /** @param {WheelEvent} event */
+  const turn = (event) => {
+    const unit = event.deltaMode === WheelEvent.DOM_DELTA_LINE ? LINE_PX : 1;
+    if (event.shiftKey || Math.abs(event.deltaX) > Math.abs(event.deltaY)) {
+      event.preventDefault();
+      pan((event.shiftKey ? event.deltaX || event.deltaY : event.deltaX) * unit);
+      return;
+    }
+    const goesOn = event.timeStamp - zoomedAt < ONE_TURN_MS;
+    const zooms = zoom(Math.exp(event.deltaY * unit * ZOOM_PER_PX), event);
+    if (zooms || goesOn) zoomedAt = event.timeStamp;
+    if (zooms || goesOn || event.ctrlKey) event.preventDefault();
+  };
+  place.addEventListener("wheel", turn, { passive: false });
 }

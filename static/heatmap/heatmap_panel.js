@@ -10,6 +10,7 @@
  * @typedef {object} HeatmapActions
  * @property {(request: () => Promise<void>) => Promise<void>} guard
  * @property {(range: StepRange | null, moved: boolean) => void} onRange were they moved to, bit by bit? Else they were chosen as they are
+ * @property {(step: number) => void} onReach the run has a sample of this step
  * @property {(stat: string) => void} onStatistic
  * @property {(figure: string) => void} onFigure
  * @property {(colors: readonly [number, number] | null) => void} onColors ends that are chosen, null for none
@@ -150,6 +151,8 @@ export class HeatmapPanel {
 
   /** Another answer of the server is there, or none is coming. */
   #answered() {
+    const whole = this.#whole;
+    if (whole !== null) this.actions.onReach(whole[0]);
     this.#pointAgain();
     this.#ask();
   }

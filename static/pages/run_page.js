@@ -9,7 +9,6 @@
 import { byId } from "../base/dom.js";
 import { Press } from "../base/press.js";
 import { throttled } from "../base/throttle.js";
-import { seriesQuery } from "../charts/series_store.js";
 import { readTokens } from "../charts/theme_tokens.js";
 import { getColumns, getJson } from "../link/api.js";
 import { LiveConnection } from "../link/live_connection.js";
@@ -122,20 +121,12 @@ export class RunPage {
       ]);
       this.#setParameters(rowsOf(parameters));
       this.state.setCommands(commands);
-      await Promise.all([this.#loadSparklines(), this.#loadFirstStep()]);
+      await this.#loadSparklines();
       this.panels.lines.data.refresh();
       this.panels.heatmap.data.refresh();
       this.panels.parameter.refresh();
       this.panels.explanations.outdate();
     }, "the parameters and commands");
-  }
-
-  /** Every parameter has a value or a state at each sample: one tells where they begin. */
-  async #loadFirstStep() {
-    const [parameter] = this.state.parameters;
-    if (parameter === undefined) return;
-    const { first_steps } = await getJson(`${this.api}/series?${seriesQuery([parameter.name], 1, null)}`);
-    if (first_steps.length > 0) this.state.reachBack(Math.min(...first_steps));
   }
 
   async #loadSparklines() {

@@ -92,6 +92,7 @@ export class RunPanels {
     this.heatmap = new HeatmapPanel(byId("heatmap", HTMLElement), api, this.crosshair, {
       guard: guard("the heat map"),
       onRange: (range, moved) => actions.showRange(range, moved ? "heatmap" : null),
+      onReach: (step) => state.reachBack(step),
       onStatistic: (stat) => actions.chooseStatistic(stat),
       onFigure: (figure) => actions.chooseFigure(figure),
       onColors: (colors) => actions.chooseColors(colors),
