@@ -15,9 +15,8 @@ from .terminal import table
 def cause(cause: tuple[str, ...]) -> None:
     """Say what a cause is, why nothing else says so, and how to mend it; without one, list all."""
     if not cause:
-        click.echo(
-            table(("CAUSE", "WHAT IT IS"), [(each, _title(each)) for each in CAUSES], frozenset())
-        )
+        rows = [(each, cause_page(each).headline) for each in CAUSES]
+        click.echo(table(("CAUSE", "WHAT IT IS"), rows, frozenset()))
         return
     word = "_".join(cause).lower().replace("-", "_").replace(" ", "_")
     if word not in CAUSES:
@@ -27,8 +26,3 @@ def cause(cause: tuple[str, ...]) -> None:
             f"There is no cause {word!r}.{meant} `gradgate cause` lists them all."
         )
     click.echo(cause_page(word).text)
-
-
-def _title(word: str) -> str:
-    title = cause_page(word).title
-    return title[0].upper() + title[1:]

@@ -24,6 +24,11 @@ class CausePage:
     text: str
     """Markdown, its title included."""
 
+    @property
+    def headline(self) -> str:
+        """The title where nothing stands before it, with a capital."""
+        return self.title[0].upper() + self.title[1:]
+
 
 def cause_page(cause: str) -> CausePage:
     """Return the page of one of `CAUSES`."""

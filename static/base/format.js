@@ -198,3 +198,8 @@ export function formatTime(time, now = new Date()) {
     .join("-");
   return `${day} ${clock}`;
 }
+
+/** Words as they begin a line, of one letter at least. @param {string} words */
+export function capitalized(words) {
+  return words[0].toUpperCase() + words.slice(1);
+}

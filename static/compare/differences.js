@@ -9,7 +9,7 @@
  * @property {string[]} values one a run
  * @property {boolean} differs
  */
-import { formatCount } from "../base/format.js";
+import { capitalized, formatCount } from "../base/format.js";
 import { openAlertWords } from "../model/events.js";
 import { optimizerRows } from "./optimizer_rows.js";
 
@@ -95,7 +95,7 @@ function stepsByCommand({ commands, side }) {
 function commandName({ kind, target, site, when, gate }) {
   if (kind === "gate") return `Gate ${site ?? target}${when ? `, closed when ${when}` : ""}`;
   if (kind === "ungate") return `Remove gate ${gate ?? target}`;
-  return `${kind[0].toUpperCase()}${kind.slice(1)} ${target}`;
+  return `${capitalized(kind)} ${target}`;
 }
 
 /**

@@ -9,6 +9,7 @@
  * @property {string[]} values one a run
  * @property {string[]} keys what differs where the runs do, also behind what the values show
  */
+import { capitalized } from "../base/format.js";
 import { optionLabel, sortedOptions, valueWords } from "../model/optimizer_groups.js";
 
 const NONE = "–";
@@ -28,7 +29,7 @@ export function optimizerRows(runs) {
     const kinds = own.map(([group]) => group?.optimizer ?? NONE);
     return [
       { name: `${prefix}${prefix === "" ? "Optimizer" : "kind"}`, values: kinds, keys: kinds },
-      ...names.map((name) => optionRow(`${prefix}${prefix === "" ? titled(optionLabel(name)) : optionLabel(name)}`, own.map((groups) => groups.map(({ options }) => options[name])))),
+      ...names.map((name) => optionRow(`${prefix}${prefix === "" ? capitalized(optionLabel(name)) : optionLabel(name)}`, own.map((groups) => groups.map(({ options }) => options[name])))),
     ];
   });
 }
@@ -64,9 +65,4 @@ function groupsWords(groups) {
   const [first, last] = [groups[0], groups[groups.length - 1]];
   if (groups.length === 1) return `group ${first}`;
   return last - first + 1 === groups.length && groups.length > 2 ? `groups ${first} to ${last}` : `groups ${groups.join(", ")}`;
-}
-
-/** @param {string} words */
-function titled(words) {
-  return words[0].toUpperCase() + words.slice(1);
 }
