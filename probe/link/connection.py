@@ -8,9 +8,11 @@ import logging
 import threading
 import time
 import weakref
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
-from websockets.asyncio.client import connect
+from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
 from ..base.guard import Guard
@@ -113,7 +115,7 @@ class Connection:
         """
         shown = self._address.shown
         try:
-            async with self._connect() as socket:
+            async with self._socket() as socket:
                 conversation = Conversation(
                     socket, self._outbox, self._answers, self._peer, self._guard, self._ending
                 )
@@ -142,6 +144,17 @@ class Connection:
                 "there as soon as one is started (gradgate serve)."
             )
         return min(LONGEST_PAUSE, pause * GROWTH)
+
+    @asynccontextmanager
+    async def _socket(self) -> AsyncIterator[ClientConnection]:
+        socket = await self._connect()
+        try:
+            yield socket
+        finally:
+            try:
+                await socket.close()
+            finally:  # to cancel a close is to leave the transport open
+                socket.transport.abort()
 
     def _connect(self) -> connect:
         token = self._address.token

@@ -13,9 +13,11 @@ from pathlib import Path
 from threading import Event, Thread
 from typing import Any
 
+import psutil
 import pytest
 import torch
 from torch import nn
+from websockets.asyncio.client import ClientConnection
 from websockets.sync.server import ServerConnection, serve
 
 from gradgate import probe
@@ -113,6 +115,36 @@ def test_pauses_between_tries_grow(refuses: bool) -> None:
     pauses = [later - earlier for earlier, later in pairwise(tries)]
     for number, pause in enumerate(pauses[:5], 1):
         assert pause >= 0.99 * FIRST_PAUSE * GROWTH**number
+
+
+def test_a_run_that_ends_in_mid_goodbye_leaves_no_connection_open(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A server that refuses and then answers no more costs the job no socket for its life."""
+    tries: list[float] = []
+    closing, over = Event(), Event()
+    close = ClientConnection.close
+
+    async def told(socket: ClientConnection, *arguments: Any) -> None:
+        if len(tries) == 2:
+            closing.set()
+        await close(socket, *arguments)
+
+    def talk(socket: ServerConnection) -> None:
+        tries.append(time.monotonic())
+        socket.send(json.dumps({"type": "error", "message": "Too many runs.", "retry": True}))
+        if len(tries) == 2:
+            with socket.protocol_mutex:  # nothing that arrives is looked at, a goodbye neither
+                over.wait(60)
+
+    monkeypatch.setattr(ClientConnection, "close", told)
+    with other_server(talk) as url:
+        run, _ = attached(url)
+        with run:
+            assert closing.wait(60)
+        ends = [end.raddr for end in psutil.Process().net_connections("tcp") if end.raddr]
+        over.set()
+    assert int(url.rpartition(":")[2]) not in {end.port for end in ends}
 
 
 def test_a_server_that_refuses_for_good_is_left_alone_for_long(
