@@ -13,6 +13,7 @@ from typing import Any
 
 import httpx
 
+from .forked_server import ForkedServer
 from .storing import data_base
 from .waiting import wait_for
 
@@ -27,7 +28,7 @@ class ServerProcess:
         self.data = data
         self.port = port
         self._options = options
-        self._process: subprocess.Popen[str] | None = None
+        self._process: ForkedServer | None = None
         self._client: httpx.Client | None = None
         self._output: list[str] = []
         self.printed_url = ""
@@ -51,7 +52,7 @@ class ServerProcess:
         """Start, and wait until the server accepts connections."""
         assert self._process is None, "the server runs already"
         self._output = []
-        self._process = process = spawn_serve(
+        self._process = process = ForkedServer(
             "--port", str(self.port), *self._kept_in(), *self._options
         )
         thread = threading.Thread(target=self._read, args=(process,), daemon=True)
@@ -131,7 +132,7 @@ class ServerProcess:
         assert self._client is not None, "the server does not run"
         return self._client.request(method, self.url + path, **options)
 
-    def _running(self) -> subprocess.Popen[str]:
+    def _running(self) -> ForkedServer:
         assert self._process is not None, "the server does not run"
         return self._process
 
@@ -141,8 +142,7 @@ class ServerProcess:
             self._client.close()
             self._client = None
 
-    def _read(self, process: subprocess.Popen[str]) -> None:
-        assert process.stdout is not None
+    def _read(self, process: ForkedServer) -> None:
         output = self._output
         with process.stdout:
             for line in process.stdout:
