@@ -115,13 +115,14 @@ export class RunPage {
   /** Fetch all that the live messages only add to. */
   async load() {
     await this.requests.insist(async () => {
-      const [parameters, { commands }] = await Promise.all([
+      const [parameters, sparklines, { commands }] = await Promise.all([
         getColumns(`${this.api}/parameters`),
+        this.#sparklines(),
         getJson(`${this.api}/commands`),
       ]);
       this.#setParameters(rowsOf(parameters));
+      this.state.setSparklines(sparklines);
       this.state.setCommands(commands);
-      await this.#loadSparklines();
       this.panels.lines.data.refresh();
       this.panels.heatmap.data.refresh();
       this.panels.parameter.refresh();
@@ -129,14 +130,18 @@ export class RunPage {
     }, "the parameters and commands");
   }
 
-  async #loadSparklines() {
-    this.state.setSparklines(await getColumns(`${this.api}/sparklines?points=${SPARK_SAMPLES}`));
+  #sparklines() {
+    return getColumns(`${this.api}/sparklines?points=${SPARK_SAMPLES}`);
   }
 
   /** The page is looked at, or is not any more: what it was not told meanwhile is fetched. */
   look() {
-    if (!document.hidden && this.state.loaded) void this.requests.insist(() => this.#loadSparklines(), "recent samples");
+    if (!document.hidden && this.state.loaded) void this.loadSparklines();
     this.redraw();
+  }
+
+  async loadSparklines() {
+    await this.requests.insist(async () => this.state.setSparklines(await this.#sparklines()), "recent samples");
   }
 
   async loadParameters() {
