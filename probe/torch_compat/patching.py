@@ -234,6 +234,15 @@ def listen_to(owner: Any, name: str, listener: Listener, *, static: bool = False
     return Interception(owner, name, partial(_tell, listener), static=static)
 
 
+def new_instances(kind: type[Any], listener: Listener) -> Interception:
+    """Listen to the making of instances of a class, or of one that inherits from it.
+
+    The listener is told when the class's own ``__init__`` is done: that of one that inherits from
+    it may not be.
+    """
+    return listen_to(kind, "__init__", listener)
+
+
 def new_parameters(listener: Listener) -> Interception:
     """Listen to the making of parameters: told the class, the tensor, and what was made."""
     return _at(_MAKE_SUBCLASS, partial(_tell, listener), static=True)

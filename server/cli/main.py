@@ -20,6 +20,7 @@ from .keep import keep
 from .note import note
 from .parameters import parameters
 from .rename import rename
+from .run import run
 from .runs import runs
 from .serve import serve
 from .tag import tag
@@ -37,5 +38,5 @@ def main() -> None:
 _OF_JOBS = (parameters, freeze, thaw, gate, ungate, gates, explain, alerts, events, export)
 _OF_RUNS = (runs, rename, tag, note, keep, archive, unarchive, delete)
 
-for command in (serve, demo, cause, *_OF_RUNS, *_OF_JOBS):
+for command in (serve, demo, run, cause, *_OF_RUNS, *_OF_JOBS):
     main.add_command(command)

@@ -29,6 +29,7 @@ ROOMS = {
         "live",
         "progress",
         "session",
+        "script",
     ],
     "server": [
         "protocol",

@@ -1,0 +1,1 @@
+"""Training scripts that say nothing of Gradgate: run, watched, checked."""

@@ -1,0 +1,64 @@
+"""A script that is watched: `python -m gradgate.probe.script run OPTIONS SCRIPT [ARGUMENTS]`.
+
+The command `gradgate run` starts it, and has the options in words.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+
+from .ending import Ending
+from .program import NoProgramError, Program
+from .stream import Stream
+from .watch import Watch
+
+logger = logging.getLogger("gradgate")
+
+MISUSED = 2
+"""The exit code where there is no such script, as Python's own."""
+
+
+def main() -> str | int | None:
+    """Do what the command line says; return what to exit with."""
+    given = _parser().parse_args()
+    program = Program(given.script, tuple(given.arguments), given.module)
+    try:
+        expect = tuple(given.expect)
+        return run(program, Stream(given.name, given.server, given.every, expect, given.strict))
+    except NoProgramError as error:
+        print(f"Error: {error}", file=sys.stderr)
+        return MISUSED
+
+
+def run(program: Program, stream: Stream) -> str | int | None:
+    """Run a script that streams; return what it ends with, as ``sys.exit()`` takes it."""
+    watch, ending = Watch(stream), Ending()
+    try:
+        with ending:
+            program.run()
+    finally:
+        watch.stop(failed=ending.failed)
+    if watch.lack is not None:
+        logger.warning("gradgate: nothing was watched: %s.", watch.lack)
+    return ending.code if ending.outcome == "exited" else ending.exit_code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=__doc__)
+    kinds = parser.add_subparsers(dest="command", required=True)
+    running = kinds.add_parser("run")
+    running.add_argument("--name")
+    running.add_argument("--server")
+    running.add_argument("--every", type=int)
+    running.add_argument("--strict", action="store_true")
+    running.add_argument("--expect", action="append", default=[])
+    running.add_argument("--module", action="store_true")
+    running.add_argument("script")
+    running.add_argument("arguments", nargs=argparse.REMAINDER)
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,92 @@
+"""A training script, or a module, run as Python itself would run it."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import runpy
+import sys
+import traceback
+from dataclasses import dataclass
+from types import TracebackType
+
+_LAUNCHERS = (os.path.dirname(__file__) + os.sep, "<frozen runpy>", runpy.__file__)
+"""Files whose frames stand below those of the script."""
+
+
+class NoProgramError(Exception):
+    """There is no such script or module; the message says what to give."""
+
+
+@dataclass(frozen=True)
+class Program:
+    """What is run as ``__main__``: a file, a folder or archive with one, or a module."""
+
+    name: str
+    arguments: tuple[str, ...] = ()
+    is_module: bool = False
+    """``name`` is a module's, as ``python -m`` has it."""
+
+    def run(self) -> None:
+        """Run it in this process, with its own ``sys.argv`` and ``sys.path[0]``.
+
+        Whatever it raises goes on, :class:`SystemExit` too. Raises :class:`NoProgramError`.
+        """
+        sys.argv = [self.name, *self.arguments]
+        if self.is_module:
+            sys.argv[0] = self._module_file(os.getcwd())
+            runpy.run_module(self.name, run_name="__main__", alter_sys=True)
+        else:
+            if not os.path.exists(self.name):
+                raise NoProgramError(
+                    f"There is no script {self.name!r} here: give its path, or `-m` and the name "
+                    "of a module."
+                )
+            self._put_first(os.path.dirname(os.path.realpath(self.name)))
+            runpy.run_path(os.path.abspath(self.name), run_name="__main__")
+
+    def _module_file(self, folder: str) -> str:
+        """Return the file of the module, which may be below ``folder``."""
+        self._put_first(folder)
+        try:
+            spec = importlib.util.find_spec(self.name)
+            if spec is not None and spec.submodule_search_locations is not None:
+                spec = importlib.util.find_spec(f"{self.name}.__main__")
+        except ModuleNotFoundError as error:
+            raise NoProgramError(
+                f"There is no module {self.name!r}: {error}. It is looked for as `python -m` does."
+            ) from error
+        if spec is None:
+            raise NoProgramError(
+                f"There is no module {self.name!r} that can be run, in {folder} or installed."
+            )
+        return spec.origin or self.name
+
+    @staticmethod
+    def _put_first(folder: str) -> None:
+        """Let imports look into a folder first, unless the user has Python not do that."""
+        if not os.environ.get("PYTHONSAFEPATH"):
+            sys.path.insert(0, folder)
+
+
+def show(error: BaseException) -> None:
+    """Print an uncaught error of the script's as Python would, without frames of ours."""
+    own = strip(error.__traceback__)
+    sys.excepthook(type(error), error.with_traceback(own), own)
+
+
+def strip(trace: TracebackType | None) -> TracebackType | None:
+    """Return a traceback from the first frame on that is the script's."""
+    rest = trace
+    while rest is not None and rest.tb_frame.f_code is not Program.run.__code__:
+        rest = rest.tb_next
+    while rest is not None and rest.tb_frame.f_code.co_filename.startswith(_LAUNCHERS):
+        rest = rest.tb_next
+    return rest or trace
+
+
+def sentence(error: BaseException) -> str:
+    """Return what was raised, in one line, with the place."""
+    what = "".join(traceback.format_exception_only(type(error), error)).strip().splitlines()[-1]
+    frames = traceback.extract_tb(strip(error.__traceback__))
+    return f"{what} ({frames[-1].filename}:{frames[-1].lineno})" if frames else what

@@ -1,0 +1,50 @@
+"""A script that is attached to by itself, and streams to the server as if it had said so."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+
+from ..base.errors import GradgateError
+from ..session.attach import attach
+from ..session.run import Run, job_of
+from .discovery import Found
+
+logger = logging.getLogger("gradgate")
+
+
+@dataclass(frozen=True)
+class Stream:
+    """Follows a script by attaching to all that it trains; the fields are those of ``attach``."""
+
+    name: str | None = None
+    server: str | None = None
+    every: int | None = None
+    expect: tuple[str, ...] = ()
+    strict: bool = False
+
+    def attach(self, found: Found) -> Run | None:
+        """Attach; where that is refused the script goes on without, and the log says why."""
+        try:
+            return attach(
+                found.given,
+                found.optimizers,
+                name=self.name,
+                server=self.server,
+                every=self.every,
+                expect=self.expect,
+                strict=self.strict,
+            )
+        except GradgateError as error:
+            logger.warning("gradgate: the script goes on unwatched: %s", error)
+            return None
+
+    def run_made(self, run: Run) -> None:
+        """Leave the script's own run as it is."""
+
+    def stepped(self, run: Run) -> None:
+        """Leave it to the run."""
+
+    def end(self, run: Run, *, failed: bool) -> None:
+        """Say goodbye for the run."""
+        job_of(run).end(failed=failed)

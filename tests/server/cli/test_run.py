@@ -1,0 +1,66 @@
+"""The command `gradgate run`: a real script, and a real server."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.support.serving import ServerProcess
+
+SCRIPT = """
+import argparse, sys
+import torch
+from torch import nn
+
+parser = argparse.ArgumentParser()
+parser.add_argument("--every", type=int)  # as an option of Gradgate's own is called
+given = parser.parse_args()
+
+
+def main():
+    model = nn.Sequential(nn.Linear(4, 4), nn.Linear(4, 1))
+    optimizer = torch.optim.SGD(model.parameters(), 0.1)
+    for _ in range(given.every):
+        optimizer.zero_grad()
+        model(torch.ones(2, 4)).square().mean().backward()
+        optimizer.step()
+
+
+main()
+sys.exit(7)
+"""
+
+
+def gradgate(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run the command line as a shell does."""
+    call = "from gradgate.server.cli.main import main; main()"
+    return subprocess.run(
+        [sys.executable, "-c", call, *arguments],
+        cwd=folder,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+
+
+def test_a_script_without_a_line_is_on_the_dashboard(server: ServerProcess, tmp_path: Path) -> None:
+    """Under its own name, with its own arguments; its exit code is that of the command."""
+    (tmp_path / "train_it.py").write_text(SCRIPT)
+    command = ("run", "--server", server.url, "--every", "1", "train_it.py", "--every", "5")
+    ended = gradgate(*command, folder=tmp_path)
+
+    assert (ended.returncode, ended.stderr) == (7, "")
+    (run,) = server.get("/api/runs")["runs"]
+    assert (run["name"], run["step"], run["samples"]) == ("train_it", 5, 5)
+    rows = server.get(f"/api/runs/{run['id']}/parameters")["parameters"]
+    assert [row["name"] for row in rows] == ["0.weight", "0.bias", "1.weight", "1.bias"]
+
+
+def test_a_script_that_is_not_there_has_a_sentence(tmp_path: Path) -> None:
+    """And the exit code of Python's own."""
+    ended = gradgate("run", "nope.py", folder=tmp_path)
+    assert ended.returncode == 2
+    assert "There is no script 'nope.py' here" in ended.stderr
