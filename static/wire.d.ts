@@ -522,6 +522,8 @@ export interface Preview {
  * now; `last_alert` is the step to which the latest of them reaches.
  * `parameters`, `trainable`, `numel` and `not_in_optimizer`, which counts those that require a
  * gradient and that no optimizer has, leave out the parameters that were removed.
+ * `number` says which run of its name it is, from 1; `group` is the search or the pipeline that it
+ * belongs to.
  * `server_time`, when the row was made, `last_seen` and `sample_time` are by the server's clock.
  */
 export interface RunRow {
@@ -534,6 +536,7 @@ export interface RunRow {
   expect: string[];
   faults: number;
   figures: string;
+  group: string | null;
   host: string;
   id: string;
   keep_days: number | null;
@@ -543,6 +546,7 @@ export interface RunRow {
   name: string;
   not_in_optimizer: number;
   notes: string;
+  number: number;
   numel: number;
   open_alerts: number;
   parameters: number;

@@ -173,8 +173,6 @@ class Connection:
 
     def _welcomed(self, welcome: Message) -> None:
         """Let the job know that it is watched."""
-        if welcome.get("notice"):
-            logger.warning("gradgate: %s", welcome["notice"])
         logger.info("gradgate: watched at %s/runs/%s", self._address.shown, welcome["run"])
         self.connected.set()
         self._tried.set()

@@ -39,6 +39,8 @@ class Identity:
     process: int
     figures: str
     """One sentence: what the figures are."""
+    group: str | None = None
+    """The search or the pipeline that the job is a part of."""
     ranks: int = 1
     """How many processes train together."""
     compiled: bool = False
@@ -172,6 +174,7 @@ class Uplink:
             "protocol": PROTOCOL,
             "run": me.id,
             "name": me.name,
+            "group": me.group,
             "started": me.started,
             "host": socket.gethostname(),
             "pid": me.process,

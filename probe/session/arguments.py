@@ -16,6 +16,7 @@ from ..live.expected import Expected, patterns
 from ..model.inner_optimizers import parts
 from ..torch_compat.module_hooks import takes_hooks
 
+NAME_CHARACTERS = 512
 DEFAULT_SERVER = "http://127.0.0.1:8765"
 
 
@@ -117,9 +118,17 @@ def checked_server(server: str | bool | None) -> str | None:
     return url
 
 
+def checked_name(what: str, given: object, variable: str) -> str | None:
+    """Return a name, or that of the environment, shortened; raises ValueError for what is none."""
+    if given is not None and not isinstance(given, str):
+        raise ValueError(f"{what}={given!r}: give a text, or None.")
+    name = given or os.environ.get(variable) or ""
+    return name.replace("\0", "")[:NAME_CHARACTERS] or None
+
+
 def script_name() -> str:
     """Return the name of the script that runs, without its ending."""
     script = Path(sys.argv[0] if sys.argv else "")
     if script.stem == "__main__":
         return script.parent.name
-    return script.stem or "python"
+    return script.stem[:NAME_CHARACTERS] or "python"

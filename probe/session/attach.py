@@ -18,6 +18,7 @@ from ..torch_compat.requirements import missing_parts
 from .arguments import (
     checked_expectation,
     checked_models,
+    checked_name,
     checked_optimizers,
     checked_server,
     require_hooks,
@@ -34,6 +35,7 @@ def attach(
     optimizer: Optimizer | Sequence[Optimizer] | None = None,
     *,
     name: str | None = None,
+    group: str | None = None,
     server: str | bool | None = None,
     token: str | None = None,
     every: int | None = None,
@@ -48,7 +50,9 @@ def attach(
 
     ``model``: a module, or a dict of names to modules (a GAN's two). ``optimizer``: one,
     several, or None (then ``run.step()`` marks the end of each step). ``name``: what the
-    dashboard shows, by default the script's name. ``server``: the dashboard's URL, by
+    dashboard shows, by default ``$GRADGATE_NAME`` or the script's name; runs of one name are
+    numbered. ``group``: what the run is a part of beside others, such as a search or a pipeline
+    of several processes; by default ``$GRADGATE_GROUP``. ``server``: the dashboard's URL, by
     default ``$GRADGATE_SERVER`` or http://127.0.0.1:8765; False for none. ``token``: by
     default ``$GRADGATE_TOKEN``. ``every``: sample each n-th step exactly; None samples as
     often as ``budget``, a share of the step time, allows.
@@ -102,7 +106,8 @@ def attach(
     job = make_job(
         models,
         optimizers,
-        name=(name or script_name())[:512],
+        name=checked_name("name", name, "GRADGATE_NAME") or script_name(),
+        group=checked_name("group", group, "GRADGATE_GROUP"),
         server=checked_server(server),
         token=token or os.environ.get("GRADGATE_TOKEN"),
         pace=Pace(every, budget),

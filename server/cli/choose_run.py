@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import difflib
-import re
 from collections.abc import Sequence
 
-from ..protocol.runs import RunRow, RunStatus
+from ..protocol.run_names import runs_of_name
+from ..protocol.runs import RunRow
 
-_NUMBERED = re.compile(r" \(\d+\)$")
 _SHOWN = 5
 
 
@@ -17,18 +16,14 @@ class NoSuchRun(Exception):
 
 
 def choose(rows: Sequence[RunRow], wanted: str) -> RunRow:
-    """Return the run of an id, of the beginning of one, or of a name that one live run has.
+    """Return the run of an id, of the beginning of one, of a `NAME#N`, or of one live name.
 
-    Two live jobs of one name share it, although the second is shown as `name (2)`. Raises
-    `NoSuchRun`.
+    Raises `NoSuchRun`.
     """
     for row in rows:
         if row.id == wanted:
             return row
-    live = [row for row in rows if row.status is RunStatus.LIVE]
-    named = [row for row in live if wanted == row.name and _NUMBERED.search(wanted)]
-    if not named:
-        named = [row for row in live if wanted in (row.name, _NUMBERED.sub("", row.name))]
+    named = runs_of_name(rows, wanted)
     begun = [row for row in rows if wanted and row.id.startswith(wanted)]
     found = list({row.id: row for row in (*named, *begun)}.values())
     if len(found) == 1:
@@ -39,7 +34,7 @@ def choose(rows: Sequence[RunRow], wanted: str) -> RunRow:
 def _ambiguous(wanted: str, found: Sequence[RunRow]) -> str:
     return (
         f"{wanted!r} may be any of {len(found)} runs: {_listed(found)}. "
-        "Give an id, or as much of one as is needed."
+        "Give the name with its number, or an id, or as much of one as is needed."
     )
 
 
@@ -48,7 +43,7 @@ def _unknown(wanted: str, rows: Sequence[RunRow]) -> str:
     if ended:
         return (
             f"No live run is named {wanted!r}, only {_listed(ended)}: "
-            "give its id if that is the one that you mean."
+            f"give {wanted}#{ended[0].number}, or an id, if that is the one that you mean."
         )
     near = difflib.get_close_matches(wanted, [row.name for row in rows], 3)
     hint = f" Did you mean {', '.join(map(repr, near))}?" if near else ""
@@ -56,6 +51,6 @@ def _unknown(wanted: str, rows: Sequence[RunRow]) -> str:
 
 
 def _listed(rows: Sequence[RunRow]) -> str:
-    shown = [f"{row.id} ({row.name}, {row.status.value})" for row in rows[:_SHOWN]]
+    shown = [f"{row.id} ({row.name}#{row.number}, {row.status.value})" for row in rows[:_SHOWN]]
     more = len(rows) - len(shown)
     return ", ".join(shown) + (f" and {more} more" if more else "")

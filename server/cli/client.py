@@ -27,10 +27,17 @@ class Client:
         self.url = url
         self._transport = Transport(url, token)
 
-    def runs(self, archived: bool = True, tags: Sequence[str] = ()) -> list[RunRow]:
-        """Return the runs that have all of some tags, newest first."""
-        query = urlencode([("archived", _query_value(archived)), *(("tag", each) for each in tags)])
-        return self._transport.get(Runs, f"/api/runs?{query}").runs
+    def runs(
+        self,
+        archived: bool = True,
+        tags: Sequence[str] = (),
+        name: str | None = None,
+        group: str | None = None,
+    ) -> list[RunRow]:
+        """Return the runs of a name and a group that have all of some tags, newest first."""
+        asked = [("archived", _query_value(archived)), *(("tag", each) for each in tags)]
+        asked += [(k, v) for k, v in (("name", name), ("group", group)) if v is not None]
+        return self._transport.get(Runs, f"/api/runs?{urlencode(asked)}").runs
 
     def run(self, run: str) -> RunRow:
         """Return one run."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from ..protocol.run_names import numbered
 from .choose_run import choose
 from .client import Client
 from .edit import edit
@@ -20,4 +21,4 @@ def rename(client: Client, /, run: str, name: str) -> None:
     """Give a run another name."""
     row = choose(client.runs(), run)
     renamed = edit(client, row, name=name)
-    click.echo(plain(f"{row.name} ({row.id}) is now {renamed.name}."))
+    click.echo(plain(f"{row.name} ({row.id}) is now {numbered(renamed)}."))

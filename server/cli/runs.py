@@ -7,23 +7,34 @@ from collections.abc import Sequence
 
 import click
 
+from ..protocol.run_names import numbered
 from ..protocol.runs import RunRow
 from .client import Client
 from .options import asks_a_server
 from .terminal import plain, table
 
-_HEAD = ("ID", "NAME", "STATUS", "STEP", "STEPS/S", "TRAINABLE", "HOST", "TAGS")
-_RIGHT = frozenset({3, 4, 5})
+_HEAD = ("ID", "NAME", "GROUP", "STATUS", "STEP", "STEPS/S", "TRAINABLE", "HOST", "TAGS")
+_RIGHT = frozenset({4, 5, 6})
 
 
 @click.command()
 @click.option("--archived", is_flag=True, help="List archived runs too.")
 @click.option("--tag", "tags", multiple=True, help="Only those with this tag. May be repeated.")
+@click.option("--name", help="Only those of this name, live or not.")
+@click.option("--group", help="Only those of this group.")
 @click.option("--json", "as_json", is_flag=True, help="Print every figure, as JSON.")
 @asks_a_server
-def runs(client: Client, /, archived: bool, tags: Sequence[str], as_json: bool) -> None:
+def runs(
+    client: Client,
+    /,
+    archived: bool,
+    tags: Sequence[str],
+    name: str | None,
+    group: str | None,
+    as_json: bool,
+) -> None:
     """List the runs that the dashboard knows, newest first."""
-    rows = client.runs(archived, tags)
+    rows = client.runs(archived, tags, name, group)
     if as_json:
         click.echo(json.dumps([row.model_dump(mode="json") for row in rows], indent=2))
     elif rows:
@@ -39,7 +50,8 @@ def _cells(row: RunRow) -> tuple[str, ...]:
     host = row.host if row.ranks == 1 else f"{row.host} ({row.ranks} ranks)"
     return (
         row.id,
-        plain(row.name),
+        plain(numbered(row)),
+        plain(row.group or ""),
         f"{row.status.value}, archived" if row.archived else row.status.value,
         f"{row.step:,}",
         speed,

@@ -64,7 +64,6 @@ async def _converse(
                 run=hello.run,
                 last_seq=opened.last_seq,
                 server_version=VERSION,
-                notice=opened.notice,
             )
         )
         for command in commands:

@@ -15,6 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from ..protocol.events import EventKind, EventRow
 from ..protocol.fields import AlertLevel
+from ..protocol.run_names import numbered
 from ..store.database import Store
 from ..store.events import event_rows
 from ..store.guard import guarded
@@ -99,7 +100,7 @@ class Notifier:
     def _tell(self, run: str, ids: Sequence[int]) -> None:
         try:
             with self._store.read() as connection:
-                name = run_row(connection, run).name
+                name = numbered(run_row(connection, run))
                 rows = event_rows(connection, run, limit=len(ids), ids=ids)
         except (SQLAlchemyError, Refusal):
             self._left_out += len(ids)

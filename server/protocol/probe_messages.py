@@ -39,6 +39,8 @@ class Hello(Message):
     protocol: Literal[1]
     run: RunId
     name: Name
+    group: Name | None = None
+    """The search or the pipeline that the job is a part of."""
     started: FiniteFloat
     host: Text
     pid: Count

@@ -28,11 +28,15 @@ class RunRow(Row):
     now; `last_alert` is the step to which the latest of them reaches.
     `parameters`, `trainable`, `numel` and `not_in_optimizer`, which counts those that require a
     gradient and that no optimizer has, leave out the parameters that were removed.
+    `number` says which run of its name it is, from 1; `group` is the search or the pipeline that it
+    belongs to.
     `server_time`, when the row was made, `last_seen` and `sample_time` are by the server's clock.
     """
 
     id: str
     name: str
+    number: int
+    group: str | None
     status: RunStatus
     step: int
     started: float

@@ -20,7 +20,6 @@ class Welcome(Message):
     run: RunId
     last_seq: Count
     server_version: Text
-    notice: Text | None = None
 
 
 class Ack(Message):

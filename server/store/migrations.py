@@ -10,6 +10,13 @@ from .tables import meta
 
 # What leads from a version to the next. These are texts of their own, since the tables are those
 # of this version: a later change of a table must not change how an old store is read.
+_RUN_COLUMNS_10 = (
+    "created, started, last_seen, sample_time, sample_step, step, host, pid, probe_version, "
+    "torch_version, figures, last_seq, sample_seq, frozen_seq, samples, steps_per_second, cost, "
+    "every, dropped, faults, parameters, trainable, not_in_optimizer, numel, removed, ranks, "
+    "compiled, states, frozen, gates, expect, restraints, alerts, tags, notes, archived, "
+    "keep_days, keep_gb"
+)
 _STEPS: Mapping[int, tuple[str, ...]] = {
     1: (
         "ALTER TABLE runs ADD COLUMN sample_time FLOAT",
@@ -106,6 +113,33 @@ _STEPS: Mapping[int, tuple[str, ...]] = {
     9: (
         "CREATE INDEX open_alerts ON events (run, last_step) "
         "WHERE level = 'alert' AND dismissed IS NULL",
+    ),
+    10: (
+        # Several runs may have a name now, and SQLite drops no constraint: the table is made anew.
+        # What was shown as `name (2)` has its name again, and a number beside it.
+        "CREATE TABLE new_runs (id VARCHAR(16) NOT NULL, name TEXT NOT NULL, "
+        'number INTEGER NOT NULL, "group" TEXT, status VARCHAR(16) NOT NULL, '
+        "created FLOAT NOT NULL, started FLOAT NOT NULL, last_seen FLOAT, sample_time FLOAT, "
+        "sample_step BIGINT, step BIGINT NOT NULL, host TEXT NOT NULL, pid BIGINT NOT NULL, "
+        "probe_version TEXT NOT NULL, torch_version TEXT NOT NULL, figures TEXT NOT NULL, "
+        "last_seq BIGINT NOT NULL, sample_seq BIGINT NOT NULL, frozen_seq BIGINT NOT NULL, "
+        "samples BIGINT NOT NULL, steps_per_second FLOAT, cost FLOAT, every BIGINT, "
+        "dropped BIGINT NOT NULL, faults BIGINT NOT NULL, parameters INTEGER NOT NULL, "
+        "trainable INTEGER NOT NULL, not_in_optimizer INTEGER NOT NULL, numel BIGINT NOT NULL, "
+        "removed INTEGER NOT NULL, ranks BIGINT NOT NULL, compiled BOOLEAN NOT NULL, "
+        "states JSON NOT NULL, frozen JSON NOT NULL, gates JSON NOT NULL, expect JSON NOT NULL, "
+        "restraints JSON NOT NULL, alerts BIGINT NOT NULL, tags JSON NOT NULL, "
+        "notes TEXT NOT NULL, archived BOOLEAN NOT NULL, keep_days FLOAT, keep_gb FLOAT, "
+        "PRIMARY KEY (id))",
+        "INSERT INTO new_runs SELECT id, name, "
+        "ROW_NUMBER() OVER (PARTITION BY name ORDER BY created, id), NULL, status, "
+        f"{_RUN_COLUMNS_10} FROM (SELECT id, CASE WHEN "
+        "substr(name, 1, length(given_name)) = given_name AND "
+        "rtrim(substr(name, length(given_name) + 1), ' (0123456789)') = '' "
+        f"THEN given_name ELSE name END AS name, status, {_RUN_COLUMNS_10} FROM runs) AS shown",
+        "DROP TABLE runs",
+        "ALTER TABLE new_runs RENAME TO runs",
+        "CREATE UNIQUE INDEX runs_by_name ON runs (name, number)",
     ),
 }
 

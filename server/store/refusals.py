@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
+
+_LISTED = 5
 
 
 class Refusal(Exception):
@@ -48,15 +51,16 @@ class LiveRunKept(Refusal):
         )
 
 
-class NameTaken(Refusal):
-    """Another run has the name."""
+class AmbiguousRun(Refusal):
+    """Several live runs have the name."""
 
     status = 409
-    title = "Name taken"
+    title = "Several runs"
 
-    def __init__(self, name: str, run: str) -> None:
+    def __init__(self, name: str, runs: Sequence[str]) -> None:
         super().__init__(
-            f"Run {run!r} is already named {name!r}: choose another name, or rename that one first."
+            f"{name!r} may be any of {len(runs)} live runs: {', '.join(runs[:_LISTED])}"
+            f"{' …' if len(runs) > _LISTED else ''}. Give one of these, or an id."
         )
 
 

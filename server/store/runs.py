@@ -7,14 +7,15 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, func, insert, select, update
 
 from ..protocol.probe_messages import Hello
+from ..protocol.run_names import runs_of_name
 from ..protocol.runs import RunEdit, RunRow, RunStatus, Tag
 from .guard import readable
 from .open_alerts import OpenAlerts, open_alerts
 from .parameter_table import Known, check_indexes, known_rows, save_table, table_summary
-from .refusals import BeingDeleted, NameTaken, UnknownRun
+from .refusals import AmbiguousRun, BeingDeleted, UnknownRun
 from .tables import deletions, meta, runs
 
 
@@ -24,9 +25,18 @@ class OpenedRun:
 
     last_seq: int
     table: list[Known]
-    notice: str | None
     status: RunStatus | None
     """As it was before; None: the run is new."""
+
+
+@dataclass(frozen=True, slots=True)
+class _NamedRun:
+    """A run, as far as its name goes."""
+
+    id: str
+    name: str
+    number: int
+    status: RunStatus
 
 
 def open_run(connection: Connection, hello: Hello, now: float) -> OpenedRun:
@@ -47,6 +57,7 @@ def open_run(connection: Connection, hello: Hello, now: float) -> OpenedRun:
         "started": hello.started,
         "last_seen": now,
         "step": hello.step,
+        "group": hello.group,
         "host": hello.host,
         "pid": hello.pid,
         "probe_version": hello.probe_version,
@@ -60,12 +71,11 @@ def open_run(connection: Connection, hello: Hello, now: float) -> OpenedRun:
         **table_summary(table, {place for item in hello.frozen for place in item.parameters}),
     }
     if known is None:
-        name = _free_name(connection, hello.name)
         connection.execute(
             insert(runs).values(
                 id=hello.run,
-                given_name=hello.name,
-                name=name,
+                name=hello.name,
+                number=_next_number(connection, hello.name),
                 created=now,
                 last_seq=0,
                 sample_seq=0,
@@ -83,14 +93,13 @@ def open_run(connection: Connection, hello: Hello, now: float) -> OpenedRun:
             )
         )
         save_table(connection, hello.run, table)
-        notice = None if name == hello.name else _name_notice(hello.name, name)
         last_seq = 0
     else:
         save_table(connection, hello.run, table)
         connection.execute(update(runs).where(runs.c.id == hello.run).values(**described))
-        notice, last_seq = None, known.last_seq
+        last_seq = known.last_seq
     status = None if known is None else RunStatus(known.status)
-    return OpenedRun(last_seq=last_seq, table=known_rows(table), notice=notice, status=status)
+    return OpenedRun(last_seq=last_seq, table=known_rows(table), status=status)
 
 
 def lose(connection: Connection, run: str) -> bool:
@@ -138,26 +147,34 @@ def live_runs(connection: Connection) -> list[str]:
 def edit_run(connection: Connection, run: str, edit: RunEdit) -> int:
     """Change what a person may change of a run, and return its `last_seq`.
 
-    Raises `UnknownRun`, and `NameTaken` for the name of another run.
+    A run that is given the name of others is the next of them. Raises `UnknownRun`.
     """
-    this = _is(run)
-    if edit.name is not None:
-        _lock_names(connection)
-        query = select(runs.c.id).where(runs.c.name == edit.name, ~this)
-        other = connection.scalar(query)
-        if other is not None:
-            raise NameTaken(edit.name, other)
-    connection.execute(update(runs).where(this).values(**edit.changed))
+    _lock_names(connection)
+    changed = dict(edit.changed)
+    if edit.name is not None and edit.name != run_record(connection, run).name:
+        changed["number"] = _next_number(connection, edit.name)
+    connection.execute(update(runs).where(_is(run)).values(**changed))
     return int(run_record(connection, run).last_seq)
 
 
 def run_rows(
-    connection: Connection, archived: bool = False, tags: Collection[Tag] = ()
+    connection: Connection,
+    archived: bool = False,
+    tags: Collection[Tag] = (),
+    name: str | None = None,
+    group: str | None = None,
 ) -> list[RunRow]:
-    """Return the runs that have all of some tags, newest first; archived ones only when asked."""
-    query = select(runs).order_by(runs.c.created.desc(), runs.c.name.desc())
+    """Return the runs that have all of some tags, newest first; archived ones only when asked.
+
+    With a name, or a group, those of it only.
+    """
+    query = select(runs).order_by(runs.c.created.desc(), runs.c.name.desc(), runs.c.number.desc())
     if not archived:
         query = query.where(runs.c.archived.is_(False))
+    if name is not None:
+        query = query.where(runs.c.name == name)
+    if group is not None:
+        query = query.where(runs.c.group == group)
     told = open_alerts(connection)
     rows = readable(
         connection.execute(query),
@@ -171,6 +188,25 @@ def run_row(connection: Connection, run: str) -> RunRow:
     """Return one run; raises `UnknownRun`."""
     record = run_record(connection, run)
     return _run_row(record, open_alerts(connection, run).get(run, OpenAlerts()))
+
+
+def run_named(connection: Connection, wanted: str) -> str:
+    """Return the id of the run that an id, a `NAME#N`, or the name of one live run means.
+
+    What means none is returned as it is. Raises `AmbiguousRun`.
+    """
+    if "\0" in wanted or connection.scalar(select(runs.c.id).where(runs.c.id == wanted)):
+        return wanted
+    names = {wanted, wanted.rpartition("#")[0]}
+    query = select(runs.c.id, runs.c.name, runs.c.number, runs.c.status)
+    rows = [
+        _NamedRun(row.id, row.name, row.number, RunStatus(row.status))
+        for row in connection.execute(query.where(runs.c.name.in_(names)).order_by(runs.c.number))
+    ]
+    found = runs_of_name(rows, wanted)
+    if len(found) > 1:
+        raise AmbiguousRun(wanted, [f"{row.name}#{row.number}" for row in found])
+    return found[0].id if found else wanted
 
 
 def run_record(connection: Connection, run: str) -> Row[Any]:
@@ -202,15 +238,7 @@ def _lock_names(connection: Connection) -> None:
     connection.execute(select(meta.c.key).with_for_update())
 
 
-def _free_name(connection: Connection, wanted: str) -> str:
-    taken = set(connection.scalars(select(runs.c.name)))
-    if wanted not in taken:
-        return wanted
-    number = 2
-    while (name := f"{wanted} ({number})") in taken:
-        number += 1
-    return name
-
-
-def _name_notice(given: str, name: str) -> str:
-    return f"Another run is already named {given!r}, so this one is shown as {name!r}."
+def _next_number(connection: Connection, name: str) -> int:
+    """Return the number of the next run of a name."""
+    latest = connection.scalar(select(func.max(runs.c.number)).where(runs.c.name == name))
+    return 1 + (latest or 0)

@@ -19,7 +19,7 @@ from sqlalchemy import (
     text,
 )
 
-SCHEMA_VERSION = 10
+SCHEMA_VERSION = 11
 
 metadata = MetaData()
 
@@ -34,8 +34,9 @@ runs = Table(
     "runs",
     metadata,
     Column("id", String(16), primary_key=True),
-    Column("given_name", Text, nullable=False),
-    Column("name", Text, nullable=False, unique=True),
+    Column("name", Text, nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("group", Text),
     Column("status", String(16), nullable=False),
     Column("created", Float(53), nullable=False),
     Column("started", Float(53), nullable=False),
@@ -75,7 +76,7 @@ runs = Table(
     Column("archived", Boolean, nullable=False),
     Column("keep_days", Float(53)),
     Column("keep_gb", Float(53)),
-    Index("runs_by_given_name", "given_name"),
+    Index("runs_by_name", "name", "number", unique=True),
 )
 
 # Runs that were deleted and of which data may still be left, in any table with a column `run`.

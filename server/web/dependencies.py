@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, cast
 
-from fastapi import Depends
+from fastapi import Depends, Path
 from starlette.requests import HTTPConnection
 
 from ..export.report.page import ReportPage
 from ..live.hub import Hub
 from ..store.database import Store
 from ..store.heatmaps.kept_cells import KeptCells
+from ..store.runs import run_named
 from .security import Policy
+
+_ID = re.compile(r"[0-9a-f]{16}")
 
 
 @dataclass(frozen=True)
@@ -36,5 +40,17 @@ def _store_of(connection: HTTPConnection) -> Store:
     return parts_of(connection).store
 
 
+def _run_of(
+    run: Annotated[str, Path(description="Its id, `NAME#N`, or the name of one live run.")],
+    connection: HTTPConnection,
+) -> str:
+    """Return the id of the run that is meant; raises `AmbiguousRun`."""
+    if _ID.fullmatch(run):
+        return run
+    with _store_of(connection).read() as reading:
+        return run_named(reading, run)
+
+
 PartsOf = Annotated[Parts, Depends(parts_of)]
 StoreOf = Annotated[Store, Depends(_store_of)]
+RunOf = Annotated[str, Depends(_run_of)]

@@ -11,17 +11,18 @@ from fastapi import APIRouter, FastAPI
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.staticfiles import NotModifiedResponse
 
 from ..export.parquet import has_parquet
 from ..export.report.page import ReportPage
 from ..protocol.cause_pages import CAUSES, CausePage, cause_page
+from ..protocol.run_names import numbered
 from ..protocol.version import VERSION
 from ..store.runs import run_row
 from .assets import STATIC, TEMPLATES
 from .cause_markup import cause_markup
-from .dependencies import StoreOf
+from .dependencies import RunOf, StoreOf
 from .files import NO_CACHE, Files
 from .openapi import Route, routes_of
 
@@ -169,10 +170,13 @@ def add_pages(app: FastAPI, pages: Pages) -> None:
         return pages.answer(RunsPage(VERSION), request)
 
     @router.get("/runs/{run}")
-    def run_page(run: str, store: StoreOf, request: Request) -> Response:
+    def run_page(run: RunOf, store: StoreOf, request: Request) -> Response:
         with store.read() as connection:
             row = run_row(connection, run)
-        return pages.answer(RunPage(VERSION, row.id, row.name, has_parquet()), request)
+        if request.path_params["run"] != row.id:
+            query = f"?{request.url.query}" if request.url.query else ""
+            return RedirectResponse(f"/runs/{row.id}{query}")
+        return pages.answer(RunPage(VERSION, row.id, numbered(row), has_parquet()), request)
 
     @router.get("/compare")
     def compare_page(request: Request) -> Response:

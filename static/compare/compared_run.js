@@ -32,6 +32,7 @@
 import { formatCount } from "../base/format.js";
 import { getColumns, getJson, Refusal } from "../link/api.js";
 import { rowsOf } from "../model/packed_rows.js";
+import { runName } from "../model/run_name.js";
 
 const POINTS = 800;
 const MOST_COMMANDS = 1000;
@@ -60,7 +61,7 @@ export async function fetchRun(side, place, isMean) {
     side,
     place,
     run,
-    label: side.range === null ? run.name : `${run.name}, steps ${side.range.map(formatCount).join(" to ")}`,
+    label: side.range === null ? runName(run) : `${runName(run)}, steps ${side.range.map(formatCount).join(" to ")}`,
     steps: side.range ?? [0, run.step],
     times,
     parameters,

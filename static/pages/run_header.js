@@ -7,6 +7,7 @@ import { byId, find, setAttribute, setText } from "../base/dom.js";
 import { formatAge, formatCost, formatCount, formatJob, formatRate } from "../base/format.js";
 import { visible } from "../base/visible.js";
 import { openAlertsOf } from "../model/events.js";
+import { runName } from "../model/run_name.js";
 
 export class RunHeader {
   constructor() {
@@ -47,9 +48,9 @@ export class RunHeader {
   /** The run's name at the head and in the browser's tab, there with the number of alerts that nobody dismissed. @param {RunState} state */
   entitle({ run, events }) {
     if (run === null) return;
-    const name = visible(run.name);
+    const name = visible(runName(run));
     setText(this.name, name);
-    setAttribute(this.name, "title", name);
+    setAttribute(this.name, "title", run.group === null ? name : `${name}, of the group ${visible(run.group)}`);
     const title = pageTitle(name, openAlertsOf(events, run).count);
     if (document.title !== title) document.title = title;
   }

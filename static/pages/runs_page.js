@@ -12,8 +12,8 @@ import { visible } from "../base/visible.js";
 import { deleteAt, getJson, patchJson, reasonOf } from "../link/api.js";
 import { DeleteDialog } from "../runs/delete_dialog.js";
 import { EditDialog } from "../runs/edit_dialog.js";
-import { sortedRuns } from "../runs/run_order.js";
-import { readRunQuery, runFinder, runQueryLink } from "../runs/run_query.js";
+import { foldedRuns, unfoldedRuns } from "../runs/run_families.js";
+import { looksForSome, readRunQuery, runFinder, runQueryLink } from "../runs/run_query.js";
 import { RunSparklines } from "../runs/run_sparklines.js";
 import { RunTable } from "../runs/run_table.js";
 import { SelectionBar } from "../runs/selection_bar.js";
@@ -50,7 +50,12 @@ export class RunsPage {
     this.problems = { change: "", courses: "" };
     /** @type {Since | null} */
     this.lost = null;
-    this.table = new RunTable(this.whole, (sort) => this.#ask({ sort }, true), () => this.#show());
+    this.table = new RunTable(
+      this.whole,
+      (sort) => this.#ask({ sort }, true),
+      (family) => this.#ask({ opened: toggled(this.query.opened, family) }, true),
+      () => this.#show(),
+    );
     const editing = new EditDialog(byId("edit-run", HTMLDialogElement), (run, described) => this.#change(run, described));
     const deleting = new DeleteDialog(byId("delete-runs", HTMLDialogElement), (runs) => this.#each(runs, (run) => deleteAt(apiOf(run))));
     this.bar = new SelectionBar(byId("chosen-runs", HTMLElement), {
@@ -134,27 +139,30 @@ export class RunsPage {
 
   /** Show what is known, and return the runs that are listed. */
   #show() {
-    const { archived, text, tags, sort } = this.query;
+    const { archived, text, opened, sort } = this.query;
+    const some = looksForSome(this.query);
     const found = this.known.filter(runFinder(this.query));
-    const runs = sortedRuns(found.filter((run) => archived || !run.archived), sort);
+    const matching = found.filter((run) => archived || !run.archived);
+    const listed = some ? unfoldedRuns(matching, sort) : foldedRuns(matching, sort, new Set(opened));
+    const runs = listed.map(({ run }) => run);
     this.empty.hidden = this.known.length > 0;
     byId("toolbar", HTMLElement).hidden = this.known.length === 0;
     this.whole.hidden = runs.length === 0;
     this.unmatched.hidden = runs.length > 0 || text.trim() === "";
     setText(byId("unmatched-text", HTMLElement), `No run has “${visible(text.trim())}” in its name, tags, notes, host or status.`);
     const all = plural(this.known.filter((run) => archived || !run.archived).length, "run");
-    setText(this.matches, text.trim() === "" && tags.length === 0 ? all : `${runs.length} of ${all}`);
+    setText(this.matches, some ? `${runs.length} of ${all}` : all);
     this.#link(found);
-    this.table.show(runs, sort);
+    this.table.show(listed, sort);
     this.bar.show(this.known.filter(({ id }) => this.table.chosen.has(id)), runs);
     return runs;
   }
 
   /** Lead to the runs that are not listed. @param {readonly RunRow[]} found */
   #link(found) {
-    const { archived, tags } = this.query;
-    this.all.hidden = !archived && tags.length === 0;
-    setAttribute(this.all, "href", runQueryLink({ ...this.query, archived: false, tags: [] }));
+    const { archived, tags, group } = this.query;
+    this.all.hidden = !archived && tags.length === 0 && group === null;
+    setAttribute(this.all, "href", runQueryLink({ ...this.query, archived: false, tags: [], group: null }));
     const more = found.filter((run) => run.archived).length;
     this.hidden.hidden = archived || more === 0;
     setText(this.hidden, `and ${plural(more, "archived run")}`);
@@ -218,6 +226,14 @@ export class RunsPage {
 async function fetchSparklines(ids) {
   const query = new URLSearchParams(ids.map((id) => ["run", id]));
   return (await getJson(`/api/sparklines?${query}`)).sparklines;
+}
+
+/**
+ * @param {readonly string[]} opened
+ * @param {string} family
+ */
+function toggled(opened, family) {
+  return opened.includes(family) ? opened.filter((each) => each !== family) : [...opened, family];
 }
 
 /** @param {RunRow} run */

@@ -6,6 +6,7 @@
 import { element, find, setAttribute, setText } from "../base/dom.js";
 import { formatCount, plural } from "../base/format.js";
 import { visible } from "../base/visible.js";
+import { runName } from "../model/run_name.js";
 
 const LISTED = 8;
 
@@ -33,7 +34,7 @@ export class DeleteDialog {
     this.runs = chosen.filter(({ status }) => status !== "live");
     const { headline, lost, kept } = deletion(chosen);
     setText(find(this.dialog, "h2"), headline);
-    const names = this.runs.slice(0, LISTED).map((run) => element("li", {}, visible(run.name), " ", element("span", { class: "muted" }, `step ${formatCount(run.step)}`)));
+    const names = this.runs.slice(0, LISTED).map((run) => element("li", {}, visible(runName(run)), " ", element("span", { class: "muted" }, `step ${formatCount(run.step)}`)));
     if (this.runs.length > LISTED) names.push(element("li", { class: "muted" }, `and ${formatCount(this.runs.length - LISTED)} more`));
     find(this.dialog, "ul").replaceChildren(...names);
     setText(find(this.dialog, ".lost"), lost);

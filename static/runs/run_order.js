@@ -4,11 +4,12 @@
  *
  * @typedef {import("../wire.js").RunRow} RunRow
  */
+import { runName } from "../model/run_name.js";
 import { TROUBLES } from "../model/states.js";
 
 /** What each column is sorted by. @type {Readonly<Record<string, (run: RunRow) => string | number | null>>} */
 const KEYS = Object.freeze({
-  name: (run) => run.name,
+  name: runName,
   status: (run) => run.status,
   trouble: troubles,
   step: (run) => run.step,

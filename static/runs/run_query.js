@@ -8,9 +8,12 @@
  * @property {string} text words that all have to be found
  * @property {boolean} archived are archived runs shown too?
  * @property {readonly string[]} tags
+ * @property {string | null} group only runs of this one
+ * @property {readonly string[]} opened families of which every run is listed
  * @property {string} sort a column, with a `-` for its largest first; "" for the newest run first
  */
 import { wordMatcher } from "../base/glob.js";
+import { runName } from "../model/run_name.js";
 import { isSort } from "./run_order.js";
 
 /**
@@ -24,6 +27,8 @@ export function readRunQuery(search) {
     text: query.get("q") ?? "",
     archived: query.has("archived"),
     tags: [...new Set(query.getAll("tag"))],
+    group: query.get("group"),
+    opened: [...new Set(query.getAll("opened"))],
     sort: isSort(sort) ? sort : "",
   };
 }
@@ -32,24 +37,35 @@ export function readRunQuery(search) {
  * The address of the list under a query.
  * @param {RunQuery} asked
  */
-export function runQueryLink({ text, archived, tags, sort }) {
+export function runQueryLink({ text, archived, tags, group, opened, sort }) {
   const query = new URLSearchParams(tags.map((tag) => ["tag", tag]));
   if (text.trim() !== "") query.set("q", text);
   if (archived) query.set("archived", "1");
+  if (group !== null) query.set("group", group);
+  for (const family of opened) query.append("opened", family);
   if (sort !== "") query.set("sort", sort);
   return query.size > 0 ? `/?${query}` : "/";
 }
 
 /**
- * Which runs a query finds, archived or not: each word has to be in the name, the identifier, a tag, the
- * notes, the host or the status; a glob has to be the whole of one of them.
- * @param {Pick<RunQuery, "text" | "tags">} query
+ * Does a query look for some runs, so that each that it finds is listed?
+ * @param {RunQuery} query
+ */
+export function looksForSome({ text, tags, group }) {
+  return text.trim() !== "" || tags.length > 0 || group !== null;
+}
+
+/**
+ * Which runs a query finds, archived or not: each word has to be in the name, the group, the identifier, a
+ * tag, the notes, the host or the status; a glob has to be the whole of one of them.
+ * @param {Pick<RunQuery, "text" | "tags" | "group">} query
  * @returns {(run: RunRow) => boolean}
  */
-export function runFinder({ text, tags }) {
+export function runFinder({ text, tags, group }) {
   const words = text.split(/\s+/).filter(Boolean).map(wordMatcher);
   return (run) => {
-    const texts = [run.name, run.id, ...run.tags, run.notes, run.host, run.status];
+    const texts = [runName(run), run.group ?? "", run.id, ...run.tags, run.notes, run.host, run.status];
+    if (group !== null && run.group !== group) return false;
     return tags.every((tag) => run.tags.includes(tag)) && words.every((matches) => texts.some(matches));
   };
 }

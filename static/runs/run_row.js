@@ -9,12 +9,13 @@ import { formatAge, formatCost, formatCount, formatJob, formatPercent, formatRat
 import { visible } from "../base/visible.js";
 import { alertLabel, ALERT_MEANING } from "../model/alerts.js";
 import { openAlertWords } from "../model/events.js";
+import { runName } from "../model/run_name.js";
 import { stateGlyph } from "../model/state_glyph.js";
 import { stateCode, TROUBLES } from "../model/states.js";
 import { ALERT_WORD } from "../tree/filter.js";
 import { readRunQuery, runQueryLink } from "./run_query.js";
 
-const CELLS = Object.freeze([
+export const CELLS = Object.freeze([
   "status",
   "trouble",
   "course",
@@ -35,8 +36,10 @@ export function makeRow(run) {
   const href = `/runs/${encodeURIComponent(run.id)}`;
   const link = element("a", { class: "run-link", href });
   const identifier = element("span", { class: "identifier", title: run.id }, run.id.slice(0, 6));
+  const number = element("span", { class: "run-number" });
+  const group = element("a", { class: "group", hidden: "" });
   const tags = element("span", { class: "tags" });
-  const name = element("div", { class: "run-name" }, link, identifier, tags);
+  const name = element("div", { class: "run-name" }, element("span", { class: "run-title" }, link, number), identifier, group, tags);
   const box = element("input", { type: "checkbox", value: run.id });
   const row = element("tr", { "data-run": run.id }, element("td", { class: "choose" }, box), element("th", { scope: "row" }, name));
   for (const cell of CELLS) {
@@ -68,9 +71,13 @@ export function makeRow(run) {
  */
 export function fillRow(row, run) {
   const link = find(row, ".run-link");
+  const name = visible(runName(run));
   setText(link, visible(run.name));
-  setAttribute(link, "title", visible([run.name, run.notes].filter(Boolean).join(" · ")));
-  setAttribute(find(row, "input"), "aria-label", `Choose ${visible(run.name)}`);
+  setAttribute(link, "aria-label", name);
+  setAttribute(link, "title", [name, visible(run.notes)].filter(Boolean).join(" · "));
+  setText(find(row, ".run-number"), run.number === 1 ? "" : `#${run.number}`);
+  setAttribute(find(row, "input"), "aria-label", `Choose ${name}`);
+  fillGroup(find(row, ".group"), run.group);
   setAttribute(row, "data-archived", run.archived ? "true" : null);
   fillTags(find(row, ".tags"), run.tags);
   const status = find(row, ".status");
@@ -100,6 +107,18 @@ export function fillRow(row, run) {
   fillStates(find(row, ".states"), run);
   const outside = run.samples > 0 ? run.not_in_optimizer : 0;
   setText(find(row, ".outside"), outside > 0 ? `${formatCount(outside)} in no optimizer` : "");
+}
+
+/**
+ * @param {HTMLElement} link to the runs of the group
+ * @param {string | null} group
+ */
+function fillGroup(link, group) {
+  link.hidden = group === null;
+  if (group === null) return;
+  setText(link, visible(group));
+  setAttribute(link, "title", `The group ${visible(group)}: list its runs`);
+  setAttribute(link, "href", runQueryLink({ ...readRunQuery(""), group }));
 }
 
 /**

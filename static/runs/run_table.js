@@ -3,23 +3,30 @@
  * and the boxes that choose runs.
  *
  * @typedef {import("../wire.js").RunRow} RunRow
+ * @typedef {import("./run_families.js").Fold} Fold
+ * @typedef {import("./run_families.js").Listed} Listed
  */
-import { find, setAttribute } from "../base/dom.js";
+import { element, find, setAttribute, setText } from "../base/dom.js";
+import { chevron } from "../base/glyphs.js";
+import { visible } from "../base/visible.js";
 import { nextRunSort } from "./run_order.js";
-import { fillRow, makeRow } from "./run_row.js";
+import { CELLS, fillRow, makeRow } from "./run_row.js";
 
 export class RunTable {
   /**
    * @param {HTMLElement} table
    * @param {(sort: string) => void} onSort
+   * @param {(family: string) => void} onFold a family is to be opened, or closed
    * @param {() => void} onChoose the chosen runs are others now
    */
-  constructor(table, onSort, onChoose) {
+  constructor(table, onSort, onFold, onChoose) {
     this.body = find(table, "tbody");
     this.heads = /** @type {HTMLElement[]} */ ([...table.querySelectorAll("[data-sort]")]);
     this.sort = "";
     /** Of all runs that were listed and are still there. @type {Map<string, HTMLElement>} */
     this.rows = new Map();
+    /** The rows that open and close families. @type {Map<string, HTMLElement>} */
+    this.folds = new Map();
     /** @type {readonly string[]} */
     this.listed = [];
     /** The identifiers of the chosen runs, also of those that are not listed. @type {Set<string>} */
@@ -28,6 +35,10 @@ export class RunTable {
     for (const head of this.heads) {
       find(head, "button").addEventListener("click", () => onSort(nextRunSort(this.sort, head.dataset["sort"] ?? "")));
     }
+    table.addEventListener("click", ({ target }) => {
+      const fold = target instanceof Element ? target.closest(".fold") : null;
+      if (fold instanceof HTMLElement) onFold(fold.dataset["family"] ?? "");
+    });
     table.addEventListener("change", ({ target }) => {
       if (!(target instanceof HTMLInputElement)) return;
       if (target === this.all) this.#choose(this.listed, target.checked);
@@ -37,25 +48,43 @@ export class RunTable {
   }
 
   /**
-   * @param {readonly RunRow[]} runs in their order
+   * @param {readonly Listed[]} listed in their order
    * @param {string} sort
    */
-  show(runs, sort) {
+  show(listed, sort) {
     this.sort = sort;
     for (const head of this.heads) {
       const column = head.dataset["sort"];
       setAttribute(head, "aria-sort", sort === column ? "ascending" : sort === `-${column}` ? "descending" : null);
     }
-    this.listed = runs.map(({ id }) => id);
-    const listed = new Set(this.listed);
-    for (const [id, row] of this.rows) if (!listed.has(id)) row.remove();
-    runs.forEach((run, i) => {
-      const row = this.rows.get(run.id) ?? makeRow(run);
-      this.rows.set(run.id, row);
-      fillRow(row, run);
-      if (this.body.children[i] !== row) this.body.insertBefore(row, this.body.children[i] ?? null);
+    this.listed = listed.map(({ run }) => run.id);
+    const lines = listed.flatMap((each) => [this.#row(each), ...(each.fold === null ? [] : [this.#fold(each.fold)])]);
+    const kept = new Set(lines);
+    for (const line of [...this.body.children]) if (!kept.has(/** @type {HTMLElement} */ (line))) line.remove();
+    lines.forEach((line, i) => {
+      if (this.body.children[i] !== line) this.body.insertBefore(line, this.body.children[i] ?? null);
     });
     this.#check();
+  }
+
+  /** @param {Listed} listed */
+  #row({ run, folded }) {
+    const row = this.rows.get(run.id) ?? makeRow(run);
+    this.rows.set(run.id, row);
+    fillRow(row, run);
+    setAttribute(row, "data-folded", folded ? "true" : null);
+    return row;
+  }
+
+  /** @param {Fold} fold */
+  #fold({ family, open, words }) {
+    const row = this.folds.get(family) ?? makeFold(family);
+    this.folds.set(family, row);
+    const button = find(row, "button");
+    setText(find(button, "span"), visible(words));
+    setAttribute(button, "aria-expanded", String(open));
+    setAttribute(button, "aria-label", `${visible(words)} (${visible(family)})`);
+    return row;
   }
 
   /** Let go of runs that are not there any more. @param {readonly RunRow[]} known */
@@ -91,4 +120,13 @@ export class RunTable {
     this.all.checked = count > 0 && count === this.listed.length;
     this.all.indeterminate = count > 0 && count < this.listed.length;
   }
+}
+
+/**
+ * It has the cells of every row, since a narrow table has fewer columns; what it says goes beyond its own.
+ * @param {string} family
+ */
+function makeFold(family) {
+  const button = element("button", { type: "button", class: "fold", "data-family": family }, chevron(), element("span", {}));
+  return element("tr", { class: "fold-row" }, element("td", { class: "choose" }), element("td", { class: "folded" }, button), ...CELLS.map((cell) => element("td", { "data-cell": cell })));
 }

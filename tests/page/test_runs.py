@@ -27,7 +27,10 @@ def test_runs_appear_and_change_by_themselves(server: ServerProcess, open_page: 
     page = open_page()
     page.goto(server.url)
     expect(page.locator("#empty")).to_be_visible()
-    with FakeProbe(server, hello("a" * 16)) as first, FakeProbe(server, hello("b" * 16)):
+    with (
+        FakeProbe(server, hello("a" * 16)) as first,
+        FakeProbe(server, hello("b" * 16, name="gan")),
+    ):
         rows = page.locator("#runs tbody tr")
         expect(rows).to_have_count(2)
         expect(page.locator("#empty")).to_be_hidden()
@@ -131,7 +134,7 @@ def test_many_runs_are_searched_sorted_and_compared(
 
 def test_runs_are_renamed_archived_and_deleted(server: ServerProcess, open_page: OpenPage) -> None:
     """What the server refuses stays to be mended; a live run is kept, and others go for good."""
-    page = open_page(refusals=[409])
+    page = open_page(refusals=[422])
     with FakeProbe(server, hello("a" * 16, name="first")):
         with FakeProbe(server, hello("b" * 16, name="second")) as done:
             done.bye(0)
@@ -140,10 +143,11 @@ def test_runs_are_renamed_archived_and_deleted(server: ServerProcess, open_page:
         page.get_by_role("button", name="Edit…").click()
         dialog = page.get_by_role("dialog", name="Edit the run")
         dialog.get_by_label("Name").fill("second")
-        dialog.get_by_label("Tags").fill("good, lr 0.1, good")
+        dialog.get_by_label("Tags").fill("n" * 65)
         dialog.get_by_label("Notes").fill("to keep")
         dialog.get_by_role("button", name="Save").click()
-        expect(dialog.get_by_role("alert")).to_contain_text("is already named 'second'")
+        expect(dialog.get_by_role("alert")).to_contain_text("at most 64 characters")
+        dialog.get_by_label("Tags").fill("good, lr 0.1, good")
         late: list[tuple[Route, APIResponse]] = []
         asking = "**/api/runs?archived=true"
         page.route(asking, lambda route: late.append((route, route.fetch())), times=1)
@@ -172,13 +176,44 @@ def test_runs_are_renamed_archived_and_deleted(server: ServerProcess, open_page:
         assert [run["id"] for run in server.get("/api/runs", archived=True)["runs"]] == ["a" * 16]
 
 
+def test_reruns_are_folded_under_the_run_that_lives(
+    server: ServerProcess, open_page: OpenPage
+) -> None:
+    """They have a number, open by a click, which the address keeps, and are found by a search."""
+    page = open_page()
+    for letter in "ab":
+        with FakeProbe(server, hello(letter * 16)) as done:
+            done.bye(0)
+    with (
+        FakeProbe(server, hello("c" * 16)),
+        FakeProbe(server, hello("d" * 16, name="lr 0.1", group="search")),
+    ):
+        page.goto(server.url)
+        rows = page.locator("#runs tbody th .run-title")
+        expect(rows).to_have_text(["lr 0.1", "digits#3"])
+        fold = page.get_by_role("button", name="2 earlier runs (digits)")
+        fold.press("Enter")
+        expect(rows).to_have_text(["lr 0.1", "digits#3", "digits#2", "digits"])
+        expect(fold).to_have_attribute("aria-expanded", "true")
+        assert page.url.endswith("/?opened=digits")
+        fold.click()
+        page.locator("#search").fill("digits#2")
+        expect(rows).to_have_text(["digits#2"])
+        page.locator("#search").fill("")
+        page.get_by_role("link", name="search", exact=True).click()
+        expect(rows).to_have_text(["lr 0.1"])
+        page.goto(f"{server.url}/runs/digits")
+        expect(page.locator("h1")).to_have_text("digits#3")
+        assert page.url.endswith(f"/runs/{'c' * 16}")
+
+
 def test_the_page_of_a_missing_run_leads_to_where_it_may_be(
     server: ServerProcess, open_page: OpenPage
 ) -> None:
     """It says so to a person, and searches the runs for what may have been a name."""
     page = open_page(refusals=[404])
     with FakeProbe(server, hello("a" * 16, name="digits & more")):
-        page.goto(f"{server.url}/runs/digits%20%26%20more")
+        page.goto(f"{server.url}/runs/digits%20%26")
         expect(page.get_by_role("heading", name="This run is not here")).to_be_visible()
         page.get_by_role("link", name="search the runs for it").click()
         page.get_by_role("link", name="digits & more").click()

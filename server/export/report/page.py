@@ -12,6 +12,7 @@ from ...protocol.commands.state import CommandState
 from ...protocol.events import EventRow
 from ...protocol.gates import GateRow, action_text
 from ...protocol.parameters import ParameterRow
+from ...protocol.run_names import numbered
 from ...protocol.runs import RunRow
 from ...protocol.states import State
 from ...protocol.statistics import Statistic
@@ -200,7 +201,7 @@ def report_page(store: Store, chosen: Selection, look: Look) -> ReportPage:
         script=look.script,
         script_hash=look.script_hash,
         run_id=run.id,
-        run_name=visible(run.name),
+        run_name=visible(numbered(run)),
         status=run.status.value,
         scope=_scope(chosen, len(shown)),
         tags=[visible(tag) for tag in run.tags],

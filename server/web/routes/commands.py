@@ -14,7 +14,7 @@ from ...protocol.commands.row import CommandRow, CommandRows
 from ...protocol.effects import Preview
 from ...store.ledger import command_row, command_rows
 from ...store.runs import run_record
-from ..dependencies import PartsOf, StoreOf
+from ..dependencies import PartsOf, RunOf, StoreOf
 from ..refusals import Fault
 
 STORE_PATIENCE = 10.0
@@ -23,7 +23,7 @@ UNANSWERED: dict[int | str, dict[str, Any]] = {
 }
 
 
-def post_command(run: str, asked: AnyRequest, parts: PartsOf) -> CommandRow:
+def post_command(run: RunOf, asked: AnyRequest, parts: PartsOf) -> CommandRow:
     """Ask for a change; the answer says that it was asked for, not that it was done."""
     future = parts.hub.requests.command(run, asked)
     try:
@@ -38,14 +38,14 @@ def post_command(run: str, asked: AnyRequest, parts: PartsOf) -> CommandRow:
 
 
 async def get_preview(
-    run: str, asked: Annotated[ChangeRequest, Query()], parts: PartsOf
+    run: RunOf, asked: Annotated[ChangeRequest, Query()], parts: PartsOf
 ) -> Preview:
     """What a command would touch, asked of the job itself; nothing is changed."""
     return await parts.hub.requests.preview(run, asked)
 
 
 def list_commands(
-    run: str, store: StoreOf, limit: Annotated[int, Query(ge=1, le=10_000)] = 100
+    run: RunOf, store: StoreOf, limit: Annotated[int, Query(ge=1, le=10_000)] = 100
 ) -> CommandRows:
     """The audit log, newest first."""
     with store.read() as connection:
@@ -54,7 +54,7 @@ def list_commands(
 
 
 def get_command(
-    run: str, number: Annotated[int, Path(ge=0, le=limits.NUMBER)], store: StoreOf
+    run: RunOf, number: Annotated[int, Path(ge=0, le=limits.NUMBER)], store: StoreOf
 ) -> CommandRow:
     """One command."""
     with store.read() as connection:

@@ -11,14 +11,14 @@ from ...protocol import limits
 from ...protocol.events import EventKind, EventRow, EventRows
 from ...protocol.fields import AlertLevel, Label, ParameterName
 from ...store.events import event_rows
-from ..dependencies import PartsOf, StoreOf
+from ..dependencies import PartsOf, RunOf, StoreOf
 from .commands import STORE_PATIENCE
 
 Step = Annotated[int | None, Query(ge=0, le=limits.NUMBER)]
 
 
 def list_events(
-    run: str,
+    run: RunOf,
     store: StoreOf,
     kind: Annotated[list[EventKind] | None, Query()] = None,
     first_step: Annotated[Step, Query(alias="from")] = None,
@@ -55,7 +55,7 @@ def list_events(
 
 
 def post_dismissal(
-    run: str,
+    run: RunOf,
     number: Annotated[int, Path(ge=0, le=limits.NUMBER)],
     parts: PartsOf,
     dismissed: bool = True,

@@ -5,15 +5,15 @@ from __future__ import annotations
 from ...protocol.gates import GateRows
 from ...protocol.trials import Trial, TrialRequest
 from ...store.gates import gate_rows
-from ..dependencies import PartsOf, StoreOf
+from ..dependencies import PartsOf, RunOf, StoreOf
 
 
-def list_gates(run: str, store: StoreOf) -> GateRows:
+def list_gates(run: RunOf, store: StoreOf) -> GateRows:
     """Every gate as the job last reported it."""
     with store.read() as connection:
         return GateRows(gates=gate_rows(connection, run))
 
 
-async def post_trial(run: str, asked: TrialRequest, parts: PartsOf) -> Trial:
+async def post_trial(run: RunOf, asked: TrialRequest, parts: PartsOf) -> Trial:
     """How a gate would have fared over what is recorded, asked of the job; nothing is made."""
     return await parts.hub.requests.trial(run, asked)

@@ -9,11 +9,12 @@ from typing import Annotated, TypeVar
 from fastapi import HTTPException, Query, Response
 
 from ...protocol import limits
+from ...protocol.fields import Name
 from ...protocol.parameters import ParameterRows
 from ...protocol.runs import RunEdit, RunRow, Runs, Tag
 from ...store.parameters import parameter_columns, parameter_rows
 from ...store.runs import run_row, run_rows
-from ..dependencies import PartsOf, StoreOf
+from ..dependencies import PartsOf, RunOf, StoreOf
 from ..packed import Packed, in_columns, in_json, packed_parameters
 from .commands import STORE_PATIENCE
 
@@ -24,29 +25,32 @@ def list_runs(
     store: StoreOf,
     archived: bool = False,
     tag: Annotated[list[Tag], Query(max_length=limits.TAGS)] = [],  # noqa: B006 - FastAPI copies it
+    name: Name | None = None,
+    group: Name | None = None,
 ) -> Runs:
-    """The runs, newest first: archived ones too if asked, and only those with every `tag`."""
+    """The runs, newest first: archived ones too if asked, and only those with every `tag`, of a
+    `name`, and of a `group`."""
     with store.read() as connection:
-        return Runs(runs=run_rows(connection, archived, tag))
+        return Runs(runs=run_rows(connection, archived, tag, name, group))
 
 
-def get_run(run: str, store: StoreOf) -> RunRow:
+def get_run(run: RunOf, store: StoreOf) -> RunRow:
     """One run."""
     with store.read() as connection:
         return run_row(connection, run)
 
 
-async def patch_run(run: str, edit: RunEdit, parts: PartsOf) -> RunRow:
+async def patch_run(run: RunOf, edit: RunEdit, parts: PartsOf) -> RunRow:
     """Change the name, the tags or the notes of a run, or archive it."""
     return await _stored(parts.hub.administration.edit(run, edit))
 
 
-async def delete_run(run: str, parts: PartsOf) -> None:
+async def delete_run(run: RunOf, parts: PartsOf) -> None:
     """Delete a run that is not live, with all that is stored of it."""
     await _stored(parts.hub.administration.delete(run))
 
 
-def list_parameters(run: str, store: StoreOf, packed: Packed) -> Response:
+def list_parameters(run: RunOf, store: StoreOf, packed: Packed) -> Response:
     """Every parameter in model order, with its latest figures; in JSON, or packed in columns."""
     with store.read() as connection:
         if packed:

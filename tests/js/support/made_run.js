@@ -8,6 +8,8 @@ export function run(given = {}) {
   return {
     id: "a".repeat(16),
     name: "digits",
+    number: 1,
+    group: null,
     status: "finished",
     step: 10,
     started: 1000,

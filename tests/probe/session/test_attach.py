@@ -24,6 +24,8 @@ from tests.support.steered import hook_counts
         ({"optimizer": [None]}, "optimizer is a NoneType"),
         ({"every": 0}, "whole number of steps from 1 up"),
         ({"every": 2.5}, "whole number of steps from 1 up"),
+        ({"name": 7}, "name=7: give a text, or None"),
+        ({"group": ["a"]}, r"group=\['a'\]: give a text, or None"),
         ({"budget": 0}, "a share of the step time above 0"),
         ({"server": "127.0.0.1:8765"}, "give one such as 'http://127.0.0.1:8765'"),
     ],
@@ -52,6 +54,21 @@ def test_the_server_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setenv("GRADGATE_SERVER", "ftp://somewhere")
     with pytest.raises(ValueError, match="'ftp://somewhere' is no address"):
         probe.attach(nn.Linear(1, 1))
+
+
+def test_name_and_group_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that who starts many processes names them; what the script says is stronger."""
+    monkeypatch.setenv("GRADGATE_NAME", "lr=0.1")
+    monkeypatch.setenv("GRADGATE_GROUP", "g" * 600)
+
+    def told(**named: str) -> tuple[str, str]:
+        with probe.attach(nn.Linear(1, 1), server=False, **named) as run:
+            hello = job_of(run).uplink.hello()
+        assert hello["name"] == run.name
+        return hello["name"], hello["group"]
+
+    assert told() == ("lr=0.1", "g" * 512)
+    assert told(name="digits", group="search") == ("digits", "search")
 
 
 def test_the_guard_keeps_faults_out_and_counts_them(

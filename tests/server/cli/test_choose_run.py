@@ -10,16 +10,16 @@ from gradgate.server.protocol.runs import RunRow, RunStatus
 LIVE, LOST, FINISHED = RunStatus.LIVE, RunStatus.LOST, RunStatus.FINISHED
 
 
-def row(number: str, name: str, status: RunStatus = LIVE) -> RunRow:
+def row(start: str, name: str, status: RunStatus = LIVE, number: int = 1) -> RunRow:
     """A run, of which only id, name and status matter."""
-    return RunRow.model_construct(id=number.ljust(16, "0"), name=name, status=status)
+    return RunRow.model_construct(id=start.ljust(16, "0"), name=name, number=number, status=status)
 
 
 ROWS = [
     row("abc", "digits"),
     row("abd", "gan"),
-    row("b", "gan (2)"),
-    row("c", "old (2)"),
+    row("b", "gan", number=2),
+    row("c", "old", number=2),
     row("d", "old", FINISHED),
     row("e", "ended", FINISHED),
     row("f", "away", LOST),
@@ -35,24 +35,31 @@ ROWS = [
         ("abc", "abc"),
         ("d", "d"),
         ("digits", "abc"),
-        ("gan (2)", "b"),
+        ("gan#2", "b"),
         ("old", "c"),
+        ("old#1", "d"),
         ("f", "f"),
     ],
 )
 def test_a_run_by_id_by_the_beginning_of_one_or_by_a_live_name(wanted: str, start: str) -> None:
-    """A live job keeps its name although one that ended had it, and is shown without a number."""
+    """A name means the run that lives, although one that ended had it; a number means any."""
     assert choose(ROWS, wanted).id == start.ljust(16, "0")
 
 
 @pytest.mark.parametrize(
     ("wanted", "sentence"),
     [
-        ("ab", r"'ab' may be any of 2 runs: abc0+ \(digits, live\), abd0+ \(gan, live\)\. Give"),
-        ("gan", r"may be any of 2 runs: .*gan, live.*gan \(2\), live"),
-        ("b", r"may be any of 2 runs: 1000000000000000 \(b, live\), b0+ \(gan \(2\), live\)"),
-        ("ended", r"No live run is named 'ended', only e0+ \(ended, finished\): give its id"),
-        ("away", r"No live run is named 'away', only f0+ \(away, lost\)"),
+        (
+            "ab",
+            r"'ab' may be any of 2 runs: abc0+ \(digits#1, live\), abd0+ \(gan#1, live\)\. Give",
+        ),
+        ("gan", r"may be any of 2 runs: .*gan#1, live.*gan#2, live"),
+        ("b", r"may be any of 2 runs: 1000000000000000 \(b#1, live\), b0+ \(gan#2, live\)"),
+        (
+            "ended",
+            r"No live run is named 'ended', only e0+ \(ended#1, finished\): give ended#1, or an",
+        ),
+        ("away", r"No live run is named 'away', only f0+ \(away#1, lost\)"),
         ("digit", r"no run 'digit': `gradgate runs` lists .* Did you mean 'digits'\?"),
         ("", r"no run ''"),
         ("zzzzzz", r"no run 'zzzzzz': `gradgate runs` lists those that there are\.$"),

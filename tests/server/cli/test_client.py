@@ -30,7 +30,7 @@ def test_an_unknown_and_an_ambiguous_run_are_said(
         for each in (by_id, by_name):
             assert "may be any of 2 runs" in each.stderr
             assert "aaaaaaaaaaaaaaab (digits" in each.stderr
-        found = terminal.run("freeze", "digits (2)", "x", "--no-wait", "--server", server.url)
+        found = terminal.run("freeze", "digits#2", "x", "--no-wait", "--server", server.url)
         assert found.exit_code == 0
     assert server.get(f"/api/runs/{'a' * 16}/commands")["commands"] == []
 

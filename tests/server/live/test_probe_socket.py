@@ -36,7 +36,6 @@ def test_welcome_tells_a_new_run_from_a_known_one(shared_server: ServerProcess, 
         probe.until_acked(8)
     with FakeProbe(shared_server, hello(run)) as probe:
         assert probe.welcome["last_seq"] == 8
-        assert probe.welcome["notice"] is None
 
 
 def test_what_is_sent_again_is_stored_once(shared_server: ServerProcess, run: str) -> None:
@@ -171,25 +170,23 @@ def test_bye_finishes_a_run_for_good(shared_server: ServerProcess, run: str) -> 
     assert "finished" in command["reason"]
 
 
-def test_two_jobs_of_one_name_are_two_runs(
+def test_jobs_of_one_name_are_numbered_runs(
     shared_server: ServerProcess, new_name: Callable[[], str]
 ) -> None:
-    """The later job's run gets a suffix, which it is told, and keeps it over a reconnection."""
+    """Each keeps its number over a reconnection, and a command by name goes to the live one."""
     name = new_name()
     runs = ["a" * 16, "b" * 16, "c" * 16]
-    notices = []
     for run in [*runs, runs[1]]:
         with FakeProbe(shared_server, hello(run, name=name)) as probe:
-            notices.append(probe.welcome["notice"])
-    assert notices[0] is None
-    assert f"{name} (2)" in notices[1]
-    assert f"{name} (3)" in notices[2]
-    assert notices[3] is None
-    assert [shared_server.get(f"/api/runs/{run}")["name"] for run in runs] == [
-        name,
-        f"{name} (2)",
-        f"{name} (3)",
-    ]
+            probe.bye(1)
+            wait_for(lambda run=run: _status(shared_server, run) == "finished")
+    with FakeProbe(shared_server, hello(runs[1], name=name)) as probe:
+        asked = {"kind": "freeze", "target": "a"}
+        shared_server.post(f"/api/runs/{name}/commands", asked)
+        assert probe.until_command(1)["target"] == "a"
+    rows = [shared_server.get(f"/api/runs/{run}") for run in runs]
+    assert [(row["name"], row["number"]) for row in rows] == [(name, 1), (name, 2), (name, 3)]
+    assert shared_server.get(f"/api/runs/{name}%232")["id"] == runs[1]
 
 
 def test_a_newer_connection_replaces_the_older(shared_server: ServerProcess, run: str) -> None:

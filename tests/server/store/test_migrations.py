@@ -95,6 +95,27 @@ def test_what_no_optimizer_has_is_counted_of_earlier_runs(tmp_path: Path) -> Non
         assert server.get(f"/api/runs/{RUN}")["not_in_optimizer"] == 1
 
 
+def test_runs_that_were_shown_with_a_number_have_their_name_again(tmp_path: Path) -> None:
+    """In the order in which they began; a name that a person gave is kept."""
+    write_old(tmp_path / "gradgate.db", 6)
+    with closing(sqlite3.connect(tmp_path / "gradgate.db")) as store, store:
+        names = [row[1] for row in store.execute("PRAGMA table_info(runs)")]
+        for created, name in ((1, "old (2)"), (3, "old (10)"), (2, "old (best)"), (4, "mine")):
+            changed = {"id": f"'{created:016}'", "name": f"'{name}'", "created": str(created)}
+            values = ", ".join(changed.get(each, each) for each in names)
+            store.execute(f"INSERT INTO runs SELECT {values} FROM runs WHERE name = 'old'")
+    with ServerProcess(tmp_path) as server:
+        rows = server.get("/api/runs")["runs"]
+    shown = {(row["id"].lstrip("0"), row["name"], row["number"]) for row in rows}
+    assert shown == {
+        ("1", "old", 1),
+        ("3", "old", 2),
+        (RUN, "old", 3),
+        ("2", "old (best)", 1),
+        ("4", "mine", 1),
+    }
+
+
 @pytest.mark.parametrize("version", [3, 4])
 def test_what_a_command_saved_is_there(tmp_path: Path, version: int) -> None:
     """Null where that was not known yet."""

@@ -8,8 +8,8 @@ from sqlalchemy import Connection
 
 from gradgate.server.protocol.probe_messages import Hello
 from gradgate.server.protocol.runs import RunEdit
-from gradgate.server.store.refusals import NameTaken, UnknownRun
-from gradgate.server.store.runs import edit_run, open_run, run_row, run_rows
+from gradgate.server.store.refusals import AmbiguousRun, UnknownRun
+from gradgate.server.store.runs import edit_run, lose, open_run, run_named, run_row, run_rows
 from tests.support.probing import hello
 
 OTHER = "f" * 16
@@ -33,16 +33,40 @@ def test_only_what_is_given_is_changed(connection: Connection, opened: str) -> N
         assert run_row(connection, opened).model_dump(exclude={"server_time"}) == before
 
 
-def test_a_name_is_that_of_one_run(connection: Connection, both: tuple[str, str]) -> None:
-    """Another run's is refused, its own and a free one are taken; the job's return changes none."""
-    first, _ = both
-    with pytest.raises(NameTaken, match=f"Run {OTHER!r} is already named 'other': choose another"):
-        edit_run(connection, first, RunEdit(name="other"))
-    for name in ("digits", "mine"):
-        edit_run(connection, first, RunEdit(name=name))
-        assert run_row(connection, first).name == name
+def test_runs_of_a_name_are_numbered(connection: Connection, both: tuple[str, str]) -> None:
+    """A renamed run is the next of its new name; its own name and its job's return change none."""
+    first, second = both
+
+    def name(run: str) -> tuple[str, int]:
+        row = run_row(connection, run)
+        return row.name, row.number
+
+    edit_run(connection, first, RunEdit(name="digits"))
+    assert [name(first), name(second)] == [("digits", 1), ("other", 1)]
+    edit_run(connection, first, RunEdit(name="other"))
+    assert [name(first), name(second)] == [("other", 2), ("other", 1)]
     open_run(connection, Hello.model_validate(hello(first)), 3.0)
-    assert run_row(connection, first).name == "mine"
+    open_run(connection, Hello.model_validate(hello("e" * 16, name="other")), 3.0)
+    assert [name(first), name("e" * 16)] == [("other", 2), ("other", 3)]
+
+
+def test_a_name_means_the_run_that_lives(connection: Connection, both: tuple[str, str]) -> None:
+    """One that ended has given it back, and is meant by its number; of two that live neither is."""
+    first, second = both
+    edit_run(connection, first, RunEdit(name="other"))
+    with pytest.raises(AmbiguousRun, match=r"any of 2 live runs: other#1, other#2\. Give one of"):
+        run_named(connection, "other")
+    lose(connection, second)
+    wanted = ("other", "other#1", second, "digits", "a\0")
+    assert [run_named(connection, each) for each in wanted] == [first, second, *wanted[2:]]
+
+
+def test_runs_are_listed_by_name_and_group(connection: Connection, both: tuple[str, str]) -> None:
+    """A job says what it is a part of."""
+    open_run(connection, Hello.model_validate(hello("e" * 16, group="lr search")), 3.0)
+    found = (run_rows(connection, name="digits"), run_rows(connection, group="lr search"))
+    assert [[row.id for row in rows] for rows in found] == [["e" * 16, both[0]], ["e" * 16]]
+    assert found[1][0].group == "lr search"
 
 
 def test_an_unknown_run_is_not_edited(connection: Connection) -> None:

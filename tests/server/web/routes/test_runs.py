@@ -211,11 +211,12 @@ def test_runs_are_edited_and_listed_by_what_they_are(
 def test_an_edit_that_cannot_be_is_refused(
     shared_server: ServerProcess, run: str, probe: FakeProbe, new_name: Callable[[], str]
 ) -> None:
-    """Another run's name is a 409, no change a 422, an unknown run a 404: each a sentence."""
+    """No change is a 422, an unknown run a 404, a name of two live runs a 409: each a sentence."""
     path, taken = f"/api/runs/{run}", new_name()
     with FakeProbe(shared_server, hello(secrets.token_hex(8), name=taken)):
-        refused = shared_server.patch(path, {"name": taken})
-    assert (refused.status_code, "choose another" in refused.json()["detail"]) == (409, True)
+        shared_server.patch(path, {"name": taken})
+        refused = shared_server.patch(f"/api/runs/{taken}", {"notes": "x"})
+    assert (refused.status_code, "Give one of" in refused.json()["detail"]) == (409, True)
     assert "nothing is changed" in shared_server.patch(path, {}).json()["detail"][0]["msg"]
     for answer in (
         shared_server.patch("/api/runs/nosuch", {"notes": "x"}),
