@@ -179,7 +179,9 @@ def test_a_job_is_told_again_while_somebody_looks(monkeypatch: pytest.MonkeyPatc
             await asyncio.sleep(0)
         focus.leave(page)
         told = len(job.told)
-        await asyncio.sleep(0.03)
+        due = asyncio.Event()  # after whatever the loop was to do by then
+        asyncio.get_running_loop().call_later(0.02, due.set)
+        await due.wait()
         assert len(job.told) == told
         return job.told
 
