@@ -168,7 +168,7 @@ export class HeatmapPanel {
     if (scene === null || this.folded || this.canvas.clientWidth === 0) return;
     const { state, view, tokens } = scene;
     const subject = { stat: view.stat, of: view.of, within: view.within };
-    const latest = state.run === null ? null : Math.max(state.sampleStep ?? 0, state.run.sample_step ?? 0);
+    const latest = this.#latest;
     const room = roomOf(this.canvas.clientWidth, this.canvas.clientHeight);
     if (state.loaded) void this.data.fetchMissing({ subject, room, range: this.movement.range, latest });
     setAttribute(this.canvas, "aria-busy", this.data.fetching ? "true" : null);
@@ -212,7 +212,7 @@ export class HeatmapPanel {
   #showHint() {
     const { overview } = this.data;
     const [first, last] = this.movement.range ?? [0, 0];
-    const whole = this.#whole;
+    const whole = this.#grown;
     let hint = "";
     const { failure } = this.data;
     if (failure !== "" && overview?.subject.within !== this.#scene?.view.within) hint = failure;
@@ -243,9 +243,21 @@ export class HeatmapPanel {
     );
   }
 
-  /** The steps of the whole run. */
+  /** The steps of the whole run, when it was last asked for. */
   get #whole() {
     return this.data.overview?.cells.steps ?? null;
+  }
+
+  /** Those of the run by now: it is not asked for again while a part of it is in sight. @type {StepRange | null} */
+  get #grown() {
+    const whole = this.#whole;
+    return whole === null ? null : [whole[0], Math.max(whole[1], this.#latest ?? 0)];
+  }
+
+  /** The step of the latest sample; null while nothing is known. */
+  get #latest() {
+    const { state } = this.#scene ?? {};
+    return state === undefined || state.run === null ? null : Math.max(state.sampleStep ?? 0, state.run.sample_step ?? 0);
   }
 
   /** The steps in sight. */
@@ -278,7 +290,7 @@ export class HeatmapPanel {
 
   /** What a movement starts from; null while nothing is known. */
   get #sight() {
-    const [shown, whole] = [this.#shown, this.#whole];
+    const [shown, whole] = [this.#shown, this.#grown];
     return shown === null || whole === null ? null : { shown, whole };
   }
 
@@ -314,7 +326,7 @@ export class HeatmapPanel {
    */
   #choose(from, to) {
     this.#drawBrush(null);
-    const [axis, whole] = [this.#axis, this.#whole];
+    const [axis, whole] = [this.#axis, this.#grown];
     if (axis === null || whole === null) return;
     this.movement.choose(between(axis.wholeStepAt(from), axis.wholeStepAt(to), around(whole, this.movement.range)));
   }

@@ -132,6 +132,29 @@ def test_back_undoes_a_zoom_and_a_link_opens_it(
     expect(other.page.locator("#heatmap-whole")).to_be_enabled()
 
 
+def test_what_comes_while_one_is_zoomed_in_can_be_moved_to(
+    spiked: FakeProbe, open_run: OpenRun, run: str
+) -> None:
+    """The steps to which one can pan are those of the run by now, not those when one zoomed."""
+    page = open_run(run).page
+    until_drawn(page)
+    canvas = page.locator("#heatmap canvas")
+    canvas.hover(position={"x": 700, "y": 40})
+    page.mouse.wheel(0, -500)
+    expect(page).to_have_url(ZOOMED)
+    for step in range(SAMPLES + 1, 2 * SAMPLES + 1):
+        spiked.sample(step, [0.1, 0.5, 0.02])
+    while spiked.acked < 2 * SAMPLES:
+        spiked.receive()
+    canvas.focus()
+
+    def reached() -> bool:
+        page.keyboard.press("ArrowRight")
+        return (steps_in_sight(page) or (0, 0))[1] == 2 * SAMPLES
+
+    wait_for(reached, 20, "the last step is in sight")
+
+
 def test_neighbours_that_share_a_row_open_down_to_a_parameter(
     play: Play, open_run: OpenRun, run: str
 ) -> None:
