@@ -82,6 +82,11 @@ class Agreement:
 
     # In the thread that talks.
 
+    @property
+    def coming(self) -> int:
+        """The boundary that the training thread comes to next, or is in."""
+        return self._next
+
     def proposal(self) -> tuple[float, Batch] | None:
         """Return the next batch to publish, with the time until which to try; None without one."""
         with self._changed:

@@ -2,7 +2,8 @@
 
 Nothing here is a collective operation, so that a probe attached on one rank only cannot make
 a job hang. The ranks talk through the store of the default process group, and a thread in each
-does the talking: at a boundary the training thread reads memory and makes no round trip.
+does the talking: at a boundary the training thread reads memory and makes no round trip. Only
+what has to be known in the middle of a step is exchanged by the training threads themselves.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from ..base.guard import Guard
 from ..torch_compat.process_group import world_size
 from .agreement import Agreement, Batch
 from .calls import CallAgreement
+from .exchange import Exchange, RanksApart
+from .roll_call import Position, RollCall
 from .store import RankStore, StoreError
 from .talker import Talker
 from .topics import Topics
@@ -43,12 +46,16 @@ class Ranks:
             ) from error
         store = RankStore(f"gradgate/{number}")
         self.agreement = Agreement(patience)
+        self._begun = 0
         self._topics = Topics(self.rank)
         self._calls = CallAgreement(store, self.rank, self.size)
+        roll_call = RollCall(store, self.rank, self._position)
+        self._exchange = Exchange(store, self.rank, self.size, roll_call, 2 * patience)
         self._talker = Talker(
             self.agreement,
             self._topics,
             store,
+            roll_call,
             guard,
             rank=self.rank,
             size=self.size,
@@ -106,6 +113,19 @@ class Ranks:
             )
         self._calls.agree(step, call, timeout)
 
+    def begin(self, step: int) -> None:
+        """Take in that the forward of a step has begun on this rank."""
+        self._begun = step
+
+    def share(self, series: str, key: str, value: object, step: int) -> list[Any]:
+        """Return what every rank has given in ``step``, as :meth:`Exchange.share` does.
+
+        It waits for the other ranks, so what is asked for is asked for on all of them.
+        """
+        if self._talker.left:
+            raise RanksApart(self.problem or "rank 0 has ended its run")
+        return self._exchange.share(series, key, value, step)
+
     def post(self, topic: str, value: object) -> None:
         """Tell the leader this rank's outcome of ``topic``; never blocks."""
         self._topics.post(topic, value)
@@ -121,3 +141,7 @@ class Ranks:
     def leave(self) -> None:
         """Stop taking part; the others are told. Idempotent, and done in a second at most."""
         self._talker.stop()
+
+    def _position(self) -> Position:
+        step = self.agreement.coming
+        return step, self._begun >= step

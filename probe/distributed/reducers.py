@@ -42,19 +42,47 @@ def distributed_refusal(
     sharded = _sharded(models, targets)
     if sharded is not None:
         return sharded
-    if world_size() == 1:
-        return None
-    reducing = wrappers.reducing(targets.values())
-    reduced = {id(p) for wrapper in reducing for p in ddp.parameters_of(wrapper)}
-    loose = [name for name, parameter in targets.items() if id(parameter) not in reduced]
+    loose = _unreduced(targets, wrappers)
     if not loose:
         return None
-    more = f" (and {len(loose) - 1} more)" if len(loose) > 1 else ""
     return (
-        f"{world_size()} processes train together, and {loose[0]!r}{more} is in no "
+        f"{world_size()} processes train together, and {loose} is in no "
         "DistributedDataParallel model: what averages its gradient, if anything does, is not known "
         "here, and it may wait for ever for a gradient that a freeze takes away. Wrap the model in "
         "DistributedDataParallel, or freeze in the script."
+    )
+
+
+def gate_refusal(
+    models: Mapping[str, nn.Module], parameters: Mapping[str, Tensor], wrappers: Wrappers
+) -> str | None:
+    """Return why there can be no gate in a distributed job, or None.
+
+    Ranks drift apart where what a gate has changed on each is not averaged afterwards.
+    ``parameters``: all of them, by name.
+    """
+    sharded = _sharder(models, parameters)
+    if sharded is not None:
+        return (
+            f"the parameters of this model are sharded by {sharded}, and what comes to a gate is "
+            "a part of the gradient there; this version gates models that are not sharded."
+        )
+    for wrapper in wrappers.reducing(parameters.values()):
+        option = ddp.unusual_option(wrapper)
+        if option is not None:
+            return (
+                f"this model's DistributedDataParallel {option}, so a gate would not know when a "
+                "gradient is reduced."
+            )
+    trained = {name: p for name, p in parameters.items() if p.requires_grad}
+    loose = _unreduced(trained, wrappers)
+    if not loose:
+        return None
+    return (
+        f"{world_size()} processes train together, and {loose} is in no DistributedDataParallel "
+        "model: what averages its gradient, if anything does, is not known here, and gates that "
+        "act on each rank's own would let the ranks drift apart. Wrap the model in "
+        "DistributedDataParallel."
     )
 
 
@@ -119,6 +147,31 @@ def holds_fsdp(models: Mapping[str, nn.Module]) -> bool:
     return fsdp is not None and any(isinstance(m, fsdp.FullyShardedDataParallel) for m in modules)
 
 
+def _unreduced(targets: Mapping[str, Tensor], wrappers: Wrappers) -> str:
+    """Name those of several processes' parameters that no wrapper reduces; empty for none."""
+    if world_size() == 1:
+        return ""
+    reducing = wrappers.reducing(targets.values())
+    reduced = {id(p) for wrapper in reducing for p in ddp.parameters_of(wrapper)}
+    loose = [name for name, parameter in targets.items() if id(parameter) not in reduced]
+    more = f" (and {len(loose) - 1} more)" if len(loose) > 1 else ""
+    return f"{loose[0]!r}{more}" if loose else ""
+
+
+def _sharder(models: Mapping[str, nn.Module], targets: Mapping[str, Tensor]) -> str | None:
+    """Name what shards the parameters, if they are sharded."""
+    modules = [module for model in models.values() for module in model.modules()]
+    fsdp = sys.modules.get("torch.distributed.fsdp")  # not imported: not used
+    if holds_fsdp(models):
+        return "FullyShardedDataParallel"
+    if fsdp is not None and any(isinstance(m, fsdp.FSDPModule) for m in modules):
+        return "fully_shard (FSDP2)"
+    tensor = sys.modules.get("torch.distributed.tensor")
+    if tensor is None or not any(isinstance(p, tensor.DTensor) for p in targets.values()):
+        return None
+    return "DTensor"
+
+
 def _sharded(models: Mapping[str, nn.Module], targets: Mapping[str, Tensor]) -> str | None:
     """Say what shards the parameters, if they are sharded.
 
@@ -127,20 +180,14 @@ def _sharded(models: Mapping[str, nn.Module], targets: Mapping[str, Tensor]) -> 
     (never, where a module stays unsharded), and ``FSDPParamGroup._init_mp_dtypes`` fixes the
     dtypes of the reduction at the first forward by what was trainable then.
     """
-    modules = [module for model in models.values() for module in model.modules()]
-    fsdp = sys.modules.get("torch.distributed.fsdp")  # not imported: not used
-    if holds_fsdp(models):
+    how = _sharder(models, targets)
+    if how is None:
+        return None
+    if how == "FullyShardedDataParallel":
         return (
             "this model is wrapped in FullyShardedDataParallel, which keeps its parameters in flat "
             "pieces that train or rest as a whole; freeze in the script before wrapping it."
         )
-    if fsdp is not None and any(isinstance(m, fsdp.FSDPModule) for m in modules):
-        how = "fully_shard (FSDP2)"
-    else:
-        tensor = sys.modules.get("torch.distributed.tensor")
-        if tensor is None or not any(isinstance(p, tensor.DTensor) for p in targets.values()):
-            return None
-        how = "DTensor"
     return (
         f"the parameters of this model are sharded by {how}: each rank holds a piece, a change of "
         "requires_grad reaches the whole parameter only at the next all-gather, and what is "

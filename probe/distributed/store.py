@@ -72,6 +72,10 @@ class RankStore:
         text = _encode(value)
         return json.loads(self._do(lambda store: store.compare_set(key, "", text)))
 
+    def delete(self, key: str) -> None:
+        """Remove a key that nobody will ask for any more."""
+        self._do(lambda store: store.delete_key(key))
+
     def count(self, key: str) -> int:
         """Add one to the number at ``key`` and return it."""
         return int(self._do(lambda store: store.add(key, 1)))

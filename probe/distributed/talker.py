@@ -10,6 +10,7 @@ from typing import Any
 from ..base.guard import Guard
 from .agreement import Agreement, Batch
 from .calls import named
+from .roll_call import RollCall, attendance
 from .store import NotJson, RankStore, StoreError, StoreGone
 from .topics import Topics, topic_key
 
@@ -40,6 +41,7 @@ class Talker:
         agreement: Agreement,
         topics: Topics,
         store: RankStore,
+        roll_call: RollCall,
         guard: Guard,
         *,
         rank: int,
@@ -49,6 +51,7 @@ class Talker:
         self._agreement = agreement
         self._topics = topics
         self._store = store
+        self._roll_call = roll_call
         self._guard = guard
         self._rank = rank
         self._size = size
@@ -62,7 +65,7 @@ class Talker:
 
     def start(self) -> None:
         """Begin to talk: the others can see that this rank takes part."""
-        self._topics.put_back(_attendance(self._rank), True)
+        self._topics.put_back(attendance(self._rank), True)
         self._thread.start()
 
     def wake(self) -> None:
@@ -94,6 +97,7 @@ class Talker:
 
     def _talk(self) -> None:
         self._send()
+        self._roll_call.answer()
         for topic in self._topics.wanted():
             self._gather(topic)
         self._propose()
@@ -183,7 +187,7 @@ class Talker:
             return
         try:
             self._send()
-            self._store.write(_attendance(self._rank), False)
+            self._store.write(attendance(self._rank), False)
             if self._rank == 0:
                 self._dismiss()
         except StoreError as error:
@@ -205,12 +209,8 @@ class Talker:
 
     def _absent(self) -> list[int]:
         """Return the ranks that did not attach, or have left."""
-        return self._store.without([_attendance(rank) for rank in range(self._size)])
+        return self._store.without([attendance(rank) for rank in range(self._size)])
 
 
 def _batch_key(number: int) -> str:
     return f"batch/{number}"
-
-
-def _attendance(rank: int) -> str:
-    return f"attended/{rank}"

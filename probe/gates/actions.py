@@ -27,6 +27,10 @@ class Action(ABC):
     """The option that it needs, and no other action takes."""
     wanted: ClassVar[str] = ""
     """What the option is, for somebody who did not give it."""
+    needs_norm: ClassVar[bool] = False
+    """Whether what passes depends on the norm of the gradient."""
+    adds_up: ClassVar[bool] = False
+    """Whether it changes again what it has let pass of a sum, when more is added to that."""
     blocks: ClassVar[bool] = False
     """Whether nothing passes, not even zeros, so that what lies upstream gets no gradient."""
     factor: float | None = None
@@ -38,10 +42,13 @@ class Action(ABC):
         return False
 
     @abstractmethod
-    def pass_on(self, grad: Tensor, loss_scale: Tensor | None = None) -> Tensor | None:
+    def pass_on(
+        self, grad: Tensor, loss_scale: Tensor | None = None, whole: float | None = None
+    ) -> Tensor | None:
         """Return what passes of ``grad``, of its shape; None prunes everything upstream.
 
-        ``loss_scale``: the factor that AMP has put on the gradient, if any. Differentiable,
+        ``loss_scale``: the factor that AMP has put on the gradient, if any. ``whole``: the norm of
+        the gradient, without that, where ``grad`` is only a part of it. Differentiable,
         so that a gradient penalty sees it; nothing is read from the device.
         """
 
@@ -57,7 +64,9 @@ class Block(Action):
     kind: ClassVar[str] = "block"
     blocks: ClassVar[bool] = True
 
-    def pass_on(self, grad: Tensor, loss_scale: Tensor | None = None) -> Tensor | None:
+    def pass_on(
+        self, grad: Tensor, loss_scale: Tensor | None = None, whole: float | None = None
+    ) -> Tensor | None:
         """Return None: an undefined gradient."""
         return None
 
@@ -72,6 +81,7 @@ class Scale(Action):
 
     factor: float
     kind: ClassVar[str] = "scale"
+    adds_up: ClassVar[bool] = True
     option: ClassVar[str | None] = "factor"
     wanted: ClassVar[str] = "any number (-1 reverses)"
 
@@ -84,7 +94,9 @@ class Scale(Action):
         """Whether the factor is 0."""
         return self.factor == 0
 
-    def pass_on(self, grad: Tensor, loss_scale: Tensor | None = None) -> Tensor | None:
+    def pass_on(
+        self, grad: Tensor, loss_scale: Tensor | None = None, whole: float | None = None
+    ) -> Tensor | None:
         """Return the product."""
         return grad * self.factor
 
@@ -99,6 +111,7 @@ class Clip(Action):
 
     max_norm: float
     kind: ClassVar[str] = "clip"
+    needs_norm: ClassVar[bool] = True
     option: ClassVar[str | None] = "max_norm"
     wanted: ClassVar[str] = "a number above 0"
 
@@ -106,15 +119,18 @@ class Clip(Action):
         if not 0 < self.max_norm < math.inf:
             raise CommandError(f"max_norm={self.max_norm}: give a finite number above 0.")
 
-    def pass_on(self, grad: Tensor, loss_scale: Tensor | None = None) -> Tensor | None:
+    def pass_on(
+        self, grad: Tensor, loss_scale: Tensor | None = None, whole: float | None = None
+    ) -> Tensor | None:
         """Return ``grad`` with a norm of at most ``max_norm`` times the loss scale."""
         values = grad.coalesce().values() if grad.is_sparse else grad
         # A half's range and precision do not do for the sum of squares.
         wide = torch.float32 if grad.dtype in (torch.float16, torch.bfloat16) else None
         norm = torch.linalg.vector_norm(values, dtype=wide)
-        most = self.max_norm * (
-            torch.ones_like(norm) if loss_scale is None else loss_scale.to(norm)
-        )
+        scale = torch.ones_like(norm) if loss_scale is None else loss_scale.to(norm)
+        if whole is not None:
+            norm = whole * scale
+        most = self.max_norm * scale
         # Never a division by zero: the branch not taken has a gradient too.
         factor = most / torch.maximum(norm, most)
         return grad * factor if grad.is_sparse else torch.where(norm > most, grad * factor, grad)

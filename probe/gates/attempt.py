@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from types import TracebackType
 
 from ..base.guard import Attempt, Guard
+from ..distributed.exchange import RanksApart
 from .gate import Gate
 
 
@@ -24,6 +25,10 @@ class GateAttempt(Attempt):
     ) -> bool:
         if isinstance(error, Exception):
             self.error = error
+            if isinstance(error, RanksApart):
+                for gate in self._gates:
+                    gate.arrivals.record_bypass(f"open, because {error}.")
+                return True
             for gate in self._gates:
                 gate.arrivals.record_bypass(f"open, because {self.fault}")
         return super().__exit__(kind, error, traceback)

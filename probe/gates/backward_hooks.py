@@ -103,6 +103,11 @@ class ParameterHooks(SiteHooks):
             self._node = node
             self._handles.append(node.register_prehook(_NodeHook(self._gates.pass_on, 0)))
 
+    def leave_to_reducer(self, parameter: nn.Parameter) -> None:
+        """Put no hook on a parameter, whose gradient is gated once it is reduced."""
+        self.remove()
+        self._called = parameter.requires_grad
+
     def remove(self) -> None:
         """Remove the hook, and let go of the node."""
         super().remove()

@@ -13,7 +13,7 @@ from ..torch_compat.autograd import (
     inside_checkpoint,
     observed_by_transforms,
 )
-from ..torch_compat.tensors import set_requires_grad
+from ..torch_compat.tensors import is_zero, set_requires_grad
 from .attempt import GateAttempt
 from .gate import Gate
 from .present_step import PresentStep
@@ -52,6 +52,7 @@ class BlockedParameters:
         """Decide the gates on parameters that are known before the forward, once a step."""
         if inside_backward() and inside_checkpoint():
             return  # what is played again saves what it saved before
+        self._runtime.forward_begins()
         self._find_replaced()
         if not self._decided:
             self._decide_all()
@@ -71,7 +72,7 @@ class BlockedParameters:
         parameter, is_blocked = step.table.parameters[index], index in self.before_forward
         if not (is_blocked or parameter.requires_grad):
             return  # frozen
-        if not gate.decide(step.number, step.values(gate.weight_in(step.table)), lambda: 0.0):
+        if not gate.decide(step.number, step.values(gate), lambda: 0.0):
             gate.arrivals.await_gradient()
         elif not is_blocked:
             self.before_forward |= {index}
@@ -86,12 +87,12 @@ class BlockedParameters:
         left from an earlier step (as it was, or as ``zero_grad(set_to_none=False)`` leaves
         it), it is taken away. ``indexes``: the optimizer's parameters.
         """
-        if not (self._runtime.gates() or self.before_forward):
-            return
         wanted = set(indexes)
+        self._runtime.gate_rest(wanted)
         self._decide_without_forward(wanted)
         closed = self._runtime.closed_gates()
-        if not (closed or self.before_forward):
+        agreed = self._step.agreed if self._runtime.may_make_zeros else None
+        if not (closed or self.before_forward or agreed is not None):
             return
         parameters = self._step.table.parameters
         self._stepped |= wanted
@@ -101,6 +102,7 @@ class BlockedParameters:
                 parameters[index].grad = None
                 self._loose.discard(index)
             self._found.add(index)
+        nothing: set[int] = set()
         for gate in closed:
             reach = gate.reach
             for index in wanted if reach.hidden else reach.indexes & wanted:
@@ -111,8 +113,13 @@ class BlockedParameters:
                     continue
                 with self._step.guard:
                     if self._is_nothing(index, grad, reach):
-                        parameters[index].grad = None
-                        self._found.add(index)
+                        nothing.add(index)
+        if agreed is not None:
+            # Of a rank that does not use a module its gate does not know that it was closed.
+            nothing = wanted & agreed.union(nothing, self._step.number)
+        for index in nothing:
+            parameters[index].grad = None
+            self._found.add(index)
 
     def _decide_without_forward(self, wanted: Collection[int]) -> None:
         """Decide gates on parameters that have a gradient in a step in which no model ran."""
@@ -157,6 +164,7 @@ class BlockedParameters:
         self._replaced.clear()
         self._loose.clear()
         self._step.zeros.clear()
+        self._step.reduced.gated.clear()
 
     def release(self) -> None:
         """Let every parameter be trained again, so that commands meet the job as it is."""
@@ -188,10 +196,6 @@ class BlockedParameters:
         if index in reach.indexes and not self._step.measurement.is_new(index, grad):
             return True
         invented = index in reach.behind or index in self._step.zeros
+        invented |= index in self._step.reduced
         may_be_nothing = reach.hidden or invented or hasattr(grad, MARK)
-        return may_be_nothing and _is_zero(grad)
-
-
-def _is_zero(grad: Tensor) -> bool:
-    dense = grad.coalesce().values() if grad.is_sparse else grad
-    return not bool(dense.any())
+        return may_be_nothing and is_zero(grad)

@@ -30,7 +30,7 @@ class Decider:
 
     def decide(self, step: int, metrics: Mapping[str, float], norm: Callable[[], float]) -> bool:
         """Return whether the gate closes to what arrives now; ``norm`` is asked only if needed."""
-        values = {**self._restored_metrics, **metrics, "step": step, "closed": self.closed}
+        values = {**self.known(metrics), "step": step, "closed": self.closed}
         if self.condition.needs_norm:
             values["norm"] = arrived = norm()
             values["norm_avg"] = arrived if self._norm_avg is None else self._norm_avg
@@ -42,6 +42,10 @@ class Decider:
             self._held_until = step + self._hold
         return closed
 
+    def known(self, metrics: Mapping[str, float]) -> Mapping[str, float]:
+        """Return metrics as they are, or were when the gate was saved if not logged since."""
+        return {**self._restored_metrics, **metrics}
+
     def closes_in_forward(self, step: int) -> bool:
         """Return whether it is known before the gradient of ``step`` that the gate closes to it."""
         if not self.condition.known_in_forward:
@@ -50,7 +54,7 @@ class Decider:
 
     def memory(self, step: int, metrics: Mapping[str, float]) -> dict[str, Any]:
         """Return what ``step``, the coming one, is decided on, for a checkpoint."""
-        known = {**self._restored_metrics, **metrics}
+        known = self.known(metrics)
         return {
             "closed": self.closed,
             "held": max(0, self._held_until - step),

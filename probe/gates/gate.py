@@ -46,6 +46,8 @@ class Gate:
         """Those that got no gradient because of it in the latest step."""
         self.norm_in: float | None = None
         self.norm_out: float | None = None
+        self.is_reduced = False
+        """Whether it is on a parameter whose gradient is reduced over ranks, and acts on that."""
         self.index: int | None = None
         """Where in the table of parameters the gated one was last found, of a gate on one."""
 
@@ -77,7 +79,7 @@ class Gate:
     @property
     def decides_before_forward(self) -> bool:
         """Whether it is decided before the forward, so that its parameter costs no work."""
-        on_parameter = isinstance(self.site, ParameterSite)
+        on_parameter = isinstance(self.site, ParameterSite) and not self.is_reduced
         return on_parameter and self.action.blocks and not self.decider.condition.needs_norm
 
     def blocks_in_forward(self, step: int) -> bool:

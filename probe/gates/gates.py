@@ -9,6 +9,7 @@ from torch import nn
 from torch.optim import Optimizer
 
 from ..base.guard import Guard
+from ..distributed.ranks import Ranks
 from ..freeze.autograd_calls import AutogradCalls
 from ..freeze.grad_scaler import LossScale
 from ..freeze.recomputations import Recomputations
@@ -16,9 +17,11 @@ from ..measure.measurement import Measurement
 from ..model.table import ParameterTable
 from ..torch_compat.wrappers import Wrappers
 from .accounting import GateAccounting
+from .agreed import AgreedFigures
 from .blocked import BlockedParameters
 from .norms import GateNorms
 from .present_step import PresentStep
+from .reduced import ReducedParameters
 from .registry import GateRegistry
 from .runtime import GateRuntime
 from .sites import GatedRun
@@ -49,13 +52,23 @@ class Gates:
         recomputations: Recomputations,
         guard: Guard,
         wrappers: Wrappers,
+        ranks: Ranks | None,
     ) -> Gates:
         """Return those of a run: none yet."""
         run = GatedRun(models, optimizers, table, guard, wrappers)
         step = PresentStep(
-            models, table, measurement, guard, GateNorms(guard), LossScale(), recomputations
+            models,
+            table,
+            measurement,
+            guard,
+            GateNorms(guard),
+            LossScale(),
+            recomputations,
+            ReducedParameters(table, wrappers),
         )
         runtime = GateRuntime(run, step)
+        if ranks is not None:
+            step.agreed = AgreedFigures(ranks, runtime.gates, step.known)
         calls.gates = runtime
         blocked = BlockedParameters(runtime, step)
         registry = GateRegistry(run, runtime, blocked)

@@ -13,7 +13,10 @@ from ..freeze.recomputations import Recomputations
 from ..measure.measurement import Measurement
 from ..model.sample import UPDATE_RATIO, WEIGHT_NORM
 from ..model.table import ParameterTable
+from .agreed import AgreedFigures
+from .gate import Gate
 from .norms import GateNorms
+from .reduced import ReducedParameters
 
 FIGURES = {"update_ratio": UPDATE_RATIO, "weight_norm": WEIGHT_NORM}
 """The statistics that conditions know, by their name there."""
@@ -30,13 +33,24 @@ class PresentStep:
     norms: GateNorms
     scale: LossScale
     recomputations: Recomputations
+    reduced: ReducedParameters
+    agreed: AgreedFigures | None = None
+    """None in a job of one process."""
     number: int = 1
     zeros: set[int] = field(default_factory=set)
     """Parameters of which the script asked for a gradient, and got zeros or None."""
 
-    def values(self, index: int | None) -> Mapping[str, float]:
-        """Return what conditions know: the metrics, and the movement of a parameter."""
+    def values(self, gate: Gate) -> Mapping[str, float]:
+        """Return what a gate's condition knows: the metrics, and the movement of a parameter.
+
+        Raises :class:`RanksApart` where the ranks could not agree on it.
+        """
+        return self.known(gate) if self.agreed is None else self.agreed.figures(gate, self.number)
+
+    def known(self, gate: Gate) -> Mapping[str, float]:
+        """Return what this rank knows of it."""
         known = self.measurement.metrics.latest
+        index = gate.weight_in(self.table)
         if index is None:
             return known
         figures = {

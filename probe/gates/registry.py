@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import count
+import threading
 
 from ..base.errors import CommandError, ConditionError
 from ..base.undo import Restore
@@ -28,7 +28,9 @@ class GateRegistry:
         self._runtime = runtime
         self._blocked = blocked
         self._gates: dict[int, Gate] = {}
-        self._numbers = count(1)
+        self._numbers = threading.Lock()
+        self._latest_number = 0
+        """The highest number that was given or promised."""
         self.changes = 0
         """How often a gate was made, changed or removed."""
 
@@ -49,7 +51,17 @@ class GateRegistry:
 
     def reserve(self) -> int:
         """Promise a number to a gate that is yet to be made; in any thread."""
-        return next(self._numbers)
+        with self._numbers:
+            self._latest_number += 1
+            return self._latest_number
+
+    def _take(self, reserved: int | None) -> int:
+        """Return the number of a new gate: what it was promised, on this rank or on another."""
+        if reserved is None:
+            return self.reserve()
+        with self._numbers:
+            self._latest_number = max(self._latest_number, reserved)
+        return reserved
 
     def check_number(self, number: int) -> None:
         """Raise :class:`CommandError` if there is no gate of this number."""
@@ -80,10 +92,7 @@ class GateRegistry:
     def apply(self, command: GateCommand, step: int) -> int:
         """Make or change a gate that was checked, whole or not at all; return its number."""
         old = self._gates.get(command.gate) if command.gate is not None else None
-        if old is not None:
-            number = old.id
-        else:
-            number = self.reserve() if command.reserved is None else command.reserved
+        number = old.id if old is not None else self._take(command.reserved)
         settings = GateSettings(
             id=number,
             site=parse_site(command.site),

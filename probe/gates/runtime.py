@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 from functools import partial
 
 import torch
@@ -11,6 +11,7 @@ from torch.utils.hooks import RemovableHandle
 
 from ..base.undo import whole
 from ..torch_compat.module_hooks import ModuleHook
+from ..torch_compat.tensors import is_zero
 from .backward_hooks import LabelHooks, ParameterHooks
 from .gate import Gate
 from .present_step import PresentStep
@@ -18,6 +19,11 @@ from .reach import Reach
 from .site_gates import SiteGates
 from .sites import GatedRun, LabelSite, ParameterSite, Site
 from .spared_hooks import SparedHooks
+
+REDUCED_TWICE = (
+    "open from the second of several reductions in one step on, since what was scaled before "
+    "would be scaled again; accumulate gradients under no_sync()."
+)
 
 
 class GateRuntime:
@@ -103,12 +109,60 @@ class GateRuntime:
             step.zeros.add(index)
         for gate in self.gates():
             if gate.arrivals.has_cut and (index is None or index in gate.reach.indexes):
-                gate.decide(
-                    step.number, step.values(gate.weight_in(step.table)), lambda: 0.0, cut=True
-                )
+                gate.decide(step.number, step.values(gate), lambda: 0.0, cut=True)
+
+    def forward_begins(self) -> None:
+        """Prepare to tell what the coming backward reduces."""
+        self._step.reduced.forward_begins(index for index, _ in self._reduced_sites())
+        if self._step.agreed is not None:
+            self._step.agreed.begin(self._step.number)
+
+    def backward_ended(self) -> None:
+        """Gate the gradients that the backward has reduced."""
+        for index, site in self._reduced_sites():
+            if self._step.reduced.came(index):
+                self._gate_reduced(index, site)
+
+    def gate_rest(self, wanted: Collection[int]) -> None:
+        """Before an optimizer's step: gate what was reduced in another way than by a backward."""
+        for index, site in self._reduced_sites():
+            reduced = self._step.reduced
+            if index in wanted and index not in reduced.gated and reduced.waits(index):
+                self._gate_reduced(index, site)
+
+    @property
+    def may_make_zeros(self) -> bool:
+        """Whether gates may close in the backward, so that a reducer makes zeros of nothing."""
+        return any(
+            gate.action.blocks and not gate.is_reduced and not gate.settings.paused
+            for gate in self.gates()
+        )
+
+    def _reduced_sites(self) -> Iterator[tuple[int, SiteGates]]:
+        for site in self._sites.values():
+            for gate in site.gates[:1]:
+                if gate.is_reduced and gate.index is not None:
+                    yield gate.index, site
+
+    def _gate_reduced(self, index: int, site: SiteGates) -> None:
+        reduced = self._step.reduced
+        grad = self._step.table.parameters[index].grad
+        if index in reduced.gated and any(gate.action.adds_up for gate in site.gates):
+            for gate in site.gates:
+                gate.arrivals.record_bypass(REDUCED_TWICE)
+        elif grad is None or (self.may_make_zeros and is_zero(grad)):
+            return  # nothing came to the reducer
+        else:
+            arrived = grad.detach()
+            passed = site.pass_on(arrived)
+            if passed is not arrived:
+                reduced.replace(index, passed)
+        reduced.gated.add(index)
 
     def follow_parameters(self) -> None:
         """At a boundary: put hooks on the tensors that gated parameters are now."""
+        if self._sites:
+            self._step.reduced.follow()
         for site in self._sites.values():
             if isinstance(site.hooks, ParameterHooks):
                 for gate in site.gates:
@@ -119,7 +173,9 @@ class GateRuntime:
         index = gate.find_parameter(self._run.table)
         if index is not None:
             gate.reach = Reach(self._step.number, {index} if gate.action.blocks else set())
-            hooks.put_on(self._run.table.parameters[index])
+            gate.is_reduced = index in self._step.reduced
+            put = hooks.leave_to_reducer if gate.is_reduced else hooks.put_on
+            put(self._run.table.parameters[index])
 
     def why_no_gradient(self, gate: Gate) -> str:
         """Return why no gradient has come to a gate."""

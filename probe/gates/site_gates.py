@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from functools import partial
+from functools import cache, partial
 
+import torch
 from torch import Tensor
 
 from ..torch_compat.readback import capturing
@@ -85,7 +86,10 @@ class SiteGates:
     def forward_cut(self) -> ForwardCut | None:
         """Return how to cut the graph in the forward, if nothing will pass."""
         for gate in self.gates:
-            if gate.blocks_in_forward(self._step.number) and not gate.reach.hidden:
+            reducer_waits = self._step.reduced.any(gate.reach.indexes)
+            if reducer_waits or gate.reach.hidden:
+                continue
+            if gate.blocks_in_forward(self._step.number):
                 gate.arrivals.has_cut = True
                 pass_on = partial(self.pass_on, cut_by=gate)
                 return ForwardCut(pass_on, partial(gate.reach.leaves, self._step.table))
@@ -122,13 +126,22 @@ class SiteGates:
         is_measured = step.measurement.schedule.sampling and not captured
         measured = None if value is None or not is_measured else norm_of(value, scale)
 
+        # A reduced gradient is alike on all ranks; of any other each has that of its own batch.
+        agreed = None if gate.is_reduced else step.agreed
+
+        @cache
         def norm() -> float:
             asked = grad if value is None else value
-            return float(norm_of(asked, scale) if measured is None else measured)
+            own = float(norm_of(asked, scale) if measured is None else measured)
+            return own if agreed is None else agreed.norm(gate, step.number, own)
 
-        closed = gate.decide(step.number, step.values(gate.weight_in(step.table)), norm, cut=cut)
+        closed = gate.decide(step.number, step.values(gate), norm, cut=cut)
+        clips_part = closed and agreed is not None and gate.action.needs_norm
+        whole = norm() if clips_part else None
         if measured is not None:
+            if agreed is not None and norm.cache_info().currsize:
+                measured = torch.full_like(measured, norm())
             step.norms.add(gate, step.number, measured, closed=closed)
         if not closed:
             return grad
-        return gate.action.pass_on(grad, scale)
+        return gate.action.pass_on(grad, scale, whole)

@@ -17,12 +17,12 @@ from torch.optim import LBFGS, Optimizer
 
 from ..base.errors import CommandError, TargetError
 from ..base.guard import Guard
+from ..distributed.reducers import gate_refusal
 from ..freeze.refusals import scripted_refusal, unfit
 from ..model.modules import module_paths
 from ..model.table import ParameterTable
 from ..torch_compat.module_hooks import takes_hooks
 from ..torch_compat.parts import GATING
-from ..torch_compat.process_group import in_process_group
 from ..torch_compat.requirements import require_for
 from ..torch_compat.wrappers import Wrappers
 from .backward_hooks import (
@@ -192,11 +192,10 @@ def check_site(site: Site, run: GatedRun, may_be_frozen: Collection[int]) -> Non
     ``may_be_frozen``: parameters that are not refused for being frozen just now.
     """
     require_for(GATING)
-    if in_process_group():
-        raise CommandError(
-            "this job is distributed, and a gate that decides differently on each rank would "
-            "let the ranks drift apart; this version gates single-process jobs only."
-        )
+    names = {run.table.name(index): p for index, p in enumerate(run.table.parameters)}
+    refused = gate_refusal(run.models, names, run.wrappers)
+    if refused is not None:
+        raise CommandError(refused)
     if run.wrappers.is_compiled():
         raise CommandError(
             "this model is compiled, and compiled code takes no hooks; gate a run whose "

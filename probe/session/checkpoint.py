@@ -23,7 +23,13 @@ from ..steer.steering import Steering
 from .alignment import Alignment
 from .delivery import Delivery
 from .freeze_state import freezes_from_state, freezes_to_state
-from .gate_state import RestoredGate, gates_from_state, gates_to_state, restore_gate
+from .gate_state import (
+    RestoredGate,
+    gates_from_state,
+    gates_to_state,
+    restore_gate,
+    without_figures,
+)
 from .run_state import RunState
 from .script_commands import BY
 
@@ -84,7 +90,7 @@ class Checkpoint:
         for command, selection in wanted:
             self._freezer.check(selection, command.mode)
         removed, gates = gates_from_state(state, self._gates.registry)
-        self._agreement.agree(self._state.step, {"load_state_dict": state})
+        self._agreement.agree(self._state.step, {"load_state_dict": without_figures(state)})
         first = state.get("step", 0) if self._state.step == 0 else self._state.step
         bring_about = partial(self._bring_about, wanted, state["held"], removed, gates, first)
         self._steering.do(bring_about)

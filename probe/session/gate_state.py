@@ -48,6 +48,17 @@ def gates_to_state(
     ]
 
 
+def without_figures(state: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return what has to be the same in the states of all ranks, of which each logs for itself."""
+    gates = state.get("gates")
+    if gates is None:
+        return state
+    return {
+        **state,
+        "gates": [{k: v for k, v in item.items() if k != "metrics"} for item in gates],
+    }
+
+
 def gates_from_state(
     state: Mapping[str, Any], gates: GateRegistry
 ) -> tuple[list[UngateCommand], list[RestoredGate]]:

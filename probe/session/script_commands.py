@@ -88,6 +88,8 @@ class ScriptCommands:
         asker = self._asker(f"gate {site!r}")
         command = GateCommand(site, site, when, action, factor, max_norm, hold, **asker)
         selection = self._steering.resolve(command)
+        if self._state.at_boundary():
+            self._agreement.agree(self._state.step, command.asked())
         number = self._gates.registry.reserve()
         self._do_gate(replace(command, reserved=number), selection)
         return number
@@ -95,7 +97,10 @@ class ScriptCommands:
     def ungate(self, gate: int) -> None:
         """Remove a gate."""
         command = UngateCommand(f"gate {gate}", gate, **self._asker(f"ungate 'gate {gate}'"))
-        self._do_gate(command, self._steering.resolve(command))
+        selection = self._steering.resolve(command)
+        if self._state.at_boundary():
+            self._agreement.agree(self._state.step, command.asked())
+        self._do_gate(command, selection)
 
     def explain(self, target: str) -> None:
         """Have the coming step traced."""
@@ -138,7 +143,8 @@ class ScriptCommands:
 
     def _do_gate(self, command: Command, selection: Selection) -> None:
         if not self._state.at_boundary():
-            self._queue.submit(command)
+            if self._agreement.leads:
+                self._queue.submit(command)
             return
         self._gates.blocked.release()
         self._steering.apply_now(command, selection, self._state.step)

@@ -187,7 +187,9 @@ def make_job(
         freezer.recomputations,
         guard,
         wrappers,
+        ranks,
     )
+    backward_ended.add(gates.runtime.backward_ended)
     progress = Progress(
         models,
         optimizers,

@@ -33,19 +33,22 @@ class _GateCommandHandler(ABC, Generic[G]):
         return Selection([])
 
     def admit(self, command: G, selection: Selection, step: int) -> bool:
-        """Do it at once: gates are not in a batch."""
-        self.apply(command, selection, step)
+        """Do it at once; where there are other ranks, after the same step on all of them."""
+        if self._agreement.is_needed:
+            return True
+        self.apply_now(command, selection, step)
         return False
 
     def apply(self, command: G, selection: Selection, step: int) -> None:
+        """Make, change or remove a gate, unless another command of its batch is in the way."""
+        self.check(command)
+        self.apply_now(command, selection, step)
+
+    def apply_now(self, command: G, selection: Selection, step: int) -> None:
         """Make, change or remove a gate."""
         number = self.change(command, step)
         self._proofs.add(command, number, step)
         self._reports.send(Report(command, CommandState.APPLIED, step=step, gate=number))
-
-    def apply_now(self, command: G, selection: Selection, step: int) -> None:
-        """Do what a command of the script asks, between a boundary and a forward."""
-        self.apply(command, selection, step)
 
     def is_undone_by(self, command: G, later: Command) -> bool:
         """Return whether ``later`` undoes it: none does, since it was done at once."""

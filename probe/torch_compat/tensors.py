@@ -162,3 +162,9 @@ def value_of(tensor: Tensor) -> Tensor | None:
     while not _UNWRAPPED.missing and _is_tracking(tensor):
         tensor = _unwrapped(tensor)
     return None if _is_batched(tensor) or _is_legacy_batched(tensor) else tensor
+
+
+def is_zero(tensor: Tensor) -> bool:
+    """Return whether all elements are zero; waits for the tensor's device."""
+    dense = tensor.coalesce().values() if tensor.is_sparse else tensor
+    return not bool(dense.any())

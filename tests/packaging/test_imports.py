@@ -30,7 +30,6 @@ ROOMS = {
         "progress",
         "session",
         "script",
-        "integrations",
     ],
     "server": [
         "protocol",
@@ -49,7 +48,7 @@ IMPORT_ALL = """
 import importlib, pkgutil, sys
 package = importlib.import_module(sys.argv[1])
 for module in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
-    if not module.name.endswith("__main__") and ".integrations." not in module.name:
+    if not module.name.endswith("__main__"):
         importlib.import_module(module.name)
 print(*sys.modules)
 """
@@ -61,10 +60,7 @@ print(*sys.modules)
         ("gradgate.server", {"torch", "gradgate.probe"}),
         (
             "gradgate.probe",
-            {
-                *("gradgate.server", "fastapi", "uvicorn", "pydantic", "sqlalchemy"),
-                *("accelerate", "fastai", "ignite", "keras", "lightning", "transformers"),
-            },
+            {"gradgate.server", "fastapi", "uvicorn", "pydantic", "sqlalchemy"},
         ),
     ],
 )

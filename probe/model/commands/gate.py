@@ -41,8 +41,13 @@ class GateCommand(Command):
             hold=int(message.get("hold") or 0),
             paused=bool(message.get("paused", False)),
             gate=None if gate is None else int(gate),
+            reserved=None if message.get("reserved") is None else int(message["reserved"]),
             **asker(message),
         )
+
+    def as_message(self) -> dict[str, Any]:
+        """Return all of it, as one rank gives it to the others."""
+        return {**super().as_message(), "reserved": self.reserved}
 
     def asked(self) -> dict[str, Any]:
         """Return what was asked for, without who asked."""

@@ -10,6 +10,7 @@ import pytest
 
 from gradgate.probe.base.guard import Guard
 from gradgate.probe.distributed.agreement import Agreement
+from gradgate.probe.distributed.roll_call import RollCall
 from gradgate.probe.distributed.store import NotJson, RankStore, StoreGone
 from gradgate.probe.distributed.talker import Talker
 from gradgate.probe.distributed.topics import Topics
@@ -28,6 +29,7 @@ class Rank:
             self.agreement,
             self.topics,
             RankStore("test"),
+            RollCall(RankStore("test"), rank, lambda: (1, False)),
             Guard(),
             rank=rank,
             size=2,

@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 import torch
+from torch.distributed.device_mesh import init_device_mesh
+from torch.distributed.fsdp import fully_shard
 
 from gradgate import probe
 from gradgate.probe.gates.sites import parse_site
@@ -46,11 +48,11 @@ def test_what_is_refused() -> None:
 
 
 @pytest.mark.usefixtures("alone")
-def test_a_distributed_job_is_refused() -> None:
-    """In a job of several processes a gate is refused by name, and nothing is hooked."""
-    model = Branched()
+def test_a_sharded_model_is_refused() -> None:
+    """By what shards it, and nothing is hooked."""
+    model = fully_shard(Branched(), mesh=init_device_mesh("cpu", (1,)))
     with gating.attached(model) as run:
-        with pytest.raises(probe.CommandError, match="this job is distributed"):
+        with pytest.raises(probe.CommandError, match=r"sharded by fully_shard \(FSDP2\)"):
             run.gate("output:encoder")
         assert run.gates() == []
 

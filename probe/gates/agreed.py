@@ -1,0 +1,112 @@
+"""What gates decide by in a distributed job: the same on every rank, whatever is known on each."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any
+
+from ..conditions.names import BEFORE_GRADIENT, NORMS
+from ..distributed.exchange import RanksApart
+from ..distributed.ranks import Ranks
+from .gate import Gate
+
+MOST_MISSED = 3
+"""Times in a row that ranks may fail to come together for a gate, before nobody waits for it."""
+
+
+class AgreedFigures:
+    """Shares between the ranks what a gate asks for, in the step in which it asks.
+
+    Every decision is made anew on each rank, from the same figures: those that conditions name
+    are rank 0's, once a step, and a norm is that of all ranks' gradients together.
+    """
+
+    def __init__(
+        self,
+        ranks: Ranks,
+        gates: Callable[[], Sequence[Gate]],
+        known: Callable[[Gate], Mapping[str, float]],
+    ) -> None:
+        """``known``: gives the figures that this rank knows of a gate's names."""
+        self._ranks = ranks
+        self._gates = gates
+        self._known = known
+        self._step = 0
+        """The step whose figures were shared."""
+        self._figures: Mapping[str, Mapping[str, float]] = {}
+        self._problem: str | None = None
+        self._asked: dict[str, int] = {}
+        """How often something was shared in the present step, by its series."""
+        self._missed: dict[str, int] = {}
+        """How often in a row something was not shared, by its series."""
+
+    def begin(self, step: int) -> None:
+        """Say, in case another rank asks, that this one has begun the step."""
+        self._ranks.begin(step)
+
+    def open(self, step: int) -> None:
+        """Share what the conditions of all gates name, once in a step, on every rank."""
+        if self._step == step:
+            return
+        self._step, self._figures, self._problem = step, {}, None
+        self._asked.clear()
+        asking = [gate for gate in self._gates() if _figures_named(gate)]
+        if not asking:
+            return
+        given = {str(gate.id): self._given(gate) for gate in asking} if self._ranks.leader else {}
+        try:
+            self._figures = self._share("figures", given, step)[0]
+        except RanksApart as error:
+            self._problem = str(error)
+
+    def figures(self, gate: Gate, step: int) -> Mapping[str, float]:
+        """Return what the condition of a gate names; raise :class:`RanksApart` without it."""
+        self.open(step)
+        if self._problem is not None and _figures_named(gate):
+            raise RanksApart(self._problem)
+        return self._figures.get(str(gate.id), {})
+
+    def norm(self, gate: Gate, step: int, own: float) -> float:
+        """Return the norm of the gradient that has arrived at a gate on all ranks together.
+
+        ``own``: that of this rank's. As the loss of the job is the mean of the ranks' losses, it
+        is the norm that one process would see that had the batches of all.
+        """
+        series = f"norm/{gate.id}/{gate.settings.since_step}"
+        norms = self._share(series, own, step)
+        return math.sqrt(sum(norm * norm for norm in norms)) / self._ranks.size
+
+    def union(self, indexes: Collection[int], step: int) -> set[int]:
+        """Return the parameters that any rank has found; none where they do not come together."""
+        self.open(step)
+        try:
+            found = self._share("nothing", sorted(indexes), step)
+        except RanksApart:
+            return set()
+        return {index for of_one in found for index in of_one}
+
+    def _given(self, gate: Gate) -> dict[str, float]:
+        names, known = _figures_named(gate), gate.decider.known(self._known(gate))
+        return {name: float(known[name]) for name in names if name in known}
+
+    def _share(self, series: str, value: object, step: int) -> list[Any]:
+        missed = self._missed.get(series, 0)
+        if missed >= MOST_MISSED:
+            raise RanksApart(
+                f"the ranks did not come together for it {missed} times in a row; change the gate "
+                "to have it tried again"
+            )
+        number = self._asked[series] = self._asked.get(series, 0) + 1
+        try:
+            shared = self._ranks.share(series, f"{step}/{number}", value, step)
+        except RanksApart:
+            self._missed[series] = missed + 1
+            raise
+        self._missed.pop(series, None)
+        return shared
+
+
+def _figures_named(gate: Gate) -> frozenset[str]:
+    """Return what a condition names that ranks may know differently."""
+    return gate.decider.condition.names - NORMS - BEFORE_GRADIENT

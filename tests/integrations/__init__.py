@@ -1,1 +1,0 @@
-"""Tests against the real training libraries, which ``make test-integrations`` installs."""

@@ -1,0 +1,118 @@
+"""Gates on parameters whose gradients DistributedDataParallel reduces, in a job of one process.
+
+What several processes make of them is in `tests/matrix/test_steered_ranks.py`.
+"""
+
+from __future__ import annotations
+
+import math
+from contextlib import nullcontext
+
+import pytest
+import torch
+from torch import nn
+from torch.nn.parallel import DistributedDataParallel
+
+from gradgate import probe
+from tests.support import gating
+from tests.support.gating import Branched
+
+pytestmark = pytest.mark.usefixtures("alone")
+WEIGHT = "encoder.0.weight"
+
+
+def trained(wrapped: nn.Module, optimizer: torch.optim.Optimizer, step: int) -> None:
+    optimizer.zero_grad()
+    gating.loss_of(wrapped, step).backward()
+    optimizer.step()
+
+
+@pytest.mark.parametrize("views", [False, True], ids=["copies", "bucket-views"])
+def test_a_reducer_goes_on_where_a_gate_lets_nothing_pass(views: bool) -> None:
+    """Its zeros are taken away, so that neither momentum nor decay moves what is behind."""
+    model = Branched()
+    wrapped = DistributedDataParallel(model, gradient_as_bucket_view=views)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=0.1, weight_decay=0.1)
+    with gating.attached(model, optimizer) as run:
+        trained(wrapped, optimizer, 1)
+        run.gate("output:encoder")
+        held = model.encoder[0].weight.detach().clone()
+        stem = model.stem.weight.detach().clone()
+        for step in (2, 3, 4):
+            trained(wrapped, optimizer, step)
+        assert torch.equal(model.encoder[0].weight, held)
+        assert model.encoder[0].weight.grad is None
+        assert not torch.equal(model.stem.weight, stem)
+        (info,) = run.gates()
+        assert info.closed
+        assert WEIGHT in info.parameters
+
+
+def test_a_gate_on_a_parameter_acts_on_the_reduced_gradient() -> None:
+    """Once a step, on the sum of all its micro-batches, before the script looks at it."""
+    model = Branched()
+    wrapped = DistributedDataParallel(model)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    plain = Branched()
+    for step in (1, 2):
+        gating.loss_of(plain, step).backward()
+    norm = float(torch.linalg.vector_norm(plain.encoder[0].weight.grad))
+    with gating.attached(model, optimizer) as run:
+        run.gate(f"param:{WEIGHT}", "norm > 0", action="scale", factor=-1.0)
+        for step in (1, 2):
+            with wrapped.no_sync() if step == 1 else nullcontext():
+                gating.loss_of(wrapped, step).backward()
+        torch.testing.assert_close(model.encoder[0].weight.grad, -plain.encoder[0].weight.grad)
+        optimizer.step()
+        (info,) = run.gates()
+        assert info.steps == info.closed_steps == 1
+        assert info.norm_in is not None
+        assert math.isclose(info.norm_in, norm, rel_tol=1e-5)
+
+
+def test_what_is_reduced_twice_in_a_step_is_not_scaled_twice() -> None:
+    """The gate stays open to the second reduction, and says so; clipping has no such trouble."""
+    model = Branched()
+    wrapped = DistributedDataParallel(model)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    with gating.attached(model, optimizer) as run:
+        run.gate(f"param:{WEIGHT}", action="scale", factor=0.5)
+        run.gate("param:head.weight", action="clip", max_norm=0.01)
+        for step in (1, 2):
+            gating.loss_of(wrapped, step).backward()
+        assert model.head.weight.grad is not None
+        assert float(model.head.weight.grad.norm()) < 0.0101
+        optimizer.step()
+        scaling, clipping = run.gates()
+        assert "accumulate gradients under no_sync()" in (scaling.problem or "")
+        assert clipping.closed
+        assert clipping.problem is None
+
+
+def test_a_gradient_that_is_assigned_by_hand_is_gated_before_the_step() -> None:
+    """No backward has reduced it."""
+    model = Branched()
+    DistributedDataParallel(model)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    with gating.attached(model, optimizer) as run:
+        run.gate(f"param:{WEIGHT}")
+        before = model.encoder[0].weight.detach().clone()
+        model.encoder[0].weight.grad = torch.ones(8, 8)
+        optimizer.step()
+        assert torch.equal(model.encoder[0].weight, before)
+        assert run.gates()[0].closed
+
+
+def test_a_way_to_reduce_that_is_not_known_is_refused() -> None:
+    """By the name of the option."""
+    model = Branched()
+    names = ["head.weight"]
+    DistributedDataParallel(
+        model,
+        delay_all_reduce_named_params=[(n, model.get_parameter(n)) for n in names],
+        param_to_hook_all_reduce=model.head.bias,
+    )
+    with gating.attached(model) as run:
+        with pytest.raises(probe.CommandError, match="delay_all_reduce_named_params"):
+            run.gate("output:encoder")
+        assert run.gates() == []
