@@ -3,6 +3,7 @@
 # make test-postgresql                the tests of the server and of whole jobs, with every run in PostgreSQL
 # make quick [BASE=main]              the tests nearest to what has changed, in under a minute
 # make test-torch VERSION=2.15.0      the probe's tests on another torch, in an environment of its own
+# make test-integrations              real training libraries, in an environment of their own
 # make mutants [ROOM=probe/freeze]    break lines on purpose and see the nearest test fail (long)
 # make check                          linters, type checks and every test, as in CI
 # make wire                           the page's types of the wire, from docs/protocol.schema.json
@@ -30,7 +31,7 @@ JS_TESTS := $(sort $(shell find tests/js -name '*.test.js'))
 PLOTLY := plotly.js-basic-dist-min/plotly-basic.min.js
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-js test-python test-postgresql test-torch quick mutants check lint types types-js wire vendor docs release \
+.PHONY: help demo test test-js test-python test-postgresql test-torch test-integrations quick mutants check lint types types-js wire vendor docs release \
 	venv clean
 
 help:
@@ -62,6 +63,10 @@ test-torch:
 	@$(MAKE) --no-print-directory .venv-torch-$(VERSION)/.installed-test
 	.venv-torch-$(VERSION)/bin/python -m pytest $(TORCH_TESTS) -n $(WORKERS) --dist loadfile \
 		--no-loadscope-reorder -W ignore::FutureWarning -W ignore::DeprecationWarning
+
+# What libraries warn of fails no test: it is not to be mended here.
+test-integrations: .venv-integrations/.installed
+	.venv-integrations/bin/python -m pytest tests/integrations -n $(WORKERS) --dist loadgroup -W ignore
 
 quick: $(VENV)/.installed-test node_modules/.package-lock.json
 	@GRADGATE_CHROMIUM="$$($(BIN)/python tests/support/chromium.py)" $(BIN)/python -m tests.quick $(BASE)
@@ -102,7 +107,7 @@ release: $(VENV)/.installed-release
 venv: $(VENV)/.installed-test
 
 clean:
-	rm -rf $(VENV) .venv-torch-* node_modules build dist *.egg-info tests/artifacts
+	rm -rf $(VENV) .venv-torch-* .venv-integrations node_modules build dist *.egg-info tests/artifacts
 	rm -rf .pytest_cache .mypy_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -126,6 +131,12 @@ $(VENV)/.installed-%: pyproject.toml constraints.txt
 		$(@D)/torch.txt constraints.txt > $(@D)/constraints.txt
 	$(@D)/bin/python -m pip --disable-pip-version-check install \
 		--constraint $(@D)/constraints.txt --editable '.[test]'
+	@touch $@
+
+.venv-integrations/.installed: pyproject.toml constraints.txt constraints-integrations.txt
+	$(PYTHON) -m venv $(@D)
+	$(@D)/bin/python -m pip --disable-pip-version-check install --constraint constraints.txt \
+		--constraint constraints-integrations.txt --editable '.[integrations]'
 	@touch $@
 
 node_modules/.package-lock.json: package.json package-lock.json $(VENV)/.installed-test

@@ -209,9 +209,13 @@ class Run:
         """
         return self._delivery.flush(timeout)
 
-    def detach(self) -> None:
-        """Undo everything that the probe did to the model, and end the run. Idempotent."""
-        self._job.end(failed=False)
+    def detach(self, *, failed: bool = False) -> None:
+        """Undo everything that the probe did to the model, and end the run. Idempotent.
+
+        ``failed``: the run is not shown as finished, as where an exception leaves
+        ``with attach(...)``.
+        """
+        self._job.end(failed=failed)
 
 
 def job_of(run: Run) -> Job:

@@ -30,6 +30,7 @@ ROOMS = {
         "progress",
         "session",
         "script",
+        "integrations",
     ],
     "server": [
         "protocol",
@@ -48,7 +49,7 @@ IMPORT_ALL = """
 import importlib, pkgutil, sys
 package = importlib.import_module(sys.argv[1])
 for module in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
-    if not module.name.endswith("__main__"):
+    if not module.name.endswith("__main__") and ".integrations." not in module.name:
         importlib.import_module(module.name)
 print(*sys.modules)
 """
@@ -60,7 +61,10 @@ print(*sys.modules)
         ("gradgate.server", {"torch", "gradgate.probe"}),
         (
             "gradgate.probe",
-            {"gradgate.server", "fastapi", "uvicorn", "pydantic", "sqlalchemy"},
+            {
+                *("gradgate.server", "fastapi", "uvicorn", "pydantic", "sqlalchemy"),
+                *("accelerate", "fastai", "ignite", "keras", "lightning", "transformers"),
+            },
         ),
     ],
 )

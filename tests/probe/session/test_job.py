@@ -53,8 +53,10 @@ def test_a_part_that_cannot_be_ended_keeps_no_other_from_its_end(
     assert job.guard.faults == 1
 
 
-def test_a_run_ends_once_and_leaves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Hooks, wrappers and flags are as they were before, and the server hears of one end."""
+@pytest.mark.parametrize("failed", [False, True])
+def test_a_run_ends_once_and_leaves_nothing(monkeypatch: pytest.MonkeyPatch, failed: bool) -> None:
+    """Hooks, wrappers and flags are as they were before, and the server hears of one end, and
+    whether it is that of a failure."""
     closed: list[bool] = []
     monkeypatch.setattr(Uplink, "close", lambda *_, failed: closed.append(failed))
     model, optimizer = chain(SGD)
@@ -63,9 +65,9 @@ def test_a_run_ends_once_and_leaves_nothing(monkeypatch: pytest.MonkeyPatch) -> 
     run.freeze("head", hold_stats=True)
     run.gate("output:body")
     steps(model, optimizer, 1, 2)
+    run.detach(failed=failed)
     run.detach()
-    run.detach()
-    assert closed == [False]
+    assert closed == [failed]
     assert hook_counts(model) == before
     assert optimizer.zero_grad == zero_grad
     assert all(parameter.requires_grad for parameter in model.parameters())

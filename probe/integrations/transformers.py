@@ -1,0 +1,114 @@
+"""A callback of the Trainer of Hugging Face Transformers, and so of TRL's trainers."""
+
+from __future__ import annotations
+
+import logging
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from torch import nn
+from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+from transformers.integrations import integration_utils
+from transformers.trainer_callback import ExportableState
+
+from ..session.run import Run
+from .library_run import AttachOptions, LibraryRun
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+
+logger = logging.getLogger("gradgate")
+
+
+class GradgateCallback(TrainerCallback, ExportableState):
+    """Watches and steers what a Trainer trains: ``Trainer(..., callbacks=[GradgateCallback()])``.
+
+    It takes the options of :func:`gradgate.probe.attach`. What is frozen and gated is in each
+    checkpoint's ``trainer_state.json``, and is so again after ``resume_from_checkpoint``.
+
+    The Trainer tells its callbacks nothing when training raises: the run is ended as failed when
+    the process ends by that, when the callback's next training begins, or at the end of
+    ``with GradgateCallback() as callback:``.
+    """
+
+    def __init__(self, **options: Unpack[AttachOptions]) -> None:
+        self._options = sorted(options)
+        self._training = LibraryRun("transformers", "5", options)
+
+    @property
+    def run(self) -> Run | None:
+        """The run, while there is one."""
+        return self._training.run
+
+    def __enter__(self) -> GradgateCallback:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._training.end(failed=error is not None)
+
+    def on_train_begin(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        model: nn.Module,
+        optimizer: object,
+        **_: Any,
+    ) -> None:
+        """Attach: the optimizer is made and, on resuming, loaded."""
+        if state.global_step:
+            saved = _saved(state)
+            self._training.load_state_dict(saved.get("run", {}))
+            lost = set(saved.get("options", ())).difference(self._options)
+            if lost and args.restore_callback_states_from_checkpoint:
+                logger.warning(
+                    "gradgate: restore_callback_states_from_checkpoint=True made GradgateCallback "
+                    "anew, without %s; leave it out: freezes and gates are restored without it.",
+                    ", ".join(sorted(lost)),
+                )
+        self._training.begin(model, optimizer, name=args.run_name)
+
+    def on_log(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        logs: dict[str, Any],
+        **_: Any,
+    ) -> None:
+        """Log what the Trainer logs: losses, its gradient norm, the learning rate, evaluations."""
+        self._training.log(logs)
+
+    def on_train_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
+    ) -> None:
+        """End the run."""
+        self._training.end()
+
+    def state(self) -> dict[str, Any]:
+        """Return what the Trainer puts into ``trainer_state.json`` of a checkpoint."""
+        saved = {"run": self._training.state_dict(), "options": self._options}
+        return {"args": {}, "attributes": {"saved": saved}}
+
+
+def register() -> None:
+    """Let ``report_to="gradgate"`` of the arguments, or ``--report_to gradgate``, add the callback.
+
+    It has the options that ``attach`` has by default. Call it before the Trainer is made.
+    """
+    integration_utils.INTEGRATION_TO_CALLBACK["gradgate"] = GradgateCallback
+
+
+def _saved(state: TrainerState) -> dict[str, Any]:
+    """Return what the checkpoint that training resumes from has of the callback; {} for nothing."""
+    found = state.stateful_callbacks.get(GradgateCallback.__name__, {})
+    # A list where the Trainer has several: what watches is the first.
+    first = found[0] if isinstance(found, list) else found
+    saved: dict[str, Any] = first.get("attributes", {}).get("saved", {})
+    return saved

@@ -1,0 +1,1 @@
+"""Tests against the real training libraries, which ``make test-integrations`` installs."""

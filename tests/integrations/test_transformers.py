@@ -1,0 +1,156 @@
+"""What the callback of Transformers does beside what every stack does."""
+
+from __future__ import annotations
+
+import logging
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from torch import nn
+from transformers import Trainer, TrainerCallback, TrainingArguments
+from transformers.integrations import integration_utils
+
+from gradgate.probe import Run
+from gradgate.probe.integrations.transformers import GradgateCallback, register
+from tests.support.serving import ServerProcess
+from tests.support.waiting import wait_for
+
+from .stacks.transformers_trainer import AfterSteps, common, model, tokens
+
+pytestmark = pytest.mark.xdist_group("transformers_trainer")
+
+
+def train(
+    folder: Path, *callbacks: TrainerCallback, resume: str | None = None, **more: Any
+) -> None:
+    """Train for six steps, of which the third is saved."""
+    data = tokens()
+    arguments = {**common(6, 3), **more}
+    trainer = Trainer(
+        model(),
+        TrainingArguments(str(folder), **arguments),
+        train_dataset=data,
+        eval_dataset=data[:4],
+        callbacks=list(callbacks),
+    )
+    trainer.train(resume_from_checkpoint=resume)
+
+
+def test_what_the_trainer_logs_decides_gates(tmp_path: Path) -> None:
+    """Its loss, its learning rate and its evaluations have the names that it gives them."""
+    callback = GradgateCallback(server=False, every=1)
+    closed = []
+
+    def look(step: int, model: nn.Module, run: Run | None) -> bool:
+        assert run is not None
+        if step == 5:
+            when = "loss > 0 and learning_rate == 0.01 and eval_loss > 0"
+            run.gate("output:lm_head", when=when)
+        closed.extend(gate.closed for gate in run.gates())
+        return False
+
+    train(tmp_path, callback, AfterSteps(look, callback), eval_steps=2)
+    assert closed == [False, True]
+
+
+def test_it_is_registered_as_an_integration(
+    tmp_path: Path, server: ServerProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """``report_to="gradgate"`` of the arguments adds the callback; the run has their name."""
+    monkeypatch.setattr(
+        integration_utils,
+        "INTEGRATION_TO_CALLBACK",
+        dict(integration_utils.INTEGRATION_TO_CALLBACK),
+    )
+    monkeypatch.setenv("GRADGATE_SERVER", server.url)
+    register()
+    train(tmp_path, report_to="gradgate", run_name="reported")
+    names = wait_for(lambda: [run["name"] for run in server.get("/api/runs")["runs"]])
+    assert names == ["reported"]
+
+
+def test_a_callback_that_is_given_twice_is_a_warning(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The first watches, the second says so, and training goes on."""
+    first, second = (GradgateCallback(server=False) for _ in range(2))
+    runs = []
+
+    def look(step: int, model: nn.Module, run: Run | None) -> bool:
+        runs.append((first.run is not None, second.run is not None))
+        return False
+
+    train(tmp_path, first, second, AfterSteps(look, first))
+    assert set(runs) == {(True, False)}
+    assert caplog.text.count("is watched by another run already") == 1
+
+
+def test_a_callback_watches_one_training_after_the_other(tmp_path: Path) -> None:
+    """Each is a run of its own, and what was frozen in one is not in the next."""
+    callback = GradgateCallback(server=False)
+    runs, frozen = [], []
+
+    def look(step: int, model: nn.Module, run: Run | None) -> bool:
+        assert run is not None
+        if step == 1:
+            frozen.append([each.name for each in run.parameters() if each.frozen])
+            runs.append(run.id)
+            run.freeze("lm_head")
+        return False
+
+    for each in ("first", "second"):
+        train(tmp_path / each, callback, AfterSteps(look, callback))
+    assert len(set(runs)) == 2
+    assert frozen == [[], []]
+
+
+def test_a_callback_that_the_trainer_makes_anew_says_which_options_are_gone(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With ``restore_callback_states_from_checkpoint`` it has none but those by default."""
+    monkeypatch.setenv("GRADGATE_SERVER", "http://127.0.0.1:9")
+    train(tmp_path, GradgateCallback(server=False, every=1))
+    restored = {"restore_callback_states_from_checkpoint": True}
+    with caplog.at_level(logging.WARNING):
+        train(
+            tmp_path,
+            GradgateCallback(server=False, every=1),
+            resume=str(tmp_path / "checkpoint-3"),
+            **restored,
+        )
+    assert "made GradgateCallback anew, without every, server" in caplog.text
+
+
+SCRIPT = """
+import sys
+from pathlib import Path
+from tests.integrations.torchvision_operators import importable
+importable()
+from tests.integrations.stacks.transformers_trainer import AfterSteps, TransformersTrainer
+from gradgate.probe.integrations.transformers import GradgateCallback
+
+def fail(step, model, run):
+    if step == 2:
+        Path(sys.argv[1], "run").write_text(run.id)
+        raise ZeroDivisionError("the script's own")
+
+watching = GradgateCallback()
+callbacks = [watching, AfterSteps(fail, watching)]
+TransformersTrainer().trainer(5, Path(sys.argv[1]), None, callbacks).train()
+"""
+
+
+def test_a_script_that_ends_by_an_exception_is_not_finished(
+    tmp_path: Path, server: ServerProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody tells the callback; at the end of the process the run is not said to be finished."""
+    monkeypatch.setenv("GRADGATE_SERVER", server.url)
+    ended = subprocess.run(
+        [sys.executable, "-c", SCRIPT, str(tmp_path)], capture_output=True, text=True, timeout=170
+    )
+    assert "ZeroDivisionError" in ended.stderr
+    path = f"/api/runs/{(tmp_path / 'run').read_text()}"
+    wait_for(lambda: server.get(path)["status"] == "lost", message="the run has ended")
