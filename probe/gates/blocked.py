@@ -87,6 +87,8 @@ class BlockedParameters:
         left from an earlier step (as it was, or as ``zero_grad(set_to_none=False)`` leaves
         it), it is taken away. ``indexes``: the optimizer's parameters.
         """
+        if not (self._runtime.gates() or self.before_forward):
+            return
         wanted = set(indexes)
         self._runtime.gate_rest(wanted)
         self._decide_without_forward(wanted)

@@ -96,6 +96,7 @@ class Measurement:
 
     def before_step(self, k: int) -> None:
         """Look at weights that optimizer k is about to change, if it is their turn."""
+        self._writes.begin_step(k)
         if self.looks.looking:
             held = self.members.set_of(k)
             # What was applied before the step does not change in it, and yet it changes.
@@ -136,7 +137,14 @@ class Measurement:
         # Of several optimizers nobody knows whether the next step of this one is sampled.
         several = len(self._optimizers) > 1
         mark = self.schedule.sampling or self._marking or discarded or several
-        self._writes.retire(self.members.held_by(k), mark=mark)
+        if discarded or self._marking:
+            self._writes.retire(self.members.held_by(k), mark=mark)
+        else:
+            self._writes.retire_step(k, self.members.held_by(k), mark=mark)
+
+    def cleared(self, k: int) -> None:
+        """Take in that the script has called ``zero_grad`` of optimizer k."""
+        self._writes.cleared(k, self.members.held_by(k))
 
     def mark_every_step(self, *, late: bool) -> None:
         """Tell new gradients from old ones in every step from here on.

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 import time
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -18,6 +19,7 @@ from ..base.states import State
 from ..model.sample import GRAD_NORM, Sample
 from ..model.table import ParameterTable, is_uninitialized
 from ..torch_compat.readback import Readback
+from .known_gradients import KnownGradients
 from .local_part import local_part
 from .norms import grad_norms
 from .released import ReleasedGradients
@@ -36,6 +38,8 @@ class _Group:
     indexes: list[int] = field(default_factory=list)
     grads: list[Tensor] = field(default_factory=list)
     shapes: list[torch.Size] = field(default_factory=list)
+    positions: npt.NDArray[np.int64] | None = None
+    """The indexes once more, where they are known."""
 
     def members(self) -> Iterator[_Group]:
         """Yield each gradient as a group of its own."""
@@ -63,7 +67,7 @@ class _Part:
     """Values of one statistic for some parameters, still on their device."""
 
     statistic: int
-    indexes: list[int]
+    indexes: list[int] | npt.NDArray[np.int64]
     values: Tensor
 
 
@@ -110,9 +114,11 @@ class Sampler:
         self._taken = 0
         self._pending: deque[_Pending] = deque()
         self._stacks = KnownStacks()
+        self._known: dict[int, KnownGradients] = {}
+        """By the first index."""
 
     def measure(
-        self, indexes: Iterable[int], grad_scale: Tensor | None = None, *, may_skip: bool = False
+        self, indexes: Sequence[int], grad_scale: Tensor | None = None, *, may_skip: bool = False
     ) -> None:
         """Measure the gradients that an optimizer is about to apply.
 
@@ -123,7 +129,8 @@ class Sampler:
         """
         draft = self._open_draft()
         draft.may_skip |= may_skip
-        self._measure(draft, indexes, grad_scale)
+        if not self._measure_known(draft, indexes, grad_scale):
+            self._measure(draft, indexes, grad_scale)
 
     @property
     def sees_nonfinite(self) -> bool:
@@ -197,6 +204,29 @@ class Sampler:
         states.extend(bytes(len(self._table) - len(states)))
         return self._draft
 
+    def _measure_known(
+        self, draft: _Draft, indexes: Sequence[int], grad_scale: Tensor | None
+    ) -> bool:
+        """Measure gradients that are as at the sample before; return False if they are not."""
+        known = self._known.get(indexes[0]) if indexes else None
+        if known is None or known.indexes is not indexes:
+            return False
+        grads = known.find(self._table.parameters)
+        if grads is None:
+            return False
+        with torch.no_grad(), suppress(RuntimeError):
+            group = _Group(known.indexes, grads, known.shapes, known.positions)
+            self._take_statistics(draft, group, grad_scale)
+            known.set_states(draft.states, int(State.PRESENT))
+            return True
+        return False
+
+    def _remember(self, indexes: Iterable[int], groups: Sequence[_Group]) -> None:
+        if isinstance(indexes, list) and indexes:
+            self._known.pop(indexes[0], None)
+            if len(groups) == 1 and len(groups[0].indexes) == len(indexes):
+                self._known[indexes[0]] = KnownGradients(indexes, groups[0].shapes)
+
     def _measure(
         self,
         draft: _Draft,
@@ -206,7 +236,10 @@ class Sampler:
         applied: bool = True,
     ) -> None:
         with torch.no_grad():
-            for group in self._look(draft, indexes, applied=applied):
+            groups = self._look(draft, indexes, applied=applied)
+            if applied:
+                self._remember(indexes, groups)
+            for group in groups:
                 # A kind of gradient that cannot be measured must not cost the others theirs.
                 if self._try_statistics(draft, group, grad_scale) is not None:
                     for alone in group.members():
@@ -236,10 +269,11 @@ class Sampler:
         key = (first.dtype, group.indexes[0])
         stacks = self._stacks.of(group.shapes, key) if many else None
         measured = [(each.code, each.measure(grads, stacks)) for each in draft.statistics]
+        indexes = group.indexes if group.positions is None else group.positions
         for code, values in measured:
             if grad_scale is not None:
                 values = values / grad_scale.to(values.device)
-            draft.parts.append(_Part(code, group.indexes, values))
+            draft.parts.append(_Part(code, indexes, values))
 
     def _look(self, draft: _Draft, indexes: Iterable[int], *, applied: bool) -> list[_Group]:
         """Set the states as far as they need no norm; return the gradients to norm.

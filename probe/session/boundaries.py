@@ -37,6 +37,9 @@ class Stepping(Protocol):
     def discarded(self, k: int) -> bool:
         """Take in that gradients of k are dropped unused; return if that was a skipped step."""
 
+    def cleared(self, k: int) -> None:
+        """Take in that ``zero_grad`` of optimizer k has run."""
+
 
 class Boundaries:
     """Calls back before and after each optimizer's step, and once per step of the run.
@@ -125,9 +128,12 @@ class Boundaries:
         @functools.wraps(original)
         def zero_grad(*args: Any, **kwargs: Any) -> None:
             # A closure's own zero_grad comes inside the step, and drops nothing that counts.
-            if self._optimizers and not self._open.get(k):
+            watched = self._optimizers and not self._open.get(k)
+            if watched:
                 self._run(lambda: self._drop(k))
             hand_on(original, *args, **kwargs)
+            if watched:
+                self._run(lambda: self._to.cleared(k))
 
         optimizer.__dict__["zero_grad"] = zero_grad
         return zero_grad

@@ -120,6 +120,11 @@ class StepCycle:
         self._measurement.retire(k, discarded=True)
         return True
 
+    def cleared(self, k: int) -> None:
+        """Take in that the script has cleared the gradients of optimizer k."""
+        if not capturing():
+            self._measurement.cleared(k)
+
     def step_by_hand(self) -> None:
         """End a step of a run without an optimizer."""
         self._hooks.run(self._step_by_hand)

@@ -291,6 +291,10 @@ def runs_of_autograd(around: Around) -> Interception:
     return _at(_RUN_BACKWARD, around)
 
 
+sees_backwards = not _RUN_BACKWARD.missing
+"""Whether :func:`runs_of_autograd` works."""
+
+
 def functional_gradients(around: Around) -> Interception:
     """Stand around what ``torch.autograd.functional`` asks for: told the outputs and the inputs."""
     return _at(_FUNCTIONAL, around)

@@ -27,6 +27,7 @@ class Steps:
         )
         self.said: list[str] = []
         self.skips = False
+        self.all_cleared: list[int] = []
         self.boundaries = Boundaries(self.optimizers, self, self.run)
 
     def run(self, body: Callable[[], None]) -> None:
@@ -51,6 +52,9 @@ class Steps:
         self.said.append(f"discarded {k}")
         return self.skips
 
+    def cleared(self, k: int) -> None:
+        self.all_cleared.append(k)
+
     def take(self) -> list[str]:
         said, self.said = self.said, []
         return said
@@ -63,6 +67,20 @@ def loss(layer: nn.Module) -> torch.Tensor:
     total: torch.Tensor = layer(torch.ones(1, 2)).sum()
     total.backward()
     return total
+
+
+def test_clearing_gradients_is_told_once_it_is_done() -> None:
+    """By the optimizer; a closure's own clearing, inside a step, is not told."""
+    steps = Steps(2)
+    optimizer = steps.optimizers[1]
+    optimizer.zero_grad()
+
+    def closure() -> torch.Tensor:
+        optimizer.zero_grad()
+        return loss(steps.layers[1])
+
+    optimizer.step(closure)
+    assert steps.all_cleared == [1]
 
 
 def test_a_step_of_one_optimizer_is_a_step_of_the_run() -> None:

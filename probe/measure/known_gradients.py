@@ -1,0 +1,58 @@
+"""Gradients that are as they were at the sample before, so that none has to be asked what it is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+from .write_tracker import MARK
+
+
+@dataclass(frozen=True)
+class KnownGradients:
+    """Gradients of one device and dtype, all dense, each with an element.
+
+    That they still are is not asked, for each question costs as much as half a norm: of another
+    shape, layout or device they cannot be stacked, which raises RuntimeError.
+    """
+
+    indexes: list[int]
+    """The very list of parameters that was asked for; it does not change."""
+    shapes: list[torch.Size]
+    positions: npt.NDArray[np.int64] = field(init=False)
+    """The same as ``indexes``."""
+    is_run: bool = field(init=False)
+    """Each index follows the one before."""
+
+    def __post_init__(self) -> None:
+        """Count the indexes."""
+        positions = np.array(self.indexes, np.int64)
+        object.__setattr__(self, "positions", positions)
+        object.__setattr__(self, "is_run", bool((np.diff(positions) == 1).all()))
+
+    def find(self, parameters: Sequence[nn.Parameter]) -> list[Tensor] | None:
+        """Return the gradients if all are there, new, and of parameters that are trained.
+
+        One pass for each question, in C as far as possible: this is what a sample costs.
+        """
+        mine = list(map(parameters.__getitem__, self.indexes))
+        grads: list[Tensor] = [parameter.grad for parameter in mine]  # type: ignore[misc]
+        if set(map(type, grads)) != {Tensor}:
+            return None
+        if True in [hasattr(grad, MARK) for grad in grads]:
+            return None
+        return None if False in [parameter.requires_grad for parameter in mine] else grads
+
+    def set_states(self, states: bytearray, code: int) -> None:
+        """Give all of them a state."""
+        if self.is_run:
+            first = self.indexes[0]
+            states[first : first + len(self.indexes)] = bytes([code]) * len(self.indexes)
+        else:
+            for index in self.indexes:
+                states[index] = code

@@ -1,0 +1,61 @@
+"""Used gradients that need no mark, for the script drops them before anything writes to them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from torch import nn
+
+from ..torch_compat.patching import Interceptions, runs_of_autograd, sees_backwards, weakly
+
+
+class UnmarkedGradients:
+    """Puts marks off until ``zero_grad``, which leaves nothing to mark in most loops.
+
+    Only where the ``zero_grad`` of an optimizer has dropped all after its step before. Should a
+    backward come first, all are marked before it: nobody could tell later what was there.
+    """
+
+    def __init__(
+        self, parameters: Sequence[nn.Parameter], mark: Callable[[Iterable[int]], None]
+    ) -> None:
+        """``mark`` marks the gradients of the parameters of these indexes."""
+        self._parameters = parameters
+        self._mark = mark
+        self._waiting: dict[int, Sequence[int]] = {}
+        """Parameters by optimizer."""
+        self._dropped: set[int] = set()
+        """Optimizers whose latest ``zero_grad`` has dropped all gradients."""
+        self._backwards = Interceptions(self, [runs_of_autograd(weakly(self._run))])
+
+    def put_off(self, k: int, indexes: Sequence[int]) -> bool:
+        """Return whether the gradients that optimizer k has used need no mark by now."""
+        if k not in self._dropped or not sees_backwards:
+            return False
+        self._waiting[k] = indexes
+        self._backwards.follow(needed=True)
+        return True
+
+    def cleared(self, k: int, indexes: Iterable[int]) -> None:
+        """Take in that ``zero_grad`` of optimizer k has run, and mark what is left."""
+        waiting = self._waiting.pop(k, ())
+        parameters = map(self._parameters.__getitem__, indexes)
+        if all(parameter.grad is None for parameter in parameters):
+            self._dropped.add(k)
+        else:
+            self._dropped.discard(k)
+            self._mark(waiting)
+        self._backwards.follow(needed=bool(self._waiting))
+
+    def settle(self, *optimizers: int) -> None:
+        """Mark what waits, of these or all: before ``zero_grad`` came somebody looks at it."""
+        for k in optimizers or list(self._waiting):
+            if k in self._waiting:
+                self._dropped.discard(k)
+                self._mark(self._waiting.pop(k))
+        self._backwards.follow(needed=bool(self._waiting))
+
+    def _run(self, run: Callable[..., Any], *args: Any, **more: Any) -> Any:
+        self.settle()
+        return run(*args, **more)

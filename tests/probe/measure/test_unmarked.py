@@ -1,0 +1,85 @@
+"""Marks on used gradients are put off until zero_grad, and never for too long."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from gradgate.probe.measure.unmarked import UnmarkedGradients
+from gradgate.probe.torch_compat import patching
+
+
+class Marks:
+    """Two parameters with gradients, of an optimizer each, and whose marks were asked for."""
+
+    def __init__(self) -> None:
+        self.parameters = [nn.Parameter(torch.ones(1)) for _ in range(2)]
+        self.marked: list[int] = []
+        self.unmarked = UnmarkedGradients(self.parameters, self.marked.extend)
+        self.backward()
+
+    def backward(self) -> None:
+        torch.stack(list(self.parameters)).sum().backward()
+
+    def clear(self, k: int) -> None:
+        self.parameters[k].grad = None
+        self.unmarked.cleared(k, [k])
+
+
+def test_the_first_step_is_marked_at_once() -> None:
+    """Nobody knows yet what zero_grad does in this loop."""
+    assert not Marks().unmarked.put_off(0, [0])
+
+
+def test_what_zero_grad_drops_is_never_marked() -> None:
+    """Nothing stands around the backward then, nor is anything left to ask about."""
+    marks = Marks()
+    before = torch.autograd._engine_run_backward
+    for _ in range(2):
+        marks.clear(0)
+        marks.backward()
+        assert marks.unmarked.put_off(0, [0])
+    marks.clear(0)
+    assert torch.autograd._engine_run_backward is before
+    assert marks.marked == []
+
+
+def test_a_backward_that_comes_first_finds_all_marked() -> None:
+    """It may add to what is left, and nobody could tell then what was there before."""
+    marks = Marks()
+    marks.clear(0)
+    marks.backward()
+    assert marks.unmarked.put_off(0, [0])
+    marks.backward()
+    assert marks.marked == [0]
+    assert not marks.unmarked.put_off(0, [0])
+
+
+def test_what_zero_grad_leaves_is_marked_then_and_not_put_off_again() -> None:
+    """A loop may keep its gradients and fill them with zeros from some step on."""
+    marks = Marks()
+    marks.clear(0)
+    marks.backward()
+    assert marks.unmarked.put_off(0, [0])
+    marks.unmarked.cleared(0, [0])
+    assert marks.marked == [0]
+    assert not marks.unmarked.put_off(0, [0])
+
+
+def test_one_optimizer_that_steps_again_leaves_the_other_alone() -> None:
+    """Its own gradients are marked before they are looked at."""
+    marks = Marks()
+    for k in (0, 1):
+        marks.clear(k)
+    marks.backward()
+    for k in (0, 1):
+        assert marks.unmarked.put_off(k, [k])
+    marks.unmarked.settle(1)
+    assert marks.marked == [1]
+    marks.unmarked.settle()
+    assert marks.marked == [1, 0]
+
+
+def test_backwards_are_seen_in_this_version_of_torch() -> None:
+    """Where they are not, no mark is put off."""
+    assert patching.sees_backwards
