@@ -10,11 +10,30 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
+from ..notebook.frontend import Cell
 from ..torch_compat.tree import map_tensors
+
+
+class Owner(Protocol):
+    """A run, as far as another attach may have to end it."""
+
+    @property
+    def name(self) -> str:
+        """What the dashboard shows."""
+
+    @property
+    def cell(self) -> Cell | None:
+        """The cell of a notebook that attached it."""
+
+    def end(self, *, failed: bool) -> None:
+        """Undo everything that was done to the model, and say goodbye."""
 
 
 class Labelled(Protocol):
     """The gates of a run, as far as labels matter to them, and where they are."""
+
+    owner: Owner | None
+    """Their run, once it is attached."""
 
     @property
     def models(self) -> Mapping[str, nn.Module]:
@@ -35,7 +54,7 @@ class Attached:
     """
 
     def __init__(self) -> None:
-        self._runs: weakref.WeakSet[Any] = weakref.WeakSet()
+        self._runs: weakref.WeakSet[Labelled] = weakref.WeakSet()
 
     def add(self, run: Labelled) -> None:
         """Let labels reach a run."""
@@ -47,8 +66,23 @@ class Attached:
 
     def is_watched(self, models: Iterable[nn.Module]) -> bool:
         """Return whether a run watches a module or a parameter of these models already."""
+        return bool(self._watching(models))
+
+    def end_repeated(self, models: Iterable[nn.Module], cell: Cell) -> list[str]:
+        """End what watches these models, and what an earlier execution of the cell attached.
+
+        Returns the names of the runs that it has ended.
+        """
+        repeated = {run.owner for run in self._watching(models) if run.owner is not None}
+        owners = (run.owner for run in list(self._runs) if run.owner is not None)
+        repeated |= {owner for owner in owners if cell.repeats(owner.cell)}
+        for owner in repeated:
+            owner.end(failed=False)
+        return sorted(owner.name for owner in repeated)
+
+    def _watching(self, models: Iterable[nn.Module]) -> list[Labelled]:
         wanted = _parts(models)
-        return any(not wanted.isdisjoint(_parts(run.models.values())) for run in self._runs)
+        return [run for run in self._runs if not wanted.isdisjoint(_parts(run.models.values()))]
 
     def site(self, x: Any, label: str) -> Any:
         """Mark ``x`` (a tensor, or tensors in a structure) as the site ``site:LABEL``.

@@ -14,6 +14,7 @@ from ..torch_compat.module_hooks import ModuleHook
 from ..torch_compat.tensors import is_zero
 from .backward_hooks import LabelHooks, ParameterHooks
 from .gate import Gate
+from .labels import Owner
 from .present_step import PresentStep
 from .reach import Reach
 from .site_gates import SiteGates
@@ -35,6 +36,8 @@ class GateRuntime:
         self._spared = SparedHooks(run.table, lambda: bool(self.closed_gates()))
         self._sites: dict[Site, SiteGates] = {}
         self._model_hooks: list[RemovableHandle] = []
+        self.owner: Owner | None = None
+        """The run that they are of, once it is attached."""
 
     @property
     def models(self) -> Mapping[str, nn.Module]:

@@ -70,14 +70,21 @@ class Uplink:
         self.outbox = Outbox()
         self._link: Connection | None = None
         self._frozen: list[dict[str, Any]] = []
+        self.url: str | None = None
+        """The run's page; None without a server."""
         self.step = 0
         """The latest step."""
 
     def connect(self, server: str, token: str | None) -> None:
         """Start to talk to a server, in a thread of its own."""
         address = ServerAddress(server, token)
+        self.url = f"{address.shown}/runs/{self._identity.id}"
         self._link = Connection(address, self.outbox, self._guard, self)
         self._link.start()
+
+    def is_connected(self) -> bool:
+        """Return whether a server has welcomed the run, and is there."""
+        return self._link is not None and self._link.connected.is_set()
 
     def send_sample(self, sample: Sample) -> None:
         """Send a sample."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 from collections.abc import Mapping, Sequence
 
 from torch import nn
@@ -13,6 +14,7 @@ from ..base.errors import AttachError
 from ..gates.labels import ATTACHED
 from ..live.expected import Expected
 from ..measure.pace import Pace
+from ..notebook.frontend import notebook_name, running_cell
 from ..progress.thresholds import Thresholds
 from ..torch_compat.requirements import missing_parts
 from .arguments import (
@@ -74,6 +76,9 @@ def attach(
     with True, at none with False, and with None as often as ``budget`` allows, or, where samples
     have that too, a fifth of it.
 
+    In a notebook a run ends where the same model is attached again, and where the cell that
+    attached it is executed again, which is said; by default it is called like the notebook.
+
     Raises :class:`AttachError` when the model or the optimizer is none, or another run watches
     the model already, :class:`TargetError` when an expectation names nothing, and ValueError for
     an argument out of range and for expectations that contradict each other.
@@ -82,6 +87,11 @@ def attach(
     """
     models = checked_models(model)
     require_hooks(models)
+    frame = sys._getframe(1)
+    cell = running_cell(frame)
+    if cell is not None:
+        for ended in ATTACHED.end_repeated(models.values(), cell):
+            logger.warning("gradgate: %r, which was attached before, has ended.", ended)
     if ATTACHED.is_watched(models.values()):
         raise AttachError(
             "this model, or a part of it, is watched by another run already; use that run, or call "
@@ -106,8 +116,9 @@ def attach(
     job = make_job(
         models,
         optimizers,
-        name=checked_name("name", name, "GRADGATE_NAME") or script_name(),
+        name=checked_name("name", name, "GRADGATE_NAME") or notebook_name(frame) or script_name(),
         group=checked_name("group", group, "GRADGATE_GROUP"),
+        cell=cell,
         server=checked_server(server),
         token=token or os.environ.get("GRADGATE_TOKEN"),
         pace=Pace(every, budget),

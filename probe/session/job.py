@@ -25,6 +25,7 @@ from ..live.no_steps import NoSteps
 from ..measure.measurement import Measurement
 from ..measure.totals import StepTotals
 from ..model.table import ParameterTable
+from ..notebook.frontend import Cell
 from ..progress.progress import Progress
 from ..steer.preview_requests import PreviewRequests
 from ..steer.queue import CommandQueue
@@ -50,6 +51,8 @@ class Job:
 
     id: str
     name: str
+    cell: Cell | None
+    """The cell of a notebook that attached it."""
     models: Mapping[str, nn.Module]
     optimizers: Sequence[Optimizer]
     guard: Guard

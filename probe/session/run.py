@@ -10,7 +10,9 @@ from ..diagnosis.explanation import Explanation
 from ..live.alerts import Alert
 from ..model.gate_info import GateInfo
 from ..model.parameter_info import ParameterInfo
+from ..notebook.markup import HEIGHT, LivePage
 from ..steer.preview import Preview
+from .display import show_page, summary
 from .job import Job
 
 
@@ -45,6 +47,23 @@ class Run:
         self._job.end(failed=error is not None)
         if error is None:
             self._alerts.raise_failure(last=True)
+
+    @property
+    def url(self) -> str | None:
+        """The address of the run's page; None with ``server=False``, and on ranks but the first."""
+        return self._job.uplink.url
+
+    def show(self, height: int = HEIGHT) -> LivePage | None:
+        """Show the run's page in a notebook, live, ``height`` pixels high.
+
+        In Jupyter and VS Code it is below the cell at once, so that the cell may go on to train.
+        marimo shows what is returned, as a cell's last expression; elsewhere that is the address.
+        """
+        return show_page(self._job, height)
+
+    def _repr_html_(self) -> str:
+        """Return the run as a notebook shows it: a link, its state, and what is wrong."""
+        return summary(self._job)
 
     def log(self, metrics: Mapping[str, object] | None = None, /, **more: object) -> None:
         """Note metrics of the present step: ``run.log(loss=loss, accuracy=0.93)``.

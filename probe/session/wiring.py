@@ -45,6 +45,7 @@ from ..model.dead_units import DeadUnits
 from ..model.inner_optimizers import with_inner
 from ..model.movement import Movement
 from ..model.table import ParameterTable, TableRow
+from ..notebook.frontend import Cell
 from ..progress.progress import Progress
 from ..progress.thresholds import DEFAULT, Thresholds
 from ..steer.explain_command import ExplainHandler
@@ -84,6 +85,7 @@ def make_job(
     *,
     name: str,
     group: str | None = None,
+    cell: Cell | None = None,
     server: str | None,
     token: str | None,
     pace: Pace,
@@ -313,8 +315,6 @@ def make_job(
     model_hooks = ModelHooks(
         models, table, state, freezer, gates, writers, explainer, alerts, restraints, guard
     )
-    ATTACHED.add(gates.runtime)
-
     requests = ServerRequests(queue, previews, gates.registry, measurement, uplink, guard)
     asked.add(requests.receive)
     # One rank talks; the others hear from it what was asked for.
@@ -347,9 +347,10 @@ def make_job(
         alignment,
         delivery,
     )
-    return Job(
+    job = Job(
         id=identity.id,
         name=name,
+        cell=cell,
         models=models,
         optimizers=optimizers,
         guard=guard,
@@ -380,3 +381,6 @@ def make_job(
         requests=requests,
         at_exit=close_at_exit(delivery),
     )
+    gates.runtime.owner = job
+    ATTACHED.add(gates.runtime)
+    return job

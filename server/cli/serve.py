@@ -19,7 +19,7 @@ from ..store.errors import StoreError
 from ..store.keep import Keep
 from ..store.postgresql import database_url
 from ..web.service import Service, ServiceError
-from ..web.settings import DEFAULT_PORT, TOKEN, Settings
+from ..web.settings import DEFAULT_PORT, ORIGIN, TOKEN, Settings
 from .data_folder import DataFolder
 from .signals import until_stopped
 
@@ -62,6 +62,14 @@ _POLL = 0.5
     multiple=True,
     metavar="NAME",
     help="Another name that the server is reached by. May be given several times.",
+)
+@click.option(
+    "--allow-frame",
+    "allow_frames",
+    multiple=True,
+    metavar="ORIGIN",
+    help="A notebook elsewhere that may show the page of a run, such as https://hub.example.com. "
+    "May be given several times.",
 )
 @click.option(
     "--lost-after",
@@ -130,6 +138,7 @@ def serve(
     store: str | None,
     token: str | None,
     allow_hosts: tuple[str, ...],
+    allow_frames: tuple[str, ...],
     lost_after: float,
     keep_days: float | None,
     keep_gb: float | None,
@@ -144,6 +153,12 @@ def serve(
         raise click.UsageError(
             "--token is made of letters, digits and any of -._~+/=: give another, or leave it out."
         )
+    for origin in allow_frames:
+        if not ORIGIN.fullmatch(origin):
+            raise click.UsageError(
+                f"--allow-frame {origin!r} is no origin: give one such as https://hub.example.com, "
+                "without a path."
+            )
     try:
         events = thresholds_from(thresholds)
     except BadThreshold as error:
@@ -161,7 +176,17 @@ def serve(
             wanted = Wanted(urls, kinds, level, body)
             keep = Keep(keep_days, keep_gb)
             settings = Settings(
-                data, host, port, token, allow_hosts, lost_after, url, keep, events, wanted
+                data,
+                host,
+                port,
+                token,
+                allow_hosts,
+                lost_after,
+                url,
+                keep,
+                events,
+                wanted,
+                allow_frames,
             )
             service = Service(settings)
             service.start()

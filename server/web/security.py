@@ -20,12 +20,13 @@ from .settings import Settings, is_loopback
 CONTENT_SECURITY_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; "
     "img-src 'self' data: blob:; connect-src 'self'; font-src 'self'; base-uri 'none'; "
-    "form-action 'self'; frame-ancestors 'none'"
+    "form-action 'self'; frame-ancestors "
 )
+"""Whoever may frame the page stands behind it."""
+# Jupyter and marimo on this machine, and the notebooks of VS Code.
+NOTEBOOKS = ("http://localhost:*", "http://127.0.0.1:*", "vscode-webview:", "vscode-file:")
 HEADERS = {
-    "Content-Security-Policy": CONTENT_SECURITY_POLICY,
     "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
     "Referrer-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
@@ -57,6 +58,7 @@ class Policy:
         self._loopback = settings.loopback
         self._token = settings.token
         self._allowed = {name.lower() for name in settings.allow_hosts}
+        self._frames = settings.allow_frames
         self._own = {settings.host.lower()}
         if not settings.loopback:
             name = socket.gethostname().lower()
@@ -84,6 +86,14 @@ class Policy:
             f"A page of {origin!r} may not use this server, which was asked as {host!r}: open the "
             "dashboard itself; a proxy before it has to pass the Host header on."
         )
+
+    def frame_ancestors(self, path: str) -> str:
+        """Return who may show a page inside its own: notebooks the page of a run, and nobody else.
+
+        What is reached from beyond this machine is shown by the notebooks that are named.
+        """
+        notebooks = (*(NOTEBOOKS if self._loopback else ()), *self._frames)
+        return " ".join(notebooks) if path.startswith("/runs/") and notebooks else "'none'"
 
     def knows(self, token: str | None) -> bool:
         """Return whether a token is the right one, in constant time."""
@@ -118,8 +128,9 @@ class Guard:
             await self._app(scope, receive, send)
             return
         answer = self._answer(scope)
-        sender = _with_headers(send) if scope["type"] == "http" else send
-        await (answer or self._app)(scope, receive, sender)
+        if scope["type"] == "http":
+            send = _with_headers(send, self._policy.frame_ancestors(scope["path"]))
+        await (answer or self._app)(scope, receive, send)
 
     def _answer(self, scope: Scope) -> Response | None:
         headers = Headers(scope=scope)
@@ -178,11 +189,15 @@ def _signed_in(connection: HTTPConnection, token: str) -> Response:
     return response
 
 
-def _with_headers(send: Send) -> Send:
+def _with_headers(send: Send, frame_ancestors: str) -> Send:
+    added = HEADERS | {"Content-Security-Policy": CONTENT_SECURITY_POLICY + frame_ancestors}
+    if frame_ancestors == "'none'":
+        added["X-Frame-Options"] = "DENY"
+
     async def sender(message: Message) -> None:
         if message["type"] == "http.response.start":
             headers = MutableHeaders(scope=message)
-            for name, value in HEADERS.items():
+            for name, value in added.items():
                 headers.setdefault(name, value)
         await send(message)
 

@@ -16,6 +16,8 @@ from ..store.keep import KEEP_ALL, Keep
 DEFAULT_PORT = 8765
 # What an Authorization header can carry (RFC 6750, section 2.1).
 TOKEN = re.compile(r"[A-Za-z0-9._~+/=-]+")
+# An origin of the web, as a Content-Security-Policy has it.
+ORIGIN = re.compile(r"https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?")
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,8 @@ class Settings:
     keep: Keep = KEEP_ALL
     thresholds: Thresholds = field(default_factory=Thresholds)
     notify: Wanted = field(default_factory=Wanted)
+    allow_frames: tuple[str, ...] = ()
+    """Origins of notebooks that may show the page of a run, beside those of this machine."""
 
     @property
     def loopback(self) -> bool:

@@ -3,10 +3,11 @@
  *
  * @typedef {import("../wire.js").EventRow} EventRow
  * @typedef {Pick<typeof Notification, "permission" | "requestPermission"> & (new (title: string, options: NotificationOptions) => Pick<Notification, "onclick">)} Notices
- * @typedef {Pick<Storage, "getItem" | "setItem" | "removeItem">} Kept
+ * @typedef {import("../base/kept.js").Kept} Kept
  */
 import { setAttribute, setText } from "../base/dom.js";
 import { plural } from "../base/format.js";
+import { kept } from "../base/kept.js";
 import { visible } from "../base/visible.js";
 import { eventSteps, eventWord, openAlerts } from "../model/events.js";
 
@@ -21,14 +22,14 @@ export class Notifier {
    * @param {{button: HTMLElement, note: HTMLElement}} view
    * @param {(event: EventRow) => void} onShow a notification was clicked
    * @param {Notices | undefined} [notices] what the browser has
-   * @param {Kept} [kept]
+   * @param {Kept} [memory]
    */
-  constructor({ button, note }, onShow, notices = globalThis.Notification, kept = localStorage) {
+  constructor({ button, note }, onShow, notices = globalThis.Notification, memory = kept) {
     this.button = button;
     this.note = note;
     this.onShow = onShow;
     this.notices = notices;
-    this.kept = kept;
+    this.kept = memory;
     /** @type {number | null} the latest event that was told of, or was there before the page was */
     this.latest = null;
     button.addEventListener("click", () => void this.#toggle());

@@ -19,6 +19,7 @@
  */
 import { byId, element, find, setAttribute, setText } from "../base/dom.js";
 import { formatCount } from "../base/format.js";
+import { kept } from "../base/kept.js";
 import { visible } from "../base/visible.js";
 import { RangeMovement } from "../charts/range_movement.js";
 import { STATISTICS } from "../link/statistics.js";
@@ -88,7 +89,7 @@ export class HeatmapPanel {
   #fill() {
     for (const [name, { label }] of Object.entries(STATISTICS)) this.statistic.append(element("option", { value: name }, label));
     for (const figure of CELL_FIGURES) this.figure.append(element("option", { value: figure }, FIGURES[figure]));
-    this.#setFolded(rememberedFold());
+    this.#setFolded(kept.getItem(FOLDED_KEY) === "true");
   }
 
   #listen() {
@@ -97,7 +98,7 @@ export class HeatmapPanel {
     this.wholeButton.addEventListener("click", () => this.movement.choose(null));
     this.fold.addEventListener("click", () => {
       this.#setFolded(!this.folded);
-      rememberFold(this.folded);
+      kept.setItem(FOLDED_KEY, String(this.folded));
       this.#ask();
     });
     this.crosshair.listen(() => this.#ask());
@@ -517,22 +518,5 @@ export class HeatmapPanel {
     const step = Math.min(last, Math.max(first, (this.crosshair.step ?? Math.floor((first + last) / 2)) + columns * stride));
     this.#spoken = true;
     this.#point(axis.xOf(step + 0.5), this.#middleOf(this.#row, layout), step);
-  }
-}
-
-function rememberedFold() {
-  try {
-    return localStorage.getItem(FOLDED_KEY) === "true";
-  } catch {
-    return false; // storage is forbidden
-  }
-}
-
-/** @param {boolean} folded */
-function rememberFold(folded) {
-  try {
-    localStorage.setItem(FOLDED_KEY, String(folded));
-  } catch {
-    // storage is forbidden: the choice lasts as long as the page
   }
 }

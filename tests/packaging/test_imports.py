@@ -17,6 +17,7 @@ ROOMS = {
     "probe": [
         "base",
         "torch_compat",
+        "notebook",
         "conditions",
         "model",
         "measure",

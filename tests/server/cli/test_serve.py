@@ -103,6 +103,8 @@ def test_a_file_that_is_no_store_is_said(tmp_path: Path) -> None:
         (("--host", "203.0.113.7"), "cannot be used"),
         (("--port", "70000"), "70000"),
         (("--token", " "), "--token is made of"),
+        (("--allow-frame", "hub.example"), "'hub.example' is no origin: give one such as"),
+        (("--allow-frame", "https://a; script-src *"), "is no origin"),
         (("--token", "gehört mir"), "--token is made of"),
         (("--lost-after", "0"), "--lost-after"),
         (("--keep-days", "0"), "--keep-days"),

@@ -13,7 +13,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
-from gradgate.server.web.security import CONTENT_SECURITY_POLICY, Policy, secured
+from gradgate.server.web.security import CONTENT_SECURITY_POLICY, NOTEBOOKS, Policy, secured
 from gradgate.server.web.settings import Settings
 from tests.support.probing import FakeProbe, hello
 from tests.support.serving import ServerProcess
@@ -193,12 +193,39 @@ def test_every_answer_has_the_security_headers(shared_server: ServerProcess) -> 
     """Pages, data, files and errors alike."""
     for path in ("/", "/docs", "/api/runs", "/static/v/css/base.css", "/nothing", "/healthz"):
         headers = shared_server.page(path).headers
-        assert headers["content-security-policy"] == CONTENT_SECURITY_POLICY
+        assert headers["content-security-policy"] == f"{CONTENT_SECURITY_POLICY}'none'"
+        assert headers["x-frame-options"] == "DENY"
         assert headers["x-content-type-options"] == "nosniff"
         assert headers["referrer-policy"] == "same-origin"
         assert "access-control-allow-origin" not in headers
     assert "script-src 'self';" in CONTENT_SECURITY_POLICY
     assert CONTENT_SECURITY_POLICY.startswith("default-src 'none'")
+
+
+@pytest.mark.parametrize(
+    ("bound", "allowed", "path", "ancestors"),
+    [
+        ("127.0.0.1", (), "/runs/a", NOTEBOOKS),
+        ("127.0.0.1", ("https://hub.example",), "/runs/a", (*NOTEBOOKS, "https://hub.example")),
+        ("0.0.0.0", ("https://hub.example",), "/runs/a", ("https://hub.example",)),
+        ("0.0.0.0", (), "/runs/a", ("'none'",)),
+        ("127.0.0.1", ("https://hub.example",), "/", ("'none'",)),
+        ("127.0.0.1", ("https://hub.example",), "/api/runs/a", ("'none'",)),
+    ],
+)
+def test_notebooks_may_show_the_page_of_a_run(
+    bound: str, allowed: tuple[str, ...], path: str, ancestors: tuple[str, ...]
+) -> None:
+    """This machine's, where nobody beyond it reaches the server, and those that are named."""
+    settings = secured(Settings(Path(), host=bound, allow_frames=allowed))
+    assert Policy(settings).frame_ancestors(path) == " ".join(ancestors)
+
+
+def test_a_page_that_may_be_framed_says_so_in_one_way(shared_server: ServerProcess) -> None:
+    """The older header knows no list, and would keep notebooks out."""
+    headers = shared_server.page("/runs/nosuch").headers
+    assert headers["content-security-policy"] == CONTENT_SECURITY_POLICY + " ".join(NOTEBOOKS)
+    assert "x-frame-options" not in headers
 
 
 def test_without_a_token_nothing_is_shown(guarded: ServerProcess) -> None:

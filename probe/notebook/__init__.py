@@ -1,0 +1,1 @@
+"""Runs in notebooks: which cell attached one, what a notebook is called, and how it shows a run."""
