@@ -101,6 +101,10 @@ class Alerts:
         """Return the alerts, or the notes, that there are now."""
         return [alert for alert in self.current if alert.level == level]
 
+    def at_end(self) -> list[Alert]:
+        """Return what there is to tell if nothing more comes: one sample is reason enough then."""
+        return self._explained(self._find(last=True))
+
     def update(self) -> None:
         """Ask every source anew, and send what is told if it has changed."""
         found = self._find(last=False)
@@ -122,7 +126,7 @@ class Alerts:
         ``last``: the run ends well, so a cause is waited for no longer.
         """
         if last and self._failure is None:
-            self._fail(self._explained(self._find(last=True)))
+            self._fail(self.at_end())
         failure, self._failure = self._failure, None
         if failure is not None:
             raise failure

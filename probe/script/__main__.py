@@ -1,6 +1,6 @@
-"""A script that is watched: `python -m gradgate.probe.script run OPTIONS SCRIPT [ARGUMENTS]`.
+"""A script that is watched: `python -m gradgate.probe.script run|check OPTIONS SCRIPT [ARGUMENTS]`.
 
-The command `gradgate run` starts it, and has the options in words.
+The commands `gradgate run` and `gradgate check` start it, and have the options in words.
 """
 
 from __future__ import annotations
@@ -8,7 +8,9 @@ from __future__ import annotations
 import argparse
 import logging
 import sys
+from pathlib import Path
 
+from .checked import CheckedProgram
 from .ending import Ending
 from .program import NoProgramError, Program
 from .stream import Stream
@@ -26,6 +28,9 @@ def main() -> str | int | None:
     program = Program(given.script, tuple(given.arguments), given.module)
     try:
         expect = tuple(given.expect)
+        if given.command == "check":
+            CheckedProgram(program, given.steps, expect, given.report).run()
+            return 0
         return run(program, Stream(given.name, given.server, given.every, expect, given.strict))
     except NoProgramError as error:
         print(f"Error: {error}", file=sys.stderr)
@@ -48,15 +53,18 @@ def run(program: Program, stream: Stream) -> str | int | None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__)
     kinds = parser.add_subparsers(dest="command", required=True)
-    running = kinds.add_parser("run")
+    running, checking = kinds.add_parser("run"), kinds.add_parser("check")
     running.add_argument("--name")
     running.add_argument("--server")
     running.add_argument("--every", type=int)
     running.add_argument("--strict", action="store_true")
-    running.add_argument("--expect", action="append", default=[])
-    running.add_argument("--module", action="store_true")
-    running.add_argument("script")
-    running.add_argument("arguments", nargs=argparse.REMAINDER)
+    checking.add_argument("--steps", type=int, default=20)
+    checking.add_argument("--report", type=Path, required=True)
+    for each in (running, checking):
+        each.add_argument("--expect", action="append", default=[])
+        each.add_argument("--module", action="store_true")
+        each.add_argument("script")
+        each.add_argument("arguments", nargs=argparse.REMAINDER)
     return parser
 
 

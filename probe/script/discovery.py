@@ -22,6 +22,8 @@ class Found:
     models: Mapping[str, nn.Module]
     """By the name that the script has for each; a single one has the name ""."""
     optimizers: Sequence[Optimizer]
+    spare: frozenset[str]
+    """The names of the models of which no optimizer holds anything, beside others."""
     loose: int
     """Tensors that the optimizers hold and no module does."""
 
@@ -58,10 +60,13 @@ def find(
         if (parameters[root] & held) - covered:
             chosen.append(root)
             covered |= parameters[root]
+    spare: list[nn.Module] = []
     if chosen or last:
         free = [root for root, own in parameters.items() if not own & (held | covered)]
-        chosen += [root for root in free if id(root) in called and _wants_training(root)]
-    return Found(_named(chosen, frame), outer, len(held - covered))
+        spare = [root for root in free if id(root) in called and _wants_training(root)]
+    named = _named([*chosen, *spare], frame)
+    beside = frozenset(list(named)[len(chosen) :] if chosen else ())
+    return Found(named, outer, beside, len(held - covered))
 
 
 def outermost(optimizers: Sequence[Optimizer]) -> list[Optimizer]:

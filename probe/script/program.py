@@ -28,26 +28,37 @@ class Program:
     """``name`` is a module's, as ``python -m`` has it."""
 
     def run(self) -> None:
-        """Run it in this process, with its own ``sys.argv`` and ``sys.path[0]``.
-
-        Whatever it raises goes on, :class:`SystemExit` too. Raises :class:`NoProgramError`.
-        """
-        sys.argv = [self.name, *self.arguments]
+        """Run it in this process. Whatever it raises goes on, :class:`SystemExit` too."""
+        file = self.prepare()
         if self.is_module:
-            sys.argv[0] = self._module_file(os.getcwd())
             runpy.run_module(self.name, run_name="__main__", alter_sys=True)
         else:
-            if not os.path.exists(self.name):
-                raise NoProgramError(
-                    f"There is no script {self.name!r} here: give its path, or `-m` and the name "
-                    "of a module."
-                )
-            self._put_first(os.path.dirname(os.path.realpath(self.name)))
-            runpy.run_path(os.path.abspath(self.name), run_name="__main__")
+            runpy.run_path(file, run_name="__main__")
 
-    def _module_file(self, folder: str) -> str:
-        """Return the file of the module, which may be below ``folder``."""
-        self._put_first(folder)
+    def prepare(self) -> str:
+        """Set ``sys.argv`` and ``sys.path[0]`` as Python would, and return the file that is run.
+
+        Raises :class:`NoProgramError`.
+        """
+        folder = os.getcwd() if self.is_module else os.path.dirname(os.path.realpath(self.name))
+        # As the user may have Python do: https://docs.python.org/3/using/cmdline.html#cmdoption-P
+        if not os.environ.get("PYTHONSAFEPATH") and sys.path[:1] != [folder]:
+            sys.path.insert(0, folder)
+        file = self._file()
+        sys.argv = [file if self.is_module else self.name, *self.arguments]
+        return file
+
+    def _file(self) -> str:
+        if self.is_module:
+            return self._module_file()
+        if not os.path.exists(self.name):
+            raise NoProgramError(
+                f"There is no script {self.name!r} here: give its path, or `-m` and the name "
+                "of a module."
+            )
+        return os.path.abspath(self.name)
+
+    def _module_file(self) -> str:
         try:
             spec = importlib.util.find_spec(self.name)
             if spec is not None and spec.submodule_search_locations is not None:
@@ -56,17 +67,9 @@ class Program:
             raise NoProgramError(
                 f"There is no module {self.name!r}: {error}. It is looked for as `python -m` does."
             ) from error
-        if spec is None:
-            raise NoProgramError(
-                f"There is no module {self.name!r} that can be run, in {folder} or installed."
-            )
-        return spec.origin or self.name
-
-    @staticmethod
-    def _put_first(folder: str) -> None:
-        """Let imports look into a folder first, unless the user has Python not do that."""
-        if not os.environ.get("PYTHONSAFEPATH"):
-            sys.path.insert(0, folder)
+        if spec is None or spec.origin is None:
+            raise NoProgramError(f"There is no module {self.name!r} that `python -m` could run.")
+        return spec.origin
 
 
 def show(error: BaseException) -> None:

@@ -8,6 +8,7 @@ from ..protocol.version import VERSION
 from .alerts import alerts
 from .archive import archive
 from .cause import cause
+from .check import check
 from .delete import delete
 from .demo import demo
 from .events import events
@@ -38,5 +39,5 @@ def main() -> None:
 _OF_JOBS = (parameters, freeze, thaw, gate, ungate, gates, explain, alerts, events, export)
 _OF_RUNS = (runs, rename, tag, note, keep, archive, unarchive, delete)
 
-for command in (serve, demo, run, cause, *_OF_RUNS, *_OF_JOBS):
+for command in (serve, demo, run, check, cause, *_OF_RUNS, *_OF_JOBS):
     main.add_command(command)

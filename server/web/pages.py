@@ -14,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.staticfiles import NotModifiedResponse
 
+from ..export.check.page import CheckPage
 from ..export.parquet import has_parquet
 from ..export.report.page import ReportPage
 from ..protocol.cause_pages import CAUSES, CausePage, cause_page
@@ -114,6 +115,7 @@ Page = (
     | ErrorPage
     | MissingRunPage
     | ReportPage
+    | CheckPage
 )
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from jinja2 import Environment, FileSystemLoader, meta, nodes
 
+from gradgate.server.export.check.page import CheckPage
 from gradgate.server.web.assets import TEMPLATES
 from gradgate.server.web.pages import (
     CausesPage,
@@ -31,6 +32,7 @@ PAGES = [
     CauseTextPage,
     ErrorPage,
     MissingRunPage,
+    CheckPage,
 ]
 
 

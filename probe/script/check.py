@@ -1,0 +1,221 @@
+"""A check of a script: it is stopped after a few steps, and what was found is kept."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NoReturn
+
+from torch import nn
+
+from ..base.errors import GradgateError, TargetError
+from ..live.alerts import Alert
+from ..measure.checksums import checksums
+from ..measure.local_part import unreadable
+from ..session.attach import attach
+from ..session.run import Run, job_of
+from .discovery import Found
+from .findings import CheckFinding, findings
+
+MOST_FORWARDS = 200
+"""Forwards without a step after which a script is taken for one that never steps."""
+_FORGOTTEN = "not_in_optimizer"
+MOST_STOPS = 5
+"""Times that a script is asked to end which catches what it is stopped by."""
+
+
+class Enough(BaseException):
+    """Stops a script that has been seen for long enough: no script's ``except Exception``."""
+
+
+@dataclass
+class Watched:
+    """A run, and what its weights were when it began."""
+
+    run: Run
+    models: Mapping[str, nn.Module]
+    names: list[str]
+    trainable: list[bool]
+    before: list[int]
+    """The checksum of each parameter, 0 where it cannot be read."""
+    spare: frozenset[str] = frozenset()
+    """The models of which no optimizer holds anything."""
+    step: int = 0
+    forwards: int = 0
+    """Since the latest step."""
+
+    def counts(self, alert: Alert) -> bool:
+        """Return whether an alert is to be told.
+
+        A model that no optimizer has may be a target network or a teacher, which gets no gradient;
+        one that gets some was forgotten.
+        """
+        model = (alert.name or "").partition(".")[0]
+        return alert.cause == _FORGOTTEN or model not in self.spare
+
+
+@dataclass(frozen=True)
+class ParameterVerdict:
+    """What became of a parameter."""
+
+    name: str
+    numbers: int
+    trainable: bool
+    """It required a gradient when the check began to look."""
+    state: str
+    """In the latest sample."""
+    in_optimizer: bool
+    moved: bool | None
+    """Its bits are others than when the check began to look; None: it cannot be read."""
+
+
+@dataclass
+class Check:
+    """Follows a script for some steps; a :class:`Follower`.
+
+    Everything that requires a gradient is expected to train, or what ``expect`` names. Steps are
+    traced ever more rarely: what holds in the first alone, as zeros of an adapter that begins
+    with zeros do, is no finding.
+    """
+
+    steps: int
+    expect: tuple[str, ...] = ()
+    give_up: Callable[[], NoReturn] | None = None
+    """Called in place of the next stop where the script has caught so many."""
+    watched: list[Watched] = field(default_factory=list)
+    problem: str | None = None
+    """Why nothing could be attached."""
+    misused: bool = False
+    """That is so since an expectation names nothing."""
+    never_steps: bool = False
+    """It was stopped since forwards go by, and no step."""
+    stops: int = 0
+    folders: list[str] = field(default_factory=lambda: [os.getcwd()])
+    """The working directories that there were: places are told relative to them."""
+
+    def attach(self, found: Found) -> Run | None:
+        """Attach without a server, and look at every step."""
+        try:
+            run = attach(
+                found.given,
+                found.optimizers,
+                server=False,
+                every=1,
+                budget=1.0,
+                expect=self.expect or _trainable(found.models),
+                totals=False,
+            )
+        except (GradgateError, ValueError) as error:
+            self.problem = str(error)
+            self.misused = isinstance(error, TargetError)
+            self._stop()
+        self._watch(run, found.models, found.spare)
+        return run
+
+    def run_made(self, run: Run) -> None:
+        """Follow the script's own run, with what it expects."""
+        job = job_of(run)
+        self._watch(run, job.models, frozenset())
+        for optimizer in job.optimizers:
+            optimizer.register_step_post_hook(lambda *_: self.stepped(run))
+
+    def stepped(self, run: Run) -> None:
+        """Ask for a trace of the first steps, ever more rarely, and stop after the last."""
+        watched = next(each for each in self.watched if each.run is run)
+        step = job_of(run).state.step
+        watched.forwards = 0
+        if step == watched.step:
+            return
+        watched.step = step
+        if step & (step - 1) == 0:
+            run.explain()
+        if sum(each.step for each in self.watched) >= self.steps:
+            self._stop()
+
+    def end(self, run: Run, *, failed: bool) -> None:
+        """Keep the run as it is: what was found is asked of it later."""
+        if job_of(run).state.attached:
+            run.flush(0)
+            job_of(run).end(failed=failed)
+
+    def found(self) -> Iterator[CheckFinding]:
+        """Yield what each run has found, errors first."""
+        every: list[CheckFinding] = []
+        for each in self.watched:
+            alerts = filter(each.counts, job_of(each.run).alerts.at_end())
+            every += findings(alerts, each.run.explanations(), self.folders)
+        order = ("error", "note", "untrained")
+        yield from sorted(every, key=lambda finding: order.index(finding.level))
+
+    def verdicts(self) -> Iterator[ParameterVerdict]:
+        """Yield what became of each parameter that was there from the start."""
+        for each in self.watched:
+            parameters = job_of(each.run).table.parameters[: len(each.before)]
+            now = _sums(parameters)
+            infos = each.run.parameters()
+            for index, parameter in enumerate(parameters):
+                yield ParameterVerdict(
+                    each.names[index],
+                    parameter.numel(),
+                    each.trainable[index],
+                    infos[index].state,
+                    infos[index].in_optimizer,
+                    None if unreadable(parameter) is not None else now[index] != each.before[index],
+                )
+
+    def _watch(self, run: Run, models: Mapping[str, nn.Module], spare: frozenset[str]) -> None:
+        table = job_of(run).table
+        parameters = list(table.parameters)
+        watched = Watched(
+            run,
+            models,
+            [table.name(index) for index in range(len(parameters))],
+            [parameter.requires_grad for parameter in parameters],
+            _sums(parameters),
+            spare,
+        )
+        self.watched.append(watched)
+        for model in models.values():
+            model.register_forward_pre_hook(lambda *_: self._forward_begins(watched))
+
+    def _forward_begins(self, watched: Watched) -> None:
+        if not job_of(watched.run).state.in_own_process():
+            return
+        watched.forwards += 1
+        if watched.forwards > max(MOST_FORWARDS, 10 * self.steps):
+            self.never_steps = True
+            self._stop()
+
+    def _stop(self) -> NoReturn:
+        """Stop the script, which may be in another folder by now."""
+        self.folders.append(os.getcwd())
+        self.stops += 1
+        if self.stops > MOST_STOPS and self.give_up is not None:
+            self.give_up()
+        raise Enough
+
+
+def _trainable(models: Mapping[str, nn.Module]) -> tuple[str, ...]:
+    """Return targets that name what requires a gradient: modules, where all below them does."""
+    return tuple(target for key, model in models.items() for target in _targets(model, key))
+
+
+def _targets(module: nn.Module, path: str) -> Iterator[str]:
+    wants = [parameter.requires_grad for parameter in module.parameters()]
+    if all(wants):
+        yield from (path or "*",) if wants else ()
+        return
+    prefix = f"{path}." if path else ""
+    for name, parameter in module.named_parameters(recurse=False):
+        if parameter.requires_grad:
+            yield prefix + name
+    for name, child in module.named_children():
+        yield from _targets(child, prefix + name)
+
+
+def _sums(parameters: Sequence[nn.Parameter]) -> list[int]:
+    """Return the checksum of each parameter, 0 of one that has no bits to read."""
+    readable = [each for each in parameters if unreadable(each) is None]
+    taken = dict(zip(map(id, readable), checksums(readable), strict=True))
+    return [taken.get(id(each), 0) for each in parameters]

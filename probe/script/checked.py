@@ -1,0 +1,75 @@
+"""A program that is run for a check, and the report of it, however it ends."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import NoReturn
+
+from ..base.errors import ExpectationError
+from .check import Check, Enough
+from .children import Children
+from .ending import Ending
+from .program import Program
+from .report import report
+from .watch import Watch
+
+
+class CheckedProgram:
+    """Runs a program until it was seen for some steps, and writes what was found to a file."""
+
+    def __init__(self, program: Program, steps: int, expect: tuple[str, ...], file: Path) -> None:
+        """Raise :class:`NoProgramError` where there is none."""
+        self._program = program
+        self._script = program.prepare()
+        self._file = file.absolute()
+        self._started = time.time()
+        self._check = Check(steps, expect, give_up=self._give_up)
+        self._watch = Watch(self._check)
+        self._children = Children()
+
+    def run(self) -> None:
+        """Run the program, and write the report."""
+        # A strict run of the script's own raises what is among the findings.
+        ending = Ending(Enough, ExpectationError)
+        with ending:
+            self._program.run()
+        self._conclude(ending)
+        if ending.outcome == "stopped" and any(map(_keeps_alive, threading.enumerate())):
+            _exit()
+
+    def _conclude(self, ending: Ending) -> None:
+        self._watch.stop(failed=ending.failed)
+        self._children.stop()
+        count = self._children.count
+        found = report(
+            self._program,
+            self._script,
+            self._check,
+            self._watch,
+            ending,
+            self._started,
+            count,
+        )
+        found.write(self._file)
+
+    def _give_up(self) -> NoReturn:
+        """End the process of a script that goes on whatever it is stopped by."""
+        ending = Ending()
+        ending.outcome = "stopped"
+        self._conclude(ending)
+        _exit()
+
+
+def _exit() -> NoReturn:
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
+
+
+def _keeps_alive(thread: threading.Thread) -> bool:
+    """Return whether a thread of the script's would keep the process from ending."""
+    return thread is not threading.main_thread() and not thread.daemon

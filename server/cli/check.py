@@ -1,0 +1,122 @@
+"""The command `gradgate check`: what a training script trains, before the hours are spent."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import click
+
+from ..export.check.baseline import BaselineError, baseline_of, read_baseline
+from ..export.check.sarif import sarif
+from ..export.check.verdict import CheckExit, exit_of
+from ..protocol.check import CheckReport
+from ..web.check_report import check_markup
+from .failures import Interrupted, Misused
+from .script import SETTINGS, Script, runs_a_script
+from .terminal import plain
+from .texts.checks import check_lines
+
+_FILE = click.Path(dir_okay=False, path_type=Path)
+
+
+class ScriptFailed(click.ClickException):
+    """The script's process ended before there was a report."""
+
+    exit_code = CheckExit.FAILED
+
+
+@click.command(
+    context_settings=SETTINGS,
+    epilog=(
+        "Options come before SCRIPT; what follows it is its own, and what it prints goes to "
+        "stderr. Ends with 0 when nothing is wrong; with 1 when something is; with 2 when there is "
+        "no such script or an option is wrong; with 3 when the script fails; with 4 when it makes "
+        "no step; with 5 when it trains no model that could be found."
+    ),
+)
+@click.option(
+    "--steps",
+    type=click.IntRange(1),
+    default=20,
+    show_default=True,
+    metavar="N",
+    help="Stop the script after so many steps.",
+)
+@click.option(
+    "--expect",
+    multiple=True,
+    metavar="TARGET",
+    help="What ought to train: a name, a module's path or a glob; several times for several.  "
+    "[default: all that requires a gradient]",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
+@click.option("--sarif", "sarif_file", type=_FILE, help="Write the findings as SARIF 2.1.0.")
+@click.option("--html", "html_file", type=_FILE, help="Write the report as a page of its own.")
+@click.option("--baseline", type=_FILE, help="Findings that are accepted: only others fail.")
+@click.option(
+    "--write-baseline", is_flag=True, help="Accept what is found now, in the file of --baseline."
+)
+@runs_a_script
+def check(
+    script: Script,
+    steps: int,
+    expect: tuple[str, ...],
+    as_json: bool,
+    sarif_file: Path | None,
+    html_file: Path | None,
+    baseline: Path | None,
+    write_baseline: bool,
+) -> None:
+    """Run a training script for a few steps, and say what trains, what does not, and why.
+
+    The script is left as it is: the models and the optimizers that it makes are found when it
+    trains the first time. What it saves or deletes in its first steps it does.
+    """
+    if write_baseline and baseline is None:
+        raise click.UsageError("--write-baseline wants --baseline FILE, which it is written to.")
+    try:
+        accepted = read_baseline(baseline) if baseline and not write_baseline else None
+    except BaselineError as error:
+        raise Misused(str(error)) from error
+    report = _report(script, steps, expect)
+    if baseline and write_baseline:
+        accepted = baseline_of(report)
+        accepted.write(baseline)
+    if accepted is not None:
+        report = accepted.accept(report)
+    if sarif_file is not None:
+        sarif_file.write_text(json.dumps(sarif(report), indent=2) + "\n", "utf-8")
+    if html_file is not None:
+        html_file.write_text(check_markup(report), "utf-8")
+    if as_json:
+        click.echo(report.model_dump_json(indent=2))
+    else:
+        for line in check_lines(report):
+            click.echo(plain(line))
+    click.get_current_context().exit(exit_of(report))
+
+
+def _report(script: Script, steps: int, expect: tuple[str, ...]) -> CheckReport:
+    """Run the script in a process of the probe's, and read what that has found."""
+    with TemporaryDirectory(prefix="gradgate-") as folder:
+        file = Path(folder, "report.json")
+        options = [f"--steps={steps}", f"--report={file}", *(f"--expect={each}" for each in expect)]
+        with subprocess.Popen(script.command("check", options), stdout=sys.stderr) as process:
+            try:
+                code = process.wait()
+            except KeyboardInterrupt as error:  # which the script has had, too
+                process.wait()
+                raise Interrupted("Interrupted.") from error
+        if file.exists():
+            return CheckReport.model_validate_json(file.read_bytes())
+    if code == CheckExit.MISUSED:  # and it has said why
+        click.get_current_context().exit(code)
+    if code in (-2, 130):
+        raise Interrupted("Interrupted.")
+    raise ScriptFailed(
+        f"The script's process ended with exit code {code} before anything could be said of it."
+    )

@@ -1,0 +1,1 @@
+"""What a check of a script has found, in the forms that it is kept in."""

@@ -1,0 +1,60 @@
+"""What came of a check: one sentence, and an exit code."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+from ...protocol.check import CheckReport
+from ..report.words import count
+from .groups import grouped
+
+_ENOUGH = 3
+"""Steps that a verdict takes."""
+
+
+class CheckExit(IntEnum):
+    """How `gradgate check` ends; what comes first in `exit_of` counts."""
+
+    WELL = 0
+    FOUND = 1
+    MISUSED = 2
+    FAILED = 3
+    NO_STEP = 4
+    NO_MODEL = 5
+
+
+def exit_of(report: CheckReport) -> CheckExit:
+    """Return how a check with this report ends."""
+    if report.misused:
+        return CheckExit.MISUSED
+    if report.outcome in ("raised", "exited"):
+        return CheckExit.FAILED
+    if report.problem is not None or report.lack is not None:
+        return CheckExit.NO_MODEL
+    if report.steps == 0:
+        return CheckExit.NO_STEP
+    return CheckExit.FOUND if report.errors else CheckExit.WELL
+
+
+def verdict(report: CheckReport) -> str:
+    """Say what came of a check, in one or two sentences."""
+    if report.outcome == "raised":
+        return f"The script raised after {count(report.steps, 'step')}: {report.error}"
+    if report.outcome == "exited":
+        code = f"exit code {report.exit_code}"
+        return f"The script ended itself after {count(report.steps, 'step')} with {code}."
+    if report.problem is not None:
+        return f"Nothing could be checked: {report.problem}"
+    if report.lack is not None:
+        return f"Nothing was found to check: {report.lack}."
+    if report.steps == 0:
+        end = "It was stopped" if report.never_steps else "The script ended"
+        return f"{end} without a step of an optimizer: call `optimizer.step()` after the backward."
+    accepted = sum(each.accepted for each in report.findings)
+    known = f" The baseline accepts {count(accepted, 'finding')} more." if accepted else ""
+    found = len(grouped(report.errors))
+    if found:
+        return f"{count(found, 'finding')}; `gradgate cause ID` says more of each cause.{known}"
+    if report.steps < _ENOUGH:
+        return f"Nothing wrong found, in {count(report.steps, 'step')}: too few to tell.{known}"
+    return f"Nothing wrong found.{known}"

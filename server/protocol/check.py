@@ -1,0 +1,100 @@
+"""The report of a check, as the probe's process writes it and as `gradgate check --json` has it."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from .models import Message
+
+
+class SourceLines(Message):
+    """Line `line` of a file with a few around it; the first of `lines` has the number `first`."""
+
+    file: str
+    line: int
+    first: int
+    lines: list[str]
+
+
+class CheckedModel(Message):
+    """A model that was watched: the script's name for it, "" where there is just one."""
+
+    name: str
+    kind: str
+
+
+class CheckedParameter(Message):
+    """What became of a parameter while the check looked.
+
+    `trainable`: it required a gradient at first; `state`: that of its gradient in the last sample;
+    `moved`: its bits have changed, null where they cannot be read.
+    """
+
+    name: str
+    numbers: int
+    trainable: bool
+    state: str
+    in_optimizer: bool
+    moved: bool | None
+
+    @property
+    def trains(self) -> bool:
+        """Return whether an optimizer moved it by a gradient."""
+        return self.trainable and self.in_optimizer and self.state == "present" and bool(self.moved)
+
+
+class CheckFinding(Message):
+    """A cause, of a parameter or, without a name, of the whole run.
+
+    `level`: an `error` fails the check, a `note` is worth knowing, `untrained` says why a parameter
+    does not train of which nobody expects that. `file` is an absolute path.
+    """
+
+    level: Literal["error", "note", "untrained"]
+    cause: str | None
+    name: str | None
+    since_step: int | None
+    detail: str
+    advice: str
+    file: str | None
+    line: int | None
+    source: SourceLines | None
+    accepted: bool = False
+    """It is in the baseline, and so fails nothing."""
+
+
+class CheckReport(Message):
+    """Everything that a check says of a script.
+
+    `file`: the path of the script; `outcome`: it was stopped after `steps_wanted` steps, came to
+    its end, called `sys.exit()` with `exit_code`, or raised `error`. `problem` and `lack` say why
+    nothing was watched, `misused` that an expectation names nothing, `never_steps` that forwards
+    went by without a step. `processes` counts those that the script started, which are not checked.
+    """
+
+    script: str
+    file: str
+    arguments: list[str]
+    folder: str
+    started: float
+    seconds: float
+    torch: str
+    outcome: Literal["stopped", "ended", "exited", "raised"]
+    exit_code: int
+    error: str | None
+    problem: str | None
+    misused: bool
+    lack: str | None
+    steps_wanted: int
+    steps: int
+    never_steps: bool
+    models: list[CheckedModel]
+    optimizers: list[str]
+    processes: int
+    parameters: list[CheckedParameter]
+    findings: list[CheckFinding]
+
+    @property
+    def errors(self) -> list[CheckFinding]:
+        """Return the findings that fail the check."""
+        return [each for each in self.findings if each.level == "error" and not each.accepted]

@@ -1,0 +1,240 @@
+"""A script is checked for a few steps, and what was found is written down however it ends."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from multiprocessing import get_context
+from pathlib import Path
+from textwrap import dedent
+from typing import Any, TypeAlias
+
+import pytest
+
+from gradgate.probe.script import check as check_module
+from gradgate.probe.script.checked import CheckedProgram
+from gradgate.probe.script.children import Children
+from gradgate.probe.script.program import NoProgramError, Program
+
+Report: TypeAlias = dict[str, Any]
+Checks: TypeAlias = Callable[..., Report]
+
+HEAD = """
+import itertools, sys
+import torch
+from torch import nn
+from gradgate import probe
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.encoder, self.style = nn.Linear(4, 4), nn.Linear(4, 2)
+        self.head = nn.Linear(6, 1)
+        self.norm = nn.LayerNorm(4).requires_grad_(False)
+
+    def forward(self, x):
+        h = torch.tanh(self.norm(self.encoder(x)))
+        style = self.style(h).detach()  # <- detached
+        return self.head(torch.cat([h, style], 1)).square().mean()
+
+
+torch.manual_seed(0)
+x = torch.randn(8, 4)
+model = Net()
+optimizer = torch.optim.AdamW(model.parameters())
+
+
+def step():
+    optimizer.zero_grad()
+    model(x).backward()
+    optimizer.step()
+
+
+"""
+LINE = HEAD.splitlines().index("        style = self.style(h).detach()  # <- detached") + 1
+
+
+@pytest.fixture
+def checks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Checks:
+    """Check a script that begins as above, in this process; returns the report."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["gradgate"])
+    monkeypatch.setattr(sys, "path", list(sys.path))
+
+    def run(text: str, steps: int = 6, expect: tuple[str, ...] = ()) -> Report:
+        (tmp_path / "train.py").write_text(HEAD + dedent(text))
+        file = tmp_path / "report.json"
+        CheckedProgram(Program("train.py"), steps, expect, file).run()
+        report: Report = json.loads(file.read_text())
+        return report
+
+    return run
+
+
+def found(report: Report, level: str) -> dict[str | None, str | None]:
+    """Return the causes of a level by parameter."""
+    return {each["name"]: each["cause"] for each in report["findings"] if each["level"] == level}
+
+
+def test_a_script_that_would_train_for_ever_is_stopped(checks: Checks, tmp_path: Path) -> None:
+    """After so many steps, with a verdict on each parameter, and the line of what is wrong."""
+    report = checks("for _ in itertools.count(): step()")
+
+    assert (report["outcome"], report["steps"], report["optimizers"]) == ("stopped", 6, ["AdamW"])
+    assert report["models"] == [{"name": "", "kind": "Net"}]
+    moved = {each["name"]: each["moved"] for each in report["parameters"]}
+    assert moved == {
+        **dict.fromkeys(("encoder.weight", "encoder.bias", "head.weight", "head.bias"), True),
+        **dict.fromkeys(("style.weight", "style.bias", "norm.weight", "norm.bias"), False),
+    }
+    assert found(report, "error") == {"style.weight": "detached", "style.bias": "detached"}
+    first = report["findings"][0]
+    assert (first["file"], first["line"]) == (str(tmp_path / "train.py"), LINE)
+    assert "detach()" in first["source"]["lines"][LINE - first["source"]["first"]]
+    assert first["advice"].startswith("Remove `detach()`")
+    assert (report["file"], report["folder"]) == (str(tmp_path / "train.py"), str(tmp_path))
+
+
+def test_what_is_frozen_by_the_script_is_nobodys_trouble_unless_it_is_expected(
+    checks: Checks,
+) -> None:
+    """All that requires a gradient is expected to train, or just what is named."""
+    report = checks("for _ in itertools.count(): step()", expect=("norm.weight", "head"))
+    assert found(report, "error") == {"norm.weight": "frozen_by_script"}
+    assert found(report, "untrained")["style.weight"] == "detached"
+
+
+def test_a_script_that_catches_all_is_stopped_all_the_same(checks: Checks) -> None:
+    """What stops it is no Exception, and comes again with each step."""
+    report = checks(
+        """
+        tries = []
+        for _ in range(8):
+            try:
+                step()
+            except Exception:
+                print("caught")
+            except BaseException:
+                tries.append(1)
+                if len(tries) == 3:
+                    raise
+        """
+    )
+    assert (report["outcome"], report["steps"]) == ("stopped", 8)
+
+
+@pytest.mark.parametrize(
+    ("text", "outcome", "code", "steps"),
+    [
+        ("for _ in range(3): step()", "ended", 0, 3),
+        ("step(); sys.exit(4)", "exited", 4, 1),
+        ("step(); raise ValueError('no data')", "raised", 1, 1),
+    ],
+)
+def test_how_a_script_ends_before_that_is_said(
+    checks: Checks, text: str, outcome: str, code: int, steps: int
+) -> None:
+    """With what was found until then."""
+    report = checks(text)
+    ended = (report["outcome"], report["exit_code"], report["steps"])
+    assert ended == (outcome, code, steps)
+    if outcome == "raised":
+        assert report["error"].startswith("ValueError: no data (")
+    if steps == 3:
+        assert found(report, "error")["style.weight"] == "detached"
+
+
+def test_a_script_that_never_steps_is_stopped(
+    checks: Checks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After so many forwards; and one that ends without is said to have made none."""
+    monkeypatch.setattr(check_module, "MOST_FORWARDS", 5)
+    report = checks("for _ in itertools.count(): model(x).backward()", steps=1)
+    assert (report["outcome"], report["steps"], report["never_steps"]) == ("stopped", 0, True)
+    assert found(report, "error")[None] == "no_step"
+
+
+@pytest.mark.parametrize(
+    ("text", "expect", "told"),
+    [
+        ("step()", ("nothing.*",), ("problem", "matches no parameter and no module")),
+        ("pass", (), ("lack", "no model was called")),
+    ],
+)
+def test_what_cannot_be_checked_is_said(
+    checks: Checks, text: str, expect: tuple[str, ...], told: tuple[str, str]
+) -> None:
+    """An expectation of nothing, and a script that does not train."""
+    report = checks(text, expect=expect)
+    assert told[1] in report[told[0]]
+    assert report["misused"] == bool(expect)
+
+
+def test_a_run_of_the_scripts_own_is_asked(checks: Checks) -> None:
+    """With what it expects itself, also where it is strict, and raises."""
+    report = checks(
+        """
+        with probe.attach(
+            model, optimizer, server=False, every=1, expect=["style"], strict=True
+        ):
+            while True:
+                step()
+        """
+    )
+    assert report["outcome"] == "stopped"
+    assert found(report, "error") == {"style.weight": "detached", "style.bias": "detached"}
+
+
+def test_what_holds_in_the_first_step_alone_is_no_finding(checks: Checks) -> None:
+    """An adapter begins with zeros on one side, so that the other gets zeros at first."""
+    report = checks(
+        """
+        model = nn.Sequential(nn.Linear(4, 2), nn.Linear(2, 1))
+        nn.init.zeros_(model[1].weight)
+        optimizer = torch.optim.SGD(model.parameters(), 0.1)
+        while True:
+            optimizer.zero_grad()
+            (model(x) - 1).square().mean().backward()
+            optimizer.step()
+        """
+    )
+    assert found(report, "error") == {}
+
+
+@pytest.mark.parametrize(("cut", "cause"), [(".detach()", None), ("", "not_in_optimizer")])
+def test_a_model_without_an_optimizer_was_forgotten_if_it_gets_a_gradient(
+    checks: Checks, cut: str, cause: str | None
+) -> None:
+    """And else it is a target network or a teacher, which nobody expects to train."""
+    report = checks(
+        f"""
+        base, head = nn.Linear(4, 4), nn.Linear(4, 1)
+        optimizer = torch.optim.SGD(head.parameters(), 0.1)
+        while True:
+            optimizer.zero_grad()
+            head(base(x){cut}).square().mean().backward()
+            optimizer.step()
+        """
+    )
+    assert {each["name"] for each in report["models"]} == {"base", "head"}
+    assert found(report, "error").get("base.weight") == cause
+
+
+def test_there_has_to_be_a_script(tmp_path: Path) -> None:
+    """Nothing is watched or written where there is none."""
+    with pytest.raises(NoProgramError, match="There is no script"):
+        CheckedProgram(Program("nope.py"), 5, (), tmp_path / "report.json")
+    assert not (tmp_path / "report.json").exists()
+
+
+@pytest.mark.parametrize(("daemon", "count"), [(False, 1), (True, 0)])
+def test_processes_that_may_train_are_counted(daemon: bool, count: int) -> None:
+    """Those of torch.multiprocessing.spawn are no daemons, the workers of a loader are."""
+    children = Children()
+    process = get_context("fork").Process(target=int, daemon=daemon)
+    process.start()
+    process.join()
+    children.stop()
+    assert children.count == count

@@ -1,0 +1,144 @@
+"""The command `gradgate check`: a real script, in a process of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support.commanding import Terminal
+
+SCRIPT = """
+import argparse, os, sys
+import torch
+from torch import nn
+
+print("the script's own word")
+parser = argparse.ArgumentParser()
+parser.add_argument("--steps", type=int, default=10**9)
+steps = parser.parse_args().steps
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.style, self.head = nn.Linear(4, 2), nn.Linear(6, 1)
+
+    def forward(self, x):
+        return self.head(torch.cat([x, self.style(x).detach()], 1))  # line 18
+
+
+model = Net()
+optimizer = torch.optim.SGD(model.parameters(), 0.1)
+os.chdir("..")
+for _ in range(steps):
+    optimizer.zero_grad()
+    model(torch.ones(2, 4)).square().mean().backward()
+    optimizer.step()
+"""
+
+
+STUBBORN = """
+import torch
+from torch import nn
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.used, self.spare = nn.Linear(1, 1), nn.Linear(1, 1, bias=False)
+
+    def forward(self, x):
+        return self.used(x)
+
+model = Net()
+optimizer = torch.optim.SGD(model.parameters(), 0.01)
+while True:
+    try:
+        optimizer.zero_grad()
+        model(torch.ones(1, 1)).square().mean().backward()
+        optimizer.step()
+    except:
+        pass
+"""
+
+
+def check(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run the command line as a shell does."""
+    call = "from gradgate.server.cli.main import main; main()"
+    return subprocess.run(
+        [sys.executable, "-c", call, "check", *arguments],
+        cwd=folder,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+
+
+def test_a_script_is_checked_and_told_in_every_form(tmp_path: Path) -> None:
+    """On stdout the report alone; places are relative to where the command was given.
+
+    What the baseline has accepted fails no more. The script has its own arguments.
+    """
+    (tmp_path / "train.py").write_text(SCRIPT)
+    files = ("--sarif", "out.sarif", "--html", "out.html", "--baseline", "accepted.json")
+    options = ("--steps", "5", "--json", *files, "--write-baseline")
+    ended = check(*options, "train.py", "--steps", "6", folder=tmp_path)
+
+    assert ended.returncode == 0, ended.stderr
+    assert "own word" in ended.stderr
+    report = json.loads(ended.stdout)
+    assert (report["steps"], report["arguments"]) == (5, ["--steps", "6"])
+    assert [(each["cause"], each["accepted"]) for each in report["findings"]] == [
+        ("detached", True),
+        ("detached", True),
+    ]
+    (result,) = json.loads((tmp_path / "out.sarif").read_text())["runs"][0]["results"]
+    place = result["locations"][0]["physicalLocation"]
+    found = (place["artifactLocation"]["uri"], place["region"]["startLine"])
+    assert (result["ruleId"], *found) == ("detached", "train.py", 18)
+    assert json.loads((tmp_path / "accepted.json").read_text())["accepted"] == [
+        {"cause": "detached", "name": f"style.{name}", "file": "train.py"}
+        for name in ("bias", "weight")
+    ]
+    page = (tmp_path / "out.html").read_text()
+    assert "style.weight" in page
+    assert "<script src" not in page
+
+
+@pytest.mark.parametrize(
+    ("script", "code", "told"),
+    [
+        ("stubborn.py", 1, "spare.weight: module_not_called"),
+        ("gone.py", 3, "ended with exit code 9 before anything could be said"),
+    ],
+)
+def test_a_script_that_will_not_end_or_is_gone_at_once_is_answered(
+    tmp_path: Path, script: str, code: int, told: str
+) -> None:
+    """One that goes on whatever stops it is ended, with its report."""
+    (tmp_path / "gone.py").write_text("import os; os._exit(9)")
+    (tmp_path / "stubborn.py").write_text(STUBBORN)
+    ended = check("--steps", "4", script, folder=tmp_path)
+    assert (ended.returncode, told in ended.stdout + ended.stderr) == (code, True), ended
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("--write-baseline", "nope.py"), "--write-baseline wants --baseline FILE"),
+        (("--baseline", "none.json", "nope.py"), "There is no baseline 'none.json'"),
+        (("--steps", "0", "nope.py"), "0 is not in the range"),
+        ((), "Missing argument 'SCRIPT'"),
+    ],
+)
+def test_wrong_options_are_said_before_anything_runs(
+    terminal: Terminal, arguments: tuple[str, ...], told: str
+) -> None:
+    """With the exit code of wrong usage."""
+    answer = terminal.run("check", *arguments)
+    assert (answer.exit_code, told in answer.stderr) == (2, True), answer.stderr

@@ -1,0 +1,56 @@
+"""The report of a check in a terminal."""
+
+from __future__ import annotations
+
+from gradgate.server.cli.texts.checks import check_lines
+from tests.support.checking import finding, report
+
+
+def test_a_report_says_what_trains_and_what_does_not_and_why() -> None:
+    """Parameters of one cause together, with the line of code; the verdict stands last."""
+    lines = list(
+        check_lines(
+            report(
+                finding(),
+                finding("style.bias"),
+                finding("gain", level="note", cause="update_ratio", file=None, source=None),
+                finding("norm.weight", level="untrained", cause="frozen_by_script"),
+                finding("known", accepted=True),
+            )
+        )
+    )
+    assert lines == [
+        "models/train.py: 20 steps of Net under AdamW",
+        "  trains         2 of 4 parameters, 80 of 100 numbers (80.0%)",
+        "  frozen         1 of 4 parameters, 10 of 100 numbers (10.0%)",
+        "  does not train 1 of 4 parameters, 10 of 100 numbers (10.0%)",
+        "  never moved    style.weight",
+        "",
+        "style.weight, style.bias: detached at models/train.py:12",
+        "    `style.weight` reaches the loss only through `detach()` at train.py:12.",
+        "    Remove it.",
+        "    > 12 | style = self.style(h).detach()  # <b>",
+        "",
+        "note: gain: update_ratio",
+        "    `gain` reaches the loss only through `detach()` at train.py:12.",
+        "    Remove it.",
+        "",
+        "Does not train, and nobody expects that it does:",
+        "    norm.weight: frozen_by_script at models/train.py:12",
+        "",
+        "1 finding; `gradgate cause ID` says more of each cause. The baseline accepts 1 finding "
+        "more.",
+    ]
+
+
+def test_what_is_not_checked_is_said() -> None:
+    """Processes that the script started, and a script in which nothing was found."""
+    lines = list(check_lines(report(processes=2)))
+    assert lines[5].startswith("It started 2 processes of its own, which are not checked")
+    lack = "no torch.optim.Optimizer was made in this process"
+    nothing = report(models=[], optimizers=[], parameters=[], steps=0, lack=lack)
+    assert list(check_lines(nothing)) == [
+        "models/train.py: 0 steps",
+        "",
+        f"Nothing was found to check: {lack}.",
+    ]
