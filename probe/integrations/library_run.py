@@ -6,7 +6,8 @@ import logging
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from numbers import Real
-from typing import Any, TypedDict
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from torch import Tensor, nn
 
@@ -15,6 +16,9 @@ from ..live.expected import Expected
 from ..progress.thresholds import Thresholds
 from ..session.attach import attach
 from ..session.run import Run
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 logger = logging.getLogger("gradgate")
 
@@ -71,7 +75,7 @@ class LibraryRun:
 
     def begin(
         self,
-        model: nn.Module,
+        model: nn.Module | Mapping[str, nn.Module],
         optimizer: object,
         *,
         name: str | None = None,
@@ -150,6 +154,31 @@ class LibraryRun:
 
     def _warn(self, what: str, why: str) -> None:
         logger.warning("gradgate: %s: %s. Training goes on.", what, why.removesuffix("."))
+
+
+class HoldsRun:
+    """Has the run of what a library trains, and as a context manager ends it with the block.
+
+    That is for libraries whose callbacks hear nothing when training raises.
+    """
+
+    training: LibraryRun
+
+    @property
+    def run(self) -> Run | None:
+        """The run, while there is one."""
+        return self.training.run
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.training.end(failed=error is not None)
 
 
 def _is_number(value: object) -> bool:

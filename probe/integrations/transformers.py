@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from torch import nn
@@ -11,8 +10,7 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 from transformers.integrations import integration_utils
 from transformers.trainer_callback import ExportableState
 
-from ..session.run import Run
-from .library_run import AttachOptions, LibraryRun
+from .library_run import AttachOptions, HoldsRun, LibraryRun
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -21,7 +19,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger("gradgate")
 
 
-class GradgateCallback(TrainerCallback, ExportableState):
+class GradgateCallback(HoldsRun, TrainerCallback, ExportableState):
     """Watches and steers what a Trainer trains: ``Trainer(..., callbacks=[GradgateCallback()])``.
 
     It takes the options of :func:`gradgate.probe.attach`. What is frozen and gated is in each
@@ -34,23 +32,7 @@ class GradgateCallback(TrainerCallback, ExportableState):
 
     def __init__(self, **options: Unpack[AttachOptions]) -> None:
         self._options = sorted(options)
-        self._training = LibraryRun("transformers", "5", options)
-
-    @property
-    def run(self) -> Run | None:
-        """The run, while there is one."""
-        return self._training.run
-
-    def __enter__(self) -> GradgateCallback:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._training.end(failed=error is not None)
+        self.training = LibraryRun("transformers", "5", options)
 
     def on_train_begin(
         self,
@@ -64,7 +46,7 @@ class GradgateCallback(TrainerCallback, ExportableState):
         """Attach: the optimizer is made and, on resuming, loaded."""
         if state.global_step:
             saved = _saved(state)
-            self._training.load_state_dict(saved.get("run", {}))
+            self.training.load_state_dict(saved.get("run", {}))
             lost = set(saved.get("options", ())).difference(self._options)
             if lost and args.restore_callback_states_from_checkpoint:
                 logger.warning(
@@ -72,7 +54,7 @@ class GradgateCallback(TrainerCallback, ExportableState):
                     "anew, without %s; leave it out: freezes and gates are restored without it.",
                     ", ".join(sorted(lost)),
                 )
-        self._training.begin(model, optimizer, name=args.run_name)
+        self.training.begin(model, optimizer, name=args.run_name)
 
     def on_log(
         self,
@@ -83,17 +65,17 @@ class GradgateCallback(TrainerCallback, ExportableState):
         **_: Any,
     ) -> None:
         """Log what the Trainer logs: losses, its gradient norm, the learning rate, evaluations."""
-        self._training.log(logs)
+        self.training.log(logs)
 
     def on_train_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
     ) -> None:
         """End the run."""
-        self._training.end()
+        self.training.end()
 
     def state(self) -> dict[str, Any]:
         """Return what the Trainer puts into ``trainer_state.json`` of a checkpoint."""
-        saved = {"run": self._training.state_dict(), "options": self._options}
+        saved = {"run": self.training.state_dict(), "options": self._options}
         return {"args": {}, "attributes": {"saved": saved}}
 
 

@@ -7,6 +7,10 @@ STACKS = {
     "Transformers: `Trainer`": "transformers_trainer",
     "TRL: `SFTTrainer`": "trl_sft",
     "PEFT: LoRA, in the `Trainer`": "peft_lora",
+    "Lightning: automatic optimization": "lightning_module",
+    "Lightning: manual optimization, two optimizers": "lightning_manual",
+    "Accelerate: prepared objects, in a loop": "accelerate_loop",
+    "Ignite: an `Engine`": "ignite_engine",
     "timm: its models and optimizers, in a loop": "timm_loop",
 }
 """The module of each stack, by its name in docs/compatibility.md."""
