@@ -15,6 +15,7 @@ from __future__ import annotations
 import sys
 import types
 from collections.abc import Mapping
+from typing import Any
 
 import torch
 import torch.distributed as dist
@@ -23,6 +24,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from ..base.errors import CommandError
 from ..torch_compat import ddp
+from ..torch_compat.fsdp import ShardedGroups
 from ..torch_compat.module_hooks import ModuleHook
 from ..torch_compat.modules import register_first
 from ..torch_compat.process_group import world_size
@@ -36,17 +38,28 @@ def distributed_refusal(
 ) -> str | None:
     """Return why parameters, given by name, cannot be frozen in a distributed job, or None.
 
-    The same for a thaw. Only ``DistributedDataParallel`` is supported: what shards parameters,
-    and what averages gradients in a way unknown here, is named and refused.
+    The same for a thaw. ``DistributedDataParallel`` and ``fully_shard`` are supported: what
+    shards parameters otherwise, and what averages gradients in a way unknown here, is named and
+    refused.
     """
-    sharded = _sharded(models, targets)
-    if sharded is not None:
-        return sharded
-    loose = _unreduced(targets, wrappers)
+    if holds_fsdp(models):
+        return (
+            "this model is wrapped in FullyShardedDataParallel, which keeps its parameters in flat "
+            "pieces that train or rest as a whole; freeze in the script before wrapping it."
+        )
+    sharded = ShardedGroups(models)
+    loose = _unreduced(targets, sharded, wrappers)
     if not loose:
-        return None
+        return sharded.refusal()
+    name = _named_first(loose)
+    if any(_is_split(targets[each]) for each in loose):
+        return (
+            f"{name} is a DTensor, and no fully_shard (FSDP2) inside of the attached model has "
+            "made it: what averages its gradient is not known here. Attach the model that was "
+            "sharded as a whole, or freeze in the script."
+        )
     return (
-        f"{world_size()} processes train together, and {loose} is in no "
+        f"{world_size()} processes train together, and {name} is in no "
         "DistributedDataParallel model: what averages its gradient, if anything does, is not known "
         "here, and it may wait for ever for a gradient that a freeze takes away. Wrap the model in "
         "DistributedDataParallel, or freeze in the script."
@@ -61,11 +74,19 @@ def gate_refusal(
     Ranks drift apart where what a gate has changed on each is not averaged afterwards.
     ``parameters``: all of them, by name.
     """
-    sharded = _sharder(models, parameters)
-    if sharded is not None:
+    if holds_fsdp(models):
         return (
-            f"the parameters of this model are sharded by {sharded}, and what comes to a gate is "
-            "a part of the gradient there; this version gates models that are not sharded."
+            "this model is wrapped in FullyShardedDataParallel, which keeps its parameters in flat "
+            "pieces, and what comes to a gate is a part of the gradient there; shard it by "
+            "fully_shard instead."
+        )
+    sharded = ShardedGroups(models)
+    if sharded.refusal() is not None:
+        return sharded.refusal()
+    if sharded.split_otherwise() or any(_lies_elsewhere(p) for p in parameters.values()):
+        return (
+            "this model is split among ranks in more ways than fully_shard does it (tensor or "
+            "pipeline parallel), and what comes to a gate is a part of the gradient there."
         )
     for wrapper in wrappers.reducing(parameters.values()):
         option = ddp.unusual_option(wrapper)
@@ -75,14 +96,14 @@ def gate_refusal(
                 "gradient is reduced."
             )
     trained = {name: p for name, p in parameters.items() if p.requires_grad}
-    loose = _unreduced(trained, wrappers)
+    loose = _unreduced(trained, sharded, wrappers)
     if not loose:
         return None
     return (
-        f"{world_size()} processes train together, and {loose} is in no DistributedDataParallel "
-        "model: what averages its gradient, if anything does, is not known here, and gates that "
-        "act on each rank's own would let the ranks drift apart. Wrap the model in "
-        "DistributedDataParallel."
+        f"{world_size()} processes train together, and {_named_first(loose)} is in no "
+        "DistributedDataParallel model: what averages its gradient, if anything does, is not known "
+        "here, and gates that act on each rank's own would let the ranks drift apart. Wrap the "
+        "model in DistributedDataParallel."
     )
 
 
@@ -147,53 +168,31 @@ def holds_fsdp(models: Mapping[str, nn.Module]) -> bool:
     return fsdp is not None and any(isinstance(m, fsdp.FullyShardedDataParallel) for m in modules)
 
 
-def _unreduced(targets: Mapping[str, Tensor], wrappers: Wrappers) -> str:
-    """Name those of several processes' parameters that no wrapper reduces; empty for none."""
+def _unreduced(
+    targets: Mapping[str, Tensor], sharded: ShardedGroups, wrappers: Wrappers
+) -> list[str]:
+    """Return the names of what no wrapper reduces, of several processes' parameters."""
     if world_size() == 1:
-        return ""
+        return []
     reducing = wrappers.reducing(targets.values())
     reduced = {id(p) for wrapper in reducing for p in ddp.parameters_of(wrapper)}
-    loose = [name for name, parameter in targets.items() if id(parameter) not in reduced]
-    more = f" (and {len(loose) - 1} more)" if len(loose) > 1 else ""
-    return f"{loose[0]!r}{more}" if loose else ""
+    reduced |= {id(p) for p in sharded.parameters()}
+    return [name for name, parameter in targets.items() if id(parameter) not in reduced]
 
 
-def _sharder(models: Mapping[str, nn.Module], targets: Mapping[str, Tensor]) -> str | None:
-    """Name what shards the parameters, if they are sharded."""
-    modules = [module for model in models.values() for module in model.modules()]
-    fsdp = sys.modules.get("torch.distributed.fsdp")  # not imported: not used
-    if holds_fsdp(models):
-        return "FullyShardedDataParallel"
-    if fsdp is not None and any(isinstance(m, fsdp.FSDPModule) for m in modules):
-        return "fully_shard (FSDP2)"
-    tensor = sys.modules.get("torch.distributed.tensor")
-    if tensor is None or not any(isinstance(p, tensor.DTensor) for p in targets.values()):
-        return None
-    return "DTensor"
+def _named_first(names: list[str]) -> str:
+    more = f" (and {len(names) - 1} more)" if len(names) > 1 else ""
+    return f"{names[0]!r}{more}"
 
 
-def _sharded(models: Mapping[str, nn.Module], targets: Mapping[str, Tensor]) -> str | None:
-    """Say what shards the parameters, if they are sharded.
+def _is_split(parameter: Tensor) -> bool:
+    tensor = sys.modules.get("torch.distributed.tensor")  # not imported: not used
+    return tensor is not None and isinstance(parameter, tensor.DTensor)
 
-    ``fully_shard`` itself would follow: ``FSDPParam.to_unsharded`` hands the shard's
-    ``requires_grad`` to the whole parameter. But that comes only with the next all-gather
-    (never, where a module stays unsharded), and ``FSDPParamGroup._init_mp_dtypes`` fixes the
-    dtypes of the reduction at the first forward by what was trainable then.
-    """
-    how = _sharder(models, targets)
-    if how is None:
-        return None
-    if how == "FullyShardedDataParallel":
-        return (
-            "this model is wrapped in FullyShardedDataParallel, which keeps its parameters in flat "
-            "pieces that train or rest as a whole; freeze in the script before wrapping it."
-        )
-    return (
-        f"the parameters of this model are sharded by {how}: each rank holds a piece, a change of "
-        "requires_grad reaches the whole parameter only at the next all-gather, and what is "
-        "reduced in which dtype was fixed at the first forward. Freeze in the script before "
-        "sharding it."
-    )
+
+def _lies_elsewhere(parameter: Any) -> bool:
+    """Return whether there are ranks that have no part of a parameter."""
+    return _is_split(parameter) and parameter.device_mesh.size() != world_size()
 
 
 def _stateful_hook(wrapper: DistributedDataParallel) -> str | None:

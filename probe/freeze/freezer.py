@@ -15,6 +15,7 @@ from ..model.modules import module_paths
 from ..model.selection import Selection
 from ..model.table import ParameterTable
 from ..torch_compat.dynamo import forget_compiled_code
+from ..torch_compat.fsdp import ShardedGroups
 from ..torch_compat.wrappers import Wrappers
 from .anchor import Anchor
 from .autograd_calls import AutogradCalls
@@ -219,5 +220,7 @@ class Freezer:
     def _refresh_torch(self, flipped: Sequence[nn.Parameter]) -> None:
         """Make what holds on to the old ``requires_grad`` look again."""
         forget_compiled_code()
+        if flipped:
+            ShardedGroups(self._models).follow_flags(flipped)
         for wrapper in self._wrappers.reducing(flipped) if flipped else ():
             rebuild(wrapper, self.anchor.leaf)

@@ -126,9 +126,12 @@ class Clip(Action):
         values = grad.coalesce().values() if grad.is_sparse else grad
         # A half's range and precision do not do for the sum of squares.
         wide = torch.float32 if grad.dtype in (torch.float16, torch.bfloat16) else None
-        norm = torch.linalg.vector_norm(values, dtype=wide)
-        scale = torch.ones_like(norm) if loss_scale is None else loss_scale.to(norm)
-        if whole is not None:
+        if whole is None:
+            norm = torch.linalg.vector_norm(values, dtype=wide)
+            scale = torch.ones_like(norm) if loss_scale is None else loss_scale.to(norm)
+        else:
+            one = values.new_ones((), dtype=wide or values.dtype)
+            scale = one if loss_scale is None else loss_scale.to(one)
             norm = whole * scale
         most = self.max_norm * scale
         # Never a division by zero: the branch not taken has a gradient too.

@@ -67,24 +67,25 @@ class AgreedFigures:
             raise RanksApart(self._problem)
         return self._figures.get(str(gate.id), {})
 
-    def norm(self, gate: Gate, step: int, own: float) -> float:
+    def norm(self, gate: Gate, step: int, own: float, copies: int | None) -> float:
         """Return the norm of the gradient that has arrived at a gate on all ranks together.
 
-        ``own``: that of this rank's. As the loss of the job is the mean of the ranks' losses, it
-        is the norm that one process would see that had the batches of all.
+        ``own``: that of this rank's. ``copies``: how many ranks have the same part of it, where it
+        is sharded; None where it is that of a rank's own batch: as the loss of the job is the mean
+        of the ranks' losses, it is the norm that one process with the batches of all would see.
         """
         series = f"norm/{gate.id}/{gate.settings.since_step}"
         norms = self._share(series, own, step)
-        return math.sqrt(sum(norm * norm for norm in norms)) / self._ranks.size
+        squares = sum(norm * norm for norm in norms)
+        return math.sqrt(squares / copies) if copies else math.sqrt(squares) / self._ranks.size
 
-    def union(self, indexes: Collection[int], step: int) -> set[int]:
-        """Return the parameters that any rank has found; none where they do not come together."""
+    def lists(self, indexes: Collection[int], step: int) -> list[set[int]]:
+        """Return the parameters that each rank gives; none where they do not come together."""
         self.open(step)
         try:
-            found = self._share("nothing", sorted(indexes), step)
+            return [set(of_one) for of_one in self._share("parameters", sorted(indexes), step)]
         except RanksApart:
-            return set()
-        return {index for of_one in found for index in of_one}
+            return []
 
     def _given(self, gate: Gate) -> dict[str, float]:
         names, known = _figures_named(gate), gate.decider.known(self._known(gate))

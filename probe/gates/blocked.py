@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable
 
 from torch import Tensor
 
+from ..measure.local_part import local_part
 from ..measure.write_tracker import MARK
 from ..model.modules import held_at
 from ..torch_compat.autograd import (
@@ -117,8 +118,7 @@ class BlockedParameters:
                     if self._is_nothing(index, grad, reach):
                         nothing.add(index)
         if agreed is not None:
-            # Of a rank that does not use a module its gate does not know that it was closed.
-            nothing = wanted & agreed.union(nothing, self._step.number)
+            nothing = wanted & self._step.reduced.agree(agreed.lists(nothing, self._step.number))
         for index in nothing:
             parameters[index].grad = None
             self._found.add(index)
@@ -198,6 +198,6 @@ class BlockedParameters:
         if index in reach.indexes and not self._step.measurement.is_new(index, grad):
             return True
         invented = index in reach.behind or index in self._step.zeros
-        invented |= index in self._step.reduced
+        invented |= self._step.reduced.makes_zeros(index)
         may_be_nothing = reach.hidden or invented or hasattr(grad, MARK)
-        return may_be_nothing and is_zero(grad)
+        return may_be_nothing and is_zero(local_part(grad.detach()))

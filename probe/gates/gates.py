@@ -64,7 +64,7 @@ class Gates:
             GateNorms(guard),
             LossScale(),
             recomputations,
-            ReducedParameters(table, wrappers),
+            ReducedParameters(models, table, wrappers),
         )
         runtime = GateRuntime(run, step)
         if ranks is not None:

@@ -60,4 +60,4 @@ class PresentStep:
 
     def stand_ins(self) -> dict[int, int]:
         """Return the parameters in whose place a module holds another tensor, by its ``id``."""
-        return self.table.stand_ins(self.models)
+        return {**self.table.stand_ins(self.models), **self.reduced.stand_ins()}

@@ -149,18 +149,25 @@ class GateRuntime:
 
     def _gate_reduced(self, index: int, site: SiteGates) -> None:
         reduced = self._step.reduced
-        grad = self._step.table.parameters[index].grad
+        arrived = reduced.arrived(index)
         if index in reduced.gated and any(gate.action.adds_up for gate in site.gates):
             for gate in site.gates:
                 gate.arrivals.record_bypass(REDUCED_TWICE)
-        elif grad is None or (self.may_make_zeros and is_zero(grad)):
+        elif arrived is None or (self.may_make_zeros and self._is_nothing(index, arrived)):
             return  # nothing came to the reducer
         else:
-            arrived = grad.detach()
             passed = site.pass_on(arrived)
             if passed is not arrived:
                 reduced.replace(index, passed)
         reduced.gated.add(index)
+
+    def _is_nothing(self, index: int, grad: Tensor) -> bool:
+        """Return whether a reduced gradient is zeros, on all ranks, of a sharded one's parts."""
+        zero = is_zero(grad)
+        if self._step.agreed is None or self._step.reduced.copies(index) is None:
+            return zero
+        lists = self._step.agreed.lists([index] if zero else [], self._step.number)
+        return bool(self._step.reduced.agree(lists))
 
     def follow_parameters(self) -> None:
         """At a boundary: put hooks on the tensors that gated parameters are now."""

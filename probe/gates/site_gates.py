@@ -26,11 +26,6 @@ BATCHED = (
     "many gradients arrive as one; give a condition without it."
 )
 
-ON_META = (
-    "open, because the condition needs the norm, and on the meta device a gradient has none; give "
-    "the model numbers, as by to_empty() or load_state_dict(..., assign=True)."
-)
-
 CAPTURED = (
     "open, because the condition needs the norm, and while a CUDA graph is captured nothing can be "
     "read from the device; give a condition without it."
@@ -91,7 +86,7 @@ class SiteGates:
     def forward_cut(self) -> ForwardCut | None:
         """Return how to cut the graph in the forward, if nothing will pass."""
         for gate in self.gates:
-            reducer_waits = self._step.reduced.any(gate.reach.indexes)
+            reducer_waits = self._step.reduced.wait_for(gate.reach.indexes)
             if reducer_waits or gate.reach.hidden:
                 continue
             if gate.blocks_in_forward(self._step.number):
@@ -123,22 +118,24 @@ class SiteGates:
         step = self._step
         scale = step.scale.tensor()
         value = value_of(grad)
-        unread = _why_unread(grad, value)
-        if unread is not None and gate.decider.condition.needs_norm:
+        captured = capturing()
+        if (value is None or captured) and gate.decider.condition.needs_norm:
             gate.arrivals.record(closed=False)
-            gate.arrivals.record_bypass(unread)
+            gate.arrivals.record_bypass(CAPTURED if captured else BATCHED)
             return grad
-        is_measured = step.measurement.schedule.sampling and unread is None
+        is_measured = step.measurement.schedule.sampling and not captured
         measured = None if value is None or not is_measured else norm_of(value, scale)
 
-        # A reduced gradient is alike on all ranks; of any other each has that of its own batch.
-        agreed = None if gate.is_reduced else step.agreed
+        # A reduced gradient is alike on all ranks, or each has a part of it; of any other each
+        # has that of its own batch.
+        copies = step.reduced.copies(gate.index) if gate.is_reduced else None
+        agreed = None if gate.is_reduced and copies is None else step.agreed
 
         @cache
         def norm() -> float:
             asked = grad if value is None else value
             own = float(norm_of(asked, scale) if measured is None else measured)
-            return own if agreed is None else agreed.norm(gate, step.number, own)
+            return own if agreed is None else agreed.norm(gate, step.number, own, copies)
 
         closed = gate.decide(step.number, step.values(gate), norm, cut=cut)
         clips_part = closed and agreed is not None and gate.action.needs_norm
@@ -150,12 +147,3 @@ class SiteGates:
         if not closed:
             return grad
         return gate.action.pass_on(grad, scale, whole)
-
-
-def _why_unread(grad: Tensor, value: Tensor | None) -> str | None:
-    """Say why nobody can read how large a gradient is, or return None; ``value``: one that can."""
-    if capturing():
-        return CAPTURED
-    if grad.is_meta:
-        return ON_META
-    return BATCHED if value is None else None

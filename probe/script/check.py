@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import NoReturn
 
 from torch import nn
 
 from ..base.errors import GradgateError, TargetError
 from ..live.alerts import Alert
-from ..live.expected import NOTHING, Expected
 from ..measure.checksums import checksums
 from ..measure.local_part import unreadable
 from ..session.attach import attach
@@ -75,14 +74,13 @@ class ParameterVerdict:
 class Check:
     """Follows a script for some steps; a :class:`Follower`.
 
-    Everything that requires a gradient is expected to train, or what ``expect`` says. Steps are
+    Everything that requires a gradient is expected to train, or what ``expect`` names. Steps are
     traced ever more rarely: what holds in the first alone, as zeros of an adapter that begins
     with zeros do, is no finding.
     """
 
-    steps: int | None
-    """None: the script ends by itself, and is told of its own mistakes by an error."""
-    expect: Expected = NOTHING
+    steps: int
+    expect: tuple[str, ...] = ()
     give_up: Callable[[], NoReturn] | None = None
     """Called in place of the next stop where the script has caught so many."""
     watched: list[Watched] = field(default_factory=list)
@@ -98,7 +96,6 @@ class Check:
 
     def attach(self, found: Found) -> Run | None:
         """Attach without a server, and look at every step."""
-        expected = replace(self.expect, trains=self.expect.trains or _trainable(found.models))
         try:
             run = attach(
                 found.given,
@@ -106,12 +103,10 @@ class Check:
                 server=False,
                 every=1,
                 budget=1.0,
-                expect=expected,
+                expect=self.expect or _trainable(found.models),
                 totals=False,
             )
         except (GradgateError, ValueError) as error:
-            if self.steps is None:
-                raise
             self.problem = str(error)
             self.misused = isinstance(error, TargetError)
             self._stop()
@@ -135,7 +130,7 @@ class Check:
         watched.step = step
         if step & (step - 1) == 0:
             run.explain()
-        if self.steps is not None and sum(each.step for each in self.watched) >= self.steps:
+        if sum(each.step for each in self.watched) >= self.steps:
             self._stop()
 
     def end(self, run: Run, *, failed: bool) -> None:
@@ -185,7 +180,7 @@ class Check:
             model.register_forward_pre_hook(lambda *_: self._forward_begins(watched))
 
     def _forward_begins(self, watched: Watched) -> None:
-        if self.steps is None or not job_of(watched.run).state.in_own_process():
+        if not job_of(watched.run).state.in_own_process():
             return
         watched.forwards += 1
         if watched.forwards > max(MOST_FORWARDS, 10 * self.steps):

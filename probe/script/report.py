@@ -93,7 +93,7 @@ def report(
         check.problem,
         check.misused,
         watch.lack,
-        check.steps or 0,
+        check.steps,
         sum(each.step for each in check.watched),
         check.never_steps,
         [

@@ -25,7 +25,6 @@ from .arguments import (
     checked_server,
     require_hooks,
     script_name,
-    warn_of_nothing_to_watch,
 )
 from .run import Run
 from .wiring import make_job
@@ -106,7 +105,11 @@ def attach(
         )
     if not 0 < budget <= 1:
         raise ValueError(f"budget={budget!r}: give a share of the step time above 0, at most 1.")
-    warn_of_nothing_to_watch(models)
+    if not any(True for each in models.values() for _ in each.parameters()):
+        logger.warning(
+            "gradgate: the model has no parameters, so there is no gradient to watch; "
+            "attach after its layers are made."
+        )
     lacking = missing_parts()
     if lacking is not None:
         logger.warning("gradgate: %s", lacking)

@@ -10,6 +10,7 @@ from dataclasses import replace
 from ..base.guard import Guard
 from ..distributed.ranks import Ranks
 from ..measure.checksums import checksums
+from ..measure.local_part import Sharded
 from ..model.commands import Command, CommandState, ParameterCommand, Report
 from ..model.table import ParameterTable
 from .reports import fault_sentence
@@ -78,7 +79,9 @@ class RankVerdicts:
         """Return a digest of the bits of frozen parameters, or nothing for what is trained."""
         if not isinstance(report.command, ParameterCommand) or report.command.trains:
             return ""
-        sums = checksums([self._table.parameters[index] for index in report.parameters])
+        parameters = [self._table.parameters[index] for index in report.parameters]
+        # Of a sharded one each rank has a part of its own.
+        sums = checksums([each for each in parameters if not isinstance(each, Sharded)])
         return hashlib.sha256(repr(sums).encode()).hexdigest()
 
 

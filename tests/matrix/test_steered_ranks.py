@@ -10,7 +10,7 @@ from tests.support import steered_world
 from tests.support.world import run_world
 
 COMMANDS = 300
-WORLDS = {2: ["ddp, unused"], 3: ["ddp"]}
+WORLDS = {2: ["ddp, unused", "fsdp, half"], 3: ["ddp", "fsdp, unsharded"]}
 """The jobs that are trained, by how many processes."""
 
 

@@ -17,10 +17,11 @@ import torch
 from torch import Tensor, nn
 from torch.distributed.algorithms.ddp_comm_hooks.default_hooks import fp16_compress_hook
 from torch.distributed.fsdp import FullyShardedDataParallel, fully_shard
+from torch.distributed.tensor.parallel import ColwiseParallel, parallelize_module
 from torch.nn.parallel import DistributedDataParallel
 
 from gradgate import probe
-from gradgate.probe.distributed.reducers import distributed_refusal, rebuild
+from gradgate.probe.distributed.reducers import distributed_refusal, gate_refusal, rebuild
 from gradgate.probe.torch_compat.wrappers import Wrappers
 from tests.support.world import play
 
@@ -242,6 +243,9 @@ def sharding(rank: int, size: int) -> object:
             {"": model}, dict(model.named_parameters()), Wrappers({"": model})
         )
 
+    def gates_refused(model: nn.Module) -> str | None:
+        return gate_refusal({"": model}, dict(model.named_parameters()), Wrappers({"": model}))
+
     mesh = torch.distributed.device_mesh.init_device_mesh("cpu", (size,))
     sharded = fully_shard(nn.Sequential(nn.Linear(4, 4), nn.Linear(4, 4)), mesh=mesh)
     inner = Branching()
@@ -249,6 +253,18 @@ def sharding(rank: int, size: int) -> object:
     return {
         "fully_shard": refused(sharded),
         "inside of fully_shard": refused(sharded[0]),
+        "tensor parallel": refused(
+            parallelize_module(nn.Linear(4, 4), mesh, ColwiseParallel()),
+        ),
+        "gates, tensor parallel": gates_refused(
+            parallelize_module(nn.Linear(4, 4), mesh, ColwiseParallel())
+        ),
+        "gates, fully_shard": gates_refused(sharded),
+        "gates, FullyShardedDataParallel": gates_refused(
+            FullyShardedDataParallel(nn.Linear(4, 4), device_id=torch.device("cpu"))
+        ),
+        "gates, not wrapped": gates_refused(Branching()),
+        "gates, wrapped": gates_refused(wrapper),
         "FullyShardedDataParallel": refused(
             FullyShardedDataParallel(nn.Linear(4, 4), device_id=torch.device("cpu"))
         ),

@@ -16,6 +16,8 @@ from typing import Any
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
+from torch.distributed.device_mesh import init_device_mesh
+from torch.distributed.fsdp import MixedPrecisionPolicy, fully_shard
 from torch.nn.parallel import DistributedDataParallel
 
 from gradgate import probe
@@ -294,6 +296,8 @@ class _ByHand:
 
     def arrive(self, site: str, grad: Tensor) -> Tensor | None:
         """Return what passes a site of a gradient of this rank's own batch."""
+        if site == "input:encoder" and self._is_cut_inside():
+            return grad  # zeros that a function of FSDP's has made of nothing
         passed: Tensor | None = grad
         for number, gate in self._gates.items():
             if gate.command.site != site or passed is None:
@@ -301,7 +305,7 @@ class _ByHand:
             asks = "norm" in gate.command.when or gate.command.action == "clip"
             whole = 0.0
             if asks:
-                own = torch.linalg.vector_norm(passed).double().reshape(1)
+                own = torch.linalg.vector_norm(passed, dtype=torch.float32).double().reshape(1)
                 norms = [torch.zeros_like(own) for _ in range(self._size)]
                 dist.all_gather(norms, own)
                 whole = math.sqrt(sum(norm.item() ** 2 for norm in norms)) / self._size
@@ -319,11 +323,7 @@ class _ByHand:
             )
             for branch in ("encoder", "bypass")
         }
-        inside = any(
-            gate.closes and gate.command.action == "block"
-            for gate in self._gates.values()
-            if gate.command.site in ("output:encoder", "site:encoded")
-        )
+        inside = self._is_cut_inside()
         for name, parameter in names.items():
             top = name.partition(".")[0]
             cut = {"encoder": inside, "bypass": behind["bypass"], "stem": all(behind.values())}
@@ -336,6 +336,14 @@ class _ByHand:
                 norm = self._kind.norm(parameter.grad)
                 if self._decide(number, gate, norm):
                     parameter.grad = _act(gate.command, parameter.grad, norm)
+
+    def _is_cut_inside(self) -> bool:
+        """Whether nothing comes to the encoder's last layer."""
+        return any(
+            gate.closes and gate.command.action == "block"
+            for gate in self._gates.values()
+            if gate.command.site in ("output:encoder", "site:encoded")
+        )
 
     def _decide(self, number: int, gate: _HandGate, norm: float) -> bool:
         gate.arrived, when = True, gate.command.when
@@ -417,10 +425,28 @@ def _wrap_anew(_: nn.Module, model: nn.Module, **options: Any) -> nn.Module:
     return DistributedDataParallel(model, **options)
 
 
+def _shard(model: nn.Module, *, reshard: bool = True, half: bool = False) -> nn.Module:
+    mesh = init_device_mesh("cpu", (dist.get_world_size(),))
+    policy = MixedPrecisionPolicy(torch.bfloat16, torch.float32) if half else MixedPrecisionPolicy()
+    for module in (model.encoder, model.bypass, model):
+        fully_shard(module, mesh=mesh, reshard_after_forward=reshard, mp_policy=policy)
+    return model
+
+
+def _whole_norm(grad: Tensor) -> float:
+    """Of a sharded gradient, of which each rank has a part."""
+    local = grad.to_local()  # type: ignore[attr-defined]
+    own = torch.linalg.vector_norm(local).double().reshape(1)
+    norms = [torch.zeros_like(own) for _ in range(dist.get_world_size())]
+    dist.all_gather(norms, own)
+    return math.sqrt(sum(norm.item() ** 2 for norm in norms))
+
+
 KINDS = {
+    "fsdp": Kind(_shard, lambda wrapped, *_, **__: wrapped, _whole_norm),
     "ddp": Kind(
         DistributedDataParallel,
         _wrap_anew,
         lambda grad: torch.linalg.vector_norm(grad).item(),
-    )
+    ),
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import amp, changing, compiled, loops, modules, optimizers, unusual
+from . import amp, changing, compiled, loops, modules, optimizers
 
 ROWS = (
     *optimizers.ROWS,
@@ -11,5 +11,4 @@ ROWS = (
     *modules.ROWS,
     *compiled.ROWS,
     *changing.ROWS,
-    *unusual.ROWS,
 )

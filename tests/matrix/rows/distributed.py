@@ -96,7 +96,6 @@ ROWS = (
         "FSDP2 (fully_shard)",
         _sharded,
         "shared",
-        refusal="sharded by fully_shard (FSDP2)",
         sharded=True,
     ),
 )

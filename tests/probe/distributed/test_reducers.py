@@ -71,8 +71,11 @@ def test_fifty_rebuilds_leave_one_reducer(two: list[Any]) -> None:
 @pytest.mark.parametrize(
     ("how", "named"),
     [
-        ("fully_shard", "fully_shard (FSDP2)"),
-        ("inside of fully_shard", "DTensor"),
+        ("inside of fully_shard", "is a DTensor, and no fully_shard (FSDP2) inside of"),
+        ("tensor parallel", "is a DTensor"),
+        ("gates, tensor parallel", "in no DistributedDataParallel"),
+        ("gates, FullyShardedDataParallel", "FullyShardedDataParallel"),
+        ("gates, not wrapped", "'first.weight' (and 9 more) is in no DistributedDataParallel"),
         ("FullyShardedDataParallel", "FullyShardedDataParallel"),
         ("not wrapped", "'first.weight' (and 9 more) is in no DistributedDataParallel"),
     ],
@@ -87,6 +90,9 @@ def test_a_wrapper_is_found_from_the_model_inside(two: list[Any]) -> None:
     """A model that DDP wraps is not refused, whether the wrapper or its inside is asked about."""
     sharding = two[0]["sharding"]
     assert sharding["wrapped"] is None
+    assert sharding["gates, wrapped"] is None
+    assert sharding["fully_shard"] is None
+    assert sharding["gates, fully_shard"] is None
     assert sharding["inside of a wrapper"] is None
     assert sharding["found"]
 

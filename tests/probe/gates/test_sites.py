@@ -6,8 +6,7 @@ from typing import Any
 
 import pytest
 import torch
-from torch.distributed.device_mesh import init_device_mesh
-from torch.distributed.fsdp import fully_shard
+from torch.distributed.fsdp import FullyShardedDataParallel, ShardingStrategy
 
 from gradgate import probe
 from gradgate.probe.gates.sites import parse_site
@@ -48,11 +47,13 @@ def test_what_is_refused() -> None:
 
 
 @pytest.mark.usefixtures("alone")
-def test_a_sharded_model_is_refused() -> None:
-    """By what shards it, and nothing is hooked."""
-    model = fully_shard(Branched(), mesh=init_device_mesh("cpu", (1,)))
+def test_a_model_in_flat_pieces_is_refused() -> None:
+    """By what keeps it so, and nothing is hooked."""
+    model = FullyShardedDataParallel(
+        Branched(), sharding_strategy=ShardingStrategy.NO_SHARD, device_id=torch.device("cpu")
+    )
     with gating.attached(model) as run:
-        with pytest.raises(probe.CommandError, match=r"sharded by fully_shard \(FSDP2\)"):
+        with pytest.raises(probe.CommandError, match="wrapped in FullyShardedDataParallel"):
             run.gate("output:encoder")
         assert run.gates() == []
 

@@ -1,0 +1,71 @@
+"""What ``fully_shard`` keeps of the parameters that it shards, in a job of one process."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+from torch.distributed.device_mesh import init_device_mesh
+from torch.distributed.fsdp import MixedPrecisionPolicy, fully_shard
+
+from gradgate import probe
+from gradgate.probe.torch_compat.fsdp import ShardedGroups
+
+pytestmark = pytest.mark.usefixtures("alone")
+
+
+def sharded() -> nn.Sequential:
+    """Two layers, each a group of its own, that compute in bfloat16."""
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(4, 4), nn.Linear(4, 4))
+    mesh = init_device_mesh("cpu", (1,))
+    policy = MixedPrecisionPolicy(torch.bfloat16, torch.float32)
+    for module in (*model, model):
+        fully_shard(module, mesh=mesh, mp_policy=policy)
+    return model
+
+
+def step(model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
+    optimizer.zero_grad()
+    model(torch.ones(2, 4)).square().mean().backward()
+    optimizer.step()
+
+
+def test_what_was_frozen_at_the_first_forward_is_reduced_as_the_policy_says_once_it_is_thawed() -> (
+    None
+):
+    """A group without anything trainable had fixed no dtype to reduce in."""
+    model = sharded()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    with probe.attach(model, optimizer, server=False) as run:
+        run.freeze("0")
+        before = model[0].weight.full_tensor().clone()
+        step(model, optimizer)
+        assert torch.equal(model[0].weight.full_tensor(), before)
+        run.thaw("0")
+        step(model, optimizer)
+        assert model[0].weight.grad is not None
+        assert model[0].weight.grad.dtype == torch.float32
+        assert not torch.equal(model[0].weight.full_tensor(), before)
+
+
+def test_a_whole_parameter_that_is_kept_has_the_flag_of_its_shard() -> None:
+    """A module that stays unsharded never gathers again, where it would be told."""
+    model = sharded()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    step(model, optimizer)
+    groups = ShardedGroups({"": model})
+    shards = groups.parameters()
+    assert len(shards) == len(groups.wholes()) == 4
+    shards[0].requires_grad_(False)
+    groups.follow_flags(shards[:1])
+    assert [whole.requires_grad for whole, _ in groups.wholes()] == [
+        shard.requires_grad for shard in shards
+    ]
+
+
+def test_models_that_are_not_sharded_have_no_groups() -> None:
+    """And nothing is missing there."""
+    groups = ShardedGroups({"": nn.Linear(2, 2)})
+    assert groups.parameters() == []
+    assert groups.refusal() is None
