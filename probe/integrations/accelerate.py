@@ -34,7 +34,7 @@ class GradgateTracker(HoldsRun, GeneralTracker):
 
     def __init__(self, **options: Unpack[AttachOptions]) -> None:
         super().__init__()
-        self.training = LibraryRun("accelerate", "1", options)
+        self.library_run = LibraryRun("accelerate", "1", options)
         self._registered = False
         self._told = False
 
@@ -56,12 +56,12 @@ class GradgateTracker(HoldsRun, GeneralTracker):
         """
         if isinstance(model, Mapping):
             unwrapped = {name: _unwrapped(accelerator, each) for name, each in model.items()}
-            self.training.begin(unwrapped, optimizer)
+            self.library_run.begin(unwrapped, optimizer)
         else:
-            self.training.begin(_unwrapped(accelerator, model), optimizer)
+            self.library_run.begin(_unwrapped(accelerator, model), optimizer)
         if not self._registered:
             self._registered = True
-            accelerator.register_for_checkpointing(self.training)
+            accelerator.register_for_checkpointing(self.library_run)
 
     def log(self, values: Mapping[str, object], step: int | None = None, **_: Any) -> None:
         """Log those of the values that are numbers, at the run's own step."""
@@ -71,11 +71,11 @@ class GradgateTracker(HoldsRun, GeneralTracker):
                 "gradgate: nothing is watched yet: call tracker.attach(accelerator, model, "
                 "optimizer) after accelerator.prepare()."
             )
-        self.training.log(values)
+        self.library_run.log(values)
 
     def finish(self) -> None:
         """End the run."""
-        self.training.end()
+        self.library_run.end()
 
 
 def _unwrapped(accelerator: Accelerator, model: nn.Module) -> nn.Module:

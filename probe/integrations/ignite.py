@@ -32,7 +32,7 @@ class GradgateHandler(HoldsRun):
         **options: Unpack[AttachOptions],
     ) -> None:
         """``model`` and ``optimizer`` are as :func:`gradgate.probe.attach` takes them."""
-        self.training = LibraryRun("pytorch-ignite", "0.5", options)
+        self.library_run = LibraryRun("pytorch-ignite", "0.5", options)
         self._model = model
         self._optimizer = optimizer
 
@@ -44,19 +44,19 @@ class GradgateHandler(HoldsRun):
 
     def state_dict(self) -> dict[str, Any]:
         """Return what is frozen and gated."""
-        return self.training.state_dict()
+        return self.library_run.state_dict()
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Bring about what a checkpoint has, now or when the engine starts."""
-        self.training.load_state_dict(state_dict)
+        self.library_run.load_state_dict(state_dict)
 
     def _begin(self, engine: Engine) -> None:
-        self.training.begin(self._model, self._optimizer)
+        self.library_run.begin(self._model, self._optimizer)
 
     def _log(self, engine: Engine) -> None:
         output = engine.state.output
         named = output if isinstance(output, Mapping) else {"output": output}
-        self.training.log({**named, **engine.state.metrics})
+        self.library_run.log({**named, **engine.state.metrics})
 
     def _end(self, engine: Engine) -> None:
-        self.training.end()
+        self.library_run.end()

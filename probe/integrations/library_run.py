@@ -162,12 +162,12 @@ class HoldsRun:
     That is for libraries whose callbacks hear nothing when training raises.
     """
 
-    training: LibraryRun
+    library_run: LibraryRun
 
     @property
     def run(self) -> Run | None:
         """The run, while there is one."""
-        return self.training.run
+        return self.library_run.run
 
     def __enter__(self) -> Self:
         return self
@@ -178,7 +178,7 @@ class HoldsRun:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self.training.end(failed=error is not None)
+        self.library_run.end(failed=error is not None)
 
 
 def _is_number(value: object) -> bool:

@@ -31,12 +31,12 @@ class GradgateCallback(HoldsRun, Callback):
     """
 
     def __init__(self, **options: Unpack[AttachOptions]) -> None:
-        self.training = LibraryRun(PACKAGE, "2", options)
+        self.library_run = LibraryRun(PACKAGE, "2", options)
         self._logged: dict[str, object] = {}
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Attach: the optimizers are made, and a checkpoint is loaded."""
-        self.training.begin(pl_module, trainer.optimizers)
+        self.library_run.begin(pl_module, trainer.optimizers)
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: object, *_: object
@@ -45,7 +45,7 @@ class GradgateCallback(HoldsRun, Callback):
         if isinstance(outputs, Mapping) and isinstance(outputs.get("loss"), Tensor):
             # Lightning has divided it for accumulation.
             loss = outputs["loss"].detach() * trainer.accumulate_grad_batches
-            self.training.log({"loss": loss})
+            self.library_run.log({"loss": loss})
         self._log_new(trainer)
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -54,27 +54,27 @@ class GradgateCallback(HoldsRun, Callback):
 
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """End the run."""
-        self.training.end()
+        self.library_run.end()
 
     def on_exception(
         self, trainer: Trainer, pl_module: LightningModule, exception: BaseException
     ) -> None:
         """End the run as failed; also where a person interrupts it."""
-        self.training.end(failed=True)
+        self.library_run.end(failed=True)
 
     def state_dict(self) -> dict[str, Any]:
         """Return what Lightning puts into a checkpoint."""
-        return self.training.state_dict()
+        return self.library_run.state_dict()
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Bring about what a checkpoint has, once fitting begins."""
-        self.training.load_state_dict(state_dict)
+        self.library_run.load_state_dict(state_dict)
 
     def _log_new(self, trainer: Trainer) -> None:
         """Log what is new: Lightning goes on showing what was logged last, under each name."""
-        if self.training.run is None:
+        if self.library_run.run is None:
             return
         present = dict(trainer.callback_metrics)
         before = self._logged
-        self.training.log({k: v for k, v in present.items() if v is not before.get(k)})
+        self.library_run.log({k: v for k, v in present.items() if v is not before.get(k)})
         self._logged = present

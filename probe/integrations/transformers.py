@@ -32,7 +32,7 @@ class GradgateCallback(HoldsRun, TrainerCallback, ExportableState):
 
     def __init__(self, **options: Unpack[AttachOptions]) -> None:
         self._options = sorted(options)
-        self.training = LibraryRun("transformers", "5", options)
+        self.library_run = LibraryRun("transformers", "5", options)
 
     def on_train_begin(
         self,
@@ -46,7 +46,7 @@ class GradgateCallback(HoldsRun, TrainerCallback, ExportableState):
         """Attach: the optimizer is made and, on resuming, loaded."""
         if state.global_step:
             saved = _saved(state)
-            self.training.load_state_dict(saved.get("run", {}))
+            self.library_run.load_state_dict(saved.get("run", {}))
             lost = set(saved.get("options", ())).difference(self._options)
             if lost and args.restore_callback_states_from_checkpoint:
                 logger.warning(
@@ -54,7 +54,7 @@ class GradgateCallback(HoldsRun, TrainerCallback, ExportableState):
                     "anew, without %s; leave it out: freezes and gates are restored without it.",
                     ", ".join(sorted(lost)),
                 )
-        self.training.begin(model, optimizer, name=args.run_name)
+        self.library_run.begin(model, optimizer, name=args.run_name)
 
     def on_log(
         self,
@@ -65,17 +65,17 @@ class GradgateCallback(HoldsRun, TrainerCallback, ExportableState):
         **_: Any,
     ) -> None:
         """Log what the Trainer logs: losses, its gradient norm, the learning rate, evaluations."""
-        self.training.log(logs)
+        self.library_run.log(logs)
 
     def on_train_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
     ) -> None:
         """End the run."""
-        self.training.end()
+        self.library_run.end()
 
     def state(self) -> dict[str, Any]:
         """Return what the Trainer puts into ``trainer_state.json`` of a checkpoint."""
-        saved = {"run": self.training.state_dict(), "options": self._options}
+        saved = {"run": self.library_run.state_dict(), "options": self._options}
         return {"args": {}, "attributes": {"saved": saved}}
 
 

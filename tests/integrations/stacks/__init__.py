@@ -11,6 +11,8 @@ STACKS = {
     "Lightning: manual optimization, two optimizers": "lightning_manual",
     "Accelerate: prepared objects, in a loop": "accelerate_loop",
     "Ignite: an `Engine`": "ignite_engine",
+    "fastai: `Learner`, with its own optimizer": "fastai_learner",
+    "fastai: `Learner`, with an optimizer of torch": "fastai_wrapped",
     "timm: its models and optimizers, in a loop": "timm_loop",
 }
 """The module of each stack, by its name in docs/compatibility.md."""
