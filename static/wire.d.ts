@@ -91,6 +91,10 @@ export interface Alert {
   detail: string | null;
   level?: "alert" | "note";
   name: string | null;
+  /**
+   * @maxItems 100000
+   */
+  others?: number[];
   parameter: number | null;
   since_step: number;
   where?: string | null;

@@ -36,6 +36,8 @@ class Alert:
     where: str | None = None
     """``path/to/file.py:41``, or None where it has no line."""
     level: Level = "alert"
+    others: tuple[int, ...] = ()
+    """Further parameters of which the same is told, by their places in the table."""
     tentative: bool = False
     """It may be meant, and go by itself: it fails a strict run only at its end."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from ..base.source import Place
@@ -91,13 +91,13 @@ class Verdicts:
                 key = each.reason, None if group is None else group.key
                 notes.setdefault(key, []).append(index)
         for indexes in notes.values():
-            first = verdicts[indexes[0]]
-            others = len(indexes) - 1
-            yield self._alert(
-                indexes[0], first, "note", f" The same holds for {others} more." * (others > 0)
-            )
+            first, *others = indexes
+            yield self._alert(first, verdicts[first], "note", others)
 
-    def _alert(self, index: int, verdict: Verdict, level: Level, more: str = "") -> Alert:
+    def _alert(
+        self, index: int, verdict: Verdict, level: Level, others: Sequence[int] = ()
+    ) -> Alert:
         name = self._table.name(index)
         alert = alert_of(verdict.finding, index, name, verdict.since_step, level)
-        return replace(alert, detail=f"{alert.detail}{more}")
+        more = f" The same holds for {len(others)} more." if others else ""
+        return replace(alert, detail=f"{alert.detail}{more}", others=tuple(others))

@@ -113,7 +113,7 @@ def _alerts(connection: Connection, chosen: Selection) -> Iterable[BaseModel]:
     return [
         alert
         for alert in alert_rows(connection, chosen.run)
-        if chosen.match is None or alert.parameter in places
+        if chosen.match is None or not places.isdisjoint((alert.parameter, *alert.others))
     ]
 
 

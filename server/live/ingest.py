@@ -119,7 +119,7 @@ def _check(frame: Sequenced | Sample | Distributions, live: LiveRun) -> None:
                 named = (each.parameter for each in frame.explanations)
                 check_positions((place for place in named if place is not None), count)
             case Alerts():
-                named = (each.parameter for each in frame.alerts)
+                named = (at for each in frame.alerts for at in (each.parameter, *each.others))
                 check_positions((place for place in named if place is not None), count)
             case Optimizers():
                 lasts = (last for group in frame.groups for _, last in group.parameters)

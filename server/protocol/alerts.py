@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from .fields import AlertCause, AlertLevel, Count, Index, ParameterName, Place, Text
+from pydantic import Field
+
+from .fields import AlertCause, AlertLevel, Count, Index, Indexes, ParameterName, Place, Text
 from .models import Message, Row
 
 
@@ -16,6 +18,8 @@ class Alert(Message):
     detail: Text | None
     where: Place | None = None
     level: AlertLevel = "alert"
+    others: Indexes = Field(default_factory=list)
+    """Further parameters of which the same is told."""
 
 
 class AlertRows(Row):

@@ -141,6 +141,7 @@ _STEPS: Mapping[int, tuple[str, ...]] = {
         "ALTER TABLE new_runs RENAME TO runs",
         "CREATE UNIQUE INDEX runs_by_name ON runs (name, number)",
     ),
+    11: ("ALTER TABLE alerts ADD COLUMN others JSON NOT NULL DEFAULT '[]'",),
 }
 
 

@@ -19,7 +19,7 @@ from sqlalchemy import (
     text,
 )
 
-SCHEMA_VERSION = 11
+SCHEMA_VERSION = 12
 
 metadata = MetaData()
 
@@ -247,6 +247,7 @@ alerts = Table(
     Column("detail", Text),
     Column("where", Text),
     Column("level", String(8), nullable=False),
+    Column("others", JSON, nullable=False),
 )
 
 # What happened in a run. `members` holds all of its parameters, packed by `events.pack_members`.

@@ -260,7 +260,12 @@ function looseOf(rows) {
  * @param {readonly Alert[]} alerts
  */
 function byPosition(alerts) {
-  return new Map(alerts.toReversed().flatMap((alert) => (alert.parameter === null ? [] : [[alert.parameter, alert]])));
+  return new Map(alerts.toReversed().flatMap((alert) => positionsOf(alert).map((position) => [position, alert])));
+}
+
+/** The positions of the parameters of which it is told. @param {Alert} alert */
+function positionsOf({ parameter, others }) {
+  return parameter === null ? [] : [parameter, ...(others ?? [])];
 }
 
 /** @param {readonly Alert[]} alerts */
@@ -268,7 +273,7 @@ function allByPosition(alerts) {
   /** @type {Map<number, Alert[]>} */
   const found = new Map();
   for (const alert of alerts) {
-    if (alert.parameter !== null) found.set(alert.parameter, [...(found.get(alert.parameter) ?? []), alert]);
+    for (const position of positionsOf(alert)) found.set(position, [...(found.get(position) ?? []), alert]);
   }
   return found;
 }

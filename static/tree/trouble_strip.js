@@ -60,7 +60,8 @@ export class TroubleStrip {
     const told = ofRun.filter(({ level }) => level !== "note").length;
     const missed = alerts.size === 0 ? 0 : Math.max(alerts.size, (run?.alerts ?? 0) - told);
     const happened = eventSummary(events, run);
-    const key = JSON.stringify([happened, [...counts], words, groups, measured, missed, notes.size, told, drifted.map(({ id, reason }) => [id, reason])]);
+    const ended = run?.status === "finished";
+    const key = JSON.stringify([happened, ended, [...counts], words, groups, measured, missed, notes.size, told, drifted.map(({ id, reason }) => [id, reason])]);
     if (key === this.key) return;
     this.key = key;
     const quiet = missed + told === 0 && drifted.length === 0 && groups.length === 0 && !TROUBLES.some((name) => count(name) > 0);
@@ -68,7 +69,7 @@ export class TroubleStrip {
     this.#replace(
       ...(missed > 0 || pressed(ALERT_WORD) ? [alertChip(missed, pressed(ALERT_WORD))] : []),
       ...(drifted.length > 0 ? [driftedChip(drifted)] : []),
-      ...(quiet ? [verdict(measured)] : []),
+      ...(quiet ? [verdict(measured, ended)] : []),
       ...shown(TROUBLES).map((name) => stateChip(name, count(name), pressed(stateWord(name)))),
       ...causeChips(groups, pressed),
       ...shown(CALM).map((name) => stateChip(name, count(name), pressed(stateWord(name)))),
@@ -146,10 +147,14 @@ function driftedChip(commands) {
   return made;
 }
 
-/** The latest sample alone is calm; what happened before is told behind it. @param {boolean} measured */
-function verdict(measured) {
+/**
+ * The latest sample alone is calm; what happened before is told behind it.
+ * @param {boolean} measured
+ * @param {boolean} ended
+ */
+function verdict(measured, ended) {
   if (!measured) return element("span", { class: "muted" }, "No sample yet");
-  return element("span", { class: "none", title: "In the latest sample" }, tick(), "No trouble now");
+  return element("span", { class: "none", title: "In the latest sample" }, tick(), ended ? "No trouble at the end" : "No trouble now");
 }
 
 /** @param {string} happened */

@@ -80,6 +80,7 @@ def test_a_finished_run_cannot_be_changed(play: Play, open_run: OpenRun, run: st
     banner = page.page.locator("#run-banner")
     expect(banner).to_contain_text("has finished")
     expect(banner).to_contain_text("stays here, until somebody deletes it")
+    expect(page.page.locator("#trouble")).to_contain_text("No trouble at the end")
     toggle = page.row("a.weight").get_by_role("checkbox")
     expect(toggle).to_have_attribute("aria-disabled", "true")
     toggle.click(force=True)

@@ -174,6 +174,7 @@ def alert(
         "detail": f"`{name}` reaches the loss only through `h.detach()` at train.py:41.",
         "where": None,
         "level": "alert",
+        "others": [],
         **changes,
     }
 

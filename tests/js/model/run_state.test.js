@@ -220,12 +220,12 @@ test("alerts and notes go by position, the first of several, and those of the wh
   const first = { parameter: 1, name: "b", since_step: 3, cause: null, detail: "first", where: null, level: "alert" };
   const ofRun = { ...first, parameter: null, name: null };
   /** @type {import("../../../static/wire.js").Alert} */
-  const note = { ...first, level: "note" };
+  const note = { ...first, level: "note", others: [3] };
   const second = { ...first, detail: "second" };
   state.setAlerts([ofRun, first, second, note]);
   assert.deepEqual([...state.alerts], [[1, first]]);
-  assert.deepEqual([...state.notes], [[1, note]]);
-  assert.deepEqual([...state.told], [[1, [first, second, note]]]);
+  assert.deepEqual([...state.notes], [[1, note], [3, note]]);
+  assert.deepEqual([...state.told], [[1, [first, second, note]], [3, [note]]]);
   assert.deepEqual(state.ofRun, [ofRun]);
 });
 

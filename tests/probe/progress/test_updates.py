@@ -189,7 +189,7 @@ def test_a_schedule_at_0_is_a_note_until_its_warm_up_has_lasted_too_long() -> No
 
 
 def test_notes_of_one_kind_are_one_for_a_group() -> None:
-    """With how many more there are."""
+    """With how many more there are, and which."""
     following = Following()
     (weight, bias) = (group["params"][0] for group in following.optimizer.param_groups)
     following.optimizer.param_groups[0]["params"] = [weight, bias]
@@ -199,6 +199,7 @@ def test_notes_of_one_kind_are_one_for_a_group() -> None:
     following.looks(PATIENCE, "nn", GOOD, GOOD)
     (note,) = following.told()
     assert str(note.detail).endswith("The same holds for 1 more.")
+    assert (note.parameter, note.others) == (0, (1,))
 
 
 def test_what_a_command_froze_is_nobodys_trouble() -> None:

@@ -114,6 +114,22 @@ def test_alerts_begin_and_end(watch: Watch) -> None:
     assert ended == ("note", f"Alert of {NAMES} ended at step 40: detached, from step 12.", [0])
 
 
+def test_what_is_told_of_further_parameters_is_of_them_too(watch: Watch) -> None:
+    """With those that come to it later, and those of which it is told no longer."""
+    one = alert(level="note", detail="`a.weight` stays.")
+    both = {**one, "others": [1]}
+    head = f"Note of {NAMES}"
+    assert alerts(watch, [], [both]) == [
+        ("note", f"{head}: detached, since step 12. `a.weight` stays.", [0, 1])
+    ]
+    assert alerts(watch, [one], [both]) == [
+        ("note", f"{head}: detached, since step 12. `a.weight` stays.", [1])
+    ]
+    assert alerts(watch, [both], [one]) == [
+        ("note", f"{head} ended at step 40: detached, from step 12.", [1])
+    ]
+
+
 def test_a_cause_that_is_told_later_is_no_new_alert(watch: Watch) -> None:
     """Of a parameter; several of the whole run differ by their cause alone."""
     assert alerts(watch, [alert(cause=None)], [alert()]) == []

@@ -84,6 +84,7 @@ def test_of_very_many_the_first_are_listed(shared_server: ServerProcess, run: st
     ("told", "sentence"),
     [
         ([alert(2)], "Index 2 is outside the parameter table of 2 rows"),
+        ([alert(others=[1, 2])], "Index 2 is outside the parameter table of 2 rows"),
         ([alert(cause="bad luck")], "alerts.0.cause: Input should be 'frozen_by_script'"),
         ([alert(since_step=-1)], "alerts.0.since_step: Input should be greater"),
         ([alert(level="shout")], "alerts.0.level: Input should be 'alert' or 'note'"),
