@@ -126,10 +126,16 @@ class TensorHooks(SiteHooks):
     carries: ClassVar[str]
     """Says how a tensor comes to the site."""
 
-    def __init__(self, name: str, gates: GatesAtSite, *, may_cut: bool = False) -> None:
-        """``may_cut``: the graph may be cut at the site, where nothing will pass."""
+    def __init__(
+        self, name: str, gates: GatesAtSite, *, may_cut: bool = False, compiled: bool = False
+    ) -> None:
+        """``may_cut``: the graph may be cut at the site, where nothing will pass.
+
+        ``compiled``: the model is, and its graph may break here: what a hook does is not compiled.
+        """
         super().__init__(name, gates)
         self._may_cut = may_cut
+        self._breaks = compiled
         self._views: list[tuple[Tensor, Node]] = []
         """Views of the forward under way, and the nodes that are hooked."""
         self._carried = False
@@ -148,7 +154,7 @@ class TensorHooks(SiteHooks):
         if rewritten:
             return f"{self._name} {REWRITTEN}"
         if self._compiled:
-            return "the model was compiled since, and compiled code takes no gates."
+            return "the model was compiled since: remove the gate, and make it again."
         if not called:
             return f"{self._name} is not {self.called}."
         if not carried:
@@ -192,11 +198,16 @@ class TensorHooks(SiteHooks):
             cut(tensor, forward_cut.leaves)
             tensor.grad_fn.register_prehook(_NodeHook(forward_cut.pass_on, 0))
 
-    def _may_gate(self) -> bool:
-        if torch.compiler.is_compiling():
-            self._compiled = True
-            return False
-        return torch.is_grad_enabled()
+    def _uncompiled(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """Return a function that breaks the graph of a compiled model where it is called."""
+        return torch.compiler.disable(function) if self._breaks else function
+
+    def _passes_by(self) -> bool:
+        """Return whether the hook that is called is being compiled, and must leave all as it is."""
+        if torch.compiler.is_compiling() and not self._breaks:
+            self._called = self._compiled = True
+            return True
+        return False
 
 
 class OutputHooks(TensorHooks):
@@ -206,12 +217,16 @@ class OutputHooks(TensorHooks):
 
     def put_on(self, module: nn.Module) -> None:
         """Register the hook behind a module's forward."""
+        self._gate_call = self._uncompiled(self._gate_output)
         hook = ModuleHook(self._after_forward)
         self._handles.append(module.register_forward_hook(hook, with_kwargs=True))
 
     def _after_forward(self, module: nn.Module, args: Any, kwargs: Any, output: Any) -> Any:
+        return None if self._passes_by() else self._gate_call(args, kwargs, output)
+
+    def _gate_output(self, args: Any, kwargs: Any, output: Any) -> Any:
         self._called = True
-        if not self._may_gate():
+        if not torch.is_grad_enabled():
             return None
         with self._gates.attempt():
             given, returned = tensors_in((args, kwargs)), tensors_in(output)
@@ -227,12 +242,16 @@ class InputHooks(TensorHooks):
 
     def put_on(self, module: nn.Module) -> None:
         """Register the hook before a module's forward."""
+        self._gate_call = self._uncompiled(self._gate_inputs)
         hook = ModuleHook(self._before_forward)
         self._handles.append(module.register_forward_pre_hook(hook, with_kwargs=True))
 
     def _before_forward(self, module: nn.Module, args: Any, kwargs: Any) -> Any:
+        return None if self._passes_by() else self._gate_call(args, kwargs)
+
+    def _gate_inputs(self, args: Any, kwargs: Any) -> Any:
         self._called = True
-        if not self._may_gate():
+        if not torch.is_grad_enabled():
             return None
         with self._gates.attempt():
             # Each by itself, so that a list that holds no gradient stays the caller's own.

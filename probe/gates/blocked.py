@@ -174,7 +174,12 @@ class BlockedParameters:
         self.before_forward = frozenset()
 
     def _leave_out(self) -> None:
-        """Keep what is blocked out of the graph of the coming forward: it costs no work then."""
+        """Keep what is blocked out of the graph of the coming forward: it costs no work then.
+
+        Not of a compiled one, which would have to be made anew for each set of them.
+        """
+        if self._runtime.compiled:
+            return
         for index in self.before_forward - self._loose - self._left_out:
             parameter = self._step.table.parameters[index]
             if parameter.requires_grad:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -20,12 +20,13 @@ def dry_run(
     *,
     check: Callable[[GateCommand], None],
     known: Sequence[str],
+    compiled: bool = False,
 ) -> dict[str, Any]:
     """Return the answer to a ``trial`` of the wire protocol; nothing is changed.
 
     ``history``: ``steps`` and, by name, ``values`` of the same length, null where a sample
     had none. ``check`` raises why the gate cannot be made. ``known``: the metrics that
-    conditions can name now.
+    conditions can name now. ``compiled``: the model is.
     """
     at_parameter = isinstance(command, GateCommand) and command.site.startswith(f"{PARAMETER}:")
     own = OWN_NAMES if at_parameter else OWN_NAMES - MOVEMENT
@@ -49,6 +50,8 @@ def dry_run(
         return answer | {"error": {"message": error.message, "column": error.column}}
     except GradgateError as error:
         return answer | {"error": {"message": str(error), "column": None}}
+    if compiled:
+        answer["notes"] += _cost_in_compiled(condition, at_parameter=at_parameter)
     unknown = condition.names - OWN_NAMES - set(known)
     if unknown:
         answer["notes"].append(
@@ -57,7 +60,21 @@ def dry_run(
         )
     if not history or not history["steps"]:
         return answer | {"missing": sorted(condition.names - {"step", "closed"})}
-    return answer | _play(condition, command.hold, history)
+    played = _play(condition, command.hold, history)
+    return answer | played | {"notes": [*answer["notes"], *played.get("notes", ())]}
+
+
+def _cost_in_compiled(condition: Condition, *, at_parameter: bool) -> Iterator[str]:
+    """Say what a gate costs in a compiled model."""
+    if at_parameter:
+        yield "the model stays compiled as it is: the gate acts where the gradient is stored."
+    else:
+        yield (
+            "the model is compiled anew, with a break of its graph at the site: the next step "
+            "takes longer, and nothing is fused across the site while the gate is there."
+        )
+    if condition.needs_norm:
+        yield "each backward waits for the norm before it goes on with compiled code."
 
 
 def _play(condition: Condition, hold: int, history: Mapping[str, Any]) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any, Protocol
 
@@ -42,6 +42,9 @@ class Labelled(Protocol):
     def has_label(self, label: str) -> bool:
         """Return whether there is a gate on it."""
 
+    def gates_labels(self) -> bool:
+        """Return whether there is a gate on any label."""
+
     def pass_label(self, tensor: Tensor, label: str) -> Tensor:
         """Return ``tensor``, or a view of it whose gradient is gated."""
 
@@ -55,6 +58,8 @@ class Attached:
 
     def __init__(self) -> None:
         self._runs: weakref.WeakSet[Labelled] = weakref.WeakSet()
+        self._break: Callable[[Any, str], Any] | None = None
+        """Breaks the graph of a compiled model at a label; None while there is no gate on one."""
 
     def add(self, run: Labelled) -> None:
         """Let labels reach a run."""
@@ -63,6 +68,11 @@ class Attached:
     def discard(self, run: Labelled) -> None:
         """Let labels reach it no longer."""
         self._runs.discard(run)
+
+    def follow_labels(self) -> None:
+        """Let compiled code, which is to be made anew, break at labels where one is gated."""
+        gated = any(run.gates_labels() for run in self._runs)
+        self._break = torch.compiler.disable(self._pass) if gated else None
 
     def is_watched(self, models: Iterable[nn.Module]) -> bool:
         """Return whether a run watches a module or a parameter of these models already."""
@@ -90,7 +100,12 @@ class Attached:
         The identity: values, and gradients while no gate on the label is closed, are those
         of ``x``. It costs next to nothing when no run is attached.
         """
-        if not self._runs or torch.compiler.is_compiling() or not torch.is_grad_enabled():
+        if torch.compiler.is_compiling():
+            return x if self._break is None else self._break(x, label)
+        return self._pass(x, label)
+
+    def _pass(self, x: Any, label: str) -> Any:
+        if not self._runs or not torch.is_grad_enabled():
             return x
         for run in [run for run in self._runs if run.has_label(label)]:
             x = map_tensors(partial(run.pass_label, label=label), x, keep=True)

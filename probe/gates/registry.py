@@ -37,6 +37,11 @@ class GateRegistry:
     def __len__(self) -> int:
         return len(self._gates)
 
+    @property
+    def is_compiled(self) -> bool:
+        """Return whether a module of the models is compiled."""
+        return self._run.wrappers.is_compiled()
+
     def get(self, number: int) -> Gate | None:
         """Return the gate of this number, or None."""
         return self._gates.get(number)

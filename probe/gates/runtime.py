@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection, Iterator, Mapping
 from functools import partial
 
@@ -10,16 +11,23 @@ from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
 from ..base.undo import whole
+from ..torch_compat.dynamo import forget_compiled_code
 from ..torch_compat.module_hooks import ModuleHook
+from ..torch_compat.recompile_limits import RecompileLimits
 from ..torch_compat.tensors import is_zero
 from .backward_hooks import LabelHooks, ParameterHooks
 from .gate import Gate
-from .labels import Owner
+from .labels import ATTACHED, Owner
 from .present_step import PresentStep
 from .reach import Reach
 from .site_gates import SiteGates
 from .sites import GatedRun, LabelSite, ParameterSite, Site
 from .spared_hooks import SparedHooks
+
+logger = logging.getLogger("gradgate")
+
+NAMED = 3
+"""Sites that a warning names, at most."""
 
 REDUCED_TWICE = (
     "open from the second of several reductions in one step on, since what was scaled before "
@@ -38,6 +46,9 @@ class GateRuntime:
         self._model_hooks: list[RemovableHandle] = []
         self.owner: Owner | None = None
         """The run that they are of, once it is attached."""
+        self._limits = RecompileLimits(self._given_up)
+        self.compiled = False
+        """Whether the models were compiled when a gate was made last."""
 
     @property
     def models(self) -> Mapping[str, nn.Module]:
@@ -48,9 +59,13 @@ class GateRuntime:
         """Let a gate act from the next forward on."""
         self._step.scale.follow(needed=True)
         self._spared.follow(needed=True)
+        self.compiled = self._run.wrappers.is_compiled()
         site = self._sites.setdefault(gate.site, SiteGates(gate.site, self._step))
         with whole([partial(self.discard, gate)]):
+            before = site.hooks
             site.add(gate, self._run)
+            if site.hooks is not before:
+                self._compile_anew(gate.site)
             if not self._model_hooks:
                 for model in self._run.models.values():
                     hook = ModuleHook(self._forward_ended)
@@ -59,7 +74,11 @@ class GateRuntime:
 
     def discard(self, gate: Gate) -> None:
         """Let a gate act no longer."""
-        self._sites[gate.site].discard(gate)
+        site = self._sites[gate.site]
+        before = site.hooks
+        site.discard(gate)
+        if site.hooks is not before:
+            self._compile_anew(gate.site)
         if not self.gates():
             self._leave_models()
 
@@ -68,7 +87,9 @@ class GateRuntime:
         self._leave_models()
         for site in self._sites.values():
             with self._step.guard:
-                site.remove()
+                if site.hooks is not None:
+                    site.remove()
+                    self._compile_anew(site.site)
         self._sites.clear()
 
     def gates(self) -> list[Gate]:
@@ -78,6 +99,10 @@ class GateRuntime:
     def closed_gates(self) -> list[Gate]:
         """Return those that were closed in the present step so far."""
         return [gate for gate in self.gates() if gate.arrivals.closed_now]
+
+    def gates_labels(self) -> bool:
+        """Return whether there is a gate on any label."""
+        return any(isinstance(site.hooks, LabelHooks) for site in self._sites.values())
 
     def has_label(self, label: str) -> bool:
         """Return whether there is a gate on a label."""
@@ -209,9 +234,35 @@ class GateRuntime:
             with self._step.guard:
                 site.find_rewrites()
 
+    def _compile_anew(self, site: Site) -> None:
+        """Let a compiled model be compiled again, with a break of its graph at a site or without.
+
+        Compiled code asks neither for new hooks nor for such as are gone.
+        """
+        if site.in_forward and (self.compiled or self._run.wrappers.is_compiled()):
+            forget_compiled_code()
+            ATTACHED.follow_labels()
+            self._limits.follow(needed=any(map(_breaks_graph, self._sites.values())))
+
+    def _given_up(self, function: str) -> None:
+        """Say that code between the sites of gates is compiled no more."""
+        sites = [site.site.text for site in self._sites.values() if _breaks_graph(site)]
+        logger.warning(
+            "gradgate: torch.compile gives %s up and runs it eagerly from here on, since it would "
+            "have to compile more versions of it than torch._dynamo.config.recompile_limit: the "
+            "graph breaks at the gates on %s. Remove some of them, or raise the limit.",
+            function,
+            ", ".join(sites[:NAMED]) + (f" and {len(sites) - NAMED} more" * (len(sites) > NAMED)),
+        )
+
     def _leave_models(self) -> None:
         self._step.scale.follow(needed=False)
         self._spared.follow(needed=False)
         for hook in self._model_hooks:
             hook.remove()
         self._model_hooks.clear()
+
+
+def _breaks_graph(site: SiteGates) -> bool:
+    """Return whether a compiled model breaks its graph at a site: there are hooks that it calls."""
+    return site.site.in_forward and site.hooks is not None

@@ -58,6 +58,8 @@ class Site(ABC):
     noun: ClassVar[str]
     """What the name is the name of."""
     may_be_nameless: ClassVar[bool] = False
+    in_forward: ClassVar[bool] = True
+    """Its hooks are called in the forward, and so break the graph of a compiled model."""
 
     @property
     def text(self) -> str:
@@ -90,6 +92,7 @@ class ParameterSite(Site):
 
     kind: ClassVar[str] = PARAMETER
     noun: ClassVar[str] = "parameter"
+    in_forward: ClassVar[bool] = False
 
     def check(self, run: GatedRun, may_be_frozen: Collection[int]) -> None:
         """Raise why the parameter cannot be gated."""
@@ -135,7 +138,8 @@ class OutputSite(_ModuleSite):
     def put_hooks(self, gates: GatesAtSite, run: GatedRun) -> SiteHooks:
         """Put a hook behind the module's forward."""
         # The clock of the backward is on what a model returns.
-        hooks = OutputHooks(self.name, gates, may_cut=self.name not in run.models)
+        may_cut, compiled = self.name not in run.models, run.wrappers.is_compiled()
+        hooks = OutputHooks(self.name, gates, may_cut=may_cut, compiled=compiled)
         hooks.put_on(module_paths(run.models)[self.name])
         return hooks
 
@@ -147,7 +151,7 @@ class InputSite(_ModuleSite):
 
     def put_hooks(self, gates: GatesAtSite, run: GatedRun) -> SiteHooks:
         """Put a hook before the module's forward."""
-        hooks = InputHooks(self.name, gates)
+        hooks = InputHooks(self.name, gates, compiled=run.wrappers.is_compiled())
         hooks.put_on(module_paths(run.models)[self.name])
         return hooks
 
@@ -196,10 +200,10 @@ def check_site(site: Site, run: GatedRun, may_be_frozen: Collection[int]) -> Non
     refused = gate_refusal(run.models, names, run.wrappers)
     if refused is not None:
         raise CommandError(refused)
-    if run.wrappers.is_compiled():
+    if site.in_forward and run.wrappers.is_compiled() and not run.wrappers.breaks_graphs():
         raise CommandError(
-            "this model is compiled, and compiled code takes no hooks; gate a run whose "
-            "model is not compiled, or freeze instead."
+            "this model is compiled with fullgraph=True, so its graph cannot be broken at the "
+            "site; compile it without, gate a parameter, or freeze instead."
         )
     if any(isinstance(optimizer, LBFGS) for optimizer in run.optimizers):
         raise CommandError(

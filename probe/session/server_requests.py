@@ -86,4 +86,10 @@ class ServerRequests:
 
     def _try(self, command: Command, history: Mapping[str, Any] | None) -> dict[str, Any]:
         known = sorted(self._measurement.metrics.latest)
-        return dry_run(command, history, check=self._gates.check, known=known)
+        return dry_run(
+            command,
+            history,
+            check=self._gates.check,
+            known=known,
+            compiled=self._gates.is_compiled,
+        )

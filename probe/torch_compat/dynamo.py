@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable
+from inspect import getclosurevars
 from typing import Any
 
 import torch
@@ -37,7 +38,7 @@ def is_compiled(modules: Iterable[nn.Module], wrappers: Iterable[nn.Module] | No
         return False
     ours = {id(module): module for module in modules}
     # By ``module.compile()``, since 2.2.
-    if any(getattr(m, "_compiled_call_impl", None) is not None for m in ours.values()):
+    if any(_compiled_call(m) is not None for m in ours.values()):
         return True
     kind = optimized_module()
     if kind is None:
@@ -48,6 +49,40 @@ def is_compiled(modules: Iterable[nn.Module], wrappers: Iterable[nn.Module] | No
     # model, not the other way round.
     found = living(kind) if wrappers is None else wrappers
     return any(id(m) in ours for w in found if isinstance(w, kind) for m in w.modules())
+
+
+def breaks_graphs(modules: Iterable[nn.Module], wrappers: Iterable[nn.Module]) -> bool:
+    """Return whether all that compiles these modules breaks its graph at what it cannot trace.
+
+    With ``fullgraph=True`` it raises there. Where that cannot be seen (``fullgraph`` of
+    ``OptimizedModule.dynamo_ctx``, or of what ``module.compile()`` keeps in a closure; seen in
+    torch 2.13 to 2.15), it counts as if it did.
+    """
+    ours = {id(module): module for module in modules}
+    kind = optimized_module()
+    contexts = [_context_of(m) for m in ours.values() if _compiled_call(m) is not None]
+    for wrapper in {id(w): w for w in (*wrappers, *ours.values())}.values():
+        of_compile = kind is not None and isinstance(wrapper, kind)
+        if of_compile and any(id(m) in ours for m in wrapper.modules()):
+            contexts.append(getattr(wrapper, "dynamo_ctx", None))
+    return all(_breaks(context) for context in contexts)
+
+
+def _breaks(context: object) -> bool:
+    raises = getattr(context, "fullgraph", True) or getattr(context, "error_on_graph_break", False)
+    return not raises
+
+
+def _compiled_call(module: nn.Module) -> Any:
+    return getattr(module, "_compiled_call_impl", None)
+
+
+def _context_of(module: nn.Module) -> object:
+    """Return what ``module.compile()`` has compiled a module's call by, or None."""
+    try:
+        return getclosurevars(_compiled_call(module)).nonlocals.get("self")
+    except TypeError:
+        return None
 
 
 def has_compiled_code() -> bool:

@@ -10,7 +10,7 @@ registrations tells of every wrapper, since both kinds register what they wrap
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 
 from torch import Tensor, nn
@@ -20,7 +20,7 @@ from torch.utils.hooks import RemovableHandle
 
 from ..base.retry import consistently
 from .ddp import parameters_of
-from .dynamo import is_compiled, optimized_module
+from .dynamo import breaks_graphs, is_compiled, optimized_module
 from .heap import living
 from .process_group import in_process_group
 
@@ -49,6 +49,10 @@ class Wrappers:
         """Return whether a module of the models is compiled, or wrapped in a compiled one."""
         return consistently(self._look)
 
+    def breaks_graphs(self) -> bool:
+        """Return whether no module of the models is compiled with ``fullgraph=True``."""
+        return consistently(self._look_for_breaks)
+
     def reducing(self, parameters: Iterable[Tensor]) -> list[DistributedDataParallel]:
         """Return every ``DistributedDataParallel`` in this process that holds one of them.
 
@@ -66,8 +70,13 @@ class Wrappers:
         ]
 
     def _look(self) -> bool:
-        modules = (module for model in self._models.values() for module in model.modules())
-        return is_compiled(modules, self._registry.alive())
+        return is_compiled(self._modules(), self._registry.alive())
+
+    def _look_for_breaks(self) -> bool:
+        return breaks_graphs(self._modules(), self._registry.alive())
+
+    def _modules(self) -> Iterator[nn.Module]:
+        return (module for model in self._models.values() for module in model.modules())
 
     def remove(self) -> None:
         """Watch no longer. Idempotent."""

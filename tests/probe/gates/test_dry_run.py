@@ -88,3 +88,19 @@ def test_a_dry_run_over_gaps() -> None:
     assert tried("norm > 2", history, hold=2)["closed"] == [1, 3, 4, 5]
     assert tried("norm > 2 and not closed", history)["closed"] == [1, 3, 5]
     assert tried("loss == 1 and not closed", history)["closed"] == [1, 4]
+
+
+@pytest.mark.parametrize("history", [None, {"steps": [1, 2], "values": {"norm": [1.0, 3.0]}}])
+def test_what_a_gate_costs_in_a_compiled_model_is_said(history: dict[str, Any] | None) -> None:
+    """A break of the graph at its site, and a wait for the norm where the condition asks for it."""
+
+    def notes(site: str, when: str, *, compiled: bool) -> str:
+        asked = gating.command(site, when=when)
+        told = dry_run(asked, history, check=lambda _: None, known=[], compiled=compiled)
+        return " ".join(told["notes"])
+
+    assert "break of its graph" in notes("output:x", "step > 3", compiled=True)
+    assert "waits for the norm" not in notes("output:x", "step > 3", compiled=True)
+    assert "waits for the norm" in notes("site:x", "norm > 3", compiled=True)
+    assert "stays compiled as it is" in notes("param:x", "step > 3", compiled=True)
+    assert notes("output:x", "norm > 3", compiled=False) == ""

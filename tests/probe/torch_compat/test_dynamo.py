@@ -52,6 +52,28 @@ def test_a_wrapper_is_found_on_the_heap_where_none_are_given(compiled: Any) -> N
     assert not dynamo.is_compiled([nn.Linear(2, 2)])
 
 
+@pytest.mark.parametrize("whole", [False, True])
+@pytest.mark.parametrize("in_place", [False, True])
+def test_whether_a_graph_may_break_is_known(whole: bool, in_place: bool) -> None:
+    """Of what compiles a module by itself, and of what was made of it; others do not count."""
+    module: Any = nn.Sequential(nn.Linear(2, 2))
+    wrappers: list[Any] = []
+    if in_place:
+        module[0].compile(backend="eager", fullgraph=whole)
+    else:
+        wrappers.append(torch.compile(module, backend="eager", fullgraph=whole))
+    assert dynamo.breaks_graphs(module.modules(), wrappers) is not whole
+    assert dynamo.breaks_graphs([nn.Linear(2, 2)], wrappers)
+
+
+def test_where_it_cannot_be_seen_a_graph_counts_as_whole(compiled: Any) -> None:
+    """A break would raise in the midst of training."""
+    inside = next(iter(compiled.children()))
+    assert dynamo.breaks_graphs([inside], [compiled])
+    object.__setattr__(compiled, "dynamo_ctx", object())
+    assert not dynamo.breaks_graphs([inside], [compiled])
+
+
 @pytest.mark.usefixtures("compiled")
 def test_without_the_wrappers_class_anything_compiled_counts(
     monkeypatch: pytest.MonkeyPatch,
