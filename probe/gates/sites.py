@@ -23,6 +23,7 @@ from ..model.modules import module_paths
 from ..model.table import ParameterTable
 from ..torch_compat.module_hooks import takes_hooks
 from ..torch_compat.parts import GATING
+from ..torch_compat.process_group import in_process_group
 from ..torch_compat.requirements import require_for
 from ..torch_compat.wrappers import Wrappers
 from .backward_hooks import (
@@ -200,14 +201,26 @@ def check_site(site: Site, run: GatedRun, may_be_frozen: Collection[int]) -> Non
     refused = gate_refusal(run.models, names, run.wrappers)
     if refused is not None:
         raise CommandError(refused)
-    if site.in_forward and run.wrappers.is_compiled() and not run.wrappers.breaks_graphs():
-        raise CommandError(
-            "this model is compiled with fullgraph=True, so its graph cannot be broken at the "
-            "site; compile it without, gate a parameter, or freeze instead."
-        )
+    if site.in_forward and run.wrappers.is_compiled():
+        _check_compiled(run.wrappers)
     if any(isinstance(optimizer, LBFGS) for optimizer in run.optimizers):
         raise CommandError(
             "LBFGS moves parameters along past directions even without a gradient, so a "
             "gate would not keep it away; use another optimizer."
         )
     site.check(run, may_be_frozen)
+
+
+def _check_compiled(wrappers: Wrappers) -> None:
+    """Raise why the graph of a compiled model cannot be broken at a site."""
+    if not wrappers.breaks_graphs():
+        raise CommandError(
+            "this model is compiled with fullgraph=True, so its graph cannot be broken at the "
+            "site; compile it without, gate a parameter, or freeze instead."
+        )
+    if in_process_group():
+        raise CommandError(
+            "this model is compiled, and in a job of several processes its graph is split for the "
+            "reduction of gradients, which a gate in it was never tried with; gate a parameter, or "
+            "freeze instead."
+        )

@@ -99,6 +99,17 @@ def test_a_frozen_parameter_may_be_gated_where_its_gate_was_made_before() -> Non
             registry.check(gating.command("param:head.bias"))
 
 
+@pytest.mark.usefixtures("alone")
+def test_a_compiled_model_of_a_distributed_job_has_no_gates_in_its_forward() -> None:
+    """Its graph is split for the reduction of gradients."""
+    model = torch.nn.parallel.DistributedDataParallel(Branched())
+    model.module.compile(backend="eager")
+    with gating.attached(model) as run:
+        with pytest.raises(probe.CommandError, match="its graph is split"):
+            run.gate("output:module.encoder")
+        assert run.gates() == []
+
+
 @pytest.mark.filterwarnings("ignore:.*(deprecated|not supported in Python 3.14).*")
 @pytest.mark.parametrize("kind", ["output", "input"])
 def test_a_module_of_torchscript_is_refused(kind: str) -> None:
