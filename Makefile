@@ -82,7 +82,7 @@ lint: $(VENV)/.installed-test
 	$(BIN)/ruff format --check .
 
 types: $(VENV)/.installed-test
-	$(BIN)/mypy probe server benchmarks
+	$(BIN)/mypy probe server pytest_plugin benchmarks
 
 types-js: node_modules/.package-lock.json
 	$(BIN)/node tools/wire_types.js --check

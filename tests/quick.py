@@ -16,6 +16,7 @@ CHECKOUT = Path(__file__).parents[1]
 ALWAYS = ("tests/packaging/test_imports.py", "tests/mutants/test_lists.py")
 """Cheap, and true of every change."""
 ROUTES = {
+    "pytest_plugin": "tests/pytest_plugin",
     "docs": "tests/docs",
     "templates": "tests/server/web/test_pages.py",
     "README.md": "tests/docs",

@@ -26,6 +26,11 @@ BATCHED = (
     "many gradients arrive as one; give a condition without it."
 )
 
+ON_META = (
+    "open, because the condition needs the norm, and on the meta device a gradient has none; give "
+    "the model numbers, as by to_empty() or load_state_dict(..., assign=True)."
+)
+
 CAPTURED = (
     "open, because the condition needs the norm, and while a CUDA graph is captured nothing can be "
     "read from the device; give a condition without it."
@@ -118,12 +123,12 @@ class SiteGates:
         step = self._step
         scale = step.scale.tensor()
         value = value_of(grad)
-        captured = capturing()
-        if (value is None or captured) and gate.decider.condition.needs_norm:
+        unread = _why_unread(grad, value)
+        if unread is not None and gate.decider.condition.needs_norm:
             gate.arrivals.record(closed=False)
-            gate.arrivals.record_bypass(CAPTURED if captured else BATCHED)
+            gate.arrivals.record_bypass(unread)
             return grad
-        is_measured = step.measurement.schedule.sampling and not captured
+        is_measured = step.measurement.schedule.sampling and unread is None
         measured = None if value is None or not is_measured else norm_of(value, scale)
 
         # A reduced gradient is alike on all ranks, or each has a part of it; of any other each
@@ -147,3 +152,12 @@ class SiteGates:
         if not closed:
             return grad
         return gate.action.pass_on(grad, scale, whole)
+
+
+def _why_unread(grad: Tensor, value: Tensor | None) -> str | None:
+    """Say why nobody can read how large a gradient is, or return None; ``value``: one that can."""
+    if capturing():
+        return CAPTURED
+    if grad.is_meta:
+        return ON_META
+    return BATCHED if value is None else None

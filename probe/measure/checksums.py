@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from ..torch_compat.tensors import inner_tensors
+from ..torch_compat.tensors import dense_tensors
 from .stacks import Stacks
 
 ROW = 2**14
@@ -75,22 +75,28 @@ class Checksums:
 
 
 def checksums(parameters: Sequence[Tensor]) -> list[int]:
-    """Return the checksum of each, 0 of one without elements; waits for their devices.
+    """Return the checksum of each, 0 of one without numbers; waits for their devices.
 
     Of a sharded parameter it is that of this rank's own part.
     """
     sums = [0] * len(parameters)
-    groups: dict[tuple[torch.device, torch.dtype], list[tuple[int, Tensor]]] = {}
+    groups: dict[tuple[torch.device, torch.dtype], list[tuple[int, int, Tensor]]] = {}
     for position, parameter in enumerate(parameters):
-        for held in inner_tensors(parameter.detach()):
+        for part, held in enumerate(dense_tensors(parameter.detach())):
             if held.numel():
-                groups.setdefault((held.device, held.dtype), []).append((position, held))
+                groups.setdefault((held.device, held.dtype), []).append((position, part, held))
     taking = Checksums()
     for group in groups.values():
-        taken = taking.take([held for _, held in group]).tolist()
-        for (position, _), value in zip(group, taken, strict=True):
-            sums[position] += value
+        taken = taking.take([held for *_, held in group]).tolist()
+        for (position, part, _), value in zip(group, taken, strict=True):
+            # By an odd factor of its own, so that changes of several parts do not cancel out.
+            sums[position] = _wrapped(sums[position] + (2 * part + 1) * value)
     return sums
+
+
+def _wrapped(value: int) -> int:
+    """Return an integer as one of 64 bits holds it."""
+    return (value + 2**63) % 2**64 - 2**63
 
 
 def _words(rows: Tensor) -> Tensor:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable
 
+import torch
 from torch import Tensor
 
 from ..base.guard import Guard
@@ -99,6 +100,14 @@ class Looks:
     def _fresh_grads(self, held: Collection[int]) -> Iterable[tuple[int, Tensor]]:
         for index in self._share:
             grad = self._table.parameters[index].grad if index in held else None
-            # Part of a sharded gradient says nothing of whole columns, nor a sparse one of rows.
-            if type(grad) is Tensor and not grad.is_sparse and self._is_new(index, grad):
+            if grad is not None and _has_rows(grad) and self._is_new(index, grad):
                 yield index, grad
+
+
+def _has_rows(grad: Tensor) -> bool:
+    """Return whether rows and columns of a gradient can be read.
+
+    Part of a sharded one says nothing of whole columns, a sparse one nothing of rows, and on the
+    meta device there is nothing to read.
+    """
+    return type(grad) is Tensor and grad.layout is torch.strided and not grad.is_meta

@@ -297,9 +297,12 @@ class Sampler:
             states[index] = present if fresh else stale
             dense = grad if type(grad) is Tensor and not grad.is_sparse else local_part(grad)
             shape = dense.shape
-            if 0 in shape:
-                # No element at all is all zeros; a shard without any says nothing of the rest.
-                if fresh and (dense is grad or grad.is_sparse):
+            if 0 in shape or dense.is_meta:
+                # No element at all is all zeros; a shard without any says nothing of the rest,
+                # and on the meta device there is nothing to read.
+                if dense.is_meta:
+                    states[index] = State.UNMEASURED
+                elif fresh and (dense is grad or grad.is_sparse):
                     states[index] = zero
                 continue
             if fresh and not applied and self._released.is_zeroed(index, dense):

@@ -24,7 +24,8 @@ class TotalNorm:
         held = [each for each in parameters if not is_uninitialized(each) and each.numel()]
         self._parameters = held
         self._alike = len({(each.dtype, each.device) for each in held}) == 1 and all(
-            type(each) is nn.Parameter and each.layout is torch.strided for each in held
+            type(each) is nn.Parameter and each.layout is torch.strided and not each.is_meta
+            for each in held
         )
         """Whether all gradients can go into one call, unless one of them is sparse."""
         self._stacks: Stacks | None = None
@@ -62,6 +63,6 @@ def _groups(grads: Sequence[Tensor]) -> list[list[Tensor]]:
     groups: dict[tuple[torch.device, torch.dtype], list[Tensor]] = {}
     for grad in grads:
         dense = local_part(grad)
-        if dense.numel() and not wraps_others(dense):
+        if dense.numel() and not dense.is_meta and not wraps_others(dense):
             groups.setdefault((dense.device, dense.dtype), []).append(dense)
     return list(groups.values())

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NoReturn
 
 from torch import nn
 
 from ..base.errors import GradgateError, TargetError
 from ..live.alerts import Alert
+from ..live.expected import NOTHING, Expected
 from ..measure.checksums import checksums
 from ..measure.local_part import unreadable
 from ..session.attach import attach
@@ -74,13 +75,14 @@ class ParameterVerdict:
 class Check:
     """Follows a script for some steps; a :class:`Follower`.
 
-    Everything that requires a gradient is expected to train, or what ``expect`` names. Steps are
+    Everything that requires a gradient is expected to train, or what ``expect`` says. Steps are
     traced ever more rarely: what holds in the first alone, as zeros of an adapter that begins
     with zeros do, is no finding.
     """
 
-    steps: int
-    expect: tuple[str, ...] = ()
+    steps: int | None
+    """None: the script ends by itself, and is told of its own mistakes by an error."""
+    expect: Expected = NOTHING
     give_up: Callable[[], NoReturn] | None = None
     """Called in place of the next stop where the script has caught so many."""
     watched: list[Watched] = field(default_factory=list)
@@ -96,6 +98,7 @@ class Check:
 
     def attach(self, found: Found) -> Run | None:
         """Attach without a server, and look at every step."""
+        expected = replace(self.expect, trains=self.expect.trains or _trainable(found.models))
         try:
             run = attach(
                 found.given,
@@ -103,10 +106,12 @@ class Check:
                 server=False,
                 every=1,
                 budget=1.0,
-                expect=self.expect or _trainable(found.models),
+                expect=expected,
                 totals=False,
             )
         except (GradgateError, ValueError) as error:
+            if self.steps is None:
+                raise
             self.problem = str(error)
             self.misused = isinstance(error, TargetError)
             self._stop()
@@ -130,7 +135,7 @@ class Check:
         watched.step = step
         if step & (step - 1) == 0:
             run.explain()
-        if sum(each.step for each in self.watched) >= self.steps:
+        if self.steps is not None and sum(each.step for each in self.watched) >= self.steps:
             self._stop()
 
     def end(self, run: Run, *, failed: bool) -> None:
@@ -180,7 +185,7 @@ class Check:
             model.register_forward_pre_hook(lambda *_: self._forward_begins(watched))
 
     def _forward_begins(self, watched: Watched) -> None:
-        if not job_of(watched.run).state.in_own_process():
+        if self.steps is None or not job_of(watched.run).state.in_own_process():
             return
         watched.forwards += 1
         if watched.forwards > max(MOST_FORWARDS, 10 * self.steps):

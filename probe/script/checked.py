@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from ..base.errors import ExpectationError
+from ..live.expected import Expected
 from .check import Check, Enough
 from .children import Children
 from .ending import Ending
@@ -27,7 +28,7 @@ class CheckedProgram:
         self._script = program.prepare()
         self._file = file.absolute()
         self._started = time.time()
-        self._check = Check(steps, expect, give_up=self._give_up)
+        self._check = Check(steps, Expected(expect), give_up=self._give_up)
         self._watch = Watch(self._check)
         self._children = Children()
 

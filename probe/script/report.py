@@ -93,7 +93,7 @@ def report(
         check.problem,
         check.misused,
         watch.lack,
-        check.steps,
+        check.steps or 0,
         sum(each.step for each in check.watched),
         check.never_steps,
         [

@@ -13,7 +13,10 @@ import torch
 from torch import nn
 from torch.nn.modules.module import register_module_forward_pre_hook
 from torch.optim import Optimizer
-from torch.optim.optimizer import register_optimizer_step_pre_hook
+from torch.optim.optimizer import (
+    register_optimizer_step_post_hook,
+    register_optimizer_step_pre_hook,
+)
 from torch.utils.hooks import RemovableHandle
 
 from ..gates.labels import ATTACHED
@@ -46,8 +49,8 @@ class Watch:
     """Attaches at the first forward that has gradients switched on, once an optimizer is there.
 
     By then the others that belong to it are mostly there, and the model is wrapped. Where no
-    module holds what it trains, it looks once more at the first step. What is made later has a run
-    of its own; a new optimizer for a model that has one ends that one. A run that the script
+    module holds what it trains, it looks once more after the first step. What is made later has a
+    run of its own; a new optimizer for a model that has one ends that one. A run that the script
     itself makes is left as it is.
 
     Only the process that made it is watched: not workers of a loader, nor what the script spawns.
@@ -77,12 +80,16 @@ class Watch:
         )
         for each in self._making:
             each.start()
-        self._steps = register_optimizer_step_pre_hook(self._step_begins)
+        self._steps = (
+            register_optimizer_step_pre_hook(self._step_begins),
+            register_optimizer_step_post_hook(self._step_ended),
+        )
         self._forwards: RemovableHandle | None = None
 
     def stop(self, *, failed: bool) -> None:
         """Notice nothing any more, and end every run; ``failed``: the script raised. Idempotent."""
-        self._steps.remove()
+        for handle in self._steps:
+            handle.remove()
         self._listen_to_forwards(False)
         for each in self._making:
             each.stop()
@@ -161,7 +168,10 @@ class Watch:
             return
         if optimizer not in self._known:
             self._made(optimizer)  # of a copy no __init__ was called
-        if self._pending and not inside_backward():
+
+    def _step_ended(self, *_: Any) -> None:
+        # Not before the step: its gradients would be taken for those of an earlier one.
+        if self._watching and self._pending and not inside_backward():
             self._look(last=True)
 
     def _look(self, *, last: bool) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from collections.abc import Mapping, Sequence
@@ -15,6 +16,8 @@ from ..link.address import ingest_url
 from ..live.expected import Expected, patterns
 from ..model.inner_optimizers import parts
 from ..torch_compat.module_hooks import takes_hooks
+
+logger = logging.getLogger("gradgate")
 
 NAME_CHARACTERS = 512
 DEFAULT_SERVER = "http://127.0.0.1:8765"
@@ -45,6 +48,25 @@ def require_hooks(models: Mapping[str, nn.Module]) -> None:
                 f"{what} is TorchScript, which takes no hooks, so its forwards cannot be followed; "
                 "attach to the module that it was made of, before torch.jit.script."
             )
+
+
+def warn_of_nothing_to_watch(models: Mapping[str, nn.Module]) -> None:
+    """Log a warning where there is no parameter, or some have no numbers yet."""
+    parameters = [each for model in models.values() for each in model.parameters()]
+    if not parameters:
+        logger.warning(
+            "gradgate: the model has no parameters, so there is no gradient to watch; "
+            "attach after its layers are made."
+        )
+    empty = sum(each.is_meta for each in parameters)
+    if empty:
+        logger.warning(
+            "gradgate: %d of the model's %d parameters are on the meta device, where they have no "
+            "numbers, and are not measured; attach after they have some, as by to_empty() or "
+            "load_state_dict(..., assign=True). Those that take their place are watched.",
+            empty,
+            len(parameters),
+        )
 
 
 def checked_optimizers(optimizer: object) -> list[Optimizer]:

@@ -25,6 +25,7 @@ from .arguments import (
     checked_server,
     require_hooks,
     script_name,
+    warn_of_nothing_to_watch,
 )
 from .run import Run
 from .wiring import make_job
@@ -105,11 +106,7 @@ def attach(
         )
     if not 0 < budget <= 1:
         raise ValueError(f"budget={budget!r}: give a share of the step time above 0, at most 1.")
-    if not any(True for each in models.values() for _ in each.parameters()):
-        logger.warning(
-            "gradgate: the model has no parameters, so there is no gradient to watch; "
-            "attach after its layers are made."
-        )
+    warn_of_nothing_to_watch(models)
     lacking = missing_parts()
     if lacking is not None:
         logger.warning("gradgate: %s", lacking)

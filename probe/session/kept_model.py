@@ -56,7 +56,8 @@ class KeptModels:
                 put_back()
         self._tensors.put_back()
         for tensor, gradient in self._gradients.values():
-            tensor.grad = gradient
+            if tensor.grad is not gradient:
+                tensor.grad = gradient
         self._put_back_generators()
 
     def _take_gradients(self, tensors: Iterable[Tensor]) -> None:
@@ -65,7 +66,17 @@ class KeptModels:
                 self._gradients[id(tensor)] = tensor, tensor.grad
                 if tensor.grad is not None:
                     self._tensors.add([tensor.grad])
-                    tensor.grad = None
+                    if _can_be_assigned(tensor, tensor.grad):
+                        tensor.grad = None
+
+
+def _can_be_assigned(tensor: Tensor, gradient: Tensor) -> bool:
+    """Return whether torch lets a gradient be put back, once it has been taken away.
+
+    Of another layout than its tensor, as a dense one of a weight in CSR, it can be written by a
+    backward only: such a gradient stays, and its bits are kept.
+    """
+    return gradient.layout is tensor.layout or gradient.is_sparse
 
 
 class KeptModule:

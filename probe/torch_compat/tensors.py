@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import torch
 from torch import Tensor
 from torch.autograd import forward_ad
 
@@ -147,6 +148,27 @@ def inner_tensors(tensor: Tensor) -> list[Tensor]:
     inside = [] if flatten is None else [getattr(tensor, name) for name in flatten()[0]]
     held = [each for each in inside if isinstance(each, Tensor)]  # a DTensor lists its mesh, too
     return [plain for each in held for plain in inner_tensors(each)]
+
+
+def dense_tensors(tensor: Tensor) -> list[Tensor]:
+    """Return the dense tensors with all of a tensor's numbers: of a sparse one its indices, too.
+
+    None of what is on the meta device, which has no numbers.
+    """
+    return [dense for plain in inner_tensors(tensor) for dense in _dense(plain)]
+
+
+def _dense(plain: Tensor) -> list[Tensor]:
+    if plain.is_meta:
+        return []
+    if plain.layout is torch.sparse_coo:
+        plain = plain.coalesce()
+        return [plain.indices(), plain.values()]
+    if plain.layout in (torch.sparse_csr, torch.sparse_bsr):
+        return [plain.crow_indices(), plain.col_indices(), plain.values()]
+    if plain.layout in (torch.sparse_csc, torch.sparse_bsc):
+        return [plain.ccol_indices(), plain.row_indices(), plain.values()]
+    return [plain]
 
 
 def set_requires_grad(tensor: Tensor, flag: bool) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "architecture.md"
-SIDES = ("probe", "server", "static", "templates")
+SIDES = ("probe", "pytest_plugin", "server", "static", "templates")
 ENDINGS = {".py", ".js", ".ts", ".css", ".html"}
 
 

@@ -123,7 +123,7 @@ class Recorder:
             return Figure("frozen", math.nan, parameter.numel())
         if grad is None:
             return Figure("absent", math.nan, parameter.numel())
-        dense = _dense(grad).double() / scale
+        dense = _wide(_dense(grad)) / scale
         # fully_shard puts gradients in place itself: no backward ever comes to a shard.
         written = parameter in self._written or grad is not self._spent.get(parameter)
         return Figure(_state(dense, written), float(dense.norm()), dense.numel())
@@ -165,3 +165,7 @@ def _state(grad: Tensor, written: bool) -> str:
     if not bool(grad.isfinite().all()):
         return "nonfinite"
     return "present" if bool(grad.any()) else "zero"
+
+
+def _wide(dense: Tensor) -> Tensor:
+    return dense.to(torch.complex128 if dense.is_complex() else torch.float64)

@@ -65,6 +65,8 @@ class Row:
     """Of these the steps whose end nothing shows until their gradients are dropped."""
     sharded: bool = False
     """Of several processes each has a part of every parameter."""
+    untrained: frozenset[str] = frozenset()
+    """Parameters that no optimizer has."""
     thaws_first: bool = False
     """The script froze the target itself: it is thawed, then frozen again."""
     differs_eagerly: bool = False

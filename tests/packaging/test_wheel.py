@@ -10,7 +10,7 @@ import zipfile
 from pathlib import Path
 
 CHECKOUT = Path(__file__).parents[2]
-PARTS = ("docs/causes", "probe", "server", "static", "templates")
+PARTS = ("docs/causes", "probe", "pytest_plugin", "server", "static", "templates")
 
 
 def foreign() -> dict[str, str]:

@@ -21,11 +21,11 @@ def check_lines(report: CheckReport) -> Iterator[str]:
     new = [each for each in groups if each.first.level == "error" and not each.accepted]
     for group in new:
         yield ""
-        yield from _group_lines(group, report.folder)
+        yield from group_lines(group, report.folder)
     notes = [each for each in groups if each.first.level == "note"]
     for group in notes:
         yield ""
-        yield from _group_lines(group, report.folder, "note: ")
+        yield from group_lines(group, report.folder, "note: ")
     rest = [each for each in groups if each.first.level == "untrained"]
     if rest:
         yield ""
@@ -76,7 +76,8 @@ def _share_lines(parameters: Sequence[CheckedParameter]) -> Iterator[str]:
         yield f"  {'never moved':15}{listed(still, len(still), _NAMED)}"
 
 
-def _group_lines(group: Group, folder: str, mark: str = "") -> Iterator[str]:
+def group_lines(group: Group, folder: str, mark: str = "") -> Iterator[str]:
+    """Yield what is wrong, where and with which line of code; `mark` stands before it."""
     first = group.first
     yield mark + _head(group, folder)
     yield f"{_INDENT}{first.detail}"

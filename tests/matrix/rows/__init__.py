@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import amp, changing, compiled, loops, modules, optimizers
+from . import amp, changing, compiled, loops, modules, optimizers, unusual
 
 ROWS = (
     *optimizers.ROWS,
@@ -11,4 +11,5 @@ ROWS = (
     *modules.ROWS,
     *compiled.ROWS,
     *changing.ROWS,
+    *unusual.ROWS,
 )

@@ -23,6 +23,30 @@ def test_a_checksum_sees_single_bits_permutations_and_opposite_changes(dtype: to
     assert checksums([bits]) != checksums([torch.view_as_real(data) if dtype.is_complex else data])
 
 
+@pytest.mark.parametrize("layout", ["coo", "csr", "csc", "bsr", "bsc"])
+@pytest.mark.filterwarnings("ignore:Sparse .* tensor support is in beta state")
+def test_a_checksum_sees_values_and_places_of_a_sparse_tensor(layout: str) -> None:
+    """Of each layout that torch has, and of several numbers at one place as of their sum."""
+
+    def sparse(*values: float) -> torch.Tensor:
+        dense = torch.tensor(values).reshape(2, 2)
+        block = ((1, 1),) if layout.startswith("b") else ()
+        name = "to_sparse" if layout == "coo" else f"to_sparse_{layout}"
+        made: torch.Tensor = getattr(dense, name)(*block)
+        return made
+
+    sums = [checksums([each])[0] for each in (sparse(1, 0, 0, 2), sparse(1, 0, 0, 2))]
+    assert sums[0] == sums[1]
+    others = (sparse(1, 0, 0, 3), sparse(1, 0, 2, 0), sparse(1, 2, 0, 0))
+    assert len({sums[0], *(checksums([each])[0] for each in others)}) == 4
+
+
+def test_what_has_no_numbers_has_no_checksum() -> None:
+    """Beside others that have."""
+    full = torch.ones(3)
+    assert checksums([torch.ones(3, device="meta"), full])[1] == checksums([full])[0]
+
+
 @pytest.mark.parametrize("numel", [1, 3, 2 * ROW + 5, 2 * ROW * (ROWS_ON_CPU + 1) + 7])
 def test_a_checksum_sees_every_element_of_any_size(numel: int) -> None:
     """The last odd bytes, the last unfinished row, and rows that change places."""

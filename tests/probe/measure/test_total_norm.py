@@ -33,6 +33,14 @@ def expected(given: list[Tensor]) -> float:
     return math.sqrt(sum(square.item() for square in squares))
 
 
+def test_the_meta_device_has_none() -> None:
+    """Alone, and beside gradients with numbers."""
+    empty, full = nn.Parameter(torch.zeros(2, device="meta")), parameters((3,))
+    empty.grad = torch.zeros(2, device="meta")
+    assert TotalNorm([empty]).measure() == []
+    assert total(TotalNorm([empty, *full]).measure()) == pytest.approx(expected(full))
+
+
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float64, torch.complex64])
 def test_it_is_that_of_all_elements(dtype: torch.dtype) -> None:
     """Of many small and some large gradients, step after step."""

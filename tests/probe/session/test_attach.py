@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from gradgate import probe
+from gradgate.probe import CommandError
 from gradgate.probe.base.guard import Guard
 from gradgate.probe.session.run import job_of
 from tests.support.steered import hook_counts
@@ -47,6 +48,41 @@ def test_a_model_without_parameters_is_warned_about(caplog: pytest.LogCaptureFix
         run.step()
         assert run.parameters() == []
     assert "the model has no parameters" in caplog.text
+
+
+def test_a_model_on_the_meta_device_is_warned_about(caplog: pytest.LogCaptureFixture) -> None:
+    """Nothing is measured, which is said; the job goes on, also with what comes later."""
+    with torch.device("meta"):
+        model = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 1))
+    with (
+        caplog.at_level(logging.WARNING, "gradgate"),
+        probe.attach(model, server=False, every=1) as run,
+    ):
+        assert "4 of the model's 4 parameters are on the meta device" in caplog.text
+        run.gate("output:0", when="norm > 1")
+
+        def step(device: str) -> None:
+            model(torch.ones(3, 2, device=device)).sum().backward()
+            run.step()
+            model.zero_grad()
+
+        for _ in range(3):
+            step("meta")
+        assert {each.state for each in run.parameters()} == {"unmeasured"}
+        assert "on the meta device a gradient has none" in (run.gates()[0].problem or "")
+        with pytest.raises(CommandError, match="is on the meta device, where it has no values"):
+            run.freeze("0")
+        model.to_empty(device="cpu")
+        assert len(run.parameters()) == 8, "a look at the models finds those that came"
+        step("cpu")
+        states = {each.name: each.state for each in run.parameters() if not each.removed}
+        assert states == {
+            "0.weight": "present",
+            "0.bias": "present",
+            "1.weight": "present",
+            "1.bias": "present",
+        }
+        assert job_of(run).guard.faults == 0
 
 
 def test_the_server_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:

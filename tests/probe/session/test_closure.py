@@ -161,6 +161,24 @@ def test_leaves_that_no_model_has_keep_their_gradients() -> None:
     assert torch.equal(x.grad, torch.ones(6, 4))
 
 
+@pytest.mark.filterwarnings("ignore:Sparse CSR tensor support is in beta state")
+def test_a_gradient_that_cannot_be_assigned_keeps_its_bits() -> None:
+    """A weight in CSR has a dense gradient, which torch lets nobody put back."""
+    model = nn.Module()
+    model.weight = nn.Parameter(torch.eye(4).to_sparse_csr())
+
+    def closure() -> None:
+        (model.weight @ X.T).square().sum().backward()
+
+    closure()
+    gradient = model.weight.grad
+    assert gradient is not None
+    before = gradient.clone()
+    assert probe.explain(model, closure) == {}
+    assert model.weight.grad is gradient
+    assert torch.equal(gradient.to_dense(), before.to_dense())
+
+
 def test_a_graph_from_before_is_still_good() -> None:
     """What was not changed is not written to, which the backward of an earlier loss would see."""
     model = nn.Sequential(nn.Linear(4, 4), nn.Tanh(), nn.Linear(4, 2))
