@@ -10,6 +10,7 @@ from typing import NoReturn
 from torch import nn
 
 from ..base.errors import GradgateError, TargetError
+from ..base.targets import resolve
 from ..live.alerts import Alert
 from ..live.expected import NOTHING, Expected
 from ..measure.checksums import checksums
@@ -40,6 +41,8 @@ class Watched:
     trainable: list[bool]
     before: list[int]
     """The checksum of each parameter, 0 where it cannot be read."""
+    by_script: bool
+    """The script itself made it."""
     spare: frozenset[str] = frozenset()
     """The models of which no optimizer holds anything."""
     step: int = 0
@@ -110,18 +113,17 @@ class Check:
                 totals=False,
             )
         except (GradgateError, ValueError) as error:
-            if self.steps is None:
-                raise
-            self.problem = str(error)
-            self.misused = isinstance(error, TargetError)
-            self._stop()
-        self._watch(run, found.models, found.spare)
+            self._refuse(error)
+            return None
+        self._watch(run, found.models, found.spare, by_script=False)
         return run
 
     def run_made(self, run: Run) -> None:
         """Follow the script's own run, with what it expects."""
         job = job_of(run)
-        self._watch(run, job.models, frozenset())
+        for target in self.expect.trains:
+            self._resolve(target, job.table.names)
+        self._watch(run, job.models, frozenset(), by_script=True)
         for optimizer in job.optimizers:
             optimizer.register_step_post_hook(lambda *_: self.stepped(run))
 
@@ -149,9 +151,21 @@ class Check:
         every: list[CheckFinding] = []
         for each in self.watched:
             alerts = filter(each.counts, job_of(each.run).alerts.at_end())
-            every += findings(alerts, each.run.explanations(), self.folders)
+            explanations = each.run.explanations()
+            every += findings(alerts, explanations, self._expected_of(each), self.folders)
         order = ("error", "note", "untrained")
         yield from sorted(every, key=lambda finding: order.index(finding.level))
+
+    def _expected_of(self, watched: Watched) -> set[str]:
+        """Return what is expected of a run that says nothing itself of what ought to train."""
+        job = job_of(watched.run)
+        own = bool(job.expected.trains) and not self.expect.trains
+        if own or not watched.by_script:
+            return set()
+        names = job.table.names
+        targets = self.expect.trains or _trainable(watched.models)
+        found = {index for target in targets for index in resolve(target, names)}
+        return {job.table.name(index) for index in found}
 
     def verdicts(self) -> Iterator[ParameterVerdict]:
         """Yield what became of each parameter that was there from the start."""
@@ -169,7 +183,24 @@ class Check:
                     None if unreadable(parameter) is not None else now[index] != each.before[index],
                 )
 
-    def _watch(self, run: Run, models: Mapping[str, nn.Module], spare: frozenset[str]) -> None:
+    def _resolve(self, target: str, names: Sequence[Sequence[str]]) -> None:
+        """Stop the script if an expectation names nothing."""
+        try:
+            resolve(target, names)
+        except TargetError as error:
+            self._refuse(error)
+
+    def _refuse(self, error: Exception) -> None:
+        """Keep why nothing can be checked, and stop the script; one that is not, is told."""
+        if self.steps is None:
+            raise error
+        self.problem = str(error)
+        self.misused = isinstance(error, TargetError)
+        self._stop()
+
+    def _watch(
+        self, run: Run, models: Mapping[str, nn.Module], spare: frozenset[str], *, by_script: bool
+    ) -> None:
         table = job_of(run).table
         parameters = list(table.parameters)
         watched = Watched(
@@ -178,6 +209,7 @@ class Check:
             [table.name(index) for index in range(len(parameters))],
             [parameter.requires_grad for parameter in parameters],
             _sums(parameters),
+            by_script,
             spare,
         )
         self.watched.append(watched)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -11,6 +11,8 @@ from ..base.source import Place, Snippet, snippet
 from ..diagnosis.explanation import Explanation
 from ..live.alerts import Alert
 
+_COMMANDED = ("frozen_by_command", "gated")
+"""Causes that are somebody's wish."""
 Level = Literal["error", "note", "untrained"]
 """``error``: it is wrong, and fails the check; ``note``: worth knowing; ``untrained``: why a
 parameter does not train of which nobody expects that."""
@@ -37,11 +39,13 @@ class CheckFinding:
 def findings(
     alerts: Iterable[Alert],
     explanations: Mapping[str, Explanation],
+    expected: Collection[str],
     folders: Sequence[str],
 ) -> Iterator[CheckFinding]:
     """Put alerts together with their explanations, and add those that nobody was alerted of.
 
-    ``folders``: those that places may be relative to.
+    ``expected``: parameters that ought to train, beside those that alerts are of; ``folders``:
+    those that places may be relative to.
     """
     alerts = list(alerts)
     of_run = {alert.cause for alert in alerts if alert.name is None}
@@ -66,7 +70,9 @@ def findings(
     for name, why in explanations.items():
         if name not in told:
             place = _source(why.where, folders)
-            yield CheckFinding("untrained", why.cause, name, None, why.detail, why.advice, *place)
+            wrong = name in expected and why.cause not in _COMMANDED
+            level: Level = "error" if wrong else "untrained"
+            yield CheckFinding(level, why.cause, name, None, why.detail, why.advice, *place)
 
 
 def _detail(alert: Alert) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import sys
+import warnings
 import weakref
 from collections.abc import Iterable
 from typing import Any, Protocol
@@ -25,6 +26,7 @@ from ..torch_compat.autograd import inside_backward
 from ..torch_compat.patching import Interception, new_instances
 from .discovery import Found, find
 
+_COMPILED = r"Using `torch.compile\(module\)` when there are global hooks on modules"
 MOST_RUNS = 8
 """A script that makes its optimizers anew again and again is followed so many times."""
 
@@ -149,6 +151,8 @@ class Watch:
 
     def _listen_to_forwards(self, wanted: bool) -> None:
         if wanted and self._forwards is None:
+            # Ours is gone before the compiled forward that the warning is about.
+            warnings.filterwarnings("ignore", _COMPILED, UserWarning)
             self._forwards = register_module_forward_pre_hook(self._forward_begins)
         elif not wanted and self._forwards is not None:
             self._forwards.remove()

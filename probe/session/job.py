@@ -20,6 +20,7 @@ from ..gates.gates import Gates
 from ..gates.labels import ATTACHED
 from ..link.uplink import Uplink
 from ..live.alerts import Alerts
+from ..live.expected import Expected
 from ..live.explainer import Explainer
 from ..live.no_steps import NoSteps
 from ..measure.measurement import Measurement
@@ -51,6 +52,8 @@ class Job:
 
     id: str
     name: str
+    expected: Expected
+    """What the script declared."""
     cell: Cell | None
     """The cell of a notebook that attached it."""
     models: Mapping[str, nn.Module]

@@ -350,6 +350,7 @@ def make_job(
     job = Job(
         id=identity.id,
         name=name,
+        expected=expect,
         cell=cell,
         models=models,
         optimizers=optimizers,

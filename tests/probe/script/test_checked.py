@@ -187,6 +187,25 @@ def test_a_run_of_the_scripts_own_is_asked(checks: Checks) -> None:
     assert found(report, "error") == {"style.weight": "detached", "style.bias": "detached"}
 
 
+@pytest.mark.parametrize(
+    ("expect", "names"),
+    [((), {"style.weight", "style.bias"}), (("encoder", "style.bias"), {"style.bias"})],
+)
+def test_a_run_of_the_scripts_own_that_expects_nothing_is_expected_to_train(
+    checks: Checks, expect: tuple[str, ...], names: set[str]
+) -> None:
+    """All that requires a gradient, or what the command line names."""
+    report = checks(
+        """
+        probe.attach(model, optimizer, server=False, every=1)
+        while True:
+            step()
+        """,
+        expect=expect,
+    )
+    assert set(found(report, "error")) == names
+
+
 def test_what_holds_in_the_first_step_alone_is_no_finding(checks: Checks) -> None:
     """An adapter begins with zeros on one side, so that the other gets zeros at first."""
     report = checks(

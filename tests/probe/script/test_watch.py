@@ -140,6 +140,7 @@ def test_a_functional_call_does_not_hide_the_model(watch: Watch, notes: Notes) -
     functional_call(model, weights, torch.ones(2, 4)).mean().backward()
     optimizer.step()
     assert [found.given for found in notes.found] == [model]
+    assert watch.loose == 0
 
 
 @pytest.mark.parametrize("knows_optimizer", [True, False])
