@@ -12,7 +12,7 @@ HEIGHT = 720
 """Pixels of the page in a notebook."""
 NO_SERVER = "This run was attached with server=False, so there is no page of it."
 _HEAD = ("Parameter", "Trouble", "Since step", "What happened")
-_CELL = 'style="text-align:left;vertical-align:top;white-space:normal"'
+_CELL = 'style="padding:2px 14px 2px 0;text-align:left;vertical-align:top;white-space:normal"'
 
 
 @dataclass(frozen=True)

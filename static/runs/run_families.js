@@ -27,8 +27,9 @@ export function foldedRuns(runs, sort, opened) {
   /** @type {Map<string, RunRow[]>} */
   const families = new Map();
   for (const run of runs) {
-    const family = familyOf(run);
-    families.set(family, [...(families.get(family) ?? []), run]);
+    const members = families.get(familyOf(run));
+    if (members === undefined) families.set(familyOf(run), [run]);
+    else members.push(run);
   }
   const heads = new Set([...families.values()].flatMap(headsOf));
   const order = new Set(sortedRuns(runs.filter((run) => heads.has(run)), sort).map(familyOf));

@@ -10,6 +10,7 @@ from .rows.distributed import ROWS as SEVERAL
 
 ROWS = (*ONE_PROCESS, *SEVERAL)
 DOCUMENT = Path(__file__).parents[2] / "docs" / "compatibility.md"
+CONSTRAINTS = Path(__file__).parents[2] / "constraints.txt"
 
 
 def table(text: str) -> list[list[str]]:
@@ -53,3 +54,17 @@ def test_every_line_about_gates_names_a_test_that_there_is() -> None:
         assert f"def {name}(" in (tests / file).read_text("utf-8")
         for quoted in re.findall(r'"(?:\.\.\. )?([^"]+)"', remarks) if gated != "yes" else ():
             assert quoted in said
+
+
+def test_versions_that_were_run_are_those_that_tests_are_pinned_to() -> None:
+    """A pin that moves on leaves no line behind that says what was run with another."""
+    pins = dict(
+        re.findall(r"^([\w.-]+)==([\w.]+)", CONSTRAINTS.read_text("utf-8"), re.MULTILINE)[::-1]
+    )
+    rows = table(DOCUMENT.read_text("utf-8").partition("## Versions")[2].partition("\n## ")[0])
+    named = [("torch", torch) for torch, *_ in rows]
+    named += [
+        pair for *_, libraries in rows for pair in re.findall(r"([\w-]+) ([\d.]+)", libraries)
+    ]
+    assert {"torch", "numpy", "ipykernel"} <= {name for name, _ in named}
+    assert {pair for pair in named if pins.get(pair[0], pair[1]) != pair[1]} == set()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import nbformat
@@ -33,7 +35,10 @@ train(4)
 run.flush()
 run
 """
-AGAIN = "run = probe.attach(model, optimizer, every=1)"
+AGAIN = """
+__vsc_ipynb_file__ = "/w/other.ipynb"
+run = probe.attach(model, optimizer, every=1)
+"""
 SEVERAL = """
 several = [probe.attach(torch.nn.Linear(1, 1), server=False) for _ in range(2)]
 print([each._job.state.attached for each in several])
@@ -92,7 +97,7 @@ def test_a_notebook_shows_its_runs_and_ends_those_of_a_cell_that_is_executed_aga
     assert ended in said(notebook(2)), "another cell attached the same model"
     wait_for(lambda: [status for *_, status in known()] == ["finished", "finished", "live"])
     assert "[True, True]" in said(notebook(3)), "one execution may attach several"
-    assert known()[-1][-1] == "live", "the run of another cell goes on"
+    assert known()[-1] == ("other", 1, "live"), "the run of another cell goes on"
 
 
 def test_a_cell_is_repeated_by_a_later_execution_of_it() -> None:
@@ -100,6 +105,19 @@ def test_a_cell_is_repeated_by_a_later_execution_of_it() -> None:
     cell = Cell("a", 3)
     earlier = (Cell("a", 2), Cell("a", 3), Cell("b", 2), None)
     assert [cell.repeats(each) for each in earlier] == [True, False, False, False]
+
+
+@pytest.mark.parametrize("metadata", [{"cellId": "a7"}, {}, None])
+def test_a_frontend_that_names_its_cells_is_believed(
+    monkeypatch: pytest.MonkeyPatch, metadata: dict[str, str] | None
+) -> None:
+    """So that a cell that was edited is the same cell; else its code is what it is known by."""
+    frame = sys._getframe()
+    shell = SimpleNamespace(
+        user_ns=frame.f_globals, execution_count=3, get_parent=lambda: {"metadata": metadata}
+    )
+    monkeypatch.setitem(sys.modules, "IPython", SimpleNamespace(get_ipython=lambda: shell))
+    assert running_cell(frame) == Cell("a7" if metadata else __file__, 3)
 
 
 def test_a_script_is_no_notebook() -> None:

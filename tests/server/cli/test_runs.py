@@ -19,12 +19,15 @@ def test_runs_are_listed(
     assert empty.stdout.startswith("No run yet")
     with (
         FakeProbe(server, hello("a" * 16, name="one\x1b[31m", ranks=4)) as probe,
-        FakeProbe(server, hello("b" * 16, name="two")),
+        FakeProbe(server, hello("b" * 16, name="two", group="lr search")),
     ):
         probe.heartbeat(step=12345)
         wait_for(lambda: server.get(f"/api/runs/{'a' * 16}")["step"] == 12345)
         table = terminal.run("runs", "--server", server.url).stdout.splitlines()
         rows = json.loads(terminal.run("runs", "--json", "--server", server.url).stdout)
+        for chosen in (("--group", "lr search"), ("--name", "two")):
+            listed = terminal.run("runs", *chosen, "--server", server.url).stdout.splitlines()
+            assert [line.split()[:4] for line in listed[1:]] == [["b" * 16, "two", "lr", "search"]]
     assert [line.split()[0] for line in table] == ["ID", "b" * 16, "a" * 16]
     assert table[2].split() == [
         *("a" * 16, "one\ufffd[31m", "live", "12,345", "12.5", "2", "of", "2"),
