@@ -73,6 +73,9 @@ def test_a_model_on_the_meta_device_is_warned_about(caplog: pytest.LogCaptureFix
         with pytest.raises(CommandError, match="is on the meta device, where it has no values"):
             run.freeze("0")
         model.to_empty(device="cpu")
+        for layer in model:
+            nn.init.ones_(layer.weight)
+            nn.init.zeros_(layer.bias)
         assert len(run.parameters()) == 8, "a look at the models finds those that came"
         step("cpu")
         states = {each.name: each.state for each in run.parameters() if not each.removed}
