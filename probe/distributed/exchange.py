@@ -14,6 +14,9 @@ LONGEST_WAIT = 1800.0
 """Seconds that a rank waits for one that has not come to the step yet, at most: as long as a
 collective operation of the job's own does, where nobody has said otherwise."""
 
+LEFT_AFTER = 0.5
+"""Seconds after which it is looked whether a rank takes part at all."""
+
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.0002, 0.02
 """Seconds between two looks for what the other ranks have given."""
 
@@ -72,8 +75,13 @@ class Exchange:
         pause = _FIRST_PAUSE
         began = asked_at = time.monotonic()
         question: int | None = None
+        attended = False
         while (values := self._store.read(keys)) is None:
             now = time.monotonic()
+            if not attended and now - began > min(LEFT_AFTER, self._patience):
+                attended = True
+                if self._roll_call.left(self._store.without(keys)):
+                    return None
             if now - began > self._patience and self._store.read_one(verdict) is not None:
                 return None
             if now - asked_at > self._patience:

@@ -138,6 +138,15 @@ class Ranks:
         """
         return self._topics.collect(topic)
 
+    def forget(self, topic: str) -> None:
+        """Collect a topic no longer, of which a part has not come."""
+        self._topics.forget(topic)
+
+    @property
+    def talking(self) -> bool:
+        """Whether this rank still talks to the others."""
+        return not self._talker.left
+
     def leave(self) -> None:
         """Stop taking part; the others are told. Idempotent, and done in a second at most."""
         self._talker.stop()

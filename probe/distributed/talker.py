@@ -125,6 +125,8 @@ class Talker:
         found = self._store.read([topic_key(topic, rank) for rank in range(self._size)])
         if found is not None:
             self._topics.found(topic, dict(enumerate(found)))
+            for rank in range(self._size):
+                self._store.delete(topic_key(topic, rank))
 
     def _propose(self) -> None:
         """Publish the next batch once all ranks are there, or give it up."""

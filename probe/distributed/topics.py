@@ -32,6 +32,11 @@ class Topics:
                 del self._wanted[topic]
             return found
 
+    def forget(self, topic: str) -> None:
+        """Wait no longer for a topic, on which not every rank has posted."""
+        with self._lock:
+            self._wanted.pop(topic, None)
+
     def take_unsent(self) -> tuple[str, Any] | None:
         """Return the key and the value that are to be sent next, and forget them."""
         with self._lock:

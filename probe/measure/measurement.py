@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 from torch import Tensor, nn
 from torch.optim import Optimizer
@@ -44,6 +45,16 @@ class Measured:
     distributions: Distributions | None = None
 
 
+class Parts(Protocol):
+    """The ranks that measure parts of the same parameters."""
+
+    def agree(self, step: int, sampling: bool) -> bool:
+        """Return whether a step is sampled on all of them."""
+
+    def merge(self, samples: Iterable[Sample], *, wait: bool) -> list[Sample]:
+        """Take this rank's samples in; return those that are whole."""
+
+
 class Measurement:
     """Measures the steps whose turn it is.
 
@@ -61,16 +72,21 @@ class Measurement:
         coming_step: Callable[[], int],
         table_changed: Callable[[Sequence[TableRow]], None],
         backward_ended: Callable[[], None],
+        parts: Parts | None = None,
     ) -> None:
-        """``coming_step``: the step that what happens now belongs to."""
+        """``coming_step``: the step that what happens now belongs to; ``parts``: of several
+        ranks, which may have a part of each parameter only."""
         self._optimizers = optimizers
         self._table = table
+        self._parts = parts
         self._table_changed = table_changed
         self._changes = ModelChanges(models, table, step=coming_step)
         self.members = Membership(table, optimizers, self._changes, changed=self._changed)
         self._rounds = Rounds(len(optimizers), self.members.set_of)
         self._writes = WriteTracker(table.parameters)
         self.schedule = SamplingSchedule(pace)
+        if parts is not None:
+            self.schedule.agree = parts.agree
         self.focus = Focus(table, self._writes, pace, guard)
         self._released = ReleasedGradients(
             table,
@@ -189,7 +205,10 @@ class Measurement:
 
     def collect(self, *, wait: bool = False) -> tuple[list[Measured], list[MetricValues]]:
         """Return what has arrived on the host since the last time."""
-        measured = [self._with_looks(sample) for sample in self.sampler.collect(wait=wait)]
+        samples = self.sampler.collect(wait=wait)
+        if self._parts is not None:
+            samples = self._parts.merge(samples, wait=wait)
+        measured = [self._with_looks(sample) for sample in samples]
         for each in measured:
             self.latest.receive(each.sample)
             self._onset.receive(each.sample)

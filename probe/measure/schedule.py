@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 from .pace import Meter, Pace
 
@@ -15,6 +16,8 @@ class SamplingSchedule:
 
     def __init__(self, pace: Pace) -> None:
         self.pace = pace
+        self.agree: Callable[[int, bool], bool] = _alone
+        """Returns whether a step is sampled, which a rank may not decide alone."""
         self.meter = Meter()
         self.sampling = pace.due(1)
         """Whether the coming step is measured."""
@@ -45,5 +48,10 @@ class SamplingSchedule:
             took = None if seconds is None else seconds - beside
             self.pace.record(step, took, spent - beside, sampled=sampled)
         self.beside_the_pace = False
-        self.sampling = self.pace.due(step + 1) or self.must_sample or self._asked
+        due = self.pace.due(step + 1) or self.must_sample or self._asked
+        self.sampling = self.agree(step + 1, due)
         self._asked = False
+
+
+def _alone(step: int, sampling: bool) -> bool:
+    return sampling

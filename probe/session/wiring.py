@@ -13,6 +13,7 @@ from torch.optim import Optimizer
 from ..base.guard import Guard
 from ..base.listeners import Listeners
 from ..distributed.ranks import Ranks
+from ..distributed.whole_samples import WholeSamples
 from ..freeze.freezer import Freezer
 from ..freeze.optimizer_state import OptimizerState
 from ..gates.gates import Gates
@@ -112,6 +113,7 @@ def make_job(
     wrappers = Wrappers(models)
     expectations = Expectations(expect.trains, table, guard)
     restraints = Restraints(expect, table, models, guard)
+    ranks = Ranks.join(guard)
     measurement = Measurement(
         models,
         optimizers,
@@ -121,6 +123,7 @@ def make_job(
         coming_step=state.coming_step,
         table_changed=table_changed.call,
         backward_ended=backward_ended.call,
+        parts=None if ranks is None else WholeSamples(ranks, table),
     )
     looks = TotalLooks(
         optimizers, table, measurement.members, guard, lambda: measurement.schedule.sampling
@@ -129,7 +132,6 @@ def make_job(
     step_totals = StepTotals(
         looks, measurement.schedule, lambda: measurement.members.applied_mask, wanted=totals
     )
-    ranks = Ranks.join(guard)
     identity = Identity(
         secrets.token_hex(8),
         name,

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.distributed.algorithms.ddp_comm_hooks.default_hooks import fp16_compress_hook
 from torch.distributed.fsdp import FullyShardedDataParallel, fully_shard
-from torch.distributed.tensor.parallel import ColwiseParallel, parallelize_module
+from torch.distributed.tensor.parallel import ColwiseParallel, RowwiseParallel, parallelize_module
 from torch.nn.parallel import DistributedDataParallel
 
 from gradgate import probe
@@ -275,6 +275,45 @@ def sharding(rank: int, size: int) -> object:
     }
 
 
+def whole(rank: int, size: int) -> object:
+    """Watch sharded models, of which ranks have no part of some parameters: states and norms as
+    rank 0 tells them, and as they are of the whole gradients."""
+
+    def sharded() -> tuple[nn.Module, torch.Tensor]:
+        model = nn.Sequential(nn.Linear(6, 5), nn.Tanh(), nn.Linear(5, 1), nn.Linear(1, 1))
+        for module in (*model, model):
+            fully_shard(module, mesh=mesh)
+        model[3].requires_grad_(False)
+        return model, torch.randn(4, 6) + rank
+
+    def split() -> tuple[nn.Module, torch.Tensor]:
+        model = nn.Sequential(nn.Linear(6, 6), nn.Tanh(), nn.Linear(6, 3))
+        plan = {"0": ColwiseParallel(), "2": RowwiseParallel()}
+        return parallelize_module(model, mesh, plan), torch.randn(4, 6)
+
+    mesh = torch.distributed.device_mesh.init_device_mesh("cpu", (size,))
+    noted: dict[str, object] = {}
+    for make in (sharded, split):
+        model, inputs = make()
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+        with probe.attach(model, optimizer, server=False, every=3) as run:
+            for _ in range(6):
+                optimizer.zero_grad()
+                model(inputs).square().mean().backward()
+                optimizer.step()
+                grads = {n: p.grad for n, p in model.named_parameters()}
+            run.flush()
+            noted[make.__name__] = {
+                row.name: [row.state, row.grad_norm, _norm(grads[row.name])]
+                for row in run.parameters()
+            }
+    return noted
+
+
+def _norm(grad: torch.Tensor | None) -> float | None:
+    return None if grad is None else float(grad.full_tensor().norm())
+
+
 def lasting(rank: int, size: int) -> object:
     """Freeze and thaw fifty times; how many reducers and accumulators of gradients are alive?"""
     model = Branching()
@@ -327,6 +366,7 @@ OTHERS = {
     "sharding": sharding,
     "lasting": lasting,
     "pieces": pieces,
+    "whole": whole,
 }
 
 if __name__ == "__main__":

@@ -97,6 +97,16 @@ def test_a_wrapper_is_found_from_the_model_inside(two: list[Any]) -> None:
     assert sharding["found"]
 
 
+def test_figures_of_sharded_parameters_are_those_of_whole_ones(two: list[Any]) -> None:
+    """Under FSDP2 and tensor parallelism, also where a rank has no element of one."""
+    for kind, frozen in (("sharded", 2), ("split", 0)):
+        rows = two[0]["whole"][kind]
+        assert sum(state == "frozen" for state, _, _ in rows.values()) == frozen
+        for name, (state, told, norm) in rows.items():
+            assert state == ("frozen" if norm is None else "present"), name
+            assert told == (None if norm is None else pytest.approx(norm, rel=1e-5)), name
+
+
 def test_a_piece_on_another_rank_is_not_called_absent(two: list[Any]) -> None:
     """Under FSDP1 each parameter is measured where a piece of it is, and unmeasured elsewhere."""
     for states in zip(*(rank["pieces"]["original"] for rank in two), strict=True):
