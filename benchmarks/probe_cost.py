@@ -4,10 +4,13 @@ A step is forward, backward, AdamW's step and zero_grad. The watchers take turns
 rotating order, so that drifts of the machine's speed hit all alike; each block of steps is compared
 with the bare block of its own round, and the table shows the median of these ratios.
 
-    python benchmarks/probe_cost.py [--case gpt|gpt-large|resnet|small] [--rounds N] [--threads N]
-        [--device cuda] [--without-peers] [--without-movement] [--against CHECKOUT]
+    python benchmarks/probe_cost.py [--case gpt|gpt-large|gpt-124m|resnet|small|compiled|ddp]
+        [--rounds N] [--threads N] [--device cuda] [--without-peers] [--without-movement]
+        [--against CHECKOUT]
 
-With ``--without-movement`` a probe that looks at no weight takes its turns, too.
+The probe takes its turns at every=1 and as it is by default, after some seconds in which it finds
+its pace. The case ``ddp`` is trained by two processes, whose second does what the first does; peers
+are left out there. With ``--without-movement`` a probe that looks at no weight takes its turns.
 With ``--against`` the probe of another checkout (an earlier commit, say) takes its turns, too.
 """
 
@@ -24,12 +27,13 @@ import torch
 from cases import CASES, FOR_A_CPU, Case
 from dashboard import Dashboard, dashboard
 from torch.optim import AdamW, Optimizer
-from watchers import Bare, BareAgain, OtherProbe, Probe, WithoutMovement
+from two_ranks import TWO_PROCESSES, second_rank
+from watchers import Bare, BareAgain, Default, OtherProbe, Probe, WithoutMovement
 
-WARM_UP = 0.5
-"""Seconds at the start of a block that are not timed; at least two steps."""
 LONGEST = 3.0
 """Seconds after which a block ends, also when it has not made all its steps."""
+TOGETHER = 25
+"""Steps in a second of warming up, where several processes have to make as many."""
 
 
 def main() -> None:
@@ -47,16 +51,26 @@ def main() -> None:
     peers = [] if options.without_peers else make_peers()
     with dashboard() as server:
         for name in options.case or FOR_A_CPU:
-            case = CASES[name]()
-            watching = [Probe(server.url)]
-            if options.without_movement:
-                watching.append(WithoutMovement(server.url))
-            if options.against is not None:
-                watching.append(OtherProbe(server.url, options.against))
-            times = measure(case, [Bare(), BareAgain(), *watching, *peers], options.rounds)
-            report(case, times)
-            for probe in watching:
-                confirm(server, probe)
+            if name == TWO_PROCESSES:
+                with second_rank(server.url, options.rounds, options.threads):
+                    time_case(name, server, options, [])
+            else:
+                time_case(name, server, options, peers)
+
+
+def time_case(name: str, server: Dashboard, options: argparse.Namespace, peers: list[Bare]) -> None:
+    """Time a case and print its table."""
+    case = CASES[name]()
+    watching: list[Probe] = [Probe(server.url), Default(server.url)]
+    # The second process takes no further turns.
+    if options.without_movement and case.ranks == 1:
+        watching.append(WithoutMovement(server.url))
+    if options.against is not None and case.ranks == 1:
+        watching.append(OtherProbe(server.url, options.against))
+    report(case, measure(case, [Bare(), BareAgain(), *watching, *peers], options.rounds))
+    for probe in watching:
+        if probe.every == 1:
+            confirm(server, probe)
 
 
 def make_peers() -> list[Bare]:
@@ -81,11 +95,14 @@ def block(case: Case, optimizer: Optimizer, watcher: Bare) -> float:
     """Attach, warm up, time some steps, detach; return seconds a step."""
     watcher.attach(case.model, optimizer)
     loop = Loop(case, optimizer, watcher)
-    warm = time.perf_counter() + WARM_UP
-    while loop.steps < 2 or time.perf_counter() < warm:
+    warm = time.perf_counter() + watcher.warm_up
+    together = case.ranks > 1
+    while loop.steps < (TOGETHER * watcher.warm_up if together else 2) or (
+        not together and time.perf_counter() < warm
+    ):
         loop.step()
     before, start = loop.steps, time.perf_counter()
-    while loop.steps - before < case.steps and time.perf_counter() - start < LONGEST:
+    while loop.steps - before < case.steps and (together or time.perf_counter() - start < LONGEST):
         loop.step()
     seconds = (time.perf_counter() - start) / (loop.steps - before)
     watcher.detach()

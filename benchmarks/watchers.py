@@ -22,6 +22,8 @@ class Bare:
     """Nothing watches: what the others are compared with."""
 
     label = "bare"
+    warm_up = 0.5
+    """Seconds at the start of a block that are not timed."""
 
     def attach(self, model: nn.Module, optimizer: Optimizer) -> None:
         """Begin to watch."""
@@ -46,6 +48,7 @@ class Probe(Bare):
     """Gradgate's probe at `every=1`, connected to a server."""
 
     label = "gradgate, every=1"
+    every: int | None = 1
 
     def __init__(self, server: str, package: ModuleType = probe) -> None:
         self.server = server
@@ -56,7 +59,7 @@ class Probe(Bare):
         """Attach as the README says."""
         name = f"{self.label} {len(self.runs) + 1}"
         self.run: Any = self.package.attach(
-            model, optimizer, name=name, server=self.server, every=1
+            model, optimizer, name=name, server=self.server, every=self.every
         )
 
     def after_step(self, step: int, loss: float) -> None:
@@ -69,6 +72,17 @@ class Probe(Bare):
         if not self.run.flush(60):
             raise RuntimeError("the server did not store what the probe measured in 60 s")
         self.run.detach()
+
+
+class Default(Probe):
+    """Gradgate's probe as it is by default: it samples as often as its budget allows.
+
+    What it does at its start, more often than later, is not timed.
+    """
+
+    label = "gradgate, by default"
+    warm_up = 3.0
+    every = None
 
 
 class WithoutMovement(Probe):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
 import pytest
@@ -15,6 +16,18 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def device() -> Iterator[None]:
+    """Train on another device than the CPU where the environment names one.
+
+    ``benchmarks/accelerator.py`` does so.
+    """
+    before = torch.get_default_device()
+    torch.set_default_device(os.environ.get("GRADGATE_MATRIX_DEVICE", before))
+    yield
+    torch.set_default_device(before)
 
 
 @pytest.fixture(autouse=True, scope="module")

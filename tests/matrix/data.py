@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 
@@ -11,7 +13,7 @@ WORDS = 12
 
 def inputs(step: int) -> Tensor:
     """The inputs of a step, [8, 6]: the same in every run, whatever else draws random numbers."""
-    return torch.randn(BATCH, FEATURES, generator=torch.Generator().manual_seed(step))
+    return _drawn(torch.randn, BATCH, FEATURES, step=step)
 
 
 def labels(step: int) -> Tensor:
@@ -22,10 +24,16 @@ def labels(step: int) -> Tensor:
 
 def words(step: int) -> Tensor:
     """Numbers of words, [8, 3], some of them twice."""
-    generator = torch.Generator().manual_seed(step)
-    return torch.randint(WORDS, (BATCH, 3), generator=generator)
+    return _drawn(torch.randint, WORDS, (BATCH, 3), step=step)
 
 
 def loss(model: nn.Module, step: int) -> Tensor:
     """Cross entropy on the data of a step."""
     return nn.functional.cross_entropy(model(inputs(step)), labels(step))
+
+
+def _drawn(draw: Callable[..., Tensor], *args: object, step: int) -> Tensor:
+    """Draw on the CPU, and so the same numbers on every device; return them on the default one."""
+    generator = torch.Generator("cpu").manual_seed(step)
+    drawn = draw(*args, generator=generator, device="cpu")
+    return drawn.to(torch.get_default_device())

@@ -371,7 +371,7 @@ def _as_bits(value: Any) -> object:
 
 
 def _bytes(dense: Tensor) -> bytes:
-    return dense.contiguous().reshape(-1).view(torch.uint8).numpy().tobytes()
+    return dense.contiguous().reshape(-1).view(torch.uint8).numpy(force=True).tobytes()
 
 
 def _hook_counts(module: nn.Module) -> dict[str, int]:
