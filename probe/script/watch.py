@@ -181,8 +181,11 @@ class Watch:
     def _look(self, *, last: bool) -> None:
         """Attach to what the optimizers train; ``last``: there will be no better moment."""
         waiting = self._waiting()
-        gc.collect()  # a wrapper that is gone must not count as the model
         found = self._find(waiting, last=last)
+        if any(id(model) not in self._called for model in found.models.values()):
+            del found  # a wrapper that is gone must not count as the model
+            gc.collect()
+            found = self._find(waiting, last=last)
         if not found.models and not last:
             return
         earlier = [run for run in self._living() if _overlap(run, found)]

@@ -90,6 +90,16 @@ def test_the_largest_module_is_meant_and_a_wrapper_counts(watch: Watch, notes: N
     assert [found.given for found in notes.found] == [whole]
 
 
+def test_a_wrapper_that_is_gone_is_not_the_model(watch: Watch, notes: Notes) -> None:
+    """Though nothing has collected it yet, as it refers to itself."""
+    wrapper = nn.Sequential(net())
+    wrapper.own = [wrapper]  # type: ignore[assignment]
+    model = wrapper[0]
+    del wrapper
+    train(model, SGD(model.parameters(), 0.1))
+    assert [found.given for found in notes.found] == [model]
+
+
 def test_what_is_made_later_has_a_run_of_its_own(watch: Watch, notes: Notes) -> None:
     """A second model with its optimizer, after the first has trained."""
     first, second = net(), nn.Linear(4, 1)
