@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from torch import nn
@@ -24,6 +25,7 @@ from .alerts import Alerts
 from .expectations import Expectations
 from .explain_commands import ExplainCommands
 from .holding import Holding
+from .rank_scope import RankScope
 from .restraints import Restraints
 from .schedule import TraceSchedule
 from .traced_step import TracedStep, TraceResult
@@ -72,6 +74,7 @@ class Explainer:
         self._schedule = TraceSchedule(models, wrappers, strict=alerts.strict)
         self._step = TracedStep(models, table, measurement, freezer, gates, holding, guard, finding)
         self._commands = ExplainCommands(table, reports.send, guard)
+        self._scope = RankScope(models, table, wrappers)
         self._tries = 0
         """Steps that were traced for who asks now."""
         self.latest: dict[str, Explanation] = {}
@@ -130,7 +133,8 @@ class Explainer:
             if self._commands.waiting and not result.complete and self._tries < MOST_TRIES:
                 return
             self._tries = 0
-            self._publish(result, step)
+            scoped = self._scope.tell(result.explanations)
+            self._publish(replace(result, explanations=scoped), step)
         if attempt.error is None:
             self._commands.apply(step, self.latest)
         else:

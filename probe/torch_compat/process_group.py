@@ -35,6 +35,11 @@ def world_size() -> int:
     return dist.get_world_size() if in_process_group() else 1
 
 
+def rank() -> int:
+    """Return the number of this process among those that train together, from 0."""
+    return dist.get_rank() if in_process_group() else 0
+
+
 def default_store(prefix: str) -> Any:
     """Return the store of the default process group, below a prefix of its keys."""
     return dist.distributed_c10d.PrefixStore(prefix, _STORE.require()())

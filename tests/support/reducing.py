@@ -22,6 +22,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from gradgate import probe
 from gradgate.probe.distributed.reducers import distributed_refusal, gate_refusal, rebuild
+from gradgate.probe.session.run import job_of
 from gradgate.probe.torch_compat.wrappers import Wrappers
 from tests.support.world import play
 
@@ -310,6 +311,24 @@ def whole(rank: int, size: int) -> object:
     return noted
 
 
+def explained(rank: int, size: int) -> object:
+    """Ask why parameters have no gradient, of which DDP reduces one and another is nobody's."""
+    model = Branching()
+    wrapper = DistributedDataParallel(model, find_unused_parameters=True)
+    loose = nn.Linear(2, 2)
+    models = {"wrapped": wrapper, "loose": loose}
+    optimizer = torch.optim.SGD([p for each in models.values() for p in each.parameters()], lr=0.1)
+    with probe.attach(models, optimizer, server=False, every=1) as run:
+        for step in range(3):
+            if step == 1 and rank == 0:
+                run.explain("loose.weight")
+            optimizer.zero_grad()
+            wrapper(torch.randn(8, 6), False)["logits"].sum().backward()
+            optimizer.step()
+        latest = job_of(run).explainer.latest
+    return {name: each.detail for name, each in latest.items()}
+
+
 def _norm(grad: torch.Tensor | None) -> float | None:
     return None if grad is None else float(grad.full_tensor().norm())
 
@@ -367,6 +386,7 @@ OTHERS = {
     "lasting": lasting,
     "pieces": pieces,
     "whole": whole,
+    "explained": explained,
 }
 
 if __name__ == "__main__":

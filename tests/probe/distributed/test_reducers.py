@@ -107,6 +107,14 @@ def test_figures_of_sharded_parameters_are_those_of_whole_ones(two: list[Any]) -
             assert told == (None if norm is None else pytest.approx(norm, rel=1e-5)), name
 
 
+def test_an_explanation_says_for_which_ranks_it_holds(two: list[Any]) -> None:
+    """For all of what they reduce together; of anything else for the one that was traced."""
+    told = two[0]["explained"]
+    assert "All 2 ranks make this gradient together" in told["wrapped.module.right.weight"]
+    assert "was seen on rank 0 of 2" in told["wrapped.module.right.weight"]
+    assert "This holds for rank 0 of 2" in told["loose.weight"]
+
+
 def test_a_piece_on_another_rank_is_not_called_absent(two: list[Any]) -> None:
     """Under FSDP1 each parameter is measured where a piece of it is, and unmeasured elsewhere."""
     for states in zip(*(rank["pieces"]["original"] for rank in two), strict=True):
