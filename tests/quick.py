@@ -31,6 +31,8 @@ def nearest(file: str, checkout: Path = CHECKOUT) -> str | None:
     """Return the tests nearest to a file, relative to the checkout; None where there are none."""
     path = PurePosixPath(file)
     top, suffix = path.parts[0], path.suffix
+    if file.startswith("tests/integrations/"):
+        return None  # in an environment of their own: make test-integrations
     if top == "tests":
         is_test = (path.name.startswith("test_") and suffix == ".py") or file.endswith(".test.js")
         return file if is_test and (checkout / file).exists() else None

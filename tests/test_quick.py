@@ -15,6 +15,7 @@ def checkout(tmp_path: Path) -> Path:
     for file in [
         "tests/probe/freeze/test_freezer.py",
         "tests/server/web/test_rest.py",
+        "tests/integrations/test_stacks.py",
         "tests/js/gates/draft.test.js",
     ]:
         path = tmp_path / file
@@ -36,6 +37,7 @@ def checkout(tmp_path: Path) -> Path:
         ("tests/probe/freeze/test_freezer.py", "tests/probe/freeze/test_freezer.py"),
         ("tests/probe/freeze/test_deleted.py", None),
         ("tests/support/serving.py", None),
+        ("tests/integrations/test_stacks.py", None),
         ("docs/gates.md", "tests/docs"),
         ("Makefile", None),
     ],
