@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from torch import nn
 from transformers import Trainer, TrainerCallback, TrainingArguments
 from transformers.integrations import integration_utils
@@ -54,6 +55,29 @@ def test_what_the_trainer_logs_decides_gates(tmp_path: Path) -> None:
 
     train(tmp_path, callback, AfterSteps(look, callback), eval_steps=2)
     assert closed == [False, True]
+
+
+def test_a_compiled_training_is_frozen_as_by_hand(tmp_path: Path) -> None:
+    """The Trainer compiles the model itself; names are those of the model, and no bit differs."""
+
+    def freeze(step: int, model: nn.Module, run: Run | None) -> bool:
+        if step == 2 and run is not None:
+            run.freeze("model.layers.0")
+        elif step == 2:
+            for parameter in model.get_submodule("model.layers.0").parameters():
+                parameter.requires_grad_(False)
+                parameter.grad = None
+        if step == 6:
+            weights.append(model.state_dict())
+        return False
+
+    weights: list[dict[str, torch.Tensor]] = []
+    compiled = {"torch_compile": True, "torch_compile_backend": "aot_eager"}
+    callback = GradgateCallback(server=False, every=1)
+    train(tmp_path / "command", callback, AfterSteps(freeze, callback), **compiled)
+    train(tmp_path / "hand", AfterSteps(freeze, None), **compiled)
+    commanded, by_hand = weights
+    assert all(torch.equal(commanded[name], by_hand[name]) for name in by_hand)
 
 
 def test_it_is_registered_as_an_integration(
