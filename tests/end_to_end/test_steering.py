@@ -214,7 +214,7 @@ def test_a_vanished_job_is_lost(tmp_path: Path) -> None:
 
 
 def test_two_jobs_of_one_name_are_two_runs(shared_server: ServerProcess, tmp_path: Path) -> None:
-    """Both train, each under its own id; the later one is shown with a number and told so."""
+    """Both train, each with a number, and no word of it; once one has ended its name is free."""
     with (
         TrainingJob(tmp_path / "one", shared_server.url, "--name", "twin") as one,
         TrainingJob(tmp_path / "two", shared_server.url, "--name", "twin") as two,
@@ -223,11 +223,14 @@ def test_two_jobs_of_one_name_are_two_runs(shared_server: ServerProcess, tmp_pat
         two.wait_for_step(3)
         one.wait_until_known(shared_server)
         two.wait_until_known(shared_server)
-        names = [shared_server.get(f"/api/runs/{job.run}")["name"] for job in (one, two)]
-        assert set(names) == {"twin", "twin (2)"}
+        rows = [shared_server.get(f"/api/runs/{job.run}") for job in (one, two)]
+        assert {(row["name"], row["number"]) for row in rows} == {("twin", 1), ("twin", 2)}
+        assert shared_server.page("/api/runs/twin").status_code == 409
         assert one.stop() == 0
+        wait_for(lambda: shared_server.page("/api/runs/twin").status_code == 200)
+        assert shared_server.get("/api/runs/twin")["id"] == two.run
         assert two.stop() == 0
-        assert ("twin (2)" in one.output) != ("twin (2)" in two.output)
+        assert "twin" not in one.output + two.output
 
 
 @pytest.mark.parametrize("model", ["hostile", "empty"])
