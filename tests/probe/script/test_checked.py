@@ -207,11 +207,15 @@ def test_a_run_of_the_scripts_own_that_expects_nothing_is_expected_to_train(
 
 
 def test_what_holds_in_the_first_step_alone_is_no_finding(checks: Checks) -> None:
-    """An adapter begins with zeros on one side, so that the other gets zeros at first."""
+    """An adapter begins with zeros on one side, so that the other gets zeros at first.
+
+    What is frozen is said though nothing is wrong.
+    """
     report = checks(
         """
         model = nn.Sequential(nn.Linear(4, 2), nn.Linear(2, 1))
         nn.init.zeros_(model[1].weight)
+        model[0].bias.requires_grad_(False)
         optimizer = torch.optim.SGD(model.parameters(), 0.1)
         while True:
             optimizer.zero_grad()
@@ -220,6 +224,7 @@ def test_what_holds_in_the_first_step_alone_is_no_finding(checks: Checks) -> Non
         """
     )
     assert found(report, "error") == {}
+    assert found(report, "untrained") == {"0.bias": "frozen_by_script"}
 
 
 @pytest.mark.parametrize(("cut", "cause"), [(".detach()", None), ("", "not_in_optimizer")])
