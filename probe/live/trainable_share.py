@@ -27,7 +27,7 @@ class TrainableShare:
 
     def receive(self, sample: Sample, frozen: Collection[int]) -> None:
         """Take in a sample; ``frozen``: by command."""
-        trainable = sample.states != State.FROZEN
+        trainable = ~sample.having(State.FROZEN)
         trainable[[index for index in frozen if index < len(trainable)]] = True
         sizes = numbers(self._table)[: len(trainable)]
         total = int(sizes.sum())

@@ -85,7 +85,7 @@ class Unmeasured:
         self._step = sample.step
         self._samples += 1
         missed: dict[int, tuple[int, int]] = {}
-        for index in np.flatnonzero(sample.states == State.UNMEASURED).tolist():
+        for index in np.flatnonzero(sample.having(State.UNMEASURED)).tolist():
             if index not in removed:
                 since, samples = self._missed.get(index, (sample.step, 0))
                 missed[index] = since, samples + 1

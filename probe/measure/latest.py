@@ -13,9 +13,6 @@ from ..model.parameter_info import ParameterInfo, describe
 from ..model.sample import GRAD_MAX, SHARED_OUT, Sample
 from ..model.table import TableRow
 
-PRESENT = int(State.PRESENT)
-"""A plain integer: comparing an array with an enum's member costs ten times as much."""
-
 
 class LatestSample:
     """Keeps the sample that arrived last, and of what is not in every sample the latest values."""
@@ -32,7 +29,7 @@ class LatestSample:
         more = len(sample.states) - len(self._useful_in)
         if more > 0:
             self._useful_in = np.append(self._useful_in, np.zeros(more, np.int64))
-        np.copyto(self._useful_in, sample.step, where=sample.states == PRESENT)
+        np.copyto(self._useful_in, sample.step, where=sample.having(State.PRESENT))
         if GRAD_MAX in sample.values:
             self._others[GRAD_MAX] = sample.values[GRAD_MAX]
         for code in SHARED_OUT:

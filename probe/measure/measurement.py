@@ -158,9 +158,12 @@ class Measurement:
         else:
             self._writes.retire_step(k, self.members.held_by(k), mark=mark)
 
-    def cleared(self, k: int) -> None:
-        """Take in that the script has called ``zero_grad`` of optimizer k."""
-        self._writes.cleared(k, self.members.held_by(k))
+    def cleared(self, k: int, *, dropped: bool) -> None:
+        """Take in that the script has called ``zero_grad`` of optimizer k.
+
+        ``dropped``: it is known that no gradient is left.
+        """
+        self._writes.cleared(k, () if dropped else self.members.held_by(k))
 
     def mark_every_step(self, *, late: bool) -> None:
         """Tell new gradients from old ones in every step from here on.

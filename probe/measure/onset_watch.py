@@ -52,7 +52,7 @@ class OnsetWatch:
         """Take in a sample; a step that AMP skipped says nothing."""
         if sample.skipped:
             return
-        spoilt = np.flatnonzero(sample.states == State.NONFINITE)
+        spoilt = np.flatnonzero(sample.having(State.NONFINITE))
         if not len(spoilt):
             self.onset, self._finite_at = None, sample.step
         elif self.onset is None:

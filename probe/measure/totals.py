@@ -164,7 +164,7 @@ class StepTotals:
         counted[list(sample.waiting)] = False
         norms = sample.values[GRAD_NORM][: len(counted)][counted]
         total = float(np.sqrt(np.nansum(np.square(norms, dtype=np.float64))))
-        if (sample.states[: len(counted)][counted] == State.NONFINITE).any():
+        if sample.having(State.NONFINITE)[: len(counted)][counted].any():
             total = math.nan
         elif np.isnan(norms).all():
             return None

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from operator import attrgetter
 from typing import Any
 
 from torch import nn
 
 from ..torch_compat.patching import Interceptions, runs_of_autograd, sees_backwards, weakly
+
+_grad = attrgetter("grad")
 
 
 class UnmarkedGradients:
@@ -38,10 +41,14 @@ class UnmarkedGradients:
         return True
 
     def cleared(self, k: int, indexes: Iterable[int]) -> None:
-        """Take in that ``zero_grad`` of optimizer k has run, and mark what is left."""
+        """Take in that ``zero_grad`` of optimizer k has run, and mark what is left.
+
+        ``indexes``: those of which something may be left.
+        """
         waiting = self._waiting.pop(k, ())
-        parameters = map(self._parameters.__getitem__, indexes)
-        if all(parameter.grad is None for parameter in parameters):
+        # In C, for it is asked in every step.
+        left = set(map(type, map(_grad, map(self._parameters.__getitem__, indexes))))
+        if left <= {type(None)}:
             self._dropped.add(k)
         else:
             self._dropped.discard(k)

@@ -77,7 +77,7 @@ class WriteTracker:
             self.retire(indexes, mark=mark)
 
     def cleared(self, k: int, indexes: Iterable[int]) -> None:
-        """Take in that the script has called ``zero_grad`` of optimizer k."""
+        """Take in that ``zero_grad`` of optimizer k has run; ``indexes``: what it may have left."""
         self._unmarked.cleared(k, indexes)
 
     def begin_step(self, k: int) -> None:

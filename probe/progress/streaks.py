@@ -43,11 +43,12 @@ class Streaks:
         self.step, count = sample.step, len(useful)
         self._grow(count)
         idle, waiting = self.idle[:count], list(sample.waiting)
-        stays = idle[waiting], self._useful_step[waiting]
-        self._useful_step[:count][useful] = sample.step
+        stays = (idle[waiting], self._useful_step[waiting]) if waiting else None
+        np.copyto(self._useful_step[:count], sample.step, where=useful)
         idle += 1
-        idle[~_IS_IDLE[sample.states]] = 0
-        idle[waiting], self._useful_step[waiting] = stays
+        idle *= _IS_IDLE[sample.states]
+        if stays is not None:
+            idle[waiting], self._useful_step[waiting] = stays
 
     def receive_movement(self, movement: Movement) -> None:
         """Take in a look; what it says nothing of stays as it is.

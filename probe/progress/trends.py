@@ -91,7 +91,7 @@ class Trends:
         """Take in the norms of a sample."""
         if sample.skipped:
             return
-        self._useful = sample.states == State.PRESENT
+        self._useful = sample.having(State.PRESENT)
         norms = sample.values.get(GRAD_NORM)
         if norms is None:
             return

@@ -75,7 +75,7 @@ class Updates:
         if sample.skipped:
             return
         self._groups.all()
-        useful = sample.states == State.PRESENT
+        useful = sample.having(State.PRESENT)
         useful &= self._groups.held[: len(useful)]
         self._streaks.receive(sample, useful)
         norms = sample.values.get(GRAD_NORM)

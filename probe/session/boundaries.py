@@ -37,8 +37,8 @@ class Stepping(Protocol):
     def discarded(self, k: int) -> bool:
         """Take in that gradients of k are dropped unused; return if that was a skipped step."""
 
-    def cleared(self, k: int) -> None:
-        """Take in that ``zero_grad`` of optimizer k has run."""
+    def cleared(self, k: int, *, dropped: bool) -> None:
+        """Take in that ``zero_grad`` of optimizer k has run; ``dropped``: nothing is left."""
 
 
 class Boundaries:
@@ -124,6 +124,7 @@ class Boundaries:
 
     def _wrap_zero_grad(self, k: int, optimizer: Optimizer) -> Any:
         original = optimizer.zero_grad
+        drops = getattr(original, "__func__", None) is Optimizer.zero_grad
 
         @functools.wraps(original)
         def zero_grad(*args: Any, **kwargs: Any) -> None:
@@ -133,7 +134,8 @@ class Boundaries:
                 self._run(lambda: self._drop(k))
             hand_on(original, *args, **kwargs)
             if watched:
-                self._run(lambda: self._to.cleared(k))
+                dropped = drops and len(self._families[k]) == 1 and _set_to_none(*args, **kwargs)
+                self._run(lambda: self._to.cleared(k, dropped=dropped))
 
         optimizer.__dict__["zero_grad"] = zero_grad
         return zero_grad
@@ -184,6 +186,11 @@ class Boundaries:
         self._stepped.clear()
         self._closed_inside = inside_backward()
         self._to.boundary(late=late)
+
+
+def _set_to_none(set_to_none: bool = True) -> bool:
+    """Return whether torch's own ``zero_grad`` drops gradients, given these arguments."""
+    return set_to_none
 
 
 def _has_closure(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:

@@ -120,10 +120,10 @@ class StepCycle:
         self._measurement.retire(k, discarded=True)
         return True
 
-    def cleared(self, k: int) -> None:
+    def cleared(self, k: int, *, dropped: bool) -> None:
         """Take in that the script has cleared the gradients of optimizer k."""
         if not capturing():
-            self._measurement.cleared(k)
+            self._measurement.cleared(k, dropped=dropped)
 
     def step_by_hand(self) -> None:
         """End a step of a run without an optimizer."""

@@ -27,7 +27,7 @@ class Steps:
         )
         self.said: list[str] = []
         self.skips = False
-        self.all_cleared: list[int] = []
+        self.all_cleared: list[tuple[int, bool]] = []
         self.boundaries = Boundaries(self.optimizers, self, self.run)
 
     def run(self, body: Callable[[], None]) -> None:
@@ -52,8 +52,8 @@ class Steps:
         self.said.append(f"discarded {k}")
         return self.skips
 
-    def cleared(self, k: int) -> None:
-        self.all_cleared.append(k)
+    def cleared(self, k: int, *, dropped: bool) -> None:
+        self.all_cleared.append((k, dropped))
 
     def take(self) -> list[str]:
         said, self.said = self.said, []
@@ -70,17 +70,33 @@ def loss(layer: nn.Module) -> torch.Tensor:
 
 
 def test_clearing_gradients_is_told_once_it_is_done() -> None:
-    """By the optimizer; a closure's own clearing, inside a step, is not told."""
+    """By the optimizer, and whether gradients are gone; not of a closure's, inside a step."""
     steps = Steps(2)
     optimizer = steps.optimizers[1]
     optimizer.zero_grad()
+    optimizer.zero_grad(set_to_none=False)
 
     def closure() -> torch.Tensor:
         optimizer.zero_grad()
         return loss(steps.layers[1])
 
     optimizer.step(closure)
-    assert steps.all_cleared == [1]
+    assert steps.all_cleared == [(1, True), (1, False)]
+
+
+class Zeroing(SGD):
+    """One whose own ``zero_grad`` keeps gradients."""
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        super().zero_grad(set_to_none=False)
+
+
+def test_what_another_zero_grad_leaves_is_not_known() -> None:
+    """A subclass may do what it likes, whatever it is told."""
+    layer = nn.Linear(2, 1)
+    steps = Steps(optimizers=[Zeroing(layer.parameters(), lr=0.1)])
+    steps.optimizers[0].zero_grad()
+    assert steps.all_cleared == [(0, False)]
 
 
 def test_a_step_of_one_optimizer_is_a_step_of_the_run() -> None:
