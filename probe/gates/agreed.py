@@ -38,8 +38,8 @@ class AgreedFigures:
         self._problem: str | None = None
         self._asked: dict[str, int] = {}
         """How often something was shared in the present step, by its series."""
-        self._missed: dict[str, int] = {}
-        """How often in a row something was not shared, by its series."""
+        self._missed: dict[str, tuple[int, str]] = {}
+        """How often in a row something was not shared, by its series, and why not the last time."""
 
     def begin(self, step: int) -> None:
         """Say, in case another rank asks, that this one has begun the step."""
@@ -92,17 +92,17 @@ class AgreedFigures:
         return {name: float(known[name]) for name in names if name in known}
 
     def _share(self, series: str, value: object, step: int) -> list[Any]:
-        missed = self._missed.get(series, 0)
+        missed, latest = self._missed.get(series, (0, ""))
         if missed >= MOST_MISSED:
             raise RanksApart(
-                f"the ranks did not come together for it {missed} times in a row; change the gate "
-                "to have it tried again"
+                f"{latest}, and nobody waits for that any more after {missed} times in a row; "
+                "change the gate to have it tried again"
             )
         number = self._asked[series] = self._asked.get(series, 0) + 1
         try:
             shared = self._ranks.share(series, f"{step}/{number}", value, step)
-        except RanksApart:
-            self._missed[series] = missed + 1
+        except RanksApart as error:
+            self._missed[series] = missed + 1, str(error)
             raise
         self._missed.pop(series, None)
         return shared

@@ -13,7 +13,10 @@ from typing import Any
 
 import torch
 import torch.distributed as dist
+from torch import nn
+from torch.nn.parallel import DistributedDataParallel
 
+from gradgate import probe
 from gradgate.probe.base.errors import CommandError
 from gradgate.probe.base.guard import Guard
 from gradgate.probe.distributed.ranks import Ranks
@@ -264,6 +267,29 @@ def destroyed(rank: int, size: int) -> object:
     return {"taken": taken, "call": refused, "off": off, "took": took}
 
 
+def left_at_a_gate(rank: int, size: int) -> object:
+    """Train with a gate whose norm all ranks have to tell, and let the last rank detach alone."""
+    model = nn.Sequential(nn.Linear(4, 4), nn.Tanh(), nn.Linear(4, 2))
+    wrapped = DistributedDataParallel(model)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    run = probe.attach(model, optimizer, server=False)
+    run.gate("output:0", "norm >= 0", action="scale", factor=2.0)
+    closed, took = [], 0.0
+    for step in range(8):
+        if step == 2 and rank == size - 1:
+            run.detach()
+        optimizer.zero_grad()
+        began = time.monotonic()
+        wrapped(torch.randn(3, 4)).square().mean().backward()
+        took = max(took, time.monotonic() - began)
+        optimizer.step()
+        closed.append([gate.closed for gate in run.gates()])
+    problems = [gate.problem for gate in run.gates()]
+    run.detach()
+    weights = [p.detach().tolist() for p in model.parameters()]
+    return {"closed": closed, "problems": problems, "took": took, "weights": weights}
+
+
 SCENARIOS = {
     scenario.__name__: scenario
     for scenario in (
@@ -276,6 +302,7 @@ SCENARIOS = {
         outcomes,
         two_runs,
         parting,
+        left_at_a_gate,
         destroyed,
     )
 }

@@ -52,6 +52,20 @@ def test_a_rank_that_does_not_answer_calls_the_batch_off(notes: list[Any]) -> No
     assert all(rank["longest"] < 1.5 for rank in mute), "patience is half a second"
 
 
+def test_a_rank_that_detaches_alone_leaves_no_other_waiting_at_a_gate(notes: list[Any]) -> None:
+    """The gate opens on all others and names it; after three times nobody waits any more, and the
+    ranks' weights stay alike."""
+    left = of(notes, "left_at_a_gate")
+    last = len(notes) - 1
+    for each in left[:-1]:
+        assert [closed for [closed] in each["closed"]] == [True] * 2 + [False] * 6
+        (problem,) = each["problems"]
+        assert f"rank {last} of {len(notes)} did not come to it in step 5" in problem
+        assert "nobody waits for that any more after 3 times in a row" in problem
+        assert each["took"] < 10
+        assert each["weights"] == left[last]["weights"]
+
+
 def test_a_rank_without_a_run_is_named(notes: list[Any]) -> None:
     """Batches and calls are refused naming the rank that did not attach; no boundary waits."""
     last = len(notes) - 1
