@@ -40,13 +40,13 @@ def test_a_notebook_shows_the_live_page(
     page_server: ServerProcess, open_page: OpenPage, play: Play, run: str
 ) -> None:
     """Though it is of another origin, the page is live in it."""
-    probe = play(run, "a.weight", name="digits")
-    live = LivePage("digits", f"{page_server.url}/runs/{run}")
+    probe = play(run, "a.weight", name=run)
+    live = LivePage(run, f"{page_server.url}/runs/{run}")
     page = open_page()
     with served(f'<!doctype html><link rel="icon" href="data:,">{live._repr_html_()}') as address:
         page.goto(address)
         frame = page.frame_locator("iframe")
-        expect(frame.locator("h1")).to_have_text("digits")
+        expect(frame.locator("h1")).to_have_text(run)
         probe.sample(7, [0.5])
         expect(frame.locator('[data-fact="step"]')).to_have_text("7")
         page.goto("about:blank")
