@@ -34,6 +34,12 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     if wanted:
         from .expectation import Expectation
 
+        if mark is not None and mark.args:
+            pytest.fail(
+                f"@pytest.mark.gradgate has its arguments by name, such as trains=['encoder'], "
+                f"and was given {mark.args!r}.",
+                pytrace=False,
+            )
         item.stash[_EXPECTATION] = Expectation({} if mark is None else mark.kwargs)
 
 

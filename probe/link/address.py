@@ -16,8 +16,10 @@ class ServerAddress:
 
     @property
     def shown(self) -> str:
-        """The URL as a person is told it."""
-        return self.url.rstrip("/")
+        """The URL as a person is told it, without a password, which a notebook would keep."""
+        parts = urlsplit(self.url)
+        host = parts.netloc.rpartition("@")[2]
+        return f"{parts.scheme}://{host}{parts.path.rstrip('/')}"
 
     @property
     def ingest(self) -> str:

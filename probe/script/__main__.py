@@ -6,12 +6,14 @@ The commands `gradgate run` and `gradgate check` start it, and have the options 
 from __future__ import annotations
 
 import argparse
+import atexit
 import logging
 import sys
 from pathlib import Path
 
+from ..session.arguments import checked_server
 from .checked import CheckedProgram
-from .ending import Ending
+from .ending import Ending, threads_left
 from .program import NoProgramError, Program
 from .stream import Stream
 from .watch import Watch
@@ -31,8 +33,9 @@ def main() -> str | int | None:
         if given.command == "check":
             CheckedProgram(program, given.steps, expect, given.report).run()
             return 0
-        return run(program, Stream(given.name, given.server, given.every, expect, given.strict))
-    except NoProgramError as error:
+        stream = Stream(given.name, _server(given.server), given.every, expect, given.strict)
+        return run(program, stream)
+    except (NoProgramError, _NoServerError) as error:
         print(f"Error: {error}", file=sys.stderr)
         return MISUSED
 
@@ -44,10 +47,29 @@ def run(program: Program, stream: Stream) -> str | int | None:
         with ending:
             program.run()
     finally:
-        watch.stop(failed=ending.failed)
-    if watch.lack is not None:
-        logger.warning("gradgate: nothing was watched: %s.", watch.lack)
+        if ending.outcome == "ended" and threads_left():
+            atexit.register(_stop, watch, ending)  # which Python calls when they have ended
+        else:
+            _stop(watch, ending)
     return ending.code if ending.outcome == "exited" else ending.exit_code
+
+
+class _NoServerError(Exception):
+    """An address is none of a dashboard."""
+
+
+def _server(given: str | None) -> str | None:
+    """Return an address that ``attach`` takes, which is asked for in the middle of the script."""
+    try:
+        return checked_server(given)
+    except ValueError as error:
+        raise _NoServerError(str(error)) from error
+
+
+def _stop(watch: Watch, ending: Ending) -> None:
+    watch.stop(failed=ending.failed)
+    if watch.lack is not None and ending.outcome != "raised":
+        logger.warning("gradgate: nothing was watched: %s.", watch.lack)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NoReturn
@@ -17,18 +18,24 @@ from ..measure.checksums import checksums
 from ..measure.local_part import unreadable
 from ..session.attach import attach
 from ..session.run import Run, job_of
+from ..torch_compat.module_hooks import ModuleHook
 from .discovery import Found
 from .findings import CheckFinding, findings
 
 MOST_FORWARDS = 200
 """Forwards without a step after which a script is taken for one that never steps."""
 _FORGOTTEN = "not_in_optimizer"
+PATIENCE = 5.0
+"""Seconds for the main thread to end by itself where another one that trains is stopped."""
 MOST_STOPS = 5
 """Times that a script is asked to end which catches what it is stopped by."""
 
 
-class Enough(BaseException):
-    """Stops a script that has been seen for long enough: no script's ``except Exception``."""
+class Enough(SystemExit):
+    """Stops a script that has been seen for long enough: no script's ``except Exception``.
+
+    As one that exits, so that what hears of the end of a script hears of a good one.
+    """
 
 
 @dataclass
@@ -214,7 +221,8 @@ class Check:
         )
         self.watched.append(watched)
         for model in models.values():
-            model.register_forward_pre_hook(lambda *_: self._forward_begins(watched))
+            count = ModuleHook(lambda *_: self._forward_begins(watched))
+            model.register_forward_pre_hook(count)
 
     def _forward_begins(self, watched: Watched) -> None:
         if self.steps is None or not job_of(watched.run).state.in_own_process():
@@ -228,8 +236,14 @@ class Check:
         """Stop the script, which may be in another folder by now."""
         self.folders.append(os.getcwd())
         self.stops += 1
-        if self.stops > MOST_STOPS and self.give_up is not None:
+        if self.give_up is not None and self.stops > MOST_STOPS:
             self.give_up()
+        if self.give_up is not None and threading.current_thread() is not threading.main_thread():
+            # The main thread may wait for what this one would have brought.
+            waiting = threading.Timer(PATIENCE, self.give_up)
+            waiting.daemon = True
+            waiting.start()
+            raise SystemExit  # which ends a thread without a word
         raise Enough
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import sys
-import threading
 import time
 from pathlib import Path
 from typing import NoReturn
@@ -13,7 +13,7 @@ from ..base.errors import ExpectationError
 from ..live.expected import Expected
 from .check import Check, Enough
 from .children import Children
-from .ending import Ending
+from .ending import Ending, threads_left
 from .program import Program
 from .report import report
 from .watch import Watch
@@ -38,8 +38,13 @@ class CheckedProgram:
         ending = Ending(Enough, ExpectationError)
         with ending:
             self._program.run()
+        if ending.outcome == "exited" and ending.error is not None:
+            print(ending.code, file=sys.stderr)  # as Python does
+        if ending.outcome == "ended" and threads_left():
+            atexit.register(self._conclude, ending)  # which Python calls when they have ended
+            return
         self._conclude(ending)
-        if ending.outcome == "stopped" and any(map(_keeps_alive, threading.enumerate())):
+        if ending.outcome == "stopped" and threads_left():
             _exit()
 
     def _conclude(self, ending: Ending) -> None:
@@ -69,8 +74,3 @@ def _exit() -> NoReturn:
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(0)
-
-
-def _keeps_alive(thread: threading.Thread) -> bool:
-    """Return whether a thread of the script's would keep the process from ending."""
-    return thread is not threading.main_thread() and not thread.daemon

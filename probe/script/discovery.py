@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import FrameType
@@ -35,6 +34,9 @@ class Found:
     def keys(self) -> set[int]:
         """Return the identities of all parameters of the models."""
         return {id(each) for model in self.models.values() for each in model.parameters()}
+
+
+NOTHING_FOUND = Found({}, (), frozenset(), 0)
 
 
 def find(
@@ -122,12 +124,18 @@ def _variable(model: nn.Module, frame: FrameType) -> str | None:
             if value is model and name != "self":
                 return name
         for holder in variables.values():
-            attributes = getattr(holder, "__dict__", None)
-            if isinstance(attributes, dict) and not isinstance(holder, type(sys)):
-                for name, value in list(attributes.items()):
-                    if value is model:
-                        return str(name).lstrip("_")
+            for name, value in list(_attributes(holder).items()):
+                if value is model:
+                    return str(name).lstrip("_")
     return None
+
+
+def _attributes(holder: object) -> dict[str, object]:
+    """Return an object's own attributes; none of one that may run code of the script's for them."""
+    if type(holder).__getattribute__ is not object.__getattribute__:  # a module, or a lazy proxy
+        return {}
+    attributes = getattr(holder, "__dict__", None)
+    return attributes if isinstance(attributes, dict) else {}
 
 
 def _frames(frame: FrameType | None) -> Iterator[FrameType]:

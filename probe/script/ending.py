@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from types import TracebackType
 from typing import Literal
 
@@ -9,6 +10,12 @@ from .program import NoProgramError, sentence, show
 
 Outcome = Literal["stopped", "ended", "exited", "raised"]
 """It was stopped, came to its end, called ``sys.exit()`` with another code than 0, or raised."""
+
+
+def threads_left() -> bool:
+    """Return whether threads go on that Python waits for before it ends."""
+    left = (each for each in threading.enumerate() if each is not threading.main_thread())
+    return any(not each.daemon for each in left)
 
 
 class Ending:
@@ -24,7 +31,7 @@ class Ending:
         self.code: str | int | None = None
         """What ``sys.exit()`` was given."""
         self.error: str | None = None
-        """What was raised, in one line."""
+        """What was raised, or said by ``sys.exit("…")``, in one line."""
 
     @property
     def exit_code(self) -> int:
@@ -55,10 +62,12 @@ class Ending:
         if isinstance(error, SystemExit):
             self.code = error.code
             self.outcome = "exited" if self.exit_code else "ended"
+            if not isinstance(error.code, int | None):
+                self.error = " ".join(str(error.code).split())
             return True
         self.outcome = "raised"
         self.error = sentence(error)
-        if not isinstance(error, Exception) or isinstance(error, NoProgramError):
+        if isinstance(error, (KeyboardInterrupt, NoProgramError)):
             return False
         show(error)
         return True

@@ -85,10 +85,16 @@ def _detail(alert: Alert) -> str:
 def _source(
     where: str | None, folders: Sequence[str]
 ) -> tuple[str | None, int | None, Snippet | None]:
-    """Return the absolute file and the line of a place, and the source around it."""
+    """Return the absolute file and the line of a place, and the source around it.
+
+    Code that was made from a text, as dataclasses and templates do it, has no file.
+    """
     file, _, line = (where or "").rpartition(":")
     if not file or not line.isdigit():
         return None, None, None
-    near = (path for folder in folders if os.path.isfile(path := os.path.join(folder, file)))
-    file = os.path.abspath(next(near, file))
-    return file, int(line), snippet(Place(file, int(line), ""))
+    paths = (os.path.join(folder, file) for folder in folders)
+    found = next(filter(os.path.isfile, paths), None)
+    if found is None:
+        return None, None, None
+    found = os.path.abspath(found)
+    return found, int(line), snippet(Place(found, int(line), ""))

@@ -43,7 +43,7 @@ class CheckReport:
     exit_code: int
     """Of a script that exited."""
     error: str | None
-    """What the script raised, in one line."""
+    """What the script raised, or said as it exited, in one line."""
     problem: str | None
     """Why what was found could not be watched, or not with these expectations."""
     misused: bool
@@ -62,8 +62,8 @@ class CheckReport:
     findings: Sequence[CheckFinding]
 
     def write(self, file: Path) -> None:
-        """Write the report as JSON."""
-        file.write_text(json.dumps(asdict(self)), "utf-8")
+        """Write the report as JSON; of a name that is no text, what is none is a question mark."""
+        file.write_bytes(json.dumps(asdict(self), ensure_ascii=False).encode("utf-8", "replace"))
 
 
 def report(

@@ -35,7 +35,7 @@ class Stream:
                 expect=self.expect,
                 strict=self.strict,
             )
-        except GradgateError as error:
+        except (GradgateError, ValueError) as error:
             logger.warning("gradgate: the script goes on unwatched: %s", error)
             return None
 

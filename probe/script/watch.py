@@ -20,11 +20,12 @@ from torch.optim.optimizer import (
 )
 from torch.utils.hooks import RemovableHandle
 
+from ..base.guard import Guard
 from ..gates.labels import ATTACHED
 from ..session.run import Run, job_of
 from ..torch_compat.autograd import inside_backward
 from ..torch_compat.patching import Interception, new_instances
-from .discovery import Found, find
+from .discovery import NOTHING_FOUND, Found, find
 
 _COMPILED = r"Using `torch.compile\(module\)` when there are global hooks on modules"
 MOST_RUNS = 8
@@ -60,6 +61,7 @@ class Watch:
 
     def __init__(self, follower: Follower) -> None:
         self._follower = follower
+        self._guard = Guard()
         self._process = os.getpid()
         self._pending: list[weakref.ref[Optimizer]] = []
         """Those that nothing is attached to yet."""
@@ -220,7 +222,9 @@ class Watch:
 
     def _find(self, optimizers: list[Optimizer], *, last: bool) -> Found:
         called = {key for key, ref in self._called.items() if ref() is not None}
-        return find(optimizers, called, sys._getframe(), last=last)
+        with self._guard:  # it looks at objects of every kind
+            return find(optimizers, called, sys._getframe(), last=last)
+        return NOTHING_FOUND
 
 
 def _overlap(run: Run, found: Found) -> bool:

@@ -12,7 +12,7 @@ import click
 
 from ..export.check.baseline import BaselineError, baseline_of, read_baseline
 from ..export.check.sarif import sarif
-from ..export.check.verdict import CheckExit, exit_of
+from ..export.check.verdict import CheckExit, exit_of, verdict
 from ..protocol.check import CheckReport
 from ..web.check_report import check_markup
 from .failures import Interrupted, Misused
@@ -21,6 +21,8 @@ from .terminal import plain
 from .texts.checks import check_lines
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
+_JUDGED = (CheckExit.WELL, CheckExit.FOUND)
+"""How a check ends that has seen what the script trains."""
 
 
 class ScriptFailed(click.ClickException):
@@ -78,26 +80,38 @@ def check(
     """
     if write_baseline and baseline is None:
         raise click.UsageError("--write-baseline wants --baseline FILE, which it is written to.")
+    for file in (sarif_file, html_file, baseline):
+        if file is not None and not file.parent.is_dir():
+            raise click.UsageError(f"There is no folder {str(file.parent)!r} for {file.name!r}.")
     try:
         accepted = read_baseline(baseline) if baseline and not write_baseline else None
     except BaselineError as error:
         raise Misused(str(error)) from error
     report = _report(script, steps, expect)
-    if baseline and write_baseline:
+    if baseline and write_baseline and exit_of(report) in _JUDGED:
         accepted = baseline_of(report)
-        accepted.write(baseline)
+        _write(baseline, accepted.text)
+    elif baseline and write_baseline:
+        click.echo(f"No baseline is written: {plain(verdict(report))}", err=True)
     if accepted is not None:
         report = accepted.accept(report)
     if sarif_file is not None:
-        sarif_file.write_text(json.dumps(sarif(report), indent=2) + "\n", "utf-8")
+        _write(sarif_file, json.dumps(sarif(report), indent=2) + "\n")
     if html_file is not None:
-        html_file.write_text(check_markup(report), "utf-8")
+        _write(html_file, check_markup(report))
     if as_json:
         click.echo(report.model_dump_json(indent=2))
     else:
         for line in check_lines(report):
             click.echo(plain(line))
     click.get_current_context().exit(exit_of(report))
+
+
+def _write(file: Path, text: str) -> None:
+    try:
+        file.write_text(text, "utf-8")
+    except OSError as error:
+        raise Misused(f"{str(file)!r} cannot be written: {error.strerror}.") from error
 
 
 def _report(script: Script, steps: int, expect: tuple[str, ...]) -> CheckReport:

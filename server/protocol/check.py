@@ -67,9 +67,10 @@ class CheckReport(Message):
     """Everything that a check says of a script.
 
     `file`: the path of the script; `outcome`: it was stopped after `steps_wanted` steps, came to
-    its end, called `sys.exit()` with `exit_code`, or raised `error`. `problem` and `lack` say why
-    nothing was watched, `misused` that an expectation names nothing, `never_steps` that forwards
-    went by without a step. `processes` counts those that the script started, which are not checked.
+    its end, called `sys.exit()` with `exit_code`, or raised; `error` is what it said then.
+    `problem` and `lack` say why nothing was watched, `misused` that an expectation names nothing,
+    `never_steps` that forwards went by without a step. `processes` counts those that the script
+    started, which are not checked.
     """
 
     script: str

@@ -99,6 +99,10 @@ def test_a_test_is_held_to_what_it_expects(tmp_path: Path) -> None:
         def test_misnamed(net):
             train(net, cut=False)
 
+        @pytest.mark.gradgate(["encoder"])
+        def test_without_a_name(net):
+            train(net, cut=False)
+
         @pytest.mark.gradgate(trains=["encoder"])
         def test_fails_by_itself(net):
             train(net, cut=True)
@@ -121,6 +125,7 @@ def test_a_test_is_held_to_what_it_expects(tmp_path: Path) -> None:
         "test_not_of_interest": "PASSED",
         "test_nothing": "FAILED",
         "test_misnamed": "FAILED",
+        "test_without_a_name": "ERROR",
         "test_fails_by_itself": "FAILED",
         "test_with_the_fixture": "PASSED",
     }, told
@@ -128,6 +133,7 @@ def test_a_test_is_held_to_what_it_expects(tmp_path: Path) -> None:
     assert told.count(f"\n{words}\n    `encoder.weight` reaches the loss only through") == 2
     assert "Nothing that trains was found in the test: no torch.optim.Optimizer was made" in told
     assert "'nothing' matches no parameter and no module" in told
+    assert "such as trains=['encoder'], and was given (['encoder'],)." in told
     assert "its own word" in told
 
 

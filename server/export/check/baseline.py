@@ -44,10 +44,11 @@ class Baseline(Request):
         ]
         return report.model_copy(update={"findings": findings})
 
-    def write(self, file: Path) -> None:
-        """Write it to a file, one finding a line, for whoever reads what changes."""
+    @property
+    def text(self) -> str:
+        """Return what its file holds: one finding a line, for whoever reads what changes."""
         lines = ",\n".join(f"  {json.dumps(each.model_dump())}" for each in self.accepted)
-        file.write_text(f'{{"version": {self.version}, "accepted": [\n{lines}\n]}}\n', "utf-8")
+        return f'{{"version": {self.version}, "accepted": [\n{lines}\n]}}\n'
 
 
 def baseline_of(report: CheckReport) -> Baseline:

@@ -42,14 +42,23 @@ def verdict(report: CheckReport) -> str:
         return f"The script raised after {count(report.steps, 'step')}: {report.error}"
     if report.outcome == "exited":
         code = f"exit code {report.exit_code}"
-        return f"The script ended itself after {count(report.steps, 'step')} with {code}."
+        said = f": {report.error}" if report.error is not None else "."
+        return f"The script ended itself after {count(report.steps, 'step')} with {code}{said}"
     if report.problem is not None:
         return f"Nothing could be checked: {report.problem}"
     if report.lack is not None:
         return f"Nothing was found to check: {report.lack}."
     if report.steps == 0:
-        end = "It was stopped" if report.never_steps else "The script ended"
-        return f"{end} without a step of an optimizer: call `optimizer.step()` after the backward."
+        if report.never_steps:
+            return (
+                "It was stopped after many forwards without a step of an optimizer: call "
+                "`optimizer.step()` after the backward, or give more `--steps`, ten forwards for "
+                "each, where a step gathers so many."
+            )
+        return (
+            "The script ended without a step of an optimizer: call `optimizer.step()` after the "
+            "backward."
+        )
     accepted = sum(each.accepted for each in report.findings)
     known = f" The baseline accepts {count(accepted, 'finding')} more." if accepted else ""
     found = len(grouped(report.errors))

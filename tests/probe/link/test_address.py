@@ -49,9 +49,17 @@ def test_a_server_on_this_machine_is_known(url: str, local: bool) -> None:
     assert ServerAddress(url).is_local is local
 
 
-def test_a_person_is_shown_the_address_without_a_slash_at_its_end() -> None:
-    """What the log says can be continued with a path."""
-    assert ServerAddress("http://host:8765/").shown == "http://host:8765"
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("http://host:8765/", "http://host:8765"),
+        ("https://ada:secret@host/gradgate/?token=secret", "https://host/gradgate"),
+        ("http://[::1]:80", "http://[::1]:80"),
+    ],
+)
+def test_a_person_is_shown_an_address_that_goes_on_with_a_path(url: str, shown: str) -> None:
+    """And has no secret in it: it is in logs, and in notebooks that are saved and given on."""
+    assert ServerAddress(url).shown == shown
 
 
 def test_a_port_out_of_range_is_told_at_once() -> None:

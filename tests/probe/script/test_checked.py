@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import threading
 from collections.abc import Callable
 from multiprocessing import get_context
 from pathlib import Path
@@ -11,11 +12,15 @@ from textwrap import dedent
 from typing import Any, TypeAlias
 
 import pytest
+import torch
+from torch import nn
+from torch.optim import SGD
 
 from gradgate.probe.script import check as check_module
 from gradgate.probe.script.checked import CheckedProgram
 from gradgate.probe.script.children import Children
 from gradgate.probe.script.program import NoProgramError, Program
+from gradgate.probe.script.watch import Watch
 
 Report: TypeAlias = dict[str, Any]
 Checks: TypeAlias = Callable[..., Report]
@@ -106,6 +111,20 @@ def test_what_is_frozen_by_the_script_is_nobodys_trouble_unless_it_is_expected(
     assert found(report, "untrained")["style.weight"] == "detached"
 
 
+def test_a_script_may_save_its_model_and_copy_it(checks: Checks) -> None:
+    """As whole objects, in the steps that it is checked in."""
+    report = checks(
+        """
+        import copy, pickle
+        while True:
+            step()
+            pickle.loads(pickle.dumps((model, optimizer)))
+            copy.deepcopy((model, optimizer))
+        """
+    )
+    assert (report["outcome"], report["error"]) == ("stopped", None)
+
+
 def test_a_script_that_catches_all_is_stopped_all_the_same(checks: Checks) -> None:
     """What stops it is no Exception, and comes again with each step."""
     report = checks(
@@ -129,19 +148,27 @@ def test_a_script_that_catches_all_is_stopped_all_the_same(checks: Checks) -> No
     ("text", "outcome", "code", "steps"),
     [
         ("for _ in range(3): step()", "ended", 0, 3),
-        ("step(); sys.exit(4)", "exited", 4, 1),
-        ("step(); raise ValueError('no data')", "raised", 1, 1),
+        ("step(); sys.exit('no disk')", "exited", 1, 1),
+        ("step(); raise ValueError('no \\udcff')", "raised", 1, 1),
     ],
 )
 def test_how_a_script_ends_before_that_is_said(
-    checks: Checks, text: str, outcome: str, code: int, steps: int
+    checks: Checks,
+    text: str,
+    outcome: str,
+    code: int,
+    steps: int,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     """With what was found until then."""
     report = checks(text)
     ended = (report["outcome"], report["exit_code"], report["steps"])
     assert ended == (outcome, code, steps)
     if outcome == "raised":
-        assert report["error"].startswith("ValueError: no data (")
+        assert report["error"].startswith("ValueError: no ? (")
+    if outcome == "exited":
+        assert report["error"] == "no disk"
+        assert capsys.readouterr().err == "no disk\n"
     if steps == 3:
         assert found(report, "error")["style.weight"] == "detached"
 
@@ -251,6 +278,51 @@ def test_there_has_to_be_a_script(tmp_path: Path) -> None:
     with pytest.raises(NoProgramError, match="There is no script"):
         CheckedProgram(Program("nope.py"), 5, (), tmp_path / "report.json")
     assert not (tmp_path / "report.json").exists()
+
+
+def test_code_that_was_made_from_a_text_has_no_file(checks: Checks) -> None:
+    """Nobody could show its line."""
+    report = checks(
+        """
+        made = {"nn": nn}
+        exec("class Cut(nn.Tanh):\\n def forward(self, x): return x.detach()", made)
+        model = nn.Sequential(nn.Linear(4, 2), made["Cut"](), nn.Linear(2, 1))
+        optimizer = torch.optim.SGD(model.parameters(), 0.1)
+        while True:
+            optimizer.zero_grad()
+            model(x).square().mean().backward()
+            optimizer.step()
+        """
+    )
+    first = report["findings"][0]
+    assert (first["cause"], first["file"], first["line"]) == ("detached", None, None)
+    assert "<string>:2" in first["detail"]
+
+
+# Python's own hook says nothing of such an end, and pytest's does.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_who_waits_for_a_thread_that_was_stopped_waits_for_no_longer(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The main thread may be in the `get` of a queue, which nothing would ever end."""
+    monkeypatch.setattr(check_module, "PATIENCE", 0.01)
+    given_up = threading.Event()
+    check = check_module.Check(2, give_up=given_up.set)  # type: ignore[arg-type]
+    watch = Watch(check)
+
+    def train() -> None:
+        model = nn.Linear(1, 1)
+        optimizer = SGD(model.parameters(), 0.1)
+        while True:
+            model(torch.ones(1, 1)).backward()
+            optimizer.step()
+
+    thread = threading.Thread(target=train)
+    thread.start()
+    thread.join()
+    assert given_up.wait(10)
+    assert [each.step for each in check.watched] == [2]
+    watch.stop(failed=False)
 
 
 @pytest.mark.parametrize(("daemon", "count"), [(False, 1), (True, 0)])

@@ -58,8 +58,9 @@ def test_what_is_not_there_is_said(
         ("pass", "ended", 0),
         ("raise SystemExit", "ended", 0),
         ("import sys; sys.exit(3)", "exited", 3),
-        ("import sys; sys.exit('no data')", "exited", 1),
+        ("import sys; sys.exit('no\\ndata')", "exited", 1),
         ("1 / 0", "raised", 1),
+        ("raise GeneratorExit", "raised", 1),
         ("raise StopIteration('enough')", "stopped", 0),
     ],
 )
@@ -79,6 +80,8 @@ def test_how_it_ends_is_kept(
     with ending:
         Program(str(tmp_path / "train.py")).run()
     assert (ending.outcome, ending.exit_code) == (outcome, code)
+    if "data" in text:
+        assert ending.error == "no data"
     if outcome == "raised":
         shown = capsys.readouterr().err
         assert shown.count("File") == 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import weakref
 from typing import Any
 
 import pytest
@@ -203,3 +204,18 @@ def test_nothing_is_left_behind(notes: Notes) -> None:
     assert Optimizer.__init__ is before
     assert not module_state._global_forward_pre_hooks
     assert notes.ended == notes.runs
+
+
+def test_objects_that_may_not_be_looked_at_are_not(watch: Watch, notes: Notes) -> None:
+    """Names are looked for among all that the script has, some of which is lazy, or gone."""
+
+    class Lazy:
+        def __getattribute__(self, name: str) -> object:
+            raise RuntimeError(f"not there yet: {name}")
+
+    lazy, gone = Lazy(), weakref.proxy(net())
+    one, two = net(), nn.Linear(1, 1)
+    optimizers = [SGD(one.parameters(), 0.1), SGD(two.parameters(), 0.1)]
+    train(nn.Sequential(one, two), *optimizers)
+    assert len(notes.runs) == 1
+    del lazy, gone

@@ -66,6 +66,23 @@ while True:
 """
 
 
+THREAD = """
+import threading
+import torch
+from torch import nn
+
+def train():
+    model = nn.Linear(1, 1)
+    optimizer = torch.optim.SGD(model.parameters(), 0.01)
+    while True:
+        optimizer.zero_grad()
+        model(torch.ones(1, 1)).square().mean().backward()
+        optimizer.step()
+
+threading.Thread(target=train).start()
+"""
+
+
 def check(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
     """Run the command line as a shell does."""
     call = "from gradgate.server.cli.main import main; main()"
@@ -115,16 +132,31 @@ def test_a_script_is_checked_and_told_in_every_form(tmp_path: Path) -> None:
     [
         ("stubborn.py", 1, "spare.weight: module_not_called"),
         ("gone.py", 3, "ended with exit code 9 before anything could be said"),
+        ("thread.py", 0, "thread.py: 4 steps of Linear under SGD"),
     ],
 )
 def test_a_script_that_will_not_end_or_is_gone_at_once_is_answered(
     tmp_path: Path, script: str, code: int, told: str
 ) -> None:
-    """One that goes on whatever stops it is ended, with its report."""
+    """One that goes on whatever stops it is ended, with its report; a thread is waited for."""
     (tmp_path / "gone.py").write_text("import os; os._exit(9)")
     (tmp_path / "stubborn.py").write_text(STUBBORN)
+    (tmp_path / "thread.py").write_text(THREAD)
     ended = check("--steps", "4", script, folder=tmp_path)
     assert (ended.returncode, told in ended.stdout + ended.stderr) == (code, True), ended
+
+
+def test_a_script_that_fails_leaves_the_baseline_as_it_is(tmp_path: Path) -> None:
+    """What was found before it failed is not all that there is."""
+    (tmp_path / "train.py").write_text(
+        SCRIPT.replace("optimizer.step()", "raise SystemExit('no disk')")
+    )
+    (tmp_path / "accepted.json").write_text("as it was")
+    ended = check("--baseline", "accepted.json", "--write-baseline", "train.py", folder=tmp_path)
+    assert ended.returncode == 3
+    assert "No baseline is written: The script ended itself after 0 steps" in ended.stderr
+    assert "with exit code 1: no disk" in ended.stdout
+    assert (tmp_path / "accepted.json").read_text() == "as it was"
 
 
 @pytest.mark.parametrize(
@@ -133,6 +165,7 @@ def test_a_script_that_will_not_end_or_is_gone_at_once_is_answered(
         (("--write-baseline", "nope.py"), "--write-baseline wants --baseline FILE"),
         (("--baseline", "none.json", "nope.py"), "There is no baseline 'none.json'"),
         (("--steps", "0", "nope.py"), "0 is not in the range"),
+        (("--sarif", "nowhere/out.sarif", "nope.py"), "no folder 'nowhere' for 'out.sarif'"),
         ((), "Missing argument 'SCRIPT'"),
     ],
 )

@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.support.serving import ServerProcess
 
 SCRIPT = """
@@ -59,8 +61,18 @@ def test_a_script_without_a_line_is_on_the_dashboard(server: ServerProcess, tmp_
     assert [row["name"] for row in rows] == ["0.weight", "0.bias", "1.weight", "1.bias"]
 
 
-def test_a_script_that_is_not_there_has_a_sentence(tmp_path: Path) -> None:
-    """And the exit code of Python's own."""
-    ended = gradgate("run", "nope.py", folder=tmp_path)
-    assert ended.returncode == 2
-    assert "There is no script 'nope.py' here" in ended.stderr
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("nope.py",), "There is no script 'nope.py' here"),
+        (("--server", "here:8765", "train.py"), "'here:8765' is no address of a dashboard"),
+    ],
+)
+def test_what_cannot_be_run_has_a_sentence(
+    tmp_path: Path, arguments: tuple[str, ...], told: str
+) -> None:
+    """And the exit code of Python's own; the script is not begun."""
+    (tmp_path / "train.py").write_text("print('begun')")
+    ended = gradgate("run", *arguments, folder=tmp_path)
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert told in ended.stderr
