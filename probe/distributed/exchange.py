@@ -45,32 +45,38 @@ class Exchange:
         self._latest: dict[str, str] = {}
         """The latest value of each series, which can go once the next one is there."""
 
-    def share(self, series: str, key: str, value: object, step: int) -> list[Any]:
+    def share(
+        self, series: str, key: str, value: object, step: int, longest: float = LONGEST_WAIT
+    ) -> list[Any]:
         """Return what the ranks have given under a key of ``series``, in ``step``, by rank.
 
         Raises :class:`RanksApart` on every rank where one did not come: it is gone, it is in a
-        later step, or in this one and was not seen for :attr:`patience`. A rank that has not
-        begun the step yet, since it evaluates or writes a checkpoint, is waited for.
+        later step, or in the midst of one and was not seen for :attr:`patience` (in an earlier
+        one it may wait for this rank itself, where it numbers its steps otherwise). A rank that
+        has not begun the step yet, since it evaluates or writes a checkpoint, is waited for,
+        ``longest`` seconds at most.
         """
         where = f"shared/{series}/{key}"
         try:
-            values = self._share(where, value, step)
+            values = self._share(where, value, step, longest)
             self._forget(series, where)
         except StoreError as error:
             raise RanksApart(f"the store of the process group failed: {error}") from error
         return values
 
-    def _share(self, where: str, value: object, step: int) -> list[Any]:
+    def _share(self, where: str, value: object, step: int, longest: float) -> list[Any]:
         keys = [f"{where}/{rank}" for rank in range(self._size)]
         self._store.write(keys[self._rank], value)
-        values = self._await(keys, f"{where}/verdict", step)
+        values = self._await(keys, f"{where}/verdict", step, longest)
         if not self._store.decide(f"{where}/verdict", values is not None):
             missing = self._store.without(keys)
             who = named(missing) if missing else "a rank"
             raise RanksApart(f"{who} of {self._size} did not come to it in step {step}")
         return self._store.read(keys) or [] if values is None else values
 
-    def _await(self, keys: Sequence[str], verdict: str, step: int) -> list[Any] | None:
+    def _await(
+        self, keys: Sequence[str], verdict: str, step: int, longest: float
+    ) -> list[Any] | None:
         """Return what all have given; None where one will not come, or another rank gave up."""
         pause = _FIRST_PAUSE
         began = asked_at = time.monotonic()
@@ -85,7 +91,7 @@ class Exchange:
             if now - began > self._patience and self._store.read_one(verdict) is not None:
                 return None
             if now - asked_at > self._patience:
-                if now - began > LONGEST_WAIT or self._is_vain(keys, question, step):
+                if now - began > longest or self._is_vain(keys, question, step):
                     return None
                 question, asked_at = self._roll_call.ask(), now
             time.sleep(pause)
@@ -100,7 +106,10 @@ class Exchange:
         if question is None:
             return False
         positions = self._roll_call.answers(missing, question)
-        return any(positions.get(rank, (step + 1, True)) >= (step, True) for rank in missing)
+        return any(
+            begun or coming > step
+            for coming, begun in (positions.get(rank, (step, True)) for rank in missing)
+        )
 
     def _forget(self, series: str, where: str) -> None:
         """Remove what was shared before: whoever has given this has read that."""

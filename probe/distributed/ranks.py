@@ -18,7 +18,7 @@ from ..base.guard import Guard
 from ..torch_compat.process_group import world_size
 from .agreement import Agreement, Batch
 from .calls import CallAgreement
-from .exchange import Exchange, RanksApart
+from .exchange import LONGEST_WAIT, Exchange, RanksApart
 from .roll_call import Position, RollCall
 from .store import RankStore, StoreError
 from .talker import Talker
@@ -117,14 +117,16 @@ class Ranks:
         """Take in that the forward of a step has begun on this rank."""
         self._begun = step
 
-    def share(self, series: str, key: str, value: object, step: int) -> list[Any]:
+    def share(
+        self, series: str, key: str, value: object, step: int, longest: float = LONGEST_WAIT
+    ) -> list[Any]:
         """Return what every rank has given in ``step``, as :meth:`Exchange.share` does.
 
         It waits for the other ranks, so what is asked for is asked for on all of them.
         """
         if self._talker.left:
             raise RanksApart(self.problem or "rank 0 has ended its run")
-        return self._exchange.share(series, key, value, step)
+        return self._exchange.share(series, key, value, step, longest)
 
     def post(self, topic: str, value: object) -> None:
         """Tell the leader this rank's outcome of ``topic``; never blocks."""

@@ -95,6 +95,12 @@ def gate_refusal(
                 f"this model's DistributedDataParallel {option}, so a gate would not know when a "
                 "gradient is reduced."
             )
+        averaged = ddp.averages_over(wrapper)
+        if averaged != world_size():
+            return (
+                f"this model's DistributedDataParallel averages over {averaged} of {world_size()} "
+                "processes, and gates decide by the gradients of all, as of one model."
+            )
     trained = {name: p for name, p in parameters.items() if p.requires_grad}
     loose = _unreduced(trained, sharded, wrappers)
     if not loose:

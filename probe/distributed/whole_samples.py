@@ -22,7 +22,8 @@ from .ranks import Ranks
 logger = logging.getLogger("gradgate")
 
 PATIENCE = 10.0
-"""Seconds that a sample waits for the parts of the other ranks, at most."""
+"""Seconds that a sample waits for the parts of the other ranks, at most, and a rank for the others'
+word on what is sampled: they may wait for it, where they number their steps otherwise."""
 MOST_MISSED = 3
 """Times in a row that ranks may fail to agree on which step is sampled, before they stop."""
 _PAUSE = 0.01
@@ -58,10 +59,20 @@ class WholeSamples:
 
     def agree(self, step: int, sampling: bool) -> bool:
         """Return whether ``step``, the coming one, is sampled: rank 0 says so."""
+        agreed = self._share("sampled", str(step), sampling, step)
+        return sampling if agreed is None else bool(agreed[0])
+
+    def any(self, step: int, k: int, found: bool) -> bool:
+        """Return whether a rank has found it in its part of what optimizer k holds."""
+        agreed = self._share("found", f"{step}/{k}", found, step)
+        return found if agreed is None else any(agreed)
+
+    def _share(self, series: str, key: str, value: bool, step: int) -> list[Any] | None:
+        """Return what every rank says; None where they do not come together, or have no parts."""
         if self._missed >= MOST_MISSED or not self._sharded():
-            return sampling
+            return None
         try:
-            agreed = self._ranks.share("sampled", str(step), sampling, step)
+            shared = self._ranks.share(series, key, value, step, PATIENCE)
         except RanksApart as error:
             self._missed += 1
             if self._missed == MOST_MISSED:
@@ -71,9 +82,9 @@ class WholeSamples:
                     step,
                     error,
                 )
-            return sampling
+            return None
         self._missed = 0
-        return bool(agreed[0])
+        return shared
 
     def merge(self, samples: Iterable[Sample], *, wait: bool = False) -> list[Sample]:
         """Give this rank's samples; return those that are whole, on other ranks the same.
@@ -113,15 +124,15 @@ class WholeSamples:
 
     def _whole(self, waiting: _Waiting) -> Sample:
         sample, indexes = waiting.sample, waiting.indexes
-        parts = list((waiting.parts or {}).values())
         if not indexes:
             return sample
-        if not parts or any(part["indexes"] != indexes for part in parts):
+        parts = self._of_meshes(indexes, waiting.parts or {})
+        if parts is None:
             return _without(sample, indexes)
         states, values = sample.states.copy(), {c: v.copy() for c, v in sample.values.items()}
-        for position, index in enumerate(indexes):
+        for position, (index, of_one) in enumerate(zip(indexes, parts, strict=True)):
             # A rank without an element of it knows only whether a gradient came.
-            telling = [part for part in parts if _has_figure(part, position)] or parts
+            telling = [part for part in of_one if _has_figure(part, position)] or of_one
             of_parts = [part["states"][position] for part in telling]
             states[index] = next((s for s in _TELLING if s in of_parts), of_parts[0])
             for code, combine in ((GRAD_NORM, self._norm), (GRAD_MAX, _largest)):
@@ -129,6 +140,24 @@ class WholeSamples:
                     own = [part["values"][str(code)][position] for part in telling]
                     values[code][index] = combine(own, index)
         return replace(sample, states=states, values=values)
+
+    def _of_meshes(
+        self, indexes: Sequence[int], parts: Mapping[int, Any]
+    ) -> list[list[Any]] | None:
+        """Return the parts of the ranks among which each parameter is split; None with one missing.
+
+        Others may have the same number of parameters, and theirs are copies or another model's.
+        """
+        sharded: list[Any] = [self._table.parameters[index] for index in indexes]
+        meshes = [parameter.device_mesh for parameter in sharded]
+        found = {
+            mesh: [parts.get(rank, {}) for rank in mesh.mesh.flatten().tolist()]
+            for mesh in set(meshes)
+        }
+        told = (part for of_one in found.values() for part in of_one)
+        if any(part.get("indexes") != indexes for part in told):
+            return None
+        return [found[mesh] for mesh in meshes]
 
     def _norm(self, norms: Sequence[float], index: int) -> float:
         parameter: Any = self._table.parameters[index]

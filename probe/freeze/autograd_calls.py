@@ -53,6 +53,9 @@ class AskedGradients(Protocol):
     def record_missing(self, index: int | None) -> None:
         """Take in that a parameter has no gradient; None: another tensor has none."""
 
+    def backward_returned(self) -> None:
+        """Take in that a backward of the script's is over, or one inside of it."""
+
 
 class _NoGates:
     """Takes the place of gates until there are some."""
@@ -63,6 +66,9 @@ class _NoGates:
 
     def record_missing(self, index: int | None) -> None:
         """Take in nothing."""
+
+    def backward_returned(self) -> None:
+        """Do nothing."""
 
 
 class AutogradCalls:
@@ -137,6 +143,8 @@ class AutogradCalls:
         if accumulate_grad:
             if not starts:
                 self._backward_ended()
+            with self._guard:
+                self.gates.backward_returned()
             return tuple(found)
         return tuple(
             self._answer(asked, grad, allow_unreachable, create_graph)

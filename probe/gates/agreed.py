@@ -27,8 +27,13 @@ class AgreedFigures:
         ranks: Ranks,
         gates: Callable[[], Sequence[Gate]],
         known: Callable[[Gate], Mapping[str, float]],
+        uneven: Callable[[], bool],
     ) -> None:
-        """``known``: gives the figures that this rank knows of a gate's names."""
+        """``known``: gives the figures that this rank knows of a gate's names.
+
+        ``uneven``: whether a rank may have run out of data, and comes to no gate.
+        """
+        self._uneven = uneven
         self._ranks = ranks
         self._gates = gates
         self._known = known
@@ -49,6 +54,7 @@ class AgreedFigures:
         """Share what the conditions of all gates name, once in a step, on every rank."""
         if self._step == step:
             return
+        self._ranks.begin(step)  # the forward of a compiled model is not seen
         self._step, self._figures, self._problem = step, {}, None
         self._asked.clear()
         asking = [gate for gate in self._gates() if _figures_named(gate)]
@@ -92,6 +98,11 @@ class AgreedFigures:
         return {name: float(known[name]) for name in names if name in known}
 
     def _share(self, series: str, value: object, step: int) -> list[Any]:
+        if self._uneven():
+            raise RanksApart(
+                "the job trains under join(), in which a rank that has run out of data comes to no "
+                "gate; give a condition by step alone"
+            )
         missed, latest = self._missed.get(series, (0, ""))
         if missed >= MOST_MISSED:
             raise RanksApart(

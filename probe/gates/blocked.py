@@ -166,7 +166,7 @@ class BlockedParameters:
         self._replaced.clear()
         self._loose.clear()
         self._step.zeros.clear()
-        self._step.reduced.gated.clear()
+        self._runtime.step_begins()
 
     def release(self) -> None:
         """Let every parameter be trained again, so that commands meet the job as it is."""

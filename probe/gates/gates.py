@@ -68,7 +68,7 @@ class Gates:
         )
         runtime = GateRuntime(run, step)
         if ranks is not None:
-            step.agreed = AgreedFigures(ranks, runtime.gates, step.known)
+            step.agreed = AgreedFigures(ranks, runtime.gates, step.known, step.reduced.uneven)
         calls.gates = runtime
         blocked = BlockedParameters(runtime, step)
         registry = GateRegistry(run, runtime, blocked)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import weakref
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -13,8 +15,9 @@ from torch.nn.parallel import DistributedDataParallel
 from ..measure.local_part import local_part
 from ..measure.write_tracker import MARK
 from ..model.table import ParameterTable
-from ..torch_compat.ddp import parameters_of
+from ..torch_compat.ddp import joins, parameters_of
 from ..torch_compat.fsdp import ShardedGroups
+from ..torch_compat.process_group import in_process_group
 from ..torch_compat.versions import version
 from ..torch_compat.wrappers import Wrappers
 
@@ -35,16 +38,20 @@ class ReducedParameters:
         self._wrappers = wrappers
         self._reducers: dict[int, list[DistributedDataParallel]] = {}
         """Those that average a parameter's gradient; none of one that is sharded."""
+        self._averaging: list[DistributedDataParallel] = []
         self._sharded = ShardedGroups({})
         self._synchronizing: dict[int, bool] = {}
-        self._before: dict[int, tuple[Tensor | None, int]] = {}
+        self._taken: dict[int, _Taken | None] = {}
         self.gated: set[int] = set()
         """Those whose gradient was gated in the present step."""
 
     def follow(self) -> None:
         """Take in what wraps the models now; to be called between a step and a forward."""
-        self._reducers = {}
-        for wrapper in self._wrappers.reducing(self._table.parameters):
+        self._reducers, self._averaging, self._sharded = {}, [], ShardedGroups({})
+        if not in_process_group():
+            return
+        self._averaging = self._wrappers.reducing(self._table.parameters)
+        for wrapper in self._averaging:
             for index in self._table.indexes(parameters_of(wrapper)):
                 self._reducers.setdefault(index, []).append(wrapper)
         self._sharded = ShardedGroups(self._models)
@@ -57,6 +64,10 @@ class ReducedParameters:
     def wait_for(self, indexes: Iterable[int]) -> bool:
         """Return whether a reducer waits for the gradient of one of the parameters."""
         return any(self._reducers.get(index) for index in indexes)
+
+    def uneven(self) -> bool:
+        """Return whether a rank may have run out of data, and takes no part in what follows."""
+        return any(map(joins, self._averaging))
 
     def makes_zeros(self, index: int) -> bool:
         """Return whether zeros are made for a parameter to which nothing came."""
@@ -89,20 +100,33 @@ class ReducedParameters:
         alike = [int(mesh.size(dim)) for dim, each in enumerate(placements) if each.is_replicate()]
         return math.prod(alike)
 
+    def step_begins(self, indexes: Iterable[int]) -> None:
+        """Forget the step before; the forward of a compiled model will not be seen."""
+        self.gated.clear()
+        self._synchronizing.clear()
+        for index in indexes:
+            self.take(index)
+
     def forward_begins(self, indexes: Iterable[int]) -> None:
         """Keep what tells the coming gradients of some parameters from those that are there."""
         for index in indexes:
-            self._synchronizing[index] = all(
-                wrapper.require_backward_grad_sync for wrapper in self._reducers[index]
-            )
-            self._before[index] = self._stamp(index)
+            self._synchronizing[index] = self._synchronizes(index)
+            self.take(index)
 
     def came(self, index: int) -> bool:
         """Return whether the backward that has ended has reduced a parameter's gradient."""
-        if not self._synchronizing.get(index, False):
+        known = self._synchronizing.get(index)
+        if not (self._synchronizes(index) if known is None else known):
             return False
-        (grad, number), (before, earlier) = self._stamp(index), self._before[index]
-        return grad is not None and (grad is not before or number != earlier)
+        grad, taken = self._table.parameters[index].grad, self._taken.get(index)
+        if grad is None or taken is None:
+            return grad is not None
+        return taken.grad() is not grad or taken.writes != _writes(grad)
+
+    def take(self, index: int) -> None:
+        """Take the gradient that a parameter has now for one that did not come just now."""
+        grad = self._table.parameters[index].grad
+        self._taken[index] = None if grad is None else _Taken(weakref.ref(grad), _writes(grad))
 
     def waits(self, index: int) -> bool:
         """Return whether a parameter has a gradient that is not from an earlier step."""
@@ -126,11 +150,21 @@ class ReducedParameters:
                 parameter.grad = passed
             else:  # it may be a part of the reducer's own memory
                 local_part(parameter.grad).copy_(passed)
-        self._before[index] = self._stamp(index)
 
-    def _stamp(self, index: int) -> tuple[Tensor | None, int]:
-        grad = self._table.parameters[index].grad
-        if grad is None or grad.is_sparse:
-            return grad, 0
-        with torch.no_grad():
-            return grad, version(local_part(grad))
+    def _synchronizes(self, index: int) -> bool:
+        return all(wrapper.require_backward_grad_sync for wrapper in self._reducers[index])
+
+
+@dataclass(frozen=True)
+class _Taken:
+    """A gradient that is known, and is not kept from being freed."""
+
+    grad: weakref.ref[Tensor]
+    writes: int
+
+
+def _writes(grad: Tensor) -> int:
+    if grad.is_sparse:  # a sum of sparse ones is another tensor
+        return 0
+    with torch.no_grad():
+        return version(local_part(grad))

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
 from ..base.undo import whole
+from ..torch_compat.autograd import inside_backward
 from ..torch_compat.dynamo import forget_compiled_code
 from ..torch_compat.module_hooks import ModuleHook
 from ..torch_compat.recompile_limits import RecompileLimits
@@ -139,6 +140,10 @@ class GateRuntime:
             if gate.arrivals.has_cut and (index is None or index in gate.reach.indexes):
                 gate.decide(step.number, step.values(gate), lambda: 0.0, cut=True)
 
+    def step_begins(self) -> None:
+        """Forget what was reduced in the step before."""
+        self._step.reduced.step_begins(index for index, _ in self._reduced_sites())
+
     def forward_begins(self) -> None:
         """Prepare to tell what the coming backward reduces."""
         self._step.reduced.forward_begins(index for index, _ in self._reduced_sites())
@@ -150,6 +155,12 @@ class GateRuntime:
         for index, site in self._reduced_sites():
             if self._step.reduced.came(index):
                 self._gate_reduced(index, site)
+                self._step.reduced.take(index)
+
+    def backward_returned(self) -> None:
+        """The same where the end of the backward is not seen: that of a compiled model."""
+        if not inside_backward():
+            self.backward_ended()
 
     def gate_rest(self, wanted: Collection[int]) -> None:
         """Before an optimizer's step: gate what was reduced in another way than by a backward."""

@@ -51,6 +51,9 @@ class Parts(Protocol):
     def agree(self, step: int, sampling: bool) -> bool:
         """Return whether a step is sampled on all of them."""
 
+    def any(self, step: int, k: int, found: bool) -> bool:
+        """Return whether one has found it in its part of what optimizer k holds."""
+
     def merge(self, samples: Iterable[Sample], *, wait: bool) -> list[Sample]:
         """Take this rank's samples in; return those that are whole."""
 
@@ -146,7 +149,13 @@ class Measurement:
 
     def any_nonfinite(self, k: int) -> bool:
         """Whether a gradient of optimizer k holds an infinity or a NaN; waits for the device."""
-        return not capturing() and self.sampler.any_nonfinite(self.members.held_by(k))
+        if capturing():
+            return False
+        held = self.members.held_by(k)
+        found = self.sampler.any_nonfinite(held)
+        if self._parts is None or all(self._table.parameters[i].grad is None for i in held):
+            return found
+        return self._parts.any(self._coming_step(), k, found)
 
     def retire(self, k: int, *, discarded: bool = False) -> None:
         """Take the gradients of optimizer k for used from here on, or ``discarded`` unused."""

@@ -64,12 +64,22 @@ def unusual_option(wrapper: DistributedDataParallel) -> str | None:
         return "has its own mixed precision, whose hooks were set when it was built"
     if any(hasattr(parameter, "_in_backward_optimizers") for parameter in parameters_of(wrapper)):
         return "has its optimizer in the backward (_apply_optimizer_in_backward)"
-    if wrapper._join_config.enable:
+    if joins(wrapper):
         return "was used with join(), in which a rank that has run out of data takes no part"
     for name in _NEWER:
         if getattr(wrapper, name, False):
             return f"finalizes its backward by hand ({name.removeprefix('_')})"
     return None
+
+
+def joins(wrapper: DistributedDataParallel) -> bool:
+    """Return whether ranks may run out of data: ``join()`` was entered, and nothing undoes that."""
+    return bool(wrapper._join_config.enable)
+
+
+def averages_over(wrapper: DistributedDataParallel) -> int:
+    """Return over how many ranks a wrapper averages."""
+    return dist.get_world_size(wrapper.process_group)
 
 
 def parameters_of(wrapper: DistributedDataParallel) -> list[Tensor]:

@@ -251,6 +251,7 @@ def sharding(rank: int, size: int) -> object:
     sharded = fully_shard(nn.Sequential(nn.Linear(4, 4), nn.Linear(4, 4)), mesh=mesh)
     inner = Branching()
     wrapper = DistributedDataParallel(inner)
+    alone = [torch.distributed.new_group([each]) for each in range(size)][rank]
     return {
         "fully_shard": refused(sharded),
         "inside of fully_shard": refused(sharded[0]),
@@ -266,6 +267,9 @@ def sharding(rank: int, size: int) -> object:
         ),
         "gates, not wrapped": gates_refused(Branching()),
         "gates, wrapped": gates_refused(wrapper),
+        "gates, averaged apart": gates_refused(
+            DistributedDataParallel(Branching(), process_group=alone)
+        ),
         "FullyShardedDataParallel": refused(
             FullyShardedDataParallel(nn.Linear(4, 4), device_id=torch.device("cpu"))
         ),
@@ -329,6 +333,32 @@ def explained(rank: int, size: int) -> object:
     return {name: each.detail for name, each in latest.items()}
 
 
+class Scaled(nn.Module):
+    """One weight, the gradient of whose first number overflows where it is asked to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(4))
+
+    def forward(self, slope: float) -> torch.Tensor:
+        return (self.weight * torch.tensor([slope, 1.0, 1.0, 1.0])).sum()
+
+
+def overflowing(rank: int, size: int) -> object:
+    """Skip a step whose gradient is not finite on rank 0 alone: the steps that each rank counts."""
+    mesh = torch.distributed.device_mesh.init_device_mesh("cpu", (size,))
+    model = fully_shard(Scaled(), mesh=mesh)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    scaler = torch.amp.GradScaler("cpu", init_scale=2.0**16)
+    with probe.attach(model, optimizer, server=False) as run:
+        for slope in (1.0, 1e36, 1.0):
+            optimizer.zero_grad()
+            scaler.scale(model(slope)).backward()
+            scaler.step(optimizer)
+            scaler.update()
+        return {"steps": job_of(run).state.step, "scale": scaler.get_scale()}
+
+
 def _norm(grad: torch.Tensor | None) -> float | None:
     return None if grad is None else float(grad.full_tensor().norm())
 
@@ -379,7 +409,26 @@ def node(parameter: Tensor) -> Any:
     return parameter.expand_as(parameter).grad_fn.next_functions[0][0]  # type: ignore[union-attr]
 
 
+def uneven(rank: int, size: int) -> object:
+    """Train under join() with gates, rank 0 on less data: what the gates of each rank say."""
+    model = Branching()
+    wrapper = DistributedDataParallel(model)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    with probe.attach(model, optimizer, server=False) as run:
+        run.gate("output:second", "norm > 0")
+        run.gate("param:left.weight", "loss > 0", action="scale", factor=0.5)
+        with wrapper.join():
+            for _ in range(3 + 5 * rank):
+                optimizer.zero_grad()
+                wrapper(torch.randn(8, 6))["logits"].square().mean().backward()
+                optimizer.step()
+        problems = [gate.problem for gate in run.gates()]
+    return {"problems": problems, "weights": digest(model)}
+
+
 OTHERS = {
+    "uneven": uneven,
+    "overflowing": overflowing,
     "without": without,
     "pending": pending,
     "sharding": sharding,

@@ -81,9 +81,16 @@ def test_a_rank_that_has_not_begun_the_step_is_waited_for(ranks: list[Rank]) -> 
     assert ranks[1].share(2.0).result(10) == first.result(10) == [1.0, 2.0]
 
 
-@pytest.mark.parametrize("position", [(1, True), (2, False)])
+def test_what_can_be_done_without_is_not_waited_for(ranks: list[Rank]) -> None:
+    """Be the other between two steps."""
+    with pytest.raises(RanksApart, match="rank 1 of 2 did not come"):
+        ranks[0].exchange.share("series", "a", 1.0, 1, PATIENCE)
+
+
+@pytest.mark.parametrize("position", [(1, True), (2, False), (0, True)])
 def test_a_rank_that_will_not_come_is_not(ranks: list[Rank], position: Position) -> None:
-    """It is in the same step, somewhere else, or in a later one; what it says later is too late."""
+    """It is in the midst of a step, somewhere else, or after it: in an earlier one by its own count
+    it may itself wait for what this rank does next. What it says later is too late."""
     ranks[1].position = position
     with pytest.raises(RanksApart, match="rank 1 of 2 did not come to it in step 1"):
         ranks[0].share(1.0).result(10)

@@ -76,6 +76,7 @@ def test_fifty_rebuilds_leave_one_reducer(two: list[Any]) -> None:
         ("gates, tensor parallel", "in no DistributedDataParallel"),
         ("gates, FullyShardedDataParallel", "FullyShardedDataParallel"),
         ("gates, not wrapped", "'first.weight' (and 9 more) is in no DistributedDataParallel"),
+        ("gates, averaged apart", "averages over 1 of 2 processes"),
         ("FullyShardedDataParallel", "FullyShardedDataParallel"),
         ("not wrapped", "'first.weight' (and 9 more) is in no DistributedDataParallel"),
     ],
@@ -113,6 +114,18 @@ def test_an_explanation_says_for_which_ranks_it_holds(two: list[Any]) -> None:
     assert "All 2 ranks make this gradient together" in told["wrapped.module.right.weight"]
     assert "was seen on rank 0 of 2" in told["wrapped.module.right.weight"]
     assert "This holds for rank 0 of 2" in told["loose.weight"]
+
+
+def test_a_step_that_a_scaler_skips_is_one_on_every_rank(two: list[Any]) -> None:
+    """Though the gradient is not finite in the part of one rank alone."""
+    assert [notes["overflowing"] for notes in two] == [{"steps": 3, "scale": 2.0**15}] * 2
+
+
+def test_a_rank_that_has_run_out_of_data_is_not_waited_for(two: list[Any]) -> None:
+    """Under join() it shadows the others' reductions, and comes to no gate."""
+    for notes in two:
+        assert all("join()" in problem for problem in notes["uneven"]["problems"])
+    assert two[0]["uneven"]["weights"] == two[1]["uneven"]["weights"]
 
 
 def test_a_piece_on_another_rank_is_not_called_absent(two: list[Any]) -> None:

@@ -70,6 +70,24 @@ def test_a_gate_on_a_parameter_acts_on_the_reduced_gradient() -> None:
         assert math.isclose(info.norm_in, norm, rel_tol=1e-5)
 
 
+def test_in_a_compiled_model_too_the_script_clips_what_is_gated() -> None:
+    """Though no hook sees its forward, and no clock the end of its backward."""
+    model = Branched()
+    wrapped = torch.compile(DistributedDataParallel(model), backend="eager")
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    plain = Branched()
+    gating.loss_of(plain, 1).backward()
+    with gating.attached(model, optimizer) as run:
+        run.gate(f"param:{WEIGHT}", action="scale", factor=0.5)
+        gating.loss_of(wrapped, 1).backward()
+        assert model.encoder[0].weight.grad is not None
+        torch.testing.assert_close(model.encoder[0].weight.grad, 0.5 * plain.encoder[0].weight.grad)
+        optimizer.step()
+        (info,) = run.gates()
+        assert (info.steps, info.closed_steps, info.problem) == (1, 1, None)
+    torch.compiler.reset()
+
+
 def test_what_is_reduced_twice_in_a_step_is_not_scaled_twice() -> None:
     """The gate stays open to the second reduction, and says so; clipping has no such trouble."""
     model = Branched()
