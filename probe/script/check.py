@@ -25,6 +25,7 @@ from .findings import CheckFinding, findings
 MOST_FORWARDS = 200
 """Forwards without a step after which a script is taken for one that never steps."""
 _FORGOTTEN = "not_in_optimizer"
+_WITHOUT = ("absent", "zero")
 PATIENCE = 5.0
 """Seconds for the main thread to end by itself where another one that trains is stopped."""
 MOST_STOPS = 5
@@ -65,6 +66,20 @@ class Watched:
         model = (alert.name or "").partition(".")[0]
         return alert.cause == _FORGOTTEN or model not in self.spare
 
+    @property
+    def trains_at_times(self) -> set[str]:
+        """The names of what had a useful gradient, though not in the latest sample.
+
+        A step may leave out an expert, or a layer that is dropped at random: it counts if that was
+        in the second half of the steps.
+        """
+        latest = job_of(self.run).measurement.latest
+        return {
+            info.name
+            for index, info in enumerate(self.run.parameters())
+            if info.state in _WITHOUT and 2 * (latest.useful_in(index) or 0) > self.step
+        }
+
 
 @dataclass(frozen=True)
 class ParameterVerdict:
@@ -79,6 +94,8 @@ class ParameterVerdict:
     in_optimizer: bool
     moved: bool | None
     """Its bits are others than when the check began to look; None: it cannot be read."""
+    at_times: bool
+    """It had a useful gradient, though not in the latest sample."""
 
 
 @dataclass
@@ -157,9 +174,13 @@ class Check:
         """Yield what each run has found, errors first."""
         every: list[CheckFinding] = []
         for each in self.watched:
-            alerts = filter(each.counts, job_of(each.run).alerts.at_end())
-            explanations = each.run.explanations()
-            every += findings(alerts, explanations, self._expected_of(each), self.folders)
+            at_times = each.trains_at_times
+            alerts = [
+                replace(alert, level="note") if alert.name in at_times else alert
+                for alert in filter(each.counts, job_of(each.run).alerts.at_end())
+            ]
+            expected = self._expected_of(each) - at_times
+            every += findings(alerts, each.run.explanations(), expected, self.folders)
         order = ("error", "note", "untrained")
         yield from sorted(every, key=lambda finding: order.index(finding.level))
 
@@ -180,6 +201,7 @@ class Check:
             parameters = job_of(each.run).table.parameters[: len(each.before)]
             now = _sums(parameters)
             infos = each.run.parameters()
+            at_times = each.trains_at_times
             for index, parameter in enumerate(parameters):
                 yield ParameterVerdict(
                     each.names[index],
@@ -188,6 +210,7 @@ class Check:
                     infos[index].state,
                     infos[index].in_optimizer,
                     None if unreadable(parameter) is not None else now[index] != each.before[index],
+                    infos[index].name in at_times,
                 )
 
     def _resolve(self, target: str, names: Sequence[Sequence[str]]) -> None:

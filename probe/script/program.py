@@ -83,13 +83,17 @@ def strip(trace: TracebackType | None) -> TracebackType | None:
     rest = trace
     while rest is not None and rest.tb_frame.f_code is not Program.run.__code__:
         rest = rest.tb_next
+    if rest is None:
+        return trace
     while rest is not None and rest.tb_frame.f_code.co_filename.startswith(_LAUNCHERS):
         rest = rest.tb_next
-    return rest or trace
+    return rest  # None: it is none of a frame's, but in what the script says
 
 
 def sentence(error: BaseException) -> str:
     """Return what was raised, in one line, with the place."""
     what = "".join(traceback.format_exception_only(type(error), error)).strip().splitlines()[-1]
+    if isinstance(error, SyntaxError) and error.filename is not None:
+        return f"{what} ({error.filename}:{error.lineno})"
     frames = traceback.extract_tb(strip(error.__traceback__))
     return f"{what} ({frames[-1].filename}:{frames[-1].lineno})" if frames else what

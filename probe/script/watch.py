@@ -164,6 +164,8 @@ class Watch:
     def _forward_begins(self, module: nn.Module, _: Any) -> None:
         if torch.compiler.is_compiling() or not (torch.is_grad_enabled() and self._watching):
             return
+        if not _has_its_own(module):
+            return
         self._called[id(module)] = weakref.ref(module)
         if not self._looked and not inside_backward():
             self._looked = True
@@ -225,6 +227,12 @@ class Watch:
         with self._guard:  # it looks at objects of every kind
             return find(optimizers, called, sys._getframe(), last=last)
         return NOTHING_FOUND
+
+
+def _has_its_own(module: nn.Module) -> bool:
+    """Return whether a module has parameters: in a functional call it holds other tensors."""
+    parameters = list(module.parameters())
+    return bool(parameters) and all(isinstance(each, nn.Parameter) for each in parameters)
 
 
 def _overlap(run: Run, found: Found) -> bool:

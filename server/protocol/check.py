@@ -27,7 +27,8 @@ class CheckedParameter(Message):
     """What became of a parameter while the check looked.
 
     `trainable`: it required a gradient at first; `state`: that of its gradient in the last sample;
-    `moved`: its bits have changed, null where they cannot be read.
+    `moved`: its bits have changed, null where they cannot be read; `at_times`: it had a useful
+    gradient, though not in the last sample, as an expert that not every batch asks for.
     """
 
     name: str
@@ -36,11 +37,13 @@ class CheckedParameter(Message):
     state: str
     in_optimizer: bool
     moved: bool | None
+    at_times: bool
 
     @property
     def trains(self) -> bool:
         """Return whether an optimizer moved it by a gradient."""
-        return self.trainable and self.in_optimizer and self.state == "present" and bool(self.moved)
+        useful = self.state == "present" or self.at_times
+        return self.trainable and self.in_optimizer and useful and bool(self.moved)
 
 
 class CheckFinding(Message):

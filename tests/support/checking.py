@@ -33,7 +33,7 @@ def finding(name: str | None = "style.weight", **more: Any) -> dict[str, Any]:
 def parameter(name: str, **more: Any) -> dict[str, Any]:
     """Make a parameter that trains."""
     known = {"numbers": 10, "trainable": True, "state": "present", "in_optimizer": True}
-    return {"name": name, **known, "moved": True, **more}
+    return {"name": name, **known, "moved": True, "at_times": False, **more}
 
 
 def report(*findings: dict[str, Any], **more: Any) -> CheckReport:

@@ -111,6 +111,42 @@ def test_what_is_frozen_by_the_script_is_nobodys_trouble_unless_it_is_expected(
     assert found(report, "untrained")["style.weight"] == "detached"
 
 
+@pytest.mark.parametrize(
+    ("name", "until", "level"), [("experts.1", None, "note"), ("experts.0", 4, "error")]
+)
+def test_what_a_step_leaves_out_at_times_trains(
+    checks: Checks, name: str, until: int | None, level: str
+) -> None:
+    """An expert of a mixture, in steps that do not ask for it; not one that is cut off."""
+    report = checks(
+        f"""
+        class Mixture(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.experts = nn.ModuleList(nn.Linear(4, 4) for _ in range(3))
+                self.head = nn.Linear(4, 1)
+
+            def forward(self, x, step):
+                chosen = self.experts[step % 3](x)
+                chosen = chosen.detach() if step > {until or 99} else chosen
+                return self.head(chosen).square().mean()
+
+        model = Mixture()
+        optimizer = torch.optim.SGD(model.parameters(), 0.1)
+        for i in itertools.count():
+            optimizer.zero_grad()
+            model(x, i).backward()
+            optimizer.step()
+        """,
+        steps=16,
+    )
+    told = {each["name"]: each["level"] for each in report["findings"]}
+    assert told[f"{name}.weight"] == level
+    kinds = {each["name"]: each["at_times"] for each in report["parameters"]}
+    assert kinds[f"{name}.weight"] == (until is None)
+    assert not kinds["head.weight"]
+
+
 def test_a_script_may_save_its_model_and_copy_it(checks: Checks) -> None:
     """As whole objects, in the steps that it is checked in."""
     report = checks(

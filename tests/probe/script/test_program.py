@@ -61,6 +61,7 @@ def test_what_is_not_there_is_said(
         ("import sys; sys.exit('no\\ndata')", "exited", 1),
         ("1 / 0", "raised", 1),
         ("raise GeneratorExit", "raised", 1),
+        ("1 +", "raised", 1),
         ("raise StopIteration('enough')", "stopped", 0),
     ],
 )

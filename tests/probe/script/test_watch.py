@@ -154,6 +154,19 @@ def test_a_functional_call_does_not_hide_the_model(watch: Watch, notes: Notes) -
     assert watch.loose == 0
 
 
+def test_what_a_functional_call_alone_trains_is_held_by_no_module(
+    watch: Watch, notes: Notes
+) -> None:
+    """The module has them for the time of the call, and is not what trains."""
+    model = net()
+    weights = {name: each.detach().requires_grad_() for name, each in model.named_parameters()}
+    optimizer = SGD(weights.values(), 0.1)
+    functional_call(model, weights, torch.ones(2, 4)).mean().backward()
+    optimizer.step()
+    assert notes.found == []
+    assert watch.lack == "no module holds the 4 tensors of the optimizers (SGD)"
+
+
 @pytest.mark.parametrize("knows_optimizer", [True, False])
 def test_a_run_of_the_scripts_own_is_left_as_it_is(
     watch: Watch, notes: Notes, knows_optimizer: bool
