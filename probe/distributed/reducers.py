@@ -95,6 +95,12 @@ def gate_refusal(
                 f"this model's DistributedDataParallel {option}, so a gate would not know when a "
                 "gradient is reduced."
             )
+        if wrapper.static_graph:
+            return (
+                "this model's DistributedDataParallel has static_graph=True, so it takes every "
+                "backward for one like the first, which they are not with gates: the ranks would "
+                "drift apart. Build it without."
+            )
         averaged = ddp.averages_over(wrapper)
         if averaged != world_size():
             return (

@@ -154,7 +154,11 @@ class TensorHooks(SiteHooks):
         if rewritten:
             return f"{self._name} {REWRITTEN}"
         if self._compiled:
-            return "the model was compiled since: remove the gate, and make it again."
+            return (
+                "its forward is compiled without the gate: make it again after "
+                "torch.compile(model); in a function that is compiled around the model only gates "
+                "on parameters act."
+            )
         if not called:
             return f"{self._name} is not {self.called}."
         if not carried:

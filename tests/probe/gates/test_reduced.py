@@ -121,6 +121,16 @@ def test_a_gradient_that_is_assigned_by_hand_is_gated_before_the_step() -> None:
         assert run.gates()[0].closed
 
 
+def test_a_graph_that_is_taken_for_static_is_refused() -> None:
+    """A gate that closes in the first backward after a freeze had the ranks drift apart."""
+    model = Branched()
+    wrapped = DistributedDataParallel(model, static_graph=True)
+    with gating.attached(wrapped) as run:
+        with pytest.raises(probe.CommandError, match="static_graph=True"):
+            run.gate("output:module.encoder")
+        assert run.gates() == []
+
+
 def test_a_way_to_reduce_that_is_not_known_is_refused() -> None:
     """By the name of the option."""
     model = Branched()

@@ -74,7 +74,7 @@ def test_a_model_compiled_afterwards() -> None:
         for step in range(1, 7):
             gating.loss_of(compiled, step).backward()  # type: ignore[arg-type]
             run.step()
-        assert "was compiled since" in str(gating.only_gate(run).problem)
+        assert "is compiled without the gate" in str(gating.only_gate(run).problem)
     assert model.encoder[0].weight.grad is not None
     torch.compiler.reset()
 
