@@ -231,6 +231,9 @@ class Run:
     def detach(self, *, failed: bool = False) -> None:
         """Undo everything that the probe did to the model, and end the run. Idempotent.
 
+        In a distributed job every rank calls it after the same step: what one of them undoes
+        alone, freezes and gates, the others still have, and weights would drift apart.
+
         ``failed``: the run is not shown as finished, as where an exception leaves
         ``with attach(...)``.
         """
