@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
@@ -25,17 +26,22 @@ class Trouble:
     text: str
 
 
-def run_markup(name: str, state: str, url: str | None, troubles: Sequence[Trouble]) -> str:
-    """Return a run in a few lines: its name, which leads to its page, its state, its troubles."""
+def run_markup(
+    name: str, state: str, url: str | None, troubles: Sequence[Trouble], calm: str
+) -> str:
+    """Return a run in a few lines: its name, which leads to its page, its state, its troubles.
+
+    ``calm``: the sentence that stands where there are none.
+    """
     shown = f"<strong>{escape(name)}</strong>"
     if url is not None:
         shown = f'<a href="{escape(url)}" target="_blank" rel="noopener">{shown}</a>'
-    return f"<div><p>{shown} · {escape(state)}</p>{_table(troubles)}</div>"
+    return f"<div><p>{shown} · {escape(state)}</p>{_table(troubles, calm)}</div>"
 
 
-def _table(troubles: Sequence[Trouble]) -> str:
+def _table(troubles: Sequence[Trouble], calm: str) -> str:
     if not troubles:
-        return "<p>No trouble now.</p>"
+        return f"<p>{escape(calm)}</p>"
     head = "".join(f'<th scope="col" {_CELL}>{each}</th>' for each in _HEAD)
     rows = "".join(_row(each) for each in troubles[:MOST])
     more = len(troubles) - MOST
@@ -44,8 +50,14 @@ def _table(troubles: Sequence[Trouble]) -> str:
 
 
 def _row(trouble: Trouble) -> str:
-    texts = (trouble.parameter, trouble.word, trouble.since, trouble.text)
-    return f"<tr>{''.join(f'<td {_CELL}>{escape(each)}</td>' for each in texts)}</tr>"
+    texts = (trouble.parameter, trouble.word, trouble.since)
+    cells = [*map(escape, texts), _prose(trouble.text)]
+    return f"<tr>{''.join(f'<td {_CELL}>{each}</td>' for each in cells)}</tr>"
+
+
+def _prose(sentence: str) -> str:
+    """Return a sentence in which what stands between backticks is code."""
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(sentence))
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,12 @@ MEANT = frozenset({"frozen_by_script", "frozen_by_command", "gated"})
 
 def summary(job: Job) -> str:
     """Return a run as HTML: its name, its state, and a table of what is wrong."""
-    return run_markup(job.name, _state(job), job.uplink.url, _troubles(job))
+    return run_markup(job.name, _state(job), job.uplink.url, _troubles(job), _calm(job))
+
+
+def in_a_line(job: Job) -> str:
+    """Return a run as a line of text, such as ``<Run 'digits', live at step 30>``."""
+    return f"<Run {job.name!r}, {_state(job)}>"
 
 
 def show_page(job: Job, height: int) -> LivePage | None:
@@ -29,6 +34,12 @@ def _state(job: Job) -> str:
     if job.uplink.url is None:
         return f"live at {step}, without a dashboard"
     return f"live at {step}" if job.uplink.is_connected() else f"live at {step}, no dashboard yet"
+
+
+def _calm(job: Job) -> str:
+    if not job.state.attached:
+        return "No trouble at the end."
+    return "No trouble now." if job.state.step else "No step yet."
 
 
 def _note(job: Job) -> str:

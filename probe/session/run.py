@@ -12,7 +12,7 @@ from ..model.gate_info import GateInfo
 from ..model.parameter_info import ParameterInfo
 from ..notebook.markup import HEIGHT, LivePage
 from ..steer.preview import Preview
-from .display import show_page, summary
+from .display import in_a_line, show_page, summary
 from .job import Job
 
 
@@ -64,6 +64,9 @@ class Run:
     def _repr_html_(self) -> str:
         """Return the run as a notebook shows it: a link, its state, and what is wrong."""
         return summary(self._job)
+
+    def __repr__(self) -> str:
+        return in_a_line(self._job)
 
     def log(self, metrics: Mapping[str, object] | None = None, /, **more: object) -> None:
         """Note metrics of the present step: ``run.log(loss=loss, accuracy=0.93)``.
