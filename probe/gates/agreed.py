@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from ..conditions.names import BEFORE_GRADIENT, NORMS
@@ -12,7 +13,10 @@ from ..distributed.ranks import Ranks
 from .gate import Gate
 
 MOST_MISSED = 3
-"""Times in a row that ranks may fail to come together for a gate, before nobody waits for it."""
+"""Times that ranks may fail to come together for a gate, before nobody waits for it any more."""
+FORGOTTEN_AFTER = 1000
+"""Steps after which a failure does not count any more. What comes between does not make up for it:
+where a rank uses a module in every other step only, each of the others would take its time."""
 
 
 class AgreedFigures:
@@ -43,8 +47,8 @@ class AgreedFigures:
         self._problem: str | None = None
         self._asked: dict[str, int] = {}
         """How often something was shared in the present step, by its series."""
-        self._missed: dict[str, tuple[int, str]] = {}
-        """How often in a row something was not shared, by its series, and why not the last time."""
+        self._missed: dict[str, _Missed] = {}
+        """What was not shared of late, by its series."""
 
     def begin(self, step: int) -> None:
         """Say, in case another rank asks, that this one has begun the step."""
@@ -62,7 +66,7 @@ class AgreedFigures:
             return
         given = {str(gate.id): self._given(gate) for gate in asking} if self._ranks.leader else {}
         try:
-            self._figures = self._share("figures", given, step)[0]
+            self._figures = self._share(self._of_all("figures"), given, step)[0]
         except RanksApart as error:
             self._problem = str(error)
 
@@ -89,7 +93,10 @@ class AgreedFigures:
         """Return the parameters that each rank gives; none where they do not come together."""
         self.open(step)
         try:
-            return [set(of_one) for of_one in self._share("parameters", sorted(indexes), step)]
+            return [
+                set(of_one)
+                for of_one in self._share(self._of_all("parameters"), sorted(indexes), step)
+            ]
         except RanksApart:
             return []
 
@@ -103,20 +110,35 @@ class AgreedFigures:
                 "the job trains under join(), in which a rank that has run out of data comes to no "
                 "gate; give a condition by step alone"
             )
-        missed, latest = self._missed.get(series, (0, ""))
-        if missed >= MOST_MISSED:
+        latest = self._missed.get(series)
+        missed = 0 if latest is None or latest.is_forgotten(step) else latest.times
+        if latest is not None and missed >= MOST_MISSED:
             raise RanksApart(
-                f"{latest}, and nobody waits for that any more after {missed} times in a row; "
+                f"{latest.why}, and nobody waits for that any more after {missed} times; "
                 "change the gate to have it tried again"
             )
         number = self._asked[series] = self._asked.get(series, 0) + 1
         try:
-            shared = self._ranks.share(series, f"{step}/{number}", value, step)
+            return self._ranks.share(series, f"{step}/{number}", value, step)
         except RanksApart as error:
-            self._missed[series] = missed + 1, str(error)
+            self._missed[series] = _Missed(missed + 1, step, str(error))
             raise
-        self._missed.pop(series, None)
-        return shared
+
+    def _of_all(self, what: str) -> str:
+        """Return the series of something that is shared for all gates, as they are now."""
+        return f"{what}/{max((gate.settings.since_step for gate in self._gates()), default=0)}"
+
+
+@dataclass(frozen=True)
+class _Missed:
+    """What was not shared between the ranks."""
+
+    times: int
+    step: int
+    why: str
+
+    def is_forgotten(self, step: int) -> bool:
+        return self.times < MOST_MISSED and step - self.step > FORGOTTEN_AFTER
 
 
 def _figures_named(gate: Gate) -> frozenset[str]:
