@@ -65,5 +65,7 @@ def pytest_runtest_teardown(item: pytest.Item) -> None:
 @pytest.fixture
 def gradgate(request: pytest.FixtureRequest) -> Expectation:
     """Follow what the test trains: `gradgate.run` is its run, `gradgate.runs` are all."""
-    expectation: Expectation = request.node.stash[_EXPECTATION]
+    expectation: Expectation | None = request.node.stash.get(_EXPECTATION, None)
+    if expectation is None:
+        raise LookupError("`gradgate` is watched from the start of a test: name it as an argument.")
     return expectation

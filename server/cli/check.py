@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -120,6 +121,8 @@ def _report(script: Script, steps: int, expect: tuple[str, ...]) -> CheckReport:
         file = Path(folder, "report.json")
         options = [f"--steps={steps}", f"--report={file}", *(f"--expect={each}" for each in expect)]
         with subprocess.Popen(script.command("check", options), stdout=sys.stderr) as process:
+            # Whoever ends a check ends the script with it, which might train for hours.
+            signal.signal(signal.SIGTERM, lambda *_: process.terminate())
             try:
                 code = process.wait()
             except KeyboardInterrupt as error:  # which the script has had, too

@@ -146,6 +146,24 @@ def test_a_script_that_will_not_end_or_is_gone_at_once_is_answered(
     assert (ended.returncode, told in ended.stdout + ended.stderr) == (code, True), ended
 
 
+def test_a_check_that_is_ended_ends_its_script(tmp_path: Path) -> None:
+    """As a time limit of CI does it: nothing is left that trains."""
+    (tmp_path / "train.py").write_text("print('begun', flush=True)\nwhile True: pass")
+    call = "from gradgate.server.cli.main import main; main()"
+    with subprocess.Popen(
+        [sys.executable, "-c", call, "check", "train.py"],
+        cwd=tmp_path,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as ended:
+        assert ended.stderr is not None
+        assert ended.stderr.readline() == "begun\n"
+        ended.terminate()
+        told = ended.stderr.read()  # to the end: the script has it open, too
+    assert ended.returncode == 3
+    assert "ended with exit code -15 before anything could be said of it" in told
+
+
 def test_a_script_that_fails_leaves_the_baseline_as_it_is(tmp_path: Path) -> None:
     """What was found before it failed is not all that there is."""
     (tmp_path / "train.py").write_text(
