@@ -66,6 +66,15 @@ class HooksApart:
             self._finalizer()
 
 
+def untraced(hook: Callable[..., Any]) -> Any:
+    """Return a hook for the modules of the whole process that Dynamo leaves alone.
+
+    Compiled autograd makes modules while it compiles, and one that is half made cannot be traced:
+    that would raise in the job.
+    """
+    return torch.compiler.disable(hook)
+
+
 def takes_hooks(module: nn.Module) -> bool:
     """Return whether a module calls hooks written in Python: one of TorchScript does not."""
     return not isinstance(module, torch.jit.ScriptModule)

@@ -22,6 +22,7 @@ from ..base.retry import consistently
 from .ddp import parameters_of
 from .dynamo import breaks_graphs, is_compiled, optimized_module
 from .heap import living
+from .module_hooks import untraced
 from .process_group import in_process_group
 
 
@@ -36,7 +37,7 @@ class Wrappers:
         self._models = models
         self._registry = _Registry()
         # It holds the registry and not this object, which would never be collected else.
-        handle = register_module_module_registration_hook(self._registry.on_module)
+        handle = register_module_module_registration_hook(untraced(self._registry.on_module))
         self._finalizer = weakref.finalize(self, _remove, handle)
         self._finalizer.atexit = False
         if in_process_group():
