@@ -26,7 +26,7 @@ logger = logging.getLogger("gradgate")
 
 OPEN_TIMEOUT = 5.0
 FIRST_TRY = 2.0
-"""Seconds that the end of a job waits for the first try to connect to have an outcome."""
+"""Seconds that the end of a job, and who looks at a run, wait for the first try to connect."""
 FIRST_PAUSE = 0.1
 LONGEST_PAUSE = 5.0
 """Seconds between two tries to connect, at most."""
@@ -58,9 +58,15 @@ class Connection:
         """The first try to connect has had an outcome."""
         self._thread = threading.Thread(target=self._run, name="gradgate-link", daemon=True)
 
+        self._begun = time.monotonic()
+
     def start(self) -> None:
         """Start the thread."""
         self._thread.start()
+
+    def wait_tried(self) -> None:
+        """Wait until the first try to connect has had an outcome, or has had time for one."""
+        self._tried.wait(max(0.0, self._begun + FIRST_TRY - time.monotonic()))
 
     def answer(self, message: Message) -> None:
         """Send a message that is not sequenced, over the present connection only; any thread."""

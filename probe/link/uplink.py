@@ -83,8 +83,14 @@ class Uplink:
         self._link.start()
 
     def is_connected(self) -> bool:
-        """Return whether a server has welcomed the run, and is there."""
-        return self._link is not None and self._link.connected.is_set()
+        """Return whether a server has welcomed the run, and is there; of a new run, wait for that.
+
+        For a person who looks, not for training: see `Connection.wait_tried`.
+        """
+        if self._link is None:
+            return False
+        self._link.wait_tried()
+        return self._link.connected.is_set()
 
     def send_sample(self, sample: Sample) -> None:
         """Send a sample."""

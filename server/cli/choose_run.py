@@ -16,9 +16,9 @@ class NoSuchRun(Exception):
 
 
 def choose(rows: Sequence[RunRow], wanted: str) -> RunRow:
-    """Return the run of an id, of the beginning of one, of a `NAME#N`, or of one live name.
+    """Return the run of an id, of the beginning of one, of a `NAME#N`, or of a name.
 
-    Raises `NoSuchRun`.
+    A name means the one live run that has it, or else the latest. Raises `NoSuchRun`.
     """
     for row in rows:
         if row.id == wanted:
@@ -39,12 +39,6 @@ def _ambiguous(wanted: str, found: Sequence[RunRow]) -> str:
 
 
 def _unknown(wanted: str, rows: Sequence[RunRow]) -> str:
-    ended = [row for row in rows if row.name == wanted]
-    if ended:
-        return (
-            f"No live run is named {wanted!r}, only {_listed(ended)}: "
-            f"give {wanted}#{ended[0].number}, or an id, if that is the one that you mean."
-        )
     near = difflib.get_close_matches(wanted, [row.name for row in rows], 3)
     hint = f" Did you mean {', '.join(map(repr, near))}?" if near else ""
     return f"There is no run {wanted!r}: `gradgate runs` lists those that there are.{hint}"

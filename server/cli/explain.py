@@ -27,6 +27,7 @@ from .texts.explanations import explanation_lines
 @click.command(
     epilog=epilogs.RUN
     + epilogs.TARGET
+    + "Of a run that has finished it shows what is known. "
     + "Ends with 0 when the job has answered, whatever it found; with 1 when it did not; "
     + epilogs.FAULTS
 )
@@ -42,7 +43,9 @@ def explain(client: Client, /, run: str, target: str, no_ask: bool, as_json: boo
     """
     asked = _request(target)
     row = choose(client.runs(), run)
-    if not no_ask:
+    if row.status is RunStatus.FINISHED and not no_ask:
+        click.echo(plain(f"{row.name} ({row.id}) has finished: this is what is known."), err=True)
+    elif not no_ask:
         send(client, row, asked)
     known = client.explanations(row.id, target)
     if as_json:

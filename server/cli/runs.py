@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Sequence
 
 import click
 
-from ..protocol.run_names import numbered
 from ..protocol.runs import RunRow
 from .client import Client
 from .options import asks_a_server
@@ -38,19 +38,22 @@ def runs(
     if as_json:
         click.echo(json.dumps([row.model_dump(mode="json") for row in rows], indent=2))
     elif rows:
-        click.echo(table(_HEAD, [_cells(row) for row in rows], _RIGHT))
+        known = Counter(row.name for row in client.runs())
+        cells = [_cells(row, several=known[row.name] > 1) for row in rows]
+        click.echo(table(_HEAD, cells, _RIGHT))
     elif client.runs():
         click.echo("No such run: `gradgate runs --archived` lists all that there are.")
     else:
         click.echo("No run yet: `probe.attach(model, optimizer)` in a training script starts one.")
 
 
-def _cells(row: RunRow) -> tuple[str, ...]:
+def _cells(row: RunRow, *, several: bool) -> tuple[str, ...]:
+    """Return the cells of a run; with its number where several have, or had, its name."""
     speed = "" if row.steps_per_second is None else f"{row.steps_per_second:.3g}"
     host = row.host if row.ranks == 1 else f"{row.host} ({row.ranks} ranks)"
     return (
         row.id,
-        plain(numbered(row)),
+        plain(f"{row.name}#{row.number}" if several or row.number > 1 else row.name),
         plain(row.group or ""),
         f"{row.status.value}, archived" if row.archived else row.status.value,
         f"{row.step:,}",

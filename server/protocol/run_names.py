@@ -33,6 +33,10 @@ def numbered(run: Named) -> str:
 
 
 def runs_of_name(runs: Sequence[NamedT], wanted: str) -> list[NamedT]:
-    """Return the runs that a name means: the one of `NAME#N`, else those of `NAME` that live."""
+    """Return the runs that a name means.
+
+    The one of `NAME#N`, else those of `NAME` that live, else the latest of `NAME`.
+    """
     exact = [run for run in runs if f"{run.name}#{run.number}" == wanted]
-    return exact or [run for run in runs if run.name == wanted and run.status is RunStatus.LIVE]
+    named = sorted((run for run in runs if run.name == wanted), key=lambda run: run.number)
+    return exact or [run for run in named if run.status is RunStatus.LIVE] or named[-1:]

@@ -33,8 +33,8 @@ class FinishedRun(Refusal):
 
     def __init__(self, run: str) -> None:
         super().__init__(
-            f"Run {run!r} has finished, so nothing can be changed in it any more: "
-            "start the job again and send the command to the new run."
+            f"Run {run!r} has finished, so its job can be neither steered nor asked any more: "
+            "start the job again for that. `gradgate explain --no-ask` shows what is known of it."
         )
 
 

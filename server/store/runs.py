@@ -191,9 +191,10 @@ def run_row(connection: Connection, run: str) -> RunRow:
 
 
 def run_named(connection: Connection, wanted: str) -> str:
-    """Return the id of the run that an id, a `NAME#N`, or the name of one live run means.
+    """Return the id of the run that an id, a `NAME#N`, or a name means.
 
-    What means none is returned as it is. Raises `AmbiguousRun`.
+    A name means the one live run that has it, or else the latest. What means none is returned as
+    it is. Raises `AmbiguousRun` where several that live have the name.
     """
     if "\0" in wanted or connection.scalar(select(runs.c.id).where(runs.c.id == wanted)):
         return wanted

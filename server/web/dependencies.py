@@ -41,7 +41,9 @@ def _store_of(connection: HTTPConnection) -> Store:
 
 
 def _run_of(
-    run: Annotated[str, Path(description="Its id, `NAME#N`, or the name of one live run.")],
+    run: Annotated[
+        str, Path(description="Its id, `NAME#N`, or a name: the live run, else the latest.")
+    ],
     connection: HTTPConnection,
 ) -> str:
     """Return the id of the run that is meant; raises `AmbiguousRun`."""

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-RUN = "RUN is an id of `gradgate runs`, the beginning of one, or a name that one live run has. "
+RUN = (
+    "RUN is an id of `gradgate runs`, the beginning of one, NAME#N, or a name: of the runs that "
+    "have it the one that is live, or else the latest. "
+)
 TARGET = "TARGET is a parameter's name, a module's path, or a glob such as '*.bias'. "
 SITE = "SITE is param:NAME, output:MODULE, input:MODULE or site:LABEL. "
 GATE = "GATE is a number of `gradgate gates`. "

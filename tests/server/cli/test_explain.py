@@ -10,6 +10,7 @@ import pytest
 from tests.support.commanding import Terminal
 from tests.support.probing import FakeProbe, alert, explanation, hello
 from tests.support.serving import ServerProcess
+from tests.support.waiting import wait_for
 
 WITHIN = 30
 
@@ -139,6 +140,24 @@ def test_what_is_known_is_shown_without_asking(
     assert "'a.bais' means no parameter that is known to lack a useful gradient." in other.stdout
     assert "Every parameter" not in other.stdout
     assert shared_server.get(f"/api/runs/{run}/commands")["commands"] == []
+
+
+def test_of_a_run_that_has_finished_what_is_known_is_shown(
+    shared_server: ServerProcess, run: str, terminal: Terminal
+) -> None:
+    """By its bare name; nobody is asked, which is said. To steer it is refused, with a way on."""
+    name = f"job {run}"
+    with FakeProbe(shared_server, hello(run, name=name)) as probe:
+        tell(probe, explanation())
+        probe.bye()
+        wait_for(lambda: shared_server.get(f"/api/runs/{run}")["status"] == "finished")
+    shown = terminal.run("explain", name, "--server", shared_server.url)
+    refused = terminal.run("freeze", name, "a.weight", "--server", shared_server.url)
+    assert (shown.exit_code, refused.exit_code) == (0, 1)
+    assert shown.stderr == f"{name} ({run}) has finished: this is what is known.\n"
+    assert shown.stdout.splitlines()[2] == "a.weight: detached at train.py:41"
+    assert "steered nor asked any more: start the job again for that." in refused.stderr
+    assert "`gradgate explain --no-ask` shows" in refused.stderr
 
 
 def test_the_answer_as_json(shared_server: ServerProcess, run: str, terminal: Terminal) -> None:

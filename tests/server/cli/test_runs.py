@@ -28,11 +28,15 @@ def test_runs_are_listed(
         for chosen in (("--group", "lr search"), ("--name", "two")):
             listed = terminal.run("runs", *chosen, "--server", server.url).stdout.splitlines()
             assert [line.split()[:4] for line in listed[1:]] == [["b" * 16, "two", "lr", "search"]]
+        with FakeProbe(server, hello("c" * 16, name="two")):
+            listed = terminal.run("runs", "--name", "two", "--server", server.url).stdout
+            numbers = [line.split()[1] for line in listed.splitlines()[1:]]
     assert [line.split()[0] for line in table] == ["ID", "b" * 16, "a" * 16]
     assert table[2].split() == [
         *("a" * 16, "one\ufffd[31m", "live", "12,345", "12.5", "2", "of", "2"),
         *("node7", "(4", "ranks)"),
     ]
+    assert numbers == ["two#2", "two#1"]
     assert [row["id"] for row in rows] == ["b" * 16, "a" * 16]
     assert set(rows[0]) == set(server.get("/api/runs")["runs"][0])
     assert rows[1]["name"] == "one\x1b[31m"

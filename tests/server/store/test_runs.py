@@ -51,13 +51,15 @@ def test_runs_of_a_name_are_numbered(connection: Connection, both: tuple[str, st
 
 
 def test_a_name_means_the_run_that_lives(connection: Connection, both: tuple[str, str]) -> None:
-    """One that ended has given it back, and is meant by its number; of two that live neither is."""
+    """Of two that live neither; of one that lives and one that ended the first; else the latest."""
     first, second = both
     edit_run(connection, first, RunEdit(name="other"))
     with pytest.raises(AmbiguousRun, match=r"any of 2 live runs: other#1, other#2\. Give one of"):
         run_named(connection, "other")
     lose(connection, second)
     wanted = ("other", "other#1", second, "digits", "a\0")
+    assert [run_named(connection, each) for each in wanted] == [first, second, *wanted[2:]]
+    lose(connection, first)
     assert [run_named(connection, each) for each in wanted] == [first, second, *wanted[2:]]
 
 
