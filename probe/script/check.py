@@ -170,6 +170,11 @@ class Check:
             run.flush(0)
             job_of(run).end(failed=failed)
 
+    def replace(self, run: Run) -> None:
+        """Forget the run: the one that comes in its place finds what it did."""
+        self.end(run, failed=False)
+        self.watched = [each for each in self.watched if each.run is not run]
+
     def found(self) -> Iterator[CheckFinding]:
         """Yield what each run has found, errors first."""
         every: list[CheckFinding] = []

@@ -71,6 +71,11 @@ def find(
     return Found(named, outer, beside, len(held - covered))
 
 
+def with_gradients() -> list[nn.Module]:
+    """Return the outermost modules of which a parameter has a gradient."""
+    return [root for root in _roots() if any(p.grad is not None for p in root.parameters())]
+
+
 def outermost(optimizers: Sequence[Optimizer]) -> list[Optimizer]:
     """Return the optimizers without those that another one of them holds and steps."""
     inner = {id(each) for one in optimizers for each in family(one)[1:]}

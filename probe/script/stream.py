@@ -48,3 +48,7 @@ class Stream:
     def end(self, run: Run, *, failed: bool) -> None:
         """Say goodbye for the run."""
         job_of(run).end(failed=failed)
+
+    def replace(self, run: Run) -> None:
+        """Say goodbye for the run: the one that comes has its name, and the next number."""
+        self.end(run, failed=False)

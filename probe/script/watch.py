@@ -25,7 +25,7 @@ from ..gates.labels import ATTACHED
 from ..session.run import Run, job_of
 from ..torch_compat.autograd import inside_backward
 from ..torch_compat.patching import Interception, new_instances
-from .discovery import NOTHING_FOUND, Found, find
+from .discovery import NOTHING_FOUND, Found, find, with_gradients
 
 _COMPILED = r"Using `torch.compile\(module\)` when there are global hooks on modules"
 MOST_RUNS = 8
@@ -47,14 +47,17 @@ class Follower(Protocol):
     def end(self, run: Run, *, failed: bool) -> None:
         """End a run that was attached here."""
 
+    def replace(self, run: Run) -> None:
+        """End a run that one with more models comes in place of."""
+
 
 class Watch:
     """Attaches at the first forward that has gradients switched on, once an optimizer is there.
 
     By then the others that belong to it are mostly there, and the model is wrapped. Where no
-    module holds what it trains, it looks once more after the first step. What is made later has a
-    run of its own; a new optimizer for a model that has one ends that one. A run that the script
-    itself makes is left as it is.
+    module holds what it trains, or one has a gradient that is in no optimizer, it looks once more
+    after the first step. What is made later has a run of its own; a new optimizer for a model
+    that has one ends that one. A run that the script itself makes is left as it is.
 
     Only the process that made it is watched: not workers of a loader, nor what the script spawns.
     """
@@ -72,6 +75,10 @@ class Watch:
         self._attaching = False
         self._attached = False
         """At any time, by the follower or by the script."""
+        self._first_step = False
+        """The first step of what was attached to is to come."""
+        self._graded: weakref.WeakSet[nn.Module] = weakref.WeakSet()
+        """What had a gradient before it."""
         self._runs: list[weakref.ref[Run]] = []
         """Those of the follower; hooks on their optimizers keep them as long as these are there."""
         self.optimizers: list[str] = []
@@ -179,8 +186,13 @@ class Watch:
 
     def _step_ended(self, *_: Any) -> None:
         # Not before the step: its gradients would be taken for those of an earlier one.
-        if self._watching and self._pending and not inside_backward():
+        if not self._watching or inside_backward():
+            return
+        if self._pending:
             self._look(last=True)
+        if self._first_step:
+            self._first_step = False
+            self._look_beside()
 
     def _look(self, *, last: bool) -> None:
         """Attach to what the optimizers train; ``last``: there will be no better moment."""
@@ -205,6 +217,20 @@ class Watch:
         if not ATTACHED.is_watched(found.models.values()):
             self._attach(found)
 
+    def _look_beside(self) -> None:
+        """Attach anew where a model has a gradient by now, and no optimizer: a forgotten head."""
+        living = self._living()
+        if len(living) != 1:
+            return
+        job = job_of(living[0])
+        new = [each for each in with_gradients() if each not in self._graded]
+        self._called.update({id(each): weakref.ref(each) for each in new})
+        found = self._find(list(job.optimizers), last=False)
+        self._called.clear()
+        if found.keys() - {id(each) for each in job.table.parameters}:
+            self._follower.replace(living[0])
+            self._attach(found)
+
     def _attach(self, found: Found) -> None:
         self._attaching = True
         try:
@@ -213,7 +239,8 @@ class Watch:
             self._attaching = False
         if run is None:
             return
-        self._attached = True
+        self._attached = self._first_step = True
+        self._graded = weakref.WeakSet(with_gradients())
         self._runs.append(weakref.ref(run))
         for optimizer in found.optimizers:
             optimizer.register_step_post_hook(lambda *_: self._stepped(run))

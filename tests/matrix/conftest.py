@@ -18,16 +18,15 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(before)
 
 
-@pytest.fixture(autouse=True, scope="session")
+@pytest.fixture(autouse=True, scope="module")
 def device() -> Iterator[None]:
     """Train on another device than the CPU where the environment names one.
 
     ``benchmarks/accelerator.py`` does so.
     """
-    before = torch.get_default_device()
-    torch.set_default_device(os.environ.get("GRADGATE_MATRIX_DEVICE", before))
+    torch.set_default_device(os.environ.get("GRADGATE_MATRIX_DEVICE"))
     yield
-    torch.set_default_device(before)
+    torch.set_default_device(None)
 
 
 @pytest.fixture(autouse=True, scope="module")

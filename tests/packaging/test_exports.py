@@ -53,8 +53,10 @@ def test_run_has_exactly_the_public_methods() -> None:
         "notes",
         "parameters",
         "preview",
+        "show",
         "state_dict",
         "step",
         "thaw",
         "ungate",
+        "url",
     }

@@ -309,6 +309,27 @@ def test_a_model_without_an_optimizer_was_forgotten_if_it_gets_a_gradient(
     assert found(report, "error").get("base.weight") == cause
 
 
+@pytest.mark.parametrize("graded", [True, False])
+def test_a_head_that_no_optimizer_has_is_found_though_it_is_called_last(
+    checks: Checks, graded: bool
+) -> None:
+    """By the gradient that the first step gives it; one that it had before says nothing."""
+    report = checks(
+        f"""
+        head, earlier = nn.Linear(1, 1), nn.Linear(1, 1)
+        earlier.weight.grad = torch.ones(1, 1)
+        while True:
+            optimizer.zero_grad()
+            loss = model(x)
+            (head(loss.reshape(1, 1)).sum() if {graded} else loss).backward()
+            optimizer.step()
+        """
+    )
+    names = {each["name"] for each in report["models"]}
+    assert names == ({"model", "head"} if graded else {""})
+    assert (found(report, "error").get("head.weight") == "not_in_optimizer") == graded
+
+
 def test_there_has_to_be_a_script(tmp_path: Path) -> None:
     """Nothing is watched or written where there is none."""
     with pytest.raises(NoProgramError, match="There is no script"):
