@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import FrameType
 
-from torch import nn
+from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from ..base.source import Callers
@@ -73,7 +73,12 @@ def find(
 
 def with_gradients() -> list[nn.Module]:
     """Return the outermost modules of which a parameter has a gradient."""
-    return [root for root in _roots() if any(p.grad is not None for p in root.parameters())]
+    return [root for root in _roots() if any(map(_has_gradient, root.parameters()))]
+
+
+def _has_gradient(parameter: Tensor) -> bool:
+    # PyTorch warns where that of a tensor is asked for which is no leaf.
+    return parameter.is_leaf and parameter.grad is not None
 
 
 def outermost(optimizers: Sequence[Optimizer]) -> list[Optimizer]:

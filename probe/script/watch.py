@@ -223,7 +223,7 @@ class Watch:
         if len(living) != 1:
             return
         job = job_of(living[0])
-        new = [each for each in with_gradients() if each not in self._graded]
+        new = [each for each in self._with_gradients() if each not in self._graded]
         self._called.update({id(each): weakref.ref(each) for each in new})
         found = self._find(list(job.optimizers), last=False)
         self._called.clear()
@@ -240,7 +240,7 @@ class Watch:
         if run is None:
             return
         self._attached = self._first_step = True
-        self._graded = weakref.WeakSet(with_gradients())
+        self._graded = weakref.WeakSet(self._with_gradients())
         self._runs.append(weakref.ref(run))
         for optimizer in found.optimizers:
             optimizer.register_step_post_hook(lambda *_: self._stepped(run))
@@ -254,6 +254,11 @@ class Watch:
         with self._guard:  # it looks at objects of every kind
             return find(optimizers, called, sys._getframe(), last=last)
         return NOTHING_FOUND
+
+    def _with_gradients(self) -> list[nn.Module]:
+        with self._guard:
+            return with_gradients()
+        return []
 
 
 def _has_its_own(module: nn.Module) -> bool:
