@@ -75,7 +75,11 @@ class Program:
 def show(error: BaseException) -> None:
     """Print an uncaught error of the script's as Python would, without frames of ours."""
     own = strip(error.__traceback__)
-    sys.excepthook(type(error), error.with_traceback(own), own)
+    told = (type(error), error.with_traceback(own), own)
+    try:
+        sys.excepthook(*told)
+    except UnicodeEncodeError:  # of torch.distributed's hook, where a message is no text
+        sys.__excepthook__(*told)
 
 
 def strip(trace: TracebackType | None) -> TracebackType | None:

@@ -265,10 +265,10 @@ def test_what_falls_back_to_eager_is_named(caplog: pytest.LogCaptureFixture) -> 
     assert "output:0, output:1, output:2 and 7 more" in told
 
 
-def test_a_job_under_compiled_autograd(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_job_under_compiled_autograd() -> None:
     """It makes modules while it compiles, which no hook of Gradgate's may be traced for."""
-    monkeypatch.setattr(torch._dynamo.config, "compiled_autograd", True)
     model = nn.Linear(2, 1)
-    with probe.attach(model, server=False, every=1):
+    under = torch._dynamo.config.patch(compiled_autograd=True)
+    with under, probe.attach(model, server=False, every=1):
         torch.compile(lambda loss: loss.backward(), backend="eager")(model(torch.ones(1, 2)))
     assert model.weight.grad is not None

@@ -330,6 +330,15 @@ def test_a_head_that_no_optimizer_has_is_found_though_it_is_called_last(
     assert (found(report, "error").get("head.weight") == "not_in_optimizer") == graded
 
 
+def test_an_error_is_shown_where_the_scripts_own_hook_cannot(
+    checks: Checks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That of torch.distributed encodes the message, which need not be text."""
+    monkeypatch.setattr(sys, "excepthook", lambda _, error, trace: str(error).encode())
+    report = checks("raise ValueError('no \\udcff')")
+    assert report["outcome"] == "raised"
+
+
 def test_there_has_to_be_a_script(tmp_path: Path) -> None:
     """Nothing is watched or written where there is none."""
     with pytest.raises(NoProgramError, match="There is no script"):
