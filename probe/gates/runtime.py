@@ -152,10 +152,11 @@ class GateRuntime:
 
     def backward_ended(self) -> None:
         """Gate the gradients that the backward has reduced."""
-        for index, site in self._reduced_sites():
-            if self._step.reduced.came(index):
-                self._gate_reduced(index, site)
-                self._step.reduced.take(index)
+        sites, reduced = list(self._reduced_sites()), self._step.reduced
+        for index, site in [each for each in sites if reduced.came(each[0])]:
+            self._gate_reduced(index, site)
+        for index, _ in sites:  # at last: those in one buffer of a reducer share a count of writes
+            reduced.take(index)
 
     def backward_returned(self) -> None:
         """The same where the end of the backward is not seen: that of a compiled model."""

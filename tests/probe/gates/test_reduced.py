@@ -6,14 +6,18 @@ What several processes make of them is in `tests/matrix/test_steered_ranks.py`.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from contextlib import nullcontext
+from functools import partial
 
 import pytest
 import torch
 from torch import nn
+from torch.distributed.fsdp import fully_shard
 from torch.nn.parallel import DistributedDataParallel
 
 from gradgate import probe
+from gradgate.probe.measure.local_part import local_part
 from tests.support import gating
 from tests.support.gating import Branched
 
@@ -86,6 +90,39 @@ def test_in_a_compiled_model_too_the_script_clips_what_is_gated() -> None:
         (info,) = run.gates()
         assert (info.steps, info.closed_steps, info.problem) == (1, 1, None)
     torch.compiler.reset()
+
+
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        DistributedDataParallel,
+        partial(DistributedDataParallel, gradient_as_bucket_view=True),
+        fully_shard,
+        partial(fully_shard, reshard_after_forward=False),
+    ],
+    ids=["copies", "bucket-views", "sharded", "unsharded"],
+)
+def test_gates_on_gradients_in_one_buffer_act_once_each(
+    wrap: Callable[[nn.Module], nn.Module],
+) -> None:
+    """Their tensors share a count of writes, so what one gate writes is no new gradient of others."""
+    names = [WEIGHT, "stem.bias", "head.weight"]
+    model, plain = Branched(), Branched()
+    wrapped = wrap(model)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    gating.loss_of(plain, 1).backward()
+    with gating.attached(model, optimizer) as run:
+        for name in names:
+            run.gate(f"param:{name}", action="scale", factor=-0.5)
+        gating.loss_of(wrapped, 1).backward()
+        for name in names:
+            grad = model.get_parameter(name).grad
+            by_hand = plain.get_parameter(name).grad
+            assert grad is not None
+            assert by_hand is not None
+            assert torch.equal(local_part(grad), by_hand * -0.5), name
+        optimizer.step()
+        assert [info.problem for info in run.gates()] == [None] * 3
 
 
 def test_what_is_reduced_twice_in_a_step_is_not_scaled_twice() -> None:
