@@ -105,7 +105,7 @@ def test_in_a_compiled_model_too_the_script_clips_what_is_gated() -> None:
 def test_gates_on_gradients_in_one_buffer_act_once_each(
     wrap: Callable[[nn.Module], nn.Module],
 ) -> None:
-    """Their tensors share a count of writes, so what one gate writes is no new gradient of others."""
+    """Their tensors share a count of writes: what one gate writes is no new gradient of another."""
     names = [WEIGHT, "stem.bias", "head.weight"]
     model, plain = Branched(), Branched()
     wrapped = wrap(model)
