@@ -6,7 +6,7 @@ import base64
 import hashlib
 import re
 
-from ..export.report.page import Look
+from ..export.report.base import Look
 from .assets import STATIC
 
 _LIGHT = re.compile(r':root\[data-theme="light"\] \{(.*?)\}', re.DOTALL)

@@ -8,9 +8,9 @@ from typing import ClassVar
 from ...protocol.check import CheckedParameter, CheckReport
 from ...protocol.states import State
 from ...protocol.version import VERSION
+from ..report.base import Fact, Look, ReportBase
 from ..report.causes import Cause, Line
 from ..report.marks import MARKS, Mark
-from ..report.page import Fact, Look
 from ..report.words import count, moment, prose, visible
 from .groups import Group, grouped
 from .verdict import CheckExit, exit_of, verdict
@@ -43,19 +43,13 @@ class ParameterLine:
 
 
 @dataclass(frozen=True)
-class CheckPage:
+class CheckPage(ReportBase):
     """The report of a check."""
 
     template: ClassVar[str] = "check.html"
-    version: str
-    made: str
-    style: str
-    script: str
-    script_hash: str
     title: str
     fails: bool
     verdict: list[tuple[str, bool]]
-    facts: list[Fact]
     errors: list[Cause]
     sections: list[Section]
     parameters: list[ParameterLine]
@@ -72,9 +66,7 @@ def check_page(report: CheckReport, look: Look) -> CheckPage:
     return CheckPage(
         version=VERSION,
         made=moment(report.started),
-        style=look.style,
-        script=look.script,
-        script_hash=look.script_hash,
+        look=look,
         title=visible(report.script),
         fails=exit_of(report) is not CheckExit.WELL,
         verdict=prose(verdict(report)),

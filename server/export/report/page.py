@@ -28,6 +28,7 @@ from ...store.levels.cover import Range
 from ...store.parameters import parameter_rows
 from ...store.runs import run_row
 from ..selection import Selection
+from .base import Fact, Look, ReportBase
 from .causes import Cause, Prose, causes_of_alerts, causes_of_explanations
 from .charts import Charts, draw_metrics
 from .heatmap import Drawing, draw
@@ -42,14 +43,6 @@ EVENTS = 500
 """Rows of a report, at most; all of them are in the tables of an export."""
 
 _APPLIED = (CommandState.APPLIED.value, CommandState.VERIFIED.value, CommandState.DRIFTED.value)
-
-
-@dataclass(frozen=True, slots=True)
-class Fact:
-    """A figure of the run, and what it is of."""
-
-    name: str
-    value: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,22 +119,16 @@ class ParameterLine:
 
 
 @dataclass(frozen=True)
-class ReportPage:
+class ReportPage(ReportBase):
     """The report of a run."""
 
     template: ClassVar[str] = "report.html"
-    version: str
-    made: str
-    style: str
-    script: str
-    script_hash: str
     run_id: str
     run_name: str
     status: str
     scope: str
     tags: list[str]
     notes: str
-    facts: list[Fact]
     counts: list[Count]
     figures: str
     alerts: list[Cause]
@@ -158,15 +145,6 @@ class ReportPage:
     gates: list[GateLine]
     parameters: list[ParameterLine]
     more_parameters: int
-
-
-@dataclass(frozen=True, slots=True)
-class Look:
-    """The style of a report, and the script that chooses its theme, with the hash of that."""
-
-    style: str
-    script: str
-    script_hash: str
 
 
 def report_page(store: Store, chosen: Selection, look: Look) -> ReportPage:
@@ -197,9 +175,7 @@ def report_page(store: Store, chosen: Selection, look: Look) -> ReportPage:
     return ReportPage(
         version=VERSION,
         made=moment(time.time()),
-        style=look.style,
-        script=look.script,
-        script_hash=look.script_hash,
+        look=look,
         run_id=run.id,
         run_name=visible(numbered(run)),
         status=run.status.value,

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from gradgate.server.export.report.page import Look, report_page
+from gradgate.server.export.report.base import Look
+from gradgate.server.export.report.page import report_page
 from gradgate.server.export.selection import selection
 from gradgate.server.protocol.frames import Sample
 from gradgate.server.protocol.probe_messages import Hello
