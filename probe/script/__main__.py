@@ -31,7 +31,7 @@ def main() -> str | int | None:
     try:
         expect = tuple(given.expect)
         if given.command == "check":
-            CheckedProgram(program, given.steps, expect, given.report).run()
+            CheckedProgram(program, given.steps, given.limit, expect, given.report).run()
             return 0
         stream = Stream(given.name, _server(given.server), given.every, expect, given.strict)
         return run(program, stream)
@@ -81,6 +81,7 @@ def _parser() -> argparse.ArgumentParser:
     running.add_argument("--every", type=int)
     running.add_argument("--strict", action="store_true")
     checking.add_argument("--steps", type=int, default=20)
+    checking.add_argument("--limit", type=float, default=600.0)
     checking.add_argument("--report", type=Path, required=True)
     for each in (running, checking):
         each.add_argument("--expect", action="append", default=[])

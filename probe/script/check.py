@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NoReturn
@@ -21,13 +22,12 @@ from ..session.run import Run, job_of
 from ..torch_compat.module_hooks import ModuleHook
 from .discovery import Found
 from .findings import CheckFinding, findings
+from .limit import PATIENCE
 
 MOST_FORWARDS = 200
 """Forwards without a step after which a script is taken for one that never steps."""
 _FORGOTTEN = "not_in_optimizer"
 _WITHOUT = ("absent", "zero")
-PATIENCE = 5.0
-"""Seconds for the main thread to end by itself where another one that trains is stopped."""
 MOST_STOPS = 5
 """Times that a script is asked to end which catches what it is stopped by."""
 
@@ -119,6 +119,10 @@ class Check:
     """That is so since an expectation names nothing."""
     never_steps: bool = False
     """It was stopped since forwards go by, and no step."""
+    timed_out: bool = False
+    """It was stopped since no step was made for too long."""
+    latest: float = field(default_factory=time.monotonic)
+    """When the latest step was made, or the check began."""
     stops: int = 0
     folders: list[str] = field(default_factory=lambda: [os.getcwd()])
     """The working directories that there were: places are told relative to them."""
@@ -159,10 +163,16 @@ class Check:
         if step == watched.step:
             return
         watched.step = step
+        self.latest = time.monotonic()
         if step & (step - 1) == 0:
             run.explain()
         if self.steps is not None and sum(each.step for each in self.watched) >= self.steps:
             self._stop()
+
+    def time_out(self) -> None:
+        """Take in that the script is stopped for making no step."""
+        self.timed_out = True
+        self.folders.append(os.getcwd())
 
     def end(self, run: Run, *, failed: bool) -> None:
         """Keep the run as it is: what was found is asked of it later."""

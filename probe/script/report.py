@@ -54,6 +54,9 @@ class CheckReport:
     steps: int
     never_steps: bool
     """Forwards went by, and no step: it was stopped for that."""
+    limit: float
+    timed_out: bool
+    """No step was made for ``limit`` seconds: it was stopped for that."""
     models: Sequence[ModelRecord]
     optimizers: Sequence[str]
     processes: int
@@ -74,10 +77,11 @@ def report(
     ending: Ending,
     started: float,
     processes: int,
+    limit: float,
 ) -> CheckReport:
     """Gather what a check has found.
 
-    ``file``: what was run; ``started``: in seconds since the epoch.
+    ``file``: what was run; ``started``: in seconds since the epoch; ``limit``: in seconds.
     """
     return CheckReport(
         program.name,
@@ -96,6 +100,8 @@ def report(
         check.steps or 0,
         sum(each.step for each in check.watched),
         check.never_steps,
+        limit,
+        check.timed_out,
         [
             ModelRecord(name, type(model).__name__)
             for each in check.watched

@@ -38,7 +38,8 @@ class ScriptFailed(click.ClickException):
         "Options come before SCRIPT; what follows it is its own, and what it prints goes to "
         "stderr. Ends with 0 when nothing is wrong; with 1 when something is; with 2 when there is "
         "no such script or an option is wrong; with 3 when the script fails; with 4 when it makes "
-        "no step; with 5 when it trains no model that could be found."
+        "no step; with 5 when it trains no model that could be found; with 6 when it makes no step "
+        "for too long."
     ),
 )
 @click.option(
@@ -48,6 +49,14 @@ class ScriptFailed(click.ClickException):
     show_default=True,
     metavar="N",
     help="Stop the script after so many steps.",
+)
+@click.option(
+    "--limit",
+    type=click.FloatRange(0, min_open=True),
+    default=600.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="Stop the script where it makes no step for so long.",
 )
 @click.option(
     "--expect",
@@ -67,6 +76,7 @@ class ScriptFailed(click.ClickException):
 def check(
     script: Script,
     steps: int,
+    limit: float,
     expect: tuple[str, ...],
     as_json: bool,
     sarif_file: Path | None,
@@ -88,7 +98,9 @@ def check(
         accepted = read_baseline(baseline) if baseline and not write_baseline else None
     except BaselineError as error:
         raise Misused(str(error)) from error
-    report = _report(script, steps, expect)
+    report = _report(
+        script, [f"--steps={steps}", f"--limit={limit}", *(f"--expect={each}" for each in expect)]
+    )
     if baseline and write_baseline and exit_of(report) in _JUDGED:
         accepted = baseline_of(report)
         _write(baseline, accepted.text)
@@ -115,12 +127,12 @@ def _write(file: Path, text: str) -> None:
         raise Misused(f"{str(file)!r} cannot be written: {error.strerror}.") from error
 
 
-def _report(script: Script, steps: int, expect: tuple[str, ...]) -> CheckReport:
+def _report(script: Script, options: list[str]) -> CheckReport:
     """Run the script in a process of the probe's, and read what that has found."""
     with TemporaryDirectory(prefix="gradgate-") as folder:
         file = Path(folder, "report.json")
-        options = [f"--steps={steps}", f"--report={file}", *(f"--expect={each}" for each in expect)]
-        with subprocess.Popen(script.command("check", options), stdout=sys.stderr) as process:
+        command = script.command("check", [*options, f"--report={file}"])
+        with subprocess.Popen(command, stdout=sys.stderr) as process:
             # Whoever ends a check ends the script with it, which might train for hours.
             signal.signal(signal.SIGTERM, lambda *_: process.terminate())
             try:

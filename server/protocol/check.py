@@ -72,8 +72,8 @@ class CheckReport(Message):
     `file`: the path of the script; `outcome`: it was stopped after `steps_wanted` steps, came to
     its end, called `sys.exit()` with `exit_code`, or raised; `error` is what it said then.
     `problem` and `lack` say why nothing was watched, `misused` that an expectation names nothing,
-    `never_steps` that forwards went by without a step. `processes` counts those that the script
-    started, which are not checked.
+    `never_steps` that forwards went by without a step, `timed_out` that no step was made for
+    `limit` seconds. `processes` counts those that the script started, which are not checked.
     """
 
     script: str
@@ -92,6 +92,8 @@ class CheckReport(Message):
     steps_wanted: int
     steps: int
     never_steps: bool
+    limit: float
+    timed_out: bool
     models: list[CheckedModel]
     optimizers: list[str]
     processes: int

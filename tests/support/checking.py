@@ -55,6 +55,8 @@ def report(*findings: dict[str, Any], **more: Any) -> CheckReport:
         "steps_wanted": 20,
         "steps": 20,
         "never_steps": False,
+        "limit": 600.0,
+        "timed_out": False,
         "models": [{"name": "", "kind": "Net"}],
         "optimizers": ["AdamW"],
         "processes": 0,

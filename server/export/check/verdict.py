@@ -21,6 +21,7 @@ class CheckExit(IntEnum):
     FAILED = 3
     NO_STEP = 4
     NO_MODEL = 5
+    TIMED_OUT = 6
 
 
 def exit_of(report: CheckReport) -> CheckExit:
@@ -29,6 +30,8 @@ def exit_of(report: CheckReport) -> CheckExit:
         return CheckExit.MISUSED
     if report.outcome in ("raised", "exited"):
         return CheckExit.FAILED
+    if report.timed_out:
+        return CheckExit.TIMED_OUT
     if report.problem is not None or report.lack is not None:
         return CheckExit.NO_MODEL
     if report.steps == 0:
@@ -44,6 +47,13 @@ def verdict(report: CheckReport) -> str:
         code = f"exit code {report.exit_code}"
         said = f": {report.error}" if report.error is not None else "."
         return f"The script ended itself after {count(report.steps, 'step')} with {code}{said}"
+    if report.timed_out:
+        lack = "" if report.lack is None else f" Nothing was found to check: {report.lack}."
+        return (
+            f"It was stopped after {count(report.steps, 'step')}, since it made no further step of "
+            f"an optimizer for {report.limit:,g} seconds: give a higher `--limit` where it only "
+            f"takes longer.{lack}"
+        )
     if report.problem is not None:
         return f"Nothing could be checked: {report.problem}"
     if report.lack is not None:

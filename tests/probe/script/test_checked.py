@@ -26,7 +26,7 @@ Report: TypeAlias = dict[str, Any]
 Checks: TypeAlias = Callable[..., Report]
 
 HEAD = """
-import itertools, sys
+import itertools, sys, time
 import torch
 from torch import nn
 from gradgate import probe
@@ -68,10 +68,12 @@ def checks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Checks:
     monkeypatch.setattr(sys, "argv", ["gradgate"])
     monkeypatch.setattr(sys, "path", list(sys.path))
 
-    def run(text: str, steps: int = 6, expect: tuple[str, ...] = ()) -> Report:
+    def run(
+        text: str, steps: int = 6, expect: tuple[str, ...] = (), limit: float = 600.0
+    ) -> Report:
         (tmp_path / "train.py").write_text(HEAD + dedent(text))
         file = tmp_path / "report.json"
-        CheckedProgram(Program("train.py"), steps, expect, file).run()
+        CheckedProgram(Program("train.py"), steps, limit, expect, file).run()
         report: Report = json.loads(file.read_text())
         return report
 
@@ -220,6 +222,31 @@ def test_a_script_that_never_steps_is_stopped(
 
 
 @pytest.mark.parametrize(
+    ("text", "steps"),
+    [
+        ("with torch.no_grad():\n    while True: model(x)", 0),
+        ("for _ in itertools.count(): x.sum()", 0),
+        ("step(); step()\nwhile True: pass", 2),
+    ],
+)
+def test_a_script_that_makes_no_step_for_too_long_is_stopped(
+    checks: Checks, text: str, steps: int
+) -> None:
+    """One that predicts, one that reads without end, and one that hangs after some steps."""
+    checks("step()")  # an import that was interrupted could not be made again in this process
+    report = checks(text, limit=2.0)
+    ended = (report["outcome"], report["timed_out"], report["limit"], report["steps"])
+    assert ended == ("stopped", True, 2.0, steps)
+    assert bool(report["parameters"]) == bool(steps)
+
+
+def test_a_step_begins_the_time_limit_anew(checks: Checks) -> None:
+    """A script that takes long as a whole is none that hangs."""
+    report = checks("while True: time.sleep(0.7); step()", limit=3.0)
+    assert (report["timed_out"], report["steps"]) == (False, 6)
+
+
+@pytest.mark.parametrize(
     ("text", "expect", "told"),
     [
         ("step()", ("nothing.*",), ("problem", "matches no parameter and no module")),
@@ -342,7 +369,7 @@ def test_an_error_is_shown_where_the_scripts_own_hook_cannot(
 def test_there_has_to_be_a_script(tmp_path: Path) -> None:
     """Nothing is watched or written where there is none."""
     with pytest.raises(NoProgramError, match="There is no script"):
-        CheckedProgram(Program("nope.py"), 5, (), tmp_path / "report.json")
+        CheckedProgram(Program("nope.py"), 5, 600.0, (), tmp_path / "report.json")
     assert not (tmp_path / "report.json").exists()
 
 

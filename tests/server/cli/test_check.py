@@ -66,6 +66,19 @@ while True:
 """
 
 
+BLOCKED = """
+import queue
+import torch
+from torch import nn
+
+model = nn.Linear(1, 1)
+optimizer = torch.optim.SGD(model.parameters(), 0.01)
+model(torch.ones(1, 1)).backward()
+optimizer.step()
+queue.Queue().get()
+"""
+
+
 THREAD = """
 import threading
 import torch
@@ -132,17 +145,23 @@ def test_a_script_is_checked_and_told_in_every_form(tmp_path: Path) -> None:
     [
         ("stubborn.py", 1, "spare.weight: module_not_called"),
         ("gone.py", 3, "ended with exit code 9 before anything could be said"),
+        ("blocked.py", 6, "since it made no further step of an optimizer for 1 seconds"),
         ("thread.py", 0, "thread.py: 4 steps of Linear under SGD"),
     ],
 )
 def test_a_script_that_will_not_end_or_is_gone_at_once_is_answered(
     tmp_path: Path, script: str, code: int, told: str
 ) -> None:
-    """One that goes on whatever stops it is ended, with its report; a thread is waited for."""
+    """One that goes on whatever stops it is ended, with its report; a thread is waited for.
+
+    What blocks is given up, soon after the time limit.
+    """
     (tmp_path / "gone.py").write_text("import os; os._exit(9)")
     (tmp_path / "stubborn.py").write_text(STUBBORN)
     (tmp_path / "thread.py").write_text(THREAD)
-    ended = check("--steps", "4", script, folder=tmp_path)
+    (tmp_path / "blocked.py").write_text(BLOCKED)
+    limit = "1" if script == "blocked.py" else "600"
+    ended = check("--steps", "4", "--limit", limit, script, folder=tmp_path)
     assert (ended.returncode, told in ended.stdout + ended.stderr) == (code, True), ended
 
 

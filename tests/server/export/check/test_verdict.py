@@ -40,6 +40,11 @@ from tests.support.checking import finding, report
         ),
         ({"steps": 0}, CheckExit.NO_STEP, "The script ended without a step"),
         ({"steps": 0, "never_steps": True}, CheckExit.NO_STEP, "or give more `--steps`"),
+        (
+            {"steps": 0, "timed_out": True, "lack": "no model was"},
+            CheckExit.TIMED_OUT,
+            "for 600 seconds: give a higher `--limit` where it only takes longer. Nothing was",
+        ),
         ({"steps": 0, "lack": "no model was"}, CheckExit.NO_MODEL, "found to check: no model was."),
         ({"steps": 0, "problem": "It is scripted."}, CheckExit.NO_MODEL, "checked: It is scripted"),
         ({"problem": "'x' matches nothing", "misused": True}, CheckExit.MISUSED, "matches nothing"),
