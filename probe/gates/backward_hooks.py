@@ -26,6 +26,7 @@ from torch.autograd.graph import Node, get_gradient_edge
 from torch.utils.hooks import RemovableHandle
 
 from ..base.guard import Attempt
+from ..model.graph_walk import made_on_the_way
 from ..torch_compat.module_hooks import ModuleHook
 from ..torch_compat.tensors import base_of, levels_of
 from ..torch_compat.tree import map_tensors, tensors_in
@@ -33,6 +34,7 @@ from .forward_cut import ForwardCut, cut, may_cut
 
 PassOn: TypeAlias = Callable[[Tensor], "Tensor | None"]
 """Called with a gradient; returns what passes."""
+_HOOKS = "gradgate gates"
 MOST_VIEWS = 64
 """Views of a forward that are held until it is over, at most."""
 REWRITTEN = (
@@ -194,13 +196,13 @@ class TensorHooks(SiteHooks):
             self._gates.record_upstream(level)
             if level.grad_fn is not None:
                 # Also where it is cut: the module may have used what it returns.
-                level.grad_fn.register_prehook(_NodeHook(self._gates.pass_on, level.output_nr))
+                _hook(level.grad_fn, level.output_nr, self._gates.pass_on)
         if tensor.grad_fn is None:
             return
         forward_cut = self._gates.forward_cut() if self._may_cut else None
         if forward_cut is not None and may_cut(tensor):
             cut(tensor, forward_cut.leaves)
-            tensor.grad_fn.register_prehook(_NodeHook(forward_cut.pass_on, 0))
+            _hook(tensor.grad_fn, 0, forward_cut.pass_on)
 
     def _uncompiled(self, function: Callable[..., Any]) -> Callable[..., Any]:
         """Return a function that breaks the graph of a compiled model where it is called."""
@@ -290,26 +292,33 @@ class _OutputGater:
     ) -> None:
         self._hooks = hooks
         self._gates = gates
+        self._gated: dict[int, Tensor] = {}
+        """What was returned already, under its ``id``: it may be there several times."""
         self._given = {id(tensor) for tensor in given}
-        bases = [id(base_of(tensor)) for tensor in {id(t): t for t in returned}.values()]
-        self._shared = {base for base in bases if bases.count(base) > 1}
+        each = {id(tensor): tensor for tensor in returned}
+        bases = [id(base_of(tensor)) for tensor in each.values()]
+        self._shared = {base for base in bases if bases.count(base) > 1 or base in each}
         self._shared.update(id(_base(tensor)) for tensor in given)
+        self._within = made_on_the_way(tensor.grad_fn for tensor in returned)
 
     def __call__(self, tensor: Tensor) -> Tensor:
-        with self._gates.attempt():
-            return self._gate(tensor)
-        return tensor
+        if id(tensor) not in self._gated:
+            with self._gates.attempt():
+                self._gated[id(tensor)] = self._gate(tensor)
+        return self._gated.get(id(tensor), tensor)
 
     def _gate(self, tensor: Tensor) -> Tensor:
         # Returned as it came: its node is somebody else's, with users of its own.
         if id(tensor) in self._given or tensor.grad_fn is None:
             return self._hooks.gate_view(tensor)
         base = base_of(tensor)
-        if base is None:
+        # What the module has used further has a gradient from there that is gated already.
+        used = tensor.grad_fn in self._within
+        if base is None and not used:
             self._hooks.gate_tensor(tensor)
             return tensor
         # Memory that others use too must stay known to autograd as theirs.
-        if base.is_leaf or id(base) in self._shared:
+        if id(_base(tensor)) in self._shared or (base is not None and base.is_leaf):
             return self._hooks.gate_view(tensor)
         own: Tensor = _OwnNode.apply(tensor)  # type: ignore[no-untyped-call]
         self._hooks.gate_tensor(own)
@@ -347,20 +356,38 @@ class _OwnNode(torch.autograd.Function):
         return None if tangents[0] is None else tangents[0].clone()
 
 
+def _hook(node: Node, number: int, pass_on: PassOn) -> None:
+    """Gate the gradient of a node's output ``number``.
+
+    What a module returns may be what one inside of it has returned: a gradient comes to the gate
+    on the outer one first, which is put there last.
+    """
+    hooks: dict[int, _NodeHook] = node.metadata.setdefault(_HOOKS, {})  # type: ignore[attr-defined]
+    if number in hooks:
+        hooks[number].put_before(pass_on)
+    else:
+        hooks[number] = _NodeHook(pass_on, number)
+        node.register_prehook(hooks[number])
+
+
 class _NodeHook:
     """The hook before a node."""
 
     __slots__ = ("_number", "_pass_on")
 
     def __init__(self, pass_on: PassOn, number: int) -> None:
-        self._pass_on = pass_on
+        self._pass_on = [pass_on]
         self._number = number
 
+    def put_before(self, pass_on: PassOn) -> None:
+        """Call another one before those that are called already."""
+        self._pass_on.insert(0, pass_on)
+
     def __call__(self, grads: tuple[Tensor | None, ...]) -> tuple[Tensor | None, ...] | None:
-        grad = grads[self._number]
-        if grad is None:
-            return None
-        passed = self._pass_on(grad)
+        grad = passed = grads[self._number]
+        for pass_on in self._pass_on:
+            if passed is not None:
+                passed = pass_on(passed)
         if passed is grad:
             return None
         return (*grads[: self._number], passed, *grads[self._number + 1 :])

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
 from ..base.undo import whole
-from ..torch_compat.autograd import inside_backward
+from ..torch_compat.autograd import inside_backward, observed_by_transforms
 from ..torch_compat.dynamo import forget_compiled_code
 from ..torch_compat.module_hooks import ModuleHook
 from ..torch_compat.recompile_limits import RecompileLimits
@@ -145,7 +145,11 @@ class GateRuntime:
         self._step.reduced.step_begins(index for index, _ in self._reduced_sites())
 
     def forward_begins(self) -> None:
-        """Prepare to tell what the coming backward reduces."""
+        """Follow parameters that were cast; prepare to tell what the coming backward reduces."""
+        for gate, hooks in self._parameter_gates():
+            if not (gate.is_reduced or gate.index is None or observed_by_transforms()):
+                with self._step.guard:
+                    hooks.put_on(self._run.table.parameters[gate.index])
         self._step.reduced.forward_begins(index for index, _ in self._reduced_sites())
         if self._step.agreed is not None:
             self._step.agreed.begin(self._step.number)
@@ -210,11 +214,15 @@ class GateRuntime:
         """At a boundary: put hooks on the tensors that gated parameters are now."""
         if self._sites:
             self._step.reduced.follow()
+        for gate, hooks in self._parameter_gates():
+            with self._step.guard:
+                self._follow_parameter(gate, hooks)
+
+    def _parameter_gates(self) -> Iterator[tuple[Gate, ParameterHooks]]:
         for site in self._sites.values():
             if isinstance(site.hooks, ParameterHooks):
                 for gate in site.gates:
-                    with self._step.guard:
-                        self._follow_parameter(gate, site.hooks)
+                    yield gate, site.hooks
 
     def _follow_parameter(self, gate: Gate, hooks: ParameterHooks) -> None:
         index = gate.find_parameter(self._run.table)

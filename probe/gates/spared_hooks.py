@@ -1,7 +1,8 @@
 """Keeps the script's own hooks from being called where a gate has let nothing pass.
 
 Behind a gate that closes in the backward autograd still goes through every node, with undefined
-gradients, and calls the hooks there with None (a parameter's ``grad.clamp(-1, 1)`` raises then).
+gradients, and calls the hooks there with None (a parameter's ``grad.clamp(-1, 1)`` raises then),
+and those that wait for a parameter's gradient (``parameter.grad.norm()``) though none has come.
 With a ``detach`` in the gate's place they would not be called.
 """
 
@@ -14,8 +15,14 @@ from typing import Any
 from torch import Tensor, nn
 
 from ..model.table import ParameterTable
-from ..torch_compat.patching import Interceptions, module_backwards, tensor_hooks, weakly
-from ..torch_compat.tensors import own_hooks
+from ..torch_compat.patching import (
+    Interceptions,
+    accumulation_hooks,
+    module_backwards,
+    tensor_hooks,
+    weakly,
+)
+from ..torch_compat.tensors import own_accumulation_hooks, own_hooks
 
 Closed = Callable[[], bool]
 """Returns whether a gate was closed in the present step so far."""
@@ -27,22 +34,32 @@ class SparedHooks:
     def __init__(self, table: ParameterTable, closed: Closed) -> None:
         self._table = table
         self._closed = closed
-        around = [tensor_hooks(weakly(self._register)), module_backwards(weakly(self._make))]
+        around = [
+            tensor_hooks(weakly(self._register)),
+            accumulation_hooks(weakly(self._register_after)),
+            module_backwards(weakly(self._make)),
+        ]
         self._interceptions = Interceptions(self, around)
 
     def follow(self, *, needed: bool) -> None:
         """Spare hooks from now on, those too that are on parameters already, or no longer."""
         self._interceptions.follow(needed=needed)
         for parameter in self._table.parameters:
-            hooks = own_hooks(parameter)
-            for number, hook in list(hooks.items()):
-                if needed:
-                    hooks[number] = self._spare(hook)
-                elif isinstance(hook, _Spared):
-                    hooks[number] = hook.hook
+            for hooks, after in (
+                (own_hooks(parameter), False),
+                (own_accumulation_hooks(parameter), True),
+            ):
+                for number, hook in list(hooks.items()):
+                    if needed:
+                        hooks[number] = self._spare(hook, after=after)
+                    elif isinstance(hook, _Spared):
+                        hooks[number] = hook.hook
 
     def _register(self, register: Callable[..., Any], tensor: Tensor, hook: Any) -> Any:
         return register(tensor, self._spare(hook))
+
+    def _register_after(self, register: Callable[..., Any], tensor: Tensor, hook: Any) -> Any:
+        return register(tensor, self._spare(hook, after=True))
 
     def _make(
         self,
@@ -55,22 +72,28 @@ class SparedHooks:
         spared = [[*map(self._spare, hooks)] for hooks in (user_hooks, user_pre_hooks)]
         make(backward, module, *spared)
 
-    def _spare(self, hook: Any) -> Any:
+    def _spare(self, hook: Any, *, after: bool = False) -> Any:
         # One of torch's own takes None for what it is, and may count its calls.
         its_own = str(getattr(hook, "__module__", "")).partition(".")[0] == "torch"
-        return hook if its_own or isinstance(hook, _Spared) else _Spared(hook, self._closed)
+        if its_own or isinstance(hook, _Spared):
+            return hook
+        return _Spared(hook, self._closed, after=after)
 
 
 class _Spared:
     """A hook of the script's, of a tensor or a module."""
 
-    def __init__(self, hook: Callable[..., Any], closed: Closed) -> None:
+    def __init__(self, hook: Callable[..., Any], closed: Closed, *, after: bool) -> None:
+        """``after``: it is given a leaf, once the gradient is in."""
         self.hook = hook
         self._closed = closed
+        self._after = after
         update_wrapper(self, hook)  # a diagnosis names the script's
 
     def __call__(self, *given: Any) -> Any:
         grads = given[-1] if isinstance(given[-1], tuple) else given[-1:]
+        if self._after:
+            grads = (given[0].grad,)
         if all(grad is None for grad in grads) and self._closed():
             return None
         return self.hook(*given)

@@ -9,6 +9,7 @@ from typing import Any
 from torch import Tensor, nn
 from torch.autograd.graph import Node
 
+from ..torch_compat.autograd import number_of
 from ..torch_compat.modules import CALLS
 
 DEEPEST = 10_000
@@ -73,6 +74,27 @@ def reachable(starts: Iterable[Node]) -> Iterator[Node]:
         yield node
         if not hasattr(node, "cut_off"):  # behind it is an anchor
             pending += [following for following, _ in node.next_functions if following is not None]
+
+
+def made_on_the_way(ends: Iterable[Node | None]) -> set[Node]:
+    """Return those of some nodes that are upstream of another of them.
+
+    Only what was made after the first of them is gone through: nodes are numbered as they come.
+    """
+    wanted = {node for node in ends if node is not None}
+    found: set[Node] = set()
+    if len(wanted) < 2:
+        return found
+    first = min(number_of(node) for node in wanted)
+    pending, visited = list(wanted), set(wanted)
+    while pending:
+        for node, _ in pending.pop().next_functions:
+            if node in wanted:
+                found.add(node)
+            if node is not None and node not in visited and number_of(node) >= first:
+                visited.add(node)
+                pending.append(node)
+    return found
 
 
 def _inside(function: Any) -> Iterator[Tensor | None]:

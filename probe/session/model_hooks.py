@@ -18,6 +18,7 @@ from ..steer.writers import Writers
 from ..torch_compat.module_hooks import HooksApart, ModuleHook
 from ..torch_compat.modules import forward_pre_hooks
 from ..torch_compat.readback import capturing
+from .alignment import Alignment
 from .run_state import RunState
 
 
@@ -35,6 +36,7 @@ class ModelHooks:
         explainer: Explainer,
         alerts: Alerts,
         restraints: Restraints,
+        alignment: Alignment,
         guard: Guard,
     ) -> None:
         self.table = table
@@ -45,6 +47,7 @@ class ModelHooks:
         self._explainer = explainer
         self._alerts = alerts
         self._restraints = restraints
+        self._alignment = alignment
         self._guard = guard
         self._apart = HooksApart()
         self._handles = [
@@ -101,3 +104,7 @@ class ModelHooks:
             self._writers.look("load_state_dict()", self._state.step + 1)
         with self._guard:
             self._restraints.weights_loaded()
+        # With assign=True the parameters are others from now on.
+        if len(self.gates.registry) and self._state.at_boundary():
+            self._alignment.follow_model()
+            self._alignment.follow_gates()

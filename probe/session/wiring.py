@@ -315,7 +315,17 @@ def make_job(
     backward_ended.add(boundaries.backward_ended)
     applied_inside.add(boundaries.step_with_backwards)
     model_hooks = ModelHooks(
-        models, table, state, freezer, gates, writers, explainer, alerts, restraints, guard
+        models,
+        table,
+        state,
+        freezer,
+        gates,
+        writers,
+        explainer,
+        alerts,
+        restraints,
+        alignment,
+        guard,
     )
     requests = ServerRequests(queue, previews, gates.registry, measurement, uplink, guard)
     asked.add(requests.receive)

@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 import torch
 from torch import Tensor
-from torch.autograd.graph import GradientEdge
+from torch.autograd.graph import GradientEdge, Node
 
 from .parts import EXPLAINING, FREEZING, GATING, Part
 
@@ -57,6 +57,10 @@ _METADATA = Part(
     "torch.autograd.graph.Node._input_metadata",
     otherwise="a gradient that was asked for by an edge, and that a command kept away, is None",
 )
+_NUMBER = Part(
+    "torch.autograd.graph.Node._sequence_nr",
+    otherwise="a gate on a module that returns several tensors looks at all of the graph",
+)
 PARTS = (
     _GRAPH_TASK,
     _ENGINE,
@@ -67,6 +71,7 @@ PARTS = (
     _TRANSFORMS,
     _SYMBOLIC_TRACE,
     _METADATA,
+    _NUMBER,
 )
 
 _graph_task: Callable[[], int] = _GRAPH_TASK.or_else(lambda: -1)
@@ -145,3 +150,8 @@ def zeros_for(edge: GradientEdge, *, requires_grad: bool) -> Tensor | None:
     return torch.zeros(
         like.shape, dtype=like.dtype, device=like.device, requires_grad=requires_grad
     )
+
+
+def number_of(node: Node) -> int:
+    """Return a number that is larger in nodes that a thread made later; 0 where there is none."""
+    return 0 if _NUMBER.missing else node._sequence_nr()

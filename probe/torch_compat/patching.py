@@ -361,6 +361,11 @@ def tensor_hooks(around: Around) -> Interception:
     return Interception(Tensor, "register_hook", around)
 
 
+def accumulation_hooks(around: Around) -> Interception:
+    """Stand around the registering of hooks after accumulation: told the leaf and the hook."""
+    return Interception(Tensor, "register_post_accumulate_grad_hook", around)
+
+
 def module_backwards(around: Around) -> Interception:
     """Stand around the making of what calls a module's hooks in a backward.
 

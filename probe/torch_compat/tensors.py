@@ -97,6 +97,11 @@ def own_hooks(tensor: Tensor) -> dict[int, Callable[..., Any]]:
     return {} if _HOOKS.missing else tensor._backward_hooks or {}
 
 
+def own_accumulation_hooks(tensor: Tensor) -> dict[int, Callable[..., Any]]:
+    """Return the hooks on a leaf that are called once its gradient is in, in the same way."""
+    return {} if _GRAD_HOOKS.missing else tensor._post_accumulate_grad_hooks or {}
+
+
 def hooks_on(tensor: Tensor) -> list[Callable[..., Any]]:
     """Return the hooks on a leaf, whoever registered them: on its gradient, and after it is in."""
     found: list[Callable[..., Any]] = []

@@ -6,6 +6,7 @@ import copy
 import gc
 import pickle
 import weakref
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -438,3 +439,116 @@ def test_views_are_let_go_of_after_the_forward() -> None:
             assert kept[0]() is None
         finally:
             gc.enable()
+
+
+def _with_what_it_is_made_of(h: Tensor) -> tuple[Tensor, ...]:
+    return h, torch.relu(h)
+
+
+def _all_on_the_way(h: Tensor) -> tuple[Tensor, ...]:
+    first = torch.tanh(h)
+    last = torch.tanh(first + h)
+    return last, h, first, last
+
+
+def _with_a_view_of_itself(h: Tensor) -> tuple[Tensor, ...]:
+    return h, h[:, :3]
+
+
+def _twice_the_same(h: Tensor) -> tuple[Tensor, ...]:
+    return h, h
+
+
+def _two_views_and_more(h: Tensor) -> tuple[Tensor, ...]:
+    return h[:, :3], h[:, 3:], torch.relu(h)
+
+
+class Several(nn.Module):
+    """Uses what a module returns, some of which is made of the rest."""
+
+    def __init__(self, make: Callable[[Tensor], tuple[Tensor, ...]], by_hand: gating.Place) -> None:
+        super().__init__()
+        torch.manual_seed(5)
+        self.stem, self.giver, self.head = nn.Linear(6, 8), Making(make), nn.Linear(8, 3)
+        self.by_hand = by_hand
+
+    def forward(self, x: Tensor) -> Tensor:
+        returned = self.giver(torch.tanh(self.stem(x)))
+        known = {id(each): self.by_hand(each) for each in returned}
+        total = self.head(torch.zeros(8))
+        for factor, each in enumerate(returned, 2):
+            total = total + factor * known[id(each)].sin().sum(-1, keepdim=True)
+        return total
+
+
+class Making(nn.Module):
+    """Returns several tensors, made of what its layer gives."""
+
+    def __init__(self, make: Callable[[Tensor], tuple[Tensor, ...]]) -> None:
+        super().__init__()
+        self.layer, self.make = nn.Linear(8, 8), make
+
+    def forward(self, x: Tensor) -> tuple[Tensor, ...]:
+        return self.make(self.layer(x))
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        _with_what_it_is_made_of,
+        _all_on_the_way,
+        _with_a_view_of_itself,
+        _twice_the_same,
+        _two_views_and_more,
+    ],
+)
+def test_a_gradient_comes_to_a_gate_once_though_several_returned_tensors_carry_it(
+    make: Callable[[Tensor], tuple[Tensor, ...]],
+) -> None:
+    """As encoders return all hidden states: what is made of another is scaled as by hand."""
+    ours, theirs = Several(make, gating.as_it_is), Several(make, gating.scaled(-0.5))
+    (info,) = both(ours, theirs, "output:giver", action="scale", factor=-0.5)
+    assert info.closed_steps == 3
+    assert info.problem is None
+
+
+class Writing(Several):
+    """Writes in place to what was returned on the way."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        first, second = self.giver(torch.tanh(self.stem(x)))
+        if self.by_hand is not gating.as_it_is:
+            first, second = self.by_hand(first) * 1, self.by_hand(second)
+        return self.head(first.mul_(3).add_(second))  # type: ignore[no-any-return]
+
+
+def test_what_is_returned_on_the_way_may_be_written_to() -> None:
+    """A write in place behind the gate goes through it, though the module has used the tensor."""
+    ours, theirs = (
+        Writing(lambda h: (h, h * 2), place) for place in (gating.as_it_is, gating.scaled(-0.5))
+    )
+    (info,) = both(ours, theirs, "output:giver", action="scale", factor=-0.5)
+    assert info.problem is None
+
+
+@pytest.mark.parametrize("inner", ["output:giver.1", "output:giver.1.0"])
+@pytest.mark.parametrize("when", gating.ALWAYS.values(), ids=gating.ALWAYS)
+def test_a_gradient_comes_to_the_outer_of_two_modules_first(inner: str, when: str) -> None:
+    """Whichever gate was made first: what the outer one returns is what the inner has returned."""
+    for outer_first in (True, False):
+        torch.manual_seed(0)
+        last = nn.Sequential(nn.Linear(4, 4))
+        model = nn.Sequential(nn.Linear(4, 4), nn.Sequential(nn.Tanh(), last), nn.Linear(4, 1))
+        model = nn.ModuleDict({"stem": model[0], "giver": model[1], "head": model[2]})
+        with gating.attached(model) as run:
+            made = [("output:giver", "True", {"action": "scale", "factor": 0.1}), (inner, when, {})]
+            for site, condition, options in made if outer_first else reversed(made):
+                run.gate(site, condition, **options)
+            x = torch.ones(3, 4)
+            model["head"](model["giver"](model["stem"](x))).sum().backward()
+            run.step()
+            outer, within = sorted(run.gates(), key=lambda gate: len(gate.site))
+            assert outer.norm_out == pytest.approx(0.1 * outer.norm_in)
+            assert within.norm_in == pytest.approx(outer.norm_out)
+            assert within.norm_out == 0
+            assert model["stem"].weight.grad is None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
@@ -62,6 +63,43 @@ def test_a_parameter_that_is_replaced_stays_gated() -> None:
         model.head = nn.Sequential(nn.Linear(8, 3))  # type: ignore[assignment]
         gating.train(model, optimizer, 8)
         assert "head.weight is no longer in the model" in str(gating.only_gate(run).problem)
+
+
+def _cast(model: Branched) -> None:
+    model.double()
+
+
+def _cast_by_hand(model: Branched) -> None:
+    for parameter in model.parameters():
+        parameter.data = parameter.data.double()
+
+
+def _load(model: Branched) -> None:
+    state = {name: value.double() for name, value in model.state_dict().items()}
+    model.load_state_dict(state, assign=True)
+
+
+@pytest.mark.parametrize("change", [_cast, _cast_by_hand, _load])
+@pytest.mark.parametrize(
+    "gate", [{"when": "norm >= 0"}, {"action": "scale", "factor": 0.0}, {}], ids=str
+)
+def test_a_gate_holds_in_the_very_step_after_a_cast(
+    change: Callable[[Branched], None], gate: dict[str, Any]
+) -> None:
+    """Its parameter accumulates by another node from then on, or is another tensor."""
+    model = Branched()
+    with gating.attached(model) as run:
+        run.gate("param:head.weight", **gate)
+        gating.loss_of(model, 1).backward()
+        run.step()
+        change(model)
+        model.zero_grad()
+        gating.loss_of(model, 2).backward()
+        assert not (model.head.weight.grad is not None and model.head.weight.grad.any())
+        assert model.head.bias.grad is not None
+        run.step()
+        assert gating.only_gate(run).closed_steps == 2
+        assert gating.only_gate(run).problem is None
 
 
 def test_a_model_compiled_afterwards() -> None:

@@ -38,9 +38,20 @@ def on_any_of_several(model: nn.Sequential, seen: list[Any]) -> Any:
     return register_multi_grad_hook(weights, lambda grad: seen.append(grad.norm()), mode="any")
 
 
+def once_a_gradient_is_in(model: nn.Sequential, seen: list[Any]) -> Any:
+    return model[0].weight.register_post_accumulate_grad_hook(lambda w: seen.append(w.grad.norm()))
+
+
 REGISTER: dict[str, Register] = {
     each.__name__: each
-    for each in (on_a_parameter, by_keyword, on_a_module, before_a_module, on_any_of_several)
+    for each in (
+        on_a_parameter,
+        by_keyword,
+        on_a_module,
+        before_a_module,
+        on_any_of_several,
+        once_a_gradient_is_in,
+    )
 }
 
 
@@ -122,6 +133,7 @@ def test_hooks_on_parameters_are_as_found_afterwards() -> None:
         return grad.clamp(-1, 1)
 
     model[0].weight.register_hook(clamp)
+    model[0].weight.register_post_accumulate_grad_hook(print)
     with probe.attach(model, torch.optim.SGD(model.parameters()), server=False) as run:
         run.gate("output:")
         handle = model[2].weight.register_hook(clamp)
@@ -129,5 +141,6 @@ def test_hooks_on_parameters_are_as_found_afterwards() -> None:
         assert inspect.unwrap(meanwhile) is clamp
     for weight in (model[0].weight, model[2].weight):
         assert list((weight._backward_hooks or {}).values()) == [clamp]
+    assert list((model[0].weight._post_accumulate_grad_hooks or {}).values()) == [print]
     handle.remove()
     assert not model[2].weight._backward_hooks

@@ -10,7 +10,14 @@ import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from gradgate.probe.model.graph_walk import key_of, leaf_of, leaves, leaves_of, reachable
+from gradgate.probe.model.graph_walk import (
+    key_of,
+    leaf_of,
+    leaves,
+    leaves_of,
+    made_on_the_way,
+    reachable,
+)
 
 
 def node(tensor: Tensor) -> Any:
@@ -26,6 +33,16 @@ def test_each_node_of_a_graph_that_splits_and_joins_comes_once() -> None:
         y = y + y
     assert len(list(reachable([node(y)]))) == 41
     assert [leaf is x for leaf in leaves([y])] == [True]
+
+
+def test_what_others_are_made_of_was_made_on_the_way() -> None:
+    """Of several ends of a graph those that another passes through; no end stands for itself."""
+    x = torch.ones(1, requires_grad=True)
+    one, two = x * 2, x * 3
+    three = (one * 1).exp()
+    assert made_on_the_way([node(one), node(two), node(three), None]) == {node(one)}
+    assert made_on_the_way([node(three), node(three)]) == set()
+    assert made_on_the_way([node(two), node(one)]) == set()
 
 
 def test_a_leaf_is_its_own() -> None:

@@ -133,3 +133,17 @@ def test_where_transforms_cannot_be_seen_one_may_be_there(monkeypatch: pytest.Mo
     assert door.observed_by_transforms()
     monkeypatch.delattr(forward_ad, "_current_level")
     assert autograd.observed_by_transforms()
+
+
+@pytest.mark.parametrize("missing", [False, True])
+def test_a_later_node_has_a_larger_number(missing: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where torch numbers none, all have the same."""
+    door = autograd
+    if missing:
+        door = door_without(monkeypatch, "autograd", "torch.autograd.graph.Node._sequence_nr")
+    first = torch.ones(1, requires_grad=True) * 2
+    second = first * 2
+    assert first.grad_fn is not None
+    assert second.grad_fn is not None
+    difference = door.number_of(second.grad_fn) - door.number_of(first.grad_fn)
+    assert (difference > 0) is not missing

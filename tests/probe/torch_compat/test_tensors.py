@@ -95,5 +95,7 @@ def test_hooks_on_a_leaf_are_found() -> None:
     first = weight.register_hook(torch.zeros_like)
     weight.register_post_accumulate_grad_hook(print)
     assert tensors.hooks_on(weight) == [torch.zeros_like, print]
+    assert [*tensors.own_hooks(weight).values()] == [torch.zeros_like]
+    assert [*tensors.own_accumulation_hooks(weight).values()] == [print]
     first.remove()
     assert tensors.hooks_on(weight) == [print]
