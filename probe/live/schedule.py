@@ -55,7 +55,8 @@ class TraceSchedule:
 
     def wants_trace(self) -> bool:
         """Return whether to trace the coming step, though nobody asked."""
-        overdue = self._pause_is_over and len(self._missing.overdue()) > 0
+        doubtful = self._missing.doubtful and self._pause_is_over
+        overdue = doubtful and len(self._missing.overdue()) > 0
         if not (self._expectation_broken or overdue) or not is_supported(EXPLAINING):
             return False
         # It takes long, so it is asked last. A job about to fail may well compute otherwise.

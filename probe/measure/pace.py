@@ -12,6 +12,12 @@ MAX_INTERVAL = 100_000
 LEAST_SHARE = 0.2
 """The part of the budget that is left to samples even where the hooks alone use it up."""
 
+LEAST_COMPARED = 5
+"""Steps with a sample, and without, that tell together how much longer the former are."""
+
+MOST_UNSEEN = 3.0
+"""How many times what its hooks took a sample may be said to cost, at most."""
+
 
 class Pace:
     """Decides which steps are sampled, so that sampling stays within a budget.
@@ -22,7 +28,8 @@ class Pace:
     comes off the budget first. The time of a step is the median of the latest, so that an
     evaluation between two steps does not count; the cost of a sample is their mean, since
     on a busy machine some samples cost several times the median, but without the worst,
-    since the first one warms caches up.
+    since the first one warms caches up. Where steps with a sample are longer than others by
+    more than that, as the caches are cold behind it or as it is being sent, it costs that.
     """
 
     def __init__(self, every: int | None, budget: float) -> None:
@@ -32,6 +39,10 @@ class Pace:
         self._samples: deque[float] = deque(maxlen=20)
         self._idle: deque[float] = deque(maxlen=20)
         self._steps: deque[float] = deque(maxlen=20)
+        self._unsampled: deque[float] = deque(maxlen=20)
+        """Those of the steps without a sample."""
+        self._longer: deque[float] = deque(maxlen=20)
+        """By how much steps with a sample were longer than such of the same time."""
         self._last_sampled = 0
 
     @property
@@ -51,7 +62,8 @@ class Pace:
         affordable = max(budget - idle, LEAST_SHARE * budget)
         if affordable <= 0:
             return MAX_INTERVAL
-        return min(MAX_INTERVAL, max(1, math.ceil(self._sample_cost() / affordable)))
+        wanted = round(self._sample_cost() / affordable, 6)  # seconds were subtracted
+        return min(MAX_INTERVAL, max(1, math.ceil(wanted)))
 
     @property
     def usual(self) -> float | None:
@@ -67,16 +79,27 @@ class Pace:
     def record(self, step: int, seconds: float | None, spent: float, *, sampled: bool) -> None:
         """Note a step: its wall time (None when unknown) and the probe's share of it."""
         if seconds is not None:
-            self._steps.append(max(0.0, seconds - spent))
+            self._compare(seconds, spent, sampled=sampled)
         if sampled:
             self._samples.append(spent)
             self._last_sampled = step
         else:
             self._idle.append(spent)
 
+    def _compare(self, seconds: float, spent: float, *, sampled: bool) -> None:
+        rest = max(0.0, seconds - spent)
+        self._steps.append(rest)
+        if not sampled:
+            self._unsampled.append(rest)
+        elif len(self._unsampled) >= LEAST_COMPARED:
+            self._longer.append(seconds - median(self._unsampled))
+
     def _sample_cost(self) -> float:
         ordered = sorted(self._samples)
-        return fmean(ordered[:-1] or ordered)
+        hooks = fmean(ordered[:-1] or ordered)
+        if len(self._longer) < LEAST_COMPARED:
+            return hooks
+        return min(MOST_UNSEEN * hooks, max(hooks, median(self._longer)))
 
 
 class Meter:

@@ -42,6 +42,31 @@ def test_one_slow_first_sample_does_not_slow_down_the_rest() -> None:
     assert pace.interval == 1
 
 
+@pytest.mark.parametrize(
+    ("longer", "interval"),
+    [(0.0, 20), (0.001, 20), (0.003, 30), (0.9, 60)],
+    ids=["as usual", "less than the hooks took", "more", "much more"],
+)
+def test_a_sample_costs_what_makes_its_steps_longer(longer: float, interval: int) -> None:
+    """Not its hooks alone: cold caches and sending are on the budget, up to three times those."""
+    pace = Pace(None, 0.01)
+    for step in range(1, 101):
+        sampled = step % 10 == 0
+        seconds = 0.01 + longer if sampled else 0.01
+        pace.record(step, seconds, 0.002 if sampled else 0.0, sampled=sampled)
+    assert pace.interval == interval
+
+
+def test_a_job_that_becomes_faster_is_sampled_no_less_for_that() -> None:
+    """A step with a sample is compared with those around it only."""
+    pace = Pace(None, 0.01)
+    for step in range(1, 201):
+        sampled, usual = step % 10 == 0, 0.1 if step < 100 else 0.01
+        spent = 0.002 if sampled else 0.0
+        pace.record(step, usual + spent, spent, sampled=sampled)
+    assert pace.interval == 20
+
+
 def test_the_interval_is_bounded() -> None:
     """Even a sample that costs a million steps is taken again some day."""
     pace = Pace(None, 0.01)
