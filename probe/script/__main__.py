@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 from ..session.arguments import checked_server
-from .checked import CheckedProgram
+from .checked import CheckOptions, check_program
 from .ending import Ending, threads_left
 from .program import NoProgramError, Program
 from .stream import Stream
@@ -31,8 +31,8 @@ def main() -> str | int | None:
     try:
         expect = tuple(given.expect)
         if given.command == "check":
-            CheckedProgram(program, given.steps, given.limit, expect, given.report).run()
-            return 0
+            how = (given.report, given.steps, given.limit, expect, given.process)
+            return check_program(program, CheckOptions(*how))
         stream = Stream(given.name, _server(given.server), given.every, expect, given.strict)
         return run(program, stream)
     except (NoProgramError, _NoServerError) as error:
@@ -82,6 +82,7 @@ def _parser() -> argparse.ArgumentParser:
     running.add_argument("--strict", action="store_true")
     checking.add_argument("--steps", type=int, default=20)
     checking.add_argument("--limit", type=float, default=600.0)
+    checking.add_argument("--process", default="")
     checking.add_argument("--report", type=Path, required=True)
     for each in (running, checking):
         each.add_argument("--expect", action="append", default=[])

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import NoReturn
 
 from torch import nn
@@ -123,6 +124,8 @@ class Check:
     """It was stopped since no step was made for too long."""
     latest: float = field(default_factory=time.monotonic)
     """When the latest step was made, or the check began."""
+    progress: Path | None = None
+    """A file that is touched with each step."""
     stops: int = 0
     folders: list[str] = field(default_factory=lambda: [os.getcwd()])
     """The working directories that there were: places are told relative to them."""
@@ -164,14 +167,21 @@ class Check:
             return
         watched.step = step
         self.latest = time.monotonic()
+        if self.progress is not None:
+            os.utime(self.progress)
         if step & (step - 1) == 0:
             run.explain()
-        if self.steps is not None and sum(each.step for each in self.watched) >= self.steps:
+        if self.steps is not None and self.steps_made >= self.steps:
             self._stop()
 
-    def time_out(self) -> None:
-        """Take in that the script is stopped for making no step."""
-        self.timed_out = True
+    @property
+    def steps_made(self) -> int:
+        """The steps of all runs."""
+        return sum(each.step for each in self.watched)
+
+    def time_out(self, *, for_good: bool) -> None:
+        """Take in that the script is stopped for making no step; ``for_good``: it ought to have."""
+        self.timed_out = for_good
         self.folders.append(os.getcwd())
 
     def end(self, run: Run, *, failed: bool) -> None:

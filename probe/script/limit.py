@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import ctypes
 import threading
-import time
 from collections.abc import Callable
 
 PATIENCE = 5.0
 """Seconds for the main thread to end by itself where it is asked to."""
+_OFTEN = 1.0
+"""Seconds after which it is asked again what is left."""
 
 
 class TimeLimit:
@@ -19,16 +20,14 @@ class TimeLimit:
 
     def __init__(
         self,
-        seconds: float,
-        latest: Callable[[], float],
+        left: Callable[[], float],
         stop: type[BaseException],
         late: Callable[[], None],
         give_up: Callable[[], None],
     ) -> None:
-        """``latest``: the time, of ``time.monotonic``, at which something happened; ``late`` is
-        told that the limit is over, before ``stop`` is raised in the main thread."""
-        self._seconds = seconds
-        self._latest = latest
+        """``left``: the seconds that are left, should nothing happen; ``late`` is told that there
+        are none, before ``stop`` is raised in the main thread."""
+        self._left = left
         self._stop = stop
         self._late = late
         self._give_up = give_up
@@ -42,8 +41,8 @@ class TimeLimit:
             self._ended.set()
 
     def _watch(self) -> None:
-        while (left := self._latest() + self._seconds - time.monotonic()) > 0:
-            if self._ended.wait(left):
+        while (left := self._left()) > 0:
+            if self._ended.wait(min(left, _OFTEN)):
                 return
         with self._lock:
             if self._ended.is_set():

@@ -12,6 +12,7 @@ from pathlib import Path
 import torch
 
 from .check import Check, ParameterVerdict
+from .children import ProcessRecord
 from .ending import Ending, Outcome
 from .findings import CheckFinding
 from .program import Program
@@ -30,6 +31,8 @@ class ModelRecord:
 class CheckReport:
     """Everything that a check says."""
 
+    process: str
+    """Its name; "" for that of the script itself."""
     script: str
     file: str
     """The absolute path of what was run."""
@@ -59,37 +62,43 @@ class CheckReport:
     """No step was made for ``limit`` seconds: it was stopped for that."""
     models: Sequence[ModelRecord]
     optimizers: Sequence[str]
-    processes: int
-    """Processes that the script started by ``multiprocessing``, which are not checked."""
+    processes: Sequence[ProcessRecord]
+    """Those that this one started to train in; each has a report of its own."""
     parameters: Sequence[ParameterVerdict]
     findings: Sequence[CheckFinding]
 
     def write(self, file: Path) -> None:
         """Write the report as JSON; of a name that is no text, what is none is a question mark."""
-        file.write_bytes(json.dumps(asdict(self), ensure_ascii=False).encode("utf-8", "replace"))
+        text = json.dumps(asdict(self), ensure_ascii=False)
+        made = file.with_name(f"{file.name}-")
+        made.write_bytes(text.encode("utf-8", "replace"))
+        made.replace(file)  # at once, for one that reads it meanwhile
 
 
-def report(
-    program: Program,
-    file: str,
-    check: Check,
-    watch: Watch,
-    ending: Ending,
-    started: float,
-    processes: int,
-    limit: float,
-) -> CheckReport:
-    """Gather what a check has found.
+@dataclass(frozen=True)
+class Checked:
+    """What was checked, and how: the part of a report that is known before."""
 
-    ``file``: what was run; ``started``: in seconds since the epoch; ``limit``: in seconds.
-    """
+    program: Program
+    file: str
+    process: str
+    started: float
+    """In seconds since the epoch."""
+    limit: float
+    """In seconds."""
+    children: Sequence[ProcessRecord]
+
+
+def report(checked: Checked, check: Check, watch: Watch, ending: Ending) -> CheckReport:
+    """Gather what a check has found."""
     return CheckReport(
-        program.name,
-        os.path.join(check.folders[0], file),
-        program.arguments,
+        checked.process,
+        checked.program.name,
+        os.path.join(check.folders[0], checked.file),
+        checked.program.arguments,
         check.folders[0],
-        started,
-        time.time() - started,
+        checked.started,
+        time.time() - checked.started,
         torch.__version__,
         ending.outcome,
         ending.exit_code,
@@ -98,9 +107,9 @@ def report(
         check.misused,
         watch.lack,
         check.steps or 0,
-        sum(each.step for each in check.watched),
+        check.steps_made,
         check.never_steps,
-        limit,
+        checked.limit,
         check.timed_out,
         [
             ModelRecord(name, type(model).__name__)
@@ -108,7 +117,7 @@ def report(
             for name, model in each.models.items()
         ],
         watch.optimizers,
-        processes,
+        checked.children,
         list(check.verdicts()),
         list(check.found()),
     )

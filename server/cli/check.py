@@ -12,6 +12,7 @@ from tempfile import TemporaryDirectory
 import click
 
 from ..export.check.baseline import BaselineError, baseline_of, read_baseline
+from ..export.check.processes import merged
 from ..export.check.sarif import sarif
 from ..export.check.verdict import CheckExit, exit_of, verdict
 from ..protocol.check import CheckReport
@@ -141,7 +142,10 @@ def _report(script: Script, options: list[str]) -> CheckReport:
                 process.wait()
                 raise Interrupted("Interrupted.") from error
         if file.exists():
-            return CheckReport.model_validate_json(file.read_bytes())
+            own = CheckReport.model_validate_json(file.read_bytes())
+            children = sorted(file.parent.glob(f"{file.name}.*"))
+            told = [each.read_bytes() for each in children]
+            return merged(own, [CheckReport.model_validate_json(each) for each in told if each])
     if code == CheckExit.MISUSED:  # and it has said why
         click.get_current_context().exit(code)
     if code in (-2, 130):

@@ -23,12 +23,26 @@ class CheckedModel(Message):
     kind: str
 
 
+class CheckedProcess(Message):
+    """A process that the script started, by `multiprocessing` or as a launcher starts ranks.
+
+    `checked`: it was told to check itself; `steps`: those that it made, null where it has not
+    reported, as one that was killed.
+    """
+
+    name: str
+    checked: bool
+    steps: int | None = None
+
+
 class CheckedParameter(Message):
     """What became of a parameter while the check looked.
 
     `trainable`: it required a gradient at first; `state`: that of its gradient in the last sample;
     `moved`: its bits have changed, null where they cannot be read; `at_times`: it had a useful
-    gradient, though not in the last sample, as an expert that not every batch asks for.
+    gradient, though not in the last sample, as an expert that not every batch asks for;
+    `processes`: those that this holds for, where it does not for all that train; "" is the script's
+    own.
     """
 
     name: str
@@ -38,6 +52,7 @@ class CheckedParameter(Message):
     in_optimizer: bool
     moved: bool | None
     at_times: bool
+    processes: tuple[str, ...] = ()
 
     @property
     def trains(self) -> bool:
@@ -51,6 +66,8 @@ class CheckFinding(Message):
 
     `level`: an `error` fails the check, a `note` is worth knowing, `untrained` says why a parameter
     does not train of which nobody expects that. `file` is an absolute path.
+    `processes`: those in which it was found, where it was not in all that train; "" is the
+    script's own.
     """
 
     level: Literal["error", "note", "untrained"]
@@ -64,6 +81,7 @@ class CheckFinding(Message):
     source: SourceLines | None
     accepted: bool = False
     """It is in the baseline, and so fails nothing."""
+    processes: tuple[str, ...] = ()
 
 
 class CheckReport(Message):
@@ -73,9 +91,11 @@ class CheckReport(Message):
     its end, called `sys.exit()` with `exit_code`, or raised; `error` is what it said then.
     `problem` and `lack` say why nothing was watched, `misused` that an expectation names nothing,
     `never_steps` that forwards went by without a step, `timed_out` that no step was made for
-    `limit` seconds. `processes` counts those that the script started, which are not checked.
+    `limit` seconds. `processes` are those that the script started; `process` is the name of
+    the one that reports, "" for the script's own.
     """
 
+    process: str = ""
     script: str
     file: str
     arguments: list[str]
@@ -96,7 +116,7 @@ class CheckReport(Message):
     timed_out: bool
     models: list[CheckedModel]
     optimizers: list[str]
-    processes: int
+    processes: list[CheckedProcess]
     parameters: list[CheckedParameter]
     findings: list[CheckFinding]
 

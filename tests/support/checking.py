@@ -59,7 +59,7 @@ def report(*findings: dict[str, Any], **more: Any) -> CheckReport:
         "timed_out": False,
         "models": [{"name": "", "kind": "Net"}],
         "optimizers": ["AdamW"],
-        "processes": 0,
+        "processes": [],
         "parameters": [
             parameter("encoder.weight", numbers=70),
             parameter("style.weight", state="absent", moved=False),

@@ -44,11 +44,15 @@ def _beginning(report: CheckReport) -> Iterator[str]:
     yield f"{report.script}: {steps} of {models}{by}" if models else f"{report.script}: {steps}"
     if report.parameters:
         yield from _share_lines(report.parameters)
-    if report.processes:
-        some = "a process" if report.processes == 1 else f"{report.processes:,} processes"
+    checked = [each.name for each in report.processes if each.steps]
+    if checked:
+        yield f"  {'trained in':15}{listed(checked, len(checked), _NAMED)}, which it started"
+    unknown = [each.name for each in report.processes if each.steps is None]
+    if unknown:
         yield (
-            f"It started {some} of its own, which are not checked: "
-            "`torchrun --no-python gradgate check` checks each rank."
+            f"Not checked: {listed(unknown, len(unknown), _NAMED)}, which the script started: it "
+            "was killed, or has a `run` of its own where a `target` could be checked. "
+            "`torchrun --no-python … gradgate check` checks each rank alone."
         )
 
 
@@ -91,4 +95,8 @@ def group_lines(group: Group, folder: str, mark: str = "") -> Iterator[str]:
 def _head(group: Group, folder: str) -> str:
     subject = names_of(group.names) if group.names else "the whole run"
     where = group.where(folder)
-    return f"{subject}: {group.first.cause or 'unknown'}" + (f" at {where}" if where else "")
+    return (
+        f"{subject}: {group.first.cause or 'unknown'}"
+        + (f" at {where}" if where else "")
+        + group.inside
+    )

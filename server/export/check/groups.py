@@ -26,6 +26,12 @@ class Group:
         return [each.name for each in self.findings if each.name is not None]
 
     @property
+    def inside(self) -> str:
+        """Return ` in SpawnProcess-2`, where not all processes that train have it."""
+        named = [each or "the script's own process" for each in self.first.processes]
+        return f" in {', '.join(named)}" if named else ""
+
+    @property
     def accepted(self) -> bool:
         """Return whether every one of them is in the baseline."""
         return all(each.accepted for each in self.findings)
@@ -42,7 +48,7 @@ def grouped(findings: Iterable[CheckFinding]) -> list[Group]:
     groups: dict[tuple[object, ...], list[CheckFinding]] = {}
     for each in findings:
         detail = each.detail.replace(f"`{each.name}`", "\0")
-        key = (each.level, each.accepted, each.cause, each.file, each.line, detail)
+        key = (each.level, each.accepted, each.cause, each.file, each.line, detail, *each.processes)
         groups.setdefault(key, []).append(each)
     return [Group(group) for group in groups.values()]
 

@@ -92,12 +92,17 @@ def _facts(report: CheckReport) -> list[Fact]:
     trained = [each for each in report.parameters if each.trains]
     numbers = sum(each.numbers for each in trained)
     models = [f"{each.name} ({each.kind})" if each.name else each.kind for each in report.models]
+    processes = [
+        each.name if each.steps is not None else f"{each.name} (not checked)"
+        for each in report.processes
+    ]
     command = " ".join([report.script, *report.arguments])
     return [
         Fact("Script", visible(command)),
         Fact("Steps", f"{report.steps:,}"),
         Fact("Models", visible(", ".join(models)) or "–"),
         Fact("Optimizers", visible(", ".join(dict.fromkeys(report.optimizers))) or "–"),
+        *([Fact("Processes", visible(", ".join(processes)))] if processes else []),
         Fact("Trains", f"{len(trained):,} of {count(len(report.parameters), 'parameter')}"),
         Fact("Numbers", f"{numbers:,} of {total:,} ({numbers / max(total, 1):.1%})"),
         Fact("torch", visible(report.torch)),
@@ -124,7 +129,7 @@ def _cause(group: Group, folder: str) -> Cause:
         advice=prose(first.advice),
         file=None if where is None else visible(where),
         lines=[Line(number, visible(text), number == first.line) for number, text in lines],
-        since="",
+        since=visible(group.inside.strip()),
     )
 
 

@@ -6,7 +6,6 @@ import json
 import sys
 import threading
 from collections.abc import Callable
-from multiprocessing import get_context
 from pathlib import Path
 from textwrap import dedent
 from typing import Any, TypeAlias
@@ -17,8 +16,8 @@ from torch import nn
 from torch.optim import SGD
 
 from gradgate.probe.script import check as check_module
-from gradgate.probe.script.checked import CheckedProgram
-from gradgate.probe.script.children import Children
+from gradgate.probe.script import checked as checked_module
+from gradgate.probe.script.checked import CheckOptions, check_program
 from gradgate.probe.script.program import NoProgramError, Program
 from gradgate.probe.script.watch import Watch
 
@@ -73,7 +72,7 @@ def checks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Checks:
     ) -> Report:
         (tmp_path / "train.py").write_text(HEAD + dedent(text))
         file = tmp_path / "report.json"
-        CheckedProgram(Program("train.py"), steps, limit, expect, file).run()
+        check_program(Program("train.py"), CheckOptions(file, steps, limit, expect))
         report: Report = json.loads(file.read_text())
         return report
 
@@ -369,7 +368,7 @@ def test_an_error_is_shown_where_the_scripts_own_hook_cannot(
 def test_there_has_to_be_a_script(tmp_path: Path) -> None:
     """Nothing is watched or written where there is none."""
     with pytest.raises(NoProgramError, match="There is no script"):
-        CheckedProgram(Program("nope.py"), 5, 600.0, (), tmp_path / "report.json")
+        check_program(Program("nope.py"), CheckOptions(tmp_path / "report.json"))
     assert not (tmp_path / "report.json").exists()
 
 
@@ -418,12 +417,76 @@ def test_who_waits_for_a_thread_that_was_stopped_waits_for_no_longer(
     watch.stop(failed=False)
 
 
-@pytest.mark.parametrize(("daemon", "count"), [(False, 1), (True, 0)])
-def test_processes_that_may_train_are_counted(daemon: bool, count: int) -> None:
-    """Those of torch.multiprocessing.spawn are no daemons, the workers of a loader are."""
-    children = Children()
-    process = get_context("fork").Process(target=int, daemon=daemon)
-    process.start()
-    process.join()
-    children.stop()
-    assert children.count == count
+@pytest.mark.parametrize(
+    ("start", "name", "steps"),
+    [
+        ("get_context('fork').Process(target=train, name='trainer')", "trainer", 6),
+        ("get_context('fork').Process(target=train, name='worker', daemon=True)", None, None),
+        ("Own(name='own')", "own", None),
+        ("Rank()", "rank 3", 6),
+    ],
+)
+def test_a_process_that_the_script_starts_checks_itself(
+    checks: Checks, tmp_path: Path, start: str, name: str | None, steps: int | None
+) -> None:
+    """By multiprocessing, but for daemons, as workers of a loader are, or as a launcher starts it.
+
+    One that cannot is named. The process that waits for it in vain is not waited for.
+    """
+    (tmp_path / "rank.py").write_text(HEAD + "for _ in itertools.count(): step()")
+    report = checks(
+        f"""
+        import os, subprocess
+        from multiprocessing import get_context
+
+        def train():
+            for _ in range({100 if name else 1}):
+                step()
+
+        class Own(get_context("fork").Process):
+            def run(self):
+                step()
+
+        class Rank:
+            def start(self):
+                environment = {{**os.environ, "LOCAL_RANK": "0", "RANK": "3"}}
+                command = [sys.executable, "-u", "rank.py"]
+                self.process = subprocess.Popen(command, env=environment)
+
+            def join(self):
+                self.process.wait()
+
+        process = {start}
+        process.start()
+        process.join()
+        """
+    )
+    assert [each["name"] for each in report["processes"]] == [name] * (name is not None)
+    files = list(tmp_path.glob("report.json.*"))
+    assert bool(files) == (steps is not None)
+    for file in files:
+        child = json.loads(file.read_text())
+        assert (child["process"], child["steps"], child["outcome"]) == (name, steps, "stopped")
+        assert found(child, "error") == {"style.weight": "detached", "style.bias": "detached"}
+
+
+def test_who_waits_for_what_a_stopped_process_would_have_brought_is_stopped(
+    checks: Checks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That is no script that hangs: others have trained for long enough."""
+    monkeypatch.setattr(checked_module, "PATIENCE", 0.1)
+    report = checks(
+        """
+        from multiprocessing import get_context
+
+        def train():
+            while True:
+                step()
+
+        get_context("fork").Process(target=train).start()
+        while True:
+            pass
+        """
+    )
+    ended = (report["outcome"], report["steps"], report["timed_out"])
+    assert ended == ("stopped", 0, False)

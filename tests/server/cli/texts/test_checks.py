@@ -45,8 +45,16 @@ def test_a_report_says_what_trains_and_what_does_not_and_why() -> None:
 
 def test_what_is_not_checked_is_said() -> None:
     """Processes that the script started, and a script in which nothing was found."""
-    lines = list(check_lines(report(processes=2)))
-    assert lines[5].startswith("It started 2 processes of its own, which are not checked")
+    started = [
+        {"name": "rank 0", "checked": True, "steps": 20},
+        {"name": "loader", "checked": True, "steps": 0},
+        {"name": "gone", "checked": True},
+        {"name": "Worker-2", "checked": False},
+    ]
+    lines = list(check_lines(report(finding(processes=("rank 0",)), processes=started)))
+    assert lines[5] == "  trained in     rank 0, which it started"
+    assert lines[6].startswith("Not checked: gone, Worker-2, which the script started")
+    assert lines[8] == "style.weight: detached at models/train.py:12 in rank 0"
     lack = "no torch.optim.Optimizer was made in this process"
     nothing = report(models=[], optimizers=[], parameters=[], steps=0, lack=lack)
     assert list(check_lines(nothing)) == [
