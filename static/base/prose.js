@@ -14,6 +14,14 @@ export function codePieces(sentence) {
     .filter(({ text }) => text !== "");
 }
 
+/**
+ * Where there can be no elements: in titles, labels and notifications.
+ * @param {string} sentence
+ */
+export function plainProse(sentence) {
+  return codePieces(sentence).map(({ text }) => text).join("");
+}
+
 /** @param {string} sentence */
 export function prose(sentence) {
   return codePieces(sentence).map(({ text, code }) => (code ? element("code", {}, text) : text));

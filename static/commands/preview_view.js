@@ -6,7 +6,7 @@
  */
 import { element, setAttribute } from "../base/dom.js";
 import { tick } from "../base/glyphs.js";
-import { visible } from "../base/visible.js";
+import { prose } from "../base/prose.js";
 import { stateGlyph } from "../model/state_glyph.js";
 import { stateCode } from "../model/states.js";
 import { factsOf } from "./freeze_preview.js";
@@ -34,7 +34,7 @@ export class PreviewView {
 
   /** @param {string} sentence why the job would reject it */
   refuse(sentence) {
-    this.#fill(note("verdict refused", visible(sentence), stateGlyph(stateCode("nonfinite"))));
+    this.#fill(note("verdict refused", sentence, stateGlyph(stateCode("nonfinite"))));
   }
 
   /**
@@ -43,7 +43,7 @@ export class PreviewView {
    * @param {Touched} known
    */
   silent(sentence, known) {
-    this.#fill(note("verdict silent", visible(sentence)), facts(known, "not known"));
+    this.#fill(note("verdict silent", sentence), facts(known, "not known"));
   }
 
   /** @param {...HTMLElement} parts */
@@ -55,11 +55,11 @@ export class PreviewView {
 
 /**
  * @param {string} names of classes
- * @param {string} text
+ * @param {string} sentence
  * @param {...Node} before
  */
-function note(names, text, ...before) {
-  return element("p", { class: names }, ...before, element("span", {}, text));
+function note(names, sentence, ...before) {
+  return element("p", { class: names }, ...before, element("span", {}, ...prose(sentence)));
 }
 
 function calm() {
@@ -69,7 +69,7 @@ function calm() {
 /** @param {readonly string[]} warnings */
 function list(warnings) {
   const items = warnings.map((sentence) =>
-    element("li", {}, stateGlyph(stateCode("nonfinite")), element("span", {}, visible(sentence))),
+    element("li", {}, stateGlyph(stateCode("nonfinite")), element("span", {}, ...prose(sentence))),
   );
   return element("ul", { class: "warnings", "aria-label": "Warnings" }, ...items);
 }

@@ -12,6 +12,7 @@
  */
 import { arrange, element, goToItem, setAttribute } from "../base/dom.js";
 import { formatCount, formatTime } from "../base/format.js";
+import { prose } from "../base/prose.js";
 import { visible } from "../base/visible.js";
 import { eventSteps, eventWord } from "../model/events.js";
 import { MOST } from "./event_pages.js";
@@ -141,7 +142,7 @@ function itemOf(event, known) {
     "li",
     { "data-event": String(id), "data-level": level, ...(dismissed !== null && { "data-dismissed": "" }) },
     element("strong", { class: "kind" }, eventWord(event), element("span", { class: "visually-hidden" }, `, ${level}`)),
-    element("p", { class: "sentence" }, visible(sentence)),
+    element("p", { class: "sentence" }, ...prose(sentence)),
     button("dismiss", word, { "aria-label": said }),
     element(
       "p",

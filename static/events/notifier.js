@@ -8,6 +8,7 @@
 import { setAttribute, setText } from "../base/dom.js";
 import { plural } from "../base/format.js";
 import { kept } from "../base/kept.js";
+import { plainProse } from "../base/prose.js";
 import { visible } from "../base/visible.js";
 import { eventSteps, eventWord, openAlerts } from "../model/events.js";
 
@@ -92,6 +93,6 @@ export class Notifier {
 export function noticeOf(run, news) {
   const [first, ...rest] = news;
   const title = `${visible(run)}: ${eventWord(first)} at ${eventSteps(first)}`;
-  const body = visible(first.sentence) + (rest.length > 0 ? ` And ${plural(rest.length, "more alert")}.` : "");
+  const body = plainProse(first.sentence) + (rest.length > 0 ? ` And ${plural(rest.length, "more alert")}.` : "");
   return { title, body };
 }

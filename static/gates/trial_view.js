@@ -4,6 +4,7 @@
  * @typedef {import("../wire.js").Trial} Trial
  */
 import { element, find, setAttribute, setText } from "../base/dom.js";
+import { prose } from "../base/prose.js";
 import { visible } from "../base/visible.js";
 import { stateGlyph } from "../model/state_glyph.js";
 import { stateCode } from "../model/states.js";
@@ -60,7 +61,7 @@ export class TrialView {
   /** The job did not say. @param {string} sentence */
   silent(sentence) {
     this.#wrong(null);
-    this.#say(element("p", { class: "silent" }, visible(sentence)));
+    this.#say(element("p", { class: "silent" }, ...prose(sentence)));
   }
 
   /** @param {...HTMLElement} parts */

@@ -4,7 +4,7 @@
  * @typedef {import("../wire.js").EventRow} EventRow
  */
 import { element, setText } from "../base/dom.js";
-import { visible } from "../base/visible.js";
+import { prose } from "../base/prose.js";
 import { getJson } from "../link/api.js";
 import { eventSteps, eventWord } from "../model/events.js";
 
@@ -86,5 +86,5 @@ function itemOf(event) {
     { type: "button", class: "link", "data-event": String(event.id), "aria-label": `Show ${steps} in the heat map`, title: "Show the steps around it in the heat map" },
     steps,
   );
-  return element("li", { "data-level": event.level }, element("strong", {}, eventWord(event)), " ", show, " ", visible(event.sentence));
+  return element("li", { "data-level": event.level }, element("strong", {}, eventWord(event)), " ", show, " ", ...prose(event.sentence));
 }

@@ -7,6 +7,7 @@
  * @typedef {import("../model/states.js").StateName} StateName
  */
 import { element, setAttribute } from "../base/dom.js";
+import { plainProse } from "../base/prose.js";
 import { visible } from "../base/visible.js";
 import { alertSentence } from "../model/alerts.js";
 import { causeOf, rowWords } from "../model/causes.js";
@@ -111,10 +112,10 @@ export class StateCell {
     this.words.style.color = calm ? "var(--muted)" : `var(--state-${said.state ?? "absent"})`;
     this.element.replaceChildren(stateGlyph(code), this.words, ...(this.asked ? [this.asker] : []));
     const more = new Set([
-      ...told.map((alert) => visible(alertSentence(alert))),
+      ...told.map((alert) => plainProse(alertSentence(alert))),
       ...(how.length > 0 ? [`It is frozen ${how.join(", ")}.`] : []),
       ...(by.length > 0 ? [`It was gate ${by.join(", ")}.`] : []),
-      ...(cause === null ? [] : [visible(detail ?? causeOf(cause).meaning)]),
+      ...(cause === null ? [] : [plainProse(detail ?? causeOf(cause).meaning)]),
     ]);
     setAttribute(this.element, "title", [mark.meaning, ...more].join(" "));
   }

@@ -7,7 +7,7 @@ import re
 from playwright.sync_api import expect
 
 from tests.page.conftest import OpenRun, Play
-from tests.support.probing import NONFINITE, PRESENT
+from tests.support.probing import NONFINITE, PRESENT, alert
 
 HOSTILE = "a.<img src=x onerror=alert(1)>‮weight"
 
@@ -47,6 +47,17 @@ def test_what_happens_is_listed_and_dismissed(play: Play, open_run: OpenRun, run
     expect(tab).to_have_text("Events (1 open)")
     expect(items).to_have_count(2)
     expect(undo).to_be_hidden()
+
+
+def test_code_in_an_event_looks_like_code(play: Play, open_run: OpenRun, run: str) -> None:
+    """In the list and at the row of the tree, without the backticks of the sentence."""
+    probe = play(run, "a.weight", "a.bias")
+    probe.sample(1, [0.5, 0.25])
+    probe.alerts(2, alert(detail="It is cut at `h.detach()`."))
+    page = open_run(run, "?log=events").page
+    told = page.locator("#events > li[data-event] .sentence", has_text="It is cut at h.detach().")
+    expect(told.locator("code", has_text="h.detach()")).to_be_visible()
+    expect(page.locator("[title*='It is cut at h.detach().']")).not_to_have_count(0)
 
 
 def test_an_event_is_shown_in_the_charts(play: Play, open_run: OpenRun, run: str) -> None:
