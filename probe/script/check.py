@@ -22,7 +22,7 @@ from ..session.attach import attach
 from ..session.run import Run, job_of
 from ..torch_compat.module_hooks import ModuleHook
 from .discovery import Found
-from .findings import CheckFinding, findings
+from .findings import CheckFinding, findings, located
 from .limit import PATIENCE
 
 MOST_FORWARDS = 200
@@ -54,6 +54,8 @@ class Watched:
     """The script itself made it."""
     spare: frozenset[str] = frozenset()
     """The models of which no optimizer holds anything."""
+    made_at: str | None = None
+    """Where its optimizer was made; None: it is not known."""
     step: int = 0
     forwards: int = 0
     """Since the latest step."""
@@ -147,6 +149,7 @@ class Check:
             self._refuse(error)
             return None
         self._watch(run, found.models, found.spare, by_script=False)
+        self.watched[-1].made_at = found.made_at
         return run
 
     def run_made(self, run: Run) -> None:
@@ -205,7 +208,8 @@ class Check:
                 for alert in filter(each.counts, job_of(each.run).alerts.at_end())
             ]
             expected = self._expected_of(each) - at_times
-            every += findings(alerts, each.run.explanations(), expected, self.folders)
+            told = findings(alerts, each.run.explanations(), expected, self.folders)
+            every += (located(finding, each.made_at, self.folders) for finding in told)
         order = ("error", "note", "untrained")
         yield from sorted(every, key=lambda finding: order.index(finding.level))
 

@@ -25,6 +25,8 @@ class Found:
     """The names of the models of which no optimizer holds anything, beside others."""
     loose: int
     """Tensors that the optimizers hold and no module does."""
+    made_at: str | None = None
+    """Where the first of the optimizers was made, such as ``train.py:41``."""
 
     @property
     def given(self) -> nn.Module | Mapping[str, nn.Module]:

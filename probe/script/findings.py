@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from ..base.source import Place, Snippet, snippet
@@ -73,6 +73,14 @@ def findings(
             wrong = name in expected and why.cause not in _COMMANDED
             level: Level = "error" if wrong else "untrained"
             yield CheckFinding(level, why.cause, name, None, why.detail, why.advice, *place)
+
+
+def located(finding: CheckFinding, made_at: str | None, folders: Sequence[str]) -> CheckFinding:
+    """Give what is in no optimizer the line where the optimizer was made: it was left out there."""
+    if finding.cause != "not_in_optimizer" or finding.file is not None:
+        return finding
+    file, line, source = _source(made_at, folders)
+    return replace(finding, file=file, line=line, source=source)
 
 
 def _detail(alert: Alert) -> str:

@@ -8,6 +8,7 @@ import sys
 import warnings
 import weakref
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any, Protocol
 
 import torch
@@ -21,6 +22,7 @@ from torch.optim.optimizer import (
 from torch.utils.hooks import RemovableHandle
 
 from ..base.guard import Guard
+from ..base.source import Callers
 from ..gates.labels import ATTACHED
 from ..session.run import Run, job_of
 from ..torch_compat.autograd import inside_backward
@@ -69,6 +71,9 @@ class Watch:
         self._pending: list[weakref.ref[Optimizer]] = []
         """Those that nothing is attached to yet."""
         self._known: weakref.WeakSet[Optimizer] = weakref.WeakSet()
+        self._callers = Callers()
+        self._places: weakref.WeakKeyDictionary[Optimizer, str] = weakref.WeakKeyDictionary()
+        """Where each was made."""
         self._called: dict[int, weakref.ref[nn.Module]] = {}
         self._looked = False
         """At a forward, since the latest optimizer was made."""
@@ -86,7 +91,7 @@ class Watch:
         self.loose = 0
         """Tensors that optimizers hold, and no module that was found."""
         self._making: tuple[Interception, ...] = (
-            new_instances(Optimizer, lambda arguments, _: self._made(arguments[0])),
+            new_instances(Optimizer, lambda arguments, _: self._init_ended(arguments[0])),
             new_instances(Run, lambda arguments, _: self._run_made(arguments[0])),
         )
         for each in self._making:
@@ -131,6 +136,12 @@ class Watch:
         """Return the runs of the follower that have not ended."""
         runs = [run for ref in self._runs if (run := ref()) is not None]
         return [run for run in runs if job_of(run).state.attached]
+
+    def _init_ended(self, optimizer: Optimizer) -> None:
+        place = self._callers.chain().script
+        if place is not None and self._watching:
+            self._places[optimizer] = f"{place.file}:{place.line}"
+        self._made(optimizer)
 
     def _made(self, optimizer: Optimizer) -> None:
         if self._watching and not any(each() is optimizer for each in self._pending):
@@ -252,7 +263,9 @@ class Watch:
     def _find(self, optimizers: list[Optimizer], *, last: bool) -> Found:
         called = {key for key, ref in self._called.items() if ref() is not None}
         with self._guard:  # it looks at objects of every kind
-            return find(optimizers, called, sys._getframe(), last=last)
+            found = find(optimizers, called, sys._getframe(), last=last)
+            places = [self._places[each] for each in found.optimizers if each in self._places]
+            return replace(found, made_at=next(iter(places), None))
         return NOTHING_FOUND
 
     def _with_gradients(self) -> list[nn.Module]:

@@ -19,6 +19,8 @@ from .groups import Group, grouped, shown
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 _UNKNOWN = "unknown"
 _LINK = re.compile(r"\]\((https://[^)\s]+)\)")
+_BESIDE = re.compile(r"\[([^\]]+)\]\((?!https://)[^)]*\)")
+"""A link to another page of ours, which leads nowhere from a code host."""
 _NAMED = 20
 
 
@@ -50,14 +52,15 @@ def _rule(cause: str) -> dict[str, Any]:
         text = {"text": cause.replace("_", " ")}
         return {"id": cause, "shortDescription": text, "help": text}
     page = cause_page(cause)
+    words = _BESIDE.sub(r"\1", page.text)
     rule: dict[str, Any] = {
         "id": cause,
         "name": "".join(part.capitalize() for part in cause.split("_")),
         "shortDescription": {"text": page.headline},
-        "help": {"text": page.text, "markdown": page.text},
+        "help": {"text": words, "markdown": words},
         "properties": {"tags": ["pytorch", "gradients"]},
     }
-    link = _LINK.search(page.text)
+    link = _LINK.search(words)
     if link is not None:
         rule["helpUri"] = link[1]
     return rule

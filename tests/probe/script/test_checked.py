@@ -318,9 +318,12 @@ def test_what_holds_in_the_first_step_alone_is_no_finding(checks: Checks) -> Non
 
 @pytest.mark.parametrize(("cut", "cause"), [(".detach()", None), ("", "not_in_optimizer")])
 def test_a_model_without_an_optimizer_was_forgotten_if_it_gets_a_gradient(
-    checks: Checks, cut: str, cause: str | None
+    checks: Checks, tmp_path: Path, cut: str, cause: str | None
 ) -> None:
-    """And else it is a target network or a teacher, which nobody expects to train."""
+    """And else it is a target network or a teacher, which nobody expects to train.
+
+    The line is that where the optimizer was made without it.
+    """
     report = checks(
         f"""
         base, head = nn.Linear(4, 4), nn.Linear(4, 1)
@@ -333,6 +336,11 @@ def test_a_model_without_an_optimizer_was_forgotten_if_it_gets_a_gradient(
     )
     assert {each["name"] for each in report["models"]} == {"base", "head"}
     assert found(report, "error").get("base.weight") == cause
+    lines = (tmp_path / "train.py").read_text().splitlines()
+    places = [lines[each["line"] - 1] for each in report["findings"] if each["cause"] == cause]
+    made = "optimizer = torch.optim.SGD(head.parameters(), 0.1)"
+    assert [each.strip() for each in places] == [made] * len(places)
+    assert bool(places) == (cause is not None)
 
 
 @pytest.mark.parametrize("graded", [True, False])

@@ -8,7 +8,8 @@ https://docs.github.com/en/code-security/code-scanning/integrating-with-code-sca
 from __future__ import annotations
 
 import json
-from typing import Any
+import re
+from pathlib import Path
 
 import jsonschema
 
@@ -16,79 +17,15 @@ from gradgate.server.export.check.sarif import sarif
 from gradgate.server.protocol.cause_pages import CAUSES
 from tests.support.checking import finding, report
 
-TEXT = {"type": "object", "required": ["text"], "properties": {"text": {"minLength": 1}}}
-URI = {"type": "string", "pattern": "^[^ \\\\]+$"}
-REQUIRED: dict[str, Any] = {
-    "type": "object",
-    "required": ["version", "runs"],
-    "properties": {
-        "version": {"const": "2.1.0"},
-        "runs": {
-            "items": {
-                "required": ["tool", "results"],
-                "properties": {
-                    "tool": {
-                        "properties": {
-                            "driver": {
-                                "required": ["name", "rules"],
-                                "properties": {
-                                    "rules": {
-                                        "uniqueItems": True,
-                                        "items": {
-                                            "required": ["id", "shortDescription", "help"],
-                                            "properties": {
-                                                "shortDescription": TEXT,
-                                                "help": TEXT,
-                                                "helpUri": {"pattern": "^https://"},
-                                            },
-                                        },
-                                    }
-                                },
-                            }
-                        },
-                    },
-                    "results": {
-                        "items": {
-                            "required": ["ruleId", "message", "locations", "partialFingerprints"],
-                            "properties": {
-                                "message": TEXT,
-                                "level": {"enum": ["none", "note", "warning", "error"]},
-                                "locations": {
-                                    "minItems": 1,
-                                    "items": {
-                                        "required": ["physicalLocation"],
-                                        "properties": {
-                                            "physicalLocation": {
-                                                "required": ["artifactLocation", "region"],
-                                                "properties": {
-                                                    "artifactLocation": {
-                                                        "required": ["uri"],
-                                                        "properties": {"uri": URI},
-                                                    },
-                                                    "region": {
-                                                        "required": ["startLine"],
-                                                        "properties": {"startLine": {"minimum": 1}},
-                                                    },
-                                                },
-                                            }
-                                        },
-                                    },
-                                },
-                                "partialFingerprints": {"additionalProperties": {"type": "string"}},
-                            },
-                        }
-                    },
-                },
-            }
-        },
-    },
-}
+SCHEMA = json.loads(Path(__file__).with_name("sarif-2.1.0.json").read_text("utf-8"))
+"""What the schema of OASIS says of the objects that we write, transcribed: all that is required of
+them, and none but their properties."""
 
 
 def test_every_cause_makes_a_log_that_code_hosts_take() -> None:
     """As a rule with its page, and a result at a line."""
     log = sarif(report(*(finding(cause=cause) for cause in (*CAUSES, None, "of_a_later_probe"))))
-    jsonschema.validate(log, REQUIRED)
+    jsonschema.validate(log, SCHEMA)
     json.dumps(log, allow_nan=False)
     (run,) = log["runs"]
     rules = [each["id"] for each in run["tool"]["driver"]["rules"]]
@@ -96,6 +33,15 @@ def test_every_cause_makes_a_log_that_code_hosts_take() -> None:
     assert [rules[each["ruleIndex"]] for each in run["results"]] == [
         each["ruleId"] for each in run["results"]
     ]
+
+
+def test_the_help_of_a_rule_has_no_link_that_leads_nowhere() -> None:
+    """Other pages of ours are not beside it on a code host."""
+    log = sarif(report(*(finding(cause=cause) for cause in CAUSES)))
+    for rule in log["runs"][0]["tool"]["driver"]["rules"]:
+        links = re.findall(r"\]\(([^)]*)\)", rule["help"]["markdown"])
+        assert all(link.startswith("https://") for link in links), links
+        assert rule.get("helpUri") == next(iter(links), None)
 
 
 def test_a_result_says_where_what_and_of_whom() -> None:
@@ -117,6 +63,7 @@ def test_what_has_no_line_is_at_the_script_and_what_is_nobodys_trouble_is_left_o
     whole = finding(None, file=None, line=None, source=None, cause="no_step")
     elsewhere = finding(file="/usr/lib/my lib/layers.py", level="note")
     log = sarif(report(whole, elsewhere, finding("frozen", level="untrained")))
+    jsonschema.validate(log, SCHEMA)
     first, second = log["runs"][0]["results"]
     place = first["locations"][0]["physicalLocation"]
     assert place["artifactLocation"]["uri"] == "models/train.py"
@@ -130,6 +77,7 @@ def test_a_fingerprint_outlives_moved_lines_and_what_is_accepted_is_suppressed()
     """So that a host does not tell of it anew."""
     old, new = finding(), finding(line=99, source=None, accepted=True)
     first, second = (sarif(report(each))["runs"][0]["results"][0] for each in (old, new))
+    jsonschema.validate(sarif(report(new)), SCHEMA)
     assert first["partialFingerprints"] == second["partialFingerprints"]
     assert "suppressions" not in first
     assert second["suppressions"][0]["kind"] == "external"
