@@ -18,6 +18,7 @@ MARK = """\
 gradgate(trains=[...], frozen=[...], frozen_stats=[...], share=(least, most)): the test fails \
 where what it trains is not as gradgate.probe.expect says; without arguments, where something \
 that requires a gradient does not train."""
+_FORM = MARK.partition(":")[0]
 _EXPECTATION: pytest.StashKey[Expectation] = pytest.StashKey()
 
 
@@ -40,7 +41,10 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
                 f"and was given {mark.args!r}.",
                 pytrace=False,
             )
-        item.stash[_EXPECTATION] = Expectation({} if mark is None else mark.kwargs)
+        try:
+            item.stash[_EXPECTATION] = Expectation({} if mark is None else mark.kwargs)
+        except (TypeError, ValueError) as error:
+            pytest.fail(f"{error}. The mark is @pytest.mark.{_FORM}.", pytrace=False)
 
 
 @pytest.hookimpl(wrapper=True)

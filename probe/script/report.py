@@ -43,7 +43,7 @@ class CheckReport:
     seconds: float
     torch: str
     outcome: Outcome
-    exit_code: int
+    script_exit_code: int
     """Of a script that exited."""
     error: str | None
     """What the script raised, or said as it exited, in one line."""

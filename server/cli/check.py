@@ -114,7 +114,8 @@ def check(
     if html_file is not None:
         _write(html_file, check_markup(report))
     if as_json:
-        click.echo(report.model_dump_json(indent=2))
+        told = {"exit_code": exit_of(report), **report.model_dump(mode="json")}
+        click.echo(json.dumps(told, indent=2, ensure_ascii=False))
     else:
         for line in check_lines(report):
             click.echo(plain(line))

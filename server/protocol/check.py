@@ -88,7 +88,8 @@ class CheckReport(Message):
     """Everything that a check says of a script.
 
     `file`: the path of the script; `outcome`: it was stopped after `steps_wanted` steps, came to
-    its end, called `sys.exit()` with `exit_code`, or raised; `error` is what it said then.
+    its end, called `sys.exit()` with `script_exit_code`, or
+    raised; `error` is what it said then.
     `problem` and `lack` say why nothing was watched, `misused` that an expectation names nothing,
     `never_steps` that forwards went by without a step, `timed_out` that no step was made for
     `limit` seconds. `processes` are those that the script started; `process` is the name of
@@ -104,7 +105,7 @@ class CheckReport(Message):
     seconds: float
     torch: str
     outcome: Literal["stopped", "ended", "exited", "raised"]
-    exit_code: int
+    script_exit_code: int
     error: str | None
     problem: str | None
     misused: bool

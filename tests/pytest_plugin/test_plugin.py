@@ -103,6 +103,10 @@ def test_a_test_is_held_to_what_it_expects(tmp_path: Path) -> None:
         def test_without_a_name(net):
             train(net, cut=False)
 
+        @pytest.mark.gradgate(trians=["encoder"])
+        def test_mistyped(net):
+            train(net, cut=False)
+
         @pytest.mark.gradgate(trains=["encoder"])
         def test_fails_by_itself(net):
             train(net, cut=True)
@@ -126,6 +130,7 @@ def test_a_test_is_held_to_what_it_expects(tmp_path: Path) -> None:
         "test_nothing": "FAILED",
         "test_misnamed": "FAILED",
         "test_without_a_name": "ERROR",
+        "test_mistyped": "ERROR",
         "test_fails_by_itself": "FAILED",
         "test_with_the_fixture": "PASSED",
     }, told
@@ -134,6 +139,8 @@ def test_a_test_is_held_to_what_it_expects(tmp_path: Path) -> None:
     assert "Nothing that trains was found in the test: no torch.optim.Optimizer was made" in told
     assert "'nothing' matches no parameter and no module" in told
     assert "such as trains=['encoder'], and was given (['encoder'],)." in told
+    assert "argument 'trians'. The mark is @pytest.mark.gradgate(trains=[...], frozen" in told
+    assert "expectation.py" not in told  # no traceback of ours
     assert "its own word" in told
 
 

@@ -47,7 +47,7 @@ def report(*findings: dict[str, Any], **more: Any) -> CheckReport:
         "seconds": 2.5,
         "torch": "2.13.0",
         "outcome": "stopped",
-        "exit_code": 0,
+        "script_exit_code": 0,
         "error": None,
         "problem": None,
         "misused": False,

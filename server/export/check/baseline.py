@@ -67,8 +67,13 @@ def read_baseline(file: Path) -> Baseline:
         raise BaselineError(
             f"There is no baseline {str(file)!r}: --write-baseline makes one of what is found now."
         ) from error
-    except (OSError, ValidationError) as error:
-        raise BaselineError(f"{str(file)!r} is no baseline of gradgate check: {error}") from error
+    except OSError as error:
+        raise BaselineError(f"{str(file)!r} cannot be read: {error.strerror}.") from error
+    except ValidationError as error:
+        raise BaselineError(
+            f"{str(file)!r} is no baseline of gradgate check: make it anew with --write-baseline, "
+            "or give another file."
+        ) from error
     if found.version != VERSION:
         raise BaselineError(
             f"{str(file)!r} is a baseline of version {found.version}, and this Gradgate knows "

@@ -34,7 +34,7 @@ def merged(own: CheckReport, others: Sequence[CheckReport]) -> CheckReport:
     return own.model_copy(
         update={
             "outcome": failed.outcome,
-            "exit_code": failed.exit_code,
+            "script_exit_code": failed.script_exit_code,
             "error": failed.error,
             "problem": refused.problem,
             "misused": refused.misused,

@@ -44,7 +44,7 @@ def verdict(report: CheckReport) -> str:
     if report.outcome == "raised":
         return f"The script raised after {count(report.steps, 'step')}: {report.error}"
     if report.outcome == "exited":
-        code = f"exit code {report.exit_code}"
+        code = f"exit code {report.script_exit_code}"
         said = f": {report.error}" if report.error is not None else "."
         return f"The script ended itself after {count(report.steps, 'step')} with {code}{said}"
     if report.timed_out:

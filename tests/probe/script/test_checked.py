@@ -199,7 +199,7 @@ def test_how_a_script_ends_before_that_is_said(
 ) -> None:
     """With what was found until then."""
     report = checks(text)
-    ended = (report["outcome"], report["exit_code"], report["steps"])
+    ended = (report["outcome"], report["script_exit_code"], report["steps"])
     assert ended == (outcome, code, steps)
     if outcome == "raised":
         assert report["error"].startswith("ValueError: no ? (")

@@ -123,6 +123,7 @@ def test_a_script_is_checked_and_told_in_every_form(tmp_path: Path) -> None:
     assert "own word" in ended.stderr
     report = json.loads(ended.stdout)
     assert (report["steps"], report["arguments"]) == (5, ["--steps", "6"])
+    assert (report["exit_code"], report["script_exit_code"]) == (0, 0)
     assert [(each["cause"], each["accepted"]) for each in report["findings"]] == [
         ("detached", True),
         ("detached", True),

@@ -34,7 +34,10 @@ def test_a_baseline_is_the_same_in_another_checkout(tmp_path: Path) -> None:
     ("text", "message"),
     [
         (None, "--write-baseline makes one"),
-        ("[]", "is no baseline"),
+        (
+            "[]",
+            "is no baseline of gradgate check: make it anew with --write-baseline",
+        ),
         ('{"version": 7, "accepted": []}', "of version 7"),
     ],
 )

@@ -29,12 +29,12 @@ from tests.support.checking import finding, report
             "The script raised after 1 step: ValueError: no",
         ),
         (
-            {"outcome": "exited", "exit_code": 4, "findings": [finding()]},
+            {"outcome": "exited", "script_exit_code": 4, "findings": [finding()]},
             CheckExit.FAILED,
             "with exit code 4.",
         ),
         (
-            {"outcome": "exited", "exit_code": 1, "error": "no data"},
+            {"outcome": "exited", "script_exit_code": 1, "error": "no data"},
             CheckExit.FAILED,
             "with exit code 1: no data",
         ),
