@@ -2,7 +2,8 @@
 # make test                           every test: JavaScript, Python, browser
 # make test-postgresql                the tests of the server and of whole jobs, with every run in PostgreSQL
 # make quick [BASE=main]              the tests nearest to what has changed, in under a minute
-# make test-torch VERSION=2.15.0      the probe's tests on another torch, in an environment of its own
+# make test-torch VERSION=2.15.0      the probe's tests on another torch, in an environment of its own,
+#                                     and with PYTHON=python3.13 on another Python
 # make test-integrations              real training libraries, in an environment of their own
 # make mutants [ROOM=probe/freeze]    break lines on purpose and see the nearest test fail (long)
 # make check                          linters, type checks and every test, as in CI
@@ -26,6 +27,7 @@ WORKERS ?= 3
 unexport PYTHONDONTWRITEBYTECODE
 # What runs on another torch: all that imports it.
 TORCH_TESTS ?= tests/probe tests/zoo tests/matrix tests/contract
+TORCH_VENV = .venv-torch-$(VERSION)-$(notdir $(PYTHON))
 JS_TESTS := $(sort $(shell find tests/js -name '*.test.js'))
 
 PLOTLY := plotly.js-basic-dist-min/plotly-basic.min.js
@@ -60,8 +62,8 @@ test-postgresql: $(VENV)/.installed-test
 # Notices that newer versions give of themselves fail no test: they are not what this is about.
 test-torch:
 	@test -n "$(VERSION)" || { echo "error: say which torch: VERSION=2.15.0" >&2; exit 1; }
-	@$(MAKE) --no-print-directory .venv-torch-$(VERSION)/.installed-test
-	.venv-torch-$(VERSION)/bin/python -m pytest $(TORCH_TESTS) -n $(WORKERS) --dist loadfile \
+	@$(MAKE) --no-print-directory $(TORCH_VENV)/.installed-test
+	$(TORCH_VENV)/bin/python -m pytest $(TORCH_TESTS) -n $(WORKERS) --dist loadfile \
 		--no-loadscope-reorder -W ignore::FutureWarning -W ignore::DeprecationWarning
 
 # What libraries warn of fails no test: it is not to be mended here.
@@ -123,8 +125,8 @@ $(VENV)/.installed-%: pyproject.toml constraints.txt
 
 # That torch comes first, with what it asks for; what is tested beside it is pinned as usual.
 .venv-torch-%/.installed-test: pyproject.toml constraints.txt
-	$(PYTHON) -m venv .venv-torch-$*
-	$(@D)/bin/python -m pip --disable-pip-version-check install torch==$*
+	$(PYTHON) -m venv $(@D)
+	$(@D)/bin/python -m pip --disable-pip-version-check install torch==$(firstword $(subst -, ,$*))
 	$(@D)/bin/python -m pip --disable-pip-version-check freeze > $(@D)/torch.txt
 	awk -F'[ ;@=]' '{ name = tolower($$1); gsub(/[-_.]+/, "-", name) } \
 		NR == FNR { known[name]; print; next } !(name in known)' \

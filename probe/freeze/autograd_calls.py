@@ -144,12 +144,19 @@ class AutogradCalls:
             if not starts:
                 self._backward_ended()
             with self._guard:
+                self._record_without_gradient(inputs)
                 self.gates.backward_returned()
             return tuple(found)
         return tuple(
             self._answer(asked, grad, allow_unreachable, create_graph)
             for asked, grad in zip(inputs, found, strict=True)
         )
+
+    def _record_without_gradient(self, inputs: Sequence[Asked]) -> None:
+        """Tell gates of the inputs of a ``backward`` that have no gradient after it."""
+        for asked in inputs:
+            if isinstance(asked, Tensor) and asked.is_leaf and asked.grad is None:
+                self.gates.record_missing(self._table.index_of.get(id(asked)))
 
     def _answer(
         self, asked: Asked, grad: Tensor | None, may_be_none: bool, create_graph: bool

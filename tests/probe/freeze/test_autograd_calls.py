@@ -247,3 +247,19 @@ def test_optimizers_that_step_inside_the_backward_end_their_step_without_one() -
         before = weights(model)
         loss_of(model, 5).backward()
         assert weights(model) != before
+
+
+@pytest.mark.parametrize("asked", ["weight", "both", "input"])
+def test_a_gate_is_closed_to_a_backward_that_names_its_inputs(asked: str) -> None:
+    """Where the graph is cut, autograd does not come to the gate on its way to them."""
+    model, x = asking.critic(), asking.batch(requires_grad=True)
+    inputs = {"weight": [model[0].weight], "both": [*model.parameters()], "input": [x]}[asked]
+    with probe.attach(model, server=False, every=1) as run:
+        run.gate("output:0")
+        for _ in range(2):
+            model(x).sum().backward(inputs=inputs)
+            run.step()
+        (gate,) = run.gates()
+        assert (gate.steps, gate.closed_steps) == (2, 2)
+        assert model[0].weight.grad is None
+        assert x.grad is None
