@@ -8,7 +8,7 @@ export type CommandState =
 /**
  * Whether a run's probe is there.
  */
-export type RunStatus = "live" | "finished" | "lost";
+export type RunStatus = "live" | "finished" | "failed" | "lost";
 
 export interface Wire {
   alerts: AlertRows;

@@ -24,8 +24,8 @@ class GradgateTracker(HoldsRun, GeneralTracker):
 
     It takes the options of :func:`gradgate.probe.attach`. What is frozen and gated is saved and
     loaded with ``accelerator.save_state`` and ``load_state``, and ``end_training`` ends the run.
-    An Accelerator tells nobody when training raises: the run then ends with the process, as one
-    that is not finished, or with ``with GradgateTracker() as tracker:``.
+    An Accelerator tells nobody when training raises: the run then fails with the process, or at
+    the end of ``with GradgateTracker() as tracker:``.
     """
 
     name = "gradgate"
@@ -34,7 +34,7 @@ class GradgateTracker(HoldsRun, GeneralTracker):
 
     def __init__(self, **options: Unpack[AttachOptions]) -> None:
         super().__init__()
-        self.library_run = LibraryRun("accelerate", "1", options)
+        self.library_run = LibraryRun("accelerate", "1", options, end_is_told=False)
         self._registered = False
         self._told = False
 

@@ -20,8 +20,8 @@ class GradgateCallback(HoldsRun, Callback):
 
     It takes the options of :func:`gradgate.probe.attach`. A Learner saves nothing of its
     callbacks: ``state_dict`` and ``load_state_dict`` are for the script's own checkpoint. It tells
-    them nothing when training raises: the run then ends with the process, as one that is not
-    finished, or with ``with GradgateCallback() as callback:``.
+    them nothing when training raises: the run then fails with the process, also where something
+    catches the error, or at the end of ``with GradgateCallback() as callback:``.
     """
 
     order = 100

@@ -21,8 +21,8 @@ class GradgateHandler(HoldsRun):
     ``Checkpoint`` (``to_save={"gradgate": handler}``) it saves what is frozen and gated.
 
     An engine asks a handler of exceptions to raise them again, so this is none: where training
-    raises, the run ends with the process, as one that is not finished, or with
-    ``with GradgateHandler(...) as handler:``.
+    raises, the run fails with the process, also where something catches the error, or at the end
+    of ``with GradgateHandler(...) as handler:``.
     """
 
     def __init__(

@@ -15,7 +15,7 @@ from ..base.errors import AttachError, CommandError, TargetError
 from ..live.expected import Expected
 from ..progress.thresholds import Thresholds
 from ..session.attach import attach
-from ..session.run import Run
+from ..session.run import Run, job_of
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -46,9 +46,12 @@ class LibraryRun:
     for the library's checkpoint, and :meth:`load_state_dict` brings it about again.
     """
 
-    def __init__(self, package: str, tried: str, options: Mapping[str, Any]) -> None:
+    def __init__(
+        self, package: str, tried: str, options: Mapping[str, Any], *, end_is_told: bool = True
+    ) -> None:
         """``package``: the library, as pip calls it; ``tried``: how the versions begin that
-        Gradgate is tested with; ``options``: those of ``attach``.
+        Gradgate is tested with; ``options``: those of ``attach``; ``end_is_told``: the library
+        tells of each training that ends well, so that one of which it never told has failed.
 
         Raises TypeError for an option that ``attach`` does not have.
         """
@@ -61,6 +64,7 @@ class LibraryRun:
         """The run, while one is attached."""
         self._package = package
         self._options = options
+        self._end_is_told = end_is_told
         self._saved: dict[str, Any] = {}
         self._to_restore: Mapping[str, Any] = {}
         installed = version(package)
@@ -106,7 +110,9 @@ class LibraryRun:
         except AttachError as error:
             self._warn(f"what {self._package} trains is not watched", str(error))
             return
-        if self._to_restore:
+        if self._end_is_told:
+            job_of(self.run).uplink.await_goodbye()
+        if self._to_restore != {}:
             self._restore(self.run)
 
     def step(self) -> None:
@@ -128,7 +134,7 @@ class LibraryRun:
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Bring about what :meth:`state_dict` returned: now, or when the training begins."""
         self._to_restore = state
-        if self.run is not None and state:
+        if self.run is not None and state != {}:
             self._restore(self.run)
 
     def end(self, *, failed: bool = False) -> None:

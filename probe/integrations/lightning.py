@@ -27,7 +27,7 @@ class GradgateCallback(HoldsRun, Callback):
 
     It takes the options of :func:`gradgate.probe.attach`. What is frozen and gated is in each
     checkpoint, and is so again after ``fit(..., ckpt_path=...)``. Where fitting raises, the run
-    ends and is not shown as finished.
+    fails.
     """
 
     def __init__(self, **options: Unpack[AttachOptions]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from torch import nn
@@ -10,6 +11,7 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 from transformers.integrations import integration_utils
 from transformers.trainer_callback import ExportableState
 
+from ..live.expected import Expected
 from .library_run import AttachOptions, HoldsRun, LibraryRun
 
 if TYPE_CHECKING:
@@ -25,13 +27,13 @@ class GradgateCallback(HoldsRun, TrainerCallback, ExportableState):
     It takes the options of :func:`gradgate.probe.attach`. What is frozen and gated is in each
     checkpoint's ``trainer_state.json``, and is so again after ``resume_from_checkpoint``.
 
-    The Trainer tells its callbacks nothing when training raises: the run is ended as failed when
-    the process ends by that, when the callback's next training begins, or at the end of
-    ``with GradgateCallback() as callback:``.
+    The Trainer tells its callbacks nothing when training raises: the run fails when the process
+    ends, also where something catches the error, when the callback's next training begins, or at
+    the end of ``with GradgateCallback() as callback:``.
     """
 
     def __init__(self, **options: Unpack[AttachOptions]) -> None:
-        self._options = sorted(options)
+        self._options = options
         self.library_run = LibraryRun("transformers", "5", options)
 
     def on_train_begin(
@@ -47,12 +49,13 @@ class GradgateCallback(HoldsRun, TrainerCallback, ExportableState):
         if state.global_step:
             saved = _saved(state)
             self.library_run.load_state_dict(saved.get("run", {}))
-            lost = set(saved.get("options", ())).difference(self._options)
+            names = saved.get("options", ())
+            lost = set(names if isinstance(names, list) else ()).difference(self._options)
             if lost and args.restore_callback_states_from_checkpoint:
                 logger.warning(
                     "gradgate: restore_callback_states_from_checkpoint=True made GradgateCallback "
                     "anew, without %s; leave it out: freezes and gates are restored without it.",
-                    ", ".join(sorted(lost)),
+                    ", ".join(sorted(map(str, lost))),
                 )
         self.library_run.begin(model, optimizer, name=args.run_name)
 
@@ -75,8 +78,8 @@ class GradgateCallback(HoldsRun, TrainerCallback, ExportableState):
 
     def state(self) -> dict[str, Any]:
         """Return what the Trainer puts into ``trainer_state.json`` of a checkpoint."""
-        saved = {"run": self.library_run.state_dict(), "options": self._options}
-        return {"args": {}, "attributes": {"saved": saved}}
+        saved = {"run": self.library_run.state_dict(), "options": sorted(self._options)}
+        return {"args": _plain(self._options), "attributes": {"saved": saved}}
 
 
 def register() -> None:
@@ -91,6 +94,18 @@ def _saved(state: TrainerState) -> dict[str, Any]:
     """Return what the checkpoint that training resumes from has of the callback; {} for nothing."""
     found = state.stateful_callbacks.get(GradgateCallback.__name__, {})
     # A list where the Trainer has several: what watches is the first.
-    first = found[0] if isinstance(found, list) else found
-    saved: dict[str, Any] = first.get("attributes", {}).get("saved", {})
-    return saved
+    found = next(iter(found), {}) if isinstance(found, list) else found
+    for key in ("attributes", "saved"):
+        found = found.get(key, {}) if isinstance(found, dict) else {}
+    return found if isinstance(found, dict) else {}
+
+
+def _plain(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a checkpoint may hold of the options: plain values, no token, no password."""
+    held: dict[str, Any] = {}
+    for name, value in options.items():
+        given = list(value) if name == "expect" and not isinstance(value, Expected) else value
+        secret = name == "token" or (name == "server" and "@" in str(given))
+        if not secret and isinstance(given, str | bool | int | float | list | None):
+            held[name] = given
+    return held

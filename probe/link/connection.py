@@ -72,8 +72,12 @@ class Connection:
         """Send a message that is not sequenced, over the present connection only; any thread."""
         self._answers.put(message)
 
-    def close(self, bye: Message | None, timeout: float) -> None:
-        """End the thread, after a goodbye if one is given.
+    def await_goodbye(self) -> None:
+        """Take a job that is gone without :meth:`close` for one that has failed."""
+        self._ending.vanished_is_failed = True
+
+    def close(self, bye: Message, timeout: float) -> None:
+        """End the thread, after a goodbye.
 
         Waits ``timeout`` seconds at most, and only for a server that answers.
         """

@@ -48,6 +48,8 @@ class Ending:
     bye: Message | None = None
     last_step: int = 0
     """The latest step that the server was told of, over this connection or an earlier one."""
+    vanished_is_failed: bool = False
+    """Whether a job that is gone without a goodbye has failed, and not just ended."""
 
 
 class Conversation:
@@ -137,6 +139,7 @@ class Conversation:
                     "type": "bye",
                     "time": time.time(),
                     "step": self._ending.last_step,
+                    "failed": self._ending.vanished_is_failed,
                 }
                 self._ending.asked.set()
                 return

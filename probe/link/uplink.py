@@ -74,6 +74,8 @@ class Uplink:
         """The run's page; None without a server."""
         self.step = 0
         """The latest step."""
+        self.end_is_told = False
+        """Whether somebody tells of an end without a fault, so that any other is one."""
 
     def connect(self, server: str, token: str | None) -> None:
         """Start to talk to a server, in a thread of its own."""
@@ -171,11 +173,17 @@ class Uplink:
         """Wait until the server has stored all; False after ``timeout`` seconds."""
         return self._link is None or self.outbox.wait_empty(timeout)
 
-    def close(self, timeout: float, *, failed: bool) -> None:
-        """Send what is left and end the link; of a job that failed the run is not finished."""
+    def await_goodbye(self) -> None:
+        """Take the run for one that has failed, where the job ends without a word of it."""
+        self.end_is_told = True
         if self._link is not None:
-            bye = {"type": "bye", "time": time.time(), "step": self.step}
-            self._link.close(None if failed else bye, timeout)
+            self._link.await_goodbye()
+
+    def close(self, timeout: float, *, failed: bool) -> None:
+        """Send what is left, say goodbye, and end the link; ``failed``: training raised."""
+        if self._link is not None:
+            bye = {"type": "bye", "time": time.time(), "step": self.step, "failed": failed}
+            self._link.close(bye, timeout)
 
     # For the link, in its own thread: see conversation.Peer.
 

@@ -76,6 +76,7 @@ def show(error: BaseException) -> None:
     """Print an uncaught error of the script's as Python would, without frames of ours."""
     own = strip(error.__traceback__)
     told = (type(error), error.with_traceback(own), own)
+    sys.last_type, sys.last_value, sys.last_traceback = told
     try:
         sys.excepthook(*told)
     except UnicodeEncodeError:  # of torch.distributed's hook, where a message is no text

@@ -106,9 +106,13 @@ class Delivery:
         return self._uplink.wait_stored(timeout)
 
     def close(self, *, failed: bool) -> None:
-        """Send what is left and end the link; of a job that failed the run is not finished."""
+        """Send what is left, say goodbye, and end the link; ``failed``: training raised."""
         if self._state.in_own_process():
             with self._guard:
                 self.send(wait=True)
             with self._guard:
                 self._uplink.close(CLOSE_TIMEOUT, failed=failed)
+
+    def close_at_exit(self, *, raised: bool) -> None:
+        """Close as the program ends without a detach; ``raised``: by an uncaught exception."""
+        self.close(failed=raised or self._uplink.end_is_told)

@@ -50,11 +50,17 @@ def freezes_from_state(
     step = state.get("step", 0)
     if not isinstance(step, int) or step < 0:
         raise CommandError(f"the state has step {step!r}; give what run.state_dict() returned.")
+    items = state.get("freezes")
+    paths_fit = all(_are_names(state.get(field)) for field in ("graphless", "held"))
+    if not paths_fit or not isinstance(items, list | tuple) or not all(map(_is_freeze, items)):
+        raise CommandError(
+            "the freezes in this state are not as run.state_dict() returned them; give that."
+        )
     known = set(paths)
     _know([*state["graphless"], *state["held"]], known, "module")
     index_of = {name: index for index, names in enumerate(table.names) for name in names}
     commands: list[tuple[ParameterCommand, Selection]] = []
-    for item in state["freezes"]:
+    for item in items:
         names = item["parameters"]
         _know(names, index_of, "parameter")
         if item["mode"] not in MODES:
@@ -68,6 +74,20 @@ def freezes_from_state(
         )
         commands.append((command, selection))
     return commands
+
+
+def _are_names(value: object) -> bool:
+    return isinstance(value, list | tuple) and all(isinstance(name, str) for name in value)
+
+
+def _is_freeze(item: object) -> bool:
+    return (
+        isinstance(item, Mapping)
+        and _are_names(item.get("parameters"))
+        and len(item["parameters"]) > 0
+        and isinstance(item.get("mode"), str)
+        and isinstance(item.get("hold_stats"), bool)
+    )
 
 
 def _know(names: Iterable[str], known: Iterable[str], kind: str) -> None:

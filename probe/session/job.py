@@ -155,10 +155,11 @@ class Job:
         return True
 
 
-def close_at_exit(delivery: Delivery) -> Callable[[], None]:
+def close_at_exit(delivery: Delivery, *, interactive: bool) -> Callable[[], None]:
     """Say goodbye when the program ends, if the run is still there; return the hook.
 
-    The hook keeps nothing alive; the model does, by its own hooks.
+    The hook keeps nothing alive; the model does, by its own hooks. ``interactive``: an error in
+    one cell of a notebook does not end the program.
     """
     found = weakref.ref(delivery)
 
@@ -166,7 +167,7 @@ def close_at_exit(delivery: Delivery) -> Callable[[], None]:
         remaining = found()
         if remaining is not None:
             # Set when the interpreter has printed the traceback of an uncaught exception.
-            remaining.close(failed=hasattr(sys, "last_value"))
+            remaining.close_at_exit(raised=hasattr(sys, "last_value") and not interactive)
 
     atexit.register(hook)
     return hook

@@ -237,8 +237,7 @@ class Run:
         In a distributed job every rank calls it after the same step: what one of them undoes
         alone, freezes and gates, the others still have, and weights would drift apart.
 
-        ``failed``: the run is not shown as finished, as where an exception leaves
-        ``with attach(...)``.
+        ``failed``: the run is shown as failed, as where an exception leaves ``with attach(...)``.
         """
         self._job.end(failed=failed)
 

@@ -392,7 +392,7 @@ def make_job(
         commands=commands,
         checkpoint=checkpoint,
         requests=requests,
-        at_exit=close_at_exit(delivery),
+        at_exit=close_at_exit(delivery, interactive=cell is not None),
     )
     gates.runtime.owner = job
     ATTACHED.add(gates.runtime)

@@ -10,7 +10,6 @@ from typing import get_args
 import click
 
 from ..protocol.events import EventKind, EventRow
-from ..protocol.runs import RunStatus
 from .choose_run import choose
 from .client import Client
 from .options import asks_a_server
@@ -59,7 +58,7 @@ def events(
     while follow and not ended:
         time.sleep(_PAUSE)
         # In this order: what happens before the end is stored before it.
-        ended = client.run(row.id).status is RunStatus.FINISHED
+        ended = client.run(row.id).status.ended
         found = client.events(row.id, {**chosen, "after": seen, "limit": 10_000})
         _print(found, as_json)
         seen = max((each.id for each in found), default=seen)

@@ -43,8 +43,10 @@ def explain(client: Client, /, run: str, target: str, no_ask: bool, as_json: boo
     """
     asked = _request(target)
     row = choose(client.runs(), run)
-    if row.status is RunStatus.FINISHED and not no_ask:
-        click.echo(plain(f"{row.name} ({row.id}) has finished: this is what is known."), err=True)
+    if row.status.ended and not no_ask:
+        click.echo(
+            plain(f"{row.name} ({row.id}) has {row.status.value}: this is what is known."), err=True
+        )
     elif not no_ask:
         send(client, row, asked)
     known = client.explanations(row.id, target)

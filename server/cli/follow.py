@@ -94,7 +94,7 @@ class Following:
     def _check(self, run: RunRow) -> None:
         if self.row.state in self._final:
             return
-        if run.status is RunStatus.FINISHED:
+        if run.status.ended:
             raise RunEnded
         if run.status is RunStatus.LOST:
             self._warn("Nothing is heard of the job; the command waits for it.")

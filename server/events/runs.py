@@ -1,4 +1,4 @@
-"""The run itself: it began, ended, was lost, or is heard of again."""
+"""The run itself: it began, finished, failed, was lost, or is heard of again."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Runs(Detector):
         told = _BEGAN if record.before is None else _TOLD[record.now]
         yield Finding(
             self.kind,
-            "alert" if record.now is RunStatus.LOST else "note",
+            "alert" if record.now in (RunStatus.FAILED, RunStatus.LOST) else "note",
             record.time,
             record.step,
             told.format(step=f"{record.step:,}"),
@@ -36,6 +36,7 @@ _BEGAN = "The run began at step {step}."
 _TOLD = {
     RunStatus.LIVE: "The job is heard of again, at step {step}.",
     RunStatus.FINISHED: "The run finished after step {step}.",
+    RunStatus.FAILED: "The run failed after step {step}: training raised, or the script said so.",
     RunStatus.LOST: "Nothing is heard of the job any more, since step {step}: it may have ended "
     "without a word, hang, or be cut off from the network.",
 }

@@ -27,7 +27,6 @@ from ..protocol.probe_messages import (
     Sequenced,
     Streamed,
 )
-from ..protocol.runs import RunStatus
 from ..store.parameter_table import check_indexes, check_positions, check_table, known_rows
 from ..store.refusals import Refusal
 from ..store.writer import Writer
@@ -92,7 +91,7 @@ def accept(frame: Streamed | Sample, size: int, writer: Writer, live: LiveRun) -
         case Parameters():
             live.take_table(known_rows(frame.parameters))
         case Bye():
-            live.status = RunStatus.FINISHED
+            live.status = frame.status
 
 
 def pass_on(frame: Distributions, live: LiveRun) -> None:

@@ -10,7 +10,6 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from ..protocol import limits
 from ..protocol.probe_messages import Distributions, Hello, PreviewAnswer, TrialAnswer
-from ..protocol.runs import RunStatus
 from ..protocol.server_messages import Welcome
 from ..protocol.version import VERSION
 from ..store.refusals import Refusal
@@ -101,7 +100,7 @@ async def _receive(
             while hub.writer.overloaded:
                 await asyncio.sleep(_PAUSE)
             connection.check()
-            if live.status is RunStatus.FINISHED:
+            if live.status is not None and live.status.ended:
                 continue
             decoded = decode_frame(frame)
             if isinstance(decoded, PreviewAnswer | TrialAnswer):

@@ -25,7 +25,7 @@ from ..store.questions import (
     read_question,
     take_answer,
 )
-from ..store.refusals import FinishedRun, Refusal, UnknownRun
+from ..store.refusals import EndedRun, Refusal, UnknownRun
 from ..store.writer import Writer
 from .questions import (
     ANSWER_WITHIN,
@@ -43,7 +43,7 @@ _WAITING = 256
 _REFUSALS: dict[str, type[Refusal]] = {
     kind.__name__: kind
     for kind in (
-        FinishedRun,
+        EndedRun,
         NoAnswer,
         NoJob,
         NoJobNow,

@@ -23,7 +23,7 @@ from ..store.events import dismiss_event
 from ..store.ledger import command_of, request
 from ..store.questions import StoredQuestion
 from ..store.recording import Changes
-from ..store.refusals import FinishedRun, Refusal
+from ..store.refusals import EndedRun, Refusal
 from ..store.runs import status_of
 from ..store.trial_history import recorded_history
 from ..store.writer import Writer
@@ -87,7 +87,7 @@ class Requests:
     async def preview(self, run: str, asked: ChangeRequest) -> Preview:
         """Ask a run's job what a command would touch.
 
-        Raises `UnknownRun`, `FinishedRun`, `NoJob`, `NoJobNow`, or what `Questions.preview` raises.
+        Raises `UnknownRun`, `EndedRun`, `NoJob`, `NoJobNow`, or what `Questions.preview` raises.
         """
         questions = await self._questions(run)
         if questions is None:
@@ -97,7 +97,7 @@ class Requests:
     async def trial(self, run: str, asked: TrialRequest) -> Trial:
         """Ask a run's job how a gate would have fared over what is recorded.
 
-        Raises `UnknownRun`, `FinishedRun`, `NoJob`, `NoJobNow`, or what `Questions.trial` raises.
+        Raises `UnknownRun`, `EndedRun`, `NoJob`, `NoJobNow`, or what `Questions.trial` raises.
         """
         questions = await self._questions(run)
         if questions is None:
@@ -133,8 +133,8 @@ class Requests:
         Raises when there is nobody to ask.
         """
         status = await run_in_threadpool(self._status, run)
-        if status is RunStatus.FINISHED:
-            raise FinishedRun(run)
+        if status.ended:
+            raise EndedRun(run)
         live = self._runs.get(run)
         if live is not None and live.connection is not None:
             return live.connection.questions

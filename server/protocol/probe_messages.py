@@ -21,6 +21,7 @@ from .models import Message
 from .optimizers import OptimizerGroup
 from .parameters import FrozenList, ParameterTable
 from .restraints import Restraints
+from .runs import RunStatus
 from .totals import Totals
 from .trials import Trial
 
@@ -210,11 +211,17 @@ class Distributions(Message):
 
 
 class Bye(Message):
-    """The job ends as it should."""
+    """The job ends: as it should, or because training raised (`failed`)."""
 
     type: Literal["bye"]
     time: FiniteFloat
     step: Count
+    failed: bool = False
+
+    @property
+    def status(self) -> RunStatus:
+        """Return what the run is from now on."""
+        return RunStatus.FAILED if self.failed else RunStatus.FINISHED
 
 
 # What carries a sequence number, and is acknowledged.

@@ -18,7 +18,13 @@ class RunStatus(str, Enum):
 
     LIVE = "live"
     FINISHED = "finished"
+    FAILED = "failed"
     LOST = "lost"
+
+    @property
+    def ended(self) -> bool:
+        """Return whether the probe said goodbye, whether or not all went well."""
+        return self in (RunStatus.FINISHED, RunStatus.FAILED)
 
 
 class RunRow(Row):

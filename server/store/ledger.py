@@ -16,7 +16,7 @@ from ..protocol.probe_messages import Report
 from ..protocol.runs import RunStatus
 from .guard import guarded, logged, readable
 from .parameter_table import parameter_names
-from .refusals import FinishedRun, UnknownCommand
+from .refusals import EndedRun, UnknownCommand
 from .runs import locked_run
 from .tables import commands
 
@@ -28,9 +28,9 @@ _UNFROZEN = {"mode": "grad", "hold_stats": False, "reset_state": False}
 
 
 def request(connection: Connection, run: str, asked: AnyRequest, now: float) -> CommandRow:
-    """Store a command that a person asked for; raises `UnknownRun` and `FinishedRun`."""
-    if RunStatus(locked_run(connection, run).status) is RunStatus.FINISHED:
-        raise FinishedRun(run)
+    """Store a command that a person asked for; raises `UnknownRun` and `EndedRun`."""
+    if RunStatus(locked_run(connection, run).status).ended:
+        raise EndedRun(run)
     number = _next_id(connection, run)
     row = {
         "run": run,

@@ -52,7 +52,7 @@ class Received(NamedTuple):
     at: float
 
 
-_OVER = "The run finished before the command was applied."
+_OVER = "The run {status} before the command was applied."
 
 
 @dataclass(slots=True)
@@ -196,12 +196,13 @@ def _record_one(
         case Heartbeat():
             columns.update(frame.model_dump(exclude={"type", "time", "step"}))
         case Bye():
-            columns["status"] = RunStatus.FINISHED.value
-            if rejected := reject_unapplied(connection, row.id, _OVER, at):
+            columns["status"] = frame.status.value
+            over = _OVER.format(status=frame.status.value)
+            if rejected := reject_unapplied(connection, row.id, over, at):
                 changes.add("commands", *rejected)
             for number in rejected:
                 watched.see_command(connection, number, at, columns["step"])
-            watched.see_status(RunStatus.LIVE, RunStatus.FINISHED, at, frame.step)
+            watched.see_status(RunStatus.LIVE, frame.status, at, frame.step)
     if not isinstance(frame, _TIMELESS) and frame.step is not None:
         columns["step"] = max(columns["step"], frame.step)
     if not isinstance(frame, Heartbeat | Bye):

@@ -25,15 +25,15 @@ class UnknownRun(Refusal):
         self.run = run
 
 
-class FinishedRun(Refusal):
-    """The run has finished, so no command can reach it."""
+class EndedRun(Refusal):
+    """The run has ended, so no command can reach it."""
 
     status = 409
-    title = "Finished"
+    title = "Ended"
 
     def __init__(self, run: str) -> None:
         super().__init__(
-            f"Run {run!r} has finished, so its job can be neither steered nor asked any more: "
+            f"Run {run!r} has ended, so its job can be neither steered nor asked any more: "
             "start the job again for that. `gradgate explain --no-ask` shows what is known of it."
         )
 

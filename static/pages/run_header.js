@@ -91,8 +91,8 @@ export class RunHeader {
     }
     const seen = run.last_seen === null ? "" : `, last heard ${formatAge(state.ageOf(run.last_seen))} ago`;
     const text =
-      run.status === "finished"
-        ? `This run has finished at step ${formatCount(run.step)}${seen}. All that it recorded stays here, until somebody deletes it.`
+      run.status !== "lost"
+        ? `This run has ${run.status} at step ${formatCount(run.step)}${seen}. All that it recorded stays here, until somebody deletes it.`
         : `The job is lost${seen}: it ended without a word, or cannot reach the server. Its page comes alive when the job is back.`;
     setText(this.runBanner, text);
     this.runBanner.hidden = false;

@@ -107,7 +107,7 @@ export class RunPage {
   get locked() {
     if (!this.live.connected) return "No connection to the server";
     const status = this.state.run?.status;
-    if (status === "finished") return "The run has finished";
+    if (status === "finished" || status === "failed") return `The run has ${status}`;
     if (status === "lost") return "The job is lost";
     return null;
   }

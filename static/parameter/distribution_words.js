@@ -89,7 +89,7 @@ export function focusWords({ status, connected, removed, problem, step, stale = 
   const shown = step === null ? "" : `Step ${formatCount(step)}.${old} `;
   if (removed) return "The model has it no longer, so it is not looked at.";
   if (!connected) return `${shown}No connection to the server.`;
-  if (status === "finished") return `${shown}The run has finished: distributions are taken only while a job trains and somebody looks.`;
+  if (status === "finished" || status === "failed") return `${shown}The run has ${status}: distributions are taken only while a job trains and somebody looks.`;
   if (status === "lost") return `${shown}The job is lost: distributions are taken only while a job trains and somebody looks.`;
   if (problem !== "") return `${shown}${problem}`;
   return step === null ? "The job is asked to look at it: it comes with one of the next samples." : `Step ${formatCount(step)}, while you look.${old}`;

@@ -60,7 +60,7 @@ export class TroubleStrip {
     const told = ofRun.filter(({ level }) => level !== "note").length;
     const missed = alerts.size === 0 ? 0 : Math.max(alerts.size, (run?.alerts ?? 0) - told);
     const happened = eventSummary(events, run);
-    const ended = run?.status === "finished";
+    const ended = run?.status === "finished" || run?.status === "failed";
     const key = JSON.stringify([happened, ended, [...counts], words, groups, measured, missed, notes.size, told, drifted.map(({ id, reason }) => [id, reason])]);
     if (key === this.key) return;
     this.key = key;

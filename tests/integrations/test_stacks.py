@@ -211,10 +211,10 @@ def test_it_is_steered_over_rest(stack: Stack, server: ServerProcess, tmp_path: 
     assert server.get(path)["name"] == "steered"
 
 
-def test_a_training_that_raises_is_not_finished(
+def test_a_training_that_raises_has_failed(
     stack: Stack, server: ServerProcess, tmp_path: Path
 ) -> None:
-    """What raises in the script goes on being raised; the run has ended, and not as finished."""
+    """What raises in the script goes on being raised; the run has failed."""
     runs = []
 
     def after_step(step: int, model: nn.Module, run: Run | None) -> bool:
@@ -227,4 +227,4 @@ def test_a_training_that_raises_is_not_finished(
     with pytest.raises(ZeroDivisionError, match="the script's own"):
         stack.train(STEPS, after_step, {"server": server.url}, folder=tmp_path)
     status = f"/api/runs/{runs[0]}"
-    wait_for(lambda: server.get(status)["status"] == "lost", message="the run has ended")
+    wait_for(lambda: server.get(status)["status"] == "failed", message="the run has ended")

@@ -368,9 +368,9 @@ class FakeProbe:
             }
         )
 
-    def bye(self, step: int = 0) -> None:
-        """Say that the job ends as it should."""
-        self.send({"type": "bye", "time": time.time(), "step": step})
+    def bye(self, step: int = 0, **more: Any) -> None:
+        """Say that the job ends as it should, but for `failed=True`."""
+        self.send({"type": "bye", "time": time.time(), "step": step, **more})
 
     def until_acked(self, seq: int) -> None:
         """Wait until the server stored everything up to `seq`."""

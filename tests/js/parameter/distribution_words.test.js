@@ -59,6 +59,7 @@ test("what is shown says of when it is, and why there is nothing newer", () => {
   assert.match(focusWords({ ...LOOKING, status: "finished", stale: true }), /^Step 1,200\. Its gradient is left from an earlier step\. The run/);
   assert.match(focusWords({ ...LOOKING, step: null }), /asked to look/);
   assert.match(focusWords({ ...LOOKING, status: "finished" }), /^Step 1,200\. The run has finished/);
+  assert.match(focusWords({ ...LOOKING, status: "failed" }), /^Step 1,200\. The run has failed/);
   assert.match(focusWords({ ...LOOKING, status: "lost", step: null }), /^The job is lost/);
   assert.match(focusWords({ ...LOOKING, connected: false }), /No connection/);
   assert.match(focusWords({ ...LOOKING, problem: "16 parameters are looked at." }), /16 parameters/);

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import inspect
 import logging
 from collections.abc import Callable
@@ -13,6 +14,11 @@ from torch import nn
 
 from gradgate import probe
 from gradgate.probe.integrations.library_run import AttachOptions, LibraryRun
+from tests.support.serving import ServerProcess
+from tests.support.waiting import wait_for
+
+WITHIN = 60.0
+"""Seconds that a loaded machine may take."""
 
 
 def library_run(**options: Any) -> LibraryRun:
@@ -193,6 +199,35 @@ def test_a_state_of_another_model_is_a_warning(caplog: pytest.LogCaptureFixture)
     assert "is so no longer: the state freezes the parameter '1.weight'" in caplog.text
     assert resumed.run is not None
     resumed.end()
+
+
+@pytest.mark.parametrize("state", [None, [], 3, {"version": 2, "freezes": []}])
+def test_a_state_of_something_else_is_a_warning(
+    caplog: pytest.LogCaptureFixture, state: Any
+) -> None:
+    """Training goes on, watched, with nothing frozen."""
+    training = library_run()
+    training.load_state_dict(state)
+    training.begin(*trained())
+    assert "give" in caplog.text
+    assert training.run is not None
+    training.end()
+
+
+@pytest.mark.parametrize(("told", "status"), [(True, "failed"), (False, "finished")])
+def test_a_training_that_is_gone_without_a_word_has_failed(
+    server: ServerProcess, told: bool, status: str
+) -> None:
+    """Where the library would have told of its end; else it has just ended."""
+    training = LibraryRun("torch", "2", {"server": server.url}, end_is_told=told)
+    training.begin(*trained())
+    assert training.run is not None
+    path = f"/api/runs/{training.run.id}"
+    assert training.run.flush(WITHIN)
+    wait_for(lambda: server.get("/api/runs")["runs"], WITHIN, "the run is known")
+    del training
+    gc.collect()
+    wait_for(lambda: server.get(path)["status"] == status, WITHIN, "the run has ended")
 
 
 def test_a_strict_run_raises_at_the_end_what_it_expected_in_vain() -> None:

@@ -101,6 +101,41 @@ def test_a_state_that_does_not_fit_changes_nothing(state: Any, message: str) -> 
         ]
 
 
+FREEZE = {"parameters": ["stem.weight"], "mode": "grad", "hold_stats": False}
+STATE = {"version": 2, "freezes": [FREEZE], "graphless": [], "held": [], "gates": [], "step": 1}
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        *(
+            {key: value}
+            for key in STATE
+            if key not in ("gates", "step")
+            for value in (None, 7, "x")
+        ),
+        *({"freezes": [each]} for each in (None, "x", {}, {**FREEZE, "parameters": []})),
+        *({"freezes": [{**FREEZE, key: 1}]} for key in FREEZE),
+        {"freezes": [{**FREEZE, "parameters": [["stem.weight"]]}]},
+        {"held": [1]},
+        {"gates": {}},
+        {"gates": [1]},
+        {"step": "1"},
+        {"step": -1},
+    ],
+    ids=str,
+)
+def test_a_state_of_another_shape_is_a_sentence(wrong: dict[str, Any]) -> None:
+    """Whatever is of a wrong type or not there, the same sentence says what to give."""
+    model, optimizer = chain()
+    missing = [{k: v for k, v in STATE.items() if k not in wrong}] if None in wrong.values() else []
+    with probe.attach(model, optimizer, server=False) as run:
+        for state in ({**STATE, **wrong}, *missing):
+            with pytest.raises(probe.CommandError, match=r"run.state_dict\(\) returned"):
+                run.load_state_dict(state)
+        assert not any(info.frozen for info in run.parameters())
+
+
 def test_detach_undoes_every_mechanism() -> None:
     """No hook, no held module, no flag is left."""
     model, optimizer = chain()

@@ -87,21 +87,25 @@ def test_a_run_that_nobody_holds_lives_as_long_as_its_model() -> None:
 def test_the_end_of_the_program_closes_what_is_still_there(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """And says whether the program ends by an error."""
+    """And says whether it ends by an error, which one in a cell is not, or in a training."""
     closed: list[bool] = []
     monkeypatch.setattr(Uplink, "close", lambda *_, failed: closed.append(failed))
     model, optimizer = chain(SGD)
     run = probe.attach(model, optimizer, server=False)
-    hook = close_at_exit(job_of(run).delivery)
+    delivery = job_of(run).delivery
+    hook = close_at_exit(delivery, interactive=False)
     hook()
     monkeypatch.setattr("sys.last_value", ValueError("uncaught"), raising=False)
     hook()
-    assert closed == [False, True]
+    close_at_exit(delivery, interactive=True)()
+    job_of(run).uplink.await_goodbye()
+    close_at_exit(delivery, interactive=True)()
+    assert closed == [False, True, False, True]
     run.detach()
-    del run, model, optimizer
+    del run, model, optimizer, delivery
     gc.collect()
     hook()
-    assert closed == [False, True, False]
+    assert closed == [False, True, False, True, False]
 
 
 NOBODY = "http://127.0.0.1:9"

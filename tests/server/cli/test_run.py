@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.serving import ServerProcess
+from tests.support.waiting import wait_for
 
 SCRIPT = """
 import argparse, sys
@@ -59,6 +60,39 @@ def test_a_script_without_a_line_is_on_the_dashboard(server: ServerProcess, tmp_
     assert (run["name"], run["step"], run["samples"]) == ("train_it", 5, 5)
     rows = server.get(f"/api/runs/{run['id']}/parameters")["parameters"]
     assert [row["name"] for row in rows] == ["0.weight", "0.bias", "1.weight", "1.bias"]
+
+
+FAILING = """
+import torch
+from gradgate import probe
+
+model = torch.nn.Linear(2, 2)
+optimizer = torch.optim.SGD(model.parameters())
+if ATTACHES:
+    run = probe.attach(model, optimizer, server=SERVER)
+model(torch.ones(2)).sum().backward()
+optimizer.step()
+raise ZeroDivisionError("the script's own")
+"""
+
+
+@pytest.mark.parametrize("attaches", [True, False])
+def test_a_script_that_raises_leaves_a_run_that_failed(
+    server: ServerProcess, tmp_path: Path, attaches: bool
+) -> None:
+    """Its own run, too; what it prints and its exit code are those without Gradgate."""
+    text = FAILING.replace("ATTACHES", str(attaches)).replace("SERVER", repr(server.url))
+    (tmp_path / "train.py").write_text(text)
+    ended = gradgate("run", "--server", server.url, "train.py", folder=tmp_path)
+    plain = subprocess.run(
+        [sys.executable, "train.py"], cwd=tmp_path, capture_output=True, text=True, timeout=120
+    )
+    assert (ended.returncode, ended.stdout) == (plain.returncode, plain.stdout) == (1, "")
+    assert ended.stderr.splitlines()[-1] == plain.stderr.splitlines()[-1]
+    wait_for(
+        lambda: {run["status"] for run in server.get("/api/runs")["runs"]} == {"failed"},
+        message="the runs have failed",
+    )
 
 
 @pytest.mark.parametrize(

@@ -145,6 +145,7 @@ def test_a_cause_that_is_told_later_is_no_new_alert(watch: Watch) -> None:
         (RunStatus.LIVE, RunStatus.LOST, "alert"),
         (RunStatus.LOST, RunStatus.LIVE, "note"),
         (RunStatus.LIVE, RunStatus.FINISHED, "note"),
+        (RunStatus.LIVE, RunStatus.FAILED, "alert"),
     ],
 )
 def test_a_run_that_begins_ends_or_is_lost_is_an_event(

@@ -154,20 +154,28 @@ def test_a_live_run_of_an_earlier_server_is_lost(tmp_path: Path, run: str) -> No
         wait_for(lambda: _status(server, run) == "lost", 10, "the run is lost")
 
 
-def test_bye_finishes_a_run_for_good(shared_server: ServerProcess, run: str) -> None:
-    """After `bye` the run is finished, also when its connection stays open."""
+@pytest.mark.parametrize(
+    ("more", "status"),
+    [({}, "finished"), ({"failed": False}, "finished"), ({"failed": True}, "failed")],
+)
+def test_bye_ends_a_run_for_good(
+    shared_server: ServerProcess, run: str, more: dict[str, bool], status: str
+) -> None:
+    """After `bye` the run is finished or failed, also when its connection stays open."""
     with FakeProbe(shared_server, hello(run)) as probe:
         asked = shared_server.post(
             f"/api/runs/{run}/commands", {"kind": "freeze", "target": "a.*"}
         ).json()
-        probe.bye(step=99)
+        probe.bye(step=99, **more)
         probe.heartbeat(step=99)
-        wait_for(lambda: _status(shared_server, run) == "finished")
+        wait_for(lambda: _status(shared_server, run) == status)
     row = shared_server.get(f"/api/runs/{run}")
-    assert (row["status"], row["step"]) == ("finished", 99)
+    assert (row["status"], row["step"]) == (status, 99)
     command = shared_server.get(f"/api/runs/{run}/commands/{asked['id']}")
     assert command["state"] == "rejected"
-    assert "finished" in command["reason"]
+    assert status in command["reason"]
+    again = shared_server.post(f"/api/runs/{run}/commands", {"kind": "freeze", "target": "a.*"})
+    assert (again.status_code, "has ended" in again.text) == (409, True)
 
 
 def test_jobs_of_one_name_are_numbered_runs(

@@ -227,7 +227,7 @@ def test_without_a_job_there_is_none(shared_server: ServerProcess, run: str, ask
         probe.bye()
         wait_for(lambda: shared_server.get(path)["status"] == "finished")
         answer = asker.ask().result(WITHIN)
-        assert (answer.status_code, "has finished" in answer.text) == (409, True)
+        assert (answer.status_code, "has ended" in answer.text) == (409, True)
 
 
 def test_an_answer_that_is_none_ends_the_connection(

@@ -262,7 +262,7 @@ def test_a_finished_run_takes_no_command(shared_server: ServerProcess, run: str)
         wait_for(lambda: shared_server.get(f"/api/runs/{run}")["status"] == "finished")
     answer = shared_server.post(f"/api/runs/{run}/commands", FREEZE)
     assert answer.status_code == 409
-    assert "has finished" in answer.json()["detail"]
+    assert "has ended" in answer.json()["detail"]
     assert "start the job again" in answer.json()["detail"]
     assert shared_server.get(f"/api/runs/{run}/commands")["commands"] == []
 

@@ -324,7 +324,7 @@ def test_without_a_job_there_is_no_trial(shared_server: ServerProcess, run: str,
         probe.bye()
         wait_for(lambda: shared_server.get(path)["status"] == "finished")
         finished = ask("True").result(WITHIN)
-    assert (finished.status_code, "has finished" in finished.text) == (409, True)
+    assert (finished.status_code, "has ended" in finished.text) == (409, True)
 
 
 def test_a_silent_job_is_a_504_and_an_answer_of_another_kind_is_none(
