@@ -43,7 +43,7 @@ def test_commands_of_every_program_are_found(program: str) -> None:
 def test_commands_of_gradgate_exist_with_their_options(name: str) -> None:
     """`gradgate COMMAND --option` as written is one that the command line takes.
 
-    What follows a script's name is the script's own.
+    What follows the name of a script, or of a module after ``-m``, is the script's own.
     """
     (point,) = entry_points(group="console_scripts", name="gradgate")
     main = point.load()
@@ -56,7 +56,9 @@ def test_commands_of_gradgate_exist_with_their_options(name: str) -> None:
             for parameter in command.get_params(click.Context(command))
             for option in (*parameter.opts, *parameter.secondary_opts)
         }
-        own = itertools.takewhile(lambda each: not each.endswith(".py"), arguments[1:])
+        own = itertools.takewhile(
+            lambda each: each != "-m" and not each.endswith(".py"), arguments[1:]
+        )
         used = {each.partition("=")[0] for each in own if re.match(r"--?[a-z]", each)}
         assert used <= known, arguments
 
