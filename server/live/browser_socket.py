@@ -15,6 +15,7 @@ from ..store.refusals import UnknownRun
 from .connection import Refused
 from .feed import Feed
 from .hub import Hub
+from .refusal_log import RefusalLog
 from .subscriber import Subscriber
 from .tasks import first_to_end
 
@@ -22,7 +23,12 @@ _log = logging.getLogger("gradgate.server")
 
 
 async def serve_browser(
-    websocket: WebSocket, hub: Hub, store: Store, run: str, denied: str | None
+    websocket: WebSocket,
+    hub: Hub,
+    store: Store,
+    run: str,
+    denied: str | None,
+    refusals: RefusalLog,
 ) -> None:
     """Send a browser what happens in a run until it goes; `denied` is why it may not, if so."""
     await websocket.accept()
@@ -33,6 +39,7 @@ async def serve_browser(
             feed = Feed(websocket, store, run, subscriber)
             await first_to_end(feed.send(), _listen(websocket, subscriber))
     except Refused as refused:
+        refusals.refused(f"a page's, {refused.message}")
         await websocket.close(refused.code, reason=_short(refused.message))
     except UnknownRun as unknown:
         await websocket.close(1008, reason=_short(str(unknown)))

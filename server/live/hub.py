@@ -34,6 +34,7 @@ from .live_runs import LiveRuns
 from .other_servers import OtherServers
 from .requests import Requests
 from .silence import watch_for_silence
+from .store_check import StoreCheck
 from .subscriber import Subscriber
 
 
@@ -75,6 +76,7 @@ class Hub:
             (SampleMerges(), MetricMerges(), self._retention),
             self._writer_busy,
         )
+        self.store_check = StoreCheck(self.writer)
         self.requests = Requests(store, self.writer, self._runs)
         self._others = OtherServers(store, self.writer, self._runs, self.requests)
         self.administration = Administration(store, self.writer, self._runs)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.websockets import WebSocket, WebSocketDisconnect
@@ -18,15 +17,17 @@ from .connection import ProbeConnection, Refused
 from .hub import Hub
 from .ingest import accept, decode_frame, frames_of, parse_hello, pass_on
 from .live_run import LiveRun
+from .refusal_log import RefusalLog
 from .tasks import first_to_end
 
 _HELLO_WITHIN = 10.0
 _PAUSE = 0.05
 _TOO_LARGE = 1009
-_log = logging.getLogger("gradgate.server")
 
 
-async def serve_probe(websocket: WebSocket, hub: Hub, denied: str | None) -> None:
+async def serve_probe(
+    websocket: WebSocket, hub: Hub, denied: str | None, refusals: RefusalLog
+) -> None:
     """Take what a probe sends until it goes; `denied` is why it may not, if so."""
     await websocket.accept()
     connection = ProbeConnection(websocket)
@@ -37,7 +38,7 @@ async def serve_probe(websocket: WebSocket, hub: Hub, denied: str | None) -> Non
             hello = parse_hello(await _first_frame(websocket))
             await _converse(websocket, connection, hub, hello)
     except Refused as refused:
-        _log.warning("A probe was refused: %s", refused.message)
+        refusals.refused(f"a job's, {refused.message}")
         try:
             await connection.refuse(refused)
         except WebSocketDisconnect:

@@ -36,23 +36,28 @@ class Transactions:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self.last_commit: float | None = None
+        # Whoever opens a store writes to it.
+        self.last_commit = time.time()
         self.last_end = 0.0
         """When the latest was committed, by the clock that is never set."""
         self.error: str | None = None
         """Why the store cannot be written now."""
 
-    def run(self, work: Callable[[Connection], T]) -> T:
+    def run(self, work: Callable[[Connection], T], *, commit: bool = True) -> T:
         """Do something in a transaction; raises `Failed`, whatever went wrong.
 
+        Without `commit` the transaction is rolled back in any case.
         Every run depends on the thread that calls this, so a fault that nobody foresaw ends the
         work that it happened in, and not the thread.
         """
         with guarded(_fail), self._store.write() as connection:
             result = work(connection)
-        self.last_end = time.monotonic()
-        self.last_commit = time.time()
-        self.error = None
+            if not commit:
+                connection.rollback()
+        if commit:
+            self.last_end = time.monotonic()
+            self.last_commit = time.time()
+            self.error = None
         return result
 
     def postpone(self, failed: Failed) -> None:

@@ -44,6 +44,8 @@ class Task(Generic[T]):
 
     work: Callable[[Connection], T]
     future: Future[T]
+    commit: bool
+    """Whether what the work writes is kept."""
 
 
 class Stop:

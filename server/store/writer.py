@@ -78,12 +78,13 @@ class Writer:
         """Queue a frame of a run; to be called from one thread only."""
         self._queue.append(Arrival(run, Received(frame, time.time()), size))
 
-    def submit(self, work: Callable[[Connection], T]) -> Future[T]:
+    def submit(self, work: Callable[[Connection], T], *, commit: bool = True) -> Future[T]:
         """Queue a piece of work that wants a transaction, and return its result to come.
 
-        The future raises what the work raised, or `WriterEnded`.
+        Without `commit` what the work writes is rolled back. The future raises what the work
+        raised, or `WriterEnded`.
         """
-        task = Task[T](work, Future())
+        task = Task[T](work, Future(), commit)
         self._queue.put(task)
         return task.future
 
@@ -117,9 +118,14 @@ class Writer:
         return self._transactions.error
 
     @property
-    def last_commit(self) -> float | None:
+    def last_commit(self) -> float:
         """Return when something was last written."""
         return self._transactions.last_commit
+
+    @property
+    def last_end(self) -> float:
+        """Return when that was, by the clock that is never set."""
+        return self._transactions.last_end
 
     def _run(self) -> None:
         try:
@@ -199,7 +205,7 @@ class Writer:
         if not task.future.set_running_or_notify_cancel():
             return
         try:
-            result = self._transactions.run(task.work)
+            result = self._transactions.run(task.work, commit=task.commit)
         except Failed as failed:
             if failed.passing:
                 self._transactions.postpone(failed)

@@ -13,6 +13,7 @@ from starlette_compress import CompressMiddleware, add_compress_type
 from ..live.browser_socket import serve_browser
 from ..live.hub import Hub
 from ..live.probe_socket import serve_probe
+from ..live.refusal_log import RefusalLog
 from ..notify.notifier import Notifiers
 from ..protocol.columns import MEDIA_TYPE
 from ..protocol.version import VERSION
@@ -43,13 +44,14 @@ def create_app(settings: Settings) -> FastAPI:
     store = Store(settings.store or settings.data)
     policy = Policy(settings)
     pages = Pages()
+    refusals = RefusalLog()
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         notifiers = Notifiers(store, targets, settings.notify)
         hub = Hub(store, settings.lost_after, settings.keep, settings.thresholds, notifiers.notify)
         notifiers.start()
-        app.state.parts = Parts(store, KeptCells(CELLS), hub, policy, pages.markup)
+        app.state.parts = Parts(store, KeptCells(CELLS), hub, policy, refusals, pages.markup)
         try:
             async with hub.running():
                 yield
@@ -69,7 +71,7 @@ def create_app(settings: Settings) -> FastAPI:
         add_compress_type(each)
     # No answer holds the token or a cookie, so that its length tells nothing of them.
     app.add_middleware(CompressMiddleware)
-    app.add_middleware(Guard, policy=policy, page_error=pages.error)
+    app.add_middleware(Guard, policy=policy, page_error=pages.error, refusals=refusals)
     return app
 
 
@@ -77,12 +79,13 @@ def _add_sockets(app: FastAPI) -> None:
     @app.websocket("/api/ingest")
     async def ingest(websocket: WebSocket) -> None:
         parts = parts_of(websocket)
-        await serve_probe(websocket, parts.hub, _denied(websocket, parts))
+        await serve_probe(websocket, parts.hub, _denied(websocket, parts), parts.refusals)
 
     @app.websocket("/api/runs/{run}/live")
     async def live(websocket: WebSocket, run: str) -> None:
         parts = parts_of(websocket)
-        await serve_browser(websocket, parts.hub, parts.store, run, _denied(websocket, parts))
+        denied = _denied(websocket, parts)
+        await serve_browser(websocket, parts.hub, parts.store, run, denied, parts.refusals)
 
 
 def _denied(websocket: WebSocket, parts: Parts) -> str | None:

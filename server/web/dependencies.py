@@ -12,6 +12,7 @@ from starlette.requests import HTTPConnection
 
 from ..export.report.page import ReportPage
 from ..live.hub import Hub
+from ..live.refusal_log import RefusalLog
 from ..store.database import Store
 from ..store.heatmaps.kept_cells import KeptCells
 from ..store.runs import run_named
@@ -28,6 +29,7 @@ class Parts:
     cells: KeptCells
     hub: Hub
     policy: Policy
+    refusals: RefusalLog
     report_markup: Callable[[ReportPage], str]
 
 

@@ -15,6 +15,7 @@ from starlette.requests import HTTPConnection
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from ..live.refusal_log import RefusalLog
 from .settings import Settings, is_loopback
 
 CONTENT_SECURITY_POLICY = (
@@ -117,8 +118,12 @@ class Policy:
 class Guard:
     """ASGI middleware that applies a policy and adds the security headers."""
 
-    def __init__(self, app: ASGIApp, policy: Policy, page_error: PageError) -> None:
+    def __init__(
+        self, app: ASGIApp, policy: Policy, page_error: PageError, refusals: RefusalLog
+    ) -> None:
+        """`refusals` is told of each socket that is refused."""
         self._app = app
+        self._refusals = refusals
         self._policy = policy
         self._page_error = page_error
 
@@ -158,6 +163,8 @@ class Guard:
         return answer
 
     def _refusal(self, scope: Scope, status: int, title: str, message: str) -> Response:
+        if scope["type"] == "websocket":
+            self._refusals.refused(message)
         if scope["type"] == "websocket" or scope["path"].startswith(_DATA):
             return JSONResponse({"detail": message}, status)
         return self._page_error(status, title, message)

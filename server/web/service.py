@@ -13,6 +13,7 @@ import uvicorn
 
 from ..protocol import limits
 from .app import create_app
+from .handshakes import WebSockets
 from .security import secured
 from .settings import Settings
 
@@ -49,7 +50,7 @@ class Service:
             log_level="warning",
             access_log=False,
             lifespan="on",
-            ws="websockets-sansio",
+            ws=WebSockets,
             ws_max_size=_FRAME_BYTES_READ,
             ws_per_message_deflate=False,
             server_header=False,

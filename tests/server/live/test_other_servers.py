@@ -216,8 +216,9 @@ def test_a_data_base_that_goes_away_and_comes_back_loses_nothing(tmp_path: Path,
         for seq in range(2, 30):
             probe.sample(seq, [seq, 1])
         for server in (one, two):
-            health = server.page("/healthz")
-            assert health.status_code == 503
+            health = wait_until(
+                partial(server.page, "/healthz"), lambda answer: answer.status_code == 503
+            )
             assert "what jobs send is kept" in health.json()["store"]["error"]
             assert len(health.json()["store"]["error"].splitlines()) == 1
             answer = server.page(path)

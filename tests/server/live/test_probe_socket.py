@@ -23,7 +23,7 @@ from tests.support.probing import (
 )
 from tests.support.serving import ServerProcess
 from tests.support.storing import blocked
-from tests.support.waiting import wait_for
+from tests.support.waiting import wait_for, wait_until
 
 
 def test_welcome_tells_a_new_run_from_a_known_one(shared_server: ServerProcess, run: str) -> None:
@@ -60,14 +60,16 @@ def test_an_ack_comes_only_after_the_commit(server: ServerProcess, run: str) -> 
         probe.until_acked(1)
         with blocked(server.data):
             probe.sample(2, [3, 4])
-            answer = httpx.get(server.url + "/healthz", timeout=30)
-            assert answer.status_code == 503
+            answer = wait_until(
+                lambda: httpx.get(server.url + "/healthz", timeout=30),
+                lambda health: health.status_code == 503,
+            )
             assert answer.json()["status"] == "failing"
             assert "writ" in answer.json()["store"]["error"]
             assert server.get(f"/api/runs/{run}")["samples"] == 1
         probe.until_acked(2)
     assert server.get(f"/api/runs/{run}")["samples"] == 2
-    assert server.get("/healthz")["status"] == "ok"
+    wait_until(lambda: server.page("/healthz").status_code, lambda status: status == 200)
 
 
 def test_a_killed_server_keeps_all_that_it_acknowledged(server: ServerProcess, run: str) -> None:

@@ -178,6 +178,7 @@ def test_health_tells_of_a_writer_that_ended(tmp_path: Path) -> None:
         async with app.router.lifespan_context(app), client:
             before = await client.get("/healthz")
             app.state.parts.hub.writer.submit(lambda _: sys.exit())
+            wait_for(lambda: not app.state.parts.hub.writer.running, WITHIN, "the thread ends")
             return [before, await client.get("/healthz")]
 
     before, after = run_coroutine(healths())
