@@ -57,7 +57,7 @@ def _wait(client: Client, run: RunRow, command: CommandRow, last: CommandState) 
     except ClientError as error:
         raise failure(error, _stands(str(error), following.row)) from error
     except RunEnded as error:
-        raise NotDone(f"The run ended before command {command.id} was {last.value}.") from error
+        raise NotDone(f"The run {error} before command {command.id} was {last.value}.") from error
     if final.state in FAILED:
         raise NotDone(_verdict(final))
 

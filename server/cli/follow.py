@@ -22,7 +22,7 @@ FAILED = frozenset({CommandState.DRIFTED, CommandState.REJECTED, CommandState.SU
 
 
 class RunEnded(Exception):
-    """The run finished before the last state of the command."""
+    """The run was over before the last state of the command; its text says how it ended."""
 
 
 class Following:
@@ -95,7 +95,7 @@ class Following:
         if self.row.state in self._final:
             return
         if run.status.ended:
-            raise RunEnded
+            raise RunEnded(run.status.value)
         if run.status is RunStatus.LOST:
             self._warn("Nothing is heard of the job; the command waits for it.")
             return

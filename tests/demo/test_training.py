@@ -6,10 +6,10 @@ import os
 import re
 import signal
 import socket
-import subprocess
-import sys
 
 import pytest
+
+from tests.support.forked import ForkedPython, run_python
 
 
 def demo(*options: str) -> list[str]:
@@ -17,15 +17,13 @@ def demo(*options: str) -> list[str]:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         server = f"http://127.0.0.1:{unused.getsockname()[1]}"
-    return [sys.executable, "-m", "gradgate.probe.demo", "--server", server, *options]
+    return ["-m", "gradgate.probe.demo", "--server", server, *options]
 
 
 @pytest.fixture(scope="module")
 def trained() -> list[str]:
     """The lines that a job of 300 steps prints with the seed that is the default, 0."""
-    command = demo("--steps", "300")
-    job = subprocess.run(command, capture_output=True, text=True, timeout=150, check=True)
-    return job.stdout.splitlines()
+    return run_python(*demo("--steps", "300"), timeout=150).stdout.splitlines()
 
 
 def test_300_steps_reach_95_percent(trained: list[str]) -> None:
@@ -39,12 +37,7 @@ def test_300_steps_reach_95_percent(trained: list[str]) -> None:
 
 def test_seed_decides_the_outcome(trained: list[str]) -> None:
     """Equal seeds print equal lines, different seeds do not."""
-    same, other = (
-        subprocess.run(
-            demo("--steps", "25", "--seed", seed), capture_output=True, text=True, check=True
-        ).stdout
-        for seed in ("0", "4")
-    )
+    same, other = (run_python(*demo("--steps", "25", "--seed", seed)).stdout for seed in ("0", "4"))
 
     first = trained[0]
     assert same.splitlines() == [first, first[first.index("test accuracy") :]]
@@ -54,22 +47,20 @@ def test_seed_decides_the_outcome(trained: list[str]) -> None:
 @pytest.mark.skipif(os.name != "posix", reason="sends POSIX signals")
 def test_interrupt_ends_the_job_cleanly() -> None:
     """Without a number of steps it trains until interrupted, and then prints its accuracy."""
-    with subprocess.Popen(demo(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as job:
-        assert job.stdout is not None
-        assert job.stderr is not None
-        assert job.stdout.readline().startswith("step 25: loss ")
-        job.send_signal(signal.SIGINT)
-        rest, errors = job.communicate(timeout=60)
+    job = ForkedPython(*demo())
+    assert any(line.startswith("step 25: loss ") for line in job.stdout)
+    job.send_signal(signal.SIGINT)
+    rest = job.communicate(timeout=60)
 
     assert job.returncode == 0
     assert re.fullmatch(r"test accuracy \d+\.\d%", rest.splitlines()[-1])
-    assert "Traceback" not in errors
+    assert "Traceback" not in rest
 
 
 @pytest.mark.parametrize("steps", ["0", "-1", "many"])
 def test_impossible_number_of_steps_is_refused(steps: str) -> None:
     """The message names the option and what was given."""
-    job = subprocess.run(demo("--steps", steps), capture_output=True, text=True, timeout=60)
+    job = run_python(*demo("--steps", steps))
 
     assert job.returncode == 2
     assert "--steps" in job.stderr

@@ -18,6 +18,7 @@ from gradgate.probe.diagnosis.causes import WORDS
 from gradgate.probe.gates.actions import ACTIONS
 from gradgate.probe.gates.sites import SITE_KINDS
 from gradgate.server.protocol.fields import UnaskedCause
+from tests.support.forked import run_python
 from tests.support.serving import ServerProcess
 from tests.support.waiting import wait_until
 
@@ -70,13 +71,7 @@ def test_the_snippets_of_a_document_run(tmp_path: Path, document: str) -> None:
     text = (ROOT / "docs" / document).read_text("utf-8")
     script = tmp_path / "snippets.py"
     script.write_text("\n".join(re.findall(r"```python\n(.*?)```", text, re.DOTALL)))
-    job = subprocess.run(
-        [sys.executable, "-W", "error", script],
-        env={**os.environ, "GRADGATE_STRICT": "1"},
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
+    job = run_python("-W", "error", str(script), env={**os.environ, "GRADGATE_STRICT": "1"})
     assert job.returncode == 0, job.stderr
 
 

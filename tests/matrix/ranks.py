@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import gc
 import pickle
-import time
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
-import pytest
 import torch
-import torch._dynamo  # else the first optimizer imports it, behind the freeze
-from torch import distributed, multiprocessing
+from torch import distributed
+
+from tests.support.forked import ForkedProcess
+from tests.support.waiting import wait_for
 
 from .harness import (
     History,
@@ -24,6 +24,7 @@ from .harness import (
 from .row import FIRST_AT
 from .rows.distributed import ROWS
 
+ROOT = Path(__file__).parents[2]
 WORLDS = (3, 2)
 """The numbers of processes; the processes of the first train on in the second."""
 PATIENCE = 120
@@ -44,13 +45,22 @@ class Outcome:
 def train_in_ranks(folder: Path) -> dict[int, dict[str, list[Outcome]]]:
     """Train every row in as many processes as ``WORLDS`` has; by it and the row's name, the
     outcome of each rank."""
-    ranks = multiprocessing.spawn(_rank, (str(folder),), nprocs=max(WORLDS), join=False)
-    deadline = time.monotonic() + PATIENCE
-    while not ranks.join(timeout=1):
-        if time.monotonic() > deadline:
-            for process in ranks.processes:
-                process.kill()
-            pytest.fail(f"the ranks were not done after {PATIENCE} s")
+    ranks = []
+    for rank in range(max(WORLDS)):
+        call = f"from {__name__} import train; train({rank}, {str(folder)!r})"
+        with (folder / f"log.{rank}").open("w") as log:
+            ranks.append(ForkedProcess(["-c", call], log.fileno(), log.fileno(), cwd=ROOT))
+    try:
+        wait_for(
+            lambda: any(rank.poll() for rank in ranks) or all(rank.poll() == 0 for rank in ranks),
+            PATIENCE,
+            "the ranks are done",
+        )
+    finally:
+        for process in ranks:
+            process.kill()
+    logs = "\n".join((folder / f"log.{rank}").read_text() for rank in range(len(ranks)))
+    assert [process.wait() for process in ranks] == [0] * len(ranks), logs
     return {
         world: {
             row.name: [
@@ -63,7 +73,8 @@ def train_in_ranks(folder: Path) -> dict[int, dict[str, list[Outcome]]]:
     }
 
 
-def _rank(rank: int, folder: str) -> None:
+def train(rank: int, folder: str) -> None:
+    """Be one of the ranks."""
     torch.set_num_threads(1)
     gc.freeze()  # as in tests/conftest.py: commands search the heap
     for world in WORLDS:

@@ -7,14 +7,15 @@ from playwright.sync_api import FloatRect, Locator, expect
 from tests.page.conftest import OpenRun, Play
 from tests.page.previews import answer, until_asked
 from tests.support.probing import ABSENT, PRESENT, alert, explanation
+from tests.support.waiting import wait_for
 
 NAMES = ("a.weight", "a.bias", "b.weight")
 LONG = "A sentence of some length about what is going to happen to all of these. " * 4
 
 
 def boxes(*places: Locator) -> list[FloatRect | None]:
-    """The bounding boxes of what is on the page."""
-    return [place.bounding_box() for place in places]
+    """The bounding boxes of what is on the page; what is drawn anew meanwhile is asked again."""
+    return [wait_for(place.bounding_box) for place in places]
 
 
 def test_late_chips_and_alerts_move_no_row(play: Play, open_run: OpenRun, run: str) -> None:

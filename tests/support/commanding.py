@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from collections.abc import Sequence
 from concurrent.futures import Future
 from threading import Thread
@@ -13,6 +11,8 @@ from click.testing import CliRunner, Result
 
 from gradgate.server.cli import follow as following
 from gradgate.server.cli.main import main
+
+from .forked import SERVER, ForkedPython
 
 _VARIABLES = ("GRADGATE_SERVER", "GRADGATE_TOKEN")
 
@@ -52,9 +52,7 @@ class Terminal:
         return result
 
 
-def spawn_gradgate(
-    arguments: Sequence[str], patience: float = following.PATIENCE
-) -> subprocess.Popen[str]:
+def spawn_gradgate(arguments: Sequence[str], patience: float = following.PATIENCE) -> ForkedPython:
     """Start a `gradgate` command in a process of its own, with deprecations as errors.
 
     `patience` is how long it waits for a server that went, in seconds.
@@ -64,19 +62,12 @@ def spawn_gradgate(
         f"follow.PATIENCE = {patience}\n"
         "main.main(prog_name='gradgate')"
     )
-    return subprocess.Popen(
-        [
-            sys.executable,
-            "-u",
-            "-W",
-            "error::DeprecationWarning",
-            "-c",
-            code,
-            *arguments,
-        ],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        encoding="utf-8",
+    return ForkedPython(
+        "-W",
+        "error::DeprecationWarning",
+        "-c",
+        code,
+        *arguments,
+        imported=SERVER,
         env={name: value for name, value in os.environ.items() if name not in _VARIABLES},
     )

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
+from .forked import ForkedPython
 from .waiting import wait_for
 
 JOB = Path(__file__).with_name("ddp_job.py")
@@ -22,12 +22,12 @@ class RankedJob:
         self.size = size
         folder.mkdir(parents=True)
         self._processes = [
-            subprocess.Popen(
-                [sys.executable, str(JOB), str(folder), str(rank), str(size), *options],
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                text=True,
-                encoding="utf-8",
+            ForkedPython(
+                str(JOB),
+                str(folder),
+                str(rank),
+                str(size),
+                *options,
                 env={**os.environ, "GRADGATE_SERVER": server, "GRADGATE_STRICT": "1"},
             )
             for rank in range(size)
@@ -68,13 +68,13 @@ class RankedJob:
         (self.folder / "stop").touch()
         return [self._finish(process) for process in self._processes]
 
-    def _finish(self, process: subprocess.Popen[str]) -> int:
+    def _finish(self, process: ForkedPython) -> int:
         try:
-            self.output += process.communicate(timeout=60)[0] or ""
+            self.output += process.communicate(timeout=60)
         except subprocess.TimeoutExpired:
             process.kill()
-            self.output += process.communicate()[0] or ""
-        return process.returncode
+            self.output += process.communicate()
+        return process.wait()
 
     def __enter__(self) -> RankedJob:
         """Nothing more to start."""
@@ -83,6 +83,6 @@ class RankedJob:
     def __exit__(self, *_: object) -> None:
         """End what still runs."""
         for process in self._processes:
-            if process.poll() is None:
-                process.kill()
-            process.communicate()
+            process.kill()
+            process.stdout.close()
+            process.wait()

@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import re
 import signal
-import subprocess
-import sys
 import threading
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import httpx
 
-from .forked_server import ForkedServer
+from .forked import SERVER, ForkedPython
 from .storing import data_base
 from .waiting import wait_for
 
 _URL = re.compile(r"Gradgate dashboard: (http://\S+)")
 _STOPS_WITHIN = 20
+COMMAND = (
+    "-W",
+    "error::DeprecationWarning",
+    "-c",
+    "from gradgate.server.cli.main import main; main(prog_name='gradgate')",
+)
+"""What `gradgate` runs, with deprecation warnings as errors."""
 
 
 class ServerProcess:
@@ -28,7 +32,7 @@ class ServerProcess:
         self.data = data
         self.port = port
         self._options = options
-        self._process: ForkedServer | None = None
+        self._process: ForkedPython | None = None
         self._client: httpx.Client | None = None
         self._output: list[str] = []
         self.printed_url = ""
@@ -52,8 +56,14 @@ class ServerProcess:
         """Start, and wait until the server accepts connections."""
         assert self._process is None, "the server runs already"
         self._output = []
-        self._process = process = ForkedServer(
-            "--port", str(self.port), *self._kept_in(), *self._options
+        self._process = process = ForkedPython(
+            *COMMAND,
+            "serve",
+            "--port",
+            str(self.port),
+            *self._kept_in(),
+            *self._options,
+            imported=SERVER,
         )
         thread = threading.Thread(target=self._read, args=(process,), daemon=True)
         thread.start()
@@ -132,7 +142,7 @@ class ServerProcess:
         assert self._client is not None, "the server does not run"
         return self._client.request(method, self.url + path, **options)
 
-    def _running(self) -> ForkedServer:
+    def _running(self) -> ForkedPython:
         assert self._process is not None, "the server does not run"
         return self._process
 
@@ -142,24 +152,13 @@ class ServerProcess:
             self._client.close()
             self._client = None
 
-    def _read(self, process: ForkedServer) -> None:
+    def _read(self, process: ForkedPython) -> None:
         output = self._output
         with process.stdout:
             for line in process.stdout:
                 output.append(line)
 
 
-def spawn_serve(*arguments: str) -> subprocess.Popen[str]:
-    """Start `gradgate serve` with deprecation warnings as errors, stderr along with stdout."""
-    command: Sequence[str] = (
-        sys.executable,
-        "-W",
-        "error::DeprecationWarning",
-        "-c",
-        "from gradgate.server.cli.main import main; main(prog_name='gradgate')",
-        "serve",
-        *arguments,
-    )
-    return subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, encoding="utf-8"
-    )
+def spawn_serve(*arguments: str) -> ForkedPython:
+    """Start `gradgate serve`."""
+    return ForkedPython(*COMMAND, "serve", *arguments, imported=SERVER)

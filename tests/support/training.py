@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
+from .forked import ForkedPython
 from .serving import ServerProcess
 from .waiting import wait_for
 
@@ -21,12 +20,12 @@ class TrainingJob:
     def __init__(self, folder: Path, server: str, *options: str) -> None:
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
-        self._process = subprocess.Popen(
-            [sys.executable, "-W", "error::DeprecationWarning", str(JOB), str(folder), *options],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            encoding="utf-8",
+        self._process = ForkedPython(
+            "-W",
+            "error::DeprecationWarning",
+            str(JOB),
+            str(folder),
+            *options,
             env={**os.environ, "GRADGATE_SERVER": server, "GRADGATE_STRICT": "1"},
         )
         self.output = ""
@@ -101,13 +100,13 @@ class TrainingJob:
     def stop(self) -> int:
         """Ask the job to end, wait, and return its exit code."""
         (self.folder / "stop").touch()
-        self.output += self._process.communicate(timeout=60)[0] or ""
-        return self._process.returncode
+        self.output += self._process.communicate(timeout=60)
+        return self._process.wait()
 
     def kill(self) -> None:
         """End the job with SIGKILL."""
         self._process.kill()
-        self.output += self._process.communicate(timeout=60)[0] or ""
+        self.output += self._process.communicate(timeout=60)
 
     def __enter__(self) -> TrainingJob:
         """Nothing more to start."""
@@ -115,6 +114,6 @@ class TrainingJob:
 
     def __exit__(self, *_: object) -> None:
         """End the job if it still runs, and print what it said, for a test that fails."""
-        if self._process.stdout is not None and not self._process.stdout.closed:
+        if not self._process.stdout.closed:
             self.kill()
         print(self.output)

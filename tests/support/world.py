@@ -16,6 +16,8 @@ from typing import Any
 import torch
 import torch.distributed as dist
 
+from .forked import ForkedProcess
+
 Scenario = Callable[[int, int], object]
 ROOT = Path(__file__).parents[2]
 
@@ -28,11 +30,10 @@ def run_world(
     environment = os.environ | {"OMP_NUM_THREADS": "1", "GRADGATE_STRICT": "1"}
     ranks = []
     for rank in range(size):
-        command = [sys.executable, "-m", script.__name__, str(rank), str(size), str(folder)]
-        command += scenarios
+        command = ["-m", script.__name__, str(rank), str(size), str(folder), *scenarios]
         with (folder / f"log.{rank}").open("w") as log:
             ranks.append(
-                subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
+                ForkedProcess(command, log.fileno(), log.fileno(), env=environment, cwd=ROOT)
             )
     deadline = time.monotonic() + timeout
     codes: list[int] = []

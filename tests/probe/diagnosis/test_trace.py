@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import gc
-import subprocess
-import sys
 import weakref
 
 import pytest
@@ -18,6 +16,7 @@ from gradgate.probe.diagnosis.diagnosis import Diagnosis
 from gradgate.probe.diagnosis.explanation import Explanation
 from gradgate.probe.diagnosis.trace import Trace
 from gradgate.probe.diagnosis.unregistered import Unregistered
+from tests.support.forked import run_python
 
 
 class Listed(nn.Module):
@@ -240,7 +239,5 @@ def test_a_graph_that_is_dropped_in_the_step_lets_go_of_its_activations() -> Non
 
 def test_a_graph_of_any_depth_is_freed() -> None:
     """torch takes the whole stack to free 50,000 nodes in a row that Python has looked at."""
-    done = subprocess.run(
-        [sys.executable, "-c", DEEP], capture_output=True, text=True, timeout=120, check=False
-    )
+    done = run_python("-c", DEEP)
     assert (done.returncode, done.stdout.strip()) == (0, "unknown"), done.stderr

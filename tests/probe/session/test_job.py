@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import gc
-import subprocess
-import sys
 import threading
 import weakref
 from typing import Any
@@ -20,6 +18,7 @@ from gradgate.probe.link.uplink import Uplink
 from gradgate.probe.session.job import close_at_exit
 from gradgate.probe.session.run import job_of
 from gradgate.probe.torch_compat import function_modes
+from tests.support.forked import run_python
 from tests.support.steered import chain, hook_counts, one_step, plain, steps
 
 
@@ -151,7 +150,7 @@ if {ending!r} == "os.fork":
 if "exit" in {ending!r}:
     sys.exit(3)
 """
-    job = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60)
+    job = run_python("-c", script, timeout=60)
     expected = {"return": 0, "raise": 1, "sys.exit(3)": 3, "os.fork": 0}[ending]
     assert job.returncode == expected, job.stderr
     assert job.stderr.count("Traceback") == (ending == "raise")

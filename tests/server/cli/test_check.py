@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.commanding import Terminal
+from tests.support.forked import SERVER, run_python
 
 SCRIPT = """
 import argparse, os, sys
@@ -99,14 +99,7 @@ threading.Thread(target=train).start()
 def check(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
     """Run the command line as a shell does."""
     call = "from gradgate.server.cli.main import main; main()"
-    return subprocess.run(
-        [sys.executable, "-c", call, "check", *arguments],
-        cwd=folder,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
+    return run_python("-c", call, "check", *arguments, imported=SERVER, cwd=folder)
 
 
 def test_a_script_is_checked_and_told_in_every_form(tmp_path: Path) -> None:

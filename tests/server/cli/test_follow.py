@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import subprocess
 from collections.abc import Iterator
 from itertools import count, repeat
 from types import SimpleNamespace
@@ -19,6 +18,7 @@ from gradgate.server.protocol.commands.row import CommandRow
 from gradgate.server.protocol.commands.state import CommandState
 from gradgate.server.protocol.runs import RunStatus
 from tests.support.commanding import Terminal, spawn_gradgate
+from tests.support.forked import ForkedPython
 from tests.support.probing import FakeProbe, hello
 from tests.support.serving import ServerProcess
 from tests.support.waiting import wait_for
@@ -139,26 +139,28 @@ def test_a_run_that_ended_or_is_lost() -> None:
 
 
 @pytest.mark.parametrize(
-    ("reports", "error"),
+    ("reports", "failed", "error"),
     [
-        ((), "Command 1 was rejected: The run finished before the command was applied."),
-        (("applied",), "The run finished before command 1 was verified."),
+        ((), False, "Command 1 was rejected: The run finished before the command was applied."),
+        (("applied",), False, "The run finished before command 1 was verified."),
+        (("applied",), True, "The run failed before command 1 was verified."),
     ],
 )
-def test_a_run_that_finishes_ends_the_wait(
+def test_a_run_that_is_over_ends_the_wait(
     shared_server: ServerProcess,
     run: str,
     terminal: Terminal,
     reports: tuple[str, ...],
+    failed: bool,
     error: str,
 ) -> None:
-    """Nobody waits for a job that is over."""
+    """Nobody waits for a job that is over, and it is said how it ended."""
     with FakeProbe(shared_server, hello(run)) as probe:
         ended = terminal.start("freeze", run, "a", "--server", shared_server.url)
         probe.until_command(1)
         for seq, state in enumerate(reports, 1):
             probe.report(seq, 1, state)
-        probe.bye()
+        probe.bye(failed=failed)
         result = ended.result(WITHIN)
     assert (result.exit_code, result.stderr) == (1, f"Error: {error}\n")
 
@@ -194,7 +196,7 @@ def test_a_restarted_server_is_waited_for(server: ServerProcess, run: str) -> No
     with FakeProbe(server, hello(run)) as probe:
         probe.until_command(1)
         probe.report(1, 1, "verified", parameters=[0])
-        rest, _ = process.communicate(timeout=WITHIN)
+        rest = process.communicate(timeout=WITHIN)
     assert (process.returncode, rest) == (0, "verified\n")
     assert [row["id"] for row in server.get(f"/api/runs/{run}/commands")["commands"]] == [1]
 
@@ -206,7 +208,7 @@ def test_a_server_that_stays_away_ends_the_wait(server: ServerProcess, run: str)
         process = spawn_gradgate(arguments, patience=0.5)
         until_line(process, "requested")
         server.kill()
-        rest, _ = process.communicate(timeout=WITHIN)
+        rest = process.communicate(timeout=WITHIN)
     assert process.returncode == 3
     assert "Error: No server answers at" in rest
     assert "Command 1 stands, in state requested when last heard of" in rest
@@ -218,7 +220,7 @@ def test_ctrl_c_leaves_the_command_standing(shared_server: ServerProcess, run: s
         process = spawn_gradgate(["freeze", run, "a", "--server", shared_server.url])
         until_line(process, "requested")
         process.send_signal(signal.SIGINT)
-        rest, _ = process.communicate(timeout=WITHIN)
+        rest = process.communicate(timeout=WITHIN)
         assert process.returncode == 130
         assert "Error: Not waited for any longer. Command 1 stands" in rest
         assert "Traceback" not in rest
@@ -226,9 +228,8 @@ def test_ctrl_c_leaves_the_command_standing(shared_server: ServerProcess, run: s
     assert shared_server.get(f"/api/runs/{run}/commands/1")["state"] == "requested"
 
 
-def until_line(process: subprocess.Popen[str], start: str) -> None:
+def until_line(process: ForkedPython, start: str) -> None:
     """Read what a command prints, up to a line that starts in a way."""
-    assert process.stdout is not None
     for line in process.stdout:
         if line.startswith(start):
             return

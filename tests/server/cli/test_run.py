@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from tests.support.forked import SERVER, run_python
 from tests.support.serving import ServerProcess
 from tests.support.waiting import wait_for
 
@@ -39,14 +39,7 @@ sys.exit(7)
 def gradgate(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
     """Run the command line as a shell does."""
     call = "from gradgate.server.cli.main import main; main()"
-    return subprocess.run(
-        [sys.executable, "-c", call, *arguments],
-        cwd=folder,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
+    return run_python("-c", call, *arguments, imported=SERVER, cwd=folder)
 
 
 def test_a_script_without_a_line_is_on_the_dashboard(server: ServerProcess, tmp_path: Path) -> None:

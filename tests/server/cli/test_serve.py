@@ -150,7 +150,7 @@ def exported(server: ServerProcess, run: str) -> list[int]:
 def refusal(*options: str) -> str:
     """What a server that cannot start says: an exit code of 1 or 2, and no traceback."""
     process = spawn_serve(*options)
-    output, _ = process.communicate(timeout=30)
+    output = process.communicate(timeout=30)
     assert process.returncode in (1, 2), output
     assert "Traceback" not in output
     assert "Gradgate dashboard" not in output
