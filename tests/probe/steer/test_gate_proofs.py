@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -39,9 +40,16 @@ class Watched:
         ]
 
 
-def test_a_gate_is_verified_by_the_gradient_that_it_decided() -> None:
+@pytest.fixture
+def job() -> Iterator[Watched]:
+    """A job that ends with the test: until then there are gates, for all hooks that are made."""
+    watched = Watched()
+    with watched.run:
+        yield watched
+
+
+def test_a_gate_is_verified_by_the_gradient_that_it_decided(job: Watched) -> None:
     """After the step that follows, closed or open; before any gradient has come it is not."""
-    job = Watched()
     job.job.queue.submit(gate("param:stem.bias", 1))
     job.job.queue.submit(gate("param:head.bias", 2, when="step < 0"))
     job.job.queue.submit(gate("site:nowhere", 3))
@@ -55,9 +63,8 @@ def test_a_gate_is_verified_by_the_gradient_that_it_decided() -> None:
     assert len(job.told(1)) == 3
 
 
-def test_a_gate_that_is_paused_or_gone_needs_no_gradient() -> None:
+def test_a_gate_that_is_paused_or_gone_needs_no_gradient(job: Watched) -> None:
     """It lets everything pass, or is not there."""
-    job = Watched()
     job.job.queue.submit(gate("site:nowhere", 1, paused=True))
     job.step(1)
     job.job.queue.submit(UngateCommand("gate 1", 1, by="rest", id=2))
@@ -67,9 +74,8 @@ def test_a_gate_that_is_paused_or_gone_needs_no_gradient() -> None:
     assert job.told(2)[2:] == [("verified", 2, "no gate is there any more")]
 
 
-def test_a_gate_that_is_changed_before_its_proof_is_superseded() -> None:
+def test_a_gate_that_is_changed_before_its_proof_is_superseded(job: Watched) -> None:
     """The change is proved in its place."""
-    job = Watched()
     job.job.queue.submit(gate("param:stem.bias", 1))
     job.step(1)
     number = job.run.gates()[0].id
@@ -107,3 +113,4 @@ def test_a_proof_that_fails_is_told_once_and_tried_again(monkeypatch: pytest.Mon
     assert str(failed[2]).startswith("could not be checked after step 2: gradgate failed inside")
     job.step(4)
     assert job.told(1)[-1] == ("verified", 1, "closed in step 4")
+    job.run.detach()
