@@ -129,6 +129,8 @@ class Check:
     progress: Path | None = None
     """A file that is touched with each step."""
     stops: int = 0
+    patience: threading.Timer | None = None
+    """Gives up where the main thread does not end though another was stopped."""
     folders: list[str] = field(default_factory=lambda: [os.getcwd()])
     """The working directories that there were: places are told relative to them."""
 
@@ -186,6 +188,11 @@ class Check:
         """Take in that the script is stopped for making no step; ``for_good``: it ought to have."""
         self.timed_out = for_good
         self.folders.append(os.getcwd())
+
+    def wait_no_longer(self) -> None:
+        """Give nothing up any more: the script has ended."""
+        if self.patience is not None:
+            self.patience.cancel()
 
     def end(self, run: Run, *, failed: bool) -> None:
         """Keep the run as it is: what was found is asked of it later."""
@@ -292,9 +299,9 @@ class Check:
             self.give_up()
         if self.give_up is not None and threading.current_thread() is not threading.main_thread():
             # The main thread may wait for what this one would have brought.
-            waiting = threading.Timer(PATIENCE, self.give_up)
-            waiting.daemon = True
-            waiting.start()
+            self.patience = threading.Timer(PATIENCE, self.give_up)
+            self.patience.daemon = True
+            self.patience.start()
             raise SystemExit  # which ends a thread without a word
         raise Enough
 

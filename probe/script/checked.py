@@ -47,6 +47,7 @@ class Checking:
         self._script = script
         self._options = options
         self._started = time.time()
+        self._before = frozenset(threading.enumerate())
         self._check = Check(
             options.steps,
             Expected(options.expect),
@@ -67,15 +68,15 @@ class Checking:
             try:
                 body()
             finally:
-                if not threads_left():
+                if not threads_left(self._before):
                     limit.end()  # here, where what it raises is taken in
         if ending.outcome == "exited" and ending.error is not None:
             print(ending.code, file=sys.stderr)  # as Python does
-        if ending.outcome == "ended" and threads_left() and not self._options.process:
+        if ending.outcome == "ended" and threads_left(self._before) and not self._options.process:
             atexit.register(self._conclude, ending)  # which Python calls when they have ended
             return ending
         self._conclude(ending)
-        if ending.outcome == "stopped" and threads_left():
+        if ending.outcome == "stopped" and threads_left(self._before):
             _exit()
         return ending
 
@@ -97,6 +98,7 @@ class Checking:
         with self._concluding:
             if not self._concluded:
                 self._write(ending)
+                self._check.wait_no_longer()
             self._concluded = True
 
     def _write(self, ending: Ending) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Collection
 from types import TracebackType
 from typing import Literal
 
@@ -12,10 +13,13 @@ Outcome = Literal["stopped", "ended", "exited", "raised"]
 """It was stopped, came to its end, called ``sys.exit()`` with another code than 0, or raised."""
 
 
-def threads_left() -> bool:
-    """Return whether threads go on that Python waits for before it ends."""
-    left = (each for each in threading.enumerate() if each is not threading.main_thread())
-    return any(not each.daemon for each in left)
+def threads_left(beside: Collection[threading.Thread] = ()) -> bool:
+    """Return whether threads go on that Python waits for before it ends.
+
+    ``beside``: threads that were there before the program, and are none of its own.
+    """
+    others = {threading.main_thread(), *beside}
+    return any(not each.daemon for each in threading.enumerate() if each not in others)
 
 
 class Ending:

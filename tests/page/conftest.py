@@ -8,7 +8,14 @@ from contextlib import ExitStack
 from typing import Literal
 
 import pytest
-from playwright.sync_api import BrowserContext, ConsoleMessage, Error, Page, ViewportSize
+from playwright.sync_api import (
+    BrowserContext,
+    ConsoleMessage,
+    Error,
+    Page,
+    ViewportSize,
+    expect,
+)
 
 from tests.page.run_page import RunPage
 from tests.support.browsing import Chromium
@@ -28,6 +35,8 @@ def profile(
     chromium: Chromium, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[BrowserContext]:
     """A browser that keeps what it has compiled, which is most of the work of opening a page."""
+    # A page that is opened beside two others waits longer for a core than the five seconds of old.
+    expect.set_options(timeout=15_000)
     context = chromium.launch_with_profile(tmp_path_factory.mktemp("profile"))
     yield context
     context.close()

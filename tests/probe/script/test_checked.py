@@ -18,8 +18,10 @@ from torch.optim import SGD
 from gradgate.probe.script import check as check_module
 from gradgate.probe.script import checked as checked_module
 from gradgate.probe.script.checked import CheckOptions, check_program
+from gradgate.probe.script.limit import PATIENCE
 from gradgate.probe.script.program import NoProgramError, Program
 from gradgate.probe.script.watch import Watch
+from tests.support.waiting import wait_for
 
 Report: TypeAlias = dict[str, Any]
 Checks: TypeAlias = Callable[..., Report]
@@ -498,3 +500,41 @@ def test_who_waits_for_what_a_stopped_process_would_have_brought_is_stopped(
     )
     ended = (report["outcome"], report["steps"], report["timed_out"])
     assert ended == ("stopped", 0, False)
+
+
+def test_threads_that_were_there_before_are_none_of_the_scripts(checks: Checks) -> None:
+    """A check that is stopped beside them ends as any other, and not the process with it."""
+    over = threading.Event()
+    other = threading.Thread(target=over.wait)
+    other.start()
+    try:
+        report = checks("for _ in itertools.count(): step()")
+    finally:
+        over.set()
+        other.join()
+    assert (report["outcome"], report["steps"]) == ("stopped", 6)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_script_that_has_ended_is_waited_for_no_longer(checks: Checks) -> None:
+    """One that trains in a thread which its main thread joins: no timer is left that would end
+    the process."""
+    report = checks(
+        """
+        import threading
+
+        def train():
+            for _ in itertools.count():
+                step()
+
+        thread = threading.Thread(target=train)
+        thread.start()
+        thread.join()
+        """
+    )
+    assert report["steps"] == 6
+    wait_for(
+        lambda: not any(isinstance(each, threading.Timer) for each in threading.enumerate()),
+        PATIENCE / 2,
+        "the timer is cancelled",
+    )
