@@ -202,5 +202,10 @@ class Hub:
             return self._retention.unmerged_runs(connection)
 
     def _stored_live(self) -> list[str]:
-        with self._store.read() as connection:
-            return live_runs(connection)
+        found: list[str] = []
+        with (
+            guarded(logged("The runs that were live cannot be read")),
+            self._store.read() as connection,
+        ):
+            found = live_runs(connection)
+        return found

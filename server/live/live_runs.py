@@ -13,6 +13,10 @@ from .connection import Refused
 from .live_run import LiveRun
 from .topics import COMMANDS, EVENTS
 
+_DAMAGED = (
+    "The server's store is damaged where this run is written, and `GET /healthz` says what to do: "
+    "nothing that the run sent since is acknowledged, so that it is sent again."
+)
 _DROPPED = (
     "The server cannot store what this run sent, and its log says why: nothing more of the run is "
     "stored. Look there, and attach the probe anew."
@@ -64,9 +68,9 @@ class LiveRuns:
         """Do `commit` in the event loop; to be called from the thread that writes."""
         self._loop.call_soon_threadsafe(self.commit, changes)
 
-    def drop_from_writer(self, run: str) -> None:
+    def drop_from_writer(self, run: str, damaged: bool) -> None:
         """End the connection of a run of which nothing is stored; called like that too."""
-        self._loop.call_soon_threadsafe(self._drop, run)
+        self._loop.call_soon_threadsafe(self._drop, run, damaged)
 
     def command_from_writer(self, run: str, command: AnyCommand) -> None:
         """Pass a new command to the probe and the browsers; called like that too."""
@@ -94,10 +98,10 @@ class LiveRuns:
         if live is not None and events:
             live.publish(EVENTS, frozenset(events))
 
-    def _drop(self, run: str) -> None:
+    def _drop(self, run: str, damaged: bool) -> None:
         live = self._runs.get(run)
         if live is not None and live.connection is not None:
-            live.connection.end(Refused(_DROPPED))
+            live.connection.end(Refused(_DAMAGED, retry=True) if damaged else Refused(_DROPPED))
 
     def _command(self, run: str, command: AnyCommand) -> None:
         live = self._runs.get(run)

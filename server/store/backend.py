@@ -23,6 +23,13 @@ class Backend(Protocol):
     reading: Engine
     """For reading alone: every query of a transaction sees the same state of the store."""
 
+    @property
+    def damage(self) -> str | None:
+        """Return what is damaged and what to do; None as long as no damage is known."""
+
+    def remedy(self, error: BaseException | None) -> str:
+        """Return what mends a data base that cannot be used, as the middle of a sentence."""
+
     def keep_others_out(self, connection: Connection) -> None:
         """Keep other servers from changing the tables until the transaction ends."""
 

@@ -41,12 +41,17 @@ class Store:
             self.close()
             reason = " ".join(str(error.orig).split())
             raise StoreError(
-                f"The data base {self._backend.name} cannot be used ({reason}): repair or remove "
-                f"it, or {self._backend.another}."
+                f"The data base {self._backend.name} cannot be used ({reason}): "
+                f"{self._backend.remedy(error.orig)}, or {self._backend.another}."
             ) from error
         except StoreError:
             self.close()
             raise
+
+    @property
+    def damage(self) -> str | None:
+        """Return what is damaged and what to do; None as long as no damage is known."""
+        return self._backend.damage
 
     def read(self) -> AbstractContextManager[Connection]:
         """Return a connection for reading, which sees the store as it is at its first query."""

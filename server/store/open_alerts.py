@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, func, select
+from sqlalchemy.exc import DatabaseError
 
+from .integrity import is_damage
 from .tables import OPEN_ALERT, events
 
 
@@ -19,7 +21,7 @@ class OpenAlerts:
 
 
 def open_alerts(connection: Connection, run: str | None = None) -> Mapping[str, OpenAlerts]:
-    """Return those of the runs that have any, or of one run."""
+    """Return those of the runs that have any, or of one run; none where damage hides them."""
     query = (
         select(events.c.run, func.count(), func.max(events.c.last_step))
         .where(OPEN_ALERT)
@@ -27,4 +29,10 @@ def open_alerts(connection: Connection, run: str | None = None) -> Mapping[str, 
     )
     if run is not None:
         query = query.where(events.c.run == run)
-    return {found: OpenAlerts(count, last) for found, count, last in connection.execute(query)}
+    try:
+        found = connection.execute(query).all()
+    except DatabaseError as error:
+        if not is_damage(error.orig):
+            raise
+        return {}
+    return {name: OpenAlerts(count, last) for name, count, last in found}

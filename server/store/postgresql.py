@@ -56,6 +56,8 @@ class PostgresqlDatabase:
     kind = "postgresql"
     shared = True
     another = "choose another data base with --store"
+    # Its pages are looked after by PostgreSQL itself.
+    damage = None
 
     def __init__(self, url: URL) -> None:
         """Be ready to connect; raises `StoreError` when the driver is missing."""
@@ -67,6 +69,10 @@ class PostgresqlDatabase:
         )
         self._listening = self.engine.execution_options(isolation_level="AUTOCOMMIT")
         event.listen(self.engine, "connect", _configure)
+
+    def remedy(self, error: BaseException | None) -> str:
+        """Return what mends a data base that cannot be used, as the middle of a sentence."""
+        return "repair or remove it"
 
     def keep_others_out(self, connection: Connection) -> None:
         """Keep other servers from changing the tables until the transaction ends.

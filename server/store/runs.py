@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, func, insert, select, update
+from sqlalchemy.exc import DatabaseError
 
 from ..protocol.probe_messages import Hello
 from ..protocol.run_names import runs_of_name
 from ..protocol.runs import RunEdit, RunRow, RunStatus, Tag
-from .guard import readable
+from .guard import guarded, logged, readable
+from .integrity import is_damage
 from .open_alerts import OpenAlerts, open_alerts
 from .parameter_table import Known, check_indexes, known_rows, save_table, table_summary
 from .refusals import AmbiguousRun, BeingDeleted, UnknownRun
@@ -168,16 +170,17 @@ def run_rows(
 
     With a name, or a group, those of it only.
     """
-    query = select(runs).order_by(runs.c.created.desc(), runs.c.name.desc(), runs.c.number.desc())
+    query = select(runs)
     if not archived:
         query = query.where(runs.c.archived.is_(False))
     if name is not None:
         query = query.where(runs.c.name == name)
     if group is not None:
         query = query.where(runs.c.group == group)
+    records = _records(connection, query)
     told = open_alerts(connection)
     rows = readable(
-        connection.execute(query),
+        sorted(records, key=lambda row: (row.created, row.name, row.number), reverse=True),
         lambda row: _run_row(row, told.get(row.id, OpenAlerts())),
         lambda row: f"run {row.id}",
     )
@@ -226,6 +229,24 @@ def _is(run: str) -> ColumnElement[bool]:
     if "\0" in run:
         raise UnknownRun(run)
     return runs.c.id == run
+
+
+def _records(connection: Connection, query: Select[Any]) -> Sequence[Row[Any]]:
+    """Return the rows of a query of runs; of a damaged file, those that can be read.
+
+    A query ends where it comes upon damage, so that each run is read alone then, by the index of
+    their ids.
+    """
+    try:
+        return connection.execute(query).all()
+    except DatabaseError as error:
+        if not is_damage(error.orig):
+            raise
+    found: list[Row[Any]] = []
+    for run in connection.scalars(select(runs.c.id)).all():
+        with guarded(logged("What is stored of run %s cannot be read", run)):
+            found += connection.execute(query.where(runs.c.id == run)).all()
+    return found
 
 
 def _run_row(row: Row[Any], alerts: OpenAlerts) -> RunRow:

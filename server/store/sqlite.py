@@ -12,6 +12,7 @@ from sqlalchemy import URL, Connection, create_engine, event
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from .errors import StoreError, StoreInUseError
+from .integrity import Integrity, is_damage, is_foreign
 
 FILE_NAME = "gradgate.db"
 
@@ -28,6 +29,13 @@ class SqliteFile:
         self._lock = _locked(folder)
         path = folder / FILE_NAME
         self.name = str(path)
+        self._integrity = Integrity(path)
+        if path.exists():
+            try:
+                self._look_at(path)
+            except StoreError:
+                self._lock.release()
+                raise
         self.engine = create_engine(
             URL.create("sqlite", database=str(path)), pool_size=8, max_overflow=40
         )
@@ -35,6 +43,22 @@ class SqliteFile:
         self.reading = self.engine
         event.listen(self.engine, "connect", _configure)
         event.listen(self.engine, "begin", _begin)
+        event.listen(self.engine, "handle_error", self._integrity.note)
+
+    @property
+    def damage(self) -> str | None:
+        """Return what is damaged and what to do; None as long as no damage is known."""
+        return self._integrity.damage
+
+    def remedy(self, error: BaseException | None) -> str:
+        """Return what mends a data base that cannot be used, as the middle of a sentence."""
+        if not is_damage(error):
+            return "repair or remove it"
+        folder = Path(self.name).parent
+        return (
+            "put a backup in its place, save what can be read by "
+            f"`gradgate doctor --data {folder} --salvage FOLDER`, remove it"
+        )
 
     def keep_others_out(self, connection: Connection) -> None:
         """Do nothing: no other server has the folder."""
@@ -50,6 +74,23 @@ class SqliteFile:
         """Close every connection and let another server have the folder."""
         self.engine.dispose()
         self._lock.release()
+
+    def _look_at(self, path: Path) -> None:
+        """Look for damage in a file that is there; raises `StoreError` for no store.
+
+        SQLite takes an empty file for a new data base, though one that was used never is empty.
+        """
+        if path.stat().st_size == 0:
+            raise StoreError(
+                f"The data base {path} is empty (0 bytes), as no data base of Gradgate's ever is: "
+                "what was in it is lost. Put a backup in its place, remove it to begin anew, or "
+                f"{self.another}."
+            )
+        if is_foreign(path):
+            raise StoreError(
+                f"{path} is a data base of another program: move it, or {self.another}."
+            )
+        self._integrity.check()
 
 
 def _locked(folder: Path) -> FileLock:

@@ -13,6 +13,7 @@ from sqlalchemy.exc import TimeoutError as NoConnection
 
 from .database import Store
 from .guard import guarded
+from .integrity import is_damage
 
 T = TypeVar("T")
 
@@ -29,6 +30,7 @@ class Failed(Exception):
         self.passing = isinstance(error, OperationalError | NoConnection) or (
             isinstance(error, DBAPIError) and error.connection_invalidated
         )
+        self.damaged = isinstance(error, DBAPIError) and is_damage(error.orig)
 
 
 class Transactions:

@@ -46,13 +46,13 @@ class Writer:
         self,
         store: Store,
         on_commit: Callable[[Sequence[Changes]], None],
-        on_drop: Callable[[str], None],
+        on_drop: Callable[[str, bool], None],
         thresholds: Thresholds | None = None,
     ) -> None:
         """Write a store, and the events of its runs; both are called in the thread that writes.
 
         `on_commit` is called with what a transaction changed, `on_drop` with a run of which nothing
-        is stored any more.
+        is stored any more, and whether that is since the store is damaged.
         """
         self._announce = store.announce
         self._transactions = Transactions(store)
@@ -170,7 +170,7 @@ class Writer:
             )
             self._broken.add(run)
             with guarded(logged("Nobody could be told that run %s is dropped", run)):
-                self._on_drop(run)
+                self._on_drop(run, failed.damaged)
             return False
         return True
 

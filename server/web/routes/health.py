@@ -10,8 +10,8 @@ from ..dependencies import PartsOf
 
 
 async def get_health(response: Response, parts: PartsOf) -> Health:
-    """Whether the server can write its store, as it was within the last second."""
-    error = await parts.hub.store_check.error()
+    """Whether the server can write its store, as it was within the last second, and is sound."""
+    error = parts.store.damage or await parts.hub.store_check.error()
     response.status_code = 200 if error is None else 503
     writer = parts.hub.writer
     return Health(

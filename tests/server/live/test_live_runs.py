@@ -69,17 +69,21 @@ def test_a_run_is_kept_while_it_is_needed() -> None:
 
 
 def test_a_run_that_is_dropped_ends_its_connection(socket: Socket) -> None:
-    """And the probe is told that it should not try again by itself."""
+    """And the probe is told that it should not try again by itself, but where damage is why."""
 
-    async def work(runs: LiveRuns) -> bool:
+    async def work(runs: LiveRuns) -> list[bool]:
         connection = runs.take(ONE).connection = socket.connection()
-        runs.drop_from_writer(ONE)
-        runs.drop_from_writer(TWO)
+        runs.drop_from_writer(ONE, False)
+        runs.drop_from_writer(TWO, False)
         with pytest.raises(Refused, match="cannot store what this run sent") as refused:
             await asyncio.wait_for(connection.deliver(), 20)
-        return refused.value.retry
+        again = runs.take(TWO).connection = socket.connection()
+        runs.drop_from_writer(TWO, True)
+        with pytest.raises(Refused, match=r"store is damaged.*GET /healthz") as damaged:
+            await asyncio.wait_for(again.deliver(), 20)
+        return [refused.value.retry, damaged.value.retry]
 
-    assert with_runs(work) is False
+    assert with_runs(work) == [False, True]
 
 
 def test_a_new_command_goes_to_the_probe_and_to_the_browsers(socket: Socket) -> None:

@@ -21,6 +21,7 @@ from gradgate.server.store.tables import runs
 from gradgate.server.store.write_queue import WriterEnded
 from gradgate.server.store.writer import Writer
 from gradgate.server.web.app import create_app
+from tests.support.damaging import PARAMETERS, SAMPLES, damage_marked, store_runs
 from tests.support.loops import run_coroutine
 from tests.support.probing import FakeProbe, hello, pack_sample
 from tests.support.serving import ServerProcess
@@ -38,6 +39,7 @@ class Desk:
     def __init__(self, folder: Path, *, fails: bool = False) -> None:
         self.store = Store(place(folder))
         self._fails = fails
+        self.damaged = False
         self.acked: queue.Queue[tuple[str, int]] = queue.Queue()
         self.dropped: queue.Queue[str] = queue.Queue()
         self.writer = Writer(
@@ -62,10 +64,11 @@ class Desk:
         frame = pack_sample(seq, seq, [1, 1], {statistic: [1, 1]})
         self.writer.append(run, decode(frame), len(frame))
 
-    def _dropped(self, run: str) -> None:
+    def _dropped(self, run: str, damaged: bool) -> None:
         if self._fails:
             raise ZeroDivisionError
         self.dropped.put(run)
+        self.damaged = damaged
 
     def _committed(self, changes: Sequence[Changes]) -> None:
         if self._fails:
@@ -106,6 +109,23 @@ def test_frames_that_cannot_be_stored_harm_their_own_run_alone(desk: Desk) -> No
     assert desk.open(BAD) == 0
     desk.sample(BAD, 1)
     assert desk.acked.get(timeout=WITHIN) == (BAD, 1)
+
+
+@pytest.mark.sqlite
+def test_what_damage_keeps_from_being_written_is_not_acknowledged(tmp_path: Path) -> None:
+    """It is dropped as damaged; the other run of the same batch is stored and acknowledged."""
+    file = store_runs(tmp_path, [GOOD, BAD], marked=BAD)
+    damage_marked(file)
+    desk = Desk(tmp_path)
+    with blocked(desk):
+        for run in (BAD, GOOD):
+            frame = pack_sample(SAMPLES + 1, SAMPLES + 1, [1] * PARAMETERS, {})
+            desk.writer.append(run, decode(frame), len(frame))
+    assert desk.dropped.get(timeout=WITHIN) == BAD
+    assert desk.damaged
+    assert desk.acked.get(timeout=WITHIN) == (GOOD, SAMPLES + 1)
+    desk.writer.close()
+    desk.store.close()
 
 
 def test_what_came_before_a_frame_that_cannot_be_stored_is(
