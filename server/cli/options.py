@@ -8,8 +8,10 @@ from typing import Concatenate, ParamSpec, TypeVar
 from urllib.parse import parse_qs, urlsplit
 
 import click
+from click.core import ParameterSource
 
-from ..web.settings import DEFAULT_PORT, TOKEN
+from ..web.settings import DEFAULT_PORT
+from ..web.tokens import TOKEN
 from .client import Client
 from .failures import failing
 
@@ -35,10 +37,22 @@ def asks_a_server(command: Callable[Concatenate[Client, P], R]) -> Callable[...,
     @click.option("--token", envvar="GRADGATE_TOKEN", show_envvar=True, help="The server's token.")
     @wraps(command)
     def asking(server: str, token: str | None, *args: P.args, **kwargs: P.kwargs) -> R:
+        if _shown("token") or (_shown("server") and _address(server)[1]):
+            click.echo(
+                "WARNING: The list of processes shows the token to everybody on this machine: give "
+                "it as $GRADGATE_TOKEN.",
+                err=True,
+            )
         with failing():
             return command(_client(server, token), *args, **kwargs)
 
     return asking
+
+
+def _shown(option: str) -> bool:
+    """Return whether an option stands in the command itself, which the list of processes shows."""
+    source = click.get_current_context().get_parameter_source(option)
+    return source is ParameterSource.COMMANDLINE
 
 
 def _client(server: str, token: str | None) -> Client:

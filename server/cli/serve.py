@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gc
 import logging
+import os
+import re
 from pathlib import Path
 from typing import TextIO, get_args
 
@@ -19,11 +21,14 @@ from ..store.errors import StoreError
 from ..store.keep import Keep
 from ..store.postgresql import database_url
 from ..web.service import Service, ServiceError
-from ..web.settings import DEFAULT_PORT, ORIGIN, TOKEN, Settings
+from ..web.settings import DEFAULT_PORT, ORIGIN, Settings
+from ..web.tokens import TOKEN, BadTokens, Token, read_file, read_lines
 from .data_folder import DataFolder
 from .signals import until_stopped
 
+TOKENS = "GRADGATE_TOKENS"
 _POLL = 0.5
+_log = logging.getLogger("gradgate.server")
 
 
 @click.command()
@@ -54,7 +59,15 @@ _POLL = 0.5
 @click.option(
     "--token",
     envvar="GRADGATE_TOKEN",
-    help="Ask for this token; beyond this machine one is made when none is given.",
+    help="Ask for this token; beyond this machine one is made when none is given. Everybody on "
+    "this machine sees what stands here: put it into $GRADGATE_TOKEN, or use --token-file.",
+)
+@click.option(
+    "--token-file",
+    envvar="GRADGATE_TOKEN_FILE",
+    type=click.Path(path_type=Path),
+    help="Ask for a token of this file, which only you may read (mode 600): a line `NAME KIND "
+    "TOKEN` for each, of kind view, control or probe. $GRADGATE_TOKENS holds the same lines.",
 )
 @click.option(
     "--allow-host",
@@ -137,6 +150,7 @@ def serve(
     data: Path,
     store: str | None,
     token: str | None,
+    token_file: Path | None,
     allow_hosts: tuple[str, ...],
     allow_frames: tuple[str, ...],
     lost_after: float,
@@ -169,6 +183,11 @@ def serve(
             "out."
         )
     logging.basicConfig(format="%(levelname)s: %(message)s")
+    if _given("token"):
+        _log.warning(
+            "The list of processes shows --token to everybody on this machine: give it as "
+            "$GRADGATE_TOKEN, or tokens with --token-file or $GRADGATE_TOKENS."
+        )
     with until_stopped() as stopped:
         try:
             url = None if store is None else database_url(store)
@@ -187,10 +206,11 @@ def serve(
                 events,
                 wanted,
                 allow_frames,
+                _tokens(token_file),
             )
             service = Service(settings)
             service.start()
-        except (ServiceError, StoreError, BadNotification) as error:
+        except (ServiceError, StoreError, BadNotification, BadTokens) as error:
             raise click.ClickException(str(error)) from error
         # What was imported is there to stay; each full collection walked it, for 0.1 s and more.
         gc.collect()
@@ -201,6 +221,14 @@ def serve(
         service.stop()
         if not stopped.is_set():
             raise click.ClickException("The server ended by itself: its log above says why.")
+
+
+def _tokens(file: Path | None) -> tuple[Token, ...]:
+    """Return the tokens that have names; raises `BadTokens`."""
+    lines = os.environ.get(TOKENS)
+    if file is not None:
+        return read_file(file)
+    return () if lines is None else read_lines(re.split(r"[\n,]", lines), f"${TOKENS}")
 
 
 def _given(option: str) -> bool:

@@ -24,7 +24,7 @@ from .pages import Pages, add_pages
 from .refusals import add_refusals
 from .request_limits import BodyLimit
 from .routes.table import add_routes
-from .security import TOKEN_WANTED, Guard, Policy
+from .security import Guard, Policy
 from .settings import Settings
 
 CELLS = 64 * 2**20
@@ -38,7 +38,7 @@ def create_app(settings: Settings) -> FastAPI:
     as the settings have it, and `ValueError` for an address that wants a token and has none
     (`security.secured` makes one).
     """
-    if settings.token is None and not settings.loopback:
+    if not settings.wants_token and not settings.loopback:
         raise ValueError(f"the address {settings.host!r} wants a token and none was given")
     targets = settings.notify.targets()
     store = Store(settings.store or settings.data)
@@ -79,14 +79,11 @@ def _add_sockets(app: FastAPI) -> None:
     @app.websocket("/api/ingest")
     async def ingest(websocket: WebSocket) -> None:
         parts = parts_of(websocket)
-        await serve_probe(websocket, parts.hub, _denied(websocket, parts), parts.refusals)
+        denied = parts.policy.refusal(websocket)
+        await serve_probe(websocket, parts.hub, denied, parts.refusals)
 
     @app.websocket("/api/runs/{run}/live")
     async def live(websocket: WebSocket, run: str) -> None:
         parts = parts_of(websocket)
-        denied = _denied(websocket, parts)
+        denied = parts.policy.refusal(websocket)
         await serve_browser(websocket, parts.hub, parts.store, run, denied, parts.refusals)
-
-
-def _denied(websocket: WebSocket, parts: Parts) -> str | None:
-    return None if parts.policy.admits(websocket) else TOKEN_WANTED

@@ -17,6 +17,7 @@ from ..store.database import Store
 from ..store.heatmaps.kept_cells import KeptCells
 from ..store.runs import run_named
 from .security import Policy
+from .tokens import Token
 
 _ID = re.compile(r"[0-9a-f]{16}")
 
@@ -38,6 +39,13 @@ def parts_of(connection: HTTPConnection) -> Parts:
     return cast(Parts, connection.app.state.parts)
 
 
+def _caller_of(connection: HTTPConnection) -> Token:
+    """Return the token that a request brings, which the guard has let through."""
+    caller = parts_of(connection).policy.caller(connection)
+    assert caller is not None
+    return caller
+
+
 def _store_of(connection: HTTPConnection) -> Store:
     return parts_of(connection).store
 
@@ -56,5 +64,6 @@ def _run_of(
 
 
 PartsOf = Annotated[Parts, Depends(parts_of)]
+CallerOf = Annotated[Token, Depends(_caller_of)]
 StoreOf = Annotated[Store, Depends(_store_of)]
 RunOf = Annotated[str, Depends(_run_of)]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import hmac
 import ipaddress
+import re
 import secrets
 import socket
 from collections.abc import Callable
@@ -17,6 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ..live.refusal_log import RefusalLog
 from .settings import Settings, is_loopback
+from .tokens import Kind, Right, Token, Tokens
 
 CONTENT_SECURITY_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; "
@@ -33,21 +34,24 @@ HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
 }
 TOKEN_WANTED = (
-    "This server wants a token: open the URL that `gradgate serve` printed, "
-    "or send the token as `Authorization: Bearer TOKEN`."
+    "This server wants a token: open the URL that `gradgate serve` printed, or add `?token=TOKEN` "
+    "to a page's, or send `Authorization: Bearer TOKEN`."
 )
 
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 # A health check and the look of the page that asks for a token hold nothing of any run.
 _OPEN = ("/healthz", "/static/")
 _DATA = ("/api/", "/static/", "/healthz", "/openapi.json")
+_INGEST = "/api/ingest"
+# What is asked by a POST, since a GET has no body, and changes nothing.
+_ASKED = re.compile(r"/api/runs/[^/]+/trial")
 
 PageError = Callable[[int, str, str], Response]
 
 
 def secured(settings: Settings) -> Settings:
     """Return settings with a token, a new one when the address wants one and has none."""
-    if settings.token is None and not settings.loopback:
+    if not settings.wants_token and not settings.loopback:
         return replace(settings, token=secrets.token_urlsafe(24))
     return settings
 
@@ -57,7 +61,8 @@ class Policy:
 
     def __init__(self, settings: Settings) -> None:
         self._loopback = settings.loopback
-        self._token = settings.token
+        full = () if settings.token is None else (Token("token", Kind.FULL, settings.token),)
+        self._tokens = Tokens((*full, *settings.tokens))
         self._allowed = {name.lower() for name in settings.allow_hosts}
         self._frames = settings.allow_frames
         self._own = {settings.host.lower()}
@@ -96,18 +101,21 @@ class Policy:
         notebooks = (*(NOTEBOOKS if self._loopback else ()), *self._frames)
         return " ".join(notebooks) if path.startswith("/runs/") and notebooks else "'none'"
 
-    def knows(self, token: str | None) -> bool:
-        """Return whether a token is the right one, in constant time."""
-        if self._token is None:
-            return True
-        return token is not None and hmac.compare_digest(token.encode(), self._token.encode())
+    def token(self, secret: str | None) -> Token | None:
+        """Return the token that is meant; `ANYBODY` where none is wanted."""
+        return self._tokens.find(secret)
 
-    def admits(self, connection: HTTPConnection) -> bool:
-        """Return whether a request or a WebSocket brings the token, if one is wanted."""
+    def caller(self, connection: HTTPConnection) -> Token | None:
+        """Return the token that a request or a WebSocket brings; `ANYBODY` where none is wanted."""
         scheme, _, bearer = connection.headers.get("authorization", "").partition(" ")
         if scheme.lower() == "bearer":
-            return self.knows(bearer.strip())
-        return self.knows(connection.cookies.get(cookie_name(connection.scope)))
+            return self.token(bearer.strip())
+        return self.token(connection.cookies.get(cookie_name(connection.scope)))
+
+    def refusal(self, connection: HTTPConnection) -> str | None:
+        """Return why a request or a WebSocket may not have what it asks for, or None."""
+        caller = self.caller(connection)
+        return TOKEN_WANTED if caller is None else caller.refusal(wanted_right(connection.scope))
 
     def _answers_to(self, name: str) -> bool:
         if name in self._own or name in self._allowed or is_loopback(name):
@@ -151,16 +159,19 @@ class Guard:
 
     def _token_answer(self, connection: HTTPConnection) -> Response | None:
         path: str = connection.scope["path"]
-        given = connection.query_params.get("token")
-        if given is not None and not path.startswith(_DATA) and self._policy.knows(given):
-            return _signed_in(connection, given)
-        if path.startswith(_OPEN) or (given is None and self._policy.admits(connection)):
+        if path.startswith(_OPEN):
             return None
-        if path.startswith(_DATA) and self._policy.admits(connection):
-            return None
-        answer = self._refusal(connection.scope, 401, "A token is wanted", TOKEN_WANTED)
-        answer.headers["WWW-Authenticate"] = "Bearer"
-        return answer
+        # Tokens in URLs end up in logs, so only pages take them, once.
+        given = None if path.startswith(_DATA) else connection.query_params.get("token")
+        policy = self._policy
+        caller = policy.caller(connection) if given is None else policy.token(given)
+        if caller is None:
+            answer = self._refusal(connection.scope, 401, "A token is wanted", TOKEN_WANTED)
+            answer.headers["WWW-Authenticate"] = "Bearer"
+            return answer
+        if refusal := caller.refusal(wanted_right(connection.scope)):
+            return self._refusal(connection.scope, 403, "Not with this token", refusal)
+        return None if given is None else _signed_in(connection, given)
 
     def _refusal(self, scope: Scope, status: int, title: str, message: str) -> Response:
         if scope["type"] == "websocket":
@@ -168,6 +179,18 @@ class Guard:
         if scope["type"] == "websocket" or scope["path"].startswith(_DATA):
             return JSONResponse({"detail": message}, status)
         return self._page_error(status, title, message)
+
+
+def wanted_right(scope: Scope) -> Right:
+    """Return what a request or a WebSocket wants to do, for every route that there may be.
+
+    What is sent by another method than GET changes something, unless it is known not to.
+    """
+    path: str = scope["path"]
+    if scope["type"] == "websocket":
+        return Right.INGEST if path == _INGEST else Right.LOOK
+    looks = scope["method"] in _SAFE_METHODS or _ASKED.fullmatch(path)
+    return Right.LOOK if looks else Right.CHANGE
 
 
 def cookie_name(scope: Scope) -> str:

@@ -12,10 +12,9 @@ from sqlalchemy import URL
 from ..events.thresholds import Thresholds
 from ..notify.notifier import Wanted
 from ..store.keep import KEEP_ALL, Keep
+from .tokens import Token
 
 DEFAULT_PORT = 8765
-# What an Authorization header can carry (RFC 6750, section 2.1).
-TOKEN = re.compile(r"[A-Za-z0-9._~+/=-]+")
 # An origin of the web, as a Content-Security-Policy has it.
 ORIGIN = re.compile(r"https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?")
 
@@ -40,6 +39,13 @@ class Settings:
     notify: Wanted = field(default_factory=Wanted)
     allow_frames: tuple[str, ...] = ()
     """Origins of notebooks that may show the page of a run, beside those of this machine."""
+    tokens: tuple[Token, ...] = ()
+    """Tokens with a name, beside `token`, which has none and allows everything."""
+
+    @property
+    def wants_token(self) -> bool:
+        """Return whether nobody is let in without a token."""
+        return self.token is not None or bool(self.tokens)
 
     @property
     def loopback(self) -> bool:

@@ -14,7 +14,7 @@ from ...protocol.commands.row import CommandRow, CommandRows
 from ...protocol.effects import Preview
 from ...store.ledger import command_row, command_rows
 from ...store.runs import run_record
-from ..dependencies import PartsOf, RunOf, StoreOf
+from ..dependencies import CallerOf, PartsOf, RunOf, StoreOf
 from ..refusals import Fault
 
 STORE_PATIENCE = 10.0
@@ -23,9 +23,13 @@ UNANSWERED: dict[int | str, dict[str, Any]] = {
 }
 
 
-def post_command(run: RunOf, asked: AnyRequest, parts: PartsOf) -> CommandRow:
-    """Ask for a change; the answer says that it was asked for, not that it was done."""
-    future = parts.hub.requests.command(run, asked)
+def post_command(run: RunOf, asked: AnyRequest, parts: PartsOf, caller: CallerOf) -> CommandRow:
+    """Ask for a change; the answer says that it was asked for, not that it was done.
+
+    Where tokens are wanted `by` of the command begins with the name of the one that was shown.
+    """
+    signed = asked.model_copy(update={"by": caller.signed(asked.by)})
+    future = parts.hub.requests.command(run, signed)
     try:
         return future.result(STORE_PATIENCE)
     except FutureTimeoutError as error:

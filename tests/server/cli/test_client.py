@@ -38,13 +38,16 @@ def test_an_unknown_and_an_ambiguous_run_are_said(
 def test_a_token_is_given_or_wanted(tmp_path: Path, terminal: Terminal) -> None:
     """By the option, the variable, or in the URL as it was printed; else the sentence says so."""
     with ServerProcess(tmp_path / "data", "--token", "sesame") as server:
-        for arguments, variables in [
-            (("--server", server.url, "--token", "sesame"), {}),
-            (("--server", server.url), {"GRADGATE_TOKEN": "sesame"}),
-            ((), {"GRADGATE_SERVER": server.printed_url}),
+        for arguments, variables, shown in [
+            (("--server", server.url, "--token", "sesame"), {}, True),
+            (("--server", server.printed_url), {}, True),
+            (("--server", server.url), {"GRADGATE_TOKEN": "sesame"}, False),
+            ((), {"GRADGATE_SERVER": server.printed_url}, False),
         ]:
             result = terminal.run("runs", *arguments, **variables)
-            assert (result.exit_code, result.stderr) == (0, "")
+            assert result.exit_code == 0
+            assert ("The list of processes shows the token" in result.stderr) == shown
+            assert bool(result.stderr) == shown
         wanted = terminal.run("runs", "--server", server.url)
         wrong = terminal.run("runs", "--server", server.url, "--token", "mellon")
     assert (wanted.exit_code, wrong.exit_code) == (4, 4)

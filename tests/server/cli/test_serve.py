@@ -10,10 +10,15 @@ from pathlib import Path
 import httpx
 import pytest
 
+from gradgate.server.protocol.probe_messages import Hello
+from gradgate.server.store.runs import open_run
 from gradgate.server.store.tables import SCHEMA_VERSION
 from tests.support.probing import FakeProbe, hello
 from tests.support.serving import ServerProcess, spawn_serve
+from tests.support.storing import behind
 from tests.support.waiting import wait_for
+
+SECRET = "0123456789-abcdefghij"
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -123,6 +128,61 @@ def test_an_option_that_cannot_be_is_said(
     assert message in says
     assert "hunter2" not in says
     assert not any("hunter2" in str(path) for path in tmp_path.rglob("*"))
+
+
+def test_a_token_on_the_command_line_is_warned_of(tmp_path: Path) -> None:
+    """Whoever lists the processes of the machine sees it; one from the environment is not told."""
+    with ServerProcess(tmp_path / "told", "--token", SECRET) as server:
+        shows = "WARNING: The list of processes shows --token"
+        wait_for(lambda: shows in server.output)
+        assert "$GRADGATE_TOKEN, or tokens with --token-file or $GRADGATE_TOKENS" in server.output
+        assert server.output.count(SECRET) == 1  # in the address
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "status"),
+    [
+        ("GRADGATE_TOKEN", SECRET, 202),
+        ("GRADGATE_TOKENS", f"wall view {SECRET}x, alice control {SECRET}", 202),
+        ("GRADGATE_TOKENS", f"# a comment\nalice view {SECRET}", 403),
+    ],
+)
+def test_tokens_from_the_environment(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    variable: str,
+    value: str,
+    status: int,
+    run: str,
+) -> None:
+    """One that allows everything, or one a line; nothing is warned of."""
+    monkeypatch.setenv(variable, value)
+    headers = {"Authorization": f"Bearer {SECRET}"}
+    with ServerProcess(tmp_path) as server:
+        with behind(tmp_path) as store:
+            open_run(store, Hello.model_validate(hello(run)), 1.0)
+        assert httpx.get(f"{server.url}/api/runs").status_code == 401
+        answer = httpx.post(
+            f"{server.url}/api/runs/{run}/commands",
+            json={"kind": "freeze", "target": "a"},
+            headers=headers,
+        )
+        assert answer.status_code == status
+        assert "WARNING" not in server.output
+
+
+def test_tokens_that_cannot_be_are_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file that others can read, and a variable with no token; no token is repeated."""
+    file = tmp_path / "tokens"
+    file.write_text(f"alice control {SECRET}\n")
+    file.chmod(0o644)
+    options = ("--port", "0", "--data", str(tmp_path / "data"))
+    says = refusal(*options, "--token-file", str(file))
+    assert f"The file {file} can be read by others (its mode is 0644): `chmod 600 {file}`" in says
+    monkeypatch.setenv("GRADGATE_TOKENS", f"{SECRET} control alice")
+    says += refusal(*options)
+    assert "Line 1 of $GRADGATE_TOKENS is no token" in says
+    assert SECRET not in says
 
 
 def test_old_samples_are_kept_in_coarser_steps(tmp_path: Path, run: str) -> None:

@@ -110,8 +110,8 @@ def test_an_allowed_host_is_one_origin_only(origin: str, accepted: bool) -> None
 @pytest.mark.parametrize("given", ["", "correct", TOKEN + "x", TOKEN.upper(), None])
 def test_only_the_token_is_the_token(given: str | None) -> None:
     """A token is compared whole, and may have any characters."""
-    assert policy(token=TOKEN).knows(TOKEN)
-    assert not policy(token=TOKEN).knows(given)
+    assert policy(token=TOKEN).token(TOKEN)
+    assert not policy(token=TOKEN).token(given)
 
 
 def test_a_token_is_made_for_any_address_but_loopback() -> None:
@@ -183,7 +183,7 @@ def test_refused_sockets_do_not_fill_the_log(tmp_path: Path) -> None:
                     connect(address, origin=evil)
                 with connect(address) as denied, pytest.raises(ConnectionClosed):
                     list(denied)
-        lines = server.output.splitlines()[1:]
+        lines = [line for line in server.output.splitlines() if "refused" in line]
     assert "WARNING: A socket was refused: A page of 'https://evil.example'" in lines[0]
     assert len(lines) <= 2  # on a slow machine the first count was due, too
     assert "ERROR" not in server.output
