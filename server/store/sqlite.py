@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from threading import Event
 
@@ -15,6 +16,8 @@ from .errors import StoreError, StoreInUseError
 from .integrity import Integrity, is_damage, is_foreign
 
 FILE_NAME = "gradgate.db"
+_LOCK_NAME = "gradgate.lock"
+_FILE_MODE, _FOLDER_MODE = 0o600, 0o700
 
 
 class SqliteFile:
@@ -42,6 +45,7 @@ class SqliteFile:
         # A transaction of SQLite sees the data base as it is at its first query, whatever it does.
         self.reading = self.engine
         event.listen(self.engine, "connect", _configure)
+        event.listen(self.engine, "connect", self._close_to_others)
         event.listen(self.engine, "begin", _begin)
         event.listen(self.engine, "handle_error", self._integrity.note)
 
@@ -75,6 +79,13 @@ class SqliteFile:
         self.engine.dispose()
         self._lock.release()
 
+    def _close_to_others(self, connection: sqlite3.Connection, _: ConnectionPoolEntry) -> None:
+        """Let nobody but the owner read the files; SQLite gives new ones the data base's mode."""
+        for name in (FILE_NAME, f"{FILE_NAME}-wal", f"{FILE_NAME}-shm", _LOCK_NAME):
+            # Who reads a file of somebody else's is for them to say; SQLite removes some any time.
+            with suppress(PermissionError, FileNotFoundError):
+                Path(self.name).with_name(name).chmod(_FILE_MODE)
+
     def _look_at(self, path: Path) -> None:
         """Look for damage in a file that is there; raises `StoreError` for no store.
 
@@ -95,9 +106,9 @@ class SqliteFile:
 
 def _locked(folder: Path) -> FileLock:
     """Make the folder and take it for this server alone; the lock ends with the process."""
-    lock = FileLock(folder / "gradgate.lock", thread_local=False)
+    lock = FileLock(folder / _LOCK_NAME, mode=_FILE_MODE, thread_local=False)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(_FOLDER_MODE, parents=True, exist_ok=True)
         lock.acquire(timeout=0)
     except Timeout as error:
         raise StoreInUseError(
