@@ -38,6 +38,8 @@ TOKEN_WANTED = (
     "to a page's, or send `Authorization: Bearer TOKEN`."
 )
 
+_DEFAULT_PORTS = {"http": ":80", "https": ":443"}
+_HTTP_SCHEMES = {"http": "http", "https": "https", "ws": "http", "wss": "https"}
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 # A health check and the look of the page that asks for a token hold nothing of any run.
 _OPEN = ("/healthz", "/static/")
@@ -80,17 +82,20 @@ class Policy:
             f"start it with `--allow-host {name or 'NAME'}` if it should."
         )
 
-    def origin_fault(self, origin: str | None, host: str | None) -> str | None:
+    def origin_fault(self, origin: str | None, scheme: str, host: str | None) -> str | None:
         """Return why an Origin header is refused; none at all means that no browser is asking.
 
-        A page is the server's own when its authority is the one that the request came to: another
-        port of the same name is another program's.
+        A page is the server's own when its origin is what the request came to, by this scheme and
+        to this host: another port of the same name is another program's, and so may be what
+        answers at the same name without TLS.
         """
-        if origin is None or (host and _authority(origin) == host.lower()):
+        own = f"{scheme}://{host}"
+        if origin is None or _without_default_port(origin) == _without_default_port(own):
             return None
         return (
-            f"A page of {origin!r} may not use this server, which was asked as {host!r}: open the "
-            "dashboard itself; a proxy before it has to pass the Host header on."
+            f"A page of {origin!r} may not use this server, which was asked as {own!r}: open the "
+            "dashboard itself; a proxy before it has to pass the Host header on, and the scheme as "
+            "X-Forwarded-Proto."
         )
 
     def frame_ancestors(self, path: str) -> str:
@@ -151,7 +156,8 @@ class Guard:
         if fault := self._policy.host_fault(host):
             return self._refusal(scope, 400, "Unknown host", fault)
         changes = scope["type"] == "websocket" or scope["method"] not in _SAFE_METHODS
-        if changes and (fault := self._policy.origin_fault(headers.get("origin"), host)):
+        scheme = _HTTP_SCHEMES[scope["scheme"]]
+        if changes and (fault := self._policy.origin_fault(headers.get("origin"), scheme, host)):
             return self._refusal(scope, 403, "Unknown origin", fault)
         if scope["type"] == "websocket":
             return None  # The two sockets speak of a missing token in their own ways.
@@ -242,13 +248,10 @@ def _host_name(host: str) -> str | None:
         return None
 
 
-def _authority(origin: str) -> str | None:
-    """Return the `name:port` of an origin of the web."""
-    try:
-        parts = urlsplit(origin)
-    except ValueError:
-        return None
-    return parts.netloc.lower() if parts.scheme in ("http", "https") else None
+def _without_default_port(origin: str) -> str:
+    """Return an origin as browsers write it, without a port that its scheme implies."""
+    lower = origin.lower()
+    return lower.removesuffix(_DEFAULT_PORTS.get(lower.partition("://")[0], ""))
 
 
 def _is_address(name: str) -> bool:

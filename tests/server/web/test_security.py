@@ -73,7 +73,11 @@ def test_hosts_that_are_answered(host: str | None, bound: str, answered: bool) -
     [
         (None, True),
         ("http://127.0.0.1:8765", True),
-        ("https://127.0.0.1:8765", True),
+        ("HTTP://127.0.0.1:8765", True),
+        ("https://127.0.0.1:8765", False),
+        ("http://me@127.0.0.1:8765", False),
+        ("http://127.0.0.1:8765/page", False),
+        ("ws://127.0.0.1:8765", False),
         ("http://127.0.0.1:9999", False),
         ("http://localhost:8765", False),
         ("https://evil.example", False),
@@ -86,25 +90,53 @@ def test_hosts_that_are_answered(host: str | None, bound: str, answered: bool) -
     ],
 )
 def test_origins_that_are_accepted(origin: str | None, accepted: bool) -> None:
-    """The authority that was asked, or none at all."""
-    fault = policy("127.0.0.1", "gate.example").origin_fault(origin, "127.0.0.1:8765")
+    """The scheme and the authority that were asked, or none at all."""
+    fault = policy("127.0.0.1", "gate.example").origin_fault(origin, "http", "127.0.0.1:8765")
     assert (fault is None) == accepted
 
 
 @pytest.mark.parametrize(
-    ("origin", "accepted"),
+    ("origin", "scheme", "host", "accepted"),
     [
-        ("https://gate.example", True),
-        ("http://gate.example:8080", False),
-        ("https://other.example", False),
+        ("https://gate.example", "https", "gate.example", True),
+        ("https://gate.example", "https", "gate.example:443", True),
+        ("https://gate.example:443", "https", "gate.example", True),
+        ("http://gate.example", "http", "gate.example:80", True),
+        ("http://gate.example", "https", "gate.example", False),
+        ("https://gate.example", "http", "gate.example", False),
+        ("http://gate.example:443", "http", "gate.example", False),
+        ("http://gate.example:8080", "http", "gate.example", False),
+        ("https://other.example", "https", "gate.example", False),
     ],
 )
-def test_an_allowed_host_is_one_origin_only(origin: str, accepted: bool) -> None:
-    """Another port of an allowed name is another program's page."""
-    fault = policy("127.0.0.1", "gate.example", "other.example").origin_fault(
-        origin, "gate.example"
-    )
-    assert (fault is None) == accepted
+def test_an_allowed_host_is_one_origin_only(
+    origin: str, scheme: str, host: str, accepted: bool
+) -> None:
+    """Another port or scheme of an allowed name is another program's page."""
+    allowing = policy("127.0.0.1", "gate.example", "other.example")
+    assert (allowing.origin_fault(origin, scheme, host) is None) == accepted
+
+
+@pytest.mark.parametrize(("scheme", "accepted"), [("https", True), ("http", False), (None, False)])
+def test_a_proxy_that_ends_tls_says_so(
+    shared_server: ServerProcess, run: str, scheme: str | None, accepted: bool
+) -> None:
+    """By X-Forwarded-Proto, from this machine; a page over https is then the server's own."""
+    own = "https" + shared_server.url.removeprefix("http")
+    forwarded = {} if scheme is None else {"X-Forwarded-Proto": scheme}
+    headers = {"Origin": own, **forwarded}
+    with FakeProbe(shared_server, hello(run)), ExitStack() as stack:
+        path = f"{shared_server.url}/api/runs/{run}"
+        answer = httpx.patch(path, json={"notes": "x"}, headers=headers)
+        assert answer.status_code == (200 if accepted else 403)
+        address = f"{shared_server.ws_url}/api/runs/{run}/live"
+        if not accepted:
+            assert f"was asked as '{shared_server.url}'" in answer.json()["detail"]
+            stack.enter_context(pytest.raises(InvalidStatus, match="403"))
+        page = stack.enter_context(
+            connect(address, origin=Origin(own), additional_headers=forwarded)
+        )
+        assert json.loads(page.recv(20))["type"] == "run"
 
 
 @pytest.mark.parametrize("given", ["", "correct", TOKEN + "x", TOKEN.upper(), None])
