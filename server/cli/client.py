@@ -13,6 +13,7 @@ from ..protocol.effects import Preview
 from ..protocol.events import EventRow, EventRows
 from ..protocol.explanations import ExplanationRows
 from ..protocol.gates import GateRow, GateRows
+from ..protocol.health import Health
 from ..protocol.parameters import ParameterRow, ParameterRows
 from ..protocol.runs import RunEdit, RunRow, Runs
 from ..protocol.trials import Trial, TrialRequest
@@ -26,6 +27,10 @@ class Client:
         """Ask the server at a URL such as `http://127.0.0.1:8765`, without a slash at its end."""
         self.url = url
         self._transport = Transport(url, token)
+
+    def health(self) -> Health:
+        """Return how the server is; raises `Failed` where it is failing."""
+        return self._transport.get(Health, "/healthz")
 
     def runs(
         self,

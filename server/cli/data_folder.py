@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 import click
+import platformdirs
 
 
 class DataFolder(click.Path):
@@ -29,3 +30,14 @@ class DataFolder(click.Path):
                 ctx,
             )
         return Path(os.fsdecode(super().convert(value, param, ctx)))
+
+
+data_option = click.option(
+    "--data",
+    type=DataFolder(),
+    default=lambda: platformdirs.user_data_path("gradgate"),
+    show_default="the user's data folder",
+    envvar="GRADGATE_DATA",
+    help="The folder that keeps every run.",
+)
+"""Gives a command the folder of a server."""

@@ -7,10 +7,12 @@ import click
 from ..protocol.version import VERSION
 from .alerts import alerts
 from .archive import archive
+from .backup import backup
 from .cause import cause
 from .check import check
 from .delete import delete
 from .demo import demo
+from .doctor import doctor
 from .events import events
 from .explain import explain
 from .export import export
@@ -39,5 +41,5 @@ def main() -> None:
 _OF_JOBS = (parameters, freeze, thaw, gate, ungate, gates, explain, alerts, events, export)
 _OF_RUNS = (runs, rename, tag, note, keep, archive, unarchive, delete)
 
-for command in (serve, demo, run, check, cause, *_OF_RUNS, *_OF_JOBS):
+for command in (serve, demo, run, check, cause, backup, doctor, *_OF_RUNS, *_OF_JOBS):
     main.add_command(command)

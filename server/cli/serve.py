@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TextIO, get_args
 
 import click
-import platformdirs
 
 from ..events.thresholds import BadThreshold, thresholds_from
 from ..notify.notifier import Wanted
@@ -23,7 +22,7 @@ from ..store.postgresql import database_url
 from ..web.service import Service, ServiceError
 from ..web.settings import DEFAULT_PORT, ORIGIN, Settings
 from ..web.tokens import TOKEN, BadTokens, Token, read_file, read_lines
-from .data_folder import DataFolder
+from .data_folder import data_option
 from .signals import until_stopped
 
 TOKENS = "GRADGATE_TOKENS"
@@ -41,14 +40,7 @@ _log = logging.getLogger("gradgate.server")
     envvar="GRADGATE_PORT",
     help="0 takes a free port.",
 )
-@click.option(
-    "--data",
-    type=DataFolder(),
-    default=lambda: platformdirs.user_data_path("gradgate"),
-    show_default="the user's data folder",
-    envvar="GRADGATE_DATA",
-    help="The folder that keeps every run.",
-)
+@data_option
 @click.option(
     "--store",
     envvar="GRADGATE_STORE",

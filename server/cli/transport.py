@@ -129,12 +129,18 @@ def _cause(error: URLError) -> str:
 
 
 def _detail(body: bytes) -> str | None:
-    """Return the sentence in an error's body, or the sentences about each field that is wrong."""
+    """Return the sentence in an error's body, or the sentences about each field that is wrong.
+
+    The health of a server has its sentence in what it says of the store.
+    """
     try:
         answer = json.loads(body)
     except ValueError:
         return None
-    detail = answer.get("detail") if isinstance(answer, dict) else None
+    if not isinstance(answer, dict):
+        return None
+    store = answer.get("store")
+    detail = store.get("error") if isinstance(store, dict) else answer.get("detail")
     if isinstance(detail, list):
         return " ".join(_field_fault(fault) for fault in detail if isinstance(fault, dict))
     return detail if isinstance(detail, str) else None
