@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import TimeoutError as FutureTimeoutError
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import HTTPException, Path, Query
 
@@ -15,12 +15,8 @@ from ...protocol.effects import Preview
 from ...store.ledger import command_row, command_rows
 from ...store.runs import run_record
 from ..dependencies import CallerOf, PartsOf, RunOf, StoreOf
-from ..refusals import Fault
 
 STORE_PATIENCE = 10.0
-UNANSWERED: dict[int | str, dict[str, Any]] = {
-    code: {"model": Fault} for code in (409, 429, 503, 504)
-}
 
 
 def post_command(run: RunOf, asked: AnyRequest, parts: PartsOf, caller: CallerOf) -> CommandRow:

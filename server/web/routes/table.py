@@ -26,18 +26,33 @@ from . import (
     runs,
 )
 
-UNANSWERED: dict[int | str, dict[str, Any]] = {
-    code: {"model": Fault} for code in (409, 429, 503, 504)
+_FAULTS = {
+    400: "The server does not answer to this host",
+    401: "A token is wanted",
+    403: "The token, or the page that asks, may not do this",
+    404: "What is meant is not there",
+    409: "What is meant is in no state for this, or may be any of several runs",
+    413: "The body is too large",
+    429: "Too much is asked at once",
+    503: "The store or the job does not answer now",
+    504: "The job did not answer in time",
 }
 
 
 def add_routes(app: FastAPI) -> None:
     """Add the routes to an application."""
-    of_runs = APIRouter(prefix="/api/runs", tags=["runs"])
-    of_runs.get("")(runs.list_runs)
+    of_many = APIRouter(prefix="/api", tags=["runs"], responses=_faults(400, 401, 403, 413, 503))
+    of_many.get("/runs")(runs.list_runs)
+    of_many.get("/sparklines")(history.get_metric_sparklines)
+    app.include_router(of_many)
+    of_runs = APIRouter(
+        prefix="/api/runs",
+        tags=["runs"],
+        responses=_faults(400, 401, 403, 404, 409, 413, 503),
+    )
     of_runs.get("/{run}")(runs.get_run)
-    of_runs.patch("/{run}", responses={409: {"model": Fault}})(runs.patch_run)
-    of_runs.delete("/{run}", status_code=204, responses={409: {"model": Fault}})(runs.delete_run)
+    of_runs.patch("/{run}")(runs.patch_run)
+    of_runs.delete("/{run}", status_code=204)(runs.delete_run)
     of_runs.get("/{run}/parameters", response_model=ParameterRows, responses=EITHER)(
         runs.list_parameters
     )
@@ -55,15 +70,17 @@ def add_routes(app: FastAPI) -> None:
     of_runs.get("/{run}/alerts")(explanations.list_alerts)
     of_runs.get("/{run}/events")(events.list_events)
     of_runs.post("/{run}/events/{number}/dismiss")(events.post_dismissal)
-    of_runs.post("/{run}/trial", responses=UNANSWERED)(gates.post_trial)
-    of_runs.get("/{run}/preview", responses=UNANSWERED)(commands.get_preview)
+    of_runs.post("/{run}/trial", responses=_faults(429, 504))(gates.post_trial)
+    of_runs.get("/{run}/preview", responses=_faults(429, 504))(commands.get_preview)
     of_runs.get("/{run}/commands")(commands.list_commands)
     of_runs.get("/{run}/commands/{number}")(commands.get_command)
     of_runs.get("/{run}/export", response_class=StreamingResponse)(exports.export_run)
     app.include_router(of_runs)
-    of_many = APIRouter(prefix="/api", tags=["runs"])
-    of_many.get("/sparklines")(history.get_metric_sparklines)
-    app.include_router(of_many)
-    of_the_server = APIRouter(tags=["health"])
+    of_the_server = APIRouter(tags=["health"], responses=_faults(400, 413))
     of_the_server.get("/healthz", responses={503: {"model": Health}})(health.get_health)
     app.include_router(of_the_server)
+
+
+def _faults(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """Return what OpenAPI says of these statuses."""
+    return {each: {"model": Fault, "description": _FAULTS[each]} for each in statuses}
