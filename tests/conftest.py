@@ -45,6 +45,14 @@ def small_heap() -> None:
     gc.freeze()
 
 
+@pytest.fixture(scope="session", autouse=True)
+def spool_of_the_session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What jobs could not send lies in no folder of the user's."""
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("GRADGATE_SPOOL", str(tmp_path_factory.mktemp("spool")))
+        yield
+
+
 @pytest.fixture(scope="session")
 def postgresql() -> Iterator[Cluster]:
     """A PostgreSQL of this session; its absence is a failure: nothing replaces these tests."""

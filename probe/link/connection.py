@@ -8,23 +8,21 @@ import logging
 import threading
 import time
 import weakref
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from typing import Any
 
-from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
 from ..base.guard import Guard
+from ..spool.folder import SpoolFolder
 from .address import ServerAddress
 from .answers import Answers
 from .conversation import Conversation, Ending, Peer
+from .leftovers import send_leftovers
 from .outbox import Outbox
 from .server_messages import ForeignMessage, Message, Refusal
+from .sockets import connected
 
 logger = logging.getLogger("gradgate")
 
-OPEN_TIMEOUT = 5.0
 FIRST_TRY = 2.0
 """Seconds that the end of a job, and who looks at a run, wait for the first try to connect."""
 FIRST_PAUSE = 0.1
@@ -34,7 +32,6 @@ GROWTH = 1.7
 """How much longer each pause is than the one before."""
 REFUSED_PAUSE = 30.0
 """Seconds before another try after the server said that it would not help."""
-MAX_FRAME = 32 * 2**20
 
 
 class Connection:
@@ -44,7 +41,15 @@ class Connection:
     its own thread, and the thread ends.
     """
 
-    def __init__(self, address: ServerAddress, outbox: Outbox, guard: Guard, peer: Peer) -> None:
+    def __init__(
+        self,
+        address: ServerAddress,
+        outbox: Outbox,
+        guard: Guard,
+        peer: Peer,
+        folder: SpoolFolder | None,
+    ) -> None:
+        """``folder``: where earlier jobs have left what they could not send."""
         self._address = address
         self._outbox = outbox
         self._guard = guard
@@ -58,6 +63,8 @@ class Connection:
         """The first try to connect has had an outcome."""
         self._thread = threading.Thread(target=self._run, name="gradgate-link", daemon=True)
 
+        self._folder = folder
+        self._leftovers: asyncio.Task[None] | None = None
         self._begun = time.monotonic()
 
     def start(self) -> None:
@@ -77,7 +84,7 @@ class Connection:
         self._ending.vanished_is_failed = True
 
     def close(self, bye: Message, timeout: float) -> None:
-        """End the thread, after a goodbye.
+        """End the thread, after a goodbye; what no server has stored by then goes to disk.
 
         Waits ``timeout`` seconds at most, and only for a server that answers.
         """
@@ -91,6 +98,7 @@ class Connection:
             with contextlib.suppress(RuntimeError):  # the loop may have ended by itself
                 self._loop.call_soon_threadsafe(self._ending.asked.set)
         self._thread.join(max(0.1, deadline - time.monotonic()))
+        self._leave(bye)
 
     def _run(self) -> None:
         try:
@@ -98,6 +106,8 @@ class Connection:
                 asyncio.run(self._keep_connected())
         finally:
             self._tried.set()
+        if self._peer() is None:
+            self._leave(self._ending.bye or self._ending.goodbye())
 
     async def _keep_connected(self) -> None:
         self._loop = asyncio.get_running_loop()
@@ -115,6 +125,8 @@ class Connection:
                 pause = await attempt
             self.connected.clear()
             self._tried.set()
+            with self._guard:
+                self._outbox.spill(self._hello)
             with contextlib.suppress(asyncio.TimeoutError):
                 await asyncio.wait_for(self._ending.asked.wait(), pause)
 
@@ -125,7 +137,7 @@ class Connection:
         """
         shown = self._address.shown
         try:
-            async with self._socket() as socket:
+            async with connected(self._address) as socket:
                 conversation = Conversation(
                     socket, self._outbox, self._answers, self._peer, self._guard, self._ending
                 )
@@ -155,47 +167,33 @@ class Connection:
             )
         return min(LONGEST_PAUSE, pause * GROWTH)
 
-    @asynccontextmanager
-    async def _socket(self) -> AsyncIterator[ClientConnection]:
-        socket = await self._connect()
-        try:
-            yield socket
-        finally:
-            try:
-                await socket.close()
-            finally:  # to cancel a close is to leave the transport open
-                socket.transport.abort()
-
-    def _connect(self) -> connect:
-        token = self._address.token
-        # A proxy from the environment is right for a remote server and wrong for this machine.
-        proxy: dict[str, Any] = {"proxy": None} if self._address.is_local else {}
-        return connect(
-            self._address.ingest,
-            additional_headers={"Authorization": f"Bearer {token}"} if token else None,
-            open_timeout=OPEN_TIMEOUT,
-            close_timeout=1.0,
-            max_size=MAX_FRAME,
-            compression=None,
-            logger=_silent_logger(),
-            **proxy,
-        )
-
     def _welcomed(self, welcome: Message) -> None:
         """Let the job know that it is watched."""
         logger.info("gradgate: watched at %s/runs/%s", self._address.shown, welcome["run"])
         self.connected.set()
         self._tried.set()
+        if self._folder is not None and self._leftovers is None:
+            sending = send_leftovers(self._folder, self._address, self._guard)
+            self._leftovers = asyncio.create_task(sending)
+
+    def _hello(self) -> Message | None:
+        peer = self._peer()
+        return None if peer is None else peer.hello()
+
+    def _leave(self, bye: Message) -> None:
+        """Leave on disk what no server has stored, and say where."""
+        left = self._outbox.leave(self._hello, bye)
+        if left is not None:
+            logger.warning(
+                "gradgate: not all of this run has reached %s; what is missing lies in %s (%s "
+                "KiB). `gradgate send` with that file sends it, and so does the next job on this "
+                "machine that talks to that dashboard.",
+                self._address.shown,
+                left,
+                f"{left.stat().st_size / 2**10:,.0f}",
+            )
 
     def _say_once(self, text: str) -> None:
         if text not in self._said and len(self._said) < 20:
             self._said.add(text)
             logger.warning("gradgate: %s", text)
-
-
-def _silent_logger() -> logging.Logger:
-    """Make a logger that is silent: websockets would log each failed try with a traceback."""
-    quiet = logging.getLogger("gradgate.websockets")
-    quiet.propagate = False
-    quiet.disabled = True
-    return quiet

@@ -51,6 +51,15 @@ class Ending:
     vanished_is_failed: bool = False
     """Whether a job that is gone without a goodbye has failed, and not just ended."""
 
+    def goodbye(self) -> Message:
+        """Return the goodbye of a job that is gone without one."""
+        return {
+            "type": "bye",
+            "time": time.time(),
+            "step": self.last_step,
+            "failed": self.vanished_is_failed,
+        }
+
 
 class Conversation:
     """Sends what waits, reads what comes, and keeps a connection alive until the link ends."""
@@ -135,16 +144,13 @@ class Conversation:
         while True:
             peer = self._weak_peer()
             if peer is None:
-                self._ending.bye = {
-                    "type": "bye",
-                    "time": time.time(),
-                    "step": self._ending.last_step,
-                    "failed": self._ending.vanished_is_failed,
-                }
+                self._ending.bye = self._ending.goodbye()
                 self._ending.asked.set()
                 return
             heartbeat = peer.heartbeat()
             self._ending.last_step = heartbeat["step"]
+            if self._outbox.crowded:
+                self._outbox.spill(peer.hello)
             del peer
             await self._send(heartbeat)
             await asyncio.sleep(HEARTBEAT)

@@ -1,14 +1,20 @@
-"""What is on its way to the server, bounded."""
+"""What is on its way to the server, bounded in memory, and then on disk."""
 
 from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TypeAlias
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from ..spool.spool import Hello, Spool
 
 Frame: TypeAlias = "bytes | str"
+
+TABLE = "parameters"
+"""What the whole table replaces: on disk the run's hello has it."""
 
 OVERHEAD = 250
 """Bytes that an entry takes in memory beside its payload, about."""
@@ -28,15 +34,19 @@ class Entry:
 class Outbox:
     """Keeps frames until the server has stored them; bounded, and it drops the oldest first.
 
-    Thread-safe: the training thread puts, the link's thread sends. Samples and metrics are
-    dropped when they take more than ``max_bytes`` (``dropped`` counts them); reports of
-    commands are not, and are few.
+    Thread-safe: the training thread puts, the link's thread sends, or, while there is nobody to
+    send to, spills what is in memory into a file. Samples and metrics are dropped when they take
+    more than ``max_bytes`` of memory (``dropped`` counts them); reports of commands are not, and
+    are few.
     """
 
-    def __init__(self, max_bytes: int = 32 * 2**20) -> None:
+    def __init__(self, max_bytes: int = 32 * 2**20, spool: Spool | None = None) -> None:
         self._lock = threading.Lock()
         self._changed = threading.Condition(self._lock)
         self._max_bytes = max_bytes
+        self._spool = spool
+        self._spilling = threading.Lock()
+        """Held while frames go to disk: not by who puts, which never waits for one."""
         self._bytes = 0
         self._seq = 0
         self._sent = 0
@@ -93,7 +103,12 @@ class Outbox:
                 wake()
 
     def take(self) -> list[Entry]:
-        """Return what was not sent yet over this connection, in order; note it by :meth:`sent`."""
+        """Return what was not sent yet over this connection, in order; note it by :meth:`sent`.
+
+        What is on disk comes first, in portions.
+        """
+        if self._spool is not None and (spooled := self._spool.take(self._sent)):
+            return [Entry(seq, frame) for seq, frame in spooled]
         with self._lock:
             entries = [
                 entry
@@ -112,6 +127,8 @@ class Outbox:
 
     def acknowledge(self, seq: int) -> None:
         """Forget what the server has stored."""
+        if self._spool is not None:
+            self._spool.forget(seq)
         with self._lock:
             while self._droppable and self._droppable[0].seq <= seq:
                 self._bytes -= _size(self._droppable.popleft())
@@ -122,15 +139,57 @@ class Outbox:
     def rewind(self, seq: int) -> None:
         """Start over after a lost connection: the server has stored up to ``seq``."""
         self.acknowledge(seq)
+        if self._spool is not None:
+            self._spool.rewind()
         with self._lock:
             self._sent = self._taken = seq
 
     def wait_empty(self, timeout: float) -> bool:
         """Wait until all is stored; False when ``timeout`` seconds were not enough."""
         with self._lock:
-            return self._changed.wait_for(
-                lambda: not self._droppable and not self._kept, timeout=timeout
-            )
+            return self._changed.wait_for(self._is_empty, timeout=timeout)
+
+    @property
+    def crowded(self) -> bool:
+        """Whether memory is half full: a server is slower than the job."""
+        return self._bytes > self._max_bytes / 2
+
+    def spill(self, hello: Hello) -> None:
+        """Write what is in memory to disk, in the order of its numbers, and drop it here."""
+        if self._spool is None:
+            return
+        with self._spilling:
+            with self._lock:
+                entries = sorted((*self._droppable, *self._kept), key=lambda entry: entry.seq)
+                anew = any(entry.replaces == TABLE for entry in entries)
+                frames = [(each.seq, each.frame) for each in entries if each.replaces != TABLE]
+                if not frames:
+                    return
+                # None may change its place any more.
+                self._taken = max(self._taken, frames[-1][0])
+            self._drop_up_to(self._spool.add(frames, hello, anew=anew))
+
+    def leave(self, hello: Hello, bye: Mapping[str, Any]) -> Path | None:
+        """Close for good; return where what no server has stored lies.
+
+        None where all is stored, or there is no file to leave it in, and the second time.
+        """
+        if self._spool is None:
+            return None
+        self.spill(hello)
+        return self._spool.end(bye)
+
+    def _is_empty(self) -> bool:
+        on_disk = self._spool is not None and self._spool.last_seq > 0
+        return not (self._droppable or self._kept or on_disk)
+
+    def _drop_up_to(self, seq: int) -> None:
+        """Forget what is on disk; a frame that was put meanwhile in place of one stays."""
+        with self._lock:
+            while self._droppable and self._droppable[0].seq <= seq:
+                self._bytes -= _size(self._droppable.popleft())
+            while self._kept and self._kept[0].seq <= seq:
+                self._kept.popleft()
 
     def _waiting(self, name: str | None) -> int | None:
         """The position in the kept lane of the frame under ``name``, if nobody took it yet."""

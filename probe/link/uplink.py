@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -21,11 +22,17 @@ from ..model.distribution import Distributions
 from ..model.sample import Sample
 from ..model.table import TableRow
 from ..model.totals import Totals
+from ..spool.folder import SpoolFolder
+from ..spool.spool import Spool
 from .address import ServerAddress
 from .connection import Connection
 from .frames import PROTOCOL, encode_json, encode_sample
-from .outbox import Outbox
+from .outbox import TABLE, Outbox
+from .recorder import Recorder
 from .server_messages import Message
+
+MOST_RECORDED = 2**40
+"""Bytes of a file that a script asks for: as much as the disk has."""
 
 
 @dataclass(frozen=True)
@@ -61,14 +68,20 @@ class Uplink:
         measurement: Measurement,
         guard: Guard,
         asked: Callable[[Message], None],
+        folder: SpoolFolder | None,
     ) -> None:
-        """``asked`` is called in the link's thread with what the server wants."""
+        """``asked`` is called in the link's thread with what the server wants.
+
+        ``folder``: where what no server takes is left; None for nowhere.
+        """
         self._identity = identity
         self._measurement = measurement
         self._guard = guard
         self._asked = asked
         self.outbox = Outbox()
+        self._folder = folder
         self._link: Connection | None = None
+        self._recorder: Recorder | None = None
         self._frozen: list[dict[str, Any]] = []
         self.url: str | None = None
         """The run's page; None without a server."""
@@ -81,8 +94,16 @@ class Uplink:
         """Start to talk to a server, in a thread of its own."""
         address = ServerAddress(server, token)
         self.url = f"{address.shown}/runs/{self._identity.id}"
-        self._link = Connection(address, self.outbox, self._guard, self)
+        if self._folder is not None:
+            self.outbox = Outbox(spool=self._folder.spool(self._identity.id, address.shown))
+        self._link = Connection(address, self.outbox, self._guard, self, self._folder)
         self._link.start()
+
+    def record(self, file: Path) -> None:
+        """Write all into a file, in a thread of its own, where there is no server."""
+        self.outbox = Outbox(spool=Spool(file, MOST_RECORDED, None))
+        self._recorder = Recorder(self.outbox, self._guard, self)
+        self._recorder.start()
 
     def is_connected(self) -> bool:
         """Return whether a server has welcomed the run, and is there; of a new run, wait for that.
@@ -96,7 +117,7 @@ class Uplink:
 
     def send_sample(self, sample: Sample) -> None:
         """Send a sample."""
-        if self._link is not None:
+        if self._is_told:
             self.outbox.put(partial(encode_sample, sample))
 
     def send_metrics(self, metrics: MetricValues) -> None:
@@ -113,14 +134,14 @@ class Uplink:
 
     def send_table(self, rows: Sequence[TableRow]) -> None:
         """Send the whole parameter table, in place of an earlier one that still waits."""
-        if self._link is None:
+        if not self._is_told:
             return
         table = [row.as_message() for row in rows]
         # Samples that wait behind an earlier table may be longer than the one before it.
         self.outbox.put(
             lambda seq: encode_json({"type": "parameters", "seq": seq, "parameters": table}),
             keep=True,
-            replaces="parameters",
+            replaces=TABLE,
             in_place=True,
         )
 
@@ -181,9 +202,16 @@ class Uplink:
 
     def close(self, timeout: float, *, failed: bool) -> None:
         """Send what is left, say goodbye, and end the link; ``failed``: training raised."""
+        bye = {"type": "bye", "time": time.time(), "step": self.step, "failed": failed}
         if self._link is not None:
-            bye = {"type": "bye", "time": time.time(), "step": self.step, "failed": failed}
             self._link.close(bye, timeout)
+        if self._recorder is not None:
+            self._recorder.close(bye, timeout)
+
+    @property
+    def _is_told(self) -> bool:
+        """Whether there is anybody to tell, now or later."""
+        return self._link is not None or self._recorder is not None
 
     # For the link, in its own thread: see conversation.Peer.
 
@@ -236,5 +264,5 @@ class Uplink:
         keep: bool = False,
         replaces: str | None = None,
     ) -> None:
-        if self._link is not None:
+        if self._is_told:
             self.outbox.put(lambda seq: encode_json(make(seq)), keep=keep, replaces=replaces)

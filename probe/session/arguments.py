@@ -140,6 +140,22 @@ def checked_server(server: str | bool | None) -> str | None:
     return url
 
 
+def checked_record(record: str | Path | None, server: str | bool | None) -> Path | None:
+    """Return the file to record into, or None; raises ValueError where that cannot be."""
+    if record is None:
+        return None
+    path = Path(record)
+    if server is not False:
+        raise ValueError(
+            f"record={str(record)!r}: a server keeps all that a file would; say server=False, too."
+        )
+    if path.exists():
+        raise ValueError(f"record={str(record)!r} is there already: give another, or remove it.")
+    if not path.absolute().parent.is_dir():
+        raise ValueError(f"record={str(record)!r}: there is no such folder.")
+    return path
+
+
 def checked_name(what: str, given: object, variable: str) -> str | None:
     """Return a name, or that of the environment, shortened; raises ValueError for what is none."""
     if given is not None and not isinstance(given, str):

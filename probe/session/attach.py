@@ -6,6 +6,7 @@ import logging
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from torch import nn
 from torch.optim import Optimizer
@@ -16,12 +17,14 @@ from ..live.expected import Expected
 from ..measure.pace import Pace
 from ..notebook.frontend import notebook_name, running_cell
 from ..progress.thresholds import Thresholds
+from ..spool.folder import SpoolFolder
 from ..torch_compat.requirements import missing_parts
 from .arguments import (
     checked_expectation,
     checked_models,
     checked_name,
     checked_optimizers,
+    checked_record,
     checked_server,
     require_hooks,
     script_name,
@@ -48,6 +51,7 @@ def attach(
     script_wins: bool = False,
     thresholds: Thresholds | None = None,
     totals: bool | None = None,
+    record: str | Path | None = None,
 ) -> Run:
     """Watch the gradients of a model while it trains, and let the dashboard steer them.
 
@@ -76,6 +80,9 @@ def attach(
     missed that lasts one step, and the step after an outlier is sampled out of turn: at every step
     with True, at none with False, and with None as often as ``budget`` allows, or, where samples
     have that too, a fifth of it.
+
+    ``record``: with ``server=False``, a file into which all goes that a server would be told, for
+    ``gradgate open`` and ``gradgate send``.
 
     In a notebook a run ends where the same model is attached again, and where the cell that
     attached it is executed again, which is said; by default it is called like the notebook.
@@ -124,5 +131,7 @@ def attach(
         script_wins=script_wins,
         thresholds=thresholds or Thresholds(),
         totals=totals,
+        record=checked_record(record, server),
+        folder=SpoolFolder.of_environment(),
     )
     return Run(job)

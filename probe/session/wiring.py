@@ -6,6 +6,7 @@ import secrets
 import time
 from collections.abc import Mapping, Sequence
 from itertools import count
+from pathlib import Path
 
 from torch import nn
 from torch.optim import Optimizer
@@ -49,6 +50,7 @@ from ..model.table import ParameterTable, TableRow
 from ..notebook.frontend import Cell
 from ..progress.progress import Progress
 from ..progress.thresholds import DEFAULT, Thresholds
+from ..spool.folder import SpoolFolder
 from ..steer.explain_command import ExplainHandler
 from ..steer.gate_commands import GateHandler, UngateHandler
 from ..steer.gate_proofs import GateProofs
@@ -95,6 +97,8 @@ def make_job(
     script_wins: bool = False,
     thresholds: Thresholds = DEFAULT,
     totals: bool | None = None,
+    record: Path | None = None,
+    folder: SpoolFolder | None = None,
 ) -> Job:
     """Attach to models and optimizers, and connect to a server if there is one to tell.
 
@@ -143,7 +147,7 @@ def make_job(
         compiled=wrappers.is_compiled(),
         expected=expect.as_message(),
     )
-    uplink = Uplink(identity, measurement, guard, asked=asked.call)
+    uplink = Uplink(identity, measurement, guard, asked=asked.call, folder=folder)
     table_changed.add(uplink.send_table)
     alerts = Alerts(uplink.send_alerts, guard, strict=strict)
     alerts.add_source(expectations)
@@ -332,6 +336,9 @@ def make_job(
     # One rank talks; the others hear from it what was asked for.
     if server is not None and agreement.leads:
         uplink.connect(server, token)
+        step_totals.start()
+    if record is not None and agreement.leads:
+        uplink.record(record)
         step_totals.start()
     commands = ScriptCommands(
         state,

@@ -21,10 +21,12 @@ from .gate import gate
 from .gates import gates
 from .keep import keep
 from .note import note
+from .open import open_recording
 from .parameters import parameters
 from .rename import rename
 from .run import run
 from .runs import runs
+from .send import send
 from .serve import serve
 from .tag import tag
 from .thaw import thaw
@@ -41,5 +43,17 @@ def main() -> None:
 _OF_JOBS = (parameters, freeze, thaw, gate, ungate, gates, explain, alerts, events, export)
 _OF_RUNS = (runs, rename, tag, note, keep, archive, unarchive, delete)
 
-for command in (serve, demo, run, check, cause, backup, doctor, *_OF_RUNS, *_OF_JOBS):
+for command in (
+    serve,
+    demo,
+    run,
+    check,
+    cause,
+    send,
+    open_recording,
+    backup,
+    doctor,
+    *_OF_RUNS,
+    *_OF_JOBS,
+):
     main.add_command(command)

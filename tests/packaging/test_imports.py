@@ -21,6 +21,7 @@ ROOMS = {
         "conditions",
         "model",
         "measure",
+        "spool",
         "link",
         "distributed",
         "freeze",

@@ -1,8 +1,12 @@
-"""What is on its way to the server, bounded."""
+"""What is on its way to the server, bounded in memory, and then on disk."""
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from gradgate.probe.link.outbox import MAX_KEPT, OVERHEAD, Outbox
+from gradgate.probe.spool.recording import Recording
+from gradgate.probe.spool.spool import Spool
 
 
 def filled(count: int, room_for: int = 100) -> Outbox:
@@ -142,3 +146,55 @@ def test_what_was_sent_stays_sent() -> None:
     assert numbers(outbox) == [3]
     outbox.sent(third)
     assert numbers(outbox) == []
+
+
+def test_what_is_spilled_is_sent_first_and_nothing_twice(tmp_path: Path) -> None:
+    """An outage longer than memory holds: all comes in order, and none was dropped."""
+    outbox = Outbox(20 * (10 + OVERHEAD), Spool(tmp_path / "run.gradgate", 2**20, None))
+    for number in range(1, 201):
+        outbox.put(lambda seq: f"{seq:010d}", keep=number % 5 == 0)
+        if outbox.crowded:
+            outbox.spill(lambda: {"type": "hello"})
+    outbox.rewind(30)
+    first = numbers(outbox)
+    outbox.put(lambda seq: f"{seq:010d}")
+    assert first + numbers(outbox) + numbers(outbox) == list(range(31, 202))
+    assert outbox.dropped == 0
+    assert not outbox.wait_empty(0)
+    outbox.acknowledge(201)
+    assert outbox.wait_empty(0)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_table_is_no_frame_on_disk(tmp_path: Path) -> None:
+    """The hello has it, newly written where it has changed; older frames stay before it."""
+    hellos: list[int] = []
+
+    def hello() -> dict[str, object]:
+        hellos.append(len(hellos))
+        return {"type": "hello", "table": len(hellos)}
+
+    outbox = Outbox(spool=Spool(tmp_path / "run.gradgate", 2**20, None))
+    for kind in ("sample", "parameters", "sample", "sample"):
+        replaces = "parameters" if kind == "parameters" else None
+        outbox.put(lambda seq: f"{seq:010d}", keep=replaces is not None, replaces=replaces)
+        outbox.spill(hello)
+    path = outbox.leave(hello, {"type": "bye"})
+    assert path is not None
+    recording = Recording(path)
+    assert [each.seq for each in recording.after(0)] == [1, 3, 4]
+    assert recording.hello["table"] == len(hellos) == 2
+    assert recording.bye == {"type": "bye"}
+
+
+def test_what_cannot_be_spilled_stays_in_memory(tmp_path: Path) -> None:
+    """Up to where memory is full, as without a file."""
+    outbox = Outbox(20 * (10 + OVERHEAD), Spool(tmp_path / "run.gradgate", 200, None))
+    for _ in range(30):
+        outbox.put(lambda seq: f"{seq:010d}")
+        outbox.spill(lambda: {"type": "hello"})
+    on_disk = numbers(outbox)
+    assert on_disk == list(range(1, len(on_disk) + 1))
+    assert numbers(outbox) == list(range(11, 31))
+    assert outbox.dropped == 10 - len(on_disk)
+    outbox.leave(lambda: None, {"type": "bye"})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
 import torch
 from pydantic import TypeAdapter
 from torch import nn
@@ -22,6 +23,12 @@ from tests.support.growing import (
 
 NOBODY = "http://127.0.0.1:9"
 """The discard port: no server answers there, so the outbox keeps every frame."""
+
+
+@pytest.fixture(autouse=True)
+def in_memory_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else what waits would go to disk."""
+    monkeypatch.setenv("GRADGATE_SPOOL", "off")
 
 
 def test_frames_of_a_growing_table_are_what_the_server_takes() -> None:

@@ -1,0 +1,45 @@
+"""Writes a run into a file, where there is no server."""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from pathlib import Path
+
+from ..base.guard import Guard
+from .conversation import Peer
+from .outbox import Outbox
+from .server_messages import Message
+
+PAUSE = 0.5
+"""Seconds between two writes: what a job measures is on disk that soon."""
+
+
+class Recorder:
+    """A thread that writes what gathers; the training thread waits for it at the end alone."""
+
+    def __init__(self, outbox: Outbox, guard: Guard, peer: Peer) -> None:
+        self._outbox = outbox
+        self._guard = guard
+        self._peer = weakref.ref(peer)
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="gradgate-record", daemon=True)
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+
+    def close(self, bye: Message, timeout: float) -> Path | None:
+        """Write what is left, and a goodbye; return where the file is."""
+        self._ended.set()
+        self._thread.join(timeout)
+        return self._outbox.leave(self._hello, bye)
+
+    def _run(self) -> None:
+        while not self._ended.wait(PAUSE) and self._peer() is not None:
+            with self._guard:
+                self._outbox.spill(self._hello)
+
+    def _hello(self) -> Message | None:
+        peer = self._peer()
+        return None if peer is None else peer.hello()

@@ -1,0 +1,65 @@
+"""Sends a server what is in a recording, as the run itself would have."""
+
+from __future__ import annotations
+
+import asyncio
+
+from websockets.asyncio.client import ClientConnection
+from websockets.exceptions import WebSocketException
+
+from ..spool.recording import Recording
+from .address import ServerAddress
+from .bundle import BUNDLE_BYTES, encode_bundle
+from .frames import encode_json
+from .server_messages import ForeignMessage, Refusal, parse_message
+from .sockets import connected
+
+FAILURES = (Refusal, ForeignMessage, OSError, asyncio.TimeoutError, WebSocketException)
+"""What a server, or the way to it, may do."""
+STORED_WITHIN = 60.0
+"""Seconds without a word of a server that has something to store, after which it is given up."""
+
+
+async def replay(recording: Recording, address: ServerAddress) -> int:
+    """Send what a server lacks; return how many frames that were, once they are stored.
+
+    What the server has already it takes no second time: a frame's number says so. Raises one of
+    ``FAILURES`` where that cannot be done, and ValueError for what is no address.
+    """
+    async with connected(address) as socket:
+        await socket.send(encode_json(recording.hello))
+        stored = await _until(socket, "welcome", "last_seq", 0)
+        sent = asyncio.create_task(_send(socket, recording, stored))
+        try:
+            if recording.last_seq > stored:
+                await _until(socket, "ack", "seq", recording.last_seq)
+            frames = await sent
+        finally:
+            sent.cancel()
+        if recording.bye is not None:
+            await socket.send(encode_json(recording.bye))
+        return frames
+
+
+async def _until(socket: ClientConnection, kind: str, field: str, least: int) -> int:
+    """Wait for a message whose field is as large; commands are for a job, and this is none."""
+    while True:
+        text = await asyncio.wait_for(socket.recv(), STORED_WITHIN)
+        message = parse_message(text)
+        if message["type"] == kind and int(message[field]) >= least:
+            return int(message[field])
+
+
+async def _send(socket: ClientConnection, recording: Recording, stored: int) -> int:
+    count = size = 0
+    bundle: list[bytes | str] = []
+    for record in recording.after(stored):
+        bundle.append(record.frame)
+        size += len(record.payload)
+        count += 1
+        if size >= BUNDLE_BYTES:
+            await socket.send(encode_bundle(bundle))
+            bundle, size = [], 0
+    if bundle:
+        await socket.send(encode_bundle(bundle))
+    return count

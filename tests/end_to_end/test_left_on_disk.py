@@ -1,0 +1,184 @@
+"""What a real job could not send lies on disk, and reaches the server later, exactly once."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.support.forked import SERVER, ForkedPython, run_python
+from tests.support.serving import COMMAND, ServerProcess
+from tests.support.training import TrainingJob
+from tests.support.waiting import wait_for, wait_until
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where the jobs of a test leave what they could not send."""
+    folder = tmp_path / "left"
+    monkeypatch.setenv("GRADGATE_SPOOL", str(folder))
+    return folder
+
+
+def left(folder: Path) -> list[Path]:
+    return sorted(folder.glob("*.gradgate"))
+
+
+def train_past_the_server(server: ServerProcess, job: TrainingJob) -> None:
+    """Kill the server in the midst of a job that goes on without it."""
+    job.wait_for_step(10)
+    job.wait_until_known(server)
+    wait_until(
+        lambda: server.get(f"/api/runs/{job.run}"), lambda run: run["samples"] > 5, 30, "some are"
+    )
+    server.kill()
+    job.wait_for_more(50)
+
+
+def send(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return run_python(*COMMAND, "send", *arguments, imported=SERVER)
+
+
+def samples(server: ServerProcess, run: str) -> list[int]:
+    """The steps of all samples that are stored."""
+    answer = server.page(f"/api/runs/{run}/export", params={"format": "csv", "table": "samples"})
+    steps = [int(line.split(",")[0]) for line in answer.text.splitlines()[1:]]
+    return sorted(set(steps))
+
+
+def row(server: ServerProcess, run: str) -> Any:
+    return server.get(f"/api/runs/{run}")
+
+
+def test_a_job_that_ends_without_its_server_is_sent_later(
+    server: ServerProcess, tmp_path: Path, folder: Path
+) -> None:
+    """The job says where it lies; sent, each step is stored once, and the run has finished."""
+    with TrainingJob(tmp_path / "job", server.url) as job:
+        train_past_the_server(server, job)
+        assert job.stop() == 0
+        (file,) = left(folder)
+        assert f"what is missing lies in {file}" in job.output
+        server.restart()
+        wait_until(lambda: row(server, job.run), lambda run: run["samples"] < job.step, 30)
+        sent = send(str(file))
+        assert (sent.returncode, sent.stderr) == (0, "")
+        assert f"of the run 'job' are stored. {server.url}/runs/{job.run}" in sent.stdout
+        assert samples(server, job.run) == list(range(1, job.step + 1))
+        found = row(server, job.run)
+        assert (found["samples"], found["status"]) == (job.step, "finished")
+    assert list(folder.iterdir()) == []
+
+
+def test_the_next_job_sends_what_one_has_left(
+    server: ServerProcess, tmp_path: Path, folder: Path
+) -> None:
+    """By itself, as soon as the server watches it; a file for another server stays."""
+    with TrainingJob(tmp_path / "job", server.url) as job:
+        train_past_the_server(server, job)
+        assert job.stop() == 0
+        other = folder / "other.gradgate"
+        other.write_bytes(left(folder)[0].read_bytes().replace(b"127.0.0.1", b"127.0.0.2"))
+        server.restart()
+        with TrainingJob(tmp_path / "next", server.url) as after:
+            after.wait_for_step(10)
+            wait_until(lambda: row(server, job.run), lambda run: run["samples"] == job.step, 30)
+            wait_for(lambda: left(folder) == [other], 30, "the file is gone")
+        assert samples(server, job.run) == list(range(1, job.step + 1))
+        assert row(server, job.run)["status"] == "finished"
+
+
+def test_a_job_that_is_killed_leaves_what_was_on_disk(
+    server: ServerProcess, tmp_path: Path, folder: Path
+) -> None:
+    """Up to the last whole record, without a gap, though a part of another follows."""
+    with TrainingJob(tmp_path / "job", server.url) as job:
+        train_past_the_server(server, job)
+        wait_for(lambda: left(folder) and left(folder)[0].stat().st_size > 5000, 30, "it is left")
+        job.signal(signal.SIGKILL)
+        wait_for(lambda: job.ended, 30, "the job is gone")
+        (file,) = left(folder)
+        with file.open("ab") as cut:
+            cut.write(b"\x10\x00\x00\x00half")
+        server.restart()
+        stored = row(server, job.run)["samples"]
+        assert send(str(file)).returncode == 0
+        steps = samples(server, job.run)
+        assert steps == list(range(1, len(steps) + 1))
+        assert stored < len(steps) <= job.step
+
+
+def test_a_job_goes_on_by_itself_where_its_server_comes_back(
+    server: ServerProcess, tmp_path: Path, folder: Path
+) -> None:
+    """What was on disk comes before what is measured now, and the file is gone meanwhile."""
+    with TrainingJob(tmp_path / "job", server.url) as job:
+        train_past_the_server(server, job)
+        wait_for(lambda: left(folder), 30, "it is left")
+        refused = send(str(left(folder)[0]))
+        assert refused.returncode == 1
+        assert "still runs, and sends it by itself" in refused.stderr
+        server.restart()
+        wait_for(lambda: not left(folder), 30, "all is sent")
+        assert job.stop() == 0
+        assert samples(server, job.run) == list(range(1, job.step + 1))
+
+
+RECORDED = """
+import torch
+from gradgate import probe
+model = torch.nn.Linear(3, 1)
+optimizer = torch.optim.SGD(model.parameters(), 0.1)
+given = {"server": False, "record": "run.gradgate", "every": 1, "name": "aboard"}
+with probe.attach(model, optimizer, **given) as run:
+    for step in range(200):
+        optimizer.zero_grad()
+        model(torch.ones(2, 3)).sum().backward()
+        optimizer.step()
+        run.log(loss=step)
+        if step == 100:
+            run.freeze("bias")
+"""
+
+
+def test_a_recording_is_shown_and_sent(server: ServerProcess, tmp_path: Path) -> None:
+    """It has all that a server would have had; it is kept, and sent twice it is stored once."""
+    assert run_python("-c", RECORDED, cwd=tmp_path).returncode == 0
+    file = str(tmp_path / "run.gradgate")
+    shown = ForkedPython(*COMMAND, "open", file, imported=SERVER)
+    line = next(line for line in shown.stdout if line.startswith("Gradgate dashboard: "))
+    (run,) = httpx.get(f"{line.split()[-1]}/api/runs", trust_env=False).json()["runs"]
+    assert (run["name"], run["samples"], run["status"]) == ("aboard", 200, "finished")
+    shown.send_signal(signal.SIGINT)
+    shown.communicate(30)
+
+    for _ in range(2):
+        assert send(file, "--server", server.url).returncode == 0
+        assert samples(server, run["id"]) == list(range(1, 201))
+        (command,) = server.get(f"/api/runs/{run['id']}/commands")["commands"]
+        assert (command["kind"], command["state"]) == ("freeze", "verified")
+    assert Path(file).exists()
+
+
+def test_what_cannot_be_sent_is_said(tmp_path: Path, server: ServerProcess) -> None:
+    """No recording, none that says where to, nobody there: a sentence each, and nothing is lost."""
+    assert run_python("-c", RECORDED, cwd=tmp_path).returncode == 0
+    file = tmp_path / "run.gradgate"
+    size = file.stat().st_size
+    (tmp_path / "other.gradgate").write_text(json.dumps({}))
+    answers = {
+        "names no server: say which with --server": (str(file),),
+        "is no recording of Gradgate's": (str(tmp_path / "other.gradgate"),),
+        "no dashboard at http://127.0.0.1:9 took it": (str(file), "--server", "http://127.0.0.1:9"),
+        "'nowhere' is no address of a dashboard": (str(file), "--server", "nowhere"),
+    }
+    for told, arguments in answers.items():
+        ended = send(*arguments)
+        assert (ended.returncode, told in ended.stderr) == (1, True), ended.stderr
+        assert "Traceback" not in ended.stderr
+    assert file.stat().st_size == size
