@@ -8,6 +8,7 @@ With a ``detach`` in the gate's place they would not be called.
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable, Sequence
 from functools import update_wrapper
 from typing import Any
@@ -55,6 +56,11 @@ class SparedHooks:
                     elif isinstance(hook, _Spared):
                         hooks[number] = hook.hook
 
+    @property
+    def closed(self) -> bool:
+        """Whether a gate was closed in the present step so far."""
+        return self._closed()
+
     def _register(self, register: Callable[..., Any], tensor: Tensor, hook: Any) -> Any:
         return register(tensor, self._spare(hook))
 
@@ -77,16 +83,21 @@ class SparedHooks:
         its_own = str(getattr(hook, "__module__", "")).partition(".")[0] == "torch"
         if its_own or isinstance(hook, _Spared):
             return hook
-        return _Spared(hook, self._closed, after=after)
+        return _Spared(hook, weakref.ref(self), after=after)
 
 
 class _Spared:
-    """A hook of the script's, of a tensor or a module."""
+    """A hook of the script's, of a tensor or a module.
 
-    def __init__(self, hook: Callable[..., Any], closed: Closed, *, after: bool) -> None:
+    A leaf keeps it where no garbage collector looks, so it must keep no run alive.
+    """
+
+    def __init__(
+        self, hook: Callable[..., Any], by: weakref.ref[SparedHooks], *, after: bool
+    ) -> None:
         """``after``: it is given a leaf, once the gradient is in."""
         self.hook = hook
-        self._closed = closed
+        self._by = by
         self._after = after
         update_wrapper(self, hook)  # a diagnosis names the script's
 
@@ -94,6 +105,7 @@ class _Spared:
         grads = given[-1] if isinstance(given[-1], tuple) else given[-1:]
         if self._after:
             grads = (given[0].grad,)
-        if all(grad is None for grad in grads) and self._closed():
+        by = self._by()
+        if by is not None and all(grad is None for grad in grads) and by.closed:
             return None
         return self.hook(*given)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import inspect
+import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -144,3 +146,23 @@ def test_hooks_on_parameters_are_as_found_afterwards() -> None:
     assert list((model[0].weight._post_accumulate_grad_hooks or {}).values()) == [print]
     handle.remove()
     assert not model[2].weight._backward_hooks
+
+
+@pytest.mark.parametrize("hook", ["register_hook", "register_post_accumulate_grad_hook", None])
+def test_a_run_with_gates_that_is_dropped_lets_everything_go(hook: str | None) -> None:
+    """Its hooks stand around the script's own, and around its own while it looks closely."""
+    register = torch.Tensor.register_post_accumulate_grad_hook
+    model = critic()
+    optimizer = torch.optim.SGD(model.parameters())
+    if hook is not None:
+        getattr(model[0].weight, hook)(print)
+    run = probe.attach(model, optimizer, server=False, every=1)
+    run.gate("output:0")
+    run.explain()
+    model(batch()).sum().backward()
+    optimizer.step()
+    ghosts = [weakref.ref(model), weakref.ref(run)]
+    del model, optimizer, run
+    gc.collect()
+    assert [ghost() for ghost in ghosts] == [None, None]
+    assert torch.Tensor.register_post_accumulate_grad_hook is register
