@@ -16,7 +16,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
 Batch: TypeAlias = dict[str, Any]
@@ -79,6 +79,11 @@ class Agreement:
         with self._changed:
             off, self._off = self._off, []
             return off
+
+    def decline(self, batches: Sequence[Batch], reason: str) -> None:
+        """Call off what was due: no rank applies it."""
+        with self._changed:
+            self._off += [(batch, reason) for batch in batches]
 
     # In the thread that talks.
 

@@ -15,12 +15,13 @@ import torch.distributed as dist
 
 from ..base.errors import AttachError, CommandError
 from ..base.guard import Guard
-from ..torch_compat.process_group import world_size
+from ..torch_compat.process_group import restarts, world_size
 from .agreement import Agreement, Batch
 from .calls import CallAgreement
 from .exchange import LONGEST_WAIT, Exchange, RanksApart
 from .roll_call import Position, RollCall
-from .store import RankStore, StoreError
+from .store import RankStore, StoreError, StoreGone
+from .store_thread import StoreThread
 from .talker import Talker
 from .topics import Topics
 
@@ -30,6 +31,9 @@ PATIENCE = 5.0
 AGREE_TIMEOUT = 10.0
 """Seconds that a call made in the script waits for the same call on the other ranks, at most."""
 
+ALIGNED_WITHIN = 20.0
+"""Seconds that a rank waits at a boundary for the others to come to the same, at most."""
+
 
 class Ranks:
     """This rank among those that train together; made by :meth:`join`."""
@@ -37,20 +41,29 @@ class Ranks:
     def __init__(self, guard: Guard, patience: float) -> None:
         self.rank = dist.get_rank()
         self.size = dist.get_world_size()
-        # The k-th run of this rank talks with the k-th run of the others.
+        # The k-th run of this rank talks with the k-th run of the others, all of one start.
+        start = f"gradgate/{restarts()}.{self.size}"
+        counter = RankStore(start)
+        counting = StoreThread(counter)
         try:
-            number = RankStore("gradgate").count(f"attached/{self.rank}")
+            number = counting.run(lambda: counter.count(f"attached/{self.rank}"))
         except StoreError as error:
             raise AttachError(
                 f"the store of the process group, through which the ranks agree, failed: {error}"
             ) from error
-        store = RankStore(f"gradgate/{number}")
+        finally:
+            counting.stop()
+        store, own = RankStore(f"{start}/{number}"), RankStore(f"{start}/{number}")
+        self._thread = StoreThread(own)
         self.agreement = Agreement(patience)
         self._begun = 0
+        self._aligned = False
+        """Whether all ranks are known to have been after the same step at the same time."""
         self._topics = Topics(self.rank)
-        self._calls = CallAgreement(store, self.rank, self.size)
+        self._calls = CallAgreement(own, self.rank, self.size)
         roll_call = RollCall(store, self.rank, self._position)
-        self._exchange = Exchange(store, self.rank, self.size, roll_call, 2 * patience)
+        asking = RollCall(own, self.rank, self._position)
+        self._exchange = Exchange(own, self.rank, self.size, asking, 2 * patience)
         self._talker = Talker(
             self.agreement,
             self._topics,
@@ -92,9 +105,22 @@ class Ranks:
         """Return the batches that all ranks apply now; call it at every boundary, on every rank.
 
         ``step`` is the number of the step that has ended, alike on all ranks. It blocks only
-        between this rank's promise and the decision, for ``patience`` and a little at most.
+        between this rank's promise and the decision, for ``patience`` and a little at most; the
+        first time also until all ranks are after that step, :data:`ALIGNED_WITHIN` at most.
         """
-        return self.agreement.receive(step)
+        batches = self.agreement.receive(step)
+        if batches and not self._aligned:
+            try:
+                self.share("aligned", str(step), True, step, ALIGNED_WITHIN)
+                self._aligned = True
+            except RanksApart as error:
+                self.agreement.decline(
+                    batches,
+                    f"the ranks do not count their steps alike: {error}. Attach on every rank "
+                    "before the same step, and detach after the same.",
+                )
+                return []
+        return batches
 
     def called_off(self) -> list[tuple[Batch, str]]:
         """Return the batches that were not applied anywhere, each with the reason; once."""
@@ -111,7 +137,14 @@ class Ranks:
                 f"cannot agree on {dict(call)} with the other ranks: "
                 f"{self.problem or 'rank 0 has ended its run'}."
             )
-        self._calls.agree(step, call, timeout)
+        try:
+            self._thread.run(lambda: self._calls.agree(step, call, timeout))
+        except StoreGone as error:
+            raise CommandError(
+                f"cannot agree on {dict(call)} with the other ranks: the store of the process "
+                f"group failed ({error})."
+            ) from error
+        self._aligned = True
 
     def begin(self, step: int) -> None:
         """Take in that the forward of a step has begun on this rank."""
@@ -126,7 +159,10 @@ class Ranks:
         """
         if self._talker.left:
             raise RanksApart(self.problem or "rank 0 has ended its run")
-        return self._exchange.share(series, key, value, step, longest)
+        try:
+            return self._thread.run(lambda: self._exchange.share(series, key, value, step, longest))
+        except StoreGone as error:
+            raise RanksApart(f"the store of the process group failed: {error}") from error
 
     def post(self, topic: str, value: object) -> None:
         """Tell the leader this rank's outcome of ``topic``; never blocks."""
@@ -151,6 +187,7 @@ class Ranks:
 
     def leave(self) -> None:
         """Stop taking part; the others are told. Idempotent, and done in a second at most."""
+        self._thread.stop()
         self._talker.stop()
 
     def _position(self) -> Position:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 import weakref
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
@@ -39,6 +40,7 @@ class RankStore:
     def __init__(self, prefix: str) -> None:
         self._prefix = prefix
         self._group = weakref.ref(dist.group.WORLD)
+        self._asked_at: float | None = None
 
     def write(self, key: str, value: object) -> None:
         """Set ``key``, without waiting until the store has it."""
@@ -80,10 +82,20 @@ class RankStore:
         """Add one to the number at ``key`` and return it."""
         return int(self._do(lambda store: store.add(key, 1)))
 
+    def silent_for(self) -> float:
+        """Return the seconds since which the store owes an answer; for any other thread."""
+        asked_at = self._asked_at
+        return 0.0 if asked_at is None else time.monotonic() - asked_at
+
+    def longest_silence(self) -> float:
+        """Return the seconds that the job itself waits for an answer of the store, at most."""
+        return float(self._do(lambda store: store.timeout.total_seconds()))
+
     def _do(self, work: Callable[[Any], T]) -> T:
         try:
             if dist.group.WORLD is None or dist.group.WORLD is not self._group():
                 raise StoreGone("the process group was destroyed")
+            self._asked_at = time.monotonic()
             return work(default_store(self._prefix))
         except MissingFromTorch as error:
             raise StoreGone(str(error)) from error
@@ -91,6 +103,8 @@ class RankStore:
             raise StoreGone(str(error)) from error
         except (RuntimeError, ValueError) as error:
             raise StoreError(f"{type(error).__name__}: {error}") from error
+        finally:
+            self._asked_at = None
 
 
 def _encode(value: object) -> str:

@@ -88,8 +88,11 @@ class Job:
     """The hook that says goodbye where the program ends without a detach."""
 
     def end(self, *, failed: bool) -> None:
-        """Undo everything that was done to the model, and say goodbye. Idempotent."""
-        if not self.state.attached:
+        """Undo everything that was done to the model, and say goodbye. Idempotent.
+
+        Where gates decide on what all ranks apply, all end together, or none does.
+        """
+        if not self.state.attached or not (failed or self._may_open_gates()):
             return
         self.state.attached = False
         atexit.unregister(self.at_exit)
@@ -120,6 +123,23 @@ class Job:
 
     def _unlabel(self) -> None:
         ATTACHED.discard(self.gates.runtime)
+
+    def _may_open_gates(self) -> bool:
+        """Return whether no rank goes on with gates alone: its weights would become others."""
+        gates = [gate.id for gate in self.gates.runtime.gates() if gate.is_reduced]
+        if not gates or self.ranks is None or not self.ranks.talking:
+            return True
+        try:
+            self.ranks.agree(self.state.step, {"detach": True})
+        except CommandError as error:
+            logger.warning(
+                "gradgate: this run goes on, with its gates on parameters (%s), which the other "
+                "ranks go on with, too: %s",
+                ", ".join(map(str, gates)),
+                error,
+            )
+            return False
+        return True
 
     def _may_restore(self, *, failed: bool) -> bool:
         """Return whether all ranks detach together: one alone must not flip anything."""

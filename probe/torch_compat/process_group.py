@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import torch.distributed as dist
@@ -38,6 +39,11 @@ def world_size() -> int:
 def rank() -> int:
     """Return the number of this process among those that train together, from 0."""
     return dist.get_rank() if in_process_group() else 0
+
+
+def restarts() -> int:
+    """Return how often torchrun has started the ranks anew: their store may be that of before."""
+    return int(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0"))
 
 
 def default_store(prefix: str) -> Any:

@@ -5,10 +5,12 @@ Usage: python -m tests.support.agreeing RANK SIZE FOLDER SCENARIO...
 
 from __future__ import annotations
 
+import os
 import random
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
@@ -102,8 +104,9 @@ def mute(rank: int, size: int) -> object:
     """One rank does not answer; what comes after is taken by all again."""
     ranks = joined(0.5)
     if rank == 1:  # its thread answers only after the others have given up, as if it were starved
-        number = (RankStore("gradgate").read([f"attached/{rank}"]) or [0])[0]
-        store = RankStore(f"gradgate/{number}")
+        start = f"gradgate/0.{size}"
+        number = (RankStore(start).read([f"attached/{rank}"]) or [0])[0]
+        store = RankStore(f"{start}/{number}")
         answer_after(ranks, lambda: wait_for(lambda: store.read(["batch/0/step"]), message="off"))
     dist.barrier()
     if rank == 0:
@@ -162,6 +165,33 @@ def failure(call: Callable[[], object]) -> str | None:
     return None
 
 
+def attached_late(rank: int, size: int) -> object:
+    """The last rank attaches two steps after the others, so its step 1 is their step 3."""
+    late = 2 if rank == size - 1 else 0
+    ranks: Ranks | None = None
+    taken: list[Any] = []
+    off: list[Any] = []
+    done = torch.zeros(1)
+    step = 0
+    while not done:
+        if step == late and ranks is None:
+            ranks = joined(0.5)
+        step += 1
+        if ranks is not None:
+            ranks.begin(step - late)
+        dist.all_reduce(torch.ones(1))
+        if ranks is not None:
+            if rank == 0 and step == 4:
+                ranks.publish({"number": 1})
+            taken += ranks.receive(step - late)
+            off += ranks.called_off()
+        done.fill_(bool(off or taken))
+        dist.all_reduce(done, dist.ReduceOp.MIN)
+    assert ranks is not None
+    ranks.leave()
+    return {"taken": taken, "off": off}
+
+
 def calls(rank: int, size: int) -> object:
     """Calls that the script makes: on all ranks, late, on one only, and different ones."""
     ranks = joined()
@@ -187,6 +217,21 @@ def calls(rank: int, size: int) -> object:
     dist.barrier()
     ranks.leave()
     return noted
+
+
+def restarted(rank: int, size: int) -> object:
+    """Before torchrun started the ranks anew, rank 0 had attached in the same store, alone."""
+    if rank == 0:
+        joined().leave()
+    os.environ["TORCHELASTIC_RESTART_COUNT"] = "1"
+    ranks = joined()
+    refused = failure(lambda: ranks.agree(1, {}))
+    dist.barrier()
+    ranks.leave()
+    del os.environ["TORCHELASTIC_RESTART_COUNT"]
+    if rank != 0:
+        joined().leave()  # the k-th run of a rank talks with the k-th of the others: catch up
+    return refused
 
 
 def outcomes(rank: int, size: int) -> object:
@@ -290,6 +335,28 @@ def left_at_a_gate(rank: int, size: int) -> object:
     return {"closed": closed, "problems": problems, "took": took, "weights": weights}
 
 
+def left_with_a_gate(rank: int, size: int) -> object:
+    """Train with a gate on a parameter, and let the last rank detach alone, then all of them."""
+    model = nn.Linear(4, 2)
+    wrapped = DistributedDataParallel(model)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    run = probe.attach(model, optimizer, server=False)
+    run.gate("param:weight", "step % 2 == 0", action="scale", factor=-1.0)
+    ranks = run._job.ranks
+    assert ranks is not None
+    ranks.agree = partial(ranks.agree, timeout=0.5)  # type: ignore[method-assign]
+    closed = []
+    for step in range(6):
+        if (step == 2 and rank == size - 1) or step == 4:
+            run.detach()
+        optimizer.zero_grad()
+        wrapped(torch.randn(3, 4)).square().mean().backward()
+        optimizer.step()
+        closed.append([gate.closed for gate in run.gates()])
+    weights = [p.detach().tolist() for p in model.parameters()]
+    return {"closed": closed, "weights": weights}
+
+
 SCENARIOS = {
     scenario.__name__: scenario
     for scenario in (
@@ -298,11 +365,14 @@ SCENARIOS = {
         blocked,
         mute,
         missing,
+        attached_late,
         calls,
+        restarted,
         outcomes,
         two_runs,
         parting,
         left_at_a_gate,
+        left_with_a_gate,
         destroyed,
     )
 }

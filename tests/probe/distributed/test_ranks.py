@@ -66,6 +66,15 @@ def test_a_rank_that_detaches_alone_leaves_no_other_waiting_at_a_gate(notes: lis
         assert each["weights"] == left[last]["weights"]
 
 
+def test_a_rank_does_not_detach_alone_from_a_gate_that_all_apply(notes: list[Any]) -> None:
+    """It goes on with the gate on a parameter, so that the weights stay alike, until all detach."""
+    left = of(notes, "left_with_a_gate")
+    for each in left:
+        assert each["closed"][:4] == [[False], [True], [False], [True]]
+        assert each["closed"][4:] == [[], []]
+        assert each["weights"] == left[0]["weights"]
+
+
 def test_a_rank_without_a_run_is_named(notes: list[Any]) -> None:
     """Batches and calls are refused naming the rank that did not attach; no boundary waits."""
     last = len(notes) - 1
@@ -74,6 +83,15 @@ def test_a_rank_without_a_run_is_named(notes: list[Any]) -> None:
     assert f"rank {last} of {len(notes)} did not call attach" in leader["off"][0][1]
     assert leader["longest"] < 0.3
     assert f"rank {last} of {len(notes)} did not make the call" in leader["call"]
+
+
+def test_ranks_that_count_their_steps_otherwise_apply_nothing(notes: list[Any]) -> None:
+    """One that attached late would apply a batch after another of the job's steps."""
+    for each in of(notes, "attached_late"):
+        assert each["taken"] == []
+        ((batch, reason),) = each["off"]
+        assert batch == {"number": 1}
+        assert "the ranks do not count their steps alike" in reason
 
 
 def test_the_same_call_on_all_ranks_is_agreed_on(notes: list[Any]) -> None:
@@ -99,6 +117,11 @@ def test_different_calls_are_refused_at_once(notes: list[Any]) -> None:
             in (rank["other"])
         )
         assert rank["together again"] is None
+
+
+def test_ranks_that_were_started_anew_keep_apart_from_those_before(notes: list[Any]) -> None:
+    """Under torchrun the store outlives them, with what a rank had said in it."""
+    assert of(notes, "restarted") == [None] * len(notes)
 
 
 def test_the_leader_reads_what_all_have_posted(notes: list[Any]) -> None:
