@@ -5,9 +5,11 @@ from __future__ import annotations
 import pytest
 
 from .harness import differences, hold_differences, sample_differences
-from .ranks import WORLDS, Outcome, train_in_ranks
+from .ranks import PATIENCE, WORLDS, Outcome, train_in_ranks
 from .row import STEPS, Row
 from .rows.distributed import ROWS
+
+pytestmark = pytest.mark.timeout(PATIENCE + 60)
 
 
 @pytest.fixture(scope="module")
