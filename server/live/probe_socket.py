@@ -20,6 +20,8 @@ from .live_run import LiveRun
 from .refusal_log import RefusalLog
 from .tasks import first_to_end
 
+ADMIT = "gradgate.admit"
+"""The extension of the server by which a socket that has said hello is taken without its bounds."""
 _HELLO_WITHIN = 10.0
 _PAUSE = 0.05
 _TOO_LARGE = 1009
@@ -59,6 +61,7 @@ async def _converse(
             raise Refused(
                 "The server cannot write its store: see GET /healthz.", retry=True
             ) from error
+        websocket.scope["extensions"][ADMIT]()
         await connection.welcome(
             Welcome(
                 run=hello.run,

@@ -5,6 +5,10 @@ from __future__ import annotations
 PROTOCOL = 1
 FRAME_BYTES = 32 * 1024 * 1024
 BUNDLE_FRAMES = 1000
+SMALL_BYTES = 64 * 1024
+"""What a socket that has not said hello may send without being counted."""
+WAITING_BYTES = 64 * 1024 * 1024
+"""What all sockets together that have not said hello may have sent beyond that."""
 PARAMETERS = 100_000
 NAME_CHARACTERS = 512
 SUFFIX_CHARACTERS = 64

@@ -48,6 +48,11 @@ class ServerProcess:
         return "ws" + self.url.removeprefix("http")
 
     @property
+    def pid(self) -> int:
+        """The id of the process that runs."""
+        return self._running().pid
+
+    @property
     def output(self) -> str:
         """All that the server printed since it was last started."""
         return "".join(self._output)

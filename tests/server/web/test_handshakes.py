@@ -1,0 +1,122 @@
+"""What a server takes of a socket that has not said hello."""
+
+from __future__ import annotations
+
+import json
+import struct
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, suppress
+from pathlib import Path
+
+import psutil
+import pytest
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import ClientConnection, connect
+
+from gradgate.server.protocol import limits
+from tests.support.probing import FakeProbe, hello
+from tests.support.serving import ServerProcess
+from tests.support.waiting import wait_for
+
+MIB = 2**20
+NAMES = [f"{'long' * 50}{i}" for i in range(2000)]
+"""Of a table that takes more than `limits.SMALL_BYTES`."""
+
+
+@pytest.fixture
+def alone(tmp_path: Path) -> Iterator[ServerProcess]:
+    """A server that nobody else uses."""
+    with ServerProcess(tmp_path / "data") as server:
+        yield server
+
+
+@pytest.fixture
+def unfinished(alone: ServerProcess) -> Iterator[Callable[[int, int, str], ClientConnection]]:
+    """Opens sockets that send the beginning of a frame: its length, and so much of it."""
+    with ExitStack() as stack:
+
+        def send(length: int, sent: int, path: str = "/api/ingest") -> ClientConnection:
+            socket = stack.enter_context(connect(alone.ws_url + path, compression=None))
+            # A client masks what it sends; zeros under a mask of zeros are zeros.
+            head = struct.pack("!BBQI", 0x81, 0x80 | 127, length, 0)
+            with suppress(OSError):
+                socket.socket.sendall(head + bytes(sent))
+            return socket
+
+        yield send
+
+
+def last_words(socket: ClientConnection) -> tuple[int, dict[str, object]]:
+    """Return the code by which the server closed, and what it said before."""
+    said: dict[str, object] = json.loads(socket.recv(20))
+    with pytest.raises(ConnectionClosed) as closed:
+        socket.recv(20)
+    assert closed.value.rcvd is not None
+    return closed.value.rcvd.code, said
+
+
+@pytest.mark.parametrize("sent", [50 * MIB - 1, 30 * MIB])
+def test_unfinished_frames_before_hello_take_no_memory(
+    alone: ServerProcess, unfinished: Callable[..., ClientConnection], sent: int
+) -> None:
+    """Of twenty sockets, whether one hello could be so large or not, the bound is kept at most."""
+    process = psutil.Process(alone.pid)
+    before = process.memory_info().rss
+    largest = before
+    for _ in range(20):
+        unfinished(50 * MIB, sent)
+        largest = max(largest, process.memory_info().rss)
+    assert alone.get("/healthz")["status"] == "ok"
+    largest = max(largest, process.memory_info().rss)
+    assert largest - before < 2 * limits.WAITING_BYTES
+    with FakeProbe(alone, hello("a" * 16)) as probe:
+        assert probe.welcome["type"] == "welcome"
+
+
+def test_all_sockets_together_have_a_bound(
+    alone: ServerProcess, unfinished: Callable[..., ClientConnection]
+) -> None:
+    """One too many is told to try again; a small hello is taken, a large one once there is room."""
+    run = "b" * 16
+    holding = [unfinished(30 * MIB, 30 * MIB - 1) for _ in range(2)]
+    code, said = last_words(unfinished(30 * MIB, 10 * MIB))
+    assert (code, said["retry"]) == (1013, True)
+    assert "have not said `hello`" in str(said["message"])
+    with FakeProbe(alone, hello("a" * 16)) as probe:
+        assert probe.welcome["type"] == "welcome"
+    for socket in holding:
+        socket.close()
+
+    def welcomed() -> bool:
+        with FakeProbe(alone, hello(run, NAMES)) as probe:
+            return bool(probe.welcome["type"] == "welcome")
+
+    wait_for(welcomed, 20, "a large hello is taken")
+
+
+def test_one_socket_has_a_bound(
+    alone: ServerProcess, unfinished: Callable[..., ClientConnection]
+) -> None:
+    """A frame that grows beyond the largest hello ends it, a page's too."""
+    run = "c" * 16
+    code, said = last_words(unfinished(60 * MIB, 40 * MIB))
+    assert code == 1009
+    assert f"at most {limits.FRAME_BYTES} bytes" in str(said["message"])
+    FakeProbe(alone, hello(run)).close()
+    page = unfinished(60 * MIB, 40 * MIB, f"/api/runs/{run}/live")
+    with pytest.raises(ConnectionClosed, match="1009"):
+        list(page)
+
+
+def test_a_probe_that_has_said_hello_is_not_counted(alone: ServerProcess) -> None:
+    """Its frames have the limits of frames, however many they are."""
+    with ExitStack() as stack:
+        probes = [
+            stack.enter_context(FakeProbe(alone, hello(f"{i:016x}", NAMES))) for i in range(3)
+        ]
+        table = hello("d" * 16, NAMES)["parameters"]
+        for probe in probes:
+            frame = json.dumps({"type": "parameters", "seq": 1, "parameters": table})
+            probe.send(frame + " " * (31 * MIB - len(frame)))
+        for probe in probes:
+            probe.until_acked(1)
