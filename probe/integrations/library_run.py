@@ -37,6 +37,7 @@ class AttachOptions(TypedDict, total=False):
     script_wins: bool
     thresholds: Thresholds | None
     totals: bool | None
+    source: bool
 
 
 class LibraryRun:

@@ -60,8 +60,13 @@ class Explainer:
         guard: Guard,
         wrappers: Wrappers,
         finding: Callable[[int], Finding | None],
+        *,
+        source: bool = True,
     ) -> None:
-        """``finding``: what steps have been seen to do wrong to a parameter."""
+        """``finding``: what steps have been seen to do wrong to a parameter; ``source``: lines of
+        the script may be sent.
+        """
+        self._source = source
         self._table = table
         self._measurement = measurement
         self._freezer = freezer
@@ -162,7 +167,8 @@ class Explainer:
         told = []
         for name, explanation in list(result.explanations.items())[:MOST]:
             with self._guard:  # one by one: a fault in one must not keep the others back
-                message = explanation.as_message()
+                sent = explanation if self._source else replace(explanation, source=None)
+                message = sent.as_message()
                 told.append({"parameter": indexes.get(name), "name": name, **message})
         return {
             "type": "explanations",

@@ -33,7 +33,14 @@ def main() -> str | int | None:
         if given.command == "check":
             how = (given.report, given.steps, given.limit, expect, given.process)
             return check_program(program, CheckOptions(*how))
-        stream = Stream(given.name, _server(given.server), given.every, expect, given.strict)
+        stream = Stream(
+            given.name,
+            _server(given.server),
+            given.every,
+            expect,
+            given.strict,
+            source=not given.no_source,
+        )
         return run(program, stream)
     except (NoProgramError, _NoServerError) as error:
         print(f"Error: {error}", file=sys.stderr)
@@ -80,6 +87,7 @@ def _parser() -> argparse.ArgumentParser:
     running.add_argument("--server")
     running.add_argument("--every", type=int)
     running.add_argument("--strict", action="store_true")
+    running.add_argument("--no-source", action="store_true")
     checking.add_argument("--steps", type=int, default=20)
     checking.add_argument("--limit", type=float, default=600.0)
     checking.add_argument("--process", default="")

@@ -22,6 +22,7 @@ class Stream:
     every: int | None = None
     expect: tuple[str, ...] = ()
     strict: bool = False
+    source: bool = True
 
     def attach(self, found: Found) -> Run | None:
         """Attach; where that is refused the script goes on without, and the log says why."""
@@ -34,6 +35,7 @@ class Stream:
                 every=self.every,
                 expect=self.expect,
                 strict=self.strict,
+                source=self.source,
             )
         except (GradgateError, ValueError) as error:
             logger.warning("gradgate: the script goes on unwatched: %s", error)

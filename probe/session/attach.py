@@ -52,6 +52,7 @@ def attach(
     thresholds: Thresholds | None = None,
     totals: bool | None = None,
     record: str | Path | None = None,
+    source: bool = True,
 ) -> Run:
     """Watch the gradients of a model while it trains, and let the dashboard steer them.
 
@@ -83,6 +84,10 @@ def attach(
 
     ``record``: with ``server=False``, a file into which all goes that a server would be told, for
     ``gradgate open`` and ``gradgate send``.
+
+    ``source``: explanations are sent with a few lines of the script around the one that is meant;
+    with False no line of source leaves the job, and the server is told of files, line numbers and
+    the names of what was called.
 
     In a notebook a run ends where the same model is attached again, and where the cell that
     attached it is executed again, which is said; by default it is called like the notebook.
@@ -133,5 +138,6 @@ def attach(
         totals=totals,
         record=checked_record(record, server),
         folder=SpoolFolder.of_environment(),
+        source=source,
     )
     return Run(job)

@@ -99,6 +99,7 @@ def make_job(
     totals: bool | None = None,
     record: Path | None = None,
     folder: SpoolFolder | None = None,
+    source: bool = True,
 ) -> Job:
     """Attach to models and optimizers, and connect to a server if there is one to tell.
 
@@ -229,6 +230,7 @@ def make_job(
         guard,
         wrappers,
         progress.finding,
+        source=source,
     )
 
     queue = CommandQueue(reports)

@@ -35,6 +35,7 @@ from .script import SETTINGS, Script, runs_a_script
     help="What ought to train: a name, a module's path or a glob; several times for several.",
 )
 @click.option("--strict", is_flag=True, help="Have the script fail where that does not train.")
+@click.option("--no-source", is_flag=True, help="Send no line of the script to the server.")
 @runs_a_script
 def run(
     script: Script,
@@ -44,6 +45,7 @@ def run(
     every: int | None,
     expect: tuple[str, ...],
     strict: bool,
+    no_source: bool,
 ) -> None:
     """Run a training script, and watch what it trains.
 
@@ -52,6 +54,7 @@ def run(
     has the run that it makes.
     """
     options = [f"--expect={each}" for each in expect] + ["--strict"] * strict
+    options += ["--no-source"] * no_source
     for option, value in (("name", name), ("server", server), ("every", every)):
         options += [] if value is None else [f"--{option}={value}"]
     if token is not None:

@@ -63,7 +63,7 @@ def cut() -> int:
 
 
 @contextmanager
-def training(server: str) -> Iterator[probe.Run]:
+def training(server: str, *, source: bool = True) -> Iterator[probe.Run]:
     """A model that trains in a thread of its own, of which stem and head are expected to."""
     over = Event()
     attached: list[probe.Run] = []
@@ -72,7 +72,8 @@ def training(server: str) -> Iterator[probe.Run]:
     def train() -> None:
         optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
         expect = probe.expect(trains=["stem", "head"], frozen_stats=[], share=(0.5, 1))
-        with probe.attach(model, optimizer, server=server, every=1, expect=expect) as run:
+        options: dict[str, Any] = {"every": 1, "expect": expect, "source": source}
+        with probe.attach(model, optimizer, server=server, **options) as run:
             attached.append(run)
             while not over.is_set():
                 optimizer.zero_grad()
@@ -108,6 +109,27 @@ def test_both_sides_have_the_same_words() -> None:
     assert ["parameter", "name", *told] == list(explanations.Explanation.model_fields)
     alert = ProbeAlert(0, "a", 1).as_message()
     assert list(alert) == list(alerts.Alert.model_fields)
+
+
+@pytest.mark.parametrize("source", [True, False])
+def test_lines_of_the_script_leave_the_job_only_if_they_may(source: bool) -> None:
+    """No frame has one with `source=False`; the file, the line's number and the calls are told."""
+    with training(NOBODY, source=source) as run:
+        run.explain("*")
+        told = wait_until(
+            lambda: [each for each in frames(run) if each["type"] == "explanations"], bool
+        )
+        alerted = wait_until(
+            lambda: [each for each in frames(run) if each["type"] == "alerts"], bool
+        )
+        sent = [*frames(run), *told, *alerted, job_of(run).uplink.hello()]
+        here = run.explanations()["stem.weight"].source
+    stem = next(each for each in told[0]["explanations"] if each["name"] == "stem.weight")
+    assert ("# the cut" in json.dumps(sent)) == source
+    assert (stem["source"] is not None) == source
+    assert f"{Path(__file__).name}:{cut()}" in stem["where"]
+    assert "detach" in stem["detail"]
+    assert here is not None  # which stays in the job
 
 
 def test_no_field_is_lost_on_the_way(monkeypatch: pytest.MonkeyPatch) -> None:

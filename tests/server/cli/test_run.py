@@ -55,6 +55,33 @@ def test_a_script_without_a_line_is_on_the_dashboard(server: ServerProcess, tmp_
     assert [row["name"] for row in rows] == ["0.weight", "0.bias", "1.weight", "1.bias"]
 
 
+CUT = """
+import torch
+
+first, second = torch.nn.Linear(2, 2), torch.nn.Linear(2, 2)
+optimizer = torch.optim.SGD([*first.parameters(), *second.parameters()])
+for _ in range(4):
+    optimizer.zero_grad()
+    second(first(torch.ones(2)).detach()).sum().backward()  # the cut
+    optimizer.step()
+"""
+
+
+@pytest.mark.parametrize("options", [(), ("--no-source",)])
+def test_the_script_is_kept_to_itself_if_asked_for(
+    server: ServerProcess, tmp_path: Path, options: tuple[str, ...]
+) -> None:
+    """The server is told of the line by its number, and of no text around it."""
+    (tmp_path / "train.py").write_text(CUT)
+    chosen = ("--every", "1", "--expect", "*", *options)
+    ended = gradgate("run", "--server", server.url, *chosen, "train.py", folder=tmp_path)
+    assert ended.returncode == 0
+    (run,) = server.get("/api/runs")["runs"]
+    told = server.page(f"/api/runs/{run['id']}/explanations")
+    assert {each["where"] for each in told.json()["explanations"]} == {"train.py:8"}
+    assert ("# the cut" in told.text) == (not options)
+
+
 FAILING = """
 import torch
 from gradgate import probe
