@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import gc
 import os
+import shutil
 import signal
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,13 +24,21 @@ if TYPE_CHECKING:
     from tests.support.browsing import Chromium
 
 
-def pytest_configure() -> None:
+INDUCTOR_CACHE = "TORCHINDUCTOR_CACHE_DIR"
+"""The variable by which torch is told where it keeps what it has compiled."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
     """Let torch compute in one thread, here and in training jobs, and let Ctrl-C reach them.
 
     The models are small, and a job that computes in as many threads as there are cores stalls
     tenfold when a server and a browser want a core too.
     """
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+    # A library that a killed run has half compiled would fail the next.
+    if INDUCTOR_CACHE not in os.environ:
+        os.environ[INDUCTOR_CACHE] = folder = tempfile.mkdtemp(prefix="gradgate-inductor-")
+        config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
     # A shell ignores Ctrl-C for what it runs in the background, and children inherit that.
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
