@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from sqlalchemy.exc import SQLAlchemyError
+from starlette.concurrency import run_in_threadpool
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from ..protocol import limits
@@ -37,7 +38,7 @@ async def serve_probe(
         if denied is not None:
             raise Refused(denied)
         with hub.probe_socket():
-            hello = parse_hello(await _first_frame(websocket))
+            hello = await _read_hello(await _first_frame(websocket))
             await _converse(websocket, connection, hub, hello)
     except Refused as refused:
         refusals.refused(f"a job's, {refused.message}")
@@ -79,6 +80,13 @@ async def _first_frame(websocket: WebSocket) -> str | bytes:
         return await asyncio.wait_for(_frame(websocket), _HELLO_WITHIN)
     except asyncio.TimeoutError as error:
         raise Refused(f"No `hello` came within {_HELLO_WITHIN:.0f} seconds.", retry=True) from error
+
+
+async def _read_hello(frame: str | bytes) -> Hello:
+    """Read the first frame; a large one beside the event loop. Raises `Refused`."""
+    if len(frame) <= limits.SMALL_BYTES:
+        return parse_hello(frame)
+    return await run_in_threadpool(parse_hello, frame)
 
 
 async def _frame(websocket: WebSocket) -> str | bytes:

@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence, Set
+from json import JSONEncoder
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import JSON, Connection, Text, bindparam, cast, delete, insert, select
+from sqlalchemy.sql import ClauseElement
+from sqlalchemy.sql.compiler import SQLCompiler
 
 from ..protocol.gates import Gate
 from ..protocol.parameters import Frozen, Parameter
 from .refusals import Refusal
 from .tables import parameters
+
+# As they are in the store, lists as their texts.
+_COLUMNS = [
+    cast(column, Text) if isinstance(column.type, JSON) else column for column in parameters.c
+]
+_MARKS = {column.key: bindparam(column.key, type_=column.type) for column in parameters.c}
+_AT = (parameters.c.run == _MARKS["run"]) & (parameters.c.position == _MARKS["position"])
 
 
 class Known(NamedTuple):
@@ -21,20 +31,20 @@ class Known(NamedTuple):
 
 
 def save_table(connection: Connection, run: str, table: Sequence[Parameter]) -> None:
-    """Store a parameter table; raises `Refusal` when an index changed its meaning."""
-    query = select(parameters).where(parameters.c.run == run).order_by(parameters.c.position)
+    """Store a parameter table; raises `Refusal` when an index changed its meaning.
+
+    Of 100,000 parameters, so that it takes no longer than it must: lists are compared and written
+    as the texts that they are in the store, and the rows that are new go to the driver at once.
+    """
+    query = select(*_COLUMNS).where(parameters.c.run == run).order_by(parameters.c.position)
     stored = connection.execute(query).all()
     check_table([Known(row.name, row.numel) for row in stored], table)
-    fresh = [_table_row(run, position, item) for position, item in enumerate(table)]
-    for old, new in zip(stored, fresh, strict=False):
-        if old._asdict() != new:
-            connection.execute(
-                update(parameters)
-                .where(parameters.c.run == run, parameters.c.position == old.position)
-                .values(**new)
-            )
-    if added := fresh[len(stored) :]:
-        connection.execute(insert(parameters), added)
+    fresh = _table_rows(run, table)
+    changed = [new for old, new in zip(stored, fresh, strict=False) if old != new]
+    if changed:
+        _write(connection, delete(parameters).where(_AT), [row[:2] for row in changed])
+    if written := changed + fresh[len(stored) :]:
+        _write(connection, insert(parameters).values(_MARKS), written)
 
 
 def check_table(known: Sequence[Known], table: Sequence[Parameter]) -> None:
@@ -95,6 +105,40 @@ def parameter_names(connection: Connection, run: str) -> list[str]:
     return list(connection.scalars(query))
 
 
-def _table_row(run: str, position: int, item: Parameter) -> dict[str, Any]:
-    row = item.model_dump()
-    return {"run": run, "position": position, "name": item.names[0], **row}
+def _table_rows(run: str, table: Sequence[Parameter]) -> list[tuple[Any, ...]]:
+    """Return the rows of a table as `_COLUMNS` has them."""
+    text = JSONEncoder().encode
+    shapes: dict[tuple[int, ...], str] = {}
+    rows = []
+    for position, item in enumerate(table):
+        shape = tuple(item.shape)
+        if shape not in shapes:
+            shapes[shape] = text(item.shape)
+        rows.append(
+            (
+                run,
+                position,
+                item.names[0],
+                text(item.names),
+                item.module,
+                shapes[shape],
+                item.numel,
+                item.dtype,
+                item.device,
+                item.in_optimizer,
+                item.requires_grad,
+                item.removed,
+            )
+        )
+    return rows
+
+
+def _write(connection: Connection, statement: ClauseElement, rows: Sequence[Sequence[Any]]) -> None:
+    """Execute a statement for each row of parameters, in the order of `_COLUMNS`."""
+    compiled = statement.compile(dialect=connection.dialect)
+    names = [column.key for column in parameters.c]
+    if isinstance(compiled, SQLCompiler) and compiled.positional:
+        connection.exec_driver_sql(str(compiled), [tuple(row) for row in rows])
+    else:
+        named = [dict(zip(names, row, strict=False)) for row in rows]
+        connection.exec_driver_sql(str(compiled), named)

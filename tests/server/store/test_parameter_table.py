@@ -7,17 +7,22 @@ from contextlib import nullcontext
 from typing import Any
 
 import pytest
+from sqlalchemy import Connection
 from websockets.sync.client import connect
 
 from gradgate.server.protocol.frames import decode
 from gradgate.server.protocol.parameters import Parameter
+from gradgate.server.protocol.probe_messages import Hello
 from gradgate.server.store.parameter_table import (
     check_positions,
     check_table,
     known_rows,
+    save_table,
     table_summary,
 )
+from gradgate.server.store.parameters import parameter_rows
 from gradgate.server.store.refusals import Refusal
+from gradgate.server.store.runs import open_run
 from tests.support.probing import FakeProbe, hello, table_row
 from tests.support.serving import ServerProcess
 
@@ -310,3 +315,22 @@ def test_a_long_name_has_room_for_its_end(shared_server: ServerProcess, run: str
         probe.until_acked(1)
     rows = shared_server.get(f"/api/runs/{run}/parameters")["parameters"]
     assert [row["removed"] for row in rows] == [True, False]
+
+
+def test_rows_that_changed_are_stored_and_the_others_stay(connection: Connection, run: str) -> None:
+    """Whatever is in a name or a shape; the same table again changes nothing."""
+    names = ["a", 'quoted "\\ ü', "c"]
+    before = Hello.model_validate(hello(run, names))
+    open_run(connection, before, 1.0)
+    rows = parameter_rows(connection, run)
+    open_run(connection, before, 2.0)
+    assert parameter_rows(connection, run) == rows
+    second = before.parameters[1].model_copy(update={"shape": [], "requires_grad": False})
+    table = [before.parameters[0], second, before.parameters[2], before.parameters[2]]
+    save_table(connection, run, table)
+    again = parameter_rows(connection, run)
+    assert [row.name for row in again] == [*names, "c"]
+    assert [row.shape for row in again] == [[4, 2], [], [4, 2], [4, 2]]
+    assert [again[0], again[2]] == [rows[0], rows[2]]
+    assert again[1].names == [names[1]]
+    assert again[1].frozen is not None
