@@ -6,6 +6,7 @@ GradgateError
 ├── ConditionError  the condition of a gate cannot be read, or not be decided now
 ├── CommandError    a command is understood but cannot be done
 │   └── MissingFromTorch  as it needs a private part that this torch does not have
+├── StepError       ``run.step()`` was called where an optimizer makes the steps
 └── ExpectationError  what ought to train does not, and ``attach`` was told to be strict
 
 They are raised only from calls that the user's own code makes. Inside hooks and in
@@ -59,6 +60,10 @@ class MissingFromTorch(CommandError):
             "version of Gradgate supports, or a newer Gradgate."
         )
         self.name = name
+
+
+class StepError(GradgateError, RuntimeError):
+    """``run.step()`` was called in a run whose steps an optimizer makes."""
 
 
 class ExpectationError(GradgateError, RuntimeError):

@@ -1,12 +1,42 @@
-"""The one place that keeps the probe's own faults out of the training job."""
+"""The one place that keeps the probe's own faults out of the training job.
+
+Whatever torch, an optimizer, a module, the interpreter or the script calls of the probe is called
+by something made here: a :class:`GuardedHook`, a :class:`GuardedAround`, a :class:`GuardedMode`, or
+a function that :func:`silent` or :func:`commanding` has decorated. So the outermost frame of the
+probe's is always one of this file, which ``tests/end_to_end/test_faults.py`` holds.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import inspect
 import logging
 import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial, wraps
 from types import TracebackType
+from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
+
+import torch
+from torch.overrides import TorchFunctionMode
+
+from .errors import CommandError, ExpectationError, GradgateError
 
 logger = logging.getLogger("gradgate")
+
+MOST_KINDS = 20
+"""Kinds of faults that are logged."""
+
+P = ParamSpec("P")
+Answer = TypeVar("Answer")
+
+
+def hand_on(function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
+    """Call what the script called, where something of Gradgate's stands in between.
+
+    Every wrapper does it by this function, so that what follows counts as the script's own.
+    """
+    return function(*args, **kwargs)
 
 
 class Guard:
@@ -16,12 +46,13 @@ class Guard:
     (its type and message) is logged with its traceback, later ones are only counted: a
     fault in every step must not flood the job's log. With ``GRADGATE_STRICT=1`` in the
     environment (as in Gradgate's own tests) errors are raised.
+
+    An :class:`ExpectationError` is no fault: a strict ``attach`` asks for it.
     """
 
     def __init__(self) -> None:
         self.faults = 0
         self._logged: set[str] = set()
-        self._strict = os.environ.get("GRADGATE_STRICT") == "1"
 
     def __enter__(self) -> Guard:
         return self
@@ -34,21 +65,40 @@ class Guard:
     ) -> bool:
         if error is None or not isinstance(error, Exception):
             return False
+        return self.receive(error)
+
+    def receive(self, error: Exception) -> bool:
+        """Log and count a fault; return whether it is one that nobody else is to see."""
+        if isinstance(error, ExpectationError):
+            return False
         self.faults += 1
-        key = f"{type(error).__name__}: {error}"
-        if key not in self._logged and len(self._logged) < 20:
-            self._logged.add(key)
-            logger.error(
-                "gradgate failed inside (%s); training goes on without this measurement. "
-                "Please report it with the traceback below.",
-                key,
-                exc_info=(type(error), error, traceback),
-            )
-        return not self._strict
+        with contextlib.suppress(Exception):  # a handler of the script's own may fail, or memory
+            self._log(error)
+        return os.environ.get("GRADGATE_STRICT") != "1"
 
     def attempt(self) -> Attempt:
         """Guard one item of several, so that an error of its own can be told and stays alone."""
         return Attempt(self)
+
+    def undo(self, step: Callable[[], object]) -> None:
+        """Undo something, which can be done twice: once more if a fault comes in between."""
+        with self.attempt() as attempt:
+            step()
+        if attempt.error is not None:
+            with self:
+                step()
+
+    def _log(self, error: Exception) -> None:
+        key = f"{type(error).__name__}: {error}"
+        if key in self._logged or len(self._logged) >= MOST_KINDS:
+            return
+        self._logged.add(key)
+        logger.error(
+            "gradgate failed inside (%s); training goes on without this measurement. "
+            "Please report it with the traceback below.",
+            key,
+            exc_info=(type(error), error, error.__traceback__),
+        )
 
 
 class Attempt:
@@ -77,3 +127,214 @@ class Attempt:
         if isinstance(error, Exception):
             self.error = error
         return self._guard.__exit__(kind, error, traceback)
+
+
+class GuardedHook:
+    """A function that something else calls, and which returns None after a fault.
+
+    For each of torch's hooks that says that all stays as it came.
+    """
+
+    def __init__(self, guard: Guard, function: Callable[..., Any]) -> None:
+        self.guard = guard
+        self._function = function
+
+    def act(self, *args: Any, **named: Any) -> Any:
+        """Call the function."""
+        return self._function(*args, **named)
+
+    def __call__(self, *args: Any, **named: Any) -> Any:
+        """Call the function, guarded."""
+        if torch.compiler.is_compiling():  # Dynamo makes its own of what it traces
+            return self.act(*args, **named)
+        with self.guard:
+            return self.act(*args, **named)
+        return None
+
+
+class Call:
+    """The call that the script has made, for what stands around it; it is made once at most."""
+
+    __slots__ = ("error", "function", "is_done", "made")
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self.function = function
+        self.is_done = False
+        self.made: Any = None
+        self.error: BaseException | None = None
+        """What the function has raised, which is the script's."""
+
+    def __call__(self, *args: Any, **named: Any) -> Any:
+        """Make it."""
+        try:
+            self.made = hand_on(self.function, *args, **named)
+        except BaseException as error:
+            self.error = error
+            raise
+        self.is_done = True
+        return self.made
+
+
+class GuardedAround:
+    """Stands around calls of functions: ``around`` is given the call, and what it was given.
+
+    After a fault the script gets what its call has returned or raised. Where it was not made yet,
+    ``around`` has a second chance, for it may have been want of memory, and then the call is made,
+    once, as the script has made it.
+    """
+
+    def __init__(self, guard: Guard, around: Callable[..., Any]) -> None:
+        self._guard = guard
+        self._around = around
+
+    def __call__(self, function: Callable[..., Any], /, *args: Any, **named: Any) -> Any:
+        """Call ``around`` for a call of ``function``, guarded."""
+        if torch.compiler.is_compiling():
+            return self._around(function, *args, **named)
+        call = Call(function)
+        for _ in range(2):
+            try:
+                return self._around(call, *args, **named)
+            except Exception as error:
+                if call.error is not None and error is not call.error:
+                    raise call.error from None
+                if call.error is not None or not self._guard.receive(error):
+                    raise
+            finally:
+                call.error = None  # it leads to this frame
+            if call.is_done:
+                return call.made
+        return hand_on(function, *args, **named)
+
+
+def surrounded(
+    function: Callable[..., Any], standing: Sequence[Callable[..., Any]]
+) -> Callable[..., Any]:
+    """Return what takes the place of ``function``: the last of those around it is the outermost.
+
+    ``standing``: :class:`GuardedAround`, which may become more and less.
+    """
+
+    def call(*args: Any, **named: Any) -> Any:
+        surrounding = partial(hand_on, function)
+        for around in tuple(standing):
+            surrounding = partial(around, surrounding)
+        return surrounding(*args, **named)
+
+    return call
+
+
+class GuardedFunction:
+    """A function of the script's that something else is given in its place, with all around it."""
+
+    def __init__(
+        self, guard: Guard, function: Callable[..., Any], around: Callable[..., Any]
+    ) -> None:
+        self.function = function
+        self._around = GuardedAround(guard, around)
+
+    def __call__(self, *args: Any, **named: Any) -> Any:
+        """Call it."""
+        return self._around(self.function, *args, **named)
+
+
+class GuardedMode(TorchFunctionMode):
+    """Stands around calls of torch's functions; see :class:`GuardedAround`."""
+
+    def __init__(self, guard: Guard, around: Callable[..., Any]) -> None:
+        super().__init__()
+        self._call = GuardedAround(guard, around)
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Iterable[type],
+        args: tuple[Any, ...] = (),
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> Any:
+        """Call ``around`` for a call of ``func``."""
+        return self._call(func, *args, **(kwargs or {}))
+
+
+def identity(guard: Guard, function: Callable[[Any, str], Any]) -> Callable[[Any, str], Any]:
+    """Return a function of ``x`` and a label, which returns ``x`` after a fault."""
+
+    @wraps(function)
+    def call(x: Any, label: str) -> Any:
+        if torch.compiler.is_compiling():
+            return function(x, label)
+        with guard:
+            return function(x, label)
+        return x
+
+    return call
+
+
+class HasGuard(Protocol):
+    """What the script calls methods of."""
+
+    @property
+    def guard(self) -> Guard:
+        """Keeps faults of the probe's own from the script."""
+
+
+Caller = TypeVar("Caller", bound=HasGuard)
+Method = Callable[Concatenate[Caller, P], Answer]
+
+
+class Decorator(Protocol):
+    """Decorates a method, which keeps its type."""
+
+    def __call__(self, method: Method[Caller, P, Answer], /) -> Method[Caller, P, Answer]:
+        """Return the method, guarded."""
+
+
+def silent(otherwise: Callable[[], Any]) -> Decorator:
+    """Decorate what the script calls and what has nothing to raise: ``otherwise`` after a fault."""
+
+    def decorate(method: Method[Caller, P, Answer]) -> Method[Caller, P, Answer]:
+        @wraps(method)
+        def call(self: Caller, /, *args: P.args, **named: P.kwargs) -> Answer:
+            if torch.compiler.is_compiling():
+                return method(self, *args, **named)
+            try:
+                return method(self, *args, **named)
+            except GradgateError:
+                raise
+            except Exception as error:
+                if not (fits(method, self, *args, **named) and self.guard.receive(error)):
+                    raise
+            made: Answer = otherwise()
+            return made
+
+        return call
+
+    return decorate
+
+
+def commanding(method: Method[Caller, P, Answer]) -> Method[Caller, P, Answer]:
+    """Decorate what the script commands: a fault is an error that says that it was not done."""
+
+    @wraps(method)
+    def call(self: Caller, /, *args: P.args, **named: P.kwargs) -> Answer:
+        attempt = self.guard.attempt()
+        try:
+            return method(self, *args, **named)
+        except GradgateError:
+            raise
+        except Exception as error:
+            attempt.error = error
+            if not (fits(method, self, *args, **named) and self.guard.receive(error)):
+                raise
+        raise CommandError(f"this cannot be done: {attempt.fault}.")
+
+    return call
+
+
+def fits(function: Callable[..., Any], /, *args: Any, **named: Any) -> bool:
+    """Return whether a function can be called so: else the script is told of its mistake."""
+    try:
+        inspect.signature(function).bind(*args, **named)
+    except TypeError:
+        return False
+    return True

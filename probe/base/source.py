@@ -6,7 +6,7 @@ import linecache
 import os
 import sys
 import sysconfig
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from inspect import unwrap
 from types import CodeType, FrameType
@@ -14,6 +14,8 @@ from typing import Any
 
 import torch
 from torch.autograd import Function
+
+from .guard import hand_on
 
 AROUND = 3
 """Lines of a snippet before and after the one that is meant."""
@@ -127,14 +129,6 @@ class Chain:
     def places(self) -> list[Place]:
         """All that are kept."""
         return [Place(code.co_filename, line, code.co_name) for code, line in self.frames]
-
-
-def hand_on(function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
-    """Call what the script called, where something of Gradgate's stands in between.
-
-    Every wrapper does it by this function, so that what follows counts as the script's own.
-    """
-    return function(*args, **kwargs)
 
 
 class Callers:

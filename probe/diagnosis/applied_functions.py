@@ -66,7 +66,7 @@ class AppliedFunctions:
         self.calls: list[Applied] = []
 
     def __enter__(self) -> AppliedFunctions:
-        self._functions.start()
+        self._functions.start(self._guard)
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from torch import Tensor
 from torch.autograd.graph import Node
 from torch.utils.hooks import RemovableHandle
 
-from ..base.guard import Guard
+from ..base.guard import Guard, GuardedHook
 from ..measure.magnitude import measured, read
 from ..model.graph_walk import DEEPEST, key_of, leaf_of
 
@@ -96,7 +97,9 @@ class BackwardRecord:
             several = len(record.above) > 1
             record.hooked = several and (record.key in hooked or record.leaf in hooked)
             if record.leaf is None:
-                self._handles.append(node.register_hook(self._recording(record)))
+                self._handles.append(
+                    node.register_hook(GuardedHook(self._guard, partial(self._add, record)))
+                )
         return True
 
     def unwatch(self) -> None:
@@ -157,13 +160,6 @@ class BackwardRecord:
                     below.above.append((record, edge))
         found = zip(record.edges, following, strict=True)
         return [(below, node) for below, node in found if below is not None and node is not None]
-
-    def _recording(self, record: NodeRecord) -> Callable[[Sequence[Any], Sequence[Any]], None]:
-        def note(passed: Sequence[Any], arrived: Sequence[Any]) -> None:
-            with self._guard:
-                self._add(record, passed, arrived)
-
-        return note
 
     def _add(self, record: NodeRecord, passed: Sequence[Any], arrived: Sequence[Any]) -> None:
         self._ran += 1

@@ -111,7 +111,9 @@ class ModuleCalls:
             if isinstance(module, torch.jit.ScriptModule):
                 continue  # takes no hooks
             with self._guard:
-                enter, leave = map(ModuleHook, map(self._guarded, (self._enter, self._leave)))
+                enter, leave = (
+                    ModuleHook(self._guard, self._here(note)) for note in (self._enter, self._leave)
+                )
                 self._handles.append(module.register_forward_pre_hook(enter))
                 self._handles.append(module.register_forward_hook(leave, always_call=True))
 
@@ -144,12 +146,11 @@ class ModuleCalls:
             while self._running.pop() is not module:
                 pass
 
-    def _guarded(self, note: Callable[[nn.Module], None]) -> Callable[..., None]:
+    def _here(self, note: Callable[[nn.Module], None]) -> Callable[..., None]:
         def hook(module: nn.Module, *_: Any) -> None:
             if threading.get_ident() != self._thread:
                 self.elsewhere.add(id(module))
                 return
-            with self._guard:
-                note(module)
+            note(module)
 
         return hook

@@ -5,17 +5,16 @@ from __future__ import annotations
 import os
 import sys
 import threading
-import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import FrameType
 from typing import Any
 
 import torch
 from torch import Tensor
-from torch.overrides import TorchFunctionMode
 
-from ..base.guard import Guard
-from ..base.source import Callers, Chain, hand_on
+from ..base.guard import Call as Handed
+from ..base.guard import Guard, GuardedMode
+from ..base.source import Callers, Chain
 from ..base.weak_methods import while_alive
 from ..gates.labels import Attached
 from ..torch_compat.function_modes import (
@@ -45,42 +44,32 @@ MOST_CALLS = 50_000
 """Calls that are written down; a step that makes more is cut there."""
 
 
-CALLER = 3
+CALLER = 5
 """Frames between what the mode calls here and who called the function of torch's."""
 
 
-class Mode(TorchFunctionMode):
+class Mode(GuardedMode):
     """Hands calls of torch's functions to a recorder as long as there is one.
 
     It stands at the bottom of the stack of modes, not on top: a trace may begin inside and end
     outside of a user's ``with torch.device(...)``, which takes the topmost mode off.
     """
 
-    def __init__(self, recorder: TapeRecorder) -> None:
-        super().__init__()
-        self._recorder = weakref.ref(recorder)
-
-    def __torch_function__(
-        self,
-        func: Callable[..., Any],
-        types: Iterable[type],
-        args: tuple[Any, ...] = (),
-        kwargs: Mapping[str, Any] | None = None,
-    ) -> Any:
-        """Let the recorder call ``func``."""
-        recorder = self._recorder()
-        if recorder is None:
-            return hand_on(func, *args, **(kwargs or {}))
-        return recorder.run(func, args, kwargs or {})
+    def __init__(self, recorder: TapeRecorder, guard: Guard) -> None:
+        super().__init__(guard, while_alive(recorder.run, _hand_on))
 
 
 class Listeners:
     """What of a recorder torch holds on to; it does not lead back to the recorder."""
 
     def __init__(
-        self, recorder: TapeRecorder, grad_mode: GradModeCalls, constructors: ConstructorCalls
+        self,
+        recorder: TapeRecorder,
+        grad_mode: GradModeCalls,
+        constructors: ConstructorCalls,
+        guard: Guard,
     ) -> None:
-        self.mode = Mode(recorder)
+        self.mode = Mode(recorder, guard)
         self._grad_mode = grad_mode
         self._constructors = constructors
 
@@ -113,7 +102,7 @@ class TapeRecorder:
         self.modules = ModuleCalls(modules, callers, guard)
         self._grad_mode = GradModeCalls(callers)
         self._constructors = ConstructorCalls()
-        self.listeners = Listeners(self, self._grad_mode, self._constructors)
+        self.listeners = Listeners(self, self._grad_mode, self._constructors, guard)
         self._guard = guard
         self._known = list(known)
         self._values = TensorValues(self.tape, self._known, strange)
@@ -129,8 +118,9 @@ class TapeRecorder:
         """Write down what this thread does from here on."""
         self._process, self._thread = os.getpid(), threading.get_ident()
         self.tape.gradients.begin(self._known)
-        self._grad_mode.start()
-        self._constructors.start(while_alive(self._note_constructed, _note_nothing))
+        self._grad_mode.start(self._guard)
+        note = while_alive(self._note_constructed, _note_nothing)
+        self._constructors.start(note, self._guard)
         self.modules.start()
         put_at_bottom(self.listeners.mode)
 
@@ -140,33 +130,32 @@ class TapeRecorder:
         self.modules.stop()
         self._values.clear()
 
-    def run(
-        self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]
-    ) -> Any:
-        """Call a function of torch's for the mode, and write down what that was."""
+    def run(self, handed: Handed, *args: Any, **kwargs: Any) -> Any:
+        """Make a call of a function of torch's for the mode, and write down what that was."""
+        func = handed.function
         name: str = getattr(func, "__name__", type(func).__name__)
         if self.paused or self.tape.full or os.getpid() != self._process:
-            return hand_on(func, *args, **kwargs)
+            return handed(*args, **kwargs)
         if name in ("__get__", "__set__", "__delete__"):
             attribute = getattr(getattr(func, "__self__", None), "__name__", "")
             if (attribute, name) not in ATTRIBUTES:
-                return hand_on(func, *args, **kwargs)
+                return handed(*args, **kwargs)
             name = attribute if name == "__get__" else f"{attribute} ="
         if name == GRAD_SWITCH:
             with self._guard:
                 self._grad_mode.set(bool(args[0]))
-            return hand_on(func, *args, **kwargs)
+            return handed(*args, **kwargs)
         if name in BACKWARDS and getattr(func, "__module__", "").startswith("torch"):
-            return self._backward(func, name, args, kwargs)
-        return self._call(func, name, args, kwargs)
+            return self._backward(handed, name, args, kwargs)
+        return self._call(handed, name, args, kwargs)
 
-    def _call(self, func: Callable[..., Any], name: str, args: tuple[Any, ...], kwargs: Any) -> Any:
+    def _call(self, handed: Handed, name: str, args: tuple[Any, ...], kwargs: Any) -> Any:
         frame = sys._getframe(CALLER)
         if self.callers.own(frame):
             self._note_label(frame)
-            return hand_on(func, *args, **kwargs)
+            return handed(*args, **kwargs)
         if self._grad_mode.inside_function:
-            made = hand_on(func, *args, **kwargs)
+            made = handed(*args, **kwargs)
             with self._guard:
                 self._note_inside(made, tensors_of(args, kwargs), frame)
             return made
@@ -186,12 +175,12 @@ class TapeRecorder:
                 known = self._values.numbers.sources(given)
                 if not known and are_among(given, name):
                     self._values.note_entry(call)
-        made = hand_on(func, *args, **kwargs)
+        made = handed(*args, **kwargs)
         if call is not None:
             with self._guard, without_subclasses(), torch.no_grad():
                 changed = _changed(call, taken)
                 self._write(call, taken, changed, known, made)
-                self._write_gradients(call, func, args, changed)
+                self._write_gradients(call, handed.function, args, changed)
         return made
 
     def _write(
@@ -247,9 +236,7 @@ class TapeRecorder:
         elif changed:
             gradients.add_write(changed, by, call.chain)
 
-    def _backward(
-        self, func: Callable[..., Any], name: str, args: tuple[Any, ...], kwargs: Any
-    ) -> Any:
+    def _backward(self, handed: Handed, name: str, args: tuple[Any, ...], kwargs: Any) -> Any:
         with self._guard, without_subclasses():
             call = self._begin_call(name, self.callers.chain(sys._getframe(CALLER)))
             given = args[0] if args else kwargs.get("tensors", kwargs.get("outputs", ()))
@@ -262,7 +249,7 @@ class TapeRecorder:
                 self.tape.full = True
         self.paused = True
         try:
-            made = hand_on(func, *args, **kwargs)
+            made = handed(*args, **kwargs)
         finally:
             self.paused = False
             with self._guard, without_subclasses(), torch.no_grad():
@@ -311,6 +298,11 @@ class TapeRecorder:
         function, chain = self.callers.function(frame), self.callers.chain(frame)
         for tensor in tensors_of((made,)):
             self._values.add_inside(tensor, given, function, chain)
+
+
+def _hand_on(handed: Handed, *args: Any, **kwargs: Any) -> Any:
+    """Take the place of a recorder that is gone, which has nothing to write down."""
+    return handed(*args, **kwargs)
 
 
 def _note_nothing(name: str, given: Any, made: Any) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..base.guard import Guard
 from ..base.source import Callers
 from ..torch_compat.patching import (
     Interception,
@@ -28,7 +29,7 @@ class ConstructorCalls:
     def __init__(self) -> None:
         self._makers: list[Interception] = []
 
-    def start(self, note: Note) -> None:
+    def start(self, note: Note, guard: Guard | None = None) -> None:
         """Tell ``note`` of every call until :meth:`stop`."""
 
         def made_subclass(given: tuple[Any, ...], made: Tensor) -> None:
@@ -38,7 +39,7 @@ class ConstructorCalls:
             note("from_numpy", given[0], made)
 
         for maker in (new_parameters(made_subclass), arrays_as_tensors(made_from_numpy)):
-            maker.start()
+            maker.start(guard)
             self._makers.append(maker)
 
     def stop(self) -> None:
@@ -66,10 +67,10 @@ class GradModeCalls:
         self._thread = threading.get_ident()
         self._entering: Interception | None = None
 
-    def start(self) -> None:
+    def start(self, guard: Guard | None = None) -> None:
         """Listen to ``inference_mode``."""
         self._entering = inference_modes(self._entered)
-        self._entering.start()
+        self._entering.start(guard)
 
     def stop(self) -> None:
         """Listen no longer."""

@@ -83,7 +83,10 @@ class Trace:
             return
         self._recorder.stop()
         self.seconds = time.perf_counter() - self._began
-        self._ending()
+        found = self._ending.peek()
+        if found is not None:
+            _put_back(*found[2])  # which may be done again, should it fail
+            self._ending.detach()
 
     def explain(
         self,

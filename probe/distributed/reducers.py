@@ -23,6 +23,7 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from ..base.errors import CommandError
+from ..base.guard import Guard
 from ..torch_compat import ddp
 from ..torch_compat.fsdp import ShardedGroups
 from ..torch_compat.module_hooks import ModuleHook
@@ -130,7 +131,7 @@ def refusal(wrapper: DistributedDataParallel) -> str | None:
     return f"this model's DistributedDataParallel {reason}; freeze in the script before wrapping it"
 
 
-def rebuild(wrapper: DistributedDataParallel, stand_in: Tensor | None = None) -> None:
+def rebuild(wrapper: DistributedDataParallel, guard: Guard, stand_in: Tensor | None = None) -> None:
     """Give ``wrapper`` a reducer for exactly the parameters that require a gradient now.
 
     Call it on all ranks at the same step. When nothing that requires a gradient is left,
@@ -152,11 +153,11 @@ def rebuild(wrapper: DistributedDataParallel, stand_in: Tensor | None = None) ->
                 "needs at least one parameter; give a stand_in."
             )
         parameters, sparse, names = [stand_in], [False], {0: "stand_in"}
-    _retire_reducer(wrapper)
+    _retire_reducer(wrapper, guard)
     ddp.make_reducer(wrapper, parameters, sparse, names)
 
 
-def _retire_reducer(wrapper: DistributedDataParallel) -> None:
+def _retire_reducer(wrapper: DistributedDataParallel, guard: Guard) -> None:
     """Let the present reducer serve what waits for its backward, until the next forward.
 
     A graph that the wrapper made before (a generator's, while the discriminator steps) is
@@ -170,7 +171,7 @@ def _retire_reducer(wrapper: DistributedDataParallel) -> None:
             handle.remove()
             ddp.silence(reducer)
 
-    handle = register_first(wrapper, ModuleHook(retire))
+    handle = register_first(wrapper, ModuleHook(guard, retire))
 
 
 def holds_fsdp(models: Mapping[str, nn.Module]) -> bool:

@@ -86,8 +86,8 @@ class Anchor:
         for module in modules.values():
             enter = self._enter_anew if module is only else self._enter
             # One by one: where the second cannot be registered, the first is known.
-            self._handles.append(register_first(module, ModuleHook(enter)))
-            leave = ModuleHook(self._leave)
+            self._handles.append(register_first(module, ModuleHook(self._guard, enter)))
+            leave = ModuleHook(self._guard, self._leave)
             self._handles.append(module.register_forward_hook(leave, always_call=True))
 
     def reset(self) -> None:

@@ -90,7 +90,7 @@ class AutogradCalls:
             nodes_of_tensors(weakly(self._point)),
             *hook_registrations(weakly(self._register)),
         ]
-        self._interceptions = Interceptions(self, around)
+        self._interceptions = Interceptions(self, guard, around)
         self._leaving = False
         self._told: set[str] = set()
         self.gates: AskedGradients = _NoGates()
@@ -147,10 +147,10 @@ class AutogradCalls:
                 self._record_without_gradient(inputs)
                 self.gates.backward_returned()
             return tuple(found)
-        return tuple(
-            self._answer(asked, grad, allow_unreachable, create_graph)
-            for asked, grad in zip(inputs, found, strict=True)
-        )
+        for at, (asked, grad) in enumerate(zip(inputs, found, strict=True)):
+            with self._guard:
+                found[at] = self._answer(asked, grad, allow_unreachable, create_graph)
+        return tuple(found)
 
     def _record_without_gradient(self, inputs: Sequence[Asked]) -> None:
         """Tell gates of the inputs of a ``backward`` that have no gradient after it."""

@@ -7,6 +7,7 @@ from collections import Counter
 
 from torch import nn
 
+from ..base.guard import Guard
 from ..model.table import ParameterTable
 from ..torch_compat.patching import Listener, conversions
 from .records import FreezeRecords
@@ -20,9 +21,10 @@ class Conversions:
     the parameter's dtype.
     """
 
-    def __init__(self, table: ParameterTable, records: FreezeRecords) -> None:
+    def __init__(self, table: ParameterTable, records: FreezeRecords, guard: Guard) -> None:
         self._table = table
         self._records = records
+        self._guard = guard
         self._counts: Counter[int] = Counter()
         self._listening: weakref.finalize[..., Conversions] | None = None
 
@@ -32,7 +34,7 @@ class Conversions:
             # Weakly, so that a run that is dropped without a detach can be collected.
             converting = conversions(_listener(weakref.ref(self)))
             if converting is not None:
-                converting.start()
+                converting.start(self._guard)
                 self._listening = weakref.finalize(self, converting.stop)
                 self._listening.atexit = False
         elif not self._records.freezes and self._listening is not None:

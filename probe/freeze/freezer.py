@@ -57,14 +57,15 @@ class Freezer:
         self._wrappers = wrappers
         self._refusals = Refusals(models, optimizers, table, wrappers)
         self.records = FreezeRecords(table)
+        self._guard = guard
         self.script_flags = ScriptFlags(table, self.records, guard, win=script_wins)
-        self.conversions = Conversions(table, self.records)
+        self.conversions = Conversions(table, self.records, guard)
         self.anchor = Anchor(models, wrappers, guard)
         self.calls = AutogradCalls(table, guard, backward_ended)
-        self.no_grad = NoGradModules(self.anchor.is_all_of)
-        self.statistics = FrozenStatistics()
+        self.no_grad = NoGradModules(self.anchor.is_all_of, guard)
+        self.statistics = FrozenStatistics(guard)
         self.recomputations = Recomputations(
-            models, table, self.records, self.statistics, self.no_grad
+            models, table, self.records, self.statistics, self.no_grad, guard
         )
         zeros = ScalerZeros(table, guard)
         self.cover = Cover(self.records, table, self.anchor, self.calls, zeros, self.recomputations)
@@ -223,4 +224,4 @@ class Freezer:
         if flipped:
             ShardedGroups(self._models).follow_flags(flipped)
         for wrapper in self._wrappers.reducing(flipped) if flipped else ():
-            rebuild(wrapper, self.anchor.leaf)
+            rebuild(wrapper, self._guard, self.anchor.leaf)

@@ -9,6 +9,7 @@ from typing import Any
 from torch import nn
 from torch.utils.hooks import RemovableHandle
 
+from ..base.guard import Guard
 from ..torch_compat.module_hooks import ModuleHook
 
 
@@ -20,7 +21,8 @@ class FrozenStatistics:
     script's again as soon as the call is over.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, guard: Guard) -> None:
+        self._guard = guard
         self._handles: dict[str, list[RemovableHandle]] = {}
         self._switched: set[nn.Module] = set()
         self.paused: frozenset[str] = frozenset()
@@ -38,7 +40,7 @@ class FrozenStatistics:
                 continue
             # A traced forward is a real one, and would move the statistics.
             hooks = partial(self._enter, path), self._leave
-            enter, leave = (ModuleHook(do, in_traces=True) for do in hooks)
+            enter, leave = (ModuleHook(self._guard, do, in_traces=True) for do in hooks)
             # One by one: where the second cannot be registered, the first is known.
             handles = self._handles[path] = []
             handles.append(module.register_forward_pre_hook(enter))

@@ -29,8 +29,7 @@ class ScalerZeros:
 
     def __init__(self, table: ParameterTable, guard: Guard) -> None:
         self._table = table
-        self._guard = guard
-        self._looks = Interceptions(self, [looks_of_scalers(weakly(self._look))])
+        self._looks = Interceptions(self, guard, [looks_of_scalers(weakly(self._look))])
 
     def follow(self, *, needed: bool) -> None:
         """Stand by for scalers, or no longer."""
@@ -44,11 +43,9 @@ class ScalerZeros:
         *args: Any,
         **named: Any,
     ) -> Any:
-        stand_in = None
-        with self._guard:
-            stand_in = self._idle(optimizer)
-            if stand_in is not None:
-                stand_in.grad = torch.zeros_like(stand_in)
+        stand_in = self._idle(optimizer)
+        if stand_in is not None:
+            stand_in.grad = torch.zeros_like(stand_in)
         try:
             return look(scaler, optimizer, *args, **named)
         finally:
@@ -72,9 +69,10 @@ def _reluctance(parameter: Tensor) -> tuple[bool, int]:
 class LossScale:
     """The factor that AMP has put on the gradients of the present backward."""
 
-    def __init__(self) -> None:
+    def __init__(self, guard: Guard) -> None:
+        self._guard = guard
         self._scaler: weakref.ref[GradScaler] | None = None
-        self._losses = Interceptions(self, [scaled_losses(weakly(self._scale))])
+        self._losses = Interceptions(self, guard, [scaled_losses(weakly(self._scale))])
 
     def follow(self, *, needed: bool) -> None:
         """Follow which scaler has scaled a loss, or no longer."""
@@ -88,5 +86,6 @@ class LossScale:
     def _scale(
         self, scale: Callable[..., Any], scaler: GradScaler, *losses: Any, **named: Any
     ) -> Any:
-        self._scaler = weakref.ref(scaler) if scaler.is_enabled() else None
+        with self._guard:
+            self._scaler = weakref.ref(scaler) if scaler.is_enabled() else None
         return scale(scaler, *losses, **named)

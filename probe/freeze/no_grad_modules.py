@@ -21,6 +21,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
+from ..base.guard import Guard
 from ..torch_compat.module_hooks import ModuleHook
 from ..torch_compat.tree import map_tensors, tensors_in
 
@@ -28,9 +29,10 @@ from ..torch_compat.tree import map_tensors, tensors_in
 class NoGradModules:
     """The modules that run without a graph now, by path."""
 
-    def __init__(self, harmless: Callable[[Tensor], bool]) -> None:
+    def __init__(self, harmless: Callable[[Tensor], bool], guard: Guard) -> None:
         """``harmless``: whether a tensor's gradient reaches nothing but the probe's own leaf."""
         self._harmless = harmless
+        self._guard = guard
         self._handles: dict[str, list[RemovableHandle]] = {}
         self._whole: set[nn.Module] = set()
         """Modules whose present call runs with its graph."""
@@ -52,9 +54,10 @@ class NoGradModules:
                 continue
             # One by one: where the second cannot be registered, the first is known.
             handles = self._handles[path] = []
-            enter = ModuleHook(partial(self._enter, path))
+            enter = ModuleHook(self._guard, partial(self._enter, path))
             handles.append(module.register_forward_pre_hook(enter, with_kwargs=True))
-            handles.append(module.register_forward_hook(ModuleHook(self._leave), prepend=True))
+            leave = ModuleHook(self._guard, self._leave)
+            handles.append(module.register_forward_hook(leave, prepend=True))
 
     def remove(self) -> None:
         """Let every module run as the script has it."""
@@ -66,17 +69,15 @@ class NoGradModules:
                 handle.remove()
 
     def _enter(self, path: str, module: nn.Module, args: Any, kwargs: Any) -> Any:
-        self._whole.discard(module)
-        if not torch.is_grad_enabled():
-            return None
-        if path in self.paused:
-            self._whole.add(module)
+        self._whole.add(module)  # as it is to be where anything here fails
+        if not torch.is_grad_enabled() or path in self.paused:
             return None
         if not all(map(self._harmless, tensors_in((args, kwargs)))):
-            self._whole.add(module)
             self.cutting.add(path)
             return None
-        return map_tensors(_detached, (args, kwargs))
+        detached = map_tensors(_detached, (args, kwargs))
+        self._whole.discard(module)
+        return detached
 
     def _leave(self, module: nn.Module, args: Any, output: Any) -> Any:
         if module in self._whole or not torch.is_grad_enabled():

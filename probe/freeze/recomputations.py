@@ -17,6 +17,7 @@ from typing import Any
 
 from torch import nn
 
+from ..base.guard import Guard, GuardedFunction
 from ..model.modules import module_paths
 from ..model.table import ParameterTable
 from ..torch_compat.checkpoints import living_frames
@@ -63,8 +64,10 @@ class Recomputations:
         records: FreezeRecords,
         statistics: FrozenStatistics,
         no_grad: NoGradModules,
+        guard: Guard,
     ) -> None:
         self._models = models
+        self.guard = guard
         self._table = table
         self._records = records
         self._statistics = statistics
@@ -74,7 +77,7 @@ class Recomputations:
         """As it is now; None when that is to be looked at anew."""
         self._latest: list[_Made] = []
         """The latest that were made; the forward of an outer one goes on inside of an inner."""
-        self._frames = Interceptions(self, [checkpoint_frames(weakly(self._make))])
+        self._frames = Interceptions(self, guard, [checkpoint_frames(weakly(self._make))])
 
     def follow(self, *, needed: bool) -> None:
         """Take in that what is frozen has changed; ``needed``: something is, or is gated."""
@@ -104,12 +107,12 @@ class Recomputations:
 
     def _adopt(self, frame: Any, state: _State) -> _Made:
         made = _Made(weakref.ref(frame), state)
-        frame.recompute_fn = partial(self._play, frame.recompute_fn, made)
+        frame.recompute_fn = _Replay(self, frame.recompute_fn, made)
         return made
 
     def _is_known(self, frame: Any) -> bool:
         play = frame.recompute_fn
-        return isinstance(play, partial) and play.func == self._play
+        return isinstance(play, _Replay) and play.owner is self
 
     def _present(self) -> _State:
         if self._state is None:
@@ -120,7 +123,8 @@ class Recomputations:
             )
         return self._state
 
-    def _play(self, recompute: Callable[..., None], made: _Made, *args: Any) -> None:
+    def play(self, made: _Made, recompute: Callable[..., None], *args: Any) -> None:
+        """Play a checkpoint again as its forward was."""
         now, then = self._present(), made.state
         if then == now:
             recompute(*args)
@@ -153,3 +157,11 @@ class Recomputations:
         """Return the modules at these paths."""
         paths = module_paths(self._models) if wanted else {}
         return [paths[path] for path in wanted if path in paths]
+
+
+class _Replay(GuardedFunction):
+    """Takes the place of what plays a checkpoint again."""
+
+    def __init__(self, owner: Recomputations, recompute: Callable[..., None], made: _Made) -> None:
+        super().__init__(owner.guard, recompute, partial(owner.play, made))
+        self.owner = owner

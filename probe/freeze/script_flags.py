@@ -38,19 +38,21 @@ class ScriptFlags:
         self._guard = guard
         self._callers = Callers()
         self._told: set[str] = set()
+        self._writes: tuple[Interception, ...] = ()
         self._listening: weakref.finalize[..., ScriptFlags] | None = None
 
     def follow(self) -> None:
         """Listen for as long as something is frozen by command."""
         if self._records.freezes and self._listening is None:
             # Weakly, so that a run that is dropped without a detach can be collected.
-            writes = requires_grad_writes(_listener(weakref.ref(self)))
-            for write in writes:
-                write.start()
-            self._listening = weakref.finalize(self, _stop, writes)
+            self._writes = requires_grad_writes(_listener(weakref.ref(self)))
+            for write in self._writes:
+                write.start(self._guard)
+            self._listening = weakref.finalize(self, _stop, self._writes)
             self._listening.atexit = False
         elif not self._records.freezes and self._listening is not None:
-            self._listening()
+            _stop(self._writes)  # which may be done again, should it fail
+            self._listening.detach()
             self._listening = None
 
     def forget(self, indexes: Iterable[int]) -> None:

@@ -25,7 +25,7 @@ from torch import Tensor, nn
 from torch.autograd.graph import Node, get_gradient_edge
 from torch.utils.hooks import RemovableHandle
 
-from ..base.guard import Attempt
+from ..base.guard import Attempt, Guard, GuardedHook
 from ..model.graph_walk import made_on_the_way
 from ..torch_compat.module_hooks import ModuleHook
 from ..torch_compat.tensors import base_of, levels_of
@@ -45,6 +45,10 @@ REWRITTEN = (
 
 class GatesAtSite(Protocol):
     """The gates of one site, as far as its hooks call them."""
+
+    @property
+    def guard(self) -> Guard:
+        """Keeps faults from the training loop that are no gate's."""
 
     def attempt(self) -> Attempt:
         """Guard a block; an error in it is what keeps the gates from working."""
@@ -103,7 +107,9 @@ class ParameterHooks(SiteHooks):
         if node is not self._node:
             self.remove()
             self._node = node
-            self._handles.append(node.register_prehook(_NodeHook(self._gates.pass_on, 0)))
+            self._handles.append(
+                node.register_prehook(_NodeHook(self._gates.guard, self._gates.pass_on, 0))
+            )
 
     def leave_to_reducer(self, parameter: nn.Parameter) -> None:
         """Put no hook on a parameter, whose gradient is gated once it is reduced."""
@@ -196,13 +202,13 @@ class TensorHooks(SiteHooks):
             self._gates.record_upstream(level)
             if level.grad_fn is not None:
                 # Also where it is cut: the module may have used what it returns.
-                _hook(level.grad_fn, level.output_nr, self._gates.pass_on)
+                _hook(self._gates.guard, level.grad_fn, level.output_nr, self._gates.pass_on)
         if tensor.grad_fn is None:
             return
         forward_cut = self._gates.forward_cut() if self._may_cut else None
         if forward_cut is not None and may_cut(tensor):
             cut(tensor, forward_cut.leaves)
-            _hook(tensor.grad_fn, 0, forward_cut.pass_on)
+            _hook(self._gates.guard, tensor.grad_fn, 0, forward_cut.pass_on)
 
     def _uncompiled(self, function: Callable[..., Any]) -> Callable[..., Any]:
         """Return a function that breaks the graph of a compiled model where it is called."""
@@ -224,7 +230,7 @@ class OutputHooks(TensorHooks):
     def put_on(self, module: nn.Module) -> None:
         """Register the hook behind a module's forward."""
         self._gate_call = self._uncompiled(self._gate_output)
-        hook = ModuleHook(self._after_forward)
+        hook = ModuleHook(self._gates.guard, self._after_forward)
         self._handles.append(module.register_forward_hook(hook, with_kwargs=True))
 
     def _after_forward(self, module: nn.Module, args: Any, kwargs: Any, output: Any) -> Any:
@@ -249,7 +255,7 @@ class InputHooks(TensorHooks):
     def put_on(self, module: nn.Module) -> None:
         """Register the hook before a module's forward."""
         self._gate_call = self._uncompiled(self._gate_inputs)
-        hook = ModuleHook(self._before_forward)
+        hook = ModuleHook(self._gates.guard, self._before_forward)
         self._handles.append(module.register_forward_pre_hook(hook, with_kwargs=True))
 
     def _before_forward(self, module: nn.Module, args: Any, kwargs: Any) -> Any:
@@ -356,7 +362,7 @@ class _OwnNode(torch.autograd.Function):
         return None if tangents[0] is None else tangents[0].clone()
 
 
-def _hook(node: Node, number: int, pass_on: PassOn) -> None:
+def _hook(guard: Guard, node: Node, number: int, pass_on: PassOn) -> None:
     """Gate the gradient of a node's output ``number``.
 
     What a module returns may be what one inside of it has returned: a gradient comes to the gate
@@ -366,16 +372,15 @@ def _hook(node: Node, number: int, pass_on: PassOn) -> None:
     if number in hooks:
         hooks[number].put_before(pass_on)
     else:
-        hooks[number] = _NodeHook(pass_on, number)
+        hooks[number] = _NodeHook(guard, pass_on, number)
         node.register_prehook(hooks[number])
 
 
-class _NodeHook:
+class _NodeHook(GuardedHook):
     """The hook before a node."""
 
-    __slots__ = ("_number", "_pass_on")
-
-    def __init__(self, pass_on: PassOn, number: int) -> None:
+    def __init__(self, guard: Guard, pass_on: PassOn, number: int) -> None:
+        super().__init__(guard, pass_on)
         self._pass_on = [pass_on]
         self._number = number
 
@@ -383,7 +388,8 @@ class _NodeHook:
         """Call another one before those that are called already."""
         self._pass_on.insert(0, pass_on)
 
-    def __call__(self, grads: tuple[Tensor | None, ...]) -> tuple[Tensor | None, ...] | None:
+    def act(self, grads: tuple[Tensor | None, ...]) -> tuple[Tensor | None, ...] | None:
+        """Return what passes of the gradients; None where that is all of them."""
         grad = passed = grads[self._number]
         for pass_on in self._pass_on:
             if passed is not None:

@@ -62,7 +62,7 @@ class Gates:
             measurement,
             guard,
             GateNorms(guard),
-            LossScale(),
+            LossScale(guard),
             recomputations,
             ReducedParameters(models, table, wrappers),
         )

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
+from ..base.guard import Guard, identity
 from ..notebook.frontend import Cell
 from ..torch_compat.tree import map_tensors
 
@@ -57,6 +58,7 @@ class Attached:
     """
 
     def __init__(self) -> None:
+        self.guard = Guard()
         self._runs: weakref.WeakSet[Labelled] = weakref.WeakSet()
         self._break: Callable[[Any, str], Any] | None = None
         """Breaks the graph of a compiled model at a label; None while there is no gate on one."""
@@ -120,4 +122,4 @@ def _parts(models: Iterable[nn.Module]) -> set[int]:
 
 
 ATTACHED = Attached()
-site = ATTACHED.site
+site = identity(ATTACHED.guard, ATTACHED.site)

@@ -42,7 +42,7 @@ class GateRuntime:
     def __init__(self, run: GatedRun, step: PresentStep) -> None:
         self._run = run
         self._step = step
-        self._spared = SparedHooks(run.table, lambda: bool(self.closed_gates()))
+        self._spared = SparedHooks(run.table, lambda: bool(self.closed_gates()), step.guard)
         self._sites: dict[Site, SiteGates] = {}
         self._model_hooks: list[RemovableHandle] = []
         self.owner: Owner | None = None
@@ -69,7 +69,7 @@ class GateRuntime:
                 self._compile_anew(gate.site)
             if not self._model_hooks:
                 for model in self._run.models.values():
-                    hook = ModuleHook(self._forward_ended)
+                    hook = ModuleHook(self._step.guard, self._forward_ended)
                     handle = model.register_forward_hook(hook, always_call=True)
                     self._model_hooks.append(handle)
 

@@ -7,6 +7,7 @@ from functools import cache, partial
 import torch
 from torch import Tensor
 
+from ..base.guard import Guard
 from ..torch_compat.readback import capturing
 from ..torch_compat.tensors import value_of
 from .attempt import GateAttempt
@@ -68,6 +69,11 @@ class SiteGates:
         if self.hooks is not None:
             self.hooks.remove()
             self.hooks = None
+
+    @property
+    def guard(self) -> Guard:
+        """Keeps faults from the training loop that are no gate's."""
+        return self._step.guard
 
     def attempt(self) -> GateAttempt:
         """Guard a block; an error in it is what keeps the gates from working."""

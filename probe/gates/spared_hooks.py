@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Sequence
-from functools import update_wrapper
+from functools import partial, update_wrapper
 from typing import Any
 
 from torch import Tensor, nn
 
+from ..base.guard import Call, Guard, GuardedFunction
 from ..model.table import ParameterTable
 from ..torch_compat.patching import (
     Interceptions,
@@ -32,15 +33,16 @@ Closed = Callable[[], bool]
 class SparedHooks:
     """Stands around the making of hooks while there are gates, and on those of parameters."""
 
-    def __init__(self, table: ParameterTable, closed: Closed) -> None:
+    def __init__(self, table: ParameterTable, closed: Closed, guard: Guard) -> None:
         self._table = table
         self._closed = closed
+        self._guard = guard
         around = [
             tensor_hooks(weakly(self._register)),
             accumulation_hooks(weakly(self._register_after)),
             module_backwards(weakly(self._make)),
         ]
-        self._interceptions = Interceptions(self, around)
+        self._interceptions = Interceptions(self, guard, around)
 
     def follow(self, *, needed: bool) -> None:
         """Spare hooks from now on, those too that are on parameters already, or no longer."""
@@ -54,7 +56,7 @@ class SparedHooks:
                     if needed:
                         hooks[number] = self._spare(hook, after=after)
                     elif isinstance(hook, _Spared):
-                        hooks[number] = hook.hook
+                        hooks[number] = hook.function
 
     @property
     def closed(self) -> bool:
@@ -83,29 +85,27 @@ class SparedHooks:
         its_own = str(getattr(hook, "__module__", "")).partition(".")[0] == "torch"
         if its_own or isinstance(hook, _Spared):
             return hook
-        return _Spared(hook, weakref.ref(self), after=after)
+        around = partial(_spare, weakref.ref(self), after)
+        return _Spared(self._guard, hook, around)
 
 
-class _Spared:
+class _Spared(GuardedFunction):
     """A hook of the script's, of a tensor or a module.
 
     A leaf keeps it where no garbage collector looks, so it must keep no run alive.
     """
 
-    def __init__(
-        self, hook: Callable[..., Any], by: weakref.ref[SparedHooks], *, after: bool
-    ) -> None:
-        """``after``: it is given a leaf, once the gradient is in."""
-        self.hook = hook
-        self._by = by
-        self._after = after
+    def __init__(self, guard: Guard, hook: Callable[..., Any], around: Callable[..., Any]) -> None:
+        super().__init__(guard, hook, around)
         update_wrapper(self, hook)  # a diagnosis names the script's
 
-    def __call__(self, *given: Any) -> Any:
-        grads = given[-1] if isinstance(given[-1], tuple) else given[-1:]
-        if self._after:
-            grads = (given[0].grad,)
-        by = self._by()
-        if by is not None and all(grad is None for grad in grads) and by.closed:
-            return None
-        return self.hook(*given)
+
+def _spare(by: weakref.ref[SparedHooks], after: bool, call: Call, *given: Any) -> Any:
+    """Call a hook, or not; ``after``: it is given a leaf, once the gradient is in."""
+    grads = given[-1] if isinstance(given[-1], tuple) else given[-1:]
+    if after:
+        grads = (given[0].grad,)
+    spared = by()
+    if spared is not None and all(grad is None for grad in grads) and spared.closed:
+        return None
+    return call(*given)

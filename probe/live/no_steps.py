@@ -18,7 +18,7 @@ from torch.optim import Optimizer
 from torch.optim.optimizer import register_optimizer_step_post_hook
 from torch.utils.hooks import RemovableHandle
 
-from ..base.guard import Guard
+from ..base.guard import Guard, GuardedHook
 from ..base.source import Callers
 from ..measure.checksums import checksums
 from ..measure.local_part import local_part, unreadable
@@ -114,7 +114,7 @@ class NoSteps:
         self._watched: dict[int, _Watched] = {}
         for index in _smallest(table, members):
             parameter = table.parameters[index]
-            hook = partial(_arrived, weakref.ref(self), index)
+            hook = GuardedHook(guard, partial(_arrived, weakref.ref(self), index))
             handle = parameter.register_post_accumulate_grad_hook(hook)
             self._watched[index] = _Watched(parameter, handle)
 
@@ -159,7 +159,7 @@ class NoSteps:
         # One that comes again: a backward raised, and what was to be called at its end was not.
         if not found.queued or index in found.arrived:
             found.arrived.clear()
-            found.queued = call_after_backward(self._backward_ended)
+            found.queued = call_after_backward(GuardedHook(self._guard, self._backward_ended))
         found.arrived.add(index)
 
     def _backward_ended(self) -> None:
@@ -185,7 +185,7 @@ class NoSteps:
         found.backwards = max(each.backwards for each in self._watched.values())
         found.moves = max(each.moves for each in self._watched.values())
         if self._others is None and found.backwards > 1:
-            self._others = _hook_every_step(self)
+            self._others = _hook_every_step(self, self._guard)
         if not self._told and (found.moves >= SURE or found.backwards >= PATIENCE):
             self._told = True
             logger.warning("gradgate: %s", self._detail())
@@ -233,7 +233,7 @@ def _arrived(watch: weakref.ref[NoSteps], index: int, _: nn.Parameter) -> None:
         remaining.arrived(index)
 
 
-def _hook_every_step(watch: NoSteps) -> RemovableHandle:
+def _hook_every_step(watch: NoSteps, guard: Guard) -> RemovableHandle:
     """Hear of the steps of every optimizer; the hook, which is global, keeps nothing alive."""
     found = weakref.ref(watch)
 
@@ -242,7 +242,7 @@ def _hook_every_step(watch: NoSteps) -> RemovableHandle:
         if remaining is not None:
             remaining.other_stepped(optimizer, sys._getframe())
 
-    handle = register_optimizer_step_post_hook(hook)
+    handle = register_optimizer_step_post_hook(GuardedHook(guard, hook))
     weakref.finalize(watch, handle.remove)
     return handle
 

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
-from ..base.guard import Guard
+from ..base.guard import Guard, GuardedHook
 from ..torch_compat.autograd import call_after_backward, inside_backward
 from ..torch_compat.module_hooks import ModuleHook
 from ..torch_compat.readback import capturing
@@ -75,8 +75,8 @@ class BackwardTimer:
         self.remove()
         for model in self._models:
             self._handles += [
-                model.register_forward_pre_hook(ModuleHook(self._before_forward)),
-                model.register_forward_hook(ModuleHook(self._after_forward)),
+                model.register_forward_pre_hook(ModuleHook(self._guard, self._before_forward)),
+                model.register_forward_hook(ModuleHook(self._guard, self._after_forward)),
             ]
 
     def remove(self) -> None:
@@ -123,7 +123,8 @@ class BackwardTimer:
             for tensor in (output,) if isinstance(output, Tensor) else tensors_in(output):
                 if tensor.grad_fn is not None:
                     # On the graph's node: a hook on the tensor would be in the user's hands.
-                    tensor.grad_fn.register_prehook(_GradientArrives(self, tensor.device))
+                    arrives = GuardedHook(self._guard, _GradientArrives(self, tensor.device))
+                    tensor.grad_fn.register_prehook(arrives)
 
     def _begin(self, device: torch.device) -> None:
         """Start a clock for the backward under way, unless one runs."""
@@ -133,10 +134,11 @@ class BackwardTimer:
             clock = make_clock(device)
             if clock is None:
                 return
-            end = partial(self._end, clock)
+            end = GuardedHook(self._guard, partial(self._end, clock))
             # A callback that queues another one: so it comes after those that were queued
             # during the backward, such as DistributedDataParallel's waiting for its buckets.
-            if call_after_backward(partial(call_after_backward, end)):
+            last = GuardedHook(self._guard, partial(call_after_backward, end))
+            if call_after_backward(last):
                 self._running = clock
                 self._record_memory(device)
 

@@ -47,6 +47,7 @@ class ClipNorms:
         """What lists of parameters cover, by the ``id`` of each."""
         self._calls = Interceptions(
             self,
+            guard,
             [
                 *norm_clips(weakly(self._compute), weakly(self._clip)),
                 looks_of_scalers(weakly(self._unscale)),

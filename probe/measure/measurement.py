@@ -86,7 +86,7 @@ class Measurement:
         self._changes = ModelChanges(models, table, step=coming_step)
         self.members = Membership(table, optimizers, self._changes, changed=self._changed)
         self._rounds = Rounds(len(optimizers), self.members.set_of)
-        self._writes = WriteTracker(table.parameters)
+        self._writes = WriteTracker(table.parameters, guard)
         self.schedule = SamplingSchedule(pace)
         if parts is not None:
             self.schedule.agree = parts.agree

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.utils.hooks import RemovableHandle
 
-from ..base.guard import Guard
+from ..base.guard import Guard, GuardedHook
 from ..base.states import State
 from ..model.table import ParameterTable, is_uninitialized
 from ..torch_compat.versions import version
@@ -139,7 +139,7 @@ class ReleasedGradients:
         return before is not None and checksums([local_part(parameter.detach())]) != [before]
 
     def _know(self, index: int) -> None:
-        hook = partial(_take, weakref.ref(self), index)
+        hook = GuardedHook(self._guard, partial(_take, weakref.ref(self), index))
         self._handles[index] = self._table.parameters[index].register_hook(hook)
         self._came[index] = {}  # it is too late to measure this one
 

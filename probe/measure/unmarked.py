@@ -8,6 +8,7 @@ from typing import Any
 
 from torch import nn
 
+from ..base.guard import Guard
 from ..torch_compat.patching import Interceptions, runs_of_autograd, sees_backwards, weakly
 
 _grad = attrgetter("grad")
@@ -21,7 +22,10 @@ class UnmarkedGradients:
     """
 
     def __init__(
-        self, parameters: Sequence[nn.Parameter], mark: Callable[[Iterable[int]], None]
+        self,
+        parameters: Sequence[nn.Parameter],
+        mark: Callable[[Iterable[int]], None],
+        guard: Guard,
     ) -> None:
         """``mark`` marks the gradients of the parameters of these indexes."""
         self._parameters = parameters
@@ -30,7 +34,7 @@ class UnmarkedGradients:
         """Parameters by optimizer."""
         self._dropped: set[int] = set()
         """Optimizers whose latest ``zero_grad`` has dropped all gradients."""
-        self._backwards = Interceptions(self, [runs_of_autograd(weakly(self._run))])
+        self._backwards = Interceptions(self, guard, [runs_of_autograd(weakly(self._run))])
 
     def put_off(self, k: int, indexes: Sequence[int]) -> bool:
         """Return whether the gradients that optimizer k has used need no mark by now."""

@@ -19,6 +19,7 @@ from functools import partial
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
+from ..base.guard import Guard
 from ..model.table import is_uninitialized
 from ..torch_compat.versions import mark_versions, version
 from .unmarked import UnmarkedGradients
@@ -34,7 +35,8 @@ first step, whose gradients are new in any loop."""
 class WriteTracker:
     """Tells new gradients from those that were left from an earlier step."""
 
-    def __init__(self, parameters: Sequence[nn.Parameter]) -> None:
+    def __init__(self, parameters: Sequence[nn.Parameter], guard: Guard | None = None) -> None:
+        """``guard``: one of its own where none is given."""
         self._parameters = parameters
         self._hooks: dict[int, RemovableHandle] = {}
         self._written: dict[int, Tensor | None] = {}
@@ -43,7 +45,7 @@ class WriteTracker:
         self._hooking = True
         self._persisted = False
         self._learned = 0
-        self._unmarked = UnmarkedGradients(parameters, self._mark)
+        self._unmarked = UnmarkedGradients(parameters, self._mark, guard or Guard())
         self.retire(range(len(parameters)), mark=True)
 
     @property

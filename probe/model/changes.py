@@ -14,6 +14,7 @@ from torch.nn.modules.module import (
 )
 from torch.utils.hooks import RemovableHandle
 
+from ..base.guard import Guard, GuardedHook
 from ..torch_compat.module_hooks import untraced
 from ..torch_compat.modules import has_child, has_parameter
 from .table import ParameterTable
@@ -116,9 +117,14 @@ class Assignments:
         self._noticing = _Noticing()
         self.follow(models)
         # These hold this one and not this object, which would never be collected else.
+        guard = Guard()
         handles = (
-            register_module_parameter_registration_hook(untraced(self._noticing.on_parameter)),
-            register_module_module_registration_hook(untraced(self._noticing.on_module)),
+            register_module_parameter_registration_hook(
+                untraced(GuardedHook(guard, self._noticing.on_parameter))
+            ),
+            register_module_module_registration_hook(
+                untraced(GuardedHook(guard, self._noticing.on_module))
+            ),
         )
         self._finalizer = weakref.finalize(self, _remove, handles)
         self._finalizer.atexit = False

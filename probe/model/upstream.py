@@ -61,7 +61,8 @@ class UpstreamObserver:
         self._foreign = False
         self._indexes: set[int] = set()
         self._handles = [
-            register_first(module, ModuleHook(self._enter), with_kwargs=True) for module in modules
+            register_first(module, ModuleHook(guard, self._enter), with_kwargs=True)
+            for module in modules
         ]
 
     def seen(self) -> Upstream:

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 from torch.utils.hooks import RemovableHandle
 
-from ..base.guard import Guard
+from ..base.guard import Guard, GuardedHook
 from ..diagnosis.update_causes import NotCleared
 from ..live.alerts import Alert, alert_of
 from ..model.table import ParameterTable
@@ -148,8 +148,10 @@ class UnclearedGradients:
             handle
             for each in watched.values()
             for handle in (
-                each.parameter.register_hook(each.arrive),
-                each.parameter.register_post_accumulate_grad_hook(each.add),
+                each.parameter.register_hook(GuardedHook(self._guard, each.arrive)),
+                each.parameter.register_post_accumulate_grad_hook(
+                    GuardedHook(self._guard, each.add)
+                ),
             )
         ]
 

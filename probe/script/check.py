@@ -13,6 +13,7 @@ from typing import NoReturn
 from torch import nn
 
 from ..base.errors import GradgateError, TargetError
+from ..base.guard import Guard
 from ..base.targets import resolve
 from ..live.alerts import Alert
 from ..live.expected import NOTHING, Expected
@@ -280,7 +281,7 @@ class Check:
         )
         self.watched.append(watched)
         for model in models.values():
-            count = ModuleHook(lambda *_: self._forward_begins(watched))
+            count = ModuleHook(Guard(), lambda *_: self._forward_begins(watched))
             model.register_forward_pre_hook(count)
 
     def _forward_begins(self, watched: Watched) -> None:

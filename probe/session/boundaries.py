@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import functools
 import sys
 from collections.abc import Callable, Sequence
+from functools import wraps
 from types import FrameType
 from typing import Any, Protocol
 
 from torch.optim import Optimizer
 from torch.utils.hooks import RemovableHandle
 
-from ..base.source import hand_on
+from ..base.guard import Guard, GuardedAround, GuardedHook, surrounded
 from ..model.inner_optimizers import family
 from ..torch_compat.autograd import inside_backward
 
@@ -63,8 +63,10 @@ class Boundaries:
         optimizers: Sequence[Optimizer],
         stepping: Stepping,
         run: Callable[[Callable[[], None]], None],
+        guard: Guard,
     ) -> None:
         """``run`` calls the body of a hook, guarded and on the probe's account."""
+        self._guard = guard
         self._optimizers = list(optimizers)
         self._to = stepping
         self._run = run
@@ -103,7 +105,7 @@ class Boundaries:
         self._optimizers.clear()
         self._families.clear()
 
-    def _pre_hook(self, k: int) -> Callable[..., None]:
+    def _pre_hook(self, k: int) -> GuardedHook:
         def hook(optimizer: Optimizer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
             if self._open.get(k):
                 # Nested, or an earlier step raised and never came to its end: the stack knows.
@@ -112,31 +114,31 @@ class Boundaries:
             if self._open[k] == 1:
                 self._run(lambda: self._begin(k, _has_closure(args, kwargs)))
 
-        return hook
+        return GuardedHook(self._guard, hook)
 
-    def _post_hook(self, k: int) -> Callable[..., None]:
+    def _post_hook(self, k: int) -> GuardedHook:
         def hook(optimizer: Optimizer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
             self._open[k] = self._open.get(k, 1) - 1
             if self._open[k] == 0:
                 self._run(lambda: self._end(k, _has_closure(args, kwargs)))
 
-        return hook
+        return GuardedHook(self._guard, hook)
 
     def _wrap_zero_grad(self, k: int, optimizer: Optimizer) -> Any:
         original = optimizer.zero_grad
         drops = getattr(original, "__func__", None) is Optimizer.zero_grad
 
-        @functools.wraps(original)
-        def zero_grad(*args: Any, **kwargs: Any) -> None:
+        def around(clear: Callable[..., None], *args: Any, **kwargs: Any) -> None:
             # A closure's own zero_grad comes inside the step, and drops nothing that counts.
             watched = self._optimizers and not self._open.get(k)
             if watched:
                 self._run(lambda: self._drop(k))
-            hand_on(original, *args, **kwargs)
+            clear(*args, **kwargs)
             if watched:
                 dropped = drops and len(self._families[k]) == 1 and _set_to_none(*args, **kwargs)
                 self._run(lambda: self._to.cleared(k, dropped=dropped))
 
+        zero_grad = wraps(original)(surrounded(original, [GuardedAround(self._guard, around)]))
         optimizer.__dict__["zero_grad"] = zero_grad
         return zero_grad
 

@@ -13,8 +13,8 @@ from torch.optim import Optimizer
 from torch.optim.optimizer import register_optimizer_step_pre_hook
 
 from ..base.errors import CommandError
-from ..base.guard import Guard
-from ..base.source import Callers, hand_on
+from ..base.guard import Guard, hand_on
+from ..base.source import Callers
 from ..diagnosis.applied_functions import Applied, AppliedFunctions
 from ..diagnosis.backward_check import Deviation, Unchecked, check
 from ..diagnosis.case import Case, Finding

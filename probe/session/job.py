@@ -111,11 +111,10 @@ class Job:
             self.gates.registry.remove,
         ]
         for step in steps:
-            with self.guard:
-                step()
+            self.guard.undo(step)
         with self.guard:
             if self._may_restore(failed=failed):
-                self.freezer.restore()
+                self.guard.undo(self.freezer.restore)
         with self.guard:
             if self.ranks is not None:
                 self.ranks.leave()

@@ -49,16 +49,16 @@ class ModelHooks:
         self._restraints = restraints
         self._alignment = alignment
         self._guard = guard
-        self._apart = HooksApart()
+        self._apart = HooksApart(guard)
         self._handles = [
             handle
             for model in models.values()
             for handle in (
-                model.register_forward_pre_hook(ModuleHook(self._forward_begins)),
+                model.register_forward_pre_hook(ModuleHook(guard, self._forward_begins)),
                 model.register_forward_hook(
-                    ModuleHook(self._forward_ended), prepend=True, always_call=True
+                    ModuleHook(guard, self._forward_ended), prepend=True, always_call=True
                 ),
-                model.register_load_state_dict_post_hook(ModuleHook(self._weights_loaded)),
+                model.register_load_state_dict_post_hook(ModuleHook(guard, self._weights_loaded)),
             )
         ]
 

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import Any
 
+from ..base.errors import StepError
+from ..base.guard import commanding, silent
 from ..diagnosis.explanation import Explanation
 from ..live.alerts import Alert
 from ..model.gate_info import GateInfo
@@ -26,6 +28,7 @@ class Run:
     def __init__(self, job: Job) -> None:
         self.id = job.id
         self.name = job.name
+        self.guard = job.guard
         self._job = job
         self._commands = job.commands
         self._checkpoint = job.checkpoint
@@ -38,6 +41,7 @@ class Run:
     def __enter__(self) -> Run:
         return self
 
+    @silent(lambda: None)
     def __exit__(
         self,
         kind: type[BaseException] | None,
@@ -49,10 +53,12 @@ class Run:
             self._alerts.raise_failure(last=True)
 
     @property
+    @silent(lambda: None)
     def url(self) -> str | None:
         """The address of the run's page; None with ``server=False``, and on ranks but the first."""
         return self._job.uplink.url
 
+    @silent(lambda: None)
     def show(self, height: int = HEIGHT) -> LivePage | None:
         """Show the run's page in a notebook, live, ``height`` pixels high.
 
@@ -61,13 +67,16 @@ class Run:
         """
         return show_page(self._job, height)
 
+    @silent(str)
     def _repr_html_(self) -> str:
         """Return the run as a notebook shows it: a link, its state, and what is wrong."""
         return summary(self._job)
 
+    @silent(lambda: "<gradgate run>")
     def __repr__(self) -> str:
         return in_a_line(self._job)
 
+    @silent(lambda: None)
     def log(self, metrics: Mapping[str, object] | None = None, /, **more: object) -> None:
         """Note metrics of the present step: ``run.log(loss=loss, accuracy=0.93)``.
 
@@ -76,18 +85,20 @@ class Run:
         """
         self._delivery.log(metrics, more)
 
+    @silent(lambda: None)
     def step(self) -> None:
         """Mark the end of a step, for a run that was attached without an optimizer.
 
         Call it where the gradients are complete and not yet dropped.
         """
         if self._job.optimizers:
-            raise RuntimeError(
+            raise StepError(
                 "run.step() is for runs attached without an optimizer; "
                 "here the optimizer's own step() marks the boundary, so drop the call."
             )
         self._job.cycle.step_by_hand()
 
+    @commanding
     def freeze(self, target: str, mode: str = "grad", hold_stats: bool = False) -> tuple[str, ...]:
         """Stop training the parameters that ``target`` names, and return their names.
 
@@ -105,6 +116,7 @@ class Run:
         """
         return self._commands.freeze(target, mode, hold_stats=hold_stats)
 
+    @commanding
     def thaw(self, target: str, reset_state: bool = False) -> tuple[str, ...]:
         """Resume training the parameters that ``target`` names.
 
@@ -113,6 +125,7 @@ class Run:
         """
         return self._commands.thaw(target, reset_state=reset_state)
 
+    @commanding
     def gate(
         self,
         site: str,
@@ -137,14 +150,17 @@ class Run:
         """
         return self._commands.gate(site, when, action, factor, max_norm, hold)
 
+    @commanding
     def ungate(self, gate: int) -> None:
         """Remove the gate of this number. Raises :class:`CommandError` if there is none."""
         self._commands.ungate(gate)
 
+    @silent(list)
     def gates(self) -> list[GateInfo]:
         """Return every gate as it is now, in the order made."""
         return self._gates.infos()
 
+    @commanding
     def explain(self, target: str = "*") -> None:
         """Trace the next step, and then know why gradients are missing: :meth:`explanations`.
 
@@ -156,6 +172,7 @@ class Run:
         """
         self._commands.explain(target)
 
+    @silent(dict)
     def explanations(self) -> dict[str, Explanation]:
         """Return why parameters lacked a useful gradient in the step traced last, by name.
 
@@ -164,6 +181,7 @@ class Run:
         """
         return dict(self._explainer.latest)
 
+    @silent(list)
     def alerts(self) -> list[Alert]:
         """Return what is wrong: broken expectations, and what holds for the whole run.
 
@@ -171,10 +189,12 @@ class Run:
         """
         return self._alerts.of_level("alert")
 
+    @silent(list)
     def notes(self) -> list[Alert]:
         """Return what is worth knowing and wrong in no script: a note fails no run."""
         return self._alerts.of_level("note")
 
+    @commanding
     def preview(
         self,
         kind: str,
@@ -192,6 +212,7 @@ class Run:
             kind, target, mode, hold_stats=hold_stats, reset_state=reset_state
         )
 
+    @commanding
     def state_dict(self) -> dict[str, Any]:
         """Return what is frozen by command, and every gate, to go into the user's own checkpoint.
 
@@ -200,6 +221,7 @@ class Run:
         """
         return self._checkpoint.save()
 
+    @commanding
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Freeze what was frozen when ``state`` was made, and make the gates that there were.
 
@@ -215,6 +237,7 @@ class Run:
         """
         self._checkpoint.load(state)
 
+    @silent(list)
     def parameters(self) -> list[ParameterInfo]:
         """Return every parameter with its state as of the latest sample.
 
@@ -224,6 +247,7 @@ class Run:
         """
         return self._alignment.parameters()
 
+    @silent(lambda: False)
     def flush(self, timeout: float = 10.0) -> bool:
         """Wait until the server has stored everything so far; False if it did not in time.
 
@@ -231,6 +255,7 @@ class Run:
         """
         return self._delivery.flush(timeout)
 
+    @silent(lambda: None)
     def detach(self, *, failed: bool = False) -> None:
         """Undo everything that the probe did to the model, and end the run. Idempotent.
 

@@ -317,7 +317,7 @@ def make_job(
         end,
         guard,
     )
-    boundaries = Boundaries(optimizers, cycle, hooks.run)
+    boundaries = Boundaries(optimizers, cycle, hooks.run, guard)
     backward_ended.add(boundaries.backward_ended)
     applied_inside.add(boundaries.step_with_backwards)
     model_hooks = ModelHooks(

@@ -11,6 +11,7 @@ from typing import Any
 
 from torch.autograd import Function
 
+from ..base.guard import Guard
 from .parts import Part
 from .patching import Interception, listen_to
 
@@ -32,7 +33,7 @@ class CustomFunctions:
         self._listener = listener
         self._listening: list[Interception] = []
 
-    def start(self) -> None:
+    def start(self, guard: Guard | None = None) -> None:
         """Tell the listener of every call until :meth:`stop`."""
         for kind in () if _FORWARD_CLASS.missing else _below(Function):
             if kind.__module__.partition(".")[0] == "torch":
@@ -41,7 +42,7 @@ class CustomFunctions:
             name, note = ("setup_context", self._set_up) if new_style else ("forward", self._ran)
             if isinstance(vars(kind).get(name), staticmethod):
                 interception = listen_to(kind, name, note, static=True)
-                interception.start()
+                interception.start(guard)
                 self._listening.append(interception)
 
     def stop(self) -> None:

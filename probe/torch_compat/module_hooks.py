@@ -10,12 +10,13 @@ from typing import Any
 import torch
 from torch import nn
 
+from ..base.guard import Guard, GuardedHook
 from .autograd import is_exported, is_traced
 from .modules import without_hooks
 from .patching import scripting
 
 
-class ModuleHook:
+class ModuleHook(GuardedHook):
     """A hook for the job's own forwards, which leaves alone what else is made of its module.
 
     It does nothing in a forward that is exported or traced, so that the program is what it is
@@ -28,9 +29,11 @@ class ModuleHook:
     where the pickle is loaded.
     """
 
-    def __init__(self, function: Callable[..., Any], *, in_traces: bool = False) -> None:
+    def __init__(
+        self, guard: Guard, function: Callable[..., Any], *, in_traces: bool = False
+    ) -> None:
         """``in_traces``: it is called by ``torch.jit.trace``, too, which really runs a forward."""
-        self._function = function
+        super().__init__(guard, function)
         self._in_traces = in_traces
 
     @property
@@ -38,11 +41,11 @@ class ModuleHook:
         """The object whose method it calls, if it is a method."""
         return getattr(self._function, "__self__", None)
 
-    def __call__(self, *args: Any) -> Any:
+    def act(self, *args: Any, **named: Any) -> Any:
         """Call the function."""
         if is_exported() and not (self._in_traces and is_traced()):
             return None
-        return self._function(*args)
+        return super().act(*args, **named)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return getattr, (nullcontext(), "__exit__")
@@ -51,12 +54,12 @@ class ModuleHook:
 class HooksApart:
     """Lets ``torch.jit.script`` see modules without these hooks, which it would have to compile."""
 
-    def __init__(self) -> None:
+    def __init__(self, guard: Guard) -> None:
         # It holds no run, so that one that is dropped without a detach can be collected.
         self._finalizer: weakref.finalize[..., HooksApart] | None = None
         surrounding = scripting(_without_own_hooks)
         if surrounding is not None:
-            surrounding.start()
+            surrounding.start(guard)
             self._finalizer = weakref.finalize(self, surrounding.stop)
             self._finalizer.atexit = False
 

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.amp import GradScaler
 from torch.utils.hooks import BackwardHook
 
-from ..base.source import hand_on
+from ..base.guard import Guard, GuardedAround, surrounded
 from ..base.weak_methods import while_alive
 from .checkpoints import FRAME
 from .parts import EXPLAINING, FREEZING, GATING, Part, find
@@ -135,12 +135,14 @@ class Interception:
         self._owner = owner
         self._name = name
         self._around = around
+        self._guarded: Around = around
         self._static = static
         self._replacement = replacement or _as_function
         self._standing: list[Around] = []
 
-    def start(self) -> None:
-        """Stand around the function."""
+    def start(self, guard: Guard | None = None) -> None:
+        """Stand around the function, guarded: by a guard of its own where none is given."""
+        self._guarded = GuardedAround(guard or Guard(), self._around)
         function = getattr(self._owner, self._name)
         standing: list[Around] | None = getattr(function, _STANDING, None)
         if standing is None:
@@ -150,11 +152,12 @@ class Interception:
             replaced.gradgate_inherited = self._name not in vars(self._owner)
             setattr(self._owner, self._name, staticmethod(replaced) if self._static else replaced)
         self._standing = standing
-        standing.append(self._around)
+        standing.append(self._guarded)
 
     def stop(self) -> None:
-        """Stand there no longer; the last one to leave puts the function back."""
-        self._standing.remove(self._around)
+        """Stand there no longer; the last one to leave puts the function back. Idempotent."""
+        if self._guarded in self._standing:
+            self._standing.remove(self._guarded)
         function = getattr(self._owner, self._name)
         if self._standing or getattr(function, _STANDING, None) is not self._standing:
             return
@@ -176,8 +179,9 @@ class BodyInterception(Interception):
         super().__init__(owner, name, around)
         self._body = body
 
-    def start(self) -> None:
-        """Stand around the function."""
+    def start(self, guard: Guard | None = None) -> None:
+        """Stand around the function, guarded: by a guard of its own where none is given."""
+        self._guarded = GuardedAround(guard or Guard(), self._around)
         function: Any = getattr(self._owner, self._name)
         if getattr(function, _STANDING, None) is None:
             code, known = function.__code__, function.__globals__
@@ -186,13 +190,14 @@ class BodyInterception(Interception):
             function.gradgate_ask = _as_function(own, function.gradgate_standing)
             function.__code__ = self._body
         self._standing = function.gradgate_standing
-        self._standing.append(self._around)
+        self._standing.append(self._guarded)
 
     def stop(self) -> None:
-        """Stand there no longer; the last one to leave gives the function its own code back."""
-        self._standing.remove(self._around)
+        """Stand there no longer; the last one to leave gives it its own code back. Idempotent."""
+        if self._guarded in self._standing:
+            self._standing.remove(self._guarded)
         function: Any = getattr(self._owner, self._name)
-        if not self._standing:
+        if not self._standing and getattr(function, _STANDING, None) is self._standing:
             function.__code__ = function.gradgate_ask.__wrapped__.__code__
             del function.gradgate_standing, function.gradgate_ask
 
@@ -200,8 +205,9 @@ class BodyInterception(Interception):
 class Interceptions:
     """Those of one object, which they do not keep alive, and end with at the latest."""
 
-    def __init__(self, owner: object, interceptions: Iterable[Interception]) -> None:
+    def __init__(self, owner: object, guard: Guard, interceptions: Iterable[Interception]) -> None:
         """``interceptions``: by methods of ``owner``, held by :func:`weakly`."""
+        self._guard = guard
         self._owner = weakref.ref(owner)
         self._interceptions = tuple(interceptions)
         self._end: weakref.finalize[..., Any] | None = None
@@ -216,11 +222,12 @@ class Interceptions:
         owner = self._owner()
         if needed and self._end is None and owner is not None:
             for interception in self._interceptions:
-                interception.start()
+                interception.start(self._guard)
             self._end = weakref.finalize(owner, _stop, self._interceptions)
             self._end.atexit = False
         elif not needed and self._end is not None:
-            self._end()
+            _stop(self._interceptions)  # which may be done again, should it fail
+            self._end.detach()
             self._end = None
 
 
@@ -429,18 +436,8 @@ def _tell(listener: Listener, function: Callable[..., Any], *args: Any, **more: 
     return made
 
 
-def _through(function: Callable[..., Any], standing: list[Around]) -> Callable[..., Any]:
-    def call_through(*args: Any, **more: Any) -> Any:
-        call = partial(hand_on, function)
-        for around in tuple(standing):
-            call = partial(around, call)
-        return call(*args, **more)
-
-    return call_through
-
-
 def _as_function(function: Callable[..., Any], standing: list[Around]) -> Callable[..., Any]:
-    return wraps(function)(_through(function, standing))
+    return wraps(function)(surrounded(function, standing))
 
 
 class _Flag(property):
@@ -448,7 +445,7 @@ class _Flag(property):
 
 
 def _as_flag(flag: Any, standing: list[Around]) -> _Flag:
-    return _Flag(flag.__get__, _through(flag.__set__, standing))
+    return _Flag(flag.__get__, surrounded(flag.__set__, standing))
 
 
 def _ask(

@@ -18,6 +18,7 @@ from torch.nn.modules.module import register_module_module_registration_hook
 from torch.nn.parallel import DistributedDataParallel
 from torch.utils.hooks import RemovableHandle
 
+from ..base.guard import Guard, GuardedHook
 from ..base.retry import consistently
 from .ddp import parameters_of
 from .dynamo import breaks_graphs, is_compiled, optimized_module
@@ -37,7 +38,9 @@ class Wrappers:
         self._models = models
         self._registry = _Registry()
         # It holds the registry and not this object, which would never be collected else.
-        handle = register_module_module_registration_hook(untraced(self._registry.on_module))
+        handle = register_module_module_registration_hook(
+            untraced(GuardedHook(Guard(), self._registry.on_module))
+        )
         self._finalizer = weakref.finalize(self, _remove, handle)
         self._finalizer.atexit = False
         if in_process_group():

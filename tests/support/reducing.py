@@ -21,6 +21,7 @@ from torch.distributed.tensor.parallel import ColwiseParallel, RowwiseParallel, 
 from torch.nn.parallel import DistributedDataParallel
 
 from gradgate import probe
+from gradgate.probe.base.guard import Guard
 from gradgate.probe.distributed.reducers import distributed_refusal, gate_refusal, rebuild
 from gradgate.probe.session.run import job_of
 from gradgate.probe.torch_compat.wrappers import Wrappers
@@ -132,7 +133,7 @@ class Loop:
         self._tied = not alive
         if not self._anew:
             if self._renews:
-                rebuild(self.wrapper, self._stand_in)
+                rebuild(self.wrapper, Guard(), self._stand_in)
         elif alive:
             del self.wrapper
             self.wrapper = self._wrap()
@@ -221,16 +222,16 @@ def pending(rank: int, size: int) -> object:
     wrapper = DistributedDataParallel(model)
     optimizer = torch.optim.AdamW(model.parameters(), lr=0.01)
     model.left.requires_grad_(False)
-    rebuild(wrapper)
+    rebuild(wrapper, Guard())
     for step in range(6):
         optimizer.zero_grad()
         loss = wrapper(torch.randn(8, 6, generator=data))["logits"].square().mean()
         if step == 2:
             model.left.requires_grad_(True)
-            rebuild(wrapper)
+            rebuild(wrapper, Guard())
         if step == 4:
             model.first.requires_grad_(False)
-            rebuild(wrapper)
+            rebuild(wrapper, Guard())
         loss.backward()
         optimizer.step()
     return digest(model)
@@ -370,7 +371,7 @@ def lasting(rank: int, size: int) -> object:
     reducers = []
     for turn in range(50):
         model.left.requires_grad_(turn % 2 == 1)
-        rebuild(wrapper)
+        rebuild(wrapper, Guard())
         reducers.append(weakref.ref(wrapper.reducer))
         wrapper(torch.randn(8, 6))["logits"].sum().backward()
         if turn == 20:

@@ -17,13 +17,13 @@ from torch.utils.checkpoint import checkpoint
 
 from gradgate import probe
 from gradgate.probe.base import source
+from gradgate.probe.base.guard import hand_on
 from gradgate.probe.base.source import (
     CHECKPOINT,
     FUNCTION,
     Callers,
     Chain,
     Place,
-    hand_on,
     snippet,
 )
 from tests.support.tracing import code

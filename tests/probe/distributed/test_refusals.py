@@ -19,6 +19,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from gradgate import probe
 from gradgate.probe.base.errors import CommandError
+from gradgate.probe.base.guard import Guard
 from gradgate.probe.distributed.reducers import rebuild, refusal
 
 pytestmark = pytest.mark.usefixtures("alone")
@@ -78,8 +79,8 @@ def test_a_hook_without_state_is_taken_along(hook: Any, state: str | None) -> No
     """A plain function and a wrapper around one are registered with the new reducer."""
     wrapper = wrap()
     wrapper.register_comm_hook(dist.group.WORLD if state else None, hook)
-    rebuild(wrapper)
-    rebuild(wrapper)
+    rebuild(wrapper, Guard())
+    rebuild(wrapper, Guard())
     assert [registered for registered, _ in wrapper._comm_hooks] == [hook]
     assert wrapper._get_ddp_logging_data()["comm_hook"] == hook.__qualname__
 
@@ -89,7 +90,7 @@ def test_a_builtin_hook_is_taken_along() -> None:
     kind = dist.BuiltinCommHookType.FP16_COMPRESS  # type: ignore[attr-defined]
     wrapper = wrap()
     wrapper._register_builtin_comm_hook(kind)
-    rebuild(wrapper)
+    rebuild(wrapper, Guard())
     assert wrapper._get_ddp_logging_data()["comm_hook"] == str(kind)
 
 
@@ -188,7 +189,7 @@ def test_another_torch_is_refused(name: str, monkeypatch: pytest.MonkeyPatch) ->
     reducer = wrapper.reducer
     take_away(wrapper, name, monkeypatch)
     with pytest.raises(CommandError, match=f"has no {name!r}"):
-        rebuild(wrapper)
+        rebuild(wrapper, Guard())
     if name != "reducer" and not name.startswith("reducer."):
         assert wrapper.reducer is reducer
     assert not wrapper._forward_pre_hooks
@@ -218,7 +219,7 @@ def test_a_refused_wrapper_is_left_as_it_is() -> None:
     power_sgd(wrapper)
     reducer = wrapper.reducer
     with pytest.raises(CommandError, match="powerSGD_hook"):
-        rebuild(wrapper)
+        rebuild(wrapper, Guard())
     assert wrapper.reducer is reducer
 
 
@@ -228,7 +229,7 @@ def test_nothing_trainable_needs_a_stand_in() -> None:
     reducer = wrapper.reducer
     wrapper.requires_grad_(False)
     with pytest.raises(CommandError, match="needs at least one parameter"):
-        rebuild(wrapper)
+        rebuild(wrapper, Guard())
     assert wrapper.reducer is reducer
 
 
@@ -237,7 +238,7 @@ def test_the_buckets_shrink_by_what_was_frozen() -> None:
     wrapper = wrap()
     assert wrapper._get_ddp_logging_data()["total_parameter_size_bytes"] == 48
     wrapper.module[0].requires_grad_(False)
-    rebuild(wrapper)
+    rebuild(wrapper, Guard())
     assert wrapper._get_ddp_logging_data()["total_parameter_size_bytes"] == 24
 
 
@@ -257,7 +258,7 @@ def test_a_compiled_model_hears_of_the_new_reducer(outside: bool) -> None:
         frozen = turn % 2 == 0
         module[0].requires_grad_(not frozen)
         wrapper.zero_grad()
-        rebuild(wrapper)
+        rebuild(wrapper, Guard())
         called(torch.ones(3, 2)).sum().backward()
         assert not wrapper._forward_pre_hooks, "the old reducer was retired"
         assert wrapper._get_ddp_logging_data()["num_parameter_tensors"] == 4 - 2 * frozen

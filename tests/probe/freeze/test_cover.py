@@ -33,8 +33,10 @@ class Job:
         self.anchor = Anchor(models, Wrappers(models), guard)
         self.calls = AutogradCalls(self.table, guard, lambda: None)
         self.zeros = ScalerZeros(self.table, guard)
-        no_grad = NoGradModules(self.anchor.is_all_of)
-        again = Recomputations(models, self.table, self.records, FrozenStatistics(), no_grad)
+        no_grad = NoGradModules(self.anchor.is_all_of, guard)
+        again = Recomputations(
+            models, self.table, self.records, FrozenStatistics(guard), no_grad, guard
+        )
         self.cover = Cover(self.records, self.table, self.anchor, self.calls, self.zeros, again)
 
     def ask(self) -> None:

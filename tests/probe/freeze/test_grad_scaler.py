@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from gradgate import probe
+from gradgate.probe.base.guard import Guard
 from gradgate.probe.freeze.grad_scaler import LossScale
 from tests.support.steered import chain
 from tests.support.zoo import loss_of, weights
@@ -131,7 +132,7 @@ def test_without_a_command_a_step_without_gradients_is_the_scripts_mistake() -> 
 
 def test_the_factor_is_that_of_the_scaler_that_scaled_the_latest_loss() -> None:
     """Whenever it was made; one that is switched off scales nothing."""
-    scale, first, second = LossScale(), scaler_of(8.0), scaler_of(4.0)
+    scale, first, second = LossScale(Guard()), scaler_of(8.0), scaler_of(4.0)
     scale.follow(needed=True)
     assert scale.tensor() is None
     first.scale(torch.ones(1))

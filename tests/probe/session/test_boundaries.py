@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.optim import LBFGS, SGD, Optimizer
 
 from gradgate import probe
+from gradgate.probe.base.guard import Guard
 from gradgate.probe.session.boundaries import Boundaries
 from gradgate.probe.session.run import job_of
 from tests.support import zoo
@@ -28,7 +29,7 @@ class Steps:
         self.said: list[str] = []
         self.skips = False
         self.all_cleared: list[tuple[int, bool]] = []
-        self.boundaries = Boundaries(self.optimizers, self, self.run)
+        self.boundaries = Boundaries(self.optimizers, self, self.run, Guard())
 
     def run(self, body: Callable[[], None]) -> None:
         body()

@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from gradgate import probe
+from gradgate.probe.base.guard import Guard
 from gradgate.probe.torch_compat.module_hooks import HooksApart, ModuleHook, takes_hooks
 
 Make = Callable[[nn.Module, torch.Tensor], object]
@@ -142,11 +143,11 @@ def test_a_symbolic_trace_is_no_forward_of_the_job() -> None:
 def test_hooks_are_back_in_their_order_after_scripting() -> None:
     """Before those of the user's, which TorchScript compiles."""
     model, called = nn.Linear(2, 2), list[int]()
-    model.register_forward_hook(ModuleHook(lambda *_: called.append(1)))
+    model.register_forward_hook(ModuleHook(Guard(), lambda *_: called.append(1)))
     model.register_forward_hook(unchanged)
-    model.register_forward_hook(ModuleHook(lambda *_: called.append(2)))
+    model.register_forward_hook(ModuleHook(Guard(), lambda *_: called.append(2)))
     before = list(model._forward_hooks)
-    apart = HooksApart()
+    apart = HooksApart(Guard())
     torch.jit.script(model)
     apart.remove()
     model(torch.ones(2))
@@ -161,7 +162,7 @@ def test_scripting_is_torchs_own_again(monkeypatch: pytest.MonkeyPatch) -> None:
         """In torch's place, where a run of another test may stand still."""
 
     monkeypatch.setattr(torch.jit._recursive, "create_script_module", own)
-    first, second = HooksApart(), HooksApart()
+    first, second = HooksApart(Guard()), HooksApart(Guard())
     first.remove()
     assert torch.jit._recursive.create_script_module is not own
     del second
