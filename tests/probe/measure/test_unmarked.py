@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
+from gradgate.probe.base.guard import Guard
 from gradgate.probe.measure.unmarked import UnmarkedGradients
 from gradgate.probe.torch_compat import patching
 
@@ -15,7 +16,7 @@ class Marks:
     def __init__(self) -> None:
         self.parameters = [nn.Parameter(torch.ones(1)) for _ in range(2)]
         self.marked: list[int] = []
-        self.unmarked = UnmarkedGradients(self.parameters, self.marked.extend)
+        self.unmarked = UnmarkedGradients(self.parameters, self.marked.extend, Guard())
         self.backward()
 
     def backward(self) -> None:
