@@ -289,21 +289,26 @@ class Decorator(Protocol):
         """Return the method, guarded."""
 
 
-def silent(otherwise: Callable[[], Any]) -> Decorator:
-    """Decorate what the script calls and what has nothing to raise: ``otherwise`` after a fault."""
+def silent(otherwise: Callable[[], Any], *, tries: int = 1) -> Decorator:
+    """Decorate what the script calls and what has nothing to raise: ``otherwise`` after a fault.
+
+    ``tries``: how often it is tried.
+    """
 
     def decorate(method: Method[Caller, P, Answer]) -> Method[Caller, P, Answer]:
         @wraps(method)
         def call(self: Caller, /, *args: P.args, **named: P.kwargs) -> Answer:
             if torch.compiler.is_compiling():
                 return method(self, *args, **named)
-            try:
-                return method(self, *args, **named)
-            except GradgateError:
-                raise
-            except Exception as error:
-                if not (fits(method, self, *args, **named) and self.guard.receive(error)):
-                    raise
+            for _ in range(tries):
+                try:
+                    return method(self, *args, **named)
+                except Exception as error:  # noqa: PERF203
+                    told = isinstance(error, GradgateError) or not fits(
+                        method, self, *args, **named
+                    )
+                    if told or not self.guard.receive(error):
+                        raise
             made: Answer = otherwise()
             return made
 

@@ -41,7 +41,7 @@ class Run:
     def __enter__(self) -> Run:
         return self
 
-    @silent(lambda: None)
+    @silent(lambda: None, tries=2)
     def __exit__(
         self,
         kind: type[BaseException] | None,
@@ -255,7 +255,7 @@ class Run:
         """
         return self._delivery.flush(timeout)
 
-    @silent(lambda: None)
+    @silent(lambda: None, tries=2)
     def detach(self, *, failed: bool = False) -> None:
         """Undo everything that the probe did to the model, and end the run. Idempotent.
 
