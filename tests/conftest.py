@@ -63,6 +63,12 @@ def spool_of_the_session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[N
         yield
 
 
+@pytest.fixture
+def in_memory_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a job could not send stays in its outbox."""
+    monkeypatch.setenv("GRADGATE_SPOOL", "off")
+
+
 @pytest.fixture(scope="session")
 def postgresql() -> Iterator[Cluster]:
     """A PostgreSQL of this session; its absence is a failure: nothing replaces these tests."""

@@ -36,6 +36,7 @@ from tests.support.waiting import wait_until
 SCHEMA = json.loads(
     Path(__file__).parents[2].joinpath("docs", "protocol.schema.json").read_text("utf-8")
 )
+pytestmark = pytest.mark.usefixtures("in_memory_alone")
 NOBODY = "http://127.0.0.1:9"
 """The discard port: no server answers there, so the outbox keeps every frame."""
 WITHIN = 30

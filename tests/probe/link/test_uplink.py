@@ -21,14 +21,9 @@ from tests.support.growing import (
     train,
 )
 
+pytestmark = pytest.mark.usefixtures("in_memory_alone")
 NOBODY = "http://127.0.0.1:9"
 """The discard port: no server answers there, so the outbox keeps every frame."""
-
-
-@pytest.fixture(autouse=True)
-def in_memory_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Else what waits would go to disk."""
-    monkeypatch.setenv("GRADGATE_SPOOL", "off")
 
 
 def test_frames_of_a_growing_table_are_what_the_server_takes() -> None:
