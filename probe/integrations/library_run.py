@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from numbers import Real
 from types import TracebackType
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from torch import Tensor, nn
@@ -38,6 +39,7 @@ class AttachOptions(TypedDict, total=False):
     thresholds: Thresholds | None
     totals: bool | None
     source: bool
+    record: str | Path | None
 
 
 class LibraryRun:
