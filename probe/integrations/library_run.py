@@ -6,8 +6,8 @@ import logging
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from numbers import Real
-from types import TracebackType
 from pathlib import Path
+from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from torch import Tensor, nn
