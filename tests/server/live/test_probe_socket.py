@@ -147,13 +147,13 @@ def test_a_run_is_lost_and_live_again(shared_server: ServerProcess, run: str) ->
 
 def test_a_live_run_of_an_earlier_server_is_lost(tmp_path: Path, run: str) -> None:
     """A run that was live when the server was killed is lost when its probe does not return."""
-    server = ServerProcess(tmp_path / "data", "--lost-after", "1")
+    server = ServerProcess(tmp_path / "data", "--lost-after", "4")
     with server:
         with FakeProbe(server, hello(run)):
             server.kill()
         server.restart()
         assert _status(server, run) == "live"
-        wait_for(lambda: _status(server, run) == "lost", 10, "the run is lost")
+        wait_for(lambda: _status(server, run) == "lost", 30, "the run is lost")
 
 
 @pytest.mark.parametrize(
