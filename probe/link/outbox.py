@@ -151,8 +151,13 @@ class Outbox:
 
     @property
     def crowded(self) -> bool:
-        """Whether memory is half full: a server is slower than the job."""
-        return self._bytes > self._max_bytes / 2
+        """Whether memory is half full, as a server is slower than the job, and may be spilled.
+
+        A table that is not sent yet may not: on disk it is a part of the next connection's hello.
+        """
+        with self._lock:
+            waits = any(each.replaces == TABLE and each.seq > self._sent for each in self._kept)
+        return self._bytes > self._max_bytes / 2 and not waits
 
     def spill(self, hello: Hello) -> None:
         """Write what is in memory to disk, in the order of its numbers, and drop it here."""

@@ -9,8 +9,9 @@ from websockets.exceptions import WebSocketException
 
 from ..spool.recording import Recording
 from .address import ServerAddress
-from .bundle import BUNDLE_BYTES, encode_bundle
+from .bundle import bundled
 from .frames import encode_json
+from .outbox import Entry
 from .server_messages import ForeignMessage, Refusal, parse_message
 from .sockets import connected
 
@@ -33,12 +34,12 @@ async def replay(recording: Recording, address: ServerAddress) -> int:
         try:
             if recording.last_seq > stored:
                 await _until(socket, "ack", "seq", recording.last_seq)
-            frames = await sent
+            await sent
         finally:
             sent.cancel()
         if recording.bye is not None:
             await socket.send(encode_json(recording.bye))
-        return frames
+        return sum(1 for _ in recording.after(stored))
 
 
 async def _until(socket: ClientConnection, kind: str, field: str, least: int) -> int:
@@ -50,16 +51,6 @@ async def _until(socket: ClientConnection, kind: str, field: str, least: int) ->
             return int(message[field])
 
 
-async def _send(socket: ClientConnection, recording: Recording, stored: int) -> int:
-    count = size = 0
-    bundle: list[bytes | str] = []
-    for record in recording.after(stored):
-        bundle.append(record.frame)
-        size += len(record.payload)
-        count += 1
-        if size >= BUNDLE_BYTES:
-            await socket.send(encode_bundle(bundle))
-            bundle, size = [], 0
-    if bundle:
-        await socket.send(encode_bundle(bundle))
-    return count
+async def _send(socket: ClientConnection, recording: Recording, stored: int) -> None:
+    for message, _ in bundled(Entry(each.seq, each.frame) for each in recording.after(stored)):
+        await socket.send(message)

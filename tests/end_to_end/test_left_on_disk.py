@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
+from gradgate.probe.spool.recording import MAGIC, Kind, frame_record, message_record
 from tests.support.forked import SERVER, ForkedPython, run_python
 from tests.support.serving import COMMAND, ServerProcess
 from tests.support.training import TrainingJob
@@ -70,8 +71,10 @@ def test_a_job_that_ends_without_its_server_is_sent_later(
         assert (sent.returncode, sent.stderr) == (0, "")
         assert f"of the run 'job' are stored. {server.url}/runs/{job.run}" in sent.stdout
         assert samples(server, job.run) == list(range(1, job.step + 1))
-        found = row(server, job.run)
-        assert (found["samples"], found["status"]) == (job.step, "finished")
+        ended = wait_until(
+            lambda: row(server, job.run), lambda run: run["status"] == "finished", 30
+        )
+        assert ended["samples"] == job.step
     assert list(folder.iterdir()) == []
 
 
@@ -90,7 +93,7 @@ def test_the_next_job_sends_what_one_has_left(
             wait_until(lambda: row(server, job.run), lambda run: run["samples"] == job.step, 30)
             wait_for(lambda: left(folder) == [other], 30, "the file is gone")
         assert samples(server, job.run) == list(range(1, job.step + 1))
-        assert row(server, job.run)["status"] == "finished"
+        wait_until(lambda: row(server, job.run), lambda run: run["status"] == "finished", 30)
 
 
 def test_a_job_that_is_killed_leaves_what_was_on_disk(
@@ -163,6 +166,28 @@ def test_a_recording_is_shown_and_sent(server: ServerProcess, tmp_path: Path) ->
         (command,) = server.get(f"/api/runs/{run['id']}/commands")["commands"]
         assert (command["kind"], command["state"]) == ("freeze", "verified")
     assert Path(file).exists()
+
+
+def test_more_small_frames_than_a_bundle_may_have_are_sent(
+    server: ServerProcess, tmp_path: Path
+) -> None:
+    """A bundle has a thousand at most: what a long outage leaves is many of them."""
+    hello = {
+        **{"type": "hello", "protocol": 1, "run": "a" * 16, "name": "long", "started": 1.0},
+        **{"host": "node7", "pid": 1, "probe_version": "0", "torch_version": "0", "figures": ""},
+        **{"parameters": [], "frozen": [], "step": 0},
+    }
+    frames = [
+        {"type": "metrics", "seq": step, "step": step, "time": 1.0, "values": {"a": step}}
+        for step in range(1, 3501)
+    ]
+    file = tmp_path / "long.gradgate"
+    told = [message_record(Kind.HELLO, hello)]
+    told += [frame_record(step, json.dumps(each)) for step, each in enumerate(frames, 1)]
+    file.write_bytes(MAGIC + b"".join(told))
+    sent = send(str(file), "--server", server.url)
+    assert (sent.returncode, sent.stderr) == (0, "")
+    assert "3500 frames" in sent.stdout
 
 
 def test_what_cannot_be_sent_is_said(tmp_path: Path, server: ServerProcess) -> None:

@@ -187,6 +187,17 @@ def test_a_table_is_no_frame_on_disk(tmp_path: Path) -> None:
     assert recording.bye == {"type": "bye"}
 
 
+def test_a_table_that_is_not_sent_is_not_spilled_while_a_server_is_there() -> None:
+    """It would reach the server with the next connection alone, behind samples that need it."""
+    outbox = Outbox(20 * (10 + OVERHEAD))
+    outbox.put(lambda seq: f"{seq:010d}", keep=True, replaces="parameters")
+    for _ in range(15):
+        outbox.put(lambda seq: f"{seq:010d}")
+    assert not outbox.crowded
+    numbers(outbox)
+    assert outbox.crowded
+
+
 def test_what_cannot_be_spilled_stays_in_memory(tmp_path: Path) -> None:
     """Up to where memory is full, as without a file."""
     outbox = Outbox(20 * (10 + OVERHEAD), Spool(tmp_path / "run.gradgate", 200, None))
