@@ -8,6 +8,7 @@ import logging
 import threading
 import time
 import weakref
+from functools import partial
 
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
@@ -15,7 +16,7 @@ from ..base.guard import Guard
 from ..spool.folder import SpoolFolder
 from .address import ServerAddress
 from .answers import Answers
-from .conversation import Conversation, Ending, Peer
+from .conversation import Conversation, Ending, Peer, hello_of
 from .leftovers import send_leftovers
 from .outbox import Outbox
 from .server_messages import ForeignMessage, Message, Refusal
@@ -62,7 +63,6 @@ class Connection:
         self._tried = threading.Event()
         """The first try to connect has had an outcome."""
         self._thread = threading.Thread(target=self._run, name="gradgate-link", daemon=True)
-
         self._folder = folder
         self._leftovers: asyncio.Task[None] | None = None
         self._begun = time.monotonic()
@@ -107,7 +107,8 @@ class Connection:
         finally:
             self._tried.set()
         if self._peer() is None:
-            self._leave(self._ending.bye or self._ending.goodbye())
+            with self._guard:
+                self._leave(self._ending.bye or self._ending.goodbye())
 
     async def _keep_connected(self) -> None:
         self._loop = asyncio.get_running_loop()
@@ -126,7 +127,7 @@ class Connection:
             self.connected.clear()
             self._tried.set()
             with self._guard:
-                self._outbox.spill(self._hello)
+                self._outbox.spill(partial(hello_of, self._peer))
             with contextlib.suppress(asyncio.TimeoutError):
                 await asyncio.wait_for(self._ending.asked.wait(), pause)
 
@@ -176,13 +177,9 @@ class Connection:
             sending = send_leftovers(self._folder, self._address, self._guard)
             self._leftovers = asyncio.create_task(sending)
 
-    def _hello(self) -> Message | None:
-        peer = self._peer()
-        return None if peer is None else peer.hello()
-
     def _leave(self, bye: Message) -> None:
         """Leave on disk what no server has stored, and say where."""
-        left = self._outbox.leave(self._hello, bye)
+        left = self._outbox.leave(partial(hello_of, self._peer), bye)
         if left is not None:
             logger.warning(
                 "gradgate: not all of this run has reached %s; what is missing lies in %s (%s "

@@ -40,6 +40,12 @@ class Peer(Protocol):
         """Take what the server asks for: a command, a preview, a trial, or what to look at."""
 
 
+def hello_of(peer: weakref.ref[Peer]) -> Message | None:
+    """Return the hello of a run, or None where it is gone."""
+    there = peer()
+    return None if there is None else there.hello()
+
+
 @dataclass
 class Ending:
     """When the link is to end, and with which goodbye."""

@@ -129,12 +129,7 @@ class Outbox:
         """Forget what the server has stored."""
         if self._spool is not None:
             self._spool.forget(seq)
-        with self._lock:
-            while self._droppable and self._droppable[0].seq <= seq:
-                self._bytes -= _size(self._droppable.popleft())
-            while self._kept and self._kept[0].seq <= seq:
-                self._kept.popleft()
-            self._changed.notify_all()
+        self._drop_up_to(seq)
 
     def rewind(self, seq: int) -> None:
         """Start over after a lost connection: the server has stored up to ``seq``."""
@@ -189,12 +184,13 @@ class Outbox:
         return not (self._droppable or self._kept or on_disk)
 
     def _drop_up_to(self, seq: int) -> None:
-        """Forget what is on disk; a frame that was put meanwhile in place of one stays."""
+        """Forget what is stored or on disk; a frame that was put meanwhile stays."""
         with self._lock:
             while self._droppable and self._droppable[0].seq <= seq:
                 self._bytes -= _size(self._droppable.popleft())
             while self._kept and self._kept[0].seq <= seq:
                 self._kept.popleft()
+            self._changed.notify_all()
 
     def _waiting(self, name: str | None) -> int | None:
         """The position in the kept lane of the frame under ``name``, if nobody took it yet."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import threading
 import weakref
-from pathlib import Path
+from functools import partial
 
 from ..base.guard import Guard
-from .conversation import Peer
+from .conversation import Peer, hello_of
 from .outbox import Outbox
 from .server_messages import Message
 
@@ -22,6 +22,7 @@ class Recorder:
         self._outbox = outbox
         self._guard = guard
         self._peer = weakref.ref(peer)
+        self._hello = partial(hello_of, self._peer)
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, name="gradgate-record", daemon=True)
 
@@ -29,17 +30,13 @@ class Recorder:
         """Start the thread."""
         self._thread.start()
 
-    def close(self, bye: Message, timeout: float) -> Path | None:
-        """Write what is left, and a goodbye; return where the file is."""
+    def close(self, bye: Message, timeout: float) -> None:
+        """Write what is left, and a goodbye."""
         self._ended.set()
         self._thread.join(timeout)
-        return self._outbox.leave(self._hello, bye)
+        self._outbox.leave(self._hello, bye)
 
     def _run(self) -> None:
         while not self._ended.wait(PAUSE) and self._peer() is not None:
             with self._guard:
                 self._outbox.spill(self._hello)
-
-    def _hello(self) -> Message | None:
-        peer = self._peer()
-        return None if peer is None else peer.hello()

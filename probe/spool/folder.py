@@ -10,7 +10,7 @@ from pathlib import Path
 import platformdirs
 from filelock import FileLock, Timeout
 
-from .recording import SUFFIX, NoRecordingError, Recording
+from .recording import SUFFIX, NoRecordingError, Recording, server_of
 from .spool import Spool, lock_of
 
 FOLDER = "GRADGATE_SPOOL"
@@ -57,9 +57,8 @@ class SpoolFolder:
             lock = FileLock(lock_of(file), blocking=False, thread_local=False)
             try:
                 with lock:
-                    recording = Recording(file)
-                    if recording.server == server:
-                        yield recording
+                    if server_of(file) == server:
+                        yield Recording(file)
             except (Timeout, NoRecordingError, OSError):
                 continue  # its job still writes it, or it is none of ours
             if not file.exists():

@@ -97,6 +97,29 @@ def records(file: IO[bytes], start: int = len(MAGIC)) -> Iterator[Record]:
         yield Record(Kind(kind), seq, payload, file.tell())
 
 
+def server_of(path: Path) -> str | None:
+    """Return where a file was to be sent, by its first record; None where it says no server.
+
+    Raises :class:`NoRecordingError`, or OSError.
+    """
+    with path.open("rb") as file:
+        first = next(_records_of(file, path), None)
+    if first is None or first.kind is not Kind.HELLO:
+        raise _cut(path)
+    server: str | None = first.message.get("server")
+    return server
+
+
+def _records_of(file: IO[bytes], path: Path) -> Iterator[Record]:
+    if file.read(len(MAGIC)) != MAGIC:
+        raise NoRecordingError(f"{str(path)!r} is no recording of Gradgate's.")
+    return records(file)
+
+
+def _cut(path: Path) -> NoRecordingError:
+    return NoRecordingError(f"{str(path)!r} was cut before it says of which run it is.")
+
+
 class Recording:
     """A file that another process has left, or a part of one."""
 
@@ -109,9 +132,7 @@ class Recording:
         self.bye: dict[str, Any] | None = None
         """The run's goodbye, where it has ended."""
         with path.open("rb") as file:
-            if file.read(len(MAGIC)) != MAGIC:
-                raise NoRecordingError(f"{str(path)!r} is no recording of Gradgate's.")
-            for record in records(file):
+            for record in _records_of(file, path):
                 if record.kind is Kind.HELLO:
                     hello = record.message
                 elif record.kind is Kind.BYE:
@@ -120,7 +141,7 @@ class Recording:
                     self.frames += 1
                     self.last_seq = record.seq
         if hello is None:
-            raise NoRecordingError(f"{str(path)!r} was cut before it says of which run it is.")
+            raise _cut(path)
         self.server: str | None = hello.pop("server", None)
         """The address to which it was to be sent; None where there was none."""
         self.hello = hello

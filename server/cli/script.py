@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Concatenate, ParamSpec, TypeVar
 
 import click
+
+from .probe_process import probe_command
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -23,11 +24,9 @@ class Script:
 
     def command(self, kind: str, options: Sequence[str]) -> list[str]:
         """Return the command of the process that runs it: the probe's, which has torch."""
-        # Otherwise the working directory would be looked into for modules, as for no script.
-        alone = ["-P"] if sys.version_info >= (3, 11) else []
         module = ["--module"] if self.is_module else []
-        ours = [*alone, "-m", "gradgate.probe.script", kind, *options, *module]
-        return [sys.executable, *ours, self.name, *self.arguments]
+        given = (kind, *options, *module, self.name, *self.arguments)
+        return probe_command("gradgate.probe.script", *given)
 
 
 def runs_a_script(command: Callable[Concatenate[Script, P], R]) -> Callable[..., R]:
