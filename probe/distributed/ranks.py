@@ -77,9 +77,10 @@ class Ranks:
         self._talker.start()
 
     @classmethod
-    def join(cls, guard: Guard, patience: float = PATIENCE) -> Ranks | None:
-        """Join the other ranks; None in a job that is not distributed."""
-        if world_size() == 1:
+    def join(cls, guard: Guard, patience: float = PATIENCE, *, alone: bool = False) -> Ranks | None:
+        """Join the other ranks; None in a job that is not distributed, and where this process
+        trains its model ``alone``."""
+        if alone or world_size() == 1:
             return None
         return cls(guard, patience)
 

@@ -28,9 +28,14 @@ from ..torch_compat import ddp
 from ..torch_compat.fsdp import ShardedGroups
 from ..torch_compat.module_hooks import ModuleHook
 from ..torch_compat.modules import register_first
-from ..torch_compat.process_group import world_size
 from ..torch_compat.wrappers import Wrappers
 
+_SHARED_STAGE = (
+    "this process was attached as one that trains its model by itself, such as a stage of a "
+    "pipeline, and the model is in DistributedDataParallel, or split among ranks, as well: the "
+    "processes that share it do not agree on commands. Freeze in the script, or train it "
+    "without the one or the other."
+)
 _PLAIN = (type(None), bool, int, float, str, torch.dtype, types.ModuleType)
 
 
@@ -49,10 +54,14 @@ def distributed_refusal(
             "pieces that train or rest as a whole; freeze in the script before wrapping it."
         )
     sharded = ShardedGroups(models)
+    if wrappers.alone and _is_shared(targets, sharded, wrappers):
+        return _SHARED_STAGE
     loose = _unreduced(targets, sharded, wrappers)
     if not loose:
         return sharded.refusal()
     name = _named_first(loose)
+    if wrappers.in_late_stage():
+        return _late_stage(name)
     if any(_is_split(targets[each]) for each in loose):
         return (
             f"{name} is a DTensor, and no fully_shard (FSDP2) inside of the attached model has "
@@ -60,10 +69,11 @@ def distributed_refusal(
             "sharded as a whole, or freeze in the script."
         )
     return (
-        f"{world_size()} processes train together, and {name} is in no "
+        f"{wrappers.processes()} processes train together, and {name} is in no "
         "DistributedDataParallel model: what averages its gradient, if anything does, is not known "
         "here, and it may wait for ever for a gradient that a freeze takes away. Wrap the model in "
-        "DistributedDataParallel, or freeze in the script."
+        "DistributedDataParallel, attach with alone=True where this process trains it by itself, "
+        "or freeze in the script."
     )
 
 
@@ -84,7 +94,17 @@ def gate_refusal(
     sharded = ShardedGroups(models)
     if sharded.refusal() is not None:
         return sharded.refusal()
-    if sharded.split_otherwise() or any(_lies_elsewhere(p) for p in parameters.values()):
+    if wrappers.alone and _is_shared(parameters, sharded, wrappers):
+        return _SHARED_STAGE
+    if wrappers.splits_backward():
+        return (
+            "a schedule of this pipeline makes each backward in two parts, the inputs' and the "
+            "weights' (zero bubble), and the second would look in vain for what a gate has kept "
+            "from the first; take another schedule, such as Schedule1F1B, or freeze instead."
+        )
+    if sharded.split_otherwise() or any(
+        _lies_elsewhere(p, wrappers.processes()) for p in parameters.values()
+    ):
         return (
             "this model is split among ranks in more ways than fully_shard does it (tensor or "
             "pipeline parallel), and what comes to a gate is a part of the gradient there."
@@ -103,20 +123,24 @@ def gate_refusal(
                 "drift apart. Build it without."
             )
         averaged = ddp.averages_over(wrapper)
-        if averaged != world_size():
+        if averaged != wrappers.processes():
             return (
-                f"this model's DistributedDataParallel averages over {averaged} of {world_size()} "
-                "processes, and gates decide by the gradients of all, as of one model."
+                f"this model's DistributedDataParallel averages over {averaged} of "
+                f"{wrappers.processes()} processes, and gates decide by the gradients of all, as "
+                "of one model."
             )
     trained = {name: p for name, p in parameters.items() if p.requires_grad}
     loose = _unreduced(trained, sharded, wrappers)
     if not loose:
         return None
+    if wrappers.in_late_stage():
+        return _late_stage(_named_first(loose))
     return (
-        f"{world_size()} processes train together, and {_named_first(loose)} is in no "
+        f"{wrappers.processes()} processes train together, and {_named_first(loose)} is in no "
         "DistributedDataParallel model: what averages its gradient, if anything does, is not known "
         "here, and gates that act on each rank's own would let the ranks drift apart. Wrap the "
-        "model in DistributedDataParallel."
+        "model in DistributedDataParallel, or attach with alone=True where this process trains it "
+        "by itself."
     )
 
 
@@ -185,12 +209,29 @@ def _unreduced(
     targets: Mapping[str, Tensor], sharded: ShardedGroups, wrappers: Wrappers
 ) -> list[str]:
     """Return the names of what no wrapper reduces, of several processes' parameters."""
-    if world_size() == 1:
+    if wrappers.processes() == 1:
         return []
     reducing = wrappers.reducing(targets.values())
     reduced = {id(p) for wrapper in reducing for p in ddp.parameters_of(wrapper)}
     reduced |= {id(p) for p in sharded.parameters()}
     return [name for name, parameter in targets.items() if id(parameter) not in reduced]
+
+
+def _is_shared(targets: Mapping[str, Tensor], sharded: ShardedGroups, wrappers: Wrappers) -> bool:
+    """Return whether other processes have a part in the gradients of parameters, by name."""
+    parameters = {id(parameter) for parameter in sharded.parameters()}
+    return (
+        bool(wrappers.reducing(targets.values()))
+        or sharded.missing is not None
+        or any(_is_split(p) or id(p) in parameters for p in targets.values())
+    )
+
+
+def _late_stage(name: str) -> str:
+    return (
+        f"{name} is in a stage of a pipeline that was made after the run was attached; attach "
+        "after PipelineStage, or with alone=True, and each stage is a run of its own."
+    )
 
 
 def _named_first(names: list[str]) -> str:
@@ -203,9 +244,9 @@ def _is_split(parameter: Tensor) -> bool:
     return tensor is not None and isinstance(parameter, tensor.DTensor)
 
 
-def _lies_elsewhere(parameter: Any) -> bool:
+def _lies_elsewhere(parameter: Any, processes: int) -> bool:
     """Return whether there are ranks that have no part of a parameter."""
-    return _is_split(parameter) and parameter.device_mesh.size() != world_size()
+    return _is_split(parameter) and parameter.device_mesh.size() != processes
 
 
 def _stateful_hook(wrapper: DistributedDataParallel) -> str | None:

@@ -218,7 +218,7 @@ def _check_compiled(wrappers: Wrappers) -> None:
             "this model is compiled with fullgraph=True, so its graph cannot be broken at the "
             "site; compile it without, gate a parameter, or freeze instead."
         )
-    if in_process_group():
+    if in_process_group() and not wrappers.alone:
         raise CommandError(
             "this model is compiled, and in a job of several processes its graph is split for the "
             "reduction of gradients, which a gate in it was never tried with; gate a parameter, or "

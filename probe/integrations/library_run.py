@@ -39,6 +39,7 @@ class AttachOptions(TypedDict, total=False):
     thresholds: Thresholds | None
     totals: bool | None
     source: bool
+    alone: bool | None
     record: str | Path | None
 
 

@@ -11,7 +11,7 @@ from ..diagnosis.explanation import Explanation
 from ..model.table import ParameterTable
 from ..torch_compat.ddp import parameters_of
 from ..torch_compat.fsdp import ShardedGroups
-from ..torch_compat.process_group import rank, world_size
+from ..torch_compat.process_group import rank
 from ..torch_compat.wrappers import Wrappers
 
 
@@ -27,11 +27,12 @@ class RankScope:
 
     def tell(self, explanations: Mapping[str, Explanation]) -> dict[str, Explanation]:
         """Return explanations that say on which ranks; in a job of one process the same."""
-        if world_size() == 1 or not explanations:
+        size = self._wrappers.processes()
+        if size == 1 or not explanations:
             return dict(explanations)
         together = self._reduced_together()
         return {
-            name: replace(each, detail=f"{each.detail} {_scope(name in together)}")
+            name: replace(each, detail=f"{each.detail} {_scope(name in together, size)}")
             for name, each in explanations.items()
         }
 
@@ -42,11 +43,11 @@ class RankScope:
         return {self._table.name(index) for index in self._table.indexes(reduced)}
 
 
-def _scope(together: bool) -> str:
-    traced = f"rank {rank()} of {world_size()}, whose step was traced"
+def _scope(together: bool, size: int) -> str:
+    traced = f"rank {rank()} of {size}, whose step was traced"
     if together:
         return (
-            f"All {world_size()} ranks make this gradient together, so each has the same; how it "
+            f"All {size} ranks make this gradient together, so each has the same; how it "
             f"came about was seen on {traced}."
         )
     return f"This holds for {traced}; what it is on the others was not looked at."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,6 +19,8 @@ from ..measure.checksums import checksums
 from ..measure.local_part import Sharded, unreadable
 from ..model.table import ParameterTable
 from ..torch_compat.wrappers import Wrappers
+
+logger = logging.getLogger("gradgate")
 
 SLOTS = 16
 """Comparisons whose values lie in the store at a time: a rank may be that many ahead of another."""
@@ -72,6 +75,7 @@ class Replicas:
         self._alike: dict[str, int] = {}
         """By parameter: the latest step after which all ranks had it alike."""
         self._alert: Alert | None = None
+        self._told_apart = False
 
     def find(self, *, last: bool) -> Iterator[Alert]:
         """Tell that the ranks differ, once they do."""
@@ -134,8 +138,19 @@ class Replicas:
         if min(steps) < step:
             return  # of a comparison long ago: that of now is on its way
         del self._waiting[topic]
-        if steps == {step} and len({each.table for each in prints.values()}) == 1:
+        if steps != {step}:
+            return
+        others = [rank for rank, each in prints.items() if each.table != prints[0].table]
+        if not others:
             self._compare(step, prints)
+        elif not self._told_apart:
+            self._told_apart = True
+            logger.warning(
+                "gradgate: %s has a model of other parameters than rank 0, whose alone is shown "
+                "and steered; attach with alone=True where each process trains a model of its "
+                "own, such as a stage of a pipeline, and each is a run of its own.",
+                _named(others),
+            )
 
     def _compare(self, step: int, prints: Mapping[int, Fingerprint]) -> None:
         self.compared += 1

@@ -16,6 +16,8 @@ from ..link.address import ingest_url
 from ..live.expected import Expected, patterns
 from ..model.inner_optimizers import parts
 from ..torch_compat.module_hooks import takes_hooks
+from ..torch_compat.process_group import in_process_group, rank
+from ..torch_compat.wrappers import Wrappers
 
 logger = logging.getLogger("gradgate")
 
@@ -156,12 +158,22 @@ def checked_record(record: str | Path | None, server: str | bool | None) -> Path
     return path
 
 
-def checked_name(what: str, given: object, variable: str) -> str | None:
+def checked_name(what: str, given: object, variable: str | None = None) -> str | None:
     """Return a name, or that of the environment, shortened; raises ValueError for what is none."""
     if given is not None and not isinstance(given, str):
         raise ValueError(f"{what}={given!r}: give a text, or None.")
-    name = given or os.environ.get(variable) or ""
+    name = given or (os.environ.get(variable) if variable else None) or ""
     return name.replace("\0", "")[:NAME_CHARACTERS] or None
+
+
+def part_name(wrappers: Wrappers) -> str:
+    """Return what tells this process's run from those of the others; empty where one is all."""
+    if not (wrappers.alone and in_process_group()):
+        return ""
+    stages = [str(number) for number in wrappers.stages]
+    if not stages:
+        return f", rank {rank()}"
+    return f", stage{'s' if len(stages) > 1 else ''} {' and '.join(stages)}"
 
 
 def script_name() -> str:

@@ -19,6 +19,7 @@ from ..notebook.frontend import notebook_name, running_cell
 from ..progress.thresholds import Thresholds
 from ..spool.folder import SpoolFolder
 from ..torch_compat.requirements import missing_parts
+from ..torch_compat.wrappers import Wrappers
 from .arguments import (
     checked_expectation,
     checked_models,
@@ -26,6 +27,7 @@ from .arguments import (
     checked_optimizers,
     checked_record,
     checked_server,
+    part_name,
     require_hooks,
     script_name,
     warn_of_nothing_to_watch,
@@ -53,6 +55,7 @@ def attach(
     totals: bool | None = None,
     record: str | Path | None = None,
     source: bool = True,
+    alone: bool | None = None,
 ) -> Run:
     """Watch the gradients of a model while it trains, and let the dashboard steer them.
 
@@ -89,6 +92,12 @@ def attach(
     with False no line of source leaves the job, and the server is told of files, line numbers and
     the names of what was called.
 
+    ``alone``: with a process group, whether this process trains the model by itself, so that it is
+    a run of its own and agrees with no other rank; by default it is so for a stage of a
+    ``torch.distributed.pipelining`` pipeline that is there by now. Such runs have the number of
+    the stage, or else of the rank, in their name, and the name for their group, unless they are
+    given.
+
     In a notebook a run ends where the same model is attached again, and where the cell that
     attached it is executed again, which is said; by default it is called like the notebook.
 
@@ -122,11 +131,15 @@ def attach(
     lacking = missing_parts()
     if lacking is not None:
         logger.warning("gradgate: %s", lacking)
+    wrappers = Wrappers(models, alone)
+    shared = checked_name("name", None, "GRADGATE_NAME") or notebook_name(frame) or script_name()
+    part = part_name(wrappers)
     job = make_job(
         models,
         optimizers,
-        name=checked_name("name", name, "GRADGATE_NAME") or notebook_name(frame) or script_name(),
-        group=checked_name("group", group, "GRADGATE_GROUP"),
+        wrappers,
+        name=checked_name("name", name) or f"{shared}{part}",
+        group=checked_name("group", group, "GRADGATE_GROUP") or (shared if part else None),
         cell=cell,
         server=checked_server(server),
         token=token or os.environ.get("GRADGATE_TOKEN"),

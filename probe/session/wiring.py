@@ -85,6 +85,7 @@ from .step_end import StepEnd
 def make_job(
     models: Mapping[str, nn.Module],
     optimizers: Sequence[Optimizer],
+    wrappers: Wrappers,
     *,
     name: str,
     group: str | None = None,
@@ -115,10 +116,9 @@ def make_job(
     units_seen: Listeners[DeadUnits] = Listeners()
 
     table = ParameterTable(models)
-    wrappers = Wrappers(models)
     expectations = Expectations(expect.trains, table, guard)
     restraints = Restraints(expect, table, models, guard)
-    ranks = Ranks.join(guard)
+    ranks = Ranks.join(guard, alone=wrappers.alone)
     measurement = Measurement(
         models,
         optimizers,
@@ -235,7 +235,7 @@ def make_job(
 
     queue = CommandQueue(reports)
     no_step_told.add(queue.delay)
-    agreement = RankAgreement(ranks, reports, guard)
+    agreement = RankAgreement(ranks, wrappers, reports, guard)
     observing = Observing(models, table, freezer, guard)
     trials = NoGradTrials(observing, reports, guard)
     writers = Writers(table)

@@ -9,15 +9,18 @@ from ..base.errors import CommandError
 from ..base.guard import Guard
 from ..distributed.ranks import Ranks
 from ..model.commands import Command, read_command
-from ..torch_compat.process_group import world_size
+from ..torch_compat.wrappers import Wrappers
 from .reports import Reports, fault_sentence
 
 
 class RankAgreement:
     """The ranks, as far as commands go; in a job that is not distributed there is nothing to do."""
 
-    def __init__(self, ranks: Ranks | None, reports: Reports, guard: Guard) -> None:
+    def __init__(
+        self, ranks: Ranks | None, wrappers: Wrappers, reports: Reports, guard: Guard
+    ) -> None:
         self._ranks = ranks
+        self._wrappers = wrappers
         self._reports = reports
         self._guard = guard
 
@@ -33,10 +36,11 @@ class RankAgreement:
 
     def check(self) -> None:
         """Raise :class:`CommandError` if there are other ranks that this run does not talk to."""
-        if self._ranks is None and world_size() > 1:
+        if self._ranks is None and self._wrappers.processes() > 1:
             raise CommandError(
                 "this run was attached before init_process_group, so it cannot agree with the "
-                "other ranks; call attach() after it, on every rank."
+                "other ranks; call attach() after it, on every rank, or with alone=True where this "
+                "process trains its model by itself."
             )
 
     def agree(self, step: int, call: Mapping[str, Any]) -> None:

@@ -1,10 +1,12 @@
-"""Knows what wraps the models: compiled modules and ``DistributedDataParallel``.
+"""Knows what is around the models: what wraps them, and whether other processes train them, too.
 
-A wrapper holds the model, and the model does not know it. The heap tells of all, but a look at it
-holds the interpreter for as long as there are objects (99 ms with 289,000), in whatever thread
-it is made. So there is one look, when the run is attached; from then on torch's public hook for
-registrations tells of every wrapper, since both kinds register what they wrap
+A compiled module and ``DistributedDataParallel`` hold the model, and the model does not know it.
+The heap tells of all, but a look at it holds the interpreter for as long as there are objects
+(99 ms with 289,000), in whatever thread it is made. So there is one look, when the run is
+attached; from then on torch's public hook for registrations tells of every wrapper, since both
+kinds register what they wrap
 (https://docs.pytorch.org/docs/stable/generated/torch.nn.modules.module.register_module_module_registration_hook.html).
+A stage of a pipeline registers nothing: one that is made later is looked for by commands alone.
 """
 
 from __future__ import annotations
@@ -24,18 +26,26 @@ from .ddp import parameters_of
 from .dynamo import breaks_graphs, is_compiled, optimized_module
 from .heap import living
 from .module_hooks import untraced
-from .process_group import in_process_group
+from .pipelines import splits_backward, stages_of
+from .process_group import in_process_group, world_size
 
 
 class Wrappers:
-    """Answers in any thread, without a look at the heap, what wraps some models.
+    """Answers in any thread, without a look at the heap unless it says so, what is around models.
 
     To be made in the thread that trains. A copy and a pickle of a wrapper are not seen being
     made, and they wrap copies of the models.
     """
 
-    def __init__(self, models: Mapping[str, nn.Module]) -> None:
+    def __init__(self, models: Mapping[str, nn.Module], alone: bool | None = None) -> None:
+        """``alone``: no other process of the group trains these models; None: so it is for the
+        stages of a pipeline that there are by now."""
         self._models = models
+        stages = [] if alone is False or world_size() == 1 else stages_of(models)
+        self.stages: list[int] = [stage.stage_index for stage in stages]
+        """The numbers of the pipeline's stages that run the models, of several processes'."""
+        self.alone = bool(self.stages if alone is None else alone)
+        """Whether this process trains the models by itself, whatever process group there is."""
         self._registry = _Registry()
         # It holds the registry and not this object, which would never be collected else.
         handle = register_module_module_registration_hook(
@@ -48,6 +58,24 @@ class Wrappers:
         compiled = optimized_module()
         if compiled is not None:
             self._registry.add(living(compiled))
+
+    def processes(self) -> int:
+        """Return how many processes train the models together."""
+        return 1 if self.alone else world_size()
+
+    def in_late_stage(self) -> bool:
+        """Return whether the models are stages of a pipeline, made after the run was attached.
+
+        Looks at the heap.
+        """
+        return self.processes() > 1 and bool(stages_of(self._models))
+
+    def splits_backward(self) -> bool:
+        """Return whether a pipeline makes the models' backwards in two parts.
+
+        Looks at the heap.
+        """
+        return in_process_group() and splits_backward(stages_of(self._models))
 
     def is_compiled(self) -> bool:
         """Return whether a module of the models is compiled, or wrapped in a compiled one."""

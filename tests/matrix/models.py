@@ -29,6 +29,18 @@ class Plain(nn.Module):
         return self.head(torch.relu(self.encoder(x)))  # type: ignore[no-any-return]
 
 
+class Stage(nn.Module):
+    """A stage of a pipeline: two layers, of which the first or the last may be an end's."""
+
+    def __init__(self, *, first: bool, last: bool) -> None:
+        super().__init__()
+        self.first = nn.Linear(FEATURES if first else HIDDEN, HIDDEN)
+        self.second = nn.Linear(HIDDEN, CLASSES if last else HIDDEN)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.second(torch.tanh(self.first(x)))  # type: ignore[no-any-return]
+
+
 class Normalised(nn.Module):
     """Batch normalisation with running statistics, within and without the frozen part."""
 

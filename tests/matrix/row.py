@@ -64,7 +64,7 @@ class Row:
     unseen: frozenset[int] = frozenset()
     """Of these the steps whose end nothing shows until their gradients are dropped."""
     sharded: bool = False
-    """Of several processes each has a part of every parameter."""
+    """Of several processes each has a part of the model."""
     untrained: frozenset[str] = frozenset()
     """Parameters that no optimizer has."""
     thaws_first: bool = False

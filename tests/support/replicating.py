@@ -5,6 +5,7 @@ Usage: python -m tests.support.replicating RANK SIZE FOLDER SCENARIO...
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 
 import torch
@@ -119,6 +120,26 @@ def far_ahead(rank: int, size: int) -> object:
         return [(each.since_step, str(each.cause), str(each.detail)) for each in told]
 
 
+def other_models(rank: int, size: int) -> object:
+    """Each has a model of its own, as the stages of a pipeline are; what is said in the log."""
+    said: list[str] = []
+    handler = logging.Handler()
+    handler.emit = lambda record: said.append(record.getMessage())  # type: ignore[method-assign]
+    logging.getLogger("gradgate").addHandler(handler)
+    model = nn.Linear(4, 2 + rank)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    with probe.attach(model, optimizer, server=False, every=1, thresholds=THRESHOLDS):
+        for number in range(MOST):
+            optimizer.zero_grad()
+            model(data(rank, number)).square().mean().backward()
+            optimizer.step()
+            done = torch.tensor(len(said))
+            dist.all_reduce(done)
+            if done:
+                break
+    return said
+
+
 class Halves(nn.Module):
     """A layer of which each rank has a part, then one that all have alike."""
 
@@ -155,6 +176,7 @@ SCENARIOS = {
         far_ahead,
         reduced_by_hand,
         in_parts,
+        other_models,
     )
 }
 

@@ -5,16 +5,25 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import nullcontext
 from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor, distributed, nn
 from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import fully_shard
+from torch.distributed.pipelining import (
+    PipelineStage,
+    Schedule1F1B,
+    ScheduleGPipe,
+    ScheduleInterleavedZeroBubble,
+)
 from torch.nn.parallel import DistributedDataParallel
 from torch.optim import AdamW
 
 from .. import data, models
 from ..row import Job, Row
+
+MICROBATCHES = 4
 
 
 def _loss(model: nn.Module, number: int, *more: int) -> Tensor:
@@ -70,6 +79,29 @@ def _sharded() -> Job:
     return Job(model, [optimizer], step)
 
 
+def _staged(schedule: Any, *, each: int = 1) -> Job:
+    """A pipeline of which every process has ``each`` stages, with an optimizer for its own."""
+    torch.manual_seed(0)
+    rank, size = distributed.get_rank(), distributed.get_world_size()
+    count = size * each
+    parts = [models.Stage(first=n == 0, last=n == count - 1) for n in range(count)]
+    own = {n: parts[n] for n in range(rank, count, size)}
+    stages = [PipelineStage(part, n, count, torch.device("cpu")) for n, part in own.items()]
+    pipeline = schedule(
+        stages if each > 1 else stages[0], MICROBATCHES, loss_fn=nn.functional.cross_entropy
+    )
+    optimizer = AdamW([p for part in own.values() for p in part.parameters()], lr=0.05)
+
+    def step(number: int) -> None:
+        optimizer.zero_grad()
+        inputs = (data.inputs(number),) if 0 in own else ()
+        pipeline.step(*inputs, target=data.labels(number) if count - 1 in own else None)
+        optimizer.step()
+
+    named = {f"stage{n}": part for n, part in own.items()}
+    return Job(named if each > 1 else own[rank], [optimizer], step)
+
+
 ROWS = (
     Row(
         "DistributedDataParallel",
@@ -96,6 +128,20 @@ ROWS = (
         "FSDP2 (fully_shard)",
         _sharded,
         "shared",
+        sharded=True,
+    ),
+    Row("Pipeline, ScheduleGPipe", partial(_staged, ScheduleGPipe), "first", sharded=True),
+    Row("Pipeline, Schedule1F1B", partial(_staged, Schedule1F1B), "first", sharded=True),
+    Row(
+        "Pipeline, every stage frozen as a whole",
+        partial(_staged, Schedule1F1B),
+        "*",
+        sharded=True,
+    ),
+    Row(
+        "Pipeline, two stages a process, ScheduleInterleavedZeroBubble",
+        partial(_staged, ScheduleInterleavedZeroBubble, each=2),
+        "*.first",
         sharded=True,
     ),
 )

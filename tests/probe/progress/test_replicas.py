@@ -42,3 +42,12 @@ def test_ranks_that_drift_are_told(
 def test_ranks_that_train_together_are_well(told: dict[str, Any], scenario: str) -> None:
     """Whatever their own statistics are, and also where each has its part of a weight."""
     assert told[scenario] == []
+
+
+def test_ranks_with_models_of_their_own_are_told_how_to_be_runs_of_their_own(
+    told: dict[str, Any],
+) -> None:
+    """Once, since of them rank 0 alone is shown."""
+    (said,) = told["other_models"]
+    assert "rank 1 has a model of other parameters than rank 0" in said
+    assert "attach with alone=True" in said

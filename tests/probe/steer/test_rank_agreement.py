@@ -10,9 +10,9 @@ import pytest
 from gradgate.probe.base.errors import CommandError
 from gradgate.probe.base.guard import Guard
 from gradgate.probe.model.commands import Command, FreezeCommand, Report, ThawCommand
-from gradgate.probe.steer import rank_agreement
 from gradgate.probe.steer.rank_agreement import RankAgreement
 from gradgate.probe.steer.reports import Reports
+from gradgate.probe.torch_compat.wrappers import Wrappers
 
 
 class Talking:
@@ -42,7 +42,7 @@ def agreement(*, leader: bool = True) -> tuple[RankAgreement, Talking, list[Repo
     reports.add_listener(told.append)
     talking = Talking(leader=leader)
     ranks: Any = talking
-    return RankAgreement(ranks, reports, Guard()), talking, told
+    return RankAgreement(ranks, Wrappers({}), reports, Guard()), talking, told
 
 
 COMMANDS: list[Command] = [
@@ -109,11 +109,12 @@ def test_a_command_that_cannot_be_read_takes_no_other_along(
 
 def test_a_job_that_is_not_distributed_needs_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
     """Unless there are ranks by now that this run does not talk to."""
-    alone = RankAgreement(None, Reports(Guard()), Guard())
+    wrappers = Wrappers({})
+    alone = RankAgreement(None, wrappers, Reports(Guard()), Guard())
     assert alone.leads
     assert not alone.is_needed
     alone.check()
     alone.agree(3, {"kind": "freeze"})
-    monkeypatch.setattr(rank_agreement, "world_size", lambda: 2)
+    monkeypatch.setattr(wrappers, "processes", lambda: 2)
     with pytest.raises(CommandError, match="attached before init_process_group"):
         alone.check()
