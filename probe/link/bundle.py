@@ -10,8 +10,10 @@ from .outbox import Entry, Frame
 
 BUNDLE_FRAMES = 1000
 """Frames that a bundle has at most: a limit of the protocol."""
-BUNDLE_BYTES = 256 * 1024
-"""Bytes of frames that are gathered: beyond that a message costs its bytes, and not its number."""
+BUNDLE_BYTES = 64 * 1024
+"""Bytes of frames that are gathered: beyond that a message costs its bytes, and not its number.
+
+Over a line so slow that it breaks before it has carried more than this, none would ever arrive."""
 
 _KIND_BUNDLE = 2
 

@@ -8,14 +8,16 @@ import logging
 import threading
 import time
 import weakref
+from collections import deque
 from functools import partial
 
-from websockets.exceptions import ConnectionClosed, InvalidHandshake
+from websockets.exceptions import InvalidHandshake, WebSocketException
 
 from ..base.guard import Guard
 from ..spool.folder import SpoolFolder
 from .address import ServerAddress
 from .answers import Answers
+from .backoff import Backoff
 from .conversation import Conversation, Ending, Peer, hello_of
 from .leftovers import send_leftovers
 from .outbox import Outbox
@@ -26,13 +28,10 @@ logger = logging.getLogger("gradgate")
 
 FIRST_TRY = 2.0
 """Seconds that the end of a job, and who looks at a run, wait for the first try to connect."""
-FIRST_PAUSE = 0.1
-LONGEST_PAUSE = 5.0
-"""Seconds between two tries to connect, at most."""
-GROWTH = 1.7
-"""How much longer each pause is than the one before."""
-REFUSED_PAUSE = 30.0
-"""Seconds before another try after the server said that it would not help."""
+TICK = 0.5
+"""Seconds between two looks at what waits in memory."""
+TICKS = 9
+"""Looks after which what no server has stored goes to disk: it is there within 5 seconds."""
 
 
 class Connection:
@@ -66,6 +65,7 @@ class Connection:
         self._folder = folder
         self._leftovers: asyncio.Task[None] | None = None
         self._begun = time.monotonic()
+        self._backoff = Backoff()
 
     def start(self) -> None:
         """Start the thread."""
@@ -112,61 +112,82 @@ class Connection:
 
     async def _keep_connected(self) -> None:
         self._loop = asyncio.get_running_loop()
-        pause = FIRST_PAUSE
+        keeping = asyncio.create_task(self._keep_on_disk())
         while not self._ending.asked.is_set() and self._peer() is not None:
-            attempt = asyncio.create_task(self._try(pause))
+            attempt = asyncio.create_task(self._try())
             ending = asyncio.create_task(self._ending.asked.wait())
             await asyncio.wait({attempt, ending}, return_when=asyncio.FIRST_COMPLETED)
             ending.cancel()
             if not self.connected.is_set() and not attempt.done():
                 attempt.cancel()
             # Guarded one by one: a fault of the probe's own ends the conversation, not the link.
-            pause = LONGEST_PAUSE
+            pause = None
             with self._guard, contextlib.suppress(asyncio.CancelledError):
                 pause = await attempt
             self.connected.clear()
             self._tried.set()
-            with self._guard:
-                self._outbox.spill(partial(hello_of, self._peer))
+            self._spill()
             with contextlib.suppress(asyncio.TimeoutError):
+                pause = self._backoff.foreign() if pause is None else pause
                 await asyncio.wait_for(self._ending.asked.wait(), pause)
+        keeping.cancel()
 
-    async def _try(self, pause: float) -> float:
-        """Connect and talk until the connection ends; return the pause before the next try.
+    async def _keep_on_disk(self) -> None:
+        """Write to disk what memory has no room for, and what no server has stored in time."""
+        newest = deque([0], maxlen=TICKS)
+        while True:
+            await asyncio.sleep(TICK)
+            if self._outbox.crowded or self._outbox.holds(newest[0]):
+                self._spill()
+            newest.append(self._outbox.newest)
 
-        Pauses grow from try to try until a server has welcomed the run.
-        """
+    def _spill(self) -> None:
+        with self._guard:
+            self._outbox.spill(partial(hello_of, self._peer))
+
+    async def _try(self) -> float:
+        """Connect and talk until the connection ends; return the pause before the next try."""
         shown = self._address.shown
+        welcomed: float | None = None
         try:
             async with connected(self._address) as socket:
                 conversation = Conversation(
                     socket, self._outbox, self._answers, self._peer, self._guard, self._ending
                 )
                 self._welcomed(await conversation.open())
-                pause = FIRST_PAUSE
-                await conversation.talk()
+                welcomed = time.monotonic()
+                try:
+                    await conversation.talk()
+                finally:
+                    self._backoff.held(time.monotonic() - welcomed)
         except Refusal as refusal:
             self._say_once(f"the dashboard at {shown} refused: {refusal}")
             if not refusal.retry:
-                return REFUSED_PAUSE
+                return self._backoff.refused()
         except ForeignMessage as foreign:
             self._say_once(
                 f"what answers at {shown} does not speak Gradgate's protocol "
                 f"({foreign}); check the address. Training goes on."
             )
-            return LONGEST_PAUSE
+            return self._backoff.foreign()
         except InvalidHandshake as error:
             self._say_once(
                 f"what answers at {shown} is no dashboard, or a proxy before it "
                 f"({error}); check the address. Training goes on."
             )
-            return LONGEST_PAUSE
-        except (OSError, asyncio.TimeoutError, ConnectionClosed):
-            self._say_once(
-                f"no dashboard at {shown}; training goes on, and this run appears "
-                "there as soon as one is started (gradgate serve)."
-            )
-        return min(LONGEST_PAUSE, pause * GROWTH)
+            return self._backoff.foreign()
+        except (OSError, asyncio.TimeoutError, WebSocketException):
+            if welcomed is None:
+                self._say_once(
+                    f"no dashboard at {shown}; training goes on, and this run appears "
+                    "there as soon as one is started (gradgate serve)."
+                )
+            else:
+                self._say_once(
+                    f"the connection to {shown} broke; training goes on, and what is measured "
+                    "meanwhile is sent once there is another."
+                )
+        return self._backoff.failed()
 
     def _welcomed(self, welcome: Message) -> None:
         """Let the job know that it is watched."""

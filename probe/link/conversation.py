@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import time
 import weakref
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -17,14 +19,18 @@ from .answers import Answers
 from .bundle import bundled
 from .frames import encode_json
 from .outbox import Outbox
-from .server_messages import REQUESTS, Message, parse_message
+from .server_messages import REQUESTS, ForeignMessage, Message, parse_message
 
 HEARTBEAT = 1.0
 """Seconds between heartbeats."""
 BATCHING = 0.1
 """Seconds that the sender lets frames gather: it sends 10 times a second, however fast a job."""
-ANSWER_TIMEOUT = 5.0
-"""Seconds in which the server answers a hello."""
+ANSWER_TIMEOUT = 30.0
+"""Seconds in which the server answers a hello, which may be large and the way to it slow."""
+PING = 5.0
+"""Seconds between two pings."""
+SILENCE = 30.0
+"""Seconds without a word of the server after which the connection is taken for broken."""
 
 
 class Peer(Protocol):
@@ -85,6 +91,8 @@ class Conversation:
         self._weak_peer = peer
         self._guard = guard
         self._ending = ending
+        self._heard = time.monotonic()
+        """When something of the server's came last."""
 
     async def open(self) -> Message:
         """Say hello; return the server's welcome, after which all that it lacks is sent again."""
@@ -95,7 +103,7 @@ class Conversation:
             text = await asyncio.wait_for(self._socket.recv(), ANSWER_TIMEOUT)
             message = parse_message(text)
             if message["type"] == "welcome":
-                self._outbox.rewind(int(message["last_seq"]))
+                self._forget(self._outbox.rewind, message["last_seq"])
                 return message
 
     async def talk(self) -> None:
@@ -104,6 +112,8 @@ class Conversation:
             asyncio.create_task(self._send_frames()),
             asyncio.create_task(self._send_heartbeats()),
             asyncio.create_task(self._read()),
+            asyncio.create_task(self._ping()),
+            asyncio.create_task(self._watch()),
             asyncio.create_task(self._ending.asked.wait()),
         ]
         try:
@@ -142,6 +152,7 @@ class Conversation:
             await self._send(answer)
         entries = self._outbox.take()
         for message, last in bundled(entries):
+            self._outbox.offer(last)
             await self._socket.send(message)
             self._outbox.sent(last)
         return bool(entries)
@@ -155,22 +166,45 @@ class Conversation:
                 return
             heartbeat = peer.heartbeat()
             self._ending.last_step = heartbeat["step"]
-            if self._outbox.crowded:
-                self._outbox.spill(peer.hello)
             del peer
             await self._send(heartbeat)
             await asyncio.sleep(HEARTBEAT)
 
     async def _read(self) -> None:
         async for text in self._socket:
+            self._heard = time.monotonic()
             message = parse_message(text)
             if message["type"] == "ack":
-                self._outbox.acknowledge(int(message["seq"]))
+                self._forget(self._outbox.acknowledge, message["seq"])
             elif message["type"] in REQUESTS:
                 peer = self._peer()
                 # Guarded one by one: a request that fails must not take the others along.
                 with self._guard:
                     peer.receive(message)
+
+    async def _ping(self) -> None:
+        """Have the server say that it is there.
+
+        With bytes of our own: websockets would draw them from the script's random numbers.
+        """
+        for number in itertools.count():
+            await asyncio.sleep(PING)
+            pong = await self._socket.ping(number.to_bytes(8, "big"))
+            await pong
+            self._heard = time.monotonic()
+
+    async def _watch(self) -> None:
+        """End a connection over which nothing comes: a ping may wait behind what nobody reads."""
+        while time.monotonic() - self._heard < SILENCE:
+            await asyncio.sleep(SILENCE / 30)
+        raise TimeoutError(f"nothing was heard of the server for {SILENCE:.0f} seconds")
+
+    def _forget(self, take: Callable[[int], None], seq: int) -> None:
+        """Take the server's word for what it has stored; raises :class:`ForeignMessage`."""
+        try:
+            take(seq)
+        except ValueError as error:
+            raise ForeignMessage(str(error)) from error
 
     async def _send(self, message: Message) -> None:
         await self._socket.send(encode_json(message))

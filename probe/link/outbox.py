@@ -50,6 +50,7 @@ class Outbox:
         self._bytes = 0
         self._seq = 0
         self._sent = 0
+        self._offered = 0
         self._taken = 0
         self._droppable: deque[Entry] = deque()
         self._kept: deque[Entry] = deque()
@@ -120,19 +121,29 @@ class Outbox:
             self._woken = bool(entries)
         return sorted(entries, key=lambda entry: entry.seq)
 
+    def offer(self, entry: Entry) -> None:
+        """Note that an entry, and all before it, is about to be sent."""
+        with self._lock:
+            self._offered = max(self._offered, entry.seq)
+
     def sent(self, entry: Entry) -> None:
         """Note that an entry, and all before it, was sent."""
         with self._lock:
             self._sent = max(self._sent, entry.seq)
 
     def acknowledge(self, seq: int) -> None:
-        """Forget what the server has stored."""
+        """Forget what the server has stored; raises ValueError for what it was never sent."""
+        if seq > self._offered:
+            raise ValueError(f"it says that it has stored frame {seq}, which it was never sent")
         if self._spool is not None:
             self._spool.forget(seq)
         self._drop_up_to(seq)
 
     def rewind(self, seq: int) -> None:
-        """Start over after a lost connection: the server has stored up to ``seq``."""
+        """Start over after a lost connection: the server has stored up to ``seq``.
+
+        Raises what :meth:`acknowledge` raises.
+        """
         self.acknowledge(seq)
         if self._spool is not None:
             self._spool.rewind()
@@ -146,20 +157,31 @@ class Outbox:
 
     @property
     def crowded(self) -> bool:
-        """Whether memory is half full, as a server is slower than the job, and may be spilled.
+        """Whether memory is half full, as a server is slower than the job."""
+        return self._bytes > self._max_bytes / 2
 
-        A table that is not sent yet may not: on disk it is a part of the next connection's hello.
-        """
+    @property
+    def newest(self) -> int:
+        """The number of the latest frame."""
+        return self._seq
+
+    def holds(self, seq: int) -> bool:
+        """Return whether a frame up to this number waits in memory."""
         with self._lock:
-            waits = any(each.replaces == TABLE and each.seq > self._sent for each in self._kept)
-        return self._bytes > self._max_bytes / 2 and not waits
+            return any(lane and lane[0].seq <= seq for lane in (self._droppable, self._kept))
 
     def spill(self, hello: Hello) -> None:
-        """Write what is in memory to disk, in the order of its numbers, and drop it here."""
+        """Write what is in memory to disk, in the order of its numbers, and drop it here.
+
+        A table that a connected server was not sent yet waits: on disk it would be a part of the
+        next connection's hello, and this one would miss it.
+        """
         if self._spool is None:
             return
         with self._spilling:
             with self._lock:
+                if self._wake is not None and self._table_waits():
+                    return
                 entries = sorted((*self._droppable, *self._kept), key=lambda entry: entry.seq)
                 anew = any(entry.replaces == TABLE for entry in entries)
                 frames = [(each.seq, each.frame) for each in entries if each.replaces != TABLE]
@@ -191,6 +213,9 @@ class Outbox:
             while self._kept and self._kept[0].seq <= seq:
                 self._kept.popleft()
             self._changed.notify_all()
+
+    def _table_waits(self) -> bool:
+        return any(each.replaces == TABLE and each.seq > self._sent for each in self._kept)
 
     def _waiting(self, name: str | None) -> int | None:
         """The position in the kept lane of the frame under ``name``, if nobody took it yet."""

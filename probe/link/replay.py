@@ -33,7 +33,9 @@ async def replay(recording: Recording, address: ServerAddress) -> int:
         sent = asyncio.create_task(_send(socket, recording, stored))
         try:
             if recording.last_seq > stored:
-                await _until(socket, "ack", "seq", recording.last_seq)
+                stored_now = await _until(socket, "ack", "seq", recording.last_seq)
+                if stored_now > recording.last_seq:
+                    raise ForeignMessage(f"it says that it has stored frame {stored_now}")
             await sent
         finally:
             sent.cancel()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
 from .frames import PROTOCOL
@@ -13,16 +13,42 @@ Message: TypeAlias = Mapping[str, Any]
 REQUESTS = frozenset({"command", "preview", "trial", "focus"})
 """The messages by which the server asks for something."""
 
-_FIELDS: Mapping[str, frozenset[str]] = {
-    "welcome": frozenset({"protocol", "run", "last_seq"}),
-    "ack": frozenset({"seq"}),
-    "command": frozenset({"id", "kind"}),
-    "preview": frozenset({"request", "kind", "target"}),
-    "trial": frozenset({"request", "site"}),
-    "focus": frozenset({"parameters", "seconds"}),
-    "error": frozenset({"message"}),
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
+
+
+def _is_integer(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_number(value: object) -> bool:
+    return _is_integer(value) or isinstance(value, float)
+
+
+def _is_indexes(value: object) -> bool:
+    return isinstance(value, list) and all(map(_is_integer, value))
+
+
+def _is_history(value: object) -> bool:
+    return value is None or (
+        isinstance(value, dict)
+        and isinstance(value.get("steps"), list)
+        and isinstance(value.get("values"), dict)
+        and all(isinstance(each, list) for each in value["values"].values())
+    )
+
+
+_FIELDS: Mapping[str, Mapping[str, Callable[[object], bool]]] = {
+    "welcome": {"protocol": _is_integer, "run": _is_text, "last_seq": _is_integer},
+    "ack": {"seq": _is_integer},
+    "command": {"id": _is_integer, "kind": _is_text},
+    "preview": {"request": _is_integer, "kind": _is_text, "target": _is_text},
+    "trial": {"request": _is_integer, "site": _is_text, "history": _is_history},
+    "focus": {"parameters": _is_indexes, "seconds": _is_number},
+    "error": {},
 }
-"""The fields of each message without which it means nothing."""
+"""The fields of each message without which it means nothing, and what they are."""
 
 
 class Refusal(Exception):
@@ -45,9 +71,9 @@ def parse_message(text: str | bytes) -> Message:
     """
     try:
         message = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise ForeignMessage(f"it sent {text[:60]!r}") from None
-    if not isinstance(message, dict) or message.get("type") not in _FIELDS:
+    if not isinstance(message, dict) or str(message.get("type")) not in _FIELDS:
         raise ForeignMessage(f"it sent {text[:60]!r}")
     if message["type"] == "error":
         raise Refusal(str(message.get("message")), bool(message.get("retry", False)))
@@ -57,7 +83,11 @@ def parse_message(text: str | bytes) -> Message:
             "upgrade the older one with pip install --upgrade gradgate",
             retry=False,
         )
-    missing = _FIELDS[message["type"]] - message.keys()
-    if missing:
-        raise ForeignMessage(f"its {message['type']} lacks {', '.join(sorted(missing))}")
+    for name, fits in _FIELDS[message["type"]].items():
+        value = message.get(name)
+        if fits(value):
+            continue
+        if name not in message:
+            raise ForeignMessage(f"its {message['type']} lacks {name}")
+        raise ForeignMessage(f"the {name} of its {message['type']} is {value!r:.60}")
     return message

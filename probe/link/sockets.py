@@ -37,6 +37,7 @@ def _connect(address: ServerAddress) -> connect:
         additional_headers={"Authorization": f"Bearer {token}"} if token else None,
         open_timeout=OPEN_TIMEOUT,
         close_timeout=1.0,
+        ping_interval=None,  # those of websockets are drawn from the script's random numbers
         max_size=MAX_FRAME,
         compression=None,
         logger=_silent_logger(),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import threading
@@ -43,6 +44,9 @@ class Spool:
         self._size = 0
         self._read_to = len(MAGIC)
         self._said = False
+        self._introduced = False
+        """Whether the file says whose it is: a disk that is full may end before that."""
+        self._ended = False
         self.last_seq = 0
         """The number of the last frame that it holds; 0 for none."""
 
@@ -53,9 +57,11 @@ class Spool:
         """
         with self._lock:
             taken = 0
+            if self._ended:  # a thread that was late would begin the file anew
+                return taken
             try:
-                if (self._file is None or anew) and not self._introduce(hello):
-                    return 0
+                if (anew or not self._introduced) and not self._introduce(hello):
+                    return taken
                 for seq, frame in frames:
                     if not self._write(frame_record(seq, frame)):
                         break
@@ -94,6 +100,7 @@ class Spool:
     def end(self, bye: Mapping[str, Any]) -> Path | None:
         """Close the file for good, with the run's goodbye; return where it lies, or None."""
         with self._lock:
+            self._ended = True
             if self._file is None:
                 return None
             try:
@@ -114,9 +121,12 @@ class Spool:
             self._process_lock.acquire()
             private = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_TRUNC | _BINARY, 0o600)
             self._file = os.fdopen(private, "r+b", buffering=0)
-            self._file.write(MAGIC)
-            self._size = self._read_to = len(MAGIC)
-        return self._write(message_record(Kind.HELLO, {**message, "server": self._server}))
+            self._size, self._read_to = 0, len(MAGIC)
+        record = message_record(Kind.HELLO, {**message, "server": self._server})
+        if self._write(record if self._size else MAGIC + record):
+            self._introduced = True
+            return True
+        return False
 
     def _write(self, record: bytes, *, anyway: bool = False) -> bool:
         assert self._file is not None
@@ -134,13 +144,17 @@ class Spool:
         assert self._file is not None
         self._file.close()
         self._file = None
+        self._introduced = False
         self.last_seq = 0
-        self.path.unlink(missing_ok=True)
+        # What cannot be removed is all stored: whoever sends it again does no harm.
+        with contextlib.suppress(OSError):
+            self.path.unlink(missing_ok=True)
         self._unlock()
 
     def _unlock(self) -> None:
         self._process_lock.release()
-        lock_of(self.path).unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            lock_of(self.path).unlink(missing_ok=True)
 
     def _say(self, what: str) -> None:
         if not self._said:

@@ -124,7 +124,9 @@ class Hub:
         """Connect a probe to its run, in place of an earlier connection of that run."""
         live = self._runs.take(run)
         if live.connection is not None:
-            live.connection.end(Refused("A newer connection of the same run took over."))
+            # The older one's hello may have been late, and then it is the newer that is wanted.
+            newer = "A newer connection of the same run took over."
+            live.connection.end(Refused(newer, retry=True))
         live.connection = connection
         try:
             yield live

@@ -23,7 +23,7 @@ from .tasks import first_to_end
 
 ADMIT = "gradgate.admit"
 """The extension of the server by which a socket that has said hello is taken without its bounds."""
-_HELLO_WITHIN = 10.0
+_HELLO_WITHIN = 30.0
 _PAUSE = 0.05
 _TOO_LARGE = 1009
 

@@ -1,8 +1,10 @@
 """A training script as a user would write it, which also notes every parameter's bits.
 
-Usage: python job.py FOLDER [--model NAME] [--name NAME]. It trains until the file FOLDER/stop is
-there and appends one JSON line per step to FOLDER/steps.jsonl. While FOLDER/hold is there it waits
-in the middle of a step and says so by FOLDER/holding.
+Usage: python job.py FOLDER [--model NAME] [--name NAME] [--patience SECONDS]. It trains until the
+file FOLDER/stop is there and appends one JSON line per step to FOLDER/steps.jsonl. While
+FOLDER/hold is there it waits in the middle of a step and says so by FOLDER/holding. With --patience
+it takes a connection for broken over which nothing comes for so long, and makes another after a
+quarter of that.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ import torch
 from torch import nn
 
 from gradgate import probe
+from gradgate.probe.link import backoff, conversation
 
 
 class Small(nn.Module):
@@ -84,7 +87,11 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--model", choices=MODELS, default="small")
     parser.add_argument("--name")
+    parser.add_argument("--patience", type=float)
     options = parser.parse_args()
+    if options.patience is not None:
+        conversation.SILENCE = conversation.ANSWER_TIMEOUT = options.patience
+        conversation.PING = backoff.LONGEST_PAUSE = options.patience / 4
 
     torch.set_num_threads(1)
     torch.manual_seed(0)

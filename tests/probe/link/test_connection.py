@@ -7,7 +7,8 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from threading import Event, Thread
@@ -18,11 +19,12 @@ import pytest
 import torch
 from torch import nn
 from websockets.asyncio.client import ClientConnection
+from websockets.exceptions import ConnectionClosed
 from websockets.sync.server import ServerConnection, serve
 
 from gradgate import probe
-from gradgate.probe.link import connection
-from gradgate.probe.link.connection import FIRST_PAUSE, GROWTH
+from gradgate.probe.link import backoff, connection
+from gradgate.probe.link.backoff import FIRST_PAUSE, GROWTH, Backoff
 from gradgate.probe.session.run import job_of
 from gradgate.server.protocol.bundle import unbundle
 from gradgate.server.protocol.frames import decode
@@ -93,9 +95,15 @@ def test_a_refusal_is_passed_on_in_the_servers_words(
     assert caplog.text.count("Too many runs.") == 1
 
 
+def longest(_: float, high: float) -> float:
+    """Draw the longest pause that there may be."""
+    return high
+
+
 @pytest.mark.parametrize("refuses", [True, False])
-def test_pauses_between_tries_grow(refuses: bool) -> None:
+def test_pauses_between_tries_grow(refuses: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     """A server that does not take the run is asked less and less often, not ten times a second."""
+    monkeypatch.setattr(connection, "Backoff", partial(Backoff, longest))
     tries: list[float] = []
     enough = Event()
 
@@ -113,7 +121,7 @@ def test_pauses_between_tries_grow(refuses: bool) -> None:
         with run:
             assert enough.wait(60)
     pauses = [later - earlier for earlier, later in pairwise(tries)]
-    for number, pause in enumerate(pauses[:5], 1):
+    for number, pause in enumerate(pauses[:5]):
         assert pause >= 0.99 * FIRST_PAUSE * GROWTH**number
 
 
@@ -151,8 +159,8 @@ def test_a_server_that_refuses_for_good_is_left_alone_for_long(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Trying again at once would not help; half a minute later somebody may have upgraded it."""
-    assert connection.REFUSED_PAUSE == 30
-    monkeypatch.setattr(connection, "REFUSED_PAUSE", 1.5)
+    assert backoff.REFUSED_PAUSE == 30
+    monkeypatch.setattr(backoff, "REFUSED_PAUSE", 1.5)
     tries: list[float] = []
     enough = Event()
 
@@ -169,30 +177,43 @@ def test_a_server_that_refuses_for_good_is_left_alone_for_long(
     assert tries[1] - tries[0] >= 1.5
 
 
-def test_pauses_begin_anew_once_a_server_has_welcomed_the_run() -> None:
-    """A connection that broke is made again at once, however long the wait for it had been."""
+@pytest.mark.parametrize("holds", [True, False], ids=["holds", "breaks"])
+def test_pauses_begin_anew_once_a_connection_has_held(
+    holds: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that broke is made again at once, but not one that breaks as soon as it is welcomed."""
+    monkeypatch.setattr(connection, "Backoff", partial(Backoff, longest))
     tries: list[float] = []
     enough = Event()
 
     def talk(socket: ServerConnection) -> None:
         tries.append(time.monotonic())
-        if len(tries) == 7:
+        if len(tries) == 5:
             run = json.loads(socket.recv())["run"]
             welcome = {"type": "welcome", "protocol": 1, "run": run, "last_seq": 0}
             socket.send(json.dumps(welcome))
-            socket.recv()
+            while holds and time.monotonic() - tries[-1] < 1.0:
+                socket.recv()
             tries[-1] = time.monotonic()
-        elif len(tries) == 8:
+        elif len(tries) == 6:
             enough.set()
 
     with other_server(talk) as url:
         run, _ = attached(url)
         with run:
             assert enough.wait(60)
-    assert tries[7] - tries[6] < tries[6] - tries[5]
+    assert (tries[5] - tries[4] < tries[4] - tries[3]) is holds
 
 
-@pytest.mark.parametrize("answer", ["not json", "[]", '{"type":"welcome"}', b"\x00"])
+@pytest.mark.parametrize(
+    "answer",
+    [
+        *("not json", "[]", '{"type":"welcome"}', b"\x00", "[" * 100_000),
+        '{"type":"welcome","protocol":1,"run":"r","last_seq":1e400}',
+        '{"type":"welcome","protocol":1,"run":"r","last_seq":10000000}',
+    ],
+    ids=range(7),
+)
 def test_a_server_that_talks_nonsense_never_stops_the_job(
     answer: str | bytes, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -279,6 +300,40 @@ def test_flush_without_an_answer_gives_up_in_time() -> None:
     with run:
         step()
         assert not run.flush(0.05)
+
+
+def test_what_a_server_does_not_store_goes_to_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Though the connection stands: a job that is killed has lost seconds, and not all of it."""
+    assert connection.TICK * (connection.TICKS + 1) == 5
+    monkeypatch.setattr(connection, "TICK", 0.02)
+    monkeypatch.setenv("GRADGATE_SPOOL", str(tmp_path))
+    stores = Event()
+    received = [0]
+
+    def talk(socket: ServerConnection) -> None:
+        name = json.loads(socket.recv())["run"]
+        welcome = {"type": "welcome", "protocol": 1, "run": name, "last_seq": 0}
+        socket.send(json.dumps(welcome))
+        stores.wait()
+        while received[-1] < job_of(run).uplink.outbox.newest:
+            message = socket.recv()
+            received.extend(map(_number, unbundle(message) if isinstance(message, bytes) else []))
+        socket.send(json.dumps({"type": "ack", "seq": received[-1]}))
+        with suppress(ConnectionClosed):
+            socket.recv()
+
+    with other_server(talk) as url:
+        run, step = attached(url, totals=False)
+        with run:
+            for _ in range(3):
+                step()
+            wait_for(lambda: list(tmp_path.glob("*.gradgate")))
+            assert not run.flush(0)
+            stores.set()
+            assert run.flush(20)
+            assert list(tmp_path.iterdir()) == []
 
 
 def test_the_end_of_a_job_waits_until_the_server_has_stored_all() -> None:

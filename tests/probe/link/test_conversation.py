@@ -5,20 +5,23 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import random
 import weakref
 from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from websockets.asyncio.client import connect
+from websockets.asyncio.client import ClientConnection, connect
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 
 from gradgate.probe.base.guard import Guard
+from gradgate.probe.link import conversation
 from gradgate.probe.link.answers import Answers
 from gradgate.probe.link.conversation import Conversation, Ending
 from gradgate.probe.link.outbox import Outbox
+from gradgate.probe.link.server_messages import ForeignMessage
 
 Talk = Callable[[ServerConnection], Awaitable[None]]
 
@@ -65,12 +68,13 @@ def converse_weakly(
         async with serve(talk, "127.0.0.1", 0) as server:
             port = server.sockets[0].getsockname()[1]
             async with connect(f"ws://127.0.0.1:{port}", proxy=None) as socket:
-                conversation = Conversation(
-                    socket, outbox or Outbox(), Answers(), peer, guard, said
-                )
-                await conversation.open()
+                talking = Conversation(socket, outbox or Outbox(), Answers(), peer, guard, said)
+                await talking.open()
                 with contextlib.suppress(ConnectionClosed):
-                    await conversation.talk()
+                    try:
+                        await talking.talk()
+                    finally:
+                        said.asked.set()
 
     run_loop(main())
     return guard
@@ -109,6 +113,7 @@ def test_what_the_server_has_stored_is_not_sent_again() -> None:
     outbox = Outbox()
     for _ in range(4):
         outbox.put(lambda seq: json.dumps({"seq": seq}))
+    outbox.offer(outbox.take()[2])
     heard: list[Any] = []
 
     async def talk(socket: ServerConnection) -> None:
@@ -190,3 +195,76 @@ def test_the_goodbye_of_a_run_that_is_gone_knows_the_step_of_an_earlier_connecti
 
     converse_weakly(talk, weakref.ref(peers[0]), ending=ending)
     assert (heard[-1]["type"], heard[-1]["step"]) == ("bye", 41)
+
+
+def test_pings_leave_the_random_numbers_of_the_script_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Those of the library would be drawn from `random`, in the midst of a job that uses it."""
+    ping = ClientConnection.ping
+    pings: list[Any] = []
+
+    async def noted(socket: ClientConnection, data: Any = None) -> Awaitable[float]:
+        pings.append(data)
+        return await ping(socket, data)
+
+    async def talk(socket: ServerConnection) -> None:
+        await welcome(socket)
+        while len(pings) < 5:
+            await socket.recv()
+
+    monkeypatch.setattr(ClientConnection, "ping", noted)
+    monkeypatch.setattr(conversation, "PING", 0.001)
+    monkeypatch.setattr(conversation, "HEARTBEAT", 0.01)
+    before = random.getstate()
+    converse(talk, Run())
+    assert random.getstate() == before
+    assert None not in pings
+    assert len(set(pings)) == len(pings) >= 5
+
+
+def test_a_connection_over_which_nothing_comes_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Though it is not closed, and what is sent still finds room: nobody answers a ping."""
+    monkeypatch.setattr(conversation, "SILENCE", 0.3)
+    ending = Ending()
+
+    async def talk(socket: ServerConnection) -> None:
+        await welcome(socket)
+        monkeypatch.setattr(socket.protocol, "receive_data", lambda data: None)
+        await ending.asked.wait()
+
+    with pytest.raises(TimeoutError, match="nothing was heard of the server"):
+        converse(talk, Run(), ending=ending)
+
+
+def test_a_server_that_answers_pings_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Though it has nothing to say for longer than it may be silent."""
+    monkeypatch.setattr(conversation, "SILENCE", 0.3)
+    monkeypatch.setattr(conversation, "PING", 0.05)
+    monkeypatch.setattr(conversation, "HEARTBEAT", 0.2)
+    heard: list[Any] = []
+
+    async def talk(socket: ServerConnection) -> None:
+        await welcome(socket)
+        while len(heard) < 5:
+            heard.append(await socket.recv())
+
+    converse(talk, Run())
+    assert len(heard) == 5
+
+
+@pytest.mark.parametrize("seq", [2, 10**12])
+def test_what_a_server_never_got_it_cannot_have_stored(seq: int) -> None:
+    """It is taken for something else, and what waits is kept for a server that stores it."""
+    outbox = Outbox()
+    outbox.put(lambda seq: json.dumps({"seq": seq}))
+
+    async def talk(socket: ServerConnection) -> None:
+        await welcome(socket)
+        while "seq" not in json.loads(await socket.recv()):
+            pass
+        await socket.send(json.dumps({"type": "ack", "seq": seq}))
+
+    with pytest.raises(ForeignMessage, match=f"it says that it has stored frame {seq}"):
+        converse(talk, Run(), outbox)
+    assert outbox.holds(1)

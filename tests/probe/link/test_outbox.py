@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
-from gradgate.probe.link.outbox import MAX_KEPT, OVERHEAD, Outbox
+import pytest
+
+from gradgate.probe.link.outbox import MAX_KEPT, OVERHEAD, Entry, Outbox
 from gradgate.probe.spool.recording import Recording
 from gradgate.probe.spool.spool import Spool
 
@@ -21,6 +24,7 @@ def numbers(outbox: Outbox) -> list[int]:
     """Send everything, and return which frames that were."""
     entries = outbox.take()
     for entry in entries:
+        outbox.offer(entry)
         outbox.sent(entry)
     return [int(entry.frame) for entry in entries]
 
@@ -95,6 +99,7 @@ def test_waiting_ends_when_all_is_stored_or_time_is_up() -> None:
     """wait_empty tells whether everything was acknowledged in time."""
     outbox = filled(5)
     assert not outbox.wait_empty(0.0)
+    numbers(outbox)
     outbox.acknowledge(5)
     assert outbox.wait_empty(0.0)
 
@@ -155,6 +160,7 @@ def test_what_is_spilled_is_sent_first_and_nothing_twice(tmp_path: Path) -> None
         outbox.put(lambda seq: f"{seq:010d}", keep=number % 5 == 0)
         if outbox.crowded:
             outbox.spill(lambda: {"type": "hello"})
+    outbox.offer(Entry(30, ""))
     outbox.rewind(30)
     first = numbers(outbox)
     outbox.put(lambda seq: f"{seq:010d}")
@@ -187,15 +193,55 @@ def test_a_table_is_no_frame_on_disk(tmp_path: Path) -> None:
     assert recording.bye == {"type": "bye"}
 
 
-def test_a_table_that_is_not_sent_is_not_spilled_while_a_server_is_there() -> None:
+def test_a_table_that_is_not_sent_is_not_spilled_while_a_server_is_there(tmp_path: Path) -> None:
     """It would reach the server with the next connection alone, behind samples that need it."""
-    outbox = Outbox(20 * (10 + OVERHEAD))
+    outbox = Outbox(spool=Spool(tmp_path / "run.gradgate", 2**20, None))
     outbox.put(lambda seq: f"{seq:010d}", keep=True, replaces="parameters")
-    for _ in range(15):
-        outbox.put(lambda seq: f"{seq:010d}")
-    assert not outbox.crowded
+    outbox.put(lambda seq: f"{seq:010d}")
+    outbox.listen(lambda: None)
+    outbox.spill(lambda: {"type": "hello"})
+    assert outbox.holds(1)
     numbers(outbox)
-    assert outbox.crowded
+    outbox.spill(lambda: {"type": "hello"})
+    assert not outbox.holds(2)
+    outbox.leave(lambda: None, {"type": "bye"})
+
+
+def test_it_says_whether_what_was_put_by_then_still_waits_in_memory(tmp_path: Path) -> None:
+    """In either lane, until it is stored or on disk."""
+    outbox = Outbox(spool=Spool(tmp_path / "run.gradgate", 2**20, None))
+    assert not outbox.holds(outbox.newest)
+    outbox.put(lambda seq: f"{seq:010d}", keep=True)
+    outbox.put(lambda seq: f"{seq:010d}")
+    assert (outbox.newest, outbox.holds(0), outbox.holds(1)) == (2, False, True)
+    numbers(outbox)
+    outbox.acknowledge(1)
+    assert not outbox.holds(1)
+    assert outbox.holds(2)
+    outbox.spill(lambda: {"type": "hello"})
+    assert not outbox.holds(2)
+    outbox.leave(lambda: None, {"type": "bye"})
+
+
+@pytest.mark.parametrize("lies", [Outbox.acknowledge, Outbox.rewind])
+def test_what_was_never_sent_is_not_taken_for_stored(
+    lies: Callable[[Outbox, int], None], tmp_path: Path
+) -> None:
+    """Whoever says so is no server of this run: nothing is forgotten, in memory or on disk."""
+    outbox = Outbox(spool=Spool(tmp_path / "run.gradgate", 2**20, None))
+    for _ in range(4):
+        outbox.put(lambda seq: f"{seq:010d}")
+    outbox.spill(lambda: {"type": "hello"})
+    outbox.put(lambda seq: f"{seq:010d}")
+    outbox.offer(outbox.take()[1])
+    with pytest.raises(ValueError, match="stored frame 3, which it was never sent"):
+        lies(outbox, 3)
+    outbox.rewind(0)
+    assert numbers(outbox) == [1, 2, 3, 4]
+    assert numbers(outbox) == [5]
+    lies(outbox, 5)
+    lies(outbox, 2)
+    assert outbox.wait_empty(0)
 
 
 def test_what_cannot_be_spilled_stays_in_memory(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -29,7 +30,30 @@ def test_a_message_is_read_and_none_of_its_fields_may_be_missing(message: dict[s
             parse_message(json.dumps(rest))
 
 
-@pytest.mark.parametrize("text", ["", "not json", "[]", "null", '{"type": "hello"}', b"\x00\xff"])
+@pytest.mark.parametrize(
+    ("message", "field", "wrong"),
+    [
+        (COMPLETE[0], "last_seq", "1"),
+        (COMPLETE[0], "last_seq", float("inf")),
+        (COMPLETE[1], "seq", 1.5),
+        (COMPLETE[1], "seq", True),
+        (COMPLETE[2], "id", None),
+        (COMPLETE[2], "kind", ["freeze"]),
+        (COMPLETE[3], "request", "1"),
+    ],
+)
+def test_a_field_of_another_type_is_shown(message: dict[str, Any], field: str, wrong: Any) -> None:
+    """Nothing is read into it: what stands there is quoted."""
+    told = f"the {field} of its {message['type']} is {wrong!r}"
+    with pytest.raises(ForeignMessage, match=re.escape(told)):
+        parse_message(json.dumps({**message, field: wrong}))
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "not json", "[]", "null", '{"type": "hello"}', b"\x00\xff", "[" * 100_000, '{"type": []}'],
+    ids=range(8),
+)
 def test_what_is_no_message_is_shown(text: str | bytes) -> None:
     """What came is quoted, so that a person sees who answers there."""
     with pytest.raises(ForeignMessage, match="it sent "):

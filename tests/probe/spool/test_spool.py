@@ -92,6 +92,29 @@ def test_a_full_disk_loses_nothing_that_was_there(
     spool.end(BYE)
 
 
+@pytest.mark.parametrize("room", [0, 5, 40])
+def test_a_disk_that_is_full_at_first_leaves_a_file_that_can_be_read(
+    path: Path, room: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With room again, the file says whose it is before it has a frame, however far it came."""
+    spool = Spool(path, room, None)
+    assert spool.add(numbered(1, 3), hello, anew=False) == 0
+    monkeypatch.setattr(spool, "_most_bytes", 2**20)
+    assert spool.add(numbered(1, 3), hello, anew=False) == 3
+    assert spool.end(BYE) == path
+    assert Recording(path).last_seq == 3
+
+
+def test_what_comes_after_the_end_leaves_the_file_as_it_is(path: Path) -> None:
+    """A thread that was held up by a server begins no new file in its place."""
+    spool = Spool(path, 1000, None)
+    taken = spool.add(numbered(1, 99), hello, anew=False)
+    assert 0 < taken < 99
+    assert spool.end(BYE) == path
+    assert spool.add(numbered(taken + 1, taken + 2), hello, anew=False) == 0
+    assert Recording(path).last_seq == taken
+
+
 def test_a_folder_that_cannot_be_made_is_said(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

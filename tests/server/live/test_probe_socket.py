@@ -209,6 +209,7 @@ def test_a_newer_connection_replaces_the_older(shared_server: ServerProcess, run
         assert code == 1008
         assert last is not None
         assert "newer connection" in last["message"]
+        assert last["retry"] is True
         newer.sample(1, [1, 2])
         newer.until_acked(1)
 
