@@ -85,6 +85,7 @@ export interface Alert {
         | "no_step"
         | "not_frozen"
         | "share"
+        | "switched_off"
         | "unmeasured"
       )
     | null;

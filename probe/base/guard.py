@@ -12,7 +12,7 @@ import contextlib
 import inspect
 import logging
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial, wraps
 from types import TracebackType
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
@@ -52,6 +52,8 @@ class Guard:
 
     def __init__(self) -> None:
         self.faults = 0
+        self.listener: Callable[[Exception], object] = lambda _: None
+        """Told of each fault."""
         self._logged: set[str] = set()
 
     def __enter__(self) -> Guard:
@@ -74,6 +76,8 @@ class Guard:
         self.faults += 1
         with contextlib.suppress(Exception):  # a handler of the script's own may fail, or memory
             self._log(error)
+        with contextlib.suppress(Exception):
+            self.listener(error)
         return os.environ.get("GRADGATE_STRICT") != "1"
 
     def attempt(self) -> Attempt:
@@ -81,12 +85,26 @@ class Guard:
         return Attempt(self)
 
     def undo(self, step: Callable[[], object]) -> None:
-        """Undo something, which can be done twice: once more if a fault comes in between."""
-        with self.attempt() as attempt:
+        """Undo something, which can be done twice: once more where it fails, or is interrupted.
+
+        An interrupt is raised all the same, after that.
+        """
+        with self:
+            self.insist(step)
+
+    def insist(self, step: Callable[[], object]) -> None:
+        """Do something, which can be done twice: once more where it fails, or is interrupted.
+
+        What the second time raises is raised, and an interrupt in any case.
+        """
+        try:
             step()
-        if attempt.error is not None:
-            with self:
-                step()
+        except BaseException as error:
+            if isinstance(error, Exception) and not self.receive(error):
+                raise
+            step()
+            if not isinstance(error, Exception):
+                raise
 
     def _log(self, error: Exception) -> None:
         key = f"{type(error).__name__}: {error}"
@@ -129,6 +147,27 @@ class Attempt:
         return self._guard.__exit__(kind, error, traceback)
 
 
+@contextlib.contextmanager
+def telling(
+    guard: Guard, kind: type[GradgateError], what: str, script: Call | None = None
+) -> Iterator[None]:
+    """Raise an error of ``kind`` in place of a fault: ``what`` comes of it.
+
+    What tells the script of a mistake of its own is raised as it is, and so is what comes from
+    ``script``, a call of its own.
+    """
+    attempt = guard.attempt()
+    try:
+        yield
+    except (GradgateError, ValueError, TypeError):
+        raise
+    except Exception as error:
+        attempt.error = error
+        if (script is not None and error is script.error) or not guard.receive(error):
+            raise
+        raise kind(f"{what}: {attempt.fault}.") from error
+
+
 class GuardedHook:
     """A function that something else calls, and which returns None after a fault.
 
@@ -150,6 +189,35 @@ class GuardedHook:
         with self.guard:
             return self.act(*args, **named)
         return None
+
+
+class TellingHook(GuardedHook):
+    """A hook that may tell the script of its mistakes: by errors of the probe's own kinds."""
+
+    def __call__(self, *args: Any, **named: Any) -> Any:
+        """Call the function, guarded."""
+        try:
+            return self.act(*args, **named)
+        except GradgateError:
+            raise
+        except Exception as error:
+            if not self.guard.receive(error):
+                raise
+        return None
+
+
+class GuardedHandler(logging.Handler):
+    """A handler of a logger's; whoever logs something hears nothing of its faults."""
+
+    def __init__(
+        self, guard: Guard, receive: Callable[[logging.LogRecord], object], level: int
+    ) -> None:
+        super().__init__(level)
+        self._receive = GuardedHook(guard, receive)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Hand a record on."""
+        self._receive(record)
 
 
 class Call:

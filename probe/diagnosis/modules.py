@@ -10,10 +10,10 @@ from typing import Any
 
 import torch
 from torch import nn
-from torch.utils.hooks import RemovableHandle
 
 from ..base.guard import Guard
 from ..base.source import Callers, Chain, Place, defined_at
+from ..base.undo import Handles
 from ..torch_compat.module_hooks import ModuleHook
 
 CONTAINER = nn.Module.forward
@@ -93,7 +93,7 @@ class ModuleCalls:
         self._callers = callers
         self._guard = guard
         self._running: list[nn.Module] = []
-        self._handles: list[RemovableHandle] = []
+        self._hooks = Handles()
         self.called: dict[int, Chain] = {}
         """Who called each module first, by the module's ``id``."""
         self._thread = 0
@@ -114,14 +114,12 @@ class ModuleCalls:
                 enter, leave = (
                     ModuleHook(self._guard, self._here(note)) for note in (self._enter, self._leave)
                 )
-                self._handles.append(module.register_forward_pre_hook(enter))
-                self._handles.append(module.register_forward_hook(leave, always_call=True))
+                self._hooks.add(module.register_forward_pre_hook, enter)
+                self._hooks.add(module.register_forward_hook, leave, always_call=True)
 
     def stop(self) -> None:
         """Take the hooks away."""
-        for handle in self._handles:
-            handle.remove()
-        self._handles.clear()
+        self._hooks.remove()
 
     @property
     def path(self) -> str | None:

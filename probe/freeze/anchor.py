@@ -17,9 +17,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
-from torch.utils.hooks import RemovableHandle
 
 from ..base.guard import Guard
+from ..base.undo import Handles, whole
 from ..model.graph_walk import leaves
 from ..torch_compat.autograd import inside_backward, inside_checkpoint, is_traced
 from ..torch_compat.module_hooks import ModuleHook
@@ -55,7 +55,7 @@ class Anchor:
         self._guard = guard
         self.leaf = torch.zeros(1, device=_device(models), requires_grad=True)
         """What every tie leads to; its gradient is never defined by a tie."""
-        self._handles: list[RemovableHandle] = []
+        self._hooks = Handles()
         self._modules: set[int] = set()
         self._depth = 0
         """Calls of watched modules that are under way; a forward runs in one thread."""
@@ -81,14 +81,14 @@ class Anchor:
         if set(modules) == self._modules:
             return
         self.remove()
-        self._modules = set(modules)
         only = _outermost(self._models)
-        for module in modules.values():
-            enter = self._enter_anew if module is only else self._enter
-            # One by one: where the second cannot be registered, the first is known.
-            self._handles.append(register_first(module, ModuleHook(self._guard, enter)))
-            leave = ModuleHook(self._guard, self._leave)
-            self._handles.append(module.register_forward_hook(leave, always_call=True))
+        with whole([self.remove]):
+            for module in modules.values():
+                enter = self._enter_anew if module is only else self._enter
+                self._hooks.add(register_first, module, ModuleHook(self._guard, enter))
+                leave = ModuleHook(self._guard, self._leave)
+                self._hooks.add(module.register_forward_hook, leave, always_call=True)
+        self._modules = set(modules)
 
     def reset(self) -> None:
         """Forget calls that were under way: an interrupted forward (Ctrl-C) never leaves."""
@@ -96,9 +96,7 @@ class Anchor:
 
     def remove(self) -> None:
         """Remove every hook."""
-        for handle in self._handles:
-            handle.remove()
-        self._handles.clear()
+        self._hooks.remove()
         self._modules.clear()
         self.reset()
 

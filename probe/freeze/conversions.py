@@ -9,7 +9,7 @@ from torch import nn
 
 from ..base.guard import Guard
 from ..model.table import ParameterTable
-from ..torch_compat.patching import Listener, conversions
+from ..torch_compat.patching import Interceptions, Listener, conversions
 from .records import FreezeRecords
 
 
@@ -24,22 +24,14 @@ class Conversions:
     def __init__(self, table: ParameterTable, records: FreezeRecords, guard: Guard) -> None:
         self._table = table
         self._records = records
-        self._guard = guard
         self._counts: Counter[int] = Counter()
-        self._listening: weakref.finalize[..., Conversions] | None = None
+        # Weakly, so that a run that is dropped without a detach can be collected.
+        listening = conversions(_listener(weakref.ref(self)))
+        self._casts = Interceptions(self, guard, [] if listening is None else [listening])
 
     def follow(self) -> None:
         """Listen for as long as something is frozen by command."""
-        if self._records.freezes and self._listening is None:
-            # Weakly, so that a run that is dropped without a detach can be collected.
-            converting = conversions(_listener(weakref.ref(self)))
-            if converting is not None:
-                converting.start(self._guard)
-                self._listening = weakref.finalize(self, converting.stop)
-                self._listening.atexit = False
-        elif not self._records.freezes and self._listening is not None:
-            self._listening()
-            self._listening = None
+        self._casts.follow(needed=bool(self._records.freezes))
 
     def kind_of(self, index: int) -> tuple[object, ...]:
         """Return what is another after a cast or a move of a parameter, and only then."""

@@ -7,9 +7,9 @@ from functools import partial
 from typing import Any
 
 from torch import nn
-from torch.utils.hooks import RemovableHandle
 
 from ..base.guard import Guard
+from ..base.undo import Handles
 from ..torch_compat.module_hooks import ModuleHook
 
 
@@ -23,7 +23,7 @@ class FrozenStatistics:
 
     def __init__(self, guard: Guard) -> None:
         self._guard = guard
-        self._handles: dict[str, list[RemovableHandle]] = {}
+        self._hooks: dict[str, Handles] = {}
         self._switched: set[nn.Module] = set()
         self.paused: frozenset[str] = frozenset()
         """Of the modules those that run as the script has them for now, by path."""
@@ -31,26 +31,26 @@ class FrozenStatistics:
     @property
     def paths(self) -> tuple[str, ...]:
         """The paths of the modules whose statistics are frozen."""
-        return tuple(self._handles)
+        return tuple(self._hooks)
 
     def freeze(self, modules: Mapping[str, nn.Module]) -> None:
         """Freeze the statistics of these modules too."""
         for path, module in modules.items():
-            if path in self._handles:
+            if path in self._hooks:
                 continue
             # A traced forward is a real one, and would move the statistics.
             hooks = partial(self._enter, path), self._leave
             enter, leave = (ModuleHook(self._guard, do, in_traces=True) for do in hooks)
-            # One by one: where the second cannot be registered, the first is known.
-            handles = self._handles[path] = []
-            handles.append(module.register_forward_pre_hook(enter))
-            handles.append(module.register_forward_hook(leave, always_call=True))
+            registered = self._hooks[path] = Handles()
+            registered.add(module.register_forward_pre_hook, enter)
+            registered.add(module.register_forward_hook, leave, always_call=True)
 
     def unfreeze(self, paths: Iterable[str]) -> None:
         """Let the statistics of these modules run again."""
         for path in paths:
-            for handle in self._handles.pop(path, []):
-                handle.remove()
+            if path in self._hooks:
+                self._hooks[path].remove()
+                del self._hooks[path]
 
     def unfreeze_all_but(self, paths: Collection[str]) -> None:
         """Let the statistics of all modules but these run again."""

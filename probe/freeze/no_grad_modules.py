@@ -19,9 +19,9 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils.hooks import RemovableHandle
 
 from ..base.guard import Guard
+from ..base.undo import Handles
 from ..torch_compat.module_hooks import ModuleHook
 from ..torch_compat.tree import map_tensors, tensors_in
 
@@ -33,7 +33,7 @@ class NoGradModules:
         """``harmless``: whether a tensor's gradient reaches nothing but the probe's own leaf."""
         self._harmless = harmless
         self._guard = guard
-        self._handles: dict[str, list[RemovableHandle]] = {}
+        self._hooks: dict[str, Handles] = {}
         self._whole: set[nn.Module] = set()
         """Modules whose present call runs with its graph."""
         self.cutting: set[str] = set()
@@ -44,20 +44,19 @@ class NoGradModules:
     @property
     def paths(self) -> tuple[str, ...]:
         """The paths of the modules that run without a graph."""
-        return tuple(self._handles)
+        return tuple(self._hooks)
 
     def set(self, modules: Mapping[str, nn.Module]) -> None:
         """Let exactly these modules run without a graph from their next call on."""
         self._drop(path for path in self.paths if path not in modules)
         for path, module in modules.items():
-            if path in self._handles:
+            if path in self._hooks:
                 continue
-            # One by one: where the second cannot be registered, the first is known.
-            handles = self._handles[path] = []
+            hooks = self._hooks[path] = Handles()
             enter = ModuleHook(self._guard, partial(self._enter, path))
-            handles.append(module.register_forward_pre_hook(enter, with_kwargs=True))
+            hooks.add(module.register_forward_pre_hook, enter, with_kwargs=True)
             leave = ModuleHook(self._guard, self._leave)
-            handles.append(module.register_forward_hook(leave, prepend=True))
+            hooks.add(module.register_forward_hook, leave, prepend=True)
 
     def remove(self) -> None:
         """Let every module run as the script has it."""
@@ -65,8 +64,8 @@ class NoGradModules:
 
     def _drop(self, paths: Iterable[str]) -> None:
         for path in list(paths):
-            for handle in self._handles.pop(path):
-                handle.remove()
+            self._hooks[path].remove()
+            del self._hooks[path]
 
     def _enter(self, path: str, module: nn.Module, args: Any, kwargs: Any) -> Any:
         self._whole.add(module)  # as it is to be where anything here fails

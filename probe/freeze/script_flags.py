@@ -12,7 +12,7 @@ from torch import nn
 from ..base.guard import Guard
 from ..base.source import Callers
 from ..model.table import ParameterTable
-from ..torch_compat.patching import FlagListener, Interception, requires_grad_writes
+from ..torch_compat.patching import FlagListener, Interceptions, requires_grad_writes
 from .records import FreezeRecords
 
 logger = logging.getLogger("gradgate")
@@ -38,22 +38,13 @@ class ScriptFlags:
         self._guard = guard
         self._callers = Callers()
         self._told: set[str] = set()
-        self._writes: tuple[Interception, ...] = ()
-        self._listening: weakref.finalize[..., ScriptFlags] | None = None
+        # Weakly, so that a run that is dropped without a detach can be collected.
+        listener = _listener(weakref.ref(self))
+        self._writes = Interceptions(self, guard, requires_grad_writes(listener))
 
     def follow(self) -> None:
         """Listen for as long as something is frozen by command."""
-        if self._records.freezes and self._listening is None:
-            # Weakly, so that a run that is dropped without a detach can be collected.
-            self._writes = requires_grad_writes(_listener(weakref.ref(self)))
-            for write in self._writes:
-                write.start(self._guard)
-            self._listening = weakref.finalize(self, _stop, self._writes)
-            self._listening.atexit = False
-        elif not self._records.freezes and self._listening is not None:
-            _stop(self._writes)  # which may be done again, should it fail
-            self._listening.detach()
-            self._listening = None
+        self._writes.follow(needed=bool(self._records.freezes))
 
     def forget(self, indexes: Iterable[int]) -> None:
         """Begin anew with parameters that a command is about."""
@@ -111,8 +102,3 @@ def _listener(flags: weakref.ref[ScriptFlags]) -> FlagListener:
         return listening is None or listening.allows(parameter, trainable)
 
     return listen
-
-
-def _stop(writes: Iterable[Interception]) -> None:
-    for write in writes:
-        write.stop()

@@ -23,9 +23,9 @@ from typing import Any, ClassVar, Protocol, TypeAlias
 import torch
 from torch import Tensor, nn
 from torch.autograd.graph import Node, get_gradient_edge
-from torch.utils.hooks import RemovableHandle
 
 from ..base.guard import Attempt, Guard, GuardedHook
+from ..base.undo import Handles
 from ..model.graph_walk import made_on_the_way
 from ..torch_compat.module_hooks import ModuleHook
 from ..torch_compat.tensors import base_of, levels_of
@@ -69,14 +69,12 @@ class SiteHooks(ABC):
     def __init__(self, name: str, gates: GatesAtSite) -> None:
         self._name = name or "the model"
         self._gates = gates
-        self._handles: list[RemovableHandle] = []
+        self._hooks = Handles()
         self._called = False
 
     def remove(self) -> None:
         """Remove every hook; graphs that exist already ask for gates that are no more."""
-        for handle in self._handles:
-            handle.remove()
-        self._handles.clear()
+        self._hooks.remove()
 
     @abstractmethod
     def why_no_gradient(self) -> str:
@@ -106,10 +104,9 @@ class ParameterHooks(SiteHooks):
         node = get_gradient_edge(parameter).node
         if node is not self._node:
             self.remove()
+            hook = _NodeHook(self._gates.guard, self._gates.pass_on, 0)
+            self._hooks.add(node.register_prehook, hook)
             self._node = node
-            self._handles.append(
-                node.register_prehook(_NodeHook(self._gates.guard, self._gates.pass_on, 0))
-            )
 
     def leave_to_reducer(self, parameter: nn.Parameter) -> None:
         """Put no hook on a parameter, whose gradient is gated once it is reduced."""
@@ -231,7 +228,7 @@ class OutputHooks(TensorHooks):
         """Register the hook behind a module's forward."""
         self._gate_call = self._uncompiled(self._gate_output)
         hook = ModuleHook(self._gates.guard, self._after_forward)
-        self._handles.append(module.register_forward_hook(hook, with_kwargs=True))
+        self._hooks.add(module.register_forward_hook, hook, with_kwargs=True)
 
     def _after_forward(self, module: nn.Module, args: Any, kwargs: Any, output: Any) -> Any:
         return None if self._passes_by() else self._gate_call(args, kwargs, output)
@@ -256,7 +253,7 @@ class InputHooks(TensorHooks):
         """Register the hook before a module's forward."""
         self._gate_call = self._uncompiled(self._gate_inputs)
         hook = ModuleHook(self._gates.guard, self._before_forward)
-        self._handles.append(module.register_forward_pre_hook(hook, with_kwargs=True))
+        self._hooks.add(module.register_forward_pre_hook, hook, with_kwargs=True)
 
     def _before_forward(self, module: nn.Module, args: Any, kwargs: Any) -> Any:
         return None if self._passes_by() else self._gate_call(args, kwargs)

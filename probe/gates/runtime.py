@@ -8,9 +8,8 @@ from functools import partial
 
 import torch
 from torch import Tensor, nn
-from torch.utils.hooks import RemovableHandle
 
-from ..base.undo import whole
+from ..base.undo import Handles, whole
 from ..torch_compat.autograd import inside_backward, observed_by_transforms
 from ..torch_compat.dynamo import forget_compiled_code
 from ..torch_compat.module_hooks import ModuleHook
@@ -44,10 +43,10 @@ class GateRuntime:
         self._step = step
         self._spared = SparedHooks(run.table, lambda: bool(self.closed_gates()), step.guard)
         self._sites: dict[Site, SiteGates] = {}
-        self._model_hooks: list[RemovableHandle] = []
+        self._model_hooks = Handles()
         self.owner: Owner | None = None
         """The run that they are of, once it is attached."""
-        self._limits = RecompileLimits(self._given_up)
+        self._limits = RecompileLimits(self._given_up, step.guard)
         self.compiled = False
         """Whether the models were compiled when a gate was made last."""
 
@@ -70,8 +69,7 @@ class GateRuntime:
             if not self._model_hooks:
                 for model in self._run.models.values():
                     hook = ModuleHook(self._step.guard, self._forward_ended)
-                    handle = model.register_forward_hook(hook, always_call=True)
-                    self._model_hooks.append(handle)
+                    self._model_hooks.add(model.register_forward_hook, hook, always_call=True)
 
     def discard(self, gate: Gate) -> None:
         """Let a gate act no longer."""
@@ -278,9 +276,7 @@ class GateRuntime:
     def _leave_models(self) -> None:
         self._step.scale.follow(needed=False)
         self._spared.follow(needed=False)
-        for hook in self._model_hooks:
-            hook.remove()
-        self._model_hooks.clear()
+        self._model_hooks.remove()
 
 
 def _breaks_graph(site: SiteGates) -> bool:

@@ -97,7 +97,8 @@ class Connection:
         if self._loop is not None:
             with contextlib.suppress(RuntimeError):  # the loop may have ended by itself
                 self._loop.call_soon_threadsafe(self._ending.asked.set)
-        self._thread.join(max(0.1, deadline - time.monotonic()))
+        if self._thread.ident is not None:  # it was started
+            self._thread.join(max(0.1, deadline - time.monotonic()))
         self._leave(bye)
 
     def _run(self) -> None:

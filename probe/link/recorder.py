@@ -33,7 +33,8 @@ class Recorder:
     def close(self, bye: Message, timeout: float) -> None:
         """Write what is left, and a goodbye."""
         self._ended.set()
-        self._thread.join(timeout)
+        if self._thread.ident is not None:  # it was started
+            self._thread.join(timeout)
         self._outbox.leave(self._hello, bye)
 
     def _run(self) -> None:

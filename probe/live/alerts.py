@@ -99,6 +99,10 @@ class Alerts:
         """Ask ``source`` too, from now on."""
         self._sources.append(source)
 
+    def remove_source(self, source: AlertSource) -> None:
+        """Ask ``source`` no more."""
+        self._sources = [other for other in self._sources if other is not source]
+
     def of_level(self, level: Level) -> list[Alert]:
         """Return the alerts, or the notes, that there are now."""
         return [alert for alert in self.current if alert.level == level]

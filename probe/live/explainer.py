@@ -8,6 +8,7 @@ from typing import Any
 
 from torch import nn
 
+from ..base.errors import CommandError
 from ..base.guard import Guard
 from ..diagnosis.case import Finding
 from ..diagnosis.explanation import Explanation
@@ -34,6 +35,7 @@ MOST = 2000
 """Explanations that are sent."""
 MOST_TRIES = 8
 """Steps that are traced for who asks, until each optimizer of several takes part in one."""
+OFF = "explanations are switched off in this run, for they failed again and again."
 
 
 class Explainer:
@@ -80,6 +82,7 @@ class Explainer:
         self._step = TracedStep(models, table, measurement, freezer, gates, holding, guard, finding)
         self._commands = ExplainCommands(table, reports.send, guard)
         self._scope = RankScope(models, table, wrappers)
+        self._off = False
         self._tries = 0
         """Steps that were traced for who asks now."""
         self.latest: dict[str, Explanation] = {}
@@ -96,11 +99,20 @@ class Explainer:
         return self._step.late
 
     def answer(self, command: ExplainCommand) -> None:
-        """Answer ``command`` from the step that begins at the boundary at hand."""
+        """Answer ``command`` from the step that begins at the boundary at hand.
+
+        Raises :class:`CommandError` where explanations are switched off.
+        """
+        if self._off:
+            raise CommandError(OFF)
         self._commands.add(command)
 
     def boundary(self, step: int) -> None:
         """Trace the coming step if there is reason to; ``step`` has just ended."""
+        if self._off:
+            self._measurement.schedule.must_sample = False
+            self._commands.reject(step, OFF)
+            return
         if not self.tracing and self._is_wanted() and not capturing():
             self._schedule.begin_trace()
             with self._guard.attempt() as attempt:
@@ -148,6 +160,11 @@ class Explainer:
     def stop(self) -> None:
         """Watch no more."""
         self._step.stop()
+
+    def switch_off(self) -> None:
+        """Trace no step any more, whoever asks."""
+        self._off = True
+        self.stop()
 
     def _is_wanted(self) -> bool:
         # In this order: the schedule takes the question for an occasion to dismiss its reason.

@@ -16,10 +16,10 @@ import torch
 from torch import nn
 from torch.optim import Optimizer
 from torch.optim.optimizer import register_optimizer_step_post_hook
-from torch.utils.hooks import RemovableHandle
 
 from ..base.guard import Guard, GuardedHook
 from ..base.source import Callers
+from ..base.undo import Ending, Handles, whole
 from ..measure.checksums import checksums
 from ..measure.local_part import local_part, unreadable
 from ..model.membership import Membership
@@ -47,7 +47,6 @@ class _Watched:
     """A parameter, as of the latest backward that came to it."""
 
     parameter: nn.Parameter
-    handle: RemovableHandle
     backwards: int = 0
     moves: int = 0
     """Backwards since which its bits had changed at the next."""
@@ -110,13 +109,15 @@ class NoSteps:
         """A step was seen."""
         self._inside = False
         """Gradients are applied inside each backward."""
-        self._others: RemovableHandle | None = None
+        self._others: Ending | None = None
         self._watched: dict[int, _Watched] = {}
-        for index in _smallest(table, members):
-            parameter = table.parameters[index]
-            hook = GuardedHook(guard, partial(_arrived, weakref.ref(self), index))
-            handle = parameter.register_post_accumulate_grad_hook(hook)
-            self._watched[index] = _Watched(parameter, handle)
+        self._hooks = Handles()
+        with whole([self.remove]):
+            for index in _smallest(table, members):
+                parameter = table.parameters[index]
+                hook = GuardedHook(guard, partial(_arrived, weakref.ref(self), index))
+                self._hooks.add(parameter.register_post_accumulate_grad_hook, hook)
+                self._watched[index] = _Watched(parameter)
 
     def find(self, *, last: bool) -> Iterator[Alert]:
         """Tell that no step is seen; at the end of a run a single backward is enough."""
@@ -146,11 +147,10 @@ class NoSteps:
 
     def remove(self) -> None:
         """Remove every hook. Idempotent."""
-        for watched in self._watched.values():
-            watched.handle.remove()
+        self._hooks.remove()
         self._watched.clear()
         if self._others is not None:
-            self._others.remove()
+            self._others()
             self._others = None
 
     def arrived(self, index: int) -> None:
@@ -233,7 +233,7 @@ def _arrived(watch: weakref.ref[NoSteps], index: int, _: nn.Parameter) -> None:
         remaining.arrived(index)
 
 
-def _hook_every_step(watch: NoSteps, guard: Guard) -> RemovableHandle:
+def _hook_every_step(watch: NoSteps, guard: Guard) -> Ending:
     """Hear of the steps of every optimizer; the hook, which is global, keeps nothing alive."""
     found = weakref.ref(watch)
 
@@ -242,9 +242,10 @@ def _hook_every_step(watch: NoSteps, guard: Guard) -> RemovableHandle:
         if remaining is not None:
             remaining.other_stepped(optimizer, sys._getframe())
 
-    handle = register_optimizer_step_post_hook(GuardedHook(guard, hook))
-    weakref.finalize(watch, handle.remove)
-    return handle
+    handles = Handles()
+    end = Ending(guard, watch, handles.remove)
+    handles.add(register_optimizer_step_post_hook, GuardedHook(guard, hook))
+    return end
 
 
 def _smallest(table: ParameterTable, members: Membership) -> list[int]:

@@ -11,9 +11,9 @@ from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
-from torch.utils.hooks import RemovableHandle
 
 from ..base.guard import Guard, GuardedHook
+from ..base.undo import Handles, whole
 from ..torch_compat.autograd import call_after_backward, inside_backward
 from ..torch_compat.module_hooks import ModuleHook
 from ..torch_compat.readback import capturing
@@ -58,7 +58,8 @@ class BackwardTimer:
         self._models = list(models)
         self._backward_ended = ended
         self._guard = guard
-        self._handles: list[RemovableHandle] = []
+        self._hooks = Handles()
+        self._off = False
         self._running: Clock | None = None
         """The clock of the backward that is under way; of nested ones only the outermost."""
         self._clocks: list[Clock] = []
@@ -73,17 +74,23 @@ class BackwardTimer:
         Call it again when another hook that gives an output its graph was added.
         """
         self.remove()
-        for model in self._models:
-            self._handles += [
-                model.register_forward_pre_hook(ModuleHook(self._guard, self._before_forward)),
-                model.register_forward_hook(ModuleHook(self._guard, self._after_forward)),
-            ]
+        if self._off:
+            return
+        with whole([self.remove]):
+            for model in self._models:
+                before = ModuleHook(self._guard, self._before_forward)
+                self._hooks.add(model.register_forward_pre_hook, before)
+                after = ModuleHook(self._guard, self._after_forward)
+                self._hooks.add(model.register_forward_hook, after)
 
     def remove(self) -> None:
         """Remove the hooks; graphs that exist already are timed no more. Idempotent."""
-        for handle in self._handles:
-            handle.remove()
-        self._handles.clear()
+        self._hooks.remove()
+
+    def switch_off(self) -> None:
+        """Time nothing any more, whatever hooks are added."""
+        self._off = True
+        self.remove()
 
     def step_ended(self, step: int) -> list[BackwardTiming]:
         """End a step; return the figures that are known by now, oldest first.
@@ -91,6 +98,8 @@ class BackwardTimer:
         On the CPU that is this step's, on CUDA an earlier step's: nobody waits for the
         device. In a step that ends inside a backward, that backward counts for the next.
         """
+        if self._off:
+            return []
         if self._running is not None and not inside_backward():
             self._abandon()
         if self._clocks and not self._broken:
@@ -128,7 +137,7 @@ class BackwardTimer:
 
     def _begin(self, device: torch.device) -> None:
         """Start a clock for the backward under way, unless one runs."""
-        if self._running is not None or not self._handles:
+        if self._running is not None or not self._hooks:
             return
         with self._guard:
             clock = make_clock(device)

@@ -95,6 +95,7 @@ class Focus:
         self._seconds = 0.0
         """What was taken since the last :meth:`take_seconds`."""
         self._pending: deque[_Look] = deque()
+        self._off = False
 
     def watch(self, parameters: Sequence[int], seconds: float) -> None:
         """Look at these parameters and no others, for so many seconds; in any thread."""
@@ -107,7 +108,7 @@ class Focus:
     def watched(self) -> tuple[int, ...]:
         """The parameters that somebody looks at now, as far as is known."""
         wanted = self._wanted
-        return wanted.parameters if self._clock() < wanted.until else ()
+        return wanted.parameters if self._clock() < wanted.until and not self._off else ()
 
     @property
     def looking(self) -> bool:
@@ -195,6 +196,11 @@ class Focus:
     def stop(self) -> None:
         """Look no more, until somebody wants to again."""
         self._wanted, self._look = _Wanted(), None
+
+    def switch_off(self) -> None:
+        """Look no more, whoever wants to."""
+        self._off = True
+        self.stop()
 
     def _may_look(self) -> bool:
         """Return whether it is time for a look, and those before are paid off."""

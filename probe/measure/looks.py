@@ -39,6 +39,7 @@ class Looks:
         self._units = UnitLooks(guard)
         self._share: Collection[int] = ()
         self._stopped = False
+        self._off = False
 
     @property
     def looking(self) -> bool:
@@ -81,6 +82,8 @@ class Looks:
         """Return what was seen in ``step``, whose sample has arrived on the host."""
         movement: Movement | None = None
         units: list[DeadUnits] = []
+        if self._off:
+            return movement, units
         with self._budget.timed():
             with self._guard:
                 movement = self._weights.collect(step, skipped=skipped)
@@ -96,6 +99,11 @@ class Looks:
     def stop(self) -> None:
         """Look no more."""
         self._stopped, self._share = True, ()
+
+    def switch_off(self) -> None:
+        """Look no more, and tell nothing of what was seen."""
+        self._off = True
+        self.stop()
 
     def _fresh_grads(self, held: Collection[int]) -> Iterable[tuple[int, Tensor]]:
         for index in self._share:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -83,35 +84,40 @@ class Measurement:
         self._table = table
         self._parts = parts
         self._table_changed = table_changed
-        self._changes = ModelChanges(models, table, step=coming_step)
-        self.members = Membership(table, optimizers, self._changes, changed=self._changed)
-        self._rounds = Rounds(len(optimizers), self.members.set_of)
-        self._writes = WriteTracker(table.parameters, guard)
-        self.schedule = SamplingSchedule(pace)
-        if parts is not None:
-            self.schedule.agree = parts.agree
-        self.focus = Focus(table, self._writes, pace, guard)
-        self._released = ReleasedGradients(
-            table,
-            self._writes,
-            guard,
-            lambda: self.schedule.sampling,
-            self.focus.take_gradient,
-        )
-        self.sampler = Sampler(
-            table, self._writes, self._released, guard, catch_up=self.members.catch_up
-        )
-        turns, look_budget = Turns(self._sizes), LookBudget(SHARE * pace.budget)
-        self.looks = Looks(table, turns, look_budget, guard, self._writes.is_new)
-        self._onset = OnsetWatch(table)
-        self._coming_step = coming_step
-        self._timer = BackwardTimer(models.values(), guard, backward_ended)
-        self._timer.arm()
-        self.metrics = MetricLog(guard)
-        self._begin_look()
-        self._marking = False
-        """New gradients are told from old ones in every step, and not in sampled ones only."""
-        self.latest = LatestSample()
+        with ExitStack() as undo:
+            self._changes = ModelChanges(models, table, step=coming_step)
+            undo.callback(self._changes.remove)
+            self.members = Membership(table, optimizers, self._changes, changed=self._changed)
+            self._rounds = Rounds(len(optimizers), self.members.set_of)
+            self._writes = WriteTracker(table.parameters, guard)
+            undo.callback(self._writes.remove)
+            self.schedule = SamplingSchedule(pace)
+            if parts is not None:
+                self.schedule.agree = parts.agree
+            self.focus = Focus(table, self._writes, pace, guard)
+            self._released = ReleasedGradients(
+                table,
+                self._writes,
+                guard,
+                lambda: self.schedule.sampling,
+                self.focus.take_gradient,
+            )
+            self.sampler = Sampler(
+                table, self._writes, self._released, guard, catch_up=self.members.catch_up
+            )
+            turns, look_budget = Turns(self._sizes), LookBudget(SHARE * pace.budget)
+            self.looks = Looks(table, turns, look_budget, guard, self._writes.is_new)
+            self._onset = OnsetWatch(table)
+            self._coming_step = coming_step
+            self._timer = BackwardTimer(models.values(), guard, backward_ended)
+            undo.callback(self._timer.remove)
+            self._timer.arm()
+            self.metrics = MetricLog(guard)
+            self._begin_look()
+            self._marking = False
+            """New gradients are told from old ones in every step, and not in sampled ones only."""
+            self.latest = LatestSample()
+            undo.pop_all()
 
     def before_step(self, k: int) -> None:
         """Look at weights that optimizer k is about to change, if it is their turn."""
@@ -210,6 +216,10 @@ class Measurement:
     def rearm_timer(self) -> None:
         """Put the timer's hooks behind those that others have added since."""
         self._timer.arm()
+
+    def switch_timer_off(self) -> None:
+        """Time no backward any more."""
+        self._timer.switch_off()
 
     def backwards(self, step: int) -> list[BackwardTiming]:
         """Return the time of the backward of ``step``, which has ended, and of earlier ones."""

@@ -25,6 +25,7 @@ class SamplingSchedule:
         """The coming step is sampled whether its turn has come or not."""
         self.beside_the_pace = False
         """The cost of the present step says nothing of other steps: one of them was traced."""
+        self._off = False
         self._asked = False
         self._asked_at: int | None = None
         """The step after which a sample out of turn was granted last."""
@@ -49,8 +50,12 @@ class SamplingSchedule:
             self.pace.record(step, took, spent - beside, sampled=sampled)
         self.beside_the_pace = False
         due = self.pace.due(step + 1) or self.must_sample or self._asked
-        self.sampling = self.agree(step + 1, due)
+        self.sampling = self.agree(step + 1, due and not self._off) and not self._off
         self._asked = False
+
+    def switch_off(self) -> None:
+        """Sample no step any more."""
+        self._off, self.sampling = True, False
 
 
 def _alone(step: int, sampling: bool) -> bool:

@@ -78,6 +78,7 @@ class StepTotals:
         self._look: Look | None = None
         """Of the present step; None: it is not looked at, or nobody has asked yet."""
         self._asked = False
+        self._off = False
         self._pending: deque[_Pending] = deque()
         self._waiting: list[StepTotal] = []
         """What is on the host, and not sent yet."""
@@ -91,8 +92,17 @@ class StepTotals:
         """Look no more. Idempotent."""
         self._looks.follow(needed=False)
 
+    def switch_off(self) -> None:
+        """Look no more, and tell nothing of what was seen."""
+        self._off = True
+        self.stop()
+        self._pending.clear()
+        self._waiting.clear()
+
     def measure(self, k: int | None) -> None:
         """Look at the gradients that optimizer k is about to apply; None: those of no optimizer."""
+        if self._off:
+            return
         if not self._asked:
             self._asked = True
             self._look = Look() if self._may_look() else None
@@ -102,6 +112,8 @@ class StepTotals:
 
     def end_step(self, step: int, *, sampled: bool) -> None:
         """End a step, whose norm is told once it is on the host."""
+        if self._off:
+            return
         look, self._look, self._asked = self._look or Look(), None, False
         self._looks.end_step()
         if not self._looks.following:

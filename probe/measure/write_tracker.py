@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
 from ..base.guard import Guard
+from ..base.undo import whole
 from ..model.table import is_uninitialized
 from ..torch_compat.versions import mark_versions, version
 from .unmarked import UnmarkedGradients
@@ -46,7 +47,8 @@ class WriteTracker:
         self._persisted = False
         self._learned = 0
         self._unmarked = UnmarkedGradients(parameters, self._mark, guard or Guard())
-        self.retire(range(len(parameters)), mark=True)
+        with whole([self.remove]):
+            self.retire(range(len(parameters)), mark=True)
 
     @property
     def persist(self) -> bool:

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import logging
 import time
-import weakref
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 
 from torch import nn
 from torch.nn.modules.module import (
     register_module_module_registration_hook,
     register_module_parameter_registration_hook,
 )
-from torch.utils.hooks import RemovableHandle
 
 from ..base.guard import Guard, GuardedHook
+from ..base.undo import Ending, Handles, whole
 from ..torch_compat.module_hooks import untraced
 from ..torch_compat.modules import has_child, has_parameter
 from .table import ParameterTable
@@ -117,17 +116,17 @@ class Assignments:
         self._noticing = _Noticing()
         self.follow(models)
         # These hold this one and not this object, which would never be collected else.
-        guard = Guard()
-        handles = (
-            register_module_parameter_registration_hook(
-                untraced(GuardedHook(guard, self._noticing.on_parameter))
-            ),
-            register_module_module_registration_hook(
-                untraced(GuardedHook(guard, self._noticing.on_module))
-            ),
-        )
-        self._finalizer = weakref.finalize(self, _remove, handles)
-        self._finalizer.atexit = False
+        guard, handles = Guard(), Handles()
+        self._end = Ending(guard, self, handles.remove)
+        with whole([self._end]):
+            handles.add(
+                register_module_parameter_registration_hook,
+                untraced(GuardedHook(guard, self._noticing.on_parameter)),
+            )
+            handles.add(
+                register_module_module_registration_hook,
+                untraced(GuardedHook(guard, self._noticing.on_module)),
+            )
 
     @property
     def noticed(self) -> bool:
@@ -144,7 +143,7 @@ class Assignments:
 
     def remove(self) -> None:
         """Remove the hooks. Idempotent."""
-        self._finalizer()
+        self._end()
         self.reset()
 
 
@@ -162,8 +161,3 @@ class _Noticing:
     def on_module(self, module: nn.Module, name: str, submodule: object) -> None:
         if id(module) in self.modules and not has_child(module, name, submodule):
             self.noticed = True
-
-
-def _remove(handles: Iterable[RemovableHandle]) -> None:
-    for handle in handles:
-        handle.remove()

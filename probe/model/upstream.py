@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from ..base.guard import Guard
+from ..base.undo import Handles, whole
 from ..torch_compat.module_hooks import ModuleHook
 from ..torch_compat.modules import register_first
 from ..torch_compat.tree import tensors_in
@@ -60,10 +61,11 @@ class UpstreamObserver:
         self._called = False
         self._foreign = False
         self._indexes: set[int] = set()
-        self._handles = [
-            register_first(module, ModuleHook(guard, self._enter), with_kwargs=True)
-            for module in modules
-        ]
+        self._hooks = Handles()
+        with whole([self.remove]):
+            for module in modules:
+                hook = ModuleHook(guard, self._enter)
+                self._hooks.add(register_first, module, hook, with_kwargs=True)
 
     def seen(self) -> Upstream:
         """What the calls so far carried."""
@@ -71,9 +73,7 @@ class UpstreamObserver:
 
     def remove(self) -> None:
         """Watch no longer. Idempotent."""
-        for handle in self._handles:
-            handle.remove()
-        self._handles.clear()
+        self._hooks.remove()
 
     def _enter(self, module: nn.Module, args: Any, kwargs: Any) -> None:
         if torch.compiler.is_compiling() or not torch.is_grad_enabled():

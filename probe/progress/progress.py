@@ -80,14 +80,15 @@ class Progress:
         self._skipped = SkippedSteps(thresholds.skipped_steps)
         self._trends = Trends(models, groups, table, thresholds)
         self.replicas = Replicas(models, table, ranks, wrappers, guard, thresholds.replica_steps)
-        sources: tuple[AlertSource, ...] = (
+        self._off = False
+        self._sources: tuple[AlertSource, ...] = (
             self.replicas,
             self._skipped,
             self._uncleared,
             self._updates,
             self._trends,
         )
-        for source in sources:
+        for source in self._sources:
             alerts.add_source(source)
         self.replicas.boundary(0)
 
@@ -97,6 +98,8 @@ class Progress:
 
     def before_step(self, k: int, step: int) -> None:
         """Look at what optimizer k is about to apply as ``step``, where somebody wants to know."""
+        if self._off:
+            return
         self._skipped.begin_step(self._optimizers[k])
         if self._measurement.schedule.sampling:
             self._places.look(k)
@@ -110,20 +113,24 @@ class Progress:
 
     def stepped(self, k: int) -> None:
         """Look at what the step of optimizer k, which is done, has written."""
-        if self._close.active:
+        if self._close.active and not self._off:
             self._close.stepped(k)
 
     def after_step(self, k: int) -> None:
         """Look at what optimizer k leaves behind, after the end of the round if this ended it."""
+        if self._off:
+            return
         self._uncleared.after_step(k, sampled=self._measurement.schedule.sampling)
 
     def boundary(self, step: int) -> None:
         """Compare the ranks after ``step`` if it is time for that."""
-        if self.replicas.boundary(step):
+        if not self._off and self.replicas.boundary(step):
             self._alerts.update()
 
     def receive(self, sample: Sample) -> None:
         """Take in a sample."""
+        if self._off:
+            return
         for receive in (self._skipped.receive, self._updates.receive, self._trends.receive):
             with self._guard:  # each alone: a fault in one must not keep it from the others
                 receive(sample)
@@ -132,6 +139,8 @@ class Progress:
 
     def receive_movement(self, movement: Movement) -> None:
         """Take in which weights have moved, after the sample of the same step."""
+        if self._off:
+            return
         for receive in (self._updates.receive_movement, self._trends.receive_movement):
             with self._guard:
                 receive(movement)
@@ -139,7 +148,15 @@ class Progress:
 
     def receive_dead_units(self, dead: DeadUnits) -> None:
         """Take in units without a gradient."""
-        self._trends.receive_dead_units(dead)
+        if not self._off:
+            self._trends.receive_dead_units(dead)
+
+    def switch_off(self) -> None:
+        """Judge nothing any more, and tell nothing of it."""
+        self._off = True
+        for source in self._sources:
+            self._alerts.remove_source(source)
+        self.remove()
 
     def remove(self) -> None:
         """Remove every hook."""

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 
 from torch import Tensor
 from torch.optim import Optimizer
-from torch.utils.hooks import RemovableHandle
 
 from ..base.guard import Guard, GuardedHook
+from ..base.undo import Handles, whole
 from ..diagnosis.update_causes import NotCleared
 from ..live.alerts import Alert, alert_of
 from ..model.table import ParameterTable
@@ -98,7 +98,7 @@ class UnclearedGradients:
         self._guard = guard
         self._watched: dict[int, dict[int, _Watched]] = {}
         """By optimizer and parameter."""
-        self._handles: dict[int, list[RemovableHandle]] = {}
+        self._hooks: dict[int, Handles] = {}
         self._looks: dict[int, int] = {}
         self._kept: dict[int, _Kept] = {}
         """By optimizer: what was found of the latest step that was looked at."""
@@ -121,7 +121,8 @@ class UnclearedGradients:
     def before_step(self, k: int, step: int) -> None:
         """Judge what became of the gradients that the step before of optimizer k had left."""
         watched = self._watched.pop(k, {})
-        self._unhook(k)
+        if k in self._hooks:
+            self._hooks[k].remove()
         if not any(each.arrived for each in watched.values()):
             return
         kept = [index for index, each in watched.items() if each.kept]
@@ -144,26 +145,20 @@ class UnclearedGradients:
             if type(grad) is Tensor and parameter.requires_grad and not grad.is_sparse:
                 watched[index] = _Watched(parameter, weakref.ref(grad), version(grad), self._guard)
         self._watched[k] = watched
-        self._handles[k] = [
-            handle
-            for each in watched.values()
-            for handle in (
-                each.parameter.register_hook(GuardedHook(self._guard, each.arrive)),
-                each.parameter.register_post_accumulate_grad_hook(
-                    GuardedHook(self._guard, each.add)
-                ),
-            )
-        ]
+        hooks = self._hooks.setdefault(k, Handles())
+        with whole([hooks.remove]):
+            for each in watched.values():
+                hooks.add(each.parameter.register_hook, GuardedHook(self._guard, each.arrive))
+                hooks.add(
+                    each.parameter.register_post_accumulate_grad_hook,
+                    GuardedHook(self._guard, each.add),
+                )
 
     def remove(self) -> None:
         """Remove every hook."""
-        for k in list(self._handles):
-            self._unhook(k)
+        for hooks in self._hooks.values():
+            hooks.remove()
         self._watched.clear()
-
-    def _unhook(self, k: int) -> None:
-        for handle in self._handles.pop(k, ()):
-            handle.remove()
 
     def _is_due(self, k: int, *, sampled: bool) -> bool:
         """Return whether to look at the coming step: more and more seldom, but to be sure."""

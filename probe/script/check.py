@@ -13,7 +13,7 @@ from typing import NoReturn
 from torch import nn
 
 from ..base.errors import GradgateError, TargetError
-from ..base.guard import Guard
+from ..base.guard import Guard, TellingHook
 from ..base.targets import resolve
 from ..live.alerts import Alert
 from ..live.expected import NOTHING, Expected
@@ -162,7 +162,8 @@ class Check:
             self._resolve(target, job.table.names)
         self._watch(run, job.models, frozenset(), by_script=True)
         for optimizer in job.optimizers:
-            optimizer.register_step_post_hook(lambda *_: self.stepped(run))
+            hook = TellingHook(job.guard, lambda *_: self.stepped(run))
+            optimizer.register_step_post_hook(hook)
 
     def stepped(self, run: Run) -> None:
         """Ask for a trace of the first steps, ever more rarely, and stop after the last."""

@@ -7,7 +7,7 @@ import os
 import sys
 import warnings
 import weakref
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any, Protocol
 
@@ -19,10 +19,10 @@ from torch.optim.optimizer import (
     register_optimizer_step_post_hook,
     register_optimizer_step_pre_hook,
 )
-from torch.utils.hooks import RemovableHandle
 
-from ..base.guard import Guard
+from ..base.guard import Guard, TellingHook
 from ..base.source import Callers
+from ..base.undo import Handles, whole
 from ..gates.labels import ATTACHED
 from ..session.run import Run, job_of
 from ..torch_compat.autograd import inside_backward
@@ -94,25 +94,29 @@ class Watch:
             new_instances(Optimizer, lambda arguments, _: self._init_ended(arguments[0])),
             new_instances(Run, lambda arguments, _: self._run_made(arguments[0])),
         )
-        for each in self._making:
-            each.start()
-        self._steps = (
-            register_optimizer_step_pre_hook(self._step_begins),
-            register_optimizer_step_post_hook(self._step_ended),
-        )
-        self._forwards: RemovableHandle | None = None
+        self._steps, self._forwards = Handles(), Handles()
+        with whole([self._notice_nothing]):
+            for each in self._making:
+                each.start(self._guard)
+            self._steps.add(register_optimizer_step_pre_hook, self._hook(self._step_begins))
+            self._steps.add(register_optimizer_step_post_hook, self._hook(self._step_ended))
 
     def stop(self, *, failed: bool) -> None:
         """Notice nothing any more, and end every run; ``failed``: the script raised. Idempotent."""
-        for handle in self._steps:
-            handle.remove()
+        self._guard.undo(self._notice_nothing)
+        for run in self._living():
+            with self._guard:
+                self._follower.end(run, failed=failed)
+        self._runs.clear()
+
+    def _notice_nothing(self) -> None:
+        self._steps.remove()
         self._listen_to_forwards(False)
         for each in self._making:
             each.stop()
-        self._making = ()
-        for run in self._living():
-            self._follower.end(run, failed=failed)
-        self._runs.clear()
+
+    def _hook(self, act: Callable[..., object]) -> TellingHook:
+        return TellingHook(self._guard, act)
 
     @property
     def lack(self) -> str | None:
@@ -170,13 +174,12 @@ class Watch:
         return [each for ref in self._pending if (each := ref()) is not None]
 
     def _listen_to_forwards(self, wanted: bool) -> None:
-        if wanted and self._forwards is None:
+        if wanted and not self._forwards:
             # Ours is gone before the compiled forward that the warning is about.
             warnings.filterwarnings("ignore", _COMPILED, UserWarning)
-            self._forwards = register_module_forward_pre_hook(self._forward_begins)
-        elif not wanted and self._forwards is not None:
+            self._forwards.add(register_module_forward_pre_hook, self._hook(self._forward_begins))
+        elif not wanted and self._forwards:
             self._forwards.remove()
-            self._forwards = None
             self._called.clear()
 
     def _forward_begins(self, module: nn.Module, _: Any) -> None:
@@ -254,7 +257,7 @@ class Watch:
         self._graded = weakref.WeakSet(self._with_gradients())
         self._runs.append(weakref.ref(run))
         for optimizer in found.optimizers:
-            optimizer.register_step_post_hook(lambda *_: self._stepped(run))
+            optimizer.register_step_post_hook(self._hook(lambda *_: self._stepped(run)))
 
     def _stepped(self, run: Run) -> None:
         if self._watching and job_of(run).state.attached:

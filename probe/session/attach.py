@@ -6,12 +6,14 @@ import logging
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 from torch import nn
 from torch.optim import Optimizer
 
 from ..base.errors import AttachError
+from ..base.guard import Guard, telling
 from ..gates.labels import ATTACHED
 from ..live.expected import Expected
 from ..measure.pace import Pace
@@ -104,53 +106,65 @@ def attach(
     Raises :class:`AttachError` when the model or the optimizer is none, or another run watches
     the model already, :class:`TargetError` when an expectation names nothing, and ValueError for
     an argument out of range and for expectations that contradict each other.
-    From then on nothing else of the probe's own reaches the training loop: without a server,
-    the job trains on.
+    Where the probe itself fails in here, all that it did is undone, and AttachError says so. From
+    then on nothing else of the probe's own reaches the training loop: without a server, the job
+    trains on.
     """
-    models = checked_models(model)
-    require_hooks(models)
     frame = sys._getframe(1)
-    cell = running_cell(frame)
-    if cell is not None:
-        for ended in ATTACHED.end_repeated(models.values(), cell):
-            logger.warning("gradgate: %r, which was attached before, has ended.", ended)
-    if ATTACHED.is_watched(models.values()):
-        raise AttachError(
-            "this model, or a part of it, is watched by another run already; use that run, or call "
-            "detach() on what attach() returned for it, and attach again."
+    with (
+        telling(Guard(), AttachError, "nothing is attached, and nothing was changed"),
+        ExitStack() as undo,
+    ):
+        models = checked_models(model)
+        require_hooks(models)
+        cell = running_cell(frame)
+        if cell is not None:
+            for ended in ATTACHED.end_repeated(models.values(), cell):
+                logger.warning("gradgate: %r, which was attached before, has ended.", ended)
+        if ATTACHED.is_watched(models.values()):
+            raise AttachError(
+                "this model, or a part of it, is watched by another run already; use that run, or "
+                "call detach() on what attach() returned for it, and attach again."
+            )
+        optimizers = checked_optimizers(optimizer)
+        if every is not None and (not isinstance(every, int) or every < 1):
+            raise ValueError(
+                f"every={every!r}: give a whole number of steps from 1 up, or None for as often "
+                "as the budget allows."
+            )
+        if not 0 < budget <= 1:
+            raise ValueError(
+                f"budget={budget!r}: give a share of the step time above 0, at most 1."
+            )
+        warn_of_nothing_to_watch(models)
+        lacking = missing_parts()
+        if lacking is not None:
+            logger.warning("gradgate: %s", lacking)
+        wrappers = Wrappers(models, alone)
+        undo.callback(wrappers.remove)
+        of_environment = checked_name("name", None, "GRADGATE_NAME")
+        shared = of_environment or notebook_name(frame) or script_name()
+        part = part_name(wrappers)
+        job = make_job(
+            models,
+            optimizers,
+            wrappers,
+            undo,
+            name=checked_name("name", name) or f"{shared}{part}",
+            group=checked_name("group", group, "GRADGATE_GROUP") or (shared if part else None),
+            cell=cell,
+            server=checked_server(server),
+            token=token or os.environ.get("GRADGATE_TOKEN"),
+            pace=Pace(every, budget),
+            expect=checked_expectation(expect),
+            strict=strict,
+            script_wins=script_wins,
+            thresholds=thresholds or Thresholds(),
+            totals=totals,
+            record=checked_record(record, server),
+            folder=SpoolFolder.of_environment(),
+            source=source,
         )
-    optimizers = checked_optimizers(optimizer)
-    if every is not None and (not isinstance(every, int) or every < 1):
-        raise ValueError(
-            f"every={every!r}: give a whole number of steps from 1 up, or None for as often "
-            "as the budget allows."
-        )
-    if not 0 < budget <= 1:
-        raise ValueError(f"budget={budget!r}: give a share of the step time above 0, at most 1.")
-    warn_of_nothing_to_watch(models)
-    lacking = missing_parts()
-    if lacking is not None:
-        logger.warning("gradgate: %s", lacking)
-    wrappers = Wrappers(models, alone)
-    shared = checked_name("name", None, "GRADGATE_NAME") or notebook_name(frame) or script_name()
-    part = part_name(wrappers)
-    job = make_job(
-        models,
-        optimizers,
-        wrappers,
-        name=checked_name("name", name) or f"{shared}{part}",
-        group=checked_name("group", group, "GRADGATE_GROUP") or (shared if part else None),
-        cell=cell,
-        server=checked_server(server),
-        token=token or os.environ.get("GRADGATE_TOKEN"),
-        pace=Pace(every, budget),
-        expect=checked_expectation(expect),
-        strict=strict,
-        script_wins=script_wins,
-        thresholds=thresholds or Thresholds(),
-        totals=totals,
-        record=checked_record(record, server),
-        folder=SpoolFolder.of_environment(),
-        source=source,
-    )
-    return Run(job)
+        run = Run(job)
+        undo.pop_all()
+    return run

@@ -9,9 +9,9 @@ from types import FrameType
 from typing import Any, Protocol
 
 from torch.optim import Optimizer
-from torch.utils.hooks import RemovableHandle
 
 from ..base.guard import Guard, GuardedAround, GuardedHook, surrounded
+from ..base.undo import Handles, whole
 from ..model.inner_optimizers import family
 from ..torch_compat.autograd import inside_backward
 
@@ -82,21 +82,18 @@ class Boundaries:
         self._closed_inside = False
         """The backward under way has ended a round already."""
         self._wrappers: list[tuple[Optimizer, Any]] = []
-        self._handles: list[RemovableHandle] = []
+        self._hooks = Handles()
         self._families = [family(optimizer, optimizers) for optimizer in optimizers]
-        for k, members in enumerate(self._families):
-            for optimizer in members:
-                self._handles += [
-                    optimizer.register_step_pre_hook(self._pre_hook(k)),
-                    optimizer.register_step_post_hook(self._post_hook(k)),
-                ]
-                self._wrappers.append((optimizer, self._wrap_zero_grad(k, optimizer)))
+        with whole([self.remove]):
+            for k, members in enumerate(self._families):
+                for optimizer in members:
+                    self._hooks.add(optimizer.register_step_pre_hook, self._pre_hook(k))
+                    self._hooks.add(optimizer.register_step_post_hook, self._post_hook(k))
+                    self._wrap_zero_grad(k, optimizer)
 
     def remove(self) -> None:
         """Remove every hook and wrapper."""
-        for handle in self._handles:
-            handle.remove()
-        self._handles.clear()
+        self._hooks.remove()
         for optimizer, wrapper in self._wrappers:
             # Where somebody has wrapped it again since, ours stays below and does nothing.
             if optimizer.__dict__.get("zero_grad") is wrapper:
@@ -124,7 +121,7 @@ class Boundaries:
 
         return GuardedHook(self._guard, hook)
 
-    def _wrap_zero_grad(self, k: int, optimizer: Optimizer) -> Any:
+    def _wrap_zero_grad(self, k: int, optimizer: Optimizer) -> None:
         original = optimizer.zero_grad
         drops = getattr(original, "__func__", None) is Optimizer.zero_grad
 
@@ -139,8 +136,8 @@ class Boundaries:
                 self._run(lambda: self._to.cleared(k, dropped=dropped))
 
         zero_grad = wraps(original)(surrounded(original, [GuardedAround(self._guard, around)]))
+        self._wrappers.append((optimizer, zero_grad))
         optimizer.__dict__["zero_grad"] = zero_grad
-        return zero_grad
 
     def _drop(self, k: int) -> None:
         if k in self._unused and self._to.discarded(k):

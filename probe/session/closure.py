@@ -6,15 +6,16 @@ import logging
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, nullcontext
 
 from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.optimizer import register_optimizer_step_pre_hook
 
 from ..base.errors import CommandError
-from ..base.guard import Guard, hand_on
+from ..base.guard import Call, Guard, TellingHook, telling
 from ..base.source import Callers
+from ..base.undo import Handles
 from ..diagnosis.applied_functions import Applied, AppliedFunctions
 from ..diagnosis.backward_check import Deviation, Unchecked, check
 from ..diagnosis.case import Case, Finding
@@ -68,22 +69,24 @@ def explain(
 
     Raises :class:`AttachError` when the model or the optimizer is none, and
     :class:`CommandError` for a closure that cannot be called or does nothing, for a model whose
-    parameters have no values yet, and where this torch lacks what a trace needs.
+    parameters have no values yet, where this torch lacks what a trace needs, and where the probe
+    itself fails in here: then, too, everything is what it was before.
     """
-    models, optimizers = checked_models(model, "explain"), checked_optimizers(optimizer)
-    checked_closure(closure)
-    require_for(EXPLAINING)
-    table = ParameterTable(models)
-    _require_values(table)
-    wrong = foreseen(optimizers, table)
-    kept = KeptModels(models, optimizers)
-    guard = Guard()
-    trace = Trace(models, table.parameters, guard, kept.keep_leaf)
-    try:
+    guard, call = Guard(), Call(closure)
+    with telling(guard, CommandError, "there is no explanation", call), ExitStack() as undo:
+        models, optimizers = checked_models(model, "explain"), checked_optimizers(optimizer)
+        checked_closure(closure)
+        require_for(EXPLAINING)
+        table = ParameterTable(models)
+        _require_values(table)
+        wrong = foreseen(optimizers, table)
+        kept = KeptModels(models, optimizers)
+        undo.callback(guard.insist, kept.put_back)
+        trace = Trace(models, table.parameters, guard, kept.keep_leaf)
         versions = [_version(parameter) for parameter in table.parameters]
         applied = AppliedFunctions(guard)
         with applied if check_backward else nullcontext():
-            _run(closure, trace, kept, set(table.index_of))
+            _run(call, trace, Stepping(guard, kept, set(table.index_of)))
         held = {id(p) for each in optimizers for g in each.param_groups for p in g["params"]}
         attached = ModelHooks.find(models)
         after = states(table.parameters)
@@ -94,29 +97,27 @@ def explain(
         cases = list(_cases(table, trace, held if optimizers else None, attached, after, wrong))
         zeroing = [] if attached is None else attached.gates.registry.zeroing()
         deviations = _deviations(applied.calls)
-        return trace.explain(cases, table.names_by_id(), held, zeroing, deviations)
-    finally:
-        kept.put_back()
+        found = trace.explain(cases, table.names_by_id(), held, zeroing, deviations)
+    return found
 
 
-def _run(
-    closure: Callable[[], object], trace: Trace, kept: KeptModels, parameters: Set[int]
-) -> None:
+def _run(call: Call, trace: Trace, stepping: Stepping) -> None:
     """Run the closure under the trace; what it steps is kept first."""
-    with _stepping(kept.keep_stepping, parameters):
+    with stepping, ExitStack() as undo:
+        undo.callback(stepping.guard.insist, trace.stop)
         trace.start()
         try:
-            hand_on(closure)
+            call()
         except Exception as error:
+            if error is not call.error:
+                raise
             if not (isinstance(error, RuntimeError) and "does not require grad" in str(error)):
                 _add_note(error)
                 raise
-        finally:
-            trace.stop()
     if trace.is_empty:
         raise CommandError(
-            f"the closure {_name(closure)} called no torch function at all: let it make a forward "
-            "and a backward of the model when it is called, such as "
+            f"the closure {_name(call.function)} called no torch function at all: let it make a "
+            "forward and a backward of the model when it is called, such as "
             "lambda: loss_fn(model(x), y).backward()."
         )
 
@@ -148,36 +149,43 @@ def _add_note(error: Exception) -> None:
         )
 
 
-@contextmanager
-def _stepping(keep: Callable[[Optimizer], None], parameters: Set[int]) -> Iterator[None]:
-    """Call ``keep`` before an optimizer steps, and say that a closure ought not to step one.
+class Stepping:
+    """Keeps what an optimizer is about to change, and says that a closure ought not to step one."""
 
-    One of other parameters, by ``id``, than the models' it may: an inner loop trains copies.
-    """
-    callers, thread = Callers(), threading.get_ident()
-    told: set[str] = set()
+    def __init__(self, guard: Guard, kept: KeptModels, parameters: Set[int]) -> None:
+        """``parameters``: those of the models, by ``id``; an inner loop may train copies."""
+        self.guard = guard
+        self._kept = kept
+        self._parameters = parameters
+        self._callers, self._thread = Callers(), threading.get_ident()
+        self._told: set[str] = set()
+        self._hooks = Handles()
 
-    def before(optimizer: Optimizer, *_: object) -> None:
-        if not (threading.get_ident() == thread or inside_backward()):
+    def __enter__(self) -> Stepping:
+        hook = TellingHook(self.guard, self._step_begins)
+        self._hooks.add(register_optimizer_step_pre_hook, hook)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.guard.undo(self._hooks.remove)
+
+    def _step_begins(self, optimizer: Optimizer, *_: object) -> None:
+        if not (threading.get_ident() == self._thread or inside_backward()):
             return  # another thread trains something else
-        keep(optimizer)
-        place = callers.chain().place
+        # What is not kept could not be put back: then it must not be changed.
+        with telling(self.guard, CommandError, "the closure's step is not made"):
+            self._kept.keep_stepping(optimizer)
+        place = self._callers.chain().place
         line = "" if place is None else f" at {place.text}"
         held = {id(p) for group in optimizer.param_groups for p in group["params"]}
-        if not (inside_backward() or line in told or held.isdisjoint(parameters)):
-            told.add(line)
+        if not (inside_backward() or line in self._told or held.isdisjoint(self._parameters)):
+            self._told.add(line)
             logger.warning(
                 "gradgate: the closure given to explain() calls %s.step()%s, and what that changed "
                 "is put back; leave the step out, a forward and a backward are enough.",
                 type(optimizer).__name__,
                 line,
             )
-
-    handle = register_optimizer_step_pre_hook(before)
-    try:
-        yield
-    finally:
-        handle.remove()
 
 
 def _require_values(table: ParameterTable) -> None:

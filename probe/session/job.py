@@ -7,13 +7,14 @@ import logging
 import sys
 import weakref
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 
 from torch import nn
 from torch.optim import Optimizer
 
 from ..base.errors import CommandError
-from ..base.guard import Guard
+from ..base.guard import Guard, GuardedHook
 from ..distributed.ranks import Ranks
 from ..freeze.freezer import Freezer
 from ..gates.gates import Gates
@@ -90,12 +91,12 @@ class Job:
     def end(self, *, failed: bool) -> None:
         """Undo everything that was done to the model, and say goodbye. Idempotent.
 
-        Where gates decide on what all ranks apply, all end together, or none does.
+        Where gates decide on what all ranks apply, all end together, or none does. An interrupt
+        (Ctrl-C) is raised once all is undone.
         """
         if not self.state.attached or not (failed or self._may_open_gates()):
             return
         self.state.attached = False
-        atexit.unregister(self.at_exit)
         steps: list[Callable[[], None]] = [
             self.explainer.stop,
             self.no_steps.remove,
@@ -110,15 +111,26 @@ class Job:
             self._unlabel,
             self.gates.registry.remove,
         ]
-        for step in steps:
-            self.guard.undo(step)
+        with ExitStack() as ending:  # which calls them all, whatever one of them raises
+            ending.callback(self._say_goodbye, failed=failed)
+            ending.callback(self._restore, failed=failed)
+            for step in reversed(steps):
+                ending.callback(self.guard.undo, step)
+
+    def _restore(self, *, failed: bool) -> None:
+        """Give back what was frozen by command, where all ranks do, and part from them."""
+        if self.ranks is None:
+            self.guard.undo(self.freezer.restore)
+            return
         with self.guard:
-            if self._may_restore(failed=failed):
+            if self._may_restore(self.ranks, failed=failed):
                 self.guard.undo(self.freezer.restore)
         with self.guard:
-            if self.ranks is not None:
-                self.ranks.leave()
+            self.ranks.leave()
+
+    def _say_goodbye(self, *, failed: bool) -> None:
         self.delivery.close(failed=failed)
+        atexit.unregister(self.at_exit)
 
     def _unlabel(self) -> None:
         ATTACHED.discard(self.gates.runtime)
@@ -140,21 +152,21 @@ class Job:
             return False
         return True
 
-    def _may_restore(self, *, failed: bool) -> bool:
+    def _may_restore(self, ranks: Ranks, *, failed: bool) -> bool:
         """Return whether all ranks detach together: one alone must not flip anything."""
-        if self.ranks is None or not self.freezer.records.touched:
+        if not self.freezer.records.touched:
             return True
         if failed:
             return False
         try:
-            self.ranks.agree(self.state.step, {"detach": True})
+            ranks.agree(self.state.step, {"detach": True})
         except CommandError as error:
             logger.warning("gradgate: what was frozen by command stays frozen: %s", error)
             return False
         return True
 
 
-def close_at_exit(delivery: Delivery, *, interactive: bool) -> Callable[[], None]:
+def close_at_exit(delivery: Delivery, guard: Guard, *, interactive: bool) -> Callable[[], None]:
     """Say goodbye when the program ends, if the run is still there; return the hook.
 
     The hook keeps nothing alive; the model does, by its own hooks. ``interactive``: an error in
@@ -168,5 +180,4 @@ def close_at_exit(delivery: Delivery, *, interactive: bool) -> Callable[[], None
             # Set when the interpreter has printed the traceback of an uncaught exception.
             remaining.close_at_exit(raised=hasattr(sys, "last_value") and not interactive)
 
-    atexit.register(hook)
-    return hook
+    return atexit.register(GuardedHook(guard, hook))

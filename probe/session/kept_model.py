@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from ..base.undo import whole
 from ..torch_compat.modules import OF_EVERY_MODULE, tables
 from .kept_tensors import KeptTensors
 from .random_generators import keep_generators
@@ -27,13 +28,14 @@ class KeptModels:
         """By ``id`` of the optimizer: what puts its memory back."""
         modules = {id(m): m for model in models.values() for m in model.modules()}
         self._modules = [KeptModule(module) for module in modules.values()]
-        for module in self._modules:
-            self._tensors.add(module.tensors())
-            self._take_gradients(module.parameters)
         self._options = [_keep_options(optimizer) for optimizer in optimizers]
-        for optimizer in optimizers:
-            self._take_gradients(_held_by(optimizer))
         self._put_back_generators = keep_generators(modules.values())
+        with whole([self.put_back]):
+            for module in self._modules:
+                self._tensors.add(module.tensors())
+                self._take_gradients(module.parameters)
+            for optimizer in optimizers:
+                self._take_gradients(_held_by(optimizer))
 
     def keep_leaf(self, leaf: Tensor) -> None:
         """Keep the gradient of a leaf that no model and no optimizer has."""

@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from ..base.guard import Guard
+from ..base.undo import Handles, whole
 from ..freeze.freezer import Freezer
 from ..gates.gates import Gates
 from ..live.alerts import Alerts
@@ -50,17 +51,17 @@ class ModelHooks:
         self._alignment = alignment
         self._guard = guard
         self._apart = HooksApart(guard)
-        self._handles = [
-            handle
-            for model in models.values()
-            for handle in (
-                model.register_forward_pre_hook(ModuleHook(guard, self._forward_begins)),
-                model.register_forward_hook(
-                    ModuleHook(guard, self._forward_ended), prepend=True, always_call=True
-                ),
-                model.register_load_state_dict_post_hook(ModuleHook(guard, self._weights_loaded)),
-            )
-        ]
+        self._hooks = Handles()
+        with whole([self.remove]):
+            for model in models.values():
+                self._register(model)
+
+    def _register(self, model: nn.Module) -> None:
+        guard, add = self._guard, self._hooks.add
+        add(model.register_forward_pre_hook, ModuleHook(guard, self._forward_begins))
+        ended = ModuleHook(guard, self._forward_ended)
+        add(model.register_forward_hook, ended, prepend=True, always_call=True)
+        add(model.register_load_state_dict_post_hook, ModuleHook(guard, self._weights_loaded))
 
     @classmethod
     def find(cls, models: Mapping[str, nn.Module]) -> ModelHooks | None:
@@ -74,9 +75,7 @@ class ModelHooks:
 
     def remove(self) -> None:
         """Remove every hook. Idempotent."""
-        for handle in self._handles:
-            handle.remove()
-        self._handles.clear()
+        self._hooks.remove()
         self._apart.remove()
 
     def _forward_begins(self, *_: object) -> None:

@@ -7,7 +7,9 @@ import time
 from ..base.guard import Guard
 from ..freeze.freezer import Freezer
 from ..gates.gates import Gates
+from ..live.alerts import Alerts
 from ..live.explainer import Explainer
+from ..live.failing_parts import FailingParts
 from ..measure.measurement import Measurement
 from ..measure.totals import StepTotals
 from ..progress.progress import Progress
@@ -39,8 +41,10 @@ class StepEnd:
         previews: PreviewRequests,
         explainer: Explainer,
         progress: Progress,
+        alerts: Alerts,
         alignment: Alignment,
         delivery: Delivery,
+        failing: FailingParts,
         hooks: HookRunner,
         guard: Guard,
     ) -> None:
@@ -54,8 +58,10 @@ class StepEnd:
         self._previews = previews
         self._explainer = explainer
         self._progress = progress
+        self._alerts = alerts
         self._alignment = alignment
         self._delivery = delivery
+        self._failing = failing
         self._hooks = hooks
         self._guard = guard
 
@@ -63,6 +69,10 @@ class StepEnd:
         """End a step; ``skipped``: the optimizer did not apply it; ``late``: see RunState."""
         self._state.begin_boundary(late=late)
         self._delivery.begin_boundary()
+        if self._failing.due:
+            with self._guard:
+                self._failing.switch_off()
+                self._alerts.update()
         # A skipped step is trouble, so it is sampled whether its turn has come or not.
         sampled = (self._measurement.schedule.sampling or skipped) and not capturing()
         # Guarded one by one: a fault in measuring must not keep commands from being applied.

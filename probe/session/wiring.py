@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import atexit
 import secrets
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from functools import partial
 from itertools import count
 from pathlib import Path
 
@@ -26,6 +29,7 @@ from ..live.captured_steps import CapturedSteps
 from ..live.expectations import Expectations
 from ..live.expected import NOTHING, Expected
 from ..live.explainer import Explainer
+from ..live.failing_parts import FailingParts
 from ..live.holding import Holding
 from ..live.no_steps import NoSteps
 from ..live.restraints import Restraints
@@ -80,12 +84,14 @@ from .script_commands import ScriptCommands
 from .server_requests import ServerRequests
 from .step_cycle import StepCycle
 from .step_end import StepEnd
+from .switches import switchable
 
 
 def make_job(
     models: Mapping[str, nn.Module],
     optimizers: Sequence[Optimizer],
     wrappers: Wrappers,
+    undo: ExitStack,
     *,
     name: str,
     group: str | None = None,
@@ -104,7 +110,8 @@ def make_job(
 ) -> Job:
     """Attach to models and optimizers, and connect to a server if there is one to tell.
 
-    Parts that call each other are joined by listeners, which are made before both.
+    Parts that call each other are joined by listeners, which are made before both. ``undo`` is
+    given what undoes each part that changes something, so that all is undone where one fails.
     """
     guard, state, numbers = Guard(), RunState(), count(1)
     table_changed: Listeners[Sequence[TableRow]] = Listeners()
@@ -119,6 +126,8 @@ def make_job(
     expectations = Expectations(expect.trains, table, guard)
     restraints = Restraints(expect, table, models, guard)
     ranks = Ranks.join(guard, alone=wrappers.alone)
+    if ranks is not None:
+        undo.callback(guard.undo, ranks.leave)
     measurement = Measurement(
         models,
         optimizers,
@@ -130,6 +139,7 @@ def make_job(
         backward_ended=backward_ended.call,
         parts=None if ranks is None else WholeSamples(ranks, table),
     )
+    undo.callback(guard.undo, measurement.remove)
     looks = TotalLooks(
         optimizers, table, measurement.members, guard, lambda: measurement.schedule.sampling
     )
@@ -178,6 +188,7 @@ def make_job(
         changed=no_step_told.call,
         applied_inside=applied_inside.call,
     )
+    undo.callback(guard.undo, no_steps.remove)
     state.first_step.add(no_steps.step_seen)
     alerts.add_source(no_steps)
     no_step_told.add(lambda _: alerts.update())
@@ -213,6 +224,7 @@ def make_job(
         expected=expectations.expected,
         send_groups=uplink.send_optimizers,
     )
+    undo.callback(guard.undo, progress.remove)
     movement_seen.add(progress.receive_movement)
     units_seen.add(progress.receive_dead_units)
     explainer = Explainer(
@@ -284,6 +296,10 @@ def make_job(
         units_seen,
         guard,
     )
+    failing = FailingParts(guard, state.coming_step)
+    for part in switchable(measurement, step_totals, progress, explainer):
+        failing.add(part)
+    alerts.add_source(failing)
     hooks = HookRunner(state, alerts, guard)
     end = StepEnd(
         state,
@@ -296,8 +312,10 @@ def make_job(
         previews,
         explainer,
         progress,
+        alerts,
         alignment,
         delivery,
+        failing,
         hooks,
         guard,
     )
@@ -318,6 +336,7 @@ def make_job(
         guard,
     )
     boundaries = Boundaries(optimizers, cycle, hooks.run, guard)
+    undo.callback(guard.undo, boundaries.remove)
     backward_ended.add(boundaries.backward_ended)
     applied_inside.add(boundaries.step_with_backwards)
     model_hooks = ModelHooks(
@@ -333,15 +352,9 @@ def make_job(
         alignment,
         guard,
     )
+    undo.callback(guard.undo, model_hooks.remove)
     requests = ServerRequests(queue, previews, gates.registry, measurement, uplink, guard)
     asked.add(requests.receive)
-    # One rank talks; the others hear from it what was asked for.
-    if server is not None and agreement.leads:
-        uplink.connect(server, token)
-        step_totals.start()
-    if record is not None and agreement.leads:
-        uplink.record(record)
-        step_totals.start()
     commands = ScriptCommands(
         state,
         numbers,
@@ -401,8 +414,20 @@ def make_job(
         commands=commands,
         checkpoint=checkpoint,
         requests=requests,
-        at_exit=close_at_exit(delivery, interactive=cell is not None),
+        at_exit=close_at_exit(delivery, guard, interactive=cell is not None),
     )
+    undo.callback(atexit.unregister, job.at_exit)
     gates.runtime.owner = job
+    undo.callback(ATTACHED.discard, gates.runtime)
     ATTACHED.add(gates.runtime)
+    # One rank talks; the others hear from it what was asked for.
+    told = (server is not None or record is not None) and agreement.leads
+    undo.callback(guard.undo, partial(uplink.close, 0.0, failed=True))
+    if server is not None and told:
+        uplink.connect(server, token)
+    if record is not None and told:
+        uplink.record(record)
+    if told:
+        undo.callback(guard.undo, step_totals.stop)
+        step_totals.start()
     return job

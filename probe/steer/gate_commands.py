@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import Generic, TypeVar
 
+from ..base.undo import whole
 from ..gates.registry import GateRegistry
 from ..model.commands import Command, CommandState, GateCommand, Report, UngateCommand
 from ..model.selection import Selection
@@ -46,8 +47,9 @@ class _GateCommandHandler(ABC, Generic[G]):
 
     def apply_now(self, command: G, selection: Selection, step: int) -> None:
         """Make, change or remove a gate."""
-        number = self.change(command, step)
-        self._proofs.add(command, number, step)
+        with whole([self._gates.snapshot()]), self._agreement.together(command, step):
+            number = self.change(command, step)
+            self._proofs.add(command, number, step)
         self._reports.send(Report(command, CommandState.APPLIED, step=step, gate=number))
 
     def is_undone_by(self, command: G, later: Command) -> bool:

@@ -69,10 +69,8 @@ class NoGradTrials:
 
     def stop(self) -> None:
         """Stop watching: nothing more is decided."""
-        for trial in self._trials:
-            with self._guard:
-                trial.observation.end()
         self._trials.clear()
+        self._observing.stop()
 
     def _has_passed(self, trial: _Trial, step: int) -> bool:
         problem: str | None = None

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from torch import nn
 
 from ..base.guard import Guard
+from ..base.undo import whole
 from ..freeze.freezer import Freezer
 from ..model.modules import module_paths
 from ..model.selection import Selection
@@ -18,15 +19,22 @@ from .names import listed
 class Observation:
     """What flowed into some modules in the forwards since it was begun."""
 
-    def __init__(self, observers: Mapping[str, UpstreamObserver], table: ParameterTable) -> None:
-        """``observers``: by the path of the module that each watches."""
-        self._observers = observers
+    def __init__(self, table: ParameterTable, ended: Callable[[Observation], None]) -> None:
+        """``ended``: told once it watches no longer."""
+        self._observers: dict[str, UpstreamObserver] = {}
+        """By the path of the module that each watches."""
         self._table = table
+        self._ended = ended
+
+    def add(self, path: str, observer: UpstreamObserver) -> None:
+        """Take in what watches the module of this path."""
+        self._observers[path] = observer
 
     def end(self) -> None:
         """Watch no longer. Idempotent."""
         for observer in self._observers.values():
             observer.remove()
+        self._ended(self)
 
     def upstream(self) -> Upstream:
         """Return what flowed into all of them; not called, where one of them was not."""
@@ -64,7 +72,7 @@ class Observation:
 
 
 class Observing:
-    """Begins observations of the modules of a run."""
+    """Begins observations of the modules of a run, and knows those that have not ended."""
 
     def __init__(
         self,
@@ -77,14 +85,26 @@ class Observing:
         self._table = table
         self._freezer = freezer
         self._guard = guard
+        self._begun: list[Observation] = []
 
     def begin(self, selection: Selection) -> Observation:
         """Watch the modules of a selection; its own parameters and the probe's leaf aside."""
         paths = module_paths(self._models)
         own = [self._table.parameters[index] for index in selection.indexes]
         ignored = [self._freezer.anchor.leaf, *own]
-        observers = {
-            path: UpstreamObserver([paths[path]], self._table, self._guard, ignored)
-            for path in selection.modules
-        }
-        return Observation(observers, self._table)
+        observation = Observation(self._table, self._forget)
+        self._begun.append(observation)
+        with whole([observation.end]):
+            for path in selection.modules:
+                observer = UpstreamObserver([paths[path]], self._table, self._guard, ignored)
+                observation.add(path, observer)
+        return observation
+
+    def stop(self) -> None:
+        """End all that have not ended, whoever began them."""
+        for observation in list(self._begun):
+            observation.end()
+
+    def _forget(self, observation: Observation) -> None:
+        if observation in self._begun:
+            self._begun.remove(observation)

@@ -76,7 +76,7 @@ class ParameterHandler(ABC, Generic[P]):
         """Bring about what a command asks and watch that it holds, whole or not at all."""
         scene = self._scene
         freed = scene.gradient_bytes(selection)
-        with whole(self.snapshot(selection)):
+        with whole(self.snapshot(selection)), scene.agreement.together(command, step):
             superseded = self.change(command, selection, step)
             detail = self.watch(command, selection, step)
         freed -= scene.gradient_bytes(selection)
@@ -150,13 +150,14 @@ class FreezeHandler(ParameterHandler[FreezeCommand]):
             super().apply_now(command, selection, step)
             return
         before = self._scene.gradient_bytes(selection)
-        with whole(self.snapshot(selection)):
+        agreement = self._scene.agreement
+        with whole(self.snapshot(selection)), agreement.together(command, step):
             superseded = self.change(replace(command, mode="grad"), selection, step)
         self.supersede(superseded, command, step)
         self._scene.trials.outdate(command, selection, step)
         after = self._scene.gradient_bytes(selection)
         self._scene.saved.free_early(command, before - after)
-        if self._scene.agreement.leads:
+        if agreement.leads:
             self._scene.trials.begin(command, selection, frozen=True)
 
     def flip(self, command: FreezeCommand, selection: Selection, step: int) -> None:

@@ -91,10 +91,8 @@ class PreviewRequests:
 
     def stop(self) -> None:
         """Answer no more."""
-        for _, observation in self._observed:
-            with self._guard:
-                observation.end()
         self._observed.clear()
+        self._observing.stop()
 
     def _ask(self, command: Command, answer: Answer, *, may_wait: bool) -> None:
         try:

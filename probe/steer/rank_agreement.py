@@ -2,15 +2,47 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from ..base.errors import CommandError
 from ..base.guard import Guard
+from ..distributed.calls import named
+from ..distributed.exchange import RanksApart
 from ..distributed.ranks import Ranks
 from ..model.commands import Command, read_command
 from ..torch_compat.wrappers import Wrappers
 from .reports import Reports, fault_sentence
+
+DONE_WITHIN = 20.0
+"""Seconds that a rank which has done a command waits to hear that the others have."""
+
+
+class Together:
+    """Surrounds what is done on every rank, or undone on each.
+
+    Where it fails on one, :class:`CommandError` is raised on those on which it does not: ranks with
+    other gradients to reduce than the others would take the job down. One that is interrupted waits
+    for nobody.
+    """
+
+    def __init__(self, agreement: RankAgreement, command: Command, step: int) -> None:
+        self._agreement = agreement
+        self._command = command
+        self._step = step
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is None or issubclass(kind, Exception):
+            problem = self._agreement.hear_of(self._command, self._step, done=kind is None)
+            if kind is None and problem is not None:
+                raise CommandError(f"{problem}; nothing was done.")
 
 
 class RankAgreement:
@@ -23,6 +55,9 @@ class RankAgreement:
         self._wrappers = wrappers
         self._reports = reports
         self._guard = guard
+        self._asked_in = 0
+        self._asked: Counter[str] = Counter()
+        """How often each command was given in the present step."""
 
     @property
     def leads(self) -> bool:
@@ -47,6 +82,31 @@ class RankAgreement:
         """Return once every rank has made the same call; raise :class:`CommandError` if not."""
         if self._ranks is not None:
             self._ranks.agree(step, call)
+
+    def together(self, command: Command, step: int) -> Together:
+        """Return what surrounds the doing of a command after ``step``, on every rank."""
+        return Together(self, command, step)
+
+    def hear_of(self, command: Command, step: int, *, done: bool) -> str | None:
+        """Tell the others whether it was done here; return why it was not on all, if so."""
+        if self._ranks is None:
+            return None
+        asked = f"{step}/{json.dumps(command.asked(), sort_keys=True)}"
+        if self._asked_in != step:
+            self._asked_in, self._asked = step, Counter()
+        self._asked[asked] += 1
+        digest = hashlib.sha256(f"{asked}/{self._asked[asked]}".encode()).hexdigest()[:32]
+        ask = partial(self._ranks.share, "done", digest, done, step, DONE_WITHIN)
+        answers: list[bool] = []
+        with self._guard.attempt() as attempt:
+            try:
+                self._guard.insist(lambda: answers.extend(ask()))
+            except RanksApart as error:
+                return f"whether all ranks have done it is not known ({error})"
+        if attempt.error is not None:
+            return fault_sentence(attempt)
+        failed = [rank for rank, answer in enumerate(answers) if not answer]
+        return f"{named(failed)} could not do it" if failed else None
 
     def exchange(self, commands: Sequence[Command], step: int) -> list[Command]:
         """Give the leader's commands to all ranks; return those that all apply after ``step``."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import weakref
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
@@ -13,7 +12,7 @@ from torch import nn
 from ..base.guard import Guard, GuardedHook
 from .autograd import is_exported, is_traced
 from .modules import without_hooks
-from .patching import scripting
+from .patching import Interceptions, scripting
 
 
 class ModuleHook(GuardedHook):
@@ -56,17 +55,13 @@ class HooksApart:
 
     def __init__(self, guard: Guard) -> None:
         # It holds no run, so that one that is dropped without a detach can be collected.
-        self._finalizer: weakref.finalize[..., HooksApart] | None = None
         surrounding = scripting(_without_own_hooks)
-        if surrounding is not None:
-            surrounding.start(guard)
-            self._finalizer = weakref.finalize(self, surrounding.stop)
-            self._finalizer.atexit = False
+        self._scripting = Interceptions(self, guard, [] if surrounding is None else [surrounding])
+        self._scripting.follow(needed=True)
 
     def remove(self) -> None:
         """Let it see all hooks again. Idempotent."""
-        if self._finalizer is not None:
-            self._finalizer()
+        self._scripting.follow(needed=False)
 
 
 def untraced(hook: Callable[..., Any]) -> Any:

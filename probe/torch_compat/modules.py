@@ -12,6 +12,7 @@ from typing import Any
 from torch import nn
 from torch.utils.hooks import RemovableHandle
 
+from ..base.undo import whole
 from .parts import Part
 
 
@@ -115,8 +116,9 @@ def register_first(
         return module.register_forward_pre_hook(hook, prepend=True, with_kwargs=with_kwargs)
     handle = module.register_forward_pre_hook(hook, with_kwargs=with_kwargs)
     hooks = module._forward_pre_hooks
-    for other in [number for number in hooks if number != handle.id]:
-        hooks[other] = hooks.pop(other)
+    with whole([handle.remove]):
+        for other in [number for number in hooks if number != handle.id]:
+            hooks[other] = hooks.pop(other)
     return handle
 
 

@@ -20,6 +20,7 @@ from torch.amp import GradScaler
 from torch.utils.hooks import BackwardHook
 
 from ..base.guard import Guard, GuardedAround, surrounded
+from ..base.undo import Ending, whole
 from ..base.weak_methods import while_alive
 from .checkpoints import FRAME
 from .parts import EXPLAINING, FREEZING, GATING, Part, find
@@ -119,7 +120,7 @@ class Interception:
     """Stands around one function, which is replaced by one that asks whoever does so.
 
     Several may stand there at once, those that came later outside, and leave in any order: traces
-    may be nested, or run in threads.
+    may be nested, or run in threads. Where it cannot be started, nothing is left of it.
     """
 
     def __init__(
@@ -143,16 +144,19 @@ class Interception:
     def start(self, guard: Guard | None = None) -> None:
         """Stand around the function, guarded: by a guard of its own where none is given."""
         self._guarded = GuardedAround(guard or Guard(), self._around)
-        function = getattr(self._owner, self._name)
+        with whole([self.stop]):
+            self._stand(getattr(self._owner, self._name))
+
+    def _stand(self, function: Any) -> None:
+        """Take the function's place, unless another has; first such that it can be undone."""
         standing: list[Around] | None = getattr(function, _STANDING, None)
+        self._standing = [] if standing is None else standing
+        self._standing.append(self._guarded)
         if standing is None:
-            standing = []
-            replaced: Any = self._replacement(function, standing)
-            replaced.gradgate_standing = standing
+            replaced: Any = self._replacement(function, self._standing)
+            replaced.gradgate_standing = self._standing
             replaced.gradgate_inherited = self._name not in vars(self._owner)
             setattr(self._owner, self._name, staticmethod(replaced) if self._static else replaced)
-        self._standing = standing
-        standing.append(self._guarded)
 
     def stop(self) -> None:
         """Stand there no longer; the last one to leave puts the function back. Idempotent."""
@@ -179,18 +183,17 @@ class BodyInterception(Interception):
         super().__init__(owner, name, around)
         self._body = body
 
-    def start(self, guard: Guard | None = None) -> None:
-        """Stand around the function, guarded: by a guard of its own where none is given."""
-        self._guarded = GuardedAround(guard or Guard(), self._around)
-        function: Any = getattr(self._owner, self._name)
-        if getattr(function, _STANDING, None) is None:
+    def _stand(self, function: Any) -> None:
+        """Change the function's code, unless another has."""
+        standing: list[Around] | None = getattr(function, _STANDING, None)
+        self._standing = [] if standing is None else standing
+        self._standing.append(self._guarded)
+        if standing is None:
             code, known = function.__code__, function.__globals__
             own = FunctionType(code, known, self._name, function.__defaults__)
-            function.gradgate_standing = []
-            function.gradgate_ask = _as_function(own, function.gradgate_standing)
+            function.gradgate_ask = _as_function(own, self._standing)
+            function.gradgate_standing = self._standing
             function.__code__ = self._body
-        self._standing = function.gradgate_standing
-        self._standing.append(self._guarded)
 
     def stop(self) -> None:
         """Stand there no longer; the last one to leave gives it its own code back. Idempotent."""
@@ -210,7 +213,7 @@ class Interceptions:
         self._guard = guard
         self._owner = weakref.ref(owner)
         self._interceptions = tuple(interceptions)
-        self._end: weakref.finalize[..., Any] | None = None
+        self._end: Ending | None = None
 
     @property
     def stand(self) -> bool:
@@ -221,13 +224,12 @@ class Interceptions:
         """Stand around the functions, or no longer."""
         owner = self._owner()
         if needed and self._end is None and owner is not None:
-            for interception in self._interceptions:
-                interception.start(self._guard)
-            self._end = weakref.finalize(owner, _stop, self._interceptions)
-            self._end.atexit = False
+            with whole([partial(_stop, self._interceptions)]):
+                for interception in self._interceptions:
+                    interception.start(self._guard)
+                self._end = Ending(self._guard, owner, _stop, self._interceptions)
         elif not needed and self._end is not None:
-            _stop(self._interceptions)  # which may be done again, should it fail
-            self._end.detach()
+            self._end()
             self._end = None
 
 

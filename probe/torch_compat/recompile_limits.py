@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import logging
-import weakref
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
+from ..base.guard import Guard, GuardedHandler
+from ..base.undo import Ending, whole
 from ..base.weak_methods import while_alive
 
 LOGGER = "torch._dynamo.convert_frame"
@@ -23,29 +23,29 @@ class RecompileLimits:
     other shapes or modules, and then leaves it as it is.
     """
 
-    def __init__(self, given_up: Callable[[str], object]) -> None:
+    def __init__(self, given_up: Callable[[str], object], guard: Guard) -> None:
         """``given_up`` is a method, whose object is not kept alive."""
-        self._handler = _Handler(given_up)
-        self._end: weakref.finalize[..., Any] | None = None
+        self._guard = guard
+        self._handler = GuardedHandler(guard, _Listener(given_up).hear, logging.WARNING)
+        self._end: Ending | None = None
 
     def follow(self, *, needed: bool) -> None:
         """Listen, or no longer."""
         logger = logging.getLogger(LOGGER)
         if needed and self._end is None:
-            logger.addHandler(self._handler)
-            self._end = weakref.finalize(self, logger.removeHandler, self._handler)
-            self._end.atexit = False
+            self._end = Ending(self._guard, self, logger.removeHandler, self._handler)
+            with whole([self._end]):
+                logger.addHandler(self._handler)
         elif not needed and self._end is not None:
             self._end()
             self._end = None
 
 
-class _Handler(logging.Handler):
+class _Listener:
     def __init__(self, given_up: Callable[[str], object]) -> None:
-        super().__init__(logging.WARNING)
         self._given_up = while_alive(given_up, lambda *_: None)
 
-    def emit(self, record: logging.LogRecord) -> None:
+    def hear(self, record: logging.LogRecord) -> None:
         """Pick out the one message: its arguments are the limit, its value and the function."""
         given = record.args
         if "hit config." not in str(record.msg) or not isinstance(given, tuple) or len(given) < 3:

@@ -18,10 +18,10 @@ from functools import partial
 from torch import Tensor, nn
 from torch.nn.modules.module import register_module_module_registration_hook
 from torch.nn.parallel import DistributedDataParallel
-from torch.utils.hooks import RemovableHandle
 
 from ..base.guard import Guard, GuardedHook
 from ..base.retry import consistently
+from ..base.undo import Ending, Handles, whole
 from .ddp import parameters_of
 from .dynamo import breaks_graphs, is_compiled, optimized_module
 from .heap import living
@@ -48,16 +48,18 @@ class Wrappers:
         """Whether this process trains the models by itself, whatever process group there is."""
         self._registry = _Registry()
         # It holds the registry and not this object, which would never be collected else.
-        handle = register_module_module_registration_hook(
-            untraced(GuardedHook(Guard(), self._registry.on_module))
-        )
-        self._finalizer = weakref.finalize(self, _remove, handle)
-        self._finalizer.atexit = False
-        if in_process_group():
-            self._registry.add(living(DistributedDataParallel))
-        compiled = optimized_module()
-        if compiled is not None:
-            self._registry.add(living(compiled))
+        guard, handles = Guard(), Handles()
+        self._end = Ending(guard, self, handles.remove)
+        with whole([self._end]):
+            handles.add(
+                register_module_module_registration_hook,
+                untraced(GuardedHook(guard, self._registry.on_module)),
+            )
+            if in_process_group():
+                self._registry.add(living(DistributedDataParallel))
+            compiled = optimized_module()
+            if compiled is not None:
+                self._registry.add(living(compiled))
 
     def processes(self) -> int:
         """Return how many processes train the models together."""
@@ -112,7 +114,7 @@ class Wrappers:
 
     def remove(self) -> None:
         """Watch no longer. Idempotent."""
-        self._finalizer()
+        self._end()
 
 
 class _Registry:
@@ -144,7 +146,3 @@ class _Registry:
             elif self._known.get(key) is reference:  # not another's since
                 self._known.pop(key, None)
         return found
-
-
-def _remove(handle: RemovableHandle) -> None:
-    handle.remove()

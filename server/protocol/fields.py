@@ -76,7 +76,7 @@ Cause = Literal[
     "wrong_backward",
     "unknown",
 ]
-UnaskedCause = Literal["no_step", "not_frozen", "share", "unmeasured"]
+UnaskedCause = Literal["no_step", "not_frozen", "share", "switched_off", "unmeasured"]
 """The causes that alerts and notes have, and no explanation."""
 AlertCause = Literal[Cause, UnaskedCause]
 NonFinite = Literal["nan", "inf", "-inf"]

@@ -43,6 +43,7 @@ const ENTRIES = Object.freeze({
   no_step: { label: "no step is seen", word: "no step", meaning: "Backwards go by, and no step of the optimizer is seen.", states: [], wanted: false },
   not_frozen: { label: "not frozen", word: "moves", meaning: "It was expected to keep every bit, and has changed.", states: ["present", "frozen", ...TROUBLES], wanted: false },
   share: { label: "share of trainable numbers", word: "share", meaning: "More or fewer numbers are trainable than expected.", states: [], wanted: false },
+  switched_off: { label: "switched off", word: "switched off", meaning: "A part of the probe failed again and again.", states: [], wanted: false },
   unmeasured: { label: "not measured", word: "not measured", meaning: "The probe cannot see its gradient.", states: ["unmeasured"], wanted: false },
   unknown: { label: "cause unknown", word: "cause unknown", meaning: "The traced step did not show why.", states: [], wanted: false },
 });

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import zlib
-from collections import Counter
 
 import pytest
 
 from tests.support.fault_jobs import JOBS
 from tests.support.faults import (
+    Calls,
     Fault,
-    Function,
     all_faults,
     attempt,
-    counted,
     entries,
     forked,
+    found_calls,
     weights_without,
 )
 
@@ -26,7 +25,12 @@ SAMPLED = 3
 
 def chance(fault: Fault) -> int:
     """Return a number by chance, which is the same whatever other faults there are."""
-    return zlib.crc32(f"{SEED} {fault.job} {fault.function.name} {fault.kind.__name__}".encode())
+    where = f"{fault.job} {fault.function.name} {fault.attaching}"
+    return zlib.crc32(f"{SEED} {where} {fault.kind.__name__}".encode())
+
+
+ENTRANCES = frozenset({"attach", "explain", "Run.__init__", "Watch.stop"})
+"""What is called by the script itself, or by the one that follows it, and guards its inside."""
 
 
 REACHED = (
@@ -49,19 +53,24 @@ REACHED = (
 
 
 @pytest.fixture(scope="module")
-def calls() -> dict[str, Counter[Function]]:
+def calls() -> Calls:
     """How often each job calls each function of the probe."""
-    return {job: forked(lambda job=job: counted(job)) or Counter() for job in JOBS}  # type: ignore[misc]
+    return found_calls()
 
 
 @pytest.mark.parametrize("job", JOBS)
 def test_whatever_calls_the_probe_calls_the_guard(job: str) -> None:
-    """A hook, a patch or a method without it is found by the frame that is the outermost."""
-    assert forked(lambda: entries(job)) == set()
+    """Hooks, patches, methods, finalizers, handlers, what runs as the program ends.
+
+    One without it is found by the frame that is the outermost.
+    """
+    found = forked(lambda: entries(job))
+    assert found is not None
+    assert {str(each) for each in found if each.name not in ENTRANCES} == set()
 
 
 @pytest.mark.parametrize("job", JOBS)
-def test_faults_stay_out_of_the_loop(job: str, calls: dict[str, Counter[Function]]) -> None:
+def test_faults_stay_out_of_the_loop(job: str, calls: Calls) -> None:
     """The job trains on to the same bits, and nothing is left behind; an interrupt goes through."""
     faults = [each for each in all_faults({job: calls[job]}) if each.call == 1]
     assert len(faults) > SAMPLED
@@ -72,14 +81,40 @@ def test_faults_stay_out_of_the_loop(job: str, calls: dict[str, Counter[Function
 
 
 @pytest.mark.parametrize("name", REACHED)
-def test_a_fault_that_once_reached_the_loop_does_not(
-    name: str, calls: dict[str, Counter[Function]]
-) -> None:
+def test_a_fault_that_once_reached_the_loop_does_not(name: str, calls: Calls) -> None:
     """In the first job that calls the function, at its first call."""
     job, function = next(
         (job, function) for job in JOBS for function in calls[job] if function.name == name
     )
     fault = Fault(job, function, 1, RuntimeError)
+    outcome = attempt(fault, weights_without(job))
+    assert outcome.fired
+    assert outcome.wrong(fault) == ""
+
+
+LEFT = (
+    ("frozen", "Freezer.restore", KeyboardInterrupt, False),
+    ("frozen", "Observation.end", KeyboardInterrupt, False),
+    ("frozen", "_as_flag", RuntimeError, False),
+    ("frozen", "register_first", KeyboardInterrupt, False),
+    ("two_optimizers", "ModelHooks.remove", KeyboardInterrupt, False),
+    ("traced", "Trace.stop", KeyboardInterrupt, False),
+    ("plain", "Boundaries._post_hook", MemoryError, True),
+    ("mixed_precision", "ModelHooks._register", RuntimeError, True),
+    ("plain", "close_at_exit", KeyboardInterrupt, True),
+)
+"""Functions of jobs after whose faults, or interrupts, hooks or patches had been left behind; and
+whether that was while the models were attached."""
+
+
+@pytest.mark.parametrize(("job", "name", "kind", "attaching"), LEFT)
+def test_what_was_begun_is_undone(
+    job: str, name: str, kind: type[BaseException], attaching: bool
+) -> None:
+    """After a fault or an interrupt in the midst of it; a job that cannot be watched trains on."""
+    calls = found_calls([job], attaching=attaching)[job]
+    function = next(each for each in calls if each.name == name)
+    fault = Fault(job, function, 1, kind, attaching)
     outcome = attempt(fault, weights_without(job))
     assert outcome.fired
     assert outcome.wrong(fault) == ""

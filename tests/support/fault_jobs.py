@@ -2,31 +2,54 @@
 
 from __future__ import annotations
 
+import atexit
+import contextlib
+import gc
+import logging
+import os
+import signal
+import tempfile
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
 from typing import Any
 
 import torch
+import torch.distributed as dist
 from torch import Tensor, nn
 from torch.amp import GradScaler
+from torch.nn.parallel import DistributedDataParallel
 from torch.optim import Optimizer
 from torch.utils.checkpoint import checkpoint
 
 from gradgate import probe
 from gradgate.probe.base.errors import GradgateError
+from gradgate.probe.script.check import Check
+from gradgate.probe.script.watch import Watch as ScriptWatch
+from gradgate.probe.torch_compat.recompile_limits import LOGGER
 
 STEPS = 6
+PATIENCE = 15
+"""Seconds that a rank waits for the other."""
 
 
 class Watch:
     """Attaches a job's models, or does nothing of the kind, and gives commands for the script."""
 
-    def __init__(self, *, attaches: bool, began: Callable[[], None] = lambda: None) -> None:
-        """``began``: called once the models are attached."""
+    def __init__(
+        self,
+        *,
+        attaches: bool,
+        begins: Callable[[], None] = lambda: None,
+        began: Callable[[], None] = lambda: None,
+    ) -> None:
+        """``begins``: called before models are attached, ``began``: once they are."""
         self.attaches = attaches
         self.run: probe.Run | None = None
+        self.script: ScriptWatch | None = None
         self.models: list[nn.Module] = []
         self.optimizers: list[Optimizer] = []
+        self._begins = begins
         self._began = began
 
     def attach(
@@ -35,13 +58,18 @@ class Watch:
         optimizers: Optimizer | Sequence[Optimizer] | None,
         **options: Any,
     ) -> None:
-        """Attach, if that is wanted, to a server that is not there."""
+        """Attach, if that is wanted, to a server that is not there.
+
+        A job that cannot be watched trains all the same, as a script that catches the error does.
+        """
         if self.attaches:
             self.models = [models] if isinstance(models, nn.Module) else [*models.values()]
             several = () if optimizers is None else optimizers
             self.optimizers = [several] if isinstance(several, Optimizer) else [*several]
             options = {"server": "http://127.0.0.1:9", "every": 1, **options}
-            self.run = probe.attach(models, optimizers, **options)
+            self._begins()
+            with contextlib.suppress(GradgateError):
+                self.run = probe.attach(models, optimizers, **options)
         self._began()
 
     def call(self, method: str, *args: Any, **named: Any) -> Any:
@@ -53,8 +81,26 @@ class Watch:
         except GradgateError:
             return None
 
+    def explain(self, model: nn.Module, closure: Callable[[], object], *given: Any) -> None:
+        """Explain a closure in a job that is attached; it says so where it cannot."""
+        if self.attaches:
+            with contextlib.suppress(GradgateError):
+                probe.explain(model, closure, *given, check_backward=True)
+
+    def follow_script(self) -> None:
+        """Attach to what the job makes from here on, as ``gradgate check`` does."""
+        if self.attaches:
+            self.script = ScriptWatch(Check(steps=None))
+        self._began()
+
+    def drop(self) -> None:
+        """Let go of the run without a word, and of what it was attached to."""
+        self.run, self.models, self.optimizers = None, [], []
+
     def end(self, **named: Any) -> None:
         """Detach."""
+        if self.script is not None:
+            self.script.stop(failed=False)
         self.call("detach", **named)
 
 
@@ -363,6 +409,149 @@ def gated(watch: Watch) -> list[Tensor]:
     return list(model.parameters())
 
 
+def explained(watch: Watch) -> list[Tensor]:
+    """`explain()` of a closure that makes a whole step, with a custom function, in a live job."""
+    model = _model(norm=False)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=0.01)
+    watch.attach(model, optimizer)
+    for step in range(3):
+        batch = _batch()
+
+        def closure(batch: Tensor = batch) -> None:
+            _Double.apply(model(batch)).square().mean().backward()
+            optimizer.step()
+
+        if step == 1:
+            watch.explain(model, closure, optimizer)
+        optimizer.zero_grad()
+        model(batch).square().mean().backward()
+        optimizer.step()
+    watch.end()
+    return list(model.parameters())
+
+
+def dropped(watch: Watch) -> list[Tensor]:
+    """A model that is thrown away without a detach, and another one that the program ends with."""
+    first, second = _model(), _model()
+    for model in (first, second):
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
+        if model is second:
+            watch.attach(model, optimizer, totals=True)
+            watch.call("gate", "output:0")
+            watch.call("freeze", "0")
+            watch.call("explain")
+        for _ in range(2):
+            optimizer.zero_grad()
+            model(_batch()).square().mean().backward()
+            optimizer.step()
+    watch.drop()
+    del optimizer, model, second
+    gc.collect()
+    optimizer = torch.optim.SGD(first.parameters(), lr=0.01)
+    watch.attach(first, optimizer)
+    first(_batch()).square().mean().backward()
+    optimizer.step()
+    atexit._run_exitfuncs()
+    watch.end()
+    return list(first.parameters())
+
+
+def checked(watch: Watch) -> list[Tensor]:
+    """A script that says nothing of a run, and is followed as by `gradgate check`."""
+    watch.follow_script()
+    model = _model()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
+    for _ in range(3):
+        optimizer.zero_grad()
+        batch = _batch()
+        try:
+            loss = model(batch).square().mean()
+        except GradgateError:  # it cannot be watched, and the script is told
+            loss = model(batch).square().mean()
+        loss.backward()
+        optimizer.step()
+    watch.end()
+    return list(model.parameters())
+
+
+def compiled(watch: Watch) -> list[Tensor]:
+    """A compiled model, compiled anew for a freeze and a gate, until torch gives it up."""
+    model = nn.Sequential(nn.Linear(4, 8), nn.Linear(8, 2))
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
+    forward = torch.compile(model, backend="eager")
+    watch.attach(forward, optimizer)
+    for step in range(5):
+        if step == 1:
+            watch.call("freeze", "0")
+        if step == 3:
+            watch.call("gate", "output:0", action="scale", factor=0.5)
+            given_up = "torch._dynamo hit config.%s (%s): %s"
+            logging.getLogger(LOGGER).warning(given_up, "recompile_limit", 8, "forward")
+        optimizer.zero_grad()
+        forward(_batch()).square().mean().backward()
+        optimizer.step()
+    watch.end()
+    return list(model.parameters())
+
+
+def distributed(watch: Watch) -> list[Tensor]:
+    """Two ranks under DistributedDataParallel; the fault is in the first, and both train on."""
+    return _on_two_ranks(watch, lambda run, step: None)
+
+
+def distributed_commands(watch: Watch) -> list[Tensor]:
+    """The same with a freeze, which rebuilds the reducer, a gate, and a thaw."""
+
+    def command(run: Watch, step: int) -> None:
+        if step == 1:
+            run.call("freeze", "module.0")
+        if step == 2:
+            run.call("gate", "param:module.2.weight", action="scale", factor=0.5)
+        if step == 3:
+            run.call("thaw", "module.0")
+
+    return _on_two_ranks(watch, command)
+
+
+def _on_two_ranks(watch: Watch, command: Callable[[Watch, int], None]) -> list[Tensor]:
+    """Train on this rank and on one that is forked; return the parameters of both."""
+    with tempfile.TemporaryDirectory() as folder:
+        other = os.fork()
+        if other == 0:
+            try:
+                _rank(Watch(attaches=watch.attaches), command, 1, folder)
+            finally:
+                os._exit(0)
+        try:
+            return _rank(watch, command, 0, folder)
+        finally:
+            os.kill(other, signal.SIGKILL)
+            os.waitpid(other, 0)
+
+
+def _rank(
+    watch: Watch, command: Callable[[Watch, int], None], rank: int, folder: str
+) -> list[Tensor]:
+    within = timedelta(seconds=PATIENCE)
+    where = f"file://{folder}/store"
+    dist.init_process_group("gloo", where, rank=rank, world_size=2, timeout=within)
+    model = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 2))
+    replica = DistributedDataParallel(model)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
+    watch.attach(replica, optimizer)
+    for step in range(STEPS):
+        command(watch, step)
+        optimizer.zero_grad()
+        replica(_batch() + rank).square().mean().backward()
+        optimizer.step()
+    watch.end()
+    own = [parameter.detach() for parameter in model.parameters()]
+    both = [[torch.empty_like(each) for _ in range(2)] for each in own]
+    for each, gathered in zip(own, both, strict=True):
+        dist.all_gather(gathered, each)
+    return [each for gathered in both for each in gathered]
+
+
 JOBS: Mapping[str, Callable[[Watch], list[Tensor]]] = {
     job.__name__: job
     for job in (
@@ -378,11 +567,19 @@ JOBS: Mapping[str, Callable[[Watch], list[Tensor]]] = {
         traced,
         frozen,
         gated,
+        explained,
+        dropped,
+        checked,
+        compiled,
+        distributed,
+        distributed_commands,
     )
 }
 """By name."""
-COMMANDED = frozenset({"frozen", "gated"})
+COMMANDED = frozenset({"frozen", "gated", "compiled", "distributed_commands"})
 """The jobs in which commands change what is trained."""
+TOGETHER = frozenset({"distributed_commands"})
+"""Those in which one rank alone, which was interrupted, must not undo what all have."""
 
 
 def train(name: str, watch: Watch) -> list[Tensor]:

@@ -1,14 +1,17 @@
 """Injects faults into the probe, one at a time, and says which of them reach the training loop.
 
-Usage: python -m tests.support.faults [--all] [--seed N] [--job NAME] [--function TEXT]
+Usage: python -m tests.support.faults [--all] [--seed N] [--most N] [--part I/N]
+           [--job NAME] [--function TEXT]
 
-Every function of the probe that the training thread enters in the jobs of `fault_jobs.py`,
-between `attach` and the end of `detach`, is made to raise at its first and at a later call. A
-`RuntimeError` and a `MemoryError` must not reach the loop, must leave the weights bit by bit what
-they are without Gradgate (where no command changes them), and nothing behind; a
-`KeyboardInterrupt` is the user's, and must. The guard itself (`probe/base/guard.py`) is what
-holds all that, and gets no faults; nor do generators, and functions that have no
-way to fail.
+Every function of the probe that the training thread enters in the jobs of `fault_jobs.py`, while
+it attaches and from then to the end of `detach`, is made to raise at its first and at a later
+call. A `RuntimeError` and a `MemoryError` must not reach the loop, must leave the weights bit by
+bit what they are without Gradgate (where commands change them: what they are with the same
+commands, unless it is in their doing), and nothing behind; `attach`
+may raise, and then leaves nothing behind. A `KeyboardInterrupt` is the user's, and must come to
+the script, and leave nothing behind once the script has detached. The guard itself
+(`probe/base/guard.py`) is what holds all that, and gets no faults; nor do generators, and
+functions that have no way to fail.
 Without --all a sample is tried: each function once.
 """
 
@@ -28,9 +31,9 @@ import tempfile
 import time
 import traceback
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from types import CodeType, FrameType
 from typing import Any, TypeVar
@@ -42,7 +45,7 @@ from torch.overrides import _len_torch_function_stack
 
 import gradgate.probe
 from gradgate.probe.base.guard import hand_on
-from tests.support.fault_jobs import COMMANDED, JOBS, Watch, train
+from tests.support.fault_jobs import COMMANDED, JOBS, TOGETHER, Watch, train
 
 PROBE = str(Path(gradgate.probe.__file__).parent) + os.sep
 GUARD = str(Path(PROBE, "base", "guard.py"))
@@ -53,10 +56,18 @@ HARMLESS = frozenset(
     }
 )
 """What is done by functions that get no faults."""
+STEERING = (
+    *("steer/", "freeze/", "gates/", "conditions/", "model/commands/", "distributed/"),
+    *("session/script_commands.py", "session/checkpoint.py", "session/run.py"),
+)
+"""Where commands are carried out: a fault in there may keep one from being done, or a gate open."""
 PATIENCE = 60
 """Seconds after which a job hangs."""
 
 Answer = TypeVar("Answer")
+Trace = Callable[[FrameType, str, object], None]
+Calls = dict[str, "Counter[Function]"]
+"""How often each job calls each function."""
 
 
 @dataclass(frozen=True, order=True)
@@ -80,9 +91,21 @@ class Fault:
     call: int
     """Which call of it, from 1."""
     kind: type[BaseException]
+    attaching: bool = False
+    """It comes about while the models are attached, and not after that."""
 
     def __str__(self) -> str:
-        return f"{self.kind.__name__} in {self.function}, call {self.call}, in {self.job}"
+        when = "attaching " if self.attaching else ""
+        return f"{self.kind.__name__} in {self.function}, call {self.call}, in {when}{self.job}"
+
+
+@dataclass(frozen=True)
+class Expected:
+    """The weights that a job ends with where nothing fails."""
+
+    unwatched: list[Tensor]
+    watched: list[Tensor]
+    """With a run, and what it commands: without commands they are the same."""
 
 
 @dataclass(frozen=True)
@@ -98,6 +121,10 @@ class Outcome:
     is_told: bool = False
     """The log tells of it."""
     hung: bool = False
+    beside: bool = False
+    """The interpreter has printed it, out of a finalizer or as the program ended."""
+    swallowed: bool = False
+    """An interrupt never came to the script, nor to the interpreter."""
 
     def wrong(self, fault: Fault) -> str:
         """Say what is wrong; empty if nothing is."""
@@ -106,13 +133,15 @@ class Outcome:
         if not self.fired:
             return ""
         if fault.kind is KeyboardInterrupt:
-            if not self.reached:
+            if self.swallowed:
                 return "the interrupt was swallowed"
             return f"left behind: {', '.join(self.left)}" if self.left else ""
         if self.reached:
             return "the fault reached the training loop"
+        if self.beside:
+            return "the fault reached the interpreter"
         if not self.same_bits:
-            return "other weights than without Gradgate"
+            return "other weights than without the fault"
         return f"left behind: {', '.join(self.left)}" if self.left else ""
 
 
@@ -142,15 +171,18 @@ def begins(frame: FrameType) -> bool:
     return at < 0 or frame.f_code.co_code[at + 1] == 0  # as RESUME is where a function begins
 
 
-def counted(job: str) -> Counter[Function]:
-    """Run a job, and return how often each function of the probe was called."""
+def counted(job: str, *, attaching: bool = False) -> Counter[Function]:
+    """Run a job, and return how often each function of the probe was called.
+
+    ``attaching``: while the models were attached, and not after that.
+    """
     calls: Counter[Function] = Counter()
 
     def note(frame: FrameType, event: str, _: object) -> None:
         if event == "call" and begins(frame) and is_probe(frame.f_code):
             calls[function_of(frame.f_code)] += 1
 
-    _watched(job, note)
+    _watched(job, note, attaching=attaching)
     return calls
 
 
@@ -173,14 +205,14 @@ def entries(job: str) -> set[Function]:
     return found
 
 
-def inject(fault: Fault, expected: Sequence[Tensor]) -> Outcome:
-    """Run a job with a fault; ``expected``: the weights that it ends with."""
+def inject(fault: Fault, expected: Expected) -> Outcome:
+    """Run a job with a fault."""
     code: CodeType | None = None
     calls = 0
-    fired = False
+    fired = steers = False
 
     def act(frame: FrameType, event: str, _: object) -> None:
-        nonlocal code, calls, fired
+        nonlocal code, calls, fired, steers
         if event != "call" or fired or not begins(frame):
             return
         called = frame.f_code
@@ -189,14 +221,16 @@ def inject(fault: Fault, expected: Sequence[Tensor]) -> Outcome:
         if called is code:
             calls += 1
             if calls == fault.call:
-                fired = True
+                fired, steers = True, _steers(frame)
                 raise fault.kind("injected")
 
+    unraised: list[type[BaseException]] = []
+    sys.unraisablehook = lambda given: unraised.append(given.exc_type)
     said = _Records()
     logger = logging.getLogger("gradgate")
     logger.addHandler(said)
     logger.propagate = False
-    watch = Watch(attaches=True, began=lambda: sys.settrace(act))
+    watch = Watch(attaches=True, **_phases(act, attaching=fault.attaching))
     before: dict[str, Any] = {}
     attach = watch.attach
 
@@ -206,18 +240,36 @@ def inject(fault: Fault, expected: Sequence[Tensor]) -> Outcome:
         attach(models, optimizers, **options)
 
     watch.attach = attach_and_note  # type: ignore[method-assign]
-    reached, weights = "", list(expected)
+    reached, weights = "", list[Tensor]()
     try:
         weights = train(fault.job, watch)
     except (Exception, KeyboardInterrupt):  # noqa: BLE001  whatever the loop gets
         reached = traceback.format_exc()
     sys.settrace(None)
     if reached and watch.run is not None:
-        watch.run.detach()
-    same = all(map(torch.equal, weights, expected))
+        watch.run.detach(failed=True)
+    wanted = expected.unwatched if watch.run is None else expected.watched
+    same = bool(reached) or all(map(torch.equal, weights, wanted))
     after = _traces(watch.models, watch.optimizers)
-    left = tuple(what for what, value in after.items() if value != before.get(what, value))
-    return Outcome(fired, reached, same or fault.job in COMMANDED, left, said.told)
+    alone = reached and fault.job in TOGETHER
+    left = (
+        ()
+        if alone
+        else tuple(what for what, value in after.items() if value != before.get(what, value))
+    )
+    swallowed = not reached and KeyboardInterrupt not in unraised
+    same |= steers and fault.job in COMMANDED
+    beside = any(issubclass(kind, Exception) for kind in unraised)
+    return Outcome(fired, reached, same, left, said.told, beside=beside, swallowed=swallowed)
+
+
+def _steers(frame: FrameType | None) -> bool:
+    """Return whether a function does, or is called by, what commands do to a job."""
+    while frame is not None:
+        if frame.f_code.co_filename.removeprefix(PROBE).startswith(STEERING):
+            return True
+        frame = frame.f_back
+    return False
 
 
 class _Records(logging.Handler):
@@ -229,8 +281,14 @@ class _Records(logging.Handler):
         self.told |= "failed inside" in record.getMessage()
 
 
-def _watched(job: str, note: Callable[[FrameType, str, object], None]) -> None:
-    watch = Watch(attaches=True, began=lambda: sys.settrace(note))
+def _phases(trace: Trace, *, attaching: bool) -> dict[str, Callable[[], None]]:
+    """Return what switches tracing on and off as a job attaches its models."""
+    on, off = partial(sys.settrace, trace), partial(sys.settrace, None)
+    return {"begins": on, "began": off} if attaching else {"began": on}
+
+
+def _watched(job: str, note: Trace, *, attaching: bool = False) -> None:
+    watch = Watch(attaches=True, **_phases(note, attaching=attaching))
     try:
         train(job, watch)
     finally:
@@ -310,39 +368,48 @@ def forked(work: Callable[[], Answer]) -> Answer | None:
     return pickle.loads(told) if told else None
 
 
-def found_calls() -> dict[str, Counter[Function]]:
+def found_calls(jobs: Iterable[str] = JOBS, *, attaching: bool = False) -> Calls:
     """Return, of each job, how often it calls each function of the probe."""
-    return {job: forked(lambda job=job: counted(job)) or Counter() for job in JOBS}
+    return {job: forked(partial(counted, job, attaching=attaching)) or Counter() for job in jobs}
 
 
-def all_faults(calls: dict[str, Counter[Function]]) -> Iterator[Fault]:
+def all_faults(calls: Calls, *, attaching: bool = False) -> Iterator[Fault]:
     """Yield every fault: each function, in each job that calls it."""
     for job, functions in calls.items():
         for function, times in sorted(functions.items()):
             for call in sorted({1, times // 2 + 1}):
                 for kind in (RuntimeError, MemoryError, KeyboardInterrupt):
-                    yield Fault(job, function, call, kind)
+                    yield Fault(job, function, call, kind, attaching)
 
 
-def sampled_faults(calls: dict[str, Counter[Function]], seed: int) -> list[Fault]:
-    """Return a fault for each function, by chance in one of the jobs and of one of the kinds."""
+def sampled_faults(faults: Iterable[Fault], seed: int) -> list[Fault]:
+    """Return a fault for each function, by chance in one of the jobs and of one of the kinds.
+
+    One that is also called while models are attached has one more for that.
+    """
     chance = random.Random(seed)
-    by_function: dict[Function, list[Fault]] = {}
-    for fault in all_faults(calls):
-        by_function.setdefault(fault.function, []).append(fault)
+    by_function: dict[tuple[Function, bool], list[Fault]] = {}
+    for fault in faults:
+        by_function.setdefault((fault.function, fault.attaching), []).append(fault)
     return [chance.choice(faults) for _, faults in sorted(by_function.items())]
 
 
-def attempt(fault: Fault, expected: Sequence[Tensor]) -> Outcome:
+def attempt(fault: Fault, expected: Expected) -> Outcome:
     """Inject a fault in a process of its own."""
     return forked(lambda: inject(fault, expected)) or Outcome(hung=True)
 
 
-def weights_without(job: str) -> list[Tensor]:
-    """Return the weights that a job ends with when nothing is attached."""
-    weights = forked(lambda: train(job, Watch(attaches=False)))
-    assert weights is not None, f"{job} does not run"
-    return weights
+def weights_without(job: str) -> Expected:
+    """Return the weights that a job ends with where nothing fails."""
+    unwatched, watched = (forked(partial(_weights, job, attaches=a)) for a in (False, True))
+    assert unwatched is not None, f"{job} does not run"
+    assert watched is not None, f"{job} does not run with Gradgate"
+    assert job in COMMANDED or all(map(torch.equal, unwatched, watched)), f"{job} is changed"
+    return Expected(unwatched, watched)
+
+
+def _weights(job: str, *, attaches: bool) -> list[Tensor]:
+    return train(job, Watch(attaches=attaches))
 
 
 def main() -> None:
@@ -350,6 +417,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else None)
     parser.add_argument("--all", action="store_true", help="every fault, and not one a function")
     parser.add_argument("--seed", type=int, default=14)
+    parser.add_argument("--most", type=int, help="so many of them at most, by chance")
+    parser.add_argument(
+        "--part", default="1/1", help="a part of them, such as 2/5, so that several runs try all"
+    )
     parser.add_argument("--job", choices=tuple(JOBS))
     parser.add_argument(
         "--function", default="", help="only functions that have this in their name"
@@ -361,10 +432,15 @@ def main() -> None:
     torch.set_num_threads(1)
     gc.collect()
     gc.freeze()
-    calls = {job: found for job, found in found_calls().items() if options.job in (None, job)}
-    functions = {function for found in calls.values() for function in found}
-    faults = list(all_faults(calls)) if options.all else sampled_faults(calls, options.seed)
+    jobs = [job for job in JOBS if options.job in (None, job)]
+    calls, attaching = found_calls(jobs), found_calls(jobs, attaching=True)
+    functions = {each for found in (*calls.values(), *attaching.values()) for each in found}
+    faults = [*all_faults(calls), *all_faults(attaching, attaching=True)]
+    faults = faults if options.all else sampled_faults(faults, options.seed)
     faults = [fault for fault in faults if options.function in str(fault.function)]
+    random.Random(options.seed).shuffle(faults)
+    part, parts = map(int, options.part.split("/"))
+    faults = faults[part - 1 :: parts][: options.most]
     expected = {job: weights_without(job) for job in calls}
     began, wrong, fired, untold = time.monotonic(), Counter[str](), 0, 0
     places: set[Function] = set()

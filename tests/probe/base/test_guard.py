@@ -8,7 +8,17 @@ from collections.abc import Callable
 import pytest
 
 from gradgate.probe.base.errors import CommandError, ExpectationError
-from gradgate.probe.base.guard import Guard, GuardedAround, GuardedHook, commanding, silent
+from gradgate.probe.base.guard import (
+    Call,
+    Guard,
+    GuardedAround,
+    GuardedHandler,
+    GuardedHook,
+    TellingHook,
+    commanding,
+    silent,
+    telling,
+)
 
 
 @pytest.fixture
@@ -175,3 +185,135 @@ def test_a_method_that_is_called_wrongly_says_so() -> None:
     """That is no fault of the probe's."""
     with pytest.raises(TypeError, match="divisor"):
         Told().list_up()  # type: ignore[call-arg]
+
+
+@pytest.mark.usefixtures("lenient")
+@pytest.mark.parametrize("error", [RuntimeError("mine"), MemoryError()])
+def test_what_is_undone_is_tried_once_more(error: Exception) -> None:
+    """A fault may be over by then."""
+    guard, tries = Guard(), list[int]()
+
+    def undo() -> None:
+        tries.append(1)
+        if len(tries) == 1:
+            raise error
+
+    guard.undo(undo)
+    assert (len(tries), guard.faults) == (2, 1)
+
+
+@pytest.mark.usefixtures("lenient")
+def test_an_interrupt_is_raised_once_all_is_undone() -> None:
+    """What it has broken off is done again first."""
+    tries: list[int] = []
+
+    def undo() -> None:
+        tries.append(1)
+        if len(tries) == 1:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        Guard().undo(undo)
+    assert len(tries) == 2
+
+
+@pytest.mark.usefixtures("lenient")
+def test_what_must_be_done_raises_where_it_cannot_be() -> None:
+    """The second time: who insists is told."""
+    guard = Guard()
+
+    def fail() -> None:
+        raise OSError("mine")
+
+    with pytest.raises(OSError, match="mine"):
+        guard.insist(fail)
+    guard.undo(fail)
+    assert guard.faults == 1 + 2
+
+
+@pytest.mark.usefixtures("lenient")
+def test_a_fault_is_told_as_what_comes_of_it() -> None:
+    """With a sentence, and from what it was."""
+    guard = Guard()
+    with (
+        pytest.raises(CommandError, match="it is as it was: gradgate failed inside") as caught,
+        telling(guard, CommandError, "it is as it was"),
+    ):
+        raise KeyError("mine")
+    assert isinstance(caught.value.__cause__, KeyError)
+    assert guard.faults == 1
+
+
+@pytest.mark.usefixtures("lenient")
+@pytest.mark.parametrize("kind", [ValueError, TypeError, ExpectationError, KeyboardInterrupt])
+def test_a_mistake_of_the_scripts_is_told_as_it_is(kind: type[BaseException]) -> None:
+    """A wrong argument is no fault of the probe's, and an interrupt is the script's."""
+    guard = Guard()
+    with pytest.raises(kind, match="the script's"), telling(guard, CommandError, "nothing"):
+        raise kind("the script's")
+    assert guard.faults == 0
+
+
+@pytest.mark.usefixtures("lenient")
+def test_what_a_call_of_the_scripts_raises_is_told_as_it_is() -> None:
+    """Whatever that is."""
+
+    def break_off() -> None:
+        raise LookupError("the script's")
+
+    call, guard = Call(break_off), Guard()
+    with (
+        pytest.raises(LookupError, match="the script's"),
+        telling(guard, CommandError, "nothing", call),
+    ):
+        call()
+
+
+@pytest.mark.usefixtures("lenient")
+def test_a_hook_may_tell_the_script_of_its_mistakes() -> None:
+    """By errors of the probe's own kinds, and by no others."""
+    guard = Guard()
+
+    def act(error: Exception | None) -> int:
+        if error is not None:
+            raise error
+        return 1
+
+    hook = TellingHook(guard, act)
+    assert hook(None) == 1
+    assert hook(KeyError("mine")) is None
+    with pytest.raises(CommandError, match="yours"):
+        hook(CommandError("yours"))
+    assert guard.faults == 1
+
+
+@pytest.mark.usefixtures("lenient")
+def test_who_logs_hears_nothing_of_a_handlers_faults() -> None:
+    """What torch does after it has logged something is done."""
+    guard, heard = Guard(), list[str]()
+
+    def receive(record: logging.LogRecord) -> None:
+        heard.append(record.getMessage())
+        raise KeyError("mine")
+
+    logger = logging.Logger("torch's")
+    logger.addHandler(GuardedHandler(guard, receive, logging.WARNING))
+    logger.info("too low")
+    logger.warning("given up")
+    assert (heard, guard.faults) == (["given up"], 1)
+
+
+@pytest.mark.usefixtures("lenient")
+def test_who_listens_hears_of_each_fault() -> None:
+    """Of those too that are logged no more; one that fails itself is no fault."""
+    guard, heard = Guard(), list[str]()
+
+    def listen(error: Exception) -> None:
+        heard.append(str(error))
+        raise KeyError("in listening")
+
+    guard.listener = listen
+    for _ in range(3):
+        with guard:
+            raise ValueError("mine")
+    assert (heard, guard.faults) == (["mine"] * 3, 3)

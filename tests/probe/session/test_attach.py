@@ -8,12 +8,14 @@ from typing import Any
 import pytest
 import torch
 from torch import nn
+from torch.optim import SGD
 
 from gradgate import probe
-from gradgate.probe import CommandError
+from gradgate.probe import AttachError, CommandError
 from gradgate.probe.base.guard import Guard
+from gradgate.probe.session import wiring
 from gradgate.probe.session.run import job_of
-from tests.support.steered import hook_counts
+from tests.support.steered import chain, hook_counts
 
 
 @pytest.mark.parametrize(
@@ -190,3 +192,30 @@ def test_a_second_run_on_the_same_model_is_refused(watched: int, asked: int) -> 
     run.detach()
     probe.attach(models[asked], server=False).detach()
     assert not any(map(any, hook_counts(models[2])))
+
+
+@pytest.mark.parametrize(
+    "part", ["Measurement", "NoSteps", "Boundaries", "ModelHooks", "ScriptCommands", "Checkpoint"]
+)
+@pytest.mark.parametrize("kind", [RuntimeError, MemoryError, KeyboardInterrupt])
+def test_where_attach_fails_nothing_is_attached(
+    monkeypatch: pytest.MonkeyPatch, part: str, kind: type[BaseException]
+) -> None:
+    """All is as it was, a sentence says so, and the next attach finds nothing in its way."""
+    monkeypatch.delenv("GRADGATE_STRICT")
+    model, optimizer = chain(SGD)
+    before = hook_counts(model)
+
+    def fail(*_: object, **__: object) -> None:
+        raise kind("injected")
+
+    told: tuple[type[BaseException], str] = AttachError, "nothing is attached, and nothing was"
+    if kind is KeyboardInterrupt:
+        told = kind, "injected"
+    with monkeypatch.context() as patched:
+        patched.setattr(wiring, part, fail)
+        with pytest.raises(told[0], match=told[1]):
+            probe.attach(model, optimizer, server=False)
+    assert hook_counts(model) == before
+    assert "zero_grad" not in vars(optimizer)
+    probe.attach(model, optimizer, server=False).detach()

@@ -14,6 +14,7 @@ from torch import nn
 from torch.optim import SGD
 
 from gradgate import probe
+from gradgate.probe.base.guard import Guard
 from gradgate.probe.link.uplink import Uplink
 from gradgate.probe.session.job import close_at_exit
 from gradgate.probe.session.run import job_of
@@ -92,13 +93,13 @@ def test_the_end_of_the_program_closes_what_is_still_there(
     model, optimizer = chain(SGD)
     run = probe.attach(model, optimizer, server=False)
     delivery = job_of(run).delivery
-    hook = close_at_exit(delivery, interactive=False)
+    hook = close_at_exit(delivery, Guard(), interactive=False)
     hook()
     monkeypatch.setattr("sys.last_value", ValueError("uncaught"), raising=False)
     hook()
-    close_at_exit(delivery, interactive=True)()
+    close_at_exit(delivery, Guard(), interactive=True)()
     job_of(run).uplink.await_goodbye()
-    close_at_exit(delivery, interactive=True)()
+    close_at_exit(delivery, Guard(), interactive=True)()
     assert closed == [False, True, False, True]
     run.detach()
     del run, model, optimizer, delivery
@@ -191,3 +192,29 @@ def test_a_run_that_is_dropped_while_it_traces_lets_everything_go() -> None:
     assert function_modes.depth() == 0
     assert gc.get_threshold() == thresholds
     assert nn.Parameter(torch.from_numpy(np.ones(2))).requires_grad
+
+
+def test_an_interrupted_end_is_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C in the midst of it comes to the script once all is undone, and not before."""
+    model, optimizer = chain(SGD)
+    before = hook_counts(model)
+    run = probe.attach(model, optimizer, server=False, every=1)
+    run.freeze("head")
+    run.gate("param:stem.bias")
+    steps(model, optimizer, 1, 1)
+    remove = type(job_of(run).boundaries).remove
+    interrupts = [1]
+
+    def interrupted(boundaries: Any) -> None:
+        if interrupts:
+            interrupts.pop()
+            raise KeyboardInterrupt
+        remove(boundaries)
+
+    monkeypatch.setattr(type(job_of(run).boundaries), "remove", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        run.detach()
+    assert hook_counts(model) == before
+    assert all(parameter.requires_grad for parameter in model.parameters())
+    assert "zero_grad" not in vars(optimizer)
+    assert not optimizer._optimizer_step_pre_hooks

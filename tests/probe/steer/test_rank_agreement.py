@@ -9,6 +9,7 @@ import pytest
 
 from gradgate.probe.base.errors import CommandError
 from gradgate.probe.base.guard import Guard
+from gradgate.probe.distributed.exchange import RanksApart
 from gradgate.probe.model.commands import Command, FreezeCommand, Report, ThawCommand
 from gradgate.probe.steer.rank_agreement import RankAgreement
 from gradgate.probe.steer.reports import Reports
@@ -118,3 +119,81 @@ def test_a_job_that_is_not_distributed_needs_nobody(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(wrappers, "processes", lambda: 2)
     with pytest.raises(CommandError, match="attached before init_process_group"):
         alone.check()
+
+
+class Sharing(Talking):
+    """A rank that hears of another whether it could do what was commanded."""
+
+    def __init__(self, *others: bool | Exception) -> None:
+        super().__init__(leader=True)
+        self.others = list(others)
+        self.shared: list[tuple[str, object]] = []
+
+    def share(self, series: str, key: str, value: object, *_: object) -> list[object]:
+        self.shared.append((key, value))
+        other = self.others.pop(0)
+        if isinstance(other, Exception):
+            raise other
+        return [value, other]
+
+
+def together(sharing: Sharing) -> RankAgreement:
+    ranks: Any = sharing
+    return RankAgreement(ranks, Wrappers({}), Reports(Guard()), Guard())
+
+
+def test_what_all_have_done_is_done() -> None:
+    """The same command twice in a step is told apart."""
+    sharing = Sharing(True, True)
+    agreed = together(sharing)
+    for _ in range(2):
+        with agreed.together(COMMANDS[0], 3):
+            pass
+    (first, one), (second, other) = sharing.shared
+    assert first != second
+    assert (one, other) == (True, True)
+
+
+@pytest.mark.parametrize(
+    ("other", "told"),
+    [
+        (False, "rank 1 could not do it; nothing was done."),
+        (RanksApart("rank 1 of 2 did not come to it in step 3"), "whether all ranks have done it"),
+    ],
+)
+def test_what_another_rank_could_not_do_is_undone(other: bool | Exception, told: str) -> None:
+    """It raises, so that whoever has done it puts it back."""
+    agreed = together(Sharing(other))
+    with pytest.raises(CommandError, match=told), agreed.together(COMMANDS[0], 3):
+        pass
+
+
+def test_what_fails_here_is_told_to_the_others() -> None:
+    """And the error is that which it failed by."""
+    sharing = Sharing(True)
+    with pytest.raises(KeyError, match="mine"), together(sharing).together(COMMANDS[0], 3):
+        raise KeyError("mine")
+    assert [value for _, value in sharing.shared] == [False]
+
+
+def test_an_interrupt_waits_for_nobody() -> None:
+    """The others find out that this rank does not come."""
+    sharing = Sharing()
+    with pytest.raises(KeyboardInterrupt), together(sharing).together(COMMANDS[0], 3):
+        raise KeyboardInterrupt
+    assert sharing.shared == []
+
+
+def test_a_fault_in_asking_is_asked_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Under the same key, so that the others hear of it all the same."""
+    monkeypatch.delenv("GRADGATE_STRICT")
+    sharing = Sharing(MemoryError(), True)
+    with together(sharing).together(COMMANDS[0], 3):
+        pass
+    assert sharing.shared[0] == sharing.shared[1]
+
+
+def test_alone_nobody_is_asked() -> None:
+    """In a job that is not distributed."""
+    with RankAgreement(None, Wrappers({}), Reports(Guard()), Guard()).together(COMMANDS[0], 3):
+        pass

@@ -10,8 +10,11 @@ import pytest
 import torch
 from torch import nn
 
+from gradgate.probe.base.guard import Guard
+from gradgate.probe.torch_compat import patching
 from gradgate.probe.torch_compat.patching import (
     Interception,
+    Interceptions,
     arrays_as_tensors,
     gradient_edges,
     inference_modes,
@@ -165,3 +168,81 @@ def test_a_body_asks_all_who_stand_there_by_any_name_and_is_given_back() -> None
     held(x)
     assert len(asked) == 5
     assert (held.__code__, held.__dict__) == (code, known)
+
+
+@pytest.mark.parametrize("kind", [RuntimeError, KeyboardInterrupt])
+def test_what_cannot_be_started_leaves_nothing(kind: type[BaseException]) -> None:
+    """Whatever it is that fails, or is interrupted; the next one can be started."""
+
+    class Owner:
+        def act(self) -> int:
+            return 1
+
+    def refuse(*_: object) -> object:
+        raise kind("no replacement")
+
+    own = Owner.act
+    with pytest.raises(kind, match="no replacement"):
+        Interception(Owner, "act", lambda act, own: 2, replacement=refuse).start()
+    assert Owner.act is own
+    later = Interception(Owner, "act", lambda act, own: -act(own))
+    later.start()
+    assert Owner().act() == -1
+    later.stop()
+    assert Owner.act is own
+
+
+def test_a_body_that_cannot_be_changed_is_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By whatever name the script has the function."""
+    graph = torch.autograd.graph
+    code = graph.get_gradient_edge.__code__
+
+    def refuse(*_: object) -> object:
+        raise RuntimeError("no function")
+
+    around = gradient_edges(lambda call, tensor: call(tensor))
+    with monkeypatch.context() as patched:
+        patched.setattr(patching, "_as_function", refuse)
+        with pytest.raises(RuntimeError, match="no function"):
+            around.start()
+    assert graph.get_gradient_edge.__code__ is code
+    assert not hasattr(graph.get_gradient_edge, "gradgate_standing")
+    around.start()
+    assert graph.get_gradient_edge.__code__ is not code
+    around.stop()
+    assert graph.get_gradient_edge.__code__ is code
+
+
+def test_of_several_all_are_started_or_none() -> None:
+    """The second cannot be; the first is gone, and all can be tried again."""
+
+    class Owner:
+        def first(self) -> int:
+            return 1
+
+        def second(self) -> int:
+            return 2
+
+    refusals = [True]
+
+    def replacement(function: Any, standing: list[Any]) -> Any:
+        if refusals:
+            raise RuntimeError(refusals.pop())
+        return patching._as_function(function, standing)
+
+    first, second = Owner.first, Owner.second
+    each = Interceptions(
+        owner := Owner(),
+        Guard(),
+        [
+            Interception(Owner, "first", lambda act, own: -act(own)),
+            Interception(Owner, "second", lambda act, own: -act(own), replacement=replacement),
+        ],
+    )
+    with pytest.raises(RuntimeError, match="True"):
+        each.follow(needed=True)
+    assert (Owner.first, each.stand) == (first, False)
+    each.follow(needed=True)
+    assert (owner.first(), owner.second()) == (-1, -2)
+    each.follow(needed=False)
+    assert (Owner.first, Owner.second) == (first, second)

@@ -7,6 +7,7 @@ import logging
 from pathlib import Path
 
 from gradgate import probe
+from gradgate.probe.base.guard import Guard
 from gradgate.probe.torch_compat.recompile_limits import LOGGER, RecompileLimits
 
 HIT = "torch._dynamo hit config.%s (%s)\n   function: %s\n"
@@ -17,7 +18,7 @@ class Listener:
 
     def __init__(self) -> None:
         self.told: list[str] = []
-        self.limits = RecompileLimits(self.take)
+        self.limits = RecompileLimits(self.take, Guard())
 
     def take(self, function: str) -> None:
         self.told.append(function)
