@@ -39,7 +39,7 @@ def parts_of(connection: HTTPConnection) -> Parts:
     return cast(Parts, connection.app.state.parts)
 
 
-def _caller_of(connection: HTTPConnection) -> Token:
+def caller_of(connection: HTTPConnection) -> Token:
     """Return the token that a request brings, which the guard has let through."""
     caller = parts_of(connection).policy.caller(connection)
     assert caller is not None
@@ -64,6 +64,6 @@ def _run_of(
 
 
 PartsOf = Annotated[Parts, Depends(parts_of)]
-CallerOf = Annotated[Token, Depends(_caller_of)]
+CallerOf = Annotated[Token, Depends(caller_of)]
 StoreOf = Annotated[Store, Depends(_store_of)]
 RunOf = Annotated[str, Depends(_run_of)]

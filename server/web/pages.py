@@ -23,7 +23,7 @@ from ..protocol.version import VERSION
 from ..store.runs import run_row
 from .assets import STATIC, TEMPLATES
 from .cause_markup import cause_markup
-from .dependencies import RunOf, StoreOf
+from .dependencies import RunOf, StoreOf, caller_of
 from .files import NO_CACHE, Files
 from .openapi import Route, routes_of
 
@@ -105,6 +105,19 @@ class MissingRunPage:
     run: str
 
 
+@dataclass(frozen=True)
+class Reader:
+    """Who looks at a page, which is the one place that tells it what it may do."""
+
+    name: str = ""
+    """Of the token, "" where none is wanted."""
+    barred: str | None = None
+    """Why nothing may be changed, or None."""
+
+
+STRANGER = Reader()
+"""Whoever looks at a page that is the same for everybody."""
+
 Page = (
     RunsPage
     | RunPage
@@ -130,21 +143,21 @@ class Pages:
 
     def render(self, page: Page, status: int = 200) -> Response:
         """Render a page as an answer."""
-        return HTMLResponse(self.markup(page), status, {"Cache-Control": NO_CACHE})
+        return self._html(page, STRANGER, status)
 
-    def markup(self, page: Page) -> str:
+    def markup(self, page: Page, reader: Reader = STRANGER) -> str:
         """Render a page.
 
-        A template sees its context as `page`, and as `static` the address below which the page
-        finds files; nothing else.
+        A template sees its context as `page`, as `reader` who looks at it, and as `static` the
+        address below which the page finds files; nothing else.
         """
         return self._environment.get_template(page.template).render(
-            page=page, static=self.static.address()
+            page=page, reader=reader, static=self.static.address()
         )
 
     def answer(self, page: Page, request: Request) -> Response:
         """Render a page, or answer with 304 when the browser has the very same."""
-        response = self.render(page)
+        response = self._html(page, _reader(request))
         # Weak, since the same page may be compressed.
         tag = f'W/"{hashlib.sha256(response.body).hexdigest()[:_TAG_DIGITS]}"'
         response.headers["ETag"] = tag
@@ -160,6 +173,15 @@ class Pages:
     def missing_run(self, run: str) -> Response:
         """Render the page that says where a run that is not there may be."""
         return self.render(MissingRunPage(VERSION, run), 404)
+
+    def _html(self, page: Page, reader: Reader, status: int = 200) -> Response:
+        markup = self.markup(page, reader)
+        return HTMLResponse(markup, status, {"Cache-Control": NO_CACHE})
+
+
+def _reader(request: Request) -> Reader:
+    caller = caller_of(request)
+    return Reader(caller.name, caller.barred)
 
 
 def add_pages(app: FastAPI, pages: Pages) -> None:

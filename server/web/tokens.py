@@ -17,6 +17,8 @@ SHORTEST = 16
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,31}")
 # What the ledger says of the commands of a script, and of the token that has no name.
 _TAKEN = frozenset({"python", "token"})
+LOOKS_ONLY = "This token may look, not change"
+"""What a page says beside whatever cannot be used."""
 _LINE = "NAME KIND TOKEN, such as `alice control mB3hbfrCvJ_xEyVZ-a41`"
 
 
@@ -55,6 +57,11 @@ class Token:
     def signed(self, comment: str) -> str:
         """Return who commands with it: its name, and what the caller says in parentheses."""
         return f"{self.name} ({comment})" if self.name else comment
+
+    @property
+    def barred(self) -> str | None:
+        """Return why whoever looks at a page with it may change nothing there, or None."""
+        return None if Right.CHANGE in self.kind.value else LOOKS_ONLY
 
     def refusal(self, right: Right) -> str | None:
         """Return why something may not be done with it, or None."""

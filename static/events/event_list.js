@@ -10,6 +10,7 @@
  * @property {(event: EventRow, dismissed: boolean) => void} onDismiss
  * @property {() => void} onEnd the end of the list came into sight
  */
+import { barredHere } from "../base/barred.js";
 import { arrange, element, goToItem, setAttribute } from "../base/dom.js";
 import { formatCount, formatTime } from "../base/format.js";
 import { prose } from "../base/prose.js";
@@ -136,6 +137,7 @@ function itemOf(event, known) {
   const about = `${eventWord(event)}, ${steps}`;
   const word = dismissed === null ? "Dismiss" : "Undo";
   const said = dismissed === null ? `Dismiss: ${about}` : `Undo the dismissal: ${about}`;
+  const barred = barredHere();
   const named = known ? parameters.slice(0, NAMED) : [];
   const more = count - named.length;
   return element(
@@ -143,7 +145,7 @@ function itemOf(event, known) {
     { "data-event": String(id), "data-level": level, ...(dismissed !== null && { "data-dismissed": "" }) },
     element("strong", { class: "kind" }, eventWord(event), element("span", { class: "visually-hidden" }, `, ${level}`)),
     element("p", { class: "sentence" }, ...prose(sentence)),
-    button("dismiss", word, { "aria-label": said }),
+    button("dismiss", word, { "aria-label": said, ...(barred !== null && { disabled: "", title: barred }) }),
     element(
       "p",
       { class: "event-facts" },

@@ -7,6 +7,7 @@
  * @typedef {import("./run_panels.js").PanelActions} PanelActions
  */
 import { byId } from "../base/dom.js";
+import { barredHere } from "../base/barred.js";
 import { Press } from "../base/press.js";
 import { throttled } from "../base/throttle.js";
 import { readTokens } from "../charts/theme_tokens.js";
@@ -105,6 +106,8 @@ export class RunPage {
 
   /** Why nothing can be changed now, or null. */
   get locked() {
+    const barred = barredHere();
+    if (barred !== null) return barred;
     if (!this.live.connected) return "No connection to the server";
     const status = this.state.run?.status;
     if (status === "finished" || status === "failed") return `The run has ${status}`;

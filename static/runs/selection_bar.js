@@ -4,6 +4,7 @@
  *
  * @typedef {import("../wire.js").RunRow} RunRow
  */
+import { barredHere } from "../base/barred.js";
 import { find, setAttribute, setText } from "../base/dom.js";
 import { plural } from "../base/format.js";
 import { compareLink, MOST_RUNS } from "../compare/sides.js";
@@ -43,10 +44,11 @@ export class SelectionBar {
     const comparable = chosen.length > 0 && chosen.length <= MOST_RUNS;
     bar(this.compare, comparable ? "" : `Choose up to ${MOST_RUNS} runs to compare them, or one to compare ranges of its steps.`);
     setAttribute(this.compare, "href", comparable ? compareLink(ids.map((id) => ({ id, range: null }))) : null);
-    bar(this.edit, chosen.length === 1 ? "" : "Choose one run to change its name, tags and notes.");
-    bar(this.archive, chosen.length > 0 ? "" : "Choose the runs that the list is to leave out.");
+    const barred = barredHere();
+    bar(this.edit, barred ?? (chosen.length === 1 ? "" : "Choose one run to change its name, tags and notes."));
+    bar(this.archive, barred ?? (chosen.length > 0 ? "" : "Choose the runs that the list is to leave out."));
     setText(this.archive, areArchived(chosen) ? "Unarchive" : "Archive");
-    bar(this.remove, chosen.length > 0 ? "" : "Choose the runs to delete.");
+    bar(this.remove, barred ?? (chosen.length > 0 ? "" : "Choose the runs to delete."));
   }
 
   /**
