@@ -21,7 +21,7 @@ from ..store.keep import Keep
 from ..store.postgresql import database_url
 from ..web.service import Service, ServiceError
 from ..web.settings import DEFAULT_PORT, ORIGIN, Settings
-from ..web.tokens import TOKEN, BadTokens, Token, read_file, read_lines
+from ..web.tokens import TOKEN, BadTokens, Token, read_lines
 from .data_folder import data_option
 from .signals import until_stopped
 
@@ -198,7 +198,8 @@ def serve(
                 events,
                 wanted,
                 allow_frames,
-                _tokens(token_file),
+                _tokens() if token_file is None else (),
+                token_file,
             )
             service = Service(settings)
             service.start()
@@ -215,11 +216,9 @@ def serve(
             raise click.ClickException("The server ended by itself: its log above says why.")
 
 
-def _tokens(file: Path | None) -> tuple[Token, ...]:
-    """Return the tokens that have names; raises `BadTokens`."""
+def _tokens() -> tuple[Token, ...]:
+    """Return the tokens of the environment; raises `BadTokens`."""
     lines = os.environ.get(TOKENS)
-    if file is not None:
-        return read_file(file)
     return () if lines is None else read_lines(re.split(r"[\n,]", lines), f"${TOKENS}")
 
 

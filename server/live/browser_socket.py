@@ -12,6 +12,7 @@ from ..protocol import limits
 from ..protocol.browser_messages import FromBrowser
 from ..store.database import Store
 from ..store.refusals import UnknownRun
+from .admission import Admission
 from .connection import Refused
 from .feed import Feed
 from .hub import Hub
@@ -27,17 +28,16 @@ async def serve_browser(
     hub: Hub,
     store: Store,
     run: str,
-    denied: str | None,
+    admission: Admission,
     refusals: RefusalLog,
 ) -> None:
-    """Send a browser what happens in a run until it goes; `denied` is why it may not, if so."""
+    """Send a browser what happens in a run until it goes, or its admission is taken back."""
     await websocket.accept()
     try:
-        if denied is not None:
-            raise Refused(denied)
+        admission.check()
         with hub.browser(run) as subscriber:
             feed = Feed(websocket, store, run, subscriber)
-            await first_to_end(feed.send(), _listen(websocket, subscriber))
+            await first_to_end(feed.send(), _listen(websocket, subscriber), admission.hold())
     except Refused as refused:
         refusals.refused(f"a page's, {refused.message}")
         await websocket.close(refused.code, reason=_short(refused.message))

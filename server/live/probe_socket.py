@@ -14,6 +14,7 @@ from ..protocol.server_messages import Welcome
 from ..protocol.version import VERSION
 from ..store.refusals import Refusal
 from ..store.write_queue import WriterEnded
+from .admission import Admission
 from .connection import ProbeConnection, Refused
 from .hub import Hub
 from .ingest import accept, decode_frame, frames_of, parse_hello, pass_on
@@ -29,17 +30,16 @@ _TOO_LARGE = 1009
 
 
 async def serve_probe(
-    websocket: WebSocket, hub: Hub, denied: str | None, refusals: RefusalLog
+    websocket: WebSocket, hub: Hub, admission: Admission, refusals: RefusalLog
 ) -> None:
-    """Take what a probe sends until it goes; `denied` is why it may not, if so."""
+    """Take what a probe sends until it goes, or its admission is taken back."""
     await websocket.accept()
     connection = ProbeConnection(websocket)
     try:
-        if denied is not None:
-            raise Refused(denied)
+        admission.check()
         with hub.probe_socket():
             hello = await _read_hello(await _first_frame(websocket))
-            await _converse(websocket, connection, hub, hello)
+            await _converse(websocket, connection, hub, hello, admission)
     except Refused as refused:
         refusals.refused(f"a job's, {refused.message}")
         try:
@@ -51,7 +51,11 @@ async def serve_probe(
 
 
 async def _converse(
-    websocket: WebSocket, connection: ProbeConnection, hub: Hub, hello: Hello
+    websocket: WebSocket,
+    connection: ProbeConnection,
+    hub: Hub,
+    hello: Hello,
+    admission: Admission,
 ) -> None:
     with hub.probe(hello.run, connection) as live:
         try:
@@ -72,7 +76,8 @@ async def _converse(
         )
         for command in commands:
             connection.command(command)
-        await first_to_end(connection.deliver(), _receive(websocket, connection, hub, live))
+        received = _receive(websocket, connection, hub, live)
+        await first_to_end(connection.deliver(), received, admission.hold())
 
 
 async def _first_frame(websocket: WebSocket) -> str | bytes:

@@ -16,7 +16,7 @@ from ..live.refusal_log import RefusalLog
 from ..store.database import Store
 from ..store.heatmaps.kept_cells import KeptCells
 from ..store.runs import run_named
-from .security import Policy
+from .callers import Callers, caller_of
 from .tokens import Token
 
 _ID = re.compile(r"[0-9a-f]{16}")
@@ -29,7 +29,7 @@ class Parts:
     store: Store
     cells: KeptCells
     hub: Hub
-    policy: Policy
+    callers: Callers
     refusals: RefusalLog
     report_markup: Callable[[ReportPage], str]
 
@@ -39,9 +39,9 @@ def parts_of(connection: HTTPConnection) -> Parts:
     return cast(Parts, connection.app.state.parts)
 
 
-def caller_of(connection: HTTPConnection) -> Token:
+def _caller_of(connection: HTTPConnection) -> Token:
     """Return the token that a request brings, which the guard has let through."""
-    caller = parts_of(connection).policy.caller(connection)
+    caller = caller_of(connection.scope)
     assert caller is not None
     return caller
 
@@ -64,6 +64,6 @@ def _run_of(
 
 
 PartsOf = Annotated[Parts, Depends(parts_of)]
-CallerOf = Annotated[Token, Depends(caller_of)]
+CallerOf = Annotated[Token, Depends(_caller_of)]
 StoreOf = Annotated[Store, Depends(_store_of)]
 RunOf = Annotated[str, Depends(_run_of)]

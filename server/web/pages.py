@@ -22,10 +22,12 @@ from ..protocol.run_names import numbered
 from ..protocol.version import VERSION
 from ..store.runs import run_row
 from .assets import STATIC, TEMPLATES
+from .callers import caller_of
 from .cause_markup import cause_markup
-from .dependencies import RunOf, StoreOf, caller_of
+from .dependencies import RunOf, StoreOf, parts_of
 from .files import NO_CACHE, Files
 from .openapi import Route, routes_of
+from .tokens import NOBODY
 
 _TAG_DIGITS = 16
 
@@ -97,6 +99,18 @@ class ErrorPage:
 
 
 @dataclass(frozen=True)
+class SignInPage:
+    """The page that asks for a token."""
+
+    template: ClassVar[str] = "sign_in.html"
+    version: str
+    target: str
+    """The path to go on to."""
+    problem: str
+    """What is wrong with the token that was given, or ""."""
+
+
+@dataclass(frozen=True)
 class MissingRunPage:
     """A run that is not there, and where it may be."""
 
@@ -113,6 +127,8 @@ class Reader:
     """Of the token, "" where none is wanted."""
     barred: str | None = None
     """Why nothing may be changed, or None."""
+    signed_in: bool = False
+    """Is there a cookie, so that one can sign out?"""
 
 
 STRANGER = Reader()
@@ -127,6 +143,7 @@ Page = (
     | CauseTextPage
     | ErrorPage
     | MissingRunPage
+    | SignInPage
     | ReportPage
     | CheckPage
 )
@@ -170,6 +187,10 @@ class Pages:
         """Render the page that says what went wrong."""
         return self.render(ErrorPage(VERSION, title, message), status)
 
+    def sign_in(self, target: str, problem: str, status: int) -> Response:
+        """Render the page that asks for a token, and then leads on to a path."""
+        return self.render(SignInPage(VERSION, target, problem), status)
+
     def missing_run(self, run: str) -> Response:
         """Render the page that says where a run that is not there may be."""
         return self.render(MissingRunPage(VERSION, run), 404)
@@ -180,8 +201,8 @@ class Pages:
 
 
 def _reader(request: Request) -> Reader:
-    caller = caller_of(request)
-    return Reader(caller.name, caller.barred)
+    caller = caller_of(request.scope) or NOBODY
+    return Reader(caller.name, caller.barred, parts_of(request).callers.signed_in(request))
 
 
 def add_pages(app: FastAPI, pages: Pages) -> None:

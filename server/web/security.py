@@ -6,18 +6,21 @@ import ipaddress
 import re
 import secrets
 import socket
-from collections.abc import Callable
 from dataclasses import replace
-from urllib.parse import parse_qsl, quote, urlencode, urlsplit
+from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import HTTPConnection
-from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ..live.refusal_log import RefusalLog
+from .callers import Callers, remember_caller
+from .pages import Pages
 from .settings import Settings, is_loopback
-from .tokens import Kind, Right, Token, Tokens
+from .sign_in import SIGN_IN, SIGN_OUT, UNKNOWN, sign_in_page, signed_in, without_token
+from .tokens import ANYBODY, Right
+from .wrong_tokens import TooManyWrong
 
 CONTENT_SECURITY_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; "
@@ -34,21 +37,19 @@ HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
 }
 TOKEN_WANTED = (
-    "This server wants a token: open the URL that `gradgate serve` printed, or add `?token=TOKEN` "
-    "to a page's, or send `Authorization: Bearer TOKEN`."
+    "This server wants a token: open the URL that `gradgate serve` printed, or sign in on its "
+    "page, or send `Authorization: Bearer TOKEN`."
 )
 
 _DEFAULT_PORTS = {"http": ":80", "https": ":443"}
 _HTTP_SCHEMES = {"http": "http", "https": "https", "ws": "http", "wss": "https"}
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
-# A health check and the look of the page that asks for a token hold nothing of any run.
-_OPEN = ("/healthz", "/static/")
+# A health check, and the page that asks for a token with its look, hold nothing of any run.
+_OPEN = ("/healthz", "/static/", SIGN_IN, SIGN_OUT)
 _DATA = ("/api/", "/static/", "/healthz", "/openapi.json")
 _INGEST = "/api/ingest"
 # What is asked by a POST, since a GET has no body, and changes nothing.
 _ASKED = re.compile(r"/api/runs/[^/]+/trial")
-
-PageError = Callable[[int, str, str], Response]
 
 
 def secured(settings: Settings) -> Settings:
@@ -63,8 +64,6 @@ class Policy:
 
     def __init__(self, settings: Settings) -> None:
         self._loopback = settings.loopback
-        full = () if settings.token is None else (Token("token", Kind.FULL, settings.token),)
-        self._tokens = Tokens((*full, *settings.tokens))
         self._allowed = {name.lower() for name in settings.allow_hosts}
         self._frames = settings.allow_frames
         self._own = {settings.host.lower()}
@@ -106,22 +105,6 @@ class Policy:
         notebooks = (*(NOTEBOOKS if self._loopback else ()), *self._frames)
         return " ".join(notebooks) if path.startswith("/runs/") and notebooks else "'none'"
 
-    def token(self, secret: str | None) -> Token | None:
-        """Return the token that is meant; `ANYBODY` where none is wanted."""
-        return self._tokens.find(secret)
-
-    def caller(self, connection: HTTPConnection) -> Token | None:
-        """Return the token that a request or a WebSocket brings; `ANYBODY` where none is wanted."""
-        scheme, _, bearer = connection.headers.get("authorization", "").partition(" ")
-        if scheme.lower() == "bearer":
-            return self.token(bearer.strip())
-        return self.token(connection.cookies.get(cookie_name(connection.scope)))
-
-    def refusal(self, connection: HTTPConnection) -> str | None:
-        """Return why a request or a WebSocket may not have what it asks for, or None."""
-        caller = self.caller(connection)
-        return TOKEN_WANTED if caller is None else caller.refusal(wanted_right(connection.scope))
-
     def _answers_to(self, name: str) -> bool:
         if name in self._own or name in self._allowed or is_loopback(name):
             return True
@@ -129,16 +112,17 @@ class Policy:
 
 
 class Guard:
-    """ASGI middleware that applies a policy and adds the security headers."""
+    """ASGI middleware that applies a policy, finds out who asks, and adds the security headers."""
 
     def __init__(
-        self, app: ASGIApp, policy: Policy, page_error: PageError, refusals: RefusalLog
+        self, app: ASGIApp, policy: Policy, callers: Callers, pages: Pages, refusals: RefusalLog
     ) -> None:
         """`refusals` is told of each socket that is refused."""
         self._app = app
         self._refusals = refusals
         self._policy = policy
-        self._page_error = page_error
+        self._callers = callers
+        self._pages = pages
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let a request through, or answer it."""
@@ -159,32 +143,39 @@ class Guard:
         scheme = _HTTP_SCHEMES[scope["scheme"]]
         if changes and (fault := self._policy.origin_fault(headers.get("origin"), scheme, host)):
             return self._refusal(scope, 403, "Unknown origin", fault)
+        return None if scope["path"].startswith(_OPEN) else self._caller_answer(scope)
+
+    def _caller_answer(self, scope: Scope) -> Response | None:
+        connection = HTTPConnection(scope)
+        data = scope["type"] == "websocket" or scope["path"].startswith(_DATA)
+        # Tokens in URLs end up in logs, so only pages take them, once.
+        given = None if data else connection.query_params.get("token")
+        try:
+            caller = self._callers.caller(connection, given)
+        except TooManyWrong as error:
+            answer = self._refusal(scope, 429, "Too many wrong tokens", str(error))
+            answer.headers["Retry-After"] = str(error.seconds)
+            return answer
+        remember_caller(scope, caller)
         if scope["type"] == "websocket":
             return None  # The two sockets speak of a missing token in their own ways.
-        return self._token_answer(HTTPConnection(scope))
-
-    def _token_answer(self, connection: HTTPConnection) -> Response | None:
-        path: str = connection.scope["path"]
-        if path.startswith(_OPEN):
-            return None
-        # Tokens in URLs end up in logs, so only pages take them, once.
-        given = None if path.startswith(_DATA) else connection.query_params.get("token")
-        policy = self._policy
-        caller = policy.caller(connection) if given is None else policy.token(given)
+        if caller is None and data:
+            headers = {"WWW-Authenticate": "Bearer"}
+            return JSONResponse({"detail": TOKEN_WANTED}, 401, headers)
         if caller is None:
-            answer = self._refusal(connection.scope, 401, "A token is wanted", TOKEN_WANTED)
-            answer.headers["WWW-Authenticate"] = "Bearer"
-            return answer
-        if refusal := caller.refusal(wanted_right(connection.scope)):
-            return self._refusal(connection.scope, 403, "Not with this token", refusal)
-        return None if given is None else _signed_in(connection, given)
+            return sign_in_page(self._pages, connection, problem="" if given is None else UNKNOWN)
+        if refusal := caller.refusal(wanted_right(scope)):
+            return self._refusal(scope, 403, "Not with this token", refusal)
+        if given is None or caller is ANYBODY:
+            return None
+        return signed_in(connection, caller, without_token(connection))
 
     def _refusal(self, scope: Scope, status: int, title: str, message: str) -> Response:
         if scope["type"] == "websocket":
             self._refusals.refused(message)
         if scope["type"] == "websocket" or scope["path"].startswith(_DATA):
             return JSONResponse({"detail": message}, status)
-        return self._page_error(status, title, message)
+        return self._pages.error(status, title, message)
 
 
 def wanted_right(scope: Scope) -> Right:
@@ -197,32 +188,6 @@ def wanted_right(scope: Scope) -> Right:
         return Right.INGEST if path == _INGEST else Right.LOOK
     looks = scope["method"] in _SAFE_METHODS or _ASKED.fullmatch(path)
     return Right.LOOK if looks else Right.CHANGE
-
-
-def cookie_name(scope: Scope) -> str:
-    """Return the cookie that holds the token; cookies know no port, so the name has it."""
-    server = scope.get("server")
-    return f"gradgate_token_{server[1] if server else ''}"
-
-
-def _signed_in(connection: HTTPConnection, token: str) -> Response:
-    """Go to the same page without the token in its URL, and remember it in a cookie."""
-    query = [
-        (name, value)
-        for name, value in parse_qsl(connection.url.query, keep_blank_values=True)
-        if name != "token"
-    ]
-    # One slash only: "//name" would lead to another host.
-    target = "/" + quote(connection.scope["path"].lstrip("/"))
-    response = RedirectResponse(f"{target}?{urlencode(query)}" if query else target, 303)
-    response.set_cookie(
-        cookie_name(connection.scope),
-        token,
-        httponly=True,
-        samesite="strict",
-        secure=connection.url.scheme == "https",
-    )
-    return response
 
 
 def _with_headers(send: Send, frame_ancestors: str) -> Send:

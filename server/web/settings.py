@@ -41,11 +41,13 @@ class Settings:
     """Origins of notebooks that may show the page of a run, beside those of this machine."""
     tokens: tuple[Token, ...] = ()
     """Tokens with a name, beside `token`, which has none and allows everything."""
+    token_file: Path | None = None
+    """A file of more of them, which is read again when it changes."""
 
     @property
     def wants_token(self) -> bool:
         """Return whether nobody is let in without a token."""
-        return self.token is not None or bool(self.tokens)
+        return self.token is not None or bool(self.tokens) or self.token_file is not None
 
     @property
     def loopback(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import hmac
 import os
 import re
@@ -15,6 +16,7 @@ from pathlib import Path
 TOKEN = re.compile(r"[A-Za-z0-9._~+/=-]+")
 SHORTEST = 16
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,31}")
+_SESSION = b"gradgate session 1"
 # What the ledger says of the commands of a script, and of the token that has no name.
 _TAKEN = frozenset({"python", "token"})
 LOOKS_ONLY = "This token may look, not change"
@@ -40,6 +42,11 @@ class Kind(Enum):
     CONTROL = Right.LOOK | Right.CHANGE
     PROBE = Right.INGEST
     FULL = Right.LOOK | Right.CHANGE | Right.INGEST
+    NOTHING = Right(0)
+
+
+NAMED = (Kind.VIEW, Kind.CONTROL, Kind.PROBE)
+"""Kinds of tokens that have a name."""
 
 
 class BadTokens(Exception):
@@ -54,6 +61,14 @@ class Token:
     kind: Kind
     secret: str = field(repr=False)
 
+    @property
+    def session(self) -> str:
+        """Return what a browser that signed in with it keeps: made from it, and not it.
+
+        Whoever has that may do on pages what the token allows, as long as there is the token.
+        """
+        return hmac.new(self.secret.encode(), _SESSION, hashlib.sha256).hexdigest()
+
     def signed(self, comment: str) -> str:
         """Return who commands with it: its name, and what the caller says in parentheses."""
         return f"{self.name} ({comment})" if self.name else comment
@@ -67,9 +82,7 @@ class Token:
         """Return why something may not be done with it, or None."""
         if right in self.kind.value:
             return None
-        kinds = " or ".join(
-            each.name.lower() for each in Kind if right in each.value and each is not Kind.FULL
-        )
+        kinds = " or ".join(each.name.lower() for each in NAMED if right in each.value)
         return (
             f"The token {self.name!r} is a {self.kind.name.lower()} token, and this wants a "
             f"{kinds} token."
@@ -78,24 +91,41 @@ class Token:
 
 ANYBODY = Token("", Kind.FULL, "")
 """Whoever asks a server that wants no token."""
+NOBODY = Token("", Kind.NOTHING, "")
+"""Whoever shows no token where one is wanted."""
 
 
 class Tokens:
     """Every token of a server; with none, everybody may do everything."""
 
     def __init__(self, tokens: Iterable[Token] = ()) -> None:
-        self._tokens = tuple(tokens)
+        self._by_secret = tuple((each.secret.encode(), each) for each in tokens)
+        self._by_session = tuple((each.session.encode(), each) for _, each in self._by_secret)
 
-    def find(self, secret: str | None) -> Token | None:
+    def __contains__(self, token: Token) -> bool:
+        return any(token == each for _, each in self._by_secret)
+
+    @property
+    def wanted(self) -> bool:
+        """Return whether there is any, so that nobody is let in without one."""
+        return bool(self._by_secret)
+
+    def find(self, secret: str) -> Token | None:
         """Return the token that is meant; every one is compared, each in constant time."""
-        if not self._tokens:
-            return ANYBODY
-        given = (secret or "").encode()
-        found = None
-        for token in self._tokens:
-            if hmac.compare_digest(given, token.secret.encode()):
-                found = token
-        return found
+        return _find(self._by_secret, secret)
+
+    def find_session(self, session: str) -> Token | None:
+        """Return the token that a browser signed in with, in the same way."""
+        return _find(self._by_session, session)
+
+
+def _find(known: Iterable[tuple[bytes, Token]], shown: str) -> Token | None:
+    given = shown.encode()
+    found = None
+    for secret, token in known:
+        if hmac.compare_digest(given, secret):
+            found = token
+    return found
 
 
 def read_file(path: Path) -> tuple[Token, ...]:
@@ -151,7 +181,7 @@ def _read(line: str) -> Token:
             "a name has up to 32 letters, digits and any of ._-, and is none of "
             f"{', '.join(sorted(_TAKEN))}"
         )
-    kinds = {each.name.lower(): each for each in Kind if each is not Kind.FULL}
+    kinds = {each.name.lower(): each for each in NAMED}
     if kind not in kinds:
         raise BadTokens(f"a kind is one of {', '.join(kinds)}")
     if len(secret) < SHORTEST or not TOKEN.fullmatch(secret):

@@ -81,12 +81,24 @@ def test_a_view_token_sees_all_and_can_use_nothing_that_changes(
 def test_a_control_token_can_use_them(
     guarded: ServerProcess, probe: FakeProbe, run: str, open_page: OpenPage
 ) -> None:
-    """Nothing at the foot, and a freeze is asked for."""
-    page = open_page()
-    look = RunPage(page, f"{guarded.url}/runs/{run}?token={SECRETS['control']}")
+    """Somebody signs in, is led to the run, and out again; nothing is barred meanwhile."""
+    page = open_page(refusals=[401])
+    page.goto(f"{guarded.url}/runs/{run}")
+    field = page.get_by_label("Token")
+    expect(field).to_be_focused()
+    page.keyboard.type("no-such-token")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("alert")).to_contain_text("no token of this server")
+    expect(field).to_be_focused()
+    page.keyboard.type(SECRETS["control"])
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(f"{guarded.url}/runs/{run}")
+    look = RunPage(page, page.url)
     expect(page.locator(".foot .reader")).to_have_count(0)
     look.row("a.weight").locator(".toggle").click()
     expect(page.locator("#confirm")).to_be_visible()
     page.goto(guarded.url)
     page.locator(f'tr[data-run="{run}"] input').check()
     expect(page.locator("#chosen-runs .edit")).to_be_enabled()
+    page.get_by_role("button", name="Sign out").click()
+    expect(page.get_by_label("Token")).to_be_visible()

@@ -33,7 +33,7 @@ _FAULTS = {
     404: "What is meant is not there",
     409: "What is meant is in no state for this, or may be any of several runs",
     413: "The body is too large",
-    429: "Too much is asked at once",
+    429: "Too much is asked at once, or the address has shown too many wrong tokens",
     503: "The store or the job does not answer now",
     504: "The job did not answer in time",
 }
@@ -41,14 +41,16 @@ _FAULTS = {
 
 def add_routes(app: FastAPI) -> None:
     """Add the routes to an application."""
-    of_many = APIRouter(prefix="/api", tags=["runs"], responses=_faults(400, 401, 403, 413, 503))
+    of_many = APIRouter(
+        prefix="/api", tags=["runs"], responses=_faults(400, 401, 403, 413, 429, 503)
+    )
     of_many.get("/runs")(runs.list_runs)
     of_many.get("/sparklines")(history.get_metric_sparklines)
     app.include_router(of_many)
     of_runs = APIRouter(
         prefix="/api/runs",
         tags=["runs"],
-        responses=_faults(400, 401, 403, 404, 409, 413, 503),
+        responses=_faults(400, 401, 403, 404, 409, 413, 429, 503),
     )
     of_runs.get("/{run}")(runs.get_run)
     of_runs.patch("/{run}")(runs.patch_run)
@@ -70,8 +72,8 @@ def add_routes(app: FastAPI) -> None:
     of_runs.get("/{run}/alerts")(explanations.list_alerts)
     of_runs.get("/{run}/events")(events.list_events)
     of_runs.post("/{run}/events/{number}/dismiss")(events.post_dismissal)
-    of_runs.post("/{run}/trial", responses=_faults(429, 504))(gates.post_trial)
-    of_runs.get("/{run}/preview", responses=_faults(429, 504))(commands.get_preview)
+    of_runs.post("/{run}/trial", responses=_faults(504))(gates.post_trial)
+    of_runs.get("/{run}/preview", responses=_faults(504))(commands.get_preview)
     of_runs.get("/{run}/commands")(commands.list_commands)
     of_runs.get("/{run}/commands/{number}")(commands.get_command)
     of_runs.get("/{run}/export", response_class=StreamingResponse)(exports.export_run)

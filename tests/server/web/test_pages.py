@@ -19,6 +19,7 @@ from gradgate.server.web.pages import (
     MissingRunPage,
     RunPage,
     RunsPage,
+    SignInPage,
 )
 from tests.support.probing import FakeProbe, hello
 from tests.support.serving import ServerProcess
@@ -33,6 +34,7 @@ PAGES = [
     ErrorPage,
     MissingRunPage,
     CheckPage,
+    SignInPage,
 ]
 
 
