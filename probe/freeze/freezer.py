@@ -121,7 +121,7 @@ class Freezer:
 
     def thaw(self, selection: Selection) -> None:
         """Make parameters trainable again, and let running statistics run."""
-        self.script_flags.forget(selection.indexes)
+        self.script_flags.thaw(selection.indexes)
         flipped = self.records.drop(selection.indexes)
         self.statistics.unfreeze(selection.norms)
         self._follow(self.no_grad.paths, module_paths(self._models), flipped)
@@ -166,6 +166,7 @@ class Freezer:
         Called between two steps, when no call of a module is under way any more. Returns
         whether a freeze ended.
         """
+        self.script_flags.boundary()
         self.anchor.reset()
         self.calls.boundary()
         self.statistics.reset()
@@ -183,6 +184,7 @@ class Freezer:
     def restore(self) -> None:
         """Give every parameter that a command touched the ``requires_grad`` it had before."""
         flipped = self.records.restore()
+        self.script_flags.boundary()
         self.script_flags.follow()
         self.conversions.follow()
         self.no_grad.remove()

@@ -90,6 +90,10 @@ class FreezeRecords:
         """Note what the script now wants: it has that again when everything is restored."""
         self._before[index] = (self._table.parameters[index], trainable)
 
+    def own_flag(self, index: int) -> bool:
+        """Return what a touched parameter's ``requires_grad`` would be without a command."""
+        return self._before[index][1]
+
     def fall_back_to_grad(self, indexes: Iterable[int]) -> None:
         """Record mode ``grad`` for parameters whose module cannot run without a graph."""
         for index in indexes:

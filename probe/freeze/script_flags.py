@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import dis
 import logging
 import sys
 import weakref
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from torch import nn
 
@@ -22,7 +23,8 @@ class ScriptFlags:
     """Keeps what a command froze as it is when the script sets ``requires_grad``, or lets it win.
 
     A loop that turns it off and on again around each backward (a GAN's, Lightning's) would
-    thaw in every step what a person has frozen. It is listened to only while something is.
+    thaw in every step what a person has frozen. It is listened to only while something is, and
+    for a step after a thaw: a loop that saved the flag before gives back that of the freeze.
     """
 
     def __init__(
@@ -38,21 +40,50 @@ class ScriptFlags:
         self._guard = guard
         self._callers = Callers()
         self._told: set[str] = set()
+        self._on: set[int] = set()
+        """Frozen parameters that the script, when it last set a flag of theirs, switched on."""
+        self._thawed: set[int] = set()
+        """Parameters that a command has thawed since the last boundary, and of which the script
+        may have saved the flag that the freeze had set."""
         # Weakly, so that a run that is dropped without a detach can be collected.
         listener = _listener(weakref.ref(self))
         self._writes = Interceptions(self, guard, requires_grad_writes(listener))
 
     def follow(self) -> None:
-        """Listen for as long as something is frozen by command."""
-        self._writes.follow(needed=bool(self._records.freezes))
+        """Listen for as long as something is frozen by command, or was until this step."""
+        self._writes.follow(needed=bool(self._records.freezes or self._thawed))
 
     def forget(self, indexes: Iterable[int]) -> None:
         """Begin anew with parameters that a command is about."""
         for index in indexes:
+            self._thawed.discard(index)
+            self._on.discard(index)
             if index in self.asked:
                 del self.asked[index]
                 # It sets them in each iteration: whatever it set last was for a moment.
                 self._records.set_own_flag(index, True)
+
+    def thaw(self, indexes: Sequence[int]) -> None:
+        """Begin anew with parameters that a command is about to thaw.
+
+        One that the script would train, and has not just switched on, it may have switched off
+        after it has saved what it found.
+        """
+        saved = [
+            index
+            for index in indexes
+            if index in self._records.freezes
+            and index not in self._on
+            and (index in self.asked or self._records.own_flag(index))
+        ]
+        self.forget(indexes)
+        self._thawed.update(saved)
+
+    def boundary(self) -> None:
+        """Take the script at its word again where a thaw has stood for a step."""
+        if self._thawed:
+            self._thawed.clear()
+            self.follow()
 
     def note_unheard(self, indexes: Iterable[int]) -> None:
         """Take down parameters that were made trainable past those that listen."""
@@ -63,8 +94,11 @@ class ScriptFlags:
         """Take in what the script sets; return whether it may."""
         with self._guard:
             index = self._table.index_of.get(id(parameter))
+            if index in self._thawed:
+                return trainable or self._is_said()
             if index is None or index not in self._records.freezes:
                 return True
+            (self._on.add if trainable else self._on.discard)(index)
             if trainable and index not in self.asked:
                 self.asked[index] = self._place()
                 self._tell(index)
@@ -78,6 +112,18 @@ class ScriptFlags:
         chain = self._callers.chain(sys._getframe(1))
         place = chain.user or chain.place
         return None if place is None else place.text
+
+    def _is_said(self) -> bool:
+        """Return whether the line that now sets a flag says ``False``, and gives nothing back."""
+        frames = self._callers.chain(sys._getframe(1)).frames
+        if not frames:
+            return True
+        code, line = frames[0]
+        lines = [(start, end) for start, end, number in code.co_lines() if number == line]
+        return any(
+            each.argval is False and any(start <= each.offset < end for start, end in lines)
+            for each in dis.get_instructions(code)
+        )
 
     def _tell(self, index: int) -> None:
         where = self.asked[index]

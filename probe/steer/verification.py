@@ -160,7 +160,10 @@ class _FreezeCheck(_Check):
 
 
 class _ThawCheck(_Check):
-    """Parameters that must be trainable after the next step."""
+    """Parameters that must be trainable after the next step, or were trained in it.
+
+    A loop that takes turns may have switched them off again for the moment.
+    """
 
     ends_when_verified = True
 
@@ -181,7 +184,11 @@ class _ThawCheck(_Check):
         writers.watch(indexes)
 
     def find_wrong(self) -> list[int]:
-        return [i for i in self.indexes if not self._table.parameters[i].requires_grad]
+        return [
+            index
+            for index in self.indexes
+            if not (self._table.parameters[index].requires_grad or self._writers.was_stepped(index))
+        ]
 
     def describe_drift(self, wrong: Sequence[int], step: int) -> str:
         return f"{listed(self._table, wrong)} was frozen again by the script"

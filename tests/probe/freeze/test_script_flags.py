@@ -6,6 +6,7 @@ import gc
 import logging
 import weakref
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import pytest
 import torch
@@ -13,6 +14,8 @@ from torch import Tensor, nn
 from torch.optim import SGD, AdamW, Optimizer
 
 from gradgate import probe
+from gradgate.probe.model.commands import FreezeCommand, ThawCommand
+from gradgate.probe.session.run import job_of
 from tests.support.lines import line_of
 from tests.support.steered import reports_of
 
@@ -127,6 +130,118 @@ def test_a_freeze_holds_bitwise_and_names_the_line(
         gan.train(1)
         assert bits(gan.d) != frozen
     assert all(parameter.requires_grad for parameter in gan.d.parameters())
+
+
+def nothing(number: int) -> None:
+    """Leave all as it is."""
+
+
+class Turns:
+    """A GAN of which each optimizer's turn switches the other's parameters off, and gives back
+    what it found; ``by``: as Lightning's ``toggle_optimizer`` does, or a list, or a context."""
+
+    def __init__(self, by: str) -> None:
+        torch.manual_seed(0)
+        self.g, self.d = nn.Linear(4, 4), nn.Linear(4, 1)
+        self.nets = [self.g, self.d]
+        self.optimizers = [AdamW(net.parameters(), lr=0.01) for net in self.nets]
+        self._turn = getattr(self, by)
+
+    def lightning(self, k: int) -> Iterator[None]:
+        saved = {}
+        for optimizer in self.optimizers:
+            for parameter in optimizer.param_groups[0]["params"]:
+                saved[parameter] = parameter.requires_grad
+                parameter.requires_grad = False
+        for parameter in self.nets[k].parameters():
+            parameter.requires_grad = saved[parameter]
+        yield
+        for parameter in self.nets[1 - k].parameters():
+            parameter.requires_grad = saved[parameter]
+
+    def listed(self, k: int) -> Iterator[None]:
+        other = list(self.nets[1 - k].parameters())
+        saved = [parameter.requires_grad for parameter in other]
+        self.nets[1 - k].requires_grad_(False)
+        yield
+        for parameter, flag in zip(other, saved, strict=True):
+            parameter.requires_grad_(flag)
+
+    def whole(self, k: int) -> Iterator[None]:
+        saved = next(self.nets[1 - k].parameters()).requires_grad
+        self.nets[1 - k].requires_grad_(False)
+        yield
+        self.nets[1 - k].requires_grad_(saved)
+
+    def train(
+        self, before: Callable[[int], object], after: Callable[[int], object]
+    ) -> list[list[bytes]]:
+        """Make ten rounds; ``before`` and ``after`` are called with the number of each."""
+        found = []
+        for number in range(1, 11):
+            before(number)
+            for k, optimizer in enumerate(self.optimizers):
+                with contextmanager(self._turn)(k):
+                    made = self.g(torch.ones(8, 4) * number)
+                    loss = self.d(made if k == 0 else made.detach()).square().mean()
+                    optimizer.zero_grad()
+                    if loss.requires_grad:
+                        loss.backward()
+                    optimizer.step()
+            after(number)
+            found.append(bits(self.g) + bits(self.d))
+        return found
+
+
+@pytest.mark.parametrize("target", ["g", "d", "d.weight"])
+@pytest.mark.parametrize("by", ["lightning", "listed", "whole"])
+def test_a_thaw_stands_though_a_loop_gives_back_the_flag_of_the_freeze(
+    by: str, target: str
+) -> None:
+    """It takes effect in the midst of a turn, and every bit is that of a thaw by hand after it."""
+
+    def by_hand(number: int) -> None:
+        if number in (3, 6):
+            for name, parameter in {"g": hand.g, "d": hand.d}[target[0]].named_parameters():
+                if target in (target[0], f"{target[0]}.{name}"):
+                    parameter.requires_grad_(number == 6)
+                    parameter.grad = None if number == 3 else parameter.grad
+
+    def ask(number: int) -> None:
+        """As the server does: it takes effect at the boundary, which is inside of the last turn."""
+        if number == 3:
+            job_of(run).queue.submit(FreezeCommand(target, by="rest", id=1))
+        if number == 6:
+            job_of(run).queue.submit(ThawCommand(target, by="rest", id=2))
+
+    hand, turns = Turns(by), Turns(by)
+    expected = hand.train(nothing, by_hand)
+    models = {"g": turns.g, "d": turns.d}
+    with probe.attach(models, turns.optimizers, server=False, every=1) as run:
+        reports = reports_of(run)
+        found = turns.train(ask, nothing)
+    assert [number for number in range(10) if found[number] != expected[number]] == []
+    assert [report.state.value for report in reports] == ["delivered", "applied", "verified"] * 2
+
+
+@pytest.mark.parametrize("toggle", [by_method, by_assignment, by_module])
+def test_a_loop_that_switches_off_by_itself_does_so_right_after_a_thaw(toggle: Toggle) -> None:
+    """It has saved nothing, whatever its line looks like."""
+    off: list[bool] = []
+
+    def told(net: nn.Module, flag: bool) -> None:
+        toggle(net, flag)
+        if not flag:
+            off.append(not any(parameter.requires_grad for parameter in net.parameters()))
+
+    gan = Gan(told, AdamW)
+    with gan.attach() as run:
+        run.freeze("d")
+        gan.train(2)
+        job_of(run).queue.submit(ThawCommand("d", by="rest", id=1))
+        gan.train(3)
+        assert all(parameter.requires_grad for parameter in gan.d.parameters())
+    assert off == [True] * 5
 
 
 @pytest.mark.parametrize("toggle", [by_method, by_assignment, past_all_that_listens])
