@@ -57,7 +57,7 @@ class Handles:
             self._handles.pop()
 
 
-class Ending:
+class Undo:
     """Undoes something when it is called, or once an object is collected that was to call it.
 
     What undoes it may be done again: it is where it fails, or is interrupted.
@@ -71,8 +71,13 @@ class Ending:
         self._finalizer = weakref.finalize(owner, GuardedHook(guard, undo), *args)
         self._finalizer.atexit = False
 
+    @property
+    def is_due(self) -> bool:
+        """Whether it is still to be undone."""
+        return self._finalizer.alive
+
     def __call__(self) -> None:
         """Undo it, once."""
-        if self._finalizer.alive:
+        if self.is_due:
             self._undo()
             self._finalizer.detach()

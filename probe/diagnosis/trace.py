@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import time
-import weakref
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, TypeAlias
@@ -13,6 +12,7 @@ from torch import Tensor, nn
 
 from ..base.guard import Guard
 from ..base.source import Callers
+from ..base.undo import Undo
 from ..measure.magnitude import state_word
 from ..model.gate_info import GateInfo
 from ..torch_compat.dynamo import force_eager
@@ -48,7 +48,7 @@ class Trace:
         self._guard = guard
         self._index = ModuleIndex(models, callers)
         self._recorder = TapeRecorder(parameters, self._index, callers, guard, strange)
-        self._ending: weakref.finalize[[Any, Thresholds | None, Listeners], Trace] | None = None
+        self._undo: Undo | None = None
         self._began = 0.0
         self.seconds = 0.0
         """What the traced step took."""
@@ -62,10 +62,8 @@ class Trace:
         # First: what has started when the rest fails is stopped, and so it is where nobody ever
         # stops a trace and all that leads to it is dropped.
         listeners = self._recorder.listeners
-        self._ending = weakref.finalize(
-            self, _put_back, stance, thresholds if raises else None, listeners
-        )
-        self._ending.atexit = False
+        before = thresholds if raises else None
+        self._undo = Undo(self._guard, self, _put_back, stance, before, listeners)
         # A tape is many small objects: with the usual thresholds the garbage collector would walk
         # the whole heap several times in one step, 100 ms each.
         if raises:
@@ -79,14 +77,11 @@ class Trace:
 
     def stop(self) -> None:
         """Watch no longer. Idempotent."""
-        if self._ending is None or not self._ending.alive:
+        if self._undo is None or not self._undo.is_due:
             return
         self._recorder.stop()
         self.seconds = time.perf_counter() - self._began
-        found = self._ending.peek()
-        if found is not None:
-            _put_back(*found[2])  # which may be done again, should it fail
-            self._ending.detach()
+        self._undo()
 
     def explain(
         self,

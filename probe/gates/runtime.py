@@ -85,11 +85,13 @@ class GateRuntime:
         """Remove every hook."""
         self._leave_models()
         for site in self._sites.values():
-            with self._step.guard:
-                if site.hooks is not None:
-                    site.remove()
-                    self._compile_anew(site.site)
+            self._step.guard.undo(partial(self._remove, site))
         self._sites.clear()
+
+    def _remove(self, site: SiteGates) -> None:
+        if site.hooks is not None:
+            site.remove()
+            self._compile_anew(site.site)
 
     def gates(self) -> list[Gate]:
         """Return the gates of all sites."""

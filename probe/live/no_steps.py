@@ -19,7 +19,7 @@ from torch.optim.optimizer import register_optimizer_step_post_hook
 
 from ..base.guard import Guard, GuardedHook
 from ..base.source import Callers
-from ..base.undo import Ending, Handles, whole
+from ..base.undo import Handles, Undo, whole
 from ..measure.checksums import checksums
 from ..measure.local_part import local_part, unreadable
 from ..model.membership import Membership
@@ -109,7 +109,7 @@ class NoSteps:
         """A step was seen."""
         self._inside = False
         """Gradients are applied inside each backward."""
-        self._others: Ending | None = None
+        self._others: Undo | None = None
         self._watched: dict[int, _Watched] = {}
         self._hooks = Handles()
         with whole([self.remove]):
@@ -233,7 +233,7 @@ def _arrived(watch: weakref.ref[NoSteps], index: int, _: nn.Parameter) -> None:
         remaining.arrived(index)
 
 
-def _hook_every_step(watch: NoSteps, guard: Guard) -> Ending:
+def _hook_every_step(watch: NoSteps, guard: Guard) -> Undo:
     """Hear of the steps of every optimizer; the hook, which is global, keeps nothing alive."""
     found = weakref.ref(watch)
 
@@ -243,7 +243,7 @@ def _hook_every_step(watch: NoSteps, guard: Guard) -> Ending:
             remaining.other_stepped(optimizer, sys._getframe())
 
     handles = Handles()
-    end = Ending(guard, watch, handles.remove)
+    end = Undo(guard, watch, handles.remove)
     handles.add(register_optimizer_step_post_hook, GuardedHook(guard, hook))
     return end
 

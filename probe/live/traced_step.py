@@ -96,10 +96,11 @@ class TracedStep:
 
     def explain(self) -> TraceResult | None:
         """Return what the trace has shown, once; None without a trace, or a sample of the step."""
-        trace, self._trace, self.late = self._trace, None, False
+        trace, self.late = self._trace, False
         if trace is None:
             return None
         trace.stop()
+        self._trace = None
         self._measurement.schedule.beside_the_pace = True
         sample = self._measurement.latest.sample
         if sample is None:

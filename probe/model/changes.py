@@ -13,7 +13,7 @@ from torch.nn.modules.module import (
 )
 
 from ..base.guard import Guard, GuardedHook
-from ..base.undo import Ending, Handles, whole
+from ..base.undo import Handles, Undo, whole
 from ..torch_compat.module_hooks import untraced
 from ..torch_compat.modules import has_child, has_parameter
 from .table import ParameterTable
@@ -117,7 +117,7 @@ class Assignments:
         self.follow(models)
         # These hold this one and not this object, which would never be collected else.
         guard, handles = Guard(), Handles()
-        self._end = Ending(guard, self, handles.remove)
+        self._end = Undo(guard, self, handles.remove)
         with whole([self._end]):
             handles.add(
                 register_module_parameter_registration_hook,

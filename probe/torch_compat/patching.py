@@ -20,7 +20,7 @@ from torch.amp import GradScaler
 from torch.utils.hooks import BackwardHook
 
 from ..base.guard import Guard, GuardedAround, surrounded
-from ..base.undo import Ending, whole
+from ..base.undo import Undo, whole
 from ..base.weak_methods import while_alive
 from .checkpoints import FRAME
 from .parts import EXPLAINING, FREEZING, GATING, Part, find
@@ -213,7 +213,7 @@ class Interceptions:
         self._guard = guard
         self._owner = weakref.ref(owner)
         self._interceptions = tuple(interceptions)
-        self._end: Ending | None = None
+        self._end: Undo | None = None
 
     @property
     def stand(self) -> bool:
@@ -227,7 +227,7 @@ class Interceptions:
             with whole([partial(_stop, self._interceptions)]):
                 for interception in self._interceptions:
                     interception.start(self._guard)
-                self._end = Ending(self._guard, owner, _stop, self._interceptions)
+                self._end = Undo(self._guard, owner, _stop, self._interceptions)
         elif not needed and self._end is not None:
             self._end()
             self._end = None

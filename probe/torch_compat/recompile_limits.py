@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ..base.guard import Guard, GuardedHandler
-from ..base.undo import Ending, whole
+from ..base.undo import Undo, whole
 from ..base.weak_methods import while_alive
 
 LOGGER = "torch._dynamo.convert_frame"
@@ -27,13 +27,13 @@ class RecompileLimits:
         """``given_up`` is a method, whose object is not kept alive."""
         self._guard = guard
         self._handler = GuardedHandler(guard, _Listener(given_up).hear, logging.WARNING)
-        self._end: Ending | None = None
+        self._end: Undo | None = None
 
     def follow(self, *, needed: bool) -> None:
         """Listen, or no longer."""
         logger = logging.getLogger(LOGGER)
         if needed and self._end is None:
-            self._end = Ending(self._guard, self, logger.removeHandler, self._handler)
+            self._end = Undo(self._guard, self, logger.removeHandler, self._handler)
             with whole([self._end]):
                 logger.addHandler(self._handler)
         elif not needed and self._end is not None:

@@ -21,7 +21,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from ..base.guard import Guard, GuardedHook
 from ..base.retry import consistently
-from ..base.undo import Ending, Handles, whole
+from ..base.undo import Handles, Undo, whole
 from .ddp import parameters_of
 from .dynamo import breaks_graphs, is_compiled, optimized_module
 from .heap import living
@@ -49,7 +49,7 @@ class Wrappers:
         self._registry = _Registry()
         # It holds the registry and not this object, which would never be collected else.
         guard, handles = Guard(), Handles()
-        self._end = Ending(guard, self, handles.remove)
+        self._end = Undo(guard, self, handles.remove)
         with whole([self._end]):
             handles.add(
                 register_module_module_registration_hook,

@@ -94,6 +94,7 @@ def test_a_fault_that_once_reached_the_loop_does_not(name: str, calls: Calls) ->
 
 LEFT = (
     ("frozen", "Freezer.restore", KeyboardInterrupt, False),
+    ("gated", "GateRuntime._remove", MemoryError, False),
     ("frozen", "Observation.end", KeyboardInterrupt, False),
     ("frozen", "_as_flag", RuntimeError, False),
     ("frozen", "register_first", KeyboardInterrupt, False),
@@ -102,9 +103,11 @@ LEFT = (
     ("plain", "Boundaries._post_hook", MemoryError, True),
     ("mixed_precision", "ModelHooks._register", RuntimeError, True),
     ("plain", "close_at_exit", KeyboardInterrupt, True),
+    ("distributed_commands", "AutogradCalls.follow", RuntimeError, False),
 )
-"""Functions of jobs after whose faults, or interrupts, hooks or patches had been left behind; and
-whether that was while the models were attached."""
+"""Functions of jobs after whose faults, or interrupts, hooks or patches had been left behind, or,
+on one of two ranks, a command had been done on the other alone; and whether that was while the
+models were attached."""
 
 
 @pytest.mark.parametrize(("job", "name", "kind", "attaching"), LEFT)

@@ -578,6 +578,8 @@ JOBS: Mapping[str, Callable[[Watch], list[Tensor]]] = {
 """By name."""
 COMMANDED = frozenset({"frozen", "gated", "compiled", "distributed_commands"})
 """The jobs in which commands change what is trained."""
+SLOW = frozenset({"checked", "compiled", "distributed", "distributed_commands"})
+"""Those that take seconds."""
 TOGETHER = frozenset({"distributed_commands"})
 """Those in which one rank alone, which was interrupted, must not undo what all have."""
 

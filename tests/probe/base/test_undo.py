@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from gradgate.probe.base.guard import Guard
-from gradgate.probe.base.undo import Ending, Handles, whole
+from gradgate.probe.base.undo import Handles, Undo, whole
 
 
 def noting(told: list[str], word: str, error: Exception | None = None) -> Callable[[], None]:
@@ -98,7 +98,7 @@ def test_an_ending_comes_once_and_again_where_it_was_interrupted() -> None:
         hook.remove()
         told.append("undone")
 
-    end = Ending(Guard(), owner, undo)
+    end = Undo(Guard(), owner, undo)
     with pytest.raises(KeyboardInterrupt):
         end()
     end()
@@ -111,8 +111,8 @@ def test_an_ending_comes_with_the_end_of_its_owner(monkeypatch: pytest.MonkeyPat
     monkeypatch.delenv("GRADGATE_STRICT")
     owner, guard, told = Hook(), Guard(), list[str]()
     ends = [
-        Ending(guard, owner, noting(told, "one", RuntimeError("no way back"))),
-        Ending(guard, owner, noting(told, "other")),
+        Undo(guard, owner, noting(told, "one", RuntimeError("no way back"))),
+        Undo(guard, owner, noting(told, "other")),
     ]
     del owner
     gc.collect()
