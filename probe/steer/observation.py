@@ -97,7 +97,8 @@ class Observing:
         with whole([observation.end]):
             for path in selection.modules:
                 observer = UpstreamObserver([paths[path]], self._table, self._guard, ignored)
-                observation.add(path, observer)
+                with whole([observer.remove]):
+                    observation.add(path, observer)
         return observation
 
     def stop(self) -> None:

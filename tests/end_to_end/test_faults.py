@@ -8,6 +8,7 @@ import pytest
 
 from tests.support.fault_jobs import JOBS
 from tests.support.faults import (
+    ENTRANCES,
     Calls,
     Fault,
     all_faults,
@@ -27,10 +28,6 @@ def chance(fault: Fault) -> int:
     """Return a number by chance, which is the same whatever other faults there are."""
     where = f"{fault.job} {fault.function.name} {fault.attaching}"
     return zlib.crc32(f"{SEED} {where} {fault.kind.__name__}".encode())
-
-
-ENTRANCES = frozenset({"attach", "explain", "Run.__init__", "Watch.stop"})
-"""What is called by the script itself, or by the one that follows it, and guards its inside."""
 
 
 REACHED = (
@@ -96,6 +93,7 @@ LEFT = (
     ("frozen", "Freezer.restore", KeyboardInterrupt, False),
     ("gated", "GateRuntime._remove", MemoryError, False),
     ("frozen", "Observation.end", KeyboardInterrupt, False),
+    ("frozen", "Observation.add", MemoryError, False),
     ("frozen", "_as_flag", RuntimeError, False),
     ("frozen", "register_first", KeyboardInterrupt, False),
     ("two_optimizers", "ModelHooks.remove", KeyboardInterrupt, False),

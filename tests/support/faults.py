@@ -49,6 +49,8 @@ from tests.support.fault_jobs import COMMANDED, JOBS, SLOW, TOGETHER, Watch, tra
 
 PROBE = str(Path(gradgate.probe.__file__).parent) + os.sep
 GUARD = str(Path(PROBE, "base", "guard.py"))
+ENTRANCES = frozenset({"attach", "explain", "Run.__init__", "Watch.stop"})
+"""What is called by the script itself, or by the one that follows it, and guards its inside."""
 HARMLESS = frozenset(
     {
         *("RESUME", "NOP", "LOAD_FAST", "LOAD_CONST", "BUILD_TUPLE", "BINARY_SUBSCR"),
@@ -374,9 +376,11 @@ def found_calls(jobs: Iterable[str] = JOBS, *, attaching: bool = False) -> Calls
 
 
 def all_faults(calls: Calls, *, attaching: bool = False) -> Iterator[Fault]:
-    """Yield every fault: each function, in each job that calls it."""
+    """Yield every fault: each function, in each job that calls it, but those that guard it."""
     for job, functions in calls.items():
         for function, times in sorted(functions.items()):
+            if function.name in ENTRANCES:
+                continue
             for call in sorted({1, times // 2 + 1}):
                 for kind in (RuntimeError, MemoryError, KeyboardInterrupt):
                     yield Fault(job, function, call, kind, attaching)
