@@ -170,7 +170,13 @@ class GradientLog:
         writes = self._writes.get(key, [])
         brought = [write for write in writes if write.by_backward]
         last = max((write.backwards for write in brought), default=0)
-        dropped = [w for w in writes if not w.by_backward and _size(w) in (None, 0)]
+        # One that found it so, as a clip of zeros, drops nothing.
+        before = [None, *map(_size, writes)]
+        dropped = [
+            write
+            for write, found in zip(writes, before, strict=False)
+            if not write.by_backward and _size(write) in (None, 0) and found != 0
+        ]
         first = max((w.backwards for w in dropped if w.backwards < last), default=0)
         turned = (w.backwards for w in brought if w.backwards > first and bad(_size(w)))
         return range(first, min(turned, default=self._backwards))

@@ -155,6 +155,17 @@ def test_what_a_backward_left_bad_was_not_overwritten(weight: nn.Parameter) -> N
     assert found.write.by == "mul_"
 
 
+def test_what_finds_zeros_and_leaves_them_drops_nothing(weight: nn.Parameter) -> None:
+    """A clip of a gradient that came as zeros is not where it began, nor is a backward after it."""
+    log = GradientLog()
+    backward(log, weight, 0.0)
+    assert weight.grad is not None
+    weight.grad.mul_(1.0)
+    log.add_write([weight.grad], "clip_grad_norm_", LINE)
+    backward(log, weight)
+    assert log.backwards_of(id(weight), is_zero) == range(1)
+
+
 def test_a_gradient_that_nobody_wrote_to_turned_bad_unseen(weight: nn.Parameter) -> None:
     """It is known to have been useful; who had its memory is named."""
     log = GradientLog()
