@@ -43,3 +43,9 @@ def test_a_page_needs_nothing_else_and_text_is_text() -> None:
     assert "<b>" not in markup.replace("<b>{{", "")
     assert "http://" not in markup.replace("http://www.w3.org", "")
     assert 'src="' not in markup
+
+
+def test_a_name_breaks_at_its_dots_alone() -> None:
+    """And stays text, where a page is narrow."""
+    markup = check_markup(report(finding("a.<b>.weight")))
+    assert ">a.<wbr>&lt;b&gt;.<wbr>weight</span>" in markup
