@@ -16,7 +16,7 @@ from ..base.errors import AttachError, CommandError, TargetError
 from ..live.expected import Expected
 from ..progress.thresholds import Thresholds
 from ..session.attach import attach
-from ..session.run import Run, job_of
+from ..session.run import Run, is_failure, job_of
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -188,7 +188,7 @@ class HoldsRun:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self.library_run.end(failed=error is not None)
+        self.library_run.end(failed=is_failure(error))
 
 
 def _is_number(value: object) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 from dataclasses import dataclass
 
 from ..base.errors import GradgateError
@@ -27,7 +28,7 @@ class Stream:
     def attach(self, found: Found) -> Run | None:
         """Attach; where that is refused the script goes on without, and the log says why."""
         try:
-            return attach(
+            run = attach(
                 found.given,
                 found.optimizers,
                 name=self.name,
@@ -40,9 +41,12 @@ class Stream:
         except (GradgateError, ValueError) as error:
             logger.warning("gradgate: the script goes on unwatched: %s", error)
             return None
+        _tell(run)
+        return run
 
     def run_made(self, run: Run) -> None:
         """Leave the script's own run as it is."""
+        _tell(run)
 
     def stepped(self, run: Run) -> None:
         """Leave it to the run."""
@@ -54,3 +58,9 @@ class Stream:
     def replace(self, run: Run) -> None:
         """Say goodbye for the run: the one that comes has its name, and the next number."""
         self.end(run, failed=False)
+
+
+def _tell(run: Run) -> None:
+    """Say where the run is looked at; of several ranks the first has a page."""
+    if run.url is not None:
+        print(f"gradgate: this run is at {run.url}", file=sys.stderr)

@@ -48,7 +48,7 @@ class Run:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._job.end(failed=error is not None)
+        self._job.end(failed=is_failure(error))
         if error is None:
             self._alerts.raise_failure(last=True)
 
@@ -265,6 +265,11 @@ class Run:
         ``failed``: the run is shown as failed, as where an exception leaves ``with attach(...)``.
         """
         self._job.end(failed=failed)
+
+
+def is_failure(error: BaseException | None) -> bool:
+    """Return whether training that is left by this has failed: ``sys.exit(0)`` ends it well."""
+    return not (error is None or (isinstance(error, SystemExit) and error.code in (None, 0)))
 
 
 def job_of(run: Run) -> Job:

@@ -19,7 +19,7 @@ from ..store.database import Store
 from ..store.detection import record_command, record_status
 from ..store.guard import guarded, logged
 from ..store.keep import Keep
-from ..store.ledger import unapplied
+from ..store.ledger import resume_unapplied, unapplied
 from ..store.levels.compactor import Compactor
 from ..store.levels.merging import SampleMerges
 from ..store.metrics.merging import MetricMerges
@@ -163,11 +163,12 @@ class Hub:
             self.writer.resume(hello.run)
             now = time.time()
             opened = open_run(connection, hello, now)
+            resumed = resume_unapplied(connection, hello.run)
             commands, rejected = unapplied(connection, hello.run, now)
             changes = Changes(live.id, opened.last_seq, status=RunStatus.LIVE)
             changes.add("parameters")
-            if rejected:
-                changes.add("commands", *rejected)
+            if resumed or rejected:
+                changes.add("commands", *resumed, *rejected)
             changes.add_events(
                 record_status(connection, live.id, opened.status, RunStatus.LIVE, now)
             )

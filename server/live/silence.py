@@ -13,6 +13,7 @@ from ..protocol.runs import RunStatus
 from ..store.database import Store
 from ..store.detection import record_status
 from ..store.guard import guarded, logged
+from ..store.ledger import delay_unapplied
 from ..store.recording import Changes
 from ..store.runs import lose
 from ..store.write_queue import WriterEnded
@@ -20,7 +21,7 @@ from ..store.writer import Writer
 from .live_run import LiveRun
 from .live_runs import LiveRuns
 from .other_servers import OtherServers
-from .topics import RUN
+from .topics import COMMANDS, RUN
 
 _log = logging.getLogger("gradgate.server")
 
@@ -46,20 +47,26 @@ async def _lose(runs: LiveRuns, store: Store, writer: Writer, live: LiveRun) -> 
     live.status = RunStatus.LOST
     now = time.time()
 
-    def work(connection: Connection) -> list[int]:
+    def work(connection: Connection) -> tuple[list[int], list[int]]:
         changes = Changes(live.id, 0, status=RunStatus.LOST)
+        delayed: list[int] = []
         if lose(connection, live.id):
             told = record_status(connection, live.id, RunStatus.LIVE, RunStatus.LOST, now)
             changes.add_events(told)
+            delayed = delay_unapplied(connection, live.id)
+            if delayed:
+                changes.add("commands", *delayed)
         store.announce(connection, changes)
-        return changes.events
+        return changes.events, delayed
 
     try:
-        events = await asyncio.wrap_future(writer.submit(work))
+        events, delayed = await asyncio.wrap_future(writer.submit(work))
     except (SQLAlchemyError, WriterEnded) as error:
         _log.error("Run %s is lost, and that could not be stored: %s", live.id, error)
         live.status = RunStatus.LIVE
         return
     live.publish(RUN, frozenset())
+    if delayed:
+        live.publish(COMMANDS, frozenset(delayed))
     runs.announce(live.id, events)
     runs.forget(live)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any, cast
 
-from sqlalchemy import Connection, CursorResult, Row, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, CursorResult, Row, func, insert, select, update
 
 from ..events.records import CommandRecord
 from ..protocol.commands.registry import KINDS, AnyCommand, AnyRequest
@@ -21,6 +21,8 @@ from .runs import locked_run
 from .tables import commands
 
 NAMES = 20
+SILENT = "nothing is heard of the job any more; it is applied if the job comes back"
+"""The detail of a command that waits for a run that is lost."""
 
 
 # What a command of a gate has in the columns of a freeze.
@@ -29,7 +31,8 @@ _UNFROZEN = {"mode": "grad", "hold_stats": False, "reset_state": False}
 
 def request(connection: Connection, run: str, asked: AnyRequest, now: float) -> CommandRow:
     """Store a command that a person asked for; raises `UnknownRun` and `EndedRun`."""
-    if RunStatus(locked_run(connection, run).status).ended:
+    status = RunStatus(locked_run(connection, run).status)
+    if status.ended:
         raise EndedRun(run)
     number = _next_id(connection, run)
     row = {
@@ -43,7 +46,7 @@ def request(connection: Connection, run: str, asked: AnyRequest, now: float) -> 
         "step": None,
         "parameters": [],
         "reason": None,
-        "detail": None,
+        "detail": SILENT if status is RunStatus.LOST else None,
         "saved": None,
         "requested": now,
         "times": {CommandState.REQUESTED.value: now},
@@ -100,13 +103,28 @@ def command_record(
 def reject_unapplied(connection: Connection, run: str, reason: str, now: float) -> list[int]:
     """Reject every command that was not applied, and return their ids."""
     waiting = connection.execute(
-        select(commands.c.id, commands.c.times).where(
-            commands.c.run == run, commands.c.state.in_([state.value for state in UNAPPLIED])
-        )
+        select(commands.c.id, commands.c.times).where(*_waiting(run))
     ).all()
     for row in waiting:
         _reject(connection, run, row.id, row.times, reason, now)
     return [int(row.id) for row in waiting]
+
+
+def delay_unapplied(connection: Connection, run: str) -> list[int]:
+    """Say of every command that was not applied that the run is lost, and return their ids."""
+    waiting = _waiting(run)
+    found = connection.scalars(select(commands.c.id).where(*waiting).order_by(commands.c.id)).all()
+    connection.execute(update(commands).where(*waiting).values(detail=SILENT))
+    return [int(number) for number in found]
+
+
+def resume_unapplied(connection: Connection, run: str) -> list[int]:
+    """Take back what :func:`delay_unapplied` said, for the job is heard again; return the ids."""
+    silent = (*_waiting(run), commands.c.detail == SILENT)
+    found = connection.scalars(select(commands.c.id).where(*silent).order_by(commands.c.id)).all()
+    if found:
+        connection.execute(update(commands).where(*silent).values(detail=None))
+    return [int(number) for number in found]
 
 
 def unapplied(connection: Connection, run: str, now: float) -> tuple[list[AnyCommand], list[int]]:
@@ -115,13 +133,7 @@ def unapplied(connection: Connection, run: str, now: float) -> tuple[list[AnyCom
     One that cannot be read, since another version stored it say, is rejected: the others go on.
     """
     query = (
-        select(commands)
-        .where(
-            commands.c.run == run,
-            commands.c.local.is_(None),
-            commands.c.state.in_([state.value for state in UNAPPLIED]),
-        )
-        .order_by(commands.c.id)
+        select(commands).where(*_waiting(run), commands.c.local.is_(None)).order_by(commands.c.id)
     )
     found: list[AnyCommand] = []
     rejected: list[int] = []
@@ -129,6 +141,11 @@ def unapplied(connection: Connection, run: str, now: float) -> tuple[list[AnyCom
         with guarded(partial(_reject_unreadable, connection, run, row, now, rejected)):
             found.append(command_of(row._asdict()))
     return found, rejected
+
+
+def _waiting(run: str) -> tuple[ColumnElement[bool], ...]:
+    unapplied_states = [state.value for state in UNAPPLIED]
+    return commands.c.run == run, commands.c.state.in_(unapplied_states)
 
 
 def _reject_unreadable(

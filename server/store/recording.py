@@ -32,7 +32,7 @@ from .alerts import alert_rows, record_alerts
 from .detection import Detection, Watched
 from .explanations import record_explanations
 from .guard import readable
-from .ledger import command_state, record_report, reject_unapplied
+from .ledger import command_state, record_report, reject_unapplied, resume_unapplied
 from .metrics.values import append_metrics
 from .optimizers import record_optimizers
 from .parameter_table import save_table, table_summary
@@ -110,6 +110,8 @@ def record(
         "step": row.step,
     }
     watched.see_status(RunStatus(row.status), RunStatus.LIVE, received[0].at, row.step)
+    if row.status == RunStatus.LOST.value and (resumed := resume_unapplied(connection, run)):
+        changes.add("commands", *resumed)
     samples = [frame for frame, _ in received if isinstance(frame, Sample)]
     logged = [frame for frame, _ in received if isinstance(frame, Metrics | Totals)]
     append_metrics(connection, run, logged)

@@ -73,6 +73,29 @@ def test_a_run_ends_once_and_leaves_nothing(monkeypatch: pytest.MonkeyPatch, fai
     assert all(parameter.requires_grad for parameter in model.parameters())
 
 
+@pytest.mark.parametrize(
+    ("error", "failed"),
+    [
+        (SystemExit(0), False),
+        (SystemExit(), False),
+        (SystemExit(3), True),
+        (SystemExit("no data"), True),
+        (KeyboardInterrupt(), True),
+    ],
+    ids=repr,
+)
+def test_what_leaves_a_run_as_a_context_says_whether_it_failed(
+    monkeypatch: pytest.MonkeyPatch, error: BaseException, failed: bool
+) -> None:
+    """A script may end well by ``sys.exit(0)`` inside of it."""
+    closed: list[bool] = []
+    monkeypatch.setattr(Uplink, "close", lambda *_, failed: closed.append(failed))
+    model, optimizer = chain(SGD)
+    with pytest.raises(type(error)), probe.attach(model, optimizer, server=False):
+        raise error
+    assert closed == [failed]
+
+
 def test_a_run_that_nobody_holds_lives_as_long_as_its_model() -> None:
     """So a script may drop what attach returned, and still says goodbye at its end."""
     model, optimizer = chain(SGD)

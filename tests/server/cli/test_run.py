@@ -48,8 +48,9 @@ def test_a_script_without_a_line_is_on_the_dashboard(server: ServerProcess, tmp_
     command = ("run", "--server", server.url, "--every", "1", "train_it.py", "--every", "5")
     ended = gradgate(*command, folder=tmp_path)
 
-    assert (ended.returncode, ended.stderr) == (7, "")
     (run,) = server.get("/api/runs")["runs"]
+    said = f"gradgate: this run is at {server.url}/runs/{run['id']}\n"
+    assert (ended.returncode, ended.stderr) == (7, said)
     assert (run["name"], run["step"], run["samples"]) == ("train_it", 5, 5)
     rows = server.get(f"/api/runs/{run['id']}/parameters")["parameters"]
     assert [row["name"] for row in rows] == ["0.weight", "0.bias", "1.weight", "1.bias"]

@@ -245,14 +245,40 @@ def test_the_log_is_newest_first_and_limited(shared_server: ServerProcess, run: 
 
 
 def test_a_command_to_a_lost_run_waits(shared_server: ServerProcess, run: str) -> None:
-    """A run whose probe is gone takes commands; the probe gets them when it is back."""
+    """A run whose probe is gone takes commands, and says that nothing is heard; the probe gets
+    them when it is back."""
     path = f"/api/runs/{run}"
-    with FakeProbe(shared_server, hello(run)):
-        pass
+
+    def told() -> set[tuple[str, str | None]]:
+        rows = shared_server.get(f"{path}/commands")["commands"]
+        return {(row["state"], row["detail"]) for row in rows}
+
+    with FakeProbe(shared_server, hello(run)) as probe:
+        first = shared_server.post(f"{path}/commands", FREEZE).json()["id"]
+        probe.report(1, first, "delivered")
+        probe.until_acked(1)
     wait_for(lambda: shared_server.get(path)["status"] == "lost", 10, "the run is lost")
+    silent = "nothing is heard of the job any more; it is applied if the job comes back"
+    assert told() == {("delivered", silent)}
     number = shared_server.post(f"{path}/commands", FREEZE).json()["id"]
+    assert told() == {("delivered", silent), ("requested", silent)}
     with FakeProbe(shared_server, hello(run)) as probe:
         assert probe.until_command(number)["target"] == "a.*"
+        assert told() == {("delivered", None), ("requested", None)}
+
+
+def test_a_command_waits_no_more_for_a_job_that_is_heard_again(
+    shared_server: ServerProcess, run: str
+) -> None:
+    """Over the connection that it has kept, too, as after a pause of its machine."""
+    path = f"/api/runs/{run}"
+    with FakeProbe(shared_server, hello(run)) as probe:
+        number = shared_server.post(f"{path}/commands", FREEZE).json()["id"]
+        wait_for(lambda: shared_server.get(path)["status"] == "lost", 10, "the run is lost")
+        assert shared_server.get(f"{path}/commands/{number}")["detail"] is not None
+        probe.heartbeat(step=2)
+        wait_for(lambda: shared_server.get(path)["status"] == "live", 10, "it is heard")
+        assert shared_server.get(f"{path}/commands/{number}")["detail"] is None
 
 
 def test_a_finished_run_takes_no_command(shared_server: ServerProcess, run: str) -> None:
