@@ -14,7 +14,7 @@ from ..torch_compat.autograd import (
     inside_checkpoint,
     observed_by_transforms,
 )
-from ..torch_compat.tensors import is_zero, set_requires_grad
+from ..torch_compat.tensors import are_zero, set_requires_grad
 from .attempt import GateAttempt
 from .gate import Gate
 from .present_step import PresentStep
@@ -106,6 +106,7 @@ class BlockedParameters:
                 self._loose.discard(index)
             self._found.add(index)
         nothing: set[int] = set()
+        zeros: dict[int, Tensor] = {}
         for gate in closed:
             reach = gate.reach
             for index in wanted if reach.hidden else reach.indexes & wanted:
@@ -115,8 +116,13 @@ class BlockedParameters:
                         self._found.add(index)
                     continue
                 with self._step.guard:
-                    if self._is_nothing(index, grad, reach):
+                    if self._is_left(index, grad, reach):
                         nothing.add(index)
+                    elif index not in zeros and self._may_be_zeros(index, grad, reach):
+                        zeros[index] = local_part(grad.detach())
+        with self._step.guard:
+            found = zip(zeros, are_zero(zeros.values()), strict=True)
+            nothing |= {index for index, zero in found if zero}
         if agreed is not None:
             nothing = wanted & self._step.reduced.agree(agreed.lists(nothing, self._step.number))
         for index in nothing:
@@ -198,11 +204,12 @@ class BlockedParameters:
         self._left_out = frozenset()
         self._step.recomputations.follow_gates(self._left_out)
 
-    def _is_nothing(self, index: int, grad: Tensor, reach: Reach) -> bool:
-        """Return whether a gradient is left, or was made, where a gate let nothing pass."""
-        if index in reach.indexes and not self._step.measurement.is_new(index, grad):
-            return True
+    def _is_left(self, index: int, grad: Tensor, reach: Reach) -> bool:
+        """Return whether a gradient is from an earlier step, where a gate let nothing pass."""
+        return index in reach.indexes and not self._step.measurement.is_new(index, grad)
+
+    def _may_be_zeros(self, index: int, grad: Tensor, reach: Reach) -> bool:
+        """Return whether a gradient of zeros stands for one that a gate kept away."""
         invented = index in reach.behind or index in self._step.zeros
         invented |= self._step.reduced.makes_zeros(index)
-        may_be_nothing = reach.hidden or invented or hasattr(grad, MARK)
-        return may_be_nothing and is_zero(local_part(grad.detach()))
+        return reach.hidden or invented or hasattr(grad, MARK)

@@ -5,7 +5,7 @@ Public torch tells of none of them. All names were seen in torch 2.8 to 2.15.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
@@ -193,5 +193,21 @@ def value_of(tensor: Tensor) -> Tensor | None:
 
 def is_zero(tensor: Tensor) -> bool:
     """Return whether all elements of a plain tensor are zero; waits for its device."""
+    return not bool(_any(tensor))
+
+
+def are_zero(tensors: Iterable[Tensor]) -> list[bool]:
+    """Return of each plain tensor whether all its elements are zero; waits once for a device."""
+    found = [_any(tensor) for tensor in tensors]
+    zero = [False] * len(found)
+    for device in {each.device for each in found}:
+        places = [i for i, each in enumerate(found) if each.device == device]
+        values = torch.stack([found[i] for i in places]).tolist()
+        for i, value in zip(places, values, strict=True):
+            zero[i] = not value
+    return zero
+
+
+def _any(tensor: Tensor) -> Tensor:
     dense = tensor.coalesce().values() if tensor.is_sparse else tensor
-    return not bool(dense.any())
+    return dense.any()

@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 from torch.nn.parameter import Parameter
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from gradgate.probe.torch_compat import tensors
 from tests.support.lacking import door_without
@@ -99,3 +100,27 @@ def test_hooks_on_a_leaf_are_found() -> None:
     assert [*tensors.own_accumulation_hooks(weight).values()] == [print]
     first.remove()
     assert tensors.hooks_on(weight) == [print]
+
+
+class Reads(TorchDispatchMode):
+    """Counts how often a number is read from a device, each of which waits."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.count = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        self.count += func is torch.ops.aten._local_scalar_dense.default
+        return func(*args, **(kwargs or {}))
+
+
+def test_many_tensors_are_found_zero_with_one_wait() -> None:
+    """Whatever they are of; none is none."""
+    sparse = torch.sparse_coo_tensor([[0]], [0.0], (3,), check_invariants=True)
+    given = [torch.zeros(2), torch.tensor([0.0, -1e-30]), sparse, torch.full((1,), torch.nan)]
+    with Reads() as reads:
+        found = tensors.are_zero([*given, torch.zeros(2, dtype=torch.half)])
+    assert found == [True, False, True, False, True]
+    assert found[:4] == [tensors.is_zero(tensor) for tensor in given]
+    assert reads.count == 0  # a list is read as one
+    assert tensors.are_zero([]) == []
