@@ -115,7 +115,7 @@ class Exchange:
         """Remove what was shared before: whoever has given this has read that."""
         before = self._latest.get(series)
         self._latest[series] = where
-        if before is not None:
+        if before is not None and before != where:  # which may be asked for once more
             self._store.delete(f"{before}/{self._rank}")
             if self._rank == 0:
                 self._store.delete(f"{before}/verdict")

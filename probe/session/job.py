@@ -9,6 +9,7 @@ import weakref
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 
 from torch import nn
 from torch.optim import Optimizer
@@ -113,7 +114,7 @@ class Job:
         ]
         with ExitStack() as ending:  # which calls them all, whatever one of them raises
             ending.callback(self._say_goodbye, failed=failed)
-            ending.callback(self._restore, failed=failed)
+            ending.callback(self.guard.undo, partial(self._restore, failed=failed))
             for step in reversed(steps):
                 ending.callback(self.guard.undo, step)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -97,16 +97,13 @@ class RankAgreement:
         self._asked[asked] += 1
         digest = hashlib.sha256(f"{asked}/{self._asked[asked]}".encode()).hexdigest()[:32]
         ask = partial(self._ranks.share, "done", digest, done, step, DONE_WITHIN)
-        answers: list[bool] = []
+        told: list[str] = []
         with self._guard.attempt() as attempt:
-            try:
-                self._guard.insist(lambda: answers.extend(ask()))
-            except RanksApart as error:
-                return f"whether all ranks have done it is not known ({error})"
+            # Once the others go by it, a fault here must not undo it here alone.
+            self._guard.insist(lambda: told.extend(_failures(ask)))
         if attempt.error is not None:
             return fault_sentence(attempt)
-        failed = [rank for rank, answer in enumerate(answers) if not answer]
-        return f"{named(failed)} could not do it" if failed else None
+        return told[0] if told else None
 
     def exchange(self, commands: Sequence[Command], step: int) -> list[Command]:
         """Give the leader's commands to all ranks; return those that all apply after ``step``."""
@@ -135,3 +132,13 @@ class RankAgreement:
             with self._guard:
                 commands.append(read_command(fields))
         return commands
+
+
+def _failures(ask: Callable[[], list[bool]]) -> list[str]:
+    """Say why a command was not done on all ranks, if so."""
+    try:
+        answers = ask()
+    except RanksApart as error:
+        return [f"whether all ranks have done it is not known ({error})"]
+    failed = [rank for rank, answer in enumerate(answers) if not answer]
+    return [f"{named(failed)} could not do it"] if failed else []

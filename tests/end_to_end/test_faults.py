@@ -101,7 +101,9 @@ LEFT = (
     ("plain", "Boundaries._post_hook", MemoryError, True),
     ("mixed_precision", "ModelHooks._register", RuntimeError, True),
     ("plain", "close_at_exit", KeyboardInterrupt, True),
+    ("frozen", "Job._restore", RuntimeError, False),
     ("distributed_commands", "AutogradCalls.follow", RuntimeError, False),
+    ("distributed_commands", "_failures", MemoryError, False),
 )
 """Functions of jobs after whose faults, or interrupts, hooks or patches had been left behind, or,
 on one of two ranks, a command had been done on the other alone; and whether that was while the

@@ -29,8 +29,8 @@ from gradgate.probe.script.watch import Watch as ScriptWatch
 from gradgate.probe.torch_compat.recompile_limits import LOGGER
 
 STEPS = 6
-PATIENCE = 15
-"""Seconds that a rank waits for the other."""
+PATIENCE = 40
+"""Seconds that a rank waits for the other, which may wait for it for 20."""
 
 
 class Watch:
@@ -545,6 +545,7 @@ def _rank(
         replica(_batch() + rank).square().mean().backward()
         optimizer.step()
     watch.end()
+    replica(_batch())  # with which a reducer that was replaced at the end is gone
     own = [parameter.detach() for parameter in model.parameters()]
     both = [[torch.empty_like(each) for _ in range(2)] for each in own]
     for each, gathered in zip(own, both, strict=True):
