@@ -171,7 +171,8 @@ class Boundaries:
     def _end(self, k: int, closure: bool) -> None:
         self._backwards_are_steps = False
         self._inside_backward |= inside_backward()
-        self._to.stepped(k)
+        with self._guard:  # a fault in looking must not keep the step from being counted
+            self._to.stepped(k)
         # A closure computes its gradients inside the step: they are there only now.
         if closure:
             self._to.measure(k)

@@ -102,11 +102,13 @@ LEFT = (
     ("mixed_precision", "ModelHooks._register", RuntimeError, True),
     ("plain", "close_at_exit", KeyboardInterrupt, True),
     ("frozen", "Job._restore", RuntimeError, False),
+    ("gated", "StepCycle.stepped", RuntimeError, False),
     ("distributed_commands", "AutogradCalls.follow", RuntimeError, False),
     ("distributed_commands", "_failures", MemoryError, False),
 )
 """Functions of jobs after whose faults, or interrupts, hooks or patches had been left behind, or,
-on one of two ranks, a command had been done on the other alone; and whether that was while the
+on one of two ranks, a command had been done on the other alone, or a step had not been counted;
+and whether that was while the
 models were attached."""
 
 
