@@ -1,7 +1,8 @@
 """What the `hello` of a large model costs a server, and how long everybody else waits for it.
 
-A real server takes the table of a new run, takes the same at a reconnect, and then one that is
-frozen throughout. Meanwhile another run logs metrics, each once the last is acknowledged, and
+A real server takes the table of a new run, its digest at a reconnect, the same after the server was
+started anew, and then a table that is frozen throughout. At last a job of an earlier version tells
+the table row by row. Meanwhile another run logs metrics, each once the last is acknowledged, and
 `/healthz` is asked all the time. The figures are the time to `welcome`, the processor time of the
 server from before the `hello` until then, and the longest wait of the two others.
 
@@ -29,28 +30,46 @@ from websockets.sync.client import ClientConnection, connect
 
 
 def main() -> None:
-    """Say hello three times, and print what each took."""
+    """Say hello in each way, and print what each took."""
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--parameters", type=int, default=100_000)
     given = options.parse_args()
-    hello = greeting(secrets.token_hex(8), given.parameters).model_dump()
-    frozen = {
-        **hello,
-        "parameters": [{**row, "requires_grad": False} for row in hello["parameters"]],
-    }
-    with tempfile.TemporaryDirectory() as folder, served(Path(folder)) as (process, url):
-        for name, said in (("new run", hello), ("same table", hello), ("all frozen", frozen)):
-            text = json.dumps(said)
-            with waiting(health(url)) as asked, waiting(metrics(url)) as logged:
-                begun, at = processor_time(process), time.perf_counter()
-                with _probe(url, text):
-                    took = time.perf_counter() - at
-            print(
-                f"{name}: {len(text) / 1e6:.1f} MB, welcome after {took:.2f} s, processor "
-                f"{processor_time(process) - begun:.2f} s, /healthz waited {max(asked):.2f} s, "
-                f"another run's acknowledgement {max(logged):.2f} s",
-                flush=True,
-            )
+    made = greeting(secrets.token_hex(8), given.parameters)
+    rows = made.model_dump(exclude={"columns", "digest"})
+    brief = {**rows, "protocol": 2, "digest": "0" * 64}
+    del brief["parameters"]
+    columns = made.table.as_columns()
+    frozen = {**columns, "kinds": [{**kind, "requires_grad": False} for kind in columns["kinds"]]}
+    with tempfile.TemporaryDirectory() as folder:
+        with served(Path(folder)) as (process, url):
+            measure("new run", {**brief, "columns": columns}, process, url)
+            measure("reconnect, same table", brief, process, url)
+        with served(Path(folder)) as (process, url):
+            measure("reconnect to a server started anew", brief, process, url)
+            said = {**brief, "columns": frozen, "digest": "1" * 64}
+            measure("another table, all of it", said, process, url)
+            measure("new run, row by row", {**rows, "run": secrets.token_hex(8)}, process, url)
+
+
+def measure(name: str, said: dict[str, Any], process: int, url: str) -> None:
+    """Say hello once, and print what it took and how long others waited."""
+    text = json.dumps(said)
+    with waiting(health(url)) as asked, waiting(metrics(url)) as logged:
+        # Both have had their first answer, which takes a new connection.
+        while not (asked and logged):
+            time.sleep(0.01)
+        asked.clear()
+        logged.clear()
+        begun, at = processor_time(process), time.perf_counter()
+        with _probe(url, text):
+            took = time.perf_counter() - at
+            used = processor_time(process) - begun
+    print(
+        f"{name}: {len(text) / 1e6:.1f} MB, welcome after {took:.2f} s, processor {used:.2f} s, "
+        f"/healthz waited {max(asked, default=0):.2f} s, "
+        f"another run's acknowledgement {max(logged, default=0):.2f} s",
+        flush=True,
+    )
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterable, Iterator, Sequence
 
-from .frames import MAGIC, PROTOCOL
+from .frames import FRAME_VERSION, MAGIC
 from .outbox import Entry, Frame
 
 BUNDLE_FRAMES = 1000
@@ -41,7 +41,7 @@ def encode_bundle(frames: Sequence[Frame]) -> bytes:
     payloads = [frame.encode() if isinstance(frame, str) else frame for frame in frames]
     count = len(payloads)
     lengths = map(len, payloads)
-    header = struct.pack(f"<2sBBI{count}I", MAGIC, PROTOCOL, _KIND_BUNDLE, count, *lengths)
+    header = struct.pack(f"<2sBBI{count}I", MAGIC, FRAME_VERSION, _KIND_BUNDLE, count, *lengths)
     return b"".join((header, *payloads))
 
 

@@ -59,6 +59,8 @@ class Connection:
         self._said: set[str] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
         self.connected = threading.Event()
+        self._known = False
+        """Whether a server has welcomed the run, and so had its table."""
         self._tried = threading.Event()
         """The first try to connect has had an outcome."""
         self._thread = threading.Thread(target=self._run, name="gradgate-link", daemon=True)
@@ -155,7 +157,7 @@ class Connection:
                 conversation = Conversation(
                     socket, self._outbox, self._answers, self._peer, self._guard, self._ending
                 )
-                self._welcomed(await conversation.open())
+                self._welcomed(await conversation.open(known=self._known))
                 welcomed = time.monotonic()
                 try:
                     await conversation.talk()
@@ -194,6 +196,7 @@ class Connection:
         """Let the job know that it is watched."""
         logger.info("gradgate: watched at %s/runs/%s", self._address.shown, welcome["run"])
         self.connected.set()
+        self._known = True
         self._tried.set()
         if self._folder is not None and self._leftovers is None:
             sending = send_leftovers(self._folder, self._address, self._guard)

@@ -20,6 +20,7 @@ from .bundle import bundled
 from .frames import encode_json
 from .outbox import Outbox
 from .server_messages import REQUESTS, ForeignMessage, Message, parse_message
+from .told_table import COLUMNS
 
 HEARTBEAT = 1.0
 """Seconds between heartbeats."""
@@ -94,14 +95,22 @@ class Conversation:
         self._heard = time.monotonic()
         """When something of the server's came last."""
 
-    async def open(self) -> Message:
-        """Say hello; return the server's welcome, after which all that it lacks is sent again."""
+    async def open(self, *, known: bool) -> Message:
+        """Say hello; return the server's welcome, after which all that it lacks is sent again.
+
+        ``known``: a server has had the table, which is left out until it asks for it.
+        """
+        hello = self._peer().hello()
+        brief = {name: value for name, value in hello.items() if name != COLUMNS}
         # A server that refuses before it listens has said why, and that is read below.
         with contextlib.suppress(ConnectionClosed):
-            await self._send(self._peer().hello())
+            await self._send(brief if known else hello)
         while True:
             text = await asyncio.wait_for(self._socket.recv(), ANSWER_TIMEOUT)
             message = parse_message(text)
+            if message["type"] == "table" and known:
+                known = False
+                await self._send(hello)
             if message["type"] == "welcome":
                 self._forget(self._outbox.rewind, message["last_seq"])
                 return message

@@ -9,7 +9,10 @@ from typing import Any
 
 from ..model.sample import Sample
 
-PROTOCOL = 1
+PROTOCOL = 2
+"""What hello says, and what may follow."""
+FRAME_VERSION = 1
+"""Of binary frames."""
 FLAG_SKIPPED = 1
 
 PIECE = 500
@@ -25,14 +28,16 @@ _KIND_SAMPLE = 1
 def encode_json(message: Mapping[str, Any]) -> str:
     """Write a message as compact JSON; raises ValueError for NaN and infinities.
 
-    One call holds the interpreter until all is written: 30 ms for a table of 20,000 parameters, in
-    which training would stand still. So long lists are written in pieces.
+    One call holds the interpreter until all is written: 30 ms for a long list, in which training
+    would stand still. So such lists are written in pieces.
     """
     fields = [f"{_dumps(name)}:{_encode_value(value)}" for name, value in message.items()]
     return "{" + ",".join(fields) + "}"
 
 
 def _encode_value(value: Any) -> str:
+    if isinstance(value, Mapping) and any(isinstance(each, list) for each in value.values()):
+        return encode_json(value)
     if not isinstance(value, (list, tuple)) or len(value) <= PIECE:
         return _dumps(value)
     pieces = (_dumps(value[start : start + PIECE]) for start in range(0, len(value), PIECE))
@@ -49,7 +54,7 @@ def encode_sample(sample: Sample, seq: int) -> bytes:
     parts = [
         _HEADER.pack(
             MAGIC,
-            PROTOCOL,
+            FRAME_VERSION,
             _KIND_SAMPLE,
             FLAG_SKIPPED if sample.skipped else 0,
             len(codes),

@@ -13,6 +13,8 @@ Message: TypeAlias = Mapping[str, Any]
 REQUESTS = frozenset({"command", "preview", "trial", "focus"})
 """The messages by which the server asks for something."""
 
+_UNDERSTOOD = (1, PROTOCOL)
+
 
 def _is_text(value: object) -> bool:
     return isinstance(value, str)
@@ -41,6 +43,7 @@ def _is_history(value: object) -> bool:
 
 _FIELDS: Mapping[str, Mapping[str, Callable[[object], bool]]] = {
     "welcome": {"protocol": _is_integer, "run": _is_text, "last_seq": _is_integer},
+    "table": {},
     "ack": {"seq": _is_integer},
     "command": {"id": _is_integer, "kind": _is_text},
     "preview": {"request": _is_integer, "kind": _is_text, "target": _is_text},
@@ -77,7 +80,7 @@ def parse_message(text: str | bytes) -> Message:
         raise ForeignMessage(f"it sent {text[:60]!r}")
     if message["type"] == "error":
         raise Refusal(str(message.get("message")), bool(message.get("retry", False)))
-    if message["type"] == "welcome" and message.get("protocol", PROTOCOL) != PROTOCOL:
+    if message["type"] == "welcome" and message.get("protocol", PROTOCOL) not in _UNDERSTOOD:
         raise Refusal(
             f"it speaks protocol {message['protocol']}, this probe {PROTOCOL}; "
             "upgrade the older one with pip install --upgrade gradgate",

@@ -30,6 +30,7 @@ from .frames import PROTOCOL, encode_json, encode_sample
 from .outbox import TABLE, Outbox
 from .recorder import Recorder
 from .server_messages import Message
+from .told_table import ToldTable
 
 MOST_RECORDED = 2**40
 """Bytes of a file that a script asks for: as much as the disk has."""
@@ -83,6 +84,7 @@ class Uplink:
         self._link: Connection | None = None
         self._recorder: Recorder | None = None
         self._frozen: list[dict[str, Any]] = []
+        self._table = ToldTable()
         self.url: str | None = None
         """The run's page; None without a server."""
         self.step = 0
@@ -136,10 +138,10 @@ class Uplink:
         """Send the whole parameter table, in place of an earlier one that still waits."""
         if not self._is_told:
             return
-        table = [row.as_message() for row in rows]
+        table = self._table.fields(rows)
         # Samples that wait behind an earlier table may be longer than the one before it.
         self.outbox.put(
-            lambda seq: encode_json({"type": "parameters", "seq": seq, "parameters": table}),
+            lambda seq: encode_json({"type": "parameters", "seq": seq, **table}),
             keep=True,
             replaces=TABLE,
             in_place=True,
@@ -234,7 +236,7 @@ class Uplink:
             "compiled": me.compiled,
             "focus": MOST,
             **me.expected,
-            "parameters": [row.as_message() for row in self._measurement.members.rows],
+            **self._table.fields(self._measurement.members.rows),
             "frozen": self._frozen,
             "step": self.step,
         }

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence, Set
-from dataclasses import asdict, dataclass, replace
-from typing import Any
+from dataclasses import dataclass, replace
 
 import torch
 from torch import nn
@@ -28,10 +27,6 @@ class TableRow:
     requires_grad: bool
     removed: bool = False
     """It left the models, or another parameter has taken its place."""
-
-    def as_message(self) -> dict[str, Any]:
-        """The row as the wire protocol has it."""
-        return asdict(self)
 
 
 @dataclass(frozen=True)

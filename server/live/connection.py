@@ -9,7 +9,7 @@ from starlette.websockets import WebSocket
 
 from ..protocol.commands.registry import AnyCommand
 from ..protocol.models import Message
-from ..protocol.server_messages import Ack, Error, Focus, Welcome
+from ..protocol.server_messages import Ack, Error, Focus, TableQuestion, Welcome
 from ..store.guard import guarded, logged
 from .questions import Questions
 
@@ -48,6 +48,10 @@ class ProbeConnection:
     async def welcome(self, message: Welcome) -> None:
         """Send the answer to `hello`."""
         await self._send(message)
+
+    async def ask_table(self) -> None:
+        """Ask for the whole table, before `welcome`."""
+        await self._send(TableQuestion())
 
     def acknowledge(self, seq: int) -> None:
         """Send that everything up to `seq` is stored."""

@@ -156,13 +156,16 @@ class Hub:
     async def open(self, live: LiveRun, hello: Hello) -> tuple[OpenedRun, list[AnyCommand]]:
         """Store that a probe is there, and return what it has to be sent.
 
-        Raises `Refusal`, or `SQLAlchemyError` or `WriterEnded` when the store cannot be written.
+        Raises `UnknownTable` where the probe names a table that is not known, another `Refusal`, or
+        `SQLAlchemyError` or `WriterEnded` when the store cannot be written.
         """
+
+        known = live.table
 
         def work(connection: Connection) -> tuple[OpenedRun, list[AnyCommand], Changes]:
             self.writer.resume(hello.run)
             now = time.time()
-            opened = open_run(connection, hello, now)
+            opened = open_run(connection, hello, now, known)
             resumed = resume_unapplied(connection, hello.run)
             commands, rejected = unapplied(connection, hello.run, now)
             changes = Changes(live.id, opened.last_seq, status=RunStatus.LIVE)

@@ -27,7 +27,7 @@ from ..protocol.probe_messages import (
     Sequenced,
     Streamed,
 )
-from ..store.parameter_table import check_indexes, check_positions, check_table, known_rows
+from ..store.parameter_table import check_indexes, check_positions, check_table
 from ..store.refusals import Refusal
 from ..store.writer import Writer
 from .connection import Refused
@@ -41,18 +41,23 @@ def parse_hello(frame: str | bytes) -> Hello:
     if isinstance(frame, bytes):
         raise Refused("The first frame is `hello`, and this one is binary.", _PROTOCOL_ERROR)
     try:
-        greeting = Greeting.model_validate_json(frame)
-    except ValidationError as error:
-        raise Refused(
-            f"The first frame is `hello`, and this one is not: {_first_fault(error)}.",
-            _PROTOCOL_ERROR,
-        ) from error
-    if greeting.protocol != limits.PROTOCOL:
-        raise _other_version(greeting.protocol)
-    try:
         return Hello.model_validate_json(frame)
     except ValidationError as error:
-        raise Refused(f"`hello` is malformed: {_first_fault(error)}.") from error
+        raise _refused_hello(frame, error) from error
+
+
+def _refused_hello(frame: str, error: ValidationError) -> Refused:
+    """Return why a first frame is none that can be read."""
+    try:
+        greeting = Greeting.model_validate_json(frame)
+    except ValidationError as other:
+        return Refused(
+            f"The first frame is `hello`, and this one is not: {_first_fault(other)}.",
+            _PROTOCOL_ERROR,
+        )
+    if not limits.OLDEST_PROTOCOL <= greeting.protocol <= limits.PROTOCOL:
+        return _other_version(greeting.protocol, limits.PROTOCOL)
+    return Refused(f"`hello` is malformed: {_first_fault(error)}.")
 
 
 def frames_of(message: str | bytes) -> Sequence[str | bytes]:
@@ -89,7 +94,7 @@ def accept(frame: Streamed | Sample, size: int, writer: Writer, live: LiveRun) -
     live.gather(frame)
     match frame:
         case Parameters():
-            live.take_table(known_rows(frame.parameters))
+            live.take_table(frame.table)
         case Bye():
             live.status = frame.status
 
@@ -109,7 +114,7 @@ def _check(frame: Sequenced | Sample | Distributions, live: LiveRun) -> None:
             case Sample() if len(frame.states) > count:
                 check_positions([len(frame.states) - 1], count)
             case Parameters():
-                check_table(live.table, frame.parameters)
+                check_table(live.table, frame.table)
             case FrozenState():
                 check_indexes(frame.frozen, count)
             case GatesState():
@@ -133,12 +138,11 @@ def _check(frame: Sequenced | Sample | Distributions, live: LiveRun) -> None:
 
 def _malformed(error: FrameError) -> Refused:
     if isinstance(error, FrameVersionError):
-        return _other_version(error.version)
+        return _other_version(error.version, limits.FRAME_VERSION)
     return Refused(f"The binary frame is malformed: {error}.")
 
 
-def _other_version(theirs: int) -> Refused:
-    ours = limits.PROTOCOL
+def _other_version(theirs: int, ours: int) -> Refused:
     older = "server" if theirs > ours else "probe"
     where = "where the server runs" if older == "server" else "where the training job runs"
     return Refused(

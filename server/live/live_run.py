@@ -9,11 +9,11 @@ from functools import partial
 from typing import Any, TypeVar
 
 from ..protocol.frames import Sample
+from ..protocol.parameter_table import NO_TABLE, Table
 from ..protocol.probe_messages import Distributions, Streamed
 from ..protocol.runs import RunStatus
 from ..store.announcements import Announcement
 from ..store.guard import guarded, logged
-from ..store.parameter_table import Known
 from ..store.recording import Changes
 from .connection import ProbeConnection
 from .focus import RunFocus
@@ -35,7 +35,7 @@ class LiveRun:
         self.status: RunStatus | None = None
         self.heard_at = loop.time()
         self.received_seq = 0
-        self.table: list[Known] = []
+        self.table = NO_TABLE
         self.connection: ProbeConnection | None = None
         self.focus = RunFocus(loop)
         self._loop = loop
@@ -44,7 +44,7 @@ class LiveRun:
         self._flushed_at = -math.inf
         self._flush_due: asyncio.TimerHandle | None = None
 
-    def take_table(self, table: list[Known]) -> None:
+    def take_table(self, table: Table) -> None:
         """Take over the parameters that the run has from now on."""
         self.table = table
         self.focus.know(len(table))

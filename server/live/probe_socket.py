@@ -12,7 +12,7 @@ from ..protocol import limits
 from ..protocol.probe_messages import Distributions, Hello, PreviewAnswer, TrialAnswer
 from ..protocol.server_messages import Welcome
 from ..protocol.version import VERSION
-from ..store.refusals import Refusal
+from ..store.refusals import Refusal, UnknownTable
 from ..store.write_queue import WriterEnded
 from .admission import Admission
 from .connection import ProbeConnection, Refused
@@ -59,7 +59,14 @@ async def _converse(
 ) -> None:
     with hub.probe(hello.run, connection) as live:
         try:
-            opened, commands = await hub.open(live, hello)
+            try:
+                opened, commands = await hub.open(live, hello)
+            except UnknownTable:
+                await connection.ask_table()
+                whole = await _read_hello(await _first_frame(websocket))
+                if whole.run != hello.run or not whole.has_table:
+                    raise Refused("The table was asked for, and `hello` has none.") from None
+                opened, commands = await hub.open(live, whole)
         except Refusal as refusal:
             raise Refused(str(refusal), retry=refusal.passing) from refusal
         except (SQLAlchemyError, WriterEnded) as error:
@@ -69,6 +76,7 @@ async def _converse(
         websocket.scope["extensions"][ADMIT]()
         await connection.welcome(
             Welcome(
+                protocol=hello.protocol,
                 run=hello.run,
                 last_seq=opened.last_seq,
                 server_version=VERSION,

@@ -39,7 +39,7 @@ def _starts(bundle: bytes) -> list[int]:
     if len(bundle) < _HEADER.size:
         raise FrameError(f"a bundle has at least {_HEADER.size} bytes, this one has {len(bundle)}")
     _, version, _, count = _HEADER.unpack_from(bundle)
-    if version != limits.PROTOCOL:
+    if version != limits.FRAME_VERSION:
         raise FrameVersionError(version)
     if not 1 <= count <= limits.BUNDLE_FRAMES:
         raise FrameError(f"a bundle has 1 to {limits.BUNDLE_FRAMES} frames, this one says {count}")

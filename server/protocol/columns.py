@@ -73,4 +73,4 @@ def pack(columns: Mapping[str, Column]) -> bytes:
     header = TypeAdapter(list[dict[str, Any]]).dump_json(described)
     text = header.ljust(padded(len(header)))
     parts = [column.data.ljust(padded(len(column.data)), b"\0") for column in columns.values()]
-    return b"".join((_HEADER.pack(MAGIC, limits.PROTOCOL, COLUMNS, len(text)), text, *parts))
+    return b"".join((_HEADER.pack(MAGIC, limits.FRAME_VERSION, COLUMNS, len(text)), text, *parts))

@@ -64,7 +64,7 @@ def decode(data: bytes) -> Sample:
     magic, version, kind, flags, k, _, seq, step, time, n, _ = _HEADER.unpack_from(data)
     if magic != MAGIC:
         raise FrameError(f"a binary frame starts with {MAGIC!r} and this one with {magic!r}")
-    if version != limits.PROTOCOL:
+    if version != limits.FRAME_VERSION:
         raise FrameVersionError(version)
     if kind != SAMPLE:
         raise FrameError(
@@ -106,7 +106,7 @@ def encode(sample: Sample) -> bytes:
     n = len(sample.states)
     header = _HEADER.pack(
         MAGIC,
-        limits.PROTOCOL,
+        limits.FRAME_VERSION,
         SAMPLE,
         _SKIPPED if sample.skipped else 0,
         len(codes),

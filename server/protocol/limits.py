@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-PROTOCOL = 1
+PROTOCOL = 2
+OLDEST_PROTOCOL = 1
+"""What jobs of earlier versions speak, and are still understood in."""
+FRAME_VERSION = 1
+"""Of binary frames."""
 FRAME_BYTES = 32 * 1024 * 1024
 BUNDLE_FRAMES = 1000
 SMALL_BYTES = 64 * 1024

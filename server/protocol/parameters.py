@@ -1,28 +1,14 @@
-"""A parameter: as the job tables it, what keeps it frozen, and the rows of it."""
+"""What keeps parameters frozen, and the rows of parameters."""
 
 from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import AfterValidator, Field
+from pydantic import Field
 
 from . import limits
-from .fields import Count, Indexes, Mode, ModulePath, Name, ParameterName
+from .fields import Count, Indexes, Mode, Name
 from .models import Message, Row
-
-
-class Parameter(Message):
-    """A row of the parameter table."""
-
-    names: Annotated[list[ParameterName], Field(min_length=1, max_length=limits.TIED_NAMES)]
-    module: ModulePath
-    shape: Annotated[list[Count], Field(max_length=limits.DIMENSIONS)]
-    numel: Count
-    dtype: Name
-    device: Name
-    in_optimizer: bool
-    requires_grad: bool
-    removed: bool = False
 
 
 class Frozen(Message):
@@ -36,28 +22,6 @@ class Frozen(Message):
     hold_stats: bool = False
 
 
-def _countable(table: list[Parameter]) -> list[Parameter]:
-    if sum(row.numel for row in table) > limits.NUMBER:
-        raise ValueError("the parameters together have 2**53 elements at most")
-    return table
-
-
-def _distinct(table: list[Parameter]) -> list[Parameter]:
-    seen: set[str] = set()
-    for row in table:
-        name = row.names[0]
-        if name in seen:
-            raise ValueError(f"two parameters are named {name!r}; each has a name of its own")
-        seen.add(name)
-    return table
-
-
-ParameterTable = Annotated[
-    list[Parameter],
-    Field(max_length=limits.PARAMETERS),
-    AfterValidator(_countable),
-    AfterValidator(_distinct),
-]
 FrozenList = Annotated[list[Frozen], Field(max_length=limits.PARAMETERS)]
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field, FiniteFloat, TypeAdapter, model_validator
+from pydantic import Field, FiniteFloat, PrivateAttr, TypeAdapter, model_validator
 
 from . import limits
 from .alerts import Alert
@@ -19,7 +19,8 @@ from .fields import Count, Figure, Indexes, Name, NonFinite, RunId, Seq, Text
 from .gates import Gate
 from .models import Message
 from .optimizers import OptimizerGroup
-from .parameters import FrozenList, ParameterTable
+from .parameter_table import NO_TABLE, Digest, Table, TableColumns, TableRows, table_of
+from .parameters import FrozenList
 from .restraints import Restraints
 from .runs import RunStatus
 from .totals import Totals
@@ -33,11 +34,47 @@ class Greeting(Message):
     protocol: int
 
 
-class Hello(Message):
+class Tabled(Message):
+    """A message with the parameter table: in columns, or row by row as earlier versions told it."""
+
+    parameters: TableRows | None = None
+    columns: TableColumns | None = None
+    digest: Digest | None = None
+
+    _table: Table = PrivateAttr(NO_TABLE)
+
+    @property
+    def table(self) -> Table:
+        """Return the table that is told; none where it is not."""
+        return self._table
+
+    @property
+    def has_table(self) -> bool:
+        """Return whether the table is told, and not its digest alone."""
+        return self.parameters is not None or self.columns is not None
+
+    @model_validator(mode="after")
+    def _is_told_once(self) -> Tabled:
+        if self.parameters is not None and self.columns is not None:
+            raise ValueError("a table is told by `columns` or by `parameters`, not by both")
+        if not self.has_table and (self.digest is None or not self._may_be_known):
+            raise ValueError("a table is told by `columns`")
+        told = self.parameters if self.columns is None else self.columns
+        if told is not None:
+            self._table = table_of(told, self.digest)
+        return self
+
+    _may_be_known: ClassVar[bool] = False
+    """Whether the digest is enough, where the server knows the table of it."""
+
+
+class Hello(Tabled):
     """The first frame of a probe."""
 
+    _may_be_known: ClassVar[bool] = True
+
     type: Literal["hello"]
-    protocol: Literal[1]
+    protocol: Literal[1, 2]
     run: RunId
     name: Name
     group: Name | None = None
@@ -48,7 +85,6 @@ class Hello(Message):
     probe_version: Text
     torch_version: Text
     figures: Text
-    parameters: ParameterTable
     frozen: FrozenList
     step: Count
     ranks: Annotated[int, Field(ge=1, le=limits.NUMBER)] = 1
@@ -59,12 +95,11 @@ class Hello(Message):
     restraints: Restraints = Restraints()
 
 
-class Parameters(Message):
+class Parameters(Tabled):
     """The whole parameter table again, after it changed."""
 
     type: Literal["parameters"]
     seq: Seq
-    parameters: ParameterTable
 
 
 class FrozenState(Message):

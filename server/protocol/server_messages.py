@@ -16,10 +16,17 @@ class Welcome(Message):
     """The answer to `hello`."""
 
     type: Literal["welcome"] = "welcome"
-    protocol: Literal[1] = 1
+    protocol: Literal[1, 2]
+    """What the job speaks."""
     run: RunId
     last_seq: Count
     server_version: Text
+
+
+class TableQuestion(Message):
+    """The answer to a `hello` without the table where it is not known: the probe says all of it."""
+
+    type: Literal["table"] = "table"
 
 
 class Ack(Message):
@@ -72,6 +79,6 @@ class Error(Message):
 
 
 ToProbe = Annotated[
-    Welcome | Ack | AnyCommand | PreviewQuestion | TrialQuestion | Focus | Error,
+    Welcome | TableQuestion | Ack | AnyCommand | PreviewQuestion | TrialQuestion | Focus | Error,
     Field(discriminator="type"),
 ]

@@ -14,10 +14,10 @@ from sqlalchemy import Connection, Row, func, insert, select, update
 from ..events.finding import NAMES, Finding, Positions
 from ..protocol.events import EventRow
 from .guard import readable
-from .parameter_table import parameter_names
+from .parameter_table import names_at, parameter_names, read_table
 from .refusals import ReversedRange, UnknownEvent, UnknownParameter
 from .runs import locked_run, run_record
-from .tables import events, parameters
+from .tables import events
 
 NAMED = 20
 """Parameters that a row names."""
@@ -185,10 +185,9 @@ def _of_parameter(rows: Iterable[Row[Any]], position: int) -> Iterator[Row[Any]]
 
 
 def _position(connection: Connection, run: str, parameter: str) -> int:
-    query = select(parameters.c.position, parameters.c.names).where(parameters.c.run == run)
-    for row in connection.execute(query):
-        if parameter in row.names:
-            return int(row.position)
+    place = read_table(connection, run).place(parameter)
+    if place is not None:
+        return place
     raise UnknownParameter(
         f"Run {run!r} has no parameter {parameter!r}: GET /api/runs/{run}/parameters lists them."
     )
@@ -224,10 +223,7 @@ def _sentence(connection: Connection, run: str, finding: Finding) -> str:
     if not count:
         return finding.sentence.replace(NAMES, "no parameter")
     first = finding.parameters[:_TOLD].tolist()
-    query = select(parameters.c.position, parameters.c.name).where(
-        parameters.c.run == run, parameters.c.position.in_(first)
-    )
-    names = {row.position: row.name for row in connection.execute(query)}
+    names = names_at(connection, run, first)
     told = ", ".join(names[place] for place in first)
     if count > len(first):
         told += f" and {count - len(first):,} more"

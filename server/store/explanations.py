@@ -10,8 +10,9 @@ from sqlalchemy import Connection, Row, delete, insert, select
 from ..protocol.explanations import Explanation, ExplanationRows
 from ..protocol.probe_messages import Explanations
 from .guard import readable
+from .parameter_table import read_table
 from .runs import run_record
-from .tables import explained, explanations, parameters
+from .tables import explained, explanations
 from .targets import meant
 
 
@@ -76,8 +77,7 @@ def _meant(
     connection: Connection, run: str, rows: Sequence[Row[Any]], match: str
 ) -> list[Row[Any]]:
     """Return the rows of what a target means, by any name that it has now or had then."""
-    query = select(parameters.c.names).where(parameters.c.run == run)
-    names = list(connection.scalars(query.order_by(parameters.c.position)))
+    names = read_table(connection, run).all_names
     places = []
     for row in rows:
         if row.parameter is None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, cast
 
@@ -278,7 +278,7 @@ def _one(statement: Any, run: str, number: int) -> Any:
     return statement.where(commands.c.run == run, commands.c.id == number)
 
 
-def _command_row(row: Row[Any], names: list[str], named: int | None) -> CommandRow:
+def _command_row(row: Row[Any], names: Sequence[str], named: int | None) -> CommandRow:
     fields = {name: value for name, value in row._mapping.items() if name != "count"}
     fields["parameters"] = [names[position] for position in row.parameters[:named]]
     return CommandRow.model_validate({**fields, "count": len(row.parameters)})

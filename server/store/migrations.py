@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from sqlalchemy import Connection, update
 
+from .packing import pack_tables
 from .tables import meta
 
 # What leads from a version to the next. These are texts of their own, since the tables are those
@@ -17,7 +18,7 @@ _RUN_COLUMNS_10 = (
     "compiled, states, frozen, gates, expect, restraints, alerts, tags, notes, archived, "
     "keep_days, keep_gb"
 )
-_STEPS: Mapping[int, tuple[str, ...]] = {
+_STEPS: Mapping[int, tuple[str | Callable[[Connection], None], ...]] = {
     1: (
         "ALTER TABLE runs ADD COLUMN sample_time FLOAT",
         "ALTER TABLE runs ADD COLUMN sample_step BIGINT",
@@ -142,6 +143,11 @@ _STEPS: Mapping[int, tuple[str, ...]] = {
         "CREATE UNIQUE INDEX runs_by_name ON runs (name, number)",
     ),
     11: ("ALTER TABLE alerts ADD COLUMN others JSON NOT NULL DEFAULT '[]'",),
+    12: (
+        "ALTER TABLE runs ADD COLUMN table_digest VARCHAR(64)",
+        pack_tables,
+        "DROP TABLE parameters",
+    ),
 }
 
 
@@ -153,7 +159,10 @@ def migrate(connection: Connection, version: int) -> int:
     reached = version
     while reached in _STEPS:
         for statement in _STEPS[reached]:
-            connection.exec_driver_sql(statement)
+            if isinstance(statement, str):
+                connection.exec_driver_sql(statement)
+            else:
+                statement(connection)
         reached += 1
     if reached != version:
         stamp = update(meta).where(meta.c.key == "schema_version")

@@ -3,51 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence, Set
-from json import JSONEncoder
-from typing import Any, NamedTuple
 
-from sqlalchemy import JSON, Connection, Text, bindparam, cast, delete, insert, select
-from sqlalchemy.sql import ClauseElement
-from sqlalchemy.sql.compiler import SQLCompiler
+import numpy as np
+from sqlalchemy import Connection, delete, insert, select
 
 from ..protocol.gates import Gate
-from ..protocol.parameters import Frozen, Parameter
+from ..protocol.parameter_table import BLOCK, Block, Table
+from ..protocol.parameters import Frozen
+from .parameter_blocks import unpack
 from .refusals import Refusal
-from .tables import parameters
-
-# As they are in the store, lists as their texts.
-_COLUMNS = [
-    cast(column, Text) if isinstance(column.type, JSON) else column for column in parameters.c
-]
-_MARKS = {column.key: bindparam(column.key, type_=column.type) for column in parameters.c}
-_AT = (parameters.c.run == _MARKS["run"]) & (parameters.c.position == _MARKS["position"])
+from .tables import parameter_blocks
 
 
-class Known(NamedTuple):
-    """A parameter as the latest table had it."""
-
-    name: str
-    numel: int
-
-
-def save_table(connection: Connection, run: str, table: Sequence[Parameter]) -> None:
-    """Store a parameter table; raises `Refusal` when an index changed its meaning.
-
-    Of 100,000 parameters, so that it takes no longer than it must: lists are compared and written
-    as the texts that they are in the store, and the rows that are new go to the driver at once.
-    """
-    query = select(*_COLUMNS).where(parameters.c.run == run).order_by(parameters.c.position)
-    stored = connection.execute(query).all()
-    check_table([Known(row.name, row.numel) for row in stored], table)
-    fresh = _table_rows(run, table)
-    changed = [new for old, new in zip(stored, fresh, strict=False) if old != new]
+def save_table(connection: Connection, run: str, table: Table) -> None:
+    """Store a parameter table; raises `Refusal` when an index changed its meaning."""
+    fresh = table.blocks
+    stored = {block.first: block for block in _blocks(connection, run)}
+    changed = [block for block in fresh if stored.get(block.first) != block]
+    if stored and (changed or len(stored) > len(fresh)):
+        check_table(unpack(stored.values()), table)
     if changed:
-        _write(connection, delete(parameters).where(_AT), [row[:2] for row in changed])
-    if written := changed + fresh[len(stored) :]:
-        _write(connection, insert(parameters).values(_MARKS), written)
+        of_run = parameter_blocks.c.run == run
+        places = parameter_blocks.c.first.in_([block.first for block in changed])
+        connection.execute(delete(parameter_blocks).where(of_run, places))
+        connection.execute(
+            insert(parameter_blocks), [{"run": run, **block._asdict()} for block in changed]
+        )
 
 
-def check_table(known: Sequence[Known], table: Sequence[Parameter]) -> None:
+def read_table(connection: Connection, run: str) -> Table:
+    """Return the table of a run, an empty one of a run that is not there."""
+    return unpack(_blocks(connection, run))
+
+
+def check_table(known: Table, table: Table) -> None:
     """Raise `Refusal` when a row of a table cannot be the parameter that is known there.
 
     A parameter may get another name, by a wrapper around its module or since it was replaced; one
@@ -58,28 +47,30 @@ def check_table(known: Sequence[Known], table: Sequence[Parameter]) -> None:
         raise Refusal(
             f"The parameter table shrank from {len(known)} to {len(table)} rows; {advice}"
         )
-    for position, (old, new) in enumerate(zip(known, known_rows(table), strict=False)):
-        if old.name != new.name and old.numel not in (new.numel, 0):
+    was, now = known.numel, table.numel[: len(known)]
+    for position in np.flatnonzero((was != now) & (was != 0)).tolist():
+        old, new = known.names[position], table.names[position]
+        if old != new:
             raise Refusal(
-                f"Parameter {position} was {old.name!r} of {old.numel} elements and is now "
-                f"{new.name!r} of {new.numel}; {advice}"
+                f"Parameter {position} was {old!r} of {was[position]} elements and is now "
+                f"{new!r} of {now[position]}; {advice}"
             )
 
 
-def known_rows(table: Sequence[Parameter]) -> list[Known]:
-    """Return what has to be known of a table to check the next."""
-    return [Known(row.names[0], row.numel) for row in table]
-
-
-def table_summary(table: Sequence[Parameter], held: Set[int]) -> dict[str, int]:
+def table_summary(table: Table, held: Set[int]) -> dict[str, int]:
     """Return the columns of a run that follow from its table and from what commands freeze."""
-    there = [(place, item) for place, item in enumerate(table) if not item.removed]
+    kinds = table.kinds
+    gone = np.array([each.removed for each in kinds], np.bool_)[table.kind]
+    trains = np.array([each.requires_grad for each in kinds], np.bool_)[table.kind] & ~gone
+    alone = np.array([not each.in_optimizer for each in kinds], np.bool_)[table.kind]
+    free = trains.copy()
+    free[list(held)] = False
     return {
-        "parameters": len(there),
-        "removed": len(table) - len(there),
-        "trainable": sum(1 for place, item in there if item.requires_grad and place not in held),
-        "not_in_optimizer": sum(item.requires_grad and not item.in_optimizer for _, item in there),
-        "numel": sum(item.numel for _, item in there),
+        "parameters": int((~gone).sum()),
+        "removed": int(gone.sum()),
+        "trainable": int(free.sum()),
+        "not_in_optimizer": int((trains & alone).sum()),
+        "numel": int(table.numel[~gone].sum()),
     }
 
 
@@ -99,46 +90,29 @@ def check_positions(positions: Iterable[int], count: int) -> None:
         )
 
 
-def parameter_names(connection: Connection, run: str) -> list[str]:
+def parameter_names(connection: Connection, run: str) -> Sequence[str]:
     """Return the names of a run's parameters in table order."""
-    query = select(parameters.c.name).where(parameters.c.run == run).order_by(parameters.c.position)
-    return list(connection.scalars(query))
+    return read_table(connection, run).names
 
 
-def _table_rows(run: str, table: Sequence[Parameter]) -> list[tuple[Any, ...]]:
-    """Return the rows of a table as `_COLUMNS` has them."""
-    text = JSONEncoder().encode
-    shapes: dict[tuple[int, ...], str] = {}
-    rows = []
-    for position, item in enumerate(table):
-        shape = tuple(item.shape)
-        if shape not in shapes:
-            shapes[shape] = text(item.shape)
-        rows.append(
-            (
-                run,
-                position,
-                item.names[0],
-                text(item.names),
-                item.module,
-                shapes[shape],
-                item.numel,
-                item.dtype,
-                item.device,
-                item.in_optimizer,
-                item.requires_grad,
-                item.removed,
-            )
-        )
-    return rows
+def names_at(connection: Connection, run: str, places: Iterable[int]) -> dict[int, str]:
+    """Return the names of a few parameters by their places, without reading all."""
+    wanted = set(places)
+    firsts = {place - place % BLOCK for place in wanted}
+    found: dict[int, str] = {}
+    for block in _blocks(connection, run, firsts):
+        names = unpack([block]).names
+        found |= {
+            place: names[place - block.first]
+            for place in wanted
+            if block.first <= place < block.first + len(names)
+        }
+    return found
 
 
-def _write(connection: Connection, statement: ClauseElement, rows: Sequence[Sequence[Any]]) -> None:
-    """Execute a statement for each row of parameters, in the order of `_COLUMNS`."""
-    compiled = statement.compile(dialect=connection.dialect)
-    names = [column.key for column in parameters.c]
-    if isinstance(compiled, SQLCompiler) and compiled.positional:
-        connection.exec_driver_sql(str(compiled), [tuple(row) for row in rows])
-    else:
-        named = [dict(zip(names, row, strict=False)) for row in rows]
-        connection.exec_driver_sql(str(compiled), named)
+def _blocks(connection: Connection, run: str, firsts: Iterable[int] | None = None) -> list[Block]:
+    table = parameter_blocks.c
+    query = select(table.first, table.size, table.data).where(table.run == run)
+    if firsts is not None:
+        query = query.where(table.first.in_(firsts))
+    return [Block(*row) for row in connection.execute(query.order_by(table.first))]

@@ -2,32 +2,20 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Text, cast, select
+from sqlalchemy import Connection
 
 from ..protocol.parameters import FrozenRow, ParameterRow
 from ..protocol.states import State
 from .buckets import plain
 from .explanations import causes
+from .parameter_table import read_table
 from .runs import run_record
 from .samples import Latest, read_latest
-from .tables import parameters
 
-# Lists come as their text and are read together: twenty thousand small ones take far longer.
-_LISTS = (cast(parameters.c.names, Text), cast(parameters.c.shape, Text))
-_COLUMNS = (
-    parameters.c.module,
-    parameters.c.numel,
-    parameters.c.dtype,
-    parameters.c.device,
-    parameters.c.in_optimizer,
-    parameters.c.removed,
-    parameters.c.requires_grad,
-)
 _LABELS = [state.label for state in State]
 _BY_SCRIPT = FrozenRow(by="script", mode="grad", hold_stats=False, since_step=None, command=None)
 
@@ -53,10 +41,8 @@ class ParameterColumns:
 def parameter_columns(connection: Connection, run: str) -> ParameterColumns:
     """Return every parameter of a run; raises `UnknownRun`."""
     record = run_record(connection, run)
-    query = select(*_LISTS, *_COLUMNS).where(parameters.c.run == run)
-    table = connection.execute(query.order_by(parameters.c.position)).all()
-    read = list(zip(*table, strict=True)) or [()] * (len(_LISTS) + len(_COLUMNS))
-    names, shape, module, numel, dtype, device, in_optimizer, removed, requires_grad = read
+    table = read_table(connection, run)
+    kinds = [table.kinds[place] for place in table.kind.tolist()]
     latest = read_latest(connection, run, len(table))
     held = _held(record.frozen)
     gates = _gates(record.gates)
@@ -65,17 +51,18 @@ def parameter_columns(connection: Connection, run: str) -> ParameterColumns:
     current = record.sample_seq > record.frozen_seq
     states = latest.states.tolist()
     return ParameterColumns(
-        names=_lists(names),
-        module=module,
-        shape=_lists(shape),
-        numel=numel,
-        dtype=dtype,
-        device=device,
-        in_optimizer=in_optimizer,
-        removed=removed,
+        names=table.all_names,
+        module=[table.modules[place] for place in table.module.tolist()],
+        shape=[each.shape for each in kinds],
+        numel=[each.numel for each in kinds],
+        dtype=[each.dtype for each in kinds],
+        device=[each.device for each in kinds],
+        in_optimizer=[each.in_optimizer for each in kinds],
+        removed=[each.removed for each in kinds],
         frozen=[
-            held.get(place) or (_BY_SCRIPT if _frozen_by_script(free, code, current) else None)
-            for place, (free, code) in enumerate(zip(requires_grad, states, strict=True))
+            held.get(place)
+            or (_BY_SCRIPT if _frozen_by_script(each.requires_grad, code, current) else None)
+            for place, (each, code) in enumerate(zip(kinds, states, strict=True))
         ],
         gate=[
             gates.get(place) if code == State.GATED else None for place, code in enumerate(states)
@@ -116,12 +103,6 @@ def parameter_rows(connection: Connection, run: str) -> list[ParameterRow]:
         )
         for place, row in enumerate(zip(*columns.values(), strict=True))
     ]
-
-
-def _lists(texts: Sequence[str]) -> list[Any]:
-    """Return the JSON of each text."""
-    read: list[Any] = json.loads(f"[{','.join(texts)}]")
-    return read
 
 
 def _held(frozen: list[dict[str, Any]]) -> dict[int, FrozenRow]:

@@ -151,10 +151,11 @@ def _record_one(
             columns["sample_time"] = at
             columns["sample_step"] = frame.step
         case Parameters():
-            save_table(connection, row.id, frame.parameters)
+            save_table(connection, row.id, frame.table)
+            columns["table_digest"] = frame.digest
             frozen = columns.get("frozen", row.frozen)
             held = {place for item in frozen for place in item["parameters"]}
-            columns.update(table_summary(frame.parameters, held))
+            columns.update(table_summary(frame.table, held))
             changes.add("parameters")
         case FrozenState():
             columns["frozen"] = [item.model_dump() for item in frame.frozen]

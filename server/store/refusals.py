@@ -25,6 +25,13 @@ class UnknownRun(Refusal):
         self.run = run
 
 
+class UnknownTable(Refusal):
+    """A job says that its table is as it was, and it is not known here."""
+
+    def __init__(self, run: str) -> None:
+        super().__init__(f"The parameter table of run {run!r} is not known: send all of it.")
+
+
 class EndedRun(Refusal):
     """The run has ended, so no command can reach it."""
 

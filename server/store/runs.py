@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, func, insert, select, update
 from sqlalchemy.exc import DatabaseError
 
+from ..protocol.parameter_table import NO_TABLE, Table
 from ..protocol.probe_messages import Hello
 from ..protocol.run_names import runs_of_name
 from ..protocol.runs import RunEdit, RunRow, RunStatus, Tag
 from .guard import guarded, logged, readable
 from .integrity import is_damage
 from .open_alerts import OpenAlerts, open_alerts
-from .parameter_table import Known, check_indexes, known_rows, save_table, table_summary
-from .refusals import AmbiguousRun, BeingDeleted, UnknownRun
+from .parameter_table import check_indexes, read_table, save_table, table_summary
+from .refusals import AmbiguousRun, BeingDeleted, UnknownRun, UnknownTable
 from .tables import deletions, meta, runs
 
 
@@ -26,7 +27,7 @@ class OpenedRun:
     """What the store knows of a run when its probe says hello."""
 
     last_seq: int
-    table: list[Known]
+    table: Table
     status: RunStatus | None
     """As it was before; None: the run is new."""
 
@@ -41,10 +42,14 @@ class _NamedRun:
     status: RunStatus
 
 
-def open_run(connection: Connection, hello: Hello, now: float) -> OpenedRun:
+def open_run(
+    connection: Connection, hello: Hello, now: float, known_table: Table = NO_TABLE
+) -> OpenedRun:
     """Register a new run, or take up a known one again.
 
-    Raises `Refusal` when the table differs, and `BeingDeleted` while an earlier run of this id is.
+    `known_table` is what its probe had when it was last here, if that is still in memory.
+    Raises `Refusal` when the table differs, `UnknownTable` when it is not told and not known, and
+    `BeingDeleted` while an earlier run of this id is.
     """
     _lock_names(connection)
     if connection.scalar(select(deletions.c.run).where(deletions.c.run == hello.run)) is not None:
@@ -52,7 +57,14 @@ def open_run(connection: Connection, hello: Hello, now: float) -> OpenedRun:
     known = connection.execute(
         select(runs).where(runs.c.id == hello.run).with_for_update()
     ).one_or_none()
-    table = hello.parameters
+    if hello.has_table:
+        table = hello.table
+    elif known is None or known.table_digest != hello.digest:
+        raise UnknownTable(hello.run)
+    elif known_table.digest == hello.digest:
+        table = known_table
+    else:
+        table = replace(read_table(connection, hello.run), digest=hello.digest)
     check_indexes(hello.frozen, len(table))
     described = {
         "status": RunStatus.LIVE.value,
@@ -68,6 +80,7 @@ def open_run(connection: Connection, hello: Hello, now: float) -> OpenedRun:
         "ranks": hello.ranks,
         "compiled": hello.compiled,
         "expect": hello.expect,
+        "table_digest": hello.digest,
         "restraints": hello.restraints.model_dump(mode="json"),
         "frozen": [item.model_dump() for item in hello.frozen],
         **table_summary(table, {place for item in hello.frozen for place in item.parameters}),
@@ -97,11 +110,12 @@ def open_run(connection: Connection, hello: Hello, now: float) -> OpenedRun:
         save_table(connection, hello.run, table)
         last_seq = 0
     else:
-        save_table(connection, hello.run, table)
+        if hello.has_table:
+            save_table(connection, hello.run, table)
         connection.execute(update(runs).where(runs.c.id == hello.run).values(**described))
         last_seq = known.last_seq
     status = None if known is None else RunStatus(known.status)
-    return OpenedRun(last_seq=last_seq, table=known_rows(table), status=status)
+    return OpenedRun(last_seq=last_seq, table=table, status=status)
 
 
 def lose(connection: Connection, run: str) -> bool:

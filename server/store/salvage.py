@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -10,10 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..protocol.parameter_table import BLOCK, pack
 from .errors import StoreError
 from .integrity import reader
+from .parameter_blocks import lost
 from .sqlite import FILE_NAME
-from .tables import parameters, runs, spans, tiles
+from .tables import parameter_blocks, runs, spans, tiles
 
 _LAST = 2**62
 
@@ -169,14 +170,20 @@ def _complete(writing: sqlite3.Connection, names: list[str]) -> None:
         f"WHERE s.run = {tiles.name}.run AND s.level = {tiles.name}.level "
         f"AND s.first = {tiles.name}.first)"
     )
+    if parameter_blocks.name in names:
+        _fill(writing)
+
+
+def _fill(writing: sqlite3.Connection) -> None:
+    """Put something in the place of each block of parameters that is lost."""
+    insert = f"INSERT INTO {parameter_blocks.name} (run, first, size, data) VALUES (?, ?, ?, ?)"
     counted = writing.execute(f"SELECT id, parameters + removed FROM {runs.name}").fetchall()
     for run, count in counted:
-        query = f"SELECT position FROM {parameters.name} WHERE run = ?"
-        there = {position for (position,) in writing.execute(query, (run,))}
-        missing = sorted(set(range(max([count, *(p + 1 for p in there)]))) - there)
-        writing.executemany(
-            f"INSERT INTO {parameters.name} (run, position, name, names, module, shape, numel, "
-            "dtype, device, in_optimizer, requires_grad, removed) "
-            "VALUES (?, ?, ?, ?, '', '[]', 0, '', '', 0, 0, 0)",
-            [(run, place, f"lost {place}", json.dumps([f"lost {place}"])) for place in missing],
-        )
+        query = f"SELECT first, size FROM {parameter_blocks.name} WHERE run = ?"
+        there = dict(writing.execute(query, (run,)).fetchall())
+        end = max([count, *(first + size for first, size in there.items())])
+        for first in range(0, end, BLOCK):
+            if first not in there:
+                table = lost(first, min(BLOCK, end - first))
+                (block,) = pack(table)
+                writing.execute(insert, (run, first, block.size, block.data))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
 from ..protocol.history import SeriesError, SeriesRow
 from ..protocol.statistics import OCCASIONAL, STORED_STATISTICS
@@ -14,7 +14,6 @@ from .levels.cover import Range
 from .parameter_table import parameter_names
 from .refusals import UnknownParameter
 from .runs import run_record
-from .tables import parameters
 from .tracks import read_tracks
 
 
@@ -34,10 +33,11 @@ def series_rows(
     Raises `UnknownRun`, and `UnknownParameter` for a name that is the only one.
     """
     run_record(connection, run)
-    places = _positions(connection, run, names)
+    known_names = parameter_names(connection, run)
+    places = _positions(known_names, names)
     known = list(places.values())
     if len(names) == 1 and not known:
-        raise UnknownParameter(_unknown_parameter(connection, run, names[0]))
+        raise UnknownParameter(_unknown_parameter(known_names, run, names[0]))
     statistic = STORED_STATISTICS[stat]
     steps = Range(first_step, last_step)
     tracks = read_tracks(connection, run, known, statistic, steps, points)
@@ -47,18 +47,14 @@ def series_rows(
     return [
         _series_row(name, stat, tracks[places[name]], points)
         if name in places
-        else SeriesError(parameter=name, error=_unknown_parameter(connection, run, name))
+        else SeriesError(parameter=name, error=_unknown_parameter(known_names, run, name))
         for name in names
     ]
 
 
-def _positions(connection: Connection, run: str, names: Sequence[str]) -> dict[str, int]:
-    rows = connection.execute(
-        select(parameters.c.name, parameters.c.position).where(
-            parameters.c.run == run, parameters.c.name.in_(names)
-        )
-    )
-    return {row.name: row.position for row in rows}
+def _positions(known: Sequence[str], names: Sequence[str]) -> dict[str, int]:
+    wanted = set(names)
+    return {name: place for place, name in enumerate(known) if name in wanted}
 
 
 def _series_row(name: str, stat: str, track: Track, points: int) -> SeriesRow:
@@ -76,7 +72,7 @@ def _series_row(name: str, stat: str, track: Track, points: int) -> SeriesRow:
     )
 
 
-def _unknown_parameter(connection: Connection, run: str, name: str) -> str:
-    near = difflib.get_close_matches(name, parameter_names(connection, run), 3)
+def _unknown_parameter(known: Sequence[str], run: str, name: str) -> str:
+    near = difflib.get_close_matches(name, known, 3)
     hint = f"did you mean {', '.join(map(repr, near))}?" if near else "none has a name like it."
     return f"Run {run!r} has no parameter {name!r}: {hint}"

@@ -19,7 +19,7 @@ from sqlalchemy import (
     text,
 )
 
-SCHEMA_VERSION = 12
+SCHEMA_VERSION = 13
 
 metadata = MetaData()
 
@@ -63,6 +63,7 @@ runs = Table(
     Column("not_in_optimizer", Integer, nullable=False),
     Column("numel", BigInteger, nullable=False),
     Column("removed", Integer, nullable=False),
+    Column("table_digest", String(64)),
     Column("ranks", BigInteger, nullable=False),
     Column("compiled", Boolean, nullable=False),
     Column("states", JSON, nullable=False),
@@ -82,22 +83,14 @@ runs = Table(
 # Runs that were deleted and of which data may still be left, in any table with a column `run`.
 deletions = Table("deletions", metadata, Column("run", String(16), primary_key=True))
 
-parameters = Table(
-    "parameters",
+# A block is `parameter_table.BLOCK` parameters of a run's table, or the rest of them, packed.
+parameter_blocks = Table(
+    "parameter_blocks",
     metadata,
     Column("run", String(16), primary_key=True),
-    Column("position", Integer, primary_key=True, autoincrement=False),
-    Column("name", Text, nullable=False),
-    Column("names", JSON, nullable=False),
-    Column("module", Text, nullable=False),
-    Column("shape", JSON, nullable=False),
-    Column("numel", BigInteger, nullable=False),
-    Column("dtype", Text, nullable=False),
-    Column("device", Text, nullable=False),
-    Column("in_optimizer", Boolean, nullable=False),
-    Column("requires_grad", Boolean, nullable=False),
-    Column("removed", Boolean, nullable=False),
-    Index("parameters_by_name", "run", "name"),
+    Column("first", Integer, primary_key=True, autoincrement=False),
+    Column("size", Integer, nullable=False),
+    Column("data", LargeBinary, nullable=False),
 )
 
 # A span is what one commit appended to a run's history: so many samples, the first of which is the

@@ -6,11 +6,10 @@ import difflib
 from collections.abc import Callable, Sequence
 from fnmatch import fnmatchcase
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
-from .parameter_table import parameter_names
+from .parameter_table import read_table
 from .refusals import UnknownParameter
-from .tables import parameters
 
 
 def meant(target: str, names: Sequence[Sequence[str]]) -> list[int]:
@@ -37,13 +36,13 @@ def chosen_places(connection: Connection, run: str, match: str | None) -> list[i
 
     Raises `UnknownParameter` for a target that means none.
     """
-    query = select(parameters.c.names).where(parameters.c.run == run)
-    names = list(connection.scalars(query.order_by(parameters.c.position)))
+    table = read_table(connection, run)
+    names = table.all_names
     if match is None:
         return list(range(len(names)))
     places = meant(match, names)
     if not places:
-        near = difflib.get_close_matches(match, parameter_names(connection, run), 3)
+        near = difflib.get_close_matches(match, table.names, 3)
         hint = f"did you mean {', '.join(map(repr, near))}?" if near else "none is named like it."
         raise UnknownParameter(f"{match!r} means no parameter of run {run!r}: {hint}")
     return places

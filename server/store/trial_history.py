@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
 from ..protocol import limits
 from ..protocol.states import State
@@ -17,9 +17,9 @@ from ..protocol.statistics import SHARED_OUT, Statistic
 from ..protocol.trials import RecordedHistory, TrialRequest
 from .buckets import History
 from .metrics.values import metric_names, read_metric_before, values_between
+from .parameter_table import read_table
 from .runs import run_record
 from .samples import read_last_steps
-from .tables import parameters
 from .tracks import read_histories
 
 _WORD = re.compile(r"[A-Za-z_]\w*", re.ASCII)
@@ -88,10 +88,7 @@ def _norm(connection: Connection, run: str, site: str, steps: NDArray[np.int64])
 
 def _position(connection: Connection, run: str, name: str) -> int | None:
     """Return the place of a parameter by any of its names."""
-    rows = connection.execute(
-        select(parameters.c.position, parameters.c.names).where(parameters.c.run == run)
-    )
-    return next((row.position for row in rows if name in row.names), None)
+    return read_table(connection, run).place(name)
 
 
 def _parameter_norm(

@@ -45,10 +45,10 @@ def store_runs(folder: Path, runs: Sequence[str], marked: str | None = None) -> 
 
 
 def damage_middle(file: Path) -> None:
-    """Write 16 KB of garbage into the middle of a file."""
+    """Write 16 KB of garbage into the middle of a file, where samples are."""
     size = file.stat().st_size
     with file.open("r+b") as writing:
-        writing.seek(size // 2)
+        writing.seek(size * 3 // 5)
         writing.write(random.Random(0).randbytes(16 * 1024))
 
 

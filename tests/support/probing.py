@@ -39,6 +39,20 @@ def table_row(name: str, **changes: Any) -> dict[str, Any]:
     }
 
 
+def columns(*names: str, **changes: Any) -> dict[str, Any]:
+    """The same rows of a table in columns, of one module; `changes` are of all of them."""
+    row = table_row(names[0], **changes)
+    kind = {name: value for name, value in row.items() if name not in ("names", "module")}
+    return {
+        "names": list(names),
+        "tied": [],
+        "modules": [row["module"]],
+        "module": [0] * len(names),
+        "kinds": [kind],
+        "kind": [0] * len(names),
+    }
+
+
 def hello(
     run: str, names: Sequence[str] = ("a.weight", "a.bias"), **changes: Any
 ) -> dict[str, Any]:

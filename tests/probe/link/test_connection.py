@@ -65,12 +65,12 @@ def test_a_server_of_another_version_is_named_as_the_reason(
 
     def talk(socket: ServerConnection) -> None:
         run = json.loads(socket.recv())["run"]
-        socket.send(json.dumps({"type": "welcome", "protocol": 2, "run": run, "last_seq": 0}))
+        socket.send(json.dumps({"type": "welcome", "protocol": 3, "run": run, "last_seq": 0}))
 
     with other_server(talk) as url, caplog.at_level(logging.WARNING, "gradgate"):
         run, step = attached(url)
         with run:
-            wait_for(lambda: "speaks protocol 2, this probe 1" in caplog.text)
+            wait_for(lambda: "speaks protocol 3, this probe 2" in caplog.text)
             step()
             assert "pip install --upgrade gradgate" in caplog.text
             assert run.parameters()[0].state == "present"

@@ -51,14 +51,24 @@ class Run:
 
 
 def converse(
-    talk: Talk, peer: Run, outbox: Outbox | None = None, ending: Ending | None = None
+    talk: Talk,
+    peer: Run,
+    outbox: Outbox | None = None,
+    ending: Ending | None = None,
+    *,
+    known: bool = False,
 ) -> Guard:
     """Hold a whole conversation with a real server that talks as ``talk`` does."""
-    return converse_weakly(talk, weakref.ref(peer), outbox, ending)
+    return converse_weakly(talk, weakref.ref(peer), outbox, ending, known=known)
 
 
 def converse_weakly(
-    talk: Talk, peer: weakref.ref[Run], outbox: Outbox | None = None, ending: Ending | None = None
+    talk: Talk,
+    peer: weakref.ref[Run],
+    outbox: Outbox | None = None,
+    ending: Ending | None = None,
+    *,
+    known: bool = False,
 ) -> Guard:
     """Hold a whole conversation for a peer that may be gone before its end."""
     guard = Guard()
@@ -69,7 +79,7 @@ def converse_weakly(
             port = server.sockets[0].getsockname()[1]
             async with connect(f"ws://127.0.0.1:{port}", proxy=None) as socket:
                 talking = Conversation(socket, outbox or Outbox(), Answers(), peer, guard, said)
-                await talking.open()
+                await talking.open(known=known)
                 with contextlib.suppress(ConnectionClosed):
                     try:
                         await talking.talk()
@@ -106,6 +116,29 @@ def test_a_command_that_fails_takes_no_other_along(monkeypatch: pytest.MonkeyPat
     guard = converse(talk, peer)
     assert peer.received == [0, 3]
     assert guard.faults == 2
+
+
+@pytest.mark.parametrize("asks", [False, True])
+def test_a_known_table_is_sent_when_it_is_asked_for(asks: bool) -> None:
+    """The digest goes alone, and everything after it where the server does not know it."""
+    said: list[Any] = []
+
+    class Tabled(Run):
+        def hello(self) -> dict[str, Any]:
+            return {**super().hello(), "columns": {"names": ["a"]}, "digest": "d"}
+
+    async def talk(socket: ServerConnection) -> None:
+        said.append(json.loads(await socket.recv()))
+        if asks:
+            await socket.send(json.dumps({"type": "table"}))
+            said.append(json.loads(await socket.recv()))
+        await answer_hello(socket)
+
+    peer = Tabled()
+    converse(talk, peer, known=True)
+    whole = peer.hello()
+    brief = {"type": "hello", "run": "r", "digest": "d"}
+    assert said == ([brief, whole] if asks else [brief])
 
 
 def test_what_the_server_has_stored_is_not_sent_again() -> None:

@@ -45,7 +45,7 @@ def test_frames_of_a_growing_table_are_what_the_server_takes() -> None:
         final = job_of(run).uplink.hello()
     adapter: TypeAdapter[Any] = TypeAdapter(probe_messages.FromProbe)
     assert isinstance(adapter.validate_python(final), probe_messages.Hello)
-    size, tables = len(hello["parameters"]), 0
+    size, tables = len(hello["columns"]["names"]), 0
     for entry in sent:
         if isinstance(entry.frame, bytes):
             assert len(decode(entry.frame).states) <= size
@@ -53,15 +53,16 @@ def test_frames_of_a_growing_table_are_what_the_server_takes() -> None:
         message = adapter.validate_json(entry.frame)
         if isinstance(message, probe_messages.Parameters):
             tables += 1
-            assert len(message.parameters) > size
-            size = len(message.parameters)
+            assert len(message.table) > size
+            size = len(message.table)
         if isinstance(message, probe_messages.Report):
             assert max(message.parameters, default=0) < size
     assert tables == 2
-    assert size == len(final["parameters"])
-    rows = {row["names"][0]: row for row in final["parameters"]}
-    assert rows["head.lora_A.weight (removed at step 3)"]["removed"]
-    assert not rows["head.weight"]["removed"]
+    table = adapter.validate_python(final).table
+    assert size == len(table)
+    kinds = {name: table.kinds[kind] for name, kind in zip(table.names, table.kind, strict=True)}
+    assert kinds["head.lora_A.weight (removed at step 3)"].removed
+    assert not kinds["head.weight"].removed
 
 
 def test_a_table_that_still_waits_is_replaced_in_its_place() -> None:
@@ -78,7 +79,7 @@ def test_a_table_that_still_waits_is_replaced_in_its_place() -> None:
     assert kinds.count("parameters") == 1
     table = kinds.index("parameters")
     assert table < kinds.index("sample")
-    assert len(json.loads(frames[table])["parameters"]) == len(list(model.parameters()))
+    assert len(json.loads(frames[table])["columns"]["names"]) == len(list(model.parameters()))
 
 
 def test_after_a_reconnection_the_server_hears_what_is_frozen() -> None:

@@ -10,16 +10,16 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 
 from gradgate.server.live.connection import Refused
-from gradgate.server.live.ingest import accept, decode_frame
+from gradgate.server.live.ingest import accept, decode_frame, parse_hello
 from gradgate.server.live.live_run import LiveRun
 from gradgate.server.protocol.probe_messages import PreviewAnswer, TrialAnswer
 from gradgate.server.protocol.runs import RunStatus
-from gradgate.server.store.parameter_table import Known
 from gradgate.server.store.writer import Writer
 from tests.support.loops import run_coroutine
 from tests.support.probing import (
     PRESENT,
     FakeProbe,
+    columns,
     hello,
     pack_bundle,
     pack_sample,
@@ -53,6 +53,24 @@ BAD_HELLOS = [
         {"parameters": [table_row("a"), table_row("b"), table_row("a")]},
         1008,
         "two parameters are named 'a'",
+    ),
+    ({"parameters": None}, 1008, "a table is told by `columns`"),
+    ({"columns": columns("a")}, 1008, "not by both"),
+    ({"parameters": None, "digest": "no hash"}, 1008, "digest:"),
+    *(
+        ({"parameters": None, "columns": {**columns("a", "b"), **changes}}, 1008, message)
+        for changes, message in (
+            ({"names": ["a", "a"]}, "two parameters are named 'a'"),
+            ({"names": ["a"]}, "1 parameters have a column of 2 entries"),
+            ({"names": ["a", "b\0"]}, "columns.names.1:"),
+            ({"module": [0, 1]}, "a column names entry 1 of 1"),
+            ({"kind": [0, -1]}, "columns.kind.1:"),
+            ({"kinds": []}, "a column names entry 0 of 0"),
+            ({"kinds": [{**columns("a")["kinds"][0], "numel": 2**53}]}, "2**53 elements at most"),
+            ({"tied": [[2, ["c"]]]}, "rising places of the table"),
+            ({"tied": [[1, ["c"]], [0, ["d"]]]}, "rising places of the table"),
+            ({"tied": [[0, []]]}, "columns.tied.0.1:"),
+        )
     ),
     (
         {"frozen": [{"command": 1, "by": "a", "mode": "grad", "since_step": 0, "parameters": [2]}]},
@@ -155,7 +173,7 @@ def accepted(*frames: str | bytes) -> tuple[list[int | None], LiveRun]:
 
     async def work() -> tuple[list[int | None], LiveRun]:
         queue, live = Queue(), LiveRun(RUN, asyncio.get_running_loop())
-        live.table = [Known("a.weight", 8), Known("a.bias", 8)]
+        live.table = parse_hello(json.dumps(hello(RUN))).table
         for frame in frames:
             read = decode_frame(frame)
             assert not isinstance(read, PreviewAnswer | TrialAnswer)
@@ -247,7 +265,7 @@ def test_a_frame_beyond_all_measure_ends_the_connection(
 
 @pytest.mark.parametrize(
     ("version", "older", "where"),
-    [(2, "server", "where the server runs"), (0, "probe", "where the training job runs")],
+    [(3, "server", "where the server runs"), (0, "probe", "where the training job runs")],
 )
 def test_another_protocol_version_says_what_to_upgrade(
     shared_server: ServerProcess, run: str, version: int, older: str, where: str

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -18,12 +19,16 @@ from tests.support.probing import (
     NONFINITE,
     PRESENT,
     FakeProbe,
+    columns,
     hello,
     pack_sample,
 )
 from tests.support.serving import ServerProcess
 from tests.support.storing import blocked
 from tests.support.waiting import wait_for, wait_until
+
+SMALL, LARGE = "5" * 32, "1" * 32
+"""Digests of tables; what they are made of is the job's own affair."""
 
 
 def test_welcome_tells_a_new_run_from_a_known_one(shared_server: ServerProcess, run: str) -> None:
@@ -36,6 +41,73 @@ def test_welcome_tells_a_new_run_from_a_known_one(shared_server: ServerProcess, 
         probe.until_acked(8)
     with FakeProbe(shared_server, hello(run)) as probe:
         assert probe.welcome["last_seq"] == 8
+
+
+def without_table(run: str, digest: str) -> dict[str, Any]:
+    """A `hello` that says of the table no more than its digest."""
+    return hello(run, parameters=None, protocol=2, digest=digest)
+
+
+def test_a_table_that_is_known_is_not_sent_again(shared_server: ServerProcess, run: str) -> None:
+    """Its digest is enough, over a reconnection and after a table that grew."""
+    path = f"/api/runs/{run}"
+    small, large = columns("a", "b"), columns("a", "b", "c")
+    greeting = hello(run, parameters=None, columns=small, protocol=2, digest=SMALL)
+    with FakeProbe(shared_server, greeting) as probe:
+        assert (probe.welcome["type"], probe.welcome["protocol"]) == ("welcome", 2)
+    with FakeProbe(shared_server, without_table(run, SMALL)) as probe:
+        assert probe.welcome["type"] == "welcome"
+        table = {"type": "parameters", "seq": 1, "columns": large, "digest": LARGE}
+        probe.send(table)
+        probe.sample(2, [1, 2, 3])
+        probe.until_acked(2)
+    with FakeProbe(shared_server, without_table(run, LARGE)) as probe:
+        assert probe.welcome["type"] == "welcome"
+        probe.sample(3, [1, 2, 3])
+        probe.until_acked(3)
+    assert shared_server.get(path)["parameters"] == 3
+
+
+def test_a_server_that_was_started_anew_knows_the_table(server: ServerProcess, run: str) -> None:
+    """It is in the store, with what is frozen counted against it."""
+    greeting = hello(run, parameters=None, columns=columns("a", "b"), protocol=2, digest=SMALL)
+    with FakeProbe(server, greeting):
+        pass
+    server.kill()
+    server.restart()
+    held = {"command": None, "by": "ada", "mode": "grad", "since_step": 1, "parameters": [1]}
+    with FakeProbe(server, {**without_table(run, SMALL), "frozen": [held]}) as probe:
+        probe.sample(1, [1, 2])
+        probe.until_acked(1)
+        grown = {"type": "parameters", "seq": 2, "columns": columns("z", numel=9)}
+        probe.send(grown)
+        assert "shrank from 2 to 1 rows" in str(probe.until_closed())
+    row = server.get(f"/api/runs/{run}")
+    assert (row["parameters"], row["numel"], row["samples"]) == (2, 16, 1)
+
+
+def test_a_table_that_is_not_known_is_asked_for(shared_server: ServerProcess, run: str) -> None:
+    """Of a new run, and of one whose table was another; then `hello` comes again, with it."""
+    told = {"columns": columns("a"), "digest": SMALL}
+    for digest in (SMALL, LARGE):
+        with FakeProbe(shared_server, without_table(run, digest)) as probe:
+            assert probe.welcome == {"type": "table"}
+            probe.send({**without_table(run, digest), **told})
+            assert probe.receive()["type"] == "welcome"
+    with FakeProbe(shared_server, without_table(run, LARGE)) as probe:
+        probe.send(without_table(run, LARGE))
+        code, last = probe.until_closed()
+    assert code == 1008
+    assert last is not None
+    assert "The table was asked for" in last["message"]
+
+
+def test_a_job_of_an_earlier_version_is_answered_in_its_own(
+    shared_server: ServerProcess, run: str
+) -> None:
+    """It tells its table row by row, and would not take another version for an answer."""
+    with FakeProbe(shared_server, hello(run)) as probe:
+        assert probe.welcome["protocol"] == 1
 
 
 def test_what_is_sent_again_is_stored_once(shared_server: ServerProcess, run: str) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from gradgate.server.store.database import Store
+from gradgate.server.store.parameter_table import read_table
 from tests.support.probing import FROZEN, PRESENT, FakeProbe, alert, explanation, gate, hello
 from tests.support.serving import ServerProcess
 
@@ -93,6 +94,35 @@ def test_what_no_optimizer_has_is_counted_of_earlier_runs(tmp_path: Path) -> Non
         store.execute("UPDATE parameters SET requires_grad = 0 WHERE name = 'a.bias'")
     with ServerProcess(tmp_path) as server:
         assert server.get(f"/api/runs/{RUN}")["not_in_optimizer"] == 1
+
+
+def test_parameters_are_packed_in_their_places(tmp_path: Path) -> None:
+    """Over several blocks; what was lost of a salvaged store is called so."""
+    write_old(tmp_path / "gradgate.db", 6)
+    first_lost, last_lost, count = 17, 4098, 4100
+    with closing(sqlite3.connect(tmp_path / "gradgate.db")) as store, store:
+        columns = [row[1] for row in store.execute("PRAGMA table_info(parameters)")]
+        for place in range(2, count):
+            if first_lost <= place < 20 or place >= last_lost:
+                continue
+            named = {"position": str(place), "name": f"'p{place}'", "shape": "'[7]'"}
+            named["names"] = f"""'["p{place}", "tied {place}"]'"""
+            values = ", ".join(named.get(each, each) for each in columns)
+            store.execute(f"INSERT INTO parameters SELECT {values} FROM parameters LIMIT 1")
+        store.execute("UPDATE runs SET parameters = ?", (count,))
+    opened = Store(tmp_path)
+    with opened.read() as connection:
+        table = read_table(connection, RUN)
+    opened.close()
+    lost = {17, 18, 19, 4098, 4099}
+    assert table.names[2:] == [
+        f"lost {place}" if place in lost else f"p{place}" for place in range(2, count)
+    ]
+    assert table.tied == {
+        place: [f"tied {place}"] for place in range(2, count) if place not in lost
+    }
+    shapes = [table.kinds[place].shape for place in table.kind]
+    assert shapes[2:] == [[] if place in lost else [7] for place in range(2, count)]
 
 
 def test_runs_that_were_shown_with_a_number_have_their_name_again(tmp_path: Path) -> None:

@@ -11,12 +11,13 @@ from sqlalchemy import Connection
 from websockets.sync.client import connect
 
 from gradgate.server.protocol.frames import decode
-from gradgate.server.protocol.parameters import Parameter
+from gradgate.server.protocol.parameter_table import BLOCK, Parameter, Table, table_of
 from gradgate.server.protocol.probe_messages import Hello
 from gradgate.server.store.parameter_table import (
     check_positions,
     check_table,
-    known_rows,
+    names_at,
+    read_table,
     save_table,
     table_summary,
 )
@@ -40,14 +41,16 @@ def names_up_to(count: int) -> list[str]:
     return [f"p{place}" for place in range(count)]
 
 
-def table(*rows: tuple[str, int]) -> list[Parameter]:
+def table(*rows: tuple[str, int]) -> Table:
     """A table of names and sizes."""
-    return [Parameter.model_validate(table_row(name, numel=numel)) for name, numel in rows]
+    return table_of(
+        [Parameter.model_validate(table_row(name, numel=numel)) for name, numel in rows]
+    )
 
 
 def test_a_table_never_shrinks() -> None:
     """What is known has its place for good."""
-    known = known_rows(table(("a", 8), ("b", 8)))
+    known = table(("a", 8), ("b", 8))
     check_table(known, table(("a", 8), ("b", 8)))
     with pytest.raises(Refusal, match="shrank from 2 to 1 rows"):
         check_table(known, table(("a", 8)))
@@ -69,7 +72,7 @@ def test_a_row_may_get_another_name_or_another_size(
     """With both it is another parameter, unless it had no elements yet."""
     refused = nullcontext() if same else pytest.raises(Refusal, match="Parameter 0 was 'a'")
     with refused:
-        check_table(known_rows(table(old)), table(new, ("c", 1)))
+        check_table(table(old), table(new, ("c", 1)))
 
 
 def test_only_places_of_the_table_are_spoken_of() -> None:
@@ -91,7 +94,7 @@ def test_what_no_optimizer_has_is_counted_where_it_wants_to_train() -> None:
         )
     ]
     held = Parameter.model_validate(table_row("held"))
-    assert table_summary([*rows, held], {3})["not_in_optimizer"] == 1
+    assert table_summary(table_of([*rows, held]), {3})["not_in_optimizer"] == 1
 
 
 @pytest.fixture(params=["one commit", "several commits"])
@@ -317,6 +320,38 @@ def test_a_long_name_has_room_for_its_end(shared_server: ServerProcess, run: str
     assert [row["removed"] for row in rows] == [True, False]
 
 
+def test_a_table_in_columns_is_the_table_in_rows(connection: Connection) -> None:
+    """Over several blocks, with tied names, several kinds, and a module that many have."""
+    rows = [
+        table_row(f"m{place // 7}.p{place}", numel=place % 3, requires_grad=place % 2 == 0)
+        for place in range(2 * BLOCK + 3)
+    ]
+    for place in (0, BLOCK - 1, BLOCK, 2 * BLOCK + 2):
+        rows[place]["names"] += [f"tied {place}", f"again {place}"]
+    told = Hello.model_validate(hello("a" * 16, parameters=rows))
+    in_columns = {**hello("b" * 16, parameters=None), "columns": told.table.as_columns()}
+    read = Hello.model_validate_json(json.dumps(in_columns))
+    assert told.table.blocks == read.table.blocks
+    for each in (told, read):
+        open_run(connection, each, 1.0)
+    found = [parameter_rows(connection, each.run) for each in (told, read)]
+    assert found[0] == found[1]
+    assert [(row.names, row.module, row.numel) for row in found[0]] == [
+        (row["names"], row["module"], row["numel"]) for row in rows
+    ]
+    changed = [{**row, "names": [f"{row['names'][0]} new"]} for row in rows[BLOCK : BLOCK + 2]]
+    wrapped = rows[:BLOCK] + changed + rows[BLOCK + 2 :]
+    open_run(connection, Hello.model_validate(hello("a" * 16, parameters=wrapped)), 2.0)
+    assert [row.names for row in parameter_rows(connection, told.run)] == [
+        row["names"] for row in wrapped
+    ]
+    table = read_table(connection, read.run)
+    assert table.place(f"again {BLOCK}") == BLOCK
+    assert names_at(connection, read.run, [2, BLOCK, 2 * BLOCK]) == {
+        place: rows[place]["names"][0] for place in (2, BLOCK, 2 * BLOCK)
+    }
+
+
 def test_rows_that_changed_are_stored_and_the_others_stay(connection: Connection, run: str) -> None:
     """Whatever is in a name or a shape; the same table again changes nothing."""
     names = ["a", 'quoted "\\ ü', "c"]
@@ -325,11 +360,11 @@ def test_rows_that_changed_are_stored_and_the_others_stay(connection: Connection
     rows = parameter_rows(connection, run)
     open_run(connection, before, 2.0)
     assert parameter_rows(connection, run) == rows
-    second = before.parameters[1].model_copy(update={"shape": [], "requires_grad": False})
-    table = [before.parameters[0], second, before.parameters[2], before.parameters[2]]
-    save_table(connection, run, table)
+    rows_told = [Parameter.model_validate(table_row(name)) for name in (*names, "d")]
+    rows_told[1] = rows_told[1].model_copy(update={"shape": [], "requires_grad": False})
+    save_table(connection, run, table_of(rows_told))
     again = parameter_rows(connection, run)
-    assert [row.name for row in again] == [*names, "c"]
+    assert [row.name for row in again] == [*names, "d"]
     assert [row.shape for row in again] == [[4, 2], [], [4, 2], [4, 2]]
     assert [again[0], again[2]] == [rows[0], rows[2]]
     assert again[1].names == [names[1]]

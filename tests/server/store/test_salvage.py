@@ -9,11 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from gradgate.server.protocol.parameter_table import BLOCK
 from gradgate.server.protocol.probe_messages import Hello
 from gradgate.server.protocol.states import State
 from gradgate.server.store.database import Store
 from gradgate.server.store.errors import StoreError
-from gradgate.server.store.parameters import parameter_rows
+from gradgate.server.store.parameter_table import parameter_names
 from gradgate.server.store.runs import open_run, run_rows
 from gradgate.server.store.salvage import salvage
 from gradgate.server.store.samples import read_recent
@@ -88,20 +89,29 @@ def test_a_run_that_is_lost_is_named(tmp_path: Path) -> None:
         assert left.fetchone() == (0,)
 
 
-def test_a_lost_parameter_keeps_the_places_of_the_others(tmp_path: Path) -> None:
-    """It is called lost until its job says hello with its table."""
-    file = store_runs(tmp_path / "old", RUNS[:1])
-    with closing(sqlite3.connect(file)) as connection, connection:
-        connection.execute("DELETE FROM parameters WHERE position IN (3, 39)")
+@pytest.mark.parametrize("broken", ["DELETE FROM", "UPDATE"])
+def test_a_lost_block_of_parameters_keeps_the_places_of_the_others(
+    tmp_path: Path, broken: str
+) -> None:
+    """They are called lost until their job says hello with its table."""
+    names = [f"p{place}" for place in range(2 * BLOCK + 1)]
+    greeting = Hello.model_validate(hello(RUNS[0], names))
+    store = Store(tmp_path / "old")
+    with store.write() as connection:
+        open_run(connection, greeting, 1.0)
+    store.close()
+    change = "SET data = X'00'" if broken == "UPDATE" else ""
+    with closing(sqlite3.connect(tmp_path / "old" / "gradgate.db")) as connection, connection:
+        connection.execute(f"{broken} parameter_blocks {change} WHERE first != {BLOCK}")
     salvage(tmp_path / "old", tmp_path / "new")
     store = Store(tmp_path / "new")
     with store.read() as connection:
-        names = [row.name for row in parameter_rows(connection, RUNS[0])]
-    assert names == [f"lost {i}" if i in (3, 39) else name for i, name in enumerate(NAMES)]
+        found = parameter_names(connection, RUNS[0])
+    assert found == [f"lost {i}" if i // BLOCK != 1 else name for i, name in enumerate(names)]
     with store.write() as connection:
-        open_run(connection, Hello.model_validate(hello(RUNS[0], NAMES)), 2.0)
+        open_run(connection, greeting, 2.0)
     with store.read() as connection:
-        assert [row.name for row in parameter_rows(connection, RUNS[0])] == NAMES
+        assert parameter_names(connection, RUNS[0]) == names
     store.close()
 
 
