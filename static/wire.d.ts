@@ -104,13 +104,18 @@ export interface Alert {
  * What a page shows, which is all that it is told of from now on; null is everything.
  *
  * `interval` is the least number of seconds between two messages of what the job streams;
- * `focus` are the parameters that are looked at closely, by their places in the table.
+ * `focus` are the parameters that are looked at closely, by their places in the table;
+ * `holds` are the commands that last while this page is there.
  */
 export interface Watch {
   /**
    * @maxItems 16
    */
   focus?: number[];
+  /**
+   * @maxItems 100
+   */
+  holds?: number[];
   interval?: number;
   statistics?: string[] | null;
   topics?: string[] | null;
@@ -143,6 +148,7 @@ export interface CommandRow {
   hold_stats: boolean;
   id: number;
   kind: string;
+  limit?: Limit | null;
   max_norm?: number | null;
   mode: string;
   parameters: string[];
@@ -159,6 +165,16 @@ export interface CommandRow {
     [k: string]: number;
   };
   when?: string | null;
+}
+/**
+ * What undoes a freeze or removes a gate by itself; the first that comes does.
+ *
+ * `while_watched`: it lasts as long as the page that asked for it is there.
+ */
+export interface Limit {
+  seconds?: number | null;
+  steps?: number | null;
+  while_watched?: boolean;
 }
 /**
  * What a command changed in the cost of a step, as medians of `steps` steps on each side.
@@ -186,9 +202,18 @@ export interface CommandRequest {
   by?: string;
   hold_stats?: boolean;
   kind: "freeze" | "thaw";
+  limit?: LimitRequest | null;
   mode?: "grad" | "no_grad";
   reset_state?: boolean;
   target: string;
+}
+/**
+ * A limit that a browser or a script asks for.
+ */
+export interface LimitRequest {
+  seconds?: number | null;
+  steps?: number | null;
+  while_watched?: boolean;
 }
 /**
  * Make a gate, or with `gate` give that one these fields.
@@ -200,6 +225,7 @@ export interface GateRequest {
   gate?: number | null;
   hold?: number;
   kind: "gate";
+  limit?: LimitRequest | null;
   max_norm?: number | null;
   paused?: boolean;
   site: string;
@@ -367,6 +393,7 @@ export interface GateRow {
   factor: number | null;
   hold: number;
   id: number;
+  limit?: Limit | null;
   max_norm: number | null;
   norm_in: number | null;
   norm_out: number | null;
@@ -474,6 +501,7 @@ export interface FrozenRow {
   by: string;
   command: number | null;
   hold_stats: boolean;
+  limit?: Limit | null;
   mode: string;
   since_step: number | null;
 }

@@ -128,12 +128,19 @@ class FreezeRecords:
         """Return how many parameters are trained now."""
         return sum(parameter.requires_grad for parameter in self._table.parameters)
 
-    def as_message(self) -> list[dict[str, Any]]:
-        """Return what is frozen by command as the wire protocol has it: one item a command."""
+    def by_freeze(self) -> dict[Freeze, list[int]]:
+        """Return what is frozen by command now: the parameters of each freeze, in order."""
         items: dict[Freeze, list[int]] = {}
         for index, freeze in sorted(self.freezes.items()):
             items.setdefault(freeze, []).append(index)
-        return [{**asdict(freeze), "parameters": indexes} for freeze, indexes in items.items()]
+        return items
+
+    def as_message(self) -> list[dict[str, Any]]:
+        """Return what is frozen by command as the wire protocol has it: one item a command."""
+        return [
+            {**asdict(freeze), "parameters": indexes}
+            for freeze, indexes in self.by_freeze().items()
+        ]
 
     def restore(self) -> list[nn.Parameter]:
         """Give every touched parameter the ``requires_grad`` that it had; return the flipped."""

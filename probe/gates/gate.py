@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from ..conditions.compiler import Condition
 from ..conditions.names import MOVEMENT
 from ..model.gate_info import GateInfo
+from ..model.limit import Limit
 from ..model.table import ParameterTable
 from .actions import Action
 from .arrivals import Arrivals
@@ -31,6 +32,7 @@ class GateSettings:
     by: str
     command: int | None
     since_step: int
+    limit: Limit | None = None
 
 
 class Gate:
@@ -141,6 +143,7 @@ class Gate:
         fields = self.as_message()
         fields["parameters"] = tuple(name(index) for index in self.parameters)
         fields |= {"norm_in": self.norm_in, "norm_out": self.norm_out}
+        fields["limit"] = self.settings.limit
         return GateInfo(**fields)
 
     def as_message(self) -> dict[str, Any]:
@@ -158,6 +161,7 @@ class Gate:
             "by": settings.by,
             "command": settings.command,
             "since_step": settings.since_step,
+            "limit": None if settings.limit is None else asdict(settings.limit),
             "closed": self.decider.closed,
             "steps": self.arrivals.steps,
             "closed_steps": self.arrivals.closed_steps,

@@ -8,7 +8,7 @@ from ..base.errors import CommandError, ConditionError
 from ..base.undo import Restore
 from ..conditions.compiler import Condition, compile_condition
 from ..conditions.names import MOVEMENT
-from ..model.commands import GateCommand
+from ..model.commands import GateCommand, UngateCommand
 from ..model.gate_info import GateInfo
 from .actions import make_action
 from .blocked import BlockedParameters
@@ -68,6 +68,13 @@ class GateRegistry:
             self._latest_number = max(self._latest_number, reserved)
         return reserved
 
+    def check_removal(self, command: UngateCommand) -> None:
+        """Raise :class:`CommandError` if there is no such gate to remove, or another one by now."""
+        self.check_number(command.gate)
+        changed = self._gates[command.gate].settings.since_step
+        if command.as_of not in (None, changed):
+            raise CommandError(f"gate {command.gate} was changed at step {changed}, so it stays.")
+
     def check_number(self, number: int) -> None:
         """Raise :class:`CommandError` if there is no gate of this number."""
         if number not in self._gates:
@@ -98,6 +105,9 @@ class GateRegistry:
         """Make or change a gate that was checked, whole or not at all; return its number."""
         old = self._gates.get(command.gate) if command.gate is not None else None
         number = old.id if old is not None else self._take(command.reserved)
+        limit = command.limit
+        if old is not None and old.settings.limit is not None and old.settings.limit.same(limit):
+            limit = old.settings.limit  # which goes on
         settings = GateSettings(
             id=number,
             site=parse_site(command.site),
@@ -108,6 +118,7 @@ class GateRegistry:
             by=command.by,
             command=command.id,
             since_step=step,
+            limit=limit,
         )
         gate = Gate(settings)
         # The new one first: where it cannot be made, the old one is still there.

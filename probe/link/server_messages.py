@@ -10,7 +10,7 @@ from .frames import PROTOCOL
 
 Message: TypeAlias = Mapping[str, Any]
 
-REQUESTS = frozenset({"command", "preview", "trial", "focus"})
+REQUESTS = frozenset({"command", "preview", "trial", "focus", "watched"})
 """The messages by which the server asks for something."""
 
 _UNDERSTOOD = (1, PROTOCOL)
@@ -49,6 +49,7 @@ _FIELDS: Mapping[str, Mapping[str, Callable[[object], bool]]] = {
     "preview": {"request": _is_integer, "kind": _is_text, "target": _is_text},
     "trial": {"request": _is_integer, "site": _is_text, "history": _is_history},
     "focus": {"parameters": _is_indexes, "seconds": _is_number},
+    "watched": {"commands": _is_indexes},
     "error": {},
 }
 """The fields of each message without which it means nothing, and what they are."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from .limit import Limit
+
 
 @dataclass(frozen=True)
 class Freeze:
@@ -16,3 +18,5 @@ class Freeze:
     """The server's number of the command, None for one made in Python."""
     hold_stats: bool = False
     """The running statistics of the modules inside the target are held too."""
+    limit: Limit | None = None
+    """What ends it by itself; None for nothing."""

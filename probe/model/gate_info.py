@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from .limit import Limit
+
 
 @dataclass(frozen=True)
 class GateInfo:
@@ -34,3 +36,5 @@ class GateInfo:
     problem: str | None
     parameters: tuple[str, ...]
     """The parameters that got no gradient because of it in the latest step."""
+    limit: Limit | None = None
+    """What removes it by itself; None for nothing."""

@@ -18,20 +18,18 @@ from ..model.commands import ParameterCommand, ThawCommand, UngateCommand
 from ..model.modules import module_paths
 from ..model.selection import Selection
 from ..model.table import ParameterTable
+from ..steer.limits import Limits
 from ..steer.rank_agreement import RankAgreement
 from ..steer.steering import Steering
 from .alignment import Alignment
 from .delivery import Delivery
 from .freeze_state import freezes_from_state, freezes_to_state
-from .gate_state import (
-    RestoredGate,
-    gates_from_state,
-    gates_to_state,
-    restore_gate,
-    without_figures,
-)
+from .gate_state import RestoredGate, gates_from_state, gates_to_state, restore_gate
 from .run_state import RunState
 from .script_commands import BY
+
+_OWN = ("metrics", "limit")
+"""What each rank has for itself of a freeze or a gate."""
 
 
 class Checkpoint:
@@ -48,6 +46,7 @@ class Checkpoint:
         measurement: Measurement,
         steering: Steering,
         agreement: RankAgreement,
+        limits: Limits,
         alignment: Alignment,
         delivery: Delivery,
     ) -> None:
@@ -61,17 +60,18 @@ class Checkpoint:
         self._measurement = measurement
         self._steering = steering
         self._agreement = agreement
+        self._limits = limits
         self._alignment = alignment
         self._delivery = delivery
 
     def save(self) -> dict[str, Any]:
         """Return what is frozen by command, every gate, and the step; waits for logged metrics."""
         self._delivery.send(wait=True)
-        coming, metrics = self._state.step + 1, self._measurement.metrics.latest
+        step, metrics = self._state.step, self._measurement.metrics.latest
         return {
-            **freezes_to_state(self._freezer, self._table),
-            "gates": gates_to_state(self._gates.registry, coming, metrics),
-            "step": self._state.step,
+            **freezes_to_state(self._freezer, self._table, self._limits, step),
+            "gates": gates_to_state(self._gates.registry, self._limits, step, metrics),
+            "step": step,
         }
 
     def load(self, state: Mapping[str, Any]) -> None:
@@ -90,7 +90,7 @@ class Checkpoint:
         for command, selection in wanted:
             self._freezer.check(selection, command.mode)
         removed, gates = gates_from_state(state, self._gates.registry)
-        self._agreement.agree(self._state.step, {"load_state_dict": without_figures(state)})
+        self._agreement.agree(self._state.step, {"load_state_dict": _without_figures(state)})
         first = state.get("step", 0) if self._state.step == 0 else self._state.step
         bring_about = partial(self._bring_about, wanted, state["held"], removed, gates, first)
         self._steering.do(bring_about)
@@ -124,3 +124,18 @@ class Checkpoint:
             for gate in gates:
                 gate = replace(gate, command=replace(gate.command, local=next(self._numbers)))
                 restore_gate(self._gates.registry, self._steering, gate, step)
+
+
+def _without_figures(state: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return what has to be the same in the states of all ranks, of which each logs for itself.
+
+    Each has a clock of its own, too.
+    """
+    return {
+        **state,
+        **{
+            name: [{k: v for k, v in item.items() if k not in _OWN} for item in state[name]]
+            for name in ("freezes", "gates")
+            if name in state
+        },
+    }

@@ -9,25 +9,30 @@ from typing import Any
 from ..base.errors import CommandError, TargetError
 from ..freeze.freezer import Freezer
 from ..model.commands import MODES, FreezeCommand, ParameterCommand
+from ..model.limit import Limit
 from ..model.selection import Selection
 from ..model.table import ParameterTable
+from ..steer.limits import Limits
 
 VERSION = 2
 READABLE = (1, 2)
 """A state of version 1 has neither gates nor a step."""
 
 
-def freezes_to_state(freezer: Freezer, table: ParameterTable) -> dict[str, Any]:
-    """Return what is frozen by command, by name: plain dicts, lists and strings."""
+def freezes_to_state(
+    freezer: Freezer, table: ParameterTable, limits: Limits, step: int
+) -> dict[str, Any]:
+    """Return what is frozen by command after ``step``: plain dicts, lists and strings."""
     return {
         "version": VERSION,
         "freezes": [
             {
-                "parameters": [table.name(index) for index in item["parameters"]],
-                "mode": item["mode"],
-                "hold_stats": item["hold_stats"],
+                "parameters": [table.name(index) for index in indexes],
+                "mode": freeze.mode,
+                "hold_stats": freeze.hold_stats,
+                "limit": limits.remaining(freeze.limit, step),
             }
-            for item in freezer.records.as_message()
+            for freeze, indexes in freezer.records.by_freeze().items()
         ],
         "graphless": list(freezer.no_grad.paths),
         "held": list(freezer.statistics.paths),
@@ -66,7 +71,11 @@ def freezes_from_state(
         if item["mode"] not in MODES:
             raise CommandError(f"the state has the unknown mode {item['mode']!r}.")
         target = names[0] if len(names) == 1 else f"{len(names)} parameters of a checkpoint"
-        command = FreezeCommand(target, item["mode"], item["hold_stats"], by="python")
+        limit = Limit.from_message(item)
+        if limit is not None:  # what undoes it has to know it by its own name
+            target = str(item["limit"].get("target") or target)
+        command = FreezeCommand(target, item["mode"], item["hold_stats"], limit, by="python")
+        command.check()
         selection = Selection(
             sorted({index_of[name] for name in names}),
             tuple(state["graphless"]) if item["mode"] == "no_grad" else (),

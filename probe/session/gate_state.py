@@ -9,7 +9,9 @@ from typing import Any
 from ..base.errors import CommandError
 from ..gates.registry import MOST, GateRegistry
 from ..model.commands import GateCommand, UngateCommand
+from ..model.limit import Limit
 from ..model.selection import Selection
+from ..steer.limits import Limits
 from ..steer.steering import Steering
 
 FIELDS = ("site", "when", "action", "factor", "max_norm", "hold", "paused", "by")
@@ -35,28 +37,18 @@ class RestoredGate:
 
 
 def gates_to_state(
-    gates: GateRegistry, step: int, metrics: Mapping[str, float]
+    gates: GateRegistry, limits: Limits, step: int, metrics: Mapping[str, float]
 ) -> list[dict[str, Any]]:
-    """Return every gate with what it remembers; ``step`` is the coming one."""
+    """Return every gate with what it remembers after ``step``."""
     return [
         {
             "id": gate.id,
             **{name: gate.as_message()[name] for name in FIELDS},
-            **gate.decider.memory(step, metrics),
+            **gate.decider.memory(step + 1, metrics),
+            "limit": limits.remaining(gate.settings.limit, step),
         }
         for gate in gates.all()
     ]
-
-
-def without_figures(state: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return what has to be the same in the states of all ranks, of which each logs for itself."""
-    gates = state.get("gates")
-    if gates is None:
-        return state
-    return {
-        **state,
-        "gates": [{k: v for k, v in item.items() if k != "metrics"} for item in gates],
-    }
 
 
 def gates_from_state(
@@ -84,7 +76,10 @@ def gates_from_state(
     for item in items:
         number = item["id"] if gates.get(item["id"]) is not None else None
         fields = {name: item[name] for name in FIELDS}
-        command = GateCommand(item["site"], gate=number, reserved=item["id"], **fields)
+        command = GateCommand(
+            item["site"], gate=number, reserved=item["id"], limit=Limit.from_message(item), **fields
+        )
+        command.check()
         gates.check(command, restored=True)
         restored.append(RestoredGate(command, {name: item[name] for name in MEMORY}))
     return removed, restored

@@ -11,6 +11,7 @@ from ..base.guard import commanding, silent
 from ..diagnosis.explanation import Explanation
 from ..live.alerts import Alert
 from ..model.gate_info import GateInfo
+from ..model.limit import Limit
 from ..model.parameter_info import ParameterInfo
 from ..notebook.markup import HEIGHT, LivePage
 from ..steer.preview import Preview
@@ -99,7 +100,15 @@ class Run:
         self._job.cycle.step_by_hand()
 
     @commanding
-    def freeze(self, target: str, mode: str = "grad", hold_stats: bool = False) -> tuple[str, ...]:
+    def freeze(
+        self,
+        target: str,
+        mode: str = "grad",
+        hold_stats: bool = False,
+        *,
+        for_steps: int | None = None,
+        for_seconds: float | None = None,
+    ) -> tuple[str, ...]:
         """Stop training the parameters that ``target`` names, and return their names.
 
         ``target`` is a parameter's name, a module's path (all below it) or a glob. The
@@ -109,12 +118,14 @@ class Run:
         would lose its gradient by it. ``hold_stats`` lets normalisation layers inside the
         target use their running statistics and not update them. Between a step and the
         model's next forward this takes effect at once; called at another moment, or in
-        another thread, at the end of the step.
+        another thread, at the end of the step. After ``for_steps`` steps, or at the end of the
+        step in which it has lasted ``for_seconds``, it is undone by itself.
 
         Raises :class:`TargetError` when nothing matches and :class:`CommandError` when it
         cannot be done safely.
         """
-        return self._commands.freeze(target, mode, hold_stats=hold_stats)
+        limit = Limit.of(for_steps, for_seconds)
+        return self._commands.freeze(target, mode, limit, hold_stats=hold_stats)
 
     @commanding
     def thaw(self, target: str, reset_state: bool = False) -> tuple[str, ...]:
@@ -134,6 +145,9 @@ class Run:
         factor: float | None = None,
         max_norm: float | None = None,
         hold: int = 0,
+        *,
+        for_steps: int | None = None,
+        for_seconds: float | None = None,
     ) -> int:
         """Make a gate, and return its number.
 
@@ -142,13 +156,15 @@ class Run:
         closed, and ``action`` works on the gradient that arrives there: ``block`` lets
         nothing pass, and the backward upstream is not computed; ``scale`` multiplies it by
         ``factor``; ``clip`` brings its L2 norm down to ``max_norm``. Once closed it stays
-        closed for ``hold`` steps at least. Several gates on one site act in the order made.
+        closed for ``hold`` steps at least. With ``for_steps`` or ``for_seconds`` it is removed by
+        itself, as a freeze is undone. Several gates on one site act in the order made.
         docs/gates.md has the language of conditions.
 
         Raises :class:`ConditionError` for a bad condition, :class:`TargetError` for a site
         that is not there and :class:`CommandError` for what cannot be done.
         """
-        return self._commands.gate(site, when, action, factor, max_norm, hold)
+        limit = Limit.of(for_steps, for_seconds)
+        return self._commands.gate(site, when, action, factor, max_norm, hold, limit)
 
     @commanding
     def ungate(self, gate: int) -> None:

@@ -19,6 +19,7 @@ from ..model.commands import (
     UngateCommand,
     read_command,
 )
+from ..model.limit import Limit
 from ..model.selection import Selection
 from ..model.table import ParameterTable
 from ..steer.preview import Preview
@@ -66,10 +67,12 @@ class ScriptCommands:
         self._measurement = measurement
         self._alignment = alignment
 
-    def freeze(self, target: str, mode: str, *, hold_stats: bool) -> tuple[str, ...]:
+    def freeze(
+        self, target: str, mode: str, limit: Limit | None, *, hold_stats: bool
+    ) -> tuple[str, ...]:
         """Freeze what ``target`` names; return the names of the parameters."""
         asker = self._asker(f"freeze {target!r}")
-        return self._change(FreezeCommand(target, mode, hold_stats, **asker))
+        return self._change(FreezeCommand(target, mode, hold_stats, limit, **asker))
 
     def thaw(self, target: str, *, reset_state: bool) -> tuple[str, ...]:
         """Thaw what ``target`` names; return the names of the parameters."""
@@ -83,10 +86,13 @@ class ScriptCommands:
         factor: float | None,
         max_norm: float | None,
         hold: int,
+        limit: Limit | None,
     ) -> int:
         """Make a gate; return its number."""
         asker = self._asker(f"gate {site!r}")
-        command = GateCommand(site, site, when, action, factor, max_norm, hold, **asker)
+        command = GateCommand(
+            site, site, when, action, factor, max_norm, hold, limit=limit, **asker
+        )
         selection = self._steering.resolve(command)
         if self._state.at_boundary():
             self._agreement.agree(self._state.step, command.asked())

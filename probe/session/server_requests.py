@@ -15,6 +15,7 @@ from ..link.server_messages import Message
 from ..link.uplink import Uplink
 from ..measure.measurement import Measurement
 from ..model.commands import Command, GateCommand, RefusedCommand, read_command
+from ..steer.limits import Limits
 from ..steer.preview import Preview
 from ..steer.preview_requests import PreviewRequests
 from ..steer.queue import CommandQueue
@@ -29,6 +30,7 @@ class ServerRequests:
         queue: CommandQueue,
         previews: PreviewRequests,
         gates: GateRegistry,
+        limits: Limits,
         measurement: Measurement,
         uplink: Uplink,
         guard: Guard,
@@ -36,6 +38,7 @@ class ServerRequests:
         self._queue = queue
         self._previews = previews
         self._gates = gates
+        self._limits = limits
         self._measurement = measurement
         self._uplink = uplink
         self._guard = guard
@@ -44,6 +47,7 @@ class ServerRequests:
             "preview": self._preview,
             "trial": self._trial,
             "focus": self._focus,
+            "watched": self._watch,
         }
         """By the type of a message."""
 
@@ -72,6 +76,9 @@ class ServerRequests:
     def _focus(self, message: Message) -> None:
         parameters = [int(index) for index in message["parameters"]]
         self._measurement.focus.watch(parameters, float(message["seconds"]))
+
+    def _watch(self, message: Message) -> None:
+        self._limits.watch(int(number) for number in message["commands"])
 
     def _trial(self, message: Message) -> None:
         command = read_command({**message, "kind": GateCommand.kind})

@@ -59,6 +59,7 @@ from ..steer.explain_command import ExplainHandler
 from ..steer.gate_commands import GateHandler, UngateHandler
 from ..steer.gate_proofs import GateProofs
 from ..steer.handler import Handlers
+from ..steer.limits import Limits
 from ..steer.no_grad_trial import NoGradTrials
 from ..steer.observation import Observing
 from ..steer.parameter_commands import FreezeHandler, Scene, ThawHandler
@@ -259,13 +260,14 @@ def make_job(
         lambda index: measurement.members.in_optimizer[index],
         guard,
     )
+    limits = Limits(freezer.records, gates.registry, numbers)
     proofs = GateProofs(gates.registry, reports, guard)
     saved = SavedReports(reports)
-    scene = Scene(table, models, freezer, agreement, trials, verification, saved, reports)
+    scene = Scene(table, models, freezer, agreement, trials, verification, saved, limits, reports)
     handlers: Handlers = {
         FreezeCommand: FreezeHandler(scene),
         ThawCommand: ThawHandler(scene, OptimizerState(with_inner(optimizers))),
-        GateCommand: GateHandler(gates.registry, proofs, agreement, reports),
+        GateCommand: GateHandler(gates.registry, proofs, agreement, limits, reports),
         UngateCommand: UngateHandler(gates.registry, proofs, agreement, reports),
         ExplainCommand: ExplainHandler(table, explainer, reports),
     }
@@ -278,6 +280,7 @@ def make_job(
         verdicts,
         proofs,
         agreement,
+        limits,
         freezer,
         reports,
         guard,
@@ -353,7 +356,7 @@ def make_job(
         guard,
     )
     undo.callback(guard.undo, model_hooks.remove)
-    requests = ServerRequests(queue, previews, gates.registry, measurement, uplink, guard)
+    requests = ServerRequests(queue, previews, gates.registry, limits, measurement, uplink, guard)
     asked.add(requests.receive)
     commands = ScriptCommands(
         state,
@@ -378,6 +381,7 @@ def make_job(
         measurement,
         steering,
         agreement,
+        limits,
         alignment,
         delivery,
     )

@@ -10,6 +10,7 @@ from ..gates.registry import GateRegistry
 from ..model.commands import Command, CommandState, GateCommand, Report, UngateCommand
 from ..model.selection import Selection
 from .gate_proofs import GateProofs
+from .limits import Limits
 from .rank_agreement import RankAgreement
 from .reports import Reports
 
@@ -68,13 +69,28 @@ class _GateCommandHandler(ABC, Generic[G]):
 class GateHandler(_GateCommandHandler[GateCommand]):
     """Makes gates and changes them."""
 
+    def __init__(
+        self,
+        gates: GateRegistry,
+        proofs: GateProofs,
+        agreement: RankAgreement,
+        limits: Limits,
+        reports: Reports,
+    ) -> None:
+        super().__init__(gates, proofs, agreement, reports)
+        self._limits = limits
+
     def check(self, command: GateCommand) -> None:
         """Raise :class:`GradgateError` if there can be no such gate."""
         self._gates.check(command)
 
     def change(self, command: GateCommand, step: int) -> int:
         """Make or change the gate, and return its number."""
-        return self._gates.apply(command, step)
+        number = self._gates.apply(command, step)
+        gate = self._gates.get(number)
+        if gate is not None:
+            self._limits.add_gate(gate.settings)
+        return number
 
 
 class UngateHandler(_GateCommandHandler[UngateCommand]):
@@ -82,7 +98,7 @@ class UngateHandler(_GateCommandHandler[UngateCommand]):
 
     def check(self, command: UngateCommand) -> None:
         """Raise :class:`CommandError` if there is no such gate."""
-        self._gates.check_number(command.gate)
+        self._gates.check_removal(command)
 
     def change(self, command: UngateCommand, step: int) -> int:
         """Remove the gate, and return the number that it had."""

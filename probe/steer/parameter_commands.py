@@ -9,6 +9,7 @@ from typing import Generic, TypeVar
 
 from torch import nn
 
+from ..base.errors import CommandError
 from ..base.undo import Restore, whole
 from ..freeze.freezer import Freezer
 from ..freeze.optimizer_state import OptimizerState
@@ -23,6 +24,7 @@ from ..model.commands import (
 from ..model.freeze import Freeze
 from ..model.selection import Selection, select
 from ..model.table import ParameterTable
+from .limits import Limits
 from .no_grad_trial import NoGradTrials
 from .rank_agreement import RankAgreement
 from .reports import Reports
@@ -43,6 +45,7 @@ class Scene:
     trials: NoGradTrials
     verification: Verification
     saved: SavedReports
+    limits: Limits
     reports: Reports
 
     def gradient_bytes(self, selection: Selection) -> int:
@@ -162,8 +165,11 @@ class FreezeHandler(ParameterHandler[FreezeCommand]):
 
     def flip(self, command: FreezeCommand, selection: Selection, step: int) -> None:
         """Freeze the parameters."""
-        freeze = Freeze(command.by, command.mode, step, command.id, command.hold_stats)
+        freeze = Freeze(
+            command.by, command.mode, step, command.id, command.hold_stats, command.limit
+        )
         self._scene.freezer.freeze(selection, freeze)
+        self._scene.limits.add_freeze(command.target, freeze)
 
     def watch(self, command: FreezeCommand, selection: Selection, step: int) -> str | None:
         """Watch that the parameters keep their bits."""
@@ -181,6 +187,8 @@ class ThawHandler(ParameterHandler[ThawCommand]):
     def resolve(self, command: ThawCommand) -> Selection:
         """Return what a thaw touches, or raise why it cannot be done."""
         selection = super().resolve(command)
+        if command.as_of is not None:
+            selection = self._of_limit(selection, command.as_of)
         if command.reset_state:
             self._states.check(self._scene.table.parameters[i] for i in selection.indexes)
         return selection
@@ -195,6 +203,23 @@ class ThawHandler(ParameterHandler[ThawCommand]):
         if command.reset_state:
             self._states.reset(self._scene.table.parameters[i] for i in selection.indexes)
         self._scene.freezer.thaw(selection)
+
+    def _of_limit(self, selection: Selection, step: int) -> Selection:
+        """Return of a selection what was frozen at ``step`` with a limit, and is so still.
+
+        Raises :class:`CommandError` where that is nothing.
+        """
+        table, freezes = self._scene.table, self._scene.freezer.records.freezes
+        indexes = [
+            index
+            for index in selection.indexes
+            if (freeze := freezes.get(index)) and freeze.limit and freeze.since_step == step
+        ]
+        if not indexes:
+            raise CommandError("what had this limit is frozen by another command, or thawed.")
+        kept = [name for index in freezes.keys() - set(indexes) for name in table.names[index]]
+        norms = [p for p in selection.norms if not any(n.startswith(f"{p}.") for n in kept)]
+        return Selection(indexes, selection.modules, tuple(norms))
 
     def watch(self, command: ThawCommand, selection: Selection, step: int) -> str | None:
         """Watch that the parameters are trained; say which no optimizer holds."""

@@ -18,6 +18,8 @@ from ..torch_compat.tree import tensors_in
 
 LISTED = 20
 """As many names as are told of each kind."""
+_ASKED = ("kind", "target", "mode", "hold_stats", "reset_state")
+"""What of a command a preview repeats."""
 
 
 @dataclass(frozen=True)
@@ -94,6 +96,7 @@ class _Scene:
 
     def preview(self) -> Preview:
         command, indexes = self.command, self.selection.indexes
+        asked = command.asked()
         touched = [self.table.parameters[index] for index in indexes]
         changing = [p for p in touched if p.requires_grad != command.trains]
         removed = self.table.removed
@@ -105,7 +108,7 @@ class _Scene:
         cut_off = self._cut_off()
         recompiles = self.compiled
         return Preview(
-            **command.asked(),
+            **{name: asked[name] for name in _ASKED},
             parameters=self._names(indexes),
             count=len(indexes),
             already=len(indexes) - len(changing),

@@ -14,6 +14,7 @@ from ..model.commands import Command, ParameterCommand
 from ..model.selection import Selection
 from .gate_proofs import GateProofs
 from .handler import Handler, Handlers
+from .limits import Limits
 from .no_grad_trial import NoGradTrials
 from .queue import CommandQueue
 from .rank_agreement import RankAgreement
@@ -43,6 +44,7 @@ class Steering:
         verdicts: RankVerdicts | None,
         proofs: GateProofs,
         agreement: RankAgreement,
+        limits: Limits,
         freezer: Freezer,
         reports: Reports,
         guard: Guard,
@@ -54,6 +56,7 @@ class Steering:
         self._verdicts = verdicts
         self._proofs = proofs
         self._agreement = agreement
+        self._limits = limits
         self._freezer = freezer
         self._reports = reports
         self._guard = guard
@@ -76,6 +79,10 @@ class Steering:
         changed = False
         with self._guard:
             changed = self._leave_no_grad()
+        if self._agreement.leads:
+            with self._guard:
+                for undoing in self._limits.due(step):
+                    self._queue.submit(undoing)
         batch: list[Chosen] = [*self._trials.decide(step), *self._admit(self._queue.take(), step)]
         if self._agreement.is_needed:
             agreed = self._agreement.exchange([command for command, _ in batch], step)

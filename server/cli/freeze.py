@@ -8,7 +8,7 @@ import click
 
 from .change import EPILOG, change, change_options
 from .client import Client
-from .options import asks_a_server
+from .options import asks_a_server, limit_options
 
 
 @click.command(epilog=EPILOG)
@@ -21,7 +21,11 @@ from .options import asks_a_server
     help="no_grad also runs a module's forward without a graph.",
 )
 @click.option("--hold-stats", is_flag=True, help="Hold running statistics (BatchNorm) too.")
+@limit_options
 @asks_a_server
-def freeze(client: Client, /, mode: str, hold_stats: bool, **common: Any) -> None:
+def freeze(
+    client: Client, /, mode: str, hold_stats: bool, limit: dict[str, float] | None, **common: Any
+) -> None:
     """Stop training parameters of a run."""
-    change(client, {"kind": "freeze", "mode": mode, "hold_stats": hold_stats}, **common)
+    own = {"mode": mode, "hold_stats": hold_stats, "limit": limit}
+    change(client, {"kind": "freeze", **own}, **common)

@@ -17,7 +17,7 @@ from .choose_run import choose
 from .client import Client
 from .dispatch import send
 from .failures import NotDone
-from .options import asks_a_server, no_wait_option
+from .options import asks_a_server, limit_options, no_wait_option
 from .terminal import plain
 from .texts import epilogs
 from .texts.gates import fault_lines, trial_lines
@@ -43,6 +43,7 @@ from .texts.gates import fault_lines, trial_lines
 @click.option(
     "--try", "tries", is_flag=True, help="Show when it would have been closed; change nothing."
 )
+@limit_options
 @no_wait_option
 @asks_a_server
 def gate(
@@ -98,6 +99,7 @@ def _find(rows: Sequence[GateRow], number: int) -> GateRow:
 def _changed(old: GateRow, given: Mapping[str, Any]) -> dict[str, Any]:
     """Return the fields of a gate with what is given in place of what it had."""
     kept = {name: getattr(old, name) for name in GateFields.model_fields}
+    kept["limit"] = None if old.limit is None else old.limit.model_dump()
     if given.get("action", old.action) != old.action:
         # The figures belong to the old action.
         kept |= {each.figure: None for each in ACTIONS.values() if each.figure}

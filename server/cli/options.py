@@ -10,6 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 import click
 from click.core import ParameterSource
 
+from ..protocol import limits
 from ..web.settings import DEFAULT_PORT
 from ..web.tokens import TOKEN
 from .client import Client
@@ -20,6 +21,27 @@ R = TypeVar("R")
 SERVER = f"http://127.0.0.1:{DEFAULT_PORT}"
 no_wait_option = click.option("--no-wait", is_flag=True, help="Ask, and do not wait for the job.")
 """Gives a command that the job carries out the option not to wait for that."""
+
+
+def limit_options(command: Callable[P, R]) -> Callable[P, R]:
+    """Give a command `--for-steps` and `--for-seconds`, and call it with a `limit` of them."""
+
+    @click.option(
+        "--for-steps", type=click.IntRange(min=1), metavar="N", help="Undo it after N steps."
+    )
+    @click.option(
+        "--for-seconds",
+        type=click.FloatRange(min=0, min_open=True, max=limits.LASTING_SECONDS),
+        metavar="SECONDS",
+        help="Undo it at the end of the step in which it has lasted so long.",
+    )
+    @wraps(command)
+    def limited(*args: P.args, **kwargs: P.kwargs) -> R:
+        ends = {"steps": kwargs.pop("for_steps"), "seconds": kwargs.pop("for_seconds")}
+        kwargs["limit"] = None if set(ends.values()) == {None} else ends
+        return command(*args, **kwargs)
+
+    return limited
 
 
 def asks_a_server(command: Callable[Concatenate[Client, P], R]) -> Callable[..., R]:

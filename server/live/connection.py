@@ -9,7 +9,7 @@ from starlette.websockets import WebSocket
 
 from ..protocol.commands.registry import AnyCommand
 from ..protocol.models import Message
-from ..protocol.server_messages import Ack, Error, Focus, TableQuestion, Welcome
+from ..protocol.server_messages import Ack, Error, Focus, TableQuestion, Watched, Welcome
 from ..store.guard import guarded, logged
 from .questions import Questions
 
@@ -37,6 +37,7 @@ class ProbeConnection:
         self._acked: int | None = None
         self._commands: dict[int, AnyCommand] = {}
         self._focus: Focus | None = None
+        self._watched: Watched | None = None
         self.questions = Questions(self._news)
         self._refusal: Refused | None = None
 
@@ -68,6 +69,11 @@ class ProbeConnection:
         self._focus = Focus(parameters=list(parameters), seconds=seconds)
         self._news.set()
 
+    def watched(self, commands: Sequence[int]) -> None:
+        """Send which commands have a page that is there."""
+        self._watched = Watched(commands=list(commands))
+        self._news.set()
+
     def end(self, refused: Refused) -> None:
         """End this connection, and say why."""
         self._refusal = refused
@@ -86,8 +92,10 @@ class ProbeConnection:
             for number in sorted(commands):
                 await self._deliver(commands[number], number)
             focus, self._focus = self._focus, None
-            if focus is not None:
-                await self._send(focus)
+            watched, self._watched = self._watched, None
+            for told in (focus, watched):
+                if told is not None:
+                    await self._send(told)
             for question in self.questions.take():
                 await self._deliver(question, question.request)
 

@@ -134,6 +134,7 @@ class Hub:
             if live.connection is connection:
                 live.connection = None
                 live.focus.disconnect()
+                live.holds.disconnect()
             connection.questions.abandon()
             self._runs.forget(live)
 
@@ -144,7 +145,7 @@ class Hub:
             raise TooManyConnections("browser", limits.BROWSER_CONNECTIONS)
         self._browsers += 1
         live = self._runs.take(run)
-        subscriber = Subscriber(live.focus.follow)
+        subscriber = Subscriber(live.follow)
         live.subscribe(subscriber)
         try:
             yield subscriber
@@ -187,6 +188,7 @@ class Hub:
         self._runs.commit([changes])
         if live.connection is not None:
             live.focus.connect(live.connection, hello.focus)
+            live.holds.connect(live.connection)
         return opened, commands
 
     def _writer_busy(self) -> bool:

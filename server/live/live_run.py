@@ -17,6 +17,7 @@ from ..store.guard import guarded, logged
 from ..store.recording import Changes
 from .connection import ProbeConnection
 from .focus import RunFocus
+from .holds import RunHolds
 from .subscriber import Subscriber
 from .topics import RUN, TOPICS, ChangedTopic, StreamedTopic, Topic
 
@@ -38,6 +39,7 @@ class LiveRun:
         self.table = NO_TABLE
         self.connection: ProbeConnection | None = None
         self.focus = RunFocus(loop)
+        self.holds = RunHolds(loop)
         self._loop = loop
         self._subscribers: set[Subscriber] = set()
         self._gathered: dict[Topic[Any], Any] = {}
@@ -71,10 +73,16 @@ class LiveRun:
         """Let a browser watch."""
         self._subscribers.add(subscriber)
 
+    def follow(self, subscriber: Subscriber) -> None:
+        """Take over what a browser looks at and holds on to now."""
+        self.focus.follow(subscriber)
+        self.holds.follow(subscriber)
+
     def unsubscribe(self, subscriber: Subscriber) -> None:
         """Let a browser go."""
         self._subscribers.discard(subscriber)
         self.focus.leave(subscriber)
+        self.holds.leave(subscriber)
 
     def publish(self, topic: Topic[N], news: N) -> None:
         """Give news to every browser; one that cannot take them is closed alone."""

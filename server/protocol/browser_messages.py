@@ -129,7 +129,8 @@ class Watch(Message):
     """What a page shows, which is all that it is told of from now on; null is everything.
 
     `interval` is the least number of seconds between two messages of what the job streams;
-    `focus` are the parameters that are looked at closely, by their places in the table.
+    `focus` are the parameters that are looked at closely, by their places in the table;
+    `holds` are the commands that last while this page is there.
     """
 
     type: Literal["watch"] = "watch"
@@ -137,6 +138,7 @@ class Watch(Message):
     statistics: Annotated[list[Name], Field(max_length=limits.WATCHED)] | None = None
     interval: Annotated[float, Field(ge=0, le=limits.WATCH_SECONDS)] = 0.0
     focus: Annotated[list[Index], Field(max_length=limits.FOCUS)] = Field(default=[])
+    holds: Annotated[list[Count], Field(max_length=limits.HOLDS)] = Field(default=[])
 
 
 FromBrowser = Watch

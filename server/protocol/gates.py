@@ -6,6 +6,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, FiniteFloat, model_validator
 
+from .commands.limit import Limit, limit_text
 from .commands.row import CommandRow
 from .fields import Action, Condition, Count, Indexes, MaxNorm, Measured, Name, Site, Text
 from .gate_actions import ACTIONS
@@ -70,6 +71,7 @@ class Gate(Message):
     by: Name
     command: Count | None
     since_step: Count
+    limit: Limit | None = None
     closed: bool
     steps: Count
     closed_steps: Count
@@ -93,6 +95,7 @@ class GateRow(Row):
     by: str
     command: int | None
     since_step: int
+    limit: Limit | None = None
     closed: bool
     steps: int
     closed_steps: int
@@ -114,6 +117,7 @@ def gate_text(gate: GateRow | CommandRow) -> str:
     parts = [f"{action_text(gate)} when {gate.when}"]
     if gate.hold:
         parts.append(f"held for {gate.hold:,} step" + ("" if gate.hold == 1 else "s"))
+    parts += [limit_text(gate.limit)] if gate.limit else []
     parts += ["paused"] if gate.paused else []
     return ", ".join(parts)
 

@@ -7,6 +7,7 @@ from typing import Annotated
 from pydantic import Field
 
 from . import limits
+from .commands.limit import Limit
 from .fields import Count, Indexes, Mode, Name
 from .models import Message, Row
 
@@ -20,6 +21,7 @@ class Frozen(Message):
     since_step: Count
     parameters: Indexes
     hold_stats: bool = False
+    limit: Limit | None = None
 
 
 FrozenList = Annotated[list[Frozen], Field(max_length=limits.PARAMETERS)]
@@ -33,6 +35,7 @@ class FrozenRow(Row):
     hold_stats: bool
     since_step: int | None
     command: int | None
+    limit: Limit | None = None
 
 
 class ParameterRow(Row):

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, FiniteFloat
 
+from . import limits
 from .commands.registry import AnyCommand
 from .fields import Action, ChangeName, Count, Indexes, Mode, Name, RunId, Site, Text
 from .models import Message
@@ -70,6 +71,13 @@ class Focus(Message):
     seconds: FiniteFloat
 
 
+class Watched(Message):
+    """The commands whose page is there: those that last while it is go on."""
+
+    type: Literal["watched"] = "watched"
+    commands: Annotated[list[Count], Field(max_length=limits.HOLDS)]
+
+
 class Error(Message):
     """Why the server closes; `retry` says whether the probe may try again by itself."""
 
@@ -79,6 +87,14 @@ class Error(Message):
 
 
 ToProbe = Annotated[
-    Welcome | TableQuestion | Ack | AnyCommand | PreviewQuestion | TrialQuestion | Focus | Error,
+    Welcome
+    | TableQuestion
+    | Ack
+    | AnyCommand
+    | PreviewQuestion
+    | TrialQuestion
+    | Focus
+    | Watched
+    | Error,
     Field(discriminator="type"),
 ]

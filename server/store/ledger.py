@@ -255,7 +255,7 @@ def _enter_local(connection: Connection, run: str, report: Report) -> int | None
             kind=report.kind,
             target=report.place,
             **KINDS[report.kind].columns(report),
-            by="python",
+            by=report.by or "python",
             state=report.state.value,
             step=report.step,
             parameters=report.parameters,

@@ -148,6 +148,7 @@ _STEPS: Mapping[int, tuple[str | Callable[[Connection], None], ...]] = {
         pack_tables,
         "DROP TABLE parameters",
     ),
+    13: ('ALTER TABLE commands ADD COLUMN "limit" JSON',),
 }
 
 

@@ -115,6 +115,7 @@ def _held(frozen: list[dict[str, Any]]) -> dict[int, FrozenRow]:
             hold_stats=item.get("hold_stats", False),
             since_step=item["since_step"],
             command=item["command"],
+            limit=item.get("limit"),
         )
         held.update(dict.fromkeys(item["parameters"], row))
     return held

@@ -19,7 +19,7 @@ from sqlalchemy import (
     text,
 )
 
-SCHEMA_VERSION = 13
+SCHEMA_VERSION = 14
 
 metadata = MetaData()
 
@@ -175,6 +175,7 @@ commands = Table(
     Column("hold", BigInteger),
     Column("paused", Boolean),
     Column("gate", BigInteger),
+    Column("limit", JSON(none_as_null=True)),
     UniqueConstraint("run", "local"),
 )
 

@@ -5,6 +5,7 @@
  * @typedef {import("../model/module_tree.js").TreeNode} TreeNode
  * @typedef {import("../model/records.js").CommandRow} CommandRow
  * @typedef {import("../model/records.js").CommandDraft} CommandDraft
+ * @typedef {import("./holds.js").Holds} Holds
  */
 import { byId } from "../base/dom.js";
 import { getJson, postJson } from "../link/api.js";
@@ -17,11 +18,13 @@ export class CommandSender {
   /**
    * @param {string} api
    * @param {RunState} state
+   * @param {Holds} holds
    * @param {(request: () => Promise<void>) => Promise<void>} guard runs a request, shows its failure
    */
-  constructor(api, state, guard) {
+  constructor(api, state, holds, guard) {
     this.api = api;
     this.state = state;
+    this.holds = holds;
     this.guard = guard;
     this.confirmation = new FreezeDialog(byId("confirm", HTMLElement), (draft, signal) =>
       getJson(`${api}/preview?${previewQuery(draft)}`, signal),
@@ -56,6 +59,7 @@ export class CommandSender {
    */
   async post(draft) {
     const command = await postJson(`${this.api}/commands`, { ...draft, by: "browser" });
+    if (command.limit?.while_watched) this.holds.add(command.id);
     // The live connection may have told more of it meanwhile.
     this.state.setCommands([command, ...this.state.commands.filter(({ id }) => id === command.id)]);
   }

@@ -9,6 +9,7 @@
 import { find, setAttribute, setText } from "../base/dom.js";
 import { reasonOf, Refusal } from "../link/api.js";
 import { changed, consequence, firstDraft, headline, isBarred, knownOf, optionsOf, verb } from "./freeze_question.js";
+import { LimitField } from "./limit_field.js";
 import { PreviewView } from "./preview_view.js";
 
 const MARGIN = 8;
@@ -23,6 +24,7 @@ export class FreezeDialog {
     this.preview = preview;
     this.form = /** @type {HTMLFormElement} */ (find(dialog, "form"));
     this.primary = find(dialog, ".primary");
+    this.lasting = new LimitField(find(dialog, ".lasting"));
     this.answer = new PreviewView(find(dialog, ".answer"));
     /** @type {{question: Question, draft: FreezeDraft, anchor: DOMRect, settle: (draft: FreezeDraft | null) => void} | null} */
     this.open = null;
@@ -57,6 +59,7 @@ export class FreezeDialog {
         if (before instanceof HTMLElement) before.focus({ preventScroll: true });
         resolve(draft);
       };
+      this.lasting.fill(null);
       this.open = { question, draft: firstDraft(question), anchor: anchor.getBoundingClientRect(), settle };
       this.dialog.showPopover();
       this.#ask();
@@ -123,12 +126,14 @@ export class FreezeDialog {
     if (open === null) return;
     const { draft } = open;
     setText(find(dialog, ".question"), question);
-    setText(find(dialog, ".consequence"), consequence(draft));
+    const { missing } = this.lasting;
+    setText(find(dialog, ".consequence"), missing ?? consequence(draft));
     setText(this.primary, verb(draft));
-    setAttribute(this.primary, "aria-disabled", null);
+    setAttribute(this.primary, "aria-disabled", missing === null ? null : "true");
     const options = optionsOf(open.question, draft, this.known);
     for (const [name, offered] of Object.entries(options)) find(form, `[data-option="${name}"]`).hidden = !offered;
-    for (const input of form.querySelectorAll("input")) {
+    for (const input of form.querySelectorAll("input:is([type=radio], [type=checkbox])")) {
+      if (!(input instanceof HTMLInputElement)) continue;
       const value = draft[/** @type {keyof FreezeDraft} */ (input.name)];
       input.checked = input.type === "radio" ? input.value === value : value === true;
     }
@@ -138,7 +143,11 @@ export class FreezeDialog {
   #changed(input) {
     if (this.open === null) return;
     const { question, draft } = this.open;
-    this.open.draft = changed(question, draft, input.name, input.type === "radio" ? input.value : input.checked);
+    if (this.lasting.takes(input)) this.open.draft = changed(question, draft, "limit", this.lasting.limit);
+    else {
+      this.open.draft = changed(question, draft, input.name, input.type === "radio" ? input.value : input.checked);
+      if (input.name === "kind") this.lasting.fill(null);
+    }
     this.#ask();
   }
 
@@ -156,7 +165,7 @@ export class FreezeDialog {
    * @param {KeyboardEvent} event
    */
   #wrap(event) {
-    const stops = [...this.form.querySelectorAll("input, button")].filter(
+    const stops = [...this.form.querySelectorAll("input, select, button")].filter(
       (each) =>
         each instanceof HTMLElement &&
         each.checkVisibility() &&

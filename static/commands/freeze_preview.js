@@ -21,7 +21,7 @@ const NAMES_SHOWN = 3;
 
 /**
  * The query of `GET /api/runs/{run}/preview`.
- * @param {FreezeDraft} draft
+ * @param {Omit<FreezeDraft, "limit">} draft
  */
 export function previewQuery({ kind, target, mode, hold_stats, reset_state }) {
   return new URLSearchParams({

@@ -20,6 +20,7 @@
 import { plural } from "../base/format.js";
 import { visible } from "../base/visible.js";
 import { frozenState } from "../model/frozen_state.js";
+import { limitWords } from "../model/limit.js";
 import { targetOf } from "../model/module_tree.js";
 
 /**
@@ -60,7 +61,7 @@ function kindsFor(frozen, module) {
  * @returns {FreezeDraft}
  */
 export function firstDraft({ rows, target, kinds, module }, kind = kinds[0]) {
-  const plain = /** @type {FreezeDraft} */ ({ kind, target, mode: "grad", hold_stats: false, reset_state: false });
+  const plain = /** @type {FreezeDraft} */ ({ kind, target, mode: "grad", hold_stats: false, reset_state: false, limit: null });
   if (kind === "thaw" || !module) return plain;
   const frozen = rows.flatMap((row) => row.frozen ?? []);
   const same = frozen.length > 0 && frozen.every(({ mode }) => mode === frozen[0].mode);
@@ -76,7 +77,7 @@ export function firstDraft({ rows, target, kinds, module }, kind = kinds[0]) {
  * @param {Question} question
  * @param {FreezeDraft} draft
  * @param {string} name
- * @param {string | boolean} value
+ * @param {string | boolean | import("../wire.js").Limit | null} value
  * @returns {FreezeDraft}
  */
 export function changed(question, draft, name, value) {
@@ -97,6 +98,7 @@ export function optionsOf({ kinds, module }, draft, preview) {
     mode: freeze && module,
     hold_stats: freeze && (draft.hold_stats || (preview?.running_stats.length ?? 0) > 0),
     reset_state: !freeze,
+    limit: freeze,
   };
 }
 
@@ -124,8 +126,11 @@ export function verb({ kind }) {
 }
 
 /** @param {FreezeDraft} draft */
-export function consequence({ kind, reset_state }) {
-  if (kind === "freeze") return "Not changed any more from the next step boundary; the optimizer’s state is kept.";
+export function consequence({ kind, reset_state, limit }) {
+  if (kind === "freeze") {
+    const lasts = limitWords(limit).map((words) => `, ${words}`).join("") || " any more";
+    return `Not changed from the next step boundary${lasts}; the optimizer’s state is kept.`;
+  }
   return reset_state
     ? "Training goes on from the next step; the optimizer’s state begins anew."
     : "Training goes on from the next step; the optimizer’s state was kept.";

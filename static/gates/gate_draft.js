@@ -63,6 +63,7 @@ export function draftOf(offer, form, gate) {
     hold: form.hold.trim() === "" ? 0 : (numberIn(form.hold) ?? NaN),
     paused: gate?.paused ?? false,
     gate: gate?.id ?? null,
+    limit: gate?.limit ?? null,
   };
 }
 
@@ -93,8 +94,8 @@ export function missingIn(draft) {
  * @param {boolean} paused
  * @returns {GateDraft}
  */
-export function withPaused({ id, site, when, action, factor, max_norm, hold }, paused) {
-  return { kind: "gate", site, when, action, factor, max_norm, hold, paused, gate: id };
+export function withPaused({ id, site, when, action, factor, max_norm, hold, limit = null }, paused) {
+  return { kind: "gate", site, when, action, factor, max_norm, hold, paused, gate: id, limit };
 }
 
 /**

@@ -24,7 +24,7 @@ import { element, find, setAttribute, setText } from "../base/dom.js";
 import { reasonOf, Refusal } from "../link/api.js";
 import { ruleWords } from "../model/gate_words.js";
 import { CompletionBox } from "./completion_box.js";
-import { closingConsequence, missingIn } from "./gate_draft.js";
+import { closingConsequence } from "./gate_draft.js";
 import { GateForm } from "./gate_form.js";
 import { TrialView } from "./trial_view.js";
 
@@ -118,7 +118,7 @@ export class GateEditor {
 
   /** @param {HTMLInputElement} input */
   #edited(input) {
-    this.form.choose(input.name);
+    this.form.choose(input);
     this.#changed(input.type === "radio" ? 0 : QUIET_MS);
   }
 
@@ -131,7 +131,7 @@ export class GateEditor {
     clearTimeout(this.quiet);
     this.asking.abort();
     this.wrong = false;
-    const missing = missingIn(draft);
+    const missing = this.form.missing(draft);
     if (missing !== null) {
       this.wrong = true;
       this.trial.missing(missing);
@@ -180,7 +180,7 @@ export class GateEditor {
     const { subject } = this;
     if (subject === null) return;
     const draft = this.form.draft(subject.offer, subject.gate);
-    if (missingIn(draft) === null) await this.answered;
+    if (this.form.missing(draft) === null) await this.answered;
     if (this.subject !== subject || this.wrong || this.locked !== null) return;
     try {
       await this.handlers.send(draft);

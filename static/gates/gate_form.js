@@ -3,13 +3,15 @@
  *
  * @typedef {import("../model/gate_sites.js").SiteKind} SiteKind
  * @typedef {import("../model/records.js").GateAction} GateAction
+ * @typedef {import("../model/records.js").GateDraft} GateDraft
  * @typedef {import("../model/records.js").GateRow} GateRow
  * @typedef {import("./site_offer.js").SiteOffer} SiteOffer
  */
 import { element, find, setAttribute, setText } from "../base/dom.js";
 import { actionOfField } from "../model/gate_actions.js";
 import { siteWords } from "../model/gate_sites.js";
-import { draftOf, formOf } from "./gate_draft.js";
+import { LimitField } from "../commands/limit_field.js";
+import { draftOf, formOf, missingIn } from "./gate_draft.js";
 import { kindsAt, siteAt } from "./site_offer.js";
 
 const TEXTS = /** @type {const} */ (["label", "when", "factor", "max_norm", "hold"]);
@@ -19,6 +21,7 @@ export class GateForm {
   constructor(form) {
     this.form = form;
     this.when = this.#input("when");
+    this.lasting = new LimitField(find(form, ".lasting"));
   }
 
   /**
@@ -37,6 +40,7 @@ export class GateForm {
     this.#check("kind", filled.kind);
     this.#check("action", filled.action);
     for (const name of TEXTS) this.#input(name).value = filled[name];
+    this.lasting.fill(gate?.limit ?? null);
     find(this.form, "datalist").replaceChildren(...labels.map((value) => element("option", { value })));
   }
 
@@ -57,11 +61,18 @@ export class GateForm {
       max_norm: text("max_norm"),
       hold: text("hold"),
     };
-    return draftOf(offer, form, gate);
+    return { ...draftOf(offer, form, gate), limit: this.lasting.limit };
   }
 
-  /** An input was edited: the number of an action, or a label, chooses what it belongs to. @param {string} name */
-  choose(name) {
+  /** What is yet to be said, or null. @param {GateDraft} draft */
+  missing(draft) {
+    return missingIn(draft) ?? this.lasting.missing;
+  }
+
+  /** An input was edited: the number of an action, or a label, chooses what it belongs to. @param {HTMLInputElement} input */
+  choose(input) {
+    const { name } = input;
+    this.lasting.takes(input);
     const action = actionOfField(name);
     if (action !== null) this.#check("action", action);
     if (name === "label") this.#check("kind", "site");

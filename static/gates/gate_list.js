@@ -17,6 +17,7 @@ import { isGating, kindOf } from "../model/command_kinds.js";
 import { isPending } from "../model/command_states.js";
 import { actionWords } from "../model/gate_actions.js";
 import { conditionWords, gateState } from "../model/gate_words.js";
+import { limitWords } from "../model/limit.js";
 import { stateGlyph } from "../model/state_glyph.js";
 import { stateCode } from "../model/states.js";
 import { normsWords, shareWords } from "./gate_figures.js";
@@ -167,7 +168,7 @@ function figures(gate, awaited) {
     `norm ${normsWords(gate)}`,
     ...(gate.hold > 0 ? [`at least ${plural(gate.hold, "step")}`] : []),
     ...(gate.count > 0 ? [`${plural(gate.count, "gradient")} kept away`] : []),
-    `by ${visible(gate.by)} since step ${formatCount(gate.since_step)}`,
+    [`by ${visible(gate.by)} since step ${formatCount(gate.since_step)}`, ...limitWords(gate.limit)].join(", "),
   ];
   const made = facts.map((fact) => element("span", {}, fact));
   const all = awaited === null ? made : [element("span", { class: "awaited" }, awaited), ...made];

@@ -64,8 +64,8 @@ const THAW = Object.freeze({
     const before = commands.find(
       (each) => each.id < id && each.kind === "freeze" && each.target === target && tookEffect(each),
     );
-    const { mode, hold_stats } = before?.kind === "freeze" ? before : plainFreeze(target);
-    return { ...plainFreeze(target), mode, hold_stats };
+    const { mode, hold_stats, limit } = before?.kind === "freeze" ? before : plainFreeze(target);
+    return { ...plainFreeze(target), mode, hold_stats, limit };
   },
 });
 
@@ -163,7 +163,7 @@ export function draftWords(draft) {
  * @returns {FreezeDraft}
  */
 function plainFreeze(target) {
-  return { kind: "freeze", target, mode: "grad", hold_stats: false, reset_state: false };
+  return { kind: "freeze", target, mode: "grad", hold_stats: false, reset_state: false, limit: null };
 }
 
 /** @param {FreezeDraft} draft */
@@ -221,6 +221,6 @@ function ruleBefore(id, gate, known) {
  * @param {number | null} gate
  * @returns {GateDraft}
  */
-function asDraft({ site, when, action, factor, max_norm, hold, paused }, gate) {
-  return { kind: "gate", site, when, action, factor, max_norm, hold, paused, gate };
+function asDraft({ site, when, action, factor, max_norm, hold, paused, limit }, gate) {
+  return { kind: "gate", site, when, action, factor, max_norm, hold, paused, gate, limit };
 }

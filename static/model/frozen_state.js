@@ -1,20 +1,23 @@
 /**
  * How the parameters of a node are frozen: all, some or none of them, and in which way.
  *
+ * @typedef {import("./limit.js").Limit} Limit
  * @typedef {import("./records.js").FreezeMode} FreezeMode
  * @typedef {import("./records.js").ParameterRow} ParameterRow
  * @typedef {import("./module_tree.js").TreeNode} TreeNode
  */
+import { limitWords } from "./limit.js";
 
 /**
- * How something is frozen, where it is not the plain way.
- * @param {{mode: FreezeMode, hold_stats: boolean}} frozen
+ * How something is frozen, and for how long, where it is not the plain way.
+ * @param {{mode: FreezeMode, hold_stats: boolean, limit?: Limit | null}} frozen
  * @returns {string[]}
  */
-export function frozenWords({ mode, hold_stats }) {
+export function frozenWords({ mode, hold_stats, limit }) {
   return [
     ...(mode === "no_grad" ? ["without a graph (no_grad)"] : []),
     ...(hold_stats ? ["running statistics held"] : []),
+    ...limitWords(limit),
   ];
 }
 

@@ -8,6 +8,7 @@
 import { plural } from "../base/format.js";
 import { visible } from "../base/visible.js";
 import { actionOf, numberOf } from "./gate_actions.js";
+import { limitWords } from "./limit.js";
 
 /** @param {Pick<GateRow, "closed" | "paused">} gate @returns {GateState} */
 export function gateState({ closed, paused }) {
@@ -41,10 +42,11 @@ export function conditionWords(when) {
  * @returns {{verb: string, object: string}}
  */
 export function ruleWords(rule) {
-  const { site, when, action, hold } = rule;
+  const { site, when, action, hold, limit } = rule;
   const how = actionOf(action).how(numberOf(rule));
   const held = hold > 0 ? `, for at least ${plural(hold, "step")}` : "";
-  return { verb: action, object: `${visible(site)}${how && ` ${how}`} ${conditionWords(when)}${held}` };
+  const lasts = limitWords(limit).map((words) => `, ${words}`).join("");
+  return { verb: action, object: `${visible(site)}${how && ` ${how}`} ${conditionWords(when)}${held}${lasts}` };
 }
 
 /**

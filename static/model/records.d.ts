@@ -8,7 +8,7 @@ export type UnaskedCause = Exclude<NonNullable<wire.Alert["cause"]>, Cause>;
 export type Explanations = Required<wire.ExplanationRows>;
 
 /** What a freeze or thaw asks for. */
-export type FreezeDraft = Required<wire.ChangeRequest>;
+export type FreezeDraft = Required<Omit<wire.CommandRequest, "by">>;
 export type FreezeKind = FreezeDraft["kind"];
 export type FreezeMode = FreezeDraft["mode"];
 
@@ -17,7 +17,7 @@ export type GateDraft = Required<Omit<wire.GateRequest, "by">>;
 export type UngateDraft = Omit<wire.UngateRequest, "by">;
 export type GateAction = GateDraft["action"];
 /** Where, when and how a gate works. */
-export type GateRule = Omit<GateDraft, "kind" | "paused" | "gate">;
+export type GateRule = Omit<GateDraft, "kind" | "paused" | "gate" | "limit"> & { limit?: wire.Limit | null };
 
 /** What is asked for when the next step is to be traced. */
 export type ExplainDraft = Required<Omit<wire.ExplainRequest, "by">>;

@@ -32,14 +32,15 @@ export const ALL_PANELS = Object.freeze(/** @type {Panel[]} */ (Object.keys(PANE
  * @param {boolean} hidden the whole page: another tab is looked at
  * @param {number} interval seconds between two drawings
  * @param {number[]} focus parameters that are looked at closely, where their distributions are seen
+ * @param {number[]} holds commands that last while this page is open
  * @returns {Watch}
  */
-export function watchOf(seen, hidden, interval, focus) {
+export function watchOf(seen, hidden, interval, focus, holds) {
   const streamed = new Set(ALL_PANELS.flatMap((panel) => PANELS[panel]));
   const seldom = MESSAGE_TYPES.filter((type) => !streamed.has(type));
   const topics = hidden ? HIDDEN : [...seldom, ...[...seen].flatMap((panel) => PANELS[panel])];
   const looks = topics.includes("distributions");
-  return { type: "watch", topics: [...new Set(topics)].sort(), statistics: [...STATISTICS], interval, focus: looks ? focus : [] };
+  return { type: "watch", topics: [...new Set(topics)].sort(), statistics: [...STATISTICS], interval, focus: looks ? focus : [], holds };
 }
 
 export class Attention {

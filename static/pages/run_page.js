@@ -11,6 +11,7 @@ import { barredHere } from "../base/barred.js";
 import { Press } from "../base/press.js";
 import { throttled } from "../base/throttle.js";
 import { readTokens } from "../charts/theme_tokens.js";
+import { Holds } from "../commands/holds.js";
 import { getColumns, getJson } from "../link/api.js";
 import { LiveConnection } from "../link/live_connection.js";
 import { decodeSample } from "../link/sample_frame.js";
@@ -54,9 +55,11 @@ export class RunPage {
     this.live = new LiveConnection(`${this.api}/live`);
     const places = { command: byId("failure", HTMLElement), fetch: byId("fetch-failure", HTMLElement) };
     this.requests = new RequestGuard(places, this.live, this.redraw);
-    this.panels = new RunPanels(this.api, this.state, this.requests, this);
+    this.holds = new Holds(this.api, sessionStorage);
+    this.panels = new RunPanels(this.api, this.state, this.holds, this.requests, this);
     this.waiting = new Waiting(document);
     this.attention = new Attention(() => this.watch());
+    this.holds.onChange = () => this.watch();
   }
 
   /**
@@ -73,7 +76,7 @@ export class RunPage {
 
   /** Tell the server what can be seen now. */
   watch() {
-    this.live.watch(watchOf(this.attention.seen, document.hidden, REDRAW_MS / 1000, this.state.focus.asked));
+    this.live.watch(watchOf(this.attention.seen, document.hidden, REDRAW_MS / 1000, this.state.focus.asked, this.holds.commands));
   }
 
   /** Open the live connection, and again whenever it is lost. */

@@ -1,6 +1,7 @@
 /**
  * The panels of a run's page: makes them, and draws them from what is known and what is looked at.
  *
+ * @typedef {import("../commands/holds.js").Holds} Holds
  * @typedef {import("../link/live_connection.js").LiveConnection} LiveConnection
  * @typedef {import("../model/run_state.js").RunState} RunState
  * @typedef {import("./request_guard.js").RequestGuard} RequestGuard
@@ -74,10 +75,11 @@ export class RunPanels {
   /**
    * @param {string} api
    * @param {RunState} state
+   * @param {Holds} holds
    * @param {RequestGuard} requests
    * @param {PanelActions} actions
    */
-  constructor(api, state, requests, actions) {
+  constructor(api, state, holds, requests, actions) {
     /** Panels that ask again by themselves tell what for. @param {string} asked */
     const guard = (asked) => async (/** @type {() => Promise<void>} */ request) => void (await requests.run(request, asked));
     /** @param {string} asked */
@@ -88,7 +90,7 @@ export class RunPanels {
     this.crosshair = new Crosshair();
     this.match = new FilterMatch();
     this.header = new RunHeader();
-    this.sender = new CommandSender(api, state, guard(COMMAND));
+    this.sender = new CommandSender(api, state, holds, guard(COMMAND));
     this.heatmap = new HeatmapPanel(byId("heatmap", HTMLElement), api, this.crosshair, {
       guard: guard("the heat map"),
       onRange: (range, moved) => actions.showRange(range, moved ? "heatmap" : null),

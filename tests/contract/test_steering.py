@@ -132,6 +132,53 @@ def test_a_freeze_with_every_option_is_verified_and_says_what_it_saved(
         assert saved["memory_before"] is None
 
 
+def test_a_freeze_and_a_gate_with_a_limit_undo_themselves(
+    server: ServerProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The log has who did it and for what, and all that shows them says how long they last."""
+    monkeypatch.setenv("GRADGATE_STRICT", "1")
+    limit = {"steps": 40, "seconds": None, "while_watched": False}
+    with training(server, Model()) as run:
+        path = f"/api/runs/{run.id}/commands"
+        freeze = {"kind": "freeze", "target": "head", "limit": {"steps": 40}}
+        gate = {"kind": "gate", "site": "param:stem.weight", "limit": {"steps": 40}}
+        numbers = [server.post(path, each).json()["id"] for each in (freeze, gate)]
+        for number in numbers:
+            wait_until(
+                lambda number=number: server.get(f"{path}/{number}"), lambda row: row["step"]
+            )
+            assert server.get(f"{path}/{number}")["limit"] == limit
+
+        def undone() -> list[dict[str, Any]]:
+            rows = server.get(path)["commands"]
+            return [row for row in rows if row["by"].startswith("limit of command")]
+
+        rows = wait_until(
+            undone, lambda rows: len(rows) == 2 and all(r["state"] == "verified" for r in rows)
+        )
+        assert {(row["kind"], row["target"]) for row in rows} == {
+            ("thaw", "head"),
+            ("ungate", "gate 1"),
+        }
+        began = {number: server.get(f"{path}/{number}")["step"] for number in numbers}
+        for row in rows:
+            number = int(row["by"].removeprefix("limit of command "))
+            assert row["step"] == began[number] + 40
+
+
+def test_what_is_frozen_and_gated_says_how_long(server: ServerProcess) -> None:
+    """In the rows of parameters and of gates."""
+    limit = {"steps": None, "seconds": 3600.0, "while_watched": False}
+    with training(server, Model()) as run:
+        run.freeze("head.bias", for_seconds=3600)
+        run.gate("param:stem.weight", for_seconds=3600)
+        path = f"/api/runs/{run.id}"
+        gates = wait_until(lambda: server.get(f"{path}/gates")["gates"], bool)
+        assert gates[0]["limit"] == limit
+        rows = server.get(f"{path}/parameters")["parameters"]
+        assert [row["frozen"]["limit"] for row in rows if row["frozen"]] == [limit]
+
+
 def test_a_drift_names_who_moved_it(server: ServerProcess) -> None:
     """A write to a frozen parameter is found and blamed, also after it was verified."""
     model = Model()

@@ -95,3 +95,30 @@ def test_a_server_that_is_gone_hangs_no_rank(server: ServerProcess, tmp_path: Pa
         frozen = ["2.weight" in note["frozen"] for note in notes]
         assert frozen == [step >= row["step"] for step in range(1, len(notes) + 1)]
         assert job.stop() == [0, 0], job.output
+
+
+@pytest.mark.parametrize("limit", [{"steps": 20}, {"seconds": 0.5}], ids=["steps", "seconds"])
+def test_ranks_undo_at_the_same_step_what_has_a_limit(
+    server: ServerProcess, tmp_path: Path, limit: dict[str, float]
+) -> None:
+    """A freeze and a gate, whichever rank's clock and count says that they are over."""
+    with RankedJob(tmp_path / "job", server.url, 2) as job:
+        job.wait_for_more(5)
+        wait_for(
+            lambda: server.page(f"/api/runs/{job.run}").status_code == 200, 30, "the run is known"
+        )
+        ask(server, job, "verified", kind="freeze", target="2", limit=limit)
+        ask(server, job, "verified", kind="gate", site="param:4.weight", limit=limit)
+
+        def undone() -> list[Any]:
+            rows = server.get(f"/api/runs/{job.run}/commands")["commands"]
+            return [each for each in rows if each["by"].startswith("limit of command")]
+
+        rows = wait_until(
+            undone, lambda rows: [each["state"] for each in rows] == ["verified"] * 2, 60
+        )
+        assert {each["kind"] for each in rows} == {"thaw", "ungate"}
+        job.wait_for_more(5)
+        notes = assert_together(job)
+        assert moving(notes[-4:]) == ALL - {"0.weight", "0.bias"}
+        assert any("2.weight" in note["frozen"] for note in notes)

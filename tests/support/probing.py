@@ -116,6 +116,7 @@ def gate(number: int = 1, **changes: Any) -> dict[str, Any]:
         "by": "browser",
         "command": 1,
         "since_step": 3,
+        "limit": None,
         "closed": True,
         "steps": 40,
         "closed_steps": 8,

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
 
+from ..limit import Limit
 from .command import Command, asker
 
 
@@ -26,6 +27,8 @@ class GateCommand(Command):
     """The gate that is changed; None for a new one."""
     reserved: int | None = None
     """The number that a new gate was promised; None for the next."""
+    limit: Limit | None = None
+    """What removes it by itself."""
 
     @classmethod
     def from_message(cls, message: Mapping[str, Any]) -> GateCommand:
@@ -42,6 +45,7 @@ class GateCommand(Command):
             paused=bool(message.get("paused", False)),
             gate=None if gate is None else int(gate),
             reserved=None if message.get("reserved") is None else int(message["reserved"]),
+            limit=Limit.from_message(message),
             **asker(message),
         )
 
@@ -62,7 +66,13 @@ class GateCommand(Command):
             "hold": self.hold,
             "paused": self.paused,
             "gate": self.gate,
+            "limit": None if self.limit is None else asdict(self.limit),
         }
+
+    def check(self) -> None:
+        """Raise :class:`CommandError` for a limit that is none."""
+        if self.limit is not None:
+            self.limit.check()
 
 
 @dataclass(frozen=True)
@@ -72,12 +82,20 @@ class UngateCommand(Command):
     kind: ClassVar[str] = "ungate"
 
     gate: int
+    as_of: int | None = None
+    """Only the gate that was made or changed at this step; None: whatever it is by now."""
 
     @classmethod
     def from_message(cls, message: Mapping[str, Any]) -> UngateCommand:
         """Read which gate is to go."""
         gate = int(message["gate"])
-        return cls(target=f"gate {gate}", gate=gate, **asker(message))
+        as_of = message.get("as_of")
+        as_of = None if as_of is None else int(as_of)
+        return cls(target=f"gate {gate}", gate=gate, as_of=as_of, **asker(message))
+
+    def as_message(self) -> dict[str, Any]:
+        """Return all of it, as one rank gives it to the others."""
+        return {**super().as_message(), "as_of": self.as_of}
 
     def asked(self) -> dict[str, Any]:
         """Return what was asked for, without who asked, with the fields of every gate."""

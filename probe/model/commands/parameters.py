@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
 
 from ...base.errors import CommandError
+from ..limit import Limit
 from .command import Command, asker
 
 MODES = ("grad", "no_grad")
@@ -48,6 +49,8 @@ class FreezeCommand(ParameterCommand):
 
     mode: str = "grad"
     hold_stats: bool = False
+    limit: Limit | None = None
+    """What ends it by itself."""
 
     @classmethod
     def from_message(cls, message: Mapping[str, Any]) -> FreezeCommand:
@@ -60,6 +63,7 @@ class FreezeCommand(ParameterCommand):
             str(message["target"]),
             str(message.get("mode", "grad")),
             bool(message.get("hold_stats", False)),
+            Limit.from_message(message),
             **asker(message),
         )
 
@@ -70,10 +74,14 @@ class FreezeCommand(ParameterCommand):
 
     def asked(self) -> dict[str, Any]:
         """Return what was asked for, without who asked."""
-        return super().asked() | {"mode": self.mode, "hold_stats": self.hold_stats}
+        limit = None if self.limit is None else asdict(self.limit)
+        own = {"mode": self.mode, "hold_stats": self.hold_stats, "limit": limit}
+        return super().asked() | own
 
     def check(self) -> None:
-        """Raise :class:`CommandError` for a mode that there is not."""
+        """Raise :class:`CommandError` for a mode that there is not, or a limit that is none."""
+        if self.limit is not None:
+            self.limit.check()
         if self.mode not in MODES:
             raise CommandError(
                 f"mode {self.mode!r} is not available in this version of the probe; "
@@ -89,6 +97,8 @@ class ThawCommand(ParameterCommand):
     trains: ClassVar[bool] = True
 
     reset_state: bool = False
+    as_of: int | None = None
+    """Only what was frozen at this step and has a limit; None: all that the target names."""
 
     @classmethod
     def from_message(cls, message: Mapping[str, Any]) -> ThawCommand:
@@ -97,9 +107,19 @@ class ThawCommand(ParameterCommand):
             raise CommandError("hold_stats belongs to a freeze; a thaw lets statistics run again.")
         if message.get("mode", "grad") != "grad":
             raise CommandError("mode belongs to a freeze; a thaw undoes every mode.")
+        if message.get("limit") is not None:
+            raise CommandError("limit belongs to a freeze; a thaw lasts.")
+        as_of = message.get("as_of")
         return cls(
-            str(message["target"]), bool(message.get("reset_state", False)), **asker(message)
+            str(message["target"]),
+            bool(message.get("reset_state", False)),
+            None if as_of is None else int(as_of),
+            **asker(message),
         )
+
+    def as_message(self) -> dict[str, Any]:
+        """Return all of it, as one rank gives it to the others."""
+        return {**super().as_message(), "as_of": self.as_of}
 
     def asked(self) -> dict[str, Any]:
         """Return what was asked for, without who asked."""

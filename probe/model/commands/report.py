@@ -58,5 +58,5 @@ class Report:
         if self.command.local is not None:
             asked = self.command.asked()
             number = asked.get("gate") if self.gate is None else self.gate
-            message |= {**asked, "gate": number}
+            message |= {**asked, "gate": number, "by": self.command.by}
         return message

@@ -10,6 +10,7 @@ from pydantic import model_validator
 from ..fields import By, ChangeName, Count, Mode, Name
 from ..models import Message, Request
 from .kind import CommandKind
+from .limit import Limit, LimitRequest
 
 
 class ChangeRequest(Request):
@@ -23,8 +24,9 @@ class ChangeRequest(Request):
 
     @model_validator(mode="after")
     def _fits_its_kind(self) -> ChangeRequest:
+        fields = type(self).model_fields
         for name, advice in CHANGES[self.kind].misplaced.items():
-            if getattr(self, name) != type(self).model_fields[name].default:
+            if name in fields and getattr(self, name) != fields[name].default:
                 raise ValueError(f"`{name}` is for a {advice}, so leave it out")
         return self
 
@@ -32,6 +34,7 @@ class ChangeRequest(Request):
 class CommandRequest(ChangeRequest):
     """A freeze or a thaw that a browser or a script asks of a job."""
 
+    limit: LimitRequest | None = None
     by: By = "api"
 
 
@@ -45,6 +48,7 @@ class Command(Message):
     mode: Mode
     hold_stats: bool = False
     reset_state: bool = False
+    limit: Limit | None = None
     by: Name
 
 
@@ -75,6 +79,7 @@ class Thaw(Change):
     misplaced: ClassVar[Mapping[str, str]] = {
         "mode": "freeze: a thaw undoes every mode",
         "hold_stats": "freeze: a thaw lets running statistics run",
+        "limit": "freeze: a thaw lasts",
     }
     gradients = "needed"
 

@@ -11,6 +11,7 @@ from ..fields import Action, By, Count, Name, Site, Text
 from ..gates import GateFields, gate_text
 from ..models import Message, Request
 from .kind import CommandFields, CommandKind
+from .limit import Limit, LimitRequest
 from .row import CommandRow
 
 
@@ -20,6 +21,7 @@ class GateRequest(GateFields):
     kind: Literal["gate"]
     paused: bool = False
     gate: Count | None = None
+    limit: LimitRequest | None = None
     by: By = "api"
 
     @property
@@ -56,6 +58,7 @@ class GateCommand(Message):
     hold: Count
     paused: bool
     gate: Count | None
+    limit: Limit | None = None
     by: Name
 
 

@@ -8,8 +8,9 @@ from typing import Any, ClassVar
 
 from pydantic import FiniteFloat
 
-from ..fields import Action, Count, KindName, Mode, Name, Site, Text
+from ..fields import Action, By, Count, KindName, Mode, Name, Site, Text
 from ..models import Message
+from .limit import Limit, limit_text
 from .row import CommandRow
 from .state import CommandState
 
@@ -30,6 +31,8 @@ class CommandFields(Message):
     hold: Count | None = None
     paused: bool | None = None
     gate: Count | None = None
+    limit: Limit | None = None
+    by: By | None = None
 
 
 class CommandKind(ABC):
@@ -48,6 +51,7 @@ class CommandKind(ABC):
             "hold_stats": fields.hold_stats or False,
             "reset_state": fields.reset_state or False,
             "gate": fields.gate,
+            "limit": None if fields.limit is None else fields.limit.model_dump(),
         }
 
     def sent(self, columns: Mapping[str, Any]) -> Message:
@@ -63,4 +67,5 @@ class CommandKind(ABC):
         options = [f"mode {row.mode}"] if row.mode != "grad" else []
         options += ["statistics held"] if row.hold_stats else []
         options += ["optimizer state reset"] if row.reset_state else []
+        options += [limit_text(row.limit)] if row.limit else []
         return f"{row.kind} {row.target}" + (f" ({', '.join(options)})" if options else "")

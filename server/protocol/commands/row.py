@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ..effects import Saved
 from ..models import Row
+from .limit import Limit
 from .state import CommandState
 
 
@@ -38,6 +39,7 @@ class CommandRow(Row):
     hold: int | None = None
     paused: bool | None = None
     gate: int | None = None
+    limit: Limit | None = None
 
 
 class CommandRows(Row):

@@ -65,12 +65,12 @@ test("an option of the other kind never stays behind", () => {
 test("only options that mean something are offered", () => {
   const module = about("m:a", open("a.w"));
   const draft = firstDraft(module);
-  const offered = { kind: false, mode: true, hold_stats: false, reset_state: false };
+  const offered = { kind: false, mode: true, hold_stats: false, reset_state: false, limit: true };
   assert.deepEqual(optionsOf(module, draft, null), offered);
   assert.deepEqual(optionsOf(module, draft, previewOf({ running_stats: ["a.norm"] })), { ...offered, hold_stats: true });
   assert.equal(optionsOf(module, { ...draft, hold_stats: true }, previewOf()).hold_stats, true);
   const thaw = about("p:a.w", frozen("a.w"));
-  const expected = { kind: false, mode: false, hold_stats: false, reset_state: true };
+  const expected = { kind: false, mode: false, hold_stats: false, reset_state: true, limit: false };
   assert.deepEqual(optionsOf(thaw, firstDraft(thaw), previewOf({ running_stats: ["a.norm"] })), expected);
 });
 

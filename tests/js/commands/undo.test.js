@@ -33,7 +33,7 @@ test("undoing a thaw freezes as it was frozen before", () => {
   const held = commandRow(1, { state: "verified", times, mode: "no_grad", hold_stats: true });
   const plain = commandRow(2, { state: "verified", times, target: "head" });
   const thaw = commandRow(3, { kind: "thaw", state: "verified", reset_state: true });
-  const opposite = { kind: "freeze", target: "encoder", mode: "no_grad", hold_stats: true, reset_state: false };
+  const opposite = { kind: "freeze", target: "encoder", mode: "no_grad", hold_stats: true, reset_state: false, limit: null };
   assert.deepEqual(oppositeOf(thaw, [thaw, plain, held], []), opposite);
   assert.deepEqual(oppositeOf(thaw, [thaw, plain], []), { ...opposite, mode: "grad", hold_stats: false });
   assert.deepEqual(oppositeOf(held, [thaw, plain, held], []), { ...opposite, kind: "thaw", mode: "grad", hold_stats: false });

@@ -38,6 +38,7 @@ test("a form becomes what is sent, with the numbers of its action alone", () => 
     hold: 0,
     paused: false,
     gate: null,
+    limit: null,
   });
   assert.equal(draftOf(offer, { ...form, action: "scale" }, null).factor, -1);
   assert.equal(draftOf(offer, { ...form, action: "clip" }, null).max_norm, 5);

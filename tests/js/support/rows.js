@@ -50,6 +50,7 @@ export function commandRow(id, changes = {}) {
     mode: "grad",
     hold_stats: false,
     reset_state: false,
+    limit: null,
     by: "browser",
     state: "requested",
     step: null,
@@ -117,7 +118,7 @@ const REPORT = Object.freeze({
  * @returns {import("../../../static/model/records.js").GateCommand}
  */
 export function gateCommand(id, changes = {}) {
-  return { id, target: RULE.site, ...REPORT, kind: "gate", ...RULE, paused: false, gate: null, ...changes };
+  return { id, target: RULE.site, ...REPORT, kind: "gate", ...RULE, paused: false, gate: null, limit: null, ...changes };
 }
 
 /**

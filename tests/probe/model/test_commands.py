@@ -82,7 +82,7 @@ def test_a_message_is_read_into_the_class_of_its_kind(sent: dict[str, Any], read
         (
             FreezeCommand("a", "no_grad", True, by="python"),
             {"kind": "freeze", "target": "a", "mode": "no_grad", "hold_stats": True}
-            | {"reset_state": False},
+            | {"reset_state": False, "limit": None},
         ),
         (
             ThawCommand("a", True, by="python"),
@@ -93,7 +93,7 @@ def test_a_message_is_read_into_the_class_of_its_kind(sent: dict[str, Any], read
             GateCommand("param:a", "param:a", "norm > 1", "clip", None, 2.0, 3, True, 4, by="x"),
             {"kind": "gate", "target": "param:a", "site": "param:a", "when": "norm > 1"}
             | {"action": "clip", "factor": None, "max_norm": 2.0, "hold": 3, "paused": True}
-            | {"gate": 4},
+            | {"gate": 4, "limit": None},
         ),
         (
             UngateCommand("gate 4", 4, by="x"),
@@ -177,7 +177,7 @@ def test_a_report_of_a_command_of_the_server_does_not_repeat_it() -> None:
     }
     assert theirs.as_message(9) == told
     ours = replace(theirs, command=FreezeCommand("a", by="python", local=2))
-    asked = {"kind": "freeze", "target": "a", **PARAMETERS}
+    asked = {"kind": "freeze", "target": "a", **PARAMETERS, "limit": None, "by": "python"}
     assert ours.as_message(9) == told | {"id": None, "local": 2} | asked
 
 

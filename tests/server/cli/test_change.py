@@ -73,3 +73,17 @@ def test_what_cannot_be_asked_is_said(
     result = terminal.run(*arguments)
     assert result.exit_code == code
     assert sentence in result.stderr
+
+
+def test_a_limit_goes_with_a_freeze(
+    shared_server: ServerProcess, run: str, terminal: Terminal
+) -> None:
+    """The job is told of both of its ends."""
+    with FakeProbe(shared_server, hello(run)) as probe:
+        options = ("--for-steps", "500", "--for-seconds", "600", "--no-wait")
+        ended = terminal.start("freeze", run, "a.*", *options, "--server", shared_server.url)
+        command = probe.until_command(1)
+        result = ended.result(WITHIN)
+    assert command["limit"] == {"steps": 500, "seconds": 600.0, "while_watched": False}
+    assert result.exit_code == 0
+    assert "for 500 steps or 10 min" in result.stdout

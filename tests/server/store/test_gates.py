@@ -22,10 +22,11 @@ GATE = {
     "hold": 5,
     "paused": True,
     "gate": None,
+    "limit": {"steps": 500, "seconds": None, "while_watched": False},
     "by": "browser",
 }
 NO_GATE = dict.fromkeys(
-    ("site", "when", "action", "factor", "max_norm", "hold", "paused", "gate"), None
+    ("site", "when", "action", "factor", "max_norm", "hold", "paused", "gate", "limit"), None
 )
 
 
@@ -70,7 +71,7 @@ def test_defaults_make_a_gate_that_blocks_for_good(shared_server: ServerProcess,
         command = probe.until_command(1)
         frozen = shared_server.post(path, {"kind": "freeze", "target": "a"}).json()
         assert set(probe.until_command(2)) == {
-            *("type", "id", "kind", "target", "mode", "hold_stats", "reset_state", "by")
+            *("type", "id", "kind", "target", "mode", "hold_stats", "reset_state", "limit", "by")
         }
     assert (command["when"], command["action"], command["paused"]) == ("True", "block", False)
     assert (command["factor"], command["max_norm"], command["hold"]) == (None, None, 0)
@@ -154,7 +155,7 @@ def test_the_job_says_whether_condition_and_site_are_good(
 def test_commands_made_in_python_enter_the_log(shared_server: ServerProcess, run: str) -> None:
     """With the fields of their kind, and the gate that they made or removed."""
     made = {name: GATE[name] for name in NO_GATE} | {"kind": "gate", "target": None, "local": 1}
-    removed = {**made, "kind": "ungate", "site": None, "gate": 2, "local": 2}
+    removed = {**made, "kind": "ungate", "site": None, "limit": None, "gate": 2, "local": 2}
     with FakeProbe(shared_server, hello(run)) as probe:
         probe.report(1, None, "applied", step=8, **{**made, "gate": 2})
         probe.report(2, None, "verified", step=9, **{**made, "gate": 2})

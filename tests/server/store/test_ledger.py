@@ -41,6 +41,7 @@ def test_a_command_goes_its_way(shared_server: ServerProcess, run: str) -> None:
             **FREEZE,
             "hold_stats": False,
             "reset_state": False,
+            "limit": None,
         }
         probe.report(1, asked["id"], "delivered")
         probe.report(2, asked["id"], "applied", step=31, parameters=[1, 0])
@@ -154,6 +155,11 @@ def test_a_freeze_that_was_verified_can_drift(shared_server: ServerProcess, run:
     [
         {"kind": "freeze", "target": "a", "mode": "no_grad", "hold_stats": True},
         {"kind": "thaw", "target": "a", "reset_state": True},
+        {
+            "kind": "freeze",
+            "target": "a",
+            "limit": {"steps": None, "seconds": 60.0, "while_watched": True},
+        },
     ],
 )
 def test_the_options_of_a_command_cross(
@@ -161,7 +167,7 @@ def test_the_options_of_a_command_cross(
 ) -> None:
     """They are in the answer, the log, and the command as sent at once and after a restart."""
     path = f"/api/runs/{run}/commands"
-    options = {"mode": "grad", "hold_stats": False, "reset_state": False, **asked}
+    options = {"mode": "grad", "hold_stats": False, "reset_state": False, "limit": None, **asked}
     with FakeProbe(server, hello(run)) as probe:
         row = server.post(path, asked).json()
         assert {name: row[name] for name in options} == options

@@ -70,6 +70,7 @@ def test_all_that_was_stored_is_there(old: ServerProcess, version: int) -> None:
         "hold_stats": False,
         "since_step": 3,
         "command": 1,
+        "limit": None,
     }
     assert old.get(f"{path}/series", parameter="a.bias")["values"] == [2]
     assert old.get(f"{path}/metrics")["metrics"]["loss"]["values"] == [0.5]
@@ -78,6 +79,7 @@ def test_all_that_was_stored_is_there(old: ServerProcess, version: int) -> None:
     for each in commands:
         assert (each["hold_stats"], each["reset_state"]) == (False, False)
         assert (each["site"], each["when"], each["paused"], each["gate"]) == (None,) * 4
+        assert each["limit"] is None
     assert (row["expect"], row["alerts"]) == ((["a"], 1) if version >= 5 else ([], 0))
     assert old.get(f"{path}/explanations")["step"] is None
     told = alert(1, "a.bias", since_step=3, detail="`a.bias` is cut off.")

@@ -30,6 +30,7 @@ COLUMNS: dict[str, Any] = {
     "hold": None,
     "paused": None,
     "gate": None,
+    "limit": None,
 }
 GATE = {
     "site": "output:a",
@@ -64,17 +65,19 @@ def test_the_registry_has_every_kind() -> None:
         (
             "freeze",
             {"mode": "no_grad", "hold_stats": True},
-            {"target": "a", "mode": "no_grad", "hold_stats": True, "reset_state": False},
+            {"target": "a", "mode": "no_grad", "hold_stats": True, "reset_state": False}
+            | {"limit": None},
         ),
         (
             "thaw",
             {"reset_state": True},
-            {"target": "a", "mode": "grad", "hold_stats": False, "reset_state": True},
+            {"target": "a", "mode": "grad", "hold_stats": False, "reset_state": True}
+            | {"limit": None},
         ),
         (
             "gate",
             {"target": "output:a", **GATE},
-            {"target": None, "max_norm": None, "gate": None, **GATE},
+            {"target": None, "max_norm": None, "gate": None, "limit": None, **GATE},
         ),
         ("ungate", {"target": "gate 4", "gate": 4}, {"target": None, "gate": 4}),
         ("explain", {"target": "*"}, {"target": "*"}),
