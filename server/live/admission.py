@@ -10,8 +10,10 @@ from .connection import Refused
 class Admission:
     """The admission of one socket."""
 
-    def __init__(self, refused: Refused | None = None) -> None:
+    def __init__(self, refused: Refused | None = None, *, changes: bool = True) -> None:
+        """`changes`: whoever opened it may change what a job does."""
         self._refused = refused
+        self.changes = changes
         self._taken_back = asyncio.Event()
 
     def check(self) -> None:

@@ -37,7 +37,9 @@ async def serve_browser(
         admission.check()
         with hub.browser(run) as subscriber:
             feed = Feed(websocket, store, run, subscriber)
-            await first_to_end(feed.send(), _listen(websocket, subscriber), admission.hold())
+            await first_to_end(
+                feed.send(), _listen(websocket, subscriber, admission), admission.hold()
+            )
     except Refused as refused:
         refusals.refused(f"a page's, {refused.message}")
         await websocket.close(refused.code, reason=_short(refused.message))
@@ -51,13 +53,19 @@ async def serve_browser(
         return
 
 
-async def _listen(websocket: WebSocket, subscriber: Subscriber) -> None:
-    """Take over what the browser says that it shows, until it goes; raises `Refused`."""
+async def _listen(websocket: WebSocket, subscriber: Subscriber, admission: Admission) -> None:
+    """Take over what the browser says that it shows, until it goes; raises `Refused`.
+
+    One that may change nothing holds nothing: what it left in its tab was another's.
+    """
     while True:
         message = await websocket.receive()
         if message["type"] == "websocket.disconnect":
             return
-        subscriber.watch(_read(message.get("text") or ""))
+        watched = _read(message.get("text") or "")
+        if not admission.changes:
+            watched = watched.model_copy(update={"holds": []})
+        subscriber.watch(watched)
 
 
 def _read(text: str) -> FromBrowser:

@@ -19,7 +19,7 @@ class OpenSockets:
     @contextmanager
     def admitted(self, token: Token, refused: Refused | None) -> Iterator[Admission]:
         """Admit a socket, or refuse it, for as long as it is open."""
-        admission = Admission(refused)
+        admission = Admission(refused, changes=token.barred is None)
         self._open[admission] = token
         try:
             yield admission

@@ -233,3 +233,18 @@ def test_nobody_is_let_in_without_one(served: ServerProcess) -> None:
         ("/api/runs", "/"), ({}, {"Authorization": "Bearer wall"})
     ):
         assert httpx.get(served.url + path, headers=headers).status_code == 401
+
+
+def test_a_page_that_may_only_look_holds_no_command(served: ServerProcess, run: str) -> None:
+    """What lasts while a page is there is held by one that may change things."""
+    live = f"{served.ws_url}/api/runs/{run}/live"
+    holds = '{{"type": "watch", "holds": [{}]}}'
+    with FakeProbe(served, hello(run), additional_headers=bearer("probe")) as probe:
+        probe.heartbeat()
+        with connect(live, additional_headers=bearer("view")) as viewer:
+            viewer.send(holds.format(1))
+            with connect(live, additional_headers=bearer("control")) as controller:
+                controller.send(holds.format(2))
+                while (frame := probe.receive())["type"] != "watched":
+                    pass
+                assert frame["commands"] == [2]
