@@ -20,7 +20,7 @@ from ..store.errors import StoreError
 from ..store.keep import Keep
 from ..store.postgresql import database_url
 from ..web.service import Service, ServiceError
-from ..web.settings import DEFAULT_PORT, ORIGIN, Settings
+from ..web.settings import DEFAULT_PORT, ORIGIN, Settings, Tls
 from ..web.tokens import TOKEN, BadTokens, Token, read_lines
 from .data_folder import data_option
 from .signals import until_stopped
@@ -60,6 +60,20 @@ _log = logging.getLogger("gradgate.server")
     type=click.Path(path_type=Path),
     help="Ask for a token of this file, which only you may read (mode 600): a line `NAME KIND "
     "TOKEN` for each, of kind view, control or probe. $GRADGATE_TOKENS holds the same lines.",
+)
+@click.option(
+    "--ssl-certfile",
+    "certificate",
+    envvar="GRADGATE_SSL_CERTFILE",
+    type=click.Path(path_type=Path),
+    help="Speak HTTPS with this certificate (PEM, with those that it rests upon), and its key.",
+)
+@click.option(
+    "--ssl-keyfile",
+    "key",
+    envvar="GRADGATE_SSL_KEYFILE",
+    type=click.Path(path_type=Path),
+    help="The key of the certificate (PEM, without a password).",
 )
 @click.option(
     "--allow-host",
@@ -143,6 +157,8 @@ def serve(
     store: str | None,
     token: str | None,
     token_file: Path | None,
+    certificate: Path | None,
+    key: Path | None,
     allow_hosts: tuple[str, ...],
     allow_frames: tuple[str, ...],
     lost_after: float,
@@ -200,6 +216,7 @@ def serve(
                 allow_frames,
                 _tokens() if token_file is None else (),
                 token_file,
+                _tls(certificate, key),
             )
             service = Service(settings)
             service.start()
@@ -214,6 +231,15 @@ def serve(
         service.stop()
         if not stopped.is_set():
             raise click.ClickException("The server ended by itself: its log above says why.")
+
+
+def _tls(certificate: Path | None, key: Path | None) -> Tls | None:
+    """Return what HTTPS is spoken with; None for HTTP."""
+    if certificate is None and key is None:
+        return None
+    if certificate is None or key is None:
+        raise click.UsageError("--ssl-certfile and --ssl-keyfile belong together: give both.")
+    return Tls(certificate, key)
 
 
 def _tokens() -> tuple[Token, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import ssl
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, TypeVar
@@ -87,6 +88,12 @@ class Transport:
             with error:
                 raise self._fault(error.code, error.read()) from error
         except URLError as error:
+            if isinstance(error.reason, ssl.SSLCertVerificationError):
+                raise Unreachable(
+                    f"What answers at {self._url} shows a certificate that is not trusted here "
+                    f"({error.reason}): if it is the server's, $SSL_CERT_FILE may name it, or "
+                    "whoever signed it."
+                ) from error
             raise Unreachable(
                 f"No server answers at {self._url} ({_cause(error)}): start one with "
                 "`gradgate serve`, or say where it is with --server."

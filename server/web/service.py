@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import socket
+import ssl
 import sys
 import threading
 import time
@@ -15,7 +16,7 @@ from ..protocol import limits
 from .app import create_app
 from .handshakes import WebSockets
 from .security import secured
-from .settings import Settings
+from .settings import Settings, Tls
 
 # Frames between the protocol's limit and this one are read, so that the probe is told what is
 # wrong; larger ones end the connection with code 1009 and without a message.
@@ -37,6 +38,7 @@ class Service:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = secured(settings)
+        tls = _checked(settings.tls)
         listener = _listen(settings.host, settings.port)
         self.port: int = listener.getsockname()[1]
         try:
@@ -55,6 +57,8 @@ class Service:
             ws_per_message_deflate=False,
             server_header=False,
             timeout_graceful_shutdown=_CLOSE_WITHIN,
+            ssl_certfile=None if tls is None else tls.certificate,
+            ssl_keyfile=None if tls is None else tls.key,
         )
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(
@@ -67,7 +71,8 @@ class Service:
         query = (
             "" if self.settings.token is None else f"/?token={quote(self.settings.token, safe='')}"
         )
-        return f"http://{_display_host(self.settings.host)}:{self.port}{query}"
+        scheme = "http" if self.settings.tls is None else "https"
+        return f"{scheme}://{_display_host(self.settings.host)}:{self.port}{query}"
 
     @property
     def running(self) -> bool:
@@ -95,6 +100,22 @@ class Service:
     def __exit__(self, *_: object) -> None:
         """Stop."""
         self.stop()
+
+
+def _checked(tls: Tls | None) -> Tls | None:
+    """Return what is to be served with, once it can be; raises `ServiceError`."""
+    if tls is None:
+        return None
+    try:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        # A key with a password is no key here: nobody is there to be asked.
+        context.load_cert_chain(tls.certificate, tls.key, lambda: "")
+    except (OSError, ValueError) as error:
+        raise ServiceError(
+            f"The certificate {tls.certificate} and the key {tls.key} cannot be used ({error}): "
+            "give a certificate and its own key, both in PEM and the key without a password."
+        ) from error
+    return tls
 
 
 def _listen(host: str, port: int) -> socket.socket:

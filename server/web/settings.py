@@ -20,6 +20,14 @@ ORIGIN = re.compile(r"https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?")
 
 
 @dataclass(frozen=True)
+class Tls:
+    """The certificate that a server shows, with those that lead to a known one, and its key."""
+
+    certificate: Path
+    key: Path
+
+
+@dataclass(frozen=True)
 class Settings:
     """The settings of one server; `port` 0 takes a free one, `lost_after` is in seconds.
 
@@ -43,6 +51,8 @@ class Settings:
     """Tokens with a name, beside `token`, which has none and allows everything."""
     token_file: Path | None = None
     """A file of more of them, which is read again when it changes."""
+    tls: Tls | None = None
+    """With it the server speaks HTTPS, and nothing else."""
 
     @property
     def wants_token(self) -> bool:

@@ -14,7 +14,7 @@ from .forked import SERVER, ForkedPython
 from .storing import data_base
 from .waiting import wait_for
 
-_URL = re.compile(r"Gradgate dashboard: (http://\S+)")
+_URL = re.compile(r"Gradgate dashboard: (https?://\S+)")
 _STOPS_WITHIN = 20
 COMMAND = (
     "-W",
@@ -80,7 +80,7 @@ class ServerProcess:
         assert isinstance(match, re.Match), f"the server ended at once: {self.output}"
         self.printed_url = match[1]
         self.port = int(self.url.rpartition(":")[2])
-        # Reading the system's certificates takes longer than a request, and there is no TLS here.
+        # Reading the system's certificates takes longer than a request, and none is checked here.
         self._client = httpx.Client(timeout=20, verify=False, trust_env=False)
         return self
 
