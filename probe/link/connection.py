@@ -14,7 +14,7 @@ from functools import partial
 from websockets.exceptions import InvalidHandshake, WebSocketException
 
 from ..base.guard import Guard
-from ..spool.folder import SpoolFolder
+from ..spool.folder import SpoolFolder, bytes_of
 from .address import ServerAddress
 from .answers import Answers
 from .backoff import Backoff
@@ -212,7 +212,7 @@ class Connection:
                 "machine that talks to that dashboard.",
                 self._address.shown,
                 left,
-                f"{left.stat().st_size / 2**10:,.0f}",
+                f"{bytes_of(left) / 2**10:,.0f}",
             )
 
     def _say_once(self, text: str) -> None:

@@ -14,6 +14,7 @@ from typing import Protocol
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 
+from ..base.clock import elapsed
 from ..base.guard import Guard
 from .answers import Answers
 from .bundle import bundled
@@ -92,7 +93,7 @@ class Conversation:
         self._weak_peer = peer
         self._guard = guard
         self._ending = ending
-        self._heard = time.monotonic()
+        self._heard = elapsed()
         """When something of the server's came last."""
 
     async def open(self, *, known: bool) -> Message:
@@ -181,7 +182,7 @@ class Conversation:
 
     async def _read(self) -> None:
         async for text in self._socket:
-            self._heard = time.monotonic()
+            self._hear()
             message = parse_message(text)
             if message["type"] == "ack":
                 self._forget(self._outbox.acknowledge, message["seq"])
@@ -200,13 +201,27 @@ class Conversation:
             await asyncio.sleep(PING)
             pong = await self._socket.ping(number.to_bytes(8, "big"))
             await pong
-            self._heard = time.monotonic()
+            self._hear()
 
     async def _watch(self) -> None:
         """End a connection over which nothing comes: a ping may wait behind what nobody reads."""
-        while time.monotonic() - self._heard < SILENCE:
+        while True:
+            self._check_silence()
             await asyncio.sleep(SILENCE / 30)
-        raise TimeoutError(f"nothing was heard of the server for {SILENCE:.0f} seconds")
+
+    def _hear(self) -> None:
+        """Note that something came.
+
+        What comes after too long a silence was on its way while this job stood still, so that the
+        server has to be asked whether it still holds.
+        """
+        self._check_silence()
+        self._heard = elapsed()
+
+    def _check_silence(self) -> None:
+        """Raise TimeoutError where nothing came for too long."""
+        if elapsed() - self._heard > SILENCE:
+            raise TimeoutError(f"nothing was heard of the server for {SILENCE:.0f} seconds")
 
     def _forget(self, take: Callable[[int], None], seq: int) -> None:
         """Take the server's word for what it has stored; raises :class:`ForeignMessage`."""

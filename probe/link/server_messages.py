@@ -28,6 +28,10 @@ def _is_number(value: object) -> bool:
     return _is_integer(value) or isinstance(value, float)
 
 
+def _is_number_or_none(value: object) -> bool:
+    return value is None or _is_number(value)
+
+
 def _is_indexes(value: object) -> bool:
     return isinstance(value, list) and all(map(_is_integer, value))
 
@@ -45,7 +49,12 @@ _FIELDS: Mapping[str, Mapping[str, Callable[[object], bool]]] = {
     "welcome": {"protocol": _is_integer, "run": _is_text, "last_seq": _is_integer},
     "table": {},
     "ack": {"seq": _is_integer},
-    "command": {"id": _is_integer, "kind": _is_text},
+    "command": {
+        "id": _is_integer,
+        "kind": _is_text,
+        "age": _is_number_or_none,
+        "expires": _is_number_or_none,
+    },
     "preview": {"request": _is_integer, "kind": _is_text, "target": _is_text},
     "trial": {"request": _is_integer, "site": _is_text, "history": _is_history},
     "focus": {"parameters": _is_indexes, "seconds": _is_number},

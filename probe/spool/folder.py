@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,7 +48,7 @@ class SpoolFolder:
 
     def spool(self, run: str, server: str) -> Spool | None:
         """Return the file of a run, which is not made yet; None where the folder is full."""
-        if sum(file.stat().st_size for file in self._files()) >= FOLDER_BYTES:
+        if sum(map(bytes_of, self._files())) >= FOLDER_BYTES:
             return None
         return Spool(self.path / f"{run}{SUFFIX}", self.most_bytes, server)
 
@@ -62,7 +63,16 @@ class SpoolFolder:
             except (Timeout, NoRecordingError, OSError):
                 continue  # its job still writes it, or it is none of ours
             if not file.exists():
-                lock_of(file).unlink(missing_ok=True)
+                with suppress(OSError):  # the folder may be gone, too
+                    lock_of(file).unlink()
 
     def _files(self) -> list[Path]:
         return sorted(self.path.glob(f"*{SUFFIX}")) if self.path.is_dir() else []
+
+
+def bytes_of(file: Path) -> int:
+    """Return the size of a file; 0 for one that is gone, or cannot be reached."""
+    try:
+        return file.stat().st_size
+    except OSError:
+        return 0

@@ -99,6 +99,14 @@ _log = logging.getLogger("gradgate.server")
     help="Call a run lost when nothing was heard of it for so long.",
 )
 @click.option(
+    "--expire-after",
+    default=600.0,
+    show_default=True,
+    type=click.FloatRange(1.0),
+    metavar="SECONDS",
+    help="Have a job apply no command that was asked for longer ago when it first hears of it.",
+)
+@click.option(
     "--keep-days",
     type=click.FloatRange(0, min_open=True),
     envvar="GRADGATE_KEEP_DAYS",
@@ -162,6 +170,7 @@ def serve(
     allow_hosts: tuple[str, ...],
     allow_frames: tuple[str, ...],
     lost_after: float,
+    expire_after: float,
     keep_days: float | None,
     keep_gb: float | None,
     thresholds: tuple[str, ...],
@@ -217,6 +226,7 @@ def serve(
                 _tokens() if token_file is None else (),
                 token_file,
                 _tls(certificate, key),
+                expire_after,
             )
             service = Service(settings)
             service.start()

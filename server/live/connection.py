@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Sequence
 
 from starlette.websockets import WebSocket
@@ -31,11 +32,13 @@ class ProbeConnection:
     the connection is known.
     """
 
-    def __init__(self, websocket: WebSocket) -> None:
+    def __init__(self, websocket: WebSocket, expires: float | None = None) -> None:
+        """`expires`: seconds after which a command that was asked for is not to be applied."""
         self._websocket = websocket
+        self._expires = expires
         self._news = asyncio.Event()
         self._acked: int | None = None
-        self._commands: dict[int, AnyCommand] = {}
+        self._commands: dict[int, tuple[AnyCommand, float]] = {}
         self._focus: Focus | None = None
         self._watched: Watched | None = None
         self.questions = Questions(self._news)
@@ -61,7 +64,7 @@ class ProbeConnection:
 
     def command(self, command: AnyCommand) -> None:
         """Send a command; those that wait go out in order of their ids."""
-        self._commands[command.id] = command
+        self._commands[command.id] = command, time.monotonic()
         self._news.set()
 
     def focus(self, parameters: Sequence[int], seconds: float) -> None:
@@ -90,7 +93,10 @@ class ProbeConnection:
             if acked is not None:
                 await self._send(Ack(seq=acked))
             for number in sorted(commands):
-                await self._deliver(commands[number], number)
+                command, since = commands[number]
+                age = command.age + time.monotonic() - since
+                aged = command.model_copy(update={"age": age, "expires": self._expires})
+                await self._deliver(aged, number)
             focus, self._focus = self._focus, None
             watched, self._watched = self._watched, None
             for told in (focus, watched):

@@ -59,8 +59,13 @@ class Hub:
         keep: Keep,
         thresholds: Thresholds | None = None,
         notify: Callable[[str, Sequence[int]], None] | None = None,
+        expire_after: float | None = None,
     ) -> None:
-        """`notify` is told of each run's new events, by their ids; it does not wait."""
+        """`notify` is told of each run's new events, by their ids; it does not wait.
+
+        `expire_after`: seconds after which a command that no job has heard of is not applied.
+        """
+        self.expire_after = expire_after
         self._store = store
         self._lost_after = lost_after
         self._runs = LiveRuns(asyncio.get_running_loop(), notify)

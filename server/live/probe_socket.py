@@ -34,7 +34,7 @@ async def serve_probe(
 ) -> None:
     """Take what a probe sends until it goes, or its admission is taken back."""
     await websocket.accept()
-    connection = ProbeConnection(websocket)
+    connection = ProbeConnection(websocket, hub.expire_after)
     try:
         admission.check()
         with hub.probe_socket():

@@ -31,12 +31,20 @@ async def watch_for_silence(
 ) -> None:
     """Call live runs lost of which nothing was heard for so many seconds, until cancelled.
 
-    Another server may hear a run, so none is lost while the others are not heard.
+    Another server may hear a run, so none is lost while the others are not heard. Nor is one for
+    what this server did not hear while it stood still itself.
     """
     loop = asyncio.get_running_loop()
+    pause = min(1.0, lost_after / 4)
+    looked = loop.time()
     while True:
-        await asyncio.sleep(min(1.0, lost_after / 4))
-        silent_since = loop.time() - lost_after
+        await asyncio.sleep(pause)
+        stood_still = loop.time() - looked - pause
+        looked = loop.time()
+        if stood_still > lost_after / 2:
+            for live in runs:
+                live.heard_at += stood_still
+        silent_since = looked - lost_after
         for live in runs if others.heard else ():
             if live.status is RunStatus.LIVE and live.heard_at < silent_since:
                 with guarded(logged("Run %s is lost, and that could not be told", live.id)):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 
 class Message(BaseModel):
@@ -10,6 +10,15 @@ class Message(BaseModel):
 
     # Names of parameters come once each: to look for each among those before costs more.
     model_config = ConfigDict(frozen=True, strict=True, extra="ignore", cache_strings="keys")
+
+
+class CommandMessage(Message):
+    """A command for the probe, which takes none that came too late."""
+
+    age: float = Field(default=0.0, ge=0, allow_inf_nan=False)
+    """Seconds since it was asked for, by the server's clock, when it was sent."""
+    expires: float | None = Field(default=None, ge=0, allow_inf_nan=False)
+    """The age from which it is not to be applied; None for never."""
 
 
 class Request(BaseModel):

@@ -139,7 +139,8 @@ def unapplied(connection: Connection, run: str, now: float) -> tuple[list[AnyCom
     rejected: list[int] = []
     for row in connection.execute(query).all():
         with guarded(partial(_reject_unreadable, connection, run, row, now, rejected)):
-            found.append(command_of(row._asdict()))
+            age = max(0.0, now - row.requested)
+            found.append(command_of({**row._asdict(), "age": age}))
     return found, rejected
 
 

@@ -55,7 +55,14 @@ def create_app(settings: Settings) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         notifiers = Notifiers(store, targets, settings.notify)
-        hub = Hub(store, settings.lost_after, settings.keep, settings.thresholds, notifiers.notify)
+        hub = Hub(
+            store,
+            settings.lost_after,
+            settings.keep,
+            settings.thresholds,
+            notifiers.notify,
+            settings.expire_after,
+        )
         notifiers.start()
         app.state.parts = Parts(store, KeptCells(CELLS), hub, callers, refusals, pages.markup)
         watching = asyncio.create_task(callers.watch_file())

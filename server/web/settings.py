@@ -53,6 +53,8 @@ class Settings:
     """A file of more of them, which is read again when it changes."""
     tls: Tls | None = None
     """With it the server speaks HTTPS, and nothing else."""
+    expire_after: float = 600.0
+    """Seconds after which a command that no job has heard of is not applied any more."""
 
     @property
     def wants_token(self) -> bool:

@@ -19,6 +19,7 @@ PRESENT, ZERO, NONFINITE, ABSENT, STALE, FROZEN, GATED = range(1, 8)
 GRAD_NORM = 1
 OTHER_STATISTICS = {"grad_max": 2, "update_ratio": 3, "weight_norm": 4}
 
+AGING = ("age", "expires")
 CHANGE = ("kind", "target", "mode", "hold_stats", "reset_state")
 
 _PATIENCE = 20
@@ -282,7 +283,8 @@ class FakeProbe:
         if answer["type"] == "ack":
             self.acked = answer["seq"]
         elif answer["type"] == "command":
-            self.commands.append(answer)
+            # How old it was depends on the machine.
+            self.commands.append({name: answer[name] for name in answer if name not in AGING})
         elif answer["type"] in ("preview", "trial"):
             self.questions.append(answer)
         return answer

@@ -25,10 +25,22 @@ COMMAND = (
 """What `gradgate` runs, with deprecation warnings as errors."""
 
 
+CLOCKED = """
+import time
+from pathlib import Path
+right, file = time.time, Path({file!r})
+time.time = lambda: right() + (float(file.read_text() or 0) if file.exists() else 0.0)
+"""
+"""What lets the clock of a server be off by as many seconds as a file says."""
+
+
 class ServerProcess:
     """Starts a server on a free port; a restart keeps the port and the data folder."""
 
-    def __init__(self, data: Path, *options: str, port: int = 0) -> None:
+    def __init__(self, data: Path, *options: str, port: int = 0, clock: Path | None = None) -> None:
+        """``clock``: a file that says, where it is there, by how much the server's is off."""
+        *self._command, code = COMMAND
+        self._command.append(code if clock is None else CLOCKED.format(file=str(clock)) + code)
         self.data = data
         self.port = port
         self._options = options
@@ -62,7 +74,7 @@ class ServerProcess:
         assert self._process is None, "the server runs already"
         self._output = []
         self._process = process = ForkedPython(
-            *COMMAND,
+            *self._command,
             "serve",
             "--port",
             str(self.port),
@@ -98,6 +110,10 @@ class ServerProcess:
         code = process.wait(_STOPS_WITHIN)
         self._ended()
         return code
+
+    def signal(self, number: int) -> None:
+        """Send a signal to the server's process."""
+        self._running().send_signal(number)
 
     def restart(self) -> None:
         """Start again on the same port and data folder; stop or kill the server before."""

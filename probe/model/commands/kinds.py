@@ -22,8 +22,16 @@ KINDS: Mapping[str, type[Command]] = {
 def read_command(message: Mapping[str, Any]) -> Command:
     """Read a ``command`` of the wire protocol, or the question about one, or another rank's.
 
-    What cannot be read is a :class:`RefusedCommand`, which says why when it is checked.
+    What cannot be read, or came too late, is a :class:`RefusedCommand`, which says why when it is
+    checked.
     """
+    age, expires = message.get("age") or 0.0, message.get("expires")
+    if expires is not None and age > expires:
+        return _refused(
+            message,
+            f"it was asked for {_spoken(age)} before this job heard of it, and holds for "
+            f"{_spoken(expires)}: nothing was done, so ask again if it is still wanted.",
+        )
     word = str(message.get("kind", GateCommand.kind))
     kind = KINDS.get(word)
     if kind is None:
@@ -39,6 +47,14 @@ def read_command(message: Mapping[str, Any]) -> Command:
     except (KeyError, TypeError, ValueError) as error:
         fault = f"{type(error).__name__}: {error}"
         return _refused(message, f"this probe cannot read the fields of this {word} ({fault}).")
+
+
+def _spoken(seconds: float) -> str:
+    """Return a span of time in the unit that fits it."""
+    for unit, length in (("hours", 3600), ("minutes", 60)):
+        if seconds >= 2 * length:
+            return f"{seconds / length:.0f} {unit}"
+    return f"{seconds:.0f} seconds"
 
 
 def _refused(message: Mapping[str, Any], reason: str) -> Command:

@@ -8,7 +8,7 @@ from typing import ClassVar, Literal
 from pydantic import model_validator
 
 from ..fields import By, ChangeName, Count, Mode, Name
-from ..models import Message, Request
+from ..models import CommandMessage, Request
 from .kind import CommandKind
 from .limit import Limit, LimitRequest
 
@@ -38,7 +38,7 @@ class CommandRequest(ChangeRequest):
     by: By = "api"
 
 
-class Command(Message):
+class Command(CommandMessage):
     """A command for the probe."""
 
     type: Literal["command"] = "command"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from ..fields import By, Count, Name
-from ..models import Message, Request
+from ..models import CommandMessage, Request
 from .kind import CommandKind
 from .state import CommandState
 
@@ -18,7 +18,7 @@ class ExplainRequest(Request):
     by: By = "api"
 
 
-class ExplainCommand(Message):
+class ExplainCommand(CommandMessage):
     """A command for the probe: trace the next step, and say why gradients are missing."""
 
     type: Literal["command"] = "command"

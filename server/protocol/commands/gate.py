@@ -9,7 +9,7 @@ from pydantic import FiniteFloat
 
 from ..fields import Action, By, Count, Name, Site, Text
 from ..gates import GateFields, gate_text
-from ..models import Message, Request
+from ..models import CommandMessage, Message, Request
 from .kind import CommandFields, CommandKind
 from .limit import Limit, LimitRequest
 from .row import CommandRow
@@ -43,7 +43,7 @@ class UngateRequest(Request):
         return f"gate {self.gate}"
 
 
-class GateCommand(Message):
+class GateCommand(CommandMessage):
     """A command for the probe: make a gate, or with `gate` give that one these fields."""
 
     type: Literal["command"] = "command"
@@ -62,7 +62,7 @@ class GateCommand(Message):
     by: Name
 
 
-class UngateCommand(Message):
+class UngateCommand(CommandMessage):
     """A command for the probe: remove a gate."""
 
     type: Literal["command"] = "command"

@@ -301,3 +301,33 @@ def test_what_a_server_never_got_it_cannot_have_stored(seq: int) -> None:
     with pytest.raises(ForeignMessage, match=f"it says that it has stored frame {seq}"):
         converse(talk, Run(), outbox)
     assert outbox.holds(1)
+
+
+@pytest.mark.parametrize("still", [29.0, 31.0])
+def test_what_came_while_the_job_stood_still_is_asked_for_again(
+    still: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A command may have waited for hours in its socket: the next connection tells its age."""
+    now = [0.0]
+    monkeypatch.setattr(conversation, "elapsed", lambda: now[0])
+    peer = Run()
+    ended: list[str] = []
+
+    async def talk(socket: ServerConnection) -> None:
+        await welcome(socket)
+        await socket.recv()
+        now[0] += still
+        await socket.send(json.dumps({"type": "command", "id": 3, "kind": "freeze"}))
+        while not peer.received and not ended:
+            ended.extend(["closed"] if await closes(socket) else [])
+
+    async def closes(socket: ServerConnection) -> bool:
+        try:
+            await socket.recv()
+        except ConnectionClosed:
+            return True
+        return False
+
+    with contextlib.suppress(TimeoutError):
+        converse(talk, peer)
+    assert peer.received == ([3] if still < conversation.SILENCE else [])

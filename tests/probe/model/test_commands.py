@@ -147,6 +147,12 @@ def test_every_kind_comes_back_from_what_ranks_exchange(kind: str) -> None:
             "this probe cannot read the fields of this gate (ValueError: invalid literal",
         ),
         (message("ungate"), "this probe cannot read the fields of this ungate (KeyError: 'gate')."),
+        (
+            message("freeze", target="a", age=10_800.5, expires=600.0),
+            "it was asked for 3 hours before this job heard of it, and holds for 10 minutes: "
+            "nothing was done, so ask again if it is still wanted.",
+        ),
+        (message("gate", site="param:a", age=45.0, expires=44), "it was asked for 45 seconds"),
     ],
 )
 def test_what_nobody_can_do_is_refused_with_a_sentence(sent: dict[str, Any], reason: str) -> None:
@@ -156,6 +162,15 @@ def test_what_nobody_can_do_is_refused_with_a_sentence(sent: dict[str, Any], rea
     with pytest.raises(CommandError) as refusal:
         command.check()
     assert str(refusal.value).startswith(reason)
+
+
+@pytest.mark.parametrize(
+    "fields", [{"age": 600.0, "expires": 600.0}, {"age": 1e6, "expires": None}, {"age": 1e6}, {}]
+)
+def test_a_command_that_holds_is_read(fields: dict[str, Any]) -> None:
+    """One in time, and those of a server that lets none expire, or knows nothing of that."""
+    command = read_command(message("freeze", target="a", **fields))
+    assert command == FreezeCommand("a", by="rest", id=7)
 
 
 def test_a_report_of_a_command_of_the_server_does_not_repeat_it() -> None:

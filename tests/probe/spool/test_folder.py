@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
 
 from gradgate.probe.spool import folder as folder_module
-from gradgate.probe.spool.folder import SpoolFolder
+from gradgate.probe.spool.folder import SpoolFolder, bytes_of
 
 BYE = {"type": "bye"}
 
@@ -67,3 +68,15 @@ def test_the_environment_says_where_and_how_much(monkeypatch: pytest.MonkeyPatch
         SpoolFolder.of_environment()
     monkeypatch.setenv("GRADGATE_SPOOL", "off")
     assert SpoolFolder.of_environment() is None
+
+
+def test_files_that_go_while_they_are_looked_at_are_passed_over(tmp_path: Path) -> None:
+    """One that another job has sent meanwhile, the folder itself, and a disk that went away."""
+    folder = SpoolFolder(tmp_path / "spool")
+    leave(folder, "1" * 16, "http://one")
+    leave(folder, "2" * 16, "http://one")
+    for _ in folder.left_for("http://one"):
+        shutil.rmtree(folder.path)
+        folder.path.write_text("no folder any more")
+    assert bytes_of(folder.path / "1.gradgate") == 0
+    assert folder.spool("3" * 16, "http://one") is not None

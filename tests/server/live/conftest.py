@@ -26,8 +26,8 @@ class Socket:
     async def close(self, code: int) -> None:
         self.closed = code
 
-    def connection(self) -> ProbeConnection:
-        return ProbeConnection(cast(WebSocket, self))
+    def connection(self, expires: float | None = None) -> ProbeConnection:
+        return ProbeConnection(cast(WebSocket, self), expires)
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import time
 from typing import Any
 
 import pytest
@@ -46,6 +47,23 @@ def test_what_waits_for_a_probe_goes_out_in_order_of_id(socket: Socket) -> None:
     sent = [json.loads(text) for text in socket.sent]
     assert sent[0] == {"type": "ack", "seq": 9}
     assert [message["id"] for message in sent[1:]] == [2, 4, 5]
+
+
+def test_a_command_is_told_how_old_it_is(socket: Socket, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it waited for this connection counts, and whether it holds is for the job to say."""
+    now = [100.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+
+    async def send() -> None:
+        connection = socket.connection(expires=600.0)
+        connection.command(thaw(1).model_copy(update={"age": 50.0}))
+        now[0] += 7
+        connection.command(thaw(2))
+        await delivered(connection)
+
+    run_coroutine(send())
+    told = [json.loads(text) for text in socket.sent]
+    assert [(each["age"], each["expires"]) for each in told] == [(57.0, 600.0), (0.0, 600.0)]
 
 
 def test_a_command_that_cannot_be_sent_takes_no_other_along(

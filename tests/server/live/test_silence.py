@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -27,16 +28,16 @@ RUNS = ("a" * 16, "b" * 16, "c" * 16)
 
 
 class Answers:
-    """A writer that does nothing, and answers each task with a result or an error in turn."""
+    """A writer that does nothing, and answers each task with no news or an error in turn."""
 
     def __init__(self, *results: Exception | None) -> None:
         self._results = list(results)
 
-    def submit(self, _: Callable[[Connection], Any]) -> Future[None]:
-        future: Future[None] = Future()
+    def submit(self, _: Callable[[Connection], Any]) -> Future[tuple[list[int], list[int]]]:
+        future: Future[tuple[list[int], list[int]]] = Future()
         result = self._results.pop(0) if self._results else None
         if result is None:
-            future.set_result(None)
+            future.set_result(([], []))
         else:
             future.set_exception(result)
         return future
@@ -101,6 +102,42 @@ def test_a_fault_that_nobody_foresaw_keeps_no_other_run_live(
     with caplog.at_level(logging.ERROR, "gradgate.server"):
         assert states(ZeroDivisionError())[1:] == [RunStatus.LOST] * 2
     assert f"Run {RUNS[0]} is lost, and that could not be told" in caplog.text
+
+
+class Looks(Others):
+    """Other servers that count how often they are asked for, which is once a look."""
+
+    def __init__(self) -> None:
+        self.looks = 0
+
+    def __getattribute__(self, name: str) -> Any:
+        if name == "heard":
+            self.looks += 1
+            return True
+        return super().__getattribute__(name)
+
+
+def test_no_run_is_lost_for_what_the_server_missed_while_it_stood_still() -> None:
+    """What the job has sent meanwhile waits to be read: the run has its time once more."""
+
+    async def stand_still() -> RunStatus | None:
+        runs = LiveRuns(asyncio.get_running_loop())
+        live = runs.take(RUNS[0])
+        live.heard()
+        others = Looks()
+        watching = asyncio.create_task(
+            watch_for_silence(
+                runs, cast(Store, None), cast(Writer, Answers()), cast(OtherServers, others), 1.0
+            )
+        )
+        await asyncio.sleep(0)
+        time.sleep(1.5)  # as a process that is stopped
+        while others.looks < 1:
+            await asyncio.sleep(0.01)
+        watching.cancel()
+        return live.status
+
+    assert run_coroutine(stand_still()) is RunStatus.LIVE
 
 
 def test_no_run_is_lost_while_other_servers_are_not_heard() -> None:

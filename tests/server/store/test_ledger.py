@@ -388,6 +388,17 @@ def test_a_command_that_cannot_be_read_keeps_no_other_from_the_job(
     assert ([command.id for command in sent], rejected) == ([1, 3], [])
 
 
+@pytest.mark.parametrize(("now", "age"), [(9.0, 8.0), (0.5, 0.0)], ids=["later", "set back"])
+def test_a_command_that_waits_grows_old(
+    connection: Connection, opened: str, now: float, age: float
+) -> None:
+    """By the server's own clock, and never below nothing where that was set back."""
+    asked(connection, opened, "a")
+    spoil(connection, opened, 1, requested=1.0)
+    (sent,), _ = ledger.unapplied(connection, opened, now)
+    assert sent.age == age
+
+
 def test_an_entry_that_cannot_be_read_hides_no_other(
     connection: Connection, opened: str, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -88,7 +88,8 @@ def test_the_job_is_sent_what_is_its_own(
 ) -> None:
     """Out of the columns of the ledger; the words of the log stay here."""
     message = KINDS[kind].sent({**COLUMNS, "kind": kind, **changes})
-    assert message.model_dump() == {"type": "command", "id": 3, "kind": kind, "by": "b", **sent}
+    told = {"type": "command", "id": 3, "kind": kind, "by": "b", "age": 0.0, "expires": None}
+    assert message.model_dump() == {**told, **sent}
 
 
 def test_what_is_stored_wrong_is_not_sent() -> None:
