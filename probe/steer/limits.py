@@ -17,6 +17,8 @@ from ..model.limit import Limit
 LEASE = 60.0
 """Seconds after which nobody watches whose page was not heard of: a page that is loaded anew is
 back sooner."""
+AGAIN = 100
+"""Steps after which what could not be undone, as a rank did not answer say, is tried again."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,8 @@ class _Lasting:
     began: float
     """and since this time, by the clock of `Limits`."""
     undoing: ThawCommand | UngateCommand
+    rests_until: int = 0
+    """The step before which it is not undone, as that was asked for just now."""
 
     def steps_left(self, step: int) -> int | None:
         return None if self.limit.steps is None else self.step + self.limit.steps - step
@@ -79,21 +83,26 @@ class Limits:
         self._watched.update(dict.fromkeys(commands, self._clock()))
 
     def due(self, step: int) -> list[Command]:
-        """Return what undoes all that has lasted its time by the end of ``step``; each once."""
+        """Return what undoes all that has lasted its time by the end of ``step``.
+
+        Each once, and again as long as it is not done.
+        """
         now = self._clock()
         over = [each for each in self._lasting.values() if self._is_over(each, step, now)]
         for each in over:
-            del self._lasting[each.limit]
-        return [
-            replace(each.undoing, local=next(self._numbers)) for each in over if self._stands(each)
-        ]
+            if self._stands(each):
+                self._lasting[each.limit] = replace(each, rests_until=step + AGAIN)
+            else:
+                del self._lasting[each.limit]
+        standing = [each for each in over if each.limit in self._lasting]
+        return [replace(each.undoing, local=next(self._numbers)) for each in standing]
 
     def remaining(self, limit: Limit | None, step: int) -> dict[str, Any] | None:
         """Return what is left of a limit after ``step``, as plain values with its ``target``."""
         if limit is None:
             return None
         each = self._lasting.get(limit)
-        if each is None:  # it is being undone
+        if each is None:  # it does not stand any more
             return {**asdict(limit), "steps": 1, "target": None}
         steps, seconds = each.steps_left(step), each.seconds_left(self._clock())
         return {
@@ -113,6 +122,8 @@ class Limits:
         self._lasting[limit] = _Lasting(limit, made.command, step, began, undoing)
 
     def _is_over(self, each: _Lasting, step: int, now: float) -> bool:
+        if step < each.rests_until:
+            return False
         steps, seconds = each.steps_left(step), each.seconds_left(now)
         if (steps is not None and steps <= 0) or (seconds is not None and seconds <= 0):
             return True

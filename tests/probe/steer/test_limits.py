@@ -14,7 +14,7 @@ from gradgate.probe.model.commands import FreezeCommand, GateCommand, UngateComm
 from gradgate.probe.model.freeze import Freeze
 from gradgate.probe.model.limit import Limit
 from gradgate.probe.session.run import Run, job_of
-from gradgate.probe.steer.limits import LEASE, Limits
+from gradgate.probe.steer.limits import AGAIN, LEASE, Limits
 from tests.support.steered import chain, reports_of, steps
 from tests.support.zoo import weights
 
@@ -221,6 +221,21 @@ def test_what_lasts_while_a_page_is_there_ends_a_minute_after_it_has_gone() -> N
         clock.now += 0.1
         assert [command.target for command in limits.due(3)] == ["head"]
         assert limits.due(4) == []
+
+
+def test_what_could_not_be_undone_is_tried_again() -> None:
+    """After a while, as long as it is there."""
+    model, optimizer = chain(SGD)
+    with probe.attach(model, optimizer, server=False, every=1) as run:
+        clock = Clock()
+        limits = watched(run, clock)
+        steps(model, optimizer, 1, 1)
+        limits.add_freeze("head", next(info.frozen for info in run.parameters() if info.frozen))
+        clock.now += LEASE + 1
+        asked = [step for step in range(2, 2 * AGAIN) if limits.due(step)]
+        assert asked == [2, 2 + AGAIN]
+        run.thaw("head")
+        assert limits.due(2 + 2 * AGAIN) == []
 
 
 def test_a_removal_that_comes_too_late_says_so() -> None:
