@@ -27,7 +27,7 @@ from .rows.distributed import ROWS
 ROOT = Path(__file__).parents[2]
 WORLDS = (3, 2)
 """The numbers of processes; the processes of the first train on in the second."""
-PATIENCE = 240
+PATIENCE = 540
 """Seconds for all rows: beyond it, something hangs."""
 
 
