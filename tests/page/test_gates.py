@@ -158,7 +158,7 @@ def test_names_are_completed_by_keyboard(probe: FakeProbe, open_run: OpenRun, ru
     dialog = editor(page)
     field = dialog.get_by_label("Closed when")
     expect(field).to_be_focused()
-    options = dialog.get_by_role("option")
+    options = dialog.get_by_role("listbox", name="Names").get_by_role("option")
     keyboard = page.page.keyboard
     keyboard.type("lo")
     expect(options).to_have_text([re.compile("loss.*metric"), re.compile("log.*function")])
