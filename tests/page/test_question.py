@@ -215,10 +215,12 @@ def test_the_question_is_answered_by_keyboard(
     keyboard.press("ArrowDown")
     expect(dialog.get_by_label("Run without a graph")).to_be_checked()
     keyboard.press("Tab")
+    expect(dialog.get_by_label("Lasts")).to_be_focused()
+    keyboard.press("Tab")
     expect(dialog.get_by_role("group", name="What it will touch")).to_be_focused()
     keyboard.press("Tab")
     expect(dialog.get_by_role("button", name="Cancel")).to_be_focused()
-    for _ in range(3):
+    for _ in range(4):
         keyboard.press("Shift+Tab")
     expect(primary).to_be_focused()
     keyboard.press("Escape")
