@@ -1,13 +1,15 @@
 /**
  * The commands that last while this page is open. They are kept for the tab, so that it holds them still
  * once it was loaded anew.
+ *
+ * @typedef {import("../base/kept.js").Kept} Kept
  */
 const MOST = 100;
 
 export class Holds {
   /**
    * @param {string} run
-   * @param {Storage} storage of the tab
+   * @param {Kept} storage of the tab
    */
   constructor(run, storage) {
     this.key = `gradgate-holds-${run}`;

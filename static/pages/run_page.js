@@ -8,6 +8,7 @@
  */
 import { byId } from "../base/dom.js";
 import { barredHere } from "../base/barred.js";
+import { keptIn } from "../base/kept.js";
 import { Press } from "../base/press.js";
 import { throttled } from "../base/throttle.js";
 import { readTokens } from "../charts/theme_tokens.js";
@@ -55,7 +56,7 @@ export class RunPage {
     this.live = new LiveConnection(`${this.api}/live`);
     const places = { command: byId("failure", HTMLElement), fetch: byId("fetch-failure", HTMLElement) };
     this.requests = new RequestGuard(places, this.live, this.redraw);
-    this.holds = new Holds(this.api, sessionStorage);
+    this.holds = new Holds(this.api, keptIn(() => sessionStorage));
     this.panels = new RunPanels(this.api, this.state, this.holds, this.requests, this);
     this.waiting = new Waiting(document);
     this.attention = new Attention(() => this.watch());
