@@ -268,6 +268,8 @@ class Proxy:
             if self._rate is not None:
                 await asyncio.sleep(len(data) / self._rate)
                 await is_open.wait()
+            if writer.transport.is_closing():  # what is said to who is gone is lost
+                continue
             with contextlib.suppress(OSError, RuntimeError):
                 writer.write(data)
                 if ended:
