@@ -27,6 +27,7 @@ def test_a_freeze_is_followed_until_it_is_verified(
             "mode": "no_grad",
             "hold_stats": True,
             "reset_state": False,
+            "limit": None,
             "by": "cli",
         }
         probe.report(1, 1, "delivered")

@@ -69,6 +69,7 @@ def test_parameters_before_the_first_sample(
         "hold_stats": False,
         "since_step": None,
         "command": None,
+        "limit": None,
     }
     assert [row["frozen"] for row in rows] == [None, None, script]
 
@@ -131,6 +132,7 @@ def test_parameters_say_who_froze_them(
         "hold_stats": False,
         "since_step": 12,
         "command": 7,
+        "limit": None,
     }
     assert frozen[1] is None
     assert frozen[2]["by"] == "script"
