@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from ..conditions.compiler import Condition
 from ..conditions.names import MOVEMENT
 from ..model.gate_info import GateInfo
 from ..model.limit import Limit
+from ..model.limit import as_message as limit_message
 from ..model.table import ParameterTable
 from .actions import Action
 from .arrivals import Arrivals
@@ -161,7 +162,7 @@ class Gate:
             "by": settings.by,
             "command": settings.command,
             "since_step": settings.since_step,
-            "limit": None if settings.limit is None else asdict(settings.limit),
+            "limit": limit_message(settings.limit),
             "closed": self.decider.closed,
             "steps": self.arrivals.steps,
             "closed_steps": self.arrivals.closed_steps,

@@ -63,6 +63,11 @@ class Limit:
             raise CommandError("a limit has steps, seconds, or that somebody watches: give one.")
 
 
+def as_message(limit: Limit | None) -> dict[str, Any] | None:
+    """Return a limit as the wire protocol has it."""
+    return None if limit is None else asdict(limit)
+
+
 def _is_whole(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 

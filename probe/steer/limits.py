@@ -62,7 +62,7 @@ class Limits:
         self._numbers = numbers
         self._clock = clock
         self._lasting: dict[Limit, _Lasting] = {}
-        self._watched: dict[int, float] = {}
+        self._watched: dict[int | None, float] = {}
         """By number of a command: when its page was heard of last."""
 
     def add_freeze(self, target: str, freeze: Freeze) -> None:
@@ -89,13 +89,14 @@ class Limits:
         """
         now = self._clock()
         over = [each for each in self._lasting.values() if self._is_over(each, step, now)]
+        undoing: list[Command] = []
         for each in over:
             if self._stands(each):
                 self._lasting[each.limit] = replace(each, rests_until=step + AGAIN)
+                undoing.append(replace(each.undoing, local=next(self._numbers)))
             else:
                 del self._lasting[each.limit]
-        standing = [each for each in over if each.limit in self._lasting]
-        return [replace(each.undoing, local=next(self._numbers)) for each in standing]
+        return undoing
 
     def remaining(self, limit: Limit | None, step: int) -> dict[str, Any] | None:
         """Return what is left of a limit after ``step``, as plain values with its ``target``."""
@@ -127,8 +128,8 @@ class Limits:
         steps, seconds = each.steps_left(step), each.seconds_left(now)
         if (steps is not None and steps <= 0) or (seconds is not None and seconds <= 0):
             return True
-        seen = self._watched.get(each.command, each.began) if each.command else each.began
-        return each.limit.while_watched and now - max(seen, each.began) > LEASE
+        seen = max(each.began, self._watched.get(each.command, each.began))
+        return each.limit.while_watched and now - seen > LEASE
 
     def _stands(self, each: _Lasting) -> bool:
         """Return whether there is something left to undo: nobody else has done it."""

@@ -53,9 +53,13 @@ class Command(ABC):
 
 def asker(message: Mapping[str, Any]) -> dict[str, Any]:
     """Read who asked: ``by``, and the number that the server or the probe gave."""
-    number, local = message.get("id"), message.get("local")
     return {
         "by": str(message.get("by", "server")),
-        "id": None if number is None else int(number),
-        "local": None if local is None else int(local),
+        "id": integer(message.get("id")),
+        "local": integer(message.get("local")),
     }
+
+
+def integer(value: Any) -> int | None:
+    """Read an integer of a message, or None where there is none."""
+    return None if value is None else int(value)

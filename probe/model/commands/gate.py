@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from ..limit import Limit
-from .command import Command, asker
+from ..limit import as_message as limit_message
+from .command import Command, asker, integer
 
 
 @dataclass(frozen=True)
@@ -43,8 +44,8 @@ class GateCommand(Command):
             max_norm=_number(message.get("max_norm")),
             hold=int(message.get("hold") or 0),
             paused=bool(message.get("paused", False)),
-            gate=None if gate is None else int(gate),
-            reserved=None if message.get("reserved") is None else int(message["reserved"]),
+            gate=integer(gate),
+            reserved=integer(message.get("reserved")),
             limit=Limit.from_message(message),
             **asker(message),
         )
@@ -66,7 +67,7 @@ class GateCommand(Command):
             "hold": self.hold,
             "paused": self.paused,
             "gate": self.gate,
-            "limit": None if self.limit is None else asdict(self.limit),
+            "limit": limit_message(self.limit),
         }
 
     def check(self) -> None:
@@ -89,8 +90,7 @@ class UngateCommand(Command):
     def from_message(cls, message: Mapping[str, Any]) -> UngateCommand:
         """Read which gate is to go."""
         gate = int(message["gate"])
-        as_of = message.get("as_of")
-        as_of = None if as_of is None else int(as_of)
+        as_of = integer(message.get("as_of"))
         return cls(target=f"gate {gate}", gate=gate, as_of=as_of, **asker(message))
 
     def as_message(self) -> dict[str, Any]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from ...base.errors import CommandError
 from ..limit import Limit
-from .command import Command, asker
+from ..limit import as_message as limit_message
+from .command import Command, asker, integer
 
 MODES = ("grad", "no_grad")
 
@@ -74,9 +75,8 @@ class FreezeCommand(ParameterCommand):
 
     def asked(self) -> dict[str, Any]:
         """Return what was asked for, without who asked."""
-        limit = None if self.limit is None else asdict(self.limit)
-        own = {"mode": self.mode, "hold_stats": self.hold_stats, "limit": limit}
-        return super().asked() | own
+        own = {"mode": self.mode, "hold_stats": self.hold_stats}
+        return super().asked() | own | {"limit": limit_message(self.limit)}
 
     def check(self) -> None:
         """Raise :class:`CommandError` for a mode that there is not, or a limit that is none."""
@@ -109,11 +109,10 @@ class ThawCommand(ParameterCommand):
             raise CommandError("mode belongs to a freeze; a thaw undoes every mode.")
         if message.get("limit") is not None:
             raise CommandError("limit belongs to a freeze; a thaw lasts.")
-        as_of = message.get("as_of")
         return cls(
             str(message["target"]),
             bool(message.get("reset_state", False)),
-            None if as_of is None else int(as_of),
+            integer(message.get("as_of")),
             **asker(message),
         )
 

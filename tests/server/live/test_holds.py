@@ -94,9 +94,12 @@ def test_a_job_hears_of_it_as_long_as_it_is_so(monkeypatch: pytest.MonkeyPatch) 
         while len(job.told) < 3:
             await asyncio.sleep(0)
         held.leave(one)
-        await asyncio.sleep(0.05)
         told = len(job.told)
-        await asyncio.sleep(0.05)
+        others, clock = RunHolds(asyncio.get_running_loop()), Told()
+        others.connect(clock)
+        page(others, 4)
+        while len(clock.told) < 5:
+            await asyncio.sleep(0)
         assert len(job.told) == told
 
     run_coroutine(start())
