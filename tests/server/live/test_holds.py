@@ -15,6 +15,8 @@ from gradgate.server.protocol.browser_messages import Watch
 from tests.server.live.conftest import Socket
 from tests.support.loops import run_coroutine
 
+WITHIN = 20
+
 
 class Told(ProbeConnection):
     """A connection that keeps what the job is told."""
@@ -25,6 +27,15 @@ class Told(ProbeConnection):
 
     def watched(self, commands: Sequence[int]) -> None:
         self.told.append(list(commands))
+
+    async def until_told(self, times: int) -> None:
+        """Wait until the job was told so often."""
+
+        async def wait() -> None:
+            while len(self.told) < times:
+                await asyncio.sleep(0)
+
+        await asyncio.wait_for(wait(), WITHIN)
 
 
 def page(held: RunHolds, *commands: int) -> Subscriber:
@@ -91,15 +102,13 @@ def test_a_job_hears_of_it_as_long_as_it_is_so(monkeypatch: pytest.MonkeyPatch) 
         held, job = RunHolds(asyncio.get_running_loop()), Told()
         held.connect(job)
         one = page(held, 3)
-        while len(job.told) < 3:
-            await asyncio.sleep(0)
+        await job.until_told(3)
         held.leave(one)
         told = len(job.told)
         others, clock = RunHolds(asyncio.get_running_loop()), Told()
         others.connect(clock)
         page(others, 4)
-        while len(clock.told) < 5:
-            await asyncio.sleep(0)
+        await clock.until_told(5)
         assert len(job.told) == told
 
     run_coroutine(start())
