@@ -19,10 +19,12 @@ from ..protocol.fields import AlertLevel
 from ..store.errors import StoreError
 from ..store.keep import Keep
 from ..store.postgresql import database_url
+from ..web.proxies import Proxies
 from ..web.service import Service, ServiceError
 from ..web.settings import DEFAULT_PORT, ORIGIN, Settings, Tls
 from ..web.tokens import TOKEN, BadTokens, Token, read_lines
 from .data_folder import data_option
+from .proxy_options import proxy_options
 from .signals import until_stopped
 
 TOKENS = "GRADGATE_TOKENS"
@@ -75,6 +77,7 @@ _log = logging.getLogger("gradgate.server")
     type=click.Path(path_type=Path),
     help="The key of the certificate (PEM, without a password).",
 )
+@proxy_options
 @click.option(
     "--allow-host",
     "allow_hosts",
@@ -178,6 +181,7 @@ def serve(
     kinds: tuple[EventKind, ...],
     level: AlertLevel,
     template: TextIO | None,
+    proxies: Proxies,
 ) -> None:
     """Start the dashboard, and keep it until Ctrl-C."""
     if token is not None and not TOKEN.fullmatch(token):
@@ -227,6 +231,7 @@ def serve(
                 token_file,
                 _tls(certificate, key),
                 expire_after,
+                proxies,
             )
             service = Service(settings)
             service.start()

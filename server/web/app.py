@@ -24,6 +24,7 @@ from ..store.database import Store
 from ..store.heatmaps.kept_cells import KeptCells
 from .callers import Callers, caller_of
 from .dependencies import Parts, parts_of
+from .forwarded import Forwarded
 from .pages import Pages, add_pages
 from .refusals import add_refusals
 from .request_limits import BodyLimit
@@ -88,6 +89,7 @@ def create_app(settings: Settings) -> FastAPI:
     # No answer holds the token or a cookie, so that its length tells nothing of them.
     app.add_middleware(CompressMiddleware)
     app.add_middleware(Guard, policy=policy, callers=callers, pages=pages, refusals=refusals)
+    app.add_middleware(Forwarded, proxies=settings.proxies)
     return app
 
 

@@ -94,7 +94,7 @@ class Policy:
         return (
             f"A page of {origin!r} may not use this server, which was asked as {own!r}: open the "
             "dashboard itself; a proxy before it has to pass the Host header on, and the scheme as "
-            "X-Forwarded-Proto."
+            "X-Forwarded-Proto, from an address that `--forwarded-allow-ips` names."
         )
 
     def frame_ancestors(self, path: str) -> str:

@@ -56,6 +56,7 @@ class Service:
             ws_max_size=_FRAME_BYTES_READ,
             ws_per_message_deflate=False,
             server_header=False,
+            proxy_headers=False,
             timeout_graceful_shutdown=_CLOSE_WITHIN,
             ssl_certfile=None if tls is None else tls.certificate,
             ssl_keyfile=None if tls is None else tls.key,

@@ -12,6 +12,7 @@ from sqlalchemy import URL
 from ..events.thresholds import Thresholds
 from ..notify.notifier import Wanted
 from ..store.keep import KEEP_ALL, Keep
+from .proxies import Proxies
 from .tokens import Token
 
 DEFAULT_PORT = 8765
@@ -55,6 +56,8 @@ class Settings:
     """With it the server speaks HTTPS, and nothing else."""
     expire_after: float = 600.0
     """Seconds after which a command that no job has heard of is not applied any more."""
+    proxies: Proxies = field(default_factory=Proxies)
+    """What stands before the server, and is believed."""
 
     @property
     def wants_token(self) -> bool:

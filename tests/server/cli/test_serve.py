@@ -111,6 +111,7 @@ def test_a_file_that_is_no_store_is_said(tmp_path: Path) -> None:
         (("--allow-frame", "hub.example"), "'hub.example' is no origin: give one such as"),
         (("--allow-frame", "https://a; script-src *"), "is no origin"),
         (("--token", "gehört mir"), "--token is made of"),
+        (("--forwarded-allow-ips", "*"), "--forwarded-allow-ips: '*' is no address and no network"),
         (("--lost-after", "0"), "--lost-after"),
         (("--keep-days", "0"), "--keep-days"),
         (("--store", "mysql://me:hunter2@host/d"), "such as postgresql+psycopg://"),

@@ -36,6 +36,14 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]
         yield server
 
 
+@pytest.fixture(scope="module")
+def behind_proxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+    """A server that believes a proxy on this machine."""
+    data = tmp_path_factory.mktemp("behind_proxy")
+    with ServerProcess(data, "--forwarded-allow-ips", "127.0.0.1") as server:
+        yield server
+
+
 def policy(host: str = "127.0.0.1", *allowed: str) -> Policy:
     """The policy of a server with some settings."""
     return Policy(secured(Settings(Path(), host=host, allow_hosts=allowed)))
@@ -120,19 +128,19 @@ def test_an_allowed_host_is_one_origin_only(
 
 @pytest.mark.parametrize(("scheme", "accepted"), [("https", True), ("http", False), (None, False)])
 def test_a_proxy_that_ends_tls_says_so(
-    shared_server: ServerProcess, run: str, scheme: str | None, accepted: bool
+    behind_proxy: ServerProcess, run: str, scheme: str | None, accepted: bool
 ) -> None:
-    """By X-Forwarded-Proto, from this machine; a page over https is then the server's own."""
-    own = "https" + shared_server.url.removeprefix("http")
+    """By X-Forwarded-Proto, where it is trusted; a page over https is then the server's own."""
+    own = "https" + behind_proxy.url.removeprefix("http")
     forwarded = {} if scheme is None else {"X-Forwarded-Proto": scheme}
     headers = {"Origin": own, **forwarded}
-    with FakeProbe(shared_server, hello(run)), ExitStack() as stack:
-        path = f"{shared_server.url}/api/runs/{run}"
+    with FakeProbe(behind_proxy, hello(run)), ExitStack() as stack:
+        path = f"{behind_proxy.url}/api/runs/{run}"
         answer = httpx.patch(path, json={"notes": "x"}, headers=headers)
         assert answer.status_code == (200 if accepted else 403)
-        address = f"{shared_server.ws_url}/api/runs/{run}/live"
+        address = f"{behind_proxy.ws_url}/api/runs/{run}/live"
         if not accepted:
-            assert f"was asked as '{shared_server.url}'" in answer.json()["detail"]
+            assert f"was asked as '{behind_proxy.url}'" in answer.json()["detail"]
             stack.enter_context(pytest.raises(InvalidStatus, match="403"))
         page = stack.enter_context(
             connect(address, origin=Origin(own), additional_headers=forwarded)

@@ -1,0 +1,92 @@
+"""What a proxy says of where a request came from."""
+
+from __future__ import annotations
+
+import logging
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from .proxies import Proxies, address_of
+
+FOR, PROTO, HOST = b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host"
+_NAMES = frozenset((FOR, PROTO, HOST))
+_SCHEMES = {b"http": ("http", "ws"), b"https": ("https", "wss"), b"ws": ("http", "ws")}
+_SCHEMES[b"wss"] = _SCHEMES[b"https"]
+
+_log = logging.getLogger("gradgate.server")
+
+
+class Forwarded:
+    """ASGI middleware that takes the word of the proxies that are trusted, and of nobody else.
+
+    What is said is taken out of the request, so that nothing behind can read it. Of a list, which
+    each proxy writes on, what the nearest has seen is the last.
+
+    Uvicorn has the like, for the address and the scheme. It trusts 127.0.0.1 unless told not to,
+    takes a proxy that came to an IPv6 socket by IPv4 for another, and what is no address for one.
+    """
+
+    def __init__(self, app: ASGIApp, proxies: Proxies) -> None:
+        self._app = app
+        self._proxies = proxies
+        self._said = False
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let a request through, as it was before the proxies."""
+        if scope["type"] != "lifespan":
+            told = _taken(scope)
+            client = scope.get("client")
+            peer = "" if client is None else client[0]
+            if self._proxies.trust(peer):
+                self._believe(scope, told)
+            elif told and not self._said:
+                self._said = True
+                _log.warning(
+                    "%s sends X-Forwarded-… headers, which are ignored: if that is your proxy, "
+                    "start the server with --forwarded-allow-ips %s.",
+                    peer,
+                    peer,
+                )
+        await self._app(scope, receive, send)
+
+    def _believe(self, scope: Scope, told: dict[bytes, list[bytes]]) -> None:
+        if scheme := _SCHEMES.get(_last(told, PROTO).lower()):
+            scope["scheme"] = scheme[scope["type"] == "websocket"]
+        if host := _last(told, HOST):
+            others = [pair for pair in scope["headers"] if pair[0] != b"host"]
+            scope["headers"] = [(b"host", host), *others]
+        if client := self._client(told.get(FOR, [])):
+            scope["client"] = (client, 0)
+
+    def _client(self, said: list[bytes]) -> str | None:
+        """Return who asked the farthest trusted proxy; None for nobody that is known."""
+        client = None
+        for each in reversed(said):
+            address = address_of(_host(each.decode("latin-1")))
+            if address is None:
+                break
+            client = str(address)
+            if not self._proxies.trust(client):
+                break
+        return client
+
+
+def _taken(scope: Scope) -> dict[bytes, list[bytes]]:
+    """Take what is forwarded out of the headers, and return it, a list for each name."""
+    told: dict[bytes, list[bytes]] = {}
+    for name, value in scope["headers"]:
+        if name in _NAMES:
+            told.setdefault(name, []).extend(each.strip() for each in value.split(b","))
+    scope["headers"] = [pair for pair in scope["headers"] if pair[0] not in _NAMES]
+    return told
+
+
+def _last(told: dict[bytes, list[bytes]], name: bytes) -> bytes:
+    return told.get(name, [b""])[-1]
+
+
+def _host(said: str) -> str:
+    """Return the address in `address`, `address:port` (IPv4) or `[address]:port` (IPv6)."""
+    if said.startswith("["):
+        return said[1:].partition("]")[0]
+    return said.partition(":")[0] if said.count(":") == 1 else said
