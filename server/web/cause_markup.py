@@ -13,8 +13,8 @@ from ..protocol.cause_pages import CAUSES, CausePage
 _END = ".md"
 
 
-def cause_markup(page: CausePage) -> Markup:
-    """Render the text of a page.
+def cause_markup(page: CausePage, root: str = "") -> Markup:
+    """Render the text of a page, which is below the path `root`.
 
     A link to another cause leads to its page here; one to a guide, which this server does not have,
     is its words alone. Markup in the text stays text.
@@ -23,11 +23,11 @@ def cause_markup(page: CausePage) -> Markup:
     tokens = reader.parse(page.text)
     for token in tokens:
         if token.children is not None:
-            token.children = list(_linked(token.children))
+            token.children = list(_linked(token.children, root))
     return Markup(reader.renderer.render(tokens, reader.options, {}))
 
 
-def _linked(tokens: Iterable[Token]) -> Iterator[Token]:
+def _linked(tokens: Iterable[Token], root: str) -> Iterator[Token]:
     """Yield the parts of a paragraph with the links that there are here."""
     dropped = False
     for token in tokens:
@@ -35,6 +35,6 @@ def _linked(tokens: Iterable[Token]) -> Iterator[Token]:
             to = str(token.attrs["href"])
             dropped = _END in to and to.removesuffix(_END) not in CAUSES
             if to.endswith(_END):
-                token.attrs["href"] = f"/causes/{to.removesuffix(_END)}"
+                token.attrs["href"] = f"{root}/causes/{to.removesuffix(_END)}"
         if not (dropped and token.type in ("link_open", "link_close")):
             yield token

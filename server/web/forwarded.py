@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from .proxies import Proxies, address_of
+from .proxies import BadProxy, Proxies, address_of
+from .root_path import put_below, read_root_path
 
 FOR, PROTO, HOST = b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host"
-_NAMES = frozenset((FOR, PROTO, HOST))
+PREFIX = b"x-forwarded-prefix"
+_NAMES = frozenset((FOR, PROTO, HOST, PREFIX))
 _SCHEMES = {b"http": ("http", "ws"), b"https": ("https", "wss"), b"ws": ("http", "ws")}
 _SCHEMES[b"wss"] = _SCHEMES[b"https"]
 
@@ -37,8 +40,10 @@ class Forwarded:
             told = _taken(scope)
             client = scope.get("client")
             peer = "" if client is None else client[0]
+            root = self._proxies.root_path
             if self._proxies.trust(peer):
                 self._believe(scope, told)
+                root = _root(told) or root
             elif told and not self._said:
                 self._said = True
                 _log.warning(
@@ -47,6 +52,7 @@ class Forwarded:
                     peer,
                     peer,
                 )
+            put_below(scope, root)
         await self._app(scope, receive, send)
 
     def _believe(self, scope: Scope, told: dict[bytes, list[bytes]]) -> None:
@@ -83,6 +89,13 @@ def _taken(scope: Scope) -> dict[bytes, list[bytes]]:
 
 def _last(told: dict[bytes, list[bytes]], name: bytes) -> bytes:
     return told.get(name, [b""])[-1]
+
+
+def _root(told: dict[bytes, list[bytes]]) -> str:
+    """Return the path that the nearest proxy has taken off, "" for none that can be."""
+    with suppress(BadProxy):
+        return read_root_path(_last(told, PREFIX).decode("latin-1"))
+    return ""
 
 
 def _host(said: str) -> str:

@@ -13,6 +13,7 @@ from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.staticfiles import NotModifiedResponse
+from starlette.types import Scope
 
 from ..export.check.page import CheckPage
 from ..export.parquet import has_parquet
@@ -27,6 +28,7 @@ from .cause_markup import cause_markup
 from .dependencies import RunOf, StoreOf, parts_of
 from .files import NO_CACHE, Files
 from .openapi import Route, routes_of
+from .root_path import root_of
 from .tokens import NOBODY
 
 _TAG_DIGITS = 16
@@ -158,23 +160,20 @@ class Pages:
             loader=FileSystemLoader(templates), autoescape=True, undefined=StrictUndefined
         )
 
-    def render(self, page: Page, status: int = 200) -> Response:
-        """Render a page as an answer."""
-        return self._html(page, STRANGER, status)
-
-    def markup(self, page: Page, reader: Reader = STRANGER) -> str:
+    def markup(self, page: Page, reader: Reader = STRANGER, root: str = "") -> str:
         """Render a page.
 
-        A template sees its context as `page`, as `reader` who looks at it, and as `static` the
-        address below which the page finds files; nothing else.
+        A template sees its context as `page`, as `reader` who looks at it, as `root` the path
+        below which the server is reached, and as `static` the address below which the page finds
+        files; nothing else.
         """
         return self._environment.get_template(page.template).render(
-            page=page, reader=reader, static=self.static.address()
+            page=page, reader=reader, root=root, static=root + self.static.address()
         )
 
     def answer(self, page: Page, request: Request) -> Response:
         """Render a page, or answer with 304 when the browser has the very same."""
-        response = self._html(page, _reader(request))
+        response = self._html(request.scope, page, _reader(request))
         # Weak, since the same page may be compressed.
         tag = f'W/"{hashlib.sha256(response.body).hexdigest()[:_TAG_DIGITS]}"'
         response.headers["ETag"] = tag
@@ -183,20 +182,20 @@ class Pages:
             return NotModifiedResponse(response.headers)
         return response
 
-    def error(self, status: int, title: str, message: str) -> Response:
+    def error(self, scope: Scope, status: int, title: str, message: str) -> Response:
         """Render the page that says what went wrong."""
-        return self.render(ErrorPage(VERSION, title, message), status)
+        return self._html(scope, ErrorPage(VERSION, title, message), STRANGER, status)
 
-    def sign_in(self, target: str, problem: str, status: int) -> Response:
+    def sign_in(self, scope: Scope, target: str, problem: str, status: int) -> Response:
         """Render the page that asks for a token, and then leads on to a path."""
-        return self.render(SignInPage(VERSION, target, problem), status)
+        return self._html(scope, SignInPage(VERSION, target, problem), STRANGER, status)
 
-    def missing_run(self, run: str) -> Response:
+    def missing_run(self, scope: Scope, run: str) -> Response:
         """Render the page that says where a run that is not there may be."""
-        return self.render(MissingRunPage(VERSION, run), 404)
+        return self._html(scope, MissingRunPage(VERSION, run), STRANGER, 404)
 
-    def _html(self, page: Page, reader: Reader, status: int = 200) -> Response:
-        markup = self.markup(page, reader)
+    def _html(self, scope: Scope, page: Page, reader: Reader, status: int = 200) -> Response:
+        markup = self.markup(page, reader, root_of(scope))
         return HTMLResponse(markup, status, {"Cache-Control": NO_CACHE})
 
 
@@ -220,7 +219,7 @@ def add_pages(app: FastAPI, pages: Pages) -> None:
             row = run_row(connection, run)
         if request.path_params["run"] != row.id:
             query = f"?{request.url.query}" if request.url.query else ""
-            return RedirectResponse(f"/runs/{row.id}{query}")
+            return RedirectResponse(f"{root_of(request.scope)}/runs/{row.id}{query}")
         return pages.answer(RunPage(VERSION, row.id, numbered(row), has_parquet()), request)
 
     @router.get("/compare")
@@ -238,8 +237,11 @@ def add_pages(app: FastAPI, pages: Pages) -> None:
     @router.get("/causes/{cause}")
     def cause_text_page(cause: str, request: Request) -> Response:
         if cause not in CAUSES:
-            return pages.error(404, "No such cause", "/causes lists every cause that there is.")
+            root = root_of(request.scope)
+            message = f"{root}/causes lists every cause that there is."
+            return pages.error(request.scope, 404, "No such cause", message)
         page = cause_page(cause)
-        return pages.answer(CauseTextPage(VERSION, page.title, cause_markup(page)), request)
+        text = cause_markup(page, root_of(request.scope))
+        return pages.answer(CauseTextPage(VERSION, page.title, text), request)
 
     app.include_router(router)

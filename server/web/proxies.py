@@ -19,6 +19,8 @@ class Proxies:
     """Who may say in `X-Forwarded-…` where a request came from; by default nobody."""
 
     allowed: tuple[Network, ...] = ()
+    root_path: str = ""
+    """Below which path they show the server, as `root_path.read_root_path` returns it."""
 
     def trust(self, host: str) -> bool:
         """Return whether what an address says of others is taken for true."""

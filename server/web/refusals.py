@@ -16,21 +16,23 @@ from ..protocol.models import Row
 from ..store.refusals import Refusal, UnknownRun
 from ..store.write_queue import WriterEnded
 from .pages import Pages
+from .root_path import path_of, root_of
 
 
 def add_refusals(app: FastAPI, pages: Pages) -> None:
     """Let an application answer a refusal, a wrong request or a failing store in words."""
 
     def answer(request: Request, status: int, title: str, message: str) -> Response:
-        if request.url.path.startswith("/api/") or request.url.path == "/healthz":
+        path = path_of(request.scope)
+        if path.startswith("/api/") or path == "/healthz":
             return JSONResponse({"detail": message}, status)
-        return pages.error(status, title, message)
+        return pages.error(request.scope, status, title, message)
 
     @app.exception_handler(UnknownRun)
     async def unknown_run(request: Request, refusal: UnknownRun) -> Response:
-        if request.url.path.startswith("/api/"):
+        if path_of(request.scope).startswith("/api/"):
             return answer(request, refusal.status, refusal.title, str(refusal))
-        return pages.missing_run(refusal.run)
+        return pages.missing_run(request.scope, refusal.run)
 
     @app.exception_handler(Refusal)
     async def refused(request: Request, refusal: Refusal) -> Response:
@@ -53,7 +55,8 @@ def add_refusals(app: FastAPI, pages: Pages) -> None:
     @app.exception_handler(HTTPException)
     async def failed(request: Request, error: HTTPException) -> Response:
         if error.status_code == 404 and error.detail == "Not Found":
-            message = f"There is nothing at {request.url.path}: the list of runs is at / ."
+            root = root_of(request.scope)
+            message = f"There is nothing at {request.url.path}: the list of runs is at {root}/ ."
             return answer(request, 404, "Not found", message)
         return await http_exception_handler(request, error)
 

@@ -17,6 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from ..live.refusal_log import RefusalLog
 from .callers import Callers, remember_caller
 from .pages import Pages
+from .root_path import path_of
 from .settings import Settings, is_loopback
 from .sign_in import SIGN_IN, SIGN_OUT, UNKNOWN, sign_in_page, signed_in, without_token
 from .tokens import ANYBODY, Right
@@ -131,7 +132,7 @@ class Guard:
             return
         answer = self._answer(scope)
         if scope["type"] == "http":
-            send = _with_headers(send, self._policy.frame_ancestors(scope["path"]))
+            send = _with_headers(send, self._policy.frame_ancestors(path_of(scope)))
         await (answer or self._app)(scope, receive, send)
 
     def _answer(self, scope: Scope) -> Response | None:
@@ -143,11 +144,11 @@ class Guard:
         scheme = _HTTP_SCHEMES[scope["scheme"]]
         if changes and (fault := self._policy.origin_fault(headers.get("origin"), scheme, host)):
             return self._refusal(scope, 403, "Unknown origin", fault)
-        return None if scope["path"].startswith(_OPEN) else self._caller_answer(scope)
+        return None if path_of(scope).startswith(_OPEN) else self._caller_answer(scope)
 
     def _caller_answer(self, scope: Scope) -> Response | None:
         connection = HTTPConnection(scope)
-        data = scope["type"] == "websocket" or scope["path"].startswith(_DATA)
+        data = scope["type"] == "websocket" or path_of(scope).startswith(_DATA)
         # Tokens in URLs end up in logs, so only pages take them, once.
         given = None if data else connection.query_params.get("token")
         try:
@@ -173,9 +174,9 @@ class Guard:
     def _refusal(self, scope: Scope, status: int, title: str, message: str) -> Response:
         if scope["type"] == "websocket":
             self._refusals.refused(message)
-        if scope["type"] == "websocket" or scope["path"].startswith(_DATA):
+        if scope["type"] == "websocket" or path_of(scope).startswith(_DATA):
             return JSONResponse({"detail": message}, status)
-        return self._pages.error(status, title, message)
+        return self._pages.error(scope, status, title, message)
 
 
 def wanted_right(scope: Scope) -> Right:
@@ -183,7 +184,7 @@ def wanted_right(scope: Scope) -> Right:
 
     What is sent by another method than GET changes something, unless it is known not to.
     """
-    path: str = scope["path"]
+    path = path_of(scope)
     if scope["type"] == "websocket":
         return Right.INGEST if path == _INGEST else Right.LOOK
     looks = scope["method"] in _SAFE_METHODS or _ASKED.fullmatch(path)

@@ -73,7 +73,8 @@ class Service:
             "" if self.settings.token is None else f"/?token={quote(self.settings.token, safe='')}"
         )
         scheme = "http" if self.settings.tls is None else "https"
-        return f"{scheme}://{_display_host(self.settings.host)}:{self.port}{query}"
+        place = f"{_display_host(self.settings.host)}:{self.port}{self.settings.proxies.root_path}"
+        return f"{scheme}://{place}{query}"
 
     @property
     def running(self) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from contextlib import suppress
-from urllib.parse import parse_qs, parse_qsl, quote, urlencode
+from urllib.parse import parse_qs, parse_qsl, quote, unquote, urlencode
 
 from fastapi import APIRouter, FastAPI
 from starlette.requests import HTTPConnection, Request
@@ -12,6 +12,7 @@ from starlette.responses import RedirectResponse, Response
 
 from .callers import Callers, cookie_name
 from .pages import Pages
+from .root_path import path_of, root_of
 from .tokens import ANYBODY, Right, Token
 from .wrong_tokens import TooManyWrong
 
@@ -26,7 +27,7 @@ def sign_in_page(
     pages: Pages, connection: HTTPConnection, status: int = 401, problem: str = ""
 ) -> Response:
     """Return the page that asks for a token, and leads on to what was asked for."""
-    answer = pages.sign_in(_asked(connection), problem, status)
+    answer = pages.sign_in(connection.scope, _asked(connection), problem, status)
     answer.headers["WWW-Authenticate"] = "Bearer"
     return answer
 
@@ -42,6 +43,7 @@ def signed_in(connection: HTTPConnection, token: Token, target: str) -> Response
     response.set_cookie(
         cookie_name(connection.scope),
         token.session,
+        path=root_of(connection.scope) or "/",
         httponly=True,
         samesite="lax",
         secure=connection.url.scheme == "https",
@@ -49,9 +51,14 @@ def signed_in(connection: HTTPConnection, token: Token, target: str) -> Response
     return response
 
 
-def own_path(target: str) -> str:
-    """Return a path of this server as it was asked for; the list of runs for anything else."""
-    return target if _OWN.fullmatch(target) else "/"
+def own_path(target: str, root: str = "") -> str:
+    """Return a path of this server as it was asked for; the list of runs for anything else.
+
+    Below a `root` only what is there is this server's.
+    """
+    path = unquote(re.split("[?#]", target, maxsplit=1)[0])
+    own = _OWN.fullmatch(target) and path.startswith(f"{root}/") and ".." not in path.split("/")
+    return target if own else f"{root}/"
 
 
 def without_token(connection: HTTPConnection) -> str:
@@ -72,22 +79,24 @@ def add_sign_in(app: FastAPI, pages: Pages, callers: Callers) -> None:
 
     @router.get(SIGN_IN)
     def ask(request: Request) -> Response:
-        return sign_in_page(pages, request, 200) if callers.wanted else RedirectResponse("/", 303)
+        if callers.wanted:
+            return sign_in_page(pages, request, 200)
+        return RedirectResponse(f"{root_of(request.scope)}/", 303)
 
     @router.post(SIGN_IN)
     async def take(request: Request) -> Response:
         form = _form(await request.body())
-        target = own_path(form.get("next", "/"))
+        target = own_path(form.get("next", ""), root_of(request.scope))
         try:
             token = callers.caller(request, form.get("token", "").strip() or "-")
         except TooManyWrong as error:
-            answer = pages.sign_in(target, str(error), 429)
+            answer = pages.sign_in(request.scope, target, str(error), 429)
             answer.headers["Retry-After"] = str(error.seconds)
             return answer
         if token is None:
-            return pages.sign_in(target, UNKNOWN, 401)
+            return pages.sign_in(request.scope, target, UNKNOWN, 401)
         if refusal := token.refusal(Right.LOOK):
-            return pages.sign_in(target, refusal, 403)
+            return pages.sign_in(request.scope, target, refusal, 403)
         if token is ANYBODY:
             return RedirectResponse(target, 303)
         return signed_in(request, token, target)
@@ -98,8 +107,9 @@ def add_sign_in(app: FastAPI, pages: Pages, callers: Callers) -> None:
             token = callers.caller(request)
             if token is not None and callers.signed_in(request):
                 callers.sign_out(token)
-        response = RedirectResponse("/", 303)
-        response.delete_cookie(cookie_name(request.scope))
+        root = root_of(request.scope)
+        response = RedirectResponse(f"{root}/", 303)
+        response.delete_cookie(cookie_name(request.scope), path=root or "/")
         return response
 
     app.include_router(router)
@@ -108,8 +118,8 @@ def add_sign_in(app: FastAPI, pages: Pages, callers: Callers) -> None:
 def _asked(connection: HTTPConnection) -> str:
     """Return the page that somebody wants to see, to which signing in leads."""
     get = connection.scope["method"] in ("GET", "HEAD")
-    path = connection.scope["path"]
-    return own_path(without_token(connection)) if get and path != SIGN_IN else "/"
+    leads = get and path_of(connection.scope) != SIGN_IN
+    return own_path(without_token(connection) if leads else "", root_of(connection.scope))
 
 
 def _form(body: bytes) -> dict[str, str]:

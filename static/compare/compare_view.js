@@ -10,6 +10,7 @@
  * @property {string} against the side whose ratio to the first is drawn, as an address has it; "" for the second
  * @property {string} within what the ratio is opened to, as a row is called; "" for the whole model
  */
+import { rooted } from "../base/root.js";
 import { ALIGNS, alignOf } from "./alignment.js";
 import { compareQuery, namedSides } from "./sides.js";
 
@@ -28,5 +29,5 @@ export function compareViewLink({ sides, align, against, within }) {
   if (align !== ALIGNS[0]) query.set("align", align);
   if (against !== "") query.set("against", against);
   if (within !== "") query.set("within", within);
-  return `/compare?${query}`;
+  return rooted(`/compare?${query}`);
 }

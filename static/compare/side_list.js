@@ -7,6 +7,7 @@
  */
 import { arrange, element, find, setAttribute, setText } from "../base/dom.js";
 import { formatCount } from "../base/format.js";
+import { rooted } from "../base/root.js";
 import { visible } from "../base/visible.js";
 import { setBackAt } from "./alignment.js";
 import { swatch } from "./difference_table.js";
@@ -65,7 +66,7 @@ export class SideList {
       "li",
       {},
       swatch(place),
-      element("a", { class: "run", href: `/runs/${encodeURIComponent(run.id)}${range}` }, name),
+      element("a", { class: "run", href: rooted(`/runs/${encodeURIComponent(run.id)}${range}`) }, name),
       element("a", { class: "away", title: "Leave this out", "aria-label": `Leave ${name} out` }, "×"),
       form,
       element("a", { class: "another", title: "Compare two ranges of its steps" }, "Another range"),

@@ -7,6 +7,7 @@
  * @property {string} id of the run
  * @property {StepRange | null} range null for the whole run
  */
+import { rooted } from "../base/root.js";
 
 /** How many sides one page compares: as many as there are colours. */
 export const MOST_RUNS = 8;
@@ -39,7 +40,7 @@ export function sideText({ id, range }) {
  * @param {readonly Side[]} sides
  */
 export function compareLink(sides) {
-  return `/compare?${compareQuery(sides)}`;
+  return rooted(`/compare?${compareQuery(sides)}`);
 }
 
 /** Sides as the query of an address. @param {readonly Side[]} sides */

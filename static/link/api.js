@@ -1,5 +1,6 @@
 /** The REST calls of the page; what the server refuses becomes an Error with its own sentence. */
 
+import { rooted } from "../base/root.js";
 import { COLUMNS_TYPE, decodeColumns } from "./columns.js";
 
 const REFUSALS = Object.freeze([409, 422]);
@@ -86,7 +87,7 @@ async function send(method, path, body, signal) {
  */
 async function reach(path, options) {
   try {
-    return await fetch(path, options);
+    return await fetch(rooted(path), options);
   } catch (error) {
     throw new Error("The server cannot be reached", { cause: error });
   }

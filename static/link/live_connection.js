@@ -12,6 +12,7 @@
  * @property {() => void} onOpen
  * @property {(reason: string) => void} onLost with the server's own sentence, or ""
  */
+import { rooted } from "../base/root.js";
 import { Since } from "../base/since.js";
 import { backoff } from "./backoff.js";
 
@@ -26,7 +27,7 @@ export class LiveConnection {
    * @param {(url: string) => WebSocket} [connect]
    */
   constructor(path, connect = (url) => new WebSocket(url)) {
-    this.url = `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}${path}`;
+    this.url = `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}${rooted(path)}`;
     this.connect = connect;
     this.connected = false;
     /** @type {Since | null} the last word of a connection that is lost */

@@ -12,6 +12,7 @@
  * @property {readonly StateName[]} states in which a parameter has it; none: in each without a useful gradient
  * @property {boolean} wanted is it what somebody wanted?
  */
+import { rooted } from "../base/root.js";
 import { visible } from "../base/visible.js";
 import { TROUBLES } from "./states.js";
 
@@ -66,7 +67,7 @@ export function causeOf(name) {
  * @param {string} name
  */
 export function causePath(name) {
-  return CAUSES.has(name) ? `/causes/${name}` : null;
+  return CAUSES.has(name) ? rooted(`/causes/${name}`) : null;
 }
 
 /**

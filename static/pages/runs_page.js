@@ -7,6 +7,7 @@
  */
 import { byId, setAttribute, setText } from "../base/dom.js";
 import { plural } from "../base/format.js";
+import { rooted } from "../base/root.js";
 import { Since } from "../base/since.js";
 import { visible } from "../base/visible.js";
 import { deleteAt, getJson, patchJson, reasonOf } from "../link/api.js";
@@ -70,7 +71,7 @@ export class RunsPage {
       this.address.turn();
       this.#take(readRunQuery(location.search));
     });
-    setText(byId("attach", HTMLElement), attachLines(location.origin));
+    setText(byId("attach", HTMLElement), attachLines(location.origin + rooted("")));
   }
 
   /** Ask and show, again and again; while nobody looks, not at all. */

@@ -13,6 +13,7 @@
  * @property {string} sort a column, with a `-` for its largest first; "" for the newest run first
  */
 import { wordMatcher } from "../base/glob.js";
+import { rooted } from "../base/root.js";
 import { runName } from "../model/run_name.js";
 import { isSort } from "./run_order.js";
 
@@ -44,7 +45,7 @@ export function runQueryLink({ text, archived, tags, group, opened, sort }) {
   if (group !== null) query.set("group", group);
   for (const family of opened) query.append("opened", family);
   if (sort !== "") query.set("sort", sort);
-  return query.size > 0 ? `/?${query}` : "/";
+  return rooted(query.size > 0 ? `/?${query}` : "/");
 }
 
 /**

@@ -6,6 +6,7 @@
  */
 import { element, find, setAttribute, setText } from "../base/dom.js";
 import { formatAge, formatCost, formatCount, formatJob, formatPercent, formatRate, formatTime, plural } from "../base/format.js";
+import { rooted } from "../base/root.js";
 import { visible } from "../base/visible.js";
 import { alertLabel, ALERT_MEANING } from "../model/alerts.js";
 import { openAlertWords } from "../model/events.js";
@@ -33,7 +34,7 @@ const NUMBERS = new Set(["step", "rate", "seen", "cost", "parameters"]);
 
 /** @param {RunRow} run */
 export function makeRow(run) {
-  const href = `/runs/${encodeURIComponent(run.id)}`;
+  const href = rooted(`/runs/${encodeURIComponent(run.id)}`);
   const link = element("a", { class: "run-link", href });
   const identifier = element("span", { class: "identifier", title: run.id }, run.id.slice(0, 6));
   const number = element("span", { class: "run-number" });

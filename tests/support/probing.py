@@ -13,6 +13,7 @@ from typing import Any
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
+from .fronting import ReverseProxy
 from .serving import ServerProcess
 
 PRESENT, ZERO, NONFINITE, ABSENT, STALE, FROZEN, GATED = range(1, 8)
@@ -253,7 +254,10 @@ class FakeProbe:
     """One connection of a probe; it says hello when it is entered."""
 
     def __init__(
-        self, server: ServerProcess, greeting: Mapping[str, Any] | bytes | str, **options: Any
+        self,
+        server: ServerProcess | ReverseProxy,
+        greeting: Mapping[str, Any] | bytes | str,
+        **options: Any,
     ) -> None:
         self._resources = ExitStack()
         self._socket = self._resources.enter_context(

@@ -7,6 +7,7 @@ import signal
 import threading
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 
@@ -91,7 +92,7 @@ class ServerProcess:
         )
         assert isinstance(match, re.Match), f"the server ended at once: {self.output}"
         self.printed_url = match[1]
-        self.port = int(self.url.rpartition(":")[2])
+        self.port = urlsplit(self.url).port or 0
         # Reading the system's certificates takes longer than a request, and none is checked here.
         self._client = httpx.Client(timeout=20, verify=False, trust_env=False)
         return self

@@ -35,7 +35,7 @@ def passed(
     async def ask() -> None:
         given = [(b"host", b"inside:8765"), *((n.encode(), v.encode()) for n, v in headers)]
         scope = {"type": kind, "scheme": {"http": "http", "websocket": "ws"}[kind]}
-        scope |= {"client": (peer, 4321), "headers": given}
+        scope |= {"client": (peer, 4321), "headers": given, "path": "/"}
         await Forwarded(app, proxies)(scope, None, None)  # type: ignore[arg-type]
 
     asyncio.run(ask())

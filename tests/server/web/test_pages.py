@@ -40,13 +40,13 @@ PAGES = [
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.template)
 def test_a_template_uses_its_documented_context(page: type) -> None:
-    """A template has its `page`, of which only what its dataclass has, its reader, and files."""
+    """A template has its `page`, of which only what its dataclass has, its reader, and paths."""
     environment = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True)
     used: set[str] = set()
     for name in (page.template, "base.html"):  # type: ignore[attr-defined]
         source = Path(TEMPLATES / name).read_text(encoding="utf-8")
         tree = environment.parse(source)
-        assert meta.find_undeclared_variables(tree) <= {"page", "reader", "static"}
+        assert meta.find_undeclared_variables(tree) <= {"page", "reader", "root", "static"}
         used |= {
             node.attr
             for node in tree.find_all(nodes.Getattr)
