@@ -22,7 +22,7 @@ def test_a_trial_of_a_search_is_steered_by_its_name_alone(
         with TrainingJob(tmp_path / "2", shared_server.url) as other:
             for job in (one, other):
                 job.wait_until_known(shared_server)
-            runs = shared_server.get("/api/runs?group=lr%20search")["runs"]
+            runs = shared_server.get("/api/runs", group="lr search")["runs"]
             assert {run["name"]: run["id"] for run in runs} == {
                 "lr=0.1": one.run,
                 "lr=0.01": other.run,

@@ -122,7 +122,8 @@ class ServerProcess:
 
     def get(self, path: str, **query: Any) -> Any:
         """The JSON of a GET request that must succeed."""
-        response = self._request("GET", path, params=query)
+        # For parameters, and be they none, httpx would drop the query of the path.
+        response = self._request("GET", path, params=query or None)
         assert response.status_code == 200, f"{path}: {response.status_code} {response.text}"
         return response.json()
 
