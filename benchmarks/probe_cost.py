@@ -5,13 +5,16 @@ rotating order, so that drifts of the machine's speed hit all alike; each block 
 with the bare block of its own round, and the table shows the median of these ratios.
 
     python benchmarks/probe_cost.py [--case gpt|gpt-large|gpt-124m|resnet|small|compiled|ddp]
-        [--rounds N] [--threads N] [--device cuda] [--without-peers] [--without-movement]
-        [--against CHECKOUT]
+        [--rounds N] [--threads N] [--device cuda] [--seconds S] [--without-peers]
+        [--without-default] [--without-movement] [--against CHECKOUT]
 
 The probe takes its turns at every=1 and as it is by default, after some seconds in which it finds
-its pace. The case ``ddp`` is trained by two processes, whose second does what the first does; peers
-are left out there. With ``--without-movement`` a probe that looks at no weight takes its turns.
-With ``--against`` the probe of another checkout (an earlier commit, say) takes its turns, too.
+its pace. Where a machine's speed changes from second to second, many short blocks say more than a
+few long ones: ``--seconds 0.5 --rounds 60 --without-default``.
+
+The case ``ddp`` is trained by two processes, whose second does what the first does; peers are left
+out there. With ``--without-movement`` a probe that looks at no weight takes its turns. With
+``--against`` the probe of another checkout (an earlier commit, say) takes its turns, too.
 """
 
 from __future__ import annotations
@@ -31,7 +34,7 @@ from two_ranks import TWO_PROCESSES, second_rank
 from watchers import Bare, BareAgain, Default, OtherProbe, Probe, WithoutMovement
 
 LONGEST = 3.0
-"""Seconds after which a block ends, also when it has not made all its steps."""
+"""Seconds after which a block ends by default, also when it has not made all its steps."""
 TOGETHER = 25
 """Steps in a second of warming up, where several processes have to make as many."""
 
@@ -61,13 +64,18 @@ def main() -> None:
 def time_case(name: str, server: Dashboard, options: argparse.Namespace, peers: list[Bare]) -> None:
     """Time a case and print its table."""
     case = CASES[name]()
-    watching: list[Probe] = [Probe(server.url), Default(server.url)]
-    # The second process takes no further turns.
+    watching: list[Probe] = [Probe(server.url)]
+    # The second process takes these turns, and no others.
+    if not options.without_default or case.ranks > 1:
+        watching.append(Default(server.url))
     if options.without_movement and case.ranks == 1:
         watching.append(WithoutMovement(server.url))
     if options.against is not None and case.ranks == 1:
         watching.append(OtherProbe(server.url, options.against))
-    report(case, measure(case, [Bare(), BareAgain(), *watching, *peers], options.rounds))
+    report(
+        case,
+        measure(case, [Bare(), BareAgain(), *watching, *peers], options.rounds, options.seconds),
+    )
     for probe in watching:
         if probe.every == 1:
             confirm(server, probe)
@@ -80,18 +88,23 @@ def make_peers() -> list[Bare]:
     return [Wandb(), TensorBoard()]
 
 
-def measure(case: Case, watchers: list[Bare], rounds: int) -> dict[str, list[float]]:
-    """Return seconds a step, one for each round, for each watcher."""
+def measure(
+    case: Case, watchers: list[Bare], rounds: int, longest: float = LONGEST
+) -> dict[str, list[float]]:
+    """Return seconds a step, one for each round, for each watcher.
+
+    A block is timed for ``longest`` seconds at most.
+    """
     optimizer = AdamW(case.model.parameters(), lr=1e-4)
     times = defaultdict(list)
     for turn in range(rounds):
         first = turn % len(watchers)
         for watcher in watchers[first:] + watchers[:first]:
-            times[watcher.label].append(block(case, optimizer, watcher))
+            times[watcher.label].append(block(case, optimizer, watcher, longest))
     return times
 
 
-def block(case: Case, optimizer: Optimizer, watcher: Bare) -> float:
+def block(case: Case, optimizer: Optimizer, watcher: Bare, longest: float) -> float:
     """Attach, warm up, time some steps, detach; return seconds a step."""
     watcher.attach(case.model, optimizer)
     loop = Loop(case, optimizer, watcher)
@@ -102,7 +115,7 @@ def block(case: Case, optimizer: Optimizer, watcher: Bare) -> float:
     ):
         loop.step()
     before, start = loop.steps, time.perf_counter()
-    while loop.steps - before < case.steps and (together or time.perf_counter() - start < LONGEST):
+    while loop.steps - before < case.steps and (together or time.perf_counter() - start < longest):
         loop.step()
     seconds = (time.perf_counter() - start) / (loop.steps - before)
     watcher.detach()
@@ -169,6 +182,12 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=20, metavar="N", help="default: 20")
     parser.add_argument(
         "--without-peers", action="store_true", help="time the probe alone, which is faster"
+    )
+    parser.add_argument(
+        "--seconds", type=float, default=LONGEST, metavar="S", help="a block's most (default: 3)"
+    )
+    parser.add_argument(
+        "--without-default", action="store_true", help="time the probe at every=1 only"
     )
     parser.add_argument(
         "--without-movement", action="store_true", help="time the probe without movement, too"
