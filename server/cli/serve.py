@@ -23,6 +23,7 @@ from ..web.proxies import Proxies
 from ..web.service import Service, ServiceError
 from ..web.settings import DEFAULT_PORT, ORIGIN, Settings, Tls
 from ..web.tokens import TOKEN, BadTokens, Token, read_lines
+from ..web.users import Users
 from .data_folder import data_option
 from .proxy_options import proxy_options
 from .signals import until_stopped
@@ -182,6 +183,7 @@ def serve(
     level: AlertLevel,
     template: TextIO | None,
     proxies: Proxies,
+    users: Users | None,
 ) -> None:
     """Start the dashboard, and keep it until Ctrl-C."""
     if token is not None and not TOKEN.fullmatch(token):
@@ -232,6 +234,7 @@ def serve(
                 _tls(certificate, key),
                 expire_after,
                 proxies,
+                users,
             )
             service = Service(settings)
             service.start()

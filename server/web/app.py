@@ -89,7 +89,7 @@ def create_app(settings: Settings) -> FastAPI:
     # No answer holds the token or a cookie, so that its length tells nothing of them.
     app.add_middleware(CompressMiddleware)
     app.add_middleware(Guard, policy=policy, callers=callers, pages=pages, refusals=refusals)
-    app.add_middleware(Forwarded, proxies=settings.proxies)
+    app.add_middleware(Forwarded, proxies=settings.proxies, users=settings.users)
     return app
 
 

@@ -13,10 +13,11 @@ from .open_sockets import OpenSockets
 from .settings import Settings
 from .token_file import EVERY, TokenFile
 from .tokens import ANYBODY, Kind, Token, Tokens
+from .users import BadUser, User
 from .wrong_tokens import WrongTokens
 
 REVOKED = "This token was revoked or changed: sign in again, or give the job another."
-_CALLER = "gradgate.caller"
+_CALLER, _USER = "gradgate.caller", "gradgate.user"
 
 
 class Callers:
@@ -30,19 +31,22 @@ class Callers:
         self._fixed = (*full, *settings.tokens)
         self._file = None if settings.token_file is None else TokenFile(settings.token_file)
         self._tokens = self._all()
+        self._users = settings.users is not None
         self._wrong = WrongTokens()
         self.sockets = OpenSockets()
 
     @property
     def wanted(self) -> bool:
-        """Return whether nobody is let in without a token."""
-        return self._tokens.wanted
+        """Return whether nobody is let in without a token, or by name of a trusted proxy."""
+        return self._users or self._tokens.wanted
 
     def caller(self, connection: HTTPConnection, given: str | None = None) -> Token | None:
         """Return the token that is shown, in a header, a cookie or as `given`; None for none.
 
-        `ANYBODY` where none is wanted. A wrong one is counted; raises `TooManyWrong` where the
-        address has shown too many, before anything that it shows is looked at.
+        Where none is shown, or no more than a cookie that is of no use, it is the user whom a
+        trusted proxy names. `ANYBODY` where none is wanted. A wrong token is counted; raises
+        `TooManyWrong` where the address has shown too many, before anything that it shows is
+        looked at, and `BadUser`.
         """
         if not self.wanted:
             return ANYBODY
@@ -50,13 +54,13 @@ class Callers:
         session = connection.cookies.get(cookie_name(connection.scope))
         shown = secret or session
         if not shown:
-            return None
+            return _user_of(connection.scope)
         host = "" if connection.client is None else connection.client.host
         self._wrong.check(host)
         found = self._tokens.find(shown) if secret else self._tokens.find_session(shown)
         if found is None:
             self._wrong.add(host, shown)
-        return found
+        return found if secret or found is not None else _user_of(connection.scope)
 
     def signed_in(self, connection: HTTPConnection) -> bool:
         """Return whether it is by its cookie that a browser is let in."""
@@ -73,7 +77,10 @@ class Callers:
             await asyncio.sleep(EVERY)
             if await run_in_threadpool(self._file.read_again):
                 self._tokens = self._all()
-                self.sockets.end(lambda each: each not in self._tokens, REVOKED)
+                self.sockets.end(self._is_gone, REVOKED)
+
+    def _is_gone(self, caller: Token) -> bool:
+        return not isinstance(caller, User) and caller not in self._tokens
 
     def _all(self) -> Tokens:
         return Tokens((*self._fixed, *(() if self._file is None else self._file.tokens)))
@@ -90,6 +97,18 @@ def caller_of(scope: Scope) -> Token | None:
     What anybody may have is asked by `ANYBODY`.
     """
     return cast("Token | None", scope.get(_CALLER, ANYBODY))
+
+
+def remember_user(scope: Scope, user: User | BadUser | None) -> None:
+    """Keep whom a trusted proxy names, or why it cannot be."""
+    scope[_USER] = user
+
+
+def _user_of(scope: Scope) -> User | None:
+    user = scope.get(_USER)
+    if isinstance(user, BadUser):
+        raise user
+    return cast("User | None", user)
 
 
 def cookie_name(scope: Scope) -> str:

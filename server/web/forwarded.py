@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Container
 from contextlib import suppress
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from .callers import remember_user
 from .proxies import BadProxy, Proxies, address_of
 from .root_path import put_below, read_root_path
+from .users import BadUser, User, Users
 
 FOR, PROTO, HOST = b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host"
 PREFIX = b"x-forwarded-prefix"
@@ -29,26 +32,31 @@ class Forwarded:
     takes a proxy that came to an IPv6 socket by IPv4 for another, and what is no address for one.
     """
 
-    def __init__(self, app: ASGIApp, proxies: Proxies) -> None:
+    def __init__(self, app: ASGIApp, proxies: Proxies, users: Users | None = None) -> None:
+        """`users`: in which headers trusted proxies name them."""
         self._app = app
         self._proxies = proxies
+        self._users = users
         self._said = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let a request through, as it was before the proxies."""
         if scope["type"] != "lifespan":
-            told = _taken(scope)
+            told = _taken(scope, _NAMES)
+            named = {} if self._users is None else _taken(scope, self._users.headers)
             client = scope.get("client")
             peer = "" if client is None else client[0]
             root = self._proxies.root_path
             if self._proxies.trust(peer):
                 self._believe(scope, told)
                 root = _root(told) or root
-            elif told and not self._said:
+                if self._users is not None:
+                    remember_user(scope, _user(self._users, named))
+            elif (told or named) and not self._said:
                 self._said = True
                 _log.warning(
-                    "%s sends X-Forwarded-… headers, which are ignored: if that is your proxy, "
-                    "start the server with --forwarded-allow-ips %s.",
+                    "%s sends headers as a proxy does (X-Forwarded-…), which are ignored: if that "
+                    "is your proxy, start the server with --forwarded-allow-ips %s.",
                     peer,
                     peer,
                 )
@@ -61,7 +69,7 @@ class Forwarded:
         if host := _last(told, HOST):
             others = [pair for pair in scope["headers"] if pair[0] != b"host"]
             scope["headers"] = [(b"host", host), *others]
-        if client := self._client(told.get(FOR, [])):
+        if client := self._client(_all(told, FOR)):
             scope["client"] = (client, 0)
 
     def _client(self, said: list[bytes]) -> str | None:
@@ -77,18 +85,32 @@ class Forwarded:
         return client
 
 
-def _taken(scope: Scope) -> dict[bytes, list[bytes]]:
-    """Take what is forwarded out of the headers, and return it, a list for each name."""
+def _taken(scope: Scope, names: Container[bytes]) -> dict[bytes, list[bytes]]:
+    """Take headers out, and return what each says, a list for each name."""
     told: dict[bytes, list[bytes]] = {}
     for name, value in scope["headers"]:
-        if name in _NAMES:
-            told.setdefault(name, []).extend(each.strip() for each in value.split(b","))
-    scope["headers"] = [pair for pair in scope["headers"] if pair[0] not in _NAMES]
+        if name in names:
+            told.setdefault(name, []).append(value)
+    scope["headers"] = [pair for pair in scope["headers"] if pair[0] not in names]
     return told
 
 
+def _user(users: Users, named: dict[bytes, list[bytes]]) -> User | BadUser | None:
+    """Return who is named, or why that cannot be; an answer is made of it where it matters."""
+    groups = [] if users.groups_header is None else named.get(users.groups_header, [])
+    try:
+        return users.user(named.get(users.header, []), groups)
+    except BadUser as error:
+        return error
+
+
+def _all(told: dict[bytes, list[bytes]], name: bytes) -> list[bytes]:
+    """Return what a list says that each proxy writes on, in one header or in several."""
+    return [each.strip() for each in b",".join(told.get(name, [])).split(b",")]
+
+
 def _last(told: dict[bytes, list[bytes]], name: bytes) -> bytes:
-    return told.get(name, [b""])[-1]
+    return _all(told, name)[-1]
 
 
 def _root(told: dict[bytes, list[bytes]]) -> str:

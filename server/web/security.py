@@ -21,6 +21,7 @@ from .root_path import path_of
 from .settings import Settings, is_loopback
 from .sign_in import SIGN_IN, SIGN_OUT, UNKNOWN, sign_in_page, signed_in, without_token
 from .tokens import ANYBODY, Right
+from .users import BadUser
 from .wrong_tokens import TooManyWrong
 
 CONTENT_SECURITY_POLICY = (
@@ -54,8 +55,11 @@ _ASKED = re.compile(r"/api/runs/[^/]+/trial")
 
 
 def secured(settings: Settings) -> Settings:
-    """Return settings with a token, a new one when the address wants one and has none."""
-    if not settings.wants_token and not settings.loopback:
+    """Return settings with a token, a new one when the address wants one and has none.
+
+    Jobs and commands show one where users come by a proxy, too.
+    """
+    if not settings.has_token and (settings.users is not None or not settings.loopback):
         return replace(settings, token=secrets.token_urlsafe(24))
     return settings
 
@@ -153,6 +157,8 @@ class Guard:
         given = None if data else connection.query_params.get("token")
         try:
             caller = self._callers.caller(connection, given)
+        except BadUser as error:
+            return self._refusal(scope, 403, "No such user", str(error))
         except TooManyWrong as error:
             answer = self._refusal(scope, 429, "Too many wrong tokens", str(error))
             answer.headers["Retry-After"] = str(error.seconds)

@@ -14,6 +14,7 @@ from ..notify.notifier import Wanted
 from ..store.keep import KEEP_ALL, Keep
 from .proxies import Proxies
 from .tokens import Token
+from .users import Users
 
 DEFAULT_PORT = 8765
 # An origin of the web, as a Content-Security-Policy has it.
@@ -58,10 +59,17 @@ class Settings:
     """Seconds after which a command that no job has heard of is not applied any more."""
     proxies: Proxies = field(default_factory=Proxies)
     """What stands before the server, and is believed."""
+    users: Users | None = None
+    """Users whom those proxies name, in the place of tokens."""
 
     @property
     def wants_token(self) -> bool:
-        """Return whether nobody is let in without a token."""
+        """Return whether nobody is let in who shows no token, and whom no proxy names."""
+        return self.has_token or self.users is not None
+
+    @property
+    def has_token(self) -> bool:
+        """Return whether there is a token that somebody may show."""
         return self.token is not None or bool(self.tokens) or self.token_file is not None
 
     @property

@@ -14,6 +14,7 @@ from .callers import Callers, cookie_name
 from .pages import Pages
 from .root_path import path_of, root_of
 from .tokens import ANYBODY, Right, Token
+from .users import BadUser
 from .wrong_tokens import TooManyWrong
 
 SIGN_IN, SIGN_OUT = "/sign-in", "/sign-out"
@@ -103,7 +104,7 @@ def add_sign_in(app: FastAPI, pages: Pages, callers: Callers) -> None:
 
     @router.post(SIGN_OUT)
     async def leave(request: Request) -> Response:
-        with suppress(TooManyWrong):
+        with suppress(TooManyWrong, BadUser):
             token = callers.caller(request)
             if token is not None and callers.signed_in(request):
                 callers.sign_out(token)

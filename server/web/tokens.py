@@ -69,20 +69,34 @@ class Token:
         """
         return hmac.new(self.secret.encode(), _SESSION, hashlib.sha256).hexdigest()
 
+    @property
+    def title(self) -> str:
+        """Return who acts with it, as the audit log has it."""
+        return self.name
+
     def signed(self, comment: str) -> str:
-        """Return who commands with it: its name, and what the caller says in parentheses."""
-        return f"{self.name} ({comment})" if self.name else comment
+        """Return who commands with it: its title, and what the caller says in parentheses."""
+        return f"{self.title} ({comment})" if self.title else comment
 
     @property
     def barred(self) -> str | None:
         """Return why whoever looks at a page with it may change nothing there, or None."""
-        return None if Right.CHANGE in self.kind.value else LOOKS_ONLY
+        return None if Right.CHANGE in self.kind.value else self.looks_only
+
+    @property
+    def looks_only(self) -> str:
+        """Return what a page says of it beside whatever cannot be used."""
+        return LOOKS_ONLY
 
     def refusal(self, right: Right) -> str | None:
         """Return why something may not be done with it, or None."""
         if right in self.kind.value:
             return None
         kinds = " or ".join(each.name.lower() for each in NAMED if right in each.value)
+        return self.lacks(kinds)
+
+    def lacks(self, kinds: str) -> str:
+        """Say that something wants another kind."""
         return (
             f"The token {self.name!r} is a {self.kind.name.lower()} token, and this wants a "
             f"{kinds} token."

@@ -132,7 +132,7 @@ def test_a_guess_is_counted_by_the_address_that_a_trusted_proxy_names(tmp_path: 
                 }
                 answer = asks.get(f"{server.url}/api/runs", headers=shown)
             assert answer.status_code == last
-            assert server.output.count("X-Forwarded-… headers, which are ignored") == (last == 429)
+            assert server.output.count("(X-Forwarded-…), which are ignored") == (last == 429)
             form = {"token": SECRET}
             secure = {"X-Forwarded-Proto": "https", "X-Forwarded-For": "198.51.100.99"}
             answer = asks.post(f"{server.url}/sign-in", data=form, headers=secure)
