@@ -10,6 +10,7 @@ from pydantic import TypeAdapter
 
 from .protocol import limits
 from .protocol.alerts import AlertRows
+from .protocol.audit import AuditRows
 from .protocol.browser_messages import FromBrowser, ToBrowser
 from .protocol.commands.change import ChangeRequest
 from .protocol.commands.registry import AnyRequest
@@ -54,6 +55,7 @@ _PARTS: dict[str, Any] = {
     "trial_request": TrialRequest,
     "trial": Trial,
     "health": Health,
+    "audit": AuditRows,
 }
 
 

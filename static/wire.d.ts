@@ -12,6 +12,7 @@ export type RunStatus = "live" | "finished" | "failed" | "lost";
 
 export interface Wire {
   alerts: AlertRows;
+  audit: AuditRows;
   browser_to_server: Watch;
   change_request: ChangeRequest;
   command: CommandRow;
@@ -99,6 +100,40 @@ export interface Alert {
   parameter: number | null;
   since_step: number;
   where?: string | null;
+}
+/**
+ * A page of them, newest first; `before` of the next page is the id of the last.
+ */
+export interface AuditRows {
+  audit: AuditRow[];
+}
+/**
+ * One thing that somebody did; it outlives the run that it was done to.
+ *
+ * `actor` is the name of a token, `token` for the one without a name, `user NAME` for whom a proxy
+ * named, `token file` for the file of tokens, and "" where none is wanted or known. `run` and
+ * `name` are those of the run as it was then, null for what concerns none.
+ */
+export interface AuditRow {
+  action:
+    | "command"
+    | "edit"
+    | "delete"
+    | "dismiss"
+    | "sign_in"
+    | "sign_out"
+    | "wrong_token"
+    | "token_added"
+    | "token_revoked";
+  actor: string;
+  address: string;
+  detail: {
+    [k: string]: unknown;
+  };
+  id: string;
+  name: string | null;
+  run: string | null;
+  time: number;
 }
 /**
  * What a page shows, which is all that it is told of from now on; null is everything.

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from urllib.parse import quote, urlencode
 
 from ..protocol.alerts import Alert, AlertRows
+from ..protocol.audit import AuditRow, AuditRows
 from ..protocol.commands.change import ChangeRequest
 from ..protocol.commands.registry import AnyRequest
 from ..protocol.commands.row import CommandRow
@@ -93,6 +94,11 @@ class Client:
         """Return events of a run, newest first; `chosen` is the query, None for what is not."""
         query = urlencode({k: v for k, v in chosen.items() if v is not None}, doseq=True)
         return self._transport.get(EventRows, f"{_path(run)}/events?{query}").events
+
+    def audit(self, asked: Mapping[str, object]) -> list[AuditRow]:
+        """Return what people did, newest first; `asked` is the query, None for what is not."""
+        query = urlencode({k: v for k, v in asked.items() if v is not None})
+        return self._transport.get(AuditRows, f"/api/audit?{query}").audit
 
     def trial(self, run: str, asked: TrialRequest) -> Trial:
         """Return how a gate would have fared."""

@@ -7,6 +7,7 @@ import click
 from ..protocol.version import VERSION
 from .alerts import alerts
 from .archive import archive
+from .audit import audit
 from .backup import backup
 from .cause import cause
 from .check import check
@@ -53,6 +54,7 @@ for command in (
     open_recording,
     backup,
     doctor,
+    audit,
     *_OF_RUNS,
     *_OF_JOBS,
 ):

@@ -10,12 +10,14 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.concurrency import run_in_threadpool
 
+from ..protocol.run_names import numbered
 from ..protocol.runs import RunEdit, RunRow
+from ..store.audit import NOBODY_KNOWN, Actor, Entry, record_entry
 from ..store.database import Store
 from ..store.deletion import begin_deletion, delete_some, deleted_runs
 from ..store.recording import Changes
 from ..store.refusals import LiveRunKept
-from ..store.runs import edit_run, run_row
+from ..store.runs import edit_run, run_record, run_row
 from ..store.write_queue import WriterEnded
 from ..store.writer import Writer
 from .live_runs import LiveRuns
@@ -36,11 +38,13 @@ class Administration:
         self._runs = runs
         self._deleted = asyncio.Event()
 
-    async def edit(self, run: str, edit: RunEdit) -> RunRow:
+    async def edit(self, run: str, edit: RunEdit, actor: Actor = NOBODY_KNOWN) -> RunRow:
         """Change a run, and tell the browsers that watch it; raises what `edit_run` raises."""
 
         def work(connection: Connection) -> tuple[RunRow, Changes]:
+            name = numbered(run_record(connection, run))
             changes = Changes(run, edit_run(connection, run, edit))
+            record_entry(connection, Entry(actor, "edit", edit.changed, run, name))
             self._store.announce(connection, changes)
             return run_row(connection, run), changes
 
@@ -48,7 +52,7 @@ class Administration:
         self._runs.commit([changes])
         return row
 
-    async def delete(self, run: str) -> None:
+    async def delete(self, run: str, actor: Actor = NOBODY_KNOWN) -> None:
         """Delete a run, and its data in the background; raises what `begin_deletion` raises.
 
         A run whose job is connected is as good as live, whatever is stored.
@@ -56,7 +60,13 @@ class Administration:
         live = self._runs.get(run)
         if live is not None and live.connection is not None:
             raise LiveRunKept(run)
-        await asyncio.wrap_future(self._writer.submit(partial(begin_deletion, run=run)))
+
+        def work(connection: Connection) -> None:
+            name = numbered(run_record(connection, run))
+            begin_deletion(connection, run)
+            record_entry(connection, Entry(actor, "delete", run=run, name=name))
+
+        await asyncio.wrap_future(self._writer.submit(work))
         self._deleted.set()
 
     async def remove_deleted(self) -> None:

@@ -14,9 +14,11 @@ from ..protocol.commands.registry import AnyRequest
 from ..protocol.commands.row import CommandRow
 from ..protocol.effects import Preview
 from ..protocol.events import EventRow
+from ..protocol.run_names import numbered
 from ..protocol.runs import RunStatus
 from ..protocol.trials import RecordedHistory, Trial, TrialRequest
 from ..store.announcements import Announcement
+from ..store.audit import NOBODY_KNOWN, Actor, Entry, record_entry
 from ..store.database import Store
 from ..store.detection import record_command
 from ..store.events import dismiss_event
@@ -24,7 +26,7 @@ from ..store.ledger import command_of, request
 from ..store.questions import StoredQuestion
 from ..store.recording import Changes
 from ..store.refusals import EndedRun, Refusal
-from ..store.runs import status_of
+from ..store.runs import run_record, status_of
 from ..store.trial_history import recorded_history
 from ..store.writer import Writer
 from .live_runs import LiveRuns
@@ -44,7 +46,9 @@ class Requests:
         self._runs = runs
         self._relayed = RelayedQuestions(store, writer)
 
-    def command(self, run: str, asked: AnyRequest) -> Future[CommandRow]:
+    def command(
+        self, run: str, asked: AnyRequest, actor: Actor = NOBODY_KNOWN
+    ) -> Future[CommandRow]:
         """Store a command, and pass it to the probe and to the browsers when it is stored.
 
         The future raises what `ledger.request` or `Writer.submit` raise.
@@ -58,6 +62,10 @@ class Requests:
             changes.add("commands", row.id)
             changes.add_events(record_command(connection, run, row.id, now))
             events.extend(changes.events)
+            given = asked.model_dump(mode="json", exclude_unset=True)
+            detail = {"command": row.id, **given, "by": row.by}
+            name = numbered(run_record(connection, run))
+            record_entry(connection, Entry(actor, "command", detail, run, name))
             self._store.announce(connection, changes)
             return row
 
@@ -66,7 +74,9 @@ class Requests:
         future.add_done_callback(partial(self._pass_on, run, events))
         return future
 
-    def dismiss(self, run: str, number: int, *, dismissed: bool) -> Future[EventRow]:
+    def dismiss(
+        self, run: str, number: int, *, dismissed: bool, actor: Actor = NOBODY_KNOWN
+    ) -> Future[EventRow]:
         """Put an event aside, or take it up again, and tell the browsers.
 
         The future raises what `dismiss_event` or `Writer.submit` raise.
@@ -75,6 +85,9 @@ class Requests:
 
         def work(connection: Connection) -> EventRow:
             row = dismiss_event(connection, run, number, now)
+            name = numbered(run_record(connection, run))
+            detail = {"event": number, "dismissed": dismissed}
+            record_entry(connection, Entry(actor, "dismiss", detail, run, name))
             changes = Changes(run, 0)
             changes.add("events", number)
             self._store.announce(connection, changes)

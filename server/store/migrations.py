@@ -149,6 +149,12 @@ _STEPS: Mapping[int, tuple[str | Callable[[Connection], None], ...]] = {
         "DROP TABLE parameters",
     ),
     13: ('ALTER TABLE commands ADD COLUMN "limit" JSON',),
+    14: (
+        "CREATE TABLE audit (id VARCHAR(16) NOT NULL, time FLOAT NOT NULL, actor TEXT NOT NULL, "
+        "address TEXT NOT NULL, action VARCHAR(16) NOT NULL, about VARCHAR(16), name TEXT, "
+        "detail JSON NOT NULL, PRIMARY KEY (id))",
+        "CREATE INDEX audit_by_time ON audit (time, id)",
+    ),
 }
 
 

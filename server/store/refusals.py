@@ -125,3 +125,7 @@ class TooManyPoints(Refusal):
 
 class UnknownEvent(Refusal):
     """There is no such event."""
+
+
+class UnknownEntry(Refusal):
+    """There is no such entry of the audit log."""

@@ -227,6 +227,11 @@ def run_named(connection: Connection, wanted: str) -> str:
     return found[0].id if found else wanted
 
 
+def known_runs(connection: Connection, ids: Collection[str]) -> set[str]:
+    """Return which of some runs are there."""
+    return set(connection.scalars(select(runs.c.id).where(runs.c.id.in_(list(ids)))))
+
+
 def run_record(connection: Connection, run: str) -> Row[Any]:
     """Return all that is stored of a run beside its history; raises `UnknownRun`."""
     row = connection.execute(select(runs).where(_is(run))).one_or_none()

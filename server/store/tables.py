@@ -19,7 +19,7 @@ from sqlalchemy import (
     text,
 )
 
-SCHEMA_VERSION = 14
+SCHEMA_VERSION = 15
 
 metadata = MetaData()
 
@@ -279,4 +279,20 @@ watches = Table(
     metadata,
     Column("run", String(16), primary_key=True),
     Column("state", LargeBinary, nullable=False),
+)
+
+# What people did. `about` is the id of the run to which, and not called `run`, since whatever is of
+# a run goes when that is deleted.
+audit = Table(
+    "audit",
+    metadata,
+    Column("id", String(16), primary_key=True),
+    Column("time", Float(53), nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("address", Text, nullable=False),
+    Column("action", String(16), nullable=False),
+    Column("about", String(16)),
+    Column("name", Text),
+    Column("detail", JSON, nullable=False),
+    Index("audit_by_time", "time", "id"),
 )

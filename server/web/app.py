@@ -22,6 +22,7 @@ from ..protocol.columns import MEDIA_TYPE
 from ..protocol.version import VERSION
 from ..store.database import Store
 from ..store.heatmaps.kept_cells import KeptCells
+from .access_log import AccessLog
 from .callers import Callers, caller_of
 from .dependencies import Parts, parts_of
 from .forwarded import Forwarded
@@ -49,7 +50,8 @@ def create_app(settings: Settings) -> FastAPI:
         raise ValueError(f"the address {settings.host!r} wants a token and none was given")
     targets = settings.notify.targets()
     store = Store(settings.store or settings.data)
-    policy, callers = Policy(settings), Callers(settings)
+    log = AccessLog()
+    policy, callers = Policy(settings), Callers(settings, log)
     pages = Pages()
     refusals = RefusalLog()
 
@@ -67,11 +69,14 @@ def create_app(settings: Settings) -> FastAPI:
         notifiers.start()
         app.state.parts = Parts(store, KeptCells(CELLS), hub, callers, refusals, pages.markup)
         watching = asyncio.create_task(callers.watch_file())
+        logging = asyncio.create_task(log.keep_writing(hub.writer))
         try:
             async with hub.running():
                 yield
+                await log.flush(hub.writer, at_once=True)
         finally:
             watching.cancel()
+            logging.cancel()
             await run_in_threadpool(notifiers.close)
             store.close()
 
@@ -81,14 +86,16 @@ def create_app(settings: Settings) -> FastAPI:
     add_routes(app)
     _add_sockets(app)
     add_pages(app, pages)
-    add_sign_in(app, pages, callers)
+    add_sign_in(app, pages, callers, log)
     add_refusals(app, pages)
     app.add_middleware(BodyLimit)
     for each in (MEDIA_TYPE, "text/csv"):
         add_compress_type(each)
     # No answer holds the token or a cookie, so that its length tells nothing of them.
     app.add_middleware(CompressMiddleware)
-    app.add_middleware(Guard, policy=policy, callers=callers, pages=pages, refusals=refusals)
+    app.add_middleware(
+        Guard, policy=policy, callers=callers, pages=pages, refusals=refusals, log=log
+    )
     app.add_middleware(Forwarded, proxies=settings.proxies, users=settings.users)
     return app
 

@@ -9,12 +9,14 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import HTTPConnection
 from starlette.types import Scope
 
+from ..store.audit import Actor
+from .access_log import AccessLog
 from .open_sockets import OpenSockets
 from .settings import Settings
 from .token_file import EVERY, TokenFile
 from .tokens import ANYBODY, Kind, Token, Tokens
 from .users import BadUser, User
-from .wrong_tokens import WrongTokens
+from .wrong_tokens import TooManyWrong, WrongTokens
 
 REVOKED = "This token was revoked or changed: sign in again, or give the job another."
 _CALLER, _USER = "gradgate.caller", "gradgate.user"
@@ -23,10 +25,12 @@ _CALLER, _USER = "gradgate.caller", "gradgate.user"
 class Callers:
     """Knows the tokens of a server, the sockets that they opened, and who shows wrong ones.
 
-    For the event loop. Raises `BadTokens` where the file of tokens is wrong.
+    What happens to them it tells `log`. For the event loop. Raises `BadTokens` where the file of
+    tokens is wrong.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, log: AccessLog) -> None:
+        self._log = log
         full = () if settings.token is None else (Token("token", Kind.FULL, settings.token),)
         self._fixed = (*full, *settings.tokens)
         self._file = None if settings.token_file is None else TokenFile(settings.token_file)
@@ -56,10 +60,14 @@ class Callers:
         if not shown:
             return _user_of(connection.scope)
         host = "" if connection.client is None else connection.client.host
-        self._wrong.check(host)
+        try:
+            self._wrong.check(host)
+        except TooManyWrong:
+            self._log.wrong_token(host)
+            raise
         found = self._tokens.find(shown) if secret else self._tokens.find_session(shown)
-        if found is None:
-            self._wrong.add(host, shown)
+        if found is None and self._wrong.add(host, shown):
+            self._log.wrong_token(host)
         return found if secret or found is not None else _user_of(connection.scope)
 
     def signed_in(self, connection: HTTPConnection) -> bool:
@@ -75,8 +83,10 @@ class Callers:
         """Read the file of tokens again whenever it changes, until cancelled."""
         while self._file is not None:
             await asyncio.sleep(EVERY)
+            before = self._file.tokens
             if await run_in_threadpool(self._file.read_again):
                 self._tokens = self._all()
+                self._log.tokens_changed(before, self._file.tokens)
                 self.sockets.end(self._is_gone, REVOKED)
 
     def _is_gone(self, caller: Token) -> bool:
@@ -109,6 +119,11 @@ def _user_of(scope: Scope) -> User | None:
     if isinstance(user, BadUser):
         raise user
     return cast("User | None", user)
+
+
+def actor(connection: HTTPConnection, caller: Token) -> Actor:
+    """Return who acts, as the audit log has it."""
+    return Actor(caller.title, "" if connection.client is None else connection.client.host)
 
 
 def cookie_name(scope: Scope) -> str:

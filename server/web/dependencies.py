@@ -13,10 +13,11 @@ from starlette.requests import HTTPConnection
 from ..export.report.page import ReportPage
 from ..live.hub import Hub
 from ..live.refusal_log import RefusalLog
+from ..store.audit import Actor
 from ..store.database import Store
 from ..store.heatmaps.kept_cells import KeptCells
 from ..store.runs import run_named
-from .callers import Callers, caller_of
+from .callers import Callers, actor, caller_of
 from .tokens import Token
 
 _ID = re.compile(r"[0-9a-f]{16}")
@@ -46,6 +47,10 @@ def _caller_of(connection: HTTPConnection) -> Token:
     return caller
 
 
+def _actor_of(connection: HTTPConnection) -> Actor:
+    return actor(connection, _caller_of(connection))
+
+
 def _store_of(connection: HTTPConnection) -> Store:
     return parts_of(connection).store
 
@@ -64,6 +69,7 @@ def _run_of(
 
 
 PartsOf = Annotated[Parts, Depends(parts_of)]
+ActorOf = Annotated[Actor, Depends(_actor_of)]
 CallerOf = Annotated[Token, Depends(_caller_of)]
 StoreOf = Annotated[Store, Depends(_store_of)]
 RunOf = Annotated[str, Depends(_run_of)]

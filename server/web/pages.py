@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import Annotated, ClassVar, Literal
 
-from fastapi import APIRouter, FastAPI
+from fastapi import APIRouter, FastAPI, Query
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from starlette.requests import Request
@@ -18,11 +18,14 @@ from starlette.types import Scope
 from ..export.check.page import CheckPage
 from ..export.parquet import has_parquet
 from ..export.report.page import ReportPage
+from ..protocol import limits
+from ..protocol.audit import Action
 from ..protocol.cause_pages import CAUSES, CausePage, cause_page
 from ..protocol.run_names import numbered
 from ..protocol.version import VERSION
 from ..store.runs import run_row
 from .assets import STATIC, TEMPLATES
+from .audit_page import AuditPage, audit_page
 from .callers import caller_of
 from .cause_markup import cause_markup
 from .dependencies import RunOf, StoreOf, parts_of
@@ -32,6 +35,7 @@ from .root_path import root_of
 from .tokens import NOBODY
 
 _TAG_DIGITS = 16
+Sought = Annotated[str, Query(max_length=limits.NAME_CHARACTERS, pattern=r"^[^\x00]*$")]
 
 
 @dataclass(frozen=True)
@@ -137,7 +141,8 @@ STRANGER = Reader()
 """Whoever looks at a page that is the same for everybody."""
 
 Page = (
-    RunsPage
+    AuditPage
+    | RunsPage
     | RunPage
     | ComparePage
     | DocsPage
@@ -225,6 +230,19 @@ def add_pages(app: FastAPI, pages: Pages) -> None:
     @router.get("/compare")
     def compare_page(request: Request) -> Response:
         return pages.answer(ComparePage(VERSION), request)
+
+    @router.get("/audit")
+    def audit(
+        request: Request,
+        store: StoreOf,
+        actor: Sought = "",
+        run: Sought = "",
+        action: Action | Literal[""] = "",
+        before: Sought | None = None,
+    ) -> Response:
+        with store.read() as connection:
+            page = audit_page(connection, VERSION, actor, run, action or None, before)
+        return pages.answer(page, request)
 
     @router.get("/docs")
     def docs_page(request: Request) -> Response:

@@ -11,6 +11,7 @@ from .proxies import BadProxy
 OWN = frozenset(
     {
         "api",
+        "audit",
         "causes",
         "compare",
         "docs",

@@ -15,7 +15,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ..live.refusal_log import RefusalLog
-from .callers import Callers, remember_caller
+from .access_log import AccessLog
+from .callers import Callers, actor, remember_caller
 from .pages import Pages
 from .root_path import path_of
 from .settings import Settings, is_loopback
@@ -52,6 +53,10 @@ _DATA = ("/api/", "/static/", "/healthz", "/openapi.json")
 _INGEST = "/api/ingest"
 # What is asked by a POST, since a GET has no body, and changes nothing.
 _ASKED = re.compile(r"/api/runs/[^/]+/trial")
+
+
+# Names and addresses of whoever acts, which those do not see who may only look.
+_AUDIT = ("/api/audit", "/audit")
 
 
 def secured(settings: Settings) -> Settings:
@@ -120,10 +125,17 @@ class Guard:
     """ASGI middleware that applies a policy, finds out who asks, and adds the security headers."""
 
     def __init__(
-        self, app: ASGIApp, policy: Policy, callers: Callers, pages: Pages, refusals: RefusalLog
+        self,
+        app: ASGIApp,
+        policy: Policy,
+        callers: Callers,
+        pages: Pages,
+        refusals: RefusalLog,
+        log: AccessLog,
     ) -> None:
-        """`refusals` is told of each socket that is refused."""
+        """`refusals` is told of each socket that is refused, `log` of who signs in."""
         self._app = app
+        self._log = log
         self._refusals = refusals
         self._policy = policy
         self._callers = callers
@@ -175,6 +187,7 @@ class Guard:
             return self._refusal(scope, 403, "Not with this token", refusal)
         if given is None or caller is ANYBODY:
             return None
+        self._log.add(actor(connection, caller), "sign_in")
         return signed_in(connection, caller, without_token(connection))
 
     def _refusal(self, scope: Scope, status: int, title: str, message: str) -> Response:
@@ -188,12 +201,15 @@ class Guard:
 def wanted_right(scope: Scope) -> Right:
     """Return what a request or a WebSocket wants to do, for every route that there may be.
 
-    What is sent by another method than GET changes something, unless it is known not to.
+    What is sent by another method than GET changes something, unless it is known not to. The audit
+    log is for those who may.
     """
     path = path_of(scope)
     if scope["type"] == "websocket":
         return Right.INGEST if path == _INGEST else Right.LOOK
     looks = scope["method"] in _SAFE_METHODS or _ASKED.fullmatch(path)
+    if path.rstrip("/") in _AUDIT:
+        return Right.CHANGE
     return Right.LOOK if looks else Right.CHANGE
 
 

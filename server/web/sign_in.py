@@ -10,7 +10,8 @@ from fastapi import APIRouter, FastAPI
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import RedirectResponse, Response
 
-from .callers import Callers, cookie_name
+from .access_log import AccessLog
+from .callers import Callers, actor, cookie_name
 from .pages import Pages
 from .root_path import path_of, root_of
 from .tokens import ANYBODY, Right, Token
@@ -74,8 +75,8 @@ def without_token(connection: HTTPConnection) -> str:
     return f"{target}?{urlencode(query)}" if query else target
 
 
-def add_sign_in(app: FastAPI, pages: Pages, callers: Callers) -> None:
-    """Add the routes by which somebody signs in and out."""
+def add_sign_in(app: FastAPI, pages: Pages, callers: Callers, log: AccessLog) -> None:
+    """Add the routes by which somebody signs in and out, and have `log` say so."""
     router = APIRouter(include_in_schema=False)
 
     @router.get(SIGN_IN)
@@ -100,6 +101,7 @@ def add_sign_in(app: FastAPI, pages: Pages, callers: Callers) -> None:
             return pages.sign_in(request.scope, target, refusal, 403)
         if token is ANYBODY:
             return RedirectResponse(target, 303)
+        log.add(actor(request, token), "sign_in")
         return signed_in(request, token, target)
 
     @router.post(SIGN_OUT)
@@ -108,6 +110,7 @@ def add_sign_in(app: FastAPI, pages: Pages, callers: Callers) -> None:
             token = callers.caller(request)
             if token is not None and callers.signed_in(request):
                 callers.sign_out(token)
+                log.add(actor(request, token), "sign_out")
         root = root_of(request.scope)
         response = RedirectResponse(f"{root}/", 303)
         response.delete_cookie(cookie_name(request.scope), path=root or "/")

@@ -81,11 +81,12 @@ def test_axe_finds_nothing_in_a_run(play: Play, open_run: OpenRun, run: str) -> 
 def test_axe_finds_nothing_elsewhere(
     play: Play, open_page: OpenPage, page_server: ServerProcess, run: str
 ) -> None:
-    """In the list of runs, the comparison, the documentation and what says that a page is gone."""
+    """In the list of runs, the comparison, the audit log, the documentation, and what is gone."""
     probe = play(run, "a.weight", "b.weight")
     probe.sample(1, [0.5, NAN], [PRESENT, ABSENT])
     probe.alerts(2, alert())
     probe.until_acked(2)
+    page_server.patch(f"/api/runs/{run}", {"tags": ["x"]})
     page = open_page(refusals=[404])
     page.goto(page_server.url)
     page.locator(f'[data-run="{run}"]').get_by_role("checkbox").check()
@@ -97,6 +98,7 @@ def test_axe_finds_nothing_elsewhere(
         page.keyboard.press("Escape")
     for path, there in (
         (f"/compare?run={run}&run={run}@0-1", "#ratios tbody tr"),
+        ("/audit", "#rows tr"),
         ("/docs", "main"),
         ("/causes", "main"),
         ("/causes/nonfinite", "main"),

@@ -14,18 +14,20 @@ from ...protocol.commands.row import CommandRow, CommandRows
 from ...protocol.effects import Preview
 from ...store.ledger import command_row, command_rows
 from ...store.runs import run_record
-from ..dependencies import CallerOf, PartsOf, RunOf, StoreOf
+from ..dependencies import ActorOf, CallerOf, PartsOf, RunOf, StoreOf
 
 STORE_PATIENCE = 10.0
 
 
-def post_command(run: RunOf, asked: AnyRequest, parts: PartsOf, caller: CallerOf) -> CommandRow:
+def post_command(
+    run: RunOf, asked: AnyRequest, parts: PartsOf, caller: CallerOf, actor: ActorOf
+) -> CommandRow:
     """Ask for a change; the answer says that it was asked for, not that it was done.
 
     Where tokens are wanted `by` of the command begins with the name of the one that was shown.
     """
     signed = asked.model_copy(update={"by": caller.signed(asked.by)})
-    future = parts.hub.requests.command(run, signed)
+    future = parts.hub.requests.command(run, signed, actor)
     try:
         return future.result(STORE_PATIENCE)
     except FutureTimeoutError as error:

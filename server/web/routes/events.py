@@ -11,7 +11,7 @@ from ...protocol import limits
 from ...protocol.events import EventKind, EventRow, EventRows
 from ...protocol.fields import AlertLevel, Label, ParameterName
 from ...store.events import event_rows
-from ..dependencies import PartsOf, RunOf, StoreOf
+from ..dependencies import ActorOf, PartsOf, RunOf, StoreOf
 from .commands import STORE_PATIENCE
 
 Step = Annotated[int | None, Query(ge=0, le=limits.NUMBER)]
@@ -58,11 +58,13 @@ def post_dismissal(
     run: RunOf,
     number: Annotated[int, Path(ge=0, le=limits.NUMBER)],
     parts: PartsOf,
+    actor: ActorOf,
     dismissed: bool = True,
 ) -> EventRow:
     """Put an event aside; with `dismissed=false` take it up again."""
     try:
-        return parts.hub.requests.dismiss(run, number, dismissed=dismissed).result(STORE_PATIENCE)
+        changed = parts.hub.requests.dismiss(run, number, dismissed=dismissed, actor=actor)
+        return changed.result(STORE_PATIENCE)
     except FutureTimeoutError as error:
         raise HTTPException(
             503, "The store is busy, and the event may still be put aside: see GET /healthz."

@@ -14,7 +14,7 @@ from ...protocol.parameters import ParameterRows
 from ...protocol.runs import RunEdit, RunRow, Runs, Tag
 from ...store.parameters import parameter_columns, parameter_rows
 from ...store.runs import run_row, run_rows
-from ..dependencies import PartsOf, RunOf, StoreOf
+from ..dependencies import ActorOf, PartsOf, RunOf, StoreOf
 from ..packed import Packed, in_columns, in_json, packed_parameters
 from .commands import STORE_PATIENCE
 
@@ -40,14 +40,14 @@ def get_run(run: RunOf, store: StoreOf) -> RunRow:
         return run_row(connection, run)
 
 
-async def patch_run(run: RunOf, edit: RunEdit, parts: PartsOf) -> RunRow:
+async def patch_run(run: RunOf, edit: RunEdit, parts: PartsOf, actor: ActorOf) -> RunRow:
     """Change the name, the tags or the notes of a run, or archive it."""
-    return await _stored(parts.hub.administration.edit(run, edit))
+    return await _stored(parts.hub.administration.edit(run, edit, actor))
 
 
-async def delete_run(run: RunOf, parts: PartsOf) -> None:
+async def delete_run(run: RunOf, parts: PartsOf, actor: ActorOf) -> None:
     """Delete a run that is not live, with all that is stored of it."""
-    await _stored(parts.hub.administration.delete(run))
+    await _stored(parts.hub.administration.delete(run, actor))
 
 
 def list_parameters(run: RunOf, store: StoreOf, packed: Packed) -> Response:

@@ -14,6 +14,7 @@ from ...protocol.parameters import ParameterRows
 from ..packed import EITHER
 from ..refusals import Fault
 from . import (
+    audit,
     commands,
     events,
     explanations,
@@ -45,6 +46,7 @@ def add_routes(app: FastAPI) -> None:
         prefix="/api", tags=["runs"], responses=_faults(400, 401, 403, 413, 429, 503)
     )
     of_many.get("/runs")(runs.list_runs)
+    of_many.get("/audit", responses=_faults(404))(audit.list_audit)
     of_many.get("/sparklines")(history.get_metric_sparklines)
     app.include_router(of_many)
     of_runs = APIRouter(

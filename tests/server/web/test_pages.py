@@ -10,6 +10,7 @@ from jinja2 import Environment, FileSystemLoader, meta, nodes
 
 from gradgate.server.export.check.page import CheckPage
 from gradgate.server.web.assets import TEMPLATES
+from gradgate.server.web.audit_page import AuditPage
 from gradgate.server.web.pages import (
     CausesPage,
     CauseTextPage,
@@ -25,6 +26,7 @@ from tests.support.probing import FakeProbe, hello
 from tests.support.serving import ServerProcess
 
 PAGES = [
+    AuditPage,
     RunsPage,
     RunPage,
     ComparePage,
