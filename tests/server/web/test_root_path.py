@@ -187,6 +187,14 @@ def test_every_link_of_a_page_is_below_the_path(browser: TestClient, path: str) 
     assert [each for each in links if not each.startswith(f"{ROOT}/")] == []
 
 
+def test_a_notebook_may_frame_the_page_of_a_run(browser: TestClient) -> None:
+    """By the path of the page below the proxy's, and no other page."""
+    shown = {"Authorization": f"Bearer {SECRET}"}
+    for path, framed in (("/runs/none", True), ("/docs", False)):
+        policy = browser.get(f"{ROOT}{path}", headers=shown).headers["content-security-policy"]
+        assert ("frame-ancestors 'none'" not in policy) is framed
+
+
 def test_openapi_names_the_path(browser: TestClient) -> None:
     """As the server of the routes, which stay as they are."""
     document = browser.get("/openapi.json", headers={"Authorization": f"Bearer {SECRET}"}).json()
