@@ -1,12 +1,13 @@
 # make demo [STEPS=500] [PORT=8765]   a live, steerable training job with its dashboard
-# make test                           every test: JavaScript, Python, browser
+# make test                           JavaScript, Python, browser; of exhaustive tests some cases each
+# make test-all                       every test
 # make test-postgresql                the tests of the server and of whole jobs, with every run in PostgreSQL
 # make quick [BASE=main]              the tests nearest to what has changed, in under a minute
 # make test-torch VERSION=2.15.0      the probe's tests on another torch, in an environment of its own,
 #                                     and with PYTHON=python3.13 on another Python
 # make test-integrations              real training libraries, in an environment of their own
 # make mutants [ROOM=probe/freeze]    break lines on purpose and see the nearest test fail (long)
-# make check                          linters, type checks and every test, as in CI
+# make check                          linters, type checks and every test (test-all), as in CI
 # make wire                           the page's types of the wire, from docs/protocol.schema.json
 # make vendor                         static/vendor/ from what package.json names
 # make docs                           the documentation's site, in build/site
@@ -33,7 +34,7 @@ JS_TESTS := $(sort $(shell find tests/js -name '*.test.js'))
 PLOTLY := plotly.js-basic-dist-min/plotly-basic.min.js
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-js test-python test-postgresql test-torch test-integrations quick mutants check lint types types-js wire vendor docs release \
+.PHONY: help demo test test-all test-js test-python test-postgresql test-torch test-integrations quick mutants check lint types types-js wire vendor docs release \
 	venv clean
 
 help:
@@ -42,7 +43,11 @@ help:
 demo: $(VENV)/.installed
 	@$(BIN)/gradgate demo $(if $(STEPS),--steps $(STEPS)) $(if $(PORT),--port $(PORT))
 
+# Of a test that is marked exhaustive(n), n cases; which is said in tests/support/sampling.py.
 test: test-js
+	@$(MAKE) --no-print-directory test-python CASES=--sample
+
+test-all: test-js
 	@$(MAKE) --no-print-directory test-python
 
 test-js: $(VENV)/.installed-test
@@ -52,7 +57,7 @@ test-js: $(VENV)/.installed-test
 # In their own order: sorted by the number of tests, long files with few of them would come last.
 test-python: $(VENV)/.installed-test node_modules/.package-lock.json
 	@GRADGATE_CHROMIUM="$$($(BIN)/python tests/support/chromium.py)" && export GRADGATE_CHROMIUM && \
-		set -x && $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
+		set -x && $(BIN)/python -m pytest $(CASES) -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 # Where the servers of the tests keep runs is said in tests/support/storing.py.
 test-postgresql: $(VENV)/.installed-test
@@ -77,7 +82,7 @@ mutants: $(VENV)/.installed-test node_modules/.package-lock.json
 	@GRADGATE_CHROMIUM="$$($(BIN)/python tests/support/chromium.py)" $(BIN)/python -m tests.mutants.replay $(ROOM)
 
 check: lint types types-js
-	@$(MAKE) --no-print-directory test
+	@$(MAKE) --no-print-directory test-all
 
 lint: $(VENV)/.installed-test
 	$(BIN)/ruff check .

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.support import sampling
 from tests.support.chromium import NoChromium, find
 from tests.support.postgresql import Cluster, NoPostgresql
 from tests.support.serving import ServerProcess
@@ -26,6 +27,18 @@ if TYPE_CHECKING:
 
 INDUCTOR_CACHE = "TORCHINDUCTOR_CACHE_DIR"
 """The variable by which torch is told where it keeps what it has compiled."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let `make test` have a sample."""
+    parser.addoption("--sample", action="store_true", help="of exhaustive tests run some cases")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what only `make test-all` runs."""
+    if config.getoption("sample"):
+        items[:], left = sampling.split(items)
+        config.hook.pytest_deselected(items=left)
 
 
 def pytest_configure(config: pytest.Config) -> None:

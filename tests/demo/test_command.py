@@ -137,6 +137,7 @@ def test_the_dashboard_of_a_failed_job_stays(tmp_path: Path) -> None:
         assert running.code() == 128 + signal.SIGKILL
 
 
+@pytest.mark.exhaustive(1)
 @pytest.mark.parametrize("send", [ctrl_c, terminate])
 def test_interrupt_ends_both_processes(tmp_path: Path, send: Signal) -> None:
     """Ctrl-C and SIGTERM end with code 0, the last accuracy and a finished run."""
@@ -157,6 +158,7 @@ def test_interrupt_ends_both_processes(tmp_path: Path, send: Signal) -> None:
         assert server.get(f"/api/runs/{run[1]}")["status"] == "finished"
 
 
+@pytest.mark.exhaustive(1)
 @pytest.mark.parametrize("send", [ctrl_c, interrupt])
 def test_interrupt_while_the_job_still_starts(tmp_path: Path, send: Signal) -> None:
     """There is no traceback out of an import, and no process is left behind."""

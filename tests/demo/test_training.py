@@ -57,6 +57,7 @@ def test_interrupt_ends_the_job_cleanly() -> None:
     assert "Traceback" not in rest
 
 
+@pytest.mark.exhaustive(1)
 @pytest.mark.parametrize("steps", ["0", "-1", "many"])
 def test_impossible_number_of_steps_is_refused(steps: str) -> None:
     """The message names the option and what was given."""

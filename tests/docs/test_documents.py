@@ -65,6 +65,7 @@ def test_the_readmes_verdict_names_the_demos_line() -> None:
     assert ".detach()" in model[int(line) - 1]
 
 
+@pytest.mark.exhaustive(3)
 @pytest.mark.parametrize("document", GUIDES)
 def test_the_snippets_of_a_document_run(tmp_path: Path, document: str) -> None:
     """Every Python snippet of a document runs as it stands, one after the other."""

@@ -61,6 +61,7 @@ def test_every_page_is_in_the_navigation() -> None:
     assert sorted(shown) == sorted(pages)
 
 
+@pytest.mark.exhaustive(0)
 def test_the_reference_has_every_public_name(site: Path) -> None:
     """Each name that the probe exports and each method of a run has an anchor, and its text."""
     page = (site / "reference" / "python" / "index.html").read_text("utf-8")
@@ -72,6 +73,7 @@ def test_the_reference_has_every_public_name(site: Path) -> None:
     assert ":class:" not in page
 
 
+@pytest.mark.exhaustive(0)
 def test_pages_load_nothing_from_other_hosts(site: Path, address: str, browser: Browser) -> None:
     """Read and searched in a browser, every page asks the host that it came from alone."""
     foreign: list[str] = []

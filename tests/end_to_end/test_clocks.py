@@ -87,6 +87,7 @@ def standing_still(
     process(signal.SIGCONT)
 
 
+@pytest.mark.exhaustive(1)
 @pytest.mark.parametrize("who", ["job", "server"])
 def test_a_process_may_stand_still(who: str, tmp_path: Path) -> None:
     """A job that does is lost, and live again; a server that did calls no run lost for that."""
@@ -103,6 +104,7 @@ def test_a_process_may_stand_still(who: str, tmp_path: Path) -> None:
         assert len(silences(server, job)) == (1 if who == "job" else 0)
 
 
+@pytest.mark.exhaustive(1)
 @pytest.mark.parametrize("away", ["stopped", "cut off"])
 def test_a_command_of_long_ago_is_not_applied(away: str, tmp_path: Path) -> None:
     """The job says that it came too late, whether it stood still or the network was gone."""

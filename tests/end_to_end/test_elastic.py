@@ -89,6 +89,7 @@ def ask(server: ServerProcess, run: str) -> str:
     return f"{path}/{answer.json()['id']}"
 
 
+@pytest.mark.exhaustive(0)
 def test_ranks_that_are_killed_and_stopped(server: ServerProcess, job: ElasticJob) -> None:
     """No rank is kept from failing as soon as the job's own operations do, and started anew the job
     is the next run of its name each time, in which all ranks apply what is asked for."""

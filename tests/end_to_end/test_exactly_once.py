@@ -53,6 +53,7 @@ def times_frozen(job: TrainingJob) -> list[int]:
     return [step + 2 for step, (a, b) in enumerate(pairwise(frozen)) if b > a]
 
 
+@pytest.mark.exhaustive(1)
 @pytest.mark.parametrize("heard", [True, False], ids=["delivered", "requested"])
 def test_a_server_killed_before_a_command_is_applied(
     server: ServerProcess, job: TrainingJob, heard: bool

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import functools
 import zlib
+from collections import Counter
+from collections.abc import Callable
 
 import pytest
 
 from tests.support.fault_jobs import JOBS
 from tests.support.faults import (
     ENTRANCES,
-    Calls,
     Fault,
+    Function,
     all_faults,
     attempt,
     entries,
@@ -49,12 +52,16 @@ REACHED = (
 """Functions out of which faults came to the loop before all entries were guarded, or left hooks."""
 
 
+CallsOf = Callable[[str], "Counter[Function]"]
+
+
 @pytest.fixture(scope="module")
-def calls() -> Calls:
-    """How often each job calls each function of the probe."""
-    return found_calls()
+def calls_of() -> CallsOf:
+    """How often a job calls each function of the probe; no job is run twice for it."""
+    return functools.cache(lambda job: found_calls([job])[job])
 
 
+@pytest.mark.exhaustive(3)
 @pytest.mark.parametrize("job", JOBS)
 def test_whatever_calls_the_probe_calls_the_guard(job: str) -> None:
     """Hooks, patches, methods, finalizers, handlers, what runs as the program ends.
@@ -66,10 +73,11 @@ def test_whatever_calls_the_probe_calls_the_guard(job: str) -> None:
     assert {str(each) for each in found if each.name not in ENTRANCES} == set()
 
 
+@pytest.mark.exhaustive(2)
 @pytest.mark.parametrize("job", JOBS)
-def test_faults_stay_out_of_the_loop(job: str, calls: Calls) -> None:
+def test_faults_stay_out_of_the_loop(job: str, calls_of: CallsOf) -> None:
     """The job trains on to the same bits, and nothing is left behind; an interrupt goes through."""
-    faults = [each for each in all_faults({job: calls[job]}) if each.call == 1]
+    faults = [each for each in all_faults({job: calls_of(job)}) if each.call == 1]
     assert len(faults) > SAMPLED
     chosen = sorted(faults, key=chance)[:SAMPLED]
     expected = weights_without(job)
@@ -77,11 +85,12 @@ def test_faults_stay_out_of_the_loop(job: str, calls: Calls) -> None:
     assert not {str(fault): problem for fault, problem in wrong.items() if problem}
 
 
+@pytest.mark.exhaustive(3)
 @pytest.mark.parametrize("name", REACHED)
-def test_a_fault_that_once_reached_the_loop_does_not(name: str, calls: Calls) -> None:
+def test_a_fault_that_once_reached_the_loop_does_not(name: str, calls_of: CallsOf) -> None:
     """In the first job that calls the function, at its first call."""
     job, function = next(
-        (job, function) for job in JOBS for function in calls[job] if function.name == name
+        (job, function) for job in JOBS for function in calls_of(job) if function.name == name
     )
     fault = Fault(job, function, 1, RuntimeError)
     outcome = attempt(fault, weights_without(job))
@@ -112,6 +121,7 @@ and whether that was while the
 models were attached."""
 
 
+@pytest.mark.exhaustive(3)
 @pytest.mark.parametrize(("job", "name", "kind", "attaching"), LEFT)
 def test_what_was_begun_is_undone(
     job: str, name: str, kind: type[BaseException], attaching: bool

@@ -190,6 +190,7 @@ def test_more_small_frames_than_a_bundle_may_have_are_sent(
     assert "3500 frames" in sent.stdout
 
 
+@pytest.mark.exhaustive(0)
 def test_what_cannot_be_sent_is_said(tmp_path: Path, server: ServerProcess) -> None:
     """No recording, none that says where to, nobody there: a sentence each, and nothing is lost."""
     assert run_python("-c", RECORDED, cwd=tmp_path).returncode == 0

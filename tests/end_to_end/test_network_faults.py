@@ -162,6 +162,7 @@ def late_hello(proxy: Proxy, job: TrainingJob) -> None:
     proxy.deliver_late()
 
 
+@pytest.mark.exhaustive(2)
 @pytest.mark.parametrize(
     "fault", [slow, stalled, server_gone, job_gone, reset, cut, late, late_hello]
 )

@@ -40,6 +40,7 @@ def moving(notes: list[Any]) -> set[str]:
 ALL = {"0.weight", "0.bias", "2.weight", "2.bias", "4.weight", "4.bias"}
 
 
+@pytest.mark.exhaustive(1)
 @pytest.mark.parametrize(
     ("size", "options"),
     [(2, ()), (2, ("--unused",)), (3, ("--no-sync",))],
@@ -97,6 +98,7 @@ def test_a_server_that_is_gone_hangs_no_rank(server: ServerProcess, tmp_path: Pa
         assert job.stop() == [0, 0], job.output
 
 
+@pytest.mark.exhaustive(1)
 @pytest.mark.parametrize("limit", [{"steps": 20}, {"seconds": 0.5}], ids=["steps", "seconds"])
 def test_ranks_undo_at_the_same_step_what_has_a_limit(
     server: ServerProcess, tmp_path: Path, limit: dict[str, float]

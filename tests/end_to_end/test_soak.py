@@ -14,6 +14,7 @@ SEED = 20261128
 LONGEST = 400
 
 
+@pytest.mark.exhaustive(0)
 @pytest.mark.timeout(LONGEST)
 def test_what_is_stored_and_applied_is_what_the_ledgers_say() -> None:
     """To the sample and the command, but for the last seconds of a killed job."""

@@ -233,6 +233,7 @@ def test_two_jobs_of_one_name_are_two_runs(shared_server: ServerProcess, tmp_pat
         assert "twin" not in one.output + two.output
 
 
+@pytest.mark.exhaustive(1)
 @pytest.mark.parametrize("model", ["hostile", "empty"])
 def test_odd_models_are_watched_without_harm(
     shared_server: ServerProcess, tmp_path: Path, model: str

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import pickle
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -42,12 +43,16 @@ class Outcome:
     untouched: object
 
 
-def train_in_ranks(folder: Path) -> dict[int, dict[str, list[Outcome]]]:
-    """Train every row in as many processes as ``WORLDS`` has; by it and the row's name, the
-    outcome of each rank."""
+def train_in_ranks(
+    folder: Path, wanted: Mapping[int, Sequence[int]]
+) -> dict[int, dict[str, list[Outcome]]]:
+    """Train rows in several processes; by their number and the row's name, each rank's outcome.
+
+    ``wanted``: the places of rows in ``ROWS``, by the number of processes, the largest first.
+    """
     ranks = []
-    for rank in range(max(WORLDS)):
-        call = f"from {__name__} import train; train({rank}, {str(folder)!r})"
+    for rank in range(max(wanted)):
+        call = f"from {__name__} import train; train({rank}, {str(folder)!r}, {wanted})"
         with (folder / f"log.{rank}").open("w") as log:
             ranks.append(ForkedProcess(["-c", call], log.fileno(), log.fileno(), cwd=ROOT))
     try:
@@ -63,26 +68,26 @@ def train_in_ranks(folder: Path) -> dict[int, dict[str, list[Outcome]]]:
     assert [process.wait() for process in ranks] == [0] * len(ranks), logs
     return {
         world: {
-            row.name: [
+            ROWS[number].name: [
                 pickle.loads((folder / f"{world}.{rank}.{number}").read_bytes())
                 for rank in range(world)
             ]
-            for number, row in enumerate(ROWS)
+            for number in numbers
         }
-        for world in WORLDS
+        for world, numbers in wanted.items()
     }
 
 
-def train(rank: int, folder: str) -> None:
+def train(rank: int, folder: str, wanted: Mapping[int, Sequence[int]]) -> None:
     """Be one of the ranks."""
     torch.set_num_threads(1)
     gc.freeze()  # as in tests/conftest.py: commands search the heap
-    for world in WORLDS:
+    for world, numbers in wanted.items():
         if rank < world:
-            _train(rank, world, Path(folder))
+            _train(rank, world, Path(folder), numbers)
 
 
-def _train(rank: int, world: int, folder: Path) -> None:
+def _train(rank: int, world: int, folder: Path, numbers: Sequence[int]) -> None:
     distributed.init_process_group(
         "gloo",
         init_method=f"file://{folder}/{world}",
@@ -90,7 +95,8 @@ def _train(rank: int, world: int, folder: Path) -> None:
         world_size=world,
         timeout=timedelta(seconds=PATIENCE),
     )
-    for number, row in enumerate(ROWS):
+    for number in numbers:
+        row = ROWS[number]
         plain = train_plainly(row)
         outcome = Outcome(
             plain,

@@ -9,13 +9,20 @@ from .ranks import PATIENCE, WORLDS, Outcome, train_in_ranks
 from .row import STEPS, Row
 from .rows.distributed import ROWS
 
-pytestmark = pytest.mark.timeout(PATIENCE + 60)
+pytestmark = [pytest.mark.timeout(PATIENCE + 60), pytest.mark.exhaustive(3)]
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> dict[int, dict[str, list[Outcome]]]:
-    """Every row, trained by real processes that reduce over gloo."""
-    return train_in_ranks(tmp_path_factory.mktemp("ranks"))
+def trained(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> dict[int, dict[str, list[Outcome]]]:
+    """Every row that is tested, trained by real processes that reduce over gloo."""
+    tests = [item for item in request.session.items if item.path == request.path]
+    cases = [test.callspec.params for test in tests]
+    asked = {(case["outcomes"], case["row"].name) for case in cases}
+    wanted = {w: [n for n, row in enumerate(ROWS) if (w, row.name) in asked] for w in WORLDS}
+    trained = {world: numbers for world, numbers in wanted.items() if numbers}
+    return train_in_ranks(tmp_path_factory.mktemp("ranks"), trained)
 
 
 @pytest.fixture(params=WORLDS, ids=lambda world: f"{world} ranks")

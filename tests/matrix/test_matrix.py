@@ -23,6 +23,8 @@ from .harness import (
 from .row import FIRST_AT, Row
 from .rows import ROWS
 
+pytestmark = pytest.mark.exhaustive(12)
+
 
 @pytest.fixture(scope="module", params=[row.as_parameter() for row in ROWS])
 def row(request: pytest.FixtureRequest) -> Row:

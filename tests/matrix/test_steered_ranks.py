@@ -21,6 +21,7 @@ def notes(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     return run_world(steered_world, request.param, folder, WORLDS[request.param])
 
 
+@pytest.mark.exhaustive(0)
 def test_random_commands_are_what_they_are_by_hand(notes: list[Any]) -> None:
     """Freezes, thaws and gates with every kind of condition, by the script on every rank and by
     rank 0 alone: all decisions are those of a run steered by hand, and so is every bit of weights
@@ -34,6 +35,7 @@ def test_random_commands_are_what_they_are_by_hand(notes: list[Any]) -> None:
             assert found["closed"] > 100
 
 
+@pytest.mark.exhaustive(0)
 def test_the_ranks_stay_alike(notes: list[Any]) -> None:
     """Bit by bit, at the end."""
     for name, found in notes[0].items():

@@ -5,9 +5,12 @@ from __future__ import annotations
 import tarfile
 from pathlib import Path
 
+import pytest
+
 GENERATED = {"PKG-INFO", "setup.cfg"}
 
 
+@pytest.mark.exhaustive(0)
 def test_sdist_holds_the_whole_checkout_and_no_leftovers(sdist: Path, source: Path) -> None:
     """Code, tests, documents and what builds them are there; nothing that a build left is."""
     with tarfile.open(sdist) as archive:

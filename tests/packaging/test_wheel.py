@@ -9,6 +9,8 @@ import subprocess
 import zipfile
 from pathlib import Path
 
+import pytest
+
 CHECKOUT = Path(__file__).parents[2]
 PARTS = ("docs/causes", "probe", "pytest_plugin", "server", "static", "templates")
 
@@ -28,6 +30,7 @@ def test_every_package_is_named() -> None:
     assert packages - named == set()
 
 
+@pytest.mark.exhaustive(0)
 def test_wheel_holds_every_file_of_the_packages_and_nothing_else(wheel: Path) -> None:
     """Modules, templates, static files, data, licences and type markers are all there."""
     names = zipfile.ZipFile(wheel).namelist()
@@ -48,6 +51,7 @@ def test_wheel_holds_every_file_of_the_packages_and_nothing_else(wheel: Path) ->
     } <= shipped
 
 
+@pytest.mark.exhaustive(0)
 def test_import_comes_from_the_wheel(installed: Path, tmp_path: Path) -> None:
     """In the new environment nothing of gradgate is read from the checkout."""
     code = (
@@ -71,6 +75,7 @@ def test_import_comes_from_the_wheel(installed: Path, tmp_path: Path) -> None:
     assert count == 1797
 
 
+@pytest.mark.exhaustive(0)
 def test_wheel_serves_and_trains(installed: Path, tmp_path: Path) -> None:
     """In a foreign folder it serves pages, files and plotly.js, and watches and steers a job."""
     smoke = [installed / "python", Path(__file__).with_name("smoke.py"), tmp_path]

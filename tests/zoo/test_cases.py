@@ -55,6 +55,7 @@ def symptom(parameter: Tensor) -> str:
     return "some" if grad.any() else "zero"
 
 
+@pytest.mark.exhaustive(80)
 @pytest.mark.parametrize("case", [*BROKEN, *HEALTHY], ids=str)
 def test_the_bug_is_real(case: Case, made: Callable[[Case], Job]) -> None:
     """The expected parameters lack what their cause takes away, and all others are healthy."""

@@ -13,6 +13,7 @@ from .cases import HEALTHY
 STEPS = 10
 
 
+@pytest.mark.exhaustive(15)
 @pytest.mark.filterwarnings("ignore:Converting a tensor")  # as one model does on purpose
 @pytest.mark.parametrize("case", HEALTHY, ids=str)
 def test_a_healthy_model_raises_no_alert(case: Case) -> None:

@@ -10,38 +10,46 @@ from gradgate import probe
 
 from .case import Case, Job
 from .cases import BROKEN, HEALTHY
+from .conftest import commanded, strictly
 
 # As some models do on purpose; torch says it once in a process.
 pytestmark = pytest.mark.filterwarnings("ignore:Converting a tensor")
 
-broken = pytest.mark.parametrize("case", BROKEN, ids=str)
 healthy = pytest.mark.parametrize("case", HEALTHY, ids=str)
 
+Explained = tuple[Case, dict[str, probe.Explanation]]
 
-@broken
-def test_a_broken_model_gets_its_causes(case: Case, made: Callable[[Case], Job]) -> None:
+
+@pytest.fixture(scope="module", params=BROKEN, ids=str)
+def explained(request: pytest.FixtureRequest) -> Explained:
+    """Each broken model, and what is said of it."""
+    case: Case = request.param
+    with strictly(), commanded(case) as job:
+        return case, probe.explain(job.model, job.closure, job.optimizer)
+
+
+@pytest.mark.exhaustive(50)
+def test_a_broken_model_gets_its_causes(explained: Explained) -> None:
     """Every parameter without a useful gradient is explained, by its cause, and no other."""
-    job = made(case)
-    found = probe.explain(job.model, job.closure, job.optimizer)
+    case, found = explained
     assert {name: explanation.cause for name, explanation in found.items()} == case.expected
 
 
-@broken
-def test_a_broken_model_gets_its_lines(case: Case, made: Callable[[Case], Job]) -> None:
+@pytest.mark.exhaustive(50)
+def test_a_broken_model_gets_its_lines(explained: Explained) -> None:
     """Each explanation points at the very line that is marked, or at none."""
-    job = made(case)
-    found = probe.explain(job.model, job.closure, job.optimizer)
+    case, found = explained
     for name in case.expected:
         where = found[name].where
         places = case.places(name)
         assert where in places if places else where is None, f"{name}: {where}"
 
 
-@broken
-def test_a_broken_model_gets_sentences(case: Case, made: Callable[[Case], Job]) -> None:
+@pytest.mark.exhaustive(50)
+def test_a_broken_model_gets_sentences(explained: Explained) -> None:
     """Detail and advice are a sentence each; detail names what it is about, and every cut."""
-    job = made(case)
-    for name, explanation in probe.explain(job.model, job.closure, job.optimizer).items():
+    case, found = explained
+    for name, explanation in found.items():
         for sentence in (explanation.detail, explanation.advice):
             assert sentence == sentence.strip()
             assert sentence.endswith(".")
@@ -53,6 +61,7 @@ def test_a_broken_model_gets_sentences(case: Case, made: Callable[[Case], Job]) 
             assert all(place in explanation.detail for place in marked), explanation.detail
 
 
+@pytest.mark.exhaustive(30)
 @healthy
 def test_a_healthy_model_gets_no_verdict(case: Case, made: Callable[[Case], Job]) -> None:
     """Nothing is said of a model whose parameters all train, but for what is frozen on purpose."""

@@ -236,6 +236,7 @@ def test_python_agrees_on_finite_values(text: str, values: dict[str, float]) -> 
     assert decision is python_decides(text, values)
 
 
+@pytest.mark.exhaustive(20)
 @pytest.mark.parametrize(
     "part", [*FRAGMENTS, "(a if b else ", "max(1, ", "not ", "a < (", "-(", "x "]
 )

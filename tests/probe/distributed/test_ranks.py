@@ -10,7 +10,7 @@ from tests.support import agreeing
 from tests.support.world import run_world
 
 
-@pytest.fixture(scope="module", params=[2, 3])
+@pytest.fixture(scope="module", params=[pytest.param(2, marks=pytest.mark.exhaustive(0)), 3])
 def notes(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> list[Any]:
     """What two and what three ranks noted of every scenario."""
     folder = tmp_path_factory.mktemp("ranks")

@@ -42,6 +42,7 @@ def test_a_rebuilt_reducer_trains_as_a_new_wrapper_does(two: list[Any], setting:
     check(two, setting)
 
 
+@pytest.mark.exhaustive(0)
 @pytest.mark.parametrize("setting", THREE)
 def test_three_ranks_stay_equal(three: list[Any], setting: str) -> None:
     """The same with three processes, where an average is not exact."""

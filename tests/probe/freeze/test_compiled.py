@@ -36,6 +36,7 @@ def test_many_different_freezes_of_a_compiled_model_never_end_in_eager_mode() ->
     torch.compiler.reset()
 
 
+@pytest.mark.exhaustive(1)
 # Dynamo warns about its own use of deprecated and odd parts of torch.
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 @pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor:UserWarning")

@@ -136,6 +136,7 @@ CONDITIONS: dict[str, Callable[[int], bool]] = {
 }
 
 
+@pytest.mark.exhaustive(4)
 @pytest.mark.parametrize(
     ("backend", "when", "at"),
     [

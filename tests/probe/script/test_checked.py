@@ -427,6 +427,7 @@ def test_who_waits_for_a_thread_that_was_stopped_waits_for_no_longer(
     watch.stop(failed=False)
 
 
+@pytest.mark.exhaustive(2)
 @pytest.mark.parametrize(
     ("start", "name", "steps"),
     [

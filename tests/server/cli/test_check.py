@@ -134,6 +134,7 @@ def test_a_script_is_checked_and_told_in_every_form(tmp_path: Path) -> None:
     assert "<script src" not in page
 
 
+@pytest.mark.exhaustive(2)
 @pytest.mark.parametrize(
     ("script", "code", "told"),
     [

@@ -68,6 +68,7 @@ for _ in range(4):
 """
 
 
+@pytest.mark.exhaustive(1)
 @pytest.mark.parametrize("options", [(), ("--no-source",)])
 def test_the_script_is_kept_to_itself_if_asked_for(
     server: ServerProcess, tmp_path: Path, options: tuple[str, ...]
@@ -97,6 +98,7 @@ raise ZeroDivisionError("the script's own")
 """
 
 
+@pytest.mark.exhaustive(1)
 @pytest.mark.parametrize("attaches", [True, False])
 def test_a_script_that_raises_leaves_a_run_that_failed(
     server: ServerProcess, tmp_path: Path, attaches: bool
@@ -116,6 +118,7 @@ def test_a_script_that_raises_leaves_a_run_that_failed(
     )
 
 
+@pytest.mark.exhaustive(1)
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [

@@ -17,7 +17,7 @@ from tests.support.probing import hello
 from tests.support.stored_samples import sample
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.exhaustive(0))])
 def store_place(request: pytest.FixtureRequest, tmp_path: Path) -> Path | URL:
     """Where an empty store is made: in a folder, and in a data base of PostgreSQL."""
     if request.param == "sqlite":
