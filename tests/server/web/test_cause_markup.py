@@ -16,6 +16,12 @@ def test_links_lead_to_what_the_server_has() -> None:
     )
 
 
+def test_links_are_below_the_path_of_a_proxy() -> None:
+    """Where there is one."""
+    markup = cause_markup(CausePage("x", "x", "[a](no_grad.md)"), "/gradgate")
+    assert '<a href="/gradgate/causes/no_grad">' in markup
+
+
 def test_markup_in_a_text_is_text() -> None:
     """Nothing of a page can be a script."""
     markup = cause_markup(CausePage("x", "x", "<script>alert(1)</script> `<b>`"))
