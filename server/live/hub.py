@@ -109,9 +109,10 @@ class Hub:
             for task in background:
                 task.cancel()
             await asyncio.gather(*background, return_exceptions=True)
+            # The writer first, since a merge waits for all that is queued before it.
+            await run_in_threadpool(self.writer.close)
             await run_in_threadpool(self._compactor.close)
             await run_in_threadpool(self._others.close)
-            await run_in_threadpool(self.writer.close)
 
     @contextmanager
     def probe_socket(self) -> Iterator[None]:

@@ -25,7 +25,8 @@ from .write_queue import Arrival, Stop, Task, WriteQueue
 
 INTERVAL = 0.2
 RETRY_AFTER = 0.5
-CLOSE_PATIENCE = 5.0
+CLOSE_PATIENCE = 4.0
+"""Seconds in which what waits is written when the server stops."""
 
 T = TypeVar("T")
 
@@ -69,7 +70,10 @@ class Writer:
         self._thread.start()
 
     def close(self) -> None:
-        """Write what is queued and end the thread; a store that fails gets `CLOSE_PATIENCE`."""
+        """Write what is queued and end the thread, soon after `CLOSE_PATIENCE` at the latest.
+
+        What is not written then is not acknowledged.
+        """
         self._give_up_at = time.monotonic() + CLOSE_PATIENCE
         self._queue.put(Stop())
         self._thread.join()
@@ -136,6 +140,13 @@ class Writer:
                 if isinstance(after, Task):
                     self._perform(after)
                 elif after is not None:
+                    return
+                if time.monotonic() > self._give_up_at:
+                    # No later frame either: a hole in what is stored would stay.
+                    _log.error(
+                        "The server stops before all that came was stored: none of that was "
+                        "acknowledged, and jobs send it again."
+                    )
                     return
         finally:
             self._queue.end()

@@ -1,4 +1,4 @@
-"""Uvicorn's protocol of WebSockets, with bounds until a probe has said hello."""
+"""Uvicorn's protocol of WebSockets, with bounds until a probe has said hello, and at the end."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ..protocol import limits
 from ..protocol.server_messages import Error
 
 _CLOSE_WITHIN = 2.0
-_TOO_LARGE, _TRY_AGAIN = 1009, 1013
+_TOO_LARGE, _RESTART, _TRY_AGAIN = 1009, 1012, 1013
 
 
 class WebSockets(WebSocketsSansIOProtocol):
@@ -21,6 +21,9 @@ class WebSockets(WebSocketsSansIOProtocol):
     since the last small message, of every socket that is not admitted: that may be one `hello`,
     and of all of them together `limits.WAITING_BYTES`.
 
+    A server that stops closes with code 1012, and waits a moment for the peer's answer: an end
+    without it may come to the peer before the code, and instead of it.
+
     It also takes a handshake that the application answered with a status for done. Uvicorn 0.54
     does not, and logs an error of the application for each.
     """
@@ -28,12 +31,13 @@ class WebSockets(WebSocketsSansIOProtocol):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._admitted = False
+        self._refused = False
         self._held = 0
 
     def data_received(self, data: bytes) -> None:
         """Take bytes of the peer; those of one that was refused are dropped."""
         if not self._admitted:
-            if self.disconnected or (self.close_sent and self._counted):
+            if self._refused or (self.close_sent and self._counted):
                 return
             self._held += len(data)
             if self._counted > limits.FRAME_BYTES:
@@ -55,6 +59,17 @@ class WebSockets(WebSocketsSansIOProtocol):
         if self.response.status_code == 101:
             extensions: dict[str, Any] = self.scope["extensions"]
             extensions[ADMIT] = self._admit
+
+    def shutdown(self) -> None:
+        """Close since the server stops; the peer may come again."""
+        if not self.handshake_complete or self.close_sent or self.transport.is_closing():
+            super().shutdown()
+            return
+        self.stop_keepalive()
+        self._close(_RESTART)
+        if self.read_paused:
+            self.read_paused = False
+            self.transport.resume_reading()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """End the connection."""
@@ -95,10 +110,15 @@ class WebSockets(WebSocketsSansIOProtocol):
         if not self.handshake_complete or self.transport.is_closing():
             self.transport.abort()
             return
-        self.queue.put_nowait({"type": "websocket.disconnect", "code": code, "reason": ""})
         self.conn.send_text(error.model_dump_json().encode())
+        self._close(code)
+        self._refused = True
+        self._let_go()
+
+    def _close(self, code: int) -> None:
+        """Take the peer for gone, and let it go within `_CLOSE_WITHIN`, whatever it has read."""
+        self.queue.put_nowait({"type": "websocket.disconnect", "code": code, "reason": ""})
         self.conn.send_close(code)
         self.transport.write(b"".join(self.conn.data_to_send()))
         self.close_sent = self.disconnected = True
-        self._let_go()
-        self.close_timer = self.loop.call_later(_CLOSE_WITHIN, self.transport.close)
+        self.close_timer = self.loop.call_later(_CLOSE_WITHIN, self.transport.abort)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import logging
 import socket
 import ssl
 import sys
@@ -17,12 +18,15 @@ from .app import create_app
 from .handshakes import WebSockets
 from .security import secured
 from .settings import Settings, Tls
+from .shutdown import ANSWERS_WITHIN, StoppingServer
 
 # Frames between the protocol's limit and this one are read, so that the probe is told what is
 # wrong; larger ones end the connection with code 1009 and without a message.
 _FRAME_BYTES_READ = 2 * limits.FRAME_BYTES
-_CLOSE_WITHIN = 5
+STOPS_WITHIN = 10.0
+"""Seconds after which a server that was told to stop has ended, whatever it was doing."""
 _POLL = 0.01
+_log = logging.getLogger("gradgate.server")
 
 
 class ServiceError(Exception):
@@ -57,11 +61,12 @@ class Service:
             ws_per_message_deflate=False,
             server_header=False,
             proxy_headers=False,
-            timeout_graceful_shutdown=_CLOSE_WITHIN,
+            # Of what is left then, threads alone are waited for.
+            timeout_graceful_shutdown=int(ANSWERS_WITHIN) + 1,
             ssl_certfile=None if tls is None else tls.certificate,
             ssl_keyfile=None if tls is None else tls.key,
         )
-        self._server = uvicorn.Server(config)
+        self._server = StoppingServer(config)
         self._thread = threading.Thread(
             target=self._server.run, args=([listener],), name="gradgate-server", daemon=True
         )
@@ -90,9 +95,15 @@ class Service:
             time.sleep(_POLL)
 
     def stop(self) -> None:
-        """Close every connection, store what is queued and end."""
+        """Close every connection, store what came and end, within `STOPS_WITHIN` seconds."""
         self._server.should_exit = True
-        self._thread.join()
+        self._thread.join(STOPS_WITHIN)
+        if self._thread.is_alive():
+            _log.error(
+                "The server did not end within %.0f seconds, and is left as it is: what was not "
+                "stored was not acknowledged, and jobs send it again.",
+                STOPS_WITHIN,
+            )
 
     def __enter__(self) -> Service:
         """Start."""

@@ -132,6 +132,24 @@ def test_a_job_goes_on_by_itself_where_its_server_comes_back(
         assert samples(server, job.run) == list(range(1, job.step + 1))
 
 
+def test_a_server_that_is_stopped_loses_nothing(
+    server: ServerProcess, tmp_path: Path, folder: Path
+) -> None:
+    """By SIGTERM, in the midst of a job, again and again: each step is stored once, in order."""
+    with TrainingJob(tmp_path / "job", server.url) as job:
+        job.wait_for_step(10)
+        job.wait_until_known(server)
+        for _ in range(2):
+            assert server.stop() == 0
+            job.wait_for_more(30)
+            server.restart()
+            wait_until(lambda: row(server, job.run), lambda run: run["step"] >= job.step - 30, 30)
+        assert job.stop() == 0
+        assert f"the connection to {server.url} broke" in job.output
+        assert samples(server, job.run) == list(range(1, job.step + 1))
+    assert left(folder) == []
+
+
 RECORDED = """
 import torch
 from gradgate import probe

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import queue
 import sys
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -175,6 +176,23 @@ def test_a_job_hands_on_whatever_it_raises(desk: Desk) -> None:
     with pytest.raises(ZeroDivisionError):
         desk.writer.submit(lambda _: 1 // 0).result(WITHIN)
     assert desk.writer.submit(lambda _: "done").result(WITHIN) == "done"
+
+
+def test_what_comes_after_what_is_given_up_is_not_stored(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A store that can be written again as the server stops has no hole that its end hides."""
+    monkeypatch.setattr("gradgate.server.store.writer.CLOSE_PATIENCE", 0.1)
+    with blocked(desk):
+        desk.sample(GOOD, 1)
+        wait_for(lambda: desk.writer.error, WITHIN, "the first try fails")
+        desk.sample(GOOD, 2)
+        closing = threading.Thread(target=desk.writer.close)
+        closing.start()
+        wait_for(lambda: "1 frames could not be stored" in caplog.text, WITHIN, "it is given up")
+    closing.join(WITHIN)
+    assert "The server stops before all that came was stored" in caplog.text
+    assert desk.last_seq(GOOD) == 0
 
 
 @ENDS
