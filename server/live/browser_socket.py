@@ -41,7 +41,7 @@ async def serve_browser(
                 feed.send(), _listen(websocket, subscriber, admission), admission.hold()
             )
     except Refused as refused:
-        refusals.refused(f"a page's, {refused.message}")
+        refusals.refused(f"a page's, {refused.message}", refused.reason)
         await websocket.close(refused.code, reason=_short(refused.message))
     except UnknownRun as unknown:
         await websocket.close(1008, reason=_short(str(unknown)))

@@ -14,15 +14,21 @@ from ..protocol.server_messages import Ack, Error, Focus, TableQuestion, Watched
 from ..store.guard import guarded, logged
 from .questions import Questions
 
+_REASONS = {1002: "protocol", 1008: "policy", 1009: "too_large", 1011: "internal"}
+
 
 class Refused(Exception):
     """The connection ends; the probe is told why, and whether it may try again by itself."""
 
-    def __init__(self, message: str, code: int = 1008, *, retry: bool = False) -> None:
+    def __init__(
+        self, message: str, code: int = 1008, *, retry: bool = False, reason: str | None = None
+    ) -> None:
+        """`reason`: a word of the code that refuses, by which refusals are counted."""
         super().__init__(message)
         self.message = message
         self.code = code
         self.retry = retry
+        self.reason = reason or _REASONS[code]
 
 
 class ProbeConnection:

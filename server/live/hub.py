@@ -46,6 +46,7 @@ class TooManyConnections(Refused):
             f"This server has {limit} {kind} connections, and takes no more: close some, "
             "or start another server.",
             retry=True,
+            reason="connections",
         )
 
 
@@ -113,6 +114,16 @@ class Hub:
             await run_in_threadpool(self.writer.close)
             await run_in_threadpool(self._compactor.close)
             await run_in_threadpool(self._others.close)
+
+    @property
+    def probes(self) -> int:
+        """Return how many probes are connected."""
+        return self._probes
+
+    @property
+    def browsers(self) -> int:
+        """Return how many browsers are."""
+        return self._browsers
 
     @contextmanager
     def probe_socket(self) -> Iterator[None]:

@@ -41,7 +41,7 @@ async def serve_probe(
             hello = await _read_hello(await _first_frame(websocket))
             await _converse(websocket, connection, hub, hello, admission)
     except Refused as refused:
-        refusals.refused(f"a job's, {refused.message}")
+        refusals.refused(f"a job's, {refused.message}", refused.reason)
         try:
             await connection.refuse(refused)
         except WebSocketDisconnect:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 
+from prometheus_client import Counter
+
 EVERY = 10.0
 """Seconds between two lines, at least."""
 _CHARACTERS = 500
@@ -18,15 +20,22 @@ class RefusalLog:
     def __init__(self, every: float = EVERY) -> None:
         """Log at most each `every` seconds."""
         self._every = every
-        self.count = 0
-        """Sockets refused since the server started."""
+        self.metric = Counter(
+            "gradgate_refused_sockets",
+            "WebSockets that were refused, or ended with an error, by the reason.",
+            ["reason"],
+            registry=None,
+        )
         self._unsaid = 0
         self._latest = ""
         self._quiet = False
 
-    def refused(self, message: str) -> None:
-        """Count a socket that was refused with a sentence, and log it if it is time."""
-        self.count += 1
+    def refused(self, message: str, reason: str) -> None:
+        """Count a socket that was refused with a sentence, and log it if it is time.
+
+        `reason` is a word of the code, and nothing of what the peer said.
+        """
+        self.metric.labels(reason).inc()
         self._unsaid += 1
         self._latest = message[:_CHARACTERS]
         if not self._quiet:

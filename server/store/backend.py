@@ -42,5 +42,8 @@ class Backend(Protocol):
         Raises whatever ends the connection.
         """
 
+    def size(self, connection: Connection) -> int:
+        """Return how many bytes it has on its disk."""
+
     def close(self) -> None:
         """Close every connection, and let go of what was taken."""

@@ -77,6 +77,10 @@ class Store:
         """Return what hears the other servers once it is started."""
         return Listener(self._backend, self._server, on_news, on_begin)
 
+    def size(self, connection: Connection) -> int:
+        """Return how many bytes the data base has on its disk."""
+        return self._backend.size(connection)
+
     def close(self) -> None:
         """Close every connection and let go of what only one server can have."""
         self._backend.close()

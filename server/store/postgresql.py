@@ -109,6 +109,10 @@ class PostgresqlDatabase:
             finally:
                 connection.detach()
 
+    def size(self, connection: Connection) -> int:
+        """Return how many bytes it has on the disk of its server."""
+        return int(connection.scalar(select(func.pg_database_size(func.current_database()))) or 0)
+
     def close(self) -> None:
         """Close every connection."""
         self.engine.dispose()

@@ -74,6 +74,14 @@ class SqliteFile:
         """Yield nothing: there is nobody to hear."""
         return iter(())
 
+    def size(self, connection: Connection) -> int:
+        """Return how many bytes its file has on the disk, with the latest commits beside it."""
+        found = 0
+        for name in (FILE_NAME, f"{FILE_NAME}-wal"):
+            with suppress(FileNotFoundError):
+                found += Path(self.name).with_name(name).stat().st_size
+        return found
+
     def close(self) -> None:
         """Close every connection and let another server have the folder."""
         self.engine.dispose()

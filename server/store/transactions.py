@@ -14,6 +14,7 @@ from sqlalchemy.exc import TimeoutError as NoConnection
 from .database import Store
 from .guard import guarded
 from .integrity import is_damage
+from .write_metrics import WriteMetrics
 
 T = TypeVar("T")
 
@@ -36,8 +37,9 @@ class Failed(Exception):
 class Transactions:
     """Runs work in transactions, one after the other."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, metrics: WriteMetrics) -> None:
         self._store = store
+        self._metrics = metrics
         # Whoever opens a store writes to it.
         self.last_commit = time.time()
         self.last_end = 0.0
@@ -52,12 +54,14 @@ class Transactions:
         Every run depends on the thread that calls this, so a fault that nobody foresaw ends the
         work that it happened in, and not the thread.
         """
-        with guarded(_fail), self._store.write() as connection:
+        begun = time.monotonic()
+        with guarded(self._fail), self._store.write() as connection:
             result = work(connection)
             if not commit:
                 connection.rollback()
         if commit:
             self.last_end = time.monotonic()
+            self._metrics.wrote(self.last_end - begun)
             self.last_commit = time.time()
             self.error = None
         return result
@@ -68,6 +72,6 @@ class Transactions:
             _log.error("The store cannot be written, and is tried again: %s", failed)
         self.error = str(failed)
 
-
-def _fail(error: Exception) -> NoReturn:
-    raise Failed(error) from error
+    def _fail(self, error: Exception) -> NoReturn:
+        self._metrics.failed()
+        raise Failed(error) from error

@@ -105,14 +105,19 @@ class WriteQueue:
         return self._entries.qsize()
 
     @property
+    def waiting_bytes(self) -> int:
+        """Return the size of the frames that wait."""
+        return self._bytes_in - self._bytes_out
+
+    @property
     def busy(self) -> bool:
         """Return whether so much waits that nothing else should be done for now."""
-        return self._bytes_in - self._bytes_out > BUSY_BYTES
+        return self.waiting_bytes > BUSY_BYTES
 
     @property
     def overloaded(self) -> bool:
         """Return whether so much waits that nothing more should be read from a probe for now."""
-        return self._bytes_in - self._bytes_out > BACKLOG_BYTES
+        return self.waiting_bytes > BACKLOG_BYTES
 
     def _abandon(self) -> None:
         while True:

@@ -21,6 +21,7 @@ from .detection import Detection
 from .guard import guarded, logged
 from .recording import Changes, Frame, Received, record
 from .transactions import Failed, Transactions
+from .write_metrics import WriteMetrics
 from .write_queue import Arrival, Stop, Task, WriteQueue
 
 INTERVAL = 0.2
@@ -56,7 +57,8 @@ class Writer:
         is stored any more, and whether that is since the store is damaged.
         """
         self._announce = store.announce
-        self._transactions = Transactions(store)
+        self.metrics = WriteMetrics()
+        self._transactions = Transactions(store, self.metrics)
         self._queue = WriteQueue()
         self._on_commit = on_commit
         self._on_drop = on_drop
@@ -80,6 +82,7 @@ class Writer:
 
     def append(self, run: str, frame: Frame, size: int) -> None:
         """Queue a frame of a run; to be called from one thread only."""
+        self.metrics.took(frame, size)
         self._queue.append(Arrival(run, Received(frame, time.time()), size))
 
     def submit(self, work: Callable[[Connection], T], *, commit: bool = True) -> Future[T]:
@@ -105,6 +108,11 @@ class Writer:
     def waiting(self) -> int:
         """Return about how many frames and tasks wait to be written."""
         return self._queue.waiting
+
+    @property
+    def waiting_bytes(self) -> int:
+        """Return the size of the frames that wait to be written."""
+        return self._queue.waiting_bytes
 
     @property
     def busy(self) -> bool:

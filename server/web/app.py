@@ -26,6 +26,7 @@ from .access_log import AccessLog
 from .callers import Callers, caller_of
 from .dependencies import Parts, parts_of
 from .forwarded import Forwarded
+from .metrics import CountAnswers, Metrics, answer_counter
 from .pages import Pages, add_pages
 from .refusals import add_refusals
 from .request_limits import BodyLimit
@@ -53,7 +54,7 @@ def create_app(settings: Settings) -> FastAPI:
     log = AccessLog()
     policy, callers = Policy(settings), Callers(settings, log)
     pages = Pages()
-    refusals = RefusalLog()
+    refusals, answers = RefusalLog(), answer_counter()
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -67,7 +68,10 @@ def create_app(settings: Settings) -> FastAPI:
             settings.expire_after,
         )
         notifiers.start()
-        app.state.parts = Parts(store, KeptCells(CELLS), hub, callers, refusals, pages.markup)
+        metrics = Metrics(hub, store, refusals, answers)
+        app.state.parts = Parts(
+            store, KeptCells(CELLS), hub, callers, refusals, metrics, pages.markup
+        )
         watching = asyncio.create_task(callers.watch_file())
         logging = asyncio.create_task(log.keep_writing(hub.writer))
         try:
@@ -97,6 +101,7 @@ def create_app(settings: Settings) -> FastAPI:
         Guard, policy=policy, callers=callers, pages=pages, refusals=refusals, log=log
     )
     app.add_middleware(Forwarded, proxies=settings.proxies, users=settings.users)
+    app.add_middleware(CountAnswers, answers=answers)
     return app
 
 
@@ -118,5 +123,5 @@ def _admitted(websocket: WebSocket) -> AbstractContextManager[Admission]:
     """Admit a socket by what the guard has found out of its caller."""
     caller = caller_of(websocket.scope) or NOBODY
     refusal = TOKEN_WANTED if caller is NOBODY else caller.refusal(wanted_right(websocket.scope))
-    refused = None if refusal is None else Refused(refusal)
+    refused = None if refusal is None else Refused(refusal, reason="token")
     return parts_of(websocket).callers.sockets.admitted(caller, refused)

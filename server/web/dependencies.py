@@ -18,6 +18,7 @@ from ..store.database import Store
 from ..store.heatmaps.kept_cells import KeptCells
 from ..store.runs import run_named
 from .callers import Callers, actor, caller_of
+from .metrics import Metrics
 from .tokens import Token
 
 _ID = re.compile(r"[0-9a-f]{16}")
@@ -32,6 +33,7 @@ class Parts:
     hub: Hub
     callers: Callers
     refusals: RefusalLog
+    metrics: Metrics
     report_markup: Callable[[ReportPage], str]
 
 

@@ -30,4 +30,4 @@ class OpenSockets:
         """End the sockets of the tokens for which `ends` is true; they may try again."""
         for admission, token in list(self._open.items()):
             if ends(token):
-                admission.take_back(Refused(message, retry=True))
+                admission.take_back(Refused(message, retry=True, reason="token"))

@@ -49,7 +49,7 @@ _HTTP_SCHEMES = {"http": "http", "https": "https", "ws": "http", "wss": "https"}
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 # A health check, and the page that asks for a token with its look, hold nothing of any run.
 _OPEN = ("/healthz", "/static/", SIGN_IN, SIGN_OUT)
-_DATA = ("/api/", "/static/", "/healthz", "/openapi.json")
+_DATA = ("/api/", "/static/", "/healthz", "/metrics", "/openapi.json")
 _INGEST = "/api/ingest"
 # What is asked by a POST, since a GET has no body, and changes nothing.
 _ASKED = re.compile(r"/api/runs/[^/]+/trial")
@@ -192,7 +192,7 @@ class Guard:
 
     def _refusal(self, scope: Scope, status: int, title: str, message: str) -> Response:
         if scope["type"] == "websocket":
-            self._refusals.refused(message)
+            self._refusals.refused(message, title.lower().replace(" ", "_"))
         if scope["type"] == "websocket" or path_of(scope).startswith(_DATA):
             return JSONResponse({"detail": message}, status)
         return self._pages.error(scope, status, title, message)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from fastapi import APIRouter, FastAPI
-from starlette.responses import StreamingResponse
+from starlette.responses import PlainTextResponse, StreamingResponse
 
 from ...protocol.health import Health
 from ...protocol.heatmap import HeatmapRows
@@ -23,6 +23,7 @@ from . import (
     health,
     heatmap,
     history,
+    metrics,
     optimizers,
     runs,
 )
@@ -83,6 +84,9 @@ def add_routes(app: FastAPI) -> None:
     of_the_server = APIRouter(tags=["health"], responses=_faults(400, 413))
     of_the_server.get("/healthz", responses={503: {"model": Health}})(health.get_health)
     app.include_router(of_the_server)
+    of_watchers = APIRouter(tags=["health"], responses=_faults(400, 401, 403, 413, 429))
+    of_watchers.get("/metrics", response_class=PlainTextResponse)(metrics.get_metrics)
+    app.include_router(of_watchers)
 
 
 def _faults(*statuses: int) -> dict[int | str, dict[str, Any]]:

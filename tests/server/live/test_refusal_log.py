@@ -22,9 +22,10 @@ def test_the_first_is_told_and_the_others_by_their_number(
     async def refuse() -> int:
         log = RefusalLog(EVERY)
         for number in range(1000):
-            log.refused(f"number {number}")
+            log.refused(f"number {number}", "policy")
         await asyncio.to_thread(wait_for, lambda: len(caplog.records) == 2)
-        return log.count
+        (counted,) = log.metric.collect()[0].samples[:1]
+        return int(counted.value)
 
     assert run_coroutine(refuse()) == 1000
     assert [record.getMessage() for record in caplog.records] == [
@@ -39,10 +40,10 @@ def test_a_refusal_after_a_quiet_time_is_told_at_once(caplog: pytest.LogCaptureF
 
     async def refuse() -> None:
         log = RefusalLog(EVERY)
-        log.refused("one")
+        log.refused("one", "policy")
         later = time.monotonic() + 3 * EVERY
         await asyncio.to_thread(wait_for, lambda: time.monotonic() > later)
-        log.refused("two" * 1000)
+        log.refused("two" * 1000, "policy")
 
     run_coroutine(refuse())
     said = [record.getMessage() for record in caplog.records]
