@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import logging
 import os
 import signal
 import subprocess
@@ -24,6 +23,7 @@ from ..web.settings import DEFAULT_PORT, Settings
 from .client import Client
 from .data_folder import DataFolder
 from .errors import ClientError
+from .log_format import begin_log
 from .signals import until_stopped
 
 _POLL = 0.2
@@ -58,7 +58,7 @@ def demo(steps: int | None, port: int | None, data: Path | None, exits: bool) ->
     When the job has ended its dashboard stays until Ctrl-C. The exit code is the job's, or 0
     where Ctrl-C ended the job.
     """
-    logging.basicConfig(format="%(levelname)s: %(message)s")
+    begin_log("text", "warning")
     try:
         with until_stopped() as stopped, _service(port, data) as service:
             code = _train(service, steps, stopped)

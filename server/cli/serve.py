@@ -25,6 +25,7 @@ from ..web.settings import DEFAULT_PORT, ORIGIN, Settings, Tls
 from ..web.tokens import TOKEN, BadTokens, Token, read_lines
 from ..web.users import Users
 from .data_folder import data_option
+from .log_format import LOG_FORMATS, LOG_LEVELS, LogFormat, LogLevel, begin_log
 from .proxy_options import proxy_options
 from .signals import until_stopped
 
@@ -111,6 +112,23 @@ _log = logging.getLogger("gradgate.server")
     help="Have a job apply no command that was asked for longer ago when it first hears of it.",
 )
 @click.option(
+    "--log-format",
+    "log_format",
+    type=click.Choice(LOG_FORMATS),
+    default="text",
+    show_default=True,
+    envvar="GRADGATE_LOG_FORMAT",
+    help="json: an object a line, on stderr.",
+)
+@click.option(
+    "--log-level",
+    "log_level",
+    type=click.Choice(LOG_LEVELS),
+    default="warning",
+    show_default=True,
+    envvar="GRADGATE_LOG_LEVEL",
+)
+@click.option(
     "--keep-days",
     type=click.FloatRange(0, min_open=True),
     envvar="GRADGATE_KEEP_DAYS",
@@ -175,6 +193,8 @@ def serve(
     allow_frames: tuple[str, ...],
     lost_after: float,
     expire_after: float,
+    log_format: LogFormat,
+    log_level: LogLevel,
     keep_days: float | None,
     keep_gb: float | None,
     thresholds: tuple[str, ...],
@@ -205,7 +225,7 @@ def serve(
             "--data and --store each say where runs are kept (GRADGATE_STORE does, too): leave one "
             "out."
         )
-    logging.basicConfig(format="%(levelname)s: %(message)s")
+    begin_log(log_format, log_level)
     if _given("token"):
         _log.warning(
             "The list of processes shows --token to everybody on this machine: give it as "

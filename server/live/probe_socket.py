@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.concurrency import run_in_threadpool
@@ -27,6 +28,7 @@ ADMIT = "gradgate.admit"
 _HELLO_WITHIN = 30.0
 _PAUSE = 0.05
 _TOO_LARGE = 1009
+_log = logging.getLogger("gradgate.server")
 
 
 async def serve_probe(
@@ -84,8 +86,13 @@ async def _converse(
         )
         for command in commands:
             connection.command(command)
+        told = {"run": hello.run, "run_name": hello.name, "host": hello.host, "pid": hello.pid}
+        _log.info("The job of run %s (%s) is connected", hello.run, hello.name, extra=told)
         received = _receive(websocket, connection, hub, live)
-        await first_to_end(connection.deliver(), received, admission.hold())
+        try:
+            await first_to_end(connection.deliver(), received, admission.hold())
+        finally:
+            _log.info("The job of run %s is not connected any more", hello.run, extra=told)
 
 
 async def _first_frame(websocket: WebSocket) -> str | bytes:

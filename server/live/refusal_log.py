@@ -28,6 +28,7 @@ class RefusalLog:
         )
         self._unsaid = 0
         self._latest = ""
+        self._reason = ""
         self._quiet = False
 
     def refused(self, message: str, reason: str) -> None:
@@ -38,18 +39,21 @@ class RefusalLog:
         self.metric.labels(reason).inc()
         self._unsaid += 1
         self._latest = message[:_CHARACTERS]
+        self._reason = reason
         if not self._quiet:
             self._say()
 
     def _say(self) -> None:
+        told = {"sockets": self._unsaid, "reason": self._reason}
         if self._unsaid == 1:
-            _log.warning("A socket was refused: %s", self._latest)
+            _log.warning("A socket was refused: %s", self._latest, extra=told)
         elif self._unsaid:
             _log.warning(
                 "%d sockets were refused in %.1f seconds, the latest: %s",
                 self._unsaid,
                 self._every,
                 self._latest,
+                extra=told,
             )
         self._quiet = self._unsaid > 0
         self._unsaid = 0

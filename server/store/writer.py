@@ -186,6 +186,7 @@ class Writer:
                 _name(frames[0].frame),
                 run,
                 exc_info=failed.error,
+                extra={"run": run},
             )
             self._broken.add(run)
             with guarded(logged("Nobody could be told that run %s is dropped", run)):

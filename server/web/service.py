@@ -53,7 +53,8 @@ class Service:
         config = uvicorn.Config(
             app,
             log_config=None,
-            log_level="warning",
+            # What it says to debug it has the headers of sockets, and so tokens.
+            log_level=max(logging.INFO, logging.getLogger().getEffectiveLevel()),
             access_log=False,
             lifespan="on",
             ws=WebSockets,
