@@ -33,6 +33,12 @@ class Backend(Protocol):
     def keep_others_out(self, connection: Connection) -> None:
         """Keep other servers from changing the tables until the transaction ends."""
 
+    def keep_copy(self, version: int) -> None:
+        """Keep a copy of all that there is before it is upgraded to a version of the schema.
+
+        Raises `StoreError` where that cannot be.
+        """
+
     def notify(self, connection: Connection, payload: str) -> None:
         """Tell every server of the data base something when the transaction is committed."""
 

@@ -13,7 +13,7 @@ from .announcements import Announcement, announcement, server_name
 from .backend import Backend
 from .errors import StoreError
 from .listener import Listener
-from .migrations import migrate
+from .migrations import is_older, migrate
 from .postgresql import PostgresqlDatabase
 from .recording import Changes
 from .sqlite import SqliteFile
@@ -95,8 +95,9 @@ class Store:
                 )
                 return
             version = connection.scalar(select(meta.c.value).where(meta.c.key == "schema_version"))
-            if version is not None and version.isdecimal():
-                version = str(migrate(connection, int(version)))
+            if version is not None and version.isdecimal() and is_older(int(version)):
+                self._backend.keep_copy(SCHEMA_VERSION)
+                version = self._upgraded(connection, int(version))
             # Nothing changes, but a data base that cannot be written is found out now.
             connection.execute(update(meta).values(value=meta.c.value))
         if version != str(SCHEMA_VERSION):
@@ -105,3 +106,16 @@ class Store:
                 f"Gradgate knows version {SCHEMA_VERSION}: upgrade with "
                 f"`pip install --upgrade gradgate`, or {self._backend.another}."
             )
+
+    def _upgraded(self, connection: Connection, version: int) -> str:
+        """Bring an earlier store to this version, in a transaction that an error undoes."""
+        try:
+            return str(migrate(connection, version))
+        except DatabaseError as error:
+            reason = " ".join(str(error.orig).split())
+            raise StoreError(
+                f"The data base {self._backend.name} of schema version {version} cannot be "
+                f"upgraded to {SCHEMA_VERSION} ({reason}), and is as it was: go on with the "
+                f"Gradgate that it is of, free some room if that is what is missing, or "
+                f"{self._backend.another}."
+            ) from error

@@ -158,6 +158,11 @@ _STEPS: Mapping[int, tuple[str | Callable[[Connection], None], ...]] = {
 }
 
 
+def is_older(version: int) -> bool:
+    """Return whether a store of a version is brought to this one by `migrate`."""
+    return version in _STEPS
+
+
 def migrate(connection: Connection, version: int) -> int:
     """Bring a store from a version as far as is known, in the caller's transaction.
 

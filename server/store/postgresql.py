@@ -88,6 +88,9 @@ class PostgresqlDatabase:
                 "name: make one with `CREATE DATABASE gradgate ENCODING 'UTF8' TEMPLATE template0`."
             )
 
+    def keep_copy(self, version: int) -> None:
+        """Do nothing: a copy of a data base is not for one who uses it to make."""
+
     def notify(self, connection: Connection, payload: str) -> None:
         """Tell every server of the data base something when the transaction is committed."""
         connection.execute(select(func.pg_notify(_CHANNEL, payload)))

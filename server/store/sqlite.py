@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -12,12 +13,14 @@ from filelock import FileLock, Timeout
 from sqlalchemy import URL, Connection, create_engine, event
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from .copies import keep_before_upgrade
 from .errors import StoreError, StoreInUseError
 from .integrity import Integrity, is_damage, is_foreign
 
 FILE_NAME = "gradgate.db"
 _LOCK_NAME = "gradgate.lock"
 _FILE_MODE, _FOLDER_MODE = 0o600, 0o700
+_log = logging.getLogger("gradgate.server")
 
 
 class SqliteFile:
@@ -66,6 +69,21 @@ class SqliteFile:
 
     def keep_others_out(self, connection: Connection) -> None:
         """Do nothing: no other server has the folder."""
+
+    def keep_copy(self, version: int) -> None:
+        """Keep a copy beside the file, which says before which version of the schema it was made.
+
+        Raises `StoreError` where there is no room, or the file is damaged.
+        """
+        path = Path(self.name)
+        copy = path.with_name(f"{FILE_NAME}.before-{version}")
+        _log.warning(
+            "The data base %s is of an earlier Gradgate, and is upgraded; a copy of what it was is "
+            "kept as %s.",
+            path,
+            copy,
+        )
+        keep_before_upgrade(path, copy)
 
     def notify(self, connection: Connection, payload: str) -> None:
         """Do nothing: there is nobody to tell."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -10,7 +11,9 @@ from pathlib import Path
 import pytest
 
 from gradgate.server.store.database import Store
+from gradgate.server.store.errors import StoreError
 from gradgate.server.store.parameter_table import read_table
+from gradgate.server.store.tables import SCHEMA_VERSION
 from tests.support.probing import FROZEN, PRESENT, FakeProbe, alert, explanation, gate, hello
 from tests.support.serving import ServerProcess
 
@@ -191,6 +194,57 @@ def test_it_becomes_the_same_as_a_new_one(tmp_path: Path, version: int) -> None:
     new, once = schema(tmp_path / "new"), schema(tmp_path / "old")
     Store(tmp_path / "old").close()
     assert once == new == schema(tmp_path / "old")
+
+
+def test_what_was_is_kept(tmp_path: Path, version: int, caplog: pytest.LogCaptureFixture) -> None:
+    """A copy for its owner alone, which the log names; with it the earlier Gradgate goes on."""
+    file = tmp_path / "gradgate.db"
+    write_old(file, version)
+    before = dump(file)
+    Store(tmp_path).close()
+    copy = tmp_path / f"gradgate.db.before-{SCHEMA_VERSION}"
+    assert dump(copy) == before != dump(file)
+    assert copy.stat().st_mode & 0o777 == 0o600
+    assert f"a copy of what it was is kept as {copy}" in caplog.text
+    copy.unlink()
+    Store(tmp_path).close()
+    assert not copy.exists()
+
+
+def test_an_upgrade_that_fails_changes_nothing(tmp_path: Path) -> None:
+    """The store is as it was, the sentence says so, and another try replaces the copy."""
+    file = tmp_path / "gradgate.db"
+    write_old(file, 6)
+    with closing(sqlite3.connect(file)) as store, store:
+        store.execute("CREATE TABLE optimizers (mine TEXT)")
+    before = dump(file)
+    for _ in range(2):
+        with pytest.raises(StoreError, match=r"6 cannot be upgraded .* exists\), and is as it was"):
+            Store(tmp_path)
+        assert dump(file) == before
+    with closing(sqlite3.connect(file)) as store, store:
+        store.execute("DROP TABLE optimizers")
+    Store(tmp_path).close()
+    assert schema(tmp_path)
+
+
+def test_an_upgrade_wants_room_for_a_copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without it nothing is changed, and a sentence says how much is missing."""
+    file = tmp_path / "gradgate.db"
+    write_old(file, 6)
+    before = dump(file)
+    full = shutil.disk_usage(tmp_path)._replace(free=file.stat().st_size - 1)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: full)
+    with pytest.raises(StoreError, match=r"wanted for a copy .* 0 are free: free some room"):
+        Store(tmp_path)
+    assert dump(file) == before
+    assert sorted(path.name for path in tmp_path.iterdir() if path.suffix != ".lock") == [file.name]
+
+
+def dump(file: Path) -> list[str]:
+    """All that a data base holds."""
+    with closing(sqlite3.connect(file)) as store:
+        return list(store.iterdump())
 
 
 def schema(folder: Path) -> set[tuple[object, ...]]:
