@@ -77,7 +77,10 @@ def create_app(settings: Settings) -> FastAPI:
         try:
             async with hub.running():
                 yield
-                await log.flush(hub.writer, at_once=True)
+                # It is queued before the writer ends, which waits for a store only so long.
+                flushing = asyncio.create_task(log.flush(hub.writer, at_once=True))
+                await asyncio.sleep(0)
+            await flushing
         finally:
             watching.cancel()
             logging.cancel()

@@ -100,15 +100,21 @@ def test_what_nobody_reads_holds_up_no_stop(tmp_path: Path) -> None:
     )
 
 
-def test_a_store_that_cannot_be_written_holds_up_no_stop(
-    server: ServerProcess, stop: Callable[[], float]
-) -> None:
-    """What came meanwhile is not acknowledged, and the log says so."""
-    with FakeProbe(server, hello(RUN)) as probe:
+def test_a_store_that_cannot_be_written_holds_up_no_stop(tmp_path: Path) -> None:
+    """What came meanwhile is not acknowledged, and the log says so; nor does the audit log wait."""
+    right, wrong = ({"Authorization": f"Bearer {word}-0123456789"} for word in ("right", "wrong"))
+    with (
+        ServerProcess(tmp_path, "--token", "right-0123456789") as server,
+        FakeProbe(server, hello(RUN), additional_headers=right) as probe,
+    ):
         with blocked(server.data):
             probe.sample(1, [1.0, 2.0])
             wait_for(lambda: "cannot be written" in server.output, 20, "it is tried")
-            assert stop() < STOPS_WITHIN
+            assert server.page("/api/runs", headers=wrong).status_code == 401
+            begun = time.monotonic()
+            assert server.stop() == 0
+            assert time.monotonic() - begun < STOPS_WITHIN
         assert probe.until_closed()[0] == 1012
     assert probe.acked == 0
     assert "none of that was acknowledged" in server.output
+    assert "Traceback" not in server.output
