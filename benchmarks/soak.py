@@ -83,7 +83,7 @@ class Job:
     """When it was killed."""
     disk_failed: float | None = None
     """Since when the disk took nothing, while it does."""
-    disk_failed_when_killed: float | None = None
+    disk_failed_at_end: float | None = None
     steps: list[dict[str, Any]] = field(default_factory=list)
     output: str = ""
 
@@ -200,7 +200,7 @@ class Soak:
         if self._job.run:
             self.done["job killed"] += 1
             job = self._job
-            job.killed, job.disk_failed_when_killed = time.time(), job.disk_failed
+            job.killed, job.disk_failed_at_end = time.time(), job.disk_failed
             job.process.kill()
             job.wait()
             self._begin_job()
@@ -208,6 +208,7 @@ class Soak:
     def _end_job(self) -> None:
         if self._job.run:
             self.done["job ended"] += 1
+            self._job.disk_failed_at_end = self._job.disk_failed
             (self._job.folder / "stop").touch()
             self._job.wait()
             self._begin_job()
@@ -334,7 +335,7 @@ class Soak:
         if job.killed is None and last != len(made):
             faults.append(f"{told}: made {len(made)} steps, and {last} are stored")
         if job.killed is not None:
-            safe = min(job.killed - ON_DISK_WITHIN - SLACK, job.disk_failed_when_killed or math.inf)
+            safe = min(job.killed - ON_DISK_WITHIN - SLACK, job.disk_failed_at_end or math.inf)
             lost = [line["at"] for step, line in made.items() if step > last]
             if lost and min(lost) < safe:
                 faults.append(f"{told}: lost {job.killed - min(lost):.1f} s before it was killed")
@@ -378,9 +379,10 @@ class Soak:
         ]
         faults += [f"{by!r} was never asked for" for by in set(there) - {each.by for each in asked}]
         status = self._server.get(f"/api/runs/{job.run}")["status"] if last else "lost"
-        if job.killed is None and status == "lost":
-            # Its goodbye found no server, and all else was stored: what waits, waits for it.
-            self.done["job ended, and its goodbye was lost"] += 1
+        if job.killed is None and status == "lost" and job.disk_failed_at_end is not None:
+            self.done["job ended, and its goodbye found no server and no disk"] += 1
+        elif job.killed is None and status == "lost":
+            faults.append("its end is not stored")
         elif job.killed is None:
             open_ones = [row["id"] for row in rows if row["state"] not in ENDS]
             faults += [f"commands {open_ones} have no end"] if open_ones else []

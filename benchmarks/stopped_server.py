@@ -22,6 +22,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -59,8 +60,8 @@ def main() -> None:
                 RUNNING: Way(),
                 "the server runs, again (noise)": Way(),
                 "the server is stopped": Way(
-                    lambda pid=server.pid: os.kill(pid, signal.SIGSTOP),
-                    lambda pid=server.pid: os.kill(pid, signal.SIGCONT),
+                    partial(os.kill, server.pid, signal.SIGSTOP),
+                    partial(os.kill, server.pid, signal.SIGCONT),
                 ),
                 "the network is stalled": Way(told.stall, told.flow),
             }

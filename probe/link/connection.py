@@ -8,7 +8,6 @@ import logging
 import threading
 import time
 import weakref
-from collections import deque
 from functools import partial
 
 from websockets.exceptions import InvalidHandshake, WebSocketException
@@ -16,6 +15,7 @@ from websockets.exceptions import InvalidHandshake, WebSocketException
 from ..base.guard import Guard
 from ..spool.folder import SpoolFolder, bytes_of
 from .address import ServerAddress
+from .ages import Ages
 from .answers import Answers
 from .backoff import Backoff
 from .conversation import Conversation, Ending, Peer, hello_of
@@ -30,8 +30,8 @@ FIRST_TRY = 2.0
 """Seconds that the end of a job, and who looks at a run, wait for the first try to connect."""
 TICK = 0.5
 """Seconds between two looks at what waits in memory."""
-TICKS = 9
-"""Looks after which what no server has stored goes to disk: it is there within 5 seconds."""
+ON_DISK_WITHIN = 5.0
+"""Seconds within which what no server has stored is on the disk."""
 
 
 class Connection:
@@ -137,12 +137,12 @@ class Connection:
 
     async def _keep_on_disk(self) -> None:
         """Write to disk what memory has no room for, and what no server has stored in time."""
-        newest = deque([0], maxlen=TICKS)
+        ages = Ages(ON_DISK_WITHIN, time.monotonic())
         while True:
             await asyncio.sleep(TICK)
-            if self._outbox.crowded or self._outbox.holds(newest[0]):
+            too_old = ages.too_old(time.monotonic(), self._outbox.newest)
+            if self._outbox.crowded or self._outbox.holds(too_old):
                 self._spill()
-            newest.append(self._outbox.newest)
 
     def _spill(self) -> None:
         with self._guard:
@@ -204,7 +204,9 @@ class Connection:
 
     def _leave(self, bye: Message) -> None:
         """Leave on disk what no server has stored, and say where."""
-        left = self._outbox.leave(partial(hello_of, self._peer), bye)
+        # A server that knows the run has to hear of its end, though it may have all else.
+        alone = self._known and not self._ending.is_stored
+        left = self._outbox.leave(partial(hello_of, self._peer), bye, alone=alone)
         if left is not None:
             logger.warning(
                 "gradgate: not all of this run has reached %s; what is missing lies in %s (%s "

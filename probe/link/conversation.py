@@ -31,6 +31,8 @@ ANSWER_TIMEOUT = 30.0
 """Seconds in which the server answers a hello, which may be large and the way to it slow."""
 PING = 5.0
 """Seconds between two pings."""
+PARTING = 5.0
+"""Seconds in which the server has to say that it has stored the goodbye."""
 SILENCE = 30.0
 """Seconds without a word of the server after which the connection is taken for broken."""
 
@@ -62,6 +64,8 @@ class Ending:
     bye: Message | None = None
     last_step: int = 0
     """The latest step that the server was told of, over this connection or an earlier one."""
+    is_stored: bool = False
+    """Whether the server has stored the goodbye."""
     vanished_is_failed: bool = False
     """Whether a job that is gone without a goodbye has failed, and not just ended."""
 
@@ -140,6 +144,9 @@ class Conversation:
             await self._send_all()
             if self._ending.bye is not None:
                 await self._send(self._ending.bye)
+                # What it does not store now is sent later.
+                with contextlib.suppress(ConnectionClosed, asyncio.TimeoutError):
+                    await asyncio.wait_for(self._read_farewell(), PARTING)
 
     async def _send_frames(self) -> None:
         loop = asyncio.get_running_loop()
@@ -191,6 +198,16 @@ class Conversation:
                 # Guarded one by one: a request that fails must not take the others along.
                 with self._guard:
                     peer.receive(message)
+
+    async def _read_farewell(self) -> None:
+        """Read until the server has stored the goodbye; what it asks for now comes too late."""
+        async for text in self._socket:
+            message = parse_message(text)
+            if message["type"] == "ack":
+                self._forget(self._outbox.acknowledge, message["seq"])
+            elif message["type"] == "bye":
+                self._ending.is_stored = True
+                return
 
     async def _ping(self) -> None:
         """Have the server say that it is there.

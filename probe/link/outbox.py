@@ -40,11 +40,18 @@ class Outbox:
     are few.
     """
 
-    def __init__(self, max_bytes: int = 32 * 2**20, spool: Spool | None = None) -> None:
+    def __init__(
+        self,
+        max_bytes: int = 32 * 2**20,
+        spool: Spool | None = None,
+        copy: Outbox | None = None,
+    ) -> None:
+        """``copy``: another that gets each frame, under the same number."""
         self._lock = threading.Lock()
         self._changed = threading.Condition(self._lock)
         self._max_bytes = max_bytes
         self._spool = spool
+        self._copy = copy
         self._spilling = threading.Lock()
         """Held while frames go to disk: not by who puts, which never waits for one."""
         self._bytes = 0
@@ -73,23 +80,16 @@ class Outbox:
         that it replaces, if that still waits; for what frames behind it rely on.
         """
         with self._lock:
-            if in_place and (place := self._waiting(replaces)) is not None:
-                seq = self._kept[place].seq
-                self._kept[place] = Entry(seq, make(seq), replaces)
-                return
-            self._seq += 1
-            entry = Entry(self._seq, make(self._seq), replaces)
-            if keep:
-                self._keep(entry)
+            place = self._waiting(replaces) if in_place else None
+            seq = self._seq + 1 if place is None else self._kept[place].seq
+            entry = Entry(seq, make(seq), replaces)
+            if place is None:
+                self._hold(entry, keep=keep)
             else:
-                self._droppable.append(entry)
-                self._bytes += _size(entry)
-                while self._bytes > self._max_bytes:
-                    self._bytes -= _size(self._droppable.popleft())
-                    self.dropped += 1
-            if self._wake is not None and not self._woken:
-                self._woken = True
-                self._wake()
+                self._kept[place] = entry
+            if self._copy is not None:
+                with self._copy._lock:
+                    self._copy._hold(entry, keep=keep)
 
     def listen(self, wake: Callable[[], None] | None) -> None:
         """Call ``wake`` (from the putting thread) once when there is something to send.
@@ -191,15 +191,16 @@ class Outbox:
                 self._taken = max(self._taken, frames[-1][0])
             self._drop_up_to(self._spool.add(frames, hello, anew=anew))
 
-    def leave(self, hello: Hello, bye: Mapping[str, Any]) -> Path | None:
+    def leave(self, hello: Hello, bye: Mapping[str, Any], *, alone: bool = False) -> Path | None:
         """Close for good; return where what no server has stored lies.
 
-        None where all is stored, or there is no file to leave it in, and the second time.
+        ``alone``: the goodbye is left also where there is nothing else. None where all is stored,
+        or there is no file to leave it in, and the second time.
         """
         if self._spool is None:
             return None
         self.spill(hello)
-        return self._spool.end(bye)
+        return self._spool.end(bye, hello if alone else None)
 
     def _is_empty(self) -> bool:
         on_disk = self._spool is not None and self._spool.last_seq > 0
@@ -223,6 +224,20 @@ class Outbox:
             if entry.replaces == name and entry.seq > self._taken:
                 return place
         return None
+
+    def _hold(self, entry: Entry, *, keep: bool) -> None:
+        self._seq = max(self._seq, entry.seq)
+        if keep:
+            self._keep(entry)
+        else:
+            self._droppable.append(entry)
+            self._bytes += _size(entry)
+            while self._bytes > self._max_bytes:
+                self._bytes -= _size(self._droppable.popleft())
+                self.dropped += 1
+        if self._wake is not None and not self._woken:
+            self._woken = True
+            self._wake()
 
     def _keep(self, entry: Entry) -> None:
         if entry.replaces is not None:

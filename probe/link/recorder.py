@@ -1,4 +1,4 @@
-"""Writes a run into a file, where there is no server."""
+"""Writes a run into a file, beside a server or where there is none."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Recorder:
         self._ended.set()
         if self._thread.ident is not None:  # it was started
             self._thread.join(timeout)
-        self._outbox.leave(self._hello, bye)
+        self._outbox.leave(self._hello, bye, alone=True)
 
     def _run(self) -> None:
         while not self._ended.wait(PAUSE) and self._peer() is not None:

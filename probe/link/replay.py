@@ -12,7 +12,7 @@ from .address import ServerAddress
 from .bundle import bundled
 from .frames import encode_json
 from .outbox import Entry
-from .server_messages import ForeignMessage, Refusal, parse_message
+from .server_messages import ForeignMessage, Message, Refusal, parse_message
 from .sockets import connected
 
 FAILURES = (Refusal, ForeignMessage, OSError, asyncio.TimeoutError, WebSocketException)
@@ -29,11 +29,13 @@ async def replay(recording: Recording, address: ServerAddress) -> int:
     """
     async with connected(address) as socket:
         await socket.send(encode_json(recording.hello))
-        stored = await _until(socket, "welcome", "last_seq", 0)
+        stored = (await _until(socket, "welcome"))["last_seq"]
         sent = asyncio.create_task(_send(socket, recording, stored))
         try:
             if recording.last_seq > stored:
-                stored_now = await _until(socket, "ack", "seq", recording.last_seq)
+                stored_now = 0
+                while stored_now < recording.last_seq:
+                    stored_now = (await _until(socket, "ack"))["seq"]
                 if stored_now > recording.last_seq:
                     raise ForeignMessage(f"it says that it has stored frame {stored_now}")
             await sent
@@ -41,16 +43,17 @@ async def replay(recording: Recording, address: ServerAddress) -> int:
             sent.cancel()
         if recording.bye is not None:
             await socket.send(encode_json(recording.bye))
+            await _until(socket, "bye")
         return sum(1 for _ in recording.after(stored))
 
 
-async def _until(socket: ClientConnection, kind: str, field: str, least: int) -> int:
-    """Wait for a message whose field is as large; commands are for a job, and this is none."""
+async def _until(socket: ClientConnection, kind: str) -> Message:
+    """Wait for a message of a kind; commands are for a job, and this is none."""
     while True:
         text = await asyncio.wait_for(socket.recv(), STORED_WITHIN)
         message = parse_message(text)
-        if message["type"] == kind and int(message[field]) >= least:
-            return int(message[field])
+        if message["type"] == kind:
+            return message
 
 
 async def _send(socket: ClientConnection, recording: Recording, stored: int) -> None:

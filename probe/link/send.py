@@ -81,11 +81,14 @@ def _replayed(recording: Recording, url: str) -> str:
             f"no dashboard at {address.shown} took it ({type(error).__name__}: {error})."
         ) from error
     name = recording.hello["name"]
+    page = f"{address.shown}/runs/{recording.hello['run']}"
+    if not recording.frames:
+        return f"{recording.path}: the end of the run {name!r} is stored. {page}"
     known = recording.frames - count
     return (
         f"{recording.path}: {count} frames of the run {name!r} are stored"
         + (f"; {known} were there already" if known else "")
-        + f". {address.shown}/runs/{recording.hello['run']}"
+        + f". {page}"
     )
 
 

@@ -49,6 +49,7 @@ _FIELDS: Mapping[str, Mapping[str, Callable[[object], bool]]] = {
     "welcome": {"protocol": _is_integer, "run": _is_text, "last_seq": _is_integer},
     "table": {},
     "ack": {"seq": _is_integer},
+    "bye": {},
     "command": {
         "id": _is_integer,
         "kind": _is_text,

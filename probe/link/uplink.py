@@ -93,16 +93,17 @@ class Uplink:
         """Whether somebody tells of an end without a fault, so that any other is one."""
 
     def connect(self, server: str, token: str | None) -> None:
-        """Start to talk to a server, in a thread of its own."""
+        """Start to talk to a server, in a thread of its own; what is recorded goes there, too."""
         address = ServerAddress(server, token)
         self.url = f"{address.shown}/runs/{self._identity.id}"
-        if self._folder is not None:
-            self.outbox = Outbox(spool=self._folder.spool(self._identity.id, address.shown))
+        me, folder = self._identity.id, self._folder
+        spool = None if folder is None else folder.spool(me, address.shown)
+        self.outbox = Outbox(spool=spool, copy=None if self._recorder is None else self.outbox)
         self._link = Connection(address, self.outbox, self._guard, self, self._folder)
         self._link.start()
 
     def record(self, file: Path) -> None:
-        """Write all into a file, in a thread of its own, where there is no server."""
+        """Write all into a file, in a thread of its own; before `connect`, where there is both."""
         self.outbox = Outbox(spool=Spool(file, MOST_RECORDED, None))
         self._recorder = Recorder(self.outbox, self._guard, self)
         self._recorder.start()
@@ -205,10 +206,10 @@ class Uplink:
     def close(self, timeout: float, *, failed: bool) -> None:
         """Send what is left, say goodbye, and end the link; ``failed``: training raised."""
         bye = {"type": "bye", "time": time.time(), "step": self.step, "failed": failed}
-        if self._link is not None:
-            self._link.close(bye, timeout)
         if self._recorder is not None:
             self._recorder.close(bye, timeout)
+        if self._link is not None:
+            self._link.close(bye, timeout)
 
     @property
     def _is_told(self) -> bool:

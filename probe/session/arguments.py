@@ -142,15 +142,11 @@ def checked_server(server: str | bool | None) -> str | None:
     return url
 
 
-def checked_record(record: str | Path | None, server: str | bool | None) -> Path | None:
+def checked_record(record: str | Path | None) -> Path | None:
     """Return the file to record into, or None; raises ValueError where that cannot be."""
     if record is None:
         return None
     path = Path(record)
-    if server is not False:
-        raise ValueError(
-            f"record={str(record)!r}: a server keeps all that a file would; say server=False, too."
-        )
     if path.exists():
         raise ValueError(f"record={str(record)!r} is there already: give another, or remove it.")
     if not path.absolute().parent.is_dir():

@@ -87,8 +87,8 @@ def attach(
     with True, at none with False, and with None as often as ``budget`` allows, or, where samples
     have that too, a fifth of it.
 
-    ``record``: with ``server=False``, a file into which all goes that a server would be told, for
-    ``gradgate open`` and ``gradgate send``.
+    ``record``: a file into which all goes that a server is told, or would be with
+    ``server=False``, for ``gradgate open`` and ``gradgate send``.
 
     ``source``: explanations are sent with a few lines of the script around the one that is meant;
     with False no line of source leaves the job, and the server is told of files, line numbers and
@@ -161,7 +161,7 @@ def attach(
             script_wins=script_wins,
             thresholds=thresholds or Thresholds(),
             totals=totals,
-            record=checked_record(record, server),
+            record=checked_record(record),
             folder=SpoolFolder.of_environment(),
             source=source,
         )

@@ -427,10 +427,10 @@ def make_job(
     # One rank talks; the others hear from it what was asked for.
     told = (server is not None or record is not None) and agreement.leads
     undo.callback(guard.undo, partial(uplink.close, 0.0, failed=True))
-    if server is not None and told:
-        uplink.connect(server, token)
     if record is not None and told:
         uplink.record(record)
+    if server is not None and told:
+        uplink.connect(server, token)
     if told:
         undo.callback(guard.undo, step_totals.stop)
         step_totals.start()

@@ -97,16 +97,27 @@ class Spool:
             if self._file is not None and seq >= self.last_seq:
                 self._remove()
 
-    def end(self, bye: Mapping[str, Any]) -> Path | None:
-        """Close the file for good, with the run's goodbye; return where it lies, or None."""
+    def end(self, bye: Mapping[str, Any], hello: Hello | None = None) -> Path | None:
+        """Close the file for good, with the run's goodbye; return where it lies, or None.
+
+        ``hello``: to make one for the goodbye alone, where there is none.
+        """
         with self._lock:
+            if self._ended:
+                return None
             self._ended = True
+            try:
+                if self._file is None and hello is not None:
+                    self._introduce(hello)
+                if self._introduced:
+                    self._write(message_record(Kind.BYE, bye), anyway=True)
+            except (OSError, Timeout) as error:
+                self._say(f"{self.path} cannot be written ({error})")
             if self._file is None:
                 return None
-            try:
-                self._write(message_record(Kind.BYE, bye), anyway=True)
-            except OSError as error:
-                self._say(f"{self.path} cannot be written ({error})")
+            if not self._introduced:  # nobody could tell whose it is
+                self._remove()
+                return None
             self._file.close()
             self._file = None
             self._unlock()

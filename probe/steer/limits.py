@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from ..base.clock import elapsed
 from ..freeze.records import FreezeRecords
 from ..gates.gate import GateSettings
 from ..gates.registry import GateRegistry
@@ -54,7 +54,7 @@ class Limits:
         records: FreezeRecords,
         gates: GateRegistry,
         numbers: Iterator[int],
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = elapsed,
     ) -> None:
         """``numbers``: those of the probe's own commands; ``clock``: seconds that only go on."""
         self._records = records

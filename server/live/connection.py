@@ -10,7 +10,15 @@ from starlette.websockets import WebSocket
 
 from ..protocol.commands.registry import AnyCommand
 from ..protocol.models import Message
-from ..protocol.server_messages import Ack, Error, Focus, TableQuestion, Watched, Welcome
+from ..protocol.server_messages import (
+    Ack,
+    Error,
+    Farewell,
+    Focus,
+    TableQuestion,
+    Watched,
+    Welcome,
+)
 from ..store.guard import guarded, logged
 from .questions import Questions
 
@@ -47,6 +55,7 @@ class ProbeConnection:
         self._commands: dict[int, tuple[AnyCommand, float]] = {}
         self._focus: Focus | None = None
         self._watched: Watched | None = None
+        self._farewell: Farewell | None = None
         self.questions = Questions(self._news)
         self._refusal: Refused | None = None
 
@@ -66,6 +75,11 @@ class ProbeConnection:
     def acknowledge(self, seq: int) -> None:
         """Send that everything up to `seq` is stored."""
         self._acked = seq
+        self._news.set()
+
+    def farewell(self) -> None:
+        """Send that the end of the run is stored, behind what acknowledges its last frame."""
+        self._farewell = Farewell()
         self._news.set()
 
     def command(self, command: AnyCommand) -> None:
@@ -105,7 +119,8 @@ class ProbeConnection:
                 await self._deliver(aged, number)
             focus, self._focus = self._focus, None
             watched, self._watched = self._watched, None
-            for told in (focus, watched):
+            farewell, self._farewell = self._farewell, None
+            for told in (focus, watched, farewell):
                 if told is not None:
                     await self._send(told)
             for question in self.questions.take():

@@ -29,6 +29,7 @@ from ..store.runs import OpenedRun, live_runs, open_run
 from ..store.writer import Writer
 from .administration import Administration
 from .connection import ProbeConnection, Refused
+from .expiry import expire_commands
 from .live_run import LiveRun
 from .live_runs import LiveRuns
 from .other_servers import OtherServers
@@ -104,6 +105,9 @@ class Hub:
             asyncio.create_task(self.administration.remove_deleted()),
             asyncio.create_task(self._look_through()),
         ]
+        if self.expire_after is not None:
+            expiry = expire_commands(self._runs, self._store, self.writer, self.expire_after)
+            background.append(asyncio.create_task(expiry))
         try:
             yield
         finally:

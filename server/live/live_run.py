@@ -105,6 +105,8 @@ class LiveRun:
         """Acknowledge what is stored, and publish what changed."""
         if self.connection is not None:
             self.connection.acknowledge(changes.last_seq)
+            if changes.status is not None and changes.status.ended:
+                self.connection.farewell()
         self._publish_changed(changes.topics)
 
     def hear(self, told: Announcement) -> None:

@@ -37,6 +37,12 @@ class Ack(Message):
     seq: Count
 
 
+class Farewell(Message):
+    """The answer to `bye`: that the run has ended is stored, and all that came before it."""
+
+    type: Literal["bye"] = "bye"
+
+
 class PreviewQuestion(Message):
     """Asks the probe what a command would touch."""
 
@@ -90,6 +96,7 @@ ToProbe = Annotated[
     Welcome
     | TableQuestion
     | Ack
+    | Farewell
     | AnyCommand
     | PreviewQuestion
     | TrialQuestion

@@ -18,11 +18,14 @@ from .guard import guarded, logged, readable
 from .parameter_table import parameter_names
 from .refusals import EndedRun, UnknownCommand
 from .runs import locked_run
-from .tables import commands
+from .tables import commands, runs
 
 NAMES = 20
 SILENT = "nothing is heard of the job any more; it is applied if the job comes back"
 """The detail of a command that waits for a run that is lost."""
+EXPIRED = "Nothing was heard of the job for as long as a command holds, so it is not applied."
+"""The reason of a command that waited too long for a run that is lost. A job that had taken it
+before it was lost may tell later what became of it, and then that counts."""
 
 
 # What a command of a gate has in the columns of a freeze.
@@ -64,6 +67,8 @@ def record_report(connection: Connection, run: str, report: Report) -> int | Non
     row = _find(connection, run, report)
     if row is None:
         return _enter_local(connection, run, report)
+    if row.reason == EXPIRED:  # the job had taken it all the same
+        row = _take_up(connection, run, row)
     # The same state again brings news of it, such as what a freeze saved.
     again = row.state == report.state.value and report.has_news
     if not again and not CommandState(row.state).leads_to(report.state):
@@ -110,6 +115,29 @@ def reject_unapplied(connection: Connection, run: str, reason: str, now: float) 
     return [int(row.id) for row in waiting]
 
 
+def lost_with_commands(connection: Connection, before: float) -> list[str]:
+    """Return the lost runs that have commands of before a time which no job has taken."""
+    lost = (runs.c.id == commands.c.run) & (runs.c.status == RunStatus.LOST.value)
+    query = select(commands.c.run).join(runs, lost).where(*_waits_since(before)).distinct()
+    return list(connection.scalars(query))
+
+
+def expire_unapplied(connection: Connection, run: str, before: float, now: float) -> list[int]:
+    """Reject the commands of before a time that no job has taken, if a run is lost still.
+
+    Returns their ids.
+    """
+    if RunStatus(locked_run(connection, run).status) is not RunStatus.LOST:
+        return []
+    old = select(commands.c.id, commands.c.times).where(
+        commands.c.run == run, *_waits_since(before)
+    )
+    found = connection.execute(old.order_by(commands.c.id)).all()
+    for row in found:
+        _reject(connection, run, row.id, row.times, EXPIRED, now)
+    return [int(row.id) for row in found]
+
+
 def delay_unapplied(connection: Connection, run: str) -> list[int]:
     """Say of every command that was not applied that the run is lost, and return their ids."""
     waiting = _waiting(run)
@@ -149,6 +177,19 @@ def _waiting(run: str) -> tuple[ColumnElement[bool], ...]:
     return commands.c.run == run, commands.c.state.in_(unapplied_states)
 
 
+def _waits_since(before: float) -> tuple[ColumnElement[bool], ...]:
+    requested = commands.c.state == CommandState.REQUESTED.value
+    return requested, commands.c.requested < before
+
+
+def _take_up(connection: Connection, run: str, row: Row[Any]) -> Row[Any]:
+    """Have a command as it was before it was rejected for what was not heard of its job."""
+    times = {state: at for state, at in row.times.items() if state != row.state}
+    before = {"state": CommandState.REQUESTED.value, "reason": None, "times": times}
+    connection.execute(_one(update(commands), run, row.id).values(**before))
+    return connection.execute(_one(select(commands), run, row.id)).one()
+
+
 def _reject_unreadable(
     connection: Connection,
     run: str,
@@ -175,7 +216,7 @@ def _reject(
     state = CommandState.REJECTED.value
     connection.execute(
         _one(update(commands), run, number).values(
-            state=state, reason=reason, times={**times, state: now}
+            state=state, reason=reason, detail=None, times={**times, state: now}
         )
     )
 

@@ -11,6 +11,7 @@ from typing import Any, Generic, TypeVar
 
 from sqlalchemy import Connection
 
+from ..protocol.probe_messages import Bye
 from .recording import Received
 
 BACKLOG_BYTES = 256 * 1024 * 1024
@@ -74,12 +75,13 @@ class WriteQueue:
             self._abandon()
 
     def collect(self, until: float) -> tuple[list[Arrival], Task[Any] | Stop | None]:
-        """Wait for something to do; frames up to the next task, until a time at the latest."""
+        """Wait for something to do; frames up to a task or a `Bye`, until a time at the latest."""
         arrivals: list[Arrival] = []
         entry = self._entries.get()
         while isinstance(entry, Arrival):
             arrivals.append(entry)
-            if len(arrivals) == _BATCH_FRAMES:
+            # A job waits at its end until that is stored.
+            if len(arrivals) == _BATCH_FRAMES or isinstance(entry.received.frame, Bye):
                 return arrivals, None
             patience = max(0.0, until - time.monotonic())
             try:

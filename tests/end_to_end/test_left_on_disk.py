@@ -150,6 +150,76 @@ def test_a_server_that_is_stopped_loses_nothing(
     assert left(folder) == []
 
 
+STORED = """
+import sys
+import time
+from pathlib import Path
+import torch
+from gradgate import probe
+model = torch.nn.Linear(3, 1)
+optimizer = torch.optim.SGD(model.parameters(), 0.1)
+run = probe.attach(model, optimizer, server=sys.argv[1], every=1, name="stored")
+for step in range(5):
+    optimizer.zero_grad()
+    model(torch.ones(2, 3)).sum().backward()
+    optimizer.step()
+Path("run").write_text(run.id)
+for asked, said in (("asked", "stored"), ("end", "ends")):
+    while not Path(asked).exists():
+        time.sleep(0.01)
+    assert run.flush(30)
+    Path(said).touch()
+"""
+
+
+@pytest.mark.parametrize(
+    ("ending", "status", "sender"),
+    [
+        ("run.detach()", "finished", "send"),
+        ("", "finished", "next"),
+        ("raise ArithmeticError", "failed", "send"),
+    ],
+    ids=["detached", "over", "raised"],
+)
+def test_an_end_that_found_no_server_is_sent_later(
+    ending: str, status: str, sender: str, server: ServerProcess, tmp_path: Path, folder: Path
+) -> None:
+    """All else was stored: the run is lost until then, and what was asked for waits no longer."""
+    job = ForkedPython("-c", STORED + ending, server.url, cwd=tmp_path)
+    told = tmp_path / "run"
+    run = wait_for(lambda: told.exists() and told.read_text(), 60, "it attaches") or ""
+    wait_for(lambda: server.page(f"/api/runs/{run}").status_code == 200, 30, "it is known")
+    commands = f"/api/runs/{run}/commands"
+    assert server.post(commands, {"kind": "freeze", "target": "bias"}).status_code == 202
+    wait_until(
+        lambda: server.get(commands)["commands"], lambda rows: rows[0]["state"] == "delivered"
+    )
+    (tmp_path / "asked").touch()
+    wait_for((tmp_path / "stored").exists, 30, "all is stored")
+    server.kill()
+    (tmp_path / "end").touch()
+    said = job.communicate(60)
+    (file,) = left(folder)
+    assert f"what is missing lies in {file}" in said
+    server.restart()
+    assert row(server, run)["status"] in ("live", "lost")
+    if sender == "send":
+        sent = send(str(file))
+        assert (sent.returncode, sent.stderr) == (0, "")
+        assert f"the end of the run 'stored' is stored. {server.url}/runs/{run}" in sent.stdout
+    else:
+        with TrainingJob(tmp_path / "next", server.url) as after:
+            after.wait_for_step(1)
+            wait_until(lambda: row(server, run), lambda run: run["status"] == status, 30)
+            wait_for(lambda: not left(folder), 30, "the file is gone")
+    ended = row(server, run)
+    assert (ended["status"], ended["samples"], ended["step"]) == (status, 5, 5)
+    (command,) = server.get(commands)["commands"]
+    assert command["state"] == "rejected"
+    assert command["reason"] == f"The run {status} before the command was applied."
+    assert list(folder.iterdir()) == []
+
+
 RECORDED = """
 import torch
 from gradgate import probe
@@ -184,6 +254,27 @@ def test_a_recording_is_shown_and_sent(server: ServerProcess, tmp_path: Path) ->
         (command,) = server.get(f"/api/runs/{run['id']}/commands")["commands"]
         assert (command["kind"], command["state"]) == ("freeze", "verified")
     assert Path(file).exists()
+
+
+def test_a_recording_beside_a_server_is_the_same_run(server: ServerProcess, tmp_path: Path) -> None:
+    """Sent to that server it adds nothing, and sent to another it is all there is."""
+    given = f'"server": {server.url!r}, "record": "run.gradgate"'
+    script = RECORDED.replace('"server": False, "record": "run.gradgate"', given)
+    assert run_python("-c", script, cwd=tmp_path).returncode == 0
+    file = str(tmp_path / "run.gradgate")
+    (run,) = server.get("/api/runs")["runs"]
+    assert (run["samples"], run["status"]) == (200, "finished")
+    sent = send(file, "--server", server.url)
+    assert (sent.returncode, sent.stderr) == (0, "")
+    assert f"{file}: 0 frames of the run 'aboard' are stored" in sent.stdout
+    assert samples(server, run["id"]) == list(range(1, 201))
+    with ServerProcess(tmp_path / "other") as other:
+        assert send(file, "--server", other.url).returncode == 0
+        assert samples(other, run["id"]) == list(range(1, 201))
+        for each in (server, other):
+            (command,) = each.get(f"/api/runs/{run['id']}/commands")["commands"]
+            assert (command["kind"], command["state"]) == ("freeze", "verified")
+            assert row(each, run["id"])["status"] == "finished"
 
 
 def test_more_small_frames_than_a_bundle_may_have_are_sent(

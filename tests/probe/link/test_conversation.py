@@ -196,6 +196,35 @@ def test_the_goodbye_comes_behind_all_that_waits_and_nothing_comes_twice() -> No
     assert [message["seq"] for message in heard if "seq" in message] == [1, 2]
 
 
+@pytest.mark.parametrize("answer", ["bye", "silence", "end"])
+def test_the_goodbye_is_stored_once_the_server_says_so(
+    answer: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not where it says nothing in time, nor where it closes; what it has stored is forgotten."""
+    monkeypatch.setattr(conversation, "PARTING", 20.0 if answer != "silence" else 0.05)
+    outbox = Outbox()
+    outbox.put(lambda seq: json.dumps({"type": "metrics", "seq": seq}))
+    ending = Ending(bye={"type": "bye"})
+
+    async def talk(socket: ServerConnection) -> None:
+        await welcome(socket)
+        await socket.send(json.dumps({"type": "bye"}))  # which answers nothing
+        ending.asked.set()
+        while json.loads(await socket.recv())["type"] != "bye":
+            pass
+        for each in ({"type": "command", "id": 1, "kind": "bad"}, {"type": "ack", "seq": 1}):
+            await socket.send(json.dumps(each))
+        if answer == "bye":
+            await socket.send(json.dumps({"type": "bye"}))
+        if answer != "end":
+            await socket.wait_closed()
+
+    guard = converse(talk, Run(), outbox, ending)
+    assert ending.is_stored is (answer == "bye")
+    assert outbox.wait_empty(0)
+    assert guard.faults == 0
+
+
 def test_a_run_that_is_gone_ends_the_link_with_a_goodbye() -> None:
     """The thread does not keep a run alive whose model and optimizer are gone."""
     ending = Ending()

@@ -193,6 +193,48 @@ def test_a_table_is_no_frame_on_disk(tmp_path: Path) -> None:
     assert recording.bye == {"type": "bye"}
 
 
+def test_a_copy_has_the_same_frames_under_the_same_numbers(tmp_path: Path) -> None:
+    """Whatever a server takes meanwhile, and whatever takes the place of another."""
+
+    def put(kind: str) -> None:
+        is_table = kind == "parameters"
+        name = None if kind == "sample" else kind
+        outbox.put(
+            lambda seq: f"{kind} {seq}", keep=name is not None, replaces=name, in_place=is_table
+        )
+
+    copy = Outbox(spool=Spool(tmp_path / "run.gradgate", 2**20, None))
+    outbox = Outbox(10 * (10 + OVERHEAD), copy=copy)
+    for kind in ("sample", "parameters", "sample", "parameters", "frozen", "sample"):
+        put(kind)
+    copy.spill(lambda: {"type": "hello"})
+    sent = {entry.seq: entry.frame for entry in outbox.take()}
+    for kind in ("parameters", "frozen", *["sample"] * 30):
+        put(kind)
+    sent |= {entry.seq: entry.frame for entry in outbox.take()}
+    path = copy.leave(lambda: {"type": "hello"}, {"type": "bye"})
+    assert path is not None
+    written = {each.seq: each.frame for each in Recording(path).after(0)}
+    assert outbox.dropped > 0
+    frames = {seq: frame for seq, frame in sent.items() if "parameters" not in frame}
+    assert frames.items() <= written.items()
+    assert [seq for seq in written if "sample" in written[seq]] == [1, 3, 5, *range(8, 38)]
+
+
+@pytest.mark.parametrize("alone", [True, False])
+def test_a_goodbye_is_left_alone_only_where_a_server_waits_for_it(
+    alone: bool, tmp_path: Path
+) -> None:
+    """With everything else stored there is no file, but for that."""
+    outbox = Outbox(spool=Spool(tmp_path / "run.gradgate", 2**20, None))
+    outbox.put(lambda seq: f"{seq:010d}")
+    outbox.offer(outbox.take()[0])
+    outbox.acknowledge(1)
+    left = outbox.leave(lambda: {"type": "hello"}, {"type": "bye"}, alone=alone)
+    assert left == (tmp_path / "run.gradgate" if alone else None)
+    assert list(tmp_path.iterdir()) == ([left] if alone else [])
+
+
 def test_a_table_that_is_not_sent_is_not_spilled_while_a_server_is_there(tmp_path: Path) -> None:
     """It would reach the server with the next connection alone, behind samples that need it."""
     outbox = Outbox(spool=Spool(tmp_path / "run.gradgate", 2**20, None))

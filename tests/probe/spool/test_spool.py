@@ -115,6 +115,27 @@ def test_what_comes_after_the_end_leaves_the_file_as_it_is(path: Path) -> None:
     assert Recording(path).last_seq == taken
 
 
+def test_a_goodbye_alone_is_left_where_that_is_asked_for(path: Path) -> None:
+    """Behind whose it is, since a server that has all else calls the run lost without it."""
+    spool = Spool(path, 2**30, "http://there")
+    spool.add(numbered(1, 3), hello, anew=False)
+    spool.forget(3)
+    assert spool.end(BYE, hello) == path
+    assert spool.end(BYE, hello) is None
+    recording = Recording(path)
+    assert (recording.frames, recording.bye, recording.server) == (0, BYE, "http://there")
+    assert recording.hello == hello()
+    assert not lock_of(path).exists()
+
+
+@pytest.mark.parametrize("room", [5, 2**20], ids=["no room", "gone"])
+def test_a_goodbye_of_nobody_leaves_no_file(path: Path, room: int) -> None:
+    """Where the disk has no room for whose it is, or the run is gone."""
+    spool = Spool(path, room, None)
+    assert spool.end(BYE, hello if room == 5 else lambda: None) is None
+    assert list(path.parent.glob("*")) == []
+
+
 def test_a_folder_that_cannot_be_made_is_said(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -124,7 +145,7 @@ def test_a_folder_that_cannot_be_made_is_said(
     with caplog.at_level(logging.WARNING):
         assert spool.add(numbered(1, 3), hello, anew=False) == 0
     assert "cannot be written" in caplog.text
-    assert spool.end(BYE) is None
+    assert spool.end(BYE, hello) is None
 
 
 def test_a_run_that_is_gone_before_it_said_who_it_is_leaves_nothing(path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import time
 from typing import Any
 
 import pytest
@@ -70,6 +71,19 @@ def test_a_freeze_ends_with_the_step_in_which_its_seconds_are_over() -> None:
         before = weights(model)
         steps(model, optimizer, step + 1, step + 1)
         assert "head.weight" in moved(model, before)
+
+
+def test_seconds_pass_while_the_machine_sleeps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In which the clock of the processor may stand still."""
+    model, optimizer = chain(SGD)
+    with probe.attach(model, optimizer, server=False, every=1) as run:
+        run.freeze("head", for_seconds=3600)
+        steps(model, optimizer, 1, 2)
+        assert frozen(run) == {"head.weight", "head.bias"}
+        clock = time.clock_gettime
+        monkeypatch.setattr(time, "clock_gettime", lambda which: clock(which) + 3601)
+        steps(model, optimizer, 3, 4)
+        assert frozen(run) == set()
 
 
 def test_it_is_undone_by_a_command_that_names_whose_limit_it_was() -> None:

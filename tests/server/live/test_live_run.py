@@ -65,6 +65,27 @@ def test_a_commit_is_told_by_its_topics() -> None:
     assert news[COMMANDS] == {4, 5}
 
 
+@pytest.mark.parametrize("status", RunStatus)
+def test_an_end_that_is_stored_is_told_behind_its_last_frame(
+    status: RunStatus, socket: Socket
+) -> None:
+    """To the job, which keeps its goodbye until then; nothing else is an end."""
+
+    async def work(live: LiveRun) -> None:
+        live.connection = socket.connection()
+        live.commit(Changes(live.id, 3, status=status))
+        delivery = asyncio.create_task(live.connection.deliver())
+        await asyncio.sleep(0)
+        live.connection.end(Refused("The test is over."))
+        with pytest.raises(Refused, match="over"):
+            await delivery
+
+    with_run(work)
+    ended = status in (RunStatus.FINISHED, RunStatus.FAILED)
+    told = [json.loads(text) for text in socket.sent]
+    assert told == [{"type": "ack", "seq": 3}, {"type": "bye"}][: 2 if ended else 1]
+
+
 def test_a_browser_that_fails_is_closed_alone(
     socket: Socket, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
+
 import httpx
 import pytest
 from sqlalchemy import Connection, update
 
 from gradgate.server.protocol.commands.change import CommandRequest
+from gradgate.server.protocol.probe_messages import Report
 from gradgate.server.store import ledger
+from gradgate.server.store.runs import lose
 from gradgate.server.store.tables import commands
 from tests.support.probing import FakeProbe, hello
 from tests.support.serving import ServerProcess
@@ -408,6 +412,46 @@ def test_an_entry_that_cannot_be_read_hides_no_other(
     spoil(connection, opened, 2, state="melted")
     assert [row.id for row in ledger.command_rows(connection, opened, 10)] == [3, 1]
     assert f"command 2 of run {opened} cannot be read" in caplog.text
+
+
+def test_what_waits_too_long_for_a_lost_run_comes_to_an_end(
+    connection: Connection, opened: str
+) -> None:
+    """What its job never took, and never while the job is there: that decides by itself."""
+    for target in ("old", "taken", "new"):
+        asked(connection, opened, target)
+    spoil(connection, opened, 2, state="delivered")
+    spoil(connection, opened, 3, requested=8.0)
+    assert ledger.lost_with_commands(connection, 5.0) == []
+    assert ledger.expire_unapplied(connection, opened, 5.0, 9.0) == []
+    lose(connection, opened)
+    ledger.delay_unapplied(connection, opened)
+    assert ledger.lost_with_commands(connection, 1.0) == []
+    assert ledger.lost_with_commands(connection, 5.0) == [opened]
+    assert ledger.expire_unapplied(connection, opened, 5.0, 9.0) == [1]
+    assert ledger.lost_with_commands(connection, 5.0) == []
+    new, taken, old = ledger.command_rows(connection, opened, 3)
+    assert (old.state, old.reason, old.detail) == ("rejected", ledger.EXPIRED, None)
+    assert old.times == {"requested": 2.0, "rejected": 9.0}
+    assert [new.state, taken.state] == ["requested", "delivered"]
+    sent, _ = ledger.unapplied(connection, opened, 9.0)
+    assert [each.id for each in sent] == [2, 3]
+
+
+@pytest.mark.parametrize("state", ["delivered", "applied", "verified", "rejected"])
+def test_the_word_of_a_job_that_had_taken_a_command_counts(
+    state: str, connection: Connection, opened: str
+) -> None:
+    """What it left on disk may come after the server took the command for one that expired."""
+    asked(connection, opened, "a")
+    lose(connection, opened)
+    ledger.expire_unapplied(connection, opened, 5.0, 9.0)
+    reason = "of its own" if state == "rejected" else None
+    told = {"type": "report", "seq": 1, "id": 1, "state": state, "time": 3.0, "reason": reason}
+    assert ledger.record_report(connection, opened, Report.model_validate_json(json.dumps(told)))
+    (row,) = ledger.command_rows(connection, opened, 1)
+    assert (row.state, row.reason) == (state, reason)
+    assert row.times == {"requested": 2.0, state: 3.0}
 
 
 def test_the_ids_of_a_run_are_its_own(connection: Connection, opened: str) -> None:

@@ -14,7 +14,8 @@ import pytest
 from sqlalchemy import Connection, create_engine, delete, event
 
 from gradgate.server.protocol.frames import decode
-from gradgate.server.protocol.probe_messages import Hello
+from gradgate.server.protocol.probe_messages import Bye, Hello
+from gradgate.server.store import writer
 from gradgate.server.store.database import Store
 from gradgate.server.store.recording import Changes
 from gradgate.server.store.runs import open_run, run_record
@@ -139,6 +140,16 @@ def test_what_came_before_a_frame_that_cannot_be_stored_is(
     assert desk.dropped.get(timeout=WITHIN) == BAD
     assert desk.last_seq(BAD) == 5
     assert f"The sample with seq 6 of run {BAD} cannot be stored" in caplog.text
+
+
+def test_a_goodbye_is_stored_at_once(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With what came before it: the job waits for that at its end."""
+    desk.sample(GOOD, 1)
+    desk.acked.get(timeout=WITHIN)
+    monkeypatch.setattr(writer, "INTERVAL", 600.0)
+    desk.sample(GOOD, 2)
+    desk.writer.append(GOOD, Bye(type="bye", time=1.0, step=2), 40)
+    assert desk.acked.get(timeout=WITHIN) == (GOOD, 2)
 
 
 def test_a_frame_that_cannot_be_stored_is_found_in_few_transactions(desk: Desk) -> None:
