@@ -316,6 +316,7 @@ def test_what_a_job_says_is_text(play: Play, open_run: OpenRun, run: str) -> Non
     assert dialogs == []
 
 
+@pytest.mark.exhaustive(1)
 @pytest.mark.parametrize("width", [1920, 1280, 800, 420])
 def test_opening_moves_nothing(probe: FakeProbe, open_run: OpenRun, run: str, width: int) -> None:
     """The panel takes the charts' place; a long way scrolls inside it, and unfolds."""

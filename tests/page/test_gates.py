@@ -280,6 +280,7 @@ def test_a_run_that_ends_locks_the_editor_and_keeps_the_text(
     expect(page.page.locator("#failure")).to_have_text("The run has finished.")
 
 
+@pytest.mark.exhaustive(1)
 @pytest.mark.parametrize("size", [(1280, 800), (400, 700), (800, 420)])
 def test_the_editor_fits_into_the_window(
     size: tuple[int, int], probe: FakeProbe, open_run: OpenRun, run: str

@@ -190,6 +190,7 @@ def test_a_spike_between_two_frames_is_in_the_sparkline(
     wait_for(lambda: ink(page, "a.weight")["height"] > 0.7, 10, "the spike reaches up")
 
 
+@pytest.mark.exhaustive(1)
 @pytest.mark.parametrize("shift", [-TWO_HOURS, TWO_HOURS])
 def test_the_jobs_clock_does_not_matter(
     shift: int, play: Play, open_run: OpenRun, run: str

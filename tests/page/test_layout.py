@@ -27,6 +27,7 @@ def overlap(page: Page, one: str, other: str) -> bool:
     )
 
 
+@pytest.mark.exhaustive(2)
 @pytest.mark.parametrize("width", WIDTHS)
 def test_a_run_fits_into_the_window(width: int, play: Play, open_run: OpenRun, run: str) -> None:
     """Nothing scrolls sideways, causes are whole, and a command's name and stages stay apart."""
@@ -50,6 +51,7 @@ def test_a_run_fits_into_the_window(width: int, play: Play, open_run: OpenRun, r
     assert not overlap(page, "#commands .what", "#commands .stepper")
 
 
+@pytest.mark.exhaustive(2)
 @pytest.mark.parametrize("width", WIDTHS)
 def test_the_list_of_runs_fits_into_the_window(
     width: int, play: Play, open_page: OpenPage, page_server: ServerProcess, run: str

@@ -243,6 +243,7 @@ def test_a_held_enter_does_not_answer(probe: FakeProbe, open_run: OpenRun, run: 
     expect(page.page.locator("#commands [data-command]")).to_have_count(1)
 
 
+@pytest.mark.exhaustive(1)
 @pytest.mark.parametrize("size", [(1280, 800), (400, 700), (800, 420)])
 def test_the_question_fits_into_the_window(
     size: tuple[int, int], probe: FakeProbe, open_run: OpenRun, run: str

@@ -22,6 +22,7 @@ STATES = {
 PANELS = {"light": "rgb(255, 255, 255)", "dark": "rgb(21, 25, 28)"}
 
 
+@pytest.mark.exhaustive(1)
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_the_theme_follows_the_system(theme: str, play: Play, open_run: OpenRun, run: str) -> None:
     """Without a choice the page is as light or dark as the system, its charts included."""
@@ -49,6 +50,7 @@ def test_a_chosen_theme_is_kept(play: Play, open_run: OpenRun, run: str) -> None
     expect(page.page.locator("html")).to_have_attribute("data-theme", "light")
 
 
+@pytest.mark.exhaustive(1)
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_every_state_has_its_word_and_a_drawn_glyph(
     theme: str, play: Play, open_run: OpenRun, run: str
