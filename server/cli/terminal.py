@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ..protocol.unseen import marked
+
 _UNITS = ("B", "kB", "MB", "GB", "TB", "PB")
 
 
 def plain(text: str) -> str:
     """Return a text of a job or a server without what would steer the terminal."""
-    return "".join(each if each.isprintable() else "\ufffd" for each in text)
+    return marked(text)
 
 
 def listed(names: Sequence[str], count: int, shown: int = 3) -> str:

@@ -1,6 +1,7 @@
 """Tables as CSV (RFC 4180): numbers as they are read back to the bit, nothing where there is null.
 
 A text has quotes around it where it needs them, and the empty text always, so that it is not null.
+One that a spreadsheet would compute, as a formula, has an apostrophe before it.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from .columns import Batch, Cells, Coded, Numbers, Table, length
 from .selection import Selection
 
 _WANTS_QUOTES = re.compile(r'[",\r\n]|^$|^\s|\s$')
+_FORMULA = re.compile(r"[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]")
+"""What a formula begins with, full-width forms among it: owasp.org, "CSV Injection"."""
 _ROWS = 20_000
 """Rows of a piece: enough to be fast, and few enough that other threads get their turn."""
 
@@ -64,7 +67,8 @@ def _text(value: Any) -> str:
         case int() | float():
             return repr(value)
         case str():
-            return _quoted(value) if _WANTS_QUOTES.search(value) else value
+            text = f"'{value}" if _FORMULA.match(value) else value
+            return _quoted(text) if _WANTS_QUOTES.search(text) else text
         case _:
             return _quoted(json.dumps(value, ensure_ascii=False))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 
 from pydantic import ValidationError
 from sqlalchemy.exc import SQLAlchemyError
@@ -42,13 +43,13 @@ async def serve_browser(
             )
     except Refused as refused:
         refusals.refused(f"a page's, {refused.message}", refused.reason)
-        await websocket.close(refused.code, reason=_short(refused.message))
+        await _close(websocket, refused.code, refused.message)
     except UnknownRun as unknown:
-        await websocket.close(1008, reason=_short(str(unknown)))
+        await _close(websocket, 1008, str(unknown))
     except SQLAlchemyError as error:
         _log.error("The store cannot be read for a browser of run %s: %s", run, error)
         reason = "The store cannot be read: see GET /healthz, and load the page again."
-        await websocket.close(1011, reason=reason)
+        await _close(websocket, 1011, reason)
     except WebSocketDisconnect:
         return
 
@@ -75,6 +76,12 @@ def _read(text: str) -> FromBrowser:
         return FromBrowser.model_validate_json(text)
     except ValidationError as error:
         raise Refused("The page asks for what this server cannot read: load it again.") from error
+
+
+async def _close(websocket: WebSocket, code: int, reason: str) -> None:
+    """Say why, and close; a page that has not read what it was sent before is gone by then."""
+    with suppress(WebSocketDisconnect):
+        await websocket.close(code, reason=_short(reason))
 
 
 def _short(reason: str) -> str:

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
+import codecs
+from collections.abc import Sequence
 from typing import Any
 
+from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.protocol import State
 
 from ..live.probe_socket import ADMIT
 from ..protocol import limits
 from ..protocol.server_messages import Error
+from .peer_watch import PeerWatch
 
 _CLOSE_WITHIN = 2.0
-_TOO_LARGE, _RESTART, _TRY_AGAIN = 1009, 1012, 1013
+_NO_TEXT, _TOO_LARGE, _RESTART, _TRY_AGAIN = 1007, 1009, 1012, 1013
 
 
 class WebSockets(WebSocketsSansIOProtocol):
@@ -20,6 +26,10 @@ class WebSockets(WebSocketsSansIOProtocol):
     A frame is handed on once it is whole, and until then it is in memory. What counts is what came
     since the last small message, of every socket that is not admitted: that may be one `hello`,
     and of all of them together `limits.WAITING_BYTES`.
+
+    A peer that does not read is dropped in the end, and its pings are not answered meanwhile, since
+    answers would gather here without bound. A text that is none in UTF-8 is refused; uvicorn logs
+    an error of the application for each.
 
     A server that stops closes with code 1012, and waits a moment for the peer's answer: an end
     without it may come to the peer before the code, and instead of it.
@@ -31,13 +41,22 @@ class WebSockets(WebSocketsSansIOProtocol):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._admitted = False
-        self._refused = False
+        self._forgotten = False
+        """Whether nothing is read of the peer any more."""
         self._held = 0
+        self._watch: PeerWatch | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin the handshake."""
+        super().connection_made(transport)
+        self._watch = PeerWatch(self.transport)
 
     def data_received(self, data: bytes) -> None:
         """Take bytes of the peer; those of one that was refused are dropped."""
+        if self._forgotten:
+            return
         if not self._admitted:
-            if self._refused or (self.close_sent and self._counted):
+            if self.close_sent and self._counted:
                 return
             self._held += len(data)
             if self._counted > limits.FRAME_BYTES:
@@ -74,16 +93,46 @@ class WebSockets(WebSocketsSansIOProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """End the connection."""
         super().connection_lost(exc)
+        if self._watch is not None:
+            self._watch.end()
+            self._watch = None
         self._let_go()
+
+    def pause_writing(self) -> None:
+        """Write no more for now."""
+        super().pause_writing()
+        if self._watch is not None:
+            self._watch.pause()
+
+    def resume_writing(self) -> None:
+        """Write again."""
+        super().resume_writing()
+        if self._watch is not None:
+            self._watch.resume()
+
+    def handle_ping(self) -> None:
+        """Answer a ping, unless the peer has not read what it was sent before."""
+        if self.writable.is_set():
+            super().handle_ping()
+        else:
+            self.conn.data_to_send()
 
     def send_receive_event_to_app(self) -> None:
         """Hand on a message."""
+        is_text = self.curr_msg_data_type == "text"
+        if is_text and not self.close_sent and not _is_text(self.frames):
+            self._end(Error(message="A text is in UTF-8.", retry=False), _NO_TEXT)
+            return
         super().send_receive_event_to_app()
         if not self._counted:
             self._held = 0
 
     async def send(self, message: Any) -> None:
-        """Send a message of the application."""
+        """Send a message of the application; raises `ClientDisconnected` behind a close."""
+        await self.writable.wait()
+        if self.close_sent and self.initial_response is None:
+            # Uvicorn closed, of a peer that broke the protocol or answered no ping.
+            raise ClientDisconnected
         await super().send(message)
         if self.initial_response is not None and self.close_sent:
             self.handshake_complete = True
@@ -107,18 +156,36 @@ class WebSockets(WebSocketsSansIOProtocol):
 
     def _refuse(self, error: Error, code: int) -> None:
         """Say why, drop what else comes, and close soon."""
+        self._forgotten = True
+        self._end(error, code)
+        self._let_go()
+
+    def _end(self, error: Error, code: int) -> None:
+        """Say why, and close."""
         if not self.handshake_complete or self.transport.is_closing():
             self.transport.abort()
             return
-        self.conn.send_text(error.model_dump_json().encode())
-        self._close(code)
-        self._refused = True
-        self._let_go()
+        self._close(code, error)
 
-    def _close(self, code: int) -> None:
+    def _close(self, code: int, error: Error | None = None) -> None:
         """Take the peer for gone, and let it go within `_CLOSE_WITHIN`, whatever it has read."""
         self.queue.put_nowait({"type": "websocket.disconnect", "code": code, "reason": ""})
-        self.conn.send_close(code)
+        if self.conn.state is State.OPEN:  # and not closed by the peer, behind what is refused
+            if error is not None:
+                self.conn.send_text(error.model_dump_json().encode())
+            self.conn.send_close(code)
         self.transport.write(b"".join(self.conn.data_to_send()))
         self.close_sent = self.disconnected = True
         self.close_timer = self.loop.call_later(_CLOSE_WITHIN, self.transport.abort)
+
+
+def _is_text(parts: Sequence[bytes]) -> bool:
+    """Return whether the parts of a message are a text in UTF-8 together."""
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    try:
+        for part in parts:
+            decoder.decode(part)
+        decoder.decode(b"", final=True)
+    except UnicodeDecodeError:
+        return False
+    return True

@@ -16,6 +16,7 @@ import uvicorn
 from ..protocol import limits
 from .app import create_app
 from .handshakes import WebSockets
+from .http_connections import HttpConnection, most_connections
 from .security import secured
 from .settings import Settings, Tls
 from .shutdown import ANSWERS_WITHIN, StoppingServer
@@ -57,6 +58,8 @@ class Service:
             log_level=max(logging.INFO, logging.getLogger().getEffectiveLevel()),
             access_log=False,
             lifespan="on",
+            http=HttpConnection,
+            limit_concurrency=most_connections(),
             ws=WebSockets,
             ws_max_size=_FRAME_BYTES_READ,
             ws_per_message_deflate=False,

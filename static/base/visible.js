@@ -1,10 +1,13 @@
 /**
  * Text from a job with nothing hidden in it: a character that is not seen, or that turns its
- * neighbours round (U+202E), becomes a symbol, so that no name can pass for another.
+ * neighbours round (U+202E), becomes a symbol, so that no name can pass for another. What joins or
+ * colours an emoji stays in it.
  */
 
 const C0 = /[\u0000-\u001f\u007f]/g;
-const UNSEEN = /[\u0080-\u009f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]/g;
+const BLANK = /(?! )[\p{Cc}\p{Cf}\p{Z}\p{Default_Ignorable_Code_Point}\u2800]/u.source;
+const IN_EMOJI = /(?<=[\p{Extended_Pictographic}\p{Emoji_Modifier}\ufe0f])[\u200d\ufe0f]/u.source;
+const UNSEEN = new RegExp(`(?!${IN_EMOJI})${BLANK}`, "gu");
 const SYMBOL_FOR_NULL = 0x2400;
 const SYMBOL_FOR_DELETE = "\u2421";
 const DELETE = 0x7f;
@@ -22,5 +25,5 @@ function pictureOf(character) {
 
 /** @param {string} character */
 function numberOf(character) {
-  return `⟨U+${character.charCodeAt(0).toString(16).toUpperCase().padStart(4, "0")}⟩`;
+  return `⟨U+${(character.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, "0")}⟩`;
 }

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from playwright.sync_api import expect
 
-from tests.page.conftest import OpenRun, Play
+from tests.page.conftest import OpenPage, OpenRun, Play
+from tests.support.serving import ServerProcess
 
 MARKUP = "<script>alert(1)</script>"
 IMAGE = "<img src=x onerror=alert(2)>&amp;%{x}$a$"
@@ -77,3 +78,50 @@ def test_no_name_is_disguised(play: Play, open_run: OpenRun, run: str) -> None:
     names.first.click()
     expect(page.page.locator("#key")).to_contain_text("⟨U+202E⟩")
     assert "\u202e" not in page.page.locator("body").inner_text()
+
+
+RIGHT_TO_LEFT = "שלום.weight"
+MARKS = "a\u202eb\u2066c\u200bd\u3164e"
+MARKED = "a⟨U+202E⟩b⟨U+2066⟩c⟨U+200B⟩d⟨U+3164⟩e"
+LIKE_A_KEY = ("__proto__", "constructor", "../..", "CON", "=cmd|' /C calc'!A0")
+FITS = "document.documentElement.scrollWidth <= document.documentElement.clientWidth"
+
+
+def test_what_people_and_jobs_write_is_inert_everywhere(
+    play: Play, open_run: OpenRun, open_page: OpenPage, page_server: ServerProcess, run: str
+) -> None:
+    """Names of runs, groups, parameters and metrics, tags and notes: in every page they are text.
+
+    Nothing of them runs, each is seen whole or by its marks, and no page grows wider.
+    """
+    names = (MARKUP, RIGHT_TO_LEFT, MARKS, *LIKE_A_KEY)
+    name = f"{MARKUP}{MARKS}"
+    probe = play(run, *names, name=name, group=f"{IMAGE}{MARKS}")
+    probe.sample(1, [0.5] * len(names))
+    values = dict.fromkeys((*names, "m" * 512), 0.5)
+    probe.send({"type": "metrics", "seq": 2, "step": 1, "time": 1.0, "values": values})
+    probe.until_acked(2)
+    notes = f"{IMAGE}\n{MARKS}\n{'n' * 8000}"
+    edit = {"tags": [MARKUP, MARKS, "t" * 64, *LIKE_A_KEY], "notes": notes}
+    assert page_server.patch(f"/api/runs/{run}", edit).status_code == 200
+
+    pages = []
+    dialogs: list[str] = []
+    for path in ("/", f"/compare?runs={run}", f"/runs/{run}"):
+        page = open_page()
+        page.on("dialog", lambda dialog: dialogs.append(dialog.message))
+        page.goto(page_server.url + path)
+        expect(page.locator("body")).to_contain_text(f"{MARKUP}{MARKED}")
+        pages.append(page)
+    tree = pages[-1].locator("#tree")
+    for each in (MARKUP, MARKED, "__proto__", "constructor", "CON", "=cmd|' /C calc'!A0"):
+        expect(tree.get_by_text(each, exact=True)).to_have_count(1)
+    listed = pages[0].locator(f'tr[data-run="{run}"]')
+    expect(listed.locator(".tags")).to_contain_text("__proto__")
+    expect(listed.locator('[data-cell="notes"]')).to_contain_text(IMAGE)
+    for page in pages:
+        assert page.evaluate(FITS), page.url
+        assert page.locator("img[src=x], body script").count() == 0
+        seen = page.locator("body").inner_text()
+        assert not {"\u202e", "\u2066", "\u200b", "\u3164"} & set(seen), page.url
+    assert dialogs == []

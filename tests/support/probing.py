@@ -256,9 +256,10 @@ class FakeProbe:
     def __init__(
         self,
         server: ServerProcess | ReverseProxy,
-        greeting: Mapping[str, Any] | bytes | str,
+        greeting: Mapping[str, Any] | bytes | str | None,
         **options: Any,
     ) -> None:
+        """Without a `greeting` the connection is made, and nothing said."""
         self._resources = ExitStack()
         self._socket = self._resources.enter_context(
             connect(
@@ -272,14 +273,19 @@ class FakeProbe:
         self.acked = 0
         self.commands: list[dict[str, Any]] = []
         self.questions: list[dict[str, Any]] = []
+        self.said: str | None = None
+        """Why the server ends the connection."""
+        self.welcome: dict[str, Any] = {}
+        if greeting is None:
+            return
         # A server that refuses before it listens has said why, all the same.
         with suppress(ConnectionClosed):
             self.send(greeting)
         self.welcome = self.receive()
 
-    def send(self, frame: Mapping[str, Any] | bytes | str) -> None:
-        """Send a frame; text and bytes go out as they are."""
-        self._socket.send(_written(frame))
+    def send(self, frame: Mapping[str, Any] | bytes | str, *, text: bool | None = None) -> None:
+        """Send a frame; text and bytes go out as they are, as a text where `text` says so."""
+        self._socket.send(_written(frame), text=text)
 
     def receive(self) -> dict[str, Any]:
         """The next frame of the server."""
@@ -291,6 +297,8 @@ class FakeProbe:
             self.commands.append({name: answer[name] for name in answer if name not in AGING})
         elif answer["type"] in ("preview", "trial"):
             self.questions.append(answer)
+        elif answer["type"] == "error":
+            self.said = answer["message"]
         return answer
 
     def sample(
@@ -414,7 +422,7 @@ class FakeProbe:
 
     def until_closed(self) -> tuple[int, dict[str, Any] | None]:
         """Wait for the end: the close code, and the last frame that came before it."""
-        last = self.welcome if self.welcome["type"] == "error" else None
+        last = self.welcome if self.welcome.get("type") == "error" else None
         try:
             while True:
                 last = self.receive()

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from datetime import datetime, timezone
 
+from ...protocol.unseen import marked
+
 _MINUS = "−"
 _NONE = "–"
 _LONG = 34
@@ -44,7 +46,7 @@ def moment(seconds: float | None) -> str:
 
 def visible(text: str) -> str:
     """Return a text of a job with a mark for each character that would not be seen."""
-    return "".join(each if each.isprintable() or each == "\n" else "\ufffd" for each in text)
+    return marked(text, keep="\n")
 
 
 def short(name: str, length: int = _LONG) -> str:

@@ -60,3 +60,22 @@ def test_lists_are_json(tmp_path: Path) -> None:
     """In quotes where they have commas or quotes."""
     text = written(tmp_path, names=[["a", "b"], []])
     assert text.splitlines()[1:] == ['"[""a"", ""b""]"', '"[]"']
+
+
+FORMULAS = ["=cmd|' /C calc'!A0", "+1", "-1+1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "＝1"]
+
+
+def test_no_text_is_a_formula(tmp_path: Path) -> None:
+    """What a spreadsheet would compute has an apostrophe before it, whichever column it is of."""
+    codes = np.arange(len(FORMULAS), dtype=np.int32)
+    text = written(tmp_path, text=FORMULAS, word=Coded(codes, FORMULAS))
+    rows = list(csv.reader(io.StringIO(text, newline="")))[1:]
+    assert rows == [[f"'{each}", f"'{each}"] for each in FORMULAS]
+
+
+def test_numbers_and_other_texts_have_no_apostrophe(tmp_path: Path) -> None:
+    """A sign before a number is no formula, nor is one within a text."""
+    values = np.array([-0.5, -np.inf], np.float32)
+    whole = Numbers(values, np.array([False, False]))
+    text = written(tmp_path, single=whole, other=[-1, "a=-1"])
+    assert text.splitlines()[1:] == ["-0.5,-1", "-inf,a=-1"]

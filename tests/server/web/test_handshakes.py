@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import struct
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 
 import psutil
@@ -14,6 +14,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
 from gradgate.server.protocol import limits
+from tests.support.crowd import connected, upgrade
 from tests.support.probing import FakeProbe, hello
 from tests.support.serving import ServerProcess
 from tests.support.waiting import wait_for
@@ -120,3 +121,34 @@ def test_a_probe_that_has_said_hello_is_not_counted(alone: ServerProcess) -> Non
             probe.send(frame + " " * (31 * MIB - len(frame)))
         for probe in probes:
             probe.until_acked(1)
+
+
+def test_pings_that_are_not_read_gather_nothing(alone: ServerProcess) -> None:
+    """A probe that pings and never reads has no answers waiting in the server's memory."""
+    process = psutil.Process(alone.pid)
+    with closing(connected(alone.url, 1, upgrade(alone.url, "/api/ingest"))) as peers:
+        (peer,) = peers.open
+        peer.settimeout(60)
+        assert peer.recv(12).startswith(b"HTTP/1.1 101")
+        greeting = json.dumps(hello("e" * 16)).encode()
+        peer.sendall(struct.pack("!BBHI", 0x81, 0x80 | 126, len(greeting), 0) + greeting)
+        wait_for(lambda: alone.page(f"/api/runs/{'e' * 16}").status_code == 200, 20)
+        before = process.memory_info().rss
+        peer.sendall((struct.pack("!BBI", 0x89, 0x80 | 125, 0) + bytes(125)) * (30 * MIB // 131))
+        assert alone.get("/healthz")["status"] == "ok"
+        assert process.memory_info().rss - before < 15 * MIB
+
+
+@pytest.mark.parametrize("code", [1000, 1001, 4000])
+def test_what_is_refused_may_have_a_close_behind_it(alone: ServerProcess, code: int) -> None:
+    """A text that is none and a close in one piece end the socket, and are no fault."""
+    with closing(connected(alone.url, 1, upgrade(alone.url, "/api/ingest"))) as peers:
+        (peer,) = peers.open
+        peer.settimeout(20)
+        assert peer.recv(12).startswith(b"HTTP/1.1 101")
+        text = struct.pack("!BBIB", 0x81, 0x81, 0, 0xFF)
+        peer.sendall(text + struct.pack("!BBIH", 0x88, 0x82, 0, code))
+        while peer.recv(4096):
+            pass
+    assert alone.get("/healthz")["status"] == "ok"
+    assert "ERROR" not in alone.output

@@ -412,15 +412,3 @@ def test_any_other_address_wants_a_token(tmp_path: Path) -> None:
         assert httpx.get(f"{base}/api/runs").status_code == 401
         headers = {"Authorization": f"Bearer {token}"}
         assert httpx.get(f"{base}/api/runs", headers=headers).status_code == 200
-
-
-def test_only_so_many_browsers(server: ServerProcess, run: str) -> None:
-    """One browser more than the limit is turned away, and the others stay."""
-    address = f"{server.ws_url}/api/runs/{run}/live"
-    with FakeProbe(server, hello(run)):
-        opened = [connect(address).__enter__() for _ in range(256)]
-        with connect(address) as late, pytest.raises(ConnectionClosed, match="256 browser"):
-            late.recv(20)
-        assert json.loads(opened[0].recv(20))["type"] == "run"
-        for browser in opened:
-            browser.close()
