@@ -172,14 +172,15 @@ def operations(options: argparse.Namespace, folder: Path) -> Iterator[Tried]:
         _answering(server) as run,
     ):
         control = {"Authorization": f"Bearer {TOKENS['control']}"}
-        schema = schemathesis.openapi.from_url(f"{server.url}/openapi.json", headers=control)
+        modes: tuple[Any, ...] = (GenerationMode.POSITIVE, GenerationMode.NEGATIVE)
+        schema: Any = schemathesis.openapi.from_url(f"{server.url}/openapi.json", headers=control)
         for caller in ("control", "view", "probe", None):
             headers = {"Authorization": f"Bearer {TOKENS[caller]}"} if caller else {}
             with httpx.Client(base_url=server.url, headers=headers, timeout=30) as client:
                 calls = Calls(client, run)
                 for found in schema.get_all_operations():
                     operation = found.ok()
-                    for mode in (GenerationMode.POSITIVE, GenerationMode.NEGATIVE):
+                    for mode in modes:
                         # Of an operation without arguments there is nothing wrong.
                         with suppress(Unsatisfiable):
                             strategy = operation.as_strategy(generation_mode=mode)

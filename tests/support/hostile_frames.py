@@ -215,7 +215,7 @@ def changed_json(draw: st.DrawFn, kind: str, message: dict[str, Any]) -> Mutant:
             changes.clear()  # places behind this one are others now
             del holder[path[-1]]
         elif change == "twice" and isinstance(holder, list):
-            holder.append(deepcopy(holder[path[-1]]))
+            holder.append(deepcopy(holder[int(path[-1])]))
         else:
             twice = json.dumps(path[-1]) if change == "twice" else draw(st.sampled_from(KEYS))
             text = written(holder[path[-1]], {})
