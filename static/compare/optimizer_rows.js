@@ -9,6 +9,7 @@
  * @property {string[]} values one a run
  * @property {string[]} keys what differs where the runs do, also behind what the values show
  */
+import { ownOf } from "../base/own.js";
 import { capitalized } from "../base/format.js";
 import { optionLabel, sortedOptions, valueWords } from "../model/optimizer_groups.js";
 
@@ -29,7 +30,7 @@ export function optimizerRows(runs) {
     const kinds = own.map(([group]) => group?.optimizer ?? NONE);
     return [
       { name: `${prefix}${prefix === "" ? "Optimizer" : "kind"}`, values: kinds, keys: kinds },
-      ...names.map((name) => optionRow(`${prefix}${prefix === "" ? capitalized(optionLabel(name)) : optionLabel(name)}`, own.map((groups) => groups.map(({ options }) => options[name])))),
+      ...names.map((name) => optionRow(`${prefix}${prefix === "" ? capitalized(optionLabel(name)) : optionLabel(name)}`, own.map((groups) => groups.map(({ options }) => ownOf(options, name))))),
     ];
   });
 }

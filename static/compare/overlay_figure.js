@@ -6,6 +6,7 @@
  * @typedef {import("../charts/plot_layout.js").Tokens} Tokens
  * @typedef {import("./alignment.js").Align} Align
  */
+import { ownOf } from "../base/own.js";
 import { alignedAxis, timeUnit } from "./alignment.js";
 import { plotLayout } from "../charts/plot_layout.js";
 import { escapePlotly } from "../charts/plotly_text.js";
@@ -38,7 +39,7 @@ export function overlayFigure(name, runs, align, tokens) {
   const axes = runs.map((run) => alignedAxis(run, align));
   const { unit, seconds } = timeUnit(align === "time" ? Math.max(0, ...axes.map(({ ends }) => ends?.[1] ?? 0)) : 0);
   const data = runs.flatMap(({ label, metrics, place }, i) => {
-    const metric = metrics[name];
+    const metric = ownOf(metrics, name);
     if (metric === undefined) return [];
     const points = extremes(metric).map(({ step, y }) => ({ x: axes[i].positionOf(step), y })).filter(({ x }) => x !== null);
     return [
@@ -62,7 +63,7 @@ export function overlayFigure(name, runs, align, tokens) {
       ...plotLayout(tokens),
       margin: { l: 60, r: 16, t: 8, b: 26 },
       xaxis: { ...axis, showgrid: false, nticks: 6, ...(suffix === "" ? { tickformat: ",d" } : { ticksuffix: suffix }) },
-      yaxis: { ...axis, nticks: 5, exponentformat: "power", type: spansDecades(runs.map(({ metrics }) => metrics[name])) ? "log" : "linear" },
+      yaxis: { ...axis, nticks: 5, exponentformat: "power", type: spansDecades(runs.map(({ metrics }) => ownOf(metrics, name))) ? "log" : "linear" },
     },
   };
 }

@@ -4,6 +4,7 @@
  * @typedef {import("../wire.js").OptimizerGroup} OptimizerGroup
  * @typedef {OptimizerGroup["options"][string]} OptionValue
  */
+import { ownOf } from "../base/own.js";
 import { formatNumber, plural } from "../base/format.js";
 
 /** Options in the order in which a person asks for them; the others follow by name. */
@@ -40,7 +41,7 @@ export function sortedOptions(names) {
 
 /** @param {string} name */
 export function optionLabel(name) {
-  return WORDS[name] ?? name;
+  return ownOf(WORDS, name) ?? name;
 }
 
 /** What an option is set to. @param {OptionValue} value */
