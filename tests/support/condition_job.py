@@ -130,7 +130,7 @@ def play(texts: Sequence[str], known: frozenset[str]) -> Conditions:
                     number = run.gate(f"param:parts.{place}", when=text)
                 except probe.ConditionError as error:
                     found.refused += 1
-                    if not str(error).strip() or "\n" in str(error):
+                    if not str(error).strip() or error.column is None:
                         found.faults.append(f"{text[:80]!r} is refused with {str(error)!r}")
                     continue
                 found.made += 1
