@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import weakref
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -17,7 +17,7 @@ from ..measure.write_tracker import MARK
 from ..model.table import ParameterTable
 from ..torch_compat.ddp import joins, parameters_of
 from ..torch_compat.fsdp import ShardedGroups
-from ..torch_compat.process_group import in_process_group
+from ..torch_compat.process_group import in_process_group, world_size
 from ..torch_compat.versions import version
 from ..torch_compat.wrappers import Wrappers
 
@@ -121,12 +121,27 @@ class ReducedParameters:
         grad, taken = self._table.parameters[index].grad, self._taken.get(index)
         if grad is None or taken is None:
             return grad is not None
-        return taken.grad() is not grad or taken.writes != _writes(grad)
+        if taken.grad() is not grad:
+            return True
+        return taken.writes != _writes(grad) and not taken.has_values_of(grad)
 
     def take(self, index: int) -> None:
-        """Take the gradient that a parameter has now for one that did not come just now."""
+        """Take the gradient that a parameter has now for one that did not come just now.
+
+        What else is written to its buffer counts as a write to it, too: so its values are kept
+        where it was gated, and would be gated once more. Others of a step are gated but once.
+        """
         grad = self._table.parameters[index].grad
-        self._taken[index] = None if grad is None else _Taken(weakref.ref(grad), _writes(grad))
+        taken = self._taken.get(index)
+        if grad is None:
+            self._taken[index] = None
+            return
+        writes = _writes(grad)
+        if taken is None or taken.grad() is not grad or taken.writes != writes:
+            taken = _Taken(weakref.ref(grad), writes)
+        if index in self.gated and taken.values is None and _lies_among_others(grad):
+            taken = replace(taken, values=_values(grad).clone())
+        self._taken[index] = taken
 
     def waits(self, index: int) -> bool:
         """Return whether a parameter has a gradient that is not from an earlier step."""
@@ -137,10 +152,7 @@ class ReducedParameters:
     def arrived(self, index: int) -> Tensor | None:
         """Return the gradient of a parameter, of a sharded one this rank's part."""
         grad = self._table.parameters[index].grad
-        if grad is None or grad.is_sparse:
-            return grad
-        with torch.no_grad():
-            return local_part(grad.detach())
+        return grad if grad is None or grad.is_sparse else _values(grad)
 
     def replace(self, index: int, passed: Tensor | None) -> None:
         """Give a parameter what a gate lets pass of what has :meth:`arrived`."""
@@ -161,6 +173,32 @@ class _Taken:
 
     grad: weakref.ref[Tensor]
     writes: int
+    values: Tensor | None = None
+    """Its elements as they were, where they may have to tell whether they were written to."""
+
+    def has_values_of(self, grad: Tensor) -> bool:
+        """Return whether a gradient is what it was, for all that is known.
+
+        A reducer averages what has not come, too: n times the n-th part is not quite the whole.
+        """
+        if self.values is None:
+            return False
+        values = _values(grad)
+        rounding = world_size() * torch.finfo(values.dtype).eps
+        return torch.allclose(self.values, values, rtol=rounding, atol=0.0, equal_nan=True)
+
+
+def _values(grad: Tensor) -> Tensor:
+    with torch.no_grad():
+        return local_part(grad.detach())
+
+
+def _lies_among_others(grad: Tensor) -> bool:
+    """Return whether a gradient is a part of a larger buffer."""
+    if grad.is_sparse:
+        return False
+    values = _values(grad)
+    return values.untyped_storage().nbytes() > values.numel() * values.element_size()
 
 
 def _writes(grad: Tensor) -> int:

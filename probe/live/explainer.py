@@ -83,8 +83,8 @@ class Explainer:
         self._commands = ExplainCommands(table, reports.send, guard)
         self._scope = RankScope(models, table, wrappers)
         self._off = False
-        self._tries = 0
-        """Steps that were traced for who asks now."""
+        self._tries: list[TraceResult] = []
+        """Steps that were traced for who asks now, each with what those before it have shown."""
         self.latest: dict[str, Explanation] = {}
         """By name: of the step that was traced last."""
 
@@ -107,8 +107,11 @@ class Explainer:
             raise CommandError(OFF)
         self._commands.add(command)
 
-    def boundary(self, step: int) -> None:
-        """Trace the coming step if there is reason to; ``step`` has just ended."""
+    def boundary(self, step: int, *, late: bool = False) -> None:
+        """Trace the coming step if there is reason to; ``step`` has just ended.
+
+        ``late``: noticed only after the next backward.
+        """
         if self._off:
             self._measurement.schedule.must_sample = False
             self._commands.reject(step, OFF)
@@ -116,14 +119,14 @@ class Explainer:
         if not self.tracing and self._is_wanted() and not capturing():
             self._schedule.begin_trace()
             with self._guard.attempt() as attempt:
-                self._step.start()
+                self._step.start(late=late)
             if attempt.error is not None:
                 self._commands.reject(step, f"{attempt.fault}.")
         self._measurement.schedule.must_sample = self.tracing or self._schedule.wants_sample()
 
-    def pause(self, paused: bool) -> None:
-        """Leave out an optimizer's step, which begins or ends."""
-        self._step.pause(paused)
+    def pause(self, paused: bool, k: int) -> None:
+        """Leave out a step of optimizer k, which begins or ends."""
+        self._step.pause(paused, k)
 
     def end_trace(self) -> bool:
         """End the trace with the step; return whether it can be concluded now, or is late."""
@@ -146,15 +149,17 @@ class Explainer:
             result = self._step.explain()
             if result is None:  # no sample of the step: who asked waits for the next
                 return
-            self._tries += 1
-            if self._commands.waiting and not result.complete and self._tries < MOST_TRIES:
-                return
-            self._tries = 0
+            if self._commands.waiting:
+                result = self._add_to_tries(result)
+                if result.unasked and len(self._tries) < MOST_TRIES:
+                    return
+            self._tries.clear()
             scoped = self._scope.tell(result.explanations)
             self._publish(replace(result, explanations=scoped), step)
         if attempt.error is None:
             self._commands.apply(step, self.latest)
         else:
+            self._tries.clear()
             self._commands.reject(step, f"{attempt.fault}.")
 
     def stop(self) -> None:
@@ -169,6 +174,20 @@ class Explainer:
     def _is_wanted(self) -> bool:
         # In this order: the schedule takes the question for an occasion to dismiss its reason.
         return self._commands.waiting or self._schedule.wants_trace()
+
+    def _add_to_tries(self, result: TraceResult) -> TraceResult:
+        """Add to a result what earlier steps have shown of parameters that it has nothing of."""
+        if self._tries:
+            before = self._tries[-1]
+            asked = result.unasked - before.unasked
+            kept = {name: why for name, why in before.explanations.items() if name in asked}
+            result = replace(
+                result,
+                explanations=result.explanations | kept,
+                unasked=result.unasked & before.unasked,
+            )
+        self._tries.append(result)
+        return result
 
     def _publish(self, result: TraceResult, step: int) -> None:
         self.latest = result.explanations

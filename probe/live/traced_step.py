@@ -33,8 +33,8 @@ class TraceResult:
     """What the step took."""
     ratio: float | None
     """How many times as long as a usual step that is, where one is known."""
-    complete: bool
-    """Each parameter without a gradient was asked for one in this step."""
+    unasked: frozenset[str]
+    """The parameters without a gradient that had nothing to do with this step."""
 
 
 class TracedStep:
@@ -60,6 +60,10 @@ class TracedStep:
         self._guard = guard
         self._finding = finding
         self._trace: Trace | None = None
+        self._begun_late = False
+        """The optimizer that steps first in the traced step had its backward before."""
+        self._computed_before: frozenset[int] = frozenset()
+        """The parameters of that one."""
         self.late = False
         """It ended inside a backward, and is explained at the next forward."""
 
@@ -68,19 +72,26 @@ class TracedStep:
         """Return whether the present step is traced."""
         return self._trace is not None
 
-    def start(self) -> None:
-        """Trace from here on; what that costs is not the sampling's."""
+    def start(self, *, late: bool = False) -> None:
+        """Trace from here on; what that costs is not the sampling's.
+
+        ``late``: an optimizer is about to step, and its backward was before.
+        """
         trace = Trace(self._models, self._table.parameters, self._guard)
         with ExitStack() as undo:
             undo.callback(trace.stop)
             trace.start()
             undo.pop_all()
         self._trace = trace
+        self._begun_late, self._computed_before = late, frozenset()
         self._measurement.schedule.beside_the_pace = True
 
-    def pause(self, paused: bool) -> None:
-        """Leave out an optimizer's step, which begins or ends."""
+    def pause(self, paused: bool, k: int) -> None:
+        """Leave out a step of optimizer k, which begins or ends."""
         if self._trace is not None:
+            if self._begun_late:
+                self._begun_late = False
+                self._computed_before = frozenset(self._measurement.members.held_by(k))
             self._trace.pause(paused)
 
     def end(self) -> bool:
@@ -113,8 +124,12 @@ class TracedStep:
         )
         usual = self._measurement.schedule.pace.usual
         ratio = trace.seconds / usual if usual else None
-        complete = not any(sample.states[index] in MISSING for index in sample.waiting)
-        return TraceResult(explanations, trace.seconds, ratio, complete)
+        unasked = frozenset(
+            self._table.name(index)
+            for index in self._left_out(sample)
+            if sample.states[index] in MISSING
+        )
+        return TraceResult(explanations, trace.seconds, ratio, unasked)
 
     def stop(self) -> None:
         """Drop the trace, if there is one."""
@@ -122,13 +137,17 @@ class TracedStep:
             self._trace.stop()
             self._trace = None
 
+    def _left_out(self, sample: Sample) -> frozenset[int]:
+        """Return the parameters whose gradients were no matter of this step, or came before it."""
+        return sample.waiting | self._computed_before
+
     def _cases(self, trace: Trace, sample: Sample) -> list[Case]:
-        blocking = self._gates.blocking()
+        blocking, left_out = self._gates.blocking(), self._left_out(sample)
         cases = []
         for index, state in enumerate(sample.states):
             if index in self._table.removed or state == State.UNMEASURED:
                 continue
-            if index in sample.waiting:  # what its optimizer applies was no matter of this step
+            if index in left_out:
                 continue
             with self._guard:  # one by one: a fault in one must not keep the others from it
                 case = Case(

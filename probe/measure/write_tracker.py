@@ -49,6 +49,7 @@ class WriteTracker:
         self._unmarked = UnmarkedGradients(parameters, self._mark, guard or Guard())
         with whole([self.remove]):
             self.retire(range(len(parameters)), mark=True)
+        self._before_first_step = True
 
     @property
     def persist(self) -> bool:
@@ -62,6 +63,7 @@ class WriteTracker:
         """
         spent = list(indexes)
         self._silent = None
+        self._before_first_step = False
         if self._hooks:
             for index in spent:
                 self._written[index] = None
@@ -106,7 +108,9 @@ class WriteTracker:
         self._persisted = True
         if index in self._hooks:
             # A hook is also called where nothing came, and then nothing was written.
-            return self._written.get(index) is not None and bool(version(grad) != mark)
+            came = self._written.get(index) is not None and bool(version(grad) != mark)
+            # Attached between a backward and its step: nobody makes a step of old gradients alone.
+            return came or (self._before_first_step and self._is_silent())
         # Without a hook the version counter is all there is. It rises with any write in
         # place, so this can call a zeroed or clipped old gradient new, but in one step
         # only: from the next one on there are hooks.
@@ -117,9 +121,7 @@ class WriteTracker:
 
         It may have written a gradient that it computed otherwise, or zeros.
         """
-        if self._silent is None:
-            self._silent = all(written is None for written in self._written.values())
-        return self._silent and not self.untouched(grad)
+        return self._is_silent() and not self.untouched(grad)
 
     def untouched(self, grad: Tensor) -> bool:
         """Whether nothing at all, a backward or the script, has written here since it was old."""
@@ -135,6 +137,11 @@ class WriteTracker:
         elif self._hooking and self._learned >= LEARNING_STEPS:
             self._hooking = False
             self._unhook()
+
+    def _is_silent(self) -> bool:
+        if self._silent is None:
+            self._silent = all(written is None for written in self._written.values())
+        return self._silent
 
     def _mark(self, indexes: Iterable[int]) -> None:
         mark_versions(map(self._parameters.__getitem__, indexes), MARK)

@@ -29,7 +29,8 @@ from .limit import PATIENCE
 MOST_FORWARDS = 200
 """Forwards without a step after which a script is taken for one that never steps."""
 _FORGOTTEN = "not_in_optimizer"
-_WITHOUT = ("absent", "zero")
+_WITHOUT = ("absent", "zero", "stale")
+"""What a step that is no matter of an optimizer, of several, may leave its gradients in."""
 MOST_STOPS = 5
 """Times that a script is asked to end which catches what it is stopped by."""
 

@@ -66,7 +66,7 @@ class StepCycle:
     def before_step(self, k: int) -> None:
         """Keep gradients of frozen parameters from optimizer k."""
         self._state.begin_step()
-        self._explainer.pause(True)
+        self._explainer.pause(True, k)
         held = self._measurement.members.held_by(k)
         self._freezer.clear_gradients(held)
         self._gates.blocked.clear_gradients(held)
@@ -101,7 +101,7 @@ class StepCycle:
         if not capturing():
             with self._guard:
                 self._progress.after_step(k)
-        self._explainer.pause(False)
+        self._explainer.pause(False, k)
 
     def boundary(self, *, late: bool) -> None:
         """End a step of the run."""

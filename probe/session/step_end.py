@@ -105,7 +105,7 @@ class StepEnd:
         with self._guard:
             self._delivery.send()
         with self._guard:
-            self._explainer.boundary(self._state.step)
+            self._explainer.boundary(self._state.step, late=late)
         self._plan_next(sampled=sampled, late=late)
 
     def _explain(self, *, sampled: bool) -> None:

@@ -9,10 +9,11 @@ import math
 from collections.abc import Callable
 from contextlib import nullcontext
 from functools import partial
+from typing import Any
 
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.distributed.fsdp import fully_shard
 from torch.nn.parallel import DistributedDataParallel
 
@@ -92,16 +93,19 @@ def test_in_a_compiled_model_too_the_script_clips_what_is_gated() -> None:
     torch.compiler.reset()
 
 
-@pytest.mark.parametrize(
+WRAPS = pytest.mark.parametrize(
     "wrap",
     [
-        DistributedDataParallel,
-        partial(DistributedDataParallel, gradient_as_bucket_view=True),
+        partial(DistributedDataParallel, find_unused_parameters=True),
+        partial(DistributedDataParallel, gradient_as_bucket_view=True, find_unused_parameters=True),
         fully_shard,
         partial(fully_shard, reshard_after_forward=False),
     ],
     ids=["copies", "bucket-views", "sharded", "unsharded"],
 )
+
+
+@WRAPS
 def test_gates_on_gradients_in_one_buffer_act_once_each(
     wrap: Callable[[nn.Module], nn.Module],
 ) -> None:
@@ -125,10 +129,68 @@ def test_gates_on_gradients_in_one_buffer_act_once_each(
         assert [info.problem for info in run.gates()] == [None] * 3
 
 
-def test_what_is_reduced_twice_in_a_step_is_not_scaled_twice() -> None:
+class TwoHeads(nn.Module):
+    """A stem and two heads, of which the second is left out on demand."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(3)
+        self.stem, self.first, self.second = nn.Linear(4, 4), nn.Linear(4, 1), nn.Linear(4, 1)
+
+    def forward(self, x: Tensor, both: bool) -> Tensor:
+        stem = torch.tanh(self.stem(x))
+        first: Tensor = self.first(stem)
+        return first + self.second(stem) if both else first
+
+
+@WRAPS
+@pytest.mark.parametrize(
+    "gate",
+    [
+        {"action": "scale", "factor": 0.5},
+        {"action": "scale", "factor": 0.5, "when": "norm > 0"},
+        {"action": "scale", "factor": 0.5, "when": "norm < 0"},
+        {"action": "clip", "max_norm": 0.001},
+    ],
+    ids=["known-before", "asks-for-the-norm", "open", "clip"],
+)
+def test_a_backward_that_leaves_a_parameter_out_is_no_second_reduction_of_it(
+    wrap: Callable[[nn.Module], nn.Module], gate: dict[str, Any]
+) -> None:
+    """Though what it writes lies in one buffer with that parameter's gradient."""
+    grads, names = [], ["second.weight", "second.bias"]
+    for backwards in (1, 2):
+        model = TwoHeads()
+        wrapped = wrap(model)
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+        with gating.attached(model, optimizer) as run:
+            for name in names:
+                run.gate(f"param:{name}", **gate)
+            for _ in range(2):
+                optimizer.zero_grad()
+                wrapped(torch.ones(2, 4), True).square().mean().backward()
+                if backwards == 2:
+                    wrapped(torch.ones(2, 4), False).square().mean().backward()
+                found = [model.get_parameter(name).grad for name in names]
+                assert all(grad is not None for grad in found)
+                grads.append([local_part(grad).clone() for grad in found if grad is not None])
+                for name in ("stem", "first"):  # so that both jobs stay alike
+                    for parameter in model.get_submodule(name).parameters():
+                        parameter.grad = None
+                optimizer.step()
+            assert [info.problem for info in run.gates()] == [None, None]
+            assert [info.steps for info in run.gates()] == [2, 2]
+    for once, twice in zip(grads[:2], grads[2:], strict=True):
+        assert all(map(torch.equal, once, twice))
+
+
+@WRAPS
+def test_what_is_reduced_twice_in_a_step_is_not_scaled_twice(
+    wrap: Callable[[nn.Module], nn.Module],
+) -> None:
     """The gate stays open to the second reduction, and says so; clipping has no such trouble."""
     model = Branched()
-    wrapped = DistributedDataParallel(model)
+    wrapped = wrap(model)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     with gating.attached(model, optimizer) as run:
         run.gate(f"param:{WEIGHT}", action="scale", factor=0.5)
@@ -136,7 +198,7 @@ def test_what_is_reduced_twice_in_a_step_is_not_scaled_twice() -> None:
         for step in (1, 2):
             gating.loss_of(wrapped, step).backward()
         assert model.head.weight.grad is not None
-        assert float(model.head.weight.grad.norm()) < 0.0101
+        assert float(local_part(model.head.weight.grad).norm()) < 0.0101
         optimizer.step()
         scaling, clipping = run.gates()
         assert "accumulate gradients under no_sync()" in (scaling.problem or "")

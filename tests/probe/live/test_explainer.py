@@ -545,6 +545,36 @@ def test_who_asks_is_answered_by_a_step_in_which_each_optimizer_takes_part() -> 
     assert found == {"generator.spare": "parameter_not_used"}
 
 
+@pytest.mark.parametrize("steps_of_critic", [1, 2, 3, 5])
+@pytest.mark.parametrize("asked_in", range(4))
+def test_an_optimizer_that_steps_again_is_explained_by_the_backward_before_it(
+    steps_of_critic: int, asked_in: int
+) -> None:
+    """What tells that a round is over is its next step, whose backward the trace has not seen."""
+    generator, critic = nn.Linear(2, 2), nn.Linear(2, 1)
+    for model in (generator, critic):
+        model.register_parameter("spare", nn.Parameter(torch.ones(1)))
+    models = {"generator": generator, "critic": critic}
+    optimizers = [torch.optim.SGD(model.parameters(), lr=0.1) for model in models.values()]
+    with probe.attach(models, optimizers, server=False, every=1) as run:
+        asked = 0
+        for _ in range(8):
+            for _ in range(steps_of_critic):
+                if asked == asked_in:
+                    run.explain()
+                asked += 1
+                critic.zero_grad()
+                critic(torch.ones(1, 2)).sum().backward()
+                (-critic(torch.zeros(1, 2))).sum().backward()  # which takes from the bias again
+                optimizers[1].step()
+            generator.zero_grad()
+            critic(generator(torch.ones(1, 2))).sum().backward()
+            optimizers[0].step()
+        found = {name: why.cause for name, why in run.explanations().items()}
+    spare = {"generator.spare": "parameter_not_used", "critic.spare": "parameter_not_used"}
+    assert found == {**spare, "critic.bias": "zero_gradient"}
+
+
 def test_a_module_that_some_steps_leave_out_is_told_with_the_step_that_did_not() -> None:
     """The latest that was seen, where there was one: it may be meant."""
     experts = nn.ModuleList(nn.Linear(2, 2) for _ in range(3))

@@ -35,6 +35,25 @@ def test_a_gradient_is_new_until_a_step_has_used_it() -> None:
     assert is_new(writes, p)
 
 
+def test_what_is_there_at_attach_is_new_to_a_step_without_a_backward() -> None:
+    """Attached between backward and step; the step after that has to bring its own."""
+    first, second = parameter(), parameter()
+    (first.sum() + second.sum()).backward()
+    writes = WriteTracker([first, second])
+    assert is_new(writes, first)
+    writes.retire([0, 1], mark=True)
+    assert not is_new(writes, first)
+
+
+def test_what_is_there_at_attach_is_old_beside_what_a_backward_brings() -> None:
+    """One that a backward has left out is from an earlier step, as far as anybody can know."""
+    first, second = parameter(), parameter()
+    (first.sum() + second.sum()).backward()
+    writes = WriteTracker([first, second])
+    second.sum().backward()
+    assert not is_new(writes, first)
+
+
 def test_without_hooks_the_version_tells_what_was_written_to() -> None:
     """A marked gradient that a backward has added to since is new, one that it has not is old."""
     p = parameter()

@@ -150,6 +150,30 @@ def test_what_a_step_leaves_out_at_times_trains(
     assert not kinds["head.weight"]
 
 
+@pytest.mark.parametrize("order", ["ccg", "gccc", "cggg", "cgcc", "cxg"])
+def test_optimizers_may_step_more_often_than_one_another(checks: Checks, order: str) -> None:
+    """A critic (c) and a generator (g) in any order, also one more time with what it has (x)."""
+    report = checks(
+        f"""
+        critic, generator = nn.Linear(4, 1), nn.Linear(4, 4)
+        losses = {{"c": lambda: critic(generator(x).detach()), "g": lambda: critic(generator(x))}}
+        optimizers = {{
+            "c": torch.optim.SGD(critic.parameters(), 0.1),
+            "g": torch.optim.SGD(generator.parameters(), 0.1),
+        }}
+        for each in itertools.cycle("{order}"):
+            if each != "x":
+                optimizers[each].zero_grad()
+                losses[each]().square().mean().backward()
+            optimizers[each.replace("x", "c")].step()
+        """,
+        steps=17,
+    )
+    assert report["findings"] == []
+    useful = {each["name"]: each["state"] for each in report["parameters"] if not each["at_times"]}
+    assert set(useful.values()) <= {"present"}
+
+
 def test_a_script_may_save_its_model_and_copy_it(checks: Checks) -> None:
     """As whole objects, in the steps that it is checked in."""
     report = checks(
