@@ -82,7 +82,8 @@ def _stop(watch: Watch, ending: Ending) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__)
     kinds = parser.add_subparsers(dest="command", required=True)
-    running, checking = kinds.add_parser("run"), kinds.add_parser("check")
+    # Abbreviations would be looked for among the script's own arguments, too.
+    running, checking = (kinds.add_parser(kind, allow_abbrev=False) for kind in ("run", "check"))
     running.add_argument("--name")
     running.add_argument("--server")
     running.add_argument("--every", type=int)
