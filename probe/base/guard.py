@@ -371,7 +371,7 @@ def silent(otherwise: Callable[[], Any], *, tries: int = 1) -> Decorator:
             for _ in range(tries):
                 try:
                     return method(self, *args, **named)
-                except Exception as error:  # noqa: PERF203
+                except Exception as error:
                     told = isinstance(error, GradgateError) or not fits(
                         method, self, *args, **named
                     )

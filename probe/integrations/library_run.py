@@ -19,7 +19,7 @@ from ..session.attach import attach
 from ..session.run import Run, is_failure, job_of
 
 if TYPE_CHECKING:
-    from typing_extensions import Self
+    from typing import Self
 
 logger = logging.getLogger("gradgate")
 

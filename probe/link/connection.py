@@ -179,7 +179,7 @@ class Connection:
                 f"({error}); check the address. Training goes on."
             )
             return self._backoff.foreign()
-        except (OSError, asyncio.TimeoutError, WebSocketException):
+        except (OSError, WebSocketException):
             if welcomed is None:
                 self._say_once(
                     f"no dashboard at {shown}; training goes on, and this run appears "

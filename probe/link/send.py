@@ -76,7 +76,7 @@ def _replayed(recording: Recording, url: str) -> str:
         raise NotSentError(f"what answers at {address.shown} is no dashboard: {error}") from error
     except ValueError as error:
         raise NotSentError(str(error)) from error
-    except (OSError, asyncio.TimeoutError, WebSocketException) as error:
+    except (OSError, WebSocketException) as error:
         raise NotSentError(
             f"no dashboard at {address.shown} took it ({type(error).__name__}: {error})."
         ) from error

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from contextlib import ExitStack, nullcontext
@@ -142,11 +141,10 @@ def _deviations(calls: Sequence[Applied]) -> list[Deviation]:
 
 def _add_note(error: Exception) -> None:
     """Say in the traceback of what a closure raised what became of the explanation."""
-    if sys.version_info >= (3, 11):
-        error.add_note(
-            "gradgate: explain() has no answer, since its closure raised this; call the closure "
-            "by itself until it runs. The model is as it was before."
-        )
+    error.add_note(
+        "gradgate: explain() has no answer, since its closure raised this; call the closure "
+        "by itself until it runs. The model is as it was before."
+    )
 
 
 class Stepping:

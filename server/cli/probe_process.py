@@ -7,6 +7,5 @@ import sys
 
 def probe_command(module: str, *arguments: str) -> list[str]:
     """Return the command that runs a module of the probe's by its name."""
-    # Otherwise the working directory would be looked into for modules, as for no script.
-    alone = ["-P"] if sys.version_info >= (3, 11) else []
-    return [sys.executable, *alone, "-m", module, *arguments]
+    # Without -P the working directory would be looked into for modules, as for no script.
+    return [sys.executable, "-P", "-m", module, *arguments]

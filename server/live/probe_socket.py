@@ -98,7 +98,7 @@ async def _converse(
 async def _first_frame(websocket: WebSocket) -> str | bytes:
     try:
         return await asyncio.wait_for(_frame(websocket), _HELLO_WITHIN)
-    except asyncio.TimeoutError as error:
+    except TimeoutError as error:
         raise Refused(f"No `hello` came within {_HELLO_WITHIN:.0f} seconds.", retry=True) from error
 
 

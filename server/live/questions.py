@@ -132,7 +132,7 @@ class Questions:
             self._unsent.append(question(number))
             self._news.set()
             answer = await asyncio.wait_for(future, ANSWER_WITHIN)
-        except asyncio.TimeoutError as error:
+        except TimeoutError as error:
             raise NoAnswer from error
         finally:
             del self._waiting[number]

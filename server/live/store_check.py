@@ -51,7 +51,7 @@ class StoreCheck:
         tried = self._writer.submit(_touch, commit=failed)
         try:
             await asyncio.wait_for(asyncio.wrap_future(tried), PATIENCE)
-        except asyncio.TimeoutError:
+        except TimeoutError:
             return (
                 _failing(self._writer.error)
                 or f"The store did not take a write within {PATIENCE:.0f} seconds."

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from enum import Enum
+from enum import StrEnum
 from typing import Annotated
 
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
@@ -13,7 +13,7 @@ from .models import Request, Row
 from .restraints import Restraints
 
 
-class RunStatus(str, Enum):
+class RunStatus(StrEnum):
     """Whether a run's probe is there."""
 
     LIVE = "live"

@@ -15,7 +15,7 @@ from .tables import meta
 CHECK_PATIENCE = 2.0
 """Seconds that a start waits for the look through the file; then it goes on beside the server."""
 
-# SQLITE_CORRUPT and SQLITE_NOTADB; their codes are in no exception of Python 3.10.
+# What is said of SQLITE_CORRUPT and SQLITE_NOTADB.
 _DAMAGED = ("database disk image is malformed", "file is not a database")
 
 _log = logging.getLogger("gradgate.server")

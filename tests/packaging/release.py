@@ -42,7 +42,7 @@ def main(arguments: list[str]) -> None:
 
 
 def promised() -> str:
-    """Return the oldest Python that pyproject.toml promises, such as `3.10`."""
+    """Return the oldest Python that pyproject.toml promises, such as `3.11`."""
     text = (CHECKOUT / "pyproject.toml").read_text("utf-8")
     found = re.search(r'^requires-python = ">=(\d+\.\d+)"$', text, re.MULTILINE)
     assert found is not None, "pyproject.toml has no requires-python of the form >=X.Y"

@@ -5,13 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import Enum
+from enum import StrEnum
 from typing import Any
 
 from .command import Command
 
 
-class CommandState(str, Enum):
+class CommandState(StrEnum):
     """What the probe can say of a command."""
 
     DELIVERED = "delivered"

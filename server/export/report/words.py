@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 
 from ...protocol.unseen import marked
 
@@ -38,7 +38,7 @@ def moment(seconds: float | None) -> str:
     if seconds is None:
         return _NONE
     try:
-        when = datetime.fromtimestamp(seconds, timezone.utc)
+        when = datetime.fromtimestamp(seconds, UTC)
     except (OverflowError, OSError, ValueError):
         return _NONE
     return when.strftime("%Y-%m-%d %H:%M:%S UTC")

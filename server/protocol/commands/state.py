@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from enum import Enum
+from enum import StrEnum
 
 
-class CommandState(str, Enum):
+class CommandState(StrEnum):
     """Where a command is between being asked for and being proved."""
 
     REQUESTED = "requested"

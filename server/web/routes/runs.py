@@ -62,6 +62,6 @@ def list_parameters(run: RunOf, store: StoreOf, packed: Packed) -> Response:
 async def _stored(work: Awaitable[T]) -> T:
     try:
         return await asyncio.wait_for(work, STORE_PATIENCE)
-    except asyncio.TimeoutError as error:
+    except TimeoutError as error:
         message = "The store is busy, and may still do it: see GET /healthz, and look again."
         raise HTTPException(503, message) from error
