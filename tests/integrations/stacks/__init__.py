@@ -9,6 +9,7 @@ STACKS = {
     "PEFT: LoRA, in the `Trainer`": "peft_lora",
     "Lightning: automatic optimization": "lightning_module",
     "Lightning: manual optimization, two optimizers": "lightning_manual",
+    "Lightning: manual optimization, toggled optimizers": "lightning_toggled",
     "Accelerate: prepared objects, in a loop": "accelerate_loop",
     "Ignite: an `Engine`": "ignite_engine",
     "fastai: `Learner`, with its own optimizer": "fastai_learner",
