@@ -169,7 +169,9 @@ def test_optimizers_may_step_more_often_than_one_another(checks: Checks, order: 
         """,
         steps=17,
     )
-    assert report["findings"] == []
+    # A step with an old gradient moves a weight that no gradient of that step asks to move.
+    causes = {each["cause"] for each in report["findings"]}
+    assert causes <= ({"moved_without_gradient"} if "x" in order else set())
     two = [p for p in report["parameters"] if p["name"].startswith(("critic.", "generator."))]
     assert len(two) == 4
     assert all(each["state"] == "present" or each["at_times"] for each in two)
