@@ -8,10 +8,11 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from datetime import datetime
-from typing import get_args
+from typing import Any, get_args
 
 import click
 
+from ..export.comma_separated import inert
 from ..protocol.audit import Action, AuditRow
 from ..web.audit_words import WORDS, details, who
 from .client import Client
@@ -67,10 +68,7 @@ def audit(
         written.writerow(_COLUMNS)
         for row in rows:
             fields = row.model_dump(mode="json")
-            written.writerow(
-                json.dumps(value) if isinstance(value, dict) else value
-                for value in (fields[name] for name in _COLUMNS)
-            )
+            written.writerow(_cell(fields[name]) for name in _COLUMNS)
         return
     for row in rows:
         if as_json:
@@ -90,6 +88,13 @@ def _rows(client: Client, asked: Mapping[str, object], limit: int | None) -> Ite
             return
         before = rows[-1].id
         left = None if left is None else left - size
+
+
+def _cell(value: Any) -> Any:
+    """Return what stands in a field: names of runs are their jobs' and may look like formulas."""
+    if isinstance(value, dict):
+        return json.dumps(value)
+    return inert(value) if isinstance(value, str) else value
 
 
 def _line(row: AuditRow) -> str:

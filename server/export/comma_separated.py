@@ -32,6 +32,11 @@ def comma_separated(table: Table, store: Store, chosen: Selection) -> Iterator[b
             yield _lines(batch, slice(start, start + _ROWS)).encode()
 
 
+def inert(text: str) -> str:
+    """Return a text that no spreadsheet computes."""
+    return f"'{text}" if _FORMULA.match(text) else text
+
+
 def _lines(batch: Batch, rows: slice) -> str:
     columns = [_texts(cells, rows) for cells in batch]
     return "\n".join(map(",".join, zip(*columns, strict=True))) + "\n"
@@ -67,7 +72,7 @@ def _text(value: Any) -> str:
         case int() | float():
             return repr(value)
         case str():
-            text = f"'{value}" if _FORMULA.match(value) else value
+            text = inert(value)
             return _quoted(text) if _WANTS_QUOTES.search(text) else text
         case _:
             return _quoted(json.dumps(value, ensure_ascii=False))

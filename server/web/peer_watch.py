@@ -6,12 +6,14 @@ import asyncio
 import socket
 import struct
 import sys
+from array import array
 from collections.abc import Callable
 
 LOOK = 15.0
 """Seconds between two looks at a connection."""
 LEAST = 16 * 1024
-"""Bytes that a peer takes from one look to the next, at least, where more waits for it."""
+"""Bytes that a peer takes from one look to the next, at least, where more waits for it here, or, as
+far as that is known, with the system."""
 # Linger for no time at all (socket(7), SO_LINGER).
 _FORGET = struct.pack("hh" if sys.platform == "win32" else "ii", 1, 0)
 
@@ -47,7 +49,7 @@ class PeerWatch:
         return asyncio.get_running_loop().call_later(LOOK, self._look)
 
     def _look(self) -> None:
-        left = self._transport.get_write_buffer_size()
+        left = self._transport.get_write_buffer_size() + _on_its_way(self._transport)
         stuck = self._left is not None and left > max(0, self._left - LEAST)
         if stuck or (self._late is not None and self._late()):
             self._drop()
@@ -64,3 +66,23 @@ class PeerWatch:
         if own is not None:
             own.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _FORGET)
         self._transport.abort()
+
+
+def _on_its_way(transport: asyncio.Transport) -> int:
+    """Return how many bytes the system has taken over that have not arrived; 0 where it tells not.
+
+    It may hold megabytes, and takes more only once a third of them has gone: on a slow line
+    nothing seems to move for longer than a look.
+    """
+    own = transport.get_extra_info("socket")
+    if own is None or sys.platform != "linux":
+        return 0
+    import fcntl
+    import termios  # which, as that, Windows has not
+
+    held = array("i", [0])
+    try:
+        fcntl.ioctl(own.fileno(), termios.TIOCOUTQ, held)
+    except OSError:  # it is closed by now
+        return 0
+    return held[0]

@@ -16,6 +16,7 @@ OWN = frozenset(
         "compare",
         "docs",
         "healthz",
+        "metrics",
         "openapi.json",
         "runs",
         "sign-in",

@@ -48,3 +48,16 @@ def test_what_people_did_is_printed(
     assert terminal.run(*asking, "--since", tomorrow).stdout == ""
     assert len(terminal.run(*asking, "--until", tomorrow).stdout.splitlines()) == 4
     assert terminal.run(*asking, "--json", "--csv").exit_code == 2
+
+
+def test_a_name_that_is_a_formula_computes_nothing(
+    shared_server: ServerProcess, terminal: Terminal, run: str
+) -> None:
+    """A job may be called anything, and whoever exports the log opens it in a spreadsheet."""
+    with FakeProbe(shared_server, hello(run, name="=1+1")):
+        terminal.run("tag", run, "good", "--server", shared_server.url)
+    asking = ("audit", "--run", run, "--server", shared_server.url, "--csv")
+    (row,) = csv.DictReader(io.StringIO(terminal.run(*asking).stdout))
+    assert row["name"].startswith("'=1+1")
+    assert row["run"] == run
+    assert float(row["time"]) > 0

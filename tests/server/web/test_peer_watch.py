@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+import sys
+import threading
+from collections.abc import Iterator
 from typing import cast
 
 import pytest
@@ -105,3 +109,57 @@ def test_who_is_late_is_dropped() -> None:
         return await watched(Transport(0, 0, 0), late=True)
 
     assert asyncio.run(run())
+
+
+@pytest.fixture
+def ends() -> Iterator[tuple[socket.socket, socket.socket]]:
+    """A connection whose first end has more to send than the system sends without being read."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        one = socket.create_connection(listener.getsockname())
+        other, _ = listener.accept()
+    with one, other:
+        one.setblocking(False)
+        try:
+            while True:
+                one.send(bytes(2**16))
+        except BlockingIOError:
+            yield one, other
+
+
+class SocketTransport(Transport):
+    """Has as much left at each look, beside what the system has taken over."""
+
+    def __init__(self, own: socket.socket) -> None:
+        super().__init__(*[9 * LEAST] * 8)
+        self._own = own
+
+    def get_extra_info(self, name: str) -> socket.socket:  # type: ignore[override]
+        return self._own
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells what is on its way")
+@pytest.mark.parametrize("reads", [True, False])
+def test_what_the_system_has_taken_over_counts_too(
+    ends: tuple[socket.socket, socket.socket], reads: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It takes more only when much of that is gone: who reads slowly till then does read."""
+    monkeypatch.setattr(peer_watch, "LOOK", 0.1)
+    own, peer = ends
+    ended = threading.Event()
+
+    def read() -> None:
+        while not ended.wait(0.01):
+            peer.recv(2**14)
+
+    async def run() -> bool:
+        return await watched(SocketTransport(own), paused=True)
+
+    reader = threading.Thread(target=read)
+    if reads:
+        reader.start()
+    try:
+        assert asyncio.run(run()) is not reads
+    finally:
+        ended.set()
+        if reads:
+            reader.join()
