@@ -13,7 +13,6 @@
  * @property {StatisticName | null} stat of the parameter; null for a metric
  * @property {StepRange} steps
  */
-import { ownOf } from "../base/own.js";
 import { getJson } from "../link/api.js";
 import { seriesQuery } from "./series_store.js";
 import { trackOfMetric, trackOfSeries } from "./track.js";
@@ -58,7 +57,7 @@ export class BucketExtremes {
   async #track({ name, stat, steps: [from, to] }) {
     if (stat !== null) return trackOfSeries(await this.fetchJson(`${this.api}/series?${seriesQuery([name], MOST_POINTS, from, { to, stat })}`));
     const query = new URLSearchParams({ name, from: String(from), to: String(to), points: String(MOST_POINTS) });
-    return trackOfMetric(ownOf((await this.fetchJson(`${this.api}/metrics?${query}`)).metrics, name));
+    return trackOfMetric((await this.fetchJson(`${this.api}/metrics?${query}`)).metrics[name]);
   }
 }
 

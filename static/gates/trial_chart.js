@@ -12,7 +12,6 @@
  * @typedef {import("../charts/plot_layout.js").Tokens} Tokens
  * @typedef {import("./trial_history.js").TrialSubject} TrialSubject
  */
-import { ownOf } from "../base/own.js";
 import { find, setText } from "../base/dom.js";
 import { formatNumber } from "../base/format.js";
 import { visible } from "../base/visible.js";
@@ -88,7 +87,7 @@ export class TrialChart {
     const ends = { from: String(from), to: String(to), points: String(Math.floor(this.#room)) };
     const query = new URLSearchParams({ name, ...ends });
     const { metrics } = await getJson(`${this.api}/metrics?${query}`, signal);
-    return trackOfMetric(ownOf(metrics, name));
+    return trackOfMetric(metrics[name]);
   }
 
   /**
