@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from ..protocol.audit import Action, AuditRow
+from ..protocol.commands.limit import Limit, limit_text
 
 WORDS: dict[Action, str] = {
     "command": "commanded",
@@ -26,7 +29,14 @@ def who(row: AuditRow) -> str:
 def details(row: AuditRow) -> str:
     """Return the figures of an entry, between commas."""
     return ", ".join(
-        f"{name} {', '.join(map(str, value)) if isinstance(value, list) else value}"
+        _figure(name, value)
         for name, value in row.detail.items()
         if value not in (None, False) or name == "dismissed"
     )
+
+
+def _figure(name: str, value: Any) -> str:
+    """Return one of them: `target encoder`, `tags x, y`, `for 40 steps`."""
+    if name == "limit":
+        return limit_text(Limit.model_validate(value))
+    return f"{name} {', '.join(map(str, value)) if isinstance(value, list) else value}"

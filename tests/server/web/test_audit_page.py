@@ -10,11 +10,13 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
+from gradgate.server.protocol.audit import AuditRow
 from gradgate.server.protocol.probe_messages import Hello
 from gradgate.server.store.audit import Actor, Entry, record_entry
 from gradgate.server.store.runs import open_run
 from gradgate.server.web.app import create_app
 from gradgate.server.web.audit_page import LINES
+from gradgate.server.web.audit_words import details
 from gradgate.server.web.dependencies import Parts
 from gradgate.server.web.proxies import Proxies
 from gradgate.server.web.tokens import Kind, Token
@@ -93,3 +95,30 @@ def test_who_may_only_look_sees_no_log(looks: TestClient) -> None:
     assert looks.get("/audit", headers=view).status_code == 403
     assert "Audit log" not in looks.get("/", headers=view).text
     assert 'href="/gradgate/audit">Audit log' in looks.get("/").text
+
+
+@pytest.mark.parametrize(
+    ("detail", "words"),
+    [
+        ({"target": "0", "limit": {"steps": 40, "seconds": None}}, "target 0, for 40 steps"),
+        (
+            {"target": "0", "limit": {"while_watched": True}, "by": "alice"},
+            "target 0, while its page is open, by alice",
+        ),
+        ({"target": "0", "limit": None, "hold_stats": False}, "target 0"),
+        ({"event": 3, "dismissed": False}, "event 3, dismissed False"),
+    ],
+)
+def test_details_are_said_in_words(detail: dict[str, object], words: str) -> None:
+    """How long something lasts is a sentence, as in the log of commands, not a value in Python."""
+    row = AuditRow(
+        id="1",
+        time=0.0,
+        actor="alice",
+        address="",
+        action="command",
+        run=GONE,
+        name="x",
+        detail=detail,
+    )
+    assert details(row) == words
