@@ -184,7 +184,7 @@ class Guard:
         if caller is None:
             return sign_in_page(self._pages, connection, problem="" if given is None else UNKNOWN)
         if refusal := caller.refusal(wanted_right(scope)):
-            return self._refusal(scope, 403, "Not with this token", refusal)
+            return self._refusal(scope, 403, "Not allowed", refusal)
         if given is None or caller is ANYBODY:
             return None
         self._log.add(actor(connection, caller), "sign_in")
