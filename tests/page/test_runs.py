@@ -215,6 +215,8 @@ def test_the_page_of_a_missing_run_leads_to_where_it_may_be(
     with FakeProbe(server, hello("a" * 16, name="digits & more")):
         page.goto(f"{server.url}/runs/digits%20%26")
         expect(page.get_by_role("heading", name="This run is not here")).to_be_visible()
+        foot = "document.querySelector('.foot').getBoundingClientRect().bottom === innerHeight"
+        assert page.evaluate(foot), "what is short has its foot at the end of the window too"
         page.get_by_role("link", name="search the runs for it").click()
         page.get_by_role("link", name="digits & more").click()
         expect(page.locator("h1")).to_have_text("digits & more")
