@@ -34,7 +34,8 @@ def main() -> None:
         rdzv_backend="c10d",
         rdzv_endpoint="localhost:0",
         max_restarts=restarts,
-        monitor_interval=0.1,
+        # A rank that sees another's end has so long to say so before the agent ends it, too.
+        monitor_interval=2.0,
         start_method="fork",
     )
     elastic_launch(standalone, train)(str(folder))
