@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any
@@ -16,6 +15,7 @@ from gradgate.server.store.database import Store
 from gradgate.server.web import access_log
 from gradgate.server.web.access_log import FIRST_PAUSE, LONGEST_PAUSE, AccessLog, WrongTries
 from gradgate.server.web.tokens import Kind, Token
+from tests.support.loops import run_coroutine
 
 
 class Clock:
@@ -122,7 +122,7 @@ def test_what_cannot_be_written_waits(store: Store) -> None:
         assert len(actions(store)) == 2
         await log.flush(writer, at_once=True)  # type: ignore[arg-type]
 
-    asyncio.run(work())
+    run_coroutine(work())
     assert actions(store) == [("alice", "sign_in"), ("", "wrong_token"), ("", "wrong_token")]
 
 
@@ -132,7 +132,7 @@ def test_which_tokens_came_and_went(store: Store) -> None:
     kept, old = Token("kept", Kind.VIEW, "s" * 16), Token("alice", Kind.VIEW, "t" * 16)
     new, bob = Token("alice", Kind.VIEW, "u" * 16), Token("bob", Kind.CONTROL, "v" * 16)
     log.tokens_changed((kept, old), (kept, new, bob))
-    asyncio.run(log.flush(writer))  # type: ignore[arg-type]
+    run_coroutine(log.flush(writer))  # type: ignore[arg-type]
     with store.read() as connection:
         rows = audit_rows(connection, AuditQuery(), 10)
     assert {(row.action, row.detail["token"], row.detail["kind"]) for row in rows} == {

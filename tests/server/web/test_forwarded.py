@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from starlette.types import Receive, Scope, Send
 from gradgate.server.web.forwarded import Forwarded
 from gradgate.server.web.proxies import Proxies, networks
 from gradgate.server.web.wrong_tokens import MOST
+from tests.support.loops import run_coroutine
 from tests.support.serving import ServerProcess
 
 PROXY = "10.0.0.1"
@@ -38,7 +38,7 @@ def passed(
         scope |= {"client": (peer, 4321), "headers": given, "path": "/"}
         await Forwarded(app, proxies)(scope, None, None)  # type: ignore[arg-type]
 
-    asyncio.run(ask())
+    run_coroutine(ask())
     return seen[0]
 
 

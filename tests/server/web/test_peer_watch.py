@@ -13,6 +13,7 @@ import pytest
 
 from gradgate.server.web import peer_watch
 from gradgate.server.web.peer_watch import LEAST, PeerWatch
+from tests.support.loops import run_coroutine
 
 
 class Transport:
@@ -75,12 +76,12 @@ def test_who_takes_too_little_is_dropped(
     async def run() -> bool:
         return await watched(Transport(*left, closing=closing), paused=not closing)
 
-    assert asyncio.run(run()) is dropped
+    assert run_coroutine(run()) is dropped
 
 
 def test_what_is_not_waited_for_is_no_fault() -> None:
     """As long as more may be written, what is left is new at each look."""
-    assert not asyncio.run(_idle())
+    assert not run_coroutine(_idle())
 
 
 async def _idle() -> bool:
@@ -99,7 +100,7 @@ def test_a_peer_that_reads_again_is_looked_at_anew() -> None:
         watch.end()
         return transport.aborted
 
-    assert not asyncio.run(run())
+    assert not run_coroutine(run())
 
 
 def test_who_is_late_is_dropped() -> None:
@@ -108,7 +109,7 @@ def test_who_is_late_is_dropped() -> None:
     async def run() -> bool:
         return await watched(Transport(0, 0, 0), late=True)
 
-    assert asyncio.run(run())
+    assert run_coroutine(run())
 
 
 @pytest.fixture
@@ -158,7 +159,7 @@ def test_what_the_system_has_taken_over_counts_too(
     if reads:
         reader.start()
     try:
-        assert asyncio.run(run()) is not reads
+        assert run_coroutine(run()) is not reads
     finally:
         ended.set()
         if reads:

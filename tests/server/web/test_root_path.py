@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
@@ -23,6 +22,7 @@ from gradgate.server.web.root_path import OWN, path_of, read_root_path
 from gradgate.server.web.sign_in import own_path
 from tests.support.commanding import Terminal
 from tests.support.fronting import ReverseProxy
+from tests.support.loops import run_coroutine
 from tests.support.probing import FakeProbe, hello
 from tests.support.serving import ServerProcess
 from tests.support.storing import settings
@@ -82,7 +82,7 @@ def below(path: str, root: str, prefix: str | None = None, peer: str = "10.0.0.1
     scope: Scope = {"type": "http", "scheme": "http", "client": (peer, 1), "headers": headers}
     scope |= {"path": path, "raw_path": path.encode()}
     proxies = Proxies(networks("10.0.0.1"), root)
-    asyncio.run(Forwarded(app, proxies)(scope, None, None))  # type: ignore[arg-type]
+    run_coroutine(Forwarded(app, proxies)(scope, None, None))  # type: ignore[arg-type]
     return seen[0]
 
 
