@@ -14,13 +14,13 @@ from websockets.protocol import State
 from ..live.probe_socket import ADMIT
 from ..protocol import limits
 from ..protocol.server_messages import Error
-from .peer_watch import PeerWatch
+from .peer_watch import WatchedProtocol
 
 _CLOSE_WITHIN = 2.0
 _NO_TEXT, _TOO_LARGE, _RESTART, _TRY_AGAIN = 1007, 1009, 1012, 1013
 
 
-class WebSockets(WebSocketsSansIOProtocol):
+class WebSockets(WatchedProtocol, WebSocketsSansIOProtocol):
     """Takes little of a socket before the application admits it.
 
     A frame is handed on once it is whole, and until then it is in memory. What counts is what came
@@ -44,12 +44,11 @@ class WebSockets(WebSocketsSansIOProtocol):
         self._forgotten = False
         """Whether nothing is read of the peer any more."""
         self._held = 0
-        self._watch: PeerWatch | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin the handshake."""
         super().connection_made(transport)
-        self._watch = PeerWatch(self.transport)
+        self.watch(self.transport)
 
     def data_received(self, data: bytes) -> None:
         """Take bytes of the peer; those of one that was refused are dropped."""
@@ -93,22 +92,7 @@ class WebSockets(WebSocketsSansIOProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """End the connection."""
         super().connection_lost(exc)
-        if self._watch is not None:
-            self._watch.end()
-            self._watch = None
         self._let_go()
-
-    def pause_writing(self) -> None:
-        """Write no more for now."""
-        super().pause_writing()
-        if self._watch is not None:
-            self._watch.pause()
-
-    def resume_writing(self) -> None:
-        """Write again."""
-        super().resume_writing()
-        if self._watch is not None:
-            self._watch.resume()
 
     def handle_ping(self) -> None:
         """Answer a ping, unless the peer has not read what it was sent before."""

@@ -11,7 +11,7 @@ import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from ..protocol import limits
-from .peer_watch import PeerWatch
+from .peer_watch import WatchedProtocol
 
 REQUEST_WITHIN = 15.0
 """Seconds within which a request, head and body, has to be there."""
@@ -19,7 +19,7 @@ _OTHER_FILES = 256
 """Files that are no connections: the store's, the standard library's."""
 
 
-class HttpConnection(H11Protocol):
+class HttpConnection(WatchedProtocol, H11Protocol):
     """Takes a request that comes in time, and makes room where there are too many connections.
 
     Uvicorn itself waits for the first request of a connection, and for the rest of any, for ever.
@@ -35,18 +35,12 @@ class HttpConnection(H11Protocol):
         self._owes_since: float | None = self.loop.time()
         """Since when the peer has a request to send, or the rest of it; None: it is the server's
         turn."""
-        self._watch: PeerWatch | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to wait for a request."""
         self._make_room()
         super().connection_made(transport)
-        self._watch = PeerWatch(transport, self._is_late)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """End the connection."""
-        super().connection_lost(exc)
-        self._end_watch()
+        self.watch(transport, self._is_late)
 
     def data_received(self, data: bytes) -> None:
         """Take bytes of the peer."""
@@ -60,20 +54,8 @@ class HttpConnection(H11Protocol):
 
     def handle_websocket_upgrade(self, event: h11.Request) -> None:
         """Give the connection to the protocol of WebSockets."""
-        self._end_watch()
+        self.end_watch()
         super().handle_websocket_upgrade(event)
-
-    def pause_writing(self) -> None:
-        """Write no more for now."""
-        super().pause_writing()
-        if self._watch is not None:
-            self._watch.pause()
-
-    def resume_writing(self) -> None:
-        """Write again."""
-        super().resume_writing()
-        if self._watch is not None:
-            self._watch.resume()
 
     def _take_turns(self) -> None:
         if self.conn.their_state not in (h11.IDLE, h11.SEND_BODY):
@@ -99,11 +81,6 @@ class HttpConnection(H11Protocol):
         if owing:
             _, longest = min(owing, key=lambda each: each[0])
             longest.abort()
-
-    def _end_watch(self) -> None:
-        if self._watch is not None:
-            self._watch.end()
-            self._watch = None
 
 
 def most_connections() -> int:

@@ -68,6 +68,39 @@ class PeerWatch:
         self._transport.abort()
 
 
+class WatchedProtocol(asyncio.Protocol):
+    """Stands before a protocol of uvicorn's, and has its peer watched, once that is begun."""
+
+    _watch: PeerWatch | None = None
+
+    def watch(self, transport: asyncio.Transport, late: Callable[[], bool] | None = None) -> None:
+        """Begin to watch the peer; `late` is that of `PeerWatch`."""
+        self._watch = PeerWatch(transport, late)
+
+    def end_watch(self) -> None:
+        """Watch the peer no more."""
+        if self._watch is not None:
+            self._watch.end()
+            self._watch = None
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """End the connection."""
+        super().connection_lost(exc)
+        self.end_watch()
+
+    def pause_writing(self) -> None:
+        """Write no more for now."""
+        super().pause_writing()
+        if self._watch is not None:
+            self._watch.pause()
+
+    def resume_writing(self) -> None:
+        """Write again."""
+        super().resume_writing()
+        if self._watch is not None:
+            self._watch.resume()
+
+
 def _on_its_way(transport: asyncio.Transport) -> int:
     """Return how many bytes the system has taken over that have not arrived; 0 where it tells not.
 
