@@ -9,6 +9,7 @@ import argparse
 import atexit
 import logging
 import sys
+import threading
 from pathlib import Path
 
 from ..session.arguments import checked_server
@@ -49,12 +50,13 @@ def main() -> str | int | None:
 
 def run(program: Program, stream: Stream) -> str | int | None:
     """Run a script that streams; return what it ends with, as ``sys.exit()`` takes it."""
+    before = frozenset(threading.enumerate())
     watch, ending = Watch(stream), Ending()
     try:
         with ending:
             program.run()
     finally:
-        if ending.outcome == "ended" and threads_left():
+        if ending.outcome == "ended" and threads_left(before):
             atexit.register(_stop, watch, ending)  # which Python calls when they have ended
         else:
             _stop(watch, ending)

@@ -13,7 +13,7 @@ Outcome = Literal["stopped", "ended", "exited", "raised"]
 """It was stopped, came to its end, called ``sys.exit()`` with another code than 0, or raised."""
 
 
-def threads_left(beside: Collection[threading.Thread] = ()) -> bool:
+def threads_left(beside: Collection[threading.Thread]) -> bool:
     """Return whether threads go on that Python waits for before it ends.
 
     ``beside``: threads that were there before the program, and are none of its own.
