@@ -6,12 +6,12 @@ import struct
 from collections.abc import Iterable, Iterator, Sequence
 
 from .frames import FRAME_VERSION, MAGIC
-from .outbox import Entry, Frame
+from .outbox import LARGE, Entry, Frame
 
 BUNDLE_FRAMES = 1000
 """Frames that a bundle has at most: a limit of the protocol."""
-BUNDLE_BYTES = 64 * 1024
-"""Bytes of frames that are gathered: beyond that a message costs its bytes, and not its number.
+BUNDLE_BYTES = LARGE
+"""Bytes of frames that are gathered.
 
 Over a line so slow that it breaks before it has carried more than this, none would ever arrive."""
 

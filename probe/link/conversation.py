@@ -27,6 +27,8 @@ HEARTBEAT = 1.0
 """Seconds between heartbeats."""
 BATCHING = 0.1
 """Seconds that the sender lets frames gather: it sends 10 times a second, however fast a job."""
+LONGEST_BATCHING = 2.0
+"""Seconds that it lets them gather at most, however many the server says."""
 ANSWER_TIMEOUT = 30.0
 """Seconds in which the server answers a hello, which may be large and the way to it slow."""
 PING = 5.0
@@ -99,6 +101,8 @@ class Conversation:
         self._ending = ending
         self._heard = elapsed()
         """When something of the server's came last."""
+        self._batching = BATCHING
+        """Seconds that frames may gather that nobody waits for."""
 
     async def open(self, *, known: bool) -> Message:
         """Say hello; return the server's welcome, after which all that it lacks is sent again.
@@ -161,7 +165,18 @@ class Conversation:
             await ready.wait()
             ready.clear()
             while await self._send_all():
-                await asyncio.sleep(BATCHING)
+                await self._gather(ready)
+                ready.clear()
+
+    async def _gather(self, ready: asyncio.Event) -> None:
+        """Let frames gather: ten times a second, or more seldom where nobody looks at them.
+
+        ``ready`` is set where something is not to wait.
+        """
+        await asyncio.sleep(BATCHING)
+        if self._batching > BATCHING and not self._outbox.behind:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(ready.wait(), self._batching - BATCHING)
 
     async def _send_all(self) -> bool:
         """Send what waits; return whether frames were among it."""
@@ -193,6 +208,8 @@ class Conversation:
             message = parse_message(text)
             if message["type"] == "ack":
                 self._forget(self._outbox.acknowledge, message["seq"])
+                # One that says nothing of it is of an earlier version.
+                self._batching = min(LONGEST_BATCHING, max(BATCHING, message.get("gather") or 0.0))
             elif message["type"] in REQUESTS:
                 peer = self._peer()
                 # Guarded one by one: a request that fails must not take the others along.

@@ -16,6 +16,8 @@ Frame: TypeAlias = "bytes | str"
 TABLE = "parameters"
 """What the whole table replaces: on disk the run's hello has it."""
 
+LARGE = 64 * 1024
+"""Bytes from which on a frame costs its bytes to send, and not that it is sent by itself."""
 OVERHEAD = 250
 """Bytes that an entry takes in memory beside its payload, about."""
 MAX_KEPT = 10_000
@@ -94,7 +96,9 @@ class Outbox:
     def listen(self, wake: Callable[[], None] | None) -> None:
         """Call ``wake`` (from the putting thread) once when there is something to send.
 
-        It is called again after a :meth:`take` that found nothing.
+        It is called again after a :meth:`take` that found nothing, and whenever there is something
+        that had better not wait for more: what must not be dropped, a large frame, or all of it,
+        where somebody waits until it is stored.
         """
         with self._lock:
             self._wake = wake
@@ -153,12 +157,19 @@ class Outbox:
     def wait_empty(self, timeout: float) -> bool:
         """Wait until all is stored; False when ``timeout`` seconds were not enough."""
         with self._lock:
+            if self._wake is not None and not self._is_empty():
+                self._wake()
             return self._changed.wait_for(self._is_empty, timeout=timeout)
 
     @property
     def crowded(self) -> bool:
         """Whether memory is half full, as a server is slower than the job."""
         return self._bytes > self._max_bytes / 2
+
+    @property
+    def behind(self) -> bool:
+        """Whether more lies on disk than one :meth:`take` returns, perhaps."""
+        return self._spool is not None and self._spool.last_seq > self._sent
 
     @property
     def newest(self) -> int:
@@ -235,7 +246,8 @@ class Outbox:
             while self._bytes > self._max_bytes:
                 self._bytes -= _size(self._droppable.popleft())
                 self.dropped += 1
-        if self._wake is not None and not self._woken:
+        urgent = keep or len(entry.frame) > LARGE
+        if self._wake is not None and (urgent or not self._woken):
             self._woken = True
             self._wake()
 

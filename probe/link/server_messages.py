@@ -48,7 +48,7 @@ def _is_history(value: object) -> bool:
 _FIELDS: Mapping[str, Mapping[str, Callable[[object], bool]]] = {
     "welcome": {"protocol": _is_integer, "run": _is_text, "last_seq": _is_integer},
     "table": {},
-    "ack": {"seq": _is_integer},
+    "ack": {"seq": _is_integer, "gather": _is_number_or_none},
     "bye": {},
     "command": {
         "id": _is_integer,

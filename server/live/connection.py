@@ -22,6 +22,11 @@ from ..protocol.server_messages import (
 from ..store.guard import guarded, logged
 from .questions import Questions
 
+GATHER = 0.1
+"""Seconds that a probe lets frames gather while somebody looks at them as they come."""
+GATHER_UNSEEN = 0.5
+"""Seconds that it does while nobody does: each message costs the job a bit of its step."""
+
 _REASONS = {1002: "protocol", 1008: "policy", 1009: "too_large", 1011: "internal"}
 
 
@@ -52,6 +57,10 @@ class ProbeConnection:
         self._expires = expires
         self._news = asyncio.Event()
         self._acked: int | None = None
+        self._stored = 0
+        """The last number that was acknowledged."""
+        self._seen = True
+        """Whether somebody looks at frames as they come."""
         self._commands: dict[int, tuple[AnyCommand, float]] = {}
         self._focus: Focus | None = None
         self._watched: Watched | None = None
@@ -66,6 +75,7 @@ class ProbeConnection:
 
     async def welcome(self, message: Welcome) -> None:
         """Send the answer to `hello`."""
+        self._stored = message.last_seq
         await self._send(message)
 
     async def ask_table(self) -> None:
@@ -74,8 +84,14 @@ class ProbeConnection:
 
     def acknowledge(self, seq: int) -> None:
         """Send that everything up to `seq` is stored."""
-        self._acked = seq
+        self._acked = self._stored = seq
         self._news.set()
+
+    def look(self, seen: bool) -> None:
+        """Say whether somebody looks at frames as they come, with what is stored already."""
+        if seen != self._seen:
+            self._seen = seen
+            self.acknowledge(self._stored)
 
     def farewell(self) -> None:
         """Send that the end of the run is stored, behind what acknowledges its last frame."""
@@ -111,7 +127,7 @@ class ProbeConnection:
             acked, self._acked = self._acked, None
             commands, self._commands = self._commands, {}
             if acked is not None:
-                await self._send(Ack(seq=acked))
+                await self._send(Ack(seq=acked, gather=GATHER if self._seen else GATHER_UNSEEN))
             for number in sorted(commands):
                 command, since = commands[number]
                 age = command.age + time.monotonic() - since

@@ -70,7 +70,7 @@ class Hub:
         self.expire_after = expire_after
         self._store = store
         self._lost_after = lost_after
-        self._runs = LiveRuns(asyncio.get_running_loop(), notify)
+        self._runs = LiveRuns(asyncio.get_running_loop(), notify, shared=store.shared)
         self._probes = 0
         self._browsers = 0
         self.writer = Writer(
@@ -148,14 +148,12 @@ class Hub:
             # The older one's hello may have been late, and then it is the newer that is wanted.
             newer = "A newer connection of the same run took over."
             live.connection.end(Refused(newer, retry=True))
-        live.connection = connection
+        live.connect(connection)
         try:
             yield live
         finally:
             if live.connection is connection:
-                live.connection = None
-                live.focus.disconnect()
-                live.holds.disconnect()
+                live.disconnect()
             connection.questions.abandon()
             self._runs.forget(live)
 

@@ -31,8 +31,10 @@ N = TypeVar("N")
 class LiveRun:
     """One run; used from the event loop only."""
 
-    def __init__(self, run: str, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, run: str, loop: asyncio.AbstractEventLoop, *, shared: bool = False) -> None:
+        """`shared`: browsers of other servers may watch it, which is not known here."""
         self.id = run
+        self._shared = shared
         self.status: RunStatus | None = None
         self.heard_at = loop.time()
         self.received_seq = 0
@@ -72,6 +74,7 @@ class LiveRun:
     def subscribe(self, subscriber: Subscriber) -> None:
         """Let a browser watch."""
         self._subscribers.add(subscriber)
+        self._look()
 
     def follow(self, subscriber: Subscriber) -> None:
         """Take over what a browser looks at and holds on to now."""
@@ -83,6 +86,23 @@ class LiveRun:
         self._subscribers.discard(subscriber)
         self.focus.leave(subscriber)
         self.holds.leave(subscriber)
+        self._look()
+
+    def connect(self, connection: ProbeConnection) -> None:
+        """Let a job come, in place of an earlier connection of its."""
+        self.connection = connection
+        self._look()
+
+    def disconnect(self) -> None:
+        """Let the job go."""
+        self.connection = None
+        self.focus.disconnect()
+        self.holds.disconnect()
+
+    def _look(self) -> None:
+        """Let the job send often for as long as a browser shows what it sends."""
+        if self.connection is not None:
+            self.connection.look(self._shared or self.watched)
 
     def publish(self, topic: Topic[N], news: N) -> None:
         """Give news to every browser; one that cannot take them is closed alone."""

@@ -30,8 +30,14 @@ class LiveRuns:
         self,
         loop: asyncio.AbstractEventLoop,
         notify: Callable[[str, Sequence[int]], None] | None = None,
+        *,
+        shared: bool = False,
     ) -> None:
-        """`notify` is told of each run's new events, by their ids; it does not wait."""
+        """`notify` is told of each run's new events, by their ids; it does not wait.
+
+        `shared`: other servers show these runs, too.
+        """
+        self._shared = shared
         self._loop = loop
         self._notify = notify
         self._runs: dict[str, LiveRun] = {}
@@ -47,7 +53,7 @@ class LiveRuns:
     def take(self, run: str) -> LiveRun:
         """Return a run, made when there is none."""
         if run not in self._runs:
-            self._runs[run] = LiveRun(run, self._loop)
+            self._runs[run] = LiveRun(run, self._loop, shared=self._shared)
         return self._runs[run]
 
     def forget(self, live: LiveRun) -> None:

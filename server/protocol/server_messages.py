@@ -31,10 +31,14 @@ class TableQuestion(Message):
 
 
 class Ack(Message):
-    """Everything up to `seq` is stored."""
+    """Everything up to `seq` is stored.
+
+    `gather`: seconds for which samples and metrics may gather from now on before they are sent.
+    """
 
     type: Literal["ack"] = "ack"
     seq: Count
+    gather: FiniteFloat = 0.1
 
 
 class Farewell(Message):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import math
 import random
 import weakref
 from collections.abc import Awaitable, Callable, Coroutine
@@ -158,6 +159,57 @@ def test_what_the_server_has_stored_is_not_sent_again() -> None:
     assert [message["seq"] for message in heard if "seq" in message] == [4]
 
 
+class Putting(Run):
+    """Puts a frame for each command, which must not be dropped where the kind says so."""
+
+    def __init__(self, outbox: Outbox) -> None:
+        super().__init__()
+        self._outbox = outbox
+
+    def receive(self, message: Any) -> None:
+        self._outbox.put(lambda seq: f'{{"seq":{seq}}}', keep=message["kind"] == "keep")
+
+
+@pytest.mark.parametrize(
+    ("gather", "longest", "waits"),
+    [
+        *((60, 60.0, True), (1e9, 60.0, True), (1e9, 0.05, False)),
+        *((0.1, 60.0, False), (None, 60.0, False), (-1, 60.0, False), (math.nan, 60.0, False)),
+    ],
+)
+def test_frames_gather_for_as_long_as_the_server_says(
+    monkeypatch: pytest.MonkeyPatch, gather: float | None, longest: float, waits: bool
+) -> None:
+    """Within bounds, and until one comes that must not wait."""
+    for name, seconds in (("BATCHING", 0.02), ("LONGEST_BATCHING", longest), ("HEARTBEAT", 0.1)):
+        monkeypatch.setattr(conversation, name, seconds)
+    outbox = Outbox()
+    heard: list[str] = []
+
+    async def talk(socket: ServerConnection) -> None:
+        async def hear(text: str) -> None:
+            while True:
+                heard.append(str(await socket.recv()))
+                if text in heard[-1]:
+                    return
+
+        async def ask(number: int, kind: str) -> None:
+            await socket.send(json.dumps({"type": "command", "id": number, "kind": kind}))
+
+        await welcome(socket)
+        await socket.send(json.dumps({"type": "ack", "seq": 0, "gather": gather}))
+        await ask(1, "frame")
+        await hear('"seq":1}')
+        await ask(2, "frame")
+        for _ in range(5):
+            await hear("heartbeat")
+        await ask(3, "keep")
+        await hear('"seq":3}')
+
+    converse(talk, Putting(outbox), outbox)
+    assert ('"seq":2}' in heard[-1]) == waits
+
+
 def test_an_acknowledged_frame_is_forgotten() -> None:
     """What the server says that it has stored waits no longer."""
     outbox = Outbox()
@@ -301,9 +353,9 @@ def test_a_connection_over_which_nothing_comes_is_ended(monkeypatch: pytest.Monk
 
 def test_a_server_that_answers_pings_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
     """Though it has nothing to say for longer than it may be silent."""
-    monkeypatch.setattr(conversation, "SILENCE", 0.3)
-    monkeypatch.setattr(conversation, "PING", 0.05)
-    monkeypatch.setattr(conversation, "HEARTBEAT", 0.2)
+    monkeypatch.setattr(conversation, "SILENCE", 1.5)
+    monkeypatch.setattr(conversation, "PING", 0.1)
+    monkeypatch.setattr(conversation, "HEARTBEAT", 0.6)
     heard: list[Any] = []
 
     async def talk(socket: ServerConnection) -> None:

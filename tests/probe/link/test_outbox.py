@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from gradgate.probe.link.outbox import MAX_KEPT, OVERHEAD, Entry, Outbox
+from gradgate.probe.link.outbox import LARGE, MAX_KEPT, OVERHEAD, Entry, Outbox
 from gradgate.probe.spool.recording import Recording
 from gradgate.probe.spool.spool import Spool
 
@@ -63,6 +63,27 @@ def test_a_server_that_knows_nothing_gets_all_that_is_kept() -> None:
     outbox.acknowledge(2)
     outbox.rewind(0)
     assert numbers(outbox) == [3, 4, 5, 6]
+
+
+def test_it_wakes_the_sender_for_what_had_better_not_wait() -> None:
+    """What must not be dropped, a large frame, and all where somebody waits until it is stored."""
+    woken: list[int] = []
+    outbox = filled(1)
+    outbox.listen(lambda: woken.append(len(woken)))
+    assert numbers(outbox) == [1]
+    outbox.put(lambda seq: "x" * LARGE)
+    assert len(woken) == 1
+    outbox.put(lambda seq: "x" * (LARGE + 1))
+    assert len(woken) == 2
+    outbox.put(str, keep=True)
+    assert len(woken) == 3
+    assert not outbox.wait_empty(0)
+    assert len(woken) == 4
+    for entry in outbox.take():
+        outbox.offer(entry)
+    outbox.acknowledge(outbox.newest)
+    assert outbox.wait_empty(0)
+    assert len(woken) == 4
 
 
 def test_it_wakes_the_sender_once_until_nothing_is_left() -> None:

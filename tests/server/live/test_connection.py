@@ -12,6 +12,7 @@ import pytest
 
 from gradgate.server.live.connection import ProbeConnection, Refused
 from gradgate.server.protocol.commands.change import Command
+from gradgate.server.protocol.server_messages import Welcome
 from tests.server.live.conftest import Socket
 from tests.support.loops import run_coroutine
 
@@ -45,8 +46,33 @@ def test_what_waits_for_a_probe_goes_out_in_order_of_id(socket: Socket) -> None:
 
     run_coroutine(send())
     sent = [json.loads(text) for text in socket.sent]
-    assert sent[0] == {"type": "ack", "seq": 9}
+    assert sent[0] == {"type": "ack", "seq": 9, "gather": 0.1}
     assert [message["id"] for message in sent[1:]] == [2, 4, 5]
+
+
+def test_who_looks_is_told_with_what_is_stored(socket: Socket) -> None:
+    """Only when that changes; frames may gather for longer while nobody looks at them."""
+
+    async def send() -> None:
+        connection = socket.connection()
+        welcome = Welcome(protocol=2, run="a" * 16, last_seq=5, server_version="1")
+        await connection.welcome(welcome)
+        connection.look(False)
+        delivery = asyncio.create_task(connection.deliver())
+        await asyncio.sleep(0)
+        connection.acknowledge(7)
+        for seen in (False, False, True, True, False):
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+            connection.look(seen)
+        await asyncio.sleep(0)
+        connection.end(Refused("The test is over.", retry=True))
+        with pytest.raises(Refused, match="over"):
+            await delivery
+
+    run_coroutine(send())
+    told = [(each["seq"], each["gather"]) for each in map(json.loads, socket.sent[1:])]
+    assert told == [(5, 0.5), (7, 0.5), (7, 0.1), (7, 0.5)]
 
 
 def test_a_command_is_told_how_old_it_is(socket: Socket, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -83,7 +83,7 @@ def test_an_end_that_is_stored_is_told_behind_its_last_frame(
     with_run(work)
     ended = status in (RunStatus.FINISHED, RunStatus.FAILED)
     told = [json.loads(text) for text in socket.sent]
-    assert told == [{"type": "ack", "seq": 3}, {"type": "bye"}][: 2 if ended else 1]
+    assert told == [{"type": "ack", "seq": 3, "gather": 0.1}, {"type": "bye"}][: 2 if ended else 1]
 
 
 def test_a_browser_that_fails_is_closed_alone(
@@ -196,4 +196,29 @@ def test_what_is_stored_is_acknowledged(socket: Socket) -> None:
             await asyncio.wait_for(connection.deliver(), 0.1)
         return [json.loads(text) for text in socket.sent]
 
-    assert with_run(work) == [{"type": "ack", "seq": 12}]
+    assert [each["seq"] for each in with_run(work)] == [12]
+
+
+@pytest.mark.parametrize("shared", [False, True])
+def test_a_job_sends_often_while_a_browser_watches(socket: Socket, shared: bool) -> None:
+    """Of a store that other servers have too, nobody here knows what their browsers watch."""
+
+    async def work(_: LiveRun) -> list[float]:
+        live = LiveRun("a" * 16, asyncio.get_running_loop(), shared=shared)
+        connection, pages = socket.connection(), [Subscriber(), Subscriber()]
+        live.connect(connection)
+        connection.acknowledge(1)
+        delivery = asyncio.create_task(connection.deliver())
+        changes = [lambda page=page: live.subscribe(page) for page in pages]
+        changes += [lambda page=page: live.unsubscribe(page) for page in pages]
+        for change in changes:
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+            change()
+        await asyncio.sleep(0)
+        connection.end(Refused("The test is over."))
+        with pytest.raises(Refused, match="over"):
+            await delivery
+        return [json.loads(text)["gather"] for text in socket.sent]
+
+    assert with_run(work) == ([0.1] if shared else [0.5, 0.1, 0.5])
