@@ -80,10 +80,16 @@ def job(server: ServerProcess, tmp_path: Path) -> Iterator[ElasticJob]:
     elastic.end()
 
 
+def wait_until_known(server: ServerProcess, run: str) -> None:
+    """Wait until the server has heard of a run."""
+    path = f"/api/runs/{run}"
+    wait_for(lambda: server.page(path).status_code == 200, 30, "the server knows the run")
+
+
 def ask(server: ServerProcess, run: str) -> str:
     """Ask for a freeze; return the path of the command."""
+    wait_until_known(server, run)
     path = f"/api/runs/{run}/commands"
-    wait_for(lambda: server.page(path).status_code == 200, 30, "the server knows the run")
     answer = server.post(path, {"kind": "freeze", "target": "0"})
     assert answer.status_code == 202, answer.text
     return f"{path}/{answer.json()['id']}"
@@ -93,6 +99,7 @@ def ask(server: ServerProcess, run: str) -> str:
 def test_ranks_that_are_killed_and_stopped(server: ServerProcess, job: ElasticJob) -> None:
     """No rank is kept from failing as soon as the job's own operations do, and started anew the job
     is the next run of its name each time, in which all ranks apply what is asked for."""
+    wait_until_known(server, job.wait_for_note(0, 0, "process")["run"])
     job.wait_for_note(0, 0, "step", 5)
     job.signal(0, 1, signal.SIGKILL)
     job.wait_for_note(0, 0, "failed")
