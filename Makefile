@@ -1,5 +1,5 @@
 # make demo [STEPS=500] [PORT=8765]   a live, steerable training job with its dashboard
-# make test                           JavaScript, Python, browser; of exhaustive tests some cases each
+# make test [PART=2]                  JavaScript, Python, browser: a quarter of each file's tests, 1 to 4
 # make test-all                       every test
 # make test-postgresql                the tests of the server and of whole jobs, with every run in PostgreSQL
 # make quick [BASE=main]              the tests nearest to what has changed, in under a minute
@@ -24,6 +24,8 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 MAKE_VENV = $(PIP) --version >/dev/null 2>&1 || $(PYTHON) -m venv $(VENV)
 # Test processes at once, on two cores: a test often waits for a job, a server or a browser.
 WORKERS ?= 3
+# Of the tests of each file, as make test runs them; all four together have each test.
+PART ?= 1
 # Each of the tests' jobs and servers would compile all of Gradgate anew.
 unexport PYTHONDONTWRITEBYTECODE
 # What runs on another torch: all that imports it.
@@ -43,9 +45,9 @@ help:
 demo: $(VENV)/.installed
 	@$(BIN)/gradgate demo $(if $(STEPS),--steps $(STEPS)) $(if $(PORT),--port $(PORT))
 
-# Of a test that is marked exhaustive(n), n cases; which is said in tests/support/sampling.py.
+# Which tests and cases these are is said in tests/support/sampling.py.
 test: test-js
-	@$(MAKE) --no-print-directory test-python CASES=--sample
+	@$(MAKE) --no-print-directory test-python CASES="--sample $(PART)"
 
 test-all: test-js
 	@$(MAKE) --no-print-directory test-python

@@ -31,13 +31,17 @@ INDUCTOR_CACHE = "TORCHINDUCTOR_CACHE_DIR"
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Let `make test` have a sample."""
-    parser.addoption("--sample", action="store_true", help="of exhaustive tests run some cases")
+    which = range(1, sampling.PARTS + 1)
+    parser.addoption(
+        "--sample", type=int, choices=which, help="run a quarter of each file"
+    )
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out what only `make test-all` runs."""
-    if config.getoption("sample"):
-        items[:], left = sampling.split(items)
+    k = config.getoption("sample")
+    if k is not None:
+        items[:], left = sampling.split(items, k)
         config.hook.pytest_deselected(items=left)
 
 
