@@ -32,9 +32,7 @@ INDUCTOR_CACHE = "TORCHINDUCTOR_CACHE_DIR"
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Let `make test` have a sample."""
     which = range(1, sampling.PARTS + 1)
-    parser.addoption(
-        "--sample", type=int, choices=which, help="run a quarter of each file"
-    )
+    parser.addoption("--sample", type=int, choices=which, help="run a quarter of each file")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
