@@ -21,6 +21,9 @@ PIECE = 500
 MAGIC = b"GG"
 """What each binary frame starts with."""
 
+_ENCODER = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
+"""Made once: making one costs as much as it takes to write a small message."""
+
 _HEADER = struct.Struct("<2sBBBBHQQdII")
 _KIND_SAMPLE = 1
 
@@ -31,21 +34,27 @@ def encode_json(message: Mapping[str, Any]) -> str:
     One call holds the interpreter until all is written: 30 ms for a long list, in which training
     would stand still. So such lists are written in pieces.
     """
-    fields = [f"{_dumps(name)}:{_encode_value(value)}" for name, value in message.items()]
+    if not any(map(_may_be_long, message.values())):
+        return _ENCODER.encode(message)
+    fields = [f"{_ENCODER.encode(name)}:{_encode_value(v)}" for name, v in message.items()]
     return "{" + ",".join(fields) + "}"
 
 
+def _may_be_long(value: Any) -> bool:
+    if isinstance(value, Mapping):
+        return any(isinstance(each, list) for each in value.values())
+    return isinstance(value, (list, tuple)) and len(value) > PIECE
+
+
 def _encode_value(value: Any) -> str:
-    if isinstance(value, Mapping) and any(isinstance(each, list) for each in value.values()):
+    if not _may_be_long(value):
+        return _ENCODER.encode(value)
+    if isinstance(value, Mapping):
         return encode_json(value)
-    if not isinstance(value, (list, tuple)) or len(value) <= PIECE:
-        return _dumps(value)
-    pieces = (_dumps(value[start : start + PIECE]) for start in range(0, len(value), PIECE))
+    pieces = (
+        _ENCODER.encode(value[start : start + PIECE]) for start in range(0, len(value), PIECE)
+    )
     return "[" + ",".join(piece[1:-1] for piece in pieces) + "]"
-
-
-def _dumps(value: Any) -> str:
-    return json.dumps(value, separators=(",", ":"), allow_nan=False)
 
 
 def encode_sample(sample: Sample, seq: int) -> bytes:
