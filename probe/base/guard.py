@@ -206,6 +206,29 @@ class TellingHook(GuardedHook):
         return None
 
 
+class RefusingHook(GuardedHook):
+    """A hook before something that must not happen without it: a fault is raised there.
+
+    As an error of the probe's own, which the script can catch.
+    """
+
+    def __init__(
+        self,
+        guard: Guard,
+        function: Callable[..., Any],
+        kind: type[GradgateError],
+        what: str,
+    ) -> None:
+        """``kind`` and ``what``: the error, and what comes of a fault."""
+        super().__init__(guard, function)
+        self._kind, self._what = kind, what
+
+    def __call__(self, *args: Any, **named: Any) -> Any:
+        """Call the function, or raise."""
+        with telling(self.guard, self._kind, self._what):
+            return self.act(*args, **named)
+
+
 class GuardedHandler(logging.Handler):
     """A handler of a logger's; whoever logs something hears nothing of its faults."""
 

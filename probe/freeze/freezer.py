@@ -126,6 +126,10 @@ class Freezer:
         self.statistics.unfreeze(selection.norms)
         self._follow(self.no_grad.paths, module_paths(self._models), flipped)
 
+    def renew(self, selection: Selection) -> None:
+        """Have torch begin anew with these parameters, as after a freeze or a thaw of them."""
+        self._refresh_torch([self._table.parameters[index] for index in selection.indexes])
+
     def clear_gradients(self, stepping: Collection[int]) -> None:
         """Drop gradients that somebody gave to frozen parameters (``p.grad = ...``).
 

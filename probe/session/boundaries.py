@@ -115,7 +115,8 @@ class Boundaries:
 
     def _post_hook(self, k: int) -> GuardedHook:
         def hook(optimizer: Optimizer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-            self._open[k] = self._open.get(k, 1) - 1
+            # Where a fault kept the other hook from counting, the step has ended all the same.
+            self._open[k] = max(self._open.get(k, 1) - 1, 0)
             if self._open[k] == 0:
                 self._run(lambda: self._end(k, _has_closure(args, kwargs)))
 

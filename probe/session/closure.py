@@ -12,7 +12,7 @@ from torch.optim import Optimizer
 from torch.optim.optimizer import register_optimizer_step_pre_hook
 
 from ..base.errors import CommandError
-from ..base.guard import Call, Guard, TellingHook, telling
+from ..base.guard import Call, Guard, RefusingHook, telling
 from ..base.source import Callers
 from ..base.undo import Handles
 from ..diagnosis.applied_functions import Applied, AppliedFunctions
@@ -160,7 +160,9 @@ class Stepping:
         self._hooks = Handles()
 
     def __enter__(self) -> Stepping:
-        hook = TellingHook(self.guard, self._step_begins)
+        # What is not kept could not be put back: then it must not be changed.
+        refused = "the closure's step is not made"
+        hook = RefusingHook(self.guard, self._step_begins, CommandError, refused)
         self._hooks.add(register_optimizer_step_pre_hook, hook)
         return self
 
@@ -170,9 +172,12 @@ class Stepping:
     def _step_begins(self, optimizer: Optimizer, *_: object) -> None:
         if not (threading.get_ident() == self._thread or inside_backward()):
             return  # another thread trains something else
-        # What is not kept could not be put back: then it must not be changed.
-        with telling(self.guard, CommandError, "the closure's step is not made"):
-            self._kept.keep_stepping(optimizer)
+        self._kept.keep_stepping(optimizer)
+        with self.guard:
+            self._warn(optimizer)
+
+    def _warn(self, optimizer: Optimizer) -> None:
+        """Say once for each line that the step is one too many."""
         place = self._callers.chain().place
         line = "" if place is None else f" at {place.text}"
         held = {id(p) for group in optimizer.param_groups for p in group["params"]}

@@ -123,9 +123,11 @@ class Job:
         if self.ranks is None:
             self.guard.undo(self.freezer.restore)
             return
-        with self.guard:
+        with self.guard.attempt() as attempt:
             if self._may_restore(self.ranks, failed=failed):
                 self.guard.undo(self.freezer.restore)
+        if attempt.fault:
+            logger.warning("gradgate: what was frozen by command stays frozen: %s", attempt.fault)
         with self.guard:
             self.ranks.leave()
 

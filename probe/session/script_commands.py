@@ -138,8 +138,8 @@ class ScriptCommands:
     def _change(self, command: Command) -> tuple[str, ...]:
         selection = self._steering.resolve(command)
         if self._state.at_boundary():
-            self._agreement.agree(self._state.step, command.asked())
             self._gates.blocked.release()
+            self._agreement.agree(self._state.step, command.asked())
             self._steering.apply_now(command, selection, self._state.step)
             self._alignment.follow_gates()
             self._alignment.follow_freezes()

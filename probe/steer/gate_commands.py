@@ -48,7 +48,12 @@ class _GateCommandHandler(ABC, Generic[G]):
 
     def apply_now(self, command: G, selection: Selection, step: int) -> None:
         """Make, change or remove a gate."""
-        with whole([self._gates.snapshot()]), self._agreement.together(command, step):
+        agreement = self._agreement
+        with (
+            agreement.answering(command, step),
+            whole([self._gates.snapshot()]),
+            agreement.together(command, step),
+        ):
             number = self.change(command, step)
             self._proofs.add(command, number, step)
         self._reports.send(Report(command, CommandState.APPLIED, step=step, gate=number))

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Generic, TypeVar
 
 from torch import nn
@@ -78,8 +80,9 @@ class ParameterHandler(ABC, Generic[P]):
     def apply(self, command: P, selection: Selection, step: int) -> None:
         """Bring about what a command asks and watch that it holds, whole or not at all."""
         scene = self._scene
-        freed = scene.gradient_bytes(selection)
-        with whole(self.snapshot(selection)), scene.agreement.together(command, step):
+        freed = 0
+        with self.on_all_ranks(command, selection, step):
+            freed += scene.gradient_bytes(selection)
             superseded = self.change(command, selection, step)
             detail = self.watch(command, selection, step)
         freed -= scene.gradient_bytes(selection)
@@ -99,6 +102,23 @@ class ParameterHandler(ABC, Generic[P]):
         """Do what a command of the script asks, between a boundary and a forward."""
         self.apply(command, selection, step)
         self._scene.trials.outdate(command, selection, step)
+
+    @contextmanager
+    def on_all_ranks(self, command: P, selection: Selection, step: int) -> Iterator[None]:
+        """Surround what a command does: it is done on every rank, whole, or on none.
+
+        Where it fails, even before it began, reducers are made anew on all ranks: those that have
+        done and undone it have others than before, which first agree on how they reduce.
+        """
+        scene = self._scene
+        renew = [partial(scene.freezer.renew, selection)] if scene.agreement.is_needed else []
+        with (
+            scene.agreement.answering(command, step),
+            whole(renew),
+            whole(self.snapshot(selection)),
+            scene.agreement.together(command, step),
+        ):
+            yield
 
     def is_undone_by(self, command: P, later: Command) -> bool:
         """Return whether ``later`` makes trainable what this does not, or the reverse."""
@@ -152,14 +172,14 @@ class FreezeHandler(ParameterHandler[FreezeCommand]):
         if not command.without_graph:
             super().apply_now(command, selection, step)
             return
-        before = self._scene.gradient_bytes(selection)
-        agreement = self._scene.agreement
-        with whole(self.snapshot(selection)), agreement.together(command, step):
+        freed, agreement = 0, self._scene.agreement
+        with self.on_all_ranks(command, selection, step):
+            freed += self._scene.gradient_bytes(selection)
             superseded = self.change(replace(command, mode="grad"), selection, step)
         self.supersede(superseded, command, step)
         self._scene.trials.outdate(command, selection, step)
-        after = self._scene.gradient_bytes(selection)
-        self._scene.saved.free_early(command, before - after)
+        freed -= self._scene.gradient_bytes(selection)
+        self._scene.saved.free_early(command, freed)
         if agreement.leads:
             self._scene.trials.begin(command, selection, frozen=True)
 

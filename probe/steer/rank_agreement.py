@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
@@ -58,6 +59,8 @@ class RankAgreement:
         self._asked_in = 0
         self._asked: Counter[str] = Counter()
         """How often each command was given in the present step."""
+        self._told = False
+        """The others were told whether what is being done was done here."""
 
     @property
     def leads(self) -> bool:
@@ -87,10 +90,22 @@ class RankAgreement:
         """Return what surrounds the doing of a command after ``step``, on every rank."""
         return Together(self, command, step)
 
+    @contextmanager
+    def answering(self, command: Command, step: int) -> Iterator[None]:
+        """Tell the others also where something fails before, or behind, what is done together."""
+        self._told = False
+        try:
+            yield
+        except Exception:
+            if not self._told:
+                self.hear_of(command, step, done=False)
+            raise
+
     def hear_of(self, command: Command, step: int, *, done: bool) -> str | None:
         """Tell the others whether it was done here; return why it was not on all, if so."""
         if self._ranks is None:
             return None
+        self._told = True
         asked = f"{step}/{json.dumps(command.asked(), sort_keys=True)}"
         if self._asked_in != step:
             self._asked_in, self._asked = step, Counter()

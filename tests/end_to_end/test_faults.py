@@ -114,11 +114,14 @@ LEFT = (
     ("gated", "StepCycle.stepped", RuntimeError, False),
     ("distributed_commands", "AutogradCalls.follow", RuntimeError, False),
     ("distributed_commands", "_failures", MemoryError, False),
+    ("distributed_commands", "FreezeRecords.snapshot", MemoryError, False),
+    ("distributed_commands", "FreezeRecords.own_flag", RuntimeError, False),
+    ("explained", "Stepping._step_begins", MemoryError, False),
 )
 """Functions of jobs after whose faults, or interrupts, hooks or patches had been left behind, or,
-on one of two ranks, a command had been done on the other alone, or a step had not been counted;
-and whether that was while the
-models were attached."""
+on one of two ranks, a command had been done on the other alone, or had taken the job down, or a
+step had not been counted, or one been made that could not be put back; and whether that was while
+the models were attached."""
 
 
 @pytest.mark.exhaustive(3)

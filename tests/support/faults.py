@@ -63,6 +63,17 @@ STEERING = (
     *("session/script_commands.py", "session/checkpoint.py", "session/run.py"),
 )
 """Where commands are carried out: a fault in there may keep one from being done, or a gate open."""
+BOUNDARY = (
+    *("Boundaries._post_hook", "Boundaries._end", "Boundaries._close"),
+    *("HookRunner._run", "RunState.begin_boundary"),
+    *("StepCycle.boundary", "StepEnd.run", "StepEnd._steer"),
+)
+"""What ends a step, and so has commands carried out: a fault in there puts them off by a step.
+
+A rank that has lost one is a step behind the others, which then agree to nothing with it.
+"""
+PARTING = "Job._may_restore"
+"""What decides with the other ranks whether all give back what was frozen: one alone must not."""
 PATIENCE = 60
 """Seconds after which a job hangs."""
 
@@ -211,10 +222,10 @@ def inject(fault: Fault, expected: Expected) -> Outcome:
     """Run a job with a fault."""
     code: CodeType | None = None
     calls = 0
-    fired = steers = False
+    fired = steers = parts = False
 
     def act(frame: FrameType, event: str, _: object) -> None:
-        nonlocal code, calls, fired, steers
+        nonlocal code, calls, fired, steers, parts
         if event != "call" or fired or not begins(frame):
             return
         called = frame.f_code
@@ -224,6 +235,7 @@ def inject(fault: Fault, expected: Expected) -> Outcome:
             calls += 1
             if calls == fault.call:
                 fired, steers = True, _steers(frame)
+                parts = _is_under(frame, PARTING) or _ends_step(frame)
                 raise fault.kind("injected")
 
     unraised: list[type[BaseException]] = []
@@ -253,7 +265,7 @@ def inject(fault: Fault, expected: Expected) -> Outcome:
     wanted = expected.unwatched if watch.run is None else expected.watched
     same = bool(reached) or all(map(torch.equal, weights, wanted))
     after = _traces(watch.models, watch.optimizers)
-    alone = reached and fault.job in TOGETHER
+    alone = (reached or parts) and fault.job in TOGETHER
     left = (
         ()
         if alone
@@ -265,8 +277,25 @@ def inject(fault: Fault, expected: Expected) -> Outcome:
     return Outcome(fired, reached, same, left, said.told, beside=beside, swallowed=swallowed)
 
 
-def _steers(frame: FrameType | None) -> bool:
+def _is_under(frame: FrameType | None, name: str) -> bool:
+    """Return whether a function is the one of this name, or called by it."""
+    while frame is not None:
+        if frame.f_code.co_qualname == name:  # type: ignore[attr-defined]
+            return True
+        frame = frame.f_back
+    return False
+
+
+def _steers(frame: FrameType) -> bool:
     """Return whether a function does, or is called by, what commands do to a job."""
+    return _ends_step(frame) or _is_in_steering(frame)
+
+
+def _ends_step(frame: FrameType) -> bool:
+    return frame.f_code.co_qualname.startswith(BOUNDARY)  # type: ignore[attr-defined]
+
+
+def _is_in_steering(frame: FrameType | None) -> bool:
     while frame is not None:
         if frame.f_code.co_filename.removeprefix(PROBE).startswith(STEERING):
             return True

@@ -14,6 +14,7 @@ from gradgate.probe.base.guard import (
     GuardedAround,
     GuardedHandler,
     GuardedHook,
+    RefusingHook,
     TellingHook,
     commanding,
     silent,
@@ -284,6 +285,17 @@ def test_a_hook_may_tell_the_script_of_its_mistakes() -> None:
     assert hook(KeyError("mine")) is None
     with pytest.raises(CommandError, match="yours"):
         hook(CommandError("yours"))
+    assert guard.faults == 1
+
+
+@pytest.mark.usefixtures("lenient")
+def test_what_must_not_happen_without_a_hook_is_refused_by_its_faults() -> None:
+    """They are told by an error of the probe's own, and counted."""
+    guard = Guard()
+    hook = RefusingHook(guard, lambda divisor: 1 / divisor, CommandError, "no step is made")
+    assert hook(1) == 1
+    with pytest.raises(CommandError, match=r"no step is made: gradgate failed inside \(ZeroDiv"):
+        hook(0)
     assert guard.faults == 1
 
 

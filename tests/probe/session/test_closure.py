@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from gradgate import probe
+from gradgate.probe.session import closure, kept_model
 
 X = torch.linspace(-1, 1, 24).reshape(6, 4)
 
@@ -149,6 +150,38 @@ def test_explain_leaves_no_trace(
     assert all(a is b.grad for a, b in zip(gradients, model.parameters(), strict=True))
     assert model.head.weight is weight
     assert weight.data_ptr() == memory
+
+
+@pytest.mark.parametrize(
+    ("place", "broken"),
+    [(closure.threading, "get_ident"), (kept_model, "_held_by"), (kept_model, "_kept")],
+    ids=["at once", "parameters", "memory"],
+)
+def test_a_step_that_cannot_be_put_back_is_not_made(
+    monkeypatch: pytest.MonkeyPatch, place: Any, broken: str
+) -> None:
+    """Wherever the probe fails before it: there is no explanation, and no bit is another."""
+    monkeypatch.delenv("GRADGATE_STRICT")
+    model = made()
+    optimizer = torch.optim.Adam(model.parameters(), 0.01)
+    plain(model, optimizer)
+    optimizer.step()
+    model.hidden = None
+    before = everything(model, optimizer)
+
+    def fail(*_: object) -> None:
+        raise RuntimeError("injected")
+
+    def broken_step() -> None:
+        plain(model, optimizer)
+        with monkeypatch.context() as patch:
+            patch.setattr(place, broken, fail)
+            optimizer.step()
+
+    with pytest.raises(probe.CommandError, match=r"step is not made: .*injected"):
+        probe.explain(model, broken_step, optimizer)
+    after = everything(model, optimizer)
+    assert {name for name in before if before[name] != after[name]} == set()
 
 
 def test_leaves_that_no_model_has_keep_their_gradients() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -174,6 +175,24 @@ def test_what_fails_here_is_told_to_the_others() -> None:
     with pytest.raises(KeyError, match="mine"), together(sharing).together(COMMANDS[0], 3):
         raise KeyError("mine")
     assert [value for _, value in sharing.shared] == [False]
+
+
+@pytest.mark.parametrize("where", ["before", "inside", "behind", "nowhere"])
+def test_what_fails_around_it_is_told_once(where: str) -> None:
+    """Before it began, for nobody would hear of it else; what fails behind it was done by all."""
+    sharing = Sharing(True)
+    agreed = together(sharing)
+
+    def fail(here: str) -> None:
+        if here == where:
+            raise KeyError("mine")
+
+    with contextlib.suppress(KeyError), agreed.answering(COMMANDS[0], 3):
+        fail("before")
+        with agreed.together(COMMANDS[0], 3):
+            fail("inside")
+        fail("behind")
+    assert [value for _, value in sharing.shared] == [where in ("behind", "nowhere")]
 
 
 def test_an_interrupt_waits_for_nobody() -> None:
