@@ -30,15 +30,17 @@ def left(folder: Path) -> list[Path]:
     return sorted(folder.glob("*.gradgate"))
 
 
-def train_past_the_server(server: ServerProcess, job: TrainingJob) -> None:
-    """Kill the server in the midst of a job that goes on without it."""
-    job.wait_for_step(10)
+def train_past_the_server(
+    server: ServerProcess, job: TrainingJob, before: int = 10, after: int = 50
+) -> None:
+    """Kill the server in the midst of a job, after some steps, that makes more without it."""
+    job.wait_for_step(before)
     job.wait_until_known(server)
     wait_until(
         lambda: server.get(f"/api/runs/{job.run}"), lambda run: run["samples"] > 5, 30, "some are"
     )
     server.kill()
-    job.wait_for_more(50)
+    job.wait_for_more(after)
 
 
 def send(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -59,9 +61,10 @@ def row(server: ServerProcess, run: str) -> Any:
 def test_a_job_that_ends_without_its_server_is_sent_later(
     server: ServerProcess, tmp_path: Path, folder: Path
 ) -> None:
-    """The job says where it lies; sent, each step is stored once, and the run has finished."""
+    """The job says where it lies; sent, each of its 200 steps is stored once, and it has finished,
+    though the server was away for the second hundred."""
     with TrainingJob(tmp_path / "job", server.url) as job:
-        train_past_the_server(server, job)
+        train_past_the_server(server, job, before=100, after=100)
         assert job.stop() == 0
         (file,) = left(folder)
         assert f"what is missing lies in {file}" in job.output
@@ -70,6 +73,7 @@ def test_a_job_that_ends_without_its_server_is_sent_later(
         sent = send(str(file))
         assert (sent.returncode, sent.stderr) == (0, "")
         assert f"of the run 'job' are stored. {server.url}/runs/{job.run}" in sent.stdout
+        assert job.step >= 200
         assert samples(server, job.run) == list(range(1, job.step + 1))
         ended = wait_until(
             lambda: row(server, job.run), lambda run: run["status"] == "finished", 30
