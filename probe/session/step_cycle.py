@@ -109,7 +109,8 @@ class StepCycle:
             with self._guard:
                 self._captured.record()
             return
-        self._captured.step_made()
+        with self._guard:  # a fault in looking must not keep the step from ending
+            self._captured.step_made()
         self._end.run(late=late)
 
     def discarded(self, k: int) -> bool:

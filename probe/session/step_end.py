@@ -68,7 +68,8 @@ class StepEnd:
     def run(self, *, skipped: bool = False, late: bool = False) -> None:
         """End a step; ``skipped``: the optimizer did not apply it; ``late``: see RunState."""
         self._state.begin_boundary(late=late)
-        self._delivery.begin_boundary()
+        with self._guard:
+            self._delivery.begin_boundary()
         if self._failing.due:
             with self._guard:
                 self._failing.switch_off()

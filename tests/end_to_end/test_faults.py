@@ -112,6 +112,8 @@ LEFT = (
     ("plain", "close_at_exit", KeyboardInterrupt, True),
     ("frozen", "Job._restore", RuntimeError, False),
     ("gated", "StepCycle.stepped", RuntimeError, False),
+    ("frozen", "CapturedSteps.step_made", RuntimeError, False),
+    ("frozen", "Delivery.begin_boundary", RuntimeError, False),
     ("distributed_commands", "AutogradCalls.follow", RuntimeError, False),
     ("distributed_commands", "_failures", MemoryError, False),
     ("distributed_commands", "FreezeRecords.snapshot", MemoryError, False),
