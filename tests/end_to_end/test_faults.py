@@ -113,7 +113,6 @@ LEFT = (
     ("frozen", "Job._restore", RuntimeError, False),
     ("gated", "StepCycle.stepped", RuntimeError, False),
     ("frozen", "CapturedSteps.step_made", RuntimeError, False),
-    ("frozen", "Delivery.begin_boundary", RuntimeError, False),
     ("distributed_commands", "AutogradCalls.follow", RuntimeError, False),
     ("distributed_commands", "_failures", MemoryError, False),
     ("distributed_commands", "FreezeRecords.snapshot", MemoryError, False),
