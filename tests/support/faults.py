@@ -292,7 +292,8 @@ def _steers(frame: FrameType) -> bool:
 
 
 def _ends_step(frame: FrameType) -> bool:
-    return frame.f_code.co_qualname.startswith(BOUNDARY)  # type: ignore[attr-defined]
+    own = frame.f_code.co_qualname.startswith(BOUNDARY)  # type: ignore[attr-defined]
+    return own or _is_under(frame, "RunState.begin_boundary")
 
 
 def _is_in_steering(frame: FrameType | None) -> bool:
