@@ -347,7 +347,7 @@ class Soak:
         if stored != list(range(1, last + 1)):
             faults.append(f"{told}: what is stored has gaps: {_gaps(stored)}")
         if job.killed is None and last != len(made):
-            if self._could_lose(job, made[last + 1]["at"]):
+            if last < len(made) and self._could_lose(job, made[last + 1]["at"]):
                 self.done["steps of jobs that ended with no server and no disk"] += len(made) - last
             else:
                 faults.append(f"{told}: made {len(made)} steps, and {last} are stored")
