@@ -80,9 +80,8 @@ class ParameterHandler(ABC, Generic[P]):
     def apply(self, command: P, selection: Selection, step: int) -> None:
         """Bring about what a command asks and watch that it holds, whole or not at all."""
         scene = self._scene
-        freed = 0
         with self.on_all_ranks(command, selection, step):
-            freed += scene.gradient_bytes(selection)
+            freed = scene.gradient_bytes(selection)
             superseded = self.change(command, selection, step)
             detail = self.watch(command, selection, step)
         freed -= scene.gradient_bytes(selection)
@@ -172,15 +171,14 @@ class FreezeHandler(ParameterHandler[FreezeCommand]):
         if not command.without_graph:
             super().apply_now(command, selection, step)
             return
-        freed, agreement = 0, self._scene.agreement
         with self.on_all_ranks(command, selection, step):
-            freed += self._scene.gradient_bytes(selection)
+            freed = self._scene.gradient_bytes(selection)
             superseded = self.change(replace(command, mode="grad"), selection, step)
         self.supersede(superseded, command, step)
         self._scene.trials.outdate(command, selection, step)
         freed -= self._scene.gradient_bytes(selection)
         self._scene.saved.free_early(command, freed)
-        if agreement.leads:
+        if self._scene.agreement.leads:
             self._scene.trials.begin(command, selection, frozen=True)
 
     def flip(self, command: FreezeCommand, selection: Selection, step: int) -> None:
