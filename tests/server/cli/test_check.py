@@ -33,7 +33,8 @@ class Net(nn.Module):
 
 
 model = Net()
-optimizer = torch.optim.SGD(model.parameters(), 0.1)
+# So small a rate that the error cannot become zero: a gradient of zero would be a finding.
+optimizer = torch.optim.SGD(model.parameters(), 0.01)
 os.chdir("..")
 for _ in range(steps):
     optimizer.zero_grad()
