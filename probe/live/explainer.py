@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -132,15 +132,18 @@ class Explainer:
         """End the trace with the step; return whether it can be concluded now, or is late."""
         return self._step.end()
 
-    def receive(self, sample: Sample) -> None:
-        """Take in a sample that has arrived on the host."""
+    def receive(self, samples: Sequence[Sample]) -> None:
+        """Take in samples that have arrived on the host, the latest of them at the end.
+
+        Weights are as its step has left them, so what looks at them is given that one alone.
+        """
+        frozen, latest = self._freezer.records.freezes, samples[-1]
         with self._guard:
-            self._holding.receive(sample)
-        broken = self._expectations.receive(
-            sample, self._freezer.records.freezes, self._holding.is_loose
-        )
-        self._restraints.receive(sample, self._freezer.records.freezes)
-        self._schedule.receive(sample, expectation_broken=broken)
+            self._holding.receive(latest)
+        for sample in samples:
+            broken = self._expectations.receive(sample, frozen, self._holding.is_loose)
+            self._schedule.receive(sample, expectation_broken=broken)
+        self._restraints.receive(latest, frozen)
         self._alerts.update()
 
     def conclude(self, step: int) -> None:

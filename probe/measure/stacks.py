@@ -35,7 +35,9 @@ class Stacks:
             rows = STACK_ELEMENTS // shape.numel()
             self._stacks += [places[i : i + rows] for i in range(0, len(places), rows)]
         # A script may have set another default device.
-        self._order = torch.tensor([*chain(*self._stacks), *self._alone], device="cpu")
+        order = torch.tensor([*chain(*self._stacks), *self._alone], device="cpu")
+        self._places = order.argsort()
+        """By tensor: the place of its figure among those of the stacks, and of the rest."""
 
     def reduce(
         self,
@@ -46,17 +48,18 @@ class Stacks:
     ) -> Tensor:
         """Return one figure a tensor, in their order: ``dtype`` [tensors], on the CPU.
 
-        ``reduce_rows`` takes a stack [rows, elements], ``reduce_alone`` all that are in none.
+        There is one at least. ``reduce_rows`` takes a stack [rows, elements], ``reduce_alone`` all
+        that are in none.
         """
         figures = [
             reduce_rows(torch.stack([tensors[i] for i in stack]).view(len(stack), -1))
             for stack in self._stacks
         ]
+        if not figures:
+            return reduce_alone(list(tensors)).to(dtype)
         if self._alone:
             figures.append(reduce_alone([tensors[i] for i in self._alone]))
-        ordered = torch.empty(len(tensors), dtype=dtype, device="cpu")
-        ordered[self._order] = torch.cat(figures).to(dtype)
-        return ordered
+        return torch.cat(figures).to(dtype)[self._places]
 
 
 class KnownStacks:

@@ -8,13 +8,12 @@ from collections.abc import Mapping
 from ..base.guard import Guard
 from ..base.listeners import Listeners
 from ..link.uplink import Uplink
-from ..live.explainer import Explainer
 from ..measure.measurement import Measurement
 from ..measure.metrics import MetricValues
 from ..measure.totals import StepTotals
 from ..model.dead_units import DeadUnits
 from ..model.movement import Movement
-from ..progress.progress import Progress
+from .judging import Judging
 from .run_state import RunState
 
 CLOSE_TIMEOUT = 5.0
@@ -22,7 +21,7 @@ CLOSE_TIMEOUT = 5.0
 
 
 class Delivery:
-    """Collects what has arrived on the host, and gives it to the server and to the explainer."""
+    """Collects what has arrived on the host, and gives it to the server and to what judges it."""
 
     def __init__(
         self,
@@ -30,8 +29,7 @@ class Delivery:
         measurement: Measurement,
         totals: StepTotals,
         uplink: Uplink,
-        progress: Progress,
-        explainer: Explainer,
+        judging: Judging,
         movement_seen: Listeners[Movement],
         units_seen: Listeners[DeadUnits],
         guard: Guard,
@@ -40,8 +38,7 @@ class Delivery:
         self._measurement = measurement
         self._totals = totals
         self._uplink = uplink
-        self._progress = progress
-        self._explainer = explainer
+        self._judging = judging
         self.movement_seen = movement_seen
         """Called with what was seen of weights, after the sample of the same step."""
         self.units_seen = units_seen
@@ -60,9 +57,7 @@ class Delivery:
             with self._guard:
                 self._totals.receive(each.sample)
             with self._guard:
-                self._progress.receive(each.sample)
-            with self._guard:
-                self._explainer.receive(each.sample)
+                self._judging.receive(each)
             if each.movement is not None:
                 with self._guard:
                     self.movement_seen.call(each.movement)
@@ -72,6 +67,11 @@ class Delivery:
             for units in each.units:
                 with self._guard:
                     self.units_seen.call(units)
+        with self._guard:
+            if wait:
+                self._judging.judge()
+            else:
+                self._judging.judge_due()
         for values in metrics:
             with self._guard:
                 self._uplink.send_metrics(values)

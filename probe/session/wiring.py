@@ -79,6 +79,7 @@ from .checkpoint import Checkpoint
 from .delivery import Delivery
 from .hook_runner import HookRunner
 from .job import Job, close_at_exit
+from .judging import Judging
 from .model_hooks import ModelHooks
 from .run_state import RunState
 from .script_commands import ScriptCommands
@@ -288,13 +289,13 @@ def make_job(
     previews = PreviewRequests(table, optimizers, steering, observing, wrappers, guard)
 
     alignment = Alignment(state, measurement, freezer, gates, uplink, guard)
+    patient = not (alerts.strict or expect.frozen or expect.frozen_stats)
     delivery = Delivery(
         state,
         measurement,
         step_totals,
         uplink,
-        progress,
-        explainer,
+        Judging(progress, explainer, guard, patient=patient),
         movement_seen,
         units_seen,
         guard,

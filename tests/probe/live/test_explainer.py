@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -594,3 +595,24 @@ def test_a_module_that_some_steps_leave_out_is_told_with_the_step_that_did_not()
     assert told["1.weight"].detail.endswith("in this step; in step 2 it had a useful gradient.")
     assert "expert" in told["1.weight"].advice
     assert told["2.weight"].detail.endswith("in this step.")
+
+
+def test_weights_are_looked_at_once_for_samples_that_come_together() -> None:
+    """Looked at three times at one moment they would have lain still for three steps."""
+    others = Switchable()
+    loop = Loop()
+    optimizer = torch.optim.SGD(others.parameters(), 0.1)
+    loop.run.detach()
+    run = probe.attach(loop.model, optimizer, server=False, every=1)
+    loop.optimizer.zero_grad()
+    loop.model(torch.randn(3, 4)).square().mean().backward()
+    optimizer.step()
+    job = job_of(run)
+    latest = job.measurement.latest.sample
+    assert latest is not None
+    job.explainer.receive([replace(latest, step=step) for step in range(2, 5)])
+    assert run.alerts() == []
+    for step in range(5, 8):
+        job.explainer.receive([replace(latest, step=step)])
+    assert [alert.cause for alert in run.alerts()] == ["not_in_optimizer"]
+    run.detach()

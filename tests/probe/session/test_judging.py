@@ -1,0 +1,173 @@
+"""Samples are judged together while one is like the other, and at once where one is not."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from torch.optim import SGD
+
+from gradgate import probe
+from gradgate.probe.base.guard import Guard
+from gradgate.probe.base.states import State
+from gradgate.probe.live.explainer import Explainer
+from gradgate.probe.measure.measurement import Measured
+from gradgate.probe.model.sample import Sample
+from gradgate.probe.progress.progress import Progress
+from gradgate.probe.session.judging import LONGEST, MOST, SETTLED, Judging
+from tests.support.steered import chain, steps
+
+
+class Judges:
+    """Stands for both parts that judge, and keeps which steps came together."""
+
+    def __init__(self) -> None:
+        self.alone: list[int] = []
+        self.together: list[list[int]] = []
+        self.now = 0.0
+
+    def judging(self, *, patient: bool = True) -> Judging:
+        """Return what gives samples to it, by a clock of its own."""
+        progress, explainer = _Progress(self), _Explainer(self)
+        return Judging(progress, explainer, Guard(), patient=patient, clock=lambda: self.now)
+
+
+class _Progress:
+    def __init__(self, judges: Judges) -> None:
+        self._judges = judges
+
+    def receive(self, sample: Sample) -> None:
+        self._judges.alone.append(sample.step)
+
+
+class _Explainer:
+    def __init__(self, judges: Judges) -> None:
+        self._judges = judges
+
+    def receive(self, samples: list[Sample]) -> None:
+        self._judges.together.append([sample.step for sample in samples])
+
+
+def sample(step: int, state: State = State.PRESENT, **more: Any) -> Measured:
+    return Measured(Sample(step, 0.0, np.array([state, State.FROZEN], np.uint8), {}, **more))
+
+
+def settled(judges: Judges, *, patient: bool = True) -> Judging:
+    """Return one to which so many samples have come that the next may wait."""
+    judging = judges.judging(patient=patient)
+    for step in range(1, SETTLED + 1):
+        judging.receive(sample(step))
+        judging.judge_due()
+    return judging
+
+
+def test_each_is_judged_at_once_until_they_are_alike_for_long() -> None:
+    """Whoever counts samples before it tells of a state has counted them by then."""
+    judges = Judges()
+    settled(judges)
+    assert judges.together == [[step] for step in range(1, SETTLED + 1)]
+
+
+def test_those_that_are_alike_are_judged_together_in_their_order() -> None:
+    """So many at most, and none is left out."""
+    judges = Judges()
+    judging = settled(judges)
+    steps = list(range(SETTLED + 1, SETTLED + MOST + 1))
+    for step in steps:
+        judging.receive(sample(step))
+        assert judges.together[-1] == [SETTLED]
+        if step != steps[-1]:
+            judging.judge_due()
+    judging.judge_due()
+    assert judges.together[-1] == judges.alone[-MOST:] == steps
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        sample(41, State.ABSENT),
+        sample(41, skipped=True),
+        sample(41, waiting=frozenset({0})),
+        Measured(sample(41).sample, units=[None]),
+        Measured(sample(41).sample, movement=object()),
+        Measured(Sample(41, 0.0, np.array([State.PRESENT], np.uint8), {})),
+    ],
+    ids=["state", "skipped", "waiting", "units", "movement", "parameters"],
+)
+def test_one_that_is_not_alike_or_has_more_is_judged_at_once_with_those_before(
+    other: Measured,
+) -> None:
+    """What it changes comes after what was before it."""
+    judges = Judges()
+    judging = settled(judges)
+    judging.receive(sample(40))
+    judging.receive(other)
+    assert judges.together[-1] == [40, 41]
+
+
+def test_none_waits_for_long() -> None:
+    """Also where steps are slow, and no further sample comes."""
+    judges = Judges()
+    judging = settled(judges)
+    judging.receive(sample(40))
+    judges.now = 0.9 * LONGEST
+    judging.judge_due()
+    assert judges.together[-1] == [SETTLED]
+    judges.now = LONGEST
+    judging.judge_due()
+    assert judges.together[-1] == [40]
+
+
+def test_where_there_is_no_patience_none_waits() -> None:
+    """However alike they are."""
+    judges = Judges()
+    settled(judges, patient=False).receive(sample(40))
+    assert judges.together[-1] == [40]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"expect": ["*"], "strict": True},
+        {"expect": probe.expect(frozen=["0.*"])},
+        {"expect": probe.expect(frozen_stats=["1"])},
+    ],
+    ids=["strict", "frozen", "frozen_stats"],
+)
+def test_what_is_exact_to_the_step_waits_for_none(
+    options: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A strict run ends at its step, and weights that ought to stay are looked at with each."""
+    judged: list[list[int]] = []
+    monkeypatch.setattr(
+        Explainer, "receive", lambda _, samples: judged.append([each.step for each in samples])
+    )
+    model = nn.Sequential(nn.Linear(2, 2), nn.BatchNorm1d(2), nn.Linear(2, 1))
+    optimizer = SGD(model.parameters(), 0.01)
+    with probe.attach(model, optimizer, server=False, every=1, **options):
+        for _ in range(SETTLED + MOST):
+            optimizer.zero_grad()
+            model(torch.randn(4, 2)).square().mean().backward()
+            optimizer.step()
+    assert judged == [[step] for step in range(1, SETTLED + MOST + 1)]
+
+
+@pytest.mark.parametrize("by", ["flush", "detach", "state_dict"])
+def test_nothing_waits_behind_who_asks_for_all(by: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each sample of a real job has been judged once by then, in order."""
+    alone: list[int] = []
+    last: list[int] = []
+    monkeypatch.setattr(Progress, "receive", lambda _, each: alone.append(each.step))
+    monkeypatch.setattr(Explainer, "receive", lambda _, each: last.append(each[-1].step))
+    model, optimizer = chain(SGD)
+    run = probe.attach(model, optimizer, server=False, every=1)
+    count = SETTLED + MOST // 2
+    steps(model, optimizer, 1, count)
+    assert alone[-1] < count
+    getattr(run, by)()
+    assert alone == list(range(1, count + 1))
+    assert last[-1] == count
+    run.detach()
