@@ -20,6 +20,7 @@ from .answers import Answers
 from .backoff import Backoff
 from .conversation import Conversation, Ending, Peer, hello_of
 from .leftovers import send_leftovers
+from .loss import warn_of_loss
 from .outbox import Outbox
 from .server_messages import ForeignMessage, Message, Refusal
 from .sockets import connected
@@ -216,6 +217,7 @@ class Connection:
                 left,
                 f"{bytes_of(left) / 2**10:,.0f}",
             )
+        warn_of_loss(self._outbox, f"neither {self._address.shown} nor the disk has taken them")
 
     def _say_once(self, text: str) -> None:
         if text not in self._said and len(self._said) < 20:

@@ -176,6 +176,15 @@ class Outbox:
         """The number of the latest frame."""
         return self._seq
 
+    @property
+    def unstored(self) -> int:
+        """Bytes of frames in memory, of which nobody knows whether a server has stored them.
+
+        After :meth:`leave` they are lost.
+        """
+        with self._lock:
+            return sum(len(each.frame) for lane in (self._droppable, self._kept) for each in lane)
+
     def holds(self, seq: int) -> bool:
         """Return whether a frame up to this number waits in memory."""
         with self._lock:

@@ -8,6 +8,7 @@ from functools import partial
 
 from ..base.guard import Guard
 from .conversation import Peer, hello_of
+from .loss import warn_of_loss
 from .outbox import Outbox
 from .server_messages import Message
 
@@ -36,6 +37,7 @@ class Recorder:
         if self._thread.ident is not None:  # it was started
             self._thread.join(timeout)
         self._outbox.leave(self._hello, bye, alone=True)
+        warn_of_loss(self._outbox, "the disk has not taken them")
 
     def _run(self) -> None:
         while not self._ended.wait(PAUSE) and self._peer() is not None:
