@@ -178,7 +178,7 @@ class Pages:
 
     def answer(self, page: Page, request: Request) -> Response:
         """Render a page, or answer with 304 when the browser has the very same."""
-        response = self._html(request.scope, page, _reader(request))
+        response = self._html(request.scope, page, reader_of(request))
         # Weak, since the same page may be compressed.
         tag = f'W/"{hashlib.sha256(response.body).hexdigest()[:_TAG_DIGITS]}"'
         response.headers["ETag"] = tag
@@ -187,24 +187,27 @@ class Pages:
             return NotModifiedResponse(response.headers)
         return response
 
-    def error(self, scope: Scope, status: int, title: str, message: str) -> Response:
+    def error(
+        self, scope: Scope, status: int, title: str, message: str, reader: Reader = STRANGER
+    ) -> Response:
         """Render the page that says what went wrong."""
-        return self._html(scope, ErrorPage(VERSION, title, message), STRANGER, status)
+        return self._html(scope, ErrorPage(VERSION, title, message), reader, status)
 
     def sign_in(self, scope: Scope, target: str, problem: str, status: int) -> Response:
         """Render the page that asks for a token, and then leads on to a path."""
         return self._html(scope, SignInPage(VERSION, target, problem), STRANGER, status)
 
-    def missing_run(self, scope: Scope, run: str) -> Response:
+    def missing_run(self, request: Request, run: str) -> Response:
         """Render the page that says where a run that is not there may be."""
-        return self._html(scope, MissingRunPage(VERSION, run), STRANGER, 404)
+        return self._html(request.scope, MissingRunPage(VERSION, run), reader_of(request), 404)
 
     def _html(self, scope: Scope, page: Page, reader: Reader, status: int = 200) -> Response:
         markup = self.markup(page, reader, root_of(scope))
         return HTMLResponse(markup, status, {"Cache-Control": NO_CACHE})
 
 
-def _reader(request: Request) -> Reader:
+def reader_of(request: Request) -> Reader:
+    """Return who looks, as far as the request says."""
     caller = caller_of(request.scope) or NOBODY
     return Reader(caller.name, caller.barred, parts_of(request).callers.signed_in(request))
 
@@ -257,7 +260,7 @@ def add_pages(app: FastAPI, pages: Pages) -> None:
         if cause not in CAUSES:
             root = root_of(request.scope)
             message = f"{root}/causes lists every cause that there is."
-            return pages.error(request.scope, 404, "No such cause", message)
+            return pages.error(request.scope, 404, "No such cause", message, reader_of(request))
         page = cause_page(cause)
         text = cause_markup(page, root_of(request.scope))
         return pages.answer(CauseTextPage(VERSION, page.title, text), request)

@@ -15,7 +15,7 @@ from starlette.responses import JSONResponse, Response
 from ..protocol.models import Row
 from ..store.refusals import Refusal, UnknownRun
 from ..store.write_queue import WriterEnded
-from .pages import Pages
+from .pages import Pages, reader_of
 from .root_path import path_of, root_of
 
 
@@ -26,13 +26,13 @@ def add_refusals(app: FastAPI, pages: Pages) -> None:
         path = path_of(request.scope)
         if path.startswith("/api/") or path == "/healthz":
             return JSONResponse({"detail": message}, status)
-        return pages.error(request.scope, status, title, message)
+        return pages.error(request.scope, status, title, message, reader_of(request))
 
     @app.exception_handler(UnknownRun)
     async def unknown_run(request: Request, refusal: UnknownRun) -> Response:
         if path_of(request.scope).startswith("/api/"):
             return answer(request, refusal.status, refusal.title, str(refusal))
-        return pages.missing_run(request.scope, refusal.run)
+        return pages.missing_run(request, refusal.run)
 
     @app.exception_handler(Refusal)
     async def refused(request: Request, refusal: Refusal) -> Response:

@@ -17,7 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from ..live.refusal_log import RefusalLog
 from .access_log import AccessLog
 from .callers import Callers, actor, remember_caller
-from .pages import Pages
+from .pages import STRANGER, Pages, Reader
 from .root_path import path_of
 from .settings import Settings, is_loopback
 from .sign_in import SIGN_IN, SIGN_OUT, UNKNOWN, sign_in_page, signed_in, without_token
@@ -184,18 +184,21 @@ class Guard:
         if caller is None:
             return sign_in_page(self._pages, connection, problem="" if given is None else UNKNOWN)
         if refusal := caller.refusal(wanted_right(scope)):
-            return self._refusal(scope, 403, "Not allowed", refusal)
+            reader = Reader(caller.name, caller.barred, self._callers.signed_in(connection))
+            return self._refusal(scope, 403, "Not allowed", refusal, reader)
         if given is None or caller is ANYBODY:
             return None
         self._log.add(actor(connection, caller), "sign_in")
         return signed_in(connection, caller, without_token(connection))
 
-    def _refusal(self, scope: Scope, status: int, title: str, message: str) -> Response:
+    def _refusal(
+        self, scope: Scope, status: int, title: str, message: str, reader: Reader = STRANGER
+    ) -> Response:
         if scope["type"] == "websocket":
             self._refusals.refused(message, title.lower().replace(" ", "_"))
         if scope["type"] == "websocket" or path_of(scope).startswith(_DATA):
             return JSONResponse({"detail": message}, status)
-        return self._pages.error(scope, status, title, message)
+        return self._pages.error(scope, status, title, message, reader)
 
 
 def wanted_right(scope: Scope) -> Right:

@@ -165,6 +165,20 @@ def test_signing_out_takes_the_cookie_away(browser: TestClient) -> None:
     assert browser.get("/").status_code == 401
 
 
+@pytest.mark.parametrize("kind", ["view", "control"])
+@pytest.mark.parametrize(
+    "path", ["/", f"/runs/{RUN}", "/causes/none", "/compare?run=none", "/nowhere", "/audit"]
+)
+def test_whoever_has_signed_in_can_sign_out_on_every_page(
+    browser: TestClient, kind: str, path: str
+) -> None:
+    """Also on one that says that something is not there, or not allowed."""
+    sign_in(browser, SECRETS[kind])
+    answer = browser.get(path)
+    assert "<!doctype html>" in answer.text
+    assert f'title="Signed in as {kind}er"' in answer.text
+
+
 def test_nobody_signs_in_where_no_token_is_wanted(client: TestClient) -> None:
     """On this machine alone the pages are open, without a form and without a cookie."""
     page = client.get("/")
