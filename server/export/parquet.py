@@ -35,7 +35,7 @@ def check_parquet() -> None:
     if not has_parquet():
         raise NoParquet(
             "Parquet is written by pyarrow, which is not installed where this server runs: "
-            "install it there with `pip install 'gradgate[export]'` and start the server again, "
+            "install it there with `pip install pyarrow` and start the server again, "
             "or take CSV."
         )
 

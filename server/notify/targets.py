@@ -118,7 +118,7 @@ class AppriseService:
             from apprise import Apprise
         except ImportError as error:
             raise BadNotification(
-                f"Notifications to {masked(url)} want Apprise: `pip install 'gradgate[notify]'`."
+                f"Notifications to {masked(url)} want Apprise: `pip install apprise`."
             ) from error
         # What it logs may hold the URL.
         logging.getLogger("apprise").setLevel(logging.CRITICAL)

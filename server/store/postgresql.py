@@ -143,7 +143,7 @@ def _engine(url: URL) -> Engine:
     except ImportError as error:
         raise StoreError(
             "PostgreSQL needs the package psycopg, which is not installed or not whole "
-            f"({error}): install it with `pip install 'gradgate[postgresql]'`."
+            f"({error}): install it with `pip install 'psycopg[binary]'`."
         ) from error
 
 

@@ -49,5 +49,5 @@ def test_without_pyarrow_a_sentence_says_what_to_install(monkeypatch: pytest.Mon
     """It is an optional part of an installation."""
     check_parquet()
     monkeypatch.setitem(sys.modules, "pyarrow", None)
-    with pytest.raises(NoParquet, match=r"pip install 'gradgate\[export\]'.*or take CSV"):
+    with pytest.raises(NoParquet, match=r"pip install pyarrow.*or take CSV"):
         check_parquet()
