@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -71,7 +71,6 @@ class Explainer:
         self._source = source
         self._table = table
         self._measurement = measurement
-        self._freezer = freezer
         self._holding = holding
         self._expectations = expectations
         self._restraints = restraints
@@ -132,12 +131,13 @@ class Explainer:
         """End the trace with the step; return whether it can be concluded now, or is late."""
         return self._step.end()
 
-    def receive(self, samples: Sequence[Sample]) -> None:
+    def receive(self, samples: Sequence[Sample], frozen: Collection[int]) -> None:
         """Take in samples that have arrived on the host, the latest of them at the end.
 
-        Weights are as its step has left them, so what looks at them is given that one alone.
+        ``frozen``: what was frozen by command in all of them. Weights are as the step of the latest
+        has left them, so what looks at them is given that one alone.
         """
-        frozen, latest = self._freezer.records.freezes, samples[-1]
+        latest = samples[-1]
         with self._guard:
             self._holding.receive(latest)
         for sample in samples:

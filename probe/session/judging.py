@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 import numpy as np
 
@@ -36,15 +36,19 @@ class Judging:
         guard: Guard,
         *,
         patient: bool,
+        frozen: Callable[[], Collection[int]],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """``patient``: a sample may wait; not where what is found ends the job, nor where weights
-        are looked at with each."""
+        are looked at with each. ``frozen``: the parameters that are frozen by command now."""
         self._progress = progress
         self._explainer = explainer
         self._guard = guard
         self._patient = patient
         self._clock = clock
+        self._frozen_now = frozen
+        self._frozen: frozenset[int] = frozenset()
+        """By command, as of the sample that came last: those that wait are judged by that."""
         self._waiting: list[Sample] = []
         self._since = 0.0
         """When the first of them came."""
@@ -54,6 +58,10 @@ class Judging:
 
     def receive(self, measured: Measured) -> None:
         """Take in a sample that has arrived on the host; judge it now where it may not wait."""
+        frozen = frozenset(self._frozen_now())
+        if frozen != self._frozen:
+            self.judge()
+            self._frozen = frozen
         if not self._waiting:
             self._since = self._clock()
         self._waiting.append(measured.sample)
@@ -78,7 +86,7 @@ class Judging:
             with self._guard:
                 self._progress.receive(sample)
         with self._guard:
-            self._explainer.receive(samples)
+            self._explainer.receive(samples, self._frozen)
 
     def _is_settled(self, sample: Sample) -> bool:
         """Count samples that are like one another; return whether there are enough of them."""

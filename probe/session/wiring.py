@@ -295,7 +295,9 @@ def make_job(
         measurement,
         step_totals,
         uplink,
-        Judging(progress, explainer, guard, patient=patient),
+        Judging(
+            progress, explainer, guard, patient=patient, frozen=lambda: freezer.records.freezes
+        ),
         movement_seen,
         units_seen,
         guard,

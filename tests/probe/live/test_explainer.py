@@ -610,9 +610,9 @@ def test_weights_are_looked_at_once_for_samples_that_come_together() -> None:
     job = job_of(run)
     latest = job.measurement.latest.sample
     assert latest is not None
-    job.explainer.receive([replace(latest, step=step) for step in range(2, 5)])
+    job.explainer.receive([replace(latest, step=step) for step in range(2, 5)], ())
     assert run.alerts() == []
     for step in range(5, 8):
-        job.explainer.receive([replace(latest, step=step)])
+        job.explainer.receive([replace(latest, step=step)], ())
     assert [alert.cause for alert in run.alerts()] == ["not_in_optimizer"]
     run.detach()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from gradgate.probe.measure.measurement import Measured
 from gradgate.probe.model.sample import Sample
 from gradgate.probe.progress.progress import Progress
 from gradgate.probe.session.judging import LONGEST, MOST, SETTLED, Judging
+from gradgate.probe.session.run import job_of
 from tests.support.steered import chain, steps
 
 
@@ -27,12 +29,22 @@ class Judges:
     def __init__(self) -> None:
         self.alone: list[int] = []
         self.together: list[list[int]] = []
+        self.frozen: list[int] = []
+        self.judged_by: list[list[int]] = []
+        """What was frozen when they were judged."""
         self.now = 0.0
 
     def judging(self, *, patient: bool = True) -> Judging:
         """Return what gives samples to it, by a clock of its own."""
         progress, explainer = _Progress(self), _Explainer(self)
-        return Judging(progress, explainer, Guard(), patient=patient, clock=lambda: self.now)
+        return Judging(
+            progress,
+            explainer,
+            Guard(),
+            patient=patient,
+            frozen=lambda: self.frozen,
+            clock=lambda: self.now,
+        )
 
 
 class _Progress:
@@ -47,8 +59,9 @@ class _Explainer:
     def __init__(self, judges: Judges) -> None:
         self._judges = judges
 
-    def receive(self, samples: list[Sample]) -> None:
+    def receive(self, samples: list[Sample], frozen: Collection[int]) -> None:
         self._judges.together.append([sample.step for sample in samples])
+        self._judges.judged_by.append(sorted(frozen))
 
 
 def sample(step: int, state: State = State.PRESENT, **more: Any) -> Measured:
@@ -108,6 +121,35 @@ def test_one_that_is_not_alike_or_has_more_is_judged_at_once_with_those_before(
     assert judges.together[-1] == [40, 41]
 
 
+@pytest.mark.parametrize("then", [[], [0], [1, 2]])
+def test_what_waits_is_judged_by_what_was_frozen_then(then: list[int]) -> None:
+    """A command may come before they are judged, also one that changes no state."""
+    judges = Judges()
+    judges.frozen = [1]
+    judging = settled(judges)
+    judging.receive(sample(40))
+    judges.frozen = then
+    judging.receive(sample(41))
+    assert (judges.together[-1], judges.judged_by[-1]) == ([40], [1])
+    judging.judge()
+    assert (judges.together[-1], judges.judged_by[-1]) == ([41], then)
+
+
+@pytest.mark.parametrize("mode", ["grad", "no_grad"])
+def test_after_a_thaw_nobody_asks_why_it_was_frozen_until_then(mode: str) -> None:
+    """Samples of the time in which it was somebody's wish are not judged as if it were not."""
+    model, optimizer = chain(SGD)
+    before = SETTLED + MOST // 2
+    with probe.attach(model, optimizer, server=False, every=1, expect=["*"]) as run:
+        run.freeze("stem", mode=mode)
+        steps(model, optimizer, 1, before)
+        run.thaw("stem")
+        for step in range(before + 1, before + 5):
+            steps(model, optimizer, step, step)
+            assert not job_of(run).explainer.tracing
+            assert run.alerts() == []
+
+
 def test_none_waits_for_long() -> None:
     """Also where steps are slow, and no further sample comes."""
     judges = Judges()
@@ -143,7 +185,9 @@ def test_what_is_exact_to_the_step_waits_for_none(
     """A strict run ends at its step, and weights that ought to stay are looked at with each."""
     judged: list[list[int]] = []
     monkeypatch.setattr(
-        Explainer, "receive", lambda _, samples: judged.append([each.step for each in samples])
+        Explainer,
+        "receive",
+        lambda _, samples, frozen: judged.append([each.step for each in samples]),
     )
     model = nn.Sequential(nn.Linear(2, 2), nn.BatchNorm1d(2), nn.Linear(2, 1))
     optimizer = SGD(model.parameters(), 0.01)
@@ -161,7 +205,7 @@ def test_nothing_waits_behind_who_asks_for_all(by: str, monkeypatch: pytest.Monk
     alone: list[int] = []
     last: list[int] = []
     monkeypatch.setattr(Progress, "receive", lambda _, each: alone.append(each.step))
-    monkeypatch.setattr(Explainer, "receive", lambda _, each: last.append(each[-1].step))
+    monkeypatch.setattr(Explainer, "receive", lambda _, each, frozen: last.append(each[-1].step))
     model, optimizer = chain(SGD)
     run = probe.attach(model, optimizer, server=False, every=1)
     count = SETTLED + MOST // 2
