@@ -381,7 +381,7 @@ class Soak:
         failed = job.disk_failed_at_end
         if failed is None or at < failed - ON_DISK_WITHIN - SLACK:
             return False
-        return "nor the disk has taken them" in job.output
+        return "the disk has not taken them for later" in job.output
 
     def _check_losses(self, job: Job, made: dict[int, dict[str, Any]], last: int) -> list[str]:
         if not last:

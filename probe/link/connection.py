@@ -67,6 +67,7 @@ class Connection:
         self._thread = threading.Thread(target=self._run, name="gradgate-link", daemon=True)
         self._folder = folder
         self._leftovers: asyncio.Task[None] | None = None
+        self._has_left = False
         self._begun = time.monotonic()
         self._backoff = Backoff()
 
@@ -204,7 +205,10 @@ class Connection:
             self._leftovers = asyncio.create_task(sending)
 
     def _leave(self, bye: Message) -> None:
-        """Leave on disk what no server has stored, and say where."""
+        """Leave on disk what no server has stored, and say where; once."""
+        if self._has_left:
+            return
+        self._has_left = True
         # A server that knows the run has to hear of its end, though it may have all else.
         alone = self._known and not self._ending.is_stored
         left = self._outbox.leave(partial(hello_of, self._peer), bye, alone=alone)
@@ -217,7 +221,11 @@ class Connection:
                 left,
                 f"{bytes_of(left) / 2**10:,.0f}",
             )
-        warn_of_loss(self._outbox, f"neither {self._address.shown} nor the disk has taken them")
+        warn_of_loss(
+            self._outbox,
+            f"{self._address.shown} lacks, as far as is known,",
+            "they have not reached it, and the disk has not taken them for later",
+        )
 
     def _say_once(self, text: str) -> None:
         if text not in self._said and len(self._said) < 20:

@@ -9,11 +9,8 @@ from .outbox import Outbox
 logger = logging.getLogger("gradgate")
 
 
-def warn_of_loss(outbox: Outbox, who: str) -> None:
-    """Say so where a run that is over still has something in memory; ``who`` has not taken it."""
+def warn_of_loss(outbox: Outbox, lacks: str, why: str) -> None:
+    """Say so where a run that is over still has something in memory: who lacks it, and why."""
     if outbox.unstored:
-        logger.warning(
-            "gradgate: the last %s KiB of what was measured are lost, as far as is known: %s.",
-            f"{max(1, round(outbox.unstored / 2**10)):,}",
-            who,
-        )
+        size = f"{max(1, round(outbox.unstored / 2**10)):,} KiB"
+        logger.warning("gradgate: %s the last %s of what was measured: %s.", lacks, size, why)

@@ -180,10 +180,11 @@ class Outbox:
     def unstored(self) -> int:
         """Bytes of frames in memory, of which nobody knows whether a server has stored them.
 
-        After :meth:`leave` they are lost.
+        The table is none: on disk the run's hello has it, and without a frame nobody needs it.
         """
         with self._lock:
-            return sum(len(each.frame) for lane in (self._droppable, self._kept) for each in lane)
+            waiting = [each for each in (*self._droppable, *self._kept) if each.replaces != TABLE]
+            return sum(len(each.frame) for each in waiting)
 
     def holds(self, seq: int) -> bool:
         """Return whether a frame up to this number waits in memory."""

@@ -37,7 +37,7 @@ class Recorder:
         if self._thread.ident is not None:  # it was started
             self._thread.join(timeout)
         self._outbox.leave(self._hello, bye, alone=True)
-        warn_of_loss(self._outbox, "the disk has not taken them")
+        warn_of_loss(self._outbox, "the recording lacks", "the disk has not taken them")
 
     def _run(self) -> None:
         while not self._ended.wait(PAUSE) and self._peer() is not None:

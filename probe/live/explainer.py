@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from torch import nn
@@ -131,18 +132,23 @@ class Explainer:
         """End the trace with the step; return whether it can be concluded now, or is late."""
         return self._step.end()
 
-    def receive(self, samples: Sequence[Sample], frozen: Collection[int]) -> None:
+    def receive(
+        self, samples: Sequence[Sample], frozen: Collection[int], held: Sequence[bool]
+    ) -> None:
         """Take in samples that have arrived on the host, the latest of them at the end.
 
-        ``frozen``: what was frozen by command in all of them. Weights are as the step of the latest
-        has left them, so what looks at them is given that one alone.
+        ``frozen``: what was frozen by command in all of them; ``held``: of every parameter, whether
+        an optimizer held it. Weights are as the step of the latest has left them, so what looks at
+        them is given that one alone.
         """
         latest = samples[-1]
         with self._guard:
             self._holding.receive(latest)
+        is_loose = partial(self._holding.is_loose, held=held)
         for sample in samples:
-            broken = self._expectations.receive(sample, frozen, self._holding.is_loose)
-            self._schedule.receive(sample, expectation_broken=broken)
+            with self._guard:  # one that cannot be taken in takes no other along
+                broken = self._expectations.receive(sample, frozen, is_loose)
+                self._schedule.receive(sample, expectation_broken=broken)
         self._restraints.receive(latest, frozen)
         self._alerts.update()
 

@@ -68,9 +68,12 @@ class Holding:
         self._known = False
         """What the optimizers hold says what is trained."""
 
-    def is_loose(self, index: int) -> bool:
-        """Return whether no optimizer applies the gradient of this parameter."""
-        return self._known and not self._members.in_optimizer[index]
+    def is_loose(self, index: int, held: Sequence[bool] | None = None) -> bool:
+        """Return whether no optimizer applies the gradient of this parameter.
+
+        ``held``: what optimizers held at the time that is asked about; None: now.
+        """
+        return self._known and not (self._members.in_optimizer if held is None else held)[index]
 
     def receive(self, sample: Sample) -> None:
         """Take in a sample, of which the weights are still as its step has left them."""

@@ -134,8 +134,11 @@ class Progress:
         for receive in (self._skipped.receive, self._updates.receive, self._trends.receive):
             with self._guard:  # each alone: a fault in one must not keep it from the others
                 receive(sample)
-        with self._guard:
-            self._told_groups.tell(sample.step)
+
+    def tell_groups(self, step: int) -> None:
+        """Tell of the optimizers' groups as ``step``, the latest, has applied them."""
+        if not self._off:
+            self._told_groups.tell(step)
 
     def receive_movement(self, movement: Movement) -> None:
         """Take in which weights have moved, after the sample of the same step."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 
 import numpy as np
 
@@ -19,7 +20,8 @@ before it tells of a state."""
 MOST = 8
 """Samples that are judged together."""
 LONGEST = 0.25
-"""Seconds that a sample waits, at most, while steps are made."""
+"""Seconds that a sample waits, at most, while steps are made. Where samples come that rarely, none
+waits."""
 
 
 class Judging:
@@ -37,56 +39,71 @@ class Judging:
         *,
         patient: bool,
         frozen: Callable[[], Collection[int]],
+        held: Callable[[], Sequence[bool]],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """``patient``: a sample may wait; not where what is found ends the job, nor where weights
-        are looked at with each. ``frozen``: the parameters that are frozen by command now."""
+        are looked at with each. ``frozen``: the parameters that are frozen by command now;
+        ``held``: of every parameter, whether an optimizer holds it."""
         self._progress = progress
         self._explainer = explainer
         self._guard = guard
         self._patient = patient
         self._clock = clock
         self._frozen_now = frozen
+        self._held_now = held
         self._frozen: frozenset[int] = frozenset()
-        """By command, as of the sample that came last: those that wait are judged by that."""
+        """As of the sample that came last, by which those that wait are judged; so is the next."""
+        self._held: Sequence[bool] = ()
         self._waiting: list[Sample] = []
+        self._is_due = False
+        """One of them may not wait."""
         self._since = 0.0
         """When the first of them came."""
+        self._latest = -math.inf
+        """When the latest sample came."""
         self._before: Sample | None = None
         self._alike = 0
         """Samples in a row that were like the one before."""
 
     def receive(self, measured: Measured) -> None:
-        """Take in a sample that has arrived on the host; judge it now where it may not wait."""
-        frozen = frozenset(self._frozen_now())
-        if frozen != self._frozen:
+        """Take in a sample that has arrived on the host.
+
+        Where more was seen in its step, which is taken in next, it is judged now.
+        """
+        frozen, held = frozenset(self._frozen_now()), self._held_now()
+        if (frozen, held) != (self._frozen, self._held):
             self.judge()
-            self._frozen = frozen
+            self._frozen, self._held = frozen, held
+        with self._guard:
+            self._progress.tell_groups(measured.sample.step)
+        now = self._clock()
+        rare, self._latest = now - self._latest >= LONGEST, now
         if not self._waiting:
-            self._since = self._clock()
+            self._since = now
         self._waiting.append(measured.sample)
         settled = self._is_settled(measured.sample)
-        has_more = measured.movement is not None or bool(measured.units)
-        if has_more or not (settled and self._patient):
+        self._is_due |= rare or not (settled and self._patient)
+        if measured.movement is not None or measured.units:
             self.judge()
 
     def judge_due(self) -> None:
         """Judge what waits if there is enough of it, or if it has waited for long."""
         if not self._waiting:
             return
-        if len(self._waiting) >= MOST or self._clock() - self._since >= LONGEST:
+        if self._is_due or len(self._waiting) >= MOST or self._clock() - self._since >= LONGEST:
             self.judge()
 
     def judge(self) -> None:
         """Judge what waits."""
-        samples, self._waiting = self._waiting, []
+        samples, self._waiting, self._is_due = self._waiting, [], False
         if not samples:
             return
         for sample in samples:
             with self._guard:
                 self._progress.receive(sample)
         with self._guard:
-            self._explainer.receive(samples, self._frozen)
+            self._explainer.receive(samples, self._frozen, self._held)
 
     def _is_settled(self, sample: Sample) -> bool:
         """Count samples that are like one another; return whether there are enough of them."""

@@ -296,7 +296,12 @@ def make_job(
         step_totals,
         uplink,
         Judging(
-            progress, explainer, guard, patient=patient, frozen=lambda: freezer.records.freezes
+            progress,
+            explainer,
+            guard,
+            patient=patient,
+            frozen=lambda: freezer.records.freezes,
+            held=lambda: measurement.members.in_optimizer,
         ),
         movement_seen,
         units_seen,

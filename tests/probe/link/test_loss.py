@@ -10,16 +10,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from torch import nn
 from torch.optim import SGD
 
 from gradgate import probe
 from gradgate.probe.link import uplink
+from gradgate.probe.session.run import job_of
 from gradgate.probe.spool.folder import SpoolFolder
 from tests.support.serving import ServerProcess
 from tests.support.steered import chain, steps
 
 STEPS = 50
-LOST = re.compile(r"the last [\d,]+ KiB of what was measured are lost, as far as is known: (.*)\.")
+LOST = re.compile(r"gradgate: (.*) the last [\d,]+ KiB of what was measured: (.*)\.")
 
 
 @pytest.fixture
@@ -28,6 +30,9 @@ def nobody() -> Iterator[str]:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         yield f"http://127.0.0.1:{taken.getsockname()[1]}"
+
+
+RECORDING = ("the recording lacks", "the disk has not taken them")
 
 
 def train(**options: Any) -> None:
@@ -51,7 +56,9 @@ def test_what_neither_a_server_nor_the_disk_took_is_said_to_be_lost(
     monkeypatch.setattr(SpoolFolder, "of_environment", lambda: folder)
     with caplog.at_level(logging.WARNING, "gradgate"):
         train(server=nobody)
-    assert LOST.findall(caplog.text) == [f"neither {nobody} nor the disk has taken them"]
+    ((who, told),) = LOST.findall(caplog.text)
+    assert who == f"{nobody} lacks, as far as is known,"
+    assert "the disk has not taken them for later" in told
     assert ("what is missing lies in" in caplog.text) == (why == "too small")
 
 
@@ -62,7 +69,7 @@ def test_a_file_that_took_not_all_of_a_run_is_said_to_lack_it(
     monkeypatch.setattr(uplink, "MOST_RECORDED", 4000)
     with caplog.at_level(logging.WARNING, "gradgate"):
         train(server=False, record=tmp_path / "run.gradgate")
-    assert LOST.findall(caplog.text) == ["the disk has not taken them"]
+    assert LOST.findall(caplog.text) == [RECORDING]
 
 
 @pytest.mark.parametrize("where", ["server", "disk", "record"])
@@ -84,3 +91,59 @@ def test_a_run_that_loses_nothing_says_nothing(
     with caplog.at_level(logging.WARNING, "gradgate"):
         train(**options[where])
     assert not LOST.search(caplog.text)
+
+
+def test_of_a_run_that_the_server_has_only_the_recording_is_said_to_lack_something(
+    server: ServerProcess,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Nothing is lost then."""
+    monkeypatch.setattr(uplink, "MOST_RECORDED", 4000)
+    with caplog.at_level(logging.WARNING, "gradgate"):
+        train(server=server.url, record=tmp_path / "run.gradgate")
+    assert LOST.findall(caplog.text) == [RECORDING]
+
+
+@pytest.mark.parametrize("where", ["disk", "record"])
+@pytest.mark.parametrize("count", [0, 20])
+def test_a_table_behind_all_else_is_no_loss(
+    where: str,
+    count: int,
+    nobody: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """A layer that came after the last step is in what introduces the run, or in no sample."""
+    monkeypatch.setenv("GRADGATE_SPOOL", str(tmp_path / "spool"))
+    file = tmp_path / "run.gradgate"
+    options: dict[str, Any] = (
+        {"server": nobody} if where == "disk" else {"server": False, "record": file}
+    )
+    with caplog.at_level(logging.WARNING, "gradgate"):
+        model, optimizer = chain(SGD)
+        run = probe.attach(model, optimizer, every=1, **options)
+        steps(model, optimizer, 1, count)
+        run.state_dict()
+        model.extra = nn.Linear(2, 2)
+        run.parameters()
+        run.detach()
+    assert not LOST.search(caplog.text)
+
+
+def test_it_is_said_once(
+    nobody: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Though the thread of the link leaves after the job that did not wait for it."""
+    monkeypatch.setenv("GRADGATE_SPOOL", "off")
+    model, optimizer = chain(SGD)
+    run = probe.attach(model, optimizer, server=nobody, every=1)
+    steps(model, optimizer, 1, 3)
+    link = job_of(run).uplink._link
+    assert link is not None
+    with caplog.at_level(logging.WARNING, "gradgate"):
+        run.detach()
+        link._leave({"type": "bye"})
+    assert len(LOST.findall(caplog.text)) == 1

@@ -610,9 +610,34 @@ def test_weights_are_looked_at_once_for_samples_that_come_together() -> None:
     job = job_of(run)
     latest = job.measurement.latest.sample
     assert latest is not None
-    job.explainer.receive([replace(latest, step=step) for step in range(2, 5)], ())
+    held = job.measurement.members.in_optimizer
+    job.explainer.receive([replace(latest, step=step) for step in range(2, 5)], (), held)
     assert run.alerts() == []
     for step in range(5, 8):
-        job.explainer.receive([replace(latest, step=step)], ())
+        job.explainer.receive([replace(latest, step=step)], (), held)
     assert [alert.cause for alert in run.alerts()] == ["not_in_optimizer"]
     run.detach()
+
+
+def test_a_fault_in_one_of_several_samples_keeps_no_other_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What is told of the last is told."""
+    monkeypatch.delenv("GRADGATE_STRICT")
+    loop = Loop()
+    loop.step()
+    job = job_of(loop.run)
+    latest = job.measurement.latest.sample
+    assert latest is not None
+    seen: list[int] = []
+
+    def receive(_: TraceSchedule, sample: Any, *, expectation_broken: bool) -> None:
+        seen.append(sample.step)
+        if sample.step == 2:
+            raise ValueError("this one")
+
+    monkeypatch.setattr(TraceSchedule, "receive", receive)
+    samples = [replace(latest, step=step) for step in range(2, 5)]
+    job.explainer.receive(samples, (), job.measurement.members.in_optimizer)
+    assert (seen, job.guard.faults) == ([2, 3, 4], 1)
+    loop.run.detach()

@@ -126,3 +126,16 @@ def test_norms_are_taken_where_the_gradients_are() -> None:
     grads = [torch.full((4,), float(i)) for i in range(1, LEAST_STACK + 1)]
     with torch.device("meta"):
         assert grad_norms(grads).tolist() == [2.0 * i for i in range(1, LEAST_STACK + 1)]
+
+
+def test_norms_are_taken_inside_a_transform() -> None:
+    """As a gate takes them, where gradients are asked for by torch.func."""
+    seen: list[float] = []
+
+    def loss(x: torch.Tensor) -> torch.Tensor:
+        y = 2 * x
+        y.register_hook(lambda grad: seen.append(grad_norms([grad.detach()]).item()))
+        return y.square().sum()
+
+    torch.func.grad(loss)(torch.tensor([0.75, 1.0]))
+    assert seen == [5.0]

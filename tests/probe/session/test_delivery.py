@@ -44,7 +44,7 @@ def test_a_sample_that_the_explainer_cannot_take_is_sent_and_so_is_the_rest(
         sent.clear()
         seen: list[Any] = []
 
-        def receive(_: Explainer, samples: Any, frozen: Any) -> None:
+        def receive(_: Explainer, samples: Any, *by: Any) -> None:
             seen.append(samples)
             if len(seen) == 1:
                 raise AttributeError("no states")
@@ -57,7 +57,7 @@ def test_a_sample_that_the_explainer_cannot_take_is_sent_and_so_is_the_rest(
         )
         job.delivery.send()
         assert sent[:2] == [first, first]
-        assert seen == [[first], [first]]
+        assert seen == [[first, first]]
         assert metrics(sent) == [(1, {})]
         assert job.guard.faults == 1
 

@@ -18,6 +18,7 @@ from gradgate.probe.live.explainer import Explainer
 from gradgate.probe.measure.measurement import Measured
 from gradgate.probe.model.sample import Sample
 from gradgate.probe.progress.progress import Progress
+from gradgate.probe.session import judging as judging_module
 from gradgate.probe.session.judging import LONGEST, MOST, SETTLED, Judging
 from gradgate.probe.session.run import job_of
 from tests.support.steered import chain, steps
@@ -30,8 +31,10 @@ class Judges:
         self.alone: list[int] = []
         self.together: list[list[int]] = []
         self.frozen: list[int] = []
-        self.judged_by: list[list[int]] = []
-        """What was frozen when they were judged."""
+        self.held: list[bool] = [True, True]
+        self.judged_by: list[tuple[list[int], list[bool]]] = []
+        """What was frozen, and what was held, when they were judged."""
+        self.told_groups: list[int] = []
         self.now = 0.0
 
     def judging(self, *, patient: bool = True) -> Judging:
@@ -43,6 +46,7 @@ class Judges:
             Guard(),
             patient=patient,
             frozen=lambda: self.frozen,
+            held=lambda: self.held,
             clock=lambda: self.now,
         )
 
@@ -54,14 +58,17 @@ class _Progress:
     def receive(self, sample: Sample) -> None:
         self._judges.alone.append(sample.step)
 
+    def tell_groups(self, step: int) -> None:
+        self._judges.told_groups.append(step)
+
 
 class _Explainer:
     def __init__(self, judges: Judges) -> None:
         self._judges = judges
 
-    def receive(self, samples: list[Sample], frozen: Collection[int]) -> None:
+    def receive(self, samples: list[Sample], frozen: Collection[int], held: list[bool]) -> None:
         self._judges.together.append([sample.step for sample in samples])
-        self._judges.judged_by.append(sorted(frozen))
+        self._judges.judged_by.append((sorted(frozen), held))
 
 
 def sample(step: int, state: State = State.PRESENT, **more: Any) -> Measured:
@@ -118,6 +125,7 @@ def test_one_that_is_not_alike_or_has_more_is_judged_at_once_with_those_before(
     judging = settled(judges)
     judging.receive(sample(40))
     judging.receive(other)
+    judging.judge_due()
     assert judges.together[-1] == [40, 41]
 
 
@@ -130,14 +138,62 @@ def test_what_waits_is_judged_by_what_was_frozen_then(then: list[int]) -> None:
     judging.receive(sample(40))
     judges.frozen = then
     judging.receive(sample(41))
-    assert (judges.together[-1], judges.judged_by[-1]) == ([40], [1])
+    assert (judges.together[-1], judges.judged_by[-1][0]) == ([40], [1])
     judging.judge()
-    assert (judges.together[-1], judges.judged_by[-1]) == ([41], then)
+    assert (judges.together[-1], judges.judged_by[-1][0]) == ([41], then)
+
+
+def test_what_waits_is_judged_by_what_optimizers_held_then() -> None:
+    """A script may take a parameter out of its group before they are judged."""
+    judges = Judges()
+    judging = settled(judges)
+    judging.receive(sample(40))
+    judges.held = [False, True]
+    judging.receive(sample(41))
+    assert (judges.together[-1], judges.judged_by[-1][1]) == ([40], [True, True])
+    judging.judge()
+    assert (judges.together[-1], judges.judged_by[-1][1]) == ([41], [False, True])
+
+
+def test_each_has_the_groups_that_applied_it_told_at_once() -> None:
+    """A rate may change before it is judged."""
+    judges = Judges()
+    judging = settled(judges)
+    judging.receive(sample(40))
+    assert judges.told_groups[-1] == 40
+    assert judges.alone[-1] == SETTLED
+
+
+def test_where_samples_come_rarely_none_waits() -> None:
+    """It would wait for one that comes long after it, and save nothing."""
+    judges = Judges()
+    judging = settled(judges)
+    for step in (40, 41, 42):
+        judges.now += LONGEST
+        judging.receive(sample(step))
+        judging.judge_due()
+        assert judges.together[-1] == [step]
+    judging.receive(sample(43))
+    judging.judge_due()
+    assert judges.together[-1] == [42]
+
+
+def test_those_that_come_together_are_judged_together() -> None:
+    """Also where they are not alike: weights are looked at once at one moment."""
+    judges = Judges()
+    judging = judges.judging()
+    for step in (1, 2, 3):
+        judging.receive(sample(step))
+    judging.judge_due()
+    assert judges.together == [[1, 2, 3]]
 
 
 @pytest.mark.parametrize("mode", ["grad", "no_grad"])
-def test_after_a_thaw_nobody_asks_why_it_was_frozen_until_then(mode: str) -> None:
+def test_after_a_thaw_nobody_asks_why_it_was_frozen_until_then(
+    mode: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Samples of the time in which it was somebody's wish are not judged as if it were not."""
+    monkeypatch.setattr(judging_module, "LONGEST", 60.0)
     model, optimizer = chain(SGD)
     before = SETTLED + MOST // 2
     with probe.attach(model, optimizer, server=False, every=1, expect=["*"]) as run:
@@ -148,6 +204,19 @@ def test_after_a_thaw_nobody_asks_why_it_was_frozen_until_then(mode: str) -> Non
             steps(model, optimizer, step, step)
             assert not job_of(run).explainer.tracing
             assert run.alerts() == []
+
+
+def test_a_run_that_ends_with_a_freeze_ends_without_an_alert(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Freezes are taken back at the end, and what waits is judged after that."""
+    monkeypatch.setattr(judging_module, "LONGEST", 60.0)
+    model, optimizer = chain(SGD)
+    run = probe.attach(model, optimizer, server=False, every=1, expect=["*"])
+    run.freeze("stem")
+    steps(model, optimizer, 1, SETTLED + MOST // 2)
+    run.detach()
+    assert run.alerts() == []
 
 
 def test_none_waits_for_long() -> None:
@@ -166,7 +235,9 @@ def test_none_waits_for_long() -> None:
 def test_where_there_is_no_patience_none_waits() -> None:
     """However alike they are."""
     judges = Judges()
-    settled(judges, patient=False).receive(sample(40))
+    judging = settled(judges, patient=False)
+    judging.receive(sample(40))
+    judging.judge_due()
     assert judges.together[-1] == [40]
 
 
@@ -187,7 +258,7 @@ def test_what_is_exact_to_the_step_waits_for_none(
     monkeypatch.setattr(
         Explainer,
         "receive",
-        lambda _, samples, frozen: judged.append([each.step for each in samples]),
+        lambda _, samples, *by: judged.append([each.step for each in samples]),
     )
     model = nn.Sequential(nn.Linear(2, 2), nn.BatchNorm1d(2), nn.Linear(2, 1))
     optimizer = SGD(model.parameters(), 0.01)
@@ -202,10 +273,11 @@ def test_what_is_exact_to_the_step_waits_for_none(
 @pytest.mark.parametrize("by", ["flush", "detach", "state_dict"])
 def test_nothing_waits_behind_who_asks_for_all(by: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each sample of a real job has been judged once by then, in order."""
+    monkeypatch.setattr(judging_module, "LONGEST", 60.0)
     alone: list[int] = []
     last: list[int] = []
     monkeypatch.setattr(Progress, "receive", lambda _, each: alone.append(each.step))
-    monkeypatch.setattr(Explainer, "receive", lambda _, each, frozen: last.append(each[-1].step))
+    monkeypatch.setattr(Explainer, "receive", lambda _, each, *by: last.append(each[-1].step))
     model, optimizer = chain(SGD)
     run = probe.attach(model, optimizer, server=False, every=1)
     count = SETTLED + MOST // 2
