@@ -10,7 +10,7 @@ from typing import Annotated, ClassVar, Literal
 from fastapi import APIRouter, FastAPI, Query
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
-from starlette.requests import Request
+from starlette.requests import HTTPConnection, Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.staticfiles import NotModifiedResponse
 from starlette.types import Scope
@@ -206,10 +206,10 @@ class Pages:
         return HTMLResponse(markup, status, {"Cache-Control": NO_CACHE})
 
 
-def reader_of(request: Request) -> Reader:
+def reader_of(connection: HTTPConnection) -> Reader:
     """Return who looks, as far as the request says."""
-    caller = caller_of(request.scope) or NOBODY
-    return Reader(caller.name, caller.barred, parts_of(request).callers.signed_in(request))
+    caller = caller_of(connection.scope) or NOBODY
+    return Reader(caller.name, caller.barred, parts_of(connection).callers.signed_in(connection))
 
 
 def add_pages(app: FastAPI, pages: Pages) -> None:

@@ -17,7 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from ..live.refusal_log import RefusalLog
 from .access_log import AccessLog
 from .callers import Callers, actor, remember_caller
-from .pages import STRANGER, Pages, Reader
+from .pages import STRANGER, Pages, Reader, reader_of
 from .root_path import path_of
 from .settings import Settings, is_loopback
 from .sign_in import SIGN_IN, SIGN_OUT, UNKNOWN, sign_in_page, signed_in, without_token
@@ -184,8 +184,7 @@ class Guard:
         if caller is None:
             return sign_in_page(self._pages, connection, problem="" if given is None else UNKNOWN)
         if refusal := caller.refusal(wanted_right(scope)):
-            reader = Reader(caller.name, caller.barred, self._callers.signed_in(connection))
-            return self._refusal(scope, 403, "Not allowed", refusal, reader)
+            return self._refusal(scope, 403, "Not allowed", refusal, reader_of(connection))
         if given is None or caller is ANYBODY:
             return None
         self._log.add(actor(connection, caller), "sign_in")

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import logging
 import re
-import socket
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,14 +22,7 @@ STEPS = 50
 LOST = re.compile(r"gradgate: (.*) the last [\d,]+ KiB of what was measured: (.*)\.")
 
 
-@pytest.fixture
-def nobody() -> Iterator[str]:
-    """The address of a port that is taken, and at which nobody listens."""
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        yield f"http://127.0.0.1:{taken.getsockname()[1]}"
-
-
+NOBODY = "http://127.0.0.1:9"
 RECORDING = ("the recording lacks", "the disk has not taken them")
 
 
@@ -44,7 +35,6 @@ def train(**options: Any) -> None:
 @pytest.mark.parametrize("why", ["no folder", "a file in its place", "too small"])
 def test_what_neither_a_server_nor_the_disk_took_is_said_to_be_lost(
     why: str,
-    nobody: str,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
@@ -55,9 +45,9 @@ def test_what_neither_a_server_nor_the_disk_took_is_said_to_be_lost(
     folder = None if why == "no folder" else SpoolFolder(tmp_path / "spool", 4000)
     monkeypatch.setattr(SpoolFolder, "of_environment", lambda: folder)
     with caplog.at_level(logging.WARNING, "gradgate"):
-        train(server=nobody)
+        train(server=NOBODY)
     ((who, told),) = LOST.findall(caplog.text)
-    assert who == f"{nobody} lacks, as far as is known,"
+    assert who == f"{NOBODY} lacks, as far as is known,"
     assert "the disk has not taken them for later" in told
     assert ("what is missing lies in" in caplog.text) == (why == "too small")
 
@@ -72,24 +62,28 @@ def test_a_file_that_took_not_all_of_a_run_is_said_to_lack_it(
     assert LOST.findall(caplog.text) == [RECORDING]
 
 
+@pytest.fixture
+def takers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> dict[str, dict[str, Any]]:
+    """Options with which a run has somebody who takes all, beside a server; the log is kept."""
+    monkeypatch.setenv("GRADGATE_SPOOL", str(tmp_path / "spool"))
+    caplog.set_level(logging.WARNING, "gradgate")
+    return {
+        "disk": {"server": NOBODY},
+        "record": {"server": False, "record": tmp_path / "run.gradgate"},
+    }
+
+
 @pytest.mark.parametrize("where", ["server", "disk", "record"])
 def test_a_run_that_loses_nothing_says_nothing(
     where: str,
     server: ServerProcess,
-    nobody: str,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    takers: dict[str, dict[str, Any]],
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """Whoever has taken it."""
-    monkeypatch.setenv("GRADGATE_SPOOL", str(tmp_path / "spool"))
-    options: dict[str, dict[str, Any]] = {
-        "server": {"server": server.url},
-        "disk": {"server": nobody},
-        "record": {"server": False, "record": tmp_path / "run.gradgate"},
-    }
-    with caplog.at_level(logging.WARNING, "gradgate"):
-        train(**options[where])
+    train(**({"server": server.url} if where == "server" else takers[where]))
     assert not LOST.search(caplog.text)
 
 
@@ -109,37 +103,24 @@ def test_of_a_run_that_the_server_has_only_the_recording_is_said_to_lack_somethi
 @pytest.mark.parametrize("where", ["disk", "record"])
 @pytest.mark.parametrize("count", [0, 20])
 def test_a_table_behind_all_else_is_no_loss(
-    where: str,
-    count: int,
-    nobody: str,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    caplog: pytest.LogCaptureFixture,
+    where: str, count: int, takers: dict[str, dict[str, Any]], caplog: pytest.LogCaptureFixture
 ) -> None:
     """A layer that came after the last step is in what introduces the run, or in no sample."""
-    monkeypatch.setenv("GRADGATE_SPOOL", str(tmp_path / "spool"))
-    file = tmp_path / "run.gradgate"
-    options: dict[str, Any] = (
-        {"server": nobody} if where == "disk" else {"server": False, "record": file}
-    )
-    with caplog.at_level(logging.WARNING, "gradgate"):
-        model, optimizer = chain(SGD)
-        run = probe.attach(model, optimizer, every=1, **options)
-        steps(model, optimizer, 1, count)
-        run.state_dict()
-        model.extra = nn.Linear(2, 2)
-        run.parameters()
-        run.detach()
+    model, optimizer = chain(SGD)
+    run = probe.attach(model, optimizer, every=1, **takers[where])
+    steps(model, optimizer, 1, count)
+    run.state_dict()
+    model.extra = nn.Linear(2, 2)
+    run.parameters()
+    run.detach()
     assert not LOST.search(caplog.text)
 
 
-def test_it_is_said_once(
-    nobody: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_it_is_said_once(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
     """Though the thread of the link leaves after the job that did not wait for it."""
     monkeypatch.setenv("GRADGATE_SPOOL", "off")
     model, optimizer = chain(SGD)
-    run = probe.attach(model, optimizer, server=nobody, every=1)
+    run = probe.attach(model, optimizer, server=NOBODY, every=1)
     steps(model, optimizer, 1, 3)
     link = job_of(run).uplink._link
     assert link is not None
