@@ -89,9 +89,9 @@ def test_a_server_that_is_not_there_is_said() -> None:
 
 
 def test_a_missing_driver_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    """With the extra that brings it."""
+    """With the command that installs it."""
     monkeypatch.setitem(sys.modules, "psycopg", None)
-    with pytest.raises(StoreError, match=r"pip install 'gradgate\[postgresql\]'"):
+    with pytest.raises(StoreError, match=r"pip install 'psycopg\[binary\]'"):
         Store(make_url("postgresql+psycopg://me@h/d"))
 
 
