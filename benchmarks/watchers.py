@@ -45,9 +45,13 @@ class BareAgain(Bare):
 
 
 class Probe(Bare):
-    """Gradgate's probe at `every=1`, connected to a server."""
+    """Gradgate's probe at `every=1`, connected to a server.
+
+    What it does at its start, more often than later, is not timed.
+    """
 
     label = "gradgate, every=1"
+    warm_up = 3.0
     every: int | None = 1
 
     def __init__(self, server: str, package: ModuleType = probe) -> None:
@@ -75,13 +79,9 @@ class Probe(Bare):
 
 
 class Default(Probe):
-    """Gradgate's probe as it is by default: it samples as often as its budget allows.
-
-    What it does at its start, more often than later, is not timed.
-    """
+    """Gradgate's probe as it is by default: it samples as often as its budget allows."""
 
     label = "gradgate, by default"
-    warm_up = 3.0
     every = None
 
 

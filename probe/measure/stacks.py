@@ -12,7 +12,7 @@ SMALL = 4096
 """Elements up to which tensors of one shape are stacked; above, the copy costs what it saves."""
 MOST_KNOWN = 16
 """Lists of shapes that are remembered; a freeze that creeps through a model makes more and more."""
-LEAST_STACK = 8
+LEAST_STACK = 20
 """Tensors that make a stack worth its calls."""
 STACK_ELEMENTS = 2**18
 """Elements copied at once, at most: a stack stays within the caches and a few megabytes."""

@@ -1,0 +1,97 @@
+"""What the probe takes of a step in the training thread, by its own clock: far less noise.
+
+    python benchmarks/own_share.py [--case gpt|gpt-large|gpt-124m|resnet|small|compiled]
+        [--steps N] [--threads N]
+
+A watched model trains at every=1 and streams to a real server. Of each step the time in the probe's
+hooks is compared with that of the step itself, so that a machine's changing speed hits both alike.
+``probe_cost.py`` measures whole steps, watched and not: also what the caches, the thread that sends
+and the server cost, within the machine's noise.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import time
+from collections.abc import Sequence
+
+import torch
+from cases import CASES, FOR_A_CPU, Case
+from dashboard import dashboard
+from probe_cost import Loop
+from torch.optim import AdamW
+from watchers import Probe
+
+from gradgate.probe.session.run import job_of
+
+SETTLES = 64
+"""Steps after which a run has done what it does at its start only."""
+
+
+def main() -> None:
+    """Measure every case and print a line for each."""
+    options = parse()
+    torch.set_num_threads(options.threads)
+    print(f"torch {torch.__version__}, {options.threads} threads, {options.steps} steps each, ms")
+    print(f"{'':28}{'a step':>9}{'hooks':>8}  {'middle half':16}{'share':>7}{'at the start':>14}")
+    with dashboard() as server:
+        for name in options.case or FOR_A_CPU:
+            torch.manual_seed(0)
+            case = CASES[name]()
+            steps = measure(case, Probe(server.url), SETTLES + options.steps)
+            report(case, steps[1:SETTLES], steps[SETTLES:])
+
+
+def measure(case: Case, watcher: Probe, count: int) -> list[tuple[float, float]]:
+    """Return of each step its seconds, and those of them in which the probe's hooks ran."""
+    optimizer = AdamW(case.model.parameters(), lr=1e-4)
+    watcher.attach(case.model, optimizer)
+    schedule = job_of(watcher.run).measurement.schedule
+    told, spent = schedule.end_step, []
+
+    def end_step(step: int, seconds: float, **more: object) -> None:
+        spent.append(seconds)
+        told(step, seconds, **more)
+
+    schedule.end_step = end_step
+    loop, steps = Loop(case, optimizer, watcher), []
+    for _ in range(count):
+        start = time.perf_counter()
+        loop.step()
+        steps.append(time.perf_counter() - start)
+    watcher.detach()
+    return list(zip(steps, spent, strict=True))
+
+
+def report(
+    case: Case, early: Sequence[tuple[float, float]], later: Sequence[tuple[float, float]]
+) -> None:
+    """Print a line for a case."""
+    low, hooks, high = (1000 * each for each in statistics.quantiles([b for _, b in later], n=4))
+    step = 1000 * statistics.median(a for a, _ in later)
+    figures = f"{step:9.1f}{hooks:8.2f}  {f'{low:.2f}…{high:.2f}':16}{share(later):7.1%}"
+    print(f"{case.name:28}{figures}{share(early):14.1%}")
+
+
+def share(steps: Sequence[tuple[float, float]]) -> float:
+    """Return the hooks' part of all these steps."""
+    return sum(hooks for _, hooks in steps) / sum(seconds for seconds, _ in steps)
+
+
+def parse() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description="What the probe takes of a step.")
+    parser.add_argument(
+        "--case",
+        action="append",
+        choices=sorted(name for name in CASES if name != "ddp"),
+        help="default: all for a CPU",
+    )
+    parser.add_argument("--steps", type=int, default=200, metavar="N", help="default: 200")
+    parser.add_argument("--threads", type=int, default=1, metavar="N", help="default: 1")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()
