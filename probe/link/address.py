@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, parse_qs, urlsplit
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,15 @@ class ServerAddress:
     def is_local(self) -> bool:
         """Whether it is on this machine."""
         return urlsplit(self.url).hostname in ("localhost", "127.0.0.1", "::1")
+
+
+def server_address(url: str, token: str | None = None) -> ServerAddress:
+    """Return where a server is, of a URL as `gradgate serve` prints it: with its token, perhaps.
+
+    A ``token`` that is given beside it is taken first, and ``$GRADGATE_TOKEN`` last.
+    """
+    printed = parse_qs(urlsplit(url).query).get("token", [None])[0]
+    return ServerAddress(url, token or printed or os.environ.get("GRADGATE_TOKEN"))
 
 
 def ingest_url(url: str) -> str:

@@ -8,7 +8,6 @@ that a script asked for is kept.
 from __future__ import annotations
 
 import asyncio
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,7 +17,7 @@ from websockets.exceptions import WebSocketException
 
 from ..spool.recording import NoRecordingError, Recording
 from ..spool.spool import lock_of
-from .address import ServerAddress
+from .address import server_address
 from .replay import replay
 from .server_messages import ForeignMessage, Refusal
 
@@ -67,7 +66,7 @@ def _send(file: Path, server: str | None) -> str:
 
 
 def _replayed(recording: Recording, url: str) -> str:
-    address = ServerAddress(url, os.environ.get("GRADGATE_TOKEN"))
+    address = server_address(url)
     try:
         count = asyncio.run(replay(recording, address))
     except Refusal as error:

@@ -94,7 +94,7 @@ def parse_message(text: str | bytes) -> Message:
     if message["type"] == "welcome" and message.get("protocol", PROTOCOL) not in _UNDERSTOOD:
         raise Refusal(
             f"it speaks protocol {message['protocol']}, this probe {PROTOCOL}; "
-            "upgrade the older one with pip install --upgrade gradgate",
+            "upgrade the older one, by `pip install --upgrade .` in a clone of the newer",
             retry=False,
         )
     for name, fits in _FIELDS[message["type"]].items():

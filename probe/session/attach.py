@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
@@ -67,8 +66,9 @@ def attach(
     numbered. ``group``: what the run is a part of beside others, such as a search or a pipeline
     of several processes; by default ``$GRADGATE_GROUP``. ``server``: the dashboard's URL, by
     default ``$GRADGATE_SERVER`` or http://127.0.0.1:8765; False for none. ``token``: by
-    default ``$GRADGATE_TOKEN``. ``every``: sample each n-th step exactly; None samples as
-    often as ``budget``, a share of the step time, allows.
+    default that of a URL as ``gradgate serve`` prints it, or ``$GRADGATE_TOKEN``. ``every``:
+    sample each n-th step exactly; None samples as often as ``budget``, a share of the step time,
+    allows.
 
     ``expect``: names, modules' paths or globs of what ought to train, or what :func:`expect`
     makes, which also says what ought to stay as it is. A parameter that ought to train and has no
@@ -154,7 +154,7 @@ def attach(
             group=checked_name("group", group, "GRADGATE_GROUP") or (shared if part else None),
             cell=cell,
             server=checked_server(server),
-            token=token or os.environ.get("GRADGATE_TOKEN"),
+            token=token,
             pace=Pace(every, budget),
             expect=checked_expectation(expect),
             strict=strict,

@@ -56,9 +56,12 @@ def programs() -> Iterator[Finding]:
         try:
             found.append(f"{name[0]} {version(name[0])}")
         except PackageNotFoundError:
-            yield Finding(
-                name[0], "is not installed: `pip install --upgrade gradgate` brings it.", wrong=True
-            )
+            if name[0] == "torch":
+                yield Finding("torch", "is not installed: jobs import it, and a server does not.")
+            else:
+                yield Finding(
+                    name[0], f"is not installed: `pip install '{needed}'` brings it.", wrong=True
+                )
     yield Finding("packages", ", ".join(found))
 
 
@@ -95,7 +98,7 @@ def server(client: Client, expected: bool) -> Finding:
         return Finding(
             "server",
             f"{client.url} is version {health.version} and this is {VERSION}: upgrade the older "
-            "with `pip install --upgrade gradgate`.",
+            "by `pip install --upgrade .` in a clone of the newer version.",
             wrong=True,
         )
     return Finding("server", f"{client.url} answers, version {health.version}.")
@@ -146,7 +149,7 @@ def _data_base(file: Path) -> Iterator[Finding]:
         yield Finding(
             "data base",
             f"{file} has schema version {stored} and this Gradgate knows {SCHEMA_VERSION}: "
-            "`pip install --upgrade gradgate`.",
+            "`pip install --upgrade .` in a clone of the newer version.",
             wrong=True,
         )
     else:

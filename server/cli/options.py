@@ -59,16 +59,21 @@ def asks_a_server(command: Callable[Concatenate[Client, P], R]) -> Callable[...,
     @click.option("--token", envvar="GRADGATE_TOKEN", show_envvar=True, help="The server's token.")
     @wraps(command)
     def asking(server: str, token: str | None, *args: P.args, **kwargs: P.kwargs) -> R:
-        if _shown("token") or (_shown("server") and _address(server)[1]):
-            click.echo(
-                "WARNING: The list of processes shows the token to everybody on this machine: give "
-                "it as $GRADGATE_TOKEN.",
-                err=True,
-            )
+        warn_of_shown_token(server)
         with failing():
             return command(_client(server, token), *args, **kwargs)
 
     return asking
+
+
+def warn_of_shown_token(server: str | None) -> None:
+    """Warn where `--token`, or a token in the address after `--server`, is there for all to see."""
+    if _shown("token") or (server is not None and _shown("server") and "token=" in server):
+        click.echo(
+            "WARNING: The list of processes shows the token to everybody on this machine: give it "
+            "as $GRADGATE_TOKEN.",
+            err=True,
+        )
 
 
 def _shown(option: str) -> bool:
@@ -78,14 +83,14 @@ def _shown(option: str) -> bool:
 
 
 def _client(server: str, token: str | None) -> Client:
-    url, given = _address(server)
+    url, given = address(server)
     token = token or given
     if token is not None and not TOKEN.fullmatch(token):
         raise click.UsageError("--token is none that a server can have: copy it once more.")
     return Client(url, token)
 
 
-def _address(server: str) -> tuple[str, str | None]:
+def address(server: str) -> tuple[str, str | None]:
     """Return the address without what follows it, and the token of a URL that `serve` printed."""
     try:
         parts = urlsplit(server)

@@ -8,6 +8,7 @@ import sys
 
 import click
 
+from .options import address, warn_of_shown_token
 from .script import SETTINGS, Script, runs_a_script
 
 
@@ -53,6 +54,10 @@ def run(
     trains the first time, as `probe.attach` would be given them. A script that attaches by itself
     has the run that it makes.
     """
+    warn_of_shown_token(server)
+    if server is not None:
+        server, printed = address(server)
+        token = token or printed
     options = [f"--expect={each}" for each in expect] + ["--strict"] * strict
     options += ["--no-source"] * no_source
     for option, value in (("name", name), ("server", server), ("every", every)):

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from .options import warn_of_shown_token
 from .recordings import send_all
 
 _FILES = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -16,7 +17,6 @@ _FILES = click.Path(exists=True, dir_okay=False, path_type=Path)
 @click.argument("files", nargs=-1, required=True, type=_FILES, metavar="FILE...")
 @click.option(
     "--server",
-    envvar="GRADGATE_SERVER",
     metavar="URL",
     help="Where to.  [default: where the job would have sent it]",
 )
@@ -28,6 +28,7 @@ def send(files: tuple[Path, ...], server: str | None, token: str | None) -> None
     stored; a file that a script asked for by `record=` stays. Ends with 1 if a file could not be
     sent.
     """
+    warn_of_shown_token(server)
     if token is not None:
         os.environ["GRADGATE_TOKEN"] = token
     click.get_current_context().exit(send_all(server, files))

@@ -20,6 +20,7 @@ from ..store.errors import StoreError
 from ..store.keep import Keep
 from ..store.postgresql import database_url
 from ..web.proxies import Proxies
+from ..web.security import is_open_to_others
 from ..web.service import Service, ServiceError
 from ..web.settings import DEFAULT_PORT, ORIGIN, Settings, Tls
 from ..web.tokens import TOKEN, BadTokens, Token, read_lines
@@ -256,6 +257,12 @@ def serve(
                 proxies,
                 users,
             )
+            if is_open_to_others(settings):
+                _log.warning(
+                    "Whoever comes by another name or a proxy may change everything, since no "
+                    "token is asked for: give tokens with --token-file, $GRADGATE_TOKENS or "
+                    "$GRADGATE_TOKEN, unless the proxy lets only those through who may."
+                )
             service = Service(settings)
             service.start()
         except (ServiceError, StoreError, BadNotification, BadTokens) as error:

@@ -116,7 +116,7 @@ class Transport:
     def _stranger(self) -> Stranger:
         return Stranger(
             f"What answers at {self._url} is no Gradgate server of this version: correct --server, "
-            "or upgrade the older of the two with `pip install --upgrade gradgate`."
+            "or upgrade the older of the two by `pip install --upgrade .` in a clone of the newer."
         )
 
     def _broken(self) -> Broken:

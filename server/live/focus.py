@@ -19,8 +19,8 @@ _NO_JOB = (
     "on as soon as it is."
 )
 _OLD_PROBE = (
-    "The probe of this job cannot look closely: upgrade it with `pip install --upgrade gradgate` "
-    "where the training job runs."
+    "The probe of this job cannot look closely: where the training job runs, upgrade it by "
+    "`pip install --upgrade .` in a clone of the newer version."
 )
 
 

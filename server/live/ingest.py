@@ -147,7 +147,7 @@ def _other_version(theirs: int, ours: int) -> Refused:
     where = "where the server runs" if older == "server" else "where the training job runs"
     return Refused(
         f"The probe speaks protocol version {theirs} and this server version {ours}: upgrade the "
-        f"{older} with `pip install --upgrade gradgate` {where}.",
+        f"{older} {where}, by `pip install --upgrade .` in a clone of the newer version.",
         _PROTOCOL_ERROR,
     )
 

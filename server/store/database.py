@@ -103,8 +103,9 @@ class Store:
         if version != str(SCHEMA_VERSION):
             raise StoreError(
                 f"The data base {self._backend.name} has schema version {version} and this "
-                f"Gradgate knows version {SCHEMA_VERSION}: upgrade with "
-                f"`pip install --upgrade gradgate`, or {self._backend.another}."
+                f"Gradgate knows version {SCHEMA_VERSION}: upgrade by "
+                "`pip install --upgrade .` in a clone of the newer version, or "
+                f"{self._backend.another}."
             )
 
     def _upgraded(self, connection: Connection, version: int) -> str:

@@ -69,6 +69,12 @@ def secured(settings: Settings) -> Settings:
     return settings
 
 
+def is_open_to_others(settings: Settings) -> bool:
+    """Return whether a proxy or another name leads to a server that asks for no token."""
+    led = settings.allow_hosts or settings.proxies.allowed or settings.proxies.root_path
+    return bool(led) and not secured(settings).has_token
+
+
 class Policy:
     """What a server accepts, as questions without side effects."""
 

@@ -186,7 +186,13 @@ for asked, said in (("asked", "stored"), ("end", "ends")):
     ids=["detached", "over", "raised"],
 )
 def test_an_end_that_found_no_server_is_sent_later(
-    ending: str, status: str, sender: str, server: ServerProcess, tmp_path: Path, folder: Path
+    ending: str,
+    status: str,
+    sender: str,
+    server: ServerProcess,
+    tmp_path: Path,
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """All else was stored: the run is lost until then, and what was asked for waits no longer."""
     job = ForkedPython("-c", STORED + ending, server.url, cwd=tmp_path)
@@ -208,6 +214,8 @@ def test_an_end_that_found_no_server_is_sent_later(
     server.restart()
     assert row(server, run)["status"] in ("live", "lost")
     if sender == "send":
+        # What the file names is the one to send to.
+        monkeypatch.setenv("GRADGATE_SERVER", "http://127.0.0.1:9")
         sent = send(str(file))
         assert (sent.returncode, sent.stderr) == (0, "")
         assert f"the end of the run 'stored' is stored. {server.url}/runs/{run}" in sent.stdout

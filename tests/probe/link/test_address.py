@@ -6,7 +6,7 @@ import pytest
 from torch import nn
 
 from gradgate import probe
-from gradgate.probe.link.address import ServerAddress, ingest_url
+from gradgate.probe.link.address import ServerAddress, ingest_url, server_address
 
 
 @pytest.mark.parametrize(
@@ -66,3 +66,22 @@ def test_a_port_out_of_range_is_told_at_once() -> None:
     """A server address that cannot be one is an error of the call, not of the thread."""
     with pytest.raises(ValueError, match="is no address of a dashboard"):
         probe.attach(nn.Linear(1, 1), server="http://127.0.0.1:99999")
+
+
+@pytest.mark.parametrize(
+    ("query", "given", "token"),
+    [
+        ("", None, "of the environment"),
+        ("/?tab=flow", None, "of the environment"),
+        ("/?token=printed%2B1", None, "printed+1"),
+        ("/gradgate/?token=printed", "given", "given"),
+    ],
+)
+def test_a_token_is_taken_from_where_the_user_put_it(
+    monkeypatch: pytest.MonkeyPatch, query: str, given: str | None, token: str
+) -> None:
+    """What stands beside the URL comes first, then what the server has printed in it."""
+    monkeypatch.setenv("GRADGATE_TOKEN", "of the environment")
+    assert server_address(f"http://host:8765{query}", given).token == token
+    monkeypatch.delenv("GRADGATE_TOKEN")
+    assert server_address("http://host:8765").token is None

@@ -72,7 +72,7 @@ def test_a_server_of_another_version_is_named_as_the_reason(
         with run:
             wait_for(lambda: "speaks protocol 3, this probe 2" in caplog.text)
             step()
-            assert "pip install --upgrade gradgate" in caplog.text
+            assert "pip install --upgrade ." in caplog.text
             assert run.parameters()[0].state == "present"
 
 
@@ -237,18 +237,22 @@ def test_a_server_that_talks_nonsense_never_stops_the_job(
 def test_a_token_opens_a_server_that_wants_one(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Without the token the probe is refused with a reason, with it everything arrives."""
+    """Without it the probe is refused with a reason, with it everything arrives.
+
+    Given by itself, or in the URL that the server has printed.
+    """
     with ServerProcess(tmp_path / "data", "--token", "s3cret") as server:
         with caplog.at_level(logging.WARNING, "gradgate"):
             refused, _ = attached(server.url)
             with refused:
                 wait_for(lambda: "refused" in caplog.text)
         assert "token" in caplog.text
-        run, step = attached(server.url, token="s3cret")
-        with run:
-            for _ in range(3):
-                step()
-            assert run.flush(20)
+        for run, step in (attached(server.url, token="s3cret"), attached(server.printed_url)):
+            with run:
+                for _ in range(3):
+                    step()
+                assert run.flush(20)
+            assert run.url == f"{server.url}/runs/{run.id}"
 
 
 def test_flush_waits_until_the_server_has_stored_everything(server: ServerProcess) -> None:

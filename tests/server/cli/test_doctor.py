@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 
 import pytest
 
+from gradgate.server.cli import checkup
 from gradgate.server.protocol.version import VERSION
 from gradgate.server.store.tables import SCHEMA_VERSION
 from tests.support.commanding import Terminal
@@ -103,3 +105,20 @@ def test_a_backup_is_made_and_said(terminal: Terminal, tmp_path: Path) -> None:
     assert ended.exit_code == 0, ended.output
     assert f"{tmp_path / 'copy'} holds all that was stored in {tmp_path}" in ended.output
     assert terminal.run(*command).exit_code == 1
+
+
+@pytest.mark.parametrize(("missing", "is_wrong"), [("torch", False), ("uvicorn", True)])
+def test_a_server_wants_no_torch(
+    monkeypatch: pytest.MonkeyPatch, missing: str, *, is_wrong: bool
+) -> None:
+    """An image has none, and each other package is wrong to lack; it is named as it is needed."""
+
+    def installed(name: str) -> str:
+        if name == missing:
+            raise PackageNotFoundError(name)
+        return "1"
+
+    monkeypatch.setattr(checkup, "version", installed)
+    (found,) = [each for each in checkup.programs() if each.subject == missing]
+    assert found.wrong == is_wrong
+    assert (f"`pip install '{missing}" in found.sentence) == is_wrong

@@ -56,6 +56,23 @@ def test_a_script_without_a_line_is_on_the_dashboard(server: ServerProcess, tmp_
     assert [row["name"] for row in rows] == ["0.weight", "0.bias", "1.weight", "1.bias"]
 
 
+def test_a_token_is_not_handed_on_where_others_see_it(tmp_path: Path) -> None:
+    """Of the printed URL it goes to the job by the environment; in the command it is warned of."""
+    (tmp_path / "train_it.py").write_text(f"import sys; print(sys.orig_argv)\n{SCRIPT}")
+    with ServerProcess(tmp_path / "data", "--token", "sesame") as server:
+        for given in (
+            ("--server", server.printed_url),
+            ("--server", server.url, "--token", "sesame"),
+        ):
+            ended = gradgate("run", *given, "train_it.py", "--every", "5", folder=tmp_path)
+            assert ended.returncode == 7
+            warned, _, said = ended.stderr.partition("\n")
+            assert "WARNING: The list of processes shows the token" in warned
+            assert said.startswith(f"gradgate: this run is at {server.url}/runs/")
+            assert server.url in ended.stdout
+            assert "sesame" not in ended.stdout
+
+
 CUT = """
 import torch
 

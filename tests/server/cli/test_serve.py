@@ -88,7 +88,7 @@ def test_a_store_of_a_newer_version_is_said(tmp_path: Path) -> None:
     says = refusal("--port", "0", "--data", str(tmp_path))
     versions = f"schema version {SCHEMA_VERSION + 1} and this Gradgate knows version"
     assert f"{versions} {SCHEMA_VERSION}" in says
-    assert "pip install --upgrade gradgate" in says
+    assert "pip install --upgrade ." in says
 
 
 @pytest.mark.sqlite
@@ -141,6 +141,27 @@ def test_a_token_on_the_command_line_is_warned_of(tmp_path: Path) -> None:
         wait_for(lambda: shows in server.output)
         assert "$GRADGATE_TOKEN, or tokens with --token-file or $GRADGATE_TOKENS" in server.output
         assert server.output.count(SECRET) == 1  # in the address
+
+
+@pytest.mark.parametrize(
+    "led",
+    [
+        ("--allow-host", "gradgate.example.com"),
+        ("--root-path", "/gradgate"),
+        ("--forwarded-allow-ips", "127.0.0.1"),
+    ],
+)
+def test_a_way_in_without_a_token_is_warned_of(
+    tmp_path: Path, led: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A proxy leads others to a server of this machine, which asks them for nothing."""
+    with ServerProcess(tmp_path / "open", *led) as server:
+        wait_for(lambda: "WARNING: Whoever comes by another name or a proxy" in server.output)
+        assert server.page("/api/runs").status_code == 200
+    monkeypatch.setenv("GRADGATE_TOKEN", SECRET)
+    with ServerProcess(tmp_path / "closed", *led) as server:
+        assert server.page("/api/runs").status_code == 401
+    assert "WARNING" not in server.output
 
 
 @pytest.mark.parametrize(

@@ -271,7 +271,7 @@ def test_another_protocol_version_says_what_to_upgrade(
     shared_server: ServerProcess, run: str, version: int, older: str, where: str
 ) -> None:
     """In `hello`, whatever else it has, in a sample and in a bundle the older side is named."""
-    sentence = f"upgrade the {older} with `pip install --upgrade gradgate` {where}"
+    sentence = f"upgrade the {older} {where}, by `pip install --upgrade .` in a clone"
     with FakeProbe(shared_server, {"type": "hello", "protocol": version, "new": 1}) as probe:
         assert_refused(probe, 1002, sentence)
     for frame in (

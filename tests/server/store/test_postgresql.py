@@ -136,7 +136,7 @@ def test_a_store_of_a_newer_version_is_left_alone(postgresql: Cluster) -> None:
     with opened(url) as store, store.write() as connection:
         connection.execute(update(meta).values(value=str(SCHEMA_VERSION + 1)))
     with pytest.raises(
-        StoreError, match=f"version {SCHEMA_VERSION + 1} .*--upgrade gradgate.*another data base"
+        StoreError, match=rf"version {SCHEMA_VERSION + 1} .*--upgrade \..*another data base"
     ):
         Store(url)
 
