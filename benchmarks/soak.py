@@ -415,7 +415,8 @@ class Soak:
         if job.killed is None and status == "lost" and job.disk_failed_at_end is not None:
             self.done["job ended, and its goodbye found no server and no disk"] += 1
         elif job.killed is None and status == "lost":
-            faults.append("its end is not stored")
+            said = [event["sentence"] for event in self._events(job.run)]
+            faults.append(f"its end is not stored; {job.said}; {said}")
         elif job.killed is None:
             open_ones = [row["id"] for row in rows if row["state"] not in ENDS]
             faults += [f"commands {open_ones} have no end"] if open_ones else []
@@ -445,6 +446,10 @@ class Soak:
         if gates != grown:
             faults.append(f"reports say that gates were made at {gates}, and the job saw {grown}")
         return faults
+
+    def _events(self, run: str) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = self._server.get(f"/api/runs/{run}/events")["events"]
+        return [event for event in found if event["kind"] == "run"]
 
     def _column(self, run: str, table: str, name: str) -> list[int]:
         return sorted({int(row[name]) for row in self._table(run, table)})

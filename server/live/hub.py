@@ -188,12 +188,14 @@ class Hub:
             opened = open_run(connection, hello, now, known)
             resumed = resume_unapplied(connection, hello.run)
             commands, rejected = unapplied(connection, hello.run, now)
-            changes = Changes(live.id, opened.last_seq, status=RunStatus.LIVE)
+            # An end is said again to nobody: a goodbye that comes behind this hello asks for it.
+            ended = opened.status_now.ended
+            changes = Changes(live.id, opened.last_seq, status=None if ended else RunStatus.LIVE)
             changes.add("parameters")
             if resumed or rejected:
                 changes.add("commands", *resumed, *rejected)
             changes.add_events(
-                record_status(connection, live.id, opened.status, RunStatus.LIVE, now)
+                record_status(connection, live.id, opened.status, opened.status_now, now)
             )
             for number in rejected:
                 changes.add_events(record_command(connection, live.id, number, now))

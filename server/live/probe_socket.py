@@ -10,7 +10,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from ..protocol import limits
-from ..protocol.probe_messages import Distributions, Hello, PreviewAnswer, TrialAnswer
+from ..protocol.probe_messages import Bye, Distributions, Hello, PreviewAnswer, TrialAnswer
 from ..protocol.server_messages import Welcome
 from ..protocol.version import VERSION
 from ..store.refusals import Refusal, UnknownTable
@@ -127,12 +127,13 @@ async def _frame(websocket: WebSocket) -> str | bytes:
 async def _receive(
     websocket: WebSocket, connection: ProbeConnection, hub: Hub, live: LiveRun
 ) -> None:
+    is_over = False
     while True:
         for frame in frames_of(await _frame(websocket)):
             while hub.writer.overloaded:
                 await asyncio.sleep(_PAUSE)
             connection.check()
-            if live.status is not None and live.status.ended:
+            if is_over:
                 continue
             decoded = decode_frame(frame)
             if isinstance(decoded, PreviewAnswer | TrialAnswer):
@@ -142,3 +143,4 @@ async def _receive(
                 pass_on(decoded, live)
             else:
                 accept(decoded, len(frame), hub.writer, live)
+                is_over = isinstance(decoded, Bye)

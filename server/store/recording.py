@@ -104,12 +104,16 @@ def record(
         return changes
     detection = detection or Detection()
     watched = detection.begin(connection, row)
+    before = now = RunStatus(row.status)
+    # A goodbye that comes once more begins no run again.
+    if not (before.ended and all(isinstance(frame, Bye) for frame, _ in received)):
+        now = RunStatus.LIVE
     columns: dict[str, Any] = {
         "last_seen": received[-1].at,
-        "status": RunStatus.LIVE.value,
+        "status": now.value,
         "step": row.step,
     }
-    watched.see_status(RunStatus(row.status), RunStatus.LIVE, received[0].at, row.step)
+    watched.see_status(before, now, received[0].at, row.step)
     if row.status == RunStatus.LOST.value and (resumed := resume_unapplied(connection, run)):
         changes.add("commands", *resumed)
     samples = [frame for frame, _ in received if isinstance(frame, Sample)]
@@ -199,13 +203,13 @@ def _record_one(
         case Heartbeat():
             columns.update(frame.model_dump(exclude={"type", "time", "step"}))
         case Bye():
-            columns["status"] = frame.status.value
+            earlier, columns["status"] = RunStatus(columns["status"]), frame.status.value
             over = _OVER.format(status=frame.status.value)
             if rejected := reject_unapplied(connection, row.id, over, at):
                 changes.add("commands", *rejected)
             for number in rejected:
                 watched.see_command(connection, number, at, columns["step"])
-            watched.see_status(RunStatus.LIVE, frame.status, at, frame.step)
+            watched.see_status(earlier, frame.status, at, frame.step)
     if not isinstance(frame, _TIMELESS) and frame.step is not None:
         columns["step"] = max(columns["step"], frame.step)
     if not isinstance(frame, Heartbeat | Bye):

@@ -31,6 +31,13 @@ class OpenedRun:
     status: RunStatus | None
     """As it was before; None: the run is new."""
 
+    @property
+    def status_now(self) -> RunStatus:
+        """What it is from here on."""
+        if self.status is not None and self.status.ended:
+            return self.status
+        return RunStatus.LIVE
+
 
 @dataclass(frozen=True, slots=True)
 class _NamedRun:
@@ -48,6 +55,8 @@ def open_run(
     """Register a new run, or take up a known one again.
 
     `known_table` is what its probe had when it was last here, if that is still in memory.
+    One that has ended stays so until something follows this hello: it may have been long on its
+    way, from a connection that its probe gave up for another.
     Raises `Refusal` when the table differs, `UnknownTable` when it is not told and not known, and
     `BeingDeleted` while an earlier run of this id is.
     """
@@ -112,7 +121,8 @@ def open_run(
     else:
         if hello.has_table:
             save_table(connection, hello.run, table)
-        connection.execute(update(runs).where(runs.c.id == hello.run).values(**described))
+        if not RunStatus(known.status).ended:
+            connection.execute(update(runs).where(runs.c.id == hello.run).values(**described))
         last_seq = known.last_seq
     status = None if known is None else RunStatus(known.status)
     return OpenedRun(last_seq=last_seq, table=table, status=status)

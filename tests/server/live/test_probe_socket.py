@@ -252,6 +252,36 @@ def test_bye_ends_a_run_for_good(
     assert (again.status_code, "has ended" in again.text) == (409, True)
 
 
+@pytest.mark.parametrize(("failed", "status"), [(False, "finished"), (True, "failed")])
+def test_a_hello_that_was_long_on_its_way_begins_no_run_again(
+    tmp_path: Path, run: str, status: str, *, failed: bool
+) -> None:
+    """What ended stays so, to the store and to pages; a goodbye that is sent again is answered."""
+    with ServerProcess(tmp_path, "--lost-after", "1") as server:
+        with FakeProbe(server, hello(run)) as probe:
+            probe.sample(1, [1, 2], step=7)
+            probe.bye(step=7, failed=failed)
+            wait_for(lambda: _status(server, run) == status)
+        before = server.get(f"/api/runs/{run}")
+        events = server.get(f"/api/runs/{run}/events")
+        late = hello(run, step=3, host="elsewhere")
+        with FakeProbe(server, late) as probe:
+            assert probe.welcome["last_seq"] == 1
+            assert _status(server, run) == status
+        with FakeProbe(server, hello("c" * 16)) as other:
+            other.heartbeat(step=1)
+            wait_for(lambda: _status(server, "c" * 16) == "live")
+        wait_for(lambda: _status(server, "c" * 16) == "lost", 30, "whoever was live is lost")
+        after = server.get(f"/api/runs/{run}")
+        assert {**after, "server_time": 0} == {**before, "server_time": 0}
+        with FakeProbe(server, late) as probe:
+            probe.bye(step=7, failed=failed)
+            while probe.receive()["type"] != "bye":
+                pass
+        assert _status(server, run) == status
+        assert server.get(f"/api/runs/{run}/events") == events
+
+
 def test_jobs_of_one_name_are_numbered_runs(
     shared_server: ServerProcess, new_name: Callable[[], str]
 ) -> None:
@@ -263,6 +293,8 @@ def test_jobs_of_one_name_are_numbered_runs(
             probe.bye(1)
             wait_for(lambda run=run: _status(shared_server, run) == "finished")
     with FakeProbe(shared_server, hello(runs[1], name=name)) as probe:
+        probe.heartbeat(step=1)
+        wait_for(lambda: _status(shared_server, runs[1]) == "live")
         asked = {"kind": "freeze", "target": "a"}
         shared_server.post(f"/api/runs/{name}/commands", asked)
         assert probe.until_command(1)["target"] == "a"
