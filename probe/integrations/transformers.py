@@ -105,7 +105,7 @@ def _plain(options: Mapping[str, Any]) -> dict[str, Any]:
     held: dict[str, Any] = {}
     for name, value in options.items():
         given = list(value) if name == "expect" and not isinstance(value, Expected) else value
-        secret = name == "token" or (name == "server" and not {"@", "?"}.isdisjoint(str(given)))
+        secret = name == "token" or (name == "server" and not set("@?#").isdisjoint(str(given)))
         if not secret and isinstance(given, str | bool | int | float | list | None):
             held[name] = given
     return held

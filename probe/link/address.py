@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass
-from urllib.parse import SplitResult, parse_qs, urlsplit
+from urllib.parse import parse_qs, urlsplit
+
+_TOKEN = re.compile(r"[A-Za-z0-9._~+/=-]+")
+"""What an Authorization header can carry (RFC 6750, section 2.1)."""
 
 
 @dataclass(frozen=True)
@@ -36,10 +40,18 @@ class ServerAddress:
 def server_address(url: str, token: str | None = None) -> ServerAddress:
     """Return where a server is, of a URL as `gradgate serve` prints it: with its token, perhaps.
 
-    A ``token`` that is given beside it is taken first, and ``$GRADGATE_TOKEN`` last.
+    A ``token`` that is given beside it is taken first, and ``$GRADGATE_TOKEN`` last. Raises
+    ValueError for a token that no server can have, and what :func:`ingest_url` raises.
     """
+    ingest_url(url)
     printed = parse_qs(urlsplit(url).query).get("token", [None])[0]
-    return ServerAddress(url, token or printed or os.environ.get("GRADGATE_TOKEN"))
+    token = token or printed or os.environ.get("GRADGATE_TOKEN") or None
+    if token is not None and not _TOKEN.fullmatch(token):
+        raise ValueError(
+            "the token for the server is none that it can have: copy it once more, from the URL "
+            "that `gradgate serve` printed or from the file of tokens."
+        )
+    return ServerAddress(url, token)
 
 
 def ingest_url(url: str) -> str:
@@ -47,18 +59,21 @@ def ingest_url(url: str) -> str:
 
     Raises ValueError for an address of another kind.
     """
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        raise _no_address(url) from None
     scheme = {"http": "ws", "https": "wss"}.get(parts.scheme)
-    if scheme is None or not parts.hostname or not _has_valid_port(parts):
-        raise ValueError(
-            f"server={url!r} is no address of a dashboard; "
-            "give one such as 'http://127.0.0.1:8765', or False for none."
-        )
+    if scheme is None or not parts.hostname or port == 0:
+        raise _no_address(url)
     return f"{scheme}://{parts.netloc}{parts.path.rstrip('/')}/api/ingest"
 
 
-def _has_valid_port(parts: SplitResult) -> bool:
-    try:
-        return parts.port is None or parts.port > 0
-    except ValueError:
-        return False
+def _no_address(url: str) -> ValueError:
+    """Make a sentence without what may be a password or a token in what was given."""
+    shown = re.split("[?#]", url)[0].rpartition("@")[2]
+    return ValueError(
+        f"server={shown!r} is no address of a dashboard; "
+        "give one such as 'http://127.0.0.1:8765', or False for none."
+    )

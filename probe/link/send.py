@@ -8,6 +8,7 @@ that a script asked for is kept.
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -48,7 +49,7 @@ def _send(file: Path, server: str | None) -> str:
     try:
         with lock:
             recording = Recording(file)
-            url = server or recording.server
+            url = server or recording.server or os.environ.get("GRADGATE_SERVER")
             if url is None:
                 raise NotSentError(f"{str(file)!r} names no server: say which with --server URL.")
             sent = _replayed(recording, url)
@@ -66,7 +67,10 @@ def _send(file: Path, server: str | None) -> str:
 
 
 def _replayed(recording: Recording, url: str) -> str:
-    address = server_address(url)
+    try:
+        address = server_address(url)
+    except ValueError as error:
+        raise NotSentError(str(error)) from error
     try:
         count = asyncio.run(replay(recording, address))
     except Refusal as error:

@@ -24,7 +24,7 @@ from ..model.table import TableRow
 from ..model.totals import Totals
 from ..spool.folder import SpoolFolder
 from ..spool.spool import Spool
-from .address import server_address
+from .address import ServerAddress
 from .connection import Connection
 from .frames import PROTOCOL, encode_json, encode_sample
 from .outbox import TABLE, Outbox
@@ -94,7 +94,7 @@ class Uplink:
 
     def connect(self, server: str, token: str | None) -> None:
         """Start to talk to a server, in a thread of its own; what is recorded goes there, too."""
-        address = server_address(server, token)
+        address = ServerAddress(server, token)
         self.url = f"{address.shown}/runs/{self._identity.id}"
         me, folder = self._identity.id, self._folder
         spool = None if folder is None else folder.spool(me, address.shown)

@@ -14,6 +14,7 @@ from torch.optim import Optimizer
 from ..base.errors import AttachError
 from ..base.guard import Guard, telling
 from ..gates.labels import ATTACHED
+from ..link.address import server_address
 from ..live.expected import Expected
 from ..measure.pace import Pace
 from ..notebook.frontend import notebook_name, running_cell
@@ -145,6 +146,7 @@ def attach(
         of_environment = checked_name("name", None, "GRADGATE_NAME")
         shared = of_environment or notebook_name(frame) or script_name()
         part = part_name(wrappers)
+        url = checked_server(server)
         job = make_job(
             models,
             optimizers,
@@ -153,8 +155,8 @@ def attach(
             name=checked_name("name", name) or f"{shared}{part}",
             group=checked_name("group", group, "GRADGATE_GROUP") or (shared if part else None),
             cell=cell,
-            server=checked_server(server),
-            token=token,
+            server=url,
+            token=None if url is None else server_address(url, token).token,
             pace=Pace(every, budget),
             expect=checked_expectation(expect),
             strict=strict,

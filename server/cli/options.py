@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from functools import wraps
 from typing import Concatenate, ParamSpec, TypeVar
@@ -68,7 +69,7 @@ def asks_a_server(command: Callable[Concatenate[Client, P], R]) -> Callable[...,
 
 def warn_of_shown_token(server: str | None) -> None:
     """Warn where `--token`, or a token in the address after `--server`, is there for all to see."""
-    if _shown("token") or (server is not None and _shown("server") and "token=" in server):
+    if _shown("token") or (server is not None and _shown("server") and address(server)[1]):
         click.echo(
             "WARNING: The list of processes shows the token to everybody on this machine: give it "
             "as $GRADGATE_TOKEN.",
@@ -84,10 +85,14 @@ def _shown(option: str) -> bool:
 
 def _client(server: str, token: str | None) -> Client:
     url, given = address(server)
-    token = token or given
+    return Client(url, checked_token(token if _shown("token") else given or token))
+
+
+def checked_token(token: str | None) -> str | None:
+    """Return a token that a server can have, or none; raises `click.UsageError` for another."""
     if token is not None and not TOKEN.fullmatch(token):
         raise click.UsageError("--token is none that a server can have: copy it once more.")
-    return Client(url, token)
+    return token
 
 
 def address(server: str) -> tuple[str, str | None]:
@@ -98,8 +103,10 @@ def address(server: str) -> tuple[str, str | None]:
     except ValueError:
         right = False
     if not right:
+        # Neither a token nor a password.
+        shown = re.split("[?#]", server)[0].rpartition("@")[2]
         raise click.UsageError(
-            f"--server {server!r} is no address of a dashboard: give one such as {SERVER}."
+            f"--server {shown!r} is no address of a dashboard: give one such as {SERVER}."
         )
     token = parse_qs(parts.query).get("token", [None])[0]
     return f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}", token

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from .options import warn_of_shown_token
+from .options import address, checked_token, warn_of_shown_token
 from .recordings import send_all
 
 _FILES = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -18,7 +18,7 @@ _FILES = click.Path(exists=True, dir_okay=False, path_type=Path)
 @click.option(
     "--server",
     metavar="URL",
-    help="Where to.  [default: where the job would have sent it]",
+    help="Where to.  [default: where the job would have sent it, or else $GRADGATE_SERVER]",
 )
 @click.option("--token", metavar="TOKEN", help="The server's token.  [env var: GRADGATE_TOKEN]")
 def send(files: tuple[Path, ...], server: str | None, token: str | None) -> None:
@@ -29,6 +29,9 @@ def send(files: tuple[Path, ...], server: str | None, token: str | None) -> None
     sent.
     """
     warn_of_shown_token(server)
-    if token is not None:
-        os.environ["GRADGATE_TOKEN"] = token
+    if server is not None:
+        server, printed = address(server)
+        token = token or printed
+    if (given := checked_token(token)) is not None:
+        os.environ["GRADGATE_TOKEN"] = given
     click.get_current_context().exit(send_all(server, files))

@@ -71,7 +71,8 @@ def secured(settings: Settings) -> Settings:
 
 def is_open_to_others(settings: Settings) -> bool:
     """Return whether a proxy or another name leads to a server that asks for no token."""
-    led = settings.allow_hosts or settings.proxies.allowed or settings.proxies.root_path
+    names = [name for name in settings.allow_hosts if not is_loopback(name)]
+    led = names or settings.proxies.allowed or settings.proxies.root_path
     return bool(led) and not secured(settings).has_token
 
 

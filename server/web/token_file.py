@@ -46,4 +46,4 @@ class TokenFile:
             found = self._path.stat()
         except OSError:
             return None
-        return found.st_mtime_ns, found.st_size, found.st_ino, found.st_mode
+        return found.st_mtime_ns, found.st_ctime_ns, found.st_size, found.st_ino

@@ -323,10 +323,15 @@ def test_what_cannot_be_sent_is_said(tmp_path: Path, server: ServerProcess) -> N
         "names no server: say which with --server": (str(file),),
         "is no recording of Gradgate's": (str(tmp_path / "other.gradgate"),),
         "no dashboard at http://127.0.0.1:9 took it": (str(file), "--server", "http://127.0.0.1:9"),
-        "'nowhere' is no address of a dashboard": (str(file), "--server", "nowhere"),
     }
-    for told, arguments in answers.items():
+    wrong_options = {
+        "'nowhere' is no address of a dashboard": (str(file), "--server", "nowhere"),
+        "'http://[::1' is no address of a dashboard": (str(file), "--server", "http://[::1"),
+        "--token is none that a server can have": (str(file), "--token", "gehört mir"),
+    }
+    for told, arguments in (answers | wrong_options).items():
         ended = send(*arguments)
-        assert (ended.returncode, told in ended.stderr) == (1, True), ended.stderr
+        code = 2 if told in wrong_options else 1
+        assert (ended.returncode, told in ended.stderr) == (code, True), ended.stderr
         assert "Traceback" not in ended.stderr
     assert file.stat().st_size == size

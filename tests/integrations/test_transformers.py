@@ -139,7 +139,11 @@ def test_a_callback_that_the_trainer_makes_anew_says_which_options_are_gone(
     given = GradgateCallback(server=False, every=1, token="secret", thresholds=thresholds)
     train(tmp_path, given)
     assert "secret" not in (tmp_path / "checkpoint-3" / "trainer_state.json").read_text()
-    for address in ("http://ada:secret@127.0.0.1:9", "http://127.0.0.1:9/?token=secret"):
+    for address in (
+        "http://ada:secret@127.0.0.1:9",
+        "http://127.0.0.1:9/?token=secret",
+        "http://127.0.0.1:9#secret",
+    ):
         assert "secret" not in json.dumps(GradgateCallback(server=address).state())
     restored = {"restore_callback_states_from_checkpoint": True}
     with caplog.at_level(logging.WARNING):

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from urllib.parse import quote
+
 import pytest
 from torch import nn
 
 from gradgate import probe
 from gradgate.probe.link.address import ServerAddress, ingest_url, server_address
+
+NOBODY = "http://127.0.0.1:9"
 
 
 @pytest.mark.parametrize(
@@ -71,8 +75,8 @@ def test_a_port_out_of_range_is_told_at_once() -> None:
 @pytest.mark.parametrize(
     ("query", "given", "token"),
     [
-        ("", None, "of the environment"),
-        ("/?tab=flow", None, "of the environment"),
+        ("", None, "environment"),
+        ("/?tab=flow", None, "environment"),
         ("/?token=printed%2B1", None, "printed+1"),
         ("/gradgate/?token=printed", "given", "given"),
     ],
@@ -81,7 +85,40 @@ def test_a_token_is_taken_from_where_the_user_put_it(
     monkeypatch: pytest.MonkeyPatch, query: str, given: str | None, token: str
 ) -> None:
     """What stands beside the URL comes first, then what the server has printed in it."""
-    monkeypatch.setenv("GRADGATE_TOKEN", "of the environment")
+    monkeypatch.setenv("GRADGATE_TOKEN", "environment")
     assert server_address(f"http://host:8765{query}", given).token == token
     monkeypatch.delenv("GRADGATE_TOKEN")
     assert server_address("http://host:8765").token is None
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "host:99999/?token=secret",
+        "http://host:99999/?token=secret",
+        "ftp://ada:secret@host",
+        "http://[::1/#secret",
+    ],
+)
+def test_what_is_no_address_is_repeated_without_its_secrets(url: str) -> None:
+    """It stands in the log of a job."""
+    with pytest.raises(ValueError, match="is no address of a dashboard") as error:
+        ingest_url(url)
+    assert "secret" not in str(error.value)
+
+
+@pytest.mark.parametrize("token", ["gehört-secret", "secret\r\nX-A:1", "se cret", "\0secret"])
+def test_a_token_that_no_header_takes_is_not_repeated(
+    monkeypatch: pytest.MonkeyPatch, token: str
+) -> None:
+    """From wherever it comes it is refused by a sentence, when the script attaches."""
+    model = nn.Linear(2, 2)
+    with pytest.raises(ValueError, match="none that it can have: copy it once more") as error:
+        probe.attach(model, None, server=NOBODY, token=token)
+    assert "secret" not in str(error.value)
+    with pytest.raises(ValueError, match="copy it once more"):
+        probe.attach(model, None, server=f"{NOBODY}/?token={quote(token)}")
+    if "\0" not in token:
+        monkeypatch.setenv("GRADGATE_TOKEN", token)
+        with pytest.raises(ValueError, match="copy it once more"):
+            probe.attach(model, None, server=NOBODY)

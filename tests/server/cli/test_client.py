@@ -43,6 +43,8 @@ def test_a_token_is_given_or_wanted(tmp_path: Path, terminal: Terminal) -> None:
             (("--server", server.printed_url), {}, True),
             (("--server", server.url), {"GRADGATE_TOKEN": "sesame"}, False),
             ((), {"GRADGATE_SERVER": server.printed_url}, False),
+            ((), {"GRADGATE_SERVER": server.printed_url, "GRADGATE_TOKEN": "mellon"}, False),
+            (("--token", "sesame"), {"GRADGATE_SERVER": f"{server.url}/?token=mellon"}, True),
         ]:
             result = terminal.run("runs", *arguments, **variables)
             assert result.exit_code == 0

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import httpx
 import pytest
 
 from tests.support.forked import SERVER, run_python
@@ -69,8 +70,11 @@ def test_a_token_is_not_handed_on_where_others_see_it(tmp_path: Path) -> None:
             warned, _, said = ended.stderr.partition("\n")
             assert "WARNING: The list of processes shows the token" in warned
             assert said.startswith(f"gradgate: this run is at {server.url}/runs/")
-            assert server.url in ended.stdout
+            assert "train_it.py" in ended.stdout
             assert "sesame" not in ended.stdout
+        headers = {"Authorization": "Bearer sesame"}
+        stored = httpx.get(f"{server.url}/api/runs", headers=headers).json()["runs"]
+        assert [run["status"] for run in stored] == ["failed"] * 2  # its exit code is 7
 
 
 CUT = """

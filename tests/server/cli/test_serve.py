@@ -164,6 +164,13 @@ def test_a_way_in_without_a_token_is_warned_of(
     assert "WARNING" not in server.output
 
 
+def test_another_name_of_this_machine_lets_nobody_in(tmp_path: Path) -> None:
+    """So it is not warned of."""
+    with ServerProcess(tmp_path, "--allow-host", "localhost") as server:
+        assert server.page("/api/runs").status_code == 200
+    assert "WARNING" not in server.output
+
+
 @pytest.mark.parametrize(
     ("variable", "value", "status"),
     [

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from gradgate.server.web import token_file
 from gradgate.server.web.token_file import TokenFile
 from gradgate.server.web.tokens import BadTokens
 
@@ -50,6 +51,22 @@ def test_a_file_that_was_replaced_is_read(path: Path, tmp_path: Path) -> None:
     os.replace(other, path)
     assert file.read_again()
     assert names(file) == ["alice", "eve"]
+
+
+def test_a_file_that_became_readable_is_read(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another owner changes neither its content nor its mode, and only the time of its inode."""
+    file = TokenFile(path)
+    path.write_text(f"{BOB}\n")
+
+    def refused(_: Path) -> None:
+        raise BadTokens("Permission denied")
+
+    with monkeypatch.context() as of_another:
+        of_another.setattr(token_file, "read_file", refused)
+        assert not file.read_again()
+    os.chmod(path, 0o600)
+    assert file.read_again()
+    assert names(file) == ["bob"]
 
 
 @pytest.mark.parametrize("harm", ["chmod", "line", "empty", "remove"])
