@@ -36,7 +36,7 @@ def main() -> str | int | None:
             return check_program(program, CheckOptions(*how))
         stream = Stream(
             given.name,
-            _server(given.server),
+            _server(),
             given.every,
             expect,
             given.strict,
@@ -67,10 +67,10 @@ class _NoServerError(Exception):
     """An address is none of a dashboard."""
 
 
-def _server(given: str | None) -> str | None:
+def _server() -> str | None:
     """Return an address that ``attach`` takes, which is asked for in the middle of the script."""
     try:
-        return checked_server(given)
+        return checked_server(None)
     except ValueError as error:
         raise _NoServerError(str(error)) from error
 
@@ -87,7 +87,6 @@ def _parser() -> argparse.ArgumentParser:
     # Abbreviations would be looked for among the script's own arguments, too.
     running, checking = (kinds.add_parser(kind, allow_abbrev=False) for kind in ("run", "check"))
     running.add_argument("--name")
-    running.add_argument("--server")
     running.add_argument("--every", type=int)
     running.add_argument("--strict", action="store_true")
     running.add_argument("--no-source", action="store_true")
