@@ -69,9 +69,6 @@ def _send(file: Path, server: str | None) -> str:
 def _replayed(recording: Recording, url: str) -> str:
     try:
         address = server_address(url)
-    except ValueError as error:
-        raise NotSentError(str(error)) from error
-    try:
         count = asyncio.run(replay(recording, address))
     except Refusal as error:
         raise NotSentError(f"the dashboard at {address.shown} refused: {error}") from error

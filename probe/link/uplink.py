@@ -92,9 +92,8 @@ class Uplink:
         self.end_is_told = False
         """Whether somebody tells of an end without a fault, so that any other is one."""
 
-    def connect(self, server: str, token: str | None) -> None:
+    def connect(self, address: ServerAddress) -> None:
         """Start to talk to a server, in a thread of its own; what is recorded goes there, too."""
-        address = ServerAddress(server, token)
         self.url = f"{address.shown}/runs/{self._identity.id}"
         me, folder = self._identity.id, self._folder
         spool = None if folder is None else folder.spool(me, address.shown)

@@ -22,6 +22,7 @@ from ..freeze.freezer import Freezer
 from ..freeze.optimizer_state import OptimizerState
 from ..gates.gates import Gates
 from ..gates.labels import ATTACHED
+from ..link.address import ServerAddress
 from ..link.server_messages import Message
 from ..link.uplink import Identity, Uplink
 from ..live.alerts import Alerts
@@ -98,8 +99,7 @@ def make_job(
     name: str,
     group: str | None = None,
     cell: Cell | None = None,
-    server: str | None,
-    token: str | None,
+    server: ServerAddress | None,
     pace: Pace,
     expect: Expected = NOTHING,
     strict: bool = False,
@@ -438,7 +438,7 @@ def make_job(
     if record is not None and told:
         uplink.record(record)
     if server is not None and told:
-        uplink.connect(server, token)
+        uplink.connect(server)
     if told:
         undo.callback(guard.undo, step_totals.stop)
         step_totals.start()

@@ -17,7 +17,7 @@ from pathlib import Path
 from sqlalchemy import select
 from sqlalchemy.dialects import sqlite
 
-from ..protocol.version import VERSION
+from ..protocol.version import UPGRADE, VERSION
 from ..store.integrity import faults, reader
 from ..store.sqlite import FILE_NAME
 from ..store.tables import SCHEMA_VERSION, meta
@@ -98,7 +98,7 @@ def server(client: Client, expected: bool) -> Finding:
         return Finding(
             "server",
             f"{client.url} is version {health.version} and this is {VERSION}: upgrade the older "
-            "by `pip install --upgrade .` in a clone of the newer version.",
+            f"by {UPGRADE}.",
             wrong=True,
         )
     return Finding("server", f"{client.url} answers, version {health.version}.")
@@ -149,7 +149,7 @@ def _data_base(file: Path) -> Iterator[Finding]:
         yield Finding(
             "data base",
             f"{file} has schema version {stored} and this Gradgate knows {SCHEMA_VERSION}: "
-            "`pip install --upgrade .` in a clone of the newer version.",
+            f"{UPGRADE}.",
             wrong=True,
         )
     else:

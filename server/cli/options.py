@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable
 from functools import wraps
@@ -60,14 +61,14 @@ def asks_a_server(command: Callable[Concatenate[Client, P], R]) -> Callable[...,
     @click.option("--token", envvar="GRADGATE_TOKEN", show_envvar=True, help="The server's token.")
     @wraps(command)
     def asking(server: str, token: str | None, *args: P.args, **kwargs: P.kwargs) -> R:
-        warn_of_shown_token(server)
+        _warn_of_shown_token(server)
         with failing():
             return command(_client(server, token), *args, **kwargs)
 
     return asking
 
 
-def warn_of_shown_token(server: str | None) -> None:
+def _warn_of_shown_token(server: str | None) -> None:
     """Warn where `--token`, or a token in the address after `--server`, is there for all to see."""
     if _shown("token") or (server is not None and _shown("server") and address(server)[1]):
         click.echo(
@@ -75,6 +76,20 @@ def warn_of_shown_token(server: str | None) -> None:
             "as $GRADGATE_TOKEN.",
             err=True,
         )
+
+
+def hand_on_token(server: str | None, token: str | None) -> str | None:
+    """Put the token for a process of the probe's into its environment, and warn where it is shown.
+
+    Returns the address without it.
+    """
+    _warn_of_shown_token(server)
+    if server is not None:
+        server, printed = address(server)
+        token = token or printed
+    if (given := checked_token(token)) is not None:
+        os.environ["GRADGATE_TOKEN"] = given
+    return server
 
 
 def _shown(option: str) -> bool:

@@ -8,7 +8,7 @@ import sys
 
 import click
 
-from .options import address, checked_token, warn_of_shown_token
+from .options import checked_token, hand_on_token
 from .script import SETTINGS, Script, runs_a_script
 
 
@@ -54,17 +54,15 @@ def run(
     trains the first time, as `probe.attach` would be given them. A script that attaches by itself
     has the run that it makes.
     """
-    warn_of_shown_token(server)
     # By the environment, which the list of processes does not show.
-    if to := server or os.environ.get("GRADGATE_SERVER"):
-        os.environ["GRADGATE_SERVER"], printed = address(to)
-        token = token or printed
+    to = hand_on_token(server or os.environ.get("GRADGATE_SERVER") or None, token)
+    if to is not None:
+        os.environ["GRADGATE_SERVER"] = to
+    checked_token(os.environ.get("GRADGATE_TOKEN") or None)
     options = [f"--expect={each}" for each in expect] + ["--strict"] * strict
     options += ["--no-source"] * no_source
     for option, value in (("name", name), ("every", every)):
         options += [] if value is None else [f"--{option}={value}"]
-    if (given := checked_token(token or os.environ.get("GRADGATE_TOKEN") or None)) is not None:
-        os.environ["GRADGATE_TOKEN"] = given
     command = script.command("run", options)
     if sys.platform == "win32":
         sys.exit(subprocess.run(command).returncode)

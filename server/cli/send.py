@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import click
 
-from .options import address, checked_token, warn_of_shown_token
+from .options import hand_on_token
 from .recordings import send_all
 
 _FILES = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -28,10 +27,4 @@ def send(files: tuple[Path, ...], server: str | None, token: str | None) -> None
     stored; a file that a script asked for by `record=` stays. Ends with 1 if a file could not be
     sent.
     """
-    warn_of_shown_token(server)
-    if server is not None:
-        server, printed = address(server)
-        token = token or printed
-    if (given := checked_token(token)) is not None:
-        os.environ["GRADGATE_TOKEN"] = given
-    click.get_current_context().exit(send_all(server, files))
+    click.get_current_context().exit(send_all(hand_on_token(server, token), files))

@@ -14,6 +14,7 @@ from urllib.request import OpenerDirector, ProxyHandler, Request, build_opener
 
 from pydantic import BaseModel, ValidationError
 
+from ..protocol.version import UPGRADE
 from ..web.settings import is_loopback
 from .errors import Broken, ClientError, Denied, Failed, Stranger, Unreachable
 
@@ -116,7 +117,7 @@ class Transport:
     def _stranger(self) -> Stranger:
         return Stranger(
             f"What answers at {self._url} is no Gradgate server of this version: correct --server, "
-            "or upgrade the older of the two by `pip install --upgrade .` in a clone of the newer."
+            f"or upgrade the older of the two by {UPGRADE}."
         )
 
     def _broken(self) -> Broken:

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Sequence
 
 from ..protocol import limits
+from ..protocol.version import UPGRADE
 from .connection import ProbeConnection
 from .subscriber import Subscriber
 from .topics import FOCUS, Focused
@@ -20,7 +21,7 @@ _NO_JOB = (
 )
 _OLD_PROBE = (
     "The probe of this job cannot look closely: where the training job runs, upgrade it by "
-    "`pip install --upgrade .` in a clone of the newer version."
+    f"{UPGRADE}."
 )
 
 

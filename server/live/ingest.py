@@ -27,6 +27,7 @@ from ..protocol.probe_messages import (
     Sequenced,
     Streamed,
 )
+from ..protocol.version import UPGRADE
 from ..store.parameter_table import check_indexes, check_positions, check_table
 from ..store.refusals import Refusal
 from ..store.writer import Writer
@@ -147,7 +148,7 @@ def _other_version(theirs: int, ours: int) -> Refused:
     where = "where the server runs" if older == "server" else "where the training job runs"
     return Refused(
         f"The probe speaks protocol version {theirs} and this server version {ours}: upgrade the "
-        f"{older} {where}, by `pip install --upgrade .` in a clone of the newer version.",
+        f"{older} {where}, by {UPGRADE}.",
         _PROTOCOL_ERROR,
     )
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from sqlalchemy import URL, Connection, insert, inspect, select, update
 from sqlalchemy.exc import DatabaseError
 
+from ..protocol.version import UPGRADE
 from .announcements import Announcement, announcement, server_name
 from .backend import Backend
 from .errors import StoreError
@@ -104,8 +105,7 @@ class Store:
             raise StoreError(
                 f"The data base {self._backend.name} has schema version {version} and this "
                 f"Gradgate knows version {SCHEMA_VERSION}: upgrade by "
-                "`pip install --upgrade .` in a clone of the newer version, or "
-                f"{self._backend.another}."
+                f"{UPGRADE}, or {self._backend.another}."
             )
 
     def _upgraded(self, connection: Connection, version: int) -> str:
