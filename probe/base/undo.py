@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterable
+from contextlib import ExitStack
 from functools import partial
+from types import TracebackType
 from typing import Any, Protocol
 
 from .guard import Guard, GuardedHook
@@ -14,17 +15,29 @@ Restore = Callable[[], None]
 """Puts back a state that was there when it was made."""
 
 
-@contextmanager
-def whole(restores: Iterable[Restore]) -> Iterator[None]:
+class whole:
     """Call every one of ``restores``, in order, where what is done inside raises.
 
     One that raises itself keeps no other from being called.
     """
-    with ExitStack() as undo:
-        for restore in reversed(list(restores)):
-            undo.callback(restore)
-        yield
-        undo.pop_all()
+
+    def __init__(self, restores: Iterable[Restore]) -> None:
+        self._restores = list(restores)
+
+    def __enter__(self) -> None:
+        """Do what is done inside."""
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Put back, if it has raised."""
+        if kind is not None:
+            with ExitStack() as undo:
+                for restore in reversed(self._restores):
+                    undo.callback(restore)
 
 
 class Removable(Protocol):

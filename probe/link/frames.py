@@ -41,7 +41,9 @@ def encode_json(message: Mapping[str, Any]) -> str:
 
 
 def _may_be_long(value: Any) -> bool:
-    if isinstance(value, Mapping):
+    if type(value) in (int, float, str):
+        return False
+    if isinstance(value, dict):
         return any(isinstance(each, list) for each in value.values())
     return isinstance(value, (list, tuple)) and len(value) > PIECE
 
@@ -49,7 +51,7 @@ def _may_be_long(value: Any) -> bool:
 def _encode_value(value: Any) -> str:
     if not _may_be_long(value):
         return _ENCODER.encode(value)
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         return encode_json(value)
     pieces = (
         _ENCODER.encode(value[start : start + PIECE]) for start in range(0, len(value), PIECE)

@@ -34,8 +34,11 @@ class MissingGradients:
         if sample.skipped:
             return
         self._grow(len(sample.states))
+        waiting = self._waiting = np.zeros(len(sample.states), np.bool_)
+        if not (sample.waiting or any(map(sample.has, MISSING))):
+            self._missed[:], self._explained[:], self.doubtful = 0, False, False
+            return
         missing = self._is_missing[sample.states]
-        waiting = self._waiting = np.zeros(len(missing), np.bool_)
         waiting[list(sample.waiting)] = True
         self._missed = np.where(waiting, self._missed, np.where(missing, self._missed + 1, 0))
         self._explained &= missing | waiting

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 from .debt import Debt
 
@@ -28,11 +27,12 @@ class Allowance:
         """Return whether the share of the time that has passed pays for what was done."""
         return self._debt.is_paid()
 
-    @contextmanager
-    def paying(self) -> Iterator[None]:
-        """Account for what is done inside."""
-        began = self._clock()
-        yield
+    def now(self) -> float:
+        """Return the time by this clock."""
+        return self._clock()
+
+    def pay(self, began: float) -> None:
+        """Account for what was done since ``began``."""
         self._times += 1
         if self._times > FREE:
             self._debt.add(self._clock() - began)

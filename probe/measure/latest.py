@@ -21,15 +21,15 @@ class LatestSample:
         self.sample: Sample | None = None
         self._others: dict[int, npt.NDArray[np.float32]] = {}
         self._useful_in = np.zeros(0, np.int64)
-        """By parameter: the latest step in whose sample its gradient was useful; 0 before one."""
+        """By parameter: the latest step in whose sample its gradient was useful; 0 before one.
+
+        Without the latest samples whose states are those of the latest."""
 
     def receive(self, sample: Sample) -> None:
         """Let a newer sample take the place of the one before."""
-        self.sample = sample
-        more = len(sample.states) - len(self._useful_in)
-        if more > 0:
-            self._useful_in = np.append(self._useful_in, np.zeros(more, np.int64))
-        np.copyto(self._useful_in, sample.step, where=sample.having(State.PRESENT))
+        before, self.sample = self.sample, sample
+        if before is not None and not sample.has_states_of(before):
+            self._note_useful(before)
         if GRAD_MAX in sample.values:
             self._others[GRAD_MAX] = sample.values[GRAD_MAX]
         for code in SHARED_OUT:
@@ -38,8 +38,18 @@ class LatestSample:
 
     def useful_in(self, index: int) -> int | None:
         """Return the latest sampled step in which a parameter had a useful gradient, or None."""
+        sample = self.sample
+        states = b"" if sample is None else sample.states.tobytes()
+        if sample is not None and states[index : index + 1] == bytes([State.PRESENT]):
+            return sample.step
         step = int(self._useful_in[index]) if index < len(self._useful_in) else 0
         return step or None
+
+    def _note_useful(self, sample: Sample) -> None:
+        more = len(sample.states) - len(self._useful_in)
+        if more > 0:
+            self._useful_in = np.append(self._useful_in, np.zeros(more, np.int64))
+        np.copyto(self._useful_in, sample.step, where=sample.having(State.PRESENT))
 
     def figure(self, code: int, index: int) -> float | None:
         """Return the latest value of a statistic of a parameter, or None before there is one."""

@@ -38,6 +38,8 @@ class Looks:
         self._weights = WeightLooks(table, guard)
         self._units = UnitLooks(guard)
         self._share: Collection[int] = ()
+        self._looked: set[int] = set()
+        """The steps in which something was looked at, whose samples are still to come."""
         self._stopped = False
         self._off = False
 
@@ -73,6 +75,7 @@ class Looks:
         """Look at weights once ``step`` has ended."""
         share, self._share = self._share, ()
         if share:
+            self._looked.add(step)
             with self._budget.timed():
                 self._weights.finish(share, step)
                 self._units.finish(step)
@@ -82,8 +85,9 @@ class Looks:
         """Return what was seen in ``step``, whose sample has arrived on the host."""
         movement: Movement | None = None
         units: list[DeadUnits] = []
-        if self._off:
+        if self._off or step not in self._looked:
             return movement, units
+        self._looked = {each for each in self._looked if each > step}
         with self._budget.timed():
             with self._guard:
                 movement = self._weights.collect(step, skipped=skipped)

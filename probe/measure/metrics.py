@@ -34,22 +34,19 @@ class MetricValues:
 
     def as_message(self, seq: int) -> dict[str, Any]:
         """The metrics as the wire protocol has them: JSON has no word for what is not finite."""
-        finite = {
-            name: value if value is not None and math.isfinite(value) else None
+        nonfinite = {
+            name: str(value)
             for name, value in self.values.items()
+            if value is not None and not math.isfinite(value)
         }
         message: dict[str, Any] = {
             "type": "metrics",
             "seq": seq,
             "step": self.step,
             "time": self.time,
-            "values": finite,
+            "values": {**self.values, **dict.fromkeys(nonfinite)},
         }
-        if nonfinite := {
-            name: str(value)
-            for name, value in self.values.items()
-            if value is not None and not math.isfinite(value)
-        }:
+        if nonfinite:
             message["nonfinite"] = nonfinite
         return message
 
@@ -69,6 +66,8 @@ class MetricLog:
         self._guard = guard
         self._pending: deque[_Pending] = deque()
         self._complained: set[str] = set()
+        self._names: dict[str, str] = {}
+        """What conditions call some of the metrics, by the names that the script has for them."""
         self.latest: dict[str, float] = {}
         """The latest value of each metric that has arrived, by the name that conditions use."""
 
@@ -113,7 +112,11 @@ class MetricLog:
         return arrived
 
     def _remember(self, name: str, value: float) -> None:
-        known = metric_name(name)
+        known = self._names.get(name)
+        if known is None:
+            known = metric_name(name)
+            if len(self._names) < MAX_NAMES:
+                self._names[name] = known
         if known in self.latest or len(self.latest) < MAX_NAMES:
             self.latest[known] = value
 

@@ -45,14 +45,21 @@ def grad_norms(grads: list[Tensor], stacks: Stacks | None = None) -> Tensor:
         lambda rows: torch.linalg.vector_norm(rows, dim=1, dtype=wide),
         lambda alone: torch.stack(foreach_norm(alone, 2, dtype=wide)),
     )
-    # By torch: inside a transform of torch.func, where a gate may ask, numpy cannot read them.
-    least, largest = (float(end) for end in torch.aminmax(norms))
-    if least > 0 and largest < math.inf:
+    if lie_between(norms, 0.0, math.inf):
         return norms
     suspects = ((norms == 0) | torch.isinf(norms)).nonzero().flatten().tolist()
     if suspects:  # where there is only a NaN there are none
         norms[suspects] = _careful_norms([grads[i] for i in suspects])
     return norms
+
+
+def lie_between(values: Tensor, least: float, largest: float) -> bool:
+    """Return whether all of some values on the CPU do, the limits excluded; NaN does not.
+
+    By torch: inside a transform of torch.func, where a gate may ask, numpy cannot read them.
+    """
+    low, high = torch.aminmax(values)
+    return bool(low > least) and bool(high < largest)
 
 
 def grad_maxima(grads: list[Tensor], stacks: Stacks | None = None) -> Tensor:

@@ -52,10 +52,10 @@ class OnsetWatch:
         """Take in a sample; a step that AMP skipped says nothing."""
         if sample.skipped:
             return
-        spoilt = np.flatnonzero(sample.having(State.NONFINITE))
-        if not len(spoilt):
+        if not sample.has(State.NONFINITE):
             self.onset, self._finite_at = None, sample.step
         elif self.onset is None:
+            spoilt = np.flatnonzero(sample.having(State.NONFINITE))
             sound = np.flatnonzero(np.isin(sample.states, _FINITE))
             seen = self._looked is not None and self._looked[0] == sample.step
             before = self._looked[1] if self._looked is not None and seen else None

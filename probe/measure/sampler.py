@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
@@ -21,12 +20,14 @@ from ..model.table import ParameterTable, is_uninitialized
 from ..torch_compat.readback import Readback
 from .known_gradients import KnownGradients
 from .local_part import local_part
-from .norms import grad_norms
+from .norms import grad_norms, lie_between
 from .released import ReleasedGradients
 from .stacks import KnownStacks
 from .statistics import Statistic, due
 from .write_tracker import MARK, WriteTracker
 
+LARGEST = float(np.finfo(np.float32).max)
+"""A figure is sent as float32."""
 MAX_PENDING = 8
 """Samples that may be on their way from a device; a further one waits for the oldest."""
 
@@ -69,6 +70,12 @@ class _Part:
     statistic: int
     indexes: list[int] | npt.NDArray[np.int64]
     values: Tensor
+    usual: bool | None = None
+    """Whether all values are, where they are on the host already; see :func:`_are_usual`."""
+
+    def __post_init__(self) -> None:
+        if self.values.device.type == "cpu":
+            self.usual = _are_usual(self.values)
 
 
 @dataclass
@@ -136,8 +143,8 @@ class Sampler:
     def sees_nonfinite(self) -> bool:
         """Whether a gradient measured in the present step is not finite, as far as nobody waits."""
         parts = [] if self._draft is None else self._draft.parts
-        on_host = [part.values for part in parts if part.values.device.type == "cpu"]
-        return not all(np.isfinite(values.numpy()).all() for values in on_host)
+        unusual = [part.values for part in parts if part.usual is False]
+        return not all(np.isfinite(values.numpy()).all() for values in unusual)
 
     def any_nonfinite(self, indexes: Iterable[int]) -> bool:
         """Whether one of these gradients holds an infinity or a NaN; waits for the device."""
@@ -341,11 +348,11 @@ def _complete(pending: _Pending) -> Sample:
     draft = pending.draft
     states = np.frombuffer(draft.states, np.uint8)
     wide = {statistic.code: np.full(len(states), np.nan) for statistic in draft.statistics}
-    ordinary = True
+    usual = True
     for parts, readback in pending.readbacks:
         values = readback.values()
-        # No zero, infinity or NaN: in most steps there is nothing to judge.
-        ordinary &= np.minimum.reduce(values) > 0 and np.maximum.reduce(values) < math.inf
+        known = [part.usual for part in parts]
+        usual &= _are_usual(torch.from_numpy(values)) if None in known else all(known)
         start = 0
         for part in parts:
             end = start + len(part.indexes)
@@ -354,13 +361,25 @@ def _complete(pending: _Pending) -> Sample:
     if draft.by_hand:
         written = np.array(draft.by_hand)
         states[written[wide[GRAD_NORM][written] != 0]] = State.PRESENT
-    if not ordinary:
+    if not usual:
         measured = [i for parts, _ in pending.readbacks for part in parts for i in part.indexes]
         _judge(states, wide[GRAD_NORM], np.unique(measured))
-    with np.errstate(over="ignore"):
-        narrow = {code: values.astype(np.float32) for code, values in wide.items()}
+    narrow = {code: _narrow(values, usual=usual) for code, values in wide.items()}
     skipped = pending.skipped or (draft.may_skip and bool((states == State.NONFINITE).any()))
     return Sample(pending.step, pending.time, states, narrow, skipped, pending.waiting)
+
+
+def _are_usual(values: Tensor) -> bool:
+    """Return whether none is zero, infinite, NaN or too large for float32: nothing to judge."""
+    return lie_between(values, 0.0, LARGEST)
+
+
+def _narrow(values: npt.NDArray[np.float64], *, usual: bool) -> npt.NDArray[np.float32]:
+    """Return float32; what is too large for that is infinite."""
+    if usual:
+        return values.astype(np.float32)
+    with np.errstate(over="ignore"):
+        return values.astype(np.float32)
 
 
 def _judge(

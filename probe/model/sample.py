@@ -42,3 +42,11 @@ class Sample:
         """
         having: npt.NDArray[np.bool_] = self.states == int(state)
         return having
+
+    def has(self, state: State) -> bool:
+        """Return whether a parameter has a state: for less than asking which."""
+        return int(state) in self.states.tobytes()
+
+    def has_states_of(self, other: Sample) -> bool:
+        """Return whether every parameter has the state that it has in another sample."""
+        return self.states.tobytes() == other.states.tobytes()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -102,7 +103,8 @@ class Trends:
             history = self._history(group)
             history.steps.append(sample.step)
             mine = useful[group.indexes]
-            history.totals.append(float(np.linalg.norm(mine[mine > 0])))
+            found = mine[mine > 0]
+            history.totals.append(math.sqrt(np.dot(found, found)))
             self._put(Exploding.word, group, self._exploding(group, history, mine))
             self._put(Vanishing.word, group, self._vanishing(group, history, useful))
 

@@ -57,6 +57,8 @@ class Alignment:
         ``late``: the gradients that are there belong to the coming step.
         """
         registry = self._gates.registry
+        if not registry.changes:  # there never was a gate
+            return
         with self._guard:
             self._gates.runtime.follow_parameters()
             blocked = registry.may_block_before_forward()

@@ -6,8 +6,6 @@ import math
 import time
 from collections.abc import Callable, Collection, Sequence
 
-import numpy as np
-
 from ..base.guard import Guard
 from ..live.explainer import Explainer
 from ..measure.measurement import Measured
@@ -17,9 +15,9 @@ from ..progress.progress import Progress
 SETTLED = 32
 """Samples in a row with the same states, after which the next may wait: more than anything counts
 before it tells of a state."""
-MOST = 8
+MOST = 16
 """Samples that are judged together."""
-LONGEST = 0.25
+LONGEST = 0.5
 """Seconds that a sample waits, at most, while steps are made. Where samples come that rarely, none
 waits."""
 
@@ -109,6 +107,6 @@ class Judging:
         """Count samples that are like one another; return whether there are enough of them."""
         before, self._before = self._before, sample
         ordinary = not (sample.skipped or sample.waiting)
-        alike = before is not None and np.array_equal(before.states, sample.states)
+        alike = before is not None and sample.has_states_of(before)
         self._alike = self._alike + 1 if ordinary and alike else 0
         return self._alike >= SETTLED

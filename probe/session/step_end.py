@@ -86,7 +86,7 @@ class StepEnd:
         with self._guard:
             self._totals.end_step(self._state.step, sampled=sampled)
         with self._guard:
-            self._explain(sampled=sampled)
+            self._deliver()
         with self._guard:
             for timing in self._measurement.backwards(self._state.step):
                 with self._guard:
@@ -104,16 +104,13 @@ class StepEnd:
         with self._guard:
             self._previews.boundary()
         with self._guard:
-            self._delivery.send()
-        with self._guard:
             self._explainer.boundary(self._state.step, late=late)
         self._plan_next(sampled=sampled, late=late)
 
-    def _explain(self, *, sampled: bool) -> None:
-        """Say why gradients are missing, if the step was traced."""
+    def _deliver(self) -> None:
+        """Send what has arrived, and say why gradients are missing, if the step was traced."""
         traced = self._explainer.end_trace()
-        if sampled:
-            self._delivery.send(wait=traced)
+        self._delivery.send(wait=traced)
         if traced:
             self._explainer.conclude(self._state.step)
 

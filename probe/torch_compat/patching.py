@@ -140,6 +140,8 @@ class Interception:
         self._static = static
         self._replacement = replacement or _as_function
         self._standing: list[Around] = []
+        self._made: tuple[Any, Any] = (None, None)
+        """The function whose place was taken last, and what took it: so again, the next time."""
 
     def start(self, guard: Guard | None = None) -> None:
         """Stand around the function, guarded: by a guard of its own where none is given."""
@@ -150,13 +152,23 @@ class Interception:
     def _stand(self, function: Any) -> None:
         """Take the function's place, unless another has; first such that it can be undone."""
         standing: list[Around] | None = getattr(function, _STANDING, None)
-        self._standing = [] if standing is None else standing
+        if standing is not None:
+            self._standing = standing
+            standing.append(self._guarded)
+            return
+        if self._made[0] is not function:
+            self._made = function, self._make(function)
+        replaced = self._made[1]
+        self._standing = replaced.gradgate_standing
         self._standing.append(self._guarded)
-        if standing is None:
-            replaced: Any = self._replacement(function, self._standing)
-            replaced.gradgate_standing = self._standing
-            replaced.gradgate_inherited = self._name not in vars(self._owner)
-            setattr(self._owner, self._name, staticmethod(replaced) if self._static else replaced)
+        setattr(self._owner, self._name, staticmethod(replaced) if self._static else replaced)
+
+    def _make(self, function: Any) -> Any:
+        standing: list[Around] = []
+        replaced: Any = self._replacement(function, standing)
+        replaced.gradgate_standing = standing
+        replaced.gradgate_inherited = self._name not in vars(self._owner)
+        return replaced
 
     def stop(self) -> None:
         """Stand there no longer; the last one to leave puts the function back. Idempotent."""
@@ -214,23 +226,26 @@ class Interceptions:
         self._owner = weakref.ref(owner)
         self._interceptions = tuple(interceptions)
         self._end: Undo | None = None
-
-    @property
-    def stand(self) -> bool:
+        """Made once: some come and go in every step."""
+        self.stand = False
         """Whether they stand around their functions now."""
-        return self._end is not None
 
     def follow(self, *, needed: bool) -> None:
         """Stand around the functions, or no longer."""
         owner = self._owner()
-        if needed and self._end is None and owner is not None:
-            with whole([partial(_stop, self._interceptions)]):
+        if needed and not self.stand and owner is not None:
+            with whole([self._stop]):
+                if self._end is None:
+                    self._end = Undo(self._guard, owner, _stop, self._interceptions)
                 for interception in self._interceptions:
                     interception.start(self._guard)
-                self._end = Undo(self._guard, owner, _stop, self._interceptions)
-        elif not needed and self._end is not None:
-            self._end()
-            self._end = None
+                self.stand = True
+        elif not needed and self.stand:
+            self._stop()
+            self.stand = False
+
+    def _stop(self) -> None:
+        _stop(self._interceptions)
 
 
 def weakly(method: Any) -> Around:

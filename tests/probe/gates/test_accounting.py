@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 import pytest
+import torch
 
 from tests.support import gating
 from tests.support.gating import Branched
@@ -72,3 +73,17 @@ def test_gates_are_told_of_at_once_when_changed_and_rarely_otherwise(
         assert accounting.take_message() == []
         monkeypatch.setattr(time, "monotonic", lambda: clock + 9.0)
         assert accounting.take_message() is None
+
+
+def test_what_was_asked_for_before_there_was_a_gate_is_forgotten() -> None:
+    """With its step: a gradient of zeros in a later one is none that a gate kept away."""
+    model = Branched()
+    with gating.attached(model) as run:
+        run.freeze("stem.weight")
+        step = gating.parts(run).step
+        loss = gating.loss_of(model, 1)
+        torch.autograd.grad(loss, [model.stem.weight], retain_graph=True, allow_unused=True)
+        loss.backward()
+        asked = set(step.zeros)
+        gating.parts(run).accounting.end_step(1)
+        assert (asked, step.zeros, step.number) == ({0}, set(), 2)

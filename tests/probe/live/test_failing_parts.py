@@ -17,6 +17,7 @@ from gradgate.probe.base.guard import Guard
 from gradgate.probe.live.failing_parts import MOST, ROOT, FailingParts, Part
 from gradgate.probe.measure.backward_timer import BackwardTimer
 from gradgate.probe.measure.focus import Focus
+from gradgate.probe.measure.look_budget import LookBudget
 from gradgate.probe.measure.movement import WeightLooks
 from gradgate.probe.measure.sampler import Sampler
 from gradgate.probe.measure.total_looks import TotalLooks
@@ -77,6 +78,7 @@ def test_a_part_that_fails_in_ten_steps_is_switched_off(
 ) -> None:
     """It is not asked any more, and the log and the page say what is lost, once."""
     monkeypatch.setattr(owner, name, failing_in(inspect.getfile(owner)))
+    monkeypatch.setattr(LookBudget, "affords", lambda _: True)  # weights, in every step
 
     def spoil(run: Run) -> None:
         job_of(run).measurement.focus.watch([0], 1000.0)

@@ -47,7 +47,16 @@ def test_when_a_gradient_was_useful_last_is_known() -> None:
     latest = LatestSample()
     assert latest.useful_in(0) is None
     absent, present = State.ABSENT, State.PRESENT
-    for step, states in ((3, [present, absent]), (5, [absent, absent, present]), (7, [absent] * 3)):
+    seen = []
+    for step, states in (
+        (2, [present, absent]),
+        (3, [present, absent]),
+        (5, [absent, absent, present]),
+        (7, [absent] * 3),
+        (8, [absent] * 3),
+    ):
         norms = {GRAD_NORM: np.ones(len(states), np.float32)}
         latest.receive(Sample(step, 0.0, np.array(states, np.uint8), norms))
+        seen.append(latest.useful_in(0))
+    assert seen == [2, 3, 3, 3, 3]
     assert [latest.useful_in(index) for index in range(4)] == [3, None, 5, None]

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from itertools import count
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -509,3 +510,32 @@ def test_what_was_not_measured_is_not_judged_by_its_figure(monkeypatch: pytest.M
     sampler.finish(1)
     (found,) = sampler.collect(wait=True)
     assert [State(code) for code in found.states[:2]] == [State.ZERO, State.PRESENT]
+
+
+@pytest.mark.parametrize("on_host", [True, False], ids=["host", "device"])
+@pytest.mark.parametrize(
+    ("number", "state", "norm"),
+    [
+        (0.0, State.ZERO, 0.0),
+        (float("nan"), State.NONFINITE, float("nan")),
+        (float("inf"), State.NONFINITE, float("inf")),
+        (1e39, State.PRESENT, float("inf")),
+    ],
+)
+def test_what_is_unusual_is_judged_wherever_it_was_measured(
+    number: float, state: State, norm: float, *, on_host: bool
+) -> None:
+    """What is too large for float32 is sent as infinite, and is present all the same."""
+    table = ParameterTable({"": (model := Parts().double())})
+    sampler = made(table, Guard())
+    model.a.grad = torch.ones(3, dtype=torch.float64)
+    model.b.grad = torch.tensor([number, 0.0, 0.0], dtype=torch.float64)
+    sampler.measure([0, 1])
+    assert sampler.sees_nonfinite == (state is State.NONFINITE)
+    assert sampler._draft is not None
+    for part in sampler._draft.parts:
+        part.usual = part.usual if on_host else None
+    sampler.finish(1)
+    (found,) = sampler.collect(wait=True)
+    assert [State(code) for code in found.states] == [State.PRESENT, state]
+    np.testing.assert_equal(found.values[GRAD_NORM][1], np.float32(norm))

@@ -103,6 +103,21 @@ def test_a_step_that_is_not_finite_is_told(sent: Sent, bad: float) -> None:
     assert sent.sampled == [2]
 
 
+@pytest.mark.parametrize("every", [1, UNSAMPLED])
+@pytest.mark.parametrize("bad", [math.nan, math.inf])
+def test_one_gradient_that_is_not_finite_makes_the_total_so(
+    sent: Sent, bad: float, every: int
+) -> None:
+    """Also where the total is that of a sample, whose other norms are finite."""
+    model = nn.Sequential(nn.Linear(1, 1, bias=False), nn.Linear(1, 1, bias=False))
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.0)
+    with watched(model, optimizer, every):
+        (model[0].weight * 3 + model[1].weight * bad).sum().backward()
+        optimizer.step()
+    (told,) = sent.steps
+    assert (told.flags, math.isfinite(told.norm)) == (NONFINITE, False)
+
+
 @pytest.mark.parametrize("clips", [False, True])
 def test_sampled_steps_have_the_same_norm_as_others(sent: Sent, clips: bool) -> None:
     """What was clipped has the norm from before, in both."""

@@ -143,3 +143,14 @@ def test_logging_without_steps_or_after_the_end_stays_bounded() -> None:
     for number in range(1_000):
         run.log(loss=number)
     assert job_of(run).measurement.collect(wait=True) == ([], [])
+
+
+def test_what_is_logged_is_sent_at_the_end_of_a_step_that_is_not_sampled(sent: list[Any]) -> None:
+    """It does not wait for the next sample, which may be far."""
+    model, optimizer = chain(SGD)
+    with probe.attach(model, optimizer, server=False, every=1000, totals=False) as run:
+        steps(model, optimizer, 1, 1)
+        run.log(loss=1.0)
+        sent.clear()
+        steps(model, optimizer, 2, 2)
+        assert metrics(sent) == [(1, {"loss": 1.0})]

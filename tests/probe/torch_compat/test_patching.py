@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable
 from typing import Any
 
@@ -246,3 +247,44 @@ def test_of_several_all_are_started_or_none() -> None:
     assert (owner.first(), owner.second()) == (-1, -2)
     each.follow(needed=False)
     assert (Owner.first, Owner.second) == (first, second)
+
+
+def test_what_stands_there_again_is_what_stood_there_before() -> None:
+    """Unless somebody else has replaced the function meanwhile: then it stands around theirs."""
+
+    class Owner:
+        def number(self) -> int:
+            return 1
+
+    own, stood = Owner.number, []
+    each = Interception(Owner, "number", lambda act, owner: -act(owner))
+    for _ in range(2):
+        each.start()
+        stood.append(Owner.number)
+        assert Owner().number() == -1
+        each.stop()
+        assert Owner.number is own
+    assert stood[0] is stood[1]
+    Owner.number = lambda _: 5  # type: ignore[method-assign]
+    each.start()
+    assert Owner().number() == -5
+    each.stop()
+    assert Owner().number() == 5
+
+
+def test_those_that_come_and_go_end_with_their_owner() -> None:
+    """However often they have stood there before."""
+
+    class Owner:
+        def number(self) -> int:
+            return 1
+
+    own, owner = Owner.number, Owner()
+    around = Interception(Owner, "number", lambda act, owner: -act(owner))
+    each = Interceptions(owner, Guard(), [around])
+    for needed in (True, False, True):
+        each.follow(needed=needed)
+    assert Owner.number is not own
+    del owner
+    gc.collect()
+    assert Owner.number is own
