@@ -186,6 +186,10 @@ class GuardedHook:
         """Call the function, guarded."""
         if torch.compiler.is_compiling():  # Dynamo makes its own of what it traces
             return self.act(*args, **named)
+        return self.run(*args, **named)
+
+    def run(self, *args: Any, **named: Any) -> Any:
+        """Call the function, guarded, where nothing is traced."""
         with self.guard:
             return self.act(*args, **named)
         return None

@@ -16,6 +16,13 @@ import torch
 from torch import nn
 
 from .heap import living
+from .parts import Part
+
+_CALLBACK = Part(
+    "torch._C._dynamo.eval_frame.get_eval_frame_callback",
+    otherwise="hooks on modules that are not compiled are kept from Dynamo, too, for microseconds",
+)
+PARTS = (_CALLBACK,)
 
 
 def optimized_module() -> type[nn.Module] | None:
@@ -109,6 +116,17 @@ def forget_compiled_code() -> None:
         torch.compiler.reset()
 
 
+def compile_with_callers_only(function: Any) -> None:
+    """Let Dynamo make nothing of a function that it calls; it traces it as a part of what it makes.
+
+    Where that cannot be said (``torch._dynamo.eval_frame.skip_code``, seen in torch 2.13 to 2.15),
+    or Dynamo is imported later, it makes of it what it can.
+    """
+    skip = getattr(_eval_frame(), "skip_code", None)
+    if skip is not None:
+        skip(function.__code__)
+
+
 def force_eager() -> Any:
     """Let compiled functions run eagerly; return what ends that by its ``__exit__``, or None.
 
@@ -125,3 +143,7 @@ def force_eager() -> Any:
 
 def _eval_frame() -> Any:
     return sys.modules.get("torch._dynamo.eval_frame")
+
+
+compiles_calls: Any = _CALLBACK.or_else(lambda: True)
+"""Return something true where Dynamo compiles what is called now, as in a compiled function."""

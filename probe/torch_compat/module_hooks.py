@@ -11,6 +11,7 @@ from torch import nn
 
 from ..base.guard import Guard, GuardedHook
 from .autograd import is_exported, is_traced
+from .dynamo import compile_with_callers_only, compiles_calls
 from .modules import without_hooks
 from .patching import Interceptions, scripting
 
@@ -34,6 +35,9 @@ class ModuleHook(GuardedHook):
         """``in_traces``: it is called by ``torch.jit.trace``, too, which really runs a forward."""
         super().__init__(guard, function)
         self._in_traces = in_traces
+        self._apart: Callable[..., Any] | None = None
+        for own in (GuardedHook.__call__, ModuleHook.run):
+            compile_with_callers_only(own)
 
     @property
     def owner(self) -> object:
@@ -45,6 +49,18 @@ class ModuleHook(GuardedHook):
         if is_exported() and not (self._in_traces and is_traced()):
             return None
         return super().act(*args, **named)
+
+    def run(self, *args: Any, **named: Any) -> Any:
+        """Call the function, guarded; where Dynamo compiles what is called, it leaves this alone.
+
+        It calls the hooks of a module one by one where it cannot trace the module's forward as a
+        whole, and would compile each: that costs half a millisecond of guards in every forward.
+        """
+        if not compiles_calls():
+            return super().run(*args, **named)
+        if self._apart is None:
+            self._apart = torch.compiler.disable(GuardedHook.run)
+        return self._apart(self, *args, **named)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return getattr, (nullcontext(), "__exit__")

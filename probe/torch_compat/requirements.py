@@ -7,6 +7,7 @@ import torch
 from . import (
     autograd,
     checkpoints,
+    dynamo,
     foreach,
     function_modes,
     grad_scaler,
@@ -22,6 +23,7 @@ from .parts import Part
 PARTS: tuple[Part, ...] = (
     *autograd.PARTS,
     *checkpoints.PARTS,
+    *dynamo.PARTS,
     *foreach.PARTS,
     *function_modes.PARTS,
     *grad_scaler.PARTS,

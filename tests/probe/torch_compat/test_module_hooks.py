@@ -6,13 +6,14 @@ import copy
 import pickle
 import re
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
 from torch import nn
 
 from gradgate import probe
-from gradgate.probe.base.guard import Guard
+from gradgate.probe.base.guard import Guard, GuardedHook
 from gradgate.probe.torch_compat.module_hooks import HooksApart, ModuleHook, takes_hooks
 
 Make = Callable[[nn.Module, torch.Tensor], object]
@@ -174,3 +175,48 @@ def test_a_module_of_torchscript_takes_no_hooks() -> None:
     """And it says so by its class."""
     assert takes_hooks(nn.Linear(2, 2))
     assert not takes_hooks(torch.jit.script(nn.Linear(2, 2)))
+
+
+class Broken(nn.Module):
+    """Has a forward that Dynamo cannot trace as a whole."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.a = nn.Linear(4, 2)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        y = self.a(x)
+        torch._dynamo.graph_break()
+        return y.relu()
+
+
+def is_compiled(function: Any) -> bool:
+    """Whether Dynamo has made code of a function's own frames."""
+    return bool(torch._dynamo.eval_frame._debug_get_cache_entry_list(function.__code__))
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor:UserWarning")
+@pytest.mark.parametrize("in_place", [False, True], ids=["wrapped", "in-place"])
+def test_dynamo_makes_no_code_of_a_hook_by_itself(*, in_place: bool) -> None:
+    """Where it calls the hooks of a module one by one; they do their work all the same."""
+    torch._dynamo.reset()
+    calls: list[bool] = []
+    model = Broken()
+
+    def count(*_: object) -> None:
+        calls.append(torch.compiler.is_compiling())  # a side effect, for which it makes code
+
+    for register in (model.register_forward_pre_hook, model.register_forward_hook):
+        register(ModuleHook(Guard(), count))
+    compiled: Any = model
+    if in_place:
+        model.compile(backend="eager")
+    else:
+        compiled = torch.compile(model, backend="eager")
+    for _ in range(3):
+        compiled(torch.ones(1, 4))
+    assert calls == [False] * 6
+    assert is_compiled(Broken.forward)
+    own = [getattr(ModuleHook, name) for name in ("__call__", "run", "act")]
+    assert not any(map(is_compiled, (count, *own, GuardedHook.run, GuardedHook.act)))
