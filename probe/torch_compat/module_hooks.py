@@ -54,7 +54,7 @@ class ModuleHook(GuardedHook):
         """Call the function, guarded; where Dynamo compiles what is called, it leaves this alone.
 
         It calls the hooks of a module one by one where it cannot trace the module's forward as a
-        whole, and would compile each: that costs half a millisecond of guards in every forward.
+        whole, and would compile each, several versions of it: guards that every forward asks.
         """
         if not compiles_calls():
             return super().run(*args, **named)
