@@ -4,7 +4,8 @@
         [--steps N] [--threads N]
 
 A watched model trains at every=1 and streams to a real server. Of each step the time in the probe's
-hooks is compared with that of the step itself, so that a machine's changing speed hits both alike.
+hooks (on forwards, in the backward, around the optimizer's step and ``zero_grad``) and in ``log``
+is compared with that of the step itself, so that a machine's changing speed hits both alike.
 ``probe_cost.py`` measures whole steps, watched and not: also what the caches, the thread that sends
 and the server cost, within the machine's noise.
 """
@@ -13,8 +14,11 @@ from __future__ import annotations
 
 import argparse
 import statistics
+import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
 
 import torch
 from cases import CASES, FOR_A_CPU, Case
@@ -23,8 +27,12 @@ from probe_cost import Loop
 from torch.optim import AdamW
 from watchers import Probe
 
-from gradgate.probe.session.run import job_of
+from gradgate.probe.base.guard import GuardedHook
+from gradgate.probe.session.hook_runner import HookRunner
+from gradgate.probe.session.run import Run
 
+ENTRIES = ((GuardedHook, "run"), (HookRunner, "run"), (Run, "log"))
+"""All by which a step enters the probe."""
 SETTLES = 64
 """Steps after which a run has done what it does at its start only."""
 
@@ -46,22 +54,50 @@ def main() -> None:
 def measure(case: Case, watcher: Probe, count: int) -> list[tuple[float, float]]:
     """Return of each step its seconds, and those of them in which the probe's hooks ran."""
     optimizer = AdamW(case.model.parameters(), lr=1e-4)
-    watcher.attach(case.model, optimizer)
-    schedule = job_of(watcher.run).measurement.schedule
-    told, spent = schedule.end_step, []
+    with Stopwatch().around(ENTRIES) as hooks:
+        watcher.attach(case.model, optimizer)
+        loop, steps = Loop(case, optimizer, watcher), []
+        for _ in range(count):
+            hooks.seconds = 0.0
+            start = time.perf_counter()
+            loop.step()
+            steps.append((time.perf_counter() - start, hooks.seconds))
+        watcher.detach()
+    return steps
 
-    def end_step(step: int, seconds: float, **more: object) -> None:
-        spent.append(seconds)
-        told(step, seconds, **more)
 
-    schedule.end_step = end_step
-    loop, steps = Loop(case, optimizer, watcher), []
-    for _ in range(count):
-        start = time.perf_counter()
-        loop.step()
-        steps.append(time.perf_counter() - start)
-    watcher.detach()
-    return list(zip(steps, spent, strict=True))
+class Stopwatch:
+    """Adds up the time of some functions in the thread that made it; of nested calls once."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+        self._thread = threading.get_ident()
+        self._is_inside = False
+
+    @contextmanager
+    def around(self, entries: Iterable[tuple[type, str]]) -> Iterator[Stopwatch]:
+        """Time methods of these classes inside."""
+        own = [(owner, name, getattr(owner, name)) for owner, name in entries]
+        for owner, name, method in own:
+            setattr(owner, name, self._timed(method))
+        try:
+            yield self
+        finally:
+            for owner, name, method in own:
+                setattr(owner, name, method)
+
+    def _timed(self, method: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*args: Any, **named: Any) -> Any:
+            if self._is_inside or threading.get_ident() != self._thread:
+                return method(*args, **named)
+            self._is_inside, start = True, time.perf_counter()
+            try:
+                return method(*args, **named)
+            finally:
+                self.seconds += time.perf_counter() - start
+                self._is_inside = False
+
+        return call
 
 
 def report(

@@ -9,6 +9,7 @@ import torch
 
 from ..base.guard import Guard
 from ..live.alerts import Alerts
+from ..torch_compat.dynamo import compiles_calls
 from .run_state import RunState
 
 
@@ -22,9 +23,15 @@ class HookRunner:
         self._spent = 0.0
         """Seconds that hooks took since the last :meth:`take_seconds`."""
         self._began = 0.0
-        # Compiled optimizers trace their hooks; ours are to be left alone.
-        self.run: Callable[[Callable[[], None]], None] = torch.compiler.disable(self._run)
+        self._apart: Callable[[Callable[[], None]], None] = torch.compiler.disable(self._run)
+
+    def run(self, body: Callable[[], None]) -> None:
         """Call a hook's body."""
+        # Compiled optimizers trace their hooks; ours are to be left alone.
+        if torch.compiler.is_compiling() or compiles_calls():
+            self._apart(body)
+        else:
+            self._run(body)
 
     def take_seconds(self, now: float) -> float:
         """Return what hooks took since the last call, the one under way until ``now``."""
