@@ -39,8 +39,11 @@ class LatestSample:
     def useful_in(self, index: int) -> int | None:
         """Return the latest sampled step in which a parameter had a useful gradient, or None."""
         sample = self.sample
-        states = b"" if sample is None else sample.states.tobytes()
-        if sample is not None and states[index : index + 1] == bytes([State.PRESENT]):
+        if (
+            sample is not None
+            and index < len(sample.states)
+            and sample.states[index] == int(State.PRESENT)
+        ):
             return sample.step
         step = int(self._useful_in[index]) if index < len(self._useful_in) else 0
         return step or None
