@@ -35,9 +35,10 @@ class whole:
     ) -> None:
         """Put back, if it has raised."""
         if kind is not None:
-            with ExitStack() as undo:
-                for restore in reversed(self._restores):
-                    undo.callback(restore)
+            undo = ExitStack()
+            for restore in reversed(self._restores):
+                undo.callback(restore)
+            undo.__exit__(kind, error, traceback)  # one that raises then has what was raised first
 
 
 class Removable(Protocol):

@@ -9,7 +9,7 @@ import torch
 
 from ..base.guard import Guard
 from ..live.alerts import Alerts
-from ..torch_compat.dynamo import compiles_calls
+from ..torch_compat.dynamo import compile_with_callers_only, compiles_calls
 from .run_state import RunState
 
 
@@ -23,6 +23,7 @@ class HookRunner:
         self._spent = 0.0
         """Seconds that hooks took since the last :meth:`take_seconds`."""
         self._began = 0.0
+        compile_with_callers_only(HookRunner.run)
         self._apart: Callable[[Callable[[], None]], None] = torch.compiler.disable(self._run)
 
     def run(self, body: Callable[[], None]) -> None:

@@ -159,6 +159,7 @@ class Interception:
         if self._made[0] is not function:
             self._made = function, self._make(function)
         replaced = self._made[1]
+        replaced.gradgate_inherited = self._name not in vars(self._owner)
         self._standing = replaced.gradgate_standing
         self._standing.append(self._guarded)
         setattr(self._owner, self._name, staticmethod(replaced) if self._static else replaced)
@@ -167,7 +168,6 @@ class Interception:
         standing: list[Around] = []
         replaced: Any = self._replacement(function, standing)
         replaced.gradgate_standing = standing
-        replaced.gradgate_inherited = self._name not in vars(self._owner)
         return replaced
 
     def stop(self) -> None:

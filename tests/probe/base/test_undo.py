@@ -36,8 +36,10 @@ def test_what_raises_is_put_back_in_order() -> None:
         noting(told, "second", RuntimeError("no way back")),
         noting(told, "third"),
     ]
-    with pytest.raises(RuntimeError, match="no way back"), whole(restores):
-        raise KeyError("lost")
+    lost = KeyError("lost")
+    with pytest.raises(RuntimeError, match="no way back") as raised, whole(restores):
+        raise lost
+    assert raised.value.__context__ is lost
     assert told == ["first", "second", "third"]
 
 

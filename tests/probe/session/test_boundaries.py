@@ -317,8 +317,9 @@ def test_removed_it_hears_nothing_and_leaves_the_optimizer_as_it_was() -> None:
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 @pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor:UserWarning")
 def test_a_compiled_optimizer_step_is_watched() -> None:
-    """torch.compile(optimizer.step) neither traces the probe nor loses a step."""
+    """torch.compile(optimizer.step) neither compiles the probe nor loses a step."""
     torch._dynamo.reset()
+    torch._dynamo.utils.clear_compilation_metrics()
     model, optimizer = plain()
     with probe.attach(model, optimizer, server=False, every=1) as run:
         step = torch.compile(optimizer.step, backend="eager")
@@ -327,6 +328,8 @@ def test_a_compiled_optimizer_step_is_watched() -> None:
             zoo.loss_of(model, 1).backward()
             step()
         assert (job_of(run).state.step, job_of(run).guard.faults) == (3, 0)
+    made = [each.co_name for each in torch._dynamo.utils.get_compilation_metrics()]
+    assert sorted(made) == ["step", "wrapper"]  # torch's own
 
 
 @pytest.mark.parametrize("per_generator", [2, 3])

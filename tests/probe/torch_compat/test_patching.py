@@ -288,3 +288,27 @@ def test_those_that_come_and_go_end_with_their_owner() -> None:
     del owner
     gc.collect()
     assert Owner.number is own
+
+
+@pytest.mark.parametrize("own_first", [False, True], ids=["inherited-first", "own-first"])
+def test_a_function_that_comes_to_be_inherited_or_own_stays_so(*, own_first: bool) -> None:
+    """As it was when it was replaced the last time, and not the first."""
+
+    class Base:
+        def number(self) -> int:
+            return 1
+
+    class Owner(Base):
+        pass
+
+    each = Interception(Owner, "number", lambda act, owner: -act(owner))
+    for is_own in (own_first, not own_first):
+        if is_own:
+            Owner.number = Base.number  # type: ignore[method-assign]
+        elif "number" in vars(Owner):
+            del Owner.number
+        each.start()
+        assert Owner().number() == -1
+        each.stop()
+        assert ("number" in vars(Owner)) == is_own
+        assert Owner.number is Base.number
