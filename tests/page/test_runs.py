@@ -135,7 +135,7 @@ def test_many_runs_are_searched_sorted_and_compared(
 def test_runs_are_renamed_archived_and_deleted(server: ServerProcess, open_page: OpenPage) -> None:
     """What the server refuses stays to be mended; a live run is kept, and others go for good."""
     page = open_page(refusals=[422])
-    with FakeProbe(server, hello("a" * 16, name="first")):
+    with FakeProbe(server, hello("a" * 16, name="first")) as live:
         with FakeProbe(server, hello("b" * 16, name="second")) as done:
             done.bye(0)
         page.goto(server.url)
@@ -147,6 +147,7 @@ def test_runs_are_renamed_archived_and_deleted(server: ServerProcess, open_page:
         dialog.get_by_label("Notes").fill("to keep")
         dialog.get_by_role("button", name="Save").click()
         expect(dialog.get_by_role("alert")).to_contain_text("at most 64 characters")
+        live.heartbeat()  # on a slow machine it would be lost by now
         dialog.get_by_label("Tags").fill("good, lr 0.1, good")
         late: list[tuple[Route, APIResponse]] = []
         asking = "**/api/runs?archived=true"
@@ -163,6 +164,7 @@ def test_runs_are_renamed_archived_and_deleted(server: ServerProcess, open_page:
         row = server.get(f"/api/runs/{'a' * 16}")
         assert (row["name"], row["tags"], row["notes"]) == ("best", ["good", "lr 0.1"], "to keep")
 
+        live.heartbeat()
         page.get_by_role("button", name="Archive", exact=True).click()
         expect(page.get_by_label("Choose best")).to_have_count(0)
         expect(page.locator("#chosen-runs")).to_contain_text("1 run chosen, not listed")
