@@ -23,7 +23,8 @@ class LatestSample:
         self._useful_in = np.zeros(0, np.int64)
         """By parameter: the latest step in whose sample its gradient was useful; 0 before one.
 
-        Without the latest samples whose states are those of the latest."""
+        As of the latest sample whose states were others than those of the latest of all.
+        """
 
     def receive(self, sample: Sample) -> None:
         """Let a newer sample take the place of the one before."""

@@ -70,7 +70,7 @@ class _Part:
     statistic: int
     indexes: list[int] | npt.NDArray[np.int64]
     values: Tensor
-    usual: bool | None = None
+    usual: bool | None = field(init=False, default=None)
     """Whether all values are, where they are on the host already; see :func:`_are_usual`."""
 
     def __post_init__(self) -> None:
