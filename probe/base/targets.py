@@ -22,6 +22,7 @@ def resolve(target: str, names: Sequence[Sequence[str]]) -> list[int]:
 
     Raises :class:`TargetError`, naming the nearest names, when nothing matches.
     """
+    require_text(target)
     exact = [i for i, aliases in enumerate(names) if target in aliases]
     if exact:
         return exact
@@ -37,6 +38,15 @@ def resolve(target: str, names: Sequence[Sequence[str]]) -> list[int]:
     if matched:
         return matched
     raise TargetError(_no_match(target, names))
+
+
+def require_text(target: object) -> None:
+    """Raise :class:`TargetError` for what is no text, and so no target."""
+    if not isinstance(target, str):
+        raise TargetError(
+            f"{target!r:.80} is no target; give a parameter's name, a module's path or a glob, "
+            "as a text."
+        )
 
 
 def _no_match(target: str, names: Sequence[Sequence[str]]) -> str:

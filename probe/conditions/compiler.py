@@ -15,7 +15,7 @@ from ..base.errors import ConditionError
 from . import arithmetic
 from .arithmetic import Evaluate, Part, Values
 from .functions import FUNCTIONS
-from .names import BEFORE_GRADIENT, NORMS
+from .names import BEFORE_GRADIENT, LONGEST_NAME, NORMS
 from .scanner import ALLOWED, MAX_DEPTH, scan, too_deep
 
 MAX_NODES = 200
@@ -144,6 +144,8 @@ class _Builder:
     def _name(self, node: ast.Name, _: int) -> Evaluate:
         if node.id in FUNCTIONS:
             raise self._error(node, f"{node.id!r} is a function; write {node.id}(...)")
+        if len(node.id) > LONGEST_NAME:
+            raise self._error(node, f"no metric has a name of more than {LONGEST_NAME} characters")
         self.names.add(node.id)
         return arithmetic.name(node.id, self._part(node))
 

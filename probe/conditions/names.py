@@ -7,6 +7,8 @@ import re
 
 from .functions import FUNCTIONS
 
+LONGEST_NAME = 512
+"""Characters of the name of a metric at most, as conditions know it."""
 NORMS = frozenset({"norm", "norm_avg"})
 """What is known once a gradient has arrived."""
 BEFORE_GRADIENT = frozenset({"step", "closed"})

@@ -148,7 +148,7 @@ ACTIONS: Mapping[str, type[Action]] = {action.kind: action for action in (Block,
 
 def make_action(kind: str, **options: float | None) -> Action:
     """Return the action of this name; raise :class:`CommandError`, saying what to give."""
-    wanted = ACTIONS.get(kind)
+    wanted = ACTIONS.get(kind) if isinstance(kind, str) else None
     if wanted is None:
         known = ", ".join(map(repr, ACTIONS))
         raise CommandError(f"action {kind!r} is unknown; give one of {known}.")

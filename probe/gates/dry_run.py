@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 from ..base.errors import CommandError, ConditionError, GradgateError
+from ..base.wire_text import wire_text
 from ..conditions.compiler import Condition, compile_condition
 from ..conditions.names import MOVEMENT, OWN_NAMES
 from ..model.commands import Command, GateCommand
@@ -49,7 +50,7 @@ def dry_run(
     except ConditionError as error:
         return answer | {"error": {"message": error.message, "column": error.column}}
     except GradgateError as error:
-        return answer | {"error": {"message": str(error), "column": None}}
+        return answer | {"error": {"message": wire_text(str(error)), "column": None}}
     if compiled:
         answer["notes"] += _cost_in_compiled(condition, at_parameter=at_parameter)
     unknown = condition.names - OWN_NAMES - set(known)

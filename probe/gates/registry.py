@@ -90,8 +90,6 @@ class GateRegistry:
             self.check_number(command.gate)
         condition = compile_condition(command.when)
         make_action(command.action, factor=command.factor, max_norm=command.max_norm)
-        if command.hold < 0:
-            raise CommandError(f"hold={command.hold}: give a number of steps from 0 up.")
         if command.gate is None and len(self._gates) >= MOST:
             raise CommandError(f"a run has {MOST} gates at most; remove some.")
         site = parse_site(command.site)

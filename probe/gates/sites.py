@@ -178,7 +178,7 @@ SITE_KINDS: Mapping[str, type[Site]] = {
 
 def parse_site(text: str) -> Site:
     """Read a site as people write it; raise :class:`CommandError` for what is none."""
-    kind, colon, name = text.partition(":")
+    kind, colon, name = text.partition(":") if isinstance(text, str) else ("", "", "")
     wanted = SITE_KINDS.get(kind)
     if not colon or wanted is None:
         raise CommandError(

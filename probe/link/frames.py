@@ -24,6 +24,9 @@ MAGIC = b"GG"
 _ENCODER = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
 """Made once: making one costs as much as it takes to write a small message."""
 
+_READABLE = json.JSONEncoder(separators=(",", ":"), allow_nan=False, ensure_ascii=False)
+"""Leaves characters as they are, and so also halves of a pair that are no text by themselves."""
+
 _HEADER = struct.Struct("<2sBBBBHQQdII")
 _KIND_SAMPLE = 1
 
@@ -35,9 +38,20 @@ def encode_json(message: Mapping[str, Any]) -> str:
     would stand still. So such lists are written in pieces.
     """
     if not any(map(_may_be_long, message.values())):
-        return _ENCODER.encode(message)
-    fields = [f"{_ENCODER.encode(name)}:{_encode_value(v)}" for name, v in message.items()]
+        return _encode(message)
+    fields = [f"{_encode(name)}:{_encode_value(v)}" for name, v in message.items()]
     return "{" + ",".join(fields) + "}"
+
+
+def _encode(value: Any) -> str:
+    """Write a value; a half of a surrogate pair, which no server takes, becomes ``?``.
+
+    A name has one where bytes of a file's name are none of UTF-8 (PEP 383).
+    """
+    text = _ENCODER.encode(value)
+    if "\\ud" not in text:
+        return text
+    return _READABLE.encode(value).encode("utf-8", "replace").decode()
 
 
 def _may_be_long(value: Any) -> bool:
@@ -50,12 +64,10 @@ def _may_be_long(value: Any) -> bool:
 
 def _encode_value(value: Any) -> str:
     if not _may_be_long(value):
-        return _ENCODER.encode(value)
+        return _encode(value)
     if isinstance(value, dict):
         return encode_json(value)
-    pieces = (
-        _ENCODER.encode(value[start : start + PIECE]) for start in range(0, len(value), PIECE)
-    )
+    pieces = (_encode(value[start : start + PIECE]) for start in range(0, len(value), PIECE))
     return "[" + ",".join(piece[1:-1] for piece in pieces) + "]"
 
 

@@ -13,7 +13,17 @@ Message: TypeAlias = Mapping[str, Any]
 REQUESTS = frozenset({"command", "preview", "trial", "focus", "watched"})
 """The messages by which the server asks for something."""
 
+LARGEST = 2**53
+"""The largest integer of the protocol: every reader of JSON keeps it to the last digit."""
 _UNDERSTOOD = (1, PROTOCOL)
+
+
+def _exact(digits: str) -> int:
+    """Read an integer; raises ValueError for one that the protocol has not (RFC 8259, 6)."""
+    number = int(digits)
+    if abs(number) > LARGEST:
+        raise ValueError(f"{digits:.20} has more digits than every reader keeps")
+    return number
 
 
 def _is_text(value: object) -> bool:
@@ -24,6 +34,14 @@ def _is_integer(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
+def _is_count(value: object) -> bool:
+    return _is_integer(value) and value >= 0  # type: ignore[operator]
+
+
+def _is_none(value: object) -> bool:
+    return value is None
+
+
 def _is_number(value: object) -> bool:
     return _is_integer(value) or isinstance(value, float)
 
@@ -32,8 +50,8 @@ def _is_number_or_none(value: object) -> bool:
     return value is None or _is_number(value)
 
 
-def _is_indexes(value: object) -> bool:
-    return isinstance(value, list) and all(map(_is_integer, value))
+def _is_counts(value: object) -> bool:
+    return isinstance(value, list) and all(map(_is_count, value))
 
 
 def _is_history(value: object) -> bool:
@@ -46,23 +64,29 @@ def _is_history(value: object) -> bool:
 
 
 _FIELDS: Mapping[str, Mapping[str, Callable[[object], bool]]] = {
-    "welcome": {"protocol": _is_integer, "run": _is_text, "last_seq": _is_integer},
+    "welcome": {"protocol": _is_integer, "run": _is_text, "last_seq": _is_count},
     "table": {},
-    "ack": {"seq": _is_integer, "gather": _is_number_or_none},
+    "ack": {"seq": _is_count, "gather": _is_number_or_none},
     "bye": {},
     "command": {
-        "id": _is_integer,
+        "id": _is_count,
+        "local": _is_none,
         "kind": _is_text,
+        "reserved": _is_none,
         "age": _is_number_or_none,
         "expires": _is_number_or_none,
     },
-    "preview": {"request": _is_integer, "kind": _is_text, "target": _is_text},
-    "trial": {"request": _is_integer, "site": _is_text, "history": _is_history},
-    "focus": {"parameters": _is_indexes, "seconds": _is_number},
-    "watched": {"commands": _is_indexes},
+    "preview": {"request": _is_count, "local": _is_none, "kind": _is_text, "target": _is_text},
+    "trial": {"request": _is_count, "local": _is_none, "site": _is_text, "history": _is_history},
+    "focus": {"parameters": _is_counts, "seconds": _is_number},
+    "watched": {"commands": _is_counts},
     "error": {},
 }
-"""The fields of each message without which it means nothing, and what they are."""
+"""What the fields of each message are that must be there, or must be as the probe needs them.
+
+A number that the probe says again, in a report or an answer, must be one that a server takes.
+``local`` and ``reserved`` are what one rank tells another, and no server.
+"""
 
 
 class Refusal(Exception):
@@ -84,7 +108,7 @@ def parse_message(text: str | bytes) -> Message:
     :class:`ForeignMessage` for what is no message of this protocol.
     """
     try:
-        message = json.loads(text)
+        message = json.loads(text, parse_int=_exact)
     except (ValueError, RecursionError):
         raise ForeignMessage(f"it sent {text[:60]!r}") from None
     if not isinstance(message, dict) or str(message.get("type")) not in _FIELDS:

@@ -14,13 +14,14 @@ import torch
 from torch import Tensor
 
 from ..base.guard import Guard
-from ..conditions.names import metric_name
+from ..base.wire_text import wire_text
+from ..conditions.names import LONGEST_NAME, metric_name
 from ..torch_compat.readback import Readback
 
 logger = logging.getLogger("gradgate")
 
 MAX_NAMES = 1_000
-MAX_NAME = 512
+MAX_NAME = LONGEST_NAME - 1
 MAX_PENDING = 64
 
 
@@ -147,4 +148,4 @@ def _is_on_device(value: object) -> TypeGuard[Tensor]:
 
 def _clean(name: object) -> str:
     """Return a name that the wire protocol takes: not empty, not too long, without NUL."""
-    return str(name).replace("\0", "")[:MAX_NAME] or "metric"
+    return wire_text(str(name), MAX_NAME) or "metric"

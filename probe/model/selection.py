@@ -9,7 +9,7 @@ from fnmatch import fnmatchcase
 from torch import nn
 
 from ..base.errors import CommandError, TargetError
-from ..base.targets import resolve
+from ..base.targets import require_text, resolve
 from ..torch_compat.modules import keeps_statistics
 from .modules import module_paths
 from .table import ParameterTable
@@ -39,6 +39,7 @@ def select(
     Raises :class:`TargetError` when it matches nothing and :class:`CommandError` when something
     else than modules is to run ``without_graph``.
     """
+    require_text(target)
     paths = module_paths(models)
     matched = _matching(target, paths, table)
     below = _below(matched, table)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import operator
 import os
 import sys
 from collections.abc import Mapping, Sequence
@@ -12,6 +13,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from ..base.errors import AttachError, CommandError
+from ..base.wire_text import wire_text
 from ..link.address import ingest_url
 from ..live.expected import Expected, patterns
 from ..model.inner_optimizers import parts
@@ -159,7 +161,27 @@ def checked_name(what: str, given: object, variable: str | None = None) -> str |
     if given is not None and not isinstance(given, str):
         raise ValueError(f"{what}={given!r}: give a text, or None.")
     name = given or (os.environ.get(variable) if variable else None) or ""
-    return name.replace("\0", "")[:NAME_CHARACTERS] or None
+    return wire_text(name, NAME_CHARACTERS) or None
+
+
+def checked_number(what: str, given: object) -> float | None:
+    """Return a number of any library's, or None; raises :class:`CommandError` for what is none."""
+    if given is None:
+        return None
+    try:
+        if not isinstance(given, (str, bytes)):
+            return float(given)  # type: ignore[arg-type]
+    except (TypeError, ValueError, OverflowError, RuntimeError):
+        pass  # also a tensor of several elements
+    raise CommandError(f"{what}={given!r:.80}: give a number.")
+
+
+def checked_whole(what: str, given: object) -> int:
+    """Return a whole number of any library's; raises :class:`CommandError` for what is none."""
+    try:
+        return operator.index(given)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        raise CommandError(f"{what}={given!r:.80}: give a whole number.") from None
 
 
 def part_name(wrappers: Wrappers) -> str:

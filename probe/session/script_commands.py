@@ -28,6 +28,7 @@ from ..steer.queue import CommandQueue
 from ..steer.rank_agreement import RankAgreement
 from ..steer.steering import Steering
 from .alignment import Alignment
+from .arguments import checked_number, checked_whole
 from .run_state import RunState
 
 BY = "python"
@@ -91,7 +92,15 @@ class ScriptCommands:
         """Make a gate; return its number."""
         asker = self._asker(f"gate {site!r}")
         command = GateCommand(
-            site, site, when, action, factor, max_norm, hold, limit=limit, **asker
+            site,
+            site,
+            when,
+            action,
+            checked_number("factor", factor),
+            checked_number("max_norm", max_norm),
+            checked_whole("hold", hold),
+            limit=limit,
+            **asker,
         )
         selection = self._steering.resolve(command)
         if self._state.at_boundary():
@@ -102,7 +111,9 @@ class ScriptCommands:
 
     def ungate(self, gate: int) -> None:
         """Remove a gate."""
-        command = UngateCommand(f"gate {gate}", gate, **self._asker(f"ungate 'gate {gate}'"))
+        number = checked_whole("gate", gate)
+        asker = self._asker(f"ungate 'gate {number}'")
+        command = UngateCommand(f"gate {number}", number, **asker)
         selection = self._steering.resolve(command)
         if self._state.at_boundary():
             self._agreement.agree(self._state.step, command.asked())

@@ -9,6 +9,7 @@ from typing import Any
 
 from ..base.guard import Guard
 from ..base.retry import consistently
+from ..base.wire_text import wire_text
 from ..gates.dry_run import dry_run
 from ..gates.registry import GateRegistry
 from ..link.server_messages import Message
@@ -69,7 +70,7 @@ class ServerRequests:
                 "type": "preview",
                 "request": request,
                 "preview": None if preview is None else preview.as_message(),
-                "refused": refused,
+                "refused": None if refused is None else wire_text(refused),
             }
         )
 

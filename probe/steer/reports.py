@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ..base.guard import Attempt, Guard
+from ..base.wire_text import wire_text
 from ..model.commands import Command, CommandState, Report
 
 LONGEST_FAULT = 2000
@@ -41,6 +42,4 @@ class Reports:
 
 def fault_sentence(attempt: Attempt) -> str:
     """Name the fault of the probe's own that ended an attempt, and where there is more of it."""
-    # The wire protocol takes no NUL, and no text without end.
-    fault = attempt.fault.replace("\0", "")[:LONGEST_FAULT]
-    return f"{fault}; see the job's log"
+    return f"{wire_text(attempt.fault, LONGEST_FAULT)}; see the job's log"

@@ -7,6 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
+from ...base.wire_text import wire_text
+
+LONGEST_ASKER = 64
+"""Characters of a name of who asks, at most."""
+
 
 @dataclass(frozen=True)
 class Command(ABC):
@@ -54,7 +59,7 @@ class Command(ABC):
 def asker(message: Mapping[str, Any]) -> dict[str, Any]:
     """Read who asked: ``by``, and the number that the server or the probe gave."""
     return {
-        "by": str(message.get("by", "server")),
+        "by": wire_text(str(message.get("by", "")), LONGEST_ASKER) or "server",
         "id": integer(message.get("id")),
         "local": integer(message.get("local")),
     }

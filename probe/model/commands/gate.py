@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from ..limit import Limit
+from ...base.errors import CommandError
+from ..limit import MOST_STEPS, Limit
 from ..limit import as_message as limit_message
 from .command import Command, asker, integer
 
@@ -71,7 +72,9 @@ class GateCommand(Command):
         }
 
     def check(self) -> None:
-        """Raise :class:`CommandError` for a limit that is none."""
+        """Raise :class:`CommandError` for a hold or a limit that is none."""
+        if not 0 <= self.hold <= MOST_STEPS:
+            raise CommandError(f"hold={self.hold}: give a number of steps from 0 to 2**53.")
         if self.limit is not None:
             self.limit.check()
 

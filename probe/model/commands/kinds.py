@@ -44,7 +44,7 @@ def read_command(message: Mapping[str, Any]) -> Command:
         return kind.from_message(message)
     except CommandError as error:
         return _refused(message, str(error))
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         fault = f"{type(error).__name__}: {error}"
         return _refused(message, f"this probe cannot read the fields of this {word} ({fault}).")
 

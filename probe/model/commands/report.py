@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from ...base.wire_text import wire_text
 from .command import Command
 
 
@@ -50,8 +51,8 @@ class Report:
             "time": self.time,
             "step": self.step,
             "parameters": self.parameters,
-            "reason": self.reason,
-            "detail": self.detail,
+            "reason": None if self.reason is None else wire_text(self.reason),
+            "detail": None if self.detail is None else wire_text(self.detail),
             "saved": self.saved,
             "gate": self.gate,
         }

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from typing import Any
+
 import pytest
 
 from gradgate.probe.base.errors import TargetError
@@ -33,6 +36,13 @@ NAMES = [
 def test_a_name_a_module_and_a_glob_in_this_order(target: str, indexes: list[int]) -> None:
     """A name of several counts; what has no name is never meant."""
     assert resolve(target, NAMES) == indexes
+
+
+@pytest.mark.parametrize("target", [None, 5, ["encoder"], b"encoder"])
+def test_what_is_no_text_is_no_target(target: Any) -> None:
+    """It is quoted, and the sentence says what to give."""
+    with pytest.raises(TargetError, match=re.escape(f"{target!r} is no target; give")):
+        resolve(target, NAMES)
 
 
 def test_an_exact_name_is_every_parameter_that_has_it() -> None:

@@ -35,6 +35,7 @@ from gradgate.probe.conditions.compiler import compile_condition
         ("loss is None", 5, "'is' is not allowed"),
         ("None", 0, "'None' is not allowed"),
         ("...", 0, "the constant ('...') is not allowed"),
+        ("norm > " + "x" * 513, 7, "no metric has a name of more than 512 characters"),
         ("norm, 1", 0, "a tuple ('norm, 1') is not allowed"),
         ("max(*norm)", 4, "an unpacking"),
         ("max(1, **norm)", 0, "a named argument"),

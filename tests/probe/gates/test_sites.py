@@ -30,7 +30,15 @@ def test_what_is_refused() -> None:
         ({"site": "site:x", "action": "scale"}, "needs factor"),
         ({"site": "site:x", "action": "clip", "max_norm": 0}, "above 0"),
         ({"site": "site:x", "factor": 2}, "factor belongs to action 'scale'"),
-        ({"site": "site:x", "hold": -1}, "from 0 up"),
+        ({"site": 5}, "5 is no site"),
+        ({"site": "site:x", "when": None}, "a condition is a text"),
+        ({"site": "site:x", "action": ["block"]}, "is unknown"),
+        ({"site": "site:x", "action": "scale", "factor": "2"}, "factor='2': give a number"),
+        ({"site": "site:x", "action": "clip", "max_norm": 10**400}, "give a number"),
+        ({"site": "site:x", "action": "scale", "factor": torch.ones(2)}, "give a number"),
+        ({"site": "site:x", "hold": -1}, "from 0 to"),
+        ({"site": "site:x", "hold": 2**53 + 1}, "from 0 to"),
+        ({"site": "site:x", "hold": 1.5}, "hold=1.5: give a whole number"),
     ]
     with gating.attached(model) as run:
         for options, words in refusals:
@@ -38,6 +46,8 @@ def test_what_is_refused() -> None:
                 run.gate(**options)
         with pytest.raises(probe.CommandError, match="no gate 4; it has none"):
             run.ungate(4)
+        with pytest.raises(probe.CommandError, match="gate='4': give a whole number"):
+            run.ungate("4")  # type: ignore[arg-type]
         assert run.gate("site:x") == 1
     with gating.attached(model, optimizer) as run, pytest.raises(probe.CommandError, match="LBFGS"):
         run.gate("output:encoder")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -30,9 +32,15 @@ def test_the_server_reads_what_was_measured(count: int, skipped: bool) -> None:
 def test_json_is_compact_and_has_no_number_that_is_none() -> None:
     """A NaN would be no JSON, and is a fault of who sends it."""
     assert encode_json({"a": [1, None]}) == '{"a":[1,null]}'
-    assert json.loads(encode_json({"a": "ü\ud800"})) == {"a": "ü\ud800"}
     with pytest.raises(ValueError, match="not JSON compliant"):
         encode_json({"a": math.nan})
+
+
+@pytest.mark.parametrize("wrap", [str, lambda text: [text], lambda text: [text] * (PIECE + 1)])
+def test_a_half_of_a_pair_becomes_a_question_mark(wrap: Callable[[str], Any]) -> None:
+    """A server takes no text with one, wherever it stands; a whole pair is a character."""
+    read = json.loads(encode_json({"a": wrap("ü\ud800\\ud800 🙂"), "\udcff": 1}))
+    assert read == {"a": wrap("ü?\\ud800 🙂"), "?": 1}
 
 
 @pytest.mark.parametrize("length", [0, 1, PIECE, PIECE + 1, 3 * PIECE])

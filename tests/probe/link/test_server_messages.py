@@ -39,7 +39,12 @@ def test_a_message_is_read_and_none_of_its_fields_may_be_missing(message: dict[s
         (COMPLETE[1], "seq", True),
         (COMPLETE[2], "id", None),
         (COMPLETE[2], "kind", ["freeze"]),
+        (COMPLETE[2], "id", -7),
+        (COMPLETE[2], "local", 1),
+        (COMPLETE[2], "reserved", 1),
         (COMPLETE[3], "request", "1"),
+        (COMPLETE[4], "request", -1),
+        ({"type": "watched", "commands": []}, "commands", [1, -1]),
     ],
 )
 def test_a_field_of_another_type_is_shown(message: dict[str, Any], field: str, wrong: Any) -> None:
@@ -58,6 +63,16 @@ def test_what_is_no_message_is_shown(text: str | bytes) -> None:
     """What came is quoted, so that a person sees who answers there."""
     with pytest.raises(ForeignMessage, match="it sent "):
         parse_message(text)
+
+
+@pytest.mark.parametrize("number", [2**53 + 1, -(2**53) - 1, 10**400])
+def test_an_integer_that_not_every_reader_keeps_is_none(number: int) -> None:
+    """Wherever it stands; the largest that they keep is read."""
+    told = {"type": "command", "id": 1, "kind": "freeze", "limit": {"steps": number}}
+    with pytest.raises(ForeignMessage, match="it sent "):
+        parse_message(json.dumps(told))
+    told["limit"] = {"steps": 2**53}
+    assert parse_message(json.dumps(told)) == told
 
 
 @pytest.mark.parametrize("retry", [True, False])

@@ -68,9 +68,9 @@ def test_what_is_no_number_is_ignored_with_one_warning(
 
 
 def test_odd_names_are_made_fit_for_the_wire() -> None:
-    """A name is never empty, longer than 512 characters, or with a NUL in it."""
+    """A name is never empty, longer than 511 characters, or with a NUL in it."""
     values = collected(**{"": 1.0, "x" * 600: 2.0, "a\0b": 3.0})
-    assert list(values) == ["metric", "x" * 512, "ab"]
+    assert list(values) == ["metric", "x" * 511, "ab"]
 
 
 class Raising:

@@ -2,17 +2,33 @@
 
 from __future__ import annotations
 
+import json
+import math
+from contextlib import suppress
 from typing import Any
 
 import pytest
 from torch.optim import SGD
 
 from gradgate import probe
+from gradgate.probe.link.frames import encode_json
+from gradgate.probe.link.server_messages import ForeignMessage, parse_message
 from gradgate.probe.link.uplink import Uplink
 from gradgate.probe.session.run import job_of
+from gradgate.server.live.ingest import decode_frame
 from tests.support.steered import chain, one_step, plain, reports_of, steps
 
 CHANGE = {"target": "head", "mode": "grad", "hold_stats": False, "reset_state": False}
+GATE: dict[str, Any] = {
+    "site": "param:stem.bias",
+    "when": "norm > 1",
+    "action": "block",
+    "factor": None,
+    "max_norm": None,
+    "hold": 0,
+    "paused": False,
+    "limit": None,
+}
 
 
 @pytest.fixture
@@ -144,3 +160,51 @@ def test_a_command_of_an_unknown_kind_is_rejected_with_what_to_upgrade() -> None
         job_of(run).requests.receive({**FREEZE, "kind": "melt"})
         one_step(model, optimizer)
         assert "upgrade gradgate in the training job" in reports[-1].reason
+
+
+ASKED: list[dict[str, Any]] = [
+    {"type": "command", "id": 1, "kind": "freeze", "target": "head.bias", "age": 0, "expires": 9},
+    {"type": "command", "id": 1, "kind": "thaw", "target": "head", "as_of": 1},
+    {"type": "command", "id": 1, "kind": "gate", **GATE, "gate": None},
+    {"type": "command", "id": 1, "kind": "ungate", "gate": 1, "as_of": 1},
+    {"type": "command", "id": 1, "kind": "explain", "target": "*"},
+    {"type": "preview", "request": 1, "kind": "freeze", **CHANGE},
+    {"type": "trial", "request": 1, **GATE, "history": {"steps": [1], "values": {"norm": [1.0]}}},
+    {"type": "focus", "parameters": [0], "seconds": 1},
+    {"type": "watched", "commands": [1]},
+]
+"""One message of each kind."""
+LONG = "x" * 100_000
+WILD: tuple[Any, ...] = (
+    *(-7, 0, 2**53, 2**53 + 1, 10**400, 1.5, True, None, math.inf, math.nan, -1.0, 1e300),
+    *("", "\0", "a\0b", LONG, LONG[:600], "9" * 512, "\ud800", "🙂" * 9000, [], {}, [1]),
+)
+"""What may stand in a field of what nobody should send."""
+
+
+@pytest.mark.parametrize(
+    ("asked", "field"),
+    [
+        (asked, field)
+        for asked in ASKED
+        for field in sorted({*asked, "by", "limit", "local", "reserved"})
+    ],
+    ids=lambda part: part if isinstance(part, str) else part.get("kind", part["type"]),
+)
+def test_whatever_is_asked_a_server_takes_what_is_told_of_it(
+    asked: dict[str, Any], field: str, answers: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A frame that it does not take would end the connection for ever, and all else with it."""
+    monkeypatch.setattr(Uplink, "_is_told", True)
+    model, optimizer = chain(SGD)
+    with probe.attach(model, optimizer, server=False, every=1) as run:
+        run.log(**{"9" * 600: 1.0})
+        for number, wild in enumerate(WILD, 2):
+            message = {**asked, **({"id": number} if "id" in asked else {}), field: wild}
+            with suppress(ForeignMessage):
+                job_of(run).requests.receive(parse_message(json.dumps(message)))
+            steps(model, optimizer, number, number)
+        told = [entry.frame for entry in job_of(run).uplink.outbox.take()]
+    assert len(told) > len(WILD)
+    for frame in [*told, *map(encode_json, answers)]:
+        decode_frame(frame)
