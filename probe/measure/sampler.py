@@ -185,7 +185,8 @@ class Sampler:
         for part in draft.parts:
             by_device.setdefault(part.values.device, []).append(part)
         readbacks = [
-            (parts, Readback([part.values for part in parts])) for parts in by_device.values()
+            (parts, Readback([part.values for part in parts], kept=True))
+            for parts in by_device.values()
         ]
         self._pending.append(_Pending(step, time.time(), skipped, waiting, draft, readbacks))
         self._taken += 1

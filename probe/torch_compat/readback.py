@@ -19,9 +19,12 @@ class Readback:
     accelerators have no such events in every release; there the copy waits.
     """
 
-    def __init__(self, parts: Sequence[Tensor]) -> None:
-        """``parts``: one-dimensional tensors of one device and dtype."""
-        flat = torch.cat(list(parts))
+    def __init__(self, parts: Sequence[Tensor], *, kept: bool = False) -> None:
+        """``parts``: one-dimensional tensors of one device and dtype.
+
+        ``kept``: nobody changes them any more, so that what is on the host need not be copied.
+        """
+        flat = parts[0] if kept and len(parts) == 1 else torch.cat(list(parts))
         self._event: torch.cuda.Event | None = None
         if flat.is_cuda:
             self._host = torch.empty(flat.shape, dtype=flat.dtype, device="cpu", pin_memory=True)

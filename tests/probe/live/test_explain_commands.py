@@ -30,6 +30,15 @@ class Asked:
             self.commands.add(ExplainCommand(target, by="server", id=number))
 
 
+class Failing:
+    """What was explained: the second layer, and a fault where it is asked for the first."""
+
+    def __contains__(self, name: object) -> bool:
+        if str(name).startswith("0."):
+            raise RuntimeError("a fault of the probe's own")
+        return name == "1.weight"
+
+
 def test_a_command_waits_for_a_trace_and_is_applied() -> None:
     """It is applied to what was explained of its target, once."""
     asked = Asked()
@@ -62,8 +71,8 @@ def test_a_command_that_fails_takes_no_other_along(monkeypatch: pytest.MonkeyPat
     """It is rejected with the fault, and the other is applied."""
     monkeypatch.delenv("GRADGATE_STRICT")
     asked = Asked()
-    asked.add(None, "1")  # type: ignore[arg-type]  # no string: a fault of the probe's own
-    asked.commands.apply(4, {"1.weight"})
+    asked.add("0", "1")
+    asked.commands.apply(4, Failing())
     assert [told[1] for told in asked.told] == ["rejected", "applied"]
     reason = asked.told[0][4]
     assert reason is not None

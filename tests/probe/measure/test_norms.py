@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from gradgate.probe.measure.norms import grad_maxima, grad_norms
+from gradgate.probe.measure.norms import FEW, grad_maxima, grad_norms, lie_between
 from gradgate.probe.measure.stacks import LEAST_STACK, SMALL, STACK_ELEMENTS
 
 FLOATING = [torch.float32, torch.float64, torch.bfloat16, torch.float16]
@@ -139,3 +139,27 @@ def test_norms_are_taken_inside_a_transform() -> None:
 
     torch.func.grad(loss)(torch.tensor([0.75, 1.0]))
     assert seen == [5.0]
+
+
+@pytest.mark.parametrize("count", [1, 3, FEW, FEW + 1, 3000])
+@pytest.mark.parametrize("odd", [math.nan, 0.0, 1.0, -1.0, math.inf, -math.inf])
+def test_one_figure_at_a_limit_is_noticed_among_all(count: int, odd: float) -> None:
+    """Wherever it stands, and however many there are; a NaN lies between no limits."""
+    figures = torch.full((count,), 0.5, dtype=torch.float64)
+    assert lie_between(figures, 0.0, 1.0)
+    for place in {0, count // 2, count - 1}:
+        other = figures.clone()
+        other[place] = odd
+        assert not lie_between(other, 0.0, 1.0)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
+@pytest.mark.parametrize("count", [2, LEAST_STACK])
+def test_norms_are_those_of_one_gradient_after_the_other_to_the_bit(
+    dtype: torch.dtype, count: int
+) -> None:
+    """In the precision of float32 at least, whether a call is told of it or not."""
+    grads = [torch.randn(7, 5, dtype=dtype) for _ in range(count)]
+    wide = torch.promote_types(dtype, torch.float32)
+    alone = [torch.linalg.vector_norm(grad.to(wide), dtype=wide) for grad in grads]
+    assert torch.equal(grad_norms(grads), torch.stack(alone).double())
