@@ -179,11 +179,13 @@ class StepTotals:
             counted = counted.copy()
             counted[list(sample.waiting)] = False
         norms = sample.values[GRAD_NORM][: len(counted)][counted].astype(np.float64)
-        known = norms[norms == norms]  # numpy's own functions for NaN take ten times as long
-        total = math.sqrt(np.dot(known, known))
-        if _any_nonfinite(sample, counted):
-            total = math.nan
-        elif not len(known):
+        total = math.sqrt(np.dot(norms, norms))
+        if not math.isfinite(total):  # one of them is not, or was not measured
+            norms = norms[norms == norms]
+            total = math.sqrt(np.dot(norms, norms))
+            if _any_nonfinite(sample, counted):
+                total = math.nan
+        if not len(norms) and not math.isnan(total):
             return None
         return _judged(sample.step, total, SKIPPED * sample.skipped, may_skip=False)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 
 import numpy as np
@@ -47,7 +48,8 @@ class CloseVerdicts:
     def take_norms(self, norms: npt.NDArray[np.float32], useful: npt.NDArray[np.bool_]) -> None:
         """Take in the norms of the gradients of a sample; ``useful``: which are applied."""
         self._norms = norms
-        self._totals.append(float(np.linalg.norm(norms[useful].astype(np.float64))))
+        applied = norms[useful].astype(np.float64)
+        self._totals.append(math.sqrt(np.dot(applied, applied)))
 
     def judge(self, look: Look) -> None:
         """Give a verdict on what one step did, or none."""
