@@ -8,6 +8,8 @@ from fnmatch import fnmatchcase
 
 from .errors import TargetError
 
+LONGEST = 512
+"""Characters of a target; the names of parameters have no more on the wire, either."""
 MOST_COMPARED = 2000
 """Names that a target is compared with to find the nearest. Each takes 0.1 ms, to sort a hundred
 thousand would hold the interpreter, and whoever types a target asks at each key."""
@@ -41,12 +43,14 @@ def resolve(target: str, names: Sequence[Sequence[str]]) -> list[int]:
 
 
 def require_text(target: object) -> None:
-    """Raise :class:`TargetError` for what is no text, and so no target."""
+    """Raise :class:`TargetError` for what is no text, or none that names anything."""
     if not isinstance(target, str):
         raise TargetError(
             f"{target!r:.80} is no target; give a parameter's name, a module's path or a glob, "
             "as a text."
         )
+    if len(target) > LONGEST or "\0" in target:
+        raise TargetError(f"a target has {LONGEST} characters at most, and no NUL.")
 
 
 def _no_match(target: str, names: Sequence[Sequence[str]]) -> str:

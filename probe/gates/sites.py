@@ -186,8 +186,8 @@ def parse_site(text: str) -> Site:
         )
     if not name and not wanted.may_be_nameless:
         raise CommandError(f"{text!r} names nothing; give a name after the colon.")
-    if len(name) > LONGEST_NAME:
-        raise CommandError(f"the name of a site has {LONGEST_NAME} characters at most.")
+    if len(name) > LONGEST_NAME or "\0" in name:
+        raise CommandError(f"the name of a site has {LONGEST_NAME} characters at most, and no NUL.")
     return wanted(name)
 
 

@@ -19,9 +19,6 @@ from ..torch_compat.module_hooks import ModuleHook
 from ..torch_compat.readback import capturing
 from ..torch_compat.tree import tensors_in
 
-CYCLE = 8
-"""Steps of which one is timed, as long as nobody waits for the figure of each."""
-
 
 @dataclass(frozen=True)
 class BackwardTiming:
@@ -49,9 +46,6 @@ class BackwardTimer:
 
     A reentrant checkpoint around the whole model runs it again inside the backward; there
     the clock starts with that second forward.
-
-    Five hooks a step cost more than they find where the backwards are as they were, so one step of
-    ``CYCLE`` has a figure there.
     """
 
     def __init__(
@@ -59,15 +53,10 @@ class BackwardTimer:
         models: Iterable[nn.Module],
         guard: Guard,
         ended: Callable[[], None] = lambda: None,
-        wanted: Callable[[], bool] = lambda: True,
     ) -> None:
-        """``ended`` is called when a backward that was timed is over.
-
-        ``wanted``: somebody waits for the end of each, or for a figure of each step.
-        """
+        """``ended`` is called when a backward that was timed is over."""
         self._models = list(models)
         self._backward_ended = ended
-        self._wanted = wanted
         self._guard = guard
         self._hooks = Handles()
         self._off = False
@@ -77,10 +66,6 @@ class BackwardTimer:
         """Those of the present step that have stopped."""
         self._memory: int | None = None
         self._broken = False
-        """The present step has no figure."""
-        self._resting = False
-        """The present step is not timed."""
-        self._steps = 0
         self._pending: deque[tuple[int, list[Clock], int | None]] = deque(maxlen=64)
 
     def arm(self) -> None:
@@ -119,16 +104,8 @@ class BackwardTimer:
             self._abandon()
         if self._clocks and not self._broken:
             self._pending.append((step, self._clocks, self._memory))
-        self._clocks, self._memory = [], None
-        self._plan_step()
+        self._clocks, self._memory, self._broken = [], None, False
         return self._collect()
-
-    def _plan_step(self) -> None:
-        """Choose whether the coming step is timed."""
-        self._steps += 1
-        rested, self._resting = self._resting, self._steps % CYCLE > 1 and not self._wanted()
-        # A part of its backward may be that of a forward from before, which is not timed.
-        self._broken = rested
 
     def _collect(self) -> list[BackwardTiming]:
         known = []
@@ -149,7 +126,7 @@ class BackwardTimer:
             self._abandon()
 
     def _after_forward(self, model: nn.Module, args: Any, output: Any) -> None:
-        if torch.compiler.is_compiling() or self._resting or not torch.is_grad_enabled():
+        if torch.compiler.is_compiling() or not torch.is_grad_enabled():
             return
         with self._guard:
             for tensor in (output,) if isinstance(output, Tensor) else tensors_in(output):
@@ -160,7 +137,7 @@ class BackwardTimer:
 
     def _begin(self, device: torch.device) -> None:
         """Start a clock for the backward under way, unless one runs."""
-        if self._running is not None or self._resting or not self._hooks:
+        if self._running is not None or not self._hooks:
             return
         with self._guard:
             clock = make_clock(device)

@@ -76,12 +76,10 @@ class Measurement:
         coming_step: Callable[[], int],
         table_changed: Callable[[Sequence[TableRow]], None],
         backward_ended: Callable[[], None],
-        backwards_wanted: Callable[[], bool],
         parts: Parts | None = None,
     ) -> None:
-        """``coming_step``: the step that what happens now belongs to; ``backwards_wanted``: the
-        end of each backward is waited for; ``parts``: of several ranks, which may have a part of
-        each parameter only."""
+        """``coming_step``: the step that what happens now belongs to; ``parts``: of several
+        ranks, which may have a part of each parameter only."""
         self._optimizers = optimizers
         self._table = table
         self._parts = parts
@@ -111,7 +109,7 @@ class Measurement:
             self.looks = Looks(table, turns, look_budget, guard, self._writes.is_new)
             self._onset = OnsetWatch(table)
             self._coming_step = coming_step
-            self._timer = BackwardTimer(models.values(), guard, backward_ended, backwards_wanted)
+            self._timer = BackwardTimer(models.values(), guard, backward_ended)
             undo.callback(self._timer.remove)
             self._timer.arm()
             self.metrics = MetricLog(guard)

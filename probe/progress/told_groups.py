@@ -5,18 +5,27 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Sequence
+from itertools import islice
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from torch import Tensor
 
+from ..base.wire_text import wire_text
 from .groups import Group, Groups
 
 PAUSE = 2.0
 """Seconds between two looks: a schedule changes the rates in each step, and samples may be many."""
 OF_THE_CODE = ("params", "foreach", "fused", "capturable", "differentiable", "initial_lr")
 """Options of how a step is computed, and not of what it does."""
+
+MOST_OPTIONS = 100
+"""Options of a group that are told, at most."""
+MOST_NUMBERS = 16
+"""Numbers of an option that is a list of them; a longer one is not told."""
+LONGEST_OPTION = 512
+"""Characters of an option's name, at most."""
 
 Message = dict[str, Any]
 
@@ -50,16 +59,18 @@ class ToldGroups:
 
 def _message(group: Group) -> Message:
     options = {
-        name: told
+        short: told
         for name, value in group.options.items()
-        if name not in OF_THE_CODE and (told := _option(value)) is not None
+        if name not in OF_THE_CODE
+        and (short := wire_text(str(name), LONGEST_OPTION))
+        and (told := _option(value)) is not None
     }
     return {
         "optimizer": group.optimizer,
         "number": group.key[0],
         "group": group.key[1],
         "parameters": neighbours(group.indexes),
-        "options": options,
+        "options": dict(islice(options.items(), MOST_OPTIONS)),
     }
 
 
@@ -74,9 +85,13 @@ def neighbours(indexes: npt.NDArray[np.int64]) -> list[list[int]]:
 
 def _option(value: object) -> bool | float | str | list[float] | None:
     """Return an option as it can be told; None for what is no number, or lies on a device."""
-    if isinstance(value, (bool, str)):
+    if isinstance(value, str):
+        return wire_text(value)
+    if isinstance(value, bool):
         return value
     if isinstance(value, Sequence):
+        if len(value) > MOST_NUMBERS:
+            return None
         numbers = [_option(each) for each in value]
         return numbers if all(isinstance(each, float) for each in numbers) else None  # type: ignore[return-value]
     if isinstance(value, Tensor):

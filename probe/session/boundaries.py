@@ -159,17 +159,13 @@ class Boundaries:
         """
         self._backwards_are_steps = True
 
-    @property
-    def ends_with_backwards(self) -> bool:
-        """Whether the end of a backward may be that of a round."""
-        return self._inside_backward or self._backwards_are_steps
-
     def backward_ended(self) -> None:
         """End the round with a backward that is over, where optimizers step inside it.
 
         So it also ends for those that did not step, since all that they hold is frozen.
         """
-        if self.ends_with_backwards and not self._closed_inside:
+        ends = self._inside_backward or self._backwards_are_steps
+        if ends and not self._closed_inside:
             self._run(lambda: self._close(late=False))
         self._closed_inside = False
 

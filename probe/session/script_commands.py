@@ -73,11 +73,12 @@ class ScriptCommands:
     ) -> tuple[str, ...]:
         """Freeze what ``target`` names; return the names of the parameters."""
         asker = self._asker(f"freeze {target!r}")
-        return self._change(FreezeCommand(target, mode, hold_stats, limit, **asker))
+        return self._change(FreezeCommand(target, mode, bool(hold_stats), limit, **asker))
 
     def thaw(self, target: str, *, reset_state: bool) -> tuple[str, ...]:
         """Thaw what ``target`` names; return the names of the parameters."""
-        return self._change(ThawCommand(target, reset_state, **self._asker(f"thaw {target!r}")))
+        asker = self._asker(f"thaw {target!r}")
+        return self._change(ThawCommand(target, bool(reset_state), **asker))
 
     def gate(
         self,

@@ -139,9 +139,6 @@ def make_job(
         coming_step=state.coming_step,
         table_changed=table_changed.call,
         backward_ended=backward_ended.call,
-        backwards_wanted=lambda: (
-            saved.wants_each or len(gates.registry) > 0 or boundaries.ends_with_backwards
-        ),
         parts=None if ranks is None else WholeSamples(ranks, table),
     )
     undo.callback(guard.undo, measurement.remove)

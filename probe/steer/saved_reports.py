@@ -36,11 +36,6 @@ class SavedReports:
         self._savings.begin(command, step, freed, recompiles=has_compiled_code())
         self._told = {command: CommandState.APPLIED}
 
-    @property
-    def wants_each(self) -> bool:
-        """Whether the figure of each step counts now."""
-        return self._savings.wants_each
-
     def receive(self, timing: BackwardTiming) -> None:
         """Take in what a step's backward took, and report what a command saved once known."""
         done = self._savings.add(timing)

@@ -101,14 +101,6 @@ class Savings(Generic[Key]):
         self._settled = 0
         """The first step whose figures show the latest command's effect alone."""
 
-    @property
-    def wants_each(self) -> bool:
-        """Whether the figure of each step counts now: for a command, or to have enough before one.
-
-        A command has its figure before there are so many again.
-        """
-        return len(self._window) < WINDOW
-
     def begin(self, key: Key, step: int, gradient_bytes: int, *, recompiles: bool = False) -> None:
         """Note that a command took effect at the end of ``step``.
 

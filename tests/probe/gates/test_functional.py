@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call, grad, jacrev, jvp, vmap
+from torch.func import functional_call, functionalize, grad, jacrev, jvp, vmap
 
 from gradgate import probe
 from tests.support import gating
@@ -175,6 +175,20 @@ def test_a_gate_acts_on_every_graph_that_is_made_inside_a_transform(
     assert moved <= {"2.weight", "2.bias"}
     assert "2.weight" in moved
     assert (gate.closed_steps, gate.problem) == (2, None)
+
+
+@pytest.mark.parametrize("when", ["True", "norm > 0"])
+@pytest.mark.parametrize("factor", [0.0, -1.0])
+def test_a_gate_decides_where_tensors_have_no_storage(when: str, factor: float) -> None:
+    """As within functionalize, where nobody but torch can read a norm."""
+    model = critic()
+    loss = grad(lambda x: model(x).square().mean())
+    plain = loss(batch())
+    with gating.attached(model) as run:
+        run.gate("output:0", when, "scale", factor=factor)
+        found = functionalize(loss)(batch())
+        assert gating.only_gate(run).problem is None
+    assert torch.equal(found, plain * factor)
 
 
 def test_the_norm_inside_a_transform_is_that_without() -> None:

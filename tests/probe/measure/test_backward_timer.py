@@ -17,7 +17,7 @@ from torch.utils.checkpoint import checkpoint
 
 from gradgate.probe.base.guard import Guard
 from gradgate.probe.measure import backward_timer
-from gradgate.probe.measure.backward_timer import CYCLE, BackwardTimer
+from gradgate.probe.measure.backward_timer import BackwardTimer
 
 ENGINE: Any = torch.autograd.Variable._execution_engine  # type: ignore[attr-defined]
 
@@ -61,8 +61,8 @@ def arm() -> Iterator[Callable[..., BackwardTimer]]:
     guard = Guard()
     timers = []
 
-    def make(*models: nn.Module, **how: Any) -> BackwardTimer:
-        timer = BackwardTimer(models, guard, **how)
+    def make(*models: nn.Module) -> BackwardTimer:
+        timer = BackwardTimer(models, guard)
         timers.append(timer)
         timer.arm()
         return timer
@@ -236,39 +236,6 @@ def test_a_backward_that_raised_gives_its_step_no_figure(
         assert timer.step_ended(1) == []
         model(data()).sum().backward()
         assert seconds(timer, 2) >= 0.02
-
-
-def test_one_step_of_a_cycle_is_timed_where_nobody_waits_for_each(
-    arm: Callable[..., BackwardTimer],
-) -> None:
-    """In the others nothing of the backward is looked at, and once somebody waits all are timed."""
-    model, wanted, ends = Model(seconds=0), [True], []
-    timer = arm(model, wanted=lambda: wanted[0], ended=lambda: ends.append(step))
-    timed = []
-    for step in range(1, 40):
-        wanted[0] = step < CYCLE or step >= 36
-        model(data()).sum().backward()
-        timed += [figure.step for figure in timer.step_ended(step)]
-    assert CYCLE == 8
-    assert timed == [*range(1, 11), 18, 26, 34, 38, 39]
-    assert sorted(set(ends) - set(timed)) == [17, 25, 33, 37]
-
-
-def test_no_figure_is_half_of_a_step_whose_forward_came_before(
-    arm: Callable[..., BackwardTimer],
-) -> None:
-    """A GAN's discriminator sees what is made before a boundary, and learns from it behind it."""
-    model = Model()
-    timer = arm(model, wanted=lambda: False)
-    figures = []
-    early = model(data()).sum()
-    for step in range(2 * CYCLE + 3):
-        early.backward()
-        early = model(data()).sum()
-        model(data()).sum().backward()
-        figures += timer.step_ended(step)
-    assert [figure.step for figure in figures] == [0, 1, CYCLE + 1, 2 * CYCLE + 1]
-    assert min(figure.seconds for figure in figures) >= 0.04
 
 
 def test_a_backward_in_another_thread_is_timed(arm: Callable[..., BackwardTimer]) -> None:

@@ -39,7 +39,6 @@ class Steps:
             coming_step=lambda: 1,
             table_changed=lambda rows: None,
             backward_ended=lambda: None,
-            backwards_wanted=lambda: True,
         )
 
     def step(self, *, backward: bool = True, clear: bool = True) -> None:

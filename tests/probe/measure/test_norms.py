@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from gradgate.probe.measure.norms import FEW, grad_maxima, grad_norms, lie_between
+from gradgate.probe.measure.norms import grad_maxima, grad_norms, lie_between
 from gradgate.probe.measure.stacks import LEAST_STACK, SMALL, STACK_ELEMENTS
 
 FLOATING = [torch.float32, torch.float64, torch.bfloat16, torch.float16]
@@ -141,7 +141,7 @@ def test_norms_are_taken_inside_a_transform() -> None:
     assert seen == [5.0]
 
 
-@pytest.mark.parametrize("count", [1, 3, FEW, FEW + 1, 3000])
+@pytest.mark.parametrize("count", [1, 3, 3000])
 @pytest.mark.parametrize("odd", [math.nan, 0.0, 1.0, -1.0, math.inf, -math.inf])
 def test_one_figure_at_a_limit_is_noticed_among_all(count: int, odd: float) -> None:
     """Wherever it stands, and however many there are; a NaN lies between no limits."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -10,9 +11,11 @@ import torch
 from torch import nn
 from torch.optim import SGD, AdamW, Optimizer
 
+from gradgate.probe.link.frames import encode_json
 from gradgate.probe.model.table import ParameterTable
 from gradgate.probe.progress.groups import Groups
 from gradgate.probe.progress.told_groups import PAUSE, ToldGroups, neighbours
+from gradgate.server.protocol.optimizers import OptimizerGroup
 
 
 class Telling:
@@ -90,3 +93,19 @@ def test_neighbours_are_told_by_their_ends() -> None:
     """Whatever their order, and of none there are none."""
     assert neighbours(np.array([5, 1, 2, 3, 9])) == [[1, 3], [5, 5], [9, 9]]
     assert neighbours(np.array([], np.int64)) == []
+
+
+def test_a_server_takes_whatever_a_script_has_put_into_a_group(model: nn.Sequential) -> None:
+    """Names and texts are cut, and what is too long a list is left out."""
+    optimizer = SGD(model.parameters(), lr=0.5)
+    odd = {"x" * 600: 1.0, "": 1.0, "a\0b": 1.0, 7: 2.0, "\0": 1.0}
+    odd |= {"text": "no\0 end" * 9000, "many": [1.0] * 17, "few": [1.0] * 16, "nan": math.nan}
+    optimizer.param_groups[0] |= odd | {f"option {number}": 1.0 for number in range(200)}  # type: ignore[operator]
+    telling = Telling(optimizer, model=model)
+    telling.told.tell(1)
+    ((_, (group,)),) = telling.sent
+    options = OptimizerGroup.model_validate_json(encode_json(group)).options
+    assert (options["lr"], options["x" * 512], options["ab"], options["7"]) == (0.5, 1, 1, 2)
+    assert options["few"] == [1.0] * 16
+    assert str(options["text"]).startswith("no endno end")
+    assert not {"", "many", "nan"} & set(options)

@@ -6,11 +6,16 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
+import torch
 from torch.optim import SGD
 
 from gradgate import probe
+from gradgate.probe.link.uplink import Uplink
 from gradgate.probe.session.run import job_of
+from gradgate.server.live.ingest import decode_frame
+from gradgate.server.protocol.probe_messages import Report
 from tests.support.steered import chain, one_step, plain, reports_of, steps
 
 
@@ -132,3 +137,37 @@ def test_a_command_from_another_thread_waits_for_the_boundary() -> None:
         assert model.head.weight.requires_grad
         one_step(model, optimizer)
         assert not model.head.weight.requires_grad
+
+
+@pytest.mark.parametrize("target", ["*" * 600, "[!\0]*", None, 5])
+@pytest.mark.parametrize("name", ["freeze", "thaw", "explain"])
+def test_a_target_that_no_server_takes_is_refused(name: str, target: Any) -> None:
+    """Before anything is done: a server would refuse all of the run for its report."""
+    model, optimizer = chain(SGD)
+    with probe.attach(model, optimizer, server=False, every=1) as run:
+        with pytest.raises(probe.TargetError, match="target"):
+            getattr(run, name)(target)
+        with pytest.raises(probe.CommandError, match="no NUL"):
+            run.gate("site:a\0")
+        assert all(info.frozen is None for info in run.parameters())
+
+
+def test_numbers_of_other_libraries_are_told_as_json_has_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Those of NumPy, of tensors and of people who write 1 for True; a server takes each."""
+    monkeypatch.setattr(Uplink, "_is_told", True)
+    model, optimizer = chain(SGD)
+    with probe.attach(model, optimizer, server=False, every=1) as run:
+        run.freeze("head", hold_stats=1)  # type: ignore[arg-type]
+        run.thaw("head", reset_state=np.True_)  # type: ignore[arg-type]
+        run.gate("param:stem.bias", action="scale", factor=np.float32(0.5), hold=np.int64(3))
+        run.gate("param:stem.bias", action="clip", max_norm=torch.tensor(2))  # type: ignore[arg-type]
+        run.ungate(np.int32(2))  # type: ignore[arg-type]
+        steps(model, optimizer, 1, 2)
+        (gate,) = run.gates()
+        assert (gate.factor, gate.hold) == (0.5, 3)
+        frames = [decode_frame(each.frame) for each in job_of(run).uplink.outbox.take()]
+    reports = [each for each in frames if isinstance(each, Report)]
+    assert {each.state for each in reports} >= {"applied", "verified"}
+    assert all(each.local is not None for each in reports)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from gradgate.probe.steer.savings import WARM_UP, WINDOW, Saved, Savings
+from gradgate.probe.steer.savings import WARM_UP, Saved, Savings
 
 
 @dataclass(frozen=True)
@@ -49,22 +49,6 @@ def test_the_window_before_is_the_latest_twenty_steps() -> None:
     savings.begin("freeze", 119, 0)
     ((_, saved),) = feed(savings, range(120, 132), 0.5)
     assert (saved.backward_before, saved.backward_after) == (1.0, 0.5)
-
-
-def test_each_figure_counts_until_there_are_enough_and_while_a_command_is_measured() -> None:
-    """Otherwise one of a few steps does."""
-    savings = Savings[str]()
-    wanted = []
-    for step in range(1, 100):
-        if step in (50, 80):
-            savings.begin("freeze", step, 0)
-        savings.add(Step(step, 1.0))
-        wanted.append(savings.wants_each)
-    # Twenty before a command; behind it those of the warm-up do not count.
-    assert [step for step, each in enumerate(wanted, 1) if not each] == [
-        *range(WINDOW, 50),
-        *range(50 + WARM_UP + WINDOW, 80),
-    ]
 
 
 @pytest.mark.parametrize(("steps", "figures"), [(4, 0), (5, 1)])
