@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 MOST = 8000
-"""Characters of a sentence at most; a server takes few more (`docs/protocol.md`)."""
+"""Characters of a sentence at most; a server takes few more, which a test holds."""
 
 
 def wire_text(text: str, most: int = MOST) -> str:
