@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from ..base.errors import CommandError
+from ..measure.norms import grad_norm
 
 
 class Action(ABC):
@@ -127,7 +128,7 @@ class Clip(Action):
         # A half's range and precision do not do for the sum of squares.
         wide = torch.float32 if grad.dtype in (torch.float16, torch.bfloat16) else None
         if whole is None:
-            norm = torch.linalg.vector_norm(values, dtype=wide)
+            norm = grad_norm(values, wide)
             scale = torch.ones_like(norm) if loss_scale is None else loss_scale.to(norm)
         else:
             one = values.new_ones((), dtype=wide or values.dtype)

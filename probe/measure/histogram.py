@@ -21,6 +21,7 @@ from torch import Tensor
 from ..model.distribution import Distribution, RowNorms
 from ..torch_compat.readback import Readback
 from .kept_elements import elements_at, spread_places
+from .memory_order import in_memory_order
 
 MOST_NORMS = 256
 """Norms of rows that are told, at most: of more rows the largest of neighbours."""
@@ -66,7 +67,7 @@ class PendingDistribution:
         rows; which one is decided by ``turn``.
         """
         held = tensor.detach()
-        numbers, wide = _in_memory_order(held), _wide(held)
+        numbers, wide = in_memory_order(held), _wide(held)
         places = spread_places(held.numel(), turn, held.numel() if most is None else most)
         factor = None if factor is None else factor.detach().to(held.device).reshape(())
         self.counted = len(places)
@@ -123,11 +124,6 @@ def _wide(tensor: Tensor) -> torch.dtype:
 def _real(tensor: Tensor, wide: torch.dtype) -> Tensor:
     """Return the numbers as reals of a type, or their magnitudes."""
     return (tensor.to(wide.to_complex()).abs() if tensor.is_complex() else tensor).to(wide)
-
-
-def _in_memory_order(tensor: Tensor) -> Tensor:
-    """Return the same numbers, in the order in which they lie in memory."""
-    return tensor.permute(sorted(range(tensor.ndim), key=tensor.stride, reverse=True))
 
 
 def _pieces(tensor: Tensor, places: range) -> Iterator[Tensor]:

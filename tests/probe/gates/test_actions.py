@@ -110,3 +110,16 @@ def test_a_clip_is_to_a_norm_without_the_loss_scale() -> None:
         clipped = Clip(2.5).pass_on(given, torch.tensor([10.0]))
         assert clipped is not None
         assert clipped.to_dense().tolist() == [15.0, 20.0]
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.float32, torch.complex64])
+def test_a_clip_of_millions_is_to_the_norm_itself(dtype: torch.dtype) -> None:
+    """Rounding does not add up with the elements: what passes has the norm in float64, too."""
+    torch.manual_seed(0)
+    grad = torch.randn(4_200_000, dtype=dtype)
+    wide = torch.complex128 if dtype.is_complex else torch.float64
+    clipped = Clip(1000.0).pass_on(grad)
+    assert clipped is not None
+    # In 16 bits each element is rounded to the type's own spacing.
+    rounding = 2e-5 if dtype is torch.float16 else 4e-6
+    assert float(clipped.to(wide).norm()) == pytest.approx(1000.0, rel=rounding)
