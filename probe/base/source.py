@@ -7,6 +7,7 @@ import os
 import sys
 import sysconfig
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from inspect import unwrap
 from types import CodeType, FrameType
@@ -16,6 +17,7 @@ import torch
 from torch.autograd import Function
 
 from .guard import hand_on
+from .wire_text import LONGEST_FILE, wire_name
 
 AROUND = 3
 """Lines of a snippet before and after the one that is meant."""
@@ -59,17 +61,26 @@ class Snippet:
 
 
 def shown(file: str) -> str:
-    """A file's path as people write it."""
-    if not os.path.isabs(file):
-        return file
-    relative = os.path.relpath(file)
-    return file if relative.startswith(os.pardir) else relative
+    """A file's path as people write it; what ``compile`` was given for one may be any string."""
+    told = wire_name(file, LONGEST_FILE)
+    if not os.path.isabs(told):
+        return told
+    relative = os.path.relpath(told)
+    return told if relative.startswith(os.pardir) else relative
+
+
+def source_lines(file: str) -> list[str]:
+    """Return the lines of a file, none where it cannot be read, or its name can be none."""
+    with suppress(ValueError):  # a name with a NUL
+        return linecache.getlines(file)
+    return []
 
 
 def defined_at(code: CodeType) -> Place:
     """The ``def`` line of a function, behind its decorators."""
     line = code.co_firstlineno  # of the first decorator, if there is one
-    while (text := linecache.getline(code.co_filename, line)) and "def " not in text:
+    lines = source_lines(code.co_filename)
+    while (text := lines[line - 1 : line]) and "def " not in text[0]:
         line += 1
     return Place(code.co_filename, line if text else code.co_firstlineno, code.co_name)
 
@@ -77,7 +88,7 @@ def defined_at(code: CodeType) -> Place:
 def snippet(place: Place) -> Snippet | None:
     """The source around a place; None where there is none, as in a shell."""
     first = max(1, place.line - AROUND)
-    lines = linecache.getlines(place.file)[first - 1 : place.line + AROUND]
+    lines = source_lines(place.file)[first - 1 : place.line + AROUND]
     if len(lines) <= place.line - first:
         return None
     cut = tuple(line.rstrip("\n")[:LONGEST_LINE] for line in lines)

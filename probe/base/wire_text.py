@@ -2,8 +2,18 @@
 
 from __future__ import annotations
 
+import re
+
 MOST = 8000
 """Characters of a sentence at most; a server takes few more, which a test holds."""
+LONGEST_PATH = 512
+"""Characters of a module's path at most, and of a target."""
+LONGEST_NAME = LONGEST_PATH + 64
+"""Characters of a parameter's name at most, with what says that it was removed."""
+LONGEST_LABEL = 1024
+"""Characters of a station of a gradient's way, at most."""
+LONGEST_FILE = 4900
+"""Characters of a file's path at most: more than any system has, and fewer than a line's place."""
 
 
 def wire_text(text: str, most: int = MOST) -> str:
@@ -13,3 +23,17 @@ def wire_text(text: str, most: int = MOST) -> str:
     the connection over a text that it does not take.
     """
     return text.replace("\0", "")[:most]
+
+
+_UNTOLD = re.compile("[\0\ud800-\udfff]")
+"""NUL, and halves of surrogate pairs, of which a name has some where bytes are none of UTF-8."""
+
+
+def wire_name(name: str, most: int) -> str:
+    """Return the name of a part of a model, which may be any string, as a server takes it.
+
+    One of more than ``most`` characters keeps its end, where the names of a model differ; in it,
+    ``?`` stands for what no server takes.
+    """
+    told = _UNTOLD.sub("?", name)
+    return told if len(told) <= most else "…" + told[1 - most :]

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from ..base.source import Place, Snippet, snippet
+from ..base.wire_text import LONGEST_LABEL, wire_name, wire_text
 from .case import Finding
 from .tape import Value
 
@@ -25,6 +26,10 @@ class Station:
     here it turned into NaN or infinity; ``nonfinite``: which got here."""
     where: str | None
 
+    def as_message(self) -> dict[str, Any]:
+        """Return the station as the wire protocol has it."""
+        return asdict(self) | {"label": wire_name(self.label, LONGEST_LABEL)}
+
 
 @dataclass(frozen=True)
 class Explanation:
@@ -43,7 +48,11 @@ class Explanation:
 
     def as_message(self) -> dict[str, Any]:
         """Return the explanation as the wire protocol has it."""
-        return asdict(self)
+        return asdict(self) | {
+            "detail": wire_text(self.detail),
+            "advice": wire_text(self.advice),
+            "path": [station.as_message() for station in self.path],
+        }
 
 
 def explanation_of(name: str, finding: Finding) -> Explanation:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import ast
-import linecache
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+
+from ..base.source import source_lines
 
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 _LOOPS = (ast.For, ast.AsyncFor, ast.While)
@@ -59,7 +60,7 @@ def read_functions(file: str) -> list[Function]:
 
     The first is the file's top level.
     """
-    lines = linecache.getlines(file)
+    lines = source_lines(file)
     try:
         tree = ast.parse("".join(lines))
     except (SyntaxError, ValueError):

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ..base.wire_text import wire_text
 from ..conditions.compiler import Condition
 from ..conditions.names import MOVEMENT
 from ..model.gate_info import GateInfo
@@ -168,7 +169,7 @@ class Gate:
             "closed_steps": self.arrivals.closed_steps,
             "norm_in": _finite(self.norm_in),
             "norm_out": _finite(self.norm_out),
-            "problem": self.problem,
+            "problem": None if self.problem is None else wire_text(self.problem),
             "parameters": list(self.parameters),
         }
 

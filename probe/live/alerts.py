@@ -8,6 +8,7 @@ from typing import Any, Literal, Protocol
 
 from ..base.errors import ExpectationError
 from ..base.guard import Guard
+from ..base.wire_text import LONGEST_NAME, wire_name, wire_text
 from ..diagnosis.case import Finding
 from ..diagnosis.explanation import Explanation
 
@@ -45,6 +46,10 @@ class Alert:
         """Return the alert as the wire protocol has it."""
         told = asdict(self)
         del told["state"], told["tentative"]
+        if self.name is not None:
+            told["name"] = wire_name(self.name, LONGEST_NAME)
+        if self.detail is not None:
+            told["detail"] = wire_text(self.detail)
         return told
 
 

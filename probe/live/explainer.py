@@ -11,6 +11,7 @@ from torch import nn
 
 from ..base.errors import CommandError
 from ..base.guard import Guard
+from ..base.wire_text import LONGEST_NAME, wire_name
 from ..diagnosis.case import Finding
 from ..diagnosis.explanation import Explanation
 from ..freeze.freezer import Freezer
@@ -214,7 +215,8 @@ class Explainer:
             with self._guard:  # one by one: a fault in one must not keep the others back
                 sent = explanation if self._source else replace(explanation, source=None)
                 message = sent.as_message()
-                told.append({"parameter": indexes.get(name), "name": name, **message})
+                known = {"parameter": indexes.get(name), "name": wire_name(name, LONGEST_NAME)}
+                told.append({**known, **message})
         return {
             "type": "explanations",
             "step": step,

@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from ..base.retry import consistently
+from ..base.wire_text import LONGEST_NAME, LONGEST_PATH, wire_name, wire_text
 from ..model.commands import ParameterCommand
 from ..model.selection import Selection
 from ..model.table import ParameterTable, is_uninitialized
@@ -62,7 +63,19 @@ class Preview:
 
     def as_message(self) -> dict[str, Any]:
         """Return the preview as the wire protocol has it."""
-        return asdict(self)
+        cut_off = None if self.cut_off is None else _told(self.cut_off)
+        return asdict(self) | {
+            "parameters": _told(self.parameters),
+            "not_in_optimizer": _told(self.not_in_optimizer),
+            "tied": [_told(names) for names in self.tied],
+            "running_stats": [wire_name(path, LONGEST_PATH) for path in self.running_stats],
+            "cut_off": cut_off,
+            "warnings": [wire_text(warning) for warning in self.warnings],
+        }
+
+
+def _told(names: Iterable[str]) -> list[str]:
+    return [wire_name(name, LONGEST_NAME) for name in names]
 
 
 def preview(

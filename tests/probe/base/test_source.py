@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import torch
+from pydantic import TypeAdapter
 from torch import Tensor, nn
 from torch.autograd import Function
 from torch.overrides import TorchFunctionMode
@@ -26,6 +27,7 @@ from gradgate.probe.base.source import (
     Place,
     snippet,
 )
+from gradgate.server.protocol.fields import Place as ToldPlace
 from tests.support.tracing import code
 
 HERE = str(Path(__file__))
@@ -261,3 +263,10 @@ def test_a_library_is_left_for_the_scripts_line() -> None:
         "train.py:9",
         "site-packages/trainer.py:3",
     ]
+
+
+@pytest.mark.parametrize("file", ["<\0>", "/x" * 5000, "<string>" * 5000, "/\udc80.py"])
+def test_a_server_takes_the_place_of_any_file(file: str) -> None:
+    """What ``compile`` was given may be any string; the line is behind its end."""
+    text = Place(file, 2**31, "f").text
+    assert TypeAdapter(ToldPlace).validate_python(text).endswith(":2147483648")

@@ -5,8 +5,17 @@ from __future__ import annotations
 import pytest
 from pydantic import TypeAdapter
 
-from gradgate.probe.base.wire_text import MOST, wire_text
-from gradgate.server.protocol.fields import Text
+from gradgate.probe.base.wire_text import (
+    LONGEST_FILE,
+    LONGEST_LABEL,
+    LONGEST_NAME,
+    LONGEST_PATH,
+    MOST,
+    wire_name,
+    wire_text,
+)
+from gradgate.server.protocol import limits
+from gradgate.server.protocol.fields import Label, ModulePath, ParameterName, Place, Text
 
 
 @pytest.mark.parametrize("text", ["", "as it is", "no\0 NUL", "x" * (MOST + 1), "🙂" * 9000])
@@ -15,3 +24,29 @@ def test_a_server_takes_it(text: str) -> None:
     told = wire_text(text)
     assert TypeAdapter(Text).validate_python(told) == text.replace("\0", "")[:MOST]
     assert wire_text(text, 3) == told[:3]
+
+
+@pytest.mark.parametrize(
+    ("field", "most"),
+    [
+        (ModulePath, LONGEST_PATH),
+        (ParameterName, LONGEST_NAME),
+        (Label, LONGEST_LABEL),
+        (Place, LONGEST_FILE),
+    ],
+)
+@pytest.mark.parametrize("name", ["layer.0", "\0", "a\0b\udc80", "layer." * 2000, "🙂" * 9000])
+def test_a_server_takes_a_name(field: object, most: int, name: str) -> None:
+    """One that is too long keeps its end, and nothing is left out but what no server takes."""
+    told = wire_name(name, most)
+    assert TypeAdapter(field).validate_python(told) == told
+    plain = name.replace("\0", "?").replace("\udc80", "?")
+    assert told == (plain if len(plain) <= most else "…" + plain[-(most - 1) :])
+
+
+def test_names_are_as_long_as_a_server_takes_them() -> None:
+    """None is cut that need not be."""
+    assert LONGEST_PATH == limits.NAME_CHARACTERS
+    assert LONGEST_NAME == limits.NAME_CHARACTERS + limits.SUFFIX_CHARACTERS
+    assert LONGEST_LABEL == limits.LABEL_CHARACTERS
+    assert len(":18446744073709551616") <= limits.PLACE_CHARACTERS - LONGEST_FILE

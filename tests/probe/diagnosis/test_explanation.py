@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from gradgate.probe.base.source import Place
 from gradgate.probe.diagnosis.case import Finding
 from gradgate.probe.diagnosis.explanation import MOST, explanation_of, stations
 from gradgate.probe.diagnosis.tape import Value
+from gradgate.server.protocol.explanations import Explanation as ToldExplanation
 from tests.support.tracing import call, value
 
 PLACE = Place(__file__, 3, "forward")
@@ -130,3 +133,13 @@ def test_an_explanation_shows_the_line_of_its_place() -> None:
     nowhere = explanation_of("w", Finding("unknown", "It is not known.", "Report it."))
     assert (nowhere.where, nowhere.source) == (None, None)
     assert nowhere.as_message()["path"][-1]["label"] == "w"
+
+
+@pytest.mark.parametrize("text", ["a\0b", "way " * 5000])
+def test_a_server_takes_what_is_said_of_anything(text: str) -> None:
+    """However long the names, the lines and the words are that it quotes, and what is in them."""
+    place = Place(text, 3, "forward")
+    finding = Finding("unknown", text, text, place=place, way=way(text, "head"))
+    message = explanation_of(text, finding).as_message()
+    parsed = ToldExplanation.model_validate({"parameter": 0, "name": "w", **message})
+    assert len(parsed.path) == len(message["path"])

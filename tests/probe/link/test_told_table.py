@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from gradgate.probe.link.frames import encode_json
 from gradgate.probe.link.told_table import ToldTable
 from gradgate.probe.model.table import TableRow
+from gradgate.server.protocol.parameter_table import TableColumns
 
 ROW = TableRow(["a", "b"], "", [4, 2], 8, "float32", "cpu", True, True)
 OTHER = replace(ROW, names=["m.c"], module="m")
@@ -58,3 +61,47 @@ def test_a_table_is_made_once() -> None:
     told, rows = ToldTable(), [ROW]
     assert told.fields(rows) is told.fields(rows)
     assert told.fields([OTHER])["columns"]["names"] == ["m.c"]
+
+
+LONG = "encoder." * 100
+ODD = [
+    ["\0"],
+    ["a\0b", "a?b"],
+    ["\udc80.weight"],
+    ["\udc81.weight"],
+    ["?.weight"],
+    [f"{LONG}weight"],
+    [f"other.{LONG}weight"],
+    [f"{LONG}bias"],
+    [f"{LONG}weight (removed at step 7)"],
+    ["shared.0", *(f"shared.{i}" for i in range(1, 1000))],
+    ["x" * 576],
+    ["plain.weight"],
+]
+
+
+def test_a_server_takes_a_table_of_any_names() -> None:
+    """Each is told, no two alike, and what can be told as it is stays so."""
+    rows = [replace(ROW, names=names, module=names[0].rpartition(".")[0]) for names in ODD]
+    told = TableColumns.model_validate_json(encode_json(ToldTable().fields(rows)["columns"]))
+    names = told.names
+    assert len(set(names)) == len(ODD)
+    assert names[:5] == ["?", "a?b (2)", "?.weight (2)", "?.weight (3)", "?.weight"]
+    ends = ("r.encoder.weight", "r.weight (2)", "r.bias", "r.weight (removed at step 7)")
+    assert [name.endswith(end) for name, end in zip(names[5:9], ends, strict=True)] == [True] * 4
+    assert all(len(name) == 576 and name[0] == "…" for name in names[5:9])
+    assert names[9:] == ["shared.0", "x" * 576, "plain.weight"]
+    assert told.tied == [(1, ["a?b"]), (9, [f"shared.{i}" for i in range(1, 256)])]
+    assert len(set(told.modules)) == len({row.module for row in rows})
+
+
+def test_names_that_are_told_otherwise_are_told_of_once(caplog: pytest.LogCaptureFixture) -> None:
+    """In the job's log, by a sentence; a table whose names are plain says nothing."""
+    caplog.set_level(logging.WARNING, "gradgate")
+    told = ToldTable()
+    told.fields([ROW, OTHER])
+    assert caplog.messages == []
+    for _ in range(2):
+        told.fields([replace(ROW, names=["a\0b"])])
+    (message,) = caplog.messages
+    assert "the dashboard calls the parameter 'a\\x00b' 'a?b'" in message

@@ -11,9 +11,11 @@ from gradgate.probe.base.errors import ExpectationError
 from gradgate.probe.base.guard import Guard
 from gradgate.probe.base.states import State
 from gradgate.probe.diagnosis.explanation import Explanation
+from gradgate.probe.link.frames import encode_json
 from gradgate.probe.live.alerts import LISTED, NAMED, Alert, Alerts
 from gradgate.probe.live.expectations import PATIENCE, Expectations
 from gradgate.probe.model.table import ParameterTable
+from gradgate.server.protocol.alerts import Alert as ToldAlert
 from tests.support.samples import sample
 
 
@@ -212,3 +214,10 @@ def test_an_error_has_a_few_sentences_and_counts_the_rest() -> None:
     alerts.update()
     with pytest.raises(ExpectationError, match=r"4 of `p4` \(a\); and 2 more$"):
         alerts.raise_failure()
+
+
+@pytest.mark.parametrize("text", ["a\0b", "word " * 5000])
+def test_a_server_takes_an_alert_of_anything(text: str) -> None:
+    """However long the names and the words are that it quotes, and what is in them."""
+    told = Alert(0, text, 1, cause="unknown", detail=text).as_message()
+    assert ToldAlert.model_validate_json(encode_json(told)).since_step == 1
