@@ -166,6 +166,12 @@ class Connection:
                 finally:
                     self._backoff.held(time.monotonic() - welcomed)
         except Refusal as refusal:
+            if refusal.seq is not None and self._outbox.refuse(refusal.seq):
+                self._say_once(
+                    f"the dashboard at {shown} did not take one message of this run, which is "
+                    f"dropped, and all others are sent: {refusal} Please report it."
+                )
+                return self._backoff.failed()
             self._say_once(f"the dashboard at {shown} refused: {refusal}")
             if not refusal.retry:
                 return self._backoff.refused()

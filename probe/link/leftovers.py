@@ -18,7 +18,7 @@ async def send_leftovers(folder: SpoolFolder, address: ServerAddress, guard: Gua
         for recording in folder.left_for(address.shown):
             name = recording.hello["name"]
             try:
-                count = await replay(recording, address)
+                became = await replay(recording, address)
             except FAILURES as error:
                 logger.warning(
                     "gradgate: what the run %r has left in %s could not be sent now: %s",
@@ -28,4 +28,12 @@ async def send_leftovers(folder: SpoolFolder, address: ServerAddress, guard: Gua
                 )
                 continue
             recording.path.unlink()
-            logger.info("gradgate: sent %d frames that the run %r had left.", count, name)
+            logger.info("gradgate: sent %d frames that the run %r had left.", became.stored, name)
+            if became.refused:
+                logger.warning(
+                    "gradgate: %s did not take %d frames that the run %r had left, and they are "
+                    "dropped: please report it.",
+                    address.shown,
+                    became.refused,
+                    name,
+                )

@@ -20,6 +20,8 @@ LARGE = 64 * 1024
 """Bytes from which on a frame costs its bytes to send, and not that it is sent by itself."""
 OVERHEAD = 250
 """Bytes that an entry takes in memory beside its payload, about."""
+MOST_REFUSED = 20
+"""Frames that a server may refuse, of a whole run; what refuses more takes none."""
 MAX_KEPT = 10_000
 """Reports kept at most; only a script that freezes thousands of times offline gets there."""
 
@@ -65,6 +67,8 @@ class Outbox:
         self._kept: deque[Entry] = deque()
         self._wake: Callable[[], None] | None = None
         self._woken = False
+        self._refused: set[int] = set()
+        """Numbers of frames that the server does not take."""
         self.dropped = 0
 
     def put(
@@ -112,8 +116,9 @@ class Outbox:
 
         What is on disk comes first, in portions.
         """
-        if self._spool is not None and (spooled := self._spool.take(self._sent)):
-            return [Entry(seq, frame) for seq, frame in spooled]
+        while self._spool is not None and (spooled := self._spool.take(self._sent)):
+            if entries := [Entry(seq, each) for seq, each in spooled if seq not in self._refused]:
+                return entries
         with self._lock:
             entries = [
                 entry
@@ -139,9 +144,28 @@ class Outbox:
         """Forget what the server has stored; raises ValueError for what it was never sent."""
         if seq > self._offered:
             raise ValueError(f"it says that it has stored frame {seq}, which it was never sent")
+        while seq + 1 in self._refused:
+            seq += 1
         if self._spool is not None:
             self._spool.forget(seq)
         self._drop_up_to(seq)
+
+    def refuse(self, seq: int) -> bool:
+        """Drop a frame that the server does not take; return whether all others are to be sent.
+
+        So they are not where it was never offered that frame, or refuses one after the other.
+        """
+        with self._lock:
+            offered = 0 < seq <= self._offered and seq not in self._refused
+            if not offered or len(self._refused) >= MOST_REFUSED:
+                return False
+            self._refused.add(seq)
+            self._droppable = deque(each for each in self._droppable if each.seq != seq)
+            self._bytes = sum(map(_size, self._droppable))
+            self._kept = deque(each for each in self._kept if each.seq != seq)
+            self.dropped += 1
+            self._changed.notify_all()
+            return True
 
     def rewind(self, seq: int) -> None:
         """Start over after a lost connection: the server has stored up to ``seq``.

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import WebSocketException
@@ -11,7 +13,7 @@ from ..spool.recording import Recording
 from .address import ServerAddress
 from .bundle import bundled
 from .frames import encode_json
-from .outbox import Entry
+from .outbox import MOST_REFUSED, Entry
 from .server_messages import ForeignMessage, Message, Refusal, parse_message
 from .sockets import connected
 
@@ -21,30 +23,64 @@ STORED_WITHIN = 60.0
 """Seconds without a word of a server that has something to store, after which it is given up."""
 
 
-async def replay(recording: Recording, address: ServerAddress) -> int:
-    """Send what a server lacks; return how many frames that were, once they are stored.
+@dataclass(frozen=True)
+class Replayed:
+    """What became of the frames that a server lacked."""
 
-    What the server has already it takes no second time: a frame's number says so. Raises one of
-    ``FAILURES`` where that cannot be done, and ValueError for what is no address.
+    stored: int
+    refused: int
+    """Those that it does not take, one by one; all others are stored."""
+
+
+async def replay(recording: Recording, address: ServerAddress) -> Replayed:
+    """Send what a server lacks; return what became of it, once it is stored.
+
+    What the server has already it takes no second time: a frame's number says so. One that it
+    refuses is left out. Raises one of ``FAILURES`` where that cannot be done, and ValueError for
+    what is no address.
     """
-    async with connected(address) as socket:
-        await socket.send(encode_json(recording.hello))
-        stored = (await _until(socket, "welcome"))["last_seq"]
-        sent = asyncio.create_task(_send(socket, recording, stored))
+    first: list[int] | None = None
+    refused: set[int] = set()
+    while True:
+        async with connected(address) as socket:
+            await socket.send(encode_json(recording.hello))
+            stored = (await _until(socket, "welcome"))["last_seq"]
+            lacking = [each.seq for each in recording.after(stored) if each.seq not in refused]
+            first = lacking if first is None else first
+            try:
+                await _send(socket, recording, lacking)
+            except Refusal as refusal:
+                if refusal.seq not in lacking or len(refused) >= MOST_REFUSED:
+                    raise
+                refused.add(refusal.seq)
+            else:
+                return Replayed(len(first) - len(refused), len(refused))
+
+
+async def _send(socket: ClientConnection, recording: Recording, lacking: Sequence[int]) -> None:
+    """Send the frames of these numbers, and the goodbye, and wait until they are stored."""
+    if lacking:
+        sent = asyncio.create_task(_send_frames(socket, recording, frozenset(lacking)))
         try:
-            if recording.last_seq > stored:
-                stored_now = 0
-                while stored_now < recording.last_seq:
-                    stored_now = (await _until(socket, "ack"))["seq"]
-                if stored_now > recording.last_seq:
-                    raise ForeignMessage(f"it says that it has stored frame {stored_now}")
+            stored = 0
+            while stored < lacking[-1]:
+                stored = (await _until(socket, "ack"))["seq"]
+            if stored > recording.last_seq:
+                raise ForeignMessage(f"it says that it has stored frame {stored}")
             await sent
         finally:
             sent.cancel()
-        if recording.bye is not None:
-            await socket.send(encode_json(recording.bye))
-            await _until(socket, "bye")
-        return sum(1 for _ in recording.after(stored))
+    if recording.bye is not None:
+        await socket.send(encode_json(recording.bye))
+        await _until(socket, "bye")
+
+
+async def _send_frames(
+    socket: ClientConnection, recording: Recording, numbers: Collection[int]
+) -> None:
+    frames = (each for each in recording.after(0) if each.seq in numbers)
+    for message, _ in bundled(Entry(each.seq, each.frame) for each in frames):
+        await socket.send(message)
 
 
 async def _until(socket: ClientConnection, kind: str) -> Message:
@@ -54,8 +90,3 @@ async def _until(socket: ClientConnection, kind: str) -> Message:
         message = parse_message(text)
         if message["type"] == kind:
             return message
-
-
-async def _send(socket: ClientConnection, recording: Recording, stored: int) -> None:
-    for message, _ in bundled(Entry(each.seq, each.frame) for each in recording.after(stored)):
-        await socket.send(message)

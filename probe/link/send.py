@@ -69,7 +69,7 @@ def _send(file: Path, server: str | None) -> str:
 def _replayed(recording: Recording, url: str) -> str:
     try:
         address = server_address(url)
-        count = asyncio.run(replay(recording, address))
+        became = asyncio.run(replay(recording, address))
     except Refusal as error:
         raise NotSentError(f"the dashboard at {address.shown} refused: {error}") from error
     except ForeignMessage as error:
@@ -84,10 +84,11 @@ def _replayed(recording: Recording, url: str) -> str:
     page = f"{address.shown}/runs/{recording.hello['run']}"
     if not recording.frames:
         return f"{recording.path}: the end of the run {name!r} is stored. {page}"
-    known = recording.frames - count
+    known = recording.frames - became.stored - became.refused
     return (
-        f"{recording.path}: {count} frames of the run {name!r} are stored"
+        f"{recording.path}: {became.stored} frames of the run {name!r} are stored"
         + (f"; {known} were there already" if known else "")
+        + (f"; {became.refused} it does not take: please report that" if became.refused else "")
         + f". {page}"
     )
 

@@ -92,9 +92,11 @@ A number that the probe says again, in a report or an answer, must be one that a
 class Refusal(Exception):
     """The server answered with an ``error`` message."""
 
-    def __init__(self, message: str, retry: bool) -> None:
+    def __init__(self, message: str, retry: bool, seq: int | None = None) -> None:
+        """``seq``: the number of the frame that it does not take, where it is one of these."""
         super().__init__(message)
         self.retry = retry
+        self.seq = seq
 
 
 class ForeignMessage(Exception):
@@ -114,7 +116,9 @@ def parse_message(text: str | bytes) -> Message:
     if not isinstance(message, dict) or str(message.get("type")) not in _FIELDS:
         raise ForeignMessage(f"it sent {text[:60]!r}")
     if message["type"] == "error":
-        raise Refusal(str(message.get("message")), bool(message.get("retry", False)))
+        seq = message.get("seq")
+        number = seq if _is_count(seq) else None
+        raise Refusal(str(message.get("message")), bool(message.get("retry", False)), number)
     if message["type"] == "welcome" and message.get("protocol", PROTOCOL) not in _UNDERSTOOD:
         raise Refusal(
             f"it speaks protocol {message['protocol']}, this probe {PROTOCOL}; "

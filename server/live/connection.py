@@ -42,6 +42,8 @@ class Refused(Exception):
         self.code = code
         self.retry = retry
         self.reason = reason or _REASONS[code]
+        self.seq: int | None = None
+        """The number of the frame that is refused, where it is that of one."""
 
 
 class ProbeConnection:
@@ -144,7 +146,7 @@ class ProbeConnection:
 
     async def refuse(self, refused: Refused) -> None:
         """Send why, and close."""
-        await self._send(Error(message=refused.message, retry=refused.retry))
+        await self._send(Error(message=refused.message, retry=refused.retry, seq=refused.seq))
         await self._websocket.close(refused.code)
 
     async def _deliver(self, message: Message, number: int) -> None:

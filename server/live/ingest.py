@@ -8,7 +8,14 @@ from pydantic import ValidationError
 
 from ..protocol import limits
 from ..protocol.bundle import unbundle
-from ..protocol.frames import FrameError, FrameVersionError, Sample, check_statistics, decode
+from ..protocol.frames import (
+    FrameError,
+    FrameVersionError,
+    Sample,
+    check_statistics,
+    decode,
+    number_of_sample,
+)
 from ..protocol.probe_messages import (
     STREAMED,
     Alerts,
@@ -21,6 +28,7 @@ from ..protocol.probe_messages import (
     Greeting,
     Heartbeat,
     Hello,
+    Numbered,
     Optimizers,
     Parameters,
     Report,
@@ -81,6 +89,16 @@ def decode_frame(frame: str | bytes) -> Behind | Sample:
         raise _malformed(error) from error
     except ValidationError as error:
         raise Refused(f"The frame is malformed: {_first_fault(error)}.") from error
+
+
+def number_of(frame: str | bytes) -> int | None:
+    """Return the number that a frame says it has, as far as that can be read."""
+    if isinstance(frame, bytes):
+        return number_of_sample(frame)
+    try:
+        return Numbered.model_validate_json(frame).seq
+    except ValidationError:
+        return None
 
 
 def accept(frame: Streamed | Sample, size: int, writer: Writer, live: LiveRun) -> None:

@@ -18,7 +18,7 @@ from ..store.write_queue import WriterEnded
 from .admission import Admission
 from .connection import ProbeConnection, Refused
 from .hub import Hub
-from .ingest import accept, decode_frame, frames_of, parse_hello, pass_on
+from .ingest import accept, decode_frame, frames_of, number_of, parse_hello, pass_on
 from .live_run import LiveRun
 from .refusal_log import RefusalLog
 from .tasks import first_to_end
@@ -135,12 +135,21 @@ async def _receive(
             connection.check()
             if is_over:
                 continue
-            decoded = decode_frame(frame)
-            if isinstance(decoded, PreviewAnswer | TrialAnswer):
-                live.heard()
-                connection.questions.answer(decoded)
-            elif isinstance(decoded, Distributions):
-                pass_on(decoded, live)
-            else:
-                accept(decoded, len(frame), hub.writer, live)
-                is_over = isinstance(decoded, Bye)
+            try:
+                is_over = _take(frame, connection, hub, live)
+            except Refused as refused:
+                refused.seq = number_of(frame)
+                raise
+
+
+def _take(frame: str | bytes, connection: ProbeConnection, hub: Hub, live: LiveRun) -> bool:
+    """Take a frame; return whether it is the last of the run. Raises `Refused`."""
+    decoded = decode_frame(frame)
+    if isinstance(decoded, PreviewAnswer | TrialAnswer):
+        live.heard()
+        connection.questions.answer(decoded)
+    elif isinstance(decoded, Distributions):
+        pass_on(decoded, live)
+    else:
+        accept(decoded, len(frame), hub.writer, live)
+    return isinstance(decoded, Bye)

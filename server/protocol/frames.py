@@ -94,6 +94,14 @@ def decode(data: bytes) -> Sample:
     return Sample(seq, step, time, bool(flags & _SKIPPED), states, values)
 
 
+def number_of_sample(data: bytes) -> int | None:
+    """Return the sequence number of a sample frame, also of one that is malformed behind it."""
+    if len(data) < _HEADER.size or data[:4] != bytes((*MAGIC, limits.FRAME_VERSION, SAMPLE)):
+        return None
+    seq: int = _HEADER.unpack_from(data)[6]
+    return seq if 0 < seq <= limits.NUMBER else None
+
+
 def check_statistics(sample: Sample) -> None:
     """Raise `FrameError` for a sample of a probe that holds statistics of the server's own."""
     if bad := sorted({STATES_CODE, *LIVE_CODES} & sample.values.keys()):

@@ -95,6 +95,12 @@ class Hello(Tabled):
     restraints: Restraints = Restraints()
 
 
+class Numbered(Message):
+    """Any frame that has a number, whatever else it has."""
+
+    seq: Seq
+
+
 class Parameters(Tabled):
     """The whole parameter table again, after it changed."""
 

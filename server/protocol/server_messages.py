@@ -89,11 +89,15 @@ class Watched(Message):
 
 
 class Error(Message):
-    """Why the server closes; `retry` says whether the probe may try again by itself."""
+    """Why the server closes; `retry` says whether the probe may try again by itself.
+
+    `seq` is the number of the frame that is refused, and null where it is not one of these.
+    """
 
     type: Literal["error"] = "error"
     message: str
     retry: bool
+    seq: Count | None = None
 
 
 ToProbe = Annotated[

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import secrets
 import signal
 import subprocess
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 
 from gradgate.probe.spool.recording import MAGIC, Kind, frame_record, message_record
 from tests.support.forked import SERVER, ForkedPython, run_python
+from tests.support.probing import hello, pack_sample
 from tests.support.serving import COMMAND, ServerProcess
 from tests.support.training import TrainingJob
 from tests.support.waiting import wait_for, wait_until
@@ -98,6 +100,30 @@ def test_the_next_job_sends_what_one_has_left(
             wait_for(lambda: left(folder) == [other], 30, "the file is gone")
         assert samples(server, job.run) == list(range(1, job.step + 1))
         wait_until(lambda: row(server, job.run), lambda run: run["status"] == "finished", 30)
+
+
+@pytest.mark.parametrize("place", ["first", "middle", "last"])
+def test_a_frame_that_no_server_takes_stays_behind_alone(
+    shared_server: ServerProcess, tmp_path: Path, place: str
+) -> None:
+    """All others of a file are stored, and it is said how many are not."""
+    run = secrets.token_hex(8)
+    odd = json.dumps({"type": "metrics", "seq": 0, "step": -1, "time": 1, "values": {}})
+    at = {"first": 1, "middle": 3, "last": 5}[place]
+    frames = [pack_sample(seq, seq, [1, 1], {1: [1, 1]}) for seq in range(1, 6)]
+    records = [frame_record(seq, frame) for seq, frame in enumerate(frames, 1)]
+    records[at - 1] = frame_record(at, odd.replace('"seq": 0', f'"seq": {at}'))
+    bye = {"type": "bye", "time": 1.0, "step": 5, "failed": False}
+    ends = message_record(Kind.HELLO, hello(run)), message_record(Kind.BYE, bye)
+    file = tmp_path / "odd.gradgate"
+    file.write_bytes(b"".join((MAGIC, ends[0], *records, ends[1])))
+    sent = send(str(file), "--server", shared_server.url)
+    assert (sent.returncode, sent.stderr) == (0, "")
+    assert "4 frames of the run" in sent.stdout
+    assert "; 1 it does not take" in sent.stdout
+    assert "already" not in sent.stdout
+    assert samples(shared_server, run) == [step for step in range(1, 6) if step != at]
+    assert row(shared_server, run)["status"] == "finished"
 
 
 def test_a_job_that_is_killed_leaves_what_was_on_disk(

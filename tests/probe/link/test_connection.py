@@ -25,6 +25,7 @@ from websockets.sync.server import ServerConnection, serve
 from gradgate import probe
 from gradgate.probe.link import backoff, connection
 from gradgate.probe.link.backoff import FIRST_PAUSE, GROWTH, Backoff
+from gradgate.probe.link.frames import encode_json
 from gradgate.probe.session.run import job_of
 from gradgate.server.protocol.bundle import unbundle
 from gradgate.server.protocol.frames import decode
@@ -293,6 +294,29 @@ def test_what_gathered_is_one_message_and_comes_again_until_it_is_stored() -> No
             trained.set()
             assert run.flush(20)
     assert received == [list(range(1, 42)), list(range(12, 42))]
+
+
+def test_a_frame_that_a_server_does_not_take_is_lost_alone(
+    server: ServerProcess, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The run goes on at once, all else is stored, and the log says what was refused."""
+    caplog.set_level(logging.WARNING, "gradgate")
+    run, step = attached(server.url, name="odd")
+    with run:
+        outbox = job_of(run).uplink.outbox
+        for number in range(3):
+            for _ in range(5):
+                step()
+            odd = {"type": "metrics", "step": -number, "time": 1, "values": {"": 1.0}}
+            outbox.put(lambda seq, odd=odd: encode_json({**odd, "seq": seq}), keep=number == 1)  # type: ignore[misc]
+            assert run.flush(20)
+        series = server.get(f"/api/runs/{run.id}/series", parameter="weight")
+        assert series["steps"] == list(range(1, 16))
+        assert outbox.dropped == 3
+    assert server.get(f"/api/runs/{run.id}")["status"] == "finished"
+    said = [text for text in caplog.messages if "did not take one message" in text]
+    assert len(said) in (1, 2, 3)
+    assert "values" in said[0]
 
 
 def _number(frame: str | bytes) -> int:

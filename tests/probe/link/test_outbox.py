@@ -7,7 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from gradgate.probe.link.outbox import LARGE, MAX_KEPT, OVERHEAD, Entry, Outbox
+from gradgate.probe.link.outbox import (
+    LARGE,
+    MAX_KEPT,
+    MOST_REFUSED,
+    OVERHEAD,
+    Entry,
+    Outbox,
+)
 from gradgate.probe.spool.recording import Recording
 from gradgate.probe.spool.spool import Spool
 
@@ -318,3 +325,50 @@ def test_what_cannot_be_spilled_stays_in_memory(tmp_path: Path) -> None:
     assert numbers(outbox) == list(range(11, 31))
     assert outbox.dropped == 10 - len(on_disk)
     outbox.leave(lambda: None, {"type": "bye"})
+
+
+@pytest.mark.parametrize("number", [1, 5, 7, 12])
+def test_a_refused_frame_alone_is_left_out(number: int) -> None:
+    """Whichever lane it is in; it counts as dropped, and with the rest stored nothing waits."""
+    outbox = filled(12)
+    numbers(outbox)
+    assert outbox.refuse(number)
+    outbox.rewind(number - 1)
+    others = list(range(number + 1, 13))
+    assert numbers(outbox) == others
+    outbox.acknowledge(max(others, default=number - 1))
+    assert outbox.wait_empty(0)
+    assert outbox.dropped == 1
+
+
+@pytest.mark.parametrize("number", [1, 6, 12])
+def test_a_refused_frame_on_disk_is_left_out(number: int, tmp_path: Path) -> None:
+    """And the file goes once all others are stored, also where it was the last."""
+    file = tmp_path / "run.gradgate"
+    outbox = Outbox(spool=Spool(file, 2**20, None))
+    for _ in range(12):
+        outbox.put(lambda seq: f"{seq:010d}")
+    outbox.spill(dict)
+    assert numbers(outbox) == list(range(1, 13))
+    assert outbox.refuse(number)
+    outbox.rewind(number - 1)
+    assert numbers(outbox) == list(range(number + 1, 13))
+    if number < 12:
+        assert file.exists()
+        outbox.acknowledge(12)
+    assert outbox.wait_empty(0)
+    assert not file.exists()
+
+
+def test_a_server_that_refuses_what_it_was_not_sent_is_not_believed() -> None:
+    """Nor one that refuses a frame again, or one after the other: then nothing is dropped."""
+    outbox = filled(100)
+    assert not outbox.refuse(1)
+    numbers(outbox)
+    assert not outbox.refuse(0)
+    assert not outbox.refuse(101)
+    assert outbox.refuse(1)
+    assert not outbox.refuse(1)
+    others = [outbox.refuse(number) for number in range(2, MOST_REFUSED + 2)]
+    assert others == [*[True] * (MOST_REFUSED - 1), False]
+    assert outbox.dropped == MOST_REFUSED

@@ -117,7 +117,7 @@ def test_a_refused_probe_is_told_why(socket: Socket) -> None:
 
     run_coroutine(refuse())
     assert [json.loads(text) for text in socket.sent] == [
-        {"type": "error", "message": "No.", "retry": True}
+        {"type": "error", "message": "No.", "retry": True, "seq": None}
     ]
     assert socket.closed == 1002
 

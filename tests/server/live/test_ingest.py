@@ -248,6 +248,52 @@ def test_a_bad_frame_is_refused(
     assert shared_server.get(f"/api/runs/{run}")["samples"] == 2
 
 
+def _malformed_report(seq: object) -> str:
+    return json.dumps({"type": "report", "seq": seq, "id": 1, "state": "dreaming", "time": 1})
+
+
+@pytest.mark.parametrize(
+    ("frame", "number"),
+    [
+        (_malformed_report(7), 7),
+        (json.dumps({"type": "nonsense", "seq": 2**53}), 2**53),
+        (json.dumps({"type": "parameters", "seq": 3, "parameters": []}), 3),
+        (pack_sample(5, 2, [9, 1], {1: [1, 1]}), 5),
+        (pack_sample(6, 2, [1, 1], {1: [1, 1]})[:-1], 6),
+        (pack_bundle(pack_sample(2, 2, [1, 1], {1: [1, 1]}), _malformed_report(4).encode()), 4),
+        (_malformed_report(0), None),
+        (_malformed_report(2**53 + 1), None),
+        (_malformed_report("7"), None),
+        (_malformed_report(True), None),
+        (json.dumps({"type": "heartbeat"}), None),
+        ("not json", None),
+        (b"GG", None),
+        (pack_sample(0, 2, [1, 1], {1: [1, 1]}), None),
+        (pack_sample(8, 2, [1, 1], {1: [1, 1]}, version=3), None),
+    ],
+    ids=range(15),
+)
+def test_a_refusal_says_which_frame_it_is_of(
+    shared_server: ServerProcess, run: str, frame: str | bytes, number: int | None
+) -> None:
+    """By its number, so that the job may leave it out; null where it has none."""
+    with FakeProbe(shared_server, hello(run)) as probe:
+        probe.sample(1, [1, 2])
+        probe.until_acked(1)
+        probe.send(frame)
+        _, last = probe.until_closed()
+    assert last is not None
+    assert last["seq"] == number
+
+
+def test_a_refused_hello_is_no_frame_with_a_number(shared_server: ServerProcess) -> None:
+    """What cannot begin is not to be left out."""
+    with FakeProbe(shared_server, json.dumps({"type": "hello", "seq": 1})) as probe:
+        _, last = probe.until_closed()
+    assert last is not None
+    assert last["seq"] is None
+
+
 def test_a_frame_beyond_all_measure_ends_the_connection(
     shared_server: ServerProcess, run: str
 ) -> None:
