@@ -1,8 +1,9 @@
 """What watching costs: the time of a training step with the probe and with its peers.
 
 A step is forward, backward, AdamW's step and zero_grad. The watchers take turns in one process, in
-rotating order, so that drifts of the machine's speed hit all alike; each block of steps is compared
-with the bare block of its own round, and the table shows the median of these ratios.
+rotating order, with a bare block between any two. A machine's speed drifts, so each block of steps
+is compared with the bare ones before and behind it: the table shows the median of these ratios,
+their middle half, and their mean with its standard error.
 
     python benchmarks/probe_cost.py [--case gpt|gpt-large|gpt-124m|resnet|small|compiled|ddp]
         [--rounds N] [--threads N] [--device cuda] [--seconds S] [--without-peers]
@@ -21,11 +22,14 @@ out there. With ``--without-movement`` a probe that looks at no weight takes its
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import statistics
 import time
 from collections import defaultdict
+from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from cases import CASES, FOR_A_CPU, Case
@@ -75,7 +79,7 @@ def time_case(name: str, server: Dashboard, options: argparse.Namespace, peers: 
         watching.append(OtherProbe(server.url, options.against))
     report(
         case,
-        measure(case, [Bare(), BareAgain(), *watching, *peers], options.rounds, options.seconds),
+        measure(case, [BareAgain(), *watching, *peers], options.rounds, options.seconds),
     )
     for probe in watching:
         if probe.every == 1:
@@ -89,19 +93,36 @@ def make_peers() -> list[Bare]:
     return [Wandb(), TensorBoard()]
 
 
+class Timed(NamedTuple):
+    """A block of steps, in seconds a step."""
+
+    seconds: float
+    bare: float
+    """Of the bare blocks before and behind it, their mean."""
+
+    @property
+    def ratio(self) -> float:
+        """How many times as long as a bare step each step took."""
+        return self.seconds / self.bare
+
+
 def measure(
-    case: Case, watchers: list[Bare], rounds: int, longest: float = LONGEST
-) -> dict[str, list[float]]:
-    """Return seconds a step, one for each round, for each watcher.
+    case: Case, watchers: Sequence[Bare], rounds: int, longest: float = LONGEST
+) -> dict[str, list[Timed]]:
+    """Return the blocks of each watcher, one for each round.
 
     A block is timed for ``longest`` seconds at most.
     """
     optimizer = AdamW(case.model.parameters(), lr=1e-4)
     times = defaultdict(list)
+    before = block(case, optimizer, Bare(), longest)
     for turn in range(rounds):
         first = turn % len(watchers)
-        for watcher in watchers[first:] + watchers[:first]:
-            times[watcher.label].append(block(case, optimizer, watcher, longest))
+        for watcher in (*watchers[first:], *watchers[:first]):
+            seconds = block(case, optimizer, watcher, longest)
+            behind = block(case, optimizer, Bare(), longest)
+            times[watcher.label].append(Timed(seconds, (before + behind) / 2))
+            before = behind
     return times
 
 
@@ -143,26 +164,31 @@ class Loop:
         self._optimizer.zero_grad()
 
 
-def report(case: Case, times: dict[str, list[float]]) -> None:
-    """Print the medians and, for the ratios, the middle half."""
-    bare = times[Bare.label]
-    print(f"\n{case.name}: {case.numel:,} elements in {case.tensors} tensors, {len(bare)} rounds")
-    print(f"{'':42}{'ms a step':>10}{'ratio':>8}   middle half")
-    for label, seconds in times.items():
-        ratios = [mine / base for mine, base in zip(seconds, bare, strict=True)]
-        low, ratio, high = statistics.quantiles(ratios, n=4, method="inclusive")
-        line = f"{label:42}{1000 * statistics.median(seconds):10.1f}"
-        print(line if label == Bare.label else f"{line}{ratio:8.3f}   {low:.3f}…{high:.3f}")
+def report(case: Case, times: dict[str, list[Timed]]) -> None:
+    """Print what a step takes, and what of that is the watcher's."""
+    bare = [timed.bare for blocks in times.values() for timed in blocks]
+    rounds = len(bare) // len(times)
+    print(f"\n{case.name}: {case.numel:,} elements in {case.tensors} tensors, {rounds} rounds")
+    print(f"{'':42}{'ms a step':>10}{'ratio':>8}   {'middle half':14}mean")
+    print(f"{Bare.label:42}{1000 * statistics.median(bare):10.1f}")
+    for label, blocks in times.items():
+        seconds = 1000 * statistics.median(timed.seconds for timed in blocks)
+        print(f"{label:42}{seconds:10.1f}{spread([timed.ratio for timed in blocks])}")
     for other, words in (
         (WithoutMovement, "with movement to without"),
         (OtherProbe, "this checkout to the other"),
     ):
         if other.label in times:
             pairs = zip(times[Probe.label], times[other.label], strict=True)
-            low, ratio, high = statistics.quantiles(
-                [a / b for a, b in pairs], n=4, method="inclusive"
-            )
-            print(f"{words:42}{'':10}{ratio:8.3f}   {low:.3f}…{high:.3f}")
+            print(f"{words:52}{spread([mine.ratio / its.ratio for mine, its in pairs])}")
+
+
+def spread(ratios: Sequence[float]) -> str:
+    """Return the median of ratios, their middle half, and their mean with its standard error."""
+    low, median, high = statistics.quantiles(ratios, n=4, method="inclusive")
+    error = statistics.stdev(ratios) / math.sqrt(len(ratios))
+    half = f"{low:.3f}…{high:.3f}"
+    return f"{median:8.3f}   {half:14}{statistics.mean(ratios):.3f} ± {error:.3f}"
 
 
 def confirm(server: Dashboard, watching: Probe) -> None:

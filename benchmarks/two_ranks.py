@@ -52,14 +52,14 @@ def main() -> None:
     """Take the turns of the first process."""
     from cases import CASES
     from probe_cost import measure
-    from watchers import Bare, BareAgain, Default, Probe
+    from watchers import BareAgain, Default, Probe
 
     rendezvous, server, rounds, threads = sys.argv[1:]
     if int(threads):
         torch.set_num_threads(int(threads))
     torch.manual_seed(0)
     join(rendezvous, 1)
-    watchers = [Bare(), BareAgain(), Probe(server), Default(server)]
+    watchers = [BareAgain(), Probe(server), Default(server)]
     measure(CASES[TWO_PROCESSES](), watchers, int(rounds))
     distributed.destroy_process_group()
 
