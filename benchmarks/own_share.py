@@ -1,9 +1,10 @@
 """What the probe takes of a step in the training thread, by its own clock: far less noise.
 
     python benchmarks/own_share.py [--case gpt|gpt-large|gpt-124m|resnet|small|compiled]
-        [--steps N] [--threads N]
+        [--steps N] [--threads N] [--by-default]
 
-A watched model trains at every=1 and streams to a real server. Of each step the time in the probe's
+A watched model trains at every=1, or by default, and streams to a real server. Of each step the
+time in the probe's
 hooks (on forwards, in the backward, around the optimizer's step and ``zero_grad``) and in ``log``
 is compared with that of the step itself, so that a machine's changing speed hits both alike.
 ``probe_cost.py`` measures whole steps, watched and not: also what the caches, the thread that sends
@@ -25,7 +26,7 @@ from cases import CASES, FOR_A_CPU, Case
 from dashboard import dashboard
 from probe_cost import Loop
 from torch.optim import AdamW
-from watchers import Probe
+from watchers import Default, Probe
 
 from gradgate.probe.base.guard import GuardedHook
 from gradgate.probe.session.hook_runner import HookRunner
@@ -34,7 +35,7 @@ from gradgate.probe.session.run import Run
 ENTRIES = ((GuardedHook, "run"), (HookRunner, "run"), (Run, "log"))
 """All by which a step enters the probe."""
 SETTLES = 64
-"""Steps after which a run has done what it does at its start only."""
+"""Steps, at least, after which a run has done what it does at its start only."""
 
 
 def main() -> None:
@@ -47,23 +48,30 @@ def main() -> None:
         for name in options.case or FOR_A_CPU:
             torch.manual_seed(0)
             case = CASES[name]()
-            steps = measure(case, Probe(server.url), SETTLES + options.steps)
-            report(case, steps[1:SETTLES], steps[SETTLES:])
+            watcher = Default(server.url) if options.by_default else Probe(server.url)
+            steps, settled = measure(case, watcher, options.steps)
+            report(case, steps[1:settled], steps[settled:])
 
 
-def measure(case: Case, watcher: Probe, count: int) -> list[tuple[float, float]]:
-    """Return of each step its seconds, and those of them in which the probe's hooks ran."""
+def measure(case: Case, watcher: Probe, count: int) -> tuple[list[tuple[float, float]], int]:
+    """Return of each step its seconds, and those of them in which the probe's hooks ran.
+
+    Then, how many there were before the run had settled; ``count`` more are made.
+    """
     optimizer = AdamW(case.model.parameters(), lr=1e-4)
     with Stopwatch().around(ENTRIES) as hooks:
         watcher.attach(case.model, optimizer)
-        loop, steps = Loop(case, optimizer, watcher), []
-        for _ in range(count):
+        loop, steps, settled = Loop(case, optimizer, watcher), [], 0
+        began = time.perf_counter()
+        while not settled or len(steps) < settled + count:
             hooks.seconds = 0.0
             start = time.perf_counter()
             loop.step()
             steps.append((time.perf_counter() - start, hooks.seconds))
+            if not settled and len(steps) >= SETTLES and start - began > watcher.warm_up:
+                settled = len(steps)
         watcher.detach()
-    return steps
+    return steps, settled
 
 
 class Stopwatch:
@@ -123,6 +131,9 @@ def parse() -> argparse.Namespace:
         action="append",
         choices=sorted(name for name in CASES if name != "ddp"),
         help="default: all for a CPU",
+    )
+    parser.add_argument(
+        "--by-default", action="store_true", help="sample as often as it does by itself"
     )
     parser.add_argument("--steps", type=int, default=200, metavar="N", help="default: 200")
     parser.add_argument("--threads", type=int, default=1, metavar="N", help="default: 1")
