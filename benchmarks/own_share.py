@@ -61,7 +61,8 @@ def measure(case: Case, watcher: Probe, count: int) -> tuple[list[tuple[float, f
     optimizer = AdamW(case.model.parameters(), lr=1e-4)
     with Stopwatch().around(ENTRIES) as hooks:
         watcher.attach(case.model, optimizer)
-        loop, steps, settled = Loop(case, optimizer, watcher), [], 0
+        loop, settled = Loop(case, optimizer, watcher), 0
+        steps: list[tuple[float, float]] = []
         began = time.perf_counter()
         while not settled or len(steps) < settled + count:
             hooks.seconds = 0.0

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 
 MOST = 8000
 """Characters of a sentence at most; a server takes few more, which a test holds."""
+MARK = 8
+"""Hexadecimal digits of a mark."""
 LONGEST_PATH = 512
 """Characters of a module's path at most, and of a target."""
 LONGEST_NAME = LONGEST_PATH + 64
@@ -32,8 +35,13 @@ _UNTOLD = re.compile("[\0\ud800-\udfff]")
 def wire_name(name: str, most: int) -> str:
     """Return the name of a part of a model, which may be any string, as a server takes it.
 
-    One of more than ``most`` characters keeps its end, where the names of a model differ; in it,
-    ``?`` stands for what no server takes.
+    One of more than ``most`` characters keeps its end, where the names of a model differ, and ``?``
+    stands for what no server takes. Behind such a name there is a mark of all of it, so that it is
+    told the same whatever other names there are, and no two alike.
     """
-    told = _UNTOLD.sub("?", name)
-    return told if len(told) <= most else "…" + told[1 - most :]
+    if len(name) <= most and _UNTOLD.search(name) is None:
+        return name
+    whole = hashlib.sha256(name.encode("utf-8", "surrogatepass"))
+    mark = f" #{whole.hexdigest()[:MARK]}"
+    told, room = _UNTOLD.sub("?", name), most - len(mark)
+    return (told if len(told) <= room else "…" + told[1 - room :]) + mark

@@ -31,6 +31,8 @@ FIRST_TRY = 2.0
 """Seconds that the end of a job, and who looks at a run, wait for the first try to connect."""
 TICK = 0.5
 """Seconds between two looks at what waits in memory."""
+AT_ONCE = 0.0
+"""The pause before the next try where a frame was left out, of which there are few."""
 ON_DISK_WITHIN = 5.0
 """Seconds within which what no server has stored is on the disk."""
 
@@ -129,6 +131,8 @@ class Connection:
             pause = None
             with self._guard, contextlib.suppress(asyncio.CancelledError):
                 pause = await attempt
+            if pause == AT_ONCE:  # the server is there, and whoever waits for it may go on to
+                continue
             self.connected.clear()
             self._tried.set()
             self._spill()
@@ -171,7 +175,7 @@ class Connection:
                     f"the dashboard at {shown} did not take one message of this run, which is "
                     f"dropped, and all others are sent: {refusal} Please report it."
                 )
-                return self._backoff.failed()
+                return AT_ONCE
             self._say_once(f"the dashboard at {shown} refused: {refusal}")
             if not refusal.retry:
                 return self._backoff.refused()

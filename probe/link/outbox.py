@@ -116,9 +116,8 @@ class Outbox:
 
         What is on disk comes first, in portions.
         """
-        while self._spool is not None and (spooled := self._spool.take(self._sent)):
-            if entries := [Entry(seq, each) for seq, each in spooled if seq not in self._refused]:
-                return entries
+        if self._spool is not None and (spooled := self._spool.take(self._sent)):
+            return [Entry(seq, frame) for seq, frame in spooled]
         with self._lock:
             entries = [
                 entry
@@ -144,8 +143,6 @@ class Outbox:
         """Forget what the server has stored; raises ValueError for what it was never sent."""
         if seq > self._offered:
             raise ValueError(f"it says that it has stored frame {seq}, which it was never sent")
-        while seq + 1 in self._refused:
-            seq += 1
         if self._spool is not None:
             self._spool.forget(seq)
         self._drop_up_to(seq)
@@ -160,6 +157,8 @@ class Outbox:
             if not offered or len(self._refused) >= MOST_REFUSED:
                 return False
             self._refused.add(seq)
+            if self._spool is not None:
+                self._spool.leave_out(seq)
             self._droppable = deque(each for each in self._droppable if each.seq != seq)
             self._bytes = sum(map(_size, self._droppable))
             self._kept = deque(each for each in self._kept if each.seq != seq)

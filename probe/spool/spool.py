@@ -12,7 +12,7 @@ from typing import IO, Any, TypeAlias
 
 from filelock import FileLock, Timeout
 
-from .recording import MAGIC, Kind, frame_record, message_record, records
+from .recording import MAGIC, Kind, Record, frame_record, message_record, records
 
 logger = logging.getLogger("gradgate")
 
@@ -48,7 +48,8 @@ class Spool:
         """Whether the file says whose it is: a disk that is full may end before that."""
         self._ended = False
         self.last_seq = 0
-        """The number of the last frame that it holds; 0 for none."""
+        """The number of the last frame that it holds and gives; 0 for none."""
+        self._left_out: set[int] = set()
 
     def add(self, frames: Sequence[tuple[int, bytes | str]], hello: Hello, *, anew: bool) -> int:
         """Write frames, numbered above all before; return the number of the last that it took.
@@ -79,12 +80,20 @@ class Spool:
                 return frames
             for record in records(self._file, self._read_to):
                 self._read_to = record.end
-                if record.kind in (Kind.TEXT, Kind.BINARY) and record.seq > after:
+                if self._gives(record) and record.seq > after:
                     frames.append((record.seq, record.frame))
                     size += len(record.payload)
                 if size >= PORTION:
                     break
             return frames
+
+    def leave_out(self, seq: int) -> None:
+        """Give a frame to nobody any more, if it is here."""
+        with self._lock:
+            self._left_out.add(seq)
+            if self._file is not None and seq == self.last_seq:
+                given = (each.seq for each in records(self._file) if self._gives(each))
+                self.last_seq = max(given, default=0)
 
     def rewind(self) -> None:
         """Begin to take from the start."""
@@ -161,6 +170,9 @@ class Spool:
         with contextlib.suppress(OSError):
             self.path.unlink(missing_ok=True)
         self._unlock()
+
+    def _gives(self, record: Record) -> bool:
+        return record.kind in (Kind.TEXT, Kind.BINARY) and record.seq not in self._left_out
 
     def _unlock(self) -> None:
         self._process_lock.release()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from pydantic import TypeAdapter
 
@@ -40,8 +42,18 @@ def test_a_server_takes_a_name(field: object, most: int, name: str) -> None:
     """One that is too long keeps its end, and nothing is left out but what no server takes."""
     told = wire_name(name, most)
     assert TypeAdapter(field).validate_python(told) == told
+    if name == "layer.0":
+        assert told == name
+        return
     plain = name.replace("\0", "?").replace("\udc80", "?")
-    assert told == (plain if len(plain) <= most else "…" + plain[-(most - 1) :])
+    assert re.fullmatch(" #[0-9a-f]{8}", told[-10:])
+    assert told[:-10] == (plain if len(plain) <= most - 10 else "…" + plain[11 - most :])
+
+
+def test_no_two_names_are_told_alike() -> None:
+    """Those that differ in what no server takes, or at a beginning that is cut away, have marks."""
+    names = ["a\0", "a\ud800", "a?", *(f"{number}{'.layer' * 200}" for number in range(100))]
+    assert len({wire_name(name, LONGEST_NAME) for name in names}) == len(names)
 
 
 def test_names_are_as_long_as_a_server_takes_them() -> None:

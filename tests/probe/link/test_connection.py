@@ -319,6 +319,24 @@ def test_a_frame_that_a_server_does_not_take_is_lost_alone(
     assert "values" in said[0]
 
 
+@pytest.mark.parametrize("odd", [1, 6])
+def test_a_job_that_ends_with_a_frame_that_is_refused_is_stored_whole(
+    server: ServerProcess, odd: int
+) -> None:
+    """The end waits while the others are sent again."""
+    run, step = attached(server.url, name="odd end")
+    with run:
+        step()
+        assert run.flush(20)
+        outbox = job_of(run).uplink.outbox
+        for number in range(6):
+            step()
+            for _ in range(number >= 6 - odd):
+                outbox.put(lambda seq: encode_json({"type": "metrics", "seq": seq, "step": -1}))
+    stored = server.get(f"/api/runs/{run.id}")
+    assert (stored["samples"], stored["status"]) == (7, "finished")
+
+
 def _number(frame: str | bytes) -> int:
     number: int = decode(frame).seq if isinstance(frame, bytes) else json.loads(frame)["seq"]
     return number

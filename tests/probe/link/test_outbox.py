@@ -12,6 +12,7 @@ from gradgate.probe.link.outbox import (
     MAX_KEPT,
     MOST_REFUSED,
     OVERHEAD,
+    TABLE,
     Entry,
     Outbox,
 )
@@ -358,6 +359,26 @@ def test_a_refused_frame_on_disk_is_left_out(number: int, tmp_path: Path) -> Non
         outbox.acknowledge(12)
     assert outbox.wait_empty(0)
     assert not file.exists()
+
+
+@pytest.mark.parametrize("gap", ["table", "replaced"])
+def test_a_refused_frame_behind_a_gap_is_the_last(gap: str, tmp_path: Path) -> None:
+    """A table has no frame on disk, and neither has what another replaced."""
+    outbox = Outbox(spool=Spool(tmp_path / "run.gradgate", 2**20, None))
+    outbox.put(lambda seq: f"{seq:010d}")
+    for _ in range(2 if gap == "replaced" else 1):
+        outbox.put(
+            lambda seq: f"{seq:010d}", keep=True, replaces=TABLE if gap == "table" else "gates"
+        )
+    if gap == "table":
+        outbox.put(lambda seq: f"{seq:010d}")
+    outbox.spill(dict)
+    assert numbers(outbox) == [1, 3]
+    assert outbox.refuse(3)
+    outbox.rewind(1)
+    assert numbers(outbox) == []
+    assert outbox.wait_empty(0)
+    assert not (tmp_path / "run.gradgate").exists()
 
 
 def test_a_server_that_refuses_what_it_was_not_sent_is_not_believed() -> None:

@@ -41,6 +41,26 @@ def test_frames_are_taken_in_order_and_each_once(path: Path) -> None:
     spool.end(BYE)
 
 
+@pytest.mark.parametrize(("left_out", "given"), [(3, [1, 2]), (2, [1, 3]), (7, [1, 2, 3])])
+def test_a_frame_that_is_left_out_is_given_to_nobody(
+    path: Path, left_out: int, given: list[int]
+) -> None:
+    """And the file goes with the last of the others, or, where it had no other, with none."""
+    spool = Spool(path, 2**30, None)
+    spool.add(numbered(1, 3), hello, anew=False)
+    spool.leave_out(left_out)
+    assert [seq for seq, _ in spool.take(0)] == given
+    spool.forget(given[-1] - 1)
+    assert path.exists()
+    spool.forget(given[-1])
+    assert not path.exists()
+    spool.add(numbered(8, 8), hello, anew=False)
+    spool.leave_out(8)
+    assert (spool.last_seq, spool.take(0)) == (0, [])
+    spool.forget(0)
+    assert not path.exists()
+
+
 def test_the_file_goes_with_its_last_frame_and_comes_again(path: Path) -> None:
     """Nothing is left of it, nor of its lock; a later outage makes another."""
     spool = Spool(path, 2**30, None)
