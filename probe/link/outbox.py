@@ -157,14 +157,16 @@ class Outbox:
             if not offered or len(self._refused) >= MOST_REFUSED:
                 return False
             self._refused.add(seq)
-            if self._spool is not None:
-                self._spool.leave_out(seq)
             self._droppable = deque(each for each in self._droppable if each.seq != seq)
             self._bytes = sum(map(_size, self._droppable))
             self._kept = deque(each for each in self._kept if each.seq != seq)
             self.dropped += 1
+        # Behind the lock, for which the training thread may wait: a file is read.
+        if self._spool is not None:
+            self._spool.leave_out(seq)
+        with self._lock:
             self._changed.notify_all()
-            return True
+        return True
 
     def rewind(self, seq: int) -> None:
         """Start over after a lost connection: the server has stored up to ``seq``.
