@@ -31,8 +31,8 @@ async def send_leftovers(folder: SpoolFolder, address: ServerAddress, guard: Gua
             logger.info("gradgate: sent %d frames that the run %r had left.", became.stored, name)
             if became.refused:
                 logger.warning(
-                    "gradgate: %s did not take %d frames that the run %r had left, and they are "
-                    "dropped: please report it.",
+                    "gradgate: %s did not take %d of the frames that the run %r had left, which "
+                    "are dropped: please report it.",
                     address.shown,
                     became.refused,
                     name,

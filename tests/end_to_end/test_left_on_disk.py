@@ -102,28 +102,46 @@ def test_the_next_job_sends_what_one_has_left(
         wait_until(lambda: row(server, job.run), lambda run: run["status"] == "finished", 30)
 
 
-@pytest.mark.parametrize("place", ["first", "middle", "last"])
+def left_with_an_odd_frame(file: Path, run: str, place: int, server: str | None) -> None:
+    """Leave the five frames of a run that has ended, one of which no server takes."""
+    odd = {"type": "metrics", "seq": place, "step": -1, "time": 1, "values": {}}
+    frames: list[bytes | str] = [pack_sample(n, n, [1, 1], {1: [1, 1]}) for n in range(1, 6)]
+    frames[place - 1] = json.dumps(odd)
+    records = [frame_record(seq, frame) for seq, frame in enumerate(frames, 1)]
+    begins = message_record(Kind.HELLO, {**hello(run), "server": server})
+    bye = {"type": "bye", "time": 1.0, "step": 5, "failed": False}
+    file.write_bytes(b"".join((MAGIC, begins, *records, message_record(Kind.BYE, bye))))
+
+
+@pytest.mark.parametrize("place", [1, 3, 5])
 def test_a_frame_that_no_server_takes_stays_behind_alone(
-    shared_server: ServerProcess, tmp_path: Path, place: str
+    shared_server: ServerProcess, tmp_path: Path, place: int
 ) -> None:
     """All others of a file are stored, and it is said how many are not."""
-    run = secrets.token_hex(8)
-    odd = json.dumps({"type": "metrics", "seq": 0, "step": -1, "time": 1, "values": {}})
-    at = {"first": 1, "middle": 3, "last": 5}[place]
-    frames = [pack_sample(seq, seq, [1, 1], {1: [1, 1]}) for seq in range(1, 6)]
-    records = [frame_record(seq, frame) for seq, frame in enumerate(frames, 1)]
-    records[at - 1] = frame_record(at, odd.replace('"seq": 0', f'"seq": {at}'))
-    bye = {"type": "bye", "time": 1.0, "step": 5, "failed": False}
-    ends = message_record(Kind.HELLO, hello(run)), message_record(Kind.BYE, bye)
-    file = tmp_path / "odd.gradgate"
-    file.write_bytes(b"".join((MAGIC, ends[0], *records, ends[1])))
+    run, file = secrets.token_hex(8), tmp_path / "odd.gradgate"
+    left_with_an_odd_frame(file, run, place, None)
     sent = send(str(file), "--server", shared_server.url)
     assert (sent.returncode, sent.stderr) == (0, "")
     assert "4 frames of the run" in sent.stdout
     assert "; 1 it does not take" in sent.stdout
     assert "already" not in sent.stdout
-    assert samples(shared_server, run) == [step for step in range(1, 6) if step != at]
+    assert samples(shared_server, run) == [step for step in range(1, 6) if step != place]
     assert row(shared_server, run)["status"] == "finished"
+
+
+def test_the_next_job_leaves_out_a_frame_that_no_server_takes(
+    shared_server: ServerProcess, tmp_path: Path, folder: Path
+) -> None:
+    """Of what one has left; its log says so, and the file goes."""
+    run = secrets.token_hex(8)
+    folder.mkdir()
+    left_with_an_odd_frame(folder / "odd.gradgate", run, 3, shared_server.url)
+    with TrainingJob(tmp_path / "next", shared_server.url) as job:
+        job.wait_for_step(5)
+        wait_for(lambda: left(folder) == [], 30, "the file is gone")
+        assert job.stop() == 0
+        assert "did not take 1 of the frames that the run 'digits' had left" in job.output
+    assert samples(shared_server, run) == [1, 2, 4, 5]
 
 
 def test_a_job_that_is_killed_leaves_what_was_on_disk(
