@@ -4,9 +4,9 @@
         [--steps N] [--threads N] [--by-default]
 
 A watched model trains at every=1, or by default, and streams to a real server. Of each step the
-time in the probe's
-hooks (on forwards, in the backward, around the optimizer's step and ``zero_grad``) and in ``log``
-is compared with that of the step itself, so that a machine's changing speed hits both alike.
+time in the probe's hooks (on forwards, in the backward, around the optimizer's step and
+``zero_grad``) and in ``log`` is compared with that of the step itself, so that a machine's changing
+speed hits both alike.
 ``probe_cost.py`` measures whole steps, watched and not: also what the caches, the thread that sends
 and the server cost, within the machine's noise.
 """

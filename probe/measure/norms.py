@@ -75,7 +75,7 @@ def grad_norm(values: Tensor, dtype: torch.dtype | None = None) -> Tensor:
     if values.device.type != "cpu" or values.numel() <= PIECE:
         norm: Tensor = torch.linalg.vector_norm(values, dtype=dtype)
         return norm
-    real = torch.view_as_real(values) if values.is_complex() else values
+    real = torch.view_as_real(values.resolve_conj()) if values.is_complex() else values
     # A sum is by halves, in which rounding does not add up; of no square at all it has no slope.
     squares = real.to(dtype or real.dtype).square().sum()
     return squares.clamp(min=torch.finfo(squares.dtype).tiny).sqrt()
