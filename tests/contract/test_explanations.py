@@ -141,7 +141,9 @@ def test_no_field_is_lost_on_the_way(monkeypatch: pytest.MonkeyPatch) -> None:
         run.explain("stem")
         sent = wait_until(
             lambda: [*frames(run), job_of(run).uplink.hello()],
-            lambda sent: any(each.get("kind") == "explain" for each in sent),
+            lambda sent: any(
+                (each.get("kind"), each.get("state")) == ("explain", "applied") for each in sent
+            ),
         )
     schema = {**SCHEMA["properties"]["probe_to_server"], "$defs": SCHEMA["$defs"]}
     adapter: TypeAdapter[Any] = TypeAdapter(FromProbe)
