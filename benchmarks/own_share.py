@@ -6,7 +6,8 @@
 A watched model trains at every=1, or by default, and streams to a real server. Of each step the
 time in the probe's hooks (on forwards, in the backward, around the optimizer's step and
 ``zero_grad``) and in ``log`` is compared with that of the step itself, so that a machine's changing
-speed hits both alike.
+speed hits both alike. Beside it stands what the run itself tells of its cost at the end, which is
+of the latest seconds.
 ``probe_cost.py`` measures whole steps, watched and not: also what the caches, the thread that sends
 and the server cost, within the machine's noise.
 """
@@ -30,7 +31,7 @@ from watchers import Default, Probe
 
 from gradgate.probe.base.guard import GuardedHook
 from gradgate.probe.session.hook_runner import HookRunner
-from gradgate.probe.session.run import Run
+from gradgate.probe.session.run import Run, job_of
 
 ENTRIES = ((GuardedHook, "run"), (HookRunner, "run"), (Run, "log"))
 """All by which a step enters the probe."""
@@ -43,20 +44,22 @@ def main() -> None:
     options = parse()
     torch.set_num_threads(options.threads)
     print(f"torch {torch.__version__}, {options.threads} threads, {options.steps} steps each, ms")
-    print(f"{'':28}{'a step':>9}{'hooks':>8}  {'middle half':16}{'share':>7}{'at the start':>14}")
+    names = f"{'a step':>9}{'hooks':>8}  {'middle half':16}{'share':>7}{'told':>7}"
+    print(f"{'':28}{names}{'at the start':>14}")
     with dashboard() as server:
         for name in options.case or FOR_A_CPU:
             torch.manual_seed(0)
             case = CASES[name]()
             watcher = Default(server.url) if options.by_default else Probe(server.url)
-            steps, settled = measure(case, watcher, options.steps)
-            report(case, steps[1:settled], steps[settled:])
+            steps, settled, told = measure(case, watcher, options.steps)
+            report(case, steps[1:settled], steps[settled:], told)
 
 
-def measure(case: Case, watcher: Probe, count: int) -> tuple[list[tuple[float, float]], int]:
+def measure(case: Case, watcher: Probe, count: int) -> tuple[list[tuple[float, float]], int, float]:
     """Return of each step its seconds, and those of them in which the probe's hooks ran.
 
-    Then, how many there were before the run had settled; ``count`` more are made.
+    Then, how many there were before the run had settled, ``count`` more are made, and the share
+    that the run itself tells.
     """
     optimizer = AdamW(case.model.parameters(), lr=1e-4)
     with Stopwatch().around(ENTRIES) as hooks:
@@ -71,8 +74,9 @@ def measure(case: Case, watcher: Probe, count: int) -> tuple[list[tuple[float, f
             steps.append((time.perf_counter() - start, hooks.seconds))
             if not settled and len(steps) >= SETTLES and start - began > watcher.warm_up:
                 settled = len(steps)
+        told = job_of(watcher.run).measurement.schedule.meter.cost()
         watcher.detach()
-    return steps, settled
+    return steps, settled, told
 
 
 class Stopwatch:
@@ -110,12 +114,15 @@ class Stopwatch:
 
 
 def report(
-    case: Case, early: Sequence[tuple[float, float]], later: Sequence[tuple[float, float]]
+    case: Case,
+    early: Sequence[tuple[float, float]],
+    later: Sequence[tuple[float, float]],
+    told: float,
 ) -> None:
     """Print a line for a case."""
     low, hooks, high = (1000 * each for each in statistics.quantiles([b for _, b in later], n=4))
     step = 1000 * statistics.median(a for a, _ in later)
-    figures = f"{step:9.1f}{hooks:8.2f}  {f'{low:.2f}…{high:.2f}':16}{share(later):7.1%}"
+    figures = f"{step:9.1f}{hooks:8.2f}  {f'{low:.2f}…{high:.2f}':16}{share(later):7.1%}{told:7.1%}"
     print(f"{case.name:28}{figures}{share(early):14.1%}")
 
 

@@ -20,6 +20,7 @@ from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 import torch
 from torch.overrides import TorchFunctionMode
 
+from .account import Account
 from .errors import CommandError, ExpectationError, GradgateError
 
 logger = logging.getLogger("gradgate")
@@ -51,6 +52,8 @@ class Guard:
     """
 
     def __init__(self) -> None:
+        self.account = Account()
+        """Of what hooks take."""
         self.faults = 0
         self.listener: Callable[[Exception], object] = lambda _: None
         """Told of each fault."""
@@ -79,6 +82,19 @@ class Guard:
         with contextlib.suppress(Exception):
             self.listener(error)
         return os.environ.get("GRADGATE_STRICT") != "1"
+
+    def run(self, function: Callable[..., Any], /, *args: Any, **named: Any) -> Any:
+        """Call what a hook does, guarded and on the probe's account; None after a fault."""
+        outermost = self.account.begin()
+        try:
+            return function(*args, **named)
+        except Exception as error:
+            if not self.receive(error):
+                raise
+        finally:
+            if outermost:
+                self.account.end()
+        return None
 
     def attempt(self) -> Attempt:
         """Guard one item of several, so that an error of its own can be told and stays alone."""
@@ -190,9 +206,7 @@ class GuardedHook:
 
     def run(self, *args: Any, **named: Any) -> Any:
         """Call the function, guarded, where nothing is traced."""
-        with self.guard:
-            return self.act(*args, **named)
-        return None
+        return self.guard.run(self.act, *args, **named)
 
 
 class TellingHook(GuardedHook):

@@ -91,13 +91,7 @@ class Delivery:
 
     def log(self, metrics: Mapping[str, object] | None, more: Mapping[str, object]) -> None:
         """Take metrics of the present step, and send them once many wait."""
-        with self._guard:
-            if not self._state.attached:
-                return
-            named = {**(metrics or {}), **more}
-            self._measurement.metrics.add(self._state.coming_step(), named)
-            if self._measurement.metrics.full:
-                self.send()
+        self._guard.run(self._log, metrics, more)
 
     def flush(self, timeout: float) -> bool:
         """Send everything, and wait until the server has stored it; False after ``timeout``."""
@@ -116,3 +110,10 @@ class Delivery:
     def close_at_exit(self, *, raised: bool) -> None:
         """Close as the program ends without a detach; ``raised``: by an uncaught exception."""
         self.close(failed=raised or self._uplink.end_is_told)
+
+    def _log(self, metrics: Mapping[str, object] | None, more: Mapping[str, object]) -> None:
+        if not self._state.attached:
+            return
+        self._measurement.metrics.add(self._state.coming_step(), {**(metrics or {}), **more})
+        if self._measurement.metrics.full:
+            self.send()

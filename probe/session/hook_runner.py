@@ -1,8 +1,7 @@
-"""Runs the bodies of hooks guarded, and adds up their time."""
+"""Runs the bodies of hooks on optimizers guarded, and on the probe's account."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 
 import torch
@@ -20,9 +19,6 @@ class HookRunner:
         self._state = state
         self._alerts = alerts
         self._guard = guard
-        self._spent = 0.0
-        """Seconds that hooks took since the last :meth:`take_seconds`."""
-        self._began = 0.0
         compile_with_callers_only(HookRunner.run)
         self._apart: Callable[[Callable[[], None]], None] = torch.compiler.disable(self._run)
 
@@ -34,17 +30,8 @@ class HookRunner:
         else:
             self._run(body)
 
-    def take_seconds(self, now: float) -> float:
-        """Return what hooks took since the last call, the one under way until ``now``."""
-        spent = self._spent + now - self._began
-        self._spent, self._began = 0.0, now
-        return spent
-
     def _run(self, body: Callable[[], None]) -> None:
         if not self._state.in_own_process():
             return
-        self._began = time.perf_counter()
-        with self._guard:
-            body()
-        self._spent += time.perf_counter() - self._began
+        self._guard.run(body)
         self._alerts.raise_failure()

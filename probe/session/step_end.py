@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 from ..base.guard import Guard
 from ..freeze.freezer import Freezer
 from ..gates.gates import Gates
@@ -19,7 +17,6 @@ from ..steer.steering import Steering
 from ..torch_compat.readback import capturing
 from .alignment import Alignment
 from .delivery import Delivery
-from .hook_runner import HookRunner
 from .run_state import RunState
 
 
@@ -45,7 +42,6 @@ class StepEnd:
         alignment: Alignment,
         delivery: Delivery,
         failing: FailingParts,
-        hooks: HookRunner,
         guard: Guard,
     ) -> None:
         self._state = state
@@ -62,7 +58,6 @@ class StepEnd:
         self._alignment = alignment
         self._delivery = delivery
         self._failing = failing
-        self._hooks = hooks
         self._guard = guard
 
     def run(self, *, skipped: bool = False, late: bool = False) -> None:
@@ -131,5 +126,5 @@ class StepEnd:
 
     def _plan_next(self, *, sampled: bool, late: bool) -> None:
         """Account for what the probe took in the step that ended, and plan the next one."""
-        spent = self._hooks.take_seconds(time.perf_counter())
+        spent = self._guard.account.take()
         self._measurement.end_step(self._state.step, spent, sampled=sampled, late=late)

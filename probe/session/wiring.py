@@ -327,7 +327,6 @@ def make_job(
         alignment,
         delivery,
         failing,
-        hooks,
         guard,
     )
     cycle = StepCycle(

@@ -1,9 +1,8 @@
-"""The bodies of hooks: guarded, and on the probe's account."""
+"""The bodies of hooks on optimizers: guarded, and only in the process that was attached."""
 
 from __future__ import annotations
 
 import os
-import time
 from typing import Any
 
 import pytest
@@ -29,29 +28,6 @@ def runner(failure: Exception | None = None) -> tuple[HookRunner, RunState, Guar
     state, guard = RunState(), Guard()
     alerts: Any = Expecting(failure)
     return HookRunner(state, alerts, guard), state, guard
-
-
-def test_the_time_of_all_hooks_is_counted_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of the one under way up to the moment at which it is asked; what is between them is not."""
-    hooks, _, _ = runner()
-    now = [100.0]
-    monkeypatch.setattr(time, "perf_counter", lambda: now[0])
-    taken: list[float] = []
-
-    def work() -> None:
-        now[0] += 1
-
-    def last() -> None:
-        work()
-        taken.append(hooks.take_seconds(now[0]))
-        work()
-
-    for body in (work, work, last):
-        now[0] += 10
-        hooks.run(body)
-    now[0] += 10
-    hooks.run(lambda: taken.append(hooks.take_seconds(now[0])))
-    assert taken == [3.0, 1.0]
 
 
 def test_a_fault_is_counted_and_a_broken_expectation_is_raised(

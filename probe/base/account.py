@@ -1,0 +1,42 @@
+"""The time that the probe takes of the thread that trains."""
+
+from __future__ import annotations
+
+from time import perf_counter
+
+
+class Account:
+    """Adds up the seconds in what something else calls of the probe's: of nested calls once.
+
+    Hooks in a thread of the engine's count as well: the one that trains waits for them. Calls in
+    two threads at the same time are counted as one.
+    """
+
+    __slots__ = ("_began", "_spent")
+
+    def __init__(self) -> None:
+        self._began: float | None = None
+        """When the outermost call under way began, or was accounted for; None between calls."""
+        self._spent = 0.0
+
+    def begin(self) -> bool:
+        """Start the clock; return False where it runs, and so is to be stopped by who began."""
+        if self._began is not None:
+            return False
+        self._began = perf_counter()
+        return True
+
+    def end(self) -> None:
+        """Stop the clock."""
+        began, self._began = self._began, None
+        if began is not None:
+            self._spent += perf_counter() - began
+
+    def take(self) -> float:
+        """Return the seconds since the last time, those of the call under way included."""
+        spent, self._spent = self._spent, 0.0
+        if self._began is not None:
+            now = perf_counter()
+            spent += now - self._began
+            self._began = now
+        return spent
