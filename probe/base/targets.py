@@ -7,9 +7,8 @@ from difflib import get_close_matches
 from fnmatch import fnmatchcase
 
 from .errors import TargetError
+from .wire_text import LONGEST_NAME, OMISSION, SUBSTITUTE, wire_name
 
-LONGEST = 512
-"""Characters of a target; the names of parameters have no more on the wire, either."""
 MOST_COMPARED = 2000
 """Names that a target is compared with to find the nearest. Each takes 0.1 ms, to sort a hundred
 thousand would hold the interpreter, and whoever types a target asks at each key."""
@@ -20,26 +19,19 @@ def resolve(target: str, names: Sequence[Sequence[str]]) -> list[int]:
 
     ``names`` holds, per parameter, all of its names; one without any is never meant. A
     target is, in this order, an exact name, the path of a module (all parameters below
-    it), or a glob in which ``*`` matches any characters, dots included.
+    it), or a glob in which ``*`` matches any characters, dots included. Where it is none, all this
+    is tried with the names as the dashboard has them, of which some are others.
 
     Raises :class:`TargetError`, naming the nearest names, when nothing matches.
     """
     require_text(target)
-    exact = [i for i, aliases in enumerate(names) if target in aliases]
-    if exact:
-        return exact
-    below = f"{target}."
-    inside = [
-        i for i, aliases in enumerate(names) if any(name.startswith(below) for name in aliases)
-    ]
-    if inside:
-        return inside
-    matched = [
-        i for i, aliases in enumerate(names) if any(fnmatchcase(name, target) for name in aliases)
-    ]
-    if matched:
-        return matched
-    raise TargetError(_no_match(target, names))
+    found = _matching(target, names)
+    if not found and (SUBSTITUTE in target or OMISSION in target):
+        told = [[wire_name(name, LONGEST_NAME) for name in aliases] for aliases in names]
+        found = _matching(target, told)
+    if not found:
+        raise TargetError(_no_match(target, names))
+    return found
 
 
 def require_text(target: object) -> None:
@@ -49,8 +41,23 @@ def require_text(target: object) -> None:
             f"{target!r:.80} is no target; give a parameter's name, a module's path or a glob, "
             "as a text."
         )
-    if len(target) > LONGEST or "\0" in target:
-        raise TargetError(f"a target has {LONGEST} characters at most, and no NUL.")
+    if len(target) > LONGEST_NAME or "\0" in target:
+        raise TargetError(f"a target has {LONGEST_NAME} characters at most, and no NUL.")
+
+
+def _matching(target: str, names: Sequence[Sequence[str]]) -> list[int]:
+    exact = [i for i, aliases in enumerate(names) if target in aliases]
+    if exact:
+        return exact
+    below = f"{target}."
+    inside = [
+        i for i, aliases in enumerate(names) if any(name.startswith(below) for name in aliases)
+    ]
+    if inside:
+        return inside
+    return [
+        i for i, aliases in enumerate(names) if any(fnmatchcase(name, target) for name in aliases)
+    ]
 
 
 def _no_match(target: str, names: Sequence[Sequence[str]]) -> str:

@@ -9,10 +9,11 @@ MOST = 8000
 """Characters of a sentence at most; a server takes few more, which a test holds."""
 MARK = 8
 """Hexadecimal digits of a mark."""
-LONGEST_PATH = 512
-"""Characters of a module's path at most, and of a target."""
-LONGEST_NAME = LONGEST_PATH + 64
-"""Characters of a parameter's name at most, with what says that it was removed."""
+SUBSTITUTE, OMISSION = "?", "…"
+"""What stands for a character that no server takes, and for a beginning: each name that is told
+otherwise than it is has one of them."""
+LONGEST_NAME = 512
+"""Characters of the name of a parameter or a module at most, and of a target."""
 LONGEST_LABEL = 1024
 """Characters of a station of a gradient's way, at most."""
 LONGEST_FILE = 4900
@@ -43,5 +44,5 @@ def wire_name(name: str, most: int) -> str:
         return name
     whole = hashlib.sha256(name.encode("utf-8", "surrogatepass"))
     mark = f" #{whole.hexdigest()[:MARK]}"
-    told, room = _UNTOLD.sub("?", name), most - len(mark)
-    return (told if len(told) <= room else "…" + told[1 - room :]) + mark
+    told, room = _UNTOLD.sub(SUBSTITUTE, name), most - len(mark)
+    return (told if len(told) <= room else OMISSION + told[1 - room :]) + mark

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..base.wire_text import LONGEST_NAME, LONGEST_PATH, wire_name
+from ..base.wire_text import LONGEST_NAME, wire_name
 from ..model.table import TableRow
 from .frames import encode_json
 
@@ -47,8 +47,7 @@ class ToldTable:
                 self._has_warned = True
                 logger.warning(
                     "gradgate: the dashboard calls the parameter %r %r, for a name has up to %d "
-                    "characters there, and none that is no text; a command reaches it by a "
-                    "pattern with *.",
+                    "characters there, and none that is no text; a command takes either.",
                     row.names[0][-SHOWN:],
                     name[-SHOWN:],
                     LONGEST_NAME,
@@ -69,7 +68,7 @@ def _columns(rows: Sequence[TableRow]) -> dict[str, Any]:
             for place, row in enumerate(rows)
             if row.names[1:]
         ],
-        "modules": [wire_name(path, LONGEST_PATH) for path in modules],
+        "modules": [wire_name(path, LONGEST_NAME) for path in modules],
         "module": module,
         "kinds": [dict(zip(names, (list(shape), *rest), strict=True)) for shape, *rest in kinds],
         "kind": kind,

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from ..base.retry import consistently
-from ..base.wire_text import LONGEST_NAME, LONGEST_PATH, wire_name, wire_text
+from ..base.wire_text import LONGEST_NAME, wire_name, wire_text
 from ..model.commands import ParameterCommand
 from ..model.selection import Selection
 from ..model.table import ParameterTable, is_uninitialized
@@ -68,7 +68,7 @@ class Preview:
             "parameters": _told(self.parameters),
             "not_in_optimizer": _told(self.not_in_optimizer),
             "tied": [_told(names) for names in self.tied],
-            "running_stats": [wire_name(path, LONGEST_PATH) for path in self.running_stats],
+            "running_stats": [wire_name(path, LONGEST_NAME) for path in self.running_stats],
             "cut_off": cut_off,
             "warnings": [wire_text(warning) for warning in self.warnings],
         }

@@ -9,6 +9,7 @@ import pytest
 
 from gradgate.probe.base.errors import TargetError
 from gradgate.probe.base.targets import MOST_COMPARED, resolve
+from gradgate.probe.base.wire_text import LONGEST_NAME, wire_name
 
 NAMES = [
     ["encoder.weight"],
@@ -43,6 +44,25 @@ def test_what_is_no_text_is_no_target(target: Any) -> None:
     """It is quoted, and the sentence says what to give."""
     with pytest.raises(TargetError, match=re.escape(f"{target!r} is no target; give")):
         resolve(target, NAMES)
+
+
+ODD = [["a\0b.weight"], ["a\0b.bias"], ["block" * 200 + ".weight"], ["head.weight"]]
+TOLD = [wire_name(name, LONGEST_NAME) for (name,) in ODD]
+
+
+@pytest.mark.parametrize(
+    ("target", "indexes"),
+    [
+        *((name, [index]) for index, name in enumerate(TOLD)),
+        ("a?b", [0, 1]),
+        (TOLD[2].partition(".")[0], [2]),
+        ("a[?]b.*", [0, 1]),
+        ("*.weight", [0, 2, 3]),
+    ],
+)
+def test_a_name_as_the_dashboard_has_it_is_a_target(target: str, indexes: list[int]) -> None:
+    """So is the path above it, as the page offers both; a name of the model's own comes first."""
+    assert resolve(target, ODD) == indexes
 
 
 def test_an_exact_name_is_every_parameter_that_has_it() -> None:

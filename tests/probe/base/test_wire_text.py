@@ -11,7 +11,6 @@ from gradgate.probe.base.wire_text import (
     LONGEST_FILE,
     LONGEST_LABEL,
     LONGEST_NAME,
-    LONGEST_PATH,
     MOST,
     wire_name,
     wire_text,
@@ -31,7 +30,7 @@ def test_a_server_takes_it(text: str) -> None:
 @pytest.mark.parametrize(
     ("field", "most"),
     [
-        (ModulePath, LONGEST_PATH),
+        (ModulePath, LONGEST_NAME),
         (ParameterName, LONGEST_NAME),
         (Label, LONGEST_LABEL),
         (Place, LONGEST_FILE),
@@ -58,7 +57,6 @@ def test_no_two_names_are_told_alike() -> None:
 
 def test_names_are_as_long_as_a_server_takes_them() -> None:
     """None is cut that need not be."""
-    assert LONGEST_PATH == limits.NAME_CHARACTERS
-    assert LONGEST_NAME == limits.NAME_CHARACTERS + limits.SUFFIX_CHARACTERS
+    assert LONGEST_NAME == limits.NAME_CHARACTERS
     assert LONGEST_LABEL == limits.LABEL_CHARACTERS
     assert len(":18446744073709551616") <= limits.PLACE_CHARACTERS - LONGEST_FILE

@@ -68,3 +68,17 @@ def test_a_server_takes_all_that_is_told_of_odd_names(
     assert answers
     for answer in answers:
         decode_frame(encode_json(answer))
+
+
+def test_each_parameter_is_a_target_by_the_name_that_is_told() -> None:
+    """The page freezes by the name that it shows, and thaws so."""
+    model = Odd()
+    optimizer = AdamW(model.parameters(), lr=0.01)
+    with probe.attach(model, optimizer, server=False) as run:
+        names = job_of(run).uplink.hello()["columns"]["names"]
+        for name, (own, parameter) in zip(names, model.named_parameters(), strict=True):
+            assert run.freeze(name) == (own,)
+            assert not parameter.requires_grad
+            assert run.thaw(name) == (own,)
+            assert parameter.requires_grad
+    assert len(set(names) & {name for name, _ in model.named_parameters()}) == 0
