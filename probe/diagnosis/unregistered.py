@@ -17,6 +17,8 @@ from .tape import Call, Tape
 
 LONGEST = 1000
 """Entries above which a container is left alone."""
+_OF_MODULES = frozenset(vars(nn.Module()))
+"""Attributes in which each module has what is registered, and its hooks."""
 
 
 @dataclass(frozen=True)
@@ -52,22 +54,39 @@ def find_unregistered(
     wanted = tape.unregistered.keys() - set(in_optimizer)
     found: dict[int, Unregistered] = {}
     for path, module in modules.modules.items() if wanted else ():
-        for attribute, value in vars(module).items():
-            if attribute.startswith("_"):
-                continue
+        for attribute, value in _own_attributes(module):
             with guard:  # a container of the script's own may fail when it is read
-                for each in _held(value, f"{path}.{attribute}" if path else attribute):
+                name = f"{path}.{attribute}" if path else attribute
+                for each in _held(value, name, private=attribute.startswith("_")):
                     if each.key in wanted:
                         found.setdefault(each.key, each)
     return list(found.values())
 
 
-def _held(value: Any, name: str) -> Iterator[Unregistered]:
-    """Yield the tensor that an attribute is, or every one in the container that it is."""
-    if isinstance(value, Tensor):
+def unregistered_modules(model: nn.Module) -> Iterator[nn.Module]:
+    """Yield the modules that a model has in plain containers."""
+    for module in model.modules():
+        for attribute, value in _own_attributes(module):
+            if isinstance(value, (list, tuple, dict)):
+                held = (item for _, item in _entries(value, attribute))
+                yield from (item for item in held if isinstance(item, nn.Module))
+
+
+def _own_attributes(module: nn.Module) -> list[tuple[str, Any]]:
+    return [(name, value) for name, value in vars(module).items() if name not in _OF_MODULES]
+
+
+def _held(value: Any, name: str, *, private: bool) -> Iterator[Unregistered]:
+    """Yield the tensor that an attribute is, or every one in the container that it is.
+
+    A tensor that is ``private`` is the module's own business; layers in a list are not.
+    """
+    if isinstance(value, Tensor) and not private:
         yield Unregistered(name, id(value), "tensor")
     if isinstance(value, (list, tuple, dict)):
         for start, item in _entries(value, name):
+            if private and not isinstance(item, nn.Module):
+                continue
             for tail, tensor in _parameters(item):
                 yield Unregistered(f"{start}{tail}", id(tensor), type(value).__name__)
 

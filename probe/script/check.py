@@ -15,10 +15,12 @@ from torch import nn
 from ..base.errors import GradgateError, TargetError
 from ..base.guard import Guard, TellingHook
 from ..base.targets import resolve
+from ..diagnosis.explanation import Explanation
 from ..live.alerts import Alert
 from ..live.expected import NOTHING, Expected
 from ..measure.checksums import checksums
 from ..measure.local_part import unreadable
+from ..model.inner_optimizers import with_inner
 from ..session.attach import attach
 from ..session.run import Run, job_of
 from ..torch_compat.module_hooks import ModuleHook
@@ -29,6 +31,7 @@ from .limit import PATIENCE
 MOST_FORWARDS = 200
 """Forwards without a step after which a script is taken for one that never steps."""
 _FORGOTTEN = "not_in_optimizer"
+_FROZEN = "frozen_by_script"
 _WITHOUT = ("absent", "zero", "stale")
 """What a step that is no matter of an optimizer, of several, may leave its gradients in."""
 MOST_STOPS = 5
@@ -50,6 +53,7 @@ class Watched:
     models: Mapping[str, nn.Module]
     names: list[str]
     trainable: list[bool]
+    """Whether each parameter required a gradient then."""
     before: list[int]
     """The checksum of each parameter, 0 where it cannot be read."""
     by_script: bool
@@ -70,6 +74,29 @@ class Watched:
         """
         model = (alert.name or "").partition(".")[0]
         return alert.cause == _FORGOTTEN or model not in self.spare
+
+    @property
+    def states(self) -> dict[str, str]:
+        """The state of each parameter's gradient in the latest sample, by name."""
+        return {info.name: info.state for info in self.run.parameters()}
+
+    def is_trainable(self, index: int, state: str) -> bool:
+        """Return whether a parameter required a gradient in the latest sample, of this state.
+
+        Its flag says less: a script may switch it off while another optimizer steps.
+        """
+        return self.trainable[index] if state == "unmeasured" else state != "frozen"
+
+    @property
+    def thawed(self) -> set[str]:
+        """The names of what the script has let train since the check began to look."""
+        return {
+            info.name
+            for index, info in enumerate(self.run.parameters()[: len(self.trainable)])
+            if not self.trainable[index]
+            and self.is_trainable(index, info.state)
+            and info.name.partition(".")[0] not in self.spare
+        }
 
     @property
     def trains_at_times(self) -> set[str]:
@@ -93,7 +120,7 @@ class ParameterVerdict:
     name: str
     numbers: int
     trainable: bool
-    """It required a gradient when the check began to look."""
+    """It required a gradient in the latest sample."""
     state: str
     """In the latest sample."""
     in_optimizer: bool
@@ -107,9 +134,10 @@ class ParameterVerdict:
 class Check:
     """Follows a script for some steps; a :class:`Follower`.
 
-    Everything that requires a gradient is expected to train, or what ``expect`` says. Steps are
-    traced ever more rarely: what holds in the first alone, as zeros of an adapter that begins
-    with zeros do, is no finding.
+    Everything that requires a gradient is expected to train, or what ``expect`` says: what the
+    script has frozen by the end is not, and what it has thawed until then is. Steps are traced
+    ever more rarely: what holds in the first alone, as zeros of an adapter that begins with zeros
+    do, is no finding.
     """
 
     steps: int | None
@@ -162,12 +190,12 @@ class Check:
         for target in self.expect.trains:
             self._resolve(target, job.table.names)
         self._watch(run, job.models, frozenset(), by_script=True)
-        for optimizer in job.optimizers:
+        for optimizer in with_inner(job.optimizers):
             hook = TellingHook(job.guard, lambda *_: self.stepped(run))
             optimizer.register_step_post_hook(hook)
 
     def stepped(self, run: Run) -> None:
-        """Ask for a trace of the first steps, ever more rarely, and stop after the last."""
+        """Ask for traces of the first steps, ever more rarely, and of the last; stop after that."""
         watched = next(each for each in self.watched if each.run is run)
         step = job_of(run).state.step
         watched.forwards = 0
@@ -177,15 +205,24 @@ class Check:
         self.latest = time.monotonic()
         if self.progress is not None:
             os.utime(self.progress)
-        if step & (step - 1) == 0:
+        left = None if self.steps is None else self.steps - self.steps_made
+        if step & (step - 1) == 0 or left == 1:
             run.explain()
-        if self.steps is not None and self.steps_made >= self.steps:
+        if left is not None and left <= 0:
             self._stop()
 
     @property
     def steps_made(self) -> int:
         """The steps of all runs."""
         return sum(each.step for each in self.watched)
+
+    @property
+    def loose(self) -> int:
+        """How many tensors the optimizers of all runs hold, and no model that is watched."""
+        jobs = [job_of(each.run) for each in self.watched]
+        groups = [group for job in jobs for each in job.optimizers for group in each.param_groups]
+        held = {id(tensor) for group in groups for tensor in group["params"]}
+        return len(held - {id(each) for job in jobs for each in job.table.parameters})
 
     def time_out(self, *, for_good: bool) -> None:
         """Take in that the script is stopped for making no step; ``for_good``: it ought to have."""
@@ -212,27 +249,42 @@ class Check:
         """Yield what each run has found, errors first."""
         every: list[CheckFinding] = []
         for each in self.watched:
-            at_times = each.trains_at_times
+            at_times, states = each.trains_at_times, each.states
             alerts = [
                 replace(alert, level="note") if alert.name in at_times else alert
                 for alert in filter(each.counts, job_of(each.run).alerts.at_end())
+                if self._is_told(each) or not _is_of_frozen(alert)
             ]
-            expected = self._expected_of(each) - at_times
-            told = findings(alerts, each.run.explanations(), expected, self.folders)
+            explanations = {
+                name: why
+                for name, why in each.run.explanations().items()
+                if why.cause != _FROZEN or states.get(name) == "frozen"  # else it was, once
+            }
+            expected = self._expected_of(each, explanations) - at_times
+            names = job_of(each.run).table.name
+            told = findings(alerts, explanations, expected, names, self.folders)
             every += (located(finding, each.made_at, self.folders) for finding in told)
         order = ("error", "note", "untrained")
         yield from sorted(every, key=lambda finding: order.index(finding.level))
 
-    def _expected_of(self, watched: Watched) -> set[str]:
-        """Return what is expected of a run that says nothing itself of what ought to train."""
-        job = job_of(watched.run)
-        own = bool(job.expected.trains) and not self.expect.trains
-        if own or not watched.by_script:
-            return set()
-        names = job.table.names
-        targets = self.expect.trains or _trainable(watched.models)
-        found = {index for target in targets for index in resolve(target, names)}
-        return {job.table.name(index) for index in found}
+    def _is_told(self, watched: Watched) -> bool:
+        """Return whether somebody says what of a run ought to train, frozen or not."""
+        own = watched.by_script and job_of(watched.run).expected.trains
+        return bool(self.expect.trains or own)
+
+    def _expected_of(self, watched: Watched, explanations: Mapping[str, Explanation]) -> set[str]:
+        """Return what is expected to train of which no alert of the run tells."""
+        if self._is_told(watched):
+            return _named(watched, self.expect.trains if watched.by_script else ())
+        states = watched.states
+        unregistered = {
+            name
+            for name, why in explanations.items()
+            if why.cause == _FORGOTTEN and name not in states
+        }
+        if watched.by_script:
+            return unregistered | _named(watched, _trainable(watched.models))
+        return unregistered | watched.thawed
 
     def verdicts(self) -> Iterator[ParameterVerdict]:
         """Yield what became of each parameter that was there from the start."""
@@ -245,7 +297,7 @@ class Check:
                 yield ParameterVerdict(
                     each.names[index],
                     parameter.numel(),
-                    each.trainable[index],
+                    each.is_trainable(index, infos[index].state),
                     infos[index].state,
                     infos[index].in_optimizer,
                     None if unreadable(parameter) is not None else now[index] != each.before[index],
@@ -307,6 +359,17 @@ class Check:
             self.patience.start()
             raise SystemExit  # which ends a thread without a word
         raise Enough
+
+
+def _is_of_frozen(alert: Alert) -> bool:
+    return alert.cause == _FROZEN or (alert.cause is None and alert.state == "frozen")
+
+
+def _named(watched: Watched, targets: Sequence[str]) -> set[str]:
+    """Return the names of the parameters that targets name."""
+    table = job_of(watched.run).table
+    found = {index for target in targets for index in resolve(target, table.names)}
+    return {table.name(index) for index in found}
 
 
 def _trainable(models: Mapping[str, nn.Module]) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from ..base.source import Callers
+from ..diagnosis.unregistered import unregistered_modules
 from ..model.inner_optimizers import family
 from ..torch_compat.heap import living
 
@@ -48,8 +49,9 @@ def find(
 
     ``called``: the identities of modules that were called with gradients switched on. One of
     those in training mode that has trainable parameters is found, too, though no optimizer has
-    them: that may be what is wrong. Where the optimizers have none of any module it is found only
-    if this is the ``last`` look: in a functional call a module holds other tensors than it has.
+    them: that may be what is wrong; one in a plain list of a model is a part of that. Where the
+    optimizers have none of any module it is found only if this is the ``last`` look: in a
+    functional call a module holds other tensors than it has.
     ``frame``: of the script, in which modules have names.
     """
     outer = outermost(optimizers)
@@ -66,7 +68,12 @@ def find(
             covered |= parameters[root]
     spare: list[nn.Module] = []
     if chosen or last:
-        free = [root for root, own in parameters.items() if not own & (held | covered)]
+        unregistered = {id(each) for root in chosen for each in unregistered_modules(root)}
+        free = [
+            root
+            for root, own in parameters.items()
+            if not own & (held | covered) and id(root) not in unregistered
+        ]
         spare = [root for root in free if id(root) in called and _wants_training(root)]
     named = _named([*chosen, *spare], frame)
     beside = frozenset(list(named)[len(chosen) :] if chosen else ())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -40,14 +40,15 @@ def findings(
     alerts: Iterable[Alert],
     explanations: Mapping[str, Explanation],
     expected: Collection[str],
+    name_of: Callable[[int], str],
     folders: Sequence[str],
 ) -> Iterator[CheckFinding]:
     """Put alerts together with their explanations, and add those that nobody was alerted of.
 
-    ``expected``: parameters that ought to train, beside those that alerts are of; ``folders``:
-    those that places may be relative to.
+    ``expected``: parameters that ought to train, beside those that alerts are of; ``name_of``: of
+    each by its place in the table; ``folders``: those that places may be relative to.
     """
-    alerts = list(alerts)
+    alerts = [each for alert in alerts for each in _one_by_one(alert, name_of)]
     of_run = {alert.cause for alert in alerts if alert.name is None}
     told: set[str | None] = set()
     for alert in alerts:
@@ -73,6 +74,13 @@ def findings(
             wrong = name in expected and why.cause not in _COMMANDED
             level: Level = "error" if wrong else "untrained"
             yield CheckFinding(level, why.cause, name, None, why.detail, why.advice, *place)
+
+
+def _one_by_one(alert: Alert, name_of: Callable[[int], str]) -> Iterator[Alert]:
+    """Yield an alert for each parameter that it is of."""
+    yield alert
+    for index in alert.others if alert.name is not None else ():
+        yield replace(alert, parameter=index, name=name_of(index), others=())
 
 
 def located(finding: CheckFinding, made_at: str | None, folders: Sequence[str]) -> CheckFinding:

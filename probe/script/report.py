@@ -65,6 +65,8 @@ class CheckReport:
     processes: Sequence[ProcessRecord]
     """Those that this one started to train in; each has a report of its own."""
     parameters: Sequence[ParameterVerdict]
+    loose: int
+    """Tensors that an optimizer holds and no model: they were not checked."""
     findings: Sequence[CheckFinding]
 
     def write(self, file: Path) -> None:
@@ -119,5 +121,6 @@ def report(checked: Checked, check: Check, watch: Watch, ending: Ending) -> Chec
         watch.optimizers,
         checked.children,
         list(check.verdicts()),
+        check.loose,
         list(check.found()),
     )

@@ -24,6 +24,7 @@ from ..base.guard import Guard, TellingHook
 from ..base.source import Callers
 from ..base.undo import Handles, whole
 from ..gates.labels import ATTACHED
+from ..model.inner_optimizers import with_inner
 from ..session.run import Run, job_of
 from ..torch_compat.autograd import inside_backward
 from ..torch_compat.patching import Interception, new_instances
@@ -256,7 +257,7 @@ class Watch:
         self._attached = self._first_step = True
         self._graded = weakref.WeakSet(self._with_gradients())
         self._runs.append(weakref.ref(run))
-        for optimizer in found.optimizers:
+        for optimizer in with_inner(found.optimizers):
             optimizer.register_step_post_hook(self._hook(lambda *_: self._stepped(run)))
 
     def _stepped(self, run: Run) -> None:

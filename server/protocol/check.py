@@ -38,7 +38,7 @@ class CheckedProcess(Message):
 class CheckedParameter(Message):
     """What became of a parameter while the check looked.
 
-    `trainable`: it required a gradient at first; `state`: that of its gradient in the last sample;
+    `trainable`: it required a gradient in the last sample; `state`: that of its gradient then;
     `moved`: its bits have changed, null where they cannot be read; `at_times`: it had a useful
     gradient, though not in the last sample, as an expert that not every batch asks for;
     `processes`: those that this holds for, where it does not for all that train; "" is the script's
@@ -92,7 +92,8 @@ class CheckReport(Message):
     raised; `error` is what it said then.
     `problem` and `lack` say why nothing was watched, `misused` that an expectation names nothing,
     `never_steps` that forwards went by without a step, `timed_out` that no step was made for
-    `limit` seconds. `processes` are those that the script started; `process` is the name of
+    `limit` seconds. `loose` is how many tensors an optimizer holds and no model, which are not
+    checked. `processes` are those that the script started; `process` is the name of
     the one that reports, "" for the script's own.
     """
 
@@ -119,6 +120,7 @@ class CheckReport(Message):
     optimizers: list[str]
     processes: list[CheckedProcess]
     parameters: list[CheckedParameter]
+    loose: int = 0
     findings: list[CheckFinding]
 
     @property

@@ -105,6 +105,10 @@ def _facts(report: CheckReport) -> list[Fact]:
         *([Fact("Processes", visible(", ".join(processes)))] if processes else []),
         Fact("Trains", f"{len(trained):,} of {count(len(report.parameters), 'parameter')}"),
         Fact("Numbers", f"{numbers:,} of {total:,} ({numbers / max(total, 1):.1%})"),
+        *(
+            [Fact("Not checked", f"{count(report.loose, 'tensor')} of no module")]
+            * bool(report.loose)
+        ),
         Fact("torch", visible(report.torch)),
         Fact("Took", f"{report.seconds:.1f} s"),
     ]

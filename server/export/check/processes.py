@@ -45,6 +45,7 @@ def merged(own: CheckReport, others: Sequence[CheckReport]) -> CheckReport:
             "models": _union(each.models for each in training),
             "optimizers": _union(each.optimizers for each in training),
             "processes": processes,
+            "loose": max(each.loose for each in training),
             "parameters": _told((each.process, each.parameters) for each in training),
             "findings": _told((each.process, each.findings) for each in training),
         }

@@ -58,12 +58,15 @@ def test_the_parameters_of_a_module_in_a_list_are_found() -> None:
     layer = nn.Linear(2, 1)
     model = Holding(layer.weight, layers=[layer])
     assert [each.name for each in found(model)] == ["layers[0].weight"]
+    model = Holding(layer.weight, _layers=[layer])
+    assert [each.name for each in found(model)] == ["_layers[0].weight"]
 
 
 def test_what_is_private_unused_or_in_an_optimizer_is_left_alone() -> None:
-    """An attribute that begins with an underscore is the module's own business."""
+    """A tensor of which the name begins with an underscore is the module's own business."""
     used = weight()
     assert found(Holding(used, _kept=used)) == []
+    assert found(Holding(used, _kept=[used])) == []
     assert found(Holding(used, kept=weight())) == []
     assert found(Holding(used, kept=used), (id(used),)) == []
 

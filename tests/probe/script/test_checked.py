@@ -566,3 +566,210 @@ def test_a_script_that_has_ended_is_waited_for_no_longer(checks: Checks) -> None
         PATIENCE / 2,
         "the timer is cancelled",
     )
+
+
+INNER = """
+class Outer(torch.optim.Optimizer):
+    def __init__(self, parameters, kind=torch.optim.SGD):
+        super().__init__(parameters, {"lr": 0.1})
+        self.base = kind(self.param_groups, lr=0.1)
+        self.param_groups = self.base.param_groups
+
+    def perturb(self):
+        with torch.no_grad():
+            for parameter in self.param_groups[0]["params"]:
+                if parameter.grad is not None:
+                    parameter.add_(parameter.grad, alpha=1e-3)
+
+    def second_step(self):
+        self.base.step()
+
+    def step(self, closure=None):
+        self.base.step()
+
+model = Net()
+optimizer = Outer(model.parameters())
+while True:
+    for last in (False, True):
+        optimizer.zero_grad()
+        model(x).backward()
+        if not last:
+            optimizer.perturb()
+    {call}
+"""
+
+
+@pytest.mark.parametrize("call", ["second_step()", "step()", "base.step()"])
+@pytest.mark.parametrize("own", ["", "probe.attach(model, optimizer, server=False)"])
+def test_an_optimizer_in_another_makes_the_steps(checks: Checks, call: str, own: str) -> None:
+    """By whatever name a script calls it, as in sharpness-aware minimization; each counts once."""
+    text = INNER.replace("{call}", f"optimizer.{call}").replace("while True", f"{own}\nwhile True")
+    report = checks(text)
+    assert (report["outcome"], report["steps"], report["never_steps"]) == ("stopped", 6, False)
+    assert found(report, "error") == {"style.weight": "detached", "style.bias": "detached"}
+
+
+@pytest.mark.parametrize("step", [2, 6, 11])
+@pytest.mark.parametrize("added", [True, False])
+@pytest.mark.parametrize("own", ["", "probe.attach(model, optimizer, server=False, every=1)"])
+def test_what_the_script_thaws_is_expected_to_train_from_then_on(
+    checks: Checks, step: int, added: bool, own: str
+) -> None:
+    """It trains where an optimizer has it by then; where none has, that was forgotten."""
+    report = checks(
+        f"""
+        model = nn.Sequential(nn.Linear(4, 4), nn.Linear(4, 1), nn.Linear(1, 1))
+        model[0].requires_grad_(False)
+        model[2].requires_grad_(False)
+        optimizer = torch.optim.SGD(model[1].parameters(), 0.1)
+        {own}
+        for i in itertools.count(1):
+            if i == {step}:
+                model[0].requires_grad_(True)
+                if {added}:
+                    optimizer.add_param_group({{"params": list(model[0].parameters())}})
+            optimizer.zero_grad()
+            (model(x) - 1).square().mean().backward()
+            optimizer.step()
+        """,
+        steps=12,
+    )
+    thawed = {"0.weight", "0.bias"}
+    assert found(report, "error") == ({} if added else dict.fromkeys(thawed, "not_in_optimizer"))
+    assert found(report, "untrained") == dict.fromkeys(("2.weight", "2.bias"), "frozen_by_script")
+    told = {each["name"]: each for each in report["parameters"]}
+    assert {name for name, each in told.items() if each["trainable"]} == {
+        *thawed,
+        *("1.weight", "1.bias"),
+    }
+    assert all((told[name]["state"], told[name]["moved"]) == ("present", added) for name in thawed)
+
+
+@pytest.mark.parametrize("step", [3, 6])
+@pytest.mark.parametrize("expect", [(), ("encoder",)])
+def test_what_the_script_freezes_later_is_its_wish_unless_it_is_expected(
+    checks: Checks, step: int, expect: tuple[str, ...]
+) -> None:
+    """As what it has frozen at first: it is listed."""
+    report = checks(
+        f"""
+        for i in itertools.count(1):
+            if i == {step}:
+                model.encoder.requires_grad_(False)
+                model.style.requires_grad_(False)
+            step()
+        """,
+        expect=expect,
+    )
+    frozen = dict.fromkeys(("encoder.weight", "encoder.bias"), "frozen_by_script")
+    assert found(report, "error") == (frozen if expect else {})
+    assert found(report, "untrained").items() >= ({} if expect else frozen).items()
+    trainable = {each["name"] for each in report["parameters"] if each["trainable"]}
+    assert trainable == {"head.weight", "head.bias"}
+
+
+@pytest.mark.parametrize(
+    ("made", "read", "name"),
+    [
+        ("self.layers = [layer()]", "self.layers[0]", "layers[0].weight"),
+        ("self._layers = (layer(),)", "self._layers[0]", "_layers[0].weight"),
+        ("self.by = {'a': [layer()]}", "self.by['a'][0]", "by['a'][0].weight"),
+        ("self.sub = nn.Identity(); self.sub.kept = [layer()]", "self.sub.kept[0]", "sub.kept[0]"),
+    ],
+)
+def test_layers_in_a_plain_container_are_a_part_of_their_model(
+    checks: Checks, made: str, read: str, name: str
+) -> None:
+    """The finding says how to hold them, at the line of their use; they are no models beside it."""
+    report = checks(
+        f"""
+        def layer():
+            return nn.Linear(4, 4)
+
+        class Held(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.first, self.last = layer(), nn.Linear(4, 1)
+                {made}
+
+            def forward(self, x):
+                h = torch.tanh({read}(self.first(x)))  # <- used
+                return self.last(h).square().mean()
+
+        model = Held()
+        optimizer = torch.optim.SGD(model.parameters(), 0.1)
+        while True:
+            step()
+        """
+    )
+    assert [each["kind"] for each in report["models"]] == ["Held"]
+    errors = [each for each in report["findings"] if each["level"] == "error"]
+    assert {each["cause"] for each in errors} == {"not_in_optimizer"}
+    assert len(errors) == 2
+    assert errors[0]["name"].startswith(name)
+    assert "nn.ModuleList" in errors[0]["advice"]
+    lines = Path(report["file"]).read_text().splitlines()
+    assert lines[errors[0]["line"] - 1].endswith("# <- used")
+
+
+def test_what_is_told_of_several_parameters_is_told_of_each(checks: Checks) -> None:
+    """A warm-up that does not begin is a note of all that waits for it."""
+    report = checks(
+        """
+        model = nn.Sequential(nn.Linear(4, 4), nn.Tanh(), nn.Linear(4, 1))
+        optimizer = torch.optim.AdamW(model.parameters())
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: step // 100)
+        while True:
+            optimizer.zero_grad()
+            model(x).square().mean().backward()
+            optimizer.step()
+            schedule.step()
+        """,
+        steps=20,
+    )
+    every = ("0.weight", "0.bias", "2.weight", "2.bias")
+    assert found(report, "note") == dict.fromkeys(every, "not_moving")
+    assert len(report["findings"]) == 4
+
+
+def test_the_last_step_is_traced(checks: Checks) -> None:
+    """Whatever its number: what it leaves out has a cause."""
+    report = checks(
+        """
+        class Dropped(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.every, self.odd = nn.Linear(4, 1), nn.Linear(4, 1)
+
+            def forward(self, x, step):
+                left = self.odd(x) if step % 2 else 0
+                return (self.every(x) + left).square().mean()
+
+        model = Dropped()
+        optimizer = torch.optim.SGD(model.parameters(), 0.1)
+        for i in itertools.count(1):
+            optimizer.zero_grad()
+            model(x, i).backward()
+            optimizer.step()
+        """,
+        steps=14,
+    )
+    assert found(report, "note") == dict.fromkeys(("odd.weight", "odd.bias"), "module_not_called")
+
+
+def test_what_an_optimizer_holds_and_no_module_is_counted(checks: Checks) -> None:
+    """As a learned temperature: it is not checked, and the report does not pass it over."""
+    report = checks(
+        """
+        temperature, bound = nn.Parameter(torch.ones(())), nn.Parameter(torch.ones(2))
+        second = torch.optim.SGD([temperature, bound], 0.1)
+        for _ in itertools.count():
+            second.zero_grad()
+            optimizer.zero_grad()
+            (model(x) * temperature + bound.sum()).backward()
+            optimizer.step()
+            second.step()
+        """
+    )
+    assert report["loose"] == 2
+    assert len(report["parameters"]) == 8

@@ -44,7 +44,7 @@ def test_a_report_says_what_trains_and_what_does_not_and_why() -> None:
 
 
 def test_what_is_not_checked_is_said() -> None:
-    """Processes that the script started, and a script in which nothing was found."""
+    """Processes that the script started, tensors, and a script in which nothing was found."""
     started = [
         {"name": "rank 0", "checked": True, "steps": 20},
         {"name": "loader", "checked": True, "steps": 0},
@@ -55,6 +55,9 @@ def test_what_is_not_checked_is_said() -> None:
     assert lines[5] == "  trained in     rank 0, which it started"
     assert lines[6].startswith("Not checked: gone, Worker-2, which the script started")
     assert lines[8] == "style.weight: detached at models/train.py:12 in rank 0"
+    assert not any("not checked " in line for line in lines)
+    loose = list(check_lines(report(loose=1)))
+    assert loose[5] == "  not checked    1 tensor that an optimizer holds and no module"
     lack = "no torch.optim.Optimizer was made in this process"
     nothing = report(models=[], optimizers=[], parameters=[], steps=0, lack=lack)
     assert list(check_lines(nothing)) == [

@@ -15,7 +15,7 @@ def rank(number: int, *more: str) -> CheckReport:
     """Make the report of a rank, in which more is found than in the others."""
     seen = finding("gain", detail=f"Seen on rank {number} of 2.")
     findings = [seen, *(finding(each) for each in more)]
-    return report(*findings, process=f"rank {number}", parameters=[parameter("gain")])
+    return report(*findings, process=f"rank {number}", parameters=[parameter("gain")], loose=number)
 
 
 def test_what_all_processes_say_is_said_once() -> None:
@@ -26,6 +26,7 @@ def test_what_all_processes_say_is_said_once() -> None:
         ("bias", ("rank 1",)),
     ]
     assert [each.name for each in found.parameters] == ["gain"]
+    assert found.loose == 1
     assert [each.steps for each in found.processes] == [20, 20, None]
     assert (found.lack, found.steps, exit_of(found)) == (None, 20, CheckExit.FOUND)
 
