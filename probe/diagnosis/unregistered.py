@@ -17,6 +17,8 @@ from .tape import Call, Tape
 
 LONGEST = 1000
 """Entries above which a container is left alone."""
+DEEPEST = 5
+"""Containers in one another that are looked into: one may hold itself."""
 _OF_MODULES = frozenset(vars(nn.Module()))
 """Attributes in which each module has what is registered, and its hooks."""
 
@@ -91,13 +93,16 @@ def _held(value: Any, name: str, *, private: bool) -> Iterator[Unregistered]:
                 yield Unregistered(f"{start}{tail}", id(tensor), type(value).__name__)
 
 
-def _entries(container: Sequence[Any] | Mapping[Any, Any], name: str) -> Iterator[tuple[str, Any]]:
+def _entries(
+    container: Sequence[Any] | Mapping[Any, Any], name: str, depth: int = 1
+) -> Iterator[tuple[str, Any]]:
     items = container.items() if isinstance(container, Mapping) else enumerate(container)
     for i, (key, item) in enumerate(items):
         if i >= LONGEST:
             return
         if isinstance(item, (list, tuple, dict)):
-            yield from _entries(item, f"{name}[{key!r}]")
+            if depth < DEEPEST:
+                yield from _entries(item, f"{name}[{key!r}]", depth + 1)
         else:
             yield f"{name}[{key!r}]", item
 

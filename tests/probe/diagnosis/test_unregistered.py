@@ -9,7 +9,12 @@ import torch
 from torch import Tensor, nn
 
 from gradgate.probe.base.guard import Guard
-from gradgate.probe.diagnosis.unregistered import LONGEST, Unregistered, find_unregistered
+from gradgate.probe.diagnosis.unregistered import (
+    LONGEST,
+    Unregistered,
+    find_unregistered,
+    unregistered_modules,
+)
 from tests.support.tracing import Recorded
 
 
@@ -82,6 +87,16 @@ def test_a_very_long_container_is_looked_at_in_part() -> None:
     used = weight()
     assert found(Holding(used, kept=[0] * (LONGEST - 1) + [used])) != []
     assert found(Holding(used, kept=[0] * LONGEST + [used])) == []
+
+
+def test_a_container_that_holds_itself_is_looked_at_in_part() -> None:
+    """And what is in it is found."""
+    used = weight()
+    kept: list[object] = [used]
+    kept.append(kept)
+    model = Holding(used, kept=kept)
+    assert [each.name for each in found(model)] == ["kept[0]"]
+    assert list(unregistered_modules(model)) == []
 
 
 def test_it_is_said_where_it_reaches_the_loss_in_vain() -> None:
