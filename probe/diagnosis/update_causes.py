@@ -329,8 +329,8 @@ class DeadUnits(Cause):
     def found(cls, name: str, dead: int, of: int, looks: int) -> Finding:
         """Count them."""
         return cls._found(
-            f"{dead} of {of} output units of `{name}` get none: in {looks} looks their gradient "
-            "was exactly zero.",
+            f"{dead} of {of} output units of `{name}` get no gradient: in {looks} looks it was "
+            "exactly zero.",
             "Look at what follows them: units that relu keeps at zero do not come back, so try a "
             "smaller learning rate, another initialisation or a leaky activation.",
         )
