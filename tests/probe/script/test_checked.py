@@ -773,3 +773,22 @@ def test_what_an_optimizer_holds_and_no_module_is_counted(checks: Checks) -> Non
     )
     assert report["loose"] == 2
     assert len(report["parameters"]) == 8
+
+
+def test_what_was_frozen_in_the_step_traced_last_may_train_since(checks: Checks) -> None:
+    """In a script that ends by itself, whose last step nobody could foresee."""
+    report = checks(
+        """
+        model = nn.Sequential(nn.Linear(4, 4), nn.Linear(4, 1))
+        model[0].requires_grad_(False)
+        optimizer = torch.optim.SGD(model.parameters(), 0.1)
+        for i in range(1, 13):
+            model[0].requires_grad_(i > 10)
+            optimizer.zero_grad()
+            (model(x) - 1).square().mean().backward()
+            optimizer.step()
+        """,
+        steps=50,
+    )
+    assert (report["outcome"], report["findings"]) == ("ended", [])
+    assert all(each["trainable"] and each["moved"] for each in report["parameters"])
