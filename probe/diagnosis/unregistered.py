@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from itertools import islice
+from typing import Any, cast
 
 from torch import Tensor, nn
 
@@ -16,11 +18,12 @@ from .modules import ModuleIndex
 from .tape import Call, Tape
 
 LONGEST = 1000
-"""Entries above which a container is left alone."""
-DEEPEST = 5
-"""Containers in one another that are looked into: one may hold itself."""
+"""Entries of an attribute, and of the containers in it, that are looked at."""
 _OF_MODULES = frozenset(vars(nn.Module()))
 """Attributes in which each module has what is registered, and its hooks."""
+
+Keys = tuple[object, ...]
+"""The way to something in a container: from each container in another the index or the key."""
 
 
 @dataclass(frozen=True)
@@ -57,62 +60,87 @@ def find_unregistered(
     found: dict[int, Unregistered] = {}
     for path, module in modules.modules.items() if wanted else ():
         for attribute, value in _own_attributes(module):
-            with guard:  # a container of the script's own may fail when it is read
-                name = f"{path}.{attribute}" if path else attribute
-                for each in _held(value, name, private=attribute.startswith("_")):
-                    if each.key in wanted:
-                        found.setdefault(each.key, each)
+            with guard:  # what is read is the script's
+                for keys, kind, tail, tensor in _tensors(value, attribute.startswith("_")):
+                    if id(tensor) in wanted:
+                        name = f"{_named(path, attribute, keys)}{tail}"
+                        found.setdefault(id(tensor), Unregistered(name, id(tensor), kind))
     return list(found.values())
 
 
-def unregistered_modules(model: nn.Module) -> Iterator[nn.Module]:
-    """Yield the modules that a model has in plain containers."""
-    for module in model.modules():
+def unregistered_layers(modules: Mapping[str, nn.Module]) -> Iterator[tuple[str, nn.Module]]:
+    """Yield the modules that some have in plain containers, with their attribute paths.
+
+    ``modules``: by path, those in one another included.
+    """
+    for path, module in modules.items():
         for attribute, value in _own_attributes(module):
-            if isinstance(value, (list, tuple, dict)):
-                held = (item for _, item in _entries(value, attribute))
-                yield from (item for item in held if isinstance(item, nn.Module))
+            for keys, item in _entries(value):
+                if issubclass(type(item), nn.Module):
+                    yield _named(path, attribute, keys), item
 
 
 def _own_attributes(module: nn.Module) -> list[tuple[str, Any]]:
     return [(name, value) for name, value in vars(module).items() if name not in _OF_MODULES]
 
 
-def _held(value: Any, name: str, *, private: bool) -> Iterator[Unregistered]:
+def _named(path: str, attribute: str, keys: Keys) -> str:
+    name = f"{path}.{attribute}" if path else attribute
+    return name + "".join(f"[{_key(each)}]" for each in keys)
+
+
+def _key(key: object) -> str:
+    return repr(key) if type(key) in (str, int, float, bool) else f"<{type(key).__name__}>"
+
+
+def _tensors(value: Any, private: bool) -> Iterator[tuple[Keys, str, str, Tensor]]:
     """Yield the tensor that an attribute is, or every one in the container that it is.
 
-    A tensor that is ``private`` is the module's own business; layers in a list are not.
+    Each with the way to what holds it, the kind of that, and its name there. A tensor that is
+    ``private`` is the module's own business; layers in a list are not.
     """
     if isinstance(value, Tensor) and not private:
-        yield Unregistered(name, id(value), "tensor")
-    if isinstance(value, (list, tuple, dict)):
-        for start, item in _entries(value, name):
-            if private and not isinstance(item, nn.Module):
-                continue
-            for tail, tensor in _parameters(item):
-                yield Unregistered(f"{start}{tail}", id(tensor), type(value).__name__)
+        yield (), "tensor", "", value
+    for keys, item in _entries(value):
+        if issubclass(type(item), nn.Module):
+            for name, parameter in item.named_parameters():
+                yield keys, type(value).__name__, f".{name}", parameter
+        elif issubclass(type(item), Tensor) and not private:
+            yield keys, type(value).__name__, "", item
 
 
-def _entries(
-    container: Sequence[Any] | Mapping[Any, Any], name: str, depth: int = 1
-) -> Iterator[tuple[str, Any]]:
-    items = container.items() if isinstance(container, Mapping) else enumerate(container)
-    for i, (key, item) in enumerate(items):
-        if i >= LONGEST:
-            return
-        if isinstance(item, (list, tuple, dict)):
-            if depth < DEEPEST:
-                yield from _entries(item, f"{name}[{key!r}]", depth + 1)
-        else:
-            yield f"{name}[{key!r}]", item
+def _entries(value: object) -> Iterator[tuple[Keys, Any]]:
+    """Yield what is in a list, a tuple or a dict, and in those in it, with the way there.
+
+    No code of the script's runs for it: a subclass may do anything as it is read.
+    """
+    seen = {id(value)}
+    waiting: deque[tuple[Keys, object]] = deque([((), value)])
+    left = LONGEST
+    while waiting and left > 0:
+        keys, container = waiting.popleft()
+        for key, item in _items(container, left):
+            left -= 1
+            if not _is_container(item):
+                yield (*keys, key), item
+            elif id(item) not in seen:
+                seen.add(id(item))
+                waiting.append(((*keys, key), item))
 
 
-def _parameters(item: Any) -> Iterator[tuple[str, Tensor]]:
-    if isinstance(item, nn.Module):
-        for name, parameter in item.named_parameters():
-            yield f".{name}", parameter
-    elif isinstance(item, Tensor):
-        yield "", item
+def _is_container(value: object) -> bool:
+    return issubclass(type(value), (list, tuple, dict))
+
+
+def _items(value: object, most: int) -> list[tuple[object, Any]]:
+    kind = type(value)
+    if issubclass(kind, dict):
+        return list(islice(dict.items(cast("dict[object, Any]", value)), most))
+    if issubclass(kind, list):
+        return list(enumerate(islice(list.__iter__(cast("list[Any]", value)), most)))
+    if issubclass(kind, tuple):
+        return list(enumerate(islice(tuple.__iter__(cast("tuple[Any, ...]", value)), most)))
+    return []
 
 
 def _first_use(tape: Tape, key: int) -> Call | None:

@@ -15,12 +15,13 @@ from torch import nn
 from ..base.errors import GradgateError, TargetError
 from ..base.guard import Guard, TellingHook
 from ..base.targets import resolve
-from ..diagnosis.explanation import Explanation
+from ..diagnosis.unregistered import unregistered_layers
 from ..live.alerts import Alert
 from ..live.expected import NOTHING, Expected
 from ..measure.checksums import checksums
 from ..measure.local_part import unreadable
 from ..model.inner_optimizers import with_inner
+from ..model.modules import module_paths
 from ..session.attach import attach
 from ..session.run import Run, job_of
 from ..torch_compat.module_hooks import ModuleHook
@@ -86,6 +87,12 @@ class Watched:
         Its flag says less: a script may switch it off while another optimizer steps.
         """
         return self.trainable[index] if state == "unmeasured" else state != "frozen"
+
+    @property
+    def trains_on(self) -> bool:
+        """Whether anything required a gradient in the latest sample: else all of it is frozen."""
+        infos = self.run.parameters()[: len(self.trainable)]
+        return any(self.is_trainable(index, info.state) for index, info in enumerate(infos))
 
     @property
     def thawed(self) -> set[str]:
@@ -219,10 +226,8 @@ class Check:
     @property
     def loose(self) -> int:
         """How many tensors the optimizers of all runs hold, and no model that is watched."""
-        jobs = [job_of(each.run) for each in self.watched]
-        groups = [group for job in jobs for each in job.optimizers for group in each.param_groups]
-        held = {id(tensor) for group in groups for tensor in group["params"]}
-        return len(held - {id(each) for job in jobs for each in job.table.parameters})
+        tables = [job_of(each.run).table for each in self.watched]
+        return len(self._held() - {id(each) for table in tables for each in table.parameters})
 
     def time_out(self, *, for_good: bool) -> None:
         """Take in that the script is stopped for making no step; ``for_good``: it ought to have."""
@@ -250,17 +255,21 @@ class Check:
         every: list[CheckFinding] = []
         for each in self.watched:
             at_times, states = each.trains_at_times, each.states
+            is_meant = not self._is_told(each) and each.trains_on
+            unregistered = self._unregistered(each)
             alerts = [
                 replace(alert, level="note") if alert.name in at_times else alert
                 for alert in filter(each.counts, job_of(each.run).alerts.at_end())
-                if self._is_told(each) or not _is_of_frozen(alert)
+                if not (is_meant and _is_of_frozen(alert))
             ]
             explanations = {
                 name: why
                 for name, why in each.run.explanations().items()
-                if why.cause != _FROZEN or states.get(name) == "frozen"  # else it was, once
+                # What was frozen once, or in no optimizer, may be well by now.
+                if (why.cause != _FROZEN or states.get(name) == "frozen")
+                and not unregistered.get(name, False)
             }
-            expected = self._expected_of(each, explanations) - at_times
+            expected = self._expected_of(each) - at_times
             names = job_of(each.run).table.name
             told = findings(alerts, explanations, expected, names, self.folders)
             every += (located(finding, each.made_at, self.folders) for finding in told)
@@ -272,19 +281,34 @@ class Check:
         own = watched.by_script and job_of(watched.run).expected.trains
         return bool(self.expect.trains or own)
 
-    def _expected_of(self, watched: Watched, explanations: Mapping[str, Explanation]) -> set[str]:
+    def _expected_of(self, watched: Watched) -> set[str]:
         """Return what is expected to train of which no alert of the run tells."""
         if self._is_told(watched):
             return _named(watched, self.expect.trains if watched.by_script else ())
-        states = watched.states
-        unregistered = {
-            name
-            for name, why in explanations.items()
-            if why.cause == _FORGOTTEN and name not in states
-        }
+        forgotten = {name for name, held in self._unregistered(watched).items() if not held}
         if watched.by_script:
-            return unregistered | _named(watched, _trainable(watched.models))
-        return unregistered | watched.thawed
+            return forgotten | _named(watched, _trainable(watched.models))
+        return forgotten | watched.thawed
+
+    def _unregistered(self, watched: Watched) -> dict[str, bool]:
+        """Return, by name, the parameters of layers in plain containers: does an optimizer hold it?
+
+        Of layers in training mode: one that only looks on, as that of a perceptual loss, is hidden
+        from the optimizer there.
+        """
+        held = self._held()
+        return {
+            f"{path}.{name}": id(parameter) in held
+            for path, layer in unregistered_layers(module_paths(watched.models))
+            for name, parameter in layer.named_parameters()
+            if layer.training
+        }
+
+    def _held(self) -> set[int]:
+        """Return the identities of all that optimizers of runs hold."""
+        optimizers = [each for watched in self.watched for each in job_of(watched.run).optimizers]
+        groups = [group for each in optimizers for group in each.param_groups]
+        return {id(tensor) for group in groups for tensor in group["params"]}
 
     def verdicts(self) -> Iterator[ParameterVerdict]:
         """Yield what became of each parameter that was there from the start."""

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from ..base.source import Callers
-from ..diagnosis.unregistered import unregistered_modules
+from ..diagnosis.unregistered import unregistered_layers
 from ..model.inner_optimizers import family
 from ..torch_compat.heap import living
 
@@ -68,7 +68,11 @@ def find(
             covered |= parameters[root]
     spare: list[nn.Module] = []
     if chosen or last:
-        unregistered = {id(each) for root in chosen for each in unregistered_modules(root)}
+        unregistered = {
+            id(layer)
+            for root in chosen
+            for _, layer in unregistered_layers(dict(root.named_modules()))
+        }
         free = [
             root
             for root, own in parameters.items()

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from ..base.account import Account
 from ..base.guard import Guard, GuardedHook
 from .autograd import is_exported, is_traced
 from .dynamo import compile_with_callers_only, compiles_calls
@@ -36,7 +37,7 @@ class ModuleHook(GuardedHook):
         super().__init__(guard, function)
         self._in_traces = in_traces
         self._apart: Callable[..., Any] | None = None
-        for own in (GuardedHook.__call__, ModuleHook.run):
+        for own in (GuardedHook.__call__, ModuleHook.run, Guard.run, Account.begin, Account.end):
             compile_with_callers_only(own)
 
     @property

@@ -46,7 +46,7 @@ def _beginning(report: CheckReport) -> Iterator[str]:
         yield from _share_lines(report.parameters)
     if report.loose:
         tensors = plural(report.loose, "tensor")
-        yield f"  {'not checked':15}{tensors} that an optimizer holds and no module"
+        yield f"  {'not checked':15}{tensors} that an optimizer holds and no watched module"
     checked = [each.name for each in report.processes if each.steps]
     if checked:
         yield f"  {'trained in':15}{listed(checked, len(checked), _NAMED)}, which it started"

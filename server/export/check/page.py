@@ -106,7 +106,7 @@ def _facts(report: CheckReport) -> list[Fact]:
         Fact("Trains", f"{len(trained):,} of {count(len(report.parameters), 'parameter')}"),
         Fact("Numbers", f"{numbers:,} of {total:,} ({numbers / max(total, 1):.1%})"),
         *(
-            [Fact("Not checked", f"{count(report.loose, 'tensor')} of no module")]
+            [Fact("Not checked", f"{count(report.loose, 'tensor')} of no watched module")]
             * bool(report.loose)
         ),
         Fact("torch", visible(report.torch)),

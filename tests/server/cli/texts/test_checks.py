@@ -57,7 +57,7 @@ def test_what_is_not_checked_is_said() -> None:
     assert lines[8] == "style.weight: detached at models/train.py:12 in rank 0"
     assert not any("not checked " in line for line in lines)
     loose = list(check_lines(report(loose=1)))
-    assert loose[5] == "  not checked    1 tensor that an optimizer holds and no module"
+    assert loose[5] == "  not checked    1 tensor that an optimizer holds and no watched module"
     lack = "no torch.optim.Optimizer was made in this process"
     nothing = report(models=[], optimizers=[], parameters=[], steps=0, lack=lack)
     assert list(check_lines(nothing)) == [

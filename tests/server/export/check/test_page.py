@@ -34,7 +34,7 @@ def test_findings_stand_by_what_they_ask_for() -> None:
         ("norm.weight", "did not move", "frozen"),
     ]
     facts = {each.name: each.value for each in page.facts}
-    assert facts["Not checked"] == "3 tensors of no module"
+    assert facts["Not checked"] == "3 tensors of no watched module"
     assert (facts["Trains"], facts["Numbers"]) == ("2 of 4 parameters", "80 of 100 (80.0%)")
 
 
