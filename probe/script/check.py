@@ -269,7 +269,7 @@ class Check:
                 if (why.cause != _FROZEN or states.get(name) == "frozen")
                 and not unregistered.get(name, False)
             }
-            expected = self._expected_of(each) - at_times
+            expected = self._expected_of(each, unregistered) - at_times
             names = job_of(each.run).table.name
             told = findings(alerts, explanations, expected, names, self.folders)
             every += (located(finding, each.made_at, self.folders) for finding in told)
@@ -281,11 +281,11 @@ class Check:
         own = watched.by_script and job_of(watched.run).expected.trains
         return bool(self.expect.trains or own)
 
-    def _expected_of(self, watched: Watched) -> set[str]:
+    def _expected_of(self, watched: Watched, unregistered: Mapping[str, bool]) -> set[str]:
         """Return what is expected to train of which no alert of the run tells."""
         if self._is_told(watched):
             return _named(watched, self.expect.trains if watched.by_script else ())
-        forgotten = {name for name, held in self._unregistered(watched).items() if not held}
+        forgotten = {name for name, held in unregistered.items() if not held}
         if watched.by_script:
             return forgotten | _named(watched, _trainable(watched.models))
         return forgotten | watched.thawed

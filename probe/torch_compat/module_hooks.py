@@ -37,7 +37,14 @@ class ModuleHook(GuardedHook):
         super().__init__(guard, function)
         self._in_traces = in_traces
         self._apart: Callable[..., Any] | None = None
-        for own in (GuardedHook.__call__, ModuleHook.run, Guard.run, Account.begin, Account.end):
+        for own in (
+            GuardedHook.__call__,
+            GuardedHook.run,
+            ModuleHook.run,
+            Guard.run,
+            Account.begin,
+            Account.end,
+        ):
             compile_with_callers_only(own)
 
     @property

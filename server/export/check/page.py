@@ -96,6 +96,7 @@ def _facts(report: CheckReport) -> list[Fact]:
         each.name if each.steps is not None else f"{each.name} (not checked)"
         for each in report.processes
     ]
+    loose = f"{count(report.loose, 'tensor')} of no watched module"
     command = " ".join([report.script, *report.arguments])
     return [
         Fact("Script", visible(command)),
@@ -105,10 +106,7 @@ def _facts(report: CheckReport) -> list[Fact]:
         *([Fact("Processes", visible(", ".join(processes)))] if processes else []),
         Fact("Trains", f"{len(trained):,} of {count(len(report.parameters), 'parameter')}"),
         Fact("Numbers", f"{numbers:,} of {total:,} ({numbers / max(total, 1):.1%})"),
-        *(
-            [Fact("Not checked", f"{count(report.loose, 'tensor')} of no watched module")]
-            * bool(report.loose)
-        ),
+        *([Fact("Not checked", loose)] if report.loose else []),
         Fact("torch", visible(report.torch)),
         Fact("Took", f"{report.seconds:.1f} s"),
     ]

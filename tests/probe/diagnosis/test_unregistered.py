@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import weakref
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -13,6 +15,7 @@ from gradgate.probe.diagnosis.unregistered import (
     LONGEST,
     Unregistered,
     find_unregistered,
+    unregistered_layers,
 )
 from tests.support.tracing import Recorded
 
@@ -132,3 +135,58 @@ def test_what_leads_to_no_loss_or_is_made_by_the_step_is_well() -> None:
     each = Unregistered("kept", id(made[0]), "tensor")
     assert recorded.tape.leaves[id(made[0])]
     assert each.finding(recorded.tape, recorded.dataflow) is None
+
+
+class Failing(list[object]):
+    """A container that cannot be read."""
+
+    def __iter__(self) -> Iterator[object]:
+        raise RuntimeError("not now")
+
+
+def test_no_code_of_a_container_runs() -> None:
+    """One that raises as it is read is looked at all the same, and so is what is beside it."""
+    used, gone = weight(), nn.Linear(1, 1)
+    kept: list[object] = [weakref.proxy(gone), Failing([used])]
+    model = Holding(used, kept=kept)
+    del gone
+    assert [each.name for each in found(model)] == ["kept[1][0]"]
+    assert list(unregistered_layers({"": model})) == []
+
+
+@pytest.mark.parametrize("wide", [True, False])
+def test_containers_in_one_another_are_looked_at_within_one_bound(wide: bool) -> None:
+    """Many that hold one another, and many in one: as a graph, or episodes that are replayed."""
+    used = weight()
+    nodes: list[Any] = [{"next": []} for _ in range(LONGEST)]
+    for node in nodes:
+        node["next"] = nodes
+    episodes = [[0.0] * LONGEST for _ in range(LONGEST)]
+    episodes[-1][0] = used  # type: ignore[call-overload]
+    assert found(Holding(used, kept=episodes if wide else nodes)) == []
+    assert [each.name for each in found(Holding(used, kept=[nodes[:2], used]))] == ["kept[1]"]
+
+
+def test_what_holds_itself_takes_the_bound_once() -> None:
+    """What is behind it is found all the same."""
+    used = weight()
+    loop: list[Any] = []
+    loop += [loop] * (LONGEST // 3)
+    held = found(Holding(used, kept=[loop, {"a": {"b": used}}]))
+    assert [each.name for each in held] == ["kept[1]['a']['b']"]
+
+
+def test_a_key_that_is_no_plain_one_is_named_by_its_type() -> None:
+    """Its text may be long, or take long to make."""
+    used = weight()
+    assert [each.name for each in found(Holding(used, kept={used: used}))] == ["kept[<Tensor>]"]
+
+
+def test_layers_are_named_by_the_way_to_them() -> None:
+    """Of each module that is looked at, also in a private list; no tensor is one."""
+    first, second = nn.Linear(1, 1), nn.Linear(1, 1)
+    model = Holding(weight(), _layers=[weight(), {"a": (first,)}], kept=[second])
+    assert list(unregistered_layers({"net": model})) == [
+        ("net._layers[1]['a'][0]", first),
+        ("net.kept[0]", second),
+    ]

@@ -792,3 +792,91 @@ def test_what_was_frozen_in_the_step_traced_last_may_train_since(checks: Checks)
     )
     assert (report["outcome"], report["findings"]) == ("ended", [])
     assert all(each["trainable"] and each["moved"] for each in report["parameters"])
+
+
+def test_a_script_that_freezes_all_of_it_trains_nothing(checks: Checks) -> None:
+    """That is nobody's wish, whoever has switched it off."""
+    report = checks(
+        """
+        for i in itertools.count(1):
+            model.requires_grad_(i == 1)
+            optimizer.zero_grad()
+            (model(x) + torch.zeros((), requires_grad=True)).backward()
+            optimizer.step()
+        """
+    )
+    frozen = {f"{layer}.{name}" for layer in ("encoder", "head") for name in ("weight", "bias")}
+    errors = found(report, "error")
+    assert {name for name, cause in errors.items() if cause == "frozen_by_script"} >= frozen
+    assert not any(each["trainable"] for each in report["parameters"])
+
+
+HIDDEN = """
+class Loss(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.model = nn.Linear(4, 4)
+        {held}
+
+    def forward(self, x):
+        return {used}.square().mean()
+
+model = Loss()
+optimizer = torch.optim.SGD(model.model.parameters(), 0.1)
+"""
+
+
+@pytest.mark.parametrize(
+    ("held", "used", "level"),
+    [
+        ("self.judge = [nn.Linear(4, 1).eval()]", "self.judge[0](self.model(x))", "untrained"),
+        ("self.judge = [nn.Linear(4, 1)]", "self.judge[0](self.model(x))", "error"),
+        (
+            "self.by_hand = [torch.zeros(4, requires_grad=True)]",
+            "(self.model(x) + self.by_hand[0])",
+            "untrained",
+        ),
+    ],
+)
+def test_what_is_hidden_from_the_optimizer_is_expected_only_if_it_is_to_train(
+    checks: Checks, held: str, used: str, level: str
+) -> None:
+    """A layer in training mode, in a plain list; no judge that only looks on, and no tensor."""
+    report = checks(HIDDEN.format(held=held, used=used) + "\nwhile True:\n    step()\n")
+    hidden = [each for each in report["findings"] if each["cause"] == "not_in_optimizer"]
+    assert {each["level"] for each in hidden} == {level}
+
+
+def test_layers_that_a_later_optimizer_holds_are_well(checks: Checks) -> None:
+    """Though the run that was there before it has found them in none."""
+    held = HIDDEN.format(
+        held="self.layers = [nn.Linear(4, 1)]", used="self.layers[0](self.model(x))"
+    )
+    report = checks(
+        f"{held}\n"
+        "for i in itertools.count(1):\n"
+        "    if i == 3:\n"
+        "        second = torch.optim.SGD(model.layers[0].parameters(), 0.1)\n"
+        "    step()\n"
+        "    if i > 3:\n"
+        "        second.step()\n",
+        steps=12,
+    )
+    assert [each for each in report["findings"] if each["cause"] == "not_in_optimizer"] == []
+
+
+def test_a_container_that_cannot_be_read_costs_no_check(checks: Checks) -> None:
+    """It holds nothing that is looked for."""
+    report = checks(
+        """
+        class Failing(list):
+            def __iter__(self):
+                raise RuntimeError("not now")
+
+        model.kept = [Failing([1])]
+        while True:
+            step()
+        """
+    )
+    assert (report["lack"], report["steps"]) == (None, 6)
+    assert found(report, "error") == {"style.weight": "detached", "style.bias": "detached"}

@@ -14,6 +14,7 @@ from torch import nn
 
 from gradgate import probe
 from gradgate.probe.base.guard import Guard, GuardedHook
+from gradgate.probe.session.run import job_of
 from gradgate.probe.torch_compat.module_hooks import HooksApart, ModuleHook, takes_hooks
 
 Make = Callable[[nn.Module, torch.Tensor], object]
@@ -220,3 +221,29 @@ def test_dynamo_makes_no_code_of_a_hook_by_itself(*, in_place: bool) -> None:
     assert is_compiled(Broken.forward)
     own = [getattr(ModuleHook, name) for name in ("__call__", "run", "act")]
     assert not any(map(is_compiled, (count, *own, GuardedHook.run, GuardedHook.act)))
+
+
+# Dynamo warns about its own use of deprecated and odd parts of torch.
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor:UserWarning")
+@pytest.mark.filterwarnings("ignore::UserWarning:torch._dynamo")
+def test_dynamo_makes_no_code_of_what_is_around_hooks() -> None:
+    """Where a whole step is compiled: there is a clock in it, at which a graph would break."""
+    torch._dynamo.reset()
+    torch._dynamo.utils.clear_compilation_metrics()
+    model = nn.Linear(4, 2)
+    optimizer = torch.optim.SGD(model.parameters(), 0.1)
+
+    def step() -> None:
+        optimizer.zero_grad()
+        model(torch.ones(1, 4)).sum().backward()
+        optimizer.step()
+
+    with probe.attach(model, optimizer, server=False, every=1) as run:
+        compiled = torch.compile(step, backend="eager")
+        for _ in range(3):
+            compiled()
+        assert (job_of(run).state.step, job_of(run).guard.faults) == (3, 0)
+    made = {each.co_name for each in torch._dynamo.utils.get_compilation_metrics()}
+    assert "step" in made
+    assert not made & {"run", "begin", "end"}
