@@ -5,8 +5,9 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterable, Iterator, Sequence
 
+from .entry import Entry, Frame
 from .frames import FRAME_VERSION, MAGIC
-from .outbox import LARGE, Entry, Frame
+from .outbox import LARGE
 
 BUNDLE_FRAMES = 1000
 """Frames that a bundle has at most: a limit of the protocol."""

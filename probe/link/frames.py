@@ -38,15 +38,16 @@ def encode_json(message: Mapping[str, Any]) -> str:
     would stand still. So such lists are written in pieces.
     """
     if not any(map(_may_be_long, message.values())):
-        return _encode(message)
-    fields = [f"{_encode(name)}:{_encode_value(v)}" for name, v in message.items()]
+        return encode_short(message)
+    fields = [f"{encode_short(name)}:{_encode_value(v)}" for name, v in message.items()]
     return "{" + ",".join(fields) + "}"
 
 
-def _encode(value: Any) -> str:
-    """Write a value; a half of a surrogate pair, which no server takes, becomes ``?``.
+def encode_short(value: Any) -> str:
+    """Write a value without a long list, by one call; raises what :func:`encode_json` raises.
 
-    A name has one where bytes of a file's name are none of UTF-8 (PEP 383).
+    A half of a surrogate pair, which no server takes, becomes ``?``. A name has one where bytes
+    of a file's name are none of UTF-8 (PEP 383).
     """
     text = _ENCODER.encode(value)
     if "\\ud" not in text:
@@ -64,10 +65,10 @@ def _may_be_long(value: Any) -> bool:
 
 def _encode_value(value: Any) -> str:
     if not _may_be_long(value):
-        return _encode(value)
+        return encode_short(value)
     if isinstance(value, dict):
         return encode_json(value)
-    pieces = (_encode(value[start : start + PIECE]) for start in range(0, len(value), PIECE))
+    pieces = (encode_short(value[start : start + PIECE]) for start in range(0, len(value), PIECE))
     return "[" + ",".join(piece[1:-1] for piece in pieces) + "]"
 
 

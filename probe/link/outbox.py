@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from itertools import takewhile
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 from ..spool.spool import Hello, Spool
-
-Frame: TypeAlias = "bytes | str"
+from .entry import Entry, Frame
 
 TABLE = "parameters"
 """What the whole table replaces: on disk the run's hello has it."""
@@ -24,15 +23,6 @@ MOST_REFUSED = 20
 """Frames that a server may refuse, of a whole run; what refuses more takes none."""
 MAX_KEPT = 10_000
 """Reports kept at most; only a script that freezes thousands of times offline gets there."""
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """A frame and its sequence number."""
-
-    seq: int
-    frame: Frame
-    replaces: str | None = None
 
 
 class Outbox:
@@ -93,9 +83,17 @@ class Outbox:
                 self._hold(entry, keep=keep)
             else:
                 self._kept[place] = entry
-            if self._copy is not None:
-                with self._copy._lock:
-                    self._copy._hold(entry, keep=keep)
+            self._put_copy(entry, keep=keep)
+
+    def put_off(self, make: Callable[[int], Frame | None], size: int) -> None:
+        """Add a frame, of about so many bytes, that ``make(seq)`` gives once it is taken.
+
+        In the thread that takes it, or in several; None: there is none after all.
+        """
+        with self._lock:
+            entry = Entry(self._seq + 1, size=size, make=make)
+            self._hold(entry, keep=False)
+            self._put_copy(entry, keep=False)
 
     def listen(self, wake: Callable[[], None] | None) -> None:
         """Call ``wake`` (from the putting thread) once when there is something to send.
@@ -127,7 +125,8 @@ class Outbox:
             self._taken = max((entry.seq for entry in entries), default=self._taken)
             # Who found something looks again by itself, and the training thread need not call.
             self._woken = bool(entries)
-        return sorted(entries, key=lambda entry: entry.seq)
+        made = self._made(sorted(entries, key=lambda entry: entry.seq))
+        return self.take() if entries and not made else made
 
     def offer(self, entry: Entry) -> None:
         """Note that an entry, and all before it, is about to be sent."""
@@ -209,7 +208,7 @@ class Outbox:
         """
         with self._lock:
             waiting = [each for each in (*self._droppable, *self._kept) if each.replaces != TABLE]
-            return sum(len(each.frame) for each in waiting)
+            return sum(each.size for each in waiting)
 
     def holds(self, seq: int) -> bool:
         """Return whether a frame up to this number waits in memory."""
@@ -226,9 +225,14 @@ class Outbox:
             return
         with self._spilling:
             with self._lock:
+                put_off = [entry for entry in self._droppable if entry.make is not None]
+            self._made(put_off)
+            with self._lock:
                 if self._wake is not None and self._table_waits():
                     return
-                entries = sorted((*self._droppable, *self._kept), key=lambda entry: entry.seq)
+                ordered = sorted((*self._droppable, *self._kept), key=lambda entry: entry.seq)
+                # What was put since waits for the next time.
+                entries = list(takewhile(lambda entry: entry.make is None, ordered))
                 anew = any(entry.replaces == TABLE for entry in entries)
                 frames = [(each.seq, each.frame) for each in entries if each.replaces != TABLE]
                 if not frames:
@@ -247,6 +251,27 @@ class Outbox:
             return None
         self.spill(hello)
         return self._spool.end(bye, hello if alone else None)
+
+    def _made(self, entries: Iterable[Entry]) -> list[Entry]:
+        """Make frames that were put off, outside of the lock; return those that there are."""
+        made, missing = list[Entry](), set[int]()
+        for entry in entries:
+            if entry.is_made():
+                made.append(entry)
+            else:
+                missing.add(entry.seq)
+        if missing:
+            with self._lock:
+                self._droppable = deque(e for e in self._droppable if e.seq not in missing)
+                self._bytes = sum(map(_size, self._droppable))
+                self.dropped += len(missing)
+                self._changed.notify_all()
+        return made
+
+    def _put_copy(self, entry: Entry, *, keep: bool) -> None:
+        if self._copy is not None:
+            with self._copy._lock:
+                self._copy._hold(entry, keep=keep)
 
     def _is_empty(self) -> bool:
         on_disk = self._spool is not None and self._spool.last_seq > 0
@@ -281,7 +306,7 @@ class Outbox:
             while self._bytes > self._max_bytes:
                 self._bytes -= _size(self._droppable.popleft())
                 self.dropped += 1
-        urgent = keep or len(entry.frame) > LARGE
+        urgent = keep or entry.size > LARGE
         if self._wake is not None and (urgent or not self._woken):
             self._woken = True
             self._wake()
@@ -297,7 +322,7 @@ class Outbox:
 
 
 def _size(entry: Entry) -> int:
-    return len(entry.frame) + OVERHEAD
+    return entry.size + OVERHEAD
 
 
 def _after(lane: deque[Entry], seq: int) -> list[Entry]:

@@ -12,8 +12,9 @@ from websockets.exceptions import WebSocketException
 from ..spool.recording import Recording
 from .address import ServerAddress
 from .bundle import bundled
+from .entry import Entry
 from .frames import encode_json
-from .outbox import MOST_REFUSED, Entry
+from .outbox import MOST_REFUSED
 from .server_messages import ForeignMessage, Message, Refusal, parse_message
 from .sockets import connected
 

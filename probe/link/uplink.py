@@ -26,12 +26,15 @@ from ..spool.folder import SpoolFolder
 from ..spool.spool import Spool
 from .address import ServerAddress
 from .connection import Connection
-from .frames import PROTOCOL, encode_json, encode_sample
+from .entry import Frame
+from .frames import PROTOCOL, encode_json, encode_sample, encode_short
 from .outbox import TABLE, Outbox
 from .recorder import Recorder
 from .server_messages import Message
 from .told_table import ToldTable
 
+METRICS_BYTES, METRIC_BYTES = 400, 100
+"""Bytes in memory of what a step logs, and of each metric of it, about."""
 MOST_RECORDED = 2**40
 """Bytes of a file that a script asks for: as much as the disk has."""
 
@@ -119,12 +122,13 @@ class Uplink:
 
     def send_sample(self, sample: Sample) -> None:
         """Send a sample."""
-        if self._is_told:
-            self.outbox.put(partial(encode_sample, sample))
+        size = sample.states.nbytes + sum(values.nbytes for values in sample.values.values())
+        self._put_off(partial(encode_sample, sample), size)
 
     def send_metrics(self, metrics: MetricValues) -> None:
         """Send metrics of one step."""
-        self._put(metrics.as_message)
+        size = METRICS_BYTES + METRIC_BYTES * len(metrics.values)
+        self._put_off(lambda seq: encode_short(metrics.as_message(seq)), size)
 
     def send_totals(self, totals: Totals) -> None:
         """Send the total norms of some steps."""
@@ -259,6 +263,11 @@ class Uplink:
         """Hand on what the server asks for."""
         self._asked(message)
 
+    def _put_off(self, encode: Callable[[int], Frame], size: int) -> None:
+        """Send what is encoded once it is taken, as each step has some of it."""
+        if self._is_told:
+            self.outbox.put_off(partial(_encoded, encode, self._guard), size)
+
     def _put(
         self,
         make: Callable[[int], Mapping[str, Any]],
@@ -268,3 +277,10 @@ class Uplink:
     ) -> None:
         if self._is_told:
             self.outbox.put(lambda seq: encode_json(make(seq)), keep=keep, replaces=replaces)
+
+
+def _encoded(encode: Callable[[int], Frame], guard: Guard, seq: int) -> Frame | None:
+    """Return a frame, or None after a fault; it leads to no run, which would never be collected."""
+    with guard:
+        return encode(seq)
+    return None

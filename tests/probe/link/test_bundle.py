@@ -7,7 +7,7 @@ import struct
 import pytest
 
 from gradgate.probe.link.bundle import BUNDLE_BYTES, BUNDLE_FRAMES, bundled, encode_bundle
-from gradgate.probe.link.outbox import Entry, Frame
+from gradgate.probe.link.entry import Entry, Frame
 
 
 def entries(*frames: Frame) -> list[Entry]:
