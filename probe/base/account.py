@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from time import perf_counter
+from typing import Any
 
 
 class Account:
@@ -19,17 +21,15 @@ class Account:
         """When the outermost call under way began, or was accounted for; None between calls."""
         self._spent = 0.0
 
-    def begin(self) -> bool:
-        """Start the clock; return False where it runs, and so is to be stopped by who began."""
+    def charge(self, function: Callable[..., Any], /, *args: Any, **named: Any) -> Any:
+        """Return what a function returns, and add its time up."""
         if self._began is not None:
-            return False
+            return function(*args, **named)
         self._began = perf_counter()
-        return True
-
-    def end(self) -> None:
-        """Stop the clock."""
-        began, self._began = self._began, None
-        if began is not None:
+        try:
+            return function(*args, **named)
+        finally:
+            began, self._began = self._began, None
             self._spent += perf_counter() - began
 
     def take(self) -> float:

@@ -85,15 +85,11 @@ class Guard:
 
     def run(self, function: Callable[..., Any], /, *args: Any, **named: Any) -> Any:
         """Call what a hook does, guarded and on the probe's account; None after a fault."""
-        outermost = self.account.begin()
         try:
-            return function(*args, **named)
+            return self.account.charge(function, *args, **named)
         except Exception as error:
             if not self.receive(error):
                 raise
-        finally:
-            if outermost:
-                self.account.end()
         return None
 
     def attempt(self) -> Attempt:
@@ -194,19 +190,11 @@ class GuardedHook:
         self.guard = guard
         self._function = function
 
-    def act(self, *args: Any, **named: Any) -> Any:
-        """Call the function."""
-        return self._function(*args, **named)
-
     def __call__(self, *args: Any, **named: Any) -> Any:
         """Call the function, guarded."""
         if torch.compiler.is_compiling():  # Dynamo makes its own of what it traces
-            return self.act(*args, **named)
-        return self.run(*args, **named)
-
-    def run(self, *args: Any, **named: Any) -> Any:
-        """Call the function, guarded, where nothing is traced."""
-        return self.guard.run(self.act, *args, **named)
+            return self._function(*args, **named)
+        return self.guard.run(self._function, *args, **named)
 
 
 class TellingHook(GuardedHook):
@@ -215,7 +203,7 @@ class TellingHook(GuardedHook):
     def __call__(self, *args: Any, **named: Any) -> Any:
         """Call the function, guarded."""
         try:
-            return self.act(*args, **named)
+            return self._function(*args, **named)
         except GradgateError:
             raise
         except Exception as error:
@@ -244,7 +232,7 @@ class RefusingHook(GuardedHook):
     def __call__(self, *args: Any, **named: Any) -> Any:
         """Call the function, or raise."""
         with telling(self.guard, self._kind, self._what):
-            return self.act(*args, **named)
+            return self._function(*args, **named)
 
 
 class GuardedHandler(logging.Handler):

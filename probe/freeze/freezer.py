@@ -148,8 +148,7 @@ class Freezer:
         """
         counts = len(self._table), len(self._table.removed)
         grown, self._looked = counts != self._looked, counts
-        if not self.no_grad.paths or not (grown or self.no_grad.cutting):
-            self.no_grad.cutting.clear()
+        if not (grown or self.no_grad.cutting):
             return {}
         paths = module_paths(self._models)
         cutting = {path: paths[path] for path in self.no_grad.cutting if path in paths}
@@ -174,6 +173,8 @@ class Freezer:
         self.anchor.reset()
         self.calls.boundary()
         self.statistics.reset()
+        if not self.records.freezes:
+            return False
         undone = self.records.undone()
         if not self.script_flags.win:
             self._freeze_again(undone)

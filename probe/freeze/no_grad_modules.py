@@ -66,6 +66,7 @@ class NoGradModules:
         for path in list(paths):
             self._hooks[path].remove()
             del self._hooks[path]
+            self.cutting.discard(path)
 
     def _enter(self, path: str, module: nn.Module, args: Any, kwargs: Any) -> Any:
         self._whole.add(module)  # as it is to be where anything here fails

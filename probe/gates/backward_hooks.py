@@ -104,8 +104,8 @@ class ParameterHooks(SiteHooks):
         node = get_gradient_edge(parameter).node
         if node is not self._node:
             self.remove()
-            hook = _NodeHook(self._gates.guard, self._gates.pass_on, 0)
-            self._hooks.add(node.register_prehook, hook)
+            hook = _Passing(self._gates.pass_on, 0)
+            self._hooks.add(node.register_prehook, GuardedHook(self._gates.guard, hook))
             self._node = node
 
     def leave_to_reducer(self, parameter: nn.Parameter) -> None:
@@ -365,19 +365,18 @@ def _hook(guard: Guard, node: Node, number: int, pass_on: PassOn) -> None:
     What a module returns may be what one inside of it has returned: a gradient comes to the gate
     on the outer one first, which is put there last.
     """
-    hooks: dict[int, _NodeHook] = node.metadata.setdefault(_HOOKS, {})  # type: ignore[attr-defined]
+    hooks: dict[int, _Passing] = node.metadata.setdefault(_HOOKS, {})  # type: ignore[attr-defined]
     if number in hooks:
         hooks[number].put_before(pass_on)
     else:
-        hooks[number] = _NodeHook(guard, pass_on, number)
-        node.register_prehook(hooks[number])
+        hooks[number] = _Passing(pass_on, number)
+        node.register_prehook(GuardedHook(guard, hooks[number]))
 
 
-class _NodeHook(GuardedHook):
-    """The hook before a node."""
+class _Passing:
+    """Called before a node."""
 
-    def __init__(self, guard: Guard, pass_on: PassOn, number: int) -> None:
-        super().__init__(guard, pass_on)
+    def __init__(self, pass_on: PassOn, number: int) -> None:
         self._pass_on = [pass_on]
         self._number = number
 
@@ -385,7 +384,7 @@ class _NodeHook(GuardedHook):
         """Call another one before those that are called already."""
         self._pass_on.insert(0, pass_on)
 
-    def act(self, grads: tuple[Tensor | None, ...]) -> tuple[Tensor | None, ...] | None:
+    def __call__(self, grads: tuple[Tensor | None, ...]) -> tuple[Tensor | None, ...] | None:
         """Return what passes of the gradients; None where that is all of them."""
         grad = passed = grads[self._number]
         for pass_on in self._pass_on:

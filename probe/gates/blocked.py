@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 
+import torch
 from torch import Tensor
 
+from ..base.undo import Handles, whole
 from ..measure.local_part import local_part
 from ..measure.write_tracker import MARK
 from ..model.modules import held_at
@@ -14,6 +16,7 @@ from ..torch_compat.autograd import (
     inside_checkpoint,
     observed_by_transforms,
 )
+from ..torch_compat.module_hooks import ModuleHook
 from ..torch_compat.tensors import are_zero, set_requires_grad
 from .attempt import GateAttempt
 from .gate import Gate
@@ -38,6 +41,8 @@ class BlockedParameters:
         self._step = step
         self._left_out: frozenset[int] = frozenset()
         """Of those, the ones that require no gradient in the forward under way."""
+        self._model_hooks = Handles()
+        """Where forwards end, once anything was left out of one."""
         self._decided = False
         """Whether gates on parameters were decided for the present step."""
         self._replaced: set[int] = set()
@@ -174,9 +179,15 @@ class BlockedParameters:
         self._step.zeros.clear()
         self._runtime.step_begins()
 
+    def remove(self) -> None:
+        """Let every parameter be trained again, and remove every hook."""
+        self.release()
+        self._model_hooks.remove()
+
     def release(self) -> None:
         """Let every parameter be trained again, so that commands meet the job as it is."""
-        self.forward_ended()
+        if self._left_out:
+            self._give_back()
         self.before_forward = frozenset()
 
     def _leave_out(self) -> None:
@@ -189,15 +200,28 @@ class BlockedParameters:
         for index in self.before_forward - self._loose - self._left_out:
             parameter = self._step.table.parameters[index]
             if parameter.requires_grad:
+                self._follow_forwards()
                 set_requires_grad(parameter, False)
                 self._left_out |= {index}
         if self._left_out:
             self._step.recomputations.follow_gates(self._left_out)
 
-    def forward_ended(self) -> None:
-        """Give what was left out its flag again, before the script looks at it, or sets it."""
-        if not self._left_out:
+    def _follow_forwards(self) -> None:
+        """Let forwards end by giving flags back, before hooks of the script's own."""
+        if self._model_hooks:
             return
+        hook = ModuleHook(self._step.guard, self._forward_ended)
+        with whole([self._model_hooks.remove]):
+            for model in self._step.models.values():
+                register = model.register_forward_hook
+                self._model_hooks.add(register, hook, prepend=True, always_call=True)
+
+    def _forward_ended(self, *_: object) -> None:
+        if self._left_out and not torch.compiler.is_compiling():
+            self._give_back()
+
+    def _give_back(self) -> None:
+        """Give what was left out its flag again, before the script looks at it, or sets it."""
         for index in self._left_out:
             with self._step.guard:
                 set_requires_grad(self._step.table.parameters[index], True)

@@ -155,7 +155,7 @@ class GateRegistry:
 
     def remove(self) -> None:
         """Remove every gate and hook, and let every parameter be trained again."""
-        self._blocked.release()
+        self._blocked.remove()
         self._runtime.remove()
         self._gates = {}
 

@@ -95,6 +95,8 @@ class GateRuntime:
 
     def gates(self) -> list[Gate]:
         """Return the gates of all sites."""
+        if not self._sites:
+            return []
         return [gate for site in self._sites.values() for gate in site.gates]
 
     def closed_gates(self) -> list[Gate]:
@@ -158,6 +160,8 @@ class GateRuntime:
 
     def backward_ended(self) -> None:
         """Gate the gradients that the backward has reduced."""
+        if not self._sites:
+            return
         sites, reduced = list(self._reduced_sites()), self._step.reduced
         for index, site in [each for each in sites if reduced.came(each[0])]:
             self._gate_reduced(index, site)

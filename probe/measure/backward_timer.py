@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
+from operator import methodcaller
 from time import perf_counter
 from typing import Any, Protocol
 
@@ -59,6 +60,12 @@ class BackwardTimer:
         self._backward_ended = ended
         self._guard = guard
         self._hooks = Handles()
+        self._arrivals: dict[torch.device, GuardedHook] = {}
+        """What is called as a gradient arrives at an output, by its device."""
+        # A callback that queues another one: so it comes after those that were queued during the
+        # backward, such as DistributedDataParallel's waiting for its buckets.
+        self._ends = GuardedHook(guard, self._end)
+        self._queued = GuardedHook(guard, partial(call_after_backward, self._ends))
         self._off = False
         self._running: Clock | None = None
         """The clock of the backward that is under way; of nested ones only the outermost."""
@@ -78,8 +85,6 @@ class BackwardTimer:
             return
         with whole([self.remove]):
             for model in self._models:
-                before = ModuleHook(self._guard, self._before_forward)
-                self._hooks.add(model.register_forward_pre_hook, before)
                 after = ModuleHook(self._guard, self._after_forward)
                 self._hooks.add(model.register_forward_hook, after)
 
@@ -91,6 +96,14 @@ class BackwardTimer:
         """Time nothing any more, whatever hooks are added."""
         self._off = True
         self.remove()
+
+    def forward_begins(self, model: nn.Module) -> None:
+        """Take in that a forward of a watched model begins, which is not compiled."""
+        if inside_backward():
+            parameter = next(model.parameters(), None)
+            self._begin(torch.device("cpu") if parameter is None else parameter.device)
+        elif self._running is not None:
+            self._abandon()
 
     def step_ended(self, step: int) -> list[BackwardTiming]:
         """End a step; return the figures that are known by now, oldest first.
@@ -105,69 +118,49 @@ class BackwardTimer:
         if self._clocks and not self._broken:
             self._pending.append((step, self._clocks, self._memory))
         self._clocks, self._memory, self._broken = [], None, False
-        return self._collect()
-
-    def _collect(self) -> list[BackwardTiming]:
-        known = []
-        while self._pending and all(clock.ready() for clock in self._pending[0][1]):
+        known: list[BackwardTiming] = []
+        while self._pending and all(map(_IS_READY, self._pending[0][1])):
             step, clocks, memory = self._pending.popleft()
             with self._guard:  # one that cannot be read takes no other along
-                seconds = sum(clock.seconds() for clock in clocks)
-                known.append(BackwardTiming(step, seconds, memory))
+                known.append(BackwardTiming(step, sum(map(_SECONDS, clocks)), memory))
         return known
-
-    def _before_forward(self, model: nn.Module, args: Any) -> None:
-        if torch.compiler.is_compiling():  # the rest is not for Dynamo to trace
-            return
-        if inside_backward():
-            parameter = next(model.parameters(), None)
-            self._begin(torch.device("cpu") if parameter is None else parameter.device)
-        elif self._running is not None:
-            self._abandon()
 
     def _after_forward(self, model: nn.Module, args: Any, output: Any) -> None:
         if torch.compiler.is_compiling() or not torch.is_grad_enabled():
             return
-        with self._guard:
-            for tensor in (output,) if isinstance(output, Tensor) else tensors_in(output):
-                if tensor.grad_fn is not None:
-                    # On the graph's node: a hook on the tensor would be in the user's hands.
-                    arrives = GuardedHook(self._guard, _GradientArrives(self, tensor.device))
-                    tensor.grad_fn.register_prehook(arrives)
+        for tensor in (output,) if isinstance(output, Tensor) else tensors_in(output):
+            node = tensor.grad_fn
+            if node is not None:
+                # On the graph's node: a hook on the tensor would be in the user's hands.
+                node.register_prehook(self._arrival_on(tensor.device))
+
+    def _arrival_on(self, device: torch.device) -> GuardedHook:
+        if device not in self._arrivals:
+            self._arrivals[device] = GuardedHook(self._guard, _GradientArrives(self, device))
+        return self._arrivals[device]
 
     def _begin(self, device: torch.device) -> None:
         """Start a clock for the backward under way, unless one runs."""
         if self._running is not None or not self._hooks:
             return
-        with self._guard:
-            clock = make_clock(device)
-            if clock is None:
-                return
-            end = GuardedHook(self._guard, partial(self._end, clock))
-            # A callback that queues another one: so it comes after those that were queued
-            # during the backward, such as DistributedDataParallel's waiting for its buckets.
-            last = GuardedHook(self._guard, partial(call_after_backward, end))
-            if call_after_backward(last):
-                self._running = clock
-                self._record_memory(device)
+        clock = make_clock(device)
+        if clock is not None and call_after_backward(self._queued):
+            self._running = clock
+            if device.type == "cuda":
+                self._memory = max(self._memory or 0, torch.cuda.memory_allocated(device))
 
-    def _end(self, clock: Clock) -> None:
-        if self._running is not clock:
+    def _end(self) -> None:
+        clock, self._running = self._running, None
+        if clock is None:  # given up
             return
-        with self._guard:
-            self._running = None
-            clock.stop()
-            self._clocks.append(clock)
-            self._backward_ended()
+        clock.stop()
+        self._clocks.append(clock)
+        self._backward_ended()
 
     def _abandon(self) -> None:
         """Give up on a backward that began and never came to its end: it raised."""
         self._running = None
         self._broken = True
-
-    def _record_memory(self, device: torch.device) -> None:
-        if device.type == "cuda":
-            self._memory = max(self._memory or 0, torch.cuda.memory_allocated(device))
 
 
 class _GradientArrives:
@@ -195,6 +188,10 @@ class Clock(Protocol):
 
     def seconds(self) -> float:
         """The length of the interval."""
+
+
+_IS_READY: Callable[[Clock], bool] = methodcaller("ready")
+_SECONDS: Callable[[Clock], float] = methodcaller("seconds")
 
 
 class _HostClock:

@@ -119,6 +119,10 @@ class Measurement:
             self.latest = LatestSample()
             undo.pop_all()
 
+    def forward_begins(self, model: nn.Module) -> None:
+        """Take in that a forward of a watched model begins, which is not compiled."""
+        self._timer.forward_begins(model)
+
     def before_step(self, k: int) -> None:
         """Look at weights that optimizer k is about to change, if it is their turn."""
         self._writes.begin_step(k)

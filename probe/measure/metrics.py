@@ -59,6 +59,10 @@ class _Pending:
     values: dict[str, float]
     readbacks: list[tuple[list[str], Readback]] = field(default_factory=list)
 
+    def ready(self) -> bool:
+        """Whether all values have arrived; never waits."""
+        return all(readback.ready() for _, readback in self.readbacks)
+
 
 class MetricLog:
     """Collects metrics; those on an accelerator arrive when the device is done with them."""
@@ -100,7 +104,7 @@ class MetricLog:
         arrived = []
         while self._pending:
             first = self._pending[0]
-            if not (wait or self.full or all(readback.ready() for _, readback in first.readbacks)):
+            if first.readbacks and not (wait or self.full or first.ready()):
                 break
             self._pending.popleft()
             for names, readback in first.readbacks:

@@ -9,6 +9,9 @@ from statistics import fmean, median
 MAX_INTERVAL = 100_000
 """The probe never samples less often than this, in steps."""
 
+LONGEST_UNASKED = 16
+"""Steps for which the interval counts as what it was, at most, and half of those to go."""
+
 LEAST_SHARE = 0.2
 """The part of the budget that is left to samples even where the hooks alone use it up."""
 
@@ -44,6 +47,8 @@ class Pace:
         self._longer: deque[float] = deque(maxlen=20)
         """By how much steps with a sample were longer than such of the same time."""
         self._last_sampled = 0
+        self._asked_at = 0
+        """The step at which the interval, which takes medians, is to be found anew."""
 
     @property
     def adapts(self) -> bool:
@@ -74,7 +79,12 @@ class Pace:
         """Whether the coming step ``step`` is to be sampled."""
         if self._every is not None:
             return step % self._every == 0
-        return step - self._last_sampled >= self.interval
+        if step < self._asked_at:
+            return False
+        left = self._last_sampled + self.interval - step
+        if left > 0:
+            self._asked_at = step + min(LONGEST_UNASKED, max(1, left // 2))
+        return left <= 0
 
     def record(self, step: int, seconds: float | None, spent: float, *, sampled: bool) -> None:
         """Note a step: its wall time (None when unknown) and the probe's share of it."""

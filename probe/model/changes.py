@@ -57,7 +57,7 @@ class ModelChanges:
     @property
     def noticed(self) -> bool:
         """Whether something was assigned to a module of the models since the last walk."""
-        return self._assignments.noticed and self._affordable()
+        return self._assignments.noticing.noticed and self._affordable()
 
     @property
     def due(self) -> bool:
@@ -70,7 +70,7 @@ class ModelChanges:
         if not self._following:
             return False
         began = time.monotonic()
-        step, assigned = self._step(), self._assignments.noticed
+        step, assigned = self._step(), self._assignments.noticing.noticed
         self._assignments.reset()
         changed = self._table.update(self._models, step)
         if assigned or changed:
@@ -113,7 +113,8 @@ class Assignments:
     """
 
     def __init__(self, models: Mapping[str, nn.Module]) -> None:
-        self._noticing = _Noticing()
+        self.noticing = _Noticing()
+        """Tells whether there was one since :meth:`reset`."""
         self.follow(models)
         # These hold this one and not this object, which would never be collected else.
         guard, handles = Guard(), Handles()
@@ -121,25 +122,20 @@ class Assignments:
         with whole([self._end]):
             handles.add(
                 register_module_parameter_registration_hook,
-                untraced(GuardedHook(guard, self._noticing.on_parameter)),
+                untraced(GuardedHook(guard, self.noticing.on_parameter)),
             )
             handles.add(
                 register_module_module_registration_hook,
-                untraced(GuardedHook(guard, self._noticing.on_module)),
+                untraced(GuardedHook(guard, self.noticing.on_module)),
             )
-
-    @property
-    def noticed(self) -> bool:
-        """Whether there was one since :meth:`reset`."""
-        return self._noticing.noticed
 
     def reset(self) -> None:
         """Count from here on only what comes."""
-        self._noticing.noticed = False
+        self.noticing.noticed = False
 
     def follow(self, models: Mapping[str, nn.Module]) -> None:
         """Watch the modules that the models have now."""
-        self._noticing.modules = {id(m) for model in models.values() for m in model.modules()}
+        self.noticing.modules = {id(m) for model in models.values() for m in model.modules()}
 
     def remove(self) -> None:
         """Remove the hooks. Idempotent."""

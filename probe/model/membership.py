@@ -65,7 +65,7 @@ class Membership:
 
     def catch_up(self) -> None:
         """Read anew if a parameter, a module or a parameter group is known to be new."""
-        if self._changes.noticed or self._count() != self._counted:
+        if self._changes.noticed or self._is_grown():
             self._follow()
 
     def refresh(self, *, walk: bool = False) -> None:
@@ -93,13 +93,17 @@ class Membership:
         self.in_optimizer: list[bool] = [index in held for index in range(len(self._table))]
         self.held_mask: npt.NDArray[np.bool_] = np.array(self.in_optimizer, np.bool_)
         self._lazy = [p for p in self._table.parameters if is_uninitialized(p)]
-        self._counted = self._count()
+        self._counted = [len(optimizer.param_groups) for optimizer in self._optimizers]
+        """How many parameter groups each has had."""
         self._seen = self._fingerprint()
         return self._table.rows(self.in_optimizer)
 
-    def _count(self) -> list[int]:
-        """How many parameter groups each has: what is asked at every step."""
-        return [len(optimizer.param_groups) for optimizer in self._optimizers]
+    def _is_grown(self) -> bool:
+        """Whether one has another number of parameter groups: what is asked at every step."""
+        for optimizer, counted in zip(self._optimizers, self._counted, strict=True):
+            if len(optimizer.param_groups) != counted:
+                return True
+        return False
 
     def _fingerprint(self) -> tuple[int, ...]:
         """What changes when the membership does; cheap, for it is taken with every sample."""

@@ -62,10 +62,11 @@ class Boundaries:
         self,
         optimizers: Sequence[Optimizer],
         stepping: Stepping,
-        run: Callable[[Callable[[], None]], None],
+        run: Callable[..., None],
         guard: Guard,
     ) -> None:
-        """``run`` calls the body of a hook, guarded and on the probe's account."""
+        """``run`` calls the body of a hook, guarded and on the probe's account, with what it is
+        given."""
         self._guard = guard
         self._optimizers = list(optimizers)
         self._to = stepping
@@ -109,7 +110,7 @@ class Boundaries:
                 self._open[k] = _calls_under_way(self._families[k]) - 1
             self._open[k] = self._open.get(k, 0) + 1
             if self._open[k] == 1:
-                self._run(lambda: self._begin(k, _has_closure(args, kwargs)))
+                self._run(self._begin, k, args, kwargs)
 
         return GuardedHook(self._guard, hook)
 
@@ -118,7 +119,7 @@ class Boundaries:
             # Where a fault kept the other hook from counting, the step has ended all the same.
             self._open[k] = max(self._open.get(k, 1) - 1, 0)
             if self._open[k] == 0:
-                self._run(lambda: self._end(k, _has_closure(args, kwargs)))
+                self._run(self._end, k, args, kwargs)
 
         return GuardedHook(self._guard, hook)
 
@@ -129,27 +130,30 @@ class Boundaries:
         def around(clear: Callable[..., None], *args: Any, **kwargs: Any) -> None:
             # A closure's own zero_grad comes inside the step, and drops nothing that counts.
             watched = self._optimizers and not self._open.get(k)
-            if watched:
-                self._run(lambda: self._drop(k))
+            if watched and k in self._unused:
+                self._run(self._drop, k)
             clear(*args, **kwargs)
             if watched:
                 dropped = drops and len(self._families[k]) == 1 and _set_to_none(*args, **kwargs)
-                self._run(lambda: self._to.cleared(k, dropped=dropped))
+                self._run(self._clear, k, dropped=dropped)
 
         zero_grad = wraps(original)(surrounded(original, [GuardedAround(self._guard, around)]))
         self._wrappers.append((optimizer, zero_grad))
         optimizer.__dict__["zero_grad"] = zero_grad
 
     def _drop(self, k: int) -> None:
-        if k in self._unused and self._to.discarded(k):
+        if self._to.discarded(k):
             self._stepped.clear()
-        self._unused.add(k)
 
-    def _begin(self, k: int, closure: bool) -> None:
+    def _clear(self, k: int, *, dropped: bool) -> None:
+        self._unused.add(k)
+        self._to.cleared(k, dropped=dropped)
+
+    def _begin(self, k: int, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         if k in self._stepped:
             self._close(late=True)
         self._to.before_step(k)
-        if not closure:
+        if not _has_closure(args, kwargs):
             self._to.measure(k)
 
     def step_with_backwards(self) -> None:
@@ -166,16 +170,16 @@ class Boundaries:
         """
         ends = self._inside_backward or self._backwards_are_steps
         if ends and not self._closed_inside:
-            self._run(lambda: self._close(late=False))
+            self._run(self._close, late=False)
         self._closed_inside = False
 
-    def _end(self, k: int, closure: bool) -> None:
+    def _end(self, k: int, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         self._backwards_are_steps = False
         self._inside_backward |= inside_backward()
         with self._guard:  # a fault in looking must not keep the step from being counted
             self._to.stepped(k)
         # A closure computes its gradients inside the step: they are there only now.
-        if closure:
+        if _has_closure(args, kwargs):
             self._to.measure(k)
         self._unused.discard(k)
         self._stepped.add(k)
@@ -196,7 +200,7 @@ def _set_to_none(set_to_none: bool = True) -> bool:
 
 def _has_closure(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
     """Return whether ``step`` was given a closure; ``args`` start with the optimizer itself."""
-    return callable(kwargs.get("closure")) or any(callable(value) for value in args[1:])
+    return callable(kwargs.get("closure")) or any(map(callable, args[1:]))
 
 
 def _calls_under_way(optimizers: Sequence[Optimizer]) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 
@@ -20,18 +21,18 @@ class HookRunner:
         self._alerts = alerts
         self._guard = guard
         compile_with_callers_only(HookRunner.run)
-        self._apart: Callable[[Callable[[], None]], None] = torch.compiler.disable(self._run)
+        self._apart: Callable[..., None] = torch.compiler.disable(self._run)
 
-    def run(self, body: Callable[[], None]) -> None:
+    def run(self, body: Callable[..., None], /, *args: Any, **named: Any) -> None:
         """Call a hook's body."""
         # Compiled optimizers trace their hooks; ours are to be left alone.
         if torch.compiler.is_compiling() or compiles_calls():
-            self._apart(body)
+            self._apart(body, *args, **named)
         else:
-            self._run(body)
+            self._run(body, *args, **named)
 
-    def _run(self, body: Callable[[], None]) -> None:
+    def _run(self, body: Callable[..., None], /, *args: Any, **named: Any) -> None:
         if not self._state.in_own_process():
             return
-        self._guard.run(body)
+        self._guard.run(body, *args, **named)
         self._alerts.raise_failure()

@@ -14,6 +14,7 @@ from ..gates.gates import Gates
 from ..live.alerts import Alerts
 from ..live.explainer import Explainer
 from ..live.restraints import Restraints
+from ..measure.measurement import Measurement
 from ..model.table import ParameterTable
 from ..steer.writers import Writers
 from ..torch_compat.module_hooks import HooksApart, ModuleHook
@@ -31,6 +32,7 @@ class ModelHooks:
         models: Mapping[str, nn.Module],
         table: ParameterTable,
         state: RunState,
+        measurement: Measurement,
         freezer: Freezer,
         gates: Gates,
         writers: Writers,
@@ -44,6 +46,7 @@ class ModelHooks:
         self.freezer = freezer
         self.gates = gates
         self._state = state
+        self._measurement = measurement
         self._writers = writers
         self._explainer = explainer
         self._alerts = alerts
@@ -59,8 +62,6 @@ class ModelHooks:
     def _register(self, model: nn.Module) -> None:
         guard, add = self._guard, self._hooks.add
         add(model.register_forward_pre_hook, ModuleHook(guard, self._forward_begins))
-        ended = ModuleHook(guard, self._forward_ended)
-        add(model.register_forward_hook, ended, prepend=True, always_call=True)
         add(model.register_load_state_dict_post_hook, ModuleHook(guard, self._weights_loaded))
 
     @classmethod
@@ -78,25 +79,25 @@ class ModelHooks:
         self._hooks.remove()
         self._apart.remove()
 
-    def _forward_begins(self, *_: object) -> None:
+    def _forward_begins(self, model: nn.Module, *_: object) -> None:
+        compiling = torch.compiler.is_compiling()
+        if not compiling:
+            with self._guard:
+                self._measurement.forward_begins(model)
         if torch.is_grad_enabled():
             if self._explainer.late:
                 with self._guard:
                     self._explainer.conclude(self._state.step)
             self._state.between = False
             # What is captured in a CUDA graph has no values that a trace could read.
-            if self._explainer.tracing and not torch.compiler.is_compiling() and capturing():
+            if self._explainer.tracing and not compiling and capturing():
                 self._explainer.stop()
             # What is compiled now takes no gates, nor will it break its graph for them.
-            if len(self.gates.registry) and not torch.compiler.is_compiling():
+            if len(self.gates.registry) and not compiling:
                 with self._guard:
                     self.gates.blocked.decide_before_forward()
             # A run in which no step is seen has no other place to fail.
             self._alerts.raise_failure()
-
-    def _forward_ended(self, *_: object) -> None:
-        if not torch.compiler.is_compiling():
-            self.gates.blocked.forward_ended()
 
     def _weights_loaded(self, *_: object) -> None:
         with self._guard:

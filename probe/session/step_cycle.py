@@ -62,6 +62,8 @@ class StepCycle:
         self._hooks = hooks
         self._end = end
         self._guard = guard
+        self._is_captured = False
+        """The optimizer's step under way is only recorded."""
 
     def before_step(self, k: int) -> None:
         """Keep gradients of frozen parameters from optimizer k."""
@@ -70,10 +72,10 @@ class StepCycle:
         held = self._measurement.members.held_by(k)
         self._freezer.clear_gradients(held)
         self._gates.blocked.clear_gradients(held)
-        if capturing():
+        self._is_captured = capturing()
+        if self._is_captured:
             return
-        with self._guard:
-            self._look(SCRIPT)
+        self._look(SCRIPT)
         self._measurement.before_step(k)
         with self._guard:
             self._progress.before_step(k, self._state.step + 1)
@@ -87,18 +89,17 @@ class StepCycle:
 
     def stepped(self, k: int) -> None:
         """Look at what optimizer k has written, and whether to what is frozen."""
-        if capturing():
+        if self._is_captured:
             return
         self._measurement.after_step(k, self._state.step + 1)
         with self._guard:
             self._progress.stepped(k)
-        with self._guard:
-            self._look(f"{type(self._optimizers[k]).__name__}.step()", stepped=True)
+        self._look(f"{type(self._optimizers[k]).__name__}.step()", stepped=True)
 
     def after_step(self, k: int) -> None:
         """Note that optimizer k has used its gradients."""
         self._measurement.retire(k)
-        if not capturing():
+        if not self._is_captured:
             with self._guard:
                 self._progress.after_step(k)
         self._explainer.pause(False, k)
@@ -140,4 +141,5 @@ class StepCycle:
     def _look(self, writer: str, *, stepped: bool = False) -> None:
         wanted = self._measurement.schedule.sampling or self._writers.pressing
         if wanted and self._writers.watching:
-            self._writers.look(writer, self._state.step + 1, stepped=stepped)
+            with self._guard:
+                self._writers.look(writer, self._state.step + 1, stepped=stepped)

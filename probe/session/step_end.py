@@ -92,8 +92,9 @@ class StepEnd:
             self._account_for_gates(sampled=sampled)
         with self._guard:
             self._steer(skipped=skipped, sampled=sampled)
-        with self._guard:
-            self._alignment.follow_gates(late=late)
+        if self._gates.registry.changes:
+            with self._guard:
+                self._alignment.follow_gates(late=late)
         with self._guard:
             self._progress.boundary(self._state.step)
         with self._guard:
@@ -113,13 +114,16 @@ class StepEnd:
         """Send what gates did, and let all be trained again: commands meet the job as it is."""
         try:
             figures = self._gates.accounting.end_step(self._state.step)
-            self._delivery.send_gate_figures(figures, sampled=sampled)
+            if figures:
+                self._delivery.send_gate_figures(figures, sampled=sampled)
         finally:
             self._gates.blocked.release()
 
     def _steer(self, *, skipped: bool, sampled: bool) -> None:
         """Verify what was commanded, and apply what is asked for now."""
-        ended = self._freezer.follow_script()
+        ended = False
+        with self._guard:
+            ended = self._freezer.follow_script()
         step = self._state.step
         if self._steering.boundary(step, look=sampled, skipped=skipped) or ended:
             self._alignment.follow_freezes()

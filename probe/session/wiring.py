@@ -353,6 +353,7 @@ def make_job(
         models,
         table,
         state,
+        measurement,
         freezer,
         gates,
         writers,

@@ -29,15 +29,16 @@ class GateProofs:
         self._gates = gates
         self._reports = reports
         self._guard = guard
-        self._waiting: list[_Proof] = []
+        self.waiting: list[_Proof] = []
+        """Those that no step has proved yet."""
 
     def add(self, command: Command, gate: int, step: int) -> None:
         """Wait for the proof of a command that was applied after ``step``."""
-        self._waiting.append(_Proof(command, gate, step))
+        self.waiting.append(_Proof(command, gate, step))
 
     def boundary(self, step: int) -> None:
         """Report the commands that ``step`` has proved, or that another one has replaced."""
-        self._waiting = [proof for proof in self._waiting if not self._is_ended(proof, step)]
+        self.waiting = [proof for proof in self.waiting if not self._is_ended(proof, step)]
 
     def _is_ended(self, proof: _Proof, step: int) -> bool:
         ended = False

@@ -61,7 +61,8 @@ class Limits:
         self._gates = gates
         self._numbers = numbers
         self._clock = clock
-        self._lasting: dict[Limit, _Lasting] = {}
+        self.lasting: dict[Limit, _Lasting] = {}
+        """What has a limit, and was not seen to be over."""
         self._watched: dict[int | None, float] = {}
         """By number of a command: when its page was heard of last."""
 
@@ -88,21 +89,21 @@ class Limits:
         Each once, and again as long as it is not done.
         """
         now = self._clock()
-        over = [each for each in self._lasting.values() if self._is_over(each, step, now)]
+        over = [each for each in self.lasting.values() if self._is_over(each, step, now)]
         undoing: list[Command] = []
         for each in over:
             if self._stands(each):
-                self._lasting[each.limit] = replace(each, rests_until=step + AGAIN)
+                self.lasting[each.limit] = replace(each, rests_until=step + AGAIN)
                 undoing.append(replace(each.undoing, local=next(self._numbers)))
             else:
-                del self._lasting[each.limit]
+                del self.lasting[each.limit]
         return undoing
 
     def remaining(self, limit: Limit | None, step: int) -> dict[str, Any] | None:
         """Return what is left of a limit after ``step``, as plain values with its ``target``."""
         if limit is None:
             return None
-        each = self._lasting.get(limit)
+        each = self.lasting.get(limit)
         if each is None:  # it does not stand any more
             return {**asdict(limit), "steps": 1, "target": None}
         steps, seconds = each.steps_left(step), each.seconds_left(self._clock())
@@ -117,10 +118,10 @@ class Limits:
         limit = made.limit
         if limit is None:
             return
-        known = self._lasting.get(limit)
+        known = self.lasting.get(limit)
         step = made.since_step if known is None else known.step
         began = self._clock() if known is None else known.began
-        self._lasting[limit] = _Lasting(limit, made.command, step, began, undoing)
+        self.lasting[limit] = _Lasting(limit, made.command, step, began, undoing)
 
     def _is_over(self, each: _Lasting, step: int, now: float) -> bool:
         if step < each.rests_until:

@@ -35,18 +35,19 @@ class NoGradTrials:
         self._observing = observing
         self._reports = reports
         self._guard = guard
-        self._trials: list[_Trial] = []
+        self.trials: list[_Trial] = []
+        """Those that no step has decided yet."""
 
     def begin(
         self, command: ParameterCommand, selection: Selection, *, frozen: bool = False
     ) -> None:
         """Try a command in the coming step; ``frozen``: its parameters are, in mode ``grad``."""
         observation = self._observing.begin(selection)
-        self._trials.append(_Trial(command, selection, observation, frozen))
+        self.trials.append(_Trial(command, selection, observation, frozen))
 
     def decide(self, step: int) -> list[Chosen]:
         """Return the commands that were seen to cut nothing, and reject the others."""
-        trials, self._trials = self._trials, []
+        trials, self.trials = self.trials, []
         return [
             (trial.command, trial.selection) for trial in trials if self._has_passed(trial, step)
         ]
@@ -54,7 +55,7 @@ class NoGradTrials:
     def outdate(self, command: ParameterCommand, selection: Selection, step: int) -> None:
         """Let a command stand over earlier ones that still wait for their trial."""
         touched, norms = set(selection.indexes), set(selection.norms)
-        for trial in list(self._trials):
+        for trial in list(self.trials):
             earlier = trial.selection
             trial.selection = replace(
                 earlier,
@@ -63,13 +64,13 @@ class NoGradTrials:
             )
             if not trial.selection.indexes:
                 trial.observation.end()
-                self._trials.remove(trial)
+                self.trials.remove(trial)
                 reason = f"a later {command.kind} came before the step that was to show its effect"
                 self._reports.supersede(trial.command, reason, step)
 
     def stop(self) -> None:
         """Stop watching: nothing more is decided."""
-        self._trials.clear()
+        self.trials.clear()
         self._observing.stop()
 
     def _has_passed(self, trial: _Trial, step: int) -> bool:

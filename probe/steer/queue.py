@@ -15,7 +15,8 @@ class CommandQueue:
     def __init__(self, reports: Reports) -> None:
         self._reports = reports
         self._lock = threading.Lock()
-        self._waiting: deque[Command] = deque()
+        self.waiting: deque[Command] = deque()
+        """Those that no boundary has taken yet, oldest first."""
         self._delay: str | None = None
         """Why no boundary comes at which they could be applied, or None."""
         self._seen: set[int] = set()
@@ -30,18 +31,18 @@ class CommandQueue:
                 self._seen.add(command.id)
             # Before it is queued: the training thread may apply it at once.
             self._reports.send(Report(command, CommandState.DELIVERED, detail=self._delay))
-            self._waiting.append(command)
+            self.waiting.append(command)
 
     def delay(self, reason: str | None) -> None:
         """Report of all that wait, and of those that come, why they are not applied yet."""
         with self._lock:
             self._delay = reason
-            for command in self._waiting if reason is not None else ():
+            for command in self.waiting if reason is not None else ():
                 self._reports.send(Report(command, CommandState.DELIVERED, detail=reason))
 
     def take(self) -> list[Command]:
         """Empty the queue and return what was in it, oldest first."""
         with self._lock:
-            commands = list(self._waiting)
-            self._waiting.clear()
+            commands = list(self.waiting)
+            self.waiting.clear()
         return commands

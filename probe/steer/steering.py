@@ -75,15 +75,19 @@ class Steering:
         if not skipped:
             with self._guard:
                 self._verify(step, look=look)
-            self._proofs.boundary(step)
+            if self._proofs.waiting:
+                self._proofs.boundary(step)
         changed = False
-        with self._guard:
-            changed = self._leave_no_grad()
-        if self._agreement.leads:
+        if self._freezer.no_grad.paths:
+            with self._guard:
+                changed = self._leave_no_grad()
+        if self._limits.lasting and self._agreement.leads:
             with self._guard:
                 for undoing in self._limits.due(step):
                     self._queue.submit(undoing)
-        batch: list[Chosen] = [*self._trials.decide(step), *self._admit(self._queue.take(), step)]
+        batch: list[Chosen] = [*self._trials.decide(step)] if self._trials.trials else []
+        if self._queue.waiting:
+            batch += self._admit(self._queue.take(), step)
         if self._agreement.is_needed:
             agreed = self._agreement.exchange([command for command, _ in batch], step)
             batch = [*self._accept(agreed, step)]

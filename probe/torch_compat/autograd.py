@@ -133,13 +133,10 @@ def is_traced() -> bool:
 def is_exported() -> bool:
     """Return whether a forward runs for a program to be made of it, and not for the job.
 
-    By ``torch.export``, ``torch.jit.trace`` or ``torch.fx.symbolic_trace``. A compiled forward is
-    the job's own.
+    By ``torch.export``, ``torch.jit.trace`` or ``torch.fx.symbolic_trace``. Not to be asked while
+    Dynamo traces, which takes up ``torch.compiler.is_exporting()`` alone.
     """
-    if torch.compiler.is_exporting():
-        return True
-    # The rest is not for Dynamo to trace.
-    return not torch.compiler.is_compiling() and (is_traced() or _symbolically_traced())
+    return torch.compiler.is_exporting() or is_traced() or _symbolically_traced()
 
 
 def zeros_for(edge: GradientEdge, *, requires_grad: bool) -> Tensor | None:

@@ -37,14 +37,7 @@ class ModuleHook(GuardedHook):
         super().__init__(guard, function)
         self._in_traces = in_traces
         self._apart: Callable[..., Any] | None = None
-        for own in (
-            GuardedHook.__call__,
-            GuardedHook.run,
-            ModuleHook.run,
-            Guard.run,
-            Account.begin,
-            Account.end,
-        ):
+        for own in (ModuleHook.__call__, GuardedHook.__call__, Guard.run, Account.charge):
             compile_with_callers_only(own)
 
     @property
@@ -52,23 +45,24 @@ class ModuleHook(GuardedHook):
         """The object whose method it calls, if it is a method."""
         return getattr(self._function, "__self__", None)
 
-    def act(self, *args: Any, **named: Any) -> Any:
-        """Call the function."""
-        if is_exported() and not (self._in_traces and is_traced()):
-            return None
-        return super().act(*args, **named)
-
-    def run(self, *args: Any, **named: Any) -> Any:
+    def __call__(self, *args: Any, **named: Any) -> Any:
         """Call the function, guarded; where Dynamo compiles what is called, it leaves this alone.
 
         It calls the hooks of a module one by one where it cannot trace the module's forward as a
         whole, and would compile each, several versions of it: guards that every forward asks.
         """
+        if torch.compiler.is_compiling():
+            return None if torch.compiler.is_exporting() else self._function(*args, **named)
         if not compiles_calls():
-            return super().run(*args, **named)
+            return self.guard.run(self._act, *args, **named)
         if self._apart is None:
-            self._apart = torch.compiler.disable(GuardedHook.run)
-        return self._apart(self, *args, **named)
+            self._apart = torch.compiler.disable(Guard.run)
+        return self._apart(self.guard, self._act, *args, **named)
+
+    def _act(self, *args: Any, **named: Any) -> Any:
+        if is_exported() and not (self._in_traces and is_traced()):
+            return None
+        return self._function(*args, **named)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return getattr, (nullcontext(), "__exit__")

@@ -74,10 +74,12 @@ def test_a_hook_that_raises_is_counted_to_its_end(
 def test_only_who_started_the_clock_stops_it(clock: Clock) -> None:
     """Another thread's hook within ends before that, and its end is not the outer one's."""
     both = Account()
-    assert (both.begin(), both.begin()) == (True, False)
-    clock.work()
-    both.end()
+
+    def outer() -> None:
+        both.charge(clock.work)
+        clock.work()
+        both.charge(clock.work)
+
+    both.charge(outer)
     clock.work(10)
-    assert (both.take(), both.take()) == (1, 0)
-    both.end()
-    assert both.take() == 0
+    assert (both.take(), both.take()) == (3, 0)

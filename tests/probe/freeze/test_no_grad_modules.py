@@ -11,6 +11,8 @@ from torch import Tensor, nn
 from torch.optim import SGD
 
 from gradgate import probe
+from gradgate.probe.base.guard import Guard
+from gradgate.probe.freeze.no_grad_modules import NoGradModules
 from gradgate.probe.session.run import job_of
 from tests.support.steered import chain, reports_of, run_command, steps, told
 from tests.support.zoo import Plain, batch, weights
@@ -268,3 +270,14 @@ def test_a_no_grad_freeze_supersedes_a_thaw_that_was_not_verified_yet() -> None:
         steps(model, optimizer, 3, 5)
     assert told(reports, 2) == ["applied", "superseded"]
     assert told(reports, 3) == ["applied", "verified"]
+
+
+def test_a_module_that_is_let_go_has_cut_nothing_off() -> None:
+    """What was seen of it is not held against a later freeze."""
+    module = nn.Linear(2, 2)
+    modules = NoGradModules(lambda tensor: not tensor.requires_grad, Guard())
+    modules.set({"a": module})
+    module(torch.ones(1, 2, requires_grad=True))
+    assert modules.cutting == {"a"}
+    modules.set({})
+    assert modules.cutting == set()

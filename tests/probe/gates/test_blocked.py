@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.optim import SGD
 
 from gradgate import probe
 from gradgate.probe.gates import blocked
@@ -534,3 +535,47 @@ def test_flags_that_are_kept_and_given_back_after_a_forward() -> None:
         assert run.gates()[0].closed_steps == 2
         assert all(found.values())
     assert all(parameter.requires_grad for parameter in model.parameters())
+
+
+class Failing(nn.Module):
+    """Has a forward that may raise, and notes what requires a gradient in it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.inner = nn.Linear(3, 2)
+        self.seen: list[bool] = []
+        self.fails = False
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.seen.append(self.inner.bias.requires_grad)
+        if self.fails:
+            raise ValueError("no batch")
+        out: Tensor = self.inner(x)
+        return out
+
+
+def test_flags_are_back_before_any_hook_of_the_scripts_is_called() -> None:
+    """Whether it was there before the gate was, or before Gradgate; and once more each time."""
+    model, after = Failing(), list[bool]()
+    model.register_forward_hook(lambda *_: after.append(model.inner.bias.requires_grad))
+    with probe.attach(model, SGD(model.parameters(), 0.1), server=False) as run:
+        run.gate("param:inner.bias")
+        hooks = set[int]()
+        for _ in range(3):
+            model(torch.ones(1, 3)).sum().backward()
+            hooks.add(len(model._forward_hooks))
+        assert (model.seen, after) == ([False] * 3, [True] * 3)
+        assert len(hooks) == 1
+    assert len(model._forward_hooks) == 1
+
+
+def test_flags_are_back_after_a_forward_that_raises() -> None:
+    """Before the script looks at them, who catches what it raised."""
+    model = Failing()
+    with probe.attach(model, SGD(model.parameters(), 0.1), server=False) as run:
+        run.gate("param:inner.bias")
+        model.fails = True
+        with pytest.raises(ValueError, match="no batch"):
+            model(torch.ones(1, 3))
+        assert model.seen == [False]
+        assert model.inner.bias.requires_grad

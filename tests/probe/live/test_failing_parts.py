@@ -69,7 +69,7 @@ def told(run: Run) -> list[str]:
         (WeightLooks, "collect", "How far steps move weights"),
         (Trends, "receive", "Whether steps train is no longer judged"),
         (TotalLooks, "end_step", "The total gradient norm is no longer taken"),
-        (BackwardTimer, "_collect", "Backwards are no longer timed"),
+        (BackwardTimer, "step_ended", "Backwards are no longer timed"),
         (Focus, "finish", "Histograms are no longer taken"),
     ],
 )

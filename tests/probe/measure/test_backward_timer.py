@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import pytest
@@ -18,6 +19,7 @@ from torch.utils.checkpoint import checkpoint
 from gradgate.probe.base.guard import Guard
 from gradgate.probe.measure import backward_timer
 from gradgate.probe.measure.backward_timer import BackwardTimer
+from gradgate.probe.torch_compat.module_hooks import ModuleHook
 
 ENGINE: Any = torch.autograd.Variable._execution_engine  # type: ignore[attr-defined]
 
@@ -60,16 +62,23 @@ def arm() -> Iterator[Callable[..., BackwardTimer]]:
     """Make timers, and see at the end that nothing failed inside."""
     guard = Guard()
     timers = []
+    hooks = []
+
+    def begin(timer: BackwardTimer, model: nn.Module, _: object) -> None:
+        if not torch.compiler.is_compiling():
+            timer.forward_begins(model)
 
     def make(*models: nn.Module) -> BackwardTimer:
         timer = BackwardTimer(models, guard)
         timers.append(timer)
         timer.arm()
+        hook = ModuleHook(guard, partial(begin, timer))
+        hooks.extend(model.register_forward_pre_hook(hook) for model in models)
         return timer
 
     yield make
-    for timer in timers:
-        timer.remove()
+    for added in (*timers, *hooks):
+        added.remove()
     assert guard.faults == 0
 
 
@@ -305,7 +314,6 @@ def test_after_remove_nothing_is_left(arm: Callable[..., BackwardTimer]) -> None
     timer.remove()
     timer.remove()
     assert not model._forward_hooks
-    assert not model._forward_pre_hooks
     loss.backward()
     assert timer.step_ended(1) == []
     timer.arm()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 
 from gradgate.probe.measure.pace import MAX_INTERVAL, Meter, Pace
@@ -112,3 +114,35 @@ def test_what_steps_without_a_sample_cost_comes_off_the_budget() -> None:
     assert intervals[0] == 3
     assert intervals[1] == 4
     assert intervals[2] > 10
+
+
+def test_the_interval_is_found_in_few_steps_of_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It takes medians: of 99 steps between two samples in fewer than fifteen."""
+    asked: list[int] = []
+    find = Pace.interval.fget
+    assert find is not None
+
+    def interval(self: Pace) -> int:
+        asked.append(1)
+        return find(self)
+
+    monkeypatch.setattr(Pace, "interval", property(interval))
+    pace = Pace(None, 0.01)
+    sampled = sampled_steps(pace, 2000, 0.01, 0.01)
+    assert 100 in {later - before for before, later in pairwise(sampled)}
+    assert len(asked) < 15 * len(sampled)
+
+
+def test_a_first_sample_that_took_long_puts_the_next_off_for_few_steps() -> None:
+    """Once steps turn out to take longer than the first few: not by what it seemed to be then."""
+    pace = Pace(None, 0.01)
+    pace.record(1, 0.001, 1.0, sampled=True)
+    pace.record(2, 0.001, 0.0, sampled=False)
+    assert not pace.due(3)
+    assert pace.interval == MAX_INTERVAL
+    steps = range(3, 60)
+    for step in steps:
+        if pace.due(step):
+            break
+        pace.record(step, 10.0, 0.0, sampled=False)
+    assert step < 30

@@ -19,9 +19,8 @@ from gradgate.probe.session.step_cycle import StepCycle
 
 ENTERED: list[tuple[type, str]] = [
     (ModelHooks, "_forward_begins"),
-    (BackwardTimer, "_before_forward"),
+    (BackwardTimer, "forward_begins"),
     (BackwardTimer, "_after_forward"),
-    (ModelHooks, "_forward_ended"),
     (backward_timer._GradientArrives, "__call__"),
     (BackwardTimer, "_end"),
     (StepCycle, "before_step"),

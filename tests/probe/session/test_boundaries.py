@@ -31,8 +31,8 @@ class Steps:
         self.all_cleared: list[tuple[int, bool]] = []
         self.boundaries = Boundaries(self.optimizers, self, self.run, Guard())
 
-    def run(self, body: Callable[[], None]) -> None:
-        body()
+    def run(self, body: Callable[..., None], *args: Any, **named: Any) -> None:
+        body(*args, **named)
 
     def before_step(self, k: int) -> None:
         self.said.append(f"before {k}")

@@ -27,7 +27,7 @@ def broken(*_: Any, **__: Any) -> Any:
         "explainer.end_trace",
         "explainer.boundary",
         "gates.accounting.end_step",
-        "freezer.leave_no_grad",
+        "freezer.follow_script",
         "previews.boundary",
         "delivery.send",
         "alignment.follow_gates",
