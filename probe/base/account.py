@@ -30,7 +30,8 @@ class Account:
             return function(*args, **named)
         finally:
             began, self._began = self._began, None
-            self._spent += perf_counter() - began
+            if began is not None:  # two threads began at once, and the other has ended
+                self._spent += perf_counter() - began
 
     def take(self) -> float:
         """Return the seconds since the last time, those of the call under way included."""

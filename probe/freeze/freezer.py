@@ -144,7 +144,8 @@ class Freezer:
     def leave_no_grad(self) -> dict[str, list[int]]:
         """Let modules that cannot run without a graph any more go on in mode ``grad``.
 
-        Returns them by path, each with the parameters that are in it.
+        Returns them by path, each with the parameters that are in it. To be asked where there are
+        such modules.
         """
         counts = len(self._table), len(self._table.removed)
         grown, self._looked = counts != self._looked, counts

@@ -217,7 +217,7 @@ class BlockedParameters:
                 self._model_hooks.add(register, hook, prepend=True, always_call=True)
 
     def _forward_ended(self, *_: object) -> None:
-        if self._left_out and not torch.compiler.is_compiling():
+        if not torch.compiler.is_compiling() and self._left_out:
             self._give_back()
 
     def _give_back(self) -> None:

@@ -126,6 +126,7 @@ class Outbox:
             # Who found something looks again by itself, and the training thread need not call.
             self._woken = bool(entries)
         made = self._made(sorted(entries, key=lambda entry: entry.seq))
+        # Who takes nothing is woken by what comes next, and this was told otherwise above.
         return self.take() if entries and not made else made
 
     def offer(self, entry: Entry) -> None:
@@ -250,6 +251,8 @@ class Outbox:
         if self._spool is None:
             return None
         self.spill(hello)
+        if self.holds(self._seq):  # what another thread has put meanwhile
+            self.spill(hello)
         return self._spool.end(bye, hello if alone else None)
 
     def _made(self, entries: Iterable[Entry]) -> list[Entry]:

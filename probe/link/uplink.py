@@ -33,8 +33,10 @@ from .recorder import Recorder
 from .server_messages import Message
 from .told_table import ToldTable
 
+SAMPLE_BYTES = 1_500
+"""What a sample takes in memory beside its numbers, about."""
 METRICS_BYTES, METRIC_BYTES = 400, 100
-"""Bytes in memory of what a step logs, and of each metric of it, about."""
+"""What the metrics of a step take in memory, and each of them beside its name, about."""
 MOST_RECORDED = 2**40
 """Bytes of a file that a script asks for: as much as the disk has."""
 
@@ -122,12 +124,13 @@ class Uplink:
 
     def send_sample(self, sample: Sample) -> None:
         """Send a sample."""
-        size = sample.states.nbytes + sum(values.nbytes for values in sample.values.values())
-        self._put_off(partial(encode_sample, sample), size)
+        numbers = sample.states.nbytes + sum(values.nbytes for values in sample.values.values())
+        self._put_off(partial(encode_sample, sample), SAMPLE_BYTES + numbers)
 
     def send_metrics(self, metrics: MetricValues) -> None:
         """Send metrics of one step."""
-        size = METRICS_BYTES + METRIC_BYTES * len(metrics.values)
+        values = metrics.values
+        size = METRICS_BYTES + METRIC_BYTES * len(values) + sum(map(len, values))
         self._put_off(lambda seq: encode_short(metrics.as_message(seq)), size)
 
     def send_totals(self, totals: Totals) -> None:

@@ -62,10 +62,6 @@ class BackwardTimer:
         self._hooks = Handles()
         self._arrivals: dict[torch.device, GuardedHook] = {}
         """What is called as a gradient arrives at an output, by its device."""
-        # A callback that queues another one: so it comes after those that were queued during the
-        # backward, such as DistributedDataParallel's waiting for its buckets.
-        self._ends = GuardedHook(guard, self._end)
-        self._queued = GuardedHook(guard, partial(call_after_backward, self._ends))
         self._off = False
         self._running: Clock | None = None
         """The clock of the backward that is under way; of nested ones only the outermost."""
@@ -76,7 +72,7 @@ class BackwardTimer:
         self._pending: deque[tuple[int, list[Clock], int | None]] = deque(maxlen=64)
 
     def arm(self) -> None:
-        """Put the hooks in place, behind all others of the models.
+        """Put hooks behind the forwards in place, behind all others of the models.
 
         Call it again when another hook that gives an output its graph was added.
         """
@@ -144,15 +140,21 @@ class BackwardTimer:
         if self._running is not None or not self._hooks:
             return
         clock = make_clock(device)
-        if clock is not None and call_after_backward(self._queued):
+        if clock is None:
+            return
+        end = GuardedHook(self._guard, partial(self._end, clock))
+        # A callback that queues another one: so it comes after those that were queued
+        # during the backward, such as DistributedDataParallel's waiting for its buckets.
+        last = GuardedHook(self._guard, partial(call_after_backward, end))
+        if call_after_backward(last):
             self._running = clock
             if device.type == "cuda":
                 self._memory = max(self._memory or 0, torch.cuda.memory_allocated(device))
 
-    def _end(self) -> None:
-        clock, self._running = self._running, None
-        if clock is None:  # given up
+    def _end(self, clock: Clock) -> None:
+        if self._running is not clock:  # given up, as where another thread began a forward
             return
+        self._running = None
         clock.stop()
         self._clocks.append(clock)
         self._backward_ended()

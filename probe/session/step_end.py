@@ -114,8 +114,7 @@ class StepEnd:
         """Send what gates did, and let all be trained again: commands meet the job as it is."""
         try:
             figures = self._gates.accounting.end_step(self._state.step)
-            if figures:
-                self._delivery.send_gate_figures(figures, sampled=sampled)
+            self._delivery.send_gate_figures(figures, sampled=sampled)
         finally:
             self._gates.blocked.release()
 

@@ -16,7 +16,8 @@ class CommandQueue:
         self._reports = reports
         self._lock = threading.Lock()
         self.waiting: deque[Command] = deque()
-        """Those that no boundary has taken yet, oldest first."""
+        """Those that no boundary has taken yet, oldest first; whether there are any, any thread
+        may ask."""
         self._delay: str | None = None
         """Why no boundary comes at which they could be applied, or None."""
         self._seen: set[int] = set()

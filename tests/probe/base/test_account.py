@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
+from itertools import count
 
 import pytest
 
@@ -83,3 +85,30 @@ def test_only_who_started_the_clock_stops_it(clock: Clock) -> None:
     both.charge(outer)
     clock.work(10)
     assert (both.take(), both.take()) == (3, 0)
+
+
+def test_two_threads_that_begin_at_once_are_counted_as_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And neither fails, whichever of them is over first."""
+    other_began, first_ended = threading.Event(), threading.Event()
+    calls = count()
+
+    def clock() -> float:
+        call = next(calls)
+        if call == 0:  # the first has seen that no clock runs, and has not started it yet
+            other.start()
+            assert other_began.wait(20)
+        return float(call)
+
+    def work() -> str:
+        other_began.set()
+        assert first_ended.wait(20)
+        return "done"
+
+    monkeypatch.setattr(account, "perf_counter", clock)
+    both, made = Account(), list[str]()
+    other = threading.Thread(target=lambda: made.append(both.charge(work)))
+    assert both.charge(lambda: "first") == "first"
+    first_ended.set()
+    other.join(20)
+    assert made == ["done"]
+    assert both.take() == 2

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from pydantic import TypeAdapter
 from torch import nn
 
 from gradgate import probe
+from gradgate.probe.link.outbox import OVERHEAD
+from gradgate.probe.measure.metrics import MetricValues
+from gradgate.probe.model.sample import Sample
 from gradgate.probe.session.run import job_of
 from gradgate.server.protocol import probe_messages
 from gradgate.server.protocol.frames import decode
@@ -90,3 +95,30 @@ def test_after_a_reconnection_the_server_hears_what_is_frozen() -> None:
         (frozen,) = job_of(run).uplink.hello()["frozen"]
         assert frozen["parameters"] == [4, 5]
         assert (frozen["by"], frozen["since_step"], frozen["command"]) == ("python", 0, None)
+
+
+@pytest.mark.parametrize("tensors", [1, 10, 300])
+@pytest.mark.parametrize("kind", ["sample", "metric", "long names"])
+def test_what_waits_is_counted_for_as_much_as_it_takes(kind: str, tensors: int) -> None:
+    """In memory, as it lies there before it is made: not half as much, nor twice."""
+    waiting, length = 400, 500 if kind == "long names" else 8
+    model = plain()
+    with probe.attach(model, adam(model), server=NOBODY) as run:
+        uplink = job_of(run).uplink
+        known = uplink.outbox.unstored
+        tracemalloc.start()
+        try:
+            before = tracemalloc.get_traced_memory()[0]
+            for step in range(waiting):
+                if kind == "sample":
+                    values = {code: np.zeros(tensors, np.float32) for code in (1, 3)}
+                    states = np.ones(tensors, np.uint8)
+                    uplink.send_sample(Sample(step, 0.5 + step, states, values))
+                else:
+                    logged = {f"{number:0{length}d}": 0.5 + step for number in range(tensors)}
+                    uplink.send_metrics(MetricValues(step, 0.5 + step, logged))
+            taken = tracemalloc.get_traced_memory()[0] - before
+        finally:
+            tracemalloc.stop()
+        counted = uplink.outbox.unstored - known + waiting * OVERHEAD
+    assert taken / 2 < counted < 2 * taken, (counted / waiting, taken / waiting)

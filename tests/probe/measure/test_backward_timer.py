@@ -418,3 +418,35 @@ def test_figures_that_come_late_keep_their_step(
     monkeypatch.setattr(LateClock, "known", True)
     assert [(f.step, f.seconds) for f in timer.step_ended(3)] == [(1, 0.5), (2, 0.5)]
     assert timer.step_ended(4) == []
+
+
+def test_a_backward_that_was_given_up_stops_no_other_clock(
+    arm: Callable[..., BackwardTimer],
+) -> None:
+    """As of a thread in whose midst another one begins a forward."""
+    model = Model()
+    timer = arm(model)
+    begun, goes_on = threading.Event(), threading.Event()
+
+    def backward() -> None:
+        model(data()).sum().backward()
+
+    other = threading.Thread(target=backward)
+
+    def hook(_: Tensor) -> None:
+        if threading.current_thread() is other:
+            begun.set()
+            assert goes_on.wait(20)
+        else:
+            goes_on.set()
+            other.join(20)
+            busy(0.03)
+
+    model.inner.weight.register_hook(hook)
+    other.start()
+    assert begun.wait(20)
+    loss = model(data()).sum()
+    assert timer.step_ended(1) == []
+    loss.backward()
+    assert not other.is_alive()
+    assert seconds(timer, 2) >= 0.05

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 from torch.optim import SGD
 
 from gradgate import probe
+from gradgate.probe.measure.measurement import Measurement
 from gradgate.probe.session.model_hooks import ModelHooks
 from gradgate.probe.session.run import job_of
 from tests.support.steered import chain, steps
@@ -54,3 +56,23 @@ def test_weights_that_are_loaded_are_looked_at_at_once() -> None:
         model.load_state_dict({n: value + 1 for n, value in model.state_dict().items()})
         steps(model, optimizer, 2, 2)
         assert all(info.frozen for info in run.parameters() if info.name.startswith("head"))
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_dynamo_traces_nothing_of_how_the_backward_is_timed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Where it traces a forward as a whole; else it is told that one begins."""
+    began: list[bool] = []
+
+    def begins(self: Measurement, model: torch.nn.Module) -> None:
+        began.append(torch.compiler.is_compiling())
+
+    monkeypatch.setattr(Measurement, "forward_begins", begins)
+    torch._dynamo.reset()
+    model, optimizer = chain(SGD)
+    with probe.attach(model, optimizer, server=False, every=1):
+        model(torch.ones(4, 6))
+        assert began == [False]
+        torch.compile(lambda x: model(x), backend="eager", fullgraph=True)(torch.ones(4, 6))
+    assert began == [False]

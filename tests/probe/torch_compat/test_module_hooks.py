@@ -134,11 +134,13 @@ def test_what_is_made_of_a_model_is_what_it_is_without_gradgate(ask: Ask) -> Non
             assert named_anew(make(model, x)) == named_anew(make(plain, x)), make.__name__
 
 
-def test_a_symbolic_trace_is_no_forward_of_the_job() -> None:
+@pytest.mark.filterwarnings("ignore")  # of Dynamo's own
+@pytest.mark.parametrize("make", [symbolic_trace, trace, export, export_strictly])
+def test_what_is_run_to_be_recorded_is_no_forward_of_the_job(make: Make) -> None:
     """A command after it still takes effect at once."""
     model = Net()
     with probe.attach(model, torch.optim.SGD(model.parameters(), 0.1), server=False) as run:
-        torch.fx.symbolic_trace(model)
+        make(model, torch.randn(3, 4))
         run.freeze("a")
         assert not model.a.weight.requires_grad
 
