@@ -29,12 +29,11 @@ from probe_cost import Loop
 from torch.optim import AdamW
 from watchers import Default, Probe
 
-from gradgate.probe.base.guard import GuardedHook
+from gradgate.probe.base.guard import AdaptedHook, GuardedHook
 from gradgate.probe.session.hook_runner import HookRunner
 from gradgate.probe.session.run import Run, job_of
-from gradgate.probe.torch_compat.module_hooks import ModuleHook
 
-ENTRIES = ((GuardedHook, "__call__"), (ModuleHook, "__call__"), (HookRunner, "run"), (Run, "log"))
+ENTRIES = ((GuardedHook, "__call__"), (AdaptedHook, "__call__"), (HookRunner, "run"), (Run, "log"))
 """All by which a step enters the probe."""
 SETTLES = 64
 """Steps, at least, after which a run has done what it does at its start only."""

@@ -12,6 +12,7 @@ import contextlib
 import inspect
 import logging
 import os
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial, wraps
 from types import TracebackType
@@ -195,6 +196,24 @@ class GuardedHook:
         if torch.compiler.is_compiling():  # Dynamo makes its own of what it traces
             return self._function(*args, **named)
         return self.guard.run(self._function, *args, **named)
+
+
+class AdaptedHook(GuardedHook, ABC):
+    """A hook that is called in more than one way; which, its own kind says."""
+
+    def __call__(self, *args: Any, **named: Any) -> Any:
+        """Call the function, guarded."""
+        if torch.compiler.is_compiling():
+            return self.trace(*args, **named)
+        return self.run(*args, **named)
+
+    @abstractmethod
+    def trace(self, *args: Any, **named: Any) -> Any:
+        """Call the function where Dynamo traces it."""
+
+    @abstractmethod
+    def run(self, *args: Any, **named: Any) -> Any:
+        """Call the function, guarded, where nothing is traced."""
 
 
 class TellingHook(GuardedHook):

@@ -10,14 +10,14 @@ import torch
 from torch import nn
 
 from ..base.account import Account
-from ..base.guard import Guard, GuardedHook
+from ..base.guard import AdaptedHook, Guard, GuardedHook
 from .autograd import is_exported, is_traced
 from .dynamo import compile_with_callers_only, compiles_calls
 from .modules import without_hooks
 from .patching import Interceptions, scripting
 
 
-class ModuleHook(GuardedHook):
+class ModuleHook(AdaptedHook):
     """A hook for the job's own forwards, which leaves alone what else is made of its module.
 
     It does nothing in a forward that is exported or traced, so that the program is what it is
@@ -37,7 +37,8 @@ class ModuleHook(GuardedHook):
         super().__init__(guard, function)
         self._in_traces = in_traces
         self._apart: Callable[..., Any] | None = None
-        for own in (ModuleHook.__call__, GuardedHook.__call__, Guard.run, Account.charge):
+        hooks = (AdaptedHook.__call__, GuardedHook.__call__, ModuleHook.run)
+        for own in (*hooks, Guard.run, Account.charge):
             compile_with_callers_only(own)
 
     @property
@@ -45,14 +46,16 @@ class ModuleHook(GuardedHook):
         """The object whose method it calls, if it is a method."""
         return getattr(self._function, "__self__", None)
 
-    def __call__(self, *args: Any, **named: Any) -> Any:
+    def trace(self, *args: Any, **named: Any) -> Any:
+        """Call the function, but for a program that is exported."""
+        return None if torch.compiler.is_exporting() else self._function(*args, **named)
+
+    def run(self, *args: Any, **named: Any) -> Any:
         """Call the function, guarded; where Dynamo compiles what is called, it leaves this alone.
 
         It calls the hooks of a module one by one where it cannot trace the module's forward as a
         whole, and would compile each, several versions of it: guards that every forward asks.
         """
-        if torch.compiler.is_compiling():
-            return None if torch.compiler.is_exporting() else self._function(*args, **named)
         if not compiles_calls():
             return self.guard.run(self._act, *args, **named)
         if self._apart is None:

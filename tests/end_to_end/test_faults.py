@@ -37,7 +37,7 @@ REACHED = (
     "AutogradCalls._run",
     "AutogradCalls._tell",
     "Boundaries._pre_hook.<locals>.hook",
-    "BackwardTimer._before_forward",
+    "BackwardTimer.forward_begins",
     "ClipNorms._clip",
     "Conversions.receive",
     "Freezer.restore",
