@@ -101,8 +101,6 @@ class GateRuntime:
 
     def closed_gates(self) -> list[Gate]:
         """Return those that were closed in the present step so far."""
-        if not self._sites:
-            return []
         return [gate for gate in self.gates() if gate.arrivals.closed_now]
 
     def gates_labels(self) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Set
 from itertools import takewhile
 from pathlib import Path
 from typing import Any
@@ -157,10 +157,7 @@ class Outbox:
             if not offered or len(self._refused) >= MOST_REFUSED:
                 return False
             self._refused.add(seq)
-            self._droppable = deque(each for each in self._droppable if each.seq != seq)
-            self._bytes = sum(map(_size, self._droppable))
-            self._kept = deque(each for each in self._kept if each.seq != seq)
-            self.dropped += 1
+            self._leave_out({seq})
         # Behind the lock, for which the training thread may wait: a file is read.
         if self._spool is not None:
             self._spool.leave_out(seq)
@@ -265,11 +262,16 @@ class Outbox:
                 missing.add(entry.seq)
         if missing:
             with self._lock:
-                self._droppable = deque(e for e in self._droppable if e.seq not in missing)
-                self._bytes = sum(map(_size, self._droppable))
-                self.dropped += len(missing)
+                self._leave_out(missing)
                 self._changed.notify_all()
         return made
+
+    def _leave_out(self, seqs: Set[int]) -> None:
+        """Drop frames for good, by their numbers."""
+        self._droppable = deque(each for each in self._droppable if each.seq not in seqs)
+        self._bytes = sum(map(_size, self._droppable))
+        self._kept = deque(each for each in self._kept if each.seq not in seqs)
+        self.dropped += len(seqs)
 
     def _put_copy(self, entry: Entry, *, keep: bool) -> None:
         if self._copy is not None:

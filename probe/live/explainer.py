@@ -117,15 +117,13 @@ class Explainer:
             self._measurement.schedule.must_sample = False
             self._commands.reject(step, OFF)
             return
-        tracing = self.tracing
-        if not tracing and self._is_wanted() and not capturing():
+        if not self.tracing and self._is_wanted() and not capturing():
             self._schedule.begin_trace()
             with self._guard.attempt() as attempt:
                 self._step.start(late=late)
             if attempt.error is not None:
                 self._commands.reject(step, f"{attempt.fault}.")
-            tracing = self.tracing
-        self._measurement.schedule.must_sample = tracing or self._schedule.wants_sample()
+        self._measurement.schedule.must_sample = self.tracing or self._schedule.wants_sample()
 
     def pause(self, paused: bool, k: int) -> None:
         """Leave out a step of optimizer k, which begins or ends."""

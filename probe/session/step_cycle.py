@@ -62,8 +62,6 @@ class StepCycle:
         self._hooks = hooks
         self._end = end
         self._guard = guard
-        self._is_captured = False
-        """The optimizer's step under way is only recorded."""
 
     def before_step(self, k: int) -> None:
         """Keep gradients of frozen parameters from optimizer k."""
@@ -72,8 +70,7 @@ class StepCycle:
         held = self._measurement.members.held_by(k)
         self._freezer.clear_gradients(held)
         self._gates.blocked.clear_gradients(held)
-        self._is_captured = capturing()
-        if self._is_captured:
+        if capturing():
             return
         self._look(SCRIPT)
         self._measurement.before_step(k)
@@ -89,7 +86,7 @@ class StepCycle:
 
     def stepped(self, k: int) -> None:
         """Look at what optimizer k has written, and whether to what is frozen."""
-        if self._is_captured:
+        if capturing():
             return
         self._measurement.after_step(k, self._state.step + 1)
         with self._guard:
@@ -99,7 +96,7 @@ class StepCycle:
     def after_step(self, k: int) -> None:
         """Note that optimizer k has used its gradients."""
         self._measurement.retire(k)
-        if not self._is_captured:
+        if not capturing():
             with self._guard:
                 self._progress.after_step(k)
         self._explainer.pause(False, k)

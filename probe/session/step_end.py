@@ -92,9 +92,8 @@ class StepEnd:
             self._account_for_gates(sampled=sampled)
         with self._guard:
             self._steer(skipped=skipped, sampled=sampled)
-        if self._gates.registry.changes:
-            with self._guard:
-                self._alignment.follow_gates(late=late)
+        with self._guard:
+            self._alignment.follow_gates(late=late)
         with self._guard:
             self._progress.boundary(self._state.step)
         with self._guard:

@@ -314,6 +314,7 @@ def test_after_remove_nothing_is_left(arm: Callable[..., BackwardTimer]) -> None
     timer.remove()
     timer.remove()
     assert not model._forward_hooks
+    assert len(model._forward_pre_hooks) == 1  # the test's own
     loss.backward()
     assert timer.step_ended(1) == []
     timer.arm()

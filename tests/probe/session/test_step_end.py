@@ -58,6 +58,29 @@ def test_commands_are_applied_whatever_else_fails(
         assert job.guard.faults > 0
 
 
+def test_commands_are_applied_where_modules_without_a_graph_cannot_be_looked_at(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The fault is counted, the step too, and the modules go on without a graph."""
+    monkeypatch.delenv("GRADGATE_STRICT")
+    model, optimizer = chain(SGD)
+    with probe.attach(model, optimizer, server=False, every=1) as run:
+        job = job_of(run)
+        reports = reports_of(run)
+        run.freeze("stem", mode="no_grad")
+        steps(model, optimizer, 1, 1)
+        assert job.freezer.no_grad.paths == ("stem",)
+        job.queue.submit(FreezeCommand("head", by="rest", id=7))
+        monkeypatch.setattr(job.freezer, "leave_no_grad", broken)
+        steps(model, optimizer, 2, 2)
+        monkeypatch.undo()
+        assert job.state.step == 2
+        assert "applied" in [r.state.value for r in reports if r.command.id == 7]
+        assert not model.head.weight.requires_grad
+        assert job.guard.faults > 0
+        assert job.freezer.no_grad.paths == ("stem",)
+
+
 def test_a_bad_figure_of_a_backward_costs_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
     """Figures may come several at once, where a device is late."""
     monkeypatch.delenv("GRADGATE_STRICT")

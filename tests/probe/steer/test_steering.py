@@ -117,10 +117,13 @@ def test_commands_are_applied_though_verification_fails(monkeypatch: pytest.Monk
     model, optimizer = chain(SGD)
     with probe.attach(model, optimizer, server=False, every=1) as run:
         steered = Steered(run)
-        monkeypatch.setattr(steered.job.freezer, "leave_no_grad", failing(len, 0))
-        steered.submit(freeze("stem", 1))
+        run.freeze("stem", mode="no_grad")
         steps(model, optimizer, 1, 1)
-        assert steered.ends() == {1: ("applied", None)}
+        monkeypatch.setattr(steered.job.freezer, "leave_no_grad", failing(len, 0))
+        steered.submit(freeze("head", 1))
+        steps(model, optimizer, 2, 2)
+        assert steered.ends()[1] == ("applied", None)
+        assert steered.job.guard.faults == 1
 
 
 def test_what_nobody_can_do_is_rejected_in_its_turn() -> None:
