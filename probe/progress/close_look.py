@@ -223,8 +223,11 @@ def remembers(optimizer: Optimizer, parameter: Tensor) -> bool:
 
 
 def gradient_of(grad: Tensor | None) -> Gradient:
-    """Return what a ``.grad`` holds."""
+    """Return what a ``.grad`` holds, of a sharded one this rank's own part.
+
+    Each rank looks when it has the time: to ask a DTensor as a whole may be a collective that no
+    other rank takes part in (``any()`` is, from torch 2.15 on).
+    """
     if grad is None:
         return "none"
-    values = grad.coalesce().values() if grad.is_sparse else grad
-    return "some" if bool(values.any()) else "zeros"
+    return "some" if bool(local_part(grad).any()) else "zeros"

@@ -12,8 +12,9 @@ from torch.optim import SGD
 from gradgate.probe.measure.look_budget import LookBudget
 from gradgate.probe.measure.write_tracker import WriteTracker
 from gradgate.probe.model.table import ParameterTable
-from gradgate.probe.progress.close_look import CloseLook, Look
+from gradgate.probe.progress.close_look import CloseLook, Look, gradient_of
 from gradgate.probe.progress.groups import Groups
+from tests.support.sharded import Sharded, asked_of_wholes
 
 
 class Watched:
@@ -203,3 +204,11 @@ def test_an_old_gradient_is_told_from_one_that_was_written_by_hand() -> None:
         watched.close.stepped(0)
         (look,) = watched.close.before_step(0)
         assert look.untouched is untouched
+
+
+@pytest.mark.parametrize(("value", "gradient"), [(0.0, "zeros"), (2.0, "some")])
+def test_of_a_sharded_gradient_the_own_part_is_looked_at(value: float, gradient: str) -> None:
+    """To ask for the whole could be a collective, which no other rank takes part in."""
+    with asked_of_wholes() as asked:
+        assert gradient_of(Sharded(torch.full((2, 2), value))) == gradient
+    assert asked == []
