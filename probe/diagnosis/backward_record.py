@@ -68,7 +68,7 @@ class BackwardRecord:
         """By ``id`` of the leaf, one for each backward whose graph it is in."""
 
     def watch(
-        self, roots: Iterable[Tensor], seen: Container[object], hooked: Container[object] = ()
+        self, roots: Iterable[Node], seen: Container[object], hooked: Container[object] = ()
     ) -> bool:
         """Watch the backward from ``roots`` that is about to run; return whether that can be done.
 
@@ -79,10 +79,9 @@ class BackwardRecord:
         self._backwards += 1
         reached: dict[NodeRecord, Node] = {}
         for root in roots:
-            if root.grad_fn is not None:
-                start = self._record(root.grad_fn)
-                start.root = True
-                reached[start] = root.grad_fn
+            start = self._record(root)
+            start.root = True
+            reached[start] = root
         pending = list(reached.items())
         strange = 0
         while pending and strange <= DEEPEST:

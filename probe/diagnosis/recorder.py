@@ -5,24 +5,28 @@ from __future__ import annotations
 import os
 import sys
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
+from functools import partial
 from types import FrameType
 from typing import Any
 
 import torch
 from torch import Tensor
+from torch.autograd.graph import GradientEdge
 
 from ..base.guard import Call as Handed
 from ..base.guard import Guard, GuardedMode
 from ..base.source import Callers, Chain
 from ..base.weak_methods import while_alive
 from ..gates.labels import Attached
+from ..model.graph_walk import leaf_of, node_of
 from ..torch_compat.function_modes import (
     GRAD_SWITCH,
     put_at_bottom,
     take_out,
     without_subclasses,
 )
+from ..torch_compat.patching import Interception, runs_of_autograd
 from .backward_record import BackwardRecord
 from .escaped_numbers import are_among
 from .modules import ModuleCalls, ModuleIndex
@@ -67,15 +71,18 @@ class Listeners:
         recorder: TapeRecorder,
         grad_mode: GradModeCalls,
         constructors: ConstructorCalls,
+        backwards: Interception,
         guard: Guard,
     ) -> None:
         self.mode = Mode(recorder, guard)
         self._grad_mode = grad_mode
         self._constructors = constructors
+        self._backwards = backwards
 
     def stop(self) -> None:
         """Listen no longer. Idempotent."""
         take_out(self.mode)
+        self._backwards.stop()
         self._constructors.stop()
         self._grad_mode.stop()
 
@@ -102,7 +109,10 @@ class TapeRecorder:
         self.modules = ModuleCalls(modules, callers, guard)
         self._grad_mode = GradModeCalls(callers)
         self._constructors = ConstructorCalls()
-        self.listeners = Listeners(self, self._grad_mode, self._constructors, guard)
+        self._backwards = runs_of_autograd(while_alive(self._engine, _run_engine))
+        self.listeners = Listeners(
+            self, self._grad_mode, self._constructors, self._backwards, guard
+        )
         self._guard = guard
         self._known = list(known)
         self._values = TensorValues(self.tape, self._known, strange)
@@ -121,6 +131,7 @@ class TapeRecorder:
         self._grad_mode.start(self._guard)
         note = while_alive(self._note_constructed, _note_nothing)
         self._constructors.start(note, self._guard)
+        self._backwards.start(self._guard)
         self.modules.start()
         put_at_bottom(self.listeners.mode)
 
@@ -146,7 +157,10 @@ class TapeRecorder:
                 self._grad_mode.set(bool(args[0]))
             return handed(*args, **kwargs)
         if name in BACKWARDS and getattr(func, "__module__", "").startswith("torch"):
-            return self._backward(handed, name, args, kwargs)
+            given = args[0] if args else kwargs.get("tensors", kwargs.get("outputs", ()))
+            inputs = args[1] if name == "grad" and len(args) > 1 else kwargs.get("inputs")
+            run = partial(handed, *args, **kwargs)
+            return self._backward(run, name, given, inputs, sys._getframe(CALLER - 1))
         return self._call(handed, name, args, kwargs)
 
     def _call(self, handed: Handed, name: str, args: tuple[Any, ...], kwargs: Any) -> Any:
@@ -236,20 +250,43 @@ class TapeRecorder:
         elif changed:
             gradients.add_write(changed, by, call.chain)
 
-    def _backward(self, handed: Handed, name: str, args: tuple[Any, ...], kwargs: Any) -> Any:
+    def _engine(
+        self,
+        engine: Callable[..., Any],
+        outputs: Sequence[Any],
+        grads: Sequence[Any],
+        keep_graph: bool,
+        create_graph: bool,
+        inputs: Sequence[Any],
+        allow_unreachable: bool = False,
+        accumulate_grad: bool = False,
+    ) -> Any:
+        """Run autograd, and write down what no mode was told of: it begins at no tensor."""
+        flags = keep_graph, create_graph, inputs, allow_unreachable
+        run = partial(engine, outputs, grads, *flags, accumulate_grad=accumulate_grad)
+        if not self._is_traced or self.paused or self.tape.full:
+            return run()
+        name = "backward" if accumulate_grad else "grad"
+        return self._backward(run, name, outputs, inputs, sys._getframe())
+
+    def _backward(
+        self, run: Callable[[], Any], name: str, given: Any, inputs: Any, frame: FrameType
+    ) -> Any:
+        """Make a backward, and write down where it began and what it was asked for."""
         with self._guard, without_subclasses():
-            call = self._begin_call(name, self.callers.chain(sys._getframe(CALLER)))
-            given = args[0] if args else kwargs.get("tensors", kwargs.get("outputs", ()))
-            roots = tensors_of((given,))
-            call.inputs = [self._values.of(root, call) for root in roots]
-            only = _only(name, args, kwargs)
+            call = self._begin_call(name, self.callers.chain(frame))
+            roots = roots_of(given)
+            call.inputs = [self._values.of_root(root, call) for root in roots]
+            starts = [node for root in roots if (node := node_of(root)) is not None]
+            all_of_them = inputs is None or (name == "backward" and not inputs)
+            only = None if all_of_them else frozenset(map(_leaf_of, roots_of(inputs)))
             self.tape.backwards.append(BackwardCall(call, call.inputs, only, name == "grad"))
             self.tape.hooks.look(self._leaves(), self.callers)
-            if not self.backward_record.watch(roots, self.tape.by_node, self.tape.hooks.keys):
+            if not self.backward_record.watch(starts, self.tape.by_node, self.tape.hooks.keys):
                 self.tape.full = True
         self.paused = True
         try:
-            made = handed(*args, **kwargs)
+            made = run()
         finally:
             self.paused = False
             with self._guard, without_subclasses(), torch.no_grad():
@@ -305,6 +342,11 @@ def _hand_on(handed: Handed, *args: Any, **kwargs: Any) -> Any:
     return handed(*args, **kwargs)
 
 
+def _run_engine(engine: Callable[..., Any], *args: Any, **more: Any) -> Any:
+    """Take the place of a recorder that is gone where autograd is run."""
+    return engine(*args, **more)
+
+
 def _note_nothing(name: str, given: Any, made: Any) -> None:
     """Take the place of a recorder that is gone."""
 
@@ -315,6 +357,17 @@ def _tensors_in(args: tuple[Any, ...]) -> Iterator[Tensor]:
         for item in given if isinstance(given, (tuple, list)) else [given]:
             if isinstance(item, Tensor):
                 yield item
+
+
+def roots_of(given: Any) -> list[Tensor | GradientEdge]:
+    """Find the tensors and edges of the graph that a backward begins at, or is asked for."""
+    if isinstance(given, (Tensor, GradientEdge)):
+        return [given]
+    if isinstance(given, Mapping):
+        given = given.values()
+    if not (isinstance(given, Sized) and isinstance(given, Iterable)):
+        return []  # to go through a generator would leave torch nothing of it
+    return [each for each in given if isinstance(each, (Tensor, GradientEdge))]
 
 
 def tensors_of(args: Any, kwargs: Mapping[str, Any] | None = None) -> list[Tensor]:
@@ -339,11 +392,6 @@ def _changed(call: Call, taken: list[tuple[Tensor, Value, int]]) -> list[Tensor]
     return [tensor for tensor, _, written in taken if version(tensor) != written]
 
 
-def _only(name: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> frozenset[int] | None:
-    if name == "grad":
-        inputs = args[1] if len(args) > 1 else kwargs.get("inputs")
-    else:
-        inputs = kwargs.get("inputs")
-    if inputs is None or (name == "backward" and not inputs):
-        return None
-    return frozenset(id(tensor) for tensor in tensors_of((inputs,)))
+def _leaf_of(asked: Tensor | GradientEdge) -> int | None:
+    """Return the ``id`` of a leaf that a gradient is asked for."""
+    return id(asked) if isinstance(asked, Tensor) else leaf_of(asked.node)

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias, TypeVar
 
 import torch
 from torch import Tensor
-from torch.autograd.graph import Node
+from torch.autograd.graph import GradientEdge, Node
 
 from ..base.source import Chain
 from ..measure.magnitude import measured
@@ -73,6 +73,15 @@ class TensorValues:
             return value
         return self._discover(tensor, call, value)
 
+    def of_root(self, root: Tensor | GradientEdge, call: Call) -> Value:
+        """Return what a backward begins at, which ``call`` makes: a tensor, or the edge of one."""
+        if isinstance(root, Tensor):
+            return self.of(root, call)
+        if leaf_of(root.node) is not None:
+            return self.of(root.node.variable, call)  # type: ignore[attr-defined]
+        known = self._tape.at_node.get(key_of(root.node))
+        return self._discover_node(root.node, call) if known is None else known
+
     def add(self, tensor: Tensor, call: Call) -> Value:
         """Take in a tensor that ``call`` made."""
         return self._remember(tensor, call, call.inputs)
@@ -131,10 +140,7 @@ class TensorValues:
         chain = call.chain if inside is None else inside.chain
         made_by: Call | None = None
         if node is not None and key_of(node) not in self._tape.by_node:
-            custom = isinstance(node, torch.autograd.function.BackwardCFunction)
-            name = type(node).__name__
-            name = name.removesuffix("Backward") if custom else name
-            made_by = self._insert_before(call, name, chain, custom=custom)
+            made_by = self._insert_maker(call, node, chain)
         base = _base(tensor)
         written = _of(self._written, base)
         parents = [value for value in (earlier, written) if value is not None]
@@ -154,6 +160,22 @@ class TensorValues:
         if strange and not parents and self._tape.escapes:
             self._tape.entries.append(Entry(chain, call.index, [value]))
         return value
+
+    def _discover_node(self, node: Node, call: Call) -> Value:
+        """Find out what a tensor was that is gone, and that no call was seen to make."""
+        made_by = self._insert_maker(call, node, call.chain)
+        value = Value(made_by, True, key_of(node), True, ())
+        self._connect(value, node, made_by, [])
+        made_by.outputs.append(value)
+        self._tape.values.append(value)
+        return value
+
+    def _insert_maker(self, call: Call, node: Node, chain: Chain) -> Call:
+        """Put on the tape, before ``call``, a call that was not seen and that made a node."""
+        custom = isinstance(node, torch.autograd.function.BackwardCFunction)
+        name = type(node).__name__
+        name = name.removesuffix("Backward") if custom else name
+        return self._insert_before(call, name, chain, custom=custom)
 
     def _insert_before(self, call: Call, name: str, chain: Chain, *, custom: bool = False) -> Call:
         """Put a call on the tape that was not seen, before the one that uses what it made."""
@@ -175,10 +197,7 @@ class TensorValues:
         )
         value.is_parameter = id(tensor) in self._known
         if node is not None:
-            value.flows, length = self._upstream(node, call, parents)
-            value.depth = length + max((each.depth for each in value.flows), default=0)
-            self._tape.full = self._tape.full or value.depth > DEEPEST
-            self._tape.at_node.setdefault(value.node, value)
+            self._connect(value, node, call, parents)
         elif value.carries:
             value.leaf = id(tensor)
             self._kept.append(tensor)
@@ -203,6 +222,13 @@ class TensorValues:
         self._tape.values.append(value)
         self._seen[id(tensor)] = (weakref.ref(tensor), version(tensor), value)
         return value
+
+    def _connect(self, value: Value, node: Node, call: Call | None, parents: list[Value]) -> None:
+        """Find what a value passes its gradient to, by the node that it came from."""
+        value.flows, length = self._upstream(node, call, parents)
+        value.depth = length + max((each.depth for each in value.flows), default=0)
+        self._tape.full = self._tape.full or value.depth > DEEPEST
+        self._tape.at_node.setdefault(value.node, value)
 
     def _upstream(
         self, node: Node, call: Call | None, parents: list[Value]

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from torch import Tensor, nn
-from torch.autograd.graph import Node
+from torch.autograd.graph import GradientEdge, Node
 
 from ..torch_compat.autograd import number_of
 from ..torch_compat.modules import CALLS
@@ -36,6 +36,16 @@ def leaf_of(node: Node) -> int | None:
     Other nodes have a ``variable`` as well: custom functions may keep anything in theirs.
     """
     return id(node.variable) if type(node).__name__ == _ACCUMULATES else None  # type: ignore[attr-defined]
+
+
+def node_of(root: Tensor | GradientEdge) -> Node | None:
+    """The node that a backward from a root begins at; None where that is a leaf.
+
+    torch takes an edge of the graph for a tensor that is gone, as stages of pipelines do (2.15).
+    """
+    if isinstance(root, Tensor):
+        return root.grad_fn
+    return root.node if leaf_of(root.node) is None else None
 
 
 def leaves(tensors: Iterable[Tensor]) -> Iterator[Tensor | None]:

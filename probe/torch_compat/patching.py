@@ -49,7 +49,7 @@ _CREATE_SCRIPT_MODULE = Part(
 _RUN_BACKWARD = Part(
     "torch.autograd._engine_run_backward",
     otherwise="a call of the script's that meets what a command froze or gated could raise",
-    needed_for=(FREEZING, GATING),
+    needed_for=(FREEZING, GATING, EXPLAINING),
 )
 """What ``backward`` and ``grad`` call, by whatever name the script has them; seen in torch 2.8 to
 2.15. The public functions may be held by the script under names of its own."""

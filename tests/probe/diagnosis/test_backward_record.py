@@ -7,6 +7,7 @@ import math
 import pytest
 import torch
 from torch import Tensor
+from torch.autograd.graph import Node
 
 from gradgate.probe.base.guard import Guard
 from gradgate.probe.diagnosis.backward_record import BackwardRecord, NodeRecord, largest
@@ -22,17 +23,22 @@ def leaf() -> Tensor:
     return torch.tensor([1.0, -2.0], requires_grad=True)
 
 
+def begin(tensor: Tensor) -> Node:
+    """Return the node that a backward from a tensor begins at."""
+    assert tensor.grad_fn is not None
+    return tensor.grad_fn
+
+
 def run(record: BackwardRecord, loss: Tensor, gradient: float = 1.0) -> None:
     """Make a backward under the record."""
-    assert record.watch([loss], ())
+    assert record.watch([begin(loss)], ())
     loss.backward(torch.full_like(loss, gradient))
     record.unwatch()
     record.read_sizes()
 
 
 def node(record: BackwardRecord, tensor: Tensor) -> NodeRecord:
-    assert tensor.grad_fn is not None
-    return record.nodes[key_of(tensor.grad_fn)]
+    return record.nodes[key_of(begin(tensor))]
 
 
 def test_sizes_are_the_largest_magnitudes(record: BackwardRecord) -> None:
@@ -103,7 +109,7 @@ def test_each_backward_has_a_record_of_its_own(record: BackwardRecord) -> None:
     """Also of a graph that is kept; the larger size counts, of those that are not forgotten."""
     x = leaf()
     loss = (x * 3).sum()
-    assert record.watch([loss], ())
+    assert record.watch([begin(loss)], ())
     loss.backward(retain_graph=True)
     record.unwatch()
     run(record, loss, 5.0)
@@ -118,7 +124,7 @@ def test_nothing_is_recorded_after_the_backward(record: BackwardRecord) -> None:
     """No hook stays on a node."""
     x = leaf()
     loss = x.exp().sum()
-    assert record.watch([loss], ())
+    assert record.watch([begin(loss)], ())
     record.unwatch()
     loss.backward()
     assert record.arrived_at(id(x)) is None
@@ -131,8 +137,8 @@ def test_a_graph_that_is_too_deep_is_not_watched(record: BackwardRecord) -> None
     for _ in range(DEEPEST + 2):
         h = h * 1
         keys.add(key_of(h.grad_fn))  # type: ignore[arg-type]
-    assert not record.watch([h], ())
-    assert BackwardRecord(Guard()).watch([h], keys)
+    assert not record.watch([begin(h)], ())
+    assert BackwardRecord(Guard()).watch([begin(h)], keys)
 
 
 def test_a_record_that_is_cleared_holds_nothing(record: BackwardRecord) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 import torch
 import torch._dynamo.testing
 from torch import Tensor, nn
+from torch.autograd.graph import get_gradient_edge
 from torch.nn.parallel import DistributedDataParallel
 
 from gradgate import probe
@@ -43,6 +44,7 @@ def left_behind() -> object:
         torch.inference_mode.__enter__,
         "_make_subclass" in vars(Tensor),
         torch._dynamo.eval_frame._stance.stance,
+        torch.autograd._engine_run_backward,
     )
 
 
@@ -298,3 +300,44 @@ def test_a_closure_that_makes_its_step_itself_is_healthy(aside: bool) -> None:
             parameter.grad.zero_()
 
     assert probe.explain(model, closure) == {}
+
+
+class Two(nn.Module):
+    """A layer that is used, and one whose result goes nowhere."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.used, self.unused = nn.Linear(4, 2), nn.Linear(4, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.unused(x)
+        return self.used(x)  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize("how", ["backward", "grad"])
+@pytest.mark.parametrize("factor", [0.0, 1.0])
+def test_a_backward_from_an_edge_is_explained_as_one_from_its_tensor(
+    how: str, factor: float
+) -> None:
+    """The tensor may be gone by then: stages of pipelines let theirs go once they are sent."""
+    told = []
+    for root in (lambda tensor: tensor, get_gradient_edge):
+        model = Two()
+
+        def step(model: nn.Module = model, root: Callable[[Tensor], object] = root) -> None:
+            begin = root(model(torch.ones(3, 4)))
+            given = torch.full((3, 2), factor)
+            if how == "backward":
+                torch.autograd.backward([begin], [given])  # type: ignore[list-item]
+                return
+            parameters = [*model.parameters()]
+            edges = [get_gradient_edge(parameter) for parameter in parameters]
+            got = torch.autograd.grad([begin], edges, [given], allow_unused=True)  # type: ignore[call-overload]
+            for parameter, grad in zip(parameters, got, strict=True):
+                parameter.grad = grad
+
+        explained = probe.explain(model, step)
+        told.append({name: (each.cause, each.detail) for name, each in explained.items()})
+    assert told[0] == told[1]
+    assert told[0]["unused.weight"][0] == "not_in_loss"
+    assert ("used.weight" in told[0]) == (factor == 0)

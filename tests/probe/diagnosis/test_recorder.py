@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.autograd.graph import GradientEdge, get_gradient_edge
 from torch.overrides import TorchFunctionMode
 
 from gradgate.probe.base.guard import Guard
@@ -22,6 +23,10 @@ from tests.support.tracing import Recorded
 
 def leaf() -> Tensor:
     return torch.ones(2, requires_grad=True)
+
+
+def edge(tensor: Tensor) -> GradientEdge:
+    return get_gradient_edge(tensor)
 
 
 def new() -> TapeRecorder:
@@ -122,6 +127,15 @@ def test_where_a_gradient_was_cleared_and_requires_grad_set_is_known() -> None:
         (lambda loss, x, y: loss.backward(inputs=[]), "error", False),
         (lambda loss, x, y: torch.autograd.grad(loss, x), "x", True),
         (lambda loss, x, y: torch.autograd.grad(outputs=[loss], inputs=[x, y]), "xy", True),
+        (lambda loss, x, y: torch.autograd.grad(loss, iter([x, y])), "xy", True),
+        (lambda loss, x, y: loss.backward(inputs={"x": x}), "x", False),
+        (lambda loss, x, y: loss.backward(inputs={x, y}), "xy", False),
+        (lambda loss, x, y: loss.backward(inputs=[edge(x), y]), "xy", False),
+        (lambda loss, x, y: torch.autograd.backward(edge(loss)), None, False),
+        (lambda loss, x, y: torch.autograd.backward([edge(loss)], inputs=[x]), "x", False),
+        (lambda loss, x, y: torch.autograd.backward([edge(loss)], inputs=edge(x)), "x", False),
+        (lambda loss, x, y: torch.autograd.grad(edge(loss), [edge(y), x]), "xy", True),
+        (lambda loss, x, y: torch.autograd.grad([edge(loss)], [edge(x)]), "x", True),
     ],
 )
 def test_a_backward_knows_its_roots_and_its_inputs(
@@ -144,6 +158,48 @@ def test_a_backward_knows_its_roots_and_its_inputs(
     keys = {"x": {id(x)}, "xy": {id(x), id(y)}}.get(only or "")
     assert made.only == keys
     assert made.returns is returns
+
+
+def test_a_backward_may_begin_at_what_a_tensor_has_left() -> None:
+    """At a node, at one of a graph from before, at a leaf, and at several of these at once."""
+    x, y, z = leaf(), leaf(), leaf()
+    before = edge(y.exp())
+
+    def step() -> None:
+        after = edge(x.sin())
+        roots = [after, before, edge(z), (x * y * z).sum()]
+        torch.autograd.backward(roots, [torch.ones(2)] * 3 + [None])
+
+    recorded = Recorded(step)
+    (made,) = recorded.tape.backwards
+    sin, exp, end, product = made.roots
+    assert sin is recorded.made_by("sin")
+    assert exp.made_by is not None
+    assert exp.made_by.name == "ExpBackward0"
+    assert exp.flows == recorded.leaves(y)[-1:]
+    assert end is recorded.leaves(z)[0]
+    assert product is recorded.made_by("sum")
+    for each in (x, y, z):
+        assert each.grad is not None
+        assert recorded.dataflow.reaches(recorded.leaves(each))
+
+
+def test_a_backward_inside_of_another_is_not_written_down() -> None:
+    """Wherever it begins."""
+    x, inner = leaf(), leaf()
+
+    def hook(_: Tensor) -> None:
+        with torch.enable_grad():
+            torch.autograd.backward(edge(inner.exp()), torch.ones(2))
+
+    def step() -> None:
+        h = x.sin()
+        h.register_hook(hook)
+        h.sum().backward()
+
+    recorded = Recorded(step)
+    assert inner.grad is not None
+    assert [each.roots for each in recorded.tape.backwards] == [[recorded.made_by("sum")]]
 
 
 def test_what_a_backward_returns_comes_of_its_root() -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.autograd.graph import get_gradient_edge
 from torch.utils.checkpoint import checkpoint
 
 from gradgate.probe.model.graph_walk import (
@@ -16,6 +17,7 @@ from gradgate.probe.model.graph_walk import (
     leaves,
     leaves_of,
     made_on_the_way,
+    node_of,
     reachable,
 )
 
@@ -117,3 +119,13 @@ def test_a_node_is_known_again_and_not_kept_alive() -> None:
     del kept
     gc.collect()
     assert watched() is None
+
+
+def test_a_backward_begins_at_a_node_unless_at_a_leaf() -> None:
+    """A tensor has the same as the edge that torch takes for it."""
+    x = torch.ones(2, requires_grad=True)
+    made = x.exp()
+    for root in (made, get_gradient_edge(made)):
+        assert node_of(root) is made.grad_fn
+    for root in (x, get_gradient_edge(x)):
+        assert node_of(root) is None
