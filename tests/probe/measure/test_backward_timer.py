@@ -347,9 +347,14 @@ def test_armed_anew_it_sees_the_graph_that_a_later_hook_gave(
 def test_compiled_models_are_timed_where_the_wrapper_is_watched(
     arm: Callable[..., BackwardTimer], order: str
 ) -> None:
-    """The graph stays whole in any order; wrapped after it was watched there is no figure."""
+    """The graph stays whole in any order; wrapped after it was watched there is no figure.
+
+    Nor is there one in place from torch 2.15 on, which compiles the hooks there.
+    """
     torch._dynamo.reset()
     model = nn.Sequential(nn.Linear(4, 4), nn.Tanh())
+    in_place = tuple(map(int, torch.__version__.split(".")[:2])) < (2, 15)
+    timed = {"wrapped": True, "after": False, "in-place": in_place}[order]
     compiled: Any = model
     if order == "in-place":
         timer = arm(model)
@@ -360,7 +365,7 @@ def test_compiled_models_are_timed_where_the_wrapper_is_watched(
     for step in range(2):
         compiled(data()).sum().backward()
         figures = timer.step_ended(step)
-        assert len(figures) == (order != "after")
+        assert len(figures) == timed
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
