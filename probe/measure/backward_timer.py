@@ -42,7 +42,7 @@ class BackwardTimer:
     missed: little, and the same before and after a freeze. A step has no figure where
     nothing that a watched model returned took part in its backward, where a backward
     raised, or where this cannot be seen: a model that was compiled *after* it was watched (by
-    ``model.compile()`` there are figures up to torch 2.14, if Dynamo was imported by then),
+    ``model.compile()`` there are figures up to torch 2.13, if Dynamo was imported by then),
     compiled autograd, a CUDA graph, an accelerator other than CUDA or ROCm. In a backward
     through a gradient penalty alone the clock starts late.
 

@@ -68,6 +68,29 @@ class Compact(nn.Module):
         return self.head(self.encoder(x))  # type: ignore[no-any-return]
 
 
+class Block(nn.Module):
+    """What large models are stacks of."""
+
+    def __init__(self, features: int) -> None:
+        super().__init__()
+        self.layer, self.norm = nn.Linear(features, HIDDEN), nn.LayerNorm(HIDDEN)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.tanh(self.norm(self.layer(x)))
+
+
+class Stacked(nn.Module):
+    """Two blocks and a head."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.encoder = nn.Sequential(Block(FEATURES), Block(HIDDEN))
+        self.head = nn.Linear(HIDDEN, CLASSES)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.head(self.encoder(x))  # type: ignore[no-any-return]
+
+
 class Tied(nn.Module):
     """A language model whose embedding is also its output layer."""
 

@@ -349,11 +349,11 @@ def test_compiled_models_are_timed_where_the_wrapper_is_watched(
 ) -> None:
     """The graph stays whole in any order; wrapped after it was watched there is no figure.
 
-    Nor is there one in place from torch 2.15 on, which compiles the hooks there.
+    Nor is there one in place from torch 2.14 on, which compiles the hooks there.
     """
     torch._dynamo.reset()
     model = nn.Sequential(nn.Linear(4, 4), nn.Tanh())
-    in_place = tuple(map(int, torch.__version__.split(".")[:2])) < (2, 15)
+    in_place = tuple(map(int, torch.__version__.split(".")[:2])) < (2, 14)
     timed = {"wrapped": True, "after": False, "in-place": in_place}[order]
     compiled: Any = model
     if order == "in-place":
