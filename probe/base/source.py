@@ -236,7 +236,8 @@ class Callers:
         """
         if code not in self._entrances:
             inside = code.co_filename.removeprefix(self._torch).split(os.sep)
-            wraps = any(part.startswith("_") and part != "_tensor.py" for part in inside)
+            public = "_tensor.py", "__init__.py"
+            wraps = any(part.startswith("_") and part not in public for part in inside)
             hidden = code.co_name.startswith(("_", "<")) and not _is_special(code.co_name)
             wraps |= code.co_name in DECORATORS
             marked = code.co_filename in self._marks

@@ -19,7 +19,7 @@ from ..base.guard import Guard, GuardedMode
 from ..base.source import Callers, Chain
 from ..base.weak_methods import while_alive
 from ..gates.labels import Attached
-from ..model.graph_walk import leaf_of, node_of
+from ..model.graph_walk import asked_leaf, node_of
 from ..torch_compat.function_modes import (
     GRAD_SWITCH,
     put_at_bottom,
@@ -78,9 +78,21 @@ class Listeners:
         self._grad_mode = grad_mode
         self._constructors = constructors
         self._backwards = backwards
+        self._guard = guard
+        self._stopped = False
+
+    def stand_aside(self) -> None:
+        """Let backwards run without a frame around them, as many as there are inside of one."""
+        self._backwards.stop()
+
+    def stand_again(self) -> None:
+        """Listen to backwards again, unless that has ended meanwhile."""
+        if not self._stopped:
+            self._backwards.start(self._guard)
 
     def stop(self) -> None:
         """Listen no longer. Idempotent."""
+        self._stopped = True
         take_out(self.mode)
         self._backwards.stop()
         self._constructors.stop()
@@ -131,7 +143,7 @@ class TapeRecorder:
         self._grad_mode.start(self._guard)
         note = while_alive(self._note_constructed, _note_nothing)
         self._constructors.start(note, self._guard)
-        self._backwards.start(self._guard)
+        self.listeners.stand_again()
         self.modules.start()
         put_at_bottom(self.listeners.mode)
 
@@ -159,6 +171,9 @@ class TapeRecorder:
         if name in BACKWARDS and getattr(func, "__module__", "").startswith("torch"):
             given = args[0] if args else kwargs.get("tensors", kwargs.get("outputs", ()))
             inputs = args[1] if name == "grad" and len(args) > 1 else kwargs.get("inputs")
+            if isinstance(inputs, Iterator):  # to go through it would leave torch nothing of it
+                inputs = tuple(inputs)
+                kwargs = {**kwargs, "inputs": inputs}
             run = partial(handed, *args, **kwargs)
             return self._backward(run, name, given, inputs, sys._getframe(CALLER - 1))
         return self._call(handed, name, args, kwargs)
@@ -264,7 +279,7 @@ class TapeRecorder:
         """Run autograd, and write down what no mode was told of: it begins at no tensor."""
         flags = keep_graph, create_graph, inputs, allow_unreachable
         run = partial(engine, outputs, grads, *flags, accumulate_grad=accumulate_grad)
-        if not self._is_traced or self.paused or self.tape.full:
+        if not self._is_traced or self.tape.full:
             return run()
         name = "backward" if accumulate_grad else "grad"
         return self._backward(run, name, outputs, inputs, sys._getframe())
@@ -279,16 +294,20 @@ class TapeRecorder:
             call.inputs = [self._values.of_root(root, call) for root in roots]
             starts = [node for root in roots if (node := node_of(root)) is not None]
             all_of_them = inputs is None or (name == "backward" and not inputs)
-            only = None if all_of_them else frozenset(map(_leaf_of, roots_of(inputs)))
+            asked = [] if all_of_them else map(asked_leaf, roots_of(inputs))
+            leaves = frozenset(id(leaf) for leaf in asked if leaf is not None)
+            only = None if all_of_them else leaves
             self.tape.backwards.append(BackwardCall(call, call.inputs, only, name == "grad"))
             self.tape.hooks.look(self._leaves(), self.callers)
             if not self.backward_record.watch(starts, self.tape.by_node, self.tape.hooks.keys):
                 self.tape.full = True
         self.paused = True
+        self.listeners.stand_aside()
         try:
             made = run()
         finally:
             self.paused = False
+            self.listeners.stand_again()
             with self._guard, without_subclasses(), torch.no_grad():
                 self.backward_record.unwatch()
                 self.tape.hooks.backward_ended()
@@ -390,8 +409,3 @@ def _changed(call: Call, taken: list[tuple[Tensor, Value, int]]) -> list[Tensor]
     if call.name == "data =":
         return [taken[0][0]]
     return [tensor for tensor, _, written in taken if version(tensor) != written]
-
-
-def _leaf_of(asked: Tensor | GradientEdge) -> int | None:
-    """Return the ``id`` of a leaf that a gradient is asked for."""
-    return id(asked) if isinstance(asked, Tensor) else leaf_of(asked.node)

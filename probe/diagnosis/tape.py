@@ -122,8 +122,8 @@ class BackwardCall:
     call: Call
     """Its outputs are the gradients that it returned."""
     roots: list[Value]
-    only: frozenset[int | None] | None
-    """``id`` of the leaves it was restricted to, if it was, and None for what is no leaf."""
+    only: frozenset[int] | None
+    """``id`` of the leaves it was restricted to, if it was."""
     returns: bool = False
     """It returns the gradients, as ``autograd.grad`` does, instead of storing them."""
 

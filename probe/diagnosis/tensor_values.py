@@ -16,7 +16,7 @@ from ..measure.magnitude import measured
 from ..model.graph_walk import DEEPEST, key_of, leaf_of
 from ..model.table import is_uninitialized
 from ..torch_compat import versions
-from ..torch_compat.tensors import base_of, is_inside_transform, is_view
+from ..torch_compat.tensors import base_of, is_freed, is_inside_transform, is_view, wraps_others
 from .escaped_numbers import EscapedNumbers
 from .tape import Call, Entry, Tape, Value
 
@@ -286,4 +286,5 @@ def version(tensor: Tensor) -> int:
 
 def _is_handful(tensor: Tensor) -> bool:
     """Return whether a tensor is one to read numbers from: few, and no wait for a device."""
-    return tensor.device.type == "cpu" and tensor.is_floating_point() and 0 < tensor.numel() <= 16
+    few = tensor.device.type == "cpu" and tensor.is_floating_point() and 0 < tensor.numel() <= 16
+    return few and not (wraps_others(tensor) or is_freed(tensor))

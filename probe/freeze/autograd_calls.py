@@ -24,6 +24,7 @@ from torch.autograd.graph import GradientEdge
 from torch.utils.hooks import RemovableHandle
 
 from ..base.guard import Guard
+from ..model.graph_walk import asked_leaf
 from ..model.table import ParameterTable
 from ..torch_compat.autograd import observed_by_transforms, zeros_for
 from ..torch_compat.patching import (
@@ -155,14 +156,16 @@ class AutogradCalls:
     def _record_without_gradient(self, inputs: Sequence[Asked]) -> None:
         """Tell gates of the inputs of a ``backward`` that have no gradient after it."""
         for asked in inputs:
-            if isinstance(asked, Tensor) and asked.is_leaf and asked.grad is None:
-                self.gates.record_missing(self._table.index_of.get(id(asked)))
+            leaf = asked_leaf(asked)
+            if leaf is not None and leaf.grad is None:
+                self.gates.record_missing(self._table.index_of.get(id(leaf)))
 
     def _answer(
         self, asked: Asked, grad: Tensor | None, may_be_none: bool, create_graph: bool
     ) -> Tensor | None:
         """Return the gradient of what the script asked for; zeros where there is none."""
-        index = self._table.index_of.get(id(asked))
+        leaf = asked_leaf(asked)
+        index = None if leaf is None else self._table.index_of.get(id(leaf))
         with self._guard:
             if grad is not None and index is not None:
                 grad = self.gates.pass_asked(index, grad)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from ..model.table import is_uninitialized
-from ..torch_compat.tensors import wraps_others
+from ..torch_compat.tensors import is_freed, wraps_others
 
 
 @runtime_checkable
@@ -35,14 +35,19 @@ def unreadable(weight: Tensor) -> str | None:
     if weight.layout is not torch.strided and weight.layout is not torch.sparse_coo:
         return f"its layout is {str(weight.layout).removeprefix('torch.')}"
     # Of nothing else is a Parameter of this very type, which is asked first as it costs least.
-    return None if type(weight) is nn.Parameter else _unreadable_subclass(weight)
+    return _freed(weight) if type(weight) is nn.Parameter else _unreadable_subclass(weight)
 
 
 def _unreadable_subclass(weight: Tensor) -> str | None:
     if is_uninitialized(weight):
         return "it has no shape yet: its module is lazy and has not run"
     if isinstance(weight, Sharded):
-        return None if weight.to_local().numel() else "its elements lie on other ranks"
+        part = weight.to_local()
+        return _freed(part) if part.numel() else "its elements lie on other ranks"
     if wraps_others(weight):
         return f"a {type(weight).__name__} keeps its numbers in tensors of its own"
-    return None
+    return _freed(weight)
+
+
+def _freed(weight: Tensor) -> str | None:
+    return "its memory was given back" if is_freed(weight) else None

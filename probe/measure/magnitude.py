@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ..base.states import State
-from ..torch_compat.tensors import is_inside_transform, wraps_others
+from ..torch_compat.tensors import is_freed, is_inside_transform, wraps_others
 
 LARGE = 4096
 """Elements from which on ``aminmax`` is faster than an infinity norm; 70 times at a million."""
@@ -20,7 +20,7 @@ def magnitude(tensor: Tensor) -> Tensor | None:
 
     NaN wins over every number in it. None for a tensor that has no magnitude: an empty one,
     integers or floats of eight bits, a sparse, nested, fake or meta tensor, one inside of
-    ``torch.func``, and one that wraps others, such as a sharded one.
+    ``torch.func``, one that wraps others, such as a sharded one, and one whose memory was freed.
     """
     if not (tensor.is_floating_point() or tensor.is_complex()) or tensor.numel() == 0:
         return None
@@ -28,7 +28,7 @@ def magnitude(tensor: Tensor) -> Tensor | None:
         return None
     if tensor.is_nested or wraps_others(tensor):
         return None
-    if tensor.dtype.itemsize == 1 or is_inside_transform(tensor):
+    if tensor.dtype.itemsize == 1 or is_inside_transform(tensor) or is_freed(tensor):
         return None
     held = tensor.detach()
     if held.numel() < LARGE or held.is_complex():

@@ -48,6 +48,13 @@ def node_of(root: Tensor | GradientEdge) -> Node | None:
     return root.node if leaf_of(root.node) is None else None
 
 
+def asked_leaf(asked: Tensor | GradientEdge) -> Tensor | None:
+    """The leaf whose gradient is asked for; None where that of something else is."""
+    if isinstance(asked, Tensor):
+        return asked if asked.is_leaf else None
+    return None if leaf_of(asked.node) is None else asked.node.variable  # type: ignore[attr-defined]
+
+
 def leaves(tensors: Iterable[Tensor]) -> Iterator[Tensor | None]:
     """Yield the leaves that ``tensors`` pass a gradient to, and None for one that is hidden."""
     starts: list[Node] = []

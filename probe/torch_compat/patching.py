@@ -151,7 +151,7 @@ class Interception:
 
     def _stand(self, function: Any) -> None:
         """Take the function's place, unless another has; first such that it can be undone."""
-        standing: list[Around] | None = getattr(function, _STANDING, None)
+        standing = _standing_around(function)
         if standing is not None:
             self._standing = standing
             standing.append(self._guarded)
@@ -160,14 +160,14 @@ class Interception:
             self._made = function, self._make(function)
         replaced = self._made[1]
         replaced.gradgate_inherited = self._name not in vars(self._owner)
-        self._standing = replaced.gradgate_standing
+        _, self._standing = replaced.gradgate_standing
         self._standing.append(self._guarded)
         setattr(self._owner, self._name, staticmethod(replaced) if self._static else replaced)
 
     def _make(self, function: Any) -> Any:
         standing: list[Around] = []
         replaced: Any = self._replacement(function, standing)
-        replaced.gradgate_standing = standing
+        replaced.gradgate_standing = id(replaced), standing
         return replaced
 
     def stop(self) -> None:
@@ -175,7 +175,7 @@ class Interception:
         if self._guarded in self._standing:
             self._standing.remove(self._guarded)
         function = getattr(self._owner, self._name)
-        if self._standing or getattr(function, _STANDING, None) is not self._standing:
+        if self._standing or _standing_around(function) is not self._standing:
             return
         if function.gradgate_inherited:
             delattr(self._owner, self._name)
@@ -197,14 +197,14 @@ class BodyInterception(Interception):
 
     def _stand(self, function: Any) -> None:
         """Change the function's code, unless another has."""
-        standing: list[Around] | None = getattr(function, _STANDING, None)
+        standing = _standing_around(function)
         self._standing = [] if standing is None else standing
         self._standing.append(self._guarded)
         if standing is None:
             code, known = function.__code__, function.__globals__
             own = FunctionType(code, known, self._name, function.__defaults__)
             function.gradgate_ask = _as_function(own, self._standing)
-            function.gradgate_standing = self._standing
+            function.gradgate_standing = id(function), self._standing
             function.__code__ = self._body
 
     def stop(self) -> None:
@@ -212,7 +212,7 @@ class BodyInterception(Interception):
         if self._guarded in self._standing:
             self._standing.remove(self._guarded)
         function: Any = getattr(self._owner, self._name)
-        if not self._standing and getattr(function, _STANDING, None) is self._standing:
+        if not self._standing and _standing_around(function) is self._standing:
             function.__code__ = function.gradgate_ask.__wrapped__.__code__
             del function.gradgate_standing, function.gradgate_ask
 
@@ -406,6 +406,15 @@ def looks_of_scalers(around: Around) -> Interception:
 def scaled_losses(around: Around) -> Interception:
     """Stand around the scaling of losses: told the scaler first."""
     return Interception(GradScaler, "scale", around)
+
+
+def _standing_around(function: Any) -> list[Around] | None:
+    """Return who stands around a function, or None where it is none of Gradgate's.
+
+    A wrapper of the script's own may have copied that with all else, as ``functools.wraps`` does.
+    """
+    made, standing = getattr(function, _STANDING, (None, None))
+    return standing if made == id(function) else None
 
 
 class _NoFrame:

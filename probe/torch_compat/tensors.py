@@ -145,6 +145,16 @@ def wraps_others(tensor: Tensor) -> bool:
     return bool(_WRAPS.value(tensor))
 
 
+def is_freed(tensor: Tensor) -> bool:
+    """Return whether the memory of a tensor's elements was given back: to read it would crash.
+
+    ``fully_shard`` (FSDP2) does so between uses with the whole parameters, and offloading may.
+    """
+    if is_inside_transform(tensor):  # it has no memory of its own
+        return False
+    return tensor.untyped_storage().nbytes() == 0 and tensor.numel() > 0
+
+
 def inner_tensors(tensor: Tensor) -> list[Tensor]:
     """Return the plain tensors that hold a tensor's values: itself, or those that it wraps."""
     if not wraps_others(tensor):

@@ -233,6 +233,7 @@ class Shallow(TorchFunctionMode):
         (lambda model: model.weight.detach(), None),
         (lambda model: model.state_dict(), "state_dict"),
         (lambda model: copy.deepcopy(model.weight), "deepcopy"),
+        (lambda model: torch.autograd.grad(model.weight.sum(), model.weight), "grad"),
     ],
 )
 def test_the_function_of_torchs_that_was_entered_is_known(act: Any, expected: str | None) -> None:

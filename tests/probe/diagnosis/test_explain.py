@@ -341,3 +341,52 @@ def test_a_backward_from_an_edge_is_explained_as_one_from_its_tensor(
     assert told[0] == told[1]
     assert told[0]["unused.weight"][0] == "not_in_loss"
     assert ("used.weight" in told[0]) == (factor == 0)
+
+
+@pytest.mark.parametrize("size", [2, 100])
+def test_a_step_with_memory_that_was_given_back_is_traced(size: int) -> None:
+    """To read it would end the process; sharded models hand such tensors to torch's functions."""
+    model = Two()
+    gone = torch.ones(size)
+    gone.untyped_storage().resize_(0)
+
+    def step() -> None:
+        scale = float(torch.ones(1))
+        gone.untyped_storage()
+        (model(torch.ones(3, 4)).sum() * scale).backward()
+
+    assert probe.explain(model, step)["unused.weight"].cause == "not_in_loss"
+
+
+def test_backwards_nest_as_deep_in_a_traced_step_as_without() -> None:
+    """No frame of Gradgate's is around each of them, for which Python's stack has no room."""
+    model = nn.Linear(4, 1)
+    depth = 80
+
+    def run(more: int) -> None:
+        y = model(torch.ones(1, 4)).sum()
+
+        def again(_: Tensor) -> None:
+            with torch.enable_grad():
+                run(more - 1)
+
+        if more:
+            y.register_hook(again)
+        y.backward()
+
+    run(depth)
+    assert probe.explain(model, lambda: run(depth)) == {}
+
+
+def test_a_second_order_loss_is_told_by_the_function_that_was_called() -> None:
+    """And not by what torch calls inside of it."""
+    model = nn.Linear(4, 1)
+
+    def step() -> None:
+        loss = model(torch.ones(1, 4)).square().sum()
+        (slope,) = torch.autograd.grad(loss, [model.weight])
+        (slope.sum() * torch.ones(1, requires_grad=True)).sum().backward()
+
+    for each in probe.explain(model, step).values():
+        assert "handle_torch_function" not in each.detail
+        assert "`grad()`" in each.detail

@@ -130,6 +130,8 @@ def test_where_a_gradient_was_cleared_and_requires_grad_set_is_known() -> None:
         (lambda loss, x, y: torch.autograd.grad(loss, iter([x, y])), "xy", True),
         (lambda loss, x, y: loss.backward(inputs={"x": x}), "x", False),
         (lambda loss, x, y: loss.backward(inputs={x, y}), "xy", False),
+        (lambda loss, x, y: loss.backward(inputs=iter([x, y])), "xy", False),
+        (lambda loss, x, y: torch.autograd.backward(iter([loss]), inputs=iter([x])), "x", False),
         (lambda loss, x, y: loss.backward(inputs=[edge(x), y]), "xy", False),
         (lambda loss, x, y: torch.autograd.backward(edge(loss)), None, False),
         (lambda loss, x, y: torch.autograd.backward([edge(loss)], inputs=[x]), "x", False),

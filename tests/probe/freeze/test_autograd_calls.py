@@ -263,3 +263,41 @@ def test_a_gate_is_closed_to_a_backward_that_names_its_inputs(asked: str) -> Non
         assert (gate.steps, gate.closed_steps) == (2, 2)
         assert model[0].weight.grad is None
         assert x.grad is None
+
+
+@pytest.mark.parametrize("action", ["scale", "clip", "block"])
+@pytest.mark.parametrize(
+    "as_asked", [lambda tensor: tensor, torch.autograd.graph.get_gradient_edge]
+)
+def test_a_gate_on_a_parameter_acts_on_what_is_asked_for_by_an_edge(
+    action: str, as_asked: Callable[[torch.Tensor], Any]
+) -> None:
+    """A gradient that ``grad`` returns passes it as it does where the tensor is asked for."""
+    model = asking.critic()
+    options = {"scale": {"factor": 0.0}, "clip": {"max_norm": 1e-6}, "block": {}}[action]
+    with probe.attach(model, torch.optim.SGD(model.parameters()), server=False) as run:
+        run.gate("param:0.weight", action=action, **options)
+        asked = [as_asked(parameter) for parameter in model.parameters()]
+        first, *others = torch.autograd.grad(asking.loss_of(model), asked)
+    assert first.norm() < 2e-6
+    assert all(other.norm() > 1e-3 for other in others)
+
+
+@pytest.mark.parametrize(
+    "as_asked", [lambda tensor: tensor, torch.autograd.graph.get_gradient_edge]
+)
+def test_a_gate_knows_what_got_no_gradient_of_inputs_that_are_edges(
+    as_asked: Callable[[torch.Tensor], Any],
+) -> None:
+    """It is gated, and not absent."""
+    model = asking.critic()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    with probe.attach(model, optimizer, server=False, every=1) as run:
+        run.gate("output:0")
+        for _ in range(3):
+            optimizer.zero_grad()
+            asking.loss_of(model).backward(inputs=[*map(as_asked, model.parameters())])
+            optimizer.step()
+        states = {each.name: each.state for each in run.parameters()}
+    assert states["0.weight"] == "gated"
+    assert states["2.weight"] == "present"

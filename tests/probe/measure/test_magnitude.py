@@ -10,6 +10,12 @@ import torch
 from gradgate.probe.measure.magnitude import LARGE, magnitude, measured, read, state_word
 
 
+def freed(tensor: torch.Tensor) -> torch.Tensor:
+    """Give the memory of a tensor back, as shards of models do between uses of the whole."""
+    tensor.untyped_storage().resize_(0)
+    return tensor
+
+
 @pytest.mark.parametrize("size", [1, 7, LARGE - 1, LARGE, LARGE + 1])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float64])
 def test_the_largest_magnitude_is_exact(size: int, dtype: torch.dtype) -> None:
@@ -41,8 +47,10 @@ def test_what_is_not_finite_wins(size: int, bad: float) -> None:
         torch.ones(3, device="meta"),
         torch.eye(3).to_sparse(),
         torch.ones(3).to(torch.float8_e4m3fn),
+        freed(torch.ones(3)),
+        freed(torch.ones(100, 100)[1:]),
     ],
-    ids=["empty", "integers", "meta", "sparse", "eight bits"],
+    ids=["empty", "integers", "meta", "sparse", "eight bits", "freed", "a part of what is freed"],
 )
 def test_what_has_no_magnitude_has_none(tensor: torch.Tensor) -> None:
     """None is not 0: nothing is claimed of what cannot be measured."""

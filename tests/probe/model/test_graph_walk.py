@@ -12,6 +12,7 @@ from torch.autograd.graph import get_gradient_edge
 from torch.utils.checkpoint import checkpoint
 
 from gradgate.probe.model.graph_walk import (
+    asked_leaf,
     key_of,
     leaf_of,
     leaves,
@@ -129,3 +130,13 @@ def test_a_backward_begins_at_a_node_unless_at_a_leaf() -> None:
         assert node_of(root) is made.grad_fn
     for root in (x, get_gradient_edge(x)):
         assert node_of(root) is None
+
+
+def test_the_leaf_that_is_asked_for_is_known_by_its_edge() -> None:
+    """Of what is no leaf there is none."""
+    x = torch.ones(2, requires_grad=True)
+    made = x.exp()
+    for asked in (x, get_gradient_edge(x)):
+        assert asked_leaf(asked) is x
+    for asked in (made, get_gradient_edge(made)):
+        assert asked_leaf(asked) is None

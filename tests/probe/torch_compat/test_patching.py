@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import gc
 from collections.abc import Callable
 from typing import Any
@@ -312,3 +313,38 @@ def test_a_function_that_comes_to_be_inherited_or_own_stays_so(*, own_first: boo
         each.stop()
         assert ("number" in vars(Owner)) == is_own
         assert Owner.number is Base.number
+
+
+def test_a_wrapper_of_the_scripts_own_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    """``functools.wraps`` copies all that says that a function is Gradgate's."""
+    own = torch.autograd._engine_run_backward
+    monkeypatch.setattr(torch.autograd, "_engine_run_backward", own)  # so it is in the end
+    x = torch.ones(2, requires_grad=True)
+    calls: list[str] = []
+
+    def standing(name: str) -> Interception:
+        def around(run: Callable[..., Any], *given: Any, **named: Any) -> Any:
+            calls.append(name)
+            return run(*given, **named)
+
+        return runs_of_autograd(around)
+
+    first, second = standing("first"), standing("second")
+    first.start()
+    inner = torch.autograd._engine_run_backward
+
+    @functools.wraps(inner)
+    def wrapper(*given: Any, **named: Any) -> Any:
+        calls.append("script")
+        return inner(*given, **named)
+
+    monkeypatch.setattr(torch.autograd, "_engine_run_backward", wrapper)
+    second.start()
+    x.sum().backward()
+    assert calls == ["second", "script", "first"]
+    first.stop()
+    second.stop()
+    assert torch.autograd._engine_run_backward is wrapper
+    calls.clear()
+    x.sum().backward()
+    assert calls == ["script"]

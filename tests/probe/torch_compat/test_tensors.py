@@ -124,3 +124,17 @@ def test_many_tensors_are_found_zero_with_one_wait() -> None:
     assert found[:4] == [tensors.is_zero(tensor) for tensor in given]
     assert reads.count == 0  # a list is read as one
     assert tensors.are_zero([]) == []
+
+
+def test_memory_that_was_given_back_is_known() -> None:
+    """What has no elements never had any, and what stands for others has none of its own."""
+    tensor = torch.ones(4, 4)
+    row = tensor[1]
+    assert not tensors.is_freed(tensor)
+    tensor.untyped_storage().resize_(0)
+    assert tensors.is_freed(tensor)
+    assert tensors.is_freed(row)
+    assert not tensors.is_freed(torch.ones(0))
+    seen: list[bool] = []
+    torch.func.vmap(lambda t: [seen.append(tensors.is_freed(t)), t][1])(torch.ones(2, 2))
+    assert seen == [False]
