@@ -204,6 +204,22 @@ def test_a_backward_inside_of_another_is_not_written_down() -> None:
     assert [each.roots for each in recorded.tape.backwards] == [[recorded.made_by("sum")]]
 
 
+def test_a_recorder_that_is_stopped_in_a_backward_is_around_none_any_more() -> None:
+    """As where a run is ended by a hook: what it stood around is given back at once, for good."""
+    own = torch.autograd._engine_run_backward
+    x, recorder = leaf(), new()
+
+    def hook(_: Tensor) -> None:
+        recorder.stop()
+
+    recorder.start()
+    y = x.sin()
+    y.register_hook(hook)
+    y.sum().backward()
+    assert torch.autograd._engine_run_backward is own
+    recorder.stop()  # torch puts a mode back that it was handing a call to
+
+
 def test_what_a_backward_returns_comes_of_its_root() -> None:
     """And can be differentiated again."""
     x = leaf()
