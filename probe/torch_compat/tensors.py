@@ -150,8 +150,8 @@ def is_freed(tensor: Tensor) -> bool:
 
     ``fully_shard`` (FSDP2) does so between uses with the whole parameters, and offloading may.
     """
-    if is_inside_transform(tensor):  # it has no memory of its own
-        return False
+    if tensor.layout is not torch.strided or is_inside_transform(tensor):
+        return False  # it has no memory of its own
     return tensor.untyped_storage().nbytes() == 0 and tensor.numel() > 0
 
 

@@ -134,7 +134,8 @@ def test_memory_that_was_given_back_is_known() -> None:
     tensor.untyped_storage().resize_(0)
     assert tensors.is_freed(tensor)
     assert tensors.is_freed(row)
-    assert not tensors.is_freed(torch.ones(0))
+    for other in (torch.ones(0), torch.eye(2).to_sparse(), torch.eye(2).to_sparse_csr()):
+        assert not tensors.is_freed(other)
     seen: list[bool] = []
     torch.func.vmap(lambda t: [seen.append(tensors.is_freed(t)), t][1])(torch.ones(2, 2))
     assert seen == [False]
