@@ -126,6 +126,7 @@ def test_many_tensors_are_found_zero_with_one_wait() -> None:
     assert tensors.are_zero([]) == []
 
 
+@pytest.mark.filterwarnings("ignore:Sparse CSR tensor support is in beta:UserWarning")
 def test_memory_that_was_given_back_is_known() -> None:
     """What has no elements never had any, and what stands for others has none of its own."""
     tensor = torch.ones(4, 4)
