@@ -26,7 +26,7 @@ from ..torch_compat.function_modes import (
     take_out,
     without_subclasses,
 )
-from ..torch_compat.patching import Interception, runs_of_autograd
+from ..torch_compat.patching import Interception, runs_of_autograd, weakly
 from .backward_record import BackwardRecord
 from .escaped_numbers import are_among
 from .modules import ModuleCalls, ModuleIndex
@@ -121,7 +121,7 @@ class TapeRecorder:
         self.modules = ModuleCalls(modules, callers, guard)
         self._grad_mode = GradModeCalls(callers)
         self._constructors = ConstructorCalls()
-        self._backwards = runs_of_autograd(while_alive(self._engine, _run_engine))
+        self._backwards = runs_of_autograd(weakly(self._engine))
         self.listeners = Listeners(
             self, self._grad_mode, self._constructors, self._backwards, guard
         )
@@ -293,10 +293,7 @@ class TapeRecorder:
             roots = roots_of(given)
             call.inputs = [self._values.of_root(root, call) for root in roots]
             starts = [node for root in roots if (node := node_of(root)) is not None]
-            all_of_them = inputs is None or (name == "backward" and not inputs)
-            asked = [] if all_of_them else map(asked_leaf, roots_of(inputs))
-            leaves = frozenset(id(leaf) for leaf in asked if leaf is not None)
-            only = None if all_of_them else leaves
+            only = _only(name, inputs)
             self.tape.backwards.append(BackwardCall(call, call.inputs, only, name == "grad"))
             self.tape.hooks.look(self._leaves(), self.callers)
             if not self.backward_record.watch(starts, self.tape.by_node, self.tape.hooks.keys):
@@ -361,11 +358,6 @@ def _hand_on(handed: Handed, *args: Any, **kwargs: Any) -> Any:
     return handed(*args, **kwargs)
 
 
-def _run_engine(engine: Callable[..., Any], *args: Any, **more: Any) -> Any:
-    """Take the place of a recorder that is gone where autograd is run."""
-    return engine(*args, **more)
-
-
 def _note_nothing(name: str, given: Any, made: Any) -> None:
     """Take the place of a recorder that is gone."""
 
@@ -409,3 +401,11 @@ def _changed(call: Call, taken: list[tuple[Tensor, Value, int]]) -> list[Tensor]
     if call.name == "data =":
         return [taken[0][0]]
     return [tensor for tensor, _, written in taken if version(tensor) != written]
+
+
+def _only(name: str, inputs: Any) -> frozenset[int] | None:
+    """Return the ``id`` of the leaves that a backward is restricted to; None where it is not."""
+    asked = [] if inputs is None else roots_of(inputs)
+    if inputs is None or (name == "backward" and not asked):
+        return None
+    return frozenset(id(leaf) for each in asked if (leaf := asked_leaf(each)) is not None)

@@ -13,7 +13,7 @@ from torch.autograd.graph import GradientEdge, Node
 
 from ..base.source import Chain
 from ..measure.magnitude import measured
-from ..model.graph_walk import DEEPEST, key_of, leaf_of
+from ..model.graph_walk import DEEPEST, asked_leaf, key_of, leaf_of
 from ..model.table import is_uninitialized
 from ..torch_compat import versions
 from ..torch_compat.tensors import base_of, is_freed, is_inside_transform, is_view, wraps_others
@@ -77,8 +77,9 @@ class TensorValues:
         """Return what a backward begins at, which ``call`` makes: a tensor, or the edge of one."""
         if isinstance(root, Tensor):
             return self.of(root, call)
-        if leaf_of(root.node) is not None:
-            return self.of(root.node.variable, call)  # type: ignore[attr-defined]
+        leaf = asked_leaf(root)
+        if leaf is not None:
+            return self.of(leaf, call)
         known = self._tape.at_node.get(key_of(root.node))
         return self._discover_node(root.node, call) if known is None else known
 

@@ -53,7 +53,7 @@ def test_interrupt_ends_the_job_cleanly() -> None:
     rest = job.communicate(timeout=60)
 
     assert job.returncode == 0
-    assert re.search(r"^test accuracy \d+\.\d%$", rest, re.MULTILINE)
+    assert re.fullmatch(r"test accuracy \d+\.\d%", rest.splitlines()[-1])
     assert "Traceback" not in rest
 
 

@@ -123,6 +123,7 @@ def test_where_a_gradient_was_cleared_and_requires_grad_set_is_known() -> None:
     [
         (lambda loss, x, y: loss.backward(), None, False),
         (lambda loss, x, y: loss.backward(inputs=[x]), "x", False),
+        (lambda loss, x, y: loss.backward(inputs=x), "x", False),
         (lambda loss, x, y: torch.autograd.backward([loss]), None, False),
         (lambda loss, x, y: loss.backward(inputs=[]), "error", False),
         (lambda loss, x, y: torch.autograd.grad(loss, x), "x", True),
