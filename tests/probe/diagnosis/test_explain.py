@@ -15,6 +15,7 @@ from torch.nn.parallel import DistributedDataParallel
 from gradgate import probe
 from gradgate.probe.base.guard import Guard
 from gradgate.probe.diagnosis.trace import Trace
+from tests.support.forked import run_python
 from tests.zoo.case import Case
 from tests.zoo.healthy import CASES
 
@@ -34,6 +35,29 @@ class Cut(nn.Module):
 
 
 CUT_LINE = Cut.forward.__code__.co_firstlineno + 2
+
+
+NESTED = """
+import torch
+from torch import nn
+from gradgate import probe
+
+model = nn.Linear(4, 1)
+
+def run(more):
+    y = model(torch.ones(1, 4)).sum()
+
+    def again(_):
+        with torch.enable_grad():
+            run(more - 1)
+
+    if more:
+        y.register_hook(again)
+    y.backward()
+
+run(80)
+print(probe.explain(model, lambda: run(80)))
+"""
 
 
 def left_behind() -> object:
@@ -359,23 +383,12 @@ def test_a_step_with_memory_that_was_given_back_is_traced(size: int) -> None:
 
 
 def test_backwards_nest_as_deep_in_a_traced_step_as_without() -> None:
-    """No frame of Gradgate's is around each of them, for which Python's stack has no room."""
-    model = nn.Linear(4, 1)
-    depth = 80
+    """No frame of Gradgate's is around each of them, for which Python's stack has no room.
 
-    def run(more: int) -> None:
-        y = model(torch.ones(1, 4)).sum()
-
-        def again(_: Tensor) -> None:
-            with torch.enable_grad():
-                run(more - 1)
-
-        if more:
-            y.register_hook(again)
-        y.backward()
-
-    run(depth)
-    assert probe.explain(model, lambda: run(depth)) == {}
+    In a process of its own: torch starts threads for them, and no fork of it could train any more.
+    """
+    job = run_python("-c", NESTED, timeout=60)
+    assert (job.returncode, job.stdout) == (0, "{}\n"), job.stderr
 
 
 def test_a_second_order_loss_is_told_by_the_function_that_was_called() -> None:
