@@ -126,6 +126,17 @@ def alone() -> Iterator[None]:
     dist.destroy_process_group()
 
 
+@pytest.fixture
+def rank_of_two() -> Iterator[None]:
+    """A process group in which this process is rank 0 of two, and hears nothing of the other."""
+    import torch.distributed as dist  # as above
+    from torch.testing._internal.distributed.fake_pg import FakeStore
+
+    dist.init_process_group("fake", store=FakeStore(), rank=0, world_size=2)
+    yield
+    dist.destroy_process_group()
+
+
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Chromium]:
     """A Chromium of this machine; its absence is a failure, since nothing replaces these tests.

@@ -16,6 +16,7 @@ from ..base.source import Callers, Chain, Place, defined_at
 from ..model.graph_walk import key_of, leaf_of
 from ..torch_compat.custom_functions import CustomFunctions
 from ..torch_compat.tensors import is_inside_transform
+from .leaf_keys import LeafKeys
 
 _OWN = __name__.rpartition(".")[0].rpartition(".")[0]
 MOST_ALIKE = 2
@@ -30,8 +31,8 @@ class Applied:
     given: tuple[Any, ...]
     """Tensors are copies without a past, which want a gradient where the originals did."""
     sources: tuple[object, ...]
-    """By place in ``given``: the key of the node that a tensor came from, or the ``id`` of a leaf;
-    None for what wants no gradient."""
+    """By place in ``given``: the key of the node that a tensor came from, or of a leaf; None for
+    what wants no gradient."""
     node: object
     """The key of its own node."""
     chain: Chain
@@ -58,8 +59,9 @@ class Applied:
 class AppliedFunctions:
     """Keeps the calls of custom functions that are not torch's own, while a step is traced."""
 
-    def __init__(self, guard: Guard) -> None:
+    def __init__(self, guard: Guard, keys: LeafKeys) -> None:
         self._guard = guard
+        self._keys = keys
         self._callers = Callers()
         self._functions = CustomFunctions(self._note)
         self._counts: Counter[tuple[type[Function], Place | None]] = Counter()
@@ -77,7 +79,7 @@ class AppliedFunctions:
             kind = function, self._callers.chain().place
             if function.__module__.startswith(_OWN) or self._counts[kind] >= MOST_ALIKE:
                 return
-            sources = tuple(map(_source, given))
+            sources = tuple(map(self._source, given))
             inside = any(is_inside_transform(each) for each in _tensors(given))
             if inside or all(source is None for source in sources):
                 return
@@ -88,6 +90,14 @@ class AppliedFunctions:
             key, chain = key_of(node), self._callers.chain()
             self.calls.append(Applied(function, copies, sources, key, chain, wrote))
 
+    def _source(self, value: Any) -> object:
+        if not isinstance(value, Tensor) or not value.requires_grad:
+            return None
+        if value.grad_fn is None:
+            return self._keys.of(value)
+        leaf = leaf_of(value.grad_fn)
+        return key_of(value.grad_fn) if leaf is None else self._keys.of(leaf)
+
 
 def _tensors(values: Iterable[Any]) -> Iterable[Tensor]:
     return (each for each in values if isinstance(each, Tensor))
@@ -97,12 +107,3 @@ def _copied(value: Any) -> Any:
     if not isinstance(value, Tensor):
         return value
     return value.detach().clone().requires_grad_(value.requires_grad)
-
-
-def _source(value: Any) -> object:
-    if not isinstance(value, Tensor) or not value.requires_grad:
-        return None
-    if value.grad_fn is None:
-        return id(value)
-    leaf = leaf_of(value.grad_fn)
-    return key_of(value.grad_fn) if leaf is None else leaf

@@ -12,8 +12,10 @@ from torch.autograd.graph import Node
 from torch.utils.hooks import RemovableHandle
 
 from ..base.guard import Guard, GuardedHook
+from ..measure.local_part import local_part
 from ..measure.magnitude import measured, read
 from ..model.graph_walk import DEEPEST, key_of, leaf_of
+from .leaf_keys import LeafKeys
 
 
 @dataclass(eq=False)
@@ -25,7 +27,7 @@ class NodeRecord:
     edges: list[NodeRecord | None]
     """What it passes gradients on to, in order; None where nothing wants one."""
     leaf: int | None
-    """``id`` of the leaf, for the node that accumulates its gradient."""
+    """The key of the leaf, for the node that accumulates its gradient."""
     backward: int = 0
     """The number of the backward, from 0."""
     above: list[tuple[NodeRecord, int]] = field(default_factory=list)
@@ -56,8 +58,9 @@ class NodeRecord:
 class BackwardRecord:
     """Watches the backwards of one step; the graph of each is known before it runs."""
 
-    def __init__(self, guard: Guard) -> None:
+    def __init__(self, guard: Guard, keys: LeafKeys | None = None) -> None:
         self._guard = guard
+        self._keys = LeafKeys() if keys is None else keys
         self._handles: list[RemovableHandle] = []
         self._ran = 0
         self._backwards = 0
@@ -65,7 +68,7 @@ class BackwardRecord:
         self.nodes: dict[object, NodeRecord] = {}
         """Those of the last backward, by the key of the node."""
         self.leaves: dict[int, list[NodeRecord]] = {}
-        """By ``id`` of the leaf, one for each backward whose graph it is in."""
+        """By the key of the leaf, one for each backward whose graph it is in."""
 
     def watch(
         self, roots: Iterable[Node], seen: Container[object], hooked: Container[object] = ()
@@ -73,7 +76,7 @@ class BackwardRecord:
         """Watch the backward from ``roots`` that is about to run; return whether that can be done.
 
         ``seen``: keys of the nodes that were looked at before. With too many others it cannot.
-        ``hooked``: the keys of nodes and the ``id`` of leaves with hooks.
+        ``hooked``: the keys of nodes and leaves with hooks.
         """
         self.nodes = {}
         self._backwards += 1
@@ -109,9 +112,13 @@ class BackwardRecord:
         for record in self.nodes.values():
             record.sums = [_size(gradient) for gradient in record.sums]
 
-    def arrived_at(self, leaf: int) -> float | None:
-        """Return the largest size of what was passed on to a leaf, once sizes are read, if any."""
-        ways = [way for record in self.leaves.get(leaf, ()) for way in record.above]
+    def arrived_at(self, leaf: int, backward: int | None = None) -> float | None:
+        """Return the largest size of what was passed on to a leaf, once sizes are read, if any.
+
+        In one backward, by its number from 0, or in all of them.
+        """
+        records = [r for r in self.leaves.get(leaf, ()) if backward in (None, r.backward)]
+        ways = [way for record in records for way in record.above]
         sent = [size for above, edge in ways if (size := above.sent(edge)) is not None]
         return largest(sent)
 
@@ -143,7 +150,8 @@ class BackwardRecord:
         key = key_of(node)
         record = self.nodes.get(key)
         if record is None:
-            leaf = leaf_of(node)
+            found = leaf_of(node)
+            leaf = None if found is None else self._keys.of(found)
             record = self.nodes[key] = NodeRecord(key, [], leaf, self._backwards - 1)
             self._recorded.append(record)
             if leaf is not None:
@@ -183,5 +191,5 @@ def largest(sizes: Sequence[float]) -> float | None:
 def _size(gradient: object) -> Tensor | float | None:
     if not isinstance(gradient, Tensor):
         return None
-    size = measured(gradient)
+    size = measured(local_part(gradient))
     return 1.0 if size is None else size

@@ -38,6 +38,8 @@ class Dataflow:
         if not self.losses:  # what a backward would be called on
             self.roots = _scalars(self, tape)
         self._toward = _toward(self.roots)
+        self.of_sharded = any(value.sharded and self.in_loss(value) for value in tape.values)
+        """A loss depends on tensors that are split among ranks."""
         self._alive = [(backward, _alive(backward.roots)) for backward in self.losses]
         self._alive_of_all = _alive(self.roots)
 

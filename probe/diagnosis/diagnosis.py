@@ -242,6 +242,9 @@ class Diagnosis:
         if any(value.inside_transform for value in uses):
             why = "it is used inside of torch.func, and what came out of that cannot be followed"
             return Unknown.found(case.name, why)
+        if any(value.sharded for value in uses) or self.dataflow.of_sharded:
+            why = "the step computes with DTensors, and what goes into one cannot be followed"
+            return Unknown.found(case.name, why)
         calls = [value.made_by for value in flow if value.made_by is not None and value.flows]
         if not calls:
             calls = [
@@ -266,7 +269,7 @@ class Diagnosis:
             calls = [
                 call
                 for parameter in self._modules.modules[path].parameters()
-                for value in self._tape.leaves.get(id(parameter), ())
+                for value in self._tape.leaves.get(self._tape.keys.of(parameter), ())
                 for after in self.dataflow.next_of(value)
                 if (call := after.made_by) is not None
             ]

@@ -206,6 +206,8 @@ class GradientFaults:
         if off is not None:
             return FrozenByScript.in_backward(case.name, off)
         hook = self._tape.hooks.on_leaf(case.key)
+        if hook is None and self._tape.keys.is_part(case.key):
+            return NoBackward.not_reduced(case.name, backwards[-1].chain.script, way)
         return NoBackward.cleared(case.name, None if hook is None else hook.place, way)
 
     def _was_used(self, case: Case) -> bool:

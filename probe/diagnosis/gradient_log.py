@@ -15,7 +15,8 @@ import torch
 from torch import Tensor
 
 from ..base.source import Chain
-from ..measure.magnitude import gradient_values, measured, read
+from ..measure.local_part import is_part, local_part
+from ..measure.magnitude import measured, read
 from ..model.table import is_uninitialized
 from ..torch_compat import versions
 from ..torch_compat.tensors import is_inside_transform, wraps_others
@@ -39,7 +40,9 @@ class GradientWrite:
     size: float | Tensor | None
     """The largest magnitude in the gradient then; None: there was none."""
     known: bool = True
-    """Whether it has a size, which a sharded one has not."""
+    """Whether it has a size, which one in tensors of its own has not."""
+    of_part: bool = False
+    """Its size is that of the part of it that this rank has."""
     given_out: bool = False
     """Who called it has the gradient's memory, and can write there unseen."""
 
@@ -196,6 +199,22 @@ class GradientLog:
         for write, size in zip(found, sizes, strict=True):
             write.size = size
 
+    def complete(self, arrived: Callable[[int, int], float | None]) -> None:
+        """Take in, once sizes are read, what a part of a gradient does not tell of the whole.
+
+        ``arrived``: the size of what a backward, by its number from 0, brought to a parameter, by
+        ``id``, on this rank. What is not finite in it is so in the whole; and where the part has
+        zeros, a write after that may have found more in the others.
+        """
+        for key, writes in self._writes.items():
+            for write, after in zip(writes, [*writes[1:], None], strict=True):
+                if not (write.of_part and write.by_backward):
+                    continue
+                size = arrived(key, write.backwards - 1)
+                zeros = write.size == 0 and after is not None and not after.by_backward
+                if size is not None and (zeros or not math.isfinite(size)):
+                    write.size = size
+
     def clear(self) -> None:
         """Let go of everything."""
         for known in (self._writes, self._seen, self._holders, self._in_storage, self._parameters):
@@ -203,8 +222,9 @@ class GradientLog:
 
     def _add(self, parameter: Tensor, by: str, chain: Chain, *, given_out: bool = False) -> None:
         grad = _grad(parameter)
-        size = None if grad is None else measured(gradient_values(grad))
+        size = None if grad is None else measured(local_part(grad))
         known = grad is None or size is not None
+        of_part = grad is not None and is_part(grad)
         self._writes.setdefault(id(parameter), []).append(
             GradientWrite(
                 by,
@@ -214,6 +234,7 @@ class GradientLog:
                 self._version(parameter),
                 size,
                 known,
+                of_part,
                 given_out,
             )
         )
@@ -297,9 +318,10 @@ def _on_device(write: GradientWrite) -> bool:
 def _address(tensor: Tensor) -> int:
     """Return the address of a tensor's memory; 0 for one without any of its own."""
     strided: Any = tensor.layout is torch.strided and not tensor.is_meta and not tensor.is_nested
-    if not strided or wraps_others(tensor) or is_inside_transform(tensor):
+    if not strided or is_inside_transform(tensor):
         return 0
-    return tensor.untyped_storage().data_ptr()
+    held = local_part(tensor)
+    return 0 if wraps_others(held) else held.untyped_storage().data_ptr()
 
 
 def _overlap(one: Tensor, other: Tensor) -> bool:
@@ -310,6 +332,7 @@ def _overlap(one: Tensor, other: Tensor) -> bool:
 
 def _extent(tensor: Tensor) -> tuple[int, int]:
     """Return the bytes of its memory that a tensor reaches from and to."""
+    tensor = local_part(tensor)
     if tensor.numel() == 0:
         return 0, 0
     pairs = zip(tensor.shape, tensor.stride(), strict=True)

@@ -431,6 +431,19 @@ class NoBackward(Cause):
         )
 
     @classmethod
+    def not_reduced(cls, name: str, place: Place | None, way: list[Value]) -> Finding:
+        """Say that ``fully_shard`` keeps it with the whole parameter."""
+        where = "" if place is None else f" at {place.text}"
+        return cls._found(
+            f"The backward{where} brought a gradient to the whole of `{name}`, and fully_shard "
+            "(FSDP2) has not handed it on to the part of it that the optimizer has.",
+            "Call set_requires_gradient_sync(True) before the last backward of each step.",
+            place,
+            way,
+            stopped_by="fully_shard",
+        )
+
+    @classmethod
     def not_stored(cls, name: str, chain: Chain, way: list[Value]) -> Finding:
         """Say that ``autograd.grad`` returned it, and nothing put it where an optimizer looks."""
         return cls._found(

@@ -14,6 +14,7 @@ from torch import nn
 from ..base.guard import Guard
 from ..base.source import Callers, Chain, Place, defined_at
 from ..base.undo import Handles
+from ..torch_compat.fsdp import ShardedGroups, flattened
 from ..torch_compat.module_hooks import ModuleHook
 
 CONTAINER = nn.Module.forward
@@ -28,6 +29,8 @@ class ModuleIndex:
         self.modules: dict[str, nn.Module] = {}
         self.paths: dict[int, str] = {}
         """By ``id`` of the module; the first path of one that has several."""
+        self.sharded = ShardedGroups(models)
+        self.flattened = flattened(models)
         for key, model in models.items():
             for path, module in model.named_modules(remove_duplicate=False):
                 full = ".".join(part for part in (key, path) if part)
@@ -88,6 +91,7 @@ class ModuleCalls:
     """
 
     def __init__(self, index: ModuleIndex, callers: Callers, guard: Guard) -> None:
+        self._index = index
         self._paths = index.paths
         self._modules: Mapping[int, nn.Module] = {id(m): m for m in index.modules.values()}
         self._callers = callers
@@ -97,7 +101,6 @@ class ModuleCalls:
         self.called: dict[int, Chain] = {}
         """Who called each module first, by the module's ``id``."""
         self._thread = 0
-        self._sharded: set[int] = set()
         self.elsewhere: set[int] = set()
         """``id`` of the modules that ran in another thread, which is not traced."""
 
@@ -105,9 +108,6 @@ class ModuleCalls:
         """Hook every module that takes hooks."""
         self._thread = threading.get_ident()
         for module in self._modules.values():
-            # Its class is known by name: to import it would cost every job a second.
-            if any(type(parameter).__name__ == "DTensor" for parameter in module.parameters(False)):
-                self._sharded.add(id(module))
             if isinstance(module, torch.jit.ScriptModule):
                 continue  # takes no hooks
             with self._guard:
@@ -130,8 +130,13 @@ class ModuleCalls:
         """Say why nothing is known of what a module did, if that is so."""
         if isinstance(module, torch.jit.ScriptModule):
             return "its module is TorchScript, which does not show its inside"
-        if id(module) in self._sharded:
-            return "it is sharded, and the step works with other tensors in its place"
+        if id(module) in self._index.flattened and id(module) in self.called:
+            return "FullyShardedDataParallel (FSDP1) works with a part of a flat one in its place"
+        if self._index.sharded.missing is not None:
+            return (
+                "the model is sharded by a fully_shard (FSDP2) without "
+                f"{self._index.sharded.missing!r}, by which the whole parameters would be known"
+            )
         return "its module ran in another thread" if id(module) in self.elsewhere else None
 
     def _enter(self, module: nn.Module) -> None:

@@ -190,8 +190,8 @@ class NonfiniteOrigins:
 
 def _was_bad(values: Sequence[Value]) -> bool:
     """Return whether a parameter was not finite when the step began."""
-    size = size_of(values[0]) if values and values[0].made_by is None else None
-    return size is not None and not math.isfinite(size)
+    sizes = (size_of(value) for value in values if value.source is not None)
+    return any(size is not None and not math.isfinite(size) for size in sizes)
 
 
 def _is_suspect(call: Call) -> bool:

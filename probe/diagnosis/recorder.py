@@ -29,6 +29,7 @@ from ..torch_compat.function_modes import (
 from ..torch_compat.patching import Interception, runs_of_autograd, weakly
 from .backward_record import BackwardRecord
 from .escaped_numbers import are_among
+from .leaf_keys import LeafKeys
 from .modules import ModuleCalls, ModuleIndex
 from .tape import BackwardCall, Call, Switching, Tape, Value
 from .tensor_hooks import REGISTER
@@ -115,8 +116,9 @@ class TapeRecorder:
     ) -> None:
         """``known``: the parameters of the models; ``strange``: told of every other leaf that is
         used, before a backward."""
-        self.tape = Tape()
-        self.backward_record = BackwardRecord(guard)
+        self._known = list(known)
+        self.tape = Tape(LeafKeys(self._known, modules.sharded))
+        self.backward_record = BackwardRecord(guard, self.tape.keys)
         self.callers = callers
         self.modules = ModuleCalls(modules, callers, guard)
         self._grad_mode = GradModeCalls(callers)
@@ -126,8 +128,7 @@ class TapeRecorder:
             self, self._grad_mode, self._constructors, self._backwards, guard
         )
         self._guard = guard
-        self._known = list(known)
-        self._values = TensorValues(self.tape, self._known, strange)
+        self._values = TensorValues(self.tape, strange)
         self.paused = False
         self._process, self._thread = 0, 0
 
@@ -226,11 +227,7 @@ class TapeRecorder:
         leaf = bool(taken) and taken[0][1].leaf is not None
         if name in ("requires_grad_", "requires_grad =") or (name == "detach_" and leaf):
             for tensor, _, _ in taken[:1]:
-                switch = Switching(
-                    tensor.requires_grad, call.chain, call.index, len(self.tape.backwards)
-                )
-                self.tape.switches.setdefault(id(tensor), []).append(switch)
-                self._values.update_requires_grad(tensor)
+                self._note_switching(tensor, call)
             return
         if name in REGISTER:
             for tensor, _, _ in taken[:1]:
@@ -251,6 +248,13 @@ class TapeRecorder:
                 self._values.add(tensor, call)
         elif not same and name in LEAVES_TORCH:
             self._values.escape(call, made)
+
+    def _note_switching(self, tensor: Tensor, call: Call) -> None:
+        if not self.tape.keys.follows(tensor):
+            on, backwards = tensor.requires_grad, len(self.tape.backwards)
+            switch = Switching(on, call.chain, call.index, backwards)
+            self.tape.switches.setdefault(self.tape.keys.of(tensor), []).append(switch)
+        self._values.update_requires_grad(tensor)
 
     def _write_gradients(
         self, call: Call, func: Callable[..., Any], args: tuple[Any, ...], changed: list[Tensor]
@@ -293,7 +297,7 @@ class TapeRecorder:
             roots = roots_of(given)
             call.inputs = [self._values.of_root(root, call) for root in roots]
             starts = [node for root in roots if (node := node_of(root)) is not None]
-            only = _only(name, inputs)
+            only = _only(name, inputs, self.tape.keys)
             self.tape.backwards.append(BackwardCall(call, call.inputs, only, name == "grad"))
             self.tape.hooks.look(self._leaves(), self.callers)
             if not self.backward_record.watch(starts, self.tape.by_node, self.tape.hooks.keys):
@@ -337,7 +341,7 @@ class TapeRecorder:
                 if not call.inputs and self.tape.escapes:
                     self._values.note_entry(call)
             self.tape.calls.append(call)
-            self._values.add(made, call)
+            self._values.add_constructed(made, call)
 
     def _note_label(self, frame: FrameType | None) -> None:
         """Note where ``probe.site(x, label)`` was called with a label that a gate is on."""
@@ -403,9 +407,9 @@ def _changed(call: Call, taken: list[tuple[Tensor, Value, int]]) -> list[Tensor]
     return [tensor for tensor, _, written in taken if version(tensor) != written]
 
 
-def _only(name: str, inputs: Any) -> frozenset[int] | None:
-    """Return the ``id`` of the leaves that a backward is restricted to; None where it is not."""
+def _only(name: str, inputs: Any, keys: LeafKeys) -> frozenset[int] | None:
+    """Return the keys of the leaves that a backward is restricted to; None where it is not."""
     asked = [] if inputs is None else roots_of(inputs)
     if inputs is None or (name == "backward" and not asked):
         return None
-    return frozenset(id(leaf) for each in asked if (leaf := asked_leaf(each)) is not None)
+    return frozenset(keys.of(leaf) for each in asked if (leaf := asked_leaf(each)) is not None)

@@ -11,6 +11,7 @@ from torch import Tensor
 from ..base.source import Chain, Place
 from ..measure.magnitude import read
 from .gradient_log import GradientLog
+from .leaf_keys import LeafKeys
 from .tensor_hooks import TensorHooks
 
 
@@ -80,6 +81,8 @@ class Value:
     shape: tuple[int, ...]
     inside_transform: bool = False
     """It is a tensor inside of ``vmap``, ``grad`` or another transform of ``torch.func``."""
+    sharded: bool = False
+    """Other ranks hold parts of it, and what it is made of is not all to be seen here."""
     flows: list[Value] = field(default_factory=list)
     """What it was made from, and passes its gradient on to."""
     lost: list[Value] = field(default_factory=list)
@@ -89,13 +92,13 @@ class Value:
     over: Value | None = None
     """What the tensor held before this was written into it."""
     leaf: int | None = None
-    """``id`` of the tensor, for a leaf of the autograd graph that requires gradient."""
+    """The key of the tensor, for a leaf of the autograd graph that requires gradient."""
     is_gradient: bool = False
     """It was the ``.grad`` of a parameter when it was used first."""
     is_parameter: bool = False
     """A parameter of the models holds it."""
     source: int | None = None
-    """``id`` of the tensor, for what was there before the step."""
+    """The key of the tensor, for what was there before the step."""
     depth: int = 0
     """Nodes of the autograd graph in a row below it, at most."""
     dtype: torch.dtype | None = None
@@ -123,7 +126,7 @@ class BackwardCall:
     """Its outputs are the gradients that it returned."""
     roots: list[Value]
     only: frozenset[int] | None
-    """``id`` of the leaves it was restricted to, if it was."""
+    """The keys of the leaves it was restricted to, if it was."""
     returns: bool = False
     """It returns the gradients, as ``autograd.grad`` does, instead of storing them."""
 
@@ -148,10 +151,12 @@ class Entry:
 class Tape:
     """All of a traced step."""
 
+    keys: LeafKeys = field(default_factory=LeafKeys)
+    """What leaves and parameters are known by."""
     calls: list[Call] = field(default_factory=list)
     values: list[Value] = field(default_factory=list)
     leaves: dict[int, list[Value]] = field(default_factory=dict)
-    """By ``id`` of the parameter; several when it was written to in between."""
+    """By the key of the leaf; several when it was written to in between."""
     backwards: list[BackwardCall] = field(default_factory=list)
     escapes: list[tuple[Value, Call]] = field(default_factory=list)
     """What left torch as numbers, and by which call."""
@@ -160,7 +165,7 @@ class Tape:
     gradients: GradientLog = field(default_factory=GradientLog)
     hooks: TensorHooks = field(default_factory=TensorHooks)
     switches: dict[int, list[Switching]] = field(default_factory=dict)
-    """By ``id`` of the parameter: where ``requires_grad`` was set."""
+    """By the key of the leaf: where ``requires_grad`` was set."""
     labels: dict[str, Chain] = field(default_factory=dict)
     """Where ``probe.site`` was called, by label."""
     by_node: dict[object, Call] = field(default_factory=dict)

@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.autograd.graph import GradientEdge, Node
 
 from ..base.source import Chain
+from ..measure.local_part import is_sharded, local_part
 from ..measure.magnitude import measured
 from ..model.graph_walk import DEEPEST, asked_leaf, key_of, leaf_of
 from ..model.table import is_uninitialized
@@ -39,18 +40,18 @@ class TensorValues:
     def __init__(
         self,
         tape: Tape,
-        known: Iterable[Tensor],
         strange: Callable[[Tensor], None] = lambda _: None,
     ) -> None:
-        """``known``: the parameters of the models; ``strange``: told of every other leaf."""
+        """``strange``: told of every leaf that is no parameter of the models."""
         self._tape = tape
         self._strange = strange
-        self._known = {id(tensor) for tensor in known}
         self._seen: dict[int, _Seen] = {}
         self._written: dict[int, tuple[weakref.ref[Tensor], Value]] = {}
         """What was last written into a tensor, by the ``id`` of the one it is a view of."""
         self._inside: dict[int, tuple[weakref.ref[Tensor], Inside]] = {}
         """What made a tensor inside of a custom function, by the tensor's ``id``."""
+        self._constructed: dict[int, tuple[weakref.ref[Tensor], Call]] = {}
+        """What made a tensor that nothing has used yet, by the tensor's ``id``."""
         self._kept: list[Tensor] = []
         """Leaves: another tensor must not get their ``id``."""
         self.numbers = EscapedNumbers()
@@ -60,6 +61,7 @@ class TensorValues:
         self._seen.clear()
         self._written.clear()
         self._inside.clear()
+        self._constructed.clear()
 
     def of(self, tensor: Tensor, call: Call) -> Value:
         """Return what a tensor holds now; ``call`` is about to use it."""
@@ -86,6 +88,14 @@ class TensorValues:
     def add(self, tensor: Tensor, call: Call) -> Value:
         """Take in a tensor that ``call`` made."""
         return self._remember(tensor, call, call.inputs)
+
+    def add_constructed(self, tensor: Tensor, call: Call) -> None:
+        """Take in a tensor that ``call`` made, once it is used.
+
+        What it is known by is known then: one that is to stand for a parameter of the models may
+        not be in its place yet.
+        """
+        self._constructed[id(tensor)] = weakref.ref(tensor), call
 
     def write(self, tensor: Tensor, call: Call) -> None:
         """Take in a tensor that ``call`` wrote to; others may be views of it."""
@@ -137,6 +147,11 @@ class TensorValues:
     def _discover(self, tensor: Tensor, call: Call, earlier: Value | None = None) -> Value:
         """Find out what a tensor is of which no call was seen that made or changed it."""
         node = tensor.grad_fn
+        if self._tape.keys.stands_in(tensor):  # what put it together is no part of the step
+            return self._remember(tensor, None, [])
+        constructed = _of(self._constructed, tensor)
+        if constructed is not None and earlier is None:
+            return self.add(tensor, constructed)
         inside = _of(self._inside, tensor)
         chain = call.chain if inside is None else inside.chain
         made_by: Call | None = None
@@ -194,20 +209,22 @@ class TensorValues:
             tensor.is_floating_point() or tensor.is_complex(),
             () if is_uninitialized(tensor) or tensor.is_nested else tuple(tensor.shape),
             inside_transform=is_inside_transform(tensor),
+            sharded=is_sharded(tensor),
             dtype=tensor.dtype,
         )
-        value.is_parameter = id(tensor) in self._known
+        key = self._tape.keys.of(tensor)
+        value.is_parameter = self._tape.keys.is_parameter(tensor)
         if node is not None:
             self._connect(value, node, call, parents)
         elif value.carries:
-            value.leaf = id(tensor)
+            value.leaf = key
             self._kept.append(tensor)
-            self._tape.leaves.setdefault(id(tensor), []).append(value)
-            if id(tensor) not in self._known and id(tensor) not in self._tape.unregistered:
-                self._tape.unregistered[id(tensor)] = tensor
+            self._tape.leaves.setdefault(key, []).append(value)
+            if not value.is_parameter and key not in self._tape.unregistered:
+                self._tape.unregistered[key] = tensor
                 self._strange(tensor)
-        elif id(tensor) in self._known:
-            self._tape.leaves.setdefault(id(tensor), []).append(value)
+        elif value.is_parameter:
+            self._tape.leaves.setdefault(key, []).append(value)
         flows = {id(each) for each in value.flows}
         others = [each for each in parents if id(each) not in flows]
         value.lost = [each for each in others if each.carries]
@@ -215,11 +232,11 @@ class TensorValues:
         if call is not None:
             call.outputs.append(value)
         if call is None and not parents and node is None:
-            value.source = id(tensor)
+            value.source = key
         # A view of what it was made of is as large as that: of one thing, not of several.
         mine = value.source is not None or value.leaf is not None or len(parents) > 1
         if mine or not is_view(tensor):
-            value.size = measured(tensor)
+            value.size = measured(local_part(tensor.detach()))
         self._tape.values.append(value)
         self._seen[id(tensor)] = (weakref.ref(tensor), version(tensor), value)
         return value
@@ -249,11 +266,12 @@ class TensorValues:
             for following, _ in current.next_functions:
                 if following is None or (below := key_of(following)) in visited:
                     continue
-                leaf = leaf_of(following)
-                if leaf is not None:
+                found = leaf_of(following)
+                if found is not None:
+                    leaf = tape.keys.of(found)
                     leaves[leaf] = None
                     if leaf not in tape.leaves:
-                        self._remember(following.variable, None, [])  # type: ignore[attr-defined]
+                        self._remember(found, None, [])
                 elif below in tape.at_node and tape.by_node.get(below) is not call:
                     hits[below] = None
                 else:  # also what an earlier call made inside of itself, such as autocast's casts

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from ..base.guard import Guard
 from ..base.source import Callers
+from ..base.states import State
 from ..base.undo import Undo
 from ..measure.magnitude import state_word
 from ..model.gate_info import GateInfo
@@ -48,6 +49,7 @@ class Trace:
         self._guard = guard
         self._index = ModuleIndex(models, callers)
         self._recorder = TapeRecorder(parameters, self._index, callers, guard, strange)
+        self.keys = self._recorder.tape.keys
         self._undo: Undo | None = None
         self._began = 0.0
         self.seconds = 0.0
@@ -148,16 +150,30 @@ class Trace:
             return "absent"
         return state_word(size)
 
+    def state_of_whole(self, parameter: Tensor, of_part: str) -> str:
+        """Return the state of a gradient of which this rank keeps a part in the state given.
+
+        What arrived at the whole parameter here tells what it can; other ranks are not asked.
+        """
+        self._read_sizes()
+        size = self._recorder.backward_record.arrived_at(id(parameter))
+        arrived = of_part if size is None else state_word(size)
+        if State.NONFINITE.word in (of_part, arrived):
+            return State.NONFINITE.word
+        return arrived if of_part == State.ZERO.word else of_part
+
     def owners(self, names: Iterable[str]) -> tuple[str, ...]:
         """Return the modules that hold a parameter of these names."""
         paths = (name.rpartition(".")[0] for name in names)
         return tuple(path for path in paths if path in self._index.modules)
 
     def _read_sizes(self) -> None:
+        record = self._recorder.backward_record
         with self._guard:  # without sizes much can still be said
             self._recorder.tape.read_sizes()
         with self._guard:
-            self._recorder.backward_record.read_sizes()
+            record.read_sizes()
+            self._recorder.tape.gradients.complete(record.arrived_at)
 
 
 def _put_back(stance: Any, thresholds: Thresholds | None, listeners: Listeners) -> None:

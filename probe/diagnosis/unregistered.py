@@ -11,6 +11,7 @@ from typing import Any, cast
 from torch import Tensor, nn
 
 from ..base.guard import Guard
+from ..torch_compat.fsdp import is_flat
 from .case import Finding
 from .dataflow import Dataflow
 from .missing_causes import NotInOptimizer
@@ -54,9 +55,11 @@ def find_unregistered(
 ) -> list[Unregistered]:
     """Find where the models hold what the step used as a parameter and no model has registered.
 
-    ``in_optimizer``: ``id`` of every parameter that an optimizer holds; those are well.
+    ``in_optimizer``: ``id`` of every parameter that an optimizer holds; those are well. So is what
+    FSDP1 has made of several, which the models have.
     """
-    wanted = tape.unregistered.keys() - set(in_optimizer)
+    flat = {key for key, parameter in tape.unregistered.items() if is_flat(parameter)}
+    wanted = tape.unregistered.keys() - set(in_optimizer) - flat
     found: dict[int, Unregistered] = {}
     for path, module in modules.modules.items() if wanted else ():
         for attribute, value in _own_attributes(module):

@@ -25,7 +25,7 @@ from torch.nn.parallel import DistributedDataParallel
 from ..base.errors import CommandError
 from ..base.guard import Guard
 from ..torch_compat import ddp
-from ..torch_compat.fsdp import ShardedGroups
+from ..torch_compat.fsdp import ShardedGroups, is_wrapped_by_fsdp1
 from ..torch_compat.module_hooks import ModuleHook
 from ..torch_compat.modules import register_first
 from ..torch_compat.wrappers import Wrappers
@@ -200,9 +200,7 @@ def _retire_reducer(wrapper: DistributedDataParallel, guard: Guard) -> None:
 
 def holds_fsdp(models: Mapping[str, nn.Module]) -> bool:
     """Return whether a module of the models is wrapped in ``FullyShardedDataParallel``."""
-    fsdp = sys.modules.get("torch.distributed.fsdp")  # not imported: not used
-    modules = (module for model in models.values() for module in model.modules())
-    return fsdp is not None and any(isinstance(m, fsdp.FullyShardedDataParallel) for m in modules)
+    return any(is_wrapped_by_fsdp1(m) for model in models.values() for m in model.modules())
 
 
 def _unreduced(

@@ -19,11 +19,21 @@ class Sharded(Protocol):
         """This rank's own part."""
 
 
+def is_sharded(tensor: Tensor) -> bool:
+    """Return whether a tensor is a DTensor, of which each rank has a part of its own."""
+    return type(tensor) is not Tensor and isinstance(tensor, Sharded)
+
+
 def local_part(tensor: Tensor) -> Tensor:
     """Return a sparse tensor's values, a sharded one's own part, and any other as it is."""
     if type(tensor) is not Tensor and isinstance(tensor, Sharded):
         tensor = tensor.to_local()
     return tensor.coalesce().values() if tensor.is_sparse else tensor
+
+
+def is_part(tensor: Tensor) -> bool:
+    """Return whether other ranks hold elements of a tensor that this one does not."""
+    return is_sharded(tensor) and local_part(tensor).numel() < tensor.numel()
 
 
 def unreadable(weight: Tensor) -> str | None:

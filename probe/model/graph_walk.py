@@ -30,12 +30,12 @@ def key_of(node: Node) -> object:
     return metadata.setdefault(_MARK, object())
 
 
-def leaf_of(node: Node) -> int | None:
-    """``id`` of the leaf, for a node that accumulates its gradient; None for every other.
+def leaf_of(node: Node) -> Tensor | None:
+    """The leaf, for a node that accumulates its gradient; None for every other.
 
     Other nodes have a ``variable`` as well: custom functions may keep anything in theirs.
     """
-    return id(node.variable) if type(node).__name__ == _ACCUMULATES else None  # type: ignore[attr-defined]
+    return node.variable if type(node).__name__ == _ACCUMULATES else None  # type: ignore[attr-defined]
 
 
 def node_of(root: Tensor | GradientEdge) -> Node | None:
@@ -52,7 +52,7 @@ def asked_leaf(asked: Tensor | GradientEdge) -> Tensor | None:
     """The leaf whose gradient is asked for; None where that of something else is."""
     if isinstance(asked, Tensor):
         return asked if asked.is_leaf else None
-    return None if leaf_of(asked.node) is None else asked.node.variable  # type: ignore[attr-defined]
+    return leaf_of(asked.node)
 
 
 def leaves(tensors: Iterable[Tensor]) -> Iterator[Tensor | None]:

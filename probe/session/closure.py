@@ -21,7 +21,8 @@ from ..diagnosis.case import Case, Finding
 from ..diagnosis.explanation import Explanation
 from ..diagnosis.phrases import at
 from ..diagnosis.trace import Trace
-from ..measure.magnitude import gradient_values, magnitude, read, state_word
+from ..measure.local_part import is_part, local_part
+from ..measure.magnitude import magnitude, read, state_word
 from ..model.table import ParameterTable, is_uninitialized
 from ..progress.foreseen import foreseen
 from ..torch_compat.autograd import inside_backward
@@ -55,7 +56,8 @@ def explain(
     ``requires_grad``, modes, the attributes of modules, what an optimizer remembers, and the random
     generators of torch, numpy and Python. For that parameters, buffers and gradients are copied
     on their device for the time of the call; what an optimizer remembers, only where the closure
-    steps it.
+    steps it. Of sharded gradients this rank's part is looked at, and what arrived here; no other
+    rank is asked.
 
     ``check_backward``: compare the backward of every custom ``torch.autograd.Function`` that the
     closure applies with finite differences of its forward, at what it was given, in float64. A
@@ -83,7 +85,7 @@ def explain(
         undo.callback(guard.insist, kept.put_back)
         trace = Trace(models, table.parameters, guard, kept.keep_leaf)
         versions = [_version(parameter) for parameter in table.parameters]
-        applied = AppliedFunctions(guard)
+        applied = AppliedFunctions(guard, trace.keys)
         with applied if check_backward else nullcontext():
             _run(call, trace, Stepping(guard, kept, set(table.index_of)))
         held = {id(p) for each in optimizers for g in each.param_groups for p in g["params"]}
@@ -93,6 +95,8 @@ def explain(
             # Optimizers in backward hooks, and whole training steps, leave no gradient behind.
             if after[i] == "absent" and _version(parameter) != versions[i]:
                 after[i] = trace.state(parameter)
+            if parameter.grad is not None and is_part(parameter.grad):
+                after[i] = trace.state_of_whole(parameter, after[i])
         cases = list(_cases(table, trace, held if optimizers else None, attached, after, wrong))
         zeroing = [] if attached is None else attached.gates.registry.zeroing()
         deviations = _deviations(applied.calls)
@@ -254,7 +258,7 @@ def states(parameters: Sequence[Tensor]) -> list[str]:
         elif parameter.grad is None:
             found[i] = "absent"
         else:
-            size = magnitude(gradient_values(parameter.grad))
+            size = magnitude(local_part(parameter.grad))
             if size is not None:
                 sizes[i] = size
     for i, value in zip(sizes, read(sizes.values()), strict=True):

@@ -26,6 +26,28 @@ def is_fully_sharded(module: nn.Module) -> bool:
     return fsdp is not None and isinstance(module, fsdp.FSDPModule)
 
 
+def is_flat(parameter: Tensor) -> bool:
+    """Return whether FSDP1 (``FullyShardedDataParallel``) has made a parameter of several."""
+    fsdp = sys.modules.get("torch.distributed.fsdp")  # not imported: not used
+    return fsdp is not None and isinstance(parameter, fsdp.FlatParameter)
+
+
+def flattened(models: Mapping[str, nn.Module]) -> set[int]:
+    """Return the modules, by ``id``, whose parameters FSDP1 replaces by parts of flat ones.
+
+    With ``use_orig_params=True`` the modules keep their parameters, and no step works with them.
+    """
+    wrappers = [m for model in models.values() for m in model.modules() if is_wrapped_by_fsdp1(m)]
+    inside = (module for wrapper in wrappers for module in wrapper.modules())
+    return {id(m) for m in inside if not any(map(is_flat, m.parameters(recurse=False)))}
+
+
+def is_wrapped_by_fsdp1(module: nn.Module) -> bool:
+    """Return whether a module is a ``FullyShardedDataParallel``."""
+    fsdp = sys.modules.get("torch.distributed.fsdp")  # not imported: not used
+    return fsdp is not None and isinstance(module, fsdp.FullyShardedDataParallel)
+
+
 class ShardedGroups:
     """The groups of parameters that the ``fully_shard`` calls on some models have made."""
 

@@ -29,9 +29,9 @@ def strictly() -> Iterator[None]:
 
 
 @contextmanager
-def commanded(case: Case) -> Iterator[Job]:
-    """A case's job, with what it commands in force."""
-    job = case.job()
+def commanded(case: Case, change: Callable[[Job], Job] = lambda job: job) -> Iterator[Job]:
+    """A case's job, changed as is asked for, with what it commands in force."""
+    job = change(case.job())
     if case.command is None:
         yield job
         return

@@ -14,6 +14,7 @@ from torch.autograd import Function
 from gradgate.probe.base.guard import Guard
 from gradgate.probe.diagnosis.applied_functions import MOST_ALIKE, Applied, AppliedFunctions
 from gradgate.probe.diagnosis.backward_check import Deviation, Kind, Unchecked, check
+from gradgate.probe.diagnosis.leaf_keys import LeafKeys
 
 
 def made(
@@ -33,7 +34,7 @@ def made(
 
 def applied(kind: type[Function], *given: Any) -> Applied:
     """One call of a function, as it is kept."""
-    with AppliedFunctions(Guard()) as functions:
+    with AppliedFunctions(Guard(), LeafKeys()) as functions:
         kind.apply(*given)  # type: ignore[no-untyped-call]
     (call,) = functions.calls
     return call
@@ -162,7 +163,7 @@ def test_of_many_alike_some_are_kept() -> None:
     """A layer may apply a function a thousand times."""
     kind = made(torch.sin, lambda x, g: g * x.cos())
     x = torch.ones(2, requires_grad=True)
-    with AppliedFunctions(Guard()) as functions:
+    with AppliedFunctions(Guard(), LeafKeys()) as functions:
         for _ in range(5):
             kind.apply(x)  # type: ignore[no-untyped-call]
         kind.apply(x)  # type: ignore[no-untyped-call]

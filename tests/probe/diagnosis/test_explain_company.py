@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import fully_shard
+from torch.distributed.fsdp._fully_shard._fsdp_param_group import FSDPParamGroup
 from torch.func import functional_call, grad, vmap
 
 from gradgate import probe
@@ -157,11 +158,15 @@ def test_of_what_torch_func_hides_nothing_is_guessed() -> None:
 
 
 @pytest.mark.usefixtures("alone")
-def test_of_sharded_parameters_nothing_is_guessed() -> None:
-    """``fully_shard`` puts other tensors in their place while a module runs."""
+def test_a_fully_shard_of_another_kind_is_not_guessed_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without what is known of it, whole parameters are those of no parts."""
     model = Cut()
     fully_shard(model, mesh=init_device_mesh("cpu", (1,)))
-    assert causes(model) == dict.fromkeys(CUT, "unknown")
+    assert causes(model) == CUT
+    monkeypatch.delattr(FSDPParamGroup, "_init_mp_dtypes")
+    found = probe.explain(model, lambda: model(X).square().sum().backward())
+    assert {name: each.cause for name, each in found.items()} == dict.fromkeys(CUT, "unknown")
+    assert "without '_init_mp_dtypes'" in found["encoder.weight"].detail
 
 
 @pytest.mark.filterwarnings("ignore:The PyTorch API of nested tensors")

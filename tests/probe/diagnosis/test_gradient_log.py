@@ -9,6 +9,8 @@ from collections.abc import Callable
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.distributed.device_mesh import init_device_mesh
+from torch.distributed.tensor import DTensor, Shard
 
 from gradgate.probe.diagnosis.gradient_faults import is_nonfinite, is_zero
 from gradgate.probe.diagnosis.gradient_log import GradientLog, Overwriting
@@ -284,3 +286,41 @@ def test_a_write_to_the_weight_that_is_not_counted_is_a_use(weight: nn.Parameter
     weight.grad.zero_()
     log.add_write([weight.grad], "zero_", LINE)
     assert log.was_applied(id(weight), is_zero)
+
+
+@pytest.mark.usefixtures("rank_of_two")
+@pytest.mark.parametrize(
+    ("part", "arrived", "written", "told"),
+    [
+        (1.0, 1.0, math.nan, True),
+        (1.0, math.inf, math.nan, False),  # which is in the part of the rank beside it
+        (1.0, None, math.nan, True),  # nothing is known of what arrived
+        (0.0, 1.0, math.nan, True),
+        (1.0, 1.0, 2.0, False),
+        (1.0, 1.0, 0.0, True),
+        (0.0, 1.0, 0.0, True),  # the rank beside it has what arrived
+        (0.0, 0.0, 0.0, False),
+        (0.0, None, 0.0, False),
+        (0.0, 1.0, None, False),  # the ranks may have added up to zeros
+    ],
+)
+def test_of_a_gradient_in_parts_what_arrived_tells_more(
+    part: float, arrived: float | None, written: float | None, told: bool
+) -> None:
+    """This rank has some of its elements, and knows what it has given for all of them."""
+    mesh = init_device_mesh("cpu", (2,))
+    weight = nn.Parameter(DTensor.from_local(torch.ones(2), mesh, [Shard(0)]))
+    log = GradientLog()
+    log.begin([weight])
+    weight.grad = DTensor.from_local(torch.full((2,), part), mesh, [Shard(0)])
+    log.add_backward([weight], LINE)
+    if written is not None:
+        weight.grad = DTensor.from_local(torch.full((2,), written), mesh, [Shard(0)])
+        log.add_assignment(weight, "grad =", LINE)
+    log.read_sizes()
+    asked: list[tuple[int, int]] = []
+    log.complete(lambda *which: asked.append(which) or arrived)
+    assert asked == [(id(weight), 0)]
+    bad = is_zero if written in (None, 0.0) else is_nonfinite
+    found = log.overwriting(id(weight), bad, stays=bad is is_nonfinite)
+    assert (found is not None and found.write is not None) == told

@@ -25,7 +25,7 @@ def tape() -> Tape:
 
 @pytest.fixture
 def values(tape: Tape) -> TensorValues:
-    return TensorValues(tape, [])
+    return TensorValues(tape)
 
 
 def test_a_tensor_holds_the_same_value_until_it_is_written_to(values: TensorValues) -> None:

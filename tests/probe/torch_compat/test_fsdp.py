@@ -6,10 +6,14 @@ import pytest
 import torch
 from torch import nn
 from torch.distributed.device_mesh import init_device_mesh
-from torch.distributed.fsdp import MixedPrecisionPolicy, fully_shard
+from torch.distributed.fsdp import (
+    FullyShardedDataParallel,
+    MixedPrecisionPolicy,
+    fully_shard,
+)
 
 from gradgate import probe
-from gradgate.probe.torch_compat.fsdp import ShardedGroups
+from gradgate.probe.torch_compat.fsdp import ShardedGroups, flattened, is_flat
 
 pytestmark = pytest.mark.usefixtures("alone")
 
@@ -62,6 +66,20 @@ def test_a_whole_parameter_that_is_kept_has_the_flag_of_its_shard() -> None:
     assert [whole.requires_grad for whole, _ in groups.wholes()] == [
         shard.requires_grad for shard in shards
     ]
+
+
+@pytest.mark.filterwarnings("ignore:FSDP is switching")
+@pytest.mark.parametrize("originals", [True, False])
+def test_the_modules_whose_parameters_a_flat_one_replaces_are_known(originals: bool) -> None:
+    """Those that keep them in name; not that which has the flat one."""
+    model = FullyShardedDataParallel(
+        nn.Sequential(nn.Linear(2, 2)), use_orig_params=originals, device_id=torch.device("cpu")
+    )
+    assert (id(model.module) in flattened({"": model})) == originals
+    assert flattened({"": nn.Sequential(nn.Linear(2, 2))}) == set()
+    assert [is_flat(parameter) for parameter in model.parameters()] == (
+        [False, False] if originals else [True]
+    )
 
 
 def test_models_that_are_not_sharded_have_no_groups() -> None:
