@@ -12,6 +12,7 @@ from ..freeze.script_flags import ScriptFlags
 from ..measure.checksums import checksums
 from ..model.commands import CommandState, ParameterCommand, Report
 from ..model.table import ParameterTable
+from ..torch_compat.tensors import inner_tensors, is_freed
 from .names import listed
 from .reports import fault_sentence
 from .writers import Writers
@@ -36,6 +37,8 @@ class _Check(ABC):
         self.verified = False
         self.failed = False
         """A fault of the probe's own kept it from being checked, and was told."""
+        self.seen = True
+        """There was something to look at when it was checked last."""
 
     @property
     def state(self) -> CommandState:
@@ -81,7 +84,11 @@ _Bits = tuple[tuple[object, ...], int]
 
 
 class _FreezeCheck(_Check):
-    """Parameters that must keep their bits; watched for as long as they are frozen."""
+    """Parameters that must keep their bits; watched for as long as they are frozen.
+
+    One whose memory is given back, as by offloading, has none for a while: it is compared with what
+    it had before once it has some again.
+    """
 
     ends_when_verified = False
 
@@ -103,20 +110,29 @@ class _FreezeCheck(_Check):
         """Of how many parameters it was told that the script asked to train them."""
         self._conversions = conversions
         self._sums = self._take(indexes)
+        self._compared = 0
+        """Of how many parameters the bits were compared when they were last looked at."""
         writers.watch(indexes)
 
     def _take(self, indexes: Sequence[int]) -> dict[int, _Bits]:
-        sums = checksums([self._table.parameters[index] for index in indexes])
-        kinds = map(self._conversions.kind_of, indexes)
-        return dict(zip(indexes, zip(kinds, sums, strict=True), strict=True))
+        parameters = self._table.parameters
+        held = [i for i in indexes if not any(map(is_freed, inner_tensors(parameters[i])))]
+        sums = checksums([parameters[index] for index in held])
+        kinds = map(self._conversions.kind_of, held)
+        return dict(zip(held, zip(kinds, sums, strict=True), strict=True))
 
     def find_wrong(self) -> list[int]:
         """Return those that changed; one that was cast or moved counts from then on."""
-        before, self._sums = self._sums, self._take(self.indexes)
+        taken = self._take(self.indexes)
+        before, self._sums = self._sums, self._sums | taken
+        both = taken.keys() & before.keys()
+        self._compared = len(both)
+        self.seen = bool(both)
+        changed = {i for i in both if taken[i][0] == before[i][0] and taken[i][1] != before[i][1]}
         return [
             index
-            for index, (kind, after) in self._sums.items()
-            if (kind == before[index][0] and after != before[index][1])
+            for index in self.indexes
+            if index in changed
             or self._table.parameters[index].requires_grad
             or index in self._table.removed
         ]
@@ -145,8 +161,11 @@ class _FreezeCheck(_Check):
 
     def describe_evidence(self, step: int) -> str:
         count = len(self.indexes)
-        evidence = f"{count} of {count} bitwise unchanged after step {step}"
-        return "; ".join(part for part in (evidence, self.news()) if part)
+        evidence = f"{self._compared} of {count} bitwise unchanged after step {step}"
+        gone = None
+        if self._compared < count:
+            gone = "the memory of the rest was given back, and no bit of it can be compared"
+        return "; ".join(part for part in (evidence, gone, self.news()) if part)
 
     def news(self) -> str | None:
         """Say, once, which of them the script has asked to train, and where."""
@@ -334,6 +353,9 @@ class Verification:
             check.indexes = []
             return [drifted]
         self._writers.forgive(check.indexes)
+        if not (check.verified or check.seen):
+            check.due = step + 1
+            return []
         if check.verified:
             check.due = step + (step - check.step)
             return []

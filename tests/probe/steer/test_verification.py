@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
@@ -73,6 +73,80 @@ def test_drift_through_data_is_found_by_the_next_checksum() -> None:
         steps(model, optimizer, 3, 4)
     assert told(reports, 1) == ["applied", "verified", "drifted"]
     assert "through .data" in reports[-1].reason
+
+
+def offload(weight: torch.Tensor) -> Callable[[], None]:
+    """Give the memory of a weight back; returns what fills it again with what it held."""
+    kept, storage = weight.detach().clone(), weight.untyped_storage()
+    size = storage.nbytes()
+    storage.resize_(0)
+
+    def restore() -> None:
+        storage.resize_(size)
+        with torch.no_grad():
+            weight.copy_(kept)
+
+    return restore
+
+
+def step_without_head(model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
+    """Make a step of all that is not in the head."""
+    for name, parameter in model.named_parameters():
+        parameter.grad = None if name.startswith("head") else torch.zeros_like(parameter)
+    optimizer.step()
+
+
+@pytest.mark.parametrize("moved", [False, True])
+def test_a_frozen_weight_without_memory_is_compared_once_it_has_some(moved: bool) -> None:
+    """With what it held before; it is not verified by a step in which there was nothing to see."""
+    model, optimizer = chain()
+    with probe.attach(model, optimizer, server=False, every=1) as run:
+        reports = reports_of(run)
+        steps(model, optimizer, 1, 1)
+        run.freeze("head.weight")
+        steps(model, optimizer, 2, 2)
+        for restore_at in (3, 5):
+            restore = offload(model.head.weight)
+            step_without_head(model, optimizer)
+            restore()
+            if moved and restore_at == 5:
+                model.head.weight.data.add_(1)
+            steps(model, optimizer, restore_at, restore_at)
+    assert told(reports, 1) == ["applied", "verified", *(["drifted"] if moved else [])]
+
+
+def test_a_freeze_of_a_weight_without_memory_is_verified_once_it_has_some() -> None:
+    """Until then nobody can say that it was not moved."""
+    model, optimizer = chain()
+    with probe.attach(model, optimizer, server=False, every=1) as run:
+        reports = reports_of(run)
+        steps(model, optimizer, 1, 1)
+        restore = offload(model.head.weight)
+        run.freeze("head.weight")
+        for _ in range(3):
+            step_without_head(model, optimizer)
+        assert told(reports, 1) == ["applied"]
+        restore()
+        steps(model, optimizer, 5, 6)
+    assert told(reports, 1) == ["applied", "verified"]
+    assert reports[-1].detail.startswith("1 of 1 bitwise unchanged")
+
+
+def test_what_had_no_memory_is_not_counted_as_unchanged() -> None:
+    """The proof says of how many the bits were compared."""
+    model, optimizer = chain()
+    with probe.attach(model, optimizer, server=False, every=1) as run:
+        reports = reports_of(run)
+        steps(model, optimizer, 1, 1)
+        restore = offload(model.head.weight)
+        run.freeze("head")
+        step_without_head(model, optimizer)
+        restore()
+    assert told(reports, 1) == ["applied", "verified"]
+    assert reports[-1].detail == (
+        "1 of 2 bitwise unchanged after step 2; the memory of the rest was given back, and no bit "
+        "of it can be compared"
+    )
 
 
 def test_loading_the_same_weights_is_no_drift() -> None:
