@@ -242,7 +242,7 @@ class Diagnosis:
         if any(value.inside_transform for value in uses):
             why = "it is used inside of torch.func, and what came out of that cannot be followed"
             return Unknown.found(case.name, why)
-        if any(value.sharded for value in uses) or self.dataflow.of_sharded:
+        if self.dataflow.of_sharded:
             why = "the step computes with DTensors, and what goes into one cannot be followed"
             return Unknown.found(case.name, why)
         calls = [value.made_by for value in flow if value.made_by is not None and value.flows]

@@ -236,7 +236,7 @@ class TensorValues:
         # A view of what it was made of is as large as that: of one thing, not of several.
         mine = value.source is not None or value.leaf is not None or len(parents) > 1
         if mine or not is_view(tensor):
-            value.size = measured(local_part(tensor.detach()))
+            value.size = measured(local_part(tensor))
         self._tape.values.append(value)
         self._seen[id(tensor)] = (weakref.ref(tensor), version(tensor), value)
         return value

@@ -25,9 +25,14 @@ def is_sharded(tensor: Tensor) -> bool:
 
 
 def local_part(tensor: Tensor) -> Tensor:
-    """Return a sparse tensor's values, a sharded one's own part, and any other as it is."""
+    """Return a sparse tensor's values, a sharded one's own part, and any other as it is.
+
+    Of a sharded one nothing else is asked, not even ``detach()``: of a norm that the ranks have not
+    added up yet that is a collective (torch 2.15).
+    """
     if type(tensor) is not Tensor and isinstance(tensor, Sharded):
-        tensor = tensor.to_local()
+        with torch.no_grad():  # else it would be a function of autograd's
+            tensor = tensor.to_local()
     return tensor.coalesce().values() if tensor.is_sparse else tensor
 
 

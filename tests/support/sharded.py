@@ -30,17 +30,20 @@ class Sharded(Tensor):
     """A tensor that is kept in another, and that computes with that."""
 
     part: Tensor
+    pending: bool
+    """It is a norm of parts, which the ranks add up as soon as anything is asked of it."""
     asked: ClassVar[list[str] | None] = None
     """What Gradgate asked of a whole one, and where; None: nobody wants to know."""
 
     @staticmethod
-    def __new__(cls: type[Sharded], part: Tensor) -> Sharded:
+    def __new__(cls: type[Sharded], part: Tensor, pending: bool = False) -> Sharded:
         return torch.Tensor._make_wrapper_subclass(  # type: ignore[attr-defined,no-any-return]
             cls, part.shape, dtype=part.dtype, device=part.device
         )
 
-    def __init__(self, part: Tensor) -> None:
+    def __init__(self, part: Tensor, pending: bool = False) -> None:
         self.part = part
+        self.pending = pending
 
     def to_local(self) -> Tensor:
         """Return the part, as a DTensor does."""
@@ -63,7 +66,10 @@ class Sharded(Tensor):
         arguments: tuple[Any, ...] = (),
         options: Mapping[str, Any] | None = None,
     ) -> Any:
-        if cls.asked is not None and str(function) not in _LEAVES_IT_WHOLE:
+        leaves = pytree.tree_leaves((arguments, options or {}))
+        pending = any(isinstance(each, Sharded) and each.pending for each in leaves)
+        leaves_it_whole = str(function) in _LEAVES_IT_WHOLE and not pending
+        if cls.asked is not None and not leaves_it_whole:
             where = _asker(sys._getframe(1))
             if where is not None:
                 cls.asked.append(f"{function} {where}")
@@ -71,7 +77,8 @@ class Sharded(Tensor):
         made = function(*given[0], **given[1])
         if str(function).endswith("_.default"):  # written in place
             return arguments[0]
-        return pytree.tree_map_only(Tensor, Sharded, made)
+        pending = pending or "vector_norm" in str(function)
+        return pytree.tree_map_only(Tensor, lambda part: Sharded(part, pending), made)
 
 
 def shard(model: nn.Module) -> nn.Module:

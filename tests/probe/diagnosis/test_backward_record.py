@@ -115,7 +115,7 @@ def test_each_backward_has_a_record_of_its_own(record: BackwardRecord) -> None:
     run(record, loss, 5.0)
     assert [each.backward for each in record.leaves[id(x)]] == [0, 1]
     assert node(record, loss).arrived == [5]
-    assert record.arrived_at(id(x)) == 15
+    assert [record.arrived_at(id(x), number) for number in (None, 0, 1)] == [15, 3, 15]
     record.keep({0})
     assert record.arrived_at(id(x)) == 3
 

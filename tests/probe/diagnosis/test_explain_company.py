@@ -158,6 +158,24 @@ def test_of_what_torch_func_hides_nothing_is_guessed() -> None:
 
 
 @pytest.mark.usefixtures("alone")
+def test_the_line_that_freezes_a_sharded_parameter_is_the_scripts() -> None:
+    """And not that where the whole one follows it."""
+    model = Cut()
+    for module in (model.encoder, model.head, model):
+        fully_shard(module, mesh=init_device_mesh("cpu", (1,)))
+    model(X)
+
+    def closure() -> None:
+        model.head.requires_grad_(False)
+        model(X).square().sum().backward()
+
+    found = probe.explain(model, closure)
+    line = closure.__code__.co_firstlineno + 1
+    assert found["head.weight"].cause == "frozen_by_script"
+    assert str(found["head.weight"].where).endswith(f":{line}")
+
+
+@pytest.mark.usefixtures("alone")
 def test_a_fully_shard_of_another_kind_is_not_guessed_at(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without what is known of it, whole parameters are those of no parts."""
     model = Cut()

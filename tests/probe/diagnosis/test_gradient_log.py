@@ -292,20 +292,20 @@ def test_a_write_to_the_weight_that_is_not_counted_is_a_use(weight: nn.Parameter
 @pytest.mark.parametrize(
     ("part", "arrived", "written", "told"),
     [
-        (1.0, 1.0, math.nan, True),
-        (1.0, math.inf, math.nan, False),  # which is in the part of the rank beside it
-        (1.0, None, math.nan, True),  # nothing is known of what arrived
-        (0.0, 1.0, math.nan, True),
-        (1.0, 1.0, 2.0, False),
-        (1.0, 1.0, 0.0, True),
-        (0.0, 1.0, 0.0, True),  # the rank beside it has what arrived
-        (0.0, 0.0, 0.0, False),
-        (0.0, None, 0.0, False),
-        (0.0, 1.0, None, False),  # the ranks may have added up to zeros
+        (1.0, 1.0, math.nan, "grad ="),
+        (1.0, math.inf, math.nan, "nothing"),  # which is in the part of the rank beside it
+        (1.0, None, math.nan, "grad ="),  # nothing is known of what arrived
+        (0.0, 1.0, math.nan, "grad ="),
+        (1.0, 1.0, 2.0, "unseen"),
+        (1.0, 1.0, 0.0, "grad ="),
+        (0.0, 1.0, 0.0, "grad ="),  # the rank beside it has what arrived
+        (0.0, 0.0, 0.0, "nothing"),
+        (0.0, None, 0.0, "nothing"),
+        (0.0, 1.0, None, "nothing"),  # the ranks may have added up to zeros
     ],
 )
 def test_of_a_gradient_in_parts_what_arrived_tells_more(
-    part: float, arrived: float | None, written: float | None, told: bool
+    part: float, arrived: float | None, written: float | None, told: str
 ) -> None:
     """This rank has some of its elements, and knows what it has given for all of them."""
     mesh = init_device_mesh("cpu", (2,))
@@ -323,4 +323,5 @@ def test_of_a_gradient_in_parts_what_arrived_tells_more(
     assert asked == [(id(weight), 0)]
     bad = is_zero if written in (None, 0.0) else is_nonfinite
     found = log.overwriting(id(weight), bad, stays=bad is is_nonfinite)
-    assert (found is not None and found.write is not None) == told
+    by = "nothing" if found is None else "unseen" if found.write is None else found.write.by
+    assert by == told

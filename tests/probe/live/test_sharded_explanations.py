@@ -19,7 +19,11 @@ TOLD = {
     "zeroed": dict.fromkeys([*FIRST, "second.weight"], "zero_gradient"),
     "spoilt": dict.fromkeys(EVERY, "nonfinite"),
     "spoilt_elsewhere": dict.fromkeys(EVERY, "nonfinite"),
-    "spoilt_row": dict.fromkeys(EVERY, "overwritten") | dict.fromkeys(FIRST, "nonfinite"),
+    "spoilt_row": dict.fromkeys(FIRST, "nonfinite"),
+    "spoilt_row_and_clipped": {
+        **dict.fromkeys(EVERY, "overwritten"),
+        **dict.fromkeys(FIRST, "nonfinite"),
+    },
     "spoilt_weights": dict.fromkeys(EVERY, "nonfinite"),
     "halved": {},
     "cleared": dict.fromkeys(EVERY, "no_backward"),
@@ -105,8 +109,9 @@ def test_nonfinite_gradients_are_laid_to_whom_they_are_from(
     written = {name: line(told[f"{kind}, spoilt_one"][name][1]) for name in EVERY}
     assert written.pop("first.weight").endswith("# <- multiplied")
     assert all(text.endswith("# <- clipped") for text in written.values())
-    _, where, _ = told[f"{kind}, spoilt_row"]["first.weight"]
-    assert line(where).endswith("# <- spoilt_row")
+    for fault in ("spoilt_row", "spoilt_row_and_clipped"):
+        _, where, _ = told[f"{kind}, {fault}"]["first.weight"]
+        assert line(where).endswith("# <- spoilt_row")
 
 
 def test_a_gradient_that_is_kept_back_was_not_cleared(told: dict[str, Any]) -> None:

@@ -37,3 +37,20 @@ def test_only_the_part_of_this_rank_is_looked_at(trained: str) -> None:
         run.flush()
     assert {each.state for each in run.parameters()} <= {"present", "zero", "frozen"}
     assert asked == []
+
+
+def test_a_norm_that_the_ranks_have_not_added_up_is_left_alone() -> None:
+    """What a traced step computes of parts is not even detached; it is a norm for its clip."""
+    torch.manual_seed(0)
+    model = shard(nn.Sequential(nn.Linear(4, 8), nn.Tanh(), nn.Linear(8, 2)))
+
+    def closure() -> None:
+        model(torch.randn(3, 4)).square().mean().backward()
+        norms = [torch.linalg.vector_norm(each.grad) for each in model.parameters()]
+        total = torch.linalg.vector_norm(torch.stack(norms))
+        for each in model.parameters():
+            each.grad.mul_(total + 1)
+
+    with asked_of_wholes() as asked:
+        assert probe.explain(model, closure) == {}
+    assert [each for each in asked if "/diagnosis/" in each] == []
