@@ -20,6 +20,7 @@ from ..measure.magnitude import measured, read
 from ..model.table import is_uninitialized
 from ..torch_compat import versions
 from ..torch_compat.tensors import is_inside_transform, wraps_others
+from .backward_record import largest
 
 BACKWARD = "backward"
 
@@ -45,6 +46,8 @@ class GradientWrite:
     """Its size is that of the part of it that this rank has."""
     given_out: bool = False
     """Who called it has the gradient's memory, and can write there unseen."""
+    in_part: float | None = None
+    """The size of the part, whatever is known of the whole; None until sizes are read."""
 
     @property
     def by_backward(self) -> bool:
@@ -208,12 +211,40 @@ class GradientLog:
         """
         for key, writes in self._writes.items():
             for write, after in zip(writes, [*writes[1:], None], strict=True):
+                write.in_part = _size(write) if write.in_part is None else write.in_part
                 if not (write.of_part and write.by_backward):
                     continue
                 size = arrived(key, write.backwards - 1)
                 zeros = write.size == 0 and after is not None and not after.by_backward
                 if size is not None and (zeros or not math.isfinite(size)):
                     write.size = size
+
+    def size_of_whole(
+        self, key: int, part: float, arrived: Callable[[int, int], float | None]
+    ) -> float:
+        """Return how large a gradient is, of which this rank has a part: 0, a number, or NaN.
+
+        ``part``: how large that is now; ``arrived``: as in :meth:`complete`. Of zeros in the part
+        the whole is taken for zeros where nothing else was brought here, or where a write has made
+        them of more than zeros.
+        """
+        writes = self._writes.get(key, [])
+        dropped = [i for i, write in enumerate(writes) if write.known and write.size is None]
+        writes = writes[dropped[-1] + 1 :] if dropped else writes
+        if not math.isfinite(part) or not writes:
+            return part
+        if not writes[-1].by_backward:
+            useful = [i for i, write in enumerate(writes) if write.in_part]
+            after = writes[useful[-1] + 1 :] if useful else writes
+            return 1.0 if any(write.by_backward for write in after) else part
+        by_script = [i for i, write in enumerate(writes) if not write.by_backward]
+        brought = writes[by_script[-1] + 1 :] if by_script else writes
+        size = largest(
+            [size for w in brought if (size := arrived(key, w.backwards - 1)) is not None]
+        )
+        if size is not None and not math.isfinite(size):
+            return size
+        return part or (1.0 if by_script else size or 0.0)
 
     def clear(self) -> None:
         """Let go of everything."""

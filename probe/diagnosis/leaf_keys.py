@@ -22,6 +22,10 @@ class LeafKeys:
         self._sharded = ShardedGroups({}) if sharded is None else sharded
         self._parts: dict[int, Tensor] = {}
         """By ``id`` of the whole parameter."""
+        self.wholes: list[Tensor] = []
+        """The whole parameters that there are."""
+        self.waits = False
+        """Some parts have no whole parameter yet, as far as is known."""
         self._learn()
 
     def of(self, leaf: Tensor) -> int:
@@ -38,9 +42,9 @@ class LeafKeys:
         """Return whether a leaf is a parameter of the models, or stands for one."""
         return self.of(leaf) in self._known
 
-    def stands_in(self, leaf: Tensor) -> bool:
-        """Return whether a leaf is a whole parameter, which stands for a part."""
-        return self.of(leaf) != id(leaf)
+    def part_of(self, leaf: Tensor) -> Tensor | None:
+        """Return the part that a whole parameter stands for; None for any other leaf."""
+        return None if self.of(leaf) == id(leaf) else self._parts[id(leaf)]
 
     def is_part(self, key: int) -> bool:
         """Return whether a parameter is a part, which forwards have used a whole one for."""
@@ -55,4 +59,7 @@ class LeafKeys:
         return part is not None and part.requires_grad == leaf.requires_grad
 
     def _learn(self) -> None:
-        self._parts = {id(whole): part for whole, part in self._sharded.wholes()}
+        pairs = self._sharded.wholes()
+        self._parts = {id(whole): part for whole, part in pairs}
+        self.wholes = [whole for whole, _ in pairs]
+        self.waits = len(pairs) < len(self._sharded.parameters())

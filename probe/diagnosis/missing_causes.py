@@ -437,7 +437,8 @@ class NoBackward(Cause):
         return cls._found(
             f"The backward{where} brought a gradient to the whole of `{name}`, and fully_shard "
             "(FSDP2) has not handed it on to the part of it that the optimizer has.",
-            "Call set_requires_gradient_sync(True) before the last backward of each step.",
+            "Call set_requires_gradient_sync(True), and set_requires_all_reduce(True) where the "
+            "parts are replicated, before the last backward of each step.",
             place,
             way,
             stopped_by="fully_shard",

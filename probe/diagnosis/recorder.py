@@ -231,7 +231,7 @@ class TapeRecorder:
             return
         if name in REGISTER:
             for tensor, _, _ in taken[:1]:
-                self.tape.hooks.add(tensor, call.chain)
+                self.tape.hooks.add(tensor, call.chain, self.tape.keys)
             return
         if name == "grad =":
             return
@@ -299,7 +299,7 @@ class TapeRecorder:
             starts = [node for root in roots if (node := node_of(root)) is not None]
             only = _only(name, inputs, self.tape.keys)
             self.tape.backwards.append(BackwardCall(call, call.inputs, only, name == "grad"))
-            self.tape.hooks.look(self._leaves(), self.callers)
+            self.tape.hooks.look(self._leaves(), self.callers, self.tape.keys)
             if not self.backward_record.watch(starts, self.tape.by_node, self.tape.hooks.keys):
                 self.tape.full = True
         self.paused = True

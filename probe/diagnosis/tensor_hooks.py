@@ -17,6 +17,7 @@ from ..measure.checksums import checksums
 from ..model.graph_walk import key_of
 from ..model.table import is_uninitialized
 from ..torch_compat.tensors import hooks_on, wraps_others
+from .leaf_keys import LeafKeys
 
 REGISTER = frozenset({"register_hook", "register_post_accumulate_grad_hook"})
 """The methods of a tensor that put a hook on it."""
@@ -40,7 +41,7 @@ class TensorHooks:
 
     def __init__(self) -> None:
         self._registered: dict[object, Chain] = {}
-        """By the key of the node that made the tensor, or the ``id`` of a leaf."""
+        """By the key of the node that made the tensor, or of a leaf."""
         self._on_leaf: dict[int, Hook] = {}
         self._before: list[tuple[Tensor, int]] = []
         """Parameters with hooks of the script's, and their checksums before the backward."""
@@ -48,26 +49,28 @@ class TensorHooks:
         self.keys: set[object] = set()
         """Of every tensor with a hook, Gradgate's own too: as in the above."""
 
-    def add(self, tensor: Tensor, chain: Chain) -> None:
+    def add(self, tensor: Tensor, chain: Chain, keys: LeafKeys) -> None:
         """Take in that a hook was registered."""
-        key = id(tensor) if tensor.grad_fn is None else key_of(tensor.grad_fn)
+        key = keys.of(tensor) if tensor.grad_fn is None else key_of(tensor.grad_fn)
         self._registered[key] = chain
         self.keys.add(key)
 
-    def look(self, parameters: Iterable[Tensor], callers: Callers) -> None:
-        """Look at the hooks on parameters, just before a backward."""
+    def look(self, parameters: Iterable[Tensor], callers: Callers, keys: LeafKeys) -> None:
+        """Look at the hooks on parameters, and on what stands for them, just before a backward."""
         hooked: list[Tensor] = []
-        for parameter in parameters:
+        for parameter in (*parameters, *keys.wholes):
+            key = keys.of(parameter)
             hooks = hooks_on(parameter)
             if not hooks:
                 continue
-            self.keys.add(id(parameter))
+            self.keys.add(key)
             codes = [code for hook in hooks if (code := _code(hook)) is not None]
             foreign = [code for code in codes if not callers.is_own(code)]
             if foreign:
-                self._on_leaf[id(parameter)] = self._hook(id(parameter), foreign[-1])
+                self._on_leaf[key] = self._hook(key, foreign[-1])
                 hooked.append(parameter)
-        plain = [parameter for parameter in hooked if _has_bits(parameter)]
+        parts = (parameter for parameter in hooked if keys.part_of(parameter) is None)
+        plain = [parameter for parameter in parts if _has_bits(parameter)]
         self._before = list(zip(plain, checksums(plain), strict=True))
 
     def backward_ended(self) -> None:

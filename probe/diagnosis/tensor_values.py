@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias, TypeVar
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.autograd.graph import GradientEdge, Node
 
 from ..base.source import Chain
-from ..measure.local_part import is_sharded, local_part
+from ..measure.local_part import is_sharded, own_part
 from ..measure.magnitude import measured
 from ..model.graph_walk import DEEPEST, asked_leaf, key_of, leaf_of
 from ..model.table import is_uninitialized
@@ -65,11 +65,12 @@ class TensorValues:
 
     def of(self, tensor: Tensor, call: Call) -> Value:
         """Return what a tensor holds now; ``call`` is about to use it."""
+        self._take_in(tensor)
         seen = self._seen.get(id(tensor))
         if seen is None or seen[0]() is not tensor:
             return self._discover(tensor, call)
         _, written, value = seen
-        same = written == version(tensor) and value.carries == tensor.requires_grad
+        same = written == self._version(tensor) and value.carries == tensor.requires_grad
         node = tensor.grad_fn
         if same and value.node is (None if node is None else key_of(node)):
             return value
@@ -90,12 +91,16 @@ class TensorValues:
         return self._remember(tensor, call, call.inputs)
 
     def add_constructed(self, tensor: Tensor, call: Call) -> None:
-        """Take in a tensor that ``call`` made, once it is used.
+        """Take in a tensor that ``call`` made where no function mode looks.
 
-        What it is known by is known then: one that is to stand for a parameter of the models may
-        not be in its place yet.
+        Some are once they are used: a subclass, which is not complete yet, and a parameter that may
+        be to stand for one of the models, of which is not known yet for which.
         """
-        self._constructed[id(tensor)] = weakref.ref(tensor), call
+        kind = type(tensor)
+        if kind is Tensor or (kind is nn.Parameter and not self._tape.keys.waits):
+            self.add(tensor, call)
+        else:
+            self._constructed[id(tensor)] = weakref.ref(tensor), call
 
     def write(self, tensor: Tensor, call: Call) -> None:
         """Take in a tensor that ``call`` wrote to; others may be views of it."""
@@ -116,6 +121,7 @@ class TensorValues:
         """Take in what a custom function made of ``given``; ``chain``: who called the function."""
         parents: dict[int, Value] = {}
         for each in given:
+            self._take_in(each)
             inside, seen = _of(self._inside, each), self._seen.get(id(each))
             values = [] if inside is None else inside.parents
             if seen is not None and seen[0]() is each:
@@ -147,11 +153,13 @@ class TensorValues:
     def _discover(self, tensor: Tensor, call: Call, earlier: Value | None = None) -> Value:
         """Find out what a tensor is of which no call was seen that made or changed it."""
         node = tensor.grad_fn
-        if self._tape.keys.stands_in(tensor):  # what put it together is no part of the step
-            return self._remember(tensor, None, [])
-        constructed = _of(self._constructed, tensor)
-        if constructed is not None and earlier is None:
-            return self.add(tensor, constructed)
+        part = None if node is not None else self._tape.keys.part_of(tensor)
+        if part is not None:  # what put it together is no part of the step; what wrote to parts is
+            seen = self._seen.get(id(part))
+            written_by = None if seen is None or seen[0]() is not part else seen[2].made_by
+            return self._remember(
+                tensor, written_by, [] if written_by is None else written_by.inputs
+            )
         inside = _of(self._inside, tensor)
         chain = call.chain if inside is None else inside.chain
         made_by: Call | None = None
@@ -236,10 +244,23 @@ class TensorValues:
         # A view of what it was made of is as large as that: of one thing, not of several.
         mine = value.source is not None or value.leaf is not None or len(parents) > 1
         if mine or not is_view(tensor):
-            value.size = measured(local_part(tensor))
+            value.size = measured(own_part(tensor))
         self._tape.values.append(value)
-        self._seen[id(tensor)] = (weakref.ref(tensor), version(tensor), value)
+        self._seen[id(tensor)] = (weakref.ref(tensor), self._version(tensor), value)
         return value
+
+    def _take_in(self, tensor: Tensor) -> None:
+        """Take in a tensor that was constructed, and that is about to be used."""
+        made_by = _of(self._constructed, tensor)
+        if made_by is not None:
+            del self._constructed[id(tensor)]
+            if tensor.grad_fn is None and not self._tape.keys.is_parameter(tensor):
+                self.add(tensor, made_by)
+
+    def _version(self, tensor: Tensor) -> int:
+        """Return how often a tensor was written to, or the part that it is put together of."""
+        part = self._tape.keys.part_of(tensor) if tensor.grad_fn is None else None
+        return version(tensor) + (0 if part is None else version(part))
 
     def _connect(self, value: Value, node: Node, call: Call | None, parents: list[Value]) -> None:
         """Find what a value passes its gradient to, by the node that it came from."""
@@ -270,6 +291,7 @@ class TensorValues:
                 if found is not None:
                     leaf = tape.keys.of(found)
                     leaves[leaf] = None
+                    self._take_in(found)
                     if leaf not in tape.leaves:
                         self._remember(found, None, [])
                 elif below in tape.at_node and tape.by_node.get(below) is not call:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import math
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import partial
@@ -156,11 +157,9 @@ class Trace:
         What arrived at the whole parameter here tells what it can; other ranks are not asked.
         """
         self._read_sizes()
-        size = self._recorder.backward_record.arrived_at(id(parameter))
-        arrived = of_part if size is None else state_word(size)
-        if State.NONFINITE.word in (of_part, arrived):
-            return State.NONFINITE.word
-        return arrived if of_part == State.ZERO.word else of_part
+        part = {State.ZERO.word: 0.0, State.NONFINITE.word: math.nan}.get(of_part, 1.0)
+        arrived = self._recorder.backward_record.arrived_at
+        return state_word(self._recorder.tape.gradients.size_of_whole(id(parameter), part, arrived))
 
     def owners(self, names: Iterable[str]) -> tuple[str, ...]:
         """Return the modules that hold a parameter of these names."""

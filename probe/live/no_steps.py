@@ -24,7 +24,7 @@ from ..measure.checksums import checksums
 from ..measure.local_part import local_part, unreadable
 from ..model.membership import Membership
 from ..model.table import ParameterTable
-from ..torch_compat.autograd import call_after_backward
+from ..torch_compat.autograd import between_hooks, call_after_backward
 from ..torch_compat.readback import capturing
 from .alerts import Alert
 
@@ -141,7 +141,8 @@ class NoSteps:
         if self._over:
             return
         self._over = True
-        self.remove()
+        self._watched.clear()
+        between_hooks(self.remove, self._guard)
         if self._told:
             self._changed(None)
 

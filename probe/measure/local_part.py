@@ -24,16 +24,22 @@ def is_sharded(tensor: Tensor) -> bool:
     return type(tensor) is not Tensor and isinstance(tensor, Sharded)
 
 
-def local_part(tensor: Tensor) -> Tensor:
-    """Return a sparse tensor's values, a sharded one's own part, and any other as it is.
+def own_part(tensor: Tensor) -> Tensor:
+    """Return a sharded tensor's part on this rank, and any other as it is.
 
     Of a sharded one nothing else is asked, not even ``detach()``: of a norm that the ranks have not
     added up yet that is a collective (torch 2.15).
     """
     if type(tensor) is not Tensor and isinstance(tensor, Sharded):
         with torch.no_grad():  # else it would be a function of autograd's
-            tensor = tensor.to_local()
-    return tensor.coalesce().values() if tensor.is_sparse else tensor
+            return tensor.to_local()
+    return tensor
+
+
+def local_part(tensor: Tensor) -> Tensor:
+    """Return a sparse tensor's values, a sharded one's own part, and any other as it is."""
+    part = own_part(tensor)
+    return part.coalesce().values() if part.is_sparse and not part.is_meta else part
 
 
 def is_part(tensor: Tensor) -> bool:

@@ -38,11 +38,6 @@ def magnitude(tensor: Tensor) -> Tensor | None:
     return torch.maximum(-least, most)
 
 
-def gradient_values(gradient: Tensor) -> Tensor:
-    """The values that a gradient holds: of a sparse one those that are not left out."""
-    return gradient.coalesce().values() if gradient.is_sparse else gradient
-
-
 def measured(tensor: Tensor) -> Tensor | float | None:
     """The magnitude, read at once on the host, where that waits for nothing.
 

@@ -22,6 +22,7 @@ from torch.utils.hooks import RemovableHandle
 from ..base.guard import Guard
 from ..base.undo import whole
 from ..model.table import is_uninitialized
+from ..torch_compat.autograd import between_hooks
 from ..torch_compat.versions import mark_versions, version
 from .unmarked import UnmarkedGradients
 
@@ -46,7 +47,8 @@ class WriteTracker:
         self._hooking = True
         self._persisted = False
         self._learned = 0
-        self._unmarked = UnmarkedGradients(parameters, self._mark, guard or Guard())
+        self._guard = guard or Guard()
+        self._unmarked = UnmarkedGradients(parameters, self._mark, self._guard)
         with whole([self.remove]):
             self.retire(range(len(parameters)), mark=True)
         self._before_first_step = True
@@ -70,7 +72,7 @@ class WriteTracker:
         if mark:
             self._mark(spent)
             if self._hooking:
-                self._hook()
+                between_hooks(self._hook, self._guard)
 
     def retire_step(self, k: int, indexes: Sequence[int], *, mark: bool) -> None:
         """Take the gradients that optimizer k has used for old, as :meth:`retire` does.
@@ -136,7 +138,7 @@ class WriteTracker:
             self._hooking = True
         elif self._hooking and self._learned >= LEARNING_STEPS:
             self._hooking = False
-            self._unhook()
+            between_hooks(self._unhook, self._guard)
 
     def _is_silent(self) -> bool:
         if self._silent is None:
@@ -156,13 +158,16 @@ class WriteTracker:
 
     def remove(self) -> None:
         """Remove every hook and mark."""
-        self._unhook()
+        self._hooking = False
+        between_hooks(self._unhook, self._guard)
         self._unmarked.settle()
         for parameter in self._parameters:
             if parameter.grad is not None:
                 parameter.grad.__dict__.pop(MARK, None)
 
     def _hook(self) -> None:
+        if not self._hooking:  # any more, at the end of the backward
+            return
         for index, parameter in enumerate(self._parameters):
             # Neither a frozen parameter nor one without a shape yet can be given a hook;
             # one given before survives freeze and thaw.
@@ -175,6 +180,8 @@ class WriteTracker:
                 )
 
     def _unhook(self) -> None:
+        if self._hooking:  # again
+            return
         for handle in self._hooks.values():
             handle.remove()
         self._hooks.clear()

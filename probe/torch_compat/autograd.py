@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 from torch.autograd.graph import GradientEdge, Node
 
+from ..base.guard import Guard, GuardedHook
 from .parts import EXPLAINING, FREEZING, GATING, Part
 
 _GRAPH_TASK = Part(
@@ -105,6 +106,16 @@ def call_after_backward(callback: Callable[[], object]) -> bool:
         return False
     _ENGINE.value(callback)
     return True
+
+
+def between_hooks(action: Callable[[], object], guard: Guard) -> None:
+    """Do what adds or removes hooks of parameters: inside a backward once that is over.
+
+    There ``fully_shard`` (FSDP2) goes through the hooks of a parameter to call each, and raises
+    where they change meanwhile.
+    """
+    if not (inside_backward() and call_after_backward(GuardedHook(guard, action))):
+        action()
 
 
 def inside_checkpoint() -> bool:

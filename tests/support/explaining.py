@@ -97,6 +97,22 @@ def clear(model: nn.Module) -> None:
     model.zero_grad()  # <- cleared
 
 
+def begin_with_nan(model: Any) -> None:
+    """Make a backward whose gradients are dropped."""
+    (model(torch.ones(2, WIDTH)).float().sum() * float("nan")).backward()
+    model.zero_grad()
+
+
+def hook_whole(model: Any) -> None:
+    """Have the next forward put a hook on the weight that it works with."""
+
+    def put(module: nn.Module, _: object) -> None:
+        module.weight.register_hook(lambda grad: grad * float("nan"))  # type: ignore[operator,union-attr]  # <- hooked
+        handle.remove()
+
+    handle = model.first.register_forward_pre_hook(put)
+
+
 def empty(model: Any) -> None:
     model.first.weight.grad.zero_()  # <- emptied
 
@@ -107,7 +123,7 @@ def clip(model: nn.Module) -> None:
 
 def spoil_weights(model: Any) -> None:
     with torch.no_grad():
-        model.second.weight.mul_(float("nan"))
+        model.second.weight.mul_(float("nan"))  # <- spoilt_weights
 
 
 def spoil_one(model: Any) -> None:
@@ -136,6 +152,8 @@ FAULTS = {
     "spoilt_row": Fault(spoilt_row),
     "spoilt_row_and_clipped": Fault(spoilt_row, after=clip),
     "spoilt_weights": Fault(before=spoil_weights),
+    "stale": Fault(before=begin_with_nan),
+    "hooked": Fault(before=hook_whole),
     "halved": Fault(halved),
     "cleared": Fault(after=clear),
     "emptied": Fault(after=empty),

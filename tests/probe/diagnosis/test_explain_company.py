@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -155,6 +156,85 @@ def test_of_what_torch_func_hides_nothing_is_guessed() -> None:
         (rows.sum() + torch.zeros((), requires_grad=True)).backward()
 
     assert causes(model, closure) == {"weight": "unknown", "bias": "unknown"}
+
+
+class Doubled(torch.autograd.Function):
+    """Of which a mode sees no call."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        return x * 2
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> Tensor:
+        return grads[0] * 2
+
+
+class Rebuilt(nn.Module):
+    """Makes a new parameter of its weight in each forward."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer, self.head = nn.Linear(4, 4), nn.Linear(4, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        weight = nn.Parameter(self.layer.weight.detach() * 2)  # the cut
+        return self.head(x @ Doubled.apply(weight) + self.layer.bias)  # type: ignore[no-any-return]
+
+
+@pytest.mark.usefixtures("alone")
+@pytest.mark.parametrize("sharded", [False, True])
+def test_a_parameter_that_the_step_makes_is_followed_into_a_custom_function(sharded: bool) -> None:
+    """Which is its first use; also where others are yet to be made whole."""
+    model = Rebuilt()
+    if sharded:
+        for module in (model.head, model):
+            fully_shard(module, mesh=init_device_mesh("cpu", (1,)))
+    found = probe.explain(model, lambda: model(X).square().sum().backward())
+    assert {name: each.cause for name, each in found.items()} == {"layer.weight": "detached"}
+    assert str(found["layer.weight"].where).endswith(
+        f":{Rebuilt.forward.__code__.co_firstlineno + 1}"
+    )
+
+
+def test_an_array_that_a_custom_function_wrote_to_is_not_what_made_it() -> None:
+    """That has the line of the function."""
+
+    class AddInto(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx: Any, x: Tensor, into: Tensor) -> Tensor:
+            ctx.mark_dirty(into)
+            return into.add_(x)
+
+        @staticmethod
+        def backward(ctx: Any, *grads: Tensor) -> tuple[None, Tensor]:
+            return None, grads[0]
+
+    model = nn.ModuleDict({"first": nn.Linear(4, 4), "second": nn.Linear(4, 2)})
+
+    def closure() -> None:
+        buffer = torch.from_numpy(np.zeros((3, 4), np.float32))
+        AddInto.apply(model["first"](X), buffer)
+        model["second"](buffer).sum().backward()
+
+    for each in probe.explain(model, closure).values():
+        assert each.cause == "not_differentiable"
+        assert "custom function `AddInto`" in each.detail
+
+
+@pytest.mark.filterwarnings("ignore:Sparse invariant checks")
+@pytest.mark.parametrize("to", [torch.float8_e4m3fn, "meta"])
+def test_sparse_tensors_of_a_step_are_left_as_they_are(to: Any) -> None:
+    """Not all can be made ones without doubles, and of many it takes long."""
+    model, values = nn.Linear(4, 4), torch.ones(2).to(to)
+    places = torch.tensor([[0, 1], [2, 0]], device=values.device)
+
+    def closure() -> None:
+        made = torch.sparse_coo_tensor(places, values, (4, 4))
+        model(X).sum().backward()
+        assert not made.is_coalesced()
+
+    assert causes(model, closure) == {}
 
 
 @pytest.mark.usefixtures("alone")

@@ -325,3 +325,49 @@ def test_of_a_gradient_in_parts_what_arrived_tells_more(
     found = log.overwriting(id(weight), bad, stays=bad is is_nonfinite)
     by = "nothing" if found is None else "unseen" if found.write is None else found.write.by
     assert by == told
+
+
+@pytest.mark.usefixtures("rank_of_two")
+@pytest.mark.parametrize(
+    ("writes", "whole"),
+    [
+        # Of each write its size in the part; of a backward also of what arrived.
+        ([(1.0, 1.0)], 1.0),
+        ([(0.0, 1.0)], 1.0),  # the rank beside it has what arrived
+        ([(0.0, 0.0)], 0.0),
+        ([(1.0, math.inf)], math.inf),
+        ([(1.0, math.inf), (1.0, 1.0)], math.inf),
+        ([(1.0, math.inf), None, (1.0, 1.0)], 1.0),  # dropped in between
+        ([(1.0, 1.0), None, (0.0, 0.0)], 0.0),
+        ([(1.0, math.inf), 1.0, (1.0, 1.0)], 1.0),  # mended in between
+        ([(1.0, 1.0), 1.0, (0.0, 0.0)], 1.0),  # what is left of the first is not known
+        ([(1.0, 1.0), 0.0], 0.0),
+        ([(1.0, 1.0), 0.0, 0.0], 0.0),
+        ([(0.0, 1.0), 0.0], 1.0),  # a clip may have found zeros in this part alone
+        ([(1.0, math.inf), 1.0], 1.0),
+        ([], 0.0),
+    ],
+)
+def test_how_large_a_gradient_in_parts_is(
+    writes: list[tuple[float, float] | float | None], whole: float
+) -> None:
+    """As far as this rank can tell; asked twice it says the same."""
+    mesh = init_device_mesh("cpu", (2,))
+    weight = nn.Parameter(DTensor.from_local(torch.ones(2), mesh, [Shard(0)]))
+    log = GradientLog()
+    log.begin([weight])
+    part, brought = 0.0, []
+    for write in writes:
+        part = write[0] if isinstance(write, tuple) else write or 0.0
+        weight.grad = None
+        if write is not None:
+            weight.grad = DTensor.from_local(torch.full((2,), part), mesh, [Shard(0)])
+        if isinstance(write, tuple):
+            brought.append(write[1])
+            log.add_backward([weight], LINE)
+        else:
+            log.add_assignment(weight, "grad =", LINE)
+    log.read_sizes()
+    for _ in range(2):
+        log.complete(lambda _, number: brought[number])
+        assert log.size_of_whole(id(weight), part, lambda _, number: brought[number]) == whole

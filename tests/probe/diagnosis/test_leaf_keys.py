@@ -18,7 +18,7 @@ def test_a_leaf_that_stands_for_nothing_is_known_by_itself() -> None:
     keys = LeafKeys([known])
     for leaf in (known, other, torch.ones(2)):
         assert keys.of(leaf) == id(leaf)
-        assert not keys.stands_in(leaf)
+        assert keys.part_of(leaf) is None
         assert keys.is_parameter(leaf) == (leaf is known)
         assert not keys.follows(leaf)
         assert not keys.is_part(id(leaf))
@@ -33,13 +33,15 @@ def test_a_whole_parameter_is_known_by_its_part() -> None:
     groups = ShardedGroups({"": model})
     keys = LeafKeys(parts, groups)
     assert not any(keys.is_part(id(part)) for part in parts)
+    assert (keys.wholes, keys.waits) == ([], True)
 
     model(torch.ones(1, 2))
     wholes = [whole for whole, _ in groups.wholes()]
     assert list(map(keys.of, wholes)) == list(map(id, parts))
     assert all(map(keys.is_parameter, wholes))
-    assert all(map(keys.stands_in, wholes))
-    assert not any(map(keys.stands_in, parts))
+    assert list(map(keys.part_of, wholes)) == parts
+    assert list(map(keys.part_of, parts)) == [None, None]
+    assert (keys.wholes, keys.waits) == (wholes, False)
     assert all(keys.is_part(id(part)) for part in parts)
 
     wholes[0].requires_grad_(False)

@@ -11,8 +11,9 @@ import torch
 from torch import Tensor, nn
 
 from gradgate.probe.base.source import Callers
+from gradgate.probe.diagnosis.leaf_keys import LeafKeys
 from gradgate.probe.diagnosis.tensor_hooks import TensorHooks
-from gradgate.probe.measure.magnitude import gradient_values
+from gradgate.probe.measure.local_part import local_part
 from gradgate.probe.measure.write_tracker import WriteTracker
 from gradgate.probe.model.graph_walk import key_of
 from tests.support.tracing import chain
@@ -49,7 +50,7 @@ def test_a_hook_from_before_the_step_is_where_its_function_begins(
     weight = nn.Parameter(torch.ones(1))
     getattr(weight, register)(hook)
     hooks = TensorHooks()
-    hooks.look([weight], Callers())
+    hooks.look([weight], Callers(), LeafKeys())
     found = hooks.on_leaf(id(weight))
     assert found is not None
     assert found.place is not None
@@ -62,9 +63,9 @@ def test_gradgates_own_hooks_are_nobodys() -> None:
     weight = nn.Parameter(torch.ones(1))
     tracker = WriteTracker([weight])
     weight.register_hook(torch.zeros_like)
-    weight.register_hook(gradient_values)
+    weight.register_hook(local_part)
     hooks = TensorHooks()
-    hooks.look([weight], Callers())
+    hooks.look([weight], Callers(), LeafKeys())
     tracker.remove()
     assert hooks.on_leaf(id(weight)) is None
     assert id(weight) in hooks.keys
@@ -76,11 +77,11 @@ def test_a_hook_of_the_step_is_where_it_was_registered() -> None:
     made = weight * 2
     hooks = TensorHooks()
     for tensor in (weight, made):
-        hooks.add(tensor, chain("train.py:7"))
-    hooks.look([weight], Callers())
+        hooks.add(tensor, chain("train.py:7"), LeafKeys())
+    hooks.look([weight], Callers(), LeafKeys())
     assert hooks.on_leaf(id(weight)) is None
     weight.register_hook(reverse)
-    hooks.look([weight], Callers())
+    hooks.look([weight], Callers(), LeafKeys())
     assert made.grad_fn is not None
     for found in (hooks.on_leaf(id(weight)), hooks.on_node(key_of(made.grad_fn))):
         assert found is not None
@@ -110,7 +111,7 @@ def test_a_hook_that_moves_its_parameter_has_used_the_gradient(
 
     weight.register_post_accumulate_grad_hook(apply)
     hooks = TensorHooks()
-    hooks.look([weight, other], Callers())
+    hooks.look([weight, other], Callers(), LeafKeys())
     weight.sum().backward()
     other.data.mul_(2)
     hooks.backward_ended()

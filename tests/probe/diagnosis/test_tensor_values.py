@@ -8,9 +8,13 @@ import weakref
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.distributed.device_mesh import init_device_mesh
+from torch.distributed.fsdp import fully_shard
 
+from gradgate.probe.diagnosis.leaf_keys import LeafKeys
 from gradgate.probe.diagnosis.tape import Tape
 from gradgate.probe.diagnosis.tensor_values import TensorValues, version
+from gradgate.probe.torch_compat.fsdp import ShardedGroups
 from tests.support.tracing import Recorded, call
 
 
@@ -39,6 +43,27 @@ def test_a_tensor_holds_the_same_value_until_it_is_written_to(values: TensorValu
     assert second.plain == [first]
     values.write(tensor, call("mul_"))
     assert values.of(tensor, use).made_by is not None
+
+
+@pytest.mark.usefixtures("alone")
+def test_a_whole_parameter_is_another_once_its_part_was_written_to() -> None:
+    """It is put together anew, of which nothing tells; what wrote to the part made it."""
+    model = nn.Linear(2, 2)
+    fully_shard(model, mesh=init_device_mesh("cpu", (1,)))
+    model(torch.ones(1, 2))
+    groups = ShardedGroups({"": model})
+    (whole, part), *_ = groups.wholes()
+    values = TensorValues(Tape(LeafKeys([part], groups)))
+    first = values.of(whole, call("use"))
+    assert values.of(whole, call("use")) is first
+    assert (first.is_parameter, first.leaf, first.source) == (True, id(part), id(part))
+    written = call("mul_")
+    values.of(part, written)
+    with torch.no_grad():
+        part.mul_(2)
+    values.write(part, written)
+    second = values.of(whole, call("use"))
+    assert (second is not first, second.made_by, second.leaf) == (True, written, id(part))
 
 
 def test_another_tensor_in_the_same_place_is_another(values: TensorValues) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import pytest
 import torch
 from torch import nn
@@ -80,6 +82,36 @@ def test_the_modules_whose_parameters_a_flat_one_replaces_are_known(originals: b
     assert [is_flat(parameter) for parameter in model.parameters()] == (
         [False, False] if originals else [True]
     )
+
+
+@pytest.mark.parametrize("watched", [False, True])
+def test_hooks_that_step_inside_of_the_backward_train_as_they_do_without_a_run(
+    watched: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """FSDP2 goes through the hooks of a part to call each: none may come or go meanwhile."""
+    monkeypatch.setenv("GRADGATE_STRICT", "1")
+
+    def train(watched: bool) -> list[torch.Tensor]:
+        model = sharded()
+        optimizers = {each: torch.optim.SGD([each], lr=0.1) for each in model.parameters()}
+
+        def apply(parameter: torch.Tensor) -> None:
+            optimizers[parameter].step()
+            optimizers[parameter].zero_grad()
+
+        for parameter in optimizers:
+            parameter.register_post_accumulate_grad_hook(apply)
+        with contextlib.ExitStack() as stack:
+            if watched:
+                optimizer = list(optimizers.values())
+                stack.enter_context(probe.attach(model, optimizer, server=False, every=1))
+            for _ in range(6):
+                model(torch.ones(2, 4)).square().mean().backward()
+        return [each.full_tensor() for each in model.parameters()]
+
+    first, second = train(False), train(watched)
+    assert all(map(torch.equal, first, second))
+    assert not torch.equal(first[0], sharded()[0].weight.full_tensor())
 
 
 def test_models_that_are_not_sharded_have_no_groups() -> None:
