@@ -233,12 +233,12 @@ class GradientLog:
         writes = writes[dropped[-1] + 1 :] if dropped else writes
         if not math.isfinite(part) or not writes:
             return part
-        if not writes[-1].by_backward:
+        by_script = [i for i, write in enumerate(writes) if not write.by_backward]
+        brought = writes[by_script[-1] + 1 :] if by_script else writes
+        if not brought:
             useful = [i for i, write in enumerate(writes) if write.in_part]
             after = writes[useful[-1] + 1 :] if useful else writes
             return 1.0 if any(write.by_backward for write in after) else part
-        by_script = [i for i, write in enumerate(writes) if not write.by_backward]
-        brought = writes[by_script[-1] + 1 :] if by_script else writes
         size = largest(
             [size for w in brought if (size := arrived(key, w.backwards - 1)) is not None]
         )

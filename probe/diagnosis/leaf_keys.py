@@ -33,14 +33,14 @@ class LeafKeys:
         key = id(leaf)
         if key in self._known:
             return key
-        if key not in self._parts and isinstance(leaf, nn.Parameter):
+        if self.waits and key not in self._parts and isinstance(leaf, nn.Parameter):
             self._learn()
         part = self._parts.get(key)
         return key if part is None else id(part)
 
-    def is_parameter(self, leaf: Tensor) -> bool:
-        """Return whether a leaf is a parameter of the models, or stands for one."""
-        return self.of(leaf) in self._known
+    def is_parameter(self, key: int) -> bool:
+        """Return whether something is known by a parameter of the models."""
+        return key in self._known
 
     def part_of(self, leaf: Tensor) -> Tensor | None:
         """Return the part that a whole parameter stands for; None for any other leaf."""

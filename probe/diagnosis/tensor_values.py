@@ -157,9 +157,8 @@ class TensorValues:
         if part is not None:  # what put it together is no part of the step; what wrote to parts is
             seen = self._seen.get(id(part))
             written_by = None if seen is None or seen[0]() is not part else seen[2].made_by
-            return self._remember(
-                tensor, written_by, [] if written_by is None else written_by.inputs
-            )
+            parents = [] if written_by is None else written_by.inputs
+            return self._remember(tensor, written_by, parents)
         inside = _of(self._inside, tensor)
         chain = call.chain if inside is None else inside.chain
         made_by: Call | None = None
@@ -221,7 +220,7 @@ class TensorValues:
             dtype=tensor.dtype,
         )
         key = self._tape.keys.of(tensor)
-        value.is_parameter = self._tape.keys.is_parameter(tensor)
+        value.is_parameter = self._tape.keys.is_parameter(key)
         if node is not None:
             self._connect(value, node, call, parents)
         elif value.carries:
@@ -254,7 +253,8 @@ class TensorValues:
         made_by = _of(self._constructed, tensor)
         if made_by is not None:
             del self._constructed[id(tensor)]
-            if tensor.grad_fn is None and not self._tape.keys.is_parameter(tensor):
+            keys = self._tape.keys
+            if tensor.grad_fn is None and not keys.is_parameter(keys.of(tensor)):
                 self.add(tensor, made_by)
 
     def _version(self, tensor: Tensor) -> int:
