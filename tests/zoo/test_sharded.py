@@ -106,14 +106,14 @@ def test_a_sharded_model_gets_its_causes_and_lines(case: Case) -> None:
 @pytest.mark.exhaustive(0)
 @pytest.mark.parametrize("case", [each for each in EVERY if each.name in RAISES], ids=str)
 def test_what_is_left_out_cannot_be_trained_sharded(case: Case) -> None:
-    """Not by the torch that this is written for; by a later one it is explained as the others."""
+    """Not by the torch that this is written for; where a later one can, nothing wrong is said."""
     job = sharded(case.job())
     try:
         job.closure()
     except (RuntimeError, AssertionError, AttributeError, NotImplementedError):
         return
-    found = explained(case)
-    assert {name: each.cause for name, each in found.items()} == case.expected
+    for name, each in explained(case).items():
+        assert each.cause in (case.expected[name], "unknown")
 
 
 def test_no_case_is_left_out_that_is_not_there() -> None:
