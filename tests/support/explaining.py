@@ -103,11 +103,15 @@ def begin_with_nan(model: Any) -> None:
     model.zero_grad()
 
 
+def spoiling(grad: Tensor) -> Tensor:
+    return grad * float("nan")
+
+
 def hook_whole(model: Any) -> None:
     """Have the next forward put a hook on the weight that it works with."""
 
-    def put(module: nn.Module, _: object) -> None:
-        module.weight.register_hook(lambda grad: grad * float("nan"))  # type: ignore[operator,union-attr]  # <- hooked
+    def put(module: Any, _: object) -> None:
+        module.weight.register_hook(spoiling)  # <- hooked
         handle.remove()
 
     handle = model.first.register_forward_pre_hook(put)
