@@ -291,7 +291,6 @@ class TensorValues:
                 if found is not None:
                     leaf = tape.keys.of(found)
                     leaves[leaf] = None
-                    self._take_in(found)
                     if leaf not in tape.leaves:
                         self._remember(found, None, [])
                 elif below in tape.at_node and tape.by_node.get(below) is not call:
