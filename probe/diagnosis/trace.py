@@ -53,6 +53,7 @@ class Trace:
         self.keys = self._recorder.tape.keys
         self._undo: Undo | None = None
         self._began = 0.0
+        self._sizes_are_read = False
         self.seconds = 0.0
         """What the traced step took."""
 
@@ -167,6 +168,9 @@ class Trace:
         return tuple(path for path in paths if path in self._index.modules)
 
     def _read_sizes(self) -> None:
+        if self._sizes_are_read:
+            return
+        self._sizes_are_read = True
         record = self._recorder.backward_record
         with self._guard:  # without sizes much can still be said
             self._recorder.tape.read_sizes()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol, runtime_checkable
+from typing import Protocol, cast, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -30,10 +30,10 @@ def own_part(tensor: Tensor) -> Tensor:
     Of a sharded one nothing else is asked, not even ``detach()``: of a norm that the ranks have not
     added up yet that is a collective (torch 2.15).
     """
-    if type(tensor) is not Tensor and isinstance(tensor, Sharded):
-        with torch.no_grad():  # else it would be a function of autograd's
-            return tensor.to_local()
-    return tensor
+    if not is_sharded(tensor):
+        return tensor
+    with torch.no_grad():  # else it would be a function of autograd's
+        return cast(Sharded, tensor).to_local()
 
 
 def local_part(tensor: Tensor) -> Tensor:
@@ -44,7 +44,7 @@ def local_part(tensor: Tensor) -> Tensor:
 
 def is_part(tensor: Tensor) -> bool:
     """Return whether other ranks hold elements of a tensor that this one does not."""
-    return is_sharded(tensor) and local_part(tensor).numel() < tensor.numel()
+    return is_sharded(tensor) and own_part(tensor).numel() < tensor.numel()
 
 
 def unreadable(weight: Tensor) -> str | None:

@@ -22,14 +22,12 @@ _OF_GROUP = ("fsdp_params", "_init_mp_dtypes")
 
 def is_fully_sharded(module: nn.Module) -> bool:
     """Return whether ``fully_shard`` was applied to a module."""
-    fsdp = sys.modules.get("torch.distributed.fsdp")  # not imported: not used
-    return fsdp is not None and isinstance(module, fsdp.FSDPModule)
+    return _is_a(module, "FSDPModule")
 
 
 def is_flat(parameter: Tensor) -> bool:
     """Return whether FSDP1 (``FullyShardedDataParallel``) has made a parameter of several."""
-    fsdp = sys.modules.get("torch.distributed.fsdp")  # not imported: not used
-    return fsdp is not None and isinstance(parameter, fsdp.FlatParameter)
+    return _is_a(parameter, "FlatParameter")
 
 
 def flattened(models: Mapping[str, nn.Module]) -> set[int]:
@@ -44,8 +42,7 @@ def flattened(models: Mapping[str, nn.Module]) -> set[int]:
 
 def is_wrapped_by_fsdp1(module: nn.Module) -> bool:
     """Return whether a module is a ``FullyShardedDataParallel``."""
-    fsdp = sys.modules.get("torch.distributed.fsdp")  # not imported: not used
-    return fsdp is not None and isinstance(module, fsdp.FullyShardedDataParallel)
+    return _is_a(module, "FullyShardedDataParallel")
 
 
 class ShardedGroups:
@@ -101,6 +98,12 @@ class ShardedGroups:
             f"this model's fully_shard (FSDP2) has no {self.missing!r}, which freezing and gating "
             f"need; torch {torch.__version__} is not supported for that."
         )
+
+
+def _is_a(thing: object, name: str) -> bool:
+    """Return whether something is of a class of ``torch.distributed.fsdp``."""
+    fsdp = sys.modules.get("torch.distributed.fsdp")  # not imported: not used
+    return fsdp is not None and isinstance(thing, getattr(fsdp, name))
 
 
 def _groups(module: Any) -> list[Any]:
