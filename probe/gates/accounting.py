@@ -35,17 +35,11 @@ class GateAccounting:
         self._told_changes = 0
 
     def end_step(self, number: int) -> Figures:
-        """Account for the step of this number, and begin the next; return metrics of gates."""
-        figures: Figures = {}
-        if self._registry.changes:
-            self._end_all(number, figures)
-        else:  # there never was a gate
-            self._step.zeros.clear()
-        self._step.number = number + 1
-        self._step.norms.read(figures)
-        return figures
+        """Account for the step of this number, and begin the next; return metrics of gates.
 
-    def _end_all(self, number: int, figures: Figures) -> None:
+        To be asked once there has been a gate.
+        """
+        figures: Figures = {}
         self._blocked.find_bypassed()
         blocked = self._blocked.find()
         for gate in self._registry.all():
@@ -53,6 +47,9 @@ class GateAccounting:
                 self._end_step(gate, number, blocked, figures)
         self._runtime.find_rewrites()
         self._blocked.begin_step()
+        self._step.begin(number + 1)
+        self._step.norms.read(figures)
+        return figures
 
     def _end_step(self, gate: Gate, number: int, blocked: frozenset[int], figures: Figures) -> None:
         gate.parameters = sorted(blocked & gate.reach.indexes) if gate.arrivals.closed_now else []

@@ -176,7 +176,6 @@ class BlockedParameters:
         self._decided = False
         self._replaced.clear()
         self._loose.clear()
-        self._step.zeros.clear()
         self._runtime.step_begins()
 
     def remove(self) -> None:

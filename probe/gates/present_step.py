@@ -40,6 +40,11 @@ class PresentStep:
     zeros: set[int] = field(default_factory=set)
     """Parameters of which the script asked for a gradient, and got zeros or None."""
 
+    def begin(self, number: int) -> None:
+        """Begin the step of this number."""
+        self.number = number
+        self.zeros.clear()
+
     def values(self, gate: Gate) -> Mapping[str, float]:
         """Return what a gate's condition knows: the metrics, and the movement of a parameter.
 

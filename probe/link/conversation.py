@@ -48,6 +48,9 @@ class Peer(Protocol):
     def heartbeat(self) -> Message:
         """Return what is told once a second."""
 
+    def send_logged(self) -> None:
+        """Put into the outbox what was logged, and what the training thread has not put there."""
+
     def receive(self, message: Message) -> None:
         """Take what the server asks for: a command, a preview, a trial, or what to look at."""
 
@@ -196,6 +199,8 @@ class Conversation:
                 self._ending.bye = self._ending.goodbye()
                 self._ending.asked.set()
                 return
+            with self._guard:
+                peer.send_logged()
             heartbeat = peer.heartbeat()
             self._ending.last_step = heartbeat["step"]
             del peer

@@ -22,12 +22,9 @@ class Entry:
     """Empty until it is made."""
     replaces: str | None = None
     size: int = 0
-    """Bytes of the frame; about, of one that is to be made."""
+    """Bytes of the frame; about, of one that is to be made. Who keeps many says so."""
     make: Callable[[int], Frame | None] | None = None
     """Returns the frame, or None where a fault is in the way."""
-
-    def __post_init__(self) -> None:
-        self.size = self.size or len(self.frame)
 
     def is_made(self) -> bool:
         """Make the frame if that was put off; return whether there is one."""

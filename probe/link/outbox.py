@@ -78,12 +78,14 @@ class Outbox:
         with self._lock:
             place = self._waiting(replaces) if in_place else None
             seq = self._seq + 1 if place is None else self._kept[place].seq
-            entry = Entry(seq, make(seq), replaces)
+            frame = make(seq)
+            entry = Entry(seq, frame, replaces, len(frame))
             if place is None:
                 self._hold(entry, keep=keep)
             else:
                 self._kept[place] = entry
-            self._put_copy(entry, keep=keep)
+            if self._copy is not None:
+                self._copy.put_entry(entry, keep=keep)
 
     def put_off(self, make: Callable[[int], Frame | None], size: int) -> None:
         """Add a frame, of about so many bytes, that ``make(seq)`` gives once it is taken.
@@ -93,7 +95,13 @@ class Outbox:
         with self._lock:
             entry = Entry(self._seq + 1, size=size, make=make)
             self._hold(entry, keep=False)
-            self._put_copy(entry, keep=False)
+            if self._copy is not None:
+                self._copy.put_entry(entry, keep=False)
+
+    def put_entry(self, entry: Entry, *, keep: bool) -> None:
+        """Add what another outbox has made, under its number."""
+        with self._lock:
+            self._hold(entry, keep=keep)
 
     def listen(self, wake: Callable[[], None] | None) -> None:
         """Call ``wake`` (from the putting thread) once when there is something to send.
@@ -272,11 +280,6 @@ class Outbox:
         self._bytes = sum(map(_size, self._droppable))
         self._kept = deque(each for each in self._kept if each.seq not in seqs)
         self.dropped += len(seqs)
-
-    def _put_copy(self, entry: Entry, *, keep: bool) -> None:
-        if self._copy is not None:
-            with self._copy._lock:
-                self._copy._hold(entry, keep=keep)
 
     def _is_empty(self) -> bool:
         on_disk = self._spool is not None and self._spool.last_seq > 0

@@ -40,6 +40,9 @@ class Recorder:
         warn_of_loss(self._outbox, "the recording lacks", "the disk has not taken them")
 
     def _run(self) -> None:
-        while not self._ended.wait(PAUSE) and self._peer() is not None:
+        while not self._ended.wait(PAUSE) and (peer := self._peer()) is not None:
+            with self._guard:
+                peer.send_logged()
+            del peer
             with self._guard:
                 self._outbox.spill(self._hello)

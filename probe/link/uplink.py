@@ -73,16 +73,18 @@ class Uplink:
         identity: Identity,
         measurement: Measurement,
         guard: Guard,
+        step: Callable[[], int],
         asked: Callable[[Message], None],
         folder: SpoolFolder | None,
     ) -> None:
-        """``asked`` is called in the link's thread with what the server wants.
+        """``step``: the latest. ``asked`` is called in the link's thread with what is wanted.
 
         ``folder``: where what no server takes is left; None for nowhere.
         """
         self._identity = identity
         self._measurement = measurement
         self._guard = guard
+        self._step = step
         self._asked = asked
         self.outbox = Outbox()
         self._folder = folder
@@ -92,8 +94,6 @@ class Uplink:
         self._table = ToldTable()
         self.url: str | None = None
         """The run's page; None without a server."""
-        self.step = 0
-        """The latest step."""
         self.end_is_told = False
         """Whether somebody tells of an end without a fault, so that any other is one."""
 
@@ -211,7 +211,7 @@ class Uplink:
 
     def close(self, timeout: float, *, failed: bool) -> None:
         """Send what is left, say goodbye, and end the link; ``failed``: training raised."""
-        bye = {"type": "bye", "time": time.time(), "step": self.step, "failed": failed}
+        bye = {"type": "bye", "time": time.time(), "step": self._step(), "failed": failed}
         if self._recorder is not None:
             self._recorder.close(bye, timeout)
         if self._link is not None:
@@ -245,7 +245,7 @@ class Uplink:
             **me.expected,
             **self._table.fields(self._measurement.members.rows),
             "frozen": self._frozen,
-            "step": self.step,
+            "step": self._step(),
         }
 
     def heartbeat(self) -> Message:
@@ -254,13 +254,26 @@ class Uplink:
         return {
             "type": "heartbeat",
             "time": time.time(),
-            "step": self.step,
+            "step": self._step(),
             "steps_per_second": schedule.meter.steps_per_second(time.perf_counter()),
             "cost": schedule.meter.cost(),
             "every": schedule.pace.interval,
             "dropped": self.outbox.dropped,
             "faults": self._guard.faults,
         }
+
+    def send_logged(self) -> None:
+        """Send what was logged and no boundary has sent: there may be none for a long time.
+
+        Unless the training thread is about to do so.
+        """
+        metrics = self._measurement.metrics
+        if metrics.handing_on.acquire(blocking=False):
+            try:
+                for logged in metrics.collect(on_host=True):
+                    self.send_metrics(logged)
+            finally:
+                metrics.handing_on.release()
 
     def receive(self, message: Message) -> None:
         """Hand on what the server asks for."""

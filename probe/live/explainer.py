@@ -117,13 +117,17 @@ class Explainer:
             self._measurement.schedule.must_sample = False
             self._commands.reject(step, OFF)
             return
-        if not self.tracing and self._is_wanted() and not capturing():
+        tracing = self._step.running
+        # In this order: the schedule takes the question for an occasion to dismiss its reason.
+        wanted = not tracing and (self._commands.waiting or self._schedule.wants_trace())
+        if wanted and not capturing():
             self._schedule.begin_trace()
             with self._guard.attempt() as attempt:
                 self._step.start(late=late)
             if attempt.error is not None:
                 self._commands.reject(step, f"{attempt.fault}.")
-        self._measurement.schedule.must_sample = self.tracing or self._schedule.wants_sample()
+            tracing = self._step.running
+        self._measurement.schedule.must_sample = tracing or self._schedule.wants_sample()
 
     def pause(self, paused: bool, k: int) -> None:
         """Leave out a step of optimizer k, which begins or ends."""
@@ -180,10 +184,6 @@ class Explainer:
         """Trace no step any more, whoever asks."""
         self._off = True
         self.stop()
-
-    def _is_wanted(self) -> bool:
-        # In this order: the schedule takes the question for an occasion to dismiss its reason.
-        return self._commands.waiting or self._schedule.wants_trace()
 
     def _add_to_tries(self, result: TraceResult) -> TraceResult:
         """Add to a result what earlier steps have shown of parameters that it has nothing of."""

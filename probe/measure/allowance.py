@@ -14,13 +14,19 @@ FREE = 8
 class Allowance:
     """Says whether something may be done again, since it took no more than its share so far."""
 
-    def __init__(self, share: float, clock: Callable[[], float] = time.perf_counter) -> None:
+    def __init__(
+        self,
+        share: float,
+        clock: Callable[[], float] = time.perf_counter,
+        room: Callable[[], float] = lambda: 1.0,
+    ) -> None:
         """``share``: of the time that passes, by the clock that also tells what is to be paid.
 
-        On a busy machine both pass faster, the time of a step and what is done in it.
+        On a busy machine both pass faster, the time of a step and what is done in it. ``room``:
+        what part of the share is left.
         """
         self._clock = clock
-        self._debt = Debt(share, clock)
+        self._debt = Debt(share, clock, room)
         self._times = 0
 
     def covers(self) -> bool:
@@ -35,4 +41,4 @@ class Allowance:
         """Account for what was done since ``began``."""
         self._times += 1
         if self._times > FREE:
-            self._debt.add(self._clock() - began)
+            self._debt.add(self._clock() - began, began)

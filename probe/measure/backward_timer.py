@@ -48,6 +48,9 @@ class BackwardTimer:
 
     A reentrant checkpoint around the whole model runs it again inside the backward; there
     the clock starts with that second forward.
+
+    What it takes to time one is a fifth of what a step costs that is not sampled, so that only
+    those are timed that somebody wants the figure of, or has to hear the end of.
     """
 
     def __init__(
@@ -57,10 +60,16 @@ class BackwardTimer:
         ended: Callable[[], None] = lambda: None,
     ) -> None:
         """``ended`` is called when a backward that was timed is over."""
+        self._rests = False
+        """Nobody wants to know of the backward of the present step."""
+        self._follows_ends = False
+        """Somebody has to hear of the end of every backward."""
         self._models = list(models)
         self._backward_ended = ended
         self._guard = guard
         self._hooks = Handles()
+        self._forwards: list[ModuleHook] = []
+        """The hooks that are registered."""
         self._arrivals: dict[torch.device, GuardedHook] = {}
         """What is called as a gradient arrives at an output, by its device."""
         self._off = False
@@ -83,19 +92,47 @@ class BackwardTimer:
         with whole([self.remove]):
             for model in self._models:
                 after = ModuleHook(self._guard, self._after_forward)
+                after.rests = self._rests
                 self._hooks.add(model.register_forward_hook, after)
+                self._forwards.append(after)
 
     def remove(self) -> None:
         """Remove the hooks; graphs that exist already are timed no more. Idempotent."""
         self._hooks.remove()
+        self._forwards.clear()
 
     def switch_off(self) -> None:
         """Time nothing any more, whatever hooks are added."""
         self._off = True
         self.remove()
 
+    def follow_ends(self) -> None:
+        """Time every backward from here on, for somebody has to hear of its end.
+
+        Of one that is under way, too; it has no figure, if no clock was started for it.
+        """
+        if self._follows_ends:
+            return
+        self._follows_ends = True
+        self.plan(wanted=True)
+        if self._running is None and inside_backward():
+            call_after_backward(GuardedHook(self._guard, self._backward_ended))
+
+    def plan(self, *, wanted: bool) -> None:
+        """Time the backward of the coming step, or leave it out where nobody has to hear of it.
+
+        ``wanted``: somebody wants to know how long it takes.
+        """
+        rests = not (wanted or self._follows_ends)
+        if rests != self._rests:
+            self._rests = rests
+            for hook in self._forwards:
+                hook.rests = rests
+
     def forward_begins(self, model: nn.Module) -> None:
         """Take in that a forward of a watched model begins, which is not compiled."""
+        if self._rests:
+            return
         if inside_backward():
             parameter = next(model.parameters(), None)
             self._begin(torch.device("cpu") if parameter is None else parameter.device)
@@ -108,7 +145,7 @@ class BackwardTimer:
         On the CPU that is this step's, on CUDA an earlier step's: nobody waits for the
         device. In a step that ends inside a backward, that backward counts for the next.
         """
-        if self._off:
+        if self._off or not (self._clocks or self._pending or self._running or self._broken):
             return []
         if self._running is not None and not inside_backward():
             self._abandon()
@@ -138,7 +175,7 @@ class BackwardTimer:
 
     def _begin(self, device: torch.device) -> None:
         """Start a clock for the backward under way, unless one runs."""
-        if self._running is not None or not self._hooks:
+        if self._running is not None or self._rests or not self._hooks:
             return
         clock = make_clock(device)
         if clock is None:

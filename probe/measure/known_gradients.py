@@ -24,16 +24,15 @@ class KnownGradients:
     indexes: list[int]
     """The very list of parameters that was asked for; it does not change."""
     shapes: list[torch.Size]
-    positions: npt.NDArray[np.int64] = field(init=False)
-    """The same as ``indexes``."""
-    is_run: bool = field(init=False)
-    """Each index follows the one before."""
+    positions: npt.NDArray[np.int64] | slice = field(init=False)
+    """The same as ``indexes``: a slice, if each follows the one before."""
 
     def __post_init__(self) -> None:
-        """Count the indexes."""
+        """Look whether the indexes are a run."""
         positions = np.array(self.indexes, np.int64)
-        object.__setattr__(self, "positions", positions)
-        object.__setattr__(self, "is_run", bool((np.diff(positions) == 1).all()))
+        first, is_run = self.indexes[0], bool((np.diff(positions) == 1).all())
+        run = slice(first, first + len(self.indexes))
+        object.__setattr__(self, "positions", run if is_run else positions)
 
     def find(self, parameters: Sequence[nn.Parameter]) -> list[Tensor] | None:
         """Return the gradients if all are there, new, and of parameters that are trained.
@@ -50,9 +49,8 @@ class KnownGradients:
 
     def set_states(self, states: bytearray, code: int) -> None:
         """Give all of them a state."""
-        if self.is_run:
-            first = self.indexes[0]
-            states[first : first + len(self.indexes)] = bytes([code]) * len(self.indexes)
+        if isinstance(self.positions, slice):
+            states[self.positions] = bytes([code]) * len(self.indexes)
         else:
             for index in self.indexes:
                 states[index] = code

@@ -22,9 +22,15 @@ class LookBudget:
     is told of, too.
     """
 
-    def __init__(self, share: float, clock: Callable[[], float] = time.monotonic) -> None:
-        """``share``: the part of a job's time that they may take."""
-        self._debt = Debt(share, clock)
+    def __init__(
+        self,
+        share: float,
+        clock: Callable[[], float] = time.monotonic,
+        room: Callable[[], float] = lambda: 1.0,
+    ) -> None:
+        """``share``: the part of a job's time that they may take; ``room``: what part of it is
+        left."""
+        self._debt = Debt(share, clock, room)
         self._occasions = 0
         self._taken = 0.0
         """Seconds of looks that have not ended."""

@@ -20,7 +20,7 @@ from ..model.onset import Onset
 from ..model.sample import UPDATE_RATIO, WEIGHT_NORM, Sample
 from ..model.table import ParameterTable, TableRow, is_uninitialized
 from ..torch_compat.readback import capturing
-from .backward_timer import BackwardTimer, BackwardTiming
+from .backward_timer import BackwardTimer
 from .focus import Focus
 from .latest import LatestSample
 from .look_budget import SHARE, LookBudget
@@ -105,23 +105,19 @@ class Measurement:
             self.sampler = Sampler(
                 table, self._writes, self._released, guard, catch_up=self.members.catch_up
             )
-            turns, look_budget = Turns(self._sizes), LookBudget(SHARE * pace.budget)
+            turns, look_budget = Turns(self._sizes), LookBudget(SHARE * pace.budget, room=pace.room)
             self.looks = Looks(table, turns, look_budget, guard, self._writes.is_new)
             self._onset = OnsetWatch(table)
             self._coming_step = coming_step
-            self._timer = BackwardTimer(models.values(), guard, backward_ended)
-            undo.callback(self._timer.remove)
-            self._timer.arm()
+            self.timer = BackwardTimer(models.values(), guard, backward_ended)
+            undo.callback(self.timer.remove)
+            self.timer.arm()
             self.metrics = MetricLog(guard)
             self._begin_look()
             self._marking = False
             """New gradients are told from old ones in every step, and not in sampled ones only."""
             self.latest = LatestSample()
             undo.pop_all()
-
-    def forward_begins(self, model: nn.Module) -> None:
-        """Take in that a forward of a watched model begins, which is not compiled."""
-        self._timer.forward_begins(model)
 
     def before_step(self, k: int) -> None:
         """Look at weights that optimizer k is about to change, if it is their turn."""
@@ -134,7 +130,8 @@ class Measurement:
     def after_step(self, k: int, step: int) -> None:
         """Look at weights after optimizer k's part of ``step``, if it is their turn."""
         self._rounds.stepped(k, step)
-        self.looks.after_step()
+        if self.looks.looking:
+            self.looks.after_step()
 
     def measure(self, k: int) -> None:
         """Measure the gradients that optimizer k is about to apply, if it is their turn."""
@@ -217,17 +214,14 @@ class Measurement:
         self.focus.finish(step, self._released.known)
         self.sampler.finish(step, gated, skipped=skipped, waiting=self._rounds.waiting(step))
 
-    def rearm_timer(self) -> None:
-        """Put the timer's hooks behind those that others have added since."""
-        self._timer.arm()
+    @property
+    def awaits_values(self) -> bool:
+        """Whether something has arrived, or is on its way, that a boundary has to take in.
 
-    def switch_timer_off(self) -> None:
-        """Time no backward any more."""
-        self._timer.switch_off()
-
-    def backwards(self, step: int) -> list[BackwardTiming]:
-        """Return the time of the backward of ``step``, which has ended, and of earlier ones."""
-        return self._timer.step_ended(step)
+        As samples, of which other ranks may have parts, and what conditions know of a device.
+        """
+        awaited = self.sampler.pending or self.metrics.awaits_device
+        return bool(awaited) or self._parts is not None
 
     def collect(self, *, wait: bool = False) -> tuple[list[Measured], list[MetricValues]]:
         """Return what has arrived on the host since the last time."""
@@ -248,8 +242,9 @@ class Measurement:
         beside = self.focus.take_seconds()
         self.schedule.end_step(step, spent, sampled=sampled, beside=beside)
         if not late:
-            mark = self.schedule.sampling or self._marking
-            self._writes.retire(self.members.loose, mark=mark)
+            loose = self.members.known_loose
+            if loose:
+                self._writes.retire(loose, mark=self.schedule.sampling or self._marking)
         self._released.step_ended()
         self._begin_look()
 
@@ -260,7 +255,7 @@ class Measurement:
         self._released.remove()
         self.looks.stop()
         self.focus.stop()
-        self._timer.remove()
+        self.timer.remove()
 
     def _begin_look(self) -> None:
         if self.schedule.sampling:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+import threading
 import time
 from collections import deque
 from collections.abc import Mapping
@@ -70,9 +71,13 @@ class MetricLog:
     def __init__(self, guard: Guard) -> None:
         self._guard = guard
         self._pending: deque[_Pending] = deque()
+        self.handing_on = threading.RLock()
+        """Held by another thread while it hands on what it has collected, and by who sends all.
+
+        So that nothing is missed at the end. The handler of a signal may flush meanwhile."""
         self._complained: set[str] = set()
-        self._names: dict[str, str] = {}
-        """What conditions call some of the metrics, by the names that the script has for them."""
+        self._names: dict[str, tuple[str, str]] = {}
+        """What the wire and what conditions call some metrics, by the script's names for them."""
         self.latest: dict[str, float] = {}
         """The latest value of each metric that has arrived, by the name that conditions use."""
 
@@ -82,12 +87,12 @@ class MetricLog:
         on_device: dict[torch.device, dict[str, Tensor]] = {}
         for name, value in list(metrics.items())[:MAX_NAMES]:
             with self._guard:  # one that cannot be read takes no other along
-                short = _clean(name)
+                short, known = self._named(name)
                 if _is_on_device(value):
                     scalar = value.detach().reshape(1).to(torch.float32)
                     on_device.setdefault(value.device, {})[short] = scalar
                 elif (number := self._number(name, value)) is not None:
-                    self._remember(short, number)
+                    self._remember(known, number)
                     pending.values[short] = number
         for named in on_device.values():
             with self._guard:
@@ -99,33 +104,55 @@ class MetricLog:
         """Return whether so much waits that it should be collected before the next boundary."""
         return len(self._pending) > MAX_PENDING
 
-    def collect(self, *, wait: bool = False) -> list[MetricValues]:
-        """Return the metrics whose values have arrived, oldest first."""
+    @property
+    def awaits_device(self) -> bool:
+        """Whether something is on its way from a device, that conditions may have to know."""
+        return any(pending.readbacks for pending in list(self._pending))
+
+    def collect(self, *, wait: bool = False, on_host: bool = False) -> list[MetricValues]:
+        """Return the metrics whose values have arrived, oldest first.
+
+        ``on_host``: up to the first that comes from a device, which is the training thread's to
+        ask. Other threads may do so at the same time, or the handler of a signal.
+        """
         arrived = []
-        while self._pending:
-            first = self._pending[0]
-            if first.readbacks and not (wait or self.full or first.ready()):
+        while (first := self._take()) is not None:
+            if first.readbacks and (on_host or not (wait or self.full or first.ready())):
+                self._pending.appendleft(first)
                 break
-            self._pending.popleft()
             for names, readback in first.readbacks:
                 with self._guard:
                     for name, value in zip(names, readback.values().tolist(), strict=True):
-                        self._remember(name, value)
+                        self._remember(self._named(name)[1], value)
                         first.values[name] = value
             if first.values:
                 arrived.append(MetricValues(first.step, first.time, first.values))
         return arrived
 
-    def _remember(self, name: str, value: float) -> None:
-        known = self._names.get(name)
-        if known is None:
-            known = metric_name(name)
+    def _take(self) -> _Pending | None:
+        try:
+            return self._pending.popleft()
+        except IndexError:
+            return None
+
+    def _named(self, name: object) -> tuple[str, str]:
+        if type(name) is not str:  # what is equal to it may have another name
+            name = str(name)
+        names = self._names.get(name)
+        if names is None:
+            short = _clean(name)
+            names = short, metric_name(short)
             if len(self._names) < MAX_NAMES:
-                self._names[name] = known
+                self._names[name] = names
+        return names
+
+    def _remember(self, known: str, value: float) -> None:
         if known in self.latest or len(self.latest) < MAX_NAMES:
             self.latest[known] = value
 
     def _number(self, name: str, value: object) -> float | None:
+        if type(value) is float:
+            return value
         if isinstance(value, Tensor) and value.numel() == 1 and not value.is_complex():
             return float(value.detach())
         if hasattr(value, "__float__") and not isinstance(value, Tensor):
@@ -145,11 +172,11 @@ class MetricLog:
 
 def _is_on_device(value: object) -> TypeGuard[Tensor]:
     """Return whether a value is one real number that has to be read from an accelerator."""
-    if not isinstance(value, Tensor) or value.device.type == "cpu":
+    if not isinstance(value, Tensor) or value.is_cpu:
         return False
     return value.numel() == 1 and not value.is_complex()
 
 
-def _clean(name: object) -> str:
+def _clean(name: str) -> str:
     """Return a name that the wire protocol takes: not empty, not too long, without NUL."""
-    return wire_text(str(name), MAX_NAME) or "metric"
+    return wire_text(name, MAX_NAME) or "metric"

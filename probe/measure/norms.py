@@ -44,7 +44,7 @@ def grad_norms(grads: list[Tensor], stacks: Stacks | None = None) -> Tensor:
     if grads[0].is_complex():  # whose squares torch adds one after the other, 20 times as slowly
         grads = [torch.view_as_real(grad.resolve_conj()) for grad in grads]
     dtype = grads[0].dtype
-    if grads[0].device.type != "cpu":
+    if not grads[0].is_cpu:
         # float64 on every device but Apple's, which has none.
         wide = torch.float32 if grads[0].device.type == "mps" else torch.float64
         total = torch.promote_types(dtype, wide)
@@ -95,7 +95,7 @@ def grad_maxima(grads: list[Tensor], stacks: Stacks | None = None) -> Tensor:
 
     A gradient with a NaN has the maximum NaN.
     """
-    if grads[0].device.type == "cpu" and not grads[0].dtype.is_complex:
+    if grads[0].is_cpu and not grads[0].dtype.is_complex:
         return _reduce(grads, stacks, _row_maxima, _lone_maxima)
     maxima = torch.stack(foreach_norm(grads, float("inf")))
     return maxima.to(torch.float32 if maxima.device.type == "mps" else torch.float64)

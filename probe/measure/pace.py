@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
+from collections.abc import Collection
 from statistics import fmean, median
 
 MAX_INTERVAL = 100_000
@@ -12,8 +13,8 @@ MAX_INTERVAL = 100_000
 LONGEST_UNASKED = 16
 """Steps for which the interval counts as what it was, at most, and half of those to go."""
 
-LEAST_SHARE = 0.2
-"""The part of the budget that is left to samples even where the hooks alone use it up."""
+LEAST_ROOM = 0.1
+"""The part of the budget that samples, and looks, have even where the hooks alone use it up."""
 
 LEAST_COMPARED = 5
 """Steps with a sample, and without, that tell together how much longer the former are."""
@@ -29,10 +30,11 @@ class Pace:
     measured cost of a sample, the measured time of a step and ``budget``, the share of
     the step time that the probe may take. What the probe costs in steps without a sample
     comes off the budget first. The time of a step is the median of the latest, so that an
-    evaluation between two steps does not count; the cost of a sample is their mean, since
-    on a busy machine some samples cost several times the median, but without the worst,
-    since the first one warms caches up. Where steps with a sample are longer than others by
-    more than that, as the caches are cold behind it or as it is being sent, it costs that.
+    evaluation between two steps does not count; what either kind of step costs is their mean,
+    since on a busy machine some samples cost several times the median, and in some steps without
+    one the total norm is taken, but without the worst, since the first one warms caches up. Where
+    steps with a sample are longer than others by more than that, as the caches are cold behind it
+    or as it is being sent, it costs that.
     """
 
     def __init__(self, every: int | None, budget: float) -> None:
@@ -40,7 +42,7 @@ class Pace:
         """The share of the step time that the probe may take."""
         self._every = every
         self._samples: deque[float] = deque(maxlen=20)
-        self._idle: deque[float] = deque(maxlen=20)
+        self._idle: deque[float] = deque(maxlen=50)
         self._steps: deque[float] = deque(maxlen=20)
         self._unsampled: deque[float] = deque(maxlen=20)
         """Those of the steps without a sample."""
@@ -62,13 +64,18 @@ class Pace:
             return self._every
         if not self._samples or not self._steps:
             return 1
-        budget = self.budget * median(self._steps)
-        idle = median(self._idle) if self._idle else 0.0
-        affordable = max(budget - idle, LEAST_SHARE * budget)
+        affordable = self.budget * median(self._steps) * self.room()
         if affordable <= 0:
             return MAX_INTERVAL
         wanted = round(self._sample_cost() / affordable, 6)  # seconds were subtracted
         return min(MAX_INTERVAL, max(1, math.ceil(wanted)))
+
+    def room(self) -> float:
+        """Return which part of the budget the hooks leave, 0.1 to 1, where samples adapt to it."""
+        budget = self.budget * median(self._steps) if self._steps else 0.0
+        if self._every is not None or not self._idle or budget <= 0:
+            return 1.0
+        return max(1.0 - _usual_cost(self._idle) / budget, LEAST_ROOM)
 
     @property
     def usual(self) -> float | None:
@@ -105,11 +112,16 @@ class Pace:
             self._longer.append(seconds - median(self._unsampled))
 
     def _sample_cost(self) -> float:
-        ordered = sorted(self._samples)
-        hooks = fmean(ordered[:-1] or ordered)
+        hooks = _usual_cost(self._samples)
         if len(self._longer) < LEAST_COMPARED:
             return hooks
         return min(MOST_UNSEEN * hooks, max(hooks, median(self._longer)))
+
+
+def _usual_cost(costs: Collection[float]) -> float:
+    """Return the mean without the worst, of one at least."""
+    ordered = sorted(costs)
+    return fmean(ordered[:-1] or ordered)
 
 
 class Meter:

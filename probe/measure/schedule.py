@@ -16,7 +16,7 @@ class SamplingSchedule:
 
     def __init__(self, pace: Pace) -> None:
         self.pace = pace
-        self.agree: Callable[[int, bool], bool] = _alone
+        self.agree: Callable[[int, bool], bool] | None = None
         """Returns whether a step is sampled, which a rank may not decide alone."""
         self.meter = Meter()
         self.sampling = pace.due(1)
@@ -49,14 +49,12 @@ class SamplingSchedule:
             took = None if seconds is None else seconds - beside
             self.pace.record(step, took, spent - beside, sampled=sampled)
         self.beside_the_pace = False
-        due = self.pace.due(step + 1) or self.must_sample or self._asked
-        self.sampling = self.agree(step + 1, due and not self._off) and not self._off
+        due = (self.pace.due(step + 1) or self.must_sample or self._asked) and not self._off
+        if self.agree is not None:
+            due = self.agree(step + 1, due) and not self._off
+        self.sampling = due
         self._asked = False
 
     def switch_off(self) -> None:
         """Sample no step any more."""
         self._off, self.sampling = True, False
-
-
-def _alone(step: int, sampling: bool) -> bool:
-    return sampling

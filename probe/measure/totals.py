@@ -73,13 +73,15 @@ class StepTotals:
         self._applied = applied
         self._wanted = wanted
         pace = schedule.pace
-        self._allowance = Allowance(pace.budget * (SHARE if pace.adapts else 1.0))
+        share = pace.budget * (SHARE if pace.adapts else 1.0)
+        self._allowance = Allowance(share, room=pace.room)
         self._outliers = Outliers()
         self._look: Look | None = None
         """Of the present step; None: it is not looked at, or nobody has asked yet."""
         self._asked = False
         self._off = False
-        self._pending: deque[_Pending] = deque()
+        self.pending: deque[_Pending] = deque()
+        """Norms that are on their way to the host."""
         self._waiting: list[StepTotal] = []
         """What is on the host, and not sent yet."""
         self._send_at = 0.0
@@ -96,7 +98,7 @@ class StepTotals:
         """Look no more, and tell nothing of what was seen."""
         self._off = True
         self.stop()
-        self._pending.clear()
+        self.pending.clear()
         self._waiting.clear()
 
     def measure(self, k: int | None) -> None:
@@ -115,35 +117,36 @@ class StepTotals:
         """End a step, whose norm is told once it is on the host."""
         if self._off:
             return
-        look, self._look, self._asked = self._look or Look(), None, False
+        look, self._look, self._asked = self._look, None, False
         self._looks.end_step()
-        if not self._looks.following:
+        if not self._looks.following or (look is None and not sampled):
             return
+        look = look or Look()
         of_sample = sampled and (look.missing or not look.norms)
         if of_sample:
-            self._pending.append(_Pending(step, look, [], of_sample))
+            self.pending.append(_Pending(step, look, [], of_sample))
         elif look.norms and not look.missing:
             began = self._allowance.now()
             readbacks = [Readback(norms) for norms in _by_device(look.norms)]
             self._allowance.pay(began)
-            self._pending.append(_Pending(step, look, readbacks, of_sample))
+            self.pending.append(_Pending(step, look, readbacks, of_sample))
 
     def receive(self, sample: Sample) -> None:
         """Take in a sample, which may have the norm of its step."""
-        for pending in self._pending:
+        for pending in self.pending:
             if pending.step == sample.step:
                 pending.sample = sample
         # Samples come in their order: one from before that is not here was lost.
-        self._pending = deque(
+        self.pending = deque(
             each
-            for each in self._pending
+            for each in self.pending
             if each.step >= sample.step or each.sample is not None or not each.of_sample
         )
 
     def collect(self, *, wait: bool = False) -> Totals | None:
         """Return what is to be sent now, if anything is; ``wait``: all that there is."""
-        while self._pending and (wait or self._pending[0].ready()):
-            total = self._total(self._pending.popleft())
+        while self.pending and (wait or self.pending[0].ready()):
+            total = self._total(self.pending.popleft())
             if total is not None:
                 self._take_in(total)
         due = wait or len(self._waiting) >= MOST_STEPS or time.monotonic() >= self._send_at
@@ -153,7 +156,7 @@ class StepTotals:
         return Totals(time.time(), steps)
 
     def _may_look(self) -> bool:
-        if not self._looks.following or capturing() or len(self._pending) >= MOST_PENDING:
+        if not self._looks.following or capturing() or len(self.pending) >= MOST_PENDING:
             return False
         return bool(self._wanted) or self._schedule.sampling or self._allowance.covers()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from operator import attrgetter
 from typing import Any
 
@@ -30,8 +30,8 @@ class UnmarkedGradients:
         """``mark`` marks the gradients of the parameters of these indexes."""
         self._parameters = parameters
         self._mark = mark
-        self._waiting: dict[int, Sequence[int]] = {}
-        """Parameters by optimizer."""
+        self.waiting: dict[int, Sequence[int]] = {}
+        """The parameters of those that have no mark yet, by optimizer."""
         self._dropped: set[int] = set()
         """Optimizers whose latest ``zero_grad`` has dropped all gradients."""
         self._backwards = Interceptions(self, guard, [runs_of_autograd(weakly(self._run))])
@@ -40,32 +40,34 @@ class UnmarkedGradients:
         """Return whether the gradients that optimizer k has used need no mark by now."""
         if k not in self._dropped or not sees_backwards:
             return False
-        self._waiting[k] = indexes
+        self.waiting[k] = indexes
         self._backwards.follow(needed=True)
         return True
 
-    def cleared(self, k: int, indexes: Iterable[int]) -> None:
+    def cleared(self, k: int, indexes: Collection[int]) -> None:
         """Take in that ``zero_grad`` of optimizer k has run, and mark what is left.
 
         ``indexes``: those of which something may be left.
         """
-        waiting = self._waiting.pop(k, ())
+        waiting = self.waiting.pop(k, None)
+        if waiting is None and not indexes and k in self._dropped:
+            return
         # In C, for it is asked in every step.
         left = set(map(type, map(_grad, map(self._parameters.__getitem__, indexes))))
         if left <= {type(None)}:
             self._dropped.add(k)
         else:
             self._dropped.discard(k)
-            self._mark(waiting)
-        self._backwards.follow(needed=bool(self._waiting))
+            self._mark(waiting or ())
+        self._backwards.follow(needed=bool(self.waiting))
 
     def settle(self, *optimizers: int) -> None:
         """Mark what waits, of these or all: before ``zero_grad`` came somebody looks at it."""
-        for k in optimizers or list(self._waiting):
-            if k in self._waiting:
+        for k in optimizers or list(self.waiting):
+            if k in self.waiting:
                 self._dropped.discard(k)
-                self._mark(self._waiting.pop(k))
-        self._backwards.follow(needed=bool(self._waiting))
+                self._mark(self.waiting.pop(k))
+        self._backwards.follow(needed=bool(self.waiting))
 
     def _run(self, run: Callable[..., Any], *args: Any, **more: Any) -> Any:
         self.settle()

@@ -13,7 +13,7 @@ A mark costs 0.5 µs and a dictionary, which the garbage collector then walks. W
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from functools import partial
 
 from torch import Tensor, nn
@@ -79,18 +79,20 @@ class WriteTracker:
 
         Those that its ``zero_grad`` is about to drop are not marked.
         """
-        if mark and not self._hooking and self._unmarked.put_off(k, indexes):
-            self._silent = None
+        put_off = mark and not self._hooking and self._unmarked.put_off(k, indexes)
+        if put_off or not (mark or self._hooks):
+            self._silent, self._before_first_step = None, False
         else:
             self.retire(indexes, mark=mark)
 
-    def cleared(self, k: int, indexes: Iterable[int]) -> None:
+    def cleared(self, k: int, indexes: Collection[int]) -> None:
         """Take in that ``zero_grad`` of optimizer k has run; ``indexes``: what it may have left."""
         self._unmarked.cleared(k, indexes)
 
     def begin_step(self, k: int) -> None:
         """Prepare to be asked about the gradients that optimizer k is about to apply."""
-        self._unmarked.settle(k)
+        if self._unmarked.waiting:
+            self._unmarked.settle(k)
 
     @property
     def hooking(self) -> bool:

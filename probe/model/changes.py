@@ -47,6 +47,7 @@ class ModelChanges:
         self._step = step
         self._limit = min(MOST_ROWS, 10 * len(table) + 1000)
         self._assignments = Assignments(models)
+        self._noticing = self._assignments.noticing
         self._following = True
         self._next_step = 1
         self._next_time = time.monotonic() + PERIOD
@@ -57,7 +58,7 @@ class ModelChanges:
     @property
     def noticed(self) -> bool:
         """Whether something was assigned to a module of the models since the last walk."""
-        return self._assignments.noticing.noticed and self._affordable()
+        return self._noticing.noticed and self._affordable()
 
     @property
     def due(self) -> bool:
@@ -70,7 +71,7 @@ class ModelChanges:
         if not self._following:
             return False
         began = time.monotonic()
-        step, assigned = self._step(), self._assignments.noticing.noticed
+        step, assigned = self._step(), self._noticing.noticed
         self._assignments.reset()
         changed = self._table.update(self._models, step)
         if assigned or changed:

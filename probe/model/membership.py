@@ -50,7 +50,7 @@ class Membership:
     def loose(self) -> list[int]:
         """The parameters in no optimizer."""
         self.catch_up()
-        return self._loose
+        return self.known_loose
 
     @property
     def held(self) -> set[int]:
@@ -89,7 +89,8 @@ class Membership:
         self._sets = [frozenset(group) for group in self._groups]
         held = {index for group in self._groups for index in group}
         rest = [index for index in range(len(self._table)) if index not in held]
-        self._loose = [index for index in rest if index not in self._table.removed]
+        self.known_loose = [index for index in rest if index not in self._table.removed]
+        """The parameters in no optimizer, as of the last time that somebody caught up."""
         self.in_optimizer: list[bool] = [index in held for index in range(len(self._table))]
         self.held_mask: npt.NDArray[np.bool_] = np.array(self.in_optimizer, np.bool_)
         self._lazy = [p for p in self._table.parameters if is_uninitialized(p)]

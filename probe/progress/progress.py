@@ -62,7 +62,8 @@ class Progress:
         self._told_groups = ToldGroups(groups, send_groups)
         self._places = StepPlaces()
         self._rates = LearningRates(optimizers)
-        close_budget = LookBudget(CLOSE_SHARE * measurement.schedule.pace.budget)
+        pace = measurement.schedule.pace
+        close_budget = LookBudget(CLOSE_SHARE * pace.budget, room=pace.room)
         self._close = CloseLook(
             optimizers, table, groups, held_by, measurement.untouched, close_budget
         )
@@ -100,11 +101,13 @@ class Progress:
         """Look at what optimizer k is about to apply as ``step``, where somebody wants to know."""
         if self._off:
             return
-        self._skipped.begin_step(self._optimizers[k])
+        if self._skipped.count:
+            self._skipped.begin_step(self._optimizers[k])
         if self._measurement.schedule.sampling:
             self._places.look(k)
             self._rates.read(k, step)
-        self._uncleared.before_step(k, step)
+        if self._uncleared.watched:
+            self._uncleared.before_step(k, step)
         if self._close.active:
             looks = self._close.before_step(k)
             if looks:

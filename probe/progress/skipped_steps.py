@@ -18,17 +18,18 @@ class SkippedSteps:
     def __init__(self, most: int) -> None:
         """``most``: so many in a row are an alert."""
         self._most = most
-        self._count = 0
+        self.count = 0
+        """How many there were in a row, up to the latest."""
         self._since_step = 0
 
     def receive(self, sample: Sample) -> None:
         """Take in a sample; every skipped step has one."""
         if not sample.skipped:
-            self._count = 0
+            self.count = 0
             return
-        if not self._count:
+        if not self.count:
             self._since_step = sample.step
-        self._count += 1
+        self.count += 1
 
     def begin_step(self, optimizer: Optimizer) -> None:
         """Take in that an optimizer begins a step, sampled or not: none of before was the last.
@@ -36,10 +37,10 @@ class SkippedSteps:
         A fused one under a scaler may leave it out in its kernel, and a sample tells.
         """
         if not isinstance(getattr(optimizer, "found_inf", None), Tensor):
-            self._count = 0
+            self.count = 0
 
     def find(self, *, last: bool) -> Iterator[Alert]:
         """Tell that no step is applied."""
-        if self._count >= self._most:
-            found = NotMoving.skipped(self._count, self._since_step)
+        if self.count >= self._most:
+            found = NotMoving.skipped(self.count, self._since_step)
             yield alert_of(found, None, None, self._since_step)

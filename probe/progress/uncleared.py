@@ -96,7 +96,7 @@ class UnclearedGradients:
         self._held_by = held_by
         self._places = places
         self._guard = guard
-        self._watched: dict[int, dict[int, _Watched]] = {}
+        self.watched: dict[int, dict[int, _Watched]] = {}
         """By optimizer and parameter."""
         self._hooks: dict[int, Handles] = {}
         self._looks: dict[int, int] = {}
@@ -120,9 +120,10 @@ class UnclearedGradients:
 
     def before_step(self, k: int, step: int) -> None:
         """Judge what became of the gradients that the step before of optimizer k had left."""
-        watched = self._watched.pop(k, {})
-        if k in self._hooks:
-            self._hooks[k].remove()
+        watched = self.watched.pop(k, None)
+        if watched is None:
+            return
+        self._hooks[k].remove()
         if not any(each.arrived for each in watched.values()):
             return
         kept = [index for index, each in watched.items() if each.kept]
@@ -144,8 +145,8 @@ class UnclearedGradients:
             grad = parameter.grad
             if type(grad) is Tensor and parameter.requires_grad and not grad.is_sparse:
                 watched[index] = _Watched(parameter, weakref.ref(grad), version(grad), self._guard)
-        self._watched[k] = watched
         hooks = self._hooks.setdefault(k, Handles())
+        self.watched[k] = watched
         with whole([hooks.remove]):
             for each in watched.values():
                 hooks.add(each.parameter.register_hook, GuardedHook(self._guard, each.arrive))
@@ -158,7 +159,7 @@ class UnclearedGradients:
         """Remove every hook."""
         for hooks in self._hooks.values():
             hooks.remove()
-        self._watched.clear()
+        self.watched.clear()
 
     def _is_due(self, k: int, *, sampled: bool) -> bool:
         """Return whether to look at the coming step: more and more seldom, but to be sure."""

@@ -46,7 +46,7 @@ class Alignment:
         """Time the backward as it is now, and tell what is frozen."""
         with self._guard:
             # Behind the hooks that came with a freeze, for these may give an output its graph.
-            self._measurement.rearm_timer()
+            self._measurement.timer.arm()
         with self._guard:
             records = self._freezer.records
             self._uplink.send_frozen(records.as_message(), records.count_trainable())
@@ -57,14 +57,13 @@ class Alignment:
         ``late``: the gradients that are there belong to the coming step.
         """
         registry = self._gates.registry
-        if not registry.changes:  # there never was a gate
-            return
         with self._guard:
             self._gates.runtime.follow_parameters()
             blocked = registry.may_block_before_forward()
             self._freezer.cover.update_gates(blocked, gated=len(registry) > 0)
         with self._guard:
             if len(registry):
+                self._measurement.timer.follow_ends()
                 self._measurement.mark_every_step(late=late)
             else:
                 self._measurement.mark_sampled_steps()
@@ -75,5 +74,5 @@ class Alignment:
 
     def begin_at(self, step: int) -> None:
         """Let steps go on from ``step``, in a run that has made none yet."""
-        self._state.step = self._uplink.step = step
-        self._gates.step.number = step + 1
+        self._state.step = step
+        self._gates.step.begin(step + 1)

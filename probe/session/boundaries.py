@@ -41,6 +41,16 @@ class Stepping(Protocol):
         """Take in that ``zero_grad`` of optimizer k has run; ``dropped``: nothing is left."""
 
 
+class Running(Protocol):
+    """Calls the body of a hook, guarded and on the probe's account, with what it is given."""
+
+    def run(self, body: Callable[..., None], /, *args: Any, **named: Any) -> None:
+        """Call it."""
+
+    def go_on(self, body: Callable[..., None], /, *args: Any, **named: Any) -> None:
+        """Call one that follows another in a step."""
+
+
 class Boundaries:
     """Calls back before and after each optimizer's step, and once per step of the run.
 
@@ -62,15 +72,17 @@ class Boundaries:
         self,
         optimizers: Sequence[Optimizer],
         stepping: Stepping,
-        run: Callable[..., None],
+        hooks: Running,
         guard: Guard,
+        *,
+        follow_ends: Callable[[], None] = lambda: None,
     ) -> None:
-        """``run`` calls the body of a hook, guarded and on the probe's account, with what it is
-        given."""
+        """``follow_ends`` has every backward call :meth:`backward_ended` from then on."""
         self._guard = guard
         self._optimizers = list(optimizers)
         self._to = stepping
-        self._run = run
+        self._run, self._go_on = hooks.run, hooks.go_on
+        self._follow_ends = follow_ends
         self._stepped: set[int] = set()
         self._unused: set[int] = set(range(len(self._optimizers)))
         self._open: dict[int, int] = {}
@@ -119,7 +131,7 @@ class Boundaries:
             # Where a fault kept the other hook from counting, the step has ended all the same.
             self._open[k] = max(self._open.get(k, 1) - 1, 0)
             if self._open[k] == 0:
-                self._run(self._end, k, args, kwargs)
+                self._go_on(self._end, k, args, kwargs)
 
         return GuardedHook(self._guard, hook)
 
@@ -135,7 +147,7 @@ class Boundaries:
             clear(*args, **kwargs)
             if watched:
                 dropped = drops and len(self._families[k]) == 1 and _set_to_none(*args, **kwargs)
-                self._run(self._clear, k, dropped=dropped)
+                self._go_on(self._clear, k, dropped=dropped)
 
         zero_grad = wraps(original)(surrounded(original, [GuardedAround(self._guard, around)]))
         self._wrappers.append((optimizer, zero_grad))
@@ -162,6 +174,7 @@ class Boundaries:
         Where gradients are applied inside the backward, by hooks and not by an optimizer's step.
         """
         self._backwards_are_steps = True
+        self._follow_ends()
 
     def backward_ended(self) -> None:
         """End the round with a backward that is over, where optimizers step inside it.
@@ -175,7 +188,9 @@ class Boundaries:
 
     def _end(self, k: int, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         self._backwards_are_steps = False
-        self._inside_backward |= inside_backward()
+        if not self._inside_backward and inside_backward():
+            self._inside_backward = True
+            self._follow_ends()
         with self._guard:  # a fault in looking must not keep the step from being counted
             self._to.stepped(k)
         # A closure computes its gradients inside the step: they are there only now.
@@ -200,7 +215,7 @@ def _set_to_none(set_to_none: bool = True) -> bool:
 
 def _has_closure(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
     """Return whether ``step`` was given a closure; ``args`` start with the optimizer itself."""
-    return callable(kwargs.get("closure")) or any(map(callable, args[1:]))
+    return len(args) + len(kwargs) > 1 and any(map(callable, (*args[1:], kwargs.get("closure"))))
 
 
 def _calls_under_way(optimizers: Sequence[Optimizer]) -> int:

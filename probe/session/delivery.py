@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from ..base.guard import Guard
 from ..base.listeners import Listeners
@@ -16,6 +17,8 @@ from ..model.movement import Movement
 from .judging import Judging
 from .run_state import RunState
 
+GATHERING = 0.25
+"""Seconds in which metrics and total norms gather, where there is no sample to be sent."""
 CLOSE_TIMEOUT = 5.0
 """Seconds that ``detach`` and the end of the program wait for a connected server, at most."""
 
@@ -33,6 +36,7 @@ class Delivery:
         movement_seen: Listeners[Movement],
         units_seen: Listeners[DeadUnits],
         guard: Guard,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._state = state
         self._measurement = measurement
@@ -43,13 +47,25 @@ class Delivery:
         """Called with what was seen of weights, after the sample of the same step."""
         self.units_seen = units_seen
         self._guard = guard
+        self._clock = clock
+        self._sent = -math.inf
+        """When all was sent that there was."""
 
-    def begin_boundary(self) -> None:
-        """Let heartbeats and a new connection tell of the step that has ended."""
-        self._uplink.step = self._state.step
+    def send_due(self) -> None:
+        """Send what there is if somebody needs it, as all samples are, or if it has gathered.
+
+        A boundary finds all that this takes in cold caches, so that each by itself would cost a
+        tenth of what the probe takes of a step without a sample.
+        """
+        due_at = min(self._sent + GATHERING, self._judging.due_at)
+        if self._measurement.awaits_values or self._clock() >= due_at:
+            self.send()
+        elif self._totals.pending:  # an outlier among them has the coming step sampled
+            self._send_totals()
 
     def send(self, *, wait: bool = False) -> None:
         """Send what was measured and has arrived on the host; ``wait``: also what has not."""
+        self._sent = self._clock()
         measured, metrics = self._measurement.collect(wait=wait)
         for each in measured:
             with self._guard:
@@ -72,13 +88,9 @@ class Delivery:
                 self._judging.judge()
             else:
                 self._judging.judge_due()
-        for values in metrics:
-            with self._guard:
-                self._uplink.send_metrics(values)
+        self._send_metrics(metrics)
         with self._guard:
-            totals = self._totals.collect(wait=wait)
-            if totals is not None:
-                self._uplink.send_totals(totals)
+            self._send_totals(wait=wait)
 
     def send_gate_figures(
         self, figures: Mapping[int, dict[str, float | None]], *, sampled: bool
@@ -95,14 +107,14 @@ class Delivery:
 
     def flush(self, timeout: float) -> bool:
         """Send everything, and wait until the server has stored it; False after ``timeout``."""
-        with self._guard:
+        with self._guard, self._measurement.metrics.handing_on:
             self.send(wait=True)
         return self._uplink.wait_stored(timeout)
 
     def close(self, *, failed: bool) -> None:
         """Send what is left, say goodbye, and end the link; ``failed``: training raised."""
         if self._state.in_own_process():
-            with self._guard:
+            with self._guard, self._measurement.metrics.handing_on:
                 self.send(wait=True)
             with self._guard:
                 self._uplink.close(CLOSE_TIMEOUT, failed=failed)
@@ -111,9 +123,20 @@ class Delivery:
         """Close as the program ends without a detach; ``raised``: by an uncaught exception."""
         self.close(failed=raised or self._uplink.end_is_told)
 
+    def _send_metrics(self, metrics: Iterable[MetricValues]) -> None:
+        for values in metrics:
+            with self._guard:
+                self._uplink.send_metrics(values)
+
+    def _send_totals(self, *, wait: bool = False) -> None:
+        totals = self._totals.collect(wait=wait)
+        if totals is not None:
+            self._uplink.send_totals(totals)
+
     def _log(self, metrics: Mapping[str, object] | None, more: Mapping[str, object]) -> None:
         if not self._state.attached:
             return
         self._measurement.metrics.add(self._state.coming_step(), {**(metrics or {}), **more})
+        # And nothing else: this may be a thread of the script's, or the handler of a signal.
         if self._measurement.metrics.full:
-            self.send()
+            self._send_metrics(self._measurement.metrics.collect())

@@ -20,19 +20,36 @@ class HookRunner:
         self._state = state
         self._alerts = alerts
         self._guard = guard
+        self._is_own = True
+        """Whether this was the run's own process when that was asked last."""
         compile_with_callers_only(HookRunner.run)
-        self._apart: Callable[..., None] = torch.compiler.disable(self._run)
+        compile_with_callers_only(HookRunner.go_on)
+        self._run_apart: Callable[..., None] = torch.compiler.disable(self._run)
+        self._go_on_apart: Callable[..., None] = torch.compiler.disable(self._go_on)
 
     def run(self, body: Callable[..., None], /, *args: Any, **named: Any) -> None:
-        """Call a hook's body."""
+        """Call a hook's body, but in a forked child: the run is another process's."""
         # Compiled optimizers trace their hooks; ours are to be left alone.
         if torch.compiler.is_compiling() or compiles_calls():
-            self._apart(body, *args, **named)
+            self._run_apart(body, *args, **named)
         else:
             self._run(body, *args, **named)
 
+    def go_on(self, body: Callable[..., None], /, *args: Any, **named: Any) -> None:
+        """The same for what follows in a step: to ask for the process costs a call of the system.
+
+        No job forks inside a step, and goes on with it in the child.
+        """
+        if torch.compiler.is_compiling() or compiles_calls():
+            self._go_on_apart(body, *args, **named)
+        else:
+            self._go_on(body, *args, **named)
+
     def _run(self, body: Callable[..., None], /, *args: Any, **named: Any) -> None:
-        if not self._state.in_own_process():
-            return
-        self._guard.run(body, *args, **named)
-        self._alerts.raise_failure()
+        self._is_own = self._state.in_own_process()
+        self._go_on(body, *args, **named)
+
+    def _go_on(self, body: Callable[..., None], /, *args: Any, **named: Any) -> None:
+        if self._is_own:
+            self._guard.run(body, *args, **named)
+            self._alerts.raise_failure()

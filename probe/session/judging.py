@@ -56,8 +56,8 @@ class Judging:
         self._waiting: list[Sample] = []
         self._is_due = False
         """One of them may not wait."""
-        self._since = 0.0
-        """When the first of them came."""
+        self.due_at = math.inf
+        """When the first of them has waited for as long as one may, at the latest."""
         self._latest = -math.inf
         """When the latest sample came."""
         self._before: Sample | None = None
@@ -78,7 +78,7 @@ class Judging:
         now = self._clock()
         rare, self._latest = now - self._latest >= LONGEST, now
         if not self._waiting:
-            self._since = now
+            self.due_at = now + LONGEST
         self._waiting.append(measured.sample)
         settled = self._is_settled(measured.sample)
         self._is_due |= rare or not (settled and self._patient)
@@ -89,12 +89,13 @@ class Judging:
         """Judge what waits if there is enough of it, or if it has waited for long."""
         if not self._waiting:
             return
-        if self._is_due or len(self._waiting) >= MOST or self._clock() - self._since >= LONGEST:
+        if self._is_due or len(self._waiting) >= MOST or self._clock() >= self.due_at:
             self.judge()
 
     def judge(self) -> None:
         """Judge what waits."""
-        samples, self._waiting, self._is_due = self._waiting, [], False
+        samples, self._waiting = self._waiting, []
+        self._is_due, self.due_at = False, math.inf
         if not samples:
             return
         for sample in samples:

@@ -83,7 +83,7 @@ class ModelHooks:
         compiling = torch.compiler.is_compiling()
         if not compiling:
             with self._guard:
-                self._measurement.forward_begins(model)
+                self._measurement.timer.forward_begins(model)
         if torch.is_grad_enabled():
             if self._explainer.late:
                 with self._guard:

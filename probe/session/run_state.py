@@ -32,11 +32,14 @@ class RunState:
 
     def begin_boundary(self, *, late: bool) -> None:
         """End a step; ``late``: noticed only after the next backward."""
-        self.begin_step()
+        if not self._stepped:
+            self.begin_step()
         self.step += 1
         self.between = not late
-        if not in_engine_thread():  # where no script runs that could ask for anything
-            self._thread = threading.get_ident()
+        thread = threading.get_ident()
+        # In a thread of the engine no script runs that could ask for anything.
+        if thread != self._thread and not in_engine_thread():
+            self._thread = thread
 
     def coming_step(self) -> int:
         """Return the step that what happens now belongs to."""

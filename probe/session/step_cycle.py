@@ -67,12 +67,15 @@ class StepCycle:
         """Keep gradients of frozen parameters from optimizer k."""
         self._state.begin_step()
         self._explainer.pause(True, k)
-        held = self._measurement.members.held_by(k)
-        self._freezer.clear_gradients(held)
-        self._gates.blocked.clear_gradients(held)
+        members = self._measurement.members
+        if self._freezer.records.freezes:
+            self._freezer.clear_gradients(members.held_by(k))
+        if self._gates.registry.changes:  # there are gates, or were
+            self._gates.blocked.clear_gradients(members.held_by(k))
         if capturing():
             return
-        self._look(SCRIPT)
+        if self._writers.watching:
+            self._look(SCRIPT)
         self._measurement.before_step(k)
         with self._guard:
             self._progress.before_step(k, self._state.step + 1)
@@ -91,7 +94,8 @@ class StepCycle:
         self._measurement.after_step(k, self._state.step + 1)
         with self._guard:
             self._progress.stepped(k)
-        self._look(f"{type(self._optimizers[k]).__name__}.step()", stepped=True)
+        if self._writers.watching:
+            self._look(f"{type(self._optimizers[k]).__name__}.step()", stepped=True)
 
     def after_step(self, k: int) -> None:
         """Note that optimizer k has used its gradients."""
@@ -136,7 +140,6 @@ class StepCycle:
         self._end.run()
 
     def _look(self, writer: str, *, stepped: bool = False) -> None:
-        wanted = self._measurement.schedule.sampling or self._writers.pressing
-        if wanted and self._writers.watching:
+        if self._measurement.schedule.sampling or self._writers.pressing:
             with self._guard:
                 self._writers.look(writer, self._state.step + 1, stepped=stepped)

@@ -63,8 +63,6 @@ class StepEnd:
     def run(self, *, skipped: bool = False, late: bool = False) -> None:
         """End a step; ``skipped``: the optimizer did not apply it; ``late``: see RunState."""
         self._state.begin_boundary(late=late)
-        with self._guard:
-            self._delivery.begin_boundary()
         if self._failing.due:
             with self._guard:
                 self._failing.switch_off()
@@ -74,7 +72,7 @@ class StepEnd:
         # Guarded one by one: a fault in measuring must not keep commands from being applied.
         if sampled:
             with self._guard:
-                gated = self._gates.blocked.find()
+                gated = self._gates.blocked.find() if self._gates.registry.changes else frozenset()
                 self._measurement.finish_sample(self._state.step, gated, skipped=skipped)
             with self._guard:
                 self._measurement.members.refresh()
@@ -83,17 +81,22 @@ class StepEnd:
         with self._guard:
             self._deliver()
         with self._guard:
-            for timing in self._measurement.backwards(self._state.step):
+            for timing in self._measurement.timer.step_ended(self._state.step):
                 with self._guard:
                     self._saved.receive(timing)
         with self._guard:
             self._measurement.members.catch_up()
-        with self._guard:
-            self._account_for_gates(sampled=sampled)
-        with self._guard:
-            self._steer(skipped=skipped, sampled=sampled)
-        with self._guard:
-            self._alignment.follow_gates(late=late)
+        if self._gates.registry.changes:
+            with self._guard:
+                self._account_for_gates(sampled=sampled)
+        else:  # there never was a gate
+            self._gates.step.begin(self._state.step + 1)
+        if not self._steering.rests:
+            with self._guard:
+                self._steer(skipped=skipped, sampled=sampled)
+        if self._gates.registry.changes:
+            with self._guard:
+                self._alignment.follow_gates(late=late)
         with self._guard:
             self._progress.boundary(self._state.step)
         with self._guard:
@@ -104,10 +107,11 @@ class StepEnd:
 
     def _deliver(self) -> None:
         """Send what has arrived, and say why gradients are missing, if the step was traced."""
-        traced = self._explainer.end_trace()
-        self._delivery.send(wait=traced)
-        if traced:
+        if self._explainer.end_trace():
+            self._delivery.send(wait=True)
             self._explainer.conclude(self._state.step)
+        else:
+            self._delivery.send_due()
 
     def _account_for_gates(self, *, sampled: bool) -> None:
         """Send what gates did, and let all be trained again: commands meet the job as it is."""
@@ -130,3 +134,4 @@ class StepEnd:
         """Account for what the probe took in the step that ended, and plan the next one."""
         spent = self._guard.account.take()
         self._measurement.end_step(self._state.step, spent, sampled=sampled, late=late)
+        self._measurement.timer.plan(wanted=self._saved.savings.wants(self._state.step + 1))

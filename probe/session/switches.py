@@ -27,7 +27,7 @@ def switchable(
         Part(
             "backwards are no longer timed, so that nobody knows what a freeze saves",
             ("measure/backward_timer.py",),
-            measurement.switch_timer_off,
+            measurement.timer.switch_off,
         ),
         Part(
             "the total gradient norm is no longer taken between samples",

@@ -160,7 +160,9 @@ def make_job(
         compiled=wrappers.is_compiled(),
         expected=expect.as_message(),
     )
-    uplink = Uplink(identity, measurement, guard, asked=asked.call, folder=folder)
+    uplink = Uplink(
+        identity, measurement, guard, step=lambda: state.step, asked=asked.call, folder=folder
+    )
     table_changed.add(uplink.send_table)
     alerts = Alerts(uplink.send_alerts, guard, strict=strict)
     alerts.add_source(expectations)
@@ -345,7 +347,9 @@ def make_job(
         end,
         guard,
     )
-    boundaries = Boundaries(optimizers, cycle, hooks.run, guard)
+    boundaries = Boundaries(
+        optimizers, cycle, hooks, guard, follow_ends=measurement.timer.follow_ends
+    )
     undo.callback(guard.undo, boundaries.remove)
     backward_ended.add(boundaries.backward_ended)
     applied_inside.add(boundaries.step_with_backwards)

@@ -16,7 +16,8 @@ class SavedReports:
 
     def __init__(self, reports: Reports) -> None:
         self._reports = reports
-        self._savings: Savings[Command] = Savings()
+        self.savings: Savings[Command] = Savings()
+        """Which also says whether the coming step is to be timed."""
         self._told: dict[Command, CommandState] = {}
         """What was last told of the command whose savings are being measured."""
         self._freed: dict[Command, int] = {}
@@ -33,12 +34,12 @@ class SavedReports:
         ``gradient_bytes``: what it freed by that, besides what it had freed early.
         """
         freed = gradient_bytes + self._freed.pop(command, 0)
-        self._savings.begin(command, step, freed, recompiles=has_compiled_code())
+        self.savings.begin(command, step, freed, recompiles=has_compiled_code())
         self._told = {command: CommandState.APPLIED}
 
     def receive(self, timing: BackwardTiming) -> None:
         """Take in what a step's backward took, and report what a command saved once known."""
-        done = self._savings.add(timing)
+        done = self.savings.add(timing)
         if done is None:
             return
         command, saved = done

@@ -10,7 +10,12 @@ from statistics import median, median_low, quantiles
 from typing import Any, Generic, Protocol, TypeVar
 
 WINDOW = 20
-"""Steps before a command that are kept."""
+"""Measured steps before a command that are kept."""
+CHANGED = 2
+"""Measured steps in a row that are all shorter, or all longer, than those before, where the job has
+changed: of equal, noisy steps it happens once in a hundred."""
+SPARSE = 0.2
+"""The part of the steps that are measured once so many are kept."""
 FEWEST_BEFORE = 5
 """Measured steps before a command without which there is no figure."""
 MEASURED_AFTER = 10
@@ -29,6 +34,8 @@ STANDARD_ERRORS = 3.0
 _ERROR_OF_MEDIAN = 1.2533 / 1.349
 """The standard error of a median is this times the interquartile range by the root of the count:
 1.2533 σ / √n of normal noise, whose interquartile range is 1.349 σ."""
+
+GOLDEN_RATIO = (1 + sqrt(5)) / 2
 
 Key = TypeVar("Key", bound=Hashable)
 
@@ -115,12 +122,24 @@ class Savings(Generic[Key]):
         if len(before) >= FEWEST_BEFORE:
             self._open = _Open(key, step, gradient_bytes, before, [])
 
+    def wants(self, step: int) -> bool:
+        """Return whether ``step``, the coming one, is to be measured.
+
+        While there are enough of before, and no command has to be compared with them, that is one
+        step in five: of all kinds as often as they are, also where every second step is another
+        than the first, for the multiples of an irrational number are spread evenly.
+        """
+        if self._open is not None or len(self._window) < WINDOW:
+            return True
+        return step * GOLDEN_RATIO % 1.0 < SPARSE
+
     def add(self, measured: Measured) -> tuple[Key, Saved] | None:
         """Take in a step's figure; return a command and what it saved when that is known."""
         if measured.step < self._settled:
             return None
         self._window.append(measured)
         if self._open is None:
+            self._drop_outdated()
             return None
         self._open.after.append(measured)
         done = self._open
@@ -130,6 +149,19 @@ class Savings(Generic[Key]):
         if measured.step - done.step >= PATIENCE:
             self._open = None
         return None
+
+    def _drop_outdated(self) -> None:
+        """Keep the latest alone where the script itself has changed what a backward takes.
+
+        As by a freeze of its own: a command would be credited with that, since what is kept of
+        before goes far back.
+        """
+        if len(self._window) < WINDOW:
+            return
+        seconds = [measured.seconds for measured in self._window]
+        before, latest = seconds[:-CHANGED], seconds[-CHANGED:]
+        if max(latest) < min(before) or min(latest) > max(before):
+            self._window = deque(list(self._window)[-CHANGED:], maxlen=WINDOW)
 
 
 @dataclass(frozen=True)

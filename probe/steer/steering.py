@@ -60,6 +60,13 @@ class Steering:
         self._freezer = freezer
         self._reports = reports
         self._guard = guard
+        self._begun = False
+        """Something was commanded."""
+
+    @property
+    def rests(self) -> bool:
+        """Whether nothing was ever commanded, so that there is nothing to verify or to apply."""
+        return not (self._begun or self._queue.waiting or self._agreement.is_needed)
 
     def resolve(self, command: Command) -> Selection:
         """Return what a command touches, or raise :class:`GradgateError` if it cannot be done."""
@@ -72,6 +79,7 @@ class Steering:
         ``look``: look whether what is frozen was written to, also when no proof is due.
         ``skipped``: the optimizer did not apply that step, so it proves nothing.
         """
+        self._begun |= not self.rests
         if not skipped:
             with self._guard:
                 self._verify(step, look=look)
@@ -112,12 +120,14 @@ class Steering:
 
         ``change`` does all that it does, or nothing.
         """
+        self._begun = True
         _, problem = self._attempt(change)
         if problem is not None:
             raise problem
 
     def restore(self, command: ParameterCommand, selection: Selection, step: int) -> None:
         """Bring about what a checkpoint holds: it was tried when it was first commanded."""
+        self._begun = True
         self._trials.outdate(command, selection, step)
         self._handler(command).apply(command, selection, step)
 

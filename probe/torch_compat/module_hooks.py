@@ -35,6 +35,8 @@ class ModuleHook(AdaptedHook):
     ) -> None:
         """``in_traces``: it is called by ``torch.jit.trace``, too, which really runs a forward."""
         super().__init__(guard, function)
+        self.rests = False
+        """It has nothing to do at present, so that a call of it is not even accounted for."""
         self._in_traces = in_traces
         self._apart: Callable[..., Any] | None = None
         hooks = (AdaptedHook.__call__, GuardedHook.__call__, ModuleHook.run)
@@ -56,6 +58,8 @@ class ModuleHook(AdaptedHook):
         It calls the hooks of a module one by one where it cannot trace the module's forward as a
         whole, and would compile each, several versions of it: guards that every forward asks.
         """
+        if self.rests:
+            return None
         if not compiles_calls():
             return self.guard.run(self._act, *args, **named)
         if self._apart is None:

@@ -32,7 +32,7 @@ class Readback:
             self._event = torch.cuda.Event()
             self._event.record(torch.cuda.current_stream(flat.device))
         else:
-            self._host = flat.cpu()
+            self._host = flat if flat.is_cpu else flat.cpu()
 
     def ready(self) -> bool:
         """Whether the values have arrived; never waits."""
@@ -40,7 +40,8 @@ class Readback:
 
     def values(self) -> npt.NDArray[np.float64]:
         """The values, float64 [n]; waits for them when they have not arrived."""
-        return self._arrived().double().numpy()
+        host = self._arrived()
+        return (host if host.dtype is torch.float64 else host.double()).numpy()
 
     def integers(self) -> npt.NDArray[np.int64]:
         """The values of integers, int64 [n]; waits for them when they have not arrived."""
@@ -52,6 +53,10 @@ class Readback:
         return self._host
 
 
+_HAS_GRAPHS = torch.backends.cuda.is_built()
+"""Whether this build of torch can capture one; asked once, for it is asked six times a step."""
+
+
 def capturing() -> bool:
     """Whether a CUDA graph is being captured, in which nothing may be copied or waited for."""
-    return torch.cuda.is_initialized() and torch.cuda.is_current_stream_capturing()
+    return _HAS_GRAPHS and torch.cuda.is_initialized() and torch.cuda.is_current_stream_capturing()

@@ -65,7 +65,7 @@ STEERING = (
 """Where commands are carried out: a fault in there may keep one from being done, or a gate open."""
 BOUNDARY = (
     *("Boundaries._post_hook", "Boundaries._end", "Boundaries._close"),
-    *("HookRunner._run", "StepCycle.boundary", "StepEnd.run"),
+    *("HookRunner._run", "HookRunner._go_on", "StepCycle.boundary", "StepEnd.run"),
     *("StepEnd._steer", "StepEnd._account_for_gates"),
 )
 """What ends a step, and so has commands carried out: a fault in there puts them off by a step.

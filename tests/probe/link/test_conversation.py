@@ -38,12 +38,16 @@ class Run:
 
     def __init__(self) -> None:
         self.received: list[Any] = []
+        self.logged = 0
 
     def hello(self) -> dict[str, Any]:
         return {"type": "hello", "run": "r"}
 
     def heartbeat(self) -> dict[str, Any]:
-        return {"type": "heartbeat", "step": 7}
+        return {"type": "heartbeat", "step": 7, "logged": self.logged}
+
+    def send_logged(self) -> None:
+        self.logged += 1
 
     def receive(self, message: Any) -> None:
         if message["kind"] == "bad":
@@ -309,6 +313,19 @@ def test_the_goodbye_of_a_run_that_is_gone_knows_the_step_of_an_earlier_connecti
 
     converse_weakly(talk, weakref.ref(peers[0]), ending=ending)
     assert (heard[-1]["type"], heard[-1]["step"]) == ("bye", 41)
+
+
+def test_with_a_heartbeat_goes_what_was_logged() -> None:
+    """There may be no step for a long time that would send it."""
+    beats: list[Any] = []
+
+    async def talk(socket: ServerConnection) -> None:
+        await socket.recv()
+        await answer_hello(socket)
+        beats.append(json.loads(await socket.recv()))
+
+    converse(talk, Run())
+    assert (beats[0]["type"], beats[0]["logged"]) == ("heartbeat", 1)
 
 
 def test_pings_leave_the_random_numbers_of_the_script_alone(

@@ -14,6 +14,7 @@ from torch.optim import SGD, Optimizer
 from gradgate import probe
 from gradgate.probe.model.commands import Report
 from gradgate.probe.session.run import job_of
+from gradgate.probe.torch_compat import readback
 
 HERE = __name__.rpartition(".")[2]
 X = torch.ones(1, 2)
@@ -23,6 +24,7 @@ X = torch.ones(1, 2)
 def capture() -> Iterator[None]:
     """Let torch say that the current stream is being captured."""
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(readback, "_HAS_GRAPHS", True)
         patch.setattr(torch.cuda, "is_initialized", lambda: True)
         patch.setattr(torch.cuda, "is_current_stream_capturing", lambda: True)
         yield

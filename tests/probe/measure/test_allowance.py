@@ -52,3 +52,18 @@ def test_time_without_use_is_not_saved_up() -> None:
     time.spend(allowance, 4.0)
     time.now += 1.0
     assert not allowance.covers()
+
+
+def test_where_less_room_is_left_it_is_paid_for_longer() -> None:
+    """A tenth of the share pays for one second as long as the share does for ten."""
+    time = Time()
+    allowance = Allowance(0.5, lambda: time.now, lambda: 0.1)
+    for _ in range(FREE):
+        time.spend(allowance, 1.0)
+    assert allowance.covers()
+    time.spend(allowance, 1.0)
+    waited = 0
+    while not allowance.covers():
+        time.now += 1.0
+        waited += 1
+    assert waited == 19

@@ -456,3 +456,51 @@ def test_a_backward_that_was_given_up_stops_no_other_clock(
     loss.backward()
     assert not other.is_alive()
     assert seconds(timer, 2) >= 0.05
+
+
+def test_a_step_that_nobody_wants_to_know_of_is_left_alone(
+    arm: Callable[..., BackwardTimer],
+) -> None:
+    """It has no figure, also where hooks are put on anew; the next that is wanted has one."""
+    model = Model()
+    timer = arm(model)
+    timer.plan(wanted=False)
+    model(data()).sum().backward()
+    assert timer.step_ended(1) == []
+    timer.arm()  # as after a freeze: it stays so
+    model(data()).sum().backward()
+    assert timer.step_ended(2) == []
+    timer.plan(wanted=True)
+    model(data()).sum().backward()
+    assert seconds(timer, 3) >= 0.02
+
+
+def test_whoever_has_to_hear_of_the_end_of_backwards_hears_of_each() -> None:
+    """Also of those whose time nobody wants to know."""
+    ended: list[int] = []
+    model = Model(seconds=0.0)
+    timer = BackwardTimer([model], Guard(), lambda: ended.append(1))
+    timer.arm()
+    timer.plan(wanted=False)
+    model(data()).sum().backward()
+    assert ended == []
+    timer.follow_ends()
+    for _ in range(3):
+        timer.plan(wanted=False)
+        model(data()).sum().backward()
+    assert len(ended) == 3
+    timer.remove()
+
+
+def test_what_a_timed_step_has_left_is_not_timed_in_one_that_is_left_alone(
+    arm: Callable[..., BackwardTimer],
+) -> None:
+    """As through a state that goes from step to step: its clock would begin in the midst."""
+    model = Model(seconds=0.0)
+    timer = arm(model)
+    memory = model(data())
+    memory.sum().backward(retain_graph=True)
+    assert seconds(timer, 1) > 0
+    timer.plan(wanted=False)
+    (memory + model(data())).sum().backward()
+    assert timer.step_ended(2) == []

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from gradgate import probe
 from gradgate.probe.measure.known_gradients import KnownGradients
+from gradgate.probe.measure.stacks import LEAST_STACK
 from gradgate.probe.measure.write_tracker import MARK
 
 
@@ -65,11 +66,13 @@ def test_states_are_set_of_these_only(indexes: list[int]) -> None:
 
 
 class Rows(nn.Module):
-    """Ten vectors, enough to be stacked."""
+    """So many vectors that they are stacked."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.rows = nn.ParameterList(nn.Parameter(torch.full((3,), 1.0)) for _ in range(10))
+        self.rows = nn.ParameterList(
+            nn.Parameter(torch.full((3,), 1.0)) for _ in range(LEAST_STACK)
+        )
 
     def forward(self) -> Tensor:
         """Sum the squares, so that a gradient is twice the weight."""
@@ -90,4 +93,4 @@ def test_a_gradient_of_another_shape_than_before_is_measured_all_the_same() -> N
         norms = {info.name: info.grad_norm for info in run.parameters()}
     longer = norms.pop("rows.3")
     assert longer == pytest.approx(2 * 12**0.5)
-    assert list(norms.values()) == pytest.approx([2 * 3**0.5] * 9)
+    assert list(norms.values()) == pytest.approx([2 * 3**0.5] * (LEAST_STACK - 1))

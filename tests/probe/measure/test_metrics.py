@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import enum
 import logging
 import math
+import threading
+from typing import Any
 
 import numpy as np
 import pytest
@@ -126,3 +129,69 @@ def test_an_array_among_the_metrics_is_named_and_the_rest_arrives(
         assert values.values == {"loss": 1.0}
         assert job_of(run).guard.faults == 0
     assert "log(acc=...) was given a ndarray" in caplog.text
+
+
+class OnItsWay:
+    """Stands for values that are on their way from a device, which may not be asked."""
+
+    def ready(self) -> bool:
+        raise AssertionError("it was asked")
+
+    def values(self) -> np.ndarray[Any, Any]:
+        return np.array([2.0])
+
+
+def test_another_thread_takes_what_is_on_the_host_up_to_the_first_that_is_not() -> None:
+    """A device may be capturing a graph, and only the thread that trains may ask it then."""
+    log = MetricLog(Guard())
+    log.add(1, {"loss": 1.0})
+    log.add(2, {})
+    log._pending[-1].readbacks.append((["loss"], OnItsWay()))  # type: ignore[arg-type]
+    log.add(3, {"loss": 3.0})
+    assert [each.step for each in log.collect(on_host=True)] == [1]
+    assert log.collect(on_host=True) == []
+    found = log.collect(wait=True)
+    assert [(each.step, dict(each.values)) for each in found] == [
+        (2, {"loss": 2.0}),
+        (3, {"loss": 3.0}),
+    ]
+
+
+def test_what_two_threads_collect_is_all_once() -> None:
+    """The heartbeat takes what was logged, while a boundary may do so."""
+    log, taken = MetricLog(Guard()), list[int]()
+    begun = threading.Event()
+
+    def collect() -> None:
+        begun.set()
+        while len(taken) < 20_000:
+            taken.extend(each.step for each in log.collect(on_host=True))
+
+    other = threading.Thread(target=collect, daemon=True)
+    other.start()
+    assert begun.wait(20)
+    for step in range(20_000):
+        log.add(step, {"loss": 1.0})
+        if log.full:
+            taken.extend(each.step for each in log.collect())
+    other.join(60)
+    assert sorted(taken) == list(range(20_000))
+
+
+class Named(str, enum.Enum):  # noqa: UP042 - that one prints as its value
+    """A name that is equal to its value and prints as another."""
+
+    LOSS = "loss"
+
+
+def test_names_that_are_equal_and_print_otherwise_are_two() -> None:
+    """Each is what the script would see of it."""
+    log = MetricLog(Guard())
+    for number, name in enumerate((Named.LOSS, "loss", True, 1)):
+        log.add(number, {name: 1.0})  # type: ignore[dict-item]
+    assert [[*each.values] for each in log.collect()] == [
+        ["Named.LOSS"],
+        ["loss"],
+        ["True"],
+        ["1"],
+    ]

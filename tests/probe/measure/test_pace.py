@@ -103,17 +103,28 @@ def test_the_speed_falls_when_no_step_is_made() -> None:
 
 
 def test_what_steps_without_a_sample_cost_comes_off_the_budget() -> None:
-    """Hooks that cost as much as the budget leave samples a fifth of it."""
-    intervals = []
+    """Hooks that cost as much as the budget leave samples, and looks, a tenth of it."""
+    intervals, rooms = [], []
     for idle in (0.0, 0.004, 0.5):
         pace = Pace(None, 0.01)
         for step in range(1, 21):
             pace.record(step, 1.0, 0.02, sampled=True)
             pace.record(step, 1.0, idle, sampled=False)
         intervals.append(pace.interval)
+        rooms.append(pace.room())
     assert intervals[0] == 3
     assert intervals[1] == 4
-    assert intervals[2] > 10
+    assert intervals[2] > 20
+    assert rooms == [1.0, pytest.approx(0.6, rel=0.01), 0.1]
+
+
+def test_whoever_says_how_often_has_the_whole_budget_for_looks() -> None:
+    """What the samples cost is what was asked for; so it is before anything was measured."""
+    pace = Pace(10, 0.01)
+    assert (pace.room(), Pace(None, 0.01).room()) == (1.0, 1.0)
+    for step in range(1, 21):
+        pace.record(step, 1.0, 0.5, sampled=False)
+    assert pace.room() == 1.0
 
 
 def test_the_interval_is_found_in_few_steps_of_many(monkeypatch: pytest.MonkeyPatch) -> None:

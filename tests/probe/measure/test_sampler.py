@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from collections.abc import Callable
 from itertools import count
 from typing import Any
@@ -539,3 +541,35 @@ def test_what_is_unusual_is_judged_wherever_it_was_measured(
     (found,) = sampler.collect(wait=True)
     assert [State(code) for code in found.states] == [State.PRESENT, state]
     np.testing.assert_equal(found.values[GRAD_NORM][1], np.float32(norm))
+
+
+def test_gradients_with_a_graph_of_their_own_are_measured_as_others_are() -> None:
+    """Those of create_graph=True: nothing that is made of them has a graph, or keeps theirs."""
+    packed: list[Tensor] = []
+
+    def pack(saved: Tensor) -> Tensor:
+        packed.append(saved)
+        return saved
+
+    model = nn.Linear(3, 2)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    with probe.attach(model, optimizer, server=False, every=1) as run:
+        for step in range(1, 6):
+            optimizer.zero_grad()
+            loss = model(torch.ones(1, 3) * step).square().sum()
+            loss.backward(create_graph=True)
+            grads = [p.grad.detach() for p in model.parameters() if p.grad is not None]
+            norms = [float(norm) for norm in torch._foreach_norm(grads)]
+            graph = weakref.ref(model.weight.grad)
+            with torch.autograd.graph.saved_tensors_hooks(pack, lambda saved: saved):
+                optimizer.step()
+            assert torch.is_grad_enabled()
+            sample = job_of(run).measurement.latest.sample
+            assert sample is not None
+            assert sample.values[GRAD_NORM].tolist() == norms
+            assert states(run) == {"weight": "present", "bias": "present"}
+            del loss, grads
+            optimizer.zero_grad()
+            gc.collect()
+            assert graph() is None
+        assert (job_of(run).guard.faults, packed) == (0, [])

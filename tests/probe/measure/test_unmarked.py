@@ -84,3 +84,14 @@ def test_one_optimizer_that_steps_again_leaves_the_other_alone() -> None:
 def test_backwards_are_seen_in_this_version_of_torch() -> None:
     """Where they are not, no mark is put off."""
     assert patching.sees_backwards
+
+
+def test_an_optimizer_of_nothing_that_is_watched_leaves_the_backward_alone() -> None:
+    """What it holds is in no model, as of two that are trained by turns."""
+    marks = Marks()
+    before = torch.autograd._engine_run_backward
+    marks.unmarked.cleared(0, [])
+    for _ in range(2):
+        assert marks.unmarked.put_off(0, [])
+        marks.unmarked.cleared(0, [])
+        assert torch.autograd._engine_run_backward is before

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import pytest
@@ -12,10 +13,11 @@ from torch.optim import LBFGS, SGD, Optimizer
 
 from gradgate import probe
 from gradgate.probe.base.guard import Guard
+from gradgate.probe.measure.backward_timer import BackwardTimer
 from gradgate.probe.session.boundaries import Boundaries
 from gradgate.probe.session.run import job_of
 from tests.support import zoo
-from tests.support.steered import one_step, plain, scaled_step, states
+from tests.support.steered import chain, one_step, plain, scaled_step, states, steps
 
 
 class Steps:
@@ -29,10 +31,12 @@ class Steps:
         self.said: list[str] = []
         self.skips = False
         self.all_cleared: list[tuple[int, bool]] = []
-        self.boundaries = Boundaries(self.optimizers, self, self.run, Guard())
+        self.boundaries = Boundaries(self.optimizers, self, self, Guard())
 
     def run(self, body: Callable[..., None], *args: Any, **named: Any) -> None:
         body(*args, **named)
+
+    go_on = run
 
     def before_step(self, k: int) -> None:
         self.said.append(f"before {k}")
@@ -296,6 +300,106 @@ def test_where_optimizers_step_inside_the_backward_its_end_is_the_steps() -> Non
     assert steps.ends() == 0
     steps.boundaries.backward_ended()
     assert steps.ends() == 1
+
+
+@pytest.mark.parametrize("applied", ["by optimizers", "by the script"])
+def test_late_in_a_run_a_backward_in_which_nothing_is_applied_ends_a_step_too(
+    applied: str,
+) -> None:
+    """Though the time of most backwards is no longer taken by then."""
+    model = nn.Linear(2, 1)
+    optimizers = {p: SGD([p], lr=0.1) for p in model.parameters()}
+
+    def apply(parameter: Tensor) -> None:
+        if applied == "by optimizers":
+            optimizers[parameter].step()  # type: ignore[index]
+        else:
+            with torch.no_grad():
+                parameter -= 0.1 * parameter.grad
+        parameter.grad = None
+
+    for parameter in model.parameters():
+        parameter.register_post_accumulate_grad_hook(apply)
+    with probe.attach(model, list(optimizers.values()), server=False, every=10) as run:
+        for _ in range(60):
+            loss(model)
+        before = job_of(run).state.step
+        model.bias.requires_grad_(False)
+        for _ in range(60):
+            loss(model)
+        assert job_of(run).state.step - before == 60
+
+
+def test_optimizers_that_begin_to_step_inside_the_backward_late_in_a_run_lose_no_step() -> None:
+    """Nor where one of them has nothing to do from then on, as what it holds is frozen."""
+    model = nn.Sequential(*(nn.Linear(2, 2) for _ in range(3)))
+    optimizers = [SGD(layer.parameters(), lr=0.1) for layer in model]
+    with probe.attach(model, optimizers, server=False, every=1000) as run:
+        for _ in range(60):
+            model(torch.ones(1, 2)).sum().backward()
+            for optimizer in optimizers:
+                optimizer.step()
+        run.freeze("0")
+        for layer, optimizer in zip(model, optimizers, strict=True):
+            # The weight's gradient comes after the bias's.
+            layer.weight.register_post_accumulate_grad_hook(partial(step_with, optimizer))
+        counted = []
+        for _ in range(60):
+            model(torch.ones(1, 2)).sum().backward()
+            counted.append(job_of(run).state.step)
+        assert counted == list(range(61, 121))
+
+
+def step_with(optimizer: Optimizer, _: Tensor) -> None:
+    optimizer.step()
+
+
+def test_a_gate_ends_no_step_twice_where_optimizers_step_inside_the_backward(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Nor without end: each end of a backward is heard of once, also by who comes late."""
+    closed: list[int] = []
+    close = Boundaries._close
+
+    def count(boundaries: Boundaries, *, late: bool) -> None:
+        closed.append(1)
+        assert len(closed) <= 120
+        close(boundaries, late=late)
+
+    monkeypatch.setattr(Boundaries, "_close", count)
+    model = nn.Sequential(*(nn.Linear(2, 2) for _ in range(3)))
+    optimizers = [SGD(layer.parameters(), lr=0.1) for layer in model]
+    for layer, optimizer in zip(model, optimizers, strict=True):
+        layer.weight.register_post_accumulate_grad_hook(partial(step_with, optimizer))
+    with probe.attach(model, optimizers, server=False, every=10) as run:
+        model[0].requires_grad_(False)
+        for step in range(1, 121):
+            if step == 60:
+                run.gate("param:2.bias", when="step > 90")
+            model(torch.ones(1, 2)).sum().backward()
+            assert job_of(run).state.step == step
+
+
+def test_a_gate_that_comes_late_in_a_run_hears_of_the_end_of_each_backward(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What it gates may be what a backward has reduced, which is there only then."""
+    heard: list[int] = []
+    end = BackwardTimer._end
+
+    def hear(timer: BackwardTimer, clock: Any) -> None:
+        heard.append(1)
+        end(timer, clock)
+
+    monkeypatch.setattr(BackwardTimer, "_end", hear)
+    model, optimizer = chain(SGD)
+    with probe.attach(model, optimizer, server=False, every=10) as run:
+        steps(model, optimizer, 1, 60)
+        assert len(heard) < 40
+        heard.clear()
+        run.gate("param:stem.bias")
+        steps(model, optimizer, 61, 90)
+        assert len(heard) == 30
 
 
 def test_removed_it_hears_nothing_and_leaves_the_optimizer_as_it_was() -> None:

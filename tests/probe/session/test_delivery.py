@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import os
+import threading
 from typing import Any
 
 import pytest
-from torch import nn
+import torch
+from torch import Tensor, nn
 from torch.optim import SGD
 
 from gradgate import probe
 from gradgate.probe.link.uplink import Uplink
 from gradgate.probe.live.explainer import Explainer
+from gradgate.probe.measure import metrics as metrics_module
 from gradgate.probe.measure.measurement import Measured
-from gradgate.probe.measure.metrics import MetricValues
+from gradgate.probe.measure.metrics import MAX_PENDING, MetricValues
+from gradgate.probe.model.sample import Sample
+from gradgate.probe.session.delivery import GATHERING
 from gradgate.probe.session.run import job_of
 from tests.support.steered import chain, steps
 
@@ -145,12 +150,121 @@ def test_logging_without_steps_or_after_the_end_stays_bounded() -> None:
     assert job_of(run).measurement.collect(wait=True) == ([], [])
 
 
-def test_what_is_logged_is_sent_at_the_end_of_a_step_that_is_not_sampled(sent: list[Any]) -> None:
-    """It does not wait for the next sample, which may be far."""
+def test_what_is_logged_is_sent_at_the_end_of_a_step_that_is_not_sampled(
+    sent: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A tenth of a second after what was sent last, and not with the next sample, far as it is."""
     model, optimizer = chain(SGD)
+    now = 100.0
     with probe.attach(model, optimizer, server=False, every=1000, totals=False) as run:
+        monkeypatch.setattr(job_of(run).delivery, "_clock", lambda: now)
         steps(model, optimizer, 1, 1)
         run.log(loss=1.0)
         sent.clear()
+        now += 2 * GATHERING
         steps(model, optimizer, 2, 2)
         assert metrics(sent) == [(1, {"loss": 1.0})]
+        for step in (3, 4):
+            run.log(loss=float(step))
+            steps(model, optimizer, step, step)
+        assert metrics(sent) == [(1, {"loss": 1.0})]
+        now += 2 * GATHERING
+        steps(model, optimizer, 5, 5)
+        assert metrics(sent)[1:] == [(2, {"loss": 3.0}), (3, {"loss": 4.0})]
+
+
+def test_a_sample_is_sent_at_the_end_of_its_step_with_what_was_logged(sent: list[Any]) -> None:
+    """However short ago something was sent: what judges it may have to say something."""
+    model, optimizer = chain(SGD)
+    with probe.attach(model, optimizer, server=False, every=1) as run:
+        for step in range(1, 6):
+            run.log(loss=float(step))
+            steps(model, optimizer, step, step)
+            assert [each.step for each in sent if isinstance(each, Sample)][-1] == step
+        assert [value["loss"] for _, value in metrics(sent)] == [1.0, 2.0, 3.0, 4.0, 5.0]
+
+
+def test_what_was_logged_before_a_pause_goes_with_a_heartbeat(sent: list[Any]) -> None:
+    """Between two boundaries there may be an evaluation of ten minutes; each value is sent once."""
+    model, optimizer = chain(SGD)
+    with probe.attach(model, optimizer, server=False, every=1000, totals=False) as run:
+        steps(model, optimizer, 1, 2)
+        run.log(loss=1.0)
+        run.log(loss=2.0)
+        job_of(run).uplink.send_logged()
+        assert [value["loss"] for _, value in metrics(sent)] == [1.0, 2.0]
+    assert len(metrics(sent)) == 2
+
+
+def test_a_flush_waits_for_what_another_thread_is_about_to_send(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Else all would seem to be stored, and the last of it would come behind the goodbye."""
+    model, optimizer = chain(SGD)
+    taken, over, sent = threading.Event(), threading.Event(), list[MetricValues]()
+
+    def send(_: Uplink, values: MetricValues) -> None:
+        taken.set()
+        assert over.wait(20)
+        sent.append(values)
+
+    monkeypatch.setattr(Uplink, "send_metrics", send)
+    with probe.attach(model, optimizer, server=False, every=1000, totals=False) as run:
+        run.log(loss=1.0)
+        other = threading.Thread(target=job_of(run).uplink.send_logged)
+        other.start()
+        assert taken.wait(20)
+        threading.Timer(0.05, over.set).start()
+        job_of(run).delivery.flush(0)
+        assert len(sent) == 1
+        other.join(20)
+
+
+def test_what_comes_from_a_device_is_known_to_conditions_at_the_next_boundary(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A gate that closes by a loss must not be a quarter of a second late."""
+    monkeypatch.setattr(metrics_module, "_is_on_device", lambda value: isinstance(value, Tensor))
+    model, optimizer = chain(SGD)
+    with probe.attach(model, optimizer, server=False, every=1000, totals=False) as run:
+        for step in range(1, 6):
+            run.log(loss=torch.tensor(float(step)))
+            steps(model, optimizer, step, step)
+            assert job_of(run).measurement.metrics.latest == {"loss": float(step)}
+
+
+def test_where_much_is_logged_samples_wait_for_the_boundary_all_the_same(sent: list[Any]) -> None:
+    """A thread of the script's may log, in the midst of a step, or the handler of a signal."""
+    model, optimizer = chain(SGD)
+    with probe.attach(model, optimizer, server=False, every=1000, totals=False) as run:
+        measurement = job_of(run).measurement
+        steps(model, optimizer, 1, 1)
+        measurement.schedule.sampling = True
+        measurement.finish_sample(2, frozenset(), skipped=False)
+        sent.clear()
+        for number in range(3 * MAX_PENDING):
+            run.log(loss=number)
+        assert len(metrics(sent)) > MAX_PENDING
+        assert not any(isinstance(each, Sample) for each in sent)
+        job_of(run).delivery.send()
+        assert any(isinstance(each, Sample) for each in sent)
+
+
+def test_what_waits_to_be_judged_is_judged_in_time_in_steps_without_a_sample(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Also where something was sent shortly before."""
+    model, optimizer = chain(SGD)
+    now = 100.0
+    with probe.attach(model, optimizer, server=False, every=1000, totals=False) as run:
+        delivery = job_of(run).delivery
+        monkeypatch.setattr(delivery, "_clock", lambda: now)
+        sent: list[float] = []
+        monkeypatch.setattr(delivery, "send", lambda *, wait=False: sent.append(now))
+        delivery._sent = now
+        delivery._judging.due_at = now + GATHERING / 2
+        steps(model, optimizer, 1, 1)
+        assert sent == []
+        now += GATHERING / 2
+        steps(model, optimizer, 2, 2)
+        assert sent == [now]

@@ -48,3 +48,26 @@ def test_a_forked_child_does_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "getpid", lambda: state.process + 1)
     hooks.run(lambda: done.append(1))
     assert done == []
+
+
+def test_what_follows_in_a_step_does_not_ask_which_process_it_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As the hook before it has asked: where that did nothing, it does nothing."""
+    hooks, state, _ = runner()
+    done: list[str] = []
+    asked: list[int] = []
+    process = state.process
+
+    def getpid() -> int:
+        asked.append(1)
+        return process
+
+    monkeypatch.setattr(os, "getpid", getpid)
+    hooks.run(done.append, "begun")
+    hooks.go_on(done.append, "over")
+    assert (done, len(asked)) == (["begun", "over"], 1)
+    process += 1
+    hooks.run(done.append, "a child's")
+    hooks.go_on(done.append, "a child's")
+    assert done == ["begun", "over"]

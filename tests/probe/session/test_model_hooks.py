@@ -7,7 +7,7 @@ import torch
 from torch.optim import SGD
 
 from gradgate import probe
-from gradgate.probe.measure.measurement import Measurement
+from gradgate.probe.measure.backward_timer import BackwardTimer
 from gradgate.probe.session.model_hooks import ModelHooks
 from gradgate.probe.session.run import job_of
 from tests.support.steered import chain, steps
@@ -65,10 +65,10 @@ def test_dynamo_traces_nothing_of_how_the_backward_is_timed(
     """Where it traces a forward as a whole; else it is told that one begins."""
     began: list[bool] = []
 
-    def begins(self: Measurement, model: torch.nn.Module) -> None:
+    def begins(self: BackwardTimer, model: torch.nn.Module) -> None:
         began.append(torch.compiler.is_compiling())
 
-    monkeypatch.setattr(Measurement, "forward_begins", begins)
+    monkeypatch.setattr(BackwardTimer, "forward_begins", begins)
     torch._dynamo.reset()
     model, optimizer = chain(SGD)
     with probe.attach(model, optimizer, server=False, every=1):

@@ -23,7 +23,7 @@ def broken(*_: Any, **__: Any) -> Any:
         "measurement.finish_sample",
         "measurement.members.refresh",
         "measurement.members.catch_up",
-        "measurement.backwards",
+        "measurement.timer.step_ended",
         "explainer.end_trace",
         "explainer.boundary",
         "gates.accounting.end_step",
@@ -94,7 +94,7 @@ def test_a_bad_figure_of_a_backward_costs_no_other(monkeypatch: pytest.MonkeyPat
                 raise AttributeError("no seconds")
             taken.append(timing)
 
-        monkeypatch.setattr(job.measurement, "backwards", lambda step: ["bad", "good"])
+        monkeypatch.setattr(job.measurement.timer, "step_ended", lambda step: ["bad", "good"])
         monkeypatch.setattr("gradgate.probe.steer.savings.Savings.add", lambda _, t: receive(t))
         steps(model, optimizer, 1, 1)
         assert taken == ["good"]
@@ -112,3 +112,16 @@ def test_a_step_that_is_not_sampled_sends_no_sample() -> None:
             latest = job.measurement.latest.sample
             sampled.append(None if latest is None else latest.step)
         assert sampled == [None, None, 3, 3, 3, 6]
+
+
+def test_the_first_gate_of_a_run_knows_which_step_it_comes_into() -> None:
+    """However many steps were made without one."""
+    model, optimizer = chain(SGD)
+    with probe.attach(model, optimizer, server=False, every=1) as run:
+        steps(model, optimizer, 1, 5)
+        run.gate("param:stem.bias", when="step == 6")
+        closed = []
+        for step in range(6, 9):
+            steps(model, optimizer, step, step)
+            closed.append(model.stem.bias.grad is None)
+        assert closed == [True, False, False]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from gradgate.probe.steer.savings import WARM_UP, Saved, Savings
+from gradgate.probe.steer.savings import WARM_UP, WINDOW, Saved, Savings
 
 
 @dataclass(frozen=True)
@@ -49,6 +49,47 @@ def test_the_window_before_is_the_latest_twenty_steps() -> None:
     savings.begin("freeze", 119, 0)
     ((_, saved),) = feed(savings, range(120, 132), 0.5)
     assert (saved.backward_before, saved.backward_after) == (1.0, 0.5)
+
+
+def test_once_there_are_enough_of_before_one_step_in_five_is_wanted() -> None:
+    """Each again for a command, until it has its figure and as many as before are kept."""
+    savings = Savings[str]()
+    assert all(savings.wants(step) for step in range(1, 200))
+    feed(savings, range(1, WINDOW), 1.0)
+    assert all(savings.wants(step) for step in range(1, 200))
+    feed(savings, range(WINDOW, WINDOW + 1), 1.0)
+    assert sum(savings.wants(step) for step in range(21, 521)) == 100
+    savings.begin("freeze", 30, 0)
+    feed(savings, range(31, 32), 1.0)
+    assert all(savings.wants(step) for step in range(33, 200))
+    feed(savings, range(33, 60), 1.0)
+    assert sum(savings.wants(step) for step in range(60, 560)) == 100
+
+
+@pytest.mark.parametrize("seconds", [0.001, 0.1])
+def test_what_the_script_itself_has_changed_is_credited_to_no_command(seconds: float) -> None:
+    """Of before there is what came since; and of a job without a change all that there is."""
+    savings = Savings[str]()
+    found = []
+    for step in range(1, 300):
+        if step == 265:
+            savings.begin("freeze", 264, 0)
+        if savings.wants(step):
+            noise = 1 + step * 7 % 10 / 100
+            found.append(savings.add(Step(step, noise * (0.01 if step < 240 else seconds))))
+    ((_, saved),) = [each for each in found if each is not None]
+    assert saved.backward_before == pytest.approx(seconds, rel=0.1)
+    assert not saved.measurable
+
+
+@pytest.mark.parametrize("period", [2, 3, 4, 5, 8, 10, 16])
+def test_steps_of_every_kind_are_wanted_as_often_as_they_are_made(period: int) -> None:
+    """About: as where each fourth step is regularized, whose backward takes longer."""
+    savings = Savings[str]()
+    feed(savings, range(1, WINDOW + 1), 1.0)
+    wanted = [step for step in range(21, 21 + 100 * period) if savings.wants(step)]
+    counts = [sum(step % period == kind for step in wanted) for kind in range(period)]
+    assert all(15 <= count <= 25 for count in counts)
 
 
 @pytest.mark.parametrize(("steps", "figures"), [(4, 0), (5, 1)])
