@@ -543,6 +543,7 @@ def test_what_is_unusual_is_judged_wherever_it_was_measured(
     np.testing.assert_equal(found.values[GRAD_NORM][1], np.float32(norm))
 
 
+@pytest.mark.filterwarnings("ignore:Using backward\\(\\) with create_graph=True")
 def test_gradients_with_a_graph_of_their_own_are_measured_as_others_are() -> None:
     """Those of create_graph=True: nothing that is made of them has a graph, or keeps theirs."""
     packed: list[Tensor] = []
