@@ -129,7 +129,7 @@ class Savings(Generic[Key]):
         step in five: of all kinds as often as they are, also where every second step is another
         than the first, for the multiples of an irrational number are spread evenly.
         """
-        if self._open is not None or len(self._window) < WINDOW:
+        if len(self._window) < WINDOW:  # as it is behind each command
             return True
         return step * GOLDEN_RATIO % 1.0 < SPARSE
 
