@@ -130,8 +130,7 @@ class Measurement:
     def after_step(self, k: int, step: int) -> None:
         """Look at weights after optimizer k's part of ``step``, if it is their turn."""
         self._rounds.stepped(k, step)
-        if self.looks.looking:
-            self.looks.after_step()
+        self.looks.after_step()
 
     def measure(self, k: int) -> None:
         """Measure the gradients that optimizer k is about to apply, if it is their turn."""

@@ -107,21 +107,23 @@ class Delivery:
 
     def flush(self, timeout: float) -> bool:
         """Send everything, and wait until the server has stored it; False after ``timeout``."""
-        with self._guard, self._measurement.metrics.handing_on:
-            self.send(wait=True)
+        self._send_all()
         return self._uplink.wait_stored(timeout)
 
     def close(self, *, failed: bool) -> None:
         """Send what is left, say goodbye, and end the link; ``failed``: training raised."""
         if self._state.in_own_process():
-            with self._guard, self._measurement.metrics.handing_on:
-                self.send(wait=True)
+            self._send_all()
             with self._guard:
                 self._uplink.close(CLOSE_TIMEOUT, failed=failed)
 
     def close_at_exit(self, *, raised: bool) -> None:
         """Close as the program ends without a detach; ``raised``: by an uncaught exception."""
         self.close(failed=raised or self._uplink.end_is_told)
+
+    def _send_all(self) -> None:
+        with self._guard, self._measurement.metrics.handing_on:
+            self.send(wait=True)
 
     def _send_metrics(self, metrics: Iterable[MetricValues]) -> None:
         for values in metrics:

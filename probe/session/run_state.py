@@ -32,8 +32,7 @@ class RunState:
 
     def begin_boundary(self, *, late: bool) -> None:
         """End a step; ``late``: noticed only after the next backward."""
-        if not self._stepped:
-            self.begin_step()
+        self.begin_step()
         self.step += 1
         self.between = not late
         thread = threading.get_ident()
