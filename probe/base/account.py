@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from time import perf_counter
-from typing import Any
 
 
 class Account:
@@ -14,30 +12,25 @@ class Account:
     two threads at the same time are counted as one.
     """
 
-    __slots__ = ("_began", "_spent")
+    __slots__ = ("began", "spent")
 
     def __init__(self) -> None:
-        self._began: float | None = None
+        self.began: float | None = None
         """When the outermost call under way began, or was accounted for; None between calls."""
-        self._spent = 0.0
+        self.spent = 0.0
+        """Seconds since the last :meth:`take`, without those of the call under way."""
 
-    def charge(self, function: Callable[..., Any], /, *args: Any, **named: Any) -> Any:
-        """Return what a function returns, and add its time up."""
-        if self._began is not None:
-            return function(*args, **named)
-        self._began = perf_counter()
-        try:
-            return function(*args, **named)
-        finally:
-            began, self._began = self._began, None
-            if began is not None:  # two threads began at once, and the other has ended
-                self._spent += perf_counter() - began
+    def end(self) -> None:
+        """Take in that the outermost call has ended."""
+        began, self.began = self.began, None
+        if began is not None:  # two threads began at once, and the other has ended
+            self.spent += perf_counter() - began
 
     def take(self) -> float:
         """Return the seconds since the last time, those of the call under way included."""
-        spent, self._spent = self._spent, 0.0
-        if self._began is not None:
+        spent, self.spent = self.spent, 0.0
+        if self.began is not None:
             now = perf_counter()
-            spent += now - self._began
-            self._began = now
+            spent += now - self.began
+            self.began = now
         return spent

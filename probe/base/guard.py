@@ -15,10 +15,12 @@ import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial, wraps
+from time import perf_counter
 from types import TracebackType
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 import torch
+from torch.compiler import is_dynamo_compiling
 from torch.overrides import TorchFunctionMode
 
 from .account import Account
@@ -86,11 +88,17 @@ class Guard:
 
     def run(self, function: Callable[..., Any], /, *args: Any, **named: Any) -> Any:
         """Call what a hook does, guarded and on the probe's account; None after a fault."""
+        outermost = self.account.began is None
+        if outermost:
+            self.account.began = perf_counter()
         try:
-            return self.account.charge(function, *args, **named)
+            return function(*args, **named)
         except Exception as error:
             if not self.receive(error):
                 raise
+        finally:
+            if outermost:
+                self.account.end()
         return None
 
     def attempt(self) -> Attempt:
@@ -192,10 +200,26 @@ class GuardedHook:
         self._function = function
 
     def __call__(self, *args: Any, **named: Any) -> Any:
-        """Call the function, guarded."""
-        if torch.compiler.is_compiling():  # Dynamo makes its own of what it traces
+        """Call the function, as :meth:`Guard.run` does.
+
+        Without a call of that: between two hooks a step takes the place of both in the processor's
+        caches, and the way in costs more than what most of them do.
+        """
+        if is_dynamo_compiling():  # it makes its own of what it traces
             return self._function(*args, **named)
-        return self.guard.run(self._function, *args, **named)
+        account = self.guard.account
+        outermost = account.began is None
+        if outermost:
+            account.began = perf_counter()
+        try:
+            return self._function(*args, **named)
+        except Exception as error:
+            if not self.guard.receive(error):
+                raise
+        finally:
+            if outermost:
+                account.end()
+        return None
 
 
 class AdaptedHook(GuardedHook, ABC):
@@ -203,7 +227,7 @@ class AdaptedHook(GuardedHook, ABC):
 
     def __call__(self, *args: Any, **named: Any) -> Any:
         """Call the function, guarded."""
-        if torch.compiler.is_compiling():
+        if is_dynamo_compiling():
             return self.trace(*args, **named)
         return self.run(*args, **named)
 
@@ -305,7 +329,7 @@ class GuardedAround:
 
     def __call__(self, function: Callable[..., Any], /, *args: Any, **named: Any) -> Any:
         """Call ``around`` for a call of ``function``, guarded."""
-        if torch.compiler.is_compiling():
+        if is_dynamo_compiling():
             return self._around(function, *args, **named)
         call = Call(function)
         for _ in range(2):

@@ -29,7 +29,7 @@ logger = logging.getLogger("gradgate")
 
 FIRST_TRY = 2.0
 """Seconds that the end of a job, and who looks at a run, wait for the first try to connect."""
-TICK = 0.5
+TICK = 1.0
 """Seconds between two looks at what waits in memory."""
 AT_ONCE = 0.0
 """The pause before the next try where a frame was left out, of which there are few."""

@@ -174,12 +174,20 @@ class Conversation:
     async def _gather(self, ready: asyncio.Event) -> None:
         """Let frames gather: ten times a second, or more seldom where nobody looks at them.
 
-        ``ready`` is set where something is not to wait.
+        ``ready`` is set where something is not to wait. This thread takes the interpreter from the
+        one that trains whenever it wakes, so it wakes once.
         """
-        await asyncio.sleep(BATCHING)
-        if self._batching > BATCHING and not self._outbox.behind:
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(ready.wait(), self._batching - BATCHING)
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        longest = BATCHING if self._outbox.behind else self._batching
+        over = loop.call_later(longest, ready.set)
+        try:
+            await ready.wait()
+        finally:
+            over.cancel()
+        rest = began + BATCHING - loop.time()
+        if rest > 0:
+            await asyncio.sleep(rest)
 
     async def _send_all(self) -> bool:
         """Send what waits; return whether frames were among it."""
@@ -246,7 +254,7 @@ class Conversation:
         """End a connection over which nothing comes: a ping may wait behind what nobody reads."""
         while True:
             self._check_silence()
-            await asyncio.sleep(SILENCE / 30)
+            await asyncio.sleep(SILENCE / 6)
 
     def _hear(self) -> None:
         """Note that something came.

@@ -127,6 +127,10 @@ class Uplink:
         numbers = sample.states.nbytes + sum(values.nbytes for values in sample.values.values())
         self._put_off(partial(encode_sample, sample), SAMPLE_BYTES + numbers)
 
+    def send_pending(self, make: Callable[[], Sample], numbers: int) -> None:
+        """Send a sample that is made in the thread that sends it; ``numbers``: bytes of them."""
+        self._put_off(partial(_encode_made, make), SAMPLE_BYTES + numbers)
+
     def send_metrics(self, metrics: MetricValues) -> None:
         """Send metrics of one step."""
         values = metrics.values
@@ -293,6 +297,10 @@ class Uplink:
     ) -> None:
         if self._is_told:
             self.outbox.put(lambda seq: encode_json(make(seq)), keep=keep, replaces=replaces)
+
+
+def _encode_made(make: Callable[[], Sample], seq: int) -> bytes:
+    return encode_sample(make(), seq)
 
 
 def _encoded(encode: Callable[[int], Frame], guard: Guard, seq: int) -> Frame | None:

@@ -99,6 +99,11 @@ class Explainer:
         """Return whether the traced step ended inside a backward, and waits for a forward."""
         return self._step.late
 
+    @property
+    def rests(self) -> bool:
+        """Return whether no step is traced, nor is anything asked that one is traced for."""
+        return not (self._step.running or self._step.late or self._commands.waiting)
+
     def answer(self, command: ExplainCommand) -> None:
         """Answer ``command`` from the step that begins at the boundary at hand.
 

@@ -62,7 +62,7 @@ class BackwardTimer:
         """``ended`` is called when a backward that was timed is over."""
         self._rests = False
         """Nobody wants to know of the backward of the present step."""
-        self._follows_ends = False
+        self.follows_ends = False
         """Somebody has to hear of the end of every backward."""
         self._models = list(models)
         self._backward_ended = ended
@@ -111,9 +111,9 @@ class BackwardTimer:
 
         Of one that is under way, too; it has no figure, if no clock was started for it.
         """
-        if self._follows_ends:
+        if self.follows_ends:
             return
-        self._follows_ends = True
+        self.follows_ends = True
         self.plan(wanted=True)
         if self._running is None and inside_backward():
             call_after_backward(GuardedHook(self._guard, self._backward_ended))
@@ -123,7 +123,7 @@ class BackwardTimer:
 
         ``wanted``: somebody wants to know how long it takes.
         """
-        rests = not (wanted or self._follows_ends)
+        rests = not (wanted or self.follows_ends)
         if rests != self._rests:
             self._rests = rests
             for hook in self._forwards:

@@ -58,6 +58,11 @@ class ClipNorms:
         """Follow what the script clips, or no longer."""
         self._calls.follow(needed=needed)
 
+    @property
+    def has_any(self) -> bool:
+        """Whether there were any in the present step."""
+        return bool(self._clips)
+
     def of(self, held: frozenset[int]) -> list[Clip]:
         """Return the clips that tell of some of these parameters."""
         return [clip for clip in self._clips if not clip.covered.isdisjoint(held)]

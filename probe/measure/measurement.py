@@ -222,6 +222,19 @@ class Measurement:
         awaited = self.sampler.pending or self.metrics.awaits_device
         return bool(awaited) or self._parts is not None
 
+    @property
+    def rests(self) -> bool:
+        """Whether nothing but samples is measured in the coming steps, of one process alone."""
+        looked = self.looks.looking or self.focus.looking or self.focus.waits
+        marked = self._marking or self._writes.hooking or self._released.known
+        others = self._parts is not None or self.members.known_loose or self.timer.follows_ends
+        return not (looked or marked or others)
+
+    @property
+    def has_one_optimizer(self) -> bool:
+        """Whether there is one optimizer, none of whose gradients waits for a mark."""
+        return len(self._optimizers) == 1 and not self._writes.waits
+
     def collect(self, *, wait: bool = False) -> tuple[list[Measured], list[MetricValues]]:
         """Return what has arrived on the host since the last time."""
         samples = self.sampler.collect(wait=wait)

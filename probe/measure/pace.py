@@ -58,6 +58,11 @@ class Pace:
         return self._every is None
 
     @property
+    def takes_all(self) -> bool:
+        """Whether each step is sampled."""
+        return self._every == 1
+
+    @property
     def interval(self) -> int:
         """Each how many steps one is sampled at present."""
         if self._every is not None:
@@ -92,6 +97,12 @@ class Pace:
         if left > 0:
             self._asked_at = step + min(LONGEST_UNASKED, max(1, left // 2))
         return left <= 0
+
+    def next_due(self, step: int) -> int:
+        """Return a step from ``step`` on before which none is due, as far as is known."""
+        if self._every is not None:
+            return step + -step % self._every
+        return max(step, self._asked_at)
 
     def record(self, step: int, seconds: float | None, spent: float, *, sampled: bool) -> None:
         """Note a step: its wall time (None when unknown) and the probe's share of it."""

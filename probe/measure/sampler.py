@@ -31,6 +31,7 @@ LARGEST = float(np.finfo(np.float32).max)
 _UNMEASURED, _PRESENT = int(State.UNMEASURED), int(State.PRESENT)
 """As plain integers, which cost no call to be compared with a byte."""
 _Float: TypeAlias = type[np.float32] | type[np.float64]
+_VALUE_BYTES = 4
 MAX_PENDING = 8
 """Samples that may be on their way from a device; a further one waits for the oldest."""
 
@@ -91,9 +92,21 @@ class _Pending:
     waiting: frozenset[int]
     draft: _Draft
     readbacks: list[tuple[list[_Part], Readback]]
+    _made: Sample | None = field(init=False, default=None)
 
     def ready(self) -> bool:
         return all(readback.ready() for _, readback in self.readbacks)
+
+    @property
+    def size(self) -> int:
+        """Bytes of its figures and states."""
+        return len(self.draft.states) * (1 + _VALUE_BYTES * len(self.draft.statistics))
+
+    def sample(self) -> Sample:
+        """Return the sample, whose values have arrived or are waited for; any thread may ask."""
+        if self._made is None:
+            self._made = _complete(self)
+        return self._made
 
 
 class Sampler:
@@ -122,6 +135,11 @@ class Sampler:
         """Why the gradient of a parameter could not be measured when that was tried last."""
         self._draft: _Draft | None = None
         self._taken = 0
+        self._states_before = bytearray()
+        """Of the sample before."""
+        self.calm = False
+        """Whether the latest sample is on the host and tells nothing new: every parameter is in the
+        state that it was in before, and no value is zero or not finite."""
         self.pending: deque[_Pending] = deque()
         """Samples whose values are on their way to the host, or there and not collected."""
         self._stacks = KnownStacks()
@@ -192,6 +210,10 @@ class Sampler:
             for parts in by_device.values()
         ]
         self.pending.append(_Pending(step, time.time(), skipped, waiting, draft, readbacks))
+        told = skipped or waiting or gated or draft.by_hand or draft.may_skip
+        usual = all(part.usual for part in draft.parts)
+        self.calm = usual and not told and draft.states == self._states_before
+        self._states_before = draft.states
         self._taken += 1
         self._writes.count_sample()
 
@@ -204,7 +226,7 @@ class Sampler:
                 break
             pending = self.pending.popleft()
             with self._guard:  # one that cannot be read takes no other along
-                samples.append(_complete(pending))
+                samples.append(pending.sample())
         return samples
 
     def _open_draft(self) -> _Draft:

@@ -4,11 +4,26 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from typing import NamedTuple
 
 from .pace import Meter, Pace
 
 LONGEST_REST = 100
 """Steps after which a sample out of turn may follow another, however rare samples are."""
+
+
+class _Ended(NamedTuple):
+    """A step that has ended."""
+
+    step: int
+    now: float
+    spent: float
+    """Seconds that the probe took in it."""
+    sampled: bool
+    beside: float = 0.0
+    """Seconds of these that say nothing of what a sample costs."""
+    beside_the_pace: bool = False
+    """What it cost says nothing of other steps."""
 
 
 class SamplingSchedule:
@@ -25,10 +40,22 @@ class SamplingSchedule:
         """The coming step is sampled whether its turn has come or not."""
         self.beside_the_pace = False
         """The cost of the present step says nothing of other steps: one of them was traced."""
+        self._passed: list[_Ended] = []
+        """Steps that are recorded with the next."""
         self._off = False
         self._asked = False
         self._asked_at: int | None = None
         """The step after which a sample out of turn was granted last."""
+
+    @property
+    def takes_all(self) -> bool:
+        """Whether every step is sampled, the coming one included."""
+        return self.pace.takes_all and not self._off and self.agree is None
+
+    def next_due(self, step: int) -> int:
+        """Return a step from ``step`` on before which none is sampled, as far as is known."""
+        asked = self.must_sample or self._asked or self.agree is not None
+        return step if asked else self.pace.next_due(step)
 
     def ask(self, step: int) -> None:
         """Sample the coming step, since something began in ``step``.
@@ -44,16 +71,28 @@ class SamplingSchedule:
 
         ``beside``: seconds of these that say nothing of what a sample costs.
         """
-        seconds = self.meter.record(time.perf_counter(), spent)
-        if not self.beside_the_pace:
-            took = None if seconds is None else seconds - beside
-            self.pace.record(step, took, spent - beside, sampled=sampled)
+        passed, self._passed = self._passed, []
+        for earlier in passed:
+            self._record(earlier)
+        self._record(
+            _Ended(step, time.perf_counter(), spent, sampled, beside, self.beside_the_pace)
+        )
         self.beside_the_pace = False
         due = (self.pace.due(step + 1) or self.must_sample or self._asked) and not self._off
         if self.agree is not None:
             due = self.agree(step + 1, due) and not self._off
         self.sampling = due
         self._asked = False
+
+    def pass_step(self, step: int, spent: float, *, sampled: bool) -> None:
+        """Note a step behind which the coming one is of its kind, sampled or not, for later."""
+        self._passed.append(_Ended(step, time.perf_counter(), spent, sampled))
+
+    def _record(self, ended: _Ended) -> None:
+        seconds = self.meter.record(ended.now, ended.spent)
+        if not ended.beside_the_pace:
+            took = None if seconds is None else seconds - ended.beside
+            self.pace.record(ended.step, took, ended.spent - ended.beside, sampled=ended.sampled)
 
     def switch_off(self) -> None:
         """Sample no step any more."""

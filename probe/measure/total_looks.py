@@ -57,6 +57,11 @@ class TotalLooks:
         self.following = False
         """Whether anything is looked at."""
 
+    @property
+    def has_clips(self) -> bool:
+        """Whether the script has clipped gradients in the present step."""
+        return self._clips.has_any
+
     def follow(self, *, needed: bool) -> None:
         """Look from here on, or no longer."""
         self.following = needed

@@ -30,6 +30,8 @@ MOST_STEPS = 500
 """Steps that are sent together, at most."""
 LONGEST = 0.5
 """Seconds that a step waits for others to be sent with."""
+MOST_TOGETHER = 16
+"""Norms that are taken of samples together, where none of them has another step sampled."""
 
 
 @dataclass
@@ -79,6 +81,8 @@ class StepTotals:
         self._look: Look | None = None
         """Of the present step; None: it is not looked at, or nobody has asked yet."""
         self._asked = False
+        self._clipped = False
+        """The script has clipped gradients in the latest step, as far as that was looked at."""
         self._off = False
         self.pending: deque[_Pending] = deque()
         """Norms that are on their way to the host."""
@@ -118,9 +122,12 @@ class StepTotals:
         if self._off:
             return
         look, self._look, self._asked = self._look, None, False
+        self._clipped = self._looks.has_clips
         self._looks.end_step()
         if not self._looks.following or (look is None and not sampled):
             return
+        if not (self.pending or self._waiting):
+            self._send_at = time.monotonic() + LONGEST
         look = look or Look()
         of_sample = sampled and (look.missing or not look.norms)
         if of_sample:
@@ -145,6 +152,8 @@ class StepTotals:
 
     def collect(self, *, wait: bool = False) -> Totals | None:
         """Return what is to be sent now, if anything is; ``wait``: all that there is."""
+        if not (wait or self.presses):
+            return None
         while self.pending and (wait or self.pending[0].ready()):
             total = self._total(self.pending.popleft())
             if total is not None:
@@ -155,14 +164,32 @@ class StepTotals:
         steps, self._waiting = self._waiting, []
         return Totals(time.time(), steps)
 
+    @property
+    def rests(self) -> bool:
+        """Whether there is nothing to look at in the coming steps that the budget allows."""
+        if not self._looks.following:
+            return True
+        return not (self._wanted or self._clipped or self._allowance.covers())
+
+    @property
+    def presses(self) -> bool:
+        """Whether there is a norm to be looked at now, as far as it has arrived.
+
+        An outlier has the coming step sampled, where that is not each step.
+        """
+        if not self.pending:
+            return bool(self._waiting) and time.monotonic() >= self._send_at
+        alone = not self._schedule.pace.takes_all or len(self.pending) >= MOST_TOGETHER
+        return alone or time.monotonic() >= self._send_at
+
     def _may_look(self) -> bool:
         if not self._looks.following or capturing() or len(self.pending) >= MOST_PENDING:
             return False
-        return bool(self._wanted) or self._schedule.sampling or self._allowance.covers()
+        if self._schedule.sampling:  # the sample has all that no clip tells
+            return self._looks.has_clips
+        return bool(self._wanted) or self._allowance.covers()
 
     def _take_in(self, total: StepTotal) -> None:
-        if not self._waiting:
-            self._send_at = time.monotonic() + LONGEST
         self._waiting.append(total)
         if self._outliers.receive(total):
             self._schedule.ask(total.step)

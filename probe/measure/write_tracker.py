@@ -99,6 +99,11 @@ class WriteTracker:
         """Whether hooks tell to which parameters a gradient has come."""
         return self._hooking
 
+    @property
+    def waits(self) -> bool:
+        """Whether used gradients wait for a mark."""
+        return bool(self._unmarked.waiting)
+
     def came(self, index: int) -> bool:
         """Whether a backward came to this parameter since the last step, while hooks tell."""
         return self._written.get(index) is not None

@@ -97,6 +97,12 @@ class Progress:
         """Return what is wrong with what steps do to a parameter, if anything is."""
         return self._updates.finding(index)
 
+    @property
+    def rests(self) -> bool:
+        """Whether there is nothing to look at around the coming step, if that is not sampled."""
+        looks = self._skipped.count or self._close.active or not self._uncleared.rests
+        return self._off or not looks
+
     def before_step(self, k: int, step: int) -> None:
         """Look at what optimizer k is about to apply as ``step``, where somebody wants to know."""
         if self._off:

@@ -118,6 +118,11 @@ class UnclearedGradients:
             index, subject = (None, None) if whole else (first, name)
             yield alert_of(found, index, subject, kept.since_step)
 
+    @property
+    def rests(self) -> bool:
+        """Whether no gradient is looked at before the next sample."""
+        return not (self.watched or any(each.steps < CONFIRMED for each in self._kept.values()))
+
     def before_step(self, k: int, step: int) -> None:
         """Judge what became of the gradients that the step before of optimizer k had left."""
         watched = self.watched.pop(k, None)

@@ -8,6 +8,8 @@ from ..gates.gates import Gates
 from ..link.uplink import Uplink
 from ..measure.measurement import Measurement
 from ..model.parameter_info import ParameterInfo
+from .delivery import Delivery
+from .lull import Lull
 from .run_state import RunState
 
 
@@ -17,14 +19,18 @@ class Alignment:
     def __init__(
         self,
         state: RunState,
+        lull: Lull,
         measurement: Measurement,
+        delivery: Delivery,
         freezer: Freezer,
         gates: Gates,
         uplink: Uplink,
         guard: Guard,
     ) -> None:
         self._state = state
+        self._lull = lull
         self._measurement = measurement
+        self._delivery = delivery
         self._freezer = freezer
         self._gates = gates
         self._uplink = uplink
@@ -33,17 +39,24 @@ class Alignment:
     def parameters(self) -> list[ParameterInfo]:
         """Return every parameter of the models as they are now, as of the latest sample."""
         self.follow_model()
+        if self._state.in_training_thread():
+            self._delivery.catch_up()
         rows, freezes = self._measurement.members.rows, self._freezer.records.freezes
         return list(self._measurement.latest.parameters(rows, freezes))
 
     def follow_model(self) -> None:
         """Take in what the script has just added to the models, where that can be done safely."""
         if self._state.attached and self._state.at_boundary():
+            # What is about to change is not that of the steps before.
+            self._delivery.catch_up()
+            self._lull.end()
+            self._gates.step.begin(self._state.step + 1)
             with self._guard:
                 self._measurement.members.refresh(walk=True)
 
     def follow_freezes(self) -> None:
         """Time the backward as it is now, and tell what is frozen."""
+        self._lull.end()
         with self._guard:
             # Behind the hooks that came with a freeze, for these may give an output its graph.
             self._measurement.timer.arm()
@@ -56,6 +69,7 @@ class Alignment:
 
         ``late``: the gradients that are there belong to the coming step.
         """
+        self._lull.end()
         registry = self._gates.registry
         with self._guard:
             self._gates.runtime.follow_parameters()

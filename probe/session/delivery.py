@@ -42,12 +42,14 @@ class Delivery:
         self._measurement = measurement
         self._totals = totals
         self._uplink = uplink
-        self._judging = judging
+        self.judging = judging
         self.movement_seen = movement_seen
         """Called with what was seen of weights, after the sample of the same step."""
         self.units_seen = units_seen
         self._guard = guard
         self._clock = clock
+        self._handed_on = 0
+        """The latest step whose sample is on its way to the server, and not taken in yet."""
         self._sent = -math.inf
         """When all was sent that there was."""
 
@@ -57,23 +59,38 @@ class Delivery:
         A boundary finds all that this takes in cold caches, so that each by itself would cost a
         tenth of what the probe takes of a step without a sample.
         """
-        due_at = min(self._sent + GATHERING, self._judging.due_at)
+        due_at = min(self._sent + GATHERING, self.judging.due_at)
         if self._measurement.awaits_values or self._clock() >= due_at:
             self.send()
         elif self._totals.pending:  # an outlier among them has the coming step sampled
             self._send_totals()
+
+    def hand_on(self) -> None:
+        """Have the latest sample sent, if there is one; a later boundary takes it in."""
+        pending = self._measurement.sampler.pending
+        if pending and pending[-1].step > self._handed_on:
+            self._handed_on = pending[-1].step
+            self.judging.note(pending[-1].step)
+            self._uplink.send_pending(pending[-1].sample, pending[-1].size)
+
+    def catch_up(self) -> None:
+        """Take in the samples that boundaries have put off."""
+        if self._measurement.sampler.pending:
+            with self._guard:
+                self.send()
 
     def send(self, *, wait: bool = False) -> None:
         """Send what was measured and has arrived on the host; ``wait``: also what has not."""
         self._sent = self._clock()
         measured, metrics = self._measurement.collect(wait=wait)
         for each in measured:
-            with self._guard:
-                self._uplink.send_sample(each.sample)
+            if each.sample.step > self._handed_on:
+                with self._guard:
+                    self._uplink.send_sample(each.sample)
             with self._guard:
                 self._totals.receive(each.sample)
             with self._guard:
-                self._judging.receive(each)
+                self.judging.receive(each, is_latest=each is measured[-1])
             if each.movement is not None:
                 with self._guard:
                     self.movement_seen.call(each.movement)
@@ -85,9 +102,9 @@ class Delivery:
                     self.units_seen.call(units)
         with self._guard:
             if wait:
-                self._judging.judge()
+                self.judging.judge()
             else:
-                self._judging.judge_due()
+                self.judging.judge_due()
         self._send_metrics(metrics)
         with self._guard:
             self._send_totals(wait=wait)

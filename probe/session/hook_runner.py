@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
+from torch.compiler import is_dynamo_compiling
 
 from ..base.guard import Guard
 from ..live.alerts import Alerts
@@ -30,7 +31,7 @@ class HookRunner:
     def run(self, body: Callable[..., None], /, *args: Any, **named: Any) -> None:
         """Call a hook's body, but in a forked child: the run is another process's."""
         # Compiled optimizers trace their hooks; ours are to be left alone.
-        if torch.compiler.is_compiling() or compiles_calls():
+        if is_dynamo_compiling() or compiles_calls():
             self._run_apart(body, *args, **named)
         else:
             self._run(body, *args, **named)
@@ -40,14 +41,16 @@ class HookRunner:
 
         No job forks inside a step, and goes on with it in the child.
         """
-        if torch.compiler.is_compiling() or compiles_calls():
+        if is_dynamo_compiling() or compiles_calls():
             self._go_on_apart(body, *args, **named)
         else:
             self._go_on(body, *args, **named)
 
     def _run(self, body: Callable[..., None], /, *args: Any, **named: Any) -> None:
         self._is_own = self._state.in_own_process()
-        self._go_on(body, *args, **named)
+        if self._is_own:
+            self._guard.run(body, *args, **named)
+            self._alerts.raise_failure()
 
     def _go_on(self, body: Callable[..., None], /, *args: Any, **named: Any) -> None:
         if self._is_own:

@@ -21,6 +21,9 @@ LONGEST = 0.5
 """Seconds that a sample waits, at most, while steps are made. Where samples come that rarely, none
 waits."""
 
+_Known = tuple[frozenset[int], Sequence[bool]]
+"""What is frozen by command, and of every parameter whether an optimizer holds it."""
+
 
 class Judging:
     """Lets a sample wait for the next while all states are as they were, and steps are applied.
@@ -53,6 +56,8 @@ class Judging:
         self._frozen: frozenset[int] = frozenset()
         """As of the sample that came last, by which those that wait are judged; so is the next."""
         self._held: Sequence[bool] = ()
+        self._noted: dict[int, _Known] = {}
+        """Of samples that have not come yet, by step."""
         self._waiting: list[Sample] = []
         self._is_due = False
         """One of them may not wait."""
@@ -64,17 +69,29 @@ class Judging:
         self._alike = 0
         """Samples in a row that were like the one before."""
 
-    def receive(self, measured: Measured) -> None:
+    @property
+    def is_settled(self) -> bool:
+        """Whether a sample that is like the one before may wait, and the one before does."""
+        return self._patient and not self._is_due and self._alike >= SETTLED
+
+    def note(self, step: int) -> None:
+        """Keep what is known now of the sample of ``step``, which comes later."""
+        self._noted[step] = self._known_now()
+
+    def receive(self, measured: Measured, *, is_latest: bool = True) -> None:
         """Take in a sample that has arrived on the host.
 
-        Where more was seen in its step, which is taken in next, it is judged now.
+        Where more was seen in its step, which is taken in next, it is judged now. ``is_latest``: it
+        is that of the latest step, as far as any has arrived.
         """
-        frozen, held = frozenset(self._frozen_now()), self._held_now()
+        step = measured.sample.step
+        frozen, held = self._noted.pop(step) if step in self._noted else self._known_now()
         if (frozen, held) != (self._frozen, self._held):
             self.judge()
             self._frozen, self._held = frozen, held
-        with self._guard:
-            self._progress.tell_groups(measured.sample.step)
+        if is_latest:
+            with self._guard:
+                self._progress.tell_groups(measured.sample.step)
         now = self._clock()
         rare, self._latest = now - self._latest >= LONGEST, now
         if not self._waiting:
@@ -103,6 +120,9 @@ class Judging:
                 self._progress.receive(sample)
         with self._guard:
             self._explainer.receive(samples, self._frozen, self._held)
+
+    def _known_now(self) -> _Known:
+        return frozenset(self._frozen_now()), self._held_now()
 
     def _is_settled(self, sample: Sample) -> bool:
         """Count samples that are like one another; return whether there are enough of them."""

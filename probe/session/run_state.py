@@ -46,7 +46,11 @@ class RunState:
 
     def at_boundary(self) -> bool:
         """Return whether this is the training thread, between a boundary and the next forward."""
-        return self.between and threading.get_ident() == self._thread
+        return self.between and self.in_training_thread()
+
+    def in_training_thread(self) -> bool:
+        """Return whether this is the thread that has made the latest step."""
+        return threading.get_ident() == self._thread
 
     def in_own_process(self) -> bool:
         """Return whether this is no forked child, which inherits the run and no thread of it."""

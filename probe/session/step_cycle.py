@@ -18,6 +18,7 @@ from ..progress.progress import Progress
 from ..steer.writers import SCRIPT, Writers
 from ..torch_compat.readback import capturing
 from .hook_runner import HookRunner
+from .lull import Lull
 from .run_state import RunState
 from .step_end import StepEnd
 
@@ -44,6 +45,7 @@ class StepCycle:
         explainer: Explainer,
         progress: Progress,
         captured: CapturedSteps,
+        lull: Lull,
         hooks: HookRunner,
         end: StepEnd,
         guard: Guard,
@@ -59,12 +61,18 @@ class StepCycle:
         self._explainer = explainer
         self._progress = progress
         self._captured = captured
+        self._lull = lull
+        self._is_quiet = False
+        """Nobody looks at the step that an optimizer makes now."""
         self._hooks = hooks
         self._end = end
         self._guard = guard
 
     def before_step(self, k: int) -> None:
         """Keep gradients of frozen parameters from optimizer k."""
+        self._is_quiet = self._lull.is_quiet
+        if self._is_quiet:
+            return
         self._state.begin_step()
         self._explainer.pause(True, k)
         members = self._measurement.members
@@ -82,6 +90,8 @@ class StepCycle:
 
     def measure(self, k: int) -> None:
         """Measure the gradients of optimizer k: all if this step is sampled, else their norm."""
+        if self._is_quiet:
+            return
         with self._guard:
             self._measurement.measure(k)
         with self._guard:
@@ -89,7 +99,7 @@ class StepCycle:
 
     def stepped(self, k: int) -> None:
         """Look at what optimizer k has written, and whether to what is frozen."""
-        if capturing():
+        if self._is_quiet or capturing():
             return
         self._measurement.after_step(k, self._state.step + 1)
         with self._guard:
@@ -99,6 +109,9 @@ class StepCycle:
 
     def after_step(self, k: int) -> None:
         """Note that optimizer k has used its gradients."""
+        if self._is_quiet:
+            self._is_quiet = False
+            return
         self._measurement.retire(k)
         if not capturing():
             with self._guard:

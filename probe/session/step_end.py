@@ -17,6 +17,8 @@ from ..steer.steering import Steering
 from ..torch_compat.readback import capturing
 from .alignment import Alignment
 from .delivery import Delivery
+from .lull import Lull
+from .outlook import Outlook
 from .run_state import RunState
 
 
@@ -42,6 +44,8 @@ class StepEnd:
         alignment: Alignment,
         delivery: Delivery,
         failing: FailingParts,
+        lull: Lull,
+        outlook: Outlook,
         guard: Guard,
     ) -> None:
         self._state = state
@@ -58,6 +62,8 @@ class StepEnd:
         self._alignment = alignment
         self._delivery = delivery
         self._failing = failing
+        self._lull = lull
+        self._outlook = outlook
         self._guard = guard
 
     def run(self, *, skipped: bool = False, late: bool = False) -> None:
@@ -74,10 +80,30 @@ class StepEnd:
             with self._guard:
                 gated = self._gates.blocked.find() if self._gates.registry.changes else frozenset()
                 self._measurement.finish_sample(self._state.step, gated, skipped=skipped)
-            with self._guard:
-                self._measurement.members.refresh()
         with self._guard:
             self._totals.end_step(self._state.step, sampled=sampled)
+        with self._guard:
+            if not (skipped or late) and self._may_pass(sampled=sampled):
+                self._pass(sampled=sampled)
+                return
+        self._do_all(sampled=sampled, skipped=skipped, late=late)
+
+    def _may_pass(self, *, sampled: bool) -> bool:
+        """Return whether all else may be left to a later boundary, as was planned at one before."""
+        calm = not sampled or self._measurement.sampler.calm
+        return calm and self._lull.lasts(self._state.step)
+
+    def _pass(self, *, sampled: bool) -> None:
+        """Do what no later boundary can do for this one."""
+        if sampled:
+            self._delivery.hand_on()
+        spent = self._guard.account.take()
+        self._measurement.schedule.pass_step(self._state.step, spent, sampled=sampled)
+
+    def _do_all(self, *, sampled: bool, skipped: bool, late: bool) -> None:
+        if sampled:
+            with self._guard:
+                self._measurement.members.refresh()
         with self._guard:
             self._deliver()
         with self._guard:
@@ -134,4 +160,6 @@ class StepEnd:
         """Account for what the probe took in the step that ended, and plan the next one."""
         spent = self._guard.account.take()
         self._measurement.end_step(self._state.step, spent, sampled=sampled, late=late)
-        self._measurement.timer.plan(wanted=self._saved.savings.wants(self._state.step + 1))
+        timed = self._saved.savings.wants(self._state.step + 1)
+        self._measurement.timer.plan(wanted=timed)
+        self._outlook.plan(self._state.step, timed=timed)

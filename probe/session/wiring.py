@@ -81,7 +81,9 @@ from .delivery import Delivery
 from .hook_runner import HookRunner
 from .job import Job, close_at_exit
 from .judging import Judging
+from .lull import Lull
 from .model_hooks import ModelHooks
+from .outlook import Outlook
 from .run_state import RunState
 from .script_commands import ScriptCommands
 from .server_requests import ServerRequests
@@ -290,7 +292,6 @@ def make_job(
     )
     previews = PreviewRequests(table, optimizers, steering, observing, wrappers, guard)
 
-    alignment = Alignment(state, measurement, freezer, gates, uplink, guard)
     patient = not (alerts.strict or expect.frozen or expect.frozen_stats)
     delivery = Delivery(
         state,
@@ -309,7 +310,22 @@ def make_job(
         units_seen,
         guard,
     )
+    lull = Lull(queue.waiting)
+    alignment = Alignment(state, lull, measurement, delivery, freezer, gates, uplink, guard)
     failing = FailingParts(guard, state.coming_step)
+    outlook = Outlook(
+        lull,
+        measurement,
+        step_totals,
+        freezer.records,
+        gates.registry,
+        steering,
+        previews,
+        explainer,
+        progress,
+        delivery.judging,
+        failing,
+    )
     for part in switchable(measurement, step_totals, progress, explainer):
         failing.add(part)
     alerts.add_source(failing)
@@ -329,6 +345,8 @@ def make_job(
         alignment,
         delivery,
         failing,
+        lull,
+        outlook,
         guard,
     )
     cycle = StepCycle(
@@ -343,6 +361,7 @@ def make_job(
         explainer,
         progress,
         captured,
+        lull,
         hooks,
         end,
         guard,

@@ -77,9 +77,14 @@ class PreviewRequests:
         may_wait = (steps_per_second or 0.0) >= FEWEST_STEPS
         self._alone(answer, partial(self._ask, command, answer, may_wait=may_wait))
 
+    @property
+    def waiting(self) -> bool:
+        """Whether something was asked that is not answered yet."""
+        return bool(self._waiting or self._observed)
+
     def boundary(self) -> None:
         """Answer what the step before has shown, and watch the next for what is new."""
-        if not self._waiting and not self._observed:
+        if not self.waiting:
             return
         with self._lock:
             new, self._waiting = self._waiting, []

@@ -14,8 +14,8 @@ WINDOW = 20
 CHANGED = 2
 """Measured steps in a row that are all shorter, or all longer, than those before, where the job has
 changed: of equal, noisy steps it happens once in a hundred."""
-SPARSE = 0.2
-"""The part of the steps that are measured once so many are kept."""
+FEWEST_BETWEEN, MOST_BETWEEN = 3, 9
+"""Steps that are not measured between two that are, once so many are kept."""
 FEWEST_BEFORE = 5
 """Measured steps before a command without which there is no figure."""
 MEASURED_AFTER = 10
@@ -105,6 +105,8 @@ class Savings(Generic[Key]):
     def __init__(self) -> None:
         self._window: deque[Measured] = deque(maxlen=WINDOW)
         self._open: _Open[Key] | None = None
+        self._rests_until = 0
+        """The last step that need not be measured."""
         self._settled = 0
         """The first step whose figures show the latest command's effect alone."""
 
@@ -126,18 +128,19 @@ class Savings(Generic[Key]):
         """Return whether ``step``, the coming one, is to be measured.
 
         While there are enough of before, and no command has to be compared with them, that is one
-        step in five: of all kinds as often as they are, also where every second step is another
-        than the first, for the multiples of an irrational number are spread evenly.
+        step in six, more or less: of all kinds as often as they are, also where every second
+        step is another than the first, for the multiples of an irrational number are spread evenly.
         """
-        if len(self._window) < WINDOW:  # as it is behind each command
-            return True
-        return step * GOLDEN_RATIO % 1.0 < SPARSE
+        return len(self._window) < WINDOW or step > self._rests_until  # as behind each command
 
     def add(self, measured: Measured) -> tuple[Key, Saved] | None:
         """Take in a step's figure; return a command and what it saved when that is known."""
         if measured.step < self._settled:
             return None
         self._window.append(measured)
+        between = MOST_BETWEEN - FEWEST_BETWEEN
+        between = FEWEST_BETWEEN + int(between * (measured.step * GOLDEN_RATIO % 1.0))
+        self._rests_until = measured.step + between
         if self._open is None:
             self._drop_outdated()
             return None

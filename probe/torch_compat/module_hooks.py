@@ -40,7 +40,7 @@ class ModuleHook(AdaptedHook):
         self._in_traces = in_traces
         self._apart: Callable[..., Any] | None = None
         hooks = (AdaptedHook.__call__, GuardedHook.__call__, ModuleHook.run)
-        for own in (*hooks, Guard.run, Account.charge):
+        for own in (*hooks, Guard.run, Account.end):
             compile_with_callers_only(own)
 
     @property

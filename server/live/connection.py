@@ -24,7 +24,7 @@ from .questions import Questions
 
 GATHER = 0.1
 """Seconds that a probe lets frames gather while somebody looks at them as they come."""
-GATHER_UNSEEN = 0.5
+GATHER_UNSEEN = 1.0
 """Seconds that it does while nobody does: each message costs the job a bit of its step."""
 
 _REASONS = {1002: "protocol", 1008: "policy", 1009: "too_large", 1011: "internal"}

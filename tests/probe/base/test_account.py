@@ -9,8 +9,13 @@ from itertools import count
 import pytest
 
 from gradgate.probe.base import account
-from gradgate.probe.base.account import Account
+from gradgate.probe.base import guard as guard_module
 from gradgate.probe.base.guard import Guard
+
+
+def run_by(monkeypatch: pytest.MonkeyPatch, clock: Callable[[], float]) -> None:
+    for module in (account, guard_module):
+        monkeypatch.setattr(module, "perf_counter", clock)
 
 
 class Clock:
@@ -18,7 +23,7 @@ class Clock:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now = 100.0
-        monkeypatch.setattr(account, "perf_counter", lambda: self.now)
+        run_by(monkeypatch, lambda: self.now)
 
     def work(self, seconds: float = 1) -> None:
         self.now += seconds
@@ -75,16 +80,16 @@ def test_a_hook_that_raises_is_counted_to_its_end(
 
 def test_only_who_started_the_clock_stops_it(clock: Clock) -> None:
     """Another thread's hook within ends before that, and its end is not the outer one's."""
-    both = Account()
+    both = Guard()
 
     def outer() -> None:
-        both.charge(clock.work)
+        both.run(clock.work)
         clock.work()
-        both.charge(clock.work)
+        both.run(clock.work)
 
-    both.charge(outer)
+    both.run(outer)
     clock.work(10)
-    assert (both.take(), both.take()) == (3, 0)
+    assert (both.account.take(), both.account.take()) == (3, 0)
 
 
 def test_two_threads_that_begin_at_once_are_counted_as_one(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -104,11 +109,11 @@ def test_two_threads_that_begin_at_once_are_counted_as_one(monkeypatch: pytest.M
         assert first_ended.wait(20)
         return "done"
 
-    monkeypatch.setattr(account, "perf_counter", clock)
-    both, made = Account(), list[str]()
-    other = threading.Thread(target=lambda: made.append(both.charge(work)))
-    assert both.charge(lambda: "first") == "first"
+    run_by(monkeypatch, clock)
+    both, made = Guard(), list[str]()
+    other = threading.Thread(target=lambda: made.append(both.run(work)))
+    assert both.run(lambda: "first") == "first"
     first_ended.set()
     other.join(20)
     assert made == ["done"]
-    assert both.take() == 2
+    assert both.account.take() == 2

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from gradgate import probe
-from gradgate.probe.base import account
+from gradgate.probe.base import account, guard
 from gradgate.probe.measure import backward_timer
 from gradgate.probe.measure.backward_timer import BackwardTimer
 from gradgate.probe.measure.measurement import Measurement
@@ -36,7 +36,8 @@ def test_each_hook_of_a_step_is_counted(monkeypatch: pytest.MonkeyPatch) -> None
     now, spent = [0], list[float]()
     for place, (owner, name) in enumerate(ENTERED):
         take_time(monkeypatch, now, owner, name, 2**place)
-    monkeypatch.setattr(account, "perf_counter", lambda: float(now[0]))
+    for module in (account, guard):
+        monkeypatch.setattr(module, "perf_counter", lambda: float(now[0]))
     end_step = Measurement.end_step
 
     def ended(self: Measurement, step: int, seconds: float, **more: Any) -> None:

@@ -262,7 +262,7 @@ def test_what_waits_to_be_judged_is_judged_in_time_in_steps_without_a_sample(
         sent: list[float] = []
         monkeypatch.setattr(delivery, "send", lambda *, wait=False: sent.append(now))
         delivery._sent = now
-        delivery._judging.due_at = now + GATHERING / 2
+        delivery.judging.due_at = now + GATHERING / 2
         steps(model, optimizer, 1, 1)
         assert sent == []
         now += GATHERING / 2

@@ -229,7 +229,7 @@ def test_dynamo_makes_no_code_of_a_hook_by_itself(*, in_place: bool) -> None:
         ModuleHook._act,
         is_exported,
         Guard.run,
-        Account.charge,
+        Account.end,
     )
     assert not any(map(is_compiled, (count, *own)))
 

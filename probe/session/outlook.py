@@ -1,0 +1,99 @@
+"""Looks ahead, at the end of a step: what do the coming ones ask for?"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from math import sqrt
+
+from ..freeze.records import FreezeRecords
+from ..gates.registry import GateRegistry
+from ..live.explainer import Explainer
+from ..live.failing_parts import FailingParts
+from ..measure.measurement import Measurement
+from ..measure.totals import StepTotals
+from ..progress.progress import Progress
+from ..steer.preview_requests import PreviewRequests
+from ..steer.steering import Steering
+from .judging import Judging
+from .lull import Lull
+
+FEWEST, MOST = 4, 8
+"""Steps in a row whose boundaries put their work off, in turn so many."""
+LONGEST = 0.25
+"""Seconds from one boundary that does all its work to the next, at most, while steps are made."""
+GOLDEN_RATIO = (1 + sqrt(5)) / 2
+
+
+class Outlook:
+    """Plans a :class:`Lull`, by asking every part whether it may want to do anything in it.
+
+    Whatever might change what a step computes, or has to be told at once, is a reason for none:
+    a command, a gate, a freeze, a trace, other ranks, a sample that tells something new.
+    """
+
+    def __init__(
+        self,
+        lull: Lull,
+        measurement: Measurement,
+        totals: StepTotals,
+        freezes: FreezeRecords,
+        gates: GateRegistry,
+        steering: Steering,
+        previews: PreviewRequests,
+        explainer: Explainer,
+        progress: Progress,
+        judging: Judging,
+        failing: FailingParts,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._lull = lull
+        self._measurement = measurement
+        self._totals = totals
+        self._freezes = freezes
+        self._gates = gates
+        self._steering = steering
+        self._previews = previews
+        self._explainer = explainer
+        self._progress = progress
+        self._judging = judging
+        self._failing = failing
+        self._clock = clock
+
+    def plan(self, step: int, *, timed: bool) -> None:
+        """Plan the steps behind ``step``, which has ended.
+
+        ``timed``: somebody wants to know what the backward of the first takes.
+        """
+        self._lull.end()
+        schedule = self._measurement.schedule
+        if self._asks_nothing() and self._measurement.rests:
+            quiet = not schedule.sampling and self._totals.rests and self._progress.rests
+            last = step if timed else self._last(step)
+            until = min(self._clock() + LONGEST, self._judging.due_at)
+            self._lull.begin(last, until, is_quiet=quiet and self._measurement.has_one_optimizer)
+
+    def _asks_nothing(self) -> bool:
+        """Return whether nobody is about to change what a step computes, or to look at it."""
+        return (
+            self._steering.rests
+            and not self._freezes.freezes
+            and not self._gates.changes  # there is no gate, nor was there one
+            and self._explainer.rests
+            and not self._previews.waiting
+            and not self._failing.due
+        )
+
+    def _last(self, step: int) -> int:
+        """Return the last step behind which a boundary may put its work off.
+
+        So many that no kind of step that comes again and again is always the one behind a lull.
+        """
+        last = step + FEWEST + int((MOST - FEWEST + 1) * (step * GOLDEN_RATIO % 1.0))
+        schedule = self._measurement.schedule
+        if schedule.sampling:  # of what is like the sample before nobody has to hear at once
+            return last if schedule.takes_all and self._judging.is_settled else step
+        if self._measurement.sampler.pending or self._totals.pending:
+            return step
+        # Behind the one before a sample, that is planned.
+        return min(last, schedule.next_due(step + 1) - 2)

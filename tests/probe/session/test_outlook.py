@@ -1,0 +1,346 @@
+"""Boundaries put work off where nothing is asked of a run, and nowhere else."""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from torch.nn.utils import clip_grad_norm_
+from torch.optim import SGD, Optimizer
+
+from gradgate import probe
+from gradgate.probe.base.states import State
+from gradgate.probe.link.uplink import Uplink
+from gradgate.probe.model.commands import FreezeCommand
+from gradgate.probe.model.sample import GRAD_NORM, Sample
+from gradgate.probe.session import outlook, step_cycle
+from gradgate.probe.session.lull import Lull
+from gradgate.probe.session.outlook import FEWEST, MOST
+from gradgate.probe.session.run import job_of
+from gradgate.probe.session.step_end import StepEnd
+from tests.support.steered import chain, loss_of, reports_of, scaled_step, steps
+
+SETTLED = 45
+"""Steps after which hooks that learn are gone, and samples may wait."""
+
+
+@dataclass
+class Seen:
+    """What the boundaries have done, and what was sent."""
+
+    passed: list[int] = field(default_factory=list)
+    quiet: list[int] = field(default_factory=list)
+    samples: list[Sample] = field(default_factory=list)
+    totals: dict[int, float] = field(default_factory=dict)
+
+
+@pytest.fixture
+def seen(monkeypatch: pytest.MonkeyPatch) -> Seen:
+    """Follow the boundaries of a run, which have time; look for the total norm in no step."""
+    found = Seen()
+    monkeypatch.setattr(outlook, "LONGEST", 60.0)
+    go_on, before = StepEnd._pass, step_cycle.StepCycle.before_step
+
+    def record(end: StepEnd, *, sampled: bool) -> None:
+        found.passed.append(end._state.step)
+        go_on(end, sampled=sampled)
+
+    def begin(cycle: step_cycle.StepCycle, k: int) -> None:
+        before(cycle, k)
+        if cycle._is_quiet:
+            found.quiet.append(cycle._state.step + 1)
+
+    monkeypatch.setattr(StepEnd, "_pass", record)
+    monkeypatch.setattr(step_cycle.StepCycle, "before_step", begin)
+    send = found.samples.append
+    monkeypatch.setattr(Uplink, "send_sample", lambda _, sample: send(sample))
+    monkeypatch.setattr(Uplink, "send_pending", lambda _, make, numbers: send(make()))
+    monkeypatch.setattr(
+        Uplink,
+        "send_totals",
+        lambda _, totals: found.totals.update({each.step: each.norm for each in totals.steps}),
+    )
+    monkeypatch.setattr(Uplink, "_is_told", True)
+    return found
+
+
+@pytest.fixture(params=[1, 1000], ids=["each step sampled", "none sampled"])
+def job(request: pytest.FixtureRequest, seen: Seen) -> Iterator[Any]:
+    """A run in the midst of a lull, whose boundaries put their work off."""
+    model, optimizer = chain(SGD)
+    every = request.param
+    with probe.attach(model, optimizer, server=False, every=every, totals=False) as run:
+        last = SETTLED
+        steps(model, optimizer, 1, last)
+        while not job_of(run).cycle._lull.lasts(last + 2):
+            last += 1
+            steps(model, optimizer, last, last)
+        yield Job(run, model, optimizer, last)
+
+
+@dataclass
+class Job:
+    """A run in a lull."""
+
+    run: probe.Run
+    model: Any
+    optimizer: Optimizer
+    last: int
+
+    def step(self) -> None:
+        self.last += 1
+        steps(self.model, self.optimizer, self.last, self.last)
+
+
+def settled(run: Any) -> Lull:
+    lull: Lull = job_of(run).cycle._lull
+    return lull
+
+
+def test_most_boundaries_put_their_work_off(job: Job, seen: Seen) -> None:
+    """Four to eight in a row, and not always as many."""
+    first = job.last
+    while job.last < first + 120:
+        job.step()
+    passed = [step for step in seen.passed if step > first]
+    assert len(passed) > 60
+    whole = sorted(set(range(first + 1, job.last + 1)) - set(passed))
+    rows = {later - earlier - 1 for earlier, later in pairwise(whole)}
+    assert rows <= set(range(MOST + 1))
+    assert len(rows & set(range(FEWEST, MOST + 1))) > 2
+
+
+def test_a_command_of_the_server_is_applied_at_the_next_boundary(job: Job) -> None:
+    """Whatever was planned."""
+    job_of(job.run).queue.submit(FreezeCommand("head", by="rest", id=7))
+    assert settled(job.run).lasts(job.last) is False
+    job.step()
+    assert not job.model.head.weight.requires_grad
+
+
+def test_a_command_between_two_steps_has_the_next_looked_at(job: Job, seen: Seen) -> None:
+    """It is applied at once, and verified at the next boundary."""
+    reports = reports_of(job.run)
+    job.run.freeze("head")
+    job.step()
+    assert job.last not in seen.passed
+    assert job.last not in seen.quiet
+    assert "verified" in {report.state.value for report in reports}
+
+
+def test_a_command_in_the_midst_of_a_step_is_applied_at_its_end(job: Job) -> None:
+    """As from a hook of the script's."""
+
+    def freeze(*_: object) -> None:
+        job.run.freeze("head")
+
+    handle = job.model.register_forward_hook(freeze)
+    job.step()
+    handle.remove()
+    assert not job.model.head.weight.requires_grad
+
+
+def test_a_gate_decides_on_the_step_that_it_is_in(job: Job) -> None:
+    """It is made in a lull, in which nobody told it of steps, and on a figure of the last."""
+    job.run.gate("param:stem.bias", when=f"step == {job.last + 2}")
+    before = job.model.stem.bias.detach().clone()
+    job.step()
+    assert not torch.equal(job.model.stem.bias, before)
+    before = job.model.stem.bias.detach().clone()
+    job.step()
+    assert torch.equal(job.model.stem.bias, before)
+
+
+def test_an_explanation_is_given_of_the_next_step(job: Job) -> None:
+    """Which is traced from its beginning."""
+    job.model.stem.bias.requires_grad_(False)
+    job.run.explain("stem.bias")
+    job.step()
+    assert job_of(job.run).explainer.latest.keys() == {"stem.bias"}
+
+
+def test_a_parameter_that_is_new_is_seen_with_the_next_boundary_of_all(job: Job) -> None:
+    """Within eight steps."""
+    job.model.late = nn.Linear(2, 2)
+    for _ in range(MOST + 1):
+        job.step()
+    assert "late.weight" in [info.name for info in job.run.parameters()]
+
+
+def test_a_dropped_step_is_noticed(job: Job, seen: Seen) -> None:
+    """A ``GradScaler`` that skips one calls no hook of the optimizer's."""
+    scaler = torch.amp.GradScaler("cpu", init_scale=2.0)
+    scaled_step(job.model, job.optimizer, scaler)
+    scaled_step(job.model, job.optimizer, scaler, math.inf)
+    job.optimizer.zero_grad()
+    job.run.flush()
+    assert [sample.step for sample in seen.samples if sample.skipped] == [job.last + 2]
+
+
+def test_all_is_let_go_at_the_end_of_a_run(job: Job, seen: Seen) -> None:
+    """What was put off is sent, and steps go on without it."""
+    job.step()
+    job.run.detach()
+    job.step()
+    sampled = [sample.step for sample in seen.samples]
+    assert sampled == sorted(set(sampled))
+    if job_of(job.run).measurement.schedule.pace.takes_all:
+        assert sampled[-1] == job.last - 1
+
+
+@pytest.fixture
+def sampled(seen: Seen) -> Iterator[Job]:
+    """A run that samples each step, in a lull."""
+    model, optimizer = chain(SGD)
+    with probe.attach(model, optimizer, server=False, every=1) as run:
+        job = Job(run, model, optimizer, SETTLED)
+        steps(model, optimizer, 1, SETTLED)
+        while not settled(run).lasts(job.last + 2):
+            job.step()
+        yield job
+
+
+def test_each_sample_is_on_its_way_at_once(sampled: Job, seen: Seen) -> None:
+    """Behind a step may come a long evaluation, or the end of the process."""
+    sampled.step()
+    assert seen.passed[-1] == seen.samples[-1].step == sampled.last
+
+
+def test_the_latest_sample_is_that_of_the_latest_step(sampled: Job, seen: Seen) -> None:
+    """For who asks, between two steps and in the midst of one."""
+    sampled.step()
+    assert seen.passed[-1] == sampled.last
+    assert {info.step for info in sampled.run.parameters()} == {sampled.last}
+    asked: list[Any] = []
+    while not settled(sampled.run).lasts(sampled.last + 2):
+        sampled.step()
+    sampled.step()
+    handle = sampled.model.register_forward_hook(
+        lambda *_: asked.append(sampled.run.parameters()[0].step)
+    )
+    sampled.step()
+    handle.remove()
+    assert asked == [sampled.last - 1]
+
+
+def test_another_thread_that_asks_takes_nothing_in(sampled: Job, seen: Seen) -> None:
+    """It would meet the training thread at it."""
+    sampled.step()
+    known: list[Any] = []
+    thread = threading.Thread(
+        target=lambda: known.append(sampled.run.parameters()[0].step), daemon=True
+    )
+    thread.start()
+    thread.join(20)
+    assert known[0] < sampled.last
+    sampled.run.flush()
+    assert sampled.run.parameters()[0].step == sampled.last
+
+
+@pytest.mark.parametrize("value", [0.0, float("nan"), float("inf")])
+def test_what_a_sample_tells_that_is_new_is_taken_in_at_once(
+    sampled: Job, seen: Seen, value: float
+) -> None:
+    """A gradient that is zeros or not finite."""
+    handle = sampled.model.stem.bias.register_hook(lambda grad: torch.full_like(grad, value))
+    sampled.step()
+    handle.remove()
+    assert sampled.last not in seen.passed
+    latest = job_of(sampled.run).measurement.latest.sample
+    assert latest.step == sampled.last
+    assert State.PRESENT not in [latest.states[1]]
+
+
+def test_a_gradient_that_goes_or_comes_is_taken_in_at_once(sampled: Job, seen: Seen) -> None:
+    """As where the script freezes a parameter, and thaws it."""
+    for trains in (False, True):
+        while not settled(sampled.run).lasts(sampled.last + 1):
+            sampled.step()
+        sampled.model.stem.bias.requires_grad_(trains)
+        sampled.optimizer.zero_grad()
+        sampled.step()
+        assert sampled.last not in seen.passed
+        for _ in range(SETTLED):
+            sampled.step()
+
+
+def trained(every: int | None, plan: bool, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """Train a run for 150 steps, some of which clip; return what was sent and what came of it."""
+    found = Seen()
+    with monkeypatch.context() as patch:
+        if not plan:
+            patch.setattr(Lull, "begin", lambda *_, **__: None)
+        send = found.samples.append
+        patch.setattr(Uplink, "send_sample", lambda _, sample: send(sample))
+        patch.setattr(Uplink, "send_pending", lambda _, make, numbers: send(make()))
+        patch.setattr(
+            Uplink,
+            "send_totals",
+            lambda _, totals: found.totals.update({each.step: each.norm for each in totals.steps}),
+        )
+        model, optimizer = chain(SGD)
+        with probe.attach(model, optimizer, server=False, every=every, totals=True) as run:
+            job_of(run).totals.start()
+            for step in range(1, 151):
+                steps_clipped(model, optimizer, step)
+            schedule = job_of(run).measurement.schedule
+            run.flush()
+            made = schedule.meter._steps
+        weights = [parameter.detach().clone() for parameter in model.parameters()]
+    return [found, weights, made]
+
+
+def steps_clipped(model: nn.Module, optimizer: Optimizer, step: int) -> None:
+    optimizer.zero_grad()
+    loss_of(model, step).backward()
+    if 60 <= step < 90:
+        clip_grad_norm_(model.parameters(), 0.01)
+    optimizer.step()
+
+
+@pytest.mark.parametrize("every", [1, 2, 3, 7, 10])
+def test_what_is_told_of_a_run_is_the_same_without_lulls(
+    every: int, seen: Seen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every sample to the bit, in its order and once; every total norm; and the weights."""
+    with_lulls, without = (trained(every, plan, monkeypatch) for plan in (True, False))
+    assert [sample.step for sample in with_lulls[0].samples] == list(range(every, 151, every))
+    for mine, its in zip(with_lulls[0].samples, without[0].samples, strict=True):
+        assert (mine.step, mine.skipped) == (its.step, its.skipped)
+        assert np.array_equal(mine.states, its.states)
+        assert mine.values.keys() >= {GRAD_NORM}
+        assert np.array_equal(mine.values[GRAD_NORM], its.values[GRAD_NORM], equal_nan=True)
+    assert with_lulls[0].totals == without[0].totals
+    assert len(with_lulls[0].totals) == 150
+    assert all(map(torch.equal, with_lulls[1], without[1]))
+
+
+def test_no_step_is_missing_in_what_a_run_tells_of_its_pace(
+    seen: Seen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those that were put off count as they ended, each with what it took."""
+    recorded: list[tuple[int, bool]] = []
+    model, optimizer = chain(SGD)
+    with probe.attach(model, optimizer, server=False, every=1) as run:
+        pace = job_of(run).measurement.schedule.pace
+        record: Callable[..., None] = pace.record
+
+        def follow(step: int, seconds: float | None, spent: float, *, sampled: bool) -> None:
+            assert spent > 0
+            recorded.append((step, sampled))
+            record(step, seconds, spent, sampled=sampled)
+
+        monkeypatch.setattr(pace, "record", follow)
+        steps(model, optimizer, 1, 100)
+    assert len(seen.passed) > 20
+    assert [step for step, _ in recorded] == list(range(1, len(recorded) + 1))
+    assert len(recorded) >= 100 - MOST
+    assert all(sampled for _, sampled in recorded)
