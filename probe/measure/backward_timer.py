@@ -81,6 +81,11 @@ class BackwardTimer:
         self._broken = False
         self._pending: deque[tuple[int, list[Clock], int | None]] = deque(maxlen=64)
 
+    @property
+    def has_timed(self) -> bool:
+        """Whether a backward was timed in the present step, or is."""
+        return bool(self._clocks or self._running or self._broken)
+
     def arm(self) -> None:
         """Put hooks behind the forwards in place, behind all others of the models.
 

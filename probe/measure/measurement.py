@@ -227,7 +227,7 @@ class Measurement:
         """Whether nothing but samples is measured in the coming steps, of one process alone."""
         looked = self.looks.looking or self.focus.looking or self.focus.waits
         marked = self._marking or self._writes.hooking or self._released.known
-        others = self._parts is not None or self.members.known_loose or self.timer.follows_ends
+        others = self._parts is not None or self.timer.follows_ends
         return not (looked or marked or others)
 
     @property
@@ -254,11 +254,15 @@ class Measurement:
         beside = self.focus.take_seconds()
         self.schedule.end_step(step, spent, sampled=sampled, beside=beside)
         if not late:
-            loose = self.members.known_loose
-            if loose:
-                self._writes.retire(loose, mark=self.schedule.sampling or self._marking)
+            self._retire_loose(mark=self.schedule.sampling or self._marking)
         self._released.step_ended()
         self._begin_look()
+
+    def pass_step(self, step: int, spent: float, *, sampled: bool) -> None:
+        """Account for a step behind which the next is of its kind, and nothing else is measured."""
+        self.schedule.pass_step(step, spent, sampled=sampled)
+        if sampled:
+            self._retire_loose(mark=True)
 
     def remove(self) -> None:
         """Remove every hook and mark."""
@@ -268,6 +272,12 @@ class Measurement:
         self.looks.stop()
         self.focus.stop()
         self.timer.remove()
+
+    def _retire_loose(self, *, mark: bool) -> None:
+        """Take the gradients that no optimizer applies for old."""
+        loose = self.members.known_loose
+        if loose:
+            self._writes.retire(loose, mark=mark)
 
     def _begin_look(self) -> None:
         if self.schedule.sampling:

@@ -60,18 +60,14 @@ class Outlook:
         self._failing = failing
         self._clock = clock
 
-    def plan(self, step: int, *, timed: bool) -> None:
-        """Plan the steps behind ``step``, which has ended.
-
-        ``timed``: somebody wants to know what the backward of the first takes.
-        """
+    def plan(self, step: int) -> None:
+        """Plan the steps behind ``step``, which has ended."""
         self._lull.end()
         schedule = self._measurement.schedule
         if self._asks_nothing() and self._measurement.rests:
             quiet = not schedule.sampling and self._totals.rests and self._progress.rests
-            last = step if timed else self._last(step)
             until = min(self._clock() + LONGEST, self._judging.due_at)
-            self._lull.begin(last, until, is_quiet=quiet and self._measurement.has_one_optimizer)
+            self._lull.begin(self._last(step), until, is_quiet=quiet and self._measurement.has_one_optimizer)
 
     def _asks_nothing(self) -> bool:
         """Return whether nobody is about to change what a step computes, or to look at it."""

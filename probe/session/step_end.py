@@ -90,15 +90,16 @@ class StepEnd:
 
     def _may_pass(self, *, sampled: bool) -> bool:
         """Return whether all else may be left to a later boundary, as was planned at one before."""
-        calm = not sampled or self._measurement.sampler.calm
-        return calm and self._lull.lasts(self._state.step)
+        measurement = self._measurement
+        calm = measurement.sampler.calm if sampled else True
+        return calm and not measurement.timer.has_timed and self._lull.lasts(self._state.step)
 
     def _pass(self, *, sampled: bool) -> None:
         """Do what no later boundary can do for this one."""
         if sampled:
             self._delivery.hand_on()
         spent = self._guard.account.take()
-        self._measurement.schedule.pass_step(self._state.step, spent, sampled=sampled)
+        self._measurement.pass_step(self._state.step, spent, sampled=sampled)
 
     def _do_all(self, *, sampled: bool, skipped: bool, late: bool) -> None:
         if sampled:
@@ -160,6 +161,5 @@ class StepEnd:
         """Account for what the probe took in the step that ended, and plan the next one."""
         spent = self._guard.account.take()
         self._measurement.end_step(self._state.step, spent, sampled=sampled, late=late)
-        timed = self._saved.savings.wants(self._state.step + 1)
-        self._measurement.timer.plan(wanted=timed)
-        self._outlook.plan(self._state.step, timed=timed)
+        self._measurement.timer.plan(wanted=self._saved.savings.wants(self._state.step + 1))
+        self._outlook.plan(self._state.step)
