@@ -62,6 +62,10 @@ class TotalLooks:
         """Whether the script has clipped gradients in the present step."""
         return self._clips.has_any
 
+    def holds(self, k: int | None) -> bool:
+        """Return whether optimizer k has any parameter; None: whether any is in no optimizer."""
+        return bool(self._members.loose if k is None else self._members.held_by(k))
+
     def follow(self, *, needed: bool) -> None:
         """Look from here on, or no longer."""
         self.following = needed

@@ -43,6 +43,8 @@ class _Pending:
     readbacks: list[Readback]
     of_sample: bool
     """The sample of the step has the norms of all gradients."""
+    applied: npt.NDArray[np.bool_]
+    """Which parameters an optimizer applied, [parameters]."""
     sample: Sample | None = None
 
     def ready(self) -> bool:
@@ -112,7 +114,11 @@ class StepTotals:
         if not self._asked:
             self._asked = True
             self._look = Look() if self._may_look() else None
-        if self._look is not None:
+        if self._look is None:
+            return
+        if self._schedule.sampling and not self._looks.has_clips:  # the sample has what no clip has
+            self._look.missing |= self._looks.holds(k)
+        else:
             began = self._allowance.now()
             self._looks.take(self._look, k)
             self._allowance.pay(began)
@@ -131,18 +137,21 @@ class StepTotals:
         look = look or Look()
         of_sample = sampled and (look.missing or not look.norms)
         if of_sample:
-            self.pending.append(_Pending(step, look, [], of_sample))
+            self.pending.append(_Pending(step, look, [], of_sample, self._applied()))
         elif look.norms and not look.missing:
             began = self._allowance.now()
             readbacks = [Readback(norms) for norms in _by_device(look.norms)]
             self._allowance.pay(began)
-            self.pending.append(_Pending(step, look, readbacks, of_sample))
+            self.pending.append(_Pending(step, look, readbacks, of_sample, self._applied()))
 
     def receive(self, sample: Sample) -> None:
         """Take in a sample, which may have the norm of its step."""
         for pending in self.pending:
             if pending.step == sample.step:
                 pending.sample = sample
+        if self.pending and self.pending[-1].step == sample.step:
+            # Of the latest step a closer look at the optimizers may have told since.
+            self.pending[-1].applied = self._applied()
         # Samples come in their order: one from before that is not here was lost.
         self.pending = deque(
             each
@@ -185,9 +194,7 @@ class StepTotals:
     def _may_look(self) -> bool:
         if not self._looks.following or capturing() or len(self.pending) >= MOST_PENDING:
             return False
-        if self._schedule.sampling:  # the sample has all that no clip tells
-            return self._looks.has_clips
-        return bool(self._wanted) or self._allowance.covers()
+        return bool(self._wanted) or self._schedule.sampling or self._allowance.covers()
 
     def _take_in(self, total: StepTotal) -> None:
         self._waiting.append(total)
@@ -198,26 +205,28 @@ class StepTotals:
     def _total(self, pending: _Pending) -> StepTotal | None:
         look = pending.look
         if pending.of_sample:
-            return None if pending.sample is None else self._of_sample(pending.sample)
+            sample = pending.sample
+            return None if sample is None else _of_sample(sample, pending.applied)
         values = [value for readback in pending.readbacks for value in readback.values().tolist()]
         return _judged(pending.step, math.hypot(*values), look.flags, may_skip=look.may_skip)
 
-    def _of_sample(self, sample: Sample) -> StepTotal | None:
-        """Return the norm of what the optimizers applied; None where that is nothing."""
-        counted = self._applied()[: len(sample.states)]
-        if sample.waiting:
-            counted = counted.copy()
-            counted[list(sample.waiting)] = False
-        norms = sample.values[GRAD_NORM][: len(counted)][counted].astype(np.float64)
+
+def _of_sample(sample: Sample, applied: npt.NDArray[np.bool_]) -> StepTotal | None:
+    """Return the norm of what the optimizers applied; None where that is nothing."""
+    counted = applied[: len(sample.states)]
+    if sample.waiting:
+        counted = counted.copy()
+        counted[list(sample.waiting)] = False
+    norms = sample.values[GRAD_NORM][: len(counted)][counted].astype(np.float64)
+    total = math.sqrt(np.dot(norms, norms))
+    if not math.isfinite(total):  # one of them is not, or was not measured
+        norms = norms[norms == norms]
         total = math.sqrt(np.dot(norms, norms))
-        if not math.isfinite(total):  # one of them is not, or was not measured
-            norms = norms[norms == norms]
-            total = math.sqrt(np.dot(norms, norms))
-            if _any_nonfinite(sample, counted):
-                total = math.nan
-        if not len(norms) and not math.isnan(total):
-            return None
-        return _judged(sample.step, total, SKIPPED * sample.skipped, may_skip=False)
+        if _any_nonfinite(sample, counted):
+            total = math.nan
+    if not len(norms) and not math.isnan(total):
+        return None
+    return _judged(sample.step, total, SKIPPED * sample.skipped, may_skip=False)
 
 
 def _any_nonfinite(sample: Sample, counted: npt.NDArray[np.bool_]) -> bool:

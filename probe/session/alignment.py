@@ -39,7 +39,7 @@ class Alignment:
     def parameters(self) -> list[ParameterInfo]:
         """Return every parameter of the models as they are now, as of the latest sample."""
         self.follow_model()
-        if self._state.in_training_thread():
+        if not self._state.trains_elsewhere():
             self._delivery.catch_up()
         rows, freezes = self._measurement.members.rows, self._freezer.records.freezes
         return list(self._measurement.latest.parameters(rows, freezes))

@@ -65,9 +65,10 @@ class Outlook:
         self._lull.end()
         schedule = self._measurement.schedule
         if self._asks_nothing() and self._measurement.rests:
-            quiet = not schedule.sampling and self._totals.rests and self._progress.rests
+            alone = not schedule.sampling and self._measurement.has_one_optimizer
+            quiet = alone and self._totals.rests and self._progress.rests
             until = min(self._clock() + LONGEST, self._judging.due_at)
-            self._lull.begin(self._last(step), until, is_quiet=quiet and self._measurement.has_one_optimizer)
+            self._lull.begin(self._last(step), until, is_quiet=quiet)
 
     def _asks_nothing(self) -> bool:
         """Return whether nobody is about to change what a step computes, or to look at it."""
@@ -89,7 +90,7 @@ class Outlook:
         schedule = self._measurement.schedule
         if schedule.sampling:  # of what is like the sample before nobody has to hear at once
             return last if schedule.takes_all and self._judging.is_settled else step
-        if self._measurement.sampler.pending or self._totals.pending:
+        if self._measurement.sampler.pending:  # they are on their way from a device
             return step
         # Behind the one before a sample, that is planned.
         return min(last, schedule.next_due(step + 1) - 2)

@@ -52,6 +52,11 @@ class RunState:
         """Return whether this is the thread that has made the latest step."""
         return threading.get_ident() == self._thread
 
+    def trains_elsewhere(self) -> bool:
+        """Return whether the latest step was made in another thread, which is still there."""
+        there = any(each.ident == self._thread for each in threading.enumerate())
+        return there and not self.in_training_thread()
+
     def in_own_process(self) -> bool:
         """Return whether this is no forked child, which inherits the run and no thread of it."""
         return os.getpid() == self.process

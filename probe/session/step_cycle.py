@@ -110,7 +110,6 @@ class StepCycle:
     def after_step(self, k: int) -> None:
         """Note that optimizer k has used its gradients."""
         if self._is_quiet:
-            self._is_quiet = False
             return
         self._measurement.retire(k)
         if not capturing():

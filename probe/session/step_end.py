@@ -92,7 +92,8 @@ class StepEnd:
         """Return whether all else may be left to a later boundary, as was planned at one before."""
         measurement = self._measurement
         calm = measurement.sampler.calm if sampled else True
-        return calm and not measurement.timer.has_timed and self._lull.lasts(self._state.step)
+        told = measurement.timer.has_timed or self._totals.presses
+        return calm and not told and self._lull.lasts(self._state.step)
 
     def _pass(self, *, sampled: bool) -> None:
         """Do what no later boundary can do for this one."""

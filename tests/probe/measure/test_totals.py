@@ -15,6 +15,7 @@ from torch.nn.utils import clip_grad_norm_
 
 from gradgate import probe
 from gradgate.probe.link.uplink import Uplink
+from gradgate.probe.measure import totals
 from gradgate.probe.measure.allowance import FREE
 from gradgate.probe.measure.total_looks import TotalLooks
 from gradgate.probe.measure.totals import MOST_STEPS
@@ -287,3 +288,58 @@ def test_a_model_that_grows_is_looked_at_whole(sent: Sent) -> None:
         (model[0].weight * 3 + model[1].weight * 4).sum().backward()
         optimizer.step()
     assert [each.norm for each in sent.steps] == pytest.approx([3.0, 5.0])
+
+
+def test_a_norm_is_that_of_what_was_applied_in_its_step(sent: Sent) -> None:
+    """At every=1 it is taken later, when the optimizer may have been given more."""
+    model = nn.Sequential(nn.Linear(1, 1, bias=False), nn.Linear(1, 1, bias=False))
+    optimizer = torch.optim.SGD(model[0].parameters(), lr=0.0)
+    with watched(model, optimizer, every=1):
+        for number in range(1, 9):
+            if number == 6:
+                optimizer.add_param_group({"params": [*model[1].parameters()]})
+            if number == 8:
+                optimizer.param_groups[1]["params"].clear()
+            model.zero_grad()
+            (model[0].weight * 3 + model[1].weight * 4).sum().backward()
+            optimizer.step()
+    assert [each.norm for each in sent.steps] == [3, 3, 3, 3, 3, 5, 5, 3]
+
+
+@pytest.mark.parametrize("every", [1, UNSAMPLED])
+@pytest.mark.parametrize("apart", [False, True])
+def test_a_clip_behind_the_step_of_another_optimizer_counts(
+    sent: Sent, every: int, apart: bool
+) -> None:
+    """Where that holds nothing of the models, as a weight of the loss; else the sample has all."""
+    model, optimizer = make()
+    other = nn.Parameter(torch.ones(1))
+    both = nn.ModuleDict({"model": model, "rest": nn.ParameterList([] if apart else [other])})
+    first = torch.optim.SGD([other], lr=0.0)
+    with watched(both, [first, optimizer], every):
+        for _ in range(3):
+            (model.weight.sum() * other).sum().backward()
+            other.grad = torch.zeros(1) + 1e-3
+            first.step()
+            clip_grad_norm_(model.parameters(), 0.5)
+            optimizer.step()
+            both.zero_grad()
+    clipped = apart or every == UNSAMPLED
+    assert [each.norm for each in sent.steps] == pytest.approx([2.0 if clipped else 0.5] * 3, 1e-3)
+    assert {each.flags for each in sent.steps} == {BEFORE_CLIPPING if clipped else 0}
+
+
+@pytest.mark.parametrize("every", [1, 2])
+def test_norms_of_samples_gather_where_all_steps_are_sampled(
+    sent: Sent, monkeypatch: pytest.MonkeyPatch, every: int
+) -> None:
+    """So many, and no more: elsewhere one out of line has the next step sampled."""
+    monkeypatch.setattr(totals, "LONGEST", 60.0)
+    model, optimizer = make()
+    most = 0
+    with watched(model, optimizer, every) as run:
+        for _ in range(60):
+            step(model, optimizer, 1.0)
+            most = max(most, len(job_of(run).totals.pending))
+    assert most == (totals.MOST_TOGETHER - 1 if every == 1 else 0)
+    assert [each.step for each in sent.steps] == list(range(1, 61))

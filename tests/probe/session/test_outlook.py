@@ -22,10 +22,12 @@ from gradgate.probe.link.uplink import Uplink
 from gradgate.probe.model.commands import FreezeCommand
 from gradgate.probe.model.sample import GRAD_NORM, Sample
 from gradgate.probe.session import outlook, step_cycle
+from gradgate.probe.session.judging import SETTLED as JUDGED
 from gradgate.probe.session.lull import Lull
 from gradgate.probe.session.outlook import FEWEST, MOST
 from gradgate.probe.session.run import job_of
 from gradgate.probe.session.step_end import StepEnd
+from gradgate.probe.torch_compat.readback import Readback
 from tests.support.steered import chain, loss_of, reports_of, scaled_step, steps
 
 SETTLED = 45
@@ -270,10 +272,11 @@ def test_a_gradient_that_goes_or_comes_is_taken_in_at_once(sampled: Job, seen: S
             sampled.step()
         sampled.model.stem.bias.requires_grad_(trains)
         sampled.optimizer.zero_grad()
-        sampled.step()
-        assert sampled.last not in seen.passed
+        changed = sampled.last + 1
         for _ in range(SETTLED):
             sampled.step()
+        assert seen.passed[-1] > changed + JUDGED
+        assert not set(range(changed, changed + JUDGED)) & set(seen.passed)
 
 
 def trained(every: int | None, plan: bool, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
@@ -383,3 +386,122 @@ def test_a_gradient_that_no_optimizer_applies_is_old_in_the_next_step(seen: Seen
         assert passed > 10
         step(both=False)
         assert [info.state for info in run.parameters()][2:] == ["absent", "absent"]
+
+
+@pytest.mark.parametrize(
+    ("part", "name", "asks"),
+    [
+        ("_steering", "rests", False),
+        ("_explainer", "rests", False),
+        ("_previews", "waiting", True),
+        ("_failing", "due", ["a part"]),
+        ("_gates", "changes", 1),
+        ("_freezes", "freezes", {0: "a freeze"}),
+    ],
+)
+def test_a_part_that_may_want_something_is_a_reason_for_none(
+    job: Job, seen: Seen, part: str, name: str, asks: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each of them alone."""
+    ahead = job_of(job.run).cycle._end._outlook
+    stand_in = type("Asking", (), {name: asks})()
+    settled(job.run).end()
+    with monkeypatch.context() as patch:
+        patch.setattr(ahead, part, stand_in)
+        ahead.plan(job.last)
+        assert not settled(job.run).is_quiet
+        assert not settled(job.run).lasts(job.last + 1)
+
+
+def test_who_has_commanded_once_has_each_boundary_do_all(job: Job, seen: Seen) -> None:
+    """What is thawed is verified, too, and what was frozen may be written to."""
+    job.run.freeze("head")
+    job.run.thaw("head")
+    before = len(seen.passed)
+    for _ in range(SETTLED):
+        job.step()
+    assert len(seen.passed) == before
+
+
+def test_freezes_and_gates_from_a_checkpoint_are_a_reason_for_none(seen: Seen) -> None:
+    """They were commanded in another run."""
+    model, optimizer = chain(SGD)
+    with probe.attach(model, optimizer, server=False, every=1) as run:
+        run.freeze("head")
+        run.gate("param:stem.bias", when="step == 7")
+        steps(model, optimizer, 1, 2)
+        state = run.state_dict()
+    again, optimizer = chain(SGD)
+    with probe.attach(again, optimizer, server=False, every=1) as run:
+        run.load_state_dict(state)
+        steps(again, optimizer, 1, 100)
+        assert seen.passed == []
+
+
+def test_the_step_behind_one_out_of_line_is_sampled(
+    seen: Seen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As soon as its norm is known, whatever was planned."""
+    model, optimizer = chain(SGD)
+    with probe.attach(model, optimizer, server=False, every=40, totals=True) as run:
+        job_of(run).totals.start()
+        for step in range(1, 200):
+            handle = model.stem.bias.register_hook(
+                lambda grad, step=step: grad * (1e6 if step in (93, 141, 187) else 1.0)
+            )
+            steps(model, optimizer, step, step)
+            handle.remove()
+            model.load_state_dict(chain(SGD)[0].state_dict())
+    sampled = [sample.step for sample in seen.samples]
+    assert {94, 142, 188} <= set(sampled)
+
+
+@pytest.mark.parametrize("every", [1, 25])
+def test_each_backward_is_told_of_its_own_step(
+    every: int, seen: Seen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of those that are timed: a boundary that puts its work off leaves none for the next."""
+    model, optimizer = chain(SGD)
+    timed, told = [], []
+    with probe.attach(model, optimizer, server=False, every=every, totals=False) as run:
+        timer = job_of(run).measurement.timer
+        end = timer.step_ended
+        monkeypatch.setattr(
+            timer, "step_ended", lambda step: [told.append(each.step) or each for each in end(step)]
+        )
+        for step in range(1, 121):
+            if not timer._rests:
+                timed.append(step)
+            steps(model, optimizer, step, step)
+    assert len(timed) < 60
+    assert len(seen.passed) > 30
+    assert told == timed
+
+
+def test_with_several_optimizers_each_step_is_looked_at(seen: Seen) -> None:
+    """Nobody knows which of them the next sampled step is of."""
+    model, _ = chain(SGD)
+    both = [SGD(model.stem.parameters(), 0.1), SGD(model.head.parameters(), 0.1)]
+    with probe.attach(model, both, server=False, every=25, totals=False):
+        for step in range(1, 121):
+            model.zero_grad()
+            loss_of(model, step).backward()
+            for optimizer in both:
+                optimizer.step()
+    assert seen.quiet == []
+    assert len(seen.passed) > 20
+
+
+def test_a_sample_on_its_way_from_a_device_is_taken_in_as_it_arrives(
+    seen: Seen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may tell of a gradient that is not finite."""
+    model, optimizer = chain(SGD)
+    with probe.attach(model, optimizer, server=False, every=25, totals=False) as run:
+        steps(model, optimizer, 1, 99)
+        with monkeypatch.context() as patch:
+            patch.setattr(Readback, "ready", lambda _: False)
+            steps(model, optimizer, 100, 110)
+        assert max(seen.passed) < 100
+        steps(model, optimizer, 111, 111)
+        assert job_of(run).measurement.latest.sample.step == 100
