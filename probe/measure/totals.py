@@ -152,6 +152,8 @@ class StepTotals:
         if self.pending and self.pending[-1].step == sample.step:
             # Of the latest step a closer look at the optimizers may have told since.
             self.pending[-1].applied = self._applied()
+        if sample.has(State.NONFINITE):  # nobody waits for others to be told of that with
+            self._send_at = 0.0
         # Samples come in their order: one from before that is not here was lost.
         self.pending = deque(
             each

@@ -94,10 +94,11 @@ def test_a_spike_of_one_step_is_told_and_the_next_step_sampled(sent: Sent) -> No
 @pytest.mark.parametrize("every", [1, UNSAMPLED])
 @pytest.mark.parametrize("bad", [math.nan, math.inf])
 def test_a_step_that_is_not_finite_is_told(sent: Sent, bad: float, every: int) -> None:
-    """From the first step on, also where no gradient is finite."""
+    """At once, from the first step on, also where no gradient is finite."""
     model, optimizer = make()
     with watched(model, optimizer, every):
         step(model, optimizer, bad)
+        assert [each.flags for each in sent.steps] == [NONFINITE]
         with torch.no_grad():
             model.weight.fill_(1.0)
         step(model, optimizer, 1.0)
