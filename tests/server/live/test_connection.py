@@ -72,7 +72,7 @@ def test_who_looks_is_told_with_what_is_stored(socket: Socket) -> None:
 
     run_coroutine(send())
     told = [(each["seq"], each["gather"]) for each in map(json.loads, socket.sent[1:])]
-    assert told == [(5, 0.5), (7, 0.5), (7, 0.1), (7, 0.5)]
+    assert told == [(5, 1.0), (7, 1.0), (7, 0.1), (7, 1.0)]
 
 
 def test_a_command_is_told_how_old_it_is(socket: Socket, monkeypatch: pytest.MonkeyPatch) -> None:

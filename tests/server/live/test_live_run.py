@@ -221,4 +221,4 @@ def test_a_job_sends_often_while_a_browser_watches(socket: Socket, shared: bool)
             await delivery
         return [json.loads(text)["gather"] for text in socket.sent]
 
-    assert with_run(work) == ([0.1] if shared else [0.5, 0.1, 0.5])
+    assert with_run(work) == ([0.1] if shared else [1.0, 0.1, 1.0])
