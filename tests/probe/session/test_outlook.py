@@ -505,3 +505,19 @@ def test_a_sample_on_its_way_from_a_device_is_taken_in_as_it_arrives(
         assert max(seen.passed) < 100
         steps(model, optimizer, 111, 111)
         assert job_of(run).measurement.latest.sample.step == 100
+
+
+@pytest.mark.parametrize(("totals", "progress"), [(True, True), (False, True), (True, False)])
+def test_who_looks_between_samples_is_there_in_each_step(
+    seen: Seen, totals: bool, progress: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As at the total norm, or at gradients that were not cleared."""
+    model, optimizer = chain(SGD)
+    with probe.attach(model, optimizer, server=False, every=25, totals=False) as run:
+        steps(model, optimizer, 1, 60)
+        ahead = job_of(run).cycle._end._outlook
+        with monkeypatch.context() as patch:
+            for part, rests in (("_totals", totals), ("_progress", progress)):
+                patch.setattr(ahead, part, type("Resting", (), {"rests": rests})())
+            ahead.plan(60)
+        assert settled(run).is_quiet is (totals and progress)
