@@ -157,15 +157,15 @@ def test_a_command_in_the_midst_of_a_step_is_applied_at_its_end(job: Job) -> Non
     assert not job.model.head.weight.requires_grad
 
 
-def test_a_gate_decides_on_the_step_that_it_is_in(job: Job) -> None:
+def test_a_gate_decides_on_the_step_that_it_is_in(job: Job, seen: Seen) -> None:
     """It is made in a lull, in which nobody told it of steps, and on a figure of the last."""
-    job.run.gate("param:stem.bias", when=f"step == {job.last + 2}")
-    before = job.model.stem.bias.detach().clone()
-    job.step()
-    assert not torch.equal(job.model.stem.bias, before)
+    pass_one(job, seen)
+    job.run.gate("param:stem.bias", when=f"step == {job.last + 1}")
     before = job.model.stem.bias.detach().clone()
     job.step()
     assert torch.equal(job.model.stem.bias, before)
+    job.step()
+    assert not torch.equal(job.model.stem.bias, before)
 
 
 def test_an_explanation_is_given_of_the_next_step(job: Job) -> None:
@@ -521,3 +521,44 @@ def test_who_looks_between_samples_is_there_in_each_step(
                 patch.setattr(ahead, part, type("Resting", (), {"rests": rests})())
             ahead.plan(60)
         assert settled(run).is_quiet is (totals and progress)
+
+
+def test_a_sample_is_judged_by_what_was_held_in_its_step(
+    seen: Seen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And options are told of the step that has applied them, the latest."""
+    model, optimizer = chain(SGD)
+    noted, received = list[int](), list[tuple[int, bool]]()
+    with probe.attach(model, optimizer, server=False, every=1) as run:
+        judging = job_of(run).delivery.judging
+        note, receive = judging.note, judging.receive
+        monkeypatch.setattr(judging, "note", lambda step: (noted.append(step), note(step)))
+
+        def follow(measured: Any, *, is_latest: bool) -> None:
+            received.append((measured.sample.step, is_latest))
+            receive(measured, is_latest=is_latest)
+
+        monkeypatch.setattr(judging, "receive", follow)
+        steps(model, optimizer, 1, 100)
+    assert len(noted) > 20
+    assert noted == seen.passed
+    assert [step for step, is_latest in received if not is_latest] == [
+        step for step in seen.passed if (step + 1, True) in received or step + 1 in seen.passed
+    ]
+
+
+def test_a_step_in_which_an_optimizer_waits_is_taken_in_at_once(seen: Seen) -> None:
+    """What it holds is not asked for a gradient in such a step, and others may be."""
+    model, _ = chain(SGD)
+    often = SGD([*model.stem.parameters(), *model.body.parameters()], 0.1)
+    seldom = SGD(model.head.parameters(), 0.1)
+    with probe.attach(model, [often, seldom], server=False, every=1):
+        for step in range(1, 121):
+            model.zero_grad()
+            loss_of(model, step).backward()
+            often.step()
+            if step % 3 == 0:
+                seldom.step()
+    waiting = {sample.step for sample in seen.samples if sample.waiting}
+    assert waiting
+    assert not waiting & set(seen.passed)
