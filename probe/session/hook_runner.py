@@ -48,9 +48,7 @@ class HookRunner:
 
     def _run(self, body: Callable[..., None], /, *args: Any, **named: Any) -> None:
         self._is_own = self._state.in_own_process()
-        if self._is_own:
-            self._guard.run(body, *args, **named)
-            self._alerts.raise_failure()
+        self._go_on(body, *args, **named)
 
     def _go_on(self, body: Callable[..., None], /, *args: Any, **named: Any) -> None:
         if self._is_own:

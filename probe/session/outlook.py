@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from math import sqrt
 
 from ..freeze.records import FreezeRecords
 from ..gates.registry import GateRegistry
@@ -14,6 +13,7 @@ from ..measure.measurement import Measurement
 from ..measure.totals import StepTotals
 from ..progress.progress import Progress
 from ..steer.preview_requests import PreviewRequests
+from ..steer.savings import GOLDEN_RATIO
 from ..steer.steering import Steering
 from .judging import Judging
 from .lull import Lull
@@ -22,7 +22,6 @@ FEWEST, MOST = 4, 8
 """Steps in a row whose boundaries put their work off, in turn so many."""
 LONGEST = 0.25
 """Seconds from one boundary that does all its work to the next, at most, while steps are made."""
-GOLDEN_RATIO = (1 + sqrt(5)) / 2
 
 
 class Outlook:
