@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
 from operator import attrgetter
+from threading import get_ident
 from typing import Any
 
 from torch import nn
@@ -19,6 +20,10 @@ class UnmarkedGradients:
 
     Only where the ``zero_grad`` of an optimizer has dropped all after its step before. Should a
     backward come first, all are marked before it: nobody could tell later what was there.
+
+    That is the thread's that has made the step alone. The backward of another thread may run while
+    that one is in its own, in which the engine writes gradients, and asks for no lock: to read one
+    meanwhile would end the process.
     """
 
     def __init__(
@@ -32,6 +37,8 @@ class UnmarkedGradients:
         self._mark = mark
         self.waiting: dict[int, Sequence[int]] = {}
         """The parameters of those that have no mark yet, by optimizer."""
+        self._thread = 0
+        """That has made the latest step."""
         self._dropped: set[int] = set()
         """Optimizers whose latest ``zero_grad`` has dropped all gradients."""
         self._backwards = Interceptions(self, guard, [runs_of_autograd(weakly(self._run))])
@@ -41,6 +48,7 @@ class UnmarkedGradients:
         if k not in self._dropped or not sees_backwards:
             return False
         self.waiting[k] = indexes
+        self._thread = get_ident()
         self._backwards.follow(needed=True)
         return True
 
@@ -62,13 +70,19 @@ class UnmarkedGradients:
         self._backwards.follow(needed=bool(self.waiting))
 
     def settle(self, *optimizers: int) -> None:
-        """Mark what waits, of these or all: before ``zero_grad`` came somebody looks at it."""
+        """Mark what waits, of these or all: before ``zero_grad`` came somebody looks at it.
+
+        In another thread than the step's it may be of a backward since, and counts as new.
+        """
         for k in optimizers or list(self.waiting):
             if k in self.waiting:
                 self._dropped.discard(k)
-                self._mark(self.waiting.pop(k))
+                indexes = self.waiting.pop(k)
+                if get_ident() == self._thread:
+                    self._mark(indexes)
         self._backwards.follow(needed=bool(self.waiting))
 
     def _run(self, run: Callable[..., Any], *args: Any, **more: Any) -> Any:
-        self.settle()
+        if get_ident() == self._thread:
+            self.settle()
         return run(*args, **more)

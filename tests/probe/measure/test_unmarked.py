@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+
+import pytest
 import torch
 from torch import nn
 
@@ -95,3 +101,81 @@ def test_an_optimizer_of_nothing_that_is_watched_leaves_the_backward_alone() -> 
         assert marks.unmarked.put_off(0, [])
         marks.unmarked.cleared(0, [])
         assert torch.autograd._engine_run_backward is before
+
+
+def elsewhere(call: Callable[[], object]) -> None:
+    """Call something in another thread, and wait for it."""
+    thread = threading.Thread(target=call, daemon=True)
+    thread.start()
+    thread.join(20)
+    assert not thread.is_alive()
+
+
+@pytest.mark.parametrize("how", ["backward", "grad"])
+def test_autograd_in_another_thread_reads_no_gradient(how: str) -> None:
+    """The training thread's own engine may write it then, which would end the process."""
+    marks = Marks()
+    marks.clear(0)
+    marks.backward()
+    assert marks.unmarked.put_off(0, [0])
+    other = torch.ones(1, requires_grad=True)
+
+    def run() -> None:
+        if how == "backward":
+            (other * 2).backward()
+        else:
+            torch.autograd.grad(other * 2, other)
+
+    elsewhere(run)
+    assert marks.marked == []
+    assert marks.unmarked.waiting
+    marks.backward()
+    assert marks.marked == [0]
+
+
+def test_what_another_thread_asks_about_is_not_marked_any_more() -> None:
+    """A backward may have come in that thread since, before which nobody could mark it."""
+    marks = Marks()
+    marks.clear(0)
+    marks.backward()
+    assert marks.unmarked.put_off(0, [0])
+    elsewhere(marks.unmarked.settle)
+    assert marks.marked == []
+    assert not marks.unmarked.waiting
+    assert not marks.unmarked.put_off(0, [0])
+
+
+BESIDE = """
+import threading, torch
+from torch import nn
+from gradgate import probe
+
+def made():
+    model = nn.Sequential(nn.Linear(6, 16), nn.Linear(16, 16), nn.Linear(16, 3))
+    return model, torch.optim.SGD(model.parameters(), lr=0.01)
+
+def step(model, optimizer):
+    optimizer.zero_grad()
+    model(torch.ones(8, 6)).square().mean().backward()
+    optimizer.step()
+
+watched, other, over = made(), made(), threading.Event()
+probe.attach(*watched, server=False, every=1)
+
+def beside():
+    while not over.is_set():
+        step(*other)
+
+thread = threading.Thread(target=beside)
+thread.start()
+for _ in range(1500):
+    step(*watched)
+over.set()
+thread.join()
+"""
+
+
+def test_a_job_that_trains_another_model_in_a_thread_goes_on() -> None:
+    """It ended by a signal in three of four runs, while one thread read what another wrote."""
+    done = subprocess.run([sys.executable, "-c", BESIDE], timeout=120, capture_output=True)
+    assert done.returncode == 0, done.stderr.decode()[-2000:]
