@@ -30,12 +30,17 @@ from probe_cost import Loop
 from torch.optim import AdamW
 from watchers import Default, Probe
 
-from gradgate.probe.base.guard import AdaptedHook, GuardedHook
+from gradgate.probe.base.guard import GuardedHook
 from gradgate.probe.session.hook_runner import HookRunner
 from gradgate.probe.session.run import Run, job_of
 from gradgate.probe.torch_compat.dynamo import compile_with_callers_only
 
-ENTRIES = ((GuardedHook, "__call__"), (AdaptedHook, "__call__"), (HookRunner, "run"), (Run, "log"))
+ENTRIES = (
+    (GuardedHook, "__call__"),
+    (HookRunner, "run"),
+    (HookRunner, "go_on_unless"),
+    (Run, "log"),
+)
 """All by which a step enters the probe."""
 SETTLES = 64
 """Steps, at least, after which a run has done what it does at its start only."""
@@ -94,9 +99,6 @@ class Stopwatch:
         """Time methods of these classes inside."""
         own = [(owner, name, getattr(owner, name)) for owner, name in entries]
         for owner, name, method in own:
-            # The probe has Dynamo leave its hooks alone, by their code. Of one that finds this
-            # wrapper in its place, Dynamo would make something, which takes 0.1 ms a call.
-            compile_with_callers_only(method)
             setattr(owner, name, self._timed(method))
         try:
             yield self
@@ -115,6 +117,10 @@ class Stopwatch:
                 self.seconds += time.perf_counter() - start
                 self._is_inside = False
 
+        # The probe has Dynamo leave its hooks alone, by their code. Of what takes their place
+        # Dynamo would make something, and the hook would see no forward of a compiled model.
+        for function in (method, call):
+            compile_with_callers_only(function)
         return call
 
 

@@ -12,7 +12,6 @@ import contextlib
 import inspect
 import logging
 import os
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial, wraps
 from time import perf_counter
@@ -206,13 +205,13 @@ class GuardedHook:
         caches, and the way in costs more than what most of them do.
         """
         if is_dynamo_compiling():  # it makes its own of what it traces
-            return self._function(*args, **named)
+            return self.trace(*args, **named)
         account = self.guard.account
         outermost = account.began is None
         if outermost:
             account.began = perf_counter()
         try:
-            return self._function(*args, **named)
+            return self.run(*args, **named)
         except Exception as error:
             if not self.guard.receive(error):
                 raise
@@ -221,23 +220,13 @@ class GuardedHook:
                 account.end()
         return None
 
-
-class AdaptedHook(GuardedHook, ABC):
-    """A hook that is called in more than one way; which, its own kind says."""
-
-    def __call__(self, *args: Any, **named: Any) -> Any:
-        """Call the function, guarded."""
-        if is_dynamo_compiling():
-            return self.trace(*args, **named)
-        return self.run(*args, **named)
-
-    @abstractmethod
     def trace(self, *args: Any, **named: Any) -> Any:
-        """Call the function where Dynamo traces it."""
+        """Do what the hook does where Dynamo traces it."""
+        return self._function(*args, **named)
 
-    @abstractmethod
     def run(self, *args: Any, **named: Any) -> Any:
-        """Call the function, guarded, where nothing is traced."""
+        """Do what the hook does where nothing is traced."""
+        return self._function(*args, **named)
 
 
 class TellingHook(GuardedHook):
@@ -295,10 +284,12 @@ class GuardedHandler(logging.Handler):
 class Call:
     """The call that the script has made, for what stands around it; it is made once at most."""
 
-    __slots__ = ("error", "function", "is_done", "made")
+    __slots__ = ("account", "error", "function", "is_done", "made")
 
-    def __init__(self, function: Callable[..., Any]) -> None:
+    def __init__(self, function: Callable[..., Any], account: Account | None = None) -> None:
+        """``account``: the one that runs, and does not count what the script's own call takes."""
         self.function = function
+        self.account = account
         self.is_done = False
         self.made: Any = None
         self.error: BaseException | None = None
@@ -306,11 +297,16 @@ class Call:
 
     def __call__(self, *args: Any, **named: Any) -> Any:
         """Make it."""
+        if self.account is not None:
+            self.account.end()
         try:
             self.made = hand_on(self.function, *args, **named)
         except BaseException as error:
             self.error = error
             raise
+        finally:
+            if self.account is not None:
+                self.account.began = perf_counter()
         self.is_done = True
         return self.made
 
@@ -331,7 +327,16 @@ class GuardedAround:
         """Call ``around`` for a call of ``function``, guarded."""
         if is_dynamo_compiling():
             return self._around(function, *args, **named)
-        call = Call(function)
+        account = self._guard.account
+        if account.began is not None:  # the probe itself calls, or what stands around that
+            return self._stand(Call(function), *args, **named)
+        account.began = perf_counter()
+        try:
+            return self._stand(Call(function, account), *args, **named)
+        finally:
+            account.end()
+
+    def _stand(self, call: Call, *args: Any, **named: Any) -> Any:
         for _ in range(2):
             try:
                 return self._around(call, *args, **named)
@@ -344,7 +349,10 @@ class GuardedAround:
                 call.error = None  # it leads to this frame
             if call.is_done:
                 return call.made
-        return hand_on(function, *args, **named)
+        try:
+            return call(*args, **named)
+        finally:
+            call.error = None
 
 
 def surrounded(
@@ -360,6 +368,19 @@ def surrounded(
         for around in tuple(standing):
             surrounding = partial(around, surrounding)
         return surrounding(*args, **named)
+
+    return call
+
+
+def stood_around(
+    guard: Guard, function: Callable[..., Any], around: Callable[..., Any]
+) -> Callable[..., Any]:
+    """Return what takes the place of ``function``, and has ``around`` alone around it."""
+    guarded = GuardedAround(guard, around)
+
+    @wraps(function)
+    def call(*args: Any, **named: Any) -> Any:
+        return guarded(function, *args, **named)
 
     return call
 

@@ -49,7 +49,7 @@ MOST_CALLS = 50_000
 """Calls that are written down; a step that makes more is cut there."""
 
 
-CALLER = 5
+CALLER = 6
 """Frames between what the mode calls here and who called the function of torch's."""
 
 

@@ -10,14 +10,14 @@ import torch
 from torch import nn
 
 from ..base.account import Account
-from ..base.guard import AdaptedHook, Guard, GuardedHook
+from ..base.guard import Guard, GuardedHook
 from .autograd import is_exported, is_traced
 from .dynamo import compile_with_callers_only, compiles_calls
 from .modules import without_hooks
 from .patching import Interceptions, scripting
 
 
-class ModuleHook(AdaptedHook):
+class ModuleHook(GuardedHook):
     """A hook for the job's own forwards, which leaves alone what else is made of its module.
 
     It does nothing in a forward that is exported or traced, so that the program is what it is
@@ -39,8 +39,7 @@ class ModuleHook(AdaptedHook):
         """It has nothing to do at present, so that a call of it is not even accounted for."""
         self._in_traces = in_traces
         self._apart: Callable[..., Any] | None = None
-        hooks = (AdaptedHook.__call__, GuardedHook.__call__, ModuleHook.run)
-        for own in (*hooks, Guard.run, Account.end):
+        for own in (GuardedHook.__call__, GuardedHook.run, ModuleHook.run, Account.end):
             compile_with_callers_only(own)
 
     @property
@@ -53,7 +52,7 @@ class ModuleHook(AdaptedHook):
         return None if torch.compiler.is_exporting() else self._function(*args, **named)
 
     def run(self, *args: Any, **named: Any) -> Any:
-        """Call the function, guarded; where Dynamo compiles what is called, it leaves this alone.
+        """Call the function; where Dynamo compiles what is called, it leaves this alone.
 
         It calls the hooks of a module one by one where it cannot trace the module's forward as a
         whole, and would compile each, several versions of it: guards that every forward asks.
@@ -61,10 +60,10 @@ class ModuleHook(AdaptedHook):
         if self.rests:
             return None
         if not compiles_calls():
-            return self.guard.run(self._act, *args, **named)
+            return self._act(*args, **named)
         if self._apart is None:
-            self._apart = torch.compiler.disable(Guard.run)
-        return self._apart(self.guard, self._act, *args, **named)
+            self._apart = torch.compiler.disable(ModuleHook._act)
+        return self._apart(self, *args, **named)
 
     def _act(self, *args: Any, **named: Any) -> Any:
         if is_exported() and not (self._in_traces and is_traced()):

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from itertools import count
 
 import pytest
 
 from gradgate.probe.base import account
 from gradgate.probe.base import guard as guard_module
-from gradgate.probe.base.guard import Guard
+from gradgate.probe.base.guard import Guard, stood_around
 
 
 def run_by(monkeypatch: pytest.MonkeyPatch, clock: Callable[[], float]) -> None:
@@ -117,3 +118,52 @@ def test_two_threads_that_begin_at_once_are_counted_as_one(monkeypatch: pytest.M
     other.join(20)
     assert made == ["done"]
     assert both.account.take() == 2
+
+
+@pytest.mark.parametrize("raises", [False, True])
+def test_what_stands_around_a_call_is_counted_without_it(clock: Clock, *, raises: bool) -> None:
+    """Before the script's call and after it; hooks inside of it count by themselves."""
+    guard = Guard()
+
+    def zero_grad() -> None:
+        clock.work(10)
+        guard.run(clock.work, 100)
+        if raises:
+            raise LookupError
+
+    def around(call: Callable[[], None]) -> None:
+        clock.work(1)
+        try:
+            call()
+        finally:
+            clock.work(2)
+
+    for _ in range(2):
+        with suppress(LookupError):
+            stood_around(guard, zero_grad, around)()
+        clock.work(10)
+    assert guard.account.take() == 2 * 103.0
+    assert guard.account.began is None
+
+
+def test_what_the_probe_itself_calls_through_its_own_is_counted_as_a_whole(clock: Clock) -> None:
+    """A function of torch's, say, around which something of the probe's stands."""
+    guard = Guard()
+    around = stood_around(guard, clock.work, lambda call: call(5))
+    guard.run(around)
+    assert guard.account.take() == 5.0
+
+
+def test_the_second_chance_of_a_call_is_counted_as_the_first(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And the call itself is not, when nobody stands around it any more."""
+    monkeypatch.delenv("GRADGATE_STRICT", raising=False)
+    guard = Guard()
+
+    def around(call: Callable[[], None]) -> None:
+        clock.work(1)
+        raise MemoryError
+
+    stood_around(guard, lambda: clock.work(10), around)()
+    assert guard.account.take() == 2.0

@@ -14,7 +14,7 @@ from torch import nn
 
 from gradgate import probe
 from gradgate.probe.base.account import Account
-from gradgate.probe.base.guard import AdaptedHook, Guard
+from gradgate.probe.base.guard import Guard, GuardedHook
 from gradgate.probe.session.run import job_of
 from gradgate.probe.torch_compat.autograd import is_exported
 from gradgate.probe.torch_compat.module_hooks import HooksApart, ModuleHook, takes_hooks
@@ -224,11 +224,10 @@ def test_dynamo_makes_no_code_of_a_hook_by_itself(*, in_place: bool) -> None:
     assert calls == [False] * 6
     assert is_compiled(Broken.forward)
     own = (
-        AdaptedHook.__call__,
+        GuardedHook.__call__,
         ModuleHook.run,
         ModuleHook._act,
         is_exported,
-        Guard.run,
         Account.end,
     )
     assert not any(map(is_compiled, (count, *own)))
