@@ -14,8 +14,11 @@ WINDOW = 20
 CHANGED = 2
 """Measured steps in a row that are all shorter, or all longer, than those before, where the job has
 changed: of equal, noisy steps it happens once in a hundred."""
-FEWEST_BETWEEN, MOST_BETWEEN = 3, 9
-"""Steps that are not measured between two that are, once so many are kept."""
+BETWEEN = 0.25
+"""Seconds of backwards that are not measured between two that are, once so many are kept: to time
+one costs a step 0.2 ms on the CPU."""
+FEWEST_BETWEEN, MOST_BETWEEN = 6, 40
+"""Steps that are not measured between two that are, on average, whatever they take."""
 FEWEST_BEFORE = 5
 """Measured steps before a command without which there is no figure."""
 MEASURED_AFTER = 10
@@ -128,8 +131,9 @@ class Savings(Generic[Key]):
         """Return whether ``step``, the coming one, is to be measured.
 
         While there are enough of before, and no command has to be compared with them, that is one
-        step in six, more or less: of all kinds as often as they are, also where every second
-        step is another than the first, for the multiples of an irrational number are spread evenly.
+        step in six or, of short ones, in up to forty, more or less: of all kinds as often as they
+        are, also where every second step is another than the first, for the multiples of an
+        irrational number are spread evenly.
         """
         return len(self._window) < WINDOW or step > self._rests_until  # as behind each command
 
@@ -138,9 +142,7 @@ class Savings(Generic[Key]):
         if measured.step < self._settled:
             return None
         self._window.append(measured)
-        between = MOST_BETWEEN - FEWEST_BETWEEN
-        between = FEWEST_BETWEEN + int(between * (measured.step * GOLDEN_RATIO % 1.0))
-        self._rests_until = measured.step + between
+        self._rests_until = measured.step + _between(measured)
         if self._open is None:
             self._drop_outdated()
             return None
@@ -165,6 +167,13 @@ class Savings(Generic[Key]):
         before, latest = seconds[:-CHANGED], seconds[-CHANGED:]
         if max(latest) < min(before) or min(latest) > max(before):
             self._window = deque(list(self._window)[-CHANGED:], maxlen=WINDOW)
+
+
+def _between(measured: Measured) -> int:
+    """Return how many steps need not be measured behind one that was."""
+    shortest = BETWEEN / MOST_BETWEEN
+    usual = max(FEWEST_BETWEEN, BETWEEN / max(measured.seconds, shortest))
+    return int(usual * (0.5 + measured.step * GOLDEN_RATIO % 1.0))
 
 
 @dataclass(frozen=True)

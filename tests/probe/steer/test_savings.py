@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import pytest
 
@@ -51,13 +52,13 @@ def test_the_window_before_is_the_latest_twenty_steps() -> None:
     assert (saved.backward_before, saved.backward_after) == (1.0, 0.5)
 
 
-def wanted(savings: Savings[str], steps: range) -> list[int]:
+def wanted(savings: Savings[str], steps: range, seconds: float = 1.0) -> list[int]:
     """Measure the steps that are wanted, and return them."""
     made = []
     for step in steps:
         if savings.wants(step):
             made.append(step)
-            savings.add(Step(step, 1.0))
+            savings.add(Step(step, seconds))
     return made
 
 
@@ -76,7 +77,21 @@ def test_once_there_are_enough_of_before_one_step_in_six_is_wanted() -> None:
     assert 70 < len(wanted(savings, range(60, 560))) < 85
 
 
-@pytest.mark.parametrize("seconds", [0.001, 0.1])
+@pytest.mark.parametrize(
+    ("seconds", "between"), [(1.0, 6), (0.05, 6), (0.02, 12.5), (0.01, 25), (1e-3, 40), (0.0, 40)]
+)
+def test_short_backwards_are_measured_less_often(seconds: float, between: float) -> None:
+    """About a quarter of a second of them lies between two, and never more than sixty steps."""
+    savings = Savings[str]()
+    feed(savings, range(1, WINDOW + 1), seconds)
+    made = wanted(savings, range(21, 4021), seconds)
+    assert 4000 / len(made) == pytest.approx(between + 0.5, rel=0.25)
+    gaps = [later - before for before, later in pairwise(made)]
+    assert max(gaps) <= 1.5 * between + 1
+    assert min(gaps) >= int(0.5 * between)
+
+
+@pytest.mark.parametrize("seconds", [0.1, 10.0])
 def test_what_the_script_itself_has_changed_is_credited_to_no_command(seconds: float) -> None:
     """Of before there is what came since; and of a job without a change all that there is."""
     savings = Savings[str]()
@@ -86,18 +101,23 @@ def test_what_the_script_itself_has_changed_is_credited_to_no_command(seconds: f
             savings.begin("freeze", 264, 0)
         if savings.wants(step):
             noise = 1 + step * 7 % 10 / 100
-            found.append(savings.add(Step(step, noise * (0.01 if step < 240 else seconds))))
+            found.append(savings.add(Step(step, noise * (1.0 if step < 240 else seconds))))
     ((_, saved),) = [each for each in found if each is not None]
     assert saved.backward_before == pytest.approx(seconds, rel=0.1)
     assert not saved.measurable
 
 
+@pytest.mark.parametrize("seconds", [1.0, 0.01, 0.001])
 @pytest.mark.parametrize("period", [2, 3, 4, 5, 8, 10, 16])
-def test_steps_of_every_kind_are_wanted_as_often_as_they_are_made(period: int) -> None:
+def test_steps_of_every_kind_are_wanted_as_often_as_they_are_made(
+    period: int, seconds: float
+) -> None:
     """About: as where each fourth step is regularized, whose backward takes longer."""
     savings = Savings[str]()
-    feed(savings, range(1, WINDOW + 1), 1.0)
-    made = wanted(savings, range(21, 21 + 400 * period))
+    feed(savings, range(1, WINDOW + 1), seconds)
+    made: list[int] = []
+    while len(made) < 60 * period:
+        made += wanted(savings, range(savings._rests_until, savings._rests_until + 100), seconds)
     counts = [sum(step % period == kind for step in made) for kind in range(period)]
     assert all(45 <= count <= 75 for count in counts)
 
