@@ -60,7 +60,7 @@ class BackwardTimer:
         ended: Callable[[], None] = lambda: None,
     ) -> None:
         """``ended`` is called when a backward that was timed is over."""
-        self._rests = False
+        self.rests = False
         """Nobody wants to know of the backward of the present step."""
         self.follows_ends = False
         """Somebody has to hear of the end of every backward."""
@@ -97,7 +97,7 @@ class BackwardTimer:
         with whole([self.remove]):
             for model in self._models:
                 after = ModuleHook(self._guard, self._after_forward)
-                after.rests = self._rests
+                after.rests = self.rests
                 self._hooks.add(model.register_forward_hook, after)
                 self._forwards.append(after)
 
@@ -129,14 +129,14 @@ class BackwardTimer:
         ``wanted``: somebody wants to know how long it takes.
         """
         rests = not (wanted or self.follows_ends)
-        if rests != self._rests:
-            self._rests = rests
+        if rests != self.rests:
+            self.rests = rests
             for hook in self._forwards:
                 hook.rests = rests
 
     def forward_begins(self, model: nn.Module) -> None:
         """Take in that a forward of a watched model begins, which is not compiled."""
-        if self._rests:
+        if self.rests:
             return
         if inside_backward():
             parameter = next(model.parameters(), None)
@@ -180,7 +180,7 @@ class BackwardTimer:
 
     def _begin(self, device: torch.device) -> None:
         """Start a clock for the backward under way, unless one runs."""
-        if self._running is not None or self._rests or not self._hooks:
+        if self._running is not None or self.rests or not self._hooks:
             return
         clock = make_clock(device)
         if clock is None:

@@ -35,9 +35,15 @@ class Clip:
 class ClipNorms:
     """Follows the script's calls of ``clip_grad_norm_``, for the L2 norm, in the present step."""
 
-    def __init__(self, index_of: Mapping[int, int], guard: Guard) -> None:
-        """``index_of``: the index of each parameter by its ``id``."""
+    def __init__(
+        self,
+        index_of: Mapping[int, int],
+        guard: Guard,
+        clipped: Callable[[], None] = lambda: None,
+    ) -> None:
+        """``index_of``: the index of each parameter by its ``id``; ``clipped`` hears of a clip."""
         self._index_of = index_of
+        self._clipped = clipped
         self._guard = guard
         self._norm: Tensor | None = None
         """The L2 norm that was computed last."""
@@ -84,6 +90,7 @@ class ClipNorms:
             # What a later one clips, an earlier one knew as it was before.
             self._clips = [each for each in self._clips if each.covered.isdisjoint(covered)]
             self._clips.append(Clip(covered, norm))
+            self._clipped()
 
     def clear(self) -> None:
         """Begin a step."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Sized
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import Protocol
@@ -232,8 +232,13 @@ class Measurement:
 
     @property
     def has_one_optimizer(self) -> bool:
-        """Whether there is one optimizer, none of whose gradients waits for a mark."""
-        return len(self._optimizers) == 1 and not self._writes.waits
+        """Whether there is one optimizer."""
+        return len(self._optimizers) == 1
+
+    @property
+    def unmarked(self) -> Sized:
+        """What optimizers have used of which a mark waits for ``zero_grad``."""
+        return self._writes.unmarked
 
     def collect(self, *, wait: bool = False) -> tuple[list[Measured], list[MetricValues]]:
         """Return what has arrived on the host since the last time."""

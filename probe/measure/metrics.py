@@ -86,6 +86,11 @@ class MetricLog:
         pending = _Pending(step, time.time(), {})
         on_device: dict[torch.device, dict[str, Tensor]] = {}
         for name, value in list(metrics.items())[:MAX_NAMES]:
+            names = self._names.get(name) if type(name) is str else None
+            if names is not None and type(value) is float and names[1] in self.latest:
+                # As all below does, without a call.
+                pending.values[names[0]] = self.latest[names[1]] = value
+                continue
             with self._guard:  # one that cannot be read takes no other along
                 short, known = self._named(name)
                 if _is_on_device(value):

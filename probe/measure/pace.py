@@ -10,14 +10,22 @@ from statistics import fmean, median
 MAX_INTERVAL = 100_000
 """The probe never samples less often than this, in steps."""
 
-LONGEST_UNASKED = 16
-"""Steps for which the interval counts as what it was, at most, and half of those to go."""
+LONGEST_UNASKED = 17
+"""Steps for which the interval counts as what it was, at most.
+
+A prime: of steps that come again and again none is always the one in which it is asked."""
 
 LEAST_ROOM = 0.1
 """The part of the budget that samples, and looks, have even where the hooks alone use it up."""
 
 LEAST_COMPARED = 5
 """Steps with a sample, and without, that tell together how much longer the former are."""
+
+UNSEEN = 0.7
+"""What a step without a sample costs beside what the clocks of its hooks see, as a part of that.
+
+About, of a compiled model on the CPU: torch's way into a hook, and what the step lacks in the
+caches behind it (``benchmarks/side_by_side.py --by-default`` against what the run tells)."""
 
 MOST_UNSEEN = 3.0
 """How many times what its hooks took a sample may be said to cost, at most."""
@@ -80,7 +88,13 @@ class Pace:
         budget = self.budget * median(self._steps) if self._steps else 0.0
         if self._every is not None or not self._idle or budget <= 0:
             return 1.0
-        return max(1.0 - _usual_cost(self._idle) / budget, LEAST_ROOM)
+        hooks = _usual_cost(self._idle)
+        return max(1.0 - (hooks + UNSEEN * hooks) / budget, LEAST_ROOM)
+
+    @property
+    def unseen(self) -> float:
+        """Seconds that each step takes, about, and no clock sees; 0 where all are sampled."""
+        return UNSEEN * _usual_cost(self._idle) if self._idle else 0.0
 
     @property
     def usual(self) -> float | None:
@@ -95,7 +109,7 @@ class Pace:
             return False
         left = self._last_sampled + self.interval - step
         if left > 0:
-            self._asked_at = step + min(LONGEST_UNASKED, max(1, left // 2))
+            self._asked_at = step + min(LONGEST_UNASKED, left)
         return left <= 0
 
     def next_due(self, step: int) -> int:

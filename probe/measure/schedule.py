@@ -42,6 +42,8 @@ class SamplingSchedule:
         """The cost of the present step says nothing of other steps: one of them was traced."""
         self._passed: list[_Ended] = []
         """Steps that are recorded with the next."""
+        self._unseen: list[tuple[int, float]] = []
+        """Steps that ended since one was accounted for, and when."""
         self._off = False
         self._asked = False
         self._asked_at: int | None = None
@@ -71,12 +73,11 @@ class SamplingSchedule:
 
         ``beside``: seconds of these that say nothing of what a sample costs.
         """
+        self._note(step, spent, sampled=sampled, beside=beside)
         passed, self._passed = self._passed, []
-        for earlier in passed:
-            self._record(earlier)
-        self._record(
-            _Ended(step, time.perf_counter(), spent, sampled, beside, self.beside_the_pace)
-        )
+        unseen = self.pace.unseen
+        for ended in passed:
+            self._record(ended, unseen)
         self.beside_the_pace = False
         due = (self.pace.due(step + 1) or self.must_sample or self._asked) and not self._off
         if self.agree is not None:
@@ -86,10 +87,26 @@ class SamplingSchedule:
 
     def pass_step(self, step: int, spent: float, *, sampled: bool) -> None:
         """Note a step behind which the coming one is of its kind, sampled or not, for later."""
-        self._passed.append(_Ended(step, time.perf_counter(), spent, sampled))
+        self._note(step, spent, sampled=sampled)
 
-    def _record(self, ended: _Ended) -> None:
-        seconds = self.meter.record(ended.now, ended.spent)
+    def pass_unseen(self, step: int) -> None:
+        """Note a step that nobody looked at; what it took is accounted for with the next."""
+        self._unseen.append((step, time.perf_counter()))
+
+    def _note(self, step: int, spent: float, *, sampled: bool, beside: float = 0.0) -> None:
+        """Note a step for the record, behind those that nobody looked at.
+
+        Each of them took as much as it: of each by itself it is not known.
+        """
+        unseen, self._unseen = self._unseen, []
+        each = (spent - beside) / (1 + len(unseen))
+        self._passed += [_Ended(before, then, each, sampled=False) for before, then in unseen]
+        now, spent = time.perf_counter(), each + beside
+        self._passed.append(_Ended(step, now, spent, sampled, beside, self.beside_the_pace))
+
+    def _record(self, ended: _Ended, unseen: float) -> None:
+        """Record a step; ``unseen``: seconds that it took beside what was spent."""
+        seconds = self.meter.record(ended.now, ended.spent + unseen)
         if not ended.beside_the_pace:
             took = None if seconds is None else seconds - ended.beside
             self.pace.record(ended.step, took, ended.spent - ended.beside, sampled=ended.sampled)

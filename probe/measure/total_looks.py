@@ -44,14 +44,18 @@ class TotalLooks:
         members: Membership,
         guard: Guard,
         sampling: Callable[[], bool],
+        clipped: Callable[[], None],
     ) -> None:
-        """``sampling``: whether the present step is sampled, which measures every gradient."""
+        """``sampling``: whether the present step is sampled, which measures every gradient.
+
+        ``clipped`` is called where the script has clipped gradients.
+        """
         self._optimizers = optimizers
         self._table = table
         self._members = members
         self._guard = guard
         self._sampling = sampling
-        self._clips = ClipNorms(table.index_of, guard)
+        self._clips = ClipNorms(table.index_of, guard, clipped)
         self._known: dict[int | None, tuple[frozenset[int], TotalNorm]] = {}
         """By optimizer: the parameters whose norm was taken last, and what takes it."""
         self.following = False

@@ -183,6 +183,11 @@ class StepTotals:
         return not (self._wanted or self._clipped or self._allowance.covers())
 
     @property
+    def due_at(self) -> float:
+        """When what is on the host is to be sent, by ``time.monotonic``; infinite for nothing."""
+        return self._send_at if self._waiting else math.inf
+
+    @property
     def presses(self) -> bool:
         """Whether there is a norm to be looked at now, as far as it has arrived.
 

@@ -13,7 +13,7 @@ A mark costs 0.5 µs and a dictionary, which the garbage collector then walks. W
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence, Sized
 from functools import partial
 
 from torch import Tensor, nn
@@ -100,9 +100,9 @@ class WriteTracker:
         return self._hooking
 
     @property
-    def waits(self) -> bool:
-        """Whether used gradients wait for a mark."""
-        return bool(self._unmarked.waiting)
+    def unmarked(self) -> Sized:
+        """What optimizers have used and waits for a mark, always the same object."""
+        return self._unmarked.waiting
 
     def came(self, index: int) -> bool:
         """Whether a backward came to this parameter since the last step, while hooks tell."""

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
-from functools import wraps
 from types import FrameType
 from typing import Any, Protocol
 
 from torch.optim import Optimizer
 
-from ..base.guard import Guard, GuardedAround, GuardedHook, surrounded
+from ..base.guard import Guard, GuardedHook, stood_around
 from ..base.undo import Handles, whole
 from ..model.inner_optimizers import family
 from ..torch_compat.autograd import inside_backward
@@ -41,14 +40,40 @@ class Stepping(Protocol):
         """Take in that ``zero_grad`` of optimizer k has run; ``dropped``: nothing is left."""
 
 
+class Passing(Protocol):
+    """Takes in, before ``Stepping`` does, what it need not hear of where it says True."""
+
+    def begins(self, k: int) -> bool:
+        """Return whether nobody looks at the step of optimizer k, nor has to prepare for it."""
+
+    def passes(self, k: int) -> bool:
+        """End a step of optimizer k that nobody looks at; return False where that is not all."""
+
+    def clears(self, k: int) -> bool:
+        """Return whether nobody has to hear that ``zero_grad`` of optimizer k has run."""
+
+
 class Running(Protocol):
     """Calls the body of a hook, guarded and on the probe's account, with what it is given."""
 
     def run(self, body: Callable[..., None], /, *args: Any, **named: Any) -> None:
         """Call it."""
 
-    def go_on(self, body: Callable[..., None], /, *args: Any, **named: Any) -> None:
-        """Call one that follows another in a step."""
+    def run_unless(
+        self, passed: Callable[[int], bool], body: Callable[..., None], k: int, /, *args: Any
+    ) -> None:
+        """Call it for optimizer k, but where ``passed``, called first, says True."""
+
+    def go_on_unless(
+        self,
+        passed: Callable[[int], bool],
+        body: Callable[..., None],
+        k: int,
+        /,
+        *args: Any,
+        **named: Any,
+    ) -> None:
+        """The same of one that follows another in a step."""
 
 
 class Boundaries:
@@ -72,6 +97,7 @@ class Boundaries:
         self,
         optimizers: Sequence[Optimizer],
         stepping: Stepping,
+        unseen: Passing,
         hooks: Running,
         guard: Guard,
         *,
@@ -81,7 +107,9 @@ class Boundaries:
         self._guard = guard
         self._optimizers = list(optimizers)
         self._to = stepping
-        self._run, self._go_on = hooks.run, hooks.go_on
+        self._unseen = unseen
+        self._run, self._run_unless = hooks.run, hooks.run_unless
+        self._go_on_unless = hooks.go_on_unless
         self._follow_ends = follow_ends
         self._stepped: set[int] = set()
         self._unused: set[int] = set(range(len(self._optimizers)))
@@ -122,7 +150,7 @@ class Boundaries:
                 self._open[k] = _calls_under_way(self._families[k]) - 1
             self._open[k] = self._open.get(k, 0) + 1
             if self._open[k] == 1:
-                self._run(self._begin, k, args, kwargs)
+                self._run_unless(self._unseen.begins, self._begin, k, args, kwargs)
 
         return GuardedHook(self._guard, hook)
 
@@ -131,7 +159,7 @@ class Boundaries:
             # Where a fault kept the other hook from counting, the step has ended all the same.
             self._open[k] = max(self._open.get(k, 1) - 1, 0)
             if self._open[k] == 0:
-                self._go_on(self._end, k, args, kwargs)
+                self._go_on_unless(self._passes, self._end, k, args, kwargs)
 
         return GuardedHook(self._guard, hook)
 
@@ -147,15 +175,21 @@ class Boundaries:
             clear(*args, **kwargs)
             if watched:
                 dropped = drops and len(self._families[k]) == 1 and _set_to_none(*args, **kwargs)
-                self._go_on(self._clear, k, dropped=dropped)
+                self._go_on_unless(self._clears_unseen, self._clear, k, dropped=dropped)
 
-        zero_grad = wraps(original)(surrounded(original, [GuardedAround(self._guard, around)]))
+        zero_grad = stood_around(self._guard, original, around)
         self._wrappers.append((optimizer, zero_grad))
         optimizer.__dict__["zero_grad"] = zero_grad
 
     def _drop(self, k: int) -> None:
         if self._to.discarded(k):
             self._stepped.clear()
+
+    def _clears_unseen(self, k: int) -> bool:
+        if not self._unseen.clears(k):
+            return False
+        self._unused.add(k)
+        return True
 
     def _clear(self, k: int, *, dropped: bool) -> None:
         self._unused.add(k)
@@ -185,6 +219,12 @@ class Boundaries:
         if ends and not self._closed_inside:
             self._run(self._close, late=False)
         self._closed_inside = False
+
+    def _passes(self, k: int) -> bool:
+        if self._backwards_are_steps or not self._unseen.passes(k):
+            return False
+        self._unused.discard(k)
+        return True
 
     def _end(self, k: int, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         self._backwards_are_steps = False

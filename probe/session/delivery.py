@@ -62,7 +62,7 @@ class Delivery:
         due_at = min(self._sent + GATHERING, self.judging.due_at)
         if self._measurement.awaits_values or self._clock() >= due_at:
             self.send()
-        elif self._totals.pending:  # an outlier among them has the coming step sampled
+        elif self._totals.presses:  # an outlier among them has the coming step sampled
             self._send_totals()
 
     def hand_on(self) -> None:

@@ -21,10 +21,15 @@ class HookRunner:
         self._state = state
         self._alerts = alerts
         self._guard = guard
-        self._is_own = True
-        """Whether this was the run's own process when that was asked last."""
-        compile_with_callers_only(HookRunner.run)
-        compile_with_callers_only(HookRunner.go_on)
+        self._is_own: bool | None = None
+        """Whether this is the run's own process; None: not asked yet in this step."""
+        for entry in (
+            HookRunner.run,
+            HookRunner.go_on,
+            HookRunner.run_unless,
+            HookRunner.go_on_unless,
+        ):
+            compile_with_callers_only(entry)
         self._run_apart: Callable[..., None] = torch.compiler.disable(self._run)
         self._go_on_apart: Callable[..., None] = torch.compiler.disable(self._go_on)
 
@@ -46,11 +51,43 @@ class HookRunner:
         else:
             self._go_on(body, *args, **named)
 
+    def run_unless(
+        self, passed: Callable[[int], bool], body: Callable[..., None], k: int, /, *args: Any
+    ) -> None:
+        """Call a hook's body for optimizer k, but where ``passed``, called first, says True.
+
+        It has found nothing to do, or has done all, in few calls: a step takes the place of the
+        probe's code in the processor's caches, and most of what a hook costs is to get it back.
+        """
+        if is_dynamo_compiling() or compiles_calls():
+            self._run_apart(body, k, *args)
+        else:
+            self._is_own = None
+            if not passed(k):
+                self._go_on(body, k, *args)
+
+    def go_on_unless(
+        self,
+        passed: Callable[[int], bool],
+        body: Callable[..., None],
+        k: int,
+        /,
+        *args: Any,
+        **named: Any,
+    ) -> None:
+        """The same for what follows in a step."""
+        if is_dynamo_compiling() or compiles_calls():
+            self._go_on_apart(body, k, *args, **named)
+        elif not passed(k):
+            self._go_on(body, k, *args, **named)
+
     def _run(self, body: Callable[..., None], /, *args: Any, **named: Any) -> None:
-        self._is_own = self._state.in_own_process()
+        self._is_own = None
         self._go_on(body, *args, **named)
 
     def _go_on(self, body: Callable[..., None], /, *args: Any, **named: Any) -> None:
+        if self._is_own is None:
+            self._is_own = self._state.in_own_process()
         if self._is_own:
             self._guard.run(body, *args, **named)
             self._alerts.raise_failure()

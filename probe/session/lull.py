@@ -33,6 +33,10 @@ class Lull:
         """Have the next boundary do all its work, and all look at the coming step that want to."""
         self._last, self.is_quiet = 0, False
 
+    def look(self) -> None:
+        """Have all look at the present step that want to, before its optimizer applies it."""
+        self.is_quiet = False
+
     def lasts(self, step: int) -> bool:
         """Return whether the boundary behind ``step`` may put its work off."""
         return step <= self._last and not self._commands and self._clock() < self._until

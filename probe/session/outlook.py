@@ -18,9 +18,11 @@ from ..steer.steering import Steering
 from .judging import Judging
 from .lull import Lull
 
-FEWEST, MOST = 4, 8
+FEWEST, MOST = 8, 16
 """Steps in a row whose boundaries put their work off, in turn so many."""
-LONGEST = 0.25
+SHORTEST = 4
+"""Steps before one that all look at, for which a lull of their own would be too short."""
+LONGEST = 0.5
 """Seconds from one boundary that does all its work to the next, at most, while steps are made."""
 
 
@@ -66,7 +68,7 @@ class Outlook:
         if self._asks_nothing() and self._measurement.rests:
             alone = not schedule.sampling and self._measurement.has_one_optimizer
             quiet = alone and self._totals.rests and self._progress.rests
-            until = min(self._clock() + LONGEST, self._judging.due_at)
+            until = min(self._clock() + LONGEST, self._judging.due_at, self._totals.due_at)
             self._lull.begin(self._last(step), until, is_quiet=quiet)
 
     def _asks_nothing(self) -> bool:
@@ -92,4 +94,5 @@ class Outlook:
         if self._measurement.sampler.pending:  # they are on their way from a device
             return step
         # Behind the one before a sample, that is planned.
-        return min(last, schedule.next_due(step + 1) - 2)
+        planned = schedule.next_due(step + 1) - 2
+        return planned if planned - last < SHORTEST else last

@@ -22,7 +22,8 @@ class RunState:
         """Called once the first step has begun: one with a closure makes many backwards."""
         self._stepped = False
         self.process = os.getpid()
-        self._thread = threading.get_ident()
+        self.thread = threading.get_ident()
+        """Of the latest step."""
 
     def begin_step(self) -> None:
         """Take in that an optimizer begins a step, or that one ends which nobody saw begin."""
@@ -37,8 +38,8 @@ class RunState:
         self.between = not late
         thread = threading.get_ident()
         # In a thread of the engine no script runs that could ask for anything.
-        if thread != self._thread and not in_engine_thread():
-            self._thread = thread
+        if thread != self.thread and not in_engine_thread():
+            self.thread = thread
 
     def coming_step(self) -> int:
         """Return the step that what happens now belongs to."""
@@ -50,11 +51,11 @@ class RunState:
 
     def in_training_thread(self) -> bool:
         """Return whether this is the thread that has made the latest step."""
-        return threading.get_ident() == self._thread
+        return threading.get_ident() == self.thread
 
     def trains_elsewhere(self) -> bool:
         """Return whether the latest step was made in another thread, which is still there."""
-        there = any(each.ident == self._thread for each in threading.enumerate())
+        there = any(each.ident == self.thread for each in threading.enumerate())
         return there and not self.in_training_thread()
 
     def in_own_process(self) -> bool:

@@ -21,6 +21,7 @@ from .hook_runner import HookRunner
 from .lull import Lull
 from .run_state import RunState
 from .step_end import StepEnd
+from .unseen_steps import UnseenSteps
 
 
 class StepCycle:
@@ -46,6 +47,7 @@ class StepCycle:
         progress: Progress,
         captured: CapturedSteps,
         lull: Lull,
+        unseen: UnseenSteps,
         hooks: HookRunner,
         end: StepEnd,
         guard: Guard,
@@ -62,16 +64,14 @@ class StepCycle:
         self._progress = progress
         self._captured = captured
         self._lull = lull
-        self._is_quiet = False
-        """Nobody looks at the step that an optimizer makes now."""
+        self._unseen = unseen
         self._hooks = hooks
         self._end = end
         self._guard = guard
 
     def before_step(self, k: int) -> None:
         """Keep gradients of frozen parameters from optimizer k."""
-        self._is_quiet = self._lull.is_quiet
-        if self._is_quiet:
+        if self._unseen.begins(k):
             return
         self._state.begin_step()
         self._explainer.pause(True, k)
@@ -90,7 +90,7 @@ class StepCycle:
 
     def measure(self, k: int) -> None:
         """Measure the gradients of optimizer k: all if this step is sampled, else their norm."""
-        if self._is_quiet:
+        if self._unseen.is_quiet:
             return
         with self._guard:
             self._measurement.measure(k)
@@ -99,7 +99,7 @@ class StepCycle:
 
     def stepped(self, k: int) -> None:
         """Look at what optimizer k has written, and whether to what is frozen."""
-        if self._is_quiet or capturing():
+        if self._unseen.is_quiet or capturing():
             return
         self._measurement.after_step(k, self._state.step + 1)
         with self._guard:
@@ -109,7 +109,7 @@ class StepCycle:
 
     def after_step(self, k: int) -> None:
         """Note that optimizer k has used its gradients."""
-        if self._is_quiet:
+        if self._unseen.is_quiet:
             return
         self._measurement.retire(k)
         if not capturing():
@@ -120,6 +120,7 @@ class StepCycle:
     def boundary(self, *, late: bool) -> None:
         """End a step of the run."""
         if capturing():
+            self._lull.end()  # who is told of it hears of the next step that is made
             with self._guard:
                 self._captured.record()
             return

@@ -92,13 +92,15 @@ class StepEnd:
         """Return whether all else may be left to a later boundary, as was planned at one before."""
         measurement = self._measurement
         calm = measurement.sampler.calm if sampled else True
-        told = measurement.timer.has_timed or self._totals.presses
-        return calm and not told and self._lull.lasts(self._state.step)
+        return calm and not self._totals.presses and self._lull.lasts(self._state.step)
 
     def _pass(self, *, sampled: bool) -> None:
         """Do what no later boundary can do for this one."""
         if sampled:
             self._delivery.hand_on()
+        if self._measurement.timer.has_timed:
+            self._take_timings()
+            self._plan_timing()
         spent = self._guard.account.take()
         self._measurement.pass_step(self._state.step, spent, sampled=sampled)
 
@@ -109,9 +111,7 @@ class StepEnd:
         with self._guard:
             self._deliver()
         with self._guard:
-            for timing in self._measurement.timer.step_ended(self._state.step):
-                with self._guard:
-                    self._saved.receive(timing)
+            self._take_timings()
         with self._guard:
             self._measurement.members.catch_up()
         if self._gates.registry.changes:
@@ -132,6 +132,16 @@ class StepEnd:
         with self._guard:
             self._explainer.boundary(self._state.step, late=late)
         self._plan_next(sampled=sampled, late=late)
+
+    def _take_timings(self) -> None:
+        """Take in what backwards took, as far as it is known by now."""
+        for timing in self._measurement.timer.step_ended(self._state.step):
+            with self._guard:
+                self._saved.receive(timing)
+
+    def _plan_timing(self) -> None:
+        """Time the backward of the coming step, if somebody wants to know what it takes."""
+        self._measurement.timer.plan(wanted=self._saved.savings.wants(self._state.step + 1))
 
     def _deliver(self) -> None:
         """Send what has arrived, and say why gradients are missing, if the step was traced."""
@@ -162,5 +172,5 @@ class StepEnd:
         """Account for what the probe took in the step that ended, and plan the next one."""
         spent = self._guard.account.take()
         self._measurement.end_step(self._state.step, spent, sampled=sampled, late=late)
-        self._measurement.timer.plan(wanted=self._saved.savings.wants(self._state.step + 1))
+        self._plan_timing()
         self._outlook.plan(self._state.step)

@@ -90,6 +90,7 @@ from .server_requests import ServerRequests
 from .step_cycle import StepCycle
 from .step_end import StepEnd
 from .switches import switchable
+from .unseen_steps import UnseenSteps
 
 
 def make_job(
@@ -123,6 +124,7 @@ def make_job(
     asked: Listeners[Message] = Listeners()
     no_step_told: Listeners[str | None] = Listeners()
     applied_inside: Listeners[[]] = Listeners()
+    clipped: Listeners[[]] = Listeners()
     movement_seen: Listeners[Movement] = Listeners()
     units_seen: Listeners[DeadUnits] = Listeners()
 
@@ -145,7 +147,12 @@ def make_job(
     )
     undo.callback(guard.undo, measurement.remove)
     looks = TotalLooks(
-        optimizers, table, measurement.members, guard, lambda: measurement.schedule.sampling
+        optimizers,
+        table,
+        measurement.members,
+        guard,
+        sampling=lambda: measurement.schedule.sampling,
+        clipped=clipped.call,
     )
     table_changed.add(lambda _: looks.forget())
     step_totals = StepTotals(
@@ -311,6 +318,7 @@ def make_job(
         guard,
     )
     lull = Lull(queue.waiting)
+    clipped.add(lull.look)
     alignment = Alignment(state, lull, measurement, delivery, freezer, gates, uplink, guard)
     failing = FailingParts(guard, state.coming_step)
     outlook = Outlook(
@@ -330,6 +338,7 @@ def make_job(
         failing.add(part)
     alerts.add_source(failing)
     hooks = HookRunner(state, alerts, guard)
+    unseen = UnseenSteps(state, lull, measurement.timer, measurement.schedule, measurement.unmarked)
     end = StepEnd(
         state,
         measurement,
@@ -362,12 +371,13 @@ def make_job(
         progress,
         captured,
         lull,
+        unseen,
         hooks,
         end,
         guard,
     )
     boundaries = Boundaries(
-        optimizers, cycle, hooks, guard, follow_ends=measurement.timer.follow_ends
+        optimizers, cycle, unseen, hooks, guard, follow_ends=measurement.timer.follow_ends
     )
     undo.callback(guard.undo, boundaries.remove)
     backward_ended.add(boundaries.backward_ended)
@@ -384,6 +394,7 @@ def make_job(
         alerts,
         restraints,
         alignment,
+        lull,
         guard,
     )
     undo.callback(guard.undo, model_hooks.remove)

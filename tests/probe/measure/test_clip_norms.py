@@ -139,3 +139,17 @@ def test_torch_is_as_before_afterwards(parameters: list[nn.Parameter], clips: Cl
     assert torch.nn.utils.clip_grad._clip_grads_with_norm_ is clip_grads_with_norm_
     clip_grad_norm_(parameters, 1.0)
     assert seen(clips) == []
+
+
+def test_who_wants_to_know_hears_of_each_clip(parameters: list[nn.Parameter]) -> None:
+    """Before the optimizer applies what was clipped; not of what is no such norm."""
+    heard: list[int] = []
+    index_of = {id(each): index for index, each in enumerate(parameters)}
+    clips = ClipNorms(index_of, Guard(), lambda: heard.append(len(clips.of(ALL))))
+    clips.follow(needed=True)
+    clip_grad_norm_(parameters[:4], 1.0)
+    clip_grad_norm_(parameters[4:], 1.0)
+    clip_grad_norm_(parameters, 1.0, norm_type=1.0)
+    clips.follow(needed=False)
+    clip_grad_norm_(parameters, 1.0)
+    assert heard == [1, 2]

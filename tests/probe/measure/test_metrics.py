@@ -187,11 +187,11 @@ class Named(str, enum.Enum):  # noqa: UP042 - that one prints as its value
 def test_names_that_are_equal_and_print_otherwise_are_two() -> None:
     """Each is what the script would see of it."""
     log = MetricLog(Guard())
-    for number, name in enumerate((Named.LOSS, "loss", True, 1)):
+    for number, name in enumerate((Named.LOSS, "loss", True, 1) * 2):
         log.add(number, {name: 1.0})  # type: ignore[dict-item]
     assert [[*each.values] for each in log.collect()] == [
         ["Named.LOSS"],
         ["loss"],
         ["True"],
         ["1"],
-    ]
+    ] * 2

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import pytest
 
-from gradgate.probe.measure.pace import MAX_INTERVAL, Meter, Pace
+from gradgate.probe.measure.pace import LONGEST_UNASKED, MAX_INTERVAL, UNSEEN, Meter, Pace
 
 
 def sampled_steps(pace: Pace, steps: int, step_time: float, sample_time: float) -> list[int]:
@@ -112,10 +112,12 @@ def test_what_steps_without_a_sample_cost_comes_off_the_budget() -> None:
             pace.record(step, 1.0, idle, sampled=False)
         intervals.append(pace.interval)
         rooms.append(pace.room())
+        assert pace.unseen == pytest.approx(UNSEEN * idle)
     assert intervals[0] == 3
-    assert intervals[1] == 4
+    assert intervals[1] == 7
     assert intervals[2] > 20
-    assert rooms == [1.0, pytest.approx(0.6, rel=0.01), 0.1]
+    left = 1 - (1 + UNSEEN) * 0.4
+    assert rooms == [1.0, pytest.approx(left, rel=0.03), 0.1]
 
 
 def test_whoever_says_how_often_has_the_whole_budget_for_looks() -> None:
@@ -141,7 +143,28 @@ def test_the_interval_is_found_in_few_steps_of_many(monkeypatch: pytest.MonkeyPa
     pace = Pace(None, 0.01)
     sampled = sampled_steps(pace, 2000, 0.01, 0.01)
     assert 100 in {later - before for before, later in pairwise(sampled)}
-    assert len(asked) < 15 * len(sampled)
+    assert len(asked) < 9 * len(sampled)
+
+
+def test_no_step_is_due_before_the_one_in_which_it_is_asked() -> None:
+    """And that is never far: what steps take may have changed by then."""
+    pace = Pace(None, 0.01)
+    sampled = set(sampled_steps(pace, 1000, 0.01, 0.01))
+    for step in range(1001, 2001):
+        due = pace.due(step)
+        pace.record(step, 0.02 if due else 0.01, 0.01 if due else 0.0, sampled=due)
+        if due:
+            sampled.add(step)
+        ahead = pace.next_due(step + 1)
+        assert step < ahead <= step + 1 + LONGEST_UNASKED
+    assert len(sampled) > 15
+
+
+def test_what_no_clock_sees_is_known_of_steps_without_a_sample_alone() -> None:
+    """Where each is sampled there is nothing to tell it by."""
+    pace = Pace(1, 0.01)
+    pace.record(1, 1.0, 0.1, sampled=True)
+    assert pace.unseen == 0.0
 
 
 def test_a_first_sample_that_took_long_puts_the_next_off_for_few_steps() -> None:

@@ -6,7 +6,8 @@ from collections.abc import Container
 
 import pytest
 
-from gradgate.probe.measure.pace import Pace
+from gradgate.probe.measure import schedule as schedule_module
+from gradgate.probe.measure.pace import UNSEEN, Pace
 from gradgate.probe.measure.schedule import SamplingSchedule
 
 
@@ -66,6 +67,40 @@ def test_a_step_beside_the_pace_does_not_slow_the_sampling() -> None:
         schedule.end_step(4, 1000.0, sampled=True)
         paces.append(schedule.pace.interval)
     assert paces[1] < paces[0]
+
+
+def test_steps_that_nobody_looked_at_share_what_was_spent() -> None:
+    """With the step behind them, each as it ended; what that had beside it is its own."""
+    schedule = SamplingSchedule(Pace(100, 0.01))
+    recorded: list[tuple[int, float, bool]] = []
+
+    def record(step: int, seconds: float | None, spent: float, *, sampled: bool) -> None:
+        recorded.append((step, spent, sampled))
+
+    schedule.pace.record = record  # type: ignore[method-assign]
+    for step in (1, 2):
+        schedule.pass_unseen(step)
+    schedule.pass_step(3, 0.75, sampled=False)
+    schedule.pass_unseen(4)
+    assert recorded == []
+    schedule.end_step(5, 3.0, sampled=False, beside=2.0)
+    assert recorded == [(step, 0.25, False) for step in (1, 2, 3)] + [
+        (4, 0.5, False),
+        (5, 0.5, False),
+    ]
+    schedule.end_step(6, 1.0, sampled=True)
+    assert recorded[5:] == [(6, 1.0, True)]
+
+
+def test_the_cost_has_what_no_clock_sees(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As far as steps without a sample tell of it."""
+    now = [0.0]
+    monkeypatch.setattr(schedule_module.time, "perf_counter", lambda: now[0])
+    schedule = SamplingSchedule(Pace(1000, 0.01))
+    for step in range(1, 200):
+        now[0] += 0.1
+        schedule.end_step(step, 0.001, sampled=False)
+    assert schedule.meter.cost() == pytest.approx(0.01 * (1 + UNSEEN), rel=0.02)
 
 
 def test_what_the_probe_costs_is_counted_in_every_step() -> None:

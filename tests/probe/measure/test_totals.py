@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -18,7 +19,7 @@ from gradgate.probe.link.uplink import Uplink
 from gradgate.probe.measure import totals
 from gradgate.probe.measure.allowance import FREE
 from gradgate.probe.measure.total_looks import TotalLooks
-from gradgate.probe.measure.totals import MOST_STEPS
+from gradgate.probe.measure.totals import LONGEST, MOST_STEPS
 from gradgate.probe.model.sample import Sample
 from gradgate.probe.model.totals import BEFORE_CLIPPING, NONFINITE, SKIPPED, StepTotal, Totals
 from gradgate.probe.session.run import job_of
@@ -274,6 +275,19 @@ def test_steps_are_sent_together(sent: Sent) -> None:
     message = sent.totals[0].as_message(7)
     assert (message["type"], message["seq"], message["steps"][0]) == ("totals", 7, 1)
     assert message["norms"][0] == pytest.approx(0.3333333, abs=1e-7)
+
+
+def test_what_is_on_the_host_is_due_half_a_second_after_the_first(sent: Sent) -> None:
+    """Where there is nothing, never."""
+    model, optimizer = make()
+    with watched(model, optimizer) as run:
+        totals = job_of(run).totals
+        assert totals.due_at == math.inf
+        began = time.monotonic()
+        step(model, optimizer, 1.0)
+        assert began + LONGEST <= totals.due_at <= time.monotonic() + LONGEST
+        run.flush()
+        assert totals.due_at == math.inf
 
 
 def test_a_model_that_grows_is_looked_at_whole(sent: Sent) -> None:

@@ -12,8 +12,8 @@ from gradgate import probe
 from gradgate.probe.base import account, guard
 from gradgate.probe.measure import backward_timer
 from gradgate.probe.measure.backward_timer import BackwardTimer
-from gradgate.probe.measure.measurement import Measurement
 from gradgate.probe.measure.metrics import MetricLog
+from gradgate.probe.measure.schedule import SamplingSchedule
 from gradgate.probe.session.model_hooks import ModelHooks
 from gradgate.probe.session.step_cycle import StepCycle
 
@@ -38,13 +38,13 @@ def test_each_hook_of_a_step_is_counted(monkeypatch: pytest.MonkeyPatch) -> None
         take_time(monkeypatch, now, owner, name, 2**place)
     for module in (account, guard):
         monkeypatch.setattr(module, "perf_counter", lambda: float(now[0]))
-    end_step = Measurement.end_step
+    note = SamplingSchedule._note
 
-    def ended(self: Measurement, step: int, seconds: float, **more: Any) -> None:
+    def noted(self: SamplingSchedule, step: int, seconds: float, **more: Any) -> None:
         spent.append(seconds)
-        end_step(self, step, seconds, **more)
+        note(self, step, seconds, **more)
 
-    monkeypatch.setattr(Measurement, "end_step", ended)
+    monkeypatch.setattr(SamplingSchedule, "_note", noted)
     model = nn.Linear(3, 2)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     with probe.attach(model, optimizer, server=False) as run:

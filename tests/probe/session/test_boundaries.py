@@ -20,6 +20,28 @@ from tests.support import zoo
 from tests.support.steered import chain, one_step, plain, scaled_step, states, steps
 
 
+class Unseen:
+    """Lets nobody hear of a part of a step, where it is told so, and notes what passes."""
+
+    def __init__(self) -> None:
+        self.parts: set[str] = set()
+        self.said: list[str] = []
+
+    def begins(self, k: int) -> bool:
+        return self._passes("begins", k)
+
+    def passes(self, k: int) -> bool:
+        return self._passes("passes", k)
+
+    def clears(self, k: int) -> bool:
+        return self._passes("clears", k)
+
+    def _passes(self, part: str, k: int) -> bool:
+        if part in self.parts:
+            self.said.append(f"{part} {k}")
+        return part in self.parts
+
+
 class Steps:
     """Notes what it is told of two layers' optimizers."""
 
@@ -31,12 +53,27 @@ class Steps:
         self.said: list[str] = []
         self.skips = False
         self.all_cleared: list[tuple[int, bool]] = []
-        self.boundaries = Boundaries(self.optimizers, self, self, Guard())
+        self.unseen = Unseen()
+        self.boundaries = Boundaries(self.optimizers, self, self.unseen, self, Guard())
 
     def run(self, body: Callable[..., None], *args: Any, **named: Any) -> None:
         body(*args, **named)
 
-    go_on = run
+    def run_unless(
+        self, passed: Callable[[int], bool], body: Callable[..., None], k: int, *args: Any
+    ) -> None:
+        self.go_on_unless(passed, body, k, *args)
+
+    def go_on_unless(
+        self,
+        passed: Callable[[int], bool],
+        body: Callable[..., None],
+        k: int,
+        *args: Any,
+        **named: Any,
+    ) -> None:
+        if not passed(k):
+            body(k, *args, **named)
 
     def before_step(self, k: int) -> None:
         self.said.append(f"before {k}")
@@ -111,6 +148,42 @@ def test_a_step_of_one_optimizer_is_a_step_of_the_run() -> None:
     steps.optimizers[0].step()
     assert steps.take() == ["before 0", "measure 0", "stepped 0", "boundary", "after 0"]
     steps.optimizers[0].zero_grad()
+    assert steps.take() == []
+
+
+@pytest.mark.parametrize("cleared", [True, False])
+def test_a_step_that_nobody_looks_at_is_told_to_nobody(*, cleared: bool) -> None:
+    """Its gradients count as used, and those of the next as new."""
+    steps = Steps()
+    steps.unseen.parts = {"begins", "passes", *(["clears"] if cleared else [])}
+    for _ in range(2):
+        loss(steps.layers[0])
+        steps.optimizers[0].step()
+        steps.optimizers[0].zero_grad()
+    assert steps.take() == []
+    assert steps.all_cleared == ([] if cleared else [(0, True)] * 2)
+    steps.optimizers[0].zero_grad()
+    assert steps.take() == ["discarded 0"]
+
+
+def test_a_step_that_somebody_has_to_end_is_ended() -> None:
+    """Though nobody had to prepare for it."""
+    steps = Steps()
+    steps.unseen.parts = {"begins"}
+    loss(steps.layers[0])
+    steps.optimizers[0].step()
+    assert steps.take() == ["stepped 0", "boundary", "after 0"]
+
+
+def test_who_ends_steps_with_backwards_hears_of_the_first_that_is_made() -> None:
+    """It is no end of a step that nobody looks at."""
+    steps = Steps()
+    steps.unseen.parts = {"begins", "passes"}
+    steps.boundaries.step_with_backwards()
+    loss(steps.layers[0])
+    steps.optimizers[0].step()
+    assert steps.take() == ["stepped 0", "boundary", "after 0"]
+    steps.optimizers[0].step()
     assert steps.take() == []
 
 

@@ -71,3 +71,35 @@ def test_what_follows_in_a_step_does_not_ask_which_process_it_is(
     hooks.run(done.append, "a child's")
     hooks.go_on(done.append, "a child's")
     assert done == ["begun", "over"]
+
+
+def test_where_all_was_done_the_body_is_not_called(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What may have done it is called first, and nobody asks for the process."""
+    hooks, state, _ = runner()
+    said: list[Any] = []
+    process = state.process
+    monkeypatch.setattr(os, "getpid", lambda: said.append("asked") or process)
+
+    def passed(answer: bool) -> Any:
+        return lambda k: said.append(("passed", k)) or answer
+
+    hooks.run_unless(passed(True), said.append, 3)
+    hooks.go_on_unless(passed(True), said.append, 4)
+    assert said == [("passed", 3), ("passed", 4)]
+    said.clear()
+    hooks.run_unless(passed(False), said.append, 5)
+    hooks.go_on_unless(passed(False), said.append, 6)
+    assert said == [("passed", 5), "asked", 5, ("passed", 6), 6]
+
+
+def test_a_child_that_was_forked_while_nobody_looked_does_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The hook before it had nothing to do, and did not ask which process it is."""
+    hooks, state, _ = runner()
+    done: list[int] = []
+    hooks.run(done.append, 0)
+    monkeypatch.setattr(os, "getpid", lambda: state.process + 1)
+    hooks.run_unless(lambda _: True, done.append, 1)
+    hooks.go_on_unless(lambda _: False, done.append, 2)
+    assert done == [0]

@@ -43,3 +43,11 @@ def test_there_is_none_before_it_is_planned_nor_after_its_end() -> None:
         assert not lull.lasts(1)
     fresh.begin(1, math.inf, is_quiet=False)
     assert fresh.lasts(1)
+
+
+def test_who_wants_to_look_at_one_step_leaves_its_boundary_to_a_later_one() -> None:
+    """As at what the script has clipped."""
+    planned = Planned()
+    planned.lull.look()
+    assert not planned.lull.is_quiet
+    assert planned.lull.lasts(5)

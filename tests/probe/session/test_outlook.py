@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -21,12 +22,13 @@ from gradgate.probe.base.states import State
 from gradgate.probe.link.uplink import Uplink
 from gradgate.probe.model.commands import FreezeCommand
 from gradgate.probe.model.sample import GRAD_NORM, Sample
-from gradgate.probe.session import outlook, step_cycle
+from gradgate.probe.session import outlook
 from gradgate.probe.session.judging import SETTLED as JUDGED
 from gradgate.probe.session.lull import Lull
 from gradgate.probe.session.outlook import FEWEST, MOST
 from gradgate.probe.session.run import job_of
 from gradgate.probe.session.step_end import StepEnd
+from gradgate.probe.session.unseen_steps import UnseenSteps
 from gradgate.probe.torch_compat.readback import Readback
 from tests.support.steered import chain, loss_of, reports_of, scaled_step, steps
 
@@ -40,6 +42,7 @@ class Seen:
 
     passed: list[int] = field(default_factory=list)
     quiet: list[int] = field(default_factory=list)
+    unseen: list[int] = field(default_factory=list)
     samples: list[Sample] = field(default_factory=list)
     totals: dict[int, float] = field(default_factory=dict)
 
@@ -49,19 +52,28 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> Seen:
     """Follow the boundaries of a run, which have time; look for the total norm in no step."""
     found = Seen()
     monkeypatch.setattr(outlook, "LONGEST", 60.0)
-    go_on, before = StepEnd._pass, step_cycle.StepCycle.before_step
+    go_on, begins, passes = StepEnd._pass, UnseenSteps.begins, UnseenSteps.passes
 
     def record(end: StepEnd, *, sampled: bool) -> None:
         found.passed.append(end._state.step)
         go_on(end, sampled=sampled)
 
-    def begin(cycle: step_cycle.StepCycle, k: int) -> None:
-        before(cycle, k)
-        if cycle._is_quiet:
-            found.quiet.append(cycle._state.step + 1)
+    def begin(unseen: UnseenSteps, k: int) -> bool:
+        quiet = begins(unseen, k)
+        if quiet:
+            found.quiet.append(unseen._state.step + 1)
+        return quiet
+
+    def end(unseen: UnseenSteps, k: int) -> bool:
+        done = passes(unseen, k)
+        if done:
+            found.passed.append(unseen._state.step)
+            found.unseen.append(unseen._state.step)
+        return done
 
     monkeypatch.setattr(StepEnd, "_pass", record)
-    monkeypatch.setattr(step_cycle.StepCycle, "before_step", begin)
+    monkeypatch.setattr(UnseenSteps, "begins", begin)
+    monkeypatch.setattr(UnseenSteps, "passes", end)
     send = found.samples.append
     monkeypatch.setattr(Uplink, "send_sample", lambda _, sample: send(sample))
     monkeypatch.setattr(Uplink, "send_pending", lambda _, make, numbers: send(make()))
@@ -115,7 +127,7 @@ def settled(run: Any) -> Lull:
 
 
 def test_most_boundaries_put_their_work_off(job: Job, seen: Seen) -> None:
-    """Four to eight in a row, and not always as many."""
+    """Eight to sixteen in a row, and not always as many."""
     first = job.last
     while job.last < first + 120:
         job.step()
@@ -177,7 +189,7 @@ def test_an_explanation_is_given_of_the_next_step(job: Job) -> None:
 
 
 def test_a_parameter_that_is_new_is_seen_with_the_next_boundary_of_all(job: Job) -> None:
-    """Within eight steps."""
+    """Within sixteen steps."""
     job.model.late = nn.Linear(2, 2)
     for _ in range(MOST + 1):
         job.step()
@@ -469,7 +481,7 @@ def test_each_backward_is_told_of_its_own_step(
             timer, "step_ended", lambda step: [told.append(each.step) or each for each in end(step)]
         )
         for step in range(1, 121):
-            if not timer._rests:
+            if not timer.rests:
                 timed.append(step)
             steps(model, optimizer, step, step)
     assert len(timed) < 110
@@ -517,9 +529,26 @@ def test_who_looks_between_samples_is_there_in_each_step(
         ahead = job_of(run).cycle._end._outlook
         with monkeypatch.context() as patch:
             for part, rests in (("_totals", totals), ("_progress", progress)):
-                patch.setattr(ahead, part, type("Resting", (), {"rests": rests})())
+                stand_in = type("Resting", (), {"rests": rests, "due_at": math.inf})()
+                patch.setattr(ahead, part, stand_in)
             ahead.plan(60)
         assert settled(run).is_quiet is (totals and progress)
+
+
+def test_total_norms_that_are_on_the_host_end_a_lull_when_they_are_due(
+    quiet: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Others gather with them meanwhile, and they are sent then."""
+    ahead, now = job_of(quiet.run).cycle._end._outlook, [100.0]
+    lull = settled(quiet.run)
+    monkeypatch.setattr(lull, "_clock", lambda: now[0])
+    monkeypatch.setattr(ahead, "_clock", lambda: now[0])
+    stand_in = type("Waiting", (), {"rests": True, "due_at": 101.0})()
+    monkeypatch.setattr(ahead, "_totals", stand_in)
+    ahead.plan(quiet.last)
+    assert lull.lasts(quiet.last + 1)
+    now[0] = 101.0
+    assert not lull.lasts(quiet.last + 1)
 
 
 def test_a_sample_is_judged_by_what_was_held_in_its_step(
@@ -561,3 +590,104 @@ def test_a_step_in_which_an_optimizer_waits_is_taken_in_at_once(seen: Seen) -> N
     waiting = {sample.step for sample in seen.samples if sample.waiting}
     assert waiting
     assert not waiting & set(seen.passed)
+
+
+@pytest.fixture
+def quiet(seen: Seen) -> Iterator[Job]:
+    """A run that samples each 25th step, in which nobody looks at the coming one."""
+    model, optimizer = chain(SGD)
+    with probe.attach(model, optimizer, server=False, every=25, totals=False) as run:
+        job = Job(run, model, optimizer, SETTLED)
+        steps(model, optimizer, 1, SETTLED)
+        while not (job.last in seen.unseen and settled(run).lasts(job.last + 2)):
+            job.step()
+        yield job
+
+
+def test_most_steps_without_a_sample_are_looked_at_by_nobody(quiet: Job, seen: Seen) -> None:
+    """Also of those behind a sample, whose gradients wait for a mark until they are cleared."""
+    first = quiet.last
+    while quiet.last < first + 100:
+        quiet.step()
+    unseen = [step for step in seen.unseen if step > first]
+    assert len(unseen) > 55
+    assert {step % 25 for step in unseen} & {1, 2}
+
+
+@pytest.mark.parametrize("what", ["log", "command"])
+def test_what_comes_in_the_midst_of_a_step_belongs_to_it(quiet: Job, what: str) -> None:
+    """Once its forward has begun, which is noted though nobody looks; and not to the one before."""
+    state = job_of(quiet.run).state
+    loss = loss_of(quiet.model, quiet.last + 1)
+    assert settled(quiet.run).is_quiet
+    assert state.coming_step() == quiet.last + 1
+    if what == "log":
+        quiet.run.log(loss=loss)
+        (pending,) = job_of(quiet.run).measurement.metrics._pending
+        assert pending.step == quiet.last + 1
+        return
+    quiet.run.freeze("head")
+    assert quiet.model.head.weight.requires_grad
+    loss.backward()
+    quiet.optimizer.step()
+    assert not quiet.model.head.weight.requires_grad
+
+
+@pytest.mark.parametrize("how", ["no_grad", "inference_mode", "traced"])
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.filterwarnings("ignore::torch.jit.TracerWarning")
+def test_what_is_no_forward_of_the_job_begins_no_step(quiet: Job, how: str) -> None:
+    """An evaluation, and a program that is made: a command behind it takes effect at once."""
+    if how == "traced":
+        torch.jit.trace(quiet.model, torch.ones(4, 6), check_trace=False)
+    else:
+        with getattr(torch, how)():
+            quiet.model(torch.ones(4, 6))
+    assert settled(quiet.run).is_quiet
+    quiet.run.freeze("head")
+    assert not quiet.model.head.weight.requires_grad
+
+
+def test_a_clip_in_a_step_that_nobody_wanted_to_look_at_is_seen(
+    seen: Seen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is known of that step alone, and in the next, which may clip too, somebody looks."""
+    model, optimizer = chain(SGD)
+    with probe.attach(model, optimizer, server=False, every=25, totals=None) as run:
+        totals = job_of(run).totals
+        totals.start()
+        # As behind a look that the budget does not pay for yet.
+        monkeypatch.setattr(totals, "_allowance", SimpleNamespace(covers=lambda: False))
+        step = 0
+        while not (step in seen.unseen and settled(run).lasts(step + 1)):
+            step += 1
+            steps(model, optimizer, step, step)
+        loss_of(model, step + 1).backward()
+        clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        assert step in seen.unseen
+        assert step + 1 not in seen.unseen
+        assert not totals._looks.has_clips
+        assert not totals.rests
+
+
+def test_what_a_run_tells_of_its_pace_is_told_of_each_step(
+    quiet: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of those that nobody looked at, too."""
+    recorded: list[int] = []
+    pace = job_of(quiet.run).measurement.schedule.pace
+    record: Callable[..., None] = pace.record
+
+    def follow(step: int, seconds: float | None, spent: float, *, sampled: bool) -> None:
+        assert seconds is not None
+        assert seconds > 0
+        assert sampled is (step % 25 == 0)
+        recorded.append(step)
+        record(step, seconds, spent, sampled=sampled)
+
+    monkeypatch.setattr(pace, "record", follow)
+    for _ in range(100):
+        quiet.step()
+    assert recorded == list(range(recorded[0], recorded[-1] + 1))
+    assert len(recorded) >= 100 - MOST
