@@ -23,12 +23,7 @@ class HookRunner:
         self._guard = guard
         self._is_own: bool | None = None
         """Whether this is the run's own process; None: not asked yet in this step."""
-        for entry in (
-            HookRunner.run,
-            HookRunner.go_on,
-            HookRunner.run_unless,
-            HookRunner.go_on_unless,
-        ):
+        for entry in (HookRunner.run, HookRunner.run_unless, HookRunner.go_on_unless):
             compile_with_callers_only(entry)
         self._run_apart: Callable[..., None] = torch.compiler.disable(self._run)
         self._go_on_apart: Callable[..., None] = torch.compiler.disable(self._go_on)
@@ -40,16 +35,6 @@ class HookRunner:
             self._run_apart(body, *args, **named)
         else:
             self._run(body, *args, **named)
-
-    def go_on(self, body: Callable[..., None], /, *args: Any, **named: Any) -> None:
-        """The same for what follows in a step: to ask for the process costs a call of the system.
-
-        No job forks inside a step, and goes on with it in the child.
-        """
-        if is_dynamo_compiling() or compiles_calls():
-            self._go_on_apart(body, *args, **named)
-        else:
-            self._go_on(body, *args, **named)
 
     def run_unless(
         self, passed: Callable[[int], bool], body: Callable[..., None], k: int, /, *args: Any
@@ -75,7 +60,10 @@ class HookRunner:
         *args: Any,
         **named: Any,
     ) -> None:
-        """The same for what follows in a step."""
+        """The same for what follows in a step: to ask for the process costs a call of the system.
+
+        No job forks inside a step, and goes on with it in the child.
+        """
         if is_dynamo_compiling() or compiles_calls():
             self._go_on_apart(body, k, *args, **named)
         elif not passed(k):

@@ -32,8 +32,8 @@ from .run_state import RunState
 class _ForwardHook(ModuleHook):
     """As a forward begins in a step that nobody looks at, it notes no more than that.
 
-    That cannot fail, so that it costs no more than a fourth of what a guarded call does, whose code
-    the step before has driven out of the processor's caches.
+    In as few calls as that takes: the step before has driven their code out of the processor's
+    caches, and to get it back costs more than all that they do.
     """
 
     def __init__(
