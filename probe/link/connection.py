@@ -136,9 +136,9 @@ class Connection:
             self.connected.clear()
             self._tried.set()
             self._spill()
-            with contextlib.suppress(asyncio.TimeoutError):
-                pause = self._backoff.foreign() if pause is None else pause
-                await asyncio.wait_for(self._ending.asked.wait(), pause)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self._backoff.foreign() if pause is None else pause):
+                    await self._ending.asked.wait()
         keeping.cancel()
 
     async def _keep_on_disk(self) -> None:

@@ -118,7 +118,8 @@ class Conversation:
         with contextlib.suppress(ConnectionClosed):
             await self._send(brief if known else hello)
         while True:
-            text = await asyncio.wait_for(self._socket.recv(), ANSWER_TIMEOUT)
+            async with asyncio.timeout(ANSWER_TIMEOUT):
+                text = await self._socket.recv()
             message = parse_message(text)
             if message["type"] == "table" and known:
                 known = False
@@ -152,8 +153,9 @@ class Conversation:
             if self._ending.bye is not None:
                 await self._send(self._ending.bye)
                 # What it does not store now is sent later.
-                with contextlib.suppress(ConnectionClosed, asyncio.TimeoutError):
-                    await asyncio.wait_for(self._read_farewell(), PARTING)
+                with contextlib.suppress(ConnectionClosed, TimeoutError):
+                    async with asyncio.timeout(PARTING):
+                        await self._read_farewell()
 
     async def _send_frames(self) -> None:
         loop = asyncio.get_running_loop()

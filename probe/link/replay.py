@@ -87,7 +87,8 @@ async def _send_frames(
 async def _until(socket: ClientConnection, kind: str) -> Message:
     """Wait for a message of a kind; commands are for a job, and this is none."""
     while True:
-        text = await asyncio.wait_for(socket.recv(), STORED_WITHIN)
+        async with asyncio.timeout(STORED_WITHIN):
+            text = await socket.recv()
         message = parse_message(text)
         if message["type"] == kind:
             return message

@@ -97,7 +97,8 @@ async def _converse(
 
 async def _first_frame(websocket: WebSocket) -> str | bytes:
     try:
-        return await asyncio.wait_for(_frame(websocket), _HELLO_WITHIN)
+        async with asyncio.timeout(_HELLO_WITHIN):
+            return await _frame(websocket)
     except TimeoutError as error:
         raise Refused(f"No `hello` came within {_HELLO_WITHIN:.0f} seconds.", retry=True) from error
 

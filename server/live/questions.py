@@ -131,7 +131,8 @@ class Questions:
         try:
             self._unsent.append(question(number))
             self._news.set()
-            answer = await asyncio.wait_for(future, ANSWER_WITHIN)
+            async with asyncio.timeout(ANSWER_WITHIN):
+                answer = await future
         except TimeoutError as error:
             raise NoAnswer from error
         finally:

@@ -86,9 +86,11 @@ class _Waiting:
 
     async def wait(self) -> None:
         """Wait for the answer, or until there will be none."""
-        with suppress(asyncio.TimeoutError):
-            await asyncio.wait_for(self.taken.wait(), TAKEN_WITHIN)
-            await asyncio.wait_for(self.answered.wait(), ANSWER_WITHIN + TAKEN_WITHIN)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(TAKEN_WITHIN):
+                await self.taken.wait()
+            async with asyncio.timeout(ANSWER_WITHIN + TAKEN_WITHIN):
+                await self.answered.wait()
 
 
 class RelayedQuestions:

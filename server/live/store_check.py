@@ -50,7 +50,8 @@ class StoreCheck:
         failed = self._writer.error is not None
         tried = self._writer.submit(_touch, commit=failed)
         try:
-            await asyncio.wait_for(asyncio.wrap_future(tried), PATIENCE)
+            async with asyncio.timeout(PATIENCE):
+                await asyncio.wrap_future(tried)
         except TimeoutError:
             return (
                 _failing(self._writer.error)

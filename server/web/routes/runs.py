@@ -61,7 +61,8 @@ def list_parameters(run: RunOf, store: StoreOf, packed: Packed) -> Response:
 
 async def _stored(work: Awaitable[T]) -> T:
     try:
-        return await asyncio.wait_for(work, STORE_PATIENCE)
+        async with asyncio.timeout(STORE_PATIENCE):
+            return await work
     except TimeoutError as error:
         message = "The store is busy, and may still do it: see GET /healthz, and look again."
         raise HTTPException(503, message) from error

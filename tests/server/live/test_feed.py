@@ -82,6 +82,24 @@ def test_a_page_is_told_of_all_that_opens_it(store: Store, run: str) -> None:
     assert feeding(store, run, count=6) == OPENING
 
 
+def test_a_page_that_is_refused_as_news_come_is_told_no_more(store: Store, run: str) -> None:
+    """As by what it says in the same breath as it asks for other topics."""
+
+    async def feed() -> bool:
+        browser, subscriber = Browser(), Subscriber()
+        feed = Feed(cast(WebSocket, browser), store, run, subscriber)
+        sending = asyncio.create_task(feed.send())
+        await browser.types(len(OPENING))
+        while not subscriber.news._waiters:  # type: ignore[attr-defined]
+            await asyncio.sleep(0)
+        subscriber.add(BY_NAME["alerts"], frozenset[int]())
+        sending.cancel()
+        await asyncio.wait([sending], timeout=20)
+        return sending.cancelled()
+
+    assert run_coroutine(feed())
+
+
 def test_news_come_in_the_order_of_the_table(store: Store, run: str) -> None:
     """Whatever came first, and the row of the run behind them, when it is due."""
     names = ("alerts", "explanations", "run", "commands", "parameters")
