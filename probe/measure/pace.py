@@ -88,8 +88,7 @@ class Pace:
         budget = self.budget * median(self._steps) if self._steps else 0.0
         if self._every is not None or not self._idle or budget <= 0:
             return 1.0
-        hooks = _usual_cost(self._idle)
-        return max(1.0 - (hooks + UNSEEN * hooks) / budget, LEAST_ROOM)
+        return max(1.0 - (1.0 + UNSEEN) * _usual_cost(self._idle) / budget, LEAST_ROOM)
 
     @property
     def unseen(self) -> float:
