@@ -29,9 +29,12 @@ MOST_PENDING = 64
 MOST_STEPS = 500
 """Steps that are sent together, at most."""
 LONGEST = 0.5
-"""Seconds that a step waits for others to be sent with."""
-MOST_TOGETHER = 16
-"""Norms that are taken of samples together, where none of them has another step sampled."""
+"""Seconds that a step waits for others to be sent with, at most."""
+EARLY = 0.25
+"""Seconds before that at which it is sent by a boundary that does all its work."""
+FEW_TOGETHER, MOST_TOGETHER = 8, 24
+"""Norms that are taken of samples together, where none of them has another step sampled: so many
+at a boundary that does all its work, which so many make of any."""
 
 
 @dataclass
@@ -163,13 +166,14 @@ class StepTotals:
 
     def collect(self, *, wait: bool = False) -> Totals | None:
         """Return what is to be sent now, if anything is; ``wait``: all that there is."""
-        if not (wait or self.presses):
+        if not (wait or self.presses or len(self.pending) >= FEW_TOGETHER):
             return None
         while self.pending and (wait or self.pending[0].ready()):
             total = self._total(self.pending.popleft())
             if total is not None:
                 self._take_in(total)
-        due = wait or len(self._waiting) >= MOST_STEPS or time.monotonic() >= self._send_at
+        now = time.monotonic()
+        due = wait or len(self._waiting) >= MOST_STEPS or now >= self._send_at - EARLY
         if not (self._waiting and due):
             return None
         steps, self._waiting = self._waiting, []

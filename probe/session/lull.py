@@ -17,6 +17,8 @@ class Lull:
 
     def __init__(self, commands: Sized, clock: Callable[[], float] = time.monotonic) -> None:
         """``commands``: those that wait for a boundary, which end a lull."""
+        self.is_on = False
+        """Nobody is about to change what the coming step computes, nor to look at its forward."""
         self.is_quiet = False
         """Nobody looks at the coming step at all: at no gradient, and at no weight."""
         self._commands = commands
@@ -27,11 +29,12 @@ class Lull:
 
     def begin(self, last: int, until: float, *, is_quiet: bool) -> None:
         """Let boundaries put their work off up to step ``last`` and ``until`` a time."""
-        self._last, self._until, self.is_quiet = last, until, is_quiet
+        self._last, self._until = last, until
+        self.is_on, self.is_quiet = True, is_quiet
 
     def end(self) -> None:
         """Have the next boundary do all its work, and all look at the coming step that want to."""
-        self._last, self.is_quiet = 0, False
+        self._last, self.is_on, self.is_quiet = 0, False, False
 
     def look(self) -> None:
         """Have all look at the present step that want to, before its optimizer applies it."""

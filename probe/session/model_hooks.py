@@ -30,7 +30,7 @@ from .run_state import RunState
 
 
 class _ForwardHook(ModuleHook):
-    """As a forward begins in a step that nobody looks at, it notes no more than that.
+    """As a forward begins at which nobody looks, it notes no more than that.
 
     In as few calls as that takes: the step before has driven their code out of the processor's
     caches, and to get it back costs more than all that they do.
@@ -52,7 +52,7 @@ class _ForwardHook(ModuleHook):
 
     def run(self, *args: Any, **named: Any) -> Any:
         """Call the function, guarded, unless nobody looks."""
-        unseen = self._lull.is_quiet and self._timer.rests and torch.is_grad_enabled()
+        unseen = self._lull.is_on and self._timer.rests and torch.is_grad_enabled()
         if unseen and (compiles_calls() or not is_exported()):
             self._state.between = False
             return None

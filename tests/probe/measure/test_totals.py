@@ -22,6 +22,7 @@ from gradgate.probe.measure.total_looks import TotalLooks
 from gradgate.probe.measure.totals import LONGEST, MOST_STEPS
 from gradgate.probe.model.sample import Sample
 from gradgate.probe.model.totals import BEFORE_CLIPPING, NONFINITE, SKIPPED, StepTotal, Totals
+from gradgate.probe.session.judging import SETTLED
 from gradgate.probe.session.run import job_of
 
 NOBODY = "http://127.0.0.1:9"
@@ -345,16 +346,42 @@ def test_a_clip_behind_the_step_of_another_optimizer_counts(
 
 
 @pytest.mark.parametrize("every", [1, 2])
+@pytest.mark.parametrize("few", [totals.FEW_TOGETHER, 1000])
 def test_norms_of_samples_gather_where_all_steps_are_sampled(
-    sent: Sent, monkeypatch: pytest.MonkeyPatch, every: int
+    sent: Sent, monkeypatch: pytest.MonkeyPatch, every: int, few: int
 ) -> None:
-    """So many, and no more: elsewhere one out of line has the next step sampled."""
+    """So many, and no more, which are fewer where boundaries do all their work, as the first do.
+
+    Where not all are sampled, one out of line has the next step sampled.
+    """
     monkeypatch.setattr(totals, "LONGEST", 60.0)
+    monkeypatch.setattr(totals, "FEW_TOGETHER", few)
     model, optimizer = make()
-    most = 0
+    pending = []
     with watched(model, optimizer, every) as run:
         for _ in range(60):
             step(model, optimizer, 1.0)
-            most = max(most, len(job_of(run).totals.pending))
-    assert most == (totals.MOST_TOGETHER - 1 if every == 1 else 0)
+            pending.append(len(job_of(run).totals.pending))
+    if every == 2:
+        assert max(pending) == 0
+    elif few == 1000:
+        assert max(pending) == totals.MOST_TOGETHER - 1
+    else:
+        assert max(pending[:SETTLED]) == totals.FEW_TOGETHER - 1
+        assert max(pending) < totals.MOST_TOGETHER
     assert [each.step for each in sent.steps] == list(range(1, 61))
+
+
+@pytest.mark.parametrize("early", [0.0, 60.0])
+def test_what_gathers_is_sent_by_a_boundary_that_is_early_for_it(
+    sent: Sent, monkeypatch: pytest.MonkeyPatch, early: float
+) -> None:
+    """So that none has to do all its work for that alone."""
+    monkeypatch.setattr(totals, "LONGEST", 60.0)
+    monkeypatch.setattr(totals, "EARLY", early)
+    model, optimizer = make()
+    with watched(model, optimizer, 1):
+        for _ in range(totals.FEW_TOGETHER):
+            step(model, optimizer, 1.0)
+        assert bool(sent.steps) is (early > 0)
+    assert len(sent.steps) == totals.FEW_TOGETHER

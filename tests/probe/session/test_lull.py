@@ -36,13 +36,16 @@ def test_there_is_none_before_it_is_planned_nor_after_its_end() -> None:
     """All look at a step then, and its boundary does all its work."""
     planned = Planned()
     assert planned.lull.is_quiet
+    assert planned.lull.is_on
     planned.lull.end()
     fresh = Lull([])
     for lull in (planned.lull, fresh):
         assert not lull.is_quiet
+        assert not lull.is_on
         assert not lull.lasts(1)
     fresh.begin(1, math.inf, is_quiet=False)
     assert fresh.lasts(1)
+    assert fresh.is_on
 
 
 def test_who_wants_to_look_at_one_step_leaves_its_boundary_to_a_later_one() -> None:

@@ -20,6 +20,7 @@ from torch.optim import SGD, Optimizer
 from gradgate import probe
 from gradgate.probe.base.states import State
 from gradgate.probe.link.uplink import Uplink
+from gradgate.probe.measure.backward_timer import BackwardTimer
 from gradgate.probe.model.commands import FreezeCommand
 from gradgate.probe.model.sample import GRAD_NORM, Sample
 from gradgate.probe.session import outlook
@@ -233,6 +234,22 @@ def test_each_sample_is_on_its_way_at_once(sampled: Job, seen: Seen) -> None:
     """Behind a step may come a long evaluation, or the end of the process."""
     pass_one(sampled, seen)
     assert seen.samples[-1].step == sampled.last
+
+
+def test_a_forward_in_a_lull_is_looked_at_by_nobody(
+    sampled: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever comes to look has it looked at, from the end of the lull on."""
+    begun: list[object] = []
+    monkeypatch.setattr(BackwardTimer, "forward_begins", lambda _, model: begun.append(model))
+    lull = settled(sampled.run)
+    assert lull.is_on
+    loss_of(sampled.model, 1)
+    assert begun == []
+    assert not job_of(sampled.run).state.between
+    lull.end()
+    loss_of(sampled.model, 1)
+    assert begun == [sampled.model]
 
 
 def test_the_latest_sample_is_that_of_the_latest_step(sampled: Job, seen: Seen) -> None:
@@ -525,13 +542,13 @@ def test_who_looks_between_samples_is_there_in_each_step(
     """As at the total norm, or at gradients that were not cleared."""
     model, optimizer = chain(SGD)
     with probe.attach(model, optimizer, server=False, every=25, totals=False) as run:
-        steps(model, optimizer, 1, 60)
+        steps(model, optimizer, 1, 80)
         ahead = job_of(run).cycle._end._outlook
         with monkeypatch.context() as patch:
             for part, rests in (("_totals", totals), ("_progress", progress)):
                 stand_in = type("Resting", (), {"rests": rests, "due_at": math.inf})()
                 patch.setattr(ahead, part, stand_in)
-            ahead.plan(60)
+            ahead.plan(80)
         assert settled(run).is_quiet is (totals and progress)
 
 
