@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
+from operator import attrgetter
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +11,9 @@ import torch
 from torch import Tensor, nn
 
 from .write_tracker import MARK
+
+_grad = attrgetter("grad")
+_requires_grad = attrgetter("requires_grad")
 
 
 @dataclass(frozen=True)
@@ -34,18 +37,24 @@ class KnownGradients:
         run = slice(first, first + len(self.indexes))
         object.__setattr__(self, "positions", run if is_run else positions)
 
-    def find(self, parameters: Sequence[nn.Parameter]) -> list[Tensor] | None:
+    def find(
+        self, parameters: list[nn.Parameter], *, may_be_old: bool = True
+    ) -> list[Tensor] | None:
         """Return the gradients if all are there, new, and of parameters that are trained.
 
         One pass for each question, in C as far as possible: this is what a sample costs.
+        ``may_be_old``: one of them may have a mark.
         """
-        mine = list(map(parameters.__getitem__, self.indexes))
-        grads: list[Tensor] = [parameter.grad for parameter in mine]  # type: ignore[misc]
+        if isinstance(self.positions, slice):
+            mine = parameters[self.positions]
+        else:
+            mine = list(map(parameters.__getitem__, self.indexes))
+        grads: list[Tensor] = list(map(_grad, mine))
         if set(map(type, grads)) != {Tensor}:
             return None
-        if True in [hasattr(grad, MARK) for grad in grads]:
+        if may_be_old and True in [hasattr(grad, MARK) for grad in grads]:
             return None
-        return None if False in [parameter.requires_grad for parameter in mine] else grads
+        return grads if all(map(_requires_grad, mine)) else None
 
     def set_states(self, states: bytearray, code: int) -> None:
         """Give all of them a state."""

@@ -89,7 +89,7 @@ class Measurement:
             undo.callback(self._changes.remove)
             self.members = Membership(table, optimizers, self._changes, changed=self._changed)
             self._rounds = Rounds(len(optimizers), self.members.set_of)
-            self._writes = WriteTracker(table.parameters, guard)
+            self._writes = WriteTracker(table.parameters, guard, self.members.known_loose)
             undo.callback(self._writes.remove)
             self.schedule = SamplingSchedule(pace)
             if parts is not None:
@@ -140,7 +140,12 @@ class Measurement:
         scale = getattr(self._optimizers[k], "grad_scale", None)
         found_inf = getattr(self._optimizers[k], "found_inf", None)
         scale = scale if isinstance(scale, Tensor) else None
-        self.sampler.measure(self.members.held_by(k), scale, may_skip=isinstance(found_inf, Tensor))
+        self.sampler.measure(
+            self.members.held_by(k),
+            scale,
+            may_skip=isinstance(found_inf, Tensor),
+            may_be_old=self._writes.may_be_old(k),
+        )
         if self.focus.looking:
             self.focus.measure(self.members.set_of(k), scale)
         if self.looks.looking:

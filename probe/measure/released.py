@@ -76,6 +76,7 @@ class ReleasedGradients:
             self._know(index)
         figures = self._came.get(index)
         if figures is None:
+            self._writes.want(index)
             return State.ABSENT, {}
         return State.PRESENT if figures else State.UNMEASURED, figures
 

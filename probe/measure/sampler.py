@@ -147,7 +147,12 @@ class Sampler:
         """By the first index."""
 
     def measure(
-        self, indexes: Sequence[int], grad_scale: Tensor | None = None, *, may_skip: bool = False
+        self,
+        indexes: Sequence[int],
+        grad_scale: Tensor | None = None,
+        *,
+        may_skip: bool = False,
+        may_be_old: bool = True,
     ) -> None:
         """Measure the gradients that an optimizer is about to apply.
 
@@ -155,10 +160,11 @@ class Sampler:
         ``grad_scale``: the factor that the gradients still carry (a fused optimizer under
         a ``GradScaler`` unscales inside its own kernel), a tensor of one element.
         ``may_skip``: that optimizer will not apply the gradients if one is not finite.
+        ``may_be_old``: one of them may be of an earlier step.
         """
         draft = self._open_draft()
         draft.may_skip |= may_skip
-        if not self._measure_known(draft, indexes, grad_scale):
+        if not self._measure_known(draft, indexes, grad_scale, may_be_old=may_be_old):
             self._measure(draft, indexes, grad_scale)
 
     @property
@@ -238,13 +244,18 @@ class Sampler:
         return self._draft
 
     def _measure_known(
-        self, draft: _Draft, indexes: Sequence[int], grad_scale: Tensor | None
+        self,
+        draft: _Draft,
+        indexes: Sequence[int],
+        grad_scale: Tensor | None,
+        *,
+        may_be_old: bool,
     ) -> bool:
         """Measure gradients that are as at the sample before; return False if they are not."""
         known = self._known.get(indexes[0]) if indexes else None
         if known is None or known.indexes is not indexes:
             return False
-        grads = known.find(self._table.parameters)
+        grads = known.find(self._table.parameters, may_be_old=may_be_old)
         if grads is None:
             return False
         group = _Group(known.indexes, grads, known.shapes, known.positions)

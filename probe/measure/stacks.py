@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
 from itertools import chain
+from operator import itemgetter
 
 import torch
 from torch import Tensor
@@ -26,18 +27,20 @@ class Stacks:
         by_shape: dict[torch.Size, list[int]] = {}
         for place, shape in enumerate(shapes):
             by_shape.setdefault(shape, []).append(place)
-        self._stacks: list[list[int]] = []
+        stacks: list[list[int]] = []
         self._alone: list[int] = []
         for shape, places in by_shape.items():
             if shape.numel() > SMALL or len(places) < LEAST_STACK:
                 self._alone += places
                 continue
             rows = STACK_ELEMENTS // shape.numel()
-            self._stacks += [places[i : i + rows] for i in range(0, len(places), rows)]
+            stacks += [places[i : i + rows] for i in range(0, len(places), rows)]
         # A script may have set another default device.
-        order = torch.tensor([*chain(*self._stacks), *self._alone], device="cpu")
+        order = torch.tensor([*chain(*stacks), *self._alone], device="cpu")
         self._places = order.argsort()
         """By tensor: the place of its figure among those of the stacks, and of the rest."""
+        self._stacks = [(_picking(stack), len(stack)) for stack in stacks]
+        """What picks the tensors of each, in C, and how many they are."""
 
     def reduce(
         self,
@@ -52,14 +55,21 @@ class Stacks:
         that are in none.
         """
         figures = [
-            reduce_rows(torch.stack([tensors[i] for i in stack]).view(len(stack), -1))
-            for stack in self._stacks
+            reduce_rows(torch.stack(pick(tensors)).view(rows, -1)) for pick, rows in self._stacks
         ]
         if not figures:
             return reduce_alone(list(tensors)).to(dtype)
         if self._alone:
             figures.append(reduce_alone([tensors[i] for i in self._alone]))
-        return torch.cat(figures).to(dtype)[self._places]
+        # As an index would, in less time.
+        return torch.cat(figures).to(dtype).index_select(0, self._places)
+
+
+def _picking(places: list[int]) -> Callable[[Sequence[Tensor]], tuple[Tensor, ...]]:
+    """Return what picks those at these places; ``itemgetter`` of a single one picks no tuple."""
+    if len(places) == 1:
+        return lambda tensors: (tensors[places[0]],)
+    return itemgetter(*places)
 
 
 class KnownStacks:

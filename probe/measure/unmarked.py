@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Sequence
 from operator import attrgetter
 from threading import get_ident
-from typing import Any
 
 from torch import nn
 
 from ..base.guard import Guard
-from ..torch_compat.patching import Interceptions, runs_of_autograd, sees_backwards, weakly
+from ..torch_compat.before_backward import BeforeBackward
 
 _grad = attrgetter("grad")
 
@@ -37,19 +36,20 @@ class UnmarkedGradients:
         self._mark = mark
         self.waiting: dict[int, Sequence[int]] = {}
         """The parameters of those that have no mark yet, by optimizer."""
-        self._thread = 0
-        """That has made the latest step."""
         self._dropped: set[int] = set()
         """Optimizers whose latest ``zero_grad`` has dropped all gradients."""
-        self._backwards = Interceptions(self, guard, [runs_of_autograd(weakly(self._run))])
+        self._before = BeforeBackward(guard, self.settle)
+
+    def drops(self, k: int) -> bool:
+        """Whether ``zero_grad`` of optimizer k dropped all after its latest step."""
+        return k in self._dropped
 
     def put_off(self, k: int, indexes: Sequence[int]) -> bool:
         """Return whether the gradients that optimizer k has used need no mark by now."""
-        if k not in self._dropped or not sees_backwards:
+        if k not in self._dropped or not self._before.works:
             return False
         self.waiting[k] = indexes
-        self._thread = get_ident()
-        self._backwards.follow(needed=True)
+        self._before.start()
         return True
 
     def cleared(self, k: int, indexes: Collection[int]) -> None:
@@ -67,7 +67,8 @@ class UnmarkedGradients:
         else:
             self._dropped.discard(k)
             self._mark(waiting or ())
-        self._backwards.follow(needed=bool(self.waiting))
+        if not self.waiting:
+            self._before.stop()
 
     def settle(self, *optimizers: int) -> None:
         """Mark what waits, of these or all: before ``zero_grad`` came somebody looks at it.
@@ -78,11 +79,7 @@ class UnmarkedGradients:
             if k in self.waiting:
                 self._dropped.discard(k)
                 indexes = self.waiting.pop(k)
-                if get_ident() == self._thread:
+                if get_ident() == self._before.thread:
                     self._mark(indexes)
-        self._backwards.follow(needed=bool(self.waiting))
-
-    def _run(self, run: Callable[..., Any], *args: Any, **more: Any) -> Any:
-        if get_ident() == self._thread:
-            self.settle()
-        return run(*args, **more)
+        if not self.waiting:
+            self._before.stop()

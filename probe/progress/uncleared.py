@@ -14,6 +14,8 @@ from ..base.undo import Handles, whole
 from ..diagnosis.update_causes import NotCleared
 from ..live.alerts import Alert, alert_of
 from ..model.table import ParameterTable
+from ..torch_compat.autograd import inside_backward
+from ..torch_compat.before_backward import BeforeBackward
 from ..torch_compat.versions import version
 from .step_places import StepPlaces
 
@@ -30,6 +32,8 @@ class _Watched:
     """Held no longer than the script holds it: one that it drops is to be freed at once."""
     version: int
     guard: Guard
+    hooked: bool = False
+    """Hooks tell what comes to it."""
     untouched: bool = True
     """Nothing has written to it but the backwards themselves, each of which adds in place, once."""
     arrived: int = 0
@@ -57,6 +61,12 @@ class _Watched:
         return grad is self.grad() and bool(version(grad) == self.version + self.arrived)
 
     @property
+    def left(self) -> bool:
+        """Whether the script has not dropped it."""
+        grad = self.parameter.grad
+        return grad is not None and grad is self.grad()
+
+    @property
     def kept(self) -> bool:
         """Return whether each backward has added to what the step had left."""
         added = 0 < self.added == self.arrived
@@ -78,8 +88,10 @@ class _Kept:
 class UnclearedGradients:
     """Watches the gradients that outlive a step: a source of alerts; ``k`` numbers the optimizers.
 
-    Most scripts drop theirs, and cost nothing here. Where gradients stay, hooks look at each
-    before the backward adds to it, for a few steps and then seldom.
+    Most scripts drop theirs, and are never hooked: a hook that is removed still costs something in
+    every backward, see :class:`~gradgate.probe.measure.arrival_hooks.ArrivalHooks`. Where gradients
+    are there as the next backward begins, hooks look at each before it adds to it, for a few steps
+    and then seldom.
     """
 
     def __init__(
@@ -98,6 +110,12 @@ class UnclearedGradients:
         self._guard = guard
         self.watched: dict[int, dict[int, _Watched]] = {}
         """By optimizer and parameter."""
+        self._waiting: dict[int, int] = {}
+        """Optimizers whose script may drop all before a backward begins: how many had by then."""
+        self._unseen = False
+        """There are backwards that are not seen."""
+        self._before = BeforeBackward(guard, self._backward_begins)
+        self._before.start()
         self._hooks: dict[int, Handles] = {}
         self._looks: dict[int, int] = {}
         self._kept: dict[int, _Kept] = {}
@@ -128,6 +146,13 @@ class UnclearedGradients:
         watched = self.watched.pop(k, None)
         if watched is None:
             return
+        begun = self._waiting.pop(k, None)
+        if not any(each.hooked for each in watched.values()):
+            if begun == self._before.count:
+                self._unseen |= bool(watched)
+            elif not self._before.elsewhere:  # all had gone before each backward
+                self._kept.pop(k, None)
+            return
         self._hooks[k].remove()
         if not any(each.arrived for each in watched.values()):
             return
@@ -150,21 +175,50 @@ class UnclearedGradients:
             grad = parameter.grad
             if type(grad) is Tensor and parameter.requires_grad and not grad.is_sparse:
                 watched[index] = _Watched(parameter, weakref.ref(grad), version(grad), self._guard)
-        hooks = self._hooks.setdefault(k, Handles())
         self.watched[k] = watched
-        with whole([hooks.remove]):
-            for each in watched.values():
-                hooks.add(each.parameter.register_hook, GuardedHook(self._guard, each.arrive))
-                hooks.add(
-                    each.parameter.register_post_accumulate_grad_hook,
-                    GuardedHook(self._guard, each.add),
-                )
+        seen = self._before.works and self._before.count
+        if seen and not (self._before.elsewhere or self._unseen):
+            self._waiting[k] = self._before.count
+            self._before.start()
+        else:
+            self._hook(k)
 
     def remove(self) -> None:
         """Remove every hook."""
         for hooks in self._hooks.values():
             hooks.remove()
+        self._before.stop()
+        self._waiting.clear()
         self.watched.clear()
+
+    def _backward_begins(self) -> None:
+        # Inside that of the step itself hooks are not to change.
+        if inside_backward() or self._before.elsewhere:
+            return
+        for k in list(self._waiting):
+            # Else they are dropped, or the script has put them aside, or switched all off.
+            if any(each.hooked or each.left for each in self.watched[k].values()):
+                self._hook(k)
+        if not self._waiting:
+            self._before.stop()
+
+    def _hook(self, k: int) -> None:
+        """Have hooks tell what becomes of what the step of optimizer k has left."""
+        hooks = self._hooks.setdefault(k, Handles())
+        watched = self.watched[k].values()
+        with whole([hooks.remove]):
+            for each in watched:
+                # One that is switched off cannot be given a hook, and has nothing to tell by then.
+                if each.hooked or not each.parameter.requires_grad:
+                    continue
+                each.hooked = True
+                hooks.add(each.parameter.register_hook, GuardedHook(self._guard, each.arrive))
+                hooks.add(
+                    each.parameter.register_post_accumulate_grad_hook,
+                    GuardedHook(self._guard, each.add),
+                )
+        if all(each.hooked for each in watched):
+            self._waiting.pop(k, None)
 
     def _is_due(self, k: int, *, sampled: bool) -> bool:
         """Return whether to look at the coming step: more and more seldom, but to be sure."""

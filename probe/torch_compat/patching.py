@@ -145,9 +145,13 @@ class Interception:
 
     def start(self, guard: Guard | None = None) -> None:
         """Stand around the function, guarded: by a guard of its own where none is given."""
-        self._guarded = GuardedAround(guard or Guard(), self._around)
         with whole([self.stop]):
-            self._stand(getattr(self._owner, self._name))
+            self.begin(guard or Guard())
+
+    def begin(self, guard: Guard) -> None:
+        """Do what :meth:`start` does; whoever calls it stops it where that raises."""
+        self._guarded = GuardedAround(guard, self._around)
+        self._stand(getattr(self._owner, self._name))
 
     def _stand(self, function: Any) -> None:
         """Take the function's place, unless another has; first such that it can be undone."""
@@ -238,7 +242,7 @@ class Interceptions:
                 if self._end is None:
                     self._end = Undo(self._guard, owner, _stop, self._interceptions)
                 for interception in self._interceptions:
-                    interception.start(self._guard)
+                    interception.begin(self._guard)
                 self.stand = True
         elif not needed and self.stand:
             self._stop()

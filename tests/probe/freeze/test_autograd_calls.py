@@ -201,7 +201,7 @@ def test_the_scripts_own_mistakes_are_its_own_without_a_command() -> None:
         steps(model, optimizer, 1, 2)
         with pytest.raises(RuntimeError, match="does not require grad"):
             loss_of(model, 1).detach().backward()
-        assert own == (torch.Tensor.register_hook, torch.autograd._engine_run_backward)
+        assert own[0] is torch.Tensor.register_hook
         run.gate("output:stem")
     assert own == (torch.Tensor.register_hook, torch.autograd._engine_run_backward)
 

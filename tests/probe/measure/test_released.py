@@ -39,9 +39,13 @@ def uncounted(parameter: nn.Parameter) -> None:
 class Loop:
     """A job in which something happens to each gradient as soon as it is there."""
 
-    def __init__(self, apply: Callable[[nn.Parameter], None] | None) -> None:
+    def __init__(
+        self,
+        apply: Callable[[nn.Parameter], None] | None,
+        make: Callable[[], nn.Sequential] = model,
+    ) -> None:
         torch.manual_seed(0)
-        self.model = model()
+        self.model = make()
         for parameter in self.model.parameters() if apply is not None else ():
             parameter.register_post_accumulate_grad_hook(apply)  # type: ignore[arg-type]
         self.optimizer = SGD(self.model.parameters(), lr=0.1)
@@ -92,6 +96,26 @@ def test_zeros_infinities_and_what_does_not_come_are_told() -> None:
     loop.optimizer.step()
     states = {row.name: row.state for row in loop.run.parameters()}
     assert {states["0.weight"], states["0.bias"]} == {"absent"}
+    loop.run.detach()
+
+
+@pytest.mark.parametrize("apply", [counted, uncounted])
+def test_what_the_script_applies_before_the_step_is_learnt_in_time(
+    apply: Callable[[nn.Parameter], None],
+) -> None:
+    """Without a hook of its own that would tell sooner: absent at first, and present then.
+
+    A few of the smallest are watched until the first step, and tell at once.
+    """
+
+    class Applying(Loop):
+        def between(self) -> None:
+            for parameter in self.model.parameters():
+                apply(parameter)
+
+    loop = Applying(None, lambda: nn.Sequential(*[nn.Linear(3, 3) for _ in range(9)]))
+    assert "absent" in loop.step().values()
+    assert [set(loop.step().values()) for _ in range(3)][-1] == {"present"}
     loop.run.detach()
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+
 import torch
 from torch import nn
 
@@ -109,17 +111,46 @@ def test_a_new_tensor_is_new_whatever_was_marked() -> None:
     assert is_new(writes, p)
 
 
-def test_hooks_go_where_no_gradient_persists_and_stay_where_one_does() -> None:
-    """What is paid in every backward is paid only by loops that need it."""
+def test_a_loop_that_drops_its_gradients_is_never_hooked() -> None:
+    """PyTorch keeps what called a hook that was removed, and asks it in every later backward."""
+    p = parameter()
+    gc.collect()  # what other tests have left standing
+    before = torch.autograd._engine_run_backward
+    writes = WriteTracker([p])
+    for _ in range(LEARNING_STEPS):
+        p.sum().backward()
+        writes.count_sample()
+        writes.retire([0], mark=True)
+        p.grad = None
+    assert p._post_accumulate_grad_hooks is None
+    assert not writes.persist
+    assert torch.autograd._engine_run_backward is before
+
+
+def test_hooks_come_with_a_gradient_that_persists_and_stay() -> None:
+    """From the first backward on that finds one, and before it has changed anything."""
     p = parameter()
     writes = WriteTracker([p])
-    assert writes.persist
-    for _ in range(LEARNING_STEPS):
-        assert p._post_accumulate_grad_hooks
-        writes.count_sample()
+    p.sum().backward()
+    writes.count_sample()
+    writes.retire([0], mark=True)
     assert not p._post_accumulate_grad_hooks
-    assert not writes.persist
+    p.sum().backward()
+    assert p._post_accumulate_grad_hooks
+    assert is_new(writes, p)
+    for _ in range(LEARNING_STEPS):
+        writes.count_sample()
+        writes.retire([0], mark=True)
+        assert p._post_accumulate_grad_hooks
+        assert writes.persist
 
+
+def test_hooks_come_where_a_gradient_persists_later() -> None:
+    """One step may be told wrong by then, and no other."""
+    p = parameter()
+    writes = WriteTracker([p])
+    learned(writes)
+    assert not writes.persist
     p.sum().backward()
     writes.retire([0], mark=True)
     assert not is_new(writes, p)
@@ -127,6 +158,25 @@ def test_hooks_go_where_no_gradient_persists_and_stay_where_one_does() -> None:
     writes.retire([0], mark=True)
     assert p._post_accumulate_grad_hooks
     assert writes.persist
+
+
+def test_nothing_old_is_there_once_zero_grad_has_dropped_all_and_until_a_mark() -> None:
+    """So no gradient has to be asked for its mark."""
+    p = parameter()
+    writes = WriteTracker([p])
+    learned(writes)
+    assert writes.may_be_old(0)
+    p.sum().backward()
+    writes.cleared(0, [0])  # it is left, as zeros
+    assert writes.may_be_old(0)
+    p.grad = None
+    writes.cleared(0, [0])
+    assert not writes.may_be_old(0)
+    p.sum().backward()
+    writes.retire_step(0, [0], mark=True)
+    assert not writes.may_be_old(0)
+    p.sum().backward()  # before any zero_grad
+    assert writes.may_be_old(0)
 
 
 def test_what_nobody_will_ask_about_is_not_marked() -> None:
@@ -144,7 +194,7 @@ def test_a_frozen_parameter_gets_its_hook_when_it_thaws() -> None:
     """A parameter that needs no gradient cannot be given a hook, and is none the worse for it."""
     p = parameter()
     p.requires_grad_(False)
-    writes = WriteTracker([p])
+    writes = WriteTracker([p], wanted=[0])
     assert not p._post_accumulate_grad_hooks
     p.requires_grad_(True)
     writes.retire([0], mark=True)
@@ -154,7 +204,7 @@ def test_a_frozen_parameter_gets_its_hook_when_it_thaws() -> None:
 def test_nothing_is_left_behind() -> None:
     """Marks and hooks go at the end; those of a parameter that left the model, before."""
     p, q = parameter(), parameter()
-    writes = WriteTracker([p, q])
+    writes = WriteTracker([p, q], wanted=[0, 1])
     (p.sum() + q.sum()).backward()
     writes.retire([0, 1], mark=True)
     writes.forget([1])

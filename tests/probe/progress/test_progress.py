@@ -76,6 +76,7 @@ def test_detaching_leaves_no_hook_behind() -> None:
     optimizer = SGD(model.parameters(), lr=0.1)
     with probe.attach(model, optimizer, server=False, every=1):
         iterate(model, optimizer, clear=False)
+        model(torch.ones(1, 3)).sum().backward()
         assert model.weight._backward_hooks
     assert not model.weight._backward_hooks
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import threading
 import weakref
 from collections.abc import Callable
 
@@ -140,13 +142,16 @@ def test_a_script_that_begins_to_clear_is_believed_at_the_next_look() -> None:
 
 
 def test_hooks_are_there_for_few_steps() -> None:
-    """After the first samples only at each power of two, and never where nothing stays."""
+    """After the first samples only at each power of two."""
     watched = Watched()
-    seen = []
+    seen: list[bool] = []
     for _ in range(20):
-        watched.steps(1, lambda: watched.optimizer.zero_grad(set_to_none=False))
-        seen.append(watched.hooks() > 0)
-    assert [number for number, hooked in enumerate(seen, 1) if hooked] == [1, 2, 4, 8, 16]
+        watched.steps(
+            1,
+            lambda: watched.optimizer.zero_grad(set_to_none=False),
+            lambda: seen.append(watched.hooks() > 0),
+        )
+    assert [number for number, hooked in enumerate(seen) if hooked] == [1, 2, 4, 8, 16]
     watched.steps(1, sampled=False)
     assert watched.hooks() == 0
     watched.steps(12)
@@ -154,11 +159,111 @@ def test_hooks_are_there_for_few_steps() -> None:
     assert watched.hooks() == 0
 
 
+def test_a_loop_that_drops_its_gradients_is_never_hooked() -> None:
+    """PyTorch keeps what called a hook, and asks it in every later backward."""
+    gc.collect()  # what other tests have left standing
+    before = torch.autograd._engine_run_backward
+    watched = Watched()
+    watched.steps(9, watched.optimizer.zero_grad)
+    for parameter in watched.model.parameters():
+        assert parameter._backward_hooks is None
+        assert parameter._post_accumulate_grad_hooks is None
+    watched.watch.remove()
+    assert torch.autograd._engine_run_backward is before
+
+
+def in_a_thread(loss: Tensor) -> None:
+    thread = threading.Thread(target=loss.backward)
+    thread.start()
+    thread.join()
+
+
+def by_the_engine(loss: Tensor) -> None:
+    engine = torch.autograd.Variable._execution_engine
+    engine.run_backward((loss,), (torch.ones(()),), False, False, (), True, True)
+
+
+@pytest.mark.parametrize("backward", [in_a_thread, by_the_engine])
+def test_gradients_that_stay_are_told_where_their_backward_is_not_seen(
+    backward: Callable[[Tensor], None],
+) -> None:
+    """Made by another thread, in which nothing is looked at, or by C++: as soon as any."""
+    watched = Watched()
+    steps = lambda count: watched.steps(  # noqa: E731
+        count, lambda: backward(watched.model(torch.ones(1, 2)).sum()), backwards=0
+    )
+    assert steps(2) == []
+    (alert,) = steps(1)
+    assert alert.since_step == 2
+
+
+def test_gradients_are_told_where_backwards_are_seen_no_longer() -> None:
+    """From the look on that has found none."""
+    watched = Watched()
+    watched.steps(1)
+    assert (
+        len(
+            watched.steps(
+                7, lambda: by_the_engine(watched.model(torch.ones(1, 2)).sum()), backwards=0
+            )
+        )
+        == 1
+    )
+
+
+def test_gradients_that_are_put_aside_for_another_backward_are_not_dropped() -> None:
+    """They are there again as their own begins."""
+    watched = Watched()
+    other = nn.Linear(2, 2)
+
+    def between() -> None:
+        aside = [parameter.grad for parameter in watched.model.parameters()]
+        watched.model.zero_grad()
+        other(torch.ones(1, 2)).sum().backward()
+        for parameter, grad in zip(watched.model.parameters(), aside, strict=True):
+            parameter.grad = grad
+
+    assert len(watched.steps(3, between)) == 1
+
+
+def test_a_backward_of_another_network_decides_nothing() -> None:
+    """As a generator's, during which the script switches the discriminator off."""
+    watched = Watched()
+    other = nn.Linear(2, 2)
+
+    def between() -> None:
+        watched.model.requires_grad_(False)
+        other(torch.ones(1, 2)).sum().backward()
+        watched.model.requires_grad_(True)
+
+    assert len(watched.steps(3, between)) == 1
+
+
+@pytest.mark.parametrize("back", [True, False])
+@pytest.mark.parametrize("off", [0, 1])
+def test_one_that_is_switched_off_meanwhile_is_no_fault(off: int, back: bool) -> None:
+    """It cannot be given a hook, until it is switched on again."""
+    watched = Watched()
+    parameters = list(watched.model.parameters())
+    other = nn.Linear(2, 2)
+
+    def between() -> None:
+        parameters[off].requires_grad_(False)
+        other(torch.ones(1, 2)).sum().backward()
+        parameters[off].requires_grad_(back)
+
+    (alert,) = watched.steps(4, between)
+    assert alert.parameter is None
+    assert watched.guard.faults == 0
+    (kept,) = watched.watch._kept.values()
+    assert len(kept.indexes) == 1 + back
+
+
 def test_what_the_script_drops_is_freed_at_once() -> None:
     """A gradient is held by the script alone: its memory is wanted by the next forward."""
     watched = Watched()
     watched.steps(1)
-    assert watched.hooks() > 0
+    assert watched.watch.watched
     grads = [weakref.ref(p.grad) for p in watched.model.parameters()]  # type: ignore[arg-type]
     assert None not in [grad() for grad in grads]
     watched.optimizer.zero_grad()
