@@ -95,6 +95,7 @@ def test_it_ends_with_whoever_asked() -> None:
 
 
 @pytest.mark.filterwarnings("error:Dynamo does not know:UserWarning")
+@pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor that is not a leaf:UserWarning")
 def test_dynamo_makes_nothing_of_it_in_a_compiled_step() -> None:
     """It is called all the same, for there the backward is run as ever."""
     counted = Counted()
