@@ -142,9 +142,9 @@ def test_what_came_is_forgotten_with_the_hooks() -> None:
     hooked.hooks.follow(at_once=True)
     hooked.backward()
     hooked.hooks.stop()
-    hooked.hooks.follow(at_once=True)
     assert not hooked.hooks.came(0)
     assert hooked.hooks.none_came
+    hooked.hooks.follow(at_once=True)
     hooked.backward()
     assert hooked.hooks.came(0)
 
