@@ -78,7 +78,8 @@ class ArrivalHooks:
 
     def retire(self, indexes: Collection[int]) -> None:
         """Begin anew for these parameters: a step has used what came."""
-        self._came.update(dict.fromkeys(indexes))
+        if self._needed:
+            self._came.update(dict.fromkeys(indexes))
         if self._follows:
             self._unseen |= any(map(self._came_unseen, indexes))
             self._retired.update(dict.fromkeys(indexes, self._before.count))
