@@ -51,8 +51,6 @@ class ArrivalHooks:
         """By parameter, from when on a hook tells all that comes: what has come. Hooks hold it."""
         self._retired = dict.fromkeys(range(len(parameters)), 0)
         """By parameter: how many backwards were seen to begin by its last step."""
-        self._unseen = False
-        """There are backwards that are not seen."""
         self._before = BeforeBackward(guard, self._backward_begins)
 
     def tells(self, index: int) -> bool:
@@ -81,7 +79,7 @@ class ArrivalHooks:
         if self._needed:
             self._came.update(dict.fromkeys(indexes))
         if self._follows:
-            self._unseen |= any(map(self._came_unseen, indexes))
+            self._before.missed |= any(map(self._came_unseen, indexes))
             self._retired.update(dict.fromkeys(indexes, self._before.count))
 
     def want(self, index: int) -> None:
@@ -91,8 +89,7 @@ class ArrivalHooks:
     def follow(self, *, at_once: bool) -> None:
         """Have hooks from here on: on all ``at_once``, or when something is found to be left."""
         self._needed = True
-        seen = self._before.works and not (self._before.elsewhere or self._unseen)
-        every = at_once or not seen
+        every = at_once or not self._before.sees_all
         between_hooks(partial(self._hook, every), self._guard)
         self._follows = not every
         if self._follows or self._late:
@@ -121,7 +118,7 @@ class ArrivalHooks:
 
     def _is_idle(self, index: int) -> bool:
         """Whether no backward has begun since the last step of this parameter."""
-        seen = self._follows and not self._unseen
+        seen = self._follows and not self._before.missed
         return seen and self._retired.get(index) == self._before.count
 
     def _came_unseen(self, index: int) -> bool:

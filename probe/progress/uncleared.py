@@ -112,8 +112,6 @@ class UnclearedGradients:
         """By optimizer and parameter."""
         self._waiting: dict[int, int] = {}
         """Optimizers whose script may drop all before a backward begins: how many had by then."""
-        self._unseen = False
-        """There are backwards that are not seen."""
         self._before = BeforeBackward(guard, self._backward_begins)
         self._before.start()
         self._hooks: dict[int, Handles] = {}
@@ -149,7 +147,7 @@ class UnclearedGradients:
         begun = self._waiting.pop(k, None)
         if not any(each.hooked for each in watched.values()):
             if begun == self._before.count:
-                self._unseen |= bool(watched)
+                self._before.missed |= bool(watched)
             elif not self._before.elsewhere:  # all had gone before each backward
                 self._kept.pop(k, None)
             return
@@ -176,8 +174,7 @@ class UnclearedGradients:
             if type(grad) is Tensor and parameter.requires_grad and not grad.is_sparse:
                 watched[index] = _Watched(parameter, weakref.ref(grad), version(grad), self._guard)
         self.watched[k] = watched
-        seen = self._before.works and self._before.count
-        if seen and not (self._before.elsewhere or self._unseen):
+        if self._before.count and self._before.sees_all:
             self._waiting[k] = self._before.count
             self._before.start()
         else:

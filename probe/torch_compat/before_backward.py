@@ -35,9 +35,16 @@ class BeforeBackward:
         """That has asked for it last, and so makes the steps."""
         self.elsewhere = False
         """Whether a backward began in another thread meanwhile."""
+        self.missed = False
+        """Whether one was found to have come that was not seen, by whoever asks."""
         self.count = 0
         """How many were seen to begin, in any thread."""
         self._runs = Interceptions(self, guard, [runs_of_autograd(weakly(self._run))])
+
+    @property
+    def sees_all(self) -> bool:
+        """Whether every backward has been told before it began, as far as is known."""
+        return self.works and not (self.elsewhere or self.missed)
 
     def start(self) -> None:
         """Call the method before each backward of this thread from here on."""
