@@ -38,6 +38,9 @@ from .silence import watch_for_silence
 from .store_check import StoreCheck
 from .subscriber import Subscriber
 
+STORED_WITHIN = 1.0
+"""Seconds for which who reads a run waits for what came of it: the store may take nothing."""
+
 
 class TooManyConnections(Refused):
     """No more connections of a kind are taken."""
@@ -203,7 +206,7 @@ class Hub:
             return opened, commands, changes
 
         opened, commands, changes = await asyncio.wrap_future(self.writer.submit(work))
-        live.received_seq = opened.last_seq
+        live.backlog.restart(opened.last_seq)
         live.take_table(opened.table)
         live.heard()
         self._runs.commit([changes])
@@ -211,6 +214,10 @@ class Hub:
             live.focus.connect(live.connection, hello.focus)
             live.holds.connect(live.connection)
         return opened, commands
+
+    async def stored(self, run: str) -> None:
+        """Wait until what came of a run so far is stored, `STORED_WITHIN` seconds at most."""
+        await self._runs.stored(run, STORED_WITHIN)
 
     def _writer_busy(self) -> bool:
         return self.writer.busy

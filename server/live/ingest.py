@@ -105,10 +105,10 @@ def accept(frame: Streamed | Sample, size: int, writer: Writer, live: LiveRun) -
     """Queue a frame for the store and pass it to browsers, once; raises `Refused`."""
     live.heard()
     if not isinstance(frame, Heartbeat | Bye):
-        if frame.seq <= live.received_seq:
+        if frame.seq <= live.backlog.received:
             return
         _check(frame, live)
-        live.received_seq = frame.seq
+        live.backlog.received = frame.seq
     writer.append(live.id, frame, size)
     live.gather(frame)
     match frame:

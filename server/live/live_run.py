@@ -15,6 +15,7 @@ from ..protocol.runs import RunStatus
 from ..store.announcements import Announcement
 from ..store.guard import guarded, logged
 from ..store.recording import Changes
+from .backlog import Backlog
 from .connection import ProbeConnection
 from .focus import RunFocus
 from .holds import RunHolds
@@ -37,7 +38,7 @@ class LiveRun:
         self._shared = shared
         self.status: RunStatus | None = None
         self.heard_at = loop.time()
-        self.received_seq = 0
+        self.backlog = Backlog()
         self.table = NO_TABLE
         self.connection: ProbeConnection | None = None
         self.focus = RunFocus(loop)
@@ -56,8 +57,8 @@ class LiveRun:
     @property
     def idle(self) -> bool:
         """Return whether nobody needs this object any more."""
-        watched = self._subscribers or self.connection is not None
-        return not watched and self.status is not RunStatus.LIVE
+        needed = self._subscribers or self.connection is not None or self.backlog
+        return not needed and self.status is not RunStatus.LIVE
 
     @property
     def watched(self) -> bool:
@@ -123,6 +124,7 @@ class LiveRun:
 
     def commit(self, changes: Changes) -> None:
         """Acknowledge what is stored, and publish what changed."""
+        self.backlog.store(changes.last_seq)
         if self.connection is not None:
             self.connection.acknowledge(changes.last_seq)
             if changes.status is not None and changes.status.ended:

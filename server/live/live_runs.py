@@ -61,6 +61,12 @@ class LiveRuns:
         if live.idle:
             self._runs.pop(live.id, None)
 
+    async def stored(self, run: str, patience: float) -> None:
+        """Wait until what came of a run so far is stored, at most so many seconds."""
+        live = self._runs.get(run)
+        if live is not None:
+            await live.backlog.stored(patience)
+
     def commit(self, changes: Sequence[Changes]) -> None:
         """Tell probes and browsers what was stored; a run that fails keeps no other from it."""
         for change in changes:
@@ -69,6 +75,7 @@ class LiveRuns:
             if live is not None:
                 with guarded(logged("Nobody could be told what is stored of run %s", live.id)):
                     live.commit(change)
+                self.forget(live)
 
     def commit_from_writer(self, changes: Sequence[Changes]) -> None:
         """Do `commit` in the event loop; to be called from the thread that writes."""
@@ -106,8 +113,12 @@ class LiveRuns:
 
     def _drop(self, run: str, damaged: bool) -> None:
         live = self._runs.get(run)
-        if live is not None and live.connection is not None:
+        if live is None:
+            return
+        live.backlog.give_up()
+        if live.connection is not None:
             live.connection.end(Refused(_DAMAGED, retry=True) if damaged else Refused(_DROPPED))
+        self.forget(live)
 
     def _command(self, run: str, command: AnyCommand) -> None:
         live = self._runs.get(run)

@@ -70,8 +70,20 @@ def _run_of(
         return run_named(reading, run)
 
 
+async def _read_run_of(
+    run: Annotated[str, Depends(_run_of)], parts: Annotated[Parts, Depends(parts_of)]
+) -> str:
+    """Return the id once all that came of the run is stored, for what is read after it.
+
+    A page is told only of what comes while it is there, and loads what came before.
+    """
+    await parts.hub.stored(run)
+    return run
+
+
 PartsOf = Annotated[Parts, Depends(parts_of)]
 ActorOf = Annotated[Actor, Depends(_actor_of)]
 CallerOf = Annotated[Token, Depends(_caller_of)]
 StoreOf = Annotated[Store, Depends(_store_of)]
 RunOf = Annotated[str, Depends(_run_of)]
+ReadRunOf = Annotated[str, Depends(_read_run_of)]

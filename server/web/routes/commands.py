@@ -14,7 +14,7 @@ from ...protocol.commands.row import CommandRow, CommandRows
 from ...protocol.effects import Preview
 from ...store.ledger import command_row, command_rows
 from ...store.runs import run_record
-from ..dependencies import ActorOf, CallerOf, PartsOf, RunOf, StoreOf
+from ..dependencies import ActorOf, CallerOf, PartsOf, ReadRunOf, RunOf, StoreOf
 
 STORE_PATIENCE = 10.0
 
@@ -47,7 +47,7 @@ async def get_preview(
 
 
 def list_commands(
-    run: RunOf, store: StoreOf, limit: Annotated[int, Query(ge=1, le=10_000)] = 100
+    run: ReadRunOf, store: StoreOf, limit: Annotated[int, Query(ge=1, le=10_000)] = 100
 ) -> CommandRows:
     """The audit log, newest first."""
     with store.read() as connection:
@@ -56,7 +56,7 @@ def list_commands(
 
 
 def get_command(
-    run: RunOf, number: Annotated[int, Path(ge=0, le=limits.NUMBER)], store: StoreOf
+    run: ReadRunOf, number: Annotated[int, Path(ge=0, le=limits.NUMBER)], store: StoreOf
 ) -> CommandRow:
     """One command."""
     with store.read() as connection:

@@ -11,14 +11,14 @@ from ...protocol import limits
 from ...protocol.events import EventKind, EventRow, EventRows
 from ...protocol.fields import AlertLevel, Label, ParameterName
 from ...store.events import event_rows
-from ..dependencies import ActorOf, PartsOf, RunOf, StoreOf
+from ..dependencies import ActorOf, PartsOf, ReadRunOf, RunOf, StoreOf
 from .commands import STORE_PATIENCE
 
 Step = Annotated[int | None, Query(ge=0, le=limits.NUMBER)]
 
 
 def list_events(
-    run: RunOf,
+    run: ReadRunOf,
     store: StoreOf,
     kind: Annotated[list[EventKind] | None, Query()] = None,
     first_step: Annotated[Step, Query(alias="from")] = None,

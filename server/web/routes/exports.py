@@ -13,7 +13,7 @@ from ...export.selection import selection
 from ...protocol import limits
 from ...protocol.exports import Format, TableName
 from ...protocol.fields import Name
-from ..dependencies import PartsOf, RunOf
+from ..dependencies import PartsOf, ReadRunOf
 from ..reports import report_look
 
 _ZIP = "application/zip"
@@ -22,7 +22,7 @@ Step = Annotated[int | None, Query(ge=0, le=limits.NUMBER)]
 
 
 def export_run(
-    run: RunOf,
+    run: ReadRunOf,
     parts: PartsOf,
     wanted: Annotated[Format, Query(alias="format")],
     table: TableName | None = None,

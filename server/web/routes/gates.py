@@ -5,10 +5,10 @@ from __future__ import annotations
 from ...protocol.gates import GateRows
 from ...protocol.trials import Trial, TrialRequest
 from ...store.gates import gate_rows
-from ..dependencies import PartsOf, RunOf, StoreOf
+from ..dependencies import PartsOf, ReadRunOf, RunOf, StoreOf
 
 
-def list_gates(run: RunOf, store: StoreOf) -> GateRows:
+def list_gates(run: ReadRunOf, store: StoreOf) -> GateRows:
     """Every gate as the job last reported it."""
     with store.read() as connection:
         return GateRows(gates=gate_rows(connection, run))

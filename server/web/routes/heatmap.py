@@ -16,7 +16,7 @@ from ...protocol.statistics import STORED_STATISTICS
 from ...store.buckets import plain
 from ...store.heatmaps.heatmap import Heatmap, Values, read_heatmap
 from ...store.levels.cover import Range
-from ..dependencies import PartsOf, RunOf
+from ..dependencies import PartsOf, ReadRunOf
 from ..packed import Packed, in_columns, in_json
 
 Step = Annotated[int | None, Query(ge=0, le=limits.NUMBER)]
@@ -30,7 +30,7 @@ _SHADES = 255 - _LEAST
 
 
 def get_heatmap(
-    run: RunOf,
+    run: ReadRunOf,
     parts: PartsOf,
     packed: Packed,
     stat: Literal["grad_norm", "grad_max", "update_ratio", "weight_norm"] = "grad_norm",

@@ -24,14 +24,14 @@ from ...store.sample_times import sample_times
 from ...store.samples import read_recent
 from ...store.series import series_rows
 from ...store.step_range import step_range
-from ..dependencies import RunOf, StoreOf
+from ..dependencies import ReadRunOf, StoreOf
 from ..packed import Packed, in_columns, in_json, packed_sparklines
 
 Step = Annotated[int | None, Query(ge=0, le=limits.NUMBER)]
 
 
 def get_series(
-    run: RunOf,
+    run: ReadRunOf,
     store: StoreOf,
     parameter: Annotated[list[ParameterName], Query(min_length=1, max_length=100)],
     stat: Literal["grad_norm", "grad_max", "update_ratio", "weight_norm"] = "grad_norm",
@@ -47,7 +47,7 @@ def get_series(
 
 
 def get_sparklines(
-    run: RunOf,
+    run: ReadRunOf,
     store: StoreOf,
     packed: Packed,
     points: Annotated[int, Query(ge=1, le=200)] = 60,
@@ -73,7 +73,7 @@ def get_sparklines(
 
 
 def get_metrics(
-    run: RunOf,
+    run: ReadRunOf,
     store: StoreOf,
     name: Annotated[list[Name], Query(max_length=limits.METRICS)] = [],  # noqa: B006 - it is copied
     first_step: Annotated[Step, Query(alias="from")] = None,
@@ -96,7 +96,7 @@ def get_metric_sparklines(
 
 
 def get_times(
-    run: RunOf,
+    run: ReadRunOf,
     store: StoreOf,
     first_step: Annotated[Step, Query(alias="from")] = None,
     last_step: Annotated[Step, Query(alias="to")] = None,

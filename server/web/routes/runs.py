@@ -14,7 +14,7 @@ from ...protocol.parameters import ParameterRows
 from ...protocol.runs import RunEdit, RunRow, Runs, Tag
 from ...store.parameters import parameter_columns, parameter_rows
 from ...store.runs import run_row, run_rows
-from ..dependencies import ActorOf, PartsOf, RunOf, StoreOf
+from ..dependencies import ActorOf, PartsOf, ReadRunOf, RunOf, StoreOf
 from ..packed import Packed, in_columns, in_json, packed_parameters
 from .commands import STORE_PATIENCE
 
@@ -34,7 +34,7 @@ def list_runs(
         return Runs(runs=run_rows(connection, archived, tag, name, group))
 
 
-def get_run(run: RunOf, store: StoreOf) -> RunRow:
+def get_run(run: ReadRunOf, store: StoreOf) -> RunRow:
     """One run."""
     with store.read() as connection:
         return run_row(connection, run)
@@ -50,7 +50,7 @@ async def delete_run(run: RunOf, parts: PartsOf, actor: ActorOf) -> None:
     await _stored(parts.hub.administration.delete(run, actor))
 
 
-def list_parameters(run: RunOf, store: StoreOf, packed: Packed) -> Response:
+def list_parameters(run: ReadRunOf, store: StoreOf, packed: Packed) -> Response:
     """Every parameter in model order, with its latest figures; in JSON, or packed in columns."""
     with store.read() as connection:
         if packed:

@@ -188,7 +188,7 @@ def test_what_comes_again_is_taken_once() -> None:
     frames = [json.dumps({"type": "alerts", "seq": seq, "alerts": []}) for seq in (1, 2, 2, 1, 3)]
     beat = json.dumps({"type": "heartbeat", "time": 1.0, "step": 1})
     seqs, live = accepted(*frames, beat, beat)
-    assert (seqs, live.received_seq) == ([1, 2, 3, None, None], 3)
+    assert (seqs, live.backlog.received) == ([1, 2, 3, None, None], 3)
 
 
 def test_a_table_is_known_to_the_frames_behind_it() -> None:

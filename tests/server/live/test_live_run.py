@@ -166,6 +166,20 @@ def test_nothing_is_gathered_for_nobody() -> None:
     assert with_run(work)
 
 
+def test_a_run_is_needed_until_all_of_it_is_stored() -> None:
+    """Who reads it asks here what is not."""
+
+    async def work(live: LiveRun) -> list[bool]:
+        live.backlog.received = 3
+        seen = [live.idle]
+        live.commit(Changes(live.id, 2))
+        seen.append(live.idle)
+        live.commit(Changes(live.id, 3))
+        return [*seen, live.idle]
+
+    assert with_run(work) == [False, False, True]
+
+
 def test_a_run_is_needed_while_it_lives_or_is_watched() -> None:
     """And a frame brings a lost one back, which its browsers are told."""
 

@@ -86,6 +86,22 @@ def test_a_run_that_is_dropped_ends_its_connection(socket: Socket) -> None:
     assert with_runs(work) == [False, True]
 
 
+def test_a_run_is_let_go_when_all_of_it_is_stored_or_dropped() -> None:
+    """Its job may be gone before."""
+
+    async def work(runs: LiveRuns) -> list[bool]:
+        for run in (ONE, TWO):
+            runs.take(run).backlog.received = 1
+            runs.forget(runs.take(run))
+        kept = [runs.get(run) is not None for run in (ONE, TWO)]
+        runs.commit([Changes(ONE, 1)])
+        runs.drop_from_writer(TWO, False)
+        await asyncio.sleep(0)
+        return kept + [runs.get(run) is not None for run in (ONE, TWO)]
+
+    assert with_runs(work) == [True, True, False, False]
+
+
 def test_a_new_command_goes_to_the_probe_and_to_the_browsers(socket: Socket) -> None:
     """To each that there is."""
 
