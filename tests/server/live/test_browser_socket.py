@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -77,6 +78,22 @@ def test_a_sample_crosses_at_once(shared_server: ServerProcess, run: str) -> Non
         }
         probe.sample(42, [1, 2], grad_max=[0.5, 0.25], step=8)
         assert browser.sample().values[2].tolist() == [0.5, 0.25]
+
+
+def test_what_a_job_sends_again_is_not_told_again(tmp_path: Path, run: str) -> None:
+    """A server that was started anew begins behind what it has stored."""
+    with ServerProcess(tmp_path / "data") as before, FakeProbe(before, hello(run)) as probe:
+        probe.sample(1, [1.0, 2.0])
+        probe.sample(2, [3.0, 4.0])
+        probe.until_acked(2)
+    with (
+        ServerProcess(tmp_path / "data") as after,
+        FakeProbe(after, hello(run)) as probe,
+        watching(after, run) as browser,
+    ):
+        probe.sample(2, [3.0, 4.0])
+        probe.sample(3, [5.0, 6.0])
+        assert browser.sample().step == 3
 
 
 def test_a_fast_stream_comes_as_few_frames(shared_server: ServerProcess, run: str) -> None:
