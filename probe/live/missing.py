@@ -35,10 +35,10 @@ class MissingGradients:
             return
         self._grow(len(sample.states))
         waiting = self._waiting = np.zeros(len(sample.states), np.bool_)
-        if not (sample.waiting or any(map(sample.has, MISSING))):
+        missing = self._is_missing[sample.states]
+        if not (sample.waiting or missing.any()):
             self._missed[:], self._explained[:], self.doubtful = 0, False, False
             return
-        missing = self._is_missing[sample.states]
         waiting[list(sample.waiting)] = True
         self._missed = np.where(waiting, self._missed, np.where(missing, self._missed + 1, 0))
         self._explained &= missing | waiting

@@ -153,6 +153,30 @@ class Measurement:
         if self._onset.wants_look or self.sampler.sees_nonfinite:
             self._onset.look(self._coming_step())
 
+    def measure_calm(self, k: int) -> bool:
+        """Measure what optimizer k is about to apply, if that tells nothing new; else nothing.
+
+        Return whether it was measured.
+        """
+        optimizer = self._optimizers[k]
+        # As a GradScaler sets them on a fused optimizer for the time of its step.
+        scale, found = getattr(optimizer, "grad_scale", None), getattr(optimizer, "found_inf", None)
+        if not (scale is None and found is None) or self._writes.unmarked or capturing():
+            return False
+        held = self.members.held_by(k)
+        return self.sampler.measure_calm(held, may_be_old=self._writes.may_be_old(k))
+
+    @property
+    def is_calm(self) -> bool:
+        """Whether what was measured so is all that there is: nothing was added since."""
+        self.members.catch_up()
+        return self.sampler.is_whole
+
+    def pass_calm(self, k: int, step: int, spent: float) -> None:
+        """Account for ``step`` of optimizer k that was measured so; the next is of its kind."""
+        self._writes.retire_step(k, self.members.held_by(k), mark=True)
+        self.schedule.pass_step(step, spent, sampled=True)
+
     @property
     def onset(self) -> Onset | None:
         """When gradients stopped being finite; None while they are."""

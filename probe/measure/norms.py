@@ -41,8 +41,16 @@ def grad_norms(grads: list[Tensor], stacks: Stacks | None = None) -> Tensor:
     or, on Apple's devices, which have no float64, of 1e-19 to 1e19. One multi-tensor call,
     and no synchronisation on an accelerator. ``stacks``: theirs, if they are known already.
     """
-    if grads[0].is_complex():  # whose squares torch adds one after the other, 20 times as slowly
-        grads = [torch.view_as_real(grad.resolve_conj()) for grad in grads]
+    norms = quick_norms(grads, stacks)
+    if not norms.is_cpu or lie_between(norms, 0.0, math.inf):
+        return norms
+    return careful_norms(grads, norms)
+
+
+def quick_norms(grads: list[Tensor], stacks: Stacks | None = None) -> Tensor:
+    """Return what :func:`grad_norms` does; on the CPU one of 0 or infinity is no verdict yet."""
+    if grads[0].is_complex():
+        grads = _real(grads)
     dtype = grads[0].dtype
     if not grads[0].is_cpu:
         # float64 on every device but Apple's, which has none.
@@ -52,18 +60,26 @@ def grad_norms(grads: list[Tensor], stacks: Stacks | None = None) -> Tensor:
     wide = torch.promote_types(dtype, torch.float32)
     # The same figures come of no dtype where it is that of the gradients, 3 µs a tensor sooner.
     asked = None if wide is dtype else wide
-    norms = _reduce(
+    return _reduce(
         grads,
         stacks,
         lambda rows: torch.linalg.vector_norm(rows, dim=1, dtype=asked),
         lambda alone: _lone_norms(alone, asked),
     )
-    if lie_between(norms, 0.0, math.inf):
-        return norms
+
+
+def careful_norms(grads: list[Tensor], norms: Tensor) -> Tensor:
+    """Return :func:`grad_norms` of gradients on the CPU, of which the quick ones are known."""
     suspects = ((norms == 0) | torch.isinf(norms)).nonzero().flatten().tolist()
     if suspects:  # where there is only a NaN there are none
-        norms[suspects] = _careful_norms([grads[i] for i in suspects])
+        chosen = [grads[i] for i in suspects]
+        norms[suspects] = _careful_norms(_real(chosen) if chosen[0].is_complex() else chosen)
     return norms
+
+
+def _real(grads: Sequence[Tensor]) -> list[Tensor]:
+    """Return complex ones as pairs: torch adds their squares one by one, 20 times as slowly."""
+    return [torch.view_as_real(grad.resolve_conj()) for grad in grads]
 
 
 def grad_norm(values: Tensor, dtype: torch.dtype | None = None) -> Tensor:

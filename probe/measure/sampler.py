@@ -167,6 +167,37 @@ class Sampler:
         if not self._measure_known(draft, indexes, grad_scale, may_be_old=may_be_old):
             self._measure(draft, indexes, grad_scale)
 
+    def measure_calm(self, indexes: Sequence[int], *, may_be_old: bool) -> bool:
+        """Measure gradients that an optimizer is about to apply, if they tell nothing new.
+
+        Return whether that is so: else nothing is measured. See :attr:`calm`.
+        """
+        draft = _Draft(bytearray(len(self._table)), due(self._taken))
+        if not self._measure_known(draft, indexes, None, may_be_old=may_be_old):
+            return False
+        unusual = [part for part in draft.parts if not part.usual]
+        if unusual or draft.states != self._states_before:
+            return False
+        self._draft = draft
+        return True
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the sample in the making has every parameter of the table."""
+        return self._draft is not None and len(self._draft.states) == len(self._table)
+
+    def finish_calm(self, step: int) -> None:
+        """Complete the sample of ``step`` that :meth:`measure_calm` has measured."""
+        draft, self._draft = self._draft, None
+        assert draft is not None
+        values = Readback([part.values for part in draft.parts], kept=True)
+        readbacks = [(draft.parts, values)]
+        self.pending.append(_Pending(step, time.time(), False, frozenset(), draft, readbacks))
+        self.calm = True
+        self._states_before = draft.states
+        self._taken += 1
+        self._writes.count_sample()
+
     @property
     def sees_nonfinite(self) -> bool:
         """Whether a gradient measured in the present step is not finite, as far as nobody waits."""
@@ -318,12 +349,17 @@ class Sampler:
         many = len(grads) > 1 and first.is_cpu
         key = (first.dtype, group.indexes[0])
         stacks = self._stacks.of(group.shapes, key) if many else None
-        measured = [(each.code, each.measure(grads, stacks)) for each in draft.statistics]
         indexes = group.indexes if group.positions is None else group.positions
-        for code, values in measured:
+        parts = []
+        for each in draft.statistics:
+            part = _Part(each.code, indexes, (each.quick or each.measure)(grads, stacks))
+            if part.usual is False:
+                part = _Part(each.code, indexes, each.mend(grads, part.values))
             if grad_scale is not None:
-                values = values / grad_scale.to(values.device)
-            draft.parts.append(_Part(code, indexes, values))
+                values = part.values / grad_scale.to(part.values.device)
+                part = _Part(each.code, indexes, values)
+            parts.append(part)
+        draft.parts += parts
 
     def _look(self, draft: _Draft, indexes: Iterable[int], *, applied: bool) -> list[_Group]:
         """Set the states as far as they need no norm; return the gradients to norm.

@@ -81,7 +81,7 @@ class KnownStacks:
     def of(self, shapes: Sequence[torch.Size], key: Hashable) -> Stacks:
         """The stacks of tensors of these shapes; ``key``: whose stacks to remember these as."""
         known = self._known.get(key)
-        if known is None or known.shapes != shapes:
+        if known is None or not (known.shapes is shapes or known.shapes == shapes):
             if len(self._known) >= MOST_KNOWN:
                 self._known.clear()
             self._known[key] = known = Stacks(shapes)

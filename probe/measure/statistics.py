@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from ..model.sample import GRAD_MAX, GRAD_NORM
-from .norms import grad_maxima, grad_norms
+from .norms import careful_norms, grad_maxima, grad_norms, quick_norms
 from .stacks import Stacks
 
 
@@ -22,10 +22,14 @@ class Statistic:
     """It is taken with each n-th sample, the first included."""
     measure: Callable[[list[Tensor], Stacks | None], Tensor]
     """Takes dense gradients of one device and dtype; gives float64 [gradients] on that device."""
+    quick: Callable[[list[Tensor], Stacks | None], Tensor] | None = None
+    """The same sooner; on the CPU figures of which one is zero or not finite are to be mended."""
+    mend: Callable[[list[Tensor], Tensor], Tensor] = lambda _, figures: figures
+    """Takes the gradients once more, with such figures, and gives what ``measure`` does."""
 
 
 STATISTICS = (
-    Statistic(GRAD_NORM, 1, grad_norms),
+    Statistic(GRAD_NORM, 1, grad_norms, quick_norms, careful_norms),
     # A largest magnitude costs several times an L2 norm.
     Statistic(GRAD_MAX, 10, grad_maxima),
 )

@@ -32,7 +32,7 @@ LONGEST = 0.5
 """Seconds that a step waits for others to be sent with, at most."""
 EARLY = 0.25
 """Seconds before that at which it is sent by a boundary that does all its work."""
-FEW_TOGETHER, MOST_TOGETHER = 8, 24
+FEW_TOGETHER, MOST_TOGETHER = 8, 48
 """Norms that are taken of samples together, where none of them has another step sampled: so many
 at a boundary that does all its work, which so many make of any."""
 
@@ -110,6 +110,11 @@ class StepTotals:
         self.pending.clear()
         self._waiting.clear()
 
+    @property
+    def sees_clips(self) -> bool:
+        """Whether the script has clipped gradients in the present step."""
+        return self._looks.has_clips
+
     def measure(self, k: int | None) -> None:
         """Look at the gradients that optimizer k is about to apply; None: those of no optimizer."""
         if self._off:
@@ -149,20 +154,24 @@ class StepTotals:
 
     def receive(self, sample: Sample) -> None:
         """Take in a sample, which may have the norm of its step."""
+        lost = False
         for pending in self.pending:
             if pending.step == sample.step:
                 pending.sample = sample
+            if pending.step >= sample.step:
+                break
+            lost |= _awaits_sample(pending)
+        if lost:  # they come in their order: one from before that is not here was lost
+            self.pending = deque(
+                each
+                for each in self.pending
+                if each.step >= sample.step or not _awaits_sample(each)
+            )
         if self.pending and self.pending[-1].step == sample.step:
             # Of the latest step a closer look at the optimizers may have told since.
             self.pending[-1].applied = self._applied()
         if sample.has(State.NONFINITE):  # nobody waits for others to be told of that with
             self._send_at = 0.0
-        # Samples come in their order: one from before that is not here was lost.
-        self.pending = deque(
-            each
-            for each in self.pending
-            if each.step >= sample.step or each.sample is not None or not each.of_sample
-        )
 
     def collect(self, *, wait: bool = False) -> Totals | None:
         """Return what is to be sent now, if anything is; ``wait``: all that there is."""
@@ -220,6 +229,10 @@ class StepTotals:
             return None if sample is None else _of_sample(sample, pending.applied)
         values = [value for readback in pending.readbacks for value in readback.values().tolist()]
         return _judged(pending.step, math.hypot(*values), look.flags, may_skip=look.may_skip)
+
+
+def _awaits_sample(pending: _Pending) -> bool:
+    return pending.of_sample and pending.sample is None
 
 
 def _of_sample(sample: Sample, applied: npt.NDArray[np.bool_]) -> StepTotal | None:

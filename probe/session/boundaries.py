@@ -43,14 +43,20 @@ class Stepping(Protocol):
 class Passing(Protocol):
     """Takes in, before ``Stepping`` does, what it need not hear of where it says True."""
 
-    def begins(self, k: int) -> bool:
-        """Return whether nobody looks at the step of optimizer k, nor has to prepare for it."""
+    def begins(self, k: int, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+        """Return whether nobody else looks at the step of optimizer k, nor has to prepare for it.
+
+        ``args``, ``kwargs``: what the step was called with.
+        """
 
     def passes(self, k: int) -> bool:
-        """End a step of optimizer k that nobody looks at; return False where that is not all."""
+        """End such a step of optimizer k; return False where that is not all."""
 
-    def clears(self, k: int) -> bool:
-        """Return whether nobody has to hear that ``zero_grad`` of optimizer k has run."""
+    def clears(self, k: int, *, dropped: bool) -> bool:
+        """Return whether nobody else has to hear that ``zero_grad`` of optimizer k has run.
+
+        ``dropped``: it is known that no gradient is left.
+        """
 
 
 class Running(Protocol):
@@ -60,13 +66,13 @@ class Running(Protocol):
         """Call it."""
 
     def run_unless(
-        self, passed: Callable[[int], bool], body: Callable[..., None], k: int, /, *args: Any
+        self, passed: Callable[..., bool], body: Callable[..., None], k: int, /, *args: Any
     ) -> None:
-        """Call it for optimizer k, but where ``passed``, called first, says True."""
+        """Call it for optimizer k, but where ``passed``, called first and so, says True."""
 
     def go_on_unless(
         self,
-        passed: Callable[[int], bool],
+        passed: Callable[..., bool],
         body: Callable[..., None],
         k: int,
         /,
@@ -185,8 +191,8 @@ class Boundaries:
         if self._to.discarded(k):
             self._stepped.clear()
 
-    def _clears_unseen(self, k: int) -> bool:
-        if not self._unseen.clears(k):
+    def _clears_unseen(self, k: int, *, dropped: bool) -> bool:
+        if not self._unseen.clears(k, dropped=dropped):
             return False
         self._unused.add(k)
         return True
@@ -220,7 +226,7 @@ class Boundaries:
             self._run(self._close, late=False)
         self._closed_inside = False
 
-    def _passes(self, k: int) -> bool:
+    def _passes(self, k: int, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
         if self._backwards_are_steps or not self._unseen.passes(k):
             return False
         self._unused.discard(k)

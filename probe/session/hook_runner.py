@@ -37,9 +37,9 @@ class HookRunner:
             self._run(body, *args, **named)
 
     def run_unless(
-        self, passed: Callable[[int], bool], body: Callable[..., None], k: int, /, *args: Any
+        self, passed: Callable[..., bool], body: Callable[..., None], k: int, /, *args: Any
     ) -> None:
-        """Call a hook's body for optimizer k, but where ``passed``, called first, says True.
+        """Call a hook's body for optimizer k, but where ``passed``, called first and so, says True.
 
         It has found nothing to do, or has done all, in few calls: a step takes the place of the
         probe's code in the processor's caches, and most of what a hook costs is to get it back.
@@ -48,12 +48,12 @@ class HookRunner:
             self._run_apart(body, k, *args)
         else:
             self._is_own = None
-            if not passed(k):
+            if not passed(k, *args):
                 self._go_on(body, k, *args)
 
     def go_on_unless(
         self,
-        passed: Callable[[int], bool],
+        passed: Callable[..., bool],
         body: Callable[..., None],
         k: int,
         /,
@@ -66,7 +66,7 @@ class HookRunner:
         """
         if is_dynamo_compiling() or compiles_calls():
             self._go_on_apart(body, k, *args, **named)
-        elif not passed(k):
+        elif not passed(k, *args, **named):
             self._go_on(body, k, *args, **named)
 
     def _run(self, body: Callable[..., None], /, *args: Any, **named: Any) -> None:

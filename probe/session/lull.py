@@ -21,20 +21,22 @@ class Lull:
         """Nobody is about to change what the coming step computes, nor to look at its forward."""
         self.is_quiet = False
         """Nobody looks at the coming step at all: at no gradient, and at no weight."""
+        self.is_calm = False
+        """The coming step is sampled, and nobody does more than that."""
         self._commands = commands
         self._clock = clock
         self._last = 0
         """The last step behind which the boundary may put its work off to a later one."""
         self._until = -math.inf
 
-    def begin(self, last: int, until: float, *, is_quiet: bool) -> None:
+    def begin(self, last: int, until: float, *, is_quiet: bool, is_calm: bool) -> None:
         """Let boundaries put their work off up to step ``last`` and ``until`` a time."""
         self._last, self._until = last, until
-        self.is_on, self.is_quiet = True, is_quiet
+        self.is_on, self.is_quiet, self.is_calm = True, is_quiet, is_calm
 
     def end(self) -> None:
         """Have the next boundary do all its work, and all look at the coming step that want to."""
-        self._last, self.is_on, self.is_quiet = 0, False, False
+        self._last, self.is_on, self.is_quiet, self.is_calm = 0, False, False, False
 
     def look(self) -> None:
         """Have all look at the present step that want to, before its optimizer applies it."""

@@ -15,10 +15,11 @@ from ..progress.progress import Progress
 from ..steer.preview_requests import PreviewRequests
 from ..steer.savings import GOLDEN_RATIO
 from ..steer.steering import Steering
+from ..steer.writers import Writers
 from .judging import Judging
 from .lull import Lull
 
-FEWEST, MOST = 8, 16
+FEWEST, MOST = 16, 32
 """Steps in a row whose boundaries put their work off, in turn so many."""
 SHORTEST = 4
 """Steps before one that all look at, for which a lull of their own would be too short."""
@@ -46,6 +47,7 @@ class Outlook:
         progress: Progress,
         judging: Judging,
         failing: FailingParts,
+        writers: Writers,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._lull = lull
@@ -59,6 +61,7 @@ class Outlook:
         self._progress = progress
         self._judging = judging
         self._failing = failing
+        self._writers = writers
         self._clock = clock
 
     def plan(self, step: int) -> None:
@@ -66,10 +69,14 @@ class Outlook:
         self._lull.end()
         schedule = self._measurement.schedule
         if self._asks_nothing() and self._measurement.rests:
-            alone = not schedule.sampling and self._measurement.has_one_optimizer
-            quiet = alone and self._totals.rests and self._progress.rests
+            alone = self._measurement.has_one_optimizer and self._progress.rests
             until = min(self._clock() + LONGEST, self._judging.due_at, self._totals.due_at)
-            self._lull.begin(self._last(step), until, is_quiet=quiet)
+            self._lull.begin(
+                self._last(step),
+                until,
+                is_quiet=alone and not schedule.sampling and self._totals.rests,
+                is_calm=alone and schedule.sampling and self._measures_alone(),
+            )
 
     def _asks_nothing(self) -> bool:
         """Return whether nobody is about to change what a step computes, or to look at it."""
@@ -81,6 +88,10 @@ class Outlook:
             and not self._previews.waiting
             and not self._failing.due
         )
+
+    def _measures_alone(self) -> bool:
+        """Return whether a sample is all that is taken in a step, and of its optimizer alone."""
+        return not (self._measurement.members.known_loose or self._writers.watching)
 
     def _last(self, step: int) -> int:
         """Return the last step behind which a boundary may put its work off.

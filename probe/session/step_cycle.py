@@ -71,7 +71,7 @@ class StepCycle:
 
     def before_step(self, k: int) -> None:
         """Keep gradients of frozen parameters from optimizer k."""
-        if self._unseen.begins(k):
+        if self._unseen.looks_away():
             return
         self._state.begin_step()
         self._explainer.pause(True, k)

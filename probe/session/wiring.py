@@ -76,6 +76,7 @@ from ..steer.writers import Writers
 from ..torch_compat.wrappers import Wrappers
 from .alignment import Alignment
 from .boundaries import Boundaries
+from .calm_steps import CalmSteps
 from .checkpoint import Checkpoint
 from .delivery import Delivery
 from .hook_runner import HookRunner
@@ -333,12 +334,16 @@ def make_job(
         progress,
         delivery.judging,
         failing,
+        writers,
     )
     for part in switchable(measurement, step_totals, progress, explainer):
         failing.add(part)
     alerts.add_source(failing)
     hooks = HookRunner(state, alerts, guard)
-    unseen = UnseenSteps(state, lull, measurement.timer, measurement.schedule, measurement.unmarked)
+    calm = CalmSteps(state, lull, measurement, step_totals, progress, delivery, failing, guard)
+    unseen = UnseenSteps(
+        state, lull, measurement.timer, measurement.schedule, measurement.unmarked, calm
+    )
     end = StepEnd(
         state,
         measurement,

@@ -216,8 +216,12 @@ class Hub:
         return opened, commands
 
     async def stored(self, run: str) -> None:
-        """Wait until what came of a run so far is stored, `STORED_WITHIN` seconds at most."""
-        await self._runs.stored(run, STORED_WITHIN)
+        """Wait until what came of a run so far is stored, `STORED_WITHIN` seconds at most.
+
+        Not where nothing can be stored now.
+        """
+        if self.writer.running and self.writer.error is None:
+            await self._runs.stored(run, STORED_WITHIN)
 
     def _writer_busy(self) -> bool:
         return self.writer.busy

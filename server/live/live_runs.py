@@ -57,9 +57,9 @@ class LiveRuns:
         return self._runs[run]
 
     def forget(self, live: LiveRun) -> None:
-        """Let go of a run that nobody needs."""
-        if live.idle:
-            self._runs.pop(live.id, None)
+        """Let go of a run that nobody needs; not of another that has its place by now."""
+        if live.idle and self._runs.get(live.id) is live:
+            del self._runs[live.id]
 
     async def stored(self, run: str, patience: float) -> None:
         """Wait until what came of a run so far is stored, at most so many seconds."""
@@ -75,7 +75,8 @@ class LiveRuns:
             if live is not None:
                 with guarded(logged("Nobody could be told what is stored of run %s", live.id)):
                     live.commit(change)
-                self.forget(live)
+                if change.status is not None and change.status.ended:
+                    self.forget(live)
 
     def commit_from_writer(self, changes: Sequence[Changes]) -> None:
         """Do `commit` in the event loop; to be called from the thread that writes."""

@@ -110,6 +110,14 @@ def test_verdicts_among_many_are_exact(dtype: torch.dtype, elements: int) -> Non
     assert maxima[-2:].tolist() == [math.inf, math.inf]
 
 
+def test_complex_norms_beyond_the_squares_of_float32_are_exact() -> None:
+    """Both parts count, where they are tiny or large."""
+    grads = [torch.full((2,), size * (3 + 4j), dtype=torch.complex64) for size in (1e-30, 1e25)]
+    for each in (grads, grads * LEAST_STACK):
+        exact = [torch.linalg.vector_norm(grad.to(torch.complex128)).item() for grad in each]
+        assert grad_norms(each).tolist() == pytest.approx(exact, rel=1e-6)
+
+
 LARGE = [
     torch.float32,
     torch.float64,

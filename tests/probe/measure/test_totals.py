@@ -16,7 +16,7 @@ from torch.nn.utils import clip_grad_norm_
 
 from gradgate import probe
 from gradgate.probe.link.uplink import Uplink
-from gradgate.probe.measure import totals
+from gradgate.probe.measure import sampler, totals
 from gradgate.probe.measure.allowance import FREE
 from gradgate.probe.measure.total_looks import TotalLooks
 from gradgate.probe.measure.totals import LONGEST, MOST_STEPS
@@ -304,6 +304,26 @@ def test_a_model_that_grows_is_looked_at_whole(sent: Sent) -> None:
         (model[0].weight * 3 + model[1].weight * 4).sum().backward()
         optimizer.step()
     assert [each.norm for each in sent.steps] == pytest.approx([3.0, 5.0])
+
+
+def test_a_step_whose_sample_is_lost_is_not_told_and_holds_up_no_other(
+    sent: Sent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where a sample cannot be read back."""
+    monkeypatch.delenv("GRADGATE_STRICT", raising=False)
+    complete = sampler._complete
+
+    def lose(pending: Any) -> Sample:
+        if pending.step == 3:
+            raise RuntimeError("no readback")
+        return complete(pending)
+
+    monkeypatch.setattr(sampler, "_complete", lose)
+    model, optimizer = make()
+    with watched(model, optimizer, every=1):
+        for size in range(1, 6):
+            step(model, optimizer, float(size))
+    assert [each.step for each in sent.steps] == [1, 2, 4, 5]
 
 
 def test_a_norm_is_that_of_what_was_applied_in_its_step(sent: Sent) -> None:

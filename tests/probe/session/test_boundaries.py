@@ -27,13 +27,14 @@ class Unseen:
         self.parts: set[str] = set()
         self.said: list[str] = []
 
-    def begins(self, k: int) -> bool:
+    def begins(self, k: int, args: Any, kwargs: Any) -> bool:
+        assert args[0] is not None
         return self._passes("begins", k)
 
     def passes(self, k: int) -> bool:
         return self._passes("passes", k)
 
-    def clears(self, k: int) -> bool:
+    def clears(self, k: int, *, dropped: bool) -> bool:
         return self._passes("clears", k)
 
     def _passes(self, part: str, k: int) -> bool:
@@ -60,19 +61,19 @@ class Steps:
         body(*args, **named)
 
     def run_unless(
-        self, passed: Callable[[int], bool], body: Callable[..., None], k: int, *args: Any
+        self, passed: Callable[..., bool], body: Callable[..., None], k: int, *args: Any
     ) -> None:
         self.go_on_unless(passed, body, k, *args)
 
     def go_on_unless(
         self,
-        passed: Callable[[int], bool],
+        passed: Callable[..., bool],
         body: Callable[..., None],
         k: int,
         *args: Any,
         **named: Any,
     ) -> None:
-        if not passed(k):
+        if not passed(k, *args, **named):
             body(k, *args, **named)
 
     def before_step(self, k: int) -> None:

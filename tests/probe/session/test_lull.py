@@ -14,7 +14,7 @@ class Planned:
         self.commands: list[str] = []
         self.now = 9.0
         self.lull = Lull(self.commands, lambda: self.now)
-        self.lull.begin(5, 10.0, is_quiet=True)
+        self.lull.begin(5, 10.0, is_quiet=True, is_calm=True)
 
 
 def test_it_lasts_for_its_steps_and_its_time() -> None:
@@ -36,14 +36,16 @@ def test_there_is_none_before_it_is_planned_nor_after_its_end() -> None:
     """All look at a step then, and its boundary does all its work."""
     planned = Planned()
     assert planned.lull.is_quiet
+    assert planned.lull.is_calm
     assert planned.lull.is_on
     planned.lull.end()
     fresh = Lull([])
     for lull in (planned.lull, fresh):
         assert not lull.is_quiet
+        assert not lull.is_calm
         assert not lull.is_on
         assert not lull.lasts(1)
-    fresh.begin(1, math.inf, is_quiet=False)
+    fresh.begin(1, math.inf, is_quiet=False, is_calm=False)
     assert fresh.lasts(1)
     assert fresh.is_on
 

@@ -43,6 +43,8 @@ class Seen:
 
     passed: list[int] = field(default_factory=list)
     quiet: list[int] = field(default_factory=list)
+    calm: list[int] = field(default_factory=list)
+    """Steps that were measured, and no more, before they were made."""
     unseen: list[int] = field(default_factory=list)
     samples: list[Sample] = field(default_factory=list)
     totals: dict[int, float] = field(default_factory=dict)
@@ -59,16 +61,19 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> Seen:
         found.passed.append(end._state.step)
         go_on(end, sampled=sampled)
 
-    def begin(unseen: UnseenSteps, k: int) -> bool:
-        quiet = begins(unseen, k)
-        if quiet:
+    def begin(unseen: UnseenSteps, k: int, args: Any, kwargs: Any) -> bool:
+        alone = begins(unseen, k, args, kwargs)
+        if unseen.is_quiet:
             found.quiet.append(unseen._state.step + 1)
-        return quiet
+        elif alone:
+            found.calm.append(unseen._state.step + 1)
+        return alone
 
     def end(unseen: UnseenSteps, k: int) -> bool:
         done = passes(unseen, k)
         if done:
             found.passed.append(unseen._state.step)
+        if done and unseen.is_quiet:
             found.unseen.append(unseen._state.step)
         return done
 
@@ -128,12 +133,12 @@ def settled(run: Any) -> Lull:
 
 
 def test_most_boundaries_put_their_work_off(job: Job, seen: Seen) -> None:
-    """Eight to sixteen in a row, and not always as many."""
+    """Sixteen to thirty-two in a row, and not always as many."""
     first = job.last
-    while job.last < first + 120:
+    while job.last < first + 240:
         job.step()
     passed = [step for step in seen.passed if step > first]
-    assert len(passed) > 60
+    assert len(passed) > 120
     whole = sorted(set(range(first + 1, job.last + 1)) - set(passed))
     rows = {later - earlier - 1 for earlier, later in pairwise(whole)}
     assert rows <= set(range(MOST + 1))
@@ -190,7 +195,7 @@ def test_an_explanation_is_given_of_the_next_step(job: Job) -> None:
 
 
 def test_a_parameter_that_is_new_is_seen_with_the_next_boundary_of_all(job: Job) -> None:
-    """Within sixteen steps."""
+    """Within thirty-two steps."""
     job.model.late = nn.Linear(2, 2)
     for _ in range(MOST + 1):
         job.step()
@@ -353,6 +358,7 @@ def test_what_is_told_of_a_run_is_the_same_without_lulls(
         assert np.array_equal(mine.states, its.states)
         assert mine.values.keys() >= {GRAD_NORM}
         assert np.array_equal(mine.values[GRAD_NORM], its.values[GRAD_NORM], equal_nan=True)
+    assert seen.calm
     assert with_lulls[0].totals == without[0].totals
     assert len(with_lulls[0].totals) == 150
     assert all(map(torch.equal, with_lulls[1], without[1]))

@@ -86,6 +86,33 @@ def test_a_run_that_is_dropped_ends_its_connection(socket: Socket) -> None:
     assert with_runs(work) == [False, True]
 
 
+def test_what_has_the_place_of_a_run_by_now_stays() -> None:
+    """As where a job came back while it was told that it is lost."""
+
+    async def work(runs: LiveRuns) -> bool:
+        before = runs.take(ONE)
+        runs.forget(before)
+        now = runs.take(ONE)
+        now.status = RunStatus.LIVE
+        runs.forget(before)
+        return runs.get(ONE) is now
+
+    assert with_runs(work)
+
+
+def test_a_run_that_is_being_lost_is_kept_meanwhile() -> None:
+    """Until that is stored, or fails and it is live again."""
+
+    async def work(runs: LiveRuns) -> bool:
+        live = runs.take(ONE)
+        live.backlog.received = 1
+        live.status = RunStatus.LOST
+        runs.commit([Changes(ONE, 1)])
+        return runs.get(ONE) is live
+
+    assert with_runs(work)
+
+
 def test_a_run_is_let_go_when_all_of_it_is_stored_or_dropped() -> None:
     """Its job may be gone before."""
 
@@ -94,7 +121,7 @@ def test_a_run_is_let_go_when_all_of_it_is_stored_or_dropped() -> None:
             runs.take(run).backlog.received = 1
             runs.forget(runs.take(run))
         kept = [runs.get(run) is not None for run in (ONE, TWO)]
-        runs.commit([Changes(ONE, 1)])
+        runs.commit([Changes(ONE, 1, status=RunStatus.FINISHED)])
         runs.drop_from_writer(TWO, False)
         await asyncio.sleep(0)
         return kept + [runs.get(run) is not None for run in (ONE, TWO)]
