@@ -320,9 +320,10 @@ def test_a_step_whose_sample_is_lost_is_not_told_and_holds_up_no_other(
 
     monkeypatch.setattr(sampler, "_complete", lose)
     model, optimizer = make()
-    with watched(model, optimizer, every=1):
+    with watched(model, optimizer, every=1) as run:
         for size in range(1, 6):
             step(model, optimizer, float(size))
+        assert 3 not in [each.step for each in job_of(run).totals.pending]
     assert [each.step for each in sent.steps] == [1, 2, 4, 5]
 
 
