@@ -45,13 +45,15 @@ class CalmSteps:
         self._measured = False
         """The sample of the step that the optimizer makes now is taken, and tells nothing new."""
 
-    def begins(self, k: int) -> bool:
+    def begins(self, k: int, *, alone: bool) -> bool:
         """Measure what optimizer k is about to apply; return False where that is not all.
 
+        ``alone``: the step was given no closure, nor anything else. What a step before that raised
+        has measured is forgotten in any case.
         With nothing measured: as where a gradient is missing, or not finite, or of an earlier step.
         """
         self._measured = False
-        if not (self._lull.is_calm and self._state.in_own_process()):
+        if not (alone and self._lull.is_calm and self._state.in_own_process()):
             return False
         if not self._measurement.measure_calm(k):
             return False

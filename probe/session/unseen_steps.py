@@ -49,7 +49,7 @@ class UnseenSteps:
         """
         if self.looks_away():
             return True
-        return len(args) + len(kwargs) == 1 and self._calm.begins(k)
+        return self._calm.begins(k, alone=len(args) + len(kwargs) == 1)
 
     def looks_away(self) -> bool:
         """Return whether nobody looks at the step that an optimizer begins."""

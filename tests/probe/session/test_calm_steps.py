@@ -44,8 +44,8 @@ class Job:
         self.totals: list[StepTotal] = []
         begins, passes = CalmSteps.begins, CalmSteps.passes
 
-        def begin(calm: CalmSteps, k: int) -> bool:
-            done = begins(calm, k)
+        def begin(calm: CalmSteps, k: int, *, alone: bool) -> bool:
+            done = begins(calm, k, alone=alone)
             if done:
                 self.measured.append(calm._state.step + 1)
             return done
@@ -242,6 +242,24 @@ def test_a_part_that_fails_again_and_again_is_switched_off_in_time(
     (note,) = (each for each in job.run.notes() if each.cause == "switched_off")
     assert note.detail is not None
     assert " 10 steps" in note.detail
+
+
+def test_what_a_step_that_raised_has_measured_is_nobody_elses(job: Job) -> None:
+    """As of the step behind it, which computes its gradients by a closure."""
+
+    def fail(*_: object) -> None:
+        raise ZeroDivisionError
+
+    handle = job.optimizer.register_step_pre_hook(fail)
+    with pytest.raises(ZeroDivisionError):
+        job.step()
+    handle.remove()
+    job.optimizer.zero_grad()
+    job.step(closure=True, clear=False)
+    grad = job.model.stem.bias.grad
+    assert grad is not None
+    norm = float(grad.double().norm())
+    assert job.samples[-1].values[GRAD_NORM][1] == pytest.approx(norm, rel=1e-6)
 
 
 def test_a_closure_computes_what_is_measured_inside_the_step(job: Job) -> None:

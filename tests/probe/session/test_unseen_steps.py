@@ -24,9 +24,9 @@ class Calm:
     def __init__(self) -> None:
         self.told: list[str] = []
 
-    def begins(self, k: int) -> bool:
-        self.told.append("begins")
-        return True
+    def begins(self, k: int, *, alone: bool) -> bool:
+        self.told.append("begins" if alone else "begins with more")
+        return alone
 
     def passes(self, k: int) -> bool:
         self.told.append("passes")
@@ -90,7 +90,7 @@ def test_nobody_measures_before_a_closure_or_what_zero_grad_may_have_left() -> N
     assert not planned.unseen.clears(0, dropped=False)
     planned.lull.end()
     assert not planned.unseen.clears(0, dropped=True)
-    assert planned.calm.told == []
+    assert planned.calm.told == ["begins with more"] * 2
 
 
 @pytest.mark.parametrize("what", ["command", "timing", "end", "capture", "backward"])
