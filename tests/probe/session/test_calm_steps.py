@@ -255,6 +255,8 @@ def test_what_a_step_that_raised_has_measured_is_nobody_elses(job: Job) -> None:
         job.step()
     handle.remove()
     job.optimizer.zero_grad()
+    with torch.no_grad():
+        job.model.head.weight.mul_(2.0)
     job.step(closure=True, clear=False)
     grad = job.model.stem.bias.grad
     assert grad is not None
