@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 Frame: TypeAlias = "bytes | str"
+Make: TypeAlias = "Callable[[Any, int], Frame | None]"
+"""Returns the frame of a source under a number, or None where a fault is in the way."""
 
 
 @dataclass(slots=True)
@@ -23,15 +25,18 @@ class Entry:
     replaces: str | None = None
     size: int = 0
     """Bytes of the frame; about, of one that is to be made. Who keeps many says so."""
-    make: Callable[[int], Frame | None] | None = None
-    """Returns the frame, or None where a fault is in the way."""
+    make: Make | None = None
+    source: Any = None
+    """What the frame is made of."""
 
     def is_made(self) -> bool:
         """Make the frame if that was put off; return whether there is one."""
-        make = self.make  # another thread may make it at the same time
+        # Another thread may make it at the same time, which lets go of the source last.
+        source, make = self.source, self.make
         if make is not None:
-            frame = make(self.seq)
+            frame = make(source, self.seq)
             if frame is None:
                 return False
             self.frame, self.make = frame, None
+            self.source = None
         return True

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ..spool.spool import Hello, Spool
-from .entry import Entry, Frame
+from .entry import Entry, Frame, Make
 
 TABLE = "parameters"
 """What the whole table replaces: on disk the run's hello has it."""
@@ -87,13 +87,13 @@ class Outbox:
             if self._copy is not None:
                 self._copy.put_entry(entry, keep=keep)
 
-    def put_off(self, make: Callable[[int], Frame | None], size: int) -> None:
-        """Add a frame, of about so many bytes, that ``make(seq)`` gives once it is taken.
+    def put_off(self, make: Make, source: Any, size: int) -> None:
+        """Add a frame, of about so many bytes, that ``make(source, seq)`` gives once it is taken.
 
         In the thread that takes it, or in several; None: there is none after all.
         """
         with self._lock:
-            entry = Entry(self._seq + 1, size=size, make=make)
+            entry = Entry(self._seq + 1, size=size, make=make, source=source)
             self._hold(entry, keep=False)
             if self._copy is not None:
                 self._copy.put_entry(entry, keep=False)

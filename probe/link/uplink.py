@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 
@@ -26,14 +26,14 @@ from ..spool.folder import SpoolFolder
 from ..spool.spool import Spool
 from .address import ServerAddress
 from .connection import Connection
-from .entry import Frame
+from .entry import Frame, Make
 from .frames import PROTOCOL, encode_json, encode_sample, encode_short
 from .outbox import TABLE, Outbox
 from .recorder import Recorder
 from .server_messages import Message
 from .told_table import ToldTable
 
-SAMPLE_BYTES = 1_500
+SAMPLE_BYTES = 1_000
 """What a sample takes in memory beside its numbers, about."""
 METRICS_BYTES, METRIC_BYTES = 400, 100
 """What the metrics of a step take in memory, and each of them beside its name, about."""
@@ -59,6 +59,17 @@ class Identity:
     compiled: bool = False
     expected: Mapping[str, Any] = field(default_factory=dict)
     """What the script declared of its training, as the wire protocol has it."""
+
+
+class LateSample(Protocol):
+    """A sample that is made when it is asked for."""
+
+    @property
+    def size(self) -> int:
+        """Bytes of its figures and states."""
+
+    def sample(self) -> Sample:
+        """Return it; any thread may ask."""
 
 
 class Uplink:
@@ -87,6 +98,10 @@ class Uplink:
         self._step = step
         self._asked = asked
         self.outbox = Outbox()
+        # Made once: what is made for each frame counts for the collector of garbage.
+        self._encode_sample = partial(_encoded, encode_sample, guard)
+        self._encode_pending = partial(_encoded, _encode_pending, guard)
+        self._encode_metrics = partial(_encoded, _encode_metrics, guard)
         self._folder = folder
         self._link: Connection | None = None
         self._recorder: Recorder | None = None
@@ -125,17 +140,17 @@ class Uplink:
     def send_sample(self, sample: Sample) -> None:
         """Send a sample."""
         numbers = sample.states.nbytes + sum(values.nbytes for values in sample.values.values())
-        self._put_off(partial(encode_sample, sample), SAMPLE_BYTES + numbers)
+        self._put_off(self._encode_sample, sample, SAMPLE_BYTES + numbers)
 
-    def send_pending(self, make: Callable[[], Sample], numbers: int) -> None:
-        """Send a sample that is made in the thread that sends it; ``numbers``: bytes of them."""
-        self._put_off(partial(_encode_made, make), SAMPLE_BYTES + numbers)
+    def send_pending(self, pending: LateSample) -> None:
+        """Send a sample that is made in the thread that sends it."""
+        self._put_off(self._encode_pending, pending, SAMPLE_BYTES + pending.size)
 
     def send_metrics(self, metrics: MetricValues) -> None:
         """Send metrics of one step."""
         values = metrics.values
         size = METRICS_BYTES + METRIC_BYTES * len(values) + sum(map(len, values))
-        self._put_off(lambda seq: encode_short(metrics.as_message(seq)), size)
+        self._put_off(self._encode_metrics, metrics, size)
 
     def send_totals(self, totals: Totals) -> None:
         """Send the total norms of some steps."""
@@ -283,10 +298,10 @@ class Uplink:
         """Hand on what the server asks for."""
         self._asked(message)
 
-    def _put_off(self, encode: Callable[[int], Frame], size: int) -> None:
+    def _put_off(self, encode: Make, source: object, size: int) -> None:
         """Send what is encoded once it is taken, as each step has some of it."""
         if self._is_told:
-            self.outbox.put_off(partial(_encoded, encode, self._guard), size)
+            self.outbox.put_off(encode, source, size)
 
     def _put(
         self,
@@ -299,12 +314,16 @@ class Uplink:
             self.outbox.put(lambda seq: encode_json(make(seq)), keep=keep, replaces=replaces)
 
 
-def _encode_made(make: Callable[[], Sample], seq: int) -> bytes:
-    return encode_sample(make(), seq)
+def _encode_pending(pending: LateSample, seq: int) -> bytes:
+    return encode_sample(pending.sample(), seq)
 
 
-def _encoded(encode: Callable[[int], Frame], guard: Guard, seq: int) -> Frame | None:
+def _encode_metrics(metrics: MetricValues, seq: int) -> str:
+    return encode_short(metrics.as_message(seq))
+
+
+def _encoded(encode: Make, guard: Guard, source: object, seq: int) -> Frame | None:
     """Return a frame, or None after a fault; it leads to no run, which would never be collected."""
     with guard:
-        return encode(seq)
+        return encode(source, seq)
     return None

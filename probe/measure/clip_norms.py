@@ -47,7 +47,8 @@ class ClipNorms:
         self._guard = guard
         self._norm: Tensor | None = None
         """The L2 norm that was computed last."""
-        self._clips: list[Clip] = []
+        self.clips: list[Clip] = []
+        """Those in the present step; always the same object."""
         self._made = 0
         self._known: dict[tuple[int, ...], frozenset[int]] = {}
         """What lists of parameters cover, by the ``id`` of each."""
@@ -64,14 +65,9 @@ class ClipNorms:
         """Follow what the script clips, or no longer."""
         self._calls.follow(needed=needed)
 
-    @property
-    def has_any(self) -> bool:
-        """Whether there were any in the present step."""
-        return bool(self._clips)
-
     def of(self, held: frozenset[int]) -> list[Clip]:
         """Return the clips that tell of some of these parameters."""
-        return [clip for clip in self._clips if not clip.covered.isdisjoint(held)]
+        return [clip for clip in self.clips if not clip.covered.isdisjoint(held)]
 
     def add(self, parameters: tuple[int, ...], norm: Tensor) -> None:
         """Take in a clip of parameters, by the ``id`` of each, whose gradients had this norm."""
@@ -85,16 +81,16 @@ class ClipNorms:
             covered = frozenset(index for index in found if index is not None)
             self._known[parameters] = covered
         if self._made > MOST_CLIPS:
-            self._clips.clear()
+            self.clips.clear()
         elif covered:
             # What a later one clips, an earlier one knew as it was before.
-            self._clips = [each for each in self._clips if each.covered.isdisjoint(covered)]
-            self._clips.append(Clip(covered, norm))
+            self.clips[:] = [each for each in self.clips if each.covered.isdisjoint(covered)]
+            self.clips.append(Clip(covered, norm))
             self._clipped()
 
     def clear(self) -> None:
         """Begin a step."""
-        self._clips.clear()
+        self.clips.clear()
         self._made = 0
 
     def forget(self) -> None:
@@ -124,7 +120,7 @@ class ClipNorms:
 
     def _unscale(self, look: Callable[..., Any], *args: Any, **named: Any) -> Any:
         # What was clipped before it is divided by the scale had another norm.
-        self._clips.clear()
+        self.clips.clear()
         return look(*args, **named)
 
 

@@ -91,6 +91,8 @@ class Measurement:
             self._rounds = Rounds(len(optimizers), self.members.set_of)
             self._writes = WriteTracker(table.parameters, guard, self.members.known_loose)
             undo.callback(self._writes.remove)
+            self.unmarked: Sized = self._writes.unmarked
+            """What optimizers have used of which a mark waits for ``zero_grad``."""
             self.schedule = SamplingSchedule(pace)
             if parts is not None:
                 self.schedule.agree = parts.agree
@@ -161,7 +163,7 @@ class Measurement:
         optimizer = self._optimizers[k]
         # As a GradScaler sets them on a fused optimizer for the time of its step.
         scale, found = getattr(optimizer, "grad_scale", None), getattr(optimizer, "found_inf", None)
-        if not (scale is None and found is None) or self._writes.unmarked or capturing():
+        if not (scale is None and found is None) or self.unmarked or capturing():
             return False
         held = self.members.held_by(k)
         return self.sampler.measure_calm(held, may_be_old=self._writes.may_be_old(k))
@@ -263,11 +265,6 @@ class Measurement:
     def has_one_optimizer(self) -> bool:
         """Whether there is one optimizer."""
         return len(self._optimizers) == 1
-
-    @property
-    def unmarked(self) -> Sized:
-        """What optimizers have used of which a mark waits for ``zero_grad``."""
-        return self._writes.unmarked
 
     def collect(self, *, wait: bool = False) -> tuple[list[Measured], list[MetricValues]]:
         """Return what has arrived on the host since the last time."""

@@ -7,8 +7,8 @@ import math
 import threading
 import time
 from collections import deque
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, TypeGuard
 
 import torch
@@ -58,7 +58,7 @@ class _Pending:
     step: int
     time: float
     values: dict[str, float]
-    readbacks: list[tuple[list[str], Readback]] = field(default_factory=list)
+    readbacks: Sequence[tuple[list[str], Readback]] = ()
 
     def ready(self) -> bool:
         """Whether all values have arrived; never waits."""
@@ -101,7 +101,8 @@ class MetricLog:
                     pending.values[short] = number
         for named in on_device.values():
             with self._guard:
-                pending.readbacks.append((list(named), Readback(list(named.values()))))
+                readback = list(named), Readback(list(named.values()))
+                pending.readbacks = [*pending.readbacks, readback]
         self._pending.append(pending)
 
     @property

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import ParamSpec, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -15,23 +15,23 @@ from torch import Tensor
 
 from ..base.guard import Guard
 from ..base.states import State
-from ..model.sample import GRAD_NORM, Sample
+from ..model.sample import Sample
 from ..model.table import ParameterTable, is_uninitialized
 from ..torch_compat.readback import Readback
 from .known_gradients import KnownGradients
 from .local_part import local_part
-from .norms import grad_norms, lie_between
+from .norms import grad_norms
+from .pending_sample import Draft, Part, PendingSample, are_usual
 from .released import ReleasedGradients
-from .stacks import KnownStacks
-from .statistics import Statistic, due
+from .repeated_sample import Repeated, RepeatedSample
+from .stacks import KnownStacks, Stacks
+from .statistics import due
 from .write_tracker import MARK, WriteTracker
 
-LARGEST = float(np.finfo(np.float32).max)
-"""A figure is sent as float32."""
 _UNMEASURED, _PRESENT = int(State.UNMEASURED), int(State.PRESENT)
 """As plain integers, which cost no call to be compared with a byte."""
-_Float: TypeAlias = type[np.float32] | type[np.float64]
-_VALUE_BYTES = 4
+P = ParamSpec("P")
+Answer = TypeVar("Answer")
 MAX_PENDING = 8
 """Samples that may be on their way from a device; a further one waits for the oldest."""
 
@@ -50,63 +50,6 @@ class _Group:
         """Yield each gradient as a group of its own."""
         for index, grad, shape in zip(self.indexes, self.grads, self.shapes, strict=True):
             yield _Group([index], [grad], [shape])
-
-
-@dataclass
-class _Draft:
-    """A sample in the making."""
-
-    states: bytearray
-    """One code a parameter. Plain bytes: numpy's element access costs five times as much."""
-    statistics: tuple[Statistic, ...]
-    """What is measured of each gradient."""
-    by_hand: list[int] = field(default_factory=list)
-    """Parameters whose old gradient the script itself wrote to: it is new if it is no zeros."""
-    may_skip: bool = False
-    """A fused optimizer under a ``GradScaler`` decides in its kernel whether to skip."""
-    parts: list[_Part] = field(default_factory=list)
-
-
-@dataclass
-class _Part:
-    """Values of one statistic for some parameters, still on their device."""
-
-    statistic: int
-    indexes: list[int] | npt.NDArray[np.int64] | slice
-    values: Tensor
-    usual: bool | None = field(init=False, default=None)
-    """Whether all values are, where they are on the host already; see :func:`_are_usual`."""
-
-    def __post_init__(self) -> None:
-        if self.values.is_cpu:
-            self.usual = _are_usual(self.values)
-
-
-@dataclass
-class _Pending:
-    """A sample whose values are on their way to the host."""
-
-    step: int
-    time: float
-    skipped: bool
-    waiting: frozenset[int]
-    draft: _Draft
-    readbacks: list[tuple[list[_Part], Readback]]
-    _made: Sample | None = field(init=False, default=None)
-
-    def ready(self) -> bool:
-        return all(readback.ready() for _, readback in self.readbacks)
-
-    @property
-    def size(self) -> int:
-        """Bytes of its figures and states."""
-        return len(self.draft.states) * (1 + _VALUE_BYTES * len(self.draft.statistics))
-
-    def sample(self) -> Sample:
-        """Return the sample, whose values have arrived or are waited for; any thread may ask."""
-        if self._made is None:
-            self._made = _complete(self)
-        return self._made
 
 
 class Sampler:
@@ -133,14 +76,18 @@ class Sampler:
         self._released = released
         self.problems: dict[int, str] = {}
         """Why the gradient of a parameter could not be measured when that was tried last."""
-        self._draft: _Draft | None = None
+        self._draft: Draft | None = None
         self._taken = 0
         self._states_before = bytearray()
-        """Of the sample before."""
+        """Of the sample before, but for those that repeat them."""
+        self._repeated: Repeated | None = None
+        """What samples since have repeated, or the one in the making does."""
+        self._figures: Mapping[int, Tensor] | None = None
+        """Of a sample in the making that tells nothing new, by statistic."""
         self.calm = False
         """Whether the latest sample is on the host and tells nothing new: every parameter is in the
         state that it was in before, and no value is zero or not finite."""
-        self.pending: deque[_Pending] = deque()
+        self.pending: deque[PendingSample | RepeatedSample] = deque()
         """Samples whose values are on their way to the host, or there and not collected."""
         self._stacks = KnownStacks()
         self._known: dict[int, KnownGradients] = {}
@@ -172,29 +119,35 @@ class Sampler:
 
         Return whether that is so: else nothing is measured. See :attr:`calm`.
         """
-        draft = _Draft(bytearray(len(self._table)), due(self._taken))
-        if not self._measure_known(draft, indexes, None, may_be_old=may_be_old):
+        self._figures = None
+        known = self._known_at(indexes)
+        if known is None or not self._repeats(known):
             return False
-        unusual = [part for part in draft.parts if not part.usual]
-        if unusual or draft.states != self._states_before:
+        grads = known.find(self._table.parameters, may_be_old=may_be_old)
+        if grads is None:
             return False
-        self._draft = draft
-        return True
+        try:
+            self._figures = _without_graph(self._usual_figures, known, grads)
+        except RuntimeError:
+            return False
+        return self._figures is not None
+
+    def forget_calm(self) -> None:
+        """Forget what :meth:`measure_calm` has measured, in a step that has raised."""
+        self._figures = None
 
     @property
     def is_whole(self) -> bool:
-        """Whether the sample in the making has every parameter of the table."""
-        return self._draft is not None and len(self._draft.states) == len(self._table)
+        """Whether what :meth:`measure_calm` has measured is all of the table."""
+        return self._repeated is not None and len(self._repeated.states) == len(self._table)
 
     def finish_calm(self, step: int) -> None:
         """Complete the sample of ``step`` that :meth:`measure_calm` has measured."""
-        draft, self._draft = self._draft, None
-        assert draft is not None
-        values = Readback([part.values for part in draft.parts], kept=True)
-        readbacks = [(draft.parts, values)]
-        self.pending.append(_Pending(step, time.time(), False, frozenset(), draft, readbacks))
+        figures, self._figures = self._figures, None
+        assert figures is not None
+        assert self._repeated is not None
+        self.pending.append(RepeatedSample(step, time.time(), figures, self._repeated))
         self.calm = True
-        self._states_before = draft.states
         self._taken += 1
         self._writes.count_sample()
 
@@ -239,18 +192,18 @@ class Sampler:
             # A gate may have taken requires_grad away for the step, or let nothing come.
             if draft.states[index] in (State.ABSENT, State.FROZEN):
                 draft.states[index] = State.GATED
-        by_device: dict[torch.device, list[_Part]] = {}
+        by_device: dict[torch.device, list[Part]] = {}
         for part in draft.parts:
             by_device.setdefault(part.values.device, []).append(part)
         readbacks = [
             (parts, Readback([part.values for part in parts], kept=True))
             for parts in by_device.values()
         ]
-        self.pending.append(_Pending(step, time.time(), skipped, waiting, draft, readbacks))
+        self.pending.append(PendingSample(step, time.time(), skipped, waiting, draft, readbacks))
         told = skipped or waiting or gated or draft.by_hand or draft.may_skip
         usual = all(part.usual for part in draft.parts)
         self.calm = usual and not told and draft.states == self._states_before
-        self._states_before = draft.states
+        self._states_before, self._repeated, self._figures = draft.states, None, None
         self._taken += 1
         self._writes.count_sample()
 
@@ -266,9 +219,46 @@ class Sampler:
                 samples.append(pending.sample())
         return samples
 
-    def _open_draft(self) -> _Draft:
+    def _repeats(self, known: KnownGradients) -> bool:
+        """Return whether these are all that the sample before had, and each was present."""
+        if self._repeated is None or self._repeated.positions is not known.positions:
+            states = bytearray(len(self._table))
+            known.set_states(states, _PRESENT)
+            if states != self._states_before:
+                return False
+            self._repeated = Repeated(np.frombuffer(bytes(states), np.uint8), known.positions)
+        return self.is_whole
+
+    def _usual_figures(
+        self, known: KnownGradients, grads: list[Tensor]
+    ) -> Mapping[int, Tensor] | None:
+        """Return the figures of gradients on the CPU by statistic; None if one is not usual."""
+        figures = dict[int, Tensor]()
+        stacks = self._stacks_of(known.shapes, grads, known.indexes)
+        for each in due(self._taken):
+            values = (each.quick or each.measure)(grads, stacks)
+            if not are_usual(values):
+                values = each.mend(grads, values)
+                if not are_usual(values):
+                    return None
+            figures[each.code] = values
+        return figures
+
+    def _stacks_of(
+        self, shapes: list[torch.Size], grads: list[Tensor], indexes: list[int]
+    ) -> Stacks | None:
+        """Return how gradients of one device and dtype are stacked, if they are."""
+        first = grads[0]
+        if len(grads) == 1 or not first.is_cpu:
+            return None
+        return self._stacks.of(shapes, (first.dtype, indexes[0]))
+
+    def _open_draft(self) -> Draft:
         if self._draft is None:
-            self._draft = _Draft(bytearray(), due(self._taken))
+            self._draft = Draft(bytearray(), due(self._taken))
+            if self._figures is not None and self._repeated is not None:
+                self._draft.take(self._repeated, self._figures)
+                self._figures = None
         states = self._draft.states
         # Parameters may be added between the steps of two optimizers.
         states.extend(bytes(len(self._table) - len(states)))
@@ -276,31 +266,31 @@ class Sampler:
 
     def _measure_known(
         self,
-        draft: _Draft,
+        draft: Draft,
         indexes: Sequence[int],
         grad_scale: Tensor | None,
         *,
         may_be_old: bool,
     ) -> bool:
         """Measure gradients that are as at the sample before; return False if they are not."""
-        known = self._known.get(indexes[0]) if indexes else None
-        if known is None or known.indexes is not indexes:
+        known = self._known_at(indexes)
+        if known is None:
             return False
         grads = known.find(self._table.parameters, may_be_old=may_be_old)
         if grads is None:
             return False
         group = _Group(known.indexes, grads, known.shapes, known.positions)
-        # Called like this it costs a third of what torch.no_grad() does.
-        was_enabled = torch.is_grad_enabled()
-        torch.set_grad_enabled(False)
         try:
-            self._take_statistics(draft, group, grad_scale)
+            _without_graph(self._take_statistics, draft, group, grad_scale)
         except RuntimeError:
             return False
-        finally:
-            torch.set_grad_enabled(was_enabled)
         known.set_states(draft.states, _PRESENT)
         return True
+
+    def _known_at(self, indexes: Sequence[int]) -> KnownGradients | None:
+        """Return what is known of the gradients of these parameters, by the very list."""
+        known = self._known.get(indexes[0]) if indexes else None
+        return known if known is not None and known.indexes is indexes else None
 
     def _remember(self, indexes: Iterable[int], groups: Sequence[_Group]) -> None:
         if isinstance(indexes, list) and indexes:
@@ -310,7 +300,7 @@ class Sampler:
 
     def _measure(
         self,
-        draft: _Draft,
+        draft: Draft,
         indexes: Iterable[int],
         grad_scale: Tensor | None,
         *,
@@ -326,7 +316,7 @@ class Sampler:
                     for alone in group.members():
                         self._measure_alone(draft, alone, grad_scale)
 
-    def _measure_alone(self, draft: _Draft, group: _Group, grad_scale: Tensor | None) -> None:
+    def _measure_alone(self, draft: Draft, group: _Group, grad_scale: Tensor | None) -> None:
         """Measure a gradient that was among some that cannot be, or leave it unmeasured."""
         (index,) = group.indexes
         problem = self._try_statistics(draft, group, grad_scale)
@@ -336,32 +326,28 @@ class Sampler:
             draft.states[index] = State.UNMEASURED
             self.problems[index] = problem
 
-    def _try_statistics(
-        self, draft: _Draft, group: _Group, grad_scale: Tensor | None
-    ) -> str | None:
+    def _try_statistics(self, draft: Draft, group: _Group, grad_scale: Tensor | None) -> str | None:
         """Measure some gradients, or return why that cannot be; the fault is counted."""
         with self._guard.attempt() as attempt:
             self._take_statistics(draft, group, grad_scale)
         return attempt.fault or None
 
-    def _take_statistics(self, draft: _Draft, group: _Group, grad_scale: Tensor | None) -> None:
-        grads, first = group.grads, group.grads[0]
-        many = len(grads) > 1 and first.is_cpu
-        key = (first.dtype, group.indexes[0])
-        stacks = self._stacks.of(group.shapes, key) if many else None
+    def _take_statistics(self, draft: Draft, group: _Group, grad_scale: Tensor | None) -> None:
+        grads = group.grads
+        stacks = self._stacks_of(group.shapes, grads, group.indexes)
         indexes = group.indexes if group.positions is None else group.positions
         parts = []
         for each in draft.statistics:
-            part = _Part(each.code, indexes, (each.quick or each.measure)(grads, stacks))
+            part = Part(each.code, indexes, (each.quick or each.measure)(grads, stacks))
             if part.usual is False:
-                part = _Part(each.code, indexes, each.mend(grads, part.values))
+                part = Part(each.code, indexes, each.mend(grads, part.values))
             if grad_scale is not None:
                 values = part.values / grad_scale.to(part.values.device)
-                part = _Part(each.code, indexes, values)
+                part = Part(each.code, indexes, values)
             parts.append(part)
         draft.parts += parts
 
-    def _look(self, draft: _Draft, indexes: Iterable[int], *, applied: bool) -> list[_Group]:
+    def _look(self, draft: Draft, indexes: Iterable[int], *, applied: bool) -> list[_Group]:
         """Set the states as far as they need no norm; return the gradients to norm.
 
         ``applied``: an optimizer is about to apply them. Else the script may have done so by now.
@@ -407,7 +393,7 @@ class Sampler:
             add_shape(shape)
         return list(groups.values())
 
-    def _without_gradient(self, draft: _Draft, index: int, parameter: Tensor) -> State:
+    def _without_gradient(self, draft: Draft, index: int, parameter: Tensor) -> State:
         if not parameter.requires_grad:
             return State.FROZEN
         # Without an element there is nothing to train here: another rank may have the piece.
@@ -415,89 +401,19 @@ class Sampler:
             return State.UNMEASURED
         return self._early(draft, index)
 
-    def _early(self, draft: _Draft, index: int) -> State:
+    def _early(self, draft: Draft, index: int) -> State:
         """Take the figures of a gradient as it came, where it is gone or zeros by now."""
         state, figures = self._released.look(index)
         for statistic in draft.statistics if figures else ():
-            draft.parts.append(_Part(statistic.code, [index], figures[statistic.code]))
+            draft.parts.append(Part(statistic.code, [index], figures[statistic.code]))
         return state
 
 
-def _complete(pending: _Pending) -> Sample:
-    draft = pending.draft
-    states = np.frombuffer(draft.states, np.uint8)
-    arrived = [(parts, readback.values()) for parts, readback in pending.readbacks]
-    usual = all(_is_usual(parts, values) for parts, values in arrived)
-    # What is not is judged first, by all of its bits.
-    dtype = np.float32 if usual and not draft.by_hand else np.float64
-    figures = _spread(arrived, len(states), dtype)
-    for statistic in draft.statistics:
-        if statistic.code not in figures:
-            figures[statistic.code] = _nothing(len(states), dtype)
-    if draft.by_hand:
-        written = np.array(draft.by_hand)
-        states[written[figures[GRAD_NORM][written] != 0]] = State.PRESENT
-    if not usual:
-        every = np.arange(len(states))
-        measured = [every[part.indexes] for parts, _ in arrived for part in parts]
-        _judge(states, figures[GRAD_NORM], np.unique(np.concatenate(measured)))
-    narrow = {code: _narrow(values) for code, values in figures.items()}
-    skipped = pending.skipped or (draft.may_skip and bool((states == State.NONFINITE).any()))
-    return Sample(pending.step, pending.time, states, narrow, skipped, pending.waiting)
-
-
-def _spread(
-    arrived: Iterable[tuple[Sequence[_Part], npt.NDArray[np.float64]]], count: int, dtype: _Float
-) -> dict[int, npt.NDArray[Any]]:
-    """Return what has arrived by its statistic: [parameters], NaN where there is nothing."""
-    figures: dict[int, npt.NDArray[Any]] = {}
-    for parts, values in arrived:
-        start = 0
-        for part in parts:
-            end = start + part.values.numel()
-            # Most models are one optimizer's, as a whole.
-            if isinstance(part.indexes, slice) and part.indexes == slice(0, count):
-                figures[part.statistic] = values[start:end].astype(dtype)
-            else:
-                if part.statistic not in figures:
-                    figures[part.statistic] = _nothing(count, dtype)
-                figures[part.statistic][part.indexes] = values[start:end]
-            start = end
-    return figures
-
-
-def _nothing(count: int, dtype: _Float) -> npt.NDArray[Any]:
-    """Return figures of which none was taken: NaN [count]; ``np.full`` costs four times as much."""
-    figures = np.empty(count, dtype)
-    figures.fill(np.nan)
-    return figures
-
-
-def _narrow(values: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
-    """Return float32; what is too large for that is infinite."""
-    if values.dtype == np.float32:
-        return values
-    with np.errstate(over="ignore"):
-        return values.astype(np.float32)
-
-
-def _is_usual(parts: Sequence[_Part], values: npt.NDArray[np.float64]) -> bool:
-    """Return whether all values of some parts are."""
-    known = [part.usual for part in parts]
-    return _are_usual(torch.from_numpy(values)) if None in known else all(known)
-
-
-def _are_usual(values: Tensor) -> bool:
-    """Return whether none is zero, infinite, NaN or too large for float32: nothing to judge."""
-    return lie_between(values, 0.0, LARGEST)
-
-
-def _judge(
-    states: npt.NDArray[np.uint8],
-    norms: npt.NDArray[np.float64],
-    measured: npt.NDArray[np.int64],
-) -> None:
-    """Tell those whose norm says that they are zero or not finite."""
-    present = measured[states[measured] == State.PRESENT]
-    states[present[norms[present] == 0]] = State.ZERO
-    states[present[~np.isfinite(norms[present])]] = State.NONFINITE
+def _without_graph(function: Callable[P, Answer], *args: P.args, **named: P.kwargs) -> Answer:
+    """Call what is to leave nothing in a graph: for a third of what ``torch.no_grad`` costs."""
+    was_enabled = torch.is_grad_enabled()
+    torch.set_grad_enabled(False)
+    try:
+        return function(*args, **named)
+    finally:
+        torch.set_grad_enabled(was_enabled)

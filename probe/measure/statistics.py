@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from torch import Tensor
@@ -36,6 +36,6 @@ STATISTICS = (
 """Every statistic of a sample, in the order in which they travel."""
 
 
-def due(sample: int) -> tuple[Statistic, ...]:
+def due(sample: int) -> Sequence[Statistic]:
     """Return the statistics that the sample of this number takes; the first is number 0."""
-    return tuple(statistic for statistic in STATISTICS if sample % statistic.every == 0)
+    return [statistic for statistic in STATISTICS if sample % statistic.every == 0]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Sized
 from dataclasses import dataclass, field
 
 from torch import Tensor
@@ -62,9 +62,9 @@ class TotalLooks:
         """Whether anything is looked at."""
 
     @property
-    def has_clips(self) -> bool:
-        """Whether the script has clipped gradients in the present step."""
-        return self._clips.has_any
+    def clips(self) -> Sized:
+        """What the script has clipped in the present step, always the same object."""
+        return self._clips.clips
 
     def holds(self, k: int | None) -> bool:
         """Return whether optimizer k has any parameter; None: whether any is in no optimizer."""

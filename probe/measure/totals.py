@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,15 +24,15 @@ from .total_looks import Look, TotalLooks
 
 SHARE = 0.2
 """The part of the probe's budget that looks may take where samples take the rest of it."""
-MOST_PENDING = 64
+MOST_PENDING = 128
 """Norms that may be on their way from a device; nothing is looked at while there are more."""
 MOST_STEPS = 500
 """Steps that are sent together, at most."""
-LONGEST = 0.5
+LONGEST = 1.0
 """Seconds that a step waits for others to be sent with, at most."""
-EARLY = 0.25
+EARLY = 0.5
 """Seconds before that at which it is sent by a boundary that does all its work."""
-FEW_TOGETHER, MOST_TOGETHER = 8, 48
+FEW_TOGETHER, MOST_TOGETHER = 8, 80
 """Norms that are taken of samples together, where none of them has another step sampled: so many
 at a boundary that does all its work, which so many make of any."""
 
@@ -42,16 +42,15 @@ class _Pending:
     """A step whose norm is on its way to the host."""
 
     step: int
-    look: Look
-    readbacks: list[Readback]
-    of_sample: bool
-    """The sample of the step has the norms of all gradients."""
     applied: npt.NDArray[np.bool_]
     """Which parameters an optimizer applied, [parameters]."""
+    look: Look | None = None
+    """None: the sample of the step has the norms of all gradients."""
+    readbacks: Sequence[Readback] = ()
     sample: Sample | None = None
 
     def ready(self) -> bool:
-        if self.of_sample:
+        if self.look is None:
             return self.sample is not None
         return all(readback.ready() for readback in self.readbacks)
 
@@ -76,6 +75,8 @@ class StepTotals:
         ``wanted``: at every step, at none, or, if None, as often as the budget allows.
         """
         self._looks = looks
+        self.clips = looks.clips
+        """What the script has clipped in the present step, always the same object."""
         self._schedule = schedule
         self._applied = applied
         self._wanted = wanted
@@ -110,11 +111,6 @@ class StepTotals:
         self.pending.clear()
         self._waiting.clear()
 
-    @property
-    def sees_clips(self) -> bool:
-        """Whether the script has clipped gradients in the present step."""
-        return self._looks.has_clips
-
     def measure(self, k: int | None) -> None:
         """Look at the gradients that optimizer k is about to apply; None: those of no optimizer."""
         if self._off:
@@ -124,7 +120,7 @@ class StepTotals:
             self._look = Look() if self._may_look() else None
         if self._look is None:
             return
-        if self._schedule.sampling and not self._looks.has_clips:  # the sample has what no clip has
+        if self._schedule.sampling and not self.clips:  # the sample has what no clip has
             self._look.missing |= self._looks.holds(k)
         else:
             began = self._allowance.now()
@@ -136,21 +132,19 @@ class StepTotals:
         if self._off:
             return
         look, self._look, self._asked = self._look, None, False
-        self._clipped = self._looks.has_clips
+        self._clipped = bool(self.clips)
         self._looks.end_step()
         if not self._looks.following or (look is None and not sampled):
             return
         if not (self.pending or self._waiting):
             self._send_at = time.monotonic() + LONGEST
-        look = look or Look()
-        of_sample = sampled and (look.missing or not look.norms)
-        if of_sample:
-            self.pending.append(_Pending(step, look, [], of_sample, self._applied()))
-        elif look.norms and not look.missing:
+        if look is not None and look.norms and not look.missing:
             began = self._allowance.now()
             readbacks = [Readback(norms) for norms in _by_device(look.norms)]
             self._allowance.pay(began)
-            self.pending.append(_Pending(step, look, readbacks, of_sample, self._applied()))
+            self.pending.append(_Pending(step, self._applied(), look, readbacks))
+        elif sampled:
+            self.pending.append(_Pending(step, self._applied()))
 
     def receive(self, sample: Sample) -> None:
         """Take in a sample, which may have the norm of its step."""
@@ -224,7 +218,7 @@ class StepTotals:
 
     def _total(self, pending: _Pending) -> StepTotal | None:
         look = pending.look
-        if pending.of_sample:
+        if look is None:
             sample = pending.sample
             return None if sample is None else _of_sample(sample, pending.applied)
         values = [value for readback in pending.readbacks for value in readback.values().tolist()]
@@ -232,7 +226,7 @@ class StepTotals:
 
 
 def _awaits_sample(pending: _Pending) -> bool:
-    return pending.of_sample and pending.sample is None
+    return pending.look is None and pending.sample is None
 
 
 def _of_sample(sample: Sample, applied: npt.NDArray[np.bool_]) -> StepTotal | None:

@@ -52,13 +52,15 @@ class CalmSteps:
         has measured is forgotten in any case.
         With nothing measured: as where a gradient is missing, or not finite, or of an earlier step.
         """
-        self._measured = False
+        if self._measured:
+            self._measured = False
+            self._measurement.sampler.forget_calm()
         if not (alone and self._lull.is_calm and self._state.in_own_process()):
             return False
         if not self._measurement.measure_calm(k):
             return False
         self._measured = True
-        if self._totals.sees_clips:
+        if self._totals.clips:
             with self._guard:
                 self._totals.measure(k)
         with self._guard:

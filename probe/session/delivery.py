@@ -71,7 +71,7 @@ class Delivery:
         if pending and pending[-1].step > self._handed_on:
             self._handed_on = pending[-1].step
             self.judging.note(pending[-1].step)
-            self._uplink.send_pending(pending[-1].sample, pending[-1].size)
+            self._uplink.send_pending(pending[-1])
 
     def catch_up(self) -> None:
         """Take in the samples that boundaries have put off."""

@@ -17,7 +17,7 @@ SETTLED = 32
 before it tells of a state."""
 MOST = 16
 """Samples that are judged together."""
-LONGEST = 0.5
+LONGEST = 1.0
 """Seconds that a sample waits, at most, while steps are made. Where samples come that rarely, none
 waits."""
 
@@ -58,6 +58,8 @@ class Judging:
         self._held: Sequence[bool] = ()
         self._noted: dict[int, _Known] = {}
         """Of samples that have not come yet, by step."""
+        self._latest_noted: _Known = (frozenset(), ())
+        """The same object for all of which the same is known."""
         self._waiting: list[Sample] = []
         self._is_due = False
         """One of them may not wait."""
@@ -76,7 +78,10 @@ class Judging:
 
     def note(self, step: int) -> None:
         """Keep what is known now of the sample of ``step``, which comes later."""
-        self._noted[step] = self._known_now()
+        known = self._known_now()
+        if known != self._latest_noted:
+            self._latest_noted = known
+        self._noted[step] = self._latest_noted
 
     def receive(self, measured: Measured, *, is_latest: bool = True) -> None:
         """Take in a sample that has arrived on the host.

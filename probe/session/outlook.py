@@ -19,11 +19,11 @@ from ..steer.writers import Writers
 from .judging import Judging
 from .lull import Lull
 
-FEWEST, MOST = 16, 32
+FEWEST, MOST = 32, 64
 """Steps in a row whose boundaries put their work off, in turn so many."""
 SHORTEST = 4
 """Steps before one that all look at, for which a lull of their own would be too short."""
-LONGEST = 0.5
+LONGEST = 1.0
 """Seconds from one boundary that does all its work to the next, at most, while steps are made."""
 
 
@@ -90,8 +90,13 @@ class Outlook:
         )
 
     def _measures_alone(self) -> bool:
-        """Return whether a sample is all that is taken in a step, and of its optimizer alone."""
-        return not (self._measurement.members.known_loose or self._writers.watching)
+        """Return whether a sample is all that is taken in a step, and of its optimizer alone.
+
+        On the CPU: what comes from another device tells nothing before it is asked for.
+        """
+        measurement = self._measurement
+        others = measurement.members.known_loose or self._writers.watching
+        return measurement.sampler.calm and not others
 
     def _last(self, step: int) -> int:
         """Return the last step behind which a boundary may put its work off.

@@ -137,6 +137,8 @@ class Interception:
         self._name = name
         self._around = around
         self._guarded: Around = around
+        self._guard: Guard | None = None
+        """What it is guarded by."""
         self._static = static
         self._replacement = replacement or _as_function
         self._standing: list[Around] = []
@@ -150,7 +152,8 @@ class Interception:
 
     def begin(self, guard: Guard) -> None:
         """Do what :meth:`start` does; whoever calls it stops it where that raises."""
-        self._guarded = GuardedAround(guard, self._around)
+        if self._guard is not guard:
+            self._guard, self._guarded = guard, GuardedAround(guard, self._around)
         self._stand(getattr(self._owner, self._name))
 
     def _stand(self, function: Any) -> None:

@@ -11,14 +11,14 @@ def test_a_frame_is_made_once_under_its_number() -> None:
     """And one that was there from the start is what it is; one that cannot be made is none."""
     made: list[int] = []
 
-    def make(seq: int) -> str:
+    def make(_: None, seq: int) -> str:
         made.append(seq)
         return f"late {seq}"
 
     late, early, never = (
         Entry(7, size=3, make=make),
         Entry(8, "early"),
-        Entry(9, make=lambda _: None),
+        Entry(9, make=lambda _, seq: None),
     )
     assert [each.is_made() for each in (late, late, early, never, never)] == [True] * 3 + [
         False
@@ -31,7 +31,7 @@ def test_two_threads_may_make_it_at_once() -> None:
     """As who sends and who records may take it; each has it whole."""
     begun, over = threading.Event(), threading.Event()
 
-    def make(seq: int) -> str:
+    def make(_: None, seq: int) -> str:
         if not begun.is_set():
             begun.set()
             assert over.wait(20)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 
@@ -399,29 +400,43 @@ def test_a_frame_that_was_put_off_is_made_by_who_takes_it() -> None:
     """Once, under its own number, and in its place among the others."""
     outbox, made = Outbox(), list[int]()
 
-    def make(seq: int) -> str:
+    def make(source: str, seq: int) -> str:
         made.append(seq)
-        return f"late {seq}"
+        return f"{source} {seq}"
 
-    outbox.put_off(make, 6)
+    outbox.put_off(make, "late", 6)
     outbox.put(lambda seq: f"kept {seq}", keep=True)
-    outbox.put_off(make, 6)
+    outbox.put_off(make, "later", 6)
     assert made == []
     for _ in range(2):
-        assert [entry.frame for entry in outbox.take()] == ["late 1", "kept 2", "late 3"]
+        assert [entry.frame for entry in outbox.take()] == ["late 1", "kept 2", "later 3"]
     assert made == [1, 3]
+
+
+def test_a_frame_that_is_made_lets_go_of_what_it_was_made_of() -> None:
+    """The figures of a sample are as large as its frame."""
+
+    class Source: ...
+
+    outbox, source = Outbox(), Source()
+    gone = weakref.ref(source)
+    outbox.put_off(lambda source, seq: f"late {seq}", source, 10)
+    del source
+    assert gone() is not None
+    outbox.take()
+    assert gone() is None
 
 
 def test_what_was_put_off_takes_the_room_that_it_was_said_to_take() -> None:
     """The oldest are dropped, and never made."""
     outbox, made = Outbox(10 * (1000 + OVERHEAD)), list[int]()
 
-    def make(seq: int) -> str:
+    def make(_: None, seq: int) -> str:
         made.append(seq)
         return "short"
 
     for _ in range(15):
-        outbox.put_off(make, 1000)
+        outbox.put_off(make, None, 1000)
     assert (outbox.dropped, outbox.unstored) == (5, 10_000)
     outbox.take()
     assert made == list(range(6, 16))
@@ -433,10 +448,10 @@ def test_a_frame_that_cannot_be_made_is_left_out() -> None:
     """It is counted as dropped; nobody waits for it, and what comes later is told of."""
     outbox, woken = Outbox(), list[int]()
     outbox.listen(lambda: woken.append(1))
-    outbox.put_off(lambda seq: None, 10)
+    outbox.put_off(lambda _, seq: None, None, 10)
     assert outbox.take() == []
     assert (outbox.dropped, outbox.unstored, outbox.wait_empty(0)) == (1, 0, True)
-    outbox.put_off(lambda seq: f"late {seq}", 10)
+    outbox.put_off(lambda _, seq: f"late {seq}", None, 10)
     assert [entry.frame for entry in outbox.take()] == ["late 2"]
     assert woken == [1, 1]
 
@@ -445,13 +460,13 @@ def test_what_was_put_off_is_made_for_the_disk(tmp_path: Path) -> None:
     """What comes while it is made, which takes time, waits for the next time."""
     outbox = Outbox(spool=Spool(tmp_path / "run.gradgate", 2**20, None))
 
-    def make(seq: int) -> str:
+    def make(_: None, seq: int) -> str:
         if seq == 1:
-            outbox.put_off(make, 10)
+            outbox.put_off(make, None, 10)
             outbox.put(lambda seq: f"kept {seq}", keep=True)
         return f"late {seq}"
 
-    outbox.put_off(make, 10)
+    outbox.put_off(make, None, 10)
     outbox.spill(lambda: {"type": "hello"})
     assert not outbox.holds(1)
     assert outbox.holds(2)
@@ -465,9 +480,9 @@ def test_two_that_take_the_same_frame_have_it_both(tmp_path: Path) -> None:
     """A file beside a server, whichever comes first."""
     copy = Outbox(spool=Spool(tmp_path / "run.gradgate", 2**20, None))
     outbox = Outbox(copy=copy)
-    outbox.put_off(lambda seq: f"late {seq}", 10)
+    outbox.put_off(lambda _, seq: f"late {seq}", None, 10)
     assert [entry.frame for entry in outbox.take()] == ["late 1"]
-    outbox.put_off(lambda seq: f"late {seq}", 10)
+    outbox.put_off(lambda _, seq: f"late {seq}", None, 10)
     path = copy.leave(lambda: {"type": "hello"}, {"type": "bye"})
     assert path is not None
     assert [each.frame for each in Recording(path).after(0)][:2] == ["late 1", "late 2"]

@@ -146,7 +146,7 @@ def test_another_thread_takes_what_is_on_the_host_up_to_the_first_that_is_not() 
     log = MetricLog(Guard())
     log.add(1, {"loss": 1.0})
     log.add(2, {})
-    log._pending[-1].readbacks.append((["loss"], OnItsWay()))  # type: ignore[arg-type]
+    log._pending[-1].readbacks = [(["loss"], OnItsWay())]  # type: ignore[list-item]
     log.add(3, {"loss": 3.0})
     assert [each.step for each in log.collect(on_host=True)] == [1]
     assert log.collect(on_host=True) == []

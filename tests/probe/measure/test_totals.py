@@ -16,7 +16,7 @@ from torch.nn.utils import clip_grad_norm_
 
 from gradgate import probe
 from gradgate.probe.link.uplink import Uplink
-from gradgate.probe.measure import sampler, totals
+from gradgate.probe.measure import pending_sample, totals
 from gradgate.probe.measure.allowance import FREE
 from gradgate.probe.measure.total_looks import TotalLooks
 from gradgate.probe.measure.totals import LONGEST, MOST_STEPS
@@ -311,14 +311,14 @@ def test_a_step_whose_sample_is_lost_is_not_told_and_holds_up_no_other(
 ) -> None:
     """As where a sample cannot be read back."""
     monkeypatch.delenv("GRADGATE_STRICT", raising=False)
-    complete = sampler._complete
+    complete = pending_sample._complete
 
     def lose(pending: Any) -> Sample:
         if pending.step == 3:
             raise RuntimeError("no readback")
         return complete(pending)
 
-    monkeypatch.setattr(sampler, "_complete", lose)
+    monkeypatch.setattr(pending_sample, "_complete", lose)
     model, optimizer = make()
     with watched(model, optimizer, every=1) as run:
         for size in range(1, 6):
@@ -380,7 +380,7 @@ def test_norms_of_samples_gather_where_all_steps_are_sampled(
     model, optimizer = make()
     pending = []
     with watched(model, optimizer, every) as run:
-        for _ in range(60):
+        for _ in range(totals.MOST_TOGETHER + 12):
             step(model, optimizer, 1.0)
             pending.append(len(job_of(run).totals.pending))
     if every == 2:
@@ -390,7 +390,7 @@ def test_norms_of_samples_gather_where_all_steps_are_sampled(
     else:
         assert max(pending[:SETTLED]) == totals.FEW_TOGETHER - 1
         assert max(pending) < totals.MOST_TOGETHER
-    assert [each.step for each in sent.steps] == list(range(1, 61))
+    assert [each.step for each in sent.steps] == list(range(1, totals.MOST_TOGETHER + 13))
 
 
 @pytest.mark.parametrize("early", [0.0, 60.0])

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import math
 from collections.abc import Callable, Iterator
+from itertools import pairwise
+from statistics import median
 from types import SimpleNamespace
 from typing import Any
 
@@ -60,7 +63,7 @@ class Job:
         patch.setattr(CalmSteps, "passes", end)
         send = self.samples.append
         patch.setattr(Uplink, "send_sample", lambda _, sample: send(sample))
-        patch.setattr(Uplink, "send_pending", lambda _, make, numbers: send(make()))
+        patch.setattr(Uplink, "send_pending", lambda _, pending: send(pending.sample()))
         patch.setattr(Uplink, "send_totals", lambda _, totals: self.totals.extend(totals.steps))
         patch.setattr(Uplink, "_is_told", True)
         self.model, self.optimizer = chain(SGD)
@@ -365,3 +368,87 @@ def test_what_zero_grad_drops_waits_for_no_mark(job: Job) -> None:
     assert not job_of(job.run).measurement.unmarked
     job.optimizer.zero_grad(set_to_none=False)
     assert len(told) == 1
+
+
+def test_a_step_leaves_few_objects_behind(job: Job) -> None:
+    """The collector of garbage comes after so many, however small, and looks at all of a job's."""
+    job.samples.clear()
+    gc.collect()
+    gc.disable()
+    try:
+        left = []
+        for _ in range(12):
+            job.step()
+            left.append(gc.get_count()[0])
+    finally:
+        gc.enable()
+    assert job.passed[-12:] == list(range(job.latest - 11, job.latest + 1))
+    # A sample, made here in place of who sends it, and its total norm.
+    assert median(later - earlier for earlier, later in pairwise(left)) <= 12
+
+
+def test_a_norm_whose_squares_underflow_tells_nothing_new(job: Job) -> None:
+    """It is taken again by its largest element; one that is zero then does."""
+
+    def scale(factor: float) -> Callable[[], None]:
+        def fill() -> None:
+            for parameter in job.model.parameters():
+                assert parameter.grad is not None
+                parameter.grad.fill_(factor)
+
+        return fill
+
+    job.step(scale(1e-30))
+    assert job.measured[-1] == job.latest
+    norms = job.samples[-1].values[GRAD_NORM]
+    sizes = [parameter.numel() for parameter in job.model.parameters()]
+    assert norms.tolist() == pytest.approx([1e-30 * math.sqrt(size) for size in sizes], 1e-6)
+    job.step(scale(0.0))
+    assert job.measured[-1] == job.latest - 1
+    assert set(job.samples[-1].states.tolist()) == {int(State.ZERO)}
+
+
+def test_what_cannot_be_stacked_any_more_is_measured_as_ever(job: Job) -> None:
+    """As of a parameter that has another shape by now."""
+    weight = job.model.head.weight
+
+    def swap() -> None:
+        weight.grad = None
+        with torch.no_grad():
+            weight.set_(torch.ones(weight.shape[0], weight.shape[1] + 1))
+        weight.grad = torch.ones_like(weight)
+
+    measured = len(job.measured)
+    shape = weight.shape
+    kept = weight.detach().clone()
+    job.step(swap)
+    weight.grad = None
+    with torch.no_grad():
+        weight.set_(kept.view(shape))
+    index = [name for name, _ in job.model.named_parameters()].index("head.weight")
+    wanted = math.sqrt(shape[0] * (shape[1] + 1))
+    assert job.samples[-1].values[GRAD_NORM][index] == pytest.approx(wanted)
+    assert len(job.measured) in (measured, measured + 1)
+
+
+def test_a_step_that_is_measured_here_and_not_ended_here_has_its_sample(job: Job) -> None:
+    """As where a command comes meanwhile: all that was measured is in it, once."""
+    norms = []
+
+    def look() -> None:
+        norms.extend(float(p.grad.double().norm()) for p in job.model.parameters())  # type: ignore[union-attr]
+        handle = job.optimizer.register_step_pre_hook(submit)
+        removals.append(handle.remove)
+
+    def submit(*_: object) -> None:
+        job_of(job.run).queue.submit(FreezeCommand("head", by="rest", id=7))
+
+    removals = list[Callable[[], None]]()
+    job.step(look)
+    for remove in removals:
+        remove()
+    assert job.measured[-1] == job.latest
+    assert job.latest not in job.passed
+    assert job.samples[-1].step == job.latest
+    assert job.samples[-1].values[GRAD_NORM].tolist() == pytest.approx(norms, rel=1e-6)
+    assert set(job.samples[-1].states.tolist()) == {int(State.PRESENT)}

@@ -287,3 +287,19 @@ def test_nothing_waits_behind_who_asks_for_all(by: str, monkeypatch: pytest.Monk
     assert alone == list(range(1, count + 1))
     assert last[-1] == count
     run.detach()
+
+
+def test_what_is_known_of_samples_to_come_is_kept_once_until_it_changes() -> None:
+    """Each is judged by what was known of its step, and as few objects as may be are kept."""
+    judges = Judges()
+    judging = settled(judges)
+    for step in (40, 41):
+        judging.note(step)
+    assert judging._noted[40] is judging._noted[41]
+    judges.frozen = [1]
+    judging.note(42)
+    for step in (40, 41, 42):
+        judging.receive(sample(step))
+    judging.judge()
+    assert judges.together[-2:] == [[40, 41], [42]]
+    assert judges.judged_by[-2:] == [([], [True, True]), ([1], [True, True])]
