@@ -66,7 +66,7 @@ class LateSample(Protocol):
 
     @property
     def size(self) -> int:
-        """Bytes of its figures and states."""
+        """Bytes that it takes in memory, about."""
 
     def sample(self) -> Sample:
         """Return it; any thread may ask."""
@@ -144,7 +144,7 @@ class Uplink:
 
     def send_pending(self, pending: LateSample) -> None:
         """Send a sample that is made in the thread that sends it."""
-        self._put_off(self._encode_pending, pending, SAMPLE_BYTES + pending.size)
+        self._put_off(self._encode_pending, pending, pending.size)
 
     def send_metrics(self, metrics: MetricValues) -> None:
         """Send metrics of one step."""

@@ -145,6 +145,7 @@ class Measurement:
         self.sampler.measure(
             self.members.held_by(k),
             scale,
+            k=k,
             may_skip=isinstance(found_inf, Tensor),
             may_be_old=self._writes.may_be_old(k),
         )
@@ -172,7 +173,7 @@ class Measurement:
     def is_calm(self) -> bool:
         """Whether what was measured so is all that there is: nothing was added since."""
         self.members.catch_up()
-        return self.sampler.is_whole
+        return self.sampler.repeats_all
 
     def pass_calm(self, k: int, step: int, spent: float) -> None:
         """Account for ``step`` of optimizer k that was measured so; the next is of its kind."""

@@ -21,7 +21,8 @@ from .statistics import Statistic
 LARGEST = float(np.finfo(np.float32).max)
 """A figure is sent as float32."""
 _Float: TypeAlias = type[np.float32] | type[np.float64]
-_VALUE_BYTES = 4
+_BYTES, _VALUE_BYTES = 4_000, 4
+"""What such a sample takes in memory beside its states and figures, and a figure on the wire."""
 
 
 @dataclass
@@ -38,6 +39,14 @@ class Draft:
     """A fused optimizer under a ``GradScaler`` decides in its kernel whether to skip."""
     parts: list[Part] = field(default_factory=list)
 
+    def forget(self, k: int, indexes: Sequence[int]) -> None:
+        """Forget what was measured of these as what optimizer k applies, in a step that raised."""
+        parts = [part for part in self.parts if part.optimizer != k]
+        if len(parts) < len(self.parts):
+            held = set(indexes)
+            self.parts = parts
+            self.by_hand = [index for index in self.by_hand if index not in held]
+
     def take(self, repeated: Repeated, figures: Mapping[int, Tensor]) -> None:
         """Take in what was measured of a sample that repeats the one before."""
         self.states = bytearray(repeated.states.tobytes())
@@ -52,6 +61,8 @@ class Part:
     statistic: int
     indexes: Positions
     values: Tensor
+    optimizer: int | None = field(init=False, default=None)
+    """That applies these gradients; None: none does."""
     usual: bool | None = field(init=False, default=None)
     """Whether all values are, where they are on the host already; see :func:`are_usual`."""
 
@@ -78,8 +89,8 @@ class PendingSample:
 
     @property
     def size(self) -> int:
-        """Bytes of its figures and states."""
-        return len(self.draft.states) * (1 + _VALUE_BYTES * len(self.draft.statistics))
+        """Bytes that it takes in memory, about."""
+        return _BYTES + len(self.draft.states) * (1 + _VALUE_BYTES * len(self.draft.statistics))
 
     def sample(self) -> Sample:
         """Return the sample, whose values have arrived or are waited for; any thread may ask."""

@@ -15,6 +15,10 @@ from ..model.sample import Sample
 Positions: TypeAlias = "list[int] | npt.NDArray[np.int64] | slice"
 
 
+_BYTES, _VALUE_BYTES = 1_000, 4
+"""What such a sample takes in memory beside its states and figures, and a figure on the wire."""
+
+
 @dataclass(frozen=True, eq=False)
 class Repeated:
     """What such samples in a row have in common."""
@@ -51,9 +55,8 @@ class RepeatedSample:
 
     @property
     def size(self) -> int:
-        """Bytes of its figures and states."""
-        states = self.repeated.states
-        return states.nbytes + len(states) * len(self.figures) * np.dtype(np.float32).itemsize
+        """Bytes that it takes in memory, about."""
+        return _BYTES + len(self.repeated.states) * (1 + _VALUE_BYTES * len(self.figures))
 
     def ready(self) -> bool:
         """Whether the values have arrived."""

@@ -98,10 +98,11 @@ class Sampler:
         indexes: Sequence[int],
         grad_scale: Tensor | None = None,
         *,
+        k: int = 0,
         may_skip: bool = False,
         may_be_old: bool = True,
     ) -> None:
-        """Measure the gradients that an optimizer is about to apply.
+        """Measure the gradients that optimizer k is about to apply.
 
         Measured again, should a step that raised have left figures of an earlier try.
         ``grad_scale``: the factor that the gradients still carry (a fused optimizer under
@@ -109,10 +110,15 @@ class Sampler:
         ``may_skip``: that optimizer will not apply the gradients if one is not finite.
         ``may_be_old``: one of them may be of an earlier step.
         """
+        self._figures = None
         draft = self._open_draft()
+        draft.forget(k, indexes)
         draft.may_skip |= may_skip
+        known = len(draft.parts)
         if not self._measure_known(draft, indexes, grad_scale, may_be_old=may_be_old):
             self._measure(draft, indexes, grad_scale)
+        for part in draft.parts[known:]:
+            part.optimizer = k
 
     def measure_calm(self, indexes: Sequence[int], *, may_be_old: bool) -> bool:
         """Measure gradients that an optimizer is about to apply, if they tell nothing new.
@@ -130,15 +136,18 @@ class Sampler:
             self._figures = _without_graph(self._usual_figures, known, grads)
         except RuntimeError:
             return False
-        return self._figures is not None
+        if self._figures is None:
+            return False
+        self._draft = None  # of a step that raised
+        return True
 
     def forget_calm(self) -> None:
         """Forget what :meth:`measure_calm` has measured, in a step that has raised."""
         self._figures = None
 
     @property
-    def is_whole(self) -> bool:
-        """Whether what :meth:`measure_calm` has measured is all of the table."""
+    def repeats_all(self) -> bool:
+        """Whether what :meth:`measure_calm` measures is all of the table."""
         return self._repeated is not None and len(self._repeated.states) == len(self._table)
 
     def finish_calm(self, step: int) -> None:
@@ -227,7 +236,7 @@ class Sampler:
             if states != self._states_before:
                 return False
             self._repeated = Repeated(np.frombuffer(bytes(states), np.uint8), known.positions)
-        return self.is_whole
+        return self.repeats_all
 
     def _usual_figures(
         self, known: KnownGradients, grads: list[Tensor]
@@ -256,7 +265,8 @@ class Sampler:
     def _open_draft(self) -> Draft:
         if self._draft is None:
             self._draft = Draft(bytearray(), due(self._taken))
-            if self._figures is not None and self._repeated is not None:
+            if self._figures is not None:
+                assert self._repeated is not None
                 self._draft.take(self._repeated, self._figures)
                 self._figures = None
         states = self._draft.states

@@ -56,10 +56,12 @@ def test_a_later_clip_takes_the_place_of_one_that_it_overlaps(
     parameters: list[nn.Parameter], clips: ClipNorms
 ) -> None:
     """What the first knew is no more; one of other parameters stands beside it."""
+    made = clips.clips
     clip_grad_norm_(parameters[:4], 1.0)
     clip_grad_norm_(parameters[4:5], 1.0)
     clip_grad_norm_(parameters[:1], 0.1)
     assert seen(clips) == [([4], 2.0), ([0], 0.5)]
+    assert made is clips.clips  # as who asks each step keeps it
 
 
 def test_what_is_no_such_norm_is_left_alone(

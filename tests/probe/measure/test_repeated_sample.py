@@ -44,5 +44,5 @@ def test_it_is_made_once_and_as_large_as_it_says() -> None:
         1, 0.0, {GRAD_NORM: values, GRAD_MAX: values}, repeated([1] * 4, slice(0, 4))
     )
     assert late.ready()
-    assert late.size == 4 * (1 + 2 * 4)
+    assert late.size == 1000 + 4 * (1 + 2 * 4)
     assert late.sample() is late.sample()

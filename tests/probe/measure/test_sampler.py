@@ -21,6 +21,7 @@ from gradgate.probe.measure import statistics
 from gradgate.probe.measure.norms import grad_norms
 from gradgate.probe.measure.released import ReleasedGradients
 from gradgate.probe.measure.sampler import Sampler
+from gradgate.probe.measure.stacks import LEAST_STACK
 from gradgate.probe.measure.statistics import Statistic
 from gradgate.probe.measure.write_tracker import WriteTracker
 from gradgate.probe.model.commands import FreezeCommand
@@ -541,6 +542,81 @@ def test_what_is_unusual_is_judged_wherever_it_was_measured(
     (found,) = sampler.collect(wait=True)
     assert [State(code) for code in found.states] == [State.PRESENT, state]
     np.testing.assert_equal(found.values[GRAD_NORM][1], np.float32(norm))
+
+
+def test_what_is_as_in_the_sample_before_tells_nothing_new_and_nothing_else() -> None:
+    """A gradient that was zero before does, as one that is zero now."""
+    table = ParameterTable({"": (model := Parts())})
+    sampler, mine = made(table, Guard()), [0, 1]
+    told, samples = list[bool](), list[Sample]()
+    model.a.grad = torch.ones(3)
+    for step, size in enumerate([1.0, 1.0, 0.0, 1.0, 1.0], 1):
+        model.b.grad = torch.full((3,), size)
+        told.append(not sampler.measure_calm(mine, may_be_old=False))
+        if told[-1]:
+            sampler.measure(mine)
+            sampler.finish(step)
+        else:
+            sampler.finish_calm(step)
+        samples += sampler.collect()
+    assert told == [True, False, True, True, False]
+    assert [each.step for each in samples] == [1, 2, 3, 4, 5]
+    states = [[State(code) for code in each.states] for each in samples]
+    assert states == [[State.PRESENT, [State.PRESENT, State.ZERO][i == 2]] for i in range(5)]
+
+
+def test_what_was_measured_in_a_step_that_raised_is_not_told_of_the_next() -> None:
+    """A gradient that is gone by the second try has no norm, and the other optimizer's has."""
+    table = ParameterTable({"": (model := Parts())})
+    sampler = made(table, Guard())
+    model.a.grad, model.b.grad = torch.ones(3), torch.ones(3)
+    sampler.measure([0], k=0)
+    sampler.measure([1], k=1)
+    model.b.grad = None
+    sampler.measure([1], k=1)
+    sampler.finish(1)
+    (found,) = sampler.collect()
+    assert [State(code) for code in found.states] == [State.PRESENT, State.ABSENT]
+    np.testing.assert_allclose(found.values[GRAD_NORM], [3**0.5, np.nan])
+
+
+@pytest.mark.parametrize("calm", [0, 1])
+def test_what_a_step_that_raised_has_measured_is_gone_after_steps_that_tell_nothing_new(
+    calm: int,
+) -> None:
+    """A step that is measured as those, and ends as others do, has its own sample."""
+    table = ParameterTable({"": (model := Parts())})
+    sampler, mine = made(table, Guard()), [0, 1]
+    model.a.grad, model.b.grad = torch.ones(3), torch.ones(3)
+    sampler.measure(mine)
+    sampler.finish(1)
+    model.b.grad = torch.zeros(3)
+    sampler.measure(mine)  # and then the step raised
+    model.b.grad = torch.ones(3) * 2
+    for step in range(2, 2 + calm):
+        assert sampler.measure_calm(mine, may_be_old=False)
+        sampler.finish_calm(step)
+    assert sampler.measure_calm(mine, may_be_old=False)
+    sampler.finish(2 + calm)
+    found = sampler.collect()[-1]
+    assert [State(code) for code in found.states] == [State.PRESENT, State.PRESENT]
+    np.testing.assert_allclose(found.values[GRAD_NORM], [3**0.5, 12**0.5])
+
+
+def test_a_gradient_of_another_shape_than_before_tells_something_new() -> None:
+    """Which no stack takes, and which is no fault."""
+    model = nn.ParameterList(nn.Parameter(torch.ones(3)) for _ in range(LEAST_STACK))
+    sampler = made(ParameterTable({"": model}), Guard())
+    mine = list(range(LEAST_STACK))
+    for parameter in model:
+        parameter.grad = torch.ones(3)
+    sampler.measure(mine)
+    sampler.finish(1)
+    assert sampler.measure_calm(mine, may_be_old=False)
+    sampler.finish_calm(2)
+    model[3].data = torch.ones(12)
+    model[3].grad = torch.ones(12)
+    assert not sampler.measure_calm(mine, may_be_old=False)
 
 
 @pytest.mark.filterwarnings("ignore:Using backward\\(\\) with create_graph=True")

@@ -141,6 +141,8 @@ def test_a_run_whose_model_is_gone_lets_everything_go() -> None:
     model, optimizer = plain()
     run = probe.attach(model, optimizer, server=NOBODY, every=1)
     one_step(model, optimizer)
+    run.log(loss=1.0)
+    one_step(model, optimizer)
     ghosts = [weakref.ref(model), weakref.ref(run)]
     (link,) = set(threading.enumerate()) - before
     del model, optimizer, run
