@@ -422,8 +422,8 @@ class Sampler:
 def _without_graph(function: Callable[P, Answer], *args: P.args, **named: P.kwargs) -> Answer:
     """Call what is to leave nothing in a graph: for a third of what ``torch.no_grad`` costs."""
     was_enabled = torch.is_grad_enabled()
-    torch.set_grad_enabled(False)
     try:
+        torch.set_grad_enabled(False)
         return function(*args, **named)
     finally:
         torch.set_grad_enabled(was_enabled)
