@@ -110,7 +110,7 @@ class Sampler:
         ``may_skip``: that optimizer will not apply the gradients if one is not finite.
         ``may_be_old``: one of them may be of an earlier step.
         """
-        self._figures = None
+        self._figures = None  # of a step that raised
         draft = self._open_draft()
         draft.forget(k, indexes)
         draft.may_skip |= may_skip
@@ -140,10 +140,6 @@ class Sampler:
             return False
         self._draft = None  # of a step that raised
         return True
-
-    def forget_calm(self) -> None:
-        """Forget what :meth:`measure_calm` has measured, in a step that has raised."""
-        self._figures = None
 
     @property
     def repeats_all(self) -> bool:

@@ -52,9 +52,7 @@ class CalmSteps:
         has measured is forgotten in any case.
         With nothing measured: as where a gradient is missing, or not finite, or of an earlier step.
         """
-        if self._measured:
-            self._measured = False
-            self._measurement.sampler.forget_calm()
+        self._measured = False
         if not (alone and self._lull.is_calm and self._state.in_own_process()):
             return False
         if not self._measurement.measure_calm(k):
