@@ -16,6 +16,7 @@ from ..model.sample import GRAD_NORM, Sample
 from ..torch_compat.readback import Readback
 from .norms import lie_between
 from .repeated_sample import Positions, Repeated
+from .stacks import Stacks
 from .statistics import Statistic
 
 LARGEST = float(np.finfo(np.float32).max)
@@ -64,11 +65,21 @@ class Part:
     optimizer: int | None = field(init=False, default=None)
     """That applies these gradients; None: none does."""
     usual: bool | None = field(init=False, default=None)
-    """Whether all values are, where they are on the host already; see :func:`are_usual`."""
+    """Whether all values are, where they are on the host already; see :func:`_are_usual`."""
 
     def __post_init__(self) -> None:
         if self.values.is_cpu:
-            self.usual = are_usual(self.values)
+            self.usual = _are_usual(self.values)
+
+
+def part_of(
+    statistic: Statistic, indexes: Positions, grads: list[Tensor], stacks: Stacks | None
+) -> Part:
+    """Measure gradients, quickly first; on the CPU what is not usual then is mended."""
+    part = Part(statistic.code, indexes, (statistic.quick or statistic.measure)(grads, stacks))
+    if part.usual is False:
+        part = Part(statistic.code, indexes, statistic.mend(grads, part.values))
+    return part
 
 
 @dataclass
@@ -160,10 +171,10 @@ def _narrow(values: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
 def _is_usual(parts: Sequence[Part], values: npt.NDArray[np.float64]) -> bool:
     """Return whether all values of some parts are."""
     known = [part.usual for part in parts]
-    return are_usual(torch.from_numpy(values)) if None in known else all(known)
+    return _are_usual(torch.from_numpy(values)) if None in known else all(known)
 
 
-def are_usual(values: Tensor) -> bool:
+def _are_usual(values: Tensor) -> bool:
     """Return whether none is zero, infinite, NaN or too large for float32: nothing to judge."""
     return lie_between(values, 0.0, LARGEST)
 

@@ -21,7 +21,7 @@ from ..torch_compat.readback import Readback
 from .known_gradients import KnownGradients
 from .local_part import local_part
 from .norms import grad_norms
-from .pending_sample import Draft, Part, PendingSample, are_usual
+from .pending_sample import Draft, Part, PendingSample, part_of
 from .released import ReleasedGradients
 from .repeated_sample import Repeated, RepeatedSample
 from .stacks import KnownStacks, Stacks
@@ -208,7 +208,7 @@ class Sampler:
         told = skipped or waiting or gated or draft.by_hand or draft.may_skip
         usual = all(part.usual for part in draft.parts)
         self.calm = usual and not told and draft.states == self._states_before
-        self._states_before, self._repeated, self._figures = draft.states, None, None
+        self._states_before, self._repeated = draft.states, None
         self._taken += 1
         self._writes.count_sample()
 
@@ -241,12 +241,10 @@ class Sampler:
         figures = dict[int, Tensor]()
         stacks = self._stacks_of(known.shapes, grads, known.indexes)
         for each in due(self._taken):
-            values = (each.quick or each.measure)(grads, stacks)
-            if not are_usual(values):
-                values = each.mend(grads, values)
-                if not are_usual(values):
-                    return None
-            figures[each.code] = values
+            part = part_of(each, known.positions, grads, stacks)
+            if not part.usual:
+                return None
+            figures[each.code] = part.values
         return figures
 
     def _stacks_of(
@@ -344,9 +342,7 @@ class Sampler:
         indexes = group.indexes if group.positions is None else group.positions
         parts = []
         for each in draft.statistics:
-            part = Part(each.code, indexes, (each.quick or each.measure)(grads, stacks))
-            if part.usual is False:
-                part = Part(each.code, indexes, each.mend(grads, part.values))
+            part = part_of(each, indexes, grads, stacks)
             if grad_scale is not None:
                 values = part.values / grad_scale.to(part.values.device)
                 part = Part(each.code, indexes, values)
