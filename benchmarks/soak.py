@@ -9,8 +9,8 @@ be sent; a folder that is none). Meanwhile commands are asked for. Each job writ
 it did, and this script what it asked for; at the end both have to be what is stored and applied:
 
 - of a job that ended, each step once, with its loss, but for what neither a server nor a disk took
-  at its end; of one that was killed, all of its steps but those of the last 5 seconds, or of the
-  time in which the disk took nothing, without a gap;
+  at its end; of one that was killed, all of its steps and losses but those of the last 5 seconds,
+  or of the time in which the disk took nothing, its steps without a gap;
 - each command that was accepted once; the weights were frozen and gates were made at the very steps
   that the reports of commands say, and at no others.
 
@@ -357,9 +357,8 @@ class Soak:
             else:
                 faults.append(f"{told}: made {len(made)} steps, and {last} are stored; {job.said}")
         if job.killed is not None:
-            safe = min(job.killed - ON_DISK_WITHIN - SLACK, job.disk_failed_at_end or math.inf)
             lost = [line["at"] for step, line in made.items() if step > last]
-            if lost and min(lost) < safe:
+            if lost and min(lost) < _safe_until(job):
                 faults.append(f"{told}: lost {job.killed - min(lost):.1f} s before it was killed")
             self.done["steps lost with a killed job"] += len(lost)
             longest = int(1000 * (job.killed - min(lost, default=job.killed)))
@@ -388,12 +387,18 @@ class Soak:
             return []
         rows = self._table(job.run, "metrics")
         losses = {int(row["step"]): float(row["value"]) for row in rows if row["name"] == "loss"}
+        # What is logged after a step is sent behind the sample of the next.
+        behind = [step for step in range(1, last - 1) if step in made]
+        lost = [step for step in behind if step not in losses]
+        self.done["losses lost with a killed job"] += len(lost)
         wrong = [
-            step
-            # What is logged after a step is sent behind the sample of the next.
-            for step in range(1, last - 1)
-            if step in made
-            and not math.isclose(losses.get(step, -1), made[step]["loss"], rel_tol=0.005)
+            *(step for step in lost if made[step]["at"] < _safe_until(job)),
+            *(
+                step
+                for step in behind
+                if step in losses
+                and not math.isclose(losses[step], made[step]["loss"], rel_tol=0.005)
+            ),
         ]
         return [f"the loss of steps {wrong[:5]} differs"] if wrong else []
 
@@ -460,6 +465,13 @@ class Soak:
         )
         answer.raise_for_status()
         return list(csv.DictReader(io.StringIO(answer.text)))
+
+
+def _safe_until(job: Job) -> float:
+    """Return up to which time nothing that a job has measured may be lost."""
+    if job.killed is None:
+        return math.inf
+    return min(job.killed - ON_DISK_WITHIN - SLACK, job.disk_failed_at_end or math.inf)
 
 
 def _changes_told(rows: list[dict[str, Any]]) -> list[tuple[int, bool]]:

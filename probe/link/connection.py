@@ -18,7 +18,7 @@ from .address import ServerAddress
 from .ages import Ages
 from .answers import Answers
 from .backoff import Backoff
-from .conversation import Conversation, Ending, Peer, hello_of
+from .conversation import Conversation, Ending, Peer, hello_of, put_logged
 from .leftovers import send_leftovers
 from .loss import warn_of_loss
 from .outbox import Outbox
@@ -151,6 +151,7 @@ class Connection:
                 self._spill()
 
     def _spill(self) -> None:
+        put_logged(self._peer, self._guard)
         with self._guard:
             self._outbox.spill(partial(hello_of, self._peer))
 

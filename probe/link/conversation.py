@@ -61,6 +61,14 @@ def hello_of(peer: weakref.ref[Peer]) -> Message | None:
     return None if there is None else there.hello()
 
 
+def put_logged(peer: weakref.ref[Peer], guard: Guard) -> None:
+    """Have a run that is still there put into the outbox what was logged."""
+    there = peer()
+    if there is not None:
+        with guard:
+            there.send_logged()
+
+
 @dataclass
 class Ending:
     """When the link is to end, and with which goodbye."""
@@ -195,6 +203,7 @@ class Conversation:
         """Send what waits; return whether frames were among it."""
         for answer in self._answers.take():
             await self._send(answer)
+        self._put_logged()
         entries = self._outbox.take()
         for message, last in bundled(entries):
             self._outbox.offer(last)
@@ -209,8 +218,7 @@ class Conversation:
                 self._ending.bye = self._ending.goodbye()
                 self._ending.asked.set()
                 return
-            with self._guard:
-                peer.send_logged()
+            self._put_logged()
             heartbeat = peer.heartbeat()
             self._ending.last_step = heartbeat["step"]
             del peer
@@ -278,6 +286,13 @@ class Conversation:
             take(seq)
         except ValueError as error:
             raise ForeignMessage(str(error)) from error
+
+    def _put_logged(self) -> None:
+        """Have what was logged go with the samples of its steps, and not behind a later boundary.
+
+        A job that is killed has its losses up to where it has gradients.
+        """
+        put_logged(self._weak_peer, self._guard)
 
     async def _send(self, message: Message) -> None:
         await self._socket.send(encode_json(message))

@@ -7,7 +7,7 @@ import weakref
 from functools import partial
 
 from ..base.guard import Guard
-from .conversation import Peer, hello_of
+from .conversation import Peer, hello_of, put_logged
 from .loss import warn_of_loss
 from .outbox import Outbox
 from .server_messages import Message
@@ -40,9 +40,7 @@ class Recorder:
         warn_of_loss(self._outbox, "the recording lacks", "the disk has not taken them")
 
     def _run(self) -> None:
-        while not self._ended.wait(PAUSE) and (peer := self._peer()) is not None:
-            with self._guard:
-                peer.send_logged()
-            del peer
+        while not self._ended.wait(PAUSE) and self._peer() is not None:
+            put_logged(self._peer, self._guard)
             with self._guard:
                 self._outbox.spill(self._hello)

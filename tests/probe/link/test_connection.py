@@ -385,6 +385,21 @@ def test_what_a_server_does_not_store_goes_to_disk(
             assert list(tmp_path.iterdir()) == []
 
 
+def test_what_was_logged_goes_to_disk_with_the_samples(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A job that is killed with no server there has its losses where it has gradients."""
+    monkeypatch.setattr(connection, "TICK", 0.02)
+    monkeypatch.setattr(connection, "ON_DISK_WITHIN", 0.2)
+    monkeypatch.setenv("GRADGATE_SPOOL", str(tmp_path))
+    run, step = attached("http://127.0.0.1:9", totals=False)
+    with run:
+        step()
+        run.log(loss=1.0)  # which no boundary sends
+        (file,) = wait_for(lambda: list(tmp_path.glob("*.gradgate"))) or []
+        wait_for(lambda: b"loss" in file.read_bytes())
+
+
 def test_the_end_of_a_job_waits_until_the_server_has_stored_all() -> None:
     """The goodbye comes behind the last acknowledgement, which may take the server a while."""
     heard: list[str] = []

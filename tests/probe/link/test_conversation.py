@@ -23,6 +23,7 @@ from gradgate.probe.link.answers import Answers
 from gradgate.probe.link.conversation import Conversation, Ending
 from gradgate.probe.link.outbox import Outbox
 from gradgate.probe.link.server_messages import ForeignMessage
+from gradgate.server.protocol.bundle import unbundle
 
 Talk = Callable[[ServerConnection], Awaitable[None]]
 
@@ -326,6 +327,41 @@ def test_with_a_heartbeat_goes_what_was_logged() -> None:
 
     converse(talk, Run())
     assert (beats[0]["type"], beats[0]["logged"]) == ("heartbeat", 1)
+
+
+class Logging(Run):
+    """Puts a frame for each command, before which something was logged."""
+
+    def __init__(self, outbox: Outbox) -> None:
+        super().__init__()
+        self._outbox = outbox
+        self._waits = 0
+
+    def send_logged(self) -> None:
+        waiting, self._waits = self._waits, 0
+        for _ in range(waiting):
+            self._outbox.put(lambda seq: f'{{"logged":{seq}}}')
+
+    def receive(self, message: Any) -> None:
+        self._waits += 1
+        self._outbox.put(lambda seq: f'{{"seq":{seq}}}')
+
+
+def test_what_was_logged_goes_with_the_samples(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the same message: a job that is killed behind it has its losses where it has gradients."""
+    monkeypatch.setattr(conversation, "HEARTBEAT", 1000.0)
+    outbox = Outbox()
+    heard: list[list[bytes | str]] = []
+
+    async def talk(socket: ServerConnection) -> None:
+        await welcome(socket)
+        assert "heartbeat" in str(await socket.recv())
+        for number in range(3):
+            await socket.send(json.dumps({"type": "command", "id": number, "kind": "frame"}))
+            heard.append(unbundle(bytes(await socket.recv(decode=False))))
+
+    converse(talk, Logging(outbox), outbox)
+    assert heard == [[f'{{"seq":{n}}}', f'{{"logged":{n + 1}}}'] for n in (1, 3, 5)]
 
 
 def test_pings_leave_the_random_numbers_of_the_script_alone(
