@@ -100,7 +100,7 @@ class _Watched:
 
 
 class CloseLook:
-    """Asked for at a boundary; it takes the next step of each optimizer, and the time after it."""
+    """Planned at a boundary; it takes the next step of each optimizer, and the time after it."""
 
     def __init__(
         self,
@@ -119,13 +119,15 @@ class CloseLook:
         self._untouched = untouched
         self._budget = budget
         self._wanted: list[int] = []
+        self._begins = False
+        """What is wanted may be looked at in the coming steps."""
         self._watched: dict[int, dict[int, _Watched]] = {}
         """By optimizer and parameter."""
 
     @property
     def active(self) -> bool:
-        """Return whether there is anything to look at."""
-        return bool(self._wanted or self._watched)
+        """Return whether there is anything to look at in the coming step."""
+        return self._begins or bool(self._watched)
 
     def want(self, indexes: Iterable[int]) -> None:
         """Look at the first of these in the coming steps, instead of those that still wait.
@@ -136,13 +138,17 @@ class CloseLook:
         sizes = [self._table.parameters[index].numel() for index in wanted]
         self._wanted = [wanted[place] for share in shares(sizes)[:1] for place in share]
 
+    def plan(self) -> None:
+        """Decide for the coming steps whether to look at what is wanted, or to let it wait."""
+        self._begins = bool(self._wanted) and self._budget.affords()
+
     def before_step(self, k: int) -> list[Look]:
-        """End the look at the step before of optimizer k, and begin one at this.
+        """End the look at the step before of optimizer k, and begin one at this, if it is planned.
 
         Return what was seen, of which each part is known only now.
         """
         looks = self._end(k)
-        if self._wanted and self._budget.affords():
+        if self._begins:
             with self._budget.timed():
                 self._begin(k)
         return looks
@@ -164,6 +170,7 @@ class CloseLook:
         mine = [index for index in self._wanted if index in held]
         if mine:
             self._wanted = [index for index in self._wanted if index not in held]
+            self._begins = bool(self._wanted)
             self._watched[k] = {
                 index: _Watched(version(self._table.parameters[index]), sums, self._ends(index))
                 for index, sums in zip(mine, self._sums(mine), strict=True)

@@ -103,6 +103,11 @@ class Progress:
         looks = self._skipped.count or self._close.active or not self._uncleared.rests
         return self._off or not looks
 
+    @property
+    def looks_closely(self) -> bool:
+        """Whether it looks at the coming step, and at what comes before the one behind it."""
+        return self._close.active and not self._off
+
     def before_step(self, k: int, step: int) -> None:
         """Look at what optimizer k is about to apply as ``step``, where somebody wants to know."""
         if self._off:
@@ -132,8 +137,11 @@ class Progress:
         self._uncleared.after_step(k, sampled=self._measurement.schedule.sampling)
 
     def boundary(self, step: int) -> None:
-        """Compare the ranks after ``step`` if it is time for that."""
-        if not self._off and self.replicas.boundary(step):
+        """Compare the ranks after ``step`` if it is time for that, and plan the coming steps."""
+        if self._off:
+            return
+        self._close.plan()
+        if self.replicas.boundary(step):
             self._alerts.update()
 
     def receive(self, sample: Sample) -> None:

@@ -71,8 +71,11 @@ class Outlook:
         if self._asks_nothing() and self._measurement.rests:
             alone = self._measurement.has_one_optimizer and self._progress.rests
             until = min(self._clock() + LONGEST, self._judging.due_at, self._totals.due_at)
+            last = self._last(step)
+            if self._progress.looks_closely:  # of which nothing is left behind the step after
+                last = min(last, step + 1)
             self._lull.begin(
-                self._last(step),
+                last,
                 until,
                 is_quiet=alone and not schedule.sampling and self._totals.rests,
                 is_calm=alone and schedule.sampling and self._measures_alone(),

@@ -37,6 +37,7 @@ class Watched:
     def step(self, between: Callable[[], object] = lambda: None) -> list[Look]:
         """Make a step, which may be looked at, and what comes after it; return what was seen."""
         self.model(self.x).sum().backward()
+        self.close.plan()
         looks = self.close.before_step(0)
         self.optimizer.step()
         self.close.stepped(0)
@@ -90,6 +91,17 @@ def test_a_look_that_is_too_dear_waits() -> None:
     for _ in range(9, 17):
         assert watched.step() == []
     assert len(watched.step()) == 1
+
+
+def test_what_is_wanted_in_the_midst_of_a_lull_waits_for_a_plan() -> None:
+    """The steps until then were planned with nobody looking: the half of a look tells nothing."""
+    watched = Watched()
+    watched.close.want([0])
+    assert not watched.close.active
+    assert watched.close.before_step(0) == []
+    assert not watched.close.active
+    watched.close.plan()
+    assert watched.close.active
 
 
 def test_a_large_weight_is_looked_at_alone(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -200,6 +212,7 @@ def test_an_old_gradient_is_told_from_one_that_was_written_by_hand() -> None:
         if factor is not None:
             weight.grad *= factor
         watched.close.want([0])
+        watched.close.plan()
         watched.close.before_step(0)
         watched.close.stepped(0)
         (look,) = watched.close.before_step(0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise
 from types import SimpleNamespace
@@ -25,6 +25,8 @@ from gradgate.probe.measure.pending_sample import Part
 from gradgate.probe.measure.sampler import Sampler
 from gradgate.probe.model.commands import FreezeCommand
 from gradgate.probe.model.sample import GRAD_NORM, Sample
+from gradgate.probe.progress.close_look import Look
+from gradgate.probe.progress.updates import Updates
 from gradgate.probe.session import outlook
 from gradgate.probe.session.judging import SETTLED as JUDGED
 from gradgate.probe.session.lull import Lull
@@ -555,10 +557,49 @@ def test_who_looks_between_samples_is_there_in_each_step(
         ahead = job_of(run).cycle._end._outlook
         with monkeypatch.context() as patch:
             for part, rests in (("_totals", totals), ("_progress", progress)):
-                stand_in = type("Resting", (), {"rests": rests, "due_at": math.inf})()
+                stand_in = type(
+                    "Resting", (), {"rests": rests, "due_at": math.inf, "looks_closely": False}
+                )()
                 patch.setattr(ahead, part, stand_in)
             ahead.plan(80)
         assert settled(run).is_quiet is (totals and progress)
+
+
+@pytest.mark.parametrize("every", [1, 25])
+def test_a_close_look_is_over_soon_and_the_next_steps_are_left_alone(
+    every: int, seen: Seen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It takes a step and what comes before the next, and not a whole lull; it waits for none."""
+    model, optimizer = chain(SGD)
+    looks: list[int] = []
+    receive = Updates.receive_looks
+    with probe.attach(model, optimizer, server=False, every=every, totals=False) as run:
+        job = Job(run, model, optimizer, SETTLED)
+        steps(model, optimizer, 1, SETTLED)
+
+        def alone() -> bool:
+            return settled(run).is_quiet or settled(run).is_calm
+
+        while not (alone() and settled(run).lasts(job.last + 2)):
+            job.step()
+
+        def take(updates: Updates, seen: Iterable[Look]) -> None:
+            looks.append(job_of(run).state.step)
+            receive(updates, seen)
+
+        monkeypatch.setattr(Updates, "receive_looks", take)
+        job_of(run).progress._close.want([0])
+        job.step()
+        assert alone(), "what is wanted waits for the boundary behind the lull"
+        settled(run).end()
+        job.step()
+        planned = job.last
+        assert not alone()
+        job.step()
+        job.step()
+        assert looks == [planned + 1]
+        assert alone()
+        assert settled(run).lasts(job.last + 1)
 
 
 def test_total_norms_that_are_on_the_host_end_a_lull_when_they_are_due(
