@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -238,8 +239,12 @@ class Uplink:
 
     @property
     def _is_told(self) -> bool:
-        """Whether there is anybody to tell, now or later."""
-        return self._link is not None or self._recorder is not None
+        """Whether there is anybody to tell, now or later.
+
+        A forked child has nobody: what a thread of its parent's held is locked there for ever.
+        """
+        there = self._link is not None or self._recorder is not None
+        return there and os.getpid() == self._identity.process
 
     # For the link, in its own thread: see conversation.Peer.
 

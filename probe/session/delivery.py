@@ -123,7 +123,12 @@ class Delivery:
         self._guard.run(self._log, metrics, more)
 
     def flush(self, timeout: float) -> bool:
-        """Send everything, and wait until the server has stored it; False after ``timeout``."""
+        """Send everything, and wait until the server has stored it; False after ``timeout``.
+
+        And in a forked child, which has nothing to send: the run is its parent's.
+        """
+        if not self._state.in_own_process():
+            return False
         self._send_all()
         return self._uplink.wait_stored(timeout)
 

@@ -20,6 +20,7 @@ from gradgate.probe.measure.metrics import MAX_PENDING, MetricValues
 from gradgate.probe.model.sample import Sample
 from gradgate.probe.session.delivery import GATHERING
 from gradgate.probe.session.run import job_of
+from tests.support.forked import run_python
 from tests.support.steered import chain, steps
 
 
@@ -127,6 +128,54 @@ def test_a_forked_child_sends_nothing_at_its_end(
         monkeypatch.setattr(os, "getpid", lambda: parent)
         job.delivery.close(failed=True)
         assert closed == [True]
+
+
+FORKING = """
+import os, signal, threading
+from torch import nn
+from torch.optim import SGD
+from gradgate import probe
+from gradgate.probe.session.run import job_of
+
+model = nn.Linear(1, 1)
+run = probe.attach(model, SGD(model.parameters(), lr=0.1), server="http://127.0.0.1:9")
+job, held, over = job_of(run), threading.Event(), threading.Event()
+
+def hold():
+    with job.uplink.outbox._lock, job.measurement.metrics.handing_on:
+        held.set()
+        over.wait(60)
+
+thread = threading.Thread(target=hold)
+thread.start()
+held.wait(60)
+child = os.fork()
+if child == 0:
+    signal.alarm(20)
+    {does}
+    os._exit(7)
+_, status = os.waitpid(child, 0)
+over.set()
+thread.join()
+print("the child ended with", os.waitstatus_to_exitcode(status))
+"""
+
+
+@pytest.mark.parametrize(
+    "does",
+    [
+        "[run.log(loss=number) for number in range(200)]",
+        "assert run.flush() is False",
+        "run.freeze('weight')",
+        "run.gate('param:weight')",
+        "run.detach()",
+    ],
+)
+def test_a_forked_child_waits_for_no_thread_of_its_parents(does: str) -> None:
+    """What one held as the job forked, as a data loader's workers do, nobody lets go of there."""
+    ran = run_python("-c", FORKING.format(does=does), timeout=100)
+    assert ran.returncode == 0, ran.stderr
+    assert "the child ended with 7" in ran.stdout
 
 
 def test_the_server_hears_of_the_step_that_has_ended() -> None:
