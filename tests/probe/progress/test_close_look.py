@@ -102,6 +102,10 @@ def test_what_is_wanted_in_the_midst_of_a_lull_waits_for_a_plan() -> None:
     assert not watched.close.active
     watched.close.plan()
     assert watched.close.active
+    assert watched.close.before_step(0) == []
+    watched.close.stepped(0)
+    assert len(watched.close.before_step(0)) == 1
+    assert not watched.close.active, "no plan has come since, and there is nothing left to look at"
 
 
 def test_a_large_weight_is_looked_at_alone(monkeypatch: pytest.MonkeyPatch) -> None:
