@@ -43,7 +43,7 @@ class Checksums:
             if tensors[0].device.type != "cpu" or len(tensors) == 1:
                 return self._alone(tensors)
             stacks = stacks or Stacks([tensor.shape for tensor in tensors])
-            return stacks.reduce(tensors, self._of_rows, self._alone, torch.int64)
+            return stacks.reduce(tensors, self._of_rows, self._alone)
 
     def _alone(self, tensors: Sequence[Tensor]) -> Tensor:
         return torch.stack([self._sum(_words(tensor.reshape(1, -1))[0]) for tensor in tensors])

@@ -42,13 +42,16 @@ def grad_norms(grads: list[Tensor], stacks: Stacks | None = None) -> Tensor:
     and no synchronisation on an accelerator. ``stacks``: theirs, if they are known already.
     """
     norms = quick_norms(grads, stacks)
-    if not norms.is_cpu or lie_between(norms, 0.0, math.inf):
+    if not norms.is_cpu:
         return norms
-    return careful_norms(grads, norms)
+    return norms.double() if lie_between(norms, 0.0, math.inf) else careful_norms(grads, norms)
 
 
 def quick_norms(grads: list[Tensor], stacks: Stacks | None = None) -> Tensor:
-    """Return what :func:`grad_norms` does; on the CPU one of 0 or infinity is no verdict yet."""
+    """Return what :func:`grad_norms` does; on the CPU one of 0 or infinity is no verdict yet.
+
+    There they are of the type that they are computed in: float32, or float64 of such gradients.
+    """
     if grads[0].is_complex():
         grads = _real(grads)
     dtype = grads[0].dtype
@@ -70,6 +73,7 @@ def quick_norms(grads: list[Tensor], stacks: Stacks | None = None) -> Tensor:
 
 def careful_norms(grads: list[Tensor], norms: Tensor) -> Tensor:
     """Return :func:`grad_norms` of gradients on the CPU, of which the quick ones are known."""
+    norms = norms.double()
     suspects = ((norms == 0) | torch.isinf(norms)).nonzero().flatten().tolist()
     if suspects:  # where there is only a NaN there are none
         chosen = [grads[i] for i in suspects]
@@ -113,7 +117,7 @@ def grad_maxima(grads: list[Tensor], stacks: Stacks | None = None) -> Tensor:
     A gradient with a NaN has the maximum NaN.
     """
     if grads[0].is_cpu and not grads[0].dtype.is_complex:
-        return _reduce(grads, stacks, _row_maxima, _lone_maxima)
+        return _reduce(grads, stacks, _row_maxima, _lone_maxima).double()
     maxima = torch.stack(foreach_norm(grads, float("inf")))
     return maxima.to(torch.float32 if maxima.device.type == "mps" else torch.float64)
 
@@ -124,9 +128,9 @@ def _reduce(
     reduce_rows: Callable[[Tensor], Tensor],
     reduce_alone: Callable[[list[Tensor]], Tensor],
 ) -> Tensor:
-    """One figure a gradient, float64, in order: small ones by rows of a stack, the rest alone."""
+    """One figure a gradient, in order: small ones by rows of a stack, the rest alone."""
     if len(grads) == 1:  # a gate's, in the midst of a backward
-        return reduce_alone(grads).double()
+        return reduce_alone(grads)
     if stacks is None:
         stacks = Stacks([grad.shape for grad in grads])
     return stacks.reduce(grads, reduce_rows, reduce_alone)

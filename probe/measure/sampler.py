@@ -344,8 +344,9 @@ class Sampler:
         for each in draft.statistics:
             part = part_of(each, indexes, grads, stacks)
             if grad_scale is not None:
-                values = part.values / grad_scale.to(part.values.device)
-                part = Part(each.code, indexes, values)
+                # In float64, in which no norm becomes zero by it.
+                scaled = part.values.double() if part.values.is_cpu else part.values
+                part = Part(each.code, indexes, scaled / grad_scale.to(scaled.device))
             parts.append(part)
         draft.parts += parts
 

@@ -47,9 +47,8 @@ class Stacks:
         tensors: Sequence[Tensor],
         reduce_rows: Callable[[Tensor], Tensor],
         reduce_alone: Callable[[list[Tensor]], Tensor],
-        dtype: torch.dtype = torch.float64,
     ) -> Tensor:
-        """Return one figure a tensor, in their order: ``dtype`` [tensors], on the CPU.
+        """Return one figure a tensor, in their order: [tensors], on the CPU.
 
         There is one at least. ``reduce_rows`` takes a stack [rows, elements], ``reduce_alone`` all
         that are in none.
@@ -58,17 +57,19 @@ class Stacks:
             reduce_rows(torch.stack(pick(tensors)).view(rows, -1)) for pick, rows in self._stacks
         ]
         if not figures:
-            return reduce_alone(list(tensors)).to(dtype)
+            return reduce_alone(list(tensors))
         if self._alone:
             figures.append(reduce_alone([tensors[i] for i in self._alone]))
         # As an index would, in less time.
-        return torch.cat(figures).to(dtype).index_select(0, self._places)
+        return torch.cat(figures).index_select(0, self._places)
 
 
 def _picking(places: list[int]) -> Callable[[Sequence[Tensor]], tuple[Tensor, ...]]:
-    """Return what picks those at these places; ``itemgetter`` of a single one picks no tuple."""
-    if len(places) == 1:
-        return lambda tensors: (tensors[places[0]],)
+    """Return what picks those at these places: a slice where they are evenly apart."""
+    first, last = places[0], places[-1]
+    apart = max(1, (last - first) // max(1, len(places) - 1))
+    if places == list(range(first, last + 1, apart)):
+        return itemgetter(slice(first, last + 1, apart))
     return itemgetter(*places)
 
 

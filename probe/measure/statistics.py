@@ -23,7 +23,9 @@ class Statistic:
     measure: Callable[[list[Tensor], Stacks | None], Tensor]
     """Takes dense gradients of one device and dtype; gives float64 [gradients] on that device."""
     quick: Callable[[list[Tensor], Stacks | None], Tensor] | None = None
-    """The same sooner; on the CPU figures of which one is zero or not finite are to be mended."""
+    """The same sooner; on the CPU figures of which one is zero or not finite are to be mended.
+
+    There they may be float32, if the gradients are of no wider type."""
     mend: Callable[[list[Tensor], Tensor], Tensor] = lambda _, figures: figures
     """Takes the gradients once more, with such figures, and gives what ``measure`` does."""
 

@@ -650,3 +650,17 @@ def test_gradients_with_a_graph_of_their_own_are_measured_as_others_are() -> Non
             gc.collect()
             assert graph() is None
         assert (job_of(run).guard.faults, packed) == (0, [])
+
+
+@pytest.mark.parametrize("norm", [1e-18, 1.0])
+def test_the_factor_of_a_scaler_makes_no_gradient_zero(norm: float) -> None:
+    """Though what is sent is: the gradient that is applied has elements that are none."""
+    table = ParameterTable({"": (model := Parts())})
+    sampler = made(table, Guard())
+    for parameter in model.parameters():
+        parameter.grad = torch.tensor([norm, 0.0, 0.0])
+    sampler.measure([0, 1], torch.tensor([2.0**120]))
+    sampler.finish(1)
+    (found,) = sampler.collect(wait=True)
+    assert [State(code) for code in found.states] == [State.PRESENT] * 2
+    np.testing.assert_array_equal(found.values[GRAD_NORM], np.float32(norm * 2.0**-120))
