@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections import deque
 
 import numpy as np
@@ -46,10 +45,10 @@ class CloseVerdicts:
         """Norms of the gradients of the latest sample, by parameter."""
 
     def take_norms(self, norms: npt.NDArray[np.float32], useful: npt.NDArray[np.bool_]) -> None:
-        """Take in the norms of the gradients of a sample; ``useful``: which are applied."""
-        self._norms = norms
-        applied = norms[useful].astype(np.float64)
-        self._totals.append(math.sqrt(np.dot(applied, applied)))
+        """Take in the norms of gradients, [samples, parameters]; ``useful``: which are applied."""
+        self._norms = norms[-1]
+        applied = norms[:, useful].astype(np.float64)
+        self._totals.extend(np.linalg.norm(applied, axis=1).tolist())
 
     def judge(self, look: Look) -> None:
         """Give a verdict on what one step did, or none."""

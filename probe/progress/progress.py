@@ -144,13 +144,13 @@ class Progress:
         if self.replicas.boundary(step):
             self._alerts.update()
 
-    def receive(self, sample: Sample) -> None:
-        """Take in a sample."""
+    def receive(self, stretch: Sequence[Sample]) -> None:
+        """Take in samples in a row with the same states: see :func:`~.stretches.stretches`."""
         if self._off:
             return
         for receive in (self._skipped.receive, self._updates.receive, self._trends.receive):
             with self._guard:  # each alone: a fault in one must not keep it from the others
-                receive(sample)
+                receive(stretch)
 
     def tell_groups(self, step: int) -> None:
         """Tell of the optimizers' groups as ``step``, the latest, has applied them."""

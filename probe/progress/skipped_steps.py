@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from torch import Tensor
 from torch.optim import Optimizer
@@ -22,13 +22,14 @@ class SkippedSteps:
         """How many there were in a row, up to the latest."""
         self._since_step = 0
 
-    def receive(self, sample: Sample) -> None:
-        """Take in a sample; every skipped step has one."""
-        if not sample.skipped:
+    def receive(self, stretch: Sequence[Sample]) -> None:
+        """Take in samples; every skipped step has one, which is a stretch by itself."""
+        first = stretch[0]
+        if not first.skipped:
             self.count = 0
             return
         if not self.count:
-            self._since_step = sample.step
+            self._since_step = first.step
         self.count += 1
 
     def begin_step(self, optimizer: Optimizer) -> None:

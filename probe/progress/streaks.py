@@ -38,14 +38,17 @@ class Streaks:
         trained: npt.NDArray[np.bool_] = self._useful_step == (self.step or -1)
         return trained
 
-    def receive(self, sample: Sample, useful: npt.NDArray[np.bool_]) -> None:
-        """Take in a sample of a step that was applied; ``useful``: by parameter."""
+    def receive(self, sample: Sample, useful: npt.NDArray[np.bool_], times: int = 1) -> None:
+        """Take in a sample of a step that was applied; ``useful``: by parameter.
+
+        ``times``: it is the last of so many in a row with the same states.
+        """
         self.step, count = sample.step, len(useful)
         self._grow(count)
         idle, waiting = self.idle[:count], list(sample.waiting)
         stays = (idle[waiting], self._useful_step[waiting]) if waiting else None
         np.copyto(self._useful_step[:count], sample.step, where=useful)
-        idle += 1
+        idle += times
         idle *= _IS_IDLE[sample.states]
         if stays is not None:
             idle[waiting], self._useful_step[waiting] = stays

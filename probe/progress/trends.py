@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
@@ -22,6 +21,7 @@ from ..model.dead_units import DeadUnits
 from ..model.modules import module_paths
 from ..model.movement import Movement
 from ..model.sample import GRAD_NORM, Sample
+from ..model.stretches import values_of
 from ..model.table import ParameterTable
 from .groups import Group, Groups
 from .learning_rates import rate_of
@@ -31,6 +31,24 @@ _LAYERS = 4
 """Layers that a group needs at least to have a depth."""
 _USUAL = (1e-4, 1e-2)
 """The usual range of an update's norm to the weight's."""
+
+
+@dataclass(frozen=True)
+class _Trend:
+    """A trend of one group, and the parameter that shows it best."""
+
+    finding: Finding
+    parameter: int
+    since_step: int
+
+
+@dataclass(frozen=True)
+class _Growth:
+    """Gradients have grown, and have not come down since."""
+
+    before: float
+    """Their norm before that."""
+    trend: _Trend
 
 
 @dataclass
@@ -49,15 +67,8 @@ class _History:
     looks: int = 0
     vanished: int = 0
     """Samples in a row in which the first layers got next to nothing."""
-
-
-@dataclass(frozen=True)
-class _Trend:
-    """A trend of one group, and the parameter that shows it best."""
-
-    finding: Finding
-    parameter: int
-    since_step: int
+    growth: _Growth | None = None
+    """Of its gradients."""
 
 
 class Trends:
@@ -88,25 +99,19 @@ class Trends:
             name = self._table.name(trend.parameter)
             yield alert_of(trend.finding, trend.parameter, name, trend.since_step, "note")
 
-    def receive(self, sample: Sample) -> None:
-        """Take in the norms of a sample."""
+    def receive(self, stretch: Sequence[Sample]) -> None:
+        """Take in the norms of samples in a row, and tell what one of them or more have shown."""
+        sample = stretch[-1]
         if sample.skipped:
             return
         self._useful = sample.having(State.PRESENT)
-        norms = sample.values.get(GRAD_NORM)
+        norms = values_of(stretch, GRAD_NORM)
         if norms is None:
             return
-        useful = np.where(self._useful, norms, np.nan).astype(np.float64)
+        useful = np.where(self._useful & (norms > 0), norms, 0.0).astype(np.float64)
         for group in self._groups.all():
-            if group.indexes[-1] >= len(useful):
-                continue
-            history = self._history(group)
-            history.steps.append(sample.step)
-            mine = useful[group.indexes]
-            found = mine[mine > 0]
-            history.totals.append(math.sqrt(np.dot(found, found)))
-            self._put(Exploding.word, group, self._exploding(group, history, mine))
-            self._put(Vanishing.word, group, self._vanishing(group, history, useful))
+            if group.indexes[-1] < len(sample.states):
+                self._follow(group, [each.step for each in stretch], useful)
 
     def receive_movement(self, movement: Movement) -> None:
         """Take in how large steps were for the weights."""
@@ -171,47 +176,72 @@ class Trends:
             since = trend.since_step if before is None else before.since_step
             self._found[key] = _Trend(trend.finding, trend.parameter, since)
 
+    def _follow(self, group: Group, steps: Sequence[int], norms: npt.NDArray[np.float64]) -> None:
+        """Take in the ``norms`` of samples, [samples, parameters]: 0 where there is no gradient."""
+        history, mine = self._history(group), norms[:, group.indexes]
+        totals = np.linalg.norm(mine, axis=1).tolist()
+        may_explode = self._may_explode(history, totals)
+        weights, ratios = _by_depth(group, norms)
+        exploding = vanishing = None
+        for step, total, now, ratio in zip(steps, totals, mine, ratios, strict=True):
+            history.steps.append(step)
+            history.totals.append(total)
+            if may_explode:
+                exploding = self._exploding(group, history, now) or exploding
+            if ratio is not None:
+                vanishing = self._vanishing(weights, history, ratio) or vanishing
+        self._put(Exploding.word, group, exploding)
+        self._put(Vanishing.word, group, vanishing)
+
+    def _may_explode(self, history: _History, totals: Sequence[float]) -> bool:
+        """Return whether it is worth while to look at each of some samples that have come."""
+        every = [*history.totals, *totals]
+        highest, weights = max(every), history.weights_norm
+        large = weights > 0 and highest >= self._limits.exploding_ratio * weights
+        grown = highest >= self._limits.exploding * min(every)
+        return large or grown or history.growth is not None
+
     def _exploding(
         self, group: Group, history: _History, norms: npt.NDArray[np.float64]
     ) -> _Trend | None:
         """Compare the latest samples with those before, and with the weights; ``norms``: now."""
-        n = self._limits.samples
-        totals = list(history.totals)
-        late, early = totals[-n:], totals[:-n]
-        if len(late) < n:
+        if len(history.totals) < self._limits.samples:
             return None
-        weights, now = history.weights_norm, median(late)
-        ratio = now / weights if weights > 0 else 0.0
-        before = median(early) if len(early) == n else 0.0
-        # What grows from next to nothing, as behind a layer that begins with zeros, is healthy.
-        notable = ratio >= 0.1 if weights > 0 else now >= 1
-        apart = before > 0 and min(late) > max(early)
-        grown = notable and apart and now / before >= self._limits.exploding
-        if not grown and ratio < self._limits.exploding_ratio:
+        worst = int(group.indexes[np.argmax(norms)])
+        self._grow(group, history, worst)
+        if history.growth is not None:
+            return history.growth.trend
+        n, weights = self._limits.samples, history.weights_norm
+        ratio = median(list(history.totals)[-n:]) / weights if weights > 0 else 0.0
+        if ratio < self._limits.exploding_ratio:
             return None
-        worst = int(group.indexes[np.argmax(np.nan_to_num(norms))])
-        name = self._table.name(worst)
-        if grown:
-            finding = Exploding.grown(group.label, name, now / before, 2 * n)
-        else:
-            finding = Exploding.large(group.label, name, ratio)
+        finding = Exploding.large(group.label, self._table.name(worst), ratio)
         return _Trend(finding, worst, history.steps[-n])
+
+    def _grow(self, group: Group, history: _History, worst: int) -> None:
+        """Follow a growth: from samples all of which are above those before, until it is undone."""
+        n, totals, growth = self._limits.samples, list(history.totals), history.growth
+        late, early, weights = totals[-n:], totals[:-n], history.weights_norm
+        now, before = median(late), median(early) if len(early) == n else 0.0
+        # What grows from next to nothing, as behind a layer that begins with zeros, is healthy.
+        notable = now >= 0.1 * weights if weights > 0 else now >= 1
+        apart = before > 0 and min(late) > max(early)
+        if notable and apart and now / before >= self._limits.exploding:
+            name = self._table.name(worst)
+            finding = Exploding.grown(group.label, name, now / before, 2 * n)
+            since = before if growth is None else growth.before
+            history.growth = _Growth(since, _Trend(finding, worst, history.steps[-n]))
+        elif growth and not (notable and now / growth.before >= self._limits.exploding):
+            history.growth = None
 
     def _weights_norm(self, group: Group) -> float:
         known = group.indexes[group.indexes < len(self._weight_norms)]
         return float(np.sqrt(np.nansum(self._weight_norms[known] ** 2)))
 
     def _vanishing(
-        self, group: Group, history: _History, norms: npt.NDArray[np.float64]
+        self, weights: npt.NDArray[np.int64], history: _History, ratio: float
     ) -> _Trend | None:
-        """Compare the first quarter of the layers with the last."""
-        there = norms[group.weights] > 0
-        weights, sizes = group.weights[there], group.sizes[there]
-        if len(weights) < _LAYERS:
-            return None
-        quarter = len(weights) // 4
-        mean = norms[weights] / np.sqrt(sizes)
-        ratio = median(mean[:quarter].tolist()) / median(mean[-quarter:].tolist())
+        """Follow the ratio of the first quarter of the layers to the last, by their ``weights``."""
         history.vanished = history.vanished + 1 if ratio < self._limits.vanishing else 0
         if history.vanished < self._limits.samples:
             return None
@@ -248,3 +278,28 @@ class Trends:
         name = self._table.name(worst.parameter)
         finding = DeadUnitsCause.found(name, worst.dead_rows, worst.rows, worst.looks)
         return _Trend(finding, worst.parameter, worst.since_step)
+
+
+def _by_depth(
+    group: Group, norms: npt.NDArray[np.float64]
+) -> tuple[npt.NDArray[np.int64], Sequence[float | None]]:
+    """Compare gradients in the first quarter of the layers with those in the last.
+
+    Of ``norms`` [samples, parameters], for each element of a weight. Return the weights that have a
+    gradient, and how many times as large it is, by sample: None where there are too few layers.
+    """
+    there = norms[:, group.weights].all(axis=0)
+    weights, sizes = group.weights[there], group.sizes[there]
+    if len(weights) < _LAYERS:
+        return weights, [None] * len(norms)
+    quarter = len(weights) // 4
+    means = norms[:, weights] / np.sqrt(sizes)
+    ratios = _medians(means[:, :quarter]) / _medians(means[:, -quarter:])
+    return weights, ratios.tolist()
+
+
+def _medians(rows: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Return the median of each row."""
+    ordered, count = np.sort(rows, axis=1), rows.shape[1]
+    middle: npt.NDArray[np.float64] = (ordered[:, (count - 1) // 2] + ordered[:, count // 2]) / 2
+    return middle

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +12,7 @@ from ..diagnosis.case import Finding
 from ..live.alerts import Alert
 from ..model.movement import Movement
 from ..model.sample import GRAD_NORM, Sample
+from ..model.stretches import values_of
 from ..model.table import ParameterTable
 from .close_look import Look
 from .close_verdicts import PATIENCE, CloseVerdicts
@@ -70,15 +71,16 @@ class Updates:
         """Tell of each weight; of those that the script moves as one."""
         yield from self._verdicts.tell(self._of_rates(1) if last else {})
 
-    def receive(self, sample: Sample) -> None:
-        """Take in the states of a sample."""
+    def receive(self, stretch: Sequence[Sample]) -> None:
+        """Take in the states of samples in a row, which are the same."""
+        sample = stretch[-1]
         if sample.skipped:
             return
         self._groups.all()
         useful = sample.having(State.PRESENT)
         useful &= self._groups.held[: len(useful)]
-        self._streaks.receive(sample, useful)
-        norms = sample.values.get(GRAD_NORM)
+        self._streaks.receive(sample, useful, len(stretch))
+        norms = values_of(stretch, GRAD_NORM)
         if norms is not None:
             self._close.take_norms(norms, useful)
         due = self._suspects.due(sample.step)

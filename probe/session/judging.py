@@ -10,6 +10,7 @@ from ..base.guard import Guard
 from ..live.explainer import Explainer
 from ..measure.measurement import Measured
 from ..model.sample import Sample
+from ..model.stretches import stretches
 from ..progress.progress import Progress
 
 SETTLED = 32
@@ -120,9 +121,9 @@ class Judging:
         self._is_due, self.due_at = False, math.inf
         if not samples:
             return
-        for sample in samples:
+        for stretch in stretches(samples):
             with self._guard:
-                self._progress.receive(sample)
+                self._progress.receive(stretch)
         with self._guard:
             self._explainer.receive(samples, self._frozen, self._held)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from gradgate.probe.base.states import State
@@ -81,3 +83,18 @@ def test_what_was_not_asked_for_a_gradient_does_not_miss_it() -> None:
     missing.mark_explained()
     missing.receive(sample(9, BAD, GOOD))
     assert missing.overdue().tolist() == [0]
+
+
+def test_one_that_comes_back_misses_no_more() -> None:
+    """Also where its states are those of an earlier sample, in which nothing was missing."""
+    missing = MissingGradients()
+    whole = sample(0, GOOD, GOOD)
+    missing.receive(whole)
+    missing.receive(sample(1, GOOD, BAD))
+    assert missing.doubtful
+    missing.receive(replace(whole, step=2))
+    assert not missing.doubtful
+    missing.receive(replace(whole, step=3))
+    for step in range(PATIENCE):
+        missing.receive(sample(4 + step, GOOD, BAD))
+    assert missing.overdue().tolist() == [1]

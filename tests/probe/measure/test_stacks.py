@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 from torch import Tensor
 
@@ -24,9 +25,10 @@ def sums(stacks: Stacks, tensors: list[Tensor]) -> tuple[list[float], int]:
     return figures.tolist(), sum(alone)
 
 
-def test_figures_come_in_the_order_of_the_tensors() -> None:
-    """Whatever was stacked with what."""
-    sizes = [3, 5] * LEAST_STACK + [SMALL + 1]
+@pytest.mark.parametrize("pattern", [[3, 5], [3, 3, 5], [5, 3, 3, 5, 5, 5]], ids=str)
+def test_figures_come_in_the_order_of_the_tensors(pattern: list[int]) -> None:
+    """Whatever was stacked with what, evenly apart or not."""
+    sizes = pattern * LEAST_STACK + [SMALL + 1]
     tensors = [torch.full((size,), float(i)) for i, size in enumerate(sizes)]
     found, alone = sums(Stacks([tensor.shape for tensor in tensors]), tensors)
     assert found == [i * size for i, size in enumerate(sizes)]

@@ -17,13 +17,13 @@ def test_enough_of_them_in_a_row_are_an_alert_of_the_run() -> None:
     skipped = SkippedSteps(3)
     for step in (5, 6, 7):
         assert list(skipped.find(last=False)) == []
-        skipped.receive(sample(step, State.NONFINITE, skipped=True))
+        skipped.receive([sample(step, State.NONFINITE, skipped=True)])
     (alert,) = skipped.find(last=False)
     assert (alert.parameter, alert.since_step, alert.cause) == (None, 5, "not_moving")
     assert "last 3 steps" in str(alert.detail)
-    skipped.receive(sample(8, State.PRESENT))
+    skipped.receive([sample(8, State.PRESENT)])
     assert list(skipped.find(last=False)) == []
-    skipped.receive(sample(9, State.NONFINITE, skipped=True))
+    skipped.receive([sample(9, State.NONFINITE, skipped=True)])
     assert list(skipped.find(last=False)) == []
 
 
@@ -36,5 +36,5 @@ def test_steps_between_that_were_not_sampled_count(fused: bool, told: int) -> No
         optimizer.found_inf = torch.ones(1)  # type: ignore[attr-defined]
     for step in (2, 4, 6):
         skipped.begin_step(optimizer)
-        skipped.receive(sample(step, State.NONFINITE, skipped=True))
+        skipped.receive([sample(step, State.NONFINITE, skipped=True)])
     assert len(list(skipped.find(last=False))) == told

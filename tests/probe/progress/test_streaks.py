@@ -93,3 +93,16 @@ def test_a_step_of_another_optimizer_says_nothing() -> None:
     streaks.receive(taken, taken.states == GOOD)
     assert streaks.idle.tolist() == [0, 1]
     assert streaks.trained.tolist() == [False, False]
+
+
+def test_samples_in_a_row_with_the_same_states_count_each() -> None:
+    """As if each had come alone."""
+    one_by_one, together = Streaks(), Streaks()
+    for streaks in (one_by_one, together):
+        receive(streaks, 1, NONE, GOOD, NONE)
+    for step in (2, 3, 4):
+        receive(one_by_one, step, NONE, NONE, GOOD)
+    taken = sample(4, NONE, NONE, GOOD)
+    together.receive(taken, taken.states == GOOD, 3)
+    assert together.idle.tolist() == one_by_one.idle.tolist() == [4, 3, 0]
+    assert together.trained.tolist() == one_by_one.trained.tolist() == [False, False, True]

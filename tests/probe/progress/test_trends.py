@@ -35,17 +35,23 @@ class Following:
         self.step = 0
 
     def sample(self, norms: Sequence[float], *, skipped: bool = False) -> None:
-        self.step += 1
-        states = np.full(8, State.PRESENT, np.uint8)
-        values = {GRAD_NORM: np.array(norms, np.float32)}
-        self.trends.receive(Sample(self.step, 0.0, states, values, skipped))
+        self.samples([norms], skipped=skipped)
+
+    def samples(self, norms: Sequence[Sequence[float]], *, skipped: bool = False) -> None:
+        """Take in samples that come together."""
+        states, stretch = np.full(8, State.PRESENT, np.uint8), []
+        for each in norms:
+            self.step += 1
+            values = {GRAD_NORM: np.array(each, np.float32)}
+            stretch.append(Sample(self.step, 0.0, states, values, skipped))
+        self.trends.receive(stretch)
 
     def look(
         self, ratios: Sequence[float], *, skipped: bool = False, state: State = State.PRESENT
     ) -> None:
         """Take in a look at weights, and the sample of the same step; ``state``: of all."""
         self.step += 1
-        self.trends.receive(Sample(self.step, 0.0, np.full(8, state, np.uint8), {}, skipped))
+        self.trends.receive([Sample(self.step, 0.0, np.full(8, state, np.uint8), {}, skipped)])
         every = np.ones(8, np.bool_)
         since = np.full(8, self.step - 1, np.int64)
         ratio, norm = np.array(ratios, np.float32), np.ones(8, np.float32)
@@ -70,6 +76,35 @@ def test_gradients_that_have_grown_are_one_note_of_their_group() -> None:
     assert "group 1 of SGD" in str(note.detail)
     for _ in range(N):
         following.sample([1.0] * 8)
+    assert following.notes() == []
+
+
+@pytest.mark.parametrize("together", [1, 3, N, 5 * N])
+def test_a_growth_is_told_until_it_is_undone(together: int) -> None:
+    """However many samples come together; it shows in one of them, and is there in all behind."""
+    following = Following()
+    norms = [[1.0] * 8] * N + [[1.0] * 4 + [150.0] * 4] * 9 * N
+    for first in range(0, len(norms), together):
+        following.samples(norms[first : first + together])
+    (note,) = following.notes()
+    assert (note.name, note.since_step, note.cause) == ("4.weight", N + 1, "exploding")
+    following.samples([[1.0] * 8] * (N // 2))
+    assert following.notes() == [note]
+    following.samples([[1.0] * 8] * (N - N // 2))
+    assert following.notes() == []
+
+
+def test_a_growth_that_goes_on_began_with_its_first_samples() -> None:
+    """It is one growth, and is undone where gradients are as they were before the first of it."""
+    following = Following()
+    for exponent in range(4):
+        following.samples([[200.0**exponent] * 8] * N)
+    assert {note.since_step for note in following.notes()} == {N + 1}
+    for _ in range(2):
+        following.samples([[200.0**2] * 8] * N)
+    assert {note.since_step for note in following.notes()} == {N + 1}
+    following.samples([[99.0] * 8] * N)
+    following.samples([[99.0] * 8])
     assert following.notes() == []
 
 
@@ -123,6 +158,26 @@ def test_gradients_that_vanish_with_depth_are_told_of_both_ends() -> None:
     assert (note.name, note.since_step, note.cause) == ("0.weight", 1, "vanishing")
     assert "`3.weight`" in str(note.detail)
     following.sample([1.0] * 8)
+    assert following.notes() == []
+
+
+def test_a_trend_that_ends_among_samples_that_come_together_is_told_once() -> None:
+    """And one that does not last in them is none."""
+    following = Following()
+    vanishing, healthy = [1e-9, 1e-6, 1e-3, 1.0] + [1.0] * 4, [1.0] * 8
+    following.samples([vanishing] * (N - 1) + [healthy] + [vanishing] * (N - 1))
+    assert following.notes() == []
+    following.samples([vanishing, healthy])
+    (note,) = following.notes()
+    assert (note.since_step, note.cause) == (N + 1, "vanishing")
+    following.samples([healthy])
+    assert following.notes() == []
+
+
+def test_a_layer_without_a_gradient_has_no_place_in_the_depth() -> None:
+    """Neither end is it, in samples that come together."""
+    following = Following()
+    following.samples([[0.0, 1e-9, 1e-6, 1e-3] + [1.0] * 4] * N)
     assert following.notes() == []
 
 

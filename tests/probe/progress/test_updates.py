@@ -73,7 +73,7 @@ class Following:
             self.rates.read(0, self.step)
             norms = np.array([norm, of_bias][: len(states)], np.float32)
             values = {} if np.isnan(norm) else {GRAD_NORM: norms}
-            self.updates.receive(replace(sample(self.step, *states), values=values))
+            self.updates.receive([replace(sample(self.step, *states), values=values)])
             self.updates.receive_movement(movement(self.step, self.step - 1, moved))
 
     def told(self, *, last: bool = False) -> list[Alert]:
@@ -290,6 +290,23 @@ def test_clipping_is_blamed_only_where_less_of_it_would_help(norm: float, level:
     (told,) = following.told()
     assert told.level == level
     assert ("clipped" in str(told.detail)) is (level == "alert")
+
+
+@pytest.mark.parametrize(("norm", "is_clipped"), [(1e-9, True), (2e-9, False)])
+def test_norms_of_samples_that_come_together_count_each(norm: float, is_clipped: bool) -> None:
+    """Whether all of the latest are alike shows in those before the last, too."""
+    following = Following()
+    following.looks(1, "ny", GOOD, GOOD, norm=1e-9)
+    following.updates.receive(
+        [
+            replace(sample(step, GOOD, GOOD), values={GRAD_NORM: np.array([each, 0], np.float32)})
+            for step, each in ((2, norm), (3, 1e-9))
+        ]
+    )
+    small = UpdateSize(1e-4, 1)
+    following.updates.receive_looks([replace(STILL, size=small, size_in_float32=small)])
+    (told,) = following.told()
+    assert ("clipped" in str(told.detail)) is is_clipped
 
 
 @pytest.mark.parametrize(

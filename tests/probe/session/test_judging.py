@@ -55,8 +55,8 @@ class _Progress:
     def __init__(self, judges: Judges) -> None:
         self._judges = judges
 
-    def receive(self, sample: Sample) -> None:
-        self._judges.alone.append(sample.step)
+    def receive(self, stretch: list[Sample]) -> None:
+        self._judges.alone += [sample.step for sample in stretch]
 
     def tell_groups(self, step: int) -> None:
         self._judges.told_groups.append(step)
@@ -276,7 +276,9 @@ def test_nothing_waits_behind_who_asks_for_all(by: str, monkeypatch: pytest.Monk
     monkeypatch.setattr(judging_module, "LONGEST", 60.0)
     alone: list[int] = []
     last: list[int] = []
-    monkeypatch.setattr(Progress, "receive", lambda _, each: alone.append(each.step))
+    monkeypatch.setattr(
+        Progress, "receive", lambda _, stretch: alone.extend(each.step for each in stretch)
+    )
     monkeypatch.setattr(Explainer, "receive", lambda _, each, *by: last.append(each[-1].step))
     model, optimizer = chain(SGD)
     run = probe.attach(model, optimizer, server=False, every=1)
