@@ -32,4 +32,4 @@ def values_of(stretch: Sequence[Sample], code: int) -> npt.NDArray[np.float32] |
 
 def _likeness(sample: Sample) -> object:
     """Return what is equal in samples of one stretch."""
-    return id(sample) if sample.skipped or sample.waiting else sample.states.tobytes()
+    return id(sample) if sample.skipped or sample.waiting else 0, sample.states.tobytes()

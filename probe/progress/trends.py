@@ -60,8 +60,8 @@ class _History:
     """By sample: norm of all of the group's gradients together."""
     ratios: deque[float]
     """By look: the median update ratio of the group's weights."""
-    parameters: int
-    """Of the group; where that changes, all begins anew."""
+    parameters: bytes
+    """The indexes of those of the group; where they change, all begins anew."""
     weights_norm: float = 0.0
     """Of all of the group's weights together, as of the latest looks; 0 before the first."""
     looks: int = 0
@@ -160,10 +160,10 @@ class Trends:
 
     def _history(self, group: Group) -> _History:
         n = self._limits.samples
-        count = len(group.indexes)
+        mine = group.indexes.tobytes()
         history = self._histories.get(group.key)
-        if history is None or history.parameters != count:
-            history = _History(deque(maxlen=2 * n), deque(maxlen=2 * n), deque(maxlen=n), count)
+        if history is None or history.parameters != mine:
+            history = _History(deque(maxlen=2 * n), deque(maxlen=2 * n), deque(maxlen=n), mine)
             self._histories[group.key] = history
         return history
 
@@ -176,22 +176,31 @@ class Trends:
             since = trend.since_step if before is None else before.since_step
             self._found[key] = _Trend(trend.finding, trend.parameter, since)
 
+    def _put_all(self, word: str, group: Group, trends: Sequence[_Trend | None]) -> None:
+        """Put what each of some samples has shown; what ends among them is told behind them."""
+        shown: _Trend | None = None
+        for trend in trends or (None,):
+            self._put(word, group, trend)
+            shown = self._found.get((word, group.key), shown)
+        if shown is not None:
+            self._found[word, group.key] = shown
+
     def _follow(self, group: Group, steps: Sequence[int], norms: npt.NDArray[np.float64]) -> None:
         """Take in the ``norms`` of samples, [samples, parameters]: 0 where there is no gradient."""
         history, mine = self._history(group), norms[:, group.indexes]
         totals = np.linalg.norm(mine, axis=1).tolist()
         may_explode = self._may_explode(history, totals)
         weights, ratios = _by_depth(group, norms)
-        exploding = vanishing = None
+        exploding, vanishing = list[_Trend | None](), list[_Trend | None]()
         for step, total, now, ratio in zip(steps, totals, mine, ratios, strict=True):
             history.steps.append(step)
             history.totals.append(total)
             if may_explode:
-                exploding = self._exploding(group, history, now) or exploding
+                exploding.append(self._exploding(group, history, now))
             if ratio is not None:
-                vanishing = self._vanishing(weights, history, ratio) or vanishing
-        self._put(Exploding.word, group, exploding)
-        self._put(Vanishing.word, group, vanishing)
+                vanishing.append(self._vanishing(weights, history, ratio))
+        self._put_all(Exploding.word, group, exploding)
+        self._put_all(Vanishing.word, group, vanishing)
 
     def _may_explode(self, history: _History, totals: Sequence[float]) -> bool:
         """Return whether it is worth while to look at each of some samples that have come."""
@@ -229,10 +238,10 @@ class Trends:
         if notable and apart and now / before >= self._limits.exploding:
             name = self._table.name(worst)
             finding = Exploding.grown(group.label, name, now / before, 2 * n)
-            since = before if growth is None else growth.before
-            history.growth = _Growth(since, _Trend(finding, worst, history.steps[-n]))
-        elif growth and not (notable and now / growth.before >= self._limits.exploding):
-            history.growth = None
+            first = before if growth is None else growth.before
+            history.growth = _Growth(first, _Trend(finding, worst, history.steps[-n]))
+        elif growth and now > 0 and not (notable and now / growth.before >= self._limits.exploding):
+            history.growth = None  # where there is nothing, as behind a NaN, nothing has come down
 
     def _weights_norm(self, group: Group) -> float:
         known = group.indexes[group.indexes < len(self._weight_norms)]
@@ -294,7 +303,8 @@ def _by_depth(
         return weights, [None] * len(norms)
     quarter = len(weights) // 4
     means = norms[:, weights] / np.sqrt(sizes)
-    ratios = _medians(means[:, :quarter]) / _medians(means[:, -quarter:])
+    with np.errstate(invalid="ignore"):  # those of float64 may be infinite in float32
+        ratios = _medians(means[:, :quarter]) / _medians(means[:, -quarter:])
     return weights, ratios.tolist()
 
 

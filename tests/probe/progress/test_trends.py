@@ -94,6 +94,38 @@ def test_a_growth_is_told_until_it_is_undone(together: int) -> None:
     assert following.notes() == []
 
 
+def test_a_growth_began_where_it_was_seen_first() -> None:
+    """Also where it went on in samples that came together with those, or was undone in them."""
+    following, single = Following(), Following()
+    norms = [[5.0**i] * 8 for i in range(2, 8 * N)]
+    following.samples(norms)
+    for each in norms:
+        single.sample(each)
+    told = {note.since_step for note in following.notes()}
+    assert told == {note.since_step for note in single.notes()}
+    assert max(told) < 4 * N
+    up, down = [[1e9] * 8] * N, [[1.0] * 8] * 2 * N
+    following = Following()
+    following.samples([*down, *up])
+    following.samples([*down, *up])
+    assert {note.since_step for note in following.notes()} == {5 * N + 1}
+
+
+def test_a_growth_is_of_the_parameters_that_it_was_seen_in() -> None:
+    """Others in their group, as many, have not grown; and a NaN undoes none."""
+    following = Following()
+    for norm in (1.0, 200.0):
+        following.samples([[norm] * 8] * N)
+    with np.errstate(all="raise"):
+        following.samples([[np.inf] * 8] * N)
+        following.samples([[np.nan] * 8] * 3 * N)
+    assert len(following.notes()) == 2
+    first, second = following.optimizer.param_groups
+    first["params"], second["params"] = second["params"], first["params"]
+    following.samples([[200.0] * 8] * 3)
+    assert following.notes() == []
+
+
 def test_a_growth_that_goes_on_began_with_its_first_samples() -> None:
     """It is one growth, and is undone where gradients are as they were before the first of it."""
     following = Following()
