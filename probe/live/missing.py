@@ -28,20 +28,16 @@ class MissingGradients:
         """Those that the latest sample did not ask for a gradient."""
         self._is_missing = np.isin(np.arange(256), MISSING)
         """By a state's code."""
-        self._complete: npt.NDArray[np.uint8] | None = None
-        """The states of the latest sample, if nothing was missing: others in a row share them."""
 
     def receive(self, sample: Sample) -> None:
         """Take in a sample; a step that AMP skipped says nothing."""
-        if sample.skipped or sample.states is self._complete:
+        if sample.skipped:
             return
-        self._complete = None
         self._grow(len(sample.states))
         waiting = self._waiting = np.zeros(len(sample.states), np.bool_)
         missing = self._is_missing[sample.states]
         if not (sample.waiting or missing.any()):
             self._missed[:], self._explained[:], self.doubtful = 0, False, False
-            self._complete = sample.states
             return
         waiting[list(sample.waiting)] = True
         self._missed = np.where(waiting, self._missed, np.where(missing, self._missed + 1, 0))

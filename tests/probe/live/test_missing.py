@@ -86,7 +86,7 @@ def test_what_was_not_asked_for_a_gradient_does_not_miss_it() -> None:
 
 
 def test_one_that_comes_back_misses_no_more() -> None:
-    """Also where its states are those of an earlier sample, in which nothing was missing."""
+    """Its states are those of an earlier sample, in which nothing was missing."""
     missing = MissingGradients()
     whole = sample(0, GOOD, GOOD)
     missing.receive(whole)
